@@ -1,0 +1,143 @@
+"""Every failure Tidegate can report, and whether trying again can help.
+
+TidegateError
+├── TransientError                 trying again may help
+│   ├── UnavailableError           a remote system does not answer, or answers with its own failure
+│   ├── RateLimitedError           try again no sooner than `retry_after`
+│   └── StreamBrokenError          a stream ended; it is opened again from the last position
+└── TerminalError                  trying again cannot help; somebody has to act
+    ├── CredentialsRejectedError   the remote system refuses who we are
+    ├── CatalogueError             the catalogue file is wrong
+    │   └── UnknownObjectError     an object that the catalogue lacks
+    ├── ReplayExpiredError         the stream no longer holds the position
+    ├── ChainBrokenError           raw batches do not form one chain
+    ├── LedgerImbalanceError       landed != applied + duplicate + quarantined
+    ├── StatementError             the warehouse refuses a statement
+    └── SettingsError              a setting, port or file that cannot be used
+
+A class takes facts, keeps them as attributes, and writes its sentence once; the sentence ends with what to do.
+A change that is bad data is not an error: it is a row in quarantine.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+
+class TidegateError(Exception):
+    """Base of every error of ours."""
+
+
+class TransientError(TidegateError):
+    """Trying again may help."""
+
+
+class TerminalError(TidegateError):
+    """Trying again cannot help."""
+
+
+class UnavailableError(TransientError):
+    """A remote system did not answer, or answered that it cannot serve now."""
+
+    def __init__(self, *, system: str, detail: str) -> None:
+        self.system = system
+        self.detail = detail
+        super().__init__(f"{system} is unavailable: {detail}. The step is tried again by itself.")
+
+
+class RateLimitedError(TransientError):
+    """A remote system asks us to come back later."""
+
+    def __init__(self, *, system: str, detail: str, retry_after: timedelta) -> None:
+        self.system = system
+        self.retry_after = retry_after
+        super().__init__(
+            f"{system} refuses for now: {detail}. Next try in {retry_after.total_seconds():.0f} s."
+        )
+
+
+class StreamBrokenError(TransientError):
+    """A subscription ended; nothing is lost, it is opened again from the last landed position."""
+
+    def __init__(self, *, lane: str, detail: str) -> None:
+        self.lane = lane
+        super().__init__(f"The stream of lane {lane} broke: {detail}. It is opened again from the last position.")
+
+
+class CredentialsRejectedError(TerminalError):
+    """A remote system refuses our credentials."""
+
+    def __init__(self, *, system: str, code: str, detail: str, setting: str) -> None:
+        self.system = system
+        self.code = code
+        super().__init__(f"{system} rejects the credentials ({code}: {detail}). Check {setting}.")
+
+
+class CatalogueError(TerminalError):
+    """The catalogue file cannot be used."""
+
+    def __init__(self, *, path: str, problems: Sequence[str]) -> None:
+        self.path = path
+        self.problems = list(problems)
+        listed = "\n  ".join(self.problems)
+        super().__init__(f"The catalogue {path} is not valid:\n  {listed}\nCorrect the file and start again.")
+
+
+class UnknownObjectError(CatalogueError):
+    """An object that the catalogue lacks."""
+
+    def __init__(self, *, object_name: str, known: Sequence[str]) -> None:
+        self.object_name = object_name
+        TerminalError.__init__(
+            self,
+            f"The object {object_name} is not in the catalogue (it has {', '.join(known)}). "
+            "Add it to schemas/catalogue.yaml, or correct the name.",
+        )
+
+
+class ReplayExpiredError(TerminalError):
+    """The event bus no longer holds the position from which the lane would continue."""
+
+    def __init__(self, *, lane: str, position: str, detail: str) -> None:
+        self.lane = lane
+        self.position = position
+        super().__init__(
+            f"Lane {lane} cannot continue at {position}: {detail}. The events between were not received; "
+            "backfill the objects of the lane since its last batch, then move the lane's position."
+        )
+
+
+class ChainBrokenError(TerminalError):
+    """A lane's manifests do not form one chain."""
+
+    def __init__(self, *, lane: str, detail: str) -> None:
+        self.lane = lane
+        super().__init__(f"The chain of lane {lane} is broken: {detail}. Do not delete raw files or manifests.")
+
+
+class LedgerImbalanceError(TerminalError):
+    """Law 8 does not hold for a batch: some change is unaccounted for."""
+
+    def __init__(
+        self, *, batch: str, object_name: str, landed: int, applied: int, duplicate: int, quarantined: int
+    ) -> None:
+        self.batch = batch
+        self.object_name = object_name
+        super().__init__(
+            f"{batch} {object_name}: landed {landed} != applied {applied} + duplicate {duplicate} + "
+            f"quarantined {quarantined}. Nothing was committed; this is a fault of Tidegate, report it."
+        )
+
+
+class StatementError(TerminalError):
+    """The warehouse refuses a statement for a reason that will not pass."""
+
+    def __init__(self, *, statement: str, detail: str) -> None:
+        self.statement = statement
+        super().__init__(f"The warehouse refuses a statement ({detail}): {statement[:300]}")
+
+
+class SettingsError(TerminalError):
+    """A setting, a port or a file cannot be used as given."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
