@@ -1,0 +1,61 @@
+"""What a started sandbox offers: every address and credential, as `tidegate sandbox up --json` prints it.
+
+None means: not built yet.
+"""
+
+from pydantic import BaseModel, ConfigDict
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SalesforceEndpoint(_Part):
+    login_url: str
+    instance_url: str
+    tls_login_url: str | None = None
+    tls_instance_url: str | None = None
+    ca_file: str | None = None
+    pubsub_endpoint: str | None = None
+    control_url: str
+    """Prefix of the sandbox's own routes (traffic, faults, state); Salesforce has no such thing."""
+    org_id: str
+    """18 characters."""
+    username: str
+    password: str
+    client_id: str
+    client_secret: str
+    refresh_token: str
+    private_key_file: str
+    """PEM file of the key that signs JWT bearer assertions."""
+    api_version: str
+
+
+class S3Endpoint(_Part):
+    endpoint_url: str
+    region: str
+    access_key: str
+    secret_key: str
+    bucket: str
+    kms_key_id: str
+    """KMS key or alias for SSE-KMS and for the engine's data keys; the KMS API is at `endpoint_url` too."""
+
+
+class DatabaseEndpoint(_Part):
+    dsn: str
+
+
+class TemporalEndpoint(_Part):
+    address: str
+    namespace: str
+    ui_url: str
+
+
+class Endpoints(_Part):
+    """One object for everything, printed when all of it is ready."""
+
+    salesforce: SalesforceEndpoint
+    s3: S3Endpoint
+    warehouse: DatabaseEndpoint
+    operational: DatabaseEndpoint
+    temporal: TemporalEndpoint

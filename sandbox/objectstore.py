@@ -1,0 +1,85 @@
+"""S3 and KMS from the package `ministack`: objects are files, so they outlive a killed emulator.
+
+The emulator writes its KMS keys only when it is stopped in order. A key that encrypts data must not be lost, so
+the first start makes the key, stops the emulator and starts it again; from then on the key is on disk.
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from sandbox.processes import Child, ProcessGroup, accepts_connections, wait_until
+
+REGION = "us-east-1"
+ACCESS_KEY = "sandbox"
+SECRET_KEY = "sandbox-secret"  # noqa: S105 -- the emulator accepts any
+BUCKET = "tidegate"
+KEY_ALIAS = "alias/tidegate"
+
+
+def start_objectstore(group: ProcessGroup, folder: Path, *, port: int) -> Child:
+    """Start S3 and KMS on `port` with state in `folder`; returns when bucket and key exist."""
+    child = _start(group, folder, port)
+    if _ensure_key(port):
+        child.stop()
+        group.discard(child)
+        child = _start(group, folder, port)
+    s3 = _client("s3", port)
+    if BUCKET not in {bucket["Name"] for bucket in s3.list_buckets().get("Buckets", [])}:
+        s3.create_bucket(Bucket=BUCKET)
+    return child
+
+
+def endpoint(port: int) -> str:
+    return f"http://127.0.0.1:{port}"
+
+
+def _start(group: ProcessGroup, folder: Path, port: int) -> Child:
+    folder.mkdir(parents=True, exist_ok=True)
+    environment = {
+        "SERVICES": "s3,kms",
+        "GATEWAY_PORT": str(port),
+        "BIND_HOST": "127.0.0.1",
+        "S3_PERSIST": "1",
+        "S3_DATA_DIR": str(folder / "objects"),
+        "PERSIST_STATE": "1",
+        "STATE_DIR": str(folder / "state"),
+        "MINISTACK_REGION": REGION,
+        "LOG_LEVEL": "WARNING",
+    }
+    child = group.start("s3", [sys.executable, "-m", "ministack"], environment=environment)
+    wait_until(lambda: accepts_connections(port) and _answers(port), child)
+    return child
+
+
+def _client(service: str, port: int) -> Any:  # noqa: ANN401 -- boto3 makes its clients at run time
+    return boto3.client(
+        service,
+        endpoint_url=endpoint(port),
+        region_name=REGION,
+        aws_access_key_id=ACCESS_KEY,
+        aws_secret_access_key=SECRET_KEY,
+        config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 1}),
+    )
+
+
+def _answers(port: int) -> bool:
+    try:
+        _client("s3", port).list_buckets()
+    except (BotoCoreError, ClientError):
+        return False
+    return True
+
+
+def _ensure_key(port: int) -> bool:
+    """Make the key if there is none; True when it was made."""
+    kms = _client("kms", port)
+    if KEY_ALIAS in {alias["AliasName"] for alias in kms.list_aliases().get("Aliases", [])}:
+        return False
+    key = kms.create_key(Description="Tidegate sandbox")["KeyMetadata"]["KeyId"]
+    kms.create_alias(AliasName=KEY_ALIAS, TargetKeyId=key)
+    return True

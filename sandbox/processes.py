@@ -1,0 +1,187 @@
+"""Child processes that never outlive the sandbox.
+
+A child dies in one of three ways: `stop` ends it in order; the kernel ends it when the sandbox is killed
+(Linux' parent-death signal); and whatever a crash of the machine's user session still left behind is ended by
+the next start, which reads the pids from the state folder and checks that each is still the same process.
+"""
+
+import ctypes
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from schemas.errors import SettingsError, UnavailableError
+
+STOP_SECONDS = 10.0
+"""How long a child may take to stop in order before it is killed."""
+READY_SECONDS = 60.0
+"""How long a child may take until it serves."""
+_PR_SET_PDEATHSIG = 1
+
+
+@dataclass
+class Child:
+    """One started process and how to end it."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    log: Path
+    stop_signal: signal.Signals = signal.SIGTERM
+
+    def is_running(self) -> bool:
+        return self.process.poll() is None
+
+    def stop(self) -> None:
+        """End the process: in order first, by force after `STOP_SECONDS`. Returns at once when it has ended."""
+        if not self.is_running():
+            return
+        self.process.send_signal(self.stop_signal)
+        try:
+            self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def last_lines(self, count: int = 12) -> str:
+        """The end of the process's log, for an error message."""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-count:])
+
+
+@dataclass
+class ProcessGroup:
+    """The children of one sandbox or engine, with their logs and pids in one folder."""
+
+    folder: Path
+    """Holds `<name>.log` of each child and `pids.json`."""
+    children: list[Child] = field(default_factory=list)
+
+    def start(
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        environment: Mapping[str, str] | None = None,
+        user: str | None = None,
+        stop_signal: signal.Signals = signal.SIGTERM,
+    ) -> Child:
+        """Start `command` in the background; its output goes to `<name>.log`. `user` None keeps ours."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        log = self.folder / f"{name}.log"
+        with log.open("ab") as output:
+            process = subprocess.Popen(  # noqa: S603 -- commands are ours
+                list(command),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=dict(os.environ) | dict(environment or {}),
+                user=user,
+                group=user,
+                extra_groups=[] if user else None,
+                start_new_session=True,  # Ctrl-C reaches the sandbox alone, which then stops them in order
+                preexec_fn=_die_with_parent(stop_signal),
+            )
+        child = Child(name, process, log, stop_signal)
+        self.children.append(child)
+        self._record()
+        return child
+
+    def stop(self) -> None:
+        """Stop every child, last started first."""
+        while self.children:
+            self.children.pop().stop()
+        self._record()
+
+    def discard(self, child: Child) -> None:
+        """Forget a child that has ended."""
+        self.children.remove(child)
+        self._record()
+
+    def end_leftovers(self) -> list[str]:
+        """End what an earlier, crashed group left running; returns the names."""
+        ended = []
+        for entry in _read_pids(self.folder / "pids.json"):
+            try:
+                process = psutil.Process(entry["pid"])
+                # A pid may have been given to a stranger since: only the same start time is the same process.
+                if abs(process.create_time() - entry["started_epoch_s"]) > 1:
+                    continue
+                process.terminate()
+                process.wait(STOP_SECONDS)
+            except psutil.TimeoutExpired:
+                process.kill()
+            except psutil.NoSuchProcess:
+                continue
+            ended.append(entry["name"])
+        return ended
+
+    def _record(self) -> None:
+        entries = []
+        for child in self.children:
+            try:
+                started = psutil.Process(child.process.pid).create_time()
+            except psutil.NoSuchProcess:
+                continue
+            entries.append({"name": child.name, "pid": child.process.pid, "started_epoch_s": started})
+        if self.folder.exists():
+            (self.folder / "pids.json").write_text(json.dumps(entries))
+
+
+def _read_pids(path: Path) -> list[dict[str, int | float | str]]:  # type: ignore[misc]
+    try:
+        entries = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return []
+    return entries if isinstance(entries, list) else []
+
+
+def _die_with_parent(how: signal.Signals) -> Callable[[], None] | None:
+    if not sys.platform.startswith("linux"):
+        return None
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def ask_kernel() -> None:
+        libc.prctl(_PR_SET_PDEATHSIG, int(how))
+
+    return ask_kernel
+
+
+def wait_until(ready: Callable[[], bool], child: Child, *, seconds: float = READY_SECONDS) -> None:
+    """Return when `ready()` is true; raise `UnavailableError` with the log's end when the child ends or time does."""
+    deadline = time.monotonic() + seconds
+    while not ready():
+        if not child.is_running() or time.monotonic() > deadline:
+            how = "ended" if not child.is_running() else f"was not ready after {seconds:.0f} s"
+            raise UnavailableError(
+                system=child.name, detail=f"its process {how}; the end of {child.log}:\n{child.last_lines()}\n"
+            )
+        time.sleep(0.05)
+
+
+def free_port(wanted: int = 0) -> int:
+    """A TCP port on loopback: `wanted` if it is free, any free one when `wanted` is 0."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", wanted))
+        except OSError as error:
+            raise SettingsError(
+                f"Port {wanted} on 127.0.0.1 is already taken ({error.strerror}). "
+                "Give another one, or leave the option away to get a free port."
+            ) from error
+        return int(probe.getsockname()[1])
+
+
+def accepts_connections(port: int) -> bool:
+    """True when something listens on the loopback port."""
+    with socket.socket() as probe:
+        probe.settimeout(0.5)
+        return probe.connect_ex(("127.0.0.1", port)) == 0

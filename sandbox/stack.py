@@ -1,0 +1,164 @@
+"""The whole sandbox: four real processes, started together, stopped together, state in one folder."""
+
+import json
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import httpx
+
+from sandbox import objectstore, postgres
+from sandbox.endpoints import DatabaseEndpoint, Endpoints, S3Endpoint, SalesforceEndpoint, TemporalEndpoint
+from sandbox.processes import Child, ProcessGroup, free_port, wait_until
+from sandbox.temporal import start_temporal
+from schemas.errors import SettingsError
+from schemas.limits import API_VERSION
+from schemas.names import NAMESPACE
+
+WAREHOUSE = "warehouse"
+OPERATIONAL = "operational"
+
+
+@dataclass(frozen=True)
+class Ports:
+    """TCP ports on loopback; 0 takes a free one."""
+
+    salesforce: int = 0
+    s3: int = 0
+    postgres: int = 0
+    temporal: int = 0
+    temporal_ui: int = 0
+
+    def resolved(self) -> "Ports":
+        """Every 0 replaced by a free port; raises `SettingsError` for a port that is taken."""
+        chosen: dict[str, int] = {}
+        for part in fields(self):
+            port = free_port(getattr(self, part.name))
+            while port in chosen.values():
+                port = free_port()
+            chosen[part.name] = port
+        return Ports(**chosen)
+
+
+@contextmanager
+def running_sandbox(
+    folder: Path,
+    *,
+    ports: Ports | None = None,
+    fresh: bool = False,
+    edition: str = "unlimited",
+    catalogue: Path | None = None,
+) -> Iterator[Endpoints]:
+    """Start the sandbox with its state in `folder`; yields when all is ready, stops it when left.
+
+    `fresh` forgets what an earlier run left in the folder. `edition` chooses the org's limits (developer,
+    enterprise, unlimited). `catalogue` None takes the one that ships. Raises `SettingsError` for a port that is
+    taken or a folder in use, `UnavailableError` when a part does not start.
+    """
+    group = ProcessGroup(folder / "logs")
+    folder.mkdir(parents=True, exist_ok=True)
+    with _only_one(folder):
+        group.end_leftovers()
+        if fresh:
+            forget(folder)
+        taken = (ports or Ports()).resolved()
+        try:
+            yield _start(group, folder, taken, edition, catalogue)
+        finally:
+            group.stop()
+
+
+def forget(folder: Path) -> None:
+    """Delete the sandbox's state, but not its lock."""
+    for name in ("logs", "salesforce", "s3", "postgres", "temporal"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+
+
+def _start(
+    group: ProcessGroup, folder: Path, ports: Ports, edition: str, catalogue: Path | None
+) -> Endpoints:
+    start_temporal(group, folder / "temporal", port=ports.temporal, ui_port=ports.temporal_ui)
+    postgres.start_postgres(group, folder / "postgres", port=ports.postgres, databases=(WAREHOUSE, OPERATIONAL))
+    objectstore.start_objectstore(group, folder / "s3", port=ports.s3)
+    salesforce = _start_salesforce(group, folder / "salesforce", ports.salesforce, edition, catalogue)
+    return Endpoints(
+        salesforce=salesforce,
+        s3=S3Endpoint(
+            endpoint_url=objectstore.endpoint(ports.s3),
+            region=objectstore.REGION,
+            access_key=objectstore.ACCESS_KEY,
+            secret_key=objectstore.SECRET_KEY,
+            bucket=objectstore.BUCKET,
+            kms_key_id=objectstore.KEY_ALIAS,
+        ),
+        warehouse=DatabaseEndpoint(dsn=postgres.dsn(ports.postgres, WAREHOUSE)),
+        operational=DatabaseEndpoint(dsn=postgres.dsn(ports.postgres, OPERATIONAL)),
+        temporal=TemporalEndpoint(
+            address=f"127.0.0.1:{ports.temporal}",
+            namespace=NAMESPACE,
+            ui_url=f"http://127.0.0.1:{ports.temporal_ui}",
+        ),
+    )
+
+
+def _start_salesforce(
+    group: ProcessGroup, folder: Path, port: int, edition: str, catalogue: Path | None
+) -> SalesforceEndpoint:
+    folder.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "sandbox.org", "--port", str(port), "--data", str(folder), "--edition", edition]
+    if catalogue is not None:
+        command += ["--catalogue", str(catalogue)]
+    child = group.start("salesforce", command)
+    url = f"http://127.0.0.1:{port}"
+    wait_until(lambda: _healthy(url), child)
+    return _salesforce_endpoint(folder, url, child)
+
+
+def _salesforce_endpoint(folder: Path, url: str, child: Child) -> SalesforceEndpoint:
+    try:
+        identity = json.loads((folder / "org.json").read_text())
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"The org wrote no identity: {error}. Its log is {child.log}.") from error
+    return SalesforceEndpoint(
+        login_url=url,
+        instance_url=url,
+        control_url=f"{url}/sandbox",
+        api_version=API_VERSION,
+        **{name: identity[name] for name in _IDENTITY},
+    )
+
+
+_IDENTITY = (
+    "org_id",
+    "username",
+    "password",
+    "client_id",
+    "client_secret",
+    "refresh_token",
+    "private_key_file",
+)
+
+
+def _healthy(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/sandbox/health", timeout=2, trust_env=False).status_code == httpx.codes.OK
+    except httpx.HTTPError:
+        return False
+
+
+@contextmanager
+def _only_one(folder: Path) -> Iterator[None]:
+    """Hold the folder's lock; two sandboxes over one folder would destroy each other's state."""
+    import fcntl  # Unix only, as is the sandbox
+
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise SettingsError(
+                f"Another sandbox is running with its state in {folder}. Stop it, or give another --state folder."
+            ) from error
+        yield

@@ -1,0 +1,42 @@
+"""Names that are stored in histories, tables and buckets: they are data, so they must never change.
+
+A workflow type, signal or search attribute that is renamed orphans every run that carries the old one. Add, do
+not rename. `tests/unit/test_names.py` holds the frozen list.
+"""
+
+from typing import Final
+
+NAMESPACE: Final = "default"
+
+# Workflow types
+LANE_WORKFLOW: Final = "lane"
+CHANGE_BATCH_WORKFLOW: Final = "change-batch"
+
+# Activities
+FOLLOW_LANE: Final = "follow_lane"
+STAGE_BATCH: Final = "stage_batch"
+APPLY_BATCH: Final = "apply_batch"
+RECORD_ACT: Final = "record_act"
+
+# Signals, updates and queries
+PAUSE: Final = "pause"
+RESUME: Final = "resume"
+MOVE_POSITION: Final = "move_position"
+LANE_STATE: Final = "state"
+
+# Task queues, by what their work waits for
+WORKFLOW_QUEUE: Final = "tidegate-workflows"
+LANE_QUEUE: Final = "tidegate-lanes"
+BATCH_QUEUE: Final = "tidegate-batches"
+
+SEARCH_ATTRIBUTES: Final = {
+    "SfOrg": "Keyword",
+    "SfLane": "Keyword",
+    "SfObjects": "KeywordList",
+    "Stage": "Keyword",
+    "Position": "Keyword",
+    "Changes": "Int",
+    "Quarantined": "Int",
+    "Watermark": "Datetime",
+}
+"""Search attribute -> type. A SQL-backed server allows ten Keyword and three of each other type."""
