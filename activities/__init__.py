@@ -1,0 +1,1 @@
+"""One step of I/O each, safe to repeat."""

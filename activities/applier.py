@@ -1,0 +1,246 @@
+"""Laws 3, 4 and 8 in the warehouse: a group of staged batches of one object becomes one transaction.
+
+In it: the change log, current, history, quarantine and a ledger row a batch. A batch that the ledger knows is
+not applied again; a change that the log knows is counted as a duplicate; a change that is later than everything
+applied to its record takes the fast path, any other has its record rebuilt from the log.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from io import BytesIO
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from activities.rebuild import rebuild_records
+from clients.objectstore import ObjectStore
+from clients.warehouse import Transaction, Warehouse, statements as sql
+from schemas.catalogue import Catalogue, ObjectSpec
+from schemas.errors import LedgerImbalanceError
+from schemas.messages import ApplyInput, ApplyResult
+from schemas.tables import LEDGER_COLUMNS, QUARANTINE_COLUMNS, change_columns, net_columns, staged_columns
+from transforms.net import net_rows
+
+
+@dataclass
+class _Share:
+    """One batch's part of the group, and what becomes of its changes."""
+
+    item: ApplyInput
+    changes: pa.Table | None
+    refused: pa.Table | None
+    applied: int = 0
+    duplicate: int = 0
+    rebuilt: int = 0
+
+    @property
+    def batch(self) -> str:
+        return self.item.manifest.batch
+
+    def result(self) -> ApplyResult:
+        staged = self.item.staged
+        changed_at = None if self.changes is None or not len(self.changes) else pc.max(self.changes["changed_at"]).as_py()
+        return ApplyResult(
+            object=staged.object,
+            landed=staged.landed,
+            applied=self.applied,
+            duplicate=self.duplicate,
+            quarantined=0 if self.refused is None else len(self.refused),
+            rebuilt=self.rebuilt,
+            last_changed_at=changed_at,
+        )
+
+
+@dataclass
+class Applier:
+    """Applies groups of staged batches. One for a process; its methods block."""
+
+    warehouse: Warehouse
+    store: ObjectStore
+    catalogue: Catalogue
+    _specs: dict[str, ObjectSpec] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._specs = dict(self.catalogue.objects)
+
+    def apply(self, items: Sequence[ApplyInput]) -> list[ApplyResult]:
+        """Apply batches of one object in one transaction; the results are in the order of `items`."""
+        shares = [self._read(item) for item in items]
+        name = items[0].staged.object
+        spec = self._specs.get(name)
+        with self.warehouse.transaction() as transaction:
+            transaction.lock_object(spec.table if spec else name)
+            done = _applied_before(transaction, name, [share.batch for share in shares])
+            fresh = [share for share in shares if share.batch not in done]
+            if spec is not None:
+                _apply_changes(transaction, spec, [share for share in fresh if share.changes is not None])
+            for share in fresh:
+                self._load_refused(transaction, share)
+            _write_ledger(transaction, fresh)
+            known = {batch: _ledger_result(row) for batch, row in done.items()}
+        return [known.get(share.batch) or share.result() for share in shares]
+
+    def _read(self, item: ApplyInput) -> _Share:
+        staged = item.staged
+        changes = None
+        if staged.staged_key is not None:
+            schema = pa.schema([(c.name, c.arrow) for c in staged_columns(self._specs[staged.object])])
+            changes = pq.read_table(BytesIO(self.store.get(staged.staged_key))).cast(schema)
+        refused = None
+        if staged.refused_key is not None:
+            refused = pq.read_table(BytesIO(self.store.get(staged.refused_key)))
+        return _Share(item, changes, refused)
+
+    def _load_refused(self, transaction: Transaction, share: _Share) -> None:
+        if share.refused is None:
+            return
+        stamp = pa.repeat(pa.scalar(_now(), pa.timestamp("ms", tz="UTC")), len(share.refused))
+        rows = share.refused.append_column("quarantined_at", stamp)
+        transaction.load(sql.QUARANTINE, QUARANTINE_COLUMNS, rows)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _applied_before(transaction: Transaction, name: str, batches: list[str]) -> dict[str, tuple[Any, ...]]:
+    """Batches that the ledger has: an earlier try committed and was killed before it could say so."""
+    rows = transaction.fetch(sql.find_applied_batches(len(batches)), [name, *batches])
+    return {row[0]: row for row in rows}
+
+
+def _ledger_result(row: tuple[Any, ...]) -> ApplyResult:
+    _, name, landed, applied, duplicate, quarantined, rebuilt, last_changed_at = row
+    return ApplyResult(
+        object=name,
+        landed=landed,
+        applied=applied,
+        duplicate=duplicate,
+        quarantined=quarantined,
+        rebuilt=rebuilt,
+        last_changed_at=last_changed_at,
+    )
+
+
+def _apply_changes(transaction: Transaction, spec: ObjectSpec, shares: Sequence[_Share]) -> None:
+    tables = [share.changes for share in shares if share.changes is not None and len(share.changes)]
+    if not tables:
+        return
+    incoming = pa.concat_tables(tables).combine_chunks()
+    seen = _Seen.of(transaction, spec, incoming)
+    new = incoming.filter(pa.array(seen.is_new))
+    applied_at = _now()
+    if len(new):
+        _log(transaction, spec, new, applied_at)
+        slow = seen.slow_records(new)
+        in_order = pc.invert(pc.is_in(new["record_id"], value_set=pa.array(sorted(slow), new["record_id"].type)))
+        fast = new.filter(in_order)
+        if len(fast):
+            _merge(transaction, spec, net_rows(fast, spec, applied_at=applied_at))
+        if slow:
+            rebuild_records(transaction, spec, sorted(slow))
+        _count_rebuilt(shares, new, slow)
+    _count(shares, incoming, seen.is_new)
+
+
+def _log(transaction: Transaction, spec: ObjectSpec, new: pa.Table, applied_at: datetime) -> None:
+    stamp = pa.repeat(pa.scalar(applied_at, pa.timestamp("ms", tz="UTC")), len(new))
+    columns = change_columns(spec)
+    rows = new.append_column("applied_at", stamp).select([column.name for column in columns])
+    transaction.load(sql.change_table(spec), columns, rows)
+
+
+def _merge(transaction: Transaction, spec: ObjectSpec, net: pa.Table) -> None:
+    columns = net_columns(spec)
+    if spec.history:
+        transaction.stage(sql.net_stage(spec, "versions"), columns, net)
+        transaction.execute(sql.close_versions(spec))
+        transaction.execute(sql.open_versions(spec))
+    transaction.stage(sql.net_stage(spec, "latest"), columns, net.filter(net["is_current"]))
+    transaction.execute(sql.merge_current(spec))
+
+
+@dataclass
+class _Seen:
+    """What the warehouse knows of a group's changes."""
+
+    is_new: list[bool]
+    """By row of the group: neither logged before nor a second copy inside the group."""
+    last_orders: dict[str, str]
+    """record_id -> the last change applied to it, for the records that exist."""
+
+    @classmethod
+    def of(cls, transaction: Transaction, spec: ObjectSpec, incoming: pa.Table) -> "_Seen":
+        ids = incoming["record_id"].to_pylist()
+        orders = incoming["change_order"].to_pylist()
+        _stage_records(transaction, sql.TOUCHED, sorted(set(ids)))
+        last_orders: dict[str, str] = dict(transaction.fetch(sql.find_last_orders(spec)))  # type: ignore[arg-type]
+        suspects = {id_ for id_, order in zip(ids, orders, strict=True) if order <= last_orders.get(id_, "")}
+        logged: set[tuple[str, str]] = set()
+        if suspects:
+            _stage_records(transaction, sql.SUSPECT, sorted(suspects))
+            logged = set(transaction.fetch(sql.find_logged_orders(spec)))  # type: ignore[arg-type]
+        is_new = []
+        for identity in zip(ids, orders, strict=True):
+            is_new.append(identity not in logged)
+            logged.add(identity)
+        return cls(is_new, last_orders)
+
+    def slow_records(self, new: pa.Table) -> set[str]:
+        """Records with a change that is out of order or a text diff."""
+        last = self.last_orders
+        columns = (new[name].to_pylist() for name in ("record_id", "change_order", "diff_fields"))
+        return {
+            record_id
+            for record_id, order, diffs in zip(*columns, strict=True)
+            if diffs is not None or order <= last.get(record_id, "")
+        }
+
+
+def _stage_records(transaction: Transaction, name: str, record_ids: list[str]) -> None:
+    rows = pa.table({"record_id": pa.array(record_ids, pa.large_string())})
+    transaction.stage(name, sql.RECORD_LIST, rows)
+
+
+def _count(shares: Sequence[_Share], incoming: pa.Table, is_new: list[bool]) -> None:
+    by_batch = {share.batch: share for share in shares}
+    for batch, new in zip(incoming["batch"].to_pylist(), is_new, strict=True):
+        if new:
+            by_batch[batch].applied += 1
+        else:
+            by_batch[batch].duplicate += 1
+
+
+def _count_rebuilt(shares: Sequence[_Share], new: pa.Table, slow: set[str]) -> None:
+    if not slow:
+        return
+    by_batch = {share.batch: share for share in shares}
+    counted: set[tuple[str, str]] = set()
+    for pair in zip(new["batch"].to_pylist(), new["record_id"].to_pylist(), strict=True):
+        if pair[1] in slow and pair not in counted:
+            counted.add(pair)
+            by_batch[pair[0]].rebuilt += 1
+
+
+def _write_ledger(transaction: Transaction, shares: Sequence[_Share]) -> None:
+    statement = sql.insert_row(sql.LEDGER, LEDGER_COLUMNS)
+    for share in shares:
+        result, manifest = share.result(), share.item.manifest
+        if result.landed != result.applied + result.duplicate + result.quarantined:
+            raise LedgerImbalanceError(
+                batch=manifest.batch,
+                object_name=result.object,
+                landed=result.landed,
+                applied=result.applied,
+                duplicate=result.duplicate,
+                quarantined=result.quarantined,
+            )
+        has_changes = share.changes is not None and len(share.changes) > 0
+        first = pc.min(share.changes["changed_at"]).as_py() if has_changes else None  # type: ignore[index]
+        facts = (manifest.batch, result.object, manifest.lane, manifest.start, manifest.end, manifest.raw_key)
+        counts = (result.landed, result.applied, result.duplicate, result.quarantined, result.rebuilt)
+        times = (first, result.last_changed_at, manifest.first_received_at, manifest.last_received_at, _now())
+        transaction.execute(statement, [*facts, *counts, *times])

@@ -1,0 +1,75 @@
+"""The fold's slow path in the warehouse: some records anew from their whole change log."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from operator import attrgetter
+from typing import Any
+
+import pyarrow as pa
+
+from clients.warehouse import Transaction, statements as sql
+from schemas.catalogue import ObjectSpec
+from schemas.tables import arrow_schema, current_columns, field_columns, history_columns
+from transforms.fold import LoggedChange, Version, fold
+
+RECORDS_AT_ONCE = 2_000
+"""Bounds the memory of one step: a hot record may have thousands of changes."""
+_HEAD = 8  # columns before the values in `statements.read_changes`
+
+
+def rebuild_records(transaction: Transaction, spec: ObjectSpec, record_ids: Sequence[str]) -> None:
+    """Replace the curated rows of `record_ids` by the fold over their logged changes, in this transaction."""
+    for first in range(0, len(record_ids), RECORDS_AT_ONCE):
+        some = record_ids[first : first + RECORDS_AT_ONCE]
+        rows = pa.table({"record_id": pa.array(some, pa.large_string())})
+        transaction.stage(sql.REBUILT, sql.RECORD_LIST, rows)
+        logged = _read(transaction.fetch(sql.read_changes(spec)))
+        versions = [fold(changes, spec) for _, changes in groupby(logged, key=attrgetter("record_id"))]
+        _replace(transaction, spec, versions)
+
+
+def _read(rows: Iterable[tuple[Any, ...]]) -> Iterator[LoggedChange]:
+    for row in sorted(rows, key=lambda row: row[0]):
+        yield LoggedChange(*row[:_HEAD], values=row[_HEAD:])
+
+
+def _replace(transaction: Transaction, spec: ObjectSpec, versions: list[list[Version]]) -> None:
+    current = sql.current_table(spec)
+    transaction.execute(sql.delete_rebuilt(current))
+    transaction.load(current, current_columns(spec), _current_rows([record[-1] for record in versions], spec))
+    if spec.history:
+        history = sql.history_table(spec)
+        transaction.execute(sql.delete_rebuilt(history))
+        every = [version for record in versions for version in record]
+        transaction.load(history, history_columns(spec), _history_rows(every, spec))
+
+
+def _current_rows(latest: list[Version], spec: ObjectSpec) -> pa.Table:
+    return _rows(latest, spec, arrow_schema(current_columns(spec)))
+
+
+def _history_rows(versions: list[Version], spec: ObjectSpec) -> pa.Table:
+    return _rows(versions, spec, arrow_schema(history_columns(spec)))
+
+
+def _rows(versions: list[Version], spec: ObjectSpec, schema: pa.Schema) -> pa.Table:
+    places = {column.name: place for place, column in enumerate(field_columns(spec))}
+    arrays = []
+    for name, kind in zip(schema.names, schema.types, strict=True):
+        if name in places:
+            values = [version.values[places[name]] for version in versions]
+        else:
+            values = [_OWN[name](version) for version in versions]
+        arrays.append(pa.array(values, kind))
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+_OWN = {
+    **{
+        name: attrgetter(name)
+        for name in "record_id is_deleted is_complete version valid_from valid_to change_order applied_at batch".split()
+    },
+    "last_change_order": attrgetter("change_order"),
+    "changed_at": attrgetter("valid_from"),
+    "is_current": lambda version: version.valid_to is None,
+}

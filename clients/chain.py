@@ -1,0 +1,102 @@
+"""Laws 1 and 2: a lane's batches as a chain of manifests, each created once, each named by where it starts."""
+
+import hashlib
+from collections.abc import Iterator
+from datetime import datetime
+from io import BytesIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from clients.objectstore import ObjectStore
+from schemas.errors import ChainBrokenError
+from schemas.ids import ORIGIN, manifest_key, raw_key
+from schemas.raw import RAW_SCHEMA, Manifest
+
+_ZSTD_LEVEL = 1
+"""Events are many and alike: higher levels cost processor time that the peak does not have."""
+
+
+class Chain:
+    """The chain of one lane."""
+
+    def __init__(self, store: ObjectStore, *, org: str, lane: str) -> None:
+        self._store = store
+        self.org = org
+        self.lane = lane
+
+    def find(self, start: str) -> Manifest | None:
+        """The batch that starts at `start`, or None when the chain ends there."""
+        found = self._store.find(manifest_key(self.org, self.lane, start))
+        return None if found is None else Manifest.model_validate_json(found)
+
+    def walk(self, start: str = ORIGIN) -> Iterator[Manifest]:
+        """The batches from `start` to the chain's end, in order; raises `ChainBrokenError` on a loop."""
+        position = start
+        while (manifest := self.find(position)) is not None:
+            if manifest.end == position:
+                raise ChainBrokenError(lane=self.lane, detail=f"the batch at {position} ends where it starts")
+            yield manifest
+            position = manifest.end
+
+    def land(self, raw: pa.Table, *, start: str) -> tuple[Manifest, bool]:
+        """Make `raw` (columns of `RAW_SCHEMA`, at least one row) the batch that starts at `start`.
+
+        Returns the batch that now starts there, and whether it is ours: another follower may have been first, then
+        it is theirs and may end elsewhere. Either way it is durable when this returns.
+        """
+        body = _parquet(raw)
+        digest = hashlib.sha256(body).hexdigest()
+        received: pa.ChunkedArray = raw["received_at"]
+        manifest = Manifest(
+            org=self.org,
+            lane=self.lane,
+            start=start,
+            end=raw["position"][-1].as_py(),
+            raw_key=raw_key(self.org, self.lane, start, digest, _landing_day(received)),
+            raw_sha256=digest,
+            raw_bytes=len(body),
+            events=len(raw),
+            landed=_landed(raw),
+            first_received_at=received[0].as_py(),
+            last_received_at=received[-1].as_py(),
+        )
+        self._store.put(manifest.raw_key, body)
+        if self._store.create(manifest_key(self.org, self.lane, start), manifest.model_dump_json().encode()):
+            return manifest, True
+        winner = self.find(start)
+        if winner is None:
+            raise ChainBrokenError(lane=self.lane, detail=f"the manifest at {start} vanished")
+        if winner.raw_key != manifest.raw_key:
+            self._store.delete(manifest.raw_key)
+        return winner, winner == manifest
+
+    def read_raw(self, manifest: Manifest) -> pa.Table:
+        """A batch's raw file; raises `ChainBrokenError` when it is not the file that was landed."""
+        body = self._store.get(manifest.raw_key)
+        if hashlib.sha256(body).hexdigest() != manifest.raw_sha256:
+            raise ChainBrokenError(lane=self.lane, detail=f"{manifest.raw_key} was altered after landing")
+        return pq.read_table(BytesIO(body), schema=RAW_SCHEMA)
+
+
+def _landing_day(received: pa.ChunkedArray) -> datetime:
+    day: datetime = received[0].as_py()
+    return day
+
+
+def _landed(raw: pa.Table) -> dict[str, int]:
+    counted = raw.group_by("object").aggregate([("changes", "sum")])
+    return dict(zip(counted["object"].to_pylist(), counted["changes_sum"].to_pylist(), strict=True))
+
+
+def _parquet(raw: pa.Table) -> bytes:
+    buffer = BytesIO()
+    pq.write_table(
+        raw,
+        buffer,
+        compression="zstd",
+        compression_level=_ZSTD_LEVEL,
+        use_dictionary=["object"],
+        write_statistics=["position", "received_at"],
+    )
+    return buffer.getvalue()

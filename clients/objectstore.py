@@ -1,0 +1,158 @@
+"""S3: whole objects in and out, and the conditional put on which the chain of batches stands.
+
+Every put names the KMS key (SSE-KMS). Calls block; callers run them in threads.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+
+from schemas.errors import CredentialsRejectedError, TerminalError, UnavailableError
+
+_SYSTEM = "S3"
+_REFUSED = {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "403"}
+_MISSING = {"NoSuchKey", "404"}
+_EXISTS = {"PreconditionFailed", "412", "ConditionalRequestConflict", "409"}
+
+
+@dataclass(frozen=True)
+class S3Address:
+    """Where objects go. `endpoint_url` None is AWS itself; keys None take AWS' own credential chain."""
+
+    bucket: str
+    region: str
+    kms_key_id: str
+    endpoint_url: str | None = None
+    access_key: str | None = None
+    secret_key: str | None = None
+
+
+class ObjectMissingError(TerminalError):
+    """The object store has no such object."""
+
+    def __init__(self, *, bucket: str, key: str) -> None:
+        self.key = key
+        super().__init__(f"s3://{bucket}/{key} does not exist. If it was deleted, restore it from its version.")
+
+
+def aws_client(service: str, address: S3Address) -> Any:  # noqa: ANN401 -- boto3 makes its clients at run time
+    """A boto3 client of `service` for this address; safe to share between threads."""
+    return boto3.client(
+        service,
+        endpoint_url=address.endpoint_url,
+        region_name=address.region,
+        aws_access_key_id=address.access_key,
+        aws_secret_access_key=address.secret_key,
+        config=Config(
+            s3={"addressing_style": "path"} if address.endpoint_url else {},
+            connect_timeout=5,
+            read_timeout=60,
+            retries={"mode": "standard", "max_attempts": 3},
+            max_pool_connections=32,
+            # The bodies' own checksums are in the manifests; a second one per request only costs time.
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+        ),
+    )
+
+
+class ObjectStore:
+    """The objects of one bucket."""
+
+    def __init__(self, address: S3Address) -> None:
+        self.bucket = address.bucket
+        self._kms_key_id = address.kms_key_id
+        self._s3 = aws_client("s3", address)
+
+    def put(self, key: str, body: bytes) -> None:
+        """Write an object, replacing what is there."""
+        with translated(_SYSTEM):
+            self._s3.put_object(**self._request(key, body))
+
+    def create(self, key: str, body: bytes) -> bool:
+        """Write an object only if the key is free; False when it is taken. Of two callers exactly one gets True."""
+        try:
+            with translated(_SYSTEM):
+                self._s3.put_object(**self._request(key, body), IfNoneMatch="*")
+        except _TakenError:
+            return False
+        return True
+
+    def get(self, key: str) -> bytes:
+        """The object's bytes; raises `ObjectMissingError`."""
+        found = self.find(key)
+        if found is None:
+            raise ObjectMissingError(bucket=self.bucket, key=key)
+        return found
+
+    def find(self, key: str) -> bytes | None:
+        """The object's bytes, or None when there is none."""
+        try:
+            with translated(_SYSTEM):
+                body: bytes = self._s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+                return body
+        except _AbsentError:
+            return None
+
+    def delete(self, key: str) -> None:
+        """Delete an object; nothing happens when there is none."""
+        with translated(_SYSTEM):
+            self._s3.delete_object(Bucket=self.bucket, Key=key)
+
+    def keys(self, prefix: str, *, after: str = "") -> Iterator[str]:
+        """Keys under `prefix` in byte order, those after the key `after` only."""
+        with translated(_SYSTEM):
+            pages = self._s3.get_paginator("list_objects_v2").paginate(
+                Bucket=self.bucket, Prefix=prefix, StartAfter=after
+            )
+            for page in pages:
+                yield from (entry["Key"] for entry in page.get("Contents", []))
+
+    def _request(self, key: str, body: bytes) -> dict[str, Any]:
+        return {
+            "Bucket": self.bucket,
+            "Key": key,
+            "Body": body,
+            "ServerSideEncryption": "aws:kms",
+            "SSEKMSKeyId": self._kms_key_id,
+        }
+
+
+class _TakenError(Exception):
+    pass
+
+
+class _AbsentError(Exception):
+    pass
+
+
+@contextmanager
+def translated(system: str) -> Iterator[None]:
+    """AWS' errors become ours."""
+    try:
+        yield
+    except NoCredentialsError as error:
+        raise CredentialsRejectedError(
+            system=system, code="NoCredentials", detail=str(error), setting="TIDEGATE_S3__ACCESS_KEY or the role"
+        ) from error
+    except ClientError as error:
+        code = str(error.response.get("Error", {}).get("Code", ""))
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        if code in _EXISTS:
+            raise _TakenError from error
+        if code in _MISSING:
+            raise _AbsentError from error
+        if code in _REFUSED:
+            raise CredentialsRejectedError(
+                system=system, code=code, detail=str(error), setting="TIDEGATE_S3__ACCESS_KEY and _SECRET_KEY"
+            ) from error
+        if status >= 500 or code in {"SlowDown", "RequestTimeout", "Throttling"}:  # noqa: PLR2004
+            raise UnavailableError(system=system, detail=str(error)) from error
+        raise TerminalError(f"{system} refuses: {error}. Check bucket, key and permissions.") from error
+    except BotoCoreError as error:
+        raise UnavailableError(system=system, detail=str(error)) from error

@@ -1,0 +1,210 @@
+"""PostgreSQL as the warehouse: COPY from memory, advisory locks, indexes.
+
+Arrow writes CSV and PostgreSQL reads it: both in C, so a row costs Python nothing. An empty cell is null and a
+quoted empty cell is the empty text, on both sides.
+"""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from io import BytesIO
+from queue import LifoQueue
+from typing import Any
+
+import psycopg
+import pyarrow as pa
+from psycopg.abc import Query
+from pyarrow import csv
+
+from clients.warehouse.protocol import Transaction
+from clients.warehouse.statements import TABLES_OF_OPS, tables_of
+from schemas.catalogue import Catalogue
+from schemas.errors import CredentialsRejectedError, StatementError, UnavailableError
+from schemas.tables import AUDIT, CURATED, OPS, Column, Kind
+
+_SYSTEM = "PostgreSQL"
+_TYPES = {
+    Kind.TEXT: "TEXT",
+    Kind.BOOLEAN: "BOOLEAN",
+    Kind.INTEGER: "BIGINT",
+    Kind.DOUBLE: "DOUBLE PRECISION",
+    Kind.DATE: "DATE",
+    Kind.TIMESTAMP: "TIMESTAMPTZ",
+}
+_CSV = csv.WriteOptions(include_header=False, quoting_style="needed")
+
+
+class PostgresWarehouse:
+    """A PostgreSQL database as the warehouse. Safe to share between threads: each transaction has its connection."""
+
+    def __init__(self, dsn: str, *, connections: int = 8) -> None:
+        self._dsn = dsn
+        self._idle: LifoQueue[psycopg.Connection] = LifoQueue()
+        self._most_idle = connections
+
+    def ensure_tables(self, catalogue: Catalogue) -> list[str]:
+        """Create what is missing; returns the tables and columns that were made."""
+        made: list[str] = []
+        with self._connection() as connection, connection.transaction(), translated():
+            # Several workers start at once: one makes the tables, the others wait and find them.
+            connection.execute("SELECT pg_advisory_xact_lock(hashtext('tidegate tables'))")
+            for schema in (CURATED, AUDIT, OPS):
+                connection.execute(_plain(f"CREATE SCHEMA IF NOT EXISTS {schema}"))
+            existing = _existing_columns(connection)
+            for table, columns in _tables(catalogue):
+                made += _ensure_table(connection, table, columns, existing.get(table))
+        return made
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """A transaction on a connection of its own."""
+        with self._connection() as connection, translated(), connection.transaction():
+            yield _PostgresTransaction(connection)
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        while not self._idle.empty():
+            self._idle.get_nowait().close()
+
+    @contextmanager
+    def _connection(self) -> Iterator[psycopg.Connection]:
+        connection = self._take()
+        try:
+            yield connection
+        finally:
+            if connection.closed or connection.broken or self._idle.qsize() >= self._most_idle:
+                connection.close()
+            else:
+                self._idle.put(connection)
+
+    def _take(self) -> psycopg.Connection:
+        while not self._idle.empty():
+            connection = self._idle.get_nowait()
+            if not connection.closed:
+                return connection
+        with translated():
+            return psycopg.connect(self._dsn, autocommit=True, connect_timeout=5)
+
+
+class _PostgresTransaction:
+    def __init__(self, connection: psycopg.Connection) -> None:
+        self._connection = connection
+
+    def lock_object(self, table: str) -> None:
+        self._connection.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", (f"tidegate {table}",))
+
+    def execute(self, statement: str, parameters: Sequence[Any] = ()) -> int:
+        return self._connection.execute(_plain(statement), parameters or None).rowcount
+
+    def fetch(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        return self._connection.execute(_plain(statement), parameters or None).fetchall()
+
+    def stage(self, name: str, columns: Sequence[Column], rows: pa.Table) -> None:
+        # The definition is kept with the session, so a column that was added meanwhile makes a table of its own.
+        self.execute(f"DROP TABLE IF EXISTS pg_temp.{name}")
+        self.execute(f"CREATE TEMP TABLE {name} ({_definitions(columns, keys=False)}) ON COMMIT DROP")
+        self.load(name, columns, rows)
+
+    def load(self, table: str, columns: Sequence[Column], rows: pa.Table) -> None:
+        if not len(rows):
+            return
+        buffer = BytesIO()
+        csv.write_csv(rows, buffer, _CSV)
+        names = ", ".join(column.name for column in columns)
+        with (
+            self._connection.cursor() as cursor,
+            cursor.copy(_plain(f"COPY {table} ({names}) FROM STDIN (FORMAT csv)")) as copy,
+        ):
+            copy.write(buffer.getbuffer())
+
+
+def _plain(statement: str) -> Query:
+    """Statements are composed of catalogue names alone; values always travel as parameters."""
+    return statement.encode()
+
+
+def _tables(catalogue: Catalogue) -> Iterator[tuple[str, tuple[Column, ...]]]:
+    per_object = (tables_of(spec).items() for spec in catalogue.objects.values())
+    return itertools.chain(TABLES_OF_OPS.items(), itertools.chain.from_iterable(per_object))
+
+
+def _existing_columns(connection: psycopg.Connection) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    query = "SELECT table_schema, table_name, column_name FROM information_schema.columns WHERE table_schema = ANY(%s)"
+    for schema, table, column in connection.execute(query, ([CURATED, AUDIT, OPS],)):
+        found.setdefault(f"{schema}.{table}", set()).add(column)
+    return found
+
+
+def _ensure_table(
+    connection: psycopg.Connection, table: str, columns: Sequence[Column], existing: set[str] | None
+) -> list[str]:
+    if existing is None:
+        for statement in create_statements(table, columns):
+            connection.execute(_plain(statement))
+        return [table]
+    missing = [column for column in columns if column.name not in existing]
+    for column in missing:
+        connection.execute(_plain(f"ALTER TABLE {table} ADD COLUMN {column.name} {_type_name(column)}"))
+    return [f"{table}.{column.name}" for column in missing]
+
+
+def create_statements(table: str, columns: Sequence[Column]) -> list[str]:
+    """The DDL of one permanent table with its keys and indexes."""
+    bare = table.partition(".")[2]
+    statements = [f"CREATE TABLE {table} ({_definitions(columns, keys=True)}{_key_of(table)}) {_options(table)}".rstrip()]
+    # Long texts stay as they are: compressing them costs more processor time than a local disk saves.
+    statements += [
+        f"ALTER TABLE {table} ALTER COLUMN {column.name} SET STORAGE EXTERNAL"
+        for column in columns
+        if column.kind is Kind.TEXT and column.size >= 1_000  # noqa: PLR2004
+    ]
+    if table.endswith("_history"):
+        statements.append(f"CREATE INDEX {bare}_open ON {table} (record_id) WHERE is_current")
+    return statements
+
+
+def _key_of(table: str) -> str:
+    if table.endswith("_current"):
+        return ", PRIMARY KEY (record_id)"
+    if table.endswith("_change"):
+        return ", PRIMARY KEY (record_id, change_order)"
+    if table.endswith("_history"):
+        return ", PRIMARY KEY (record_id, change_order)"
+    return ", PRIMARY KEY (batch, object)" if table.endswith("ledger") else ", PRIMARY KEY (batch, ordinal)"
+
+
+def _options(table: str) -> str:
+    # Current rows are replaced often: room on their page keeps the new version near, and the index as it is.
+    return "WITH (fillfactor = 70)" if table.endswith("_current") else ""
+
+
+def _definitions(columns: Sequence[Column], *, keys: bool) -> str:
+    return ", ".join(
+        f"{column.name} {_type_name(column)}{' NOT NULL' if keys and column.required else ''}" for column in columns
+    )
+
+
+def _type_name(column: Column) -> str:
+    return f"NUMERIC(18, {column.scale})" if column.kind is Kind.DECIMAL else _TYPES[column.kind]
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """psycopg's errors become ours."""
+    try:
+        yield
+    except (psycopg.errors.InvalidPassword, psycopg.errors.InvalidAuthorizationSpecification) as error:
+        raise CredentialsRejectedError(
+            system=_SYSTEM, code=error.sqlstate or "", detail=str(error), setting="TIDEGATE_WAREHOUSE__DSN"
+        ) from error
+    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        if "authentication failed" in str(error):
+            raise CredentialsRejectedError(
+                system=_SYSTEM, code="28P01", detail=str(error), setting="TIDEGATE_WAREHOUSE__DSN"
+            ) from error
+        raise UnavailableError(system=_SYSTEM, detail=str(error).strip()) from error
+    except psycopg.Error as error:
+        # The message's DETAIL may show a row; what is kept is the kind and the column.
+        detail = f"{type(error).__name__} {error.sqlstate}: {error.diag.message_primary or ''}"
+        raise StatementError(statement=error.diag.context or "", detail=detail) from error

@@ -1,0 +1,42 @@
+"""What the engine asks of a warehouse. Loading and table options differ between warehouses; the rest is shared SQL."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from schemas.catalogue import Catalogue
+from schemas.tables import Column
+
+
+class Transaction(Protocol):
+    """One warehouse transaction: everything in it commits together or not at all (law 4)."""
+
+    def lock_object(self, table: str) -> None:
+        """Wait until nobody else applies to this object, and keep others out until the transaction ends."""
+
+    def execute(self, statement: str, parameters: Sequence[Any] = ()) -> int:
+        """Run a statement; returns the number of rows it touched."""
+
+    def fetch(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Run a query; returns all of its rows."""
+
+    def stage(self, name: str, columns: Sequence[Column], rows: pa.Table) -> None:
+        """Make `rows` readable as the session's temporary table `name`, in place of what was there."""
+
+    def load(self, table: str, columns: Sequence[Column], rows: pa.Table) -> None:
+        """Append `rows` to a table (schema.name); their columns are `columns`, in that order."""
+
+
+class Warehouse(Protocol):
+    """A warehouse. Its methods block; callers run them in threads."""
+
+    def ensure_tables(self, catalogue: Catalogue) -> list[str]:
+        """Create what is missing: schemas, tables, columns of new fields. Returns what was made. Drops nothing."""
+
+    def transaction(self) -> AbstractContextManager[Transaction]:
+        """A transaction: commits when left, rolls back when an exception leaves it."""
+
+    def close(self) -> None:
+        """Give the connections back."""

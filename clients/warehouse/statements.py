@@ -1,0 +1,174 @@
+"""The fold's SQL: statements that PostgreSQL and Redshift both understand.
+
+Only what both have: MERGE with one WHEN MATCHED and no condition, UPDATE … FROM, DELETE … USING. Names come from the
+catalogue, whose table and column names are checked identifiers. A test parses every statement with sqlglot's Redshift
+dialect, and another runs it on PostgreSQL.
+"""
+
+from collections.abc import Sequence
+
+from schemas.catalogue import ObjectSpec
+from schemas.tables import (
+    AUDIT,
+    BITS_PER_MASK,
+    CURATED,
+    LEDGER_COLUMNS,
+    OPS,
+    QUARANTINE_COLUMNS,
+    RECORD_ID,
+    Column,
+    change_columns,
+    current_columns,
+    field_columns,
+    history_columns,
+    mask_names,
+)
+
+TOUCHED = "stage_touched"
+"""Temporary: the records of the group (record_id)."""
+SUSPECT = "stage_suspect"
+"""Temporary: records with a change that is not later than what was applied (record_id)."""
+REBUILT = "stage_rebuilt"
+"""Temporary: records to fold anew (record_id)."""
+RECORD_LIST: tuple[Column, ...] = (RECORD_ID,)
+
+
+def net_stage(spec: ObjectSpec, what: str) -> str:
+    """Temporary table of net rows: `what` is `latest` (one a record) or `versions` (one a change)."""
+    return f"stage_{spec.table}_{what}"
+
+
+def change_table(spec: ObjectSpec) -> str:
+    return f"{AUDIT}.{spec.table}_change"
+
+
+def current_table(spec: ObjectSpec) -> str:
+    return f"{CURATED}.{spec.table}_current"
+
+
+def history_table(spec: ObjectSpec) -> str:
+    return f"{CURATED}.{spec.table}_history"
+
+
+LEDGER = f"{OPS}.ledger"
+QUARANTINE = f"{OPS}.quarantine"
+
+TABLES_OF_OPS: dict[str, tuple[Column, ...]] = {LEDGER: LEDGER_COLUMNS, QUARANTINE: QUARANTINE_COLUMNS}
+
+
+def tables_of(spec: ObjectSpec) -> dict[str, tuple[Column, ...]]:
+    """The object's permanent tables and their columns."""
+    tables = {change_table(spec): change_columns(spec), current_table(spec): current_columns(spec)}
+    if spec.history:
+        tables[history_table(spec)] = history_columns(spec)
+    return tables
+
+
+def find_last_orders(spec: ObjectSpec) -> str:
+    """record_id, the order of the last change applied, the version: for the touched records that exist."""
+    return (
+        f"SELECT c.record_id, c.last_change_order FROM {current_table(spec)} AS c "
+        f"JOIN {TOUCHED} AS t ON c.record_id = t.record_id"
+    )
+
+
+def find_logged_orders(spec: ObjectSpec) -> str:
+    """record_id, change_order of every logged change of the suspect records."""
+    return (
+        f"SELECT c.record_id, c.change_order FROM {change_table(spec)} AS c "
+        f"JOIN {SUSPECT} AS s ON c.record_id = s.record_id"
+    )
+
+
+def read_changes(spec: ObjectSpec) -> str:
+    """Every logged change of the records to rebuild, in the columns of `LoggedChange`."""
+    head = "record_id change_order change_type changed_at changed_fields diff_fields batch applied_at".split()
+    names = ", ".join(f"c.{name}" for name in [*head, *(column.name for column in field_columns(spec))])
+    return f"SELECT {names} FROM {change_table(spec)} AS c JOIN {REBUILT} AS r ON c.record_id = r.record_id"
+
+
+def close_versions(spec: ObjectSpec) -> str:
+    """End the open version of each record of the group where the group's first change begins."""
+    return (
+        f"UPDATE {history_table(spec)} AS h SET valid_to = n.changed_at, is_current = FALSE "
+        f"FROM {net_stage(spec, 'versions')} AS n "
+        f"WHERE h.record_id = n.record_id AND h.is_current AND n.version_step = 1"
+    )
+
+
+def open_versions(spec: ObjectSpec) -> str:
+    """One version a change: the row as it was before the group, with what the changes up to it set."""
+    expressions = {
+        "record_id": "n.record_id",
+        **{column.name: _merged(spec, column, place, "c") for place, column in enumerate(field_columns(spec))},
+        **_merged_state("c"),
+        "valid_from": "n.changed_at",
+        "valid_to": "n.valid_to",
+        "is_current": "n.is_current",
+        **{name: f"n.{name}" for name in ("change_order", "changed_at", "applied_at", "batch")},
+    }
+    names = [column.name for column in history_columns(spec)]
+    return (
+        f"INSERT INTO {history_table(spec)} ({', '.join(names)}) "
+        f"SELECT {', '.join(expressions[name] for name in names)} "
+        f"FROM {net_stage(spec, 'versions')} AS n LEFT JOIN {current_table(spec)} AS c ON c.record_id = n.record_id"
+    )
+
+
+def merge_current(spec: ObjectSpec) -> str:
+    """Bring the latest state of each record of the group up to date; run it after `open_versions`."""
+    target = f"{spec.table}_current"
+    names = [column.name for column in current_columns(spec)]
+    stamps = {"last_change_order": "n.change_order"} | {n: f"n.{n}" for n in ("changed_at", "applied_at", "batch")}
+    fields = field_columns(spec)
+    update = {
+        **{column.name: _merged(spec, column, place, target) for place, column in enumerate(fields)},
+        **_merged_state(target),
+        **stamps,
+    }
+    insert = {
+        "record_id": "n.record_id",
+        **{column.name: f"n.{column.name}" for column in fields},
+        "is_deleted": "n.is_deleted",
+        "is_complete": "n.is_complete",
+        "version": "n.version_step",
+        **stamps,
+    }
+    return (
+        f"MERGE INTO {current_table(spec)} USING {net_stage(spec, 'latest')} AS n "
+        f"ON {target}.record_id = n.record_id "
+        f"WHEN MATCHED THEN UPDATE SET {', '.join(f'{name} = {value}' for name, value in update.items())} "
+        f"WHEN NOT MATCHED THEN INSERT ({', '.join(names)}) VALUES ({', '.join(insert[name] for name in names)})"
+    )
+
+
+def delete_rebuilt(table: str) -> str:
+    """Remove the records to rebuild from a curated table; their new rows are loaded in the same transaction."""
+    bare = table.partition(".")[2]
+    return f"DELETE FROM {table} USING {REBUILT} AS r WHERE {bare}.record_id = r.record_id"
+
+
+def find_applied_batches(count: int) -> str:
+    """Which of `count` batches the ledger already has for an object; parameters: object, then the batches."""
+    facts = "batch, object, landed, applied, duplicate, quarantined, rebuilt, last_changed_at"
+    return f"SELECT {facts} FROM {LEDGER} WHERE object = %s AND batch IN ({', '.join(['%s'] * count)})"
+
+
+def insert_row(table: str, columns: Sequence[Column]) -> str:
+    """Insert one row given as parameters."""
+    names = ", ".join(column.name for column in columns)
+    return f"INSERT INTO {table} ({names}) VALUES ({', '.join(['%s'] * len(columns))})"
+
+
+def _merged(spec: ObjectSpec, column: Column, place: int, before: str) -> str:
+    mask = mask_names(spec)[place // BITS_PER_MASK]
+    bit = 1 << (place % BITS_PER_MASK)
+    return f"CASE WHEN (n.{mask} & {bit}) <> 0 THEN n.{column.name} ELSE {before}.{column.name} END"
+
+
+def _merged_state(before: str) -> dict[str, str]:
+    return {
+        "is_deleted": f"CASE WHEN n.sets_deleted THEN n.is_deleted ELSE COALESCE({before}.is_deleted, FALSE) END",
+        "is_complete": f"n.is_complete OR COALESCE({before}.is_complete, FALSE)",
+        "version": f"COALESCE({before}.version, 0) + n.version_step",
+    }

@@ -1,0 +1,58 @@
+"""`python -m sandbox.org --port P --data DIR`: one org, served until SIGTERM."""
+
+import argparse
+import gc
+import socket
+from pathlib import Path
+
+import uvicorn
+
+from sandbox.org.app import build_app, open_org
+from sandbox.org.model import Org
+from schemas.limits import DAILY_API_REQUESTS
+
+_STOP_SECONDS = 3
+
+
+class OrgServer(uvicorn.Server):
+    """uvicorn, but held connects are let go before it waits for its connections to end."""
+
+    def __init__(self, config: uvicorn.Config, org: Org) -> None:
+        super().__init__(config)
+        self._org = org
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._org.bus.close()
+        await super().shutdown(sockets)
+
+
+def main() -> None:
+    """Serve the org of the arguments."""
+    parser = argparse.ArgumentParser(prog="sandbox.org", description="A Salesforce org on this machine.")
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--data", type=Path, required=True, help="folder of the org's state; made when missing")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--edition", choices=sorted(DAILY_API_REQUESTS), default="unlimited")
+    parser.add_argument("--catalogue", type=Path, default=None, help="object catalogue; the one that ships by default")
+    arguments = parser.parse_args()
+    org = open_org(arguments.data, edition=arguments.edition, catalogue=arguments.catalogue)
+    config = uvicorn.Config(
+        build_app(org),
+        host=arguments.host,
+        port=arguments.port,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        access_log=False,
+        log_level="warning",
+        timeout_keep_alive=120,
+        timeout_graceful_shutdown=_STOP_SECONDS,
+        server_header=False,
+    )
+    # What exists now lives as long as the process; the collector need not look at it again.
+    gc.freeze()
+    OrgServer(config, org).run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""The org's parts put together, and every API in front of them as one ASGI application."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+from starlette.applications import Starlette
+
+from sandbox.org.auth.routes import routes as auth_routes
+from sandbox.org.auth.sessions import Sessions
+from sandbox.org.cometd.clients import Clients
+from sandbox.org.cometd.routes import routes as cometd_routes
+from sandbox.org.control.routes import routes as control_routes
+from sandbox.org.identity import load_identity
+from sandbox.org.model import Org
+from sandbox.org.store import Store
+from sandbox.org.traffic.maker import TrafficMaker
+from schemas.catalogue import DEFAULT_CATALOGUE, load_catalogue
+from schemas.limits import COMETD_CLIENTS
+
+_PURGE_EVERY_SECONDS = 2.0
+
+
+def open_org(folder: Path, *, edition: str = "unlimited", catalogue: Path | None = None) -> Org:
+    """The org whose state is in `folder`, made when the folder is new. `catalogue` None takes the one that ships."""
+    identity = load_identity(folder)
+    store = Store(folder, load_catalogue(catalogue or DEFAULT_CATALOGUE), identity, edition)
+    return Org(store, identity, edition)
+
+
+def build_app(org: Org) -> Starlette:
+    """The ASGI application that serves `org`."""
+    sessions = Sessions(org.store, org.identity.org_id)
+    clients = Clients(COMETD_CLIENTS[org.edition])
+    traffic = TrafficMaker(org)
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        purging = asyncio.create_task(_purge_for_ever(org))
+        yield
+        purging.cancel()
+        with suppress(asyncio.CancelledError):
+            await purging
+        await traffic.stop()
+        org.store.close()
+
+    app = Starlette(
+        routes=[
+            *auth_routes(org, sessions),
+            *cometd_routes(org, sessions, clients),
+            *control_routes(org, sessions, clients, traffic),
+        ],
+        lifespan=lifespan,
+    )
+    app.state.org = org
+    app.state.sessions = sessions
+    return app
+
+
+async def _purge_for_ever(org: Org) -> None:
+    """Forget events that are past retention, a few at a time so that nobody waits for it."""
+    while True:
+        await asyncio.sleep(0 if org.bus.purge(org.clock.now().epoch_ms) else _PURGE_EVERY_SECONDS)

@@ -1,0 +1,104 @@
+"""The ways to an access token. Each checks its grant and returns the user whom the token stands for."""
+
+import base64
+import binascii
+import hmac
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import jwt
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from sandbox.org.auth.errors import OAuthError
+from sandbox.org.identity import Identity
+
+JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+_AUDIENCES = ("https://login.salesforce.com", "https://test.salesforce.com")
+
+
+class Flows:
+    """The grant types that the org honours for its one connected app."""
+
+    def __init__(self, identity: Identity) -> None:
+        self._identity = identity
+        key = load_pem_private_key(Path(identity.private_key_file).read_bytes(), password=None)
+        self._public_key = key.public_key()
+        self._by_grant: dict[str, Callable[[Mapping[str, str], str], None]] = {
+            "client_credentials": self._client_credentials,
+            "password": self._password,
+            "refresh_token": self._refresh_token,
+            JWT_BEARER: self._jwt_bearer,
+        }
+
+    def check(self, form: Mapping[str, str], basic: str | None, own_url: str) -> None:
+        """Raise `OAuthError` unless the grant in `form` is good.
+
+        Args:
+            form: The request's form fields.
+            basic: The Authorization header, where a client may put its id and secret instead.
+            own_url: The URL by which the client reached the org; a JWT may name it as its audience.
+        """
+        grant = form.get("grant_type")
+        if not grant:
+            raise OAuthError("invalid_request", "must provide a grant type")
+        flow = self._by_grant.get(grant)
+        if flow is None:
+            raise OAuthError("unsupported_grant_type", "grant type not supported")
+        flow({**form, **_basic_credentials(basic)}, own_url)
+
+    def _client_credentials(self, form: Mapping[str, str], _own_url: str) -> None:
+        self._check_client(form, needs_secret=True)
+
+    def _password(self, form: Mapping[str, str], _own_url: str) -> None:
+        self._check_client(form, needs_secret=True)
+        identity = self._identity
+        # A client may append a security token to the password; this org has none, but does not mind one.
+        right = form.get("password", "").startswith(identity.password)
+        if form.get("username", "").lower() != identity.username or not right:
+            raise OAuthError("invalid_grant", "authentication failure")
+
+    def _refresh_token(self, form: Mapping[str, str], _own_url: str) -> None:
+        self._check_client(form, needs_secret=False)
+        if not _same(form.get("refresh_token", ""), self._identity.refresh_token):
+            raise OAuthError("invalid_grant", "expired access/refresh token")
+
+    def _jwt_bearer(self, form: Mapping[str, str], own_url: str) -> None:
+        # `exp` is not compared with the clock: real clients send it as text, as "now" and in milliseconds.
+        options = {"verify_exp": False, "verify_aud": False, "verify_iat": False, "verify_nbf": False}
+        try:
+            claims = jwt.decode(
+                form.get("assertion", ""), self._public_key, algorithms=["RS256"], options=options  # type: ignore[arg-type]
+            )
+        except jwt.PyJWTError:
+            raise OAuthError("invalid_grant", "invalid assertion") from None
+        if claims.get("iss") != self._identity.client_id:
+            raise OAuthError("invalid_client_id", "client identifier invalid")
+        if str(claims.get("aud", "")).rstrip("/") not in (*_AUDIENCES, own_url):
+            raise OAuthError("invalid_grant", "audience is invalid")
+        if claims.get("sub") != self._identity.username:
+            raise OAuthError("invalid_grant", "user hasn't approved this consumer")
+        if not str(claims.get("exp", "")).split(".")[0].isdigit():
+            raise OAuthError("invalid_grant", "invalid assertion")
+
+    def _check_client(self, form: Mapping[str, str], *, needs_secret: bool) -> None:
+        identity = self._identity
+        if not _same(form.get("client_id", ""), identity.client_id):
+            raise OAuthError("invalid_client_id", "client identifier invalid")
+        secret = form.get("client_secret")
+        if (secret is not None or needs_secret) and not _same(secret or "", identity.client_secret):
+            raise OAuthError("invalid_client", "invalid client credentials")
+
+
+def _basic_credentials(header: str | None) -> dict[str, str]:
+    if header is None or not header.lower().startswith("basic "):
+        return {}
+    try:
+        decoded = base64.b64decode(header[6:], validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        raise OAuthError("invalid_client", "invalid client credentials") from None
+    client_id, _, secret = decoded.partition(":")
+    return {"client_id": client_id, "client_secret": secret}
+
+
+def _same(given: str, wanted: str) -> bool:
+    return hmac.compare_digest(given.encode(), wanted.encode())

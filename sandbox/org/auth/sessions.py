@@ -1,0 +1,92 @@
+"""Access tokens. A token lives for two hours from its last use, and survives a restart of the org."""
+
+import secrets
+import time
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from sandbox.org.errors import SalesforceError, invalid_session
+from sandbox.org.store import Store
+from schemas.limits import SESSION_LIFE
+
+_SCHEMES = frozenset({"bearer", "oauth"})
+_SHORT_ORG_ID = 15
+
+
+@dataclass(slots=True)
+class Session:
+    """One valid access token."""
+
+    token: str
+    user_id: str
+    """18 characters."""
+    client_id: str
+    """The connected app that asked for it."""
+    last_used: float
+    """Monotonic seconds."""
+
+
+class Sessions:
+    """Every session of the org."""
+
+    def __init__(self, store: Store, org_id: str) -> None:
+        self._store = store
+        self._org_id = org_id
+        now = time.monotonic()
+        rows = store.connection.execute("SELECT token, user_id, client_id FROM sandbox_sessions")
+        self._by_token = {row[0]: Session(*row, last_used=now) for row in rows}
+        # A restart gives each session its two hours again: Salesforce's sessions do not notice one either.
+
+    def __len__(self) -> int:
+        return len(self._by_token)
+
+    def open(self, user_id: str, client_id: str) -> Session:
+        """Give out a new token: `<15-character org id>!<opaque>`."""
+        token = f"{self._org_id[:_SHORT_ORG_ID]}!AQ{secrets.token_urlsafe(72)}"
+        session = Session(token, user_id, client_id, time.monotonic())
+        self._by_token[token] = session
+        self._store.connection.execute(
+            "INSERT INTO sandbox_sessions VALUES (?, ?, ?)", (token, user_id, client_id)
+        )
+        return session
+
+    def use(self, token: str) -> Session:
+        """The session of a token, its life renewed; raises INVALID_SESSION_ID."""
+        session = self._by_token.get(token)
+        now = time.monotonic()
+        if session is None:
+            raise invalid_session()
+        if now - session.last_used > SESSION_LIFE.total_seconds():
+            self.close(token)
+            raise invalid_session()
+        session.last_used = now
+        return session
+
+    def close(self, token: str) -> bool:
+        """End a session; False when there is none."""
+        self._store.connection.execute("DELETE FROM sandbox_sessions WHERE token = ?", (token,))
+        return self._by_token.pop(token, None) is not None
+
+    def close_all(self) -> int:
+        """End every session, as an administrator can; returns how many."""
+        count = len(self._by_token)
+        self._by_token.clear()
+        self._store.connection.execute("DELETE FROM sandbox_sessions")
+        return count
+
+
+def bearer_token(header: str | None) -> str:
+    """The token in an Authorization header (`Bearer` or `OAuth`); raises a 401 SalesforceError."""
+    if not header:
+        raise invalid_session()
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() not in _SCHEMES or not token.strip():
+        raise SalesforceError("INVALID_AUTH_HEADER", "INVALID_HEADER_TYPE", 401)
+    return token.strip()
+
+
+def authenticate(request: Request) -> Session:
+    """The session of a request; raises a `SalesforceError` of status 401 when it has none."""
+    sessions: Sessions = request.app.state.sessions
+    return sessions.use(bearer_token(request.headers.get("authorization")))

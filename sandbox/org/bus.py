@@ -1,0 +1,198 @@
+"""The event bus: what was committed, in commit order, held for 72 hours and handed out from any position.
+
+Followers at the end are served from a tail in memory, those behind from SQLite. A position is good when nothing after it
+has been purged and it is not ahead of the newest event; an id that no event has is as good as one that has.
+"""
+
+import asyncio
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sandbox.org.store import Store
+from schemas.limits import EVENT_RETENTION, REPLAY_ALL_EVENTS, REPLAY_NEW_EVENTS
+
+ALL_EVENTS_CHANNEL = "/data/ChangeEvents"
+_FIRST_REPLAY_ID = 1_000
+_TAIL_BYTES = 64 * 2**20
+_PURGE_ROWS = 1_000
+_SCAN_IDS = 4_000
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event as it was stored."""
+
+    replay_id: int
+    entity: str
+    """Object API name; channels are told apart by it."""
+    body: bytes
+    """The message's `data` object, as JSON."""
+
+
+class ReplayPositionError(Exception):
+    """The position is older than what the bus retains, or newer than its newest event."""
+
+
+class Bus:
+    """Holds events and wakes who waits for them."""
+
+    def __init__(self, store: Store, channels: dict[str, str | None]) -> None:
+        self.channels = channels
+        """Channel name -> the one object that it carries; None carries all."""
+        self._store = store
+        self._ids: list[int] = []
+        self._tail: list[Event] = []
+        self._tail_bytes = 0
+        self._waiting: set[asyncio.Future[None]] = set()
+        self.retention_ms = store.meta("retention_ms", int(EVENT_RETENTION.total_seconds() * 1000))
+        self.purged_through = store.meta("purged_through", _FIRST_REPLAY_ID)
+        """The highest replay id that is gone; the id before the first when none is."""
+        row = store.connection.execute("SELECT max(replay_id), count(*) FROM events").fetchone()
+        self.newest = max(row[0] or 0, self.purged_through)
+        self.held = int(row[1])
+        """Events in SQLite."""
+        self._tail_start = self.newest
+        self.closed = False
+
+    @property
+    def oldest(self) -> int | None:
+        """The oldest retained replay id; None when nothing is retained."""
+        row = self._store.connection.execute("SELECT min(replay_id) FROM events").fetchone()
+        return None if row[0] is None else int(row[0])
+
+    def start_position(self, replay: int) -> int:
+        """The position after which a subscriber who asks for `replay` is served: -1 new events, -2 all retained, or an id.
+
+        Raises `ReplayPositionError` for an id that is purged or not yet given out.
+        """
+        if replay == REPLAY_NEW_EVENTS:
+            return self.newest
+        if replay == REPLAY_ALL_EVENTS:
+            return self.purged_through
+        if not self.purged_through <= replay <= self.newest:
+            raise ReplayPositionError
+        return replay
+
+    def append(self, rows: Sequence[tuple[int, str, int, bytes]]) -> None:
+        """Write events inside the transaction of their records; `publish` them after it has committed."""
+        self._store.connection.executemany("INSERT INTO events VALUES (?, ?, ?, ?)", rows)
+
+    def publish(self, rows: Sequence[tuple[int, str, int, bytes]]) -> None:
+        """Make committed events visible and wake every waiting follower."""
+        for replay_id, entity, _, body in rows:
+            self._ids.append(replay_id)
+            self._tail.append(Event(replay_id, entity, body))
+            self._tail_bytes += len(body)
+        self.newest = rows[-1][0]
+        self.held += len(rows)
+        if self._tail_bytes > _TAIL_BYTES:
+            self._trim(_TAIL_BYTES // 2)
+        self.wake()
+
+    def read(
+        self, after: int, entity: str | None, max_events: int, max_bytes: int
+    ) -> tuple[list[Event], int]:
+        """Events after a position, and the position that has then been read through (beyond the last event when
+        those that follow belong to other objects). At least one event is returned, however large, when there is one.
+        """
+        if after >= self.newest:
+            return [], after
+        if after >= self._tail_start:
+            return self._from_tail(after, entity, max_events, max_bytes)
+        return self._from_store(after, entity, max_events, max_bytes)
+
+    def waiter(self) -> "asyncio.Future[None]":
+        """A future that is done at the next publication (at once when the bus is closed)."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if self.closed:
+            future.set_result(None)
+        else:
+            self._waiting.add(future)
+            future.add_done_callback(self._waiting.discard)
+        return future
+
+    def wake(self) -> None:
+        for future in tuple(self._waiting):
+            if not future.done():
+                future.set_result(None)
+
+    def close(self) -> None:
+        """Let every waiting follower go, so that the process can stop."""
+        self.closed = True
+        self.wake()
+
+    def set_retention(self, milliseconds: int, now_ms: int) -> None:
+        """Hold events for so long from now on, across restarts; what is older goes at once."""
+        self.retention_ms = milliseconds
+        self._store.set_meta("retention_ms", milliseconds)
+        while self.purge(now_ms):
+            pass
+
+    def purge(self, now_ms: int) -> int:
+        """Forget some of the events that are past retention; returns how many. 0 means none is left to forget."""
+        connection = self._store.connection
+        oldest = "SELECT replay_id, at_epoch_ms FROM events ORDER BY replay_id LIMIT ?"
+        limit = now_ms - self.retention_ms
+        expired = [row[0] for row in connection.execute(oldest, (_PURGE_ROWS,)) if row[1] < limit]
+        if not expired:
+            return 0
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("DELETE FROM events WHERE replay_id <= ?", (expired[-1],))
+        self._store.set_meta("purged_through", expired[-1])
+        connection.execute("COMMIT")
+        self.purged_through = expired[-1]
+        self.held -= len(expired)
+        self._drop_tail_through(expired[-1])
+        return len(expired)
+
+    def _from_tail(
+        self, after: int, entity: str | None, max_events: int, max_bytes: int
+    ) -> tuple[list[Event], int]:
+        found: list[Event] = []
+        size = 0
+        for index in range(bisect_right(self._ids, after), len(self._tail)):
+            event = self._tail[index]
+            if entity is not None and event.entity != entity:
+                continue
+            size += len(event.body)
+            if found and (size > max_bytes or len(found) >= max_events):
+                return found, found[-1].replay_id
+            found.append(event)
+        return found, self.newest
+
+    def _from_store(
+        self, after: int, entity: str | None, max_events: int, max_bytes: int
+    ) -> tuple[list[Event], int]:
+        # A bounded range of ids, so that one object's rare events do not cost a scan of the whole file.
+        end = min(after + _SCAN_IDS, self.newest)
+        rows = self._store.connection.execute(
+            "SELECT replay_id, entity, body FROM events WHERE replay_id > ? AND replay_id <= ? "
+            "AND (?3 IS NULL OR entity = ?3) ORDER BY replay_id",
+            (after, end, entity),
+        )
+        found: list[Event] = []
+        size = 0
+        for replay_id, name, body in rows:
+            size += len(body)
+            if found and (size > max_bytes or len(found) >= max_events):
+                return found, found[-1].replay_id
+            found.append(Event(replay_id, name, body))
+        return found, end
+
+    def _trim(self, keep_bytes: int) -> None:
+        gone = 0
+        while self._tail_bytes > keep_bytes and gone < len(self._tail):
+            self._tail_bytes -= len(self._tail[gone].body)
+            gone += 1
+        self._cut(gone)
+
+    def _drop_tail_through(self, replay_id: int) -> None:
+        gone = bisect_right(self._ids, replay_id)
+        self._tail_bytes -= sum(len(event.body) for event in self._tail[:gone])
+        self._cut(gone)
+
+    def _cut(self, gone: int) -> None:
+        if gone:
+            self._tail_start = self._ids[gone - 1]
+            del self._ids[:gone], self._tail[:gone]

@@ -1,0 +1,1 @@
+"""Change events over CometD (Bayeux long polling), as the Streaming API serves them."""

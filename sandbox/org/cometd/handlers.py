@@ -1,0 +1,222 @@
+"""What each CometD message does. Answers are bytes: events are joined into them as they were stored, never parsed."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from sandbox.org.auth.sessions import Sessions, bearer_token
+from sandbox.org.bus import ReplayPositionError
+from sandbox.org.cometd import errors
+from sandbox.org.cometd.clients import Client, Clients, Subscription
+from sandbox.org.errors import SalesforceError
+from sandbox.org.model import Org
+from schemas.limits import COMETD_CONNECT_TIMEOUT, REPLAY_NEW_EVENTS
+
+Message = dict[str, Any]
+_MAX_EVENTS = 2_000
+_MAX_BYTES = 8 * 2**20
+_LINGER_SECONDS = 0.02
+"""How long the first event of a lull waits for company, so that one answer carries many."""
+_CONNECT_MS = int(COMETD_CONNECT_TIMEOUT.total_seconds() * 1000)
+_RETRY = {"interval": 0, "timeout": _CONNECT_MS, "reconnect": "retry"}
+_EXTENSIONS = {"replay": True, "payload.format": True}
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """What the HTTP request tells about whoever sent it."""
+
+    authorization: str | None
+    gone: Callable[[], Awaitable[None]]
+    """Returns when the caller has closed its connection."""
+    may_hold: bool
+    """True when the connect may be held open: it is the request's only message."""
+
+
+class Handlers:
+    """The meta channels of one org."""
+
+    def __init__(self, org: Org, sessions: Sessions, clients: Clients) -> None:
+        self._bus = org.bus
+        self._sessions = sessions
+        self._clients = clients
+        self._by_channel: dict[object, Callable[[Client, Message], bytes]] = {
+            "/meta/subscribe": self._subscribe,
+            "/meta/unsubscribe": self._unsubscribe,
+            "/meta/disconnect": self._disconnect,
+        }
+
+    async def answer(self, message: Message, caller: Caller) -> bytes:
+        """The answer to one message: JSON objects joined by commas."""
+        channel = message.get("channel")
+        refusal = self._authentication_error(caller.authorization)
+        if channel == "/meta/handshake":
+            return self._handshake(message, refusal)
+        if refusal is not None:
+            return _refused(message, refusal, {"reconnect": "none", "interval": 0})
+        client = self._clients.find(message.get("clientId"))
+        if client is None:
+            return _refused(message, errors.UNKNOWN_CLIENT, {"interval": 0, "reconnect": "handshake"})
+        if channel == "/meta/connect":
+            return await self._connect(client, message, caller)
+        handler = self._by_channel.get(channel)
+        if handler is None:
+            return _refused(message, errors.CANNOT_PUBLISH % channel if channel else errors.NO_CHANNEL)
+        answer = handler(client, message)
+        client.last_seen = time.monotonic()
+        return answer
+
+    def _authentication_error(self, authorization: str | None) -> str | None:
+        if authorization is None:
+            return errors.NO_AUTHENTICATION
+        try:
+            self._sessions.use(bearer_token(authorization))
+        except SalesforceError:
+            return errors.BAD_AUTHENTICATION
+        return None
+
+    def _handshake(self, message: Message, refusal: str | None) -> bytes:
+        client = self._clients.add() if refusal is None else None
+        if client is None:
+            reason = {"sfdc": {"failureReason": refusal or errors.TOO_MANY_CLIENTS}, **_EXTENSIONS}
+            return _refused(message, errors.HANDSHAKE_DENIED, {"reconnect": "none"}, ext=reason)
+        return _done(
+            message,
+            ext=_EXTENSIONS,
+            version="1.0",
+            minimumVersion="1.0",
+            clientId=client.client_id,
+            supportedConnectionTypes=["long-polling"],
+            reestablish=False,
+        )
+
+    async def _connect(self, client: Client, message: Message, caller: Caller) -> bytes:
+        kind = message.get("connectionType")
+        if kind != "long-polling":
+            return _refused(message, errors.bad_connection_type(kind))
+        client.release()
+        events = self._take(client)
+        if not events and client.has_connected and caller.may_hold:
+            await self._hold(client, caller)
+            if self._clients.find(client.client_id) is None:
+                return _refused(message, errors.UNKNOWN_CLIENT, {"interval": 0, "reconnect": "handshake"})
+            events = self._take(client) if client.poll is None else []
+        client.has_connected = True
+        client.last_seen = time.monotonic()
+        return b",".join([_done(message, clientId=client.client_id, advice=_RETRY), *events])
+
+    async def _hold(self, client: Client, caller: Caller) -> None:
+        """Wait for an event that concerns the client; also ends with the time limit, with a newer connect and when the
+        caller goes away (its events then stay for the next connect).
+        """
+        poll = client.poll = asyncio.get_running_loop().create_future()
+        gone = asyncio.ensure_future(caller.gone())
+        deadline = time.monotonic() + COMETD_CONNECT_TIMEOUT.total_seconds()
+        try:
+            while not (poll.done() or gone.done() or self._bus.closed) and (left := deadline - time.monotonic()) > 0:
+                news = self._bus.waiter()
+                await asyncio.wait((news, poll, gone), timeout=left, return_when=asyncio.FIRST_COMPLETED)
+                news.cancel()
+                if self._has_news(client):
+                    await asyncio.wait((poll, gone), timeout=_LINGER_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+                    break
+            if gone.done():
+                raise CallerGoneError
+        finally:
+            gone.cancel()
+            client.last_seen = time.monotonic()
+            if client.poll is poll:
+                client.poll = None
+
+    def _has_news(self, client: Client) -> bool:
+        for subscription in client.subscriptions.values():
+            found, position = self._bus.read(subscription.position, subscription.entity, 1, 1)
+            if found:
+                return True
+            subscription.position = position
+        return False
+
+    def _take(self, client: Client) -> list[bytes]:
+        """The messages that are due to a client, within the limits of one answer; its positions move past them."""
+        taken: list[bytes] = []
+        size = 0
+        for channel, subscription in client.subscriptions.items():
+            if len(taken) >= _MAX_EVENTS or size >= _MAX_BYTES:
+                break
+            found, subscription.position = self._bus.read(
+                subscription.position, subscription.entity, _MAX_EVENTS - len(taken), _MAX_BYTES - size
+            )
+            tail = b',"channel":%b}' % orjson.dumps(channel)
+            taken += [b'{"data":' + event.body + tail for event in found]
+            size += sum(len(event.body) for event in found)
+        self._clients.delivered += len(taken)
+        return taken
+
+    def _subscribe(self, client: Client, message: Message) -> bytes:
+        wanted = message.get("subscription")
+        channels = wanted if isinstance(wanted, list) else [wanted]
+        replays = (message.get("ext") or {}).get("replay")
+        for channel in channels:
+            refusal = self._follow(client, channel, replays if isinstance(replays, dict) else {})
+            if refusal is not None:
+                return _refused(message, refusal, clientId=client.client_id, subscription=wanted)
+        # A held connect knows nothing of the new channel's waiting events until it looks again.
+        self._bus.wake()
+        return _done(message, clientId=client.client_id, subscription=wanted)
+
+    def _follow(self, client: Client, channel: object, replays: dict[str, Any]) -> str | None:
+        """Add one subscription; returns the error text when that is refused."""
+        if not isinstance(channel, str) or not channel:
+            return errors.NO_CHANNEL
+        if not channel.startswith("/"):
+            return errors.NO_SLASH
+        if channel.startswith("/meta/"):
+            return errors.RESTRICTED_CHANNEL
+        if channel not in self._bus.channels:
+            return errors.unknown_channel(channel)
+        replay = replays.get(channel, REPLAY_NEW_EVENTS)
+        if not isinstance(replay, int) or isinstance(replay, bool):
+            return errors.bad_replay_id(replay)
+        try:
+            position = self._bus.start_position(replay)
+        except ReplayPositionError:
+            return errors.bad_replay_id(replay)
+        client.subscriptions[channel] = Subscription(self._bus.channels[channel], position)
+        return None
+
+    def _unsubscribe(self, client: Client, message: Message) -> bytes:
+        wanted = message.get("subscription")
+        for channel in wanted if isinstance(wanted, list) else [wanted]:
+            if client.subscriptions.pop(channel, None) is None:
+                return _refused(message, errors.NOT_SUBSCRIBED % channel, clientId=client.client_id, subscription=wanted)
+        return _done(message, clientId=client.client_id, subscription=wanted)
+
+    def _disconnect(self, client: Client, message: Message) -> bytes:
+        self._clients.forget(client)
+        return _done(message, clientId=client.client_id)
+
+
+class CallerGoneError(Exception):
+    """The caller closed its connection while a connect was held: there is nobody to answer."""
+
+
+def _done(message: Message, **more: object) -> bytes:
+    return _reply(message, {**more, "successful": True})
+
+
+def _refused(message: Message, error: str, advice: dict[str, object] | None = None, **more: object) -> bytes:
+    body = {**more, "error": error, "successful": False}
+    if "clientId" in message:
+        body.setdefault("clientId", message["clientId"])
+    return _reply(message, body if advice is None else {**body, "advice": advice})
+
+
+def _reply(message: Message, body: dict[str, object]) -> bytes:
+    body["channel"] = message.get("channel")
+    if "id" in message:
+        body["id"] = message["id"]
+    return orjson.dumps(body)

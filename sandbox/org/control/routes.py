@@ -1,0 +1,141 @@
+"""`/sandbox`: health, state, traffic, events of a test's own making, time limits, and all records for verification."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import anyio.to_thread
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import BaseRoute, Route
+
+from sandbox.org.auth.sessions import Sessions
+from sandbox.org.cometd.clients import Clients
+from sandbox.org.control.errors import ControlError, answering_errors
+from sandbox.org.control.export import RecordExport
+from sandbox.org.control.model import RetentionRequest, SettingsRequest, parsed
+from sandbox.org.model import Org
+from sandbox.org.traffic.maker import TrafficMaker
+from sandbox.org.traffic.plan import TrafficPlan
+
+_PLACEHOLDER_ENTITY = "Case"
+
+
+class JsonResponse(Response):
+    """JSON by orjson."""
+
+    media_type = "application/json"
+
+    def render(self, content: Any) -> bytes:
+        return orjson.dumps(content)
+
+
+def routes(org: Org, sessions: Sessions, clients: Clients, traffic: TrafficMaker) -> list[BaseRoute]:
+    """The control plane of `org`. It asks for no token: it listens on loopback only."""
+    handlers = _Handlers(org, sessions, clients, traffic)
+    return [
+        Route("/sandbox/health", handlers.health),
+        Route("/sandbox/state", handlers.state),
+        Route("/sandbox/traffic", answering_errors(handlers.traffic), methods=["GET", "POST", "DELETE"]),
+        Route("/sandbox/inject", answering_errors(handlers.inject), methods=["POST"]),
+        Route("/sandbox/retention", answering_errors(handlers.retention), methods=["POST"]),
+        Route("/sandbox/settings", answering_errors(handlers.settings), methods=["POST"]),
+        Route("/sandbox/disconnect", handlers.disconnect, methods=["POST"]),
+        Route("/sandbox/sessions/expire", handlers.expire_sessions, methods=["POST"]),
+        Route("/sandbox/records/{object}", answering_errors(handlers.records)),
+    ]
+
+
+class _Handlers:
+    def __init__(self, org: Org, sessions: Sessions, clients: Clients, traffic: TrafficMaker) -> None:
+        self._org = org
+        self._sessions = sessions
+        self._clients = clients
+        self._traffic = traffic
+
+    async def health(self, _request: Request) -> Response:
+        return JsonResponse({"status": "ok", "org_id": self._org.identity.org_id})
+
+    async def state(self, _request: Request) -> Response:
+        org = self._org
+        counts = {
+            name: org.store.connection.execute(
+                f'SELECT count(*), coalesce(sum(IsDeleted), 0) FROM "{name}"'
+            ).fetchone()
+            for name in sorted(org.store.tracked)
+        }
+        return JsonResponse(
+            {
+                "edition": org.edition,
+                "records": {name: count for name, (count, _) in counts.items()},
+                "deleted": {name: deleted for name, (_, deleted) in counts.items()},
+                "events": {
+                    "held": org.bus.held,
+                    "newest_replay_id": org.bus.newest,
+                    "oldest_replay_id": org.bus.oldest,
+                    "purged_through": org.bus.purged_through,
+                    "retention_seconds": org.bus.retention_ms / 1000,
+                },
+                "changes_committed": org.changes_committed,
+                "delivered_events": self._clients.delivered,
+                "sessions": len(self._sessions),
+                "cometd_clients": len(self._clients),
+                "traffic": self._traffic.state(),
+            }
+        )
+
+    async def traffic(self, request: Request) -> Response:
+        if request.method == "POST":
+            self._traffic.start(parsed(TrafficPlan, await request.body()))
+        elif request.method == "DELETE":
+            await self._traffic.stop()
+        return JsonResponse(self._traffic.state())
+
+    async def inject(self, request: Request) -> Response:
+        """`data` (an object; its replayId is filled in) or `raw` (text put on the bus as it is)."""
+        body = orjson.loads(await request.body())
+        if "raw" in body:
+            text = str(body["raw"]).encode()
+            entity = str(body.get("entity", _PLACEHOLDER_ENTITY))
+        elif isinstance(body.get("data"), dict):
+            data = body["data"]
+            header = data.get("payload", {}).get("ChangeEventHeader", {})
+            entity = str(body.get("entity") or header.get("entityName") or _PLACEHOLDER_ENTITY)
+            text = orjson.dumps({"event": {"replayId": "$REPLAY_ID"}, **data}).replace(b'"$REPLAY_ID"', b"$REPLAY_ID")
+        else:
+            raise ControlError('send {"data": {...}} or {"raw": "..."}')
+        return JsonResponse({"replay_id": self._org.publish_raw(entity, text)})
+
+    async def retention(self, request: Request) -> Response:
+        wanted = parsed(RetentionRequest, await request.body())
+        self._org.bus.set_retention(int(wanted.seconds * 1000), self._org.clock.now().epoch_ms)
+        return JsonResponse({"retention_seconds": wanted.seconds, "purged_through": self._org.bus.purged_through})
+
+    async def settings(self, request: Request) -> Response:
+        wanted = parsed(SettingsRequest, await request.body())
+        if wanted.changed_fields_in_header is not None:
+            self._org.changed_fields_in_header = wanted.changed_fields_in_header
+        return JsonResponse({"changed_fields_in_header": self._org.changed_fields_in_header})
+
+    async def disconnect(self, _request: Request) -> Response:
+        return JsonResponse({"forgotten": self._clients.forget_all()})
+
+    async def expire_sessions(self, _request: Request) -> Response:
+        return JsonResponse({"expired": self._sessions.close_all()})
+
+    async def records(self, request: Request) -> Response:
+        name = request.path_params["object"]
+        spec = self._org.store.objects.get(name)
+        if spec is None:
+            raise ControlError(f"the org has no object {name}", 404)
+        limit = int(request.query_params.get("limit", "0")) or None
+        export = RecordExport(self._org.store, spec, request.query_params.get("after", ""), limit)
+
+        async def pages() -> AsyncIterator[bytes]:
+            try:
+                while page := await anyio.to_thread.run_sync(export.next_page):
+                    yield page
+            finally:
+                export.close()
+
+        return StreamingResponse(pages(), media_type="application/x-ndjson")

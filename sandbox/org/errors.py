@@ -1,0 +1,42 @@
+"""Salesforce's refusals. One class carries them all, because the wire does: a code, a sentence, an HTTP status.
+
+Every API family translates a `SalesforceError` into its own body (REST an array, the token endpoint an object,
+CometD a string); none of them invents codes.
+"""
+
+from collections.abc import Sequence
+
+
+class SalesforceError(Exception):
+    """The org refuses a request or one of its rows.
+
+    Args:
+        code: Salesforce's code, such as `REQUIRED_FIELD_MISSING` (REST API Developer Guide, "Status Codes").
+        message: The sentence that goes with it.
+        status: HTTP status of a request that fails altogether; a row's failure inside a collection ignores it.
+        fields: API names of the fields at fault; empty when none is to blame.
+    """
+
+    def __init__(self, code: str, message: str, status: int = 400, fields: Sequence[str] = ()) -> None:
+        self.code = code
+        self.message = message
+        self.status = status
+        self.fields = list(fields)
+        super().__init__(f"{code}: {message}")
+
+
+def invalid_session() -> SalesforceError:
+    """401 for a token that is unknown, expired or revoked; clients renew it and try again once."""
+    return SalesforceError("INVALID_SESSION_ID", "Session expired or invalid", 401)
+
+
+def malformed_id(object_name: str, value: object) -> SalesforceError:
+    return SalesforceError("MALFORMED_ID", f"{object_name} ID: id value of incorrect type: {value}", 400, ["Id"])
+
+
+def not_found() -> SalesforceError:
+    return SalesforceError("NOT_FOUND", "The requested resource does not exist", 404)
+
+
+def entity_is_deleted() -> SalesforceError:
+    return SalesforceError("ENTITY_IS_DELETED", "entity is deleted", 404)

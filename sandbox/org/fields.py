@@ -1,0 +1,146 @@
+"""What a field accepts, and the form in which it is stored. A value that passes here needs no further check anywhere.
+
+Text is told apart from the rest because nearly every value is text and it is checked in the caller's loop, without a call.
+"""
+
+import math
+import re
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from typing import TypeAlias
+
+from sandbox.org.errors import SalesforceError
+from schemas.catalogue import FieldSpec, FieldType
+
+Value: TypeAlias = str | int | float | bool | None
+"""A stored value; a boolean is a Python bool until SQLite makes it 0 or 1."""
+
+_TEXT = frozenset(
+    {
+        FieldType.STRING,
+        FieldType.TEXTAREA,
+        FieldType.PICKLIST,
+        FieldType.MULTIPICKLIST,
+        FieldType.PHONE,
+        FieldType.URL,
+        FieldType.EMAIL,
+    }
+)
+_STORED_DATETIME = re.compile(r"\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\d\.000Z")
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+_MAX_INT = 2**31 - 1
+_SHORT_ID, _LONG_ID = 15, 18
+
+
+def is_text(spec: FieldSpec) -> bool:
+    return spec.type in _TEXT
+
+
+def checker(name: str, spec: FieldSpec) -> Callable[[object], Value]:
+    """A function from what a client sent (never None) to what is stored; it raises `SalesforceError`."""
+    if is_text(spec):
+        return _text(name, spec.length)
+    simple: dict[FieldType, Callable[[str, object], Value]] = {
+        FieldType.BOOLEAN: _boolean,
+        FieldType.INT: _integer,
+        FieldType.DATE: _date,
+        FieldType.DATETIME: _datetime,
+        FieldType.REFERENCE: _reference,
+    }
+    check = simple.get(spec.type, _number)
+    return lambda value: check(name, value)
+
+
+def _text(name: str, length: int) -> Callable[[object], Value]:
+    def check(value: object) -> Value:
+        if isinstance(value, bool | int | float):
+            value = str(value).lower() if isinstance(value, bool) else str(value)
+        if not isinstance(value, str):
+            raise _wrong_type(name, "string", value)
+        if len(value) > length:
+            raise SalesforceError(
+                "STRING_TOO_LONG",
+                f"{name}: data value too large: {value[:255]} (max length={length})",
+                fields=[name],
+            )
+        return value or None
+
+    return check
+
+
+def _boolean(name: str, value: object) -> Value:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.lower() in ("true", "false"):
+        return value.lower() == "true"
+    raise _wrong_type(name, "boolean", value)
+
+
+def _integer(name: str, value: object) -> Value:
+    number = _number(name, value)
+    if number is None:
+        return None
+    if not isinstance(number, float) or number != int(number) or abs(number) > _MAX_INT:
+        raise _wrong_type(name, "int", value)
+    return int(number)
+
+
+def _number(name: str, value: object) -> Value:
+    if isinstance(value, float | int) and not isinstance(value, bool):
+        number = float(value)
+    elif value == "":
+        return None
+    elif isinstance(value, str):
+        try:
+            number = float(value)
+        except ValueError:
+            raise _wrong_type(name, "double", value) from None
+    else:
+        raise _wrong_type(name, "double", value)
+    if not math.isfinite(number):
+        raise _wrong_type(name, "double", value)
+    return number
+
+
+def _date(name: str, value: object) -> Value:
+    if value == "":
+        return None
+    if isinstance(value, str) and _DATE.match(value):
+        try:
+            return date.fromisoformat(value[:10]).isoformat()
+        except ValueError:
+            pass
+    raise _wrong_type(name, "date", value)
+
+
+def _datetime(name: str, value: object) -> Value:
+    if value == "":
+        return None
+    if isinstance(value, str):
+        if _STORED_DATETIME.fullmatch(value):
+            return value
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            raise _wrong_type(name, "datetime", value) from None
+        zoned = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        return zoned.strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    raise _wrong_type(name, "datetime", value)
+
+
+def _reference(name: str, value: object) -> Value:
+    if value == "":
+        return None
+    if not isinstance(value, str) or len(value) not in (_SHORT_ID, _LONG_ID) or not value.isalnum():
+        raise SalesforceError(
+            "MALFORMED_ID", f"{name}: id value of incorrect type: {value}", fields=[name]
+        )
+    return value
+
+
+def _wrong_type(name: str, wanted: str, value: object) -> SalesforceError:
+    return SalesforceError(
+        "INVALID_TYPE_ON_FIELD_IN_RECORD",
+        f"{name}: value not of required type: {value} (expected {wanted})",
+        fields=[name],
+    )

@@ -1,0 +1,266 @@
+"""The rules of records: what a write must satisfy, what it leaves in the tables, and which events it emits.
+
+A Salesforce transaction is atomic and has one commit number; several of them may share one SQLite transaction (a *batch*),
+which is what makes a surge affordable. Events become visible only after their SQLite transaction has committed.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from sandbox.org.bus import ALL_EVENTS_CHANNEL, Bus
+from sandbox.org.changes import Header, event_json, with_replay_id
+from sandbox.org.clock import Clock, Moment
+from sandbox.org.errors import SalesforceError, entity_is_deleted, not_found
+from sandbox.org.fields import Value
+from sandbox.org.identity import Identity
+from sandbox.org.operations import Operation, merged
+from sandbox.org.records import Records
+from sandbox.org.store import Store
+
+_FIRST_COMMIT_NUMBER = 81_000_000_000
+_HOLE_EVERY = 7
+"""Every so many transactions the bus skips a replay id, as Salesforce's does: ids grow, but not by one."""
+
+
+class Org:
+    """The org: its records, its bus and its identity. Belongs to one thread."""
+
+    def __init__(self, store: Store, identity: Identity, edition: str) -> None:
+        self.store = store
+        self.identity = identity
+        self.edition = edition
+        self.changed_fields_in_header = False
+        """True adds `changedFields` to the header of updates; Salesforce's pages disagree on whether CometD has it."""
+        channels: dict[str, str | None] = {ALL_EVENTS_CHANNEL: None}
+        self.records: dict[str, Records] = {}
+        for name in sorted(store.tracked):
+            self.records[name] = Records(store, store.objects[name])
+            channels[f"/data/{store.objects[name].event_name}"] = name
+        self.bus = Bus(store, channels)
+        self.clock = Clock(store.meta("clock_ms", 0))
+        self.commit_number = store.meta("commit_number", _FIRST_COMMIT_NUMBER)
+        self.changes_committed = 0
+        """Changes since this process started; an event with ten record ids is ten."""
+        self._batch: _Batch | None = None
+        self._next_replay_id = self.bus.newest + 1
+
+    def create(self, object_name: str, fields: Mapping[str, object], *, user: str | None = None, origin: str = "") -> str:
+        """Make one record in a transaction of its own; returns its id. Raises `SalesforceError`."""
+        with self.transaction(user, origin) as tx:
+            return tx.create(object_name, fields)
+
+    def update(
+        self, object_name: str, record_id: str, fields: Mapping[str, object], *, user: str | None = None, origin: str = ""
+    ) -> None:
+        """Change one record in a transaction of its own. Raises `SalesforceError`."""
+        with self.transaction(user, origin) as tx:
+            tx.update(object_name, record_id, fields)
+
+    def delete(self, object_name: str, record_id: str, *, user: str | None = None, origin: str = "") -> None:
+        """Move one record to the recycle bin. Raises `SalesforceError`."""
+        with self.transaction(user, origin) as tx:
+            tx.delete(object_name, record_id)
+
+    def undelete(self, object_name: str, record_id: str, *, user: str | None = None, origin: str = "") -> None:
+        """Bring one record back from the recycle bin. Raises `SalesforceError`."""
+        with self.transaction(user, origin) as tx:
+            tx.undelete(object_name, record_id)
+
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        """Let the transactions inside share one SQLite transaction: all of them commit, or none when it raises."""
+        if self._batch is not None:
+            yield
+            return
+        batch = self._batch = _Batch(self)
+        try:
+            yield
+        except BaseException:
+            batch.roll_back()
+            raise
+        else:
+            batch.commit()
+        finally:
+            self._batch = None
+
+    @contextmanager
+    def transaction(self, user: str | None = None, origin: str = "") -> Iterator["Transaction"]:
+        """One Salesforce transaction. An operation that raises `SalesforceError` has done nothing, so the caller may catch
+        it and go on; whatever leaves the block undoes the whole transaction (and the batch it stands in).
+
+        Args:
+            user: Id of the user who writes; None is the integration user.
+            origin: `changeOrigin` of its events.
+        """
+        with self.batch():
+            batch = self._batch
+            assert batch is not None  # noqa: S101 -- `batch()` has just set it
+            tx = Transaction(self, batch.moment, user or self.identity.user_id)
+            try:
+                yield tx
+            except BaseException:
+                batch.is_spoilt = batch.is_spoilt or bool(tx.operations)
+                raise
+            batch.add(tx, origin)
+
+    def publish_raw(self, entity: str, data: bytes) -> int:
+        """Put `data` on the bus exactly as given, but for `$REPLAY_ID`, which becomes the event's replay id (returned)."""
+        with self.batch():
+            batch = self._batch
+            assert batch is not None  # noqa: S101
+            replay_id = self.take_replay_id()
+            batch.rows.append((replay_id, entity, batch.moment.epoch_ms, data.replace(b"$REPLAY_ID", b"%d" % replay_id)))
+        return replay_id
+
+    def take_replay_id(self) -> int:
+        taken = self._next_replay_id
+        self._next_replay_id += 1
+        return taken
+
+    def skip_replay_id(self) -> None:
+        self._next_replay_id += 1
+
+    def reset_counters(self, commit_number: int) -> None:
+        """Forget the numbers that a rolled back transaction had taken."""
+        self.commit_number = commit_number
+        self._next_replay_id = self.bus.newest + 1
+
+    def records_of(self, object_name: str) -> Records:
+        """The writable object of that name; raises `SalesforceError` for one that is unknown or read-only."""
+        found = self.records.get(object_name)
+        if found is not None:
+            return found
+        if object_name in self.store.objects:
+            raise SalesforceError(
+                "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", f"entity type {object_name} cannot be written in this org"
+            )
+        raise not_found()
+
+
+class Transaction:
+    """The operations of one Salesforce transaction, in order."""
+
+    def __init__(self, org: Org, moment: Moment, user: str) -> None:
+        self._org = org
+        self._moment = moment
+        self.user = user
+        self.operations: list[Operation] = []
+
+    def create(self, object_name: str, fields: Mapping[str, object]) -> str:
+        """Make a record; returns its 18-character id."""
+        records = self._org.records_of(object_name)
+        values = records.for_create(fields, self.user, self._moment.stored)
+        record_id = records.insert(values, self._moment.stored)
+        self.operations.append(Operation(records.shape, "CREATE", record_id, records.shape.whole(values), ()))
+        return record_id
+
+    def update(self, object_name: str, record_id: str, fields: Mapping[str, object]) -> None:
+        """Change the given fields; None or an empty text empties one. What does not change anything emits nothing."""
+        records = self._org.records_of(object_name)
+        record_id = records.normalised(record_id)
+        values = records.for_update(fields)
+        names = tuple(values)
+        row = records.fetch(record_id, names)
+        if row[0]:
+            raise entity_is_deleted()
+        old = dict(zip(names, row[2:], strict=True))
+        for name in names:
+            if old[name] == values[name]:
+                del values[name]
+        if not values:
+            return
+        stored = self._moment.stored
+        values["LastModifiedDate"] = stored
+        if row[1] != self.user:
+            values["LastModifiedById"] = self.user
+        records.write(record_id, values, stored)
+        body = records.shape.changed(values, old)
+        self.operations.append(Operation(records.shape, "UPDATE", record_id, body, tuple(values)))
+
+    def delete(self, object_name: str, record_id: str) -> None:
+        records = self._org.records_of(object_name)
+        record_id = records.normalised(record_id)
+        if records.fetch(record_id, ())[0]:
+            raise entity_is_deleted()
+        records.mark(record_id, self._moment.stored, deleted=True)
+        self.operations.append(Operation(records.shape, "DELETE", record_id, b"{}", ()))
+
+    def undelete(self, object_name: str, record_id: str) -> None:
+        records = self._org.records_of(object_name)
+        record_id = records.normalised(record_id)
+        if not records.fetch(record_id, ())[0]:
+            raise SalesforceError("UNDELETE_FAILED", "Entity is not in the recycle bin", fields=["Id"])
+        records.mark(record_id, self._moment.stored, deleted=False)
+        records.write(
+            record_id, {"LastModifiedDate": self._moment.stored, "LastModifiedById": self.user}, self._moment.stored
+        )
+        values = records.shape.from_row(records.whole(record_id))
+        self.operations.append(Operation(records.shape, "UNDELETE", record_id, records.shape.whole(values), ()))
+
+
+class _Batch:
+    """One SQLite transaction and the events that wait for its commit."""
+
+    def __init__(self, org: Org) -> None:
+        self._org = org
+        self.moment = org.clock.now()
+        self._first_commit_number = org.commit_number
+        self.rows: list[tuple[int, str, int, bytes]] = []
+        self._changes = 0
+        self.is_spoilt = False
+        """True when a transaction failed after it had written something: nothing of the batch may commit then."""
+        org.store.connection.execute("BEGIN IMMEDIATE")
+
+    def add(self, tx: Transaction, origin: str) -> None:
+        """Number a finished transaction and write its events down."""
+        if not tx.operations:
+            return
+        org = self._org
+        org.commit_number += 1
+        header = Header(origin, _transaction_key(), self.moment.second_ms, org.commit_number, tx.user)
+        for sequence, (operation, record_ids) in enumerate(merged(tx.operations), 1):
+            event = event_json(
+                operation.shape,
+                header,
+                change=operation.change,
+                record_ids=record_ids,
+                sequence=sequence,
+                body=operation.body,
+                changed_fields=operation.changed if org.changed_fields_in_header else None,
+            )
+            replay_id = org.take_replay_id()
+            self.rows.append(
+                (replay_id, operation.shape.entity, self.moment.epoch_ms, with_replay_id(event, replay_id))
+            )
+        self._changes += len(tx.operations)
+        if org.commit_number % _HOLE_EVERY == 0:
+            org.skip_replay_id()
+
+    def commit(self) -> None:
+        org = self._org
+        if self.is_spoilt:
+            self.roll_back()
+            raise RuntimeError("a transaction of this batch failed after it had written; the batch was rolled back")
+        try:
+            if self.rows:
+                org.bus.append(self.rows)
+                org.store.set_meta("commit_number", org.commit_number)
+                org.store.set_meta("clock_ms", self.moment.epoch_ms)
+            org.store.connection.execute("COMMIT")
+        except sqlite3.Error:
+            self.roll_back()
+            raise
+        org.changes_committed += self._changes
+        if self.rows:
+            org.bus.publish(self.rows)
+
+    def roll_back(self) -> None:
+        self._org.store.connection.execute("ROLLBACK")
+        self._org.reset_counters(self._first_commit_number)
+
+
+def _transaction_key() -> str:
+    key = os.urandom(16).hex()
+    return f"{key[:8]}-{key[8:12]}-{key[12:16]}-{key[16:20]}-{key[20:]}"

@@ -1,0 +1,42 @@
+"""Which changes of a transaction travel as one event.
+
+The same change to several records of one object is one event with several record ids ("Merged Change Events"). A record that
+the transaction has touched before starts an event of its own, so its changes keep their order.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sandbox.org.changes import EventShape
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One change that a transaction made."""
+
+    shape: EventShape
+    change: str
+    """CREATE, UPDATE, DELETE or UNDELETE."""
+    record_id: str
+    body: bytes
+    """The event's fields, as a JSON object."""
+    changed: tuple[str, ...]
+    """Names of the fields that an update changed."""
+
+
+def merged(operations: Sequence[Operation]) -> Iterable[tuple[Operation, Sequence[str]]]:
+    """The events to send: each with the operation it stands for and the records it happened to."""
+    if len(operations) == 1:
+        return ((operations[0], (operations[0].record_id,)),)
+    events: dict[object, tuple[Operation, list[str]]] = {}
+    touched: set[str] = set()
+    for operation in operations:
+        key: object = (operation.shape.entity, operation.change, operation.body)
+        if operation.record_id in touched:
+            key = len(events)
+        touched.add(operation.record_id)
+        if key in events:
+            events[key][1].append(operation.record_id)
+        else:
+            events[key] = (operation, [operation.record_id])
+    return events.values()

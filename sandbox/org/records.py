@@ -1,0 +1,174 @@
+"""The records of one object: the checks before a write and the statements that make it, prepared once per shape."""
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+
+from sandbox.org.changes import EventShape
+from sandbox.org.errors import SalesforceError, not_found
+from sandbox.org.fields import Value, checker, is_text
+from sandbox.org.ids import IdMaker, normalised
+from sandbox.org.store import Store
+from schemas.catalogue import FieldType, ObjectSpec
+
+READ_ONLY = frozenset({"CreatedDate", "CreatedById", "LastModifiedDate", "LastModifiedById", "CaseNumber"})
+"""Fields that only the org writes."""
+
+
+class Records:
+    """One object's rules and statements over the store's writer connection."""
+
+    def __init__(self, store: Store, spec: ObjectSpec) -> None:
+        self.spec = spec
+        self.shape = EventShape(spec)
+        self._connection = store.connection
+        last = store.connection.execute(f'SELECT max(Id) FROM "{spec.name}"').fetchone()[0]
+        self.ids = IdMaker(spec.key_prefix, last)
+        self._checks = {name: checker(name, field) for name, field in spec.fields.items()}
+        self._text_length = {name: field.length for name, field in spec.fields.items() if is_text(field)}
+        self._required = tuple(name for name in spec.required_fields if name not in READ_ONLY and not self._names_itself(name))
+        self._blank: dict[str, Value] = {
+            name: False if field.type is FieldType.BOOLEAN else None for name, field in spec.fields.items()
+        }
+        self._booleans = tuple(name for name, value in self._blank.items() if value is False)
+        columns = ", ".join(f'"{name}"' for name in spec.fields)
+        marks = ", ".join("?" for _ in spec.fields)
+        self._insert = f'INSERT INTO "{spec.name}" (Id, IsDeleted, SystemModstamp, {columns}) VALUES (?, 0, ?, {marks})'
+        self._selects: dict[tuple[str, ...], str] = {}
+        self._updates: dict[tuple[str, ...], str] = {}
+
+    def normalised(self, record_id: str) -> str:
+        return normalised(self.spec.name, self.spec.key_prefix, record_id)
+
+    def for_create(self, fields: Mapping[str, object], user: str, now: str) -> dict[str, Value]:
+        """Every field of the new record, in catalogue order; raises `SalesforceError` when it may not be made."""
+        values = self._blank.copy()
+        self._check(fields, values)
+        for name in self._booleans:
+            if values[name] is None:
+                values[name] = False
+        missing = [name for name in self._required if values[name] is None]
+        if missing:
+            raise _required_missing(missing)
+        if values.get("OwnerId", "") is None:
+            values["OwnerId"] = user
+        values["CreatedDate"] = values["LastModifiedDate"] = now
+        values["CreatedById"] = values["LastModifiedById"] = user
+        return values
+
+    def for_update(self, fields: Mapping[str, object]) -> dict[str, Value]:
+        """The checked new values; raises `SalesforceError` when one may not be written."""
+        values: dict[str, Value] = {}
+        self._check(fields, values)
+        for name, value in values.items():
+            if value is None and name in self._never_null:
+                if name in self._booleans:
+                    raise SalesforceError(
+                        "INVALID_TYPE_ON_FIELD_IN_RECORD", f"{name}: value not of required type: null", fields=[name]
+                    )
+                raise _required_missing([name])
+        return values
+
+    def insert(self, values: dict[str, Value], modstamp: str) -> str:
+        """Write a new row; returns its id. A field that names the record itself is filled in."""
+        record_id = self.ids.next()
+        if "CaseNumber" in values:
+            values["CaseNumber"] = f"{self.ids.counter:08d}"
+        elif self._names_itself("Name") and values["Name"] is None:
+            values["Name"] = record_id
+        try:
+            self._connection.execute(self._insert, (record_id, modstamp, *values.values()))
+        except sqlite3.IntegrityError:
+            raise self._duplicate(values, record_id) from None
+        return record_id
+
+    def fetch(self, record_id: str, names: tuple[str, ...]) -> Sequence[Value]:
+        """IsDeleted, LastModifiedById and the named fields as stored; raises NOT_FOUND."""
+        statement = self._selects.get(names)
+        if statement is None:
+            columns = "".join(f', "{name}"' for name in names)
+            statement = f'SELECT IsDeleted, LastModifiedById{columns} FROM "{self.spec.name}" WHERE Id = ?'
+            self._selects[names] = statement
+        row: Sequence[Value] | None = self._connection.execute(statement, (record_id,)).fetchone()
+        if row is None:
+            raise not_found()
+        return row
+
+    def write(self, record_id: str, values: Mapping[str, Value], modstamp: str) -> None:
+        names = tuple(values)
+        statement = self._updates.get(names)
+        if statement is None:
+            columns = "".join(f', "{name}" = ?' for name in names)
+            statement = f'UPDATE "{self.spec.name}" SET SystemModstamp = ?{columns} WHERE Id = ?'
+            self._updates[names] = statement
+        try:
+            self._connection.execute(statement, (modstamp, *values.values(), record_id))
+        except sqlite3.IntegrityError:
+            raise self._duplicate(values, record_id) from None
+
+    def mark(self, record_id: str, modstamp: str, *, deleted: bool) -> None:
+        """Move a record to the recycle bin or back."""
+        try:
+            self._connection.execute(
+                f'UPDATE "{self.spec.name}" SET IsDeleted = ?, SystemModstamp = ? WHERE Id = ?', (deleted, modstamp, record_id)
+            )
+        except sqlite3.IntegrityError:
+            raise self._duplicate(self.whole(record_id), record_id) from None
+
+    def whole(self, record_id: str) -> dict[str, Value]:
+        """Every field of the record as stored."""
+        names = tuple(self.spec.fields)
+        return dict(zip(names, self.fetch(record_id, names)[2:], strict=True))
+
+    @cached_property
+    def _never_null(self) -> frozenset[str]:
+        return frozenset({*self._booleans, *self.spec.required_fields})
+
+    def _names_itself(self, name: str) -> bool:
+        """A custom object's Name is its own id when nobody gives one (Object Reference, "Custom Objects")."""
+        return name == "Name" and self.spec.name.endswith("__c")
+
+    def _check(self, fields: Mapping[str, object], into: dict[str, Value]) -> None:
+        lengths = self._text_length
+        for name, value in fields.items():
+            if type(value) is str and value and len(value) <= lengths.get(name, -1) and name not in READ_ONLY:
+                into[name] = value
+            else:
+                into[name] = self._checked(name, value)
+
+    def _checked(self, name: str, value: object) -> Value:
+        check = self._checks.get(name)
+        if check is None and name not in ("Id", "IsDeleted", "SystemModstamp"):
+            raise SalesforceError(
+                "INVALID_FIELD", f"No such column '{name}' on sobject of type {self.spec.name}", fields=[name]
+            )
+        if check is None or name in READ_ONLY:
+            raise SalesforceError(
+                "INVALID_FIELD_FOR_INSERT_UPDATE",
+                f"Unable to create/update fields: {name}. Please check the security settings of this field and verify that it "
+                "is read/write for your profile or permission set.",
+                fields=[name],
+            )
+        return None if value is None else check(value)
+
+    def _duplicate(self, values: Mapping[str, Value], record_id: str) -> SalesforceError:
+        """Name the record that holds the value; Salesforce says its id."""
+        for name, field in self.spec.fields.items():
+            if field.external_id and values.get(name) is not None:
+                row = self._connection.execute(
+                    f'SELECT Id FROM "{self.spec.name}" WHERE "{name}" = ? COLLATE NOCASE AND IsDeleted = 0 AND Id <> ?',
+                    (values[name], record_id),
+                ).fetchone()
+                if row is not None:
+                    return SalesforceError(
+                        "DUPLICATE_VALUE",
+                        f"duplicate value found: {name} duplicates value on record with id: {row[0]}",
+                        fields=[name],
+                    )
+        return SalesforceError("DUPLICATE_VALUE", "duplicate value found: <unknown>")
+
+
+def _required_missing(names: Sequence[str]) -> SalesforceError:
+    return SalesforceError(
+        "REQUIRED_FIELD_MISSING", f"Required fields are missing: [{', '.join(names)}]", fields=names
+    )

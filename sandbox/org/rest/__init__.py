@@ -1,0 +1,1 @@
+"""The REST API of the org: versions, describe, records, queries and limits."""

@@ -1,0 +1,119 @@
+"""What every REST call has in common: who calls, in which version, what it costs, and how a refusal looks.
+
+Handlers get a `Call` and return a response or raise `SalesforceError`; everything that is the same for all of them happens here
+and only here: the session, the version, the count against the quota, `Sforce-Limit-Info` on every answer, errors as a JSON array.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from sandbox.org.errors import SalesforceError
+from sandbox.org.model import Org
+from sandbox.org.rest.versions import checked_version
+
+if TYPE_CHECKING:
+    from sandbox.org.rest.service import RestService
+
+JSON = "application/json;charset=UTF-8"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One authenticated REST call."""
+
+    service: "RestService"
+    request: Request
+    version: float
+    """67.0."""
+    user_id: str
+    """Who calls; what is written is written in this user's name."""
+
+    @property
+    def org(self) -> Org:
+        return self.service.org
+
+    @property
+    def base(self) -> str:
+        """`/services/data/v67.0`, as every address in an answer begins."""
+        return f"/services/data/v{self.version:.1f}"
+
+    @property
+    def origin(self) -> str:
+        """`changeOrigin` of what this call writes (Change Data Capture Developer Guide, "Change Event Header Fields")."""
+        option = _option(self.request.headers.get("sforce-call-options", ""), "client")
+        client = f";client={option}" if option else ""
+        return f"com/salesforce/api/rest/{self.version:.1f}{client}"
+
+    def path(self, name: str) -> str:
+        """A part of the path, by its name in the route."""
+        return str(self.request.path_params[name])
+
+    async def json_object(self) -> dict[str, Any]:
+        """The body as a JSON object; raises JSON_PARSER_ERROR for anything else."""
+        try:
+            body = orjson.loads(await self.request.body())
+        except orjson.JSONDecodeError as error:
+            raise SalesforceError("JSON_PARSER_ERROR", f"{error}") from error
+        if not isinstance(body, dict):
+            raise SalesforceError("JSON_PARSER_ERROR", "Can not deserialize SObject out of a value that is no object")
+        return body
+
+
+Handler = Callable[[Call], Awaitable[Response]]
+
+
+def _option(header: str, name: str) -> str:
+    """`x` of the header `client=x, defaultNamespace=ns`."""
+    pairs = (part.partition("=") for part in header.split(","))
+    return next((value.strip() for key, _, value in pairs if key.strip().lower() == name), "")
+
+
+def json_response(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(orjson.dumps(body), status, headers=headers, media_type=JSON)
+
+
+def error_response(error: SalesforceError) -> Response:
+    """The JSON array that every client expects; `fields` belongs to errors about fields."""
+    entry: dict[str, object] = {"message": error.message, "errorCode": error.code}
+    if error.fields:
+        entry["fields"] = error.fields
+    return json_response([entry], error.status)
+
+
+def endpoint(service: "RestService", handlers: Mapping[str, Handler]) -> Callable[[Request], Awaitable[Response]]:
+    """An ASGI endpoint that serves each HTTP method by its handler.
+
+    HEAD falls back to GET without its body. `POST …?_HttpMethod=PATCH` is taken as PATCH, for clients that cannot send it.
+    """
+
+    async def serve(request: Request) -> Response:
+        try:
+            call = _accept(service, request)
+            response = await _handler(handlers, request)(call)
+        except SalesforceError as error:
+            response = error_response(error)
+        response.headers["Sforce-Limit-Info"] = service.usage.header
+        return response
+
+    return serve
+
+
+def _accept(service: "RestService", request: Request) -> Call:
+    user_id = service.authenticate(request)
+    version = checked_version(request.path_params.get("version", ""))
+    service.usage.count()
+    return Call(service, request, version, user_id)
+
+
+def _handler(handlers: Mapping[str, Handler], request: Request) -> Handler:
+    method = request.query_params.get("_HttpMethod", request.method).upper() if request.method == "POST" else request.method
+    handler = handlers.get(method) or (handlers.get("GET") if method == "HEAD" else None)
+    if handler is None:
+        message = f"HTTP Method '{method}' not allowed. Allowed are {','.join(sorted(handlers))}"
+        raise SalesforceError("METHOD_NOT_ALLOWED", message, 405)
+    return handler

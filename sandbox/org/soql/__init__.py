@@ -1,0 +1,1 @@
+"""SOQL: a text becomes a tree, the tree becomes one parameterised SQLite statement."""

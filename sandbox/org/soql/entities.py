@@ -1,0 +1,200 @@
+"""What SOQL and describe may say about each object: its fields, what can be done with them, and where they lead.
+
+The store's objects carry only what the catalogue writes down. Salesforce adds fields to every object (Id, IsDeleted,
+SystemModstamp), makes compounds of some (Name of a Contact, BillingAddress) and names relationships by rule (AccountId leads to
+Account, Case__c to Case__r); those rules live here, once, for queries, describe and record pages alike.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from schemas.catalogue import FieldSpec, FieldType, ObjectSpec
+
+ID = "id"
+ADDRESS = "address"
+TEXT_KINDS = frozenset({"string", "textarea", "picklist", "multipicklist", "phone", "url", "email"})
+NUMBER_KINDS = frozenset({"int", "double", "percent", "currency"})
+ID_KINDS = frozenset({ID, "reference"})
+LONG_TEXT_CHARACTERS = 255
+"""A textarea that may hold more can be neither filtered, sorted nor grouped by (Object Reference, Field Types)."""
+_UNGROUPABLE = frozenset({"double", "percent", "currency", "datetime", "multipicklist", ADDRESS})
+_SYSTEM_FIELDS = {
+    "CreatedDate": "datetime", "CreatedById": "reference", "LastModifiedDate": "datetime",
+    "LastModifiedById": "reference", "SystemModstamp": "datetime", "IsDeleted": "boolean", "Id": ID,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field as the API shows it."""
+
+    name: str
+    kind: str
+    """Its type in describe's words; `id` and `address` besides the catalogue's."""
+    parts: Mapping[str, str]
+    """Column by part. A plain field has one, under its own name; a compound one for each part it is made of."""
+    length: int = 0
+    references: tuple[str, ...] = ()
+    relationship: str | None = None
+    """The name that leads to the record it points to; None for all but references."""
+    spec: FieldSpec | None = None
+    """Its catalogue entry; None for a field that Salesforce adds."""
+
+    @property
+    def is_system(self) -> bool:
+        """True when only Salesforce writes it."""
+        return self.name in _SYSTEM_FIELDS
+
+    @property
+    def is_custom(self) -> bool:
+        return self.name.endswith("__c")
+
+    @property
+    def is_compound(self) -> bool:
+        return self.spec is None and not self.is_system
+
+    @property
+    def is_long_text(self) -> bool:
+        return self.kind == "textarea" and self.length > LONG_TEXT_CHARACTERS
+
+    @property
+    def filterable(self) -> bool:
+        return not self.is_long_text and self.kind != ADDRESS
+
+    @property
+    def sortable(self) -> bool:
+        return self.filterable and self.kind != "multipicklist"
+
+    @property
+    def groupable(self) -> bool:
+        return self.filterable and self.kind not in _UNGROUPABLE
+
+    @property
+    def never_null(self) -> bool:
+        return self.is_system or self.kind == "boolean"
+
+    def sql(self, source: str) -> str:
+        """The value as an SQL expression over the table aliased `source`; an address has none."""
+        columns = [f'{source}."{column}"' for column in self.parts.values()]
+        if len(columns) == 1:
+            return columns[0]
+        first, last = columns
+        return f"trim(coalesce({first} || ' ', '') || coalesce({last}, ''))"
+
+
+@dataclass(frozen=True)
+class Entity:
+    """An object as the API shows it. Names are looked up without regard to case, as in SOQL."""
+
+    name: str
+    label: str
+    key_prefix: str
+    fields: Mapping[str, Field]
+    """By name, in describe's order."""
+
+    @property
+    def is_custom(self) -> bool:
+        return self.name.endswith("__c")
+
+    @cached_property
+    def by_lower_name(self) -> dict[str, Field]:
+        return {name.lower(): found for name, found in self.fields.items()}
+
+    @cached_property
+    def by_relationship(self) -> dict[str, Field]:
+        return {found.relationship.lower(): found for found in self.fields.values() if found.relationship}
+
+    @cached_property
+    def name_field(self) -> str:
+        """The field that stands for the record in people's eyes: Name, or CaseNumber, or Id."""
+        return next((name for name in ("Name", f"{self.name}Number") if name in self.fields), "Id")
+
+
+@dataclass(frozen=True, slots=True)
+class ChildRelationship:
+    """A field of another object that points here."""
+
+    child: str
+    field: str
+    name: str | None
+    """What a subquery calls it; None when it cannot be queried (CreatedById and the like)."""
+
+
+@dataclass(frozen=True)
+class Entities:
+    """Every object of the org."""
+
+    all: Mapping[str, Entity]
+    _lower: dict[str, Entity] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_lower", {name.lower(): entity for name, entity in self.all.items()})
+
+    def __iter__(self) -> Iterator[Entity]:
+        return iter(self.all.values())
+
+    def find(self, name: str) -> Entity | None:
+        return self._lower.get(name.lower())
+
+    def target(self, reference: Field) -> Entity | None:
+        """The object that `reference` leads to: the first that the org has, which for an owner is User."""
+        return next((found for name in reference.references if (found := self.find(name))), None)
+
+    def children(self, parent: Entity) -> list[ChildRelationship]:
+        return [
+            ChildRelationship(entity.name, found.name, _child_name(entity, found, parent))
+            for entity in self
+            for found in entity.fields.values()
+            if parent.name in found.references
+        ]
+
+
+def build_entities(objects: Mapping[str, ObjectSpec]) -> Entities:
+    """The API's view of the store's objects."""
+    return Entities({name: _entity(name, spec) for name, spec in objects.items()})
+
+
+def _entity(name: str, spec: ObjectSpec) -> Entity:
+    fields = [Field("Id", ID, {"Id": "Id"}, 18), Field("IsDeleted", "boolean", {"IsDeleted": "IsDeleted"})]
+    compounds_seen: set[str] = set()
+    for field_name, field_spec in spec.fields.items():
+        if field_name in ("Id", "IsDeleted", "SystemModstamp"):
+            continue
+        compound = field_spec.part_of
+        if compound and compound not in compounds_seen:
+            compounds_seen.add(compound)
+            fields.append(_compound(compound, spec.compounds[compound]))
+        fields.append(_plain(field_name, field_spec))
+    fields.append(Field("SystemModstamp", "datetime", {"SystemModstamp": "SystemModstamp"}))
+    return Entity(name, spec.label, spec.key_prefix, {found.name: found for found in fields})
+
+
+def _plain(name: str, spec: FieldSpec) -> Field:
+    is_reference = spec.type is FieldType.REFERENCE
+    length = 18 if is_reference else spec.length if spec.type.value in TEXT_KINDS else 0
+    relationship = _relationship(name) if is_reference else None
+    return Field(name, spec.type.value, {name: name}, length, spec.references, relationship, spec)
+
+
+def _compound(name: str, columns: Mapping[str, str]) -> Field:
+    """A person's Name is a text of first and last name; any other compound is an address."""
+    if name == "Name":
+        return Field(name, "string", {part: columns[part] for part in ("FirstName", "LastName")}, 121)
+    return Field(name, ADDRESS, {part[0].lower() + part[1:]: column for part, column in columns.items()})
+
+
+def _relationship(name: str) -> str | None:
+    if name.endswith("__c"):
+        return f"{name[:-1]}r"
+    return name.removesuffix("Id") if name.endswith("Id") else None
+
+
+def _child_name(child: Entity, reference: Field, parent: Entity) -> str | None:
+    if "User" in reference.references:
+        return None
+    if child.name == parent.name and not child.is_custom and child.name == "Account":
+        return "ChildAccounts"
+    bare = child.name.removesuffix("__c")
+    plural = f"{bare[:-1]}ies" if bare.endswith("y") else f"{bare}s"
+    return f"{plural}__r" if reference.is_custom else plural

@@ -1,0 +1,85 @@
+"""SOQL's literals as SQLite values: escapes undone, times in UTC at one-second resolution, ids at 18 characters.
+
+The store compares text with text, so a literal must end up in exactly the form in which the store keeps the field's type.
+"""
+
+import re
+from datetime import UTC, date, datetime
+
+from sandbox.org.ids import eighteen
+from sandbox.org.soql.errors import PlacedSoqlError
+from sandbox.org.soql.nodes import Literal
+
+_ESCAPES = {
+    "n": "\n", "N": "\n", "r": "\r", "R": "\r", "t": "\t", "T": "\t", "b": "\b", "B": "\b", "f": "\f", "F": "\f",
+    '"': '"', "'": "'", "\\": "\\", "_": "_", "%": "%",
+}  # fmt: skip
+_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
+_ID = re.compile(r"[0-9a-zA-Z]{15}(?:[A-Z0-5]{3})?")
+
+
+def quote_string(value: str) -> str:
+    """`value` as a SOQL string literal, quotes included (SOQL and SOSL Reference, "Quoted String Escape Sequences")."""
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return "'" + escaped.replace("\n", "\\n").replace("\r", "\\r") + "'"
+
+
+def string_value(literal: Literal) -> str:
+    """The text that a quoted literal stands for; raises for an escape that SOQL does not have."""
+    return _ESCAPE.sub(lambda match: _unescaped(match, literal), literal.text[1:-1])
+
+
+def like_pattern(literal: Literal) -> str:
+    r"""The literal as a pattern for `LIKE … ESCAPE '\'`: only unescaped % and _ stay wildcards."""
+    body = literal.text[1:-1]
+    pattern, end = "", 0
+    for match in _ESCAPE.finditer(body):
+        value = _unescaped(match, literal)
+        pattern += body[end : match.start()] + (f"\\{value}" if value in "\\%_" else value)
+        end = match.end()
+    return pattern + body[end:]
+
+
+def _unescaped(match: re.Match[str], literal: Literal) -> str:
+    code, character = match.groups()
+    if code is not None:
+        return chr(int(code, 16))
+    try:
+        return _ESCAPES[character]
+    except KeyError:
+        detail = f"Invalid string literal {literal.text}. Illegal character sequence '\\{character}' in string literal."
+        raise PlacedSoqlError("MALFORMED_QUERY", detail, at=literal.at) from None
+
+
+def datetime_value(literal: Literal) -> str:
+    """The stored form of a datetime literal: UTC, fractions of a second dropped."""
+    try:
+        moment = datetime.fromisoformat(literal.text.upper())
+        return stored_datetime(moment)
+    except (ValueError, OverflowError):
+        raise _invalid(literal, "dateTime") from None
+
+
+def date_value(literal: Literal) -> str:
+    """The stored form of a date literal, checked against the calendar."""
+    try:
+        return date.fromisoformat(literal.text).isoformat()
+    except ValueError:
+        raise _invalid(literal, "date") from None
+
+
+def number_value(literal: Literal) -> int | float:
+    return float(literal.text) if re.search(r"[.eE]", literal.text) else int(literal.text)
+
+
+def stored_datetime(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+
+
+def full_id(text: str) -> str | None:
+    """An id of 15 or 18 characters as one of 18, or None when it is neither."""
+    return eighteen(text[:15]) if _ID.fullmatch(text) else None
+
+
+def _invalid(literal: Literal, kind: str) -> PlacedSoqlError:
+    return PlacedSoqlError("MALFORMED_QUERY", f"Invalid {kind}: {literal.text}", at=literal.at)

@@ -1,0 +1,109 @@
+"""Anything that stands for a value in a query - a field, an aggregate, a date function - as SQL with a type."""
+
+from dataclasses import dataclass
+
+from sandbox.org.soql.entities import NUMBER_KINDS, TEXT_KINDS
+from sandbox.org.soql.errors import PlacedSoqlError
+from sandbox.org.soql.nodes import Expression, FieldPath, FunctionCall
+from sandbox.org.soql.scope import ResolvedField, Scope
+
+_AGGREGATES = {
+    "COUNT": "count({})",
+    "COUNT_DISTINCT": "count(DISTINCT {})",
+    "SUM": "sum({})",
+    "AVG": "avg({})",
+    "MIN": "min({})",
+    "MAX": "max({})",
+}
+_DATE_FUNCTIONS = {
+    "CALENDAR_YEAR": "CAST(substr({}, 1, 4) AS INTEGER)",
+    "CALENDAR_QUARTER": "(CAST(substr({}, 6, 2) AS INTEGER) + 2) / 3",
+    "CALENDAR_MONTH": "CAST(substr({}, 6, 2) AS INTEGER)",
+    "DAY_IN_MONTH": "CAST(substr({}, 9, 2) AS INTEGER)",
+    "DAY_IN_WEEK": "CAST(strftime('%w', {}) AS INTEGER) + 1",
+    "DAY_IN_YEAR": "CAST(strftime('%j', {}) AS INTEGER)",
+    "HOUR_IN_DAY": "CAST(substr({}, 12, 2) AS INTEGER)",
+    "DAY_ONLY": "substr({}, 1, 10)",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """A value of each row or group."""
+
+    sql: str
+    kind: str
+    """Its type in describe's words; what a function makes is int, double or date, or its argument's."""
+    name: str
+    """As messages call it."""
+    at: int
+    resolved: ResolvedField | None = None
+    """The field, when it is nothing but a field."""
+    is_aggregate: bool = False
+
+    @property
+    def is_text(self) -> bool:
+        return self.kind in TEXT_KINDS
+
+    @property
+    def never_null(self) -> bool:
+        """A field that every record has; of a parent it may still be missing."""
+        return self.resolved is not None and self.resolved.field.never_null and len(self.resolved.path) == 1
+
+
+def is_aggregate(expression: Expression) -> bool:
+    return isinstance(expression, FunctionCall) and expression.name in _AGGREGATES
+
+
+def operand(expression: Expression, scope: Scope) -> Operand:
+    """The expression over `scope`'s tables; raises `PlacedSoqlError` for unknown fields and functions."""
+    if isinstance(expression, FieldPath):
+        resolved = scope.resolve(expression)
+        return Operand(
+            resolved.sql if resolved.field.parts and resolved.field.kind != "address" else "NULL",
+            resolved.field.kind,
+            expression.text,
+            expression.at,
+            resolved,
+        )
+    if expression.argument is None:
+        raise PlacedSoqlError(
+            "MALFORMED_QUERY", f"Invalid use of function {expression.name}", at=expression.at
+        )
+    argument = operand(expression.argument, scope)
+    if expression.name in _AGGREGATES:
+        return _aggregate(expression, argument)
+    if expression.name in _DATE_FUNCTIONS:
+        return _date_function(expression, argument)
+    if expression.name in ("TOLABEL", "FORMAT", "CONVERTTIMEZONE"):
+        return argument
+    raise PlacedSoqlError("MALFORMED_QUERY", f"unknown function: {expression.name}", at=expression.at)
+
+
+def _aggregate(call: FunctionCall, argument: Operand) -> Operand:
+    counts = call.name in ("COUNT", "COUNT_DISTINCT")
+    long_text = argument.resolved is not None and argument.resolved.field.is_long_text
+    if (
+        argument.is_aggregate
+        or long_text
+        or (call.name in ("SUM", "AVG") and argument.kind not in NUMBER_KINDS)
+    ):
+        detail = f"field {argument.name} does not support aggregate operator {call.name}"
+        raise PlacedSoqlError("MALFORMED_QUERY", detail, at=call.at)
+    kind = "int" if counts else "double" if call.name == "AVG" else argument.kind
+    # A count of texts does not tell capitals from small letters, as no comparison of texts in SOQL does.
+    value = f"{argument.sql} COLLATE NOCASE" if argument.is_text else argument.sql
+    sql = _AGGREGATES[call.name].format(value)
+    return Operand(sql, kind, f"{call.name}({argument.name})", call.at, is_aggregate=True)
+
+
+def _date_function(call: FunctionCall, argument: Operand) -> Operand:
+    needs_time = call.name in ("HOUR_IN_DAY", "DAY_ONLY")
+    if argument.kind != "datetime" and (needs_time or argument.kind != "date"):
+        wanted = "dateTime" if needs_time else "date or dateTime"
+        detail = f"{call.name} takes a field of type {wanted}: {argument.name}"
+        raise PlacedSoqlError("INVALID_FIELD", detail, at=call.at)
+    kind = "date" if call.name == "DAY_ONLY" else "int"
+    return Operand(
+        _DATE_FUNCTIONS[call.name].format(argument.sql), kind, f"{call.name}({argument.name})", call.at
+    )

@@ -1,0 +1,201 @@
+"""SOQL text to tree. A text that Salesforce refuses is refused here, or in the compiler, never passed on to SQLite."""
+
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any, cast
+
+from lark import Lark, Token, Transformer, v_args
+from lark.exceptions import UnexpectedCharacters, UnexpectedToken, VisitError
+
+from sandbox.org.soql.errors import PlacedSoqlError, SoqlError, pointer, unexpected_end, unexpected_token
+from sandbox.org.soql.nodes import (
+    AllOf,
+    AnyOf,
+    ChildQuery,
+    Comparison,
+    Condition,
+    Expression,
+    FieldPath,
+    FunctionCall,
+    Inclusion,
+    Literal,
+    LiteralKind,
+    Membership,
+    Negation,
+    OrderItem,
+    Query,
+    SelectItem,
+)
+from schemas.limits import SOQL_MAX_CHARACTERS
+
+_KINDS = {
+    "STRING": LiteralKind.STRING,
+    "NUMBER": LiteralKind.NUMBER,
+    "TRUE": LiteralKind.BOOLEAN,
+    "FALSE": LiteralKind.BOOLEAN,
+    "NULL": LiteralKind.NULL,
+    "DATE": LiteralKind.DATE,
+    "DATETIME": LiteralKind.DATETIME,
+    "PATH": LiteralKind.DATE_WORD,
+}
+
+
+def _at(token: Token) -> int:
+    return token.start_pos or 0
+
+
+@v_args(inline=True)
+class _TreeBuilder(Transformer[Token, Query]):
+    """Each method is named after a rule of soql.lark and gets the rule's parts in order."""
+
+    def start(self, query: Query) -> Query:
+        return query
+
+    def field(self, path: Token) -> FieldPath:
+        return FieldPath(tuple(path.split(".")), _at(path))
+
+    def function(self, name: Token, argument: Expression | None) -> FunctionCall:
+        return FunctionCall(name.upper(), argument, _at(name))
+
+    def select_item(self, expression: Expression, alias: Token | None) -> SelectItem:
+        return SelectItem(expression, None if alias is None else str(alias))
+
+    def child_query(self, query: Query) -> ChildQuery:
+        return ChildQuery(query, query.object_at)
+
+    def select_items(self, *items: SelectItem | ChildQuery) -> tuple[SelectItem | ChildQuery, ...]:
+        return items
+
+    def alias(self, name: Token) -> str:
+        return str(name)
+
+    def scope(self, name: Token) -> str:
+        return str(name)
+
+    def where(self, condition: Condition) -> Condition:
+        return condition
+
+    having = where
+
+    def all_of(self, *operands: Condition) -> AllOf:
+        return AllOf(operands)
+
+    def any_of(self, *operands: Condition) -> AnyOf:
+        return AnyOf(operands)
+
+    def negation(self, operand: Condition) -> Negation:
+        return Negation(operand)
+
+    def comparison(self, left: Expression, operator: Token, right: Literal) -> Comparison:
+        word = operator.upper()
+        return Comparison(left, "!=" if word == "<>" else word, right)
+
+    def membership(
+        self, left: Expression, operator: Token, members: tuple[Literal, ...] | Query
+    ) -> Membership:
+        return Membership(left, operator.type == "NOT_IN", members)
+
+    def inclusion(self, left: Expression, operator: Token, members: tuple[Literal, ...] | Query) -> Inclusion:
+        if isinstance(members, Query):
+            raise unexpected_token("SELECT", at=members.object_at)
+        return Inclusion(left, operator.type == "EXCLUDES", members)
+
+    def value_list(self, *values: Literal) -> tuple[Literal, ...]:
+        return values
+
+    def semi_join(self, query: Query) -> Query:
+        return query
+
+    def value(self, token: Token, count: Token | None = None) -> Literal:
+        number = None if count is None else int(count)
+        return Literal(_KINDS[token.type], str(token), _at(token), number)
+
+    def group_by(self, *expressions: Expression) -> tuple[Expression, ...]:
+        return expressions
+
+    def order_by(self, *items: OrderItem) -> tuple[OrderItem, ...]:
+        return items
+
+    def order_item(self, expression: Expression, direction: Token | None, nulls: Token | None) -> OrderItem:
+        return OrderItem(
+            expression,
+            descending=direction is not None and direction.type == "DESC",
+            nulls_last=nulls is not None and nulls.type == "NULLS_LAST",
+        )
+
+    def limit(self, count: Token) -> int:
+        return int(count)
+
+    def offset(self, count: Token) -> tuple[int, int]:
+        return int(count), _at(count)
+
+    def for_view(self, purpose: Token) -> None:
+        if purpose.upper() not in ("VIEW", "REFERENCE", "UPDATE"):
+            raise unexpected_token(str(purpose), at=_at(purpose))
+
+    def query(self, *parts: Any) -> Query:
+        select, name, alias, _scope, where, group, having, order, limit, offset, _for, all_rows = parts
+        start, start_at = offset or (0, 0)
+        return Query(
+            select=select,
+            object_name=str(name),
+            object_at=_at(name),
+            alias=alias,
+            where=where,
+            group_by=group or (),
+            having=having,
+            order_by=order or (),
+            limit=limit,
+            offset=start,
+            offset_at=start_at,
+            all_rows=all_rows is not None,
+        )
+
+
+_LARK = Lark(
+    files("sandbox.org.soql").joinpath("soql.lark").read_text(encoding="utf-8"),
+    parser="lalr",
+    maybe_placeholders=True,
+    transformer=_TreeBuilder(),
+)
+
+
+@lru_cache(maxsize=256)
+def parse(text: str) -> Query:
+    """The tree of `text`; raises `SoqlError` (MALFORMED_QUERY) for what is no SOQL.
+
+    At most `SOQL_MAX_CHARACTERS` are taken (SOQL and SOSL Limits).
+    """
+    if not text.strip():
+        raise SoqlError("MALFORMED_QUERY", "A query string has to be specified")
+    if len(text) > SOQL_MAX_CHARACTERS:
+        raise SoqlError("QUERY_TOO_COMPLICATED", "SOQL statements cannot be longer than 100000 characters.")
+    try:
+        return _LARK.parse(text)  # type: ignore[return-value]  # Lark types its result as the untransformed tree
+    except UnexpectedToken as error:
+        if error.token.type == "$END":
+            raise unexpected_end() from None
+        raise unexpected_token(str(error.token), at=_at(error.token)).in_text(text) from None
+    except UnexpectedCharacters as error:
+        raise _unexpected_character(text, cast("int", error.pos_in_stream)) from None
+    except PlacedSoqlError as error:
+        raise error.in_text(text) from None
+    except VisitError as error:
+        if isinstance(error.orig_exc, PlacedSoqlError):
+            raise error.orig_exc.in_text(text) from None
+        raise
+
+
+def _unexpected_character(text: str, at: int) -> SoqlError:
+    """A word in a wrong place is a wrong token; anything else is a character that begins none."""
+    rest = text[at:]
+    word = rest.split(maxsplit=1)[0].rstrip(",)") if rest else ""
+    if word[:1].isalnum() or word[:1] == "_":
+        return unexpected_token(word, at=at).in_text(text)
+    row = text.count("\n", 0, at) + 1
+    column = at - (text.rfind("\n", 0, at) + 1)
+    shown = "<EOF>" if not rest else rest[0]
+    return SoqlError(
+        "MALFORMED_QUERY",
+        f"{pointer(text, at)}\nline {row}:{column} no viable alternative at character '{shown}'",
+    )

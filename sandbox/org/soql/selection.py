@@ -1,0 +1,175 @@
+"""The select list: which SQL expressions are read, and which column of the answer each of them is.
+
+A record's row always begins with its Id, and every parent's columns are accompanied by the parent's Id, because a record in an answer
+carries its own address and a missing parent is null as a whole.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal as OneOf
+
+from sandbox.org.soql.entities import Field
+from sandbox.org.soql.errors import PlacedSoqlError, cannot
+from sandbox.org.soql.nodes import ChildQuery, Expression, FieldPath, FunctionCall, Query, SelectItem
+from sandbox.org.soql.operands import Operand, is_aggregate, operand
+from sandbox.org.soql.scope import ResolvedField, Scope
+
+QueryShape = OneOf["count", "groups", "rows"]
+"""COUNT() alone; aggregates; records."""
+
+FIELDS_MAX_ROWS = 200
+"""FIELDS(ALL) and FIELDS(CUSTOM) need a LIMIT no higher (SOQL and SOSL Reference, "FIELDS()")."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of the answer."""
+
+    path: tuple[str, ...]
+    """Relationship names, then the field's name; an aggregate's alias."""
+    kind: str
+    """Type in describe's words."""
+    index: int
+    """Where its value stands in the SQL row; an address's parts follow one another from here."""
+    parts: tuple[str, ...] = ()
+    """An address's parts in order; empty for everything else."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParentColumn:
+    """Where a parent's Id stands in the SQL row; null there means that there is no parent."""
+
+    object_name: str
+    index: int
+
+
+@dataclass(slots=True)
+class Selection:
+    """The select list, compiled."""
+
+    sql: list[str] = field(default_factory=list)
+    found: list[Column] = field(default_factory=list)
+    parents: dict[tuple[str, ...], ParentColumn] = field(default_factory=dict)
+    grouped: frozenset[str] = frozenset()
+    """The SQL of what is grouped by."""
+    group_by: tuple[str, ...] = ()
+    aliases: dict[str, str] = field(default_factory=dict)
+    """SQL by the alias that the query gave an aggregate or a group; ORDER BY may use it."""
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        return tuple(self.found)
+
+
+def shape_of(query: Query) -> QueryShape:
+    """COUNT() alone is a count; a GROUP BY or any aggregate makes groups; all else are records."""
+    if len(query.select) == 1 and not query.group_by:
+        only = query.select[0]
+        if isinstance(only, SelectItem) and only.expression == FunctionCall("COUNT", None, 0):
+            return "count"
+    aggregates = any(isinstance(item, SelectItem) and is_aggregate(item.expression) for item in query.select)
+    return "groups" if query.group_by or aggregates else "rows"
+
+
+def select_rows(query: Query, scope: Scope) -> Selection:
+    """The columns of records."""
+    selection = Selection([f'{scope.source}."Id"'])
+    for item in query.select:
+        if isinstance(item, ChildQuery):
+            detail = "Parent-to-child subqueries are not served yet"
+            raise PlacedSoqlError("MALFORMED_QUERY", detail, at=item.at)
+        if item.expression == FunctionCall("COUNT", None, 0):
+            if len(query.select) > 1:
+                raise PlacedSoqlError(
+                    "MALFORMED_QUERY", "COUNT() must be alone in the select list", at=query.object_at
+                )
+            continue
+        for resolved in _fields(item.expression, query, scope):
+            if not any(column.path == resolved.path for column in selection.found):
+                _add_field(selection, resolved, scope)
+    return selection
+
+
+def _fields(expression: Expression, query: Query, scope: Scope) -> list[ResolvedField]:
+    if isinstance(expression, FunctionCall) and expression.name == "FIELDS":
+        return _all_fields(expression, query, scope)
+    found = operand(expression, scope)
+    if found.resolved is None:
+        raise PlacedSoqlError("MALFORMED_QUERY", f"{found.name} needs a GROUP BY", at=found.at)
+    return [found.resolved]
+
+
+def _all_fields(call: FunctionCall, query: Query, scope: Scope) -> list[ResolvedField]:
+    """`FIELDS(ALL | STANDARD | CUSTOM)`."""
+    which = call.argument.text.upper() if isinstance(call.argument, FieldPath) else ""
+    if which not in ("ALL", "STANDARD", "CUSTOM"):
+        detail = "The SOQL FIELDS function must have one of ALL, STANDARD or CUSTOM"
+        raise PlacedSoqlError("MALFORMED_QUERY", detail, at=call.at)
+    if which != "STANDARD" and (query.limit is None or query.limit > FIELDS_MAX_ROWS):
+        detail = f"The SOQL FIELDS function must have a LIMIT of at most {FIELDS_MAX_ROWS}"
+        raise PlacedSoqlError("MALFORMED_QUERY", detail, at=call.at)
+    return [
+        ResolvedField(found, scope.source, (found.name,))
+        for found in scope.entity.fields.values()
+        if which == "ALL" or found.is_custom == (which == "CUSTOM")
+    ]
+
+
+def _add_field(selection: Selection, resolved: ResolvedField, scope: Scope) -> None:
+    for length in range(1, len(resolved.path)):
+        crossed = resolved.path[:length]
+        if crossed not in selection.parents:
+            parent = scope.parents[crossed]
+            selection.parents[crossed] = ParentColumn(parent.entity.name, len(selection.sql))
+            selection.sql.append(f'{parent.source}."Id"')
+    found, index = resolved.field, len(selection.sql)
+    if found.kind == "address":
+        selection.sql += [f'{resolved.source}."{column}"' for column in found.parts.values()]
+        selection.found.append(Column(resolved.path, found.kind, index, tuple(found.parts)))
+    elif resolved.path == ("Id",):
+        selection.found.append(Column(resolved.path, found.kind, 0))
+    else:
+        selection.sql.append(resolved.sql)
+        selection.found.append(Column(resolved.path, found.kind, index))
+
+
+def select_groups(query: Query, scope: Scope) -> Selection:
+    """The columns of groups; `expr0`, `expr1` … are the names of aggregates without an alias."""
+    groups = [_grouped(expression, scope) for expression in query.group_by]
+    selection = Selection(grouped=frozenset(group.sql for group in groups))
+    selection.group_by = tuple(_group_sql(group) for group in groups)
+    unnamed = 0
+    for item in query.select:
+        if isinstance(item, ChildQuery):
+            raise PlacedSoqlError("MALFORMED_QUERY", "Grouped queries have no child subqueries", at=item.at)
+        if item.expression == FunctionCall("COUNT", None, 0):
+            raise PlacedSoqlError("MALFORMED_QUERY", "Grouped query cannot use COUNT()", at=query.object_at)
+        found = operand(item.expression, scope)
+        if not found.is_aggregate and found.sql not in selection.grouped:
+            detail = f"Field must be grouped or aggregated: {found.name}"
+            raise PlacedSoqlError("MALFORMED_QUERY", detail, at=found.at)
+        name, unnamed = _group_column_name(item, found, unnamed)
+        if item.alias is not None:
+            selection.aliases[item.alias] = found.sql
+        selection.found.append(Column((name,), found.kind, len(selection.sql)))
+        selection.sql.append(found.sql)
+    return selection
+
+
+def _grouped(expression: Expression, scope: Scope) -> Operand:
+    group = operand(expression, scope)
+    subject: Field | None = group.resolved.field if group.resolved else None
+    if group.is_aggregate or (subject is not None and not subject.groupable):
+        raise cannot(group.name, "grouped", at=group.at)
+    return group
+
+
+def _group_sql(group: Operand) -> str:
+    return f"{group.sql} COLLATE NOCASE" if group.is_text else group.sql
+
+
+def _group_column_name(item: SelectItem, found: Operand, unnamed: int) -> tuple[str, int]:
+    if item.alias is not None:
+        return item.alias, unnamed
+    if found.resolved is not None:
+        return found.resolved.path[-1], unnamed
+    return f"expr{unnamed}", unnamed + 1

@@ -1,0 +1,104 @@
+"""The org's one SQLite file: records and events change in the same transaction, so neither can exist without the other.
+
+A table per object, called by its API name, with a column per field plus Id, IsDeleted and SystemModstamp. Text is TEXT, boolean
+INTEGER 0/1, int INTEGER, double, percent and currency REAL, date `YYYY-MM-DD`, datetime `YYYY-MM-DDTHH:MM:SS.000Z`.
+"""
+
+import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
+
+from sandbox.org.identity import Identity
+from sandbox.org.standard import STANDARD_OBJECTS, seed_standard_rows
+from schemas.catalogue import Catalogue, FieldType, ObjectSpec
+
+DATABASE_FILE = "org.sqlite3"
+_PAGE_BYTES = 16_384
+_CACHE_KIB = 262_144
+_CHECKPOINT_PAGES = 4_000
+_STATEMENTS = 2_048
+_AFFINITY = {
+    FieldType.BOOLEAN: "INTEGER",
+    FieldType.INT: "INTEGER",
+    FieldType.DOUBLE: "REAL",
+    FieldType.PERCENT: "REAL",
+    FieldType.CURRENCY: "REAL",
+}
+_FIXED_TABLES = """
+CREATE TABLE IF NOT EXISTS events (
+  replay_id INTEGER PRIMARY KEY, entity TEXT NOT NULL, at_epoch_ms INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS sandbox_meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS sandbox_sessions (
+  token TEXT PRIMARY KEY, user_id TEXT NOT NULL, client_id TEXT NOT NULL) WITHOUT ROWID;
+"""
+
+
+class Store:
+    """The SQLite file in `folder`, made or completed for the catalogue's objects.
+
+    `connection` is the only writer and belongs to the event loop's thread; whoever reads for long, or in another thread,
+    takes a connection of its own from `reader()`.
+    """
+
+    def __init__(self, folder: Path, catalogue: Catalogue, identity: Identity, edition: str) -> None:
+        self._path = folder / DATABASE_FILE
+        self.objects: Mapping[str, ObjectSpec] = {**STANDARD_OBJECTS, **catalogue.objects}
+        """Every object that can be read, by API name."""
+        self.tracked: frozenset[str] = frozenset(catalogue.objects)
+        """The objects that can be written and emit change events."""
+        self.connection = sqlite3.connect(self._path, isolation_level=None, cached_statements=_STATEMENTS)
+        self._configure()
+        self._create_tables()
+        seed_standard_rows(self.connection, identity, edition)
+
+    def reader(self) -> sqlite3.Connection:
+        """A new read-only connection, for one thread at a time; the caller closes it. It never waits for the writer."""
+        connection = sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, check_same_thread=False)
+        connection.execute("PRAGMA cache_size=-65536")
+        return connection
+
+    def close(self) -> None:
+        self.connection.close()
+
+    def meta(self, name: str, default: int) -> int:
+        """A number of the org's own bookkeeping."""
+        row = self.connection.execute("SELECT value FROM sandbox_meta WHERE name = ?", (name,)).fetchone()
+        return default if row is None else int(row[0])
+
+    def set_meta(self, name: str, value: int) -> None:
+        self.connection.execute("INSERT OR REPLACE INTO sandbox_meta VALUES (?, ?)", (name, value))
+
+    def _configure(self) -> None:
+        # Losing the last moments with the machine is acceptable for a sandbox; losing them with the process is not,
+        # and WAL without fsync survives that.
+        self.connection.executescript(
+            f"PRAGMA page_size={_PAGE_BYTES}; PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF; PRAGMA cache_size=-{_CACHE_KIB};"
+            f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}; PRAGMA temp_store=MEMORY;"
+        )
+
+    def _create_tables(self) -> None:
+        self.connection.executescript(_FIXED_TABLES)
+        for name, spec in self.objects.items():
+            self._create_table(name, spec)
+
+    def _create_table(self, name: str, spec: ObjectSpec) -> None:
+        wanted = {field: _AFFINITY.get(entry.type, "TEXT") for field, entry in spec.fields.items()}
+        columns = "".join(f', "{field}" {affinity}' for field, affinity in wanted.items())
+        self.connection.execute(
+            f'CREATE TABLE IF NOT EXISTS "{name}" (Id TEXT PRIMARY KEY, IsDeleted INTEGER NOT NULL DEFAULT 0, '
+            f"SystemModstamp TEXT NOT NULL{columns})"
+        )
+        present = {row[1] for row in self.connection.execute(f'PRAGMA table_info("{name}")')}
+        for field, affinity in wanted.items():
+            if field not in present:
+                self.connection.execute(f'ALTER TABLE "{name}" ADD COLUMN "{field}" {affinity}')
+        self.connection.execute(
+            f'CREATE INDEX IF NOT EXISTS "{name}_modstamp" ON "{name}" (SystemModstamp, Id)'
+        )
+        for field, entry in spec.fields.items():
+            if entry.external_id:
+                # Unique without regard to case, among the records that are not in the recycle bin.
+                self.connection.execute(
+                    f'CREATE UNIQUE INDEX IF NOT EXISTS "{name}_{field}" ON "{name}" ("{field}" COLLATE NOCASE) '
+                    "WHERE IsDeleted = 0"
+                )

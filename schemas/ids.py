@@ -1,0 +1,54 @@
+"""The ID grammar: workflow ids and object-store keys, derived from what they stand for and from nothing else.
+
+The same lane, position or object gives the same id on every machine and after every crash; that is what makes
+a second start, a second upload or a second follower harmless. Ids stay below 255 bytes and hold no PII.
+"""
+
+from datetime import datetime
+
+ORIGIN = "origin"
+"""The position before a lane's first batch."""
+
+
+def lane_workflow_id(org: str, lane: str) -> str:
+    return f"lane/{org}/{lane}"
+
+
+def batch_workflow_id(org: str, lane: str, start: str) -> str:
+    """The batch that starts after position `start` has one workflow, for ever."""
+    return f"batch/{org}/{lane}/{start}"
+
+
+def batch_name(lane: str, start: str) -> str:
+    """How a batch is called in tables: unique in one warehouse, which holds one org."""
+    return f"{lane}/{start}"
+
+
+def padded(position: str) -> str:
+    """The position so that object-store listings sort as the lane does: 7 -> 00000000000000000007."""
+    return position.zfill(20) if position.isdigit() else position
+
+
+def manifest_key(org: str, lane: str, start: str) -> str:
+    """Law 2: the manifest's key is the position where its batch starts, so only one can be created."""
+    return f"chain/{org}/{lane}/{padded(start)}.json"
+
+
+def raw_key(org: str, lane: str, start: str, digest: str, at: datetime) -> str:
+    """A raw file, by day of landing. `digest` (hex) keeps two followers' files apart."""
+    return f"raw/{org}/{lane}/dt={at:%Y-%m-%d}/{padded(start)}-{digest[:16]}.parquet"
+
+
+def staged_key(org: str, lane: str, start: str, table: str) -> str:
+    """The typed changes of one object of one batch."""
+    return f"staged/{org}/{lane}/{padded(start)}/{table}.parquet"
+
+
+def refused_key(org: str, lane: str, start: str, object_name: str) -> str:
+    """The refused changes of one object of one batch, on their way to quarantine."""
+    return f"staged/{org}/{lane}/{padded(start)}/{object_name}.refused.parquet"
+
+
+def data_key_key(org: str) -> str:
+    """The org's data key for PII, wrapped by KMS."""
+    return f"keys/{org}/1.json"

@@ -1,0 +1,126 @@
+"""What travels through Temporal: references, positions and counts. Never a record, so never PII."""
+
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from schemas.ids import ORIGIN
+from schemas.raw import Manifest
+
+
+class Message(BaseModel):
+    """Base: frozen, and strict about names, so that a misspelt input fails at the start and not at midnight."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class LaneInput(Message):
+    """What a lane workflow is started with and carries from run to run."""
+
+    org: str
+    lane: str
+    channel: str
+    """The CDC channel that it follows, e.g. /data/ChangeEvents."""
+    position: str = ORIGIN
+    """Where to look for the chain's end; a hint that saves walking the whole chain."""
+    first_replay: int = -2
+    """Where a lane without a chain begins: -2 all retained events, -1 new ones only."""
+    paused: bool = False
+    paused_because: str = ""
+
+
+class FollowInput(Message):
+    """One stretch of following a lane."""
+
+    org: str
+    lane: str
+    channel: str
+    position: str
+    first_replay: int
+
+
+class FollowResult(Message):
+    """How far a stretch came."""
+
+    position: str
+    batches: int
+    changes: int
+
+
+class LaneState(Message):
+    """A lane as its query shows it."""
+
+    org: str
+    lane: str
+    channel: str
+    position: str
+    paused: bool
+    paused_because: str
+
+
+class PauseInput(Message):
+    """Who pauses or resumes, and why; both go on record."""
+
+    by: str = "unknown"
+    reason: str = ""
+
+
+class MovePositionInput(Message):
+    """Move a paused lane to another position."""
+
+    position: str = Field(pattern=r"^(origin|[0-9]{1,20})$")
+    by: str
+    reason: str = Field(min_length=3)
+
+
+class StageInput(Message):
+    """A batch to stage."""
+
+    manifest: Manifest
+
+
+class StagedObject(Message):
+    """One object's share of a staged batch: where its typed and refused changes lie, and how many there are."""
+
+    object: str
+    staged_key: str | None
+    """None when nothing of the object could be typed."""
+    refused_key: str | None
+    """None when nothing was refused."""
+    landed: int
+    staged: int
+    refused: int
+
+
+class StageResult(Message):
+    """Every object of a staged batch."""
+
+    objects: tuple[StagedObject, ...]
+
+
+class ApplyInput(Message):
+    """One object of one batch to apply."""
+
+    manifest: Manifest
+    staged: StagedObject
+
+
+class ApplyResult(Message):
+    """The ledger row's numbers: landed = applied + duplicate + quarantined."""
+
+    object: str
+    landed: int
+    applied: int
+    duplicate: int
+    quarantined: int
+    rebuilt: int
+    last_changed_at: datetime | None
+
+
+class BatchResult(Message):
+    """What became of a batch, over all its objects."""
+
+    landed: int
+    applied: int
+    duplicate: int
+    quarantined: int

@@ -1,0 +1,60 @@
+"""What is landed: the raw file's columns and the manifest that makes it a link of the lane's chain.
+
+Every source lands the same columns, so nothing after landing knows the transport.
+"""
+
+from datetime import datetime
+
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict
+
+from schemas.ids import batch_name, batch_workflow_id
+
+RAW_SCHEMA = pa.schema(
+    [
+        pa.field("position", pa.string(), nullable=False),  # lane position after this event
+        pa.field("object", pa.string(), nullable=False),  # entityName as received; "" when it cannot be read
+        pa.field("changes", pa.int32(), nullable=False),  # changes in the event: its recordIds, at least 1
+        pa.field("received_at", pa.timestamp("ms", tz="UTC"), nullable=False),
+        pa.field("event", pa.large_string(), nullable=False),  # the event's `data` as JSON, PII encrypted
+    ]
+)
+
+UNREADABLE_OBJECT = ""
+"""The object of a message that could not be read."""
+
+
+class Manifest(BaseModel):
+    """One batch of a lane: the changes after `start` up to and including `end`, and the raw file that holds them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    format: int = 1
+    org: str
+    lane: str
+    start: str
+    """Position where the batch begins (exclusive); `origin` for the lane's first."""
+    end: str
+    """Position of its last event (inclusive); the next batch starts here."""
+    raw_key: str
+    raw_sha256: str
+    raw_bytes: int
+    events: int
+    landed: dict[str, int]
+    """Object name as received -> changes. The left side of law 8."""
+    first_received_at: datetime
+    last_received_at: datetime
+
+    @property
+    def batch(self) -> str:
+        """The batch's name in tables."""
+        return batch_name(self.lane, self.start)
+
+    @property
+    def workflow_id(self) -> str:
+        return batch_workflow_id(self.org, self.lane, self.start)
+
+    @property
+    def changes(self) -> int:
+        """Changes over all objects."""
+        return sum(self.landed.values())

@@ -1,0 +1,200 @@
+"""The warehouse's tables, as columns: the one place from which DDL, loads, the fold's SQL and Parquet files follow.
+
+A column has a kind, not a type name: each warehouse adapter spells the kinds in its own words.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import pyarrow as pa
+
+from schemas.catalogue import FieldSpec, FieldType, ObjectSpec
+
+BITS_PER_MASK = 60
+"""Columns that one mask holds: a signed 64-bit integer, with room to spare."""
+
+CURATED = "curated"
+AUDIT = "audit"
+OPS = "ops"
+
+
+class Kind(StrEnum):
+    """What a column holds."""
+
+    TEXT = "text"
+    BOOLEAN = "boolean"
+    INTEGER = "integer"
+    DOUBLE = "double"
+    DECIMAL = "decimal"
+    DATE = "date"
+    TIMESTAMP = "timestamp"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: `size` is most characters of a text (0: unbounded), `scale` decimal places of a decimal."""
+
+    name: str
+    kind: Kind
+    size: int = 0
+    scale: int = 0
+    required: bool = False
+
+    @property
+    def arrow(self) -> pa.DataType:
+        """The column's type in Arrow and Parquet. Timestamps are UTC in milliseconds."""
+        if self.kind is Kind.DECIMAL:
+            return pa.decimal128(18, self.scale)
+        return _ARROW[self.kind]
+
+
+_ARROW = {
+    Kind.TEXT: pa.large_string(),
+    Kind.BOOLEAN: pa.bool_(),
+    Kind.INTEGER: pa.int64(),
+    Kind.DOUBLE: pa.float64(),
+    Kind.DATE: pa.date32(),
+    Kind.TIMESTAMP: pa.timestamp("ms", tz="UTC"),
+}
+
+_KINDS = {
+    FieldType.BOOLEAN: Kind.BOOLEAN,
+    FieldType.INT: Kind.INTEGER,
+    FieldType.DOUBLE: Kind.DOUBLE,
+    FieldType.PERCENT: Kind.DOUBLE,
+    FieldType.CURRENCY: Kind.DECIMAL,
+    FieldType.DATE: Kind.DATE,
+    FieldType.DATETIME: Kind.TIMESTAMP,
+}
+
+ENCRYPTED_SIZE = 1_024
+"""Room for an encrypted value as text."""
+ID_SIZE = 18
+ORDER_SIZE = 48
+NAME_SIZE = 255
+
+
+def field_column(name: str, spec: FieldSpec) -> Column:
+    """The column of a catalogue field called `name` in the warehouse; an encrypted field is always text."""
+    if spec.is_protected:
+        return Column(name, Kind.TEXT, size=max(ENCRYPTED_SIZE, 2 * spec.length))
+    kind = _KINDS.get(spec.type, Kind.TEXT)
+    size = ID_SIZE if spec.type is FieldType.REFERENCE else spec.length
+    return Column(name, kind, size=size if kind is Kind.TEXT else 0, scale=spec.scale)
+
+
+def field_columns(spec: ObjectSpec) -> tuple[Column, ...]:
+    """The object's own columns in catalogue order."""
+    return tuple(field_column(column, spec.fields[name]) for name, column in spec.columns.items())
+
+
+RECORD_ID = Column("record_id", Kind.TEXT, ID_SIZE, required=True)
+CHANGE_ORDER = Column("change_order", Kind.TEXT, ORDER_SIZE, required=True)
+CHANGED_AT = Column("changed_at", Kind.TIMESTAMP, required=True)
+APPLIED_AT = Column("applied_at", Kind.TIMESTAMP, required=True)
+BATCH = Column("batch", Kind.TEXT, NAME_SIZE, required=True)
+IS_DELETED = Column("is_deleted", Kind.BOOLEAN, required=True)
+IS_COMPLETE = Column("is_complete", Kind.BOOLEAN, required=True)
+VERSION = Column("version", Kind.INTEGER, required=True)
+
+CHANGE_HEADER = (
+    RECORD_ID,
+    CHANGE_ORDER,
+    Column("change_type", Kind.TEXT, 16, required=True),
+    CHANGED_AT,
+    Column("changed_fields", Kind.TEXT, 65_535),  # columns an update carries; null: the whole record
+    Column("diff_fields", Kind.TEXT, 65_535),  # columns whose value is a diff against the one before; null: none
+    Column("commit_user", Kind.TEXT, ID_SIZE),
+    Column("change_origin", Kind.TEXT, NAME_SIZE),
+    Column("transaction_key", Kind.TEXT, 64),
+    BATCH,
+)
+"""What the change log says of a change besides its values."""
+
+
+def staged_columns(spec: ObjectSpec) -> tuple[Column, ...]:
+    """A batch's typed changes of one object, as `stage_batch` writes them to Parquet."""
+    return (*CHANGE_HEADER, *field_columns(spec))
+
+
+def change_columns(spec: ObjectSpec) -> tuple[Column, ...]:
+    """`audit.<object>_change`: the change log."""
+    return (*CHANGE_HEADER, APPLIED_AT, *field_columns(spec))
+
+
+def current_columns(spec: ObjectSpec) -> tuple[Column, ...]:
+    """`curated.<object>_current`: one row a record."""
+    order = Column("last_change_order", Kind.TEXT, ORDER_SIZE, required=True)
+    return (RECORD_ID, *field_columns(spec), IS_DELETED, IS_COMPLETE, VERSION, order, CHANGED_AT, APPLIED_AT, BATCH)
+
+
+def history_columns(spec: ObjectSpec) -> tuple[Column, ...]:
+    """`curated.<object>_history`: one row a version (SCD type 2)."""
+    valid = (
+        Column("valid_from", Kind.TIMESTAMP, required=True),
+        Column("valid_to", Kind.TIMESTAMP),
+        Column("is_current", Kind.BOOLEAN, required=True),
+    )
+    state = (IS_DELETED, IS_COMPLETE, VERSION)
+    return (RECORD_ID, *field_columns(spec), *state, *valid, CHANGE_ORDER, CHANGED_AT, APPLIED_AT, BATCH)
+
+
+def mask_names(spec: ObjectSpec) -> tuple[str, ...]:
+    """Columns that say which carried fields a net row sets, `BITS_PER_MASK` fields each."""
+    count = -(-len(spec.fields) // BITS_PER_MASK)
+    return tuple(f"set_{index}" for index in range(count))
+
+
+def net_columns(spec: ObjectSpec) -> tuple[Column, ...]:
+    """A net row: what a record's changes, up to this one, do to the row that was there before them."""
+    masks = tuple(Column(name, Kind.INTEGER, required=True) for name in mask_names(spec))
+    flags = (
+        Column("sets_deleted", Kind.BOOLEAN, required=True),
+        IS_DELETED,
+        IS_COMPLETE,
+        Column("version_step", Kind.INTEGER, required=True),  # 1 for the record's first change of the group
+        Column("valid_to", Kind.TIMESTAMP),
+        Column("is_current", Kind.BOOLEAN, required=True),
+    )
+    return (RECORD_ID, CHANGE_ORDER, CHANGED_AT, APPLIED_AT, BATCH, *masks, *flags, *field_columns(spec))
+
+
+LEDGER_COLUMNS = (
+    Column("batch", Kind.TEXT, NAME_SIZE, required=True),
+    Column("object", Kind.TEXT, NAME_SIZE, required=True),
+    Column("lane", Kind.TEXT, NAME_SIZE, required=True),
+    Column("start_position", Kind.TEXT, NAME_SIZE, required=True),
+    Column("end_position", Kind.TEXT, NAME_SIZE, required=True),
+    Column("raw_key", Kind.TEXT, 1_024, required=True),
+    Column("landed", Kind.INTEGER, required=True),
+    Column("applied", Kind.INTEGER, required=True),
+    Column("duplicate", Kind.INTEGER, required=True),
+    Column("quarantined", Kind.INTEGER, required=True),
+    Column("rebuilt", Kind.INTEGER, required=True),  # records folded anew from the change log
+    Column("first_changed_at", Kind.TIMESTAMP),
+    Column("last_changed_at", Kind.TIMESTAMP),
+    Column("first_received_at", Kind.TIMESTAMP, required=True),
+    Column("last_received_at", Kind.TIMESTAMP, required=True),
+    Column("committed_at", Kind.TIMESTAMP, required=True),
+)
+"""`ops.ledger`: a row a batch and object, in the transaction of its effects."""
+
+QUARANTINE_COLUMNS = (
+    Column("batch", Kind.TEXT, NAME_SIZE, required=True),
+    Column("ordinal", Kind.INTEGER, required=True),  # place in the batch; with `batch` it names the row
+    Column("object", Kind.TEXT, NAME_SIZE, required=True),
+    Column("record_id", Kind.TEXT, NAME_SIZE),
+    Column("position", Kind.TEXT, NAME_SIZE, required=True),
+    Column("reason", Kind.TEXT, 64, required=True),
+    Column("detail", Kind.TEXT, 1_024, required=True),
+    Column("event", Kind.TEXT, 65_535, required=True),  # as in raw: JSON, PII encrypted
+    Column("received_at", Kind.TIMESTAMP, required=True),
+    Column("quarantined_at", Kind.TIMESTAMP, required=True),
+)
+"""`ops.quarantine`: a row a refused change."""
+
+
+def arrow_schema(columns: Sequence[Column]) -> pa.Schema:
+    """The Arrow schema of a table with these columns."""
+    return pa.schema([pa.field(column.name, column.arrow, nullable=not column.required) for column in columns])

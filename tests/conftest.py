@@ -1,0 +1,82 @@
+"""Real parts for the tests that need them: started once a session, on free ports, ended also when tests fail."""
+
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from clients.objectstore import ObjectStore, S3Address
+from clients.warehouse.postgres import PostgresWarehouse
+from sandbox import objectstore, postgres
+from sandbox.processes import ProcessGroup, free_port
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _clean_environment() -> None:
+    for name in [name for name in os.environ if name.startswith("TIDEGATE_")]:
+        del os.environ[name]
+
+
+@pytest.fixture(scope="session")
+def parts() -> Iterator[ProcessGroup]:
+    """The group of every process that the session starts."""
+    # Not pytest's own folder: the server's user must be able to enter it.
+    folder = Path(tempfile.mkdtemp(prefix="tidegate-tests-"))
+    folder.chmod(0o755)
+    group = ProcessGroup(folder)
+    yield group
+    group.stop()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_port(parts: ProcessGroup) -> int:
+    port = free_port()
+    postgres.start_postgres(parts, parts.folder / "postgres", port=port, databases=())
+    return port
+
+
+@pytest.fixture
+def database(postgres_port: int) -> Iterator[str]:
+    """The connection string of an empty database."""
+    name = f"t{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(postgres.dsn(postgres_port, "postgres"), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+        yield postgres.dsn(postgres_port, name)
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+@pytest.fixture
+def warehouse(database: str) -> Iterator[PostgresWarehouse]:
+    opened = PostgresWarehouse(database)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def s3_port(parts: ProcessGroup) -> int:
+    port = free_port()
+    objectstore.start_objectstore(parts, parts.folder / "s3", port=port)
+    return port
+
+
+@pytest.fixture(scope="session")
+def s3_address(s3_port: int) -> S3Address:
+    return S3Address(
+        bucket=objectstore.BUCKET,
+        region=objectstore.REGION,
+        kms_key_id=objectstore.KEY_ALIAS,
+        endpoint_url=objectstore.endpoint(s3_port),
+        access_key=objectstore.ACCESS_KEY,
+        secret_key=objectstore.SECRET_KEY,
+    )
+
+
+@pytest.fixture(scope="session")
+def store(s3_address: S3Address) -> ObjectStore:
+    return ObjectStore(s3_address)

@@ -1,0 +1,260 @@
+"""From raw events to typed changes: fan out, check, and refuse with a reason what does not fit.
+
+Law 8 begins here: every change that was landed comes out either as a typed change or as a refusal, never neither
+and never both. A merged event with ten recordIds comes out as ten.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from schemas.catalogue import Catalogue, ObjectSpec
+from transforms.protect import HEADER
+from transforms.values import TOO_LONG, WRONG_TYPE, Converter, MisfitError, converter
+
+CREATE, UPDATE, DELETE, UNDELETE, SNAPSHOT = "create", "update", "delete", "undelete", "snapshot"
+WHOLE = frozenset({CREATE, UNDELETE, SNAPSHOT})
+"""Change types that carry the whole record: what they leave out is null."""
+
+# Reasons of quarantine, as stored
+BROKEN_MESSAGE = "broken_message"
+BAD_HEADER = "bad_header"
+UNKNOWN_OBJECT = "unknown_object"
+UNKNOWN_FIELD = "unknown_field"
+MISSING_REQUIRED = "missing_required"
+NEEDS_REREAD = "needs_reread"
+REASONS = (
+    BROKEN_MESSAGE,
+    BAD_HEADER,
+    UNKNOWN_OBJECT,
+    UNKNOWN_FIELD,
+    WRONG_TYPE,
+    TOO_LONG,
+    MISSING_REQUIRED,
+    NEEDS_REREAD,
+)
+
+BROKEN = "broken"
+"""Key of an event's `data` that could not be read; its value is the message's text, encrypted."""
+
+_TYPES = {"CREATE": CREATE, "UPDATE": UPDATE, "DELETE": DELETE, "UNDELETE": UNDELETE, "SNAPSHOT": SNAPSHOT}
+_DIFF_KEYS = frozenset({"diff"})
+
+
+@dataclass(frozen=True, slots=True)
+class RawEvent:
+    """One row of a raw file."""
+
+    position: str
+    object: str
+    changes: int
+    received_at: datetime
+    event: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A change, or a whole event of `changes` changes, that goes to quarantine."""
+
+    ordinal: int
+    object: str
+    record_id: str | None
+    position: str
+    reason: str
+    detail: str
+    event: str
+    received_at: datetime
+
+
+@dataclass(slots=True)
+class DecodedObject:
+    """One object's share of a batch. `rows` are in the order of `schemas.tables.staged_columns`, batch left None."""
+
+    landed: int = 0
+    rows: list[tuple[Any, ...]] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
+
+
+def change_order(commit_ms: int, commit_number: int, sequence: int) -> str:
+    """The place of a change among its record's changes, as a text that sorts: commit time, number, sequence.
+
+    With the record's id it is also the change's identity: two deliveries with the same place are one change.
+    """
+    return f"{commit_ms:013d}.{commit_number:020d}.{sequence:08d}"
+
+
+def decode_events(events: Iterable[RawEvent], catalogue: Catalogue) -> dict[str, DecodedObject]:
+    """Every event of a batch, by the object's name as received."""
+    plans = {name: _Plan(spec) for name, spec in catalogue.objects.items()}
+    decoded: dict[str, DecodedObject] = {}
+    ordinal = 0
+    for event in events:
+        share = decoded.setdefault(event.object, DecodedObject())
+        share.landed += event.changes
+        try:
+            share.rows.extend(_changes(event, plans))
+        except _RefusedError as refused:
+            for record_id in refused.record_ids or (None,) * event.changes:
+                refusal = _refusal(event, refused, record_id, ordinal)
+                share.refusals.append(refusal)
+                ordinal += 1
+    return decoded
+
+
+class _RefusedError(Exception):
+    def __init__(self, reason: str, detail: str, record_ids: tuple[str, ...] = ()) -> None:
+        self.reason = reason
+        self.record_ids = record_ids
+        super().__init__(detail)
+
+
+def _refusal(event: RawEvent, refused: _RefusedError, record_id: str | None, ordinal: int) -> Refusal:
+    return Refusal(
+        ordinal=ordinal,
+        object=event.object,
+        record_id=record_id,
+        position=event.position,
+        reason=refused.reason,
+        detail=str(refused)[:1_000],
+        event=event.event,
+        received_at=event.received_at,
+    )
+
+
+def _changes(event: RawEvent, plans: dict[str, "_Plan"]) -> Iterator[tuple[Any, ...]]:
+    data = orjson.loads(event.event)
+    if BROKEN in data:
+        raise _RefusedError(BROKEN_MESSAGE, "the message is not JSON; ask Salesforce support if it recurs")
+    payload = data.get("payload") or {}
+    header = _read_header(payload.get(HEADER))
+    plan = plans.get(header.object)
+    if plan is None:
+        detail = f"{header.object} is not in the catalogue; add it, or take it out of the channel"
+        raise _RefusedError(UNKNOWN_OBJECT, detail, header.record_ids)
+    if header.change_type is None:
+        detail = f"{header.raw_type} carries no values; the records must be read again"
+        raise _RefusedError(NEEDS_REREAD, detail, header.record_ids)
+    try:
+        values, changed, diffs = plan.read(payload, header.change_type)
+    except MisfitError as misfit:
+        raise _RefusedError(misfit.reason, str(misfit), header.record_ids) from misfit
+    facts = (header.order, header.change_type, header.changed_at, changed, diffs)
+    rest = (header.commit_user, header.change_origin, header.transaction_key, None, *values)
+    for record_id in header.record_ids:
+        yield (record_id, *facts, *rest)
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    object: str
+    record_ids: tuple[str, ...]
+    raw_type: str
+    change_type: str | None
+    order: str
+    changed_at: datetime
+    commit_user: str | None
+    change_origin: str | None
+    transaction_key: str | None
+
+
+def _read_header(header: object) -> _Header:
+    if not isinstance(header, dict):
+        raise _RefusedError(BAD_HEADER, "the event has no ChangeEventHeader")
+    try:
+        commit_ms = int(header["commitTimestamp"])
+        order = change_order(commit_ms, int(header["commitNumber"]), int(header["sequenceNumber"]))
+        record_ids = tuple(str(record_id) for record_id in header["recordIds"])
+        raw_type = str(header["changeType"])
+        name = str(header["entityName"])
+        changed_at = datetime.fromtimestamp(commit_ms / 1000, UTC)
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        detail = f"the ChangeEventHeader lacks or misspells {error}"
+        raise _RefusedError(BAD_HEADER, detail) from error
+    if not record_ids or any(len(record_id) > 18 for record_id in record_ids):  # noqa: PLR2004
+        raise _RefusedError(BAD_HEADER, "the ChangeEventHeader names no record")
+    return _Header(
+        object=name,
+        record_ids=record_ids,
+        raw_type=raw_type,
+        # A wildcard ("001*") or overflow id stands for records that only a query can name.
+        change_type=None if record_ids[0].endswith("*") else _TYPES.get(raw_type),
+        order=order,
+        changed_at=changed_at,
+        commit_user=header.get("commitUser"),
+        change_origin=header.get("changeOrigin"),
+        transaction_key=header.get("transactionKey"),
+    )
+
+
+class _Plan:
+    """How to read one object's payloads: prepared once a batch, used for every event."""
+
+    def __init__(self, spec: ObjectSpec) -> None:
+        self._name = spec.name
+        self._width = len(spec.fields)
+        self._places: dict[str, tuple[int, str, Converter]] = {}
+        for place, (name, field_spec) in enumerate(spec.fields.items()):
+            self._places[name] = (place, spec.columns[name], converter(field_spec))
+        self._compounds = spec.compounds
+        self._required = {self._places[name][0]: name for name in spec.required_fields}
+
+    def read(self, payload: dict[str, Any], change_type: str) -> tuple[list[Any], str | None, str | None]:
+        """Typed values by place, the columns an update carries (None: whole record), the columns that are diffs."""
+        values: list[Any] = [None] * self._width
+        if change_type == DELETE:
+            return values, "", None
+        changed: list[str] = []
+        diffs: list[str] = []
+        for name, value in self._fields(payload):
+            place, column, convert = self._place(name)
+            changed.append(column)
+            if value is None:
+                continue
+            if isinstance(value, dict) and value.keys() == _DIFF_KEYS:
+                values[place] = self._convert(name, _diff_text, value)
+                diffs.append(column)
+            else:
+                values[place] = self._convert(name, convert, value)
+        self._check_required(values, changed, is_whole=change_type in WHOLE)
+        return values, None if change_type in WHOLE else ",".join(changed), ",".join(diffs) or None
+
+    def _fields(self, payload: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+        for name, value in payload.items():
+            if name == HEADER:
+                continue
+            parts = self._compounds.get(name)
+            if parts is None or name in self._places or not isinstance(value, (dict, type(None))):
+                yield name, value
+            elif value is None:
+                # The compound as a whole was emptied: so was each of its parts.
+                yield from ((part, None) for part in parts.values())
+            else:
+                yield from ((parts.get(part, f"{name}.{part}"), inner) for part, inner in value.items())
+
+    def _place(self, name: str) -> tuple[int, str, Converter]:
+        try:
+            return self._places[name]
+        except KeyError:
+            detail = f"{self._name}.{name} is not in the catalogue; add the field and re-drive the change"
+            raise MisfitError(UNKNOWN_FIELD, detail) from None
+
+    def _convert(self, name: str, convert: Callable[[Any], Any], value: object) -> object:
+        try:
+            return convert(value)
+        except MisfitError as misfit:
+            raise MisfitError(misfit.reason, f"{self._name}.{name}: {misfit}") from misfit
+
+    def _check_required(self, values: list[Any], changed: list[str], *, is_whole: bool) -> None:
+        for place, name in self._required.items():
+            if values[place] is None and (is_whole or self._places[name][1] in changed):
+                raise MisfitError(MISSING_REQUIRED, f"{self._name}.{name} is required and has no value")
+
+
+def _diff_text(value: dict[str, Any]) -> str:
+    diff = value["diff"]
+    if not isinstance(diff, str):
+        raise MisfitError(WRONG_TYPE, "expected a text diff")
+    return diff

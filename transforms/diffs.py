@@ -1,0 +1,49 @@
+"""Large text diffs: how Salesforce sends an update of a long text, and how the new text is made from the old.
+
+Change Data Capture Developer Guide, "Change Events for Large Text Fields": a unified diff without context, whose
+`+++` line carries the SHA-256 of the text before the change. The hash makes a wrong base visible: then the new
+text is unknown, and says so, rather than wrong.
+"""
+
+import hashlib
+import re
+
+_HUNK = re.compile(r"^@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
+
+
+class DiffMismatchError(ValueError):
+    """The diff was not made against this base text."""
+
+
+def apply_diff(base: str | None, diff: str) -> str:
+    """The text after `diff`, given the text before; raises `DiffMismatchError` when they do not belong together."""
+    lines = diff.split("\n")
+    expected = lines[1].removeprefix("+++ ").strip() if len(lines) > 1 else ""
+    before = base or ""
+    if hashlib.sha256(before.encode()).hexdigest() != expected:
+        raise DiffMismatchError("the stored text is not the one that the diff was made against")
+    old = before.split("\n")
+    result: list[str] = []
+    place = 0
+    index = 2
+    while index < len(lines):
+        hunk = _HUNK.match(lines[index])
+        if hunk is None:
+            raise DiffMismatchError(f"line {index + 1} of the diff is no hunk")
+        index += 1
+        removed, added = _count(hunk[2]), _count(hunk[4])
+        # A hunk that removes nothing names the line after which it adds.
+        start = int(hunk[1]) - (1 if removed else 0)
+        result += old[place:start]
+        taken = lines[index : index + removed + added]
+        gone = [line[1:] for line in taken if line.startswith("-")]
+        if old[start : start + removed] != gone or len(gone) != removed:
+            raise DiffMismatchError("a removed line is not in the stored text")
+        result += [line[1:] for line in taken if line.startswith("+")]
+        place = start + removed
+        index += removed + added
+    return "\n".join(result + old[place:])
+
+
+def _count(text: str | None) -> int:
+    return 1 if text is None else int(text)

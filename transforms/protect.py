@@ -1,0 +1,131 @@
+"""Law 7 at the door: what the catalogue does not declare to be harmless is encrypted before it is written anywhere.
+
+An event is protected before it is landed. A field that is not in the catalogue may be anything, so it is encrypted
+too, as is the whole payload of an object that the catalogue lacks and the text of a message that cannot be read.
+
+A token is `tg1.<key id>.<base64url>` for a text, `tg1x.<key id>.<base64url>` for any other JSON value (which for a
+declared field means that its type is wrong, and validation says so without having to decrypt). The cipher is
+AES-SIV (RFC 5297): the same value of the same field always gives the same token, so that encrypted columns can be
+joined and compared; the field's name is authenticated with it, so a token cannot be moved to another field.
+"""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
+
+from schemas.catalogue import Catalogue, ObjectSpec
+
+_TEXT = "tg1."
+_OTHER = "tg1x."
+
+KEY_BYTES = 64
+"""AES-256-SIV takes two 256-bit keys in one."""
+
+HEADER = "ChangeEventHeader"
+
+
+@dataclass(frozen=True)
+class DataKey:
+    """A data key in clear, in memory only. `id` names it inside tokens."""
+
+    id: str
+    key: bytes
+
+    def __repr__(self) -> str:
+        return f"DataKey(id={self.id!r})"
+
+
+class Protector:
+    """Encrypts and decrypts field values with one data key."""
+
+    def __init__(self, key: DataKey, catalogue: Catalogue) -> None:
+        self._key_id = key.id
+        self._cipher = AESSIV(key.key)
+        self._plans = {name: _Plan.of(spec) for name, spec in catalogue.objects.items()}
+
+    def protect_event(self, data: dict[str, Any]) -> str:
+        """Encrypt, in place, what must be encrypted in an event's `data`; returns the object's name or ""."""
+        payload = data.get("payload")
+        header = payload.get(HEADER) if isinstance(payload, dict) else None
+        name = header.get("entityName") if isinstance(header, dict) else None
+        plan = self._plans.get(name) if isinstance(name, str) else None
+        if not isinstance(payload, dict) or plan is None:
+            self._hide_payload(data, payload, header)
+            return name if isinstance(name, str) else ""
+        for field in payload.keys() - plan.clear:
+            value = payload[field]
+            if field in plan.compounds and isinstance(value, dict):
+                self._protect_parts(plan, field, value)
+            elif value is not None:
+                payload[field] = self.encrypt(plan.context(field), value)
+        return str(name)
+
+    def encrypt(self, context: str, value: object) -> str:
+        """The token of a JSON value that belongs to `context` ("Contact.Email")."""
+        is_text = isinstance(value, str)
+        plain = value.encode() if isinstance(value, str) else orjson.dumps(value)
+        # SIV refuses nothing but an empty message, which is a value like any other: a space-free prefix carries it.
+        cipher = self._cipher.encrypt(b"." + plain, [context.encode()])
+        prefix = _TEXT if is_text else _OTHER
+        return f"{prefix}{self._key_id}.{base64.urlsafe_b64encode(cipher).decode()}"
+
+    def decrypt(self, context: str, token: str) -> Any:  # noqa: ANN401 -- a JSON value
+        """The value behind a token; raises `ValueError` when it is not a token of this key and context."""
+        prefix, _, rest = token.partition(".")
+        key_id, _, cipher = rest.partition(".")
+        if prefix not in ("tg1", "tg1x") or key_id != self._key_id:
+            message = f"not a token of key {self._key_id}"
+            raise ValueError(message)
+        plain = self._cipher.decrypt(base64.urlsafe_b64decode(cipher), [context.encode()])[1:]
+        return plain.decode() if prefix == "tg1" else orjson.loads(plain)
+
+    def _protect_parts(self, plan: "_Plan", compound: str, parts: dict[str, Any]) -> None:
+        known = plan.compounds[compound]
+        for part, value in parts.items():
+            field = known.get(part)
+            if value is not None and (field is None or field not in plan.clear_parts):
+                parts[part] = self.encrypt(plan.context(field or f"{compound}.{part}"), value)
+
+    def _hide_payload(self, data: dict[str, Any], payload: object, header: object) -> None:
+        """Nothing is known of this event: keep the header, hide the rest."""
+        hidden: dict[str, Any] = {HEADER: header} if isinstance(header, dict) else {}
+        rest: object = payload
+        if isinstance(payload, dict):
+            rest = {name: value for name, value in payload.items() if name != HEADER}
+        if rest not in (None, {}):
+            hidden["hidden"] = self.encrypt("unknown", rest)
+        data["payload"] = hidden
+
+
+def is_token(value: object) -> bool:
+    """True for an encrypted text."""
+    return isinstance(value, str) and value.startswith(_TEXT)
+
+
+def is_misfit_token(value: object) -> bool:
+    """True for an encrypted value that was no text."""
+    return isinstance(value, str) and value.startswith(_OTHER)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    name: str
+    clear: frozenset[str]
+    """Top-level payload fields that need no look."""
+    clear_parts: frozenset[str]
+    """Fields inside compounds that may stay in clear."""
+    compounds: Mapping[str, Mapping[str, str]]
+
+    @classmethod
+    def of(cls, spec: ObjectSpec) -> "_Plan":
+        fields = spec.fields
+        clear = {name for name, field in fields.items() if field.part_of is None and not field.is_protected}
+        parts = {name for name, field in fields.items() if field.part_of and not field.is_protected}
+        return cls(spec.name, frozenset(clear | {HEADER}), frozenset(parts), spec.compounds)
+
+    def context(self, field: str) -> str:
+        return f"{self.name}.{field}"

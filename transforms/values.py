@@ -1,0 +1,135 @@
+"""From a JSON value of an event to a typed value of a column, or a sentence that says why not.
+
+Text is kept as it came, to the character. Money becomes an exact decimal. Nothing is coerced that the field's type
+does not allow: a number in a text field is a change that does not fit, not a text.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+from schemas.catalogue import FieldSpec, FieldType
+from transforms.protect import is_misfit_token, is_token
+
+Converter = Callable[[Any], Any]
+"""Takes a JSON value that is not null; raises `MisfitError` when it does not fit."""
+
+
+class MisfitError(ValueError):
+    """A value that does not fit its field. `reason` is a quarantine reason."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        self.reason = reason
+        super().__init__(detail)
+
+
+WRONG_TYPE = "wrong_type"
+TOO_LONG = "too_long"
+_MAX_DECIMAL = Decimal(10) ** 16
+
+
+def converter(spec: FieldSpec) -> Converter:
+    """The converter of one field."""
+    if spec.is_protected:
+        return _protected
+    if spec.type is FieldType.CURRENCY:
+        return _currency(spec.scale)
+    simple = _SIMPLE.get(spec.type)
+    return simple if simple is not None else _text(spec.length)
+
+
+def _protected(value: object) -> str:
+    if is_token(value):
+        return str(value)
+    kind = "encrypted value of another type" if is_misfit_token(value) else _kind(value)
+    raise MisfitError(WRONG_TYPE, f"expected a text, got {kind}")
+
+
+def _text(length: int) -> Converter:
+    def convert(value: object) -> str:
+        if not isinstance(value, str):
+            raise MisfitError(WRONG_TYPE, f"expected a text, got {_kind(value)}")
+        if len(value) > length:
+            raise MisfitError(TOO_LONG, f"{len(value)} characters, the catalogue allows {length}")
+        return value
+
+    return convert
+
+
+def _boolean(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise MisfitError(WRONG_TYPE, f"expected true or false, got {_kind(value)}")
+    return value
+
+
+def _integer(value: object) -> int:
+    # Salesforce prints whole numbers of some types as 10.0.
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise MisfitError(WRONG_TYPE, f"expected a whole number, got {_kind(value)}")
+    return value
+
+
+def _double(value: object) -> float:
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        raise MisfitError(WRONG_TYPE, f"expected a number, got {_kind(value)}")
+    return float(value)
+
+
+def _currency(scale: int) -> Converter:
+    step = Decimal(1).scaleb(-scale)
+
+    def convert(value: object) -> Decimal:
+        if not isinstance(value, (int, float)) or isinstance(value, bool):
+            raise MisfitError(WRONG_TYPE, f"expected an amount, got {_kind(value)}")
+        # repr gives the shortest decimal that reads back as the same double: the amount that was meant.
+        amount = Decimal(repr(value))
+        rounded = amount.quantize(step) if abs(amount) < _MAX_DECIMAL else None
+        if rounded is None or rounded != amount:
+            raise MisfitError(WRONG_TYPE, f"{value} does not fit an amount with {scale} decimal places")
+        return rounded
+
+    return convert
+
+
+def _date(value: object) -> date:
+    try:
+        return date.fromisoformat(value) if isinstance(value, str) else _refuse_date(value)
+    except ValueError as error:
+        if isinstance(error, MisfitError):
+            raise
+        raise MisfitError(WRONG_TYPE, "expected a date, YYYY-MM-DD") from error
+
+
+def _refuse_date(value: object) -> date:
+    raise MisfitError(WRONG_TYPE, f"expected a date, got {_kind(value)}")
+
+
+def _datetime(value: object) -> datetime:
+    if not isinstance(value, str):
+        raise MisfitError(WRONG_TYPE, f"expected a datetime, got {_kind(value)}")
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError as error:
+        raise MisfitError(WRONG_TYPE, "expected an ISO 8601 datetime") from error
+    if moment.tzinfo is None:
+        raise MisfitError(WRONG_TYPE, "expected a datetime with a zone")
+    return moment.astimezone(UTC)
+
+
+_SIMPLE: dict[FieldType, Converter] = {
+    FieldType.BOOLEAN: _boolean,
+    FieldType.INT: _integer,
+    FieldType.DOUBLE: _double,
+    FieldType.PERCENT: _double,
+    FieldType.DATE: _date,
+    FieldType.DATETIME: _datetime,
+}
+
+
+def _kind(value: object) -> str:
+    """What a JSON value is, without showing it: it may be personal."""
+    names = {str: "a text", bool: "true or false", int: "a number", float: "a number", dict: "an object", list: "a list"}
+    return names.get(type(value), "null" if value is None else type(value).__name__)
