@@ -124,3 +124,15 @@ class BatchResult(Message):
     applied: int
     duplicate: int
     quarantined: int
+
+
+class Act(Message):
+    """Something that an operator did, for the audit log."""
+
+    act: str
+    """What: `lane.pause`."""
+    by: str
+    target: str
+    """To what: a workflow id."""
+    detail: str
+    at: datetime

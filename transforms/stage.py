@@ -1,6 +1,7 @@
 """A batch's events as Parquet-ready tables: typed changes and refusals of each object."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import pyarrow as pa
 
@@ -12,13 +13,24 @@ from transforms.decode import DecodedObject, RawEvent, Refusal, decode_events
 REFUSED_SCHEMA = arrow_schema([column for column in QUARANTINE_COLUMNS if column.name != "quarantined_at"])
 
 
-def stage_objects(raw: pa.Table, catalogue: Catalogue, *, batch: str) -> dict[str, tuple[DecodedObject, pa.Table, pa.Table]]:
-    """Object as received -> (counts, typed changes, refusals). An object unknown to the catalogue has no changes."""
+class ObjectShare(NamedTuple):
+    """One object's share of a batch."""
+
+    landed: int
+    """Changes in the raw file; equals typed plus refused ones."""
+    changes: pa.Table | None
+    """Typed changes in the columns of `staged_columns`; None for an object that the catalogue lacks."""
+    refused: pa.Table
+    """Refused changes in the columns of `REFUSED_SCHEMA`."""
+
+
+def stage_objects(raw: pa.Table, catalogue: Catalogue, *, batch: str) -> dict[str, ObjectShare]:
+    """The shares of a raw file (columns of `RAW_SCHEMA`) by the object's name as received."""
     staged = {}
     for name, decoded in decode_events(_events(raw), catalogue).items():
         spec = catalogue.objects.get(name)
-        changes = _typed(decoded, spec, batch) if spec is not None else pa.table({})
-        staged[name] = (decoded, changes, _refused(decoded.refusals, batch))
+        changes = None if spec is None else _typed(decoded, spec, batch)
+        staged[name] = ObjectShare(decoded.landed, changes, _refused(decoded.refusals, batch))
     return staged
 
 

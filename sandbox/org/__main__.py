@@ -30,10 +30,14 @@ def main() -> None:
     """Serve the org of the arguments."""
     parser = argparse.ArgumentParser(prog="sandbox.org", description="A Salesforce org on this machine.")
     parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--data", type=Path, required=True, help="folder of the org's state; made when missing")
+    parser.add_argument(
+        "--data", type=Path, required=True, help="folder of the org's state; made when missing"
+    )
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--edition", choices=sorted(DAILY_API_REQUESTS), default="unlimited")
-    parser.add_argument("--catalogue", type=Path, default=None, help="object catalogue; the one that ships by default")
+    parser.add_argument(
+        "--catalogue", type=Path, default=None, help="object catalogue; the one that ships by default"
+    )
     arguments = parser.parse_args()
     org = open_org(arguments.data, edition=arguments.edition, catalogue=arguments.catalogue)
     config = uvicorn.Config(

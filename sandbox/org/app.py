@@ -14,6 +14,7 @@ from sandbox.org.cometd.routes import routes as cometd_routes
 from sandbox.org.control.routes import routes as control_routes
 from sandbox.org.identity import load_identity
 from sandbox.org.model import Org
+from sandbox.org.rest.routes import routes as rest_routes
 from sandbox.org.store import Store
 from sandbox.org.traffic.maker import TrafficMaker
 from schemas.catalogue import DEFAULT_CATALOGUE, load_catalogue
@@ -50,6 +51,7 @@ def build_app(org: Org) -> Starlette:
             *auth_routes(org, sessions),
             *cometd_routes(org, sessions, clients),
             *control_routes(org, sessions, clients, traffic),
+            *rest_routes(org, lambda: clients.delivered),
         ],
         lifespan=lifespan,
     )
@@ -60,5 +62,8 @@ def build_app(org: Org) -> Starlette:
 
 async def _purge_for_ever(org: Org) -> None:
     """Forget events that are past retention, a few at a time so that nobody waits for it."""
+    pause = 0.0
     while True:
-        await asyncio.sleep(0 if org.bus.purge(org.clock.now().epoch_ms) else _PURGE_EVERY_SECONDS)
+        await asyncio.sleep(pause)
+        purged = org.bus.purge(org.clock.now().epoch_ms)
+        pause = 0.0 if purged else _PURGE_EVERY_SECONDS

@@ -7,7 +7,7 @@ has been purged and it is not ahead of the newest event; an id that no event has
 import asyncio
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Final
 
 from sandbox.org.store import Store
 from schemas.limits import EVENT_RETENTION, REPLAY_ALL_EVENTS, REPLAY_NEW_EVENTS
@@ -19,15 +19,11 @@ _PURGE_ROWS = 1_000
 _SCAN_IDS = 4_000
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One event as it was stored."""
-
-    replay_id: int
-    entity: str
-    """Object API name; channels are told apart by it."""
-    body: bytes
-    """The message's `data` object, as JSON."""
+Row = tuple[int, str, int, bytes]
+"""An event as it is stored: replay id, object API name, epoch ms of its commit, and the message's `data` object as JSON."""
+_ID: Final = 0
+_ENTITY: Final = 1
+_BODY: Final = 3
 
 
 class ReplayPositionError(Exception):
@@ -42,7 +38,7 @@ class Bus:
         """Channel name -> the one object that it carries; None carries all."""
         self._store = store
         self._ids: list[int] = []
-        self._tail: list[Event] = []
+        self._tail: list[Row] = []
         self._tail_bytes = 0
         self._waiting: set[asyncio.Future[None]] = set()
         self.retention_ms = store.meta("retention_ms", int(EVENT_RETENTION.total_seconds() * 1000))
@@ -74,25 +70,22 @@ class Bus:
             raise ReplayPositionError
         return replay
 
-    def append(self, rows: Sequence[tuple[int, str, int, bytes]]) -> None:
+    def append(self, rows: Sequence[Row]) -> None:
         """Write events inside the transaction of their records; `publish` them after it has committed."""
         self._store.connection.executemany("INSERT INTO events VALUES (?, ?, ?, ?)", rows)
 
-    def publish(self, rows: Sequence[tuple[int, str, int, bytes]]) -> None:
+    def publish(self, rows: Sequence[Row]) -> None:
         """Make committed events visible and wake every waiting follower."""
-        for replay_id, entity, _, body in rows:
-            self._ids.append(replay_id)
-            self._tail.append(Event(replay_id, entity, body))
-            self._tail_bytes += len(body)
+        self._tail += rows
+        self._ids += [row[_ID] for row in rows]
+        self._tail_bytes += sum(len(row[_BODY]) for row in rows)
         self.newest = rows[-1][0]
         self.held += len(rows)
         if self._tail_bytes > _TAIL_BYTES:
             self._trim(_TAIL_BYTES // 2)
         self.wake()
 
-    def read(
-        self, after: int, entity: str | None, max_events: int, max_bytes: int
-    ) -> tuple[list[Event], int]:
+    def read(self, after: int, entity: str | None, max_events: int, max_bytes: int) -> tuple[list[Row], int]:
         """Events after a position, and the position that has then been read through (beyond the last event when
         those that follow belong to other objects). At least one event is returned, however large, when there is one.
         """
@@ -148,48 +141,48 @@ class Bus:
 
     def _from_tail(
         self, after: int, entity: str | None, max_events: int, max_bytes: int
-    ) -> tuple[list[Event], int]:
-        found: list[Event] = []
+    ) -> tuple[list[Row], int]:
+        found: list[Row] = []
         size = 0
         for index in range(bisect_right(self._ids, after), len(self._tail)):
             event = self._tail[index]
-            if entity is not None and event.entity != entity:
+            if entity is not None and event[_ENTITY] != entity:
                 continue
-            size += len(event.body)
+            size += len(event[_BODY])
             if found and (size > max_bytes or len(found) >= max_events):
-                return found, found[-1].replay_id
+                return found, found[-1][_ID]
             found.append(event)
         return found, self.newest
 
     def _from_store(
         self, after: int, entity: str | None, max_events: int, max_bytes: int
-    ) -> tuple[list[Event], int]:
+    ) -> tuple[list[Row], int]:
         # A bounded range of ids, so that one object's rare events do not cost a scan of the whole file.
         end = min(after + _SCAN_IDS, self.newest)
         rows = self._store.connection.execute(
-            "SELECT replay_id, entity, body FROM events WHERE replay_id > ? AND replay_id <= ? "
+            "SELECT replay_id, entity, at_epoch_ms, body FROM events WHERE replay_id > ? AND replay_id <= ? "
             "AND (?3 IS NULL OR entity = ?3) ORDER BY replay_id",
             (after, end, entity),
         )
-        found: list[Event] = []
+        found: list[Row] = []
         size = 0
-        for replay_id, name, body in rows:
-            size += len(body)
+        for row in rows:
+            size += len(row[_BODY])
             if found and (size > max_bytes or len(found) >= max_events):
-                return found, found[-1].replay_id
-            found.append(Event(replay_id, name, body))
+                return found, found[-1][_ID]
+            found.append(row)
         return found, end
 
     def _trim(self, keep_bytes: int) -> None:
         gone = 0
         while self._tail_bytes > keep_bytes and gone < len(self._tail):
-            self._tail_bytes -= len(self._tail[gone].body)
+            self._tail_bytes -= len(self._tail[gone][_BODY])
             gone += 1
         self._cut(gone)
 
     def _drop_tail_through(self, replay_id: int) -> None:
         gone = bisect_right(self._ids, replay_id)
-        self._tail_bytes -= sum(len(event.body) for event in self._tail[:gone])
+        self._tail_bytes -= sum(len(event[_BODY]) for event in self._tail[:gone])
         self._cut(gone)
 
     def _cut(self, gone: int) -> None:

@@ -7,8 +7,10 @@ fields that hold something, an update those that changed (null when emptied), a 
 import base64
 import difflib
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import orjson
 
@@ -16,6 +18,7 @@ from sandbox.org.fields import Value
 from schemas.catalogue import FieldType, ObjectSpec
 from schemas.limits import DIFF_MIN_CHARACTERS
 
+_LINE_BREAK = re.compile(r"\r\n|\r|\n")
 _STAMP_SECONDS = len("2017-07-25T19:16:44")
 
 
@@ -103,26 +106,28 @@ def event_json(
     record_ids: Sequence[str],
     sequence: int,
     body: bytes,
+    replay_id: int,
     changed_fields: Sequence[str] | None = None,
 ) -> bytes:
-    """The `data` object of a message but for its last member, which `with_replay_id` adds.
+    """The `data` object of a message.
 
     `changed_fields` None leaves the header's list out, as the Streaming API does by default.
     """
-    extra = "" if changed_fields is None else f',"changedFields":{orjson.dumps(list(changed_fields)).decode()}'
+    extra = "" if changed_fields is None else f',"changedFields":{_json(tuple(changed_fields))}'
     ids = '","'.join(record_ids)
     head = (
         f'{{"schema":"{shape.schema}","payload":{{"ChangeEventHeader":{{"entityName":"{shape.entity}","recordIds":["{ids}"],'
-        f'"changeType":"{change}","changeOrigin":{orjson.dumps(header.origin).decode()},'
+        f'"changeType":"{change}","changeOrigin":{_json(header.origin)},'
         f'"transactionKey":"{header.transaction_key}","sequenceNumber":{sequence},'
         f'"commitTimestamp":{header.timestamp_ms},"commitNumber":{header.commit_number},"commitUser":"{header.user}"{extra}}}'
     ).encode()
-    members = body[1:-1]
-    return b"%b,%b}" % (head, members) if members else head + b"}"
+    # The body is an object already; its members continue the one that the header opened.
+    return b'%b%b%b,"event":{"replayId":%d}}' % (head, b"" if body == b"{}" else b",", body[1:], replay_id)
 
 
-def with_replay_id(event: bytes, replay_id: int) -> bytes:
-    return b'%b,"event":{"replayId":%d}}' % (event, replay_id)
+@lru_cache(maxsize=1_024)
+def _json(value: str | tuple[str, ...]) -> str:
+    return orjson.dumps(value).decode()
 
 
 def text_diff(old: str, new: str) -> str:
@@ -131,8 +136,14 @@ def text_diff(old: str, new: str) -> str:
     "Change Events for Large Text Fields": so a subscriber can tell whether it holds the text that the diff starts from.
     """
     digest = hashlib.sha256(old.encode()).hexdigest()
-    lines = list(difflib.unified_diff(old.splitlines(), new.splitlines(), n=0, lineterm=""))
-    return "\n".join([f"--- \n+++ {digest}", *lines[2:]])
+    lines = difflib.unified_diff(_LINE_BREAK.split(old), _LINE_BREAK.split(new), n=0, lineterm="")
+    hunks = [_counted(line) if line.startswith("@@") else line for line in list(lines)[2:]]
+    return "\n".join([f"--- \n+++ {digest}", *hunks])
+
+
+def _counted(line: str) -> str:
+    """`@@ -2 +2 @@` as Salesforce writes it: `@@ -2,1 +2,1 @@`."""
+    return re.sub(r"([-+]\d+)(?= )", r"\1,1", line)
 
 
 def _schema_id(spec: ObjectSpec) -> str:

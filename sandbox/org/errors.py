@@ -31,7 +31,9 @@ def invalid_session() -> SalesforceError:
 
 
 def malformed_id(object_name: str, value: object) -> SalesforceError:
-    return SalesforceError("MALFORMED_ID", f"{object_name} ID: id value of incorrect type: {value}", 400, ["Id"])
+    return SalesforceError(
+        "MALFORMED_ID", f"{object_name} ID: id value of incorrect type: {value}", 400, ["Id"]
+    )
 
 
 def not_found() -> SalesforceError:

@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import TypeAlias
 
 from sandbox.org.errors import SalesforceError
@@ -28,6 +29,7 @@ _TEXT = frozenset(
 )
 _STORED_DATETIME = re.compile(r"\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\d\.000Z")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
+_DATE_CHARACTERS = 10
 _MAX_INT = 2**31 - 1
 _SHORT_ID, _LONG_ID = 15, 18
 
@@ -40,15 +42,14 @@ def checker(name: str, spec: FieldSpec) -> Callable[[object], Value]:
     """A function from what a client sent (never None) to what is stored; it raises `SalesforceError`."""
     if is_text(spec):
         return _text(name, spec.length)
-    simple: dict[FieldType, Callable[[str, object], Value]] = {
+    by_type: dict[FieldType, Callable[[str, object], Value]] = {
         FieldType.BOOLEAN: _boolean,
         FieldType.INT: _integer,
         FieldType.DATE: _date,
         FieldType.DATETIME: _datetime,
         FieldType.REFERENCE: _reference,
     }
-    check = simple.get(spec.type, _number)
-    return lambda value: check(name, value)
+    return partial(by_type.get(spec.type, _number), name)
 
 
 def _text(name: str, length: int) -> Callable[[object], Value]:
@@ -86,7 +87,7 @@ def _integer(name: str, value: object) -> Value:
 
 
 def _number(name: str, value: object) -> Value:
-    if isinstance(value, float | int) and not isinstance(value, bool):
+    if type(value) is float or type(value) is int:
         number = float(value)
     elif value == "":
         return None
@@ -105,11 +106,13 @@ def _number(name: str, value: object) -> Value:
 def _date(name: str, value: object) -> Value:
     if value == "":
         return None
+    # A date with a time is taken too, and loses the time.
     if isinstance(value, str) and _DATE.match(value):
         try:
-            return date.fromisoformat(value[:10]).isoformat()
+            date.fromisoformat(value[:_DATE_CHARACTERS])
         except ValueError:
-            pass
+            raise _wrong_type(name, "date", value) from None
+        return value[:_DATE_CHARACTERS]
     raise _wrong_type(name, "date", value)
 
 
@@ -132,9 +135,7 @@ def _reference(name: str, value: object) -> Value:
     if value == "":
         return None
     if not isinstance(value, str) or len(value) not in (_SHORT_ID, _LONG_ID) or not value.isalnum():
-        raise SalesforceError(
-            "MALFORMED_ID", f"{name}: id value of incorrect type: {value}", fields=[name]
-        )
+        raise SalesforceError("MALFORMED_ID", f"{name}: id value of incorrect type: {value}", fields=[name])
     return value
 
 

@@ -4,6 +4,8 @@ The ids of an object grow, and sort as text in the order in which they were made
 ever appended to.
 """
 
+from functools import lru_cache
+
 from sandbox.org.errors import malformed_id
 
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -18,7 +20,12 @@ _LONG = 18
 
 def eighteen(short: str) -> str:
     """The 18-character form of a 15-character id: three characters that tell which letters are capitals."""
-    return short + "".join(_SUFFIX[_capitals(short[at : at + 5])] for at in (0, 5, 10))
+    return short + _suffix(short[:5]) + _suffix(short[5:10]) + _suffix(short[10:])
+
+
+@lru_cache(maxsize=65_536)
+def _suffix(chunk: str) -> str:
+    return _SUFFIX[_capitals(chunk)]
 
 
 def _capitals(chunk: str) -> int:
@@ -30,7 +37,7 @@ def normalised(object_name: str, key_prefix: str, value: object) -> str:
     if not isinstance(value, str) or len(value) not in (_SHORT, _LONG) or not value.isalnum():
         raise malformed_id(object_name, value)
     long = eighteen(value[:_SHORT])
-    if not value.startswith(key_prefix) or not value.isascii() or len(value) == _LONG and long != value:
+    if not value.startswith(key_prefix) or not value.isascii() or (len(value) == _LONG and long != value):
         raise malformed_id(object_name, value)
     return long
 
@@ -58,7 +65,7 @@ class IdMaker:
         """Work out once what 3,844 ids share."""
         self._page = self.counter // len(_LOW)
         self._head = self._prefix + _encoded(self._page, _COUNTER_CHARACTERS - 2)
-        self._suffix = _SUFFIX[_capitals(self._head[:5])] + _SUFFIX[_capitals(self._head[5:10])]
+        self._suffix = _suffix(self._head[:5]) + _suffix(self._head[5:10])
         self._third_base = _capitals(self._head[10:])
 
 

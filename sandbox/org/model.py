@@ -4,22 +4,23 @@ A Salesforce transaction is atomic and has one commit number; several of them ma
 which is what makes a surge affordable. Events become visible only after their SQLite transaction has committed.
 """
 
-import os
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from random import Random
+from types import TracebackType
 
 from sandbox.org.bus import ALL_EVENTS_CHANNEL, Bus
-from sandbox.org.changes import Header, event_json, with_replay_id
+from sandbox.org.changes import Header, event_json
 from sandbox.org.clock import Clock, Moment
 from sandbox.org.errors import SalesforceError, entity_is_deleted, not_found
-from sandbox.org.fields import Value
 from sandbox.org.identity import Identity
 from sandbox.org.operations import Operation, merged
 from sandbox.org.records import Records
 from sandbox.org.store import Store
 
 _FIRST_COMMIT_NUMBER = 81_000_000_000
+_keys = Random()  # noqa: S311 -- a transaction key tells transactions apart; it keeps no secret
 _HOLE_EVERY = 7
 """Every so many transactions the bus skips a replay id, as Salesforce's does: ids grow, but not by one."""
 
@@ -46,13 +47,21 @@ class Org:
         self._batch: _Batch | None = None
         self._next_replay_id = self.bus.newest + 1
 
-    def create(self, object_name: str, fields: Mapping[str, object], *, user: str | None = None, origin: str = "") -> str:
+    def create(
+        self, object_name: str, fields: Mapping[str, object], *, user: str | None = None, origin: str = ""
+    ) -> str:
         """Make one record in a transaction of its own; returns its id. Raises `SalesforceError`."""
         with self.transaction(user, origin) as tx:
             return tx.create(object_name, fields)
 
     def update(
-        self, object_name: str, record_id: str, fields: Mapping[str, object], *, user: str | None = None, origin: str = ""
+        self,
+        object_name: str,
+        record_id: str,
+        fields: Mapping[str, object],
+        *,
+        user: str | None = None,
+        origin: str = "",
     ) -> None:
         """Change one record in a transaction of its own. Raises `SalesforceError`."""
         with self.transaction(user, origin) as tx:
@@ -63,55 +72,60 @@ class Org:
         with self.transaction(user, origin) as tx:
             tx.delete(object_name, record_id)
 
-    def undelete(self, object_name: str, record_id: str, *, user: str | None = None, origin: str = "") -> None:
+    def undelete(
+        self, object_name: str, record_id: str, *, user: str | None = None, origin: str = ""
+    ) -> None:
         """Bring one record back from the recycle bin. Raises `SalesforceError`."""
         with self.transaction(user, origin) as tx:
             tx.undelete(object_name, record_id)
 
     @contextmanager
-    def batch(self) -> Iterator[None]:
+    def batch(self) -> Iterator["_Batch"]:
         """Let the transactions inside share one SQLite transaction: all of them commit, or none when it raises."""
-        if self._batch is not None:
-            yield
-            return
-        batch = self._batch = _Batch(self)
+        batch, is_new = self.open_batch()
         try:
-            yield
+            yield batch
         except BaseException:
-            batch.roll_back()
+            if is_new:
+                self.close_batch(commit=False)
             raise
-        else:
-            batch.commit()
-        finally:
-            self._batch = None
+        if is_new:
+            self.close_batch(commit=True)
 
-    @contextmanager
-    def transaction(self, user: str | None = None, origin: str = "") -> Iterator["Transaction"]:
-        """One Salesforce transaction. An operation that raises `SalesforceError` has done nothing, so the caller may catch
-        it and go on; whatever leaves the block undoes the whole transaction (and the batch it stands in).
+    def transaction(self, user: str | None = None, origin: str = "") -> "Transaction":
+        """One Salesforce transaction, as a context. An operation that raises `SalesforceError` has done nothing, so the
+        caller may catch it and go on; whatever leaves the block undoes the whole transaction, and the batch around it.
 
         Args:
             user: Id of the user who writes; None is the integration user.
             origin: `changeOrigin` of its events.
         """
-        with self.batch():
-            batch = self._batch
-            assert batch is not None  # noqa: S101 -- `batch()` has just set it
-            tx = Transaction(self, batch.moment, user or self.identity.user_id)
-            try:
-                yield tx
-            except BaseException:
-                batch.is_spoilt = batch.is_spoilt or bool(tx.operations)
-                raise
-            batch.add(tx, origin)
+        return Transaction(self, user or self.identity.user_id, origin)
+
+    def open_batch(self) -> tuple["_Batch", bool]:
+        """The batch that is open, or a new one; True when it is new, and so the caller's to close."""
+        if self._batch is not None:
+            return self._batch, False
+        self._batch = _Batch(self)
+        return self._batch, True
+
+    def close_batch(self, *, commit: bool) -> None:
+        """End the open batch; one that holds half of a failed transaction is rolled back with a `RuntimeError`."""
+        batch, self._batch = self._batch, None
+        if batch is None:
+            return
+        if commit:
+            batch.commit()
+        else:
+            batch.roll_back()
 
     def publish_raw(self, entity: str, data: bytes) -> int:
         """Put `data` on the bus exactly as given, but for `$REPLAY_ID`, which becomes the event's replay id (returned)."""
-        with self.batch():
-            batch = self._batch
-            assert batch is not None  # noqa: S101
+        with self.batch() as batch:
             replay_id = self.take_replay_id()
-            batch.rows.append((replay_id, entity, batch.moment.epoch_ms, data.replace(b"$REPLAY_ID", b"%d" % replay_id)))
+            batch.rows.append(
+                (replay_id, entity, batch.moment.epoch_ms, data.replace(b"$REPLAY_ID", b"%d" % replay_id))
+            )
         return replay_id
 
     def take_replay_id(self) -> int:
@@ -134,7 +148,8 @@ class Org:
             return found
         if object_name in self.store.objects:
             raise SalesforceError(
-                "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", f"entity type {object_name} cannot be written in this org"
+                "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY",
+                f"entity type {object_name} cannot be written in this org",
             )
         raise not_found()
 
@@ -142,11 +157,26 @@ class Org:
 class Transaction:
     """The operations of one Salesforce transaction, in order."""
 
-    def __init__(self, org: Org, moment: Moment, user: str) -> None:
+    def __init__(self, org: Org, user: str, origin: str) -> None:
         self._org = org
-        self._moment = moment
+        self._batch, self._owns_batch = org.open_batch()
+        self._moment: Moment = self._batch.moment
         self.user = user
+        self._origin = origin
         self.operations: list[Operation] = []
+
+    def __enter__(self) -> "Transaction":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self._batch.add(self, self._origin)
+        elif self.operations:
+            self._batch.is_spoilt = True
+        if self._owns_batch:
+            self._org.close_batch(commit=kind is None)
 
     def create(self, object_name: str, fields: Mapping[str, object]) -> str:
         """Make a record; returns its 18-character id."""
@@ -194,10 +224,14 @@ class Transaction:
             raise SalesforceError("UNDELETE_FAILED", "Entity is not in the recycle bin", fields=["Id"])
         records.mark(record_id, self._moment.stored, deleted=False)
         records.write(
-            record_id, {"LastModifiedDate": self._moment.stored, "LastModifiedById": self.user}, self._moment.stored
+            record_id,
+            {"LastModifiedDate": self._moment.stored, "LastModifiedById": self.user},
+            self._moment.stored,
         )
         values = records.shape.from_row(records.whole(record_id))
-        self.operations.append(Operation(records.shape, "UNDELETE", record_id, records.shape.whole(values), ()))
+        self.operations.append(
+            Operation(records.shape, "UNDELETE", record_id, records.shape.whole(values), ())
+        )
 
 
 class _Batch:
@@ -221,6 +255,7 @@ class _Batch:
         org.commit_number += 1
         header = Header(origin, _transaction_key(), self.moment.second_ms, org.commit_number, tx.user)
         for sequence, (operation, record_ids) in enumerate(merged(tx.operations), 1):
+            replay_id = org.take_replay_id()
             event = event_json(
                 operation.shape,
                 header,
@@ -228,12 +263,10 @@ class _Batch:
                 record_ids=record_ids,
                 sequence=sequence,
                 body=operation.body,
+                replay_id=replay_id,
                 changed_fields=operation.changed if org.changed_fields_in_header else None,
             )
-            replay_id = org.take_replay_id()
-            self.rows.append(
-                (replay_id, operation.shape.entity, self.moment.epoch_ms, with_replay_id(event, replay_id))
-            )
+            self.rows.append((replay_id, operation.shape.entity, self.moment.epoch_ms, event))
         self._changes += len(tx.operations)
         if org.commit_number % _HOLE_EVERY == 0:
             org.skip_replay_id()
@@ -242,7 +275,9 @@ class _Batch:
         org = self._org
         if self.is_spoilt:
             self.roll_back()
-            raise RuntimeError("a transaction of this batch failed after it had written; the batch was rolled back")
+            raise RuntimeError(
+                "a transaction of this batch failed after it had written; the batch was rolled back"
+            )
         try:
             if self.rows:
                 org.bus.append(self.rows)
@@ -262,5 +297,5 @@ class _Batch:
 
 
 def _transaction_key() -> str:
-    key = os.urandom(16).hex()
+    key = f"{_keys.getrandbits(128):032x}"
     return f"{key[:8]}-{key[8:12]}-{key[12:16]}-{key[16:20]}-{key[20:]}"

@@ -7,8 +7,8 @@ from sandbox.org.ids import IdMaker
 from schemas.catalogue import ObjectSpec
 
 USERS = 40
-_FIRST = "Ada Ben Carla Dmitri Elena Farid Grace Hugo Ines Jonas".split()
-_LAST = "Lindqvist Okafor Marsh Petrov".split()
+_FIRST = ["Ada", "Ben", "Carla", "Dmitri", "Elena", "Farid", "Grace", "Hugo", "Ines", "Jonas"]
+_LAST = ["Lindqvist", "Okafor", "Marsh", "Petrov"]
 _BORN = "2021-03-01T08:00:00.000Z"
 
 _DATES = {"CreatedDate": {"type": "datetime"}, "LastModifiedDate": {"type": "datetime"}}
@@ -71,7 +71,18 @@ def seed_standard_rows(connection: sqlite3.Connection, identity: Identity, editi
         'INSERT OR IGNORE INTO "User" (Id, IsDeleted, SystemModstamp, Username, Name, FirstName, LastName, Email, Alias, '
         "UserType, IsActive, CreatedDate, LastModifiedDate) VALUES (?, 0, ?, ?, ?, ?, ?, ?, ?, 'Standard', 1, ?, ?)",
         [
-            (id_, _BORN, username, f"{first} {last}", first, last, username, (first[0] + last)[:8].lower(), _BORN, _BORN)
+            (
+                id_,
+                _BORN,
+                username,
+                f"{first} {last}",
+                first,
+                last,
+                username,
+                (first[0] + last)[:8].lower(),
+                _BORN,
+                _BORN,
+            )
             for id_, first, last, username in people
         ],
     )

@@ -131,8 +131,8 @@ def staged(applier: Applier, payloads: list[dict[str, Any]]) -> ApplyInput:
     ]
     raw = pa.Table.from_pylist(rows, schema=RAW_SCHEMA)
     start = uuid.uuid4().hex
-    ((name, (decoded, changes, _)),) = stage_objects(raw, CATALOGUE, batch=f"test/{start}").items()
-    assert not decoded.refusals
+    ((name, (landed, changes, refused)),) = stage_objects(raw, CATALOGUE, batch=f"test/{start}").items()
+    assert not len(refused)
     sink = pa.BufferOutputStream()
     pq.write_table(changes, sink)
     key = f"staged/{start}"
@@ -146,12 +146,12 @@ def staged(applier: Applier, payloads: list[dict[str, Any]]) -> ApplyInput:
         raw_sha256="",
         raw_bytes=0,
         events=len(rows),
-        landed={name: decoded.landed},
+        landed={name: landed},
         first_received_at=now,
         last_received_at=now,
     )
     share = StagedObject(
-        object=name, staged_key=key, refused_key=None, landed=decoded.landed, staged=len(changes), refused=0
+        object=name, staged_key=key, refused_key=None, landed=landed, staged=len(changes), refused=0
     )
     return ApplyInput(manifest=manifest, staged=share)
 

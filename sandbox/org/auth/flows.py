@@ -7,10 +7,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import jwt
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from sandbox.org.auth.errors import OAuthError
 from sandbox.org.identity import Identity
+from schemas.errors import SettingsError
 
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _AUDIENCES = ("https://login.salesforce.com", "https://test.salesforce.com")
@@ -22,6 +24,10 @@ class Flows:
     def __init__(self, identity: Identity) -> None:
         self._identity = identity
         key = load_pem_private_key(Path(identity.private_key_file).read_bytes(), password=None)
+        if not isinstance(key, RSAPrivateKey):
+            raise SettingsError(
+                f"{identity.private_key_file} holds no RSA key. Delete the org's folder to make it anew."
+            )
         self._public_key = key.public_key()
         self._by_grant: dict[str, Callable[[Mapping[str, str], str], None]] = {
             "client_credentials": self._client_credentials,
@@ -67,7 +73,10 @@ class Flows:
         options = {"verify_exp": False, "verify_aud": False, "verify_iat": False, "verify_nbf": False}
         try:
             claims = jwt.decode(
-                form.get("assertion", ""), self._public_key, algorithms=["RS256"], options=options  # type: ignore[arg-type]
+                form.get("assertion", ""),
+                self._public_key,
+                algorithms=["RS256"],
+                options=options,  # type: ignore[arg-type]
             )
         except jwt.PyJWTError:
             raise OAuthError("invalid_grant", "invalid assertion") from None

@@ -35,7 +35,9 @@ def routes(org: Org, sessions: Sessions) -> list[BaseRoute]:
     async def revoke(request: Request) -> Response:
         form = await _form(request) or dict(request.query_params)
         if not sessions.close(form.get("token", "")):
-            body = urlencode({"error": "unsupported_token_type", "error_description": "this token type is not supported"})
+            body = urlencode(
+                {"error": "unsupported_token_type", "error_description": "this token type is not supported"}
+            )
             return PlainTextResponse(body, 400, media_type="application/x-www-form-urlencoded")
         return Response(status_code=200)
 
@@ -48,7 +50,11 @@ def routes(org: Org, sessions: Sessions) -> list[BaseRoute]:
 
     async def identity_url(request: Request) -> Response:
         try:
-            session = sessions.use(request.query_params["oauth_token"]) if "oauth_token" in request.query_params else authenticate(request)
+            session = (
+                sessions.use(request.query_params["oauth_token"])
+                if "oauth_token" in request.query_params
+                else authenticate(request)
+            )
         except SalesforceError:
             return PlainTextResponse("Bad_OAuth_Token", 403)
         info = _user_info(org, session.user_id, own_url(request))
@@ -74,7 +80,9 @@ async def _form(request: Request) -> dict[str, str]:
 def _granted(org: Org, token: str, url: str, *, with_scope: bool) -> dict[str, str]:
     id_url = f"{url}/id/{org.identity.org_id}/{org.identity.user_id}"
     issued_at = str(time.time_ns() // 1_000_000)
-    signature = hmac.digest(org.identity.client_secret.encode(), (id_url + issued_at).encode(), hashlib.sha256)
+    signature = hmac.digest(
+        org.identity.client_secret.encode(), (id_url + issued_at).encode(), hashlib.sha256
+    )
     body = {
         "access_token": token,
         "instance_url": url,

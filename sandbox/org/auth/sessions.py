@@ -35,7 +35,7 @@ class Sessions:
         self._org_id = org_id
         now = time.monotonic()
         rows = store.connection.execute("SELECT token, user_id, client_id FROM sandbox_sessions")
-        self._by_token = {row[0]: Session(*row, last_used=now) for row in rows}
+        self._by_token = {row[0]: Session(row[0], row[1], row[2], now) for row in rows}
         # A restart gives each session its two hours again: Salesforce's sessions do not notice one either.
 
     def __len__(self) -> int:

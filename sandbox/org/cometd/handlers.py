@@ -101,31 +101,38 @@ class Handlers:
         client.release()
         events = self._take(client)
         if not events and client.has_connected and caller.may_hold:
-            await self._hold(client, caller)
+            is_newest = await self._hold(client, caller)
             if self._clients.find(client.client_id) is None:
                 return _refused(message, errors.UNKNOWN_CLIENT, {"interval": 0, "reconnect": "handshake"})
-            events = self._take(client) if client.poll is None else []
+            events = self._take(client) if is_newest else []
         client.has_connected = True
         client.last_seen = time.monotonic()
         return b",".join([_done(message, clientId=client.client_id, advice=_RETRY), *events])
 
-    async def _hold(self, client: Client, caller: Caller) -> None:
-        """Wait for an event that concerns the client; also ends with the time limit, with a newer connect and when the
-        caller goes away (its events then stay for the next connect).
+    async def _hold(self, client: Client, caller: Caller) -> bool:
+        """Wait for an event that concerns the client; also ends with the time limit. False when a newer connect took over.
+
+        Raises `CallerGoneError` when the caller goes away; its events then stay for the next connect.
         """
         poll = client.poll = asyncio.get_running_loop().create_future()
         gone = asyncio.ensure_future(caller.gone())
         deadline = time.monotonic() + COMETD_CONNECT_TIMEOUT.total_seconds()
         try:
-            while not (poll.done() or gone.done() or self._bus.closed) and (left := deadline - time.monotonic()) > 0:
+            while (
+                not (poll.done() or gone.done() or self._bus.closed)
+                and (left := deadline - time.monotonic()) > 0
+            ):
                 news = self._bus.waiter()
                 await asyncio.wait((news, poll, gone), timeout=left, return_when=asyncio.FIRST_COMPLETED)
                 news.cancel()
                 if self._has_news(client):
-                    await asyncio.wait((poll, gone), timeout=_LINGER_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+                    await asyncio.wait(
+                        (poll, gone), timeout=_LINGER_SECONDS, return_when=asyncio.FIRST_COMPLETED
+                    )
                     break
             if gone.done():
                 raise CallerGoneError
+            return not poll.cancelled()
         finally:
             gone.cancel()
             client.last_seen = time.monotonic()
@@ -151,8 +158,9 @@ class Handlers:
                 subscription.position, subscription.entity, _MAX_EVENTS - len(taken), _MAX_BYTES - size
             )
             tail = b',"channel":%b}' % orjson.dumps(channel)
-            taken += [b'{"data":' + event.body + tail for event in found]
-            size += sum(len(event.body) for event in found)
+            bodies = [row[-1] for row in found]
+            taken += [b'{"data":' + body + tail for body in bodies]
+            size += sum(map(len, bodies))
         self._clients.delivered += len(taken)
         return taken
 
@@ -191,8 +199,10 @@ class Handlers:
     def _unsubscribe(self, client: Client, message: Message) -> bytes:
         wanted = message.get("subscription")
         for channel in wanted if isinstance(wanted, list) else [wanted]:
-            if client.subscriptions.pop(channel, None) is None:
-                return _refused(message, errors.NOT_SUBSCRIBED % channel, clientId=client.client_id, subscription=wanted)
+            if client.subscriptions.pop(str(channel), None) is None:
+                return _refused(
+                    message, errors.NOT_SUBSCRIBED % channel, clientId=client.client_id, subscription=wanted
+                )
         return _done(message, clientId=client.client_id, subscription=wanted)
 
     def _disconnect(self, client: Client, message: Message) -> bytes:

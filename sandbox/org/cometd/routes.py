@@ -46,7 +46,9 @@ class CometdApp:
         else:
             await self._answer(scope, receive, send, messages)
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send, messages: list[dict[str, Any]]) -> None:
+    async def _answer(
+        self, scope: Scope, receive: Receive, send: Send, messages: list[dict[str, Any]]
+    ) -> None:
         async def gone() -> None:
             while (await receive())["type"] != "http.disconnect":
                 pass
@@ -97,7 +99,13 @@ def _messages(body: bytes) -> list[dict[str, Any]] | None:
 def _refusals(messages: list[dict[str, Any]], error: str) -> bytes:
     return orjson.dumps(
         [
-            {"channel": m.get("channel"), "id": m.get("id"), "error": error, "successful": False, "advice": {"reconnect": "none"}}
+            {
+                "channel": m.get("channel"),
+                "id": m.get("id"),
+                "error": error,
+                "successful": False,
+                "advice": {"reconnect": "none"},
+            }
             for m in messages
         ]
     )

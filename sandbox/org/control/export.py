@@ -19,7 +19,7 @@ class RecordExport:
         self._booleans = [
             name
             for name in self._names
-            if name == "IsDeleted" or name in spec.fields and spec.fields[name].type is FieldType.BOOLEAN
+            if name == "IsDeleted" or (name in spec.fields and spec.fields[name].type is FieldType.BOOLEAN)
         ]
         columns = ", ".join(f'"{name}"' for name in self._names)
         self._query = f'SELECT {columns} FROM "{spec.name}" WHERE Id > ? ORDER BY Id LIMIT ?'

@@ -101,7 +101,9 @@ class _Handlers:
             data = body["data"]
             header = data.get("payload", {}).get("ChangeEventHeader", {})
             entity = str(body.get("entity") or header.get("entityName") or _PLACEHOLDER_ENTITY)
-            text = orjson.dumps({"event": {"replayId": "$REPLAY_ID"}, **data}).replace(b'"$REPLAY_ID"', b"$REPLAY_ID")
+            text = orjson.dumps({"event": {"replayId": "$REPLAY_ID"}, **data}).replace(
+                b'"$REPLAY_ID"', b"$REPLAY_ID"
+            )
         else:
             raise ControlError('send {"data": {...}} or {"raw": "..."}')
         return JsonResponse({"replay_id": self._org.publish_raw(entity, text)})
@@ -109,7 +111,9 @@ class _Handlers:
     async def retention(self, request: Request) -> Response:
         wanted = parsed(RetentionRequest, await request.body())
         self._org.bus.set_retention(int(wanted.seconds * 1000), self._org.clock.now().epoch_ms)
-        return JsonResponse({"retention_seconds": wanted.seconds, "purged_through": self._org.bus.purged_through})
+        return JsonResponse(
+            {"retention_seconds": wanted.seconds, "purged_through": self._org.bus.purged_through}
+        )
 
     async def settings(self, request: Request) -> Response:
         wanted = parsed(SettingsRequest, await request.body())

@@ -12,14 +12,18 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+from sandbox.org.auth.sessions import authenticate
 from sandbox.org.errors import SalesforceError
 from sandbox.org.model import Org
 from sandbox.org.rest.versions import checked_version
+from schemas.limits import URI_MAX_BYTES
 
 if TYPE_CHECKING:
     from sandbox.org.rest.service import RestService
 
 JSON = "application/json;charset=UTF-8"
+GZIP_LEVEL = 1
+"""The fastest: the wire is a loopback device here, and a page of a query is megabytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,9 @@ class Call:
         except orjson.JSONDecodeError as error:
             raise SalesforceError("JSON_PARSER_ERROR", f"{error}") from error
         if not isinstance(body, dict):
-            raise SalesforceError("JSON_PARSER_ERROR", "Can not deserialize SObject out of a value that is no object")
+            raise SalesforceError(
+                "JSON_PARSER_ERROR", "Can not deserialize SObject out of a value that is no object"
+            )
         return body
 
 
@@ -85,7 +91,9 @@ def error_response(error: SalesforceError) -> Response:
     return json_response([entry], error.status)
 
 
-def endpoint(service: "RestService", handlers: Mapping[str, Handler]) -> Callable[[Request], Awaitable[Response]]:
+def endpoint(
+    service: "RestService", handlers: Mapping[str, Handler]
+) -> Callable[[Request], Awaitable[Response]]:
     """An ASGI endpoint that serves each HTTP method by its handler.
 
     HEAD falls back to GET without its body. `POST …?_HttpMethod=PATCH` is taken as PATCH, for clients that cannot send it.
@@ -104,14 +112,28 @@ def endpoint(service: "RestService", handlers: Mapping[str, Handler]) -> Callabl
 
 
 def _accept(service: "RestService", request: Request) -> Call:
-    user_id = service.authenticate(request)
-    version = checked_version(request.path_params.get("version", ""))
+    """Let a call in. What comes before the count is free: a call that is too long or has no session never reaches the API."""
+    _check_length(request)
+    user_id = authenticate(request).user_id
     service.usage.count()
-    return Call(service, request, version, user_id)
+    return Call(service, request, checked_version(request.path_params.get("version", "")), user_id)
+
+
+def _check_length(request: Request) -> None:
+    """URI and headers share 16,384 bytes (Salesforce Developer Limits, "API Requests"); the codes are our guess."""
+    uri = len(request.scope["raw_path"]) + len(request.scope["query_string"])
+    if uri > URI_MAX_BYTES:
+        raise SalesforceError("URI_TOO_LONG", "URI too long", 414)
+    if uri + sum(len(name) + len(value) for name, value in request.headers.raw) > URI_MAX_BYTES:
+        raise SalesforceError("HEADERS_TOO_LONG", "Request Header Fields Too Large", 431)
 
 
 def _handler(handlers: Mapping[str, Handler], request: Request) -> Handler:
-    method = request.query_params.get("_HttpMethod", request.method).upper() if request.method == "POST" else request.method
+    method = (
+        request.query_params.get("_HttpMethod", request.method).upper()
+        if request.method == "POST"
+        else request.method
+    )
     handler = handlers.get(method) or (handlers.get("GET") if method == "HEAD" else None)
     if handler is None:
         message = f"HTTP Method '{method}' not allowed. Allowed are {','.join(sorted(handlers))}"

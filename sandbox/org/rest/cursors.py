@@ -5,12 +5,13 @@ written meanwhile. Cursors live in memory: after a restart, as after two days, a
 """
 
 import secrets
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sandbox.org.errors import SalesforceError
-from sandbox.org.soql.compiler import CompiledQuery
+from sandbox.org.soql.compiled import CompiledQuery
 from schemas.limits import QUERY_LOCATOR_LIFE
 
 LOCATOR_PREFIX = "01g"
@@ -36,10 +37,11 @@ class Cursor:
     def total(self) -> int:
         return len(self.ids) // _ID_BYTES
 
-    def page(self, offset: int, size: int) -> list[str]:
-        """The ids of rows `offset` … `offset + size - 1`."""
-        text = self.ids[offset * _ID_BYTES : (offset + size) * _ID_BYTES].decode("ascii")
-        return [text[at : at + _ID_BYTES] for at in range(0, len(text), _ID_BYTES)]
+
+def ids_at(ids: bytes, offset: int, count: int) -> list[str]:
+    """The ids of rows `offset` … `offset + count - 1`."""
+    text = ids[offset * _ID_BYTES : (offset + count) * _ID_BYTES].decode("ascii")
+    return [text[at : at + _ID_BYTES] for at in range(0, len(text), _ID_BYTES)]
 
 
 class Cursors:
@@ -49,15 +51,17 @@ class Cursors:
         self._clock = clock
         self._open: dict[str, Cursor] = {}
         self._kept_ids = 0
+        self._lock = threading.Lock()
 
-    def open(self, compiled: CompiledQuery, ids: Sequence[str], page_size: int) -> tuple[str, Cursor]:
-        """Keep a result; returns its name and itself."""
-        cursor = Cursor(compiled, "".join(ids).encode("ascii"), page_size, self._clock())
+    def open(self, compiled: CompiledQuery, ids: bytes, page_size: int) -> tuple[str, Cursor]:
+        """Keep a result; returns its name and itself. May be called in any thread."""
+        cursor = Cursor(compiled, ids, page_size, self._clock())
         name = LOCATOR_PREFIX + secrets.token_hex(8)[:15].upper()
-        self._open[name] = cursor
-        self._kept_ids += cursor.total
-        while len(self._open) > 1 and (len(self._open) > MAX_CURSORS or self._kept_ids > MAX_KEPT_IDS):
-            self._forget(next(iter(self._open)))
+        with self._lock:
+            self._open[name] = cursor
+            self._kept_ids += cursor.total
+            while len(self._open) > 1 and (len(self._open) > MAX_CURSORS or self._kept_ids > MAX_KEPT_IDS):
+                self._forget(next(iter(self._open)))
         return name, cursor
 
     def find(self, locator: str) -> tuple[str, Cursor, int]:
@@ -65,11 +69,13 @@ class Cursors:
         name, _, offset = locator.rpartition("-")
         cursor = self._open.get(name)
         if cursor is not None and self._clock() - cursor.opened_at > QUERY_LOCATOR_LIFE.total_seconds():
-            self._forget(name)
+            with self._lock:
+                self._forget(name)
             cursor = None
         if cursor is None or not offset.isdecimal() or int(offset) > cursor.total:
             raise SalesforceError("INVALID_QUERY_LOCATOR", "invalid query locator")
         return name, cursor, int(offset)
 
     def _forget(self, name: str) -> None:
-        self._kept_ids -= self._open.pop(name).total
+        if (cursor := self._open.pop(name, None)) is not None:
+            self._kept_ids -= cursor.total

@@ -7,14 +7,23 @@ as a whole, and so is an address without any part (REST API Developer Guide, "Qu
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from sandbox.org.soql.compiler import CompiledQuery
+from sandbox.org.soql.compiled import CompiledQuery
 from sandbox.org.soql.selection import Column
 
 Row = Sequence[Any]
 Reader = Callable[[Row], Any]
 """Takes a value out of an SQL row, in its JSON form."""
 
-_ADDRESS_PARTS = ("city", "country", "geocodeAccuracy", "latitude", "longitude", "postalCode", "state", "street")
+_ADDRESS_PARTS = (
+    "city",
+    "country",
+    "geocodeAccuracy",
+    "latitude",
+    "longitude",
+    "postalCode",
+    "state",
+    "street",
+)
 
 
 def row_renderer(compiled: CompiledQuery, base: str) -> Callable[[Row], dict[str, Any]]:
@@ -39,7 +48,9 @@ def _flat_reader(object_name: str, columns: Iterable[Column], base: str) -> Call
     """The common case, three times as fast: no nesting, and conversions only where the stored form is another."""
     plain = [(column.path[0], column.index) for column in columns]
     converted = [
-        (column.path[0], column.index, convert) for column in columns if (convert := _CONVERSIONS.get(column.kind))
+        (column.path[0], column.index, convert)
+        for column in columns
+        if (convert := _CONVERSIONS.get(column.kind))
     ]
     url = f"{base}/sobjects/{object_name}/"
 
@@ -70,7 +81,9 @@ def _record_reader(
         elif name not in nested:
             nested.add(name)
             parent = compiled.selection.parents[(*here, name)]
-            readers.append((name, _record_reader(compiled, (*here, name), parent.object_name, parent.index, base)))
+            readers.append(
+                (name, _record_reader(compiled, (*here, name), parent.object_name, parent.index, base))
+            )
 
     def read(row: Row) -> dict[str, Any] | None:
         if (record_id := row[id_index]) is None:

@@ -10,9 +10,8 @@ OLDEST_VERSION = 31
 NEWEST_VERSION = int(float(API_VERSION))
 _SPRING_11 = 21
 _SEASONS = ("Spring", "Summer", "Winter")
-_RESOURCES = (
-    "sobjects", "query", "queryAll", "limits", "composite", "jobs", "tooling", "search", "parameterizedSearch", "recent",
-)  # fmt: skip
+_RESOURCES = ("sobjects", "query", "queryAll", "limits")
+"""What is served; a new family adds its name."""
 
 
 def version_list() -> list[dict[str, str]]:

@@ -1,84 +1,24 @@
-"""A SOQL tree as one SQLite statement, plus the plan by which its rows are read.
+"""A SOQL tree as SQLite statements, plus the plan by which their rows are read.
 
-Values are always bound, never spliced; the only names that reach the SQL are those of the store's own tables and columns. The
-same compiled query can be asked for its rows, for its ids alone (a cursor keeps those), for the rows of some ids, or for how many
-there are.
+Values are always bound, never spliced; the only names that reach the SQL are those of the store's own tables and columns.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
-from typing import NamedTuple
 
-import orjson
-
+from sandbox.org.soql.compiled import ChildRows, CompiledQuery
 from sandbox.org.soql.conditions import ConditionContext, Fragment, SqlValue, condition_sql
-from sandbox.org.soql.entities import ADDRESS, Entities, Entity
-from sandbox.org.soql.errors import PlacedSoqlError, SoqlError, cannot
-from sandbox.org.soql.nodes import Condition, FieldPath, OrderItem, Query
+from sandbox.org.soql.entities import ADDRESS, Entities
+from sandbox.org.soql.errors import PlacedSoqlError, SoqlError, cannot, no_such_child
+from sandbox.org.soql.nodes import ChildQuery, Condition, FieldPath, OrderItem, Query
 from sandbox.org.soql.operands import Operand, operand
 from sandbox.org.soql.parser import parse
 from sandbox.org.soql.scope import Scope
-from sandbox.org.soql.selection import Column, QueryShape, Selection, select_groups, select_rows, shape_of
+from sandbox.org.soql.selection import QueryShape, Selection, select_groups, select_rows, shape_of
 from schemas.limits import SOQL_MAX_OFFSET
 
-
-class Statement(NamedTuple):
-    sql: str
-    params: tuple[SqlValue, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class CompiledQuery:
-    """A query that is known to be valid, ready to run."""
-
-    shape: QueryShape
-    entity: Entity
-    selection: Selection
-    source: str
-    """Alias of the object's own table."""
-    from_sql: str
-    where: Fragment
-    """Empty for all rows."""
-    tail: Fragment
-    """GROUP BY, HAVING and ORDER BY."""
-    limit: int | None
-    offset: int
-
-    @property
-    def columns(self) -> tuple[Column, ...]:
-        return self.selection.columns
-
-    def rows(self, *, at_most: int | None = None) -> Statement:
-        """The whole result, or its first `at_most` rows (None: all)."""
-        limits = [limit for limit in (self.limit, at_most) if limit is not None]
-        window = _window(min(limits) if limits else None, self.offset)
-        return self._statement(", ".join(self.selection.sql), self.tail, window)
-
-    def ids(self) -> Statement:
-        """The Ids of the result's records, in its order. For `rows` only."""
-        return self._statement(f'{self.source}."Id"', self.tail, _window(self.limit, self.offset))
-
-    def rows_of(self, ids: Sequence[str]) -> Statement:
-        """The rows of these records, in any order; the first column is the Id. For `rows` only."""
-        sql = (
-            f"SELECT {', '.join(self.selection.sql)} FROM {self.from_sql} "
-            f'WHERE {self.source}."Id" IN (SELECT value FROM json_each(?))'
-        )
-        return Statement(sql, (orjson.dumps(list(ids)).decode(),))
-
-    def count(self) -> Statement:
-        """How many rows the result has; one row with one number."""
-        if self.limit is None and not self.offset and not self.tail.params and self.shape != "groups":
-            return self._statement("count(*)", Fragment(""), "")
-        inner = self._statement("1", self.tail, _window(self.limit, self.offset))
-        return Statement(f"SELECT count(*) FROM ({inner.sql})", inner.params)
-
-    def _statement(self, select: str, tail: Fragment, window: str) -> Statement:
-        where = f" WHERE {self.where.sql}" if self.where.sql else ""
-        return Statement(
-            f"SELECT {select} FROM {self.from_sql}{where}{tail.sql}{window}", self.where.params + tail.params
-        )
+MAX_CHILD_LEVELS = 4
+"""Levels of subqueries below the outermost query: five in all (SOQL and SOSL Reference, since v58.0)."""
 
 
 def compile_soql(
@@ -96,8 +36,13 @@ def compile_soql(
         raise error.in_text(text) from None
 
 
-def compile_query(query: Query, entities: Entities, *, include_deleted: bool, today: date) -> CompiledQuery:
-    """Compile a tree; raises `PlacedSoqlError`, which the caller completes with the text."""
+def compile_query(
+    query: Query, entities: Entities, *, include_deleted: bool, today: date, depth: int = 0
+) -> CompiledQuery:
+    """Compile a tree; raises `PlacedSoqlError`, which the caller completes with the text.
+
+    `depth` is how many queries this one stands inside; 0 for the outermost.
+    """
     if query.offset > SOQL_MAX_OFFSET:
         detail = f"Maximum SOQL offset allowed is {SOQL_MAX_OFFSET}"
         raise PlacedSoqlError("NUMBER_OUTSIDE_VALID_RANGE", detail, at=query.offset_at)
@@ -108,9 +53,42 @@ def compile_query(query: Query, entities: Entities, *, include_deleted: bool, to
     selection = select_groups(query, scope) if shape == "groups" else select_rows(query, scope)
     where = _where(query.where, context, include_deleted=deleted)
     tail = _tail(query, context, selection, shape)
-    return CompiledQuery(
-        shape, scope.entity, selection, scope.source, scope.from_sql, where, tail, query.limit, query.offset
+    children = tuple(
+        _children(item, scope, include_deleted=deleted, today=today, depth=depth)
+        for item in query.select
+        if isinstance(item, ChildQuery)
     )
+    return CompiledQuery(
+        shape,
+        scope.entity,
+        selection,
+        scope.source,
+        scope.from_sql,
+        where,
+        tail,
+        query.limit,
+        query.offset,
+        children,
+    )
+
+
+def _children(item: ChildQuery, scope: Scope, *, include_deleted: bool, today: date, depth: int) -> ChildRows:
+    """The subquery over the child object that its FROM, a relationship's name, stands for."""
+    name = item.query.object_name
+    if depth >= MAX_CHILD_LEVELS:
+        detail = f"SOQL statements cannot query children more than {MAX_CHILD_LEVELS} levels down: {name}"
+        raise PlacedSoqlError("MALFORMED_QUERY", detail, at=item.at)
+    relationships = scope.entities.children(scope.entity)
+    found = next((each for each in relationships if (each.name or "").lower() == name.lower()), None)
+    if found is None or found.name is None:
+        raise no_such_child(name, at=item.at)
+    query = replace(item.query, object_name=found.child, alias=item.query.alias or name)
+    compiled = compile_query(
+        query, scope.entities, include_deleted=include_deleted, today=today, depth=depth + 1
+    )
+    if compiled.shape != "rows":
+        raise PlacedSoqlError("MALFORMED_QUERY", "Subqueries cannot aggregate", at=item.at)
+    return ChildRows(found.name, compiled, f'{compiled.source}."{found.field}"')
 
 
 def _where(condition: Condition | None, context: ConditionContext, *, include_deleted: bool) -> Fragment:
@@ -164,12 +142,6 @@ def _nulls(item: OrderItem, found: Operand) -> str:
     return " NULLS LAST" if item.nulls_last else " NULLS FIRST"
 
 
-def _window(limit: int | None, offset: int) -> str:
-    if limit is None and not offset:
-        return ""
-    return f" LIMIT {-1 if limit is None else limit}" + (f" OFFSET {offset}" if offset else "")
-
-
 @dataclass(slots=True)
 class _SemiJoins:
     """Compiles the subqueries of one query; each gets table aliases of its own."""
@@ -182,7 +154,7 @@ class _SemiJoins:
     def __call__(self, query: Query) -> Fragment:
         self.count += 1
         scope = Scope(query, self.entities, prefix=f"s{self.count}_")
-        if len(query.select) != 1:
+        if len(query.select) != 1 or isinstance(query.select[0], ChildQuery):
             raise PlacedSoqlError(
                 "MALFORMED_QUERY", "Semi join subqueries must select one field", at=query.object_at
             )

@@ -121,7 +121,7 @@ class ChildRelationship:
     """What a subquery calls it; None when it cannot be queried (CreatedById and the like)."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Entities:
     """Every object of the org."""
 

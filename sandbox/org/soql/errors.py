@@ -80,6 +80,15 @@ def no_such_relationship(name: str, *, at: int) -> PlacedSoqlError:
     )
 
 
+def no_such_child(name: str, *, at: int) -> PlacedSoqlError:
+    return PlacedSoqlError(
+        "INVALID_TYPE",
+        f"Didn't understand relationship '{name}' in FROM part of query call. If you are attempting to use a custom "
+        f"relationship, be sure to append the '__r' after the custom relationship name. {_LOOK_UP}",
+        at=at,
+    )
+
+
 def wrong_literal(field: str, wanted: str, *, quoted: bool, at: int) -> PlacedSoqlError:
     """`wanted` is the field's type; `quoted` says whether its literals stand in quotes."""
     advice = "should be enclosed in quotes" if quoted else "should not be enclosed in quotes"

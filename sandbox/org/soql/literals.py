@@ -10,6 +10,8 @@ from sandbox.org.ids import eighteen
 from sandbox.org.soql.errors import PlacedSoqlError
 from sandbox.org.soql.nodes import Literal
 
+SOQL_MAX_STRING_CHARACTERS = 4_000
+"""Of one string in a WHERE clause (SOQL and SOSL Limits); what the refusal says is our guess."""
 _ESCAPES = {
     "n": "\n", "N": "\n", "r": "\r", "R": "\r", "t": "\t", "T": "\t", "b": "\b", "B": "\b", "f": "\f", "F": "\f",
     '"': '"', "'": "'", "\\": "\\", "_": "_", "%": "%",
@@ -25,7 +27,10 @@ def quote_string(value: str) -> str:
 
 
 def string_value(literal: Literal) -> str:
-    """The text that a quoted literal stands for; raises for an escape that SOQL does not have."""
+    """The text that a quoted literal stands for; raises for an escape that SOQL does not have, and for a text too long."""
+    if len(literal.text) - 2 > SOQL_MAX_STRING_CHARACTERS:
+        detail = f"String literals cannot be longer than {SOQL_MAX_STRING_CHARACTERS} characters"
+        raise PlacedSoqlError("MALFORMED_QUERY", detail, at=literal.at)
     return _ESCAPE.sub(lambda match: _unescaped(match, literal), literal.text[1:-1])
 
 

@@ -69,8 +69,10 @@ class _TreeBuilder(Transformer[Token, Query]):
     def alias(self, name: Token) -> str:
         return str(name)
 
-    def scope(self, name: Token) -> str:
-        return str(name)
+    def scope(self, name: Token) -> None:
+        # `mine` and the like would need sharing rules; to ignore them would answer another question than was asked.
+        if name.lower() != "everything":
+            raise PlacedSoqlError("MALFORMED_QUERY", f"Scope {name} is not supported", at=_at(name))
 
     def where(self, condition: Condition) -> Condition:
         return condition

@@ -71,21 +71,25 @@ def shape_of(query: Query) -> QueryShape:
 
 
 def select_rows(query: Query, scope: Scope) -> Selection:
-    """The columns of records."""
+    """The columns of records. Subqueries have none: they are statements of their own."""
     selection = Selection([f'{scope.source}."Id"'])
     for item in query.select:
         if isinstance(item, ChildQuery):
-            detail = "Parent-to-child subqueries are not served yet"
-            raise PlacedSoqlError("MALFORMED_QUERY", detail, at=item.at)
+            continue
         if item.expression == FunctionCall("COUNT", None, 0):
             if len(query.select) > 1:
                 raise PlacedSoqlError(
                     "MALFORMED_QUERY", "COUNT() must be alone in the select list", at=query.object_at
                 )
             continue
+        if item.alias is not None:
+            detail = "only aggregate expressions use field aliasing"
+            raise PlacedSoqlError("MALFORMED_QUERY", detail, at=item.expression.at)
         for resolved in _fields(item.expression, query, scope):
-            if not any(column.path == resolved.path for column in selection.found):
-                _add_field(selection, resolved, scope)
+            if any(column.path == resolved.path for column in selection.found):
+                detail = f"duplicate field selected: {'.'.join(resolved.path)}"
+                raise PlacedSoqlError("INVALID_FIELD", detail, at=item.expression.at)
+            _add_field(selection, resolved, scope)
     return selection
 
 

@@ -1,0 +1,85 @@
+"""stage_batch and apply_batch: a landed batch becomes typed files, then warehouse rows."""
+
+import asyncio
+from dataclasses import dataclass
+from io import BytesIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from temporalio import activity
+
+from activities.group_commit import GroupCommit
+from activities.heartbeats import heartbeating
+from clients.chain import Chain
+from clients.objectstore import ObjectStore
+from schemas import names
+from schemas.catalogue import Catalogue
+from schemas.errors import LedgerImbalanceError
+from schemas.ids import refused_key, staged_key
+from schemas.messages import ApplyInput, ApplyResult, StagedObject, StageInput, StageResult
+from schemas.raw import Manifest
+from transforms.stage import stage_objects
+
+_ZSTD_LEVEL = 1
+
+
+@dataclass
+class Batches:
+    """The activities of a batch and what they need; one for a process."""
+
+    store: ObjectStore
+    catalogue: Catalogue
+    group_commit: GroupCommit
+
+    @activity.defn(name=names.STAGE_BATCH)
+    async def stage_batch(self, request: StageInput) -> StageResult:
+        """Decode, fan out and check the batch's raw file; write its typed and refused changes by object."""
+        async with heartbeating():
+            return await asyncio.to_thread(self._stage, request.manifest)
+
+    @activity.defn(name=names.APPLY_BATCH)
+    async def apply_batch(self, request: ApplyInput) -> ApplyResult:
+        """Apply one object of the batch, together with whatever else waits for that object."""
+        async with heartbeating():
+            return await self.group_commit.submit(request)
+
+    def _stage(self, manifest: Manifest) -> StageResult:
+        raw = Chain(self.store, org=manifest.org, lane=manifest.lane).read_raw(manifest)
+        staged = stage_objects(raw, self.catalogue, batch=manifest.batch)
+        return StageResult(objects=tuple(self._write(manifest, name, *share) for name, share in staged.items()))
+
+    def _write(
+        self, manifest: Manifest, name: str, landed: int, changes: pa.Table | None, refused: pa.Table
+    ) -> StagedObject:
+        typed = 0 if changes is None else len(changes)
+        if landed != manifest.landed.get(name) or landed != typed + len(refused):
+            raise LedgerImbalanceError(
+                batch=manifest.batch,
+                object_name=name,
+                landed=manifest.landed.get(name, 0),
+                applied=typed,
+                duplicate=0,
+                quarantined=len(refused),
+            )
+        where = None
+        if changes is not None and typed:
+            where = staged_key(manifest.org, manifest.lane, manifest.start, self.catalogue.object(name).table)
+            self.store.put(where, _parquet(changes))
+        refused_where = None
+        if len(refused):
+            refused_where = refused_key(manifest.org, manifest.lane, manifest.start, name or "unreadable")
+            self.store.put(refused_where, _parquet(refused))
+        return StagedObject(
+            object=name,
+            staged_key=where,
+            refused_key=refused_where,
+            landed=landed,
+            staged=typed,
+            refused=len(refused),
+        )
+
+
+def _parquet(table: pa.Table) -> bytes:
+    buffer = BytesIO()
+    pq.write_table(table, buffer, compression="zstd", compression_level=_ZSTD_LEVEL, use_dictionary=False)
+    return buffer.getvalue()

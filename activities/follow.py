@@ -1,0 +1,155 @@
+"""follow_lane: from a lane's position on, land what comes and start a batch workflow for each landed batch.
+
+The order is law 1: raw file, manifest, workflow, heartbeat. Killed anywhere, the next attempt walks the chain from the
+last heartbeat to its end, starts what was not started, and subscribes from there.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol
+
+from temporalio import activity
+from temporalio.client import Client
+from temporalio.common import (
+    SearchAttributeKey,
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory, WorkflowAlreadyStartedError
+
+from activities.landing import CutRule, LandingBuffer
+from clients.chain import Chain
+from clients.cometd import StreamMessage
+from clients.objectstore import ObjectStore
+from schemas import names
+from schemas.ids import ORIGIN
+from schemas.messages import FollowInput, FollowResult
+from schemas.raw import Manifest
+from transforms.protect import Protector
+
+STRETCH = timedelta(hours=1)
+"""How long one activity follows before its workflow may continue as new."""
+_TICK_SECONDS = 0.25
+
+
+class Stream(Protocol):
+    """An open source of events, in the order of the lane."""
+
+    async def read(self, *, wait_seconds: float) -> list[StreamMessage]:
+        """What has arrived; empty after `wait_seconds` without news."""
+
+
+OpenStream = Callable[[FollowInput, int], AbstractAsyncContextManager[Stream]]
+"""Opens a lane's source after a replay id."""
+
+
+@dataclass
+class FollowLane:
+    """The activity and what it needs; one for a process."""
+
+    client: Client
+    store: ObjectStore
+    protector: Protector
+    open_stream: OpenStream
+    rule: CutRule = CutRule()
+    stretch: timedelta = STRETCH
+
+    @activity.defn(name=names.FOLLOW_LANE)
+    async def follow_lane(self, request: FollowInput) -> FollowResult:
+        """Follow the lane for one stretch; returns where it came."""
+        chain = Chain(self.store, org=request.org, lane=request.lane)
+        follower = _Follower(self, chain, _hint(request))
+        await follower.adopt_chain()
+        async with self.open_stream(request, follower.replay_id(request)) as stream:
+            await follower.follow(stream)
+        return follower.result()
+
+
+def _hint(request: FollowInput) -> str:
+    details = activity.info().heartbeat_details
+    return str(details[0]) if details else request.position
+
+
+class _Follower:
+    def __init__(self, parent: FollowLane, chain: Chain, position: str) -> None:
+        self._parent = parent
+        self._chain = chain
+        self._buffer = LandingBuffer(parent.protector, parent.rule)
+        self._batches = 0
+        self._changes = 0
+        self.position = position
+
+    def replay_id(self, request: FollowInput) -> int:
+        return request.first_replay if self.position == ORIGIN else int(self.position)
+
+    def result(self) -> FollowResult:
+        return FollowResult(position=self.position, batches=self._batches, changes=self._changes)
+
+    async def adopt_chain(self) -> None:
+        """Go to the chain's end, whoever made it, starting on the way what may not have been started."""
+        while (manifest := await asyncio.to_thread(self._chain.find, self.position)) is not None:
+            await self._advance(manifest)
+
+    async def follow(self, stream: Stream) -> None:
+        ends = time.monotonic() + self._parent.stretch.total_seconds()
+        while time.monotonic() < ends:
+            self._buffer.add(await stream.read(wait_seconds=_TICK_SECONDS))
+            activity.heartbeat(self.position)
+            if self._buffer.is_due():
+                await self._land()
+            if activity.is_worker_shutdown():
+                raise _draining()
+
+    async def _land(self) -> None:
+        manifest, _ = await asyncio.to_thread(self._chain.land, self._buffer.peek(), start=self.position)
+        await self._advance(manifest)
+
+    async def _advance(self, manifest: Manifest) -> None:
+        """The batch is durable: start its workflow, then let go of its events and of the old position."""
+        await start_batch(self._parent.client, manifest)
+        self._buffer.drop_through(int(manifest.end))
+        self.position = manifest.end
+        self._batches += 1
+        self._changes += manifest.changes
+        activity.heartbeat(self.position)
+
+
+def _draining() -> ApplicationError:
+    return ApplicationError(
+        "the worker is stopping; another one goes on",
+        type="WorkerDraining",
+        category=ApplicationErrorCategory.BENIGN,
+        next_retry_delay=timedelta(milliseconds=100),
+    )
+
+
+async def start_batch(client: Client, manifest: Manifest) -> None:
+    """Start the batch's workflow, unless it runs already or has succeeded."""
+    attributes = TypedSearchAttributes(
+        [
+            SearchAttributePair(SearchAttributeKey.for_keyword("SfOrg"), manifest.org),
+            SearchAttributePair(SearchAttributeKey.for_keyword("SfLane"), manifest.lane),
+            SearchAttributePair(SearchAttributeKey.for_keyword_list("SfObjects"), sorted(filter(None, manifest.landed))),
+            SearchAttributePair(SearchAttributeKey.for_keyword("Position"), manifest.end),
+            SearchAttributePair(SearchAttributeKey.for_int("Changes"), manifest.changes),
+        ]
+    )
+    try:
+        await client.start_workflow(
+            names.CHANGE_BATCH_WORKFLOW,
+            manifest,
+            id=manifest.workflow_id,
+            task_queue=names.WORKFLOW_QUEUE,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            search_attributes=attributes,
+            static_summary=f"{manifest.changes} changes of {manifest.lane}, {manifest.start} to {manifest.end}"[:200],
+        )
+    except WorkflowAlreadyStartedError:
+        return  # it has succeeded before

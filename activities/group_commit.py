@@ -1,0 +1,77 @@
+"""Group commit: one applier an object at a time takes everything that waits and applies it in one transaction.
+
+A warehouse likes few large commits. Under load the groups grow instead of the queue: whoever gets the object's turn
+takes every batch that waits for it, and those who come after find their work done.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+
+from schemas.errors import TerminalError
+from schemas.messages import ApplyInput, ApplyResult
+
+MOST_CHANGES = 60_000
+"""Staged changes of one transaction; bounds its memory and how long others wait for the object."""
+
+ApplyGroup = Callable[[Sequence[ApplyInput]], list[ApplyResult]]
+_Waiter = tuple[ApplyInput, "asyncio.Future[ApplyResult]"]
+
+
+class GroupCommit:
+    """Collects batches of each object in this process. Another process is kept out by the warehouse's own lock."""
+
+    def __init__(self, apply: ApplyGroup) -> None:
+        self._apply = apply
+        self._waiting: defaultdict[str, list[_Waiter]] = defaultdict(list)
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def submit(self, item: ApplyInput) -> ApplyResult:
+        """Apply the batch, alone or in a group; returns when it is committed. Raises what its own apply raised."""
+        name = item.staged.object
+        outcome: asyncio.Future[ApplyResult] = asyncio.get_running_loop().create_future()
+        waiter = (item, outcome)
+        self._waiting[name].append(waiter)
+        try:
+            async with self._turns[name]:
+                while not outcome.done():
+                    await self._apply_group(self._take(name))
+        finally:
+            if waiter in self._waiting[name]:
+                self._waiting[name].remove(waiter)
+        return outcome.result()
+
+    def _take(self, name: str) -> list[_Waiter]:
+        """The oldest waiters, as many as fit; the same batch never twice in one group."""
+        waiting, taken, changes = self._waiting[name], [], 0
+        batches: set[str] = set()
+        for waiter in list(waiting):
+            batch = waiter[0].manifest.batch
+            changes += waiter[0].staged.landed
+            if taken and (changes > MOST_CHANGES or batch in batches):
+                break
+            batches.add(batch)
+            taken.append(waiter)
+            waiting.remove(waiter)
+        return taken
+
+    async def _apply_group(self, group: list[_Waiter]) -> None:
+        items = [item for item, _ in group]
+        try:
+            results = await asyncio.to_thread(self._apply, items)
+        except Exception as error:  # noqa: BLE001 -- every waiter has to hear of it, whatever it was
+            await self._fail(group, error)
+            return
+        for (_, outcome), result in zip(group, results, strict=True):
+            if not outcome.done():
+                outcome.set_result(result)
+
+    async def _fail(self, group: list[_Waiter], error: Exception) -> None:
+        """A batch that cannot be applied must not hold up the others: they go on one by one."""
+        if len(group) > 1 and isinstance(error, TerminalError):
+            for waiter in group:
+                await self._apply_group([waiter])
+            return
+        for _, outcome in group:
+            if not outcome.done():
+                outcome.set_exception(error)

@@ -1,0 +1,106 @@
+"""Law 9: the audit log, append-only, each row chained to the one before it by hash.
+
+Kept in the operational store. A row that is altered, removed or moved breaks the chain at its place, and `verify`
+says where.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC
+
+import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
+
+from schemas.errors import UnavailableError
+from schemas.messages import Act
+
+_METADATA = sa.MetaData()
+AUDIT_LOG = sa.Table(
+    "audit_log",
+    _METADATA,
+    sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("act", sa.String(64), nullable=False),
+    sa.Column("by", sa.String(255), nullable=False),
+    sa.Column("target", sa.String(1_000), nullable=False),
+    sa.Column("detail", sa.Text, nullable=False),
+    sa.Column("previous_hash", sa.String(64), nullable=False),
+    sa.Column("hash", sa.String(64), nullable=False),
+)
+_BEFORE_FIRST = "0" * 64
+_LOCK = sa.text("SELECT pg_advisory_xact_lock(hashtext('tidegate audit log'))")
+
+
+class AuditLog:
+    """The audit log of one operational store. Its methods block."""
+
+    def __init__(self, dsn: str) -> None:
+        url = sa.make_url(dsn).set(drivername="postgresql+psycopg")
+        self._engine = sa.create_engine(url, pool_size=2, pool_pre_ping=True)
+
+    def ensure_tables(self) -> None:
+        """Create the table if it is missing."""
+        with _translated(), self._engine.begin() as connection:
+            connection.execute(_LOCK)
+            _METADATA.create_all(connection)
+
+    def append(self, act: Act) -> int:
+        """Write an act; returns its number. The same act at the same moment is written once."""
+        with _translated(), self._engine.begin() as connection:
+            connection.execute(_LOCK)
+            same = (AUDIT_LOG.c.act == act.act, AUDIT_LOG.c.target == act.target, AUDIT_LOG.c.at == act.at)
+            written = connection.execute(sa.select(AUDIT_LOG.c.number).where(*same)).scalar()
+            if written is not None:
+                return int(written)
+            last = connection.execute(sa.select(AUDIT_LOG).order_by(AUDIT_LOG.c.number.desc()).limit(1)).first()
+            number = last.number + 1 if last else 1
+            previous = last.hash if last else _BEFORE_FIRST
+            row = {"number": number, **act.model_dump(), "previous_hash": previous}
+            connection.execute(AUDIT_LOG.insert().values(**row, hash=_hash(number, act, previous)))
+            return number
+
+    def rows(self) -> list[tuple[int, Act]]:
+        """Every act in order."""
+        with _translated(), self._engine.connect() as connection:
+            found = connection.execute(sa.select(AUDIT_LOG).order_by(AUDIT_LOG.c.number)).all()
+        return [(row.number, _act(row)) for row in found]
+
+    def verify(self) -> list[str]:
+        """What is wrong with the chain, a sentence each; empty when every row is as it was written."""
+        with _translated(), self._engine.connect() as connection:
+            found = connection.execute(sa.select(AUDIT_LOG).order_by(AUDIT_LOG.c.number)).all()
+        problems = []
+        previous, expected = _BEFORE_FIRST, 1
+        for row in found:
+            if row.number != expected:
+                problems.append(f"row {expected} is missing")
+            if row.previous_hash != previous:
+                problems.append(f"row {row.number} does not follow the row before it")
+            if row.hash != _hash(row.number, _act(row), row.previous_hash):
+                problems.append(f"row {row.number} was altered")
+            previous, expected = row.hash, row.number + 1
+        return problems
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._engine.dispose()
+
+
+def _act(row: sa.Row[tuple[object, ...]]) -> Act:
+    return Act(act=row.act, by=row.by, target=row.target, detail=row.detail, at=row.at)
+
+
+def _hash(number: int, act: Act, previous: str) -> str:
+    facts = (str(number), act.at.astimezone(UTC).isoformat(), act.act, act.by, act.target, act.detail, previous)
+    return hashlib.sha256("\x1f".join(facts).encode()).hexdigest()
+
+
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        raise UnavailableError(system="the operational store", detail=str(error.orig).strip()) from error

@@ -1,0 +1,3 @@
+"""placeholder"""
+class RedshiftWarehouse:
+    def __init__(self, *a, **k): raise NotImplementedError

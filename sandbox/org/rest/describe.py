@@ -1,0 +1,140 @@
+"""`/sobjects`, `/sobjects/X` and `/sobjects/X/describe`, made from the org's objects."""
+
+from typing import Any
+
+from starlette.responses import Response
+
+from sandbox.org.rest.call import Call, json_response
+from sandbox.org.rest.conditional import http_date, not_modified
+from sandbox.org.rest.describe_fields import describe_field
+from sandbox.org.soql.entities import Entities, Entity
+from schemas.limits import QUERY_PAGE_MIN
+
+MAX_BATCH_SIZE = QUERY_PAGE_MIN
+"""Records that one call may write, as describe global announces it."""
+_ALWAYS = {
+    "activateable": False, "associateEntityType": None, "associateParentEntity": None, "customSetting": False,
+    "deepCloneable": False, "deprecatedAndHidden": False, "feedEnabled": False, "hasSubtypes": False, "isInterface": False,
+    "isSubtype": False, "mergeable": False, "mruEnabled": True, "queryable": True, "replicateable": True,
+    "retrieveable": True, "searchable": True, "triggerable": True,
+}  # fmt: skip
+_EMPTY_LISTS = ("actionOverrides", "namedLayoutInfos")
+_NULLS = ("defaultImplementation", "extendedBy", "extendsInterfaces", "implementedBy", "implementsInterfaces",
+          "listviewable", "lookupLayoutable", "networkScopeFieldName", "sobjectDescribeOption")  # fmt: skip
+_MASTER_RECORD_TYPE = "012000000000000AAA"
+
+
+async def describe_global(call: Call) -> Response:
+    """`GET /sobjects`. Change event objects are listed too, as not queryable: clients know to skip them."""
+    tracked = call.org.store.tracked
+    found = [summary(entity, call.base, writable=entity.name in tracked) for entity in call.service.entities]
+    events = [_event_object(call.org.store.objects[name].event_name, call.base) for name in sorted(tracked)]
+    body = {
+        "encoding": "UTF-8",
+        "maxBatchSize": MAX_BATCH_SIZE,
+        "sobjects": sorted(found + events, key=_name),
+    }
+    return _unless_unmodified(call, body)
+
+
+async def basic_information(call: Call) -> Response:
+    """`GET /sobjects/X`."""
+    entity = call.service.entity(call.path("object"))
+    writable = entity.name in call.org.store.tracked
+    return json_response({"objectDescribe": summary(entity, call.base, writable=writable), "recentItems": []})
+
+
+async def describe(call: Call) -> Response:
+    """`GET /sobjects/X/describe`."""
+    entity = call.service.entity(call.path("object"))
+    writable = entity.name in call.org.store.tracked
+    return _unless_unmodified(
+        call, describe_entity(entity, call.service.entities, call.base, writable=writable)
+    )
+
+
+def _unless_unmodified(call: Call, body: dict[str, Any]) -> Response:
+    changed_at = call.service.schema_changed_at
+    headers = {"Last-Modified": http_date(changed_at)}
+    return not_modified(call.request, changed_at) or json_response(body, headers=headers)
+
+
+def _name(described: dict[str, Any]) -> str:
+    return str(described["name"])
+
+
+def summary(entity: Entity, base: str, *, writable: bool) -> dict[str, Any]:
+    """An object as describe global lists it."""
+    here = f"{base}/sobjects/{entity.name}"
+    urls = {"sobject": here, "describe": f"{here}/describe", "rowTemplate": f"{here}/{{ID}}"}
+    own = {
+        "createable": writable,
+        "custom": entity.is_custom,
+        "deletable": writable,
+        "keyPrefix": entity.key_prefix,
+        "label": entity.label,
+        "labelPlural": entity.label,
+        "layoutable": writable,
+        "name": entity.name,
+        "undeletable": writable,
+        "updateable": writable,
+        "urls": urls,
+    }
+    return dict(sorted((_ALWAYS | own).items()))
+
+
+def describe_entity(entity: Entity, entities: Entities, base: str, *, writable: bool) -> dict[str, Any]:
+    """The whole describe of an object."""
+    whole = summary(entity, base, writable=writable) | {
+        "childRelationships": [
+            _child(child, field, name) for child, field, name in _children(entity, entities)
+        ],
+        "compactLayoutable": True,
+        "fields": [describe_field(entity, field) for field in entity.fields.values()],
+        "recordTypeInfos": [_master_record_type(base, entity)],
+        "searchLayoutable": True,
+        "supportedScopes": [
+            {"label": "All records", "name": "everything"},
+            {"label": "My records", "name": "mine"},
+        ],
+    }
+    whole |= {key: [] for key in _EMPTY_LISTS} | dict.fromkeys(_NULLS)
+    return dict(sorted(whole.items()))
+
+
+def _children(entity: Entity, entities: Entities) -> list[tuple[str, str, str | None]]:
+    return [(found.child, found.field, found.name) for found in entities.children(entity)]
+
+
+def _child(child: str, field: str, name: str | None) -> dict[str, Any]:
+    return {
+        "cascadeDelete": False,
+        "childSObject": child,
+        "deprecatedAndHidden": False,
+        "field": field,
+        "junctionIdListNames": [],
+        "junctionReferenceTo": [],
+        "relationshipName": name,
+        "restrictedDelete": False,
+    }
+
+
+def _master_record_type(base: str, entity: Entity) -> dict[str, Any]:
+    layout = f"{base}/sobjects/{entity.name}/describe/layouts/{_MASTER_RECORD_TYPE}"
+    return {
+        "active": True,
+        "available": True,
+        "defaultRecordTypeMapping": True,
+        "developerName": "Master",
+        "master": True,
+        "name": "Master",
+        "recordTypeId": _MASTER_RECORD_TYPE,
+        "urls": {"layout": layout},
+    }
+
+
+def _event_object(name: str, base: str) -> dict[str, Any]:
+    """The change event object of a tracked object: it is known, and nothing can be done with it over REST."""
+    entity = Entity(name, name, "", {})
+    refused = dict.fromkeys(("queryable", "replicateable", "retrieveable", "searchable", "mruEnabled"), False)
+    return summary(entity, base, writable=False) | refused | {"keyPrefix": None}

@@ -1,0 +1,91 @@
+"""Rows by external id: `/sobjects/X/{field}/{value}`, for reading, upserting and deleting.
+
+An upsert answers by version: 201 with a body when it created; when it updated, 200 with a body from v46.0 on and 204 without one
+before. Several matches are 300 with their addresses, and nothing is written (REST API Developer Guide, "Upsert").
+"""
+
+from starlette.responses import Response
+
+from sandbox.org.errors import SalesforceError, not_found
+from sandbox.org.rest.call import Call, json_response
+from sandbox.org.rest.records import (
+    created,
+    delete_record,
+    ids_by_external_id,
+    record_response,
+    update_record,
+    written_values,
+)
+from sandbox.org.soql.entities import Entity
+
+_BODY_ON_UPDATE_FROM = 46.0
+
+
+async def retrieve(call: Call) -> Response:
+    entity, matches = _matches(call)
+    return _several(call, entity, matches) or record_response(call, entity, _one(matches))
+
+
+async def delete(call: Call) -> Response:
+    entity, matches = _matches(call)
+    if (several := _several(call, entity, matches)) is not None:
+        return several
+    delete_record(call, entity, _one(matches))
+    return Response(status_code=204)
+
+
+async def upsert(call: Call) -> Response:
+    """`PATCH`; `?updateOnly=true` forbids to create."""
+    entity, matches = _matches(call)
+    body = await call.json_object()
+    key = entity.by_lower_name[call.path("field").lower()]
+    if any(name.lower() == key.name.lower() for name in body):
+        message = f"The {key.name} field should not be specified in the sobject data."
+        raise SalesforceError("INVALID_FIELD", message, fields=[key.name])
+    if (several := _several(call, entity, matches)) is not None:
+        return several
+    if matches:
+        update_record(call, entity, matches[0], body)
+        return _updated(call, matches[0])
+    if call.request.query_params.get("updateOnly", "").lower() == "true" or key.kind == "id":
+        raise not_found()
+    values = written_values(call, entity, body) | {key.name: call.path("value")}
+    record_id = call.org.create(entity.name, values, user=call.user_id, origin=call.origin)
+    return created(call, entity, record_id, extra=_created_flag(call, created=True))
+
+
+async def insert(call: Call) -> Response:
+    """`POST /sobjects/X/Id`: an insert by the upsert address (v37.0)."""
+    entity = call.service.entity(call.path("object"))
+    values = written_values(call, entity, await call.json_object())
+    record_id = call.org.create(entity.name, values, user=call.user_id, origin=call.origin)
+    return created(call, entity, record_id, extra=_created_flag(call, created=True))
+
+
+def _matches(call: Call) -> tuple[Entity, list[str]]:
+    entity = call.service.entity(call.path("object"))
+    return entity, ids_by_external_id(call, entity, call.path("field"), call.path("value"))
+
+
+def _one(matches: list[str]) -> str:
+    if not matches:
+        raise not_found()
+    return matches[0]
+
+
+def _several(call: Call, entity: Entity, matches: list[str]) -> Response | None:
+    """The 300 that lists what matches; None when at most one does."""
+    if len(matches) <= 1:
+        return None
+    return json_response([f"{call.base}/sobjects/{entity.name}/{record_id}" for record_id in matches], 300)
+
+
+def _updated(call: Call, record_id: str) -> Response:
+    if call.version < _BODY_ON_UPDATE_FROM:
+        return Response(status_code=204)
+    body = {"id": record_id, "success": True, "errors": []} | _created_flag(call, created=False)
+    return json_response(body)
+
+
+def _created_flag(call: Call, *, created: bool) -> dict[str, object]:
+    return {"created": created} if call.version >= _BODY_ON_UPDATE_FROM else {}

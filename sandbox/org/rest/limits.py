@@ -1,0 +1,88 @@
+"""`/limits` and `/limits/recordCount` (REST API Developer Guide, "Limits").
+
+What the sandbox meters is told truly; the rest of Salesforce's keys are there, at their edition's allocation and unused, because
+clients index them without asking (a missing DailyBulkApiBatches ends the Singer tap).
+"""
+
+import sqlite3
+
+from starlette.responses import Response
+
+from sandbox.org.rest.call import Call, json_response
+from sandbox.org.soql.entities import Entity
+from schemas.limits import COMETD_CLIENTS, DAILY_DELIVERED_EVENTS
+
+_BULK_BATCHES_FROM = 49.0
+"""Up to v48.0 the key was DailyBulkApiRequests."""
+_FUNCTIONS_FROM = 53.0
+_EVENT_USAGE_FROM = 48.0
+_EDITION_FREE = {
+    "ActiveScratchOrgs": 3, "AnalyticsExternalDataSizeMB": 40_960, "ConcurrentAsyncGetReportInstances": 200,
+    "ConcurrentEinsteinDataInsightsStoryCreation": 5, "ConcurrentEinsteinDiscoveryStoryCreation": 2,
+    "ConcurrentSyncReportRuns": 20, "DailyAnalyticsDataflowJobExecutions": 60, "DailyAnalyticsUploadedFilesSizeMB": 51_200,
+    "DailyAsyncApexExecutions": 250_000, "DailyAsyncApexTests": 500, "DailyBulkV2QueryFileStorageMB": 976_562,
+    "DailyBulkV2QueryJobs": 10_000, "DailyDurableGenericStreamingApiEvents": 10_000, "DailyDurableStreamingApiEvents": 10_000,
+    "DailyEinsteinDataInsightsStoryCreation": 1_000, "DailyEinsteinDiscoveryOptimizationJobRuns": 0,
+    "DailyEinsteinDiscoveryPredictAPICalls": 50_000, "DailyEinsteinDiscoveryPredictionsByCDC": 500_000,
+    "DailyEinsteinDiscoveryStoryCreation": 100, "DailyGenericStreamingApiEvents": 10_000, "DailyScratchOrgs": 6,
+    "DailyStandardVolumePlatformEvents": 10_000, "DailyStreamingApiEvents": 10_000, "DailyWorkflowEmails": 100_000,
+    "DataStorageMB": 1_024, "FileStorageMB": 1_024, "HourlyAsyncReportRuns": 1_200, "HourlyDashboardRefreshes": 200,
+    "HourlyDashboardResults": 5_000, "HourlyDashboardStatuses": 999_999_999, "HourlyLongTermIdMapping": 100_000,
+    "HourlyManagedContentPublicRequests": 50_000, "HourlyODataCallout": 20_000, "HourlyPublishedPlatformEvents": 250_000,
+    "HourlyPublishedStandardVolumePlatformEvents": 1_000, "HourlyShortTermIdMapping": 100_000, "HourlySyncReportRuns": 500,
+    "HourlyTimeBasedWorkflow": 1_000, "MassEmail": 5_000, "MonthlyEinsteinDiscoveryStoryCreation": 500,
+    "Package2VersionCreates": 6, "Package2VersionCreatesWithoutValidation": 500,
+    "PlatformEventTriggersWithParallelProcessing": 5, "PrivateConnectOutboundCalloutHourlyLimitMB": 0, "SingleEmail": 5_000,
+}  # fmt: skip
+_BULK_BATCHES = 15_000
+
+
+async def limits(call: Call) -> Response:
+    """`GET /limits`: `{"DailyApiRequests": {"Max": …, "Remaining": …}, …}`."""
+    found: dict[str, object] = {name: _unused(maximum) for name, maximum in _EDITION_FREE.items()}
+    edition, usage = call.org.edition, call.service.usage
+    events = DAILY_DELIVERED_EVENTS[edition]
+    clients = COMETD_CLIENTS[edition]
+    found |= {
+        "DailyApiRequests": {"Max": usage.maximum, "Remaining": usage.maximum - usage.used},
+        "DailyDeliveredPlatformEvents": {
+            "Max": events,
+            "Remaining": events - call.service.delivered_events(),
+        },
+        "DurableStreamingApiConcurrentClients": _unused(clients),
+        "StreamingApiConcurrentClients": _unused(clients),
+        "PermissionSets": _unused(1_500) | {"CreateCustom": _unused(1_000)},
+        "DailyBulkApiBatches" if call.version >= _BULK_BATCHES_FROM else "DailyBulkApiRequests": _unused(
+            _BULK_BATCHES
+        ),
+        "MonthlyPlatformEventsUsageEntitlement"
+        if call.version >= _EVENT_USAGE_FROM
+        else "MonthlyPlatformEvents": _unused(0),
+    }
+    if call.version >= _FUNCTIONS_FROM:
+        found["DailyFunctionsApiCallLimit"] = _unused(235_000)
+    return json_response(dict(sorted(found.items())))
+
+
+def _unused(maximum: int) -> dict[str, object]:
+    return {"Max": maximum, "Remaining": maximum}
+
+
+async def record_count(call: Call) -> Response:
+    """`GET /limits/recordCount?sObjects=A,B`: without deleted records; unknown objects are left out, no parameter means all."""
+    wanted = [
+        name.strip() for name in call.request.query_params.get("sObjects", "").split(",") if name.strip()
+    ]
+    entities = (
+        [call.service.entities.find(name) for name in wanted] if wanted else list(call.service.entities)
+    )
+    present = [entity for entity in entities if entity is not None]
+    counts = await call.service.readers.run(
+        lambda connection: [_count(connection, entity) for entity in present]
+    )
+    pairs = zip(present, counts, strict=True)
+    return json_response({"sObjects": [{"count": count, "name": entity.name} for entity, count in pairs]})
+
+
+def _count(connection: sqlite3.Connection, entity: Entity) -> int:
+    return int(connection.execute(f'SELECT count(*) FROM "{entity.name}" WHERE IsDeleted = 0').fetchone()[0])

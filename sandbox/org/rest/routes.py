@@ -1,0 +1,78 @@
+"""The addresses of the REST API. A trailing slash never matters, and what has no address is refused loudly."""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from sandbox.org.auth.routes import own_url
+from sandbox.org.errors import not_found
+from sandbox.org.model import Org
+from sandbox.org.rest import describe, external_ids, limits, query, records
+from sandbox.org.rest.call import GZIP_LEVEL, Call, Handler, endpoint, json_response
+from sandbox.org.rest.quota import quota_route
+from sandbox.org.rest.service import RestService
+from sandbox.org.rest.versions import resource_map, version_list
+
+_ROOT = "/services/data"
+_COMPRESSED = (Middleware(GZipMiddleware, minimum_size=1_000, compresslevel=GZIP_LEVEL),)
+_METHODS = ("GET", "HEAD", "POST", "PATCH", "PUT", "DELETE")
+
+HANDLERS: Mapping[str, Mapping[str, Handler]] = {
+    "/sobjects": {"GET": describe.describe_global},
+    "/sobjects/{object}": {"GET": describe.basic_information, "POST": records.create},
+    "/sobjects/{object}/describe": {"GET": describe.describe},
+    "/sobjects/{object}/Id": {"POST": external_ids.insert},
+    "/sobjects/{object}/{id}": {"GET": records.retrieve, "PATCH": records.update, "DELETE": records.delete},
+    "/sobjects/{object}/{field}/{value:path}": {
+        "GET": external_ids.retrieve,
+        "PATCH": external_ids.upsert,
+        "DELETE": external_ids.delete,
+    },
+    "/query": {"GET": query.query},
+    "/queryAll": {"GET": query.query_all},
+    "/query/{locator}": {"GET": query.next_page},
+    "/queryAll/{locator}": {"GET": query.next_page},
+    "/limits": {"GET": limits.limits},
+    "/limits/recordCount": {"GET": limits.record_count},
+}
+"""Path below `/services/data/vXX.X` -> method -> handler. The first path that fits wins."""
+
+
+def routes(org: Org, delivered_events: Callable[[], int] = lambda: 0) -> list[BaseRoute]:
+    """The REST API of `org`, its refusal of unknown addresses last. `delivered_events` is what `/limits` says of them.
+
+    Other families below `/services/data` (composite, jobs) must come before these in the application, or be added to `HANDLERS`.
+    """
+    service = RestService(org, delivered_events)
+    found = [Route(f"{_ROOT}{slash}", _versions, methods=["GET"]) for slash in ("", "/")]
+    found.append(quota_route(service.usage))
+    for path, handlers in {"": {"GET": _resources}, **HANDLERS}.items():
+        serve = endpoint(service, handlers)
+        endings = ("",) if path.endswith(":path}") else ("", "/")
+        found += [_route(f"/v{{version}}{path}{slash}", serve) for slash in endings]
+    unknown = endpoint(service, dict.fromkeys(_METHODS, _unknown))
+    return [*found, _route("/v{version}/{rest:path}", unknown), _route("/{rest:path}", unknown)]
+
+
+def _route(path: str, serve: Callable[[Request], Awaitable[Response]]) -> Route:
+    return Route(f"{_ROOT}{path}", serve, methods=_METHODS, middleware=_COMPRESSED)
+
+
+async def _versions(_request: Request) -> Response:
+    """`GET /services/data`: needs no session, costs nothing."""
+    return json_response(version_list())
+
+
+async def _resources(call: Call) -> Response:
+    identity = call.org.identity
+    return json_response(
+        resource_map(call.base, f"{own_url(call.request)}/id/{identity.org_id}/{call.user_id}")
+    )
+
+
+async def _unknown(_call: Call) -> Response:
+    raise not_found()

@@ -1,0 +1,58 @@
+"""What the REST handlers share: the org, its objects as the API shows them, the open cursors, the quota."""
+
+import zlib
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import cached_property
+
+import orjson
+
+from sandbox.org.errors import SalesforceError, not_found
+from sandbox.org.model import Org
+from sandbox.org.rest.cursors import Cursors
+from sandbox.org.rest.readers import Readers
+from sandbox.org.rest.usage import ApiUsage
+from sandbox.org.soql.entities import Entities, Entity, build_entities
+
+
+class RestService:
+    """One per process.
+
+    Args:
+        org: The org it serves.
+        delivered_events: Tells how many events have been delivered to subscribers; `/limits` reports it.
+    """
+
+    def __init__(self, org: Org, delivered_events: Callable[[], int]) -> None:
+        self.org = org
+        self.delivered_events = delivered_events
+        self.entities: Entities = build_entities(org.store.objects)
+        self.readers = Readers(org.store)
+        self.cursors = Cursors()
+        self.usage = ApiUsage(org.store, org.edition)
+
+    def entity(self, name: str) -> Entity:
+        """The object of that name in a path; raises NOT_FOUND."""
+        found = self.entities.find(name)
+        if found is None:
+            raise not_found()
+        return found
+
+    def require_writable(self, entity: Entity) -> None:
+        if entity.name not in self.org.store.tracked:
+            message = f"entity type cannot be written: {entity.name}"
+            raise SalesforceError("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", message)
+
+    @cached_property
+    def schema_changed_at(self) -> datetime:
+        """When an object or field last changed, to the second: what `Last-Modified` of a describe says.
+
+        The org remembers a checksum of its schema, so a restart with the same catalogue changes nothing.
+        """
+        store = self.org.store
+        described = {name: spec.model_dump(mode="json") for name, spec in store.objects.items()}
+        checksum = zlib.crc32(orjson.dumps(described, option=orjson.OPT_SORT_KEYS))
+        if store.meta("schema_checksum", -1) != checksum:
+            store.set_meta("schema_changed_at", int(datetime.now(UTC).timestamp()))
+            store.set_meta("schema_checksum", checksum)
+        return datetime.fromtimestamp(store.meta("schema_changed_at", 0), UTC)

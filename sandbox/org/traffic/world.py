@@ -1,0 +1,105 @@
+"""What the traffic knows of the org: which records are alive, which are in the bin, who works there.
+
+A few accounts are hot and most are not, and cases are worked on when they are young; both by a power of a random
+number, which is the cheapest skew there is.
+"""
+
+from collections.abc import Sequence
+from random import Random
+from typing import TypeVar
+
+from sandbox.org.model import Org
+from sandbox.org.traffic.texts import Texts
+
+Drawn = TypeVar("Drawn")
+_KNOWN_AT_START = 200_000
+"""Records of an object that a run picks up from what is there; the youngest."""
+_BIN = 2_000
+_LONG_TEXTS = 200
+
+
+class World:
+    """Everything a scene draws from."""
+
+    def __init__(self, org: Org, seed: int) -> None:
+        rng = Random(seed)  # noqa: S311 -- reproducible choices are the point
+        self.random = rng.random
+        self.texts = Texts(seed)
+        self.users: list[str] = _ids(org, "User")
+        self.live: dict[str, list[str]] = {name: _ids(org, name) for name in org.store.tracked}
+        self.binned: list[tuple[str, str]] = []
+        """Deleted records (object, id) that may come back."""
+        self.long_texts: list[tuple[str, list[str]]] = _long_texts(org)
+        """Cases with a long description: id and lines."""
+        self.counters = {name: records.ids for name, records in org.records.items()}
+
+    def pick(self, choices: Sequence[Drawn]) -> Drawn:
+        return choices[int(self.random() * len(choices))]
+
+    def chance(self, share: float) -> bool:
+        return self.random() < share
+
+    def note(self) -> str:
+        """A text of 640 to 990 characters."""
+        notes = self.texts.notes
+        return notes[int(self.random() * len(notes))]
+
+    def amount(self, most: float) -> float:
+        return round(self.random() * most, 2)
+
+    def day(self) -> str:
+        """A date of the enrolment year."""
+        return f"2026-{int(self.random() * 12) + 1:02d}-{int(self.random() * 28) + 1:02d}"
+
+    def stamp(self) -> str:
+        second = int(self.random() * 3_600)
+        return f"{self.day()}T{int(self.random() * 24):02d}:{second // 60:02d}:{second % 60:02d}.000Z"
+
+    def external_id(self, object_name: str, prefix: str) -> str:
+        """The id that the outside system gives to the next record of the object; never given twice."""
+        return f"{prefix}-{self.counters[object_name].counter + 1:09d}"
+
+    def hot(self, object_name: str) -> str | None:
+        """A live record, the first ones by far the most often; None when there is none."""
+        live = self.live[object_name]
+        return live[int(len(live) * self.random() ** 4)] if live else None
+
+    def young(self, object_name: str) -> str | None:
+        """A live record, the latest ones the most often; None when there is none."""
+        live = self.live[object_name]
+        return live[-1 - int(len(live) * self.random() ** 3)] if live else None
+
+    def remove(self, object_name: str) -> str | None:
+        """Take a live record out, for deletion."""
+        live = self.live[object_name]
+        if not live:
+            return None
+        place = int(len(live) * self.random())
+        record_id = live[place]
+        live[place] = live[-1]
+        live.pop()
+        if len(self.binned) < _BIN:
+            self.binned.append((object_name, record_id))
+        return record_id
+
+    def forget(self, object_name: str, record_id: str) -> None:
+        """Somebody else deleted the record."""
+        live = self.live[object_name]
+        if record_id in live:
+            live.remove(record_id)
+
+
+def _ids(org: Org, object_name: str) -> list[str]:
+    rows = org.store.connection.execute(
+        f'SELECT Id FROM "{object_name}" WHERE IsDeleted = 0 ORDER BY Id DESC LIMIT ?', (_KNOWN_AT_START,)
+    )
+    return [row[0] for row in rows][::-1]
+
+
+def _long_texts(org: Org) -> list[tuple[str, list[str]]]:
+    rows = org.store.connection.execute(
+        'SELECT Id, Description FROM (SELECT Id, Description, IsDeleted FROM "Case" ORDER BY Id DESC LIMIT 20000) '
+        "WHERE IsDeleted = 0 AND length(Description) > 1000 LIMIT ?",
+        (_LONG_TEXTS,),
+    )
+    return [(row[0], row[1].split("\n")) for row in rows]

@@ -1,0 +1,1 @@
+"""Processes: settings -> clients -> activities -> a worker."""

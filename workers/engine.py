@@ -1,0 +1,173 @@
+"""From settings to running workers.
+
+Two roles, because their work waits for different things: `lanes` reads streams and must never be late for a long poll;
+`batches` decodes and loads, and is busy. One process may have both.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from activities.acts import Acts
+from activities.applier import Applier
+from activities.batches import Batches
+from activities.boundary import ErrorBoundary
+from activities.follow import FollowLane, OpenStream
+from activities.group_commit import GroupCommit
+from activities.landing import CutRule
+from clients.audit import AuditLog
+from clients.cometd import open_stream
+from clients.keys import org_data_key
+from clients.objectstore import ObjectStore
+from clients.salesforce import SessionSource
+from clients.warehouse import Warehouse
+from clients.warehouse.postgres import PostgresWarehouse
+from clients.warehouse.redshift import RedshiftWarehouse
+from schemas import names
+from schemas.catalogue import Catalogue, load_catalogue
+from schemas.errors import SettingsError, UnavailableError
+from transforms.protect import Protector
+from workers.settings import Settings
+from workflows import WORKFLOWS
+
+PASSED_THROUGH = ("schemas", "transforms", "workflows", "pydantic", "pyarrow", "numpy", "yaml", "orjson")
+"""Modules that the workflow sandbox does not import anew for every run: 8 ms instead of 212."""
+_DRAIN = timedelta(seconds=8)
+
+
+class Role(StrEnum):
+    """What a worker process does."""
+
+    ALL = "all"
+    LANES = "lanes"
+    BATCHES = "batches"
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The clients of one process."""
+
+    settings: Settings
+    catalogue: Catalogue
+    store: ObjectStore
+    warehouse: Warehouse
+    audit: AuditLog
+    protector: Protector
+
+
+async def connect_temporal(settings: Settings) -> Client:
+    """A client for the settings' Temporal; raises `UnavailableError` that says where it looked."""
+    where = settings.temporal
+    try:
+        return await Client.connect(where.address, namespace=where.namespace, data_converter=pydantic_data_converter)
+    except RuntimeError as error:
+        detail = f"no answer at {where.address}; start it, or set TIDEGATE_TEMPORAL__ADDRESS"
+        raise UnavailableError(system="Temporal", detail=detail) from error
+
+
+def open_warehouse(settings: Settings) -> Warehouse:
+    """The adapter of the settings' warehouse."""
+    where = settings.warehouse
+    dsn = where.dsn.get_secret_value()
+    if where.kind == "postgres":
+        return PostgresWarehouse(dsn)
+    if where.copy_role is None:
+        raise SettingsError("Redshift needs TIDEGATE_WAREHOUSE__COPY_ROLE, the role with which COPY reads the bucket.")
+    return RedshiftWarehouse(dsn, store=ObjectStore(settings.s3.address()), copy_role=where.copy_role)
+
+
+def open_parts(settings: Settings) -> Parts:
+    """Open every client and make the tables that are missing. Blocks."""
+    catalogue = load_catalogue(settings.catalogue)
+    address = settings.s3.address()
+    store = ObjectStore(address)
+    warehouse = open_warehouse(settings)
+    warehouse.ensure_tables(catalogue)
+    audit = AuditLog(settings.operational.dsn.get_secret_value())
+    audit.ensure_tables()
+    key = org_data_key(settings.salesforce.org_id, address, store)
+    return Parts(settings, catalogue, store, warehouse, audit, Protector(key, catalogue))
+
+
+@asynccontextmanager
+async def running_workers(settings: Settings, role: Role = Role.ALL) -> AsyncIterator[Client]:
+    """Run the role's workers until left; they then finish what they have in hand."""
+    client = await connect_temporal(settings)
+    parts = await asyncio.to_thread(open_parts, settings)
+    # Steps wait in threads for S3 and the warehouse; the loop's own default would be six of them.
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(24, thread_name_prefix="step"))
+    async with AsyncExitStack() as stack:
+        stack.callback(parts.audit.close)
+        stack.callback(parts.warehouse.close)
+        if role in (Role.ALL, Role.BATCHES):
+            for worker in _batch_workers(client, parts):
+                await stack.enter_async_context(worker)
+        if role in (Role.ALL, Role.LANES):
+            await stack.enter_async_context(_lane_worker(client, parts))
+        yield client
+
+
+def _batch_workers(client: Client, parts: Parts) -> list[Worker]:
+    applier = Applier(parts.warehouse, parts.store, parts.catalogue)
+    batches = Batches(parts.store, parts.catalogue, GroupCommit(applier.apply))
+    activities = [batches.stage_batch, batches.apply_batch, Acts(parts.audit).record_act]
+    workflows = Worker(
+        client,
+        task_queue=names.WORKFLOW_QUEUE,
+        workflows=WORKFLOWS,
+        workflow_runner=sandboxed_runner(),
+        max_cached_workflows=200,
+        max_concurrent_workflow_tasks=20,
+        graceful_shutdown_timeout=_DRAIN,
+    )
+    return [workflows, _activity_worker(client, names.BATCH_QUEUE, activities, most=200)]
+
+
+def _lane_worker(client: Client, parts: Parts) -> Worker:
+    cut = parts.settings.cut
+    follow = FollowLane(
+        client=client,
+        store=parts.store,
+        protector=parts.protector,
+        open_stream=stream_opener(parts.settings),
+        rule=CutRule(cut.most_changes, cut.most_bytes, cut.most_age),
+    )
+    return _activity_worker(client, names.LANE_QUEUE, [follow.follow_lane], most=20)
+
+
+def stream_opener(settings: Settings) -> OpenStream:
+    """Opens a lane's CometD channel with the process's one session."""
+    sessions = SessionSource(settings.salesforce.address())
+    version = settings.salesforce.api_version
+    return lambda request, replay_id: open_stream(
+        sessions, lane=request.lane, channel=request.channel, replay_id=replay_id, api_version=version
+    )
+
+
+def _activity_worker(client: Client, queue: str, activities: Sequence[Any], *, most: int) -> Worker:
+    return Worker(
+        client,
+        task_queue=queue,
+        activities=activities,
+        interceptors=[ErrorBoundary()],
+        max_concurrent_activities=most,
+        max_heartbeat_throttle_interval=timedelta(seconds=2),
+        graceful_shutdown_timeout=_DRAIN,
+    )
+
+
+def sandboxed_runner() -> SandboxedWorkflowRunner:
+    """The workflow sandbox with our own packages passed through; workers and replay tests use the same."""
+    return SandboxedWorkflowRunner(
+        restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH)
+    )

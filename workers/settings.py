@@ -1,0 +1,183 @@
+"""Every setting of the engine, read once at the edge and passed in.
+
+From the environment (`TIDEGATE_WAREHOUSE__DSN=…`), over a JSON file (`TIDEGATE_SETTINGS=path`, by default
+`var/settings.json`, which `tidegate up` writes), over the defaults here.
+"""
+
+import json
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from clients.objectstore import S3Address
+from clients.salesforce import Grant, SalesforceAddress
+from schemas.catalogue import DEFAULT_CATALOGUE
+from schemas.errors import SettingsError
+from schemas.limits import API_VERSION
+
+DEFAULT_FILE = Path("var/settings.json")
+FILE_VARIABLE = "TIDEGATE_SETTINGS"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SalesforceSettings(_Part):
+    """Which org, and how to log in."""
+
+    org_id: str
+    """18 characters; part of every workflow id and raw key."""
+    login_url: str
+    grant: Grant = "client_credentials"
+    client_id: str
+    client_secret: SecretStr | None = None
+    username: str | None = None
+    password: SecretStr | None = None
+    private_key_file: Path | None = None
+    api_version: str = API_VERSION
+
+    def address(self) -> SalesforceAddress:
+        return SalesforceAddress(
+            login_url=self.login_url.rstrip("/"),
+            client_id=self.client_id,
+            grant=self.grant,
+            client_secret=_clear(self.client_secret),
+            username=self.username,
+            password=_clear(self.password),
+            private_key_file=self.private_key_file,
+            api_version=self.api_version,
+        )
+
+
+class S3Settings(_Part):
+    """The bucket for raw, staged and key objects."""
+
+    bucket: str
+    region: str = "us-east-1"
+    kms_key_id: str
+    """Key or alias for SSE-KMS and for the org's data key."""
+    endpoint_url: str | None = None
+    """None: AWS."""
+    access_key: str | None = None
+    """None: AWS' own credential chain (a role)."""
+    secret_key: SecretStr | None = None
+
+    def address(self) -> S3Address:
+        return S3Address(
+            bucket=self.bucket,
+            region=self.region,
+            kms_key_id=self.kms_key_id,
+            endpoint_url=self.endpoint_url,
+            access_key=self.access_key,
+            secret_key=_clear(self.secret_key),
+        )
+
+
+class WarehouseSettings(_Part):
+    """Where the curated tables are."""
+
+    kind: Literal["postgres", "redshift"] = "postgres"
+    dsn: SecretStr
+    copy_role: str | None = None
+    """Redshift: ARN of the role with which COPY reads the bucket."""
+
+
+class OperationalSettings(_Part):
+    """PostgreSQL for the audit log and the writebacks."""
+
+    dsn: SecretStr
+
+
+class TemporalSettings(_Part):
+    """Which Temporal."""
+
+    address: str = "127.0.0.1:7233"
+    namespace: str = "default"
+    ui_url: str | None = None
+    """For links; None prints none."""
+
+
+class LaneSettings(_Part):
+    """One lane: a channel that is followed."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")
+    channel: str = Field(pattern=r"^/(data|event)/\w+$")
+    first_replay: Literal[-1, -2] = -2
+    """Where a lane without a chain begins: -2 everything retained, -1 new events only."""
+
+
+class CutSettings(_Part):
+    """When a batch is cut: whichever comes first."""
+
+    most_changes: int = Field(default=20_000, ge=1)
+    most_bytes: int = Field(default=64 * 1024 * 1024, ge=1)
+    most_age: timedelta = timedelta(seconds=3)
+
+
+class Settings(BaseSettings):
+    """All of it."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="TIDEGATE_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    salesforce: SalesforceSettings
+    s3: S3Settings
+    warehouse: WarehouseSettings
+    operational: OperationalSettings
+    temporal: TemporalSettings = TemporalSettings()
+    lanes: tuple[LaneSettings, ...] = (LaneSettings(name="changes", channel="/data/ChangeEvents"),)
+    cut: CutSettings = CutSettings()
+    catalogue: Path = DEFAULT_CATALOGUE
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over the file, which comes in as arguments."""
+        return env_settings, init_settings
+
+
+def load_settings(file: Path | None = None) -> Settings:
+    """The settings of this process; raises `SettingsError` that names each setting that is missing or wrong."""
+    named = file or (Path(os.environ[FILE_VARIABLE]) if FILE_VARIABLE in os.environ else None)
+    path = named or DEFAULT_FILE
+    values: dict[str, Any] = {}
+    if path.exists():
+        values = _read(path)
+    elif named is not None:
+        raise SettingsError(f"The settings file {path} does not exist. Start `tidegate up`, or correct the path.")
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        listed = "\n  ".join(f"{_name(item['loc'])}: {item['msg']}" for item in error.errors(include_input=False))
+        raise SettingsError(
+            f"Settings are missing or wrong:\n  {listed}\n"
+            f"Set them in the environment, or start `tidegate up`, which writes {DEFAULT_FILE}."
+        ) from error
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        values = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"The settings file {path} cannot be read: {error}. Correct or delete it.") from error
+    return dict(values)
+
+
+def _name(place: tuple[int | str, ...]) -> str:
+    return "TIDEGATE_" + "__".join(str(part).upper() for part in place)
+
+
+def _clear(secret: SecretStr | None) -> str | None:
+    return None if secret is None else secret.get_secret_value()

@@ -1,0 +1,77 @@
+"""A batch's way into the warehouse: stage, then apply each object. Only references and counts travel here."""
+
+import asyncio
+
+from temporalio import workflow
+from temporalio.common import SearchAttributeKey
+
+with workflow.unsafe.imports_passed_through():
+    from schemas import names
+    from schemas.messages import ApplyInput, ApplyResult, BatchResult, StagedObject, StageInput, StageResult
+    from schemas.raw import Manifest
+    from workflows.options import APPLY, STAGE
+
+_STAGE = SearchAttributeKey.for_keyword("Stage")
+_QUARANTINED = SearchAttributeKey.for_int("Quarantined")
+_WATERMARK = SearchAttributeKey.for_datetime("Watermark")
+
+
+@workflow.defn(name=names.CHANGE_BATCH_WORKFLOW)
+class ChangeBatchWorkflow:
+    """`batch/{org}/{lane}/{start}`: one landed batch, applied whole, object by object."""
+
+    @workflow.run
+    async def run(self, manifest: Manifest) -> BatchResult:
+        self._show(manifest, "staging", {})
+        staged: StageResult = await workflow.execute_activity(
+            names.STAGE_BATCH, StageInput(manifest=manifest), result_type=StageResult, summary="decode and check", **STAGE
+        )
+        self._show(manifest, "applying", {})
+        applied = await asyncio.gather(*(self._apply(manifest, share) for share in staged.objects))
+        results = {result.object: result for result in applied}
+        self._show(manifest, "done", results)
+        return BatchResult(
+            landed=sum(result.landed for result in applied),
+            applied=sum(result.applied for result in applied),
+            duplicate=sum(result.duplicate for result in applied),
+            quarantined=sum(result.quarantined for result in applied),
+        )
+
+    async def _apply(self, manifest: Manifest, share: StagedObject) -> ApplyResult:
+        result: ApplyResult = await workflow.execute_activity(
+            names.APPLY_BATCH,
+            ApplyInput(manifest=manifest, staged=share),
+            result_type=ApplyResult,
+            summary=f"{share.object or 'unreadable'}: {share.landed} changes",
+            **APPLY,
+        )
+        return result
+
+    def _show(self, manifest: Manifest, stage: str, results: dict[str, ApplyResult]) -> None:
+        updates = [_STAGE.value_set(stage)]
+        if results:
+            updates.append(_QUARANTINED.value_set(sum(result.quarantined for result in results.values())))
+            changed_at = [result.last_changed_at for result in results.values() if result.last_changed_at]
+            if changed_at:
+                updates.append(_WATERMARK.value_set(max(changed_at)))
+        workflow.upsert_search_attributes(updates)
+        workflow.set_current_details(_details(manifest, stage, results))
+
+
+def _details(manifest: Manifest, stage: str, results: dict[str, ApplyResult]) -> str:
+    lines = [
+        f"**{stage}** · lane `{manifest.lane}` · positions `{manifest.start}` to `{manifest.end}`",
+        "",
+        f"raw file `{manifest.raw_key}`, {manifest.events} events, {manifest.raw_bytes / 1e6:.1f} MB",
+        "",
+        "| object | landed | applied | duplicate | quarantined | rebuilt records |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for name in sorted(manifest.landed):
+        result = results.get(name)
+        numbers = (
+            (result.applied, result.duplicate, result.quarantined, result.rebuilt) if result else ("…",) * 4
+        )
+        cells = " | ".join(str(number) for number in numbers)
+        lines.append(f"| {name or '(unreadable)'} | {manifest.landed[name]} | {cells} |")
+    return "\n".join(lines)

@@ -1,0 +1,141 @@
+"""A lane, for ever: holds its position and its pause, and keeps one follower at work.
+
+What cannot be retried (a refused credential, an expired replay id) pauses the lane with the reason instead of ending it:
+an operator mends it and resumes, and nothing has to be started again.
+"""
+
+
+from temporalio import workflow
+from temporalio.common import SearchAttributeKey
+from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+
+with workflow.unsafe.imports_passed_through():
+    from schemas import names
+    from schemas.messages import (
+        Act,
+        FollowInput,
+        FollowResult,
+        LaneInput,
+        LaneState,
+        MovePositionInput,
+        PauseInput,
+    )
+    from workflows.options import FOLLOW, RECORD
+
+_STAGE = SearchAttributeKey.for_keyword("Stage")
+_POSITION = SearchAttributeKey.for_keyword("Position")
+
+
+@workflow.defn(name=names.LANE_WORKFLOW)
+class LaneWorkflow:
+    """`lane/{org}/{lane}`. Signals: pause, resume. Update: move_position. Query: state."""
+
+    @workflow.init
+    def __init__(self, lane: LaneInput) -> None:
+        self._lane = lane
+        self._position = lane.position
+        self._paused = lane.paused
+        self._because = lane.paused_because
+        self._interrupt = False
+        self._acts: list[Act] = []
+
+    @workflow.run
+    async def run(self, lane: LaneInput) -> None:
+        while not workflow.info().is_continue_as_new_suggested():
+            await self._record_acts()
+            if self._paused:
+                self._show("paused")
+                await workflow.wait_condition(lambda: not self._paused or bool(self._acts))
+                continue
+            await self._follow()
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        await self._record_acts()
+        workflow.continue_as_new(self._carried())
+
+    async def _follow(self) -> None:
+        """One stretch; ends early when the lane is paused."""
+        self._show("following")
+        self._interrupt = False
+        request = FollowInput(
+            org=self._lane.org,
+            lane=self._lane.lane,
+            channel=self._lane.channel,
+            position=self._position,
+            first_replay=self._lane.first_replay,
+        )
+        follower = workflow.start_activity(
+            names.FOLLOW_LANE, request, result_type=FollowResult, summary=f"follow {self._lane.channel}", **FOLLOW
+        )
+        await workflow.wait_condition(lambda: self._interrupt or follower.done())
+        if not follower.done():
+            follower.cancel()
+        try:
+            self._position = (await follower).position
+        except ActivityError as error:
+            if not is_cancelled_exception(error):
+                self._pause_because(error)
+
+    def _pause_because(self, error: ActivityError) -> None:
+        cause = error.cause
+        message = cause.message if isinstance(cause, ApplicationError) else str(error)
+        self._paused = True
+        self._because = message
+
+    async def _record_acts(self) -> None:
+        while self._acts:
+            act = self._acts.pop(0)
+            await workflow.execute_activity(names.RECORD_ACT, act, summary=f"record {act.act}", **RECORD)
+
+    @workflow.signal(name=names.PAUSE)
+    def pause(self, request: PauseInput) -> None:
+        """Stop following after what has been landed; the org's event bus keeps the rest for 72 hours."""
+        self._paused = True
+        self._because = f"paused by {request.by}: {request.reason or 'no reason given'}"
+        self._interrupt = True
+        self._note("lane.pause", request.by, request.reason)
+
+    @workflow.signal(name=names.RESUME)
+    def resume(self, request: PauseInput) -> None:
+        """Follow again from the position."""
+        self._paused = False
+        self._because = ""
+        self._note("lane.resume", request.by, request.reason)
+
+    @workflow.update(name=names.MOVE_POSITION)
+    def move_position(self, request: MovePositionInput) -> LaneState:
+        """Look for the chain's end from another position; only while the lane is paused."""
+        if not self._paused:
+            message = f"The lane {self._lane.lane} is running. Pause it, move its position, then resume it."
+            raise ApplicationError(message, type="LaneRunning")
+        detail = f"{self._position} -> {request.position}: {request.reason}"
+        self._position = request.position
+        self._note("lane.move_position", request.by, detail)
+        self._show("paused")
+        return self.state()
+
+    @workflow.query(name=names.LANE_STATE)
+    def state(self) -> LaneState:
+        """Position, pause and channel."""
+        return LaneState(
+            org=self._lane.org,
+            lane=self._lane.lane,
+            channel=self._lane.channel,
+            position=self._position,
+            paused=self._paused,
+            paused_because=self._because,
+        )
+
+    def _note(self, act: str, by: str, detail: str) -> None:
+        target = workflow.info().workflow_id
+        self._acts.append(Act(act=act, by=by, target=target, detail=detail, at=workflow.now()))
+
+    def _carried(self) -> LaneInput:
+        changed = {"position": self._position, "paused": self._paused, "paused_because": self._because}
+        return self._lane.model_copy(update=changed)
+
+    def _show(self, stage: str) -> None:
+        workflow.upsert_search_attributes([_STAGE.value_set(stage), _POSITION.value_set(self._position)])
+        because = f"\n\n> {self._because}" if self._because else ""
+        workflow.set_current_details(
+            f"**{stage}** · channel `{self._lane.channel}` · from position `{self._position}`{because}"
+        )

@@ -1,0 +1,57 @@
+"""Timeouts and retries of every activity, named. A step is retried until it succeeds or somebody has to act."""
+
+from datetime import timedelta
+from typing import TypedDict
+
+from temporalio.common import RetryPolicy
+from temporalio.workflow import ActivityCancellationType
+
+from schemas import names
+
+
+class ActivityOptions(TypedDict, total=False):
+    """The options that `execute_activity` takes from here."""
+
+    task_queue: str
+    start_to_close_timeout: timedelta
+    heartbeat_timeout: timedelta
+    retry_policy: RetryPolicy
+    cancellation_type: ActivityCancellationType
+
+
+_PATIENT = RetryPolicy(
+    initial_interval=timedelta(milliseconds=500),
+    backoff_coefficient=1.6,
+    maximum_interval=timedelta(seconds=15),
+)
+"""For ever: an outage of a day is waited out. What cannot pass is marked non-retryable where it is raised."""
+
+FOLLOW: ActivityOptions = {
+    "task_queue": names.LANE_QUEUE,
+    "start_to_close_timeout": timedelta(hours=3),
+    # A killed worker is noticed after this long; its successor takes over.
+    "heartbeat_timeout": timedelta(seconds=12),
+    "retry_policy": _PATIENT,
+    # A successor must not start while the old follower still reads.
+    "cancellation_type": ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+}
+
+STAGE: ActivityOptions = {
+    "task_queue": names.BATCH_QUEUE,
+    "start_to_close_timeout": timedelta(seconds=120),
+    "heartbeat_timeout": timedelta(seconds=10),
+    "retry_policy": _PATIENT,
+}
+
+APPLY: ActivityOptions = {
+    "task_queue": names.BATCH_QUEUE,
+    "start_to_close_timeout": timedelta(minutes=15),
+    "heartbeat_timeout": timedelta(seconds=10),
+    "retry_policy": _PATIENT,
+}
+
+RECORD: ActivityOptions = {
+    "task_queue": names.BATCH_QUEUE,
+    "start_to_close_timeout": timedelta(seconds=30),
+    "retry_policy": _PATIENT,
+}
