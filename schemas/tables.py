@@ -11,6 +11,23 @@ import pyarrow as pa
 
 from schemas.catalogue import FieldSpec, FieldType, ObjectSpec
 
+RESERVED_WORDS = frozenset(
+    "aes128 aes256 all allowoverwrite analyse analyze and any array as asc authorization az64 backup between "
+    "binary blanksasnull both bytedict bzip2 case cast check collate column constraint create credentials cross "
+    "current_date current_time current_timestamp current_user current_user_id default deferrable deflate defrag "
+    "delta delta32k desc disable distinct do else emptyasnull enable encode encrypt encryption end except "
+    "explicit false fetch for foreign freeze from full globaldict256 globaldict64k grant group gzip having "
+    "identity ignore ilike in initially inner intersect interval into is isnull join lateral leading left like "
+    "limit localtime localtimestamp lun luns lzo lzop minus mostly16 mostly32 mostly8 natural new not notnull "
+    "null nulls off offline offset oid old on only open or order outer overlaps parallel partition percent "
+    "permissions pivot placing primary qualify raw readratio recover references rejectlog resort respect "
+    "restore returning right select session_user similar snapshot some sysdate system table tag tdes text255 "
+    "text32k then timestamp to top trailing true truncatecolumns type union unique unnest unpivot user using "
+    "variadic verbose wallet when where window with without".split()
+)
+"""Words that PostgreSQL or Redshift reserve (Redshift Database Developer Guide, "Reserved words"; PostgreSQL manual,
+appendix C): a column called so is quoted in SQL."""
+
 BITS_PER_MASK = 60
 """Columns that one mask holds: a signed 64-bit integer, with room to spare."""
 
@@ -40,6 +57,11 @@ class Column:
     size: int = 0
     scale: int = 0
     required: bool = False
+
+    @property
+    def sql(self) -> str:
+        """The name as SQL needs it: in quotes when it is a reserved word."""
+        return f'"{self.name}"' if self.name in RESERVED_WORDS else self.name
 
     @property
     def arrow(self) -> pa.DataType:

@@ -110,7 +110,7 @@ class _PostgresTransaction:
             return
         buffer = BytesIO()
         csv.write_csv(rows, buffer, _CSV)
-        names = ", ".join(column.name for column in columns)
+        names = ", ".join(column.sql for column in columns)
         with (
             self._connection.cursor() as cursor,
             cursor.copy(_plain(f"COPY {table} ({names}) FROM STDIN (FORMAT csv)")) as copy,
@@ -145,7 +145,7 @@ def _ensure_table(
         return [table]
     missing = [column for column in columns if column.name not in existing]
     for column in missing:
-        connection.execute(_plain(f"ALTER TABLE {table} ADD COLUMN {column.name} {_type_name(column)}"))
+        connection.execute(_plain(f"ALTER TABLE {table} ADD COLUMN {column.sql} {_type_name(column)}"))
     return [f"{table}.{column.name}" for column in missing]
 
 
@@ -155,7 +155,7 @@ def create_statements(table: str, columns: Sequence[Column]) -> list[str]:
     statements = [f"CREATE TABLE {table} ({_definitions(columns, keys=True)}{_key_of(table)}) {_options(table)}".rstrip()]
     # Long texts stay as they are: compressing them costs more processor time than a local disk saves.
     statements += [
-        f"ALTER TABLE {table} ALTER COLUMN {column.name} SET STORAGE EXTERNAL"
+        f"ALTER TABLE {table} ALTER COLUMN {column.sql} SET STORAGE EXTERNAL"
         for column in columns
         if column.kind is Kind.TEXT and column.size >= 1_000  # noqa: PLR2004
     ]
@@ -181,7 +181,7 @@ def _options(table: str) -> str:
 
 def _definitions(columns: Sequence[Column], *, keys: bool) -> str:
     return ", ".join(
-        f"{column.name} {_type_name(column)}{' NOT NULL' if keys and column.required else ''}" for column in columns
+        f"{column.sql} {_type_name(column)}{' NOT NULL' if keys and column.required else ''}" for column in columns
     )
 
 

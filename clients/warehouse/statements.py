@@ -83,7 +83,7 @@ def find_logged_orders(spec: ObjectSpec) -> str:
 def read_changes(spec: ObjectSpec) -> str:
     """Every logged change of the records to rebuild, in the columns of `LoggedChange`."""
     head = "record_id change_order change_type changed_at changed_fields diff_fields batch applied_at".split()
-    names = ", ".join(f"c.{name}" for name in [*head, *(column.name for column in field_columns(spec))])
+    names = ", ".join(f"c.{name}" for name in [*head, *(column.sql for column in field_columns(spec))])
     return f"SELECT {names} FROM {change_table(spec)} AS c JOIN {REBUILT} AS r ON c.record_id = r.record_id"
 
 
@@ -100,14 +100,14 @@ def open_versions(spec: ObjectSpec) -> str:
     """One version a change: the row as it was before the group, with what the changes up to it set."""
     expressions = {
         "record_id": "n.record_id",
-        **{column.name: _merged(spec, column, place, "c") for place, column in enumerate(field_columns(spec))},
+        **{column.sql: _merged(spec, column, place, "c") for place, column in enumerate(field_columns(spec))},
         **_merged_state("c"),
         "valid_from": "n.changed_at",
         "valid_to": "n.valid_to",
         "is_current": "n.is_current",
         **{name: f"n.{name}" for name in ("change_order", "changed_at", "applied_at", "batch")},
     }
-    names = [column.name for column in history_columns(spec)]
+    names = [column.sql for column in history_columns(spec)]
     return (
         f"INSERT INTO {history_table(spec)} ({', '.join(names)}) "
         f"SELECT {', '.join(expressions[name] for name in names)} "
@@ -118,17 +118,17 @@ def open_versions(spec: ObjectSpec) -> str:
 def merge_current(spec: ObjectSpec) -> str:
     """Bring the latest state of each record of the group up to date; run it after `open_versions`."""
     target = f"{spec.table}_current"
-    names = [column.name for column in current_columns(spec)]
+    names = [column.sql for column in current_columns(spec)]
     stamps = {"last_change_order": "n.change_order"} | {n: f"n.{n}" for n in ("changed_at", "applied_at", "batch")}
     fields = field_columns(spec)
     update = {
-        **{column.name: _merged(spec, column, place, target) for place, column in enumerate(fields)},
+        **{column.sql: _merged(spec, column, place, target) for place, column in enumerate(fields)},
         **_merged_state(target),
         **stamps,
     }
     insert = {
         "record_id": "n.record_id",
-        **{column.name: f"n.{column.name}" for column in fields},
+        **{column.sql: f"n.{column.sql}" for column in fields},
         "is_deleted": "n.is_deleted",
         "is_complete": "n.is_complete",
         "version": "n.version_step",
@@ -156,14 +156,14 @@ def find_applied_batches(count: int) -> str:
 
 def insert_row(table: str, columns: Sequence[Column]) -> str:
     """Insert one row given as parameters."""
-    names = ", ".join(column.name for column in columns)
+    names = ", ".join(column.sql for column in columns)
     return f"INSERT INTO {table} ({names}) VALUES ({', '.join(['%s'] * len(columns))})"
 
 
 def _merged(spec: ObjectSpec, column: Column, place: int, before: str) -> str:
     mask = mask_names(spec)[place // BITS_PER_MASK]
     bit = 1 << (place % BITS_PER_MASK)
-    return f"CASE WHEN (n.{mask} & {bit}) <> 0 THEN n.{column.name} ELSE {before}.{column.name} END"
+    return f"CASE WHEN (n.{mask} & {bit}) <> 0 THEN n.{column.sql} ELSE {before}.{column.sql} END"
 
 
 def _merged_state(before: str) -> dict[str, str]:

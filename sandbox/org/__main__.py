@@ -2,6 +2,7 @@
 
 import argparse
 import gc
+import signal
 import socket
 from pathlib import Path
 
@@ -53,6 +54,8 @@ def main() -> None:
         timeout_graceful_shutdown=_STOP_SECONDS,
         server_header=False,
     )
+    # uvicorn raises the signal again once it has stopped; this is then all there is left to do.
+    signal.signal(signal.SIGTERM, lambda _number, _frame: None)
     # What exists now lives as long as the process; the collector need not look at it again.
     gc.freeze()
     OrgServer(config, org).run()

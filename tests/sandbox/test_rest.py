@@ -1,6 +1,7 @@
 """The REST API of the org, in process: what clients read, word for word."""
 
 import gzip
+import time
 from datetime import timedelta
 
 import httpx
@@ -157,6 +158,12 @@ def test_calls_are_forgotten_after_a_day_and_remembered_over_a_restart(org):
     assert ApiUsage(org.store, "developer", clock=lambda: now).used == 5
     now += 25 * 3600
     assert usage.used == 0
+
+
+async def test_a_fault_of_the_sandbox_is_an_array_too(client, org):
+    org.store.connection.execute('DROP TABLE "Payment__c"')
+    response = await query(client, "SELECT Id FROM Payment__c")
+    assert (response.status_code, error(response)["errorCode"]) == (500, "UNKNOWN_EXCEPTION")
 
 
 # --- records
@@ -499,3 +506,48 @@ async def test_record_counts_leave_out_the_deleted(client, org):
     org.delete("Account", ids[0])
     response = await client.get(f"{V}/limits/recordCount?sObjects=Account,Nope")
     assert response.json() == {"sObjects": [{"count": 2, "name": "Account"}]}
+
+
+# --- a real process
+
+
+@pytest.mark.service
+@pytest.mark.slow
+def test_rest_and_the_tables_tell_the_same_of_every_record(org_process):
+    org_process.control("POST", "/traffic", {"rate_per_minute": 60_000, "seconds": 2, "seed": 7})
+    while org_process.control("GET", "/traffic")["running"]:
+        time.sleep(0.2)
+    for name, spec in default_catalogue().objects.items():
+        fields = ["Id", "IsDeleted", "SystemModstamp", *spec.fields]
+        served: dict[str, dict] = {}
+        page = org_process.rest("GET", f"/queryAll?q=SELECT+{','.join(fields)}+FROM+{name}").json()
+        while page is not None:
+            served |= {record["Id"]: record for record in page["records"]}
+            following = page.get("nextRecordsUrl")
+            page = following and org_process.rest("GET", following.removeprefix(V)).json()
+        export = httpx.get(
+            f"{org_process.url}/sandbox/records/{name}", params={"limit": 100_000}
+        ).text.splitlines()
+        assert len(served) == len(export) > 0
+        for stored in map(orjson.loads, export):
+            record = served[stored["Id"]]
+            for field in fields:
+                assert in_store_form(record[field]) == stored[field], (name, field)
+
+
+def in_store_form(value):
+    return value.replace("+0000", "Z") if isinstance(value, str) and value.endswith(".000+0000") else value
+
+
+@pytest.mark.service
+def test_a_restart_keeps_the_count_and_the_schema_but_no_cursor(new_org):
+    org = new_org()
+    described = org.rest("GET", "/sobjects/Case/describe")
+    org.kill()
+    org.start()
+    assert org.control("GET", "/quota")["used"] >= 1
+    assert (
+        org.rest("GET", "/sobjects/Case/describe").headers["last-modified"]
+        == described.headers["last-modified"]
+    )
+    assert error(org.rest("GET", "/query/01g0123456789ABCDE-200"))["errorCode"] == "INVALID_QUERY_LOCATOR"

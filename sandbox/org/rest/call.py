@@ -4,6 +4,8 @@ Handlers get a `Call` and return a response or raise `SalesforceError`; everythi
 and only here: the session, the version, the count against the quota, `Sforce-Limit-Info` on every answer, errors as a JSON array.
 """
 
+import logging
+import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -20,6 +22,8 @@ from schemas.limits import URI_MAX_BYTES
 
 if TYPE_CHECKING:
     from sandbox.org.rest.service import RestService
+
+logger = logging.getLogger(__name__)
 
 JSON = "application/json;charset=UTF-8"
 GZIP_LEVEL = 1
@@ -105,10 +109,21 @@ def endpoint(
             response = await _handler(handlers, request)(call)
         except SalesforceError as error:
             response = error_response(error)
+        except Exception as error:
+            response = error_response(_unexpected(request, error))
         response.headers["Sforce-Limit-Info"] = service.usage.header
         return response
 
     return serve
+
+
+def _unexpected(request: Request, error: Exception) -> SalesforceError:
+    """A fault of the sandbox itself, told as Salesforce tells its own; the ErrorId finds it in the log."""
+    error_id = secrets.token_hex(4)
+    place = f"{request.method} {request.url.path}"
+    logger.error("REST call failed, ErrorId %s: %s", error_id, place, exc_info=error)
+    message = f"An unexpected error occurred. Please include this ErrorId if you contact support: {error_id}"
+    return SalesforceError("UNKNOWN_EXCEPTION", message, 500)
 
 
 def _accept(service: "RestService", request: Request) -> Call:

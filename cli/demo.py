@@ -1,0 +1,3 @@
+"""tidegate demo"""
+def demo() -> None:
+    """x"""

@@ -1,0 +1,73 @@
+"""The engine's worker processes under `tidegate up`: started with a settings file, and started again when they die."""
+
+import json
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from sandbox.endpoints import Endpoints
+from sandbox.processes import ProcessGroup
+
+ROLES = ("batches", "lanes")
+
+
+def settings_of(endpoints: Endpoints) -> dict[str, Any]:
+    """The engine's settings for a sandbox, as its settings file holds them."""
+    org = endpoints.salesforce
+    return {
+        "salesforce": {
+            "org_id": org.org_id,
+            "login_url": org.login_url,
+            "client_id": org.client_id,
+            "client_secret": org.client_secret,
+            "api_version": org.api_version,
+        },
+        "s3": endpoints.s3.model_dump(),
+        "warehouse": {"kind": "postgres", "dsn": endpoints.warehouse.dsn},
+        "operational": {"dsn": endpoints.operational.dsn},
+        "temporal": endpoints.temporal.model_dump(),
+    }
+
+
+def write_settings(path: Path, endpoints: Endpoints) -> None:
+    """Write the settings file, readable by its owner alone."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=0o600)
+    path.write_text(json.dumps(settings_of(endpoints), indent=2) + "\n")
+
+
+class EngineProcesses:
+    """One process a role. A watcher thread starts a dead one again."""
+
+    def __init__(self, folder: Path, settings_file: Path, *, restart: bool = True) -> None:
+        self.group = ProcessGroup(folder)
+        self._settings_file = settings_file
+        self._restart = restart
+        self._stopping = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, name="engine-watcher", daemon=True)
+
+    def start(self) -> None:
+        """Start every role; they wait for their remote parts by themselves."""
+        for role in ROLES:
+            self.start_role(role)
+        self._watcher.start()
+
+    def start_role(self, role: str) -> None:
+        """Start one more process of a role."""
+        command = [sys.executable, "-m", "cli.main", "worker", "--role", role]
+        self.group.start(f"worker-{role}", command, environment={"TIDEGATE_SETTINGS": str(self._settings_file)})
+
+    def stop(self) -> None:
+        """Stop them in order; what they have in hand is finished or taken up at the next start."""
+        self._stopping.set()
+        if self._watcher.is_alive():
+            self._watcher.join()
+        self.group.stop()
+
+    def _watch(self) -> None:
+        while not self._stopping.wait(0.5):
+            for child in list(self.group.children):
+                if self._restart and not child.is_running():
+                    self.group.discard(child)
+                    self.start_role(child.name.removeprefix("worker-"))

@@ -1,0 +1,58 @@
+"""`tidegate`: the commands, and how their errors end."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from cli import demo, sandbox_commands, status, trace, up, worker
+from cli.output import EXIT_FAILED, EXIT_REFUSED, EXIT_UNAVAILABLE, TALK
+from schemas.errors import SettingsError, TidegateError, TransientError
+
+app = typer.Typer(
+    name="tidegate",
+    help="Keeps a warehouse equal to a Salesforce org within two minutes, and proves it.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command("up")(up.up)
+app.command("demo")(demo.demo)
+app.command("status")(status.status)
+app.command("trace")(trace.trace)
+app.command("worker")(worker.worker)
+app.add_typer(sandbox_commands.app, name="sandbox")
+
+_debug = False
+
+
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show where in the code an error came from.")] = False,
+) -> None:
+    """Keeps a warehouse equal to a Salesforce org within two minutes, and proves it."""
+    global _debug  # noqa: PLW0603 -- the one option of the command as a whole
+    _debug = debug
+
+
+def main() -> None:
+    """Run the command line; errors of ours become a sentence and an exit code."""
+    try:
+        app()
+    except TidegateError as error:
+        if _debug:
+            raise
+        TALK.print(f"[bold red]Error:[/] {error}", markup=True)
+        sys.exit(_exit_code(error))
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _exit_code(error: TidegateError) -> int:
+    if isinstance(error, SettingsError):
+        return EXIT_REFUSED
+    return EXIT_UNAVAILABLE if isinstance(error, TransientError) else EXIT_FAILED
+
+
+if __name__ == "__main__":
+    main()

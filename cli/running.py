@@ -1,0 +1,35 @@
+"""What is running on this machine: `up` and `sandbox up` leave their endpoints where the other commands look."""
+
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from sandbox.endpoints import Endpoints
+from schemas.errors import SettingsError
+
+
+def endpoints_file(state: Path) -> Path:
+    return state / "endpoints.json"
+
+
+def settings_file(state: Path) -> Path:
+    return state / "settings.json"
+
+
+def write_endpoints(state: Path, endpoints: Endpoints) -> None:
+    """Leave the endpoints for other commands, readable by their owner alone: they hold credentials."""
+    path = endpoints_file(state)
+    path.touch(mode=0o600)
+    path.write_text(endpoints.model_dump_json(indent=2) + "\n")
+
+
+def read_endpoints(state: Path) -> Endpoints:
+    """The endpoints of the sandbox over `state`; raises `SettingsError` when none was started there."""
+    try:
+        return Endpoints.model_validate_json(endpoints_file(state).read_text())
+    except OSError as error:
+        raise SettingsError(
+            f"No sandbox was started with its state in {state}. Run `tidegate up`, or give its --state folder."
+        ) from error
+    except ValidationError as error:
+        raise SettingsError(f"{endpoints_file(state)} is not readable; start the sandbox again.") from error

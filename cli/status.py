@@ -1,0 +1,3 @@
+"""tidegate status"""
+def status() -> None:
+    """x"""

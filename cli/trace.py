@@ -1,0 +1,3 @@
+"""tidegate trace"""
+def trace() -> None:
+    """x"""

@@ -1,0 +1,50 @@
+"""tidegate up: sandbox and engine on this machine, in the foreground."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.engine_processes import EngineProcesses, write_settings
+from cli.output import OUT, say
+from cli.running import settings_file, write_endpoints
+from cli.sandbox_commands import DEFAULT_STATE, StateFolder, show_endpoints, stop_event
+from sandbox.endpoints import Endpoints
+from sandbox.stack import Ports, running_sandbox
+
+
+def up(
+    state: StateFolder = DEFAULT_STATE,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Forget what an earlier run left.")] = False,
+    temporal_port: Annotated[int, typer.Option(help="0: a free one.")] = 0,
+    temporal_ui_port: Annotated[int, typer.Option(help="0: a free one.")] = 0,
+) -> None:
+    """Start sandbox and engine and stay in the foreground until Ctrl-C or SIGTERM; state is kept.
+
+    Example: tidegate up --fresh
+    """
+    stop = stop_event()
+    ports = Ports(temporal=temporal_port, temporal_ui=temporal_ui_port)
+    with running_all(state, fresh=fresh, ports=ports) as endpoints:
+        show_endpoints(endpoints)
+        OUT.print("Try, in another terminal: tidegate sandbox traffic, tidegate status --watch")
+        stop.wait()
+        say("stopping")
+
+
+@contextmanager
+def running_all(state: Path, *, fresh: bool, ports: Ports | None = None) -> Iterator[Endpoints]:
+    """Sandbox and engine processes over one state folder, stopped in order when left."""
+    folder = state.resolve()
+    with running_sandbox(folder, fresh=fresh, ports=ports) as endpoints:
+        write_endpoints(folder, endpoints)
+        write_settings(settings_file(folder), endpoints)
+        engine = EngineProcesses(folder / "logs" / "engine", settings_file(folder))
+        engine.group.end_leftovers()
+        engine.start()
+        try:
+            yield endpoints
+        finally:
+            engine.stop()

@@ -1,0 +1,55 @@
+"""tidegate worker: one engine process."""
+
+import asyncio
+import logging
+import signal
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import uvloop
+
+from cli.output import say
+from schemas.errors import UnavailableError
+from workers.engine import Role, running_workers
+from workers.lanes import ensure_lanes
+from workers.settings import Settings, load_settings
+
+_RETRY_SECONDS = 2.0
+
+
+def worker(
+    role: Annotated[Role, typer.Option(help="What this process does.")] = Role.ALL,
+    settings: Annotated[Path | None, typer.Option(help="Settings file; the environment wins over it.")] = None,
+) -> None:
+    """Run one engine process until it is told to stop (SIGTERM or Ctrl-C).
+
+    Example: tidegate worker --role lanes
+    """
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("aiocometd_ng").setLevel(logging.WARNING)
+    uvloop.run(_serve(load_settings(settings), role))
+
+
+async def _serve(settings: Settings, role: Role) -> None:
+    stop = asyncio.Event()
+    for signal_ in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(signal_, stop.set)
+    while not stop.is_set():
+        try:
+            async with running_workers(settings, role) as client:
+                await ensure_lanes(client, settings)
+                say(f"worker {role} is ready")
+                await stop.wait()
+        except UnavailableError as error:
+            # A worker that starts before its remote parts waits for them.
+            logging.getLogger(__name__).warning("%s", error)
+            await _pause(stop)
+
+
+async def _pause(stop: asyncio.Event) -> None:
+    try:
+        async with asyncio.timeout(_RETRY_SECONDS):
+            await stop.wait()
+    except TimeoutError:
+        return

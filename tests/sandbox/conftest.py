@@ -1,0 +1,123 @@
+"""An org as a real process, and a bare CometD client that shows what is on the wire."""
+
+import json
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from sandbox.processes import ProcessGroup, free_port, wait_until
+
+
+class OrgProcess:
+    """One org process over a folder; `start` again after `kill` goes on where it was."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._group = ProcessGroup(folder / "logs")
+        self.url = ""
+        self._token: str | None = None
+
+    def start(self) -> None:
+        port = free_port()
+        command = [sys.executable, "-m", "sandbox.org", "--port", str(port), "--data", str(self.folder)]
+        child = self._group.start("org", command)
+        self.url = f"http://127.0.0.1:{port}"
+        wait_until(lambda: _serves(self.url), child)
+
+    def kill(self) -> None:
+        child = self._group.children[-1]
+        child.process.send_signal(signal.SIGKILL)
+        child.process.wait()
+
+    def stop(self) -> int:
+        """Stop in order; returns the exit status."""
+        child = self._group.children[-1]
+        child.process.send_signal(signal.SIGTERM)
+        return child.process.wait(10)
+
+    def end(self) -> None:
+        self._group.stop()
+
+    @property
+    def identity(self) -> dict[str, str]:
+        return json.loads((self.folder / "org.json").read_text())
+
+    def grant(self, **form: str) -> httpx.Response:
+        return httpx.post(f"{self.url}/services/oauth2/token", data=form)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        if self._token is None:
+            who = self.identity
+            form = {"client_id": who["client_id"], "client_secret": who["client_secret"]}
+            self._token = self.grant(grant_type="client_credentials", **form).json()["access_token"]
+        return {"Authorization": f"Bearer {self._token}"}
+
+    def rest(self, method: str, path: str, body: object = None) -> httpx.Response:
+        url = f"{self.url}/services/data/v67.0{path}"
+        return httpx.request(method, url, json=body, headers=self.headers)
+
+    def control(self, method: str, path: str, body: object = None) -> dict:
+        answer = httpx.request(method, f"{self.url}/sandbox{path}", json=body, timeout=20)
+        answer.raise_for_status()
+        return answer.json()
+
+    def cometd(self, *messages: dict, version: str = "/67.0", headers: dict | None = None) -> list[dict]:
+        chosen = self.headers if headers is None else headers
+        return httpx.post(f"{self.url}/cometd{version}", json=list(messages), headers=chosen, timeout=20).json()
+
+    def handshake(self) -> str:
+        """Shake hands and make the first connect; returns the client id."""
+        offer = {"channel": "/meta/handshake", "version": "1.0", "supportedConnectionTypes": ["long-polling"]}
+        client_id = self.cometd(offer)[0]["clientId"]
+        self.connect(client_id)
+        return client_id
+
+    def connect(self, client_id: str) -> list[dict]:
+        message = {"channel": "/meta/connect", "clientId": client_id, "connectionType": "long-polling", "id": "7"}
+        return self.cometd(message)
+
+    def subscribe(self, client_id: str, channel: str, replay: int) -> dict:
+        message = {"channel": "/meta/subscribe", "clientId": client_id, "subscription": channel}
+        return self.cometd({**message, "ext": {"replay": {channel: replay}}})[0]
+
+    def events(self, replay: int = -2, channel: str = "/data/ChangeEvents") -> list[dict]:
+        """The `data` of every event after a position that one connect brings."""
+        client_id = self.handshake()
+        assert self.subscribe(client_id, channel, replay)["successful"]
+        return [message["data"] for message in self.connect(client_id) if "data" in message]
+
+
+def _serves(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/sandbox/health").is_success
+    except httpx.HTTPError:
+        return False
+
+
+@pytest.fixture
+def new_org(tmp_path: Path) -> Iterator[Callable[[], OrgProcess]]:
+    """Start an org of one's own, for tests that stop it or change its limits."""
+    made: list[OrgProcess] = []
+
+    def start() -> OrgProcess:
+        made.append(OrgProcess(tmp_path))
+        made[-1].start()
+        return made[-1]
+
+    yield start
+    for process in made:
+        process.end()
+
+
+@pytest.fixture(scope="module")
+def org_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OrgProcess]:
+    """One org for all tests of a module that only add to it."""
+    process = OrgProcess(tmp_path_factory.mktemp("org"))
+    process.start()
+    yield process
+    process.end()
