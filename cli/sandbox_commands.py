@@ -40,7 +40,8 @@ def up(
     """
     stop = stop_event()
     ports = Ports(salesforce_port, s3_port, postgres_port, temporal_port, temporal_ui_port)
-    with running_sandbox(state.resolve(), ports=ports, fresh=fresh, edition=edition) as endpoints:
+    with running_sandbox(state.resolve(), ports=ports, fresh=fresh, edition=edition) as sandbox:
+        endpoints = sandbox.endpoints
         write_endpoints(state, endpoints)
         if as_json:
             print_json(endpoints.model_dump())

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,7 @@ from cli.output import OUT, say
 from cli.running import settings_file, write_endpoints
 from cli.sandbox_commands import DEFAULT_STATE, StateFolder, show_endpoints, stop_event
 from sandbox.endpoints import Endpoints
+from sandbox.processes import ProcessGroup
 from sandbox.stack import Ports, running_sandbox
 
 
@@ -27,24 +29,39 @@ def up(
     """
     stop = stop_event()
     ports = Ports(temporal=temporal_port, temporal_ui=temporal_ui_port)
-    with running_all(state, fresh=fresh, ports=ports) as endpoints:
-        show_endpoints(endpoints)
+    with running_all(state, fresh=fresh, ports=ports) as running:
+        show_endpoints(running.endpoints)
         OUT.print("Try, in another terminal: tidegate sandbox traffic, tidegate status --watch")
         stop.wait()
         say("stopping")
 
 
+@dataclass(frozen=True)
+class Running:
+    """A running sandbox with its engine."""
+
+    endpoints: Endpoints
+    sandbox: ProcessGroup
+    engine: EngineProcesses
+
+    def roots(self) -> list[tuple[str, int]]:
+        """Name and pid of every process that was started."""
+        children = [*self.sandbox.children, *self.engine.group.children]
+        return [(child.name, child.process.pid) for child in children]
+
+
 @contextmanager
-def running_all(state: Path, *, fresh: bool, ports: Ports | None = None) -> Iterator[Endpoints]:
+def running_all(state: Path, *, fresh: bool, ports: Ports | None = None) -> Iterator[Running]:
     """Sandbox and engine processes over one state folder, stopped in order when left."""
     folder = state.resolve()
-    with running_sandbox(folder, fresh=fresh, ports=ports) as endpoints:
+    with running_sandbox(folder, fresh=fresh, ports=ports) as sandbox:
+        endpoints = sandbox.endpoints
         write_endpoints(folder, endpoints)
         write_settings(settings_file(folder), endpoints)
         engine = EngineProcesses(folder / "logs" / "engine", settings_file(folder))
         engine.group.end_leftovers()
         engine.start()
         try:
-            yield endpoints
+            yield Running(endpoints, sandbox.group, engine)
         finally:
             engine.stop()

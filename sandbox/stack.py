@@ -43,6 +43,14 @@ class Ports:
         return Ports(**chosen)
 
 
+@dataclass(frozen=True)
+class RunningSandbox:
+    """A started sandbox: where everything is, and its processes."""
+
+    endpoints: Endpoints
+    group: ProcessGroup
+
+
 @contextmanager
 def running_sandbox(
     folder: Path,
@@ -51,7 +59,7 @@ def running_sandbox(
     fresh: bool = False,
     edition: str = "unlimited",
     catalogue: Path | None = None,
-) -> Iterator[Endpoints]:
+) -> Iterator[RunningSandbox]:
     """Start the sandbox with its state in `folder`; yields when all is ready, stops it when left.
 
     `fresh` forgets what an earlier run left in the folder. `edition` chooses the org's limits (developer,
@@ -66,7 +74,7 @@ def running_sandbox(
             forget(folder)
         taken = (ports or Ports()).resolved()
         try:
-            yield _start(group, folder, taken, edition, catalogue)
+            yield RunningSandbox(_start(group, folder, taken, edition, catalogue), group)
         finally:
             group.stop()
 

@@ -21,7 +21,7 @@ DEFAULT_CATALOGUE = Path(__file__).with_name("catalogue.yaml")
 RESERVED_COLUMNS = frozenset(
     "record_id changed_at applied_at change_order change_type is_deleted is_complete version valid_from "
     "valid_to is_current batch changed_fields diff_fields commit_user change_origin transaction_key "
-    "last_change_order".split()
+    "last_change_order received_at".split()
 )
 """Column names that Tidegate itself writes; a field may not be called so."""
 

@@ -130,6 +130,7 @@ CHANGE_HEADER = (
     Column("commit_user", Kind.TEXT, ID_SIZE),
     Column("change_origin", Kind.TEXT, NAME_SIZE),
     Column("transaction_key", Kind.TEXT, 64),
+    Column("received_at", Kind.TIMESTAMP, required=True),  # when we had it: what came before is Salesforce's part
     BATCH,
 )
 """What the change log says of a change besides its values."""

@@ -142,7 +142,8 @@ def _changes(event: RawEvent, plans: dict[str, "_Plan"]) -> Iterator[tuple[Any, 
     except MisfitError as misfit:
         raise _RefusedError(misfit.reason, str(misfit), header.record_ids) from misfit
     facts = (header.order, header.change_type, header.changed_at, changed, diffs)
-    rest = (header.commit_user, header.change_origin, header.transaction_key, None, *values)
+    origin = (header.commit_user, header.change_origin, header.transaction_key)
+    rest = (*origin, event.received_at, None, *values)
     for record_id in header.record_ids:
         yield (record_id, *facts, *rest)
 

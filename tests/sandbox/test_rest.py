@@ -519,7 +519,7 @@ def test_rest_and_the_tables_tell_the_same_of_every_record(org_process):
         time.sleep(0.2)
     for name, spec in default_catalogue().objects.items():
         fields = ["Id", "IsDeleted", "SystemModstamp", *spec.fields]
-        served: dict[str, dict] = {}
+        served: dict[str, dict[str, object]] = {}
         page = org_process.rest("GET", f"/queryAll?q=SELECT+{','.join(fields)}+FROM+{name}").json()
         while page is not None:
             served |= {record["Id"]: record for record in page["records"]}
