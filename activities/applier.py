@@ -5,7 +5,7 @@ not applied again; a change that the log knows is counted as a duplicate; a chan
 applied to its record takes the fast path, any other has its record rebuilt from the log.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from io import BytesIO
@@ -21,8 +21,16 @@ from clients.warehouse import Transaction, Warehouse, statements as sql
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.errors import LedgerImbalanceError
 from schemas.messages import ApplyInput, ApplyResult
-from schemas.tables import LEDGER_COLUMNS, QUARANTINE_COLUMNS, change_columns, net_columns, staged_columns
-from transforms.net import net_rows
+from schemas.tables import (
+    LEDGER_COLUMNS,
+    QUARANTINE_COLUMNS,
+    change_columns,
+    current_columns,
+    history_columns,
+    net_columns,
+    staged_columns,
+)
+from transforms.net import first_current_rows, first_history_rows, net_rows
 
 
 @dataclass
@@ -131,19 +139,25 @@ def _apply_changes(transaction: Transaction, spec: ObjectSpec, shares: Sequence[
         return
     incoming = pa.concat_tables(tables).combine_chunks()
     seen = _Seen.of(transaction, spec, incoming)
-    new = incoming.filter(pa.array(seen.is_new))
+    new = incoming if all(seen.is_new) else incoming.filter(pa.array(seen.is_new))
     applied_at = _now()
     if len(new):
         _log(transaction, spec, new, applied_at)
         slow = seen.slow_records(new)
-        in_order = pc.invert(pc.is_in(new["record_id"], value_set=pa.array(sorted(slow), new["record_id"].type)))
-        fast = new.filter(in_order)
+        fast = _without(new, slow)
         if len(fast):
-            _merge(transaction, spec, net_rows(fast, spec, applied_at=applied_at))
+            _fold_in(transaction, spec, net_rows(fast, spec, applied_at=applied_at), seen.last_orders)
         if slow:
             rebuild_records(transaction, spec, sorted(slow))
         _count_rebuilt(shares, new, slow)
     _count(shares, incoming, seen.is_new)
+
+
+def _without(changes: pa.Table, record_ids: Collection[str]) -> pa.Table:
+    if not record_ids:
+        return changes
+    ids = changes["record_id"]
+    return changes.filter(pc.invert(pc.is_in(ids, value_set=pa.array(sorted(record_ids), ids.type))))
 
 
 def _log(transaction: Transaction, spec: ObjectSpec, new: pa.Table, applied_at: datetime) -> None:
@@ -151,6 +165,20 @@ def _log(transaction: Transaction, spec: ObjectSpec, new: pa.Table, applied_at: 
     columns = change_columns(spec)
     rows = new.append_column("applied_at", stamp).select([column.name for column in columns])
     transaction.load(sql.change_table(spec), columns, rows)
+
+
+def _fold_in(transaction: Transaction, spec: ObjectSpec, net: pa.Table, existing: Collection[str]) -> None:
+    """The fast path: records that are new are loaded as they are, the others merged."""
+    ids = net["record_id"]
+    exists = pc.is_in(ids, value_set=pa.array(sorted(existing), ids.type))
+    first, more = net.filter(pc.invert(exists)), net.filter(exists)
+    if len(first):
+        rows = first_current_rows(first.filter(first["is_current"]), spec)
+        transaction.load(sql.current_table(spec), current_columns(spec), rows)
+        if spec.history:
+            transaction.load(sql.history_table(spec), history_columns(spec), first_history_rows(first, spec))
+    if len(more):
+        _merge(transaction, spec, more)
 
 
 def _merge(transaction: Transaction, spec: ObjectSpec, net: pa.Table) -> None:

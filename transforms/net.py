@@ -8,6 +8,7 @@ Only for changes that are new, later than everything applied to their record, an
 takes the slow path (`transforms.fold`), which gives the same rows.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import numpy as np
@@ -16,7 +17,16 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from schemas.catalogue import ObjectSpec
-from schemas.tables import BITS_PER_MASK, arrow_schema, field_columns, mask_names, net_columns
+from schemas.tables import (
+    BITS_PER_MASK,
+    Column,
+    arrow_schema,
+    current_columns,
+    field_columns,
+    history_columns,
+    mask_names,
+    net_columns,
+)
 from transforms.decode import DELETE, WHOLE
 
 _Ints = NDArray[np.int64]
@@ -53,6 +63,21 @@ def net_rows(changes: pa.Table, spec: ObjectSpec, *, applied_at: datetime) -> pa
     stamp = pa.repeat(pa.scalar(applied_at, pa.timestamp("ms", tz="UTC")), len(by_record))
     arrays = [*head, stamp, by_record["batch"], *(pa.array(mask) for mask in masks), *flags, *values]
     return pa.Table.from_arrays(arrays, schema=arrow_schema(net_columns(spec)))
+
+
+def first_current_rows(latest: pa.Table, spec: ObjectSpec) -> pa.Table:
+    """Current rows of records that had none: the last net row of each is the whole row."""
+    return _renamed(latest, current_columns(spec), {"version": "version_step", "last_change_order": "change_order"})
+
+
+def first_history_rows(versions: pa.Table, spec: ObjectSpec) -> pa.Table:
+    """History rows of records that had none: every net row is a whole version."""
+    return _renamed(versions, history_columns(spec), {"version": "version_step", "valid_from": "changed_at"})
+
+
+def _renamed(net: pa.Table, columns: Sequence[Column], names: dict[str, str]) -> pa.Table:
+    arrays = [net[names.get(column.name, column.name)] for column in columns]
+    return pa.Table.from_arrays(arrays, schema=arrow_schema(columns))
 
 
 class _Records:

@@ -22,9 +22,9 @@ _LINE_BREAK = re.compile(r"\r\n|\r|\n")
 _STAMP_SECONDS = len("2017-07-25T19:16:44")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Header:
-    """What all events of one transaction share."""
+    """What all events of one transaction share. Not frozen, like `Operation`, for speed."""
 
     origin: str
     """`changeOrigin`, such as `com/salesforce/api/rest/67.0;client=x`; empty for a change that came from no API."""

@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
-from functools import partial
+from functools import lru_cache, partial
 from typing import TypeAlias
 
 from sandbox.org.errors import SalesforceError
@@ -27,7 +27,6 @@ _TEXT = frozenset(
         FieldType.EMAIL,
     }
 )
-_STORED_DATETIME = re.compile(r"\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\d\.000Z")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _DATE_CHARACTERS = 10
 _MAX_INT = 2**31 - 1
@@ -106,29 +105,39 @@ def _number(name: str, value: object) -> Value:
 def _date(name: str, value: object) -> Value:
     if value == "":
         return None
-    # A date with a time is taken too, and loses the time.
-    if isinstance(value, str) and _DATE.match(value):
-        try:
-            date.fromisoformat(value[:_DATE_CHARACTERS])
-        except ValueError:
-            raise _wrong_type(name, "date", value) from None
-        return value[:_DATE_CHARACTERS]
-    raise _wrong_type(name, "date", value)
+    stored = _stored_date(value) if isinstance(value, str) else None
+    if stored is None:
+        raise _wrong_type(name, "date", value)
+    return stored
 
 
 def _datetime(name: str, value: object) -> Value:
     if value == "":
         return None
-    if isinstance(value, str):
-        if _STORED_DATETIME.fullmatch(value):
-            return value
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
-            raise _wrong_type(name, "datetime", value) from None
-        zoned = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-        return zoned.strftime("%Y-%m-%dT%H:%M:%S.000Z")
-    raise _wrong_type(name, "datetime", value)
+    stored = _stored_datetime(value) if isinstance(value, str) else None
+    if stored is None:
+        raise _wrong_type(name, "datetime", value)
+    return stored
+
+
+@lru_cache(maxsize=16_384)
+def _stored_date(text: str) -> str | None:
+    """The stored form of a date, None for what is none. A date with a time loses the time."""
+    try:
+        return date.fromisoformat(text[:_DATE_CHARACTERS]).isoformat() if _DATE.match(text) else None
+    except ValueError:
+        return None
+
+
+@lru_cache(maxsize=16_384)
+def _stored_datetime(text: str) -> str | None:
+    """The stored form of an ISO 8601 time, None for what is none. Without a zone it is taken as UTC."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    zoned = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return zoned.strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
 def _reference(name: str, value: object) -> Value:

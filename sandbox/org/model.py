@@ -5,7 +5,7 @@ which is what makes a surge affordable. Events become visible only after their S
 """
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from random import Random
 from types import TracebackType
@@ -42,6 +42,9 @@ class Org:
         self.bus = Bus(store, channels)
         self.clock = Clock(store.meta("clock_ms", 0))
         self.commit_number = store.meta("commit_number", _FIRST_COMMIT_NUMBER)
+        self.counts = {name: store.count(name) for name in self.records}
+        """Records by object, deleted ones included."""
+        self.deleted_counts = {name: store.count(name, deleted_only=True) for name in self.records}
         self.changes_committed = 0
         """Changes since this process started; an event with ten record ids is ten."""
         self._batch: _Batch | None = None
@@ -141,6 +144,18 @@ class Org:
         self.commit_number = commit_number
         self._next_replay_id = self.bus.newest + 1
 
+    def count(self, operations: Sequence[Operation]) -> None:
+        """Keep the counts that nobody should have to scan a table for."""
+        self.changes_committed += len(operations)
+        for operation in operations:
+            name = operation.shape.entity
+            if operation.change == "CREATE":
+                self.counts[name] += 1
+            elif operation.change == "DELETE":
+                self.deleted_counts[name] += 1
+            elif operation.change == "UNDELETE":
+                self.deleted_counts[name] -= 1
+
     def records_of(self, object_name: str) -> Records:
         """The writable object of that name; raises `SalesforceError` for one that is unknown or read-only."""
         found = self.records.get(object_name)
@@ -192,42 +207,43 @@ class Transaction:
         record_id = records.normalised(record_id)
         values = records.for_update(fields)
         names = tuple(values)
-        row = records.fetch(record_id, names)
-        if row[0]:
+        row, is_deleted, modified_by, *stored = records.fetch(record_id, names)
+        if is_deleted:
             raise entity_is_deleted()
-        old = dict(zip(names, row[2:], strict=True))
+        old = dict(zip(names, stored, strict=True))
         for name in names:
             if old[name] == values[name]:
                 del values[name]
         if not values:
             return
-        stored = self._moment.stored
-        values["LastModifiedDate"] = stored
-        if row[1] != self.user:
+        now = self._moment.stored
+        values["LastModifiedDate"] = now
+        if modified_by != self.user:
             values["LastModifiedById"] = self.user
-        records.write(record_id, values, stored)
+        records.write(row, values, now)
         body = records.shape.changed(values, old)
         self.operations.append(Operation(records.shape, "UPDATE", record_id, body, tuple(values)))
 
     def delete(self, object_name: str, record_id: str) -> None:
+        """Move a record to the recycle bin. LastModifiedDate stays as it is; SystemModstamp moves."""
         records = self._org.records_of(object_name)
         record_id = records.normalised(record_id)
-        if records.fetch(record_id, ())[0]:
+        _, is_deleted, _ = records.fetch(record_id, ())
+        if is_deleted:
             raise entity_is_deleted()
         records.mark(record_id, self._moment.stored, deleted=True)
         self.operations.append(Operation(records.shape, "DELETE", record_id, b"{}", ()))
 
     def undelete(self, object_name: str, record_id: str) -> None:
+        """Bring a record back from the recycle bin, as modified now by who does it."""
         records = self._org.records_of(object_name)
         record_id = records.normalised(record_id)
-        if not records.fetch(record_id, ())[0]:
+        row, is_deleted, _ = records.fetch(record_id, ())
+        if not is_deleted:
             raise SalesforceError("UNDELETE_FAILED", "Entity is not in the recycle bin", fields=["Id"])
-        records.mark(record_id, self._moment.stored, deleted=False)
-        records.write(
-            record_id,
-            {"LastModifiedDate": self._moment.stored, "LastModifiedById": self.user},
-            self._moment.stored,
-        )
+        now = self._moment.stored
+        records.mark(record_id, now, deleted=False)
+        records.write(row, {"LastModifiedDate": now, "LastModifiedById": self.user}, now)
         values = records.shape.from_row(records.whole(record_id))
         self.operations.append(
             Operation(records.shape, "UNDELETE", record_id, records.shape.whole(values), ())
@@ -242,7 +258,7 @@ class _Batch:
         self.moment = org.clock.now()
         self._first_commit_number = org.commit_number
         self.rows: list[tuple[int, str, int, bytes]] = []
-        self._changes = 0
+        self._operations: list[Operation] = []
         self.is_spoilt = False
         """True when a transaction failed after it had written something: nothing of the batch may commit then."""
         org.store.connection.execute("BEGIN IMMEDIATE")
@@ -267,7 +283,7 @@ class _Batch:
                 changed_fields=operation.changed if org.changed_fields_in_header else None,
             )
             self.rows.append((replay_id, operation.shape.entity, self.moment.epoch_ms, event))
-        self._changes += len(tx.operations)
+        self._operations += tx.operations
         if org.commit_number % _HOLE_EVERY == 0:
             org.skip_replay_id()
 
@@ -287,7 +303,7 @@ class _Batch:
         except sqlite3.Error:
             self.roll_back()
             raise
-        org.changes_committed += self._changes
+        org.count(self._operations)
         if self.rows:
             org.bus.publish(self.rows)
 

@@ -68,7 +68,9 @@ class OrgProcess:
 
     def cometd(self, *messages: dict, version: str = "/67.0", headers: dict | None = None) -> list[dict]:
         chosen = self.headers if headers is None else headers
-        return httpx.post(f"{self.url}/cometd{version}", json=list(messages), headers=chosen, timeout=20).json()
+        return httpx.post(
+            f"{self.url}/cometd{version}", json=list(messages), headers=chosen, timeout=20
+        ).json()
 
     def handshake(self) -> str:
         """Shake hands and make the first connect; returns the client id."""
@@ -78,7 +80,12 @@ class OrgProcess:
         return client_id
 
     def connect(self, client_id: str) -> list[dict]:
-        message = {"channel": "/meta/connect", "clientId": client_id, "connectionType": "long-polling", "id": "7"}
+        message = {
+            "channel": "/meta/connect",
+            "clientId": client_id,
+            "connectionType": "long-polling",
+            "id": "7",
+        }
         return self.cometd(message)
 
     def subscribe(self, client_id: str, channel: str, replay: int) -> dict:

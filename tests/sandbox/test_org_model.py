@@ -83,9 +83,14 @@ def test_last_modified_by_is_sent_only_when_it_differs(org):
 def test_failed_transaction_leaves_nothing(org):
     start = org.bus.newest
     count = org.store.connection.execute('SELECT count(*) FROM "Case"').fetchone()
-    with pytest.raises(SalesforceError), org.transaction() as tx:
-        tx.create("Case", CASE)
-        tx.create("Case", {})
+
+    def fails_half_way():
+        with org.transaction() as tx:
+            tx.create("Case", CASE)
+            tx.create("Case", {})
+
+    with pytest.raises(SalesforceError):
+        fails_half_way()
     assert org.store.connection.execute('SELECT count(*) FROM "Case"').fetchone() == count
     assert org.bus.newest == start
 
@@ -104,13 +109,23 @@ def test_refused_operation_leaves_the_rest_of_its_transaction(org):
     [
         pytest.param("Case", {}, "REQUIRED_FIELD_MISSING", ["Status"], id="required"),
         pytest.param("Case", {**CASE, "Nope": 1}, "INVALID_FIELD", ["Nope"], id="unknown field"),
-        pytest.param("Case", {**CASE, "SuppliedName": "x" * 81}, "STRING_TOO_LONG", ["SuppliedName"], id="too long"),
         pytest.param(
-            "Case", {**CASE, "DueDate__c": "soon"}, "INVALID_TYPE_ON_FIELD_IN_RECORD", ["DueDate__c"], id="type"
+            "Case", {**CASE, "SuppliedName": "x" * 81}, "STRING_TOO_LONG", ["SuppliedName"], id="too long"
+        ),
+        pytest.param(
+            "Case",
+            {**CASE, "DueDate__c": "soon"},
+            "INVALID_TYPE_ON_FIELD_IN_RECORD",
+            ["DueDate__c"],
+            id="type",
         ),
         pytest.param("Case", {**CASE, "AccountId": "1"}, "MALFORMED_ID", ["AccountId"], id="reference"),
         pytest.param(
-            "Case", {**CASE, "CreatedDate": None}, "INVALID_FIELD_FOR_INSERT_UPDATE", ["CreatedDate"], id="read-only"
+            "Case",
+            {**CASE, "CreatedDate": None},
+            "INVALID_FIELD_FOR_INSERT_UPDATE",
+            ["CreatedDate"],
+            id="read-only",
         ),
     ],
 )

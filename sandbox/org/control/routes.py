@@ -58,17 +58,11 @@ class _Handlers:
 
     async def state(self, _request: Request) -> Response:
         org = self._org
-        counts = {
-            name: org.store.connection.execute(
-                f'SELECT count(*), coalesce(sum(IsDeleted), 0) FROM "{name}"'
-            ).fetchone()
-            for name in sorted(org.store.tracked)
-        }
         return JsonResponse(
             {
                 "edition": org.edition,
-                "records": {name: count for name, (count, _) in counts.items()},
-                "deleted": {name: deleted for name, (_, deleted) in counts.items()},
+                "records": org.counts,
+                "deleted": org.deleted_counts,
                 "events": {
                     "held": org.bus.held,
                     "newest_replay_id": org.bus.newest,

@@ -136,7 +136,7 @@ def contact_edit(w: World, tx: Transaction) -> None:
         contact_id,
         {
             **forms.address(w, "Mailing"),
-            "MobilePhone": None if w.chance(0.15) else forms.phone(w),
+            "MobilePhone": None if w.chance(0.15) else w.phone(),
             "PreferredChannel__c": w.pick(forms.CHANNELS),
             "OutreachNotes__c": w.note(),
             "EligibilitySummary__c": w.note(),

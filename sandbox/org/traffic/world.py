@@ -15,6 +15,8 @@ Drawn = TypeVar("Drawn")
 _KNOWN_AT_START = 200_000
 """Records of an object that a run picks up from what is there; the youngest."""
 _BIN = 2_000
+_POOL = 4_000
+"""How many times and telephone numbers there are to draw from."""
 _LONG_TEXTS = 200
 
 
@@ -25,6 +27,12 @@ class World:
         rng = Random(seed)  # noqa: S311 -- reproducible choices are the point
         self.random = rng.random
         self.texts = Texts(seed)
+        self._days = [f"2026-{month:02d}-{day:02d}" for month in range(1, 13) for day in range(1, 29)]
+        self._stamps = [
+            f"{rng.choice(self._days)}T{rng.randrange(24):02d}:{rng.randrange(60):02d}:{rng.randrange(60):02d}.000Z"
+            for _ in range(_POOL)
+        ]
+        self._phones = [f"+49 30 {rng.randrange(10**8):08d}" for _ in range(_POOL)]
         self.users: list[str] = _ids(org, "User")
         self.live: dict[str, list[str]] = {name: _ids(org, name) for name in org.store.tracked}
         self.binned: list[tuple[str, str]] = []
@@ -49,11 +57,14 @@ class World:
 
     def day(self) -> str:
         """A date of the enrolment year."""
-        return f"2026-{int(self.random() * 12) + 1:02d}-{int(self.random() * 28) + 1:02d}"
+        return self._days[int(self.random() * len(self._days))]
 
     def stamp(self) -> str:
-        second = int(self.random() * 3_600)
-        return f"{self.day()}T{int(self.random() * 24):02d}:{second // 60:02d}:{second % 60:02d}.000Z"
+        """A time of the enrolment year."""
+        return self._stamps[int(self.random() * len(self._stamps))]
+
+    def phone(self) -> str:
+        return self._phones[int(self.random() * len(self._phones))]
 
     def external_id(self, object_name: str, prefix: str) -> str:
         """The id that the outside system gives to the next record of the object; never given twice."""

@@ -1,0 +1,143 @@
+"""Processor time per change, by step of the road: where the next gain is.
+
+Real parts, one step after another: an org's surge is landed once, then its raw batches are taken through each step by
+itself. PostgreSQL's own processor time is read from its processes.
+
+    python -m benchmarks.stages [--changes 20000]
+"""
+
+import argparse
+import asyncio
+import sys
+import tempfile
+import time
+import uuid
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import orjson
+import psutil
+
+from activities.applier import Applier
+from activities.batches import Batches
+from activities.group_commit import GroupCommit
+from activities.landing import CutRule, LandingBuffer
+from cli.engine_processes import settings_of
+from cli.sandbox_commands import start_traffic, traffic_state
+from clients.chain import Chain
+from clients.cometd import StreamMessage
+from clients.frames import load_frame
+from sandbox.stack import RunningSandbox, running_sandbox
+from schemas.messages import ApplyInput
+from schemas.raw import Manifest
+from workers.engine import Parts, open_parts, stream_opener
+from workers.settings import Settings
+
+
+
+class Steps:
+    """Processor seconds by step."""
+
+    def __init__(self, postgres_pid: int) -> None:
+        self.seconds: dict[str, float] = defaultdict(float)
+        self._postgres = psutil.Process(postgres_pid)
+        self._ended = 0.0
+
+    @contextmanager
+    def step(self, name: str, *, warehouse: bool = False) -> Iterator[None]:
+        """Count our own processor time, and PostgreSQL's beside it when the step uses it."""
+        begin, begin_postgres = time.process_time(), self._postgres_seconds()
+        yield
+        self.seconds[name] += time.process_time() - begin
+        if warehouse:
+            self.seconds[f"{name}: in PostgreSQL"] += self._postgres_seconds() - begin_postgres
+
+    def _postgres_seconds(self) -> float:
+        total = 0.0
+        for process in [self._postgres, *self._postgres.children(recursive=True)]:
+            times = process.cpu_times()
+            total += times.user + times.system
+        return total
+
+
+async def receive(settings: Settings, count: int) -> list[StreamMessage]:
+    """The org's events over CometD."""
+    from schemas.messages import FollowInput
+
+    request = FollowInput(org="o", lane="bench", channel="/data/ChangeEvents", position="origin", first_replay=-2)
+    messages: list[StreamMessage] = []
+    async with stream_opener(settings)(request, -2) as stream:
+        while sum(len(m.data["payload"]["ChangeEventHeader"]["recordIds"]) for m in messages) < count:
+            messages += await stream.read(wait_seconds=5)
+    return messages
+
+
+def measure(sandbox: RunningSandbox, changes: int) -> dict[str, float]:
+    """Microseconds of processor time a change, by step."""
+    settings = Settings.model_validate(settings_of(sandbox.endpoints))
+    postgres = next(child for child in sandbox.group.children if child.name == "postgres")
+    steps = Steps(postgres.process.pid)
+    control = sandbox.endpoints.salesforce.control_url
+    start_traffic(control, rate=120_000, seconds=changes / 2_000, seed=7)
+    while traffic_state(control)["running"]:
+        time.sleep(0.2)
+    with steps.step("receive (CometD, JSON)"):
+        messages = asyncio.run(receive(settings, changes))
+    parts = open_parts(settings)
+    manifests = _land(steps, parts, messages)
+    _stage_and_apply(steps, parts, manifests)
+    total = sum(manifest.changes for manifest in manifests)
+    return {name: seconds / total * 1e6 for name, seconds in steps.seconds.items()}
+
+
+def _land(steps: Steps, parts: Parts, messages: list[StreamMessage]) -> list[Manifest]:
+    frame = orjson.dumps([{"data": message.data, "channel": "c"} for message in messages[:2_000]]).decode()
+    with steps.step("(of receive: JSON of 2,000 events)"):
+        load_frame(frame)
+    buffer = LandingBuffer(parts.protector, CutRule())
+    with steps.step("protect PII, JSON"):
+        buffer.add(messages)
+    time.sleep(1.1)
+    raw = buffer.peek()
+    chain = Chain(parts.store, org=parts.settings.salesforce.org_id, lane=f"bench-{uuid.uuid4().hex[:8]}")
+    manifests, start = [], "origin"
+    for first in range(0, len(raw), 6_000):
+        with steps.step("land (Parquet, S3)"):
+            manifest, _ = chain.land(raw.slice(first, 6_000), start=start)
+        manifests.append(manifest)
+        start = manifest.end
+    return manifests
+
+
+def _stage_and_apply(steps: Steps, parts: Parts, manifests: list[Manifest]) -> None:
+    applier = Applier(parts.warehouse, parts.store, parts.catalogue)
+    batches = Batches(parts.store, parts.catalogue, GroupCommit(applier.apply))
+    by_object: dict[str, list[ApplyInput]] = defaultdict(list)
+    for manifest in manifests:
+        with steps.step("stage (decode, check, Parquet, S3)"):
+            staged = batches._stage(manifest)  # noqa: SLF001 -- the step without Temporal around it
+        for share in staged.objects:
+            by_object[share.object].append(ApplyInput(manifest=manifest, staged=share))
+    for items in by_object.values():
+        for item in items:
+            with steps.step("apply", warehouse=True):
+                applier.apply([item])
+
+
+def main() -> None:
+    """Run and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--changes", type=int, default=20_000)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="tidegate-bench-") as folder:
+        Path(folder).chmod(0o755)
+        with running_sandbox(Path(folder)) as sandbox:
+            figures = measure(sandbox, arguments.changes)
+    for name, microseconds in figures.items():
+        sys.stdout.write(f"{microseconds:8.1f} µs  {name}\n")
+
+
+if __name__ == "__main__":
+    main()

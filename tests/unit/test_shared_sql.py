@@ -1,0 +1,140 @@
+"""The fold's SQL is in the part of SQL that Redshift and PostgreSQL share.
+
+Statements are found by looking into the module, so that a new one is checked without being listed here. That
+PostgreSQL runs them is proved by the tests of law 3.
+"""
+
+import inspect
+import itertools
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import pytest
+import sqlglot
+from sqlglot import exp
+from sqlglot.dialects import Redshift
+
+from clients.warehouse import redshift, statements
+from schemas.catalogue import default_catalogue
+from schemas.tables import arrow_schema
+
+SPECS = list(default_catalogue().objects.values())
+TABLES = statements.TABLES_OF_OPS | {t: c for spec in SPECS for t, c in statements.tables_of(spec).items()}
+
+ARGUMENTS: dict[tuple[str, ...], list[tuple[Any, ...]]] = {
+    ("spec",): [(spec,) for spec in SPECS],
+    ("table",): [(table,) for table in TABLES],
+    ("table", "columns"): list(TABLES.items()),
+    ("count",): [(1,), (500,)],
+    ("spec", "what"): [(spec, what) for spec in SPECS for what in ("latest", "versions")],
+}
+"""What a function of `statements` is called with, by the names of its parameters."""
+
+NOT_IN_REDSHIFT = [
+    "ON CONFLICT",
+    "RETURNING",
+    "FILTER(",
+    "FILTER (",
+    "DISTINCT ON",
+    "IS DISTINCT FROM",
+    "LATERAL",
+]
+
+
+@cache
+def statements_of(name: str) -> list[str]:
+    """Every text that the function makes; empty when what it makes is no statement but a name."""
+    function = getattr(statements, name)
+    parameters = tuple(inspect.signature(function).parameters)
+    assert parameters in ARGUMENTS, f"say in ARGUMENTS what {name}{parameters} is called with"
+    made = [function(*arguments) for arguments in ARGUMENTS[parameters]]
+    return [text for text in made if isinstance(text, str) and " " in text]
+
+
+def public_functions() -> Iterator[str]:
+    for name, function in inspect.getmembers(statements, inspect.isfunction):
+        if function.__module__ == statements.__name__ and not name.startswith("_"):
+            yield name
+
+
+NAMES = [name for name in public_functions() if statements_of(name)]
+
+
+@cache
+def parsed(statement: str) -> exp.Expr:
+    tree = sqlglot.parse_one(statement.replace("%s", "'x'"), read="redshift")
+    # What sqlglot does not understand it keeps as a Command, without complaint.
+    assert not tree.find(exp.Command), statement
+    return tree
+
+
+def test_statements_are_found() -> None:
+    known = {
+        "find_last_orders",
+        "read_changes",
+        "close_versions",
+        "open_versions",
+        "merge_current",
+        "delete_rebuilt",
+    }
+    assert known | {"find_logged_orders", "find_applied_batches", "insert_row"} <= set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_redshift_reads_back_what_was_written(name: str) -> None:
+    for statement in statements_of(name):
+        tree = parsed(statement)
+        assert sqlglot.parse_one(tree.sql("redshift"), read="redshift") == tree, statement
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_is_used_that_redshift_lacks(name: str) -> None:
+    for statement in statements_of(name):
+        assert [words for words in NOT_IN_REDSHIFT if words in statement.upper()] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_redshift_words_are_quoted_where_they_are_names(name: str) -> None:
+    for statement in statements_of(name):
+        bare = {i.name.lower() for i in parsed(statement).find_all(exp.Identifier) if not i.quoted}
+        assert bare & Redshift.Generator.RESERVED_KEYWORDS == set(), statement
+
+
+def test_every_table_can_be_made_in_redshift() -> None:
+    for table, columns in TABLES.items():
+        tree = parsed(redshift.create_statement(table, columns))
+        assert isinstance(tree, exp.Create)
+        made = {column.name: column.this.quoted for column in tree.find_all(exp.ColumnDef)}
+        assert list(made) == arrow_schema(columns).names
+        assert {
+            name for name, quoted in made.items() if not quoted
+        } & Redshift.Generator.RESERVED_KEYWORDS == set()
+
+
+def merges() -> list[exp.Merge]:
+    texts = itertools.chain.from_iterable(statements_of(name) for name in NAMES)
+    return [tree for tree in map(parsed, texts) if isinstance(tree, exp.Merge)]
+
+
+def test_a_merge_has_one_unconditional_branch_of_each_kind() -> None:
+    # https://docs.aws.amazon.com/redshift/latest/dg/r_MERGE.html
+    assert len(merges()) == len(SPECS)
+    for merge in merges():
+        branches = merge.args["whens"].expressions
+        assert [branch.args["matched"] for branch in branches] == [True, False]
+        assert [branch.args.get("condition") for branch in branches] == [None, None]
+
+
+def test_the_source_of_a_merge_is_a_plain_table() -> None:
+    # Redshift takes no view, subquery or CTE there.
+    for merge in merges():
+        source = merge.args["using"]
+        assert isinstance(source, exp.Table)
+        assert isinstance(source.this, exp.Identifier)
+        assert source.alias == "n"
+
+
+def test_the_target_of_a_merge_has_no_alias() -> None:
+    for merge in merges():
+        assert merge.this.alias == ""
