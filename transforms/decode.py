@@ -6,7 +6,7 @@ and never both. A merged event with ten recordIds comes out as ten.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -45,8 +45,7 @@ _MOST_MS = 10**13
 """Epoch milliseconds have 13 digits until the year 2286; `change_order` counts on it."""
 
 
-@dataclass(frozen=True, slots=True)
-class RawEvent:
+class RawEvent(NamedTuple):
     """One row of a raw file."""
 
     position: str
@@ -152,8 +151,7 @@ def _changes(event: RawEvent, plans: dict[str, "_Plan"]) -> Iterator[tuple[Any, 
         yield (record_id, *facts, *rest)
 
 
-@dataclass(frozen=True, slots=True)
-class _Header:
+class _Header(NamedTuple):
     object: str
     record_ids: tuple[str, ...]
     raw_type: str
@@ -195,8 +193,8 @@ def _read_header(header: object) -> _Header:
     )
 
 
-_Field = tuple[int, str, str, Converter]
-"""Place among the object's values, field name, column name, converter."""
+_Field = tuple[int, str, Converter]
+"""Place among the object's values, column name, converter."""
 
 
 class _Plan:
@@ -207,7 +205,7 @@ class _Plan:
         self._width = len(spec.fields)
         self._places: dict[str, _Field] = {}
         for place, (name, field_spec) in enumerate(spec.fields.items()):
-            self._places[name] = (place, name, spec.columns[name], converter(field_spec))
+            self._places[name] = (place, spec.columns[name], converter(field_spec))
         self._compounds = spec.compounds
         self._required = {self._places[name][0]: name for name in spec.required_fields}
 
@@ -219,29 +217,40 @@ class _Plan:
         changed: list[str] = []
         diffs: list[str] = []
         for name, value in payload.items():
+            # The loop that every field of every change goes through: what is common stays in it.
             field = self._places.get(name)
-            if field is not None:
-                self._read_field(field, value, values, changed, diffs)
-            elif name != HEADER:
-                for part, inner in self._parts(name, value):
-                    self._read_field(self._place(part), inner, values, changed, diffs)
+            if field is None:
+                if name != HEADER:
+                    self._read_compound(name, value, values, changed, diffs)
+                continue
+            changed.append(field[1])
+            if value is not None:
+                try:
+                    values[field[0]] = field[2](value)
+                except MisfitError as misfit:
+                    values[field[0]] = self._diff(name, value, misfit)
+                    diffs.append(field[1])
         self._check_required(values, changed, is_whole=change_type in WHOLE)
         return values, None if change_type in WHOLE else ",".join(changed), ",".join(diffs) or None
 
-    def _read_field(
-        self, field: _Field, value: Any, values: list[Any], changed: list[str], diffs: list[str]  # noqa: ANN401
+    def _diff(self, name: str, value: object, misfit: MisfitError) -> str:
+        """A value that does not fit may be a text diff; else it is refused under its field's name."""
+        if isinstance(value, dict) and value.keys() == _DIFF_KEYS and isinstance(value["diff"], str):
+            return value["diff"]
+        raise MisfitError(misfit.reason, f"{self._name}.{name}: {misfit}") from misfit
+
+    def _read_compound(
+        self, name: str, value: object, values: list[Any], changed: list[str], diffs: list[str]
     ) -> None:
-        place, name, column, convert = field
-        changed.append(column)
-        if value is None:
-            return
-        try:
-            values[place] = convert(value)
-        except MisfitError as misfit:
-            if not isinstance(value, dict) or value.keys() != _DIFF_KEYS or not isinstance(value["diff"], str):
-                raise MisfitError(misfit.reason, f"{self._name}.{name}: {misfit}") from misfit
-            values[place] = value["diff"]
-            diffs.append(column)
+        for part, inner in self._parts(name, value):
+            place, column, convert = self._place(part)
+            changed.append(column)
+            if inner is not None:
+                try:
+                    values[place] = convert(inner)
+                except MisfitError as misfit:
+                    values[place] = self._diff(part, inner, misfit)
+                    diffs.append(column)
 
     def _parts(self, name: str, value: object) -> Iterator[tuple[str, Any]]:
         """The fields inside a compound field; any other unknown name comes back as it is."""
@@ -263,6 +272,6 @@ class _Plan:
 
     def _check_required(self, values: list[Any], changed: list[str], *, is_whole: bool) -> None:
         for place, name in self._required.items():
-            if values[place] is None and (is_whole or self._places[name][2] in changed):
+            if values[place] is None and (is_whole or self._places[name][1] in changed):
                 raise MisfitError(MISSING_REQUIRED, f"{self._name}.{name} is required and has no value")
 

@@ -52,6 +52,8 @@ def _text(length: int) -> Converter:
             raise MisfitError(WRONG_TYPE, f"expected a text, got {_kind(value)}")
         if len(value) > length:
             raise MisfitError(TOO_LONG, f"{len(value)} characters, the catalogue allows {length}")
+        if "\x00" in value:
+            raise MisfitError(WRONG_TYPE, "the text holds a NUL character, which no warehouse stores")
         return value
 
     return convert
@@ -116,7 +118,7 @@ def _datetime(value: object) -> datetime:
         raise MisfitError(WRONG_TYPE, "expected an ISO 8601 datetime") from error
     if moment.tzinfo is None:
         raise MisfitError(WRONG_TYPE, "expected a datetime with a zone")
-    return moment.astimezone(UTC)
+    return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
 
 
 _SIMPLE: dict[FieldType, Converter] = {
