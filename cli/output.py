@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-OUT = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+OUT = Console(highlight=False, width=None if sys.stdout.isatty() else 180)
 """Data. Colours only on a terminal, and not when NO_COLOR is set (rich looks)."""
 TALK = Console(stderr=True, highlight=False)
 """Progress, notes, errors."""

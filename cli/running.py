@@ -6,6 +6,7 @@ from pydantic import ValidationError
 
 from sandbox.endpoints import Endpoints
 from schemas.errors import SettingsError
+from workers.settings import Settings, load_settings
 
 
 def endpoints_file(state: Path) -> Path:
@@ -33,3 +34,9 @@ def read_endpoints(state: Path) -> Endpoints:
         ) from error
     except ValidationError as error:
         raise SettingsError(f"{endpoints_file(state)} is not readable; start the sandbox again.") from error
+
+
+def settings_of_state(named: Path | None, state: Path) -> Settings:
+    """The engine's settings: the named file, else what `up` left under `state`, else the environment alone."""
+    left = settings_file(state)
+    return load_settings(named or (left if left.exists() else None))

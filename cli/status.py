@@ -1,3 +1,106 @@
-"""tidegate status"""
-def status() -> None:
-    """x"""
+"""tidegate status: the engine at a glance."""
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from cli.output import OUT, print_json
+from cli.overview import RECENT_MINUTES, LaneView, ObjectView, Overview, overview
+from cli.running import settings_of_state
+from cli.sandbox_commands import DEFAULT_STATE, StateFolder
+from workers.settings import Settings
+
+
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="One object on stdout.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Show it again and again until Ctrl-C.")] = False,
+    every: Annotated[float, typer.Option(min=0.5, help="Seconds between two looks of --watch.")] = 2.0,
+    settings: Annotated[Path | None, typer.Option(help="Settings file; by default the one under --state.")] = None,
+    state: StateFolder = DEFAULT_STATE,
+) -> None:
+    """Lanes, what is under way, freshness and quarantine, at a glance.
+
+    Example: tidegate status --watch
+    """
+    loaded = settings_of_state(settings, state)
+    if not watch:
+        found = asyncio.run(overview(loaded))
+        print_json(found.as_json()) if as_json else OUT.print(_page(found))
+        return
+    _watch(loaded, every, as_json=as_json)
+
+
+def _watch(settings: Settings, every: float, *, as_json: bool) -> None:
+    if as_json:
+        while True:
+            print_json(asyncio.run(overview(settings)).as_json())
+            time.sleep(every)
+    with Live(console=OUT, auto_refresh=False) as live:
+        while True:
+            live.update(_page(asyncio.run(overview(settings))), refresh=True)
+            time.sleep(every)
+
+
+def _page(found: Overview) -> Group:
+    law = (
+        "landed = applied + duplicate + quarantined"
+        if found.balanced
+        else "the ledger does NOT balance: report it"
+    )
+    return Group(
+        Text(f"org {found.org} at {found.at:%Y-%m-%d %H:%M:%S} UTC; {law}"),
+        _lanes(found.lanes),
+        _objects(found.objects),
+        _quarantine(found.quarantine),
+    )
+
+
+def _lanes(lanes: list[LaneView]) -> Table:
+    table = Table("lane", "state", "channel", "landed to", "last event received", "batches under way", box=None)
+    for view in lanes:
+        received = "never" if view.last_received_at is None else f"{view.last_received_at:%H:%M:%S}"
+        table.add_row(
+            view.lane, view.state, view.channel, view.landed_position, received, str(view.batches_under_way)
+        )
+        if view.because:
+            table.add_row("", view.because)
+    return table
+
+
+def _objects(objects: list[ObjectView]) -> Table:
+    numbers = ("landed", "applied", "duplicate", "quarantined", f"a minute ({RECENT_MINUTES} min)")
+    table = Table("object", *numbers, "slowest change: median", "worst", "newest change", box=None)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for view in objects:
+        counts = (view.landed, view.applied, view.duplicate, view.quarantined)
+        newest = "" if view.newest_change_at is None else f"{view.newest_change_at:%H:%M:%S}"
+        table.add_row(
+            view.object,
+            *(f"{count:,}" for count in counts),
+            f"{view.changes_per_minute:,.0f}",
+            _seconds(view.freshness_p50_seconds),
+            _seconds(view.freshness_max_seconds),
+            newest,
+        )
+    if not objects:
+        table.add_row("nothing has been applied yet")
+    return table
+
+
+def _seconds(value: float | None) -> str:
+    return "" if value is None else f"{value:.1f} s"
+
+
+def _quarantine(reasons: dict[str, int]) -> Text:
+    if not reasons:
+        return Text("quarantine is empty")
+    listed = ", ".join(f"{count:,} {reason}" for reason, count in reasons.items())
+    return Text(f"quarantine: {listed}")

@@ -1,3 +1,151 @@
-"""tidegate trace"""
-def trace() -> None:
-    """x"""
+"""tidegate trace: one record's way, from the event to the row."""
+
+import asyncio
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import psycopg
+import typer
+from rich.table import Table
+
+from cli.output import EXIT_FAILED, OUT, print_json, say
+from cli.running import settings_of_state
+from cli.sandbox_commands import DEFAULT_STATE, StateFolder
+from clients.warehouse import statements as sql
+from clients.warehouse.psycopg_errors import translated
+from schemas.catalogue import ObjectSpec, load_catalogue
+from schemas.ids import batch_workflow_id
+from workers.settings import Settings
+
+
+@dataclass(frozen=True)
+class Step:
+    """One change of the record, with where it came from and when it became visible."""
+
+    change_type: str
+    changed_at: datetime
+    received_at: datetime
+    committed_at: datetime | None
+    changed_fields: str | None
+    """Columns; None for a whole record."""
+    commit_user: str | None
+    change_origin: str | None
+    batch: str
+    positions: str
+    raw_file: str
+    workflow: str
+    workflow_url: str | None
+
+
+def trace(
+    record_id: Annotated[str, typer.Argument(help="18-character (or 15-character) record id.")],
+    as_json: Annotated[bool, typer.Option("--json", help="One object on stdout.")] = False,
+    settings: Annotated[Path | None, typer.Option(help="Settings file; by default the one under --state.")] = None,
+    state: StateFolder = DEFAULT_STATE,
+) -> None:
+    """Show one record's way: its changes, raw files, batches and versions, with links into the Web UI.
+
+    Example: tidegate trace 500Tg0000000001AAA
+    """
+    found = asyncio.run(asyncio.to_thread(_find, settings_of_state(settings, state), record_id))
+    if found is None:
+        say(f"No change of {record_id} is in the warehouse. Check the id, and `tidegate status` for quarantine.")
+        raise typer.Exit(EXIT_FAILED)
+    if as_json:
+        print_json(found)
+    else:
+        _show(found)
+
+
+def _find(settings: Settings, record_id: str) -> dict[str, Any] | None:
+    catalogue = load_catalogue(settings.catalogue)
+    prefix = record_id[:3]
+    specs = [spec for spec in catalogue.objects.values() if spec.key_prefix == prefix]
+    dsn = settings.warehouse.dsn.get_secret_value()
+    with translated("the warehouse"), psycopg.connect(dsn, connect_timeout=5) as connection:
+        for spec in specs:
+            steps = _steps(connection, spec, record_id, settings)
+            if steps:
+                return {
+                    "record_id": record_id,
+                    "object": spec.name,
+                    "steps": [asdict(step) for step in steps],
+                    "current": _current(connection, spec, record_id),
+                    "versions": _versions(connection, spec, record_id),
+                    "quarantined": _quarantined(connection, record_id),
+                }
+        refused = _quarantined(connection, record_id)
+    return {"record_id": record_id, "steps": [], "quarantined": refused} if refused else None
+
+
+def _steps(connection: psycopg.Connection, spec: ObjectSpec, record_id: str, settings: Settings) -> list[Step]:
+    query = f"""
+        SELECT c.change_type, c.changed_at, c.received_at, l.committed_at, c.changed_fields, c.commit_user,
+               c.change_origin, c.batch, l.lane, l.start_position, l.end_position, l.raw_key
+        FROM {sql.change_table(spec)} AS c
+        LEFT JOIN {sql.LEDGER} AS l ON l.batch = c.batch AND l.object = %s
+        WHERE c.record_id LIKE %s ORDER BY c.change_order
+    """
+    steps = []
+    for *facts, batch, lane, start, end, raw_key in connection.execute(query.encode(), (spec.name, f"{record_id}%")):
+        workflow = batch_workflow_id(settings.salesforce.org_id, lane or "", start or "")
+        steps.append(
+            Step(*facts, batch, f"{start} to {end}", raw_key or "", workflow, _workflow_url(settings, workflow))
+        )
+    return steps
+
+
+def _workflow_url(settings: Settings, workflow: str) -> str | None:
+    ui = settings.temporal.ui_url
+    if ui is None:
+        return None
+    return f"{ui}/namespaces/{settings.temporal.namespace}/workflows/{quote(workflow, safe='')}"
+
+
+def _current(connection: psycopg.Connection, spec: ObjectSpec, record_id: str) -> dict[str, Any] | None:
+    names = ["version", "is_deleted", "is_complete", "changed_at", "applied_at"]
+    query = f"SELECT {', '.join(names)} FROM {sql.current_table(spec)} WHERE record_id LIKE %s"
+    row = connection.execute(query.encode(), (f"{record_id}%",)).fetchone()
+    return None if row is None else dict(zip(names, row, strict=True))
+
+
+def _versions(connection: psycopg.Connection, spec: ObjectSpec, record_id: str) -> list[dict[str, Any]]:
+    if not spec.history:
+        return []
+    names = ["version", "valid_from", "valid_to", "is_current", "is_deleted"]
+    query = f"SELECT {', '.join(names)} FROM {sql.history_table(spec)} WHERE record_id LIKE %s ORDER BY version"
+    return [dict(zip(names, row, strict=True)) for row in connection.execute(query.encode(), (f"{record_id}%",))]
+
+
+def _quarantined(connection: psycopg.Connection, record_id: str) -> list[dict[str, Any]]:
+    names = ["batch", "position", "reason", "detail", "quarantined_at"]
+    query = f"SELECT {', '.join(names)} FROM {sql.QUARANTINE} WHERE record_id LIKE %s ORDER BY quarantined_at"
+    return [dict(zip(names, row, strict=True)) for row in connection.execute(query.encode(), (f"{record_id}%",))]
+
+
+def _show(found: dict[str, Any]) -> None:
+    OUT.print(f"{found.get('object', '')} {found['record_id']}")
+    changes = Table("change", "committed", "received", "curated", "by", "batch", "fields", box=None)
+    for column in changes.columns[:-1]:
+        column.no_wrap = True
+    for step in found["steps"]:
+        times = (step[name] for name in ("changed_at", "received_at", "committed_at"))
+        shown = (f"{moment:%m-%d %H:%M:%S.%f}"[:-4] if moment else "" for moment in times)
+        fields = "whole record" if step["changed_fields"] is None else step["changed_fields"]
+        changes.add_row(step["change_type"], *shown, step["commit_user"] or "", step["batch"], fields)
+    OUT.print(changes)
+    for step in {step["batch"]: step for step in found["steps"]}.values():
+        OUT.print(f"batch {step['batch']}: positions {step['positions']}, raw file {step['raw_file']}")
+        OUT.print(f"  {step['workflow_url'] or step['workflow']}")
+    if current := found.get("current"):
+        deleted = ", deleted" if current["is_deleted"] else ""
+        whole = "" if current["is_complete"] else ", incomplete: no whole record was seen yet"
+        OUT.print(f"current row: version {current['version']}{deleted}{whole}, as of {current['changed_at']:%Y-%m-%d %H:%M:%S}")
+    for version in found.get("versions", []):
+        until = "now" if version["valid_to"] is None else f"{version['valid_to']:%Y-%m-%d %H:%M:%S}"
+        OUT.print(f"  version {version['version']}: {version['valid_from']:%Y-%m-%d %H:%M:%S} to {until}")
+    for refused in found["quarantined"]:
+        OUT.print(f"in quarantine: {refused['reason']} ({refused['detail']}), batch {refused['batch']}")

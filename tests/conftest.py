@@ -1,18 +1,22 @@
 """Real parts for the tests that need them: started once a session, on free ports, ended also when tests fail."""
 
+import asyncio
 import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.service import RPCError
 
 from clients.objectstore import ObjectStore, S3Address
 from clients.warehouse.postgres import PostgresWarehouse
-from sandbox import objectstore, postgres
+from sandbox import objectstore, postgres, temporal
 from sandbox.processes import ProcessGroup, free_port
 
 
@@ -80,3 +84,31 @@ def s3_address(s3_port: int) -> S3Address:
 @pytest.fixture(scope="session")
 def store(s3_address: S3Address) -> ObjectStore:
     return ObjectStore(s3_address)
+
+
+@pytest.fixture(scope="session")
+def temporal_address(parts: ProcessGroup) -> str:
+    port, ui_port = free_port(), free_port()
+    temporal.start_temporal(parts, parts.folder / "temporal", port=port, ui_port=ui_port)
+    return f"127.0.0.1:{port}"
+
+
+@pytest.fixture
+async def client(temporal_address: str) -> AsyncIterator[Client]:
+    """A client of the session's Temporal; what the test leaves running is ended, so that no later test serves it."""
+    # The identity is written into histories; the SDK's own would name this machine.
+    connected = await Client.connect(temporal_address, data_converter=pydantic_data_converter, identity="tests")
+    yield connected
+    empty = 0
+    while empty < 2:  # a workflow is listed some milliseconds after its start
+        ids = [each.id async for each in connected.list_workflows('ExecutionStatus = "Running"')]
+        await asyncio.gather(*(_terminate(connected, workflow_id) for workflow_id in ids))
+        empty = 0 if ids else empty + 1
+        await asyncio.sleep(0.05)
+
+
+async def _terminate(client: Client, workflow_id: str) -> None:
+    try:
+        await client.get_workflow_handle(workflow_id).terminate("end of the test")
+    except RPCError:
+        return  # it has ended meanwhile

@@ -12,6 +12,8 @@ from sandbox.org.traffic.world import World
 Scene = Callable[[World, Transaction], None]
 _MERGED_SMALLEST, _MERGED_SPREAD = 5, 16
 _LONG_TEXTS = 200
+_NEW_LONG_TEXT = 0.1
+"""How often, until there are enough, a case with a long text is made instead of edited."""
 
 
 def application(w: World, tx: Transaction) -> None:
@@ -205,12 +207,11 @@ def reassignment(w: World, tx: Transaction) -> None:
 
 def long_text_edit(w: World, tx: Transaction) -> None:
     """One line of a long case description is rewritten: its event carries a diff."""
-    if len(w.long_texts) < _LONG_TEXTS:
+    if not w.long_texts or (len(w.long_texts) < _LONG_TEXTS and w.chance(_NEW_LONG_TEXT)):
         lines = w.texts.long_lines()
         values = {**forms.case(w, w.hot("Account"), w.hot("Contact")), "Description": "\n".join(lines)}
         w.long_texts.append((_made(w, tx, "Case", values), lines))
-        if len(w.long_texts) > 1:
-            return
+        return
     case_id, lines = w.pick(w.long_texts)
     lines[int(w.random() * len(lines))] = w.texts.sentence()
     tx.update(

@@ -1,0 +1,112 @@
+"""The highest rate at which the engine keeps up, and where the processor time goes.
+
+Each step is a surge of three minutes at one rate on a fresh sandbox. The rate holds when the org could send it, when
+what is under way does not grow over the surge, and when every change is accounted for at the end. Rates rise until
+one does not hold. Prints one JSON object.
+
+    python -m benchmarks.capacity [--rates 150000,180000,210000] [--seconds 180]
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psycopg
+
+from cli import measures
+from cli.surge import Surge, run_surge, wait_for_followers
+from cli.up import running_all
+from schemas.catalogue import load_catalogue
+
+DEFAULT_RATES = (120_000, 150_000, 180_000, 210_000, 240_000)
+MOST_GROWTH = 0.02
+"""What is under way may grow by this share of the rate over the surge's second half; more is a growing lag."""
+
+
+@dataclass
+class Backlog:
+    """Changes under way, second by second."""
+
+    seconds: list[float]
+    changes: list[int]
+
+    def growth_per_second(self) -> float:
+        """Slope over the second half of the surge, in changes a second."""
+        half = len(self.seconds) // 2
+        if len(self.seconds) - half < 5:  # noqa: PLR2004
+            return 0.0
+        slope, _ = np.polyfit(self.seconds[half:], self.changes[half:], 1)
+        return float(slope)
+
+
+def main() -> None:
+    """Try the rates in turn."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rates", default=",".join(map(str, DEFAULT_RATES)))
+    parser.add_argument("--seconds", type=float, default=180)
+    arguments = parser.parse_args()
+    steps: list[dict[str, Any]] = []
+    for rate in map(int, arguments.rates.split(",")):
+        steps.append(step(rate, arguments.seconds))
+        sys.stderr.write(json.dumps(steps[-1]) + "\n")
+        if not steps[-1]["holds"]:
+            break
+    held = [found["rate_per_minute"] for found in steps if found["holds"]]
+    sys.stdout.write(json.dumps({"capacity_per_minute": max(held, default=0), "steps": steps}, indent=2) + "\n")
+
+
+def step(rate: int, seconds: float) -> dict[str, Any]:
+    """One surge at `rate` changes a minute on a fresh sandbox and engine."""
+    backlog = Backlog([], [])
+
+    def watch(elapsed: float, text: str) -> None:
+        sent, _, rest = text.partition(" sent, ")
+        if rest:
+            backlog.seconds.append(elapsed)
+            backlog.changes.append(int(rest.split()[0].replace(",", "")))
+
+    with tempfile.TemporaryDirectory(prefix="tidegate-bench-") as folder:
+        Path(folder).chmod(0o755)
+        with running_all(Path(folder), fresh=True) as running:
+            wait_for_followers(running.endpoints)
+            meter = measures.ProcessMeter(running.roots())
+            meter.start()
+            surge = run_surge(running.endpoints, rate=rate, seconds=seconds, seed=1, show=watch)
+            meter.stop()
+            with psycopg.connect(running.endpoints.warehouse.dsn) as connection:
+                fresh = measures.freshness(connection, load_catalogue())
+    return _figures(rate, surge, backlog, meter, fresh)
+
+
+def _figures(
+    rate: int, surge: Surge, backlog: Backlog, meter: measures.ProcessMeter, fresh: dict[str, dict[str, float]]
+) -> dict[str, Any]:
+    growth = backlog.growth_per_second()
+    ledger = surge.ledger
+    holds = (
+        surge.rate_per_minute >= 0.97 * rate
+        and growth <= MOST_GROWTH * rate / 60
+        and ledger.landed == ledger.applied + ledger.duplicate + ledger.quarantined
+        and surge.lag_at_end_seconds < 60  # noqa: PLR2004
+    )
+    cpu = meter.cpu_seconds()
+    return {
+        "rate_asked": rate,
+        "rate_per_minute": surge.rate_per_minute,
+        "holds": holds,
+        "backlog_growth_per_second": round(growth, 1),
+        "lag_at_end_seconds": round(surge.lag_at_end_seconds, 2),
+        "freshness_seconds": fresh["total"],
+        "cpu_cores": round(sum(cpu.values()) / surge.seconds, 2),
+        "cpu_microseconds_per_change": {name: round(used / surge.sent * 1e6) for name, used in cpu.items()},
+        "peak_rss_mb": round(meter.peak_rss_bytes / 1e6),
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,144 @@
+"""What the engine knows of itself: lanes, what is under way, freshness, quarantine. Read-only; no call to Salesforce."""
+
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import psycopg
+from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.service import RPCError
+
+from clients.warehouse import statements as sql
+from clients.warehouse.psycopg_errors import translated
+from schemas import names
+from schemas.messages import LaneState
+from workers.engine import connect_temporal
+from workers.lanes import lane_handle
+from workers.settings import Settings
+
+RECENT_MINUTES = 10
+"""Freshness and rates are those of the batches committed within this time."""
+
+
+@dataclass(frozen=True)
+class LaneView:
+    """A lane and how far it is."""
+
+    lane: str
+    state: str
+    """following, paused, or not started."""
+    channel: str
+    because: str
+    landed_position: str
+    """End of the last batch in the ledger; "" when there is none."""
+    last_received_at: datetime | None
+    batches_under_way: int
+
+
+@dataclass(frozen=True)
+class ObjectView:
+    """An object's ledger: totals, and the slowest change of each recent batch."""
+
+    object: str
+    landed: int
+    applied: int
+    duplicate: int
+    quarantined: int
+    changes_per_minute: float
+    freshness_p50_seconds: float | None
+    """Commit to curated of a recent batch's slowest change, median over the batches; None without recent batches."""
+    freshness_max_seconds: float | None
+    newest_change_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Overview:
+    """Everything `tidegate status` shows."""
+
+    at: datetime
+    org: str
+    lanes: list[LaneView]
+    objects: list[ObjectView]
+    quarantine: dict[str, int]
+    """Reason -> changes."""
+    balanced: bool
+    """Law 8 over the whole ledger."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values for --json."""
+        return asdict(self)
+
+
+async def overview(settings: Settings) -> Overview:
+    """Ask Temporal and the warehouse."""
+    client = await connect_temporal(settings)
+    with (
+        translated("the warehouse"),
+        psycopg.connect(settings.warehouse.dsn.get_secret_value(), connect_timeout=5) as connection,
+    ):
+        objects = _objects(connection)
+        quarantine = _quarantine(connection)
+        positions = _positions(connection)
+    org = settings.salesforce.org_id
+    lanes = [await _lane(client, org, lane.name, positions) for lane in settings.lanes]
+    balanced = all(view.landed == view.applied + view.duplicate + view.quarantined for view in objects)
+    return Overview(datetime.now(UTC), org, lanes, objects, quarantine, balanced)
+
+
+async def _lane(client: Client, org: str, lane: str, positions: dict[str, tuple[str, datetime]]) -> LaneView:
+    position, received_at = positions.get(lane, ("", None))
+    state = await _lane_state(client, org, lane)
+    running = f'WorkflowType = "{names.CHANGE_BATCH_WORKFLOW}" AND ExecutionStatus = "Running" AND SfLane = "{lane}"'
+    return LaneView(
+        lane=lane,
+        state="not started" if state is None else "paused" if state.paused else "following",
+        channel=state.channel if state else "",
+        because=state.paused_because if state else "start a worker: tidegate worker",
+        landed_position=position,
+        last_received_at=received_at,
+        batches_under_way=(await client.count_workflows(running)).count,
+    )
+
+
+async def _lane_state(client: Client, org: str, lane: str) -> LaneState | None:
+    handle = lane_handle(client, org, lane)
+    try:
+        description = await handle.describe()
+        if description.status is not WorkflowExecutionStatus.RUNNING:
+            return None
+        return await handle.query(names.LANE_STATE, result_type=LaneState)
+    except RPCError:
+        return None
+
+
+def _objects(connection: psycopg.Connection) -> list[ObjectView]:
+    recent = f"committed_at > NOW() - INTERVAL '{RECENT_MINUTES} minutes'"
+    slowest = "EXTRACT(EPOCH FROM committed_at - first_changed_at)"
+    query = f"""
+        SELECT object, SUM(landed), SUM(applied), SUM(duplicate), SUM(quarantined),
+               COALESCE(SUM(CASE WHEN {recent} THEN landed END), 0) / {float(RECENT_MINUTES)},
+               PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY CASE WHEN {recent} THEN {slowest} END),
+               MAX(CASE WHEN {recent} THEN {slowest} END),
+               MAX(last_changed_at)
+        FROM {sql.LEDGER} GROUP BY object ORDER BY object
+    """
+    views = []
+    for name, *sums, rate, median, worst, newest in connection.execute(query.encode()):
+        counts = [int(value) for value in sums]
+        seconds = [None if value is None else round(float(value), 1) for value in (median, worst)]
+        views.append(ObjectView(name or "(unreadable)", *counts, round(float(rate), 1), *seconds, newest))
+    return views
+
+
+def _quarantine(connection: psycopg.Connection) -> dict[str, int]:
+    query = f"SELECT reason, COUNT(*) FROM {sql.QUARANTINE} GROUP BY reason ORDER BY reason"
+    return {reason: int(count) for reason, count in connection.execute(query.encode())}
+
+
+def _positions(connection: psycopg.Connection) -> dict[str, tuple[str, datetime]]:
+    query = f"""
+        SELECT l.lane, l.end_position, l.last_received_at FROM {sql.LEDGER} AS l
+        JOIN (SELECT lane, MAX(last_received_at) AS newest FROM {sql.LEDGER} GROUP BY lane) AS n
+          ON n.lane = l.lane AND n.newest = l.last_received_at
+    """
+    return {lane: (position, received) for lane, position, received in connection.execute(query.encode())}

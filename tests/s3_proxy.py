@@ -1,0 +1,92 @@
+"""A door in front of S3 that a test can close: before a request is done, or after it and before its answer.
+
+The second is the nasty one. The caller cannot tell it from the first, and S3 has done what was asked.
+"""
+
+import http.client
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import Enum
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
+
+
+class Fate(Enum):
+    """What becomes of a request."""
+
+    PASS = "pass"
+    REFUSE = "refuse"
+    """The connection ends before S3 hears of it."""
+    SWALLOW = "swallow"
+    """S3 does it; the connection ends before the answer."""
+
+
+Decide = Callable[[str, str], Fate]
+"""From a request's method and path."""
+
+
+class S3Proxy(ThreadingHTTPServer):
+    """Passes requests on to S3 at `upstream` (a port), as `decide` says."""
+
+    daemon_threads = True
+
+    def __init__(self, upstream: int) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.upstream = upstream
+        self.decide: Decide = lambda method, path: Fate.PASS
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+@contextmanager
+def s3_proxy(upstream: int) -> Iterator[S3Proxy]:
+    """A proxy that serves until left."""
+    proxy = S3Proxy(upstream)
+    serving = threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.05})
+    serving.start()
+    try:
+        yield proxy
+    finally:
+        proxy.shutdown()
+        serving.join()
+        proxy.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: S3Proxy
+    _HOP_BY_HOP: ClassVar = {"connection", "transfer-encoding", "content-length", "expect"}
+
+    def _serve(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        fate = self.server.decide(self.command, self.path)
+        if fate is not Fate.REFUSE:
+            status, headers, answer = self._ask(body)
+        if fate is not Fate.PASS:
+            self.close_connection = True
+            return
+        self.send_response(status)
+        for name, value in headers:
+            if name.lower() not in self._HOP_BY_HOP:
+                self.send_header(name, value)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    do_GET = do_PUT = do_DELETE = do_POST = do_HEAD = _serve  # noqa: N815
+
+    def _ask(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
+        upstream = http.client.HTTPConnection("127.0.0.1", self.server.upstream, timeout=10)
+        headers = {name: value for name, value in self.headers.items() if name.lower() not in self._HOP_BY_HOP}
+        try:
+            upstream.request(self.command, self.path, body, headers)
+            answer = upstream.getresponse()
+            return answer.status, answer.getheaders(), answer.read()
+        finally:
+            upstream.close()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        pass
