@@ -8,7 +8,6 @@ applied to its record takes the fast path, any other has its record rebuilt from
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from io import BytesIO
 from typing import Any
 
 import pyarrow as pa
@@ -96,10 +95,10 @@ class Applier:
         changes = None
         if staged.staged_key is not None:
             schema = pa.schema([(c.name, c.arrow) for c in staged_columns(self._specs[staged.object])])
-            changes = pq.read_table(BytesIO(self.store.get(staged.staged_key))).cast(schema)
+            changes = pq.read_table(pa.BufferReader(self.store.get(staged.staged_key))).cast(schema)
         refused = None
         if staged.refused_key is not None:
-            refused = pq.read_table(BytesIO(self.store.get(staged.refused_key)))
+            refused = pq.read_table(pa.BufferReader(self.store.get(staged.refused_key)))
         return _Share(item, changes, refused)
 
     def _load_refused(self, transaction: Transaction, share: _Share) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 from dataclasses import dataclass
-from io import BytesIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -81,6 +80,6 @@ class Batches:
 
 
 def _parquet(table: pa.Table) -> bytes:
-    buffer = BytesIO()
-    pq.write_table(table, buffer, compression=_COMPRESSION, use_dictionary=False, write_statistics=False)
-    return buffer.getvalue()
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression=_COMPRESSION, use_dictionary=False, write_statistics=False)
+    return sink.getvalue().to_pybytes()

@@ -81,6 +81,8 @@ class _Follower:
         self._parent = parent
         self._chain = chain
         self._buffer = LandingBuffer(parent.protector, parent.rule)
+        if position != ORIGIN:
+            self._buffer.drop_through(int(position))
         self._batches = 0
         self._changes = 0
         self.position = position

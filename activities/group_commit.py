@@ -24,22 +24,32 @@ class GroupCommit:
     def __init__(self, apply: ApplyGroup) -> None:
         self._apply = apply
         self._waiting: defaultdict[str, list[_Waiter]] = defaultdict(list)
-        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._turns: dict[str, asyncio.Task[None]] = {}
 
     async def submit(self, item: ApplyInput) -> ApplyResult:
-        """Apply the batch, alone or in a group; returns when it is committed. Raises what its own apply raised."""
+        """Apply the batch, alone or in a group; returns when it is committed. Raises what its own apply raised.
+
+        Cancelled while it waits, the batch is taken out; cancelled while its group is applied, the group goes on.
+        """
         name = item.staged.object
         outcome: asyncio.Future[ApplyResult] = asyncio.get_running_loop().create_future()
         waiter = (item, outcome)
         self._waiting[name].append(waiter)
+        if name not in self._turns:
+            self._turns[name] = asyncio.create_task(self._take_turn(name))
         try:
-            async with self._turns[name]:
-                while not outcome.done():
-                    await self._apply_group(self._take(name))
+            return await outcome
         finally:
             if waiter in self._waiting[name]:
                 self._waiting[name].remove(waiter)
-        return outcome.result()
+
+    async def _take_turn(self, name: str) -> None:
+        """Apply whatever waits for the object until nothing does. A task of its own, which no waiter's end ends."""
+        try:
+            while self._waiting[name]:
+                await self._apply_group(self._take(name))
+        finally:
+            del self._turns[name]
 
     def _take(self, name: str) -> list[_Waiter]:
         """The oldest waiters, as many as fit; the same batch never twice in one group."""
@@ -58,11 +68,11 @@ class GroupCommit:
     async def _apply_group(self, group: list[_Waiter]) -> None:
         items = [item for item, _ in group]
         try:
-            results = await asyncio.to_thread(self._apply, items)
+            results = list(zip(group, await asyncio.to_thread(self._apply, items), strict=True))
         except Exception as error:  # noqa: BLE001 -- every waiter has to hear of it, whatever it was
             await self._fail(group, error)
             return
-        for (_, outcome), result in zip(group, results, strict=True):
+        for (_, outcome), result in results:
             if not outcome.done():
                 outcome.set_result(result)
 

@@ -43,6 +43,7 @@ class LandingBuffer:
     _received_ms: list[int] = field(default_factory=list)
     _events: list[bytes] = field(default_factory=list)
     _bytes: int = 0
+    _landed_through: int = -1
 
     def __len__(self) -> int:
         return len(self._events)
@@ -81,6 +82,7 @@ class LandingBuffer:
 
     def drop_through(self, replay_id: int) -> None:
         """Forget the events up to and including `replay_id`: they are durable, whoever landed them."""
+        self._landed_through = max(self._landed_through, replay_id)
         count = next((n for n, held in enumerate(self._replay_ids) if held > replay_id), len(self._replay_ids))
         self._bytes -= sum(map(len, self._events[:count]))
         for column in (self._replay_ids, self._objects, self._changes, self._received_ms, self._events):
@@ -88,20 +90,21 @@ class LandingBuffer:
 
     def _complete(self) -> int:
         """How many events may be cut off: all but a last group that may still grow."""
-        if _now_ms() - self._received_ms[-1] >= GROUP_SETTLED_MS:
-            return len(self._replay_ids)
         last = self._replay_ids[-1]
         count = len(self._replay_ids)
-        while count and self._replay_ids[count - 1] == last:
-            count -= 1
-        return count
+        if _now_ms() - self._received_ms[-1] < GROUP_SETTLED_MS:
+            while count and self._replay_ids[count - 1] == last:
+                count -= 1
+        # A late member of a landed group, or a message without a readable replay id, waits for the next event:
+        # alone it would make a batch that ends where it starts, and the chain would never leave it.
+        return count if count and self._replay_ids[count - 1] > self._landed_through else 0
 
 
 def _protected(data: dict[str, Any], protector: Protector) -> tuple[str, int, bytes]:
     """Object, changes and JSON of an event, safe to write."""
     if BROKEN in data:
-        data[BROKEN] = protector.encrypt("unknown", data[BROKEN])
-        return UNREADABLE_OBJECT, 1, orjson.dumps(data)
+        kept = {BROKEN: protector.encrypt("unknown", data[BROKEN]), "event": data.get("event")}
+        return UNREADABLE_OBJECT, 1, orjson.dumps(kept)
     name = protector.protect_event(data)
     try:
         changes = max(1, len(data["payload"][HEADER]["recordIds"]))

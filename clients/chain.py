@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Iterator
 from datetime import datetime
-from io import BytesIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -76,7 +75,7 @@ class Chain:
         body = self._store.get(manifest.raw_key)
         if hashlib.sha256(body).hexdigest() != manifest.raw_sha256:
             raise ChainBrokenError(lane=self.lane, detail=f"{manifest.raw_key} was altered after landing")
-        return pq.read_table(BytesIO(body), schema=RAW_SCHEMA)
+        return pq.read_table(pa.BufferReader(body), schema=RAW_SCHEMA)
 
 
 def _landing_day(received: pa.ChunkedArray) -> datetime:
@@ -90,13 +89,13 @@ def _landed(raw: pa.Table) -> dict[str, int]:
 
 
 def _parquet(raw: pa.Table) -> bytes:
-    buffer = BytesIO()
+    sink = pa.BufferOutputStream()
     pq.write_table(
         raw,
-        buffer,
+        sink,
         compression="zstd",
         compression_level=_ZSTD_LEVEL,
         use_dictionary=["object"],
         write_statistics=["position", "received_at"],
     )
-    return buffer.getvalue()
+    return sink.getvalue().to_pybytes()

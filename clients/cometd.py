@@ -93,9 +93,11 @@ class CometdStream:
         now_ms = time.time_ns() // 1_000_000
         for message in messages:
             data = message["data"]
-            # A message whose replay id cannot be read belongs to the position of the one before it.
-            replay_id = (data.get("event") or {}).get("replayId")
-            self.replay_id = replay_id if isinstance(replay_id, int) else self.replay_id
+            # A message whose replay id cannot be read belongs to the position of the one before it. The position
+            # never goes back: a broken message may show any number.
+            event = data.get("event")
+            replay_id = event.get("replayId") if isinstance(event, dict) else None
+            self.replay_id = max(self.replay_id, replay_id) if isinstance(replay_id, int) else self.replay_id
             self._arrived.append(StreamMessage(self.replay_id, data, now_ms))
         self._news.set()
         if len(self._arrived) > MOST_BUFFERED:

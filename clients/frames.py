@@ -16,7 +16,8 @@ BROKEN_CHANNEL = "/broken"
 """Channel of a message that could not be read."""
 
 _MESSAGE_START = re.compile(r'\{\s*"(?:data|channel|clientId|advice|ext|successful|id|error|subscription|version)"\s*:')
-_REPLAY_ID = re.compile(r'"replayId"\s*:\s*(\d+)')
+_REPLAY_ID = re.compile(r'"replayId"\s*:\s*(\d{1,18})\s*[,}]')  # with its end: a number cut short is another one
+_BETWEEN = " ,[]\r\n\t"
 _DECODER = json.JSONDecoder()
 
 
@@ -30,28 +31,17 @@ def load_frame(text: str) -> Any:  # noqa: ANN401 -- a JSON value
 
 def _salvage(text: str) -> list[dict[str, Any]]:
     messages: list[dict[str, Any]] = []
-    place = 0
-    broken_from: int | None = None
+    read_to = place = 0
     while (start := _next_start(text, place)) is not None:
-        try:
-            message, end = _DECODER.raw_decode(text, start)
-        except ValueError:
-            broken_from = start if broken_from is None else broken_from
+        found = _read_message(text, start)
+        if found is None:
             place = start + 1
             continue
-        if isinstance(message, dict) and ("channel" in message or "data" in message):
-            # A whole message: what could not be read before it ends here.
-            if broken_from is not None:
-                messages.append(_broken(text[broken_from:start]))
-                broken_from = None
-            messages.append(message)
-            place = end
-        else:
-            # An inner part of the broken message.
-            place = end if broken_from is not None else start + 1
-    if broken_from is not None:
-        messages.append(_broken(text[broken_from:]))
-    return messages
+        message, end = found
+        messages += _broken(text[read_to:start])
+        messages.append(message)
+        read_to = place = end
+    return messages + _broken(text[read_to:])
 
 
 def _next_start(text: str, place: int) -> int | None:
@@ -59,7 +49,23 @@ def _next_start(text: str, place: int) -> int | None:
     return None if found is None else found.start()
 
 
-def _broken(text: str) -> dict[str, Any]:
-    replay_id = _REPLAY_ID.search(text)
+def _read_message(text: str, start: int) -> tuple[dict[str, Any], int] | None:
+    """The whole message that begins at `start`, and where it ends; None when there is none."""
+    try:
+        _, end = _DECODER.raw_decode(text, start)
+        # The first reader finds the end but takes NaN and half a surrogate pair, which cannot be written again.
+        message = orjson.loads(text[start:end])
+    except (ValueError, RecursionError):
+        return None
+    # Without them it is an inner part of a broken message.
+    return (message, end) if "channel" in message or "data" in message else None
+
+
+def _broken(text: str) -> list[dict[str, Any]]:
+    """A broken message for what stands between two whole ones; none when that is punctuation alone."""
+    bare = text.strip(_BETWEEN)
+    if not bare:
+        return []
+    replay_id = _REPLAY_ID.search(bare)
     event = {"replayId": int(replay_id[1])} if replay_id else {}
-    return {"channel": BROKEN_CHANNEL, "data": {BROKEN: text.strip(" ,]\n"), "event": event}}
+    return [{"channel": BROKEN_CHANNEL, "data": {BROKEN: bare, "event": event}}]

@@ -5,7 +5,7 @@ Every put names the KMS key (SSE-KMS). Calls block; callers run them in threads.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import boto3
@@ -29,7 +29,7 @@ class S3Address:
     kms_key_id: str
     endpoint_url: str | None = None
     access_key: str | None = None
-    secret_key: str | None = None
+    secret_key: str | None = field(default=None, repr=False)
 
 
 class ObjectMissingError(TerminalError):

@@ -21,9 +21,12 @@ DEFAULT_CATALOGUE = Path(__file__).with_name("catalogue.yaml")
 RESERVED_COLUMNS = frozenset(
     "record_id changed_at applied_at change_order change_type is_deleted is_complete version valid_from "
     "valid_to is_current batch changed_fields diff_fields commit_user change_origin transaction_key "
-    "last_change_order received_at".split()
+    "last_change_order received_at sets_deleted version_step".split()
 )
-"""Column names that Tidegate itself writes; a field may not be called so."""
+"""Column names that Tidegate itself writes; a field may not be called so, nor `set_0` and the like."""
+
+_API_NAME = re.compile(r"[A-Za-z]\w{0,79}", re.ASCII)
+_MASK_COLUMN = re.compile(r"set_\d+")
 
 
 class FieldType(StrEnum):
@@ -143,24 +146,18 @@ class Catalogue(BaseModel):
         if not isinstance(data, dict) or not isinstance(data.get("objects"), dict):
             return data
         common = data.get("every_object") or {}
-        objects = {}
-        for name, entry in data["objects"].items():
-            fields = (entry or {}).get("fields") or {}
-            objects[name] = {**(entry or {}), "name": name, "fields": {**fields, **_missing(common, fields)}}
-        return {**data, "objects": objects}
+        objects = {name: _completed(name, entry, common) for name, entry in data["objects"].items()}
+        return {**data, "every_object": common, "objects": objects}
 
     @model_validator(mode="after")
     def _names_are_usable(self) -> Self:
         tables: dict[str, str] = {}
         for name, spec in self.objects.items():
+            _check_name(name)
             if (other := tables.setdefault(spec.table, name)) != name:
                 raise ValueError(f"{name} and {other} would share the table name {spec.table}")
-            columns: dict[str, str] = {}
-            for field, column in spec.columns.items():
-                if column in RESERVED_COLUMNS:
-                    raise ValueError(f"{name}.{field}: the column name {column} is Tidegate's own")
-                if (other := columns.setdefault(column, field)) != field:
-                    raise ValueError(f"{name}: {field} and {other} would share the column {column}")
+            _check_columns(spec)
+            _check_compounds(spec)
         return self
 
     def object(self, name: str) -> ObjectSpec:
@@ -171,8 +168,42 @@ class Catalogue(BaseModel):
             raise UnknownObjectError(object_name=name, known=sorted(self.objects)) from None
 
 
-def _missing(common: dict[str, object], own: dict[str, object]) -> dict[str, object]:
-    return {name: spec for name, spec in common.items() if name not in own}
+def _completed(name: object, entry: object, common: object) -> object:
+    """The entry with its name and the common fields; as it is when its shape is wrong, for validation to refuse."""
+    if not isinstance(entry, dict):
+        return entry
+    own = entry.get("fields") or {}
+    if not isinstance(own, dict) or not isinstance(common, dict):
+        return {**entry, "name": name}
+    missing = {field: spec for field, spec in common.items() if field not in own}
+    return {**entry, "name": name, "fields": {**own, **missing}}
+
+
+def _check_name(name: str) -> None:
+    # Names become SQL and object-store keys as they are.
+    if not _API_NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is not an API name")
+
+
+def _check_columns(spec: ObjectSpec) -> None:
+    columns: dict[str, str] = {}
+    for field, column in spec.columns.items():
+        _check_name(field)
+        if column in RESERVED_COLUMNS or _MASK_COLUMN.fullmatch(column):
+            raise ValueError(f"{spec.name}.{field}: the column name {column} is Tidegate's own")
+        if (other := columns.setdefault(column, field)) != field:
+            raise ValueError(f"{spec.name}: {field} and {other} would share the column {column}")
+
+
+def _check_compounds(spec: ObjectSpec) -> None:
+    parts: dict[tuple[str, str], str] = {}
+    for field, entry in spec.fields.items():
+        if entry.part_of is None:
+            continue
+        if entry.part_of in spec.fields:
+            raise ValueError(f"{spec.name}.{field}: {entry.part_of} is a field itself, so it cannot be a compound")
+        if (other := parts.setdefault((entry.part_of, entry.part or field), field)) != field:
+            raise ValueError(f"{spec.name}: {field} and {other} would be the same part of {entry.part_of}")
 
 
 def snake_case(api_name: str) -> str:
@@ -185,7 +216,7 @@ def load_catalogue(path: Path = DEFAULT_CATALOGUE) -> Catalogue:
     """Read and check a catalogue file; raises `CatalogueError` that names each wrong line's place."""
     try:
         return Catalogue.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise CatalogueError(path=str(path), problems=[str(error)]) from error
     except ValidationError as error:
         problems = [

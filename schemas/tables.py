@@ -95,6 +95,7 @@ ENCRYPTED_SIZE = 1_024
 ID_SIZE = 18
 ORDER_SIZE = 48
 NAME_SIZE = 255
+KEY_SIZE = 64
 
 
 def field_column(name: str, spec: FieldSpec) -> Column:
@@ -129,7 +130,7 @@ CHANGE_HEADER = (
     Column("diff_fields", Kind.TEXT, 65_535),  # columns whose value is a diff against the one before; null: none
     Column("commit_user", Kind.TEXT, ID_SIZE),
     Column("change_origin", Kind.TEXT, NAME_SIZE),
-    Column("transaction_key", Kind.TEXT, 64),
+    Column("transaction_key", Kind.TEXT, KEY_SIZE),
     Column("received_at", Kind.TIMESTAMP, required=True),  # when we had it: what came before is Salesforce's part
     BATCH,
 )

@@ -1,6 +1,7 @@
 """Real parts for the tests that need them: started once a session, on free ports, ended also when tests fail."""
 
 import asyncio
+import logging
 import os
 import shutil
 import tempfile
@@ -24,6 +25,12 @@ from sandbox.processes import ProcessGroup, free_port
 def _clean_environment() -> None:
     for name in [name for name in os.environ if name.startswith("TIDEGATE_")]:
         del os.environ[name]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quiet_libraries() -> None:
+    for name in ("botocore", "boto3", "urllib3", "s3transfer"):
+        logging.getLogger(name).setLevel(logging.INFO)
 
 
 @pytest.fixture(scope="session")

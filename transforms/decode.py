@@ -4,13 +4,15 @@ Law 8 begins here: every change that was landed comes out either as a typed chan
 and never both. A merged event with ten recordIds comes out as ten.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import orjson
 
-from schemas.catalogue import Catalogue, ObjectSpec
+from schemas.catalogue import Catalogue, FieldType, ObjectSpec
+from schemas.tables import ID_SIZE, KEY_SIZE, NAME_SIZE
 from transforms.protect import HEADER
 from transforms.values import TOO_LONG, WRONG_TYPE, Converter, MisfitError, converter
 
@@ -43,6 +45,10 @@ _TYPES = {"CREATE": CREATE, "UPDATE": UPDATE, "DELETE": DELETE, "UNDELETE": UNDE
 _DIFF_KEYS = frozenset({"diff"})
 _MOST_MS = 10**13
 """Epoch milliseconds have 13 digits until the year 2286; `change_order` counts on it."""
+_MOST_NUMBER = 10**20
+_MOST_SEQUENCE = 10**8
+_RECORD_ID = re.compile(r"[0-9A-Za-z]{1,18}|[0-9A-Za-z]{1,17}\*")
+_LONG_TEXTS = frozenset({FieldType.TEXTAREA, FieldType.STRING})
 
 
 class RawEvent(NamedTuple):
@@ -121,7 +127,7 @@ def _refusal(event: RawEvent, refused: _RefusedError, record_id: str | None, ord
         record_id=record_id,
         position=event.position,
         reason=refused.reason,
-        detail=str(refused)[:1_000],
+        detail=str(refused)[:1_000].replace("\x00", "\\x00"),
         event=event.event,
         received_ms=event.received_ms,
     )
@@ -168,29 +174,50 @@ def _read_header(header: object) -> _Header:
         raise _RefusedError(BAD_HEADER, "the event has no ChangeEventHeader")
     try:
         commit_ms = int(header["commitTimestamp"])
-        order = change_order(commit_ms, int(header["commitNumber"]), int(header["sequenceNumber"]))
-        record_ids = tuple(str(record_id) for record_id in header["recordIds"])
+        number, sequence = int(header["commitNumber"]), int(header["sequenceNumber"])
+        record_ids = _read_ids(header["recordIds"])
         raw_type = str(header["changeType"])
         name = str(header["entityName"])
     except (KeyError, TypeError, ValueError) as error:
         detail = f"the ChangeEventHeader lacks or misspells {error}"
         raise _RefusedError(BAD_HEADER, detail) from error
-    if not 0 <= commit_ms < _MOST_MS:
-        raise _RefusedError(BAD_HEADER, "the ChangeEventHeader's commitTimestamp is no time", record_ids)
-    if not record_ids or any(len(record_id) > 18 for record_id in record_ids):  # noqa: PLR2004
-        raise _RefusedError(BAD_HEADER, "the ChangeEventHeader names no record")
+    if not (0 <= commit_ms < _MOST_MS and 0 <= number < _MOST_NUMBER and 0 <= sequence < _MOST_SEQUENCE):
+        detail = "the ChangeEventHeader's commitTimestamp, commitNumber or sequenceNumber is out of range"
+        raise _RefusedError(BAD_HEADER, detail, record_ids)
     return _Header(
         object=name,
         record_ids=record_ids,
         raw_type=raw_type,
         # A wildcard ("001*") or overflow id stands for records that only a query can name.
-        change_type=None if record_ids[0].endswith("*") else _TYPES.get(raw_type),
-        order=order,
+        change_type=None if any(map(_is_wildcard, record_ids)) else _TYPES.get(raw_type),
+        order=change_order(commit_ms, number, sequence),
         changed_ms=commit_ms,
-        commit_user=header.get("commitUser"),
-        change_origin=header.get("changeOrigin"),
-        transaction_key=header.get("transactionKey"),
+        commit_user=_read_text(header, "commitUser", ID_SIZE),
+        change_origin=_read_text(header, "changeOrigin", NAME_SIZE),
+        transaction_key=_read_text(header, "transactionKey", KEY_SIZE),
     )
+
+
+def _read_ids(ids: object) -> tuple[str, ...]:
+    if not isinstance(ids, list) or not ids:
+        raise _RefusedError(BAD_HEADER, "the ChangeEventHeader names no record")
+    if not all(isinstance(record_id, str) and _RECORD_ID.fullmatch(record_id) for record_id in ids):
+        raise _RefusedError(BAD_HEADER, "the ChangeEventHeader's recordIds hold what is no record id")
+    return tuple(ids)
+
+
+def _is_wildcard(record_id: str) -> bool:
+    return record_id.endswith("*")
+
+
+def _read_text(header: dict[str, Any], name: str, size: int) -> str | None:
+    """A text that only describes the change: cut to its column, since raw holds the whole of it."""
+    value = header.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, str) or "\x00" in value:
+        raise _RefusedError(BAD_HEADER, f"the ChangeEventHeader's {name} is no text")
+    return value[:size]
 
 
 _Field = tuple[int, str, Converter]
@@ -207,6 +234,7 @@ class _Plan:
         for place, (name, field_spec) in enumerate(spec.fields.items()):
             self._places[name] = (place, spec.columns[name], converter(field_spec))
         self._compounds = spec.compounds
+        self._takes_diffs = {name for name, f in spec.fields.items() if f.type in _LONG_TEXTS and not f.is_protected}
         self._required = {self._places[name][0]: name for name in spec.required_fields}
 
     def read(self, payload: dict[str, Any], change_type: str) -> tuple[list[Any], str | None, str | None]:
@@ -230,13 +258,18 @@ class _Plan:
                 except MisfitError as misfit:
                     values[field[0]] = self._diff(name, value, misfit)
                     diffs.append(field[1])
-        self._check_required(values, changed, is_whole=change_type in WHOLE)
-        return values, None if change_type in WHOLE else ",".join(changed), ",".join(diffs) or None
+        is_whole = change_type in WHOLE
+        if diffs and is_whole:
+            raise MisfitError(WRONG_TYPE, f"{self._name}.{diffs[0]}: a whole record cannot hold a text diff")
+        self._check_required(values, changed, is_whole=is_whole)
+        return values, None if is_whole else ",".join(changed), ",".join(diffs) or None
 
     def _diff(self, name: str, value: object, misfit: MisfitError) -> str:
         """A value that does not fit may be a text diff; else it is refused under its field's name."""
-        if isinstance(value, dict) and value.keys() == _DIFF_KEYS and isinstance(value["diff"], str):
-            return value["diff"]
+        if name in self._takes_diffs and isinstance(value, dict) and value.keys() == _DIFF_KEYS:
+            diff = value["diff"]
+            if isinstance(diff, str) and "\x00" not in diff:
+                return diff
         raise MisfitError(misfit.reason, f"{self._name}.{name}: {misfit}") from misfit
 
     def _read_compound(

@@ -8,6 +8,7 @@ text is unknown, and says so, rather than wrong.
 import hashlib
 import re
 
+_BREAK = re.compile(r"(\r\n|\r|\n)")
 _HUNK = re.compile(r"^@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
 
 
@@ -22,8 +23,8 @@ def apply_diff(base: str | None, diff: str) -> str:
     before = base or ""
     if hashlib.sha256(before.encode()).hexdigest() != expected:
         raise DiffMismatchError("the stored text is not the one that the diff was made against")
-    old = before.split("\n")
-    result: list[str] = []
+    old = _split(before)
+    result: list[_Line] = []
     place = 0
     index = 2
     while index < len(lines):
@@ -37,12 +38,33 @@ def apply_diff(base: str | None, diff: str) -> str:
         result += old[place:start]
         taken = lines[index : index + removed + added]
         gone = [line[1:] for line in taken if line.startswith("-")]
-        if old[start : start + removed] != gone or len(gone) != removed:
-            raise DiffMismatchError("a removed line is not in the stored text")
-        result += [line[1:] for line in taken if line.startswith("+")]
+        come = [(line[1:], "") for line in taken if line.startswith("+")]
+        if [line for line, _ in old[start : start + removed]] != gone or len(gone) != removed or len(come) != added:
+            raise DiffMismatchError("a removed line is not in the stored text, or the diff is cut short")
+        result += come
         place = start + removed
         index += removed + added
-    return "\n".join(result + old[place:])
+    return _joined(result + old[place:], _style(old))
+
+
+_Line = tuple[str, str]
+"""A line and the break that ends it; "" for a text's last line and for a line that comes from a diff."""
+
+
+def _split(text: str) -> list[_Line]:
+    """Lines as Salesforce counts them: a text typed in a browser has CR LF, one from an API may have any break."""
+    pieces = [*_BREAK.split(text), ""]
+    return list(zip(pieces[::2], pieces[1::2], strict=True))
+
+
+def _style(lines: list[_Line]) -> str:
+    """The break that new lines take. A diff does not say which they have, so they follow the text's first."""
+    return next((end for _, end in lines if end), "\n")
+
+
+def _joined(lines: list[_Line], style: str) -> str:
+    last = len(lines) - 1
+    return "".join(line if n == last else line + (end or style) for n, (line, end) in enumerate(lines))
 
 
 def _count(text: str | None) -> int:

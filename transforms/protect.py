@@ -10,6 +10,7 @@ joined and compared; the field's name is authenticated with it, so a token canno
 """
 
 import base64
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,10 +23,13 @@ from schemas.catalogue import Catalogue, ObjectSpec
 _TEXT = "tg1."
 _OTHER = "tg1x."
 
+_KEY_ID_SIZE = 36
 KEY_BYTES = 64
 """AES-256-SIV takes two 256-bit keys in one."""
 
 HEADER = "ChangeEventHeader"
+_PARTS = frozenset({"schema", "payload", "event"})
+_API_NAME = re.compile(r"\w{1,80}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,8 @@ class Protector:
         plan = self._plans.get(name) if isinstance(name, str) else None
         if not isinstance(payload, dict) or plan is None:
             self._hide_payload(data, payload, header)
-            return name if isinstance(name, str) else ""
+            return name if isinstance(name, str) and _API_NAME.fullmatch(name) else ""
+        self._hide_rest(data)
         for field in payload.keys() - plan.clear:
             value = payload[field]
             if field in plan.compounds and isinstance(value, dict):
@@ -92,18 +97,30 @@ class Protector:
 
     def _hide_payload(self, data: dict[str, Any], payload: object, header: object) -> None:
         """Nothing is known of this event: keep the header, hide the rest."""
+        self._hide_rest(data)
         hidden: dict[str, Any] = {HEADER: header} if isinstance(header, dict) else {}
         rest: object = payload
         if isinstance(payload, dict):
-            rest = {name: value for name, value in payload.items() if name != HEADER}
+            rest = {name: value for name, value in payload.items() if name not in hidden}
         if rest not in (None, {}):
             hidden["hidden"] = self.encrypt("unknown", rest)
         data["payload"] = hidden
+
+    def _hide_rest(self, data: dict[str, Any]) -> None:
+        """A message with a misspelt part is still JSON: what stands beside the known parts may be anything."""
+        for part in data.keys() - _PARTS:
+            data[part] = self.encrypt("unknown", data[part])
 
 
 def is_token(value: object) -> bool:
     """True for an encrypted text."""
     return isinstance(value, str) and value.startswith(_TEXT)
+
+
+def longest_token(length: int) -> int:
+    """Most characters of the token of a text of `length` characters, whatever they are."""
+    sealed = 1 + 4 * length + 16  # the prefix, UTF-8 at its widest, SIV's tag
+    return len(_TEXT) + _KEY_ID_SIZE + 1 + 4 * -(-sealed // 3)
 
 
 def is_misfit_token(value: object) -> bool:
@@ -123,9 +140,9 @@ class _Plan:
     @classmethod
     def of(cls, spec: ObjectSpec) -> "_Plan":
         fields = spec.fields
-        clear = {name for name, field in fields.items() if field.part_of is None and not field.is_protected}
-        parts = {name for name, field in fields.items() if field.part_of and not field.is_protected}
-        return cls(spec.name, frozenset(clear | {HEADER}), frozenset(parts), spec.compounds)
+        clear = frozenset(name for name, field in fields.items() if not field.is_protected)
+        parts = frozenset(name for name in clear if fields[name].part_of)
+        return cls(spec.name, (clear | {HEADER}) - spec.compounds.keys(), parts, spec.compounds)
 
     def context(self, field: str) -> str:
         return f"{self.name}.{field}"

@@ -10,7 +10,8 @@ from decimal import Decimal
 from typing import Any
 
 from schemas.catalogue import FieldSpec, FieldType
-from transforms.protect import is_misfit_token, is_token
+from schemas.tables import ID_SIZE
+from transforms.protect import is_misfit_token, is_token, longest_token
 
 Converter = Callable[[Any], Any]
 """Takes a JSON value that is not null; raises `MisfitError` when it does not fit."""
@@ -27,23 +28,33 @@ class MisfitError(ValueError):
 WRONG_TYPE = "wrong_type"
 TOO_LONG = "too_long"
 _MAX_DECIMAL = Decimal(10) ** 16
+_MAX_INTEGER = 2**63
 
 
 def converter(spec: FieldSpec) -> Converter:
     """The converter of one field."""
     if spec.is_protected:
-        return _protected
+        return _protected(spec.length)
     if spec.type is FieldType.CURRENCY:
         return _currency(spec.scale)
     simple = _SIMPLE.get(spec.type)
-    return simple if simple is not None else _text(spec.length)
+    if simple is not None:
+        return simple
+    return _text(ID_SIZE if spec.type is FieldType.REFERENCE else spec.length)
 
 
-def _protected(value: object) -> str:
-    if is_token(value):
+def _protected(length: int) -> Converter:
+    longest = longest_token(length)
+
+    def convert(value: object) -> str:
+        if not is_token(value):
+            kind = "an encrypted value of another type" if is_misfit_token(value) else _kind(value)
+            raise MisfitError(WRONG_TYPE, f"expected a text, got {kind}")
+        if len(str(value)) > longest:
+            raise MisfitError(TOO_LONG, f"encrypted, and longer than the {length} characters of the catalogue can be")
         return str(value)
-    kind = "encrypted value of another type" if is_misfit_token(value) else _kind(value)
-    raise MisfitError(WRONG_TYPE, f"expected a text, got {kind}")
+
+    return convert
 
 
 def _text(length: int) -> Converter:
@@ -67,11 +78,12 @@ def _boolean(value: object) -> bool:
 
 def _integer(value: object) -> int:
     # Salesforce prints whole numbers of some types as 10.0.
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    if not isinstance(value, int) or isinstance(value, bool):
+    whole = int(value) if isinstance(value, float) and value.is_integer() else value
+    if not isinstance(whole, int) or isinstance(whole, bool):
         raise MisfitError(WRONG_TYPE, f"expected a whole number, got {_kind(value)}")
-    return value
+    if not -_MAX_INTEGER <= whole < _MAX_INTEGER:
+        raise MisfitError(WRONG_TYPE, f"{value} does not fit a whole number of 64 bits")
+    return whole
 
 
 def _double(value: object) -> float:
@@ -118,7 +130,10 @@ def _datetime(value: object) -> datetime:
         raise MisfitError(WRONG_TYPE, "expected an ISO 8601 datetime") from error
     if moment.tzinfo is None:
         raise MisfitError(WRONG_TYPE, "expected a datetime with a zone")
-    return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    try:
+        return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    except OverflowError as error:
+        raise MisfitError(WRONG_TYPE, "the datetime is outside the years 1 to 9999 in UTC") from error
 
 
 _SIMPLE: dict[FieldType, Converter] = {

@@ -11,7 +11,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError as EnvironmentFormError,
+)
 
 from clients.objectstore import S3Address
 from clients.salesforce import Grant, SalesforceAddress
@@ -123,7 +128,11 @@ class Settings(BaseSettings):
     """All of it."""
 
     model_config = SettingsConfigDict(
-        env_prefix="TIDEGATE_", env_nested_delimiter="__", extra="forbid", frozen=True
+        env_prefix="TIDEGATE_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,  # inputs may be secrets, and errors are logged
     )
 
     salesforce: SalesforceSettings
@@ -159,6 +168,8 @@ def load_settings(file: Path | None = None) -> Settings:
         raise SettingsError(f"The settings file {path} does not exist. Start `tidegate up`, or correct the path.")
     try:
         return Settings(**values)
+    except EnvironmentFormError as error:
+        raise SettingsError(f"{error}. A setting with parts is written as JSON, or one variable a part.") from error
     except ValidationError as error:
         listed = "\n  ".join(f"{_name(item['loc'])}: {item['msg']}" for item in error.errors(include_input=False))
         raise SettingsError(
@@ -172,7 +183,9 @@ def _read(path: Path) -> dict[str, Any]:
         values = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise SettingsError(f"The settings file {path} cannot be read: {error}. Correct or delete it.") from error
-    return dict(values)
+    if not isinstance(values, dict):
+        raise SettingsError(f"The settings file {path} does not hold one JSON object. Correct or delete it.")
+    return values
 
 
 def _name(place: tuple[int | str, ...]) -> str:

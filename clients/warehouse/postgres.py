@@ -7,7 +7,6 @@ quoted empty cell is the empty text, on both sides.
 import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from io import BytesIO
 from queue import LifoQueue
 from typing import Any
 
@@ -122,14 +121,15 @@ class _PostgresTransaction:
     def load(self, table: str, columns: Sequence[Column], rows: pa.Table) -> None:
         if not len(rows):
             return
-        buffer = BytesIO()
-        csv.write_csv(rows, buffer, _CSV)
+        # An Arrow stream: a Python file object would take the interpreter's lock for every block.
+        sink = pa.BufferOutputStream()
+        csv.write_csv(rows, sink, _CSV)
         names = ", ".join(column.sql for column in columns)
         with (
             self._connection.cursor() as cursor,
             cursor.copy(_plain(f"COPY {table} ({names}) FROM STDIN (FORMAT csv)")) as copy,
         ):
-            copy.write(buffer.getbuffer())
+            copy.write(memoryview(sink.getvalue()))
 
 
 def _plain(statement: str) -> Query:

@@ -18,8 +18,8 @@ from sandbox.org.traffic.plan import TrafficPlan
 from sandbox.org.traffic.world import World
 
 _log = logging.getLogger(__name__)
-_SLICE_SECONDS = 0.05
-_SLICE_BUDGET_SECONDS = 0.03
+_SLICE_SECONDS = 0.1
+_SLICE_BUDGET_SECONDS = 0.06
 """The longest that a slice keeps everybody else waiting."""
 _WAVE_SECONDS = 10.0
 _ORIGINS = (
