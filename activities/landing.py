@@ -51,6 +51,10 @@ class LandingBuffer:
     def add(self, messages: Sequence[StreamMessage]) -> None:
         """Take events in. They are encrypted here, before anything else sees them."""
         for message in messages:
+            # Another follower's batch, which we adopted, went further than our stream had come. Its last id may still
+            # get members: a message that carries no id of its own belongs to the one before it.
+            if 0 < message.replay_id < self._landed_through:
+                continue
             name, changes, event = _protected(message.data, self.protector)
             self._replay_ids.append(message.replay_id)
             self._objects.append(name)

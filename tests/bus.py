@@ -70,7 +70,7 @@ class Bus:
     """Seconds between two readings, at most."""
 
     @asynccontextmanager
-    async def open(self, request: FollowInput, replay_id: int) -> AsyncIterator["Subscription"]:  # noqa: ARG002
+    async def open(self, request: FollowInput, replay_id: int) -> AsyncIterator["Subscription"]:
         """Subscribe after `replay_id`."""
         yield Subscription(self, replay_id)
 

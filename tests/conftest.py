@@ -104,7 +104,9 @@ def temporal_address(parts: ProcessGroup) -> str:
 async def client(temporal_address: str) -> AsyncIterator[Client]:
     """A client of the session's Temporal; what the test leaves running is ended, so that no later test serves it."""
     # The identity is written into histories; the SDK's own would name this machine.
-    connected = await Client.connect(temporal_address, data_converter=pydantic_data_converter, identity="tests")
+    connected = await Client.connect(
+        temporal_address, data_converter=pydantic_data_converter, identity="tests"
+    )
     yield connected
     empty = 0
     while empty < 2:  # a workflow is listed some milliseconds after its start

@@ -80,7 +80,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _ask(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
         upstream = http.client.HTTPConnection("127.0.0.1", self.server.upstream, timeout=10)
-        headers = {name: value for name, value in self.headers.items() if name.lower() not in self._HOP_BY_HOP}
+        headers = {
+            name: value for name, value in self.headers.items() if name.lower() not in self._HOP_BY_HOP
+        }
         try:
             upstream.request(self.command, self.path, body, headers)
             answer = upstream.getresponse()

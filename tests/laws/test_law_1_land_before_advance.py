@@ -2,13 +2,12 @@
 
 import dataclasses
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import orjson
 import pytest
-from temporalio.client import Client
-from temporalio.testing import ActivityEnvironment
+from temporalio.client import Client, WorkflowExecutionStatus
 
 from activities.follow import FollowLane
 from activities.landing import CutRule
@@ -16,11 +15,11 @@ from clients.chain import Chain
 from clients.objectstore import ObjectStore, S3Address
 from schemas.errors import UnavailableError
 from schemas.ids import ORIGIN
-from schemas.messages import FollowInput
 from tests.bus import Bus, event, protector
+from tests.following import follow_until, groups_settle_at_once  # noqa: F401
 from tests.s3_proxy import Fate, S3Proxy, s3_proxy
 
-pytestmark = pytest.mark.service
+pytestmark = [pytest.mark.service, pytest.mark.usefixtures("groups_settle_at_once")]
 
 COUNT = 40
 
@@ -46,20 +45,13 @@ def behind_proxy(s3_address: S3Address, proxy: S3Proxy) -> ObjectStore:
     return ObjectStore(dataclasses.replace(s3_address, endpoint_url=proxy.url))
 
 
-def follower(client: Client, store: ObjectStore, bus: Bus, *, seconds: float = 1.5) -> FollowLane:
+def follower(client: Client, store: ObjectStore, bus: Bus) -> FollowLane:
     return FollowLane(
         client=client,
         store=store,
         protector=protector(),
         open_stream=bus.open,
         rule=CutRule(most_changes=8, most_age=timedelta(seconds=0.1)),
-        stretch=timedelta(seconds=seconds),
-    )
-
-
-def request(chain: Chain, position: str = ORIGIN) -> FollowInput:
-    return FollowInput(
-        org=chain.org, lane=chain.lane, channel="/data/ChangeEvents", position=position, first_replay=-2
     )
 
 
@@ -77,24 +69,19 @@ def landed(chain: Chain, through: str | None = None) -> list[int]:
     return found
 
 
-def listening(chain: Chain) -> tuple[ActivityEnvironment, list[str]]:
-    """An activity's surroundings; at every heartbeat, everything up to the position must be in raw."""
-    environment = ActivityEnvironment()
-    positions: list[str] = []
+def in_raw_through(chain: Chain) -> Callable[[str], None]:
+    """Asserts, of a position that is told, that everything up to it is in raw."""
 
     def heard(position: str) -> None:
-        if position not in positions:
-            positions.append(position)
-            assert landed(chain, through=position) == list(range(1, 1 + int(position.replace(ORIGIN, "0"))))
+        assert landed(chain, through=position) == list(range(1, 1 + int(position.replace(ORIGIN, "0"))))
 
-    environment.on_heartbeat = heard
-    return environment, positions
+    return heard
 
 
-async def test_every_position_that_is_told_is_in_raw(client: Client, store: ObjectStore, chain: Chain, bus: Bus):
-    environment, positions = listening(chain)
-    result = await environment.run(follower(client, store, bus).follow_lane, request(chain))
-    assert result.position == str(COUNT)
+async def test_every_position_that_is_told_is_in_raw(
+    client: Client, store: ObjectStore, chain: Chain, bus: Bus
+):
+    positions = await follow_until(follower(client, store, bus), chain, COUNT, heard=in_raw_through(chain))
     assert len(positions) > 4
     assert landed(chain) == list(range(1, COUNT + 1))
 
@@ -104,26 +91,23 @@ async def test_every_position_that_is_told_is_in_raw(client: Client, store: Obje
 async def test_a_failing_s3_stops_the_position_and_loses_nothing(
     client: Client, chain: Chain, bus: Bus, proxy: S3Proxy, behind_proxy: ObjectStore, fate: Fate, place: str
 ):
-    writes: list[str] = []
+    written: list[str] = []
 
     def fail_from_the_third_write(method: str, path: str) -> Fate:
-        if method == "PUT" and place in path and path not in writes:
-            writes.append(path)
-        return fate if method == "PUT" and place in path and path in writes[2:] else Fate.PASS
+        if method == "PUT" and place in path and path not in written:
+            written.append(path)
+        return fate if method == "PUT" and place in path and path in written[2:] else Fate.PASS
 
     proxy.decide = fail_from_the_third_write
-    environment, positions = listening(chain)
+    told: list[str] = []
     follow = follower(client, behind_proxy, bus)
     with pytest.raises(UnavailableError, match="S3"):
-        await environment.run(follow.follow_lane, request(chain))
-    assert len(positions) == 3  # the origin, and two batches
-    assert positions[-1] != str(COUNT)
+        await follow_until(follow, chain, COUNT, heard=told.append)
+    assert len(told) == 3  # the origin, and two batches
+    in_raw_through(chain)(told[-1])
 
     proxy.decide = lambda method, path: Fate.PASS
-    again, _ = listening(chain)
-    again.info = dataclasses.replace(again.info, heartbeat_details=[positions[-1]])
-    result = await again.run(follow.follow_lane, request(chain))
-    assert result.position == str(COUNT)
+    await follow_until(follow, chain, COUNT, hint=told[-1], heard=in_raw_through(chain))
     assert landed(chain) == list(range(1, COUNT + 1))
 
 
@@ -139,25 +123,22 @@ async def test_the_answer_to_a_manifest_may_be_lost_once(
         return Fate.PASS
 
     proxy.decide = swallow_first
-    environment, _ = listening(chain)
-    await environment.run(follower(client, behind_proxy, bus, seconds=2.5).follow_lane, request(chain))
+    await follow_until(follower(client, behind_proxy, bus), chain, COUNT, heard=in_raw_through(chain))
+    assert swallowed
     assert landed(chain) == list(range(1, COUNT + 1))
     # The second try found its own manifest: its raw file must not be taken for a loser's.
-    assert set(store.keys(f"raw/{chain.org}/{chain.lane}/")) == {manifest.raw_key for manifest in chain.walk()}
+    assert set(store.keys(f"raw/{chain.org}/{chain.lane}/")) == {
+        manifest.raw_key for manifest in chain.walk()
+    }
 
 
 async def test_a_batch_in_raw_without_its_workflow_gets_it_from_the_successor(
     client: Client, store: ObjectStore, chain: Chain, bus: Bus
 ):
-    environment, _ = listening(chain)
-    await environment.run(follower(client, store, bus).follow_lane, request(chain))
-    manifests = list(chain.walk())
-    for manifest in manifests:
-        await client.get_workflow_handle(manifest.workflow_id).terminate("as if it had never been started")
+    await follow_until(follower(client, store, bus), chain, COUNT)
+    handles = [client.get_workflow_handle(manifest.workflow_id) for manifest in chain.walk()]
+    for handle in handles:
+        await handle.terminate("as if it had never been started")
 
-    again, _ = listening(chain)
-    await again.run(follower(client, store, bus, seconds=0).follow_lane, request(chain))
-    for manifest in manifests:
-        description = await client.get_workflow_handle(manifest.workflow_id).describe()
-        assert description.status is not None
-        assert description.status.name == "RUNNING"
+    await follow_until(follower(client, store, bus), chain, COUNT)
+    assert {(await handle.describe()).status for handle in handles} == {WorkflowExecutionStatus.RUNNING}

@@ -1,0 +1,64 @@
+"""A whole sandbox, and an engine whose processes a test may kill."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from cli.engine_processes import EngineProcesses, settings_of, write_settings
+from cli.running import settings_file
+from cli.surge import wait_for_followers
+from sandbox.endpoints import Endpoints
+from sandbox.stack import RunningSandbox, running_sandbox
+from workers.engine import Parts, open_parts
+from workers.settings import Settings
+
+
+@pytest.fixture
+def sandbox() -> Iterator[RunningSandbox]:
+    with tempfile.TemporaryDirectory(prefix="tidegate-acceptance-") as folder:
+        # The PostgreSQL server runs as another user and must be able to enter.
+        Path(folder).chmod(0o755)
+        with running_sandbox(Path(folder)) as running:
+            yield running
+
+
+@pytest.fixture
+def endpoints(sandbox: RunningSandbox) -> Endpoints:
+    return sandbox.endpoints
+
+
+@pytest.fixture
+def engine(sandbox: RunningSandbox) -> Iterator[EngineProcesses]:
+    """The engine, following the org; dead processes are started again."""
+    folder = sandbox.group.folder.parent
+    write_settings(settings_file(folder), sandbox.endpoints)
+    processes = EngineProcesses(folder / "logs" / "engine", settings_file(folder))
+    processes.start()
+    try:
+        wait_for_followers(sandbox.endpoints)
+        yield processes
+    finally:
+        processes.stop()
+
+
+@pytest.fixture
+def settings(sandbox: RunningSandbox) -> Settings:
+    return Settings.model_validate(settings_of(sandbox.endpoints))
+
+
+@pytest.fixture
+def opened(settings: Settings) -> Iterator[Parts]:
+    """The engine's clients, in the test's own process."""
+    found = open_parts(settings)
+    yield found
+    found.warehouse.close()
+    found.audit.close()
+
+
+@pytest.fixture
+def curated(endpoints: Endpoints) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(endpoints.warehouse.dsn, autocommit=True) as connection:
+        yield connection

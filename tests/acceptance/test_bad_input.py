@@ -1,0 +1,134 @@
+"""Bad input and outages: each gets a quarantine row with its reason or a clear error, and nothing else is lost."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from cli.comparison import compare_all
+from cli.engine_processes import EngineProcesses
+from cli.measures import ledger_sums
+from cli.sandbox_commands import start_traffic, traffic_state
+from cli.surge import org_state
+from clients.warehouse import statements as sql
+from sandbox.endpoints import Endpoints
+from sandbox.stack import RunningSandbox
+from workers.engine import Parts
+
+pytestmark = [pytest.mark.service, pytest.mark.slow]
+
+USER = "005Tg0000000001AAA"
+WHOLE = {
+    "CaseNumber": "C-1",
+    "Status": "New",
+    "CreatedDate": "2026-11-01T00:00:00.000Z",
+    "CreatedById": USER,
+    "LastModifiedDate": "2026-11-01T00:00:00.000Z",
+    "LastModifiedById": USER,
+}
+
+
+def event(number: int, body: dict[str, Any], *, object_name: str = "Case", kind: str = "CREATE") -> dict[str, Any]:
+    header = {
+        "entityName": object_name,
+        "recordIds": [f"500Tg000000zz{number:02}AAA"],
+        "changeType": kind,
+        "changeOrigin": "",
+        "transactionKey": f"bad-{number}",
+        "sequenceNumber": 1,
+        "commitTimestamp": 1_795_000_000_000,
+        "commitNumber": 9_000_000 + number,
+        "commitUser": USER,
+    }
+    return {"schema": "x", "payload": {"ChangeEventHeader": header, **body}}
+
+
+BAD = {
+    "unknown_field": {"data": event(1, WHOLE | {"Surprise__c": "x"})},
+    "wrong_type": {"data": event(2, WHOLE | {"IsEscalated": "perhaps"})},
+    "missing_required": {"data": event(3, {key: value for key, value in WHOLE.items() if key != "Status"})},
+    "unknown_object": {"data": event(4, {"Name": "x"}, object_name="Lead")},
+    "too_long": {"data": event(5, WHOLE | {"Subject": "x" * 300})},
+    "needs_reread": {"data": event(6, {}, kind="GAP_UPDATE")},
+    "bad_header": {"data": {"schema": "x", "payload": {"Status": "New"}}},
+    "broken_message": {"raw": '{"schema":"x","payload":{"ChangeEventHeader":{"entityName":"Case",, "event":{"replayId":$REPLAY_ID}'},
+}
+
+
+def test_each_bad_event_is_quarantined_with_its_reason_and_the_good_ones_go_on(
+    endpoints: Endpoints, engine: EngineProcesses, opened: Parts, curated: psycopg.Connection
+) -> None:
+    control = endpoints.salesforce.control_url
+    start_traffic(control, rate=6_000, seconds=6, seed=3)
+    for body in BAD.values():
+        httpx.post(f"{control}/inject", json=body, trust_env=False).raise_for_status()
+        time.sleep(0.2)
+    while traffic_state(control)["running"]:
+        time.sleep(0.2)
+    query = f"SELECT reason, detail FROM {sql.QUARANTINE}".encode()
+    wait_for(lambda: len(curated.execute(query).fetchall()) >= len(BAD))
+    wait_for(lambda: ledger_sums(curated).landed >= org_state(endpoints)["changes_committed"] + len(BAD))
+    found = dict(curated.execute(query).fetchall())
+    assert set(found) == set(BAD)
+    assert all(len(detail) > 10 for detail in found.values())
+    sums = ledger_sums(curated)
+    assert sums.landed == sums.applied + sums.duplicate + sums.quarantined
+    assert sums.quarantined == len(BAD)
+    compared = compare_all(control, endpoints.warehouse.dsn, opened.catalogue, opened.protector)
+    assert compared.shown == []
+
+
+@pytest.mark.parametrize("part", ["s3", "postgres"])
+def test_an_outage_is_waited_out_and_nothing_is_lost(
+    part: str,
+    sandbox: RunningSandbox,
+    engine: EngineProcesses,
+    opened: Parts,
+    curated: psycopg.Connection,
+) -> None:
+    endpoints = sandbox.endpoints
+    control = endpoints.salesforce.control_url
+    start_traffic(control, rate=6_000, seconds=20, seed=5)
+    time.sleep(3)
+    with part_stopped(sandbox, part):
+        time.sleep(20)
+    wait_for(lambda: not traffic_state(control)["running"])
+    wait_for(lambda: ledger_sums(curated).landed >= org_state(endpoints)["changes_committed"], seconds=90)
+    compared = compare_all(control, endpoints.warehouse.dsn, opened.catalogue, opened.protector)
+    assert compared.shown == []
+    assert ledger_sums(curated).quarantined == 0
+
+
+def part_stopped(sandbox: RunningSandbox, part: str) -> "Frozen":
+    return Frozen(sandbox, part)
+
+
+class Frozen:
+    """A part that hangs: connections are taken and not answered, the hardest kind of outage."""
+
+    def __init__(self, sandbox: RunningSandbox, part: str) -> None:
+        import psutil
+
+        child = next(child for child in sandbox.group.children if child.name == part)
+        root = psutil.Process(child.process.pid)
+        self._processes = [root, *root.children(recursive=True)]
+
+    def __enter__(self) -> None:
+        for process in self._processes:
+            process.suspend()
+
+    def __exit__(self, *_: object) -> None:
+        for process in self._processes:
+            process.resume()
+
+
+def wait_for(condition: Callable[[], bool], *, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.3)
+
+

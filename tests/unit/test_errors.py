@@ -1,0 +1,103 @@
+"""Every failure of ours says whether trying again helps, and ends with what to do."""
+
+import importlib
+import pkgutil
+from collections.abc import Iterator
+from datetime import timedelta
+from types import ModuleType
+
+import pytest
+
+import activities
+import clients
+import schemas
+import transforms
+import workers
+import workflows
+from activities.boundary import MESSAGE_LENGTH, as_application_error
+from clients.objectstore import ObjectMissingError
+from schemas import errors
+from schemas.errors import RateLimitedError, TerminalError, TidegateError, TransientError
+
+BASES = {TidegateError, TransientError, TerminalError}
+SYSTEM = {"system": "S3", "detail": "it said so"}
+
+# An example of every class, and the words that its message must end with.
+EXAMPLES: dict[type[TidegateError], tuple[TidegateError, str]] = {
+    type(example): (example, last)
+    for example, last in [
+        (errors.UnavailableError(**SYSTEM), "The step is tried again by itself."),
+        (errors.RateLimitedError(**SYSTEM, retry_after=timedelta(minutes=1)), "Next try in 60 s."),
+        (errors.StreamBrokenError(lane="l", detail="d"), "It is opened again from the last position."),
+        (errors.CredentialsRejectedError(**SYSTEM, code="401", setting="TIDEGATE_X"), "Check TIDEGATE_X."),
+        (errors.CatalogueError(path="c.yaml", problems=["p"]), "Correct the file and start again."),
+        (errors.UnknownObjectError(object_name="X", known=["Case"]), "or correct the name."),
+        (errors.ReplayExpiredError(lane="l", position="7", detail="d"), "then move the lane's position."),
+        (errors.ChainBrokenError(lane="l", detail="d"), "Do not delete raw files or manifests."),
+        (
+            errors.LedgerImbalanceError(
+                batch="l/7", object_name="Case", landed=3, applied=1, duplicate=1, quarantined=0
+            ),
+            "this is a fault of Tidegate, report it.",
+        ),
+        (errors.StatementError(statement="SELECT 1", detail="d"), "the step can then be run again."),
+        (errors.SettingsError("The port is taken. Choose another."), "Choose another."),
+        (ObjectMissingError(bucket="b", key="k"), "restore it from its version."),
+    ]
+}
+
+
+def modules(package: ModuleType) -> Iterator[ModuleType]:
+    for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        yield importlib.import_module(found.name)
+
+
+def every_error() -> set[type[TidegateError]]:
+    for package in (schemas, transforms, clients, activities, workflows, workers):
+        list(modules(package))
+    found = {TidegateError}
+    new = found
+    while new:
+        new = {below for above in new for below in above.__subclasses__()} - found
+        found = found | new
+    return found - BASES
+
+
+def test_every_error_is_either_transient_or_terminal() -> None:
+    undecided = {
+        error for error in every_error() if issubclass(error, TransientError) == issubclass(error, TerminalError)
+    }
+    assert undecided == set()
+
+
+def test_every_error_has_an_example_here() -> None:
+    assert every_error() == set(EXAMPLES)
+
+
+@pytest.mark.parametrize("kind", EXAMPLES, ids=lambda kind: kind.__name__)
+def test_the_message_ends_with_what_to_do(kind: type[TidegateError]) -> None:
+    example, last = EXAMPLES[kind]
+    assert str(example).endswith(last)
+
+
+@pytest.mark.parametrize("kind", EXAMPLES, ids=lambda kind: kind.__name__)
+def test_the_tree_in_the_docstring_shows_the_error(kind: type[TidegateError]) -> None:
+    if kind.__module__ == errors.__name__:
+        assert f"─ {kind.__name__} " in str(errors.__doc__)
+
+
+@pytest.mark.parametrize("kind", EXAMPLES, ids=lambda kind: kind.__name__)
+def test_temporal_tries_again_just_what_is_transient(kind: type[TidegateError]) -> None:
+    error = as_application_error(EXAMPLES[kind][0])
+    assert error.non_retryable == issubclass(kind, TerminalError)
+    assert error.type == kind.__name__
+
+
+def test_temporal_waits_as_long_as_the_limit_says() -> None:
+    limited = RateLimitedError(system="Salesforce", detail="d", retry_after=timedelta(minutes=15))
+    assert as_application_error(limited).next_retry_delay == timedelta(minutes=15)
+
+
+def test_a_message_is_cut_to_what_a_history_should_hold() -> None:
+    long = errors.UnavailableError(system="S3", detail=10_000 * "x")
+    assert len(as_application_error(long).message) == MESSAGE_LENGTH

@@ -1,0 +1,52 @@
+"""Names that are stored never change: a renamed one orphans every history, bucket and table that carries the old one.
+
+When a test here fails because a name was added, add it to the list. When one was changed, change it back.
+"""
+
+from schemas import names
+
+FROZEN = {
+    "NAMESPACE": "default",
+    "LANE_WORKFLOW": "lane",
+    "CHANGE_BATCH_WORKFLOW": "change-batch",
+    "FOLLOW_LANE": "follow_lane",
+    "STAGE_BATCH": "stage_batch",
+    "APPLY_BATCH": "apply_batch",
+    "RECORD_ACT": "record_act",
+    "PAUSE": "pause",
+    "RESUME": "resume",
+    "MOVE_POSITION": "move_position",
+    "LANE_STATE": "state",
+    "WORKFLOW_QUEUE": "tidegate-workflows",
+    "LANE_QUEUE": "tidegate-lanes",
+    "BATCH_QUEUE": "tidegate-batches",
+    "SEARCH_ATTRIBUTES": {
+        "SfOrg": "Keyword",
+        "SfLane": "Keyword",
+        "SfObjects": "KeywordList",
+        "Stage": "Keyword",
+        "Position": "Keyword",
+        "Changes": "Int",
+        "Quarantined": "Int",
+        "Watermark": "Datetime",
+    },
+}
+
+
+def stored_names() -> dict[str, object]:
+    return {name: value for name, value in vars(names).items() if name.isupper()}
+
+
+def test_no_stored_name_was_changed_or_removed() -> None:
+    present = stored_names()
+    assert {name: present.get(name) for name in FROZEN} == FROZEN
+
+
+def test_a_new_stored_name_is_frozen_too() -> None:
+    assert stored_names().keys() - FROZEN.keys() == set()
+
+
+def test_a_sql_backed_server_has_room_for_the_search_attributes() -> None:
+    kinds = list(names.SEARCH_ATTRIBUTES.values())
+    assert kinds.count("Keyword") <= 10
+    assert all(kinds.count(kind) <= 3 for kind in set(kinds) - {"Keyword"})

@@ -1,0 +1,142 @@
+"""Settings are read once at the edge: the environment wins over the file, what is wrong is named, secrets stay unseen."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from schemas.errors import SettingsError
+from workers.settings import FILE_VARIABLE, Settings, load_settings
+
+SECRETS = ["hush-client", "hush-password", "hush-s3", "hush-warehouse", "hush-operational"]
+
+
+def whole() -> dict[str, Any]:
+    return {
+        "salesforce": {
+            "org_id": "00D000000000001AAA",
+            "login_url": "https://login.example/",
+            "client_id": "tidegate",
+            "client_secret": "hush-client",
+            "password": "hush-password",
+        },
+        "s3": {"bucket": "b", "kms_key_id": "alias/k", "access_key": "a", "secret_key": "hush-s3"},
+        "warehouse": {"dsn": "postgresql://u:hush-warehouse@localhost/w"},
+        "operational": {"dsn": "postgresql://u:hush-operational@localhost/o"},
+    }
+
+
+@pytest.fixture(autouse=True)
+def _nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.chdir(tmp_path)  # a `var/settings.json` of this checkout must not be seen
+    monkeypatch.delenv(FILE_VARIABLE, raising=False)
+    yield
+
+
+def written(tmp_path: Path, values: object) -> Path:
+    file = tmp_path / "settings.json"
+    file.write_text(json.dumps(values))
+    return file
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIDEGATE_S3__BUCKET", "from-the-environment")
+    settings = load_settings(written(tmp_path, whole()))
+    assert settings.s3.bucket == "from-the-environment"
+
+
+def test_a_variable_replaces_its_own_setting_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIDEGATE_S3__BUCKET", "other")
+    settings = load_settings(written(tmp_path, whole()))
+    assert settings.s3.kms_key_id == "alias/k"
+
+
+def test_the_environment_alone_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    for part, values in whole().items():
+        for name, value in values.items():
+            monkeypatch.setenv(f"TIDEGATE_{part}__{name}".upper(), value)
+    assert load_settings().salesforce.client_id == "tidegate"
+
+
+def test_the_file_is_the_one_that_the_environment_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(FILE_VARIABLE, str(written(tmp_path, whole())))
+    assert load_settings().s3.bucket == "b"
+
+
+def test_every_missing_setting_is_named_as_the_environment_calls_it() -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    for name in ("TIDEGATE_SALESFORCE", "TIDEGATE_S3", "TIDEGATE_WAREHOUSE", "TIDEGATE_OPERATIONAL"):
+        assert f"{name}: Field required" in str(caught.value)
+
+
+def test_a_missing_part_is_named_with_its_place(tmp_path: Path) -> None:
+    values = whole()
+    del values["warehouse"]["dsn"]
+    with pytest.raises(SettingsError, match="TIDEGATE_WAREHOUSE__DSN: Field required"):
+        load_settings(written(tmp_path, values))
+
+
+def test_a_misspelt_setting_is_refused(tmp_path: Path) -> None:
+    values = whole() | {"cut": {"most_chnages": 5}}
+    with pytest.raises(SettingsError, match="TIDEGATE_CUT__MOST_CHNAGES"):
+        load_settings(written(tmp_path, values))
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        pytest.param("{", "cannot be read", id="no JSON"),
+        pytest.param("[1, 2]", "one JSON object", id="a list"),
+        pytest.param("\udcff", "cannot be read", id="no UTF-8"),
+    ],
+)
+def test_a_file_that_is_no_settings_file_is_refused(tmp_path: Path, content: str, says: str) -> None:
+    file = tmp_path / "settings.json"
+    file.write_bytes(content.encode(errors="surrogateescape"))
+    with pytest.raises(SettingsError, match=says):
+        load_settings(file)
+
+
+def test_a_named_file_must_exist(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="does not exist"):
+        load_settings(tmp_path / "absent.json")
+
+
+def test_a_variable_that_is_no_json_is_refused_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIDEGATE_LANES", "changes")
+    with pytest.raises(SettingsError, match="lanes"):
+        load_settings(written(tmp_path, whole()))
+
+
+def test_no_secret_is_in_the_representation() -> None:
+    settings = Settings(**whole())
+    seen = f"{settings!r} {settings} {settings.s3.address()!r} {settings.salesforce.address()!r}"
+    assert [secret for secret in SECRETS if secret in seen] == []
+
+
+def test_no_secret_is_in_an_error(tmp_path: Path) -> None:
+    values = whole()
+    values["warehouse"]["dsn"] = ["hush-warehouse"]
+    values["salesforce"]["password"] = {"is": "hush-password"}
+    with pytest.raises(SettingsError) as caught:
+        load_settings(written(tmp_path, values))
+    assert "hush" not in f"{caught.value} {caught.value.__cause__}"
+
+
+def test_an_address_has_the_secrets_in_clear() -> None:
+    settings = Settings(**whole())
+    assert settings.s3.address().secret_key == "hush-s3"
+    assert settings.salesforce.address().client_secret == "hush-client"
+
+
+def test_the_login_url_has_no_slash_at_its_end() -> None:
+    assert Settings(**whole()).salesforce.address().login_url == "https://login.example"
+
+
+def test_settings_cannot_be_changed() -> None:
+    settings = Settings(**whole())
+    with pytest.raises(ValueError, match="frozen"):
+        settings.catalogue = Path("other")
