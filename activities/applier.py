@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from activities.rebuild import rebuild_records
 from clients.objectstore import ObjectStore
@@ -29,7 +31,7 @@ from schemas.tables import (
     net_columns,
     staged_columns,
 )
-from transforms.net import first_current_rows, first_history_rows, net_rows
+from transforms.net import NetRows, first_current_rows, first_history_rows
 
 
 @dataclass
@@ -136,7 +138,7 @@ def _apply_changes(transaction: Transaction, spec: ObjectSpec, shares: Sequence[
     tables = [share.changes for share in shares if share.changes is not None and len(share.changes)]
     if not tables:
         return
-    incoming = pa.concat_tables(tables).combine_chunks()
+    incoming = pa.concat_tables(tables)
     seen = _Seen.of(transaction, spec, incoming)
     new = incoming if all(seen.is_new) else incoming.filter(pa.array(seen.is_new))
     applied_at = _now()
@@ -145,7 +147,7 @@ def _apply_changes(transaction: Transaction, spec: ObjectSpec, shares: Sequence[
         slow = seen.slow_records(new)
         fast = _without(new, slow)
         if len(fast):
-            _fold_in(transaction, spec, net_rows(fast, spec, applied_at=applied_at), seen.last_orders)
+            _fold_in(transaction, spec, NetRows(fast, spec, applied_at=applied_at), seen.last_orders)
         if slow:
             rebuild_records(transaction, spec, sorted(slow))
         _count_rebuilt(shares, new, slow)
@@ -166,27 +168,26 @@ def _log(transaction: Transaction, spec: ObjectSpec, new: pa.Table, applied_at: 
     transaction.load(sql.change_table(spec), columns, rows)
 
 
-def _fold_in(transaction: Transaction, spec: ObjectSpec, net: pa.Table, existing: Collection[str]) -> None:
+def _fold_in(transaction: Transaction, spec: ObjectSpec, net: NetRows, existing: Collection[str]) -> None:
     """The fast path: records that are new are loaded as they are, the others merged."""
-    ids = net["record_id"]
-    exists = pc.is_in(ids, value_set=pa.array(sorted(existing), ids.type))
-    first, more = net.filter(pc.invert(exists)), net.filter(exists)
-    if len(first):
-        rows = first_current_rows(first.filter(first["is_current"]), spec)
+    more = net.of_records(existing)
+    if not more.all():
+        rows = first_current_rows(net.table(net.is_latest & ~more), spec)
         transaction.load(sql.current_table(spec), current_columns(spec), rows)
         if spec.history:
-            transaction.load(sql.history_table(spec), history_columns(spec), first_history_rows(first, spec))
-    if len(more):
-        _merge(transaction, spec, more)
+            versions = first_history_rows(net.table(~more), spec)
+            transaction.load(sql.history_table(spec), history_columns(spec), versions)
+    if more.any():
+        _merge(transaction, spec, net, more)
 
 
-def _merge(transaction: Transaction, spec: ObjectSpec, net: pa.Table) -> None:
+def _merge(transaction: Transaction, spec: ObjectSpec, net: NetRows, more: NDArray[np.bool_]) -> None:
     columns = net_columns(spec)
     if spec.history:
-        transaction.stage(sql.net_stage(spec, "versions"), columns, net)
+        transaction.stage(sql.net_stage(spec, "versions"), columns, net.table(more))
         transaction.execute(sql.close_versions(spec))
         transaction.execute(sql.open_versions(spec))
-    transaction.stage(sql.net_stage(spec, "latest"), columns, net.filter(net["is_current"]))
+    transaction.stage(sql.net_stage(spec, "latest"), columns, net.table(net.is_latest & more))
     transaction.execute(sql.merge_current(spec))
 
 

@@ -46,6 +46,8 @@ class Batches:
     def _stage(self, manifest: Manifest) -> StageResult:
         raw = Chain(self.store, org=manifest.org, lane=manifest.lane).read_raw(manifest)
         staged = stage_objects(raw, self.catalogue, batch=manifest.batch)
+        for name in manifest.landed.keys() - staged.keys():
+            raise _imbalance(manifest, name, typed=0, refused=0)
         return StageResult(objects=tuple(self._write(manifest, name, *share) for name, share in staged.items()))
 
     def _write(
@@ -53,14 +55,7 @@ class Batches:
     ) -> StagedObject:
         typed = 0 if changes is None else len(changes)
         if landed != manifest.landed.get(name) or landed != typed + len(refused):
-            raise LedgerImbalanceError(
-                batch=manifest.batch,
-                object_name=name,
-                landed=manifest.landed.get(name, 0),
-                applied=typed,
-                duplicate=0,
-                quarantined=len(refused),
-            )
+            raise _imbalance(manifest, name, typed=typed, refused=len(refused))
         where = None
         if changes is not None and typed:
             where = staged_key(manifest.org, manifest.lane, manifest.start, self.catalogue.object(name).table)
@@ -77,6 +72,17 @@ class Batches:
             staged=typed,
             refused=len(refused),
         )
+
+
+def _imbalance(manifest: Manifest, name: str, *, typed: int, refused: int) -> LedgerImbalanceError:
+    return LedgerImbalanceError(
+        batch=manifest.batch,
+        object_name=name,
+        landed=manifest.landed.get(name, 0),
+        applied=typed,
+        duplicate=0,
+        quarantined=refused,
+    )
 
 
 def _parquet(table: pa.Table) -> bytes:

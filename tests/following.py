@@ -2,7 +2,7 @@
 
 import asyncio
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from temporalio.testing import ActivityEnvironment
@@ -13,12 +13,14 @@ from clients.chain import Chain
 from schemas.ids import ORIGIN
 from schemas.messages import FollowInput
 
+_MOST_SECONDS = 30
+"""A follower that has not come to the end by then goes in circles."""
+
 
 @pytest.fixture
-def groups_settle_at_once(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def groups_settle_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The scripted bus gives a group within milliseconds: no test has to wait a second for its last event."""
     monkeypatch.setattr(landing, "GROUP_SETTLED_MS", 120)
-    yield
 
 
 async def follow_until(
@@ -51,7 +53,8 @@ async def follow_until(
         org=chain.org, lane=chain.lane, channel="/data/ChangeEvents", position=ORIGIN, first_replay=-2
     )
     try:
-        await environment.run(follower.follow_lane, request)
+        async with asyncio.timeout(_MOST_SECONDS):
+            await environment.run(follower.follow_lane, request)
     except asyncio.CancelledError:
         assert positions[-1] == str(last)
     return positions

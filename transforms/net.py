@@ -8,7 +8,7 @@ Only for changes that are new, later than everything applied to their record, an
 takes the slow path (`transforms.fold`), which gives the same rows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 import numpy as np
@@ -33,36 +33,62 @@ _Ints = NDArray[np.int64]
 _Bools = NDArray[np.bool_]
 
 
-def net_rows(changes: pa.Table, spec: ObjectSpec, *, applied_at: datetime) -> pa.Table:
-    """A net row for every change, in the columns of `schemas.tables.net_columns`, ordered by record and change."""
-    by_record = changes.take(
-        pc.sort_indices(changes, sort_keys=[("record_id", "ascending"), ("change_order", "ascending")])
-    ).combine_chunks()
-    records = _Records(by_record)
-    types = by_record["change_type"]
-    whole = np.asarray(pc.is_in(types, value_set=pa.array(sorted(WHOLE), types.type)))
-    deletes = np.asarray(pc.equal(types, DELETE))
-    sets = _fields_set(by_record["changed_fields"], spec) | whole[:, None]
+class NetRows:
+    """The net rows of a group's changes (columns of `staged_columns`), one a change, by record and change.
 
-    masks = [np.zeros(len(by_record), np.int64) for _ in mask_names(spec)]
-    values = []
-    for place, column in enumerate(field_columns(spec)):
-        source = records.last_true(sets[:, place])
-        masks[place // BITS_PER_MASK] |= (source >= 0).astype(np.int64) << (place % BITS_PER_MASK)
-        values.append(_carried(by_record[column.name], source, records))
-    deleted_by = records.last_true(whole | deletes)
-    flags = [
-        pa.array(deleted_by >= 0),
-        pa.array((deleted_by >= 0) & deletes[deleted_by]),
-        pa.array(records.last_true(whole) >= 0),
-        pa.array(records.step),
-        _carried(by_record["changed_at"], records.following, records, always=True),
-        pa.array(records.following < 0),
-    ]
-    head = [by_record[name] for name in ("record_id", "change_order", "changed_at")]
-    stamp = pa.repeat(pa.scalar(applied_at, pa.timestamp("ms", tz="UTC")), len(by_record))
-    arrays = [*head, stamp, by_record["batch"], *(pa.array(mask) for mask in masks), *flags, *values]
-    return pa.Table.from_arrays(arrays, schema=arrow_schema(net_columns(spec)))
+    Only keys and masks are held; a column's values are copied once, for the rows that `table` is asked for.
+    """
+
+    def __init__(self, changes: pa.Table, spec: ObjectSpec, *, applied_at: datetime) -> None:
+        self._changes = changes
+        self._spec = spec
+        self._applied_at = applied_at
+        by_record = [("record_id", "ascending"), ("change_order", "ascending")]
+        self._order: _Ints = np.asarray(pc.sort_indices(changes, sort_keys=by_record)).astype(np.int64)
+        records = _Records(changes["record_id"].take(pa.array(self._order)))
+        types = changes["change_type"].take(pa.array(self._order))
+        whole = np.asarray(pc.is_in(types, value_set=pa.array(sorted(WHOLE), types.type)))
+        deletes = np.asarray(pc.equal(types, DELETE))
+        self._records = records
+        self._sets = _fields_set(changes["changed_fields"], spec)[self._order] | whole[:, None]
+        self._deleted_by = records.last_true(whole | deletes)
+        self._is_deleted = (self._deleted_by >= 0) & deletes[self._deleted_by]
+        self._is_complete = records.last_true(whole) >= 0
+        self.is_latest: _Bools = records.following < 0
+        """By net row: is it its record's last?"""
+
+    def of_records(self, record_ids: Collection[str]) -> _Bools:
+        """By net row: is it one of these records'?"""
+        ids = self._changes["record_id"]
+        found = pc.is_in(ids, value_set=pa.array(sorted(record_ids), ids.type))
+        return np.asarray(found)[self._order]
+
+    def table(self, wanted: _Bools) -> pa.Table:
+        """The wanted net rows, in the columns of `schemas.tables.net_columns`."""
+        rows = np.flatnonzero(wanted)
+        masks = [np.zeros(len(rows), np.int64) for _ in mask_names(self._spec)]
+        values = []
+        for place, column in enumerate(field_columns(self._spec)):
+            source = self._records.last_true(self._sets[:, place])[rows]
+            masks[place // BITS_PER_MASK] |= (source >= 0).astype(np.int64) << (place % BITS_PER_MASK)
+            values.append(self._take(column.name, source))
+        head = [self._take(name, rows) for name in ("record_id", "change_order", "changed_at")]
+        stamp = pa.repeat(pa.scalar(self._applied_at, pa.timestamp("ms", tz="UTC")), len(rows))
+        flags = [
+            pa.array((self._deleted_by >= 0)[rows]),
+            pa.array(self._is_deleted[rows]),
+            pa.array(self._is_complete[rows]),
+            pa.array(self._records.step[rows]),
+            self._take("changed_at", self._records.following[rows]),
+            pa.array(self.is_latest[rows]),
+        ]
+        arrays = [*head, stamp, self._take("batch", rows), *map(pa.array, masks), *flags, *values]
+        return pa.Table.from_arrays(arrays, schema=arrow_schema(net_columns(self._spec)))
+
+    def _take(self, column: str, sorted_rows: _Ints) -> pa.ChunkedArray:
+        """A column's values at rows of the sorted order; null where the row is -1."""
+        rows = pa.array(self._order[sorted_rows], mask=sorted_rows < 0)
+        return self._changes[column].take(rows)
 
 
 def first_current_rows(latest: pa.Table, spec: ObjectSpec) -> pa.Table:
@@ -81,11 +107,11 @@ def _renamed(net: pa.Table, columns: Sequence[Column], names: dict[str, str]) ->
 
 
 class _Records:
-    """Where each record's rows begin and end in a table ordered by record."""
+    """Where each record's rows begin and end in a column of ids ordered by record."""
 
-    def __init__(self, ordered: pa.Table) -> None:
-        count = len(ordered)
-        codes = np.asarray(ordered["record_id"].combine_chunks().dictionary_encode().indices)
+    def __init__(self, record_ids: pa.ChunkedArray) -> None:
+        count = len(record_ids)
+        codes = np.asarray(record_ids.combine_chunks().dictionary_encode().indices)
         self.row: _Ints = np.arange(count, dtype=np.int64)
         begins = np.ones(count, np.bool_)
         begins[1:] = codes[1:] != codes[:-1]
@@ -94,18 +120,11 @@ class _Records:
         ends = np.ones(count, np.bool_)
         ends[:-1] = begins[1:]
         self.following: _Ints = np.where(ends, -1, self.row + 1)
-        self.all_single = bool(begins.all())
 
     def last_true(self, flags: _Bools) -> _Ints:
         """For each row the latest row of the same record, itself included, that has the flag; -1 when none has."""
         latest = np.maximum.accumulate(np.where(flags, self.row, -1))
         return np.where(latest >= self.begin, latest, -1)
-
-
-def _carried(column: pa.ChunkedArray, source: _Ints, records: _Records, *, always: bool = False) -> pa.ChunkedArray:
-    if records.all_single and not always:
-        return column  # every row carries its own values, and a field that is not set is null already
-    return column.take(pa.array(source, mask=source < 0))
 
 
 def _fields_set(changed_fields: pa.ChunkedArray, spec: ObjectSpec) -> _Bools:

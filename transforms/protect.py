@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from schemas.catalogue import Catalogue, ObjectSpec
@@ -85,7 +86,11 @@ class Protector:
         if prefix not in ("tg1", "tg1x") or key_id != self._key_id:
             message = f"not a token of key {self._key_id}"
             raise ValueError(message)
-        plain = self._cipher.decrypt(base64.urlsafe_b64decode(cipher), [context.encode()])[1:]
+        try:
+            plain = self._cipher.decrypt(base64.urlsafe_b64decode(cipher), [context.encode()])[1:]
+        except InvalidTag as error:
+            message = f"not a token of {context} and key {self._key_id}"
+            raise ValueError(message) from error
         return plain.decode() if prefix == "tg1" else orjson.loads(plain)
 
     def _protect_parts(self, plan: "_Plan", compound: str, parts: dict[str, Any]) -> None:

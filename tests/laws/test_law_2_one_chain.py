@@ -76,6 +76,8 @@ def raw_keys(chain: Chain) -> set[str]:
 
 def assert_whole(chain: Chain, expected: list[dict]) -> None:
     """No fork, no gap, no disorder; only the event that ends an adopted batch may have been landed twice."""
+    for manifest in manifests(chain):
+        assert manifest.start == ORIGIN or int(manifest.start) < int(manifest.end), "a loop"
     walked = list(chain.walk())
     assert walked == manifests(chain), "a fork"
     ids = record_ids(chain)

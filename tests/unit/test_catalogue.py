@@ -46,7 +46,9 @@ def entry(extra: str = "", fields: str = "{Name: {type: string}}") -> str:
     ("text", "place"),
     [
         pytest.param(entry(", histroy: true"), "objects.Case.histroy", id="object"),
-        pytest.param(entry(fields="{Name: {type: string, lenght: 9}}"), "objects.Case.fields.Name.lenght", id="field"),
+        pytest.param(
+            entry(fields="{Name: {type: string, lenght: 9}}"), "objects.Case.fields.Name.lenght", id="field"
+        ),
         pytest.param(entry() + "\nevery_objects: {}", "every_objects", id="file"),
     ],
 )
@@ -93,17 +95,23 @@ def test_a_missing_file_is_a_catalogue_error(tmp_path: Path) -> None:
     [
         pytest.param({"Is_Deleted__c": TEXT}, "Tidegate's own", id="reserved"),
         pytest.param({"Set_0__c": TEXT}, "Tidegate's own", id="a mask column of net rows"),
-        pytest.param({"Email": TEXT, "Email__c": TEXT}, "share the column email", id="standard beside custom"),
+        pytest.param(
+            {"Email": TEXT, "Email__c": TEXT}, "share the column email", id="standard beside custom"
+        ),
         pytest.param({"AccountId": TEXT, "Account_Id__c": TEXT}, "share the column account_id", id="by case"),
         pytest.param({"Name; DROP TABLE x": TEXT}, "not an API name", id="SQL"),
         pytest.param({'Na"me': TEXT}, "not an API name", id="a quote"),
         pytest.param({"": TEXT}, "not an API name", id="nothing"),
         pytest.param({"Größe__c": TEXT}, "not an API name", id="not ASCII"),
         pytest.param({"A": {"type": "reference"}}, "a reference names", id="a reference to nothing"),
-        pytest.param({"A": {"type": "string", "references": ["Case"]}}, "a reference names", id="no reference"),
+        pytest.param(
+            {"A": {"type": "string", "references": ["Case"]}}, "a reference names", id="no reference"
+        ),
         pytest.param({"A": {"type": "string", "part": "B"}}, "needs `part_of`", id="a part of nothing"),
         pytest.param(
-            {"Name": TEXT, "First": {"type": "string", "part_of": "Name"}}, "cannot be a compound", id="field and compound"
+            {"Name": TEXT, "First": {"type": "string", "part_of": "Name"}},
+            "cannot be a compound",
+            id="field and compound",
         ),
         pytest.param(
             {f: {"type": "string", "part_of": "Address", "part": "City"} for f in ("A", "B")},
@@ -148,7 +156,10 @@ def test_an_objects_own_entry_wins_over_the_common_one() -> None:
 
 def test_an_object_without_fields_has_the_common_ones() -> None:
     made = Catalogue.model_validate(
-        {"every_object": {"Name": TEXT}, "objects": {"Thing__c": {"label": "T", "key_prefix": "a0x", "fields": None}}}
+        {
+            "every_object": {"Name": TEXT},
+            "objects": {"Thing__c": {"label": "T", "key_prefix": "a0x", "fields": None}},
+        }
     )
     assert list(made.object("Thing__c").fields) == ["Name"]
 

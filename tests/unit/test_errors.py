@@ -65,7 +65,9 @@ def every_error() -> set[type[TidegateError]]:
 
 def test_every_error_is_either_transient_or_terminal() -> None:
     undecided = {
-        error for error in every_error() if issubclass(error, TransientError) == issubclass(error, TerminalError)
+        error
+        for error in every_error()
+        if issubclass(error, TransientError) == issubclass(error, TerminalError)
     }
     assert undecided == set()
 

@@ -18,7 +18,10 @@ FROZEN = [
     (ids.batch_name("l", "7"), "l/7"),
     (ids.manifest_key("o", "l", "7"), "chain/o/l/00000000000000000007.json"),
     (ids.manifest_key("o", "l", ids.ORIGIN), "chain/o/l/origin.json"),
-    (ids.raw_key("o", "l", "7", 64 * "a", AT), "raw/o/l/dt=2026-09-21/00000000000000000007-aaaaaaaaaaaaaaaa.parquet"),
+    (
+        ids.raw_key("o", "l", "7", 64 * "a", AT),
+        "raw/o/l/dt=2026-09-21/00000000000000000007-aaaaaaaaaaaaaaaa.parquet",
+    ),
     (ids.staged_key("o", "l", "7", "case"), "staged/o/l/00000000000000000007/case.parquet"),
     (ids.refused_key("o", "l", "7", "Case"), "staged/o/l/00000000000000000007/Case.refused.parquet"),
     (ids.data_key_key("o"), "keys/o/1.json"),

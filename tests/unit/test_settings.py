@@ -60,7 +60,9 @@ def test_the_environment_alone_is_enough(monkeypatch: pytest.MonkeyPatch) -> Non
     assert load_settings().salesforce.client_id == "tidegate"
 
 
-def test_the_file_is_the_one_that_the_environment_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_file_is_the_one_that_the_environment_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(FILE_VARIABLE, str(written(tmp_path, whole())))
     assert load_settings().s3.bucket == "b"
 
@@ -105,7 +107,9 @@ def test_a_named_file_must_exist(tmp_path: Path) -> None:
         load_settings(tmp_path / "absent.json")
 
 
-def test_a_variable_that_is_no_json_is_refused_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_variable_that_is_no_json_is_refused_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("TIDEGATE_LANES", "changes")
     with pytest.raises(SettingsError, match="lanes"):
         load_settings(written(tmp_path, whole()))

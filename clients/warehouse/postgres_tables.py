@@ -1,0 +1,93 @@
+"""PostgreSQL's tables: types, keys, indexes, and how they come to be."""
+
+import itertools
+from collections.abc import Iterator, Sequence
+
+import psycopg
+
+from clients.warehouse.psycopg_errors import translated
+from clients.warehouse.statements import TABLES_OF_OPS, tables_of
+from schemas.catalogue import Catalogue
+from schemas.tables import AUDIT, CURATED, OPS, Column, Kind
+
+SYSTEM = "PostgreSQL"
+INLINE = "WITH (toast_tuple_target = 8160)"
+"""Rows up to a page stay in it. PostgreSQL would else move or compress every text that makes a row longer than 2 KB,
+which costs more processor time than all the rest of a load (145 against 65 µs a row of 5 KB)."""
+_TYPES = {
+    Kind.TEXT: "TEXT",
+    Kind.BOOLEAN: "BOOLEAN",
+    Kind.INTEGER: "BIGINT",
+    Kind.DOUBLE: "DOUBLE PRECISION",
+    Kind.DATE: "DATE",
+    Kind.TIMESTAMP: "TIMESTAMPTZ",
+}
+
+
+def ensure_tables(dsn: str, catalogue: Catalogue) -> list[str]:
+    """Create the schemas, tables and columns that are missing; returns what was made. Drops nothing."""
+    made: list[str] = []
+    with translated(SYSTEM), psycopg.connect(dsn, connect_timeout=5) as connection:
+        # Several workers start at once: one makes the tables, the others wait and find them.
+        connection.execute("SELECT pg_advisory_xact_lock(hashtext('tidegate tables'))")
+        for schema in (CURATED, AUDIT, OPS):
+            connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}".encode())
+        existing = _existing_columns(connection)
+        for table, columns in _tables(catalogue):
+            made += _ensure_table(connection, table, columns, existing.get(table))
+    return made
+
+
+def _tables(catalogue: Catalogue) -> Iterator[tuple[str, tuple[Column, ...]]]:
+    per_object = (tables_of(spec).items() for spec in catalogue.objects.values())
+    return itertools.chain(TABLES_OF_OPS.items(), itertools.chain.from_iterable(per_object))
+
+
+def _existing_columns(connection: psycopg.Connection) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    query = "SELECT table_schema, table_name, column_name FROM information_schema.columns WHERE table_schema = ANY(%s)"
+    for schema, table, column in connection.execute(query, ([CURATED, AUDIT, OPS],)):
+        found.setdefault(f"{schema}.{table}", set()).add(column)
+    return found
+
+
+def _ensure_table(
+    connection: psycopg.Connection, table: str, columns: Sequence[Column], existing: set[str] | None
+) -> list[str]:
+    if existing is None:
+        for statement in create_statements(table, columns):
+            connection.execute(statement.encode())
+        return [table]
+    missing = [column for column in columns if column.name not in existing]
+    for column in missing:
+        connection.execute(f"ALTER TABLE {table} ADD COLUMN {column.sql} {_type_name(column)}".encode())
+    return [f"{table}.{column.name}" for column in missing]
+
+
+def create_statements(table: str, columns: Sequence[Column]) -> list[str]:
+    """The DDL of one permanent table with its keys and indexes."""
+    bare = table.partition(".")[2]
+    statements = [f"CREATE TABLE {table} ({definitions(columns, keys=True)}{_key_of(table)}) {INLINE}"]
+    if table.endswith("_history"):
+        statements.append(f"CREATE INDEX {bare}_open ON {table} (record_id) WHERE is_current")
+    return statements
+
+
+def _key_of(table: str) -> str:
+    if table.endswith("_current"):
+        return ", PRIMARY KEY (record_id)"
+    if table.endswith("_change"):
+        return ", PRIMARY KEY (record_id, change_order)"
+    if table.endswith("_history"):
+        return ", PRIMARY KEY (record_id, change_order)"
+    return ", PRIMARY KEY (batch, object)" if table.endswith("ledger") else ", PRIMARY KEY (batch, ordinal)"
+
+
+def definitions(columns: Sequence[Column], *, keys: bool) -> str:
+    return ", ".join(
+        f"{column.sql} {_type_name(column)}{' NOT NULL' if keys and column.required else ''}" for column in columns
+    )
+
+
+def _type_name(column: Column) -> str:
+    return f"NUMERIC(18, {column.scale})" if column.kind is Kind.DECIMAL else _TYPES[column.kind]

@@ -1,0 +1,148 @@
+"""Records the histories anew: `python -m tests.histories.record`, from the project's folder, takes some seconds.
+
+Run it when a workflow type is added, or when a workflow is changed on purpose in a way that running workflows never
+see (before a first release). After a release, keep the old files and add new ones beside them: they stand for runs
+that are still open somewhere, and a change that cannot replay them needs `workflow.patched`.
+"""
+
+import asyncio
+import json
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from temporalio.client import Client, WorkflowHandle
+from temporalio.contrib.pydantic import pydantic_data_converter
+
+from sandbox.processes import ProcessGroup, free_port
+from sandbox.temporal import start_temporal
+from schemas import names
+from schemas.errors import ReplayExpiredError, UnavailableError
+from schemas.messages import LaneInput, MovePositionInput, PauseInput
+from tests.scripted import ScriptedBatches, ScriptedFollower, manifest, serving
+from tests.waiting import until
+from workflows import ChangeBatchWorkflow, LaneWorkflow
+
+FOLDER = Path(__file__).parent
+ALTERED = "altered_stage_batch_renamed"
+"""Made from a good history: its activity has another type than the workflow asks for."""
+
+Handle = WorkflowHandle[Any, Any]
+
+
+async def batch_applied(client: Client) -> Handle:
+    async with serving(client):
+        handle = await client.start_workflow(
+            ChangeBatchWorkflow.run, manifest(), id="batch/o/changes/origin", task_queue=names.WORKFLOW_QUEUE
+        )
+        await handle.result()
+    return handle
+
+
+async def batch_applied_at_the_second_try(client: Client) -> Handle:
+    batches = ScriptedBatches(failures=[UnavailableError(system="PostgreSQL", detail="it restarts")])
+    async with serving(client, batches=batches):
+        handle = await client.start_workflow(
+            ChangeBatchWorkflow.run, manifest("40"), id="batch/o/changes/40", task_queue=names.WORKFLOW_QUEUE
+        )
+        await handle.result()
+    return handle
+
+
+async def lane_followed(client: Client) -> Handle:
+    follower = ScriptedFollower(["40", "80"])
+    async with serving(client, follower):
+        handle = await _start_lane(client, "followed")
+        await until(lambda: follower.follows_from("80"))
+    return handle
+
+
+async def lane_paused_moved_resumed(client: Client) -> Handle:
+    follower = ScriptedFollower(["40"])
+    async with serving(client, follower):
+        handle = await _start_lane(client, "moved")
+        await until(lambda: follower.follows_from("40"))
+        await handle.signal(LaneWorkflow.pause, PauseInput(by="ada", reason="maintenance"))
+        await until(lambda: follower.has_recorded("lane.pause"))
+        move = MovePositionInput(position="80", by="ada", reason="after the backfill")
+        await handle.execute_update(LaneWorkflow.move_position, move)
+        await until(lambda: follower.has_recorded("lane.move_position"))
+        await handle.signal(LaneWorkflow.resume, PauseInput(by="ada"))
+        await until(lambda: follower.follows_from("80"))
+    return handle
+
+
+async def lane_stopped_by_an_expired_position(client: Client) -> Handle:
+    expired = ReplayExpiredError(lane="changes", position="40", detail="the id is too old")
+    follower = ScriptedFollower(["40", expired])
+    async with serving(client, follower):
+        handle = await _start_lane(client, "expired")
+        await until(lambda: _is_paused(handle))
+    return handle
+
+
+SCENES: list[Callable[[Client], Awaitable[Handle]]] = [
+    batch_applied,
+    batch_applied_at_the_second_try,
+    lane_followed,
+    lane_paused_moved_resumed,
+    lane_stopped_by_an_expired_position,
+]
+
+
+async def _start_lane(client: Client, name: str) -> WorkflowHandle[LaneWorkflow, None]:
+    lane = LaneInput(org="o", lane="changes", channel="/data/ChangeEvents")
+    return await client.start_workflow(
+        LaneWorkflow.run, lane, id=f"lane/o/{name}", task_queue=names.WORKFLOW_QUEUE
+    )
+
+
+async def _is_paused(handle: WorkflowHandle[LaneWorkflow, None]) -> bool:
+    return (await handle.query(LaneWorkflow.state)).paused
+
+
+async def record(address: str) -> None:
+    """Play every scene on the server at `address` and write its history."""
+    # The identity is part of a history; the SDK's own would name this machine.
+    client = await Client.connect(address, data_converter=pydantic_data_converter, identity="recorded")
+    for scene in SCENES:
+        handle = await scene(client)
+        history = json.loads((await handle.fetch_history()).to_json(), object_hook=_without_stack)
+        _write(scene.__name__, history)
+        if scene is batch_applied:
+            _write(ALTERED, _altered(history))
+
+
+def _without_stack(part: dict[str, Any]) -> dict[str, Any]:
+    """A stack trace holds this machine's paths, and a replay does not look at it."""
+    return {name: value for name, value in part.items() if name != "stackTrace"}
+
+
+def _altered(history: dict[str, Any]) -> dict[str, Any]:
+    for event in history["events"]:
+        scheduled = event.get("activityTaskScheduledEventAttributes", {})
+        if scheduled.get("activityType") == {"name": names.STAGE_BATCH}:
+            scheduled["activityType"] = {"name": "decode_batch"}
+    return history
+
+
+def _write(name: str, history: dict[str, Any]) -> None:
+    (FOLDER / f"{name}.json").write_text(json.dumps(history, indent=1) + "\n")
+
+
+def main() -> int:
+    with tempfile.TemporaryDirectory() as folder:
+        group = ProcessGroup(Path(folder))
+        port = free_port()
+        try:
+            start_temporal(group, Path(folder), port=port, ui_port=free_port())
+            asyncio.run(record(f"127.0.0.1:{port}"))
+        finally:
+            group.stop()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

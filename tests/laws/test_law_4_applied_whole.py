@@ -1,0 +1,205 @@
+"""Law 4: change log, current, history, quarantine and ledger of a batch are committed together or not at all."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+import pyarrow as pa
+import pytest
+
+from clients.objectstore import ObjectStore
+from clients.warehouse import Transaction, Warehouse
+from clients.warehouse.postgres import PostgresWarehouse
+from sandbox import postgres
+from schemas.catalogue import Catalogue
+from schemas.errors import UnavailableError
+from schemas.messages import ApplyInput
+from schemas.tables import Column
+from tests.batches import Road, contents
+from tests.bus import event, stamps
+
+pytestmark = pytest.mark.service
+
+KNOWN, LATE, FRESH = "003000000000001AAA", "003000000000002AAA", "003000000000003AAA"
+TOUCHED = {
+    "audit.contact_change",
+    "curated.contact_current",
+    "curated.contact_history",
+    "ops.quarantine",
+    "ops.ledger",
+}
+
+
+class PowerCut(Exception):  # noqa: N818
+    """What the scripted failure raises."""
+
+
+class FailingWarehouse:
+    """A warehouse whose transactions fail at one of their steps: before it, or when it is done."""
+
+    def __init__(self, inner: PostgresWarehouse, fails_at: int, how: Callable[[Transaction], None]) -> None:
+        self._inner = inner
+        self._fails_at = fails_at
+        self._how = how
+        self.steps = 0
+
+    @contextmanager
+    def transaction(self) -> Iterator["FailingWarehouse"]:
+        with self._inner.transaction() as transaction:
+            self._transaction = transaction
+            yield self
+
+    def _step(self, do: Callable[[], Any]) -> Any:
+        self._point()
+        answer = do()
+        self._point()
+        return answer
+
+    def _point(self) -> None:
+        self.steps += 1
+        if self.steps == self._fails_at:
+            self._how(self._transaction)
+
+    def lock_object(self, table: str) -> None:
+        self._step(lambda: self._transaction.lock_object(table))
+
+    def execute(self, statement: str, parameters: Sequence[Any] = ()) -> int:
+        return int(self._step(lambda: self._transaction.execute(statement, parameters)))
+
+    def fetch(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        return list(self._step(lambda: self._transaction.fetch(statement, parameters)))
+
+    def stage(self, name: str, columns: Sequence[Column], rows: pa.Table) -> None:
+        self._step(lambda: self._transaction.stage(name, columns, rows))
+
+    def load(self, table: str, columns: Sequence[Column], rows: pa.Table) -> None:
+        self._step(lambda: self._transaction.load(table, columns, rows))
+
+    def ensure_tables(self, catalogue: Catalogue) -> list[str]:
+        return self._inner.ensure_tables(catalogue)
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+def cut_power(transaction: Transaction) -> None:
+    raise PowerCut
+
+
+def kill_session(transaction: Transaction) -> None:
+    transaction.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+
+def contact(replay_id: int, record_id: str, change_type: str, **fields: Any) -> dict[str, Any]:
+    return event(replay_id, fields, object_name="Contact", change_type=change_type, record_ids=[record_id])
+
+
+def whole_contact(title: str) -> dict[str, Any]:
+    return {"Name": {"LastName": "Lund"}, "Title": title, **stamps()}
+
+
+def before() -> list[dict[str, Any]]:
+    return [
+        contact(2, KNOWN, "CREATE", **whole_contact("a")),
+        contact(5, LATE, "CREATE", **whole_contact("b")),
+    ]
+
+
+async def the_group(road: Road) -> list[ApplyInput]:
+    """Two batches that take every path: new, in order, out of order, duplicate and refused."""
+    first = [
+        contact(10, FRESH, "CREATE", **whole_contact("c")),
+        contact(11, KNOWN, "UPDATE", Title="d"),
+        contact(12, KNOWN, "UPDATE", Title="e"),
+        contact(13, "003000000000004AAA", "CREATE", Title="a last name is missing"),
+    ]
+    second = [
+        contact(3, LATE, "CREATE", **whole_contact("earlier than what is applied")),
+        contact(2, KNOWN, "CREATE", **whole_contact("a")),
+        contact(14, FRESH, "UPDATE", Nonsense__c="not in the catalogue"),
+        contact(15, FRESH, "DELETE"),
+    ]
+    manifests = [road.land(first), road.land(second)]
+    return [(await road.stage(manifest))["Contact"] for manifest in manifests]
+
+
+@pytest.fixture
+def road(warehouse: PostgresWarehouse, store: ObjectStore) -> Road:
+    opened = Road(store, warehouse)
+    warehouse.ensure_tables(opened.catalogue)
+    return opened
+
+
+@pytest.mark.parametrize(
+    ("how", "error"),
+    [pytest.param(cut_power, PowerCut, id="raise"), pytest.param(kill_session, UnavailableError, id="kill")],
+)
+async def test_a_failure_at_any_step_leaves_nothing_and_the_next_try_everything(
+    road: Road, warehouse: PostgresWarehouse, how: Callable[[Transaction], None], error: type[Exception]
+):
+    await road.send(before())
+    group = await the_group(road)
+    untouched = contents(warehouse, road.catalogue)
+    steps = 0
+    while True:
+        failing = FailingWarehouse(warehouse, steps + 1, how)
+        try:
+            results = road.applier(as_warehouse(failing)).apply(group)
+            break
+        except error:
+            steps += 1
+            assert contents(warehouse, road.catalogue) == untouched, f"left something at step {steps}"
+    assert steps > 40, "the sweep is meant to cover every statement and load"
+    now = contents(warehouse, road.catalogue)
+    assert {table for table, rows in now.items() if rows != untouched.get(table)} == TOUCHED
+    assert [(r.landed, r.applied, r.duplicate, r.quarantined) for r in results] == [
+        (4, 3, 0, 1),
+        (4, 2, 1, 1),
+    ]
+
+
+async def test_what_failed_before_gives_the_same_rows_as_what_never_failed(
+    road: Road, warehouse: PostgresWarehouse, store: ObjectStore, postgres_port: int
+):
+    await road.send(before())
+    group = await the_group(road)
+    with pytest.raises(PowerCut):
+        road.applier(as_warehouse(FailingWarehouse(warehouse, 41, cut_power))).apply(group)
+    road.applier(warehouse).apply(group)
+    with other_database(postgres_port) as other:
+        calm = Road(store, other, lane=road.lane)
+        other.ensure_tables(calm.catalogue)
+        first = next(iter((await calm.stage(calm.land(before()))).values()))
+        calm.applier(other).apply([first])
+        calm.applier(other).apply(group)
+        expected = contents(other, road.catalogue, clock=False)
+    found = contents(warehouse, road.catalogue, clock=False)
+    found.pop("ops.ledger"), expected.pop("ops.ledger")  # holds the raw file's name, which differs
+    assert found == expected
+
+
+async def test_a_batch_in_the_ledger_is_not_applied_again(road: Road, warehouse: PostgresWarehouse):
+    await road.send(before())
+    group = await the_group(road)
+    first = road.applier(warehouse).apply(group)
+    after = contents(warehouse, road.catalogue)
+    assert road.applier(warehouse).apply(group) == first
+    assert road.applier(warehouse).apply(group[:1]) == first[:1]
+    assert contents(warehouse, road.catalogue) == after
+
+
+def as_warehouse(failing: FailingWarehouse) -> Warehouse:
+    return failing
+
+
+@contextmanager
+def other_database(port: int) -> Iterator[PostgresWarehouse]:
+    with psycopg.connect(postgres.dsn(port, "postgres"), autocommit=True) as connection:
+        connection.execute("CREATE DATABASE calm")
+        opened = PostgresWarehouse(postgres.dsn(port, "calm"))
+        try:
+            yield opened
+        finally:
+            opened.close()
+            connection.execute("DROP DATABASE calm WITH (FORCE)")

@@ -1,0 +1,103 @@
+"""The fold: a record's versions follow from its changes, in whatever order they are given."""
+
+from hypothesis import given, strategies as st
+
+from sandbox.org.changes import text_diff
+from tests.unit.changes import SPEC, change, histories
+from transforms.decode import CREATE, DELETE, SNAPSHOT, UNDELETE, UPDATE
+from transforms.fold import LoggedChange, Version, fold
+
+
+def latest(*changes: LoggedChange) -> Version:
+    return fold(changes, SPEC)[-1]
+
+
+def test_nothing_happened_to_a_record_without_changes() -> None:
+    assert fold([], SPEC) == []
+
+
+@given(histories(), st.randoms(use_true_random=False))
+def test_the_order_of_delivery_does_not_matter(changes, chance) -> None:
+    shuffled = list(changes)
+    chance.shuffle(shuffled)
+    assert fold(shuffled, SPEC) == fold(changes, SPEC)
+
+
+@given(histories())
+def test_every_change_makes_one_version(changes) -> None:
+    versions = fold(changes, SPEC)
+    assert [version.change_order for version in versions] == [each.change_order for each in changes]
+    assert [version.version for version in versions] == list(range(1, len(changes) + 1))
+
+
+@given(histories())
+def test_a_version_ends_where_the_next_begins(changes) -> None:
+    versions = fold(changes, SPEC)
+    assert [version.valid_to for version in versions] == [each.valid_from for each in versions[1:]] + [None]
+
+
+@given(histories(), st.integers(0, 8))
+def test_the_past_does_not_depend_on_what_comes_later(changes, cut: int) -> None:
+    states = [(version.values, version.is_deleted, version.is_complete) for version in fold(changes, SPEC)]
+    earlier = fold(changes[:cut], SPEC)
+    assert [(version.values, version.is_deleted, version.is_complete) for version in earlier] == states[:cut]
+
+
+def test_an_update_sets_what_it_carries_alone() -> None:
+    found = latest(change(1, CREATE, (1, 2, "x")), change(2, UPDATE, (None, 3, None), changed="b"))
+    assert found.values == (1, 3, "x")
+
+
+def test_an_update_can_null_a_field() -> None:
+    found = latest(change(1, CREATE, (1, 2, "x")), change(2, UPDATE, changed="a"))
+    assert found.values == (None, 2, "x")
+
+
+def test_a_snapshot_replaces_every_field() -> None:
+    found = latest(change(1, CREATE, (1, 2, "x")), change(2, SNAPSHOT, (7, None, None)))
+    assert found.values == (7, None, None)
+
+
+def test_a_deleted_record_keeps_its_last_values() -> None:
+    found = latest(change(1, CREATE, (1, 2, "x")), change(2, DELETE))
+    assert (found.values, found.is_deleted) == ((1, 2, "x"), True)
+
+
+def test_an_undelete_brings_the_record_back() -> None:
+    found = latest(change(1, CREATE, (1, 2, "x")), change(2, DELETE), change(3, UNDELETE, (1, 2, "y")))
+    assert (found.values, found.is_deleted) == ((1, 2, "y"), False)
+
+
+def test_an_update_that_comes_after_a_delete_does_not_undo_it() -> None:
+    found = latest(
+        change(1, CREATE, (1, 2, "x")), change(2, DELETE), change(3, UPDATE, (5, None, None), changed="a")
+    )
+    assert (found.values, found.is_deleted) == ((5, 2, "x"), True)
+
+
+def test_a_record_that_was_never_seen_whole_is_incomplete() -> None:
+    found = latest(change(1, UPDATE, (1, None, None), changed="a"))
+    assert (found.values, found.is_complete) == ((1, None, None), False)
+
+
+def test_a_record_that_is_seen_whole_later_is_complete_from_then_on() -> None:
+    versions = fold([change(1, UPDATE), change(2, SNAPSHOT, (1, 2, "x")), change(3, UPDATE)], SPEC)
+    assert [version.is_complete for version in versions] == [False, True, True]
+
+
+def test_a_text_diff_is_applied_to_the_text_before_it() -> None:
+    update = change(2, UPDATE, (None, None, text_diff("a\nb", "a\nc")), changed="c", diffs="c")
+    assert latest(change(1, CREATE, (1, 2, "a\nb")), update).values == (1, 2, "a\nc")
+
+
+def test_a_text_diff_that_does_not_fit_leaves_the_text_and_says_so() -> None:
+    update = change(2, UPDATE, (5, None, text_diff("other", "new")), changed="a,c", diffs="c")
+    found = latest(change(1, CREATE, (1, 2, "a\nb")), update)
+    assert (found.values, found.is_complete) == ((5, 2, "a\nb"), False)
+
+
+def test_a_diff_that_came_before_its_base_fits_once_the_base_is_there() -> None:
+    base = change(1, CREATE, (1, 2, "a\nb"))
+    update = change(2, UPDATE, (None, None, text_diff("a\nb", "a\nc")), changed="c", diffs="c")
+    assert latest(update).is_complete is False
+    assert latest(update, base).values == (1, 2, "a\nc")
