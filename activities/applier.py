@@ -51,7 +51,11 @@ class _Share:
 
     def result(self) -> ApplyResult:
         staged = self.item.staged
-        changed_at = None if self.changes is None or not len(self.changes) else pc.max(self.changes["changed_at"]).as_py()
+        changed_at = (
+            None
+            if self.changes is None or not len(self.changes)
+            else pc.max(self.changes["changed_at"]).as_py()
+        )
         return ApplyResult(
             object=staged.object,
             landed=staged.landed,
@@ -205,12 +209,12 @@ class _Seen:
         ids = incoming["record_id"].to_pylist()
         orders = incoming["change_order"].to_pylist()
         _stage_records(transaction, sql.TOUCHED, sorted(set(ids)))
-        last_orders: dict[str, str] = dict(transaction.fetch(sql.find_last_orders(spec)))  # type: ignore[arg-type]
+        last_orders: dict[str, str] = dict(transaction.fetch(sql.find_last_orders(spec)))
         suspects = {id_ for id_, order in zip(ids, orders, strict=True) if order <= last_orders.get(id_, "")}
         logged: set[tuple[str, str]] = set()
         if suspects:
             _stage_records(transaction, sql.SUSPECT, sorted(suspects))
-            logged = set(transaction.fetch(sql.find_logged_orders(spec)))  # type: ignore[arg-type]
+            logged = set(transaction.fetch(sql.find_logged_orders(spec)))
         is_new = []
         for identity in zip(ids, orders, strict=True):
             is_new.append(identity not in logged)

@@ -48,7 +48,9 @@ class Batches:
         staged = stage_objects(raw, self.catalogue, batch=manifest.batch)
         for name in manifest.landed.keys() - staged.keys():
             raise _imbalance(manifest, name, typed=0, refused=0)
-        return StageResult(objects=tuple(self._write(manifest, name, *share) for name, share in staged.items()))
+        return StageResult(
+            objects=tuple(self._write(manifest, name, *share) for name, share in staged.items())
+        )
 
     def _write(
         self, manifest: Manifest, name: str, landed: int, changes: pa.Table | None, refused: pa.Table
@@ -88,4 +90,4 @@ def _imbalance(manifest: Manifest, name: str, *, typed: int, refused: int) -> Le
 def _parquet(table: pa.Table) -> bytes:
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression=_COMPRESSION, use_dictionary=False, write_statistics=False)
-    return sink.getvalue().to_pybytes()
+    return bytes(sink.getvalue())

@@ -23,7 +23,7 @@ class ErrorBoundary(Interceptor):
 
 
 class _Inbound(ActivityInboundInterceptor):
-    async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002, ANN401
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002
         try:
             return await super().execute_activity(input)
         except TidegateError as error:

@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Protocol
 
@@ -57,7 +57,7 @@ class FollowLane:
     store: ObjectStore
     protector: Protector
     open_stream: OpenStream
-    rule: CutRule = CutRule()
+    rule: CutRule = field(default_factory=CutRule)
     stretch: timedelta = STRETCH
 
     @activity.defn(name=names.FOLLOW_LANE)
@@ -137,7 +137,9 @@ async def start_batch(client: Client, manifest: Manifest) -> None:
         [
             SearchAttributePair(SearchAttributeKey.for_keyword("SfOrg"), manifest.org),
             SearchAttributePair(SearchAttributeKey.for_keyword("SfLane"), manifest.lane),
-            SearchAttributePair(SearchAttributeKey.for_keyword_list("SfObjects"), sorted(filter(None, manifest.landed))),
+            SearchAttributePair(
+                SearchAttributeKey.for_keyword_list("SfObjects"), sorted(filter(None, manifest.landed))
+            ),
             SearchAttributePair(SearchAttributeKey.for_keyword("Position"), manifest.end),
             SearchAttributePair(SearchAttributeKey.for_int("Changes"), manifest.changes),
         ]
@@ -151,7 +153,9 @@ async def start_batch(client: Client, manifest: Manifest) -> None:
             id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             search_attributes=attributes,
-            static_summary=f"{manifest.changes} changes of {manifest.lane}, {manifest.start} to {manifest.end}"[:200],
+            static_summary=f"{manifest.changes} changes of {manifest.lane}, {manifest.start} to {manifest.end}"[
+                :200
+            ],
         )
     except WorkflowAlreadyStartedError:
         return  # it has succeeded before

@@ -53,7 +53,8 @@ class GroupCommit:
 
     def _take(self, name: str) -> list[_Waiter]:
         """The oldest waiters, as many as fit; the same batch never twice in one group."""
-        waiting, taken, changes = self._waiting[name], [], 0
+        waiting, changes = self._waiting[name], 0
+        taken: list[_Waiter] = []
         batches: set[str] = set()
         for waiter in list(waiting):
             batch = waiter[0].manifest.batch
@@ -69,7 +70,7 @@ class GroupCommit:
         items = [item for item, _ in group]
         try:
             results = list(zip(group, await asyncio.to_thread(self._apply, items), strict=True))
-        except Exception as error:  # noqa: BLE001 -- every waiter has to hear of it, whatever it was
+        except Exception as error:
             await self._fail(group, error)
             return
         for (_, outcome), result in results:

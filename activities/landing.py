@@ -87,7 +87,9 @@ class LandingBuffer:
     def drop_through(self, replay_id: int) -> None:
         """Forget the events up to and including `replay_id`: they are durable, whoever landed them."""
         self._landed_through = max(self._landed_through, replay_id)
-        count = next((n for n, held in enumerate(self._replay_ids) if held > replay_id), len(self._replay_ids))
+        count = next(
+            (n for n, held in enumerate(self._replay_ids) if held > replay_id), len(self._replay_ids)
+        )
         self._bytes -= sum(map(len, self._events[:count]))
         for column in (self._replay_ids, self._objects, self._changes, self._received_ms, self._events):
             del column[:count]

@@ -1,6 +1,6 @@
 """The fold's slow path in the warehouse: some records anew from their whole change log."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
@@ -30,7 +30,7 @@ def rebuild_records(transaction: Transaction, spec: ObjectSpec, record_ids: Sequ
 
 def _read(rows: Iterable[tuple[Any, ...]]) -> Iterator[LoggedChange]:
     for row in sorted(rows, key=lambda row: row[0]):
-        yield LoggedChange(*row[:_HEAD], values=row[_HEAD:])
+        yield LoggedChange(*(*row[:_HEAD], row[_HEAD:]))
 
 
 def _replace(transaction: Transaction, spec: ObjectSpec, versions: list[list[Version]]) -> None:
@@ -64,10 +64,20 @@ def _rows(versions: list[Version], spec: ObjectSpec, schema: pa.Schema) -> pa.Ta
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
-_OWN = {
+_OWN: dict[str, Callable[[Version], Any]] = {
     **{
         name: attrgetter(name)
-        for name in "record_id is_deleted is_complete version valid_from valid_to change_order applied_at batch".split()
+        for name in [
+            "record_id",
+            "is_deleted",
+            "is_complete",
+            "version",
+            "valid_from",
+            "valid_to",
+            "change_order",
+            "applied_at",
+            "batch",
+        ]
     },
     "last_change_order": attrgetter("change_order"),
     "changed_at": attrgetter("valid_from"),

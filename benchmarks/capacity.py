@@ -38,7 +38,7 @@ class Backlog:
     def growth_per_second(self) -> float:
         """Slope over the second half of the surge, in changes a second."""
         half = len(self.seconds) // 2
-        if len(self.seconds) - half < 5:  # noqa: PLR2004
+        if len(self.seconds) - half < 5:
             return 0.0
         slope, _ = np.polyfit(self.seconds[half:], self.changes[half:], 1)
         return float(slope)
@@ -57,7 +57,9 @@ def main() -> None:
         if not steps[-1]["holds"]:
             break
     held = [found["rate_per_minute"] for found in steps if found["holds"]]
-    sys.stdout.write(json.dumps({"capacity_per_minute": max(held, default=0), "steps": steps}, indent=2) + "\n")
+    sys.stdout.write(
+        json.dumps({"capacity_per_minute": max(held, default=0), "steps": steps}, indent=2) + "\n"
+    )
 
 
 def step(rate: int, seconds: float) -> dict[str, Any]:
@@ -65,7 +67,7 @@ def step(rate: int, seconds: float) -> dict[str, Any]:
     backlog = Backlog([], [])
 
     def watch(elapsed: float, text: str) -> None:
-        sent, _, rest = text.partition(" sent, ")
+        _, _, rest = text.partition(" sent, ")
         if rest:
             backlog.seconds.append(elapsed)
             backlog.changes.append(int(rest.split()[0].replace(",", "")))
@@ -84,7 +86,11 @@ def step(rate: int, seconds: float) -> dict[str, Any]:
 
 
 def _figures(
-    rate: int, surge: Surge, backlog: Backlog, meter: measures.ProcessMeter, fresh: dict[str, dict[str, float]]
+    rate: int,
+    surge: Surge,
+    backlog: Backlog,
+    meter: measures.ProcessMeter,
+    fresh: dict[str, dict[str, float]],
 ) -> dict[str, Any]:
     growth = backlog.growth_per_second()
     ledger = surge.ledger
@@ -92,7 +98,7 @@ def _figures(
         surge.rate_per_minute >= 0.97 * rate
         and growth <= MOST_GROWTH * rate / 60
         and ledger.landed == ledger.applied + ledger.duplicate + ledger.quarantined
-        and surge.lag_at_end_seconds < 60  # noqa: PLR2004
+        and surge.lag_at_end_seconds < 60
     )
     cpu = meter.cpu_seconds()
     return {

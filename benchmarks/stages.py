@@ -36,7 +36,6 @@ from workers.engine import Parts, open_parts, stream_opener
 from workers.settings import Settings
 
 
-
 class Steps:
     """Processor seconds by step."""
 
@@ -66,7 +65,9 @@ async def receive(settings: Settings, count: int) -> list[StreamMessage]:
     """The org's events over CometD."""
     from schemas.messages import FollowInput
 
-    request = FollowInput(org="o", lane="bench", channel="/data/ChangeEvents", position="origin", first_replay=-2)
+    request = FollowInput(
+        org="o", lane="bench", channel="/data/ChangeEvents", position="origin", first_replay=-2
+    )
     messages: list[StreamMessage] = []
     async with stream_opener(settings)(request, -2) as stream:
         while sum(len(m.data["payload"]["ChangeEventHeader"]["recordIds"]) for m in messages) < count:
@@ -117,7 +118,7 @@ def _stage_and_apply(steps: Steps, parts: Parts, manifests: list[Manifest]) -> N
     by_object: dict[str, list[ApplyInput]] = defaultdict(list)
     for manifest in manifests:
         with steps.step("stage (decode, check, Parquet, S3)"):
-            staged = batches._stage(manifest)  # noqa: SLF001 -- the step without Temporal around it
+            staged = batches._stage(manifest)
         for share in staged.objects:
             by_object[share.object].append(ApplyInput(manifest=manifest, staged=share))
     for items in by_object.values():

@@ -43,7 +43,9 @@ def compare_all(control_url: str, dsn: str, catalogue: Catalogue, protector: Pro
     found = Comparison()
     with httpx.Client(timeout=120, trust_env=False) as http, psycopg.connect(dsn) as connection:
         for spec in catalogue.objects.values():
-            _compare_object(spec, _org_records(http, control_url, spec), _rows(connection, spec), protector, found)
+            _compare_object(
+                spec, _org_records(http, control_url, spec), _rows(connection, spec), protector, found
+            )
     return found
 
 
@@ -69,7 +71,9 @@ def _compare_object(
             record, row = next(records, None), next(rows, None)
 
 
-def _differing(spec: ObjectSpec, record: dict[str, Any], row: tuple[Any, ...], protector: Protector) -> list[str]:
+def _differing(
+    spec: ObjectSpec, record: dict[str, Any], row: tuple[Any, ...], protector: Protector
+) -> list[str]:
     different = []
     if bool(record["IsDeleted"]) is not row[1]:
         different.append("IsDeleted")
@@ -77,13 +81,13 @@ def _differing(spec: ObjectSpec, record: dict[str, Any], row: tuple[Any, ...], p
         different.append("(incomplete)")
     for (name, spec_), value in zip(spec.fields.items(), row[3:], strict=True):
         if spec_.is_protected and value is not None:
-            value = protector.decrypt(f"{spec.name}.{name}", value)  # noqa: PLW2901
+            value = protector.decrypt(f"{spec.name}.{name}", value)
         if _org_value(spec_, record.get(name)) != value:
             different.append(name)
     return different
 
 
-def _org_value(spec: FieldSpec, value: Any) -> Any:  # noqa: ANN401 -- any column's value
+def _org_value(spec: FieldSpec, value: Any) -> Any:
     if value is None or spec.is_protected:
         return value
     if spec.type is FieldType.CURRENCY:

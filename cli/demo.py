@@ -18,7 +18,7 @@ from cli.output import EXIT_FAILED, OUT, progress, say
 from cli.running import settings_file
 from cli.sandbox_commands import MOST_CHANGES_A_MINUTE
 from cli.surge import Surge, run_surge, wait_for_followers
-from cli.up import Running, running_all
+from cli.up import running_all
 from sandbox.endpoints import Endpoints
 from schemas.catalogue import load_catalogue
 from workers.engine import open_parts
@@ -79,9 +79,12 @@ def judge(figures: dict[str, Any]) -> list[str]:
         "changes were sent that were not landed": figures["changes_landed"] >= figures["changes_sent"],
         "landed changes are unaccounted for": figures["changes_landed"] == accounted,
         f"{figures['changes_quarantined']} changes are in quarantine": figures["changes_quarantined"] == 0,
-        f"p99 freshness {figures['freshness_seconds']['p99']} s is over {GOAL_SECONDS} s": figures["freshness_seconds"]["p99"]
+        f"p99 freshness {figures['freshness_seconds']['p99']} s is over {GOAL_SECONDS} s": figures[
+            "freshness_seconds"
+        ]["p99"]
         <= GOAL_SECONDS,
-        "the org could not send at the rate asked for": figures["rate_per_minute"] >= 0.97 * figures["rate_asked"],
+        "the org could not send at the rate asked for": figures["rate_per_minute"]
+        >= 0.97 * figures["rate_asked"],
     }
     return [sentence for sentence, holds in checks.items() if not holds]
 

@@ -56,7 +56,9 @@ class EngineProcesses:
     def start_role(self, role: str) -> None:
         """Start one more process of a role."""
         command = [sys.executable, "-m", "cli.main", "worker", "--role", role]
-        self.group.start(f"worker-{role}", command, environment={"TIDEGATE_SETTINGS": str(self._settings_file)})
+        self.group.start(
+            f"worker-{role}", command, environment={"TIDEGATE_SETTINGS": str(self._settings_file)}
+        )
 
     def stop(self) -> None:
         """Stop them in order; what they have in hand is finished or taken up at the next start."""

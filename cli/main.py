@@ -28,10 +28,12 @@ _debug = False
 
 @app.callback()
 def options(
-    debug: Annotated[bool, typer.Option("--debug", help="Show where in the code an error came from.")] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show where in the code an error came from.")
+    ] = False,
 ) -> None:
     """Keeps a warehouse equal to a Salesforce org within two minutes, and proves it."""
-    global _debug  # noqa: PLW0603 -- the one option of the command as a whole
+    global _debug
     _debug = debug
 
 

@@ -51,7 +51,8 @@ def freshness(connection: psycopg.Connection, catalogue: Catalogue) -> dict[str,
     spans["ours"] = "l.committed_at - c.received_at"
     quantiles = "ARRAY[" + ", ".join(map(str, _QUANTILES)) + "]"
     columns = ", ".join(
-        f"percentile_cont({quantiles}) WITHIN GROUP (ORDER BY EXTRACT(EPOCH FROM {span}))" for span in spans.values()
+        f"percentile_cont({quantiles}) WITHIN GROUP (ORDER BY EXTRACT(EPOCH FROM {span}))"
+        for span in spans.values()
     )
     query = (
         f"SELECT {columns} FROM ({changes}) AS c "
@@ -59,7 +60,10 @@ def freshness(connection: psycopg.Connection, catalogue: Catalogue) -> dict[str,
     )
     (row,) = connection.execute(query.encode()).fetchall()
     return {
-        name: {quantile: round(float(value), 2) for quantile, value in zip(_NAMES, values or (0,) * 4, strict=True)}
+        name: {
+            quantile: round(float(value), 2)
+            for quantile, value in zip(_NAMES, values or (0,) * 4, strict=True)
+        }
         for name, values in zip(spans, row, strict=True)
     }
 

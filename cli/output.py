@@ -27,7 +27,7 @@ def say(message: str) -> None:
     TALK.print(message)
 
 
-def print_json(value: Any) -> None:  # noqa: ANN401 -- a JSON value
+def print_json(value: Any) -> None:
     """A JSON value on stdout, and nothing else there."""
     sys.stdout.write(json.dumps(value, indent=2, default=str) + "\n")
     sys.stdout.flush()

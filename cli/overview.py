@@ -106,7 +106,8 @@ async def _lane_state(client: Client, org: str, lane: str) -> LaneState | None:
         description = await handle.describe()
         if description.status is not WorkflowExecutionStatus.RUNNING:
             return None
-        return await handle.query(names.LANE_STATE, result_type=LaneState)
+        state: LaneState = await handle.query(names.LANE_STATE, result_type=LaneState)
+        return state
     except RPCError:
         return None
 
@@ -123,10 +124,22 @@ def _objects(connection: psycopg.Connection) -> list[ObjectView]:
         FROM {sql.LEDGER} GROUP BY object ORDER BY object
     """
     views = []
-    for name, *sums, rate, median, worst, newest in connection.execute(query.encode()):
-        counts = [int(value) for value in sums]
-        seconds = [None if value is None else round(float(value), 1) for value in (median, worst)]
-        views.append(ObjectView(name or "(unreadable)", *counts, round(float(rate), 1), *seconds, newest))
+    for name, landed, applied, duplicate, quarantined, rate, median, worst, newest in connection.execute(
+        query.encode()
+    ):
+        views.append(
+            ObjectView(
+                object=name or "(unreadable)",
+                landed=int(landed),
+                applied=int(applied),
+                duplicate=int(duplicate),
+                quarantined=int(quarantined),
+                changes_per_minute=round(float(rate), 1),
+                freshness_p50_seconds=None if median is None else round(float(median), 1),
+                freshness_max_seconds=None if worst is None else round(float(worst), 1),
+                newest_change_at=newest,
+            )
+        )
     return views
 
 

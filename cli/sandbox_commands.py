@@ -15,7 +15,10 @@ from sandbox.endpoints import Endpoints
 from sandbox.stack import Ports, running_sandbox
 from schemas.errors import SettingsError, UnavailableError
 
-app = typer.Typer(help="The remote systems on this machine: Salesforce, S3 and KMS, PostgreSQL, Temporal.", no_args_is_help=True)
+app = typer.Typer(
+    help="The remote systems on this machine: Salesforce, S3 and KMS, PostgreSQL, Temporal.",
+    no_args_is_help=True,
+)
 
 StateFolder = Annotated[Path, typer.Option("--state", help="Folder for all state.")]
 DEFAULT_STATE = Path("var")
@@ -26,8 +29,12 @@ MOST_CHANGES_A_MINUTE = 240_000
 def up(
     state: StateFolder = DEFAULT_STATE,
     fresh: Annotated[bool, typer.Option("--fresh", help="Forget what an earlier run left.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print every endpoint and credential as one object.")] = False,
-    edition: Annotated[str, typer.Option(help="The org's limits: developer, enterprise or unlimited.")] = "unlimited",
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print every endpoint and credential as one object.")
+    ] = False,
+    edition: Annotated[
+        str, typer.Option(help="The org's limits: developer, enterprise or unlimited.")
+    ] = "unlimited",
     salesforce_port: Annotated[int, typer.Option(help="0: a free one.")] = 0,
     s3_port: Annotated[int, typer.Option(help="0: a free one.")] = 0,
     postgres_port: Annotated[int, typer.Option(help="0: a free one.")] = 0,

@@ -22,7 +22,9 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="One object on stdout.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Show it again and again until Ctrl-C.")] = False,
     every: Annotated[float, typer.Option(min=0.5, help="Seconds between two looks of --watch.")] = 2.0,
-    settings: Annotated[Path | None, typer.Option(help="Settings file; by default the one under --state.")] = None,
+    settings: Annotated[
+        Path | None, typer.Option(help="Settings file; by default the one under --state.")
+    ] = None,
     state: StateFolder = DEFAULT_STATE,
 ) -> None:
     """Lanes, what is under way, freshness and quarantine, at a glance.
@@ -63,7 +65,9 @@ def _page(found: Overview) -> Group:
 
 
 def _lanes(lanes: list[LaneView]) -> Table:
-    table = Table("lane", "state", "channel", "landed to", "last event received", "batches under way", box=None)
+    table = Table(
+        "lane", "state", "channel", "landed to", "last event received", "batches under way", box=None
+    )
     for view in lanes:
         received = "never" if view.last_received_at is None else f"{view.last_received_at:%H:%M:%S}"
         table.add_row(

@@ -47,7 +47,8 @@ def wait_for_followers(endpoints: Endpoints) -> None:
     while not org_state(endpoints)["cometd_clients"]:
         if time.monotonic() > deadline:
             raise UnavailableError(
-                system="the engine", detail=f"no lane follows the org after {_READY_SECONDS:.0f} s; see its logs"
+                system="the engine",
+                detail=f"no lane follows the org after {_READY_SECONDS:.0f} s; see its logs",
             )
         time.sleep(0.2)
 
@@ -72,7 +73,9 @@ def run_surge(
         ended = time.monotonic()
         elapsed = traffic_state(control)["elapsed_seconds"]
         committed = org_state(endpoints)["changes_committed"]
-        while (sums := ledger_sums(connection)).landed < committed and time.monotonic() < ended + DRAIN_SECONDS:
+        while (
+            sums := ledger_sums(connection)
+        ).landed < committed and time.monotonic() < ended + DRAIN_SECONDS:
             show(elapsed, f"{committed - sums.landed:,} changes under way")
             time.sleep(0.2)
         lag = time.monotonic() - ended if sums.landed >= committed else float("inf")

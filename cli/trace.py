@@ -43,7 +43,9 @@ class Step:
 def trace(
     record_id: Annotated[str, typer.Argument(help="18-character (or 15-character) record id.")],
     as_json: Annotated[bool, typer.Option("--json", help="One object on stdout.")] = False,
-    settings: Annotated[Path | None, typer.Option(help="Settings file; by default the one under --state.")] = None,
+    settings: Annotated[
+        Path | None, typer.Option(help="Settings file; by default the one under --state.")
+    ] = None,
     state: StateFolder = DEFAULT_STATE,
 ) -> None:
     """Show one record's way: its changes, raw files, batches and versions, with links into the Web UI.
@@ -52,7 +54,9 @@ def trace(
     """
     found = asyncio.run(asyncio.to_thread(_find, settings_of_state(settings, state), record_id))
     if found is None:
-        say(f"No change of {record_id} is in the warehouse. Check the id, and `tidegate status` for quarantine.")
+        say(
+            f"No change of {record_id} is in the warehouse. Check the id, and `tidegate status` for quarantine."
+        )
         raise typer.Exit(EXIT_FAILED)
     if as_json:
         print_json(found)
@@ -81,7 +85,9 @@ def _find(settings: Settings, record_id: str) -> dict[str, Any] | None:
     return {"record_id": record_id, "steps": [], "quarantined": refused} if refused else None
 
 
-def _steps(connection: psycopg.Connection, spec: ObjectSpec, record_id: str, settings: Settings) -> list[Step]:
+def _steps(
+    connection: psycopg.Connection, spec: ObjectSpec, record_id: str, settings: Settings
+) -> list[Step]:
     query = f"""
         SELECT c.change_type, c.changed_at, c.received_at, l.committed_at, c.changed_fields, c.commit_user,
                c.change_origin, c.batch, l.lane, l.start_position, l.end_position, l.raw_key
@@ -90,11 +96,19 @@ def _steps(connection: psycopg.Connection, spec: ObjectSpec, record_id: str, set
         WHERE c.record_id LIKE %s ORDER BY c.change_order
     """
     steps = []
-    for *facts, batch, lane, start, end, raw_key in connection.execute(query.encode(), (spec.name, f"{record_id}%")):
+    for *facts, batch, lane, start, end, raw_key in connection.execute(
+        query.encode(), (spec.name, f"{record_id}%")
+    ):
         workflow = batch_workflow_id(settings.salesforce.org_id, lane or "", start or "")
-        steps.append(
-            Step(*facts, batch, f"{start} to {end}", raw_key or "", workflow, _workflow_url(settings, workflow))
+        found = (
+            *facts,
+            batch,
+            f"{start} to {end}",
+            raw_key or "",
+            workflow,
+            _workflow_url(settings, workflow),
         )
+        steps.append(Step(*found))
     return steps
 
 
@@ -116,14 +130,20 @@ def _versions(connection: psycopg.Connection, spec: ObjectSpec, record_id: str) 
     if not spec.history:
         return []
     names = ["version", "valid_from", "valid_to", "is_current", "is_deleted"]
-    query = f"SELECT {', '.join(names)} FROM {sql.history_table(spec)} WHERE record_id LIKE %s ORDER BY version"
-    return [dict(zip(names, row, strict=True)) for row in connection.execute(query.encode(), (f"{record_id}%",))]
+    query = (
+        f"SELECT {', '.join(names)} FROM {sql.history_table(spec)} WHERE record_id LIKE %s ORDER BY version"
+    )
+    return [
+        dict(zip(names, row, strict=True)) for row in connection.execute(query.encode(), (f"{record_id}%",))
+    ]
 
 
 def _quarantined(connection: psycopg.Connection, record_id: str) -> list[dict[str, Any]]:
     names = ["batch", "position", "reason", "detail", "quarantined_at"]
     query = f"SELECT {', '.join(names)} FROM {sql.QUARANTINE} WHERE record_id LIKE %s ORDER BY quarantined_at"
-    return [dict(zip(names, row, strict=True)) for row in connection.execute(query.encode(), (f"{record_id}%",))]
+    return [
+        dict(zip(names, row, strict=True)) for row in connection.execute(query.encode(), (f"{record_id}%",))
+    ]
 
 
 def _show(found: dict[str, Any]) -> None:
@@ -143,7 +163,9 @@ def _show(found: dict[str, Any]) -> None:
     if current := found.get("current"):
         deleted = ", deleted" if current["is_deleted"] else ""
         whole = "" if current["is_complete"] else ", incomplete: no whole record was seen yet"
-        OUT.print(f"current row: version {current['version']}{deleted}{whole}, as of {current['changed_at']:%Y-%m-%d %H:%M:%S}")
+        OUT.print(
+            f"current row: version {current['version']}{deleted}{whole}, as of {current['changed_at']:%Y-%m-%d %H:%M:%S}"
+        )
     for version in found.get("versions", []):
         until = "now" if version["valid_to"] is None else f"{version['valid_to']:%Y-%m-%d %H:%M:%S}"
         OUT.print(f"  version {version['version']}: {version['valid_from']:%Y-%m-%d %H:%M:%S} to {until}")

@@ -20,7 +20,9 @@ _RETRY_SECONDS = 2.0
 
 def worker(
     role: Annotated[Role, typer.Option(help="What this process does.")] = Role.ALL,
-    settings: Annotated[Path | None, typer.Option(help="Settings file; the environment wins over it.")] = None,
+    settings: Annotated[
+        Path | None, typer.Option(help="Settings file; the environment wins over it.")
+    ] = None,
 ) -> None:
     """Run one engine process until it is told to stop (SIGTERM or Ctrl-C).
 

@@ -54,7 +54,9 @@ class AuditLog:
             written = connection.execute(sa.select(AUDIT_LOG.c.number).where(*same)).scalar()
             if written is not None:
                 return int(written)
-            last = connection.execute(sa.select(AUDIT_LOG).order_by(AUDIT_LOG.c.number.desc()).limit(1)).first()
+            last = connection.execute(
+                sa.select(AUDIT_LOG).order_by(AUDIT_LOG.c.number.desc()).limit(1)
+            ).first()
             number = last.number + 1 if last else 1
             previous = last.hash if last else _BEFORE_FIRST
             row = {"number": number, **act.model_dump(), "previous_hash": previous}
@@ -93,10 +95,16 @@ def _act(row: sa.Row[tuple[object, ...]]) -> Act:
 
 
 def _hash(number: int, act: Act, previous: str) -> str:
-    facts = (str(number), act.at.astimezone(UTC).isoformat(), act.act, act.by, act.target, act.detail, previous)
+    facts = (
+        str(number),
+        act.at.astimezone(UTC).isoformat(),
+        act.act,
+        act.by,
+        act.target,
+        act.detail,
+        previous,
+    )
     return hashlib.sha256("\x1f".join(facts).encode()).hexdigest()
-
-
 
 
 @contextmanager

@@ -98,4 +98,4 @@ def _parquet(raw: pa.Table) -> bytes:
         use_dictionary=["object"],
         write_statistics=["position", "received_at"],
     )
-    return sink.getvalue().to_pybytes()
+    return bytes(sink.getvalue())

@@ -21,9 +21,8 @@ from typing import Any
 
 import orjson
 from aiocometd_ng.exceptions import AiocometdException
-from aiosfstream_ng import Client
 from aiosfstream_ng.auth import AuthenticatorBase
-from aiosfstream_ng.client import ReplayMarkerStoragePolicy
+from aiosfstream_ng.client import Client, ReplayMarkerStoragePolicy
 from aiosfstream_ng.exceptions import AiosfstreamException, AuthenticationError
 from aiosfstream_ng.replay import ReplayMarker, ReplayMarkerStorage
 
@@ -173,20 +172,20 @@ async def _close(client: "_Client") -> None:
             await session.close()
 
 
-class _Client(Client):  # type: ignore[misc]
+class _Client(Client):
     """The library's client, for the API version we speak."""
 
     cometd_version = ""
 
-    def get_cometd_url(self, instance_url: str) -> str:
+    def get_cometd_url(self, instance_url: str) -> str:  # type: ignore[override]
         return f"{instance_url}/cometd/{self.cometd_version}"
 
     @property
-    def http_session(self) -> Any:  # noqa: ANN401 -- an aiohttp session
+    def http_session(self) -> Any:
         return getattr(self, "_http_session", None)
 
 
-class _Authenticator(AuthenticatorBase):  # type: ignore[misc]
+class _Authenticator(AuthenticatorBase):
     """Gives the library our session; a second call means that the first session was refused."""
 
     def __init__(self, sessions: SessionSource) -> None:
@@ -200,11 +199,15 @@ class _Authenticator(AuthenticatorBase):  # type: ignore[misc]
         else:
             self._given = await self._sessions.renew(self._given)
         given = self._given
-        facts = {"access_token": given.access_token, "instance_url": given.instance_url, "token_type": given.token_type}
+        facts = {
+            "access_token": given.access_token,
+            "instance_url": given.instance_url,
+            "token_type": given.token_type,
+        }
         return 200, facts
 
 
-class _Tap(ReplayMarkerStorage):  # type: ignore[misc]
+class _Tap(ReplayMarkerStorage):
     """Takes events out of every response in bulk, and tells the server where to go on after a new handshake."""
 
     def __init__(self, stream: CometdStream) -> None:
@@ -228,7 +231,9 @@ class _Tap(ReplayMarkerStorage):  # type: ignore[misc]
 
 def _is_event(message: dict[str, Any]) -> bool:
     channel = message.get("channel", "")
-    return isinstance(message.get("data"), dict) and (channel == BROKEN_CHANNEL or not channel.startswith("/meta/"))
+    return isinstance(message.get("data"), dict) and (
+        channel == BROKEN_CHANNEL or not channel.startswith("/meta/")
+    )
 
 
 def _refused(message: dict[str, Any], lane: str, replay_id: int) -> TidegateError:
@@ -241,7 +246,11 @@ def _translated(error: Exception, lane: str, replay_id: int) -> TidegateError:
     if isinstance(error.__cause__, TidegateError):
         return error.__cause__
     response = next((part for part in error.args if isinstance(part, dict)), {})
-    reason = (response.get("ext") or {}).get("sfdc", {}).get("failureReason") or response.get("error") or str(error)
+    reason = (
+        (response.get("ext") or {}).get("sfdc", {}).get("failureReason")
+        or response.get("error")
+        or str(error)
+    )
     if isinstance(error, AuthenticationError):
         return CredentialsRejectedError(
             system="Salesforce", code="401", detail=str(reason), setting="TIDEGATE_SALESFORCE__*"
@@ -261,7 +270,10 @@ def _classified(reason: str, lane: str, replay_id: int) -> TidegateError:
         )
     if reason.startswith("403::User not allowed"):
         return CredentialsRejectedError(
-            system="Salesforce", code="403", detail=reason, setting="the integration user's View All Data permission"
+            system="Salesforce",
+            code="403",
+            detail=reason,
+            setting="the integration user's View All Data permission",
         )
     if not reason or reason.startswith("503") or "::" not in reason:
         return UnavailableError(system="Salesforce", detail=reason or "the connection failed")

@@ -15,13 +15,17 @@ from transforms.decode import BROKEN
 BROKEN_CHANNEL = "/broken"
 """Channel of a message that could not be read."""
 
-_MESSAGE_START = re.compile(r'\{\s*"(?:data|channel|clientId|advice|ext|successful|id|error|subscription|version)"\s*:')
-_REPLAY_ID = re.compile(r'"replayId"\s*:\s*(\d{1,18})\s*[,}]')  # with its end: a number cut short is another one
+_MESSAGE_START = re.compile(
+    r'\{\s*"(?:data|channel|clientId|advice|ext|successful|id|error|subscription|version)"\s*:'
+)
+_REPLAY_ID = re.compile(
+    r'"replayId"\s*:\s*(\d{1,18})\s*[,}]'
+)  # with its end: a number cut short is another one
 _BETWEEN = " ,[]\r\n\t"
 _DECODER = json.JSONDecoder()
 
 
-def load_frame(text: str) -> Any:  # noqa: ANN401 -- a JSON value
+def load_frame(text: str) -> Any:
     """The messages of a response; broken ones as `{"channel": BROKEN_CHANNEL, "data": {"broken": text, …}}`."""
     try:
         return orjson.loads(text)

@@ -21,11 +21,15 @@ def org_data_key(org: str, address: S3Address, store: ObjectStore) -> DataKey:
     found = store.find(where)
     if found is None:
         with translated("KMS"):
-            made = kms.generate_data_key(KeyId=address.kms_key_id, NumberOfBytes=KEY_BYTES, EncryptionContext={"org": org})
+            made = kms.generate_data_key(
+                KeyId=address.kms_key_id, NumberOfBytes=KEY_BYTES, EncryptionContext={"org": org}
+            )
         wrapped = base64.b64encode(made["CiphertextBlob"]).decode()
         store.create(where, orjson.dumps({"format": 1, "id": _KEY_ID, "wrapped": wrapped}))
         found = store.get(where)
     entry = orjson.loads(found)
     with translated("KMS"):
-        opened = kms.decrypt(CiphertextBlob=base64.b64decode(entry["wrapped"]), EncryptionContext={"org": org})
+        opened = kms.decrypt(
+            CiphertextBlob=base64.b64decode(entry["wrapped"]), EncryptionContext={"org": org}
+        )
     return DataKey(id=entry["id"], key=opened["Plaintext"])

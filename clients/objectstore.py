@@ -15,7 +15,14 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 from schemas.errors import CredentialsRejectedError, TerminalError, UnavailableError
 
 _SYSTEM = "S3"
-_REFUSED = {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "403"}
+_REFUSED = {
+    "AccessDenied",
+    "InvalidAccessKeyId",
+    "SignatureDoesNotMatch",
+    "ExpiredToken",
+    "InvalidToken",
+    "403",
+}
 _MISSING = {"NoSuchKey", "404"}
 _EXISTS = {"PreconditionFailed", "412", "ConditionalRequestConflict", "409"}
 
@@ -37,10 +44,12 @@ class ObjectMissingError(TerminalError):
 
     def __init__(self, *, bucket: str, key: str) -> None:
         self.key = key
-        super().__init__(f"s3://{bucket}/{key} does not exist. If it was deleted, restore it from its version.")
+        super().__init__(
+            f"s3://{bucket}/{key} does not exist. If it was deleted, restore it from its version."
+        )
 
 
-def aws_client(service: str, address: S3Address) -> Any:  # noqa: ANN401 -- boto3 makes its clients at run time
+def aws_client(service: str, address: S3Address) -> Any:
     """A boto3 client of `service` for this address; safe to share between threads."""
     return boto3.client(
         service,
@@ -138,7 +147,10 @@ def translated(system: str) -> Iterator[None]:
         yield
     except NoCredentialsError as error:
         raise CredentialsRejectedError(
-            system=system, code="NoCredentials", detail=str(error), setting="TIDEGATE_S3__ACCESS_KEY or the role"
+            system=system,
+            code="NoCredentials",
+            detail=str(error),
+            setting="TIDEGATE_S3__ACCESS_KEY or the role",
         ) from error
     except ClientError as error:
         code = str(error.response.get("Error", {}).get("Code", ""))
@@ -151,7 +163,7 @@ def translated(system: str) -> Iterator[None]:
             raise CredentialsRejectedError(
                 system=system, code=code, detail=str(error), setting="TIDEGATE_S3__ACCESS_KEY and _SECRET_KEY"
             ) from error
-        if status >= 500 or code in {"SlowDown", "RequestTimeout", "Throttling"}:  # noqa: PLR2004
+        if status >= 500 or code in {"SlowDown", "RequestTimeout", "Throttling"}:
             raise UnavailableError(system=system, detail=str(error)) from error
         raise TerminalError(f"{system} refuses: {error}. Check bucket, key and permissions.") from error
     except BotoCoreError as error:

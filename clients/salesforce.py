@@ -84,14 +84,22 @@ class SessionSource:
                 setting=f"TIDEGATE_SALESFORCE__* (grant {self._address.grant}, login at {self._address.login_url})",
             )
         if response.status_code != httpx.codes.OK or "access_token" not in answer:
-            raise UnavailableError(system=_SYSTEM, detail=f"the token endpoint answers {response.status_code}")
-        return Session(str(answer["access_token"]), str(answer["instance_url"]), str(answer.get("token_type", "Bearer")))
+            raise UnavailableError(
+                system=_SYSTEM, detail=f"the token endpoint answers {response.status_code}"
+            )
+        return Session(
+            str(answer["access_token"]), str(answer["instance_url"]), str(answer.get("token_type", "Bearer"))
+        )
 
     def _form(self) -> dict[str, str]:
         address = self._address
         if address.grant == "client_credentials":
             secret = _needed(address.client_secret, "CLIENT_SECRET")
-            return {"grant_type": "client_credentials", "client_id": address.client_id, "client_secret": secret}
+            return {
+                "grant_type": "client_credentials",
+                "client_id": address.client_id,
+                "client_secret": secret,
+            }
         if address.grant == "password":
             return {
                 "grant_type": "password",
@@ -106,7 +114,9 @@ class SessionSource:
         address = self._address
         key_file = address.private_key_file
         if key_file is None or not key_file.exists():
-            raise SettingsError(f"The private key {key_file} is missing. Set TIDEGATE_SALESFORCE__PRIVATE_KEY_FILE.")
+            raise SettingsError(
+                f"The private key {key_file} is missing. Set TIDEGATE_SALESFORCE__PRIVATE_KEY_FILE."
+            )
         claims = {
             "iss": address.client_id,
             "sub": _needed(address.username, "USERNAME"),
@@ -118,7 +128,9 @@ class SessionSource:
 
 def _needed(value: str | None, setting: str) -> str:
     if not value:
-        raise SettingsError(f"The chosen grant needs TIDEGATE_SALESFORCE__{setting}. Set it, or choose another grant.")
+        raise SettingsError(
+            f"The chosen grant needs TIDEGATE_SALESFORCE__{setting}. Set it, or choose another grant."
+        )
     return value
 
 

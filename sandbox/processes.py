@@ -108,19 +108,15 @@ class ProcessGroup:
     def end_leftovers(self) -> list[str]:
         """End what an earlier, crashed group left running; returns the names."""
         ended = []
-        for entry in _read_pids(self.folder / "pids.json"):
+        for name, pid, started in _read_pids(self.folder / "pids.json"):
             try:
-                process = psutil.Process(entry["pid"])
+                process = psutil.Process(pid)
                 # A pid may have been given to a stranger since: only the same start time is the same process.
-                if abs(process.create_time() - entry["started_epoch_s"]) > 1:
-                    continue
-                process.terminate()
-                process.wait(STOP_SECONDS)
-            except psutil.TimeoutExpired:
-                process.kill()
+                if abs(process.create_time() - started) <= 1:
+                    _end(process)
+                    ended.append(name)
             except psutil.NoSuchProcess:
                 continue
-            ended.append(entry["name"])
         return ended
 
     def _record(self) -> None:
@@ -135,12 +131,21 @@ class ProcessGroup:
             (self.folder / "pids.json").write_text(json.dumps(entries))
 
 
-def _read_pids(path: Path) -> list[dict[str, int | float | str]]:  # type: ignore[misc]
+def _end(process: psutil.Process) -> None:
+    process.terminate()
+    try:
+        process.wait(STOP_SECONDS)
+    except psutil.TimeoutExpired:
+        process.kill()
+
+
+def _read_pids(path: Path) -> list[tuple[str, int, float]]:
+    """Name, pid and start time (epoch seconds) of each process that was recorded."""
     try:
         entries = json.loads(path.read_text())
-    except (OSError, ValueError):
+        return [(entry["name"], entry["pid"], entry["started_epoch_s"]) for entry in entries]
+    except (OSError, ValueError, KeyError, TypeError):
         return []
-    return entries if isinstance(entries, list) else []
 
 
 def _die_with_parent(how: signal.Signals) -> Callable[[], None] | None:
@@ -161,7 +166,8 @@ def wait_until(ready: Callable[[], bool], child: Child, *, seconds: float = READ
         if not child.is_running() or time.monotonic() > deadline:
             how = "ended" if not child.is_running() else f"was not ready after {seconds:.0f} s"
             raise UnavailableError(
-                system=child.name, detail=f"its process {how}; the end of {child.log}:\n{child.last_lines()}\n"
+                system=child.name,
+                detail=f"its process {how}; the end of {child.log}:\n{child.last_lines()}\n",
             )
         time.sleep(0.05)
 

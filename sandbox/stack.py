@@ -89,7 +89,9 @@ def _start(
     group: ProcessGroup, folder: Path, ports: Ports, edition: str, catalogue: Path | None
 ) -> Endpoints:
     start_temporal(group, folder / "temporal", port=ports.temporal, ui_port=ports.temporal_ui)
-    postgres.start_postgres(group, folder / "postgres", port=ports.postgres, databases=(WAREHOUSE, OPERATIONAL))
+    postgres.start_postgres(
+        group, folder / "postgres", port=ports.postgres, databases=(WAREHOUSE, OPERATIONAL)
+    )
     objectstore.start_objectstore(group, folder / "s3", port=ports.s3)
     salesforce = _start_salesforce(group, folder / "salesforce", ports.salesforce, edition, catalogue)
     return Endpoints(
@@ -116,7 +118,17 @@ def _start_salesforce(
     group: ProcessGroup, folder: Path, port: int, edition: str, catalogue: Path | None
 ) -> SalesforceEndpoint:
     folder.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "sandbox.org", "--port", str(port), "--data", str(folder), "--edition", edition]
+    command = [
+        sys.executable,
+        "-m",
+        "sandbox.org",
+        "--port",
+        str(port),
+        "--data",
+        str(folder),
+        "--edition",
+        edition,
+    ]
     if catalogue is not None:
         command += ["--catalogue", str(catalogue)]
     child = group.start("salesforce", command)

@@ -19,9 +19,29 @@ from schemas.errors import CatalogueError, UnknownObjectError
 DEFAULT_CATALOGUE = Path(__file__).with_name("catalogue.yaml")
 
 RESERVED_COLUMNS = frozenset(
-    "record_id changed_at applied_at change_order change_type is_deleted is_complete version valid_from "
-    "valid_to is_current batch changed_fields diff_fields commit_user change_origin transaction_key "
-    "last_change_order received_at sets_deleted version_step".split()
+    [
+        "record_id",
+        "changed_at",
+        "applied_at",
+        "change_order",
+        "change_type",
+        "is_deleted",
+        "is_complete",
+        "version",
+        "valid_from",
+        "valid_to",
+        "is_current",
+        "batch",
+        "changed_fields",
+        "diff_fields",
+        "commit_user",
+        "change_origin",
+        "transaction_key",
+        "last_change_order",
+        "received_at",
+        "sets_deleted",
+        "version_step",
+    ]
 )
 """Column names that Tidegate itself writes; a field may not be called so, nor `set_0` and the like."""
 
@@ -201,7 +221,9 @@ def _check_compounds(spec: ObjectSpec) -> None:
         if entry.part_of is None:
             continue
         if entry.part_of in spec.fields:
-            raise ValueError(f"{spec.name}.{field}: {entry.part_of} is a field itself, so it cannot be a compound")
+            raise ValueError(
+                f"{spec.name}.{field}: {entry.part_of} is a field itself, so it cannot be a compound"
+            )
         if (other := parts.setdefault((entry.part_of, entry.part or field), field)) != field:
             raise ValueError(f"{spec.name}: {field} and {other} would be the same part of {entry.part_of}")
 
@@ -219,9 +241,7 @@ def load_catalogue(path: Path = DEFAULT_CATALOGUE) -> Catalogue:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise CatalogueError(path=str(path), problems=[str(error)]) from error
     except ValidationError as error:
-        problems = [
-            f"{'.'.join(map(str, item['loc'])) or 'file'}: {item['msg']}" for item in error.errors()
-        ]
+        problems = [f"{'.'.join(map(str, item['loc'])) or 'file'}: {item['msg']}" for item in error.errors()]
         raise CatalogueError(path=str(path), problems=problems) from error
 
 

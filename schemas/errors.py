@@ -60,7 +60,9 @@ class StreamBrokenError(TransientError):
 
     def __init__(self, *, lane: str, detail: str) -> None:
         self.lane = lane
-        super().__init__(f"The stream of lane {lane} broke: {detail}. It is opened again from the last position.")
+        super().__init__(
+            f"The stream of lane {lane} broke: {detail}. It is opened again from the last position."
+        )
 
 
 class CredentialsRejectedError(TerminalError):
@@ -111,7 +113,9 @@ class ChainBrokenError(TerminalError):
 
     def __init__(self, *, lane: str, detail: str) -> None:
         self.lane = lane
-        super().__init__(f"The chain of lane {lane} is broken: {detail}. Do not delete raw files or manifests.")
+        super().__init__(
+            f"The chain of lane {lane} is broken: {detail}. Do not delete raw files or manifests."
+        )
 
 
 class LedgerImbalanceError(TerminalError):

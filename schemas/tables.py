@@ -12,18 +12,171 @@ import pyarrow as pa
 from schemas.catalogue import FieldSpec, FieldType, ObjectSpec
 
 RESERVED_WORDS = frozenset(
-    "aes128 aes256 all allowoverwrite analyse analyze and any array as asc authorization az64 backup between "
-    "binary blanksasnull both bytedict bzip2 case cast check collate column constraint create credentials cross "
-    "current_date current_time current_timestamp current_user current_user_id default deferrable deflate defrag "
-    "delta delta32k desc disable distinct do else emptyasnull enable encode encrypt encryption end except "
-    "explicit false fetch for foreign freeze from full globaldict256 globaldict64k grant group gzip having "
-    "identity ignore ilike in initially inner intersect interval into is isnull join lateral leading left like "
-    "limit localtime localtimestamp lun luns lzo lzop minus mostly16 mostly32 mostly8 natural new not notnull "
-    "null nulls off offline offset oid old on only open or order outer overlaps parallel partition percent "
-    "permissions pivot placing primary qualify raw readratio recover references rejectlog resort respect "
-    "restore returning right select session_user similar snapshot some sysdate system table tag tdes text255 "
-    "text32k then timestamp to top trailing true truncatecolumns type union unique unnest unpivot user using "
-    "variadic verbose wallet when where window with without".split()
+    [
+        "aes128",
+        "aes256",
+        "all",
+        "allowoverwrite",
+        "analyse",
+        "analyze",
+        "and",
+        "any",
+        "array",
+        "as",
+        "asc",
+        "authorization",
+        "az64",
+        "backup",
+        "between",
+        "binary",
+        "blanksasnull",
+        "both",
+        "bytedict",
+        "bzip2",
+        "case",
+        "cast",
+        "check",
+        "collate",
+        "column",
+        "constraint",
+        "create",
+        "credentials",
+        "cross",
+        "current_date",
+        "current_time",
+        "current_timestamp",
+        "current_user",
+        "current_user_id",
+        "default",
+        "deferrable",
+        "deflate",
+        "defrag",
+        "delta",
+        "delta32k",
+        "desc",
+        "disable",
+        "distinct",
+        "do",
+        "else",
+        "emptyasnull",
+        "enable",
+        "encode",
+        "encrypt",
+        "encryption",
+        "end",
+        "except",
+        "explicit",
+        "false",
+        "fetch",
+        "for",
+        "foreign",
+        "freeze",
+        "from",
+        "full",
+        "globaldict256",
+        "globaldict64k",
+        "grant",
+        "group",
+        "gzip",
+        "having",
+        "identity",
+        "ignore",
+        "ilike",
+        "in",
+        "initially",
+        "inner",
+        "intersect",
+        "interval",
+        "into",
+        "is",
+        "isnull",
+        "join",
+        "lateral",
+        "leading",
+        "left",
+        "like",
+        "limit",
+        "localtime",
+        "localtimestamp",
+        "lun",
+        "luns",
+        "lzo",
+        "lzop",
+        "minus",
+        "mostly16",
+        "mostly32",
+        "mostly8",
+        "natural",
+        "new",
+        "not",
+        "notnull",
+        "null",
+        "nulls",
+        "off",
+        "offline",
+        "offset",
+        "oid",
+        "old",
+        "on",
+        "only",
+        "open",
+        "or",
+        "order",
+        "outer",
+        "overlaps",
+        "parallel",
+        "partition",
+        "percent",
+        "permissions",
+        "pivot",
+        "placing",
+        "primary",
+        "qualify",
+        "raw",
+        "readratio",
+        "recover",
+        "references",
+        "rejectlog",
+        "resort",
+        "respect",
+        "restore",
+        "returning",
+        "right",
+        "select",
+        "session_user",
+        "similar",
+        "snapshot",
+        "some",
+        "sysdate",
+        "system",
+        "table",
+        "tag",
+        "tdes",
+        "text255",
+        "text32k",
+        "then",
+        "timestamp",
+        "to",
+        "top",
+        "trailing",
+        "true",
+        "truncatecolumns",
+        "type",
+        "union",
+        "unique",
+        "unnest",
+        "unpivot",
+        "user",
+        "using",
+        "variadic",
+        "verbose",
+        "wallet",
+        "when",
+        "where",
+        "window",
+        "with",
+        "without",
+    ]
 )
 """Words that PostgreSQL or Redshift reserve (Redshift Database Developer Guide, "Reserved words"; PostgreSQL manual,
 appendix C): a column called so is quoted in SQL."""
@@ -127,11 +280,15 @@ CHANGE_HEADER = (
     Column("change_type", Kind.TEXT, 16, required=True),
     CHANGED_AT,
     Column("changed_fields", Kind.TEXT, 65_535),  # columns an update carries; null: the whole record
-    Column("diff_fields", Kind.TEXT, 65_535),  # columns whose value is a diff against the one before; null: none
+    Column(
+        "diff_fields", Kind.TEXT, 65_535
+    ),  # columns whose value is a diff against the one before; null: none
     Column("commit_user", Kind.TEXT, ID_SIZE),
     Column("change_origin", Kind.TEXT, NAME_SIZE),
     Column("transaction_key", Kind.TEXT, KEY_SIZE),
-    Column("received_at", Kind.TIMESTAMP, required=True),  # when we had it: what came before is Salesforce's part
+    Column(
+        "received_at", Kind.TIMESTAMP, required=True
+    ),  # when we had it: what came before is Salesforce's part
     BATCH,
 )
 """What the change log says of a change besides its values."""
@@ -150,7 +307,17 @@ def change_columns(spec: ObjectSpec) -> tuple[Column, ...]:
 def current_columns(spec: ObjectSpec) -> tuple[Column, ...]:
     """`curated.<object>_current`: one row a record."""
     order = Column("last_change_order", Kind.TEXT, ORDER_SIZE, required=True)
-    return (RECORD_ID, *field_columns(spec), IS_DELETED, IS_COMPLETE, VERSION, order, CHANGED_AT, APPLIED_AT, BATCH)
+    return (
+        RECORD_ID,
+        *field_columns(spec),
+        IS_DELETED,
+        IS_COMPLETE,
+        VERSION,
+        order,
+        CHANGED_AT,
+        APPLIED_AT,
+        BATCH,
+    )
 
 
 def history_columns(spec: ObjectSpec) -> tuple[Column, ...]:
@@ -221,4 +388,6 @@ QUARANTINE_COLUMNS = (
 
 def arrow_schema(columns: Sequence[Column]) -> pa.Schema:
     """The Arrow schema of a table with these columns."""
-    return pa.schema([pa.field(column.name, column.arrow, nullable=not column.required) for column in columns])
+    return pa.schema(
+        [pa.field(column.name, column.arrow, nullable=not column.required) for column in columns]
+    )

@@ -4,10 +4,11 @@ For tests of what workflows decide; what the activities do has tests of its own,
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from temporalio import activity
 from temporalio.client import Client
@@ -131,7 +132,7 @@ async def serving(
 ) -> AsyncIterator[None]:
     """Workers that serve all workflows, with the scripted activities."""
     lanes, steps = follower or ScriptedFollower(), batches or ScriptedBatches()
-    batch_activities = [lanes.record_act, steps.stage_batch, steps.apply_batch]
+    batch_activities: list[Callable[..., Any]] = [lanes.record_act, steps.stage_batch, steps.apply_batch]
     async with (
         Worker(
             client, task_queue=names.WORKFLOW_QUEUE, workflows=WORKFLOWS, workflow_runner=sandboxed_runner()

@@ -234,7 +234,9 @@ class _Plan:
         for place, (name, field_spec) in enumerate(spec.fields.items()):
             self._places[name] = (place, spec.columns[name], converter(field_spec))
         self._compounds = spec.compounds
-        self._takes_diffs = {name for name, f in spec.fields.items() if f.type in _LONG_TEXTS and not f.is_protected}
+        self._takes_diffs = {
+            name for name, f in spec.fields.items() if f.type in _LONG_TEXTS and not f.is_protected
+        }
         self._required = {self._places[name][0]: name for name in spec.required_fields}
 
     def read(self, payload: dict[str, Any], change_type: str) -> tuple[list[Any], str | None, str | None]:
@@ -307,4 +309,3 @@ class _Plan:
         for place, name in self._required.items():
             if values[place] is None and (is_whole or self._places[name][1] in changed):
                 raise MisfitError(MISSING_REQUIRED, f"{self._name}.{name} is required and has no value")
-

@@ -39,7 +39,11 @@ def apply_diff(base: str | None, diff: str) -> str:
         taken = lines[index : index + removed + added]
         gone = [line[1:] for line in taken if line.startswith("-")]
         come = [(line[1:], "") for line in taken if line.startswith("+")]
-        if [line for line, _ in old[start : start + removed]] != gone or len(gone) != removed or len(come) != added:
+        if (
+            [line for line, _ in old[start : start + removed]] != gone
+            or len(gone) != removed
+            or len(come) != added
+        ):
             raise DiffMismatchError("a removed line is not in the stored text, or the diff is cut short")
         result += come
         place = start + removed

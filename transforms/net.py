@@ -93,7 +93,9 @@ class NetRows:
 
 def first_current_rows(latest: pa.Table, spec: ObjectSpec) -> pa.Table:
     """Current rows of records that had none: the last net row of each is the whole row."""
-    return _renamed(latest, current_columns(spec), {"version": "version_step", "last_change_order": "change_order"})
+    return _renamed(
+        latest, current_columns(spec), {"version": "version_step", "last_change_order": "change_order"}
+    )
 
 
 def first_history_rows(versions: pa.Table, spec: ObjectSpec) -> pa.Table:
@@ -124,7 +126,7 @@ class _Records:
     def last_true(self, flags: _Bools) -> _Ints:
         """For each row the latest row of the same record, itself included, that has the flag; -1 when none has."""
         latest = np.maximum.accumulate(np.where(flags, self.row, -1))
-        return np.where(latest >= self.begin, latest, -1)
+        return np.where(latest >= self.begin, latest, np.int64(-1))
 
 
 def _fields_set(changed_fields: pa.ChunkedArray, spec: ObjectSpec) -> _Bools:
@@ -136,4 +138,5 @@ def _fields_set(changed_fields: pa.ChunkedArray, spec: ObjectSpec) -> _Bools:
         for name in (names or "").split(","):
             if name:
                 table[row, places[name]] = True
-    return table[np.asarray(encoded.indices)]
+    flags: _Bools = table[np.asarray(encoded.indices)]
+    return flags

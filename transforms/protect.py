@@ -79,7 +79,7 @@ class Protector:
         prefix = _TEXT if is_text else _OTHER
         return f"{prefix}{self._key_id}.{base64.urlsafe_b64encode(cipher).decode()}"
 
-    def decrypt(self, context: str, token: str) -> Any:  # noqa: ANN401 -- a JSON value
+    def decrypt(self, context: str, token: str) -> Any:
         """The value behind a token; raises `ValueError` when it is not a token of this key and context."""
         prefix, _, rest = token.partition(".")
         key_id, _, cipher = rest.partition(".")

@@ -51,7 +51,9 @@ def _protected(length: int) -> Converter:
             kind = "an encrypted value of another type" if is_misfit_token(value) else _kind(value)
             raise MisfitError(WRONG_TYPE, f"expected a text, got {kind}")
         if len(str(value)) > longest:
-            raise MisfitError(TOO_LONG, f"encrypted, and longer than the {length} characters of the catalogue can be")
+            raise MisfitError(
+                TOO_LONG, f"encrypted, and longer than the {length} characters of the catalogue can be"
+            )
         return str(value)
 
     return convert
@@ -148,5 +150,12 @@ _SIMPLE: dict[FieldType, Converter] = {
 
 def _kind(value: object) -> str:
     """What a JSON value is, without showing it: it may be personal."""
-    names = {str: "a text", bool: "true or false", int: "a number", float: "a number", dict: "an object", list: "a list"}
+    names = {
+        str: "a text",
+        bool: "true or false",
+        int: "a number",
+        float: "a number",
+        dict: "an object",
+        list: "a list",
+    }
     return names.get(type(value), "null" if value is None else type(value).__name__)

@@ -69,7 +69,9 @@ async def connect_temporal(settings: Settings) -> Client:
     """A client for the settings' Temporal; raises `UnavailableError` that says where it looked."""
     where = settings.temporal
     try:
-        return await Client.connect(where.address, namespace=where.namespace, data_converter=pydantic_data_converter)
+        return await Client.connect(
+            where.address, namespace=where.namespace, data_converter=pydantic_data_converter
+        )
     except RuntimeError as error:
         detail = f"no answer at {where.address}; start it, or set TIDEGATE_TEMPORAL__ADDRESS"
         raise UnavailableError(system="Temporal", detail=detail) from error
@@ -82,7 +84,9 @@ def open_warehouse(settings: Settings) -> Warehouse:
     if where.kind == "postgres":
         return PostgresWarehouse(dsn)
     if where.copy_role is None:
-        raise SettingsError("Redshift needs TIDEGATE_WAREHOUSE__COPY_ROLE, the role with which COPY reads the bucket.")
+        raise SettingsError(
+            "Redshift needs TIDEGATE_WAREHOUSE__COPY_ROLE, the role with which COPY reads the bucket."
+        )
     return RedshiftWarehouse(dsn, store=ObjectStore(settings.s3.address()), copy_role=where.copy_role)
 
 

@@ -165,13 +165,19 @@ def load_settings(file: Path | None = None) -> Settings:
     if path.exists():
         values = _read(path)
     elif named is not None:
-        raise SettingsError(f"The settings file {path} does not exist. Start `tidegate up`, or correct the path.")
+        raise SettingsError(
+            f"The settings file {path} does not exist. Start `tidegate up`, or correct the path."
+        )
     try:
         return Settings(**values)
     except EnvironmentFormError as error:
-        raise SettingsError(f"{error}. A setting with parts is written as JSON, or one variable a part.") from error
+        raise SettingsError(
+            f"{error}. A setting with parts is written as JSON, or one variable a part."
+        ) from error
     except ValidationError as error:
-        listed = "\n  ".join(f"{_name(item['loc'])}: {item['msg']}" for item in error.errors(include_input=False))
+        listed = "\n  ".join(
+            f"{_name(item['loc'])}: {item['msg']}" for item in error.errors(include_input=False)
+        )
         raise SettingsError(
             f"Settings are missing or wrong:\n  {listed}\n"
             f"Set them in the environment, or start `tidegate up`, which writes {DEFAULT_FILE}."
@@ -182,7 +188,9 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         values = json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        raise SettingsError(f"The settings file {path} cannot be read: {error}. Correct or delete it.") from error
+        raise SettingsError(
+            f"The settings file {path} cannot be read: {error}. Correct or delete it."
+        ) from error
     if not isinstance(values, dict):
         raise SettingsError(f"The settings file {path} does not hold one JSON object. Correct or delete it.")
     return values

@@ -1,9 +1,10 @@
 """A batch's way into the warehouse: stage, then apply each object. Only references and counts travel here."""
 
 import asyncio
+from typing import Any
 
 from temporalio import workflow
-from temporalio.common import SearchAttributeKey
+from temporalio.common import SearchAttributeKey, SearchAttributeUpdate
 
 with workflow.unsafe.imports_passed_through():
     from schemas import names
@@ -24,7 +25,11 @@ class ChangeBatchWorkflow:
     async def run(self, manifest: Manifest) -> BatchResult:
         self._show(manifest, "staging", {})
         staged: StageResult = await workflow.execute_activity(
-            names.STAGE_BATCH, StageInput(manifest=manifest), result_type=StageResult, summary="decode and check", **STAGE
+            names.STAGE_BATCH,
+            StageInput(manifest=manifest),
+            result_type=StageResult,
+            summary="decode and check",
+            **STAGE,
         )
         self._show(manifest, "applying", {})
         applied = await asyncio.gather(*(self._apply(manifest, share) for share in staged.objects))
@@ -48,7 +53,7 @@ class ChangeBatchWorkflow:
         return result
 
     def _show(self, manifest: Manifest, stage: str, results: dict[str, ApplyResult]) -> None:
-        updates = [_STAGE.value_set(stage)]
+        updates: list[SearchAttributeUpdate[Any]] = [_STAGE.value_set(stage)]
         if results:
             updates.append(_QUARANTINED.value_set(sum(result.quarantined for result in results.values())))
             changed_at = [result.last_changed_at for result in results.values() if result.last_changed_at]

@@ -4,7 +4,6 @@ What cannot be retried (a refused credential, an expired replay id) pauses the l
 an operator mends it and resumes, and nothing has to be started again.
 """
 
-
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey
 from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
@@ -40,7 +39,7 @@ class LaneWorkflow:
         self._acts: list[Act] = []
 
     @workflow.run
-    async def run(self, lane: LaneInput) -> None:
+    async def run(self, lane: LaneInput) -> None:  # noqa: ARG002 -- @workflow.init has taken it
         while not workflow.info().is_continue_as_new_suggested():
             await self._record_acts()
             if self._paused:
@@ -64,7 +63,11 @@ class LaneWorkflow:
             first_replay=self._lane.first_replay,
         )
         follower = workflow.start_activity(
-            names.FOLLOW_LANE, request, result_type=FollowResult, summary=f"follow {self._lane.channel}", **FOLLOW
+            names.FOLLOW_LANE,
+            request,
+            result_type=FollowResult,
+            summary=f"follow {self._lane.channel}",
+            **FOLLOW,
         )
         await workflow.wait_condition(lambda: self._interrupt or follower.done())
         if not follower.done():

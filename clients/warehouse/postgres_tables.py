@@ -8,6 +8,7 @@ import psycopg
 from clients.warehouse.psycopg_errors import translated
 from clients.warehouse.statements import TABLES_OF_OPS, tables_of
 from schemas.catalogue import Catalogue
+from schemas.errors import SettingsError
 from schemas.tables import AUDIT, CURATED, OPS, Column, Kind
 
 SYSTEM = "PostgreSQL"
@@ -22,6 +23,7 @@ _TYPES = {
     Kind.DATE: "DATE",
     Kind.TIMESTAMP: "TIMESTAMPTZ",
 }
+_SPELLED = {"TIMESTAMPTZ": "timestamp with time zone"}
 
 
 def ensure_tables(dsn: str, catalogue: Catalogue) -> list[str]:
@@ -43,25 +45,42 @@ def _tables(catalogue: Catalogue) -> Iterator[tuple[str, tuple[Column, ...]]]:
     return itertools.chain(TABLES_OF_OPS.items(), itertools.chain.from_iterable(per_object))
 
 
-def _existing_columns(connection: psycopg.Connection) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {}
-    query = "SELECT table_schema, table_name, column_name FROM information_schema.columns WHERE table_schema = ANY(%s)"
-    for schema, table, column in connection.execute(query, ([CURATED, AUDIT, OPS],)):
-        found.setdefault(f"{schema}.{table}", set()).add(column)
+def _existing_columns(connection: psycopg.Connection) -> dict[str, dict[str, str]]:
+    """Table -> column -> type as the server spells it."""
+    found: dict[str, dict[str, str]] = {}
+    query = """
+        SELECT n.nspname || '.' || c.relname, a.attname, format_type(a.atttypid, a.atttypmod)
+        FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE n.nspname = ANY(%s) AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped"""
+    for table, column, type_name in connection.execute(query, ([CURATED, AUDIT, OPS],)):
+        found.setdefault(table, {})[column] = type_name
     return found
 
 
 def _ensure_table(
-    connection: psycopg.Connection, table: str, columns: Sequence[Column], existing: set[str] | None
+    connection: psycopg.Connection, table: str, columns: Sequence[Column], existing: dict[str, str] | None
 ) -> list[str]:
     if existing is None:
         for statement in create_statements(table, columns):
             connection.execute(statement.encode())
         return [table]
     missing = [column for column in columns if column.name not in existing]
+    for column in columns:
+        if column not in missing:
+            _check_type(table, column, existing[column.name])
     for column in missing:
         connection.execute(f"ALTER TABLE {table} ADD COLUMN {column.sql} {_type_name(column)}".encode())
     return [f"{table}.{column.name}" for column in missing]
+
+
+def _check_type(table: str, column: Column, found: str) -> None:
+    """A binary COPY does not look at types: eight letters that are sent to a BIGINT column become a number."""
+    wanted = _SPELLED.get(_type_name(column), _type_name(column)).lower().replace(", ", ",")
+    if found != wanted:
+        raise SettingsError(
+            f"The warehouse has {table}.{column.name} as {found}, the catalogue makes it {wanted}. "
+            "Give the field its former type, or convert the column, then start again."
+        )
 
 
 def create_statements(table: str, columns: Sequence[Column]) -> list[str]:
@@ -85,7 +104,8 @@ def _key_of(table: str) -> str:
 
 def definitions(columns: Sequence[Column], *, keys: bool) -> str:
     return ", ".join(
-        f"{column.sql} {_type_name(column)}{' NOT NULL' if keys and column.required else ''}" for column in columns
+        f"{column.sql} {_type_name(column)}{' NOT NULL' if keys and column.required else ''}"
+        for column in columns
     )
 
 

@@ -82,7 +82,16 @@ def find_logged_orders(spec: ObjectSpec) -> str:
 
 def read_changes(spec: ObjectSpec) -> str:
     """Every logged change of the records to rebuild, in the columns of `LoggedChange`."""
-    head = "record_id change_order change_type changed_at changed_fields diff_fields batch applied_at".split()
+    head = [
+        "record_id",
+        "change_order",
+        "change_type",
+        "changed_at",
+        "changed_fields",
+        "diff_fields",
+        "batch",
+        "applied_at",
+    ]
     names = ", ".join(f"c.{name}" for name in [*head, *(column.sql for column in field_columns(spec))])
     return f"SELECT {names} FROM {change_table(spec)} AS c JOIN {REBUILT} AS r ON c.record_id = r.record_id"
 
@@ -119,7 +128,9 @@ def merge_current(spec: ObjectSpec) -> str:
     """Bring the latest state of each record of the group up to date; run it after `open_versions`."""
     target = f"{spec.table}_current"
     names = [column.sql for column in current_columns(spec)]
-    stamps = {"last_change_order": "n.change_order"} | {n: f"n.{n}" for n in ("changed_at", "applied_at", "batch")}
+    stamps = {"last_change_order": "n.change_order"} | {
+        n: f"n.{n}" for n in ("changed_at", "applied_at", "batch")
+    }
     fields = field_columns(spec)
     update = {
         **{column.sql: _merged(spec, column, place, target) for place, column in enumerate(fields)},

@@ -31,7 +31,9 @@ WHOLE = {
 }
 
 
-def event(number: int, body: dict[str, Any], *, object_name: str = "Case", kind: str = "CREATE") -> dict[str, Any]:
+def event(
+    number: int, body: dict[str, Any], *, object_name: str = "Case", kind: str = "CREATE"
+) -> dict[str, Any]:
     header = {
         "entityName": object_name,
         "recordIds": [f"500Tg000000zz{number:02}AAA"],
@@ -54,7 +56,9 @@ BAD = {
     "too_long": {"data": event(5, WHOLE | {"Subject": "x" * 300})},
     "needs_reread": {"data": event(6, {}, kind="GAP_UPDATE")},
     "bad_header": {"data": {"schema": "x", "payload": {"Status": "New"}}},
-    "broken_message": {"raw": '{"schema":"x","payload":{"ChangeEventHeader":{"entityName":"Case",, "event":{"replayId":$REPLAY_ID}'},
+    "broken_message": {
+        "raw": '{"schema":"x","payload":{"ChangeEventHeader":{"entityName":"Case",, "event":{"replayId":$REPLAY_ID}'
+    },
 }
 
 
@@ -71,7 +75,7 @@ def test_each_bad_event_is_quarantined_with_its_reason_and_the_good_ones_go_on(
     query = f"SELECT reason, detail FROM {sql.QUARANTINE}".encode()
     wait_for(lambda: len(curated.execute(query).fetchall()) >= len(BAD))
     wait_for(lambda: ledger_sums(curated).landed >= org_state(endpoints)["changes_committed"] + len(BAD))
-    found = dict(curated.execute(query).fetchall())
+    found: dict[str, str] = dict(curated.execute(query).fetchall())
     assert set(found) == set(BAD)
     assert all(len(detail) > 10 for detail in found.values())
     sums = ledger_sums(curated)
@@ -130,5 +134,3 @@ def wait_for(condition: Callable[[], bool], *, seconds: float = 60) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it did not happen"
         time.sleep(0.3)
-
-

@@ -31,12 +31,9 @@ def test_ten_kills_and_two_followers_leave_an_equal_warehouse_and_one_chain(
     control = endpoints.salesforce.control_url
     start_traffic(control, rate=RATE, seconds=SECONDS, seed=11)
     chance = random.Random(11)
-    killed = []
-    for number in range(KILLS):
-        if number == KILLS // 2:
-            zombie = _second_follower(engine, endpoints)
-        time.sleep(chance.uniform(0.5, 3.0))
-        killed.append(_kill_one(engine, chance))
+    killed = [_kill_one(engine, chance) for _ in range(KILLS // 2)]
+    zombie = _second_follower(engine, endpoints)
+    killed += [_kill_one(engine, chance) for _ in range(KILLS // 2)]
     assert len(killed) == KILLS
     _wait_until_done(endpoints, curated)
     zombie.stop()
@@ -54,7 +51,8 @@ def test_ten_kills_and_two_followers_leave_an_equal_warehouse_and_one_chain(
 
 
 def _kill_one(engine: EngineProcesses, chance: random.Random) -> str:
-    """SIGKILL a worker; `EngineProcesses` starts it again."""
+    """SIGKILL a worker at a random moment; `EngineProcesses` starts it again."""
+    time.sleep(chance.uniform(0.5, 3.0))
     while True:
         running = [child for child in list(engine.group.children) if child.is_running()]
         if running:
@@ -66,7 +64,9 @@ def _kill_one(engine: EngineProcesses, chance: random.Random) -> str:
 
 def _second_follower(engine: EngineProcesses, endpoints: Endpoints) -> Child:
     """Freeze the lanes worker until another follows in its place, then let it go on: a zombie, exempt from the kills."""
-    frozen = next(child for child in list(engine.group.children) if child.name == "worker-lanes" and child.is_running())
+    frozen = next(
+        child for child in list(engine.group.children) if child.name == "worker-lanes" and child.is_running()
+    )
     frozen.process.send_signal(signal.SIGSTOP)
     engine.group.children.remove(frozen)
     before = org_state(endpoints)["cometd_clients"]

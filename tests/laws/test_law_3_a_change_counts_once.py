@@ -3,6 +3,7 @@
 import random
 import uuid
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any
 
 import orjson
@@ -54,14 +55,22 @@ def events(draw: st.DrawFn) -> list[dict[str, Any]]:
     """The changes of a few records, several of them within one second, some of them merged into one event."""
     made = []
     for number in range(draw(st.integers(1, 14))):
-        kind = draw(st.sampled_from(["CREATE", "UPDATE", "UPDATE", "UPDATE", "DELETE", "UNDELETE", "SNAPSHOT"]))
-        names = list(FIELDS) if kind in {"CREATE", "UNDELETE"} else draw(st.lists(st.sampled_from(list(FIELDS)), unique=True))
+        kind = draw(
+            st.sampled_from(["CREATE", "UPDATE", "UPDATE", "UPDATE", "DELETE", "UNDELETE", "SNAPSHOT"])
+        )
+        names = (
+            list(FIELDS)
+            if kind in {"CREATE", "UNDELETE"}
+            else draw(st.lists(st.sampled_from(list(FIELDS)), unique=True))
+        )
         body = {name: draw(VALUES[name]) for name in names} if kind != "DELETE" else {}
         if kind != "UPDATE":
             body = {name: value for name, value in body.items() if value is not None}
         header = {
             "entityName": "Kept__c",
-            "recordIds": draw(st.lists(st.sampled_from(["a0x01", "a0x02", "a0x03"]), min_size=1, max_size=2, unique=True)),
+            "recordIds": draw(
+                st.lists(st.sampled_from(["a0x01", "a0x02", "a0x03"]), min_size=1, max_size=2, unique=True)
+            ),
             "changeType": kind,
             "commitTimestamp": BASE_MS + 1000 * draw(st.integers(0, 5)),
             "commitNumber": 1_000 + number,
@@ -80,7 +89,7 @@ def deliveries(draw: st.DrawFn) -> tuple[list[dict[str, Any]], list[list[int]]]:
         places = draw(st.permutations(places))
     cuts = sorted(draw(st.lists(st.integers(0, len(places)), max_size=5)))
     edges = [0, *cuts, len(places)]
-    return made, [places[a:b] for a, b in zip(edges, edges[1:], strict=False) if a < b]
+    return made, [places[a:b] for a, b in pairwise(edges) if a < b]
 
 
 @pytest.fixture
@@ -91,7 +100,9 @@ def applier(warehouse: PostgresWarehouse, store: ObjectStore) -> Applier:
 
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(delivery=deliveries(), seed=st.integers(0, 2**16), history=st.booleans())
-def test_any_delivery_in_any_order_gives_the_fold(applier: Applier, delivery, seed: int, history: bool) -> None:
+def test_any_delivery_in_any_order_gives_the_fold(
+    applier: Applier, delivery, seed: int, history: bool
+) -> None:
     made, batches = delivery
     for event in made:
         event["ChangeEventHeader"]["entityName"] = "Kept__c" if history else "Latest__c"
@@ -132,6 +143,7 @@ def staged(applier: Applier, payloads: list[dict[str, Any]]) -> ApplyInput:
     raw = pa.Table.from_pylist(rows, schema=RAW_SCHEMA)
     start = uuid.uuid4().hex
     ((name, (landed, changes, refused)),) = stage_objects(raw, CATALOGUE, batch=f"test/{start}").items()
+    assert changes is not None
     assert not len(refused)
     sink = pa.BufferOutputStream()
     pq.write_table(changes, sink)
@@ -167,7 +179,9 @@ Row = tuple[Any, ...]
 
 
 def as_rows(expected: dict[str, list[OracleVersion]]) -> dict[str, list[Row]]:
-    return {key: [_row(n, version) for n, version in enumerate(versions, 1)] for key, versions in expected.items()}
+    return {
+        key: [_row(n, version) for n, version in enumerate(versions, 1)] for key, versions in expected.items()
+    }
 
 
 def _row(number: int, version: OracleVersion) -> Row:
@@ -184,7 +198,9 @@ def current(applier: Applier, history: bool) -> dict[str, Row]:
 
 
 def versions_of(applier: Applier) -> dict[str, list[Row]]:
-    names = ", ".join([*COLUMNS, "is_deleted", "is_complete", "version", "valid_from", "valid_to", "is_current"])
+    names = ", ".join(
+        [*COLUMNS, "is_deleted", "is_complete", "version", "valid_from", "valid_to", "is_current"]
+    )
     table = sql.history_table(CATALOGUE.object("Kept__c"))
     with applier.warehouse.transaction() as transaction:
         rows = transaction.fetch(f"SELECT record_id, {names} FROM {table} ORDER BY record_id, version")

@@ -14,7 +14,7 @@ from clients.warehouse.postgres import PostgresWarehouse
 from sandbox import postgres
 from schemas.catalogue import Catalogue
 from schemas.errors import UnavailableError
-from schemas.messages import ApplyInput
+from schemas.messages import ApplyInput, ApplyResult
 from schemas.tables import Column
 from tests.batches import Road, contents
 from tests.bus import event, stamps
@@ -142,11 +142,11 @@ async def test_a_failure_at_any_step_leaves_nothing_and_the_next_try_everything(
     group = await the_group(road)
     untouched = contents(warehouse, road.catalogue)
     steps = 0
-    while True:
+    results: list[ApplyResult] = []
+    while not results:
         failing = FailingWarehouse(warehouse, steps + 1, how)
         try:
             results = road.applier(as_warehouse(failing)).apply(group)
-            break
         except error:
             steps += 1
             assert contents(warehouse, road.catalogue) == untouched, f"left something at step {steps}"

@@ -9,8 +9,9 @@ from pathlib import Path
 import httpx
 import jwt
 import pytest
-from aiosfstream_ng import Client, ReplayOption
 from aiosfstream_ng.auth import AuthenticatorBase
+from aiosfstream_ng.client import Client
+from aiosfstream_ng.replay import ReplayOption
 
 pytestmark = pytest.mark.service
 

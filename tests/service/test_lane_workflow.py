@@ -2,7 +2,9 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from functools import partial
+from typing import Any
 
 import pytest
 from temporalio.api.sdk.v1 import WorkflowMetadata
@@ -129,21 +131,23 @@ async def test_a_moved_lane_goes_on_from_where_it_was_moved(client: Client):
         await until(lambda: follower.follows_from("70"))
 
 
+_ATTRIBUTES: dict[str, Callable[[str], SearchAttributeKey[Any]]] = {
+    "Keyword": SearchAttributeKey.for_keyword,
+    "KeywordList": SearchAttributeKey.for_keyword_list,
+    "Int": SearchAttributeKey.for_int,
+    "Datetime": SearchAttributeKey.for_datetime,
+}
+
+
 @pytest.fixture
 async def short_history_client() -> AsyncIterator[Client]:
     """A server that suggests continue-as-new after some events, instead of after thousands."""
-    attributes = {
-        "Keyword": SearchAttributeKey.for_keyword,
-        "KeywordList": SearchAttributeKey.for_keyword_list,
-        "Int": SearchAttributeKey.for_int,
-        "Datetime": SearchAttributeKey.for_datetime,
-    }
     environment = await WorkflowEnvironment.start_local(
         data_converter=pydantic_data_converter,
         dev_server_existing_path=temporal_binary(),
         dev_server_log_level="error",
         dev_server_extra_args=["--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=25"],
-        search_attributes=[attributes[kind](name) for name, kind in names.SEARCH_ATTRIBUTES.items()],
+        search_attributes=[_ATTRIBUTES[kind](name) for name, kind in names.SEARCH_ATTRIBUTES.items()],
     )
     async with environment:
         yield environment.client
@@ -164,7 +168,7 @@ async def test_a_new_run_carries_position_and_pause(short_history_client: Client
         # Acts make the history of a paused lane grow, too.
         for number in range(12):
             await handle.signal(LaneWorkflow.pause, PauseInput(by="ada", reason=f"still {number}"))
-            await until(lambda count=number + 1: follower.has_recorded("lane.pause", count))
+            await until(partial(follower.has_recorded, "lane.pause", number + 1))
         await until(lambda: runs_as_another(handle, paused_run))
         state = await handle.query(LaneWorkflow.state)
         assert (state.position, state.paused, state.paused_because) == ("7", True, "paused by ada: still 11")

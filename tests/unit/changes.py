@@ -45,9 +45,8 @@ def histories(draw: st.DrawFn, records: int = 1, most: int = 8) -> list[LoggedCh
     for number in range(draw(st.integers(1, most))):
         kind = draw(st.sampled_from([CREATE, UPDATE, UPDATE, UPDATE, DELETE, UNDELETE, SNAPSHOT]))
         values: tuple[Any, ...] = draw(_VALUES)
-        places = range(3) if kind in WHOLE else draw(st.sets(st.integers(0, 2)))
-        if kind == DELETE:
-            places = ()
+        chosen = draw(st.sets(st.integers(0, 2)))
+        places = {0, 1, 2} if kind in WHOLE else set() if kind == DELETE else chosen
         carried = tuple(value if place in places else None for place, value in enumerate(values))
         record_id = f"r{draw(st.integers(1, records))}"
         names = ",".join(COLUMNS[place] for place in sorted(places))

@@ -29,15 +29,14 @@ from transforms.decode import (
     MISSING_REQUIRED,
     NEEDS_REREAD,
     REASONS,
-    TOO_LONG,
     UNKNOWN_FIELD,
     UNKNOWN_OBJECT,
-    WRONG_TYPE,
     Refusal,
     change_order,
 )
 from transforms.protect import is_token
 from transforms.stage import stage_objects
+from transforms.values import TOO_LONG, WRONG_TYPE
 
 OTHER = "a0x000000000002AAA"
 
@@ -359,7 +358,7 @@ def mutated(draw: st.DrawFn) -> dict[str, Any]:
     return data
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(mutated(), min_size=1, max_size=4))
 def test_landed_is_typed_plus_refused_whatever_an_event_holds(events: list[dict[str, Any]]) -> None:
     raw = landed(*events)

@@ -111,7 +111,7 @@ def corrupted(whole: str, draw: st.DrawFn) -> str:
     return whole[:begin] + draw(st.text(max_size=5)) + whole[end:]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200)
 @given(st.data(), st.integers(0, 3))
 def test_no_corruption_of_one_message_loses_another(data: st.DataObject, place: int) -> None:
     messages: list[dict[str, Any] | str] = [*GOOD]

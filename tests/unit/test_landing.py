@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 import orjson
@@ -122,7 +123,7 @@ def test_a_replay_id_never_straddles_two_batches(replay_ids: list[int], at_once:
         clock.settle()
         ends += cut(landing)
     assert [position for batch in ends for position in batch] == replay_ids
-    assert all(one[-1] < other[0] for one, other in zip(ends, ends[1:], strict=False))
+    assert all(one[-1] < other[0] for one, other in pairwise(ends))
 
 
 def cut(landing: LandingBuffer) -> list[list[int]]:

@@ -12,7 +12,7 @@ from schemas.tables import arrow_schema, current_columns, history_columns, net_c
 from tests.unit.changes import APPLIED_AT, COLUMNS, SPEC, change, histories, staged
 from transforms.decode import CREATE, DELETE, UPDATE
 from transforms.fold import LoggedChange, Version, fold
-from transforms.net import first_current_rows, first_history_rows
+from transforms.net import NetRows, first_current_rows, first_history_rows
 
 
 def by_record(changes: list[LoggedChange]) -> dict[str, list[LoggedChange]]:

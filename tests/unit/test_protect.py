@@ -48,7 +48,7 @@ def test_the_same_value_in_two_fields_looks_different() -> None:
 
 def test_a_token_cannot_be_moved_to_another_field() -> None:
     token = PROTECTOR.encrypt("Contact.Email", SECRET)
-    with pytest.raises(ValueError, match="not a token of Contact.Phone"):
+    with pytest.raises(ValueError, match=r"not a token of Contact\.Phone"):
         PROTECTOR.decrypt("Contact.Phone", token)
 
 

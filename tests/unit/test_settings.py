@@ -1,7 +1,6 @@
 """Settings are read once at the edge: the environment wins over the file, what is wrong is named, secrets stay unseen."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +28,9 @@ def whole() -> dict[str, Any]:
 
 
 @pytest.fixture(autouse=True)
-def _nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)  # a `var/settings.json` of this checkout must not be seen
     monkeypatch.delenv(FILE_VARIABLE, raising=False)
-    yield
 
 
 def written(tmp_path: Path, values: object) -> Path:
@@ -143,4 +141,4 @@ def test_the_login_url_has_no_slash_at_its_end() -> None:
 def test_settings_cannot_be_changed() -> None:
     settings = Settings(**whole())
     with pytest.raises(ValueError, match="frozen"):
-        settings.catalogue = Path("other")
+        settings.catalogue = Path("other")  # type: ignore[misc]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from schemas.catalogue import FieldSpec, FieldType
 from schemas.tables import field_column
@@ -127,6 +127,7 @@ def test_a_refusal_does_not_show_a_text(kind: FieldType) -> None:
     assert "hush" not in str(caught.value)
 
 
+@settings(max_examples=40)
 @pytest.mark.parametrize("kind", FieldType)
 @given(value=JSON.filter(lambda value: value is not None))
 def test_whatever_fits_can_be_stored(kind: FieldType, value: Any) -> None:
