@@ -1,5 +1,6 @@
 """A batch's road without Temporal: protect, land, stage and apply, on real parts."""
 
+import json
 import time
 import uuid
 from collections.abc import Sequence
@@ -84,12 +85,13 @@ def contents(
     tables = [table for spec in catalogue.objects.values() for table in tables_of(spec)]
     left_out = set() if clock else _OF_THE_RUN
     every = " UNION ALL ".join(
-        f"SELECT '{table}', row_to_json(t) FROM {table} AS t" for table in [*tables, LEDGER, QUARANTINE]
+        f"SELECT '{table}', CAST(row_to_json(t) AS TEXT) FROM {table} AS t"
+        for table in [*tables, LEDGER, QUARANTINE]
     )
     found: dict[str, list[str]] = {}
     with warehouse.transaction() as transaction:
         for table, row in transaction.fetch(every):
             found.setdefault(table, []).append(
-                str(sorted((name, value) for name, value in row.items() if name not in left_out))
+                str(sorted((name, value) for name, value in json.loads(row).items() if name not in left_out))
             )
     return {table: sorted(rows) for table, rows in found.items()}

@@ -63,9 +63,11 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         fate = self.server.decide(self.command, self.path)
-        if fate is not Fate.REFUSE:
-            status, headers, answer = self._ask(body)
-        if fate is not Fate.PASS:
+        if fate is Fate.REFUSE:
+            self.close_connection = True
+            return
+        status, headers, answer = self._ask(body)
+        if fate is Fate.SWALLOW:
             self.close_connection = True
             return
         self.send_response(status)

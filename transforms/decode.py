@@ -47,7 +47,7 @@ _MOST_MS = 10**13
 """Epoch milliseconds have 13 digits until the year 2286; `change_order` counts on it."""
 _MOST_NUMBER = 10**20
 _MOST_SEQUENCE = 10**8
-_RECORD_ID = re.compile(r"[0-9A-Za-z]{1,18}|[0-9A-Za-z]{1,17}\*")
+_RECORD_ID = re.compile(r"[0-9A-Za-z]{1,18}|[0-9A-Za-z]{1,17}\*").fullmatch
 _LONG_TEXTS = frozenset({FieldType.TEXTAREA, FieldType.STRING})
 
 
@@ -188,8 +188,7 @@ def _read_header(header: object) -> _Header:
         object=name,
         record_ids=record_ids,
         raw_type=raw_type,
-        # A wildcard ("001*") or overflow id stands for records that only a query can name.
-        change_type=None if any(map(_is_wildcard, record_ids)) else _TYPES.get(raw_type),
+        change_type=None if _is_nameless(record_ids) else _TYPES.get(raw_type),
         order=change_order(commit_ms, number, sequence),
         changed_ms=commit_ms,
         commit_user=_read_text(header, "commitUser", ID_SIZE),
@@ -201,13 +200,15 @@ def _read_header(header: object) -> _Header:
 def _read_ids(ids: object) -> tuple[str, ...]:
     if not isinstance(ids, list) or not ids:
         raise _RefusedError(BAD_HEADER, "the ChangeEventHeader names no record")
-    if not all(isinstance(record_id, str) and _RECORD_ID.fullmatch(record_id) for record_id in ids):
-        raise _RefusedError(BAD_HEADER, "the ChangeEventHeader's recordIds hold what is no record id")
+    for record_id in ids:
+        if not isinstance(record_id, str) or _RECORD_ID(record_id) is None:
+            raise _RefusedError(BAD_HEADER, "the ChangeEventHeader's recordIds hold what is no record id")
     return tuple(ids)
 
 
-def _is_wildcard(record_id: str) -> bool:
-    return record_id.endswith("*")
+def _is_nameless(record_ids: tuple[str, ...]) -> bool:
+    """A wildcard ("001*") stands for records that only a query can name."""
+    return any(record_id[-1] == "*" for record_id in record_ids) if len(record_ids) > 1 else record_ids[0][-1] == "*"
 
 
 def _read_text(header: dict[str, Any], name: str, size: int) -> str | None:

@@ -267,6 +267,12 @@ async def test_a_statement_that_the_warehouse_refuses_shows_no_mark(
     assert [record.getMessage() for record in records.records if MARK in logged(record)] == []
 
 
+async def has_failed(records: pytest.LogCaptureFixture, activity: str) -> bool:
+    return any(
+        "as failed" in record.getMessage() and activity in record.getMessage() for record in records.records
+    )
+
+
 async def test_an_event_that_fails_the_follower_shows_no_mark(
     client: Client, store: ObjectStore, warehouse: PostgresWarehouse, records: pytest.LogCaptureFixture
 ):
@@ -275,7 +281,7 @@ async def test_an_event_that_fails_the_follower_shows_no_mark(
     road = Travelled(client, store, warehouse)
     warehouse.ensure_tables(default_catalogue())
     journey = asyncio.ensure_future(road.travel([strange, event(2)]))
-    await asyncio.wait([journey], timeout=4)
+    await until(lambda: has_failed(records, names.FOLLOW_LANE))
     journey.cancel()
     await asyncio.gather(journey, return_exceptions=True)
     assert [kept for kept in await road.histories() if holds(kept, MARK)] == []

@@ -146,7 +146,7 @@ async def short_history_client() -> AsyncIterator[Client]:
         data_converter=pydantic_data_converter,
         dev_server_existing_path=temporal_binary(),
         dev_server_log_level="error",
-        dev_server_extra_args=["--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=25"],
+        dev_server_extra_args=["--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=20"],
         search_attributes=[_ATTRIBUTES[kind](name) for name, kind in names.SEARCH_ATTRIBUTES.items()],
     )
     async with environment:
@@ -155,25 +155,25 @@ async def short_history_client() -> AsyncIterator[Client]:
 
 async def test_a_new_run_carries_position_and_pause(short_history_client: Client):
     client = short_history_client
-    stretches = [str(number) for number in range(1, 8)]
+    stretches = [str(number) for number in range(1, 6)]
     follower = ScriptedFollower([*stretches, ApplicationError("no", non_retryable=True)])
     async with serving(client, follower):
         first = await start(client)
         handle = client.get_workflow_handle_for(LaneWorkflow.run, first.id)
         await until(lambda: is_paused(handle))
         state = await handle.query(LaneWorkflow.state)
-        assert (state.position, state.paused_because) == ("7", "no")
+        assert (state.position, state.paused_because) == ("5", "no")
         assert (await handle.describe()).run_id != first.first_execution_run_id
         paused_run = (await handle.describe()).run_id
         # Acts make the history of a paused lane grow, too.
-        for number in range(12):
+        for number in range(6):
             await handle.signal(LaneWorkflow.pause, PauseInput(by="ada", reason=f"still {number}"))
             await until(partial(follower.has_recorded, "lane.pause", number + 1))
         await until(lambda: runs_as_another(handle, paused_run))
         state = await handle.query(LaneWorkflow.state)
-        assert (state.position, state.paused, state.paused_because) == ("7", True, "paused by ada: still 11")
+        assert (state.position, state.paused, state.paused_because) == ("5", True, "paused by ada: still 5")
     assert [request.position for request in follower.requests] == ["origin", *stretches]
-    assert [act.detail for act in follower.acts] == [f"still {number}" for number in range(12)]
+    assert [act.detail for act in follower.acts] == [f"still {number}" for number in range(6)]
 
 
 async def shows(handle: Handle, text: str) -> bool:

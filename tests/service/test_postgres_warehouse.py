@@ -1,7 +1,7 @@
 """The PostgreSQL adapter against a real server: tables that only grow, one applier an object, texts to the character."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -12,7 +12,7 @@ import pytest
 
 from clients.warehouse.postgres import PostgresWarehouse
 from clients.warehouse.statements import tables_of
-from sandbox.processes import free_port
+from sandbox.processes import ProcessGroup, free_port
 from schemas.catalogue import Catalogue, default_catalogue
 from schemas.errors import CredentialsRejectedError, SettingsError, StatementError, UnavailableError
 from schemas.tables import Column, Kind, arrow_schema
@@ -259,7 +259,9 @@ def test_an_unreachable_server_is_said_to_be_tried_again():
 
 
 @pytest.fixture
-def with_password(database: str, postgres_port: int, parts) -> Callable[[str], PostgresWarehouse]:
+def with_password(
+    database: str, postgres_port: int, parts: ProcessGroup
+) -> Iterator[Callable[[str], PostgresWarehouse]]:
     """Opens the database as a user who has a password; the server asks for it."""
     opened: list[PostgresWarehouse] = []
     hba = parts.folder / "postgres" / "pg_hba.conf"
