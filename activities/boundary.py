@@ -27,6 +27,8 @@ class _Inbound(ActivityInboundInterceptor):
         try:
             return await super().execute_activity(input)
         except TidegateError as error:
+            # An error travels with its causes, and a driver's own may quote the row that it refused.
+            error.__cause__ = None
             raise as_application_error(error) from error
 
 

@@ -263,6 +263,7 @@ async def test_a_statement_that_the_warehouse_refuses_shows_no_mark(
     await road.travel([contact(1, Name=without_nick()), event(2)])
     histories = await road.histories()
     assert any(b"StatementError" in kept for kept in histories)
+    assert [kept for kept in histories if holds(kept, CLEAR)] == [], "a record is in a history"
     assert [kept for kept in histories if holds(kept, MARK)] == []
     assert [record.getMessage() for record in records.records if MARK in logged(record)] == []
 
