@@ -28,7 +28,7 @@ class CutRule:
 
     most_changes: int = 20_000
     most_bytes: int = 64 * 1024 * 1024
-    most_age: timedelta = timedelta(seconds=3)
+    most_age: timedelta = timedelta(seconds=4)
 
 
 @dataclass

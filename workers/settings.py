@@ -121,7 +121,7 @@ class CutSettings(_Part):
 
     most_changes: int = Field(default=20_000, ge=1)
     most_bytes: int = Field(default=64 * 1024 * 1024, ge=1)
-    most_age: timedelta = timedelta(seconds=3)
+    most_age: timedelta = timedelta(seconds=4)
 
 
 class Settings(BaseSettings):
