@@ -27,7 +27,7 @@ up: setup  ## sandbox and engine on this machine, until Ctrl-C
 	@$(BIN)/tidegate up $(ARGS)
 
 test: setup  ## every test; starts the real parts that it needs
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 lint: setup  ## ruff and mypy
 	@$(BIN)/ruff check .

@@ -29,7 +29,7 @@ GOAL_SECONDS = 60.0
 
 
 def demo(
-    rate: Annotated[int, typer.Option(min=60, max=MOST_CHANGES_A_MINUTE, help="Changes a minute.")] = 120_000,
+    rate: Annotated[int, typer.Option(min=60, max=MOST_CHANGES_A_MINUTE, help="Changes a minute.")] = 122_000,
     seconds: Annotated[float, typer.Option(min=5, help="Length of the surge.")] = 125,
     seed: Annotated[int, typer.Option(help="The same seed makes the same choices.")] = 1,
     report: Annotated[Path | None, typer.Option(help="Write the figures to this file as JSON.")] = None,
