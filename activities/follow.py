@@ -66,8 +66,14 @@ class FollowLane:
         chain = Chain(self.store, org=request.org, lane=request.lane)
         follower = _Follower(self, chain, _hint(request))
         await follower.adopt_chain()
-        async with self.open_stream(request, follower.replay_id(request)) as stream:
-            await follower.follow(stream)
+        try:
+            async with self.open_stream(request, follower.replay_id(request)) as stream:
+                await follower.follow(stream)
+        except asyncio.CancelledError:
+            details = activity.cancellation_details()
+            if details is None or not details.cancel_requested:
+                raise
+            # The lane was paused: it wants to know how far we came, not that we stopped.
         return follower.result()
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli import demo, sandbox_commands, status, trace, up, worker
+from cli import audit_commands, demo, sandbox_commands, status, trace, up, worker
 from cli.output import EXIT_FAILED, EXIT_REFUSED, EXIT_UNAVAILABLE, TALK
 from schemas.errors import SettingsError, TidegateError, TransientError
 
@@ -22,6 +22,7 @@ app.command("status")(status.status)
 app.command("trace")(trace.trace)
 app.command("worker")(worker.worker)
 app.add_typer(sandbox_commands.app, name="sandbox")
+app.add_typer(audit_commands.app, name="audit")
 
 _debug = False
 

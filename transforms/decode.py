@@ -208,7 +208,11 @@ def _read_ids(ids: object) -> tuple[str, ...]:
 
 def _is_nameless(record_ids: tuple[str, ...]) -> bool:
     """A wildcard ("001*") stands for records that only a query can name."""
-    return any(record_id[-1] == "*" for record_id in record_ids) if len(record_ids) > 1 else record_ids[0][-1] == "*"
+    return (
+        any(record_id[-1] == "*" for record_id in record_ids)
+        if len(record_ids) > 1
+        else record_ids[0][-1] == "*"
+    )
 
 
 def _read_text(header: dict[str, Any], name: str, size: int) -> str | None:

@@ -4,6 +4,8 @@ What cannot be retried (a refused credential, an expired replay id) pauses the l
 an operator mends it and resumes, and nothing has to be started again.
 """
 
+import asyncio
+
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey
 from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
@@ -40,15 +42,17 @@ class LaneWorkflow:
 
     @workflow.run
     async def run(self, lane: LaneInput) -> None:  # noqa: ARG002 -- @workflow.init has taken it
-        while not workflow.info().is_continue_as_new_suggested():
-            await self._record_acts()
+        recorder = asyncio.create_task(self._keep_record())
+        info = workflow.info()
+        while not info.is_continue_as_new_suggested():
             if self._paused:
                 self._show("paused")
-                await workflow.wait_condition(lambda: not self._paused or bool(self._acts))
-                continue
-            await self._follow()
-        await workflow.wait_condition(workflow.all_handlers_finished)
-        await self._record_acts()
+                # Acts make the history of a paused lane grow, too.
+                await workflow.wait_condition(lambda: not self._paused or info.is_continue_as_new_suggested())
+            else:
+                await self._follow()
+        await workflow.wait_condition(lambda: workflow.all_handlers_finished() and not self._acts)
+        recorder.cancel()
         workflow.continue_as_new(self._carried())
 
     async def _follow(self) -> None:
@@ -84,10 +88,13 @@ class LaneWorkflow:
         self._paused = True
         self._because = message
 
-    async def _record_acts(self) -> None:
-        while self._acts:
-            act = self._acts.pop(0)
+    async def _keep_record(self) -> None:
+        """Write each act into the audit log as it comes, beside the following: neither waits for the other."""
+        while True:
+            await workflow.wait_condition(lambda: bool(self._acts))
+            act = self._acts[0]
             await workflow.execute_activity(names.RECORD_ACT, act, summary=f"record {act.act}", **RECORD)
+            self._acts.pop(0)
 
     @workflow.signal(name=names.PAUSE)
     def pause(self, request: PauseInput) -> None:

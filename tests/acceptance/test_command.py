@@ -75,7 +75,10 @@ def test_a_killed_sandbox_takes_its_processes_with_it(folder: Path):
         printed = read_object(process.stdout.fileno())
         process.kill()
         process.wait(10)
-    ports = [int(printed["s3"]["endpoint_url"].rsplit(":", 1)[1]), int(printed["temporal"]["address"].rsplit(":", 1)[1])]
+    ports = [
+        int(printed["s3"]["endpoint_url"].rsplit(":", 1)[1]),
+        int(printed["temporal"]["address"].rsplit(":", 1)[1]),
+    ]
     deadline = time.monotonic() + 15
     while any(map(listening, ports)):
         assert time.monotonic() < deadline, "a process outlived its sandbox"
@@ -118,6 +121,7 @@ def test_a_wrong_credential_pauses_the_lane_with_the_reason(sandbox: RunningSand
 
 def wait_for_pause(folder: Path) -> dict[str, str]:
     deadline = time.monotonic() + 60
+    ended = None
     while time.monotonic() < deadline:
         ended = tidegate("status", "--json", "--state", str(folder))
         if ended.returncode == 0:
@@ -125,7 +129,7 @@ def wait_for_pause(folder: Path) -> dict[str, str]:
             if lane["state"] == "paused":
                 return dict(lane)
         time.sleep(1)
-    pytest.fail(f"the lane was not paused: {ended.stdout} {ended.stderr}")
+    pytest.fail(f"the lane was not paused: {ended}")
 
 
 def read_object(descriptor: int) -> dict[str, dict[str, str]]:

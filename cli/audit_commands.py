@@ -1,0 +1,59 @@
+"""tidegate audit …: what operators did, and whether the record of it is whole."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from cli.output import EXIT_FAILED, OUT, print_json
+from cli.running import settings_of_state
+from cli.sandbox_commands import DEFAULT_STATE, StateFolder
+from clients.audit import AuditLog
+
+app = typer.Typer(help="What operators did, in a log chained by hash.", no_args_is_help=True)
+
+SettingsFile = Annotated[Path | None, typer.Option(help="Settings file; by default the one under --state.")]
+
+
+@app.command("list")
+def list_acts(
+    as_json: Annotated[bool, typer.Option("--json", help="One list on stdout.")] = False,
+    settings: SettingsFile = None,
+    state: StateFolder = DEFAULT_STATE,
+) -> None:
+    """Every act, oldest first.
+
+    Example: tidegate audit list
+    """
+    rows = _log(settings, state).rows()
+    if as_json:
+        print_json([{"number": number, **act.model_dump()} for number, act in rows])
+        return
+    table = Table("number", "at", "act", "by", "to", "detail", box=None)
+    for number, act in rows:
+        table.add_row(str(number), f"{act.at:%Y-%m-%d %H:%M:%S}", act.act, act.by, act.target, act.detail)
+    OUT.print(table)
+
+
+@app.command("verify")
+def verify(settings: SettingsFile = None, state: StateFolder = DEFAULT_STATE) -> None:
+    """Check that no row was altered, removed or moved; exits 1 and names the rows when one was.
+
+    Rows cut off the end cannot be seen from inside: compare the last number with a copy kept elsewhere.
+
+    Example: tidegate audit verify
+    """
+    log = _log(settings, state)
+    problems = log.verify()
+    for problem in problems:
+        OUT.print(problem)
+    if problems:
+        raise typer.Exit(EXIT_FAILED)
+    OUT.print(f"the audit log is whole: {len(log.rows())} acts")
+
+
+def _log(settings: Path | None, state: Path) -> AuditLog:
+    log = AuditLog(settings_of_state(settings, state).operational.dsn.get_secret_value())
+    log.ensure_tables()
+    return log
