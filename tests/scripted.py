@@ -67,6 +67,10 @@ class ScriptedFollower:
         """True while one follower is at work, from `position`."""
         return self.following == 1 and self.requests[-1].position == position
 
+    async def has_stopped(self) -> bool:
+        """True while no follower is at work."""
+        return self.following == 0
+
     async def has_recorded(self, act: str, count: int = 1) -> bool:
         """True when `count` acts of a kind are on record."""
         return sum(each.act == act for each in self.acts) >= count

@@ -59,7 +59,7 @@ async def test_a_paused_lane_does_not_follow(client: Client):
         await until(lambda: follower.follows_from("5"))
         await handle.signal(LaneWorkflow.pause, PauseInput(by="ada", reason="maintenance"))
         await until(lambda: follower.has_recorded("lane.pause"))
-        await until(lambda: follower.following == 0)
+        await until(follower.has_stopped)
         count = len(follower.requests)
         await asyncio.sleep(0.3)
         assert len(follower.requests) == count
