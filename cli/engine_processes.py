@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from cli.output import say
 from sandbox.endpoints import Endpoints
 from sandbox.processes import ProcessGroup
 
@@ -72,4 +73,7 @@ class EngineProcesses:
             for child in list(self.group.children):
                 if self._restart and not child.is_running():
                     self.group.discard(child)
+                    say(
+                        f"{child.name} ended and is started again; the end of {child.log}:\n{child.last_lines(3)}"
+                    )
                     self.start_role(child.name.removeprefix("worker-"))
