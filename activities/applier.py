@@ -6,7 +6,7 @@ applied to its record takes the fast path, any other has its record rebuilt from
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -74,16 +74,12 @@ class Applier:
     warehouse: Warehouse
     store: ObjectStore
     catalogue: Catalogue
-    _specs: dict[str, ObjectSpec] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._specs = dict(self.catalogue.objects)
 
     def apply(self, items: Sequence[ApplyInput]) -> list[ApplyResult]:
         """Apply batches of one object in one transaction; the results are in the order of `items`."""
         shares = [self._read(item) for item in items]
         name = items[0].staged.object
-        spec = self._specs.get(name)
+        spec = self.catalogue.objects.get(name)
         with self.warehouse.transaction() as transaction:
             transaction.lock_object(spec.table if spec else name)
             done = _applied_before(transaction, name, [share.batch for share in shares])
@@ -100,7 +96,9 @@ class Applier:
         staged = item.staged
         changes = None
         if staged.staged_key is not None:
-            schema = pa.schema([(c.name, c.arrow) for c in staged_columns(self._specs[staged.object])])
+            schema = pa.schema(
+                [(c.name, c.arrow) for c in staged_columns(self.catalogue.objects[staged.object])]
+            )
             changes = pq.read_table(pa.BufferReader(self.store.get(staged.staged_key))).cast(schema)
         refused = None
         if staged.refused_key is not None:

@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import psutil
 import psycopg
@@ -127,8 +126,3 @@ class ProcessMeter:
                 yield from ((name, process) for process in [root, *root.children(recursive=True)])
             except psutil.NoSuchProcess:
                 continue
-
-
-def rounded(values: dict[str, Any]) -> dict[str, Any]:
-    """Floats to two places, for reports."""
-    return {name: round(value, 2) if isinstance(value, float) else value for name, value in values.items()}

@@ -3,6 +3,7 @@
 import signal
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +11,7 @@ import httpx
 import typer
 
 from cli.output import OUT, print_json, progress, say
-from cli.running import endpoints_file, read_endpoints, write_endpoints
+from cli.running import read_endpoints, write_endpoints
 from sandbox.endpoints import Endpoints
 from sandbox.stack import Ports, running_sandbox
 from schemas.errors import SettingsError, UnavailableError
@@ -106,16 +107,13 @@ def show_endpoints(endpoints: Endpoints) -> None:
     OUT.print(f"S3 and KMS   {endpoints.s3.endpoint_url}   bucket {endpoints.s3.bucket}")
 
 
-def _answered(call: "object") -> httpx.Response:
+def _answered(call: Callable[[httpx.Client], httpx.Response]) -> httpx.Response:
     try:
         with httpx.Client(timeout=30, trust_env=False) as http:
-            response: httpx.Response = call(http)  # type: ignore[operator]
+            response = call(http)
     except httpx.HTTPError as error:
         raise UnavailableError(system="the sandbox org", detail=str(error)) from error
     if response.is_client_error:
         raise SettingsError(f"The sandbox org refuses: {response.text[:500]}")
     response.raise_for_status()
     return response
-
-
-__all__ = ["app", "endpoints_file"]

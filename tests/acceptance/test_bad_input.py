@@ -97,17 +97,13 @@ def test_an_outage_is_waited_out_and_nothing_is_lost(
     control = endpoints.salesforce.control_url
     start_traffic(control, rate=6_000, seconds=20, seed=5)
     time.sleep(3)
-    with part_stopped(sandbox, part):
+    with Frozen(sandbox, part):
         time.sleep(20)
     wait_for(lambda: not traffic_state(control)["running"])
     wait_for(lambda: ledger_sums(curated).landed >= org_state(endpoints)["changes_committed"], seconds=90)
     compared = compare_all(control, endpoints.warehouse.dsn, opened.catalogue, opened.protector)
     assert compared.shown == []
     assert ledger_sums(curated).quarantined == 0
-
-
-def part_stopped(sandbox: RunningSandbox, part: str) -> "Frozen":
-    return Frozen(sandbox, part)
 
 
 class Frozen:
