@@ -46,3 +46,71 @@ COMETD_RECONNECT_WINDOW = timedelta(seconds=40)
 COMETD_MAX_REQUEST_BYTES = 32_768
 REPLAY_NEW_EVENTS = -1
 REPLAY_ALL_EVENTS = -2
+
+# --- Bulk API 2.0 and 1.0: Bulk API 2.0 and Bulk API Developer Guide, "Limits"
+BULK_QUERY_JOBS = 10_000
+"""Query jobs a rolling 24 h."""
+BULK_QUERY_RESULT_BYTES = 10**12
+"""Results of query jobs a rolling 24 h."""
+BULK_INGEST_BATCHES = 15_000
+"""Batches a rolling 24 h, of Bulk API 1.0 and of 2.0 ingest together."""
+BULK_INGEST_ROWS = 150_000_000
+"""Rows a rolling 24 h."""
+BULK_INGEST_MAX_BYTES = 150_000_000
+"""Of one job's CSV."""
+BULK_INTERNAL_BATCH_ROWS = 10_000
+"""A batch that Bulk API 2.0 makes of an ingest job's rows."""
+DML_CHUNK_ROWS = 200
+"""Rows that are one transaction inside a batch, and the most that one collections call may write."""
+BULK_FIELD_MAX_CHARACTERS = 131_072
+BULK_JOB_LIFE = timedelta(days=7)
+BULK_RESULT_PAGES = 5
+"""Addresses in one answer of resultPages (v58.0)."""
+BULK_V1_BATCH_BYTES = 10_000_000
+BULK_V1_BATCH_ROWS = 10_000
+PK_CHUNK_DEFAULT = 100_000
+PK_CHUNK_MAX = 250_000
+
+# --- Composite family: REST API Developer Guide, "Composite Resources"
+COLLECTION_MAX_ROWS = 200
+COLLECTION_MAX_TYPE_CHUNKS = 10
+COLLECTION_RETRIEVE_MAX = 2_000
+COMPOSITE_MAX_REQUESTS = 25
+COMPOSITE_MAX_QUERIES = 5
+"""Of the 25, those that may be queries or collections."""
+GRAPHS_MAX = 75
+GRAPH_NODES_MAX = 500
+GRAPH_DEPTH_MAX = 15
+GRAPH_KINDS_MAX = 15
+GRAPH_FAILURES_MAX = 14
+TREE_MAX_ROWS = 200
+TREE_MAX_TYPES = 5
+TREE_MAX_DEPTH = 5
+
+# --- Replication calls: REST API Developer Guide, "Get Updated" and "Get Deleted"
+UPDATED_MAX_AGE = timedelta(days=30)
+DELETED_MAX_AGE = timedelta(days=15)
+"""Also how long a record stays in the recycle bin."""
+REPLICATION_MAX_IDS = 600_000
+
+# --- Long-running calls: Salesforce Developer Limits, "API Requests"
+LONG_CALL = timedelta(seconds=20)
+"""A call that takes longer counts against the concurrency limit."""
+LONG_CALLS_AT_ONCE = {"developer": 5, "enterprise": 25, "unlimited": 25}
+LOCK_WAIT = timedelta(seconds=10)
+"""How long a write waits for another's lock before UNABLE_TO_LOCK_ROW."""
+
+# --- Pub/Sub API: Pub/Sub API Guide, "Allocations" and "Flow Control"
+PUBSUB_MAX_OUTSTANDING = 100
+"""Events that a subscription may have asked for and not yet received."""
+PUBSUB_KEEPALIVE = timedelta(seconds=270)
+PUBSUB_NO_DEMAND = timedelta(seconds=70)
+PUBSUB_PUBLISH_MAX_BYTES = 4 * 2**20
+MANAGED_SUBSCRIPTIONS_MAX = 200
+
+# --- Channels: Change Data Capture Developer Guide, "Allocations" and "Enrichment"
+CUSTOM_CHANNELS_MAX = 100
+SELECTED_ENTITIES_MAX = 5
+"""Objects that may be selected for change events without the add-on."""
+ENRICHED_FIELDS_MAX = 10
+"""Fields that a channel member may be enriched with."""

@@ -25,6 +25,10 @@ class Clock:
         self._second = -1
         self._stored = ""
 
+    def seconds(self) -> float:
+        """Seconds since the epoch, as this org counts them."""
+        return max(self._last_ms, time.time_ns() // 1_000_000) / 1_000
+
     def now(self) -> Moment:
         self._last_ms = now_ms = max(self._last_ms, time.time_ns() // 1_000_000)
         second = now_ms // 1000

@@ -13,10 +13,14 @@ from types import TracebackType
 from sandbox.org.bus import ALL_EVENTS_CHANNEL, Bus
 from sandbox.org.changes import Header, event_json
 from sandbox.org.clock import Clock, Moment
+from sandbox.org.dials import Dials
 from sandbox.org.errors import SalesforceError, entity_is_deleted, not_found
+from sandbox.org.faults import Faults
 from sandbox.org.identity import Identity
+from sandbox.org.meters import Meters
 from sandbox.org.operations import Operation, merged
 from sandbox.org.records import Records
+from sandbox.org.soql.entities import Entities, build_entities
 from sandbox.org.store import Store
 
 _FIRST_COMMIT_NUMBER = 81_000_000_000
@@ -32,8 +36,8 @@ class Org:
         self.store = store
         self.identity = identity
         self.edition = edition
-        self.changed_fields_in_header = False
-        """True adds `changedFields` to the header of updates; Salesforce's pages disagree on whether CometD has it."""
+        self.dials = Dials()
+        self.faults = Faults()
         channels: dict[str, str | None] = {ALL_EVENTS_CHANNEL: None}
         self.records: dict[str, Records] = {}
         for name in sorted(store.tracked):
@@ -41,6 +45,9 @@ class Org:
             channels[f"/data/{store.objects[name].event_name}"] = name
         self.bus = Bus(store, channels)
         self.clock = Clock(store.meta("clock_ms", 0))
+        self.meters = Meters(store, edition, self.clock.seconds)
+        self.entities: Entities = build_entities(store.objects)
+        """Every object as the APIs show it."""
         self.commit_number = store.meta("commit_number", _FIRST_COMMIT_NUMBER)
         self.counts = {name: store.count(name) for name in self.records}
         """Records by object, deleted ones included."""
@@ -280,7 +287,7 @@ class _Batch:
                 sequence=sequence,
                 body=operation.body,
                 replay_id=replay_id,
-                changed_fields=operation.changed if org.changed_fields_in_header else None,
+                changed_fields=operation.changed if org.dials.events.changed_fields_in_header else None,
             )
             self.rows.append((replay_id, operation.shape.entity, self.moment.epoch_ms, event))
         self._operations += tx.operations

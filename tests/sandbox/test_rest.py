@@ -13,10 +13,10 @@ from sandbox.org.auth.routes import routes as auth_routes
 from sandbox.org.auth.sessions import Sessions
 from sandbox.org.errors import SalesforceError
 from sandbox.org.identity import load_identity
+from sandbox.org.meters import Meters
 from sandbox.org.model import Org
 from sandbox.org.rest.cursors import Cursors
 from sandbox.org.rest.routes import routes as rest_routes
-from sandbox.org.rest.usage import ApiUsage
 from sandbox.org.soql.compiler import compile_soql
 from sandbox.org.soql.entities import build_entities
 from sandbox.org.store import Store
@@ -131,7 +131,7 @@ async def test_every_call_counts_and_says_so(client):
 
 
 async def test_a_spent_quota_is_403(client, org):
-    usage = ApiUsage(org.store, "developer", clock=lambda: 0.0)
+    usage = Meters(org.store, "developer", lambda: 0.0).api_calls
     usage.maximum = 1
     usage.count()
     with pytest.raises(SalesforceError, match=r"TotalRequests Limit exceeded\.") as caught:
@@ -153,9 +153,9 @@ async def test_a_test_may_play_the_other_teams_who_spend_the_quota(client):
 
 def test_calls_are_forgotten_after_a_day_and_remembered_over_a_restart(org):
     now = 1_000_000.0
-    usage = ApiUsage(org.store, "developer", clock=lambda: now)
+    usage = Meters(org.store, "developer", lambda: now).api_calls
     usage.count(5)
-    assert ApiUsage(org.store, "developer", clock=lambda: now).used == 5
+    assert Meters(org.store, "developer", lambda: now).api_calls.used == 5
     now += 25 * 3600
     assert usage.used == 0
 

@@ -112,8 +112,8 @@ class _Handlers:
     async def settings(self, request: Request) -> Response:
         wanted = parsed(SettingsRequest, await request.body())
         if wanted.changed_fields_in_header is not None:
-            self._org.changed_fields_in_header = wanted.changed_fields_in_header
-        return JsonResponse({"changed_fields_in_header": self._org.changed_fields_in_header})
+            self._org.dials.events.changed_fields_in_header = wanted.changed_fields_in_header
+        return JsonResponse({"changed_fields_in_header": self._org.dials.events.changed_fields_in_header})
 
     async def disconnect(self, _request: Request) -> Response:
         return JsonResponse({"forgotten": self._clients.forget_all()})

@@ -111,7 +111,7 @@ def endpoint(
             response = error_response(error)
         except Exception as error:
             response = error_response(_unexpected(request, error))
-        response.headers["Sforce-Limit-Info"] = service.usage.header
+        response.headers["Sforce-Limit-Info"] = service.limit_info
         return response
 
     return serve
@@ -130,7 +130,7 @@ def _accept(service: "RestService", request: Request) -> Call:
     """Let a call in. What comes before the count is free: a call that is too long or has no session never reaches the API."""
     _check_length(request)
     user_id = authenticate(request).user_id
-    service.usage.count()
+    service.org.meters.api_calls.count()
     return Call(service, request, checked_version(request.path_params.get("version", "")), user_id)
 
 

@@ -6,15 +6,15 @@ before. Several matches are 300 with their addresses, and nothing is written (RE
 
 from starlette.responses import Response
 
+from sandbox.org.dml import Write
 from sandbox.org.errors import SalesforceError, not_found
 from sandbox.org.rest.call import Call, json_response
 from sandbox.org.rest.records import (
     created,
     delete_record,
-    ids_by_external_id,
     record_response,
     update_record,
-    written_values,
+    write,
 )
 from sandbox.org.soql.entities import Entity
 
@@ -49,22 +49,20 @@ async def upsert(call: Call) -> Response:
         return _updated(call, matches[0])
     if call.request.query_params.get("updateOnly", "").lower() == "true" or key.kind == "id":
         raise not_found()
-    values = written_values(call, entity, body) | {key.name: call.path("value")}
-    record_id = call.org.create(entity.name, values, user=call.user_id, origin=call.origin)
-    return created(call, entity, record_id, extra=_created_flag(call, created=True))
+    outcome = write(call, Write("insert", entity.name, body | {key.name: call.path("value")}))
+    return created(call, entity, outcome, extra=_created_flag(call, created=True))
 
 
 async def insert(call: Call) -> Response:
     """`POST /sobjects/X/Id`: an insert by the upsert address (v37.0)."""
     entity = call.service.entity(call.path("object"))
-    values = written_values(call, entity, await call.json_object())
-    record_id = call.org.create(entity.name, values, user=call.user_id, origin=call.origin)
-    return created(call, entity, record_id, extra=_created_flag(call, created=True))
+    outcome = write(call, Write("insert", entity.name, await call.json_object()))
+    return created(call, entity, outcome, extra=_created_flag(call, created=True))
 
 
 def _matches(call: Call) -> tuple[Entity, list[str]]:
     entity = call.service.entity(call.path("object"))
-    return entity, ids_by_external_id(call, entity, call.path("field"), call.path("value"))
+    return entity, call.service.dml.ids_by_key(entity, call.path("field"), call.path("value"))
 
 
 def _one(matches: list[str]) -> str:

@@ -40,7 +40,7 @@ _BULK_BATCHES = 15_000
 async def limits(call: Call) -> Response:
     """`GET /limits`: `{"DailyApiRequests": {"Max": …, "Remaining": …}, …}`."""
     found: dict[str, object] = {name: _unused(maximum) for name, maximum in _EDITION_FREE.items()}
-    edition, usage = call.org.edition, call.service.usage
+    edition, usage = call.org.edition, call.org.meters.api_calls
     events = DAILY_DELIVERED_EVENTS[edition]
     clients = COMETD_CLIENTS[edition]
     found |= {

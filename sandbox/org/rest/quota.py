@@ -8,8 +8,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from sandbox.org.meters import RollingCount
 from sandbox.org.rest.call import json_response
-from sandbox.org.rest.usage import ApiUsage
 
 
 class QuotaChange(BaseModel):
@@ -23,7 +23,7 @@ class QuotaChange(BaseModel):
     """Calls counted so far, whoever made them."""
 
 
-def quota_route(usage: ApiUsage) -> Route:
+def quota_route(usage: RollingCount) -> Route:
     """GET and POST answer `{"maximum": …, "used": …}`."""
 
     async def quota(request: Request) -> Response:

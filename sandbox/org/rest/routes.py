@@ -49,7 +49,7 @@ def routes(org: Org, delivered_events: Callable[[], int] = lambda: 0) -> list[Ba
     """
     service = RestService(org, delivered_events)
     found = [Route(f"{_ROOT}{slash}", _versions, methods=["GET"]) for slash in ("", "/")]
-    found.append(quota_route(service.usage))
+    found.append(quota_route(org.meters.api_calls))
     for path, handlers in {"": {"GET": _resources}, **HANDLERS}.items():
         serve = endpoint(service, handlers)
         endings = ("",) if path.endswith(":path}") else ("", "/")

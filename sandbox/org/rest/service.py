@@ -7,12 +7,11 @@ from functools import cached_property
 
 import orjson
 
-from sandbox.org.errors import SalesforceError, not_found
+from sandbox.org.dml import Dml
 from sandbox.org.model import Org
 from sandbox.org.rest.cursors import Cursors
 from sandbox.org.rest.readers import Readers
-from sandbox.org.rest.usage import ApiUsage
-from sandbox.org.soql.entities import Entities, Entity, build_entities
+from sandbox.org.soql.entities import Entities, Entity
 
 
 class RestService:
@@ -26,22 +25,20 @@ class RestService:
     def __init__(self, org: Org, delivered_events: Callable[[], int]) -> None:
         self.org = org
         self.delivered_events = delivered_events
-        self.entities: Entities = build_entities(org.store.objects)
+        self.entities: Entities = org.entities
+        self.dml = Dml(org)
         self.readers = Readers(org.store)
         self.cursors = Cursors()
-        self.usage = ApiUsage(org.store, org.edition)
 
     def entity(self, name: str) -> Entity:
         """The object of that name in a path; raises NOT_FOUND."""
-        found = self.entities.find(name)
-        if found is None:
-            raise not_found()
-        return found
+        return self.dml.entity(name)
 
-    def require_writable(self, entity: Entity) -> None:
-        if entity.name not in self.org.store.tracked:
-            message = f"entity type cannot be written: {entity.name}"
-            raise SalesforceError("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", message)
+    @property
+    def limit_info(self) -> str:
+        """The value of `Sforce-Limit-Info` (REST API Developer Guide, "Limit Info Header")."""
+        calls = self.org.meters.api_calls
+        return f"api-usage={calls.used}/{calls.maximum}"
 
     @cached_property
     def schema_changed_at(self) -> datetime:

@@ -1,0 +1,84 @@
+"""Scripted trouble. A rule says at which point, how often and how hard; parts of the org ask whether it strikes now.
+
+Everything is drawn from the rule's own seed, so the same requests in the same order meet the same trouble.
+"""
+
+from collections.abc import Iterator
+from random import Random
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Point = Literal["http", "row", "bulk.job", "bulk.page", "event", "stream"]
+"""Where a rule can strike: an HTTP call, a row of a write, a bulk job, a page of bulk results, an event on its way out, a stream."""
+
+
+class FaultRule(BaseModel):
+    """One kind of trouble."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    point: Point
+    kind: str
+    """What happens; each point knows its own kinds (see `/sandbox/faults` for the list)."""
+    match: str = ""
+    """Strikes only where this text is part of the subject (a method and path, an object, a channel); empty: everywhere."""
+    probability: float = Field(default=1, ge=0, le=1)
+    times: int | None = Field(default=None, ge=1)
+    """How often it strikes at the most; None: without end."""
+    after: int = Field(default=0, ge=0)
+    """How many matching occasions it lets pass first."""
+    seconds: float = Field(default=0, ge=0)
+    """For kinds that take time."""
+    status: int = Field(default=503, ge=400, le=599)
+    code: str = "SERVER_UNAVAILABLE"
+    message: str = "Server Unavailable"
+    seed: int = 1
+
+
+class _Armed:
+    def __init__(self, rule: FaultRule) -> None:
+        self.rule = rule
+        self.seen = 0
+        self.struck = 0
+        self._random = Random(rule.seed)  # noqa: S311 -- reproducible trouble is the point
+
+    def strikes(self, subject: str) -> bool:
+        rule = self.rule
+        if rule.match not in subject or (rule.times is not None and self.struck >= rule.times):
+            return False
+        self.seen += 1
+        if self.seen <= rule.after or self._random.random() >= rule.probability:
+            return False
+        self.struck += 1
+        return True
+
+
+class Faults:
+    """The rules in force, in the order in which they were made."""
+
+    def __init__(self) -> None:
+        self._armed: list[_Armed] = []
+        self._points: frozenset[str] = frozenset()
+
+    def add(self, rule: FaultRule) -> None:
+        self._armed.append(_Armed(rule))
+        self._points |= {rule.point}
+
+    def clear(self) -> int:
+        """Forget every rule; returns how many there were."""
+        count = len(self._armed)
+        self._armed.clear()
+        self._points = frozenset()
+        return count
+
+    def strike(self, point: Point, subject: str) -> FaultRule | None:
+        """The first rule that strikes here and now; None when none does. Free when no rule is for this point."""
+        if point not in self._points:
+            return None
+        return next((a.rule for a in self._armed if a.rule.point == point and a.strikes(subject)), None)
+
+    def listing(self) -> Iterator[dict[str, object]]:
+        """Every rule with how often it was asked and how often it struck."""
+        for armed in self._armed:
+            yield {**armed.rule.model_dump(), "seen": armed.seen, "struck": armed.struck}
