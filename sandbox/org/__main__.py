@@ -10,6 +10,7 @@ import uvicorn
 
 from sandbox.org.app import build_app, open_org
 from sandbox.org.model import Org
+from sandbox.org.pubsub.server import PubSubAddress
 from schemas.limits import DAILY_API_REQUESTS
 
 _STOP_SECONDS = 3
@@ -39,10 +40,25 @@ def main() -> None:
     parser.add_argument(
         "--catalogue", type=Path, default=None, help="object catalogue; the one that ships by default"
     )
+    parser.add_argument(
+        "--pubsub-port", type=int, default=None, help="also serve the Pub/Sub API (gRPC) there"
+    )
+    parser.add_argument(
+        "--allow",
+        action="append",
+        default=[],
+        metavar="METER=N",
+        help="an allocation that is not the edition's, such as delivered_events=4500000",
+    )
     arguments = parser.parse_args()
     org = open_org(arguments.data, edition=arguments.edition, catalogue=arguments.catalogue)
+    for name, _, maximum in (pair.partition("=") for pair in arguments.allow):
+        if name not in org.meters.by_name() or not maximum.isdigit():
+            parser.error(f"--allow takes METER=N with one of {', '.join(org.meters.by_name())}")
+        org.meters.by_name()[name].maximum = int(maximum)
+    pubsub = None if arguments.pubsub_port is None else PubSubAddress(arguments.host, arguments.pubsub_port)
     config = uvicorn.Config(
-        build_app(org),
+        build_app(org, pubsub=pubsub),
         host=arguments.host,
         port=arguments.port,
         loop="uvloop",

@@ -14,6 +14,7 @@ from sandbox.org.cometd.routes import routes as cometd_routes
 from sandbox.org.control.routes import routes as control_routes
 from sandbox.org.identity import load_identity
 from sandbox.org.model import Org
+from sandbox.org.pubsub.server import PubSubAddress, start_pubsub
 from sandbox.org.rest.routes import routes as rest_routes
 from sandbox.org.store import Store
 from sandbox.org.traffic.maker import TrafficMaker
@@ -30,8 +31,8 @@ def open_org(folder: Path, *, edition: str = "unlimited", catalogue: Path | None
     return Org(store, identity, edition)
 
 
-def build_app(org: Org) -> Starlette:
-    """The ASGI application that serves `org`."""
+def build_app(org: Org, *, pubsub: PubSubAddress | None = None) -> Starlette:
+    """The ASGI application that serves `org`; while it runs, so does the Pub/Sub API at `pubsub` (None: nowhere)."""
     sessions = Sessions(org.store, org.identity.org_id)
     clients = Clients(COMETD_CLIENTS[org.edition])
     traffic = TrafficMaker(org)
@@ -39,7 +40,10 @@ def build_app(org: Org) -> Starlette:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         purging = asyncio.create_task(_purge_for_ever(org))
+        streams = None if pubsub is None else await start_pubsub(org, sessions, pubsub)
         yield
+        if streams is not None:
+            await streams.stop(grace=1)
         purging.cancel()
         with suppress(asyncio.CancelledError):
             await purging
@@ -51,7 +55,7 @@ def build_app(org: Org) -> Starlette:
             *auth_routes(org, sessions),
             *cometd_routes(org, sessions, clients),
             *control_routes(org, sessions, clients, traffic),
-            *rest_routes(org, lambda: clients.delivered),
+            *rest_routes(org),
         ],
         lifespan=lifespan,
     )

@@ -33,9 +33,7 @@ class ReplayPositionError(Exception):
 class Bus:
     """Holds events and wakes who waits for them."""
 
-    def __init__(self, store: Store, channels: dict[str, str | None]) -> None:
-        self.channels = channels
-        """Channel name -> the one object that it carries; None carries all."""
+    def __init__(self, store: Store) -> None:
         self._store = store
         self._ids: list[int] = []
         self._tail: list[Row] = []
@@ -85,15 +83,17 @@ class Bus:
             self._trim(_TAIL_BYTES // 2)
         self.wake()
 
-    def read(self, after: int, entity: str | None, max_events: int, max_bytes: int) -> tuple[list[Row], int]:
+    def read(
+        self, after: int, entities: frozenset[str] | None, max_events: int, max_bytes: int
+    ) -> tuple[list[Row], int]:
         """Events after a position, and the position that has then been read through (beyond the last event when
-        those that follow belong to other objects). At least one event is returned, however large, when there is one.
+        those that follow belong to other objects than `entities`; None wants all). At least one event is returned, however large, when there is one.
         """
         if after >= self.newest:
             return [], after
         if after >= self._tail_start:
-            return self._from_tail(after, entity, max_events, max_bytes)
-        return self._from_store(after, entity, max_events, max_bytes)
+            return self._from_tail(after, entities, max_events, max_bytes)
+        return self._from_store(after, entities, max_events, max_bytes)
 
     def waiter(self) -> "asyncio.Future[None]":
         """A future that is done at the next publication (at once when the bus is closed)."""
@@ -140,13 +140,13 @@ class Bus:
         return len(expired)
 
     def _from_tail(
-        self, after: int, entity: str | None, max_events: int, max_bytes: int
+        self, after: int, entities: frozenset[str] | None, max_events: int, max_bytes: int
     ) -> tuple[list[Row], int]:
         found: list[Row] = []
         size = 0
         for index in range(bisect_right(self._ids, after), len(self._tail)):
             event = self._tail[index]
-            if entity is not None and event[_ENTITY] != entity:
+            if entities is not None and event[_ENTITY] not in entities:
                 continue
             size += len(event[_BODY])
             if found and (size > max_bytes or len(found) >= max_events):
@@ -155,18 +155,19 @@ class Bus:
         return found, self.newest
 
     def _from_store(
-        self, after: int, entity: str | None, max_events: int, max_bytes: int
+        self, after: int, entities: frozenset[str] | None, max_events: int, max_bytes: int
     ) -> tuple[list[Row], int]:
         # A bounded range of ids, so that one object's rare events do not cost a scan of the whole file.
         end = min(after + _SCAN_IDS, self.newest)
         rows = self._store.connection.execute(
-            "SELECT replay_id, entity, at_epoch_ms, body FROM events WHERE replay_id > ? AND replay_id <= ? "
-            "AND (?3 IS NULL OR entity = ?3) ORDER BY replay_id",
-            (after, end, entity),
+            "SELECT replay_id, entity, at_epoch_ms, body FROM events WHERE replay_id > ? AND replay_id <= ? ORDER BY replay_id",
+            (after, end),
         )
         found: list[Row] = []
         size = 0
         for row in rows:
+            if entities is not None and row[_ENTITY] not in entities:
+                continue
             size += len(row[_BODY])
             if found and (size > max_bytes or len(found) >= max_events):
                 return found, found[-1][_ID]

@@ -4,7 +4,6 @@ Change Data Capture Developer Guide, "ChangeEventHeader Fields" and "Change Even
 fields that hold something, an update those that changed (null when emptied), a delete none.
 """
 
-import base64
 import difflib
 import hashlib
 import re
@@ -14,6 +13,7 @@ from functools import lru_cache
 
 import orjson
 
+from sandbox.org.channels.event_schema import event_schema, schema_id
 from sandbox.org.fields import Value
 from schemas.catalogue import FieldType, ObjectSpec
 from schemas.limits import DIFF_MIN_CHARACTERS
@@ -46,7 +46,7 @@ class EventShape:
         self._parts = {n: (f.part_of, f.part or n) for n, f in spec.fields.items() if f.part_of is not None}
         self._booleans = frozenset(n for n, f in spec.fields.items() if f.type is FieldType.BOOLEAN)
         self._special = self._datetimes | self._parts.keys()
-        self.schema = _schema_id(spec)
+        self.schema = schema_id(event_schema(spec))
         """Fingerprint of the object's fields; it changes when a field is added or changed."""
 
     def whole(self, values: Mapping[str, Value]) -> bytes:
@@ -144,9 +144,3 @@ def text_diff(old: str, new: str) -> str:
 def _counted(line: str) -> str:
     """`@@ -2 +2 @@` as Salesforce writes it: `@@ -2,1 +2,1 @@`."""
     return re.sub(r"([-+]\d+)(?= )", r"\1,1", line)
-
-
-def _schema_id(spec: ObjectSpec) -> str:
-    described = orjson.dumps([spec.name, *((n, f.type, f.length) for n, f in spec.fields.items())])
-    digest = hashlib.md5(described, usedforsecurity=False).digest()
-    return base64.urlsafe_b64encode(digest).decode().rstrip("=")

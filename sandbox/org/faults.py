@@ -72,6 +72,10 @@ class Faults:
         self._points = frozenset()
         return count
 
+    def has(self, point: Point) -> bool:
+        """True when a rule is for this point."""
+        return point in self._points
+
     def strike(self, point: Point, subject: str) -> FaultRule | None:
         """The first rule that strikes here and now; None when none does. Free when no rule is for this point."""
         if point not in self._points:

@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from random import Random
 from types import TracebackType
 
-from sandbox.org.bus import ALL_EVENTS_CHANNEL, Bus
+from sandbox.org.bus import Bus
 from sandbox.org.changes import Header, event_json
+from sandbox.org.channels.registry import Channels
 from sandbox.org.clock import Clock, Moment
 from sandbox.org.dials import Dials
 from sandbox.org.errors import SalesforceError, entity_is_deleted, not_found
@@ -38,16 +39,15 @@ class Org:
         self.edition = edition
         self.dials = Dials()
         self.faults = Faults()
-        channels: dict[str, str | None] = {ALL_EVENTS_CHANNEL: None}
-        self.records: dict[str, Records] = {}
-        for name in sorted(store.tracked):
-            self.records[name] = Records(store, store.objects[name])
-            channels[f"/data/{store.objects[name].event_name}"] = name
-        self.bus = Bus(store, channels)
+        self.records = {name: Records(store, store.objects[name]) for name in sorted(store.tracked)}
+        self.bus = Bus(store)
         self.clock = Clock(store.meta("clock_ms", 0))
         self.meters = Meters(store, edition, self.clock.seconds)
         self.entities: Entities = build_entities(store.objects)
         """Every object as the APIs show it."""
+        self.channels = Channels(
+            store, self.bus, self.records, entities=self.entities, meters=self.meters, faults=self.faults
+        )
         self.commit_number = store.meta("commit_number", _FIRST_COMMIT_NUMBER)
         self.counts = {name: store.count(name) for name in self.records}
         """Records by object, deleted ones included."""

@@ -63,6 +63,10 @@ class Sessions:
         session.last_used = now
         return session
 
+    def is_known(self, token: str) -> bool:
+        """True until the session is ended; its time running out does not end it before somebody uses it."""
+        return token in self._by_token
+
     def close(self, token: str) -> bool:
         """End a session; False when there is none."""
         self._store.connection.execute("DELETE FROM sandbox_sessions WHERE token = ?", (token,))

@@ -8,6 +8,7 @@ import secrets
 import time
 from dataclasses import dataclass, field
 
+from sandbox.org.channels.model import Channel
 from schemas.limits import COMETD_RECONNECT_WINDOW
 
 
@@ -15,8 +16,7 @@ from schemas.limits import COMETD_RECONNECT_WINDOW
 class Subscription:
     """One followed channel."""
 
-    entity: str | None
-    """The object whose events it carries; None carries all."""
+    channel: Channel
     position: int
     """The last replay id that was handed out or passed over."""
 
@@ -47,8 +47,6 @@ class Clients:
     def __init__(self, limit: int) -> None:
         self._by_id: dict[str, Client] = {}
         self._limit = limit
-        self.delivered = 0
-        """Events handed out so far, summed over subscriptions, as Salesforce bills them."""
 
     def __len__(self) -> int:
         self._forget_absent()

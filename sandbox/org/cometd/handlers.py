@@ -42,6 +42,8 @@ class Handlers:
 
     def __init__(self, org: Org, sessions: Sessions, clients: Clients) -> None:
         self._bus = org.bus
+        self._channels = org.channels
+        self._faults = org.faults
         self._sessions = sessions
         self._clients = clients
         self._by_channel: dict[object, Callable[[Client, Message], bytes]] = {
@@ -99,15 +101,30 @@ class Handlers:
         if kind != "long-polling":
             return _refused(message, errors.bad_connection_type(kind))
         client.release()
+        if (cut := self._cut(client)) is not None:
+            return _refused(message, *cut)
         events = self._take(client)
         if not events and client.has_connected and caller.may_hold:
             is_newest = await self._hold(client, caller)
             if self._clients.find(client.client_id) is None:
                 return _refused(message, errors.UNKNOWN_CLIENT, {"interval": 0, "reconnect": "handshake"})
+            if (cut := self._cut(client)) is not None:
+                return _refused(message, *cut)
             events = self._take(client) if is_newest else []
         client.has_connected = True
         client.last_seen = time.monotonic()
         return b",".join([_done(message, clientId=client.client_id, advice=_RETRY), *events])
+
+    def _cut(self, client: Client) -> tuple[str, dict[str, object]] | None:
+        """Error and advice when the client may not have its events: the allocation is spent, or the stream is to be cut."""
+        if not client.subscriptions or not self._has_news(client):
+            return None
+        if self._channels.is_exhausted:
+            return errors.EVENTS_SPENT, {"reconnect": "none", "interval": 0}
+        if any(self._faults.strike("stream", channel) for channel in client.subscriptions):
+            self._clients.forget(client)
+            return errors.UNKNOWN_CLIENT, {"reconnect": "handshake", "interval": 0}
+        return None
 
     async def _hold(self, client: Client, caller: Caller) -> bool:
         """Wait for an event that concerns the client; also ends with the time limit. False when a newer connect took over.
@@ -141,7 +158,7 @@ class Handlers:
 
     def _has_news(self, client: Client) -> bool:
         for subscription in client.subscriptions.values():
-            found, position = self._bus.read(subscription.position, subscription.entity, 1, 1)
+            found, position = self._bus.read(subscription.position, subscription.channel.entities, 1, 1)
             if found:
                 return True
             subscription.position = position
@@ -155,13 +172,15 @@ class Handlers:
             if len(taken) >= _MAX_EVENTS or size >= _MAX_BYTES:
                 break
             found, subscription.position = self._bus.read(
-                subscription.position, subscription.entity, _MAX_EVENTS - len(taken), _MAX_BYTES - size
+                subscription.position,
+                subscription.channel.entities,
+                _MAX_EVENTS - len(taken),
+                _MAX_BYTES - size,
             )
             tail = b',"channel":%b}' % orjson.dumps(channel)
-            bodies = [row[-1] for row in found]
+            bodies = [body for _, body in self._channels.hand_out(subscription.channel, found)]
             taken += [b'{"data":' + body + tail for body in bodies]
             size += sum(map(len, bodies))
-        self._clients.delivered += len(taken)
         return taken
 
     def _subscribe(self, client: Client, message: Message) -> bytes:
@@ -184,8 +203,11 @@ class Handlers:
             return errors.NO_SLASH
         if channel.startswith("/meta/"):
             return errors.RESTRICTED_CHANNEL
-        if channel not in self._bus.channels:
+        followed = self._channels.find(channel)
+        if followed is None:
             return errors.unknown_channel(channel)
+        if self._channels.is_exhausted:
+            return errors.EVENTS_SPENT
         replay = replays.get(channel, REPLAY_NEW_EVENTS)
         if not isinstance(replay, int) or isinstance(replay, bool):
             return errors.bad_replay_id(replay)
@@ -193,7 +215,7 @@ class Handlers:
             position = self._bus.start_position(replay)
         except ReplayPositionError:
             return errors.bad_replay_id(replay)
-        client.subscriptions[channel] = Subscription(self._bus.channels[channel], position)
+        client.subscriptions[channel] = Subscription(followed, position)
         return None
 
     def _unsubscribe(self, client: Client, message: Message) -> bytes:

@@ -71,7 +71,7 @@ class _Handlers:
                     "retention_seconds": org.bus.retention_ms / 1000,
                 },
                 "changes_committed": org.changes_committed,
-                "delivered_events": self._clients.delivered,
+                "delivered_events": self._org.meters.delivered_events.used,
                 "sessions": len(self._sessions),
                 "cometd_clients": len(self._clients),
                 "traffic": self._traffic.state(),

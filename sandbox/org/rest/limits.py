@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from sandbox.org.rest.call import Call, json_response
 from sandbox.org.soql.entities import Entity
-from schemas.limits import COMETD_CLIENTS, DAILY_DELIVERED_EVENTS
+from schemas.limits import COMETD_CLIENTS
 
 _BULK_BATCHES_FROM = 49.0
 """Up to v48.0 the key was DailyBulkApiRequests."""
@@ -41,13 +41,13 @@ async def limits(call: Call) -> Response:
     """`GET /limits`: `{"DailyApiRequests": {"Max": …, "Remaining": …}, …}`."""
     found: dict[str, object] = {name: _unused(maximum) for name, maximum in _EDITION_FREE.items()}
     edition, usage = call.org.edition, call.org.meters.api_calls
-    events = DAILY_DELIVERED_EVENTS[edition]
+    events = call.org.meters.delivered_events.maximum
     clients = COMETD_CLIENTS[edition]
     found |= {
         "DailyApiRequests": {"Max": usage.maximum, "Remaining": usage.maximum - usage.used},
         "DailyDeliveredPlatformEvents": {
             "Max": events,
-            "Remaining": events - call.service.delivered_events(),
+            "Remaining": call.org.meters.delivered_events.left,
         },
         "DurableStreamingApiConcurrentClients": _unused(clients),
         "StreamingApiConcurrentClients": _unused(clients),

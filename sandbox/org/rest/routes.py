@@ -42,12 +42,12 @@ HANDLERS: Mapping[str, Mapping[str, Handler]] = {
 """Path below `/services/data/vXX.X` -> method -> handler. The first path that fits wins."""
 
 
-def routes(org: Org, delivered_events: Callable[[], int] = lambda: 0) -> list[BaseRoute]:
-    """The REST API of `org`, its refusal of unknown addresses last. `delivered_events` is what `/limits` says of them.
+def routes(org: Org) -> list[BaseRoute]:
+    """The REST API of `org`, its refusal of unknown addresses last.
 
     Other families below `/services/data` (composite, jobs) must come before these in the application, or be added to `HANDLERS`.
     """
-    service = RestService(org, delivered_events)
+    service = RestService(org)
     found = [Route(f"{_ROOT}{slash}", _versions, methods=["GET"]) for slash in ("", "/")]
     found.append(quota_route(org.meters.api_calls))
     for path, handlers in {"": {"GET": _resources}, **HANDLERS}.items():

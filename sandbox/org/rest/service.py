@@ -1,7 +1,6 @@
 """What the REST handlers share: the org, its objects as the API shows them, the open cursors, the quota."""
 
 import zlib
-from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cached_property
 
@@ -15,16 +14,10 @@ from sandbox.org.soql.entities import Entities, Entity
 
 
 class RestService:
-    """One per process.
+    """One per process."""
 
-    Args:
-        org: The org it serves.
-        delivered_events: Tells how many events have been delivered to subscribers; `/limits` reports it.
-    """
-
-    def __init__(self, org: Org, delivered_events: Callable[[], int]) -> None:
+    def __init__(self, org: Org) -> None:
         self.org = org
-        self.delivered_events = delivered_events
         self.entities: Entities = org.entities
         self.dml = Dml(org)
         self.readers = Readers(org.store)

@@ -1,0 +1,210 @@
+"""The Avro schema of an object's change events, its id, and the events in that form.
+
+The bus holds events as CometD's JSON. Everything else that the Pub/Sub API tells is in there: an update's body names what
+changed, a null in it what was emptied, an object with `diff` what was changed by a diff (Pub/Sub API Guide, "Event
+Deserialization Considerations"; Change Data Capture Developer Guide, "Change Event Message Structure").
+"""
+
+import base64
+import hashlib
+import io
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
+from functools import lru_cache
+from typing import Any
+
+import fastavro
+import orjson
+
+from schemas.catalogue import FieldType, ObjectSpec
+
+HEADER = "ChangeEventHeader"
+_NAMESPACE = "com.sforce.eventbus"
+_TEXTS = {"type": "array", "items": "string"}
+_CHANGE_TYPES = [
+    "CREATE", "UPDATE", "DELETE", "UNDELETE", "GAP_CREATE", "GAP_UPDATE", "GAP_DELETE", "GAP_UNDELETE", "GAP_OVERFLOW", "SNAPSHOT",
+]  # fmt: skip
+_HEADER_FIELDS: list[dict[str, Any]] = [
+    {"name": "entityName", "type": "string"},
+    {"name": "recordIds", "type": _TEXTS},
+    {"name": "changeType", "type": {"type": "enum", "name": "ChangeType", "symbols": _CHANGE_TYPES}},
+    {"name": "changeOrigin", "type": "string"},
+    {"name": "transactionKey", "type": "string"},
+    {"name": "sequenceNumber", "type": "int"},
+    {"name": "commitTimestamp", "type": "long"},
+    {"name": "commitNumber", "type": "long"},
+    {"name": "commitUser", "type": "string"},
+    {"name": "nulledFields", "type": _TEXTS},
+    {"name": "diffFields", "type": _TEXTS},
+    {"name": "changedFields", "type": _TEXTS},
+]
+_AVRO = {
+    FieldType.BOOLEAN: "boolean",
+    FieldType.INT: "int",
+    FieldType.DOUBLE: "double",
+    FieldType.PERCENT: "double",
+    FieldType.CURRENCY: "double",
+    FieldType.DATE: "long",
+    FieldType.DATETIME: "long",
+}
+
+
+def event_schema(spec: ObjectSpec) -> str:
+    """The schema as JSON: the header first, then the fields in the order of their creation, compounds as records."""
+    fields: list[dict[str, Any]] = [
+        {"name": HEADER, "type": {"type": "record", "name": HEADER, "fields": _HEADER_FIELDS}}
+    ]
+    compounds: set[str] = set()
+    for name, field in spec.fields.items():
+        compound = field.part_of
+        if compound is None:
+            fields.append(_optional(name, _AVRO.get(field.type, "string")))
+        elif compound not in compounds:
+            compounds.add(compound)
+            fields.append(_optional(compound, _compound(spec, compound)))
+    return orjson.dumps(
+        {"type": "record", "name": spec.event_name, "namespace": _NAMESPACE, "fields": fields}
+    ).decode()
+
+
+def _optional(name: str, kind: object) -> dict[str, Any]:
+    return {"name": name, "type": ["null", kind], "default": None}
+
+
+def _compound(spec: ObjectSpec, name: str) -> dict[str, Any]:
+    parts = [
+        _optional(part, _AVRO.get(spec.fields[field].type, "string"))
+        for part, field in spec.compounds[name].items()
+    ]
+    return {"type": "record", "name": f"{name}Parts", "fields": parts}
+
+
+@lru_cache(maxsize=1_024)
+def schema_id(schema_json: str) -> str:
+    """Its fingerprint: base64url of an MD5, 22 characters (REST API Developer Guide, "Platform Event Schema by Schema ID")."""
+    digest = hashlib.md5(schema_json.encode(), usedforsecurity=False).digest()
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+class EventCodec:
+    """Writes events of one schema."""
+
+    def __init__(self, schema_json: str) -> None:
+        self._schema: Any = fastavro.parse_schema(orjson.loads(schema_json))
+        self._fields: list[dict[str, Any]] = orjson.loads(schema_json)["fields"]
+        self._places = {name: place for place, name in enumerate(field["name"] for field in self._fields)}
+        self._kinds = {field["name"]: _kind(field) for field in self._fields[1:]}
+
+    def encode(self, payload: Mapping[str, Any]) -> bytes:
+        """An event's `payload` as CometD carries it, as Avro binary. Fields that the schema lacks cannot be told."""
+        record: dict[str, Any] = {}
+        changed, nulled, diffed = _Bits(), _Bits(), _Bits()
+        for name, value in payload.items():
+            kind = self._kinds.get(name)
+            if kind is None:
+                continue
+            place = self._places[name]
+            if isinstance(value, dict) and isinstance(kind, dict):
+                record[name] = self._parts(kind, value, place, changed, nulled)
+                continue
+            changed.add(place)
+            if value is None:
+                nulled.add(place)
+            elif isinstance(value, dict):
+                diffed.add(place)
+                record[name] = value.get("diff")
+            else:
+                record[name] = _converted(kind, value)
+        record[HEADER] = _header(payload[HEADER], changed, nulled, diffed)
+        out = io.BytesIO()
+        fastavro.schemaless_writer(out, self._schema, record)
+        return out.getvalue()
+
+    @staticmethod
+    def _parts(
+        kinds: Mapping[str, str], value: Mapping[str, Any], place: int, changed: "_Bits", nulled: "_Bits"
+    ) -> dict[str, Any]:
+        parts = list(kinds)
+        found: dict[str, Any] = {}
+        for name, part in value.items():
+            if name not in kinds:
+                continue
+            changed.add(parts.index(name), inside=place)
+            if part is None:
+                nulled.add(parts.index(name), inside=place)
+            else:
+                found[name] = _converted(kinds[name], part)
+        return found
+
+
+def _header(given: Mapping[str, Any], changed: "_Bits", nulled: "_Bits", diffed: "_Bits") -> dict[str, Any]:
+    is_update = given.get("changeType") == "UPDATE"
+    return {
+        "entityName": given.get("entityName", ""),
+        "recordIds": given.get("recordIds", []),
+        "changeType": given.get("changeType", "UPDATE"),
+        "changeOrigin": given.get("changeOrigin", ""),
+        "transactionKey": given.get("transactionKey", ""),
+        "sequenceNumber": given.get("sequenceNumber", 1),
+        "commitTimestamp": given.get("commitTimestamp", 0),
+        "commitNumber": given.get("commitNumber", 0),
+        "commitUser": given.get("commitUser", ""),
+        "nulledFields": nulled.encoded() if is_update else [],
+        "diffFields": diffed.encoded() if is_update else [],
+        "changedFields": changed.encoded() if is_update else [],
+    }
+
+
+class _Bits:
+    """A set of fields as the header writes it: `["0x650004E0", "4-0x10"]`, capitals, whole bytes, field 0 the lowest bit."""
+
+    def __init__(self) -> None:
+        self._top = 0
+        self._inside: dict[int, int] = {}
+
+    def add(self, place: int, *, inside: int | None = None) -> None:
+        if inside is None:
+            self._top |= 1 << place
+        else:
+            self._inside[inside] = self._inside.get(inside, 0) | 1 << place
+
+    def encoded(self) -> list[str]:
+        """Empty when no field is in it. The bitmap of the top level is there whenever any is: some clients look at it first."""
+        if not self._top and not self._inside:
+            return []
+        nested = [f"{place}-{_hex(bits)}" for place, bits in sorted(self._inside.items())]
+        return [_hex(self._top), *nested]
+
+
+def _hex(bits: int) -> str:
+    digits = f"{bits:X}"
+    return f"0x{digits if len(digits) % 2 == 0 else f'0{digits}'}"
+
+
+def _kind(field: Mapping[str, Any]) -> Any:
+    """The type's name; of a compound, the types of its parts by name."""
+    kind = field["type"][1]
+    if isinstance(kind, dict):
+        return {part["name"]: part["type"][1] for part in kind["fields"]}
+    return kind
+
+
+def _converted(kind: Any, value: Any) -> Any:
+    convert = _CONVERSIONS.get(kind)
+    return value if convert is None else convert(value)
+
+
+def _epoch_ms(value: Any) -> int:
+    return _epoch_ms_of_text(value) if isinstance(value, str) else int(value)
+
+
+@lru_cache(maxsize=16_384)
+def _epoch_ms_of_text(text: str) -> int:
+    if len(text) == len("2026-01-01"):
+        moment = datetime.combine(date.fromisoformat(text), datetime.min.time(), UTC)
+    else:
+        moment = datetime.fromisoformat(text)
+    return int(moment.timestamp() * 1000)
+
+
+_CONVERSIONS: dict[str, Callable[[Any], Any]] = {"long": _epoch_ms, "string": str, "double": float}

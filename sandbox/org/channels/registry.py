@@ -1,0 +1,153 @@
+"""Every channel of the org: the standard one, one an object, and those that an administrator made.
+
+Custom channels, their members and managed subscriptions are Tooling API objects and live in the org's SQLite file; so do the
+schemas of events, because an event keeps the schema that it was written with.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from sandbox.org.bus import ALL_EVENTS_CHANNEL, Bus, Row
+from sandbox.org.channels.event_schema import EventCodec, event_schema, schema_id
+from sandbox.org.channels.filters import event_filter
+from sandbox.org.channels.model import Channel, Member
+from sandbox.org.errors import SalesforceError
+from sandbox.org.faults import Faults
+from sandbox.org.meters import Meters
+from sandbox.org.records import Records
+from sandbox.org.soql.entities import Entities
+from sandbox.org.store import Store
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS sandbox_event_schemas (id TEXT PRIMARY KEY, entity TEXT NOT NULL, schema TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS sandbox_channels (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, label TEXT) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS sandbox_channel_members (
+  id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, channel TEXT NOT NULL, entity TEXT NOT NULL, filter TEXT, enriched TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS sandbox_managed_subscriptions (
+  id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, metadata TEXT NOT NULL, committed INTEGER) WITHOUT ROWID;
+"""
+
+
+class Channels:
+    """Finds channels by name, and turns rows of the bus into what their subscribers get."""
+
+    def __init__(
+        self,
+        store: Store,
+        bus: Bus,
+        records: Mapping[str, Records],
+        *,
+        entities: Entities,
+        meters: Meters,
+        faults: Faults,
+    ) -> None:
+        self.bus = bus
+        self._connection = store.connection
+        self._records = records
+        self._entities = entities
+        self._meters = meters
+        self._faults = faults
+        self._codecs: dict[str, EventCodec] = {}
+        self._connection.executescript(_TABLES)
+        self.by_event_name = {store.objects[name].event_name: name for name in records}
+        """Object by the name of its change event: CaseChangeEvent -> Case."""
+        self.schema_ids: dict[str, str] = {}
+        """The current event schema's id by object."""
+        for name in records:
+            schema = event_schema(store.objects[name])
+            self.schema_ids[name] = schema_id(schema)
+            self._connection.execute(
+                "INSERT OR IGNORE INTO sandbox_event_schemas VALUES (?, ?, ?)",
+                (self.schema_ids[name], name, schema),
+            )
+        self._standard = {ALL_EVENTS_CHANNEL: Channel(ALL_EVENTS_CHANNEL, None)}
+        for event, name in self.by_event_name.items():
+            self._standard[f"/data/{event}"] = Channel(f"/data/{event}", frozenset({name}))
+        self._custom: dict[str, Channel] = {}
+        self.reload()
+
+    def find(self, name: str) -> Channel | None:
+        """The channel of that name, such as `/data/ChangeEvents` or `/data/Intake__chn`."""
+        return self._standard.get(name) or self._custom.get(name)
+
+    def reload(self) -> None:
+        """Read the custom channels anew; subscriptions that exist keep what they follow."""
+        rows = self._connection.execute("SELECT name FROM sandbox_channels").fetchall()
+        self._custom = {f"/data/{name}": self._custom_channel(name) for (name,) in rows}
+
+    def member(self, entity: str, expression: str | None, enriched: Sequence[str]) -> Member:
+        """A checked member; raises `SalesforceError` for a filter or a field that cannot be."""
+        described = self._entities.find(entity)
+        if described is None:
+            raise SalesforceError("INVALID_INPUT", f"There is no object {entity}", fields=["SelectedEntity"])
+        for name in enriched:
+            if name.lower() not in described.by_lower_name:
+                message = f"The enriched field {name} isn't a field of {entity}"
+                raise SalesforceError("INVALID_INPUT", message, fields=["EnrichedFields"])
+        checked = event_filter(expression, described) if expression else None
+        fields = (*enriched, *(checked.fields if checked else ()))
+        return Member(entity, checked, tuple(dict.fromkeys(fields)))
+
+    def schema_json(self, wanted: str) -> str | None:
+        """The schema of that id, present or past; None when there never was one."""
+        row = self._connection.execute(
+            "SELECT schema FROM sandbox_event_schemas WHERE id = ?", (wanted,)
+        ).fetchone()
+        return None if row is None else str(row[0])
+
+    def codec(self, wanted: str) -> EventCodec | None:
+        found = self._codecs.get(wanted)
+        if found is None and (schema := self.schema_json(wanted)) is not None:
+            found = self._codecs[wanted] = EventCodec(schema)
+        return found
+
+    def hand_out(self, channel: Channel, rows: Sequence[Row]) -> list[tuple[int, bytes]]:
+        """What a subscriber gets for these rows, counted against the org's allocation of delivered events."""
+        found = channel.delivered(rows, self._current_values)
+        if self._faults.has("event"):
+            found = self._disturbed(rows, found)
+        if found:
+            self._meters.delivered_events.add(len(found))
+        return found
+
+    @property
+    def is_exhausted(self) -> bool:
+        """True when the allocation of delivered events is spent: nobody gets another event until it recovers."""
+        return self._meters.delivered_events.left <= 0
+
+    def _disturbed(self, rows: Sequence[Row], found: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
+        entities = {row[0]: row[1] for row in rows}
+        disturbed: list[tuple[int, bytes]] = []
+        for event in found:
+            fault = self._faults.strike("event", entities[event[0]])
+            if fault is None or fault.kind == "duplicate":
+                disturbed.append(event)
+            if fault is not None and fault.kind == "duplicate":
+                disturbed.append(event)
+        return disturbed
+
+    def _custom_channel(self, name: str) -> Channel:
+        rows = self._connection.execute(
+            "SELECT entity, filter, enriched FROM sandbox_channel_members WHERE channel = ?", (name,)
+        ).fetchall()
+        members = [self.member(entity, text, orjson.loads(enriched)) for entity, text, enriched in rows]
+        return Channel(
+            f"/data/{name}",
+            frozenset(member.entity for member in members),
+            {member.entity: member for member in members if not member.is_plain},
+        )
+
+    def _current_values(self, entity: str, record_id: str, names: Sequence[str]) -> dict[str, Any]:
+        """Enriched values are read when the event is handed out; a record that is gone for good has none."""
+        records = self._records[entity]
+        try:
+            row = records.whole(record_id)
+        except SalesforceError:
+            return {}
+        values = records.shape.from_row({name: row[name] for name in names if name in row})
+        whole: dict[str, Any] = orjson.loads(records.shape.whole(values))
+        parts = {name for name, field in records.spec.fields.items() if field.part_of is not None}
+        return {name: None for name in values if name not in parts} | whole

@@ -1,0 +1,280 @@
+"""The RPCs of the Pub/Sub API."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+
+from sandbox.org.auth.sessions import Sessions
+from sandbox.org.bus import ReplayPositionError
+from sandbox.org.channels.model import Channel
+from sandbox.org.errors import SalesforceError
+from sandbox.org.model import Org
+from sandbox.org.pubsub import errors
+from sandbox.org.pubsub.errors import refuse
+from sandbox.org.pubsub.managed import Managed
+from sandbox.org.pubsub.model import REPLAY_BYTES, Encoder, Stream, replay_bytes
+from schemas.eventbus import pubsub_api_pb2 as wire, pubsub_api_pb2_grpc as service
+from schemas.limits import COMETD_CLIENTS, REPLAY_ALL_EVENTS, REPLAY_NEW_EVENTS
+
+_PRESETS = {wire.LATEST: REPLAY_NEW_EVENTS, wire.EARLIEST: REPLAY_ALL_EVENTS}
+_ORG_ID_CHARACTERS = 15
+
+
+class PubSub(service.PubSubServicer):  # type: ignore[misc]
+    """The service of one org."""
+
+    def __init__(self, org: Org, sessions: Sessions) -> None:
+        self._org = org
+        self._channels = org.channels
+        self._sessions = sessions
+        self._encoder = Encoder(org.channels)
+        self._managed = Managed(org.store.connection)
+        self.streams = 0
+        """Streams that are open."""
+
+    async def GetTopic(self, request: Any, context: Any) -> Any:
+        """What a topic is and which schema its events have now (Pub/Sub API Guide, "GetTopic RPC Method")."""
+        await self._token(context)
+        channel = await self._channel(request.topic_name, context)
+        entities = channel.entities or ()
+        current = self._channels.schema_ids[next(iter(entities))] if len(entities) == 1 else ""
+        return wire.TopicInfo(
+            topic_name=channel.name,
+            tenant_guid=f"core/sandbox/{self._org.identity.org_id}",
+            can_publish=False,
+            can_subscribe=True,
+            schema_id=current,
+            rpc_id=str(uuid.uuid4()),
+        )
+
+    async def GetSchema(self, request: Any, context: Any) -> Any:
+        """The Avro schema of an id, however old (Pub/Sub API Guide, "GetSchema RPC Method")."""
+        await self._token(context)
+        schema = self._channels.schema_json(request.schema_id)
+        if schema is None:
+            await refuse(context, errors.NO_SCHEMA)
+        return wire.SchemaInfo(schema_json=schema, schema_id=request.schema_id, rpc_id=str(uuid.uuid4()))
+
+    async def Subscribe(self, requests: Any, context: Any) -> AsyncIterator[Any]:
+        """Events of a topic, as many as the client asks for (Pub/Sub API Guide, "Subscribe RPC Method")."""
+        token = await self._token(context)
+        first = await anext(aiter(requests), None)
+        if first is None:
+            return
+        channel = await self._channel(first.topic_name, context)
+        position = await self._position(first.replay_preset, first.replay_id, context)
+        stream = Stream(self._channels, channel, position, self._encoder)
+        await self._ask(stream, first, context)
+        async with self._reading(stream, requests, context) as reading:
+            async for events in self._served(stream, token, reading, context):
+                yield wire.FetchResponse(
+                    events=events,
+                    latest_replay_id=replay_bytes(stream.position),
+                    rpc_id=reading.rpc_id,
+                    pending_num_requested=stream.demand,
+                )
+
+    async def ManagedSubscribe(self, requests: Any, context: Any) -> AsyncIterator[Any]:
+        """A subscription whose position the org keeps (Pub/Sub API Guide, "ManagedSubscribe RPC Method (Beta)")."""
+        token = await self._token(context)
+        first = await anext(aiter(requests), None)
+        if first is None:
+            return
+        found = self._managed.find(first.subscription_id, first.developer_name)
+        if found is None:
+            await refuse(context, errors.NO_SUBSCRIPTION)
+        if not found.is_running:
+            await refuse(context, errors.SUBSCRIPTION_STOPPED)
+        channel = await self._channel(found.topic, context)
+        stream = Stream(self._channels, channel, self._managed_start(found), self._encoder)
+        await self._ask(stream, first, context)
+        with self._managed.taken(found.subscription_id) as is_free:
+            if not is_free:
+                await refuse(context, errors.SUBSCRIPTION_TAKEN)
+            async with self._reading(stream, requests, context, found.subscription_id) as reading:
+                async for events in self._served(stream, token, reading, context):
+                    commit = reading.commits.pop() if reading.commits else None
+                    reading.commits.clear()  # several requests may share one answer
+                    yield wire.ManagedFetchResponse(
+                        events=events,
+                        latest_replay_id=replay_bytes(stream.position),
+                        rpc_id=reading.rpc_id,
+                        pending_num_requested=stream.demand,
+                        commit_response=commit,
+                    )
+
+    async def Publish(self, request: Any, context: Any) -> Any:
+        """Refused: only Salesforce publishes change events (Pub/Sub API Guide, "Publish RPC Method")."""
+        await self._token(context)
+        await self._channel(request.topic_name, context)
+        await refuse(context, errors.NO_PUBLISHING)
+
+    async def PublishStream(self, requests: Any, context: Any) -> AsyncIterator[Any]:
+        """Refused, like Publish (Pub/Sub API Guide, "PublishStream RPC Method")."""
+        await self._token(context)
+        async for request in requests:
+            await self._channel(request.topic_name, context)
+            if not request.events:  # nothing to refuse: the client keeps its stream open
+                yield wire.PublishResponse(rpc_id=str(uuid.uuid4()))
+                continue
+            await refuse(context, errors.NO_PUBLISHING)
+
+    # --- what they share
+
+    async def _token(self, context: Any) -> str:
+        given = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
+        org_id = self._org.identity.org_id[:_ORG_ID_CHARACTERS]
+        token = given.get("accesstoken", "")
+        if given.get("tenantid", "")[:_ORG_ID_CHARACTERS] != org_id or not given.get("instanceurl"):
+            await refuse(context, errors.AUTH)
+        try:
+            self._sessions.use(token)
+        except SalesforceError:
+            await refuse(context, errors.AUTH)
+        return token
+
+    async def _channel(self, name: str, context: Any) -> Channel:
+        found = self._channels.find(name)
+        if found is None:
+            await refuse(context, errors.NO_TOPIC)
+        return found
+
+    async def _position(self, preset: int, replay: bytes, context: Any) -> int:
+        wanted = _PRESETS.get(preset)
+        if wanted is None:
+            if len(replay) != REPLAY_BYTES:
+                await refuse(context, errors.REPLAY_INVALID)
+            wanted = int.from_bytes(replay, "big")
+        try:
+            return self._org.bus.start_position(wanted)
+        except ReplayPositionError:
+            await refuse(context, errors.REPLAY_CORRUPTED)
+
+    def _managed_start(self, found: Any) -> int:
+        try:
+            return self._org.bus.start_position(found.start)
+        except ReplayPositionError:
+            return self._org.bus.start_position(found.recovery)
+
+    async def _ask(self, stream: Stream, request: Any, context: Any) -> None:
+        if request.num_requested <= 0:
+            await refuse(context, errors.BAD_DEMAND)
+        stream.ask(request.num_requested)
+
+    def _reading(self, stream: Stream, requests: Any, context: Any, managed_id: str = "") -> "_Reading":
+        return _Reading(self, stream, requests, context, managed_id)
+
+    async def _served(
+        self, stream: Stream, token: str, reading: "_Reading", context: Any
+    ) -> AsyncIterator[list[Any]]:
+        """Lists of events to send; an empty one is a sign of life. Ends the RPC when it must."""
+        if self.streams >= COMETD_CLIENTS[self._org.edition]:
+            await refuse(context, errors.TOO_MANY_CLIENTS)
+        self.streams += 1
+        try:
+            while not (reading.is_done or self._org.bus.closed):
+                if reading.refusal is not None:
+                    await refuse(context, reading.refusal)
+                # A session that times out does not end a stream; one that is revoked does.
+                if not self._sessions.is_known(token):
+                    await refuse(context, errors.AUTH)
+                if stream.demand == 0:
+                    if not await self._wait_for_demand(stream):
+                        return
+                elif not stream.has_news():
+                    if not await self._wait_for_news(stream):
+                        yield []
+                elif self._channels.is_exhausted:
+                    await refuse(context, errors.EVENTS_SPENT)
+                elif self._org.faults.strike("stream", stream.channel.name) is not None:
+                    await refuse(context, errors.UNAVAILABLE)
+                elif (events := stream.take()) or reading.commits:
+                    yield events
+        finally:
+            self.streams -= 1
+
+    async def _wait_for_demand(self, stream: Stream) -> bool:
+        """False when the client has asked for nothing for so long that its stream is closed."""
+        stream.asked.clear()
+        try:
+            await asyncio.wait_for(stream.asked.wait(), self._org.dials.events.no_demand_seconds)
+        except TimeoutError:
+            return False
+        return True
+
+    async def _wait_for_news(self, stream: Stream) -> bool:
+        """False when there were none for so long that the client is due a sign of life."""
+        stream.asked.clear()
+        news = self._org.bus.waiter()
+        asked = asyncio.ensure_future(stream.asked.wait())
+        try:
+            done, _ = await asyncio.wait(
+                (news, asked),
+                timeout=self._org.dials.events.keepalive_seconds,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+        finally:
+            news.cancel()
+            asked.cancel()
+        return bool(done)
+
+    def commit(self, managed_id: str, request: Any) -> Any:
+        """Keep a managed subscription's position; the answer carries an error when it cannot be."""
+        return self._managed.commit(managed_id, request, newest=self._org.bus.newest)
+
+
+class _Reading:
+    """Reads a stream's further requests beside the sending of its events."""
+
+    def __init__(self, server: PubSub, stream: Stream, requests: Any, context: Any, managed_id: str) -> None:
+        self.rpc_id = str(uuid.uuid4())
+        self.refusal: errors.Refusal | None = None
+        self.commits: list[Any] = []
+        """Answers to commit requests that wait for the next response."""
+        self.is_done = False
+        self._server = server
+        self._stream = stream
+        self._requests = requests
+        self._context = context
+        self._managed_id = managed_id
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> "_Reading":
+        self._task = asyncio.get_running_loop().create_task(self._read())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _read(self) -> None:
+        """A client that closes its side has gone; what it has asked for is still sent until then."""
+        try:
+            async for request in self._requests:
+                self._take(request)
+                if self.refusal is not None:
+                    break
+        except (grpc.aio.UsageError, asyncio.CancelledError):
+            return
+        finally:
+            self._stream.asked.set()
+        self.is_done = self.refusal is None
+
+    def _take(self, request: Any) -> None:
+        if self._managed_id:
+            if request.HasField("commit_replay_id_request"):
+                self.commits.append(self._server.commit(self._managed_id, request.commit_replay_id_request))
+                self._stream.asked.set()
+                if request.num_requested == 0:
+                    return
+        elif request.topic_name and request.topic_name != self._stream.channel.name:
+            self.refusal = errors.OTHER_TOPIC
+            return
+        # Replay fields of later requests are ignored: the first one has fixed the place.
+        if request.num_requested <= 0:
+            self.refusal = errors.BAD_DEMAND
+        else:
+            self._stream.ask(request.num_requested)

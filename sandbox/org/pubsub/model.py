@@ -1,0 +1,109 @@
+"""One subscription stream: how much its client can take, where it stands, and the events that are due to it."""
+
+import asyncio
+from collections import OrderedDict, deque
+from typing import Any
+
+import orjson
+
+from sandbox.org.channels.model import Channel
+from sandbox.org.channels.registry import Channels
+from schemas.eventbus import pubsub_api_pb2 as wire
+from schemas.limits import PUBSUB_MAX_OUTSTANDING
+
+REPLAY_BYTES = 8
+_MAX_BYTES = 3 * 2**20
+_CACHED_EVENTS = 4_096
+
+
+def replay_bytes(replay_id: int) -> bytes:
+    """The wire's form: eight bytes, the highest first."""
+    return replay_id.to_bytes(REPLAY_BYTES, "big")
+
+
+class Encoder:
+    """Events as the wire carries them, encoded once however many follow them."""
+
+    def __init__(self, channels: Channels) -> None:
+        self._channels = channels
+        self._known: OrderedDict[bytes, Any] = OrderedDict()
+
+    def encoded(self, replay_id: int, data: bytes) -> Any | None:
+        """A ConsumerEvent; None for what is no event (a test may put anything on the bus)."""
+        found = self._known.get(data)
+        if found is None:
+            found = self._encode(replay_id, data)
+            self._known[data] = found
+            if len(self._known) > _CACHED_EVENTS:
+                self._known.popitem(last=False)
+        return found
+
+    def _encode(self, replay_id: int, data: bytes) -> Any | None:
+        try:
+            event = orjson.loads(data)
+            codec = self._channels.codec(event["schema"])
+            if codec is None:
+                return None
+            payload = codec.encode(event["payload"])
+        except (ValueError, KeyError, TypeError):
+            return None
+        producer = wire.ProducerEvent(
+            id=f"{event['payload']['ChangeEventHeader'].get('transactionKey', '')}-{replay_id}",
+            schema_id=event["schema"],
+            payload=payload,
+        )
+        return wire.ConsumerEvent(event=producer, replay_id=replay_bytes(replay_id))
+
+
+class Stream:
+    """Demand, position and due events of one subscription."""
+
+    def __init__(self, channels: Channels, channel: Channel, position: int, encoder: Encoder) -> None:
+        self.channel = channel
+        self.position = position
+        """The last replay id that was handed out or passed over."""
+        self.demand = 0
+        """Events that may still be sent."""
+        self.asked = asyncio.Event()
+        """Set when the client has asked for more, or has gone."""
+        self._channels = channels
+        self._encoder = encoder
+        self._due: deque[tuple[int, Any]] = deque()
+
+    def ask(self, count: int) -> None:
+        """Add to the demand; what is above 100 outstanding is not kept ("Flow Control")."""
+        self.demand = min(self.demand + count, PUBSUB_MAX_OUTSTANDING)
+        self.asked.set()
+
+    def take(self) -> list[Any]:
+        """The events that are due and asked for; the position moves past them."""
+        if not self._due:
+            self._fetch()
+        taken: list[Any] = []
+        size = 0
+        while self._due and len(taken) < self.demand and size < _MAX_BYTES:
+            self.position, event = self._due.popleft()
+            taken.append(event)
+            size += len(event.event.payload)
+        self.demand -= len(taken)
+        return taken
+
+    def has_news(self) -> bool:
+        """True when something is due, whether or not it will pass the channel's filters."""
+        if self._due:
+            return True
+        found, position = self._channels.bus.read(self.position, self.channel.entities, 1, 1)
+        if not found:
+            self.position = position
+        return bool(found)
+
+    def _fetch(self) -> None:
+        rows, position = self._channels.bus.read(
+            self.position, self.channel.entities, self.demand, _MAX_BYTES
+        )
+        for replay_id, data in self._channels.hand_out(self.channel, rows):
+            event = self._encoder.encoded(replay_id, data)
+            if event is not None:
+                self._due.append((replay_id, event))
+        if not self._due:
+            self.position = position

@@ -1,0 +1,248 @@
+"""The Pub/Sub API over a socket: demand, positions, refusals, schemas, and the allocation of delivered events."""
+
+import io
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import fastavro
+import grpc
+import orjson
+import pytest
+
+from sandbox.org.faults import FaultRule
+from sandbox.org.identity import IDENTITY_FILE, load_identity
+from sandbox.org.model import Org
+from schemas.eventbus import pubsub_api_pb2 as wire
+from tests.sandbox.pubsub_client import Client, RefusedError, running
+
+CONTACTS = "/data/ContactChangeEvent"
+
+
+@pytest.fixture(scope="module")
+def identity_folder(tmp_path_factory):
+    """One RSA key for all tests: making it is what a start costs."""
+    folder = tmp_path_factory.mktemp("identity")
+    load_identity(folder)
+    return folder
+
+
+@pytest.fixture
+async def served(identity_folder: Path, tmp_path: Path) -> AsyncIterator[tuple[Org, Client, Any]]:
+    shutil.copy(identity_folder / IDENTITY_FILE, tmp_path)
+    async with running(tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+def org(served: Any) -> Org:
+    return served[0]
+
+
+@pytest.fixture
+def client(served: Any) -> Client:
+    return served[1]
+
+
+def make_contacts(org: Org, count: int) -> list[str]:
+    return [org.create("Contact", {"LastName": f"N{number}"}) for number in range(count)]
+
+
+def record_id(event: Any, schemas: dict[str, Any]) -> str:
+    record: Any = fastavro.schemaless_reader(io.BytesIO(event.event.payload), schemas[event.event.schema_id])
+    return record["ChangeEventHeader"]["recordIds"][0]
+
+
+async def schemas_of(client: Client, topic: str) -> dict[str, Any]:
+    info = await client.stub.GetTopic(wire.TopicRequest(topic_name=topic), metadata=client.metadata)
+    schema = await client.stub.GetSchema(
+        wire.SchemaRequest(schema_id=info.schema_id), metadata=client.metadata
+    )
+    assert schema.schema_id == info.schema_id
+    return {info.schema_id: fastavro.parse_schema(orjson.loads(schema.schema_json))}
+
+
+async def test_events_come_in_commit_order_and_decode_by_their_schema(org, client):
+    ids = make_contacts(org, 250)
+    stream = await client.subscribe(CONTACTS, 100, replay_preset=wire.EARLIEST).open()
+    events = await stream.events(100)
+    await stream.ask(100)
+    events += await stream.events(100)
+    await stream.ask(50)
+    events += await stream.events(50)
+    schemas = await schemas_of(client, CONTACTS)
+    assert [record_id(event, schemas) for event in events] == ids
+
+
+async def test_no_more_than_a_hundred_events_are_outstanding_whatever_is_asked(org, client):
+    make_contacts(org, 150)
+    stream = await client.subscribe(CONTACTS, 1_000, replay_preset=wire.EARLIEST).open()
+    assert len(await stream.events(100)) == 100
+    org.dials.events.no_demand_seconds = 0.05
+    await stream.ask(1)
+    assert len(await stream.events(1)) == 1
+    assert await stream.read() is None  # nothing more was owed, and then it was closed
+
+
+async def test_demand_adds_up_and_what_is_pending_is_told(org, client):
+    stream = await client.subscribe(CONTACTS, 3, replay_preset=wire.EARLIEST).open()
+    await stream.ask(2)
+    make_contacts(org, 1)
+    pending: list[int] = []
+    while not pending or pending[-1] != 0:
+        response = await stream.read()
+        pending.append(response.pending_num_requested)
+        if len(pending) == 1:
+            make_contacts(org, 9)
+    assert pending[-1] == 0
+    assert pending == sorted(pending, reverse=True)
+
+
+async def test_a_custom_position_continues_strictly_after_it(org, client):
+    ids = make_contacts(org, 3)
+    stream = await client.subscribe(CONTACTS, 1, replay_preset=wire.EARLIEST).open()
+    [first] = await stream.events(1)
+    assert len(first.replay_id) == 8
+    resumed = await client.subscribe(CONTACTS, 2, replay_preset=wire.CUSTOM, replay_id=first.replay_id).open()
+    schemas = await schemas_of(client, CONTACTS)
+    assert [record_id(event, schemas) for event in await resumed.events(2)] == ids[1:]
+
+
+async def test_replay_fields_of_later_requests_are_ignored(org, client):
+    make_contacts(org, 2)
+    stream = await client.subscribe(CONTACTS, 1, replay_preset=wire.EARLIEST).open()
+    [first] = await stream.events(1)
+    await stream.ask(1, topic_name=CONTACTS, replay_preset=wire.EARLIEST, replay_id=b"nonsense")
+    [second] = await stream.events(1)
+    assert second.replay_id > first.replay_id
+
+
+async def test_silence_is_broken_by_an_empty_response_that_tells_the_newest_position(org, client):
+    org.dials.events.keepalive_seconds = 0.05
+    stream = await client.subscribe(CONTACTS, 5, replay_preset=wire.LATEST).open()
+    org.create("Account", {"Name": "Elsewhere"})
+    while True:
+        response = await stream.read()
+        assert not response.events
+        if response.latest_replay_id == org.bus.newest.to_bytes(8, "big"):
+            break
+
+
+@pytest.mark.parametrize(
+    ("request_", "status", "code"),
+    [
+        pytest.param({"count": 0}, grpc.StatusCode.INVALID_ARGUMENT,
+                     "subscription.fetch.requested.events.invalid", id="no demand"),
+        pytest.param({"replay_preset": wire.CUSTOM}, grpc.StatusCode.INVALID_ARGUMENT,
+                     "subscription.fetch.replayid.validation.failed", id="custom without an id"),
+        pytest.param({"replay_preset": wire.CUSTOM, "replay_id": b"12345"}, grpc.StatusCode.INVALID_ARGUMENT,
+                     "subscription.fetch.replayid.validation.failed", id="an id of decimals"),
+        pytest.param({"replay_preset": wire.CUSTOM, "replay_id": (10**9).to_bytes(8, "big")},
+                     grpc.StatusCode.INVALID_ARGUMENT, "subscription.fetch.replayid.corrupted", id="an id of the future"),
+        pytest.param({"topic": "/data/NothingChangeEvent"}, grpc.StatusCode.NOT_FOUND, "topic.not.found", id="unknown topic"),
+    ],
+)  # fmt: skip
+async def test_a_bad_first_request_is_refused_with_salesforces_code(client, request_, status, code):
+    wanted = {"topic": CONTACTS, "count": 1} | request_
+    stream = await client.subscribe(wanted.pop("topic"), wanted.pop("count"), **wanted).open()
+    with pytest.raises(RefusedError) as refused:
+        await stream.read()
+    assert refused.value.status is status
+    assert refused.value.trailers["error-code"] == f"sfdc.platform.eventbus.grpc.{code}"
+    assert refused.value.trailers["rpc-id"] in str(refused.value)
+
+
+async def test_an_expired_position_is_refused(org, client):
+    make_contacts(org, 2)
+    old = org.bus.newest - 1
+    org.bus.set_retention(0, org.clock.now().epoch_ms + 1_000)
+    stream = await client.subscribe(
+        CONTACTS, 1, replay_preset=wire.CUSTOM, replay_id=old.to_bytes(8, "big")
+    ).open()
+    with pytest.raises(RefusedError, match="within the retention window"):
+        await stream.read()
+
+
+async def test_another_topic_on_an_open_stream_is_refused(client):
+    stream = await client.subscribe(CONTACTS, 1, replay_preset=wire.LATEST).open()
+    await stream.ask(1, topic_name="/data/AccountChangeEvent")
+    with pytest.raises(RefusedError) as refused:
+        await stream.read()
+    assert refused.value.status is grpc.StatusCode.INVALID_ARGUMENT
+
+
+@pytest.mark.parametrize("wrong", ["accesstoken", "tenantid", "instanceurl"])
+async def test_wrong_credentials_are_unauthenticated(client, wrong):
+    client.metadata = tuple((name, "" if name == wrong else value) for name, value in client.metadata)
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await client.stub.GetTopic(wire.TopicRequest(topic_name=CONTACTS), metadata=client.metadata)
+    assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
+    trailers = dict(refused.value.trailing_metadata())
+    assert trailers["error-code"] == "sfdc.platform.eventbus.grpc.service.auth.error"
+
+
+async def test_a_revoked_session_ends_the_stream(served, org, client):
+    make_contacts(org, 1)
+    stream = await client.subscribe(CONTACTS, 5, replay_preset=wire.EARLIEST).open()
+    await stream.events(1)
+    served[2].state.sessions.close_all()
+    make_contacts(org, 1)
+    with pytest.raises(RefusedError) as refused:
+        await stream.read()
+    assert refused.value.status is grpc.StatusCode.UNAUTHENTICATED
+
+
+async def test_publishing_change_events_is_refused(client):
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await client.stub.Publish(wire.PublishRequest(topic_name=CONTACTS), metadata=client.metadata)
+    assert refused.value.code() is grpc.StatusCode.PERMISSION_DENIED
+
+
+async def test_delivery_stops_when_the_allocation_is_spent_and_resumes_without_loss(org, client):
+    ids = make_contacts(org, 6)
+    org.meters.delivered_events.maximum = 4
+    stream = await client.subscribe(CONTACTS, 4, replay_preset=wire.EARLIEST).open()
+    events = await stream.events(4)
+    await stream.ask(2)
+    with pytest.raises(RefusedError) as refused:
+        await stream.read()
+    assert refused.value.status is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert refused.value.trailers["error-code"].endswith("subscription.limit.exceeded")
+    org.meters.delivered_events.maximum = 10
+    resumed = await client.subscribe(
+        CONTACTS, 2, replay_preset=wire.CUSTOM, replay_id=events[-1].replay_id
+    ).open()
+    schemas = await schemas_of(client, CONTACTS)
+    assert [record_id(event, schemas) for event in events + await resumed.events(2)] == ids
+    assert org.meters.delivered_events.used == 6
+
+
+async def test_every_subscriber_is_charged_for_every_event(org, client):
+    make_contacts(org, 5)
+    for _ in range(2):
+        stream = await client.subscribe(CONTACTS, 5, replay_preset=wire.EARLIEST).open()
+        await stream.events(5)
+    assert org.meters.delivered_events.used == 10
+
+
+async def test_the_all_events_topic_carries_every_object_each_with_its_schema(org, client):
+    org.create("Account", {"Name": "A"})
+    make_contacts(org, 1)
+    stream = await client.subscribe("/data/ChangeEvents", 2, replay_preset=wire.EARLIEST).open()
+    events = await stream.events(2)
+    assert [event.event.schema_id for event in events] == [
+        org.channels.schema_ids["Account"],
+        org.channels.schema_ids["Contact"],
+    ]
+
+
+async def test_a_scripted_cut_ends_the_stream_as_unavailable(org, client):
+    org.faults.add(FaultRule(point="stream", kind="cut", times=1))
+    make_contacts(org, 1)
+    stream = await client.subscribe(CONTACTS, 1, replay_preset=wire.EARLIEST).open()
+    with pytest.raises(RefusedError) as refused:
+        await stream.read()
+    assert refused.value.status is grpc.StatusCode.UNAVAILABLE
+    again = await client.subscribe(CONTACTS, 1, replay_preset=wire.EARLIEST).open()
+    assert len(await again.events(1)) == 1
