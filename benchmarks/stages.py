@@ -26,6 +26,7 @@ from activities.group_commit import GroupCommit
 from activities.landing import CutRule, LandingBuffer
 from cli.engine_processes import settings_of
 from cli.sandbox_commands import start_traffic, traffic_state
+from cli.up import DELIVERED_EVENTS
 from clients.chain import Chain
 from clients.cometd import StreamMessage
 from clients.frames import load_frame
@@ -134,7 +135,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="tidegate-bench-") as folder:
         Path(folder).chmod(0o755)
-        with running_sandbox(Path(folder)) as sandbox:
+        with running_sandbox(Path(folder), allow={"delivered_events": DELIVERED_EVENTS}) as sandbox:
             figures = measure(sandbox, arguments.changes)
     for name, microseconds in figures.items():
         sys.stdout.write(f"{microseconds:8.1f} µs  {name}\n")

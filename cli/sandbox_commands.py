@@ -36,7 +36,13 @@ def up(
     edition: Annotated[
         str, typer.Option(help="The org's limits: developer, enterprise or unlimited.")
     ] = "unlimited",
+    allow: Annotated[
+        list[str] | None,
+        typer.Option(metavar="METER=N", help="An allocation that is not the edition's; may be repeated."),
+    ] = None,
     salesforce_port: Annotated[int, typer.Option(help="0: a free one.")] = 0,
+    salesforce_tls_port: Annotated[int, typer.Option(help="0: a free one.")] = 0,
+    pubsub_port: Annotated[int, typer.Option(help="0: a free one.")] = 0,
     s3_port: Annotated[int, typer.Option(help="0: a free one.")] = 0,
     postgres_port: Annotated[int, typer.Option(help="0: a free one.")] = 0,
     temporal_port: Annotated[int, typer.Option(help="0: a free one.")] = 0,
@@ -47,8 +53,19 @@ def up(
     Example: tidegate sandbox up --json --state /tmp/sandbox
     """
     stop = stop_event()
-    ports = Ports(salesforce_port, s3_port, postgres_port, temporal_port, temporal_ui_port)
-    with running_sandbox(state.resolve(), ports=ports, fresh=fresh, edition=edition) as sandbox:
+    ports = Ports(
+        salesforce_port,
+        salesforce_tls_port,
+        pubsub_port,
+        s3_port,
+        postgres_port,
+        temporal_port,
+        temporal_ui_port,
+    )
+    allowed = _allowances(allow or [])
+    with running_sandbox(
+        state.resolve(), ports=ports, fresh=fresh, edition=edition, allow=allowed
+    ) as sandbox:
         endpoints = sandbox.endpoints
         write_endpoints(state, endpoints)
         if as_json:
@@ -79,6 +96,15 @@ def traffic(
     print_json(traffic_state(control))
 
 
+def _allowances(pairs: list[str]) -> dict[str, int]:
+    found = {}
+    for name, _, maximum in (pair.partition("=") for pair in pairs):
+        if not maximum.isdigit():
+            raise SettingsError(f"--allow takes METER=N, such as delivered_events=4500000, not {name!r}.")
+        found[name] = int(maximum)
+    return found
+
+
 def start_traffic(control_url: str, *, rate: int, seconds: float, seed: int) -> None:
     """Start the traffic maker."""
     body = {"rate_per_minute": rate, "seconds": seconds, "seed": seed}
@@ -101,7 +127,10 @@ def stop_event() -> threading.Event:
 
 def show_endpoints(endpoints: Endpoints) -> None:
     """Where everything is, for a person."""
-    OUT.print(f"Salesforce   {endpoints.salesforce.login_url}   user {endpoints.salesforce.username}")
+    org = endpoints.salesforce
+    OUT.print(f"Salesforce   {org.login_url}   user {org.username}   a page about it: {org.control_url}")
+    OUT.print(f"  over TLS   {org.tls_login_url}   CA {org.ca_file}")
+    OUT.print(f"  Pub/Sub    {org.pubsub_endpoint}")
     OUT.print(f"Temporal UI  {endpoints.temporal.ui_url}")
     OUT.print(f"warehouse    {endpoints.warehouse.dsn}")
     OUT.print(f"S3 and KMS   {endpoints.s3.endpoint_url}   bucket {endpoints.s3.bucket}")

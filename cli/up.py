@@ -36,6 +36,10 @@ def up(
         say("stopping")
 
 
+DELIVERED_EVENTS = 100_000_000
+"""Of a day, far beyond any contract: the engine still streams every object, whatever that costs."""
+
+
 @dataclass(frozen=True)
 class Running:
     """A running sandbox with its engine."""
@@ -54,7 +58,9 @@ class Running:
 def running_all(state: Path, *, fresh: bool, ports: Ports | None = None) -> Iterator[Running]:
     """Sandbox and engine processes over one state folder, stopped in order when left."""
     folder = state.resolve()
-    with running_sandbox(folder, fresh=fresh, ports=ports) as sandbox:
+    with running_sandbox(
+        folder, fresh=fresh, ports=ports, allow={"delivered_events": DELIVERED_EVENTS}
+    ) as sandbox:
         endpoints = sandbox.endpoints
         write_endpoints(folder, endpoints)
         write_settings(settings_file(folder), endpoints)

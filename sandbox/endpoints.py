@@ -1,7 +1,4 @@
-"""What a started sandbox offers: every address and credential, as `tidegate sandbox up --json` prints it.
-
-None means: not built yet.
-"""
+"""What a started sandbox offers: every address and credential, as `tidegate sandbox up --json` prints it."""
 
 from pydantic import BaseModel, ConfigDict
 
@@ -13,10 +10,12 @@ class _Part(BaseModel):
 class SalesforceEndpoint(_Part):
     login_url: str
     instance_url: str
-    tls_login_url: str | None = None
-    tls_instance_url: str | None = None
-    ca_file: str | None = None
-    pubsub_endpoint: str | None = None
+    tls_login_url: str
+    tls_instance_url: str
+    ca_file: str
+    """PEM file of the authority that signed the certificates of HTTPS and of the Pub/Sub API."""
+    pubsub_endpoint: str
+    """host:port, gRPC over TLS."""
     control_url: str
     """Prefix of the sandbox's own routes (traffic, faults, state); Salesforce has no such thing."""
     org_id: str

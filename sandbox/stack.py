@@ -3,7 +3,7 @@
 import json
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -27,6 +27,8 @@ class Ports:
     """TCP ports on loopback; 0 takes a free one."""
 
     salesforce: int = 0
+    salesforce_tls: int = 0
+    pubsub: int = 0
     s3: int = 0
     postgres: int = 0
     temporal: int = 0
@@ -59,11 +61,13 @@ def running_sandbox(
     fresh: bool = False,
     edition: str = "unlimited",
     catalogue: Path | None = None,
+    allow: Mapping[str, int] | None = None,
 ) -> Iterator[RunningSandbox]:
     """Start the sandbox with its state in `folder`; yields when all is ready, stops it when left.
 
     `fresh` forgets what an earlier run left in the folder. `edition` chooses the org's limits (developer,
-    enterprise, unlimited). `catalogue` None takes the one that ships. Raises `SettingsError` for a port that is
+    enterprise, unlimited); `allow` gives it more or less of single allocations, by meter, such as
+    `{"delivered_events": 4_500_000}`. `catalogue` None takes the one that ships. Raises `SettingsError` for a port that is
     taken or a folder in use, `UnavailableError` when a part does not start.
     """
     group = ProcessGroup(folder / "logs")
@@ -74,7 +78,8 @@ def running_sandbox(
             forget(folder)
         taken = (ports or Ports()).resolved()
         try:
-            yield RunningSandbox(_start(group, folder, taken, edition, catalogue), group)
+            options = _org_options(edition, catalogue, allow or {})
+            yield RunningSandbox(_start(group, folder, taken, options), group)
         finally:
             group.stop()
 
@@ -85,15 +90,22 @@ def forget(folder: Path) -> None:
         shutil.rmtree(folder / name, ignore_errors=True)
 
 
-def _start(
-    group: ProcessGroup, folder: Path, ports: Ports, edition: str, catalogue: Path | None
-) -> Endpoints:
+def _org_options(edition: str, catalogue: Path | None, allow: Mapping[str, int]) -> list[str]:
+    options = ["--edition", edition]
+    if catalogue is not None:
+        options += ["--catalogue", str(catalogue)]
+    for name, maximum in allow.items():
+        options += ["--allow", f"{name}={maximum}"]
+    return options
+
+
+def _start(group: ProcessGroup, folder: Path, ports: Ports, org_options: list[str]) -> Endpoints:
     start_temporal(group, folder / "temporal", port=ports.temporal, ui_port=ports.temporal_ui)
     postgres.start_postgres(
         group, folder / "postgres", port=ports.postgres, databases=(WAREHOUSE, OPERATIONAL)
     )
     objectstore.start_objectstore(group, folder / "s3", port=ports.s3)
-    salesforce = _start_salesforce(group, folder / "salesforce", ports.salesforce, edition, catalogue)
+    salesforce = _start_salesforce(group, folder / "salesforce", ports, org_options)
     return Endpoints(
         salesforce=salesforce,
         s3=S3Endpoint(
@@ -115,7 +127,7 @@ def _start(
 
 
 def _start_salesforce(
-    group: ProcessGroup, folder: Path, port: int, edition: str, catalogue: Path | None
+    group: ProcessGroup, folder: Path, ports: Ports, options: list[str]
 ) -> SalesforceEndpoint:
     folder.mkdir(parents=True, exist_ok=True)
     command = [
@@ -123,21 +135,22 @@ def _start_salesforce(
         "-m",
         "sandbox.org",
         "--port",
-        str(port),
+        str(ports.salesforce),
+        "--tls-port",
+        str(ports.salesforce_tls),
+        "--pubsub-port",
+        str(ports.pubsub),
         "--data",
         str(folder),
-        "--edition",
-        edition,
+        *options,
     ]
-    if catalogue is not None:
-        command += ["--catalogue", str(catalogue)]
     child = group.start("salesforce", command)
-    url = f"http://127.0.0.1:{port}"
+    url = f"http://127.0.0.1:{ports.salesforce}"
     wait_until(lambda: _healthy(url), child)
-    return _salesforce_endpoint(folder, url, child)
+    return _salesforce_endpoint(folder, url, ports, child)
 
 
-def _salesforce_endpoint(folder: Path, url: str, child: Child) -> SalesforceEndpoint:
+def _salesforce_endpoint(folder: Path, url: str, ports: Ports, child: Child) -> SalesforceEndpoint:
     try:
         identity = json.loads((folder / "org.json").read_text())
     except (OSError, ValueError) as error:
@@ -145,6 +158,10 @@ def _salesforce_endpoint(folder: Path, url: str, child: Child) -> SalesforceEndp
     return SalesforceEndpoint(
         login_url=url,
         instance_url=url,
+        tls_login_url=f"https://localhost:{ports.salesforce_tls}",
+        tls_instance_url=f"https://localhost:{ports.salesforce_tls}",
+        ca_file=str(folder / "ca.pem"),
+        pubsub_endpoint=f"localhost:{ports.pubsub}",
         control_url=f"{url}/sandbox",
         api_version=API_VERSION,
         **{name: identity[name] for name in _IDENTITY},

@@ -10,6 +10,7 @@ import pytest
 from cli.engine_processes import EngineProcesses, settings_of, write_settings
 from cli.running import settings_file
 from cli.surge import wait_for_followers
+from cli.up import DELIVERED_EVENTS
 from sandbox.endpoints import Endpoints
 from sandbox.stack import RunningSandbox, running_sandbox
 from workers.engine import Parts, open_parts
@@ -21,7 +22,7 @@ def sandbox() -> Iterator[RunningSandbox]:
     with tempfile.TemporaryDirectory(prefix="tidegate-acceptance-") as folder:
         # The PostgreSQL server runs as another user and must be able to enter.
         Path(folder).chmod(0o755)
-        with running_sandbox(Path(folder)) as running:
+        with running_sandbox(Path(folder), allow={"delivered_events": DELIVERED_EVENTS}) as running:
             yield running
 
 
