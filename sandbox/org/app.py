@@ -16,6 +16,7 @@ from sandbox.org.identity import load_identity
 from sandbox.org.model import Org
 from sandbox.org.pubsub.server import PubSubAddress, start_pubsub
 from sandbox.org.rest.routes import routes as rest_routes
+from sandbox.org.soap.routes import routes as soap_routes
 from sandbox.org.store import Store
 from sandbox.org.traffic.maker import TrafficMaker
 from schemas.catalogue import DEFAULT_CATALOGUE, load_catalogue
@@ -33,7 +34,7 @@ def open_org(folder: Path, *, edition: str = "unlimited", catalogue: Path | None
 
 def build_app(org: Org, *, pubsub: PubSubAddress | None = None) -> Starlette:
     """The ASGI application that serves `org`; while it runs, so does the Pub/Sub API at `pubsub` (None: nowhere)."""
-    sessions = Sessions(org.store, org.identity.org_id)
+    sessions = Sessions(org)
     clients = Clients(COMETD_CLIENTS[org.edition])
     traffic = TrafficMaker(org)
 
@@ -53,6 +54,7 @@ def build_app(org: Org, *, pubsub: PubSubAddress | None = None) -> Starlette:
     app = Starlette(
         routes=[
             *auth_routes(org, sessions),
+            *soap_routes(org, sessions),
             *cometd_routes(org, sessions, clients),
             *control_routes(org, sessions, clients, traffic),
             *rest_routes(org),

@@ -18,19 +18,29 @@ class Moment:
 
 
 class Clock:
-    """Reads the wall clock, and holds still when that goes back."""
+    """Reads the wall clock, and holds still when that goes back.
 
-    def __init__(self, not_before_ms: int = 0) -> None:
+    Args:
+        not_before_ms: The latest time that was read before a restart.
+        ahead_ms: How far the org is ahead of the wall clock.
+    """
+
+    def __init__(self, not_before_ms: int = 0, ahead_ms: int = 0) -> None:
         self._last_ms = not_before_ms
+        self.ahead_ms = ahead_ms
         self._second = -1
         self._stored = ""
 
     def seconds(self) -> float:
         """Seconds since the epoch, as this org counts them."""
-        return max(self._last_ms, time.time_ns() // 1_000_000) / 1_000
+        return max(self._last_ms, time.time_ns() // 1_000_000 + self.ahead_ms) / 1_000
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass at once."""
+        self.ahead_ms += int(seconds * 1_000)
 
     def now(self) -> Moment:
-        self._last_ms = now_ms = max(self._last_ms, time.time_ns() // 1_000_000)
+        self._last_ms = now_ms = max(self._last_ms, time.time_ns() // 1_000_000 + self.ahead_ms)
         second = now_ms // 1000
         if second != self._second:
             self._second = second

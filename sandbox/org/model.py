@@ -41,7 +41,7 @@ class Org:
         self.faults = Faults()
         self.records = {name: Records(store, store.objects[name]) for name in sorted(store.tracked)}
         self.bus = Bus(store)
-        self.clock = Clock(store.meta("clock_ms", 0))
+        self.clock = Clock(store.meta("clock_ms", 0), store.meta("clock_ahead_ms", 0))
         self.meters = Meters(store, edition, self.clock.seconds)
         self.entities: Entities = build_entities(store.objects)
         """Every object as the APIs show it."""
@@ -128,6 +128,11 @@ class Org:
             batch.commit()
         else:
             batch.roll_back()
+
+    def advance_clock(self, seconds: float) -> None:
+        """Let time pass at once, for everything that counts it; a restart does not bring it back."""
+        self.clock.advance(seconds)
+        self.store.set_meta("clock_ahead_ms", self.clock.ahead_ms)
 
     def publish_raw(self, entity: str, data: bytes) -> int:
         """Put `data` on the bus exactly as given, but for `$REPLAY_ID`, which becomes the event's replay id (returned)."""

@@ -44,7 +44,7 @@ def org(identity_folder, tmp_path):
 
 @pytest.fixture
 async def client(org):
-    sessions = Sessions(org.store, org.identity.org_id)
+    sessions = Sessions(org)
     app = Starlette(routes=[*auth_routes(org, sessions), *rest_routes(org)])
     app.state.sessions = sessions
     token = sessions.open(org.identity.user_id, "test").token

@@ -11,18 +11,22 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from sandbox.org.auth.errors import OAuthError
+from sandbox.org.auth.grants import Grants, password_is_right
 from sandbox.org.identity import Identity
 from schemas.errors import SettingsError
 
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+_LOGIN_HOSTS = ("login.salesforce.com", "test.salesforce.com")
+"""Client credentials are for the org's own domain only."""
 _AUDIENCES = ("https://login.salesforce.com", "https://test.salesforce.com")
 
 
 class Flows:
     """The grant types that the org honours for its one connected app."""
 
-    def __init__(self, identity: Identity) -> None:
+    def __init__(self, identity: Identity, grants: Grants) -> None:
         self._identity = identity
+        self._grants = grants
         key = load_pem_private_key(Path(identity.private_key_file).read_bytes(), password=None)
         if not isinstance(key, RSAPrivateKey):
             raise SettingsError(
@@ -33,6 +37,7 @@ class Flows:
             "client_credentials": self._client_credentials,
             "password": self._password,
             "refresh_token": self._refresh_token,
+            "authorization_code": self._authorization_code,
             JWT_BEARER: self._jwt_bearer,
         }
 
@@ -52,21 +57,25 @@ class Flows:
             raise OAuthError("unsupported_grant_type", "grant type not supported")
         flow({**form, **_basic_credentials(basic)}, own_url)
 
-    def _client_credentials(self, form: Mapping[str, str], _own_url: str) -> None:
+    def _client_credentials(self, form: Mapping[str, str], own_url: str) -> None:
+        if own_url.partition("://")[2].split(":")[0] in _LOGIN_HOSTS:
+            raise OAuthError("invalid_grant", "request not supported on this domain")
         self._check_client(form, needs_secret=True)
 
     def _password(self, form: Mapping[str, str], _own_url: str) -> None:
         self._check_client(form, needs_secret=True)
-        identity = self._identity
-        # A client may append a security token to the password; this org has none, but does not mind one.
-        right = form.get("password", "").startswith(identity.password)
-        if form.get("username", "").lower() != identity.username or not right:
+        if not password_is_right(self._identity, form.get("username", ""), form.get("password", "")):
             raise OAuthError("invalid_grant", "authentication failure")
 
     def _refresh_token(self, form: Mapping[str, str], _own_url: str) -> None:
         self._check_client(form, needs_secret=False)
-        if not _same(form.get("refresh_token", ""), self._identity.refresh_token):
-            raise OAuthError("invalid_grant", "expired access/refresh token")
+        self._grants.grant_of(form.get("refresh_token", ""))
+
+    def _authorization_code(self, form: Mapping[str, str], _own_url: str) -> None:
+        self._check_client(form, needs_secret=False)
+        self._grants.exchange(
+            form.get("code", ""), form.get("redirect_uri", ""), form.get("code_verifier", "")
+        )
 
     def _jwt_bearer(self, form: Mapping[str, str], own_url: str) -> None:
         # `exp` is not compared with the clock: real clients send it as text, as "now" and in milliseconds.

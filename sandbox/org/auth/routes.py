@@ -7,11 +7,12 @@ import time
 from urllib.parse import parse_qsl, urlencode
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from sandbox.org.auth.errors import OAuthError
 from sandbox.org.auth.flows import Flows
+from sandbox.org.auth.grants import Grants
 from sandbox.org.auth.sessions import Sessions, authenticate
 from sandbox.org.errors import SalesforceError
 from sandbox.org.model import Org
@@ -19,9 +20,11 @@ from sandbox.org.model import Org
 
 def routes(org: Org, sessions: Sessions) -> list[BaseRoute]:
     """The OAuth endpoints of `org`."""
-    flows = Flows(org.identity)
+    grants = Grants(org)
+    flows = Flows(org.identity, grants)
 
     async def token(request: Request) -> Response:
+        """Gives an access token for a grant (Salesforce Help, "OAuth 2.0 Token Endpoint" of Authorize Apps with OAuth API)."""
         form = await _form(request)
         try:
             flows.check(form, request.headers.get("authorization"), own_url(request))
@@ -30,18 +33,52 @@ def routes(org: Org, sessions: Sessions) -> list[BaseRoute]:
             return JSONResponse(body, 400, headers={"Cache-Control": "no-store"})
         session = sessions.open(org.identity.user_id, org.identity.client_id)
         body = _granted(org, session.token, own_url(request), with_scope=form["grant_type"] != "password")
+        if form["grant_type"] == "authorization_code":
+            body["refresh_token"] = grants.new()
+        elif form["grant_type"] == "refresh_token" and (new := grants.rotated(form["refresh_token"])):
+            body["refresh_token"] = new
         return JSONResponse(body, headers={"Cache-Control": "no-store"})
 
     async def revoke(request: Request) -> Response:
+        """Ends an access token, or a refresh token with its grant (Salesforce Help, "Revoke OAuth Tokens" of the OAuth API)."""
         form = await _form(request) or dict(request.query_params)
-        if not sessions.close(form.get("token", "")):
+        given = form.get("token", "")
+        if not (sessions.close(given) or grants.revoke_token(given)):
             body = urlencode(
                 {"error": "unsupported_token_type", "error_description": "this token type is not supported"}
             )
             return PlainTextResponse(body, 400, media_type="application/x-www-form-urlencoded")
         return Response(status_code=200)
 
+    async def authorize(request: Request) -> Response:
+        """Approves at once in the integration user's name and sends the code back (OAuth API, "Web Server Flow")."""
+        asked = dict(request.query_params) or await _form(request)
+        redirect = asked.get("redirect_uri", "")
+        if asked.get("client_id") != org.identity.client_id or asked.get("response_type") != "code":
+            return PlainTextResponse(
+                "error=invalid_client_id&error_description=client identifier invalid", 400
+            )
+        answer = {"code": grants.issue_code(redirect, asked.get("code_challenge", ""))}
+        if "state" in asked:
+            answer["state"] = asked["state"]
+        return RedirectResponse(f"{redirect}{'&' if '?' in redirect else '?'}{urlencode(answer)}", 302)
+
+    async def introspect(request: Request) -> Response:
+        """Tells whether a token is good (OAuth API, "Token Introspection")."""
+        form = await _form(request)
+        known = sessions.is_known(form.get("token", ""))
+        body: dict[str, object] = {"active": known}
+        if known:
+            body |= {
+                "client_id": org.identity.client_id,
+                "username": org.identity.username,
+                "scope": "api refresh_token",
+                "token_type": "access_token",
+            }
+        return JSONResponse(body)
+
     async def userinfo(request: Request) -> Response:
+        """Tells who the token stands for (OAuth API, "UserInfo Endpoint")."""
         try:
             session = authenticate(request)
         except SalesforceError:
@@ -49,6 +86,7 @@ def routes(org: Org, sessions: Sessions) -> list[BaseRoute]:
         return JSONResponse(_user_info(org, session.user_id, own_url(request)))
 
     async def identity_url(request: Request) -> Response:
+        """Tells who the token stands for, at the address of the token's `id` (OAuth API, "Identity URLs")."""
         try:
             session = (
                 sessions.use(request.query_params["oauth_token"])
@@ -63,6 +101,8 @@ def routes(org: Org, sessions: Sessions) -> list[BaseRoute]:
     return [
         Route("/services/oauth2/token", token, methods=["POST"]),
         Route("/services/oauth2/revoke", revoke, methods=["POST", "GET"]),
+        Route("/services/oauth2/authorize", authorize, methods=["GET", "POST"]),
+        Route("/services/oauth2/introspect", introspect, methods=["POST"]),
         Route("/services/oauth2/userinfo", userinfo, methods=["GET", "POST"]),
         Route("/id/{org_id}/{user_id}", identity_url, methods=["GET", "POST"]),
     ]

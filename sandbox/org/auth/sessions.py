@@ -1,13 +1,12 @@
 """Access tokens. A token lives for two hours from its last use, and survives a restart of the org."""
 
 import secrets
-import time
 from dataclasses import dataclass
 
 from starlette.requests import Request
 
 from sandbox.org.errors import SalesforceError, invalid_session
-from sandbox.org.store import Store
+from sandbox.org.model import Org
 from schemas.limits import SESSION_LIFE
 
 _SCHEMES = frozenset({"bearer", "oauth"})
@@ -24,16 +23,16 @@ class Session:
     client_id: str
     """The connected app that asked for it."""
     last_used: float
-    """Monotonic seconds."""
+    """Seconds of the org's clock."""
 
 
 class Sessions:
     """Every session of the org."""
 
-    def __init__(self, store: Store, org_id: str) -> None:
-        self._store = store
-        self._org_id = org_id
-        now = time.monotonic()
+    def __init__(self, org: Org) -> None:
+        self._org = org
+        self._store = store = org.store
+        now = org.clock.seconds()
         rows = store.connection.execute("SELECT token, user_id, client_id FROM sandbox_sessions")
         self._by_token = {row[0]: Session(row[0], row[1], row[2], now) for row in rows}
         # A restart gives each session its two hours again: Salesforce's sessions do not notice one either.
@@ -43,8 +42,8 @@ class Sessions:
 
     def open(self, user_id: str, client_id: str) -> Session:
         """Give out a new token: `<15-character org id>!<opaque>`."""
-        token = f"{self._org_id[:_SHORT_ORG_ID]}!AQ{secrets.token_urlsafe(72)}"
-        session = Session(token, user_id, client_id, time.monotonic())
+        token = f"{self._org.identity.org_id[:_SHORT_ORG_ID]}!AQ{secrets.token_urlsafe(72)}"
+        session = Session(token, user_id, client_id, self._org.clock.seconds())
         self._by_token[token] = session
         self._store.connection.execute(
             "INSERT INTO sandbox_sessions VALUES (?, ?, ?)", (token, user_id, client_id)
@@ -54,10 +53,10 @@ class Sessions:
     def use(self, token: str) -> Session:
         """The session of a token, its life renewed; raises INVALID_SESSION_ID."""
         session = self._by_token.get(token)
-        now = time.monotonic()
+        now = self._org.clock.seconds()
         if session is None:
             raise invalid_session()
-        if now - session.last_used > SESSION_LIFE.total_seconds():
+        if now - session.last_used > (self._org.dials.auth.session_seconds or SESSION_LIFE.total_seconds()):
             self.close(token)
             raise invalid_session()
         session.last_used = now

@@ -1,0 +1,108 @@
+"""What outlives an access token: refresh tokens with their rotation, and codes that are exchanged once.
+
+With rotation on, every refresh answers with a new token and the old one is spent; somebody who comes with a spent one may be a
+thief, so the whole grant ends, its sessions included (Salesforce Help, "Refresh Token Rotation").
+"""
+
+import base64
+import hashlib
+import secrets
+from dataclasses import dataclass
+
+from sandbox.org.auth.errors import OAuthError
+from sandbox.org.identity import Identity
+from sandbox.org.model import Org
+
+_TABLE = """
+CREATE TABLE IF NOT EXISTS sandbox_refresh_tokens (
+  token TEXT PRIMARY KEY, grant_id TEXT NOT NULL, spent INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
+"""
+CODE_SECONDS = 900
+"""How long an authorization code is good for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """An authorization code that waits to be exchanged."""
+
+    redirect_uri: str
+    challenge: str
+    """PKCE, S256; empty when the client did not use it."""
+    issued_at: float
+
+
+class Grants:
+    """The refresh tokens and codes of the org's one connected app."""
+
+    def __init__(self, org: Org) -> None:
+        self._org = org
+        self._connection = org.store.connection
+        self._connection.executescript(_TABLE)
+        self._codes: dict[str, Code] = {}
+        self._keep(org.identity.refresh_token, "first")
+
+    def grant_of(self, token: str) -> str:
+        """The grant that a refresh token belongs to; raises `OAuthError` for one that is unknown, revoked or spent."""
+        row = self._connection.execute(
+            "SELECT grant_id, spent FROM sandbox_refresh_tokens WHERE token = ?", (token,)
+        ).fetchone()
+        if row is None:
+            raise OAuthError("invalid_grant", "expired access/refresh token")
+        if row[1]:
+            self.revoke(row[0])
+            raise OAuthError("invalid_grant", "expired access/refresh token")
+        return str(row[0])
+
+    def rotated(self, token: str) -> str | None:
+        """The token that replaces `token`; None when rotation is off and it stays good."""
+        if not self._org.dials.auth.rotate_refresh_tokens:
+            return None
+        grant_id = self.grant_of(token)
+        self._connection.execute("UPDATE sandbox_refresh_tokens SET spent = 1 WHERE token = ?", (token,))
+        return self.new(grant_id)
+
+    def new(self, grant_id: str | None = None) -> str:
+        """A new refresh token, of a new grant when `grant_id` is None."""
+        token = "5Aep861" + secrets.token_urlsafe(48)
+        self._keep(token, grant_id or secrets.token_hex(8))
+        return token
+
+    def revoke(self, grant_id: str) -> None:
+        """End a grant: none of its refresh tokens is good any more."""
+        self._connection.execute("DELETE FROM sandbox_refresh_tokens WHERE grant_id = ?", (grant_id,))
+
+    def revoke_token(self, token: str) -> bool:
+        """End the grant of a refresh token; False when it is none."""
+        row = self._connection.execute(
+            "SELECT grant_id FROM sandbox_refresh_tokens WHERE token = ?", (token,)
+        ).fetchone()
+        if row is not None:
+            self.revoke(row[0])
+        return row is not None
+
+    def issue_code(self, redirect_uri: str, challenge: str) -> str:
+        """An authorization code for a client that asked at /services/oauth2/authorize."""
+        code = "aPrx" + secrets.token_urlsafe(48)
+        self._codes[code] = Code(redirect_uri, challenge, self._org.clock.seconds())
+        return code
+
+    def exchange(self, code: str, redirect_uri: str, verifier: str) -> None:
+        """Use a code up; raises `OAuthError` when it is not good or not the client's."""
+        found = self._codes.pop(code, None)
+        if found is None or self._org.clock.seconds() - found.issued_at > CODE_SECONDS:
+            raise OAuthError("invalid_grant", "expired authorization code")
+        if found.redirect_uri != redirect_uri:
+            raise OAuthError("redirect_uri_mismatch", "redirect_uri must match configuration")
+        digest = hashlib.sha256(verifier.encode()).digest()
+        if found.challenge and base64.urlsafe_b64encode(digest).decode().rstrip("=") != found.challenge:
+            raise OAuthError("invalid_grant", "invalid code verifier")
+
+    def _keep(self, token: str, grant_id: str) -> None:
+        self._connection.execute(
+            "INSERT OR IGNORE INTO sandbox_refresh_tokens (token, grant_id) VALUES (?, ?)", (token, grant_id)
+        )
+
+
+def password_is_right(identity: Identity, username: str, password: str) -> bool:
+    """A client may append a security token to the password; this org has none, but does not mind one."""
+    return username.lower() == identity.username and password.startswith(identity.password)
