@@ -56,7 +56,9 @@ def error(response):
 
 def csv_text(rows, *, delimiter=",", newline="\n"):
     out = io.StringIO(newline="")
-    writer = csv.DictWriter(out, list(rows[0]), delimiter=delimiter, lineterminator=newline)
+    writer = csv.DictWriter(
+        out, list(rows[0]), delimiter=delimiter, lineterminator=newline, quoting=csv.QUOTE_ALL
+    )
     writer.writeheader()
     writer.writerows(rows)
     return out.getvalue().encode()

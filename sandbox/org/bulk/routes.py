@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from starlette.routing import BaseRoute, Route
 
-from sandbox.org.bulk import query_handlers
+from sandbox.org.bulk import ingest_handlers, query_handlers
 from sandbox.org.model import Org
 from sandbox.org.rest.call import Handler, endpoint
 from sandbox.org.rest.service import RestService
@@ -19,6 +19,14 @@ HANDLERS: Mapping[str, Mapping[str, Handler]] = {
         "DELETE": query_handlers.delete,
     },
     "/jobs/query/{id}/{part}": {"GET": query_handlers.results},
+    "/jobs/ingest": {"GET": ingest_handlers.list_jobs, "POST": ingest_handlers.create},
+    "/jobs/ingest/{id}": {
+        "GET": ingest_handlers.get,
+        "PATCH": ingest_handlers.change,
+        "DELETE": ingest_handlers.delete,
+    },
+    "/jobs/ingest/{id}/batches": {"PUT": ingest_handlers.upload},
+    "/jobs/ingest/{id}/{part}": {"GET": ingest_handlers.results},
 }
 """Path below `/services/data/vXX.X` -> method -> handler."""
 

@@ -19,6 +19,7 @@ from sandbox.org.model import Org
 
 logger = logging.getLogger(__name__)
 
+_STOP_SECONDS = 2
 _LOOK_SECONDS = 0.02
 """How often a job that waits looks at the dials."""
 
@@ -66,11 +67,16 @@ class Runner:
             found[0].stop.set()
 
     async def stop(self) -> None:
-        """Stop everything; the jobs go on after a restart."""
+        """Stop everything; the jobs go on after a restart. What waits for a lock for too long is cut off."""
         found = list(self._at_work.values())
+        if not found:
+            return
         for run, _ in found:
             run.stop.set()
-        await asyncio.gather(*(task for _, task in found))
+        _, late = await asyncio.wait([task for _, task in found], timeout=_STOP_SECONDS)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
 
     async def _serve(self, run: Run) -> None:
         try:

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from sandbox.org.bulk.ingest import IngestWork
 from sandbox.org.bulk.jobs import Jobs
 from sandbox.org.bulk.result_file import ResultFile
 from sandbox.org.bulk.rules import bulk_query
@@ -21,7 +22,9 @@ class Bulk:
         self.dml = Dml(org)
         self.readers = Readers(org.store)
         """Apart from REST's, so that large exports leave its queries alone."""
-        self.runner = Runner(org, self.jobs, {"V2Query": self._query})
+        self.runner = Runner(
+            org, self.jobs, {"V2Query": self._query, "V2Ingest": IngestWork(org, self.dml, self.jobs)}
+        )
 
     def start(self) -> None:
         """Take up what was at work when the org last ended."""
