@@ -63,7 +63,11 @@ BULK_INTERNAL_BATCH_ROWS = 10_000
 DML_CHUNK_ROWS = 200
 """Rows that are one transaction inside a batch, and the most that one collections call may write."""
 BULK_FIELD_MAX_CHARACTERS = 131_072
+BULK_HEADER_MAX_CHARACTERS = 32_000
+BULK_MULTIPART_MAX_CHARACTERS = 100_000
 BULK_JOB_LIFE = timedelta(days=7)
+BULK_LIST_PAGE = 1_000
+"""Jobs in one answer of a list of jobs."""
 BULK_RESULT_PAGES = 5
 """Addresses in one answer of resultPages (v58.0)."""
 BULK_V1_BATCH_BYTES = 10_000_000

@@ -9,6 +9,8 @@ from starlette.applications import Starlette
 
 from sandbox.org.auth.routes import routes as auth_routes
 from sandbox.org.auth.sessions import Sessions
+from sandbox.org.bulk.routes import routes as bulk_routes
+from sandbox.org.bulk.service import Bulk
 from sandbox.org.cometd.clients import Clients
 from sandbox.org.cometd.routes import routes as cometd_routes
 from sandbox.org.control.routes import routes as control_routes
@@ -37,11 +39,13 @@ def build_app(org: Org, *, pubsub: PubSubAddress | None = None) -> Starlette:
     sessions = Sessions(org)
     clients = Clients(COMETD_CLIENTS[org.edition])
     traffic = TrafficMaker(org)
+    bulk = Bulk(org)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         purging = asyncio.create_task(_purge_for_ever(org))
         streams = None if pubsub is None else await start_pubsub(org, sessions, pubsub)
+        bulk.start()
         yield
         if streams is not None:
             await streams.stop(grace=1)
@@ -49,6 +53,7 @@ def build_app(org: Org, *, pubsub: PubSubAddress | None = None) -> Starlette:
         with suppress(asyncio.CancelledError):
             await purging
         await traffic.stop()
+        await bulk.stop()
         org.store.close()
 
     app = Starlette(
@@ -57,12 +62,14 @@ def build_app(org: Org, *, pubsub: PubSubAddress | None = None) -> Starlette:
             *soap_routes(org, sessions),
             *cometd_routes(org, sessions, clients),
             *control_routes(org, sessions, clients, traffic),
+            *bulk_routes(org),
             *rest_routes(org),
         ],
         lifespan=lifespan,
     )
     app.state.org = org
     app.state.sessions = sessions
+    app.state.bulk = bulk
     return app
 
 

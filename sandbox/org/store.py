@@ -41,6 +41,7 @@ class Store:
     """
 
     def __init__(self, folder: Path, catalogue: Catalogue, identity: Identity, edition: str) -> None:
+        self.folder = folder
         self._path = folder / DATABASE_FILE
         self.objects: Mapping[str, ObjectSpec] = {**STANDARD_OBJECTS, **catalogue.objects}
         """Every object that can be read, by API name."""
