@@ -75,6 +75,12 @@ class Dml:
             return error.outcomes
         return outcomes
 
+    async def apply(
+        self, rows: Sequence[Write], *, user: str, origin: str, all_or_none: bool = False
+    ) -> list[Outcome]:
+        """`write`, for callers that can wait for other writers."""
+        return self.write(rows, user=user, origin=origin, all_or_none=all_or_none)
+
     def write_one(self, row: Write, *, user: str, origin: str) -> Outcome:
         """Write one row in a transaction of its own; raises its `SalesforceError`."""
         with self._org.transaction(user, origin) as tx:

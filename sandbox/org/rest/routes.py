@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from sandbox.org.auth.routes import own_url
+from sandbox.org.composite.routes import HANDLERS as COMPOSITE
 from sandbox.org.errors import not_found
 from sandbox.org.model import Org
 from sandbox.org.rest import describe, external_ids, limits, query, records
@@ -36,6 +37,7 @@ HANDLERS: Mapping[str, Mapping[str, Handler]] = {
     "/queryAll": {"GET": query.query_all},
     "/query/{locator}": {"GET": query.next_page},
     "/queryAll/{locator}": {"GET": query.next_page},
+    **COMPOSITE,
     "/limits": {"GET": limits.limits},
     "/limits/recordCount": {"GET": limits.record_count},
 }

@@ -12,6 +12,7 @@ from sandbox.org.model import Org
 from sandbox.org.rest.cursors import Cursors
 from sandbox.org.rest.readers import Readers
 from sandbox.org.soql.entities import Entities, Entity
+from sandbox.org.soql.functions import register_functions
 
 
 class RestService:
@@ -28,6 +29,8 @@ class RestService:
         self.entities: Entities = org.entities
         self.dml = Dml(org)
         self.readers = Readers(org.store)
+        # An all-or-none composite runs its queries on the writer's connection.
+        register_functions(org.store.connection)
         self.cursors = Cursors()
 
     def entity(self, name: str) -> Entity:

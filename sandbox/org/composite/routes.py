@@ -1,0 +1,16 @@
+"""The addresses of the composite family, below `/services/data/vXX.X`."""
+
+from collections.abc import Mapping
+
+from sandbox.org.composite import collections
+from sandbox.org.rest.call import Handler
+
+HANDLERS: Mapping[str, Mapping[str, Handler]] = {
+    "/composite/sobjects": {
+        "POST": collections.create,
+        "PATCH": collections.update,
+        "DELETE": collections.delete,
+    },
+    "/composite/sobjects/{object}": {"GET": collections.retrieve, "POST": collections.retrieve_by_body},
+    "/composite/sobjects/{object}/{field}": {"PATCH": collections.upsert},
+}
