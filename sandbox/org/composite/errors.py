@@ -47,3 +47,12 @@ def batch_halted() -> SalesforceError:
 def invalid_reference(expression: str, reason: str) -> SalesforceError:
     message = f"Invalid reference specified. {reason} Provided value: {expression}"
     return SalesforceError("PROCESSING_HALTED", message)
+
+
+def invalid_request(message: str) -> SalesforceError:
+    """A composite request that is not well formed; nothing of it is run."""
+    return SalesforceError("INVALID_INPUT", message)
+
+
+def limit_exceeded(message: str) -> SalesforceError:
+    return SalesforceError("LIMIT_EXCEEDED", message)

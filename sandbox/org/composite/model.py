@@ -71,8 +71,10 @@ def row_result(verb: Verb, outcome: Outcome) -> dict[str, object]:
     """What a row hears. A failed row has no id; an upsert says whether it created."""
     if outcome.error is not None:
         return {"success": False, "errors": [row_error(outcome.error)]}
-    created = {"created": outcome.created} if verb == "upsert" else {}
-    return {"id": outcome.record_id, "success": True, "errors": []} | created
+    result: dict[str, object] = {"id": outcome.record_id, "success": True, "errors": []}
+    if verb == "upsert":
+        result["created"] = outcome.created
+    return result
 
 
 def row_error(error: SalesforceError) -> dict[str, object]:

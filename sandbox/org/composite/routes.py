@@ -2,10 +2,14 @@
 
 from collections.abc import Mapping
 
-from sandbox.org.composite import collections
+from sandbox.org.composite import collections, handlers, tree
 from sandbox.org.rest.call import Handler
 
 HANDLERS: Mapping[str, Mapping[str, Handler]] = {
+    "/composite": {"GET": handlers.addresses, "POST": handlers.composite},
+    "/composite/batch": {"POST": handlers.batch},
+    "/composite/graph": {"POST": handlers.graph},
+    "/composite/tree/{object}": {"POST": tree.create},
     "/composite/sobjects": {
         "POST": collections.create,
         "PATCH": collections.update,

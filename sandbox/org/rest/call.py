@@ -125,18 +125,18 @@ def endpoint(
     async def serve(request: Request) -> Response:
         try:
             call = _accept(service, request)
-            response = await _handler(handlers, request)(call)
+            response = await handler_of(handlers, request)(call)
         except SalesforceError as error:
             response = error_response(error)
         except Exception as error:
-            response = error_response(_unexpected(request, error))
+            response = error_response(unexpected(request, error))
         response.headers["Sforce-Limit-Info"] = service.limit_info
         return response
 
     return serve
 
 
-def _unexpected(request: Request, error: Exception) -> SalesforceError:
+def unexpected(request: Request, error: Exception) -> SalesforceError:
     """A fault of the sandbox itself, told as Salesforce tells its own; the ErrorId finds it in the log."""
     error_id = secrets.token_hex(4)
     place = f"{request.method} {request.url.path}"
@@ -162,7 +162,8 @@ def _check_length(request: Request) -> None:
         raise SalesforceError("HEADERS_TOO_LONG", "Request Header Fields Too Large", 431)
 
 
-def _handler(handlers: Mapping[str, Handler], request: Request) -> Handler:
+def handler_of(handlers: Mapping[str, Handler], request: Request) -> Handler:
+    """The handler of the request's method; raises METHOD_NOT_ALLOWED."""
     method = (
         request.query_params.get("_HttpMethod", request.method).upper()
         if request.method == "POST"

@@ -6,7 +6,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Route, compile_path
 
 from sandbox.org.auth.routes import own_url
 from sandbox.org.composite.routes import HANDLERS as COMPOSITE
@@ -50,6 +50,7 @@ def routes(org: Org, delivered_events: Callable[[], int] = lambda: 0) -> list[Ba
     Other families below `/services/data` (composite, jobs) must come before these in the application, or be added to `HANDLERS`.
     """
     service = RestService(org, delivered_events)
+    service.addresses = [(compile_path(path)[0], handlers) for path, handlers in HANDLERS.items()]
     found = [Route(f"{_ROOT}{slash}", _versions, methods=["GET"]) for slash in ("", "/")]
     found.append(quota_route(org.meters.api_calls))
     for path, handlers in {"": {"GET": _resources}, **HANDLERS}.items():
