@@ -3,13 +3,21 @@
 import json
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
+from starlette.applications import Starlette
 
+from sandbox.org.auth.routes import routes as auth_routes
+from sandbox.org.auth.sessions import Sessions
+from sandbox.org.identity import load_identity
+from sandbox.org.model import Org
+from sandbox.org.rest.routes import routes as rest_routes
+from sandbox.org.store import Store
 from sandbox.processes import ProcessGroup, free_port, wait_until
+from schemas.catalogue import default_catalogue
 
 
 class OrgProcess:
@@ -128,3 +136,33 @@ def org_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OrgProcess
     process.start()
     yield process
     process.end()
+
+
+@pytest.fixture(scope="module")
+def identity_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One RSA key for all tests: making it is what a start costs."""
+    folder = tmp_path_factory.mktemp("identity")
+    load_identity(folder)
+    return folder
+
+
+@pytest.fixture
+def org(identity_folder: Path, tmp_path: Path) -> Iterator[Org]:
+    """An org in this process."""
+    identity = load_identity(identity_folder)
+    store = Store(tmp_path, default_catalogue(), identity, "enterprise")
+    yield Org(store, identity, "enterprise")
+    store.close()
+
+
+@pytest.fixture
+async def client(org: Org) -> AsyncIterator[httpx.AsyncClient]:
+    """A REST client of `org`, logged in."""
+    sessions = Sessions(org)
+    app = Starlette(routes=[*auth_routes(org, sessions), *rest_routes(org)])
+    app.state.sessions = sessions
+    token = sessions.open(org.identity.user_id, "test").token
+    headers = {"Authorization": f"Bearer {token}", "X-PrettyPrint": "1"}
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://org", headers=headers) as found:
+        yield found

@@ -6,15 +6,17 @@ and only here: the session, the version, the count against the quota, `Sforce-Li
 
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+import sqlite3
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
 from sandbox.org.auth.sessions import authenticate
+from sandbox.org.dml import Outcome, Write
 from sandbox.org.errors import SalesforceError
 from sandbox.org.model import Org
 from sandbox.org.rest.versions import checked_version
@@ -22,6 +24,8 @@ from schemas.limits import URI_MAX_BYTES
 
 if TYPE_CHECKING:
     from sandbox.org.rest.service import RestService
+
+Result = TypeVar("Result")
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +44,21 @@ class Call:
     """67.0."""
     user_id: str
     """Who calls; what is written is written in this user's name."""
+    in_transaction: bool = False
+    """True inside an all-or-none composite: it must neither wait nor read beside the writer, who alone sees its rows."""
+
+    async def read(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
+        """Read beside the event loop; inside a transaction, through the writer's connection."""
+        if self.in_transaction:
+            return work(self.org.store.connection)
+        return await self.service.readers.run(work)
+
+    async def apply(self, rows: Sequence[Write], *, all_or_none: bool) -> list[Outcome]:
+        """Write rows in the caller's name, as one Salesforce transaction."""
+        dml = self.service.dml
+        if self.in_transaction:
+            return dml.write(rows, user=self.user_id, origin=self.origin, all_or_none=all_or_none)
+        return await dml.apply(rows, user=self.user_id, origin=self.origin, all_or_none=all_or_none)
 
     @property
     def org(self) -> Org:
@@ -106,18 +125,18 @@ def endpoint(
     async def serve(request: Request) -> Response:
         try:
             call = _accept(service, request)
-            response = await _handler(handlers, request)(call)
+            response = await handler_of(handlers, request)(call)
         except SalesforceError as error:
             response = error_response(error)
         except Exception as error:
-            response = error_response(_unexpected(request, error))
+            response = error_response(unexpected(request, error))
         response.headers["Sforce-Limit-Info"] = service.limit_info
         return response
 
     return serve
 
 
-def _unexpected(request: Request, error: Exception) -> SalesforceError:
+def unexpected(request: Request, error: Exception) -> SalesforceError:
     """A fault of the sandbox itself, told as Salesforce tells its own; the ErrorId finds it in the log."""
     error_id = secrets.token_hex(4)
     place = f"{request.method} {request.url.path}"
@@ -143,7 +162,8 @@ def _check_length(request: Request) -> None:
         raise SalesforceError("HEADERS_TOO_LONG", "Request Header Fields Too Large", 431)
 
 
-def _handler(handlers: Mapping[str, Handler], request: Request) -> Handler:
+def handler_of(handlers: Mapping[str, Handler], request: Request) -> Handler:
+    """The handler of the request's method; raises METHOD_NOT_ALLOWED."""
     method = (
         request.query_params.get("_HttpMethod", request.method).upper()
         if request.method == "POST"

@@ -35,7 +35,7 @@ async def next_page(call: Call) -> Response:
         result = ResultReader(connection, call.service.cursors, call.base, size)
         return _answer(call, result.page(name, cursor, offset))
 
-    return await call.service.readers.run(read)
+    return await call.read(read)
 
 
 async def _first_page(call: Call, *, include_deleted: bool) -> Response:
@@ -47,7 +47,7 @@ async def _first_page(call: Call, *, include_deleted: bool) -> Response:
         compiled = compile_soql(soql, call.service.entities, include_deleted=include_deleted)
         return _answer(call, ResultReader(connection, call.service.cursors, call.base, size).first(compiled))
 
-    return await call.service.readers.run(read)
+    return await call.read(read)
 
 
 def _answer(call: Call, body: dict[str, object]) -> Response:

@@ -11,12 +11,14 @@ from typing import Any
 from starlette.responses import Response
 
 from sandbox.org.dml import Outcome, Write
+from sandbox.org.errors import SalesforceError
 from sandbox.org.rest.call import Call, json_response
 from sandbox.org.rest.conditional import check_unmodified, http_date, not_modified
 from sandbox.org.rest.rows import row_renderer
 from sandbox.org.soql.compiled import CompiledQuery
 from sandbox.org.soql.compiler import compile_query
 from sandbox.org.soql.entities import Entities, Entity
+from sandbox.org.soql.errors import PlacedSoqlError
 from sandbox.org.soql.nodes import FieldPath, Query, SelectItem
 
 
@@ -78,7 +80,7 @@ def record_response(call: Call, entity: Entity, record_id: str) -> Response:
     if (unchanged := not_modified(call.request, changed_at)) is not None:
         return unchanged
     asked = [name.strip() for name in call.request.query_params.get("fields", "").split(",") if name.strip()]
-    compiled = _reading(call.service.entities, entity.name, tuple(asked or entity.fields))
+    compiled = reading(call.service.entities, entity.name, tuple(asked or entity.fields))
     row = call.org.store.connection.execute(*compiled.rows_of([record_id])).fetchone()
     return json_response(
         row_renderer(compiled, call.base)(row), headers={"Last-Modified": http_date(changed_at)}
@@ -86,11 +88,14 @@ def record_response(call: Call, entity: Entity, record_id: str) -> Response:
 
 
 @lru_cache(maxsize=256)
-def _reading(entities: Entities, object_name: str, names: tuple[str, ...]) -> CompiledQuery:
-    """How to read these fields (paths allowed) of a record."""
+def reading(entities: Entities, object_name: str, names: tuple[str, ...]) -> CompiledQuery:
+    """How to read these fields (paths allowed) of a record; a field that does not exist is INVALID_FIELD."""
     items = tuple(SelectItem(FieldPath(tuple(name.split(".")), 0), None) for name in names)
     query = Query(select=items, object_name=object_name, object_at=0)
-    return compile_query(query, entities, include_deleted=True, today=date.min)
+    try:
+        return compile_query(query, entities, include_deleted=True, today=date.min)
+    except PlacedSoqlError as error:
+        raise SalesforceError(error.code, error.detail) from None
 
 
 def _changed_at(call: Call, entity: Entity, record_id: str) -> datetime:

@@ -6,9 +6,10 @@ from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Route, compile_path
 
 from sandbox.org.auth.routes import own_url
+from sandbox.org.composite.routes import HANDLERS as COMPOSITE
 from sandbox.org.errors import not_found
 from sandbox.org.model import Org
 from sandbox.org.rest import describe, external_ids, limits, query, records
@@ -36,6 +37,7 @@ HANDLERS: Mapping[str, Mapping[str, Handler]] = {
     "/queryAll": {"GET": query.query_all},
     "/query/{locator}": {"GET": query.next_page},
     "/queryAll/{locator}": {"GET": query.next_page},
+    **COMPOSITE,
     "/limits": {"GET": limits.limits},
     "/limits/recordCount": {"GET": limits.record_count},
 }
@@ -48,6 +50,7 @@ def routes(org: Org) -> list[BaseRoute]:
     Other families below `/services/data` (composite, jobs) must come before these in the application, or be added to `HANDLERS`.
     """
     service = RestService(org)
+    service.addresses = [(compile_path(path)[0], handlers) for path, handlers in HANDLERS.items()]
     found = [Route(f"{_ROOT}{slash}", _versions, methods=["GET"]) for slash in ("", "/")]
     found.append(quota_route(org.meters.api_calls))
     for path, handlers in {"": {"GET": _resources}, **HANDLERS}.items():

@@ -1,16 +1,24 @@
 """What the REST handlers share: the org, its objects as the API shows them, the open cursors, the quota."""
 
+import re
 import zlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
+from typing import Any
 
 import orjson
+from starlette.responses import Response
 
 from sandbox.org.dml import Dml
 from sandbox.org.model import Org
 from sandbox.org.rest.cursors import Cursors
 from sandbox.org.rest.readers import Readers
 from sandbox.org.soql.entities import Entities, Entity
+from sandbox.org.soql.functions import register_functions
+
+Addresses = Sequence[tuple[re.Pattern[str], Mapping[str, Callable[[Any], Awaitable[Response]]]]]
+"""Pattern of the path below `/services/data/vXX.X`, and handler by method."""
 
 
 class RestService:
@@ -21,7 +29,11 @@ class RestService:
         self.entities: Entities = org.entities
         self.dml = Dml(org)
         self.readers = Readers(org.store)
+        # An all-or-none composite runs its queries on the writer's connection.
+        register_functions(org.store.connection)
         self.cursors = Cursors()
+        self.addresses: Addresses = ()
+        """Every address with its handlers, in order; a composite finds its subrequests' here."""
 
     def entity(self, name: str) -> Entity:
         """The object of that name in a path; raises NOT_FOUND."""

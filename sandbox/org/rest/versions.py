@@ -10,7 +10,7 @@ OLDEST_VERSION = 31
 NEWEST_VERSION = int(float(API_VERSION))
 _SPRING_11 = 21
 _SEASONS = ("Spring", "Summer", "Winter")
-_RESOURCES = ("sobjects", "query", "queryAll", "limits", "jobs")
+_RESOURCES = ("sobjects", "query", "queryAll", "limits", "composite", "jobs")
 """What is served; a new family adds its name."""
 
 

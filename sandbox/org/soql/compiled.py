@@ -75,7 +75,7 @@ class CompiledQuery:
         return self._statement(f'{self.source}."Id"', self.tail, _window(self.limit, self.offset))
 
     def rows_of(self, ids: Sequence[str]) -> Statement:
-        """The rows of these records, in any order; the first column is the Id. For `rows` only."""
+        """The rows of these records, in any order, whatever the query's conditions; the first column is the Id. For `rows` only."""
         sql = (
             f"SELECT {', '.join(self.selection.sql)} FROM {self.from_sql} "
             f'WHERE {self.source}."Id" IN (SELECT value FROM json_each(?))'
