@@ -7,6 +7,7 @@ from starlette.responses import Response
 from sandbox.org.rest.call import Call, json_response
 from sandbox.org.rest.conditional import http_date, not_modified
 from sandbox.org.rest.describe_fields import describe_field
+from sandbox.org.setup import load_setup
 from sandbox.org.soql.entities import Entities, Entity
 from schemas.limits import QUERY_PAGE_MIN
 
@@ -108,7 +109,7 @@ def _children(entity: Entity, entities: Entities) -> list[tuple[str, str, str | 
 
 def _child(child: str, field: str, name: str | None) -> dict[str, Any]:
     return {
-        "cascadeDelete": False,
+        "cascadeDelete": load_setup().references.get(child, {}).get(field) == "cascade",
         "childSObject": child,
         "deprecatedAndHidden": False,
         "field": field,

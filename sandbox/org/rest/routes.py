@@ -14,7 +14,6 @@ from sandbox.org.errors import not_found
 from sandbox.org.model import Org
 from sandbox.org.rest import describe, external_ids, limits, query, records
 from sandbox.org.rest.call import GZIP_LEVEL, Call, Handler, endpoint, json_response
-from sandbox.org.rest.quota import quota_route
 from sandbox.org.rest.service import RestService
 from sandbox.org.rest.versions import resource_map, version_list
 
@@ -52,7 +51,6 @@ def routes(org: Org) -> list[BaseRoute]:
     service = RestService(org)
     service.addresses = [(compile_path(path)[0], handlers) for path, handlers in HANDLERS.items()]
     found = [Route(f"{_ROOT}{slash}", _versions, methods=["GET"]) for slash in ("", "/")]
-    found.append(quota_route(org.meters.api_calls))
     for path, handlers in {"": {"GET": _resources}, **HANDLERS}.items():
         serve = endpoint(service, handlers)
         endings = ("",) if path.endswith(":path}") else ("", "/")
