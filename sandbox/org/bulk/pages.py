@@ -77,7 +77,8 @@ class PageResponse(Response):
             pieces.close()
 
     def _plain(self) -> Generator[bytes, None, None]:
-        yield self._before
+        if self._before:
+            yield self._before
         if self._file is None:
             return
         with self._file.open("rb") as file:
