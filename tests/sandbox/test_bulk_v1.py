@@ -1,6 +1,7 @@
 """Bulk API 1.0: jobs of batches, in JSON and XML, as the Singer tap, jsforce, simple-salesforce and salesforce_bulk speak it."""
 
 import asyncio
+import gzip
 import json
 from xml.etree import ElementTree as ET
 
@@ -121,6 +122,22 @@ async def test_pk_chunking_makes_a_batch_of_each_range_of_keys(client, org):
             ]
         )
     assert seen == [ids[:10], ids[10:20], ids[20:]]
+
+
+async def test_chunking_begins_at_the_start_row(client, org):
+    ids = make_accounts(org, 6)
+    headers = {"Sforce-Enable-PKChunking": f"chunkSize=2; startRow={ids[3]}"}
+    job = await new_job(client, headers, operation="query", object="Account", contentType="CSV")
+    packed = gzip.compress(b"SELECT Id FROM Account")
+    sent = {**CSV, "Content-Encoding": "gzip"}
+    first = xml(await client.post(f"{JOB}/{job['id']}/batch", content=packed, headers=sent))
+    await ended(client, job["id"], first["id"], state="NotProcessed")
+    infos = (await client.get(f"{JOB}/{job['id']}/batch", headers={"Accept": "application/json"})).json()
+    counts = [
+        (await ended(client, job["id"], info["id"]))["numberRecordsProcessed"]
+        for info in infos["batchInfo"][1:]
+    ]
+    assert counts == [2, 1]
 
 
 async def test_a_query_that_cannot_be_read_fails_its_batch(client):

@@ -86,6 +86,9 @@ class Runner:
         except (SalesforceError, InvalidBatchError) as error:
             self._fail(run.job, str(error))
         except Exception:
+            if run.stop.is_set():
+                # Aborted and then deleted: its files are gone under its hands.
+                return
             logger.exception("bulk job %s failed", run.job.id)
             self._fail(run.job, "InternalServerError : An unexpected error occurred")
         finally:

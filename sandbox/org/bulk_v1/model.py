@@ -55,6 +55,8 @@ class ClassicJob:
     assignment_rule_id: str | None = None
     chunk_rows: int | None = None
     """Rows of a chunk with PK chunking; None without."""
+    chunk_from: str | None = None
+    """The Id at which chunking begins; None at the first."""
     retries: int = 0
     batches: list[Batch] = field(default_factory=list)
 

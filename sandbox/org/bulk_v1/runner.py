@@ -8,7 +8,7 @@ import logging
 from threading import Event
 
 from sandbox.org.bulk.errors import InvalidBatchError
-from sandbox.org.bulk.ingest import ChunkWriter
+from sandbox.org.bulk.ingest import BREATH_SECONDS, ChunkWriter
 from sandbox.org.bulk.result_file import StoppedError
 from sandbox.org.bulk.rules import bulk_query, can_be_chunked
 from sandbox.org.bulk.runner import wait_for_turn
@@ -128,7 +128,11 @@ class ClassicRunner:
         """One batch for each range of keys; the batch that asked is not processed."""
         statement = f'SELECT coalesce(max(rowid), 0) FROM "{compiled.entity.name}"'
         last = self._org.store.connection.execute(statement).fetchone()[0]
-        for low in range(0, max(last, 1), size):
+        first = 0
+        if job.chunk_from is not None:
+            statement = f'SELECT coalesce(min(rowid), 1) FROM "{compiled.entity.name}" WHERE Id >= ?'
+            first = self._org.store.connection.execute(statement, (job.chunk_from,)).fetchone()[0] - 1
+        for low in range(first, max(last, 1), size):
             chunk = self._jobs.new_batch()
             chunk.rows, chunk.source = (low, low + size), batch.id
             job.batches.append(chunk)
@@ -153,7 +157,7 @@ class ClassicRunner:
             if fault is not None and batch.processed >= len(rows) // 2:
                 raise SalesforceError(fault.code, fault.message)
             await self._chunk(job, batch, writer, rows[start : start + DML_CHUNK_ROWS])
-            await asyncio.sleep(0)
+            await asyncio.sleep(BREATH_SECONDS)
         if fault is not None:
             raise SalesforceError(fault.code, fault.message)
         batch.result_id = batch.result_id or self._jobs.new_result_id()
