@@ -206,6 +206,26 @@ async def test_everything_can_be_said_in_xml(client, org):
     assert (evil.status_code, xml(evil)["exceptionCode"]) == (400, "InvalidXML")
 
 
+async def test_xml_queries_give_records_with_nil_for_null(client, org):
+    org.create("Account", {"Name": "A < B", "LastReviewedAt__c": "2026-01-02T03:04:05.000Z"})
+    job = await new_job(client, operation="query", object="Account", contentType="XML")
+    soql = "SELECT Name, Phone, LastReviewedAt__c, Verified__c, Parent.Name FROM Account"
+    batch = xml(await client.post(f"{JOB}/{job['id']}/batch", content=soql, headers=XML))
+    await ended(client, job["id"], batch["id"])
+    path = f"{JOB}/{job['id']}/batch/{batch['id']}/result"
+    result = await client.get(f"{path}/{xml(await client.get(path))['result']}")
+    [record] = ET.fromstring(result.content)
+    values = {child.tag.removeprefix(NS): child.text for child in record}
+    assert values == {
+        "type": "Account",
+        "Name": "A < B",
+        "Phone": None,
+        "LastReviewedAt__c": "2026-01-02T03:04:05.000Z",
+        "Verified__c": "false",
+        "Parent": None,
+    }
+
+
 async def test_csv_rows_are_written_and_told_as_csv(client, org):
     job = await new_job(client, operation="insert", object="Account", contentType="CSV")
     body = csv_text([{"Name": "A"}, {"Name": ""}], newline="\r\n")
