@@ -11,6 +11,7 @@ from sandbox.org.auth.routes import routes as auth_routes
 from sandbox.org.auth.sessions import Sessions
 from sandbox.org.bulk.routes import routes as bulk_routes
 from sandbox.org.bulk.service import Bulk
+from sandbox.org.bulk_v1.routes import routes as bulk_v1_routes
 from sandbox.org.cometd.clients import Clients
 from sandbox.org.cometd.routes import routes as cometd_routes
 from sandbox.org.control.handlers import Parts
@@ -68,6 +69,7 @@ def build_app(org: Org, *, pubsub: PubSubAddress | None = None) -> Starlette:
             *cometd_routes(org, sessions, clients),
             *control_routes(Parts(org, sessions, clients, traffic, neighbour)),
             *bulk_routes(org),
+            *bulk_v1_routes(org, bulk, sessions),
             *rest_routes(org),
         ],
         lifespan=lifespan,
