@@ -68,6 +68,9 @@ async def next_page(call: Call) -> Response:
 async def _first_page(call: Call, *, include_deleted: bool) -> Response:
     soql = call.request.query_params.get("q", "")
     size = _asked_page_size(call) or QUERY_PAGE_DEFAULT
+    # A quick look first: to parse a long query here would hold up the event loop.
+    if "definition" in soql.lower() and call.service.tooling.is_asked(soql):
+        return json_response(call.service.tooling.query(soql, call.base))
 
     def read(connection: sqlite3.Connection) -> Response:
         # Compiled here and not on the event loop: a list of 4,000 ids takes 0.2 s to parse.

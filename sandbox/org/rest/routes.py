@@ -18,6 +18,7 @@ from sandbox.org.rest.not_built import NOT_BUILT
 from sandbox.org.rest.quota import quota_route
 from sandbox.org.rest.service import RestService
 from sandbox.org.rest.versions import resource_map, version_list
+from sandbox.org.tooling.routes import HANDLERS as TOOLING
 
 _ROOT = "/services/data"
 _COMPRESSED = (Middleware(GZipMiddleware, minimum_size=1_000, compresslevel=GZIP_LEVEL),)
@@ -41,6 +42,7 @@ HANDLERS: Mapping[str, Mapping[str, Handler]] = {
     "/query/{locator}": {"GET": query.next_page},
     "/queryAll/{locator}": {"GET": query.next_page},
     **COMPOSITE,
+    **TOOLING,
     "/limits": {"GET": limits.limits},
     "/limits/recordCount": {"GET": limits.record_count},
 }
