@@ -24,7 +24,7 @@ async def query(call: Call) -> Response:
 
 
 async def query_all(call: Call) -> Response:
-    """`GET /queryAll?q=`: records in the recycle bin too."""
+    """`GET /queryAll?q=`: records in the recycle bin too (REST API Developer Guide, "QueryAll")."""
     return await _first_page(call, include_deleted=True)
 
 
@@ -54,7 +54,7 @@ async def explain(call: Call) -> Response:
 
 
 async def next_page(call: Call) -> Response:
-    """`GET /query/01g…-2000`, and the same below /queryAll: a cursor remembers which of the two opened it."""
+    """`GET /query/01g…-2000`, and the same below /queryAll: the cursor knows which (REST API Developer Guide, "Query More Results")."""
     name, cursor, offset = call.service.cursors.find(call.path("locator"))
     size = _asked_page_size(call) or cursor.page_size
 

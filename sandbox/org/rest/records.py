@@ -31,20 +31,20 @@ from sandbox.org.soql.nodes import FieldPath, Query, SelectItem
 
 
 async def create(call: Call) -> Response:
-    """`POST /sobjects/X`: 201 with the new id."""
+    """`POST /sobjects/X`: 201 with the new id (REST API Developer Guide, "sObject Basic Information")."""
     entity = call.service.entity(call.path("object"))
     outcome = write(call, Write("insert", entity.name, await call.json_object()))
     return created(call, entity, outcome)
 
 
 async def retrieve(call: Call) -> Response:
-    """`GET /sobjects/X/{id}?fields=A,B`; all fields without the parameter."""
+    """`GET /sobjects/X/{id}?fields=A,B`; all fields without the parameter (REST API Developer Guide, "sObject Rows")."""
     entity = call.service.entity(call.path("object"))
     return record_response(call, entity, call.service.dml.live_id(entity, call.path("id")))
 
 
 async def update(call: Call) -> Response:
-    """`PATCH /sobjects/X/{id}`: 204; a field that is null is emptied, one that is absent stays."""
+    """`PATCH /sobjects/X/{id}`: 204; a field that is null is emptied, one that is absent stays (REST API Developer Guide, "sObject Rows")."""
     entity = call.service.entity(call.path("object"))
     record_id = call.service.dml.live_id(entity, call.path("id"))
     check_unmodified(call.request, _changed_at(call, entity, record_id))
@@ -55,7 +55,7 @@ async def update(call: Call) -> Response:
 
 
 async def delete(call: Call) -> Response:
-    """`DELETE /sobjects/X/{id}`: 204, and the record is in the recycle bin."""
+    """`DELETE /sobjects/X/{id}`: 204, and the record is in the recycle bin (REST API Developer Guide, "sObject Rows")."""
     entity = call.service.entity(call.path("object"))
     refuse_conditions(call.request)
     delete_record(call, entity, call.service.dml.live_id(entity, call.path("id")))

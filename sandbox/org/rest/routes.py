@@ -72,11 +72,12 @@ def _route(path: str, serve: Callable[[Request], Awaitable[Response]]) -> Route:
 
 
 async def _versions(_request: Request) -> Response:
-    """`GET /services/data`: needs no session, costs nothing."""
+    """`GET /services/data`: needs no session, costs nothing (REST API Developer Guide, "Versions")."""
     return json_response(version_list())
 
 
 async def _resources(call: Call) -> Response:
+    """`GET /services/data/vXX.X`: what there is (REST API Developer Guide, "Resources by Version")."""
     identity = call.org.identity
     return json_response(
         resource_map(call.base, f"{own_url(call.request)}/id/{identity.org_id}/{call.user_id}")
