@@ -11,7 +11,7 @@ from pathlib import Path
 
 import uvicorn
 import uvloop
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from sandbox.org.app import build_app, open_org
 from sandbox.org.model import Org
@@ -79,7 +79,7 @@ def main() -> None:
         pubsub = PubSubAddress(
             arguments.host, arguments.pubsub_port, certificates.certificate, certificates.key
         )
-    app = build_app(org, pubsub=pubsub)
+    app = build_app(org, pubsub=pubsub).state.outermost
     beside = None
     if arguments.tls_port is not None:
         beside = SecondServer(_config(app, arguments.host, arguments.tls_port, certificates))
@@ -115,7 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _config(app: Starlette, host: str, port: int, tls: Certificates | None) -> uvicorn.Config:
+def _config(app: ASGIApp, host: str, port: int, tls: Certificates | None) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         host=host,

@@ -11,11 +11,15 @@ from sandbox.org.auth.routes import routes as auth_routes
 from sandbox.org.auth.sessions import Sessions
 from sandbox.org.bulk.routes import routes as bulk_routes
 from sandbox.org.bulk.service import Bulk
+from sandbox.org.bulk_v1.routes import routes as bulk_v1_routes
 from sandbox.org.cometd.clients import Clients
 from sandbox.org.cometd.routes import routes as cometd_routes
+from sandbox.org.control.handlers import Parts
 from sandbox.org.control.routes import routes as control_routes
+from sandbox.org.http_faults import HttpFaults
 from sandbox.org.identity import load_identity
 from sandbox.org.model import Org
+from sandbox.org.neighbour import Neighbour
 from sandbox.org.pubsub.server import PubSubAddress, start_pubsub
 from sandbox.org.rest.routes import routes as rest_routes
 from sandbox.org.soap.routes import routes as soap_routes
@@ -39,6 +43,7 @@ def build_app(org: Org, *, pubsub: PubSubAddress | None = None) -> Starlette:
     sessions = Sessions(org)
     clients = Clients(COMETD_CLIENTS[org.edition])
     traffic = TrafficMaker(org)
+    neighbour = Neighbour(org)
     bulk = Bulk(org)
 
     @asynccontextmanager
@@ -53,6 +58,7 @@ def build_app(org: Org, *, pubsub: PubSubAddress | None = None) -> Starlette:
         with suppress(asyncio.CancelledError):
             await purging
         await traffic.stop()
+        await neighbour.stop()
         await bulk.stop()
         org.store.close()
 
@@ -61,12 +67,15 @@ def build_app(org: Org, *, pubsub: PubSubAddress | None = None) -> Starlette:
             *auth_routes(org, sessions),
             *soap_routes(org, sessions),
             *cometd_routes(org, sessions, clients),
-            *control_routes(org, sessions, clients, traffic),
+            *control_routes(Parts(org, sessions, clients, traffic, neighbour)),
             *bulk_routes(org),
+            *bulk_v1_routes(org, bulk, sessions),
             *rest_routes(org),
         ],
         lifespan=lifespan,
     )
+    app.state.outermost = HttpFaults(app, org, sessions)
+    """What a server serves: the application behind the scripted trouble."""
     app.state.org = org
     app.state.sessions = sessions
     app.state.bulk = bulk

@@ -122,6 +122,14 @@ class Bus:
         while self.purge(now_ms):
             pass
 
+    def forget_all(self) -> None:
+        """Forget every event; positions before now are past retention."""
+        connection = self._store.connection
+        connection.execute("DELETE FROM events")
+        self._store.set_meta("purged_through", self.newest)
+        self.purged_through, self.held = self.newest, 0
+        self._drop_tail_through(self.newest)
+
     def purge(self, now_ms: int) -> int:
         """Forget some of the events that are past retention; returns how many. 0 means none is left to forget."""
         connection = self._store.connection

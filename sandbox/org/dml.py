@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from sandbox.org.errors import SalesforceError, entity_is_deleted, not_found
-from sandbox.org.model import Org, Transaction
+from sandbox.org.model import Org
 from sandbox.org.soql.entities import Entity, Field
 from sandbox.org.soql.literals import full_id
+from sandbox.org.transaction import Transaction
 
 Verb = Literal["insert", "update", "upsert", "delete", "undelete", "hardDelete"]
 
@@ -168,6 +169,8 @@ class Dml:
             tx.update(entity.name, record_id, self.values(entity, row.fields))
         elif row.verb == "undelete":
             tx.undelete(entity.name, record_id)
+        elif row.verb == "hardDelete":
+            tx.hard_delete(entity.name, record_id)
         else:
             tx.delete(entity.name, record_id)
         return Outcome(full_id(record_id))

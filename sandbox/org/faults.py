@@ -3,14 +3,37 @@
 Everything is drawn from the rule's own seed, so the same requests in the same order meet the same trouble.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from random import Random
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Point = Literal["http", "row", "bulk.job", "bulk.page", "event", "stream"]
 """Where a rule can strike: an HTTP call, a row of a write, a bulk job, a page of bulk results, an event on its way out, a stream."""
+
+
+KINDS: Mapping[Point, Mapping[str, str]] = {
+    "http": {
+        "latency": "the call waits `seconds` before it is carried out",
+        "status": "the call is not carried out; the answer is `status` with `code` and `message`",
+        "html": "the call is not carried out; the answer is `status` with a maintenance page",
+        "reset_before": "the connection is reset before the call is carried out",
+        "reset_after": "the call is carried out and committed, then the connection is reset without an answer",
+        "truncate": "the call is carried out; half of the answer is sent, then the connection is reset",
+        "expire_session": "the caller's session is ended first, so the call is refused as expired",
+        "quota": "the call is refused as beyond the daily quota",
+    },
+    "row": {"error": "the row of a write fails with `code` and `message`"},
+    "bulk.job": {
+        "hang": "the job stays InProgress",
+        "fail": "the job fails midway, what it has written stays, the rest is unprocessed",
+    },
+    "bulk.page": {"truncate": "a page's connection is reset midway", "fail": "a page is answered with 500"},
+    "event": {"drop": "the event is not handed out", "duplicate": "the event is handed out twice"},
+    "stream": {"cut": "the stream ends as its protocol ends one: a forgotten client, or UNAVAILABLE"},
+}
+"""What each point can do, in a sentence."""
 
 
 class FaultRule(BaseModel):
@@ -20,7 +43,7 @@ class FaultRule(BaseModel):
 
     point: Point
     kind: str
-    """What happens; each point knows its own kinds (see `/sandbox/faults` for the list)."""
+    """One of the point's `KINDS`."""
     match: str = ""
     """Strikes only where this text is part of the subject (a method and path, an object, a channel); empty: everywhere."""
     probability: float = Field(default=1, ge=0, le=1)
@@ -34,6 +57,12 @@ class FaultRule(BaseModel):
     code: str = "SERVER_UNAVAILABLE"
     message: str = "Server Unavailable"
     seed: int = 1
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        if self.kind not in KINDS[self.point]:
+            raise ValueError(f"{self.point} has no kind {self.kind!r}; it has {', '.join(KINDS[self.point])}")
+        return self
 
 
 class _Armed:

@@ -5,7 +5,7 @@ Text is told apart from the rest because nearly every value is text and it is ch
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from functools import lru_cache, partial
 from typing import TypeAlias
@@ -27,6 +27,7 @@ _TEXT = frozenset(
         FieldType.EMAIL,
     }
 )
+_EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _DATE_CHARACTERS = 10
 _MAX_INT = 2**31 - 1
@@ -39,6 +40,8 @@ def is_text(spec: FieldSpec) -> bool:
 
 def checker(name: str, spec: FieldSpec) -> Callable[[object], Value]:
     """A function from what a client sent (never None) to what is stored; it raises `SalesforceError`."""
+    if spec.type is FieldType.EMAIL:
+        return _email(name, spec.length)
     if is_text(spec):
         return _text(name, spec.length)
     by_type: dict[FieldType, Callable[[str, object], Value]] = {
@@ -49,6 +52,35 @@ def checker(name: str, spec: FieldSpec) -> Callable[[object], Value]:
         FieldType.REFERENCE: _reference,
     }
     return partial(by_type.get(spec.type, _number), name)
+
+
+def restricted_picklist(name: str, values: Sequence[str]) -> Callable[[object], Value]:
+    """A checker that takes only these values, in any case ("Restricted Picklists")."""
+    known = {value.lower(): value for value in values}
+
+    def check(value: object) -> Value:
+        if value == "":
+            return None
+        found = known.get(value.lower()) if isinstance(value, str) else None
+        if found is None:
+            message = f"{name}: bad value for restricted picklist field: {value}"
+            raise SalesforceError("INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", message, fields=[name])
+        return found
+
+    return check
+
+
+def _email(name: str, length: int) -> Callable[[object], Value]:
+    text = _text(name, length)
+
+    def check(value: object) -> Value:
+        found = text(value)
+        if isinstance(found, str) and not _EMAIL.fullmatch(found):
+            message = f"{name}: invalid email address: {found}"
+            raise SalesforceError("INVALID_EMAIL_ADDRESS", message, fields=[name])
+        return found
+
+    return check
 
 
 def _text(name: str, length: int) -> Callable[[object], Value]:

@@ -3,7 +3,9 @@
 The counts outlive a restart, because a quota that a crash resets would teach clients the wrong lesson.
 """
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from sandbox.org.errors import SalesforceError
 from sandbox.org.store import Store
@@ -14,6 +16,8 @@ from schemas.limits import (
     DAILY_API_REQUESTS,
     DAILY_API_REQUESTS_PER_LICENCE,
     DAILY_DELIVERED_EVENTS,
+    LONG_CALL,
+    LONG_CALLS_AT_ONCE,
 )
 
 WINDOW_HOURS = 24
@@ -86,6 +90,43 @@ class RollingCount:
     @staticmethod
     def _window(hour: int) -> range:
         return range(hour - WINDOW_HOURS + 1, hour + 1)
+
+
+class LongCalls:
+    """How many API calls have been under way for so long that they count against the concurrency limit.
+
+    A call is refused when it arrives, never later (Salesforce Developer Limits, "Concurrent API Requests").
+    """
+
+    def __init__(self, edition: str, *, seconds: float = LONG_CALL.total_seconds()) -> None:
+        self._limit = LONG_CALLS_AT_ONCE[edition]
+        self.seconds = seconds
+        """From how long on a call is a long one; a test may set less."""
+        self._began: dict[int, float] = {}
+        self._next = 0
+
+    @property
+    def now(self) -> int:
+        """Long calls at this moment."""
+        oldest = time.monotonic() - self.seconds
+        return sum(began <= oldest for began in self._began.values())
+
+    @contextmanager
+    def counted(self, *, is_api: bool) -> Iterator[SalesforceError | None]:
+        """Count a call while it is under way; yields the refusal when too many long ones are."""
+        if not is_api:
+            yield None
+        elif len(self._began) >= self._limit and self.now >= self._limit:
+            message = "ConcurrentRequests (Concurrent API Requests) Limit exceeded."
+            yield SalesforceError("REQUEST_LIMIT_EXCEEDED", message, 403)
+        else:
+            self._next += 1
+            mine = self._next
+            self._began[mine] = time.monotonic()
+            try:
+                yield None
+            finally:
+                del self._began[mine]
 
 
 class Meters:

@@ -40,3 +40,18 @@ def merged(operations: Sequence[Operation]) -> Iterable[tuple[Operation, Sequenc
         else:
             events[key] = (operation, [operation.record_id])
     return events.values()
+
+
+def within_threshold(
+    operations: Sequence[Operation], threshold: int
+) -> tuple[Sequence[Operation], Sequence[Operation]]:
+    """The operations whose events are sent, and those beyond that an overflow event stands for ("Overflow Events").
+
+    An update counts once for every field that it changed, every other change once.
+    """
+    changes = 0
+    for place, operation in enumerate(operations):
+        changes += len(operation.changed) or 1
+        if changes > threshold:
+            return operations[:place], operations[place:]
+    return operations, ()

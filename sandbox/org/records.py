@@ -7,14 +7,16 @@ from math import isfinite
 
 from sandbox.org.changes import EventShape
 from sandbox.org.errors import SalesforceError, not_found
-from sandbox.org.fields import Value, checker, is_text
+from sandbox.org.fields import Value, checker, is_text, restricted_picklist
 from sandbox.org.ids import IdMaker, normalised
+from sandbox.org.setup import load_setup
 from sandbox.org.store import Store
 from schemas.catalogue import FieldType, ObjectSpec
 
 READ_ONLY = frozenset({"CreatedDate", "CreatedById", "LastModifiedDate", "LastModifiedById", "CaseNumber"})
 """Fields that only the org writes."""
 _NUMBERS = frozenset({FieldType.DOUBLE, FieldType.PERCENT, FieldType.CURRENCY})
+_SYSTEM_FIELDS = ("Id", "IsDeleted", "SystemModstamp")
 _ID_CHARACTERS = 18
 _FIRST_FIELD = 3
 """Where the named fields begin in what `fetch` returns."""
@@ -30,11 +32,21 @@ class Records:
         last = store.connection.execute(f'SELECT max(Id) FROM "{spec.name}"').fetchone()[0]
         self.ids = IdMaker(spec.key_prefix, last)
         writable = {name: field for name, field in spec.fields.items() if name not in READ_ONLY}
-        self._checks = {name: checker(name, field) for name, field in writable.items()}
+        setup = load_setup()
+        self._calculated = setup.calculated.get(spec.name, {})
+        restricted = setup.picklists.get(spec.name, {})
+        self._checks = {
+            name: restricted_picklist(name, restricted[name]) if name in restricted else checker(name, field)
+            for name, field in writable.items()
+        }
         self._references = frozenset(n for n, f in writable.items() if f.type is FieldType.REFERENCE)
         self._numbers = frozenset(n for n, f in writable.items() if f.type in _NUMBERS)
         self._boolean_names = frozenset(n for n, f in writable.items() if f.type is FieldType.BOOLEAN)
-        self._text_length = {name: field.length for name, field in writable.items() if is_text(field)}
+        self._text_length = {
+            name: field.length
+            for name, field in writable.items()
+            if is_text(field) and name not in restricted and field.type is not FieldType.EMAIL
+        }
         self._required = tuple(
             name for name in spec.required_fields if name not in READ_ONLY and not self._names_itself(name)
         )
@@ -133,6 +145,28 @@ class Records:
         except sqlite3.IntegrityError:
             raise self._duplicate(self.whole(record_id)) from None
 
+    def modstamp(self, record_id: str) -> str:
+        """The record's SystemModstamp as stored; raises NOT_FOUND."""
+        row = self._connection.execute(
+            f'SELECT SystemModstamp FROM "{self.spec.name}" WHERE Id = ?', (record_id,)
+        ).fetchone()
+        if row is None:
+            raise not_found()
+        return str(row[0])
+
+    def children(self, reference: str, parent_id: str, deleted_at: str | None = None) -> list[str]:
+        """Ids of the records that point to a parent: the live ones, or those that went to the bin at `deleted_at`."""
+        state = "IsDeleted = 0" if deleted_at is None else "IsDeleted = 1 AND SystemModstamp = ?2"
+        rows = self._connection.execute(
+            f'SELECT Id FROM "{self.spec.name}" WHERE "{reference}" = ?1 AND {state} ORDER BY Id',
+            (parent_id,) if deleted_at is None else (parent_id, deleted_at),
+        )
+        return [row[0] for row in rows]
+
+    def remove(self, record_id: str) -> None:
+        """Forget a record for good."""
+        self._connection.execute(f'DELETE FROM "{self.spec.name}" WHERE Id = ?', (record_id,))
+
     def whole(self, record_id: str) -> dict[str, Value]:
         """Every field of the record as stored."""
         names = tuple(self.spec.fields)
@@ -174,7 +208,7 @@ class Records:
         check = self._checks.get(name)
         if check is not None:
             return None if value is None else check(value)
-        if name in self.spec.fields or name in ("Id", "IsDeleted", "SystemModstamp"):
+        if name in self.spec.fields or name in self._calculated or name in _SYSTEM_FIELDS:
             raise SalesforceError(
                 "INVALID_FIELD_FOR_INSERT_UPDATE",
                 f"Unable to create/update fields: {name}. Please check the security settings of this field and verify that it "

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from sandbox.org.identity import Identity
+from sandbox.org.setup import load_setup
 from sandbox.org.standard import STANDARD_OBJECTS, seed_standard_rows
 from schemas.catalogue import Catalogue, FieldType, ObjectSpec
 
@@ -27,6 +28,8 @@ _AFFINITY = {
 _FIXED_TABLES = """
 CREATE TABLE IF NOT EXISTS events (
   replay_id INTEGER PRIMARY KEY, entity TEXT NOT NULL, at_epoch_ms INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS sandbox_hard_deletes (
+  object TEXT NOT NULL, id TEXT NOT NULL, at TEXT NOT NULL, PRIMARY KEY (object, at, id)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS sandbox_meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS sandbox_sessions (
   token TEXT PRIMARY KEY, user_id TEXT NOT NULL, client_id TEXT NOT NULL) WITHOUT ROWID;
@@ -105,6 +108,8 @@ class Store:
         self.connection.execute(
             f'CREATE INDEX IF NOT EXISTS "{name}_bin" ON "{name}" (Id) WHERE IsDeleted = 1'
         )
+        for field in load_setup().references.get(name, {}):
+            self.connection.execute(f'CREATE INDEX IF NOT EXISTS "{name}_{field}" ON "{name}" ("{field}")')
         for field, entry in spec.fields.items():
             if entry.external_id:
                 # Unique without regard to case, among the records that are not in the recycle bin.

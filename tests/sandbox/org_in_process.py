@@ -41,7 +41,7 @@ def http_client(app: Starlette, org: Org) -> httpx.AsyncClient:
     """A logged-in client of a built application."""
     token = app.state.sessions.open(org.identity.user_id, "test").token
     return httpx.AsyncClient(
-        transport=httpx.ASGITransport(app),
+        transport=httpx.ASGITransport(app.state.outermost),
         base_url="http://org",
         headers={"Authorization": f"Bearer {token}"},
     )

@@ -218,7 +218,7 @@ async def test_a_form_brings_job_and_rows_in_one_call(client, org):
 
 
 async def test_a_chunk_that_meets_a_lock_is_tried_again(client, org):
-    rule = {"point": "row", "kind": "fail", "code": "UNABLE_TO_LOCK_ROW", "message": "unable to obtain lock"}
+    rule = {"point": "row", "kind": "error", "code": "UNABLE_TO_LOCK_ROW", "message": "unable to obtain lock"}
     org.faults.add(FaultRule(**rule, times=2))
     _, info = await ingested(client, b"Name\nA\nB\n")
     assert (info["numberRecordsFailed"], info["retries"]) == (0, 1)
@@ -284,7 +284,9 @@ async def test_a_job_goes_on_after_a_restart_without_writing_a_row_twice(identit
     org = open_bulk_org(tmp_path, identity)
     async with bulk_client(org) as client:
         # The fault lets the job write 400 rows and then hold still in a lock it never gets.
-        org.faults.add(FaultRule(point="row", kind="fail", code="UNABLE_TO_LOCK_ROW", message="x", after=400))
+        org.faults.add(
+            FaultRule(point="row", kind="error", code="UNABLE_TO_LOCK_ROW", message="x", after=400)
+        )
         org.dials.bulk.chunk_attempts = 1_000_000
         job = await created(client)
         await put(client, job, csv_text([{"Name": f"A{n:04d}"} for n in range(1_000)]))

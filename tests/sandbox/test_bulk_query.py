@@ -219,6 +219,59 @@ async def test_a_failing_page_can_be_fetched_again(client, org):
     assert (await client.get(f"{path}/results")).status_code == 200
 
 
+async def test_a_truncated_page_ends_without_its_last_part(client, org):
+    make_accounts(org, 20)
+    path = await completed(client, "SELECT Id, Name FROM Account")
+    org.faults.add(FaultRule(point="bulk.page", kind="truncate", times=1))
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    async def receive():
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    headers = [
+        (name.encode(), client.headers[name].encode()) for name in ("authorization", "accept-encoding")
+    ]
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": f"{path}/results",
+        "raw_path": f"{path}/results".encode(),
+        "query_string": b"",
+        "root_path": "",
+        "headers": headers,
+    }
+    await client._transport.app(scope, receive, send)
+    assert sent[0]["status"] == 200
+    assert sent[-1]["more_body"] is True
+    whole = await client.get(f"{path}/results")
+    assert len(rows_of(whole)) == 20
+
+
+@pytest.mark.parametrize("query", ["locator=x", "locator=MTAw", "maxRecords=0", "maxRecords=many"])
+async def test_a_page_that_does_not_exist_is_refused(client, query):
+    path = await completed(client, "SELECT Id FROM Account")
+    assert (await client.get(f"{path}/results?{query}")).status_code == 400
+
+
+async def test_a_job_is_gone_after_seven_days(client, org):
+    path = await completed(client, "SELECT Id FROM Account")
+    client._transport.app.state.bulk.jobs.find(path[-18:], "V2Query").created_ms -= 7 * 86_400_000 + 1_000
+    assert (await client.get(path)).status_code == 404
+
+
+async def test_a_job_that_was_deleted_while_it_stopped_stays_deleted(client, org):
+    org.dials.bulk.run_seconds = 60
+    path = f"{V}/jobs/query/{(await create(client, 'SELECT Id FROM Account')).json()['id']}"
+    await until(client, path, "InProgress")
+    await client.patch(path, json={"state": "Aborted"})
+    assert (await client.delete(path)).status_code == 204
+    await client._transport.app.state.bulk.stop()
+    assert org.store.connection.execute("SELECT count(*) FROM sandbox_bulk_jobs").fetchone() == (0,)
+
+
 async def test_the_list_shows_jobs_by_filter(client):
     await completed(client, "SELECT Id FROM Account")
     await completed(client, "SELECT Id FROM Account LIMIT 1")

@@ -139,16 +139,12 @@ async def test_a_spent_quota_is_403(client, org):
     assert caught.value.status == 403
 
 
-async def test_a_test_may_play_the_other_teams_who_spend_the_quota(client):
-    assert (await client.post("/sandbox/quota", json={"used": 139_999})).json() == {
-        "maximum": 140_000,
-        "used": 139_999,
-    }
+async def test_a_spent_quota_refuses_every_further_call(client, org):
+    org.meters.api_calls.set_used(139_999)
     assert (await client.get(f"{V}/limits")).json()["DailyApiRequests"]["Remaining"] == 0
     refused = await client.get(f"{V}/limits")
     assert (refused.status_code, error(refused)["errorCode"]) == (403, "REQUEST_LIMIT_EXCEEDED")
     assert refused.headers["sforce-limit-info"] == "api-usage=140000/140000"
-    assert (await client.post("/sandbox/quota", json={"spent": 1})).status_code == 400
 
 
 def test_calls_are_forgotten_after_a_day_and_remembered_over_a_restart(org):
@@ -551,3 +547,38 @@ def test_a_restart_keeps_the_count_and_the_schema_but_no_cursor(new_org):
         == described.headers["last-modified"]
     )
     assert error(org.rest("GET", "/query/01g0123456789ABCDE-200"))["errorCode"] == "INVALID_QUERY_LOCATOR"
+
+
+# --- what clients read when they start
+
+
+async def test_the_resource_map_has_every_family(client):
+    found = (await client.get(f"{V}/")).json()
+    assert {"sobjects", "query", "queryAll", "limits", "composite", "jobs", "tooling", "search"} <= set(found)
+
+
+async def test_the_caller_and_the_org_are_records(client, org):
+    identity = org.identity
+    user = (await client.get(f"/services/data/v51.0/sobjects/User/{identity.user_id}")).json()
+    assert user["Username"] == identity.username
+    organization = (await client.get(f"{V}/sobjects/Organization/{identity.org_id}")).json()
+    assert organization["IsSandbox"] is True
+    assert {"OrganizationType", "InstanceName", "NamespacePrefix", "TrialExpirationDate"} <= set(organization)
+
+
+async def test_an_org_that_is_no_dev_hub_has_no_scratch_orgs(client):
+    response = await query(client, "SELECT Id FROM ScratchOrgInfo limit 1")
+    assert response.status_code == 400
+    assert error(response)["errorCode"] == "INVALID_TYPE"
+    assert "sObject type 'ScratchOrgInfo' is not supported." in error(response)["message"]
+
+
+async def test_an_xml_body_is_415(client):
+    response = await client.post(
+        f"{V}/sobjects/Account", content="<a/>", headers={"Content-Type": "application/xml"}
+    )
+    assert response.status_code == 415
+    assert error(response) == {
+        "errorCode": "UNSUPPORTED_MEDIA_TYPE",
+        "message": "XML bodies are not built in this sandbox; send application/json",
+    }

@@ -400,3 +400,81 @@ def test_where_agrees_with_a_naive_filter(records, condition):
     assert [row[0] for row in found] == [
         make_id("500", n) for n, record in enumerate(records) if holds(record)
     ]
+
+
+# --- modes, purposes, types of owners
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        "WITH SECURITY_ENFORCED LIMIT 1",
+        "WITH USER_MODE",
+        "LIMIT 1 FOR VIEW",
+        "FOR VIEW, REFERENCE",
+        "FOR UPDATE",
+        "UPDATE TRACKING, VIEWSTAT",
+        "ALL ROWS",
+    ],
+)
+def test_endings_that_change_no_row_are_taken(ending):
+    compile_soql(f"SELECT Id FROM Account {ending}", ENTITIES)
+
+
+@pytest.mark.parametrize(
+    ("soql", "detail"),
+    [
+        ("SELECT Id FROM Account WITH NONSENSE", "unexpected token: 'NONSENSE'"),
+        ("SELECT Id FROM Account UPDATE NOTHING", "unexpected token: 'NOTHING'"),
+        (
+            "SELECT Name, COUNT(Id) FROM Account GROUP BY ROLLUP(Name, Type)",
+            "GROUP BY ROLLUP is not built in this sandbox",
+        ),
+        ("SELECT SUM(AnnualRevenue, Name) FROM Account", "Invalid number of arguments for function SUM"),
+        ("SELECT TYPEOF Owner WHEN User THEN Name END FROM Account", "unexpected token: 'WHEN'"),
+    ],
+)
+def test_endings_and_functions_that_are_none_are_refused(soql, detail):
+    with pytest.raises(SoqlError) as refused:
+        compile_soql(soql, ENTITIES)
+    assert refused.value.code == "MALFORMED_QUERY"
+    assert refused.value.message.endswith(detail)
+
+
+def test_the_type_of_an_owner_is_told_by_its_id():
+    database = new_database()
+    insert(database, "User", Id=OWNER, Name="O")
+    insert(database, "Account", Id=ACCOUNT, Name="A", OwnerId=OWNER)
+    compiled = compile_soql("SELECT Owner.Type FROM Account WHERE Owner.Type = 'User'", ENTITIES)
+    [row] = database.execute(*compiled.rows()).fetchall()
+    assert row[-1] == "User"
+    assert not database.execute(
+        *compile_soql("SELECT Id FROM Account WHERE Owner.Type = 'Group'", ENTITIES).rows()
+    ).fetchall()
+
+
+def test_a_relationship_to_one_object_has_no_type():
+    with pytest.raises(SoqlError) as refused:
+        compile_soql("SELECT Account.Owner.Type, CreatedBy.Type FROM Contact", ENTITIES)
+    assert refused.value.code == "INVALID_FIELD"
+    assert "No such column 'Type' on entity 'User'." in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("function", "value"),
+    [
+        ("FISCAL_YEAR", 2026),
+        ("FISCAL_QUARTER", 2),
+        ("FISCAL_MONTH", 6),
+        ("WEEK_IN_MONTH", 3),
+        ("WEEK_IN_YEAR", 24),
+    ],
+)
+def test_fiscal_and_week_functions_group(function, value):
+    database = new_database()
+    insert(database, "Account", Id=ACCOUNT, Name="A", CreatedDate="2026-06-17T10:00:00.000Z")
+    compiled = compile_soql(
+        f"SELECT {function}(CreatedDate) f, COUNT(Id) n FROM Account GROUP BY {function}(CreatedDate)",
+        ENTITIES,
+    )
+    assert database.execute(*compiled.rows()).fetchall() == [(value, 1)]

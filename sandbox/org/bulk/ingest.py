@@ -24,6 +24,8 @@ from schemas.limits import DML_CHUNK_ROWS
 UPLOAD_FILE = "upload.csv"
 LOCKED = "UNABLE_TO_LOCK_ROW"
 _RETRY_SECONDS = 0.01
+BREATH_SECONDS = 0.002
+"""Between two chunks everybody else has his turn; a request needs several rounds of the event loop."""
 VERBS: dict[str, Verb] = {
     "insert": "insert",
     "update": "update",
@@ -110,7 +112,7 @@ class IngestWork:
                 if run.fault is not None and job.processed >= fail_after:
                     raise SalesforceError(run.fault.code, run.fault.message)
                 await self._chunk(job, writer, maker, files, rows[start : start + DML_CHUNK_ROWS])
-                await asyncio.sleep(0)
+                await asyncio.sleep(BREATH_SECONDS)
             job.batches_done.append(number)
             job.chunks_done = 0
             self._jobs.save(job)

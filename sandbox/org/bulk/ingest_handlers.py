@@ -152,12 +152,12 @@ def _new_job(call: Call, bulk: Bulk, body: dict[str, Any]) -> Job:
         delimiter,
         line_ending,
         origin=call.origin.replace("/api/rest/", "/api/bulkapi/"),
-        external_id=_key(entity, body.get("externalIdFieldName")) if operation == "upsert" else None,
+        external_id=upsert_key(entity, body.get("externalIdFieldName")) if operation == "upsert" else None,
         assignment_rule_id=body.get("assignmentRuleId"),
     )
 
 
-def _key(entity: Entity, name: object) -> str:
+def upsert_key(entity: Entity, name: object) -> str:
     """The field by which rows are matched; it must be an external id, or Id."""
     if not isinstance(name, str) or not name:
         raise invalid_job(

@@ -48,7 +48,9 @@ class Jobs:
         self.save(job)
 
     def save(self, job: Job) -> None:
-        """Write the job down as it is now."""
+        """Write the job down as it is now; one that was deleted meanwhile stays deleted."""
+        if job.id not in self._by_id:
+            return
         job.modified_ms = self.now_ms()
         self.save_body(job.id, job.kind, job.created_ms, orjson.dumps(job))
 

@@ -55,12 +55,14 @@ class PageResponse(Response):
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         async with aclosing(self._pieces()) as pieces:
             async for piece in pieces:
-                if self._cut:
-                    half = piece[: len(piece) // 2]
-                    await send({"type": "http.response.body", "body": half, "more_body": True})
-                    # An application that ends without the last part makes the server drop the connection.
-                    return
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
+                is_last = self._cut and piece is not self._before
+                sent = piece[: len(piece) // 2] if is_last else piece
+                await send({"type": "http.response.body", "body": sent, "more_body": True})
+                if is_last:
+                    break
+        if self._cut:
+            # An application that ends without the last part makes the server drop the connection.
+            return
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _pieces(self) -> AsyncGenerator[bytes, None]:
@@ -77,7 +79,8 @@ class PageResponse(Response):
             pieces.close()
 
     def _plain(self) -> Generator[bytes, None, None]:
-        yield self._before
+        if self._before:
+            yield self._before
         if self._file is None:
             return
         with self._file.open("rb") as file:

@@ -9,7 +9,6 @@ from starlette.responses import Response
 from sandbox.org.bulk.errors import (
     already_finished,
     invalid_locator,
-    invalid_state,
     no_results_yet,
     not_terminated,
     wrong_version,
@@ -196,5 +195,5 @@ def _positive(call: Call, name: str) -> int | None:
     if value is None:
         return None
     if not value.isdecimal() or int(value) == 0:
-        raise invalid_state(f"{name} must be a positive number")
+        raise SalesforceError("API_ERROR", f"{name} must be a positive number")
     return int(value)

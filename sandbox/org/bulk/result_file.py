@@ -48,7 +48,7 @@ class ResultFile:
     def write(self, connection: Connection, compiled: CompiledQuery, job: Job, stop: Event) -> int:
         """Write the whole result; returns its rows. Raises `StoppedError`. Runs in a thread."""
         columns = result_columns(compiled, job.version)
-        self._header.write_text(header_line(columns, job.separator, job.newline), newline="")
+        self._header.write_text(header_line(columns, job.separator, job.newline), "utf-8", newline="")
         line = line_sql(compiled, columns, job.separator, job.newline)
         job.processed = end = 0
         with self.lines.open("wb") as lines, self._offsets.open("wb") as offsets:

@@ -86,6 +86,9 @@ class Runner:
         except (SalesforceError, InvalidBatchError) as error:
             self._fail(run.job, str(error))
         except Exception:
+            if run.stop.is_set():
+                # Aborted and then deleted: its files are gone under its hands.
+                return
             logger.exception("bulk job %s failed", run.job.id)
             self._fail(run.job, "InternalServerError : An unexpected error occurred")
         finally:
@@ -94,16 +97,16 @@ class Runner:
     async def _proceed(self, run: Run) -> None:
         job, dials = run.job, self._org.dials.bulk
         if job.state == "UploadComplete":
-            await self._wait(run, job.modified_ms / 1000 + dials.queue_seconds)
+            await wait_for_turn(self._org, run.stop, job.modified_ms / 1000 + dials.queue_seconds)
             job.state = "InProgress"
             job.started_ms = self._jobs.now_ms()
             self._jobs.save(job)
         run.fault = self._org.faults.strike("bulk.job", f"{job.id}/{job.object_name}")
         if run.fault is not None and run.fault.kind == "hang":
-            await self._wait(run, float("inf"))
+            await wait_for_turn(self._org, run.stop, float("inf"))
         started = (job.started_ms or 0) / 1000
         await self._work[job.kind](run)
-        await self._wait(run, started + dials.run_seconds)
+        await wait_for_turn(self._org, run.stop, started + dials.run_seconds)
         job.state = "JobComplete"
         self._finish(job)
 
@@ -117,9 +120,11 @@ class Runner:
         job.page_rows = self._org.dials.bulk.page_rows
         self._jobs.save(job)
 
-    async def _wait(self, run: Run, until: float) -> None:
-        """Wait until that second of the org's clock, and as long as jobs are held; raises `StoppedError`."""
-        run.check()
-        while self._org.dials.bulk.hold or self._org.clock.seconds() < until:
-            await asyncio.sleep(_LOOK_SECONDS)
-            run.check()
+
+async def wait_for_turn(org: Org, stop: Event, until: float) -> None:
+    """Wait until that second of the org's clock, and as long as jobs are held; raises `StoppedError`."""
+    # Neither dials nor the clock tell when they are turned, so they are looked at.
+    while not stop.is_set() and (org.dials.bulk.hold or org.clock.seconds() < until):  # noqa: ASYNC110
+        await asyncio.sleep(_LOOK_SECONDS)
+    if stop.is_set():
+        raise StoppedError

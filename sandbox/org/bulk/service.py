@@ -7,6 +7,8 @@ from sandbox.org.bulk.jobs import Jobs
 from sandbox.org.bulk.result_file import ResultFile
 from sandbox.org.bulk.rules import bulk_query
 from sandbox.org.bulk.runner import Run, Runner
+from sandbox.org.bulk_v1.jobs import ClassicJobs
+from sandbox.org.bulk_v1.runner import ClassicRunner
 from sandbox.org.dml import Dml
 from sandbox.org.errors import SalesforceError
 from sandbox.org.model import Org
@@ -22,6 +24,8 @@ class Bulk:
         self.dml = Dml(org)
         self.readers = Readers(org.store)
         """Apart from REST's, so that large exports leave its queries alone."""
+        self.classic_jobs = ClassicJobs(self.jobs)
+        self.classic = ClassicRunner(org, self.dml, self.readers, self.classic_jobs)
         self.runner = Runner(
             org, self.jobs, {"V2Query": self._query, "V2Ingest": IngestWork(org, self.dml, self.jobs)}
         )
@@ -29,9 +33,11 @@ class Bulk:
     def start(self) -> None:
         """Take up what was at work when the org last ended."""
         self.runner.resume()
+        self.classic.resume()
 
     async def stop(self) -> None:
         await self.runner.stop()
+        await self.classic.stop()
         self.readers.close()
 
     def result(self, job_id: str) -> ResultFile:

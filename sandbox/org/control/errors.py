@@ -1,6 +1,7 @@
 """The control plane's refusals: a plain sentence as JSON."""
 
 from collections.abc import Awaitable, Callable
+from functools import wraps
 from typing import TypeAlias
 
 from starlette.requests import Request
@@ -21,6 +22,7 @@ class ControlError(Exception):
 def answering_errors(handler: "Handler") -> "Handler":
     """Turn a `ControlError` (or a body that is not JSON) into its answer."""
 
+    @wraps(handler)
     async def answered(request: Request) -> Response:
         try:
             return await handler(request)

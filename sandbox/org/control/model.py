@@ -1,6 +1,6 @@
 """What the control plane is asked."""
 
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -16,10 +16,22 @@ class RetentionRequest(ControlRequest):
     """How long the bus holds events; 0 expires all there are."""
 
 
-class SettingsRequest(ControlRequest):
-    """None leaves a setting as it is."""
+class MeterChange(ControlRequest):
+    """None leaves a number as it is."""
 
-    changed_fields_in_header: bool | None = None
+    maximum: int | None = Field(default=None, ge=0)
+    used: int | None = Field(default=None, ge=0)
+    """As if so much had been counted in the last 24 hours, by whomever."""
+
+
+class ClockRequest(ControlRequest):
+    advance_seconds: float = Field(ge=0, le=366 * 86_400)
+
+
+class GapRequest(ControlRequest):
+    object: str
+    record_ids: list[str] = Field(min_length=1)
+    change: Literal["CREATE", "UPDATE", "DELETE", "UNDELETE"] = "UPDATE"
 
 
 Asked = TypeVar("Asked", bound=BaseModel)

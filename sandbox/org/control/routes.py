@@ -1,7 +1,6 @@
 """`/sandbox`: health, state, traffic, events of a test's own making, time limits, and all records for verification."""
 
 from collections.abc import AsyncIterator
-from typing import Any
 
 import anyio.to_thread
 import orjson
@@ -13,7 +12,9 @@ from sandbox.org.auth.sessions import Sessions
 from sandbox.org.cometd.clients import Clients
 from sandbox.org.control.errors import ControlError, answering_errors
 from sandbox.org.control.export import RecordExport
-from sandbox.org.control.model import RetentionRequest, SettingsRequest, parsed
+from sandbox.org.control.handlers import Handles, Parts
+from sandbox.org.control.model import RetentionRequest, parsed
+from sandbox.org.control.responses import JsonResponse
 from sandbox.org.model import Org
 from sandbox.org.traffic.maker import TrafficMaker
 from sandbox.org.traffic.plan import TrafficPlan
@@ -21,25 +22,24 @@ from sandbox.org.traffic.plan import TrafficPlan
 _PLACEHOLDER_ENTITY = "Case"
 
 
-class JsonResponse(Response):
-    """JSON by orjson."""
-
-    media_type = "application/json"
-
-    def render(self, content: Any) -> bytes:
-        return orjson.dumps(content)
-
-
-def routes(org: Org, sessions: Sessions, clients: Clients, traffic: TrafficMaker) -> list[BaseRoute]:
-    """The control plane of `org`. It asks for no token: it listens on loopback only."""
-    handlers = _Handlers(org, sessions, clients, traffic)
+def routes(parts: Parts) -> list[BaseRoute]:
+    """The control plane of an org. It asks for no token: it listens on loopback only."""
+    handlers = _Handlers(parts.org, parts.sessions, parts.clients, parts.traffic)
+    handles = Handles(parts)
     return [
         Route("/sandbox/health", handlers.health),
         Route("/sandbox/state", handlers.state),
         Route("/sandbox/traffic", answering_errors(handlers.traffic), methods=["GET", "POST", "DELETE"]),
         Route("/sandbox/inject", answering_errors(handlers.inject), methods=["POST"]),
         Route("/sandbox/retention", answering_errors(handlers.retention), methods=["POST"]),
-        Route("/sandbox/settings", answering_errors(handlers.settings), methods=["POST"]),
+        Route("/sandbox/dials", answering_errors(handles.dials), methods=["GET", "PATCH"]),
+        Route("/sandbox/meters", answering_errors(handles.meters), methods=["GET", "POST"]),
+        Route("/sandbox/clock", answering_errors(handles.clock), methods=["GET", "POST"]),
+        Route("/sandbox/faults", answering_errors(handles.faults), methods=["GET", "POST", "DELETE"]),
+        Route("/sandbox/neighbour", answering_errors(handles.neighbour), methods=["GET", "POST", "DELETE"]),
+        Route("/sandbox/fill", answering_errors(handles.fill), methods=["POST"]),
+        Route("/sandbox/gap", answering_errors(handles.gap), methods=["POST"]),
+        Route("/sandbox/reset", answering_errors(handles.reset), methods=["POST"]),
         Route("/sandbox/disconnect", handlers.disconnect, methods=["POST"]),
         Route("/sandbox/sessions/expire", handlers.expire_sessions, methods=["POST"]),
         Route("/sandbox/records/{object}", answering_errors(handlers.records)),
@@ -54,9 +54,11 @@ class _Handlers:
         self._traffic = traffic
 
     async def health(self, _request: Request) -> Response:
+        """Says that the org serves."""
         return JsonResponse({"status": "ok", "org_id": self._org.identity.org_id})
 
     async def state(self, _request: Request) -> Response:
+        """Tells what the org holds and has done."""
         org = self._org
         return JsonResponse(
             {
@@ -79,6 +81,7 @@ class _Handlers:
         )
 
     async def traffic(self, request: Request) -> Response:
+        """Tells how the traffic goes; POST starts a run, DELETE ends it."""
         if request.method == "POST":
             self._traffic.start(parsed(TrafficPlan, await request.body()))
         elif request.method == "DELETE":
@@ -86,7 +89,7 @@ class _Handlers:
         return JsonResponse(self._traffic.state())
 
     async def inject(self, request: Request) -> Response:
-        """`data` (an object; its replayId is filled in) or `raw` (text put on the bus as it is)."""
+        """Puts an event of a test's own on the bus: `data` (an object; its replayId is filled in) or `raw` (text as it is)."""
         body = orjson.loads(await request.body())
         if "raw" in body:
             text = str(body["raw"]).encode()
@@ -103,25 +106,23 @@ class _Handlers:
         return JsonResponse({"replay_id": self._org.publish_raw(entity, text)})
 
     async def retention(self, request: Request) -> Response:
+        """Sets how long events are held; 0 expires all there are."""
         wanted = parsed(RetentionRequest, await request.body())
         self._org.bus.set_retention(int(wanted.seconds * 1000), self._org.clock.now().epoch_ms)
         return JsonResponse(
             {"retention_seconds": wanted.seconds, "purged_through": self._org.bus.purged_through}
         )
 
-    async def settings(self, request: Request) -> Response:
-        wanted = parsed(SettingsRequest, await request.body())
-        if wanted.changed_fields_in_header is not None:
-            self._org.dials.events.changed_fields_in_header = wanted.changed_fields_in_header
-        return JsonResponse({"changed_fields_in_header": self._org.dials.events.changed_fields_in_header})
-
     async def disconnect(self, _request: Request) -> Response:
+        """Forgets every CometD client, as an org does that moves to another host."""
         return JsonResponse({"forgotten": self._clients.forget_all()})
 
     async def expire_sessions(self, _request: Request) -> Response:
+        """Ends every session."""
         return JsonResponse({"expired": self._sessions.close_all()})
 
     async def records(self, request: Request) -> Response:
+        """Gives every record of an object, deleted ones too, as lines of JSON, for verification."""
         name = request.path_params["object"]
         spec = self._org.store.objects.get(name)
         if spec is None:

@@ -81,7 +81,10 @@ class Call:
         return str(self.request.path_params[name])
 
     async def json_object(self) -> dict[str, Any]:
-        """The body as a JSON object; raises JSON_PARSER_ERROR for anything else."""
+        """The body as a JSON object; raises JSON_PARSER_ERROR for anything else, 415 for XML."""
+        if "xml" in self.request.headers.get("content-type", ""):
+            message = "XML bodies are not built in this sandbox; send application/json"
+            raise SalesforceError("UNSUPPORTED_MEDIA_TYPE", message, 415)
         try:
             body = orjson.loads(await self.request.body())
         except orjson.JSONDecodeError as error:
@@ -150,7 +153,16 @@ def _accept(service: "RestService", request: Request) -> Call:
     _check_length(request)
     user_id = authenticate(request).user_id
     service.org.meters.api_calls.count()
+    _check_accept(request)
     return Call(service, request, checked_version(request.path_params.get("version", "")), user_id)
+
+
+def _check_accept(request: Request) -> None:
+    """Answers are JSON only; who takes nothing but XML is told so."""
+    accepted = [part.partition(";")[0].strip() for part in request.headers.get("accept", "").split(",")]
+    if accepted and all(each.endswith("/xml") for each in accepted):
+        message = "XML answers are not built in this sandbox; accept application/json"
+        raise SalesforceError("NOT_ACCEPTABLE", message, 406)
 
 
 def _check_length(request: Request) -> None:

@@ -7,6 +7,7 @@ from starlette.responses import Response
 from sandbox.org.rest.call import Call, json_response
 from sandbox.org.rest.conditional import http_date, not_modified
 from sandbox.org.rest.describe_fields import describe_field
+from sandbox.org.setup import load_setup
 from sandbox.org.soql.entities import Entities, Entity
 from schemas.limits import QUERY_PAGE_MIN
 
@@ -25,7 +26,7 @@ _MASTER_RECORD_TYPE = "012000000000000AAA"
 
 
 async def describe_global(call: Call) -> Response:
-    """`GET /sobjects`. Change event objects are listed too, as not queryable: clients know to skip them."""
+    """`GET /sobjects`: every object, change events as not queryable, which clients skip (REST API Developer Guide, "Describe Global")."""
     tracked = call.org.store.tracked
     found = [summary(entity, call.base, writable=entity.name in tracked) for entity in call.service.entities]
     events = [_event_object(call.org.store.objects[name].event_name, call.base) for name in sorted(tracked)]
@@ -38,14 +39,14 @@ async def describe_global(call: Call) -> Response:
 
 
 async def basic_information(call: Call) -> Response:
-    """`GET /sobjects/X`."""
+    """`GET /sobjects/X`: an object in short (REST API Developer Guide, "sObject Basic Information")."""
     entity = call.service.entity(call.path("object"))
     writable = entity.name in call.org.store.tracked
     return json_response({"objectDescribe": summary(entity, call.base, writable=writable), "recentItems": []})
 
 
 async def describe(call: Call) -> Response:
-    """`GET /sobjects/X/describe`."""
+    """`GET /sobjects/X/describe`: an object and its fields (REST API Developer Guide, "sObject Describe")."""
     entity = call.service.entity(call.path("object"))
     writable = entity.name in call.org.store.tracked
     return _unless_unmodified(
@@ -108,7 +109,7 @@ def _children(entity: Entity, entities: Entities) -> list[tuple[str, str, str | 
 
 def _child(child: str, field: str, name: str | None) -> dict[str, Any]:
     return {
-        "cascadeDelete": False,
+        "cascadeDelete": load_setup().references.get(child, {}).get(field) == "cascade",
         "childSObject": child,
         "deprecatedAndHidden": False,
         "field": field,

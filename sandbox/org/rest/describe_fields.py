@@ -6,6 +6,7 @@ Clients read types, lengths, references and flags; the remaining keys are there 
 
 from typing import Any
 
+from sandbox.org.setup import load_setup
 from sandbox.org.soql.entities import NUMBER_KINDS, TEXT_KINDS, Entity, Field
 
 _SOAP_TYPES = {
@@ -15,7 +16,7 @@ _SOAP_TYPES = {
 _BYTES_A_CHARACTER = 3
 _ID_LOOKUPS = frozenset({"Id", "Name", "Email", "Username", "CaseNumber"})
 _UNUSED: dict[str, Any] = {
-    "aiPredictionField": False, "calculatedFormula": None, "controllerName": None, "defaultValueFormula": None,
+    "aiPredictionField": False, "controllerName": None, "defaultValueFormula": None,
     "dependentPicklist": False, "deprecatedAndHidden": False, "displayLocationInDecimal": False, "encrypted": False,
     "filteredLookupInfo": None, "formulaTreatNullNumberAsZero": False, "highScaleNumber": False, "inlineHelpText": None,
     "mask": None, "maskType": None, "queryByDistance": False, "referenceTargetField": None, "relationshipOrder": None,
@@ -25,11 +26,18 @@ _UNUSED: dict[str, Any] = {
 
 def describe_field(entity: Entity, field: Field) -> dict[str, Any]:
     """The describe entry of one field, keys in alphabetical order as Salesforce sends them."""
-    described = _UNUSED | _texts(field) | _numbers(field) | _rights(entity, field) | _references(field)
+    described = (
+        _UNUSED
+        | _texts(entity, field)
+        | _numbers(field)
+        | _rights(entity, field)
+        | _references(entity, field)
+    )
     return dict(sorted(described.items()))
 
 
-def _texts(field: Field) -> dict[str, Any]:
+def _texts(entity: Entity, field: Field) -> dict[str, Any]:
+    values = load_setup().values(entity.name, field.name)
     has_text = field.kind in TEXT_KINDS or field.kind in ("id", "reference")
     return {
         "byteLength": field.length * _BYTES_A_CHARACTER if has_text else 0,
@@ -40,11 +48,15 @@ def _texts(field: Field) -> dict[str, Any]:
         "label": _label(field.name),
         "length": field.length if has_text else 0,
         "name": field.name,
-        "picklistValues": [],
-        "restrictedPicklist": False,
+        "picklistValues": [_value(each) for each in values],
+        "restrictedPicklist": bool(values),
         "soapType": _SOAP_TYPES.get(field.kind, "xsd:string"),
         "type": field.kind,
     }
+
+
+def _value(name: str) -> dict[str, Any]:
+    return {"active": True, "defaultValue": False, "label": name, "validFor": None, "value": name}
 
 
 def _numbers(field: Field) -> dict[str, Any]:
@@ -60,14 +72,15 @@ def _numbers(field: Field) -> dict[str, Any]:
 def _rights(entity: Entity, field: Field) -> dict[str, Any]:
     """What may be done with it. Only Salesforce writes system fields, numbers of cases and compounds."""
     is_number = field.name == f"{entity.name}Number"
-    writable = not (field.is_system or field.is_compound or is_number)
+    writable = not (field.is_system or field.is_compound or is_number or field.is_calculated)
     required = bool(field.spec and field.spec.required) and writable
     external = bool(field.spec and field.spec.external_id)
     defaulted = field.kind == "boolean" or field.name == "OwnerId" or is_number
     return {
         "aggregatable": field.filterable and field.kind != "boolean",
         "autoNumber": is_number,
-        "calculated": False,
+        "calculated": field.is_calculated,
+        "calculatedFormula": field.formula,
         "createable": writable,
         "custom": field.is_custom,
         "defaultValue": False if field.kind == "boolean" else None,
@@ -85,10 +98,10 @@ def _rights(entity: Entity, field: Field) -> dict[str, Any]:
     }
 
 
-def _references(field: Field) -> dict[str, Any]:
+def _references(entity: Entity, field: Field) -> dict[str, Any]:
     polymorphic = len(field.references) > 1
     return {
-        "cascadeDelete": False,
+        "cascadeDelete": load_setup().references.get(entity.name, {}).get(field.name) == "cascade",
         "namePointing": polymorphic,
         "polymorphicForeignKey": polymorphic,
         "referenceTo": list(field.references),

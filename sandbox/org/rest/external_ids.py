@@ -22,11 +22,13 @@ _BODY_ON_UPDATE_FROM = 46.0
 
 
 async def retrieve(call: Call) -> Response:
+    """`GET /sobjects/X/{field}/{value}`: the record with that external id (REST API Developer Guide, "sObject Rows by External ID")."""
     entity, matches = _matches(call)
     return _several(call, entity, matches) or record_response(call, entity, _one(matches))
 
 
 async def delete(call: Call) -> Response:
+    """`DELETE /sobjects/X/{field}/{value}`: 204 (REST API Developer Guide, "sObject Rows by External ID")."""
     entity, matches = _matches(call)
     if (several := _several(call, entity, matches)) is not None:
         return several
@@ -35,7 +37,7 @@ async def delete(call: Call) -> Response:
 
 
 async def upsert(call: Call) -> Response:
-    """`PATCH`; `?updateOnly=true` forbids to create."""
+    """`PATCH /sobjects/X/{field}/{value}`: upsert; `?updateOnly=true` forbids to create (REST API Developer Guide, "sObject Rows by External ID")."""
     entity, matches = _matches(call)
     body = await call.json_object()
     key = entity.by_lower_name[call.path("field").lower()]
@@ -54,7 +56,7 @@ async def upsert(call: Call) -> Response:
 
 
 async def insert(call: Call) -> Response:
-    """`POST /sobjects/X/Id`: an insert by the upsert address (v37.0)."""
+    """`POST /sobjects/X/Id`: an insert by the upsert address, since v37.0 (REST API Developer Guide, "sObject Rows by External ID")."""
     entity = call.service.entity(call.path("object"))
     outcome = write(call, Write("insert", entity.name, await call.json_object()))
     return created(call, entity, outcome, extra=_created_flag(call, created=True))

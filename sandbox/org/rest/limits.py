@@ -38,7 +38,7 @@ _BULK_BATCHES = 15_000
 
 
 async def limits(call: Call) -> Response:
-    """`GET /limits`: `{"DailyApiRequests": {"Max": …, "Remaining": …}, …}`."""
+    """`GET /limits`: `{"DailyApiRequests": {"Max": …, "Remaining": …}, …}` (REST API Developer Guide, "Limits")."""
     found: dict[str, object] = {name: _unused(maximum) for name, maximum in _EDITION_FREE.items()}
     edition, usage = call.org.edition, call.org.meters.api_calls
     events = call.org.meters.delivered_events.maximum
@@ -69,7 +69,7 @@ def _unused(maximum: int) -> dict[str, object]:
 
 
 async def record_count(call: Call) -> Response:
-    """`GET /limits/recordCount?sObjects=A,B`: without deleted records; unknown objects are left out, no parameter means all."""
+    """`GET /limits/recordCount?sObjects=A,B`: without deleted records; no parameter means all (REST API Developer Guide, "Record Count")."""
     wanted = [
         name.strip() for name in call.request.query_params.get("sObjects", "").split(",") if name.strip()
     ]

@@ -13,7 +13,15 @@ from starlette.responses import Response
 from sandbox.org.dml import Outcome, Write
 from sandbox.org.errors import SalesforceError
 from sandbox.org.rest.call import Call, json_response
-from sandbox.org.rest.conditional import check_unmodified, http_date, not_modified
+from sandbox.org.rest.conditional import (
+    ETAG_OBJECTS,
+    check_tag,
+    check_unmodified,
+    entity_tag,
+    http_date,
+    not_modified,
+    refuse_conditions,
+)
 from sandbox.org.rest.rows import row_renderer
 from sandbox.org.soql.compiled import CompiledQuery
 from sandbox.org.soql.compiler import compile_query
@@ -23,30 +31,33 @@ from sandbox.org.soql.nodes import FieldPath, Query, SelectItem
 
 
 async def create(call: Call) -> Response:
-    """`POST /sobjects/X`: 201 with the new id."""
+    """`POST /sobjects/X`: 201 with the new id (REST API Developer Guide, "sObject Basic Information")."""
     entity = call.service.entity(call.path("object"))
     outcome = write(call, Write("insert", entity.name, await call.json_object()))
     return created(call, entity, outcome)
 
 
 async def retrieve(call: Call) -> Response:
-    """`GET /sobjects/X/{id}?fields=A,B`; all fields without the parameter."""
+    """`GET /sobjects/X/{id}?fields=A,B`; all fields without the parameter (REST API Developer Guide, "sObject Rows")."""
     entity = call.service.entity(call.path("object"))
     return record_response(call, entity, call.service.dml.live_id(entity, call.path("id")))
 
 
 async def update(call: Call) -> Response:
-    """`PATCH /sobjects/X/{id}`: 204; a field that is null is emptied, one that is absent stays."""
+    """`PATCH /sobjects/X/{id}`: 204; a field that is null is emptied, one that is absent stays (REST API Developer Guide, "sObject Rows")."""
     entity = call.service.entity(call.path("object"))
     record_id = call.service.dml.live_id(entity, call.path("id"))
     check_unmodified(call.request, _changed_at(call, entity, record_id))
+    if entity.name in ETAG_OBJECTS:
+        check_tag(call.request, _tag(call, entity, record_id))
     update_record(call, entity, record_id, await call.json_object())
     return Response(status_code=204)
 
 
 async def delete(call: Call) -> Response:
-    """`DELETE /sobjects/X/{id}`: 204, and the record is in the recycle bin."""
+    """`DELETE /sobjects/X/{id}`: 204, and the record is in the recycle bin (REST API Developer Guide, "sObject Rows")."""
     entity = call.service.entity(call.path("object"))
+    refuse_conditions(call.request)
     delete_record(call, entity, call.service.dml.live_id(entity, call.path("id")))
     return Response(status_code=204)
 
@@ -79,12 +90,15 @@ def record_response(call: Call, entity: Entity, record_id: str) -> Response:
     changed_at = _changed_at(call, entity, record_id)
     if (unchanged := not_modified(call.request, changed_at)) is not None:
         return unchanged
+    headers = {"Last-Modified": http_date(changed_at)}
+    if entity.name in ETAG_OBJECTS:
+        headers["ETag"] = _tag(call, entity, record_id)
+        if (known := check_tag(call.request, headers["ETag"])) is not None:
+            return known
     asked = [name.strip() for name in call.request.query_params.get("fields", "").split(",") if name.strip()]
     compiled = reading(call.service.entities, entity.name, tuple(asked or entity.fields))
     row = call.org.store.connection.execute(*compiled.rows_of([record_id])).fetchone()
-    return json_response(
-        row_renderer(compiled, call.base)(row), headers={"Last-Modified": http_date(changed_at)}
-    )
+    return json_response(row_renderer(compiled, call.base)(row), headers=headers)
 
 
 @lru_cache(maxsize=256)
@@ -102,3 +116,8 @@ def _changed_at(call: Call, entity: Entity, record_id: str) -> datetime:
     statement = f'SELECT SystemModstamp FROM "{entity.name}" WHERE Id = ?'
     row = call.org.store.connection.execute(statement, (record_id,)).fetchone()
     return datetime.fromisoformat(row[0]).astimezone(UTC)
+
+
+def _tag(call: Call, entity: Entity, record_id: str) -> str:
+    statement = f'SELECT * FROM "{entity.name}" WHERE Id = ?'
+    return entity_tag(call.org.store.connection.execute(statement, (record_id,)).fetchone())

@@ -10,23 +10,26 @@ from starlette.routing import BaseRoute, Route, compile_path
 
 from sandbox.org.auth.routes import own_url
 from sandbox.org.composite.routes import HANDLERS as COMPOSITE
-from sandbox.org.errors import not_found
+from sandbox.org.errors import SalesforceError, not_found
 from sandbox.org.model import Org
-from sandbox.org.rest import describe, external_ids, limits, query, records
+from sandbox.org.rest import describe, external_ids, limits, query, records, replication
 from sandbox.org.rest.call import GZIP_LEVEL, Call, Handler, endpoint, json_response
-from sandbox.org.rest.quota import quota_route
+from sandbox.org.rest.not_built import NOT_BUILT
 from sandbox.org.rest.service import RestService
 from sandbox.org.rest.versions import resource_map, version_list
+from sandbox.org.tooling.routes import HANDLERS as TOOLING
 
 _ROOT = "/services/data"
 _COMPRESSED = (Middleware(GZipMiddleware, minimum_size=1_000, compresslevel=GZIP_LEVEL),)
-_METHODS = ("GET", "HEAD", "POST", "PATCH", "PUT", "DELETE")
+METHODS = ("GET", "HEAD", "POST", "PATCH", "PUT", "DELETE", "OPTIONS")
 
 HANDLERS: Mapping[str, Mapping[str, Handler]] = {
     "/sobjects": {"GET": describe.describe_global},
     "/sobjects/{object}": {"GET": describe.basic_information, "POST": records.create},
     "/sobjects/{object}/describe": {"GET": describe.describe},
     "/sobjects/{object}/Id": {"POST": external_ids.insert},
+    "/sobjects/{object}/updated": {"GET": replication.updated},
+    "/sobjects/{object}/deleted": {"GET": replication.deleted},
     "/sobjects/{object}/{id}": {"GET": records.retrieve, "PATCH": records.update, "DELETE": records.delete},
     "/sobjects/{object}/{field}/{value:path}": {
         "GET": external_ids.retrieve,
@@ -38,6 +41,7 @@ HANDLERS: Mapping[str, Mapping[str, Handler]] = {
     "/query/{locator}": {"GET": query.next_page},
     "/queryAll/{locator}": {"GET": query.next_page},
     **COMPOSITE,
+    **TOOLING,
     "/limits": {"GET": limits.limits},
     "/limits/recordCount": {"GET": limits.record_count},
 }
@@ -50,27 +54,28 @@ def routes(org: Org) -> list[BaseRoute]:
     Other families below `/services/data` (composite, jobs) must come before these in the application, or be added to `HANDLERS`.
     """
     service = RestService(org)
-    service.addresses = [(compile_path(path)[0], handlers) for path, handlers in HANDLERS.items()]
+    addresses = {**_refusals(), **HANDLERS}
+    service.addresses = [(compile_path(path)[0], handlers) for path, handlers in addresses.items()]
     found = [Route(f"{_ROOT}{slash}", _versions, methods=["GET"]) for slash in ("", "/")]
-    found.append(quota_route(org.meters.api_calls))
-    for path, handlers in {"": {"GET": _resources}, **HANDLERS}.items():
+    for path, handlers in {"": {"GET": _resources}, **addresses}.items():
         serve = endpoint(service, handlers)
         endings = ("",) if path.endswith(":path}") else ("", "/")
         found += [_route(f"/v{{version}}{path}{slash}", serve) for slash in endings]
-    unknown = endpoint(service, dict.fromkeys(_METHODS, _unknown))
+    unknown = endpoint(service, dict.fromkeys(METHODS, _unknown))
     return [*found, _route("/v{version}/{rest:path}", unknown), _route("/{rest:path}", unknown)]
 
 
 def _route(path: str, serve: Callable[[Request], Awaitable[Response]]) -> Route:
-    return Route(f"{_ROOT}{path}", serve, methods=_METHODS, middleware=_COMPRESSED)
+    return Route(f"{_ROOT}{path}", serve, methods=METHODS, middleware=_COMPRESSED)
 
 
 async def _versions(_request: Request) -> Response:
-    """`GET /services/data`: needs no session, costs nothing."""
+    """`GET /services/data`: needs no session, costs nothing (REST API Developer Guide, "Versions")."""
     return json_response(version_list())
 
 
 async def _resources(call: Call) -> Response:
+    """`GET /services/data/vXX.X`: what there is (REST API Developer Guide, "Resources by Version")."""
     identity = call.org.identity
     return json_response(
         resource_map(call.base, f"{own_url(call.request)}/id/{identity.org_id}/{call.user_id}")
@@ -79,3 +84,20 @@ async def _resources(call: Call) -> Response:
 
 async def _unknown(_call: Call) -> Response:
     raise not_found()
+
+
+def _refusals() -> dict[str, Mapping[str, Handler]]:
+    """Handlers for every address of the table."""
+    found: dict[str, Mapping[str, Handler]] = {}
+    for path, what in NOT_BUILT.items():
+        refuse = dict.fromkeys(METHODS, _refusal(what))
+        found[path] = refuse
+        found[path + "/{rest:path}"] = refuse
+    return found
+
+
+def _refusal(what: str) -> Handler:
+    async def refuse(_call: Call) -> Response:
+        raise SalesforceError("NOT_BUILT", f"{what} is not built in this sandbox; see docs/sandbox.md", 501)
+
+    return refuse

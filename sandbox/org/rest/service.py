@@ -16,6 +16,7 @@ from sandbox.org.rest.cursors import Cursors
 from sandbox.org.rest.readers import Readers
 from sandbox.org.soql.entities import Entities, Entity
 from sandbox.org.soql.functions import register_functions
+from sandbox.org.tooling.model import Tooling
 
 Addresses = Sequence[tuple[re.Pattern[str], Mapping[str, Callable[[Any], Awaitable[Response]]]]]
 """Pattern of the path below `/services/data/vXX.X`, and handler by method."""
@@ -32,6 +33,7 @@ class RestService:
         # An all-or-none composite runs its queries on the writer's connection.
         register_functions(org.store.connection)
         self.cursors = Cursors()
+        self.tooling = Tooling(org)
         self.addresses: Addresses = ()
         """Every address with its handlers, in order; a composite finds its subrequests' here."""
 

@@ -4,14 +4,15 @@ Versions come three a year, Spring, Summer and Winter; v21.0 was Spring '11. Ver
 """
 
 from sandbox.org.errors import SalesforceError, not_found
+from sandbox.org.rest.not_built import NOT_BUILT
 from schemas.limits import API_VERSION
 
 OLDEST_VERSION = 31
 NEWEST_VERSION = int(float(API_VERSION))
 _SPRING_11 = 21
 _SEASONS = ("Spring", "Summer", "Winter")
-_RESOURCES = ("sobjects", "query", "queryAll", "limits", "composite", "jobs")
-"""What is served; a new family adds its name."""
+_RESOURCES = ("sobjects", "query", "queryAll", "limits", "composite", "jobs", "tooling")
+"""What is served; a new family adds its name. What is not built is listed too, as in every org, and says so when called."""
 
 
 def version_list() -> list[dict[str, str]]:
@@ -44,4 +45,5 @@ def checked_version(text: str) -> float:
 
 def resource_map(base: str, identity_url: str) -> dict[str, str]:
     """The body of `GET /services/data/vXX.X`."""
-    return {name: f"{base}/{name}" for name in _RESOURCES} | {"identity": identity_url}
+    unbuilt = [path[1:] for path in NOT_BUILT if path.count("/") == 1]
+    return {name: f"{base}/{name}" for name in sorted([*_RESOURCES, *unbuilt])} | {"identity": identity_url}

@@ -5,10 +5,11 @@ SystemModstamp), makes compounds of some (Name of a Contact, BillingAddress) and
 Account, Case__c to Case__r); those rules live here, once, for queries, describe and record pages alike.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from sandbox.org.setup import Calculated, load_setup
 from schemas.catalogue import FieldSpec, FieldType, ObjectSpec
 
 ID = "id"
@@ -40,6 +41,14 @@ class Field:
     """The name that leads to the record it points to; None for all but references."""
     spec: FieldSpec | None = None
     """Its catalogue entry; None for a field that Salesforce adds."""
+    expression: Callable[[str], str] | None = None
+    """Of a calculated field: the SQL that works it out over a table alias. None for what is stored."""
+    formula: str | None = None
+    """Of a calculated field, as describe shows it."""
+
+    @property
+    def is_calculated(self) -> bool:
+        return self.expression is not None
 
     @property
     def is_system(self) -> bool:
@@ -76,6 +85,8 @@ class Field:
 
     def sql(self, source: str) -> str:
         """The value as an SQL expression over the table aliased `source`; an address has none."""
+        if self.expression is not None:
+            return self.expression(source)
         columns = [f'{source}."{column}"' for column in self.parts.values()]
         if len(columns) == 1:
             return columns[0]
@@ -166,6 +177,8 @@ def _entity(name: str, spec: ObjectSpec) -> Entity:
             compounds_seen.add(compound)
             fields.append(_compound(compound, spec.compounds[compound]))
         fields.append(_plain(field_name, field_spec))
+    for field_name, calculated in load_setup().calculated.get(name, {}).items():
+        fields.append(_calculated(field_name, calculated, spec))
     fields.append(Field("SystemModstamp", "datetime", {"SystemModstamp": "SystemModstamp"}))
     return Entity(name, spec.label, spec.key_prefix, {found.name: found for found in fields})
 
@@ -175,6 +188,23 @@ def _plain(name: str, spec: FieldSpec) -> Field:
     length = 18 if is_reference else spec.length if spec.type.value in TEXT_KINDS else 0
     relationship = _relationship(name) if is_reference else None
     return Field(name, spec.type.value, {name: name}, length, spec.references, relationship, spec)
+
+
+def _calculated(name: str, entry: Calculated, spec: ObjectSpec) -> Field:
+    """A formula's path begins with the relationship of one of the object's own references."""
+    relationship = (entry.formula or "").partition(".")[0]
+    reference = next((each for each in spec.fields if _relationship(each) == relationship), "")
+    parent = spec.fields[reference].references[0] if reference else ""
+    length = entry.spec.length if entry.type.value in TEXT_KINDS else 0
+    return Field(
+        name,
+        entry.type.value,
+        {name: name},
+        length,
+        spec=entry.spec,
+        expression=lambda source: entry.sql(source, reference, parent),
+        formula=entry.text,
+    )
 
 
 def _compound(name: str, columns: Mapping[str, str]) -> Field:

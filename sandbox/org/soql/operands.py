@@ -22,6 +22,12 @@ _DATE_FUNCTIONS = {
     "DAY_IN_MONTH": "CAST(substr({}, 9, 2) AS INTEGER)",
     "DAY_IN_WEEK": "CAST(strftime('%w', {}) AS INTEGER) + 1",
     "DAY_IN_YEAR": "CAST(strftime('%j', {}) AS INTEGER)",
+    # Fiscal years are calendar years here, as for the date words.
+    "FISCAL_YEAR": "CAST(substr({}, 1, 4) AS INTEGER)",
+    "FISCAL_QUARTER": "(CAST(substr({}, 6, 2) AS INTEGER) + 2) / 3",
+    "FISCAL_MONTH": "CAST(substr({}, 6, 2) AS INTEGER)",
+    "WEEK_IN_MONTH": "(CAST(substr({}, 9, 2) AS INTEGER) + 6) / 7",
+    "WEEK_IN_YEAR": "(CAST(strftime('%j', {}) AS INTEGER) + 6) / 7",
     "HOUR_IN_DAY": "CAST(substr({}, 12, 2) AS INTEGER)",
     "DAY_ONLY": "substr({}, 1, 10)",
 }

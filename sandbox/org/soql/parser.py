@@ -44,6 +44,11 @@ def _at(token: Token) -> int:
     return token.start_pos or 0
 
 
+def _require_word(word: Token, *allowed: str) -> None:
+    if word.upper() not in allowed:
+        raise unexpected_token(str(word), at=_at(word))
+
+
 @v_args(inline=True)
 class _TreeBuilder(Transformer[Token, Query]):
     """Each method is named after a rule of soql.lark and gets the rule's parts in order."""
@@ -54,8 +59,15 @@ class _TreeBuilder(Transformer[Token, Query]):
     def field(self, path: Token) -> FieldPath:
         return FieldPath(tuple(path.split(".")), _at(path))
 
-    def function(self, name: Token, argument: Expression | None) -> FunctionCall:
-        return FunctionCall(name.upper(), argument, _at(name))
+    def function(self, name: Token, *arguments: Expression | None) -> FunctionCall:
+        found = [each for each in arguments if each is not None]
+        if name.upper() in ("ROLLUP", "CUBE"):
+            detail = f"GROUP BY {name.upper()} is not built in this sandbox"
+            raise PlacedSoqlError("MALFORMED_QUERY", detail, at=_at(name))
+        if len(found) > 1:
+            detail = f"Invalid number of arguments for function {name.upper()}"
+            raise PlacedSoqlError("MALFORMED_QUERY", detail, at=_at(name))
+        return FunctionCall(name.upper(), found[0] if found else None, _at(name))
 
     def select_item(self, expression: Expression, alias: Token | None) -> SelectItem:
         return SelectItem(expression, None if alias is None else str(alias))
@@ -131,12 +143,35 @@ class _TreeBuilder(Transformer[Token, Query]):
     def offset(self, count: Token) -> tuple[int, int]:
         return int(count), _at(count)
 
-    def for_view(self, purpose: Token) -> None:
-        if purpose.upper() not in ("VIEW", "REFERENCE", "UPDATE"):
-            raise unexpected_token(str(purpose), at=_at(purpose))
+    def with_mode(self, mode: Token) -> None:
+        # The user of the API sees every field and record here, so each of these modes gives the same rows.
+        _require_word(mode, "SECURITY_ENFORCED", "USER_MODE", "SYSTEM_MODE")
+
+    def for_view(self, *purposes: Token) -> None:
+        for purpose in purposes:
+            _require_word(purpose, "VIEW", "REFERENCE", "UPDATE")
+
+    def update_stat(self, *words: Token) -> None:
+        for word in words:
+            _require_word(word, "TRACKING", "VIEWSTAT")
 
     def query(self, *parts: Any) -> Query:
-        select, name, alias, _scope, where, group, having, order, limit, offset, _for, all_rows = parts
+        (
+            select,
+            name,
+            alias,
+            _scope,
+            where,
+            _with,
+            group,
+            having,
+            order,
+            limit,
+            offset,
+            _for,
+            _stat,
+            all_rows,
+        ) = parts
         start, start_at = offset or (0, 0)
         return Query(
             select=select,
@@ -159,7 +194,9 @@ _LARK = Lark(
     parser="lalr",
     maybe_placeholders=True,
     transformer=_TreeBuilder(),
+    cache=True,
 )
+"""The tables are kept in the temporary folder under the grammar's checksum: to make them takes over a second, to read them 70 ms."""
 
 
 @lru_cache(maxsize=256)

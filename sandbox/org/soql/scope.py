@@ -13,6 +13,10 @@ from sandbox.org.soql.nodes import FieldPath, Query
 MAX_LEVELS_UP = 5
 """Relationships that one path may cross (SOQL and SOSL Reference, "Understanding Relationship Query Limitations")."""
 
+_POLYMORPHIC = 2
+_TYPE = Field("Type", "string", {"Type": "Type"}, 40)
+"""What every polymorphic relationship has (SOQL and SOSL Reference, "Understanding Polymorphic Keys and Relationships")."""
+
 
 @dataclass(frozen=True, slots=True)
 class ResolvedField:
@@ -23,10 +27,12 @@ class ResolvedField:
     """The alias of the table that holds it."""
     path: tuple[str, ...]
     """Canonical names of the relationships crossed, then of the field."""
+    expression: str | None = None
+    """The SQL of what is in no column; None for a column."""
 
     @property
     def sql(self) -> str:
-        return self.field.sql(self.source)
+        return self.expression or self.field.sql(self.source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +75,25 @@ class Scope:
             )
             raise PlacedSoqlError("MALFORMED_QUERY", detail, at=path.at)
         entity, source, crossed = self.entity, self.source, tuple[str, ...]()
+        kind = None
         for relationship in relationships:
+            kind = self._type_of(entity.by_relationship.get(relationship.lower()), source)
             crossed, parent = self._cross(entity, source, crossed, relationship, path.at)
             entity, source = parent.entity, parent.source
         found = entity.by_lower_name.get(name.lower())
+        if found is None and kind is not None and name.lower() == "type":
+            return ResolvedField(_TYPE, source, (*crossed, _TYPE.name), kind)
         if found is None:
             raise no_such_field(name, entity=entity.name, at=path.at)
         return ResolvedField(found, source, (*crossed, found.name))
+
+    def _type_of(self, reference: Field | None, source: str) -> str | None:
+        """The SQL of `Owner.Type`: which object a polymorphic reference leads to, told by the id's prefix."""
+        if reference is None or len(reference.references) < _POLYMORPHIC:
+            return None
+        targets = [found for name in reference.references if (found := self.entities.find(name))]
+        cases = " ".join(f"WHEN '{target.key_prefix}' THEN '{target.name}'" for target in targets)
+        return f"CASE substr({reference.sql(source)}, 1, 3) {cases} END" if targets else None
 
     def _is_own_name(self, step: str) -> bool:
         """`a` in `SELECT a.Name FROM Account a`; a relationship of that name wins."""

@@ -1,0 +1,82 @@
+"""What every call of Bulk API 1.0 has in common: the session, the version, the count against the quota, and how a refusal looks."""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from sandbox.org.auth.sessions import Sessions, bearer_token
+from sandbox.org.bulk.service import Bulk
+from sandbox.org.bulk_v1.errors import AsyncApiError, translated
+from sandbox.org.bulk_v1.jobs import ClassicJobs
+from sandbox.org.bulk_v1.model import Batch, ClassicJob
+from sandbox.org.bulk_v1.wire import answer, speaks_json
+from sandbox.org.errors import SalesforceError
+from sandbox.org.model import Org
+from sandbox.org.rest.versions import checked_version
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class AsyncCall:
+    """One authenticated call."""
+
+    org: Org
+    bulk: Bulk
+    request: Request
+    version: float
+    user_id: str
+
+    @property
+    def jobs(self) -> ClassicJobs:
+        return self.bulk.classic_jobs
+
+    def job(self) -> ClassicJob:
+        """The job that the path names; raises InvalidJob."""
+        return self.jobs.find(str(self.request.path_params["job"]))
+
+    def batch(self, job: ClassicJob) -> Batch:
+        """The batch that the path names; raises InvalidBatch."""
+        return self.jobs.batch(job, str(self.request.path_params["batch"]))
+
+
+AsyncHandler = Callable[[AsyncCall], Awaitable[Response]]
+
+
+def async_endpoint(
+    org: Org, bulk: Bulk, sessions: Sessions, handlers: Mapping[str, AsyncHandler]
+) -> Callable[[Request], Awaitable[Response]]:
+    """An ASGI endpoint that serves each HTTP method by its handler."""
+
+    async def serve(request: Request) -> Response:
+        try:
+            return await _served(request)
+        except AsyncApiError as error:
+            refused = error
+        except SalesforceError as error:
+            refused = translated(error)
+        except Exception:
+            logger.exception("Bulk API 1.0 call failed: %s %s", request.method, request.url.path)
+            refused = AsyncApiError("InternalServerError", "An unexpected error occurred", 500)
+        body = {"exceptionCode": refused.code, "exceptionMessage": refused.message}
+        return answer("error", body, json=speaks_json(request), status=refused.status)
+
+    async def _served(request: Request) -> Response:
+        user_id = sessions.use(_token(request)).user_id
+        org.meters.api_calls.count()
+        version = checked_version(str(request.path_params["version"]))
+        handler = handlers.get(request.method)
+        if handler is None:
+            raise AsyncApiError("InvalidUrl", f"HTTP method {request.method} is not allowed here", 405)
+        return await handler(AsyncCall(org, bulk, request, version, user_id))
+
+    return serve
+
+
+def _token(request: Request) -> str:
+    """The session id's own header; `Authorization` is taken too."""
+    own = request.headers.get("x-sfdc-session")
+    return own.strip() if own else bearer_token(request.headers.get("authorization"))

@@ -1,0 +1,143 @@
+"""The handles by which tests and people turn the org: dials, allocations, the clock, faults, neighbours, old records, a reset."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from pydantic import BaseModel, ValidationError
+from starlette.requests import Request
+from starlette.responses import Response
+
+from sandbox.org.auth.sessions import Sessions
+from sandbox.org.cometd.clients import Clients
+from sandbox.org.control.errors import ControlError
+from sandbox.org.control.model import ClockRequest, GapRequest, MeterChange, parsed
+from sandbox.org.control.responses import JsonResponse
+from sandbox.org.dials import Dials
+from sandbox.org.errors import SalesforceError
+from sandbox.org.faults import KINDS, FaultRule
+from sandbox.org.model import Org
+from sandbox.org.neighbour import Neighbour, NeighbourPlan
+from sandbox.org.traffic.fill import FillPlan, fill
+from sandbox.org.traffic.maker import TrafficMaker
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the control plane reaches."""
+
+    org: Org
+    sessions: Sessions
+    clients: Clients
+    traffic: TrafficMaker
+    neighbour: Neighbour
+
+
+class Handles:
+    """One method an address."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._org = parts.org
+
+    async def dials(self, request: Request) -> Response:
+        """Reads the dials; a PATCH turns those that it names, such as `{"bulk": {"hold": true}}`."""
+        if request.method == "PATCH":
+            self._turn(_json_object(await request.body()))
+        return JsonResponse(self._org.dials.model_dump())
+
+    async def meters(self, request: Request) -> Response:
+        """Reads what is counted over 24 hours; a POST sets `maximum` or `used` of the meters that it names."""
+        meters = self._org.meters.by_name()
+        if request.method == "POST":
+            for name, change in _json_object(await request.body()).items():
+                if name not in meters:
+                    raise ControlError(f"there is no meter {name}; there are {', '.join(meters)}")
+                wanted = parsed(MeterChange, orjson.dumps(change))
+                if wanted.maximum is not None:
+                    meters[name].maximum = wanted.maximum
+                if wanted.used is not None:
+                    meters[name].set_used(wanted.used)
+        return JsonResponse(
+            {name: {"maximum": meter.maximum, "used": meter.used} for name, meter in meters.items()}
+        )
+
+    async def clock(self, request: Request) -> Response:
+        """Tells the org's time; a POST of `{"advance_seconds": n}` lets time pass at once."""
+        if request.method == "POST":
+            self._org.advance_clock(parsed(ClockRequest, await request.body()).advance_seconds)
+        clock = self._org.clock
+        return JsonResponse({"now": clock.now().stored, "ahead_seconds": clock.ahead_ms / 1_000})
+
+    async def faults(self, request: Request) -> Response:
+        """Lists the faults in force and the kinds there are; POST adds a rule or a list of them, DELETE ends all."""
+        if request.method == "POST":
+            body = orjson.loads(await request.body())
+            rules = [
+                parsed(FaultRule, orjson.dumps(each)) for each in (body if isinstance(body, list) else [body])
+            ]
+            for rule in rules:
+                self._org.faults.add(rule)
+        elif request.method == "DELETE":
+            self._org.faults.clear()
+        return JsonResponse({"rules": list(self._org.faults.listing()), "kinds": KINDS})
+
+    async def neighbour(self, request: Request) -> Response:
+        """Another application that spends the same API calls: POST starts it, DELETE stops it."""
+        if request.method == "POST":
+            self._parts.neighbour.start(parsed(NeighbourPlan, await request.body()))
+        elif request.method == "DELETE":
+            await self._parts.neighbour.stop()
+        return JsonResponse(self._parts.neighbour.state())
+
+    async def fill(self, request: Request) -> Response:
+        """Makes old records by the million, without events."""
+        plan = parsed(FillPlan, await request.body())
+        try:
+            made = await fill(self._org, plan)
+        except SalesforceError as error:
+            raise ControlError(error.message) from error
+        return JsonResponse({"object": plan.object, "made": made})
+
+    async def gap(self, request: Request) -> Response:
+        """Sends a gap event for records: what has happened to them is told without values."""
+        wanted = parsed(GapRequest, await request.body())
+        try:
+            replay_id = self._org.emit_gap(wanted.object, wanted.record_ids, wanted.change)
+        except SalesforceError as error:
+            raise ControlError(error.message) from error
+        return JsonResponse({"replay_id": replay_id})
+
+    async def reset(self, _request: Request) -> Response:
+        """Makes the org empty and untroubled again; its identity, sessions and clock stay."""
+        await self._parts.traffic.stop()
+        await self._parts.neighbour.stop()
+        self._org.reset()
+        self._parts.clients.forget_all()
+        return JsonResponse({"records": self._org.counts})
+
+    def _turn(self, wanted: Mapping[str, Any]) -> None:
+        """All or nothing: a wrong value turns no dial."""
+        merged = {
+            family: {**values, **wanted.get(family, {})}
+            for family, values in self._org.dials.model_dump().items()
+        }
+        try:
+            checked = Dials.model_validate({**wanted, **merged})
+        except ValidationError as error:
+            problems = "; ".join(
+                f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()
+            )
+            raise ControlError(problems) from error
+        for family in Dials.model_fields:
+            mine: BaseModel = getattr(self._org.dials, family)
+            for name, value in getattr(checked, family).model_dump().items():
+                setattr(mine, name, value)
+
+
+def _json_object(body: bytes) -> dict[str, Any]:
+    found = orjson.loads(body or b"{}")
+    if not isinstance(found, dict):
+        raise ControlError("send a JSON object")
+    return found

@@ -1,0 +1,162 @@
+"""Trouble on the way of an HTTP call, outside everything else: the APIs do not know that it happens to them.
+
+It also keeps the latest calls for whoever looks at the control page.
+"""
+
+import asyncio
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from sandbox.org.auth.sessions import Sessions, bearer_token
+from sandbox.org.errors import SalesforceError
+from sandbox.org.faults import FaultRule
+from sandbox.org.meters import LongCalls
+from sandbox.org.model import Org
+
+_CONTROL = "/sandbox"
+_API_PATHS = ("/services/data", "/services/async")
+_KEPT_CALLS = 200
+_PAGE = (
+    b"<!DOCTYPE html><html><head><title>Maintenance</title></head><body><h1>We are down for maintenance.</h1>"
+    b"<p>Sorry for the inconvenience. We'll be back shortly.</p></body></html>"
+)
+_QUOTA = SalesforceError("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.", 403)
+
+
+@dataclass(frozen=True, slots=True)
+class SeenCall:
+    """One call, as the control page shows it."""
+
+    at: float
+    """Seconds of the org's clock."""
+    method: str
+    path: str
+    status: int
+    """0 when there was no answer."""
+    seconds: float
+    client: str
+
+
+class ConnectionCutError(ConnectionError):
+    """The connection ends here; a server without a socket (a test's own) can only raise it."""
+
+
+class HttpFaults:
+    """The outermost layer of the org's application."""
+
+    def __init__(self, app: ASGIApp, org: Org, sessions: Sessions) -> None:
+        self._app = app
+        self._org = org
+        self._sessions = sessions
+        self._long_calls = LongCalls(org.edition)
+        self.calls: deque[SeenCall] = deque(maxlen=_KEPT_CALLS)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"].startswith(_CONTROL):
+            await self._app(scope, receive, send)
+            return
+        watched = _Watched(send)
+        began = time.monotonic()
+        try:
+            with self._long_calls.counted(is_api=scope["path"].startswith(_API_PATHS)) as refusal:
+                if refusal is not None:
+                    await _refuse(watched, refusal)
+                else:
+                    await self._carry_out(scope, receive, watched)
+        finally:
+            self._keep(scope, watched.status, time.monotonic() - began)
+
+    async def _carry_out(self, scope: Scope, receive: Receive, send: "_Watched") -> None:
+        subject = f"{scope['method']} {scope['path']}?{scope['query_string'].decode('latin-1')}"
+        fault = self._org.faults.strike("http", subject)
+        if fault is None:
+            await self._app(scope, receive, send)
+        elif fault.kind == "reset_before":
+            send.reset()
+        elif fault.kind in ("status", "html", "quota"):
+            await _refuse(send, _refusal(fault), page=fault.kind == "html")
+        elif fault.kind in ("reset_after", "truncate"):
+            swallowed = _Swallowed()
+            await self._app(scope, receive, swallowed)
+            if fault.kind == "truncate":
+                await swallowed.send_half(send)
+            send.reset()
+        else:
+            if fault.kind == "latency":
+                await asyncio.sleep(fault.seconds)
+            else:
+                self._expire(scope)
+            await self._app(scope, receive, send)
+
+    def _expire(self, scope: Scope) -> None:
+        authorization = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
+        try:
+            self._sessions.close(bearer_token(authorization))
+        except SalesforceError:
+            return  # nobody's session to end
+
+    def _keep(self, scope: Scope, status: int, seconds: float) -> None:
+        client = dict(scope["headers"]).get(b"user-agent", b"").decode("latin-1")
+        self.calls.append(
+            SeenCall(self._org.clock.seconds(), scope["method"], scope["path"], status, seconds, client)
+        )
+
+
+class _Watched:
+    """The server's `send`, which remembers the status, and can end the connection."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.status = 0
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+        await self._send(message)
+
+    def reset(self) -> None:
+        """Abort the connection. ASGI has no word for it, so uvicorn's transport is reached through its bound method."""
+        self.status = 0
+        transport = getattr(getattr(self._send, "__self__", None), "transport", None)
+        if transport is None:
+            raise ConnectionCutError("the sandbox cut the connection")
+        transport.abort()
+
+
+class _Swallowed:
+    """Takes an answer that is not sent."""
+
+    def __init__(self) -> None:
+        self._start: Message = {}
+        self._body = bytearray()
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._start = message
+        else:
+            self._body += message.get("body", b"")
+
+    async def send_half(self, send: Send) -> None:
+        """The head and the first half of the body, of which the head promises all."""
+        headers = [pair for pair in self._start["headers"] if pair[0].lower() != b"content-length"]
+        length = (b"content-length", b"%d" % max(len(self._body), 2))
+        await send({**self._start, "headers": [*headers, length]})
+        half = bytes(self._body[: len(self._body) // 2])
+        await send({"type": "http.response.body", "body": half, "more_body": True})
+
+
+def _refusal(fault: FaultRule) -> SalesforceError:
+    return _QUOTA if fault.kind == "quota" else SalesforceError(fault.code, fault.message, fault.status)
+
+
+async def _refuse(send: Send, error: SalesforceError, *, page: bool = False) -> None:
+    body: Any = _PAGE if page else orjson.dumps([{"message": error.message, "errorCode": error.code}])
+    kind = b"text/html;charset=UTF-8" if page else b"application/json;charset=UTF-8"
+    headers = [(b"content-type", kind), (b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": error.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

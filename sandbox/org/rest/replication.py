@@ -1,0 +1,98 @@
+"""`/sobjects/X/updated` and `/deleted`: which records changed in a span of time, for clients that copy an object.
+
+Spans are half open and counted in whole minutes; `latestDateCovered` is where the client's next span begins.
+"""
+
+import sqlite3
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from starlette.responses import Response
+
+from sandbox.org.errors import SalesforceError
+from sandbox.org.rest.call import Call, json_response
+from sandbox.org.soql.literals import stored_datetime
+from schemas.limits import DELETED_MAX_AGE, REPLICATION_MAX_IDS, UPDATED_MAX_AGE
+
+
+class _Span(NamedTuple):
+    start: datetime
+    end: datetime
+    now: datetime
+
+    @property
+    def latest_covered(self) -> datetime:
+        return min(self.end, self.now)
+
+
+async def updated(call: Call) -> Response:
+    """`GET /sobjects/X/updated?start=&end=`: ids of records made or changed (REST API Developer Guide, "sObject Get Updated")."""
+    entity = call.service.entity(call.path("object"))
+    span = _span(call, UPDATED_MAX_AGE)
+    rows = await call.read(lambda connection: _changed(connection, entity.name, span, deleted=False))
+    ids = [record_id for record_id, _ in rows]
+    return json_response({"ids": ids, "latestDateCovered": _shown(span.latest_covered)})
+
+
+async def deleted(call: Call) -> Response:
+    """`GET /sobjects/X/deleted?start=&end=`: ids of records in the recycle bin (REST API Developer Guide, "sObject Get Deleted")."""
+    entity = call.service.entity(call.path("object"))
+    span = _span(call, DELETED_MAX_AGE)
+    rows = await call.read(lambda connection: _changed(connection, entity.name, span, deleted=True))
+    return json_response(
+        {
+            "deletedRecords": [{"id": record_id, "deletedDate": at[:-1] + "+0000"} for record_id, at in rows],
+            "earliestDateAvailable": _shown(span.now - DELETED_MAX_AGE),
+            "latestDateCovered": _shown(span.latest_covered),
+        }
+    )
+
+
+def _changed(
+    connection: sqlite3.Connection, object_name: str, span: _Span, *, deleted: bool
+) -> list[tuple[str, str]]:
+    statement = (
+        f'SELECT Id, SystemModstamp FROM "{object_name}" WHERE SystemModstamp >= ? AND SystemModstamp < ? '
+        "AND IsDeleted = ? ORDER BY SystemModstamp, Id LIMIT ?"
+    )
+    bounds = (stored_datetime(span.start), stored_datetime(span.end), deleted, REPLICATION_MAX_IDS + 1)
+    rows = connection.execute(statement, bounds).fetchall()
+    if len(rows) > REPLICATION_MAX_IDS:
+        message = f"exceeded the limit of {REPLICATION_MAX_IDS} ids; use a shorter span of time"
+        raise SalesforceError("EXCEEDED_ID_LIMIT", message)
+    return rows
+
+
+def _span(call: Call, oldest: timedelta) -> _Span:
+    """The span asked for, seconds cut off; raises INVALID_REPLICATION_DATE for one that may not be asked for."""
+    now = _minute(datetime.fromtimestamp(call.org.clock.now().epoch_ms / 1000, UTC))
+    start, end = _moment(call, "start"), _moment(call, "end")
+    if start >= end:
+        raise _invalid("startDate must be before endDate, and the span at least one minute long")
+    if start < now - oldest:
+        raise _invalid(f"startDate cannot be more than {oldest.days} days ago")
+    return _Span(start, end, now)
+
+
+def _moment(call: Call, name: str) -> datetime:
+    text = call.request.query_params.get(name)
+    if not text:
+        raise SalesforceError("MISSING_ARGUMENT", f"{name} date not specified")
+    try:
+        # A plus sign that was not encoded arrives as a blank.
+        moment = datetime.fromisoformat(text.strip().replace(" ", "+"))
+        return _minute(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    except (ValueError, OverflowError):
+        raise _invalid(f"{name} is not a valid date: {text}") from None
+
+
+def _minute(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(second=0, microsecond=0)
+
+
+def _shown(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.000+0000")
+
+
+def _invalid(message: str) -> SalesforceError:
+    return SalesforceError("INVALID_REPLICATION_DATE", message)

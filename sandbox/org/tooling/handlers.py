@@ -1,0 +1,49 @@
+"""The Tooling API's calls (Tooling API, "REST Resources")."""
+
+from starlette.responses import Response
+
+from sandbox.org.errors import not_found
+from sandbox.org.rest.call import Call, json_response
+from sandbox.org.rest.describe import describe_entity, summary
+from sandbox.org.soql.entities import Entity
+from schemas.limits import QUERY_PAGE_MIN
+
+
+async def resources(call: Call) -> Response:
+    """`GET /tooling`: what there is (Tooling API, "REST Resources")."""
+    return json_response({name: f"{call.base}/tooling/{name}" for name in ("query", "queryAll", "sobjects")})
+
+
+async def query(call: Call) -> Response:
+    """`GET /tooling/query?q=` and `/tooling/queryAll?q=`: rows that describe the org (Tooling API, "REST Resources")."""
+    soql = call.request.query_params.get("q", "")
+    return json_response(call.service.tooling.query(soql, f"{call.base}/tooling"))
+
+
+async def describe_global(call: Call) -> Response:
+    """`GET /tooling/sobjects`: the Tooling API's objects (Tooling API, "REST Resources")."""
+    found = [summary(entity, _base(call), writable=False) for entity in call.service.tooling.entities]
+    return json_response({"encoding": "UTF-8", "maxBatchSize": QUERY_PAGE_MIN, "sobjects": found})
+
+
+async def basic_information(call: Call) -> Response:
+    """`GET /tooling/sobjects/X`: an object in short (Tooling API, "REST Resources")."""
+    described = summary(_entity(call), _base(call), writable=False)
+    return json_response({"objectDescribe": described, "recentItems": []})
+
+
+async def describe(call: Call) -> Response:
+    """`GET /tooling/sobjects/X/describe`: an object and its fields (Tooling API, "REST Resources")."""
+    entities = call.service.tooling.entities
+    return json_response(describe_entity(_entity(call), entities, _base(call), writable=False))
+
+
+def _base(call: Call) -> str:
+    return f"{call.base}/tooling"
+
+
+def _entity(call: Call) -> Entity:
+    found = call.service.tooling.entities.find(call.path("object"))
+    if found is None:
+        raise not_found()
+    return found

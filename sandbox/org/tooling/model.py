@@ -1,0 +1,92 @@
+"""Rows that are in no table, queried as if they were: each query lays them out in memory and is compiled like any other.
+
+An object is served as soon as it has a provider of rows.
+"""
+
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from functools import cached_property
+
+from sandbox.org.errors import SalesforceError
+from sandbox.org.model import Org
+from sandbox.org.rest.cursors import Cursors
+from sandbox.org.rest.results import Result, ResultReader
+from sandbox.org.soql.compiled import CompiledQuery
+from sandbox.org.soql.compiler import compile_soql
+from sandbox.org.soql.entities import Entities
+from sandbox.org.soql.errors import SoqlError
+from sandbox.org.soql.functions import register_functions
+from sandbox.org.soql.nodes import AllOf, Comparison, Condition, FieldPath, Membership
+from sandbox.org.soql.parser import parse
+from sandbox.org.tooling.definitions import entity_rows, field_rows
+from sandbox.org.tooling.objects import ENTITY_DEFINITION, FIELD_DEFINITION, SPECS, tooling_entities
+from schemas.limits import QUERY_PAGE_MAX
+
+Provider = Callable[[], Sequence[Mapping[str, object]]]
+_BORN = "2021-03-01T08:00:00.000Z"
+_IN_REST = frozenset({ENTITY_DEFINITION.lower(), FIELD_DEFINITION.lower()})
+"""Those that `/query` knows too, not only `/tooling/query`."""
+
+
+class Tooling:
+    """The Tooling API's objects over `org`."""
+
+    def __init__(self, org: Org) -> None:
+        self.providers: dict[str, Provider] = {
+            ENTITY_DEFINITION: lambda: entity_rows(org.entities),
+            FIELD_DEFINITION: lambda: field_rows(org.entities),
+        }
+        """Object -> its rows, keyed by field name with an `Id` each; a field that is left out is null."""
+
+    @cached_property
+    def entities(self) -> Entities:
+        """The objects that have rows."""
+        return tooling_entities(frozenset(self.providers))
+
+    def is_asked(self, soql: str) -> bool:
+        """True for a query of `/query` that only these rows can answer."""
+        try:
+            return parse(soql).object_name.lower() in _IN_REST
+        except SoqlError:
+            return False
+
+    def query(self, soql: str, base: str) -> Result:
+        """The whole result; raises `SalesforceError`."""
+        compiled = compile_soql(soql, self.entities)
+        if compiled.entity.name == FIELD_DEFINITION and not _is_narrowed(parse(soql).where):
+            message = (
+                f"{FIELD_DEFINITION}: a filter on a reified column is required [EntityDefinitionId,DurableId]"
+            )
+            raise SalesforceError("MALFORMED_QUERY", message)
+        with closing(sqlite3.connect(":memory:")) as connection:
+            register_functions(connection)
+            for name, provider in self.providers.items():
+                _lay_out(connection, name, provider())
+            return _result(connection, compiled, base)
+
+
+def _result(connection: sqlite3.Connection, compiled: CompiledQuery, base: str) -> Result:
+    if compiled.shape == "rows" and connection.execute(*compiled.count()).fetchone()[0] > QUERY_PAGE_MAX:
+        message = f"{compiled.entity.name} does not support queryMore(), use LIMIT to restrict the results to a single batch"
+        raise SalesforceError("EXCEEDED_ID_LIMIT", message)
+    return ResultReader(connection, Cursors(), base, QUERY_PAGE_MAX).first(compiled)
+
+
+def _lay_out(connection: sqlite3.Connection, name: str, rows: Sequence[Mapping[str, object]]) -> None:
+    columns = ("Id", "IsDeleted", "SystemModstamp", *SPECS[name].fields)
+    quoted = ", ".join(f'"{column}"' for column in columns)
+    connection.execute(f'CREATE TABLE "{name}" ({quoted})')
+    defaults = {"IsDeleted": 0, "SystemModstamp": _BORN}
+    values = [tuple(row.get(column, defaults.get(column)) for column in columns) for row in rows]
+    connection.executemany(f'INSERT INTO "{name}" VALUES ({", ".join("?" for _ in columns)})', values)
+
+
+def _is_narrowed(condition: Condition | None) -> bool:
+    """True when the rows of one object, or one row, are asked for: what Salesforce requires of FieldDefinition."""
+    if isinstance(condition, AllOf):
+        return any(_is_narrowed(each) for each in condition.operands)
+    if isinstance(condition, Comparison | Membership) and isinstance(condition.left, FieldPath):
+        path = condition.left.text.lower().removeprefix(f"{FIELD_DEFINITION.lower()}.")
+        return path in ("entitydefinitionid", "durableid") or path.startswith("entitydefinition.")
+    return False

@@ -1,0 +1,15 @@
+"""The addresses of the Tooling API, below `/services/data/vXX.X`."""
+
+from collections.abc import Mapping
+
+from sandbox.org.rest.call import Handler
+from sandbox.org.tooling import handlers
+
+HANDLERS: Mapping[str, Mapping[str, Handler]] = {
+    "/tooling": {"GET": handlers.resources},
+    "/tooling/query": {"GET": handlers.query},
+    "/tooling/queryAll": {"GET": handlers.query},
+    "/tooling/sobjects": {"GET": handlers.describe_global},
+    "/tooling/sobjects/{object}": {"GET": handlers.basic_information},
+    "/tooling/sobjects/{object}/describe": {"GET": handlers.describe},
+}

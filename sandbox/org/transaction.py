@@ -1,0 +1,257 @@
+"""One Salesforce transaction, and the SQLite transaction that several of them may share.
+
+A Salesforce transaction is atomic and has one commit number. Its events become visible only after the SQLite transaction that
+holds it has committed.
+"""
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from random import Random
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from sandbox.org.changes import EventShape, Header, event_json
+from sandbox.org.clock import Moment
+from sandbox.org.errors import SalesforceError, entity_is_deleted
+from sandbox.org.operations import Operation, merged, within_threshold
+from sandbox.org.records import Records
+from schemas.limits import EVENT_MAX_BYTES
+
+if TYPE_CHECKING:
+    from sandbox.org.model import Org
+
+OVERFLOW_RECORD_ID = "000000000000000AAA"
+_keys = Random()  # noqa: S311 -- a transaction key tells transactions apart; it keeps no secret
+_MOST_FIELDS = 500
+"""No operation counts for more changes than an object has fields; fewer operations than that need no counting."""
+_HOLE_EVERY = 7
+"""Every so many transactions the bus skips a replay id, as Salesforce's does: ids grow, but not by one."""
+
+
+class Transaction:
+    """The operations of one Salesforce transaction, in order."""
+
+    def __init__(self, org: "Org", user: str, origin: str) -> None:
+        self._org = org
+        self._batch, self._owns_batch = org.open_batch()
+        self._moment: Moment = self._batch.moment
+        self._stored = self._moment.stored
+        """What SystemModstamp and its like become; before the commit when the transaction commits late."""
+        self._is_late = org.dials.records.commit_lag_seconds > 0 and self._lag()
+        self.user = user
+        self._origin = origin
+        self.operations: list[Operation] = []
+
+    def __enter__(self) -> "Transaction":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self._batch.add(self, self._origin)
+        elif self.operations:
+            self._batch.is_spoilt = True
+        if self._owns_batch:
+            self._org.close_batch(commit=kind is None)
+
+    def _lag(self) -> bool:
+        dials, chance = self._org.dials.records, self._org.lag
+        if chance.random() >= dials.commit_lag_share:
+            return False
+        second = self._moment.epoch_ms / 1000 - chance.random() * dials.commit_lag_seconds
+        self._stored = datetime.fromtimestamp(int(second), UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+        return True
+
+    def _stamp(self, records: Records, record_id: str) -> str:
+        """The new modstamp of a record: a late transaction held its lock, so it never goes back."""
+        return max(self._stored, records.modstamp(record_id)) if self._is_late else self._stored
+
+    def create(self, object_name: str, fields: Mapping[str, object]) -> str:
+        """Make a record; returns its 18-character id."""
+        records = self._org.records_of(object_name)
+        values = records.for_create(fields, self.user, self._stored)
+        record_id = records.insert(values, self._stored)
+        self.operations.append(Operation(records.shape, "CREATE", record_id, records.shape.whole(values), ()))
+        return record_id
+
+    def update(self, object_name: str, record_id: str, fields: Mapping[str, object]) -> None:
+        """Change the given fields; None or an empty text empties one. What does not change anything emits nothing."""
+        records = self._org.records_of(object_name)
+        record_id = records.normalised(record_id)
+        values = records.for_update(fields)
+        names = tuple(values)
+        row, is_deleted, modified_by, *stored = records.fetch(record_id, names)
+        if is_deleted:
+            raise entity_is_deleted()
+        old = dict(zip(names, stored, strict=True))
+        for name in names:
+            if old[name] == values[name]:
+                del values[name]
+        if not values:
+            return
+        now = self._stamp(records, record_id)
+        values["LastModifiedDate"] = now
+        if modified_by != self.user:
+            values["LastModifiedById"] = self.user
+        records.write(row, values, now)
+        body = records.shape.changed(values, old)
+        self.operations.append(Operation(records.shape, "UPDATE", record_id, body, tuple(values)))
+
+    def delete(self, object_name: str, record_id: str) -> None:
+        """Move a record to the recycle bin. LastModifiedDate stays as it is; SystemModstamp moves."""
+        records = self._org.records_of(object_name)
+        record_id = records.normalised(record_id)
+        _, is_deleted, _ = records.fetch(record_id, ())
+        if is_deleted:
+            raise entity_is_deleted()
+        self._delete_children(object_name, record_id)
+        records.mark(record_id, self._stamp(records, record_id), deleted=True)
+        self.operations.append(Operation(records.shape, "DELETE", record_id, b"{}", ()))
+
+    def hard_delete(self, object_name: str, record_id: str) -> None:
+        """Forget a record, whether or not it is in the recycle bin; one that was has had its event."""
+        records = self._org.records_of(object_name)
+        record_id = records.normalised(record_id)
+        _, is_deleted, _ = records.fetch(record_id, ())
+        if not is_deleted:
+            self.delete(object_name, record_id)
+        records.remove(record_id)
+        self._org.store.connection.execute(
+            "INSERT OR IGNORE INTO sandbox_hard_deletes VALUES (?, ?, ?)",
+            (object_name, record_id, self._moment.stored),
+        )
+        self._batch.gone.append((object_name, True))
+
+    def _delete_children(self, object_name: str, record_id: str) -> None:
+        """What a delete does to children is set up by reference: refused, carried out on them too, or their field emptied."""
+        for child, reference, on_delete in self._org.child_rules.get(object_name, ()):
+            records = self._org.records[child]
+            found = records.children(reference, record_id)
+            if found and on_delete == "restrict":
+                message = f"Your attempt to delete {record_id} could not be completed because it is associated with: {found[0]}"
+                raise SalesforceError("DELETE_FAILED", message)
+            for child_id in found:
+                if on_delete == "cascade":
+                    self.delete(child, child_id)
+                else:
+                    self.update(child, child_id, {reference: None})
+
+    def undelete(self, object_name: str, record_id: str) -> None:
+        """Bring a record back from the recycle bin, as modified now by who does it."""
+        records = self._org.records_of(object_name)
+        record_id = records.normalised(record_id)
+        row, is_deleted, _ = records.fetch(record_id, ())
+        if not is_deleted:
+            raise SalesforceError("UNDELETE_FAILED", "Entity is not in the recycle bin", fields=["Id"])
+        deleted_at = records.modstamp(record_id)
+        now = self._stamp(records, record_id)
+        records.mark(record_id, now, deleted=False)
+        records.write(row, {"LastModifiedDate": now, "LastModifiedById": self.user}, now)
+        values = records.shape.from_row(records.whole(record_id))
+        self.operations.append(
+            Operation(records.shape, "UNDELETE", record_id, records.shape.whole(values), ())
+        )
+        for child, reference, on_delete in self._org.child_rules.get(object_name, ()):
+            if on_delete == "cascade":
+                for child_id in self._org.records[child].children(reference, record_id, deleted_at):
+                    self.undelete(child, child_id)
+
+
+class Batch:
+    """One SQLite transaction and the events that wait for its commit."""
+
+    def __init__(self, org: "Org") -> None:
+        self._org = org
+        self.moment = org.clock.now()
+        self._first_commit_number = org.commit_number
+        self.rows: list[tuple[int, str, int, bytes]] = []
+        self._operations: list[Operation] = []
+        self.gone: list[tuple[str, bool]] = []
+        """Object and whether it was binned, of each record that is forgotten for good."""
+        self.is_spoilt = False
+        """True when a transaction failed after it had written something: nothing of the batch may commit then."""
+        org.store.connection.execute("BEGIN IMMEDIATE")
+
+    def add(self, tx: Transaction, origin: str) -> None:
+        """Number a finished transaction and write its events down."""
+        if not tx.operations:
+            return
+        org = self._org
+        org.commit_number += 1
+        header = Header(origin, _transaction_key(), self.moment.second_ms, org.commit_number, tx.user)
+        told: Sequence[Operation] = tx.operations
+        untold: Sequence[Operation] = ()
+        if len(told) > org.overflow_changes / _MOST_FIELDS:
+            told, untold = within_threshold(tx.operations, org.overflow_changes)
+        sequence = 0
+        for sequence, (operation, record_ids) in enumerate(merged(told), 1):
+            self._event(header, operation, record_ids, sequence)
+        for shape in dict.fromkeys(operation.shape for operation in untold):
+            sequence += 1
+            overflow = Operation(shape, "GAP_OVERFLOW", OVERFLOW_RECORD_ID, b"{}", ())
+            self._event(header, overflow, (OVERFLOW_RECORD_ID,), sequence)
+        self._operations += tx.operations
+        if org.commit_number % _HOLE_EVERY == 0:
+            org.skip_replay_id()
+
+    def gap(self, shape: EventShape, change: str, record_ids: Sequence[str]) -> int:
+        """Write a gap event down; returns its replay id."""
+        org = self._org
+        org.commit_number += 1
+        header = Header(
+            "", _transaction_key(), self.moment.second_ms, org.commit_number, org.identity.user_id
+        )
+        gap = Operation(shape, f"GAP_{change}", record_ids[0], b"{}", ())
+        return self._event(header, gap, record_ids, 1)
+
+    def _event(self, header: Header, operation: Operation, record_ids: Sequence[str], sequence: int) -> int:
+        org = self._org
+        replay_id = org.take_replay_id()
+        change, body = operation.change, operation.body
+        if len(body) > EVENT_MAX_BYTES:
+            change, body = f"GAP_{change}", b"{}"
+        event = event_json(
+            operation.shape,
+            header,
+            change=change,
+            record_ids=record_ids,
+            sequence=sequence,
+            body=body,
+            replay_id=replay_id,
+            changed_fields=operation.changed if org.dials.events.changed_fields_in_header else None,
+        )
+        self.rows.append((replay_id, operation.shape.entity, self.moment.epoch_ms, event))
+        return replay_id
+
+    def commit(self) -> None:
+        org = self._org
+        if self.is_spoilt:
+            self.roll_back()
+            raise RuntimeError(
+                "a transaction of this batch failed after it had written; the batch was rolled back"
+            )
+        try:
+            if self.rows:
+                org.bus.append(self.rows)
+                org.store.set_meta("commit_number", org.commit_number)
+                org.store.set_meta("clock_ms", self.moment.epoch_ms)
+            org.store.connection.execute("COMMIT")
+        except sqlite3.Error:
+            self.roll_back()
+            raise
+        org.count(self._operations)
+        for object_name, binned in self.gone:
+            org.uncount(object_name, binned=binned)
+        if self.rows:
+            org.bus.publish(self.rows)
+
+    def roll_back(self) -> None:
+        self._org.store.connection.execute("ROLLBACK")
+        self._org.reset_counters(self._first_commit_number)
+
+
+def _transaction_key() -> str:
+    key = f"{_keys.getrandbits(128):032x}"
+    return f"{key[:8]}-{key[8:12]}-{key[12:16]}-{key[16:20]}-{key[20:]}"
