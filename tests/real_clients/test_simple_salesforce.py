@@ -28,7 +28,7 @@ def test_each_way_to_log_in_leads_to_the_org(salesforce, call):
 def test_a_wrong_password_is_an_invalid_login(call):
     refused = call("wrong_password")
     assert refused["code"] == "INVALID_LOGIN"
-    assert refused["message"].startswith("INVALID_LOGIN: Invalid username, password, security token")
+    assert refused["message"].startswith("Invalid username, password, security token; or user locked out.")
 
 
 def test_a_record_is_created_read_changed_upserted_and_deleted(salesforce, call):

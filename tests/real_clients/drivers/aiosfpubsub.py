@@ -1,0 +1,76 @@
+"""What a user of aiosfpubsub writes: `python aiosfpubsub.py CALL` with the org on stdin, events on stdout."""
+
+import asyncio
+import json
+import sys
+
+# The folder of this script is first on the path, and this script has the client's name.
+sys.path.pop(0)
+
+import certifi  # noqa: E402
+
+from aiosfpubsub import Client  # noqa: E402
+
+
+def connect(org):
+    # The client trusts the file that certifi names, and nothing else.
+    certifi.where = lambda: org["ca_file"]
+    client = Client(
+        url="https://login.salesforce.com",
+        username=org["username"],
+        password=org["password"],
+        grpc_host="localhost",
+        grpc_port=org["pubsub_port"],
+        api_version="57.0",
+    )
+    client.auth()
+    return client
+
+
+class EnoughError(Exception):
+    pass
+
+
+async def receive(org):
+    """The first `count` events of a topic, decoded by the schema that the org gives."""
+    client = connect(org)
+    received = []
+
+    def take(response, client):
+        for event in response.events:
+            schema = client.get_schema_json(event.event.schema_id)
+            payload = client.decode(schema, event.event.payload)
+            received.append({"replay_id": int.from_bytes(event.replay_id, "big"), "payload": payload})
+            if len(received) == org["count"]:
+                raise EnoughError
+
+    replay_id = bytes.fromhex(org.get("replay_id", ""))
+    try:
+        await asyncio.wait_for(
+            client.subscribe(org["topic"], org["preset"], replay_id, org["requested"], take), 60
+        )
+    except EnoughError:
+        pass
+    return received
+
+
+async def topic(org):
+    found = connect(org).get_topic(org["topic"])
+    return {"topic_name": found.topic_name, "can_subscribe": found.can_subscribe, "schema_id": found.schema_id}
+
+
+async def stale_replay(org):
+    """What a subscriber is told that asks for a position that the org does not hold."""
+    import grpc
+
+    client = connect(org)
+    try:
+        await client.subscribe(org["topic"], "CUSTOM", bytes.fromhex(org["replay_id"]), 5, lambda *_: None)
+    except grpc.aio.AioRpcError as error:
+        trailers = {name: str(value) for name, value in error.trailing_metadata()}
+        return {"status": error.code().name, "error_code": trailers.get("error-code")}
+    return None
+
+
+if __name__ == "__main__":
+    print(json.dumps(asyncio.run(globals()[sys.argv[1]](json.load(sys.stdin)))))
