@@ -42,6 +42,11 @@ class SeenCall:
     client: str
 
 
+def latest_calls() -> deque[SeenCall]:
+    """Holds the last calls, oldest first."""
+    return deque(maxlen=_KEPT_CALLS)
+
+
 class ConnectionCutError(ConnectionError):
     """The connection ends here; a server without a socket (a test's own) can only raise it."""
 
@@ -49,12 +54,12 @@ class ConnectionCutError(ConnectionError):
 class HttpFaults:
     """The outermost layer of the org's application."""
 
-    def __init__(self, app: ASGIApp, org: Org, sessions: Sessions) -> None:
+    def __init__(self, app: ASGIApp, org: Org, sessions: Sessions, calls: deque[SeenCall]) -> None:
         self._app = app
         self._org = org
         self._sessions = sessions
         self._long_calls = LongCalls(org.edition)
-        self.calls: deque[SeenCall] = deque(maxlen=_KEPT_CALLS)
+        self._calls = calls
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"].startswith(_CONTROL):
@@ -94,15 +99,19 @@ class HttpFaults:
             await self._app(scope, receive, send)
 
     def _expire(self, scope: Scope) -> None:
-        authorization = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
+        headers = dict(scope["headers"])
+        # Bulk API 1.0 has its token in a header of its own.
+        of_bulk = headers.get(b"x-sfdc-session", b"").decode("latin-1")
         try:
-            self._sessions.close(bearer_token(authorization))
+            self._sessions.close(
+                of_bulk or bearer_token(headers.get(b"authorization", b"").decode("latin-1"))
+            )
         except SalesforceError:
             return  # nobody's session to end
 
     def _keep(self, scope: Scope, status: int, seconds: float) -> None:
         client = dict(scope["headers"]).get(b"user-agent", b"").decode("latin-1")
-        self.calls.append(
+        self._calls.append(
             SeenCall(self._org.clock.seconds(), scope["method"], scope["path"], status, seconds, client)
         )
 
@@ -143,6 +152,8 @@ class _Swallowed:
 
     async def send_half(self, send: Send) -> None:
         """The head and the first half of the body, of which the head promises all."""
+        if not self._start:
+            return  # the application had nobody to answer
         headers = [pair for pair in self._start["headers"] if pair[0].lower() != b"content-length"]
         length = (b"content-length", b"%d" % max(len(self._body), 2))
         await send({**self._start, "headers": [*headers, length]})

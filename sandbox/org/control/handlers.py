@@ -1,22 +1,24 @@
 """The handles by which tests and people turn the org: dials, allocations, the clock, faults, neighbours, old records, a reset."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 
 from sandbox.org.auth.sessions import Sessions
 from sandbox.org.cometd.clients import Clients
 from sandbox.org.control.errors import ControlError
 from sandbox.org.control.model import ClockRequest, GapRequest, MeterChange, parsed
+from sandbox.org.control.page import page
 from sandbox.org.control.responses import JsonResponse
 from sandbox.org.dials import Dials
 from sandbox.org.errors import SalesforceError
 from sandbox.org.faults import KINDS, FaultRule
+from sandbox.org.http_faults import SeenCall
 from sandbox.org.model import Org
 from sandbox.org.neighbour import Neighbour, NeighbourPlan
 from sandbox.org.traffic.fill import FillPlan, fill
@@ -32,6 +34,8 @@ class Parts:
     clients: Clients
     traffic: TrafficMaker
     neighbour: Neighbour
+    calls: Collection[SeenCall]
+    """The latest, oldest first."""
 
 
 class Handles:
@@ -40,6 +44,17 @@ class Handles:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._org = parts.org
+
+    async def page(self, _request: Request) -> Response:
+        """Shows the org to a person: state, allocations, faults, dials, the last calls."""
+        parts = self._parts
+        doing = {
+            "sessions": len(parts.sessions),
+            "CometD clients": len(parts.clients),
+            "traffic": "running" if parts.traffic.state()["running"] else "none",
+            "neighbour": "none" if parts.neighbour.plan is None else f"{parts.neighbour.spent:,} calls spent",
+        }
+        return HTMLResponse(page(self._org, parts.calls, doing))
 
     async def dials(self, request: Request) -> Response:
         """Reads the dials; a PATCH turns those that it names, such as `{"bulk": {"hold": true}}`."""
@@ -51,10 +66,13 @@ class Handles:
         """Reads what is counted over 24 hours; a POST sets `maximum` or `used` of the meters that it names."""
         meters = self._org.meters.by_name()
         if request.method == "POST":
-            for name, change in _json_object(await request.body()).items():
-                if name not in meters:
-                    raise ControlError(f"there is no meter {name}; there are {', '.join(meters)}")
-                wanted = parsed(MeterChange, orjson.dumps(change))
+            changes = _json_object(await request.body())
+            if unknown := changes.keys() - meters.keys():
+                raise ControlError(
+                    f"there is no meter {', '.join(sorted(unknown))}; there are {', '.join(meters)}"
+                )
+            checked = {name: parsed(MeterChange, orjson.dumps(change)) for name, change in changes.items()}
+            for name, wanted in checked.items():
                 if wanted.maximum is not None:
                     meters[name].maximum = wanted.maximum
                 if wanted.used is not None:
@@ -119,6 +137,8 @@ class Handles:
 
     def _turn(self, wanted: Mapping[str, Any]) -> None:
         """All or nothing: a wrong value turns no dial."""
+        if wrong := [family for family, values in wanted.items() if not isinstance(values, dict)]:
+            raise ControlError(f"{', '.join(wrong)}: send an object of dials")
         merged = {
             family: {**values, **wanted.get(family, {})}
             for family, values in self._org.dials.model_dump().items()
