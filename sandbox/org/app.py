@@ -48,6 +48,7 @@ def build_app(org: Org, *, pubsub: PubSubAddress | None = None) -> Starlette:
     neighbour = Neighbour(org)
     bulk = Bulk(org)
     service = RestService(org)
+    service.streaming_clients = lambda: len(clients)
     calls = latest_calls()
 
     @asynccontextmanager
