@@ -17,7 +17,7 @@ from sandbox.org.cometd.clients import Clients
 from sandbox.org.cometd.routes import routes as cometd_routes
 from sandbox.org.control.handlers import Parts
 from sandbox.org.control.routes import routes as control_routes
-from sandbox.org.http_faults import HttpFaults, latest_calls
+from sandbox.org.http_faults import HttpFaults
 from sandbox.org.identity import load_identity
 from sandbox.org.model import Org
 from sandbox.org.neighbour import Neighbour
@@ -49,7 +49,6 @@ def build_app(org: Org, *, pubsub: PubSubAddress | None = None) -> Starlette:
     bulk = Bulk(org)
     service = RestService(org)
     service.streaming_clients = lambda: len(clients)
-    calls = latest_calls()
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -79,14 +78,14 @@ def build_app(org: Org, *, pubsub: PubSubAddress | None = None) -> Starlette:
             *auth_routes(org, sessions),
             *soap_routes(org, sessions),
             *cometd_routes(org, sessions, clients),
-            *control_routes(Parts(org, sessions, clients, traffic, neighbour, calls)),
+            *control_routes(Parts(org, sessions, clients, traffic, neighbour)),
             *bulk_routes(service),
             *bulk_v1_routes(org, bulk, sessions),
             *rest_routes(service),
         ],
         lifespan=lifespan,
     )
-    app.state.outermost = HttpFaults(app, org, sessions, calls)
+    app.state.outermost = HttpFaults(app, org, sessions)
     """What a server serves: the application behind the scripted trouble."""
     app.state.org = org
     app.state.sessions = sessions

@@ -42,11 +42,6 @@ class SeenCall:
     client: str
 
 
-def latest_calls() -> deque[SeenCall]:
-    """Holds the last calls, oldest first."""
-    return deque(maxlen=_KEPT_CALLS)
-
-
 class ConnectionCutError(ConnectionError):
     """The connection ends here; a server without a socket (a test's own) can only raise it."""
 
@@ -54,11 +49,11 @@ class ConnectionCutError(ConnectionError):
 class HttpFaults:
     """The outermost layer of the org's application."""
 
-    def __init__(self, app: ASGIApp, org: Org, sessions: Sessions, calls: deque[SeenCall]) -> None:
+    def __init__(self, app: ASGIApp, org: Org, sessions: Sessions) -> None:
         self._app = app
         self._org = org
         self._sessions = sessions
-        self._calls = calls
+        self.calls: deque[SeenCall] = deque(maxlen=_KEPT_CALLS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"].startswith(_CONTROL):
@@ -123,7 +118,7 @@ class HttpFaults:
 
     def _keep(self, scope: Scope, status: int, seconds: float) -> None:
         client = dict(scope["headers"]).get(b"user-agent", b"").decode("latin-1")
-        self._calls.append(
+        self.calls.append(
             SeenCall(self._org.clock.seconds(), scope["method"], scope["path"], status, seconds, client)
         )
 

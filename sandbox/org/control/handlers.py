@@ -1,24 +1,22 @@
 """The handles by which tests and people turn the org: dials, allocations, the clock, faults, neighbours, old records, a reset."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 
 from sandbox.org.auth.sessions import Sessions
 from sandbox.org.cometd.clients import Clients
 from sandbox.org.control.errors import ControlError
 from sandbox.org.control.model import ClockRequest, GapRequest, MeterChange, parsed
-from sandbox.org.control.page import page
 from sandbox.org.control.responses import JsonResponse
 from sandbox.org.dials import Dials
 from sandbox.org.errors import SalesforceError
 from sandbox.org.faults import KINDS, FaultRule
-from sandbox.org.http_faults import SeenCall
 from sandbox.org.model import Org
 from sandbox.org.neighbour import Neighbour, NeighbourPlan
 from sandbox.org.traffic.fill import FillPlan, fill
@@ -34,8 +32,6 @@ class Parts:
     clients: Clients
     traffic: TrafficMaker
     neighbour: Neighbour
-    calls: Collection[SeenCall]
-    """The latest, oldest first."""
 
 
 class Handles:
@@ -44,17 +40,6 @@ class Handles:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._org = parts.org
-
-    async def page(self, _request: Request) -> Response:
-        """Shows the org to a person: state, allocations, faults, dials, the last calls."""
-        parts = self._parts
-        doing = {
-            "sessions": len(parts.sessions),
-            "CometD clients": len(parts.clients),
-            "traffic": "running" if parts.traffic.state()["running"] else "none",
-            "neighbour": "none" if parts.neighbour.plan is None else f"{parts.neighbour.spent:,} calls spent",
-        }
-        return HTMLResponse(page(self._org, parts.calls, doing))
 
     async def dials(self, request: Request) -> Response:
         """Reads the dials; a PATCH turns those that it names, such as `{"bulk": {"hold": true}}`."""

@@ -27,7 +27,6 @@ def routes(parts: Parts) -> list[BaseRoute]:
     handlers = _Handlers(parts.org, parts.sessions, parts.clients, parts.traffic)
     handles = Handles(parts)
     return [
-        Route("/sandbox", handles.page),
         Route("/sandbox/health", handlers.health),
         Route("/sandbox/state", handlers.state),
         Route("/sandbox/traffic", answering_errors(handlers.traffic), methods=["GET", "POST", "DELETE"]),
