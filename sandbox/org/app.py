@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -22,11 +23,12 @@ from sandbox.org.model import Org
 from sandbox.org.neighbour import Neighbour
 from sandbox.org.pubsub.server import PubSubAddress, start_pubsub
 from sandbox.org.rest.routes import routes as rest_routes
+from sandbox.org.rest.service import RestService
 from sandbox.org.soap.routes import routes as soap_routes
 from sandbox.org.store import Store
 from sandbox.org.traffic.maker import TrafficMaker
 from schemas.catalogue import DEFAULT_CATALOGUE, load_catalogue
-from schemas.limits import COMETD_CLIENTS
+from schemas.limits import COMETD_CLIENTS, DELETED_MAX_AGE
 
 _PURGE_EVERY_SECONDS = 2.0
 
@@ -45,18 +47,26 @@ def build_app(org: Org, *, pubsub: PubSubAddress | None = None) -> Starlette:
     traffic = TrafficMaker(org)
     neighbour = Neighbour(org)
     bulk = Bulk(org)
+    service = RestService(org)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        purging = asyncio.create_task(_purge_for_ever(org))
+        chores = [
+            asyncio.create_task(chore)
+            for chore in (
+                _purge_for_ever(org),
+                service.readers.keep_the_past(),
+                bulk.readers.keep_the_past(),
+            )
+        ]
         streams = None if pubsub is None else await start_pubsub(org, sessions, pubsub)
         bulk.start()
         yield
         if streams is not None:
             await streams.stop(grace=1)
-        purging.cancel()
-        with suppress(asyncio.CancelledError):
-            await purging
+        for chore in chores:
+            chore.cancel()
+        await asyncio.gather(*chores, return_exceptions=True)
         await traffic.stop()
         await neighbour.stop()
         await bulk.stop()
@@ -68,9 +78,9 @@ def build_app(org: Org, *, pubsub: PubSubAddress | None = None) -> Starlette:
             *soap_routes(org, sessions),
             *cometd_routes(org, sessions, clients),
             *control_routes(Parts(org, sessions, clients, traffic, neighbour)),
-            *bulk_routes(org),
+            *bulk_routes(service),
             *bulk_v1_routes(org, bulk, sessions),
-            *rest_routes(org),
+            *rest_routes(service),
         ],
         lifespan=lifespan,
     )
@@ -83,9 +93,12 @@ def build_app(org: Org, *, pubsub: PubSubAddress | None = None) -> Starlette:
 
 
 async def _purge_for_ever(org: Org) -> None:
-    """Forget events that are past retention, a few at a time so that nobody waits for it."""
+    """Forget events that are past retention, a few at a time so that nobody waits for it, and what has been binned too long."""
     pause = 0.0
     while True:
         await asyncio.sleep(pause)
+        if pause:
+            oldest = datetime.fromtimestamp(org.clock.seconds(), UTC) - DELETED_MAX_AGE
+            org.empty_bin(oldest.strftime("%Y-%m-%dT%H:%M:%S.000Z"))
         purged = org.bus.purge(org.clock.now().epoch_ms)
         pause = 0.0 if purged else _PURGE_EVERY_SECONDS

@@ -3,11 +3,13 @@
 Every API that writes (REST, collections, composite, bulk) comes through here, so a rule of records is the same for all of them.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from sandbox.org.errors import SalesforceError, entity_is_deleted, not_found
+from sandbox.org.locks import unable_to_lock
 from sandbox.org.model import Org
 from sandbox.org.soql.entities import Entity, Field
 from sandbox.org.soql.literals import full_id
@@ -79,8 +81,43 @@ class Dml:
     async def apply(
         self, rows: Sequence[Write], *, user: str, origin: str, all_or_none: bool = False
     ) -> list[Outcome]:
-        """`write` for callers that can wait."""
-        return self.write(rows, user=user, origin=origin, all_or_none=all_or_none)
+        """`write` for callers that can wait: the write takes its time, and its records and their parents are locked meanwhile.
+
+        A row that cannot get its locks in time fails with UNABLE_TO_LOCK_ROW; the others are written.
+        """
+        dials = self._org.dials.records
+        if not dials.chunk_seconds:
+            return self.write(rows, user=user, origin=origin, all_or_none=all_or_none)
+        needed = [self._lock_ids(row) for row in rows]
+        async with self._org.locks.held(needed, dials.lock_wait_seconds) as missed:
+            await asyncio.sleep(dials.chunk_seconds)
+            refused = {
+                place: Outcome(rows[place].record_id, error=unable_to_lock(record_id))
+                for place, record_id in enumerate(missed)
+                if record_id is not None
+            }
+            if refused and all_or_none:
+                return [refused.get(place) or _rolled_back(Outcome()) for place in range(len(rows))]
+            written = self.write(
+                [row for place, row in enumerate(rows) if place not in refused],
+                user=user, origin=origin, all_or_none=all_or_none,
+            )  # fmt: skip
+            outcomes = iter(written)
+            return [refused.get(place) or next(outcomes) for place in range(len(rows))]
+
+    def _lock_ids(self, row: Write) -> set[str]:
+        """What a row needs: its record, and every record that it points to."""
+        entity = self._org.entities.find(row.object_name)
+        found = {full_id(row.record_id or ""), *(_reference_ids(entity, row.fields) if entity else ())}
+        if entity is not None and row.key and (value := row.fields.get(row.key)):
+            found.update(self._matches(entity, row.key, str(value)))
+        return {each for each in found if each}
+
+    def _matches(self, entity: Entity, key: str, value: str) -> list[str]:
+        try:
+            return self.ids_by_key(entity, key, value)
+        except SalesforceError:
+            return []  # the write itself will say so
 
     def write_one(self, row: Write, *, user: str, origin: str) -> Outcome:
         """Write one row in a transaction of its own; raises its `SalesforceError`."""
@@ -115,6 +152,28 @@ class Dml:
                 found = entity.by_lower_name.get(name.lower())
                 values[found.name if found else name] = value
         return values
+
+    def _checked(self, entity: Entity, body: Mapping[str, Any]) -> dict[str, object]:
+        """`values`, once every reference in them leads to a record that exists; the ids in their long form."""
+        values = self.values(entity, body)
+        for name, value in values.items():
+            field = entity.fields.get(name)
+            if field is None or not field.references or not isinstance(value, str) or not value:
+                continue
+            record_id = full_id(value)
+            if record_id is None:
+                continue  # the model refuses what is no id
+            if not self._exists(field, record_id):
+                raise SalesforceError(
+                    "INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", fields=[name]
+                )
+            values[name] = record_id
+        return values
+
+    def _exists(self, field: Field, record_id: str) -> bool:
+        targets = (self._org.entities.find(name) for name in field.references)
+        target = next((each for each in targets if each and record_id.startswith(each.key_prefix)), None)
+        return target is not None and self.is_deleted(target, record_id) is False
 
     def ids_by_key(self, entity: Entity, name: str, value: str) -> list[str]:
         """The live records with this external id, at most three; raises NOT_FOUND when `name` is no external id field."""
@@ -161,12 +220,12 @@ class Dml:
     def _perform(self, tx: Transaction, row: Write) -> Outcome:
         entity = self.writable(row.object_name)
         if row.verb == "insert":
-            return Outcome(tx.create(entity.name, self.values(entity, row.fields)), created=True)
+            return Outcome(tx.create(entity.name, self._checked(entity, row.fields)), created=True)
         if row.verb == "upsert":
             return self._upsert(tx, entity, row)
         record_id = row.record_id or ""
         if row.verb == "update":
-            tx.update(entity.name, record_id, self.values(entity, row.fields))
+            tx.update(entity.name, record_id, self._checked(entity, row.fields))
         elif row.verb == "undelete":
             tx.undelete(entity.name, record_id)
         elif row.verb == "hardDelete":
@@ -179,7 +238,7 @@ class Dml:
         key = entity.by_lower_name.get((row.key or "").lower())
         if key is None:
             raise not_found()
-        values = self.values(entity, row.fields)
+        values = self._checked(entity, row.fields)
         value = values.get(key.name)
         if value in (None, ""):
             if key.kind == "id":
@@ -211,6 +270,15 @@ class Dml:
             message = f"Foreign key external ID: {value} not found for field {name} in entity {target.name}"
             raise SalesforceError("INVALID_FIELD", message)
         raise SalesforceError("INVALID_FIELD", "A parent is given by one external id field", fields=list(key))
+
+
+def _reference_ids(entity: Entity, fields: Mapping[str, Any]) -> list[str]:
+    found = []
+    for name, value in fields.items():
+        field = entity.by_lower_name.get(name.lower())
+        if field is not None and field.references and isinstance(value, str):
+            found.append(full_id(value) or "")
+    return found
 
 
 def _require_all(outcomes: list[Outcome]) -> None:

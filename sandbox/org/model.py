@@ -15,6 +15,7 @@ from sandbox.org.dials import Dials
 from sandbox.org.errors import SalesforceError, not_found
 from sandbox.org.faults import Faults
 from sandbox.org.identity import Identity
+from sandbox.org.locks import Locks
 from sandbox.org.meters import Meters
 from sandbox.org.operations import Operation
 from sandbox.org.records import Records
@@ -44,6 +45,7 @@ class Org:
         self.edition = edition
         self.dials = Dials()
         self.faults = Faults()
+        self.locks = Locks()
         self.records = {name: Records(store, store.objects[name]) for name in sorted(store.tracked)}
         self.bus = Bus(store)
         self.clock = Clock(store.meta("clock_ms", 0), store.meta("clock_ahead_ms", 0))

@@ -15,6 +15,7 @@ from sandbox.org.auth.sessions import Sessions
 from sandbox.org.identity import load_identity
 from sandbox.org.model import Org
 from sandbox.org.rest.routes import routes as rest_routes
+from sandbox.org.rest.service import RestService
 from sandbox.org.store import Store
 from sandbox.processes import ProcessGroup, free_port, wait_until
 from schemas.catalogue import default_catalogue
@@ -159,7 +160,7 @@ def org(identity_folder: Path, tmp_path: Path) -> Iterator[Org]:
 async def client(org: Org) -> AsyncIterator[httpx.AsyncClient]:
     """A REST client of `org`, logged in."""
     sessions = Sessions(org)
-    app = Starlette(routes=[*auth_routes(org, sessions), *rest_routes(org)])
+    app = Starlette(routes=[*auth_routes(org, sessions), *rest_routes(RestService(org))])
     app.state.sessions = sessions
     token = sessions.open(org.identity.user_id, "test").token
     headers = {"Authorization": f"Bearer {token}", "X-PrettyPrint": "1"}

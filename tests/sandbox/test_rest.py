@@ -17,6 +17,7 @@ from sandbox.org.meters import Meters
 from sandbox.org.model import Org
 from sandbox.org.rest.cursors import Cursors
 from sandbox.org.rest.routes import routes as rest_routes
+from sandbox.org.rest.service import RestService
 from sandbox.org.soql.compiler import compile_soql
 from sandbox.org.soql.entities import build_entities
 from sandbox.org.store import Store
@@ -45,7 +46,7 @@ def org(identity_folder, tmp_path):
 @pytest.fixture
 async def client(org):
     sessions = Sessions(org)
-    app = Starlette(routes=[*auth_routes(org, sessions), *rest_routes(org)])
+    app = Starlette(routes=[*auth_routes(org, sessions), *rest_routes(RestService(org))])
     app.state.sessions = sessions
     token = sessions.open(org.identity.user_id, "test").token
     headers = {"Authorization": f"Bearer {token}", "X-PrettyPrint": "1"}
@@ -541,7 +542,7 @@ def test_a_restart_keeps_the_count_and_the_schema_but_no_cursor(new_org):
     described = org.rest("GET", "/sobjects/Case/describe")
     org.kill()
     org.start()
-    assert org.control("GET", "/quota")["used"] >= 1
+    assert org.control("GET", "/meters")["api_calls"]["used"] >= 1
     assert (
         org.rest("GET", "/sobjects/Case/describe").headers["last-modified"]
         == described.headers["last-modified"]

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from starlette.routing import BaseRoute, Route
 
 from sandbox.org.bulk import ingest_handlers, query_handlers
-from sandbox.org.model import Org
 from sandbox.org.rest.call import Handler, endpoint
 from sandbox.org.rest.service import RestService
 
@@ -31,9 +30,8 @@ HANDLERS: Mapping[str, Mapping[str, Handler]] = {
 """Path below `/services/data/vXX.X` -> method -> handler."""
 
 
-def routes(org: Org) -> list[BaseRoute]:
+def routes(service: RestService) -> list[BaseRoute]:
     """Bulk API 2.0 of `org`; they must come before REST's refusal of unknown addresses. `app.state.bulk` is the `Bulk`."""
-    service = RestService(org)
     return [
         Route(f"/services/data/v{{version}}{path}{slash}", endpoint(service, handlers), methods=_METHODS)
         for path, handlers in HANDLERS.items()

@@ -22,7 +22,7 @@ class Bulk:
         self.org = org
         self.jobs = Jobs(org.store, org.clock)
         self.dml = Dml(org)
-        self.readers = Readers(org.store)
+        self.readers = Readers(org)
         """Apart from REST's, so that large exports leave its queries alone."""
         self.classic_jobs = ClassicJobs(self.jobs)
         self.classic = ClassicRunner(org, self.dml, self.readers, self.classic_jobs)

@@ -133,7 +133,10 @@ class Channels:
         rows = self._connection.execute(
             "SELECT entity, filter, enriched FROM sandbox_channel_members WHERE channel = ?", (name,)
         ).fetchall()
-        members = [self.member(entity, text, orjson.loads(enriched)) for entity, text, enriched in rows]
+        members = [
+            self.member(self.by_event_name[event], text, orjson.loads(enriched))
+            for event, text, enriched in rows
+        ]
         return Channel(
             f"/data/{name}",
             frozenset(member.entity for member in members),

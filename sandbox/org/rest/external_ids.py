@@ -32,7 +32,7 @@ async def delete(call: Call) -> Response:
     entity, matches = _matches(call)
     if (several := _several(call, entity, matches)) is not None:
         return several
-    delete_record(call, entity, _one(matches))
+    await delete_record(call, entity, _one(matches))
     return Response(status_code=204)
 
 
@@ -47,18 +47,18 @@ async def upsert(call: Call) -> Response:
     if (several := _several(call, entity, matches)) is not None:
         return several
     if matches:
-        update_record(call, entity, matches[0], body)
+        await update_record(call, entity, matches[0], body)
         return _updated(call, matches[0])
     if call.request.query_params.get("updateOnly", "").lower() == "true" or key.kind == "id":
         raise not_found()
-    outcome = write(call, Write("insert", entity.name, body | {key.name: call.path("value")}))
+    outcome = await write(call, Write("insert", entity.name, body | {key.name: call.path("value")}))
     return created(call, entity, outcome, extra=_created_flag(call, created=True))
 
 
 async def insert(call: Call) -> Response:
     """`POST /sobjects/X/Id`: an insert by the upsert address, since v37.0 (REST API Developer Guide, "sObject Rows by External ID")."""
     entity = call.service.entity(call.path("object"))
-    outcome = write(call, Write("insert", entity.name, await call.json_object()))
+    outcome = await write(call, Write("insert", entity.name, await call.json_object()))
     return created(call, entity, outcome, extra=_created_flag(call, created=True))
 
 

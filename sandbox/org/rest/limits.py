@@ -8,6 +8,7 @@ import sqlite3
 
 from starlette.responses import Response
 
+from sandbox.org.meters import RollingCount
 from sandbox.org.rest.call import Call, json_response
 from sandbox.org.soql.entities import Entity
 from schemas.limits import COMETD_CLIENTS
@@ -21,7 +22,7 @@ _EDITION_FREE = {
     "ConcurrentEinsteinDataInsightsStoryCreation": 5, "ConcurrentEinsteinDiscoveryStoryCreation": 2,
     "ConcurrentSyncReportRuns": 20, "DailyAnalyticsDataflowJobExecutions": 60, "DailyAnalyticsUploadedFilesSizeMB": 51_200,
     "DailyAsyncApexExecutions": 250_000, "DailyAsyncApexTests": 500, "DailyBulkV2QueryFileStorageMB": 976_562,
-    "DailyBulkV2QueryJobs": 10_000, "DailyDurableGenericStreamingApiEvents": 10_000, "DailyDurableStreamingApiEvents": 10_000,
+    "DailyDurableGenericStreamingApiEvents": 10_000, "DailyDurableStreamingApiEvents": 10_000,
     "DailyEinsteinDataInsightsStoryCreation": 1_000, "DailyEinsteinDiscoveryOptimizationJobRuns": 0,
     "DailyEinsteinDiscoveryPredictAPICalls": 50_000, "DailyEinsteinDiscoveryPredictionsByCDC": 500_000,
     "DailyEinsteinDiscoveryStoryCreation": 100, "DailyGenericStreamingApiEvents": 10_000, "DailyScratchOrgs": 6,
@@ -34,27 +35,22 @@ _EDITION_FREE = {
     "Package2VersionCreates": 6, "Package2VersionCreatesWithoutValidation": 500,
     "PlatformEventTriggersWithParallelProcessing": 5, "PrivateConnectOutboundCalloutHourlyLimitMB": 0, "SingleEmail": 5_000,
 }  # fmt: skip
-_BULK_BATCHES = 15_000
 
 
 async def limits(call: Call) -> Response:
     """`GET /limits`: `{"DailyApiRequests": {"Max": …, "Remaining": …}, …}` (REST API Developer Guide, "Limits")."""
     found: dict[str, object] = {name: _unused(maximum) for name, maximum in _EDITION_FREE.items()}
-    edition, usage = call.org.edition, call.org.meters.api_calls
-    events = call.org.meters.delivered_events.maximum
-    clients = COMETD_CLIENTS[edition]
+    meters = call.org.meters
+    clients = COMETD_CLIENTS[call.org.edition]
+    batches = "DailyBulkApiBatches" if call.version >= _BULK_BATCHES_FROM else "DailyBulkApiRequests"
     found |= {
-        "DailyApiRequests": {"Max": usage.maximum, "Remaining": usage.maximum - usage.used},
-        "DailyDeliveredPlatformEvents": {
-            "Max": events,
-            "Remaining": call.org.meters.delivered_events.left,
-        },
+        "DailyApiRequests": _metered(meters.api_calls),
+        "DailyDeliveredPlatformEvents": _metered(meters.delivered_events),
+        "DailyBulkV2QueryJobs": _metered(meters.bulk_query_jobs),
+        batches: _metered(meters.bulk_batches),
         "DurableStreamingApiConcurrentClients": _unused(clients),
         "StreamingApiConcurrentClients": _unused(clients),
         "PermissionSets": _unused(1_500) | {"CreateCustom": _unused(1_000)},
-        "DailyBulkApiBatches" if call.version >= _BULK_BATCHES_FROM else "DailyBulkApiRequests": _unused(
-            _BULK_BATCHES
-        ),
         "MonthlyPlatformEventsUsageEntitlement"
         if call.version >= _EVENT_USAGE_FROM
         else "MonthlyPlatformEvents": _unused(0),
@@ -62,6 +58,10 @@ async def limits(call: Call) -> Response:
     if call.version >= _FUNCTIONS_FROM:
         found["DailyFunctionsApiCallLimit"] = _unused(235_000)
     return json_response(dict(sorted(found.items())))
+
+
+def _metered(meter: RollingCount) -> dict[str, object]:
+    return {"Max": meter.maximum, "Remaining": meter.left}
 
 
 def _unused(maximum: int) -> dict[str, object]:

@@ -33,7 +33,7 @@ from sandbox.org.soql.nodes import FieldPath, Query, SelectItem
 async def create(call: Call) -> Response:
     """`POST /sobjects/X`: 201 with the new id (REST API Developer Guide, "sObject Basic Information")."""
     entity = call.service.entity(call.path("object"))
-    outcome = write(call, Write("insert", entity.name, await call.json_object()))
+    outcome = await write(call, Write("insert", entity.name, await call.json_object()))
     return created(call, entity, outcome)
 
 
@@ -50,7 +50,7 @@ async def update(call: Call) -> Response:
     check_unmodified(call.request, _changed_at(call, entity, record_id))
     if entity.name in ETAG_OBJECTS:
         check_tag(call.request, _tag(call, entity, record_id))
-    update_record(call, entity, record_id, await call.json_object())
+    await update_record(call, entity, record_id, await call.json_object())
     return Response(status_code=204)
 
 
@@ -58,7 +58,7 @@ async def delete(call: Call) -> Response:
     """`DELETE /sobjects/X/{id}`: 204, and the record is in the recycle bin (REST API Developer Guide, "sObject Rows")."""
     entity = call.service.entity(call.path("object"))
     refuse_conditions(call.request)
-    delete_record(call, entity, call.service.dml.live_id(entity, call.path("id")))
+    await delete_record(call, entity, call.service.dml.live_id(entity, call.path("id")))
     return Response(status_code=204)
 
 
@@ -72,17 +72,20 @@ def created(
     )
 
 
-def update_record(call: Call, entity: Entity, record_id: str, body: Mapping[str, Any]) -> None:
-    write(call, Write("update", entity.name, body, record_id))
+async def update_record(call: Call, entity: Entity, record_id: str, body: Mapping[str, Any]) -> None:
+    await write(call, Write("update", entity.name, body, record_id))
 
 
-def delete_record(call: Call, entity: Entity, record_id: str) -> None:
-    write(call, Write("delete", entity.name, {}, record_id))
+async def delete_record(call: Call, entity: Entity, record_id: str) -> None:
+    await write(call, Write("delete", entity.name, {}, record_id))
 
 
-def write(call: Call, row: Write) -> Outcome:
+async def write(call: Call, row: Write) -> Outcome:
     """Write one row in the caller's name; raises its `SalesforceError`."""
-    return call.service.dml.write_one(row, user=call.user_id, origin=call.origin)
+    [outcome] = await call.apply([row], all_or_none=False)
+    if outcome.error is not None:
+        raise outcome.error
+    return outcome
 
 
 def record_response(call: Call, entity: Entity, record_id: str) -> Response:

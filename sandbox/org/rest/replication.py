@@ -57,6 +57,10 @@ def _changed(
     )
     bounds = (stored_datetime(span.start), stored_datetime(span.end), deleted, REPLICATION_MAX_IDS + 1)
     rows = connection.execute(statement, bounds).fetchall()
+    if deleted:
+        gone = "SELECT id, at FROM sandbox_hard_deletes WHERE object = ? AND at >= ? AND at < ?"
+        rows += connection.execute(gone, (object_name, *bounds[:2])).fetchall()
+        rows.sort(key=lambda row: (row[1], row[0]))
     if len(rows) > REPLICATION_MAX_IDS:
         message = f"exceeded the limit of {REPLICATION_MAX_IDS} ids; use a shorter span of time"
         raise SalesforceError("EXCEEDED_ID_LIMIT", message)

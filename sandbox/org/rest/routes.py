@@ -9,9 +9,9 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, compile_path
 
 from sandbox.org.auth.routes import own_url
+from sandbox.org.channels import tooling as channels
 from sandbox.org.composite.routes import HANDLERS as COMPOSITE
 from sandbox.org.errors import SalesforceError, not_found
-from sandbox.org.model import Org
 from sandbox.org.rest import describe, external_ids, limits, query, records, replication
 from sandbox.org.rest.call import GZIP_LEVEL, Call, Handler, endpoint, json_response
 from sandbox.org.rest.not_built import NOT_BUILT
@@ -27,6 +27,8 @@ HANDLERS: Mapping[str, Mapping[str, Handler]] = {
     "/sobjects": {"GET": describe.describe_global},
     "/sobjects/{object}": {"GET": describe.basic_information, "POST": records.create},
     "/sobjects/{object}/describe": {"GET": describe.describe},
+    "/sobjects/{object}/eventSchema": {"GET": channels.schema_by_event},
+    "/event/eventSchema/{id}": {"GET": channels.schema_by_id},
     "/sobjects/{object}/Id": {"POST": external_ids.insert},
     "/sobjects/{object}/updated": {"GET": replication.updated},
     "/sobjects/{object}/deleted": {"GET": replication.deleted},
@@ -48,12 +50,11 @@ HANDLERS: Mapping[str, Mapping[str, Handler]] = {
 """Path below `/services/data/vXX.X` -> method -> handler. The first path that fits wins."""
 
 
-def routes(org: Org) -> list[BaseRoute]:
+def routes(service: RestService) -> list[BaseRoute]:
     """The REST API of `org`, its refusal of unknown addresses last.
 
     Other families below `/services/data` (composite, jobs) must come before these in the application, or be added to `HANDLERS`.
     """
-    service = RestService(org)
     addresses = {**_refusals(), **HANDLERS}
     service.addresses = [(compile_path(path)[0], handlers) for path, handlers in addresses.items()]
     found = [Route(f"{_ROOT}{slash}", _versions, methods=["GET"]) for slash in ("", "/")]

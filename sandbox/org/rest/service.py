@@ -29,7 +29,7 @@ class RestService:
         self.org = org
         self.entities: Entities = org.entities
         self.dml = Dml(org)
-        self.readers = Readers(org.store)
+        self.readers = Readers(org)
         # An all-or-none composite runs its queries on the writer's connection.
         register_functions(org.store.connection)
         self.cursors = Cursors()

@@ -6,8 +6,9 @@ An object is served as soon as it has a provider of rows.
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from functools import cached_property
+from functools import cached_property, partial
 
+from sandbox.org.channels.tooling import CHANNEL, MANAGED, MEMBER, rows_of
 from sandbox.org.errors import SalesforceError
 from sandbox.org.model import Org
 from sandbox.org.rest.cursors import Cursors
@@ -36,6 +37,7 @@ class Tooling:
         self.providers: dict[str, Provider] = {
             ENTITY_DEFINITION: lambda: entity_rows(org.entities),
             FIELD_DEFINITION: lambda: field_rows(org.entities),
+            **{name: partial(rows_of, name, org.store.connection) for name in (CHANNEL, MEMBER, MANAGED)},
         }
         """Object -> its rows, keyed by field name with an `Id` each; a field that is left out is null."""
 
