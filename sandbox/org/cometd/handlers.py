@@ -178,7 +178,7 @@ class Handlers:
                 _MAX_BYTES - size,
             )
             tail = b',"channel":%b}' % orjson.dumps(channel)
-            bodies = [body for _, body in self._channels.hand_out(subscription.channel, found)]
+            bodies = [event.data for event in self._channels.hand_out(subscription.channel, found)]
             taken += [b'{"data":' + body + tail for body in bodies]
             size += sum(map(len, bodies))
         return taken
