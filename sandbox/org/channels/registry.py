@@ -16,12 +16,14 @@ from sandbox.org.channels.filters import event_filter
 from sandbox.org.channels.model import Channel, Delivery, Member
 from sandbox.org.errors import SalesforceError
 from sandbox.org.faults import Faults
+from sandbox.org.ids import IdMaker
 from sandbox.org.meters import Meters
 from sandbox.org.records import Records
 from sandbox.org.soql.entities import Entities
 from sandbox.org.store import Store
 from schemas.catalogue import ObjectSpec
 
+MEMBER_PREFIX = "0v8"
 STANDARD_CHANNEL = ALL_EVENTS_CHANNEL.removeprefix("/data/")
 _FIRST_VALUE = 3
 """Where the named fields begin in what `Records.fetch` returns."""
@@ -80,6 +82,7 @@ class Channels:
 
     def reload(self) -> None:
         """Read the members anew; subscriptions that exist keep what they follow until they are made again."""
+        self._select_all()
         members = self._members(STANDARD_CHANNEL)
         self._standard[ALL_EVENTS_CHANNEL] = Channel(ALL_EVENTS_CHANNEL, None, _special(members))
         rows = self._connection.execute("SELECT name FROM sandbox_channels").fetchall()
@@ -107,6 +110,23 @@ class Channels:
         checked = event_filter(expression, described, places) if expression else None
         fields = (*columns, *(checked.fields if checked else ()))
         return Member(entity, checked, tuple(dict.fromkeys(fields)))
+
+    def _select_all(self) -> None:
+        """Every object is selected on the standard channel, and so is a member of it."""
+        last = self._connection.execute("SELECT max(id) FROM sandbox_channel_members").fetchone()[0]
+        ids = IdMaker(MEMBER_PREFIX, last)
+        present = {
+            row[0]
+            for row in self._connection.execute(
+                "SELECT entity FROM sandbox_channel_members WHERE channel = ?", (STANDARD_CHANNEL,)
+            )
+        }
+        for event, entity in self.by_event_name.items():
+            if entity not in present:
+                self._connection.execute(
+                    "INSERT INTO sandbox_channel_members VALUES (?, ?, ?, ?, NULL, '[]')",
+                    (ids.next(), f"{STANDARD_CHANNEL}_{event}", STANDARD_CHANNEL, entity),
+                )
 
     def _fields(self, entity: str) -> frozenset[str]:
         return frozenset(self._records[entity].spec.fields)

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, compile_path
 
 from sandbox.org.auth.routes import own_url
+from sandbox.org.channels import schemas
 from sandbox.org.composite.routes import HANDLERS as COMPOSITE
 from sandbox.org.errors import SalesforceError, not_found
 from sandbox.org.model import Org
@@ -30,6 +31,8 @@ HANDLERS: Mapping[str, Mapping[str, Handler]] = {
     "/sobjects/{object}/Id": {"POST": external_ids.insert},
     "/sobjects/{object}/updated": {"GET": replication.updated},
     "/sobjects/{object}/deleted": {"GET": replication.deleted},
+    "/sobjects/{object}/eventSchema": {"GET": schemas.by_name},
+    "/event/eventSchema/{schema_id}": {"GET": schemas.by_id},
     "/sobjects/{object}/{id}": {"GET": records.retrieve, "PATCH": records.update, "DELETE": records.delete},
     "/sobjects/{object}/{field}/{value:path}": {
         "GET": external_ids.retrieve,

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from sandbox.org.channels import handlers as channels
 from sandbox.org.rest.call import Handler
 from sandbox.org.tooling import handlers
 
@@ -10,6 +11,11 @@ HANDLERS: Mapping[str, Mapping[str, Handler]] = {
     "/tooling/query": {"GET": handlers.query},
     "/tooling/queryAll": {"GET": handlers.query},
     "/tooling/sobjects": {"GET": handlers.describe_global},
-    "/tooling/sobjects/{object}": {"GET": handlers.basic_information},
+    "/tooling/sobjects/{object}": {"GET": handlers.basic_information, "POST": channels.create},
     "/tooling/sobjects/{object}/describe": {"GET": handlers.describe},
+    "/tooling/sobjects/{object}/{id}": {
+        "GET": channels.retrieve,
+        "PATCH": channels.update,
+        "DELETE": channels.delete,
+    },
 }
