@@ -13,7 +13,7 @@ from sandbox.org.model import Org
 from tests.sandbox.rest_client import V, error
 
 T = f"{V}/tooling/sobjects"
-CHANNEL = {"FullName": "Sales__chn", "Metadata": {"channelType": "data", "label": "Sales"}}
+CHANNEL: dict[str, Any] = {"FullName": "Sales__chn", "Metadata": {"channelType": "data", "label": "Sales"}}
 
 
 def member(entity: str = "Contact", channel: str = "Sales__chn", **more: Any) -> dict[str, Any]:

@@ -25,6 +25,8 @@ from schemas.catalogue import ObjectSpec
 
 MEMBER_PREFIX = "0v8"
 STANDARD_CHANNEL = ALL_EVENTS_CHANNEL.removeprefix("/data/")
+_LOOKED_INTO = 200
+"""Events that are looked into at a time, so that nobody waits for it."""
 _FIRST_VALUE = 3
 """Where the named fields begin in what `Records.fetch` returns."""
 _TABLES = """
@@ -143,6 +145,15 @@ class Channels:
         if found is None and (schema := self.schema_json(wanted)) is not None:
             found = self._codecs[wanted] = EventCodec(schema)
         return found
+
+    def read(
+        self, channel: Channel, after: int, max_events: int, max_bytes: int
+    ) -> tuple[list[Delivery], int]:
+        """A channel's next events after a position, counted as delivered, and the position that was then read through."""
+        if channel.members:
+            max_events = min(max_events, _LOOKED_INTO)
+        rows, position = self.bus.read(after, channel.entities, max_events, max_bytes)
+        return self.hand_out(channel, rows), position
 
     def hand_out(self, channel: Channel, rows: Sequence[Row]) -> list[Delivery]:
         """What a subscriber gets for these rows, counted against the org's allocation of delivered events."""

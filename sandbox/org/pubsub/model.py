@@ -98,10 +98,8 @@ class Stream:
         return bool(found)
 
     def _fetch(self) -> None:
-        rows, position = self._channels.bus.read(
-            self.position, self.channel.entities, self.demand, _MAX_BYTES
-        )
-        for delivery in self._channels.hand_out(self.channel, rows):
+        found, position = self._channels.read(self.channel, self.position, self.demand, _MAX_BYTES)
+        for delivery in found:
             event = self._encoder.encoded(delivery)
             if event is not None:
                 self._due.append((delivery.replay_id, event))
