@@ -94,9 +94,13 @@ class HttpFaults:
             await self._app(scope, receive, send)
 
     def _expire(self, scope: Scope) -> None:
-        authorization = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
+        headers = dict(scope["headers"])
+        # Bulk API 1.0 has its token in a header of its own.
+        of_bulk = headers.get(b"x-sfdc-session", b"").decode("latin-1")
         try:
-            self._sessions.close(bearer_token(authorization))
+            self._sessions.close(
+                of_bulk or bearer_token(headers.get(b"authorization", b"").decode("latin-1"))
+            )
         except SalesforceError:
             return  # nobody's session to end
 
@@ -143,6 +147,8 @@ class _Swallowed:
 
     async def send_half(self, send: Send) -> None:
         """The head and the first half of the body, of which the head promises all."""
+        if not self._start:
+            return  # the application had nobody to answer
         headers = [pair for pair in self._start["headers"] if pair[0].lower() != b"content-length"]
         length = (b"content-length", b"%d" % max(len(self._body), 2))
         await send({**self._start, "headers": [*headers, length]})
