@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from random import Random
 
 from sandbox.org.bus import Bus
+from sandbox.org.channels.metadata import EventMetadata
 from sandbox.org.channels.registry import Channels
 from sandbox.org.clock import Clock
 from sandbox.org.dials import Dials
@@ -55,6 +56,8 @@ class Org:
         self.channels = Channels(
             store, self.bus, self.records, entities=self.entities, meters=self.meters, faults=self.faults
         )
+        self.event_metadata = EventMetadata(store, self.channels)
+        """Custom channels, their members and managed subscriptions."""
         self.commit_number = store.meta("commit_number", _FIRST_COMMIT_NUMBER)
         self.counts = {name: store.count(name) for name in self.records}
         """Records by object, deleted ones included."""

@@ -83,6 +83,7 @@ class Sessions:
     def close(self, token: str) -> bool:
         """End a session; False when there is none."""
         self._store.connection.execute("DELETE FROM sandbox_sessions WHERE token = ?", (token,))
+        self._org.bus.wake()  # open streams look whether it was theirs
         return self._by_token.pop(token, None) is not None
 
     def close_all(self) -> int:
@@ -90,6 +91,7 @@ class Sessions:
         count = len(self._by_token)
         self._by_token.clear()
         self._store.connection.execute("DELETE FROM sandbox_sessions")
+        self._org.bus.wake()
         return count
 
 

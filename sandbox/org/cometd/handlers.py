@@ -52,6 +52,15 @@ class Handlers:
             "/meta/disconnect": self._disconnect,
         }
 
+    def described(self) -> list[tuple[str, object]]:
+        """Each channel with the method that serves it."""
+        whole = {
+            "/meta/handshake": self._handshake,
+            "/meta/connect": self._connect,
+            **self._by_channel,
+        }
+        return [(str(channel), method) for channel, method in whole.items()]
+
     async def answer(self, message: Message, caller: Caller) -> bytes:
         """The answer to one message: JSON objects joined by commas."""
         channel = message.get("channel")
@@ -60,7 +69,9 @@ class Handlers:
             return self._handshake(message, refusal)
         if refusal is not None:
             return _refused(message, refusal, {"reconnect": "none", "interval": 0})
-        client = self._clients.find(message.get("clientId"))
+        if not message.get("clientId"):
+            return _refused(message, errors.NO_HANDSHAKE, {"interval": 0, "reconnect": "handshake"})
+        client = self._clients.find(message["clientId"])
         if client is None:
             return _refused(message, errors.UNKNOWN_CLIENT, {"interval": 0, "reconnect": "handshake"})
         if channel == "/meta/connect":
@@ -82,6 +93,7 @@ class Handlers:
         return None
 
     def _handshake(self, message: Message, refusal: str | None) -> bytes:
+        """Knows a new client, unless the org has too many (Streaming API Developer Guide, "Streaming API Error Codes")."""
         client = self._clients.add() if refusal is None else None
         if client is None:
             reason = {"sfdc": {"failureReason": refusal or errors.TOO_MANY_CLIENTS}, **_EXTENSIONS}
@@ -97,6 +109,7 @@ class Handlers:
         )
 
     async def _connect(self, client: Client, message: Message, caller: Caller) -> bytes:
+        """Answers with events; the first at once, later ones after up to 110 s (Streaming API Developer Guide, "Clients and Timeouts")."""
         kind = message.get("connectionType")
         if kind != "long-polling":
             return _refused(message, errors.bad_connection_type(kind))
@@ -104,8 +117,11 @@ class Handlers:
         if (cut := self._cut(client)) is not None:
             return _refused(message, *cut)
         events = self._take(client)
-        if not events and client.has_connected and caller.may_hold:
-            is_newest = await self._hold(client, caller)
+        deadline = time.monotonic() + COMETD_CONNECT_TIMEOUT.total_seconds()
+        is_newest = client.has_connected and caller.may_hold
+        # A filter may hold back everything that came; the connect is then held on.
+        while not events and is_newest and not self._bus.closed and time.monotonic() < deadline:
+            is_newest = await self._hold(client, caller, deadline)
             if self._clients.find(client.client_id) is None:
                 return _refused(message, errors.UNKNOWN_CLIENT, {"interval": 0, "reconnect": "handshake"})
             if (cut := self._cut(client)) is not None:
@@ -126,14 +142,13 @@ class Handlers:
             return errors.UNKNOWN_CLIENT, {"reconnect": "handshake", "interval": 0}
         return None
 
-    async def _hold(self, client: Client, caller: Caller) -> bool:
+    async def _hold(self, client: Client, caller: Caller, deadline: float) -> bool:
         """Wait for an event that concerns the client; also ends with the time limit. False when a newer connect took over.
 
         Raises `CallerGoneError` when the caller goes away; its events then stay for the next connect.
         """
         poll = client.poll = asyncio.get_running_loop().create_future()
         gone = asyncio.ensure_future(caller.gone())
-        deadline = time.monotonic() + COMETD_CONNECT_TIMEOUT.total_seconds()
         try:
             while (
                 not (poll.done() or gone.done() or self._bus.closed)
@@ -171,19 +186,17 @@ class Handlers:
         for channel, subscription in client.subscriptions.items():
             if len(taken) >= _MAX_EVENTS or size >= _MAX_BYTES:
                 break
-            found, subscription.position = self._bus.read(
-                subscription.position,
-                subscription.channel.entities,
-                _MAX_EVENTS - len(taken),
-                _MAX_BYTES - size,
+            found, subscription.position = self._channels.read(
+                subscription.channel, subscription.position, _MAX_EVENTS - len(taken), _MAX_BYTES - size
             )
             tail = b',"channel":%b}' % orjson.dumps(channel)
-            bodies = [body for _, body in self._channels.hand_out(subscription.channel, found)]
+            bodies = [event.data for event in found]
             taken += [b'{"data":' + body + tail for body in bodies]
             size += sum(map(len, bodies))
         return taken
 
     def _subscribe(self, client: Client, message: Message) -> bytes:
+        """Follows a channel from -1, -2 or a replay id (Streaming API Developer Guide, "Message Durability")."""
         wanted = message.get("subscription")
         channels = wanted if isinstance(wanted, list) else [wanted]
         replays = (message.get("ext") or {}).get("replay")
@@ -219,6 +232,7 @@ class Handlers:
         return None
 
     def _unsubscribe(self, client: Client, message: Message) -> bytes:
+        """Follows a channel no more (Streaming API Developer Guide, "Message Types")."""
         wanted = message.get("subscription")
         for channel in wanted if isinstance(wanted, list) else [wanted]:
             if client.subscriptions.pop(str(channel), None) is None:
@@ -228,6 +242,7 @@ class Handlers:
         return _done(message, clientId=client.client_id, subscription=wanted)
 
     def _disconnect(self, client: Client, message: Message) -> bytes:
+        """Forgets the client (Streaming API Developer Guide, "Message Types")."""
         self._clients.forget(client)
         return _done(message, clientId=client.client_id)
 

@@ -7,9 +7,10 @@ import sys
 # The folder of this script is first on the path, and this script has the client's name.
 sys.path.pop(0)
 
-import certifi  # noqa: E402
+import contextlib
 
-from aiosfpubsub import Client  # noqa: E402
+import certifi
+from aiosfpubsub import Client
 
 
 def connect(org):
@@ -45,18 +46,20 @@ async def receive(org):
                 raise EnoughError
 
     replay_id = bytes.fromhex(org.get("replay_id", ""))
-    try:
+    with contextlib.suppress(EnoughError):
         await asyncio.wait_for(
             client.subscribe(org["topic"], org["preset"], replay_id, org["requested"], take), 60
         )
-    except EnoughError:
-        pass
     return received
 
 
 async def topic(org):
     found = connect(org).get_topic(org["topic"])
-    return {"topic_name": found.topic_name, "can_subscribe": found.can_subscribe, "schema_id": found.schema_id}
+    return {
+        "topic_name": found.topic_name,
+        "can_subscribe": found.can_subscribe,
+        "schema_id": found.schema_id,
+    }
 
 
 async def stale_replay(org):
