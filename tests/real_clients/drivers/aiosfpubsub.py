@@ -1,6 +1,7 @@
 """What a user of aiosfpubsub writes: `python aiosfpubsub.py CALL` with the org on stdin, events on stdout."""
 
 import asyncio
+import contextlib
 import json
 import sys
 
