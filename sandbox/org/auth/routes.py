@@ -69,7 +69,7 @@ def routes(org: Org, sessions: Sessions) -> list[BaseRoute]:
         return RedirectResponse(f"{redirect}{'&' if '?' in redirect else '?'}{urlencode(answer)}", 302)
 
     async def introspect(request: Request) -> Response:
-        """Tells the connected app whether an access or refresh token is good (OAuth API, "Token Introspection")."""
+        """Tells whether a token is good (OAuth API, "Token Introspection")."""
         form = await _form(request)
         try:
             flows.check_client(form, request.headers.get("authorization"))
