@@ -35,6 +35,7 @@ def add_fault(
     status: Annotated[int | None, typer.Option(min=400, max=599, help="HTTP status.")] = None,
     code: Annotated[str | None, typer.Option(help="Salesforce's error code.")] = None,
     message: Annotated[str | None, typer.Option(help="The sentence that goes with it.")] = None,
+    retry_after: Annotated[int | None, typer.Option(min=0, help="Seconds that Retry-After names.")] = None,
     seed: Annotated[int, typer.Option(help="The same seed strikes at the same occasions.")] = 1,
     state: StateFolder = DEFAULT_STATE,
 ) -> None:
@@ -52,7 +53,7 @@ def add_fault(
         "seconds": seconds,
         "seed": seed,
     }
-    chosen = {"status": status, "code": code, "message": message}
+    chosen = {"status": status, "code": code, "message": message, "retry_after": retry_after}
     rule |= {name: value for name, value in chosen.items() if value is not None}
     print_json(_ask(state, "POST", "faults", rule)["rules"])
 
@@ -114,6 +115,7 @@ def neighbour(
     calls_per_minute: Annotated[
         float | None, typer.Option(min=0, help="0 stops it; without it the present one is shown.")
     ] = None,
+    long_calls: Annotated[int, typer.Option(min=0, help="Calls of 20 s that it has under way.")] = 0,
     wave: Annotated[float, typer.Option(min=0, max=1, help="How far the rate swings.")] = 0,
     period_seconds: Annotated[float, typer.Option(min=0.001, help="Of one swing.")] = 3_600,
     seed: Annotated[int, typer.Option(help="The same seed strays alike.")] = 1,
@@ -130,6 +132,7 @@ def neighbour(
     else:
         plan = {
             "calls_per_minute": calls_per_minute,
+            "long_calls": long_calls,
             "wave": wave,
             "period_seconds": period_seconds,
             "seed": seed,

@@ -50,6 +50,7 @@ def build_app(org: Org, *, pubsub: PubSubAddress | None = None) -> Starlette:
     parts = Parts(org, sessions, clients, traffic, neighbour)
     bulk = Bulk(org)
     service = RestService(org)
+    service.streaming_clients = lambda: len(clients)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:

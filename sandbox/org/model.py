@@ -15,7 +15,7 @@ from sandbox.org.clock import Clock
 from sandbox.org.dials import Dials
 from sandbox.org.errors import SalesforceError, not_found
 from sandbox.org.faults import Faults
-from sandbox.org.identity import Identity
+from sandbox.org.identity import CONNECTED_APP, Identity
 from sandbox.org.locks import Locks
 from sandbox.org.meters import Meters
 from sandbox.org.operations import Operation
@@ -184,6 +184,21 @@ class Org:
         for meter in self.meters.by_name().values():
             meter.set_used(0)
         self.channels.reload()
+
+    @property
+    def limit_info(self) -> str:
+        """The value of `Sforce-Limit-Info` (REST API Developer Guide, "Limit Info Header")."""
+        calls, app = self.meters.api_calls, self.meters.app_calls
+        total = f"api-usage={calls.used}/{calls.maximum}"
+        if not self.dials.limits.tell_apps:
+            return total
+        return f"{total}; per-app-api-usage={app.used}/{app.maximum}(appName={CONNECTED_APP})"
+
+    def count_call(self, client_id: str, calls: int = 1) -> None:
+        """Count API calls that came by a connected app; raises REQUEST_LIMIT_EXCEEDED."""
+        self.meters.api_calls.count(calls)
+        if client_id == self.identity.client_id:
+            self.meters.app_calls.add(calls)
 
     def advance_clock(self, seconds: float) -> None:
         """Let time pass at once, for everything that counts it; a restart does not bring it back."""
