@@ -12,7 +12,7 @@ from sandbox.org.bus import Bus
 from sandbox.org.channels.registry import Channels
 from sandbox.org.clock import Clock
 from sandbox.org.dials import Dials
-from sandbox.org.errors import SalesforceError, not_found
+from sandbox.org.errors import SalesforceError, entity_is_deleted, not_found
 from sandbox.org.faults import Faults
 from sandbox.org.identity import Identity
 from sandbox.org.locks import Locks
@@ -29,6 +29,7 @@ _FIRST_COMMIT_NUMBER = 81_000_000_000
 
 _EMPTIED = (
     "sandbox_hard_deletes",
+    "sandbox_cascades",
     "sandbox_bulk_jobs",
     "sandbox_channels",
     "sandbox_channel_members",
@@ -152,16 +153,29 @@ class Org:
             return batch.gap(records.shape, change, [records.normalised(each) for each in record_ids])
 
     def empty_bin(self, older_than: str) -> int:
-        """Forget the records that went to the recycle bin before that time (as stored); returns how many."""
-        purged = 0
-        for name in self.records:
-            cursor = self.store.connection.execute(
-                f'DELETE FROM "{name}" WHERE IsDeleted = 1 AND SystemModstamp < ?', (older_than,)
-            )
-            purged += cursor.rowcount
-            self.counts[name] -= cursor.rowcount
-            self.deleted_counts[name] -= cursor.rowcount
-        return purged
+        """Forget records that went to the recycle bin before that time (as stored); returns how many, 0 when none is left.
+
+        A few at a time, so that nobody waits for it. What is known of hard deletes before that time is forgotten too.
+        """
+        with self.batch() as batch:
+            return sum(batch.purge(records, older_than) for records in self.records.values())
+
+    def change_outside(
+        self, object_name: str, record_ids: Sequence[str], fields: Mapping[str, object]
+    ) -> int:
+        """Change records past the application, as a job in Salesforce's own database does: a gap event is all that is told.
+
+        Returns its replay id ("Gap Events").
+        """
+        records = self.records_of(object_name)
+        with self.batch() as batch:
+            ids = [records.normalised(each) for each in record_ids]
+            for record_id in ids:
+                row, is_deleted, _ = records.fetch(record_id, ())
+                if is_deleted:
+                    raise entity_is_deleted()
+                records.write(row, records.for_update(fields), batch.moment.stored)
+            return batch.gap(records.shape, "UPDATE", ids)
 
     def reset(self) -> None:
         """Empty the org and end its troubles. Identity, sessions, clock and used-up ids stay."""

@@ -154,12 +154,26 @@ class Records:
             raise not_found()
         return str(row[0])
 
-    def children(self, reference: str, parent_id: str, deleted_at: str | None = None) -> list[str]:
-        """Ids of the records that point to a parent: the live ones, or those that went to the bin at `deleted_at`."""
-        state = "IsDeleted = 0" if deleted_at is None else "IsDeleted = 1 AND SystemModstamp = ?2"
+    def children(self, reference: str, parent_id: str, *, binned: bool = False) -> list[str]:
+        """Ids of the records that point to a parent: the live ones, with `binned` those in the recycle bin too."""
+        state = "" if binned else " AND IsDeleted = 0"
         rows = self._connection.execute(
-            f'SELECT Id FROM "{self.spec.name}" WHERE "{reference}" = ?1 AND {state} ORDER BY Id',
-            (parent_id,) if deleted_at is None else (parent_id, deleted_at),
+            f'SELECT Id FROM "{self.spec.name}" WHERE "{reference}" = ?{state} ORDER BY Id', (parent_id,)
+        )
+        return [row[0] for row in rows]
+
+    def is_binned(self, record_id: str) -> bool:
+        """True for a record in the recycle bin; False for a live one, and for none at all."""
+        statement = f'SELECT 1 FROM "{self.spec.name}" WHERE Id = ? AND IsDeleted = 1'
+        return self._connection.execute(statement, (record_id,)).fetchone() is not None
+
+    def binned_before(self, moment: str, most: int) -> list[str]:
+        """Ids of records that went to the recycle bin before `moment`, the oldest first."""
+        # Without the hint SQLite walks the live records of that age too, which may be all ten million.
+        rows = self._connection.execute(
+            f'SELECT Id FROM "{self.spec.name}" INDEXED BY "{self.spec.name}_binned" '
+            "WHERE IsDeleted = 1 AND SystemModstamp < ? ORDER BY SystemModstamp LIMIT ?",
+            (moment, most),
         )
         return [row[0] for row in rows]
 

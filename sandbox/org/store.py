@@ -30,6 +30,8 @@ CREATE TABLE IF NOT EXISTS events (
   replay_id INTEGER PRIMARY KEY, entity TEXT NOT NULL, at_epoch_ms INTEGER NOT NULL, body BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS sandbox_hard_deletes (
   object TEXT NOT NULL, id TEXT NOT NULL, at TEXT NOT NULL, PRIMARY KEY (object, at, id)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS sandbox_cascades (
+  parent TEXT NOT NULL, object TEXT NOT NULL, child TEXT NOT NULL, PRIMARY KEY (parent, object, child)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS sandbox_meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS sandbox_sessions (
   token TEXT PRIMARY KEY, user_id TEXT NOT NULL, client_id TEXT NOT NULL) WITHOUT ROWID;
@@ -106,7 +108,7 @@ class Store:
             f'CREATE INDEX IF NOT EXISTS "{name}_modstamp" ON "{name}" (SystemModstamp, Id)'
         )
         self.connection.execute(
-            f'CREATE INDEX IF NOT EXISTS "{name}_bin" ON "{name}" (Id) WHERE IsDeleted = 1'
+            f'CREATE INDEX IF NOT EXISTS "{name}_binned" ON "{name}" (SystemModstamp, Id) WHERE IsDeleted = 1'
         )
         for field in load_setup().references.get(name, {}):
             self.connection.execute(f'CREATE INDEX IF NOT EXISTS "{name}_{field}" ON "{name}" ("{field}")')
