@@ -46,6 +46,7 @@ def build_app(org: Org, *, pubsub: PubSubAddress | None = None) -> Starlette:
     clients = Clients(COMETD_CLIENTS[org.edition])
     traffic = TrafficMaker(org)
     neighbour = Neighbour(org)
+    parts = Parts(org, sessions, clients, traffic, neighbour)
     bulk = Bulk(org)
     service = RestService(org)
 
@@ -77,14 +78,14 @@ def build_app(org: Org, *, pubsub: PubSubAddress | None = None) -> Starlette:
             *auth_routes(org, sessions),
             *soap_routes(org, sessions),
             *cometd_routes(org, sessions, clients),
-            *control_routes(Parts(org, sessions, clients, traffic, neighbour)),
+            *control_routes(parts),
             *bulk_routes(service),
             *bulk_v1_routes(org, bulk, sessions),
             *rest_routes(service),
         ],
         lifespan=lifespan,
     )
-    app.state.outermost = HttpFaults(app, org, sessions)
+    parts.outermost = app.state.outermost = HttpFaults(app, org, sessions)
     """What a server serves: the application behind the scripted trouble."""
     app.state.org = org
     app.state.sessions = sessions

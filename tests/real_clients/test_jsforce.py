@@ -47,7 +47,11 @@ def test_of_many_records_each_has_an_outcome_of_its_own(salesforce, call):
     assert all(row["success"] for row in found["updated"] + found["deleted"])
     held = salesforce.records("Account", deleted=True)
     first, third = (found["made"][n]["id"] for n in (0, 2))
-    assert (held[first]["Type"], held[first]["IsDeleted"], held[third]["IsDeleted"]) == ("Household", False, True)
+    assert (held[first]["Type"], held[first]["IsDeleted"], held[third]["IsDeleted"]) == (
+        "Household",
+        False,
+        True,
+    )
 
 
 def test_a_query_over_all_pages_gives_every_record(salesforce, call):
@@ -98,7 +102,9 @@ def test_a_bulk_query_gives_every_record(salesforce, call):
 def test_bulk_ingest_says_of_each_row_how_it_went(salesforce, call):
     texts = [text for text in AWKWARD_TEXTS if text != "#N/A"]
     records = [{"Name": f"Jsforce bulk {n}", "Description": text} for n, text in enumerate(texts)]
-    found = call("bulkIngest", operation="insert", records=[*records, {"Name": "", "Description": "nameless"}])
+    found = call(
+        "bulkIngest", operation="insert", records=[*records, {"Name": "", "Description": "nameless"}]
+    )
     assert len(found["successfulResults"]) == len(records)
     assert [row["sf__Error"].split(":")[0] for row in found["failedResults"]] == ["REQUIRED_FIELD_MISSING"]
     assert found["unprocessedRecords"] == []
@@ -143,6 +149,10 @@ def test_a_stream_from_a_position_gives_what_came_after_it(salesforce, call):
     position = salesforce.control("GET", "/state")["events"]["newest_replay_id"]
     ids = [salesforce.create("Account", Name=f"Streamed {n}", Description=AWKWARD_TEXTS[n]) for n in range(4)]
     messages = call("stream", channel="/data/AccountChangeEvent", replay_id=position, count=4)
-    assert [found["payload"]["ChangeEventHeader"]["recordIds"] for found in messages] == [[found] for found in ids]
+    assert [found["payload"]["ChangeEventHeader"]["recordIds"] for found in messages] == [
+        [found] for found in ids
+    ]
     held = salesforce.records("Account")
-    assert [found["payload"]["Description"] for found in messages] == [held[found]["Description"] for found in ids]
+    assert [found["payload"]["Description"] for found in messages] == [
+        held[found]["Description"] for found in ids
+    ]

@@ -54,4 +54,4 @@ def test_a_position_that_is_not_held_is_an_invalid_argument(call):
     refused = call("stale", topic="/data/ChangeEvents", replay_id=10**12)
     assert refused["code"] == 3
     [code] = refused["errorCode"]
-    assert code.endswith("subscription.fetch.replayid.validation.failed")
+    assert code.endswith("subscription.fetch.replayid.corrupted")

@@ -73,6 +73,7 @@ def async_endpoint(
             raise AsyncApiError("InvalidUrl", f"HTTP method {request.method} is not allowed here", 405)
         return await handler(AsyncCall(org, bulk, request, version, user_id))
 
+    vars(serve)["handlers"] = handlers  # for the page of what is covered
     return serve
 
 

@@ -52,6 +52,15 @@ class Handlers:
             "/meta/disconnect": self._disconnect,
         }
 
+    def described(self) -> list[tuple[str, object]]:
+        """Each channel with the method that serves it."""
+        whole = {
+            "/meta/handshake": self._handshake,
+            "/meta/connect": self._connect,
+            **self._by_channel,
+        }
+        return [(str(channel), method) for channel, method in whole.items()]
+
     async def answer(self, message: Message, caller: Caller) -> bytes:
         """The answer to one message: JSON objects joined by commas."""
         channel = message.get("channel")
@@ -82,6 +91,7 @@ class Handlers:
         return None
 
     def _handshake(self, message: Message, refusal: str | None) -> bytes:
+        """Knows a new client, unless the org has too many (Streaming API Developer Guide, "Streaming API Error Codes")."""
         client = self._clients.add() if refusal is None else None
         if client is None:
             reason = {"sfdc": {"failureReason": refusal or errors.TOO_MANY_CLIENTS}, **_EXTENSIONS}
@@ -97,6 +107,7 @@ class Handlers:
         )
 
     async def _connect(self, client: Client, message: Message, caller: Caller) -> bytes:
+        """Answers with events; the first at once, later ones after up to 110 s (Streaming API Developer Guide, "Clients and Timeouts")."""
         kind = message.get("connectionType")
         if kind != "long-polling":
             return _refused(message, errors.bad_connection_type(kind))
@@ -184,6 +195,7 @@ class Handlers:
         return taken
 
     def _subscribe(self, client: Client, message: Message) -> bytes:
+        """Follows a channel from -1, -2 or a replay id (Streaming API Developer Guide, "Message Durability")."""
         wanted = message.get("subscription")
         channels = wanted if isinstance(wanted, list) else [wanted]
         replays = (message.get("ext") or {}).get("replay")
@@ -219,6 +231,7 @@ class Handlers:
         return None
 
     def _unsubscribe(self, client: Client, message: Message) -> bytes:
+        """Follows a channel no more (Streaming API Developer Guide, "Message Types")."""
         wanted = message.get("subscription")
         for channel in wanted if isinstance(wanted, list) else [wanted]:
             if client.subscriptions.pop(str(channel), None) is None:
@@ -228,6 +241,7 @@ class Handlers:
         return _done(message, clientId=client.client_id, subscription=wanted)
 
     def _disconnect(self, client: Client, message: Message) -> bytes:
+        """Forgets the client (Streaming API Developer Guide, "Message Types")."""
         self._clients.forget(client)
         return _done(message, clientId=client.client_id)
 

@@ -31,6 +31,10 @@ class CometdApp:
     def __init__(self, handlers: Handlers) -> None:
         self._handlers = handlers
 
+    def described(self) -> list[tuple[str, object]]:
+        """Each meta channel with its handler, for the page of what is covered."""
+        return self._handlers.described()
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return

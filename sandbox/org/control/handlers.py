@@ -17,13 +17,14 @@ from sandbox.org.control.responses import JsonResponse
 from sandbox.org.dials import Dials
 from sandbox.org.errors import SalesforceError
 from sandbox.org.faults import KINDS, FaultRule
+from sandbox.org.http_faults import HttpFaults
 from sandbox.org.model import Org
 from sandbox.org.neighbour import Neighbour, NeighbourPlan
 from sandbox.org.traffic.fill import FillPlan, fill
 from sandbox.org.traffic.maker import TrafficMaker
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Parts:
     """What the control plane reaches."""
 
@@ -32,6 +33,8 @@ class Parts:
     clients: Clients
     traffic: TrafficMaker
     neighbour: Neighbour
+    outermost: HttpFaults | None = None
+    """Set once the application is put together; it has seen the latest calls."""
 
 
 class Handles:

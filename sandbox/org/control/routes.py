@@ -5,18 +5,15 @@ from collections.abc import AsyncIterator
 import anyio.to_thread
 import orjson
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
-from sandbox.org.auth.sessions import Sessions
-from sandbox.org.cometd.clients import Clients
 from sandbox.org.control.errors import ControlError, answering_errors
 from sandbox.org.control.export import RecordExport
 from sandbox.org.control.handlers import Handles, Parts
 from sandbox.org.control.model import RetentionRequest, parsed
+from sandbox.org.control.page import control_page
 from sandbox.org.control.responses import JsonResponse
-from sandbox.org.model import Org
-from sandbox.org.traffic.maker import TrafficMaker
 from sandbox.org.traffic.plan import TrafficPlan
 
 _PLACEHOLDER_ENTITY = "Case"
@@ -24,9 +21,10 @@ _PLACEHOLDER_ENTITY = "Case"
 
 def routes(parts: Parts) -> list[BaseRoute]:
     """The control plane of an org. It asks for no token: it listens on loopback only."""
-    handlers = _Handlers(parts.org, parts.sessions, parts.clients, parts.traffic)
+    handlers = _Handlers(parts)
     handles = Handles(parts)
     return [
+        Route("/sandbox", handlers.page),
         Route("/sandbox/health", handlers.health),
         Route("/sandbox/state", handlers.state),
         Route("/sandbox/traffic", answering_errors(handlers.traffic), methods=["GET", "POST", "DELETE"]),
@@ -47,11 +45,17 @@ def routes(parts: Parts) -> list[BaseRoute]:
 
 
 class _Handlers:
-    def __init__(self, org: Org, sessions: Sessions, clients: Clients, traffic: TrafficMaker) -> None:
-        self._org = org
-        self._sessions = sessions
-        self._clients = clients
-        self._traffic = traffic
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._org = parts.org
+        self._sessions = parts.sessions
+        self._clients = parts.clients
+        self._traffic = parts.traffic
+
+    async def page(self, _request: Request) -> Response:
+        """Shows the org at a glance, for a person."""
+        outermost = self._parts.outermost
+        return HTMLResponse(control_page(self._parts, outermost.calls if outermost else ()))
 
     async def health(self, _request: Request) -> Response:
         """Says that the org serves."""

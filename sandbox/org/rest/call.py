@@ -136,6 +136,7 @@ def endpoint(
         response.headers["Sforce-Limit-Info"] = service.limit_info
         return response
 
+    vars(serve)["handlers"] = handlers  # for the page of what is covered
     return serve
 
 

@@ -7,9 +7,8 @@ import sys
 # The folder of this script is first on the path, and this script has the client's name.
 sys.path.pop(0)
 
-import certifi  # noqa: E402
-
-from aiosfpubsub import Client  # noqa: E402
+import certifi
+from aiosfpubsub import Client
 
 
 def connect(org):
@@ -56,7 +55,11 @@ async def receive(org):
 
 async def topic(org):
     found = connect(org).get_topic(org["topic"])
-    return {"topic_name": found.topic_name, "can_subscribe": found.can_subscribe, "schema_id": found.schema_id}
+    return {
+        "topic_name": found.topic_name,
+        "can_subscribe": found.can_subscribe,
+        "schema_id": found.schema_id,
+    }
 
 
 async def stale_replay(org):

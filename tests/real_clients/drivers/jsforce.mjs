@@ -2,6 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import jsforce from "jsforce";
+import { StreamingExtension } from "jsforce/lib/api/streaming.js";
 
 async function soap(org) {
   const conn = new jsforce.Connection({ loginUrl: org.url });
@@ -80,13 +81,8 @@ const calls = {
 
   async query(org) {
     const conn = await soap(org);
-    const query = conn.query(org.soql, { autoFetch: true, maxFetch: 100000, scanAll: org.all });
-    const records = [];
-    await new Promise((resolve, reject) => {
-      query.on("record", (record) => records.push(record));
-      query.on("end", resolve);
-      query.on("error", reject);
-    });
+    const options = { autoFetch: true, maxFetch: 100000, scanAll: org.all };
+    const { records } = await conn.query(org.soql, options);
     return records;
   },
 
@@ -150,7 +146,6 @@ const calls = {
   // A subscriber from a position, by jsforce's own extension for replay.
   async stream(org) {
     const conn = await soap(org);
-    const { StreamingExtension } = jsforce;
     const replay = new StreamingExtension.Replay(org.channel, org.replay_id);
     const client = conn.streaming.createClient([replay]);
     const messages = await new Promise((resolve, reject) => {

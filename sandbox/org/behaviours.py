@@ -1,0 +1,58 @@
+"""What the org does beyond answering addresses: each behaviour with its source and the test that would fail without it."""
+
+from typing import NamedTuple
+
+
+class Behaviour(NamedTuple):
+    """One rule of the org."""
+
+    what: str
+    source: str
+    """The documentation page, or where it was observed."""
+    test: str
+    """The name of a test in tests/sandbox."""
+
+
+BEHAVIOURS = (
+    Behaviour("Restricted picklists refuse other values", "Salesforce Help, Restricted Picklists",
+              "test_a_value_outside_a_restricted_picklist_is_refused"),
+    Behaviour("A reference must lead to a record that exists", "REST API Developer Guide, Status Codes: INVALID_CROSS_REFERENCE_KEY",
+              "test_a_reference_to_nothing_or_to_another_object_is_refused"),
+    Behaviour("Children of a cascade go and come with their parent, with events of their own",
+              "Change Data Capture Developer Guide, Change Events for Cascade Deletes",
+              "test_children_of_a_cascade_go_and_come_with_their_parent"),
+    Behaviour("The recycle bin keeps a record 15 days; hard deletes leave it out", "Salesforce Help, Manage the Recycle Bin",
+              "test_the_recycle_bin_keeps_a_record_for_15_days"),
+    Behaviour("Roll-ups and formulas change without SystemModstamp and without an event",
+              "seen in orgs: heroku/roadmap issue 319", "test_a_roll_up_changes_without_a_modstamp_and_without_an_event"),
+    Behaviour("Modstamps have one second; a late commit's precede it (dial commit_lag_seconds)",
+              "seen in orgs: airbytehq/airbyte issue 27146, estuary/connectors pull 2678",
+              "test_a_late_commit_has_a_modstamp_before_its_commit_and_never_before_the_records_last_one"),
+    Behaviour("Queries may see a commit late (dial query_delay_seconds)", "seen in orgs: estuary/connectors pull 2678",
+              "test_queries_see_a_commit_only_after_the_delay_and_reads_by_id_at_once"),
+    Behaviour("A write locks its records and their parents while it lasts (dial chunk_seconds)",
+              "Salesforce Developers, Record Locking Cheat Sheet",
+              "test_a_write_that_cannot_lock_the_parent_fails_and_leaves_others_alone"),
+    Behaviour("Gap events name records and carry no values", "Change Data Capture Developer Guide, Gap Events",
+              "test_a_gap_event_names_records_and_carries_no_values"),
+    Behaviour("A transaction of more than 100,000 changes ends in one overflow event an object",
+              "Change Data Capture Developer Guide, Overflow Events",
+              "test_a_transaction_beyond_the_threshold_ends_in_one_overflow_event_an_object"),
+    Behaviour("At most 100 events are outstanding on a Pub/Sub stream", "Pub/Sub API Guide, Flow Control",
+              "test_no_more_than_a_hundred_events_are_outstanding_whatever_is_asked"),
+    Behaviour("Bitmaps tell what changed, was emptied, came as a diff", "Pub/Sub API Guide, Event Deserialization Considerations",
+              "test_bitmaps_name_what_changed_what_was_emptied_and_what_came_as_a_diff"),
+    Behaviour("Delivered events count for every subscriber and stop at the allocation",
+              "Change Data Capture Developer Guide, Change Data Capture Allocations",
+              "test_delivery_stops_when_the_allocation_is_spent_and_resumes_without_loss"),
+    Behaviour("Enriched channels un-merge events, which then share a replay id",
+              "Change Data Capture Developer Guide, Enrich Change Events with Extra Fields",
+              "test_enrichment_unmerges_events_that_then_share_a_replay_id"),
+    Behaviour("Filtered-out events are neither delivered nor counted",
+              "Change Data Capture Developer Guide, Filter Your Stream of Change Events",
+              "test_what_a_filter_keeps_out_is_neither_delivered_nor_counted"),
+    Behaviour("A spent refresh token ends its grant while rotation is on", "Salesforce Help, Refresh Token Rotation",
+              "test_using_a_spent_refresh_token_ends_the_whole_grant"),
+    Behaviour("Too many long calls refuse the next one", "Salesforce Developer Limits, Concurrent API Requests",
+              "test_too_many_long_calls_refuse_the_next_one"),
+)  # fmt: skip

@@ -1,0 +1,101 @@
+"""tap-salesforce, the tap of Singer: discovers over describe, then syncs by REST or by Bulk API 1.0 with a bookmark."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.real_clients.client import own_command, run
+from tests.real_clients.org import AWKWARD_TEXTS
+
+pytestmark = pytest.mark.real_client
+
+CLIENT = "tap-salesforce"
+FIELDS = ("Id", "Name", "Description", "NumberOfEmployees", "Verified__c", "EligibleUntil__c", "IsDeleted")
+
+
+class Tap:
+    """The tap's command with a config of its own."""
+
+    def __init__(self, org, folder: Path, api_type: str) -> None:
+        self._org = org
+        self._folder = folder
+        who = org.identity
+        names = ("client_id", "client_secret", "refresh_token")
+        config = {name: who[name] for name in names} | {
+            "start_date": "2020-01-01T00:00:00Z",
+            "api_type": api_type,
+        }
+        self._config = self._write("config.json", config)
+
+    def discover(self) -> dict[str, Any]:
+        return json.loads(self._run("--discover"))
+
+    def sync(
+        self, stream: str, state: dict[str, Any] | None = None
+    ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+        """Records of one selected stream, and the state to go on from."""
+        catalog = self.discover()
+        [found] = [entry for entry in catalog["streams"] if entry["tap_stream_id"] == stream]
+        for entry in found["metadata"]:
+            entry["metadata"]["selected"] = True
+        more = [] if state is None else ["--state", self._write("state.json", state)]
+        output = self._run("--properties", self._write("catalog.json", {"streams": [found]}), *more)
+        messages = [json.loads(line) for line in output.splitlines()]
+        records = [message["record"] for message in messages if message["type"] == "RECORD"]
+        states = [message["value"] for message in messages if message["type"] == "STATE"]
+        return records, states[-1]
+
+    def _run(self, *arguments: str) -> str:
+        return run(self._org, [str(own_command(CLIENT, CLIENT)), "--config", self._config, *arguments])
+
+    def _write(self, name: str, content: object) -> str:
+        path = self._folder / name
+        path.write_text(json.dumps(content))
+        return str(path)
+
+
+@pytest.fixture(params=["REST", "BULK"])
+def tap(salesforce, tmp_path, request):
+    return Tap(salesforce, tmp_path, request.param)
+
+
+def test_discovery_finds_every_object_with_its_fields_and_its_bookmark(salesforce, tap):
+    streams = {entry["tap_stream_id"]: entry for entry in tap.discover()["streams"]}
+    for name in ("Account", "Contact", "Case", "Payment__c", "ServiceRequest__c"):
+        record = next(iter(salesforce.records(name).values()))
+        assert set(record) - {"Id"} <= set(streams[name]["schema"]["properties"])
+        [of_stream] = [entry["metadata"] for entry in streams[name]["metadata"] if not entry["breadcrumb"]]
+        assert of_stream["valid-replication-keys"] == ["SystemModstamp"]
+        assert of_stream["table-key-properties"] == ["Id"]
+
+
+def test_a_sync_gives_every_record_as_the_org_holds_it(salesforce, tap):
+    records, state = tap.sync("Account")
+    held = salesforce.records("Account", deleted=True)
+    assert {row["Id"]: _chosen(row) for row in records} == {
+        record_id: _chosen(row) for record_id, row in held.items()
+    }
+    assert {row["Description"] for row in records} >= set(AWKWARD_TEXTS[:4])
+    newest = max(row["SystemModstamp"] for row in held.values())
+    assert state["bookmarks"]["Account"]["SystemModstamp"][:19] == newest[:19]
+
+
+def test_a_second_sync_gives_only_what_changed(salesforce, tap):
+    _, state = tap.sync("Opportunity")
+    bookmark = state["bookmarks"]["Opportunity"]["SystemModstamp"][:19]
+    record_id = next(iter(salesforce.records("Opportunity")))
+    salesforce.rest("PATCH", f"/sobjects/Opportunity/{record_id}", {"NextStep": f"after {bookmark}"})
+    records, _ = tap.sync("Opportunity", state)
+    held = salesforce.records("Opportunity", deleted=True)
+    assert {row["Id"] for row in records} == {
+        found for found, row in held.items() if row["SystemModstamp"][:19] >= bookmark
+    }
+    assert [row["NextStep"] for row in records if row["Id"] == record_id] == [f"after {bookmark}"]
+
+
+def _chosen(row: dict[str, Any]) -> dict[str, Any]:
+    found = {name: row.get(name) for name in FIELDS}
+    found["EligibleUntil__c"] = (found["EligibleUntil__c"] or "")[:10] or None
+    return found
