@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from random import Random
 
 from sandbox.org.bus import Bus
+from sandbox.org.calculated import CalculatedFields
+from sandbox.org.channels.event_schema import event_schema
 from sandbox.org.channels.registry import Channels
 from sandbox.org.clock import Clock
 from sandbox.org.dials import Dials
@@ -50,12 +52,15 @@ class Org:
         self.records = {name: Records(store, store.objects[name]) for name in sorted(store.tracked)}
         self.bus = Bus(store)
         self.clock = Clock(store.meta("clock_ms", 0), store.meta("clock_ahead_ms", 0))
+        store.seconds = self.clock.seconds
         self.meters = Meters(store, edition, self.clock.seconds)
         self.entities: Entities = build_entities(store.objects)
         """Every object as the APIs show it."""
         self.channels = Channels(
             store, self.bus, self.records, entities=self.entities, meters=self.meters, faults=self.faults
         )
+        self.calculated = _calculated(store, self.entities)
+        """By object: how its calculated fields come into events."""
         self.commit_number = store.meta("commit_number", _FIRST_COMMIT_NUMBER)
         self.counts = {name: store.count(name) for name in self.records}
         """Records by object, deleted ones included."""
@@ -261,4 +266,19 @@ def _child_rules(store: Store) -> dict[str, list[tuple[str, str, OnDelete]]]:
             if child in store.tracked and reference in store.objects[child].fields:
                 for parent in store.objects[child].fields[reference].references:
                     found.setdefault(parent, []).append((child, reference, on_delete))
+    return found
+
+
+def _calculated(store: Store, entities: Entities) -> dict[str, CalculatedFields]:
+    """Of every object that has some; the schema of the events that carry them is kept like any other."""
+    found: dict[str, CalculatedFields] = {}
+    for name in store.tracked:
+        entity = entities.find(name)
+        fields = [field for field in entity.fields.values() if field.is_calculated] if entity else []
+        if fields:
+            made = found[name] = CalculatedFields(store.objects[name], fields, store.connection)
+            store.connection.execute(
+                "INSERT OR IGNORE INTO sandbox_event_schemas VALUES (?, ?, ?)",
+                (made.shape.schema, name, event_schema(made.spec)),
+            )
     return found

@@ -3,11 +3,10 @@
 import sqlite3
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from math import isfinite
 
 from sandbox.org.changes import EventShape
 from sandbox.org.errors import SalesforceError, not_found
-from sandbox.org.fields import Value, checker, is_text, restricted_picklist
+from sandbox.org.fields import Value, checker, is_text, number_limit, restricted_picklist
 from sandbox.org.ids import IdMaker, normalised
 from sandbox.org.setup import load_setup
 from sandbox.org.store import Store
@@ -34,13 +33,19 @@ class Records:
         writable = {name: field for name, field in spec.fields.items() if name not in READ_ONLY}
         setup = load_setup()
         self._calculated = setup.calculated.get(spec.name, {})
+        self.masters = tuple(
+            name
+            for name, on_delete in setup.references.get(spec.name, {}).items()
+            if on_delete == "cascade" and name in spec.fields
+        )
+        """References that make this object a detail."""
         restricted = setup.picklists.get(spec.name, {})
         self._checks = {
             name: restricted_picklist(name, restricted[name]) if name in restricted else checker(name, field)
             for name, field in writable.items()
         }
         self._references = frozenset(n for n, f in writable.items() if f.type is FieldType.REFERENCE)
-        self._numbers = frozenset(n for n, f in writable.items() if f.type in _NUMBERS)
+        self._numbers = {n: number_limit(f) for n, f in writable.items() if f.type in _NUMBERS}
         self._boolean_names = frozenset(n for n, f in writable.items() if f.type is FieldType.BOOLEAN)
         self._text_length = {
             name: field.length
@@ -211,7 +216,7 @@ class Records:
                     continue
             elif (
                 (type(value) is bool and name in booleans)
-                or (type(value) is float and name in numbers and isfinite(value))
+                or (type(value) is float and -(limit := numbers.get(name, 0.0)) < value < limit)
                 or (value is None and name in self._checks)
             ):
                 into[name] = value

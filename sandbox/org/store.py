@@ -5,7 +5,8 @@ INTEGER 0/1, int INTEGER, double, percent and currency REAL, date `YYYY-MM-DD`, 
 """
 
 import sqlite3
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from sandbox.org.identity import Identity
@@ -53,6 +54,9 @@ class Store:
         self.tracked: frozenset[str] = frozenset(catalogue.objects)
         """The objects that can be written and emit change events."""
         self.connection = sqlite3.connect(self._path, isolation_level=None, cached_statements=_STATEMENTS)
+        self.seconds: Callable[[], float] = time.time
+        """The org's clock; SQL reads it as `org_seconds()`."""
+        self._give_clock(self.connection)
         self._configure()
         self._create_tables()
         seed_standard_rows(self.connection, identity, edition)
@@ -61,6 +65,7 @@ class Store:
         """A new read-only connection, for one thread at a time; the caller closes it. It never waits for the writer."""
         connection = sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, check_same_thread=False)
         connection.execute("PRAGMA cache_size=-65536")
+        self._give_clock(connection)
         return connection
 
     def close(self) -> None:
@@ -79,6 +84,9 @@ class Store:
 
     def set_meta(self, name: str, value: int) -> None:
         self.connection.execute("INSERT OR REPLACE INTO sandbox_meta VALUES (?, ?)", (name, value))
+
+    def _give_clock(self, connection: sqlite3.Connection) -> None:
+        connection.create_function("org_seconds", 0, lambda: self.seconds())
 
     def _configure(self) -> None:
         # Losing the last moments with the machine is acceptable for a sandbox; losing them with the process is not,

@@ -12,6 +12,7 @@ from random import Random
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from sandbox.org.calculated import CalculatedFields
 from sandbox.org.changes import EventShape, Header, event_json
 from sandbox.org.clock import Moment
 from sandbox.org.errors import SalesforceError, entity_is_deleted
@@ -98,9 +99,17 @@ class Transaction:
         values["LastModifiedDate"] = now
         if modified_by != self.user:
             values["LastModifiedById"] = self.user
-        records.write(row, values, now)
-        body = records.shape.changed(values, old)
-        self.operations.append(Operation(records.shape, "UPDATE", record_id, body, tuple(values)))
+        shape = records.shape
+        if self._org.dials.events.calculated_fields and (calculated := self._calculated(records)):
+            shape = calculated.shape
+            before = calculated.of(record_id)
+            records.write(row, values, now)
+            after = calculated.of(record_id)
+            values |= {name: value for name, value in after.items() if value != before[name]}
+        else:
+            records.write(row, values, now)
+        body = shape.changed(values, old)
+        self.operations.append(Operation(shape, "UPDATE", record_id, body, tuple(values)))
 
     def delete(self, object_name: str, record_id: str) -> None:
         """Move a record to the recycle bin. LastModifiedDate stays as it is; SystemModstamp moves."""
@@ -180,7 +189,13 @@ class Transaction:
                 self.undelete(child, child_id)
 
     def _emit(self, records: Records, change: str, record_id: str, values: Mapping[str, Value]) -> None:
-        self.operations.append(Operation(records.shape, change, record_id, records.shape.whole(values), ()))
+        shape = records.shape
+        if self._org.dials.events.calculated_fields and (calculated := self._calculated(records)):
+            shape, values = calculated.shape, {**values, **calculated.of(record_id)}
+        self.operations.append(Operation(shape, change, record_id, shape.whole(values), ()))
+
+    def _calculated(self, records: Records) -> CalculatedFields | None:
+        return self._org.calculated.get(records.spec.name)
 
     @contextmanager
     def _whole(self, object_name: str) -> Iterator[None]:
