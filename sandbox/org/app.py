@@ -100,8 +100,7 @@ async def _purge_for_ever(org: Org) -> None:
     pause = 0.0
     while True:
         await asyncio.sleep(pause)
-        if pause:
-            oldest = datetime.fromtimestamp(org.clock.seconds(), UTC) - DELETED_MAX_AGE
-            org.empty_bin(oldest.strftime("%Y-%m-%dT%H:%M:%S.000Z"))
-        purged = org.bus.purge(org.clock.now().epoch_ms)
+        oldest = datetime.fromtimestamp(org.clock.seconds(), UTC) - DELETED_MAX_AGE
+        purged = org.empty_bin(oldest.strftime("%Y-%m-%dT%H:%M:%S.000Z"))
+        purged += org.bus.purge(org.clock.now().epoch_ms)
         pause = 0.0 if purged else _PURGE_EVERY_SECONDS

@@ -8,7 +8,6 @@ import sys
 # The folder of this script is first on the path, and this script has the client's name.
 sys.path.pop(0)
 
-import contextlib
 
 import certifi
 from aiosfpubsub import Client
