@@ -17,6 +17,7 @@ from sandbox.org.cometd.clients import Clients
 from sandbox.org.cometd.routes import routes as cometd_routes
 from sandbox.org.control.handlers import Parts
 from sandbox.org.control.routes import routes as control_routes
+from sandbox.org.header_names import SpelledHeaders
 from sandbox.org.http_faults import HttpFaults
 from sandbox.org.identity import load_identity
 from sandbox.org.model import Org
@@ -86,7 +87,7 @@ def build_app(org: Org, *, pubsub: PubSubAddress | None = None) -> Starlette:
         ],
         lifespan=lifespan,
     )
-    parts.outermost = app.state.outermost = HttpFaults(app, org, sessions)
+    parts.outermost = app.state.outermost = HttpFaults(SpelledHeaders(app), org, sessions)
     """What a server serves: the application behind the scripted trouble."""
     app.state.org = org
     app.state.sessions = sessions
@@ -99,8 +100,7 @@ async def _purge_for_ever(org: Org) -> None:
     pause = 0.0
     while True:
         await asyncio.sleep(pause)
-        if pause:
-            oldest = datetime.fromtimestamp(org.clock.seconds(), UTC) - DELETED_MAX_AGE
-            org.empty_bin(oldest.strftime("%Y-%m-%dT%H:%M:%S.000Z"))
-        purged = org.bus.purge(org.clock.now().epoch_ms)
+        oldest = datetime.fromtimestamp(org.clock.seconds(), UTC) - DELETED_MAX_AGE
+        purged = org.empty_bin(oldest.strftime("%Y-%m-%dT%H:%M:%S.000Z"))
+        purged += org.bus.purge(org.clock.now().epoch_ms)
         pause = 0.0 if purged else _PURGE_EVERY_SECONDS

@@ -2,7 +2,7 @@
 
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,10 @@ class Clock:
     def seconds(self) -> float:
         """Seconds since the epoch, as this org counts them."""
         return max(self._last_ms, time.time_ns() // 1_000_000 + self.ahead_ms) / 1_000
+
+    def today(self) -> date:
+        """The day, in UTC, the org's time zone."""
+        return datetime.fromtimestamp(self.seconds(), UTC).date()
 
     def advance(self, seconds: float) -> None:
         """Let time pass at once."""

@@ -6,6 +6,7 @@ Every API that writes (REST, collections, composite, bulk) comes through here, s
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 from sandbox.org.errors import SalesforceError, entity_is_deleted, not_found
@@ -106,18 +107,39 @@ class Dml:
             return [refused.get(place) or next(outcomes) for place in range(len(rows))]
 
     def _lock_ids(self, row: Write) -> set[str]:
-        """What a row needs: its record, and every record that it points to."""
+        """What a row needs: its record, the masters of that, and every record that it points to; users are never locked."""
         entity = self._org.entities.find(row.object_name)
-        found = {full_id(row.record_id or ""), *(_reference_ids(entity, row.fields) if entity else ())}
-        if entity is not None and row.key and (value := row.fields.get(row.key)):
-            found.update(self._matches(entity, row.key, str(value)))
-        return {each for each in found if each}
-
-    def _matches(self, entity: Entity, key: str, value: str) -> list[str]:
+        if entity is None or entity.name not in self._org.records:
+            return set()
         try:
-            return self.ids_by_key(entity, key, value)
+            values = self.values(entity, row.fields)
+            key = entity.by_lower_name.get((row.key or "").lower())
+            keyed = self.ids_by_key(entity, key.name, str(values.get(key.name))) if key is not None else []
         except SalesforceError:
-            return []  # the write itself will say so
+            return set()  # the write itself will say so
+        own = {each for each in (full_id(row.record_id or ""), *keyed) if each}
+        pointed = [
+            full_id(str(value))
+            for name, value in values.items()
+            if name in entity.fields and entity.fields[name].references
+        ]
+        masters = [master for record_id in own for master in self._masters(entity.name, record_id)]
+        parents = {each for each in (*pointed, *masters) if each and each.startswith(self._locked_prefixes)}
+        return own | parents
+
+    def _masters(self, object_name: str, record_id: str) -> list[str]:
+        """The records that this one is a detail of: their roll-ups change with it ("Record Locking Cheat Sheet")."""
+        names = self._org.records[object_name].masters
+        if not names:
+            return []
+        columns = ", ".join(f'"{name}"' for name in names)
+        statement = f'SELECT {columns} FROM "{object_name}" WHERE Id = ?'
+        row = self._org.store.connection.execute(statement, (record_id,)).fetchone()
+        return [each for each in row or () if each]
+
+    @cached_property
+    def _locked_prefixes(self) -> tuple[str, ...]:
+        return tuple(records.spec.key_prefix for records in self._org.records.values())
 
     def write_one(self, row: Write, *, user: str, origin: str) -> Outcome:
         """Write one row in a transaction of its own; raises its `SalesforceError`."""
@@ -270,15 +292,6 @@ class Dml:
             message = f"Foreign key external ID: {value} not found for field {name} in entity {target.name}"
             raise SalesforceError("INVALID_FIELD", message)
         raise SalesforceError("INVALID_FIELD", "A parent is given by one external id field", fields=list(key))
-
-
-def _reference_ids(entity: Entity, fields: Mapping[str, Any]) -> list[str]:
-    found = []
-    for name, value in fields.items():
-        field = entity.by_lower_name.get(name.lower())
-        if field is not None and field.references and isinstance(value, str):
-            found.append(full_id(value) or "")
-    return found
 
 
 def _require_all(outcomes: list[Outcome]) -> None:

@@ -31,6 +31,8 @@ _EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _DATE_CHARACTERS = 10
 _MAX_INT = 2**31 - 1
+_DIGITS = 18
+"""Of a number, on both sides of the point (Object Reference, "Primitive Data Types")."""
 _SHORT_ID, _LONG_ID = 15, 18
 
 
@@ -51,7 +53,14 @@ def checker(name: str, spec: FieldSpec) -> Callable[[object], Value]:
         FieldType.DATETIME: _datetime,
         FieldType.REFERENCE: _reference,
     }
-    return partial(by_type.get(spec.type, _number), name)
+    by_name = by_type.get(spec.type)
+    return partial(_number_within, name, number_limit(spec)) if by_name is None else partial(by_name, name)
+
+
+def number_limit(spec: FieldSpec) -> float:
+    """What a number must stay below, whatever its sign: 18 digits in all, as many behind the point as describe says."""
+    scale = spec.scale if spec.type is FieldType.CURRENCY else 2
+    return float(10 ** (_DIGITS - scale))
 
 
 def restricted_picklist(name: str, values: Sequence[str]) -> Callable[[object], Value]:
@@ -112,12 +121,26 @@ def _integer(name: str, value: object) -> Value:
     number = _number(name, value)
     if number is None:
         return None
-    if not isinstance(number, float) or number != int(number) or abs(number) > _MAX_INT:
+    if number != int(number):
         raise _wrong_type(name, "int", value)
+    if abs(number) > _MAX_INT:
+        raise _outside(name, value)
     return int(number)
 
 
-def _number(name: str, value: object) -> Value:
+def _number_within(name: str, limit: float, value: object) -> Value:
+    number = _number(name, value)
+    if number is not None and not -limit < number < limit:
+        raise _outside(name, value)
+    return number
+
+
+def _outside(name: str, value: object) -> SalesforceError:
+    message = f"{name}: value outside of valid range on numeric field: {value}"
+    return SalesforceError("NUMBER_OUTSIDE_VALID_RANGE", message, fields=[name])
+
+
+def _number(name: str, value: object) -> float | None:
     if type(value) is float or type(value) is int:
         number = float(value)
     elif value == "":

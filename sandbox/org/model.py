@@ -9,11 +9,13 @@ from contextlib import contextmanager
 from random import Random
 
 from sandbox.org.bus import Bus
+from sandbox.org.calculated import CalculatedFields
+from sandbox.org.channels.event_schema import event_schema
 from sandbox.org.channels.metadata import EventMetadata
 from sandbox.org.channels.registry import Channels
 from sandbox.org.clock import Clock
 from sandbox.org.dials import Dials
-from sandbox.org.errors import SalesforceError, not_found
+from sandbox.org.errors import SalesforceError, entity_is_deleted, not_found
 from sandbox.org.faults import Faults
 from sandbox.org.identity import CONNECTED_APP, Identity
 from sandbox.org.locks import Locks
@@ -30,6 +32,7 @@ _FIRST_COMMIT_NUMBER = 81_000_000_000
 
 _EMPTIED = (
     "sandbox_hard_deletes",
+    "sandbox_cascades",
     "sandbox_bulk_jobs",
     "sandbox_channels",
     "sandbox_channel_members",
@@ -50,6 +53,7 @@ class Org:
         self.records = {name: Records(store, store.objects[name]) for name in sorted(store.tracked)}
         self.bus = Bus(store)
         self.clock = Clock(store.meta("clock_ms", 0), store.meta("clock_ahead_ms", 0))
+        store.seconds = self.clock.seconds
         self.meters = Meters(store, edition, self.clock.seconds)
         self.entities: Entities = build_entities(store.objects)
         """Every object as the APIs show it."""
@@ -58,6 +62,8 @@ class Org:
         )
         self.event_metadata = EventMetadata(store, self.channels)
         """Custom channels, their members and managed subscriptions."""
+        self.calculated = _calculated(store, self.entities)
+        """By object: how its calculated fields come into events."""
         self.commit_number = store.meta("commit_number", _FIRST_COMMIT_NUMBER)
         self.counts = {name: store.count(name) for name in self.records}
         """Records by object, deleted ones included."""
@@ -155,16 +161,29 @@ class Org:
             return batch.gap(records.shape, change, [records.normalised(each) for each in record_ids])
 
     def empty_bin(self, older_than: str) -> int:
-        """Forget the records that went to the recycle bin before that time (as stored); returns how many."""
-        purged = 0
-        for name in self.records:
-            cursor = self.store.connection.execute(
-                f'DELETE FROM "{name}" WHERE IsDeleted = 1 AND SystemModstamp < ?', (older_than,)
-            )
-            purged += cursor.rowcount
-            self.counts[name] -= cursor.rowcount
-            self.deleted_counts[name] -= cursor.rowcount
-        return purged
+        """Forget records that went to the recycle bin before that time (as stored); returns how many, 0 when none is left.
+
+        A few at a time, so that nobody waits for it. What is known of hard deletes before that time is forgotten too.
+        """
+        with self.batch() as batch:
+            return sum(batch.purge(records, older_than) for records in self.records.values())
+
+    def change_outside(
+        self, object_name: str, record_ids: Sequence[str], fields: Mapping[str, object]
+    ) -> int:
+        """Change records past the application, as a job in Salesforce's own database does: a gap event is all that is told.
+
+        Returns its replay id ("Gap Events").
+        """
+        records = self.records_of(object_name)
+        with self.batch() as batch:
+            ids = [records.normalised(each) for each in record_ids]
+            for record_id in ids:
+                row, is_deleted, _ = records.fetch(record_id, ())
+                if is_deleted:
+                    raise entity_is_deleted()
+                records.write(row, records.for_update(fields), batch.moment.stored)
+            return batch.gap(records.shape, "UPDATE", ids)
 
     def reset(self) -> None:
         """Empty the org and end its troubles. Identity, sessions, clock and used-up ids stay."""
@@ -265,4 +284,19 @@ def _child_rules(store: Store) -> dict[str, list[tuple[str, str, OnDelete]]]:
             if child in store.tracked and reference in store.objects[child].fields:
                 for parent in store.objects[child].fields[reference].references:
                     found.setdefault(parent, []).append((child, reference, on_delete))
+    return found
+
+
+def _calculated(store: Store, entities: Entities) -> dict[str, CalculatedFields]:
+    """Of every object that has some; the schema of the events that carry them is kept like any other."""
+    found: dict[str, CalculatedFields] = {}
+    for name in store.tracked:
+        entity = entities.find(name)
+        fields = [field for field in entity.fields.values() if field.is_calculated] if entity else []
+        if fields:
+            made = found[name] = CalculatedFields(store.objects[name], fields, store.connection)
+            store.connection.execute(
+                "INSERT OR IGNORE INTO sandbox_event_schemas VALUES (?, ?, ?)",
+                (made.shape.schema, name, event_schema(made.spec)),
+            )
     return found

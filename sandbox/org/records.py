@@ -3,11 +3,10 @@
 import sqlite3
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from math import isfinite
 
 from sandbox.org.changes import EventShape
 from sandbox.org.errors import SalesforceError, not_found
-from sandbox.org.fields import Value, checker, is_text, restricted_picklist
+from sandbox.org.fields import Value, checker, is_text, number_limit, restricted_picklist
 from sandbox.org.ids import IdMaker, normalised
 from sandbox.org.setup import load_setup
 from sandbox.org.store import Store
@@ -34,13 +33,19 @@ class Records:
         writable = {name: field for name, field in spec.fields.items() if name not in READ_ONLY}
         setup = load_setup()
         self._calculated = setup.calculated.get(spec.name, {})
+        self.masters = tuple(
+            name
+            for name, on_delete in setup.references.get(spec.name, {}).items()
+            if on_delete == "cascade" and name in spec.fields
+        )
+        """References that make this object a detail."""
         restricted = setup.picklists.get(spec.name, {})
         self._checks = {
             name: restricted_picklist(name, restricted[name]) if name in restricted else checker(name, field)
             for name, field in writable.items()
         }
         self._references = frozenset(n for n, f in writable.items() if f.type is FieldType.REFERENCE)
-        self._numbers = frozenset(n for n, f in writable.items() if f.type in _NUMBERS)
+        self._numbers = {n: number_limit(f) for n, f in writable.items() if f.type in _NUMBERS}
         self._boolean_names = frozenset(n for n, f in writable.items() if f.type is FieldType.BOOLEAN)
         self._text_length = {
             name: field.length
@@ -154,12 +159,26 @@ class Records:
             raise not_found()
         return str(row[0])
 
-    def children(self, reference: str, parent_id: str, deleted_at: str | None = None) -> list[str]:
-        """Ids of the records that point to a parent: the live ones, or those that went to the bin at `deleted_at`."""
-        state = "IsDeleted = 0" if deleted_at is None else "IsDeleted = 1 AND SystemModstamp = ?2"
+    def children(self, reference: str, parent_id: str, *, binned: bool = False) -> list[str]:
+        """Ids of the records that point to a parent: the live ones, with `binned` those in the recycle bin too."""
+        state = "" if binned else " AND IsDeleted = 0"
         rows = self._connection.execute(
-            f'SELECT Id FROM "{self.spec.name}" WHERE "{reference}" = ?1 AND {state} ORDER BY Id',
-            (parent_id,) if deleted_at is None else (parent_id, deleted_at),
+            f'SELECT Id FROM "{self.spec.name}" WHERE "{reference}" = ?{state} ORDER BY Id', (parent_id,)
+        )
+        return [row[0] for row in rows]
+
+    def is_binned(self, record_id: str) -> bool:
+        """True for a record in the recycle bin; False for a live one, and for none at all."""
+        statement = f'SELECT 1 FROM "{self.spec.name}" WHERE Id = ? AND IsDeleted = 1'
+        return self._connection.execute(statement, (record_id,)).fetchone() is not None
+
+    def binned_before(self, moment: str, most: int) -> list[str]:
+        """Ids of records that went to the recycle bin before `moment`, the oldest first."""
+        # Without the hint SQLite walks the live records of that age too, which may be all ten million.
+        rows = self._connection.execute(
+            f'SELECT Id FROM "{self.spec.name}" INDEXED BY "{self.spec.name}_binned" '
+            "WHERE IsDeleted = 1 AND SystemModstamp < ? ORDER BY SystemModstamp LIMIT ?",
+            (moment, most),
         )
         return [row[0] for row in rows]
 
@@ -197,7 +216,7 @@ class Records:
                     continue
             elif (
                 (type(value) is bool and name in booleans)
-                or (type(value) is float and name in numbers and isfinite(value))
+                or (type(value) is float and -(limit := numbers.get(name, 0.0)) < value < limit)
                 or (value is None and name in self._checks)
             ):
                 into[name] = value

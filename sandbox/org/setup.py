@@ -8,7 +8,7 @@ from typing import Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from schemas.catalogue import FieldSpec, FieldType
+from schemas.catalogue import FieldSpec, FieldType, ObjectSpec
 
 _FILE = Path(__file__).with_name("setup.yaml")
 OnDelete = Literal["cascade", "restrict", "clear"]
@@ -64,15 +64,30 @@ class Calculated(_Part):
     def text(self) -> str | None:
         """The formula as describe shows it; None for a roll-up."""
         if self.days_since is not None:
-            return f"NOW() - {self.days_since}"
+            return f"TODAY() - DATEVALUE({self.days_since})"
         return self.formula
+
+    def fits(self, objects: Mapping[str, ObjectSpec], spec: ObjectSpec, reference: str) -> bool:
+        """False in an org whose catalogue lacks what it is worked out from. `reference` is that of the formula's path."""
+        if self.days_since is not None:
+            return self.days_since in spec.fields
+        if self.roll_up is None:
+            parents = spec.fields[reference].references if reference else ()
+            field = (self.formula or "").rpartition(".")[2]
+            return bool(parents) and parents[0] in objects and field in objects[parents[0]].fields
+        child = objects.get(self.roll_up.child)
+        needed = {self.roll_up.field, *self.roll_up.where, *([self.roll_up.of] if self.roll_up.of else [])}
+        return child is not None and needed <= child.fields.keys()
 
     def sql(self, source: str, reference: str, parent: str) -> str:
         """As an SQL expression over the table alias. `reference` and `parent` are the formula's column and table."""
         if self.roll_up is not None:
             return self.roll_up.sql(source)
         if self.days_since is not None:
-            return f"CAST(julianday('now') - julianday({source}.\"{self.days_since}\") AS INTEGER)"
+            return (
+                f"CAST(julianday(date(org_seconds(), 'unixepoch')) "
+                f'- julianday(date({source}."{self.days_since}")) AS INTEGER)'
+            )
         name = (self.formula or "").rpartition(".")[2]
         return f'(SELECT p."{name}" FROM "{parent}" AS p WHERE p."Id" = {source}."{reference}")'
 

@@ -5,7 +5,8 @@ INTEGER 0/1, int INTEGER, double, percent and currency REAL, date `YYYY-MM-DD`, 
 """
 
 import sqlite3
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from sandbox.org.identity import Identity
@@ -30,6 +31,8 @@ CREATE TABLE IF NOT EXISTS events (
   replay_id INTEGER PRIMARY KEY, entity TEXT NOT NULL, at_epoch_ms INTEGER NOT NULL, body BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS sandbox_hard_deletes (
   object TEXT NOT NULL, id TEXT NOT NULL, at TEXT NOT NULL, PRIMARY KEY (object, at, id)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS sandbox_cascades (
+  parent TEXT NOT NULL, object TEXT NOT NULL, child TEXT NOT NULL, PRIMARY KEY (parent, object, child)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS sandbox_meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS sandbox_sessions (
   token TEXT PRIMARY KEY, user_id TEXT NOT NULL, client_id TEXT NOT NULL) WITHOUT ROWID;
@@ -51,6 +54,9 @@ class Store:
         self.tracked: frozenset[str] = frozenset(catalogue.objects)
         """The objects that can be written and emit change events."""
         self.connection = sqlite3.connect(self._path, isolation_level=None, cached_statements=_STATEMENTS)
+        self.seconds: Callable[[], float] = time.time
+        """The org's clock; SQL reads it as `org_seconds()`."""
+        self._give_clock(self.connection)
         self._configure()
         self._create_tables()
         seed_standard_rows(self.connection, identity, edition)
@@ -59,6 +65,7 @@ class Store:
         """A new read-only connection, for one thread at a time; the caller closes it. It never waits for the writer."""
         connection = sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, check_same_thread=False)
         connection.execute("PRAGMA cache_size=-65536")
+        self._give_clock(connection)
         return connection
 
     def close(self) -> None:
@@ -77,6 +84,9 @@ class Store:
 
     def set_meta(self, name: str, value: int) -> None:
         self.connection.execute("INSERT OR REPLACE INTO sandbox_meta VALUES (?, ?)", (name, value))
+
+    def _give_clock(self, connection: sqlite3.Connection) -> None:
+        connection.create_function("org_seconds", 0, lambda: self.seconds())
 
     def _configure(self) -> None:
         # Losing the last moments with the machine is acceptable for a sandbox; losing them with the process is not,
@@ -106,7 +116,7 @@ class Store:
             f'CREATE INDEX IF NOT EXISTS "{name}_modstamp" ON "{name}" (SystemModstamp, Id)'
         )
         self.connection.execute(
-            f'CREATE INDEX IF NOT EXISTS "{name}_bin" ON "{name}" (Id) WHERE IsDeleted = 1'
+            f'CREATE INDEX IF NOT EXISTS "{name}_binned" ON "{name}" (SystemModstamp, Id) WHERE IsDeleted = 1'
         )
         for field in load_setup().references.get(name, {}):
             self.connection.execute(f'CREATE INDEX IF NOT EXISTS "{name}_{field}" ON "{name}" ("{field}")')

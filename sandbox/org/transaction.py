@@ -5,15 +5,18 @@ holds it has committed.
 """
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from random import Random
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from sandbox.org.calculated import CalculatedFields
 from sandbox.org.changes import EventShape, Header, event_json
 from sandbox.org.clock import Moment
 from sandbox.org.errors import SalesforceError, entity_is_deleted
+from sandbox.org.fields import Value
 from sandbox.org.operations import Operation, merged, within_threshold
 from sandbox.org.records import Records
 from schemas.limits import EVENT_MAX_BYTES
@@ -25,6 +28,7 @@ OVERFLOW_RECORD_ID = "000000000000000AAA"
 _keys = Random()  # noqa: S311 -- a transaction key tells transactions apart; it keeps no secret
 _MOST_FIELDS = 500
 """No operation counts for more changes than an object has fields; fewer operations than that need no counting."""
+_PURGED_AT_ONCE = 200
 _HOLE_EVERY = 7
 """Every so many transactions the bus skips a replay id, as Salesforce's does: ids grow, but not by one."""
 
@@ -73,7 +77,7 @@ class Transaction:
         records = self._org.records_of(object_name)
         values = records.for_create(fields, self.user, self._stored)
         record_id = records.insert(values, self._stored)
-        self.operations.append(Operation(records.shape, "CREATE", record_id, records.shape.whole(values), ()))
+        self._emit(records, "CREATE", record_id, values)
         return record_id
 
     def update(self, object_name: str, record_id: str, fields: Mapping[str, object]) -> None:
@@ -95,9 +99,17 @@ class Transaction:
         values["LastModifiedDate"] = now
         if modified_by != self.user:
             values["LastModifiedById"] = self.user
-        records.write(row, values, now)
-        body = records.shape.changed(values, old)
-        self.operations.append(Operation(records.shape, "UPDATE", record_id, body, tuple(values)))
+        shape = records.shape
+        if self._org.dials.events.calculated_fields and (calculated := self._calculated(records)):
+            shape = calculated.shape
+            before = calculated.of(record_id)
+            records.write(row, values, now)
+            after = calculated.of(record_id)
+            values |= {name: value for name, value in after.items() if value != before[name]}
+        else:
+            records.write(row, values, now)
+        body = shape.changed(values, old)
+        self.operations.append(Operation(shape, "UPDATE", record_id, body, tuple(values)))
 
     def delete(self, object_name: str, record_id: str) -> None:
         """Move a record to the recycle bin. LastModifiedDate stays as it is; SystemModstamp moves."""
@@ -106,23 +118,47 @@ class Transaction:
         _, is_deleted, _ = records.fetch(record_id, ())
         if is_deleted:
             raise entity_is_deleted()
-        self._delete_children(object_name, record_id)
-        records.mark(record_id, self._stamp(records, record_id), deleted=True)
-        self.operations.append(Operation(records.shape, "DELETE", record_id, b"{}", ()))
+        with self._whole(object_name):
+            self._delete_children(object_name, record_id)
+            records.mark(record_id, self._stamp(records, record_id), deleted=True)
+            self.operations.append(Operation(records.shape, "DELETE", record_id, b"{}", ()))
 
     def hard_delete(self, object_name: str, record_id: str) -> None:
-        """Forget a record, whether or not it is in the recycle bin; one that was has had its event."""
+        """Forget a record, whether or not it is in the recycle bin; one that was has had its event. So go its details."""
         records = self._org.records_of(object_name)
         record_id = records.normalised(record_id)
         _, is_deleted, _ = records.fetch(record_id, ())
+        with self._whole(object_name):
+            if not is_deleted:
+                self.delete(object_name, record_id)
+            for child, reference, on_delete in self._org.child_rules.get(object_name, ()):
+                if on_delete == "cascade":
+                    for child_id in self._org.records[child].children(reference, record_id, binned=True):
+                        self.hard_delete(child, child_id)
+            execute = self._org.store.connection.execute
+            execute(
+                "INSERT OR IGNORE INTO sandbox_hard_deletes VALUES (?, ?, ?)",
+                (object_name, record_id, records.modstamp(record_id)),
+            )
+            records.remove(record_id)
+            execute("DELETE FROM sandbox_cascades WHERE parent = ?", (record_id,))
+            self._batch.gone.append((object_name, True))
+
+    def undelete(self, object_name: str, record_id: str) -> None:
+        """Bring a record back from the recycle bin, as modified now by who does it, and what went there with it."""
+        records = self._org.records_of(object_name)
+        record_id = records.normalised(record_id)
+        row, is_deleted, _ = records.fetch(record_id, ())
         if not is_deleted:
-            self.delete(object_name, record_id)
-        records.remove(record_id)
-        self._org.store.connection.execute(
-            "INSERT OR IGNORE INTO sandbox_hard_deletes VALUES (?, ?, ?)",
-            (object_name, record_id, self._moment.stored),
-        )
-        self._batch.gone.append((object_name, True))
+            raise SalesforceError("UNDELETE_FAILED", "Entity is not in the recycle bin", fields=["Id"])
+        with self._whole(object_name):
+            now = self._stamp(records, record_id)
+            records.mark(record_id, now, deleted=False)
+            records.write(row, {"LastModifiedDate": now, "LastModifiedById": self.user}, now)
+            values = records.shape.from_row(records.whole(record_id))
+            self._emit(records, "UNDELETE", record_id, values)
+            if object_name in self._org.child_rules:
+                self._undelete_children(record_id)
 
     def _delete_children(self, object_name: str, record_id: str) -> None:
         """What a delete does to children is set up by reference: refused, carried out on them too, or their field emptied."""
@@ -135,28 +171,49 @@ class Transaction:
             for child_id in found:
                 if on_delete == "cascade":
                     self.delete(child, child_id)
+                    self._org.store.connection.execute(
+                        "INSERT OR IGNORE INTO sandbox_cascades VALUES (?, ?, ?)",
+                        (record_id, child, child_id),
+                    )
                 else:
                     self.update(child, child_id, {reference: None})
 
-    def undelete(self, object_name: str, record_id: str) -> None:
-        """Bring a record back from the recycle bin, as modified now by who does it."""
-        records = self._org.records_of(object_name)
-        record_id = records.normalised(record_id)
-        row, is_deleted, _ = records.fetch(record_id, ())
-        if not is_deleted:
-            raise SalesforceError("UNDELETE_FAILED", "Entity is not in the recycle bin", fields=["Id"])
-        deleted_at = records.modstamp(record_id)
-        now = self._stamp(records, record_id)
-        records.mark(record_id, now, deleted=False)
-        records.write(row, {"LastModifiedDate": now, "LastModifiedById": self.user}, now)
-        values = records.shape.from_row(records.whole(record_id))
-        self.operations.append(
-            Operation(records.shape, "UNDELETE", record_id, records.shape.whole(values), ())
-        )
-        for child, reference, on_delete in self._org.child_rules.get(object_name, ()):
-            if on_delete == "cascade":
-                for child_id in self._org.records[child].children(reference, record_id, deleted_at):
-                    self.undelete(child, child_id)
+    def _undelete_children(self, record_id: str) -> None:
+        """Those that the delete of this record took along; not one that was deleted before, or has come back since."""
+        connection = self._org.store.connection
+        taken = connection.execute(
+            "DELETE FROM sandbox_cascades WHERE parent = ? RETURNING object, child", (record_id,)
+        ).fetchall()
+        for child, child_id in sorted(taken):
+            if self._org.records[child].is_binned(child_id):
+                self.undelete(child, child_id)
+
+    def _emit(self, records: Records, change: str, record_id: str, values: Mapping[str, Value]) -> None:
+        shape = records.shape
+        if self._org.dials.events.calculated_fields and (calculated := self._calculated(records)):
+            shape, values = calculated.shape, {**values, **calculated.of(record_id)}
+        self.operations.append(Operation(shape, change, record_id, shape.whole(values), ()))
+
+    def _calculated(self, records: Records) -> CalculatedFields | None:
+        return self._org.calculated.get(records.spec.name)
+
+    @contextmanager
+    def _whole(self, object_name: str) -> Iterator[None]:
+        """Let an operation that takes children along happen as a whole, or not at all when one of them refuses."""
+        if object_name not in self._org.child_rules:
+            yield
+            return
+        execute = self._org.store.connection.execute
+        operations, gone = len(self.operations), len(self._batch.gone)
+        execute("SAVEPOINT operation")
+        try:
+            yield
+        except SalesforceError:
+            execute("ROLLBACK TO operation")
+            del self.operations[operations:], self._batch.gone[gone:]
+            raise
+        finally:
+            execute("RELEASE operation")
 
 
 class Batch:
@@ -224,6 +281,18 @@ class Batch:
         )
         self.rows.append((replay_id, operation.shape.entity, self.moment.epoch_ms, event))
         return replay_id
+
+    def purge(self, records: Records, older_than: str) -> int:
+        """Forget some of the records that went to the recycle bin before that time; returns how many."""
+        execute = self._org.store.connection.execute
+        name = records.spec.name
+        found = records.binned_before(older_than, _PURGED_AT_ONCE)
+        for record_id in found:
+            records.remove(record_id)
+            execute("DELETE FROM sandbox_cascades WHERE parent = ?", (record_id,))
+            self.gone.append((name, True))
+        execute("DELETE FROM sandbox_hard_deletes WHERE object = ? AND at < ?", (name, older_than))
+        return len(found)
 
     def commit(self) -> None:
         org = self._org

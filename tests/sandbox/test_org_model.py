@@ -150,3 +150,31 @@ def test_deleted_record_cannot_be_changed(org):
     org.delete("Case", record_id)
     with pytest.raises(SalesforceError, match="ENTITY_IS_DELETED"):
         org.update("Case", record_id, {"Status": "Closed"})
+
+
+@pytest.mark.parametrize("value", [1e16, -1e16, 10**16, "1e16", 1e300])
+def test_a_number_of_more_digits_than_its_field_has_is_refused(org, value):
+    with pytest.raises(SalesforceError) as caught:
+        org.create("Account", {"Name": "A", "AnnualRevenue": value})
+    assert (caught.value.code, caught.value.fields) == ("NUMBER_OUTSIDE_VALID_RANGE", ["AnnualRevenue"])
+
+
+def test_the_largest_number_of_a_field_is_kept(org):
+    account_id = org.create("Account", {"Name": "A", "AnnualRevenue": 9_999_999_999_999_998.0})
+    assert org.records["Account"].whole(account_id)["AnnualRevenue"] == 9_999_999_999_999_998.0
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_what_is_no_number_is_of_the_wrong_type(org, value):
+    with pytest.raises(SalesforceError) as caught:
+        org.create("Account", {"Name": "A", "AnnualRevenue": value})
+    assert caught.value.code == "INVALID_TYPE_ON_FIELD_IN_RECORD"
+
+
+def test_an_event_of_more_than_a_megabyte_is_a_gap(org, monkeypatch):
+    monkeypatch.setattr("sandbox.org.transaction.EVENT_MAX_BYTES", 100)
+    start = org.bus.newest
+    org.create("Case", {**CASE, "Subject": "x" * 100})
+    [event] = events_after(org, start)
+    assert event["ChangeEventHeader"]["changeType"] == "GAP_CREATE"
+    assert list(event) == ["ChangeEventHeader"]

@@ -23,7 +23,7 @@ Result = TypeVar("Result")
 _SNAPSHOT_SECONDS = 0.25
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Past:
     """The data as it was."""
 
@@ -31,6 +31,8 @@ class _Past:
     taken_at: float
     """Monotonic seconds."""
     turn: asyncio.Lock
+    users: int = 0
+    """Queries that read it or wait for their turn."""
 
 
 class Readers:
@@ -48,8 +50,12 @@ class Readers:
         """Call `work` in a thread with a connection that sees one snapshot."""
         async with self._turn:
             if (delay := self._delay()) and (past := self._seen_after(delay)) is not None:
-                async with past.turn:
-                    return await asyncio.to_thread(work, past.connection)
+                past.users += 1
+                try:
+                    async with past.turn:
+                        return await asyncio.to_thread(work, past.connection)
+                finally:
+                    past.users -= 1
             connection = self._free.pop() if self._free else self._new()
             try:
                 return await asyncio.to_thread(_in_snapshot, connection, work)
@@ -79,7 +85,7 @@ class Readers:
         """Close the snapshots that no later query will want; one that is being read is left for the next time."""
         latest = time.monotonic() - delay
         while self._past and (not delay or (len(self._past) > 1 and self._past[1].taken_at <= latest)):
-            if self._past[0].turn.locked():
+            if self._past[0].users:
                 return
             self._past.popleft().connection.close()
 

@@ -163,10 +163,10 @@ class Entities:
 
 def build_entities(objects: Mapping[str, ObjectSpec]) -> Entities:
     """The API's view of the store's objects."""
-    return Entities({name: _entity(name, spec) for name, spec in objects.items()})
+    return Entities({name: _entity(name, spec, objects) for name, spec in objects.items()})
 
 
-def _entity(name: str, spec: ObjectSpec) -> Entity:
+def _entity(name: str, spec: ObjectSpec, objects: Mapping[str, ObjectSpec]) -> Entity:
     fields = [Field("Id", ID, {"Id": "Id"}, 18), Field("IsDeleted", "boolean", {"IsDeleted": "IsDeleted"})]
     compounds_seen: set[str] = set()
     for field_name, field_spec in spec.fields.items():
@@ -178,7 +178,11 @@ def _entity(name: str, spec: ObjectSpec) -> Entity:
             fields.append(_compound(compound, spec.compounds[compound]))
         fields.append(_plain(field_name, field_spec))
     for field_name, calculated in load_setup().calculated.get(name, {}).items():
-        fields.append(_calculated(field_name, calculated, spec))
+        # A formula's path begins with the relationship of one of the object's own references.
+        relationship = (calculated.formula or "").partition(".")[0]
+        reference = next((each for each in spec.fields if _relationship(each) == relationship), "")
+        if calculated.fits(objects, spec, reference):
+            fields.append(_calculated(field_name, calculated, spec, reference))
     fields.append(Field("SystemModstamp", "datetime", {"SystemModstamp": "SystemModstamp"}))
     return Entity(name, spec.label, spec.key_prefix, {found.name: found for found in fields})
 
@@ -190,10 +194,7 @@ def _plain(name: str, spec: FieldSpec) -> Field:
     return Field(name, spec.type.value, {name: name}, length, spec.references, relationship, spec)
 
 
-def _calculated(name: str, entry: Calculated, spec: ObjectSpec) -> Field:
-    """A formula's path begins with the relationship of one of the object's own references."""
-    relationship = (entry.formula or "").partition(".")[0]
-    reference = next((each for each in spec.fields if _relationship(each) == relationship), "")
+def _calculated(name: str, entry: Calculated, spec: ObjectSpec, reference: str) -> Field:
     parent = spec.fields[reference].references[0] if reference else ""
     length = entry.spec.length if entry.type.value in TEXT_KINDS else 0
     return Field(

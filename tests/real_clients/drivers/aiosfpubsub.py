@@ -1,13 +1,13 @@
 """What a user of aiosfpubsub writes: `python aiosfpubsub.py CALL` with the org on stdin, events on stdout."""
 
 import asyncio
+import contextlib
 import json
 import sys
 
 # The folder of this script is first on the path, and this script has the client's name.
 sys.path.pop(0)
 
-import contextlib
 
 import certifi
 from aiosfpubsub import Client
