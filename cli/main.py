@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli import audit_commands, demo, sandbox_commands, status, trace, up, worker
+from cli import audit_commands, demo, org_commands, sandbox_commands, status, trace, up, worker
 from cli.output import EXIT_FAILED, EXIT_REFUSED, EXIT_UNAVAILABLE, TALK
 from schemas.errors import SettingsError, TidegateError, TransientError
 
@@ -21,6 +21,11 @@ app.command("demo")(demo.demo)
 app.command("status")(status.status)
 app.command("trace")(trace.trace)
 app.command("worker")(worker.worker)
+sandbox_commands.app.add_typer(org_commands.faults_app, name="faults")
+sandbox_commands.app.command("dials")(org_commands.dials)
+sandbox_commands.app.command("clock")(org_commands.clock)
+sandbox_commands.app.command("reset")(org_commands.reset)
+sandbox_commands.app.command("neighbour")(org_commands.neighbour)
 app.add_typer(sandbox_commands.app, name="sandbox")
 app.add_typer(audit_commands.app, name="audit")
 

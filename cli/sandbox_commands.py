@@ -108,12 +108,12 @@ def _allowances(pairs: list[str]) -> dict[str, int]:
 def start_traffic(control_url: str, *, rate: int, seconds: float, seed: int) -> None:
     """Start the traffic maker."""
     body = {"rate_per_minute": rate, "seconds": seconds, "seed": seed}
-    _answered(lambda http: http.post(f"{control_url}/traffic", json=body))
+    answered(lambda http: http.post(f"{control_url}/traffic", json=body))
 
 
 def traffic_state(control_url: str) -> dict[str, float]:
     """running, sent, target, elapsed_seconds, rate_per_minute."""
-    state: dict[str, float] = _answered(lambda http: http.get(f"{control_url}/traffic")).json()
+    state: dict[str, float] = answered(lambda http: http.get(f"{control_url}/traffic")).json()
     return state
 
 
@@ -136,7 +136,8 @@ def show_endpoints(endpoints: Endpoints) -> None:
     OUT.print(f"S3 and KMS   {endpoints.s3.endpoint_url}   bucket {endpoints.s3.bucket}")
 
 
-def _answered(call: Callable[[httpx.Client], httpx.Response]) -> httpx.Response:
+def answered(call: Callable[[httpx.Client], httpx.Response]) -> httpx.Response:
+    """The org's answer; raises `UnavailableError` without one and `SettingsError` for a refusal."""
     try:
         with httpx.Client(timeout=30, trust_env=False) as http:
             response = call(http)

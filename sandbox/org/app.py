@@ -17,6 +17,7 @@ from sandbox.org.cometd.clients import Clients
 from sandbox.org.cometd.routes import routes as cometd_routes
 from sandbox.org.control.handlers import Parts
 from sandbox.org.control.routes import routes as control_routes
+from sandbox.org.header_names import SpelledHeaders
 from sandbox.org.http_faults import HttpFaults
 from sandbox.org.identity import load_identity
 from sandbox.org.model import Org
@@ -49,6 +50,7 @@ def build_app(org: Org, *, pubsub: PubSubAddress | None = None) -> Starlette:
     parts = Parts(org, sessions, clients, traffic, neighbour)
     bulk = Bulk(org)
     service = RestService(org)
+    service.streaming_clients = lambda: len(clients)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -85,7 +87,7 @@ def build_app(org: Org, *, pubsub: PubSubAddress | None = None) -> Starlette:
         ],
         lifespan=lifespan,
     )
-    parts.outermost = app.state.outermost = HttpFaults(app, org, sessions)
+    parts.outermost = app.state.outermost = HttpFaults(SpelledHeaders(app), org, sessions)
     """What a server serves: the application behind the scripted trouble."""
     app.state.org = org
     app.state.sessions = sessions

@@ -62,6 +62,13 @@ class AuthDials(_Dials):
     """How long a token lives from its last use; None is Salesforce's two hours."""
 
 
+class LimitDials(_Dials):
+    """How the org tells what is used."""
+
+    tell_apps: bool = False
+    """True adds the connected app's own part to `Sforce-Limit-Info` and `/limits`, as an org with a quota per app does."""
+
+
 class Dials(_Dials):
     """All of them, by family."""
 
@@ -69,3 +76,4 @@ class Dials(_Dials):
     events: EventDials = Field(default_factory=EventDials)
     bulk: BulkDials = Field(default_factory=BulkDials)
     auth: AuthDials = Field(default_factory=AuthDials)
+    limits: LimitDials = Field(default_factory=LimitDials)

@@ -16,7 +16,7 @@ Point = Literal["http", "row", "bulk.job", "bulk.page", "event", "stream"]
 KINDS: Mapping[Point, Mapping[str, str]] = {
     "http": {
         "latency": "the call waits `seconds` before it is carried out",
-        "status": "the call is not carried out; the answer is `status` with `code` and `message`",
+        "status": "the call is not carried out; the answer is `status` with `code` and `message`, in the form of the API called",
         "html": "the call is not carried out; the answer is `status` with a maintenance page",
         "reset_before": "the connection is reset before the call is carried out",
         "reset_after": "the call is carried out and committed, then the connection is reset without an answer",
@@ -56,6 +56,8 @@ class FaultRule(BaseModel):
     status: int = Field(default=503, ge=400, le=599)
     code: str = "SERVER_UNAVAILABLE"
     message: str = "Server Unavailable"
+    retry_after: int | None = Field(default=None, ge=0)
+    """Seconds that `status` and `html` answers name in Retry-After; None: no such header."""
     seed: int = 1
 
     @model_validator(mode="after")

@@ -7,19 +7,19 @@ import asyncio
 import time
 from collections import deque
 from dataclasses import dataclass
-from typing import Any
 
-import orjson
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sandbox.org.auth.sessions import Sessions, bearer_token
 from sandbox.org.errors import SalesforceError
-from sandbox.org.faults import FaultRule
-from sandbox.org.meters import LongCalls
 from sandbox.org.model import Org
+from sandbox.org.refusals import refusal
 
 _CONTROL = "/sandbox"
-_API_PATHS = ("/services/data", "/services/async")
+_REST_PATH = "/services/data/"
+_API_PATHS = (_REST_PATH, "/services/async/")
 _KEPT_CALLS = 200
 _PAGE = (
     b"<!DOCTYPE html><html><head><title>Maintenance</title></head><body><h1>We are down for maintenance.</h1>"
@@ -53,7 +53,6 @@ class HttpFaults:
         self._app = app
         self._org = org
         self._sessions = sessions
-        self._long_calls = LongCalls(org.edition)
         self.calls: deque[SeenCall] = deque(maxlen=_KEPT_CALLS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -63,9 +62,9 @@ class HttpFaults:
         watched = _Watched(send)
         began = time.monotonic()
         try:
-            with self._long_calls.counted(is_api=scope["path"].startswith(_API_PATHS)) as refusal:
-                if refusal is not None:
-                    await _refuse(watched, refusal)
+            with self._org.meters.long_calls.counted(is_api=scope["path"].startswith(_API_PATHS)) as refused:
+                if refused is not None:
+                    await self._refuse(scope, watched, refused)
                 else:
                     await self._carry_out(scope, receive, watched)
         finally:
@@ -78,8 +77,13 @@ class HttpFaults:
             await self._app(scope, receive, send)
         elif fault.kind == "reset_before":
             send.reset()
-        elif fault.kind in ("status", "html", "quota"):
-            await _refuse(send, _refusal(fault), page=fault.kind == "html")
+        elif fault.kind == "html":
+            await _sent(scope, send, Response(_PAGE, fault.status, media_type="text/html"), fault.retry_after)
+        elif fault.kind == "quota":
+            await self._refuse(scope, send, _QUOTA)
+        elif fault.kind == "status":
+            error = SalesforceError(fault.code, fault.message, fault.status)
+            await self._refuse(scope, send, error, fault.retry_after)
         elif fault.kind in ("reset_after", "truncate"):
             swallowed = _Swallowed()
             await self._app(scope, receive, swallowed)
@@ -94,11 +98,23 @@ class HttpFaults:
             await self._app(scope, receive, send)
 
     def _expire(self, scope: Scope) -> None:
-        authorization = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
+        headers = dict(scope["headers"])
+        # Bulk API 1.0 has its token in a header of its own.
+        of_bulk = headers.get(b"x-sfdc-session", b"").decode("latin-1")
         try:
-            self._sessions.close(bearer_token(authorization))
+            self._sessions.close(
+                of_bulk or bearer_token(headers.get(b"authorization", b"").decode("latin-1"))
+            )
         except SalesforceError:
             return  # nobody's session to end
+
+    async def _refuse(
+        self, scope: Scope, send: Send, error: SalesforceError, retry_after: int | None = None
+    ) -> None:
+        response = refusal(error, Request(scope))
+        if scope["path"].startswith(_REST_PATH):
+            response.headers["Sforce-Limit-Info"] = self._org.limit_info
+        await _sent(scope, send, response, retry_after)
 
     def _keep(self, scope: Scope, status: int, seconds: float) -> None:
         client = dict(scope["headers"]).get(b"user-agent", b"").decode("latin-1")
@@ -143,6 +159,8 @@ class _Swallowed:
 
     async def send_half(self, send: Send) -> None:
         """The head and the first half of the body, of which the head promises all."""
+        if not self._start:
+            return  # the application had nobody to answer
         headers = [pair for pair in self._start["headers"] if pair[0].lower() != b"content-length"]
         length = (b"content-length", b"%d" % max(len(self._body), 2))
         await send({**self._start, "headers": [*headers, length]})
@@ -150,13 +168,12 @@ class _Swallowed:
         await send({"type": "http.response.body", "body": half, "more_body": True})
 
 
-def _refusal(fault: FaultRule) -> SalesforceError:
-    return _QUOTA if fault.kind == "quota" else SalesforceError(fault.code, fault.message, fault.status)
+async def _sent(scope: Scope, send: Send, response: Response, retry_after: int | None) -> None:
+    if retry_after is not None:
+        response.headers["Retry-After"] = str(retry_after)
+    await response(scope, _unread, send)
 
 
-async def _refuse(send: Send, error: SalesforceError, *, page: bool = False) -> None:
-    body: Any = _PAGE if page else orjson.dumps([{"message": error.message, "errorCode": error.code}])
-    kind = b"text/html;charset=UTF-8" if page else b"application/json;charset=UTF-8"
-    headers = [(b"content-type", kind), (b"content-length", b"%d" % len(body))]
-    await send({"type": "http.response.start", "status": error.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+async def _unread() -> Message:
+    """The request's body: a refusal does not read it."""
+    return {"type": "http.disconnect"}

@@ -12,6 +12,8 @@ from sandbox.org.ids import eighteen
 
 IDENTITY_FILE = "org.json"
 KEY_FILE = "jwt_private_key.pem"
+CONNECTED_APP = "tidegate"
+"""Name of the org's one connected app."""
 
 
 @dataclass(frozen=True, slots=True)

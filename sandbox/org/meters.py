@@ -102,6 +102,8 @@ class LongCalls:
         self._limit = LONG_CALLS_AT_ONCE[edition]
         self.seconds = seconds
         """From how long on a call is a long one; a test may set less."""
+        self.held_by_others = 0
+        """Long calls that another application has under way all the time."""
         self._began: dict[int, float] = {}
         self._next = 0
 
@@ -109,14 +111,14 @@ class LongCalls:
     def now(self) -> int:
         """Long calls at this moment."""
         oldest = time.monotonic() - self.seconds
-        return sum(began <= oldest for began in self._began.values())
+        return self.held_by_others + sum(began <= oldest for began in self._began.values())
 
     @contextmanager
     def counted(self, *, is_api: bool) -> Iterator[SalesforceError | None]:
         """Count a call while it is under way; yields the refusal when too many long ones are."""
         if not is_api:
             yield None
-        elif len(self._began) >= self._limit and self.now >= self._limit:
+        elif self.held_by_others + len(self._began) >= self._limit and self.now >= self._limit:
             message = "ConcurrentRequests (Concurrent API Requests) Limit exceeded."
             yield SalesforceError("REQUEST_LIMIT_EXCEEDED", message, 403)
         else:
@@ -164,6 +166,16 @@ class Meters:
         self.bulk_rows = counted(
             "bulk_rows", BULK_INGEST_ROWS, "LIMIT_EXCEEDED", "Max number of records per day exceeded"
         )
+
+        self.app_calls = counted(
+            "app_calls",
+            self.api_calls.maximum,
+            "REQUEST_LIMIT_EXCEEDED",
+            "TotalRequests Limit exceeded.",
+            403,
+        )
+        """The `api_calls` that came by the org's own connected app. Told where the dial says so; its maximum refuses nothing."""
+        self.long_calls = LongCalls(edition)
 
     def by_name(self) -> dict[str, RollingCount]:
         """The meters by their names here."""

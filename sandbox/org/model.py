@@ -11,12 +11,13 @@ from random import Random
 from sandbox.org.bus import Bus
 from sandbox.org.calculated import CalculatedFields
 from sandbox.org.channels.event_schema import event_schema
+from sandbox.org.channels.metadata import EventMetadata
 from sandbox.org.channels.registry import Channels
 from sandbox.org.clock import Clock
 from sandbox.org.dials import Dials
 from sandbox.org.errors import SalesforceError, entity_is_deleted, not_found
 from sandbox.org.faults import Faults
-from sandbox.org.identity import Identity
+from sandbox.org.identity import CONNECTED_APP, Identity
 from sandbox.org.locks import Locks
 from sandbox.org.meters import Meters
 from sandbox.org.operations import Operation
@@ -61,6 +62,8 @@ class Org:
         )
         self.calculated = _calculated(store, self.entities)
         """By object: how its calculated fields come into events."""
+        self.event_metadata = EventMetadata(store, self.channels)
+        """Custom channels, their members and managed subscriptions."""
         self.commit_number = store.meta("commit_number", _FIRST_COMMIT_NUMBER)
         self.counts = {name: store.count(name) for name in self.records}
         """Records by object, deleted ones included."""
@@ -200,6 +203,21 @@ class Org:
         for meter in self.meters.by_name().values():
             meter.set_used(0)
         self.channels.reload()
+
+    @property
+    def limit_info(self) -> str:
+        """The value of `Sforce-Limit-Info` (REST API Developer Guide, "Limit Info Header")."""
+        calls, app = self.meters.api_calls, self.meters.app_calls
+        total = f"api-usage={calls.used}/{calls.maximum}"
+        if not self.dials.limits.tell_apps:
+            return total
+        return f"{total}; per-app-api-usage={app.used}/{app.maximum}(appName={CONNECTED_APP})"
+
+    def count_call(self, client_id: str, calls: int = 1) -> None:
+        """Count API calls that came by a connected app; raises REQUEST_LIMIT_EXCEEDED."""
+        self.meters.api_calls.count(calls)
+        if client_id == self.identity.client_id:
+            self.meters.app_calls.add(calls)
 
     def advance_clock(self, seconds: float) -> None:
         """Let time pass at once, for everything that counts it; a restart does not bring it back."""

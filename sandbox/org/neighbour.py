@@ -21,6 +21,8 @@ class NeighbourPlan(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     calls_per_minute: float = Field(ge=0)
+    long_calls: int = Field(default=0, ge=0)
+    """How many calls of 20 s and more it has under way all the time."""
     wave: float = Field(default=0, ge=0, le=1)
     """How far the rate swings about its mean: 0 is even, 1 from nothing to double."""
     period_seconds: float = Field(default=3_600, gt=0)
@@ -43,6 +45,7 @@ class Neighbour:
         if self._task is not None:
             self._task.cancel()
         self.plan, self.spent = plan, 0
+        self._org.meters.long_calls.held_by_others = plan.long_calls
         self._task = asyncio.get_running_loop().create_task(self._spend(plan))
 
     async def stop(self) -> None:
@@ -51,6 +54,7 @@ class Neighbour:
             with suppress(asyncio.CancelledError):
                 await self._task
         self._task, self.plan = None, None
+        self._org.meters.long_calls.held_by_others = 0
 
     def state(self) -> dict[str, object]:
         return {"plan": None if self.plan is None else self.plan.model_dump(), "spent": self.spent}

@@ -49,7 +49,13 @@ def node_driver(org: SalesforceOrg, client: str, call: str, **given: object) -> 
 def run(org: SalesforceOrg, command: list[str], stdin: str = "", seconds: float = _SECONDS) -> str:
     """Standard output of a command that must succeed."""
     done = subprocess.run(
-        command, input=stdin, env=_environment(org), capture_output=True, text=True, timeout=seconds
+        command,
+        input=stdin,
+        env=_environment(org),
+        cwd=org.folder,
+        capture_output=True,
+        text=True,
+        timeout=seconds,
     )
     if done.returncode:
         raise ClientError(

@@ -114,6 +114,63 @@ async def test_using_a_spent_refresh_token_ends_the_whole_grant(org, http):
     assert after.json()["error_description"] == "expired access/refresh token"
 
 
+async def test_using_a_spent_refresh_token_ends_the_sessions_of_its_grant(org, http):
+    org.dials.auth.rotate_refresh_tokens = True
+    first = (await grant(http, org, "refresh_token", refresh_token=org.identity.refresh_token)).json()
+    stranger = (await grant(http, org, JWT, assertion=assertion(org))).json()
+    await grant(http, org, "refresh_token", refresh_token=org.identity.refresh_token)
+    assert not await is_let_in(http, first["access_token"])
+    assert await is_let_in(http, stranger["access_token"])
+
+
+async def test_a_spent_refresh_token_is_spent_after_a_restart_too(org, http):
+    org.dials.auth.rotate_refresh_tokens = True
+    await grant(http, org, "refresh_token", refresh_token=org.identity.refresh_token)
+    async with http_client(build_app(org), org) as again:
+        reused = await grant(again, org, "refresh_token", refresh_token=org.identity.refresh_token)
+    assert reused.json()["error"] == "invalid_grant"
+
+
+async def introspected(http, org, token, **form):
+    body = {"token": token, "client_id": org.identity.client_id, **form}
+    return await http.post("/services/oauth2/introspect", data=body)
+
+
+async def test_introspection_knows_tokens_that_are_good_and_no_others(org, http):
+    secret = {"client_secret": org.identity.client_secret}
+    token = (await grant(http, org, JWT, assertion=assertion(org))).json()["access_token"]
+    told = (await introspected(http, org, token, **secret)).json()
+    assert (told["active"], told["token_type"], told["username"]) == (
+        True,
+        "access_token",
+        org.identity.username,
+    )
+    refresh = (await introspected(http, org, org.identity.refresh_token, **secret)).json()
+    assert refresh["token_type"] == "refresh_token"
+    org.clock.advance(7_300)
+    assert (await introspected(http, org, token, **secret)).json() == {"active": False}
+
+
+async def test_introspection_does_not_renew_a_session(org, http):
+    token = (await grant(http, org, JWT, assertion=assertion(org))).json()["access_token"]
+    org.clock.advance(7_000)
+    await introspected(http, org, token, client_secret=org.identity.client_secret)
+    org.clock.advance(300)
+    assert not await is_let_in(http, token)
+
+
+async def test_introspection_is_for_the_connected_app_alone(org, http):
+    answer = await introspected(http, org, org.identity.refresh_token, client_secret="wrong")
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_client")
+
+
+async def test_the_dial_shortens_sessions(org, http):
+    org.dials.auth.session_seconds = 60
+    token = (await grant(http, org, JWT, assertion=assertion(org))).json()["access_token"]
+    org.clock.advance(61)
+    assert not await is_let_in(http, token)
+
+
 async def test_a_code_is_exchanged_once_by_whoever_holds_the_verifier(org, http):
     verifier = "v" * 64
     challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
@@ -155,7 +212,7 @@ async def test_a_revoked_token_is_not_let_in(org, http):
     ]
     assert (await http.post("/services/oauth2/revoke", data={"token": token})).status_code == 200
     assert not await is_let_in(http, token)
-    active = await http.post("/services/oauth2/introspect", data={"token": token})
+    active = await introspected(http, org, token, client_secret=org.identity.client_secret)
     assert active.json() == {"active": False}
 
 

@@ -123,8 +123,7 @@ async def test_a_row_fault_fails_single_rows(client):
 async def test_too_many_long_calls_refuse_the_next_one(client):
     import asyncio
 
-    outermost = client._transport.app
-    outermost._long_calls.seconds = 0.01
+    client.org.meters.long_calls.seconds = 0.01
     await client.post(
         "/sandbox/faults", json={"point": "http", "kind": "latency", "seconds": 0.3, "times": 25}
     )

@@ -4,6 +4,7 @@ import json
 import re
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -286,3 +287,32 @@ async def test_aiosfstream_receives_every_event_once(new_org):
             message = await client.receive()
             received += len(header(message["data"])["recordIds"])
     assert received == org.control("GET", "/state")["changes_committed"]
+
+
+def test_a_connect_on_a_filtered_channel_is_held_until_something_passes(new_org):
+    org = new_org()
+    setup = "/tooling/sobjects/PlatformEventChannel"
+    org.rest("POST", setup, {"FullName": "Few__chn", "Metadata": {"channelType": "data", "label": "Few"}})
+    member = {
+        "eventChannel": "Few__chn",
+        "selectedEntity": "ContactChangeEvent",
+        "filterExpression": "LastName = 'B'",
+    }
+    made = org.rest("POST", f"{setup}Member", {"FullName": "Few_chn_Contact", "Metadata": member})
+    assert made.status_code == 201
+    client_id = org.handshake()
+    assert org.subscribe(client_id, "/data/Few__chn", -2)["successful"]
+    with ThreadPoolExecutor(1) as pool:
+        held = pool.submit(org.connect, client_id)
+        for name in "AB":
+            org.rest("POST", "/sobjects/Contact", {"LastName": name})
+        [event] = [message["data"] for message in held.result() if "data" in message]
+    assert event["payload"]["Name"] == {"LastName": "B"}
+    used = org.rest("GET", "/limits").json()["DailyDeliveredPlatformEvents"]
+    assert used["Max"] - used["Remaining"] == 1
+
+
+def test_a_message_without_a_client_id_is_told_to_shake_hands(org_process):
+    [answer] = org_process.cometd({"channel": "/meta/connect", "connectionType": "long-polling"})
+    assert answer["error"] == "403::Client has not completed handshake"
+    assert answer["advice"]["reconnect"] == "handshake"

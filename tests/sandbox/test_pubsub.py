@@ -1,8 +1,10 @@
 """The Pub/Sub API over a socket: demand, positions, refusals, schemas, and the allocation of delivered events."""
 
+import asyncio
 import io
 import shutil
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -246,3 +248,107 @@ async def test_a_scripted_cut_ends_the_stream_as_unavailable(org, client):
     assert refused.value.status is grpc.StatusCode.UNAVAILABLE
     again = await client.subscribe(CONTACTS, 1, replay_preset=wire.EARLIEST).open()
     assert len(await again.events(1)) == 1
+
+
+def manage(org: Org, **metadata: str) -> str:
+    body = {"label": "Intake", "topicName": CONTACTS, "defaultReplay": "EARLIEST", **metadata}
+    return org.event_metadata.create("ManagedEventSubscription", {"FullName": "Intake", "Metadata": body})
+
+
+async def test_a_managed_subscription_goes_on_after_what_was_committed(org, client):
+    ids = make_contacts(org, 3)
+    manage(org)
+    stream = await client.managed("Intake", 2).open()
+    events = await stream.events(2)
+    commit = wire.CommitReplayRequest(commit_request_id="c1", replay_id=events[0].replay_id)
+    await stream.ask(0, commit_replay_id_request=commit)
+    response = await stream.read()  # without demand, and without news
+    assert response.commit_response.commit_request_id == "c1"
+    assert response.commit_response.replay_id == events[0].replay_id
+    assert not response.commit_response.HasField("error")
+    stream.call.cancel()
+    schemas = await schemas_of(client, CONTACTS)
+    resumed = await until_free(client)
+    assert [record_id(event, schemas) for event in resumed] == ids[1:]
+
+
+async def until_free(client: Client) -> list[Any]:
+    """The org notices a moment later that a client has gone."""
+    while True:
+        with suppress(RefusedError):
+            return await (await client.managed("Intake", 2).open()).events(2)
+
+
+async def test_a_commit_of_an_unknown_position_is_answered_with_an_error(org, client):
+    manage(org)
+    stream = await client.managed("Intake", 1).open()
+    await stream.ask(
+        0, commit_replay_id_request=wire.CommitReplayRequest(replay_id=(10**9).to_bytes(8, "big"))
+    )
+    assert (await stream.read()).commit_response.error.code == wire.COMMIT
+
+
+@pytest.mark.parametrize(
+    ("metadata", "name", "status"),
+    [
+        ({"state": "STOP"}, "Intake", grpc.StatusCode.FAILED_PRECONDITION),
+        ({}, "Nothing", grpc.StatusCode.NOT_FOUND),
+    ],
+)
+async def test_a_managed_subscription_that_is_stopped_or_unknown_is_refused(
+    org, client, metadata, name, status
+):
+    manage(org, **metadata)
+    stream = await client.managed(name, 1).open()
+    with pytest.raises(RefusedError) as refused:
+        await stream.read()
+    assert refused.value.status is status
+
+
+async def test_signs_of_life_come_though_other_objects_change_all_the_time(org, client):
+    org.dials.events.keepalive_seconds = 0.05
+    stream = await client.subscribe(CONTACTS, 5, replay_preset=wire.LATEST).open()
+    answer = asyncio.ensure_future(stream.read())
+    while not answer.done():
+        org.create("Account", {"Name": "Elsewhere"})
+        await asyncio.sleep(0.005)
+    assert not answer.result().events
+
+
+async def test_an_idle_stream_ends_when_its_session_is_revoked(served, org, client):
+    stream = await client.subscribe(CONTACTS, 5, replay_preset=wire.LATEST).open()
+    answer = asyncio.ensure_future(stream.read())
+    await schemas_of(client, CONTACTS)  # by the time these are answered the stream waits
+    served[2].state.sessions.close_all()
+    with pytest.raises(RefusedError) as refused:
+        await answer
+    assert refused.value.status is grpc.StatusCode.UNAUTHENTICATED
+
+
+async def test_a_client_that_asks_once_and_closes_its_side_gets_what_there_is(org, client):
+    make_contacts(org, 3)
+    first = wire.FetchRequest(topic_name=CONTACTS, num_requested=5, replay_preset=wire.EARLIEST)
+
+    async def once():
+        yield first
+
+    responses = [response async for response in client.stub.Subscribe(once(), metadata=client.metadata)]
+    assert sum(len(response.events) for response in responses) == 3
+
+
+async def test_a_filtered_topic_passes_over_what_it_holds_back(org, client):
+    metadata = {"channelType": "data", "label": "Few"}
+    org.event_metadata.create("PlatformEventChannel", {"FullName": "Few__chn", "Metadata": metadata})
+    member = {
+        "eventChannel": "Few__chn",
+        "selectedEntity": "ContactChangeEvent",
+        "filterExpression": "LastName = 'N199'",
+    }
+    org.event_metadata.create(
+        "PlatformEventChannelMember", {"FullName": "Few_chn_Contact", "Metadata": member}
+    )
+    ids = make_contacts(org, 200)
+    stream = await client.subscribe("/data/Few__chn", 5, replay_preset=wire.EARLIEST).open()
+    [event] = await stream.events(1)
+    assert record_id(event, await schemas_of(client, CONTACTS)) == ids[-1]
+    assert org.meters.delivered_events.used == 1

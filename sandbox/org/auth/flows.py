@@ -41,6 +41,10 @@ class Flows:
             JWT_BEARER: self._jwt_bearer,
         }
 
+    def check_client(self, form: Mapping[str, str], basic: str | None) -> None:
+        """Raise `OAuthError` unless the connected app itself asks."""
+        self._check_client({**form, **_basic_credentials(basic)}, needs_secret=True)
+
     def check(self, form: Mapping[str, str], basic: str | None, own_url: str) -> None:
         """Raise `OAuthError` unless the grant in `form` is good.
 

@@ -10,12 +10,15 @@ import secrets
 from dataclasses import dataclass
 
 from sandbox.org.auth.errors import OAuthError
+from sandbox.org.auth.sessions import Sessions
 from sandbox.org.identity import Identity
 from sandbox.org.model import Org
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS sandbox_refresh_tokens (
   token TEXT PRIMARY KEY, grant_id TEXT NOT NULL, spent INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS sandbox_grant_sessions (
+  token TEXT PRIMARY KEY, grant_id TEXT NOT NULL) WITHOUT ROWID;
 """
 CODE_SECONDS = 900
 """How long an authorization code is good for."""
@@ -34,8 +37,9 @@ class Code:
 class Grants:
     """The refresh tokens and codes of the org's one connected app."""
 
-    def __init__(self, org: Org) -> None:
+    def __init__(self, org: Org, sessions: Sessions) -> None:
         self._org = org
+        self._sessions = sessions
         self._connection = org.store.connection
         self._connection.executescript(_TABLE)
         self._codes: dict[str, Code] = {}
@@ -53,22 +57,33 @@ class Grants:
             raise OAuthError("invalid_grant", "expired access/refresh token")
         return str(row[0])
 
-    def rotated(self, token: str) -> str | None:
+    def bind(self, access_token: str, grant_id: str) -> None:
+        """Let a session end with its grant."""
+        self._connection.execute(
+            "DELETE FROM sandbox_grant_sessions WHERE token NOT IN (SELECT token FROM sandbox_sessions)"
+        )
+        self._connection.execute("INSERT INTO sandbox_grant_sessions VALUES (?, ?)", (access_token, grant_id))
+
+    def rotated(self, token: str, grant_id: str) -> str | None:
         """The token that replaces `token`; None when rotation is off and it stays good."""
         if not self._org.dials.auth.rotate_refresh_tokens:
             return None
-        grant_id = self.grant_of(token)
         self._connection.execute("UPDATE sandbox_refresh_tokens SET spent = 1 WHERE token = ?", (token,))
         return self.new(grant_id)
 
-    def new(self, grant_id: str | None = None) -> str:
-        """A new refresh token, of a new grant when `grant_id` is None."""
+    def new(self, grant_id: str) -> str:
+        """A new refresh token of a grant."""
         token = "5Aep861" + secrets.token_urlsafe(48)
-        self._keep(token, grant_id or secrets.token_hex(8))
+        self._keep(token, grant_id)
         return token
 
     def revoke(self, grant_id: str) -> None:
-        """End a grant: none of its refresh tokens is good any more."""
+        """End a grant: none of its refresh tokens is good any more, and none of its sessions."""
+        ended = self._connection.execute(
+            "DELETE FROM sandbox_grant_sessions WHERE grant_id = ? RETURNING token", (grant_id,)
+        ).fetchall()
+        for (access_token,) in ended:
+            self._sessions.close(access_token)
         self._connection.execute("DELETE FROM sandbox_refresh_tokens WHERE grant_id = ?", (grant_id,))
 
     def revoke_token(self, token: str) -> bool:
@@ -79,6 +94,11 @@ class Grants:
         if row is not None:
             self.revoke(row[0])
         return row is not None
+
+    def is_good(self, token: str) -> bool:
+        """True for a refresh token that would be taken now."""
+        asked = "SELECT 1 FROM sandbox_refresh_tokens WHERE token = ? AND spent = 0"
+        return self._connection.execute(asked, (token,)).fetchone() is not None
 
     def issue_code(self, redirect_uri: str, challenge: str) -> str:
         """An authorization code for a client that asked at /services/oauth2/authorize."""

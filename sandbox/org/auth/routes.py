@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+import secrets
 import time
 from urllib.parse import parse_qsl, urlencode
 
@@ -20,7 +21,7 @@ from sandbox.org.model import Org
 
 def routes(org: Org, sessions: Sessions) -> list[BaseRoute]:
     """The OAuth endpoints of `org`."""
-    grants = Grants(org)
+    grants = Grants(org, sessions)
     flows = Flows(org.identity, grants)
 
     async def token(request: Request) -> Response:
@@ -29,14 +30,18 @@ def routes(org: Org, sessions: Sessions) -> list[BaseRoute]:
         try:
             flows.check(form, request.headers.get("authorization"), own_url(request))
         except OAuthError as error:
-            body = {"error": error.error, "error_description": error.description}
-            return JSONResponse(body, 400, headers={"Cache-Control": "no-store"})
+            return _refused(error)
         session = sessions.open(org.identity.user_id, org.identity.client_id)
         body = _granted(org, session.token, own_url(request), with_scope=form["grant_type"] != "password")
         if form["grant_type"] == "authorization_code":
-            body["refresh_token"] = grants.new()
-        elif form["grant_type"] == "refresh_token" and (new := grants.rotated(form["refresh_token"])):
-            body["refresh_token"] = new
+            grant_id = secrets.token_hex(8)
+            grants.bind(session.token, grant_id)
+            body["refresh_token"] = grants.new(grant_id)
+        elif form["grant_type"] == "refresh_token":
+            grant_id = grants.grant_of(form["refresh_token"])
+            grants.bind(session.token, grant_id)
+            if new := grants.rotated(form["refresh_token"], grant_id):
+                body["refresh_token"] = new
         return JSONResponse(body, headers={"Cache-Control": "no-store"})
 
     async def revoke(request: Request) -> Response:
@@ -66,15 +71,24 @@ def routes(org: Org, sessions: Sessions) -> list[BaseRoute]:
     async def introspect(request: Request) -> Response:
         """Tells whether a token is good (OAuth API, "Token Introspection")."""
         form = await _form(request)
-        known = sessions.is_known(form.get("token", ""))
-        body: dict[str, object] = {"active": known}
-        if known:
-            body |= {
-                "client_id": org.identity.client_id,
-                "username": org.identity.username,
-                "scope": "api refresh_token",
-                "token_type": "access_token",
-            }
+        try:
+            flows.check_client(form, request.headers.get("authorization"))
+        except OAuthError as error:
+            return _refused(error)
+        token = form.get("token", "")
+        session = sessions.find(token)
+        if session is None and not grants.is_good(token):
+            return JSONResponse({"active": False})
+        body: dict[str, object] = {
+            "active": True,
+            "client_id": org.identity.client_id,
+            "username": org.identity.username,
+            "sub": f"{own_url(request)}/id/{org.identity.org_id}/{org.identity.user_id}",
+            "scope": "api refresh_token",
+            "token_type": "refresh_token" if session is None else "access_token",
+        }
+        if session is not None:
+            body["exp"] = int(org.clock.seconds() + sessions.seconds_left(session))
         return JSONResponse(body)
 
     async def userinfo(request: Request) -> Response:
@@ -111,6 +125,11 @@ def routes(org: Org, sessions: Sessions) -> list[BaseRoute]:
 def own_url(request: Request) -> str:
     """The URL by which the client reached the org: what it is told is the org's instance."""
     return f"{request.url.scheme}://{request.headers.get('host', request.url.netloc)}"
+
+
+def _refused(error: OAuthError) -> Response:
+    body = {"error": error.error, "error_description": error.description}
+    return JSONResponse(body, 400, headers={"Cache-Control": "no-store"})
 
 
 async def _form(request: Request) -> dict[str, str]:

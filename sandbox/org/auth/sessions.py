@@ -56,19 +56,34 @@ class Sessions:
         now = self._org.clock.seconds()
         if session is None:
             raise invalid_session()
-        if now - session.last_used > (self._org.dials.auth.session_seconds or SESSION_LIFE.total_seconds()):
+        if now - session.last_used > self.life_seconds:
             self.close(token)
             raise invalid_session()
         session.last_used = now
         return session
 
+    def find(self, token: str) -> Session | None:
+        """The session of a token, its life not renewed; None when it has ended or run out."""
+        session = self._by_token.get(token)
+        return None if session is None or self.seconds_left(session) < 0 else session
+
     def is_known(self, token: str) -> bool:
-        """True until the session is ended; its time running out does not end it before somebody uses it."""
+        """True until the session is ended; its time running out does not cut the streams that it opened."""
         return token in self._by_token
+
+    def seconds_left(self, session: Session) -> float:
+        """How long a session lives if nobody uses it again."""
+        return session.last_used + self.life_seconds - self._org.clock.seconds()
+
+    @property
+    def life_seconds(self) -> float:
+        """How long a session lives from its last use."""
+        return self._org.dials.auth.session_seconds or SESSION_LIFE.total_seconds()
 
     def close(self, token: str) -> bool:
         """End a session; False when there is none."""
         self._store.connection.execute("DELETE FROM sandbox_sessions WHERE token = ?", (token,))
+        self._org.bus.wake()  # open streams look whether it was theirs
         return self._by_token.pop(token, None) is not None
 
     def close_all(self) -> int:
@@ -76,6 +91,7 @@ class Sessions:
         count = len(self._by_token)
         self._by_token.clear()
         self._store.connection.execute("DELETE FROM sandbox_sessions")
+        self._org.bus.wake()
         return count
 
 

@@ -65,13 +65,13 @@ def async_endpoint(
         return answer("error", body, json=speaks_json(request), status=refused.status)
 
     async def _served(request: Request) -> Response:
-        user_id = sessions.use(_token(request)).user_id
-        org.meters.api_calls.count()
+        session = sessions.use(_token(request))
+        org.count_call(session.client_id)
         version = checked_version(str(request.path_params["version"]))
         handler = handlers.get(request.method)
         if handler is None:
             raise AsyncApiError("InvalidUrl", f"HTTP method {request.method} is not allowed here", 405)
-        return await handler(AsyncCall(org, bulk, request, version, user_id))
+        return await handler(AsyncCall(org, bulk, request, version, session.user_id))
 
     vars(serve)["handlers"] = handlers  # for the page of what is covered
     return serve

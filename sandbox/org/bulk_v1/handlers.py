@@ -171,7 +171,7 @@ async def get_result(call: AsyncCall) -> Response:
 def _result(call: AsyncCall, job: ClassicJob, batch: Batch, *, cut: bool) -> Response:
     folder = call.jobs.result_folder(job, batch)
     gzipped = wants_gzip(call.request.headers.get("accept-encoding", ""))
-    headers = {"Content-Type": _media_type(job)}
+    headers = {"Content-Type": f"{_media_type(job)}; charset=UTF-8"}
     if job.content_type != "CSV":
         path = result_file(folder)
         return PageResponse(b"", path, (0, path.stat().st_size), headers=headers, gzipped=gzipped, cut=cut)

@@ -8,7 +8,7 @@ Deserialization Considerations"; Change Data Capture Developer Guide, "Change Ev
 import base64
 import hashlib
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 import fastavro
 import orjson
 
+from sandbox.org.channels.comparisons import Place
 from schemas.catalogue import FieldType, ObjectSpec
 
 HEADER = "ChangeEventHeader"
@@ -95,8 +96,11 @@ class EventCodec:
         self._places = {name: place for place, name in enumerate(field["name"] for field in self._fields)}
         self._kinds = {field["name"]: _kind(field) for field in self._fields[1:]}
 
-    def encode(self, payload: Mapping[str, Any]) -> bytes:
-        """An event's `payload` as CometD carries it, as Avro binary. Fields that the schema lacks cannot be told."""
+    def encode(self, payload: Mapping[str, Any], extra: frozenset[Place] = frozenset()) -> bytes:
+        """An event's `payload` as CometD carries it, as Avro binary. Fields that the schema lacks cannot be told.
+
+        `extra` is what comes from enrichment, and so has not changed.
+        """
         record: dict[str, Any] = {}
         changed, nulled, diffed = _Bits(), _Bits(), _Bits()
         for name, value in payload.items():
@@ -105,9 +109,12 @@ class EventCodec:
                 continue
             place = self._places[name]
             if isinstance(value, dict) and isinstance(kind, dict):
-                record[name] = self._parts(kind, value, place, changed, nulled)
+                own = [part for part in value if (name, part) not in extra] if extra else list(value)
+                record[name] = self._parts(kind, value, place, nulled)
+                changed.add_parts(place, kind, own)
                 continue
-            changed.add(place)
+            if (name,) not in extra:
+                changed.add(place)
             if value is None:
                 nulled.add(place)
             elif isinstance(value, dict):
@@ -122,19 +129,14 @@ class EventCodec:
 
     @staticmethod
     def _parts(
-        kinds: Mapping[str, str], value: Mapping[str, Any], place: int, changed: "_Bits", nulled: "_Bits"
+        kinds: Mapping[str, str], value: Mapping[str, Any], place: int, nulled: "_Bits"
     ) -> dict[str, Any]:
-        parts = list(kinds)
-        found: dict[str, Any] = {}
-        for name, part in value.items():
-            if name not in kinds:
-                continue
-            changed.add(parts.index(name), inside=place)
-            if part is None:
-                nulled.add(parts.index(name), inside=place)
-            else:
-                found[name] = _converted(kinds[name], part)
-        return found
+        nulled.add_parts(place, kinds, [name for name, part in value.items() if part is None])
+        return {
+            name: _converted(kinds[name], part)
+            for name, part in value.items()
+            if part is not None and name in kinds
+        }
 
 
 def _header(given: Mapping[str, Any], changed: "_Bits", nulled: "_Bits", diffed: "_Bits") -> dict[str, Any]:
@@ -162,11 +164,14 @@ class _Bits:
         self._top = 0
         self._inside: dict[int, int] = {}
 
-    def add(self, place: int, *, inside: int | None = None) -> None:
-        if inside is None:
-            self._top |= 1 << place
-        else:
-            self._inside[inside] = self._inside.get(inside, 0) | 1 << place
+    def add(self, place: int) -> None:
+        self._top |= 1 << place
+
+    def add_parts(self, place: int, parts: Mapping[str, str], names: Sequence[str]) -> None:
+        """Add parts of the compound at `place`."""
+        for bit, part in enumerate(parts):
+            if part in names:
+                self._inside[place] = self._inside.get(place, 0) | 1 << bit
 
     def encoded(self) -> list[str]:
         """Empty when no field is in it. The bitmap of the top level is there whenever any is: some clients look at it first."""

@@ -1,36 +1,35 @@
 """Filter expressions of channel members: a part of SOQL's conditions, held against an event instead of a table.
 
-Change Data Capture Developer Guide, "Filter Your Stream of Change Events" (v56.0): fields of the object and of the header, but not
-the header's lists.
+Fields of the object and of the header may be compared, but not the header's lists (Change Data Capture Developer Guide, "Filter
+Expression Format", "Field Considerations"). What cannot be answered of an event, because a gap event has no values, is unknown, and
+unknown is neither true nor false.
 """
 
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sandbox.org.channels.comparisons import Place, Subject, comparison, header_subject, membership
 from sandbox.org.errors import SalesforceError
-from sandbox.org.soql.entities import Entity
-from sandbox.org.soql.errors import SoqlError
-from sandbox.org.soql.literals import number_value, string_value
+from sandbox.org.soql.entities import ADDRESS, Entity, Field
+from sandbox.org.soql.errors import PlacedSoqlError, SoqlError
 from sandbox.org.soql.nodes import (
     AllOf,
     AnyOf,
     Comparison,
     Condition,
+    Expression,
     FieldPath,
-    Literal,
-    LiteralKind,
     Membership,
     Negation,
 )
 from sandbox.org.soql.parser import parse
 
-_HEADER = "ChangeEventHeader"
-_HEADER_FIELDS = frozenset(
-    ["entityName", "changeType", "changeOrigin", "transactionKey", "sequenceNumber", "commitTimestamp", "commitNumber", "commitUser"]
-)  # fmt: skip
-_LISTS = frozenset({"recordids", "nulledfields", "difffields", "changedfields"})
+HEADER = "ChangeEventHeader"
+_NOT_IN_EVENTS = frozenset({"Id", "IsDeleted", "SystemModstamp"})
+_Verdict = bool | None
+_Test = Callable[[Mapping[str, Any], bool], _Verdict]
+"""Takes an event's payload and whether its record's values are unknown; None is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,127 +37,120 @@ class EventFilter:
     """A checked expression."""
 
     text: str
-    condition: Condition
     fields: tuple[str, ...]
     """The object's fields in it: they are enriched, so that there is something to compare."""
+    _test: _Test
 
-    def holds(self, payload: Mapping[str, Any], *, unknown: bool = False) -> bool:
-        """True when the event passes. `unknown` is what a comparison of a field of the record comes to, for gap events."""
-        return _holds(self.condition, payload, unknown=unknown)
+    def holds(self, payload: Mapping[str, Any]) -> bool:
+        """True when an event with its record's values passes."""
+        return self._test(payload, False) is True
+
+    def may_hold(self, payload: Mapping[str, Any]) -> bool:
+        """True when nothing that a gap event tells speaks against it."""
+        return self._test(payload, True) is not False
 
 
-def event_filter(text: str, entity: Entity) -> EventFilter:
-    """Read an expression; raises `SalesforceError` for what a channel member refuses."""
+def event_filter(text: str, entity: Entity, places: Mapping[str, Place]) -> EventFilter:
+    """Read an expression; raises `SalesforceError` for what a channel member refuses. `places` says where fields stand in events."""
+    reader = _Reader(text, entity, places)
     try:
-        condition = parse(f"SELECT Id FROM {entity.name} WHERE {text}").where
+        query = parse(f"SELECT Id FROM {entity.name} WHERE ({text})")
+        if query.where is None:
+            raise refused(text, "it is empty")
+        test = reader.test(query.where)
     except SoqlError as error:
-        raise _refused(text, error.message) from error
-    if condition is None:
-        raise _refused(text, "it is empty")
-    names: list[str] = []
-    _check(condition, entity, names, text)
-    return EventFilter(text, condition, tuple(dict.fromkeys(names)))
+        raise refused(text, error.message) from error
+    except PlacedSoqlError as error:
+        raise refused(text, error.detail) from error
+    except ValueError as error:
+        raise refused(text, str(error)) from error
+    return EventFilter(text, tuple(dict.fromkeys(reader.fields)), test)
 
 
-def _refused(text: str, why: str) -> SalesforceError:
+def refused(text: str, why: str) -> SalesforceError:
+    """The wording is ours; that a bad expression is refused when the member is saved is documented."""
     return SalesforceError(
         "INVALID_INPUT", f"The filter expression isn't valid: {text}: {why}", fields=["FilterExpression"]
     )
 
 
-def _check(condition: Condition, entity: Entity, names: list[str], text: str) -> None:
-    match condition:
-        case AllOf(operands) | AnyOf(operands):
-            for operand in operands:
-                _check(operand, entity, names, text)
-        case Negation(operand):
-            _check(operand, entity, names, text)
-        case Comparison(left=FieldPath() as left) | Membership(left=FieldPath() as left, members=tuple()):
-            _check_field(left, entity, names, text)
-        case _:
-            raise _refused(text, "only comparisons and lists of values are supported")
+class _Reader:
+    """Turns one expression into a test, and notes the fields that it needs."""
+
+    def __init__(self, text: str, entity: Entity, places: Mapping[str, Place]) -> None:
+        self.fields: list[str] = []
+        self._text = text
+        self._entity = entity
+        self._places = places
+
+    def test(self, condition: Condition) -> _Test:
+        match condition:
+            case AllOf(operands):
+                return _all([self.test(each) for each in operands])
+            case AnyOf(operands):
+                return _any([self.test(each) for each in operands])
+            case Negation(operand):
+                return _not(self.test(operand))
+            case Comparison(left, operator, literal):
+                return self._checked(comparison(self._subject(left), operator, literal))
+            case Membership(left, negated, tuple() as members):
+                return self._checked(membership(self._subject(left), members, negated=negated))
+            case _:
+                raise refused(self._text, "only comparisons and lists of values are supported")
+
+    def _checked(self, test: _Test | str) -> _Test:
+        if isinstance(test, str):
+            raise refused(self._text, test)
+        return test
+
+    def _subject(self, left: Expression) -> Subject:
+        if not isinstance(left, FieldPath):
+            raise refused(self._text, "functions aren't supported")
+        if left.parts[0].lower() == HEADER.lower():
+            found = header_subject(".".join(left.parts[1:]))
+            if isinstance(found, str):
+                raise refused(self._text, found)
+            return found
+        field = self._field(left)
+        self.fields.append(field.name)
+        return Subject(field.name, field.kind, self._places[field.name])
+
+    def _field(self, path: FieldPath) -> Field:
+        found = self._entity.by_lower_name.get(path.parts[0].lower())
+        if found is not None and len(path.parts) > 1:
+            parts = {part.lower(): column for part, column in found.parts.items()}
+            column = parts.get(path.parts[1].lower()) if found.is_compound and len(path.parts) == 2 else None
+            found = self._entity.fields.get(column or "")
+        if found is None or found.name in _NOT_IN_EVENTS or found.is_calculated:
+            raise refused(self._text, f"No such column '{path.text}' on entity '{self._entity.name}'")
+        if found.kind == ADDRESS or found.is_compound:
+            raise refused(self._text, f"{found.name} is a compound field; compare its parts")
+        return found
 
 
-def _check_field(path: FieldPath, entity: Entity, names: list[str], text: str) -> None:
-    name = path.parts[-1]
-    if name.lower() in _LISTS:
-        raise _refused(text, f"{name} can't be filtered by")
-    if path.parts[0] == _HEADER or name in _HEADER_FIELDS:
-        if name not in _HEADER_FIELDS:
-            raise _refused(text, f"the header has no field {name}")
-        return
-    found = entity.by_lower_name.get(path.parts[0].lower())
-    if found is None:
-        raise _refused(text, f"No such column '{path.text}' on {entity.name}")
-    names.append(found.name)
+def _all(tests: Iterable[_Test]) -> _Test:
+    held = tuple(tests)
+
+    def test(payload: Mapping[str, Any], unknown: bool) -> _Verdict:  # noqa: FBT001 -- called by position, per event
+        verdicts = [each(payload, unknown) for each in held]
+        return False if False in verdicts else None if None in verdicts else True
+
+    return test
 
 
-def _holds(condition: Condition, payload: Mapping[str, Any], *, unknown: bool) -> bool:
-    match condition:
-        case AllOf(operands):
-            return all(_holds(each, payload, unknown=unknown) for each in operands)
-        case AnyOf(operands):
-            return any(_holds(each, payload, unknown=unknown) for each in operands)
-        case Negation(operand):
-            return unknown or not _holds(operand, payload, unknown=False)
-        case Comparison(left=FieldPath() as left):
-            found = _value(left, payload)
-            return unknown if found is _ABSENT and unknown else _compared(condition, found)
-        case Membership(left=FieldPath() as left, members=tuple() as members):
-            found = _value(left, payload)
-            if found is _ABSENT and unknown:
-                return True
-            return (_folded(found) in [_folded(_literal(each)) for each in members]) != condition.negated
-        case _:
-            return False
+def _any(tests: Iterable[_Test]) -> _Test:
+    held = tuple(tests)
+
+    def test(payload: Mapping[str, Any], unknown: bool) -> _Verdict:  # noqa: FBT001 -- called by position, per event
+        verdicts = [each(payload, unknown) for each in held]
+        return True if True in verdicts else None if None in verdicts else False
+
+    return test
 
 
-_ABSENT = object()
+def _not(held: _Test) -> _Test:
+    def test(payload: Mapping[str, Any], unknown: bool) -> _Verdict:  # noqa: FBT001 -- called by position, per event
+        verdict = held(payload, unknown)
+        return None if verdict is None else not verdict
 
-
-def _value(path: FieldPath, payload: Mapping[str, Any]) -> Any:
-    name = path.parts[-1]
-    if path.parts[0] == _HEADER or name in _HEADER_FIELDS:
-        return payload.get(_HEADER, {}).get(name)
-    lower = path.parts[0].lower()
-    found = next((value for key, value in payload.items() if key.lower() == lower), _ABSENT)
-    for part in path.parts[1:]:
-        found = found.get(part) if isinstance(found, Mapping) else None
-    return found
-
-
-def _compared(condition: Comparison, found: Any) -> bool:
-    wanted = _literal(condition.right)
-    left, right = _folded(None if found is _ABSENT else found), _folded(wanted)
-    if condition.operator == "LIKE":
-        return isinstance(left, str) and _like(str(right), left)
-    if condition.operator in ("=", "!="):
-        return bool(left == right) == (condition.operator == "=")
-    if left is None or right is None or isinstance(left, str) != isinstance(right, str):
-        return False
-    return bool(
-        {"<": left < right, "<=": left <= right, ">": left > right, ">=": left >= right}[condition.operator]
-    )
-
-
-def _like(pattern: str, text: str) -> bool:
-    escaped = "".join({"%": ".*", "_": "."}.get(letter, re.escape(letter)) for letter in pattern)
-    return re.fullmatch(escaped, text, re.DOTALL) is not None
-
-
-def _literal(literal: Literal) -> Any:
-    match literal.kind:
-        case LiteralKind.STRING:
-            return string_value(literal)
-        case LiteralKind.NUMBER:
-            return number_value(literal)
-        case LiteralKind.BOOLEAN:
-            return literal.text.lower() == "true"
-        case LiteralKind.NULL:
-            return None
-        case _:
-            return literal.text
-
-
-def _folded(value: Any) -> Any:
-    return value.lower() if isinstance(value, str) else value
+    return test

@@ -2,30 +2,43 @@
 
 A plain channel hands out the bus's bytes as they are. A member with a filter or with enriched fields costs a look into each
 event, and un-merges events of several records into events of one, which then share a replay id (Change Data Capture
-Developer Guide, "Enrich Change Events with Extra Fields", "Filter Your Stream of Change Events").
+Developer Guide, "Enrich Change Events with Extra Fields", "Event Enrichment Considerations", "Change Event Filters").
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 from sandbox.org.bus import Row
-from sandbox.org.channels.filters import EventFilter
+from sandbox.org.channels.comparisons import Place
+from sandbox.org.channels.filters import HEADER, EventFilter
 
 Enrich = Callable[[str, str, Sequence[str]], Mapping[str, Any]]
-"""Object, record id and field names -> the values as they are now, in an event's form."""
+"""Object, record id and field names -> the values that are not empty, as they are now, in an event's form."""
+_ENRICHED_CHANGES = frozenset({"UPDATE", "DELETE"})
+"""A create and an undelete carry every field already."""
+
+
+class Delivery(NamedTuple):
+    """An event on its way to a subscriber."""
+
+    replay_id: int
+    data: bytes
+    """The message's `data` object."""
+    extra: frozenset[Place] = frozenset()
+    """What of its body comes from enrichment: a Pub/Sub header does not name it among the changed fields."""
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One object of a custom channel."""
+    """One object of a channel."""
 
     entity: str
     event_filter: EventFilter | None = None
     enriched: tuple[str, ...] = ()
-    """Fields that come with every event, changed or not; those of the filter included."""
+    """Fields that come with every update and delete, changed or not; those of the filter included."""
 
     @property
     def is_plain(self) -> bool:
@@ -40,41 +53,62 @@ class Channel:
     entities: frozenset[str] | None
     """The objects whose events it carries; None carries all."""
     members: Mapping[str, Member] = field(default_factory=dict)
-    """By object; only those of a custom channel that are more than plain."""
+    """By object; only those that are more than plain."""
 
-    def delivered(self, rows: Sequence[Row], enrich: Enrich) -> list[tuple[int, bytes]]:
-        """Replay id and `data` object of each event to hand out for these rows of the bus."""
+    def delivered(self, rows: Sequence[Row], enrich: Enrich) -> list[Delivery]:
+        """The events to hand out for these rows of the bus."""
         if not self.members:
-            return [(row[0], row[3]) for row in rows]
-        found: list[tuple[int, bytes]] = []
+            return [Delivery(row[0], row[3]) for row in rows]
+        found: list[Delivery] = []
         for row in rows:
             member = self.members.get(row[1])
-            found += [(row[0], row[3])] if member is None else _of_member(member, row, enrich)
+            found += [Delivery(row[0], row[3])] if member is None else _of_member(member, row, enrich)
         return found
 
 
-def _of_member(member: Member, row: Row, enrich: Enrich) -> list[tuple[int, bytes]]:
+def _of_member(member: Member, row: Row, enrich: Enrich) -> list[Delivery]:
     try:
         data = orjson.loads(row[3])
-        header = data["payload"]["ChangeEventHeader"]
+        payload = data["payload"]
+        header = payload[HEADER]
         change, record_ids = header["changeType"], header["recordIds"]
     except (ValueError, KeyError, TypeError):
-        return [(row[0], row[3])]
+        return [Delivery(row[0], row[3])]
     if change.startswith("GAP_"):
-        return [(row[0], row[3])] if member.event_filter is None else _gap(member, row, data)
+        passes = member.event_filter is None or member.event_filter.may_hold(payload)
+        return [Delivery(row[0], row[3])] if passes else []
     found = []
     for record_id in record_ids:
-        values = enrich(member.entity, record_id, member.enriched)
-        payload = {**data["payload"], "ChangeEventHeader": {**header, "recordIds": [record_id]}}
-        if change != "DELETE":
-            payload = {**values, **payload}
-        seen = payload if change != "DELETE" else {**values, **payload}
-        if member.event_filter is None or member.event_filter.holds(seen):
-            found.append((row[0], orjson.dumps({**data, "payload": payload})))
+        own = {**payload, HEADER: {**header, "recordIds": [record_id]}}
+        values = enrich(member.entity, record_id, member.enriched) if change in _ENRICHED_CHANGES else {}
+        whole, extra = _enriched(own, values)
+        if member.event_filter is None or member.event_filter.holds(_undiffed(whole, values)):
+            found.append(Delivery(row[0], orjson.dumps({**data, "payload": whole}), extra))
     return found
 
 
-def _gap(member: Member, row: Row, data: Mapping[str, Any]) -> list[tuple[int, bytes]]:
-    """A gap event has no values to filter by: it passes when what is known of it does not speak against it."""
-    passes = member.event_filter is None or member.event_filter.holds(data["payload"], unknown=True)
-    return [(row[0], row[3])] if passes else []
+def _enriched(own: dict[str, Any], values: Mapping[str, Any]) -> tuple[dict[str, Any], frozenset[Place]]:
+    """The body with the values that it lacks, and which they are. What the event itself tells is never replaced."""
+    extra: set[Place] = set()
+    whole = dict(own)
+    for name, value in values.items():
+        if not isinstance(value, dict):
+            if name not in own:
+                whole[name] = value
+                extra.add((name,))
+            continue
+        told = own.get(name) or {}
+        missing = {part: inner for part, inner in value.items() if part not in told}
+        whole[name] = {**told, **missing}
+        extra |= {(name, part) for part in missing}
+    return whole, frozenset(extra)
+
+
+def _undiffed(whole: Mapping[str, Any], values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """For the filter: a long text that comes as a diff is compared by its value."""
+    diffs = {name: values[name] for name, value in whole.items() if _is_diff(value) and name in values}
+    return {**whole, **diffs} if diffs else whole
+
+
+def _is_diff(value: object) -> bool:
+    return isinstance(value, dict) and "diff" in value

@@ -10,16 +10,25 @@ from typing import Any
 import orjson
 
 from sandbox.org.bus import ALL_EVENTS_CHANNEL, Bus, Row
+from sandbox.org.channels.comparisons import Place
 from sandbox.org.channels.event_schema import EventCodec, event_schema, schema_id
 from sandbox.org.channels.filters import event_filter
-from sandbox.org.channels.model import Channel, Member
+from sandbox.org.channels.model import Channel, Delivery, Member
 from sandbox.org.errors import SalesforceError
 from sandbox.org.faults import Faults
+from sandbox.org.ids import IdMaker
 from sandbox.org.meters import Meters
 from sandbox.org.records import Records
 from sandbox.org.soql.entities import Entities
 from sandbox.org.store import Store
+from schemas.catalogue import ObjectSpec
 
+MEMBER_PREFIX = "0v8"
+STANDARD_CHANNEL = ALL_EVENTS_CHANNEL.removeprefix("/data/")
+_LOOKED_INTO = 200
+"""Events that are looked into at a time, so that nobody waits for it."""
+_FIRST_VALUE = 3
+"""Where the named fields begin in what `Records.fetch` returns."""
 _TABLES = """
 CREATE TABLE IF NOT EXISTS sandbox_event_schemas (id TEXT PRIMARY KEY, entity TEXT NOT NULL, schema TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS sandbox_channels (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, label TEXT) WITHOUT ROWID;
@@ -63,7 +72,7 @@ class Channels:
                 "INSERT OR IGNORE INTO sandbox_event_schemas VALUES (?, ?, ?)",
                 (self.schema_ids[name], name, schema),
             )
-        self._standard = {ALL_EVENTS_CHANNEL: Channel(ALL_EVENTS_CHANNEL, None)}
+        self._standard: dict[str, Channel] = {}
         for event, name in self.by_event_name.items():
             self._standard[f"/data/{event}"] = Channel(f"/data/{event}", frozenset({name}))
         self._custom: dict[str, Channel] = {}
@@ -74,22 +83,55 @@ class Channels:
         return self._standard.get(name) or self._custom.get(name)
 
     def reload(self) -> None:
-        """Read the custom channels anew; subscriptions that exist keep what they follow."""
+        """Read the members anew; subscriptions that exist keep what they follow until they are made again."""
+        self._select_all()
+        members = self._members(STANDARD_CHANNEL)
+        self._standard[ALL_EVENTS_CHANNEL] = Channel(ALL_EVENTS_CHANNEL, None, _special(members))
         rows = self._connection.execute("SELECT name FROM sandbox_channels").fetchall()
-        self._custom = {f"/data/{name}": self._custom_channel(name) for (name,) in rows}
+        self._custom = {}
+        for (name,) in rows:
+            members = self._members(name)
+            entities = frozenset(member.entity for member in members)
+            self._custom[f"/data/{name}"] = Channel(f"/data/{name}", entities, _special(members))
 
     def member(self, entity: str, expression: str | None, enriched: Sequence[str]) -> Member:
         """A checked member; raises `SalesforceError` for a filter or a field that cannot be."""
         described = self._entities.find(entity)
-        if described is None:
+        if described is None or described.name not in self._records:
             raise SalesforceError("INVALID_INPUT", f"There is no object {entity}", fields=["SelectedEntity"])
+        columns: list[str] = []
         for name in enriched:
-            if name.lower() not in described.by_lower_name:
-                message = f"The enriched field {name} isn't a field of {entity}"
+            found = described.by_lower_name.get(name.lower())
+            if found is None or found.is_calculated or not set(found.parts.values()) <= self._fields(entity):
+                message = (
+                    f"The enriched field {name} isn't a field of {entity} that events can be enriched with"
+                )
                 raise SalesforceError("INVALID_INPUT", message, fields=["EnrichedFields"])
-        checked = event_filter(expression, described) if expression else None
-        fields = (*enriched, *(checked.fields if checked else ()))
+            columns += found.parts.values()
+        places = _places(self._records[entity].spec)
+        checked = event_filter(expression, described, places) if expression else None
+        fields = (*columns, *(checked.fields if checked else ()))
         return Member(entity, checked, tuple(dict.fromkeys(fields)))
+
+    def _select_all(self) -> None:
+        """Every object is selected on the standard channel, and so is a member of it."""
+        last = self._connection.execute("SELECT max(id) FROM sandbox_channel_members").fetchone()[0]
+        ids = IdMaker(MEMBER_PREFIX, last)
+        present = {
+            row[0]
+            for row in self._connection.execute(
+                "SELECT entity FROM sandbox_channel_members WHERE channel = ?", (STANDARD_CHANNEL,)
+            )
+        }
+        for event, entity in self.by_event_name.items():
+            if entity not in present:
+                self._connection.execute(
+                    "INSERT INTO sandbox_channel_members VALUES (?, ?, ?, ?, NULL, '[]')",
+                    (ids.next(), f"{STANDARD_CHANNEL}_{event}", STANDARD_CHANNEL, entity),
+                )
+
+    def _fields(self, entity: str) -> frozenset[str]:
+        return frozenset(self._records[entity].spec.fields)
 
     def schema_json(self, wanted: str) -> str | None:
         """The schema of that id, present or past; None when there never was one."""
@@ -104,7 +146,16 @@ class Channels:
             found = self._codecs[wanted] = EventCodec(schema)
         return found
 
-    def hand_out(self, channel: Channel, rows: Sequence[Row]) -> list[tuple[int, bytes]]:
+    def read(
+        self, channel: Channel, after: int, max_events: int, max_bytes: int
+    ) -> tuple[list[Delivery], int]:
+        """A channel's next events after a position, counted as delivered, and the position that was then read through."""
+        if channel.members:
+            max_events = min(max_events, _LOOKED_INTO)
+        rows, position = self.bus.read(after, channel.entities, max_events, max_bytes)
+        return self.hand_out(channel, rows), position
+
+    def hand_out(self, channel: Channel, rows: Sequence[Row]) -> list[Delivery]:
         """What a subscriber gets for these rows, counted against the org's allocation of delivered events."""
         found = channel.delivered(rows, self._current_values)
         if self._faults.has("event"):
@@ -118,39 +169,44 @@ class Channels:
         """True when the allocation of delivered events is spent: nobody gets another event until it recovers."""
         return self._meters.delivered_events.left <= 0
 
-    def _disturbed(self, rows: Sequence[Row], found: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
+    def _disturbed(self, rows: Sequence[Row], found: Sequence[Delivery]) -> list[Delivery]:
         entities = {row[0]: row[1] for row in rows}
-        disturbed: list[tuple[int, bytes]] = []
+        disturbed: list[Delivery] = []
         for event in found:
-            fault = self._faults.strike("event", entities[event[0]])
+            fault = self._faults.strike("event", entities[event.replay_id])
             if fault is None or fault.kind == "duplicate":
                 disturbed.append(event)
             if fault is not None and fault.kind == "duplicate":
                 disturbed.append(event)
         return disturbed
 
-    def _custom_channel(self, name: str) -> Channel:
+    def _members(self, channel: str) -> list[Member]:
         rows = self._connection.execute(
-            "SELECT entity, filter, enriched FROM sandbox_channel_members WHERE channel = ?", (name,)
+            "SELECT entity, filter, enriched FROM sandbox_channel_members WHERE channel = ?", (channel,)
         ).fetchall()
-        members = [
-            self.member(self.by_event_name[event], text, orjson.loads(enriched))
-            for event, text, enriched in rows
-        ]
-        return Channel(
-            f"/data/{name}",
-            frozenset(member.entity for member in members),
-            {member.entity: member for member in members if not member.is_plain},
-        )
+        return [self.member(entity, text, orjson.loads(enriched)) for entity, text, enriched in rows]
 
     def _current_values(self, entity: str, record_id: str, names: Sequence[str]) -> dict[str, Any]:
         """Enriched values are read when the event is handed out; a record that is gone for good has none."""
         records = self._records[entity]
+        wanted = tuple(names)
         try:
-            row = records.whole(record_id)
+            row = records.fetch(record_id, wanted)
         except SalesforceError:
             return {}
-        values = records.shape.from_row({name: row[name] for name in names if name in row})
-        whole: dict[str, Any] = orjson.loads(records.shape.whole(values))
-        parts = {name for name, field in records.spec.fields.items() if field.part_of is not None}
-        return {name: None for name in values if name not in parts} | whole
+        stored = dict(zip(wanted, row[_FIRST_VALUE:], strict=True))
+        whole: dict[str, Any] = orjson.loads(records.shape.whole(records.shape.from_row(stored)))
+        return whole
+
+
+def _special(members: Sequence[Member]) -> dict[str, Member]:
+    """Those that cost a look into each event."""
+    return {member.entity: member for member in members if not member.is_plain}
+
+
+def _places(spec: ObjectSpec) -> dict[str, Place]:
+    """Where each field of an object stands in its events."""
+    return {
+        name: (name,) if field.part_of is None else (field.part_of, field.part or name)
+        for name, field in spec.fields.items()
+    }

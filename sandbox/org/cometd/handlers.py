@@ -69,7 +69,9 @@ class Handlers:
             return self._handshake(message, refusal)
         if refusal is not None:
             return _refused(message, refusal, {"reconnect": "none", "interval": 0})
-        client = self._clients.find(message.get("clientId"))
+        if not message.get("clientId"):
+            return _refused(message, errors.NO_HANDSHAKE, {"interval": 0, "reconnect": "handshake"})
+        client = self._clients.find(message["clientId"])
         if client is None:
             return _refused(message, errors.UNKNOWN_CLIENT, {"interval": 0, "reconnect": "handshake"})
         if channel == "/meta/connect":
@@ -115,8 +117,11 @@ class Handlers:
         if (cut := self._cut(client)) is not None:
             return _refused(message, *cut)
         events = self._take(client)
-        if not events and client.has_connected and caller.may_hold:
-            is_newest = await self._hold(client, caller)
+        deadline = time.monotonic() + COMETD_CONNECT_TIMEOUT.total_seconds()
+        is_newest = client.has_connected and caller.may_hold
+        # A filter may hold back everything that came; the connect is then held on.
+        while not events and is_newest and not self._bus.closed and time.monotonic() < deadline:
+            is_newest = await self._hold(client, caller, deadline)
             if self._clients.find(client.client_id) is None:
                 return _refused(message, errors.UNKNOWN_CLIENT, {"interval": 0, "reconnect": "handshake"})
             if (cut := self._cut(client)) is not None:
@@ -137,14 +142,13 @@ class Handlers:
             return errors.UNKNOWN_CLIENT, {"reconnect": "handshake", "interval": 0}
         return None
 
-    async def _hold(self, client: Client, caller: Caller) -> bool:
+    async def _hold(self, client: Client, caller: Caller, deadline: float) -> bool:
         """Wait for an event that concerns the client; also ends with the time limit. False when a newer connect took over.
 
         Raises `CallerGoneError` when the caller goes away; its events then stay for the next connect.
         """
         poll = client.poll = asyncio.get_running_loop().create_future()
         gone = asyncio.ensure_future(caller.gone())
-        deadline = time.monotonic() + COMETD_CONNECT_TIMEOUT.total_seconds()
         try:
             while (
                 not (poll.done() or gone.done() or self._bus.closed)
@@ -182,14 +186,11 @@ class Handlers:
         for channel, subscription in client.subscriptions.items():
             if len(taken) >= _MAX_EVENTS or size >= _MAX_BYTES:
                 break
-            found, subscription.position = self._bus.read(
-                subscription.position,
-                subscription.channel.entities,
-                _MAX_EVENTS - len(taken),
-                _MAX_BYTES - size,
+            found, subscription.position = self._channels.read(
+                subscription.channel, subscription.position, _MAX_EVENTS - len(taken), _MAX_BYTES - size
             )
             tail = b',"channel":%b}' % orjson.dumps(channel)
-            bodies = [body for _, body in self._channels.hand_out(subscription.channel, found)]
+            bodies = [event.data for event in found]
             taken += [b'{"data":' + body + tail for body in bodies]
             size += sum(map(len, bodies))
         return taken

@@ -84,7 +84,7 @@ async def _run(call: Call, sub: Subrequest, *, in_transaction: bool) -> Subrespo
     request = _request(call, sub)
     try:
         handler, version = _found(call, request)
-        inner = Call(call.service, request, version, call.user_id, in_transaction)
+        inner = Call(call.service, request, version, call.user_id, call.client_id, in_transaction)
         return _subresponse(await handler(inner))
     except SalesforceError as error:
         return Subresponse.refusal(error)

@@ -57,7 +57,7 @@ async def batch(call: Call) -> Response:
         raise limit_exceeded(f"The batch request has more than {COMPOSITE_MAX_REQUESTS} subrequests")
     subs = [_batch_request(entry) for entry in entries]
     halts = flag(body, "haltOnError")
-    call.org.meters.api_calls.count(len(subs) - 1)
+    call.org.count_call(call.client_id, len(subs) - 1)
     found: list[Subresponse] = []
     for sub in subs:
         stopped = halts and any(response.failed for response in found)

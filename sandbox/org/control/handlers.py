@@ -54,10 +54,13 @@ class Handles:
         """Reads what is counted over 24 hours; a POST sets `maximum` or `used` of the meters that it names."""
         meters = self._org.meters.by_name()
         if request.method == "POST":
-            for name, change in _json_object(await request.body()).items():
-                if name not in meters:
-                    raise ControlError(f"there is no meter {name}; there are {', '.join(meters)}")
-                wanted = parsed(MeterChange, orjson.dumps(change))
+            changes = _json_object(await request.body())
+            if unknown := changes.keys() - meters.keys():
+                raise ControlError(
+                    f"there is no meter {', '.join(sorted(unknown))}; there are {', '.join(meters)}"
+                )
+            checked = {name: parsed(MeterChange, orjson.dumps(change)) for name, change in changes.items()}
+            for name, wanted in checked.items():
                 if wanted.maximum is not None:
                     meters[name].maximum = wanted.maximum
                 if wanted.used is not None:
@@ -122,6 +125,8 @@ class Handles:
 
     def _turn(self, wanted: Mapping[str, Any]) -> None:
         """All or nothing: a wrong value turns no dial."""
+        if wrong := [family for family, values in wanted.items() if not isinstance(values, dict)]:
+            raise ControlError(f"{', '.join(wrong)}: send an object of dials")
         merged = {
             family: {**values, **wanted.get(family, {})}
             for family, values in self._org.dials.model_dump().items()

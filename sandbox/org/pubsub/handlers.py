@@ -1,6 +1,7 @@
 """The RPCs of the Pub/Sub API."""
 
 import asyncio
+import time
 import uuid
 from collections.abc import AsyncIterator
 from typing import Any
@@ -170,31 +171,49 @@ class PubSub(service.PubSubServicer):  # type: ignore[misc]
     async def _served(
         self, stream: Stream, token: str, reading: "_Reading", context: Any
     ) -> AsyncIterator[list[Any]]:
-        """Lists of events to send; an empty one is a sign of life. Ends the RPC when it must."""
+        """Lists of events to send; an empty one is a sign of life or carries a commit's answer. Ends the RPC when it must."""
         if self.streams >= COMETD_CLIENTS[self._org.edition]:
             await refuse(context, errors.TOO_MANY_CLIENTS)
         self.streams += 1
+        silent_until = self._keepalive_at()
         try:
-            while not (reading.is_done or self._org.bus.closed):
-                if reading.refusal is not None:
-                    await refuse(context, reading.refusal)
+            while not self._org.bus.closed:
                 # A session that times out does not end a stream; one that is revoked does.
-                if not self._sessions.is_known(token):
-                    await refuse(context, errors.AUTH)
-                if stream.demand == 0:
+                if (refusal := reading.refusal or self._revoked(token)) is not None:
+                    await refuse(context, refusal)
+                events: list[Any] = []
+                if stream.demand > 0 and stream.has_news():
+                    events = await self._due(stream, context)
+                elif reading.is_done and not reading.commits:
+                    return
+                elif stream.demand == 0 and not reading.commits:
                     if not await self._wait_for_demand(stream):
                         return
-                elif not stream.has_news():
-                    if not await self._wait_for_news(stream):
-                        yield []
-                elif self._channels.is_exhausted:
-                    await refuse(context, errors.EVENTS_SPENT)
-                elif self._org.faults.strike("stream", stream.channel.name) is not None:
-                    await refuse(context, errors.UNAVAILABLE)
-                elif (events := stream.take()) or reading.commits:
+                    silent_until = self._keepalive_at()
+                elif not reading.commits:
+                    await self._wait_for_news(stream, silent_until)
+                if events or reading.commits or time.monotonic() >= silent_until:
                     yield events
+                    silent_until = self._keepalive_at()
+                else:
+                    # What a filter holds back costs time too; the org has others to serve meanwhile.
+                    await asyncio.sleep(0)
         finally:
             self.streams -= 1
+
+    def _keepalive_at(self) -> float:
+        return time.monotonic() + self._org.dials.events.keepalive_seconds
+
+    def _revoked(self, token: str) -> errors.Refusal | None:
+        return None if self._sessions.is_known(token) else errors.AUTH
+
+    async def _due(self, stream: Stream, context: Any) -> list[Any]:
+        """The events to send now; empty when the channel's filters hold all of them back."""
+        if self._channels.is_exhausted:
+            await refuse(context, errors.EVENTS_SPENT)
+        if self._org.faults.strike("stream", stream.channel.name) is not None:
+            await refuse(context, errors.UNAVAILABLE)
+        return stream.take()
 
     async def _wait_for_demand(self, stream: Stream) -> bool:
         """False when the client has asked for nothing for so long that its stream is closed."""
@@ -205,21 +224,17 @@ class PubSub(service.PubSubServicer):  # type: ignore[misc]
             return False
         return True
 
-    async def _wait_for_news(self, stream: Stream) -> bool:
-        """False when there were none for so long that the client is due a sign of life."""
+    async def _wait_for_news(self, stream: Stream, until: float) -> None:
+        """Return when something was published or asked, or the client is due a sign of life."""
         stream.asked.clear()
         news = self._org.bus.waiter()
         asked = asyncio.ensure_future(stream.asked.wait())
         try:
-            done, _ = await asyncio.wait(
-                (news, asked),
-                timeout=self._org.dials.events.keepalive_seconds,
-                return_when=asyncio.FIRST_COMPLETED,
-            )
+            left = max(until - time.monotonic(), 0)
+            await asyncio.wait((news, asked), timeout=left, return_when=asyncio.FIRST_COMPLETED)
         finally:
             news.cancel()
             asked.cancel()
-        return bool(done)
 
     def commit(self, managed_id: str, request: Any) -> Any:
         """Keep a managed subscription's position; the answer carries an error when it cannot be."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from sandbox.org.channels.model import Channel
+from sandbox.org.channels.model import Channel, Delivery
 from sandbox.org.channels.registry import Channels
 from schemas.eventbus import pubsub_api_pb2 as wire
 from schemas.limits import PUBSUB_MAX_OUTSTANDING
@@ -28,31 +28,31 @@ class Encoder:
         self._channels = channels
         self._known: OrderedDict[bytes, Any] = OrderedDict()
 
-    def encoded(self, replay_id: int, data: bytes) -> Any | None:
+    def encoded(self, event: Delivery) -> Any | None:
         """A ConsumerEvent; None for what is no event (a test may put anything on the bus)."""
-        found = self._known.get(data)
+        found = self._known.get(event.data)
         if found is None:
-            found = self._encode(replay_id, data)
-            self._known[data] = found
+            found = self._encode(event)
+            self._known[event.data] = found
             if len(self._known) > _CACHED_EVENTS:
                 self._known.popitem(last=False)
         return found
 
-    def _encode(self, replay_id: int, data: bytes) -> Any | None:
+    def _encode(self, delivery: Delivery) -> Any | None:
         try:
-            event = orjson.loads(data)
+            event = orjson.loads(delivery.data)
             codec = self._channels.codec(event["schema"])
             if codec is None:
                 return None
-            payload = codec.encode(event["payload"])
+            payload = codec.encode(event["payload"], delivery.extra)
         except (ValueError, KeyError, TypeError):
             return None
         producer = wire.ProducerEvent(
-            id=f"{event['payload']['ChangeEventHeader'].get('transactionKey', '')}-{replay_id}",
+            id=f"{event['payload']['ChangeEventHeader'].get('transactionKey', '')}-{delivery.replay_id}",
             schema_id=event["schema"],
             payload=payload,
         )
-        return wire.ConsumerEvent(event=producer, replay_id=replay_bytes(replay_id))
+        return wire.ConsumerEvent(event=producer, replay_id=replay_bytes(delivery.replay_id))
 
 
 class Stream:
@@ -98,12 +98,10 @@ class Stream:
         return bool(found)
 
     def _fetch(self) -> None:
-        rows, position = self._channels.bus.read(
-            self.position, self.channel.entities, self.demand, _MAX_BYTES
-        )
-        for replay_id, data in self._channels.hand_out(self.channel, rows):
-            event = self._encoder.encoded(replay_id, data)
+        found, position = self._channels.read(self.channel, self.position, self.demand, _MAX_BYTES)
+        for delivery in found:
+            event = self._encoder.encoded(delivery)
             if event is not None:
-                self._due.append((replay_id, event))
+                self._due.append((delivery.replay_id, event))
         if not self._due:
             self.position = position

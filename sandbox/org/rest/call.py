@@ -44,6 +44,8 @@ class Call:
     """67.0."""
     user_id: str
     """Who calls; what is written is written in this user's name."""
+    client_id: str
+    """The connected app that the caller came by."""
     in_transaction: bool = False
     """True inside an all-or-none composite: it must neither wait nor read beside the writer, who alone sees its rows."""
 
@@ -133,7 +135,7 @@ def endpoint(
             response = error_response(error)
         except Exception as error:
             response = error_response(unexpected(request, error))
-        response.headers["Sforce-Limit-Info"] = service.limit_info
+        response.headers["Sforce-Limit-Info"] = service.org.limit_info
         return response
 
     vars(serve)["handlers"] = handlers  # for the page of what is covered
@@ -152,10 +154,16 @@ def unexpected(request: Request, error: Exception) -> SalesforceError:
 def _accept(service: "RestService", request: Request) -> Call:
     """Let a call in. What comes before the count is free: a call that is too long or has no session never reaches the API."""
     _check_length(request)
-    user_id = authenticate(request).user_id
-    service.org.meters.api_calls.count()
+    session = authenticate(request)
+    service.org.count_call(session.client_id)
     _check_accept(request)
-    return Call(service, request, checked_version(request.path_params.get("version", "")), user_id)
+    return Call(
+        service,
+        request,
+        checked_version(request.path_params.get("version", "")),
+        session.user_id,
+        session.client_id,
+    )
 
 
 def _check_accept(request: Request) -> None:

@@ -8,6 +8,7 @@ import sqlite3
 
 from starlette.responses import Response
 
+from sandbox.org.identity import CONNECTED_APP
 from sandbox.org.meters import RollingCount
 from sandbox.org.rest.call import Call, json_response
 from sandbox.org.soql.entities import Entity
@@ -42,14 +43,16 @@ async def limits(call: Call) -> Response:
     found: dict[str, object] = {name: _unused(maximum) for name, maximum in _EDITION_FREE.items()}
     meters = call.org.meters
     clients = COMETD_CLIENTS[call.org.edition]
+    streaming = {"Max": clients, "Remaining": clients - call.service.streaming_clients()}
+    apps = {CONNECTED_APP: _metered(meters.app_calls)} if call.org.dials.limits.tell_apps else {}
     batches = "DailyBulkApiBatches" if call.version >= _BULK_BATCHES_FROM else "DailyBulkApiRequests"
     found |= {
-        "DailyApiRequests": _metered(meters.api_calls),
+        "DailyApiRequests": _metered(meters.api_calls) | apps,
         "DailyDeliveredPlatformEvents": _metered(meters.delivered_events),
         "DailyBulkV2QueryJobs": _metered(meters.bulk_query_jobs),
         batches: _metered(meters.bulk_batches),
-        "DurableStreamingApiConcurrentClients": _unused(clients),
-        "StreamingApiConcurrentClients": _unused(clients),
+        "DurableStreamingApiConcurrentClients": streaming,
+        "StreamingApiConcurrentClients": streaming,
         "PermissionSets": _unused(1_500) | {"CreateCustom": _unused(1_000)},
         "MonthlyPlatformEventsUsageEntitlement"
         if call.version >= _EVENT_USAGE_FROM

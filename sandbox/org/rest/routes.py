@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, compile_path
 
 from sandbox.org.auth.routes import own_url
-from sandbox.org.channels import tooling as channels
+from sandbox.org.channels import schemas
 from sandbox.org.composite.routes import HANDLERS as COMPOSITE
 from sandbox.org.errors import SalesforceError, not_found
 from sandbox.org.rest import describe, external_ids, limits, query, records, replication
@@ -27,11 +27,11 @@ HANDLERS: Mapping[str, Mapping[str, Handler]] = {
     "/sobjects": {"GET": describe.describe_global},
     "/sobjects/{object}": {"GET": describe.basic_information, "POST": records.create},
     "/sobjects/{object}/describe": {"GET": describe.describe},
-    "/sobjects/{object}/eventSchema": {"GET": channels.schema_by_event},
-    "/event/eventSchema/{id}": {"GET": channels.schema_by_id},
     "/sobjects/{object}/Id": {"POST": external_ids.insert},
     "/sobjects/{object}/updated": {"GET": replication.updated},
     "/sobjects/{object}/deleted": {"GET": replication.deleted},
+    "/sobjects/{object}/eventSchema": {"GET": schemas.by_name},
+    "/event/eventSchema/{schema_id}": {"GET": schemas.by_id},
     "/sobjects/{object}/{id}": {"GET": records.retrieve, "PATCH": records.update, "DELETE": records.delete},
     "/sobjects/{object}/{field}/{value:path}": {
         "GET": external_ids.retrieve,

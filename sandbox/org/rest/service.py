@@ -34,18 +34,14 @@ class RestService:
         register_functions(org.store.connection)
         self.cursors = Cursors()
         self.tooling = Tooling(org)
+        self.streaming_clients: Callable[[], int] = lambda: 0
+        """How many CometD clients there are now."""
         self.addresses: Addresses = ()
         """Every address with its handlers, in order; a composite finds its subrequests' here."""
 
     def entity(self, name: str) -> Entity:
         """The object of that name in a path; raises NOT_FOUND."""
         return self.dml.entity(name)
-
-    @property
-    def limit_info(self) -> str:
-        """The value of `Sforce-Limit-Info` (REST API Developer Guide, "Limit Info Header")."""
-        calls = self.org.meters.api_calls
-        return f"api-usage={calls.used}/{calls.maximum}"
 
     @cached_property
     def schema_changed_at(self) -> datetime:

@@ -13,7 +13,6 @@ from sandbox.org.auth.sessions import Sessions
 from sandbox.org.errors import SalesforceError
 from sandbox.org.model import Org
 from sandbox.org.soap.errors import SoapError
-from schemas.limits import SESSION_LIFE
 
 Pairs = list[tuple[str, object]]
 """Element name and content: a text, a boolean, None (xsi:nil), or pairs again."""
@@ -103,7 +102,7 @@ class Operations:
             ("organizationName", "Tidegate sandbox"),
             ("profileId", "00eTg0000000001IAA"),
             ("roleId", None),
-            ("sessionSecondsValid", str(int(SESSION_LIFE.total_seconds()))),
+            ("sessionSecondsValid", str(int(self._sessions.life_seconds))),
             ("userDefaultCurrencyIsoCode", None),
             ("userEmail", email),
             ("userFullName", name),

@@ -8,7 +8,9 @@ from starlette.routing import BaseRoute, Route
 
 from sandbox.org.auth.routes import own_url
 from sandbox.org.auth.sessions import Sessions
+from sandbox.org.errors import SalesforceError
 from sandbox.org.model import Org
+from sandbox.org.rest.versions import checked_version
 from sandbox.org.soap.errors import SoapError, fault_body
 from sandbox.org.soap.handlers import Operations, Pairs
 
@@ -22,8 +24,8 @@ def routes(org: Org, sessions: Sessions) -> list[BaseRoute]:
 
     async def soap(request: Request) -> Response:
         """Logs in and out; other operations are refused by name (SOAP API Developer Guide, "login()")."""
-        namespace = _NAMESPACES.get(request.path_params["api"], _NAMESPACES["u"])
         try:
+            namespace = _namespace(request.path_params["api"], request.path_params["version"])
             operation, result = operations.perform(await request.body(), own_url(request), request.url.path)
         except SoapError as error:
             return Response(fault_body(error), 500, media_type=_XML)
@@ -31,6 +33,20 @@ def routes(org: Org, sessions: Sessions) -> list[BaseRoute]:
 
     paths = ("/services/Soap/{api}/{version}", "/services/Soap/{api}/{version}/{org_id:path}")
     return [Route(path, soap, methods=["POST"]) for path in paths]
+
+
+def _namespace(api: str, version: str) -> str:
+    """The namespace of an API's answers; raises `SoapError` for an API or a version that is not served."""
+    if api not in _NAMESPACES:
+        served = " and ".join(f"/services/Soap/{letter}" for letter in _NAMESPACES)
+        raise SoapError(
+            "INVALID_OPERATION", f"/services/Soap/{api} is not built in this sandbox; {served} are"
+        )
+    try:
+        checked_version(version)
+    except SalesforceError:
+        raise SoapError("UNSUPPORTED_API_VERSION", "Invalid Api version specified on URL") from None
+    return _NAMESPACES[api]
 
 
 def _answer(operation: str, result: Pairs, namespace: str) -> str:

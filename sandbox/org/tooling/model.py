@@ -6,9 +6,10 @@ An object is served as soon as it has a provider of rows.
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from functools import cached_property, partial
+from functools import cached_property
 
-from sandbox.org.channels.tooling import CHANNEL, MANAGED, MEMBER, rows_of
+import orjson
+
 from sandbox.org.errors import SalesforceError
 from sandbox.org.model import Org
 from sandbox.org.rest.cursors import Cursors
@@ -18,10 +19,10 @@ from sandbox.org.soql.compiler import compile_soql
 from sandbox.org.soql.entities import Entities
 from sandbox.org.soql.errors import SoqlError
 from sandbox.org.soql.functions import register_functions
-from sandbox.org.soql.nodes import AllOf, Comparison, Condition, FieldPath, Membership
+from sandbox.org.soql.nodes import AllOf, Comparison, Condition, FieldPath, Membership, Query, SelectItem
 from sandbox.org.soql.parser import parse
 from sandbox.org.tooling.definitions import entity_rows, field_rows
-from sandbox.org.tooling.objects import ENTITY_DEFINITION, FIELD_DEFINITION, SPECS, tooling_entities
+from sandbox.org.tooling.objects import ENTITY_DEFINITION, FIELD_DEFINITION, METADATA, SPECS, tooling_entities
 from schemas.limits import QUERY_PAGE_MAX
 
 Provider = Callable[[], Sequence[Mapping[str, object]]]
@@ -37,7 +38,7 @@ class Tooling:
         self.providers: dict[str, Provider] = {
             ENTITY_DEFINITION: lambda: entity_rows(org.entities),
             FIELD_DEFINITION: lambda: field_rows(org.entities),
-            **{name: partial(rows_of, name, org.store.connection) for name in (CHANNEL, MEMBER, MANAGED)},
+            **org.event_metadata.providers,
         }
         """Object -> its rows, keyed by field name with an `Id` each; a field that is left out is null."""
 
@@ -65,7 +66,29 @@ class Tooling:
             register_functions(connection)
             for name, provider in self.providers.items():
                 _lay_out(connection, name, provider())
-            return _result(connection, compiled, base)
+            result = _result(connection, compiled, base)
+        return _with_metadata(parse(soql), result)
+
+
+def _with_metadata(query: Query, result: Result) -> Result:
+    """Metadata as the object that it is. It and FullName are told of one row at a time (Tooling API, "SOQL Operation Limitations")."""
+    names = {
+        item.expression.text.lower()
+        for item in query.select
+        if isinstance(item, SelectItem) and isinstance(item.expression, FieldPath)
+    }
+    total = result["totalSize"]
+    if names & {"metadata", "fullname"} and isinstance(total, int) and total > 1:
+        message = (
+            "When retrieving results with Metadata or FullName fields, the query qualifications must specify no more than one row "
+            f"for retrieval. Result size: {total}"
+        )
+        raise SalesforceError("MALFORMED_QUERY", message)
+    records = result["records"]
+    for record in records if isinstance(records, list) else ():
+        if isinstance(record.get(METADATA), str):
+            record[METADATA] = orjson.loads(record[METADATA])
+    return result
 
 
 def _result(connection: sqlite3.Connection, compiled: CompiledQuery, base: str) -> Result:

@@ -11,6 +11,9 @@ _FLAG = {"type": "boolean"}
 _NUMBER = {"type": "int"}
 _CHOICE = {"type": "picklist"}
 
+_COMPLEX = {"type": "textarea", "length": 131_072}
+METADATA = "Metadata"
+"""An object inside an object; rows hold it as JSON text."""
 ENTITY_DEFINITION = "EntityDefinition"
 FIELD_DEFINITION = "FieldDefinition"
 _FIELDS: Mapping[str, tuple[str, Mapping[str, Mapping[str, object]]]] = {
@@ -51,6 +54,7 @@ _FIELDS: Mapping[str, tuple[str, Mapping[str, Mapping[str, object]]]] = {
         {
             **dict.fromkeys(("DeveloperName", "MasterLabel", "FullName", "NamespacePrefix"), _TEXT),
             **dict.fromkeys(("ChannelType", "EventType", "Language", "ManageableState"), _CHOICE),
+            METADATA: _COMPLEX,
         },
     ),
     "PlatformEventChannelMember": (
@@ -60,6 +64,7 @@ _FIELDS: Mapping[str, tuple[str, Mapping[str, Mapping[str, object]]]] = {
             **dict.fromkeys(("EventChannel", "SelectedEntity"), _TEXT),
             "FilterExpression": {"type": "textarea", "length": 131_072},
             "ManageableState": _CHOICE,
+            METADATA: _COMPLEX,
         },
     ),
     "ManagedEventSubscription": (
@@ -69,6 +74,7 @@ _FIELDS: Mapping[str, tuple[str, Mapping[str, Mapping[str, object]]]] = {
             "TopicName": _TEXT,
             **dict.fromkeys(("DefaultReplay", "ErrorRecoveryReplay", "State", "ManageableState"), _CHOICE),
             "Version": {"type": "double"},
+            METADATA: _COMPLEX,
         },
     ),
 }

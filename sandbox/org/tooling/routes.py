@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from sandbox.org.channels import tooling as channels
+from sandbox.org.channels import handlers as channels
 from sandbox.org.rest.call import Handler
 from sandbox.org.tooling import handlers
 

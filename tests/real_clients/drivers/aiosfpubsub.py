@@ -1,11 +1,13 @@
 """What a user of aiosfpubsub writes: `python aiosfpubsub.py CALL` with the org on stdin, events on stdout."""
 
 import asyncio
+import contextlib
 import json
 import sys
 
 # The folder of this script is first on the path, and this script has the client's name.
 sys.path.pop(0)
+
 
 import certifi
 from aiosfpubsub import Client
@@ -44,12 +46,10 @@ async def receive(org):
                 raise EnoughError
 
     replay_id = bytes.fromhex(org.get("replay_id", ""))
-    try:
+    with contextlib.suppress(EnoughError):
         await asyncio.wait_for(
             client.subscribe(org["topic"], org["preset"], replay_id, org["requested"], take), 60
         )
-    except EnoughError:
-        pass
     return received
 
 
