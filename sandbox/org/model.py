@@ -60,10 +60,10 @@ class Org:
         self.channels = Channels(
             store, self.bus, self.records, entities=self.entities, meters=self.meters, faults=self.faults
         )
-        self.calculated = _calculated(store, self.entities)
-        """By object: how its calculated fields come into events."""
         self.event_metadata = EventMetadata(store, self.channels)
         """Custom channels, their members and managed subscriptions."""
+        self.calculated = _calculated(store, self.entities)
+        """By object: how its calculated fields come into events."""
         self.commit_number = store.meta("commit_number", _FIRST_COMMIT_NUMBER)
         self.counts = {name: store.count(name) for name in self.records}
         """Records by object, deleted ones included."""
