@@ -8,6 +8,8 @@ import pytest
 from sandbox.org.app import open_org
 from sandbox.org.errors import SalesforceError
 from sandbox.org.ids import eighteen
+from sandbox.org.setup import load_setup
+from sandbox.org.traffic import forms
 
 CASE = {"Status": "New"}
 
@@ -178,3 +180,11 @@ def test_an_event_of_more_than_a_megabyte_is_a_gap(org, monkeypatch):
     [event] = events_after(org, start)
     assert event["ChangeEventHeader"]["changeType"] == "GAP_CREATE"
     assert list(event) == ["ChangeEventHeader"]
+
+
+def test_the_traffic_writes_only_values_that_restricted_picklists_have():
+    picklists = load_setup().picklists
+    assert set(forms.CASE_STATES) <= set(picklists["Case"]["Status"])
+    assert set(forms.PRIORITIES) <= set(picklists["Case"]["Priority"])
+    assert set(forms.REQUEST_STATES) <= set(picklists["ServiceRequest__c"]["Status__c"])
+    assert set(forms.PAYMENT_STATES) <= set(picklists["Payment__c"]["Status__c"])
