@@ -41,6 +41,10 @@ def line_sql(compiled: CompiledQuery, columns: Sequence[Column], separator: str,
 
 
 def _value_sql(sql: str, column: Column) -> str:
+    if column.kind in ("double", "currency", "percent"):
+        # SQLite would write very large and very small numbers with an exponent.
+        odd = f"abs({sql}) >= 1e15 OR abs({sql}) < 1e-4 AND {sql} <> 0"
+        return f"CASE WHEN {odd} THEN printf('%.10f', {sql}) ELSE ifnull({sql}, '') END"
     if column.kind != "boolean":
         return f"ifnull({sql}, '')"
     # A boolean without a value is false, but that of a parent who is missing is nothing.
