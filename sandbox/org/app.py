@@ -47,8 +47,8 @@ def build_app(org: Org, *, pubsub: PubSubAddress | None = None) -> Starlette:
     clients = Clients(COMETD_CLIENTS[org.edition])
     traffic = TrafficMaker(org)
     neighbour = Neighbour(org)
-    parts = Parts(org, sessions, clients, traffic, neighbour)
     bulk = Bulk(org)
+    parts = Parts(org, sessions, clients, traffic, neighbour, bulk)
     service = RestService(org)
     service.streaming_clients = lambda: len(clients)
 

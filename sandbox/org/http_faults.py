@@ -4,9 +4,13 @@ It also keeps the latest calls for whoever looks at the control page.
 """
 
 import asyncio
+import os
+import socket
+import struct
 import time
 from collections import deque
 from dataclasses import dataclass
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -21,6 +25,7 @@ _CONTROL = "/sandbox"
 _REST_PATH = "/services/data/"
 _API_PATHS = (_REST_PATH, "/services/async/")
 _KEPT_CALLS = 200
+_LOOPS_TO_NOTICE = 10
 _PAGE = (
     b"<!DOCTYPE html><html><head><title>Maintenance</title></head><body><h1>We are down for maintenance.</h1>"
     b"<p>Sorry for the inconvenience. We'll be back shortly.</p></body></html>"
@@ -76,7 +81,7 @@ class HttpFaults:
         if fault is None:
             await self._app(scope, receive, send)
         elif fault.kind == "reset_before":
-            send.reset()
+            await send.cut(reset=True)
         elif fault.kind == "html":
             await _sent(scope, send, Response(_PAGE, fault.status, media_type="text/html"), fault.retry_after)
         elif fault.kind == "quota":
@@ -89,7 +94,7 @@ class HttpFaults:
             await self._app(scope, receive, swallowed)
             if fault.kind == "truncate":
                 await swallowed.send_half(send)
-            send.reset()
+            await send.cut(reset=fault.kind == "reset_after")
         else:
             if fault.kind == "latency":
                 await asyncio.sleep(fault.seconds)
@@ -135,13 +140,31 @@ class _Watched:
             self.status = message["status"]
         await self._send(message)
 
-    def reset(self) -> None:
-        """Abort the connection. ASGI has no word for it, so uvicorn's transport is reached through its bound method."""
+    async def cut(self, *, reset: bool) -> None:
+        """End the connection. ASGI has no word for it, so uvicorn's connection is reached through its bound method.
+
+        Args:
+            reset: True throws away what is unsent and resets (ECONNRESET); False lets what was sent arrive, then closes.
+        """
         self.status = 0
-        transport = getattr(getattr(self._send, "__self__", None), "transport", None)
+        connection: Any = getattr(self._send, "__self__", None)
+        transport = getattr(connection, "transport", None)
         if transport is None:
             raise ConnectionCutError("the sandbox cut the connection")
+        if reset:
+            _linger_not(transport.get_extra_info("socket").fileno())
         transport.abort()
+        # uvicorn has to notice before the call returns, or it logs an application that forgot to answer.
+        for _ in range(_LOOPS_TO_NOTICE):
+            if connection.disconnected:
+                return
+            await asyncio.sleep(0)
+
+
+def _linger_not(descriptor: int) -> None:
+    """Make closing a socket a reset. The loop's own object for it takes no options, a duplicate reaches the same socket."""
+    with socket.socket(fileno=os.dup(descriptor)) as same:
+        same.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 class _Swallowed:

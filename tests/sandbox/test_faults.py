@@ -54,6 +54,13 @@ def test_a_reset_after_has_written_what_the_client_never_heard_of(process, fault
     assert names(process).count("after") == 1
 
 
+@pytest.mark.parametrize("kind", ["reset_before", "reset_after"])
+def test_a_reset_is_a_reset_and_no_orderly_end(process, faults, kind):
+    faults(kind=kind, times=1)
+    with pytest.raises(httpx.ReadError, match="reset"):
+        httpx.get(f"{process.url}{V}/limits", headers=process.headers)
+
+
 def test_a_truncated_answer_ends_in_the_middle(process, faults):
     faults(kind="truncate", match="/sobjects/Account/describe", times=1)
     with pytest.raises(httpx.TransportError):
@@ -195,9 +202,12 @@ async def test_a_reset_empties_the_org_and_ends_its_troubles(client):
     await client.post(f"{V}/sobjects/Account", json={"Name": "A"})
     await client.post("/sandbox/faults", json={"point": "http", "kind": "quota"})
     await client.patch("/sandbox/dials", json={"bulk": {"hold": True}})
+    job = {"operation": "insert", "object": "Account"}
+    await client.post(f"{V}/jobs/ingest", json=job)
     position = client.org.bus.newest
     assert (await client.post("/sandbox/reset")).json()["records"]["Account"] == 0
     answer = await client.get(f"{V}/query", params={"q": "SELECT COUNT() FROM Account"})
     assert answer.json()["totalSize"] == 0
+    assert (await client.get(f"{V}/jobs/ingest")).json()["records"] == []
     assert client.org.dials.bulk.hold is False
     assert client.org.bus.newest == client.org.bus.purged_through >= position

@@ -68,6 +68,20 @@ def test_a_token_of_one_port_is_good_at_the_other(org):
     assert answer.status_code == 200
 
 
+@pytest.mark.parametrize("kind", ["reset_before", "reset_after", "truncate"])
+def test_a_connection_can_be_cut_under_tls(org, kind):
+    folder, ports = org
+    context = ssl.create_default_context(cafile=str(folder / "ca.pem"))
+    rule = {"point": "http", "kind": kind, "times": 1}
+    httpx.post(f"http://127.0.0.1:{ports['--port']}/sandbox/faults", json=rule)
+    url = f"https://localhost:{ports['--tls-port']}/services/data"
+    with httpx.Client(verify=context) as http:
+        with pytest.raises(httpx.TransportError):
+            http.get(url)
+        assert http.get(url).is_success
+    assert "ASGI" not in (folder / "logs" / "org.log").read_text()
+
+
 def test_the_pubsub_api_speaks_tls_with_the_same_ca(org):
     folder, ports = org
     token = _login(f"http://127.0.0.1:{ports['--port']}", folder)["access_token"]

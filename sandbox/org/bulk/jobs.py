@@ -92,6 +92,12 @@ class Jobs:
         self._by_id.pop(job.id, None)
         self.forget(job.id)
 
+    def forget_all(self) -> None:
+        """Forget every job of both APIs, and all their files."""
+        self._by_id.clear()
+        self._connection.execute("DELETE FROM sandbox_bulk_jobs")
+        shutil.rmtree(self._folder, ignore_errors=True)
+
     def forget(self, job_id: str) -> None:
         self._connection.execute("DELETE FROM sandbox_bulk_jobs WHERE id = ?", (job_id,))
         shutil.rmtree(self.folder(job_id), ignore_errors=True)

@@ -1,9 +1,11 @@
 """What the Bulk APIs share: the jobs, who works on them, and how query jobs are worked on."""
 
 import asyncio
+from collections import Counter
 
 from sandbox.org.bulk.ingest import IngestWork
 from sandbox.org.bulk.jobs import Jobs
+from sandbox.org.bulk.model import Kind
 from sandbox.org.bulk.result_file import ResultFile
 from sandbox.org.bulk.rules import bulk_query
 from sandbox.org.bulk.runner import Run, Runner
@@ -13,6 +15,8 @@ from sandbox.org.dml import Dml
 from sandbox.org.errors import SalesforceError
 from sandbox.org.model import Org
 from sandbox.org.rest.readers import Readers
+
+_API: dict[Kind, str] = {"V2Query": "2.0 query", "V2Ingest": "2.0 ingest"}
 
 
 class Bulk:
@@ -39,6 +43,18 @@ class Bulk:
         await self.runner.stop()
         await self.classic.stop()
         self.readers.close()
+
+    async def reset(self) -> None:
+        """Stop what is at work and forget every job."""
+        await self.runner.stop()
+        await self.classic.stop()
+        self.jobs.forget_all()
+        self.classic_jobs.forget_all()
+
+    def states(self) -> Counter[tuple[str, str]]:
+        """How many jobs there are by API and state."""
+        found = Counter((_API[kind], job.state) for kind in _API for job in self.jobs.of_kind(kind))
+        return found + Counter(("1.0", job.state) for job in self.classic_jobs.all())
 
     def result(self, job_id: str) -> ResultFile:
         """The result of a query job that is complete."""

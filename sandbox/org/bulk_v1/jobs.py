@@ -74,6 +74,10 @@ class ClassicJobs:
     def all(self) -> list[ClassicJob]:
         return list(self._by_id.values())
 
+    def forget_all(self) -> None:
+        """Forget every job; what was written down of them is the shared jobs' to forget."""
+        self._by_id.clear()
+
     def folder(self, job: ClassicJob) -> Path:
         return self._shared.folder(job.id)
 

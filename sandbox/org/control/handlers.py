@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from sandbox.org.auth.sessions import Sessions
+from sandbox.org.bulk.service import Bulk
 from sandbox.org.cometd.clients import Clients
 from sandbox.org.control.errors import ControlError
 from sandbox.org.control.model import ClockRequest, GapRequest, MeterChange, parsed
@@ -33,6 +34,7 @@ class Parts:
     clients: Clients
     traffic: TrafficMaker
     neighbour: Neighbour
+    bulk: Bulk
     outermost: HttpFaults | None = None
     """Set once the application is put together; it has seen the latest calls."""
 
@@ -119,6 +121,7 @@ class Handles:
         """Makes the org empty and untroubled again; its identity, sessions and clock stay."""
         await self._parts.traffic.stop()
         await self._parts.neighbour.stop()
+        await self._parts.bulk.reset()
         self._org.reset()
         self._parts.clients.forget_all()
         return JsonResponse({"records": self._org.counts})

@@ -33,6 +33,7 @@ def control_page(parts: Parts, calls: Iterable[SeenCall]) -> str:
 <div class="two"><section><h2>Records</h2>{_records(parts)}</section>
 <section><h2>Events and sessions</h2>{_events(parts)}</section></div>
 <h2>Allocations of 24 hours</h2>{_meters(org.meters.by_name())}
+<h2>Bulk jobs</h2>{_jobs(parts)}
 <h2>Faults in force</h2>{_faults(parts)}
 <h2>Dials that are turned</h2>{_dials(parts)}
 <h2>Latest calls</h2>{_calls(seen)}
@@ -67,6 +68,7 @@ def _events(parts: Parts) -> str:
         ("CometD clients", f"{len(parts.clients):,}"),
         ("sessions", f"{len(parts.sessions):,}"),
         ("neighbour", f"{parts.neighbour.spent:,} calls" if parts.neighbour.plan else "none"),
+        ("long API calls now", f"{parts.org.meters.long_calls.now:,}"),
     ]
     return _table(("", ""), rows, numbers=(1,))
 
@@ -81,17 +83,27 @@ def _meters(meters: dict[str, RollingCount]) -> str:
     return _table(("", "", "used", "allowed"), rows, numbers=(2, 3))
 
 
+def _jobs(parts: Parts) -> str:
+    rows = [
+        (escape(f"Bulk API {api}"), escape(state), f"{count:,}")
+        for (api, state), count in sorted(parts.bulk.states().items())
+    ]
+    return _table(("API", "state", "jobs"), rows, numbers=(2,)) if rows else '<p class="quiet">none</p>'
+
+
 def _faults(parts: Parts) -> str:
     rows = [
         tuple(
-            escape(str(rule[name]))
+            escape("always" if rule[name] is None else str(rule[name]))
             for name in ("point", "kind", "match", "probability", "times", "seen", "struck")
         )
         for rule in parts.org.faults.listing()
     ]
     if not rows:
         return '<p class="quiet">none</p>'
-    return _table(("point", "kind", "match", "probability", "times", "seen", "struck"), rows, numbers=(5, 6))
+    return _table(
+        ("point", "kind", "match", "probability", "at most", "seen", "struck"), rows, numbers=(5, 6)
+    )
 
 
 def _dials(parts: Parts) -> str:
