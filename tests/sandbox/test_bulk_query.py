@@ -314,9 +314,7 @@ async def test_a_job_from_before_a_restart_is_served_and_an_unfinished_one_compl
 @pytest.mark.parametrize("number", [1e15, 0.00001, -2.5e17, 12.5, 0.0])
 async def test_numbers_are_written_without_an_exponent(client, org, number):
     [account_id] = make_accounts(org, 1, RiskScore__c=1.0)
-    org.store.connection.execute(
-        'UPDATE "Account" SET RiskScore__c = ? WHERE Id = ?', (number, account_id)
-    )
+    org.store.connection.execute('UPDATE "Account" SET RiskScore__c = ? WHERE Id = ?', (number, account_id))
     path = await completed(client, "SELECT RiskScore__c FROM Account")
     [row] = rows_of(await client.get(f"{path}/results"))
     assert "e" not in row["RiskScore__c"].lower()
