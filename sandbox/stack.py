@@ -172,6 +172,7 @@ _IDENTITY = (
     "org_id",
     "username",
     "password",
+    "security_token",
     "client_id",
     "client_secret",
     "refresh_token",

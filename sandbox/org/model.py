@@ -37,6 +37,8 @@ _EMPTIED = (
     "sandbox_channels",
     "sandbox_channel_members",
     "sandbox_managed_subscriptions",
+    "sandbox_refresh_tokens",
+    "sandbox_grant_sessions",
 )
 
 

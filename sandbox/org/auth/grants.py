@@ -6,6 +6,7 @@ thief, so the whole grant ends, its sessions included (Salesforce Help, "Refresh
 
 import base64
 import hashlib
+import hmac
 import secrets
 from dataclasses import dataclass
 
@@ -14,14 +15,10 @@ from sandbox.org.auth.sessions import Sessions
 from sandbox.org.identity import Identity
 from sandbox.org.model import Org
 
-_TABLE = """
-CREATE TABLE IF NOT EXISTS sandbox_refresh_tokens (
-  token TEXT PRIMARY KEY, grant_id TEXT NOT NULL, spent INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS sandbox_grant_sessions (
-  token TEXT PRIMARY KEY, grant_id TEXT NOT NULL) WITHOUT ROWID;
-"""
 CODE_SECONDS = 900
 """How long an authorization code is good for."""
+_FIRST_GRANT = "first"
+"""Of the refresh token that the org came with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,21 +38,16 @@ class Grants:
         self._org = org
         self._sessions = sessions
         self._connection = org.store.connection
-        self._connection.executescript(_TABLE)
         self._codes: dict[str, Code] = {}
-        self._keep(org.identity.refresh_token, "first")
 
     def grant_of(self, token: str) -> str:
         """The grant that a refresh token belongs to; raises `OAuthError` for one that is unknown, revoked or spent."""
-        row = self._connection.execute(
-            "SELECT grant_id, spent FROM sandbox_refresh_tokens WHERE token = ?", (token,)
-        ).fetchone()
-        if row is None:
+        grant_id, spent = self._find(token) or ("", False)
+        if spent:
+            self.revoke(grant_id)
+        if spent or not grant_id:
             raise OAuthError("invalid_grant", "expired access/refresh token")
-        if row[1]:
-            self.revoke(row[0])
-            raise OAuthError("invalid_grant", "expired access/refresh token")
-        return str(row[0])
+        return grant_id
 
     def bind(self, access_token: str, grant_id: str) -> None:
         """Let a session end with its grant."""
@@ -84,21 +76,22 @@ class Grants:
         ).fetchall()
         for (access_token,) in ended:
             self._sessions.close(access_token)
-        self._connection.execute("DELETE FROM sandbox_refresh_tokens WHERE grant_id = ?", (grant_id,))
+        # Remembered as spent and not forgotten: a restart must not make the first one good again.
+        self._connection.execute(
+            "UPDATE sandbox_refresh_tokens SET spent = 1 WHERE grant_id = ?", (grant_id,)
+        )
 
     def revoke_token(self, token: str) -> bool:
         """End the grant of a refresh token; False when it is none."""
-        row = self._connection.execute(
-            "SELECT grant_id FROM sandbox_refresh_tokens WHERE token = ?", (token,)
-        ).fetchone()
-        if row is not None:
-            self.revoke(row[0])
-        return row is not None
+        found = self._find(token)
+        if found is not None:
+            self.revoke(found[0])
+        return found is not None
 
     def is_good(self, token: str) -> bool:
         """True for a refresh token that would be taken now."""
-        asked = "SELECT 1 FROM sandbox_refresh_tokens WHERE token = ? AND spent = 0"
-        return self._connection.execute(asked, (token,)).fetchone() is not None
+        found = self._find(token)
+        return found is not None and not found[1]
 
     def issue_code(self, redirect_uri: str, challenge: str) -> str:
         """An authorization code for a client that asked at /services/oauth2/authorize."""
@@ -117,6 +110,15 @@ class Grants:
         if found.challenge and base64.urlsafe_b64encode(digest).decode().rstrip("=") != found.challenge:
             raise OAuthError("invalid_grant", "invalid code verifier")
 
+    def _find(self, token: str) -> tuple[str, bool] | None:
+        """The grant of a refresh token, and whether the token is spent; None for one that was never given out."""
+        if hmac.compare_digest(token.encode(), self._org.identity.refresh_token.encode()):
+            self._keep(token, _FIRST_GRANT)
+        row = self._connection.execute(
+            "SELECT grant_id, spent FROM sandbox_refresh_tokens WHERE token = ?", (token,)
+        ).fetchone()
+        return None if row is None else (str(row[0]), bool(row[1]))
+
     def _keep(self, token: str, grant_id: str) -> None:
         self._connection.execute(
             "INSERT OR IGNORE INTO sandbox_refresh_tokens (token, grant_id) VALUES (?, ?)", (token, grant_id)
@@ -124,5 +126,10 @@ class Grants:
 
 
 def password_is_right(identity: Identity, username: str, password: str) -> bool:
-    """A client may append a security token to the password; this org has none, but does not mind one."""
-    return username.lower() == identity.username and password.startswith(identity.password)
+    """Whether a login is the integration user's, its security token after the password or left out."""
+    wanted = identity.password
+    right = any(
+        hmac.compare_digest(password.encode(), each.encode())
+        for each in (wanted, wanted + identity.security_token)
+    )
+    return right and username.lower() == identity.username

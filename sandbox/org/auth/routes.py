@@ -4,16 +4,17 @@ import base64
 import hashlib
 import hmac
 import secrets
-import time
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from sandbox.org.auth.authorize import approved
 from sandbox.org.auth.errors import OAuthError
 from sandbox.org.auth.flows import Flows
 from sandbox.org.auth.grants import Grants
+from sandbox.org.auth.identities import BAD_TOKEN, identity, user_info, wrong_identity
 from sandbox.org.auth.sessions import Sessions, authenticate
 from sandbox.org.errors import SalesforceError
 from sandbox.org.model import Org
@@ -26,7 +27,7 @@ def routes(org: Org, sessions: Sessions) -> list[BaseRoute]:
 
     async def token(request: Request) -> Response:
         """Gives an access token for a grant (Salesforce Help, "OAuth 2.0 Token Endpoint" of Authorize Apps with OAuth API)."""
-        form = await _form(request)
+        form = dict(request.query_params) | await _form(request)
         try:
             flows.check(form, request.headers.get("authorization"), own_url(request))
         except OAuthError as error:
@@ -58,15 +59,16 @@ def routes(org: Org, sessions: Sessions) -> list[BaseRoute]:
     async def authorize(request: Request) -> Response:
         """Approves at once in the integration user's name and sends the code back (OAuth API, "Web Server Flow")."""
         asked = dict(request.query_params) or await _form(request)
-        redirect = asked.get("redirect_uri", "")
-        if asked.get("client_id") != org.identity.client_id or asked.get("response_type") != "code":
-            return PlainTextResponse(
-                "error=invalid_client_id&error_description=client identifier invalid", 400
-            )
-        answer = {"code": grants.issue_code(redirect, asked.get("code_challenge", ""))}
-        if "state" in asked:
-            answer["state"] = asked["state"]
-        return RedirectResponse(f"{redirect}{'&' if '?' in redirect else '?'}{urlencode(answer)}", 302)
+        try:
+            target = approved(org.identity, asked)
+        except OAuthError as error:
+            told = urlencode({"error": error.error, "error_description": error.description}, quote_via=quote)
+            return PlainTextResponse(told, 400)
+        if target.error is None:
+            code = grants.issue_code(target.redirect_uri, asked.get("code_challenge", ""))
+            return RedirectResponse(target.with_answer(code=code), 302)
+        told_back = {"error": target.error.error, "error_description": target.error.description}
+        return RedirectResponse(target.with_answer(**told_back), 302)
 
     async def introspect(request: Request) -> Response:
         """Tells whether a token is good (OAuth API, "Token Introspection")."""
@@ -96,21 +98,23 @@ def routes(org: Org, sessions: Sessions) -> list[BaseRoute]:
         try:
             session = authenticate(request)
         except SalesforceError:
-            return PlainTextResponse("Bad_OAuth_Token", 403)
-        return JSONResponse(_user_info(org, session.user_id, own_url(request)))
+            return PlainTextResponse(BAD_TOKEN, 403)
+        return JSONResponse(user_info(org, session.user_id, own_url(request)))
 
     async def identity_url(request: Request) -> Response:
         """Tells who the token stands for, at the address of the token's `id` (OAuth API, "Identity URLs")."""
+        given = request.query_params.get("oauth_token")
+        if given is None and "authorization" not in request.headers:
+            return PlainTextResponse("Missing_OAuth_Token", 403)
         try:
-            session = (
-                sessions.use(request.query_params["oauth_token"])
-                if "oauth_token" in request.query_params
-                else authenticate(request)
-            )
+            session = authenticate(request) if given is None else sessions.use(given)
         except SalesforceError:
-            return PlainTextResponse("Bad_OAuth_Token", 403)
-        info = _user_info(org, session.user_id, own_url(request))
-        return JSONResponse({**info, "id": info["sub"], "username": info["preferred_username"]})
+            return PlainTextResponse(BAD_TOKEN, 403)
+        named = (request.path_params["org_id"], request.path_params["user_id"])
+        refused = wrong_identity(org, named, session.user_id)
+        if refused is not None:
+            return PlainTextResponse(*refused)
+        return JSONResponse(identity(org, session.user_id, own_url(request)))
 
     return [
         Route("/services/oauth2/token", token, methods=["POST"]),
@@ -138,7 +142,7 @@ async def _form(request: Request) -> dict[str, str]:
 
 def _granted(org: Org, token: str, url: str, *, with_scope: bool) -> dict[str, str]:
     id_url = f"{url}/id/{org.identity.org_id}/{org.identity.user_id}"
-    issued_at = str(time.time_ns() // 1_000_000)
+    issued_at = str(org.clock.now().epoch_ms)
     signature = hmac.digest(
         org.identity.client_secret.encode(), (id_url + issued_at).encode(), hashlib.sha256
     )
@@ -151,23 +155,3 @@ def _granted(org: Org, token: str, url: str, *, with_scope: bool) -> dict[str, s
         "signature": base64.b64encode(signature).decode(),
     }
     return {**body, "scope": "api refresh_token"} if with_scope else body
-
-
-def _user_info(org: Org, user_id: str, url: str) -> dict[str, object]:
-    row = org.store.connection.execute(
-        'SELECT Username, Name, Email, IsActive FROM "User" WHERE Id = ?', (user_id,)
-    ).fetchone()
-    return {
-        "sub": f"{url}/id/{org.identity.org_id}/{user_id}",
-        "user_id": user_id,
-        "organization_id": org.identity.org_id,
-        "preferred_username": row[0],
-        "name": row[1],
-        "email": row[2],
-        "active": bool(row[3]),
-        "zoneinfo": "Europe/London",
-        "language": "en_US",
-        "locale": "en_GB",
-        "utcOffset": 0,
-        "urls": {"rest": f"{url}/services/data/v{{version}}/"},
-    }
