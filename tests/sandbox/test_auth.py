@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 import re
 import time
 from collections.abc import AsyncIterator
@@ -14,6 +15,7 @@ import jwt
 import pytest
 
 from sandbox.org.app import build_app
+from sandbox.org.identity import load_identity
 from sandbox.org.model import Org
 from tests.sandbox.org_in_process import http_client, new_org
 
@@ -262,3 +264,86 @@ async def test_an_expired_session_is_a_soap_fault(org, http):
     body = LOGIN.format("a", "b").replace("n1:login", "n1:getUserInfo")
     answer = await http.post("/services/Soap/u/59.0", content=body)
     assert "<faultcode>sf:INVALID_SESSION_ID</faultcode>" in answer.text
+
+
+# --- passwords, codes and identities
+
+
+async def password_login(http, org, password):
+    form = {"username": org.identity.username, "password": password}
+    return await grant(http, org, "password", client_secret=org.identity.client_secret, **form)
+
+
+async def test_a_password_is_taken_with_its_security_token_or_alone_and_with_nothing_else(org, http):
+    right = org.identity.password
+    for password in (right, right + org.identity.security_token):
+        assert (await password_login(http, org, password)).status_code == 200
+    refused = await password_login(http, org, right + "x")
+    assert refused.status_code == 400
+    assert refused.json() == {"error": "invalid_grant", "error_description": "authentication failure"}
+
+
+def authorizing(org, **changes):
+    asked = {"response_type": "code", "client_id": org.identity.client_id, "state": "s"}
+    return asked | {"redirect_uri": "http://localhost/done"} | changes
+
+
+@pytest.mark.parametrize("uri", ["", "/done", "javascript:alert(1)", "localhost"])
+async def test_a_code_is_sent_to_absolute_addresses_only(org, http, uri):
+    answer = await http.get("/services/oauth2/authorize", params=authorizing(org, redirect_uri=uri))
+    assert answer.status_code == 400
+    assert answer.text.startswith("error=redirect_uri_mismatch&")
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"response_type": "token"}, "unsupported_response_type"),
+        ({"code_challenge_method": "plain"}, "invalid_request"),
+    ],
+)
+async def test_a_wrong_question_is_answered_to_the_client_with_its_state(org, http, changes, error):
+    answer = await http.get("/services/oauth2/authorize", params=authorizing(org, **changes))
+    told = parse_qs(urlsplit(answer.headers["location"]).query)
+    assert (told["error"], told["state"]) == ([error], ["s"])
+    assert "code" not in told
+
+
+async def test_a_revoked_grant_is_not_good_again_after_a_restart_but_after_a_reset(org, http):
+    first = {"refresh_token": org.identity.refresh_token}
+    token = (await grant(http, org, "refresh_token", **first)).json()["access_token"]
+    await http.post("/services/oauth2/revoke", data={"token": org.identity.refresh_token})
+    assert not await is_let_in(http, token)
+    async with http_client(build_app(org), org) as again:
+        assert (await grant(again, org, "refresh_token", **first)).status_code == 400
+        await again.post("/sandbox/reset")
+        assert (await grant(again, org, "refresh_token", **first)).status_code == 200
+
+
+async def test_the_identity_url_is_the_callers_own(org, http):
+    token = (await grant(http, org, "refresh_token", refresh_token=org.identity.refresh_token)).json()
+    headers = {"Authorization": f"Bearer {token['access_token']}"}
+    mine = await http.get(token["id"], headers=headers)
+    assert mine.json()["username"] == org.identity.username
+    other_org = token["id"].replace("/00DTg0000000001", "/00DTg0000000002")
+    other_user = token["id"].replace("/005Tg0000000001", "/005Tg0000000002")
+    for url, sent, refused in (
+        (token["id"], {}, (403, "Missing_OAuth_Token")),
+        (token["id"], {"Authorization": "Bearer x"}, (403, "Bad_OAuth_Token")),
+        (other_org, headers, (403, "Wrong_Org")),
+        (other_user, headers, (404, "Bad_Id")),
+    ):
+        answer = await http.get(url, headers=sent)
+        assert (answer.status_code, answer.text) == refused
+
+
+async def test_a_folder_from_before_security_tokens_gets_one_that_stays(tmp_path):
+    org = new_org(tmp_path / "org")
+    org.store.close()
+    path = tmp_path / "org" / "org.json"
+    known = json.loads(path.read_text())
+    del known["security_token"]
+    path.write_text(json.dumps(known))
+    given = load_identity(path.parent)
+    assert given.security_token
+    assert load_identity(path.parent) == given
