@@ -22,8 +22,6 @@ class SalesforceEndpoint(_Part):
     """18 characters."""
     username: str
     password: str
-    security_token: str
-    """May follow the password; nobody on this machine needs it."""
     client_id: str
     client_secret: str
     refresh_token: str

@@ -172,7 +172,6 @@ _IDENTITY = (
     "org_id",
     "username",
     "password",
-    "security_token",
     "client_id",
     "client_secret",
     "refresh_token",

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from random import Random
 
+from sandbox.org.batch import Batch
 from sandbox.org.bus import Bus
 from sandbox.org.calculated import CalculatedFields
 from sandbox.org.channels.event_schema import event_schema
@@ -25,7 +26,7 @@ from sandbox.org.records import Records
 from sandbox.org.setup import OnDelete, load_setup
 from sandbox.org.soql.entities import Entities, build_entities
 from sandbox.org.store import Store
-from sandbox.org.transaction import Batch, Transaction
+from sandbox.org.transaction import Transaction
 from schemas.limits import TRANSACTION_OVERFLOW_CHANGES
 
 _FIRST_COMMIT_NUMBER = 81_000_000_000

@@ -60,11 +60,13 @@ def test_sandbox_up_prints_one_object_and_leaves_nothing_running(folder: Path):
     command = [sys.executable, "-m", "cli.main", "sandbox", "up", "--json", "--state", str(folder)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout is not None
-        printed = read_object(process.stdout.fileno())
+        try:
+            printed = read_object(process.stdout.fileno())
+        finally:
+            process.send_signal(signal.SIGTERM)  # whatever it printed, or the test would wait for it for ever
+        assert process.wait(30) == 0
         assert {part: set(values) for part, values in printed.items()} == ENDPOINTS
         port = int(printed["s3"]["endpoint_url"].rsplit(":", 1)[1])
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0
     assert not listening(port)
 
 
