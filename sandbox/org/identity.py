@@ -30,22 +30,15 @@ class Identity:
     refresh_token: str
     private_key_file: str
     """PEM file of the RSA key that signs JWT bearer assertions; its public half is what the org trusts."""
-    security_token: str
-    """May follow the password at a login. Who comes from this machine, a trusted address, may leave it out."""
 
 
 def load_identity(folder: Path) -> Identity:
     """Read the identity of the org in `folder`, or make it when the folder is new."""
     path = folder / IDENTITY_FILE
     if path.exists():
-        known = json.loads(path.read_text())
-        if "security_token" in known:
-            return Identity(**known)
-        # A folder from before there was one.
-        identity = Identity(**known, security_token=_security_token())
-    else:
-        folder.mkdir(parents=True, exist_ok=True)
-        identity = _new_identity(_write_private_key(folder / KEY_FILE))
+        return Identity(**json.loads(path.read_text()))
+    folder.mkdir(parents=True, exist_ok=True)
+    identity = _new_identity(_write_private_key(folder / KEY_FILE))
     draft = path.with_suffix(".draft")
     draft.write_text(json.dumps(asdict(identity), indent=2))
     draft.chmod(0o600)
@@ -63,12 +56,7 @@ def _new_identity(key_file: Path) -> Identity:
         client_secret=secrets.token_hex(32).upper(),
         refresh_token="5Aep861" + secrets.token_urlsafe(48),
         private_key_file=str(key_file.resolve()),
-        security_token=_security_token(),
     )
-
-
-def _security_token() -> str:
-    return secrets.token_hex(12)
 
 
 def _write_private_key(path: Path) -> Path:

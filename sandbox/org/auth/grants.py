@@ -126,10 +126,8 @@ class Grants:
 
 
 def password_is_right(identity: Identity, username: str, password: str) -> bool:
-    """Whether a login is the integration user's, its security token after the password or left out."""
-    wanted = identity.password
-    right = any(
-        hmac.compare_digest(password.encode(), each.encode())
-        for each in (wanted, wanted + identity.security_token)
-    )
-    return right and username.lower() == identity.username
+    """Whether a login is the integration user's. A client may append a security token: this org has none, and takes any."""
+    own = identity.password
+    right = hmac.compare_digest(password[: len(own)].encode(), own.encode())
+    token = password[len(own) :]
+    return right and (not token or token.isalnum()) and username.lower() == identity.username
