@@ -141,11 +141,6 @@ class Dml:
     def _locked_prefixes(self) -> tuple[str, ...]:
         return tuple(records.spec.key_prefix for records in self._org.records.values())
 
-    def write_one(self, row: Write, *, user: str, origin: str) -> Outcome:
-        """Write one row in a transaction of its own; raises its `SalesforceError`."""
-        with self._org.transaction(user, origin) as tx:
-            return self._perform(tx, row)
-
     def entity(self, name: str) -> Entity:
         """The object of that name; raises NOT_FOUND."""
         found = self._org.entities.find(name)

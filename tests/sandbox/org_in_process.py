@@ -1,5 +1,6 @@
 """An org and its whole application in this process, without sockets; the RSA key, which is slow to make, is made once."""
 
+import atexit
 import shutil
 import tempfile
 from collections.abc import AsyncIterator
@@ -18,6 +19,7 @@ from sandbox.org.model import Org
 @lru_cache
 def _identity_folder() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="tidegate-identity-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     load_identity(folder)
     return folder
 

@@ -14,15 +14,10 @@ from hypothesis import HealthCheck, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from sandbox.org.app import build_app
-from sandbox.org.identity import KEY_FILE, load_identity
-from sandbox.org.model import Org
-from sandbox.org.store import Store
-from schemas.catalogue import default_catalogue
 from tests.sandbox.naive_org import BOOLEAN, DATE, FIELDS, NUMBER, REFERENCE, TEXT, Condition, NaiveOrg
+from tests.sandbox.org_in_process import http_client, new_org
 
 V = "/services/data/v67.0"
-_identity_folder = Path(tempfile.mkdtemp(prefix="tidegate-identity-"))
-load_identity(_identity_folder)
 
 _letters = st.text("aBcÄ '\"\\%_,;\n", max_size=6).map(lambda text: text.strip() and f"x{text.strip()}")
 _values: dict[str, st.SearchStrategy[Any]] = {
@@ -91,16 +86,8 @@ class OrgBesideNaiveOrg(RuleBasedStateMachine):
     def start(self) -> None:
         self.runner = asyncio.Runner()
         self.folder = Path(tempfile.mkdtemp(prefix="tidegate-org-"))
-        shutil.copy(_identity_folder / KEY_FILE, self.folder)
-        identity = load_identity(_identity_folder)
-        self.org = Org(Store(self.folder, default_catalogue(), identity, "unlimited"), identity, "unlimited")
-        app = build_app(self.org)
-        token = app.state.sessions.open(identity.user_id, "differential").token
-        self.http = httpx.AsyncClient(
-            transport=httpx.ASGITransport(app),
-            base_url="http://org",
-            headers={"Authorization": f"Bearer {token}"},
-        )
+        self.org = new_org(self.folder, edition="unlimited")
+        self.http = http_client(build_app(self.org), self.org)
         self.naive = NaiveOrg()
         self.expected_events: list[tuple[str, str]] = []
 

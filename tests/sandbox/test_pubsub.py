@@ -14,20 +14,12 @@ import orjson
 import pytest
 
 from sandbox.org.faults import FaultRule
-from sandbox.org.identity import IDENTITY_FILE, load_identity
+from sandbox.org.identity import IDENTITY_FILE
 from sandbox.org.model import Org
 from schemas.eventbus import pubsub_api_pb2 as wire
 from tests.sandbox.pubsub_client import Client, RefusedError, running
 
 CONTACTS = "/data/ContactChangeEvent"
-
-
-@pytest.fixture(scope="module")
-def identity_folder(tmp_path_factory):
-    """One RSA key for all tests: making it is what a start costs."""
-    folder = tmp_path_factory.mktemp("identity")
-    load_identity(folder)
-    return folder
 
 
 @pytest.fixture

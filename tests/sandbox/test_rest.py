@@ -7,52 +7,16 @@ from datetime import timedelta
 import httpx
 import orjson
 import pytest
-from starlette.applications import Starlette
 
-from sandbox.org.auth.routes import routes as auth_routes
-from sandbox.org.auth.sessions import Sessions
 from sandbox.org.errors import SalesforceError
-from sandbox.org.identity import load_identity
 from sandbox.org.meters import Meters
-from sandbox.org.model import Org
 from sandbox.org.rest.cursors import Cursors
-from sandbox.org.rest.routes import routes as rest_routes
-from sandbox.org.rest.service import RestService
 from sandbox.org.soql.compiler import compile_soql
 from sandbox.org.soql.entities import build_entities
-from sandbox.org.store import Store
 from schemas.catalogue import default_catalogue
 from schemas.limits import QUERY_LOCATOR_LIFE
 
 V = "/services/data/v67.0"
-
-
-@pytest.fixture(scope="module")
-def identity_folder(tmp_path_factory):
-    """One RSA key for all tests: making it is what a start costs."""
-    folder = tmp_path_factory.mktemp("identity")
-    load_identity(folder)
-    return folder
-
-
-@pytest.fixture
-def org(identity_folder, tmp_path):
-    identity = load_identity(identity_folder)
-    store = Store(tmp_path, default_catalogue(), identity, "enterprise")
-    yield Org(store, identity, "enterprise")
-    store.close()
-
-
-@pytest.fixture
-async def client(org):
-    sessions = Sessions(org)
-    app = Starlette(routes=[*auth_routes(org, sessions), *rest_routes(RestService(org))])
-    app.state.sessions = sessions
-    token = sessions.open(org.identity.user_id, "test").token
-    headers = {"Authorization": f"Bearer {token}", "X-PrettyPrint": "1"}
-    transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://org", headers=headers) as client:
-        yield client
 
 
 async def query(client, soql, *, resource="query", **headers):
