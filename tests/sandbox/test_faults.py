@@ -15,6 +15,9 @@ V = "/services/data/v67.0"
 def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OrgProcess]:
     org = OrgProcess(tmp_path_factory.mktemp("org"))
     org.start()
+    assert org.headers, (
+        "logged in before any fault is in force: one that strikes every call would strike the login"
+    )
     yield org
     org.end()
 
