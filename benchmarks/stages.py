@@ -30,6 +30,7 @@ from cli.up import DELIVERED_EVENTS
 from clients.chain import Chain
 from clients.cometd import StreamMessage
 from clients.frames import load_frame
+from clients.salesforce import SessionSource
 from sandbox.stack import RunningSandbox, running_sandbox
 from schemas.messages import ApplyInput
 from schemas.raw import Manifest
@@ -70,7 +71,7 @@ async def receive(settings: Settings, count: int) -> list[StreamMessage]:
         org="o", lane="bench", channel="/data/ChangeEvents", position="origin", first_replay=-2
     )
     messages: list[StreamMessage] = []
-    async with stream_opener(settings)(request, -2) as stream:
+    async with stream_opener(settings, SessionSource(settings.salesforce.address()))(request, -2) as stream:
         while sum(len(m.data["payload"]["ChangeEventHeader"]["recordIds"]) for m in messages) < count:
             messages += await stream.read(wait_seconds=5)
     return messages

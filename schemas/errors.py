@@ -4,9 +4,11 @@ TidegateError
 ├── TransientError                 trying again may help
 │   ├── UnavailableError           a remote system does not answer, or answers with its own failure
 │   ├── RateLimitedError           try again no sooner than `retry_after`
+│   │   └── BudgetSpentError       the governor grants no token now
 │   └── StreamBrokenError          a stream ended; it is opened again from the last position
 └── TerminalError                  trying again cannot help; somebody has to act
     ├── CredentialsRejectedError   the remote system refuses who we are
+    ├── CallRefusedError           Salesforce refuses a call as it was made
     ├── CatalogueError             the catalogue file is wrong
     │   └── UnknownObjectError     an object that the catalogue lacks
     ├── ReplayExpiredError         the stream no longer holds the position
@@ -55,6 +57,21 @@ class RateLimitedError(TransientError):
         )
 
 
+class BudgetSpentError(RateLimitedError):
+    """The governor grants no token for a call now; the call was not made."""
+
+    def __init__(self, *, budget: str, lease_class: str, reason: str, retry_after: timedelta) -> None:
+        self.budget = budget
+        self.lease_class = lease_class
+        self.system = "The governor"
+        self.retry_after = retry_after
+        TransientError.__init__(
+            self,
+            f"The governor grants no {budget} to {lease_class} now: {reason}. Nothing was sent; next try in "
+            f"{retry_after.total_seconds():.0f} s. `tidegate budget` shows who spends it.",
+        )
+
+
 class StreamBrokenError(TransientError):
     """A subscription ended; nothing is lost, it is opened again from the last landed position."""
 
@@ -72,6 +89,19 @@ class CredentialsRejectedError(TerminalError):
         self.system = system
         self.code = code
         super().__init__(f"{system} rejects the credentials ({code}: {detail}). Check {setting}.")
+
+
+class CallRefusedError(TerminalError):
+    """Salesforce refuses a call for what it asks."""
+
+    def __init__(self, *, call: str, status: int, code: str, detail: str) -> None:
+        self.call = call
+        self.status = status
+        self.code = code
+        super().__init__(
+            f"Salesforce refuses {call} ({status} {code}: {detail}). Compare the catalogue and the integration user's "
+            "permissions with the org, mend what differs, and run the step again."
+        )
 
 
 class CatalogueError(TerminalError):

@@ -14,6 +14,14 @@ def lane_workflow_id(org: str, lane: str) -> str:
     return f"lane/{org}/{lane}"
 
 
+def governor_workflow_id(org: str) -> str:
+    return f"governor/{org}"
+
+
+def planner_workflow_id(org: str) -> str:
+    return f"planner/{org}"
+
+
 def batch_workflow_id(org: str, lane: str, start: str) -> str:
     """The batch that starts after position `start` has one workflow, for ever."""
     return f"batch/{org}/{lane}/{start}"

@@ -18,6 +18,12 @@ URI_MAX_BYTES = 16_384
 SESSION_LIFE = timedelta(hours=2)
 """Default session timeout, counted from the last use."""
 
+API_USAGE_LAG = timedelta(seconds=15)
+"""How far the count in a response's Sforce-Limit-Info header is taken to be behind: our own allowance for calls under
+way and for clocks that differ; the header itself is exact (REST API Developer Guide, "Limit Info Header")."""
+LIMITS_LAG = timedelta(minutes=5)
+"""How far the Limits API may be behind (REST API Developer Guide, "Limits")."""
+
 # --- Edition allocations: Salesforce Developer Limits and Allocations Quick Reference
 DAILY_API_REQUESTS = {"developer": 15_000, "enterprise": 100_000, "unlimited": 100_000}
 """Calls a rolling 24 h without licences; a licence adds 1,000 (enterprise) or 5,000 (unlimited)."""

@@ -2,16 +2,11 @@
 
 from datetime import datetime
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from schemas.ids import ORIGIN
+from schemas.message import Message
 from schemas.raw import Manifest
-
-
-class Message(BaseModel):
-    """Base: frozen, and strict about names, so that a misspelt input fails at the start and not at midnight."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class LaneInput(Message):

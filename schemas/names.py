@@ -11,23 +11,31 @@ NAMESPACE: Final = "default"
 # Workflow types
 LANE_WORKFLOW: Final = "lane"
 CHANGE_BATCH_WORKFLOW: Final = "change-batch"
+GOVERNOR_WORKFLOW: Final = "governor"
+PLANNER_WORKFLOW: Final = "planner"
 
 # Activities
 FOLLOW_LANE: Final = "follow_lane"
 STAGE_BATCH: Final = "stage_batch"
 APPLY_BATCH: Final = "apply_batch"
 RECORD_ACT: Final = "record_act"
+READ_LIMITS: Final = "read_limits"
+POLL_LANE: Final = "poll_lane"
 
 # Signals, updates and queries
 PAUSE: Final = "pause"
 RESUME: Final = "resume"
 MOVE_POSITION: Final = "move_position"
 LANE_STATE: Final = "state"
+EXCHANGE: Final = "exchange"
+BOOKS: Final = "books"
 
 # Task queues, by what their work waits for
 WORKFLOW_QUEUE: Final = "tidegate-workflows"
 LANE_QUEUE: Final = "tidegate-lanes"
 BATCH_QUEUE: Final = "tidegate-batches"
+GOVERNOR_QUEUE: Final = "tidegate-governor"
+ORG_QUEUE: Final = "tidegate-org"
 
 SEARCH_ATTRIBUTES: Final = {
     "SfOrg": "Keyword",

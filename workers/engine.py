@@ -25,10 +25,14 @@ from activities.boundary import ErrorBoundary
 from activities.follow import FollowLane, OpenStream
 from activities.group_commit import GroupCommit
 from activities.landing import CutRule
+from activities.limits import Limits
 from clients.audit import AuditLog
 from clients.cometd import open_stream
+from clients.governor import TemporalGovernor
 from clients.keys import org_data_key
+from clients.leases import Leases
 from clients.objectstore import ObjectStore
+from clients.org_http import OrgHttp
 from clients.salesforce import SessionSource
 from clients.warehouse import Warehouse
 from clients.warehouse.postgres import PostgresWarehouse
@@ -38,7 +42,7 @@ from schemas.catalogue import Catalogue, load_catalogue
 from schemas.errors import SettingsError, UnavailableError
 from transforms.protect import Protector
 from workers.settings import Settings
-from workflows import WORKFLOWS
+from workflows import WORKFLOWS, GovernorWorkflow
 
 PASSED_THROUGH = ("schemas", "transforms", "workflows", "pydantic", "pyarrow", "numpy", "yaml", "orjson")
 """Modules that the workflow sandbox does not import anew for every run: 8 ms instead of 212."""
@@ -113,11 +117,14 @@ async def running_workers(settings: Settings, role: Role = Role.ALL) -> AsyncIte
     async with AsyncExitStack() as stack:
         stack.callback(parts.audit.close)
         stack.callback(parts.warehouse.close)
+        await stack.enter_async_context(_governor_worker(client))
         if role in (Role.ALL, Role.BATCHES):
             for worker in _batch_workers(client, parts):
                 await stack.enter_async_context(worker)
         if role in (Role.ALL, Role.LANES):
-            await stack.enter_async_context(_lane_worker(client, parts))
+            org = await stack.enter_async_context(open_org(client, settings))
+            for worker in (_lane_worker(client, parts, org), _org_worker(client, org)):
+                await stack.enter_async_context(worker)
         yield client
 
 
@@ -128,7 +135,7 @@ def _batch_workers(client: Client, parts: Parts) -> list[Worker]:
     workflows = Worker(
         client,
         task_queue=names.WORKFLOW_QUEUE,
-        workflows=WORKFLOWS,
+        workflows=[each for each in WORKFLOWS if each is not GovernorWorkflow],
         workflow_runner=sandboxed_runner(),
         max_cached_workflows=200,
         max_concurrent_workflow_tasks=20,
@@ -137,21 +144,57 @@ def _batch_workers(client: Client, parts: Parts) -> list[Worker]:
     return [workflows, _activity_worker(client, names.BATCH_QUEUE, activities, most=200)]
 
 
-def _lane_worker(client: Client, parts: Parts) -> Worker:
+def _governor_worker(client: Client) -> Worker:
+    """In every process: the budgets must have an owner as long as anything runs."""
+    return Worker(
+        client,
+        task_queue=names.GOVERNOR_QUEUE,
+        workflows=[GovernorWorkflow],
+        workflow_runner=sandboxed_runner(),
+        graceful_shutdown_timeout=_DRAIN,
+    )
+
+
+@dataclass(frozen=True)
+class Org:
+    """The way to one org: one session, one purse and one connection pool for a process."""
+
+    sessions: SessionSource
+    leases: Leases
+    http: OrgHttp
+
+
+@asynccontextmanager
+async def open_org(client: Client, settings: Settings) -> AsyncIterator[Org]:
+    """The org's clients; what was leased and not used goes back when left."""
+    sessions = SessionSource(settings.salesforce.address())
+    leases = Leases(TemporalGovernor(client, settings.salesforce.org_id, settings.budgets))
+    try:
+        async with OrgHttp(sessions, leases, api_version=settings.salesforce.api_version) as http:
+            yield Org(sessions, leases, http)
+    finally:
+        await leases.close()
+
+
+def _org_worker(client: Client, org: Org) -> Worker:
+    limits = Limits(org.sessions, org.http.api_version)
+    return _activity_worker(client, names.ORG_QUEUE, [limits.read_limits], most=20)
+
+
+def _lane_worker(client: Client, parts: Parts, org: Org) -> Worker:
     cut = parts.settings.cut
     follow = FollowLane(
         client=client,
         store=parts.store,
         protector=parts.protector,
-        open_stream=stream_opener(parts.settings),
+        open_stream=stream_opener(parts.settings, org.sessions),
         rule=CutRule(cut.most_changes, cut.most_bytes, cut.most_age),
     )
     return _activity_worker(client, names.LANE_QUEUE, [follow.follow_lane], most=20)
 
 
-def stream_opener(settings: Settings) -> OpenStream:
+def stream_opener(settings: Settings, sessions: SessionSource) -> OpenStream:
     """Opens a lane's CometD channel with the process's one session."""
-    sessions = SessionSource(settings.salesforce.address())
     version = settings.salesforce.api_version
     return lambda request, replay_id: open_stream(
         sessions, lane=request.lane, channel=request.channel, replay_id=replay_id, api_version=version

@@ -20,6 +20,7 @@ from pydantic_settings import (
 
 from clients.objectstore import S3Address
 from clients.salesforce import Grant, SalesforceAddress
+from schemas.budgets import Terms
 from schemas.catalogue import DEFAULT_CATALOGUE
 from schemas.errors import SettingsError
 from schemas.limits import API_VERSION
@@ -142,6 +143,8 @@ class Settings(BaseSettings):
     temporal: TemporalSettings = TemporalSettings()
     lanes: tuple[LaneSettings, ...] = (LaneSettings(name="changes", channel="/data/ChangeEvents"),)
     cut: CutSettings = CutSettings()
+    budgets: Terms = Terms()
+    """How the governor keeps the org's budgets; for a governor that is started anew."""
     catalogue: Path = DEFAULT_CATALOGUE
 
     @classmethod

@@ -1,9 +1,10 @@
 """What happens, in which order, for as long as it takes."""
 
 from workflows.change_batch import ChangeBatchWorkflow
+from workflows.governor import GovernorWorkflow
 from workflows.lane import LaneWorkflow
 
-WORKFLOWS = [LaneWorkflow, ChangeBatchWorkflow]
+WORKFLOWS = [LaneWorkflow, ChangeBatchWorkflow, GovernorWorkflow]
 """Every workflow type that a worker serves."""
 
-__all__ = ["WORKFLOWS", "ChangeBatchWorkflow", "LaneWorkflow"]
+__all__ = ["WORKFLOWS", "ChangeBatchWorkflow", "GovernorWorkflow", "LaneWorkflow"]

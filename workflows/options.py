@@ -14,6 +14,7 @@ class ActivityOptions(TypedDict, total=False):
 
     task_queue: str
     start_to_close_timeout: timedelta
+    schedule_to_close_timeout: timedelta
     heartbeat_timeout: timedelta
     retry_policy: RetryPolicy
     cancellation_type: ActivityCancellationType
@@ -54,4 +55,13 @@ RECORD: ActivityOptions = {
     "task_queue": names.BATCH_QUEUE,
     "start_to_close_timeout": timedelta(seconds=30),
     "retry_policy": _PATIENT,
+}
+
+READ_LIMITS: ActivityOptions = {
+    "task_queue": names.ORG_QUEUE,
+    "start_to_close_timeout": timedelta(seconds=30),
+    # Without a worker that reaches the org the governor goes on, and shows that it cannot read.
+    "schedule_to_close_timeout": timedelta(minutes=2),
+    # Its calls are counted for one attempt; the next reading is a minute away.
+    "retry_policy": RetryPolicy(maximum_attempts=1),
 }

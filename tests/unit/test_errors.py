@@ -28,8 +28,21 @@ EXAMPLES: dict[type[TidegateError], tuple[TidegateError, str]] = {
     for example, last in [
         (errors.UnavailableError(**SYSTEM), "The step is tried again by itself."),
         (errors.RateLimitedError(**SYSTEM, retry_after=timedelta(minutes=1)), "Next try in 60 s."),
+        (
+            errors.BudgetSpentError(
+                budget="api_calls",
+                lease_class="backfill",
+                reason="r",
+                retry_after=timedelta(seconds=30),
+            ),
+            "`tidegate budget` shows who spends it.",
+        ),
         (errors.StreamBrokenError(lane="l", detail="d"), "It is opened again from the last position."),
         (errors.CredentialsRejectedError(**SYSTEM, code="401", setting="TIDEGATE_X"), "Check TIDEGATE_X."),
+        (
+            errors.CallRefusedError(call="GET /x", status=400, code="INVALID_FIELD", detail="d"),
+            "and run the step again.",
+        ),
         (errors.CatalogueError(path="c.yaml", problems=["p"]), "Correct the file and start again."),
         (errors.UnknownObjectError(object_name="X", known=["Case"]), "or correct the name."),
         (errors.ReplayExpiredError(lane="l", position="7", detail="d"), "then move the lane's position."),

@@ -1,0 +1,339 @@
+"""Law 5 in a process: tokens for calls, leased from the governor in advance, many at a time.
+
+One for a process. A token that is there costs no message; one exchange at most is under way, and it speaks for every
+budget and class of the process. When the governor does not answer, what was granted may be spent until the lease's life
+is over, and then calls stop. All times here are the process's own monotonic ones, counted from when an exchange was sent,
+so that no two clocks have to agree.
+"""
+
+import asyncio
+import math
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Protocol
+
+from schemas.budgets import Answer, Budget, Exchange, GrantedLine, LeaseClass, LeaseLine, Reading, Refusal
+from schemas.errors import BudgetSpentError, TidegateError, UnavailableError
+
+PATIENCE = timedelta(seconds=30)
+"""How long a call waits for its token before it fails, to be tried again by its step."""
+_AHEAD_SECONDS = 10.0
+"""Tokens are held for so long a time of spending at the present rate."""
+_LEAST = 5
+_REFILL_BELOW = 0.4
+"""Ask for more when less than this fraction of the wish is left."""
+_IDLE_SECONDS = 20.0
+"""What has not been used for so long goes back."""
+_RENEWALS = 3
+"""Exchanges in a lease's life, so that one or two may fail."""
+_RATE_SECONDS = 10.0
+_BACKOFF = (0.2, 0.5, 1.0, 2.0)
+
+Key = tuple[Budget, LeaseClass]
+
+
+class Governor(Protocol):
+    """Whoever grants tokens."""
+
+    async def exchange(self, exchange: Exchange) -> Answer:
+        """The governor's answer; raises `UnavailableError` when there is none."""
+
+
+class Purse(Protocol):
+    """What a call to Salesforce is paid from."""
+
+    async def take(self, budget: Budget, lease_class: LeaseClass, count: int = 1) -> None:
+        """Spend `count` tokens; raises `BudgetSpentError` or `UnavailableError` when there are none."""
+
+    def hold(self, budget: Budget, lease_class: LeaseClass) -> AbstractAsyncContextManager[None]:
+        """Hold one token of a concurrency budget while the body runs; raises as `take` does."""
+
+    def read(self, reading: Reading) -> None:
+        """Take note of what the org says about a budget."""
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Take note of a refusal."""
+
+
+@dataclass
+class _Account:
+    """One lease, as this process knows it."""
+
+    granted: int = 0
+    spent: int = 0
+    returned: int = 0
+    waiting: int = 0
+    """Tokens that callers wait for now."""
+    held: int = 0
+    """Of a concurrency budget: tokens in use."""
+    rate: float = 0.0
+    """Tokens a second, smoothed."""
+    used_at: float = 0.0
+    answer: GrantedLine | None = None
+    ask_again_at: float = 0.0
+
+    @property
+    def left(self) -> int:
+        return max(0, self.granted - self.spent - self.returned - self.held)
+
+    def use(self, count: int, now: float) -> None:
+        gap = max(now - self.used_at, 1e-6)
+        self.rate = self.rate * math.exp(-gap / _RATE_SECONDS) + count / _RATE_SECONDS
+        self.used_at = now
+
+    def wish(self, now: float, *, is_concurrency: bool) -> int:
+        """Tokens to hold unspent."""
+        if is_concurrency:
+            return self.held + self.waiting
+        if not self.waiting and now - self.used_at > _IDLE_SECONDS:
+            return 0
+        return self.waiting + max(_LEAST, math.ceil(self.rate * _AHEAD_SECONDS))
+
+
+@dataclass
+class _Told:
+    """Readings and refusals that the governor has not heard yet."""
+
+    readings: dict[Budget, Reading] = field(default_factory=dict)
+    refusals: list[Refusal] = field(default_factory=list)
+
+
+class Leases:
+    """The process's tokens. Close it to give back what was not used."""
+
+    def __init__(
+        self,
+        governor: Governor,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        patience: timedelta = PATIENCE,
+    ) -> None:
+        self._governor = governor
+        self._clock = clock
+        self._patience = patience.total_seconds()
+        self._process = uuid.uuid4().hex
+        self._accounts: dict[Key, _Account] = {}
+        self._told = _Told()
+        self._valid_until = 0.0
+        self._sent_at = 0.0
+        self._life = 0.0
+        self._failure: TidegateError | None = None
+        self._ask = asyncio.Event()
+        self._news = asyncio.Condition()
+        self._pump: asyncio.Task[None] | None = None
+
+    async def take(self, budget: Budget, lease_class: LeaseClass, count: int = 1) -> None:
+        """Spend `count` tokens, waiting for them as long as the patience lasts.
+
+        Raises `BudgetSpentError`, which says when to come again, or `UnavailableError` when the governor does not answer.
+        """
+        account = self._reserve(budget, lease_class, count) or await self._wait(budget, lease_class, count)
+        account.spent += count
+        self._refill_early(account, budget)
+
+    def try_take(self, budget: Budget, lease_class: LeaseClass, most: int) -> int:
+        """Spend what is there, up to `most`, without waiting; more is asked for in the background."""
+        account = self._account(budget, lease_class)
+        got = min(most, account.left) if self._is_valid() else 0
+        account.use(most, self._clock())
+        account.spent += got
+        self._refill_early(account, budget)
+        return got
+
+    @asynccontextmanager
+    async def hold(self, budget: Budget, lease_class: LeaseClass) -> AsyncIterator[None]:
+        """Hold one token of a concurrency budget while the body runs."""
+        account = self._reserve(budget, lease_class, 1) or await self._wait(budget, lease_class, 1)
+        account.held += 1
+        self._refill_early(account, budget)
+        try:
+            yield
+        finally:
+            account.held -= 1
+            account.spent += 1
+            self._ask.set()
+
+    def settle(self, budget: Budget, lease_class: LeaseClass, count: int) -> None:
+        """Count what was spent without having been asked for, as an org does that sends more than was agreed."""
+        account = self._account(budget, lease_class)
+        account.use(count, self._clock())
+        account.spent += count
+        account.granted = max(account.granted, account.spent + account.returned)
+        self._refill_early(account, budget)
+
+    def read(self, reading: Reading) -> None:
+        """Tell the governor with the next exchange; the newest reading of a budget is enough."""
+        held = self._told.readings.get(reading.budget)
+        if held is None or held.at - held.lag <= reading.at - reading.lag:
+            self._told.readings[reading.budget] = reading
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Tell the governor now: every process must hear of it."""
+        self._told.refusals.append(refusal)
+        self._ensure_pump()
+        self._ask.set()
+
+    async def close(self) -> None:
+        """Give everything back."""
+        if self._pump is not None:
+            self._pump.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._pump
+            self._pump = None
+        if self._is_valid() and self._accounts:
+            for account in self._accounts.values():
+                account.returned += account.left
+                account.waiting = account.held = 0
+                account.used_at = -math.inf
+            with suppress(TidegateError):
+                await self._exchange()
+
+    def _account(self, budget: Budget, lease_class: LeaseClass) -> _Account:
+        return self._accounts.setdefault((budget, lease_class), _Account())
+
+    def _is_valid(self) -> bool:
+        return self._clock() < self._valid_until
+
+    def _reserve(self, budget: Budget, lease_class: LeaseClass, count: int) -> _Account | None:
+        """The account when it has the tokens; whoever waits already goes first."""
+        account = self._account(budget, lease_class)
+        if account.waiting or account.left < count or not self._is_valid():
+            return None
+        account.use(count, self._clock())
+        return account
+
+    async def _wait(self, budget: Budget, lease_class: LeaseClass, count: int) -> _Account:
+        deadline = self._clock() + self._patience
+        account = self._account(budget, lease_class)
+        account.waiting += count
+        try:
+            while True:
+                if account.left >= count and self._is_valid():
+                    account.use(count, self._clock())
+                    return account
+                self._ensure_pump()
+                self._ask.set()
+                self._give_up_when_hopeless(account, budget, lease_class, deadline)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(max(0.0, deadline - self._clock())), self._news:
+                        await self._news.wait()
+        finally:
+            account.waiting -= count
+
+    def _give_up_when_hopeless(
+        self, account: _Account, budget: Budget, lease_class: LeaseClass, deadline: float
+    ) -> None:
+        now, answer = self._clock(), account.answer
+        if answer is not None and answer.reason and max(now, account.ask_again_at) >= deadline:
+            raise BudgetSpentError(
+                budget=budget, lease_class=lease_class, reason=answer.reason, retry_after=answer.retry_after
+            )
+        if now >= deadline:
+            detail = "it has not answered" if self._failure is None else str(self._failure)
+            raise UnavailableError(system="The governor", detail=f"no token, no call: {detail}")
+
+    def _refill_early(self, account: _Account, budget: Budget) -> None:
+        if self._account_due(account, budget) <= self._clock():
+            self._ensure_pump()
+            self._ask.set()
+
+    def _ensure_pump(self) -> None:
+        if self._pump is None or self._pump.done():
+            self._pump = asyncio.create_task(self._keep_exchanging())
+
+    async def _keep_exchanging(self) -> None:
+        failed = 0
+        while True:
+            await self._until_due(failed)
+            self._ask.clear()
+            try:
+                await self._exchange()
+                failed, self._failure = 0, None
+            except TidegateError as error:
+                failed, self._failure = failed + 1, error
+            async with self._news:
+                self._news.notify_all()
+
+    async def _until_due(self, failed: int) -> None:
+        if failed:
+            await asyncio.sleep(_BACKOFF[min(failed, len(_BACKOFF)) - 1])
+        while (due := self._next_due()) > (now := self._clock()):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(None if math.isinf(due) else due - now):
+                    await self._ask.wait()
+            self._ask.clear()
+
+    def _next_due(self) -> float:
+        """When the next exchange is needed; in the past for now, infinite when nothing is held or wished."""
+        if self._told.refusals:
+            return -math.inf
+        due = [self._account_due(account, budget) for (budget, _), account in self._accounts.items()]
+        return min(due, default=math.inf)
+
+    def _account_due(self, account: _Account, budget: Budget) -> float:
+        now, due = self._clock(), math.inf
+        if account.left or account.held:
+            due = self._sent_at + self._life / _RENEWALS
+            if not budget.is_concurrency:
+                due = min(due, account.used_at + _IDLE_SECONDS)
+        wish = account.wish(now, is_concurrency=budget.is_concurrency)
+        usable = account.left if self._is_valid() else 0
+        if account.waiting > usable or (not budget.is_concurrency and usable < _REFILL_BELOW * wish):
+            due = min(due, account.ask_again_at)
+        return due
+
+    async def _exchange(self) -> None:
+        self._sent_at = sent = self._clock()
+        if sent >= self._valid_until:
+            self._begin_anew()
+        process, told = self._process, self._told
+        self._told = _Told()
+        lines = tuple(self._line(key, account, sent) for key, account in self._accounts.items())
+        message = Exchange(
+            process=process,
+            lines=lines,
+            readings=tuple(told.readings.values()),
+            refusals=tuple(told.refusals),
+        )
+        try:
+            answer = await self._governor.exchange(message)
+        except TidegateError:
+            self._told.refusals = told.refusals + self._told.refusals
+            for reading in told.readings.values():
+                self.read(reading)
+            raise
+        if process == self._process:
+            self._hear(answer, sent)
+
+    def _line(self, key: Key, account: _Account, now: float) -> LeaseLine:
+        budget, lease_class = key
+        wish = account.wish(now, is_concurrency=budget.is_concurrency)
+        if wish == 0:
+            account.returned += account.left
+        return LeaseLine(
+            budget=budget,
+            lease_class=lease_class,
+            granted=account.granted,
+            spent=account.spent,
+            returned=account.returned,
+            want=wish,
+        )
+
+    def _hear(self, answer: Answer, sent: float) -> None:
+        self._life = answer.lease_life.total_seconds()
+        self._valid_until = sent + self._life
+        for line in answer.lines:
+            account = self._account(line.budget, line.lease_class)
+            account.granted = max(account.granted, line.granted)
+            account.answer = line
+            account.ask_again_at = self._clock() + line.retry_after.total_seconds()
+
+    def _begin_anew(self) -> None:
+        """The leases' life is over: the governor counts what was left as spent, so they are not continued."""
+        self._process = uuid.uuid4().hex
+        for account in self._accounts.values():
+            account.granted = account.spent = account.returned = 0

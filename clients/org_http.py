@@ -1,0 +1,197 @@
+"""Calls to Salesforce's HTTP APIs. Law 5 stands here: a call takes its token first, and without one nothing is sent.
+
+What the org says in passing (its count of API calls, a refusal, a Retry-After) goes back to the governor, so that one
+process's bad news stops every other one.
+"""
+
+import re
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
+from typing import Any, Self
+
+import httpx
+
+from clients.leases import Purse
+from clients.salesforce import Session, SessionSource
+from schemas.budgets import Budget, LeaseClass, Reading, Refusal, RefusalKind
+from schemas.errors import (
+    CallRefusedError,
+    CredentialsRejectedError,
+    RateLimitedError,
+    TidegateError,
+    UnavailableError,
+)
+from schemas.limits import API_USAGE_LAG, API_VERSION, LONG_CALL
+
+_SYSTEM = "Salesforce"
+_SHORT_SECONDS = LONG_CALL.total_seconds() - 1
+"""A call that is not paid for as a long one is given up before it becomes one."""
+_LONG_SECONDS = 600.0
+"""Salesforce gives up itself after ten minutes (Salesforce Developer Limits, "API Requests")."""
+_USAGE = re.compile(r"\bapi-usage=(\d+)/(\d+)")
+_QUOTA_PAUSE = timedelta(minutes=15)
+_SHORT_PAUSE = timedelta(seconds=10)
+_APEX_PAUSE = timedelta(seconds=30)
+_BUSY = {406, 420, 429, 502, 503, 504}
+_TRANSIENT = {
+    "UNABLE_TO_LOCK_ROW",
+    "SERVER_UNAVAILABLE",
+    "REQUEST_RUNNING_TOO_LONG",
+    "UNKNOWN_EXCEPTION",
+    "QUERY_TIMEOUT",
+    "INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE",
+    "TooManyLockFailure",
+    "InternalServerError",
+}
+_OVER_QUOTA = {"LIMIT_EXCEEDED", "EXCEEDED_QUOTA", "ExceededQuota"}
+
+
+class OrgHttp:
+    """One org's HTTP APIs, with one connection pool and one session."""
+
+    def __init__(self, sessions: SessionSource, purse: Purse, *, api_version: str = API_VERSION) -> None:
+        self._sessions = sessions
+        self._purse = purse
+        self._http = httpx.AsyncClient(trust_env=False, http2=False)
+        self.api_version = api_version
+        self.data_path = f"/services/data/v{api_version}"
+        """What the paths of the REST API begin with."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._http.aclose()
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        lease_class: LeaseClass,
+        params: Mapping[str, str] | None = None,
+        json: object = None,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        also: Mapping[Budget, int] | None = None,
+        is_long: bool = False,
+    ) -> httpx.Response:
+        """Make one call and return its successful response, read to the end.
+
+        Args:
+            method: HTTP method.
+            path: From the host on, as nextRecordsUrl and other links give it; `data_path` begins most.
+            lease_class: On whose behalf.
+            params: Query.
+            json: Body, or None.
+            content: Body as bytes, or None.
+            headers: Beyond authorization.
+            also: What the call spends besides one API call: {Budget.BULK_QUERY_JOBS: 1}.
+            is_long: It may take 20 seconds or more: it then holds a token of `long_calls`, too. Without it, the call
+                is given up before it becomes a long one.
+
+        Raises `BudgetSpentError` before anything is sent; `RateLimitedError`, `UnavailableError`,
+        `CredentialsRejectedError` or `CallRefusedError` for what the org answers.
+        """
+        async with AsyncExitStack() as held:
+            if is_long:
+                await held.enter_async_context(self._purse.hold(Budget.LONG_CALLS, lease_class))
+            for budget, count in (also or {}).items():
+                await self._purse.take(budget, lease_class, count)
+            session = await self._sessions.session()
+            request = self._http.build_request(
+                method,
+                f"{session.instance_url}{path}",
+                params=params,
+                json=json,
+                content=content,
+                headers=headers,
+                timeout=_LONG_SECONDS if is_long else _SHORT_SECONDS,
+            )
+            response = await self._send(request, session, lease_class)
+            if response.status_code == httpx.codes.UNAUTHORIZED:
+                response = await self._send(request, await self._sessions.renew(session), lease_class)
+        if response.is_success or response.status_code == httpx.codes.NOT_MODIFIED:
+            return response
+        raise self._refused(response, f"{method} {path.partition('?')[0]}", tuple(also or ()))
+
+    async def _send(
+        self, request: httpx.Request, session: Session, lease_class: LeaseClass
+    ) -> httpx.Response:
+        await self._purse.take(Budget.API_CALLS, lease_class)
+        request.headers["Authorization"] = f"{session.token_type} {session.access_token}"
+        try:
+            response = await self._http.send(request)
+        except httpx.HTTPError as error:
+            detail = f"{request.method} {request.url.path}: {type(error).__name__}"
+            raise UnavailableError(system=_SYSTEM, detail=detail) from error
+        self._read_usage(response)
+        return response
+
+    def _read_usage(self, response: httpx.Response) -> None:
+        found = _USAGE.search(response.headers.get("Sforce-Limit-Info", ""))
+        if found is not None:
+            used, maximum = int(found[1]), int(found[2])
+            self._purse.read(
+                Reading(
+                    budget=Budget.API_CALLS,
+                    maximum=maximum,
+                    used=used,
+                    at=datetime.now(UTC),
+                    lag=API_USAGE_LAG,
+                )
+            )
+
+    def _refused(self, response: httpx.Response, call: str, also: tuple[Budget, ...]) -> TidegateError:
+        status, (code, message) = response.status_code, _error(response)
+        if status == httpx.codes.UNAUTHORIZED:
+            return CredentialsRejectedError(
+                system=_SYSTEM, code=code, detail=message, setting="TIDEGATE_SALESFORCE__*"
+            )
+        refusal = _refusal(response, code, message, also)
+        if refusal is not None:
+            self._purse.refuse(refusal)
+            return RateLimitedError(
+                system=_SYSTEM, detail=f"{call}: {code} {message}", retry_after=refusal.retry_after
+            )
+        if status >= httpx.codes.INTERNAL_SERVER_ERROR or code in _TRANSIENT:
+            return UnavailableError(system=_SYSTEM, detail=f"{call}: {status} {code} {message}")
+        return CallRefusedError(call=call, status=status, code=code, detail=message)
+
+
+def _refusal(response: httpx.Response, code: str, message: str, also: tuple[Budget, ...]) -> Refusal | None:
+    """What the governor must hear; None for an error that says nothing about limits (salesforce.md B.10)."""
+    budget, kind, pause = Budget.API_CALLS, RefusalKind.UNAVAILABLE, _SHORT_PAUSE
+    if code == "REQUEST_LIMIT_EXCEEDED" and message.startswith("ConcurrentRequests"):
+        budget, kind = Budget.LONG_CALLS, RefusalKind.CONCURRENCY
+    elif code == "REQUEST_LIMIT_EXCEEDED" and message.startswith("ConcurrentPerOrgLongTxn"):
+        kind, pause = RefusalKind.APEX, _APEX_PAUSE
+    elif code == "REQUEST_LIMIT_EXCEEDED":
+        kind, pause = RefusalKind.QUOTA, _QUOTA_PAUSE
+    elif code in _OVER_QUOTA and also:
+        budget, kind, pause = also[0], RefusalKind.QUOTA, _QUOTA_PAUSE
+    elif response.status_code not in _BUSY:
+        return None
+    return Refusal(
+        budget=budget, kind=kind, at=datetime.now(UTC), retry_after=_retry_after(response) or pause
+    )
+
+
+def _retry_after(response: httpx.Response) -> timedelta | None:
+    """The header's seconds; None when it is missing or a date (Salesforce sends seconds)."""
+    text = response.headers.get("Retry-After", "")
+    return timedelta(seconds=int(text)) if text.isdigit() else None
+
+
+def _error(response: httpx.Response) -> tuple[str, str]:
+    """Code and message of an error body: a list in REST, one object in Bulk API 1.0, a page when the edge answers."""
+    try:
+        body: Any = response.json()
+    except ValueError:
+        return str(response.status_code), "an answer that is not JSON"
+    first = body[0] if isinstance(body, list) and body else body
+    if not isinstance(first, dict):
+        return str(response.status_code), "an answer without an error code"
+    code = first.get("errorCode") or first.get("exceptionCode") or response.status_code
+    return str(code), str(first.get("message") or first.get("exceptionMessage") or "")[:300]

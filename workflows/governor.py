@@ -1,0 +1,89 @@
+"""The org's budgets, in one place, for ever: every call to Salesforce is paid for by a lease from here (law 5).
+
+The handler of an exchange never waits. What the org says itself comes from two sides: processes pass on the counts that
+every response carries, and this workflow has the Limits API read every minute, which also shows the allocations that no
+response mentions. Its own question is counted before it is asked.
+"""
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError
+
+with workflow.unsafe.imports_passed_through():
+    from schemas import names
+    from schemas.budgets import Answer, Budget, Exchange, ReadLimitsInput, ReadLimitsResult
+    from transforms.books import OrgBooks
+    from workflows.options import READ_LIMITS
+
+_LONGEST_HISTORY = 1_500
+"""Events of a run: a replay of more costs a second of processor time."""
+_QUESTION_CALLS = 2
+"""API calls that one reading may take: one, and one more when the session has expired."""
+
+
+@workflow.defn(name=names.GOVERNOR_WORKFLOW)
+class GovernorWorkflow:
+    """`governor/{org}`. Update: exchange. Query: books."""
+
+    @workflow.init
+    def __init__(self, books: OrgBooks) -> None:
+        self._books = books
+        self._trouble = ""
+
+    @workflow.run
+    async def run(self, books: OrgBooks) -> None:  # noqa: ARG002 -- @workflow.init has taken it
+        while not self._is_long():
+            await self._read_limits()
+            self._show()
+            try:
+                await workflow.wait_condition(self._is_long, timeout=self._books.read_every)
+            except TimeoutError:
+                continue
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        workflow.continue_as_new(self._books)
+
+    def _is_long(self) -> bool:
+        info = workflow.info()
+        return info.is_continue_as_new_suggested() or info.get_current_history_length() > _LONGEST_HISTORY
+
+    async def _read_limits(self) -> None:
+        """A failure is shown, not raised: leases go on from what is known, and the next reading is a minute away."""
+        self._books.books[Budget.API_CALLS].prepay(_QUESTION_CALLS, self._now())
+        try:
+            result = await workflow.execute_activity(
+                names.READ_LIMITS,
+                ReadLimitsInput(org=self._books.org, calls=_QUESTION_CALLS),
+                result_type=ReadLimitsResult,
+                summary="read the org's limits",
+                **READ_LIMITS,
+            )
+        except ActivityError as error:
+            cause = error.cause
+            self._trouble = cause.message if isinstance(cause, ApplicationError) else str(error)
+            return
+        self._trouble = ""
+        self._books.take_in(result.readings, result.refusals)
+
+    @workflow.update(name=names.EXCHANGE)
+    def exchange(self, exchange: Exchange) -> Answer:
+        """Hear what a process has spent and what the org told it; grant what it may have."""
+        return self._books.exchange(exchange, self._now())
+
+    @workflow.query(name=names.BOOKS)
+    def books(self) -> OrgBooks:
+        """The books as they are, with the terms: enough to forecast from."""
+        return self._books
+
+    def _now(self) -> float:
+        return workflow.now().timestamp()
+
+    def _show(self) -> None:
+        self._books.let_time_pass(self._now())
+        rows = ["| budget | maximum | used | granted | left |", "|---|--:|--:|--:|--:|"]
+        for book in self._books.books.values():
+            known = "not read yet" if book.maximum is None else f"{book.maximum:,}"
+            left = max(0, book.room(self._books.terms))
+            rows.append(
+                f"| {book.budget} | {known} | {book.used_at_most():,} | {book.alive():,} | {left:,} |"
+            )
+        trouble = f"\n\n> The limits cannot be read: {self._trouble}" if self._trouble else ""
+        workflow.set_current_details("\n".join(rows) + trouble)
