@@ -47,9 +47,9 @@ class PlanTask(Message):
     """What following may spend of each budget in 24 hours; a budget that is missing is unlimited."""
     freshness_goal: timedelta = timedelta(seconds=120)
     """From commit in Salesforce to the curated table, for 95 of 100 changes."""
-    pins: dict[str, Way] = {}
+    pins: dict[str, Way] = Field(default_factory=dict)
     """Object -> the way that an operator wants, whatever it costs."""
-    previous: dict[str, Way] = {}
+    previous: dict[str, Way] = Field(default_factory=dict)
     """Object -> the way it goes now: a move must be worth it."""
 
 
