@@ -31,6 +31,8 @@ _IDLE_SECONDS = 20.0
 _RENEWALS = 3
 """Exchanges in a lease's life, so that one or two may fail."""
 _RATE_SECONDS = 10.0
+_SPACING = 0.1
+"""Seconds between two exchanges at least: callers that come meanwhile share the next one."""
 _BACKOFF = (0.2, 0.5, 1.0, 2.0)
 
 Key = tuple[Budget, LeaseClass]
@@ -75,6 +77,8 @@ class _Account:
     used_at: float = 0.0
     answer: GrantedLine | None = None
     ask_again_at: float = 0.0
+    paused_until: float = 0.0
+    paused_because: str = ""
 
     @property
     def left(self) -> int:
@@ -138,7 +142,7 @@ class Leases:
     def try_take(self, budget: Budget, lease_class: LeaseClass, most: int) -> int:
         """Spend what is there, up to `most`, without waiting; more is asked for in the background."""
         account = self._account(budget, lease_class)
-        got = min(most, account.left) if self._is_valid() else 0
+        got = min(most, account.left) if self._may_spend(account) else 0
         account.use(most, self._clock())
         account.spent += got
         self._refill_early(account, budget)
@@ -172,7 +176,11 @@ class Leases:
             self._told.readings[reading.budget] = reading
 
     def refuse(self, refusal: Refusal) -> None:
-        """Tell the governor now: every process must hear of it."""
+        """Stop this process's spending of the budget, and tell the governor now: every process must hear of it."""
+        for (budget, _), account in self._accounts.items():
+            if budget is refusal.budget:
+                account.paused_until = self._clock() + refusal.retry_after.total_seconds()
+                account.paused_because = f"the org refused ({refusal.kind})"
         self._told.refusals.append(refusal)
         self._ensure_pump()
         self._ask.set()
@@ -198,10 +206,13 @@ class Leases:
     def _is_valid(self) -> bool:
         return self._clock() < self._valid_until
 
+    def _may_spend(self, account: _Account) -> bool:
+        return self._is_valid() and self._clock() >= account.paused_until
+
     def _reserve(self, budget: Budget, lease_class: LeaseClass, count: int) -> _Account | None:
         """The account when it has the tokens; whoever waits already goes first."""
         account = self._account(budget, lease_class)
-        if account.waiting or account.left < count or not self._is_valid():
+        if account.waiting or account.left < count or not self._may_spend(account):
             return None
         account.use(count, self._clock())
         return account
@@ -210,9 +221,10 @@ class Leases:
         deadline = self._clock() + self._patience
         account = self._account(budget, lease_class)
         account.waiting += count
+        account.used_at = self._clock()
         try:
             while True:
-                if account.left >= count and self._is_valid():
+                if account.left >= count and self._may_spend(account):
                     account.use(count, self._clock())
                     return account
                 self._ensure_pump()
@@ -228,6 +240,13 @@ class Leases:
         self, account: _Account, budget: Budget, lease_class: LeaseClass, deadline: float
     ) -> None:
         now, answer = self._clock(), account.answer
+        if account.paused_until >= deadline:
+            raise BudgetSpentError(
+                budget=budget,
+                lease_class=lease_class,
+                reason=account.paused_because,
+                retry_after=timedelta(seconds=account.paused_until - now),
+            )
         if answer is not None and answer.reason and max(now, account.ask_again_at) >= deadline:
             raise BudgetSpentError(
                 budget=budget, lease_class=lease_class, reason=answer.reason, retry_after=answer.retry_after
@@ -248,7 +267,6 @@ class Leases:
     async def _keep_exchanging(self) -> None:
         failed = 0
         while True:
-            await self._until_due(failed)
             self._ask.clear()
             try:
                 await self._exchange()
@@ -257,10 +275,10 @@ class Leases:
                 failed, self._failure = failed + 1, error
             async with self._news:
                 self._news.notify_all()
+            await self._until_due(failed)
 
     async def _until_due(self, failed: int) -> None:
-        if failed:
-            await asyncio.sleep(_BACKOFF[min(failed, len(_BACKOFF)) - 1])
+        await asyncio.sleep(_BACKOFF[min(failed, len(_BACKOFF)) - 1] if failed else _SPACING)
         while (due := self._next_due()) > (now := self._clock()):
             with suppress(TimeoutError):
                 async with asyncio.timeout(None if math.isinf(due) else due - now):
@@ -282,6 +300,8 @@ class Leases:
                 due = min(due, account.used_at + _IDLE_SECONDS)
         wish = account.wish(now, is_concurrency=budget.is_concurrency)
         usable = account.left if self._is_valid() else 0
+        if now < account.paused_until:
+            return min(due, account.paused_until)
         if account.waiting > usable or (not budget.is_concurrency and usable < _REFILL_BELOW * wish):
             due = min(due, account.ask_again_at)
         return due
@@ -330,6 +350,9 @@ class Leases:
             account = self._account(line.budget, line.lease_class)
             account.granted = max(account.granted, line.granted)
             account.answer = line
+            if line.paused_for:
+                account.paused_until = self._clock() + line.paused_for.total_seconds()
+                account.paused_because = line.reason
             account.ask_again_at = self._clock() + line.retry_after.total_seconds()
 
     def _begin_anew(self) -> None:

@@ -156,7 +156,9 @@ class GrantedLine(Message):
     retry_after: timedelta = timedelta(0)
     """With less than asked for: when to ask again. 0 otherwise."""
     reason: str = ""
-    """With less than asked for: why, in a sentence."""
+    """With less than asked for, or while paused: why, in a sentence."""
+    paused_for: timedelta = timedelta(0)
+    """The org has refused: not even tokens that are held may be spent for so long."""
 
 
 class Answer(Message):

@@ -140,12 +140,14 @@ class BudgetBook(BaseModel):
             retry, reason = _CAPPED, "one lease holds only so much at once"
         else:
             retry = self._retry_after(line.lease_class, now)
+        paused_for = timedelta(seconds=max(0.0, self.paused_until - now))
         return GrantedLine(
             budget=self.budget,
             lease_class=line.lease_class,
             granted=lease.granted,
             retry_after=retry,
-            reason=reason,
+            reason=self.paused_because if paused_for else reason,
+            paused_for=paused_for,
         )
 
     def read(self, reading: Reading) -> bool:
