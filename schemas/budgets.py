@@ -82,6 +82,8 @@ class Terms(Message):
     """A class that has asked for nothing for so long is quiet."""
     lease_life: timedelta = timedelta(seconds=60)
     """A lease that is not renewed within it counts as spent."""
+    read_every: timedelta = timedelta(minutes=1)
+    """Between two readings of the Limits API: 1,440 API calls a day."""
     most_at_once: float = Field(default=0.02, gt=0, le=1)
     """Fraction of what may be spent that one lease may hold."""
     shares: dict[LeaseClass, Share] = DEFAULT_SHARES

@@ -1,7 +1,5 @@
 """All budgets of one org, and what the governor does with them. Pure: the caller says what time it is."""
 
-from datetime import timedelta
-
 from pydantic import BaseModel
 
 from schemas.budgets import Answer, Budget, Exchange, Reading, Refusal, Terms
@@ -20,8 +18,6 @@ class OrgBooks(BaseModel):
 
     org: str
     terms: Terms = Terms()
-    read_every: timedelta = timedelta(minutes=1)
-    """Between two readings of the Limits API: 1,440 API calls a day."""
     books: dict[Budget, BudgetBook] = {}
 
     def model_post_init(self, context: object) -> None:  # noqa: ARG002 -- pydantic's signature

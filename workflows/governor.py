@@ -35,7 +35,7 @@ class GovernorWorkflow:
             await self._read_limits()
             self._show()
             try:
-                await workflow.wait_condition(self._is_long, timeout=self._books.read_every)
+                await workflow.wait_condition(self._is_long, timeout=self._books.terms.read_every)
             except TimeoutError:
                 continue
         await workflow.wait_condition(workflow.all_handlers_finished)
