@@ -30,7 +30,8 @@ _IDLE_SECONDS = 20.0
 """What has not been used for so long goes back."""
 _RENEWALS = 3
 """Exchanges in a lease's life, so that one or two may fail."""
-_RATE_SECONDS = 10.0
+_RATE_SECONDS = (1.0, 10.0)
+"""A surge is felt within a second, and its end is not believed before ten."""
 _SPACING = 0.1
 """Seconds between two exchanges at least: callers that come meanwhile share the next one."""
 _BACKOFF = (0.2, 0.5, 1.0, 2.0)
@@ -72,8 +73,8 @@ class _Account:
     """Tokens that callers wait for now."""
     held: int = 0
     """Of a concurrency budget: tokens in use."""
-    rate: float = 0.0
-    """Tokens a second, smoothed."""
+    rates: tuple[float, ...] = (0.0, 0.0)
+    """Tokens a second, smoothed over each of `_RATE_SECONDS`."""
     used_at: float = 0.0
     answer: GrantedLine | None = None
     ask_again_at: float = 0.0
@@ -86,7 +87,10 @@ class _Account:
 
     def use(self, count: int, now: float) -> None:
         gap = max(now - self.used_at, 1e-6)
-        self.rate = self.rate * math.exp(-gap / _RATE_SECONDS) + count / _RATE_SECONDS
+        self.rates = tuple(
+            rate * math.exp(-gap / over) + count / over
+            for rate, over in zip(self.rates, _RATE_SECONDS, strict=True)
+        )
         self.used_at = now
 
     def wish(self, now: float, *, is_concurrency: bool) -> int:
@@ -95,7 +99,7 @@ class _Account:
             return self.held + self.waiting
         if not self.waiting and now - self.used_at > _IDLE_SECONDS:
             return 0
-        return self.waiting + max(_LEAST, math.ceil(self.rate * _AHEAD_SECONDS))
+        return self.waiting + max(_LEAST, math.ceil(max(self.rates) * _AHEAD_SECONDS))
 
 
 @dataclass
