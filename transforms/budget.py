@@ -12,7 +12,7 @@ between two readings is not known; the margin is for them.
 import math
 from datetime import datetime, timedelta
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from schemas.budgets import (
     Budget,
@@ -25,6 +25,7 @@ from schemas.budgets import (
     Share,
     Terms,
 )
+from transforms.usage import Usage
 
 _DAY_HOURS = 24
 _HOUR = 3_600
@@ -70,6 +71,8 @@ class BudgetBook(BaseModel):
     """End of a bucket -> tokens spent in it: what the reading may not hold yet."""
     hours: dict[int, dict[str, int]] = {}
     """Hour since the epoch -> class, or `GOVERNOR` -> tokens spent: the last day and the present hour."""
+    usage: Usage = Field(default_factory=Usage)
+    """Who spent it, hour by hour: for forecasts, not for grants."""
     asked_at: dict[LeaseClass, float] = {}
     paused_until: float = 0.0
     paused_because: str = ""
@@ -157,6 +160,8 @@ class BudgetBook(BaseModel):
             return False
         self.maximum, self.used, self.as_of = reading.maximum, reading.used, as_of
         self.recent = {end: tokens for end, tokens in self.recent.items() if end > as_of}
+        if not self.budget.is_concurrency:
+            self.usage.read(reading.used, reading.at.timestamp())
         return True
 
     def refuse(self, refusal: Refusal) -> None:
@@ -211,6 +216,7 @@ class BudgetBook(BaseModel):
         self.recent[end] = self.recent.get(end, 0) + tokens
         hour = self.hours.setdefault(int(now // _HOUR), {})
         hour[spender] = hour.get(spender, 0) + tokens
+        self.usage.spend(tokens, now)
 
     def _reserved(self, lease_class: LeaseClass, terms: Terms, now: float) -> int:
         """What must be left for a class: its unspent floor, less what it lends while it is quiet."""
