@@ -2,11 +2,14 @@
 
 import json
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Annotated, Any, Protocol, TypeVar
 
-from rich.console import Console
+import typer
+from rich.console import Console, RenderableType
+from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 OUT = Console(highlight=False, width=None if sys.stdout.isatty() else 180)
@@ -22,6 +25,21 @@ EXIT_UNAVAILABLE = 3
 """Something remote does not answer; the same command may work later."""
 
 
+AsJson = Annotated[bool, typer.Option("--json", help="One object on stdout.")]
+Watch = Annotated[bool, typer.Option("--watch", help="Show it again and again until Ctrl-C.")]
+Every = Annotated[float, typer.Option(min=0.5, help="Seconds between two looks of --watch.")]
+
+
+class Shown(Protocol):
+    """What a command has found out."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values for --json."""
+
+
+S = TypeVar("S", bound=Shown)
+
+
 def say(message: str) -> None:
     """A note for the person who watches."""
     TALK.print(message)
@@ -31,6 +49,29 @@ def print_json(value: Any) -> None:
     """A JSON value on stdout, and nothing else there."""
     sys.stdout.write(json.dumps(value, indent=2, default=str) + "\n")
     sys.stdout.flush()
+
+
+def show(
+    look: Callable[[], S],
+    page: Callable[[S], RenderableType],
+    *,
+    as_json: bool,
+    watch: bool,
+    every: float,
+) -> None:
+    """Look and show what there is; with `watch` again and again, `every` seconds apart: a page in place, or one object after another."""
+    if not watch:
+        found = look()
+        print_json(found.as_json()) if as_json else OUT.print(page(found))
+        return
+    if as_json:
+        while True:
+            print_json(look().as_json())
+            time.sleep(every)
+    with Live(console=OUT, auto_refresh=False) as live:
+        while True:
+            live.update(page(look()), refresh=True)
+            time.sleep(every)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What the engine knows of itself: lanes, what is under way, freshness, quarantine. Read-only; no call to Salesforce."""
+"""What the engine knows of itself: lanes, what is under way, freshness, quarantine, budgets. Read-only; no call to Salesforce."""
 
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -8,6 +8,7 @@ import psycopg
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError
 
+from cli.budget_words import Budgets, budgets_of
 from clients.warehouse import statements as sql
 from clients.warehouse.psycopg_errors import translated
 from schemas import names
@@ -63,10 +64,11 @@ class Overview:
     """Reason -> changes."""
     balanced: bool
     """Law 8 over the whole ledger."""
+    budgets: Budgets
 
     def as_json(self) -> dict[str, Any]:
         """Plain values for --json."""
-        return asdict(self)
+        return asdict(self) | {"budgets": self.budgets.as_json()}
 
 
 async def overview(settings: Settings) -> Overview:
@@ -82,7 +84,8 @@ async def overview(settings: Settings) -> Overview:
     org = settings.salesforce.org_id
     lanes = [await _lane(client, org, lane.name, positions) for lane in settings.lanes]
     balanced = all(view.landed == view.applied + view.duplicate + view.quarantined for view in objects)
-    return Overview(datetime.now(UTC), org, lanes, objects, quarantine, balanced)
+    budgets = await budgets_of(client, org)
+    return Overview(datetime.now(UTC), org, lanes, objects, quarantine, balanced, budgets)
 
 
 async def _lane(client: Client, org: str, lane: str, positions: dict[str, tuple[str, datetime]]) -> LaneView:

@@ -1,53 +1,35 @@
 """tidegate status: the engine at a glance."""
 
 import asyncio
-import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Group
-from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from cli.output import OUT, print_json
+from cli.output import AsJson, Every, Watch, show
 from cli.overview import RECENT_MINUTES, LaneView, ObjectView, Overview, overview
 from cli.running import settings_of_state
 from cli.sandbox_commands import DEFAULT_STATE, StateFolder
-from workers.settings import Settings
 
 
 def status(
-    as_json: Annotated[bool, typer.Option("--json", help="One object on stdout.")] = False,
-    watch: Annotated[bool, typer.Option("--watch", help="Show it again and again until Ctrl-C.")] = False,
-    every: Annotated[float, typer.Option(min=0.5, help="Seconds between two looks of --watch.")] = 2.0,
+    as_json: AsJson = False,
+    watch: Watch = False,
+    every: Every = 2.0,
     settings: Annotated[
         Path | None, typer.Option(help="Settings file; by default the one under --state.")
     ] = None,
     state: StateFolder = DEFAULT_STATE,
 ) -> None:
-    """Lanes, what is under way, freshness and quarantine, at a glance.
+    """Lanes, what is under way, freshness, quarantine and budgets, at a glance.
 
     Example: tidegate status --watch
     """
     loaded = settings_of_state(settings, state)
-    if not watch:
-        found = asyncio.run(overview(loaded))
-        print_json(found.as_json()) if as_json else OUT.print(_page(found))
-        return
-    _watch(loaded, every, as_json=as_json)
-
-
-def _watch(settings: Settings, every: float, *, as_json: bool) -> None:
-    if as_json:
-        while True:
-            print_json(asyncio.run(overview(settings)).as_json())
-            time.sleep(every)
-    with Live(console=OUT, auto_refresh=False) as live:
-        while True:
-            live.update(_page(asyncio.run(overview(settings))), refresh=True)
-            time.sleep(every)
+    show(lambda: asyncio.run(overview(loaded)), _page, as_json=as_json, watch=watch, every=every)
 
 
 def _page(found: Overview) -> Group:
@@ -61,6 +43,7 @@ def _page(found: Overview) -> Group:
         _lanes(found.lanes),
         _objects(found.objects),
         _quarantine(found.quarantine),
+        *(Text(line) for line in found.budgets.lines()),
     )
 
 

@@ -3,10 +3,16 @@
 import asyncio
 from datetime import timedelta
 
-from temporalio.client import Client, WithStartWorkflowOperation, WorkflowUpdateRPCTimeoutOrCancelledError
+from temporalio.client import (
+    Client,
+    WithStartWorkflowOperation,
+    WorkflowExecutionStatus,
+    WorkflowQueryFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.exceptions import FailureError
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 
 from schemas import names
 from schemas.budgets import Answer, Exchange, Terms
@@ -15,6 +21,27 @@ from schemas.ids import governor_workflow_id
 from transforms.books import OrgBooks
 
 _ANSWER_WITHIN = timedelta(seconds=10)
+_BOOKS_WITHIN = timedelta(seconds=3)
+
+
+async def read_books(client: Client, org: str) -> OrgBooks | None:
+    """The books of the org's governor; None when none runs. Starts none.
+
+    Raises:
+        UnavailableError: One runs, but no worker answers for it within three seconds.
+    """
+    handle = client.get_workflow_handle(governor_workflow_id(org))
+    try:
+        described = await handle.describe()
+        if described.status is not WorkflowExecutionStatus.RUNNING:
+            return None
+        books: OrgBooks = await handle.query(names.BOOKS, result_type=OrgBooks, rpc_timeout=_BOOKS_WITHIN)
+        return books
+    except (RPCError, WorkflowQueryFailedError) as error:
+        if isinstance(error, RPCError) and error.status is RPCStatusCode.NOT_FOUND:
+            return None
+        detail = f"no answer from {governor_workflow_id(org)}: {type(error).__name__}"
+        raise UnavailableError(system="The governor", detail=detail) from error
 
 
 class TemporalGovernor:
