@@ -1,7 +1,10 @@
 """`tidegate`: the commands, and how their errors end."""
 
+import logging
+import os
 import sys
-from typing import Annotated
+from contextlib import suppress
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -46,15 +49,35 @@ def options(
 
 def main() -> None:
     """Run the command line; errors of ours become a sentence and an exit code."""
+    _leave(_run())
+
+
+def _run() -> int:
     try:
         app()
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else EXIT_FAILED if ended.code else 0
     except TidegateError as error:
         if _debug:
             raise
         TALK.print(f"[bold red]Error:[/] {error}", markup=True)
-        sys.exit(_exit_code(error))
+        return _exit_code(error)
     except KeyboardInterrupt:
-        sys.exit(130)
+        return 130
+    return 0
+
+
+def _leave(code: int) -> NoReturn:
+    """End the process without taking the interpreter down.
+
+    A thread of the Temporal SDK that is still handing back its last answer would abort it then: one short command in
+    five ended with SIGABRT after it had done its work (temporalio/sdk-python issue 300, open).
+    """
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # whoever read it has gone
+            stream.flush()
+    os._exit(code)
 
 
 def _exit_code(error: TidegateError) -> int:
