@@ -1,19 +1,19 @@
 """What becomes of a budget in the coming hours. Pure: from the governor's books, the terms and the time.
 
-What is used at a time is the sum of the 24 clock hours up to it: hours that are over with what they held, hours to come
-with what is expected of them. So what was spent yesterday drops out while new spending comes in, and a budget that is
+What is used at a time is the sum of the 24 hours up to it: those that are over with what they held, those to come with
+what is expected of them. So what was spent yesterday drops out while new spending comes in, and a budget that is
 nearly used up may recover by itself. Demand is assumed to go on as it is: that classes are slowed is what is forecast.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from schemas.budgets import LeaseClass, Terms
 from schemas.forecasts import OTHERS, Expected, Forecast, Slowed, Spender
 from transforms.budget import GOVERNOR, BudgetBook
-from transforms.usage import DAY_HOURS, HOUR
+from transforms.spending import DAY_HOURS, HOUR
 
 _FROM_PRESENT_TO_USUAL = 3 * HOUR
 """Seconds ahead from which on only the usual rate counts."""
@@ -26,18 +26,21 @@ class _Course:
     """How a budget goes on from now."""
 
     past: Mapping[int, float]
-    """Hour -> tokens in it so far; their sum is what is used now."""
+    """Hour -> tokens in it so far."""
     now: float
     read_at: float
     """From here on the spending of others is a guess."""
     own: Mapping[int, float]
     """Clock hour -> tokens an hour that we spend in it."""
     others: Mapping[int, float]
+    share: Callable[[int, float], float]
+    """The part of an hour's tokens that still counts at a time."""
 
     def used(self, at: float) -> float:
-        """Tokens of the 24 clock hours up to `at`."""
+        """Tokens of the 24 hours up to `at`."""
         last = int(at // HOUR)
-        return sum(self._hour(hour, at) for hour in range(last - DAY_HOURS + 1, last + 1))
+        window = range(last - DAY_HOURS, last + 1)
+        return sum(self.share(hour, at) * self._hour(hour, at) for hour in window)
 
     def _hour(self, hour: int, at: float) -> float:
         tokens = self.past.get(hour, 0.0)
@@ -113,8 +116,8 @@ def _courses(book: BudgetBook, now: float, ends: float) -> tuple[_Course, _Cours
         for spending, rate in sides
     )
     return (
-        _Course(past=past, now=now, read_at=read_at, own=own, others=others),
-        _Course(past=past, now=now, read_at=read_at, own=usual_own, others=usual_others),
+        _Course(past=past, now=now, read_at=read_at, own=own, others=others, share=usage.share),
+        _Course(past=past, now=now, read_at=read_at, own=usual_own, others=usual_others, share=usage.share),
     )
 
 

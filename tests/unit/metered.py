@@ -1,6 +1,7 @@
-"""An org that counts by whole hours, a process that spends by leases, and others who spend without: days in milliseconds."""
+"""An org that counts what is spent, a process that spends by leases, and others who spend without: days in milliseconds."""
 
 import math
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -35,6 +36,8 @@ class MeteredOrg:
     lease_class: LeaseClass = LeaseClass.POLLING
     step: float = 60
     """Seconds between two readings."""
+    sliding: bool = False
+    """It forgets minute by minute, and not by whole hours."""
 
     def __post_init__(self) -> None:
         self.terms = Terms(lease_life=timedelta(seconds=3 * self.step))
@@ -42,11 +45,14 @@ class MeteredOrg:
         self.book = BudgetBook(budget=Budget.API_CALLS)
         self.hours: dict[int, int] = {}
         self.others_by_hour: dict[int, int] = {}
+        self._newest: deque[int] = deque(maxlen=round(24 * HOUR / self.step))
         self._owed = [0.0, 0.0]
         self._granted = self._spent = 0
 
     @property
     def used(self) -> int:
+        if self.sliding:
+            return sum(self._newest)
         last = int(self.now // HOUR)
         return sum(self.hours.get(hour, 0) for hour in range(last - 23, last + 1))
 
@@ -75,6 +81,7 @@ class MeteredOrg:
             hour = int((self.now - self.step / 2) // HOUR)
             self.hours[hour] = self.hours.get(hour, 0) + spent + others
             self.others_by_hour[hour] = self.others_by_hour.get(hour, 0) + others
+            self._newest.append(spent + others)
             self.read()
             self._renew(2 * wanted)
 

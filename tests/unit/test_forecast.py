@@ -48,6 +48,12 @@ def test_after_two_days_used_is_known_six_hours_ahead_within_a_tenth(noise: floa
     assert max(errors_ahead(org, hours=24)) <= 0.10
 
 
+def test_of_an_org_that_forgets_minute_by_minute_it_is_known_as_well() -> None:
+    org = MeteredOrg(own=wave(2_000, 0.5), others=wave(3_000, 0.5, shift_hours=9), step=120, sliding=True)
+    org.run(hours=48.4)
+    assert max(errors_ahead(org, hours=24)) <= 0.10
+
+
 def test_on_the_first_day_a_neighbour_that_swings_is_known_within_a_fifth() -> None:
     org = MeteredOrg(own=even(2_000), others=wave(2_000, 0.5))
     for hours_ago in range(1, 24):

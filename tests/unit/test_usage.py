@@ -1,5 +1,6 @@
 """Who spent what: others' spending is told from ours, from nothing but the org's counts."""
 
+import pytest
 from hypothesis import given, settings, strategies as st
 
 from tests.unit.metered import BEGIN, HOUR, MeteredOrg, even, wave
@@ -53,6 +54,28 @@ def test_what_was_used_before_the_first_reading_is_spread_evenly_over_the_day() 
     assert usage.others_rate(BEGIN + 100.0) == 100.0
 
 
+@pytest.mark.parametrize("own", [0, 2_000])
+def test_an_org_that_forgets_minute_by_minute_is_recognised(own: float) -> None:
+    org = MeteredOrg(own=even(own), others=wave(3_000, 0.5), sliding=True)
+    org.run(hours=60)
+    usage = org.book.usage
+    assert usage.sliding
+    told = sum(usage.others.hours.get(hour, 0.0) for hour in range(FIRST + 36, FIRST + 60))
+    true = sum(org.others_by_hour[hour] for hour in range(FIRST + 36, FIRST + 60))
+    assert told == pytest.approx(true, rel=0.1)
+
+
+@pytest.mark.parametrize("own", [0, 2_000])
+@pytest.mark.parametrize("others", [0, 3_000])
+def test_an_org_that_counts_by_whole_hours_is_not_taken_for_one_that_forgets_by_the_minute(
+    own: float, others: float
+) -> None:
+    org = MeteredOrg(own=wave(own, 0.9), others=wave(others, 0.5, shift_hours=5))
+    for _ in range(30):
+        org.run(hours=1.6)
+        assert not org.book.usage.sliding
+
+
 def test_hours_without_a_reading_are_told_as_a_whole() -> None:
     usage = Usage()
     usage.read(0, float(BEGIN))
@@ -91,7 +114,8 @@ def test_whatever_the_org_says_nobody_spends_less_than_nothing_and_hours_add_up(
         window = usage.window(used)
         assert min(usage.others.hours.values(), default=0) >= 0
         assert min(window.values()) >= 0
-        assert not any(window.values()) or abs(sum(window.values()) - used) < 1e-3
+        counted = sum(usage.share(hour, now) * tokens for hour, tokens in window.items())
+        assert not any(window.values()) or abs(counted - used) < 1e-3
 
 
 def test_the_books_keep_eight_days_and_no_more() -> None:
