@@ -17,6 +17,7 @@ from cli.budget_words import (
     clock,
     is_spent,
     is_stale,
+    percent,
     rate_words,
 )
 from cli.output import OUT, AsJson, Every, Watch, show
@@ -82,7 +83,7 @@ def _daily(forecasts: list[Forecast], found: Budgets, columns: int) -> Renderabl
         line.add_column(width=5, justify="right", no_wrap=True)
         line.add_column(no_wrap=True)
         maximum = each.maximum or 0
-        share = f"{each.used / maximum:.0%}" if maximum else ""
+        share = percent(each.used / maximum) if maximum else ""
         left = f"of {_short(maximum)}, {_short(each.left)} left"
         line.add_row(Text(str(each.budget), style="bold"), _bar(each, bar), share, left)
         rows.append(line)
@@ -113,7 +114,7 @@ def _details(found: Forecast, page: Budgets) -> list[str]:
 
 def _spenders(spenders: tuple[Spender, ...]) -> str:
     total = sum(each.last_day for each in spenders) or 1
-    day = ", ".join(f"{each.name} {each.last_day / total:.0%}" for each in spenders)
+    day = ", ".join(f"{each.name} {percent(each.last_day / total)}" for each in spenders)
     hour = ", ".join(f"{each.name} {_short(each.last_hour)}" for each in spenders if each.last_hour)
     return f"{day}; in the last hour {hour}" if hour else day
 

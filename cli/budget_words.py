@@ -119,6 +119,11 @@ def others_part(found: Forecast) -> float:
     return others / total if total else 0.0
 
 
+def percent(part: float) -> str:
+    """61%; what there is of something is never told as nothing."""
+    return "<1%" if 0 < part < 0.005 else f"{part:.0%}"
+
+
 def rate_words(found: Forecast) -> str:
     """At which rate it runs out first."""
     at, usual = found.runs_out_at, found.runs_out_at_usual
@@ -192,7 +197,7 @@ def _matters(found: Forecast, at: datetime) -> bool:
 def _line(found: Forecast, at: datetime) -> str:
     runs_out = found.first_runs_out_at
     parts = [
-        f"{found.budget}: {found.used / max(1, found.maximum or 0):.0%} used",
+        f"{found.budget}: {percent(found.used / max(1, found.maximum or 0))} used",
         "spent"
         if is_spent(found)
         else f"runs out at {clock(runs_out)} UTC"

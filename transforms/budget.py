@@ -179,6 +179,8 @@ class BudgetBook(BaseModel):
             if lease.ends_at <= now:
                 self._count(lease.lease_class, lease.alive, now)
                 del self.leases[key]
+        # Of a budget that the org says nothing of, no reading ever clears what is recent.
+        self.recent = {end: tokens for end, tokens in self.recent.items() if end > now - _DAY_HOURS * _HOUR}
         oldest = int(now // _HOUR) - _DAY_HOURS
         self.hours = {hour: spent for hour, spent in self.hours.items() if hour >= oldest}
 
@@ -212,7 +214,9 @@ class BudgetBook(BaseModel):
     def _count(self, spender: str, tokens: int, now: float) -> None:
         if tokens <= 0 or self.budget.is_concurrency:
             return
-        end = (math.floor(now / _BUCKET) + 1) * _BUCKET
+        # Without readings a day's worth is kept: by the hour, or it would be the largest part of the books.
+        bucket = _BUCKET if self.as_of else _HOUR
+        end = (math.floor(now / bucket) + 1) * bucket
         self.recent[end] = self.recent.get(end, 0) + tokens
         hour = self.hours.setdefault(int(now // _HOUR), {})
         hour[spender] = hour.get(spender, 0) + tokens

@@ -30,6 +30,8 @@ class Spending(BaseModel):
 
     def add(self, tokens: float, begin: float, end: float) -> None:
         """Tokens that were spent at some time between `begin` and `end`: evenly, for want of better knowledge."""
+        if tokens <= 0:
+            return
         for size, kept, parts in ((HOUR, _KEPT_HOURS, self.hours), (_SLOT, _KEPT_SLOTS, self.slots)):
             for number, fraction in pieces(begin, end, size):
                 if number not in parts:

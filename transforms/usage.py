@@ -6,8 +6,9 @@ something speaks against it, it is taken to count by whole clock hours (UTC), as
 spent. Over the turn of an hour it falls by what the oldest hour had held; nothing is concluded from that fall, others are
 taken to have gone on as before. So an error about an hour does not come back a day later.
 
-An org that forgets little by little shows itself: `used` falls where it could not, or does not fall at a turn. From then
-on what it let go of is reckoned from what we believe yesterday's same time to have held.
+An org that forgets little by little shows itself: within an hour `used` grows by less than we spend, or it does not fall
+at a turn. From then on what it let go of is reckoned from what we believe the same time yesterday to have held. A wrong
+conclusion is mended at the next turn.
 
 Before the first reading nothing is known of any hour: what was used by then is taken to be spread evenly over the day.
 """
@@ -24,6 +25,15 @@ _UNSTEADY = 0.001
 """Fraction by which `used` may fall without meaning anything."""
 
 
+class Mark(BaseModel):
+    """A reading that is kept to compare with for the rest of its hour."""
+
+    at: float
+    used: int
+    ours: int = 0
+    """What we counted since."""
+
+
 class Usage(BaseModel):
     """Both sides of one budget, and the reading from which the next one is told apart."""
 
@@ -37,6 +47,10 @@ class Usage(BaseModel):
     """What we counted since that reading."""
     sliding: bool = False
     """The org lets go of what is older than 24 hours little by little, and not an hour at a time."""
+    before_turn: Mark | None = None
+    """The last reading of the hour before, until it has told whether an hour dropped out."""
+    in_hour: Mark | None = None
+    """A reading of the present hour, from the time on when nothing may drop out any more."""
     early: float = 0.0
     """What we counted and the org has not shown yet, or never will: it comes off what others seem to spend next."""
 
@@ -45,6 +59,9 @@ class Usage(BaseModel):
         self.ours.begin(now)
         self.ours.add(tokens, now, now)
         self.unread += tokens
+        for mark in (self.before_turn, self.in_hour):
+            if mark is not None:
+                mark.ours += tokens
 
     def read(self, used: int, at: float) -> None:
         """Take in what the org says, and give others what we did not spend. A reading older than the last is passed over."""
@@ -54,7 +71,7 @@ class Usage(BaseModel):
         elif at <= self.read_at:
             return
         else:
-            self.sliding = self.sliding or self._falls_early(used, at)
+            self._notice(used, self.read_at, at)
             self._tell_apart(used - self.used - self.unread, self.read_at, at)
         self.used, self.read_at, self.unread = used, at, 0
 
@@ -94,14 +111,32 @@ class Usage(BaseModel):
     def _is_unknown(self, hour: int) -> bool:
         return hour * HOUR < (self.others.since or 0.0)
 
-    def _falls_early(self, used: int, at: float) -> bool:
-        """An org that counts by whole hours lets go of nothing in the middle of one."""
-        middle = (
-            self.read_at is not None
-            and self.read_at % HOUR > _TURN
-            and int(at // HOUR) == int(self.read_at // HOUR)
-        )
-        return middle and self.used - used > max(10, _UNSTEADY * self.used)
+    def _notice(self, used: int, before: float, at: float) -> None:
+        """Compare with the readings that were kept: does the org count by whole hours?"""
+        if int(before // HOUR) < int(at // HOUR):
+            near = at - before <= _BLIND
+            self.before_turn = Mark(at=before, used=self.used, ours=self.unread) if near else None
+            self.in_hour = None
+        elif at % HOUR > _TURN:
+            stayed = self.before_turn is not None and self._stayed(self.before_turn, used, at)
+            gone = self.in_hour is not None and self._lets_go(self.in_hour, used, at)
+            self.sliding = self.sliding or stayed or gone
+            self.before_turn = None
+            self.in_hour = self.in_hour or Mark(at=at, used=used)
+
+    def _lets_go(self, mark: Mark, used: int, at: float) -> bool:
+        """Within an hour an org that counts by whole hours does not: `used` grows at least by what we spend."""
+        missing = mark.ours - (used - mark.used)
+        # A process that died with tokens in hand may have spent none of what we counted for it: hence the half.
+        return missing > max(10, _UNSTEADY * used, self.ours.lately(at), mark.ours / 2)
+
+    def _stayed(self, mark: Mark, used: int, at: float) -> bool:
+        """Over a turn an org that counts by whole hours forgets the oldest one."""
+        oldest = int(at // HOUR) - DAY_HOURS
+        spent = mark.ours + self.others_rate(at) * (at - mark.at) / HOUR
+        fell = mark.used + spent - used
+        held = self._held(oldest)
+        return not self._is_unknown(oldest) and held > self.ours.lately(at) and fell < held / 2
 
     def _tell_apart(self, grown: float, begin: float, end: float) -> None:
         """`grown`: by how much `used` rose from `begin` to `end` beyond what we counted; negative when it fell."""
@@ -115,7 +150,6 @@ class Usage(BaseModel):
         elif turned:
             # An hour has dropped out, and hides it.
             spent = max(expected, grown)
-            self.sliding = self._stays_at_a_turn(spent - grown, end)
         else:
             spent = self._beyond(grown, expected, end)
         self.others.add(spent, begin, end)
@@ -140,10 +174,5 @@ class Usage(BaseModel):
         )
 
     def _fell_at_a_turn(self, grown: float, end: float) -> bool:
-        oldest = self._held(int(end // HOUR) - DAY_HOURS)
+        oldest = self.window(self.used).get(int(end // HOUR) - DAY_HOURS, 0.0)
         return end % HOUR < _TURN and -grown > max(oldest / 2, self.ours.lately(end))
-
-    def _stays_at_a_turn(self, fell: float, end: float) -> bool:
-        oldest = int(end // HOUR) - DAY_HOURS
-        known = not self._is_unknown(oldest)
-        return known and self._held(oldest) > self.ours.lately(end) and fell < self._held(oldest) / 2

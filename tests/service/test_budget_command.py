@@ -105,3 +105,19 @@ async def test_a_governor_without_a_worker_is_silent_and_not_an_error(client: Cl
     )
     page = await budget(settings)
     assert page.startswith("The governor does not answer, so calls to Salesforce stop.")
+
+
+async def test_a_watch_looks_again_and_again(client: Client, settings: Path) -> None:
+    command = [sys.executable, "-m", "cli.main", "budget", "--settings", str(settings)]
+    watching = await asyncio.create_subprocess_exec(
+        *command, "--json", "--watch", "--every", "0.5", stdout=asyncio.subprocess.PIPE
+    )
+    assert watching.stdout is not None
+    try:
+        looks = 0
+        async with asyncio.timeout(30):
+            while looks < 2:
+                looks += b'"governor": "not started"' in await watching.stdout.readline()
+    finally:
+        watching.kill()
+        await watching.communicate()

@@ -38,6 +38,8 @@ class MeteredOrg:
     """Seconds between two readings."""
     sliding: bool = False
     """It forgets minute by minute, and not by whole hours."""
+    late_steps: int = 0
+    """A reading shows what was used so many steps ago."""
 
     def __post_init__(self) -> None:
         self.terms = Terms(lease_life=timedelta(seconds=3 * self.step))
@@ -45,6 +47,7 @@ class MeteredOrg:
         self.book = BudgetBook(budget=Budget.API_CALLS)
         self.hours: dict[int, int] = {}
         self.others_by_hour: dict[int, int] = {}
+        self._shown: deque[int] = deque(maxlen=self.late_steps + 1)
         self._newest: deque[int] = deque(maxlen=round(24 * HOUR / self.step))
         self._owed = [0.0, 0.0]
         self._granted = self._spent = 0
@@ -61,10 +64,18 @@ class MeteredOrg:
         hour = int(self.now // HOUR) - hours_ago
         self.hours[hour] = self.hours.get(hour, 0) + tokens
 
+    def forgets_evenly(self, tokens: int) -> None:
+        """As if somebody had spent so much, evenly, in the 24 hours before the books were opened (of a sliding org)."""
+        steps = self._newest.maxlen or 1
+        self._newest.extend(
+            round(tokens * (step + 1) / steps) - round(tokens * step / steps) for step in range(steps)
+        )
+
     def read(self) -> None:
+        self._shown.append(self.used)
         at = datetime.fromtimestamp(self.now, UTC)
         reading = Reading(
-            budget=Budget.API_CALLS, maximum=self.maximum, used=self.used, at=at, lag=timedelta(0)
+            budget=Budget.API_CALLS, maximum=self.maximum, used=self._shown[0], at=at, lag=timedelta(0)
         )
         assert self.book.read(reading)
 
