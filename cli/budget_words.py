@@ -136,11 +136,11 @@ def rate_words(found: Forecast) -> str:
 
 def slowed_words(slowed: tuple[Slowed, ...], at: datetime) -> str:
     """The classes that are slowed first, those that spend before those that would; "" when none is."""
+    if sum(each.at <= at for each in slowed) == len(LeaseClass):
+        return "every class is refused now"
     who = [each for each in slowed if each.spends] or list(slowed)
     if not who:
         return ""
-    if len(who) == len(LeaseClass) and max(each.at for each in who) <= at:
-        return "every class is refused now"
     first = min(each.at for each in who)
     classes = [str(each.lease_class) for each in who if each.at - first <= timedelta(minutes=1)]
     verb = "is" if len(classes) == 1 else "are"

@@ -35,7 +35,7 @@ class Slowed(Message):
     """Now or later; the earlier of what the two rates give."""
     reason: str
     spends: bool
-    """False when the class has spent nothing in the last hour: it would be refused if it asked."""
+    """False when the class has neither spent nor asked in the last hour: it would be refused if it did."""
 
 
 class Forecast(Message):
