@@ -13,15 +13,18 @@ from pyarrow import csv
 
 from schemas.catalogue import FieldType, ObjectSpec
 from schemas.polled import PolledRow
-from schemas.positions import PolledPosition
 
 _NUL = b"\x00"
 
 
 def row_of(record: Mapping[str, Any], spec: ObjectSpec) -> PolledRow:
     """A REST record as a row."""
-    position = PolledPosition(_epoch_ms(record["SystemModstamp"]), record["Id"])
-    return PolledRow(position, bool(record["IsDeleted"]), {name: record.get(name) for name in spec.fields})
+    return PolledRow(
+        record_id=record["Id"],
+        modstamp_ms=_epoch_ms(record["SystemModstamp"]),
+        is_deleted=bool(record["IsDeleted"]),
+        fields={name: record.get(name) for name in spec.fields},
+    )
 
 
 def rows_of_csv(body: bytes, spec: ObjectSpec) -> list[PolledRow]:

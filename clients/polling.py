@@ -166,10 +166,10 @@ def _check_order(rows: list[PolledRow], after: PolledPosition, bound: int) -> No
     """Positions are only worth something in order; Ids are compared by the org alone, whose order of them is its own."""
     last = after.modstamp_ms
     for row in rows:
-        if not last <= row.position.modstamp_ms < bound:
+        if not last <= row.modstamp_ms < bound:
             detail = f"it answers a query with rows out of order, at {row.position}"
             raise UnavailableError(system="Salesforce", detail=detail)
-        last = row.position.modstamp_ms
+        last = row.modstamp_ms
 
 
 def _epoch_ms(text: str) -> int:

@@ -11,12 +11,19 @@ from schemas.positions import PolledPosition
 class PolledRow:
     """One record as a query read it."""
 
-    position: PolledPosition
-    """The lane's position after this row; its Id is the record's."""
+    record_id: str
+    """18 characters."""
+    modstamp_ms: int
+    """SystemModstamp in epoch milliseconds, one-second resolution."""
     is_deleted: bool
     """True for a record in the recycle bin."""
     fields: Mapping[str, Any]
     """The catalogue's fields, in the forms of REST's JSON."""
+
+    @property
+    def position(self) -> PolledPosition:
+        """The lane's position after this row."""
+        return PolledPosition(self.modstamp_ms, self.record_id)
 
 
 class Deletion(NamedTuple):

@@ -18,7 +18,7 @@ _VALUES, _DELETED = 0, 1
 
 def row_events(object_name: str, row: PolledRow) -> list[dict[str, Any]]:
     """The `data` of one event, or of two for a record in the recycle bin."""
-    modstamp_ms, record_id = row.position
+    modstamp_ms, record_id = row.modstamp_ms, row.record_id
     user = row.fields.get("LastModifiedById")
     events = [_event(object_name, record_id, "SNAPSHOT", modstamp_ms, _VALUES, user, row.fields)]
     if row.is_deleted:
@@ -34,7 +34,7 @@ def deletion_event(object_name: str, deletion: Deletion) -> dict[str, Any]:
 
 def _event(
     object_name: str,
-    record_id: str | None,
+    record_id: str,
     change_type: str,
     second_ms: int,
     sequence: int,

@@ -138,10 +138,12 @@ class LaneWorkflow:
 
     @workflow.signal(name=names.SET_EVERY)
     def set_every(self, request: SetEveryInput) -> None:
-        """Poll at another interval, at once."""
+        """Poll at another interval, at once. A stream takes no notice."""
         changed = {"every": request.every, "start_at": request.start_at or self._lane.start_at}
-        self._lane = self._lane.model_copy(update=changed)
-        self._interrupt = True
+        lane = self._lane.model_copy(update=changed)
+        if self._lane.way is Way.POLL and lane != self._lane:
+            self._lane = lane
+            self._interrupt = True
 
     @workflow.update(name=names.MOVE_POSITION)
     def move_position(self, request: MovePositionInput) -> LaneState:
