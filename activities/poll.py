@@ -108,9 +108,8 @@ class _Poller:
             await self._advance(manifest)
 
     async def _poll_once(self) -> None:
-        # First, because on a fresh process its answer also tells the org's time.
-        deletions = await self._new_deletions()
-        until_ms = self._source.horizon_ms()
+        until_ms = await self._source.horizon_ms()
+        deletions = await self._new_deletions(until_ms)
         if await self._read(until_ms):
             await self._land_deletions(deletions, PolledPosition(until_ms))
 
@@ -152,10 +151,9 @@ class _Poller:
                 return
         self._parent.deletions_covered_ms[self._request.lane] = deletions.covered_ms
 
-    async def _new_deletions(self) -> Deletions | None:
+    async def _new_deletions(self, until_ms: int) -> Deletions | None:
         """What was deleted since it was last asked; None while that is not due."""
         every_ms = self._parent.deletions_every // timedelta(milliseconds=1)
-        until_ms = self._source.horizon_ms()
         known_ms = self._parent.deletions_covered_ms.get(self._request.lane)
         if known_ms is None:
             # A batch was landed at most one interval after the last question; the other one is for late deletions.

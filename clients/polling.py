@@ -64,11 +64,14 @@ class PolledSource:
         self._rows_per_ms = 0.0
         self._page_rows = QUERY_PAGE_MAX
 
-    def horizon_ms(self) -> int:
+    async def horizon_ms(self) -> int:
         """Up to where every row can be seen by now (exclusive): a whole second, later than nothing that is still to come.
 
-        By the org's clock, since SystemModstamps are; by our own before its first answer.
+        By the org's clock, since SystemModstamps are. A process that has not heard from the org yet asks it, which is one call;
+        our own clock stands in only when something on the way takes the org's `Date` headers away.
         """
+        if self.org.now() is None:
+            await self.org.call("GET", f"{self.org.data_path}/limits", lease_class=self.lease_class)
         now = self.org.now() or datetime.now(UTC)
         return floor_to_second(round((now - self.visibility_delay).timestamp() * 1_000))
 

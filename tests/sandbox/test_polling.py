@@ -36,7 +36,7 @@ def source(served: ServedOrg, object_name: str = "Account", **terms: Any) -> Pol
 
 async def read(polled: PolledSource, after: PolledPosition, until_ms: int | None = None) -> list[PolledRow]:
     found: list[PolledRow] = []
-    end = polled.horizon_ms() if until_ms is None else until_ms
+    end = await polled.horizon_ms() if until_ms is None else until_ms
     async with aclosing(polled.read(after, end)) as pages:
         async for rows in pages:
             found += rows
@@ -123,9 +123,9 @@ async def test_records_that_left_the_recycle_bin_are_known_by_their_ids(served: 
     await later(served, 120)
     polled = source(served)
     assert await read(polled, PolledPosition(began)) == []
-    found = await polled.deleted(began, polled.horizon_ms())
+    found = await polled.deleted(began, await polled.horizon_ms())
     assert [row.record_id for row in found.rows] == [record_id]
-    assert began < found.covered_ms <= polled.horizon_ms()
+    assert began < found.covered_ms <= await polled.horizon_ms()
     assert await polled.deleted(found.covered_ms, found.covered_ms + 59_000) == ([], found.covered_ms)
 
 
@@ -228,7 +228,7 @@ async def test_a_job_that_is_given_up_is_removed(served: ServedOrg) -> None:
     after = start(served.org)
     make(served.org, 300)
     await later(served)
-    async with aclosing(_bulk_only(served).read(after, _horizon(served))) as pages:
+    async with aclosing(_bulk_only(served).read(after, await source(served).horizon_ms())) as pages:
         await anext(pages)
     assert served.calls()[-1].startswith(f"DELETE {JOBS}/")
 
@@ -270,7 +270,7 @@ async def test_records_that_change_between_two_pages_are_read_at_their_new_place
     await later(served)
     polled, last = source(served), ""
     seen: dict[str, PolledRow] = {}
-    async with aclosing(polled.read(after, polled.horizon_ms())) as pages:
+    async with aclosing(polled.read(after, await polled.horizon_ms())) as pages:
         async for rows in pages:
             seen |= {row.record_id: row for row in rows}
             if len(seen) == 2_000:
@@ -309,7 +309,3 @@ async def test_a_second_that_is_too_much_is_an_error(served: ServedOrg) -> None:
     after = start(served.org)
     with pytest.raises(CallTooSlowError):
         await read(source(served), after, after.modstamp_ms + 60_000)
-
-
-def _horizon(served: ServedOrg) -> int:
-    return source(served).horizon_ms()
