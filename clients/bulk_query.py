@@ -20,7 +20,7 @@ PAGE_ROWS = 10_000
 GIVE_UP_AFTER = timedelta(minutes=10)
 """A job that has not ended by then is taken to hang."""
 _WAITS = (1.0, 2.0, 4.0, 8.0, 15.0)
-"""Seconds between two questions how far the job is; the last one from then on. Every question is a call."""
+"""Seconds before each question how far the job is; the last one from then on. Every question is a call."""
 _PAGE_TRIES = 3
 _LAST = "null"
 """The locator of the page after the last one, literally."""
@@ -42,7 +42,7 @@ class BulkQuery:
         org: The way to the org.
         lease_class: On whose behalf.
         page_rows: Rows of a page.
-        waits: Seconds between two questions about a job; the last one is repeated.
+        waits: Seconds before each question about a job; the last one is repeated.
         give_up_after: How long a job may take.
     """
 
@@ -125,6 +125,8 @@ class BulkQuery:
     async def _wait(self, job: str) -> None:
         asked = 0
         while True:
+            await asyncio.sleep(self._waits[min(asked, len(self._waits) - 1)])
+            asked += 1
             info = (await self._call("GET", f"{self._path}/{job}")).json()
             if info["state"] == "JobComplete":
                 return
@@ -132,8 +134,6 @@ class BulkQuery:
                 reason = info.get("errorMessage", "no reason given")
                 detail = f"query job {job} is {info['state']}: {reason}"
                 raise UnavailableError(system="Salesforce", detail=detail)
-            await asyncio.sleep(self._waits[min(asked, len(self._waits) - 1)])
-            asked += 1
 
     async def _page(self, job: str, locator: str | None) -> BulkPage:
         params = {"maxRecords": str(self._page_rows)} | ({} if locator is None else {"locator": locator})

@@ -6,6 +6,7 @@ from there.
 
 import asyncio
 import math
+import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -17,9 +18,9 @@ from clients.org_http import OrgHttp
 from clients.polled_rows import rows_of_csv
 from clients.rest_query import RestQuery
 from clients.soql import keyset_query, literal
-from schemas.budgets import LeaseClass
+from schemas.budgets import Budget, LeaseClass
 from schemas.catalogue import ObjectSpec
-from schemas.errors import CallRefusedError, CallTooSlowError, RateLimitedError, UnavailableError
+from schemas.errors import BudgetSpentError, CallRefusedError, CallTooSlowError, UnavailableError
 from schemas.limits import DELETED_MAX_AGE, QUERY_PAGE_MAX
 from schemas.polled import Deletion, PolledRow
 from schemas.positions import SECOND_MS, PolledPosition, floor_to_second
@@ -27,7 +28,7 @@ from schemas.positions import SECOND_MS, PolledPosition, floor_to_second
 VISIBILITY_DELAY = timedelta(seconds=5)
 """How long after its commit a row may still be invisible to queries: 1 to 3 s are seen (salesforce.md I.1)."""
 BULK_FROM_PAGES = 8
-"""Pages of REST that cost more than a job: create, three questions or four, result and delete."""
+"""Pages of REST that cost more than a job: create, three questions, result, delete, and a spare."""
 _MINUTE_MS = 60 * SECOND_MS
 _MOST_SPAN_MS = 16 * 24 * 60 * _MINUTE_MS
 _DELETED_AGE_MS = (DELETED_MAX_AGE - timedelta(hours=1)) // timedelta(milliseconds=1)
@@ -59,7 +60,7 @@ class PolledSource:
     def __post_init__(self) -> None:
         self._rest = RestQuery(self.org, self.lease_class)
         self._bulk = self.bulk or BulkQuery(self.org, self.lease_class)
-        self._takes_bulk = True
+        self._bulk_from = 0.0
         self._span_ms = _MOST_SPAN_MS
         self._rows_per_ms = 0.0
         self._page_rows = QUERY_PAGE_MAX
@@ -144,15 +145,22 @@ class PolledSource:
         self._rows_per_ms = found / (bound - began)
 
     def _is_worth_a_job(self, rows: int) -> bool:
-        return self._takes_bulk and rows > (self.bulk_from_pages - 1) * self._page_rows
+        return time.monotonic() >= self._bulk_from and rows > (self.bulk_from_pages - 1) * self._page_rows
 
     async def _made_job(self, after: PolledPosition, bound: int) -> str | None:
-        """None when Bulk API does not take the object, or there is no job left to spend: REST goes on."""
+        """None when Bulk API does not take the object, or there is no job left to spend: REST goes on.
+
+        The order that the lane needs keeps Salesforce from splitting the job by primary key, so it is one query there, too.
+        """
         try:
             return await self._bulk.create(keyset_query(self.spec, after, bound))
-        except (RateLimitedError, CallRefusedError):
-            self._takes_bulk = False
-            return None
+        except CallRefusedError:
+            self._bulk_from = math.inf
+        except BudgetSpentError as error:
+            if error.budget != Budget.BULK_QUERY_JOBS:
+                raise
+            self._bulk_from = time.monotonic() + error.retry_after.total_seconds()
+        return None
 
     async def _bulk_rows(
         self, job: str, after: PolledPosition, bound: int

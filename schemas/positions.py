@@ -45,6 +45,11 @@ class PolledPosition(NamedTuple):
         return datetime.fromtimestamp(self.modstamp_ms / 1_000, UTC)
 
 
+def is_polled(position: str) -> bool:
+    """True for what can be a polled lane's position; a replay id of 13 digits looks like one, too."""
+    return _POLLED.fullmatch(position) is not None
+
+
 def floor_to_second(epoch_ms: int) -> int:
     """The beginning of the second that holds the moment."""
     return epoch_ms // SECOND_MS * SECOND_MS

@@ -12,6 +12,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_
 
 with workflow.unsafe.imports_passed_through():
     from schemas import names
+    from schemas.ids import ORIGIN
     from schemas.messages import (
         Act,
         FollowInput,
@@ -24,6 +25,7 @@ with workflow.unsafe.imports_passed_through():
         SetEveryInput,
     )
     from schemas.plans import Way
+    from schemas.positions import is_polled
     from workflows.options import FOLLOW, RECORD
 
 _STAGE = SearchAttributeKey.for_keyword("Stage")
@@ -151,6 +153,9 @@ class LaneWorkflow:
         if not self._paused:
             message = f"The lane {self._lane.lane} is running. Pause it, move its position, then resume it."
             raise ApplicationError(message, type="LaneRunning")
+        if not self._is_ours(request.position):
+            message = f"{request.position} is not a position of {self._lane.lane}. Take the start of one of its batches."
+            raise ApplicationError(message, type="WrongPosition")
         detail = f"{self._position} -> {request.position}: {request.reason}"
         self._position = request.position
         self._note("lane.move_position", request.by, detail)
@@ -171,6 +176,11 @@ class LaneWorkflow:
             object=self._lane.object,
             every=self._lane.every if self._lane.way is Way.POLL else None,
         )
+
+    def _is_ours(self, position: str) -> bool:
+        if self._lane.way is Way.POLL:
+            return position == ORIGIN or is_polled(position)
+        return position == ORIGIN or position.isdigit()
 
     def _note(self, act: str, by: str, detail: str) -> None:
         target = workflow.info().workflow_id

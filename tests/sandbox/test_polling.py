@@ -217,6 +217,24 @@ async def test_without_a_job_left_to_spend_rest_goes_on(tmp_path: Path) -> None:
         assert len(await read(source(served, bulk_from_pages=1), after)) == 4_500
 
 
+async def test_an_object_that_bulk_api_does_not_take_is_read_by_rest(served: ServedOrg) -> None:
+    after = start(served.org)
+    make(served.org, 4_500)
+    await later(served)
+    refusal = FaultRule(
+        point="http",
+        kind="status",
+        match=f"POST /services/data/v67.0{JOBS}",
+        status=400,
+        code="INVALIDENTITY",
+    )
+    served.org.faults.add(refusal)
+    polled = source(served, bulk_from_pages=1)
+    assert len(await read(polled, after)) == 4_500
+    assert len(await read(polled, after)) == 4_500
+    assert served.calls().count(f"POST {JOBS}") == 1, "it is not asked again"
+
+
 async def test_without_a_call_left_nothing_is_sent(tmp_path: Path) -> None:
     async with served_org(tmp_path, api_calls=0) as served:
         with pytest.raises(BudgetSpentError):

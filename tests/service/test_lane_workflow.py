@@ -243,3 +243,23 @@ async def test_a_lane_without_a_chain_begins_where_its_first_run_began(client: C
         await start_polling(client)
         await until(lambda: follower.follows_from("origin"))
         assert len({request.began_at for request in follower.requests if isinstance(request, PollInput)}) == 1
+
+
+@pytest.mark.parametrize(
+    ("lane", "position"),
+    [
+        (LaneInput(org="o", lane="poll-case", way=Way.POLL, object="Case", paused=True), "17"),
+        (LaneInput(org="o", lane="changes", channel="/data/ChangeEvents", paused=True), ROW),
+    ],
+)
+async def test_a_lane_is_not_moved_to_a_position_of_the_other_kind(
+    client: Client, lane: LaneInput, position: str
+):
+    async with serving(client, ScriptedFollower([])):
+        handle = await client.start_workflow(
+            LaneWorkflow.run, lane, id=f"lane/o/{uuid.uuid4().hex}", task_queue=names.WORKFLOW_QUEUE
+        )
+        move = MovePositionInput(position=position, by="ada", reason="a mistake")
+        with pytest.raises(WorkflowUpdateFailedError) as refused:
+            await handle.execute_update(LaneWorkflow.move_position, move)
+        assert "not a position of" in str(refused.value.cause)
