@@ -187,7 +187,7 @@ def _bulk_only(served: ServedOrg, object_name: str = "Account") -> PolledSource:
 
 async def test_many_rows_go_over_to_a_job_for_the_rest(served: ServedOrg) -> None:
     after = start(served.org)
-    made = make(served.org, 4_500)
+    made = make(served.org, 2_100)
     await later(served)
     polled = source(served, bulk_from_pages=1)
     rows = await read(polled, after)
@@ -202,7 +202,7 @@ async def test_an_object_that_was_busy_is_read_by_a_job_at_once(served: ServedOr
     position, calls = start(served.org), [""]
     polled = source(served, bulk_from_pages=1)
     for _ in range(2):
-        make(served.org, 4_500)
+        make(served.org, 2_100)
         await later(served)
         position = (await read(polled, position))[-1].position
         calls = served.calls()
@@ -212,14 +212,14 @@ async def test_an_object_that_was_busy_is_read_by_a_job_at_once(served: ServedOr
 async def test_without_a_job_left_to_spend_rest_goes_on(tmp_path: Path) -> None:
     async with served_org(tmp_path, bulk_query_jobs=0) as served:
         after = start(served.org)
-        make(served.org, 4_500)
+        make(served.org, 2_100)
         await later(served)
-        assert len(await read(source(served, bulk_from_pages=1), after)) == 4_500
+        assert len(await read(source(served, bulk_from_pages=1), after)) == 2_100
 
 
 async def test_an_object_that_bulk_api_does_not_take_is_read_by_rest(served: ServedOrg) -> None:
     after = start(served.org)
-    make(served.org, 4_500)
+    make(served.org, 2_100)
     await later(served)
     refusal = FaultRule(
         point="http",
@@ -230,8 +230,8 @@ async def test_an_object_that_bulk_api_does_not_take_is_read_by_rest(served: Ser
     )
     served.org.faults.add(refusal)
     polled = source(served, bulk_from_pages=1)
-    assert len(await read(polled, after)) == 4_500
-    assert len(await read(polled, after)) == 4_500
+    assert len(await read(polled, after)) == 2_100
+    assert len(await read(polled, after)) == 2_100
     assert served.calls().count(f"POST {JOBS}") == 1, "it is not asked again"
 
 
