@@ -119,6 +119,8 @@ class _Poller:
             async for rows in pages:
                 if not await self._take(rows):
                     return False
+                if activity.is_worker_shutdown():
+                    raise draining()
         return not len(self._buffer) or await self._land()
 
     async def _take(self, rows: list[PolledRow]) -> bool:

@@ -5,22 +5,34 @@ import random
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowHandle
+from temporalio.worker import Worker
 
+from activities.boundary import ErrorBoundary
+from activities.poll import PollLane
 from clients.chain import Chain
 from clients.objectstore import ObjectStore
 from sandbox.org.model import Org
+from schemas import names
 from schemas.budgets import LeaseClass
 from schemas.errors import UnavailableError
+from schemas.ids import lane_workflow_id
+from schemas.messages import LaneInput, PauseInput
+from schemas.plans import Way
 from schemas.raw import Manifest
 from tests.polling import poll_lane, poll_until
+from tests.scripted import ScriptedFollower
 from tests.served_org import ServedOrg, served_org
+from tests.waiting import until
+from workers.engine import sandboxed_runner
+from workflows import LaneWorkflow
 
 pytestmark = pytest.mark.service
 
@@ -195,6 +207,56 @@ async def test_records_that_no_query_shows_any_more_are_landed_as_deleted(
     assert kinds == {gone: "DELETE", stays: "SNAPSHOT"}
     assert [batch.changes for batch in chain.walk()] == [1, 1]
     assert_one_chain(chain, store)
+
+
+async def test_a_paused_lane_says_how_far_it_came_and_goes_on_from_there(
+    client: Client, store: ObjectStore, served: ServedOrg, chain: Chain
+) -> None:
+    began = start()
+    first = set(make(served.org, 3))
+    lane = LaneInput(
+        org=ORG, lane=chain.lane, way=Way.POLL, object="Account", every=timedelta(seconds=1), start_at=began
+    )
+    async with _serving(client, poll_lane(client, store, served)):
+        handle = await client.start_workflow(
+            LaneWorkflow.run, lane, id=lane_workflow_id(ORG, chain.lane), task_queue=names.WORKFLOW_QUEUE
+        )
+        await until(lambda: asyncio.to_thread(has, chain, first))
+        await handle.signal(LaneWorkflow.pause, PauseInput(by="ada"))
+        [batch] = chain.walk()
+        await until(lambda: _is_at(handle, batch.end))
+        second = set(make(served.org, 2))
+        await handle.signal(LaneWorkflow.resume, PauseInput(by="ada"))
+        await until(lambda: asyncio.to_thread(has, chain, second))
+    assert Counter(landed_ids(chain)) == Counter(first | second)
+
+
+async def _is_at(handle: WorkflowHandle[LaneWorkflow, None], position: str) -> bool:
+    state = await handle.query(LaneWorkflow.state)
+    return state.paused and state.position == position
+
+
+@asynccontextmanager
+async def _serving(client: Client, activity: PollLane) -> AsyncIterator[None]:
+    """Workers for lane workflows and the real poll_lane; acts are taken note of by a script."""
+    throttle = timedelta(milliseconds=100)  # a cancelled activity hears of it with its next heartbeat
+    async with (
+        Worker(
+            client,
+            task_queue=names.WORKFLOW_QUEUE,
+            workflows=[LaneWorkflow],
+            workflow_runner=sandboxed_runner(),
+        ),
+        Worker(client, task_queue=names.BATCH_QUEUE, activities=[ScriptedFollower().record_act]),
+        Worker(
+            client,
+            task_queue=names.LANE_QUEUE,
+            activities=[activity.poll_lane],
+            interceptors=[ErrorBoundary()],
+            max_heartbeat_throttle_interval=throttle,
+        ),
+    ):
+        yield
 
 
 async def test_what_another_lane_has_received_is_not_polled_again(
