@@ -112,7 +112,7 @@ class _Follower:
             if self._buffer.is_due():
                 await self._land()
             if activity.is_worker_shutdown():
-                raise _draining()
+                raise draining()
 
     async def _land(self) -> None:
         manifest, _ = await asyncio.to_thread(self._chain.land, self._buffer.peek(), start=self.position)
@@ -128,7 +128,8 @@ class _Follower:
         activity.heartbeat(self.position)
 
 
-def _draining() -> ApplicationError:
+def draining() -> ApplicationError:
+    """Ends an attempt whose worker stops, so that another one goes on at once."""
     return ApplicationError(
         "the worker is stopping; another one goes on",
         type="WorkerDraining",

@@ -1,7 +1,7 @@
 """Heartbeats for steps that work in threads: a killed worker is noticed in seconds, not at the step's timeout."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from temporalio import activity
@@ -10,9 +10,13 @@ _EVERY_SECONDS = 2.0
 
 
 @asynccontextmanager
-async def heartbeating() -> AsyncIterator[None]:
-    """Heartbeat while the body runs. It proves that the process lives, not that the step moves."""
-    beat = asyncio.create_task(_beat())
+async def heartbeating(tell: Callable[[], tuple[str, ...]] = lambda: ()) -> AsyncIterator[None]:
+    """Heartbeat while the body runs. It proves that the process lives, not that the step moves.
+
+    Args:
+        tell: Gives what the next attempt should know.
+    """
+    beat = asyncio.create_task(_beat(tell))
     try:
         yield
     finally:
@@ -20,7 +24,7 @@ async def heartbeating() -> AsyncIterator[None]:
         await asyncio.gather(beat, return_exceptions=True)
 
 
-async def _beat() -> None:
+async def _beat(tell: Callable[[], tuple[str, ...]]) -> None:
     while True:
-        activity.heartbeat()
+        activity.heartbeat(*tell())
         await asyncio.sleep(_EVERY_SECONDS)

@@ -55,7 +55,7 @@ class LandingBuffer:
             # get members: a message that carries no id of its own belongs to the one before it.
             if 0 < message.replay_id < self._landed_through:
                 continue
-            name, changes, event = _protected(message.data, self.protector)
+            name, changes, event = protected_event(message.data, self.protector)
             self._replay_ids.append(message.replay_id)
             self._objects.append(name)
             self._changes.append(changes)
@@ -106,7 +106,7 @@ class LandingBuffer:
         return count if count and self._replay_ids[count - 1] > self._landed_through else 0
 
 
-def _protected(data: dict[str, Any], protector: Protector) -> tuple[str, int, bytes]:
+def protected_event(data: dict[str, Any], protector: Protector) -> tuple[str, int, bytes]:
     """Object, changes and JSON of an event, safe to write."""
     if BROKEN in data:
         kept = {BROKEN: protector.encrypt("unknown", data[BROKEN]), "event": data.get("event")}

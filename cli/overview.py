@@ -95,7 +95,7 @@ async def _lane(client: Client, org: str, lane: str, positions: dict[str, tuple[
     return LaneView(
         lane=lane,
         state="not started" if state is None else "paused" if state.paused else "following",
-        channel=state.channel if state else "",
+        channel=(state.channel or state.object) if state else "",
         because=state.paused_because if state else "start a worker: tidegate worker",
         landed_position=position,
         last_received_at=received_at,

@@ -55,6 +55,9 @@ class Purse(Protocol):
     def hold(self, budget: Budget, lease_class: LeaseClass) -> AbstractAsyncContextManager[None]:
         """Hold one token of a concurrency budget while the body runs; raises as `take` does."""
 
+    def settle(self, budget: Budget, lease_class: LeaseClass, count: int) -> None:
+        """Count what was spent without having been asked for."""
+
     def read(self, reading: Reading) -> None:
         """Take note of what the org says about a budget."""
 

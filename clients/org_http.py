@@ -5,9 +5,11 @@ process's bad news stops every other one.
 """
 
 import re
+import time
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any, Self
 
 import httpx
@@ -17,6 +19,7 @@ from clients.salesforce import Session, SessionSource
 from schemas.budgets import Budget, LeaseClass, Reading, Refusal, RefusalKind
 from schemas.errors import (
     CallRefusedError,
+    CallTooSlowError,
     CredentialsRejectedError,
     RateLimitedError,
     TidegateError,
@@ -39,11 +42,11 @@ _TRANSIENT = {
     "SERVER_UNAVAILABLE",
     "REQUEST_RUNNING_TOO_LONG",
     "UNKNOWN_EXCEPTION",
-    "QUERY_TIMEOUT",
     "INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE",
     "TooManyLockFailure",
     "InternalServerError",
 }
+_TOO_SLOW = {"QUERY_TIMEOUT", "OPERATION_TOO_LARGE"}
 _OVER_QUOTA = {"LIMIT_EXCEEDED", "EXCEEDED_QUOTA", "ExceededQuota"}
 
 
@@ -54,6 +57,7 @@ class OrgHttp:
         self._sessions = sessions
         self._purse = purse
         self._http = httpx.AsyncClient(trust_env=False, http2=False)
+        self._told_time: tuple[datetime, float] | None = None
         self.api_version = api_version
         self.data_path = f"/services/data/v{api_version}"
         """What the paths of the REST API begin with."""
@@ -63,6 +67,21 @@ class OrgHttp:
 
     async def __aexit__(self, *_: object) -> None:
         await self._http.aclose()
+
+    def now(self) -> datetime | None:
+        """The org's time, never ahead of it; None before its first answer.
+
+        From the `Date` header of its latest answer and the time that has passed since on a clock that nobody sets. Our
+        own clock may be minutes off, and a poll that ran ahead of the org's would skip rows.
+        """
+        if self._told_time is None:
+            return None
+        told, at = self._told_time
+        return told + timedelta(seconds=time.monotonic() - at)
+
+    def settle(self, budget: Budget, lease_class: LeaseClass, count: int) -> None:
+        """Count what an answer turned out to spend."""
+        self._purse.settle(budget, lease_class, count)
 
     async def call(
         self,
@@ -91,7 +110,7 @@ class OrgHttp:
             is_long: It may take 20 seconds or more: it then holds a token of `long_calls`, too. Without it, the call
                 is given up before it becomes a long one.
 
-        Raises `BudgetSpentError` before anything is sent; `RateLimitedError`, `UnavailableError`,
+        Raises `BudgetSpentError` before anything is sent; `RateLimitedError`, `UnavailableError`, `CallTooSlowError`,
         `CredentialsRejectedError` or `CallRefusedError` for what the org answers.
         """
         async with AsyncExitStack() as held:
@@ -121,13 +140,25 @@ class OrgHttp:
     ) -> httpx.Response:
         await self._purse.take(Budget.API_CALLS, lease_class)
         request.headers["Authorization"] = f"{session.token_type} {session.access_token}"
+        detail = f"{request.method} {request.url.path}"
         try:
             response = await self._http.send(request)
+        except httpx.ReadTimeout as error:
+            raise CallTooSlowError(system=_SYSTEM, detail=detail) from error
         except httpx.HTTPError as error:
-            detail = f"{request.method} {request.url.path}: {type(error).__name__}"
+            detail = f"{detail}: {type(error).__name__}"
             raise UnavailableError(system=_SYSTEM, detail=detail) from error
+        self._read_time(response)
         self._read_usage(response)
         return response
+
+    def _read_time(self, response: httpx.Response) -> None:
+        try:
+            told = parsedate_to_datetime(response.headers.get("Date", ""))
+        except ValueError:
+            return  # a proxy may leave it out
+        # Counted from when the answer is here, a little late, so that the time is a little early: the safe side.
+        self._told_time = told.astimezone(UTC), time.monotonic()
 
     def _read_usage(self, response: httpx.Response) -> None:
         found = _USAGE.search(response.headers.get("Sforce-Limit-Info", ""))
@@ -155,6 +186,8 @@ class OrgHttp:
             return RateLimitedError(
                 system=_SYSTEM, detail=f"{call}: {code} {message}", retry_after=refusal.retry_after
             )
+        if code in _TOO_SLOW:
+            return CallTooSlowError(system=_SYSTEM, detail=f"{call}: {code} {message}")
         if status >= httpx.codes.INTERNAL_SERVER_ERROR or code in _TRANSIENT:
             return UnavailableError(system=_SYSTEM, detail=f"{call}: {status} {code} {message}")
         return CallRefusedError(call=call, status=status, code=code, detail=message)

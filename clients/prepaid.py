@@ -30,6 +30,9 @@ class PrepaidPurse:
         """The question is a short call: nothing to hold."""
         return nullcontext()
 
+    def settle(self, budget: Budget, lease_class: LeaseClass, count: int) -> None:
+        """The question spends what was paid for, and nothing besides."""
+
     def read(self, reading: Reading) -> None:
         """Keep a reading."""
         self.readings.append(reading)

@@ -3,6 +3,7 @@
 TidegateError
 ├── TransientError                 trying again may help
 │   ├── UnavailableError           a remote system does not answer, or answers with its own failure
+│   │   └── CallTooSlowError       it would take too long: less must be asked for
 │   ├── RateLimitedError           try again no sooner than `retry_after`
 │   │   └── BudgetSpentError       the governor grants no token now
 │   └── StreamBrokenError          a stream ended; it is opened again from the last position
@@ -44,6 +45,17 @@ class UnavailableError(TransientError):
         self.system = system
         self.detail = detail
         super().__init__(f"{system} is unavailable: {detail}. The step is tried again by itself.")
+
+
+class CallTooSlowError(UnavailableError):
+    """A call was given up because it took too long, by Salesforce or by us; a narrower one may succeed."""
+
+    def __init__(self, *, system: str, detail: str) -> None:
+        self.system = system
+        self.detail = detail
+        TransientError.__init__(
+            self, f"{system} took too long: {detail}. The step is tried again by itself, asking for less."
+        )
 
 
 class RateLimitedError(TransientError):

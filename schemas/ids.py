@@ -33,8 +33,12 @@ def batch_name(lane: str, start: str) -> str:
 
 
 def padded(position: str) -> str:
-    """The position so that object-store listings sort as the lane does: 7 -> 00000000000000000007."""
-    return position.zfill(20) if position.isdigit() else position
+    """The position so that object-store listings sort as the lane does: 7 -> 00000000000000000007.
+
+    Of a polled position the number before the record id is padded.
+    """
+    number, dash, record_id = position.partition("-")
+    return f"{number.zfill(20)}{dash}{record_id}" if number.isdigit() else position
 
 
 def manifest_key(org: str, lane: str, start: str) -> str:

@@ -1,12 +1,16 @@
 """What travels through Temporal: references, positions and counts. Never a record, so never PII."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pydantic import Field
 
 from schemas.ids import ORIGIN
 from schemas.message import Message
+from schemas.plans import Way
+from schemas.positions import POLLED_PATTERN
 from schemas.raw import Manifest
+
+POLL_EVERY = timedelta(seconds=60)
 
 
 class LaneInput(Message):
@@ -14,8 +18,18 @@ class LaneInput(Message):
 
     org: str
     lane: str
-    channel: str
-    """The CDC channel that it follows, e.g. /data/ChangeEvents."""
+    channel: str = ""
+    """The CDC channel that it follows, e.g. /data/ChangeEvents; empty for a polled lane."""
+    way: Way = Way.STREAM
+    object: str = ""
+    """The object that it polls; empty for a stream."""
+    every: timedelta = POLL_EVERY
+    """Between the beginnings of two polls."""
+    start_at: datetime | None = None
+    """Nothing before needs polling, because another lane has received it; None: go on at the chain's end, and without a
+    chain a little before now."""
+    began_at: datetime | None = None
+    """When the first run of the workflow began; it sets this itself."""
     position: str = ORIGIN
     """Where to look for the chain's end; a hint that saves walking the whole chain."""
     first_replay: int = -2
@@ -32,6 +46,19 @@ class FollowInput(Message):
     channel: str
     position: str
     first_replay: int
+
+
+class PollInput(Message):
+    """One stretch of polling an object."""
+
+    org: str
+    lane: str
+    object: str
+    position: str
+    every: timedelta
+    began_at: datetime
+    """A lane without a chain and without `start_at` begins a little before this."""
+    start_at: datetime | None = None
 
 
 class FollowResult(Message):
@@ -51,6 +78,10 @@ class LaneState(Message):
     position: str
     paused: bool
     paused_because: str
+    way: Way = Way.STREAM
+    object: str = ""
+    every: timedelta | None = None
+    """None for a stream."""
 
 
 class PauseInput(Message):
@@ -63,9 +94,17 @@ class PauseInput(Message):
 class MovePositionInput(Message):
     """Move a paused lane to another position."""
 
-    position: str = Field(pattern=r"^(origin|[0-9]{1,20})$")
+    position: str = Field(pattern=rf"^(origin|[0-9]{{1,20}}|{POLLED_PATTERN})$")
     by: str
     reason: str = Field(min_length=3)
+
+
+class SetEveryInput(Message):
+    """Poll a lane more or less often, from now on."""
+
+    every: timedelta = Field(ge=timedelta(seconds=1))
+    start_at: datetime | None = None
+    """As of `LaneInput`; None leaves it as it is."""
 
 
 class StageInput(Message):

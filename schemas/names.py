@@ -25,6 +25,7 @@ POLL_LANE: Final = "poll_lane"
 # Signals, updates and queries
 PAUSE: Final = "pause"
 RESUME: Final = "resume"
+SET_EVERY: Final = "set_every"
 MOVE_POSITION: Final = "move_position"
 LANE_STATE: Final = "state"
 EXCHANGE: Final = "exchange"

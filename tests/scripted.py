@@ -22,6 +22,7 @@ from schemas.messages import (
     ApplyResult,
     FollowInput,
     FollowResult,
+    PollInput,
     StagedObject,
     StageInput,
     StageResult,
@@ -35,15 +36,22 @@ MOMENT = datetime(2026, 9, 21, 14, tzinfo=UTC)
 
 @dataclass
 class ScriptedFollower:
-    """follow_lane and record_act. A stretch comes to a position or fails; without a step left it follows for ever."""
+    """follow_lane, poll_lane and record_act. A stretch comes to a position or fails; without a step left it goes on for ever."""
 
     steps: list[str | Exception] = field(default_factory=list)
-    requests: list[FollowInput] = field(default_factory=list)
+    requests: list[FollowInput | PollInput] = field(default_factory=list)
     acts: list[Act] = field(default_factory=list)
     following: int = 0
 
     @activity.defn(name=names.FOLLOW_LANE)
     async def follow_lane(self, request: FollowInput) -> FollowResult:
+        return await self._stretch(request)
+
+    @activity.defn(name=names.POLL_LANE)
+    async def poll_lane(self, request: PollInput) -> FollowResult:
+        return await self._stretch(request)
+
+    async def _stretch(self, request: FollowInput | PollInput) -> FollowResult:
         self.requests.append(request)
         step = self.steps.pop(0) if self.steps else None
         if isinstance(step, Exception):
@@ -66,6 +74,12 @@ class ScriptedFollower:
     async def follows_from(self, position: str) -> bool:
         """True while one follower is at work, from `position`."""
         return self.following == 1 and self.requests[-1].position == position
+
+    async def polls_every(self, seconds: int) -> bool:
+        """True while one poller is at work, at that interval."""
+        last = self.requests[-1]
+        is_so = isinstance(last, PollInput) and last.every == timedelta(seconds=seconds)
+        return self.following == 1 and is_so
 
     async def has_stopped(self) -> bool:
         """True while no follower is at work."""
@@ -147,7 +161,7 @@ async def serving(
         Worker(
             client,
             task_queue=names.LANE_QUEUE,
-            activities=[lanes.follow_lane],
+            activities=[lanes.follow_lane, lanes.poll_lane],
             interceptors=[ErrorBoundary()],
             # A cancelled activity hears of it with its next heartbeat.
             max_heartbeat_throttle_interval=timedelta(milliseconds=100),

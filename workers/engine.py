@@ -5,7 +5,7 @@ Two roles, because their work waits for different things: `lanes` reads streams 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -26,6 +26,7 @@ from activities.follow import FollowLane, OpenStream
 from activities.group_commit import GroupCommit
 from activities.landing import CutRule
 from activities.limits import Limits
+from activities.poll import PollLane
 from clients.audit import AuditLog
 from clients.cometd import open_stream
 from clients.governor import TemporalGovernor
@@ -33,6 +34,7 @@ from clients.keys import org_data_key
 from clients.leases import Leases
 from clients.objectstore import ObjectStore
 from clients.org_http import OrgHttp
+from clients.polling import PolledSource
 from clients.salesforce import SessionSource
 from clients.warehouse import Warehouse
 from clients.warehouse.postgres import PostgresWarehouse
@@ -190,7 +192,23 @@ def _lane_worker(client: Client, parts: Parts, org: Org) -> Worker:
         open_stream=stream_opener(parts.settings, org.sessions),
         rule=CutRule(cut.most_changes, cut.most_bytes, cut.most_age),
     )
-    return _activity_worker(client, names.LANE_QUEUE, [follow.follow_lane], most=20)
+    polling = parts.settings.polling
+    poll = PollLane(
+        client=client,
+        store=parts.store,
+        protector=parts.protector,
+        open_source=source_opener(parts, org),
+        rule=follow.rule,
+        overlap=polling.overlap,
+        deletions_every=polling.deletions_every,
+    )
+    return _activity_worker(client, names.LANE_QUEUE, [follow.follow_lane, poll.poll_lane], most=20)
+
+
+def source_opener(parts: Parts, org: Org) -> Callable[[str], PolledSource]:
+    """Opens an object of the catalogue for polling."""
+    delay = parts.settings.polling.visibility_delay
+    return lambda name: PolledSource(org.http, parts.catalogue.object(name), visibility_delay=delay)
 
 
 def stream_opener(settings: Settings, sessions: SessionSource) -> OpenStream:

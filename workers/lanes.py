@@ -24,7 +24,15 @@ async def ensure_lanes(client: Client, settings: Settings) -> None:
 async def _ensure_lane(client: Client, org: str, lane: LaneSettings) -> None:
     await client.start_workflow(
         names.LANE_WORKFLOW,
-        LaneInput(org=org, lane=lane.name, channel=lane.channel, first_replay=lane.first_replay),
+        LaneInput(
+            org=org,
+            lane=lane.name,
+            channel=lane.channel,
+            first_replay=lane.first_replay,
+            way=lane.way,
+            object=lane.object,
+            every=lane.every,
+        ),
         id=lane_workflow_id(org, lane.name),
         task_queue=names.WORKFLOW_QUEUE,
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
@@ -34,7 +42,7 @@ async def _ensure_lane(client: Client, org: str, lane: LaneSettings) -> None:
                 SearchAttributePair(SearchAttributeKey.for_keyword("SfLane"), lane.name),
             ]
         ),
-        static_summary=f"lane {lane.name} follows {lane.channel}",
+        static_summary=f"lane {lane.name} follows {lane.channel or lane.object}",
     )
 
 

@@ -8,9 +8,9 @@ import json
 import os
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -18,12 +18,16 @@ from pydantic_settings import (
     SettingsError as EnvironmentFormError,
 )
 
+from activities.poll import DELETIONS_EVERY, OVERLAP
 from clients.objectstore import S3Address
+from clients.polling import VISIBILITY_DELAY
 from clients.salesforce import Grant, SalesforceAddress
 from schemas.budgets import Terms
 from schemas.catalogue import DEFAULT_CATALOGUE
 from schemas.errors import SettingsError
 from schemas.limits import API_VERSION
+from schemas.messages import POLL_EVERY
+from schemas.plans import Way
 
 DEFAULT_FILE = Path("var/settings.json")
 FILE_VARIABLE = "TIDEGATE_SETTINGS"
@@ -109,12 +113,34 @@ class TemporalSettings(_Part):
 
 
 class LaneSettings(_Part):
-    """One lane: a channel that is followed."""
+    """One lane: a channel that is followed, or an object that is polled."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")
-    channel: str = Field(pattern=r"^/(data|event)/\w+$")
+    channel: str = Field(default="", pattern=r"^(/(data|event)/\w+)?$")
+    way: Way = Way.STREAM
+    object: str = ""
+    """Of a polled lane, by its API name."""
+    every: timedelta = Field(default=POLL_EVERY, ge=timedelta(seconds=1))
+    """Of a polled lane: between two polls."""
     first_replay: Literal[-1, -2] = -2
     """Where a lane without a chain begins: -2 everything retained, -1 new events only."""
+
+    @model_validator(mode="after")
+    def _follows_one_thing(self) -> Self:
+        if (self.way is Way.POLL) != bool(self.object) or (self.way is Way.STREAM) != bool(self.channel):
+            raise ValueError("a stream has a channel and no object, a polled lane an object and no channel")
+        return self
+
+
+class PollingSettings(_Part):
+    """How objects are polled."""
+
+    visibility_delay: timedelta = Field(default=VISIBILITY_DELAY, ge=timedelta(0))
+    """Polls stay so far behind the org's clock: rows show in queries that much later at the latest."""
+    overlap: timedelta = Field(default=OVERLAP, ge=timedelta(0))
+    """A lane without a chain begins so long before its start."""
+    deletions_every: timedelta = Field(default=DELETIONS_EVERY, ge=timedelta(minutes=1))
+    """Between two questions for records that no query shows any more; a call each."""
 
 
 class CutSettings(_Part):
@@ -143,6 +169,7 @@ class Settings(BaseSettings):
     temporal: TemporalSettings = TemporalSettings()
     lanes: tuple[LaneSettings, ...] = (LaneSettings(name="changes", channel="/data/ChangeEvents"),)
     cut: CutSettings = CutSettings()
+    polling: PollingSettings = PollingSettings()
     budgets: Terms = Terms()
     """How the governor keeps the org's budgets; for a governor that is started anew."""
     catalogue: Path = DEFAULT_CATALOGUE

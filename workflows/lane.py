@@ -12,6 +12,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_
 
 with workflow.unsafe.imports_passed_through():
     from schemas import names
+    from schemas.ids import ORIGIN
     from schemas.messages import (
         Act,
         FollowInput,
@@ -20,7 +21,11 @@ with workflow.unsafe.imports_passed_through():
         LaneState,
         MovePositionInput,
         PauseInput,
+        PollInput,
+        SetEveryInput,
     )
+    from schemas.plans import Way
+    from schemas.positions import is_polled
     from workflows.options import FOLLOW, RECORD
 
 _STAGE = SearchAttributeKey.for_keyword("Stage")
@@ -29,11 +34,12 @@ _POSITION = SearchAttributeKey.for_keyword("Position")
 
 @workflow.defn(name=names.LANE_WORKFLOW)
 class LaneWorkflow:
-    """`lane/{org}/{lane}`. Signals: pause, resume. Update: move_position. Query: state."""
+    """`lane/{org}/{lane}`. Signals: pause, resume, set_every. Update: move_position. Query: state."""
 
     @workflow.init
     def __init__(self, lane: LaneInput) -> None:
         self._lane = lane
+        self._began_at = lane.began_at or workflow.now()
         self._position = lane.position
         self._paused = lane.paused
         self._because = lane.paused_because
@@ -59,20 +65,7 @@ class LaneWorkflow:
         """One stretch; ends early when the lane is paused."""
         self._show("following")
         self._interrupt = False
-        request = FollowInput(
-            org=self._lane.org,
-            lane=self._lane.lane,
-            channel=self._lane.channel,
-            position=self._position,
-            first_replay=self._lane.first_replay,
-        )
-        follower = workflow.start_activity(
-            names.FOLLOW_LANE,
-            request,
-            result_type=FollowResult,
-            summary=f"follow {self._lane.channel}",
-            **FOLLOW,
-        )
+        follower = self._poller() if self._lane.way is Way.POLL else self._follower()
         await workflow.wait_condition(lambda: self._interrupt or follower.done())
         if not follower.done():
             follower.cancel()
@@ -81,6 +74,40 @@ class LaneWorkflow:
         except ActivityError as error:
             if not is_cancelled_exception(error):
                 self._pause_because(error)
+
+    def _follower(self) -> workflow.ActivityHandle[FollowResult]:
+        request = FollowInput(
+            org=self._lane.org,
+            lane=self._lane.lane,
+            channel=self._lane.channel,
+            position=self._position,
+            first_replay=self._lane.first_replay,
+        )
+        return workflow.start_activity(
+            names.FOLLOW_LANE,
+            request,
+            result_type=FollowResult,
+            summary=f"follow {self._lane.channel}",
+            **FOLLOW,
+        )
+
+    def _poller(self) -> workflow.ActivityHandle[FollowResult]:
+        request = PollInput(
+            org=self._lane.org,
+            lane=self._lane.lane,
+            object=self._lane.object,
+            position=self._position,
+            every=self._lane.every,
+            began_at=self._began_at,
+            start_at=self._lane.start_at,
+        )
+        return workflow.start_activity(
+            names.POLL_LANE,
+            request,
+            result_type=FollowResult,
+            summary=f"poll {self._lane.object}",
+            **FOLLOW,
+        )
 
     def _pause_because(self, error: ActivityError) -> None:
         cause = error.cause
@@ -111,12 +138,24 @@ class LaneWorkflow:
         self._because = ""
         self._note("lane.resume", request.by, request.reason)
 
+    @workflow.signal(name=names.SET_EVERY)
+    def set_every(self, request: SetEveryInput) -> None:
+        """Poll at another interval, at once. A stream takes no notice."""
+        changed = {"every": request.every, "start_at": request.start_at or self._lane.start_at}
+        lane = self._lane.model_copy(update=changed)
+        if self._lane.way is Way.POLL and lane != self._lane:
+            self._lane = lane
+            self._interrupt = True
+
     @workflow.update(name=names.MOVE_POSITION)
     def move_position(self, request: MovePositionInput) -> LaneState:
         """Look for the chain's end from another position; only while the lane is paused."""
         if not self._paused:
             message = f"The lane {self._lane.lane} is running. Pause it, move its position, then resume it."
             raise ApplicationError(message, type="LaneRunning")
+        if not self._is_ours(request.position):
+            message = f"{request.position} is not a position of {self._lane.lane}. Take the start of one of its batches."
+            raise ApplicationError(message, type="WrongPosition")
         detail = f"{self._position} -> {request.position}: {request.reason}"
         self._position = request.position
         self._note("lane.move_position", request.by, detail)
@@ -125,7 +164,7 @@ class LaneWorkflow:
 
     @workflow.query(name=names.LANE_STATE)
     def state(self) -> LaneState:
-        """Position, pause and channel."""
+        """Position, pause, and what it follows."""
         return LaneState(
             org=self._lane.org,
             lane=self._lane.lane,
@@ -133,19 +172,37 @@ class LaneWorkflow:
             position=self._position,
             paused=self._paused,
             paused_because=self._because,
+            way=self._lane.way,
+            object=self._lane.object,
+            every=self._lane.every if self._lane.way is Way.POLL else None,
         )
+
+    def _is_ours(self, position: str) -> bool:
+        if self._lane.way is Way.POLL:
+            return position == ORIGIN or is_polled(position)
+        return position == ORIGIN or position.isdigit()
 
     def _note(self, act: str, by: str, detail: str) -> None:
         target = workflow.info().workflow_id
         self._acts.append(Act(act=act, by=by, target=target, detail=detail, at=workflow.now()))
 
     def _carried(self) -> LaneInput:
-        changed = {"position": self._position, "paused": self._paused, "paused_because": self._because}
+        changed = {
+            "position": self._position,
+            "paused": self._paused,
+            "paused_because": self._because,
+            "began_at": self._began_at,
+        }
         return self._lane.model_copy(update=changed)
 
     def _show(self, stage: str) -> None:
         workflow.upsert_search_attributes([_STAGE.value_set(stage), _POSITION.value_set(self._position)])
         because = f"\n\n> {self._because}" if self._because else ""
         workflow.set_current_details(
-            f"**{stage}** · channel `{self._lane.channel}` · from position `{self._position}`{because}"
+            f"**{stage}** · {self._followed()} · from position `{self._position}`{because}"
         )
+
+    def _followed(self) -> str:
+        if self._lane.way is Way.STREAM:
+            return f"channel `{self._lane.channel}`"
+        return f"object `{self._lane.object}` every {self._lane.every.total_seconds():.0f} s"

@@ -130,6 +130,7 @@ def _config(app: ASGIApp, host: str, port: int, tls: Certificates | None) -> uvi
         timeout_keep_alive=120,
         timeout_graceful_shutdown=_STOP_SECONDS,
         server_header=False,
+        date_header=False,  # the org tells its own time
     )
 
 

@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from email.utils import formatdate
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Clock:
         self.ahead_ms = ahead_ms
         self._second = -1
         self._stored = ""
+        self._http_date = (-1, b"")
 
     def seconds(self) -> float:
         """Seconds since the epoch, as this org counts them."""
@@ -38,6 +40,13 @@ class Clock:
     def today(self) -> date:
         """The day, in UTC, the org's time zone."""
         return datetime.fromtimestamp(self.seconds(), UTC).date()
+
+    def http_date(self) -> bytes:
+        """The time as a Date header tells it (RFC 9110, "Date/Time Formats")."""
+        second = int(self.seconds())
+        if second != self._http_date[0]:
+            self._http_date = (second, formatdate(second, usegmt=True).encode())
+        return self._http_date[1]
 
     def advance(self, seconds: float) -> None:
         """Let time pass at once."""

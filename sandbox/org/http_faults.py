@@ -1,6 +1,6 @@
 """Trouble on the way of an HTTP call, outside everything else: the APIs do not know that it happens to them.
 
-It also keeps the latest calls for whoever looks at the control page.
+It also keeps the latest calls for whoever looks at the control page, and tells the org's time in every answer's Date header.
 """
 
 import asyncio
@@ -64,7 +64,7 @@ class HttpFaults:
         if scope["type"] != "http" or scope["path"].startswith(_CONTROL):
             await self._app(scope, receive, send)
             return
-        watched = _Watched(send)
+        watched = _Watched(send, self._org.clock.http_date())
         began = time.monotonic()
         try:
             with self._org.meters.long_calls.counted(is_api=scope["path"].startswith(_API_PATHS)) as refused:
@@ -129,15 +129,17 @@ class HttpFaults:
 
 
 class _Watched:
-    """The server's `send`, which remembers the status, and can end the connection."""
+    """The server's `send`, which remembers the status, tells the time, and can end the connection."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, date: bytes) -> None:
         self._send = send
+        self._date = date
         self.status = 0
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
+            message = {**message, "headers": [*message.get("headers", ()), (b"Date", self._date)]}
         await self._send(message)
 
     async def cut(self, *, reset: bool) -> None:

@@ -10,6 +10,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from sandbox.processes import ProcessGroup, free_port
 from sandbox.temporal import start_temporal
 from schemas import names
 from schemas.errors import ReplayExpiredError, UnavailableError
-from schemas.messages import LaneInput, MovePositionInput, PauseInput
+from schemas.messages import LaneInput, MovePositionInput, PauseInput, SetEveryInput
+from schemas.plans import Way
 from tests.scripted import ScriptedBatches, ScriptedFollower, manifest, serving
 from tests.waiting import until
 from workflows import ChangeBatchWorkflow, LaneWorkflow
@@ -83,12 +85,27 @@ async def lane_stopped_by_an_expired_position(client: Client) -> Handle:
     return handle
 
 
+async def lane_polled_at_another_interval(client: Client) -> Handle:
+    start, end = "1795000000000-500Tg000000zz01AAA", "1795000060000-500Tg000000zz02AAA"
+    follower = ScriptedFollower([start, end])
+    async with serving(client, follower):
+        lane = LaneInput(org="o", lane="poll-case", way=Way.POLL, object="Case")
+        handle = await client.start_workflow(
+            LaneWorkflow.run, lane, id="lane/o/poll-case", task_queue=names.WORKFLOW_QUEUE
+        )
+        await until(lambda: follower.follows_from(end))
+        await handle.signal(LaneWorkflow.set_every, SetEveryInput(every=timedelta(seconds=20)))
+        await until(lambda: follower.polls_every(20))
+    return handle
+
+
 SCENES: list[Callable[[Client], Awaitable[Handle]]] = [
     batch_applied,
     batch_applied_at_the_second_try,
     lane_followed,
     lane_paused_moved_resumed,
     lane_stopped_by_an_expired_position,
+    lane_polled_at_another_interval,
 ]
 
 

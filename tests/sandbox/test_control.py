@@ -1,5 +1,8 @@
 """The control plane: wrong requests change nothing, and are refused in a sentence."""
 
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+
 import pytest
 
 from tests.sandbox.org_in_process import client_of, new_org
@@ -53,3 +56,10 @@ async def test_a_bulk_v1_caller_loses_the_session_of_its_own_header(client):
     headers = {"X-SFDC-Session": token, "Authorization": ""}
     await client.get("/services/async/67.0/job/750000000000001", headers=headers)
     assert (await client.get(f"{V}/limits")).status_code == 401
+
+
+async def test_every_answer_tells_the_orgs_time_and_not_the_machines(client):
+    client.org.advance_clock(7_200)
+    told = parsedate_to_datetime((await client.get(f"{V}/limits")).headers["Date"])
+    ahead = told - datetime.now(UTC)
+    assert timedelta(seconds=7_190) < ahead <= timedelta(seconds=7_200)

@@ -3,6 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -17,7 +18,8 @@ from temporalio.testing import WorkflowEnvironment
 from sandbox.temporal import temporal_binary
 from schemas import names
 from schemas.errors import ReplayExpiredError
-from schemas.messages import LaneInput, MovePositionInput, PauseInput
+from schemas.messages import LaneInput, MovePositionInput, PauseInput, PollInput, SetEveryInput
+from schemas.plans import Way
 from tests.scripted import ScriptedFollower, serving
 from tests.waiting import until
 from workflows import LaneWorkflow
@@ -182,3 +184,82 @@ async def shows(handle: Handle, text: str) -> bool:
 
 async def runs_as_another(handle: Handle, run_id: str | None) -> bool:
     return (await handle.describe()).run_id != run_id
+
+
+async def start_polling(client: Client, **terms: Any) -> Handle:
+    lane = LaneInput(org="o", lane="poll-case", way=Way.POLL, object="Case", **terms)
+    return await client.start_workflow(
+        LaneWorkflow.run, lane, id=f"lane/o/{uuid.uuid4().hex}", task_queue=names.WORKFLOW_QUEUE
+    )
+
+
+ROW = "1795000000000-500Tg000000zz01AAA"
+
+
+async def test_a_polled_lane_polls_its_object_from_where_the_stretch_before_ended(client: Client):
+    start_at = datetime(2026, 9, 21, 14, tzinfo=UTC)
+    follower = ScriptedFollower([ROW])
+    async with serving(client, follower):
+        handle = await start_polling(client, start_at=start_at)
+        await until(lambda: follower.follows_from(ROW))
+        assert all(isinstance(request, PollInput) for request in follower.requests)
+        last = follower.requests[-1]
+        assert isinstance(last, PollInput)
+        assert (last.object, last.every, last.start_at) == ("Case", timedelta(seconds=60), start_at)
+        state = await handle.query(LaneWorkflow.state)
+        assert (state.way, state.object, state.every, state.position) == (
+            Way.POLL,
+            "Case",
+            timedelta(seconds=60),
+            ROW,
+        )
+
+
+async def test_another_interval_is_in_force_at_once(client: Client):
+    follower = ScriptedFollower([ROW])
+    async with serving(client, follower):
+        handle = await start_polling(client)
+        await until(lambda: follower.follows_from(ROW))
+        await handle.signal(LaneWorkflow.set_every, SetEveryInput(every=timedelta(seconds=20)))
+        await until(lambda: follower.polls_every(20))
+        assert (await handle.query(LaneWorkflow.state)).every == timedelta(seconds=20)
+
+
+async def test_the_interval_that_is_in_force_already_disturbs_nobody(client: Client):
+    follower = ScriptedFollower([ROW])
+    async with serving(client, follower):
+        handle = await start_polling(client)
+        await until(lambda: follower.follows_from(ROW))
+        count = len(follower.requests)
+        await handle.signal(LaneWorkflow.set_every, SetEveryInput(every=timedelta(seconds=60)))
+        await asyncio.sleep(0.3)
+        assert len(follower.requests) == count
+
+
+async def test_a_lane_without_a_chain_begins_where_its_first_run_began(client: Client):
+    """However long the org could not be asked, an attempt never moves a lane's beginning."""
+    follower = ScriptedFollower([ConnectionError("gone"), "origin"])
+    async with serving(client, follower):
+        await start_polling(client)
+        await until(lambda: follower.follows_from("origin"))
+        assert len({request.began_at for request in follower.requests if isinstance(request, PollInput)}) == 1
+
+
+@pytest.mark.parametrize(
+    ("lane", "position"),
+    [
+        (LaneInput(org="o", lane="poll-case", way=Way.POLL, object="Case", paused=True), "17"),
+        (LaneInput(org="o", lane="changes", channel="/data/ChangeEvents", paused=True), ROW),
+    ],
+)
+async def test_a_lane_is_not_moved_to_a_position_of_the_other_kind(
+    client: Client, lane: LaneInput, position: str
+):
+    async with serving(client, ScriptedFollower([])):
+        handle = await client.start_workflow(
+            LaneWorkflow.run, lane, id=f"lane/o/{uuid.uuid4().hex}", task_queue=names.WORKFLOW_QUEUE
+        )
+        move = MovePositionInput(position=position, by="ada", reason="a mistake")
+        with pytest.raises(WorkflowUpdateFailedError) as refused:
+            await handle.execute_update(LaneWorkflow.move_position, move)
+        assert "not a position of" in str(refused.value.cause)

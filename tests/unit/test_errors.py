@@ -27,6 +27,7 @@ EXAMPLES: dict[type[TidegateError], tuple[TidegateError, str]] = {
     type(example): (example, last)
     for example, last in [
         (errors.UnavailableError(**SYSTEM), "The step is tried again by itself."),
+        (errors.CallTooSlowError(**SYSTEM), "asking for less."),
         (errors.RateLimitedError(**SYSTEM, retry_after=timedelta(minutes=1)), "Next try in 60 s."),
         (
             errors.BudgetSpentError(

@@ -19,6 +19,7 @@ FROZEN = {
     "POLL_LANE": "poll_lane",
     "PAUSE": "pause",
     "RESUME": "resume",
+    "SET_EVERY": "set_every",
     "MOVE_POSITION": "move_position",
     "LANE_STATE": "state",
     "EXCHANGE": "exchange",

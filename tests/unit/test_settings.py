@@ -142,3 +142,24 @@ def test_settings_cannot_be_changed() -> None:
     settings = Settings(**whole())
     with pytest.raises(ValueError, match="frozen"):
         settings.catalogue = Path("other")  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    "lane",
+    [
+        {"name": "poll-case", "way": "poll"},
+        {"name": "poll-case", "way": "poll", "object": "Case", "channel": "/data/CaseChangeEvent"},
+        {"name": "changes"},
+        {"name": "changes", "channel": "/data/ChangeEvents", "object": "Case"},
+        {"name": "poll-case", "way": "poll", "object": "Case", "every": "PT0.1S"},
+    ],
+)
+def test_a_lane_follows_a_channel_or_polls_an_object(tmp_path: Path, lane: dict[str, Any]) -> None:
+    with pytest.raises(SettingsError, match="LANES"):
+        load_settings(written(tmp_path, {**whole(), "lanes": [lane]}))
+
+
+def test_a_polled_lane_is_configured_by_its_object(tmp_path: Path) -> None:
+    lane = {"name": "poll-case", "way": "poll", "object": "Case", "every": "PT30S"}
+    [found] = load_settings(written(tmp_path, {**whole(), "lanes": [lane]})).lanes
+    assert (found.object, found.every.total_seconds()) == ("Case", 30)

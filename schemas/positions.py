@@ -1,0 +1,55 @@
+"""A polled lane's position: up to where the object has been read, as text that sorts as the lane does.
+
+Two forms. `1795000000000` says that every row whose SystemModstamp is earlier has been read; `1795000000000-500…AAA`
+says that of the rows with that SystemModstamp those up to and including that Id have been read, too. SystemModstamp has a
+resolution of one second, so ties are normal and the Id is what tells them apart.
+"""
+
+import re
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+POLLED_PATTERN = r"[0-9]{13}(?:-[0-9A-Za-z]{18})?"
+_POLLED = re.compile(POLLED_PATTERN)
+SECOND_MS = 1_000
+
+
+class PolledPosition(NamedTuple):
+    """A place among an object's rows, ordered by SystemModstamp and Id."""
+
+    modstamp_ms: int
+    """Epoch milliseconds."""
+    record_id: str | None = None
+    """Last Id that was read of the rows with that SystemModstamp; None: none of them was."""
+
+    @classmethod
+    def parse(cls, text: str) -> "PolledPosition":
+        """Raises `ValueError` for the position of a stream."""
+        if _POLLED.fullmatch(text) is None:
+            raise ValueError(f"{text!r} is not the position of a polled lane")
+        modstamp, _, record_id = text.partition("-")
+        return cls(int(modstamp), record_id or None)
+
+    @classmethod
+    def at(cls, moment: datetime) -> "PolledPosition":
+        """Everything before the moment's second has been read."""
+        return cls(floor_to_second(round(moment.timestamp() * 1_000)))
+
+    def __str__(self) -> str:
+        tail = "" if self.record_id is None else f"-{self.record_id}"
+        return f"{self.modstamp_ms:013d}{tail}"
+
+    @property
+    def moment(self) -> datetime:
+        """The SystemModstamp, in UTC."""
+        return datetime.fromtimestamp(self.modstamp_ms / 1_000, UTC)
+
+
+def is_polled(position: str) -> bool:
+    """True for what can be a polled lane's position; a replay id of 13 digits looks like one, too."""
+    return _POLLED.fullmatch(position) is not None
+
+
+def floor_to_second(epoch_ms: int) -> int:
+    """The beginning of the second that holds the moment."""
+    return epoch_ms // SECOND_MS * SECOND_MS
