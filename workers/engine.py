@@ -5,6 +5,7 @@ Two roles, because their work waits for different things: `lanes` reads streams 
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -35,6 +36,7 @@ from clients.objectstore import ObjectStore
 from clients.org_http import OrgHttp
 from clients.pubsub_connection import PubsubConnection
 from clients.salesforce import SessionSource
+from clients.streams import EventAllowance, Purse
 from clients.warehouse import Warehouse
 from clients.warehouse.postgres import PostgresWarehouse
 from clients.warehouse.redshift import RedshiftWarehouse
@@ -195,18 +197,31 @@ def _lane_worker(client: Client, parts: Parts, org: Org) -> Worker:
     return _activity_worker(client, names.LANE_QUEUE, [follow.follow_lane], most=20)
 
 
-def stream_opener(settings: Settings, sessions: SessionSource, catalogue: Catalogue) -> OpenStream:
-    """Opens a lane's channel by the lane's transport, with the process's one session and one Pub/Sub connection."""
+def stream_opener(
+    settings: Settings, sessions: SessionSource, catalogue: Catalogue, allowance: EventAllowance | None = None
+) -> OpenStream:
+    """Opens a lane's channel by the lane's transport, with the process's one session and one Pub/Sub connection.
+
+    `allowance` pays for every event before it can come; None: nothing is paid.
+    """
     connection = PubsubConnection(sessions, settings.salesforce.pubsub(), catalogue)
     version = settings.salesforce.api_version
+    purses: defaultdict[str, Purse] = defaultdict(lambda: Purse(allowance))
     by_pubsub = {lane.name for lane in settings.lanes if lane.transport == "pubsub"}
 
     def opened(request: FollowInput, replay_id: int) -> AbstractAsyncContextManager[Stream]:
-        lane, channel = request.lane, request.channel
+        lane, channel, purse = request.lane, request.channel, purses[request.lane]
         if lane in by_pubsub:
-            return pubsub.open_stream(connection, lane=lane, channel=channel, replay_id=replay_id)
+            return pubsub.open_stream(
+                connection, lane=lane, channel=channel, replay_id=replay_id, allowance=purse
+            )
         return cometd.open_stream(
-            sessions, lane=lane, channel=channel, replay_id=replay_id, api_version=version
+            sessions,
+            lane=lane,
+            channel=channel,
+            replay_id=replay_id,
+            api_version=version,
+            allowance=purse,
         )
 
     return opened
