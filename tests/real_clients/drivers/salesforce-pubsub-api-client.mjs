@@ -55,6 +55,32 @@ const calls = {
     return events;
   },
 
+  // How many events of several topics are received from the earliest on, after the first `skip`, in `seconds` or until none is left.
+  async rate(org) {
+    const client = await connect(org);
+    const marks = await new Promise((resolve, reject) => {
+      let first, cpu;
+      let events = 0;
+      const take = (subscription, kind, data) => {
+        if (kind === "event") {
+          const now = performance.now();
+          events += 1;
+          if (events === org.skip) [first, cpu] = [now, process.cpuUsage()];
+          if (now - first > org.seconds * 1000 || events === org.count * org.topics.length) {
+            resolve({ seconds: (now - first) / 1000, events: events - org.skip, cpu: process.cpuUsage(cpu) });
+          }
+        } else if (kind === "lastEvent") {
+          client.requestAdditionalEvents(subscription.topicName, 100);
+        } else if (kind === "error") {
+          reject(data);
+        }
+      };
+      for (const topic of org.topics) client.subscribeFromEarliestEvent(topic, take, 100);
+    });
+    client.close();
+    return { events: marks.events, seconds: marks.seconds, cpu_seconds: (marks.cpu.user + marks.cpu.system) / 1e6 };
+  },
+
   async stale(org) {
     const client = await connect(org);
     const error = await new Promise((resolve) => {
