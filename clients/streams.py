@@ -87,7 +87,7 @@ class BufferedStream:
 
         Raises what ended the stream, once everything that arrived before has been read.
         """
-        if not self._arrived:
+        if not self._arrived and self._failure is None:
             try:
                 await asyncio.wait_for(self._news.wait(), wait_seconds)
             except TimeoutError:

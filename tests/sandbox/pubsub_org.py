@@ -8,7 +8,8 @@ from typing import Any
 
 from starlette.applications import Starlette
 
-from clients.pubsub import PubsubStream, open_stream
+from activities.follow import Stream
+from clients.pubsub import open_stream
 from clients.pubsub_connection import PubsubAddress, PubsubConnection
 from clients.salesforce import SalesforceAddress, Session, SessionSource
 from clients.streams import EventAllowance, StreamMessage
@@ -80,7 +81,7 @@ async def running_org(folder: Path) -> AsyncIterator[PubsubOrg]:
         org.bus.close()
 
 
-async def read_events(stream: PubsubStream, count: int) -> list[StreamMessage]:
+async def read_events(stream: Stream, count: int) -> list[StreamMessage]:
     """The next events, at least `count` of them."""
     found: list[StreamMessage] = []
     while len(found) < count:

@@ -58,17 +58,22 @@ const calls = {
   // How many events of several topics are received from the earliest on, after the first `skip`, in `seconds` or until none is left.
   async rate(org) {
     const client = await connect(org);
+    // It asks for an unknown schema once an event, not once: one event first, so that the hundreds behind it know theirs.
+    await new Promise((resolve) => {
+      client.subscribeFromEarliestEvent(org.warm_topic, (_, kind) => kind === "lastEvent" && resolve(), 1);
+    });
     const marks = await new Promise((resolve, reject) => {
-      let first, cpu;
+      let first, last, cpu, ending;
       let events = 0;
+      const end = () => resolve({ seconds: (last - first) / 1000, events: events - org.skip, cpu: process.cpuUsage(cpu) });
       const take = (subscription, kind, data) => {
         if (kind === "event") {
-          const now = performance.now();
+          last = performance.now();
           events += 1;
-          if (events === org.skip) [first, cpu] = [now, process.cpuUsage()];
-          if (now - first > org.seconds * 1000 || events === org.count * org.topics.length) {
-            resolve({ seconds: (now - first) / 1000, events: events - org.skip, cpu: process.cpuUsage(cpu) });
-          }
+          if (events === org.skip) [first, cpu] = [last, process.cpuUsage()];
+          // Events come in lumps, and the last lump is counted whole.
+          if (last - first > org.seconds * 1000) ending ??= setTimeout(end, 200);
+          if (events === org.count * org.topics.length) end();
         } else if (kind === "lastEvent") {
           client.requestAdditionalEvents(subscription.topicName, 100);
         } else if (kind === "error") {
