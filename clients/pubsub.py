@@ -19,13 +19,13 @@ import orjson
 
 from clients.avro_events import UndecodableError
 from clients.pubsub_connection import PubsubConnection
-from clients.pubsub_credits import Credits
-from clients.pubsub_errors import error_code, is_session_refused, translated
+from clients.pubsub_credits import HALF, Credits
+from clients.pubsub_errors import error_code, is_garbled, is_session_refused, translated
 from clients.salesforce import Session
 from clients.streams import BufferedStream, EventAllowance, Purse
 from schemas.errors import StreamBrokenError, TidegateError
 from schemas.eventbus import pubsub_api_pb2 as wire
-from schemas.limits import PUBSUB_KEEPALIVE, REPLAY_ALL_EVENTS, REPLAY_NEW_EVENTS
+from schemas.limits import PUBSUB_KEEPALIVE, PUBSUB_MAX_OUTSTANDING, REPLAY_ALL_EVENTS, REPLAY_NEW_EVENTS
 from transforms.decode import BROKEN
 
 MOST_BUFFERED = 4_000
@@ -103,7 +103,8 @@ class _Subscription:
         self._lane = lane
         self._channel = channel
         self._purse = purse
-        self._is_renewed = False
+        self._tried: set[str] = set()
+        """Second chances that were given since the last answer."""
 
     async def run(self) -> None:
         """Until it fails; the reader is told why."""
@@ -123,7 +124,7 @@ class _Subscription:
     async def _call(self) -> None:
         """One Subscribe call; returns when the next one is to be made."""
         credits_ = Credits(self._purse)
-        first = self._first_request(await self._wanted(credits_))
+        first = self._first_request(await self._wanted(credits_, PUBSUB_MAX_OUTSTANDING))
         session = await self._connection.session()
         call = self._stub.Subscribe(metadata=self._connection.metadata(session))
         asking = asyncio.create_task(self._ask(call, first, credits_))
@@ -137,7 +138,7 @@ class _Subscription:
             is_told = True
         except grpc.aio.AioRpcError as error:
             is_told = bool(error_code(error))
-            await self._renew_or_raise(error, session)
+            await self._try_again_or_raise(error, session)
         finally:
             asking.cancel()
             receiving.cancel()
@@ -145,12 +146,15 @@ class _Subscription:
             call.cancel()
             credits_.settle(is_told=is_told)
 
-    async def _renew_or_raise(self, error: grpc.aio.AioRpcError, session: Session) -> None:
-        """A session that was refused is renewed, once until an answer comes."""
-        if self._is_renewed or not is_session_refused(error):
+    async def _try_again_or_raise(self, error: grpc.aio.AioRpcError, session: Session) -> None:
+        """A session that was refused is renewed, a reason that was lost is asked for: once, until an answer comes."""
+        if is_session_refused(error) and "session" not in self._tried:
+            self._tried.add("session")
+            await self._connection.renew(session)
+        elif is_garbled(error) and "reason" not in self._tried:
+            self._tried.add("reason")
+        else:
             raise error
-        self._is_renewed = True
-        await self._connection.renew(session)
 
     async def _ask(self, call: Any, first: Any, credits_: Credits) -> None:
         """Ask again whenever it is time. Ends with the call, or with the error of an allowance that refuses."""
@@ -160,16 +164,17 @@ class _Subscription:
                 await call.write(request)
             except _OVER:
                 return  # the receiver is told why
-            request = wire.FetchRequest(num_requested=await self._wanted(credits_))
+            # A call that is refused is refused at once: a second request would cross the reason.
+            await credits_.answered.wait()
+            request = wire.FetchRequest(num_requested=await self._wanted(credits_, HALF))
 
-    async def _wanted(self, credits_: Credits) -> int:
+    async def _wanted(self, credits_: Credits, most: int) -> int:
         await credits_.until_low()
         await self._stream.wait_for_room()
-        return await credits_.pay()
+        return await credits_.pay(most)
 
     async def _receive(self, call: Any, credits_: Credits) -> None:
         """Take in what comes. Returns when the server has closed the call, which it does after 70 s without demand."""
-        answers = 0
         while True:
             try:
                 async with asyncio.timeout(MOST_SILENCE):
@@ -180,11 +185,11 @@ class _Subscription:
                 detail = f"no answer for {MOST_SILENCE:.0f} s"
                 raise StreamBrokenError(lane=self._lane, detail=detail) from None
             if response is grpc.aio.EOF:
-                if not answers:
+                if not credits_.answered.is_set():
                     raise StreamBrokenError(lane=self._lane, detail="the server closed it without an answer")
                 return
-            answers += 1
-            self._is_renewed = False
+            credits_.answered.set()
+            self._tried.clear()
             await self._take(response, credits_)
 
     async def _take(self, response: Any, credits_: Credits) -> None:

@@ -18,6 +18,8 @@ class Credits:
 
     def __init__(self, purse: Purse) -> None:
         self.outstanding = 0
+        self.answered = asyncio.Event()
+        """Set when the server has answered the call's first request."""
         self._purse = purse
         self._is_low = asyncio.Event()
         self._is_low.set()
@@ -27,9 +29,9 @@ class Credits:
         """Wait until it is time to ask for more."""
         await self._is_low.wait()
 
-    async def pay(self) -> int:
-        """Pay for the next events; returns how many to ask for. Raises what the allowance raises."""
-        granted = await self._purse.take(min(HALF, PUBSUB_MAX_OUTSTANDING - self.outstanding))
+    async def pay(self, most: int) -> int:
+        """Pay for the next events; returns how many to ask for, at most `most`. Raises what the allowance raises."""
+        granted = await self._purse.take(min(most, PUBSUB_MAX_OUTSTANDING - self.outstanding))
         self._set(self.outstanding + granted)
         return granted
 

@@ -281,8 +281,9 @@ async def test_unread_events_stop_the_asking_and_a_call_closed_for_it_is_made_ag
     ids = make_contacts(org, 900)
     async with served.stream(CONTACTS) as stream:
         found: list[str] = []
-        while len(calls) < 3:
-            await asyncio.sleep(0.1)  # longer than the org keeps a call without demand
+        for number in (1, 2):
+            while len(calls) < number or org.pubsub_streams:  # noqa: ASYNC110 -- the org tells nobody
+                await asyncio.sleep(0.01)
             found += record_ids(await read_events(stream, 1))
         found += record_ids(await read_events(stream, len(ids) - len(set(found))))
     assert list(dict.fromkeys(found)) == ids
