@@ -10,6 +10,8 @@ import orjson
 import pytest
 
 from clients import pubsub
+from clients.pubsub import PubsubStream
+from clients.streams import StreamMessage
 from sandbox.org.faults import FaultRule
 from sandbox.org.model import Org
 from sandbox.org.pubsub.handlers import PubSub
@@ -330,6 +332,27 @@ async def test_spent_deliveries_end_the_stream_until_later(served: PubsubOrg, or
         with pytest.raises(RateLimitedError, match="delivery limit"):
             await read_events(stream, 1)
     assert record_ids(messages) == ids
+
+
+async def test_a_limit_met_under_way_is_told_as_one_though_requests_cross_it(
+    served: PubsubOrg, org: Org
+) -> None:
+    ids = make_contacts(org, 800)
+    found: list[StreamMessage] = []
+    for maximum in (120, 320, 520):
+        org.meters.delivered_events.maximum = maximum
+        position = found[-1].replay_id if found else -2
+        async with served.stream(CONTACTS, position) as stream:
+            with pytest.raises(RateLimitedError):
+                await read_into(found, stream)
+    assert record_ids(found) == ids[: len(found)]
+    assert len(found) >= 520
+
+
+async def read_into(found: list[StreamMessage], stream: PubsubStream) -> None:
+    """Read until the stream fails."""
+    while True:
+        found += await read_events(stream, 1)
 
 
 async def test_a_cut_stream_is_unavailable_and_gives_first_what_had_come(served: PubsubOrg, org: Org) -> None:
