@@ -27,7 +27,7 @@ from aiosfstream_ng.replay import ReplayMarker, ReplayMarkerStorage
 
 from clients.frames import BROKEN_CHANNEL, load_frame
 from clients.salesforce import Session, SessionSource
-from clients.streams import DELIVERY_LIMIT_PAUSE, QUIET_SECONDS, BufferedStream, EventAllowance, Purse
+from clients.streams import DELIVERY_LIMIT_PAUSE, QUIET_SECONDS, BufferedStream, EventAllowance, EventTokens
 from schemas.errors import (
     CredentialsRejectedError,
     RateLimitedError,
@@ -50,7 +50,7 @@ class CometdStream(BufferedStream):
     def __init__(self, channel: str, replay_id: int, allowance: EventAllowance | None = None) -> None:
         super().__init__(replay_id, most=MOST_BUFFERED)
         self.channel = channel
-        self._purse = Purse.of(allowance)
+        self._tokens = EventTokens.of(allowance)
         self._paid = 0
         self._last_answer = time.monotonic()
         self._last_event = -math.inf
@@ -61,7 +61,7 @@ class CometdStream(BufferedStream):
         CometD cannot be asked for a number of events: whoever connects takes what there is.
         """
         while self._paid < COMETD_LOOK_AHEAD:
-            self._paid += await self._purse.take(COMETD_LOOK_AHEAD - self._paid)
+            self._paid += await self._tokens.take(COMETD_LOOK_AHEAD - self._paid)
 
     async def accept(self, messages: list[dict[str, Any]]) -> None:
         """Take messages in; waits while too many are unread, which delays the next long poll."""
@@ -76,7 +76,7 @@ class CometdStream(BufferedStream):
     def settle(self) -> None:
         """The stream is closed: what was paid for and cannot be on its way any more is kept for the next one."""
         if time.monotonic() - self._last_event > QUIET_SECONDS:
-            self._purse.give_back(self._paid)
+            self._tokens.give_back(self._paid)
 
     def _check_silence(self) -> None:
         silence = time.monotonic() - self._last_answer

@@ -22,7 +22,7 @@ from clients.pubsub_connection import PubsubConnection
 from clients.pubsub_credits import HALF, Credits
 from clients.pubsub_errors import error_code, is_garbled, is_session_refused, translated
 from clients.salesforce import Session
-from clients.streams import BufferedStream, EventAllowance, Purse
+from clients.streams import BufferedStream, EventAllowance, EventTokens
 from schemas.errors import StreamBrokenError, TidegateError
 from schemas.eventbus import pubsub_api_pb2 as wire
 from schemas.limits import PUBSUB_KEEPALIVE, PUBSUB_MAX_OUTSTANDING, REPLAY_ALL_EVENTS, REPLAY_NEW_EVENTS
@@ -76,7 +76,7 @@ async def open_stream(
     """
     stream = PubsubStream(replay_id)
     async with connection.stub() as stub:
-        subscription = _Subscription(connection, stub, stream, lane, channel, Purse.of(allowance))
+        subscription = _Subscription(connection, stub, stream, lane, channel, EventTokens.of(allowance))
         running = asyncio.create_task(subscription.run())
         try:
             yield stream
@@ -95,14 +95,14 @@ class _Subscription:
         stream: PubsubStream,
         lane: str,
         channel: str,
-        purse: Purse,
+        tokens: EventTokens,
     ) -> None:
         self._connection = connection
         self._stub = stub
         self._stream = stream
         self._lane = lane
         self._channel = channel
-        self._purse = purse
+        self._tokens = tokens
         self._tried: set[str] = set()
         """Second chances that were given since the last answer."""
 
@@ -118,14 +118,15 @@ class _Subscription:
             self._stream.fail(translated(error, lane=self._lane, channel=self._channel, replay_id=at))
         except Exception as error:
             # Nobody awaits this task: an error that is not told would be silence for ever.
-            self._stream.fail(StreamBrokenError(lane=self._lane, detail=f"{type(error).__name__}: {error}"))
+            # Its text may hold a value of a record; its name does not.
+            self._stream.fail(StreamBrokenError(lane=self._lane, detail=type(error).__name__))
             raise
 
     async def _call(self) -> None:
         """One Subscribe call; returns when the next one is to be made."""
-        credits_ = Credits(self._purse)
-        first = self._first_request(await self._wanted(credits_, PUBSUB_MAX_OUTSTANDING))
         session = await self._connection.session()
+        credits_ = Credits(self._tokens)
+        first = self._first_request(await self._wanted(credits_, PUBSUB_MAX_OUTSTANDING))
         call = self._stub.Subscribe(metadata=self._connection.metadata(session))
         asking = asyncio.create_task(self._ask(call, first, credits_))
         receiving = asyncio.create_task(self._receive(call, credits_))

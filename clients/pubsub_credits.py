@@ -7,7 +7,7 @@ all have come waits a round trip for every hundred, and then decodes while nothi
 import asyncio
 import time
 
-from clients.streams import QUIET_SECONDS, Purse
+from clients.streams import QUIET_SECONDS, EventTokens
 from schemas.limits import PUBSUB_MAX_OUTSTANDING
 
 HALF = PUBSUB_MAX_OUTSTANDING // 2
@@ -16,11 +16,11 @@ HALF = PUBSUB_MAX_OUTSTANDING // 2
 class Credits:
     """Counts what is outstanding, and says when to ask for how many more."""
 
-    def __init__(self, purse: Purse) -> None:
+    def __init__(self, tokens: EventTokens) -> None:
         self.outstanding = 0
         self.answered = asyncio.Event()
         """Set when the server has answered the call's first request."""
-        self._purse = purse
+        self._tokens = tokens
         self._is_low = asyncio.Event()
         self._is_low.set()
         self._last_event = time.monotonic()
@@ -31,7 +31,7 @@ class Credits:
 
     async def pay(self, most: int) -> int:
         """Pay for the next events; returns how many to ask for, at most `most`. Raises what the allowance raises."""
-        granted = await self._purse.take(min(most, PUBSUB_MAX_OUTSTANDING - self.outstanding))
+        granted = await self._tokens.take(min(most, PUBSUB_MAX_OUTSTANDING - self.outstanding))
         self._set(self.outstanding + granted)
         return granted
 
@@ -48,7 +48,7 @@ class Credits:
         been on their way, unless it was quiet.
         """
         if is_told or time.monotonic() - self._last_event > QUIET_SECONDS:
-            self._purse.give_back(self.outstanding)
+            self._tokens.give_back(self.outstanding)
         self.outstanding = 0
 
     def _set(self, outstanding: int) -> None:

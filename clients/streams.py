@@ -1,7 +1,7 @@
 """What every source of events has in common: the message, the buffer that is read, and what deliveries cost.
 
-A delivered event is paid for before it is asked for (law 5). What was paid for and never delivered is not lost: the
-purse keeps it for the lane's next stream.
+A delivered event is paid for before it is asked for (law 5). What was paid for and never delivered is not lost: it is kept
+for the lane's next stream.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ class EventAllowance(Protocol):
         """
 
 
-class Purse:
+class EventTokens:
     """An allowance that remembers what was taken and not delivered. With None behind it everything is free.
 
     Kept by the opener, one a lane, it lasts from one stream to the next.
@@ -50,9 +50,9 @@ class Purse:
         self._left = 0
 
     @classmethod
-    def of(cls, allowance: EventAllowance | None) -> "Purse":
-        """The purse of an allowance: itself when it is one already."""
-        return allowance if isinstance(allowance, Purse) else cls(allowance)
+    def of(cls, allowance: EventAllowance | None) -> "EventTokens":
+        """The tokens of an allowance: itself when it is one already."""
+        return allowance if isinstance(allowance, EventTokens) else cls(allowance)
 
     async def take(self, count: int) -> int:
         """Tokens from what is left over, or from the allowance when nothing is."""

@@ -36,7 +36,7 @@ from clients.objectstore import ObjectStore
 from clients.org_http import OrgHttp
 from clients.pubsub_connection import PubsubConnection
 from clients.salesforce import SessionSource
-from clients.streams import EventAllowance, Purse
+from clients.streams import EventAllowance, EventTokens
 from clients.warehouse import Warehouse
 from clients.warehouse.postgres import PostgresWarehouse
 from clients.warehouse.redshift import RedshiftWarehouse
@@ -206,14 +206,14 @@ def stream_opener(
     """
     connection = PubsubConnection(sessions, settings.salesforce.pubsub(), catalogue)
     version = settings.salesforce.api_version
-    purses: defaultdict[str, Purse] = defaultdict(lambda: Purse(allowance))
+    held: defaultdict[str, EventTokens] = defaultdict(lambda: EventTokens(allowance))
     by_pubsub = {lane.name for lane in settings.lanes if lane.transport == "pubsub"}
 
     def opened(request: FollowInput, replay_id: int) -> AbstractAsyncContextManager[Stream]:
-        lane, channel, purse = request.lane, request.channel, purses[request.lane]
+        lane, channel, tokens = request.lane, request.channel, held[request.lane]
         if lane in by_pubsub:
             return pubsub.open_stream(
-                connection, lane=lane, channel=channel, replay_id=replay_id, allowance=purse
+                connection, lane=lane, channel=channel, replay_id=replay_id, allowance=tokens
             )
         return cometd.open_stream(
             sessions,
@@ -221,7 +221,7 @@ def stream_opener(
             channel=channel,
             replay_id=replay_id,
             api_version=version,
-            allowance=purse,
+            allowance=tokens,
         )
 
     return opened

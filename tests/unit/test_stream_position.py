@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from clients.cometd import CometdStream
-from clients.streams import Purse
+from clients.streams import EventTokens
 from schemas.errors import StreamBrokenError
 from schemas.limits import COMETD_LOOK_AHEAD
 
@@ -68,9 +68,9 @@ async def test_a_poll_is_paid_for_ahead_and_what_came_beyond_it_before_the_next(
 
 async def test_tokens_that_brought_nothing_pay_for_the_lanes_next_stream() -> None:
     allowance = Allowance(1_000)
-    purse = Purse(allowance)
+    tokens = EventTokens(allowance)
     for _ in range(3):
-        stream = CometdStream("/data/ChangeEvents", 5, purse)
+        stream = CometdStream("/data/ChangeEvents", 5, tokens)
         await stream.pay_ahead()
         stream.settle()
     assert allowance.granted == COMETD_LOOK_AHEAD
@@ -78,9 +78,9 @@ async def test_tokens_that_brought_nothing_pay_for_the_lanes_next_stream() -> No
 
 async def test_tokens_of_a_stream_that_ends_while_events_come_are_counted_as_spent() -> None:
     allowance = Allowance(1_000)
-    purse = Purse(allowance)
+    tokens = EventTokens(allowance)
     for _ in range(2):
-        stream = CometdStream("/data/ChangeEvents", 5, purse)
+        stream = CometdStream("/data/ChangeEvents", 5, tokens)
         await stream.pay_ahead()
         await stream.accept(events(1))
         stream.settle()
