@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
+from activities.follow import OpenStream
 from clients.cometd import CometdStream
 from clients.pubsub import PubsubStream
+from clients.salesforce import SessionSource
+from clients.streams import EventAllowance
 from schemas.catalogue import default_catalogue
 from schemas.errors import RateLimitedError, SettingsError
 from schemas.limits import COMETD_LOOK_AHEAD
@@ -53,6 +56,12 @@ def settings_for(org: SalesforceOrg, **salesforce: Any) -> Settings:
     )
 
 
+def opener(org: SalesforceOrg, allowance: EventAllowance | None = None, **salesforce: Any) -> OpenStream:
+    settings = settings_for(org, **salesforce)
+    sessions = SessionSource(settings.salesforce.address())
+    return stream_opener(settings, sessions, default_catalogue(), allowance)
+
+
 def request(lane: str) -> FollowInput:
     return FollowInput(org="o", lane=lane, channel=CHANNEL, position="origin", first_replay=-2)
 
@@ -60,7 +69,7 @@ def request(lane: str) -> FollowInput:
 async def test_the_transport_of_a_lane_is_what_its_settings_say_and_its_messages_are_the_same(
     org: SalesforceOrg,
 ) -> None:
-    opened = stream_opener(settings_for(org), default_catalogue())
+    opened = opener(org)
     async with opened(request("old"), -2) as old, opened(request("new"), -2) as new:
         assert isinstance(old, CometdStream)
         assert isinstance(new, PubsubStream)
@@ -72,7 +81,7 @@ async def test_the_transport_of_a_lane_is_what_its_settings_say_and_its_messages
 
 
 async def test_a_lane_that_changes_over_goes_on_at_its_position(org: SalesforceOrg) -> None:
-    opened = stream_opener(settings_for(org), default_catalogue())
+    opened = opener(org)
     async with opened(request("old"), -2) as stream:
         first, second, third = (await read_events(stream, 3))[:3]
     async with opened(request("new"), second.replay_id) as stream:
@@ -86,7 +95,7 @@ async def test_tokens_left_over_pay_for_the_next_stream_of_the_lane(
 ) -> None:
     monkeypatch.setattr("clients.pubsub_credits.QUIET_SECONDS", -1)
     allowance = Counting()
-    opened = stream_opener(settings_for(org), default_catalogue(), allowance)
+    opened = opener(org, allowance)
     for _ in range(4):
         async with opened(request("new"), -2) as stream:
             await read_events(stream, len(AWKWARD_TEXTS))
@@ -104,7 +113,7 @@ class Once(Counting):
 
 
 async def test_a_cometd_stream_that_is_refused_tokens_asks_for_nothing_more(org: SalesforceOrg) -> None:
-    opened = stream_opener(settings_for(org), default_catalogue(), Once())
+    opened = opener(org, Once())
     async with opened(request("old"), -2) as stream:
         await read_events(stream, len(AWKWARD_TEXTS))
         with pytest.raises(RateLimitedError, match="no budget"):
@@ -112,7 +121,7 @@ async def test_a_cometd_stream_that_is_refused_tokens_asks_for_nothing_more(org:
 
 
 async def test_a_ca_file_that_is_missing_names_its_setting(org: SalesforceOrg) -> None:
-    opened = stream_opener(settings_for(org, ca_file=Path("/nowhere/ca.pem")), default_catalogue())
+    opened = opener(org, ca_file=Path("/nowhere/ca.pem"))
     with pytest.raises(SettingsError, match="TIDEGATE_SALESFORCE__CA_FILE"):
         async with opened(request("new"), -2):
             pass
