@@ -108,7 +108,6 @@ async def open_stream(
     `RateLimitedError` when the org's deliveries are used up, `UnavailableError` or `StreamBrokenError` otherwise.
     """
     stream = CometdStream(channel, replay_id, allowance)
-    await stream.pay_ahead()
     client = _Client(
         _Authenticator(sessions),
         replay=_Tap(stream),
@@ -199,10 +198,14 @@ class _Tap(ReplayMarkerStorage):
     def __init__(self, stream: CometdStream) -> None:
         super().__init__()
         self._stream = stream
+        self._connects = 0
 
     async def outgoing(self, payload: list[dict[str, Any]], headers: dict[str, str]) -> None:
         await super().outgoing(payload, headers)
         if any(message.get("channel") == "/meta/connect" for message in payload):
+            self._connects += 1
+            if self._connects == 1:
+                return  # nothing is subscribed to yet; the opener must not wait where nobody hears it
             try:
                 await self._stream.pay_ahead()
             except TidegateError as error:

@@ -29,6 +29,7 @@ from activities.landing import CutRule
 from activities.limits import Limits
 from clients import cometd, pubsub
 from clients.audit import AuditLog
+from clients.event_lease import EventLease
 from clients.governor import TemporalGovernor
 from clients.keys import org_data_key
 from clients.leases import Leases
@@ -191,7 +192,7 @@ def _lane_worker(client: Client, parts: Parts, org: Org) -> Worker:
         client=client,
         store=parts.store,
         protector=parts.protector,
-        open_stream=stream_opener(parts.settings, org.sessions, parts.catalogue),
+        open_stream=stream_opener(parts.settings, org.sessions, parts.catalogue, EventLease(org.leases)),
         rule=CutRule(cut.most_changes, cut.most_bytes, cut.most_age),
     )
     return _activity_worker(client, names.LANE_QUEUE, [follow.follow_lane], most=20)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,8 @@ import orjson
 import pytest
 
 from clients import pubsub
+from clients.event_lease import EventLease
+from clients.leases import Leases
 from clients.pubsub import PubsubStream
 from clients.streams import StreamMessage
 from sandbox.org.faults import FaultRule
@@ -18,7 +20,9 @@ from sandbox.org.pubsub.handlers import PubSub
 from sandbox.org.pubsub.model import Encoder
 from sandbox.org.traffic.maker import TrafficMaker
 from sandbox.org.traffic.plan import TrafficPlan
+from schemas.budgets import Budget, LeaseClass, Reading
 from schemas.errors import (
+    BudgetSpentError,
     CredentialsRejectedError,
     RateLimitedError,
     ReplayExpiredError,
@@ -27,6 +31,7 @@ from schemas.errors import (
     UnavailableError,
 )
 from schemas.eventbus import pubsub_api_pb2 as wire
+from tests.local_governor import GREEDY, LocalGovernor
 from tests.sandbox.pubsub_org import Counting, OrgSessions, PubsubOrg, read_events, record_ids, running_org
 
 ALL = "/data/ChangeEvents"
@@ -273,6 +278,21 @@ async def test_a_refused_allowance_ends_the_stream_with_its_error(served: Pubsub
     async with served.stream(CONTACTS, allowance=Refusing()) as stream:
         with pytest.raises(RateLimitedError, match="no budget"):
             await read_events(stream, 130)
+
+
+async def test_the_org_never_delivers_more_than_the_governor_granted(served: PubsubOrg, org: Org) -> None:
+    governor = LocalGovernor(GREEDY)
+    reading = Reading(budget=Budget.DELIVERED_EVENTS, maximum=200, used=0, at=datetime.now(UTC))
+    governor.books.take_in((reading,), ())
+    leases = Leases(governor, patience=timedelta(seconds=1))
+    make_contacts(org, 400)
+    found: list[StreamMessage] = []
+    async with served.stream(CONTACTS, allowance=EventLease(leases)) as stream:
+        with pytest.raises(BudgetSpentError, match="delivered_events"):
+            await read_into(found, stream)
+    await leases.close()
+    spent = governor.books.books[Budget.DELIVERED_EVENTS].spent(LeaseClass.POLLING)
+    assert 100 < len(found) == org.meters.delivered_events.used <= spent <= 200 * (1 - GREEDY.margin)
 
 
 async def test_unread_events_stop_the_asking_and_a_call_closed_for_it_is_made_again(
