@@ -25,8 +25,8 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory, Wo
 
 from activities.landing import CutRule, LandingBuffer
 from clients.chain import Chain
-from clients.cometd import StreamMessage
 from clients.objectstore import ObjectStore
+from clients.streams import StreamMessage
 from schemas import names
 from schemas.ids import ORIGIN
 from schemas.messages import FollowInput, FollowResult

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
-from clients.cometd import StreamMessage
+from clients.streams import StreamMessage
 from schemas.raw import RAW_SCHEMA, UNREADABLE_OBJECT
 from transforms.decode import BROKEN
 from transforms.protect import HEADER, Protector

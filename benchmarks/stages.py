@@ -28,10 +28,11 @@ from cli.engine_processes import settings_of
 from cli.sandbox_commands import start_traffic, traffic_state
 from cli.up import DELIVERED_EVENTS
 from clients.chain import Chain
-from clients.cometd import StreamMessage
 from clients.frames import load_frame
 from clients.salesforce import SessionSource
+from clients.streams import StreamMessage
 from sandbox.stack import RunningSandbox, running_sandbox
+from schemas.catalogue import load_catalogue
 from schemas.messages import ApplyInput
 from schemas.raw import Manifest
 from workers.engine import Parts, open_parts, stream_opener
@@ -71,7 +72,9 @@ async def receive(settings: Settings, count: int) -> list[StreamMessage]:
         org="o", lane="bench", channel="/data/ChangeEvents", position="origin", first_replay=-2
     )
     messages: list[StreamMessage] = []
-    async with stream_opener(settings, SessionSource(settings.salesforce.address()))(request, -2) as stream:
+    sessions = SessionSource(settings.salesforce.address())
+    catalogue = load_catalogue(settings.catalogue)
+    async with stream_opener(settings, sessions, catalogue)(request, -2) as stream:
         while sum(len(m.data["payload"]["ChangeEventHeader"]["recordIds"]) for m in messages) < count:
             messages += await stream.read(wait_seconds=5)
     return messages

@@ -23,6 +23,8 @@ def settings_of(endpoints: Endpoints) -> dict[str, Any]:
             "client_id": org.client_id,
             "client_secret": org.client_secret,
             "api_version": org.api_version,
+            "pubsub_endpoint": org.pubsub_endpoint,
+            "ca_file": org.ca_file,
         },
         "s3": endpoints.s3.model_dump(),
         "warehouse": {"kind": "postgres", "dsn": endpoints.warehouse.dsn},

@@ -35,7 +35,7 @@ class Surge:
 
 
 def org_state(endpoints: Endpoints) -> dict[str, int]:
-    """The org's counters: `changes_committed`, `cometd_clients`, …"""
+    """The org's counters: `changes_committed`, `cometd_clients`, `pubsub_streams`, …"""
     with httpx.Client(timeout=30, trust_env=False) as http:
         state: dict[str, int] = http.get(f"{endpoints.salesforce.control_url}/state").json()
     return state
@@ -44,7 +44,7 @@ def org_state(endpoints: Endpoints) -> dict[str, int]:
 def wait_for_followers(endpoints: Endpoints) -> None:
     """Return when the engine listens to the org; raises `UnavailableError` when it does not within a minute."""
     deadline = time.monotonic() + _READY_SECONDS
-    while not org_state(endpoints)["cometd_clients"]:
+    while not (state := org_state(endpoints))["cometd_clients"] + state["pubsub_streams"]:
         if time.monotonic() > deadline:
             raise UnavailableError(
                 system="the engine",

@@ -12,11 +12,10 @@ Built on aiosfstream-ng, used so that three of its ways cannot hurt (salesforce.
 """
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -28,6 +27,7 @@ from aiosfstream_ng.replay import ReplayMarker, ReplayMarkerStorage
 
 from clients.frames import BROKEN_CHANNEL, load_frame
 from clients.salesforce import Session, SessionSource
+from clients.streams import DELIVERY_LIMIT_PAUSE, QUIET_SECONDS, BufferedStream, EventAllowance, EventTokens
 from schemas.errors import (
     CredentialsRejectedError,
     RateLimitedError,
@@ -36,77 +36,47 @@ from schemas.errors import (
     TidegateError,
     UnavailableError,
 )
-from schemas.limits import COMETD_CONNECT_TIMEOUT
+from schemas.limits import COMETD_CONNECT_TIMEOUT, COMETD_LOOK_AHEAD
 
 MOST_BUFFERED = 30_000
 """Events that wait for landing before the client stops asking for more (some 250 MB)."""
 _MOST_SILENCE = COMETD_CONNECT_TIMEOUT.total_seconds() + 40
 """The server answers every long poll within 110 s; after this many seconds without any answer the stream is dead."""
-_LIMIT_PAUSE = timedelta(minutes=15)
 
 
-@dataclass(frozen=True, slots=True)
-class StreamMessage:
-    """One event as received: `data` is the message's data object."""
-
-    replay_id: int
-    data: dict[str, Any]
-    received_at_ms: int
-
-
-class CometdStream:
+class CometdStream(BufferedStream):
     """An open subscription. `read` gives what has arrived; the position is that of the last event it gave or holds."""
 
-    def __init__(self, channel: str, replay_id: int) -> None:
+    def __init__(self, channel: str, replay_id: int, allowance: EventAllowance | None = None) -> None:
+        super().__init__(replay_id, most=MOST_BUFFERED)
         self.channel = channel
-        self.replay_id = replay_id
-        self._arrived: list[StreamMessage] = []
-        self._news = asyncio.Event()
-        self._room = asyncio.Event()
-        self._room.set()
-        self._failure: TidegateError | None = None
+        self._tokens = EventTokens.of(allowance)
+        self._paid = 0
         self._last_answer = time.monotonic()
+        self._last_event = -math.inf
 
-    async def read(self, *, wait_seconds: float) -> list[StreamMessage]:
-        """Everything that arrived since the last call, after waiting at most `wait_seconds` for the first of it.
+    async def pay_ahead(self) -> None:
+        """Hold tokens for as many events as an answer may bring, what came beyond them settled first.
 
-        Raises what ended the stream, once everything that arrived before has been read.
+        CometD cannot be asked for a number of events: whoever connects takes what there is.
         """
-        if not self._arrived:
-            try:
-                await asyncio.wait_for(self._news.wait(), wait_seconds)
-            except TimeoutError:
-                self._check_silence()
-        arrived, self._arrived = self._arrived, []
-        self._news.clear()
-        self._room.set()
-        if not arrived and self._failure is not None:
-            raise self._failure
-        return arrived
+        while self._paid < COMETD_LOOK_AHEAD:
+            self._paid += await self._tokens.take(COMETD_LOOK_AHEAD - self._paid)
 
     async def accept(self, messages: list[dict[str, Any]]) -> None:
         """Take messages in; waits while too many are unread, which delays the next long poll."""
         self._last_answer = time.monotonic()
         if not messages:
             return
-        now_ms = time.time_ns() // 1_000_000
-        for message in messages:
-            data = message["data"]
-            # A message whose replay id cannot be read belongs to the position of the one before it. The position
-            # never goes back: a broken message may show any number.
-            event = data.get("event")
-            replay_id = event.get("replayId") if isinstance(event, dict) else None
-            self.replay_id = max(self.replay_id, replay_id) if isinstance(replay_id, int) else self.replay_id
-            self._arrived.append(StreamMessage(self.replay_id, data, now_ms))
-        self._news.set()
-        if len(self._arrived) > MOST_BUFFERED:
-            self._room.clear()
-            await self._room.wait()
+        self._last_event = self._last_answer
+        self._paid -= len(messages)
+        self.put([(_replay_id(message["data"]), message["data"]) for message in messages])
+        await self.wait_for_room()
 
-    def fail(self, error: TidegateError) -> None:
-        """End the stream: `read` raises `error` when it has given everything that arrived."""
-        self._failure = self._failure or error
-        self._news.set()
+    def settle(self) -> None:
+        """The stream is closed: what was paid for and cannot be on its way any more is kept for the next one."""
+        if time.monotonic() - self._last_event > QUIET_SECONDS:
+            self._tokens.give_back(self._paid)
 
     def _check_silence(self) -> None:
         silence = time.monotonic() - self._last_answer
@@ -114,16 +84,30 @@ class CometdStream:
             self.fail(StreamBrokenError(lane=self.channel, detail=f"no answer for {silence:.0f} s"))
 
 
+def _replay_id(data: dict[str, Any]) -> int | None:
+    event = data.get("event")
+    found = event.get("replayId") if isinstance(event, dict) else None
+    return found if isinstance(found, int) else None
+
+
 @asynccontextmanager
 async def open_stream(
-    sessions: SessionSource, *, lane: str, channel: str, replay_id: int, api_version: str
+    sessions: SessionSource,
+    *,
+    lane: str,
+    channel: str,
+    replay_id: int,
+    api_version: str,
+    allowance: EventAllowance | None = None,
 ) -> AsyncIterator[CometdStream]:
     """Subscribe to `channel` after `replay_id` (-1: new events only, -2: all retained).
+
+    `allowance` pays for the events before they can come; None: nothing is paid.
 
     Raises `ReplayExpiredError` when the bus no longer holds the position, `CredentialsRejectedError`,
     `RateLimitedError` when the org's deliveries are used up, `UnavailableError` or `StreamBrokenError` otherwise.
     """
-    stream = CometdStream(channel, replay_id)
+    stream = CometdStream(channel, replay_id, allowance)
     client = _Client(
         _Authenticator(sessions),
         replay=_Tap(stream),
@@ -148,6 +132,7 @@ async def open_stream(
             watch.cancel()
             await asyncio.gather(watch, return_exceptions=True)
         await _close(client)
+        stream.settle()
 
 
 async def _watch(client: "_Client", stream: CometdStream, lane: str) -> None:
@@ -213,6 +198,19 @@ class _Tap(ReplayMarkerStorage):
     def __init__(self, stream: CometdStream) -> None:
         super().__init__()
         self._stream = stream
+        self._connects = 0
+
+    async def outgoing(self, payload: list[dict[str, Any]], headers: dict[str, str]) -> None:
+        await super().outgoing(payload, headers)
+        if any(message.get("channel") == "/meta/connect" for message in payload):
+            self._connects += 1
+            if self._connects == 1:
+                return  # nothing is subscribed to yet; the opener must not wait where nobody hears it
+            try:
+                await self._stream.pay_ahead()
+            except TidegateError as error:
+                self._stream.fail(error)
+                await asyncio.Event().wait()  # nothing is asked for any more; the reader closes the stream
 
     async def incoming(self, payload: list[dict[str, Any]], headers: object = None) -> None:  # noqa: ARG002
         events = [message for message in payload if _is_event(message)]
@@ -263,7 +261,7 @@ def _classified(reason: str, lane: str, replay_id: int) -> TidegateError:
     if "replayId" in reason:
         return ReplayExpiredError(lane=lane, position=str(replay_id), detail=reason)
     if "limit exceeded" in reason:
-        return RateLimitedError(system="Salesforce", detail=reason, retry_after=_LIMIT_PAUSE)
+        return RateLimitedError(system="Salesforce", detail=reason, retry_after=DELIVERY_LIMIT_PAUSE)
     if reason.startswith("401") or "Authentication invalid" in reason:
         return CredentialsRejectedError(
             system="Salesforce", code="401", detail=reason, setting="TIDEGATE_SALESFORCE__*"

@@ -50,6 +50,8 @@ COMETD_CONNECT_TIMEOUT = timedelta(seconds=110)
 COMETD_RECONNECT_WINDOW = timedelta(seconds=40)
 """A client that does not connect again within it is forgotten (403::Unknown client)."""
 COMETD_MAX_REQUEST_BYTES = 32_768
+COMETD_LOOK_AHEAD = 500
+"""Events for which tokens are held before a connect is sent. No page says how many an answer may bring; hundreds are seen."""
 REPLAY_NEW_EVENTS = -1
 REPLAY_ALL_EVENTS = -2
 

@@ -14,8 +14,8 @@ from activities.batches import Batches
 from activities.group_commit import GroupCommit
 from activities.landing import CutRule, LandingBuffer
 from clients.chain import Chain
-from clients.cometd import StreamMessage
 from clients.objectstore import ObjectStore
+from clients.streams import StreamMessage
 from clients.warehouse import Warehouse
 from clients.warehouse.postgres import PostgresWarehouse
 from clients.warehouse.statements import LEDGER, QUARANTINE, tables_of

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from clients.cometd import StreamMessage
+from clients.streams import StreamMessage
 from schemas.catalogue import Catalogue, default_catalogue
 from schemas.messages import FollowInput
 from transforms.protect import KEY_BYTES, DataKey, Protector

@@ -5,9 +5,10 @@ Two roles, because their work waits for different things: `lanes` reads streams 
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -22,26 +23,30 @@ from activities.acts import Acts
 from activities.applier import Applier
 from activities.batches import Batches
 from activities.boundary import ErrorBoundary
-from activities.follow import FollowLane, OpenStream
+from activities.follow import FollowLane, OpenStream, Stream
 from activities.group_commit import GroupCommit
 from activities.landing import CutRule
 from activities.limits import Limits
 from activities.poll import PollLane
+from clients import cometd, pubsub
 from clients.audit import AuditLog
-from clients.cometd import open_stream
+from clients.event_lease import EventLease
 from clients.governor import TemporalGovernor
 from clients.keys import org_data_key
 from clients.leases import Leases
 from clients.objectstore import ObjectStore
 from clients.org_http import OrgHttp
 from clients.polling import PolledSource
+from clients.pubsub_connection import PubsubConnection
 from clients.salesforce import SessionSource
+from clients.streams import EventAllowance, EventTokens
 from clients.warehouse import Warehouse
 from clients.warehouse.postgres import PostgresWarehouse
 from clients.warehouse.redshift import RedshiftWarehouse
 from schemas import names
 from schemas.catalogue import Catalogue, load_catalogue
 from schemas.errors import SettingsError, UnavailableError
+from schemas.messages import FollowInput
 from transforms.protect import Protector
 from workers.settings import Settings
 from workflows import WORKFLOWS, GovernorWorkflow
@@ -189,7 +194,7 @@ def _lane_worker(client: Client, parts: Parts, org: Org) -> Worker:
         client=client,
         store=parts.store,
         protector=parts.protector,
-        open_stream=stream_opener(parts.settings, org.sessions),
+        open_stream=stream_opener(parts.settings, org.sessions, parts.catalogue, EventLease(org.leases)),
         rule=CutRule(cut.most_changes, cut.most_bytes, cut.most_age),
     )
     polling = parts.settings.polling
@@ -211,12 +216,34 @@ def source_opener(parts: Parts, org: Org) -> Callable[[str], PolledSource]:
     return lambda name: PolledSource(org.http, parts.catalogue.object(name), visibility_delay=delay)
 
 
-def stream_opener(settings: Settings, sessions: SessionSource) -> OpenStream:
-    """Opens a lane's CometD channel with the process's one session."""
+def stream_opener(
+    settings: Settings, sessions: SessionSource, catalogue: Catalogue, allowance: EventAllowance | None = None
+) -> OpenStream:
+    """Opens a lane's channel by the lane's transport, with the process's one session and one Pub/Sub connection.
+
+    `allowance` pays for every event before it can come; None: nothing is paid.
+    """
+    connection = PubsubConnection(sessions, settings.salesforce.pubsub(), catalogue)
     version = settings.salesforce.api_version
-    return lambda request, replay_id: open_stream(
-        sessions, lane=request.lane, channel=request.channel, replay_id=replay_id, api_version=version
-    )
+    held: defaultdict[str, EventTokens] = defaultdict(lambda: EventTokens(allowance))
+    by_pubsub = {lane.name for lane in settings.lanes if lane.transport == "pubsub"}
+
+    def opened(request: FollowInput, replay_id: int) -> AbstractAsyncContextManager[Stream]:
+        lane, channel, tokens = request.lane, request.channel, held[request.lane]
+        if lane in by_pubsub:
+            return pubsub.open_stream(
+                connection, lane=lane, channel=channel, replay_id=replay_id, allowance=tokens
+            )
+        return cometd.open_stream(
+            sessions,
+            lane=lane,
+            channel=channel,
+            replay_id=replay_id,
+            api_version=version,
+            allowance=tokens,
+        )
+
+    return opened
 
 
 def _activity_worker(client: Client, queue: str, activities: Sequence[Any], *, most: int) -> Worker:

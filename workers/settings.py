@@ -21,6 +21,7 @@ from pydantic_settings import (
 from activities.poll import DELETIONS_EVERY, OVERLAP
 from clients.objectstore import S3Address
 from clients.polling import VISIBILITY_DELAY
+from clients.pubsub_connection import PubsubAddress
 from clients.salesforce import Grant, SalesforceAddress
 from schemas.budgets import Terms
 from schemas.catalogue import DEFAULT_CATALOGUE
@@ -50,6 +51,13 @@ class SalesforceSettings(_Part):
     password: SecretStr | None = None
     private_key_file: Path | None = None
     api_version: str = API_VERSION
+    pubsub_endpoint: str = Field(default="api.pubsub.salesforce.com:7443", pattern=r"^[^\s/]+:\d+$")
+    """host:port of the Pub/Sub API, for lanes whose transport is `pubsub`."""
+    ca_file: Path | None = None
+    """PEM file of the authorities that the Pub/Sub API's certificate is checked against; None: gRPC's own list."""
+
+    def pubsub(self) -> PubsubAddress:
+        return PubsubAddress(endpoint=self.pubsub_endpoint, org_id=self.org_id, ca_file=self.ca_file)
 
     def address(self) -> SalesforceAddress:
         return SalesforceAddress(
@@ -124,6 +132,8 @@ class LaneSettings(_Part):
     """Of a polled lane: between two polls."""
     first_replay: Literal[-1, -2] = -2
     """Where a lane without a chain begins: -2 everything retained, -1 new events only."""
+    transport: Literal["cometd", "pubsub"] = "cometd"
+    """What brings the events. They and their positions are the same, so a lane may change over at any restart."""
 
     @model_validator(mode="after")
     def _follows_one_thing(self) -> Self:

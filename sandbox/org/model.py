@@ -73,6 +73,8 @@ class Org:
         self.deleted_counts = {name: store.count(name, deleted_only=True) for name in self.records}
         self.changes_committed = 0
         """Changes since this process started; an event with ten record ids is ten."""
+        self.pubsub_streams = 0
+        """Streams of the Pub/Sub API that are open."""
         self.child_rules = _child_rules(store)
         """By parent: child object, its reference, and what a delete of the parent does to it."""
         self.overflow_changes = TRANSACTION_OVERFLOW_CHANGES

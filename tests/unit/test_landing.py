@@ -11,7 +11,7 @@ from hypothesis import given, strategies as st
 
 import activities.landing
 from activities.landing import GROUP_SETTLED_MS, CutRule, LandingBuffer
-from clients.cometd import StreamMessage
+from clients.streams import StreamMessage
 from schemas.raw import RAW_SCHEMA, UNREADABLE_OBJECT
 from tests.bus import protector
 from tests.unit.things import CATALOGUE, ID, THING, event

@@ -163,3 +163,30 @@ def test_a_polled_lane_is_configured_by_its_object(tmp_path: Path) -> None:
     lane = {"name": "poll-case", "way": "poll", "object": "Case", "every": "PT30S"}
     [found] = load_settings(written(tmp_path, {**whole(), "lanes": [lane]})).lanes
     assert (found.object, found.every.total_seconds()) == ("Case", 30)
+
+
+def test_a_lane_is_followed_over_cometd_unless_it_says_otherwise() -> None:
+    lanes = [
+        {"name": "a", "channel": "/data/A__chn"},
+        {"name": "b", "channel": "/data/B__chn", "transport": "pubsub"},
+    ]
+    assert [lane.transport for lane in Settings(**whole(), lanes=lanes).lanes] == ["cometd", "pubsub"]
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "value", "says"),
+    [
+        ("lanes", "transport", "carrier-pigeon", "TIDEGATE_LANES__0__TRANSPORT"),
+        ("salesforce", "pubsub_endpoint", "https://api.pubsub.salesforce.com", "TIDEGATE_SALESFORCE__PUBSUB_ENDPOINT"),
+    ],
+)  # fmt: skip
+def test_a_transport_or_an_endpoint_that_cannot_be_is_refused_by_name(
+    tmp_path: Path, part: str, name: str, value: str, says: str
+) -> None:
+    values = whole()
+    if part == "lanes":
+        values["lanes"] = [{"name": "a", "channel": "/data/ChangeEvents", name: value}]
+    else:
+        values[part][name] = value
+    with pytest.raises(SettingsError, match=says):
+        load_settings(written(tmp_path, values))

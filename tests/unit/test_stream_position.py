@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 
 from clients.cometd import CometdStream
+from clients.streams import EventTokens
 from schemas.errors import StreamBrokenError
+from schemas.limits import COMETD_LOOK_AHEAD
 
 
 async def positions(*shown: Any, start: int = 5) -> list[int]:
@@ -35,3 +37,51 @@ async def test_what_arrived_before_a_failure_is_read_before_it_is_raised() -> No
     assert len(await stream.read(wait_seconds=0)) == 1
     with pytest.raises(StreamBrokenError):
         await stream.read(wait_seconds=0)
+
+
+class Allowance:
+    """Grants `most` tokens at a time."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.granted = 0
+
+    async def take(self, count: int) -> int:
+        given = min(count, self.most)
+        self.granted += given
+        return given
+
+
+def events(count: int) -> list[dict[str, Any]]:
+    return [{"data": {"event": {"replayId": 6 + number}}} for number in range(count)]
+
+
+async def test_a_poll_is_paid_for_ahead_and_what_came_beyond_it_before_the_next() -> None:
+    allowance = Allowance(90)
+    stream = CometdStream("/data/ChangeEvents", 5, allowance)
+    await stream.pay_ahead()
+    assert allowance.granted >= COMETD_LOOK_AHEAD
+    await stream.accept(events(COMETD_LOOK_AHEAD + 300))
+    await stream.pay_ahead()
+    assert allowance.granted == 2 * COMETD_LOOK_AHEAD + 300
+
+
+async def test_tokens_that_brought_nothing_pay_for_the_lanes_next_stream() -> None:
+    allowance = Allowance(1_000)
+    tokens = EventTokens(allowance)
+    for _ in range(3):
+        stream = CometdStream("/data/ChangeEvents", 5, tokens)
+        await stream.pay_ahead()
+        stream.settle()
+    assert allowance.granted == COMETD_LOOK_AHEAD
+
+
+async def test_tokens_of_a_stream_that_ends_while_events_come_are_counted_as_spent() -> None:
+    allowance = Allowance(1_000)
+    tokens = EventTokens(allowance)
+    for _ in range(2):
+        stream = CometdStream("/data/ChangeEvents", 5, tokens)
+        await stream.pay_ahead()
+        await stream.accept(events(1))
+        stream.settle()
+    assert allowance.granted == 2 * COMETD_LOOK_AHEAD

@@ -66,6 +66,7 @@ def _events(parts: Parts) -> str:
         ("newest replay id", f"{bus.newest:,}"),
         ("retention", f"{bus.retention_ms / 3_600_000:,.1f} h"),
         ("CometD clients", f"{len(parts.clients):,}"),
+        ("Pub/Sub streams", f"{parts.org.pubsub_streams:,}"),
         ("sessions", f"{len(parts.sessions):,}"),
         ("neighbour", f"{parts.neighbour.spent:,} calls" if parts.neighbour.plan else "none"),
         ("long API calls now", f"{parts.org.meters.long_calls.now:,}"),

@@ -80,6 +80,7 @@ class _Handlers:
                 "delivered_events": self._org.meters.delivered_events.used,
                 "sessions": len(self._sessions),
                 "cometd_clients": len(self._clients),
+                "pubsub_streams": org.pubsub_streams,
                 "traffic": self._traffic.state(),
             }
         )

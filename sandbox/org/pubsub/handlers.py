@@ -33,8 +33,6 @@ class PubSub(service.PubSubServicer):  # type: ignore[misc]
         self._sessions = sessions
         self._encoder = Encoder(org.channels)
         self._managed = Managed(org.store.connection)
-        self.streams = 0
-        """Streams that are open."""
 
     async def GetTopic(self, request: Any, context: Any) -> Any:
         """What a topic is and which schema its events have now (Pub/Sub API Guide, "GetTopic RPC Method")."""
@@ -172,9 +170,9 @@ class PubSub(service.PubSubServicer):  # type: ignore[misc]
         self, stream: Stream, token: str, reading: "_Reading", context: Any
     ) -> AsyncIterator[list[Any]]:
         """Lists of events to send; an empty one is a sign of life or carries a commit's answer. Ends the RPC when it must."""
-        if self.streams >= COMETD_CLIENTS[self._org.edition]:
+        if self._org.pubsub_streams >= COMETD_CLIENTS[self._org.edition]:
             await refuse(context, errors.TOO_MANY_CLIENTS)
-        self.streams += 1
+        self._org.pubsub_streams += 1
         silent_until = self._keepalive_at()
         try:
             while not self._org.bus.closed:
@@ -199,7 +197,7 @@ class PubSub(service.PubSubServicer):  # type: ignore[misc]
                     # What a filter holds back costs time too; the org has others to serve meanwhile.
                     await asyncio.sleep(0)
         finally:
-            self.streams -= 1
+            self._org.pubsub_streams -= 1
 
     def _keepalive_at(self) -> float:
         return time.monotonic() + self._org.dials.events.keepalive_seconds

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import sys
+import time
 
 # The folder of this script is first on the path, and this script has the client's name.
 sys.path.pop(0)
@@ -51,6 +52,29 @@ async def receive(org):
             client.subscribe(org["topic"], org["preset"], replay_id, org["requested"], take), 60
         )
     return received
+
+
+async def rate(org):
+    """How many events of several topics are received and decoded from the earliest on, in `seconds` after the first `skip`."""
+    client = connect(org)
+    marks = []
+    received = 0
+
+    def take(response, client):
+        nonlocal received
+        for event in response.events:
+            client.decode(client.get_schema_json(event.event.schema_id), event.event.payload)
+        received += len(response.events)
+        if received >= org["skip"]:
+            marks.append((time.monotonic(), received, time.process_time()))
+            if marks[-1][0] - marks[0][0] > org["seconds"]:
+                raise EnoughError
+
+    subscriptions = [client.subscribe(topic, "EARLIEST", b"", 100, take) for topic in org["topics"]]
+    with contextlib.suppress(EnoughError, asyncio.TimeoutError):
+        await asyncio.wait_for(asyncio.gather(*subscriptions), org["seconds"] + 10)
+    (first, before, cpu), (last, after, cpu_now) = marks[0], marks[-1]
+    return {"events": after - before, "seconds": last - first, "cpu_seconds": cpu_now - cpu}
 
 
 async def topic(org):

@@ -1,0 +1,204 @@
+"""Change events in Avro, brought into the form in which CometD carries them, so that nothing behind a source knows which it was.
+
+What differs (Change Data Capture Developer Guide, "Change Event Body"; Pub/Sub API Guide, "Event Deserialization
+Considerations"): Avro holds every field and a null for what did not change, and tells in the header's bitmaps which nulls are
+values; dates and times are epoch milliseconds; a text diff is a bare text. CometD leaves out what did not change, writes
+dates in ISO 8601, and a diff as an object.
+
+An event that cannot be read whole raises `UndecodableError`; nothing of it is guessed.
+"""
+
+import io
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any
+
+import fastavro
+import orjson
+from fastavro.schema import expand_schema
+
+from clients.bitmaps import FieldPath, FieldPlace, FieldSets
+from schemas.catalogue import Catalogue, FieldType, ObjectSpec
+from transforms.protect import HEADER
+
+Convert = Callable[[Any], Any]
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY_MS = 86_400_000
+_DATE, _DATETIME = "date", "datetime"
+_DOCUMENTED = {"DateOnly": _DATE, "DateTime": _DATETIME}
+"""Kinds as a schema's `doc` names them: "Data:DateOnly:00N…", "CreatedDate:DateTime"."""
+_NOT_JSON = {"bytes", "fixed"}
+
+
+class UndecodableError(Exception):
+    """An event that its schema does not explain."""
+
+
+class EventDecoder:
+    """Decodes events of one schema. The catalogue tells dates from times: to Avro both are a number."""
+
+    def __init__(self, schema_json: str, catalogue: Catalogue) -> None:
+        """Raises `UndecodableError` for what is no Avro schema of a record."""
+        try:
+            schema = _bare(orjson.loads(schema_json))
+            self._schema: Any = fastavro.parse_schema(schema)
+            expanded: Any = expand_schema(schema)
+            fields: list[dict[str, Any]] = expanded["fields"]
+            spec = next((s for s in catalogue.objects.values() if s.event_name == schema["name"]), None)
+            self._sets = FieldSets(
+                [FieldPlace(f["name"], tuple(p["name"] for p in _parts(f))) for f in fields]
+            )
+        except Exception as error:
+            # fastavro raises what it likes; whatever it is, the schema explains no event.
+            raise UndecodableError(f"the schema cannot be used: {type(error).__name__}") from error
+        self._conversions = _conversions(fields, spec, None)
+        self._compounds = {
+            field["name"]: _conversions(parts, spec, field["name"])
+            for field in fields
+            if (parts := _parts(field))
+        }
+        self._compounds.pop(HEADER, None)
+        self._is_json = _NOT_JSON.isdisjoint(_kinds(fields))
+
+    def payload(self, encoded: bytes) -> dict[str, Any]:
+        """The `payload` object that CometD carries for the event."""
+        try:
+            source = io.BytesIO(encoded)
+            record: Any = fastavro.schemaless_reader(source, self._schema, None)
+            payload = self._shaped(record)
+            if not self._is_json:
+                orjson.dumps(payload)
+        except UndecodableError:
+            raise
+        except Exception as error:
+            # Garbage makes the reader raise nearly anything; the event is kept as it came all the same.
+            raise UndecodableError(type(error).__name__) from error
+        if source.tell() != len(encoded):
+            raise UndecodableError("bytes are left over")
+        return payload
+
+    def _shaped(self, record: dict[str, Any]) -> dict[str, Any]:
+        payload = {name: value for name, value in record.items() if value is not None}
+        for name, convert in self._conversions:
+            if name in payload:
+                payload[name] = convert(payload[name])
+        for name, conversions in self._compounds.items():
+            if isinstance(compound := payload.get(name), dict):
+                inner = {part: value for part, value in compound.items() if value is not None}
+                for part, convert in conversions:
+                    if part in inner:
+                        inner[part] = convert(inner[part])
+                payload[name] = inner
+        header = payload.get(HEADER)
+        self._tell_changes(payload, header if isinstance(header, dict) else {})
+        for name in self._compounds:
+            if payload.get(name) == {}:
+                del payload[name]
+        return payload
+
+    def _tell_changes(self, payload: dict[str, Any], header: dict[str, Any]) -> None:
+        """What the bitmaps say goes into the body, where CometD has it; `changedFields` stays, as names."""
+        nulled = header.pop("nulledFields", None)
+        diffed = header.pop("diffFields", None)
+        changed = self._sets.paths(header.get("changedFields") or ())
+        if "changedFields" in header:
+            header["changedFields"] = [".".join(path) for path in changed]
+        if nulled:
+            _empty(payload, self._sets.paths(nulled))
+        _empty(payload, changed)
+        for path in self._sets.paths(diffed or ()):
+            place = payload if len(path) == 1 else payload.get(path[0])
+            if isinstance(place, dict) and isinstance(place.get(path[-1]), str):
+                place[path[-1]] = {"diff": place[path[-1]]}
+
+
+def _empty(payload: dict[str, Any], paths: Iterable[FieldPath]) -> None:
+    """Fields that changed and have no value were emptied."""
+    for path in paths:
+        if len(path) == 1:
+            payload.setdefault(path[0], None)
+        elif isinstance(inner := payload.setdefault(path[0], {}), dict):
+            inner.setdefault(path[1], None)
+
+
+def _bare(schema: Any) -> Any:
+    """The schema without logical types: a number stays the number that was sent."""
+    if isinstance(schema, dict):
+        return {key: _bare(value) for key, value in schema.items() if key != "logicalType"}
+    return [_bare(item) for item in schema] if isinstance(schema, list) else schema
+
+
+def _branches(kind: Any) -> list[Any]:
+    return kind if isinstance(kind, list) else [kind]
+
+
+def _parts(field: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The fields inside a field that may be a record."""
+    for branch in _branches(field["type"]):
+        if isinstance(branch, dict) and branch.get("type") == "record":
+            return list(branch["fields"])
+    return []
+
+
+def _kinds(fields: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Every Avro type in use, at any depth."""
+    for field in fields:
+        waiting = [field["type"]]
+        while waiting:
+            kind = waiting.pop()
+            if isinstance(kind, list):
+                waiting += kind
+            elif isinstance(kind, dict):
+                waiting += [kind["type"], *(kind[key] for key in ("items", "values") if key in kind)]
+                yield from _kinds(kind.get("fields", ()))
+            else:
+                yield kind
+
+
+def _conversions(
+    fields: Iterable[Mapping[str, Any]], spec: ObjectSpec | None, compound: str | None
+) -> tuple[tuple[str, Convert], ...]:
+    found: list[tuple[str, Convert]] = []
+    for field in fields:
+        kinds = _branches(field["type"])
+        if "long" in kinds:
+            convert = _MOMENTS.get(_moment_kind(field, spec, compound) or "")
+        else:
+            convert = _finite if {"double", "float"} & {k for k in kinds if isinstance(k, str)} else None
+        if convert is not None:
+            found.append((field["name"], convert))
+    return tuple(found)
+
+
+def _moment_kind(field: Mapping[str, Any], spec: ObjectSpec | None, compound: str | None) -> str | None:
+    """Date or datetime, as the catalogue has it, else as the schema documents it; None for a plain number."""
+    name = str(field["name"])
+    if spec is not None:
+        known = name if compound is None else spec.compounds.get(compound, {}).get(name, "")
+        if known in spec.fields:
+            return {FieldType.DATE: _DATE, FieldType.DATETIME: _DATETIME}.get(spec.fields[known].type)
+    words = str(field.get("doc", "")).split(":")
+    return next((_DOCUMENTED[word] for word in words if word in _DOCUMENTED), None)
+
+
+@lru_cache(maxsize=16_384)
+def _date(ms: int) -> str:
+    # A moment within a day is no date; told as what it is, it meets the checks of every other wrong value.
+    return _datetime(ms) if ms % _DAY_MS else (_EPOCH + timedelta(milliseconds=ms)).date().isoformat()
+
+
+@lru_cache(maxsize=16_384)
+def _datetime(ms: int) -> str:
+    moment = _EPOCH + timedelta(milliseconds=ms)
+    return f"{moment.replace(tzinfo=None).isoformat(timespec='milliseconds' if ms % 1000 else 'seconds')}Z"
+
+
+def _finite(value: float) -> float:
+    if not math.isfinite(value):
+        raise UndecodableError("a number that JSON cannot hold")
+    return value
+
+
+_MOMENTS: Mapping[str, Convert] = {_DATE: _date, _DATETIME: _datetime}
