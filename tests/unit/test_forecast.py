@@ -41,14 +41,14 @@ def test_after_two_days_used_is_known_six_hours_ahead_within_a_tenth(noise: floa
     org = MeteredOrg(
         own=wave(2_000, 0.8, shift_hours=3),
         others=noisy(wave(3_000, 0.9, shift_hours=shift), noise),
-        step=120,
+        step=240,
     )
     org.run(hours=48.4)
     assert max(errors_ahead(org, hours=24)) <= 0.10
 
 
 def test_of_an_org_that_forgets_minute_by_minute_it_is_known_as_well() -> None:
-    org = MeteredOrg(own=wave(2_000, 0.5), others=wave(3_000, 0.5, shift_hours=9), step=120, sliding=True)
+    org = MeteredOrg(own=wave(2_000, 0.5), others=wave(3_000, 0.5, shift_hours=9), step=240, sliding=True)
     org.run(hours=48.4)
     assert max(errors_ahead(org, hours=24)) <= 0.10
 

@@ -16,14 +16,14 @@ def spent_by_others(org: MeteredOrg, hours: range) -> list[tuple[float, float]]:
 
 
 def test_what_others_spend_is_known_by_the_hour_within_three_percent() -> None:
-    org = MeteredOrg(own=wave(2_000, 0.5), others=wave(3_000, 0.9, shift_hours=7), step=120)
+    org = MeteredOrg(own=wave(2_000, 0.5), others=wave(3_000, 0.9, shift_hours=7), step=240)
     org.run(hours=72)
     for told, true in spent_by_others(org, range(FIRST + 1, FIRST + 72)):
         assert abs(told - true) <= 0.03 * true + 40
 
 
 def test_others_who_spend_nothing_are_not_blamed_for_our_late_reports() -> None:
-    org = MeteredOrg(own=wave(4_000, 1.0), step=120)
+    org = MeteredOrg(own=wave(4_000, 1.0), step=240)
     org.run(hours=48)
     told = sum(org.book.usage.others.hours.values())
     assert told <= 0.01 * sum(org.book.usage.ours.hours.values())
@@ -56,7 +56,7 @@ def test_what_was_used_before_the_first_reading_is_spread_evenly_over_the_day() 
 
 @pytest.mark.parametrize("own", [0, 2_000])
 def test_an_org_that_forgets_minute_by_minute_is_recognised(own: float) -> None:
-    org = MeteredOrg(own=even(own), others=wave(3_000, 0.5), sliding=True, step=120)
+    org = MeteredOrg(own=even(own), others=wave(3_000, 0.5), sliding=True, step=240)
     org.run(hours=60)
     usage = org.book.usage
     assert usage.sliding
@@ -67,7 +67,7 @@ def test_an_org_that_forgets_minute_by_minute_is_recognised(own: float) -> None:
 
 @pytest.mark.parametrize("own", [0, 2_000])
 def test_such_an_org_is_recognised_on_the_first_day_too(own: float) -> None:
-    org = MeteredOrg(own=even(own), others=wave(3_000, 0.5), sliding=True, step=120)
+    org = MeteredOrg(own=even(own), others=wave(3_000, 0.5), sliding=True, step=240)
     org.forgets_evenly(115_000)
     org.run(hours=23)
     for told, true in spent_by_others(org, range(FIRST + 2, FIRST + 23)):
@@ -79,7 +79,7 @@ def test_such_an_org_is_recognised_on_the_first_day_too(own: float) -> None:
 def test_an_org_that_counts_by_whole_hours_is_not_taken_for_one_that_forgets_by_the_minute(
     own: float, others: float
 ) -> None:
-    org = MeteredOrg(own=wave(own, 0.9), others=wave(others, 0.5, shift_hours=5), step=120)
+    org = MeteredOrg(own=wave(own, 0.9), others=wave(others, 0.5, shift_hours=5), step=240)
     for _ in range(30):
         org.run(hours=1.6)
         assert not org.book.usage.sliding
@@ -87,7 +87,7 @@ def test_an_org_that_counts_by_whole_hours_is_not_taken_for_one_that_forgets_by_
 
 @pytest.mark.parametrize("own", [0, 2_000])
 def test_readings_that_are_minutes_late_tell_the_same(own: float) -> None:
-    org = MeteredOrg(own=wave(own, 0.5), others=wave(3_000, 0.5, shift_hours=5), late_steps=2, step=120)
+    org = MeteredOrg(own=wave(own, 0.5), others=wave(3_000, 0.5, shift_hours=5), late_steps=2, step=240)
     org.run(hours=60)
     for told, true in spent_by_others(org, range(FIRST + 1, FIRST + 60)):
         assert told == pytest.approx(true, rel=0.1, abs=30)
