@@ -37,6 +37,9 @@ PAID = {
     "clients/salesforce.py": "logs in: the token endpoint is not an API call (Salesforce Developer Limits, API Requests)",
     "clients/cometd.py": "takes an allowance for what it is sent",
     "clients/pubsub.py": "takes an allowance before it asks for events",
+    "clients/pubsub_connection.py": "the one gRPC connection, for clients/pubsub.py",
+    "clients/pubsub_errors.py": "reads the errors of calls that others made",
+    "clients/bulk_query.py": "reads the status of calls that OrgHttp made",
 }
 """The modules that open a connection to Salesforce, and why each may."""
 
