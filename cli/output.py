@@ -21,6 +21,9 @@ EXIT_REFUSED = 2
 EXIT_UNAVAILABLE = 3
 """Something remote does not answer; the same command may work later."""
 
+EXIT_NO_PLAN = 4
+"""No plan keeps every object fresh within every budget; the output says what would help."""
+
 
 def say(message: str) -> None:
     """A note for the person who watches."""

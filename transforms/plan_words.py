@@ -4,7 +4,7 @@ import math
 from datetime import timedelta
 
 from schemas.budgets import Budget
-from schemas.plans import ObjectLoad, ObjectPlan, Plan, PlanTask, Transport, Way
+from schemas.plans import ObjectLoad, ObjectPlan, Plan, PlanTask, Way
 from transforms.plan_draft import FRESH, Draft, Drawer
 from transforms.way_costs import STREAM_FRESHNESS, stream_spends
 
@@ -65,12 +65,7 @@ class _Reasons:
             return self._of_stream(load)
         if load.object in self._usual:
             return "Kept: streaming it would save too little to move."
-        option = self._draft.polls[load.object]
-        return (
-            f"Its {load.changes_per_day:,.0f} changes a day are more events than can be spared for it; "
-            f"{'Bulk' if option.transport is Transport.BULK else 'REST'} every {option.every} s "
-            f"takes {option.calls:,.0f} API calls a day."
-        )
+        return f"Its {load.changes_per_day:,.0f} events a day are more than can be spared for it."
 
     def _of_stream(self, load: ObjectLoad) -> str:
         cheapest = self._drawer.cheapest(load, self._task.freshness_goal.total_seconds())
