@@ -59,7 +59,7 @@ class PollLane:
         hint = str(details[0]) if details else request.position
         poller = _Poller(self, request, hint)
         try:
-            async with heartbeating(lambda: (poller.position,)):
+            async with heartbeating(poller.told):
                 await poller.poll()
         except asyncio.CancelledError:
             cancelled = activity.cancellation_details()
@@ -79,11 +79,16 @@ class _Poller:
         self._origin = PolledPosition.at(request.start_at or request.began_at - parent.overlap)
         self._batches = 0
         self._changes = 0
+        self._read_through: PolledPosition | None = None
         self.position = position
         """The chain's end, as far as it is known."""
 
     def result(self) -> FollowResult:
         return FollowResult(position=self.position, batches=self._batches, changes=self._changes)
+
+    def told(self) -> tuple[str, ...]:
+        """Position, and through when everything has been read, once it has: a quiet object's position stays."""
+        return (self.position,) if self._read_through is None else (self.position, str(self._read_through))
 
     async def poll(self) -> None:
         await self._adopt_chain()
@@ -111,6 +116,8 @@ class _Poller:
         until_ms = await self._source.horizon_ms()
         deletions = await self._new_deletions(until_ms)
         if await self._read(until_ms):
+            self._read_through = PolledPosition(until_ms)
+            activity.heartbeat(*self.told())
             await self._land_deletions(deletions, PolledPosition(until_ms))
 
     async def _read(self, until_ms: int) -> bool:
@@ -176,7 +183,7 @@ class _Poller:
         self.position = manifest.end
         self._batches += 1
         self._changes += manifest.changes
-        activity.heartbeat(self.position)
+        activity.heartbeat(*self.told())
 
 
 def _now_ms() -> int:

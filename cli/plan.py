@@ -1,21 +1,29 @@
 """tidegate plan: how each object is, or would be, followed."""
 
+import asyncio
 import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
+from temporalio.service import RPCError, RPCStatusCode
 
 from cli.output import EXIT_NO_PLAN, OUT, print_json
-from cli.plan_tables import plan_as_json, plan_page
+from cli.plan_tables import plan_as_json, plan_page, view_as_json, view_page
+from cli.running import settings_of_state
 from cli.sandbox_commands import DEFAULT_STATE, StateFolder
+from schemas import names
 from schemas.budgets import Budget, Terms
 from schemas.catalogue import default_catalogue
-from schemas.errors import SettingsError
+from schemas.errors import SettingsError, UnavailableError
+from schemas.ids import planner_workflow_id
+from schemas.planner import PlannerView
 from schemas.plans import ObjectLoad, PlanTask
 from transforms.plan import make_plan
 from transforms.plan_budgets import allocations, following_may_spend
+from workers.engine import connect_temporal
+from workers.settings import Settings
 
 MINUTES_A_DAY = 24 * 60
 
@@ -54,7 +62,8 @@ def plan(
     Example: tidegate plan --changes-per-day 35000000 --edition unlimited --entitlement 50000
     """
     if changes_per_day is None:
-        raise SettingsError("Say what load to assume: --changes-per-day 35000000.")
+        _show_present(settings_of_state(settings, state), as_json=as_json)
+        return
     limits = allocations(edition, licences=licences, entitlement=entitlement)
     terms = Terms()
     taken = {Budget.API_CALLS: others * limits[Budget.API_CALLS]}
@@ -73,6 +82,33 @@ def plan(
         OUT.print(plan_page(made, task, limits))
     if not made.fits:
         sys.exit(EXIT_NO_PLAN)
+
+
+def _show_present(settings: Settings, *, as_json: bool) -> None:
+    view = asyncio.run(_view(settings))
+    drawn = view.drawn
+    if as_json:
+        print_json(view_as_json(view))
+    else:
+        OUT.print(view_page(view))
+    if drawn is not None and drawn.plan is not None and not drawn.plan.fits:
+        sys.exit(EXIT_NO_PLAN)
+
+
+async def _view(settings: Settings) -> PlannerView:
+    """The running planner's; raises `SettingsError` when none runs."""
+    client = await connect_temporal(settings)
+    handle = client.get_workflow_handle(planner_workflow_id(settings.salesforce.org_id))
+    try:
+        view: PlannerView = await handle.query(names.PLAN, result_type=PlannerView)
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise UnavailableError(system="The planner", detail=error.message) from error
+        raise SettingsError(
+            "No planner runs: the configured lanes are followed as they are. Set TIDEGATE_PLANNER__ON=true, or say what "
+            "load to assume: --changes-per-day 35000000."
+        ) from error
+    return view
 
 
 def _loads(shares: dict[str, float], changes_per_day: float, peak: float) -> tuple[ObjectLoad, ...]:

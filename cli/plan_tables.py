@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from rich.console import Group
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from schemas.budgets import Budget
+from schemas.planner import PlannerView
 from schemas.plans import Plan, PlanTask
 from transforms.plan_budgets import PLANNED
 
@@ -67,9 +68,60 @@ def plan_as_json(plan: Plan, task: PlanTask, maximums: Mapping[Budget, float]) -
     }
 
 
+def view_page(view: PlannerView) -> Group:
+    """What the running planner does, and the plan that it is doing it by."""
+    parts: list[RenderableType] = [_states(view)]
+    if view.trouble:
+        parts.append(Text(view.trouble, style="red"))
+    drawn = view.drawn
+    if drawn is not None and drawn.plan is not None and drawn.task is not None:
+        parts += [
+            Text(f"Plan of {drawn.at:%H:%M:%S} UTC:"),
+            plan_page(drawn.plan, drawn.task, drawn.maximums),
+        ]
+    return Group(*parts)
+
+
+def view_as_json(view: PlannerView) -> dict[str, Any]:
+    """Plain values; `plan` is null before the first."""
+    drawn = view.drawn
+    plan = None
+    if drawn is not None and drawn.plan is not None and drawn.task is not None:
+        plan = {"at": drawn.at, **plan_as_json(drawn.plan, drawn.task, drawn.maximums)}
+    return {
+        "org": view.org,
+        "trouble": view.trouble,
+        "pins": view.pins,
+        "objects": [
+            {
+                "object": state.followed.object,
+                "following": state.following,
+                "since": state.since,
+                "every_seconds": None if state.every is None else state.every.total_seconds(),
+                "why": state.why,
+                "next": view.notes.get(state.followed.object, ""),
+            }
+            for state in view.objects
+        ],
+        "plan": plan,
+    }
+
+
 def spent_of(plan: Plan, budget: Budget) -> float:
     """What all objects spend of a budget in 24 hours."""
     return sum(each.spends.get(budget, 0.0) for each in plan.objects)
+
+
+def _states(view: PlannerView) -> Table:
+    table = Table("object", "followed by", "since (UTC)", "why", "next", box=None)
+    for state in view.objects:
+        name = state.followed.object
+        pinned = " (pinned)" if name in view.pins else ""
+        following = state.following.value.replace("_", " ") + pinned
+        table.add_row(name, following, f"{state.since:%d %b %H:%M:%S}", state.why, view.notes.get(name, ""))
+    if not view.objects:
+        table.add_row("nothing is followed yet")
+    return table
 
 
 def _objects(plan: Plan, task: PlanTask) -> Table:

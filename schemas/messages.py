@@ -34,6 +34,9 @@ class LaneInput(Message):
     """Where to look for the chain's end; a hint that saves walking the whole chain."""
     first_replay: int = -2
     """Where a lane without a chain begins: -2 all retained events, -1 new ones only."""
+    skip_from: str | None = None
+    """From this position the stream goes on with new events only, because another lane has received the rest; None: every
+    event is received."""
     paused: bool = False
     paused_because: str = ""
 
@@ -46,6 +49,8 @@ class FollowInput(Message):
     channel: str
     position: str
     first_replay: int
+    skip_from: str | None = None
+    """As of `LaneInput`."""
 
 
 class PollInput(Message):
@@ -89,6 +94,8 @@ class PauseInput(Message):
 
     by: str = "unknown"
     reason: str = ""
+    skip_from: str | None = None
+    """Only of `resume`, and only for a stream: as of `LaneInput`."""
 
 
 class MovePositionInput(Message):

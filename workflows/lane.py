@@ -82,6 +82,7 @@ class LaneWorkflow:
             channel=self._lane.channel,
             position=self._position,
             first_replay=self._lane.first_replay,
+            skip_from=self._lane.skip_from,
         )
         return workflow.start_activity(
             names.FOLLOW_LANE,
@@ -134,6 +135,8 @@ class LaneWorkflow:
     @workflow.signal(name=names.RESUME)
     def resume(self, request: PauseInput) -> None:
         """Follow again from the position."""
+        if request.skip_from is not None:
+            self._lane = self._lane.model_copy(update={"skip_from": request.skip_from})
         self._paused = False
         self._because = ""
         self._note("lane.resume", request.by, request.reason)
