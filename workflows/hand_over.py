@@ -11,6 +11,7 @@ Every step may be done twice, and a hand-over may be called off at any point: th
 from datetime import datetime, timedelta
 
 from temporalio import workflow
+from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from schemas import names
@@ -32,6 +33,8 @@ with workflow.unsafe.imports_passed_through():
 
 BY = "planner"
 """Who pauses and resumes, in the audit log."""
+_NOT_FOUND = "ExternalWorkflowExecutionNotFound"
+"""The SDK's error type for a signal to a workflow that does not run."""
 _FIRST_OVERLAP = timedelta(minutes=10)
 """How far before its beginning an object is polled whose stream never landed anything."""
 _NOTICED = 0.1
@@ -162,7 +165,11 @@ class HandOver:
         return end
 
     async def _pause(self, lane: str, reason: str) -> None:
-        await self._signal(lane, names.PAUSE, PauseInput(by=BY, reason=reason))
+        try:
+            await self._signal(lane, names.PAUSE, PauseInput(by=BY, reason=reason))
+        except ApplicationError as error:
+            if error.type != _NOT_FOUND:
+                raise  # a lane that does not run is as good as paused
 
     async def _signal(self, lane: str, signal: str, request: Message) -> None:
         handle = workflow.get_external_workflow_handle(lane_workflow_id(self._org, lane))
