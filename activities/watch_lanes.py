@@ -16,7 +16,6 @@ from schemas import names
 from schemas.ids import ORIGIN, batch_name
 from schemas.messages import LaneInput
 from schemas.planner import (
-    HAND_OVER_OVERLAP,
     LaneEnd,
     LaneEndInput,
     LaneLook,
@@ -47,9 +46,7 @@ class LaneWatch:
             if await self._is_news(request):
                 break
             await asyncio.sleep(min(left, request.every.total_seconds()))
-        return WatchLanesResult(
-            looks=tuple([await self._look(request.org, point) for point in request.points])
-        )
+        return WatchLanesResult(looks=tuple([await self._look(request, point) for point in request.points]))
 
     async def _is_news(self, request: WatchLanesInput) -> bool:
         streams = [
@@ -72,17 +69,18 @@ class LaneWatch:
         ((newest,),) = await asyncio.to_thread(self._fetch, sql.find_newest_change(), request.lane)
         return LaneEnd(exists=state is not None, position=position, last_changed_at=newest)
 
-    async def _look(self, org: str, point: LanePoint) -> LaneLook:
-        followed = point.followed
+    async def _look(self, request: WatchLanesInput, point: LanePoint) -> LaneLook:
+        org, followed = request.org, point.followed
         stream = await follower_view(self.client, org, followed.lane, names.FOLLOW_LANE)
         poll = await follower_view(self.client, org, followed.poll_lane, names.POLL_LANE)
+        begun_at = None if point.mark is None else await self._begun_at(followed.lane, point.mark)
         failures = [view.failure for view in (stream, poll) if view is not None and view.failure]
         return LaneLook(
             object=followed.object,
             refused=stream.failure if stream is not None and stream.is_refused else "",
             trouble=failures[0] if failures else await self._stopped(org, followed.lane, followed.poll_lane),
             read_through=None if poll is None or len(poll.details) < 2 else _moment(poll.details[1]),
-            joined_at=None if point.mark is None else await self._joined_at(followed.lane, point.mark),
+            joined_at=None if begun_at is None else begun_at + request.overlap,
         )
 
     async def _stopped(self, org: str, *lanes: str) -> str:
@@ -93,10 +91,10 @@ class LaneWatch:
                 return f"{lane}: {state.paused_because}"
         return ""
 
-    async def _joined_at(self, lane: str, mark: str) -> datetime | None:
+    async def _begun_at(self, lane: str, mark: str) -> datetime | None:
         rows = await asyncio.to_thread(self._fetch, sql.find_batch_beginning(), batch_name(lane, mark))
         times = [moment for moment in rows[0] if moment is not None]
-        return max(times) + HAND_OVER_OVERLAP if times else None
+        return max(times, default=None)
 
     def _fetch(self, statement: str, parameter: str) -> list[tuple[datetime | None, ...]]:
         with self.warehouse.transaction() as transaction:

@@ -76,6 +76,7 @@ class PlannerInput(Message):
     plan_every: timedelta = timedelta(minutes=1)
     look_every: timedelta = timedelta(seconds=5)
     """Between two looks at the lanes."""
+    overlap: timedelta = HAND_OVER_OVERLAP
     states: tuple[ObjectState, ...] = ()
     no_streams_until: datetime | None = None
     """The org or the governor has refused deliveries: no object moves to a stream before."""
@@ -121,6 +122,7 @@ class WatchLanesInput(Message):
     wait: timedelta
     """At most; 0 looks once."""
     every: timedelta
+    overlap: timedelta = HAND_OVER_OVERLAP
     known: tuple[str, ...] = ()
     """Objects whose streams are known to be refused: no news."""
 

@@ -1,7 +1,5 @@
 """What following may spend of each budget in the coming 24 hours: the governor's rules, read a day ahead. Pure."""
 
-from datetime import timedelta
-
 from schemas.budgets import Budget, LeaseClass, Terms
 from schemas.limits import (
     BULK_QUERY_JOBS,
@@ -23,6 +21,7 @@ PLANNED = (
     Budget.STREAMING_CLIENTS,
 )
 """What following spends, the scarcest in the usual case first."""
+_DAY_HOURS = 24
 _LAST_HOURS = 8
 """What is left now must last so long: later, what was spent yesterday drops out of the 24 hours."""
 
@@ -85,6 +84,6 @@ def may_spend_by_books(books: OrgBooks, streamed: float) -> dict[Budget, float] 
         used = book.used_at_most()
         usual = following_may_spend(budget, book.maximum, max(0.0, used - ours), books.terms)
         left = max(0.0, book.maximum * (1 - books.terms.margin) - used)
-        may[budget] = min(usual, left * timedelta(days=1) / timedelta(hours=_LAST_HOURS))
+        may[budget] = min(usual, left * _DAY_HOURS / _LAST_HOURS)
     known = Budget.API_CALLS in may and Budget.DELIVERED_EVENTS in may
     return may if known else None

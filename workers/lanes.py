@@ -40,7 +40,7 @@ async def _ensure_planner(client: Client, settings: Settings) -> None:
     org, planner = settings.salesforce.org_id, settings.planner
     await client.start_workflow(
         names.PLANNER_WORKFLOW,
-        PlannerInput(org=org, goal=planner.goal, pins=planner.pins),
+        PlannerInput(org=org, goal=planner.goal, pins=planner.pins, overlap=planner.overlap),
         id=planner_workflow_id(org),
         task_queue=names.GOVERNOR_QUEUE,
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,

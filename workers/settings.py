@@ -27,6 +27,7 @@ from schemas.catalogue import DEFAULT_CATALOGUE
 from schemas.errors import SettingsError
 from schemas.limits import API_VERSION
 from schemas.messages import POLL_EVERY
+from schemas.planner import HAND_OVER_OVERLAP
 from schemas.plans import Way
 
 DEFAULT_FILE = Path("var/settings.json")
@@ -152,6 +153,8 @@ class PlannerSettings(_Part):
     """From commit in Salesforce to the curated table, for 95 of 100 changes."""
     pins: dict[str, Way] = {}
     """Object -> its way, whatever it costs; for a planner that is started anew."""
+    overlap: timedelta = Field(default=HAND_OVER_OVERLAP, gt=timedelta(0))
+    """Of the two lanes of a hand-over."""
 
 
 class CutSettings(_Part):

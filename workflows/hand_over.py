@@ -20,7 +20,6 @@ with workflow.unsafe.imports_passed_through():
     from schemas.message import Message
     from schemas.messages import LaneInput, PauseInput, SetEveryInput
     from schemas.planner import (
-        HAND_OVER_OVERLAP,
         FollowedObject,
         Following,
         LaneEnd,
@@ -44,8 +43,9 @@ _NOTICED = 0.1
 class HandOver:
     """The moves of one org's objects."""
 
-    def __init__(self, org: str) -> None:
+    def __init__(self, org: str, overlap: timedelta) -> None:
         self._org = org
+        self._overlap = overlap
 
     async def begin(self, followed: FollowedObject, plan: ObjectPlan) -> ObjectState:
         """Follow an object of which this planner knows nothing.
@@ -93,7 +93,7 @@ class HandOver:
         if not state.asked:
             newest = (await self._end(state.followed.lane)).last_changed_at
             first = state.followed_since - _FIRST_OVERLAP
-            start_at = first if newest is None else newest - HAND_OVER_OVERLAP
+            start_at = first if newest is None else newest - self._overlap
             state = state.model_copy(
                 update={"every": plan.every or state.every, "start_at": start_at, "asked": True}
             )

@@ -46,7 +46,7 @@ class PlannerWorkflow:
     @workflow.init
     def __init__(self, planner: PlannerInput) -> None:
         self._planner = planner
-        self._hand_over = HandOver(planner.org)
+        self._hand_over = HandOver(planner.org, planner.overlap)
         self._states = {state.followed.object: state for state in planner.states}
         self._pins = dict(planner.pins)
         self._no_streams_until = planner.no_streams_until
@@ -88,6 +88,7 @@ class PlannerWorkflow:
             points=tuple(map(_point, self._states.values())),
             wait=self._patience(),
             every=self._planner.look_every,
+            overlap=self._planner.overlap,
             known=tuple(sorted(self._refused)),
         )
         watching = workflow.start_activity(
@@ -211,7 +212,7 @@ class PlannerWorkflow:
         return PlannerView(
             org=self._planner.org,
             drawn=self._drawn,
-            objects=tuple(self._states.values()),
+            objects=tuple(state for _, state in sorted(self._states.items())),
             pins=self._pins,
             notes={name: note for name, note in self._notes.items() if note},
             trouble=self._trouble,
@@ -232,7 +233,7 @@ class PlannerWorkflow:
 
     def _show(self) -> None:
         rows = ["| object | way | every | since (UTC) | why | next |", "|---|---|--:|---|---|---|"]
-        for name, state in self._states.items():
+        for name, state in sorted(self._states.items()):
             polls = state.following is not Following.STREAM and state.every is not None
             every = f"{state.every.total_seconds():.0f} s" if polls and state.every else ""
             pinned = " (pinned)" if name in self._pins else ""
