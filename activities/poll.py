@@ -87,8 +87,11 @@ class _Poller:
         return FollowResult(position=self.position, batches=self._batches, changes=self._changes)
 
     def told(self) -> tuple[str, ...]:
-        """Position, and through when everything has been read, once it has: a quiet object's position stays."""
-        return (self.position,) if self._read_through is None else (self.position, str(self._read_through))
+        """Position; and, once it has polled, through when it knows every row and every deletion: a quiet position stays."""
+        covered_ms = self._parent.deletions_covered_ms.get(self._request.lane)
+        if self._read_through is None or covered_ms is None:
+            return (self.position,)
+        return (self.position, str(self._read_through), str(PolledPosition(covered_ms)))
 
     async def poll(self) -> None:
         await self._adopt_chain()
@@ -117,8 +120,8 @@ class _Poller:
         deletions = await self._new_deletions(until_ms)
         if await self._read(until_ms):
             self._read_through = PolledPosition(until_ms)
-            activity.heartbeat(*self.told())
             await self._land_deletions(deletions, PolledPosition(until_ms))
+            activity.heartbeat(*self.told())
 
     async def _read(self, until_ms: int) -> bool:
         """Land a window's rows; False when another follower was met on the way, and the chain has to be read anew."""

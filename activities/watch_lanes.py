@@ -9,7 +9,7 @@ from temporalio import activity
 from temporalio.client import Client
 
 from clients.chain import Chain
-from clients.lane_workflows import follower_view, lane_state, start_lane
+from clients.lane_workflows import FollowerView, follower_view, lane_state, start_lane
 from clients.objectstore import ObjectStore
 from clients.warehouse import Warehouse, statements as sql
 from schemas import names
@@ -74,12 +74,14 @@ class LaneWatch:
         stream = await follower_view(self.client, org, followed.lane, names.FOLLOW_LANE)
         poll = await follower_view(self.client, org, followed.poll_lane, names.POLL_LANE)
         begun_at = None if point.mark is None else await self._begun_at(followed.lane, point.mark)
+        read_through, deleted_through = _through(poll)
         failures = [view.failure for view in (stream, poll) if view is not None and view.failure]
         return LaneLook(
             object=followed.object,
             refused=stream.failure if stream is not None and stream.is_refused else "",
             trouble=failures[0] if failures else await self._stopped(org, followed.lane, followed.poll_lane),
-            read_through=None if poll is None or len(poll.details) < 2 else _moment(poll.details[1]),
+            read_through=read_through,
+            deleted_through=deleted_through,
             joined_at=None if begun_at is None else begun_at + request.overlap,
         )
 
@@ -108,5 +110,9 @@ def _end(chain: Chain, start: str) -> str:
     return position
 
 
-def _moment(position: str) -> datetime:
-    return PolledPosition.parse(position).moment
+def _through(poll: FollowerView | None) -> tuple[datetime | None, datetime | None]:
+    """What `poll_lane` tells with its heartbeats once it has polled."""
+    if poll is None or len(poll.details) < 3:
+        return None, None
+    rows, deletions = poll.details[1:3]
+    return PolledPosition.parse(rows).moment, PolledPosition.parse(deletions).moment

@@ -136,7 +136,9 @@ class LaneLook(Message):
     trouble: str = ""
     """Why one of the lanes has stopped by itself or was paused by somebody; empty: none has."""
     read_through: datetime | None = None
-    """Every change committed before has been landed by the polled lane since it last began; None: it has not polled yet."""
+    """Every row changed before has been landed by the polled lane; None: it has not polled since it last began."""
+    deleted_through: datetime | None = None
+    """The same for deletions that no row shows: they are asked for less often."""
     joined_at: datetime | None = None
     """The stream's batch at the mark has been applied: changes committed later come by the stream."""
 

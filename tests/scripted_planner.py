@@ -44,6 +44,7 @@ class ScriptedPlanner:
     trouble: str = ""
     refused: str = ""
     read_through: datetime | None = None
+    deletions_lag: timedelta = timedelta(0)
     joined_at: datetime | None = None
     end: str = "40"
     existing: frozenset[str] = frozenset()
@@ -84,11 +85,13 @@ class ScriptedPlanner:
             if self.refused and not request.known:
                 break
             await asyncio.sleep(0.02)
+        read = self.read_through if "poll-case" in self.at_work else None
         looks = [
             LaneLook(
                 object=point.followed.object,
                 refused=self.refused if point.followed.lane in self.at_work else "",
-                read_through=self.read_through if "poll-case" in self.at_work else None,
+                read_through=read,
+                deleted_through=None if read is None else read - self.deletions_lag,
                 joined_at=self.joined_at if point.mark is not None else None,
             )
             for point in request.points

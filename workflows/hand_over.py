@@ -119,7 +119,10 @@ class HandOver:
                 await self._signal(lane.lane, names.RESUME, resume)
             return state.model_copy(update={"mark": mark, "asked": True})
         joined_at = state.joined_at or look.joined_at
-        if joined_at is None or look.read_through is None or look.read_through < joined_at:
+        if joined_at is None or not all(
+            through is not None and through >= joined_at
+            for through in (look.read_through, look.deleted_through)
+        ):
             return state.model_copy(update={"joined_at": joined_at})
         await self._pause(state.followed.poll_lane, state.why)
         return _turned(state, Following.STREAM, plan)

@@ -39,7 +39,8 @@ def planned_engine(sandbox: RunningSandbox) -> Iterator[EngineProcesses]:
     folder = sandbox.group.folder.parent
     planner = {"on": True, "goal": "PT40S", "overlap": "PT5S"}
     file = settings_file(folder)
-    file.write_text(json.dumps(settings_of(sandbox.endpoints) | {"planner": planner}))
+    polling = {"deletions_every": "PT1M"}
+    file.write_text(json.dumps(settings_of(sandbox.endpoints) | {"planner": planner, "polling": polling}))
     processes = EngineProcesses(folder / "logs" / "engine", file)
     processes.start()
     yield processes
