@@ -55,6 +55,6 @@ def expected_load(name: str, measured: Measured, now: float) -> ObjectLoad:
 def _rate(measured: Measured, hour: int, present_hour: int, present: float) -> float:
     """Changes that an hour to come usually has."""
     hours = measured.hours or {}
-    days = [hour - back * _DAY for back in range(1, KNOWN_DAYS + 2)]
+    days = [hour - back * _DAY for back in range(1, KNOWN_DAYS + 1)]
     known = [day for day in days if day < present_hour and day * _HOUR >= measured.known_from]
     return sum(hours.get(day, 0.0) for day in known) / len(known) if known else present
