@@ -74,14 +74,14 @@ class LaneWatch:
         stream = await follower_view(self.client, org, followed.lane, names.FOLLOW_LANE)
         poll = await follower_view(self.client, org, followed.poll_lane, names.POLL_LANE)
         begun_at = None if point.mark is None else await self._begun_at(followed.lane, point.mark)
-        read_through, deleted_through = _through(poll)
+        read_through, known_through = _through(poll)
         failures = [view.failure for view in (stream, poll) if view is not None and view.failure]
         return LaneLook(
             object=followed.object,
             refused=stream.failure if stream is not None and stream.is_refused else "",
             trouble=failures[0] if failures else await self._stopped(org, followed.lane, followed.poll_lane),
             read_through=read_through,
-            deleted_through=deleted_through,
+            known_through=known_through,
             joined_at=None if begun_at is None else begun_at + request.overlap,
         )
 
@@ -111,8 +111,13 @@ def _end(chain: Chain, start: str) -> str:
 
 
 def _through(poll: FollowerView | None) -> tuple[datetime | None, datetime | None]:
-    """What `poll_lane` tells with its heartbeats once it has polled."""
-    if poll is None or len(poll.details) < 3:
+    """From what `poll_lane` tells with its heartbeats: through when it has read rows, and knows everything."""
+    if poll is None or len(poll.details) < 4:
         return None, None
-    rows, deletions = poll.details[1:3]
-    return PolledPosition.parse(rows).moment, PolledPosition.parse(deletions).moment
+    rows, deletions, unsettled = poll.details[1:4]
+    known = min(_moment(deletions), _moment(unsettled)) if unsettled else None
+    return _moment(rows), known
+
+
+def _moment(position: str) -> datetime:
+    return PolledPosition.parse(position).moment

@@ -28,6 +28,9 @@ class LaneInput(Message):
     start_at: datetime | None = None
     """Nothing before needs polling, because another lane has received it; None: go on at the chain's end, and without a
     chain a little before now."""
+    reads_unsettled: bool = False
+    """Each poll of a lane also lands what has changed since the end of its window: while the object goes over to a stream, whose
+    events would hide from the next polls what only these rows tell."""
     began_at: datetime | None = None
     """When the first run of the workflow began; it sets this itself."""
     position: str = ORIGIN
@@ -64,6 +67,8 @@ class PollInput(Message):
     began_at: datetime
     """A lane without a chain and without `start_at` begins a little before this."""
     start_at: datetime | None = None
+    reads_unsettled: bool = False
+    """As of `LaneInput`."""
 
 
 class FollowResult(Message):
@@ -111,6 +116,8 @@ class SetEveryInput(Message):
 
     every: timedelta = Field(ge=timedelta(seconds=1))
     start_at: datetime | None = None
+    """As of `LaneInput`; None leaves it as it is."""
+    reads_unsettled: bool | None = None
     """As of `LaneInput`; None leaves it as it is."""
 
 

@@ -136,9 +136,10 @@ class LaneLook(Message):
     trouble: str = ""
     """Why one of the lanes has stopped by itself or was paused by somebody; empty: none has."""
     read_through: datetime | None = None
-    """Every row changed before has been landed by the polled lane; None: it has not polled since it last began."""
-    deleted_through: datetime | None = None
-    """The same for deletions that no row shows: they are asked for less often."""
+    """Every row that was last changed before has been landed by the polled lane; None: it has not polled since it last began."""
+    known_through: datetime | None = None
+    """Every change committed before is held by what it has landed: rows changed since and unseen deletions, too. None: it does not
+    read unsettled rows."""
     joined_at: datetime | None = None
     """The stream's batch at the mark has been applied: changes committed later come by the stream."""
 

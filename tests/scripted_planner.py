@@ -44,7 +44,7 @@ class ScriptedPlanner:
     trouble: str = ""
     refused: str = ""
     read_through: datetime | None = None
-    deletions_lag: timedelta = timedelta(0)
+    known_lag: timedelta = timedelta(0)
     joined_at: datetime | None = None
     end: str = "40"
     existing: frozenset[str] = frozenset()
@@ -91,7 +91,7 @@ class ScriptedPlanner:
                 object=point.followed.object,
                 refused=self.refused if point.followed.lane in self.at_work else "",
                 read_through=read,
-                deleted_through=None if read is None else read - self.deletions_lag,
+                known_through=None if read is None or not self._reads_unsettled() else read - self.known_lag,
                 joined_at=self.joined_at if point.mark is not None else None,
             )
             for point in request.points
@@ -134,6 +134,9 @@ class ScriptedPlanner:
                 await asyncio.sleep(0.02)
         finally:
             self.at_work.discard(lane)
+
+    def _reads_unsettled(self) -> bool:
+        return bool(self.polled) and self.polled[-1].reads_unsettled
 
     async def follows(self, *lanes: str) -> bool:
         """True while just these lanes have a follower."""

@@ -3,7 +3,8 @@
 To polling: the polled lane starts from a little before the newest change that the stream has landed, and the stream is
 paused when the polled lane has read once. To the stream: it subscribes to new events only, because what it missed
 would be delivered and billed, and was polled; the polled lane goes on until the stream has landed a batch and the polling
-has come past its beginning. A follower that dies before has received nothing, and subscribes to new events again.
+has come past its beginning. Its last polls also read what has changed since their windows' ends: an event of the stream may
+tell only a part of a record, and would hide the rest from a poll that no longer comes. A follower that dies before has received nothing, and subscribes to new events again.
 
 Every step may be done twice, and a hand-over may be called off at any point: the lane that it leaves is paused last.
 """
@@ -18,7 +19,7 @@ with workflow.unsafe.imports_passed_through():
     from schemas.ids import lane_workflow_id
     from schemas.limits import REPLAY_NEW_EVENTS
     from schemas.message import Message
-    from schemas.messages import LaneInput, PauseInput, SetEveryInput
+    from schemas.messages import POLL_EVERY, LaneInput, PauseInput, SetEveryInput
     from schemas.planner import (
         FollowedObject,
         Following,
@@ -80,6 +81,7 @@ class HandOver:
             case Following.TO_STREAM if plan.way is Way.POLL:
                 # The polling was never paused.
                 await self._pause(state.followed.lane, plan.reason)
+                await self._tell_unsettled(state, reads=False)
                 return _turned(state, Following.POLL, plan)
             case _:
                 pass
@@ -99,9 +101,8 @@ class HandOver:
             )
             lane = self._polled(state, start_at)
             if not await self._open(lane):
-                await self._signal(
-                    lane.lane, names.SET_EVERY, SetEveryInput(every=lane.every, start_at=start_at)
-                )
+                told = SetEveryInput(every=lane.every, start_at=start_at, reads_unsettled=False)
+                await self._signal(lane.lane, names.SET_EVERY, told)
                 await self._signal(lane.lane, names.RESUME, PauseInput(by=BY, reason=plan.reason))
             return state
         state = await self._told(state, plan)
@@ -117,12 +118,10 @@ class HandOver:
             if not await self._open(lane):
                 resume = PauseInput(by=BY, reason=plan.reason, skip_from=mark)
                 await self._signal(lane.lane, names.RESUME, resume)
+            await self._tell_unsettled(state, reads=True)
             return state.model_copy(update={"mark": mark, "asked": True})
         joined_at = state.joined_at or look.joined_at
-        if joined_at is None or not all(
-            through is not None and through >= joined_at
-            for through in (look.read_through, look.deleted_through)
-        ):
+        if joined_at is None or look.known_through is None or look.known_through < joined_at:
             return state.model_copy(update={"joined_at": joined_at})
         await self._pause(state.followed.poll_lane, state.why)
         return _turned(state, Following.STREAM, plan)
@@ -134,6 +133,11 @@ class HandOver:
             return state
         await self._signal(state.followed.poll_lane, names.SET_EVERY, SetEveryInput(every=every))
         return state.model_copy(update={"every": every})
+
+    async def _tell_unsettled(self, state: ObjectState, *, reads: bool) -> None:
+        every = state.every or POLL_EVERY
+        told = SetEveryInput(every=every, reads_unsettled=reads)
+        await self._signal(state.followed.poll_lane, names.SET_EVERY, told)
 
     def _polled(self, state: ObjectState, start_at: datetime | None) -> LaneInput:
         followed = state.followed

@@ -101,6 +101,7 @@ class LaneWorkflow:
             every=self._lane.every,
             began_at=self._began_at,
             start_at=self._lane.start_at,
+            reads_unsettled=self._lane.reads_unsettled,
         )
         return workflow.start_activity(
             names.POLL_LANE,
@@ -144,7 +145,11 @@ class LaneWorkflow:
     @workflow.signal(name=names.SET_EVERY)
     def set_every(self, request: SetEveryInput) -> None:
         """Poll at another interval, at once. A stream takes no notice."""
-        changed = {"every": request.every, "start_at": request.start_at or self._lane.start_at}
+        changed: dict[str, object] = {"every": request.every}
+        if request.start_at is not None:
+            changed["start_at"] = request.start_at
+        if request.reads_unsettled is not None:
+            changed["reads_unsettled"] = request.reads_unsettled
         lane = self._lane.model_copy(update=changed)
         if self._lane.way is Way.POLL and lane != self._lane:
             self._lane = lane

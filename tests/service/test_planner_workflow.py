@@ -113,11 +113,11 @@ async def test_polling_goes_on_until_it_has_read_past_the_streams_first_batch(cl
         script.joined_at = NEWEST + timedelta(seconds=30)
         await until(lambda: shows(handle, "until it has read through 14:00:30 UTC"))
         assert await script.follows("case", "poll-case")
-        script.read_through, script.deletions_lag = NEWEST + timedelta(seconds=31), timedelta(seconds=2)
+        script.read_through, script.known_lag = NEWEST + timedelta(seconds=31), timedelta(seconds=2)
         looks = len(script.watched)
         await until(lambda: has_looked(script, looks + 2))
         assert await script.follows("case", "poll-case")
-        script.deletions_lag = timedelta(0)
+        script.known_lag = timedelta(0)
         await until(lambda: is_following(handle, Following.STREAM))
         await until(lambda: script.follows("case"))
 
