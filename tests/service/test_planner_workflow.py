@@ -232,8 +232,8 @@ async def test_lanes_that_were_there_before_are_polled_first(client: Client):
     script = ScriptedPlanner(existing=frozenset({"case"}), read_through=NEWEST, joined_at=NEWEST)
     async with planner_workers(client, script):
         handle = await start(client)
+        await until(lambda: is_following(handle, Following.STREAM))
         await until(lambda: script.follows("case"))
-        assert await is_following(handle, Following.STREAM)
         assert [lane.lane for lane in script.opened] == ["poll-case", "case"]
 
 
