@@ -72,7 +72,8 @@ class LaneWorkflow:
         try:
             self._position = (await follower).position
         except ActivityError as error:
-            if not is_cancelled_exception(error):
+            # A follower that was told to stop and died instead is no reason to pause; a real one comes up again.
+            if not (is_cancelled_exception(error) or self._interrupt):
                 self._pause_because(error)
 
     def _follower(self) -> workflow.ActivityHandle[FollowResult]:
