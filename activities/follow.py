@@ -28,7 +28,9 @@ from clients.chain import Chain
 from clients.objectstore import ObjectStore
 from clients.streams import StreamMessage
 from schemas import names
+from schemas.errors import StreamBrokenError
 from schemas.ids import ORIGIN
+from schemas.limits import REPLAY_NEW_EVENTS
 from schemas.messages import FollowInput, FollowResult
 from schemas.raw import Manifest
 from transforms.protect import Protector
@@ -91,10 +93,15 @@ class _Follower:
             self._buffer.drop_through(int(position))
         self._batches = 0
         self._changes = 0
+        self._is_open_at_new = False
         self.position = position
 
     def replay_id(self, request: FollowInput) -> int:
-        return request.first_replay if self.position == ORIGIN else int(self.position)
+        """What to subscribe from. New events only until a batch is landed: an attempt that dies before has received none."""
+        first = request.first_replay if self.position == ORIGIN else int(self.position)
+        replay_id = REPLAY_NEW_EVENTS if self.position == request.skip_from else first
+        self._is_open_at_new = replay_id == REPLAY_NEW_EVENTS
+        return replay_id
 
     def result(self) -> FollowResult:
         return FollowResult(position=self.position, batches=self._batches, changes=self._changes)
@@ -115,8 +122,14 @@ class _Follower:
                 raise draining()
 
     async def _land(self) -> None:
-        manifest, _ = await asyncio.to_thread(self._chain.land, self._buffer.peek(), start=self.position)
+        manifest, is_ours = await asyncio.to_thread(
+            self._chain.land, self._buffer.peek(), start=self.position
+        )
         await self._advance(manifest)
+        if self._is_open_at_new and not is_ours:
+            # The other one subscribed earlier, and what came between its last event and our first is not here.
+            raise StreamBrokenError(lane=manifest.lane, detail="another follower has landed first")
+        self._is_open_at_new = False
 
     async def _advance(self, manifest: Manifest) -> None:
         """The batch is durable: start its workflow, then let go of its events and of the old position."""

@@ -59,7 +59,7 @@ class PollLane:
         hint = str(details[0]) if details else request.position
         poller = _Poller(self, request, hint)
         try:
-            async with heartbeating(lambda: (poller.position,)):
+            async with heartbeating(poller.told):
                 await poller.poll()
         except asyncio.CancelledError:
             cancelled = activity.cancellation_details()
@@ -79,11 +79,29 @@ class _Poller:
         self._origin = PolledPosition.at(request.start_at or request.began_at - parent.overlap)
         self._batches = 0
         self._changes = 0
+        self._read_through: PolledPosition | None = None
+        self._unsettled_through: PolledPosition | None = None
         self.position = position
         """The chain's end, as far as it is known."""
 
     def result(self) -> FollowResult:
         return FollowResult(position=self.position, batches=self._batches, changes=self._changes)
+
+    def told(self) -> tuple[str, ...]:
+        """Position; and, once it has polled, through when it knows every row, deletion and unsettled row ("" for none).
+
+        A quiet object's position says nothing of it.
+        """
+        covered_ms = self._parent.deletions_covered_ms.get(self._request.lane)
+        if self._read_through is None or covered_ms is None:
+            return (self.position,)
+        covered, unsettled = PolledPosition(covered_ms), self._unsettled_through
+        return (
+            self.position,
+            str(self._read_through),
+            str(covered),
+            "" if unsettled is None else str(unsettled),
+        )
 
     async def poll(self) -> None:
         await self._adopt_chain()
@@ -111,7 +129,9 @@ class _Poller:
         until_ms = await self._source.horizon_ms()
         deletions = await self._new_deletions(until_ms)
         if await self._read(until_ms):
-            await self._land_deletions(deletions, PolledPosition(until_ms))
+            self._read_through = PolledPosition(until_ms)
+            await self._land_rest(deletions, PolledPosition(until_ms))
+            activity.heartbeat(*self.told())
 
     async def _read(self, until_ms: int) -> bool:
         """Land a window's rows; False when another follower was met on the way, and the chain has to be read anew."""
@@ -142,16 +162,22 @@ class _Poller:
             await self._adopt_chain()
         return is_ours
 
-    async def _land_deletions(self, deletions: Deletions | None, end: PolledPosition) -> None:
-        if deletions is None:
-            return
-        if deletions.rows:
-            if self.position != ORIGIN and self.position >= str(end):
-                return  # no room for a batch before the next window
+    async def _land_rest(self, deletions: Deletions | None, end: PolledPosition) -> None:
+        """Land what has no position of its own, as a batch that ends where the window does."""
+        # A batch cannot end where it begins: then it is done at the next poll.
+        has_room = self.position == ORIGIN or self.position < str(end)
+        if self._request.reads_unsettled and has_room:
+            async with aclosing(self._source.unsettled(end.modstamp_ms)) as pages:
+                async for rows in pages:
+                    self._buffer.add_unsettled(rows, str(end), _now_ms())
+        if deletions is not None and has_room:
             self._buffer.add_deletions(deletions.rows, str(end), _now_ms())
-            if not await self._land():
-                return
-        self._parent.deletions_covered_ms[self._request.lane] = deletions.covered_ms
+        if len(self._buffer) and not await self._land():
+            return
+        if self._request.reads_unsettled and has_room:
+            self._unsettled_through = end
+        if deletions is not None and (has_room or not deletions.rows):
+            self._parent.deletions_covered_ms[self._request.lane] = deletions.covered_ms
 
     async def _new_deletions(self, until_ms: int) -> Deletions | None:
         """What was deleted since it was last asked; None while that is not due."""
@@ -178,7 +204,7 @@ class _Poller:
         self.position = manifest.end
         self._batches += 1
         self._changes += manifest.changes
-        activity.heartbeat(self.position)
+        activity.heartbeat(*self.told())
 
 
 def _now_ms() -> int:

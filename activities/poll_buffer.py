@@ -45,6 +45,11 @@ class PollBuffer:
         events = [deletion_event(self.object_name, deletion) for deletion in deletions]
         self._add(position, events, received_ms)
 
+    def add_unsettled(self, rows: Iterable[PolledRow], position: str, received_ms: int) -> None:
+        """Take rows in that will be read again, at the end of what was read: `position`."""
+        for row in rows:
+            self._add(position, row_events(self.object_name, row, is_settled=False), received_ms)
+
     def is_full(self) -> bool:
         """True when the rule asks for a cut."""
         return self._bytes >= self.rule.most_bytes or len(self) >= self.rule.most_changes

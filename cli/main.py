@@ -8,7 +8,18 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from cli import audit_commands, budget, demo, org_commands, sandbox_commands, status, trace, up, worker
+from cli import (
+    audit_commands,
+    budget,
+    demo,
+    org_commands,
+    plan,
+    sandbox_commands,
+    status,
+    trace,
+    up,
+    worker,
+)
 from cli.output import EXIT_FAILED, EXIT_REFUSED, EXIT_UNAVAILABLE, TALK
 from schemas.errors import SettingsError, TidegateError, TransientError
 
@@ -23,6 +34,7 @@ app.command("up")(up.up)
 app.command("demo")(demo.demo)
 app.command("status")(status.status)
 app.command("budget")(budget.budget)
+app.command("plan")(plan.plan)
 app.command("trace")(trace.trace)
 app.command("worker")(worker.worker)
 sandbox_commands.app.add_typer(org_commands.faults_app, name="faults")

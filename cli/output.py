@@ -24,6 +24,9 @@ EXIT_REFUSED = 2
 EXIT_UNAVAILABLE = 3
 """Something remote does not answer; the same command may work later."""
 
+EXIT_NO_PLAN = 4
+"""No plan keeps every object fresh within every budget; the output says what would help."""
+
 
 AsJson = Annotated[bool, typer.Option("--json", help="One object on stdout.")]
 Watch = Annotated[bool, typer.Option("--watch", help="Show it again and again until Ctrl-C.")]

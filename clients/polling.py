@@ -31,6 +31,7 @@ BULK_FROM_PAGES = 8
 """Pages of REST that cost more than a job: create, three questions, result, delete, and a spare."""
 _MINUTE_MS = 60 * SECOND_MS
 _MOST_SPAN_MS = 16 * 24 * 60 * _MINUTE_MS
+_FOR_EVER = 10**14
 _DELETED_AGE_MS = (DELETED_MAX_AGE - timedelta(hours=1)) // timedelta(milliseconds=1)
 
 
@@ -96,6 +97,20 @@ class PolledSource:
                 continue
             after = PolledPosition(bound)
             self._span_ms = min(_MOST_SPAN_MS, self._span_ms * 2)
+
+    async def unsettled(self, since_ms: int) -> AsyncGenerator[list[PolledRow], None]:
+        """The rows with a SystemModstamp from `since_ms` on, as they are now; close the iterator.
+
+        Their seconds may not be over, and some may not be seen yet: a lane's position does not pass them.
+        """
+        after, left = PolledPosition(since_ms), 1
+        while left:
+            page = await self._rest.page(self.spec, after, None)
+            if page.rows:
+                _check_order(page.rows, after, _FOR_EVER)
+                yield page.rows
+                after = page.rows[-1].position
+            left = page.left
 
     async def deleted(self, since_ms: int, until_ms: int) -> Deletions:
         """Records deleted between two times, of which queries may know nothing any more (REST API Developer Guide, "Get Deleted").

@@ -28,12 +28,18 @@ class LaneInput(Message):
     start_at: datetime | None = None
     """Nothing before needs polling, because another lane has received it; None: go on at the chain's end, and without a
     chain a little before now."""
+    reads_unsettled: bool = False
+    """Each poll of a lane also lands what has changed since the end of its window: while the object goes over to a stream, whose
+    events would hide from the next polls what only these rows tell."""
     began_at: datetime | None = None
     """When the first run of the workflow began; it sets this itself."""
     position: str = ORIGIN
     """Where to look for the chain's end; a hint that saves walking the whole chain."""
     first_replay: int = -2
     """Where a lane without a chain begins: -2 all retained events, -1 new ones only."""
+    skip_from: str | None = None
+    """From this position the stream goes on with new events only, because another lane has received the rest; None: every
+    event is received."""
     paused: bool = False
     paused_because: str = ""
 
@@ -46,6 +52,8 @@ class FollowInput(Message):
     channel: str
     position: str
     first_replay: int
+    skip_from: str | None = None
+    """As of `LaneInput`."""
 
 
 class PollInput(Message):
@@ -59,6 +67,8 @@ class PollInput(Message):
     began_at: datetime
     """A lane without a chain and without `start_at` begins a little before this."""
     start_at: datetime | None = None
+    reads_unsettled: bool = False
+    """As of `LaneInput`."""
 
 
 class FollowResult(Message):
@@ -89,6 +99,8 @@ class PauseInput(Message):
 
     by: str = "unknown"
     reason: str = ""
+    skip_from: str | None = None
+    """Only of `resume`, and only for a stream: as of `LaneInput`."""
 
 
 class MovePositionInput(Message):
@@ -104,6 +116,8 @@ class SetEveryInput(Message):
 
     every: timedelta = Field(ge=timedelta(seconds=1))
     start_at: datetime | None = None
+    """As of `LaneInput`; None leaves it as it is."""
+    reads_unsettled: bool | None = None
     """As of `LaneInput`; None leaves it as it is."""
 
 

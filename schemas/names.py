@@ -21,6 +21,10 @@ APPLY_BATCH: Final = "apply_batch"
 RECORD_ACT: Final = "record_act"
 READ_LIMITS: Final = "read_limits"
 POLL_LANE: Final = "poll_lane"
+DRAW_PLAN: Final = "draw_plan"
+WATCH_LANES: Final = "watch_lanes"
+OPEN_LANE: Final = "open_lane"
+FIND_LANE_END: Final = "find_lane_end"
 
 # Signals, updates and queries
 PAUSE: Final = "pause"
@@ -30,6 +34,9 @@ MOVE_POSITION: Final = "move_position"
 LANE_STATE: Final = "state"
 EXCHANGE: Final = "exchange"
 BOOKS: Final = "books"
+PIN: Final = "pin"
+UNPIN: Final = "unpin"
+PLAN: Final = "plan"
 
 # Task queues, by what their work waits for
 WORKFLOW_QUEUE: Final = "tidegate-workflows"

@@ -42,6 +42,8 @@ class ScriptedFollower:
     requests: list[FollowInput | PollInput] = field(default_factory=list)
     acts: list[Act] = field(default_factory=list)
     following: int = 0
+    last_words: Exception | None = None
+    """What a follower that is told to stop ends with; None: it stops."""
 
     @activity.defn(name=names.FOLLOW_LANE)
     async def follow_lane(self, request: FollowInput) -> FollowResult:
@@ -63,6 +65,10 @@ class ScriptedFollower:
             while True:
                 activity.heartbeat(request.position)
                 await asyncio.sleep(0.05)
+        except asyncio.CancelledError:
+            if self.last_words is not None:
+                raise self.last_words from None
+            raise
         finally:
             self.following -= 1
 

@@ -16,27 +16,35 @@ _VALUES, _DELETED = 0, 1
 """Sequence numbers: the same in every reading, so that a row that is read twice is a duplicate."""
 
 
-def row_events(object_name: str, row: PolledRow) -> list[dict[str, Any]]:
-    """The `data` of one event, or of two for a record in the recycle bin."""
-    modstamp_ms, record_id = row.modstamp_ms, row.record_id
+def row_events(object_name: str, row: PolledRow, *, is_settled: bool = True) -> list[dict[str, Any]]:
+    """The `data` of one event, or of two for a record in the recycle bin.
+
+    Args:
+        object_name: Of the catalogue.
+        row: As it was read.
+        is_settled: False for a row that was read when its second may not have been over. It then stands at the beginning of
+            the second, under everything that happened in it: that is right as long as events tell of all of that.
+    """
+    record_id = row.record_id
+    place_ms = row.modstamp_ms + (SECOND_MS - 1 if is_settled else 0)
     user = row.fields.get("LastModifiedById")
-    events = [_event(object_name, record_id, "SNAPSHOT", modstamp_ms, _VALUES, user, row.fields)]
+    events = [_event(object_name, record_id, "SNAPSHOT", place_ms, _VALUES, user, row.fields)]
     if row.is_deleted:
-        events.append(_event(object_name, record_id, "DELETE", modstamp_ms, _DELETED, user, {}))
+        events.append(_event(object_name, record_id, "DELETE", place_ms, _DELETED, user, {}))
     return events
 
 
 def deletion_event(object_name: str, deletion: Deletion) -> dict[str, Any]:
     """The `data` of the event for a record of which only its deletion is known."""
     record_id, deleted_ms = deletion
-    return _event(object_name, record_id, "DELETE", deleted_ms, _DELETED, None, {})
+    return _event(object_name, record_id, "DELETE", deleted_ms + SECOND_MS - 1, _DELETED, None, {})
 
 
 def _event(
     object_name: str,
     record_id: str,
     change_type: str,
-    second_ms: int,
+    place_ms: int,
     sequence: int,
     user: str | None,
     fields: Mapping[str, Any],
@@ -48,7 +56,7 @@ def _event(
         "changeOrigin": None,
         "transactionKey": None,
         "sequenceNumber": sequence,
-        "commitTimestamp": second_ms + SECOND_MS - 1,
+        "commitTimestamp": place_ms,
         "commitNumber": 0,
         "commitUser": user,
     }

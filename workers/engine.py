@@ -23,11 +23,13 @@ from activities.acts import Acts
 from activities.applier import Applier
 from activities.batches import Batches
 from activities.boundary import ErrorBoundary
+from activities.draw_plan import PlanDrawer
 from activities.follow import FollowLane, OpenStream, Stream
 from activities.group_commit import GroupCommit
 from activities.landing import CutRule
 from activities.limits import Limits
 from activities.poll import PollLane
+from activities.watch_lanes import LaneWatch
 from clients import cometd, pubsub
 from clients.audit import AuditLog
 from clients.event_lease import EventLease
@@ -49,11 +51,13 @@ from schemas.errors import SettingsError, UnavailableError
 from schemas.messages import FollowInput
 from transforms.protect import Protector
 from workers.settings import Settings
-from workflows import WORKFLOWS, GovernorWorkflow
+from workflows import WORKFLOWS, GovernorWorkflow, PlannerWorkflow
 
 PASSED_THROUGH = ("schemas", "transforms", "workflows", "pydantic", "pyarrow", "numpy", "yaml", "orjson")
 """Modules that the workflow sandbox does not import anew for every run: 8 ms instead of 212."""
 _DRAIN = timedelta(seconds=8)
+_EVERYWHERE: list[type] = [GovernorWorkflow, PlannerWorkflow]
+"""Workflows that every process serves."""
 
 
 class Role(StrEnum):
@@ -138,11 +142,16 @@ async def running_workers(settings: Settings, role: Role = Role.ALL) -> AsyncIte
 def _batch_workers(client: Client, parts: Parts) -> list[Worker]:
     applier = Applier(parts.warehouse, parts.store, parts.catalogue)
     batches = Batches(parts.store, parts.catalogue, GroupCommit(applier.apply))
-    activities = [batches.stage_batch, batches.apply_batch, Acts(parts.audit).record_act]
+    activities = [
+        batches.stage_batch,
+        batches.apply_batch,
+        Acts(parts.audit).record_act,
+        *_planner_steps(client, parts),
+    ]
     workflows = Worker(
         client,
         task_queue=names.WORKFLOW_QUEUE,
-        workflows=[each for each in WORKFLOWS if each is not GovernorWorkflow],
+        workflows=[each for each in WORKFLOWS if each not in _EVERYWHERE],
         workflow_runner=sandboxed_runner(),
         max_cached_workflows=200,
         max_concurrent_workflow_tasks=20,
@@ -151,12 +160,25 @@ def _batch_workers(client: Client, parts: Parts) -> list[Worker]:
     return [workflows, _activity_worker(client, names.BATCH_QUEUE, activities, most=200)]
 
 
+def _planner_steps(client: Client, parts: Parts) -> list[Callable[..., Any]]:
+    settings = parts.settings
+    drawer = PlanDrawer(
+        client,
+        parts.warehouse,
+        parts.catalogue,
+        settings.budgets,
+        other_lanes=frozenset(lane.name for lane in settings.lanes),
+    )
+    watch = LaneWatch(client, parts.store, parts.warehouse)
+    return [drawer.draw_plan, watch.watch_lanes, watch.open_lane, watch.find_lane_end]
+
+
 def _governor_worker(client: Client) -> Worker:
-    """In every process: the budgets must have an owner as long as anything runs."""
+    """In every process: the budgets, and the ways of objects, must have an owner as long as anything runs."""
     return Worker(
         client,
         task_queue=names.GOVERNOR_QUEUE,
-        workflows=[GovernorWorkflow],
+        workflows=_EVERYWHERE,
         workflow_runner=sandboxed_runner(),
         graceful_shutdown_timeout=_DRAIN,
     )

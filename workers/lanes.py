@@ -1,29 +1,29 @@
 """Starting and steering lanes from outside: what the CLI and the API do to them."""
 
 from temporalio.client import Client, WorkflowHandle
-from temporalio.common import (
-    SearchAttributeKey,
-    SearchAttributePair,
-    TypedSearchAttributes,
-    WorkflowIDConflictPolicy,
-)
+from temporalio.common import WorkflowIDConflictPolicy
 
+from clients.lane_workflows import start_lane
 from schemas import names
-from schemas.ids import lane_workflow_id
+from schemas.ids import lane_workflow_id, planner_workflow_id
 from schemas.messages import LaneInput
+from schemas.planner import PlannerInput
 from workers.settings import LaneSettings, Settings
 from workflows import LaneWorkflow
 
 
 async def ensure_lanes(client: Client, settings: Settings) -> None:
-    """Start the workflow of every configured lane; one that runs already is left alone."""
+    """Start the planner, or the workflow of every configured lane; one that runs already is left alone."""
+    if settings.planner.on:
+        await _ensure_planner(client, settings)
+        return
     for lane in settings.lanes:
         await _ensure_lane(client, settings.salesforce.org_id, lane)
 
 
 async def _ensure_lane(client: Client, org: str, lane: LaneSettings) -> None:
-    await client.start_workflow(
-        names.LANE_WORKFLOW,
+    await start_lane(
+        client,
         LaneInput(
             org=org,
             lane=lane.name,
@@ -33,16 +33,18 @@ async def _ensure_lane(client: Client, org: str, lane: LaneSettings) -> None:
             object=lane.object,
             every=lane.every,
         ),
-        id=lane_workflow_id(org, lane.name),
-        task_queue=names.WORKFLOW_QUEUE,
+    )
+
+
+async def _ensure_planner(client: Client, settings: Settings) -> None:
+    org, planner = settings.salesforce.org_id, settings.planner
+    await client.start_workflow(
+        names.PLANNER_WORKFLOW,
+        PlannerInput(org=org, goal=planner.goal, pins=planner.pins, overlap=planner.overlap),
+        id=planner_workflow_id(org),
+        task_queue=names.GOVERNOR_QUEUE,
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-        search_attributes=TypedSearchAttributes(
-            [
-                SearchAttributePair(SearchAttributeKey.for_keyword("SfOrg"), org),
-                SearchAttributePair(SearchAttributeKey.for_keyword("SfLane"), lane.name),
-            ]
-        ),
-        static_summary=f"lane {lane.name} follows {lane.channel or lane.object}",
+        static_summary=f"decides how the objects of {org} are followed",
     )
 
 

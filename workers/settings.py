@@ -28,6 +28,7 @@ from schemas.catalogue import DEFAULT_CATALOGUE
 from schemas.errors import SettingsError
 from schemas.limits import API_VERSION
 from schemas.messages import POLL_EVERY
+from schemas.planner import HAND_OVER_OVERLAP
 from schemas.plans import Way
 
 DEFAULT_FILE = Path("var/settings.json")
@@ -153,6 +154,19 @@ class PollingSettings(_Part):
     """Between two questions for records that no query shows any more; a call each."""
 
 
+class PlannerSettings(_Part):
+    """Who decides how objects are followed."""
+
+    on: bool = False
+    """True: the planner starts and steers a stream and a polled lane of every object; `lanes` are not started."""
+    goal: timedelta = Field(default=timedelta(seconds=120), gt=timedelta(0))
+    """From commit in Salesforce to the curated table, for 95 of 100 changes."""
+    pins: dict[str, Way] = {}
+    """Object -> its way, whatever it costs; for a planner that is started anew."""
+    overlap: timedelta = Field(default=HAND_OVER_OVERLAP, gt=timedelta(0))
+    """Of the two lanes of a hand-over."""
+
+
 class CutSettings(_Part):
     """When a batch is cut: whichever comes first."""
 
@@ -180,6 +194,7 @@ class Settings(BaseSettings):
     lanes: tuple[LaneSettings, ...] = (LaneSettings(name="changes", channel="/data/ChangeEvents"),)
     cut: CutSettings = CutSettings()
     polling: PollingSettings = PollingSettings()
+    planner: PlannerSettings = PlannerSettings()
     budgets: Terms = Terms()
     """How the governor keeps the org's budgets; for a governor that is started anew."""
     catalogue: Path = DEFAULT_CATALOGUE

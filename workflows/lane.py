@@ -72,7 +72,8 @@ class LaneWorkflow:
         try:
             self._position = (await follower).position
         except ActivityError as error:
-            if not is_cancelled_exception(error):
+            # A follower that was told to stop and died instead is no reason to pause; a real one comes up again.
+            if not (is_cancelled_exception(error) or self._interrupt):
                 self._pause_because(error)
 
     def _follower(self) -> workflow.ActivityHandle[FollowResult]:
@@ -82,6 +83,7 @@ class LaneWorkflow:
             channel=self._lane.channel,
             position=self._position,
             first_replay=self._lane.first_replay,
+            skip_from=self._lane.skip_from,
         )
         return workflow.start_activity(
             names.FOLLOW_LANE,
@@ -100,6 +102,7 @@ class LaneWorkflow:
             every=self._lane.every,
             began_at=self._began_at,
             start_at=self._lane.start_at,
+            reads_unsettled=self._lane.reads_unsettled,
         )
         return workflow.start_activity(
             names.POLL_LANE,
@@ -134,6 +137,8 @@ class LaneWorkflow:
     @workflow.signal(name=names.RESUME)
     def resume(self, request: PauseInput) -> None:
         """Follow again from the position."""
+        if request.skip_from is not None:
+            self._lane = self._lane.model_copy(update={"skip_from": request.skip_from})
         self._paused = False
         self._because = ""
         self._note("lane.resume", request.by, request.reason)
@@ -141,7 +146,11 @@ class LaneWorkflow:
     @workflow.signal(name=names.SET_EVERY)
     def set_every(self, request: SetEveryInput) -> None:
         """Poll at another interval, at once. A stream takes no notice."""
-        changed = {"every": request.every, "start_at": request.start_at or self._lane.start_at}
+        changed: dict[str, object] = {"every": request.every}
+        if request.start_at is not None:
+            changed["start_at"] = request.start_at
+        if request.reads_unsettled is not None:
+            changed["reads_unsettled"] = request.reads_unsettled
         lane = self._lane.model_copy(update=changed)
         if self._lane.way is Way.POLL and lane != self._lane:
             self._lane = lane

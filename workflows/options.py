@@ -65,3 +65,27 @@ READ_LIMITS: ActivityOptions = {
     # Its calls are counted for one attempt; the next reading is a minute away.
     "retry_policy": RetryPolicy(maximum_attempts=1),
 }
+
+DRAW_PLAN: ActivityOptions = {
+    "task_queue": names.BATCH_QUEUE,
+    "start_to_close_timeout": timedelta(seconds=60),
+    # A plan that cannot be drawn is shown as trouble; the present ways go on.
+    "schedule_to_close_timeout": timedelta(minutes=3),
+    "retry_policy": _PATIENT,
+}
+
+WATCH_LANES: ActivityOptions = {
+    "task_queue": names.BATCH_QUEUE,
+    "start_to_close_timeout": timedelta(minutes=5),
+    "schedule_to_close_timeout": timedelta(minutes=10),
+    "heartbeat_timeout": timedelta(seconds=30),
+    "retry_policy": _PATIENT,
+}
+
+MOVE_LANE: ActivityOptions = {
+    "task_queue": names.BATCH_QUEUE,
+    "start_to_close_timeout": timedelta(seconds=60),
+    # A step of a hand-over that fails is done again at the next look; other objects must not wait for it.
+    "schedule_to_close_timeout": timedelta(minutes=3),
+    "retry_policy": _PATIENT,
+}

@@ -22,10 +22,12 @@ from sandbox.temporal import start_temporal
 from schemas import names
 from schemas.errors import ReplayExpiredError, UnavailableError
 from schemas.messages import LaneInput, MovePositionInput, PauseInput, SetEveryInput
+from schemas.planner import PinInput, PlannerInput
 from schemas.plans import Way
 from tests.scripted import ScriptedBatches, ScriptedFollower, manifest, serving
+from tests.scripted_planner import NEWEST, ScriptedPlanner, planner_workers
 from tests.waiting import until
-from workflows import ChangeBatchWorkflow, LaneWorkflow
+from workflows import ChangeBatchWorkflow, LaneWorkflow, PlannerWorkflow
 
 FOLDER = Path(__file__).parent
 ALTERED = "altered_stage_batch_renamed"
@@ -99,6 +101,24 @@ async def lane_polled_at_another_interval(client: Client) -> Handle:
     return handle
 
 
+async def planner_moved_an_object_there_and_back(client: Client) -> Handle:
+    script = ScriptedPlanner(read_through=NEWEST, joined_at=NEWEST)
+    async with planner_workers(client, script):
+        planner = PlannerInput(org="o", plan_every=timedelta(seconds=0.3), look_every=timedelta(seconds=0.1))
+        handle = await client.start_workflow(
+            PlannerWorkflow.run, planner, id="planner/o", task_queue=names.GOVERNOR_QUEUE
+        )
+        await until(lambda: script.follows("case"))
+        pin = PinInput(object="Case", way=Way.POLL, by="ada", reason="a mass update tonight")
+        await handle.execute_update(PlannerWorkflow.pin, pin)
+        await until(lambda: script.follows("poll-case"))
+        await handle.execute_update(
+            PlannerWorkflow.unpin, PinInput(object="Case", by="ada", reason="the update is done")
+        )
+        await until(lambda: script.follows("case"))
+    return handle
+
+
 SCENES: list[Callable[[Client], Awaitable[Handle]]] = [
     batch_applied,
     batch_applied_at_the_second_try,
@@ -106,6 +126,7 @@ SCENES: list[Callable[[Client], Awaitable[Handle]]] = [
     lane_paused_moved_resumed,
     lane_stopped_by_an_expired_position,
     lane_polled_at_another_interval,
+    planner_moved_an_object_there_and_back,
 ]
 
 

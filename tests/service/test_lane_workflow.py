@@ -225,6 +225,17 @@ async def test_another_interval_is_in_force_at_once(client: Client):
         assert (await handle.query(LaneWorkflow.state)).every == timedelta(seconds=20)
 
 
+async def test_a_poller_that_dies_while_it_is_told_another_interval_does_not_pause_the_lane(client: Client):
+    """As a killed worker does: its activity times out, and is not tried again because it was to stop."""
+    follower = ScriptedFollower([ROW], last_words=ApplicationError("died", non_retryable=True))
+    async with serving(client, follower):
+        handle = await start_polling(client)
+        await until(lambda: follower.follows_from(ROW))
+        await handle.signal(LaneWorkflow.set_every, SetEveryInput(every=timedelta(seconds=20)))
+        await until(lambda: follower.polls_every(20))
+        assert not await is_paused(handle)
+
+
 async def test_the_interval_that_is_in_force_already_disturbs_nobody(client: Client):
     follower = ScriptedFollower([ROW])
     async with serving(client, follower):

@@ -23,6 +23,7 @@ SPECS = list(default_catalogue().objects.values())
 TABLES = statements.TABLES_OF_OPS | {t: c for spec in SPECS for t, c in statements.tables_of(spec).items()}
 
 ARGUMENTS: dict[tuple[str, ...], list[tuple[Any, ...]]] = {
+    (): [()],
     ("spec",): [(spec,) for spec in SPECS],
     ("table",): [(table,) for table in TABLES],
     ("table", "columns"): list(TABLES.items()),

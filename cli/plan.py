@@ -1,0 +1,153 @@
+"""tidegate plan: how each object is, or would be, followed."""
+
+import asyncio
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from temporalio.service import RPCError, RPCStatusCode
+
+from cli.output import EXIT_NO_PLAN, OUT, print_json
+from cli.plan_tables import plan_as_json, plan_page, view_as_json, view_page
+from cli.running import settings_of_state
+from cli.sandbox_commands import DEFAULT_STATE, StateFolder
+from schemas import names
+from schemas.budgets import Budget, Terms
+from schemas.catalogue import default_catalogue
+from schemas.errors import SettingsError, UnavailableError
+from schemas.ids import planner_workflow_id
+from schemas.planner import PlannerView
+from schemas.plans import ObjectLoad, PlanTask
+from transforms.plan import make_plan
+from transforms.plan_budgets import allocations, following_may_spend
+from workers.engine import connect_temporal
+from workers.settings import Settings
+
+MINUTES_A_DAY = 24 * 60
+
+
+def plan(
+    changes_per_day: Annotated[
+        float | None, typer.Option(min=0, help="Assume so many changes a day, instead of what is measured.")
+    ] = None,
+    edition: Annotated[
+        Literal["developer", "enterprise", "unlimited"], typer.Option(help="Whose allocations to assume.")
+    ] = "unlimited",
+    entitlement: Annotated[
+        int | None, typer.Option(min=0, help="Delivered events a day; by default the edition's.")
+    ] = None,
+    licences: Annotated[int, typer.Option(min=0, help="Users' licences; each adds API calls.")] = 0,
+    objects: Annotated[
+        str, typer.Option(help="Parts of the changes, as Case=4,Account=1; by default even parts.")
+    ] = "",
+    peak: Annotated[
+        float, typer.Option(min=1, help="The busiest minute, as a multiple of the day's mean.")
+    ] = 5.0,
+    goal: Annotated[
+        str, typer.Option(help="From commit to the curated table, for 95 of 100 changes: 120s, 5m.")
+    ] = "120s",
+    others: Annotated[
+        float, typer.Option(min=0, max=1, help="Part of the API calls that other applications take.")
+    ] = 0.5,
+    as_json: Annotated[bool, typer.Option("--json", help="One object on stdout.")] = False,
+    settings: Annotated[
+        Path | None, typer.Option(help="Settings file; by default the one under --state.")
+    ] = None,
+    state: StateFolder = DEFAULT_STATE,
+) -> None:
+    """How each object is followed at present, or would be under an assumed load. Exit code 4: no plan fits.
+
+    Example: tidegate plan --changes-per-day 35000000 --edition unlimited --entitlement 50000
+    """
+    if changes_per_day is None:
+        _show_present(settings_of_state(settings, state), as_json=as_json)
+        return
+    limits = allocations(edition, licences=licences, entitlement=entitlement)
+    terms = Terms()
+    taken = {Budget.API_CALLS: others * limits[Budget.API_CALLS]}
+    task = PlanTask(
+        loads=_loads(_shares(objects), changes_per_day, peak),
+        may_spend={
+            budget: following_may_spend(budget, maximum, taken.get(budget, 0.0), terms)
+            for budget, maximum in limits.items()
+        },
+        freshness_goal=_duration(goal),
+    )
+    made = make_plan(task)
+    if as_json:
+        print_json(plan_as_json(made, task, limits))
+    else:
+        OUT.print(plan_page(made, task, limits))
+    if not made.fits:
+        sys.exit(EXIT_NO_PLAN)
+
+
+def _show_present(settings: Settings, *, as_json: bool) -> None:
+    view = asyncio.run(_view(settings))
+    drawn = view.drawn
+    if as_json:
+        print_json(view_as_json(view))
+    else:
+        OUT.print(view_page(view))
+    if drawn is not None and drawn.plan is not None and not drawn.plan.fits:
+        sys.exit(EXIT_NO_PLAN)
+
+
+async def _view(settings: Settings) -> PlannerView:
+    """The running planner's; raises `SettingsError` when none runs."""
+    client = await connect_temporal(settings)
+    handle = client.get_workflow_handle(planner_workflow_id(settings.salesforce.org_id))
+    try:
+        view: PlannerView = await handle.query(names.PLAN, result_type=PlannerView)
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise UnavailableError(system="The planner", detail=error.message) from error
+        raise SettingsError(
+            "No planner runs: the configured lanes are followed as they are. Set TIDEGATE_PLANNER__ON=true, or say what "
+            "load to assume: --changes-per-day 35000000."
+        ) from error
+    return view
+
+
+def _loads(shares: dict[str, float], changes_per_day: float, peak: float) -> tuple[ObjectLoad, ...]:
+    whole = sum(shares.values())
+    return tuple(
+        ObjectLoad(
+            object=name,
+            changes_per_day=changes_per_day * share / whole,
+            changes_per_minute=changes_per_day * share / whole / MINUTES_A_DAY * peak,
+        )
+        for name, share in shares.items()
+    )
+
+
+def _shares(given: str) -> dict[str, float]:
+    """Object -> part; raises `SettingsError` for what is not a list of them."""
+    if not given:
+        return dict.fromkeys(default_catalogue().objects, 1.0)
+    shares: dict[str, float] = {}
+    for entry in given.split(","):
+        name, _, part = entry.strip().partition("=")
+        try:
+            shares[name] = float(part)
+        except ValueError:
+            raise SettingsError(f"--objects: {entry!r} is not OBJECT=PART, as in Case=4,Account=1.") from None
+    if not all(name and part >= 0 for name, part in shares.items()) or sum(shares.values()) <= 0:
+        raise SettingsError("--objects: every part is a number from 0 on, and one of them is more than 0.")
+    return shares
+
+
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3_600.0}
+
+
+def _duration(given: str) -> timedelta:
+    number, unit = (given[:-1], given[-1:]) if given[-1:] in _UNITS else (given, "s")
+    try:
+        seconds = float(number) * _UNITS[unit]
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < 86_400:
+        raise SettingsError(f"--goal: {given!r} is not a time such as 120s, 5m or 1h.")
+    return timedelta(seconds=seconds)
