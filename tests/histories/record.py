@@ -10,21 +10,28 @@ import json
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from temporalio.client import Client, WorkflowHandle
 from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.service import RPCError
 
+from clients.governor import TemporalGovernor
+from clients.leases import Leases
 from sandbox.processes import ProcessGroup, free_port
 from sandbox.temporal import start_temporal
 from schemas import names
+from schemas.budgets import Budget, LeaseClass, Terms
 from schemas.errors import ReplayExpiredError, UnavailableError
+from schemas.ids import governor_workflow_id
 from schemas.messages import LaneInput, MovePositionInput, PauseInput, SetEveryInput
 from schemas.planner import PinInput, PlannerInput
 from schemas.plans import Way
 from tests.scripted import ScriptedBatches, ScriptedFollower, manifest, serving
+from tests.scripted_governor import governor_worker
 from tests.scripted_planner import NEWEST, ScriptedPlanner, planner_workers
 from tests.waiting import until
 from workflows import ChangeBatchWorkflow, LaneWorkflow, PlannerWorkflow
@@ -119,6 +126,18 @@ async def planner_moved_an_object_there_and_back(client: Client) -> Handle:
     return handle
 
 
+async def governor_granted_after_a_failed_reading(client: Client) -> Handle:
+    async with governor_worker(
+        client, failures=[UnavailableError(system="Salesforce", detail="it restarts")]
+    ):
+        terms = Terms(read_every=timedelta(seconds=1), lease_life=timedelta(seconds=3))
+        leases = Leases(TemporalGovernor(client, "o", terms))
+        for _ in range(8):
+            await leases.take(Budget.API_CALLS, LeaseClass.POLLING)
+        await leases.close()
+    return client.get_workflow_handle(governor_workflow_id("o"))
+
+
 SCENES: list[Callable[[Client], Awaitable[Handle]]] = [
     batch_applied,
     batch_applied_at_the_second_try,
@@ -127,6 +146,7 @@ SCENES: list[Callable[[Client], Awaitable[Handle]]] = [
     lane_stopped_by_an_expired_position,
     lane_polled_at_another_interval,
     planner_moved_an_object_there_and_back,
+    governor_granted_after_a_failed_reading,
 ]
 
 
@@ -149,6 +169,9 @@ async def record(address: str) -> None:
         handle = await scene(client)
         history = json.loads((await handle.fetch_history()).to_json(), object_hook=_without_stack)
         _write(scene.__name__, history)
+        with suppress(RPCError):  # it has ended by itself
+            # The next scene's workers would serve it, out of that scene's script.
+            await handle.terminate()
         if scene is batch_applied:
             _write(ALTERED, _altered(history))
 

@@ -1,46 +1,21 @@
 """The governor under a real Temporal: started by whoever asks first, and read by the Limits API of a real org."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from temporalio import activity
 from temporalio.client import Client
-from temporalio.worker import Worker
 
 from clients.governor import TemporalGovernor
 from clients.leases import Leases
-from schemas import names
-from schemas.budgets import Budget, LeaseClass, Reading, ReadLimitsInput, ReadLimitsResult
-from schemas.errors import BudgetSpentError, UnavailableError
+from schemas.budgets import Budget, LeaseClass, Terms
+from schemas.errors import BudgetSpentError, TidegateError, UnavailableError
 from schemas.ids import governor_workflow_id
+from tests.scripted_governor import governor_worker
 from transforms.books import OrgBooks
-from workers.engine import sandboxed_runner
 from workflows import GovernorWorkflow
 
 ORG = "00DTg0000000001MAA"
-
-
-@asynccontextmanager
-async def governor_worker(client: Client, *, maximum: int = 1_000, used: int = 0) -> AsyncIterator[None]:
-    """The governor's worker, and one that says how much there is."""
-
-    @activity.defn(name=names.READ_LIMITS)
-    async def read_limits(request: ReadLimitsInput) -> ReadLimitsResult:
-        now = datetime.now(UTC)
-        reading = Reading(budget=Budget.API_CALLS, maximum=maximum, used=used, at=now, lag=timedelta(0))
-        return ReadLimitsResult(readings=(reading,))
-
-    governor = Worker(
-        client,
-        task_queue=names.GOVERNOR_QUEUE,
-        workflows=[GovernorWorkflow],
-        workflow_runner=sandboxed_runner(),
-    )
-    async with governor, Worker(client, task_queue=names.ORG_QUEUE, activities=[read_limits]):
-        yield
 
 
 async def books(client: Client) -> OrgBooks:
@@ -82,3 +57,25 @@ async def test_two_processes_never_get_more_than_there_is(client: Client) -> Non
         assert 0 < sum(got) <= 200 - 100 - 10  # the margin is 5 % of 200
         for leases in processes:
             await leases.close()
+
+
+async def test_a_governor_that_cannot_read_shows_why_and_grants_when_it_can(client: Client) -> None:
+    failures: list[TidegateError] = [UnavailableError(system="Salesforce", detail="it restarts")]
+    terms = Terms(read_every=timedelta(seconds=1))
+    async with governor_worker(client, failures=failures):
+        leases = Leases(TemporalGovernor(client, ORG, terms))
+        await leases.take(Budget.API_CALLS, LeaseClass.GUEST)
+        await leases.close()
+        assert (await books(client)).books[Budget.API_CALLS].spent(LeaseClass.GUEST) == 1
+
+
+async def test_the_books_survive_a_new_run_of_the_governor(client: Client) -> None:
+    async with governor_worker(client):
+        leases = Leases(TemporalGovernor(client, ORG))
+        await leases.take(Budget.API_CALLS, LeaseClass.REPAIR, 3)
+        await leases.close()
+        carried = await books(client)
+        carried.let_time_pass(datetime.now(UTC).timestamp())
+        again = OrgBooks.model_validate_json(carried.model_dump_json())
+        assert again == carried
+        assert again.books[Budget.API_CALLS].spent(LeaseClass.REPAIR) == 3
