@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 CLIENTS := $(patsubst tests/real_clients/locks/%.lock,%,$(wildcard tests/real_clients/locks/*.lock))
 
-.PHONY: help setup demo up test test-clients lint format bench lock clean
+.PHONY: help setup demo up test test-clients lint format bench bench-day lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -56,6 +56,10 @@ format: setup  ## let ruff write the code's layout
 
 bench: setup  ## the highest rate at which the engine keeps up, and processor time by step
 	@$(BIN)/python -m benchmarks.capacity $(ARGS)
+
+bench-day: setup  ## a day of 35 million changes against the org's limits, in compressed time; then without leases, which must fail
+	@$(BIN)/python -m benchmarks.day $(ARGS)
+	@! $(BIN)/python -m benchmarks.day --reckless $(ARGS)
 
 lock: setup  ## write requirements.lock anew from pyproject.toml
 	@$(BIN)/pip install --quiet uv

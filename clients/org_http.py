@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import httpx
 
 from clients.leases import Purse
-from clients.salesforce import Session, SessionSource
+from clients.salesforce import Session
 from schemas.budgets import Budget, LeaseClass, Reading, Refusal, RefusalKind
 from schemas.errors import (
     CallRefusedError,
@@ -50,13 +50,31 @@ _TOO_SLOW = {"QUERY_TIMEOUT", "OPERATION_TOO_LARGE"}
 _OVER_QUOTA = {"LIMIT_EXCEEDED", "EXCEEDED_QUOTA", "ExceededQuota"}
 
 
+class Sessions(Protocol):
+    """Who we are to the org: `SessionSource`."""
+
+    async def session(self) -> Session:
+        """The present session."""
+
+    async def renew(self, expired: Session | None) -> Session:
+        """A newer one."""
+
+
 class OrgHttp:
     """One org's HTTP APIs, with one connection pool and one session."""
 
-    def __init__(self, sessions: SessionSource, purse: Purse, *, api_version: str = API_VERSION) -> None:
+    def __init__(
+        self,
+        sessions: Sessions,
+        purse: Purse,
+        *,
+        api_version: str = API_VERSION,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        """`transport` None is the network."""
         self._sessions = sessions
         self._purse = purse
-        self._http = httpx.AsyncClient(trust_env=False, http2=False)
+        self._http = httpx.AsyncClient(trust_env=False, transport=transport)
         self._told_time: tuple[datetime, float] | None = None
         self.api_version = api_version
         self.data_path = f"/services/data/v{api_version}"

@@ -51,7 +51,7 @@ class LeaseClass(StrEnum):
 
 
 class Share(Message):
-    """A class's part of what may be spent of a budget in 24 hours, as fractions of it."""
+    """A class's part of a budget in 24 hours, as fractions of what the margin and other applications leave of it."""
 
     floor: float = Field(ge=0, le=1)
     """Kept for the class: no other class is served out of it while the class may need it."""
@@ -80,6 +80,8 @@ class Terms(Message):
     """Fraction of a quiet class's unspent floor that others may have."""
     quiet_after: timedelta = timedelta(minutes=30)
     """A class that has asked for nothing for so long is quiet."""
+    ahead: float = Field(default=0.25, ge=0, le=1)
+    """Fraction of what a class spent in the last 24 hours that less important classes leave for it: six hours of it."""
     lease_life: timedelta = timedelta(seconds=60)
     """A lease that is not renewed within it counts as spent."""
     read_every: timedelta = timedelta(minutes=1)

@@ -90,6 +90,17 @@ class BudgetBook(BaseModel):
         """The maximum without the margin; 0 before the first reading."""
         return 0 if self.maximum is None else self.maximum - math.ceil(self.maximum * terms.margin)
 
+    def to_share(self, terms: Terms) -> int:
+        """What the classes' shares are parts of: the spendable rest after what other applications spent in 24 hours.
+
+        They will go on, as far as anybody knows: floors that ignored them would promise what is not there.
+        """
+        spendable = self.spendable(terms)
+        if self.budget.is_concurrency:
+            return spendable
+        ours = sum(sum(hour.values()) for hour in self.hours.values())
+        return max(0, spendable - max(0, self.used_at_most() - ours))
+
     def room(self, terms: Terms) -> int:
         """Tokens that could be granted now if there was but one class. Negative when others took more than the margin."""
         used = 0 if self.budget.is_concurrency else self.used_at_most()
@@ -106,15 +117,19 @@ class BudgetBook(BaseModel):
             return 0, "the org's limits have not been read yet"
         if now < self.paused_until:
             return 0, self.paused_because
-        room, spendable = self.room(terms), self.spendable(terms)
-        if lease_class.rank > 0 and room < terms.hard_floor * spendable:
+        room, to_share = self.room(terms), self.to_share(terms)
+        if lease_class.rank > 0 and room < terms.hard_floor * self.spendable(terms):
             return 0, "less than the hard floor is left, which is for writebacks"
-        reserved = {each: self._reserved(each, terms, now) for each in LeaseClass if each != lease_class}
+        reserved = {
+            each: self._reserved(each, lease_class, to_share, terms, now)
+            for each in LeaseClass
+            if each != lease_class
+        }
         higher = sum(kept for each, kept in reserved.items() if each.rank < lease_class.rank)
         share = terms.shares.get(lease_class, _NONE)
-        own_floor = max(0, math.floor(share.floor * spendable) - self.spent(lease_class))
+        own_floor = max(0, math.floor(share.floor * to_share) - self.spent(lease_class))
         free = room - sum(reserved.values())
-        ceiling = math.floor(share.ceiling * spendable) - self.spent(lease_class)
+        ceiling = math.floor(share.ceiling * to_share) - self.spent(lease_class)
         granted = max(free, min(own_floor, room - higher))
         if ceiling < granted:
             return max(0, ceiling), f"{lease_class} has come to its ceiling"
@@ -222,12 +237,22 @@ class BudgetBook(BaseModel):
         hour[spender] = hour.get(spender, 0) + tokens
         self.usage.spend(tokens, now)
 
-    def _reserved(self, lease_class: LeaseClass, terms: Terms, now: float) -> int:
-        """What must be left for a class: its unspent floor, less what it lends while it is quiet."""
+    def _reserved(
+        self, lease_class: LeaseClass, for_class: LeaseClass, to_share: int, terms: Terms, now: float
+    ) -> int:
+        """What `for_class` must leave for another class.
+
+        Its unspent floor, less what it lends while it is quiet; and for a more important class no less than what it will need
+        in the coming hours, or a backfill would take what is free at night and starve the lanes in the morning.
+        """
         share = terms.shares.get(lease_class, _NONE)
-        unspent = max(0, math.floor(share.floor * self.spendable(terms)) - self.spent(lease_class))
-        quiet = now - self.asked_at.get(lease_class, 0.0) >= terms.quiet_after.total_seconds()
-        return math.ceil(unspent * (1 - terms.lent)) if quiet else unspent
+        spent = self.spent(lease_class)
+        kept = max(0, math.floor(share.floor * to_share) - spent)
+        if now - self.asked_at.get(lease_class, 0.0) >= terms.quiet_after.total_seconds():
+            kept = math.ceil(kept * (1 - terms.lent))
+        if lease_class.rank < for_class.rank and not self.budget.is_concurrency:
+            kept = max(kept, math.ceil(spent * terms.ahead))
+        return kept
 
 
 def _clock(at: float) -> str:

@@ -53,13 +53,13 @@ def following_may_spend(budget: Budget, maximum: float, others: float, terms: Te
     spendable = maximum * (1 - terms.margin)
     room = max(0.0, spendable - others)
     share = terms.shares[LeaseClass.POLLING]
-    ceiling = share.ceiling * spendable
+    ceiling = share.ceiling * room
     if budget in FOLLOWING_ALONE:
         return min(ceiling, room)
-    kept = {each: other.floor * (1 - terms.lent) * spendable for each, other in terms.shares.items()}
+    kept = {each: other.floor * (1 - terms.lent) * room for each, other in terms.shares.items()}
     above = sum(tokens for each, tokens in kept.items() if each.rank < LeaseClass.POLLING.rank)
     free = room - sum(kept.values()) + kept[LeaseClass.POLLING]
-    own = share.floor * spendable
+    own = share.floor * room
     return max(0.0, min(ceiling, max(free, min(own, room - above))))
 
 

@@ -25,6 +25,13 @@ class RecordDials(_Dials):
     """How long a write waits for a lock before UNABLE_TO_LOCK_ROW."""
 
 
+class QueryDials(_Dials):
+    """How queries are answered."""
+
+    page_rows: int | None = Field(default=None, ge=1)
+    """The most rows of a REST page, whatever the client asks, as for wide rows; None: as asked."""
+
+
 class EventDials(_Dials):
     """What change events carry and when they come."""
 
@@ -73,6 +80,7 @@ class Dials(_Dials):
     """All of them, by family."""
 
     records: RecordDials = Field(default_factory=RecordDials)
+    queries: QueryDials = Field(default_factory=QueryDials)
     events: EventDials = Field(default_factory=EventDials)
     bulk: BulkDials = Field(default_factory=BulkDials)
     auth: AuthDials = Field(default_factory=AuthDials)

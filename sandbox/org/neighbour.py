@@ -12,8 +12,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sandbox.org.model import Org
 
-_EVERY_SECONDS = 0.1
-
 
 class NeighbourPlan(BaseModel):
     """How much it spends."""
@@ -28,6 +26,8 @@ class NeighbourPlan(BaseModel):
     period_seconds: float = Field(default=3_600, gt=0)
     noise: float = Field(default=0, ge=0, le=1)
     """How much single steps stray from the rate."""
+    every_seconds: float = Field(default=0.1, gt=0)
+    """Between two steps of its spending."""
     seed: int = 1
 
 
@@ -65,7 +65,7 @@ class Neighbour:
         owed = 0.0
         meter = self._org.meters.api_calls
         while True:
-            await asyncio.sleep(_EVERY_SECONDS)
+            await asyncio.sleep(plan.every_seconds)
             now = self._org.clock.seconds()
             swing = 1 + plan.wave * math.sin(2 * math.pi * (now - began) / plan.period_seconds)
             stray = 1 + plan.noise * chance.uniform(-1, 1)

@@ -17,6 +17,7 @@ from schemas import names
 from schemas.budgets import Budget, LeaseClass
 from schemas.forecasts import Forecast
 from schemas.ids import governor_workflow_id
+from tests.scripted_governor import governor_worker
 from tests.service.test_governor import ORG, books
 from tests.waiting import until
 from transforms.books import OrgBooks

@@ -56,7 +56,7 @@ async def explain(call: Call) -> Response:
 async def next_page(call: Call) -> Response:
     """`GET /query/01g…-2000`, and the same below /queryAll: the cursor knows which (REST API Developer Guide, "Query More Results")."""
     name, cursor, offset = call.service.cursors.find(call.path("locator"))
-    size = _asked_page_size(call) or cursor.page_size
+    size = _held_to_dial(call, _asked_page_size(call) or cursor.page_size)
 
     def read(connection: sqlite3.Connection) -> Response:
         result = ResultReader(connection, call.service.cursors, call.base, size)
@@ -67,7 +67,7 @@ async def next_page(call: Call) -> Response:
 
 async def _first_page(call: Call, *, include_deleted: bool) -> Response:
     soql = call.request.query_params.get("q", "")
-    size = _asked_page_size(call) or QUERY_PAGE_DEFAULT
+    size = _held_to_dial(call, _asked_page_size(call) or QUERY_PAGE_DEFAULT)
     # A quick look first: to parse a long query here would hold up the event loop.
     if "definition" in soql.lower() and call.service.tooling.is_asked(soql):
         return json_response(call.service.tooling.query(soql, call.base))
@@ -91,6 +91,10 @@ def _answer(call: Call, body: dict[str, object]) -> Response:
         return response
     packed = gzip.compress(bytes(response.body), GZIP_LEVEL)
     return Response(packed, headers={"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}, media_type=JSON)
+
+
+def _held_to_dial(call: Call, size: int) -> int:
+    return min(size, call.org.dials.queries.page_rows or size)
 
 
 def _asked_page_size(call: Call) -> int | None:

@@ -1,0 +1,40 @@
+"""The governor's books without Temporal, and the purse of one who does not ask."""
+
+import time
+from contextlib import AbstractAsyncContextManager, nullcontext
+
+from schemas.budgets import Answer, Budget, Exchange, LeaseClass, Reading, Refusal, Terms
+from transforms.books import OrgBooks
+
+
+class BooksGovernor:
+    """What the governor workflow does with an exchange."""
+
+    def __init__(self, terms: Terms) -> None:
+        self.books = OrgBooks(org="day", terms=terms)
+        self.exchanges = 0
+
+    async def exchange(self, exchange: Exchange) -> Answer:
+        """Answer from the books."""
+        self.exchanges += 1
+        return self.books.exchange(exchange, time.time())
+
+
+class FreePurse:
+    """Pays for everything, and hears nothing."""
+
+    async def take(self, budget: Budget, lease_class: LeaseClass, count: int = 1) -> None:
+        """Always."""
+
+    def hold(self, budget: Budget, lease_class: LeaseClass) -> AbstractAsyncContextManager[None]:  # noqa: ARG002
+        """Always."""
+        return nullcontext()
+
+    def settle(self, budget: Budget, lease_class: LeaseClass, count: int) -> None:
+        """Nothing is counted."""
+
+    def read(self, reading: Reading) -> None:
+        """Nothing is heard."""
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Nothing is heard."""
