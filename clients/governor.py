@@ -57,6 +57,18 @@ class TemporalGovernor:
         self._client = client
         self._id = governor_workflow_id(org)
         self._first = OrgBooks(org=org, terms=terms or Terms())
+        self._summary = f"owns the budgets of {org}"
+
+    async def start(self) -> None:
+        """Start the workflow unless it runs; it reads the org's limits at once."""
+        await self._client.start_workflow(
+            names.GOVERNOR_WORKFLOW,
+            self._first,
+            id=self._id,
+            task_queue=names.GOVERNOR_QUEUE,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            static_summary=self._summary,
+        )
 
     async def exchange(self, exchange: Exchange) -> Answer:
         """The governor's answer; raises `UnavailableError` when there is none within ten seconds."""
@@ -66,7 +78,7 @@ class TemporalGovernor:
             id=self._id,
             task_queue=names.GOVERNOR_QUEUE,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            static_summary=f"owns the budgets of {self._first.org}",
+            static_summary=self._summary,
         )
         try:
             async with asyncio.timeout(_ANSWER_WITHIN.total_seconds()):

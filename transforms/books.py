@@ -3,14 +3,15 @@
 from pydantic import BaseModel
 
 from schemas.budgets import Answer, Budget, Exchange, Reading, Refusal, Terms
-from schemas.limits import BULK_INGEST_ROWS, LONG_CALLS_AT_ONCE
+from schemas.limits import BULK_INGEST_ROWS, COMETD_CLIENTS, LONG_CALLS_AT_ONCE
 from transforms.budget import BudgetBook
 
 _TOLD_BY_NOBODY = {
     Budget.LONG_CALLS: min(LONG_CALLS_AT_ONCE["enterprise"], LONG_CALLS_AT_ONCE["unlimited"]),
     Budget.INGEST_ROWS: BULK_INGEST_ROWS,
+    Budget.STREAMING_CLIENTS: min(COMETD_CLIENTS.values()),
 }
-"""Limits that the Limits API does not list: taken from the documentation, used by us alone as far as we know."""
+"""Limits that the Limits API does not list, or not in every edition: from the documentation, used by us alone as far as we know."""
 
 
 class OrgBooks(BaseModel):

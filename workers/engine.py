@@ -5,10 +5,9 @@ Two roles, because their work waits for different things: `lanes` reads streams 
 """
 
 import asyncio
-from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -24,32 +23,23 @@ from activities.applier import Applier
 from activities.batches import Batches
 from activities.boundary import ErrorBoundary
 from activities.draw_plan import PlanDrawer
-from activities.follow import FollowLane, OpenStream, Stream
+from activities.follow import FollowLane
 from activities.group_commit import GroupCommit
 from activities.landing import CutRule
 from activities.limits import Limits
 from activities.poll import PollLane
 from activities.watch_lanes import LaneWatch
-from clients import cometd, pubsub
 from clients.audit import AuditLog
-from clients.event_lease import EventLease
-from clients.governor import TemporalGovernor
 from clients.keys import org_data_key
-from clients.leases import Leases
 from clients.objectstore import ObjectStore
-from clients.org_http import OrgHttp
-from clients.polling import PolledSource
-from clients.pubsub_connection import PubsubConnection
-from clients.salesforce import SessionSource
-from clients.streams import EventAllowance, EventTokens
 from clients.warehouse import Warehouse
 from clients.warehouse.postgres import PostgresWarehouse
 from clients.warehouse.redshift import RedshiftWarehouse
 from schemas import names
 from schemas.catalogue import Catalogue, load_catalogue
 from schemas.errors import SettingsError, UnavailableError
-from schemas.messages import FollowInput
 from transforms.protect import Protector
+from workers.org import Org, open_org, paid_streams, source_opener
 from workers.settings import Settings
 from workflows import WORKFLOWS, GovernorWorkflow, PlannerWorkflow
 
@@ -184,27 +174,6 @@ def _governor_worker(client: Client) -> Worker:
     )
 
 
-@dataclass(frozen=True)
-class Org:
-    """The way to one org: one session, one purse and one connection pool for a process."""
-
-    sessions: SessionSource
-    leases: Leases
-    http: OrgHttp
-
-
-@asynccontextmanager
-async def open_org(client: Client, settings: Settings) -> AsyncIterator[Org]:
-    """The org's clients; what was leased and not used goes back when left."""
-    sessions = SessionSource(settings.salesforce.address())
-    leases = Leases(TemporalGovernor(client, settings.salesforce.org_id, settings.budgets))
-    try:
-        async with OrgHttp(sessions, leases, api_version=settings.salesforce.api_version) as http:
-            yield Org(sessions, leases, http)
-    finally:
-        await leases.close()
-
-
 def _org_worker(client: Client, org: Org) -> Worker:
     limits = Limits(org.sessions, org.http.api_version)
     return _activity_worker(client, names.ORG_QUEUE, [limits.read_limits], most=20)
@@ -216,7 +185,7 @@ def _lane_worker(client: Client, parts: Parts, org: Org) -> Worker:
         client=client,
         store=parts.store,
         protector=parts.protector,
-        open_stream=stream_opener(parts.settings, org.sessions, parts.catalogue, EventLease(org.leases)),
+        open_stream=paid_streams(parts.settings, parts.catalogue, org),
         rule=CutRule(cut.most_changes, cut.most_bytes, cut.most_age),
     )
     polling = parts.settings.polling
@@ -224,48 +193,12 @@ def _lane_worker(client: Client, parts: Parts, org: Org) -> Worker:
         client=client,
         store=parts.store,
         protector=parts.protector,
-        open_source=source_opener(parts, org),
+        open_source=source_opener(parts.settings, parts.catalogue, org),
         rule=follow.rule,
         overlap=polling.overlap,
         deletions_every=polling.deletions_every,
     )
     return _activity_worker(client, names.LANE_QUEUE, [follow.follow_lane, poll.poll_lane], most=20)
-
-
-def source_opener(parts: Parts, org: Org) -> Callable[[str], PolledSource]:
-    """Opens an object of the catalogue for polling."""
-    delay = parts.settings.polling.visibility_delay
-    return lambda name: PolledSource(org.http, parts.catalogue.object(name), visibility_delay=delay)
-
-
-def stream_opener(
-    settings: Settings, sessions: SessionSource, catalogue: Catalogue, allowance: EventAllowance | None = None
-) -> OpenStream:
-    """Opens a lane's channel by the lane's transport, with the process's one session and one Pub/Sub connection.
-
-    `allowance` pays for every event before it can come; None: nothing is paid.
-    """
-    connection = PubsubConnection(sessions, settings.salesforce.pubsub(), catalogue)
-    version = settings.salesforce.api_version
-    held: defaultdict[str, EventTokens] = defaultdict(lambda: EventTokens(allowance))
-    by_pubsub = {lane.name for lane in settings.lanes if lane.transport == "pubsub"}
-
-    def opened(request: FollowInput, replay_id: int) -> AbstractAsyncContextManager[Stream]:
-        lane, channel, tokens = request.lane, request.channel, held[request.lane]
-        if lane in by_pubsub:
-            return pubsub.open_stream(
-                connection, lane=lane, channel=channel, replay_id=replay_id, allowance=tokens
-            )
-        return cometd.open_stream(
-            sessions,
-            lane=lane,
-            channel=channel,
-            replay_id=replay_id,
-            api_version=version,
-            allowance=tokens,
-        )
-
-    return opened
 
 
 def _activity_worker(client: Client, queue: str, activities: Sequence[Any], *, most: int) -> Worker:

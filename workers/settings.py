@@ -165,6 +165,8 @@ class PlannerSettings(_Part):
     """Object -> its way, whatever it costs; for a planner that is started anew."""
     overlap: timedelta = Field(default=HAND_OVER_OVERLAP, gt=timedelta(0))
     """Of the two lanes of a hand-over."""
+    transport: Literal["cometd", "pubsub"] = "cometd"
+    """Of the streams that it starts."""
 
 
 class CutSettings(_Part):

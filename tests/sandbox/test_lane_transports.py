@@ -18,7 +18,7 @@ from schemas.limits import COMETD_LOOK_AHEAD
 from schemas.messages import FollowInput
 from tests.real_clients.org import AWKWARD_TEXTS, SalesforceOrg
 from tests.sandbox.pubsub_org import Counting, read_events
-from workers.engine import stream_opener
+from workers.org import stream_opener
 from workers.settings import LaneSettings, SalesforceSettings, Settings
 
 pytestmark = pytest.mark.service
