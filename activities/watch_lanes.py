@@ -46,7 +46,11 @@ class LaneWatch:
             if await self._is_news(request):
                 break
             await asyncio.sleep(min(left, request.every.total_seconds()))
-        return WatchLanesResult(looks=tuple([await self._look(request, point) for point in request.points]))
+        looks: list[LaneLook] = []
+        for point in request.points:
+            activity.heartbeat()
+            looks.append(await self._look(request, point))
+        return WatchLanesResult(looks=tuple(looks))
 
     async def _is_news(self, request: WatchLanesInput) -> bool:
         streams = [

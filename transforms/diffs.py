@@ -18,11 +18,35 @@ class DiffMismatchError(ValueError):
 
 def apply_diff(base: str | None, diff: str) -> str:
     """The text after `diff`, given the text before; raises `DiffMismatchError` when they do not belong together."""
-    lines = diff.split("\n")
-    expected = lines[1].removeprefix("+++ ").strip() if len(lines) > 1 else ""
     before = base or ""
-    if hashlib.sha256(before.encode()).hexdigest() != expected:
+    if _hash(before) != _hash_of_base(diff):
         raise DiffMismatchError("the stored text is not the one that the diff was made against")
+    return _patched(before, diff, _FORTH)
+
+
+def holds_diff(text: str | None, diff: str) -> bool:
+    """True when `text` is what `diff` makes of its base: taking the diff out of it gives the text with the base's hash."""
+    try:
+        return _hash(_patched(text or "", diff, _BACK)) == _hash_of_base(diff)
+    except DiffMismatchError:
+        return False
+
+
+_FORTH, _BACK = "-+", "+-"
+"""The signs of lines that go and of lines that come."""
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _hash_of_base(diff: str) -> str:
+    lines = diff.split("\n", 2)
+    return lines[1].removeprefix("+++ ").strip() if len(lines) > 1 else ""
+
+
+def _patched(before: str, diff: str, signs: str) -> str:
+    lines = diff.split("\n")
     old = _split(before)
     result: list[_Line] = []
     place = 0
@@ -32,13 +56,14 @@ def apply_diff(base: str | None, diff: str) -> str:
         if hunk is None:
             raise DiffMismatchError(f"line {index + 1} of the diff is no hunk")
         index += 1
-        removed, added = _count(hunk[2]), _count(hunk[4])
+        sides = [(int(hunk[1]), _count(hunk[2])), (int(hunk[3]), _count(hunk[4]))]
+        (first, removed), (_, added) = sides if signs == _FORTH else reversed(sides)
         # A hunk that removes nothing names the line after which it adds.
-        start = int(hunk[1]) - (1 if removed else 0)
+        start = first - (1 if removed else 0)
         result += old[place:start]
         taken = lines[index : index + removed + added]
-        gone = [line[1:] for line in taken if line.startswith("-")]
-        come = [(line[1:], "") for line in taken if line.startswith("+")]
+        gone = [line[1:] for line in taken if line.startswith(signs[0])]
+        come = [(line[1:], "") for line in taken if line.startswith(signs[1])]
         if (
             [line for line, _ in old[start : start + removed]] != gone
             or len(gone) != removed

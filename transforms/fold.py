@@ -16,7 +16,7 @@ from typing import Any
 
 from schemas.catalogue import ObjectSpec
 from transforms.decode import DELETE, WHOLE
-from transforms.diffs import DiffMismatchError, apply_diff
+from transforms.diffs import DiffMismatchError, apply_diff, holds_diff
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,23 +57,25 @@ def fold(changes: Iterable[LoggedChange], spec: ObjectSpec) -> list[Version]:
     ordered = sorted(changes, key=lambda change: change.change_order)
     places = {column: place for place, column in enumerate(spec.columns.values())}
     values: list[Any] = [None] * len(places)
-    is_deleted = is_complete = False
+    is_deleted = is_whole = False
+    doubtful: set[int] = set()
     versions: list[Version] = []
     for number, change in enumerate(ordered, start=1):
         if change.change_type in WHOLE:
-            values, is_deleted, is_complete = list(change.values), False, True
+            values, is_deleted, is_whole = list(change.values), False, True
+            doubtful.clear()
         elif change.change_type == DELETE:
             is_deleted = True
         else:
             values = list(values)
-            is_complete = _set_fields(values, change, places) and is_complete
+            _set_fields(values, change, places, doubtful)
         later = ordered[number].changed_at if number < len(ordered) else None
         versions.append(
             Version(
                 record_id=change.record_id,
                 values=tuple(values),
                 is_deleted=is_deleted,
-                is_complete=is_complete,
+                is_complete=is_whole and not doubtful,
                 version=number,
                 valid_from=change.changed_at,
                 valid_to=later,
@@ -85,9 +87,11 @@ def fold(changes: Iterable[LoggedChange], spec: ObjectSpec) -> list[Version]:
     return versions
 
 
-def _set_fields(values: list[Any], change: LoggedChange, places: dict[str, int]) -> bool:
-    """Set what an update carries; False when a diff did not fit its base, whose value then stays as it was."""
-    fits = True
+def _set_fields(values: list[Any], change: LoggedChange, places: dict[str, int], doubtful: set[int]) -> None:
+    """Set what an update carries. A text whose diff does not fit stays as it was, and is doubtful until a later diff fits.
+
+    A snapshot that was read in the middle of a second holds diffs of that second already, though they stand after it.
+    """
     diffs = set((change.diff_fields or "").split(","))
     for column in (change.changed_fields or "").split(","):
         if not column:
@@ -99,5 +103,7 @@ def _set_fields(values: list[Any], change: LoggedChange, places: dict[str, int])
         try:
             values[place] = apply_diff(values[place], change.values[place])
         except DiffMismatchError:
-            fits = False
-    return fits
+            if not holds_diff(values[place], change.values[place]):
+                doubtful.add(place)
+                continue
+        doubtful.discard(place)

@@ -50,17 +50,15 @@ def following_may_spend(budget: Budget, maximum: float, others: float, terms: Te
     Other classes are taken to use of their floors what a quiet class keeps: when they use more, the governor's books show
     it, and the next plan is made from those.
     """
-    spendable = maximum * (1 - terms.margin)
-    room = max(0.0, spendable - others)
+    to_share = max(0.0, maximum * (1 - terms.margin) - others)
     share = terms.shares[LeaseClass.POLLING]
-    ceiling = share.ceiling * room
+    ceiling = share.ceiling * to_share
     if budget in FOLLOWING_ALONE:
-        return min(ceiling, room)
-    kept = {each: other.floor * (1 - terms.lent) * room for each, other in terms.shares.items()}
+        return ceiling
+    kept = {each: other.floor * (1 - terms.lent) * to_share for each, other in terms.shares.items()}
     above = sum(tokens for each, tokens in kept.items() if each.rank < LeaseClass.POLLING.rank)
-    free = room - sum(kept.values()) + kept[LeaseClass.POLLING]
-    own = share.floor * room
-    return max(0.0, min(ceiling, max(free, min(own, room - above))))
+    free = to_share - sum(kept.values()) + kept[LeaseClass.POLLING]
+    return min(ceiling, max(free, min(share.floor * to_share, to_share - above)))
 
 
 def may_spend_by_books(books: OrgBooks, streamed: float) -> dict[Budget, float] | None:

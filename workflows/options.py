@@ -78,7 +78,7 @@ WATCH_LANES: ActivityOptions = {
     "task_queue": names.BATCH_QUEUE,
     "start_to_close_timeout": timedelta(minutes=5),
     "schedule_to_close_timeout": timedelta(minutes=10),
-    "heartbeat_timeout": timedelta(seconds=30),
+    "heartbeat_timeout": timedelta(seconds=20),
     "retry_policy": _PATIENT,
 }
 

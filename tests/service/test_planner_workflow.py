@@ -14,7 +14,7 @@ from schemas.planner import Following, ObjectState, PinInput, PlannerInput
 from schemas.plans import Way
 from tests.scripted_planner import EVERY, NEWEST, ScriptedPlanner, planner_workers
 from tests.waiting import until
-from workflows import PlannerWorkflow
+from workflows import PlannerWorkflow, planner
 
 pytestmark = pytest.mark.service
 
@@ -23,14 +23,14 @@ ORG = "o"
 
 
 async def start(client: Client, *, plan_every: float = 0.2) -> Handle:
-    planner = PlannerInput(
+    first = PlannerInput(
         org=ORG,
         plan_every=timedelta(seconds=plan_every),
         look_every=timedelta(seconds=0.1),
     )
     return await client.start_workflow(
         PlannerWorkflow.run,
-        planner,
+        first,
         id=f"planner/{uuid.uuid4().hex}",
         task_queue=names.GOVERNOR_QUEUE,
     )
@@ -255,9 +255,32 @@ async def test_a_hand_over_goes_on_where_its_workers_were_killed(client: Client)
     assert script.at_work == set()
     script.read_through = NEWEST
     async with planner_workers(client, script):
-        await until(lambda: script.follows("poll-case"), seconds=40)
+        await until(lambda: script.follows("poll-case"), seconds=60)
         assert await is_following(handle, Following.POLL)
         assert [lane.lane for lane in script.opened] == ["case", "poll-case"]
+
+
+async def test_a_new_run_carries_states_and_pins(client: Client, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(planner, "_LONGEST_HISTORY", 60)
+    script = ScriptedPlanner()
+    async with planner_workers(client, script):
+        first = await start(client)
+        handle = client.get_workflow_handle_for(PlannerWorkflow.run, first.id)
+        await until(lambda: script.follows("case"))
+        pin = PinInput(object="Case", way=Way.POLL, by="ada", reason="a mass update tonight")
+        await handle.execute_update(PlannerWorkflow.pin, pin)
+        await until(lambda: script.follows("case", "poll-case"))
+        run = (await handle.describe()).run_id
+        await until(lambda: runs_as_another(handle, run))
+        script.read_through = NEWEST
+        await until(lambda: script.follows("poll-case"))
+        await until(lambda: is_following(handle, Following.POLL))
+        assert (await handle.query(PlannerWorkflow.plan)).pins == {"Case": Way.POLL}
+        assert [lane.lane for lane in script.opened] == ["case", "poll-case"]
+
+
+async def runs_as_another(handle: Handle, run_id: str | None) -> bool:
+    return (await handle.describe()).run_id != run_id
 
 
 async def shows(handle: Handle, text: str) -> bool:

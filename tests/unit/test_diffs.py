@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from sandbox.org.changes import text_diff
-from transforms.diffs import DiffMismatchError, apply_diff
+from transforms.diffs import DiffMismatchError, apply_diff, holds_diff
 
 LINES = st.lists(
     st.sampled_from(["", "a", "b", "-a", "+a", "@@ -1,1 +1,1 @@", "--- ", "+++ x", "\\", "ü🙂", " "]),
@@ -39,6 +39,21 @@ def test_another_base_is_refused_never_patched(base: str, other: str, new: str) 
 def test_a_record_without_the_text_is_another_base() -> None:
     with pytest.raises(DiffMismatchError, match="not the one"):
         apply_diff(None, text_diff("a", "b"))
+
+
+@given(LINES, LINES, BREAKS)
+def test_a_text_that_a_diff_has_made_holds_it(old: list[str], new: list[str], end: str) -> None:
+    base, wanted = end.join(old), end.join(new)
+    diff = text_diff(base, wanted)
+    # Breaks are not in a diff: a text that shows none, or loses its only ones, cannot be taken back exactly.
+    if end == "\n" or (end in base and end in wanted):
+        assert holds_diff(apply_diff(base, diff), diff)
+
+
+@given(LINES.map("\n".join), LINES.map("\n".join), LINES.map("\n".join))
+def test_another_text_than_the_diff_has_made_does_not_hold_it(base: str, new: str, other: str) -> None:
+    if other != new:
+        assert not holds_diff(other, text_diff(base, new))
 
 
 def test_no_text_is_the_empty_text() -> None:

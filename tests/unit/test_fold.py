@@ -101,3 +101,23 @@ def test_a_diff_that_came_before_its_base_fits_once_the_base_is_there() -> None:
     update = change(2, UPDATE, (None, None, text_diff("a\nb", "a\nc")), changed="c", diffs="c")
     assert latest(update).is_complete is False
     assert latest(update, base).values == (1, 2, "a\nc")
+
+
+def test_diffs_that_a_snapshot_read_in_their_second_holds_already_change_nothing() -> None:
+    """The row stands at the beginning of its second, under the events that had happened when it was read (decision 0013)."""
+    texts = ["a\nb", "a\nc", "d\nc"]
+    updates = [
+        change(2 + n, UPDATE, (None, None, text_diff(texts[n], texts[n + 1])), changed="c", diffs="c")
+        for n in range(2)
+    ]
+    versions = fold([change(1, SNAPSHOT, (1, 2, texts[2])), *updates], SPEC)
+    # After the first diff nobody can tell; after the second it is known that the text holds both.
+    assert [version.is_complete for version in versions] == [True, False, True]
+    assert versions[-1].values == (1, 2, texts[2])
+
+
+def test_a_text_in_doubt_is_known_again_once_the_record_is_seen_whole() -> None:
+    update = change(2, UPDATE, (None, None, text_diff("other", "new")), changed="c", diffs="c")
+    whole = change(3, SNAPSHOT, (1, 2, "new"))
+    versions = fold([change(1, CREATE, (1, 2, "a")), update, whole], SPEC)
+    assert [version.is_complete for version in versions] == [True, False, True]
