@@ -33,11 +33,12 @@ def settings_of(endpoints: Endpoints) -> dict[str, Any]:
     }
 
 
-def write_settings(path: Path, endpoints: Endpoints) -> None:
+def write_settings(path: Path, endpoints: Endpoints, *, planner: bool = False) -> None:
     """Write the settings file, readable by its owner alone."""
+    settings = settings_of(endpoints) | ({"planner": {"on": True}} if planner else {})
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch(mode=0o600)
-    path.write_text(json.dumps(settings_of(endpoints), indent=2) + "\n")
+    path.write_text(json.dumps(settings, indent=2) + "\n")
 
 
 class EngineProcesses:

@@ -12,6 +12,7 @@ from cli.budget_words import Budgets, budgets_of
 from clients.warehouse import statements as sql
 from clients.warehouse.psycopg_errors import translated
 from schemas import names
+from schemas.ids import lane_workflow_id
 from schemas.messages import LaneState
 from workers.engine import connect_temporal
 from workers.lanes import lane_handle
@@ -82,10 +83,20 @@ async def overview(settings: Settings) -> Overview:
         quarantine = _quarantine(connection)
         positions = _positions(connection)
     org = settings.salesforce.org_id
-    lanes = [await _lane(client, org, lane.name, positions) for lane in settings.lanes]
+    lanes = [await _lane(client, org, name, positions) for name in await _lane_names(client, settings)]
     balanced = all(view.landed == view.applied + view.duplicate + view.quarantined for view in objects)
     budgets = await budgets_of(client, org)
     return Overview(datetime.now(UTC), org, lanes, objects, quarantine, balanced, budgets)
+
+
+async def _lane_names(client: Client, settings: Settings) -> list[str]:
+    """The lanes that are configured, or those that the planner has started."""
+    if not settings.planner.on:
+        return [lane.name for lane in settings.lanes]
+    prefix = lane_workflow_id(settings.salesforce.org_id, "")
+    running = f'WorkflowType = "{names.LANE_WORKFLOW}" AND ExecutionStatus = "Running"'
+    found = [each.id async for each in client.list_workflows(running)]
+    return sorted(each.removeprefix(prefix) for each in found if each.startswith(prefix))
 
 
 async def _lane(client: Client, org: str, lane: str, positions: dict[str, tuple[str, datetime]]) -> LaneView:

@@ -20,6 +20,13 @@ from sandbox.stack import Ports, running_sandbox
 def up(
     state: StateFolder = DEFAULT_STATE,
     fresh: Annotated[bool, typer.Option("--fresh", help="Forget what an earlier run left.")] = False,
+    planner: Annotated[
+        bool,
+        typer.Option(
+            "--planner",
+            help="Let the planner choose how each object is followed, within the edition's own limits.",
+        ),
+    ] = False,
     temporal_port: Annotated[int, typer.Option(help="0: a free one.")] = 0,
     temporal_ui_port: Annotated[int, typer.Option(help="0: a free one.")] = 0,
 ) -> None:
@@ -29,7 +36,7 @@ def up(
     """
     stop = stop_event()
     ports = Ports(temporal=temporal_port, temporal_ui=temporal_ui_port)
-    with running_all(state, fresh=fresh, ports=ports) as running:
+    with running_all(state, fresh=fresh, ports=ports, planner=planner) as running:
         show_endpoints(running.endpoints)
         OUT.print("Try, in another terminal: tidegate sandbox traffic, tidegate status --watch")
         stop.wait()
@@ -37,7 +44,7 @@ def up(
 
 
 DELIVERED_EVENTS = 100_000_000
-"""Of a day, far beyond any contract: the engine still streams every object, whatever that costs."""
+"""Of a day, far beyond any contract: what streaming every object takes."""
 
 
 @dataclass(frozen=True)
@@ -55,15 +62,19 @@ class Running:
 
 
 @contextmanager
-def running_all(state: Path, *, fresh: bool, ports: Ports | None = None) -> Iterator[Running]:
-    """Sandbox and engine processes over one state folder, stopped in order when left."""
+def running_all(
+    state: Path, *, fresh: bool, ports: Ports | None = None, planner: bool = False
+) -> Iterator[Running]:
+    """Sandbox and engine processes over one state folder, stopped in order when left.
+
+    Without the planner every object is streamed, and the org delivers as many events as that takes.
+    """
     folder = state.resolve()
-    with running_sandbox(
-        folder, fresh=fresh, ports=ports, allow={"delivered_events": DELIVERED_EVENTS}
-    ) as sandbox:
+    allow = {} if planner else {"delivered_events": DELIVERED_EVENTS}
+    with running_sandbox(folder, fresh=fresh, ports=ports, allow=allow) as sandbox:
         endpoints = sandbox.endpoints
         write_endpoints(folder, endpoints)
-        write_settings(settings_file(folder), endpoints)
+        write_settings(settings_file(folder), endpoints, planner=planner)
         engine = EngineProcesses(folder / "logs" / "engine", settings_file(folder))
         engine.group.end_leftovers()
         engine.start()

@@ -56,7 +56,7 @@ class CometdStream(BufferedStream):
         self._last_event = -math.inf
 
     async def pay_ahead(self) -> None:
-        """Hold tokens for as many events as an answer may bring, what came beyond them settled first.
+        """Hold tokens for as many events as an answer may bring. What comes beyond them is counted when it is here.
 
         CometD cannot be asked for a number of events: whoever connects takes what there is.
         """
@@ -69,7 +69,8 @@ class CometdStream(BufferedStream):
         if not messages:
             return
         self._last_event = self._last_answer
-        self._paid -= len(messages)
+        self._paid = max(0, self._paid - len(messages))
+        self._tokens.came(len(messages))
         self.put([(_replay_id(message["data"]), message["data"]) for message in messages])
         await self.wait_for_room()
 
@@ -77,6 +78,8 @@ class CometdStream(BufferedStream):
         """The stream is closed: what was paid for and cannot be on its way any more is kept for the next one."""
         if time.monotonic() - self._last_event > QUIET_SECONDS:
             self._tokens.give_back(self._paid)
+        else:
+            self._tokens.came(self._paid)
 
     def _check_silence(self) -> None:
         silence = time.monotonic() - self._last_answer

@@ -13,8 +13,10 @@ class EventLease:
 
     async def take(self, count: int) -> int:
         """Between 1 and `count` tokens; raises `BudgetSpentError` or `UnavailableError` as `Leases.take` does."""
-        got = self._leases.try_take(Budget.DELIVERED_EVENTS, self._class, count)
-        if got:
-            return got
-        await self._leases.take(Budget.DELIVERED_EVENTS, self._class)
-        return 1 + self._leases.try_take(Budget.DELIVERED_EVENTS, self._class, count - 1)
+        while not (got := self._leases.reserve(Budget.DELIVERED_EVENTS, self._class, count)):
+            await self._leases.wait_for(Budget.DELIVERED_EVENTS, self._class)
+        return got
+
+    def came(self, count: int) -> None:
+        """So many events came, or may have: their tokens are spent."""
+        self._leases.spend_reserved(Budget.DELIVERED_EVENTS, self._class, count)

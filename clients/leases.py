@@ -75,7 +75,7 @@ class _Account:
     waiting: int = 0
     """Tokens that callers wait for now."""
     held: int = 0
-    """Of a concurrency budget: tokens in use."""
+    """Tokens in use: calls under way, or events that were asked for and have not come."""
     rates: tuple[float, ...] = (0.0, 0.0)
     """Tokens a second, smoothed over each of `_RATE_SECONDS`."""
     used_at: float = 0.0
@@ -97,9 +97,9 @@ class _Account:
         self.used_at = now
 
     def wish(self, now: float, *, is_concurrency: bool) -> int:
-        """Tokens to hold unspent."""
+        """Tokens to have beside those in use."""
         if is_concurrency:
-            return self.held + self.waiting
+            return self.waiting
         if not self.waiting and now - self.used_at > _IDLE_SECONDS:
             return 0
         return self.waiting + max(_LEAST, math.ceil(max(self.rates) * _AHEAD_SECONDS))
@@ -155,6 +155,27 @@ class Leases:
         self._refill_early(account, budget)
         return got
 
+    async def wait_for(self, budget: Budget, lease_class: LeaseClass) -> None:
+        """Wait until a token is there, and take none. Raises as `take` does."""
+        await self._wait(budget, lease_class, 1)
+
+    def reserve(self, budget: Budget, lease_class: LeaseClass, most: int) -> int:
+        """Take what is there, up to `most`, for something that was asked for and will be spent when it comes."""
+        got = self.try_take(budget, lease_class, most)
+        account = self._account(budget, lease_class)
+        account.spent -= got
+        account.held += got
+        return got
+
+    def spend_reserved(self, budget: Budget, lease_class: LeaseClass, count: int) -> None:
+        """It came: `count` of what was reserved is spent, and what came beyond that too."""
+        account = self._account(budget, lease_class)
+        reserved = min(count, account.held)
+        account.held -= reserved
+        account.spent += reserved
+        if count > reserved:
+            self.settle(budget, lease_class, count - reserved)
+
     @asynccontextmanager
     async def hold(self, budget: Budget, lease_class: LeaseClass) -> AsyncIterator[None]:
         """Hold one token of a concurrency budget while the body runs."""
@@ -201,8 +222,8 @@ class Leases:
             self._pump = None
         if self._is_valid() and self._accounts:
             for account in self._accounts.values():
-                account.returned += account.left
                 account.waiting = account.held = 0
+                account.returned += account.left
                 account.used_at = -math.inf
             with suppress(TidegateError):
                 await self._exchange()
@@ -303,7 +324,7 @@ class Leases:
         now, due = self._clock(), math.inf
         if account.left or account.held:
             due = self._sent_at + self._life / _RENEWALS
-            if not budget.is_concurrency:
+            if account.left and not budget.is_concurrency:
                 due = min(due, account.used_at + _IDLE_SECONDS)
         wish = account.wish(now, is_concurrency=budget.is_concurrency)
         usable = account.left if self._is_valid() else 0
@@ -341,6 +362,7 @@ class Leases:
         wish = account.wish(now, is_concurrency=budget.is_concurrency)
         if wish == 0:
             account.returned += account.left
+        wish += account.held
         return LeaseLine(
             budget=budget,
             lease_class=lease_class,

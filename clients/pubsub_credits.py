@@ -39,6 +39,7 @@ class Credits:
         """So many events have come."""
         if count:
             self._last_event = time.monotonic()
+            self._tokens.came(count)
             self._set(max(self.outstanding - count, 0))
 
     def settle(self, *, is_told: bool) -> None:
@@ -49,6 +50,8 @@ class Credits:
         """
         if is_told or time.monotonic() - self._last_event > QUIET_SECONDS:
             self._tokens.give_back(self.outstanding)
+        else:
+            self._tokens.came(self.outstanding)
         self.outstanding = 0
 
     def _set(self, outstanding: int) -> None:

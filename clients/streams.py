@@ -38,6 +38,9 @@ class EventAllowance(Protocol):
         Raises a `TidegateError` when they are refused.
         """
 
+    def came(self, count: int) -> None:
+        """Events came for so many of the tokens, or may have."""
+
 
 class EventTokens:
     """An allowance that remembers what was taken and not delivered. With None behind it everything is free.
@@ -63,6 +66,11 @@ class EventTokens:
             self._left -= taken
             return taken
         return await self._allowance.take(count)
+
+    def came(self, count: int) -> None:
+        """Events came for so many tokens, or may have: nobody can use them again."""
+        if self._allowance is not None:
+            self._allowance.came(max(count, 0))
 
     def give_back(self, count: int) -> None:
         """Keep tokens for which nothing was delivered."""

@@ -66,6 +66,9 @@ class Counting:
         self.granted += given
         return given
 
+    def came(self, count: int) -> None:
+        pass
+
 
 @asynccontextmanager
 async def running_org(folder: Path) -> AsyncIterator[PubsubOrg]:

@@ -274,6 +274,9 @@ async def test_a_refused_allowance_ends_the_stream_with_its_error(served: Pubsub
                 raise RateLimitedError(system="the governor", detail="no budget", retry_after=pause)
             return await super().take(count)
 
+        def came(self, count: int) -> None:
+            pass
+
     make_contacts(org, 130)
     async with served.stream(CONTACTS, allowance=Refusing()) as stream:
         with pytest.raises(RateLimitedError, match="no budget"):

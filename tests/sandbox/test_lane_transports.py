@@ -111,6 +111,9 @@ class Once(Counting):
             raise RateLimitedError(system="the governor", detail="no budget", retry_after=pause)
         return await super().take(count)
 
+    def came(self, count: int) -> None:
+        pass
+
 
 async def test_a_cometd_stream_that_is_refused_tokens_asks_for_nothing_more(org: SalesforceOrg) -> None:
     opened = opener(org, Once())

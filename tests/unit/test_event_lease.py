@@ -24,6 +24,7 @@ async def test_what_was_taken_is_what_the_governor_counts() -> None:
     leases = Leases(asked)
     allowance = EventLease(leases)
     taken = [await allowance.take(100) for _ in range(20)]
+    allowance.came(sum(taken))
     await leases.close()
     assert all(1 <= count <= 100 for count in taken)
     assert max(taken) > 1
@@ -43,3 +44,25 @@ async def test_a_budget_that_is_used_up_refuses_and_says_so() -> None:
 async def take_for_ever(allowance: EventLease, taken: list[int]) -> None:
     while True:
         taken.append(await allowance.take(5))
+
+
+async def test_what_was_taken_and_did_not_come_is_not_counted_as_spent() -> None:
+    asked = governor(10_000)
+    leases = Leases(asked)
+    allowance = EventLease(leases)
+    taken = await allowance.take(100)
+    book = asked.books.books[EVENTS]
+    assert book.alive() >= taken
+    allowance.came(1)
+    await leases.close()
+    assert (book.alive(), book.spent(LeaseClass.POLLING)) == (0, 1)
+
+
+async def test_more_events_than_were_paid_for_are_counted() -> None:
+    asked = governor(10_000)
+    leases = Leases(asked)
+    allowance = EventLease(leases)
+    taken = await allowance.take(5)
+    allowance.came(taken + 300)
+    await leases.close()
+    assert asked.books.books[EVENTS].spent(LeaseClass.POLLING) == taken + 300
