@@ -65,6 +65,8 @@ class _Reasons:
             return self._of_stream(load)
         if load.object in self._usual:
             return "Kept: streaming it would save too little to move."
+        if self._task.may_spend.get(Budget.DELIVERED_EVENTS, 1.0) <= 0:
+            return "No delivered events can be had at present."
         return f"Its {load.changes_per_day:,.0f} events a day are more than can be spared for it."
 
     def _of_stream(self, load: ObjectLoad) -> str:

@@ -158,6 +158,8 @@ class PlannerWorkflow:
             else:
                 look = self._looks.get(name, LaneLook(object=name))
                 self._states[name] = await self._hand_over.advance(state, look, plan)
+                if self._states[name].following is not state.following:
+                    self._looks.pop(name, None)  # it tells of lanes as they were before
             self._notes[name] = self._note_of(name)
         except FailureError as error:
             self._notes[name] = _message(error)

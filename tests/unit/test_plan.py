@@ -251,6 +251,13 @@ def test_a_pinned_stream_beyond_the_entitlement_is_obeyed_and_told() -> None:
     assert "pinned to stream need 100,000 delivered events, and 42,000 may be spent" in plan.problems[0]
 
 
+def test_without_deliveries_even_a_quiet_object_is_polled_and_the_reason_says_so() -> None:
+    refused = UNLIMITED | {Budget.DELIVERED_EVENTS: 0.0, Budget.STREAMING_CLIENTS: 0.0}
+    task = PlanTask(loads=(load("Case", 0),), may_spend=refused, previous={"Case": Way.STREAM})
+    (case,) = make_plan(task).objects
+    assert (case.way, case.reason) == (Way.POLL, "No delivered events can be had at present.")
+
+
 def test_only_as_many_objects_are_streamed_as_clients_may_connect() -> None:
     few = UNLIMITED | {Budget.STREAMING_CLIENTS: 2.0}
     plan = make_plan(PlanTask(loads=tuple(load(f"O{n}", 100) for n in range(5)), may_spend=few))
