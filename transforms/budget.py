@@ -120,15 +120,13 @@ class BudgetBook(BaseModel):
         room, to_share = self.room(terms), self.to_share(terms)
         if lease_class.rank > 0 and room < terms.hard_floor * self.spendable(terms):
             return 0, "less than the hard floor is left, which is for writebacks"
-        reserved = {
-            each: self._reserved(each, lease_class, to_share, terms, now)
-            for each in LeaseClass
-            if each != lease_class
-        }
-        higher = sum(kept for each, kept in reserved.items() if each.rank < lease_class.rank)
+        others = [each for each in LeaseClass if each != lease_class]
+        floors = {each: self._kept_floor(each, to_share, terms, now) for each in others}
+        higher = sum(kept for each, kept in floors.items() if each.rank < lease_class.rank)
+        needs = {each: self._coming_need(each, terms) for each in others if each.rank < lease_class.rank}
+        free = room - sum(max(kept, needs.get(each, 0)) for each, kept in floors.items())
         share = terms.shares.get(lease_class, _NONE)
         own_floor = max(0, math.floor(share.floor * to_share) - self.spent(lease_class))
-        free = room - sum(reserved.values())
         ceiling = math.floor(share.ceiling * to_share) - self.spent(lease_class)
         granted = max(free, min(own_floor, room - higher))
         if ceiling < granted:
@@ -237,22 +235,19 @@ class BudgetBook(BaseModel):
         hour[spender] = hour.get(spender, 0) + tokens
         self.usage.spend(tokens, now)
 
-    def _reserved(
-        self, lease_class: LeaseClass, for_class: LeaseClass, to_share: int, terms: Terms, now: float
-    ) -> int:
-        """What `for_class` must leave for another class.
-
-        Its unspent floor, less what it lends while it is quiet; and for a more important class no less than what it will need
-        in the coming hours, or a backfill would take what is free at night and starve the lanes in the morning.
-        """
+    def _kept_floor(self, lease_class: LeaseClass, to_share: int, terms: Terms, now: float) -> int:
+        """What others must leave for a class: its unspent floor, less what it lends while it is quiet."""
         share = terms.shares.get(lease_class, _NONE)
-        spent = self.spent(lease_class)
-        kept = max(0, math.floor(share.floor * to_share) - spent)
-        if now - self.asked_at.get(lease_class, 0.0) >= terms.quiet_after.total_seconds():
-            kept = math.ceil(kept * (1 - terms.lent))
-        if lease_class.rank < for_class.rank and not self.budget.is_concurrency:
-            kept = max(kept, math.ceil(spent * terms.ahead))
-        return kept
+        kept = max(0, math.floor(share.floor * to_share) - self.spent(lease_class))
+        quiet = now - self.asked_at.get(lease_class, 0.0) >= terms.quiet_after.total_seconds()
+        return math.ceil(kept * (1 - terms.lent)) if quiet else kept
+
+    def _coming_need(self, lease_class: LeaseClass, terms: Terms) -> int:
+        """What less important classes leave for a class beyond their own floors, for its next hours.
+
+        Without it a backfill would take at night what is free, and starve the lanes in the morning.
+        """
+        return 0 if self.budget.is_concurrency else math.ceil(self.spent(lease_class) * terms.ahead)
 
 
 def _clock(at: float) -> str:
