@@ -11,98 +11,24 @@ import math
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Protocol
 
-from schemas.budgets import Answer, Budget, Exchange, GrantedLine, LeaseClass, LeaseLine, Reading, Refusal
+from clients.lease_account import IDLE_SECONDS, LeaseAccount
+from clients.purse import Governor
+from schemas.budgets import Answer, Budget, Exchange, LeaseClass, LeaseLine, Reading, Refusal
 from schemas.errors import BudgetSpentError, TidegateError, UnavailableError
 
 PATIENCE = timedelta(seconds=30)
 """How long a call waits for its token before it fails, to be tried again by its step."""
-_AHEAD_SECONDS = 10.0
-"""Tokens are held for so long a time of spending at the present rate."""
-_LEAST = 5
-_REFILL_BELOW = 0.4
-"""Ask for more when less than this fraction of the wish is left."""
-_IDLE_SECONDS = 20.0
-"""What has not been used for so long goes back."""
 _RENEWALS = 3
 """Exchanges in a lease's life, so that one or two may fail."""
-_RATE_SECONDS = (1.0, 10.0)
-"""A surge is felt within a second, and its end is not believed before ten."""
 _SPACING = 0.1
 """Seconds between two exchanges at least: callers that come meanwhile share the next one."""
 _BACKOFF = (0.2, 0.5, 1.0, 2.0)
 
 Key = tuple[Budget, LeaseClass]
-
-
-class Governor(Protocol):
-    """Whoever grants tokens."""
-
-    async def exchange(self, exchange: Exchange) -> Answer:
-        """The governor's answer; raises `UnavailableError` when there is none."""
-
-
-class Purse(Protocol):
-    """What a call to Salesforce is paid from."""
-
-    async def take(self, budget: Budget, lease_class: LeaseClass, count: int = 1) -> None:
-        """Spend `count` tokens; raises `BudgetSpentError` or `UnavailableError` when there are none."""
-
-    def hold(self, budget: Budget, lease_class: LeaseClass) -> AbstractAsyncContextManager[None]:
-        """Hold one token of a concurrency budget while the body runs; raises as `take` does."""
-
-    def settle(self, budget: Budget, lease_class: LeaseClass, count: int) -> None:
-        """Count what was spent without having been asked for."""
-
-    def read(self, reading: Reading) -> None:
-        """Take note of what the org says about a budget."""
-
-    def refuse(self, refusal: Refusal) -> None:
-        """Take note of a refusal."""
-
-
-@dataclass
-class _Account:
-    """One lease, as this process knows it."""
-
-    granted: int = 0
-    spent: int = 0
-    returned: int = 0
-    waiting: int = 0
-    """Tokens that callers wait for now."""
-    held: int = 0
-    """Tokens in use: calls under way, or events that were asked for and have not come."""
-    rates: tuple[float, ...] = (0.0, 0.0)
-    """Tokens a second, smoothed over each of `_RATE_SECONDS`."""
-    used_at: float = 0.0
-    answer: GrantedLine | None = None
-    ask_again_at: float = 0.0
-    paused_until: float = 0.0
-    paused_because: str = ""
-
-    @property
-    def left(self) -> int:
-        return max(0, self.granted - self.spent - self.returned - self.held)
-
-    def use(self, count: int, now: float) -> None:
-        gap = max(now - self.used_at, 1e-6)
-        self.rates = tuple(
-            rate * math.exp(-gap / over) + count / over
-            for rate, over in zip(self.rates, _RATE_SECONDS, strict=True)
-        )
-        self.used_at = now
-
-    def wish(self, now: float, *, is_concurrency: bool) -> int:
-        """Tokens to have beside those in use."""
-        if is_concurrency:
-            return self.waiting
-        if not self.waiting and now - self.used_at > _IDLE_SECONDS:
-            return 0
-        return self.waiting + max(_LEAST, math.ceil(max(self.rates) * _AHEAD_SECONDS))
 
 
 @dataclass
@@ -127,7 +53,7 @@ class Leases:
         self._clock = clock
         self._patience = patience.total_seconds()
         self._process = uuid.uuid4().hex
-        self._accounts: dict[Key, _Account] = {}
+        self._accounts: dict[Key, LeaseAccount] = {}
         self._told = _Told()
         self._valid_until = 0.0
         self._sent_at = 0.0
@@ -228,16 +154,16 @@ class Leases:
             with suppress(TidegateError):
                 await self._exchange()
 
-    def _account(self, budget: Budget, lease_class: LeaseClass) -> _Account:
-        return self._accounts.setdefault((budget, lease_class), _Account())
+    def _account(self, budget: Budget, lease_class: LeaseClass) -> LeaseAccount:
+        return self._accounts.setdefault((budget, lease_class), LeaseAccount())
 
     def _is_valid(self) -> bool:
         return self._clock() < self._valid_until
 
-    def _may_spend(self, account: _Account) -> bool:
+    def _may_spend(self, account: LeaseAccount) -> bool:
         return self._is_valid() and self._clock() >= account.paused_until
 
-    def _reserve(self, budget: Budget, lease_class: LeaseClass, count: int) -> _Account | None:
+    def _reserve(self, budget: Budget, lease_class: LeaseClass, count: int) -> LeaseAccount | None:
         """The account when it has the tokens; whoever waits already goes first."""
         account = self._account(budget, lease_class)
         if account.waiting or account.left < count or not self._may_spend(account):
@@ -245,7 +171,7 @@ class Leases:
         account.use(count, self._clock())
         return account
 
-    async def _wait(self, budget: Budget, lease_class: LeaseClass, count: int) -> _Account:
+    async def _wait(self, budget: Budget, lease_class: LeaseClass, count: int) -> LeaseAccount:
         deadline = self._clock() + self._patience
         account = self._account(budget, lease_class)
         account.waiting += count
@@ -265,7 +191,7 @@ class Leases:
             account.waiting -= count
 
     def _give_up_when_hopeless(
-        self, account: _Account, budget: Budget, lease_class: LeaseClass, deadline: float
+        self, account: LeaseAccount, budget: Budget, lease_class: LeaseClass, deadline: float
     ) -> None:
         now, answer = self._clock(), account.answer
         if account.paused_until >= deadline:
@@ -283,7 +209,7 @@ class Leases:
             detail = "it has not answered" if self._failure is None else str(self._failure)
             raise UnavailableError(system="The governor", detail=f"no token, no call: {detail}")
 
-    def _refill_early(self, account: _Account, budget: Budget) -> None:
+    def _refill_early(self, account: LeaseAccount, budget: Budget) -> None:
         if self._account_due(account, budget) <= self._clock():
             self._ensure_pump()
             self._ask.set()
@@ -320,17 +246,16 @@ class Leases:
         due = [self._account_due(account, budget) for (budget, _), account in self._accounts.items()]
         return min(due, default=math.inf)
 
-    def _account_due(self, account: _Account, budget: Budget) -> float:
+    def _account_due(self, account: LeaseAccount, budget: Budget) -> float:
         now, due = self._clock(), math.inf
         if account.left or account.held:
             due = self._sent_at + self._life / _RENEWALS
             if account.left and not budget.is_concurrency:
-                due = min(due, account.used_at + _IDLE_SECONDS)
-        wish = account.wish(now, is_concurrency=budget.is_concurrency)
+                due = min(due, account.used_at + IDLE_SECONDS)
         usable = account.left if self._is_valid() else 0
         if now < account.paused_until:
             return min(due, account.paused_until)
-        if account.waiting > usable or (not budget.is_concurrency and usable < _REFILL_BELOW * wish):
+        if account.is_low(usable, now, is_concurrency=budget.is_concurrency):
             due = min(due, account.ask_again_at)
         return due
 
@@ -357,7 +282,7 @@ class Leases:
         if process == self._process:
             self._hear(answer, sent)
 
-    def _line(self, key: Key, account: _Account, now: float) -> LeaseLine:
+    def _line(self, key: Key, account: LeaseAccount, now: float) -> LeaseLine:
         budget, lease_class = key
         wish = account.wish(now, is_concurrency=budget.is_concurrency)
         if wish == 0:

@@ -14,7 +14,7 @@ from typing import Any, Protocol, Self
 
 import httpx
 
-from clients.leases import Purse
+from clients.purse import Purse
 from clients.salesforce import Session
 from schemas.budgets import Budget, LeaseClass, Reading, Refusal, RefusalKind
 from schemas.errors import (
