@@ -88,6 +88,8 @@ class Terms(Message):
     """Between two readings of the Limits API: 1,440 API calls a day."""
     most_at_once: float = Field(default=0.02, gt=0, le=1)
     """Fraction of what may be spent that one lease may hold."""
+    events_at_once: float = Field(default=0.2, gt=0, le=1)
+    """The same for delivered events: every stream holds tokens for what may be on its way."""
     shares: dict[LeaseClass, Share] = DEFAULT_SHARES
 
 

@@ -11,6 +11,7 @@ from transforms.books import OrgBooks
 GREEDY = Terms(
     hard_floor=0,
     most_at_once=1,
+    events_at_once=1,
     lease_life=timedelta(seconds=60),
     shares={each: Share(floor=0, ceiling=1) for each in LeaseClass},
 )

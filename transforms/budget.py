@@ -205,7 +205,10 @@ class BudgetBook(BaseModel):
 
     def _most_at_once(self, terms: Terms) -> int:
         spendable = self.spendable(terms)
-        return spendable if self.budget.is_concurrency else max(1, math.floor(terms.most_at_once * spendable))
+        if self.budget.is_concurrency:
+            return spendable
+        part = terms.events_at_once if self.budget is Budget.DELIVERED_EVENTS else terms.most_at_once
+        return max(1, math.floor(part * spendable))
 
     def prepay(self, tokens: int, now: float) -> None:
         """Count tokens as spent on the governor's own account: its questions about the limits."""

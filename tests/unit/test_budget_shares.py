@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from schemas.budgets import Budget, Exchange, LeaseClass, LeaseLine, Reading, Refusal, RefusalKind, Terms
+from schemas.limits import COMETD_LOOK_AHEAD, DAILY_DELIVERED_EVENTS
 from transforms.books import OrgBooks
 from transforms.budget import BudgetBook
 
@@ -112,3 +113,16 @@ def test_a_refusal_of_the_quota_stops_every_class_until_it_is_read_again() -> No
     assert take(made, WRITEBACK, 5, later) == 0
     read(made, 50_000, later)
     assert take(made, WRITEBACK, 6, later) == 6
+
+
+def test_six_streams_may_each_hold_what_a_poll_can_bring() -> None:
+    made = OrgBooks(org="o")
+    at = datetime.fromtimestamp(NOW, UTC)
+    reading = Reading(
+        budget=Budget.DELIVERED_EVENTS, maximum=DAILY_DELIVERED_EVENTS["unlimited"], used=0, at=at
+    )
+    made.take_in((reading,), ())
+    want = 6 * COMETD_LOOK_AHEAD
+    line = LeaseLine(budget=Budget.DELIVERED_EVENTS, lease_class=POLLING, granted=0, spent=0, want=want)
+    [answer] = made.exchange(Exchange(process="lanes", lines=(line,)), NOW).lines
+    assert answer.granted == want
