@@ -185,6 +185,8 @@ async def simulate(folder: Path, *, hours: float, reckless: bool) -> tuple[Day, 
                 chores.append(asyncio.create_task(one))
         look = asyncio.create_task(look_now_and_then(day, hours))
         ended, _ = await asyncio.wait([look, *chores], return_when=asyncio.FIRST_COMPLETED)
+        meters = day.org.meters.by_name()
+        day.record.used = {name: (meter.used, meter.maximum) for name, meter in meters.items()}
         for each in (look, *chores):
             each.cancel()
         await asyncio.gather(look, *chores, return_exceptions=True)
@@ -215,9 +217,9 @@ def main() -> None:
         )
     wrong = failures(day.record, day.governor.books)
     if arguments.json:
-        sys.stdout.write(json.dumps(as_json(day.record, day.org, wrong, seconds), indent=2) + "\n")
+        sys.stdout.write(json.dumps(as_json(day.record, wrong, seconds), indent=2) + "\n")
     else:
-        sys.stdout.write(page(day.record, day.org, wrong, seconds))
+        sys.stdout.write(page(day.record, wrong, seconds))
     sys.exit(1 if wrong else 0)
 
 

@@ -71,10 +71,9 @@ async def spend_calls(
         now = asyncio.get_running_loop().time()
         due = demand.per_hour(hour_of()) / demand.at_once * (now - last) / HOUR
         backlog, last = backlog + due, now
+        record.asked[demand.lease_class] += due
         while backlog >= 1:
-            record.asked[demand.lease_class] += 1
             if not await _call(http, demand.lease_class, path, record):
-                record.asked[demand.lease_class] -= 1
                 break
             backlog -= 1
 

@@ -24,7 +24,8 @@ class Record:
     """What the org refused, by its words."""
     ages: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     """Object -> seconds from commit to curated, of every row or event."""
-    asked: Counter[LeaseClass] = field(default_factory=Counter)
+    asked: dict[LeaseClass, float] = field(default_factory=lambda: defaultdict(float))
+    """Class -> calls that it had reason to make."""
     made: Counter[LeaseClass] = field(default_factory=Counter)
     waited: Counter[str] = field(default_factory=Counter)
     forecasts: list[tuple[float, float]] = field(default_factory=list)
@@ -33,6 +34,8 @@ class Record:
     """Forecast and truth, as a fraction of the truth."""
     plans: list[str] = field(default_factory=list)
     changes: Counter[str] = field(default_factory=Counter)
+    used: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Meter -> what was counted over the last 24 hours of the day, and its maximum."""
 
     def came(self, name: str, committed: float, now: float, count: int = 1) -> None:
         """A change is here."""
