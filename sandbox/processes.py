@@ -14,8 +14,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import SystemRandom
 
 import psutil
 
@@ -26,6 +28,9 @@ STOP_SECONDS = 10.0
 READY_SECONDS = 60.0
 """How long a child may take until it serves."""
 _PR_SET_PDEATHSIG = 1
+_OWN_PORTS = range(15_000, 32_000)
+_PORT_TRIES = 50
+_CHANCE = SystemRandom()
 
 
 @dataclass
@@ -173,16 +178,29 @@ def wait_until(ready: Callable[[], bool], child: Child, *, seconds: float = READ
 
 
 def free_port(wanted: int = 0) -> int:
-    """A TCP port on loopback: `wanted` if it is free, any free one when `wanted` is 0."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    """A TCP port on loopback: `wanted` if it is free, any free one when `wanted` is 0.
+
+    Those are taken from below the range that the kernel gives to outgoing connections: otherwise one of these may have the
+    port by the time that a server wants it.
+    """
+    if wanted:
         try:
-            probe.bind(("127.0.0.1", wanted))
+            return _bound(wanted)
         except OSError as error:
             raise SettingsError(
                 f"Port {wanted} on 127.0.0.1 is already taken ({error.strerror}). "
                 "Give another one, or leave the option away to get a free port."
             ) from error
+    for _ in range(_PORT_TRIES):
+        with suppress(OSError):
+            return _bound(_CHANCE.choice(_OWN_PORTS))
+    return _bound(0)
+
+
+def _bound(port: int) -> int:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", port))
         return int(probe.getsockname()[1])
 
 
