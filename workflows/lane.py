@@ -26,7 +26,8 @@ with workflow.unsafe.imports_passed_through():
     )
     from schemas.plans import Way
     from schemas.positions import is_polled
-    from workflows.options import FOLLOW, RECORD
+    from workflows.acts import keep_record
+    from workflows.options import FOLLOW
 
 _STAGE = SearchAttributeKey.for_keyword("Stage")
 _POSITION = SearchAttributeKey.for_keyword("Position")
@@ -48,7 +49,7 @@ class LaneWorkflow:
 
     @workflow.run
     async def run(self, lane: LaneInput) -> None:  # noqa: ARG002 -- @workflow.init has taken it
-        recorder = asyncio.create_task(self._keep_record())
+        recorder = asyncio.create_task(keep_record(self._acts))
         info = workflow.info()
         while not info.is_continue_as_new_suggested():
             if self._paused:
@@ -117,14 +118,6 @@ class LaneWorkflow:
         message = cause.message if isinstance(cause, ApplicationError) else str(error)
         self._paused = True
         self._because = message
-
-    async def _keep_record(self) -> None:
-        """Write each act into the audit log as it comes, beside the following: neither waits for the other."""
-        while True:
-            await workflow.wait_condition(lambda: bool(self._acts))
-            act = self._acts[0]
-            await workflow.execute_activity(names.RECORD_ACT, act, summary=f"record {act.act}", **RECORD)
-            self._acts.pop(0)
 
     @workflow.signal(name=names.PAUSE)
     def pause(self, request: PauseInput) -> None:

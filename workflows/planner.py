@@ -28,8 +28,9 @@ with workflow.unsafe.imports_passed_through():
         WatchLanesResult,
     )
     from schemas.plans import ObjectPlan
+    from workflows.acts import keep_record
     from workflows.hand_over import HandOver
-    from workflows.options import DRAW_PLAN, RECORD, WATCH_LANES
+    from workflows.options import DRAW_PLAN, WATCH_LANES
 
 _LONGEST_HISTORY = 1_500
 """Events of a run: a replay of more costs a second of processor time."""
@@ -61,7 +62,7 @@ class PlannerWorkflow:
 
     @workflow.run
     async def run(self, planner: PlannerInput) -> None:  # noqa: ARG002 -- @workflow.init has taken it
-        recorder = asyncio.create_task(self._keep_record())
+        recorder = asyncio.create_task(keep_record(self._acts))
         while not self._is_long():
             await self._watch()
             if self._is_due():
@@ -179,14 +180,6 @@ class PlannerWorkflow:
         if state.joined_at is None:
             return "polling goes on until the stream has landed a batch; polling a quiet object costs little"
         return f"polling goes on until it has read through {state.joined_at:%H:%M:%S} UTC"
-
-    async def _keep_record(self) -> None:
-        """Write each act into the audit log as it comes."""
-        while True:
-            await workflow.wait_condition(lambda: bool(self._acts))
-            act = self._acts[0]
-            await workflow.execute_activity(names.RECORD_ACT, act, summary=f"record {act.act}", **RECORD)
-            self._acts.pop(0)
 
     @workflow.update(name=names.PIN)
     def pin(self, request: PinInput) -> PlannerView:
