@@ -22,6 +22,11 @@ def planner_workflow_id(org: str) -> str:
     return f"planner/{org}"
 
 
+def backfill_workflow_id(org: str, object_name: str, window: str) -> str:
+    """The same window of the same object is the same backfill."""
+    return f"backfill/{org}/{object_name}/{window}"
+
+
 def batch_workflow_id(org: str, lane: str, start: str) -> str:
     """The batch that starts after position `start` has one workflow, for ever."""
     return f"batch/{org}/{lane}/{start}"
@@ -59,6 +64,11 @@ def staged_key(org: str, lane: str, start: str, table: str) -> str:
 def refused_key(org: str, lane: str, start: str, object_name: str) -> str:
     """The refused changes of one object of one batch, on their way to quarantine."""
     return f"staged/{org}/{lane}/{padded(start)}/{object_name}.refused.parquet"
+
+
+def ids_key(org: str, digest: str) -> str:
+    """A list of record ids, by the SHA-256 (hex) of its content."""
+    return f"ids/{org}/{digest}.json"
 
 
 def data_key_key(org: str) -> str:

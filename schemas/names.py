@@ -13,6 +13,7 @@ LANE_WORKFLOW: Final = "lane"
 CHANGE_BATCH_WORKFLOW: Final = "change-batch"
 GOVERNOR_WORKFLOW: Final = "governor"
 PLANNER_WORKFLOW: Final = "planner"
+BACKFILL_WORKFLOW: Final = "backfill"
 
 # Activities
 FOLLOW_LANE: Final = "follow_lane"
@@ -25,6 +26,9 @@ DRAW_PLAN: Final = "draw_plan"
 WATCH_LANES: Final = "watch_lanes"
 OPEN_LANE: Final = "open_lane"
 FIND_LANE_END: Final = "find_lane_end"
+PLAN_BACKFILL: Final = "plan_backfill"
+READ_PART: Final = "read_part"
+READ_RECORDS: Final = "read_records"
 
 # Signals, updates and queries
 PAUSE: Final = "pause"
@@ -37,6 +41,8 @@ BOOKS: Final = "books"
 PIN: Final = "pin"
 UNPIN: Final = "unpin"
 PLAN: Final = "plan"
+CANCEL: Final = "cancel"
+PROGRESS: Final = "progress"
 
 # Task queues, by what their work waits for
 WORKFLOW_QUEUE: Final = "tidegate-workflows"
@@ -44,6 +50,7 @@ LANE_QUEUE: Final = "tidegate-lanes"
 BATCH_QUEUE: Final = "tidegate-batches"
 GOVERNOR_QUEUE: Final = "tidegate-governor"
 ORG_QUEUE: Final = "tidegate-org"
+BACKFILL_QUEUE: Final = "tidegate-backfill"
 
 SEARCH_ATTRIBUTES: Final = {
     "SfOrg": "Keyword",

@@ -1,0 +1,87 @@
+"""A backfill: what is read anew, on whose behalf, and how far it has come.
+
+One mechanism for five uses: an operator's backfill, the repair of gap events, of an overflow, of a hole in a stream, and of what a
+reconciliation found. Its rows are snapshots; the fold settles which of a snapshot and the stream's events is newer.
+"""
+
+from datetime import datetime
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from schemas.budgets import LeaseClass
+from schemas.message import Message
+
+
+class BackfillInput(Message):
+    """What to read anew of one object: all of it, the rows of a time window, or some records by their ids."""
+
+    org: str
+    object: str
+    window: str = Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z._:+-]{0,79}$")
+    """Names the backfill among those of its object: the same window is the same backfill. `all`, `2026-11-01..2026-11-08`, or
+    any word of whoever asks."""
+    since: datetime | None = None
+    """Only rows with a SystemModstamp from here on; None: from the beginning."""
+    until: datetime | None = None
+    """Only rows with a SystemModstamp before; None: up to now."""
+    ids_key: str | None = None
+    """Object-store key of a JSON list of record ids: those are read one by one and nothing else, and those that the org
+    has no more become deletions. None: rows are found by time."""
+    lease_class: LeaseClass = LeaseClass.BACKFILL
+    """Who pays."""
+    is_repair: bool = False
+    """True when rows count though the warehouse has a snapshot with the same modstamp, because it is known to be wrong; the
+    records are then folded anew from their whole change log."""
+    by: str = "unknown"
+    """Who asked; goes on record."""
+    reason: str = ""
+
+    @model_validator(mode="after")
+    def _one_choice(self) -> Self:
+        if self.ids_key is not None and (self.since is not None or self.until is not None):
+            raise ValueError("give either ids or a time window, not both")
+        if self.since is not None and self.until is not None and self.since >= self.until:
+            raise ValueError("`since` must be before `until`")
+        return self
+
+
+class BackfillCounts(Message):
+    """What has come of a backfill so far, or of a part of it. Deleted records count as two changes: their values, their end."""
+
+    rows: int = 0
+    """Read from the org and landed."""
+    changes: int = 0
+    """Landed: rows, and a deletion for each row in the recycle bin and each id that the org has no more."""
+    applied: int = 0
+    duplicate: int = 0
+    quarantined: int = 0
+    pages: int = 0
+    calls: int = 0
+    """API calls made, failed ones included."""
+    jobs: int = 0
+    """Query jobs made."""
+
+    def plus(self, other: "BackfillCounts") -> "BackfillCounts":
+        """The sum, field by field."""
+        return BackfillCounts(
+            **{name: getattr(self, name) + getattr(other, name) for name in BackfillCounts.model_fields}
+        )
+
+
+class BackfillState(Message):
+    """A backfill as its query shows it, and its result."""
+
+    org: str
+    object: str
+    window: str
+    stage: str
+    """planning, reading, paused, done, cancelled."""
+    counts: BackfillCounts = BackfillCounts()
+    expected_rows: int | None = None
+    """By the org's own counts; None before they are known."""
+    parts: int = 0
+    parts_done: int = 0
+    paused_because: str = ""
+    began_at: datetime | None = None
+    ended_at: datetime | None = None
