@@ -32,6 +32,7 @@ from schemas.tables import (
     staged_columns,
 )
 from transforms.net import NetRows, first_current_rows, first_history_rows
+from transforms.snapshots import REPAIR_ORIGIN
 
 
 @dataclass
@@ -220,13 +221,14 @@ class _Seen:
         return cls(is_new, last_orders)
 
     def slow_records(self, new: pa.Table) -> set[str]:
-        """Records with a change that is out of order or a text diff."""
+        """Records with a change that is out of order or a text diff, or that are repaired."""
         last = self.last_orders
-        columns = (new[name].to_pylist() for name in ("record_id", "change_order", "diff_fields"))
+        names = ("record_id", "change_order", "diff_fields", "change_origin")
+        columns = (new[name].to_pylist() for name in names)
         return {
             record_id
-            for record_id, order, diffs in zip(*columns, strict=True)
-            if diffs is not None or order <= last.get(record_id, "")
+            for record_id, order, diffs, origin in zip(*columns, strict=True)
+            if diffs is not None or order <= last.get(record_id, "") or origin == REPAIR_ORIGIN
         }
 
 

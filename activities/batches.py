@@ -17,7 +17,7 @@ from schemas.errors import LedgerImbalanceError
 from schemas.ids import refused_key, staged_key
 from schemas.messages import ApplyInput, ApplyResult, StagedObject, StageInput, StageResult
 from schemas.raw import Manifest
-from transforms.stage import stage_objects
+from transforms.stage_forms import stage_batch
 
 _COMPRESSION = "lz4"
 """Staged files live for minutes and are read once: cheap to write beats small."""
@@ -45,7 +45,7 @@ class Batches:
 
     def _stage(self, manifest: Manifest) -> StageResult:
         raw = Chain(self.store, org=manifest.org, lane=manifest.lane).read_raw(manifest)
-        staged = stage_objects(raw, self.catalogue, batch=manifest.batch)
+        staged = stage_batch(raw, manifest, self.catalogue)
         for name in manifest.landed.keys() - staged.keys():
             raise _imbalance(manifest, name, typed=0, refused=0)
         return StageResult(

@@ -10,7 +10,7 @@ from cli.output import say
 from sandbox.endpoints import Endpoints
 from sandbox.processes import ProcessGroup
 
-ROLES = ("batches", "lanes")
+ROLES = ("batches", "lanes", "backfill")
 
 
 def settings_of(endpoints: Endpoints) -> dict[str, Any]:

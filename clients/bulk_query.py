@@ -5,10 +5,11 @@ on after a crash. The job is removed by whoever is done with it; one that is lef
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing, suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
@@ -33,6 +34,34 @@ class BulkPage(NamedTuple):
     """With its header line."""
     next_locator: str | None
     """None after the last page."""
+    rows: int
+    """As the org counts them."""
+
+
+class JobInfo(NamedTuple):
+    """A query job as the org tells of it."""
+
+    id: str
+    object: str
+    state: str
+    created_at: datetime
+    """By the org's clock."""
+    rows: int
+    """Of its result, once it is complete."""
+    error: str
+    """Why it failed; empty else."""
+
+    @classmethod
+    def of(cls, entry: Mapping[str, Any]) -> "JobInfo":
+        """From the org's JSON."""
+        return cls(
+            id=str(entry["id"]),
+            object=str(entry["object"]),
+            state=str(entry["state"]),
+            created_at=datetime.fromisoformat(entry["createdDate"]),
+            rows=int(entry.get("numberRecordsProcessed") or 0),
+            error=str(entry.get("errorMessage") or ""),
+        )
 
 
 class BulkQuery:
@@ -71,21 +100,60 @@ class BulkQuery:
         made = await self._call("POST", self._path, json=body, also={Budget.BULK_QUERY_JOBS: 1})
         return str(made.json()["id"])
 
-    async def wait(self, job: str) -> None:
+    async def wait(self, job: str) -> JobInfo:
         """Return when the job has its results; raises `UnavailableError` when it fails or hangs."""
         seconds = self._give_up_after.total_seconds()
         try:
             async with asyncio.timeout(seconds):
-                await self._wait(job)
+                return await self._wait(job)
         except TimeoutError as error:
             detail = f"query job {job} has not ended after {seconds:.0f} s"
             raise UnavailableError(system="Salesforce", detail=detail) from error
 
-    async def page(self, job: str, locator: str | None = None) -> BulkPage:
-        """A page of a finished job; `locator` None for the first. A page that breaks off is fetched again."""
+    async def info(self, job: str) -> JobInfo:
+        """How far the job is. Raises `CallRefusedError` with status 404 when the org knows it no more."""
+        return JobInfo.of((await self._call("GET", f"{self._path}/{job}")).json())
+
+    async def jobs_since(self, object_name: str, since: datetime) -> list[JobInfo]:
+        """The object's query jobs that were made since a time, the newest first, whoever made them."""
+        found: list[JobInfo] = []
+        path, params = self._path, {"jobType": "V2Query"}
+        while path:
+            answer = (await self._call("GET", path, params=params)).json()
+            jobs = map(JobInfo.of, answer["records"])
+            found += [job for job in jobs if job.object == object_name and job.created_at >= since]
+            path, params = answer.get("nextRecordsUrl") or "", {}
+        return sorted(found, key=lambda job: job.created_at, reverse=True)
+
+    async def columns(self, job: str) -> tuple[str, ...]:
+        """The columns of a finished job's result, in the order of its query (salesforce.md C.1)."""
+        page = await self.page(job, most_rows=1)
+        return tuple(name.strip('"') for name in page.csv[: page.csv.find(b"\n")].decode().split(","))
+
+    async def page_locators(self, job: str) -> list[str | None]:
+        """Where each page of a finished job begins, None for the first (Bulk API 2.0 and Bulk API Developer Guide, "Get Parallel
+        Results for a Query Job", v58.0); the org settles how many rows a page has.
+        """
+        found: list[str | None] = []
+        path = f"{self._path}/{job}/resultPages"
+        while path:
+            answer = (await self._call("GET", path)).json()
+            found += [_locator_of(page["resultUrl"]) for page in answer["resultPages"]]
+            path = answer.get("nextRecordsUrl") or answer.get("nextRecordUrl") or ""
+        return [None, *found[1:]]
+
+    async def page(self, job: str, locator: str | None = None, *, most_rows: int | None = None) -> BulkPage:
+        """A page of a finished job, as `page_of_size` with the rows that this client asks for."""
+        return await self.page_of_size(job, locator, most_rows or self._page_rows)
+
+    async def page_of_size(self, job: str, locator: str | None, most_rows: int | None) -> BulkPage:
+        """A page of a finished job; `locator` None for the first, `most_rows` None: as many as the org likes.
+
+        A page that breaks off is fetched again.
+        """
         for left in reversed(range(_PAGE_TRIES)):
             try:
-                return await self._page(job, locator)
+                return await self._page(job, locator, most_rows)
             except UnavailableError:
                 if not left:
                     raise
@@ -122,21 +190,22 @@ class BulkQuery:
         with suppress(TidegateError):
             await self._call("DELETE", f"{self._path}/{job}")
 
-    async def _wait(self, job: str) -> None:
+    async def _wait(self, job: str) -> JobInfo:
         asked = 0
         while True:
             await asyncio.sleep(self._waits[min(asked, len(self._waits) - 1)])
             asked += 1
-            info = (await self._call("GET", f"{self._path}/{job}")).json()
-            if info["state"] == "JobComplete":
-                return
-            if info["state"] in ("Failed", "Aborted"):
-                reason = info.get("errorMessage", "no reason given")
-                detail = f"query job {job} is {info['state']}: {reason}"
+            info = await self.info(job)
+            if info.state == "JobComplete":
+                return info
+            if info.state in ("Failed", "Aborted"):
+                detail = f"query job {job} is {info.state}: {info.error or 'no reason given'}"
                 raise UnavailableError(system="Salesforce", detail=detail)
 
-    async def _page(self, job: str, locator: str | None) -> BulkPage:
-        params = {"maxRecords": str(self._page_rows)} | ({} if locator is None else {"locator": locator})
+    async def _page(self, job: str, locator: str | None, most_rows: int | None) -> BulkPage:
+        params = {} if most_rows is None else {"maxRecords": str(most_rows)}
+        if locator is not None:
+            params["locator"] = locator
         # What a page will weigh is not known before: one byte is asked for, the rest is settled.
         response = await self._call(
             "GET",
@@ -147,7 +216,12 @@ class BulkQuery:
         )
         self._org.settle(Budget.BULK_QUERY_BYTES, self._class, max(0, len(response.content) - 1))
         following = response.headers.get("Sforce-Locator", _LAST)
-        return BulkPage(response.content, None if following == _LAST else following)
+        rows = int(response.headers.get("Sforce-NumberOfRecords", -1))
+        return BulkPage(response.content, None if following == _LAST else following, rows)
 
     async def _call(self, method: str, path: str, **options: Any) -> httpx.Response:
         return await self._org.call(method, path, lease_class=self._class, **options)
+
+
+def _locator_of(url: str) -> str | None:
+    return parse_qs(urlsplit(url).query).get("locator", [None])[0]

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 from datetime import datetime
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -10,10 +11,22 @@ import pyarrow.parquet as pq
 from clients.objectstore import ObjectStore
 from schemas.errors import ChainBrokenError
 from schemas.ids import ORIGIN, manifest_key, raw_key
-from schemas.raw import RAW_SCHEMA, Manifest
+from schemas.raw import RAW_SCHEMA, Form, Manifest
+from transforms.row_pages import count_changes
 
 _ZSTD_LEVEL = 1
 """Events are many and alike: higher levels cost processor time that the peak does not have."""
+
+
+class RowFacts(NamedTuple):
+    """What is to be remembered of a page of rows."""
+
+    object: str
+    received_at: datetime
+    settled_before: datetime | None
+    """As of `Manifest`."""
+    reading: int
+    """As of `Manifest`."""
 
 
 class Chain:
@@ -44,7 +57,7 @@ class Chain:
         Returns the batch that now starts there, and whether it is ours: another follower may have been first, then
         it is theirs and may end elsewhere. Either way it is durable when this returns.
         """
-        body = _parquet(raw)
+        body = _parquet(raw, dictionary=["object"], statistics=["position", "received_at"])
         digest = hashlib.sha256(body).hexdigest()
         received: pa.ChunkedArray = raw["received_at"]
         manifest = Manifest(
@@ -60,6 +73,33 @@ class Chain:
             first_received_at=received[0].as_py(),
             last_received_at=received[-1].as_py(),
         )
+        return self._claim(manifest, body)
+
+    def land_rows(self, page: pa.Table, *, start: str, end: str, facts: "RowFacts") -> tuple[Manifest, bool]:
+        """As `land`, of a page of rows (columns of `transforms.row_pages`, protected, at least one row)."""
+        body = _parquet(page, dictionary=[])
+        digest = hashlib.sha256(body).hexdigest()
+        manifest = Manifest(
+            org=self.org,
+            lane=self.lane,
+            start=start,
+            end=end,
+            raw_key=raw_key(self.org, self.lane, start, digest, facts.received_at),
+            raw_sha256=digest,
+            raw_bytes=len(body),
+            events=len(page),
+            landed={facts.object: count_changes(page)},
+            first_received_at=facts.received_at,
+            last_received_at=facts.received_at,
+            form=Form.ROWS,
+            settled_before=facts.settled_before,
+            reading=facts.reading,
+        )
+        return self._claim(manifest, body)
+
+    def _claim(self, manifest: Manifest, body: bytes) -> tuple[Manifest, bool]:
+        """Law 2: the batch and whether it is ours."""
+        start = manifest.start
         self._store.put(manifest.raw_key, body)
         if self._store.create(manifest_key(self.org, self.lane, start), manifest.model_dump_json().encode()):
             return manifest, True
@@ -75,7 +115,9 @@ class Chain:
         body = self._store.get(manifest.raw_key)
         if hashlib.sha256(body).hexdigest() != manifest.raw_sha256:
             raise ChainBrokenError(lane=self.lane, detail=f"{manifest.raw_key} was altered after landing")
-        return pq.read_table(pa.BufferReader(body), schema=RAW_SCHEMA)
+        # A page has the columns of its object as they were when it was landed.
+        schema = RAW_SCHEMA if manifest.form is Form.EVENTS else None
+        return pq.read_table(pa.BufferReader(body), schema=schema)
 
 
 def _landing_day(received: pa.ChunkedArray) -> datetime:
@@ -88,14 +130,14 @@ def _landed(raw: pa.Table) -> dict[str, int]:
     return dict(zip(counted["object"].to_pylist(), counted["changes_sum"].to_pylist(), strict=True))
 
 
-def _parquet(raw: pa.Table) -> bytes:
+def _parquet(table: pa.Table, *, dictionary: list[str], statistics: list[str] | None = None) -> bytes:
     sink = pa.BufferOutputStream()
     pq.write_table(
-        raw,
+        table,
         sink,
         compression="zstd",
         compression_level=_ZSTD_LEVEL,
-        use_dictionary=["object"],
-        write_statistics=["position", "received_at"],
+        use_dictionary=dictionary,
+        write_statistics=statistics or False,
     )
     return bytes(sink.getvalue())

@@ -14,6 +14,7 @@ from typing import Any, Protocol, Self
 
 import httpx
 
+from clients.call_count import note_call
 from clients.purse import Purse
 from clients.salesforce import Session
 from schemas.budgets import Budget, LeaseClass, Reading, Refusal, RefusalKind
@@ -157,6 +158,7 @@ class OrgHttp:
         self, request: httpx.Request, session: Session, lease_class: LeaseClass
     ) -> httpx.Response:
         await self._purse.take(Budget.API_CALLS, lease_class)
+        note_call()
         request.headers["Authorization"] = f"{session.token_type} {session.access_token}"
         detail = f"{request.method} {request.url.path}"
         try:

@@ -8,11 +8,9 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-import pyarrow as pa
-from pyarrow import csv
-
 from schemas.catalogue import FieldType, ObjectSpec
 from schemas.polled import PolledRow
+from transforms.row_pages import read_csv_texts
 
 _NUL = b"\x00"
 
@@ -32,7 +30,7 @@ def rows_of_csv(body: bytes, spec: ObjectSpec) -> list[PolledRow]:
 
     Empty is null: Salesforce stores no empty texts. NUL bytes, which results may hold, are left out (salesforce.md I.16).
     """
-    table = _read_csv(body.replace(_NUL, b""))
+    table = read_csv_texts(body.replace(_NUL, b""))
     kinds = {name: field.type for name, field in spec.fields.items()}
     columns = [
         [None if text is None else convert(text) for text in column.to_pylist()]
@@ -43,23 +41,6 @@ def rows_of_csv(body: bytes, spec: ObjectSpec) -> list[PolledRow]:
     ]
     names = table.column_names
     return [row_of(dict(zip(names, values, strict=True)), spec) for values in zip(*columns, strict=True)]
-
-
-def _read_csv(body: bytes) -> pa.Table:
-    header = body[: body.find(b"\n")].decode()
-    names = [name.strip().strip('"') for name in header.split(",")]
-    return csv.read_csv(
-        pa.BufferReader(body),
-        # One block: a value may go over many lines, and no block boundary may fall into it.
-        csv.ReadOptions(use_threads=False, block_size=len(body) + 1),
-        csv.ParseOptions(newlines_in_values=True),
-        csv.ConvertOptions(
-            column_types=dict.fromkeys(names, pa.string()),
-            null_values=[""],
-            strings_can_be_null=True,
-            quoted_strings_can_be_null=True,
-        ),
-    )
 
 
 def _epoch_ms(text: str) -> int:

@@ -42,6 +42,16 @@ def keyset_query(
     )
 
 
+def between(field: str, since: datetime | None, until: datetime | None) -> str:
+    """The condition for times from `since` up to `until` (exclusive); None is no bound, and without any it is empty."""
+    bounds = {f"{field} >= ": since, f"{field} < ": until}
+    return " AND ".join(
+        text + literal(round(moment.timestamp() * 1_000))
+        for text, moment in bounds.items()
+        if moment is not None
+    )
+
+
 def literal(epoch_ms: int) -> str:
     """A SOQL datetime literal: unquoted, with a zone (SOQL and SOSL Reference, "Date Formats and Date Literals")."""
     moment = datetime.fromtimestamp(epoch_ms / 1_000, UTC)

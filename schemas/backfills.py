@@ -5,11 +5,13 @@ reconciliation found. Its rows are snapshots; the fold settles which of a snapsh
 """
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Self
 
 from pydantic import Field, model_validator
 
 from schemas.budgets import LeaseClass
+from schemas.ids import ORIGIN
 from schemas.message import Message
 
 
@@ -56,11 +58,9 @@ class BackfillCounts(Message):
     applied: int = 0
     duplicate: int = 0
     quarantined: int = 0
-    pages: int = 0
+    batches: int = 0
     calls: int = 0
     """API calls made, failed ones included."""
-    jobs: int = 0
-    """Query jobs made."""
 
     def plus(self, other: "BackfillCounts") -> "BackfillCounts":
         """The sum, field by field."""
@@ -85,3 +85,69 @@ class BackfillState(Message):
     paused_because: str = ""
     began_at: datetime | None = None
     ended_at: datetime | None = None
+
+
+class ByTime(StrEnum):
+    """The field whose times divide an object into parts."""
+
+    MODIFIED = "SystemModstamp"
+    """For a window of changes. A record that changes meanwhile may leave its part; then the stream has it."""
+    CREATED = "CreatedDate"
+    """For a whole object: it never changes, so no record ever leaves its part."""
+
+
+class Part(Message):
+    """Rows of an object that one query job reads."""
+
+    number: int
+    """0 for the first."""
+    by: ByTime = ByTime.MODIFIED
+    since: datetime | None = None
+    until: datetime | None = None
+    """Exclusive; None: without end."""
+    expected_rows: int | None = None
+    """By the org's count; None when it was not asked."""
+
+
+class BackfillPlan(Message):
+    """The parts of a backfill."""
+
+    parts: tuple[Part, ...]
+    expected_rows: int | None = None
+
+
+class PartInput(Message):
+    """One stretch of reading a part."""
+
+    org: str
+    object: str
+    window: str
+    part: Part
+    attempt: int = 0
+    """Counts the query jobs of the part: a job that is lost with rows unread is replaced by another one, which reads all anew."""
+    lease_class: LeaseClass
+    reading: int = 0
+    """As of `Manifest`."""
+    position: str = ORIGIN
+    """Where the part's chain has been landed, applied and counted up to."""
+
+
+class RecordsInput(Message):
+    """One stretch of reading records by their ids."""
+
+    org: str
+    object: str
+    window: str
+    ids_key: str
+    lease_class: LeaseClass
+    reading: int = 0
+    position: str = ORIGIN
+
+
+class StretchResult(Message):
+    """What a stretch has done."""
+
+    position: str
+    done: bool
+    counts: BackfillCounts
+    """Of this stretch alone."""

@@ -14,6 +14,9 @@ TidegateError
     │   └── UnknownObjectError     an object that the catalogue lacks
     ├── ReplayExpiredError         the stream no longer holds the position
     ├── ChainBrokenError           raw batches do not form one chain
+    ├── JobLostError               a query job is gone with rows unread
+    ├── RowsMissingError           a query job gave other rows than it counts
+    ├── BatchFailedError           a batch's workflow failed
     ├── LedgerImbalanceError       landed != applied + duplicate + quarantined
     ├── StatementError             the warehouse refuses a statement
     └── SettingsError              a setting, port or file that cannot be used
@@ -157,6 +160,41 @@ class ChainBrokenError(TerminalError):
         self.lane = lane
         super().__init__(
             f"The chain of lane {lane} is broken: {detail}. Do not delete raw files or manifests."
+        )
+
+
+class JobLostError(TerminalError):
+    """The query job of a backfill's part failed or is gone, and rows of it were not read."""
+
+    def __init__(self, *, lane: str, detail: str) -> None:
+        self.lane = lane
+        super().__init__(
+            f"The query job of {lane} is lost: {detail}. The part is read anew with another job, by itself."
+        )
+
+
+class RowsMissingError(TerminalError):
+    """What was landed of a query job is not what the org says that its result has."""
+
+    def __init__(self, *, lane: str, job: str, expected: int, found: int) -> None:
+        self.lane = lane
+        self.job = job
+        self.expected = expected
+        self.found = found
+        super().__init__(
+            f"Query job {job} has {expected} rows by Salesforce's count, and {found} were landed in {lane}. "
+            "The part is read anew with another job, by itself."
+        )
+
+
+class BatchFailedError(TerminalError):
+    """A batch that was landed could not be applied."""
+
+    def __init__(self, *, workflow_id: str) -> None:
+        self.workflow_id = workflow_id
+        super().__init__(
+            f"The batch {workflow_id} failed. Its workflow says why; mend that, then start the backfill again: "
+            "it goes on where it stopped."
         )
 
 

@@ -66,6 +66,31 @@ def refused_key(org: str, lane: str, start: str, object_name: str) -> str:
     return f"staged/{org}/{lane}/{padded(start)}/{object_name}.refused.parquet"
 
 
+def part_lane(table: str, window: str, part: int, attempt: int) -> str:
+    """The lane that the pages of a backfill's part make: a query job's own."""
+    return f"backfill-{table}-{window}-{part:04d}.{attempt}"
+
+
+def records_lane(table: str, window: str) -> str:
+    """The lane that records make which are read by their ids."""
+    return f"reread-{table}-{window}"
+
+
+def job_intent_key(org: str, lane: str) -> str:
+    """That a query job is about to be made for a lane, and with which query."""
+    return f"jobs/{org}/{lane}/intent.json"
+
+
+def job_key(org: str, lane: str) -> str:
+    """The one query job of a lane."""
+    return f"jobs/{org}/{lane}/job.json"
+
+
+def job_result_key(org: str, lane: str) -> str:
+    """What the org says of the job's result, once it is complete."""
+    return f"jobs/{org}/{lane}/result.json"
+
+
 def ids_key(org: str, digest: str) -> str:
     """A list of record ids, by the SHA-256 (hex) of its content."""
     return f"ids/{org}/{digest}.json"

@@ -12,11 +12,17 @@ from schemas.polled import Deletion, PolledRow
 from schemas.positions import SECOND_MS
 from transforms.protect import HEADER
 
-_VALUES, _DELETED = 0, 1
+VALUES, DELETED = 0, 1
 """Sequence numbers: the same in every reading, so that a row that is read twice is a duplicate."""
 
 
-def row_events(object_name: str, row: PolledRow, *, is_settled: bool = True) -> list[dict[str, Any]]:
+REPAIR_ORIGIN = "tidegate;repair"
+"""Change origin of a row that was read because the warehouse was known to be wrong: its record is folded anew."""
+
+
+def row_events(
+    object_name: str, row: PolledRow, *, is_settled: bool = True, reading: int = 0
+) -> list[dict[str, Any]]:
     """The `data` of one event, or of two for a record in the recycle bin.
 
     Args:
@@ -24,40 +30,44 @@ def row_events(object_name: str, row: PolledRow, *, is_settled: bool = True) -> 
         row: As it was read.
         is_settled: False for a row that was read when its second may not have been over. It then stands at the beginning of
             the second, under everything that happened in it: that is right as long as events tell of all of that.
+        reading: As of `Manifest`; 0 for a row that is no repair.
     """
     record_id = row.record_id
     place_ms = row.modstamp_ms + (SECOND_MS - 1 if is_settled else 0)
     user = row.fields.get("LastModifiedById")
-    events = [_event(object_name, record_id, "SNAPSHOT", place_ms, _VALUES, user, row.fields)]
+    place = (place_ms, reading)
+    events = [_event(object_name, record_id, "SNAPSHOT", place, VALUES, user, row.fields)]
     if row.is_deleted:
-        events.append(_event(object_name, record_id, "DELETE", place_ms, _DELETED, user, {}))
+        events.append(_event(object_name, record_id, "DELETE", place, DELETED, user, {}))
     return events
 
 
-def deletion_event(object_name: str, deletion: Deletion) -> dict[str, Any]:
+def deletion_event(object_name: str, deletion: Deletion, *, reading: int = 0) -> dict[str, Any]:
     """The `data` of the event for a record of which only its deletion is known."""
     record_id, deleted_ms = deletion
-    return _event(object_name, record_id, "DELETE", deleted_ms + SECOND_MS - 1, _DELETED, None, {})
+    place = (deleted_ms + SECOND_MS - 1, reading)
+    return _event(object_name, record_id, "DELETE", place, DELETED, None, {})
 
 
 def _event(
     object_name: str,
     record_id: str,
     change_type: str,
-    place_ms: int,
+    place: tuple[int, int],
     sequence: int,
     user: str | None,
     fields: Mapping[str, Any],
 ) -> dict[str, Any]:
+    place_ms, reading = place
     header = {
         "entityName": object_name,
         "recordIds": [record_id],
         "changeType": change_type,
-        "changeOrigin": None,
+        "changeOrigin": REPAIR_ORIGIN if reading else None,
         "transactionKey": None,
         "sequenceNumber": sequence,
         "commitTimestamp": place_ms,
-        "commitNumber": 0,
+        "commitNumber": reading,
         "commitUser": user,
     }
     return {"payload": {HEADER: header, **fields}, "event": {"source": "query"}}

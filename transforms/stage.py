@@ -29,8 +29,8 @@ def stage_objects(raw: pa.Table, catalogue: Catalogue, *, batch: str) -> dict[st
     staged = {}
     for name, decoded in decode_events(_events(raw), catalogue).items():
         spec = catalogue.objects.get(name)
-        changes = None if spec is None else _typed(decoded, spec, batch)
-        staged[name] = ObjectShare(decoded.landed, changes, _refused(decoded.refusals, batch))
+        changes = None if spec is None else typed_table(decoded, spec, batch)
+        staged[name] = ObjectShare(decoded.landed, changes, refused_table(decoded.refusals, batch))
     return staged
 
 
@@ -41,7 +41,8 @@ def _events(raw: pa.Table) -> Iterator[RawEvent]:
     yield from map(RawEvent, *(column.to_pylist() for column in columns))
 
 
-def _typed(decoded: DecodedObject, spec: ObjectSpec, batch: str) -> pa.Table:
+def typed_table(decoded: DecodedObject, spec: ObjectSpec, batch: str) -> pa.Table:
+    """Decoded changes in the columns of `staged_columns`."""
     schema = arrow_schema(staged_columns(spec))
     count = len(decoded.rows)
     columns = list(zip(*decoded.rows, strict=True)) or [()] * len(schema)
@@ -57,7 +58,8 @@ def _array(field: pa.Field, values: Sequence[Any], batch: str, count: int) -> pa
     return pa.array(values, field.type)
 
 
-def _refused(refusals: list[Refusal], batch: str) -> pa.Table:
+def refused_table(refusals: list[Refusal], batch: str) -> pa.Table:
+    """Refusals in the columns of `REFUSED_SCHEMA`."""
     rows = [
         {
             "batch": batch,

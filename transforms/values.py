@@ -27,7 +27,8 @@ class MisfitError(ValueError):
 
 WRONG_TYPE = "wrong_type"
 TOO_LONG = "too_long"
-_MAX_DECIMAL = Decimal(10) ** 16
+_DIGITS = 18
+"""Of an amount, decimal places included: what the warehouses' columns hold."""
 _MAX_INTEGER = 2**63
 
 
@@ -96,13 +97,14 @@ def _double(value: object) -> float:
 
 def _currency(scale: int) -> Converter:
     step = Decimal(1).scaleb(-scale)
+    limit = Decimal(10) ** (_DIGITS - scale)
 
     def convert(value: object) -> Decimal:
         if not isinstance(value, (int, float)) or isinstance(value, bool):
             raise MisfitError(WRONG_TYPE, f"expected an amount, got {_kind(value)}")
         # repr gives the shortest decimal that reads back as the same double: the amount that was meant.
         amount = Decimal(repr(value))
-        rounded = amount.quantize(step) if abs(amount) < _MAX_DECIMAL else None
+        rounded = amount.quantize(step) if abs(amount) < limit else None
         if rounded is None or rounded != amount:
             raise MisfitError(WRONG_TYPE, f"{value} does not fit an amount with {scale} decimal places")
         return rounded

@@ -1,7 +1,7 @@
 """From settings to running workers.
 
-Two roles, because their work waits for different things: `lanes` reads streams and must never be late for a long poll;
-`batches` decodes and loads, and is busy. One process may have both.
+Three roles, because their work waits for different things: `lanes` reads streams and must never be late for a long poll;
+`batches` decodes and loads, and is busy; `backfill` reads millions of rows, and may be late. One process may have all.
 """
 
 import asyncio
@@ -25,9 +25,13 @@ from activities.boundary import ErrorBoundary
 from activities.draw_plan import PlanDrawer
 from activities.follow import FollowLane
 from activities.group_commit import GroupCommit
+from activities.land_rows import RowLandings
 from activities.landing import CutRule
 from activities.limits import Limits
+from activities.plan_backfill import PlanBackfill
 from activities.poll import PollLane
+from activities.read_part import ReadPart
+from activities.read_records import ReadRecords
 from activities.watch_lanes import LaneWatch
 from clients.audit import AuditLog
 from clients.keys import org_data_key
@@ -56,6 +60,7 @@ class Role(StrEnum):
     ALL = "all"
     LANES = "lanes"
     BATCHES = "batches"
+    BACKFILL = "backfill"
 
 
 @dataclass(frozen=True)
@@ -122,11 +127,20 @@ async def running_workers(settings: Settings, role: Role = Role.ALL) -> AsyncIte
         if role in (Role.ALL, Role.BATCHES):
             for worker in _batch_workers(client, parts):
                 await stack.enter_async_context(worker)
-        if role in (Role.ALL, Role.LANES):
+        if role is not Role.BATCHES:
             org = await stack.enter_async_context(open_org(client, settings))
-            for worker in (_lane_worker(client, parts, org), _org_worker(client, org)):
+            for worker in _workers_at_the_org(client, parts, org, role):
                 await stack.enter_async_context(worker)
         yield client
+
+
+def _workers_at_the_org(client: Client, parts: Parts, org: Org, role: Role) -> list[Worker]:
+    workers = []
+    if role in (Role.ALL, Role.LANES):
+        workers += [_lane_worker(client, parts, org), _org_worker(client, org)]
+    if role in (Role.ALL, Role.BACKFILL):
+        workers.append(_backfill_worker(client, parts, org))
+    return workers
 
 
 def _batch_workers(client: Client, parts: Parts) -> list[Worker]:
@@ -199,6 +213,21 @@ def _lane_worker(client: Client, parts: Parts, org: Org) -> Worker:
         deletions_every=polling.deletions_every,
     )
     return _activity_worker(client, names.LANE_QUEUE, [follow.follow_lane, poll.poll_lane], most=20)
+
+
+def _backfill_worker(client: Client, parts: Parts, org: Org) -> Worker:
+    landings = RowLandings(client, parts.store, parts.protector)
+    delay = parts.settings.polling.visibility_delay
+
+    def catalogue() -> Catalogue:
+        return parts.catalogue
+
+    steps = [
+        PlanBackfill(org.http, catalogue).plan_backfill,
+        ReadPart(org.http, landings, catalogue, visibility_delay=delay).read_part,
+        ReadRecords(org.http, landings, catalogue, visibility_delay=delay).read_records,
+    ]
+    return _activity_worker(client, names.BACKFILL_QUEUE, steps, most=8)
 
 
 def _activity_worker(client: Client, queue: str, activities: Sequence[Any], *, most: int) -> Worker:

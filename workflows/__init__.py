@@ -1,11 +1,19 @@
 """What happens, in which order, for as long as it takes."""
 
+from workflows.backfill import BackfillWorkflow
 from workflows.change_batch import ChangeBatchWorkflow
 from workflows.governor import GovernorWorkflow
 from workflows.lane import LaneWorkflow
 from workflows.planner import PlannerWorkflow
 
-WORKFLOWS = [LaneWorkflow, ChangeBatchWorkflow, GovernorWorkflow, PlannerWorkflow]
+WORKFLOWS = [LaneWorkflow, ChangeBatchWorkflow, GovernorWorkflow, PlannerWorkflow, BackfillWorkflow]
 """Every workflow type that a worker serves."""
 
-__all__ = ["WORKFLOWS", "ChangeBatchWorkflow", "GovernorWorkflow", "LaneWorkflow", "PlannerWorkflow"]
+__all__ = [
+    "WORKFLOWS",
+    "BackfillWorkflow",
+    "ChangeBatchWorkflow",
+    "GovernorWorkflow",
+    "LaneWorkflow",
+    "PlannerWorkflow",
+]

@@ -89,3 +89,20 @@ MOVE_LANE: ActivityOptions = {
     "schedule_to_close_timeout": timedelta(minutes=3),
     "retry_policy": _PATIENT,
 }
+
+PLAN_BACKFILL: ActivityOptions = {
+    "task_queue": names.BACKFILL_QUEUE,
+    "start_to_close_timeout": timedelta(minutes=10),
+    "heartbeat_timeout": timedelta(seconds=12),
+    "retry_policy": _PATIENT,
+}
+
+READ_ROWS: ActivityOptions = {
+    "task_queue": names.BACKFILL_QUEUE,
+    # A stretch is short once there are rows; before, it waits for the org's query job.
+    "start_to_close_timeout": timedelta(hours=3),
+    "heartbeat_timeout": timedelta(seconds=12),
+    "retry_policy": _PATIENT,
+    # A successor must not start while the old reader still lands.
+    "cancellation_type": ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+}

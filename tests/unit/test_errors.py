@@ -29,6 +29,9 @@ EXAMPLES: dict[type[TidegateError], tuple[TidegateError, str]] = {
         (errors.UnavailableError(**SYSTEM), "The step is tried again by itself."),
         (errors.CallTooSlowError(**SYSTEM), "asking for less."),
         (errors.RateLimitedError(**SYSTEM, retry_after=timedelta(minutes=1)), "Next try in 60 s."),
+        (errors.JobLostError(lane="l", detail="d"), "with another job, by itself."),
+        (errors.RowsMissingError(lane="l", job="j", expected=2, found=1), "with another job, by itself."),
+        (errors.BatchFailedError(workflow_id="w"), "it goes on where it stopped."),
         (
             errors.BudgetSpentError(
                 budget="api_calls",

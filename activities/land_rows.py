@@ -1,0 +1,137 @@
+"""What a backfill reads becomes batches: a page is encrypted, landed in slices, and each slice applied, a few at a time.
+
+The order is law 1's: raw file, manifest, workflow. A slice that stands in the chain already was landed by an earlier attempt and is
+only waited for.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import pyarrow as pa
+from temporalio.client import Client, WorkflowFailureError
+
+from activities.follow import start_batch
+from clients.chain import Chain, RowFacts
+from clients.objectstore import ObjectStore
+from schemas.backfills import BackfillCounts
+from schemas.catalogue import ObjectSpec
+from schemas.errors import BatchFailedError
+from schemas.messages import BatchResult
+from schemas.raw import Manifest
+from transforms.protect import Protector
+from transforms.row_pages import protect_page
+
+SLICE_ROWS = 20_000
+"""Rows of a batch: what the stream's changes of the same object may have to wait for."""
+MOST_UNDER_WAY = 4
+"""Batches that are landed and not applied: reading does not run away from the warehouse."""
+
+
+@dataclass
+class RowLanding:
+    """Landing for one lane of a backfill. Open it with `landing`."""
+
+    client: Client
+    chain: Chain
+    spec: ObjectSpec
+    protector: Protector
+    slice_rows: int = SLICE_ROWS
+    counts: BackfillCounts = field(default_factory=BackfillCounts)
+    """Of what has been applied."""
+
+    def __post_init__(self) -> None:
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    async def land_page(self, page: pa.Table, *, start: str, end: str, facts: RowFacts) -> None:
+        """Land a page as the batches from `start` to `end`; returns when they are durable and not too many wait to be applied."""
+        page = await asyncio.to_thread(protect_page, page, self.spec, self.protector)
+        position = start
+        for first in range(0, len(page), self.slice_rows):
+            is_last = first + self.slice_rows >= len(page)
+            upto = end if is_last else f"{start}.{first + self.slice_rows}"
+            piece = page.slice(first, self.slice_rows)
+            manifest, _ = await asyncio.to_thread(
+                self.chain.land_rows, piece, start=position, end=upto, facts=facts
+            )
+            await self.apply(manifest)
+            position = manifest.end
+
+    async def known(self, start: str, end: str) -> list[Manifest] | None:
+        """The batches from `start` to `end` when all of them were landed before; else None."""
+        found, position = [], start
+        while position != end:
+            manifest = await asyncio.to_thread(self.chain.find, position)
+            if manifest is None:
+                return None
+            found.append(manifest)
+            position = manifest.end
+        return found
+
+    async def apply(self, manifest: Manifest) -> None:
+        """Have the batch applied; returns when not too many are under way. Raises `BatchFailedError` for one that failed before."""
+        await start_batch(self.client, manifest)
+        self._under_way.add(asyncio.create_task(self._finish(manifest)))
+        while len(self._under_way) >= MOST_UNDER_WAY:
+            await self._settle(asyncio.FIRST_COMPLETED)
+
+    async def drain(self) -> None:
+        """Wait until everything is applied."""
+        while self._under_way:
+            await self._settle(asyncio.ALL_COMPLETED)
+
+    def abandon(self) -> None:
+        """Wait no more. What was landed is applied all the same."""
+        for task in self._under_way:
+            task.cancel()
+
+    async def _settle(self, when: str) -> None:
+        done, self._under_way = await asyncio.wait(self._under_way, return_when=when)
+        for task in done:
+            task.result()
+
+    async def _finish(self, manifest: Manifest) -> None:
+        handle = self.client.get_workflow_handle(manifest.workflow_id, result_type=BatchResult)
+        try:
+            result: BatchResult = await handle.result()
+        except WorkflowFailureError as error:
+            raise BatchFailedError(workflow_id=manifest.workflow_id) from error
+        self.counts = self.counts.plus(
+            BackfillCounts(
+                rows=manifest.events,
+                changes=result.landed,
+                applied=result.applied,
+                duplicate=result.duplicate,
+                quarantined=result.quarantined,
+                batches=1,
+            )
+        )
+
+
+@dataclass
+class RowLandings:
+    """Makes landings; one for a process."""
+
+    client: Client
+    store: ObjectStore
+    protector: Protector
+    slice_rows: int = SLICE_ROWS
+
+    @asynccontextmanager
+    async def landing(self, org: str, lane: str, spec: ObjectSpec) -> AsyncIterator[RowLanding]:
+        """A landing whose batches are applied when left; left by an error, nothing is waited for."""
+        chain = Chain(self.store, org=org, lane=lane)
+        made = RowLanding(self.client, chain, spec, self.protector, self.slice_rows)
+        try:
+            yield made
+            await made.drain()
+        except BaseException:
+            made.abandon()
+            raise
+
+
+def modstamp_text(moment: datetime) -> str:
+    """A time in the form of a SystemModstamp."""
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.000Z"

@@ -1,0 +1,178 @@
+"""read_part: the rows of one query job, page by page, from the org to the warehouse.
+
+Killed anywhere, the next attempt finds the same job (`clients.lane_jobs`), walks the chain, and goes on at the page after the last
+landed one. Rows are proved against the org's own counts, of each page and of the job.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from typing import Any
+
+import pyarrow as pa
+from temporalio import activity
+
+from activities.heartbeats import heartbeating
+from activities.land_rows import RowLanding, RowLandings
+from clients.bulk_query import BulkQuery
+from clients.call_count import counting_calls
+from clients.chain import RowFacts
+from clients.lane_jobs import JobResult, LaneJobs, new_intent, own_order
+from clients.org_http import OrgHttp
+from clients.polling import VISIBILITY_DELAY
+from clients.soql import between, selected_fields
+from schemas import names
+from schemas.backfills import BackfillCounts, PartInput, StretchResult
+from schemas.catalogue import Catalogue, ObjectSpec
+from schemas.errors import CallRefusedError, JobLostError, RowsMissingError, UnavailableError
+from schemas.ids import ORIGIN, part_lane
+from transforms.row_pages import page_of_csv
+
+STRETCH = timedelta(seconds=20)
+"""How long one activity reads before its workflow hears of it."""
+PAGES_AT_ONCE = 2
+"""Pages that are fetched and landed at the same time."""
+
+
+@dataclass
+class ReadPart:
+    """The activity and what it needs; one for a process."""
+
+    org: OrgHttp
+    landings: RowLandings
+    catalogue: Callable[[], Catalogue]
+    stretch: timedelta = STRETCH
+    visibility_delay: timedelta = VISIBILITY_DELAY
+    waits: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+    """Seconds before each question how far a job is; the last one from then on."""
+    give_up_after: timedelta = timedelta(hours=2)
+    """How long a job may take: minutes for tens of millions of rows."""
+
+    @activity.defn(name=names.READ_PART)
+    async def read_part(self, request: PartInput) -> StretchResult:
+        """Read pages of the part for one stretch; the result's position is where the next one goes on."""
+        async with heartbeating():
+            with counting_calls() as count:
+                result = await _Reader(self, request).read()
+                counts = result.counts.plus(BackfillCounts(calls=count.calls))
+                return result.model_copy(update={"counts": counts})
+
+
+class _Reader:
+    def __init__(self, parent: ReadPart, request: PartInput) -> None:
+        self._parent = parent
+        self._request = request
+        self._spec: ObjectSpec = parent.catalogue().object(request.object)
+        self._bulk = BulkQuery(
+            parent.org, request.lease_class, waits=parent.waits, give_up_after=parent.give_up_after
+        )
+        self._jobs = LaneJobs(parent.landings.store, self._bulk, request.org)
+        self._ends = time.monotonic() + parent.stretch.total_seconds()
+        self.lane = part_lane(self._spec.table, request.window, request.part.number, request.attempt)
+
+    async def read(self) -> StretchResult:
+        result = await self._jobs.result(self.lane) or await self._complete()
+        async with self._parent.landings.landing(self._request.org, self.lane, self._spec) as landing:
+            position = await self._read_pages(landing, result)
+        done = position == _end_of(result.id)
+        if done:
+            await self._prove(landing, result)
+            await self._bulk.remove(result.id, is_finished=True)
+        return StretchResult(position=position, done=done, counts=landing.counts)
+
+    async def _complete(self) -> JobResult:
+        """Have the part's job made, and wait for it."""
+        part = self._request.part
+        columns = own_order(selected_fields(self._spec), self.lane)
+        intent = new_intent(self._spec.name, columns, between(part.by, part.since, part.until))
+        job = await self._jobs.ensure(self.lane, intent)
+        try:
+            return await self._jobs.keep_result(self.lane, await self._bulk.wait(job))
+        except CallRefusedError as error:
+            if error.status == HTTPStatus.NOT_FOUND:
+                raise JobLostError(lane=self.lane, detail="the org has it no more") from error
+            raise
+        except UnavailableError as error:
+            await self._give_up_dead(job, error)
+            raise
+
+    async def _give_up_dead(self, job: str, error: UnavailableError) -> None:
+        """Raise `JobLostError` for a job that has failed, and for one that hangs, which is stopped."""
+        info = await self._bulk.info(job)
+        if info.state in ("Failed", "Aborted"):
+            raise JobLostError(lane=self.lane, detail=f"it is {info.state}: {info.error}") from error
+        now = self._parent.org.now() or datetime.now(UTC)
+        if now - info.created_at >= self._parent.give_up_after:
+            await self._bulk.remove(job, is_finished=False)
+            raise JobLostError(lane=self.lane, detail="it did not end, and was stopped") from error
+
+    async def _read_pages(self, landing: RowLanding, result: JobResult) -> str:
+        """Pages from the request's position on, until the stretch is over; returns where the next one begins."""
+        starts = [ORIGIN, *(f"{result.id}-{locator}" for locator in result.locators[1:])]
+        bounds = [*starts, _end_of(result.id)]
+        place = bounds.index(self._request.position)
+        while place < len(starts) and not self._is_over():
+            some = range(place, min(place + PAGES_AT_ONCE, len(starts)))
+            await _together([self._read_page(landing, result, n, bounds[n : n + 2]) for n in some])
+            place = some.stop
+        return bounds[place]
+
+    def _is_over(self) -> bool:
+        return time.monotonic() >= self._ends or activity.is_worker_shutdown() or activity.is_cancelled()
+
+    async def _read_page(
+        self, landing: RowLanding, result: JobResult, number: int, bounds: list[str]
+    ) -> None:
+        start, end = bounds
+        if (known := await landing.known(start, end)) is not None:
+            for manifest in known:
+                await landing.apply(manifest)
+            return
+        page = await self._fetch(result.id, result.locators[number])
+        if len(page):
+            await landing.land_page(page, start=start, end=end, facts=self._facts(result))
+
+    async def _fetch(self, job: str, locator: str | None) -> pa.Table:
+        try:
+            answer = await self._bulk.page_of_size(job, locator, None)
+        except CallRefusedError as error:
+            if error.status == HTTPStatus.NOT_FOUND:
+                raise JobLostError(lane=self.lane, detail="the org has it no more") from error
+            raise
+        try:
+            page = await asyncio.to_thread(page_of_csv, answer.csv, self._spec)
+        except pa.ArrowInvalid as error:
+            detail = f"a page of query job {job} is not whole"
+            raise UnavailableError(system="Salesforce", detail=detail) from error
+        if answer.rows not in (len(page), -1):
+            detail = f"a page of query job {job} has {len(page)} rows, its header says {answer.rows}"
+            raise UnavailableError(system="Salesforce", detail=detail)
+        return page
+
+    def _facts(self, info: JobResult) -> RowFacts:
+        # A row was read after the job was made: what had been settled by then holds all of its second.
+        settled = (info.created_at - self._parent.visibility_delay).astimezone(UTC).replace(microsecond=0)
+        return RowFacts(self._spec.name, datetime.now(UTC), settled, self._request.reading)
+
+    async def _prove(self, landing: RowLanding, info: JobResult) -> None:
+        """Every row that the job counts is in the chain."""
+        found = await asyncio.to_thread(lambda: sum(each.events for each in landing.chain.walk()))
+        if found != info.rows:
+            raise RowsMissingError(lane=self.lane, job=info.id, expected=info.rows, found=found)
+
+
+def _end_of(job: str) -> str:
+    return f"{job}-end"
+
+
+async def _together(steps: Sequence[Coroutine[Any, Any, None]]) -> None:
+    """Run the steps at once; the first error ends the others and is raised as it is."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for step in steps:
+                group.create_task(step)
+    except ExceptionGroup as failed:
+        raise failed.exceptions[0] from None

@@ -1,0 +1,84 @@
+"""read_records: records by their ids, from the org to the warehouse; those that the org has no more become deletions.
+
+Two thousand ids a call (REST API Developer Guide, "Get Records Using sObject Collections"). The collections call does not tell a
+record in the recycle bin from one that is gone, so what it does not find is asked for by queryAll.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import orjson
+import pyarrow as pa
+from temporalio import activity
+
+from activities.heartbeats import heartbeating
+from activities.land_rows import RowLanding, RowLandings
+from clients.call_count import counting_calls
+from clients.chain import RowFacts
+from clients.org_http import OrgHttp
+from clients.polling import VISIBILITY_DELAY
+from clients.records import RecordsById
+from schemas import names
+from schemas.backfills import BackfillCounts, RecordsInput, StretchResult
+from schemas.catalogue import Catalogue
+from schemas.ids import ORIGIN, records_lane
+from schemas.limits import COLLECTION_RETRIEVE_MAX
+from transforms.row_pages import page_of_gone, page_of_records
+
+STRETCH = timedelta(seconds=20)
+
+
+@dataclass
+class ReadRecords:
+    """The activity and what it needs; one for a process."""
+
+    org: OrgHttp
+    landings: RowLandings
+    catalogue: Callable[[], Catalogue]
+    stretch: timedelta = STRETCH
+    visibility_delay: timedelta = VISIBILITY_DELAY
+
+    @activity.defn(name=names.READ_RECORDS)
+    async def read_records(self, request: RecordsInput) -> StretchResult:
+        """Read some thousand records; the result's position is how many ids are done."""
+        async with heartbeating():
+            with counting_calls() as count:
+                result = await self._read(request)
+        counts = result.counts.plus(BackfillCounts(calls=count.calls))
+        return result.model_copy(update={"counts": counts})
+
+    async def _read(self, request: RecordsInput) -> StretchResult:
+        spec, store = self.catalogue().object(request.object), self.landings.store
+        ids: list[str] = orjson.loads(await asyncio.to_thread(store.get, request.ids_key))
+        done = 0 if request.position == ORIGIN else int(request.position)
+        ends = time.monotonic() + self.stretch.total_seconds()
+        lane = records_lane(spec.table, request.window)
+        async with self.landings.landing(request.org, lane, spec) as landing:
+            while done < len(ids) and time.monotonic() < ends:
+                some = ids[done : done + COLLECTION_RETRIEVE_MAX]
+                await self._read_some(request, landing, done, some)
+                done += len(some)
+        return StretchResult(position=str(done), done=done >= len(ids), counts=landing.counts)
+
+    async def _read_some(
+        self, request: RecordsInput, landing: RowLanding, done: int, ids: Sequence[str]
+    ) -> None:
+        start = ORIGIN if not done else str(done)
+        end = str(done + len(ids))
+        if (known := await landing.known(start, end)) is not None:
+            for manifest in known:
+                await landing.apply(manifest)
+            return
+        reader = RecordsById(self.org, landing.spec, request.lease_class)
+        found = await reader.read(ids)
+        settled = (found.asked_at - self.visibility_delay).astimezone(UTC).replace(microsecond=0)
+        gone_at = f"{settled:%Y-%m-%dT%H:%M:%S}.000Z"
+        pages = [
+            page_of_records(found.records, landing.spec),
+            page_of_gone(found.gone, gone_at, landing.spec),
+        ]
+        facts = RowFacts(landing.spec.name, datetime.now(UTC), settled, request.reading)
+        await landing.land_page(pa.concat_tables(pages), start=start, end=end, facts=facts)

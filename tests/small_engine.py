@@ -1,0 +1,118 @@
+"""An engine in the test's process: every workflow and the batch road's activities, on real parts and a served org."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+from temporalio.client import Client
+from temporalio.worker import Worker
+
+from activities.acts import Acts
+from activities.applier import Applier
+from activities.batches import Batches
+from activities.boundary import ErrorBoundary
+from activities.group_commit import GroupCommit
+from activities.land_rows import RowLandings
+from activities.plan_backfill import PlanBackfill
+from activities.read_part import ReadPart
+from activities.read_records import ReadRecords
+from clients.audit import AuditLog
+from clients.objectstore import ObjectStore
+from clients.warehouse.postgres import PostgresWarehouse
+from schemas import names
+from schemas.backfills import BackfillInput, BackfillState
+from schemas.catalogue import Catalogue, default_catalogue
+from schemas.ids import backfill_workflow_id
+from tests.bus import protector
+from tests.served_org import ServedOrg
+from transforms.protect import Protector
+from workers.engine import sandboxed_runner
+from workflows import WORKFLOWS
+
+
+@dataclass
+class SmallEngine:
+    """What the engine consists of. A test may set the activities' attributes before they are used."""
+
+    client: Client
+    served: ServedOrg
+    store: ObjectStore
+    warehouse: PostgresWarehouse
+    database: str
+    org: str
+    catalogue: Catalogue = field(default_factory=default_catalogue)
+
+    def __post_init__(self) -> None:
+        self.protector: Protector = protector(self.catalogue)
+        self.audit = AuditLog(self.database)
+        self.landings = RowLandings(self.client, self.store, self.protector)
+        self.read_part = ReadPart(
+            self.served.http,
+            self.landings,
+            lambda: self.catalogue,
+            visibility_delay=timedelta(seconds=1),
+            waits=(0.05, 0.2),
+        )
+        self.read_records = ReadRecords(
+            self.served.http, self.landings, lambda: self.catalogue, visibility_delay=timedelta(seconds=1)
+        )
+        self.plan_backfill = PlanBackfill(self.served.http, lambda: self.catalogue)
+        self.applier = Applier(self.warehouse, self.store, self.catalogue)
+        self.batches = Batches(self.store, self.catalogue, GroupCommit(self.applier.apply))
+
+    async def backfill(self, object_name: str, window: str = "all", **asked: Any) -> BackfillState:
+        """Run a backfill to its end."""
+        request = BackfillInput(org=self.org, object=object_name, window=window, **asked)
+        state: BackfillState = await self.client.execute_workflow(
+            names.BACKFILL_WORKFLOW,
+            request,
+            id=backfill_workflow_id(self.org, object_name, window),
+            task_queue=names.WORKFLOW_QUEUE,
+            result_type=BackfillState,
+        )
+        return state
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """Ask the warehouse."""
+        with psycopg.connect(self.database) as connection:
+            return connection.execute(query.encode()).fetchall()
+
+    def workers(self) -> dict[str, list[Any]]:
+        """Activities by task queue."""
+        return {
+            names.BATCH_QUEUE: [
+                self.batches.stage_batch,
+                self.batches.apply_batch,
+                Acts(self.audit).record_act,
+            ],
+            names.BACKFILL_QUEUE: [
+                self.plan_backfill.plan_backfill,
+                self.read_part.read_part,
+                self.read_records.read_records,
+            ],
+        }
+
+
+@asynccontextmanager
+async def serving_engine(engine: SmallEngine) -> AsyncIterator[SmallEngine]:
+    """Make the tables, and run the engine's workers until left."""
+    engine.warehouse.ensure_tables(engine.catalogue)
+    engine.audit.ensure_tables()
+    async with AsyncExitStack() as stack:
+        stack.callback(engine.audit.close)
+        workflows = Worker(
+            engine.client,
+            task_queue=names.WORKFLOW_QUEUE,
+            workflows=WORKFLOWS,
+            workflow_runner=sandboxed_runner(),
+        )
+        await stack.enter_async_context(workflows)
+        for queue, activities in engine.workers().items():
+            worker = Worker(
+                engine.client, task_queue=queue, activities=activities, interceptors=[ErrorBoundary()]
+            )
+            await stack.enter_async_context(worker)
+        yield engine

@@ -1,0 +1,97 @@
+"""Pages of rows: what a query gave, in the columns of its object, every value a text as Bulk API writes it.
+
+This is the raw form of backfills. Nothing is read from the values but what must be encrypted, so a raw page holds what the org
+said, and a page that does not fit the catalogue is as durable as one that does.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv
+
+from schemas.catalogue import ObjectSpec
+from transforms.protect import Protector
+
+ID, IS_DELETED, MODSTAMP = "Id", "IsDeleted", "SystemModstamp"
+LIVE, IN_BIN, GONE = "false", "true", "gone"
+"""What `IsDeleted` says: of a record; of one in the recycle bin; of one that the org has no more, whose row has no values but its id
+and, as SystemModstamp, when that was found out."""
+_NUL = b"\x00"
+
+
+def page_fields(spec: ObjectSpec) -> tuple[str, ...]:
+    """The columns of a page: what places a row, then the catalogue's fields."""
+    placed = (ID, IS_DELETED, MODSTAMP)
+    return (*placed, *(name for name in spec.fields if name not in placed))
+
+
+def page_schema(spec: ObjectSpec) -> pa.Schema:
+    """The Arrow schema of a page: texts, null for what is empty."""
+    return pa.schema([pa.field(name, pa.large_string()) for name in page_fields(spec)])
+
+
+def page_of_csv(body: bytes, spec: ObjectSpec) -> pa.Table:
+    """Results of a query job as a page (Bulk API 2.0 and Bulk API Developer Guide, "Get Results for a Query Job").
+
+    Columns are found by their names. Empty is null: Salesforce stores no empty texts. NUL bytes, which results may hold, are left
+    out (salesforce.md I.16). Raises `pyarrow.ArrowInvalid` for a body that is cut short, and `KeyError` for one that lacks a column.
+    """
+    table = read_csv_texts(body.replace(_NUL, b"") if _NUL in body else body)
+    arrays = [table[name] for name in page_fields(spec)]
+    return pa.Table.from_arrays(arrays, names=list(page_fields(spec))).cast(page_schema(spec))
+
+
+def page_of_records(records: Iterable[Mapping[str, Any]], spec: ObjectSpec) -> pa.Table:
+    """Records of REST's JSON as the same page that Bulk API would have given."""
+    rows = [{name: _text(record.get(name)) for name in page_fields(spec)} for record in records]
+    return pa.Table.from_pylist(rows, schema=page_schema(spec))
+
+
+def page_of_gone(record_ids: Iterable[str], found_at: str, spec: ObjectSpec) -> pa.Table:
+    """Rows for records that the org has no more; `found_at` is the time, in the form of a SystemModstamp."""
+    rows = [{ID: record_id, IS_DELETED: GONE, MODSTAMP: found_at} for record_id in record_ids]
+    return pa.Table.from_pylist(rows, schema=page_schema(spec))
+
+
+def protect_page(page: pa.Table, spec: ObjectSpec, protector: Protector) -> pa.Table:
+    """The page with its PII encrypted: law 7, before it is written anywhere."""
+    for place, name in enumerate(page.column_names):
+        field = spec.fields.get(name)
+        if field is not None and field.is_protected:
+            tokens = protector.encrypt_texts(f"{spec.name}.{name}", page.column(place).to_pylist())
+            page = page.set_column(place, page.field(place), pa.array(tokens, pa.large_string()))
+    return page
+
+
+def count_changes(page: pa.Table) -> int:
+    """Changes that the page's rows are: a row in the recycle bin is its values and its deletion."""
+    in_bin = pc.sum(pc.equal(page[IS_DELETED], IN_BIN)).as_py() or 0
+    return len(page) + int(in_bin)
+
+
+def read_csv_texts(body: bytes) -> pa.Table:
+    """Every column of a CSV as texts, empty ones null."""
+    header = body[: body.find(b"\n")].decode()
+    names = [name.strip().strip('"') for name in header.split(",")]
+    return csv.read_csv(
+        pa.BufferReader(body),
+        # One block: a value may go over many lines, and no block boundary may fall into it.
+        csv.ReadOptions(use_threads=False, block_size=len(body) + 1),
+        csv.ParseOptions(newlines_in_values=True),
+        csv.ConvertOptions(
+            column_types=dict.fromkeys(names, pa.string()),
+            null_values=[""],
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=True,
+        ),
+    )
+
+
+def _text(value: object) -> str | None:
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value.replace("\x00", "") if isinstance(value, str) else repr(value)
