@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from http import HTTPStatus
 from typing import Any
 
 import pyarrow as pa
@@ -92,7 +91,7 @@ class _Reader:
         try:
             return await self._jobs.keep_result(self.lane, await self._bulk.wait(job))
         except CallRefusedError as error:
-            if error.status == HTTPStatus.NOT_FOUND:
+            if error.is_missing:
                 raise JobLostError(lane=self.lane, detail="the org has it no more") from error
             raise
         except UnavailableError as error:
@@ -139,7 +138,7 @@ class _Reader:
         try:
             answer = await self._bulk.page_of_size(job, locator, None)
         except CallRefusedError as error:
-            if error.status == HTTPStatus.NOT_FOUND:
+            if error.is_missing:
                 raise JobLostError(lane=self.lane, detail="the org has it no more") from error
             raise
         try:
