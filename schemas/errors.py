@@ -27,7 +27,9 @@ A change that is bad data is not an error: it is a row in quarantine.
 
 from collections.abc import Sequence
 from datetime import timedelta
-from http import HTTPStatus
+
+
+_NOT_FOUND = 404
 
 
 class TidegateError(Exception):
@@ -114,7 +116,7 @@ class CallRefusedError(TerminalError):
         self.call = call
         self.status = status
         self.code = code
-        self.is_missing = status == HTTPStatus.NOT_FOUND
+        self.is_missing = status == _NOT_FOUND
         super().__init__(
             f"Salesforce refuses {call} ({status} {code}: {detail}). Compare the catalogue and the integration user's "
             "permissions with the org, mend what differs, and run the step again."
