@@ -28,7 +28,6 @@ A change that is bad data is not an error: it is a row in quarantine.
 from collections.abc import Sequence
 from datetime import timedelta
 
-
 _NOT_FOUND = 404
 
 
