@@ -32,7 +32,7 @@ from schemas.tables import (
     staged_columns,
 )
 from transforms.net import NetRows, first_current_rows, first_history_rows
-from transforms.snapshots import REPAIR_ORIGIN
+from transforms.snapshots import REPAIRS
 
 
 @dataclass
@@ -228,7 +228,7 @@ class _Seen:
         return {
             record_id
             for record_id, order, diffs, origin in zip(*columns, strict=True)
-            if diffs is not None or order <= last.get(record_id, "") or origin == REPAIR_ORIGIN
+            if diffs is not None or order <= last.get(record_id, "") or origin in REPAIRS
         }
 
 

@@ -19,6 +19,10 @@ VALUES, DELETED = 0, 1
 REPAIR_ORIGIN = "tidegate;repair"
 """Change origin of a row that was read because the warehouse was known to be wrong: its record is folded anew."""
 
+GONE_ORIGIN = "tidegate;gone"
+"""Change origin of the deletion of a record that the org has no more: it was purged, and not only put into the recycle bin."""
+REPAIRS = frozenset({REPAIR_ORIGIN, GONE_ORIGIN})
+
 
 def row_events(
     object_name: str, row: PolledRow, *, is_settled: bool = True, reading: int = 0
@@ -35,18 +39,27 @@ def row_events(
     record_id = row.record_id
     place_ms = row.modstamp_ms + (SECOND_MS - 1 if is_settled else 0)
     user = row.fields.get("LastModifiedById")
-    place = (place_ms, reading)
-    events = [_event(object_name, record_id, "SNAPSHOT", place, VALUES, user, row.fields)]
+    place, origin = (place_ms, reading), REPAIR_ORIGIN if reading else None
+    events = [_event(object_name, record_id, "SNAPSHOT", place, VALUES, user, row.fields, origin)]
     if row.is_deleted:
-        events.append(_event(object_name, record_id, "DELETE", place, DELETED, user, {}))
+        events.append(_event(object_name, record_id, "DELETE", place, DELETED, user, {}, origin))
     return events
 
 
-def deletion_event(object_name: str, deletion: Deletion, *, reading: int = 0) -> dict[str, Any]:
+def deletion_event(object_name: str, deletion: Deletion) -> dict[str, Any]:
     """The `data` of the event for a record of which only its deletion is known."""
+    return _deletion(object_name, deletion, 0, None)
+
+
+def purge_event(object_name: str, deletion: Deletion, *, reading: int = 0) -> dict[str, Any]:
+    """The `data` of the event for a record that the org has no more; its deletion's time is when that was found out."""
+    return _deletion(object_name, deletion, reading, GONE_ORIGIN)
+
+
+def _deletion(object_name: str, deletion: Deletion, reading: int, origin: str | None) -> dict[str, Any]:
     record_id, deleted_ms = deletion
     place = (deleted_ms + SECOND_MS - 1, reading)
-    return _event(object_name, record_id, "DELETE", place, DELETED, None, {})
+    return _event(object_name, record_id, "DELETE", place, DELETED, None, {}, origin)
 
 
 def _event(
@@ -57,13 +70,14 @@ def _event(
     sequence: int,
     user: str | None,
     fields: Mapping[str, Any],
+    origin: str | None,
 ) -> dict[str, Any]:
     place_ms, reading = place
     header = {
         "entityName": object_name,
         "recordIds": [record_id],
         "changeType": change_type,
-        "changeOrigin": REPAIR_ORIGIN if reading else None,
+        "changeOrigin": origin,
         "transactionKey": None,
         "sequenceNumber": sequence,
         "commitTimestamp": place_ms,

@@ -20,7 +20,7 @@ from schemas.tables import ID_SIZE, arrow_schema, staged_columns
 from transforms.decode import DELETE, SNAPSHOT, DecodedObject, RawEvent, decode_events
 from transforms.protect import longest_token
 from transforms.row_pages import GONE, ID, IN_BIN, IS_DELETED, MODSTAMP
-from transforms.snapshots import DELETED, REPAIR_ORIGIN, VALUES, deletion_event, row_events
+from transforms.snapshots import DELETED, GONE_ORIGIN, REPAIR_ORIGIN, VALUES, purge_event, row_events
 from transforms.stage import ObjectShare, refused_table, typed_table
 
 _MS = pa.timestamp("ms", tz="UTC")
@@ -162,7 +162,7 @@ def _table(
         "changed_at": pa.array(place_ms[rows]).cast(_MS),
         "changed_fields": None if is_snapshot else "",
         "commit_user": None if user is None else pc.utf8_slice_codeunits(user, 0, ID_SIZE),
-        "change_origin": REPAIR_ORIGIN if facts.reading else None,
+        "change_origin": _origins(chosen(page[IS_DELETED]), facts),
         "received_at": facts.received_at,
         "batch": facts.batch,
     }
@@ -175,6 +175,11 @@ def _array(field: pa.Field, value: Any, count: int) -> pa.ChunkedArray | pa.Arra
     if isinstance(value, (pa.ChunkedArray, pa.Array)):
         return value.cast(field.type)
     return pa.repeat(pa.scalar(value, field.type), count)
+
+
+def _origins(states: pa.ChunkedArray, facts: PageFacts) -> pa.ChunkedArray:
+    usual = pa.scalar(REPAIR_ORIGIN if facts.reading else None, pa.large_string())
+    return pc.if_else(pc.equal(states, GONE), pa.scalar(GONE_ORIGIN, pa.large_string()), usual)
 
 
 def _orders(place_ms: np.ndarray, reading: int, sequence: int) -> pa.Array:
@@ -200,7 +205,7 @@ def _events(page: pa.Table, spec: ObjectSpec, facts: PageFacts) -> Iterator[RawE
 def _row_events(record: dict[str, Any], spec: ObjectSpec, facts: PageFacts) -> list[dict[str, Any]]:
     modstamp_ms = _epoch_ms(record[MODSTAMP])
     if record[IS_DELETED] == GONE:
-        return [deletion_event(spec.name, Deletion(record[ID], modstamp_ms), reading=facts.reading)]
+        return [purge_event(spec.name, Deletion(record[ID], modstamp_ms), reading=facts.reading)]
     fields = {name: _json(record[name], field) for name, field in spec.fields.items()}
     row = PolledRow(record[ID], modstamp_ms, record[IS_DELETED] == IN_BIN, fields)
     bound = facts.settled_before

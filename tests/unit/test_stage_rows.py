@@ -20,7 +20,7 @@ from transforms.row_pages import (
     page_of_records,
     protect_page,
 )
-from transforms.snapshots import deletion_event, row_events
+from transforms.snapshots import purge_event, row_events
 from transforms.stage import refused_table, typed_table
 from transforms.stage_rows import PageFacts, stage_rows
 
@@ -145,7 +145,7 @@ def test_a_record_that_is_gone_is_a_deletion_and_nothing_else() -> None:
     facts = PageFacts("lane/1", "2", SETTLED, 7, RECEIVED)
     share = stage_rows(page, SPEC, CATALOGUE, facts)
     assert share.changes is not None
-    event = deletion_event(
+    event = purge_event(
         "Thing__c", Deletion("a0T000000000001AAA", round(SETTLED.timestamp() * 1_000)), reading=7
     )
     raw = RawEvent("2", "Thing__c", 1, round(RECEIVED.timestamp() * 1_000), orjson.dumps(event))
