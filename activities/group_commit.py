@@ -10,9 +10,12 @@ from collections.abc import Callable, Sequence
 
 from schemas.errors import TerminalError
 from schemas.messages import ApplyInput, ApplyResult
+from schemas.raw import Form
 
 MOST_CHANGES = 60_000
 """Staged changes of one transaction; bounds its memory and how long others wait for the object."""
+MOST_BESIDE_LANES = 20_000
+"""Of pages of a backfill while batches of lanes wait: what freshness may lose by them, once a turn."""
 
 ApplyGroup = Callable[[Sequence[ApplyInput]], list[ApplyResult]]
 _Waiter = tuple[ApplyInput, "asyncio.Future[ApplyResult]"]
@@ -25,6 +28,7 @@ class GroupCommit:
         self._apply = apply
         self._waiting: defaultdict[str, list[_Waiter]] = defaultdict(list)
         self._turns: dict[str, asyncio.Task[None]] = {}
+        self._pages_are_due: set[str] = set()
 
     async def submit(self, item: ApplyInput) -> ApplyResult:
         """Apply the batch, alone or in a group; returns when it is committed. Raises what its own apply raised.
@@ -50,16 +54,36 @@ class GroupCommit:
                 await self._apply_group(self._take(name))
         finally:
             del self._turns[name]
+            self._pages_are_due.discard(name)
 
     def _take(self, name: str) -> list[_Waiter]:
-        """The oldest waiters, as many as fit; the same batch never twice in one group."""
+        """The batches of lanes that wait, or pages of backfills.
+
+        Lanes come first, since somebody waits for what has just changed. When both wait they take turns, and pages get small
+        ones: neither can hold up the other for long.
+        """
+        lanes: list[_Waiter] = []
+        pages: list[_Waiter] = []
+        for waiter in self._waiting[name]:
+            (pages if waiter[0].manifest.form is Form.ROWS else lanes).append(waiter)
+        if not lanes or not pages:
+            self._pages_are_due.discard(name)
+            return self._take_of(name, lanes or pages, MOST_CHANGES)
+        if name in self._pages_are_due:
+            self._pages_are_due.discard(name)
+            return self._take_of(name, pages, MOST_BESIDE_LANES)
+        self._pages_are_due.add(name)
+        return self._take_of(name, lanes, MOST_CHANGES)
+
+    def _take_of(self, name: str, some: list[_Waiter], most: int) -> list[_Waiter]:
+        """The oldest of some waiters, as many as fit; the same batch never twice in one group."""
         waiting, changes = self._waiting[name], 0
         taken: list[_Waiter] = []
         batches: set[str] = set()
-        for waiter in list(waiting):
+        for waiter in some:
             batch = waiter[0].manifest.batch
             changes += waiter[0].staged.landed
-            if taken and (changes > MOST_CHANGES or batch in batches):
+            if taken and (changes > most or batch in batches):
                 break
             batches.add(batch)
             taken.append(waiter)

@@ -47,17 +47,25 @@ class RowLanding:
 
     async def land_page(self, page: pa.Table, *, start: str, end: str, facts: RowFacts) -> None:
         """Land a page as the batches from `start` to `end`; returns when they are durable and not too many wait to be applied."""
-        page = await asyncio.to_thread(protect_page, page, self.spec, self.protector)
+        page = await self._protected(page)
         position = start
         for first in range(0, len(page), self.slice_rows):
             is_last = first + self.slice_rows >= len(page)
             upto = end if is_last else f"{start}.{first + self.slice_rows}"
             piece = page.slice(first, self.slice_rows)
-            manifest, _ = await asyncio.to_thread(
-                self.chain.land_rows, piece, start=position, end=upto, facts=facts
-            )
+            position = await self._land(piece, position, upto, facts)
+
+    async def land_batch(self, page: pa.Table, *, start: str, end: str, facts: RowFacts) -> str:
+        """Land a page as one batch; returns the end of the batch that starts there now, which is another's when that was first."""
+        return await self._land(await self._protected(page), start, end, facts)
+
+    async def adopt(self, start: str) -> str:
+        """Have whatever was landed from `start` on applied; returns where the chain ends."""
+        position = start
+        while (manifest := await asyncio.to_thread(self.chain.find, position)) is not None:
             await self.apply(manifest)
             position = manifest.end
+        return position
 
     async def known(self, start: str, end: str) -> list[Manifest] | None:
         """The batches from `start` to `end` when all of them were landed before; else None."""
@@ -87,6 +95,14 @@ class RowLanding:
         for task in self._under_way:
             task.cancel()
 
+    async def _protected(self, page: pa.Table) -> pa.Table:
+        return await asyncio.to_thread(protect_page, page, self.spec, self.protector)
+
+    async def _land(self, piece: pa.Table, start: str, end: str, facts: RowFacts) -> str:
+        manifest, _ = await asyncio.to_thread(self.chain.land_rows, piece, start=start, end=end, facts=facts)
+        await self.apply(manifest)
+        return manifest.end
+
     async def _settle(self, when: str) -> None:
         done, self._under_way = await asyncio.wait(self._under_way, return_when=when)
         for task in done:
@@ -106,6 +122,7 @@ class RowLanding:
                 duplicate=result.duplicate,
                 quarantined=result.quarantined,
                 batches=1,
+                bytes=manifest.raw_bytes,
             )
         )
 

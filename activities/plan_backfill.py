@@ -1,15 +1,34 @@
 """plan_backfill: into which parts a backfill is divided, and how many rows the org counts."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from temporalio import activity
 
 from activities.heartbeats import heartbeating
+from clients.objectstore import ObjectStore
 from clients.org_http import OrgHttp
+from clients.row_counts import RowCounts
 from schemas import names
 from schemas.backfills import BackfillInput, BackfillPlan, ByTime, Part
 from schemas.catalogue import Catalogue
+from schemas.errors import CallTooSlowError, SettingsError
+from schemas.ids import backfill_plan_key
+from schemas.message import Message
+from transforms.parts import Bucket, parts_of
+
+PART_ROWS = 5_000_000
+"""Rows of a part at the most: what is read anew when its query job is lost."""
+
+
+class KeptPlan(Message):
+    """A plan as it is remembered: a window that is begun again has the same parts, whatever the counts say by then."""
+
+    since: datetime | None
+    until: datetime | None
+    plan: BackfillPlan
 
 
 @dataclass
@@ -17,21 +36,58 @@ class PlanBackfill:
     """The activity and what it needs; one for a process."""
 
     org: OrgHttp
+    store: ObjectStore
     catalogue: Callable[[], Catalogue]
+    part_rows: int = PART_ROWS
 
     @activity.defn(name=names.PLAN_BACKFILL)
     async def plan_backfill(self, request: BackfillInput) -> BackfillPlan:
-        """The parts of a backfill by time."""
+        """The parts of a backfill by time. Raises `SettingsError` when the window was begun with other bounds."""
         async with heartbeating():
-            return await self._plan(request)
+            key = backfill_plan_key(request.org, request.object, request.window)
+            found = await asyncio.to_thread(self.store.find, key)
+            if found is None:
+                kept = KeptPlan(since=request.since, until=request.until, plan=await self.draw(request))
+                await asyncio.to_thread(self.store.create, key, kept.model_dump_json().encode())
+                found = await asyncio.to_thread(self.store.get, key)
+        known = KeptPlan.model_validate_json(found)
+        if (known.since, known.until) != (request.since, request.until):
+            raise SettingsError(
+                f"The window {request.window} of {request.object} was begun with other bounds. "
+                "Give this one another name: --window."
+            )
+        return known.plan
 
-    async def _plan(self, request: BackfillInput) -> BackfillPlan:
-        self.catalogue().object(request.object)
+    async def draw(self, request: BackfillInput) -> BackfillPlan:
+        """A plan that is not kept."""
+        spec = self.catalogue().object(request.object)
         is_whole = request.since is None and request.until is None
-        part = Part(
-            number=0,
-            by=ByTime.CREATED if is_whole else ByTime.MODIFIED,
+        by = ByTime.CREATED if is_whole else ByTime.MODIFIED
+        counts = RowCounts(self.org, spec.name, request.lease_class)
+        rows = await self._count(counts, by, request)
+        if rows is not None and rows <= self.part_rows:
+            part = Part(number=0, by=by, since=request.since, until=request.until, expected_rows=rows)
+            return BackfillPlan(parts=(part,), expected_rows=rows)
+        parts = parts_of(
+            await self._buckets(counts, by, request),
+            by=by,
             since=request.since,
             until=request.until,
+            most_rows=self.part_rows,
         )
-        return BackfillPlan(parts=(part,))
+        return BackfillPlan(parts=parts, expected_rows=sum(part.expected_rows or 0 for part in parts))
+
+    async def _count(self, counts: RowCounts, by: ByTime, request: BackfillInput) -> int | None:
+        """None when that would take too long: then there are many."""
+        if by is ByTime.CREATED and (rows := await counts.roughly()) is not None:
+            return rows
+        try:
+            return await counts.exactly(by, request.since, request.until)
+        except CallTooSlowError:
+            return None
+
+    async def _buckets(self, counts: RowCounts, by: ByTime, request: BackfillInput) -> list[Bucket]:
+        buckets: list[Bucket] = []
+        for day in await counts.days(by, request.since, request.until):
+            buckets += [day] if day.rows <= self.part_rows else await counts.hours(by, day)
+        return buckets

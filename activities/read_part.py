@@ -1,12 +1,13 @@
 """read_part: the rows of one query job, page by page, from the org to the warehouse.
 
 Killed anywhere, the next attempt finds the same job (`clients.lane_jobs`), walks the chain, and goes on at the page after the last
-landed one. Rows are proved against the org's own counts, of each page and of the job.
+landed one. Rows are proved against the org's own counts, of each page and of the job. What Bulk API refuses is read by REST.
 """
 
 import asyncio
 import time
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,6 +17,7 @@ from temporalio import activity
 
 from activities.heartbeats import heartbeating
 from activities.land_rows import RowLanding, RowLandings
+from activities.rest_rows import RestRows
 from clients.bulk_query import BulkQuery
 from clients.call_count import counting_calls
 from clients.chain import RowFacts
@@ -59,6 +61,11 @@ class ReadPart:
                 counts = result.counts.plus(BackfillCounts(calls=count.calls))
                 return result.model_copy(update={"counts": counts})
 
+    @activity.defn(name=names.DROP_JOB)
+    async def drop_job(self, request: PartInput) -> None:
+        """Stop and delete the query job of a part that is not read any further."""
+        await _Reader(self, request).drop()
+
 
 class _Reader:
     def __init__(self, parent: ReadPart, request: PartInput) -> None:
@@ -69,12 +76,18 @@ class _Reader:
             parent.org, request.lease_class, waits=parent.waits, give_up_after=parent.give_up_after
         )
         self._jobs = LaneJobs(parent.landings.store, self._bulk, request.org)
+        self._rest = RestRows(parent.org, self._spec, request, parent.visibility_delay)
         self._ends = time.monotonic() + parent.stretch.total_seconds()
         self.lane = part_lane(self._spec.table, request.window, request.part.number, request.attempt)
 
+    async def drop(self) -> None:
+        await self._jobs.drop(self.lane)
+
     async def read(self) -> StretchResult:
         result = await self._jobs.result(self.lane) or await self._complete()
-        async with self._parent.landings.landing(self._request.org, self.lane, self._spec) as landing:
+        if result is None:
+            return await self._read_by_rest()
+        async with self._landing() as landing:
             position = await self._read_pages(landing, result)
         done = position == _end_of(result.id)
         if done:
@@ -82,12 +95,31 @@ class _Reader:
             await self._bulk.remove(result.id, is_finished=True)
         return StretchResult(position=position, done=done, counts=landing.counts)
 
-    async def _complete(self) -> JobResult:
-        """Have the part's job made, and wait for it."""
+    async def _read_by_rest(self) -> StretchResult:
+        async with self._landing() as landing:
+            position, done = await self._rest.read(landing, self._is_over)
+        return StretchResult(position=position, done=done, counts=landing.counts)
+
+    def _landing(self) -> AbstractAsyncContextManager[RowLanding]:
+        return self._parent.landings.landing(self._request.org, self.lane, self._spec)
+
+    async def _job(self) -> str | None:
+        """The part's job, which is made if there is none; None when Bulk API does not take the object."""
         part = self._request.part
         columns = own_order(selected_fields(self._spec), self.lane)
         intent = new_intent(self._spec.name, columns, between(part.by, part.since, part.until))
-        job = await self._jobs.ensure(self.lane, intent)
+        try:
+            return await self._jobs.ensure(self.lane, intent)
+        except CallRefusedError:
+            # A query that REST refuses as well is wrong, and is no reason to read millions of rows by REST once it is mended.
+            await self._rest.probe()
+            return await self._jobs.do_without(self.lane)
+
+    async def _complete(self) -> JobResult | None:
+        """Have the part's job made, and wait for it; None when there is to be none."""
+        job = await self._job()
+        if job is None:
+            return None
         try:
             return await self._jobs.keep_result(self.lane, await self._bulk.wait(job))
         except CallRefusedError as error:
@@ -101,10 +133,9 @@ class _Reader:
     async def _give_up_dead(self, job: str, error: UnavailableError) -> None:
         """Raise `JobLostError` for a job that has failed, and for one that hangs, which is stopped."""
         info = await self._bulk.info(job)
-        if info.state in ("Failed", "Aborted"):
+        if info.is_dead:
             raise JobLostError(lane=self.lane, detail=f"it is {info.state}: {info.error}") from error
-        now = self._parent.org.now() or datetime.now(UTC)
-        if now - info.created_at >= self._parent.give_up_after:
+        if self._bulk.hangs(info):
             await self._bulk.remove(job, is_finished=False)
             raise JobLostError(lane=self.lane, detail="it did not end, and was stopped") from error
 
@@ -130,6 +161,8 @@ class _Reader:
             for manifest in known:
                 await landing.apply(manifest)
             return
+        if not result.rows:
+            return  # the job may be gone already: nothing was left to be read
         page = await self._fetch(result.id, result.locators[number])
         if len(page):
             await landing.land_page(page, start=start, end=end, facts=self._facts(result))

@@ -7,7 +7,7 @@ on after a crash. The job is removed by whoever is done with it; one that is lef
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing, suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
@@ -50,6 +50,16 @@ class JobInfo(NamedTuple):
     """Of its result, once it is complete."""
     error: str
     """Why it failed; empty else."""
+
+    @property
+    def is_dead(self) -> bool:
+        """It will never have a result."""
+        return self.state in ("Failed", "Aborted")
+
+    @property
+    def is_over(self) -> bool:
+        """It is at work no more."""
+        return self.is_dead or self.state == "JobComplete"
 
     @classmethod
     def of(cls, entry: Mapping[str, Any]) -> "JobInfo":
@@ -113,6 +123,11 @@ class BulkQuery:
     async def info(self, job: str) -> JobInfo:
         """How far the job is. Raises `CallRefusedError` with status 404 when the org knows it no more."""
         return JobInfo.of((await self._call("GET", f"{self._path}/{job}")).json())
+
+    def hangs(self, info: JobInfo) -> bool:
+        """True when the job has been at work for longer than a job may take."""
+        now = self._org.now() or datetime.now(UTC)
+        return not info.is_over and now - info.created_at >= self._give_up_after
 
     async def jobs_since(self, object_name: str, since: datetime) -> list[JobInfo]:
         """The object's query jobs that were made since a time, the newest first, whoever made them."""
@@ -198,7 +213,7 @@ class BulkQuery:
             info = await self.info(job)
             if info.state == "JobComplete":
                 return info
-            if info.state in ("Failed", "Aborted"):
+            if info.is_dead:
                 detail = f"query job {job} is {info.state}: {info.error or 'no reason given'}"
                 raise UnavailableError(system="Salesforce", detail=detail)
 

@@ -14,7 +14,7 @@ from pydantic import AwareDatetime
 
 from clients.bulk_query import BulkQuery, JobInfo
 from clients.objectstore import ObjectStore
-from schemas.errors import UnavailableError
+from schemas.errors import CallRefusedError, UnavailableError
 from schemas.ids import job_intent_key, job_key, job_result_key
 from schemas.message import Message
 
@@ -57,18 +57,33 @@ class LaneJobs:
         self._bulk = bulk
         self._org = org
 
-    async def ensure(self, lane: str, intent: JobIntent) -> str:
-        """The id of the lane's job, which is made if there is none. An intent that was kept before wins over the new one.
+    async def ensure(self, lane: str, intent: JobIntent) -> str | None:
+        """The id of the lane's job, which is made if there is none; None for a lane that was settled to do without.
 
-        Raises what `BulkQuery.create` raises; `UnavailableError` when it is not known whether a job was made and none is found:
-        the next try looks again first.
+        An intent that was kept before wins over the new one. Raises what `BulkQuery.create` raises; `UnavailableError` when it
+        is not known whether a job was made and none is found: the next try looks again first.
         """
         made = await asyncio.to_thread(self._store.find, job_key(self._org, lane))
         if made is not None:
-            return str(orjson.loads(made)["id"])
+            return _id_of(made)
         kept, is_first = await asyncio.to_thread(self._keep, lane, intent)
         job = None if is_first else await self._find(kept)
         return await asyncio.to_thread(self._claim, lane, job or await self._create(kept))
+
+    async def do_without(self, lane: str) -> str | None:
+        """Settle that the lane has no job, because Bulk API takes none; returns the job that it has for all that."""
+        return await asyncio.to_thread(self._claim, lane, None)
+
+    async def drop(self, lane: str) -> None:
+        """Stop and delete the lane's job; nothing happens when it has none, or the org knows it no more."""
+        made = await asyncio.to_thread(self._store.find, job_key(self._org, lane))
+        if made is None or (job := _id_of(made)) is None:
+            return
+        try:
+            info = await self._bulk.info(job)
+        except CallRefusedError:
+            return
+        await self._bulk.remove(job, is_finished=info.is_over)
 
     async def result(self, lane: str) -> JobResult | None:
         """The result of the lane's job when it was kept; None before."""
@@ -79,9 +94,11 @@ class LaneJobs:
         """Ask where the pages of a complete job begin, and remember it: every fifth page costs a call."""
         locators = await self._bulk.page_locators(info.id)
         result = JobResult(id=info.id, rows=info.rows, created_at=info.created_at, locators=tuple(locators))
-        body = result.model_dump_json().encode()
-        await asyncio.to_thread(self._store.put, job_result_key(self._org, lane), body)
-        return result
+        key, body = job_result_key(self._org, lane), result.model_dump_json().encode()
+        if await asyncio.to_thread(self._store.create, key, body):
+            return result
+        # Another process was first; the chain's positions are made of its locators.
+        return JobResult.model_validate_json(await asyncio.to_thread(self._store.get, key))
 
     async def _create(self, intent: JobIntent) -> str:
         try:
@@ -100,10 +117,19 @@ class LaneJobs:
         return None
 
     async def _is_ours(self, job: JobInfo, intent: JobIntent) -> bool:
-        if job.state in ("Failed", "Aborted"):
+        if job.is_dead:
             return False
-        await self._bulk.wait(job.id)
-        return await self._bulk.columns(job.id) == intent.columns
+        try:
+            await self._bulk.wait(job.id)
+            return await self._bulk.columns(job.id) == intent.columns
+        except CallRefusedError:
+            return False  # somebody has deleted it, or its results are not for this API version
+        except UnavailableError:
+            # A job that never ends cannot be told; when it is ours, it is lost anyhow.
+            info = await self._bulk.info(job.id)
+            if info.is_dead or self._bulk.hangs(info):
+                return False
+            raise
 
     def _keep(self, lane: str, intent: JobIntent) -> tuple[JobIntent, bool]:
         key = job_intent_key(self._org, lane)
@@ -111,15 +137,20 @@ class LaneJobs:
             return intent, True
         return JobIntent.model_validate_json(self._store.get(key)), False
 
-    def _claim(self, lane: str, job: str) -> str:
-        """Make `job` the lane's; returns the lane's, which is another one when another process was first.
+    def _claim(self, lane: str, job: str | None) -> str | None:
+        """Make `job` the lane's (None: it has none); returns the lane's, which is another one when another process was first.
 
         The job that lost is left to the org, which forgets jobs after seven days: deleting it here could delete the winner's, found
         by both.
         """
         key = job_key(self._org, lane)
         self._store.create(key, orjson.dumps({"id": job}))
-        return str(orjson.loads(self._store.get(key))["id"])
+        return _id_of(self._store.get(key))
+
+
+def _id_of(body: bytes) -> str | None:
+    found: str | None = orjson.loads(body)["id"]
+    return found
 
 
 def own_order(fields: Sequence[str], lane: str) -> tuple[str, ...]:

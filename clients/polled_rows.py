@@ -19,7 +19,7 @@ def row_of(record: Mapping[str, Any], spec: ObjectSpec) -> PolledRow:
     """A REST record as a row."""
     return PolledRow(
         record_id=record["Id"],
-        modstamp_ms=_epoch_ms(record["SystemModstamp"]),
+        modstamp_ms=epoch_ms(record["SystemModstamp"]),
         is_deleted=bool(record["IsDeleted"]),
         fields={name: record.get(name) for name in spec.fields},
     )
@@ -43,7 +43,8 @@ def rows_of_csv(body: bytes, spec: ObjectSpec) -> list[PolledRow]:
     return [row_of(dict(zip(names, values, strict=True)), spec) for values in zip(*columns, strict=True)]
 
 
-def _epoch_ms(text: str) -> int:
+def epoch_ms(text: str) -> int:
+    """A time of the org's JSON in epoch milliseconds."""
     return round(datetime.fromisoformat(text).timestamp() * 1_000)
 
 

@@ -5,7 +5,7 @@ the same calls and has three faults that this has not: its later pages may show 
 order of the lane; locators expire; and each holds a cursor open in the org.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -29,6 +29,14 @@ class Page(NamedTuple):
     """Rows of the window that the page does not hold."""
 
 
+class RecordPage(NamedTuple):
+    """One answer, as REST writes it."""
+
+    records: list[dict[str, Any]]
+    left: int
+    """As of `Page`."""
+
+
 class RestQuery:
     """Pages of one org, paid for by one class."""
 
@@ -37,18 +45,25 @@ class RestQuery:
         self._class = lease_class
 
     async def page(self, spec: ObjectSpec, after: PolledPosition, until_ms: int | None) -> Page:
-        """The first rows after a position, deleted ones too (REST API Developer Guide, "QueryAll").
+        """As `records`, as rows."""
+        found = await self.records(spec, after, until_ms)
+        return Page([row_of(record, spec) for record in found.records], found.left)
 
-        Raises `CallTooSlowError` when the window is too much for a query.
+    async def records(
+        self, spec: ObjectSpec, after: PolledPosition, until_ms: int | None, *, also: str = ""
+    ) -> RecordPage:
+        """The first records after a position, deleted ones too (REST API Developer Guide, "QueryAll").
+
+        `also` is a further condition. Raises `CallTooSlowError` when the window is too much for a query.
         """
         response = await self._org.call(
             "GET",
             f"{self._org.data_path}/queryAll",
             lease_class=self._class,
-            params={"q": keyset_query(spec, after, until_ms)},
+            params={"q": keyset_query(spec, after, until_ms, also=also)},
             headers=_OPTIONS,
         )
         answer = orjson.loads(response.content)
-        rows = [row_of(record, spec) for record in answer["records"]]
+        records = answer["records"]
         # `totalSize` counts the whole result; a page that says it is the last one leaves nothing.
-        return Page(rows, 0 if answer["done"] else answer["totalSize"] - len(rows))
+        return RecordPage(records, 0 if answer["done"] else answer["totalSize"] - len(records))

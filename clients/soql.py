@@ -22,11 +22,16 @@ def selected_fields(spec: ObjectSpec) -> tuple[str, ...]:
 
 
 def keyset_query(
-    spec: ObjectSpec, after: PolledPosition, until_ms: int | None, *, limit: int | None = None
+    spec: ObjectSpec,
+    after: PolledPosition,
+    until_ms: int | None,
+    *,
+    limit: int | None = None,
+    also: str = "",
 ) -> str:
     """Rows after a position and with a SystemModstamp before `until_ms` (None: without end), in the order of the lane.
 
-    Comes with deleted rows only when it is asked of queryAll.
+    `also` is a further condition; empty: none. Comes with deleted rows only when it is asked of queryAll.
     """
     start = literal(after.modstamp_ms)
     where = [f"SystemModstamp >= {start}"]
@@ -35,6 +40,8 @@ def keyset_query(
         where.append(f"(SystemModstamp > {start} OR Id > '{after.record_id}')")
     if until_ms is not None:
         where.append(f"SystemModstamp < {literal(until_ms)}")
+    if also:
+        where.append(f"({also})")
     tail = "" if limit is None else f" LIMIT {limit}"
     return (
         f"SELECT {', '.join(selected_fields(spec))} FROM {spec.name} WHERE {' AND '.join(where)} "

@@ -52,13 +52,15 @@ class BackfillCounts(Message):
     """What has come of a backfill so far, or of a part of it. Deleted records count as two changes: their values, their end."""
 
     rows: int = 0
-    """Read from the org and landed."""
+    """Read from the org and landed. What a lost query job gave is read anew, and counts once here."""
     changes: int = 0
     """Landed: rows, and a deletion for each row in the recycle bin and each id that the org has no more."""
     applied: int = 0
     duplicate: int = 0
     quarantined: int = 0
     batches: int = 0
+    bytes: int = 0
+    """Of the raw files."""
     calls: int = 0
     """API calls made, failed ones included."""
 
@@ -76,15 +78,19 @@ class BackfillState(Message):
     object: str
     window: str
     stage: str
-    """planning, reading, paused, done, cancelled."""
+    """planning, reading, paused, done, cancelled, failed."""
     counts: BackfillCounts = BackfillCounts()
     expected_rows: int | None = None
     """By the org's own counts; None before they are known."""
     parts: int = 0
     parts_done: int = 0
     paused_because: str = ""
+    notes: tuple[str, ...] = ()
+    """What happened on the way: query jobs that were lost, parts with other rows than were counted before."""
     began_at: datetime | None = None
     ended_at: datetime | None = None
+    seconds: float = 0
+    """How long it has been at work, without the pauses."""
 
 
 class ByTime(StrEnum):
@@ -151,3 +157,16 @@ class StretchResult(Message):
     done: bool
     counts: BackfillCounts
     """Of this stretch alone."""
+
+
+class BackfillRate(Message):
+    """How fast a backfill went: what the next one of the object is expected to do."""
+
+    org: str
+    object: str
+    rows: int
+    seconds: float
+    """From its beginning to its end, without the pauses; the org's query jobs and the warehouse included."""
+    bytes: int
+    """Of the raw files."""
+    at: datetime

@@ -17,6 +17,7 @@ TidegateError
     ├── JobLostError               a query job is gone with rows unread
     ├── RowsMissingError           a query job gave other rows than it counts
     ├── BatchFailedError           a batch's workflow failed
+    ├── WindowDoneError            a backfill of the same window is done
     ├── LedgerImbalanceError       landed != applied + duplicate + quarantined
     ├── StatementError             the warehouse refuses a statement
     └── SettingsError              a setting, port or file that cannot be used
@@ -26,7 +27,7 @@ A change that is bad data is not an error: it is a row in quarantine.
 """
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 _NOT_FOUND = 404
 
@@ -198,6 +199,20 @@ class BatchFailedError(TerminalError):
         super().__init__(
             f"The batch {workflow_id} failed. Its workflow says why; mend that, then start the backfill again: "
             "it goes on where it stopped."
+        )
+
+
+class WindowDoneError(TerminalError):
+    """A backfill that is asked for again was done before."""
+
+    def __init__(self, *, object_name: str, window: str, rows: int, at: datetime | None) -> None:
+        self.object_name = object_name
+        self.window = window
+        self.at = at
+        when = "before" if at is None else f"at {at:%Y-%m-%d %H:%M:%S} UTC"
+        super().__init__(
+            f"The backfill of {object_name}, window {window}, was done {when} with {rows:,} rows. "
+            "To read the rows anew, give another --window, or --again."
         )
 
 

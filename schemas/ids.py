@@ -91,6 +91,16 @@ def job_result_key(org: str, lane: str) -> str:
     return f"jobs/{org}/{lane}/result.json"
 
 
+def backfill_plan_key(org: str, object_name: str, window: str) -> str:
+    """The parts into which a backfill was divided when it was first begun."""
+    return f"plans/{org}/{object_name}/{window}.json"
+
+
+def backfill_rate_key(org: str, object_name: str) -> str:
+    """How fast the last whole backfill of the object went."""
+    return f"rates/{org}/{object_name}.json"
+
+
 def ids_key(org: str, digest: str) -> str:
     """A list of record ids, by the SHA-256 (hex) of its content."""
     return f"ids/{org}/{digest}.json"

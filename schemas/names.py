@@ -29,6 +29,8 @@ FIND_LANE_END: Final = "find_lane_end"
 PLAN_BACKFILL: Final = "plan_backfill"
 READ_PART: Final = "read_part"
 READ_RECORDS: Final = "read_records"
+DROP_JOB: Final = "drop_job"
+KEEP_RATE: Final = "keep_rate"
 
 # Signals, updates and queries
 PAUSE: Final = "pause"

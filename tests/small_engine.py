@@ -7,11 +7,12 @@ from datetime import timedelta
 from typing import Any
 
 import psycopg
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.worker import Worker
 
 from activities.acts import Acts
 from activities.applier import Applier
+from activities.backfill_rates import BackfillRates
 from activities.batches import Batches
 from activities.boundary import ErrorBoundary
 from activities.group_commit import GroupCommit
@@ -21,11 +22,11 @@ from activities.read_part import ReadPart
 from activities.read_records import ReadRecords
 from clients.audit import AuditLog
 from clients.objectstore import ObjectStore
+from clients.run_workflows import start_backfill
 from clients.warehouse.postgres import PostgresWarehouse
 from schemas import names
 from schemas.backfills import BackfillInput, BackfillState
 from schemas.catalogue import Catalogue, default_catalogue
-from schemas.ids import backfill_workflow_id
 from tests.bus import protector
 from tests.served_org import ServedOrg
 from transforms.protect import Protector
@@ -59,21 +60,32 @@ class SmallEngine:
         self.read_records = ReadRecords(
             self.served.http, self.landings, lambda: self.catalogue, visibility_delay=timedelta(seconds=1)
         )
-        self.plan_backfill = PlanBackfill(self.served.http, lambda: self.catalogue)
+        self.plan_backfill = PlanBackfill(self.served.http, self.store, lambda: self.catalogue)
+        self.rates = BackfillRates(self.store)
         self.applier = Applier(self.warehouse, self.store, self.catalogue)
         self.batches = Batches(self.store, self.catalogue, GroupCommit(self.applier.apply))
 
+    async def start_backfill(
+        self, object_name: str, window: str = "all", **asked: Any
+    ) -> WorkflowHandle[Any, BackfillState]:
+        """Start a backfill."""
+        request = BackfillInput(org=self.org, object=object_name, window=window, **asked)
+        return (await start_backfill(self.client, request)).handle
+
     async def backfill(self, object_name: str, window: str = "all", **asked: Any) -> BackfillState:
         """Run a backfill to its end."""
-        request = BackfillInput(org=self.org, object=object_name, window=window, **asked)
-        state: BackfillState = await self.client.execute_workflow(
-            names.BACKFILL_WORKFLOW,
-            request,
-            id=backfill_workflow_id(self.org, object_name, window),
-            task_queue=names.WORKFLOW_QUEUE,
-            result_type=BackfillState,
-        )
-        return state
+        return await (await self.start_backfill(object_name, window, **asked)).result()
+
+    async def failed_backfill(self, object_name: str, window: str = "all", **asked: Any) -> str:
+        """Run a backfill that fails; returns the error's own words."""
+        try:
+            await self.backfill(object_name, window, **asked)
+        except WorkflowFailureError as error:
+            cause: BaseException | None = error
+            while cause is not None and cause.__cause__ is not None:
+                cause = cause.__cause__
+            return str(cause)
+        raise AssertionError("it did not fail")
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """Ask the warehouse."""
@@ -91,9 +103,17 @@ class SmallEngine:
             names.BACKFILL_QUEUE: [
                 self.plan_backfill.plan_backfill,
                 self.read_part.read_part,
+                self.read_part.drop_job,
+                self.rates.keep_rate,
                 self.read_records.read_records,
             ],
         }
+
+
+def curated(engine: SmallEngine, table: str) -> dict[str, tuple[Any, ...]]:
+    """Of each record by its id: whether it is deleted, whether it is complete, its name."""
+    rows = engine.rows(f"SELECT record_id, is_deleted, is_complete, name FROM curated.{table}_current")
+    return {row[0]: row[1:] for row in rows}
 
 
 @asynccontextmanager

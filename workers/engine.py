@@ -20,6 +20,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 
 from activities.acts import Acts
 from activities.applier import Applier
+from activities.backfill_rates import BackfillRates
 from activities.batches import Batches
 from activities.boundary import ErrorBoundary
 from activities.draw_plan import PlanDrawer
@@ -222,10 +223,14 @@ def _backfill_worker(client: Client, parts: Parts, org: Org) -> Worker:
     def catalogue() -> Catalogue:
         return parts.catalogue
 
+    read_part = ReadPart(org.http, landings, catalogue, visibility_delay=delay)
+    part_rows = parts.settings.backfill.part_rows
     steps = [
-        PlanBackfill(org.http, catalogue).plan_backfill,
-        ReadPart(org.http, landings, catalogue, visibility_delay=delay).read_part,
+        PlanBackfill(org.http, parts.store, catalogue, part_rows).plan_backfill,
+        read_part.read_part,
+        read_part.drop_job,
         ReadRecords(org.http, landings, catalogue, visibility_delay=delay).read_records,
+        BackfillRates(parts.store).keep_rate,
     ]
     return _activity_worker(client, names.BACKFILL_QUEUE, steps, most=8)
 

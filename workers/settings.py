@@ -18,6 +18,7 @@ from pydantic_settings import (
     SettingsError as EnvironmentFormError,
 )
 
+from activities.plan_backfill import PART_ROWS
 from activities.poll import DELETIONS_EVERY, OVERLAP
 from clients.objectstore import S3Address
 from clients.polling import VISIBILITY_DELAY
@@ -154,6 +155,13 @@ class PollingSettings(_Part):
     """Between two questions for records that no query shows any more; a call each."""
 
 
+class BackfillSettings(_Part):
+    """How backfills are divided."""
+
+    part_rows: int = Field(default=PART_ROWS, ge=1)
+    """Rows of a part at the most: what is read anew when its query job is lost; for backfills that are begun anew."""
+
+
 class PlannerSettings(_Part):
     """Who decides how objects are followed."""
 
@@ -197,6 +205,7 @@ class Settings(BaseSettings):
     cut: CutSettings = CutSettings()
     polling: PollingSettings = PollingSettings()
     planner: PlannerSettings = PlannerSettings()
+    backfill: BackfillSettings = BackfillSettings()
     budgets: Terms = Terms()
     """How the governor keeps the org's budgets; for a governor that is started anew."""
     catalogue: Path = DEFAULT_CATALOGUE

@@ -1,9 +1,11 @@
-"""A backfill: its parts are read one after another, or its records by their ids; then it tells what came of it.
+"""A backfill: its parts are read, two at a time, or its records by their ids; then it tells what came of it.
 
 No lock keeps the stream out meanwhile: what is read are snapshots, and the fold settles what is newer.
 """
 
 import asyncio
+from contextlib import suppress
+from typing import Any, TypeVar
 
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey
@@ -15,6 +17,7 @@ with workflow.unsafe.imports_passed_through():
         BackfillCounts,
         BackfillInput,
         BackfillPlan,
+        BackfillRate,
         BackfillState,
         Part,
         PartInput,
@@ -22,16 +25,24 @@ with workflow.unsafe.imports_passed_through():
         StretchResult,
     )
     from schemas.ids import ORIGIN
+    from schemas.message import Message
     from schemas.messages import Act, PauseInput
     from workflows.acts import keep_record
-    from workflows.options import PLAN_BACKFILL, READ_ROWS
+    from workflows.backfill_details import details
+    from workflows.options import DROP_JOB, KEEP_RATE, PLAN_BACKFILL, READ_ROWS, ActivityOptions
 
 _STAGE = SearchAttributeKey.for_keyword("Stage")
 _CHANGES = SearchAttributeKey.for_int("Changes")
 _QUARANTINED = SearchAttributeKey.for_int("Quarantined")
+PARTS_AT_ONCE = 2
+"""Parts that are read at the same time: one is landed while the org still works at the other's job."""
 _MOST_ATTEMPTS = 5
 """Query jobs of a part that may be lost; then something is wrong that another job does not mend."""
+_MOST_NOTES = 50
+_RATE_FROM_ROWS = 1_000
+"""Fewer tell nothing of how fast many would be."""
 _LOST = frozenset({"JobLostError", "RowsMissingError"})
+_Result = TypeVar("_Result")
 
 
 @workflow.defn(name=names.BACKFILL_WORKFLOW)
@@ -47,63 +58,119 @@ class BackfillWorkflow:
         self._counts = BackfillCounts()
         self._plan = BackfillPlan(parts=())
         self._parts_done = 0
+        self._under_way: dict[int, PartInput] = {}
         self._paused_because = ""
-        self._is_paused = self._is_cancelled = self._interrupt = False
+        self._paused_seconds = 0.0
+        self._notes: list[str] = []
+        self._is_paused = self._is_cancelled = False
+        self._interrupts = 0
         self._acts: list[Act] = []
+        self._shown: tuple[str, int, int] | None = None
 
     @workflow.run
     async def run(self, request: BackfillInput) -> BackfillState:
         recorder = asyncio.create_task(keep_record(self._acts))
         self._note("backfill.start", request.by, request.reason)
-        if request.ids_key is not None:
-            await self._read_records(request.ids_key)
-        else:
-            await self._read_parts()
+        try:
+            await self._read()
+        except Exception as error:
+            self._tell(str(error.cause if isinstance(error, ActivityError) else error))
+            self._show("failed")
+            await self._end_record()
+            raise
         self._show("cancelled" if self._is_cancelled else "done")
-        await workflow.wait_condition(lambda: workflow.all_handlers_finished() and not self._acts)
+        await self._end_record()
         recorder.cancel()
         return self.progress().model_copy(update={"ended_at": workflow.now()})
 
+    async def _end_record(self) -> None:
+        await workflow.wait_condition(lambda: workflow.all_handlers_finished() and not self._acts)
+
+    async def _read(self) -> None:
+        self._show("planning")
+        try:
+            if self._request.ids_key is not None:
+                await self._read_records(self._request.ids_key)
+            else:
+                await self._read_parts()
+        except asyncio.CancelledError:
+            self._show("cancelled")
+            await self._drop_jobs()
+            raise
+        if self._is_cancelled:
+            await self._drop_jobs()
+        elif self._request.ids_key is None and self._counts.rows >= _RATE_FROM_ROWS:
+            await self._keep_rate()
+
     async def _read_parts(self) -> None:
-        self._plan = await workflow.execute_activity(
-            names.PLAN_BACKFILL,
-            self._request,
-            result_type=BackfillPlan,
-            summary=f"plan {self._request.object}",
-            **PLAN_BACKFILL,
-        )
-        for part in self._plan.parts:
-            await self._read_part(part)
+        plan = None
+        while plan is None:
             if self._is_cancelled:
                 return
-            self._parts_done += 1
+            plan = await self._step(
+                names.PLAN_BACKFILL, self._request, BackfillPlan, "divide into parts", PLAN_BACKFILL
+            )
+        self._plan = plan
+        waiting = list(plan.parts)
+        readers = [
+            asyncio.create_task(self._read_some(waiting)) for _ in range(min(PARTS_AT_ONCE, len(waiting)))
+        ]
+        try:
+            await asyncio.gather(*readers)
+        finally:
+            for reader in readers:
+                reader.cancel()
+
+    async def _read_some(self, waiting: list[Part]) -> None:
+        while waiting and not self._is_cancelled:
+            await self._read_part(waiting.pop(0))
 
     async def _read_part(self, part: Part) -> None:
         """Stretch after stretch, with another query job when one is lost."""
-        position, attempt = ORIGIN, 0
+        rows, request = 0, self._first_stretch(part)
+        self._under_way[part.number] = request
         while await self._may_go_on():
-            request = PartInput(
-                org=self._request.org,
-                object=self._request.object,
-                window=self._request.window,
-                part=part,
-                attempt=attempt,
-                lease_class=self._request.lease_class,
-                reading=self._reading,
-                position=position,
-            )
+            what = f"part {part.number + 1} of {len(self._plan.parts)}"
             try:
-                stretch = await self._stretch(names.READ_PART, request, f"part {part.number}")
+                stretch = await self._stretch(names.READ_PART, request, what)
             except ActivityError as error:
-                if not _is_lost(error) or attempt + 1 >= _MOST_ATTEMPTS:
+                if not _is_lost(error) or request.attempt + 1 >= _MOST_ATTEMPTS:
                     raise
-                position, attempt = ORIGIN, attempt + 1
+                self._start_anew(request, rows, str(error.cause))
+                rows, request = 0, _next_attempt(request)
+                self._under_way[part.number] = request
                 continue
             if stretch is None:
                 continue
+            rows += stretch.counts.rows
             if stretch.done:
+                self._end_part(part, rows)
                 return
-            position = stretch.position
+            request = request.model_copy(update={"position": stretch.position})
+
+    def _first_stretch(self, part: Part) -> PartInput:
+        return PartInput(
+            org=self._request.org,
+            object=self._request.object,
+            window=self._request.window,
+            part=part,
+            lease_class=self._request.lease_class,
+            reading=self._reading,
+        )
+
+    def _start_anew(self, request: PartInput, rows: int, why: str) -> None:
+        """What the lost job has given stays landed and is right, but does not count as the part's rows."""
+        self._counts = self._counts.model_copy(update={"rows": self._counts.rows - rows})
+        self._tell(f"part {request.part.number + 1}: {why}")
+
+    def _end_part(self, part: Part, rows: int) -> None:
+        del self._under_way[part.number]
+        self._parts_done += 1
+        if part.expected_rows not in (None, rows):
+            self._tell(
+                f"part {part.number + 1} has {rows:,} rows; {part.expected_rows:,} were counted before. "
+                "Rows come and go meanwhile."
+            )
 
     async def _read_records(self, ids_key: str) -> None:
         position = ORIGIN
@@ -137,47 +204,82 @@ class BackfillWorkflow:
         self, activity: str, request: PartInput | RecordsInput, what: str
     ) -> StretchResult | None:
         """One stretch, its counts added; None when it was interrupted: what it landed is found again."""
-        self._interrupt = False
-        reader = workflow.start_activity(
+        stretch = await self._step(activity, request, StretchResult, what, READ_ROWS)
+        if stretch is not None:
+            self._counts = self._counts.plus(stretch.counts)
+            self._show(self._stage)
+        return stretch
+
+    async def _step(
+        self, activity: str, request: Message, result: type[_Result], what: str, options: ActivityOptions
+    ) -> _Result | None:
+        """The activity's result; None when a signal has interrupted it."""
+        before = self._interrupts
+        handle: Any = workflow.start_activity(
             activity,
             request,
-            result_type=StretchResult,
+            result_type=result,
             summary=f"{self._request.object}, {what}",
-            **READ_ROWS,
+            **options,
         )
-        await workflow.wait_condition(lambda: self._interrupt or reader.done())
-        if not reader.done():
-            reader.cancel()
         try:
-            stretch: StretchResult = await reader
+            await workflow.wait_condition(lambda: self._interrupts > before or handle.done())
+        finally:
+            if not handle.done():
+                handle.cancel()
+        try:
+            answer: _Result = await handle
         except ActivityError as error:
-            if self._interrupt or is_cancelled_exception(error):
+            if self._interrupts > before and is_cancelled_exception(error):
                 return None
             raise
-        self._counts = self._counts.plus(stretch.counts)
-        return stretch
+        return answer
+
+    async def _drop_jobs(self) -> None:
+        """Of the parts that were not read to their end. What cannot be dropped now the org forgets after seven days."""
+        drops = (
+            workflow.execute_activity(names.DROP_JOB, request, summary="delete the query job", **DROP_JOB)
+            for request in self._under_way.values()
+        )
+        await asyncio.gather(*drops, return_exceptions=True)
+
+    async def _keep_rate(self) -> None:
+        rate = BackfillRate(
+            org=self._request.org,
+            object=self._request.object,
+            rows=self._counts.rows,
+            seconds=self._seconds(),
+            bytes=self._counts.bytes,
+            at=workflow.now(),
+        )
+        with suppress(ActivityError):
+            await workflow.execute_activity(names.KEEP_RATE, rate, summary="remember the rate", **KEEP_RATE)
 
     @workflow.signal(name=names.PAUSE)
     def pause(self, request: PauseInput) -> None:
         """Read nothing more until it is resumed; a query job lives for seven days."""
+        self._note("backfill.pause", request.by, request.reason)
+        if not self._is_paused:
+            self._paused_seconds -= workflow.now().timestamp()
         self._is_paused = True
         self._paused_because = f"paused by {request.by}: {request.reason or 'no reason given'}"
-        self._interrupt = True
-        self._note("backfill.pause", request.by, request.reason)
+        self._interrupts += 1
 
     @workflow.signal(name=names.RESUME)
     def resume(self, request: PauseInput) -> None:
         """Go on at the page after the last one that was landed."""
+        self._note("backfill.resume", request.by, request.reason)
+        if self._is_paused:
+            self._paused_seconds += workflow.now().timestamp()
         self._is_paused = False
         self._paused_because = ""
-        self._note("backfill.resume", request.by, request.reason)
 
     @workflow.signal(name=names.CANCEL)
     def cancel(self, request: PauseInput) -> None:
         """End it. What was landed stays, and is right."""
-        self._is_cancelled = True
-        self._interrupt = True
         self._note("backfill.cancel", request.by, request.reason)
+        self._is_cancelled = True
+        self._interrupts += 1
 
     @workflow.query(name=names.PROGRESS)
     def progress(self) -> BackfillState:
@@ -192,37 +294,42 @@ class BackfillWorkflow:
             parts=len(self._plan.parts),
             parts_done=self._parts_done,
             paused_because=self._paused_because,
+            notes=tuple(self._notes),
             began_at=self._began_at,
+            seconds=self._seconds(),
         )
+
+    def _seconds(self) -> float:
+        now = workflow.now().timestamp()
+        paused = self._paused_seconds + (now if self._is_paused else 0.0)
+        return max(0.0, now - self._began_at.timestamp() - paused)
 
     def _note(self, act: str, by: str, detail: str) -> None:
         target = workflow.info().workflow_id
         self._acts.append(Act(act=act, by=by, target=target, detail=detail, at=workflow.now()))
 
+    def _tell(self, note: str) -> None:
+        self._notes = [*self._notes, note][-_MOST_NOTES:]
+
     def _show(self, stage: str) -> None:
         self._stage = stage
-        counts = self._counts
-        workflow.upsert_search_attributes(
-            [
-                _STAGE.value_set(stage),
-                _CHANGES.value_set(counts.changes),
-                _QUARANTINED.value_set(counts.quarantined),
-            ]
-        )
-        workflow.set_current_details(_details(self.progress()))
+        shown = (stage, self._counts.changes, self._counts.quarantined)
+        if shown != self._shown:
+            self._shown = shown
+            _, changes, quarantined = shown
+            workflow.upsert_search_attributes(
+                [
+                    _STAGE.value_set(stage),
+                    _CHANGES.value_set(changes),
+                    _QUARANTINED.value_set(quarantined),
+                ]
+            )
+        workflow.set_current_details(details(self.progress(), self._request.by))
+
+
+def _next_attempt(request: PartInput) -> PartInput:
+    return request.model_copy(update={"attempt": request.attempt + 1, "position": ORIGIN})
 
 
 def _is_lost(error: ActivityError) -> bool:
     return isinstance(error.cause, ApplicationError) and error.cause.type in _LOST
-
-
-def _details(state: BackfillState) -> str:
-    counts = state.counts
-    of = "" if state.expected_rows is None else f" of {state.expected_rows:,}"
-    because = f"\n\n> {state.paused_because}" if state.paused_because else ""
-    return (
-        f"**{state.stage}** · `{state.object}` · {counts.rows:,}{of} rows · part {state.parts_done} of {state.parts} done · "
-        f"{counts.calls} API calls{because}\n\n"
-        "| changes | applied | duplicate | quarantined | batches |\n| ---: | ---: | ---: | ---: | ---: |\n"
-        f"| {counts.changes:,} | {counts.applied:,} | {counts.duplicate:,} | {counts.quarantined:,} | {counts.batches} |"
-    )

@@ -106,3 +106,18 @@ READ_ROWS: ActivityOptions = {
     # A successor must not start while the old reader still lands.
     "cancellation_type": ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
 }
+
+DROP_JOB: ActivityOptions = {
+    "task_queue": names.BACKFILL_QUEUE,
+    "start_to_close_timeout": timedelta(minutes=1),
+    # A backfill that is cancelled ends soon, also when there is no token for the call.
+    "schedule_to_close_timeout": timedelta(minutes=2),
+    "retry_policy": _PATIENT,
+}
+
+KEEP_RATE: ActivityOptions = {
+    "task_queue": names.BACKFILL_QUEUE,
+    "start_to_close_timeout": timedelta(seconds=30),
+    "schedule_to_close_timeout": timedelta(minutes=2),
+    "retry_policy": _PATIENT,
+}

@@ -1,36 +1,15 @@
 """Backfills on real parts: an org, S3, PostgreSQL, Temporal."""
 
 import uuid
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import orjson
 import pytest
-from temporalio.client import Client
 
-from clients.objectstore import ObjectStore
-from clients.warehouse.postgres import PostgresWarehouse
 from sandbox.org.traffic.fill import FillPlan, fill
 from schemas.ids import ids_key
-from tests.served_org import served_org
-from tests.small_engine import SmallEngine, serving_engine
+from tests.small_engine import SmallEngine, curated
 
 pytestmark = pytest.mark.service
-
-
-@pytest.fixture
-async def engine(
-    client: Client, store: ObjectStore, warehouse: PostgresWarehouse, database: str, tmp_path: Path
-) -> AsyncIterator[SmallEngine]:
-    async with served_org(tmp_path) as served:
-        made = SmallEngine(client, served, store, warehouse, database, org=f"b{uuid.uuid4().hex[:10]}")
-        async with serving_engine(made) as engine:
-            yield engine
-
-
-def curated(engine: SmallEngine, table: str) -> dict[str, tuple]:
-    rows = engine.rows(f"SELECT record_id, is_deleted, is_complete, name FROM curated.{table}_current")
-    return {row[0]: row[1:] for row in rows}
 
 
 async def test_a_whole_object_comes_page_by_page_into_the_warehouse(engine: SmallEngine) -> None:

@@ -32,6 +32,7 @@ EXAMPLES: dict[type[TidegateError], tuple[TidegateError, str]] = {
         (errors.JobLostError(lane="l", detail="d"), "with another job, by itself."),
         (errors.RowsMissingError(lane="l", job="j", expected=2, found=1), "with another job, by itself."),
         (errors.BatchFailedError(workflow_id="w"), "it goes on where it stopped."),
+        (errors.WindowDoneError(object_name="Case", window="all", rows=1, at=None), "or --again."),
         (
             errors.BudgetSpentError(
                 budget="api_calls",

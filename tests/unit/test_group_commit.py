@@ -8,15 +8,15 @@ from datetime import UTC, datetime
 
 import pytest
 
-from activities.group_commit import MOST_CHANGES, GroupCommit
+from activities.group_commit import MOST_BESIDE_LANES, MOST_CHANGES, GroupCommit
 from schemas.errors import StatementError, UnavailableError
 from schemas.messages import ApplyInput, ApplyResult, StagedObject
-from schemas.raw import Manifest
+from schemas.raw import Form, Manifest
 
 AT = datetime(2026, 9, 21, tzinfo=UTC)
 
 
-def batch(start: int, *, name: str = "Case", landed: int = 1) -> ApplyInput:
+def batch(start: int, *, name: str = "Case", landed: int = 1, form: Form = Form.EVENTS) -> ApplyInput:
     manifest = Manifest(
         org="o",
         lane="l",
@@ -29,6 +29,7 @@ def batch(start: int, *, name: str = "Case", landed: int = 1) -> ApplyInput:
         landed={name: landed},
         first_received_at=AT,
         last_received_at=AT,
+        form=form,
     )
     share = StagedObject(
         object=name, staged_key=None, refused_key=None, landed=landed, staged=landed, refused=0
@@ -221,3 +222,33 @@ async def test_those_who_come_after_a_cancelled_turn_get_theirs() -> None:
     late = asyncio.create_task(commit.submit(batch(3)))
     warehouse.gate.set()
     assert await outcomes([*tasks, late]) == ["CancelledError", 2, 3]
+
+
+def page(start: int, landed: int = MOST_BESIDE_LANES // 2) -> ApplyInput:
+    return batch(start, landed=landed, form=Form.ROWS)
+
+
+async def test_a_batch_of_a_lane_does_not_wait_for_the_pages_before_it() -> None:
+    warehouse = Warehouse()
+    tasks = await behind_a_gate(warehouse, GroupCommit(warehouse), page(1), page(2), page(3), batch(4))
+    warehouse.gate.set()
+    await outcomes(tasks)
+    assert warehouse.groups == [["1"], ["4"], ["2", "3"]]
+
+
+async def test_pages_are_not_starved_by_lanes_and_take_small_turns_between_them() -> None:
+    warehouse = Warehouse()
+    lanes = [batch(n, landed=MOST_CHANGES) for n in range(1, 4)]
+    pages = [page(n) for n in range(4, 10)]
+    tasks = await behind_a_gate(warehouse, GroupCommit(warehouse), lanes[0], *pages, *lanes[1:])
+    warehouse.gate.set()
+    await outcomes(tasks)
+    assert warehouse.groups == [["1"], ["2"], ["4", "5"], ["3"], ["6", "7", "8", "9"]]
+
+
+async def test_pages_alone_share_large_groups() -> None:
+    warehouse = Warehouse()
+    tasks = await behind_a_gate(warehouse, GroupCommit(warehouse), *(page(n) for n in range(1, 6)))
+    warehouse.gate.set()
+    await outcomes(tasks)
+    assert warehouse.groups == [["1"], ["2", "3", "4", "5"]]

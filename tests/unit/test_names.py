@@ -25,6 +25,8 @@ FROZEN = {
     "PLAN_BACKFILL": "plan_backfill",
     "READ_PART": "read_part",
     "READ_RECORDS": "read_records",
+    "DROP_JOB": "drop_job",
+    "KEEP_RATE": "keep_rate",
     "PAUSE": "pause",
     "RESUME": "resume",
     "SET_EVERY": "set_every",
