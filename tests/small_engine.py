@@ -24,6 +24,7 @@ from clients.audit import AuditLog
 from clients.objectstore import ObjectStore
 from clients.run_workflows import start_backfill
 from clients.warehouse.postgres import PostgresWarehouse
+from sandbox.org.faults import FaultRule
 from schemas import names
 from schemas.backfills import BackfillInput, BackfillState
 from schemas.catalogue import Catalogue, default_catalogue
@@ -32,6 +33,16 @@ from tests.served_org import ServedOrg
 from transforms.protect import Protector
 from workers.engine import sandboxed_runner
 from workflows import WORKFLOWS
+
+BULK_REFUSES = FaultRule(
+    point="http",
+    kind="status",
+    match="POST /services/data/v67.0/jobs/query",
+    status=400,
+    code="INVALIDENTITY",
+    message="Entity 'Account' is not supported by the Bulk API.",
+)
+"""Bulk API does not take the object."""
 
 
 @dataclass

@@ -7,18 +7,9 @@ import pytest
 from sandbox.org.faults import FaultRule
 from sandbox.org.traffic.fill import FillPlan, fill
 from schemas.backfills import BackfillInput, ByTime
-from tests.small_engine import SmallEngine, curated
+from tests.small_engine import BULK_REFUSES, SmallEngine, curated
 
 pytestmark = pytest.mark.service
-
-REFUSED = FaultRule(
-    point="http",
-    kind="status",
-    match="POST /services/data/v67.0/jobs/query",
-    status=400,
-    code="INVALIDENTITY",
-    message="Entity 'Account' is not supported by the Bulk API.",
-)
 
 
 async def test_a_small_object_is_one_part_and_costs_one_count(engine: SmallEngine) -> None:
@@ -78,7 +69,7 @@ async def test_what_bulk_api_refuses_is_read_by_rest_page_by_page(engine: SmallE
     with org.transaction() as tx:
         tx.delete("Account", binned)
     org.dials.queries.page_rows = 200
-    org.faults.add(REFUSED)
+    org.faults.add(BULK_REFUSES)
     engine.landings.slice_rows = 90
     engine.read_part.stretch = timedelta(seconds=0.2)
     state = await engine.backfill("Account")

@@ -1,0 +1,81 @@
+"""A process that dies at a scripted moment, without a process: what it was talking to is the last that it hears of.
+
+A kill is an error of no kind that the engine knows, raised where a part outside is called: before the part has done what it was
+asked, or after, when the answer is lost. Whoever comes next is a new attempt in another process, which knows what is stored only.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+class KilledError(Exception):
+    """The process is gone."""
+
+
+@dataclass
+class Kill:
+    """Dies once, at the `nth` call of which all of `words` are said."""
+
+    words: tuple[str, ...]
+    when: str = "after"
+    nth: int = 1
+    then: Callable[[], None] | None = None
+    """What happens in place of a death."""
+    struck: bool = False
+
+    def meets(self, subject: str) -> bool:
+        """True when this is the call."""
+        if self.struck or not all(word in subject for word in self.words):
+            return False
+        self.nth -= 1
+        self.struck = self.nth == 0
+        return self.struck
+
+    def strike(self) -> None:
+        if self.then is None:
+            raise KilledError
+        self.then()
+
+
+class Watched:
+    """Stands before a client of a part; the calls go through until the kill's."""
+
+    def __init__(self, target: Any, kill: Kill) -> None:
+        self._target = target
+        self._kill = kill
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._target, name)
+        if asyncio.iscoroutinefunction(found):
+            return self._awaited(name, found)
+        return self._called(name, found) if callable(found) else found
+
+    def _called(self, name: str, method: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **options: Any) -> Any:
+            strikes = self._kill.meets(_subject(name, args))
+            if strikes and self._kill.when == "before":
+                self._kill.strike()
+            answer = method(*args, **options)
+            if strikes and self._kill.when == "after":
+                self._kill.strike()
+            return answer
+
+        return call
+
+    def _awaited(self, name: str, method: Callable[..., Any]) -> Callable[..., Any]:
+        async def call(*args: Any, **options: Any) -> Any:
+            strikes = self._kill.meets(_subject(name, args))
+            if strikes and self._kill.when == "before":
+                self._kill.strike()
+            answer = await method(*args, **options)
+            if strikes and self._kill.when == "after":
+                self._kill.strike()
+            return answer
+
+        return call
+
+
+def _subject(name: str, args: tuple[Any, ...]) -> str:
+    return " ".join([name, *(arg for arg in args if isinstance(arg, str))])
