@@ -44,12 +44,16 @@ class PlanBackfill:
     async def plan_backfill(self, request: BackfillInput) -> BackfillPlan:
         """The parts of a backfill by time. Raises `SettingsError` when the window was begun with other bounds."""
         async with heartbeating():
-            key = backfill_plan_key(request.org, request.object, request.window)
-            found = await asyncio.to_thread(self.store.find, key)
-            if found is None:
-                kept = KeptPlan(since=request.since, until=request.until, plan=await self.draw(request))
-                await asyncio.to_thread(self.store.create, key, kept.model_dump_json().encode())
-                found = await asyncio.to_thread(self.store.get, key)
+            return await self.kept(request)
+
+    async def kept(self, request: BackfillInput) -> BackfillPlan:
+        """The plan that was kept when the window was first begun; drawn and kept when this is the first time."""
+        key = backfill_plan_key(request.org, request.object, request.window)
+        found = await asyncio.to_thread(self.store.find, key)
+        if found is None:
+            kept = KeptPlan(since=request.since, until=request.until, plan=await self.draw(request))
+            await asyncio.to_thread(self.store.create, key, kept.model_dump_json().encode())
+            found = await asyncio.to_thread(self.store.get, key)
         known = KeptPlan.model_validate_json(found)
         if (known.since, known.until) != (request.since, request.until):
             raise SettingsError(

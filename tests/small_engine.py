@@ -1,5 +1,6 @@
 """An engine in the test's process: every workflow and the batch road's activities, on real parts and a served org."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -98,6 +99,11 @@ class SmallEngine:
             return str(cause)
         raise AssertionError("it did not fail")
 
+    async def jobs_kept(self) -> list[str]:
+        """Keys of the query jobs that lanes have."""
+        keys = await asyncio.to_thread(lambda: list(self.store.keys(f"jobs/{self.org}/")))
+        return [key for key in keys if key.endswith("/job.json")]
+
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """Ask the warehouse."""
         with psycopg.connect(self.database) as connection:
@@ -143,7 +149,11 @@ async def serving_engine(engine: SmallEngine) -> AsyncIterator[SmallEngine]:
         await stack.enter_async_context(workflows)
         for queue, activities in engine.workers().items():
             worker = Worker(
-                engine.client, task_queue=queue, activities=activities, interceptors=[ErrorBoundary()]
+                engine.client,
+                task_queue=queue,
+                activities=activities,
+                interceptors=[ErrorBoundary()],
+                max_heartbeat_throttle_interval=timedelta(seconds=0.1),
             )
             await stack.enter_async_context(worker)
         yield engine

@@ -9,7 +9,6 @@ from temporalio.testing import ActivityEnvironment
 
 from clients.chain import Chain
 from sandbox.org.faults import FaultRule
-from sandbox.org.traffic.fill import FillPlan, fill
 from schemas.backfills import BackfillState, ByTime, Part, PartInput, StretchResult
 from schemas.budgets import LeaseClass
 from schemas.ids import part_lane
@@ -40,10 +39,12 @@ STEPS = {
 }
 
 
-async def filled(engine: SmallEngine) -> None:
+def filled(engine: SmallEngine) -> None:
     """Accounts in three pages, and small slices."""
     org = engine.served.org
-    await fill(org, FillPlan(object="Account", records=ROWS))
+    with org.transaction() as tx:
+        for number in range(ROWS):
+            tx.create("Account", {"Name": f"Account {number}"})
     org.dials.bulk.page_rows = PAGES[0]
     engine.landings.slice_rows = BATCHES[0]
 
@@ -94,7 +95,7 @@ def jobs_made(engine: SmallEngine) -> int:
 async def test_a_worker_killed_at_any_step_costs_no_row_and_no_second_job(
     step: str, engine: SmallEngine
 ) -> None:
-    await filled(engine)
+    filled(engine)
     kill = dataclasses.replace(STEPS[step])
     watch(engine, kill)
     read = await read_through(engine)
@@ -123,7 +124,7 @@ TROUBLES = {
 
 @pytest.mark.parametrize("what", TROUBLES)
 async def test_whatever_fails_at_the_org_every_row_comes_once(what: str, engine: SmallEngine) -> None:
-    await filled(engine)
+    filled(engine)
     fault, jobs = TROUBLES[what]
     engine.served.org.faults.add(fault)
     engine.read_part.give_up_after = timedelta(seconds=1)
@@ -138,7 +139,7 @@ async def test_whatever_fails_at_the_org_every_row_comes_once(what: str, engine:
 
 
 async def test_a_job_that_somebody_deletes_is_replaced_and_its_rows_count_once(engine: SmallEngine) -> None:
-    await filled(engine)
+    filled(engine)
     jobs = engine.served.app.state.bulk.jobs
 
     def delete() -> None:
@@ -155,7 +156,7 @@ async def test_a_job_that_somebody_deletes_is_replaced_and_its_rows_count_once(e
 
 
 async def test_two_readers_of_one_part_make_one_chain(engine: SmallEngine) -> None:
-    await filled(engine)
+    filled(engine)
     one, other = await asyncio.gather(read_through(engine), read_through(engine))
     assert (one.done, other.done) == (True, True)
     assert one.counts.rows == other.counts.rows == ROWS
@@ -166,11 +167,9 @@ async def test_two_readers_of_one_part_make_one_chain(engine: SmallEngine) -> No
 
 @pytest.mark.parametrize("step", ["after the raw file", "after the manifest", "after the batch was started"])
 async def test_a_worker_killed_while_it_reads_by_rest_costs_no_row(step: str, engine: SmallEngine) -> None:
-    org = engine.served.org
-    await fill(org, FillPlan(object="Account", records=ROWS))
-    org.dials.queries.page_rows = PAGES[0]
-    org.faults.add(REFUSED)
-    engine.landings.slice_rows = BATCHES[0]
+    filled(engine)
+    engine.served.org.dials.queries.page_rows = PAGES[0]
+    engine.served.org.faults.add(REFUSED)
     kill = dataclasses.replace(STEPS[step], nth=2)
     watch(engine, kill)
     read = await read_through(engine)
