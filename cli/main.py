@@ -10,6 +10,7 @@ import typer
 
 from cli import (
     audit_commands,
+    backfill,
     budget,
     demo,
     org_commands,
@@ -21,7 +22,7 @@ from cli import (
     worker,
 )
 from cli.output import EXIT_FAILED, EXIT_REFUSED, EXIT_UNAVAILABLE, TALK
-from schemas.errors import SettingsError, TidegateError, TransientError
+from schemas.errors import SettingsError, TidegateError, TransientError, UnknownObjectError, WindowDoneError
 
 app = typer.Typer(
     name="tidegate",
@@ -43,6 +44,7 @@ sandbox_commands.app.command("clock")(org_commands.clock)
 sandbox_commands.app.command("reset")(org_commands.reset)
 sandbox_commands.app.command("neighbour")(org_commands.neighbour)
 app.add_typer(sandbox_commands.app, name="sandbox")
+app.add_typer(backfill.app, name="backfill")
 app.add_typer(audit_commands.app, name="audit")
 
 _debug = False
@@ -93,7 +95,7 @@ def _leave(code: int) -> NoReturn:
 
 
 def _exit_code(error: TidegateError) -> int:
-    if isinstance(error, SettingsError):
+    if isinstance(error, (SettingsError, UnknownObjectError, WindowDoneError)):
         return EXIT_REFUSED
     return EXIT_UNAVAILABLE if isinstance(error, TransientError) else EXIT_FAILED
 

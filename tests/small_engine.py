@@ -22,8 +22,8 @@ from activities.plan_backfill import PlanBackfill
 from activities.read_part import ReadPart
 from activities.read_records import ReadRecords
 from clients.audit import AuditLog
+from clients.backfill_workflows import start_backfill
 from clients.objectstore import ObjectStore
-from clients.run_workflows import start_backfill
 from clients.warehouse.postgres import PostgresWarehouse
 from sandbox.org.faults import FaultRule
 from schemas import names

@@ -2,7 +2,7 @@
 
 import pytest
 
-from clients.run_workflows import start_backfill
+from clients.backfill_workflows import start_backfill
 from schemas import names
 from schemas.backfills import BackfillInput, BackfillState
 from schemas.errors import WindowDoneError

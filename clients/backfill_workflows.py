@@ -1,6 +1,8 @@
-"""Workflows that somebody asks for: started once, and not again by a second asking."""
+"""Backfills, from outside: start one once, find those that there are, and steer them."""
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
@@ -12,14 +14,35 @@ from temporalio.common import (
     WorkflowIDReusePolicy,
 )
 from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
 
 from schemas import names
 from schemas.backfills import BackfillInput, BackfillState
-from schemas.errors import WindowDoneError
+from schemas.errors import UnavailableError, WindowDoneError
 from schemas.ids import backfill_workflow_id
+from schemas.messages import PauseInput
 
+_STAGE = SearchAttributeKey.for_keyword("Stage")
+_CHANGES = SearchAttributeKey.for_int("Changes")
+_QUARANTINED = SearchAttributeKey.for_int("Quarantined")
 _REDO = frozenset({"cancelled"})
 """Stages at the end of a run after which the same window may be started again."""
+
+
+@dataclass(frozen=True)
+class BackfillView:
+    """A backfill as Temporal lists it."""
+
+    object: str
+    window: str
+    status: str
+    """running, completed, failed, canceled, terminated, timed_out."""
+    stage: str
+    changes: int
+    quarantined: int
+    began_at: datetime
+    ended_at: datetime | None
+    workflow: str
 
 
 @dataclass(frozen=True)
@@ -57,6 +80,59 @@ async def start_backfill(client: Client, request: BackfillInput) -> StartedBackf
     return StartedBackfill(await _start(client, workflow_id, request, reuse), is_new=True)
 
 
+async def list_backfills(
+    client: Client, org: str, *, running: bool = False, most: int = 50
+) -> AsyncIterator[BackfillView]:
+    """The org's backfills, the newest first; only those that run with `running`. Repairs are among them."""
+    prefix = backfill_workflow_id(org, "", "").removesuffix("/")  # backfill/ORG/
+    only = ' AND ExecutionStatus = "Running"' if running else ""
+    query = f'WorkflowType = "{names.BACKFILL_WORKFLOW}" AND WorkflowId STARTS_WITH "{prefix}"{only}'
+    async for execution in client.list_workflows(query, limit=most):
+        object_name, window = execution.id.removeprefix(prefix).split("/", 1)
+        attributes = execution.typed_search_attributes
+        status = execution.status or WorkflowExecutionStatus.RUNNING
+        yield BackfillView(
+            object=object_name,
+            window=window,
+            status=status.name.lower(),
+            stage=attributes.get(_STAGE, ""),
+            changes=attributes.get(_CHANGES, 0),
+            quarantined=attributes.get(_QUARANTINED, 0),
+            began_at=execution.start_time,
+            ended_at=execution.close_time,
+            workflow=execution.id,
+        )
+
+
+async def backfill_state(client: Client, org: str, object_name: str, window: str) -> BackfillState | None:
+    """How far a backfill is, or how it ended; None when there is none."""
+    handle = client.get_workflow_handle(backfill_workflow_id(org, object_name, window))
+    try:
+        state: BackfillState = await handle.query(names.PROGRESS, result_type=BackfillState)
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            return None
+        raise UnavailableError(
+            system="Temporal", detail=f"no worker answers for {handle.id}: {error.message}"
+        ) from error
+    return state
+
+
+async def steer_backfill(
+    client: Client, org: str, object_name: str, window: str, signal: str, request: PauseInput
+) -> bool:
+    """Send `pause`, `resume` or `cancel`; False when no such backfill runs."""
+    try:
+        await client.get_workflow_handle(backfill_workflow_id(org, object_name, window)).signal(
+            signal, request
+        )
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            return False
+        raise UnavailableError(system="Temporal", detail=error.message) from error
+    return True
+
+
 async def _start(
     client: Client, workflow_id: str, request: BackfillInput, reuse: WorkflowIDReusePolicy
 ) -> WorkflowHandle[Any, BackfillState]:
@@ -64,8 +140,8 @@ async def _start(
         [
             SearchAttributePair(SearchAttributeKey.for_keyword("SfOrg"), request.org),
             SearchAttributePair(SearchAttributeKey.for_keyword_list("SfObjects"), [request.object]),
-            SearchAttributePair(SearchAttributeKey.for_keyword("Stage"), "planning"),
-            SearchAttributePair(SearchAttributeKey.for_int("Changes"), 0),
+            SearchAttributePair(_STAGE, "planning"),
+            SearchAttributePair(_CHANGES, 0),
         ]
     )
     return await client.start_workflow(
