@@ -74,7 +74,7 @@ class BackfillWorkflow:
         try:
             await self._read()
         except Exception as error:
-            self._tell(str(error.cause if isinstance(error, ActivityError) else error))
+            self._tell(_words(error))
             self._show("failed")
             await self._end_record()
             raise
@@ -136,7 +136,7 @@ class BackfillWorkflow:
             except ActivityError as error:
                 if not _is_lost(error) or request.attempt + 1 >= _MOST_ATTEMPTS:
                     raise
-                self._start_anew(request, rows, str(error.cause))
+                self._start_anew(request, rows, _words(error))
                 rows, request = 0, _next_attempt(request)
                 self._under_way[part.number] = request
                 continue
@@ -329,6 +329,12 @@ class BackfillWorkflow:
 
 def _next_attempt(request: PartInput) -> PartInput:
     return request.model_copy(update={"attempt": request.attempt + 1, "position": ORIGIN})
+
+
+def _words(error: Exception) -> str:
+    """What it says, without the type that Temporal puts before."""
+    cause = error.cause if isinstance(error, ActivityError) else error
+    return cause.message if isinstance(cause, ApplicationError) else str(cause)
 
 
 def _is_lost(error: ActivityError) -> bool:

@@ -19,18 +19,21 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError
 
+from clients.backfill_workflows import start_backfill
 from clients.governor import TemporalGovernor
 from clients.leases import Leases
 from sandbox.processes import ProcessGroup, free_port
 from sandbox.temporal import start_temporal
 from schemas import names
+from schemas.backfills import BackfillInput, BackfillState
 from schemas.budgets import Budget, LeaseClass, Terms
-from schemas.errors import ReplayExpiredError, UnavailableError
+from schemas.errors import JobLostError, ReplayExpiredError, UnavailableError
 from schemas.ids import governor_workflow_id
 from schemas.messages import LaneInput, MovePositionInput, PauseInput, SetEveryInput
 from schemas.planner import PinInput, PlannerInput
 from schemas.plans import Way
 from tests.scripted import ScriptedBatches, ScriptedFollower, manifest, serving
+from tests.scripted_backfill import ScriptedReader, backfill_workers
 from tests.scripted_governor import governor_worker
 from tests.scripted_planner import NEWEST, ScriptedPlanner, planner_workers
 from tests.waiting import until
@@ -138,6 +141,32 @@ async def governor_granted_after_a_failed_reading(client: Client) -> Handle:
     return client.get_workflow_handle(governor_workflow_id("o"))
 
 
+async def backfill_paused_with_a_lost_job(client: Client) -> Handle:
+    script = ScriptedReader(parts=3, is_held=True)
+    async with backfill_workers(client, script):
+        request = BackfillInput(org="o", object="Case", window="all", by="ada", reason="new field")
+        handle = (await start_backfill(client, request)).handle
+        await until(script.is_reading)
+        await handle.signal(names.PAUSE, PauseInput(by="ada", reason="maintenance"))
+        await until(lambda: _is_at(handle, "paused"))
+        script.is_held = False
+        script.failures.append(JobLostError(lane="l", detail="the org has it no more"))
+        await handle.signal(names.RESUME, PauseInput(by="ada"))
+        await handle.result()
+    return handle
+
+
+async def backfill_cancelled(client: Client) -> Handle:
+    script = ScriptedReader(is_held=True)
+    async with backfill_workers(client, script):
+        request = BackfillInput(org="o", object="Case", window="cancelled", by="ada")
+        handle = (await start_backfill(client, request)).handle
+        await until(script.is_reading)
+        await handle.signal(names.CANCEL, PauseInput(by="ada", reason="wrong object"))
+        await handle.result()
+    return handle
+
+
 SCENES: list[Callable[[Client], Awaitable[Handle]]] = [
     batch_applied,
     batch_applied_at_the_second_try,
@@ -147,6 +176,8 @@ SCENES: list[Callable[[Client], Awaitable[Handle]]] = [
     lane_polled_at_another_interval,
     planner_moved_an_object_there_and_back,
     governor_granted_after_a_failed_reading,
+    backfill_paused_with_a_lost_job,
+    backfill_cancelled,
 ]
 
 
@@ -155,6 +186,10 @@ async def _start_lane(client: Client, name: str) -> WorkflowHandle[LaneWorkflow,
     return await client.start_workflow(
         LaneWorkflow.run, lane, id=f"lane/o/{name}", task_queue=names.WORKFLOW_QUEUE
     )
+
+
+async def _is_at(handle: WorkflowHandle[Any, BackfillState], stage: str) -> bool:
+    return (await handle.query(names.PROGRESS, result_type=BackfillState)).stage == stage
 
 
 async def _is_paused(handle: WorkflowHandle[LaneWorkflow, None]) -> bool:

@@ -1,0 +1,55 @@
+"""What a backfill decides: how many parts at once, when another job is tried, when it is given up."""
+
+import pytest
+from temporalio.client import Client, WorkflowFailureError
+
+from clients.backfill_workflows import backfill_state, start_backfill
+from schemas.backfills import BackfillInput
+from schemas.errors import BatchFailedError, JobLostError
+from tests.scripted_backfill import ROWS, ScriptedReader, backfill_workers
+
+pytestmark = pytest.mark.service
+
+LOST = JobLostError(lane="l", detail="the org has it no more")
+
+
+def request(window: str) -> BackfillInput:
+    return BackfillInput(org="scripted", object="Case", window=window, by="ada")
+
+
+async def test_two_parts_are_read_at_once_and_the_rate_is_remembered(client: Client) -> None:
+    script = ScriptedReader(parts=5)
+    async with backfill_workers(client, script):
+        state = await (await start_backfill(client, request("five"))).handle.result()
+    assert script.most_at_work == 2
+    assert (state.parts_done, state.counts.rows) == (5, 10 * ROWS)
+    assert sorted({each.part.number for each in script.read}) == [0, 1, 2, 3, 4]
+    assert [(rate.rows, rate.bytes) for rate in script.rates] == [(10 * ROWS, 90)]
+
+
+async def test_a_lost_job_is_replaced_four_times_and_its_rows_count_once(client: Client) -> None:
+    script = ScriptedReader(parts=1, failures=[LOST] * 4)
+    async with backfill_workers(client, script):
+        state = await (await start_backfill(client, request("lost"))).handle.result()
+        assert (state.stage, state.counts.rows, len(state.notes)) == ("done", 2 * ROWS, 4)
+    assert [each.attempt for each in script.read] == [0, 1, 2, 3, 4, 4]
+
+
+@pytest.mark.parametrize(
+    ("name", "failures"), [("jobs", [LOST] * 5), ("batch", [BatchFailedError(workflow_id="w")])]
+)
+async def test_a_backfill_that_is_given_up_says_why_and_can_be_started_again(
+    name: str, failures: list[Exception], client: Client
+) -> None:
+    why = str(failures[-1])
+    script = ScriptedReader(parts=1, failures=failures)
+    async with backfill_workers(client, script):
+        with pytest.raises(WorkflowFailureError):
+            await (await start_backfill(client, request(name))).handle.result()
+        state = await backfill_state(client, "scripted", "Case", name)
+        assert state is not None
+        assert (state.stage, state.notes[-1]) == ("failed", why)
+        again = await start_backfill(client, request(name))
+        assert again.is_new
+        assert (await again.handle.result()).stage == "done"
+    assert [act.act for act in script.acts] == ["backfill.start"] * 2
