@@ -9,6 +9,7 @@ from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError
 
 from cli.budget_words import Budgets, budgets_of
+from clients.backfill_workflows import BackfillView, list_backfills
 from clients.warehouse import statements as sql
 from clients.warehouse.psycopg_errors import translated
 from schemas import names
@@ -66,6 +67,8 @@ class Overview:
     balanced: bool
     """Law 8 over the whole ledger."""
     budgets: Budgets
+    backfills: list[BackfillView]
+    """Those that run, repairs among them."""
 
     def as_json(self) -> dict[str, Any]:
         """Plain values for --json."""
@@ -86,7 +89,8 @@ async def overview(settings: Settings) -> Overview:
     lanes = [await _lane(client, org, name, positions) for name in await _lane_names(client, settings)]
     balanced = all(view.landed == view.applied + view.duplicate + view.quarantined for view in objects)
     budgets = await budgets_of(client, org)
-    return Overview(datetime.now(UTC), org, lanes, objects, quarantine, balanced, budgets)
+    backfills = [view async for view in list_backfills(client, org, running=True)]
+    return Overview(datetime.now(UTC), org, lanes, objects, quarantine, balanced, budgets, backfills)
 
 
 async def _lane_names(client: Client, settings: Settings) -> list[str]:

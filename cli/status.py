@@ -1,6 +1,7 @@
 """tidegate status: the engine at a glance."""
 
 import asyncio
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +14,7 @@ from cli.output import AsJson, Every, Watch, show
 from cli.overview import RECENT_MINUTES, LaneView, ObjectView, Overview, overview
 from cli.running import settings_of_state
 from cli.sandbox_commands import DEFAULT_STATE, StateFolder
+from clients.backfill_workflows import BackfillView
 
 
 def status(
@@ -42,6 +44,7 @@ def _page(found: Overview) -> Group:
         Text(f"org {found.org} at {found.at:%Y-%m-%d %H:%M:%S} UTC; {law}"),
         _lanes(found.lanes),
         _objects(found.objects),
+        *(_backfill(view, found.at) for view in found.backfills),
         _quarantine(found.quarantine),
         *(Text(line) for line in found.budgets.lines()),
     )
@@ -84,6 +87,13 @@ def _objects(objects: list[ObjectView]) -> Table:
 
 def _seconds(value: float | None) -> str:
     return "" if value is None else f"{value:.1f} s"
+
+
+def _backfill(view: BackfillView, now: datetime) -> Text:
+    minutes = (now - view.began_at).total_seconds() / 60
+    return Text(
+        f"backfill of {view.object}, window {view.window}: {view.stage} for {minutes:,.0f} min, {view.changes:,} changes"
+    )
 
 
 def _quarantine(reasons: dict[str, int]) -> Text:
