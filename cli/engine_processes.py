@@ -46,7 +46,7 @@ class EngineProcesses:
 
     def __init__(self, folder: Path, settings_file: Path, *, restart: bool = True) -> None:
         self.group = ProcessGroup(folder)
-        self._settings_file = settings_file
+        self.settings_file = settings_file
         self._restart = restart
         self._stopping = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="engine-watcher", daemon=True)
@@ -61,7 +61,7 @@ class EngineProcesses:
         """Start one more process of a role."""
         command = [sys.executable, "-m", "cli.main", "worker", "--role", role]
         self.group.start(
-            f"worker-{role}", command, environment={"TIDEGATE_SETTINGS": str(self._settings_file)}
+            f"worker-{role}", command, environment={"TIDEGATE_SETTINGS": str(self.settings_file)}
         )
 
     def stop(self) -> None:
