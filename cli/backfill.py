@@ -19,7 +19,7 @@ from cli.backfill_pages import (
     state_page,
 )
 from cli.backfill_steps import estimate, find, find_all, follow, keep_ids, start, steer
-from cli.output import EXIT_FAILED, OUT, AsJson, print_json, say
+from cli.output import EXIT_FAILED, OUT, TALK, AsJson, print_json, say
 from cli.running import settings_of_state, workflow_url
 from cli.sandbox_commands import DEFAULT_STATE, StateFolder
 from schemas import names
@@ -116,7 +116,7 @@ def start_one(
     is_new = asyncio.run(start(loaded, request))
     workflow = backfill_workflow_id(request.org, request.object, request.window)
     url = workflow_url(loaded, workflow)
-    say(f"{'started' if is_new else 'runs already'}: {url or workflow}")
+    TALK.print(f"{'started' if is_new else 'runs already'}: {url or workflow}", soft_wrap=True)
     if detach:
         told = {"workflow": workflow, "url": url, "is_new": is_new}
         print_json(told) if as_json else OUT.print(workflow)

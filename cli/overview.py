@@ -1,6 +1,6 @@
 """What the engine knows of itself: lanes, what is under way, freshness, quarantine, budgets. Read-only; no call to Salesforce."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +13,7 @@ from clients.backfill_workflows import BackfillView, list_backfills
 from clients.warehouse import statements as sql
 from clients.warehouse.psycopg_errors import translated
 from schemas import names
-from schemas.ids import lane_workflow_id
+from schemas.ids import READING_LANES, lane_workflow_id
 from schemas.messages import LaneState
 from workers.engine import connect_temporal
 from workers.lanes import lane_handle
@@ -49,7 +49,7 @@ class ObjectView:
     quarantined: int
     changes_per_minute: float
     freshness_p50_seconds: float | None
-    """Commit to curated of a recent batch's slowest change, median over the batches; None without recent batches."""
+    """Commit to curated of a recent batch's slowest change, median over the batches of lanes; None without recent batches."""
     freshness_max_seconds: float | None
     newest_change_at: datetime | None
 
@@ -67,7 +67,7 @@ class Overview:
     balanced: bool
     """Law 8 over the whole ledger."""
     budgets: Budgets
-    backfills: list[BackfillView]
+    backfills: list[BackfillView] = field(default_factory=list)
     """Those that run, repairs among them."""
 
     def as_json(self) -> dict[str, Any]:
@@ -131,7 +131,9 @@ async def _lane_state(client: Client, org: str, lane: str) -> LaneState | None:
 
 
 def _objects(connection: psycopg.Connection) -> list[ObjectView]:
-    recent = f"committed_at > NOW() - INTERVAL '{RECENT_MINUTES} minutes'"
+    # What a backfill reads is old; it says nothing of how fresh the lanes keep the object.
+    followed = " AND ".join(f"lane NOT LIKE '{prefix}%'" for prefix in READING_LANES)
+    recent = f"committed_at > NOW() - INTERVAL '{RECENT_MINUTES} minutes' AND {followed}"
     slowest = "EXTRACT(EPOCH FROM committed_at - first_changed_at)"
     query = f"""
         SELECT object, SUM(landed), SUM(applied), SUM(duplicate), SUM(quarantined),

@@ -66,6 +66,10 @@ def refused_key(org: str, lane: str, start: str, object_name: str) -> str:
     return f"staged/{org}/{lane}/{padded(start)}/{object_name}.refused.parquet"
 
 
+READING_LANES = ("backfill-", "reread-")
+"""How the lanes begin that backfills make."""
+
+
 def part_lane(table: str, window: str, part: int, attempt: int) -> str:
     """The lane that the pages of a backfill's part make: a query job's own."""
     return f"backfill-{table}-{window}-{part:04d}.{attempt}"
