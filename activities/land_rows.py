@@ -78,6 +78,16 @@ class RowLanding:
             position = manifest.end
         return found
 
+    async def apply_all(self) -> None:
+        """Have every batch of the lane applied, whoever landed it."""
+        for manifest in await asyncio.to_thread(lambda: list(self.chain.landed())):
+            await self.apply(manifest)
+
+    async def start_all(self) -> None:
+        """As `apply_all`, without waiting."""
+        for manifest in await asyncio.to_thread(lambda: list(self.chain.landed())):
+            await start_batch(self.client, manifest)
+
     async def apply(self, manifest: Manifest) -> None:
         """Have the batch applied; returns when not too many are under way. Raises `BatchFailedError` for one that failed before."""
         await start_batch(self.client, manifest)

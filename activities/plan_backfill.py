@@ -8,13 +8,14 @@ from datetime import datetime
 from temporalio import activity
 
 from activities.heartbeats import heartbeating
+from clients.call_count import counting_calls
 from clients.objectstore import ObjectStore
 from clients.org_http import OrgHttp
 from clients.row_counts import RowCounts
 from schemas import names
 from schemas.backfills import BackfillInput, BackfillPlan, ByTime, Part
 from schemas.catalogue import Catalogue
-from schemas.errors import CallTooSlowError, SettingsError
+from schemas.errors import CallTooSlowError, WindowTakenError
 from schemas.ids import backfill_plan_key
 from schemas.message import Message
 from transforms.parts import Bucket, parts_of
@@ -42,9 +43,11 @@ class PlanBackfill:
 
     @activity.defn(name=names.PLAN_BACKFILL)
     async def plan_backfill(self, request: BackfillInput) -> BackfillPlan:
-        """The parts of a backfill by time. Raises `SettingsError` when the window was begun with other bounds."""
+        """The parts of a backfill by time. Raises `WindowTakenError` when the window was begun with other bounds."""
         async with heartbeating():
-            return await self.kept(request)
+            with counting_calls() as count:
+                plan = await self.kept(request)
+            return plan.model_copy(update={"calls": count.calls})
 
     async def kept(self, request: BackfillInput) -> BackfillPlan:
         """The plan that was kept when the window was first begun; drawn and kept when this is the first time."""
@@ -56,10 +59,7 @@ class PlanBackfill:
             found = await asyncio.to_thread(self.store.get, key)
         known = KeptPlan.model_validate_json(found)
         if (known.since, known.until) != (request.since, request.until):
-            raise SettingsError(
-                f"The window {request.window} of {request.object} was begun with other bounds. "
-                "Give this one another name: --window."
-            )
+            raise WindowTakenError(object_name=request.object, window=request.window)
         return known.plan
 
     async def draw(self, request: BackfillInput) -> BackfillPlan:

@@ -63,7 +63,7 @@ class ReadPart:
 
     @activity.defn(name=names.DROP_JOB)
     async def drop_job(self, request: PartInput) -> None:
-        """Stop and delete the query job of a part that is not read any further."""
+        """Stop and delete the query job of a part that is not read any further; what it gave is applied."""
         await _Reader(self, request).drop()
 
 
@@ -81,9 +81,23 @@ class _Reader:
         self.lane = part_lane(self._spec.table, request.window, request.part.number, request.attempt)
 
     async def drop(self) -> None:
+        async with self._landing() as landing:
+            await landing.start_all()
         await self._jobs.drop(self.lane)
 
     async def read(self) -> StretchResult:
+        try:
+            return await self._read()
+        except (JobLostError, RowsMissingError) as error:
+            return await self._close(str(error))
+
+    async def _close(self, why: str) -> StretchResult:
+        """Have all applied that the lost job has given: no batch that was landed is left behind (law 8)."""
+        async with self._landing() as landing:
+            await landing.apply_all()
+        return StretchResult(position=self._request.position, done=False, counts=landing.counts, lost=why)
+
+    async def _read(self) -> StretchResult:
         result = await self._jobs.result(self.lane) or await self._complete()
         if result is None:
             return await self._read_by_rest()
@@ -201,10 +215,7 @@ def _end_of(job: str) -> str:
 
 
 async def _together(steps: Sequence[Coroutine[Any, Any, None]]) -> None:
-    """Run the steps at once; the first error ends the others and is raised as it is."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            for step in steps:
-                group.create_task(step)
-    except ExceptionGroup as failed:
-        raise failed.exceptions[0] from None
+    """Run the steps at once, each to its end; then the first error is raised."""
+    for outcome in await asyncio.gather(*steps, return_exceptions=True):
+        if isinstance(outcome, BaseException):
+            raise outcome

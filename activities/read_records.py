@@ -55,7 +55,7 @@ class ReadRecords:
         ids: list[str] = orjson.loads(await asyncio.to_thread(store.get, request.ids_key))
         done = 0 if request.position == ORIGIN else int(request.position)
         ends = time.monotonic() + self.stretch.total_seconds()
-        lane = records_lane(spec.table, request.window)
+        lane = records_lane(spec.table, request.window, request.ids_key)
         async with self.landings.landing(request.org, lane, spec) as landing:
             while done < len(ids) and time.monotonic() < ends:
                 some = ids[done : done + COLLECTION_RETRIEVE_MAX]

@@ -56,12 +56,19 @@ async def follow(settings: Settings, request: BackfillInput) -> BackfillState:
     handle = client.get_workflow_handle(
         backfill_workflow_id(request.org, request.object, request.window), result_type=BackfillState
     )
+    done = 0.0
     with progress(f"backfill of {request.object}", total=1.0) as bar:
         while True:
-            state = await backfill_state(client, request.org, request.object, request.window)
+            try:
+                state = await backfill_state(client, request.org, request.object, request.window)
+            except UnavailableError:
+                # A worker that is started again answers soon; the backfill goes on meanwhile, or then.
+                bar.update(completed=done, detail="no worker answers: tidegate worker --role batches")
+                continue
             if state is None:
                 raise UnavailableError(system="Temporal", detail=f"{handle.id} is gone")
-            bar.update(completed=_share(state), detail=f"{state.stage}, {pace(state)}")
+            done = _share(state)
+            bar.update(completed=done, detail=f"{state.stage}, {pace(state)}")
             if state.stage in _OVER:
                 described = await handle.describe()
                 if described.status is WorkflowExecutionStatus.COMPLETED:

@@ -22,7 +22,14 @@ from cli import (
     worker,
 )
 from cli.output import EXIT_FAILED, EXIT_REFUSED, EXIT_UNAVAILABLE, TALK
-from schemas.errors import SettingsError, TidegateError, TransientError, UnknownObjectError, WindowDoneError
+from schemas.errors import (
+    SettingsError,
+    TidegateError,
+    TransientError,
+    UnknownObjectError,
+    WindowDoneError,
+    WindowTakenError,
+)
 
 app = typer.Typer(
     name="tidegate",
@@ -94,8 +101,12 @@ def _leave(code: int) -> NoReturn:
     os._exit(code)
 
 
+_REFUSED = (SettingsError, UnknownObjectError, WindowDoneError, WindowTakenError)
+"""What was typed cannot be done."""
+
+
 def _exit_code(error: TidegateError) -> int:
-    if isinstance(error, (SettingsError, UnknownObjectError, WindowDoneError)):
+    if isinstance(error, _REFUSED):
         return EXIT_REFUSED
     return EXIT_UNAVAILABLE if isinstance(error, TransientError) else EXIT_FAILED
 

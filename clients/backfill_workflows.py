@@ -2,10 +2,15 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
+from temporalio.client import (
+    Client,
+    WorkflowExecutionStatus,
+    WorkflowHandle,
+    WorkflowQueryFailedError,
+)
 from temporalio.common import (
     SearchAttributeKey,
     SearchAttributePair,
@@ -18,13 +23,16 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from schemas import names
 from schemas.backfills import BackfillInput, BackfillState
-from schemas.errors import UnavailableError, WindowDoneError
+from schemas.errors import UnavailableError, WindowDoneError, WindowTakenError
 from schemas.ids import backfill_workflow_id
 from schemas.messages import PauseInput
 
 _STAGE = SearchAttributeKey.for_keyword("Stage")
 _CHANGES = SearchAttributeKey.for_int("Changes")
 _QUARANTINED = SearchAttributeKey.for_int("Quarantined")
+_ANSWER_WITHIN = timedelta(seconds=5)
+_ASKED = "asked"
+"""In the memo: what a backfill was to read."""
 _REDO = frozenset({"cancelled"})
 """Stages at the end of a run after which the same window may be started again."""
 
@@ -58,7 +66,8 @@ async def start_backfill(client: Client, request: BackfillInput) -> StartedBackf
     """Start a backfill, or find the one of the same object and window that runs.
 
     One that failed or was cancelled is started again and goes on where it stopped. Raises `WindowDoneError` for a window that
-    is done: its rows are older by now, so whoever wants them anew names another window.
+    is done: its rows are older by now, so whoever wants them anew names another window. Raises `WindowTakenError` when what
+    runs or is done under that name was asked for something else.
     """
     workflow_id = backfill_workflow_id(request.org, request.object, request.window)
     reuse = WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY
@@ -69,6 +78,8 @@ async def start_backfill(client: Client, request: BackfillInput) -> StartedBackf
     found: WorkflowHandle[Any, BackfillState] = client.get_workflow_handle(
         workflow_id, run_id=described.run_id, result_type=BackfillState
     )
+    if (await described.memo()).get(_ASKED, _asked(request)) != _asked(request):
+        raise WindowTakenError(object_name=request.object, window=request.window)
     if described.status is WorkflowExecutionStatus.RUNNING:
         return StartedBackfill(found, is_new=False)
     state = await found.result()
@@ -108,13 +119,14 @@ async def backfill_state(client: Client, org: str, object_name: str, window: str
     """How far a backfill is, or how it ended; None when there is none."""
     handle = client.get_workflow_handle(backfill_workflow_id(org, object_name, window))
     try:
-        state: BackfillState = await handle.query(names.PROGRESS, result_type=BackfillState)
-    except RPCError as error:
-        if error.status is RPCStatusCode.NOT_FOUND:
+        state: BackfillState = await handle.query(
+            names.PROGRESS, result_type=BackfillState, rpc_timeout=_ANSWER_WITHIN
+        )
+    except (RPCError, WorkflowQueryFailedError) as error:
+        if isinstance(error, RPCError) and error.status is RPCStatusCode.NOT_FOUND:
             return None
-        raise UnavailableError(
-            system="Temporal", detail=f"no worker answers for {handle.id}: {error.message}"
-        ) from error
+        detail = f"no worker answers for {handle.id}: {error.message}"
+        raise UnavailableError(system="Temporal", detail=detail) from error
     return state
 
 
@@ -153,9 +165,14 @@ async def _start(
         id_reuse_policy=reuse,
         id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
         search_attributes=attributes,
-        memo={"by": request.by, "reason": request.reason},
+        memo={"by": request.by, "reason": request.reason, _ASKED: _asked(request)},
         static_summary=_summary(request)[:200],
     )
+
+
+def _asked(request: BackfillInput) -> dict[str, Any]:
+    """What is to be read, without who asks and why."""
+    return request.model_dump(mode="json", include={"since", "until", "ids_key", "is_repair"})
 
 
 def _summary(request: BackfillInput) -> str:

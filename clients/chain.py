@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from clients.objectstore import ObjectStore
 from schemas.errors import ChainBrokenError
-from schemas.ids import ORIGIN, manifest_key, raw_key
+from schemas.ids import ORIGIN, manifest_key, manifest_prefix, raw_key
 from schemas.raw import RAW_SCHEMA, Form, Manifest
 from transforms.row_pages import count_changes
 
@@ -50,6 +50,11 @@ class Chain:
                 raise ChainBrokenError(lane=self.lane, detail=f"the batch at {position} ends where it starts")
             yield manifest
             position = manifest.end
+
+    def landed(self) -> Iterator[Manifest]:
+        """Every batch of the lane, also those that are beyond a gap: pages may be landed side by side."""
+        for key in self._store.keys(manifest_prefix(self.org, self.lane)):
+            yield Manifest.model_validate_json(self._store.get(key))
 
     def land(self, raw: pa.Table, *, start: str) -> tuple[Manifest, bool]:
         """Make `raw` (columns of `RAW_SCHEMA`, at least one row) the batch that starts at `start`.

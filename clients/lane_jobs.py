@@ -120,7 +120,8 @@ class LaneJobs:
         if job.is_dead:
             return False
         try:
-            await self._bulk.wait(job.id)
+            if not job.is_over:
+                await self._bulk.wait(job.id)
             return await self._bulk.columns(job.id) == intent.columns
         except CallRefusedError:
             return False  # somebody has deleted it, or its results are not for this API version

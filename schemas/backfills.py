@@ -70,6 +70,12 @@ class BackfillCounts(Message):
             **{name: getattr(self, name) + getattr(other, name) for name in BackfillCounts.model_fields}
         )
 
+    def minus(self, other: "BackfillCounts") -> "BackfillCounts":
+        """The difference, field by field."""
+        return BackfillCounts(
+            **{name: getattr(self, name) - getattr(other, name) for name in BackfillCounts.model_fields}
+        )
+
 
 class BackfillState(Message):
     """A backfill as its query shows it, and its result."""
@@ -120,6 +126,8 @@ class BackfillPlan(Message):
 
     parts: tuple[Part, ...]
     expected_rows: int | None = None
+    calls: int = 0
+    """API calls that it took; 0 for one that was kept."""
 
 
 class PartInput(Message):
@@ -156,7 +164,9 @@ class StretchResult(Message):
     position: str
     done: bool
     counts: BackfillCounts
-    """Of this stretch alone."""
+    """Of this stretch alone; of a lost job, of everything that it gave."""
+    lost: str = ""
+    """Why the part's query job is lost; empty: it is not."""
 
 
 class BackfillRate(Message):

@@ -18,6 +18,7 @@ TidegateError
     ├── RowsMissingError           a query job gave other rows than it counts
     ├── BatchFailedError           a batch's workflow failed
     ├── WindowDoneError            a backfill of the same window is done
+    ├── WindowTakenError           a backfill of the same window reads something else
     ├── LedgerImbalanceError       landed != applied + duplicate + quarantined
     ├── StatementError             the warehouse refuses a statement
     └── SettingsError              a setting, port or file that cannot be used
@@ -213,6 +214,17 @@ class WindowDoneError(TerminalError):
         super().__init__(
             f"The backfill of {object_name}, window {window}, was done {when} with {rows:,} rows. "
             "To read the rows anew, give another --window, or --again."
+        )
+
+
+class WindowTakenError(TerminalError):
+    """A backfill is asked for under the name of one that reads something else."""
+
+    def __init__(self, *, object_name: str, window: str) -> None:
+        self.object_name = object_name
+        self.window = window
+        super().__init__(
+            f"The window {window} of {object_name} was begun with other bounds or records. Give this one another --window."
         )
 
 

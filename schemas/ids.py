@@ -4,6 +4,7 @@ The same lane, position or object gives the same id on every machine and after e
 a second start, a second upload or a second follower harmless. Ids stay below 255 bytes and hold no PII.
 """
 
+import hashlib
 from datetime import datetime
 
 ORIGIN = "origin"
@@ -51,6 +52,11 @@ def manifest_key(org: str, lane: str, start: str) -> str:
     return f"chain/{org}/{lane}/{padded(start)}.json"
 
 
+def manifest_prefix(org: str, lane: str) -> str:
+    """What the keys of a lane's manifests begin with."""
+    return f"chain/{org}/{lane}/"
+
+
 def raw_key(org: str, lane: str, start: str, digest: str, at: datetime) -> str:
     """A raw file, by day of landing. `digest` (hex) keeps two followers' files apart."""
     return f"raw/{org}/{lane}/dt={at:%Y-%m-%d}/{padded(start)}-{digest[:16]}.parquet"
@@ -75,9 +81,12 @@ def part_lane(table: str, window: str, part: int, attempt: int) -> str:
     return f"backfill-{table}-{window}-{part:04d}.{attempt}"
 
 
-def records_lane(table: str, window: str) -> str:
-    """The lane that records make which are read by their ids."""
-    return f"reread-{table}-{window}"
+def records_lane(table: str, window: str, ids: str) -> str:
+    """The lane that records make which are read by their ids; `ids` is the key of their list.
+
+    Its positions are places in the list, so another list is another lane.
+    """
+    return f"reread-{table}-{window}-{hashlib.sha256(ids.encode()).hexdigest()[:12]}"
 
 
 def job_intent_key(org: str, lane: str) -> str:

@@ -23,6 +23,8 @@ class Kill:
     nth: int = 1
     then: Callable[[], None] | None = None
     """What happens in place of a death."""
+    alter: Callable[[Any], Any] | None = None
+    """What becomes of the answer in place of a death."""
     struck: bool = False
 
     def meets(self, subject: str) -> bool:
@@ -33,10 +35,14 @@ class Kill:
         self.struck = self.nth == 0
         return self.struck
 
-    def strike(self) -> None:
+    def strike(self, answer: Any = None) -> Any:
+        """Die, or do what stands in for it; returns the answer, altered or not."""
+        if self.alter is not None:
+            return self.alter(answer)
         if self.then is None:
             raise KilledError
         self.then()
+        return answer
 
 
 class Watched:
@@ -58,9 +64,7 @@ class Watched:
             if strikes and self._kill.when == "before":
                 self._kill.strike()
             answer = method(*args, **options)
-            if strikes and self._kill.when == "after":
-                self._kill.strike()
-            return answer
+            return self._kill.strike(answer) if strikes and self._kill.when == "after" else answer
 
         return call
 
@@ -70,9 +74,7 @@ class Watched:
             if strikes and self._kill.when == "before":
                 self._kill.strike()
             answer = await method(*args, **options)
-            if strikes and self._kill.when == "after":
-                self._kill.strike()
-            return answer
+            return self._kill.strike(answer) if strikes and self._kill.when == "after" else answer
 
         return call
 

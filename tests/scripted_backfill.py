@@ -26,6 +26,7 @@ from schemas.messages import Act
 from workers.engine import sandboxed_runner
 from workflows import BackfillWorkflow
 
+LOST = "The query job of l is lost: the org has it no more."
 ROWS = 1_000
 """Of a stretch; a part has two."""
 
@@ -37,6 +38,8 @@ class ScriptedReader:
     parts: int = 2
     failures: list[Exception] = field(default_factory=list)
     """Raised by read_part, one a call, before it succeeds."""
+    lost: int = 0
+    """How many query jobs will be lost."""
     is_held: bool = False
     """A reader waits as long as this is true."""
     read: list[PartInput] = field(default_factory=list)
@@ -65,6 +68,11 @@ class ScriptedReader:
             self.at_work -= 1
         if self.failures:
             raise self.failures.pop(0)
+        if self.lost:
+            self.lost -= 1
+            return StretchResult(
+                position=request.position, done=False, counts=BackfillCounts(calls=1), lost=LOST
+            )
         counts = BackfillCounts(rows=ROWS, changes=ROWS, applied=ROWS, batches=1, bytes=9, calls=2)
         position = "end" if request.position == "middle" else "middle"
         return StretchResult(position=position, done=position == "end", counts=counts)

@@ -41,7 +41,6 @@ _MOST_ATTEMPTS = 5
 _MOST_NOTES = 50
 _RATE_FROM_ROWS = 1_000
 """Fewer tell nothing of how fast many would be."""
-_LOST = frozenset({"JobLostError", "RowsMissingError"})
 _Result = TypeVar("_Result")
 
 
@@ -111,6 +110,7 @@ class BackfillWorkflow:
                 names.PLAN_BACKFILL, self._request, BackfillPlan, "divide into parts", PLAN_BACKFILL
             )
         self._plan = plan
+        self._counts = self._counts.plus(BackfillCounts(calls=plan.calls))
         waiting = list(plan.parts)
         readers = [
             asyncio.create_task(self._read_some(waiting)) for _ in range(min(PARTS_AT_ONCE, len(waiting)))
@@ -127,24 +127,21 @@ class BackfillWorkflow:
 
     async def _read_part(self, part: Part) -> None:
         """Stretch after stretch, with another query job when one is lost."""
-        rows, request = 0, self._first_stretch(part)
+        given, request = BackfillCounts(), self._first_stretch(part)
         self._under_way[part.number] = request
         while await self._may_go_on():
             what = f"part {part.number + 1} of {len(self._plan.parts)}"
-            try:
-                stretch = await self._stretch(names.READ_PART, request, what)
-            except ActivityError as error:
-                if not _is_lost(error) or request.attempt + 1 >= _MOST_ATTEMPTS:
-                    raise
-                self._start_anew(request, rows, _words(error))
-                rows, request = 0, _next_attempt(request)
-                self._under_way[part.number] = request
-                continue
+            stretch = await self._stretch(names.READ_PART, request, what)
             if stretch is None:
                 continue
-            rows += stretch.counts.rows
+            if stretch.lost:
+                self._lose(request, stretch, given)
+                given, request = BackfillCounts(), _next_attempt(request)
+                self._under_way[part.number] = request
+                continue
+            given = given.plus(stretch.counts)
             if stretch.done:
-                self._end_part(part, rows)
+                self._end_part(part, given.rows)
                 return
             request = request.model_copy(update={"position": stretch.position})
 
@@ -158,10 +155,16 @@ class BackfillWorkflow:
             reading=self._reading,
         )
 
-    def _start_anew(self, request: PartInput, rows: int, why: str) -> None:
-        """What the lost job has given stays landed and is right, but does not count as the part's rows."""
-        self._counts = self._counts.model_copy(update={"rows": self._counts.rows - rows})
-        self._tell(f"part {request.part.number + 1}: {why}")
+    def _lose(self, request: PartInput, stretch: StretchResult, given: BackfillCounts) -> None:
+        """What the lost job has given stays, and is right, but is not the part's rows.
+
+        The stretch counts all of it, so what was counted before is taken off; calls are each stretch's own.
+        """
+        again = given.model_copy(update={"calls": 0, "rows": given.rows + stretch.counts.rows})
+        self._counts = self._counts.minus(again)
+        if request.attempt + 1 >= _MOST_ATTEMPTS:
+            raise ApplicationError(stretch.lost, type="JobLostError", non_retryable=True)
+        self._tell(f"part {request.part.number + 1}: {stretch.lost}")
 
     def _end_part(self, part: Part, rows: int) -> None:
         del self._under_way[part.number]
@@ -335,7 +338,3 @@ def _words(error: Exception) -> str:
     """What it says, without the type that Temporal puts before."""
     cause = error.cause if isinstance(error, ActivityError) else error
     return cause.message if isinstance(cause, ApplicationError) else str(cause)
-
-
-def _is_lost(error: ActivityError) -> bool:
-    return isinstance(error.cause, ApplicationError) and error.cause.type in _LOST

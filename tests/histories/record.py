@@ -27,7 +27,7 @@ from sandbox.temporal import start_temporal
 from schemas import names
 from schemas.backfills import BackfillInput, BackfillState
 from schemas.budgets import Budget, LeaseClass, Terms
-from schemas.errors import JobLostError, ReplayExpiredError, UnavailableError
+from schemas.errors import ReplayExpiredError, UnavailableError
 from schemas.ids import governor_workflow_id
 from schemas.messages import LaneInput, MovePositionInput, PauseInput, SetEveryInput
 from schemas.planner import PinInput, PlannerInput
@@ -150,7 +150,7 @@ async def backfill_paused_with_a_lost_job(client: Client) -> Handle:
         await handle.signal(names.PAUSE, PauseInput(by="ada", reason="maintenance"))
         await until(lambda: _is_at(handle, "paused"))
         script.is_held = False
-        script.failures.append(JobLostError(lane="l", detail="the org has it no more"))
+        script.lost = 1
         await handle.signal(names.RESUME, PauseInput(by="ada"))
         await handle.result()
     return handle

@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 from datetime import timedelta
 
+import httpx
 import pytest
 from temporalio.testing import ActivityEnvironment
 
@@ -14,6 +15,7 @@ from schemas.budgets import LeaseClass
 from schemas.ids import part_lane
 from tests.killing import Kill, KilledError, Watched
 from tests.small_engine import BULK_REFUSES as REFUSED, SmallEngine, curated
+from tests.waiting import until
 
 pytestmark = pytest.mark.service
 
@@ -45,6 +47,8 @@ def filled(engine: SmallEngine) -> None:
     with org.transaction() as tx:
         for number in range(ROWS):
             tx.create("Account", {"Name": f"Account {number}"})
+    # Rows of the second in which they are read are a case of their own: here every reading sees the same change.
+    org.clock.advance(10)
     org.dials.bulk.page_rows = PAGES[0]
     engine.landings.slice_rows = BATCHES[0]
 
@@ -56,15 +60,18 @@ def watch(engine: SmallEngine, kill: Kill) -> None:
     engine.read_part.org = Watched(engine.served.http, kill)  # type: ignore[assignment]
 
 
-async def read_through(engine: SmallEngine) -> StretchResult:
-    """Read the part by the activity alone, with a new attempt after each death, as the workflow's retries would."""
+def whole_part(engine: SmallEngine) -> PartInput:
     part = Part(number=0, by=ByTime.CREATED)
-    request = PartInput(
+    return PartInput(
         org=engine.org, object="Account", window="all", part=part, lease_class=LeaseClass.BACKFILL
     )
+
+
+async def read_through(engine: SmallEngine) -> StretchResult:
+    """Read the part by the activity alone, with a new attempt after each death, as the workflow's retries would."""
     while True:
         try:
-            return await ActivityEnvironment().run(engine.read_part.read_part, request)
+            return await ActivityEnvironment().run(engine.read_part.read_part, whole_part(engine))
         except KilledError:
             continue
 
@@ -146,11 +153,67 @@ async def test_a_job_that_somebody_deletes_is_replaced_and_its_rows_count_once(e
         for job in list(jobs.of_kind("V2Query")):
             jobs.remove(job)
 
-    watch(engine, Kill(("create", "chain/"), nth=4, then=delete))
+    watch(engine, Kill(("call", "GET", "/results"), "before", nth=3, then=delete))
     state = await engine.backfill("Account")
     assert jobs_made(engine) == 2
     assert "the org has it no more" in state.notes[0]
-    assert state.counts.duplicate > 0
+    assert (state.counts.changes, state.counts.duplicate) == (ROWS + 60, 60)
+    assert_done(state)
+    assert_whole(engine, attempt=1)
+
+
+async def test_what_was_landed_of_a_part_that_is_given_up_is_applied_and_its_job_deleted(
+    engine: SmallEngine,
+) -> None:
+    """Law 8: landed = applied + duplicate + quarantined, also for the batch that nobody has started yet."""
+    filled(engine)
+    watch(engine, Kill(("create", "chain/"), nth=2))
+    with pytest.raises(KilledError):
+        await ActivityEnvironment().run(engine.read_part.read_part, whole_part(engine))
+    await ActivityEnvironment().run(engine.read_part.drop_job, whole_part(engine))
+    chain = Chain(engine.store, org=engine.org, lane=part_lane("account", "all", 0, 0))
+    landed = {manifest.batch for manifest in chain.landed()}
+    assert len(landed) >= 2
+
+    async def is_applied() -> bool:
+        return {batch for (batch,) in engine.rows("SELECT batch FROM ops.ledger")} == landed
+
+    await until(is_applied)
+    assert list(engine.served.app.state.bulk.jobs.of_kind("V2Query")) == []
+
+
+def without_its_last_row(answer: httpx.Response) -> httpx.Response:
+    """A page that somebody on the way has cut between two rows; its header says what it had."""
+    lines = answer.content.splitlines(keepends=True)
+    return httpx.Response(answer.status_code, headers=answer.headers, content=b"".join(lines[:-1]))
+
+
+def with_a_row_more(answer: httpx.Response) -> httpx.Response:
+    """A job that counts a row which its pages do not have."""
+    info = answer.json()
+    return httpx.Response(
+        answer.status_code, json=info | {"numberRecordsProcessed": info["numberRecordsProcessed"] + 1}
+    )
+
+
+async def test_a_page_with_fewer_rows_than_its_header_says_is_not_landed(engine: SmallEngine) -> None:
+    filled(engine)
+    watch(engine, Kill(("call", "GET", "/results"), nth=2, alter=without_its_last_row))
+    state = await engine.backfill("Account")
+    assert jobs_made(engine) == 1
+    assert_done(state)
+    assert_whole(engine)
+
+
+async def test_a_job_whose_pages_do_not_add_up_to_its_count_is_not_believed(engine: SmallEngine) -> None:
+    filled(engine)
+    engine.read_part.waits = (0.3,)  # it is complete when it is first asked about
+    watch(engine, Kill(("call", "GET", "jobs/query/"), alter=with_a_row_more))
+    state = await engine.backfill("Account")
+    assert f"has {ROWS + 1} rows by Salesforce's count, and {ROWS} were landed" in state.notes[0]
+    assert state.counts.duplicate == ROWS
+    # A job that is not believed stays to be looked at.
+    engine.served.app.state.bulk.jobs.forget_all()
     assert_done(state)
     assert_whole(engine, attempt=1)
 

@@ -5,7 +5,7 @@ import pytest
 from clients.backfill_workflows import start_backfill
 from schemas import names
 from schemas.backfills import BackfillInput, BackfillState
-from schemas.errors import WindowDoneError
+from schemas.errors import WindowDoneError, WindowTakenError
 from schemas.messages import PauseInput
 from tests.small_engine import SmallEngine, curated
 from tests.waiting import until
@@ -81,6 +81,8 @@ async def test_a_cancelled_backfill_leaves_no_job_and_can_be_asked_for_again_a_d
     state = await again.handle.result()
     assert (state.stage, state.counts.rows) == ("done", 40)
     assert len(curated(engine, "account")) == 40
+    with pytest.raises(WindowTakenError):
+        await start_backfill(engine.client, request.model_copy(update={"ids_key": "ids/o/x.json"}))
     with pytest.raises(WindowDoneError, match=r"was done at .* with 40 rows"):
         await start_backfill(engine.client, request)
 

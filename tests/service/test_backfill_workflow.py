@@ -5,12 +5,12 @@ from temporalio.client import Client, WorkflowFailureError
 
 from clients.backfill_workflows import backfill_state, start_backfill
 from schemas.backfills import BackfillInput
-from schemas.errors import BatchFailedError, JobLostError
-from tests.scripted_backfill import ROWS, ScriptedReader, backfill_workers
+from schemas.errors import BatchFailedError
+from tests.scripted_backfill import LOST, ROWS, ScriptedReader, backfill_workers
 
 pytestmark = pytest.mark.service
 
-LOST = JobLostError(lane="l", detail="the org has it no more")
+FAILED = BatchFailedError(workflow_id="w")
 
 
 def request(window: str) -> BackfillInput:
@@ -28,7 +28,7 @@ async def test_two_parts_are_read_at_once_and_the_rate_is_remembered(client: Cli
 
 
 async def test_a_lost_job_is_replaced_four_times_and_its_rows_count_once(client: Client) -> None:
-    script = ScriptedReader(parts=1, failures=[LOST] * 4)
+    script = ScriptedReader(parts=1, lost=4)
     async with backfill_workers(client, script):
         state = await (await start_backfill(client, request("lost"))).handle.result()
         assert (state.stage, state.counts.rows, len(state.notes)) == ("done", 2 * ROWS, 4)
@@ -36,13 +36,15 @@ async def test_a_lost_job_is_replaced_four_times_and_its_rows_count_once(client:
 
 
 @pytest.mark.parametrize(
-    ("name", "failures"), [("jobs", [LOST] * 5), ("batch", [BatchFailedError(workflow_id="w")])]
+    ("name", "script", "why"),
+    [
+        ("jobs", ScriptedReader(parts=1, lost=5), LOST),
+        ("batch", ScriptedReader(parts=1, failures=[FAILED]), str(FAILED)),
+    ],
 )
 async def test_a_backfill_that_is_given_up_says_why_and_can_be_started_again(
-    name: str, failures: list[Exception], client: Client
+    name: str, script: ScriptedReader, why: str, client: Client
 ) -> None:
-    why = str(failures[-1])
-    script = ScriptedReader(parts=1, failures=failures)
     async with backfill_workers(client, script):
         with pytest.raises(WorkflowFailureError):
             await (await start_backfill(client, request(name))).handle.result()

@@ -32,6 +32,7 @@ EXAMPLES: dict[type[TidegateError], tuple[TidegateError, str]] = {
         (errors.JobLostError(lane="l", detail="d"), "with another job, by itself."),
         (errors.RowsMissingError(lane="l", job="j", expected=2, found=1), "with another job, by itself."),
         (errors.BatchFailedError(workflow_id="w"), "it goes on where it stopped."),
+        (errors.WindowTakenError(object_name="Case", window="all"), "Give this one another --window."),
         (errors.WindowDoneError(object_name="Case", window="all", rows=1, at=None), "or --again."),
         (
             errors.BudgetSpentError(
