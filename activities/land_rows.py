@@ -91,6 +91,9 @@ class RowLanding:
     async def apply(self, manifest: Manifest) -> None:
         """Have the batch applied; returns when not too many are under way. Raises `BatchFailedError` for one that failed before."""
         await start_batch(self.client, manifest)
+        await self._follow(manifest)
+
+    async def _follow(self, manifest: Manifest) -> None:
         self._under_way.add(asyncio.create_task(self._finish(manifest)))
         while len(self._under_way) >= MOST_UNDER_WAY:
             await self._settle(asyncio.FIRST_COMPLETED)
@@ -109,12 +112,20 @@ class RowLanding:
         return await asyncio.to_thread(protect_page, page, self.spec, self.protector)
 
     async def _land(self, piece: pa.Table, start: str, end: str, facts: RowFacts) -> str:
-        manifest, _ = await asyncio.to_thread(self.chain.land_rows, piece, start=start, end=end, facts=facts)
-        await self.apply(manifest)
+        # Cancelled between the two, a batch would be landed that nobody starts.
+        manifest = await asyncio.shield(self._land_and_start(piece, start, end, facts))
+        await self._follow(manifest)
         return manifest.end
 
+    async def _land_and_start(self, piece: pa.Table, start: str, end: str, facts: RowFacts) -> Manifest:
+        manifest, _ = await asyncio.to_thread(self.chain.land_rows, piece, start=start, end=end, facts=facts)
+        await start_batch(self.client, manifest)
+        return manifest
+
     async def _settle(self, when: str) -> None:
-        done, self._under_way = await asyncio.wait(self._under_way, return_when=when)
+        done, _ = await asyncio.wait(self._under_way, return_when=when)
+        # Another page may have added to them meanwhile.
+        self._under_way -= done
         for task in done:
             task.result()
 

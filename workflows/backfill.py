@@ -86,7 +86,6 @@ class BackfillWorkflow:
         await workflow.wait_condition(lambda: workflow.all_handlers_finished() and not self._acts)
 
     async def _read(self) -> None:
-        self._show("planning")
         try:
             if self._request.ids_key is not None:
                 await self._read_records(self._request.ids_key)
@@ -104,7 +103,7 @@ class BackfillWorkflow:
     async def _read_parts(self) -> None:
         plan = None
         while plan is None:
-            if self._is_cancelled:
+            if not await self._may_go_on("planning"):
                 return
             plan = await self._step(
                 names.PLAN_BACKFILL, self._request, BackfillPlan, "divide into parts", PLAN_BACKFILL
@@ -194,13 +193,13 @@ class BackfillWorkflow:
                 return
             position = stretch.position
 
-    async def _may_go_on(self) -> bool:
+    async def _may_go_on(self, stage: str = "reading") -> bool:
         """Wait while it is paused; False when it is cancelled."""
         if self._is_paused and not self._is_cancelled:
             self._show("paused")
             await workflow.wait_condition(lambda: not self._is_paused or self._is_cancelled)
         if not self._is_cancelled:
-            self._show("reading")
+            self._show(stage)
         return not self._is_cancelled
 
     async def _stretch(
