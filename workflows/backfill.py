@@ -8,7 +8,6 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from temporalio import workflow
-from temporalio.common import SearchAttributeKey
 from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
@@ -28,17 +27,13 @@ with workflow.unsafe.imports_passed_through():
     from schemas.message import Message
     from schemas.messages import Act, PauseInput
     from workflows.acts import keep_record
-    from workflows.backfill_details import details
+    from workflows.backfill_progress import Progress
     from workflows.options import DROP_JOB, KEEP_RATE, PLAN_BACKFILL, READ_ROWS, ActivityOptions
 
-_STAGE = SearchAttributeKey.for_keyword("Stage")
-_CHANGES = SearchAttributeKey.for_int("Changes")
-_QUARANTINED = SearchAttributeKey.for_int("Quarantined")
 PARTS_AT_ONCE = 2
 """Parts that are read at the same time: one is landed while the org still works at the other's job."""
 _MOST_ATTEMPTS = 5
 """Query jobs of a part that may be lost; then something is wrong that another job does not mend."""
-_MOST_NOTES = 50
 _RATE_FROM_ROWS = 1_000
 """Fewer tell nothing of how fast many would be."""
 _Result = TypeVar("_Result")
@@ -51,20 +46,12 @@ class BackfillWorkflow:
     @workflow.init
     def __init__(self, request: BackfillInput) -> None:
         self._request = request
-        self._began_at = workflow.now()
-        self._reading = round(self._began_at.timestamp() * 1_000) if request.is_repair else 0
-        self._stage = "planning"
-        self._counts = BackfillCounts()
-        self._plan = BackfillPlan(parts=())
-        self._parts_done = 0
+        self._at = Progress(request)
+        self._reading = round(self._at.began_at.timestamp() * 1_000) if request.is_repair else 0
         self._under_way: dict[int, PartInput] = {}
-        self._paused_because = ""
-        self._paused_seconds = 0.0
-        self._notes: list[str] = []
-        self._is_paused = self._is_cancelled = False
+        self._is_cancelled = False
         self._interrupts = 0
         self._acts: list[Act] = []
-        self._shown: tuple[str, int, int] | None = None
 
     @workflow.run
     async def run(self, request: BackfillInput) -> BackfillState:
@@ -73,11 +60,11 @@ class BackfillWorkflow:
         try:
             await self._read()
         except Exception as error:
-            self._tell(_words(error))
-            self._show("failed")
+            self._at.tell(_words(error))
+            self._at.show("failed")
             await self._end_record()
             raise
-        self._show("cancelled" if self._is_cancelled else "done")
+        self._at.show("cancelled" if self._is_cancelled else "done")
         await self._end_record()
         recorder.cancel()
         return self.progress().model_copy(update={"ended_at": workflow.now()})
@@ -92,12 +79,12 @@ class BackfillWorkflow:
             else:
                 await self._read_parts()
         except asyncio.CancelledError:
-            self._show("cancelled")
+            self._at.show("cancelled")
             await self._drop_jobs()
             raise
         if self._is_cancelled:
             await self._drop_jobs()
-        elif self._request.ids_key is None and self._counts.rows >= _RATE_FROM_ROWS:
+        elif self._request.ids_key is None and self._at.counts.rows >= _RATE_FROM_ROWS:
             await self._keep_rate()
 
     async def _read_parts(self) -> None:
@@ -108,8 +95,8 @@ class BackfillWorkflow:
             plan = await self._step(
                 names.PLAN_BACKFILL, self._request, BackfillPlan, "divide into parts", PLAN_BACKFILL
             )
-        self._plan = plan
-        self._counts = self._counts.plus(BackfillCounts(calls=plan.calls))
+        self._at.plan = plan
+        self._at.counts = self._at.counts.plus(BackfillCounts(calls=plan.calls))
         waiting = list(plan.parts)
         readers = [
             asyncio.create_task(self._read_some(waiting)) for _ in range(min(PARTS_AT_ONCE, len(waiting)))
@@ -129,7 +116,7 @@ class BackfillWorkflow:
         given, request = BackfillCounts(), self._first_stretch(part)
         self._under_way[part.number] = request
         while await self._may_go_on():
-            what = f"part {part.number + 1} of {len(self._plan.parts)}"
+            what = f"part {part.number + 1} of {len(self._at.plan.parts)}"
             stretch = await self._stretch(names.READ_PART, request, what)
             if stretch is None:
                 continue
@@ -160,16 +147,16 @@ class BackfillWorkflow:
         The stretch counts all of it, so what was counted before is taken off; calls are each stretch's own.
         """
         again = given.model_copy(update={"calls": 0, "rows": given.rows + stretch.counts.rows})
-        self._counts = self._counts.minus(again)
+        self._at.counts = self._at.counts.minus(again)
         if request.attempt + 1 >= _MOST_ATTEMPTS:
             raise ApplicationError(stretch.lost, type="JobLostError", non_retryable=True)
-        self._tell(f"part {request.part.number + 1}: {stretch.lost}")
+        self._at.tell(f"part {request.part.number + 1}: {stretch.lost}")
 
     def _end_part(self, part: Part, rows: int) -> None:
         del self._under_way[part.number]
-        self._parts_done += 1
+        self._at.parts_done += 1
         if part.expected_rows not in (None, rows):
-            self._tell(
+            self._at.tell(
                 f"part {part.number + 1} has {rows:,} rows; {part.expected_rows:,} were counted before. "
                 "Rows come and go meanwhile."
             )
@@ -195,11 +182,11 @@ class BackfillWorkflow:
 
     async def _may_go_on(self, stage: str = "reading") -> bool:
         """Wait while it is paused; False when it is cancelled."""
-        if self._is_paused and not self._is_cancelled:
-            self._show("paused")
-            await workflow.wait_condition(lambda: not self._is_paused or self._is_cancelled)
+        if self._at.is_paused and not self._is_cancelled:
+            self._at.show("paused")
+            await workflow.wait_condition(lambda: not self._at.is_paused or self._is_cancelled)
         if not self._is_cancelled:
-            self._show(stage)
+            self._at.show(stage)
         return not self._is_cancelled
 
     async def _stretch(
@@ -208,8 +195,8 @@ class BackfillWorkflow:
         """One stretch, its counts added; None when it was interrupted: what it landed is found again."""
         stretch = await self._step(activity, request, StretchResult, what, READ_ROWS)
         if stretch is not None:
-            self._counts = self._counts.plus(stretch.counts)
-            self._show(self._stage)
+            self._at.counts = self._at.counts.plus(stretch.counts)
+            self._at.show(self._at.stage)
         return stretch
 
     async def _step(
@@ -249,9 +236,9 @@ class BackfillWorkflow:
         rate = BackfillRate(
             org=self._request.org,
             object=self._request.object,
-            rows=self._counts.rows,
-            seconds=self._seconds(),
-            bytes=self._counts.bytes,
+            rows=self._at.counts.rows,
+            seconds=self._at.seconds(),
+            bytes=self._at.counts.bytes,
             at=workflow.now(),
         )
         with suppress(ActivityError):
@@ -261,20 +248,14 @@ class BackfillWorkflow:
     def pause(self, request: PauseInput) -> None:
         """Read nothing more until it is resumed; a query job lives for seven days."""
         self._note("backfill.pause", request.by, request.reason)
-        if not self._is_paused:
-            self._paused_seconds -= workflow.now().timestamp()
-        self._is_paused = True
-        self._paused_because = f"paused by {request.by}: {request.reason or 'no reason given'}"
+        self._at.pause(request)
         self._interrupts += 1
 
     @workflow.signal(name=names.RESUME)
     def resume(self, request: PauseInput) -> None:
         """Go on at the page after the last one that was landed."""
         self._note("backfill.resume", request.by, request.reason)
-        if self._is_paused:
-            self._paused_seconds += workflow.now().timestamp()
-        self._is_paused = False
-        self._paused_because = ""
+        self._at.resume()
 
     @workflow.signal(name=names.CANCEL)
     def cancel(self, request: PauseInput) -> None:
@@ -286,47 +267,11 @@ class BackfillWorkflow:
     @workflow.query(name=names.PROGRESS)
     def progress(self) -> BackfillState:
         """How far it has come."""
-        return BackfillState(
-            org=self._request.org,
-            object=self._request.object,
-            window=self._request.window,
-            stage=self._stage,
-            counts=self._counts,
-            expected_rows=self._plan.expected_rows,
-            parts=len(self._plan.parts),
-            parts_done=self._parts_done,
-            paused_because=self._paused_because,
-            notes=tuple(self._notes),
-            began_at=self._began_at,
-            seconds=self._seconds(),
-        )
-
-    def _seconds(self) -> float:
-        now = workflow.now().timestamp()
-        paused = self._paused_seconds + (now if self._is_paused else 0.0)
-        return max(0.0, now - self._began_at.timestamp() - paused)
+        return self._at.state()
 
     def _note(self, act: str, by: str, detail: str) -> None:
         target = workflow.info().workflow_id
         self._acts.append(Act(act=act, by=by, target=target, detail=detail, at=workflow.now()))
-
-    def _tell(self, note: str) -> None:
-        self._notes = [*self._notes, note][-_MOST_NOTES:]
-
-    def _show(self, stage: str) -> None:
-        self._stage = stage
-        shown = (stage, self._counts.changes, self._counts.quarantined)
-        if shown != self._shown:
-            self._shown = shown
-            _, changes, quarantined = shown
-            workflow.upsert_search_attributes(
-                [
-                    _STAGE.value_set(stage),
-                    _CHANGES.value_set(changes),
-                    _QUARANTINED.value_set(quarantined),
-                ]
-            )
-        workflow.set_current_details(details(self.progress(), self._request.by))
 
 
 def _next_attempt(request: PartInput) -> PartInput:
