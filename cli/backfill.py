@@ -23,7 +23,7 @@ from cli.output import EXIT_FAILED, OUT, TALK, AsJson, print_json, say
 from cli.running import settings_of_state, workflow_url
 from cli.sandbox_commands import DEFAULT_STATE, StateFolder
 from schemas import names
-from schemas.backfills import BackfillState
+from schemas.backfills import BackfillInput, BackfillState
 from schemas.catalogue import load_catalogue
 from schemas.errors import SettingsError
 from schemas.ids import backfill_workflow_id
@@ -90,13 +90,9 @@ def start_one(
     spec = load_catalogue(loaded.catalogue).object(object_name)
     listed = None if ids is None else read_ids(ids, spec)
     bounds = moment("--since", since), moment("--until", until)
-    name = (
-        window_name(*bounds, listed, again=again)
-        if window is None
-        else again_name(window)
-        if again
-        else window
-    )
+    name = window or window_name(*bounds, listed)
+    if again:
+        name = again_name(name)
     request = request_of(
         org=loaded.salesforce.org_id,
         object=spec.name,
@@ -108,20 +104,18 @@ def start_one(
         reason=reason,
     )
     if plan:
-        found = asyncio.run(estimate(loaded, request, None if listed is None else len(listed)))
-        print_json(estimate_as_json(spec.name, found)) if as_json else OUT.print(
-            estimate_page(spec.name, found)
-        )
+        _show_plan(loaded, request, None if listed is None else len(listed), as_json=as_json)
         return
-    is_new = asyncio.run(start(loaded, request))
-    workflow = backfill_workflow_id(request.org, request.object, request.window)
-    url = workflow_url(loaded, workflow)
-    TALK.print(f"{'started' if is_new else 'runs already'}: {url or workflow}", soft_wrap=True)
+    told = _begin(loaded, request)
     if detach:
-        told = {"workflow": workflow, "url": url, "is_new": is_new}
-        print_json(told) if as_json else OUT.print(workflow)
+        print_json(told) if as_json else OUT.print(told["workflow"])
         return
-    _tell_end(asyncio.run(follow(loaded, request)), loaded, as_json=as_json)
+    try:
+        ended = asyncio.run(follow(loaded, request))
+    except KeyboardInterrupt:
+        say(f"It goes on; see it with: tidegate backfill show {spec.name} --window {name}")
+        raise
+    _tell_end(ended, loaded, as_json=as_json)
 
 
 @app.command("pause")
@@ -205,6 +199,23 @@ def show_one(
     if found is None:
         raise SettingsError(_unknown(object_name, window))
     print_json(state_as_json(found, loaded)) if as_json else OUT.print(state_page(found))
+
+
+def _show_plan(loaded: Settings, request: BackfillInput, ids: int | None, *, as_json: bool) -> None:
+    found = asyncio.run(estimate(loaded, request, ids))
+    if as_json:
+        print_json(estimate_as_json(request.object, found))
+    else:
+        OUT.print(estimate_page(request.object, found))
+
+
+def _begin(loaded: Settings, request: BackfillInput) -> dict[str, Any]:
+    """Start it and say where it is; returns the same for programs."""
+    is_new = asyncio.run(start(loaded, request))
+    workflow = backfill_workflow_id(request.org, request.object, request.window)
+    url = workflow_url(loaded, workflow)
+    TALK.print(f"{'started' if is_new else 'runs already'}: {url or workflow}", soft_wrap=True)
+    return {"workflow": workflow, "url": url, "is_new": is_new}
 
 
 def _steer(loaded: Settings, object_name: str, window: str, signal: str, by: str, reason: str) -> None:

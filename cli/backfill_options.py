@@ -34,11 +34,8 @@ def moment(option: str, given: str | None) -> datetime | None:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def window_name(since: datetime | None, until: datetime | None, ids: list[str] | None, *, again: bool) -> str:
-    """How a backfill is called when the operator gives it no name: the same question has the same name.
-
-    `again` makes it another one, by the time.
-    """
+def window_name(since: datetime | None, until: datetime | None, ids: list[str] | None) -> str:
+    """How a backfill is called when the operator gives it no name: the same question has the same name."""
     if ids is not None:
         digest = hashlib.sha256("".join(ids).encode()).hexdigest()
         name = f"ids-{digest[:12]}"
@@ -47,11 +44,11 @@ def window_name(since: datetime | None, until: datetime | None, ids: list[str] |
     else:
         name = "..".join("" if bound is None else _short(bound) for bound in (since, until))
         name = f"before{name}" if since is None else name
-    return again_name(name) if again else name
+    return name
 
 
 def again_name(name: str) -> str:
-    """Another window that reads the same."""
+    """Another window that reads the same, called by the time."""
     return f"{name}+{datetime.now(UTC):%Y%m%dT%H%M%S}"
 
 

@@ -62,7 +62,7 @@ class BackfillCounts(Message):
     bytes: int = 0
     """Of the raw files."""
     calls: int = 0
-    """API calls made, failed ones included."""
+    """API calls made, failed ones included; those of a step that was killed or interrupted only the governor knows."""
 
     def plus(self, other: "BackfillCounts") -> "BackfillCounts":
         """The sum, field by field."""

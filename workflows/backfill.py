@@ -84,7 +84,7 @@ class BackfillWorkflow:
             raise
         if self._is_cancelled:
             await self._drop_jobs()
-        elif self._request.ids_key is None and self._at.counts.rows >= _RATE_FROM_ROWS:
+        elif self._tells_a_rate():
             await self._keep_rate()
 
     async def _read_parts(self) -> None:
@@ -231,6 +231,12 @@ class BackfillWorkflow:
             for request in self._under_way.values()
         )
         await asyncio.gather(*drops, return_exceptions=True)
+
+    def _tells_a_rate(self) -> bool:
+        """Enough rows, and most of them new: duplicates go twice as fast."""
+        counts = self._at.counts
+        is_by_time = self._request.ids_key is None
+        return is_by_time and counts.rows >= _RATE_FROM_ROWS and 2 * counts.applied >= counts.changes
 
     async def _keep_rate(self) -> None:
         rate = BackfillRate(

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, strategies as st
 from typer.testing import CliRunner
 
-from cli.backfill_options import moment, read_ids, request_of, window_name
+from cli.backfill_options import again_name, moment, read_ids, request_of, window_name
 from cli.main import app
 from sandbox.org.ids import eighteen
 from schemas.backfills import BackfillPlan, BackfillRate, Part
@@ -48,13 +48,13 @@ def test_a_wrong_id_is_named_with_its_line_and_nothing_is_read(tmp_path: Path):
 
 
 def test_the_same_question_has_the_same_name_and_again_another():
-    assert window_name(None, None, None, again=False) == "all"
+    assert window_name(None, None, None) == "all"
     week = DAY, DAY + timedelta(days=7)
-    assert window_name(*week, None, again=False) == "2026-11-01..2026-11-08"
-    assert window_name(DAY + timedelta(hours=1), None, None, again=False) == "2026-11-01T01:00:00Z.."
-    assert window_name(None, DAY, None, again=False) == "before..2026-11-01"
-    assert window_name(None, None, ["a"], again=False) != window_name(None, None, ["b"], again=False)
-    again = window_name(*week, None, again=True)
+    assert window_name(*week, None) == "2026-11-01..2026-11-08"
+    assert window_name(DAY + timedelta(hours=1), None, None) == "2026-11-01T01:00:00Z.."
+    assert window_name(None, DAY, None) == "before..2026-11-01"
+    assert window_name(None, None, ["a"]) != window_name(None, None, ["b"])
+    again = again_name(window_name(*week, None))
     assert again.startswith("2026-11-01..2026-11-08+")
     assert request_of(org="o", object="Account", window=again).window == again
 
