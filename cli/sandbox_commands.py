@@ -105,9 +105,9 @@ def _allowances(pairs: list[str]) -> dict[str, int]:
     return found
 
 
-def start_traffic(control_url: str, *, rate: int, seconds: float, seed: int) -> None:
-    """Start the traffic maker."""
-    body = {"rate_per_minute": rate, "seconds": seconds, "seed": seed}
+def start_traffic(control_url: str, *, rate: int, seconds: float, seed: int, old_share: float = 0) -> None:
+    """Start the traffic maker; `old_share` as of `sandbox.org.traffic.plan.TrafficPlan`."""
+    body = {"rate_per_minute": rate, "seconds": seconds, "seed": seed, "old_share": old_share}
     answered(lambda http: http.post(f"{control_url}/traffic", json=body))
 
 
