@@ -98,6 +98,8 @@ def to_raw(org: SalesforceOrg, folder: Path, core: int | None) -> Contestant:
         told = json.loads(output.read_text())
         ids = list(_landed_ids(folder, name, window, told["parts"]))
         told["rows_told"] = told.pop("rows")
+        told["reading_rows_a_second"] = round(len(ids) / max(told["reading_seconds"], 0.001))
+        told["reading_rows_a_cpu_second"] = round(len(ids) / max(told["reading_cpu_seconds"], 0.001))
         return Reading(seconds, cpu, len(ids), len(set(ids)), told)
 
     return read

@@ -62,7 +62,8 @@ def main() -> None:
                 sys.stderr.write(f"{json.dumps(figures[-1])}\n")
     except ClientError as error:
         raise SystemExit(str(error)) from error
-    Console().print(as_table(figures))
+    # Cells do not fit into the 80 columns that a pipe is taken to have.
+    Console(width=None if sys.stdout.isatty() else 120).print(as_table(figures))
     if arguments.report is not None:
         what = {name: getattr(arguments, name) for name in ("object", "rows", "long_texts", "cores")}
         arguments.report.write_text(json.dumps({**what, "contestants": figures}, indent=2) + "\n")
@@ -103,9 +104,17 @@ def figures_of(name: str, start: Reading, whole: Reading, rows: int) -> dict[str
         "cpu_us_a_row": round(whole.cpu_seconds / max(whole.rows, 1) * 1e6, 1),
         "start_seconds": round(start.seconds, 2),
         "start_cpu_seconds": round(start.cpu_seconds, 2),
-        "net_rows_a_second": round(whole.rows / max(seconds, 0.001)),
-        "net_rows_a_cpu_second": round(whole.rows / max(cpu, 0.001)),
-        "net_cpu_us_a_row": round(cpu / max(whole.rows, 1) * 1e6, 1),
+        **_net(seconds, cpu, whole.rows, start),
+    }
+
+
+def _net(seconds: float, cpu: float, rows: int, start: Reading) -> dict[str, float | None]:
+    """Figures without the start; None when what is left is too little beside it to say anything."""
+    is_long, is_much = seconds > start.seconds / 2, cpu > start.cpu_seconds / 2
+    return {
+        "net_rows_a_second": round(rows / seconds) if is_long else None,
+        "net_rows_a_cpu_second": round(rows / cpu) if is_much else None,
+        "net_cpu_us_a_row": round(cpu / max(rows, 1) * 1e6, 1) if is_much else None,
     }
 
 
@@ -121,8 +130,13 @@ def as_table(figures: list[dict[str, Any]]) -> Table:
             NAMES[each["contestant"]],
             "yes" if each["is_exact"] else f"NO: {each['rows']:,} rows, {each['records']:,} records",
             f"{each['seconds']:,.1f}",
-            *(f"{before:,} ({after:,})" for before, after in zip(whole, net, strict=True)),
+            *(f"{before:,} ({_shown(after)})" for before, after in zip(whole, net, strict=True)),
         )
+        if "reading_seconds" in each:
+            each_row = 1e6 / each["reading_rows_a_cpu_second"]
+            rates = (each["reading_rows_a_second"], each["reading_rows_a_cpu_second"])
+            cells = [f"{each['reading_seconds']:,.1f}", *(f"{rate:,}" for rate in rates), f"{each_row:.1f}"]
+            table.add_row("  once its job is complete", "", *cells)
     return table
 
 
@@ -140,6 +154,10 @@ def _filled_sandbox(folder: Path, arguments: argparse.Namespace) -> Iterator[Run
 def _small(object_name: str) -> str:
     """Another object."""
     return "Account" if object_name != "Account" else "Contact"
+
+
+def _shown(number: float | None) -> str:
+    return "?" if number is None else f"{number:,}"
 
 
 def _rounded(values: dict[str, Any]) -> dict[str, Any]:
