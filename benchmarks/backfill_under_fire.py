@@ -28,7 +28,7 @@ import httpx
 import psycopg
 
 from benchmarks.backfills import SHARES, backfill_all, engine_over, fill, spread
-from benchmarks.proofs import broken_history, missing_events
+from benchmarks.proofs import broken_history, missing_events, records_in_both
 from cli import measures
 from cli.comparison import Comparison, compare_all
 from cli.running import settings_file
@@ -219,6 +219,7 @@ def _prove(running: Running, folder: Path) -> dict[str, Any]:
     catalogue, org_file = load_catalogue(), folder / "salesforce" / DATABASE_FILE
     with psycopg.connect(running.endpoints.warehouse.dsn) as connection:
         missing = missing_events(connection, catalogue, org_file, LANE)
+        both = sum(records_in_both(connection, spec, LANE) for spec in catalogue.objects.values())
         faults = {
             spec.name: broken_history(connection, spec) for spec in catalogue.objects.values() if spec.history
         }
@@ -226,6 +227,7 @@ def _prove(running: Running, folder: Path) -> dict[str, Any]:
         "records_compared": compared.records,
         "records_different": compared.different,
         "differences": compared.shown,
+        "records_read_and_changed": both,
         "events_missing": missing,
         "history_faults": faults,
         "proof_seconds": round(time.monotonic() - began, 1),

@@ -15,7 +15,7 @@ import psycopg
 
 from clients.warehouse import statements as sql
 from schemas.catalogue import Catalogue, ObjectSpec
-from transforms.decode import change_order
+from transforms.decode import SNAPSHOT, change_order
 
 _DIGITS = 15
 """Hexadecimal digits of a fingerprint: they fit into a signed 64-bit integer."""
@@ -96,6 +96,18 @@ def broken_history(connection: psycopg.Connection, spec: ObjectSpec) -> dict[str
         """,
     }
     return {name: _count(connection, query) for name, query in queries.items()}
+
+
+def records_in_both(connection: psycopg.Connection, spec: ObjectSpec, lane: str) -> int:
+    """Records that a backfill has read and that the lane's events have changed, too."""
+    query = f"""
+        SELECT COUNT(*) FROM (
+            SELECT record_id FROM {sql.change_table(spec)} GROUP BY record_id
+            HAVING COUNT(CASE WHEN change_type = '{SNAPSHOT}' THEN 1 END) > 0
+               AND COUNT(CASE WHEN batch LIKE '{lane}/%' THEN 1 END) > 0
+        ) AS r
+    """
+    return _count(connection, query)
 
 
 def _count(connection: psycopg.Connection, query: str) -> int:
