@@ -4,8 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 CLIENTS := $(patsubst tests/real_clients/locks/%.lock,%,$(wildcard tests/real_clients/locks/*.lock))
+PEERS := airbyte-source-salesforce tap-salesforce
 
-.PHONY: help setup demo up test test-clients lint format bench bench-day lock clean
+.PHONY: help setup demo up test test-clients lint format bench bench-day bench-peers lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -60,6 +61,9 @@ bench: setup  ## the highest rate at which the engine keeps up, and processor ti
 bench-day: setup  ## a day of 35 million changes against the org's limits, in compressed time; then without leases, which must fail
 	@$(BIN)/python -m benchmarks.day $(ARGS)
 	@! $(BIN)/python -m benchmarks.day --reckless $(ARGS)
+
+bench-peers: setup $(PEERS:%=.venv-clients/%/.installed)  ## rows a second of a backfill beside two published connectors
+	@$(BIN)/python -m benchmarks.peers $(ARGS)
 
 lock: setup  ## write requirements.lock anew from pyproject.toml
 	@$(BIN)/pip install --quiet uv

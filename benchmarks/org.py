@@ -19,18 +19,11 @@ from typing import Any
 import httpx
 import psutil
 
+from benchmarks.backfills import SHARES
 from sandbox.processes import Child, ProcessGroup, free_port, wait_until
 from schemas.limits import API_VERSION
 
 _DATA = f"/services/data/v{API_VERSION}"
-_SHARES = {
-    "Account": 0.3,
-    "Contact": 0.2,
-    "Case": 0.2,
-    "ServiceRequest__c": 0.15,
-    "Payment__c": 0.1,
-    "Opportunity": 0.05,
-}
 _UNLIMITED = 1_000_000_000
 _PAGE_ROWS = 50_000
 
@@ -105,7 +98,7 @@ def _is_healthy(url: str) -> bool:
 def fill(org: _Org, records: int) -> dict[str, Any]:
     """Old records of every object."""
     began, cpu = time.monotonic(), org.cpu_seconds()
-    for name, share in _SHARES.items():
+    for name, share in SHARES.items():
         org.control("fill", {"object": name, "records": max(int(records * share), 1)})
         sys.stderr.write(f"filled {name}\n")
     seconds = time.monotonic() - began

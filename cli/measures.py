@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import psutil
 import psycopg
@@ -26,21 +27,28 @@ class LedgerSums:
     batches: int
 
 
-def ledger_sums(connection: psycopg.Connection) -> LedgerSums:
-    """The ledger's totals."""
+def ledger_sums(connection: psycopg.Connection, *, lane: str | None = None) -> LedgerSums:
+    """The ledger's totals; `lane` None: of all lanes."""
     query = f"""
         SELECT COALESCE(SUM(landed), 0), COALESCE(SUM(applied), 0), COALESCE(SUM(duplicate), 0),
                COALESCE(SUM(quarantined), 0), COALESCE(SUM(rebuilt), 0), COUNT(DISTINCT batch)
-        FROM {sql.LEDGER}
+        FROM {sql.LEDGER} WHERE %(lane)s::text IS NULL OR lane = %(lane)s
     """
-    (row,) = connection.execute(query.encode()).fetchall()
+    (row,) = connection.execute(query.encode(), {"lane": lane}).fetchall()
     return LedgerSums(*(int(value) for value in row))
 
 
-def freshness(connection: psycopg.Connection, catalogue: Catalogue) -> dict[str, dict[str, float]]:
+def freshness(
+    connection: psycopg.Connection,
+    catalogue: Catalogue,
+    *,
+    lane: str | None = None,
+    received: tuple[datetime, datetime] | None = None,
+) -> dict[str, dict[str, float]]:
     """Seconds, over every applied change: `total` commit to curated, `received` commit to received, `ours` the rest.
 
-    A change's commit time has a resolution of one second and is rounded down, so the figures are up to 1 s too high.
+    `lane` leaves out what other lanes brought, `received` what came before the first time or from the second on; None: nothing
+    is left out. A change's commit time has a resolution of one second and is rounded down, so the figures are up to 1 s too high.
     """
     changes = " UNION ALL ".join(
         f"SELECT changed_at, received_at, batch, '{spec.name}' AS object FROM {sql.change_table(spec)}"
@@ -53,11 +61,15 @@ def freshness(connection: psycopg.Connection, catalogue: Catalogue) -> dict[str,
         f"percentile_cont({quantiles}) WITHIN GROUP (ORDER BY EXTRACT(EPOCH FROM {span}))"
         for span in spans.values()
     )
+    since, until = received or (None, None)
     query = (
         f"SELECT {columns} FROM ({changes}) AS c "
-        f"JOIN {sql.LEDGER} AS l ON l.batch = c.batch AND l.object = c.object"
+        f"JOIN {sql.LEDGER} AS l ON l.batch = c.batch AND l.object = c.object "
+        "WHERE (%(lane)s::text IS NULL OR l.lane = %(lane)s) "
+        "AND (%(since)s::timestamptz IS NULL OR c.received_at >= %(since)s) "
+        "AND (%(until)s::timestamptz IS NULL OR c.received_at < %(until)s)"
     )
-    (row,) = connection.execute(query.encode()).fetchall()
+    (row,) = connection.execute(query.encode(), {"lane": lane, "since": since, "until": until}).fetchall()
     return {
         name: {
             quantile: round(float(value), 2)

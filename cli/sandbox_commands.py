@@ -81,6 +81,10 @@ def traffic(
     rate: Annotated[int, typer.Option(min=1, max=MOST_CHANGES_A_MINUTE, help="Changes a minute.")] = 6_000,
     seconds: Annotated[float, typer.Option(min=1, help="How long.")] = 60,
     seed: Annotated[int, typer.Option(help="The same seed makes the same choices.")] = 1,
+    old_share: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="Of the changes that hit any of the records there are already."),
+    ] = 0,
     state: StateFolder = DEFAULT_STATE,
 ) -> None:
     """Make the running sandbox's org busy: an enrolment window's changes at a chosen rate.
@@ -88,7 +92,7 @@ def traffic(
     Example: tidegate sandbox traffic --rate 120000 --seconds 120
     """
     control = read_endpoints(state).salesforce.control_url
-    start_traffic(control, rate=rate, seconds=seconds, seed=seed)
+    start_traffic(control, rate=rate, seconds=seconds, seed=seed, old_share=old_share)
     with progress(f"{rate:,} changes a minute", seconds) as bar:
         while (now := traffic_state(control))["running"]:
             bar.update(completed=now["elapsed_seconds"], detail=f"{now['sent']:,} changes sent")
@@ -105,9 +109,9 @@ def _allowances(pairs: list[str]) -> dict[str, int]:
     return found
 
 
-def start_traffic(control_url: str, *, rate: int, seconds: float, seed: int) -> None:
-    """Start the traffic maker."""
-    body = {"rate_per_minute": rate, "seconds": seconds, "seed": seed}
+def start_traffic(control_url: str, *, rate: int, seconds: float, seed: int, old_share: float = 0) -> None:
+    """Start the traffic maker; `old_share` as of `sandbox.org.traffic.plan.TrafficPlan`."""
+    body = {"rate_per_minute": rate, "seconds": seconds, "seed": seed, "old_share": old_share}
     answered(lambda http: http.post(f"{control_url}/traffic", json=body))
 
 

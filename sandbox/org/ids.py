@@ -61,6 +61,10 @@ class IdMaker:
         third = self._third_base | (two[0].isupper() << 3) | (two[1].isupper() << 4)
         return f"{self._head}{two}{self._suffix}{_SUFFIX[third]}"
 
+    def made(self, number: int) -> str:
+        """The id that was made as the `number`-th, 1 for the first."""
+        return eighteen(self._prefix + _encoded(number, _COUNTER_CHARACTERS))
+
     def _turn_page(self) -> None:
         """Work out once what 3,844 ids share."""
         self._page = self.counter // len(_LOW)

@@ -51,7 +51,7 @@ def run(org: SalesforceOrg, command: list[str], stdin: str = "", seconds: float 
     done = subprocess.run(
         command,
         input=stdin,
-        env=_environment(org),
+        env=environment(org),
         cwd=org.folder,
         capture_output=True,
         text=True,
@@ -62,6 +62,20 @@ def run(org: SalesforceOrg, command: list[str], stdin: str = "", seconds: float 
             f"{Path(command[0]).name} ended with {done.returncode}\n{done.stdout[-3000:]}\n{done.stderr[-6000:]}"
         )
     return done.stdout
+
+
+def environment(org: SalesforceOrg) -> dict[str, str]:
+    """Variables of a client's process: where the org is, and which CA to trust."""
+    ca_file = str(org.ca_file)
+    inherited = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
+    return inherited | {
+        "PYTHONPATH": str(HERE / "hosts"),
+        "SALESFORCE_TLS_PORT": str(org.tls_port),
+        "REQUESTS_CA_BUNDLE": ca_file,
+        "SSL_CERT_FILE": ca_file,
+        "NODE_EXTRA_CA_CERTS": ca_file,
+        "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH": ca_file,
+    }
 
 
 def _driver(org: SalesforceOrg, python: Path, script: str, call: str, given: dict[str, object]) -> Any:
@@ -75,19 +89,6 @@ def _answer(stdout: str) -> Any:
 def _config(org: SalesforceOrg, given: dict[str, object]) -> str:
     where = {"url": org.tls_url, "pubsub_port": org.pubsub_port, "ca_file": str(org.ca_file)}
     return json.dumps({**org.identity, **where, **given})
-
-
-def _environment(org: SalesforceOrg) -> dict[str, str]:
-    ca_file = str(org.ca_file)
-    inherited = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
-    return inherited | {
-        "PYTHONPATH": str(HERE / "hosts"),
-        "SALESFORCE_TLS_PORT": str(org.tls_port),
-        "REQUESTS_CA_BUNDLE": ca_file,
-        "SSL_CERT_FILE": ca_file,
-        "NODE_EXTRA_CA_CERTS": ca_file,
-        "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH": ca_file,
-    }
 
 
 def _existing(path: Path) -> Path:

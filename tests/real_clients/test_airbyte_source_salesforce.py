@@ -1,72 +1,15 @@
 """airbyte-source-salesforce: `check`, `discover` and `read` of the published connector, full and incremental."""
 
-import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.real_clients.client import own_command, run
+from tests.real_clients.airbyte_source import Source
 from tests.real_clients.org import AWKWARD_TEXTS
 
 pytestmark = pytest.mark.real_client
 
-CLIENT = "airbyte-source-salesforce"
 FIELDS = ("Id", "Name", "Description", "NumberOfEmployees", "Verified__c", "EligibleUntil__c", "IsDeleted")
-
-
-class Source:
-    """The connector's command with a config of its own; objects other than the catalogue's are filtered out by it."""
-
-    def __init__(self, org, folder: Path, **more: object) -> None:
-        self._org = org
-        self._folder = folder
-        names = ("client_id", "client_secret", "refresh_token")
-        config = {name: org.identity[name] for name in names} | {
-            "start_date": "2026-01-01T00:00:00Z",
-            "stream_slice_step": "P365D",
-            "lookback_window": "PT0S",
-            "preserve_na_values": True,
-        }
-        self._config = self._write("config.json", config | more)
-
-    def check(self) -> dict[str, Any]:
-        [status] = self._messages("CONNECTION_STATUS", "check")
-        return status["connectionStatus"]
-
-    def discover(self) -> dict[str, dict[str, Any]]:
-        [catalog] = self._messages("CATALOG", "discover")
-        return {stream["name"]: stream for stream in catalog["catalog"]["streams"]}
-
-    def read(
-        self, stream: str, mode: str, state: list[Any] | None = None
-    ) -> tuple[list[dict[str, Any]], list[Any]]:
-        """Records of one stream, and the state to go on from."""
-        configured = {
-            "stream": self.discover()[stream],
-            "sync_mode": mode,
-            "destination_sync_mode": "append",
-            "cursor_field": ["SystemModstamp"],
-            "primary_key": [["Id"]],
-        }
-        arguments = ["--catalog", self._write("catalog.json", {"streams": [configured]})]
-        if state is not None:
-            arguments += ["--state", self._write("state.json", state)]
-        lines = self._lines("read", *arguments)
-        records = [line["record"]["data"] for line in lines if line["type"] == "RECORD"]
-        return records, [line["state"] for line in lines if line["type"] == "STATE"][-1:]
-
-    def _messages(self, kind: str, command: str) -> list[dict[str, Any]]:
-        return [line for line in self._lines(command) if line["type"] == kind]
-
-    def _lines(self, command: str, *arguments: str) -> list[dict[str, Any]]:
-        call = [str(own_command(CLIENT, "source-salesforce")), command, "--config", self._config, *arguments]
-        return [json.loads(line) for line in run(self._org, call).splitlines() if line.startswith("{")]
-
-    def _write(self, name: str, content: object) -> str:
-        path = self._folder / name
-        path.write_text(json.dumps(content))
-        return str(path)
 
 
 @pytest.fixture(params=[False, True], ids=["its choice of API", "Bulk"])

@@ -1,64 +1,15 @@
 """tap-salesforce, the tap of Singer: discovers over describe, then syncs by REST or by Bulk API 1.0 with a bookmark."""
 
-import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.real_clients.client import own_command, run
 from tests.real_clients.org import AWKWARD_TEXTS
+from tests.real_clients.singer_tap import Tap
 
 pytestmark = pytest.mark.real_client
 
-CLIENT = "tap-salesforce"
 FIELDS = ("Id", "Name", "Description", "NumberOfEmployees", "Verified__c", "EligibleUntil__c", "IsDeleted")
-
-
-class Tap:
-    """The tap's command with a config of its own."""
-
-    def __init__(self, org, folder: Path, api_type: str) -> None:
-        self._org = org
-        self._folder = folder
-        who = org.identity
-        names = ("client_id", "client_secret", "refresh_token")
-        config = {name: who[name] for name in names} | {
-            "start_date": "2020-01-01T00:00:00Z",
-            "api_type": api_type,
-        }
-        self._config = self._write("config.json", config)
-
-    def discover(self) -> dict[str, Any]:
-        return json.loads(self._run("--discover"))
-
-    def sync(
-        self, stream: str, state: dict[str, Any] | None = None
-    ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-        """Records of one selected stream, and the state to go on from."""
-        catalog = self.discover()
-        [found] = [entry for entry in catalog["streams"] if entry["tap_stream_id"] == stream]
-        for entry in found["metadata"]:
-            entry["metadata"]["selected"] = True
-            if not entry["breadcrumb"]:
-                entry["metadata"] |= {
-                    "replication-method": "INCREMENTAL",
-                    "replication-key": "SystemModstamp",
-                }
-        more = [] if state is None else ["--state", self._write("state.json", state)]
-        output = self._run("--properties", self._write("catalog.json", {"streams": [found]}), *more)
-        messages = [json.loads(line) for line in output.splitlines()]
-        records = [message["record"] for message in messages if message["type"] == "RECORD"]
-        states = [message["value"] for message in messages if message["type"] == "STATE"]
-        return records, states[-1]
-
-    def _run(self, *arguments: str) -> str:
-        return run(self._org, [str(own_command(CLIENT, CLIENT)), "--config", self._config, *arguments])
-
-    def _write(self, name: str, content: object) -> str:
-        path = self._folder / name
-        path.write_text(json.dumps(content))
-        return str(path)
 
 
 @pytest.fixture(params=["REST", "BULK"])

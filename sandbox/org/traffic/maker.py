@@ -76,7 +76,7 @@ class _Run:
         self.elapsed = 0.0
         """Seconds from the start to the end of the latest slice."""
         self._org = org
-        self._world = World(org, plan.seed)
+        self._world = World(org, plan.seed, old_share=plan.old_share)
         everyday = sum(weight for _, weight in scenes.EVERYDAY)
         # The everyday scenes make 1.25 events each on average; the shares of the plan are of events.
         events = everyday * 1.25 / max(1 - plan.merged - plan.diffs, 0.01)

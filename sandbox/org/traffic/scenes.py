@@ -190,18 +190,16 @@ def grant_progress(w: World, tx: Transaction) -> None:
 def reassignment(w: World, tx: Transaction) -> None:
     """A team leader hands 5 to 20 records of one object to one colleague: one merged event."""
     object_name = w.pick(("Case", "ServiceRequest__c", "Payment__c"))
-    live = w.live[object_name]
-    count = _MERGED_SMALLEST + int(w.random() * _MERGED_SPREAD)
-    if len(live) <= count:
+    team = w.neighbours(object_name, _MERGED_SMALLEST + int(w.random() * _MERGED_SPREAD))
+    if not team:
         request(w, tx)
         return
-    start = int(w.random() * (len(live) - count))
     owner = w.pick(w.users)
     note_field = {"Case": "CaseworkerNotes__c", "ServiceRequest__c": "OfficerNotes__c"}.get(
         object_name, "AuditNotes__c"
     )
     values = {"OwnerId": owner, note_field: w.note()}
-    for record_id in live[start : start + count]:
+    for record_id in team:
         tx.update(object_name, record_id, values)
 
 
@@ -243,7 +241,7 @@ def restoration(w: World, tx: Transaction) -> None:
         return
     object_name, record_id = w.binned.pop()
     tx.undelete(object_name, record_id)
-    w.live[object_name].append(record_id)
+    w.restore(object_name, record_id)
 
 
 def new_account(w: World, tx: Transaction) -> str:

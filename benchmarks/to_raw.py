@@ -1,0 +1,152 @@
+"""Our way to raw alone, in a process of its own: a query job's pages, encrypted and landed in S3 with their manifests, and no batch started.
+
+It is the engine's own reading of a backfill's part; only what starts the batches is left out. Takes one JSON object on stdin,
+prints one.
+"""
+
+import json
+import ssl
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
+
+import httpx
+import uvloop
+from temporalio.client import Client
+from temporalio.testing import ActivityEnvironment
+
+from activities.land_rows import RowLanding, RowLandings
+from activities.plan_backfill import PlanBackfill
+from activities.read_part import ReadPart
+from clients.chain import Chain
+from clients.keys import org_data_key
+from clients.leases import Leases
+from clients.objectstore import ObjectStore
+from clients.org_http import OrgHttp
+from clients.salesforce import Session, SessionSource
+from schemas.backfills import BackfillCounts, BackfillInput, Part, PartInput
+from schemas.budgets import Budget, Reading
+from schemas.catalogue import Catalogue, ObjectSpec, load_catalogue
+from schemas.ids import ORIGIN
+from schemas.raw import Manifest
+from tests.local_governor import GREEDY, LocalGovernor
+from transforms.protect import Protector
+from workers.settings import Settings, load_settings
+
+_UNLIMITED = 1_000_000_000_000
+
+
+class RawLanding(RowLanding):
+    """Landing that ends with the manifest."""
+
+    async def apply(self, manifest: Manifest) -> None:
+        """Count the batch instead of starting it."""
+        landed = BackfillCounts(rows=manifest.events, changes=sum(manifest.landed.values()), batches=1)
+        self.counts = self.counts.plus(landed)
+
+
+@dataclass
+class RawLandings(RowLandings):
+    """Makes raw landings, and remembers when the first one began: the job was complete then."""
+
+    began: tuple[float, float] | None = None
+    """Wall and processor seconds."""
+
+    @asynccontextmanager
+    async def landing(self, org: str, lane: str, spec: ObjectSpec) -> AsyncIterator[RowLanding]:
+        """As of `RowLandings`, with nothing to wait for."""
+        if self.began is None:
+            self.began = time.monotonic(), time.process_time()
+        chain = Chain(self.store, org=org, lane=lane)
+        yield RawLanding(self.client, chain, spec, self.protector, self.slice_rows)
+
+
+class TlsSessions:
+    """Sessions that are used over HTTPS, as the others' are."""
+
+    def __init__(self, sessions: SessionSource, url: str) -> None:
+        self._sessions = sessions
+        self._url = url
+
+    async def session(self) -> Session:
+        """The present session."""
+        return replace(await self._sessions.session(), instance_url=self._url)
+
+    async def renew(self, expired: Session | None) -> Session:
+        """A newer one."""
+        return replace(await self._sessions.renew(expired), instance_url=self._url)
+
+
+def unlimited() -> LocalGovernor:
+    """A governor whose org has enough of everything."""
+    governor, now = LocalGovernor(GREEDY), datetime.now(UTC)
+    told = (Reading(budget=each, maximum=_UNLIMITED, used=0, at=now) for each in Budget)
+    governor.books.take_in(tuple(told), ())
+    return governor
+
+
+async def read(given: dict[str, Any]) -> dict[str, Any]:
+    """Every part of the object; `given` holds settings (a file), object, window, tls_url and ca_file."""
+    settings: Settings = load_settings(Path(given["settings"]))
+    catalogue, address = load_catalogue(settings.catalogue), settings.s3.address()
+    store = ObjectStore(address)
+    protector = Protector(org_data_key(settings.salesforce.org_id, address, store), catalogue)
+    landings = RawLandings(cast(Client, None), store, protector)
+    sessions = TlsSessions(SessionSource(settings.salesforce.address()), given["tls_url"])
+    trusted = httpx.AsyncHTTPTransport(verify=ssl.create_default_context(cafile=given["ca_file"]))
+    leases = Leases(unlimited())
+    async with OrgHttp(sessions, leases, transport=trusted) as http:
+        counts, parts = await _read_parts(http, landings, catalogue, settings, given)
+    ended = time.monotonic(), time.process_time()
+    await leases.close()
+    began = landings.began or ended
+    return {
+        "rows": counts.rows,
+        "batches": counts.batches,
+        "calls": counts.calls,
+        "parts": parts,
+        "reading_seconds": ended[0] - began[0],
+        "reading_cpu_seconds": ended[1] - began[1],
+    }
+
+
+async def _read_parts(
+    http: OrgHttp, landings: RawLandings, catalogue: Catalogue, settings: Settings, given: dict[str, Any]
+) -> tuple[BackfillCounts, int]:
+    env, total = ActivityEnvironment(), BackfillCounts()
+    org, name, window = settings.salesforce.org_id, given["object"], given["window"]
+    request = BackfillInput(org=org, object=name, window=window)
+    plan = await env.run(PlanBackfill(http, lambda: catalogue).plan_backfill, request)
+    reader = ReadPart(http, landings, lambda: catalogue)
+    for part in plan.parts:
+        position, is_done = ORIGIN, False
+        while not is_done:
+            stretch = await env.run(reader.read_part, _input(request, part, position))
+            total = total.plus(stretch.counts)
+            position, is_done = stretch.position, stretch.done
+    return total, len(plan.parts)
+
+
+def _input(request: BackfillInput, part: Part, position: str) -> PartInput:
+    return PartInput(
+        org=request.org,
+        object=request.object,
+        window=request.window,
+        part=part,
+        lease_class=request.lease_class,
+        position=position,
+    )
+
+
+def main() -> None:
+    """Read what stdin asks for."""
+    sys.stdout.write(json.dumps(uvloop.run(read(json.load(sys.stdin)))))
+
+
+if __name__ == "__main__":
+    main()
