@@ -1,6 +1,7 @@
 """What is running on this machine: `up` and `sandbox up` leave their endpoints where the other commands look."""
 
 from pathlib import Path
+from urllib.parse import quote
 
 from pydantic import ValidationError
 
@@ -40,3 +41,11 @@ def settings_of_state(named: Path | None, state: Path) -> Settings:
     """The engine's settings: the named file, else what `up` left under `state`, else the environment alone."""
     left = settings_file(state)
     return load_settings(named or (left if left.exists() else None))
+
+
+def workflow_url(settings: Settings, workflow: str) -> str | None:
+    """Where the Web UI shows a workflow; None when the settings name no Web UI."""
+    ui = settings.temporal.ui_url
+    if ui is None:
+        return None
+    return f"{ui}/namespaces/{settings.temporal.namespace}/workflows/{quote(workflow, safe='')}"

@@ -5,14 +5,13 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import quote
 
 import psycopg
 import typer
 from rich.table import Table
 
 from cli.output import EXIT_FAILED, OUT, print_json, say
-from cli.running import settings_of_state
+from cli.running import settings_of_state, workflow_url
 from cli.sandbox_commands import DEFAULT_STATE, StateFolder
 from clients.warehouse import statements as sql
 from clients.warehouse.psycopg_errors import translated
@@ -106,17 +105,10 @@ def _steps(
             f"{start} to {end}",
             raw_key or "",
             workflow,
-            _workflow_url(settings, workflow),
+            workflow_url(settings, workflow),
         )
         steps.append(Step(*found))
     return steps
-
-
-def _workflow_url(settings: Settings, workflow: str) -> str | None:
-    ui = settings.temporal.ui_url
-    if ui is None:
-        return None
-    return f"{ui}/namespaces/{settings.temporal.namespace}/workflows/{quote(workflow, safe='')}"
 
 
 def _current(connection: psycopg.Connection, spec: ObjectSpec, record_id: str) -> dict[str, Any] | None:

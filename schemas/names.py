@@ -14,6 +14,7 @@ CHANGE_BATCH_WORKFLOW: Final = "change-batch"
 GOVERNOR_WORKFLOW: Final = "governor"
 PLANNER_WORKFLOW: Final = "planner"
 BACKFILL_WORKFLOW: Final = "backfill"
+REPLAY_WORKFLOW: Final = "replay"
 
 # Activities
 FOLLOW_LANE: Final = "follow_lane"
@@ -29,6 +30,9 @@ FIND_LANE_END: Final = "find_lane_end"
 PLAN_BACKFILL: Final = "plan_backfill"
 READ_PART: Final = "read_part"
 READ_RECORDS: Final = "read_records"
+SIZE_REPLAY: Final = "size_replay"
+FIND_BATCHES: Final = "find_batches"
+REDRIVE_BATCHES: Final = "redrive_batches"
 
 # Signals, updates and queries
 PAUSE: Final = "pause"
@@ -51,6 +55,7 @@ BATCH_QUEUE: Final = "tidegate-batches"
 GOVERNOR_QUEUE: Final = "tidegate-governor"
 ORG_QUEUE: Final = "tidegate-org"
 BACKFILL_QUEUE: Final = "tidegate-backfill"
+REPLAY_QUEUE: Final = "tidegate-replay"
 
 SEARCH_ATTRIBUTES: Final = {
     "SfOrg": "Keyword",

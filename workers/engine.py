@@ -32,6 +32,7 @@ from activities.plan_backfill import PlanBackfill
 from activities.poll import PollLane
 from activities.read_part import ReadPart
 from activities.read_records import ReadRecords
+from activities.replay import ReplaySteps
 from activities.watch_lanes import LaneWatch
 from clients.audit import AuditLog
 from clients.keys import org_data_key
@@ -39,10 +40,12 @@ from clients.objectstore import ObjectStore
 from clients.warehouse import Warehouse
 from clients.warehouse.postgres import PostgresWarehouse
 from clients.warehouse.redshift import RedshiftWarehouse
+from clients.warehouse.shadows import shadow_prefix
 from schemas import names
 from schemas.catalogue import Catalogue, load_catalogue
 from schemas.errors import SettingsError, UnavailableError
 from transforms.protect import Protector
+from transforms.reprotect import Reprotector
 from workers.org import Org, open_org, paid_streams, source_opener
 from workers.settings import Settings
 from workflows import WORKFLOWS, GovernorWorkflow, PlannerWorkflow
@@ -50,6 +53,8 @@ from workflows import WORKFLOWS, GovernorWorkflow, PlannerWorkflow
 PASSED_THROUGH = ("schemas", "transforms", "workflows", "pydantic", "pyarrow", "numpy", "yaml", "orjson")
 """Modules that the workflow sandbox does not import anew for every run: 8 ms instead of 212."""
 _DRAIN = timedelta(seconds=8)
+_REPLAY_STEPS = 2
+"""Groups of replayed batches that a process takes at once: more would only keep its lanes' batches waiting."""
 _EVERYWHERE: list[type] = [GovernorWorkflow, PlannerWorkflow]
 """Workflows that every process serves."""
 
@@ -87,17 +92,18 @@ async def connect_temporal(settings: Settings) -> Client:
         raise UnavailableError(system="Temporal", detail=detail) from error
 
 
-def open_warehouse(settings: Settings) -> Warehouse:
-    """The adapter of the settings' warehouse."""
+def open_warehouse(settings: Settings, *, prefix: str = "") -> Warehouse:
+    """The adapter of the settings' warehouse. `prefix`: of the schemas' names; empty but for a shadow."""
     where = settings.warehouse
     dsn = where.dsn.get_secret_value()
     if where.kind == "postgres":
-        return PostgresWarehouse(dsn)
+        return PostgresWarehouse(dsn, prefix=prefix)
     if where.copy_role is None:
         raise SettingsError(
             "Redshift needs TIDEGATE_WAREHOUSE__COPY_ROLE, the role with which COPY reads the bucket."
         )
-    return RedshiftWarehouse(dsn, store=ObjectStore(settings.s3.address()), copy_role=where.copy_role)
+    store = ObjectStore(settings.s3.address())
+    return RedshiftWarehouse(dsn, store=store, copy_role=where.copy_role, prefix=prefix)
 
 
 def open_parts(settings: Settings) -> Parts:
@@ -161,7 +167,24 @@ def _batch_workers(client: Client, parts: Parts) -> list[Worker]:
         max_concurrent_workflow_tasks=20,
         graceful_shutdown_timeout=_DRAIN,
     )
-    return [workflows, _activity_worker(client, names.BATCH_QUEUE, activities, most=200)]
+    return [
+        workflows,
+        _activity_worker(client, names.BATCH_QUEUE, activities, most=200),
+        _replay_worker(client, parts),
+    ]
+
+
+def _replay_worker(client: Client, parts: Parts) -> Worker:
+    """A queue of its own, so that a replay never takes a lane's place."""
+    steps = ReplaySteps(
+        parts.store,
+        parts.warehouse,
+        parts.catalogue,
+        Reprotector(parts.protector, parts.catalogue),
+        lambda name: open_warehouse(parts.settings, prefix=shadow_prefix(name)),
+    )
+    activities = [steps.size_replay, steps.find_batches, steps.redrive_batches]
+    return _activity_worker(client, names.REPLAY_QUEUE, activities, most=_REPLAY_STEPS)
 
 
 def _planner_steps(client: Client, parts: Parts) -> list[Callable[..., Any]]:
