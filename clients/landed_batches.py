@@ -74,16 +74,14 @@ class LandedBatches:
         selection = self._selection
         prefix, first = chain_prefix(selection.org, lane), manifest_key(selection.org, lane, ORIGIN)
         lower = prefix
+        upper = f"{prefix}{padded(selection.to_position)}" if selection.to_position else prefix + _LAST
         if not after:
             holder = first if selection.from_position is None else self._holder(lane, selection.from_position)
-            if holder == first:
-                yield first
-            else:
+            lower = prefix if holder == first else holder
+            if holder == first or holder < upper:
                 yield holder
-                lower = holder
         elif after != first:
             lower = after
-        upper = f"{prefix}{padded(selection.to_position)}" if selection.to_position else prefix + _LAST
         for key in self._store.keys(prefix, after=lower):
             if key >= upper or key >= f"{prefix}{_BEFORE_ORIGIN}":
                 return

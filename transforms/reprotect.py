@@ -90,10 +90,14 @@ class Reprotector:
         for name, value in payload.items():
             if name in spec.fields:
                 payload[name] = self._value(spec, name, value, f"{spec.name}.{name}")
-            elif name in spec.compounds:
-                opened = self._decrypted(value, f"{spec.name}.{name}") if _is_any_token(value) else value
-                if isinstance(opened, dict):
-                    payload[name] = self._parts(spec, name, spec.compounds[name], opened)
+            elif name in spec.compounds and isinstance(value, dict):
+                payload[name] = self._parts(spec, name, spec.compounds[name], value)
+            elif name in spec.compounds and _is_any_token(value):
+                # The whole of it was unknown: what it hides is protected as if it had just come.
+                hidden = {HEADER: payload[HEADER], name: self._decrypted(value, f"{spec.name}.{name}")}
+                if isinstance(hidden[name], dict):
+                    self._protector.protect_event({"payload": hidden})
+                    payload[name] = hidden[name]
 
     def _parts(
         self, spec: ObjectSpec, compound: str, known: Mapping[str, str], parts: dict[str, Any]

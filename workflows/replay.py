@@ -27,6 +27,7 @@ with workflow.unsafe.imports_passed_through():
         ReplayInput,
         ReplaySize,
         ReplayState,
+        replay_key,
     )
     from workflows.acts import keep_record
     from workflows.options import FIND_BATCHES, REDRIVE, SIZE_REPLAY, ActivityOptions
@@ -58,7 +59,8 @@ class ReplayWorkflow:
         self._because = self._state.paused_because
         self._paused = bool(self._because)
         if request.carried is None:
-            self._note("replay.start", request.by, request.reason)
+            what = replay_key(request.selection, request.shadow)
+            self._note("replay.start", request.by, f"{what}: {request.reason}" if request.reason else what)
 
     @workflow.run
     async def run(self, request: ReplayInput) -> ReplayState:  # noqa: ARG002 -- @workflow.init has taken it
