@@ -23,7 +23,7 @@ from schemas import names
 from schemas.catalogue import Catalogue
 from schemas.errors import ChainBrokenError
 from schemas.messages import ApplyInput, StagedObject
-from schemas.raw import Manifest
+from schemas.raw import Form, Manifest
 from schemas.replays import (
     BatchGroup,
     BatchRef,
@@ -36,7 +36,8 @@ from schemas.replays import (
     ReplaySize,
 )
 from transforms.reprotect import Reprotector
-from transforms.stage import ObjectShare, events_of, stage_objects
+from transforms.stage import ObjectShare, events_of
+from transforms.stage_forms import stage_batch
 
 GROUP_CHANGES = 20_000
 """Changes that are read and applied together: enough to share a commit, few enough to hold in memory."""
@@ -125,7 +126,7 @@ class ReplaySteps:
         if manifest is None:
             raise ChainBrokenError(lane=ref.lane, detail=f"the manifest at {ref.start} vanished")
         raw = chain.read_raw(manifest)
-        if selection.object is not None:
+        if selection.object is not None and manifest.form is Form.EVENTS:
             raw = events_of(raw, selection.object)
         staged = self._staged(raw, manifest)
         wanted = (
@@ -143,13 +144,16 @@ class ReplaySteps:
 
     def _staged(self, raw: pa.Table, manifest: Manifest) -> dict[str, ObjectShare]:
         """The raw file's shares; what was encrypted or clear under an older catalogue is brought up to this one first."""
+        if manifest.form is Form.ROWS:
+            (name,) = manifest.landed
+            return stage_batch(self.reprotector.page(raw, name), manifest, self.catalogue)
         raw = self.reprotector.opened(raw)
-        staged = stage_objects(raw, self.catalogue, batch=manifest.batch)
+        staged = stage_batch(raw, manifest, self.catalogue)
         refused = {event for share in staged.values() for event in share.refused["event"].to_pylist()}
         if not refused:
             return staged
         closed = self.reprotector.closed(raw, refused)
-        return staged if closed is raw else stage_objects(closed, self.catalogue, batch=manifest.batch)
+        return staged if closed is raw else stage_batch(closed, manifest, self.catalogue)
 
 
 def selected_batches(

@@ -20,6 +20,8 @@ from transforms.protect import HEADER, Protector, is_misfit_token, is_token
 _HIDDEN = "hidden"
 """Where `transforms.protect` puts the payload of an object that the catalogue lacks."""
 _UNKNOWN = "unknown"
+_SEALED = "tg1."
+"""What the token of a text begins with."""
 
 
 class Reprotector:
@@ -49,6 +51,32 @@ class Reprotector:
         """
         wanted = pa.array(sorted(refused), pa.large_string())
         return self._rewritten(raw, np.asarray(pc.is_in(raw["event"], value_set=wanted)))
+
+    def page(self, page: pa.Table, name: str) -> pa.Table:
+        """A page of rows of one object (`transforms.row_pages`) with the present catalogue's columns, protected as it says.
+
+        A column that the page lacks is empty.
+        """
+        spec = self._specs.get(name)
+        for field, described in spec.fields.items() if spec is not None else ():
+            if field not in page.column_names:
+                page = page.append_column(field, pa.nulls(len(page), pa.large_string()))
+            column = page[field]
+            tokens = np.asarray(pc.fill_null(pc.starts_with(column, _SEALED), described.is_protected))
+            mask = ~tokens if described.is_protected else tokens
+            if not mask.any():
+                continue
+            values = column.filter(pa.array(mask)).to_pylist()
+            context = f"{name}.{field}"
+            if described.is_protected:
+                written = self._protector.encrypt_texts(context, values)
+            else:
+                written = [self._decrypted(value, context) for value in values]
+            changed = pc.replace_with_mask(
+                column.combine_chunks(), pa.array(mask), pa.array(written, pa.large_string())
+            )
+            page = page.set_column(page.column_names.index(field), page.schema.field(field), changed)
+        return page
 
     def _rewritten(self, raw: pa.Table, mask: np.ndarray) -> pa.Table:
         if not mask.any():

@@ -4,19 +4,22 @@ And law 8 with it: what a replay finds to fit is taken out of quarantine and cou
 """
 
 import random
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
 import pytest
 
+from clients.chain import Chain, RowFacts
 from clients.objectstore import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
 from clients.warehouse.shadow_comparison import TableDifference, compare_shadow, drop_shadow, shadows_of
 from schemas.errors import SettingsError
 from schemas.replays import ReplaySelection
 from tests.batches import Road, contents
-from tests.bus import event, stamps
+from tests.bus import event, protector, stamps
 from tests.replaying import ORG, Replays, checksum
+from transforms.row_pages import page_of_records, protect_page
 
 pytestmark = pytest.mark.service
 
@@ -61,9 +64,30 @@ def batches() -> list[list[dict[str, Any]]]:
     ]
 
 
+ROWS = [
+    {"Id": CASES[2], "IsDeleted": False, "SystemModstamp": "2027-01-01T00:00:00.000Z", "CaseNumber": "2"},
+    {"Id": CASES[8], "IsDeleted": True, "SystemModstamp": "2027-01-01T00:00:00.000Z", "CaseNumber": "8"},
+    {"Id": CASES[6], "IsDeleted": False, "SystemModstamp": "2027-01-01T00:00:00.000Z"},
+]
+"""As a backfill reads them: one that the stream knows, one in the recycle bin (two changes), one that lacks a required field."""
+CHANGES = (
+    sum(len(each["payload"]["ChangeEventHeader"]["recordIds"]) for some in batches() for each in some) + 4
+)
+
+
 async def send(road: Road) -> None:
+    """Every batch, and one of rows at the end."""
     for some in batches():
         await road.send(some)
+    spec, moment = road.catalogue.object("Case"), datetime(2027, 1, 2, tzinfo=UTC)
+    rows = [row | {**stamps(), "Status": "New"} if "CaseNumber" in row else row for row in ROWS]
+    page = protect_page(page_of_records(rows, spec), spec, protector(road.catalogue))
+    chain = Chain(road.store, org=ORG, lane=road.lane)
+    manifest, _ = chain.land_rows(
+        page, start=road.position, end="29", facts=RowFacts("Case", moment, moment, 0)
+    )
+    for item in (await road.stage(manifest)).values():
+        road.applier(road.warehouse).apply([item])
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -77,9 +101,7 @@ async def test_replays_in_any_order_and_number_leave_every_row_as_it_was(
         counts = await replays.run()
         assert (counts.applied, counts.released) == (0, 0)
         assert counts.changes == counts.duplicate + counts.quarantined
-        assert counts.changes == sum(
-            len(each["payload"]["ChangeEventHeader"]["recordIds"]) for some in batches() for each in some
-        )
+        assert counts.changes == CHANGES
     assert checksum(database) == before
     assert before.keys() >= {"ops.ledger", "ops.quarantine", "curated.contact_history"}
 
@@ -127,7 +149,7 @@ async def test_a_shadow_shows_which_records_differ_in_what(
         TableDifference(
             object="Case",
             table="curated.case_current",
-            both=5,
+            both=6,
             only_here=0,
             only_there=1,
             differing=1,
@@ -144,7 +166,7 @@ async def test_a_shadow_of_one_object_leaves_out_the_others(
     await replays.run(shadow="part", selection=ReplaySelection(org=ORG, lane=road.lane, object="Contact"))
     compared = {each.table: each for each in compare_shadow(warehouse, road.catalogue, "part")}
     assert compared["curated.contact_history"].is_equal
-    assert (compared["curated.case_current"].both, compared["curated.case_current"].only_here) == (0, 6)
+    assert (compared["curated.case_current"].both, compared["curated.case_current"].only_here) == (0, 7)
 
 
 async def test_a_dropped_shadow_leaves_nothing(
@@ -173,7 +195,7 @@ async def test_a_record_that_went_wrong_is_made_again_from_its_changes(
         )
     counts = await replays.run(selection=one)
     assert checksum(database) == before
-    assert (counts.batches, counts.applied, counts.changes) == (3, 0, 4)
+    assert (counts.batches, counts.applied, counts.changes) == (4, 0, 5)
     with psycopg.connect(database) as connection:
         connection.execute(
             b"UPDATE curated.case_current SET subject = 'wrong' WHERE record_id = %s", (CASES[3],)

@@ -11,6 +11,7 @@ from schemas.catalogue import Catalogue
 from schemas.raw import RAW_SCHEMA
 from tests.bus import protector
 from transforms.reprotect import Reprotector
+from transforms.row_pages import protect_page
 
 HEADER = {"entityName": "Person__c", "recordIds": ["a0x01"]}
 
@@ -98,3 +99,19 @@ def test_only_events_that_need_it_are_rewritten():
     untouched = table(known)
     assert reprotector.opened(untouched) is untouched
     assert reprotector.closed(untouched, {known}) is untouched
+
+
+def page(**columns: list[str | None]) -> pa.Table:
+    arrays = [pa.array(values, pa.large_string()) for values in columns.values()]
+    return pa.Table.from_arrays(arrays, names=list(columns))
+
+
+def test_a_page_of_rows_has_the_present_columns_each_as_the_catalogue_protects_it():
+    spec = catalogue(Was__c=SECRET, Is__c=OPEN, Both__c=SECRET)
+    rows = page(Town__c=["Oslo", None], Was__c=["a", None], Is__c=["b", "c"], Both__c=[None, "d"])
+    before = protect_page(rows, spec.object("Person__c"), protector(spec))
+    after = catalogue(Was__c=OPEN, Is__c=SECRET, Both__c=SECRET, New__c=OPEN)
+    found = Reprotector(protector(after), after).page(before, "Person__c")
+    wanted = protect_page(rows, after.object("Person__c"), protector(after))
+    assert found.select(wanted.column_names).to_pydict() == wanted.to_pydict()
+    assert found["New__c"].to_pylist() == [None, None]
