@@ -1,7 +1,7 @@
 """From settings to running workers.
 
 Three roles, because their work waits for different things: `lanes` reads streams and must never be late for a long poll;
-`batches` decodes and loads, and is busy; `backfill` reads millions of rows, and may be late. One process may have all.
+`batches` decodes and loads, and is busy; `backfill` reads millions of rows, or replays what was landed, and may be late. One process may have all.
 """
 
 import asyncio
@@ -54,7 +54,7 @@ PASSED_THROUGH = ("schemas", "transforms", "workflows", "pydantic", "pyarrow", "
 """Modules that the workflow sandbox does not import anew for every run: 8 ms instead of 212."""
 _DRAIN = timedelta(seconds=8)
 _REPLAY_STEPS = 2
-"""Groups of replayed batches that a process takes at once: more would only keep its lanes' batches waiting."""
+"""Groups of replayed batches that a process takes at once: one is decoded while the other is in the warehouse."""
 _EVERYWHERE: list[type] = [GovernorWorkflow, PlannerWorkflow]
 """Workflows that every process serves."""
 
@@ -133,6 +133,8 @@ async def running_workers(settings: Settings, role: Role = Role.ALL) -> AsyncIte
         if role in (Role.ALL, Role.BATCHES):
             for worker in _batch_workers(client, parts):
                 await stack.enter_async_context(worker)
+        if role in (Role.ALL, Role.BACKFILL):
+            await stack.enter_async_context(_replay_worker(client, parts))
         if role is not Role.BATCHES:
             org = await stack.enter_async_context(open_org(client, settings))
             for worker in _workers_at_the_org(client, parts, org, role):
@@ -167,15 +169,11 @@ def _batch_workers(client: Client, parts: Parts) -> list[Worker]:
         max_concurrent_workflow_tasks=20,
         graceful_shutdown_timeout=_DRAIN,
     )
-    return [
-        workflows,
-        _activity_worker(client, names.BATCH_QUEUE, activities, most=200),
-        _replay_worker(client, parts),
-    ]
+    return [workflows, _activity_worker(client, names.BATCH_QUEUE, activities, most=200)]
 
 
 def _replay_worker(client: Client, parts: Parts) -> Worker:
-    """A queue of its own, so that a replay never takes a lane's place."""
+    """Beside the backfills, so that decoding a day anew does not take the interpreter from the lanes' batches."""
     steps = ReplaySteps(
         parts.store,
         parts.warehouse,

@@ -1,6 +1,7 @@
 """Law 8 after a replay: what fits now leaves quarantine, is applied, and every batch's counts are right again."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -12,6 +13,7 @@ from schemas.catalogue import Catalogue, default_catalogue
 from schemas.replays import QuarantineChoice, ReplaySelection
 from tests.batches import Road
 from tests.bus import event, stamps
+from tests.laws.test_law_4_applied_whole import FailingWarehouse, PowerCut, as_warehouse, cut_power
 from tests.replaying import ORG, Replays, checksum
 from transforms.decode import MISSING_REQUIRED, UNKNOWN_FIELD, UNKNOWN_OBJECT
 
@@ -186,3 +188,25 @@ async def test_no_clear_value_of_what_is_unknown_reaches_quarantine(road: Road, 
             b"SELECT event FROM ops.quarantine WHERE reason = 'unknown_field'"
         ).fetchall()
     assert {json.loads(event)["payload"]["Surprise__c"][:4] for (event,) in rows} == {"tg1."}
+
+
+async def test_a_redrive_that_fails_at_any_step_leaves_everything_as_it_was_and_the_next_one_finishes_it(
+    road: Road, warehouse: PostgresWarehouse, database: str
+):
+    await send(road)
+    calm = Replays(road, database, catalogue(Surprise__c={"type": "string"}))
+    warehouse.ensure_tables(calm.catalogue)
+    before = checksum(database)
+    steps, counts = 0, None
+    while counts is None:
+        failing = FailingWarehouse(warehouse, steps + 1, cut_power)
+        broken = replace(calm, road=replace(road, warehouse=as_warehouse(failing)))
+        one = ReplaySelection(org=ORG, lane=road.lane, object="Case")
+        try:
+            counts = await broken.run(selection=one, most=10)
+        except PowerCut:
+            steps += 2
+            assert checksum(database) == before, f"left something at step {steps}"
+    assert steps >= 20, "the sweep is meant to cover every statement and load"
+    assert (counts.applied, counts.released) == (2, 3)
+    assert ledger(database)["2", "Case"] == (3, 3, 0, 0)
