@@ -12,6 +12,7 @@ import json
 import sys
 import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,8 @@ def measure(running: Running, *, shadow: bool) -> dict[str, Any]:
         figures["shadow"] = _replay(running, settings, "shadow", shadow="bench")
         catalogue = load_catalogue(settings.catalogue)
         began = time.monotonic()
-        compared = list(compare_shadow(open_warehouse(settings), catalogue, "bench"))
+        with closing(open_warehouse(settings)) as warehouse:
+            compared = list(compare_shadow(warehouse, catalogue, "bench"))
         figures["comparison"] = {
             "seconds": round(time.monotonic() - began, 1),
             "rows": sum(each.both for each in compared),

@@ -1,6 +1,8 @@
 """tidegate quarantine: changes that do not fit, and having them tried again."""
 
 import json
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,7 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.output import EXIT_FAILED, OUT, AsJson, print_json, say
-from cli.replay import By, Reason, run, who
+from cli.replay import By, Reason, run
+from cli.replay_options import who
 from cli.running import settings_of_state
 from cli.sandbox_commands import DEFAULT_STATE, StateFolder
 from clients.warehouse import Transaction, replay_statements as sql
@@ -20,6 +23,7 @@ from schemas.errors import SettingsError
 from schemas.replays import QuarantineChoice, ReplayInput, ReplaySelection, replay_key
 from transforms.decode import REASONS
 from workers.engine import open_warehouse
+from workers.settings import Settings
 
 app = typer.Typer(help="Changes that do not fit, and having them tried again.", no_args_is_help=True)
 
@@ -56,7 +60,7 @@ def list_rows(
     Example: tidegate quarantine list --reason unknown_field
     """
     chosen = _chosen(reason, object_name, batch)
-    with open_warehouse(settings_of_state(settings, state)).transaction() as transaction:
+    with _asking(settings_of_state(settings, state)) as transaction:
         counts = transaction.fetch(sql.count_quarantine(), chosen)
         rows = transaction.fetch(sql.list_quarantine(most), chosen)
     if as_json:
@@ -81,7 +85,7 @@ def show_row(
 
     Example: tidegate quarantine show changes/123456 3
     """
-    with open_warehouse(settings_of_state(settings, state)).transaction() as transaction:
+    with _asking(settings_of_state(settings, state)) as transaction:
         found = _row(transaction, batch, ordinal)
     if found is None:
         say(f"Quarantine has no row {batch} {ordinal}. `tidegate quarantine list` shows what it has.")
@@ -124,6 +128,12 @@ def redrive(
     request = ReplayInput(selection=selection, key=replay_key(selection), by=who(by), reason=why)
     catalogue = load_catalogue(loaded.catalogue)
     run(loaded, catalogue, request, only_once=False, follows=follows, as_json=as_json)
+
+
+@contextmanager
+def _asking(settings: Settings) -> Iterator[Transaction]:
+    with closing(open_warehouse(settings)) as warehouse, warehouse.transaction() as transaction:
+        yield transaction
 
 
 def _chosen(reason: str | None, object_name: str | None, batch: str | None) -> list[str]:

@@ -1,18 +1,17 @@
 """tidegate replay: landed batches once more through the present code, into the tables or into a shadow of them."""
 
 import asyncio
-import getpass
-import re
-from datetime import UTC, datetime, timedelta
+from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from cli.output import EXIT_FAILED, OUT, TALK, AsJson, print_json, say
 from cli.replay_following import begin, follow, result_as_json, result_page, size_page
+from cli.replay_options import request_of, selection_of, who
 from cli.running import settings_of_state
 from cli.sandbox_commands import DEFAULT_STATE, StateFolder
 from cli.shadow_tables import differences_page
@@ -25,7 +24,7 @@ from schemas.catalogue import Catalogue, load_catalogue
 from schemas.errors import SettingsError
 from schemas.ids import replay_workflow_id
 from schemas.messages import Act, PauseInput
-from schemas.replays import POSITION_PATTERN, ReplayInput, ReplaySelection, ReplaySize, replay_key
+from schemas.replays import ReplayInput, ReplaySelection, ReplaySize
 from workers.engine import connect_temporal, open_warehouse
 from workers.replays import count_replay
 from workers.settings import Settings
@@ -37,11 +36,6 @@ By = Annotated[str, typer.Option(help="Who asks; goes on record. By default who 
 Reason = Annotated[str, typer.Option(help="Why; goes on record.")]
 Key = Annotated[str, typer.Argument(help="The replay's key, as `tidegate replay` prints it.")]
 Name = Annotated[str, typer.Argument(help="The shadow's name.")]
-
-_AGO = re.compile(r"(\d+)([smhd])")
-_UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
-_SHORT_ID, _LONG_ID = 15, 18
-_SUFFIX = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 
 
 @app.callback(invoke_without_command=True)
@@ -94,7 +88,7 @@ def replay(
     if plan:
         _say_size(_sized(loaded, catalogue, selection), as_json=as_json)
         return
-    request = _request(selection, shadow=shadow, key=key, parallel=parallel, by=by, reason=reason)
+    request = request_of(selection, shadow=shadow, key=key, parallel=parallel, by=by, reason=reason)
     run(loaded, catalogue, request, only_once=key is not None, follows=follows, as_json=as_json)
 
 
@@ -224,119 +218,21 @@ def drop(
     Example: tidegate replay drop rehearsal
     """
     loaded = settings_of_state(settings, state)
-    warehouse = open_warehouse(loaded)
-    if name not in (known := shadows_of(warehouse)):
-        raise SettingsError(f"There is no shadow {name}; there is {', '.join(known) or 'none'}.")
-    log = AuditLog(loaded.operational.dsn.get_secret_value())
-    log.ensure_tables()
-    act = Act(act="shadow.drop", by=who(by), target=name, detail=reason, at=datetime.now(UTC))
-    log.append(act)
-    drop_shadow(warehouse, name)
+    with (
+        closing(open_warehouse(loaded)) as warehouse,
+        closing(AuditLog(loaded.operational.dsn.get_secret_value())) as log,
+    ):
+        if name not in (known := shadows_of(warehouse)):
+            raise SettingsError(f"There is no shadow {name}; there is {', '.join(known) or 'none'}.")
+        log.ensure_tables()
+        log.append(Act(act="shadow.drop", by=who(by), target=name, detail=reason, at=datetime.now(UTC)))
+        drop_shadow(warehouse, name)
     say(f"the shadow {name} is gone")
 
 
-def selection_of(
-    settings: Settings,
-    catalogue: Catalogue,
-    lane: str | None,
-    object_name: str | None,
-    record: str | None,
-    since: str | None,
-    until: str | None,
-) -> ReplaySelection:
-    """What the options choose; raises `SettingsError` that says which of them cannot be."""
-    if object_name is not None:
-        catalogue.object(object_name)
-    if record is not None:
-        record = _whole_id(record)
-        object_name = object_name or _object_of(catalogue, record)
-    bounds: dict[str, str | datetime] = {}
-    for option, given, position, time in (
-        ("--from", since, "from_position", "since"),
-        ("--to", until, "to_position", "until"),
-    ):
-        if given is not None:
-            bound = _bound(option, given)
-            bounds[time if isinstance(bound, datetime) else position] = bound
-    try:
-        return ReplaySelection.model_validate(
-            {
-                "org": settings.salesforce.org_id,
-                "lane": lane,
-                "object": object_name,
-                "record": record,
-                **bounds,
-            }
-        )
-    except ValidationError as error:
-        raise SettingsError(_sentences(error)) from error
-
-
-def who(by: str) -> str:
-    """Who acts: as given, else who is logged in."""
-    return by or getpass.getuser()
-
-
-def _request(
-    selection: ReplaySelection, *, shadow: str | None, key: str | None, parallel: int, by: str, reason: str
-) -> ReplayInput:
-    try:
-        return ReplayInput(
-            selection=selection,
-            key=key or replay_key(selection, shadow),
-            shadow=shadow,
-            parallel=parallel,
-            by=who(by),
-            reason=reason,
-        )
-    except ValidationError as error:
-        raise SettingsError(_sentences(error)) from error
-
-
-def _sentences(error: ValidationError) -> str:
-    told = []
-    for each in error.errors(include_input=False, include_url=False):
-        where = ".".join(map(str, each["loc"]))
-        told.append(each["msg"].removeprefix("Value error, ") if not where else f"{where}: {each['msg']}")
-    return f"That cannot be replayed: {'; '.join(told)}. `tidegate replay --help` shows the options."
-
-
-def _bound(option: str, given: str) -> str | datetime:
-    if ago := _AGO.fullmatch(given):
-        return datetime.now(UTC) - timedelta(seconds=int(ago[1]) * _UNITS[ago[2]])
-    if re.fullmatch(POSITION_PATTERN, given):
-        return given
-    try:
-        moment = datetime.fromisoformat(given)
-    except ValueError:
-        raise SettingsError(
-            f"{option}: {given!r} is neither a position of a lane nor a time such as 2026-11-24, 2026-11-24T10:00Z or 2h."
-        ) from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _whole_id(record: str) -> str:
-    """The 18 characters of an id that was given with 15: three more tell which letters are capitals."""
-    if len(record) != _SHORT_ID or not record.isalnum():
-        return record
-    chunks = (record[:5], record[5:10], record[10:])
-    bits = (sum(1 << n for n, letter in enumerate(chunk) if "A" <= letter <= "Z") for chunk in chunks)
-    return record + "".join(_SUFFIX[each] for each in bits)
-
-
-def _object_of(catalogue: Catalogue, record: str) -> str:
-    found = [spec.name for spec in catalogue.objects.values() if spec.key_prefix == record[:3]]
-    if len(found) == 1:
-        return found[0]
-    raise SettingsError(
-        f"--record: no single object of the catalogue has ids that begin with {record[:3]}. Name it with --object."
-    )
-
-
 def _sized(settings: Settings, catalogue: Catalogue, selection: ReplaySelection) -> ReplaySize:
-    store, warehouse = ObjectStore(settings.s3.address()), open_warehouse(settings)
-    with TALK.status("counting batches") as status:
-        size = ReplaySize()
+    store, size = ObjectStore(settings.s3.address()), ReplaySize()
+    with TALK.status("counting batches") as status, closing(open_warehouse(settings)) as warehouse:
         for size in count_replay(store, warehouse, catalogue, selection):
             status.update(f"counting batches: {size.batches:,}, {size.changes:,} changes")
     return size
@@ -357,7 +253,9 @@ def _refuse_old_shadow(settings: Settings, request: ReplayInput) -> None:
         found = await replay_state(client, request.selection.org, request.key)
         return found is not None and found.ended_at is None
 
-    if request.shadow in shadows_of(open_warehouse(settings)) and not asyncio.run(runs()):
+    with closing(open_warehouse(settings)) as warehouse:
+        exists = request.shadow in shadows_of(warehouse)
+    if exists and not asyncio.run(runs()):
         raise SettingsError(
             f"The shadow {request.shadow} exists already. Look at it with `tidegate replay compare {request.shadow}`, "
             f"or remove it with `tidegate replay drop {request.shadow}` and start again."
@@ -367,8 +265,8 @@ def _refuse_old_shadow(settings: Settings, request: ReplayInput) -> None:
 def _compare(settings: Settings, catalogue: Catalogue, name: str, only: str | None, *, as_json: bool) -> None:
     if only is not None:
         catalogue.object(only)
-    with TALK.status("comparing"):
-        found = list(compare_shadow(open_warehouse(settings), catalogue, name, only=only))
+    with TALK.status("comparing"), closing(open_warehouse(settings)) as warehouse:
+        found = list(compare_shadow(warehouse, catalogue, name, only=only))
     if as_json:
         print_json([each.as_json() for each in found])
     else:
