@@ -22,7 +22,7 @@ from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.errors import LedgerImbalanceError
 from schemas.replays import ReplayCounts
 from schemas.tables import arrow_schema
-from transforms.decode import place_of
+from transforms.decode import places_of
 
 
 @dataclass
@@ -127,7 +127,8 @@ def _identities(share: Share) -> pa.Table:
     if share.changes is not None:
         parts.append(share.changes.select(schema.names).cast(schema))
     if share.refused is not None and len(share.refused):
-        places = [place_of(event.encode()) for event in share.refused["event"].to_pylist()]
+        headers = [places_of(event.encode()) for event in share.refused["event"].to_pylist()]
+        places = [None if header is None else header[1] for header in headers]
         # A refused change may name no record; such a one is nowhere in the log.
         ids = pc.fill_null(share.refused["record_id"], "")
         parts.append(pa.table([ids.cast(pa.large_string()), pa.array(places, pa.large_string())], schema))

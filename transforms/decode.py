@@ -160,16 +160,17 @@ def _changes(event: RawEvent, plans: dict[str, "_Plan"]) -> Iterator[tuple[Any, 
         yield (record_id, *facts, *rest)
 
 
-def place_of(event: bytes) -> str | None:
-    """The `change_order` of an event's changes, whether or not they fit; None when its header cannot be read."""
+def places_of(event: bytes) -> tuple[tuple[str, ...], str] | None:
+    """The records of an event and their changes' `change_order`, whether or not they fit; None when the header cannot be read."""
     data = orjson.loads(event)
     payload = data.get("payload") if isinstance(data, dict) else None
     if not isinstance(payload, dict):
         return None
     try:
-        return _read_header(payload.get(HEADER)).order
+        header = _read_header(payload.get(HEADER))
     except _RefusedError:
         return None
+    return header.record_ids, header.order
 
 
 class _Header(NamedTuple):

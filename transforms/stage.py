@@ -1,6 +1,6 @@
 """A batch's events as Parquet-ready tables: typed changes and refusals of each object."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -18,10 +18,12 @@ PLACE = "place"
 """Column that a part of a raw file has beside its own: how many changes of the file come before each event."""
 
 
-def events_of(raw: pa.Table, object_name: str) -> pa.Table:
-    """The events of one object, with their `PLACE` in the file."""
-    before = pc.subtract(pc.cumulative_sum(raw["changes"].cast(pa.int64())), raw["changes"])
-    return raw.append_column(PLACE, before).filter(pc.equal(raw["object"], object_name))
+def events_of(raw: pa.Table, objects: Collection[str]) -> pa.Table:
+    """The events of some objects, with their `PLACE` in the file."""
+    if PLACE not in raw.column_names:
+        before = pc.subtract(pc.cumulative_sum(raw["changes"].cast(pa.int64())), raw["changes"])
+        raw = raw.append_column(PLACE, before)
+    return raw.filter(pc.is_in(raw["object"], value_set=pa.array(sorted(objects), pa.string())))
 
 
 class ObjectShare(NamedTuple):

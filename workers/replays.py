@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from activities.replay import selected_batches, sized
+from activities.replay_selection import selected_batches, sized
 from clients.objectstore import ObjectStore
 from clients.warehouse import Warehouse
 from schemas.catalogue import Catalogue
