@@ -78,7 +78,7 @@ class Applier:
 
     def apply(self, items: Sequence[ApplyInput]) -> list[ApplyResult]:
         """Apply batches of one object in one transaction; the results are in the order of `items`."""
-        shares = [self._read(item) for item in items]
+        shares = [self.read(item) for item in items]
         name = items[0].staged.object
         spec = self.catalogue.objects.get(name)
         with self.warehouse.transaction() as transaction:
@@ -93,7 +93,8 @@ class Applier:
             known = {batch: _ledger_result(row) for batch, row in done.items()}
         return [known.get(share.batch) or share.result() for share in shares]
 
-    def _read(self, item: ApplyInput) -> Share:
+    def read(self, item: ApplyInput) -> Share:
+        """The batch's part as its staged files have it."""
         staged = item.staged
         changes = None
         if staged.staged_key is not None:

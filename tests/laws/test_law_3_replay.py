@@ -9,7 +9,10 @@ from typing import Any
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, given, settings, strategies as st
 
+from activities.applier import Applier
+from activities.redrive import Redriver
 from clients.chain import Chain, RowFacts
 from clients.objectstore import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
@@ -18,6 +21,17 @@ from schemas.errors import SettingsError
 from schemas.replays import ReplaySelection
 from tests.batches import Road, contents
 from tests.bus import event, protector, stamps
+from tests.laws.test_law_3_a_change_counts_once import (
+    CATALOGUE,
+    as_rows,
+    current,
+    deliveries,
+    empty,
+    staged,
+    unique,
+    versions_of,
+)
+from tests.oracle import fold_events
 from tests.replaying import ORG, Replays, checksum
 from transforms.row_pages import page_of_records, protect_page
 
@@ -32,6 +46,12 @@ def road(warehouse: PostgresWarehouse, store: ObjectStore) -> Road:
     opened = Road(store, warehouse)
     warehouse.ensure_tables(opened.catalogue)
     return opened
+
+
+@pytest.fixture
+def applier(warehouse: PostgresWarehouse, store: ObjectStore) -> Applier:
+    warehouse.ensure_tables(CATALOGUE)
+    return Applier(warehouse, store, CATALOGUE)
 
 
 @pytest.fixture
@@ -104,6 +124,28 @@ async def test_replays_in_any_order_and_number_leave_every_row_as_it_was(
         assert counts.changes == CHANGES
     assert checksum(database) == before
     assert before.keys() >= {"ops.ledger", "ops.quarantine", "curated.contact_history"}
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(delivery=deliveries(), seed=st.integers(0, 2**16))
+def test_any_mixture_of_applies_and_redrives_gives_the_fold(applier: Applier, delivery, seed: int):
+    made, places = delivery
+    empty(applier)
+    items = [staged(applier, [made[place] for place in batch]) for batch in places]
+    redriver, chance = Redriver(applier.warehouse, applier.catalogue), random.Random(seed)
+    items = chance.choices(items, k=2 * len(items)) + items
+    chance.shuffle(items)
+    while items:
+        size = chance.randint(1, 3)
+        group, items = unique(items[:size]), items[size:]
+        if chance.random() < 0.4:
+            applier.apply(group)
+            continue
+        counts = redriver.redrive([applier.read(item) for item in group])
+        assert counts.changes == counts.applied + counts.duplicate + counts.quarantined
+    expected = as_rows(fold_events(made))
+    assert current(applier, history=True) == {key: versions[-1] for key, versions in expected.items()}
+    assert versions_of(applier) == expected
 
 
 async def test_a_warehouse_that_lost_everything_is_made_again_from_raw(
