@@ -33,7 +33,8 @@ from transforms.reprotect import Reprotector
 
 _LOOKED_AT = 1_000
 """Batches of one look, when they are only counted."""
-_READERS = 4
+_READERS = 12
+"""Raw files that are read at once: at quiet times batches are small, and the object store is what takes the time."""
 
 
 @dataclass

@@ -16,6 +16,7 @@ from cli.running import settings_of_state
 from cli.sandbox_commands import DEFAULT_STATE, StateFolder
 from cli.shadow_tables import differences_page
 from clients.audit import AuditLog
+from clients.landed_batches import LandedBatches
 from clients.objectstore import ObjectStore
 from clients.replay_workflows import replay_handle, replay_state
 from clients.warehouse.shadow_comparison import compare_shadow, drop_shadow, shadows_of
@@ -29,6 +30,8 @@ from workers.engine import connect_temporal, open_warehouse
 from workers.replays import count_replay
 from workers.settings import Settings
 
+PASSING_LANES = ("backfill-", "reread-")
+"""Lanes of backfills, of which there may be thousands: none of them is what somebody meant to type."""
 app = typer.Typer(help="Landed batches once more through the present code.", no_args_is_help=False)
 
 SettingsFile = Annotated[Path | None, typer.Option(help="Settings file; by default the one under --state.")]
@@ -85,6 +88,8 @@ def replay(
     loaded = settings_of_state(settings, state)
     catalogue = load_catalogue(loaded.catalogue)
     selection = selection_of(loaded, catalogue, lane, object_name, record, since, until)
+    if lane is not None:
+        _refuse_unknown_lane(loaded, lane)
     if plan:
         _say_size(_sized(loaded, catalogue, selection), as_json=as_json)
         return
@@ -243,6 +248,21 @@ def _say_size(size: ReplaySize, *, as_json: bool) -> None:
         print_json(size.model_dump())
     else:
         OUT.print(size_page(size))
+
+
+def _refuse_unknown_lane(settings: Settings, lane: str) -> None:
+    """A misspelt lane would be replayed in no time, without a word."""
+    everything = ReplaySelection(org=settings.salesforce.org_id)
+    known = LandedBatches(ObjectStore(settings.s3.address()), everything).lanes()
+    listed = []
+    for each in known:
+        if each == lane:
+            return
+        if not each.startswith(PASSING_LANES):
+            listed.append(each)
+    raise SettingsError(
+        f"No lane {lane} has landed anything; there is {', '.join(listed) or 'none'}. Correct --lane, or leave it out."
+    )
 
 
 def _refuse_old_shadow(settings: Settings, request: ReplayInput) -> None:

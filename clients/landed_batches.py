@@ -55,10 +55,19 @@ class LandedBatches:
             lane, after = self._next_lane(lane), ""
         return BatchPage(self._read(keys), None)
 
+    def lanes(self) -> Iterator[str]:
+        """Every lane of the org that has landed anything, one question each."""
+        lane = ""
+        while lane := self._lane_after(lane):
+            yield lane
+
     def _next_lane(self, lane: str) -> str:
         """The lane that sorts after `lane`; empty when there is none."""
         if self._selection.lane is not None:
             return "" if lane else self._selection.lane
+        return self._lane_after(lane)
+
+    def _lane_after(self, lane: str) -> str:
         prefix = chain_prefix(self._selection.org)
         after = f"{prefix}{lane}/{_LAST}" if lane else ""
         key = next(self._store.keys(prefix, after=after), "")

@@ -101,5 +101,9 @@ def test_an_object_is_the_batches_that_have_it(store: ObjectStore, org: str):
     assert starts(store, ReplaySelection(org=org, object="Contact")) == ["poll-contact/origin"]
 
 
+def test_lanes_are_told_in_their_order(store: ObjectStore, org: str):
+    assert list(LandedBatches(store, ReplaySelection(org=org)).lanes()) == ["changes", "poll-contact"]
+
+
 def test_an_org_without_batches_has_none(store: ObjectStore):
     assert starts(store, ReplaySelection(org=uuid.uuid4().hex)) == []

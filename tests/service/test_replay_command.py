@@ -91,6 +91,8 @@ async def test_a_day_is_replayed_into_the_tables_and_into_a_shadow(
     before = checksum(database)
     lane = ("--lane", road.lane)
     assert (await asked(settings, "replay", *lane, "--plan"))["changes"] == 9
+    refused = await tidegate(settings, "replay", "--lane", "no-such", "--plan", code=EXIT_REFUSED)
+    assert road.lane in refused
     async with serving(client, Replays(road, database, road.catalogue), database):
         found = await asked(settings, "replay", *lane, "--from", "1d", "--follow", "--by", "ada")
         assert found["stage"] == "done"
