@@ -36,6 +36,9 @@ _LOOKED_AT = 1_000
 _READERS = 12
 """Raw files that are read at once: at quiet times batches are small, and the object store is what takes the time."""
 
+_APPLIERS = 3
+"""Objects that are applied at once."""
+
 
 @dataclass
 class ReplaySteps:
@@ -107,9 +110,11 @@ class ReplaySteps:
                     by_object.setdefault(name, []).append(share)
         known = sum(settled.values())
         counts = ReplayCounts(batches=len(landed), changes=known, duplicate=known)
-        redriver = Redriver(warehouse, self.catalogue)
-        for some in by_object.values():
-            counts = counts.plus(redriver.redrive(some, record=record))
+        redrive = partial(Redriver(warehouse, self.catalogue).redrive, record=record)
+        # An object's transaction waits for the warehouse most of the time, and for no other object's.
+        with ThreadPoolExecutor(_APPLIERS, thread_name_prefix="redrive") as pool:
+            for some in pool.map(redrive, by_object.values()):
+                counts = counts.plus(some)
         return counts
 
     def _shares(
