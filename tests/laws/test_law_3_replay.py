@@ -126,7 +126,7 @@ async def test_replays_in_any_order_and_number_leave_every_row_as_it_was(
     assert before.keys() >= {"ops.ledger", "ops.quarantine", "curated.contact_history"}
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(delivery=deliveries(), seed=st.integers(0, 2**16))
 def test_any_mixture_of_applies_and_redrives_gives_the_fold(applier: Applier, delivery, seed: int):
     made, places = delivery

@@ -205,7 +205,7 @@ async def test_a_redrive_that_fails_at_any_step_leaves_everything_as_it_was_and_
         try:
             counts = await broken.run(selection=one, most=10)
         except PowerCut:
-            steps += 2
+            steps += 3
             assert checksum(database) == before, f"left something at step {steps}"
     assert steps >= 20, "the sweep is meant to cover every statement and load"
     assert (counts.applied, counts.released) == (2, 3)
