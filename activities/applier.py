@@ -36,7 +36,7 @@ from transforms.snapshots import REPAIRS
 
 
 @dataclass
-class _Share:
+class Share:
     """One batch's part of the group, and what becomes of its changes."""
 
     item: ApplyInput
@@ -78,7 +78,7 @@ class Applier:
 
     def apply(self, items: Sequence[ApplyInput]) -> list[ApplyResult]:
         """Apply batches of one object in one transaction; the results are in the order of `items`."""
-        shares = [self._read(item) for item in items]
+        shares = [self.read(item) for item in items]
         name = items[0].staged.object
         spec = self.catalogue.objects.get(name)
         with self.warehouse.transaction() as transaction:
@@ -86,14 +86,15 @@ class Applier:
             done = _applied_before(transaction, name, [share.batch for share in shares])
             fresh = [share for share in shares if share.batch not in done]
             if spec is not None:
-                _apply_changes(transaction, spec, [share for share in fresh if share.changes is not None])
+                apply_changes(transaction, spec, [share for share in fresh if share.changes is not None])
             for share in fresh:
                 self._load_refused(transaction, share)
-            _write_ledger(transaction, fresh)
+            write_ledger(transaction, fresh)
             known = {batch: _ledger_result(row) for batch, row in done.items()}
         return [known.get(share.batch) or share.result() for share in shares]
 
-    def _read(self, item: ApplyInput) -> _Share:
+    def read(self, item: ApplyInput) -> Share:
+        """The batch's part as its staged files have it."""
         staged = item.staged
         changes = None
         if staged.staged_key is not None:
@@ -104,9 +105,9 @@ class Applier:
         refused = None
         if staged.refused_key is not None:
             refused = pq.read_table(pa.BufferReader(self.store.get(staged.refused_key)))
-        return _Share(item, changes, refused)
+        return Share(item, changes, refused)
 
-    def _load_refused(self, transaction: Transaction, share: _Share) -> None:
+    def _load_refused(self, transaction: Transaction, share: Share) -> None:
         if share.refused is None:
             return
         stamp = pa.repeat(pa.scalar(_now(), pa.timestamp("ms", tz="UTC")), len(share.refused))
@@ -137,7 +138,8 @@ def _ledger_result(row: tuple[Any, ...]) -> ApplyResult:
     )
 
 
-def _apply_changes(transaction: Transaction, spec: ObjectSpec, shares: Sequence[_Share]) -> None:
+def apply_changes(transaction: Transaction, spec: ObjectSpec, shares: Sequence[Share]) -> None:
+    """Log the shares' changes that are new and fold them in; counts in each share what became of its changes."""
     tables = [share.changes for share in shares if share.changes is not None and len(share.changes)]
     if not tables:
         return
@@ -237,7 +239,7 @@ def _stage_records(transaction: Transaction, name: str, record_ids: list[str]) -
     transaction.stage(name, sql.RECORD_LIST, rows)
 
 
-def _count(shares: Sequence[_Share], incoming: pa.Table, is_new: list[bool]) -> None:
+def _count(shares: Sequence[Share], incoming: pa.Table, is_new: list[bool]) -> None:
     by_batch = {share.batch: share for share in shares}
     for batch, new in zip(incoming["batch"].to_pylist(), is_new, strict=True):
         if new:
@@ -246,7 +248,7 @@ def _count(shares: Sequence[_Share], incoming: pa.Table, is_new: list[bool]) -> 
             by_batch[batch].duplicate += 1
 
 
-def _count_rebuilt(shares: Sequence[_Share], new: pa.Table, slow: set[str]) -> None:
+def _count_rebuilt(shares: Sequence[Share], new: pa.Table, slow: set[str]) -> None:
     if not slow:
         return
     by_batch = {share.batch: share for share in shares}
@@ -257,7 +259,8 @@ def _count_rebuilt(shares: Sequence[_Share], new: pa.Table, slow: set[str]) -> N
             by_batch[pair[0]].rebuilt += 1
 
 
-def _write_ledger(transaction: Transaction, shares: Sequence[_Share]) -> None:
+def write_ledger(transaction: Transaction, shares: Sequence[Share]) -> None:
+    """A row a share; raises `LedgerImbalanceError` when law 8 does not hold for one."""
     statement = sql.insert_row(sql.LEDGER, LEDGER_COLUMNS)
     for share in shares:
         result, manifest = share.result(), share.item.manifest

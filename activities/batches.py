@@ -47,7 +47,7 @@ class Batches:
         raw = Chain(self.store, org=manifest.org, lane=manifest.lane).read_raw(manifest)
         staged = stage_batch(raw, manifest, self.catalogue)
         for name in manifest.landed.keys() - staged.keys():
-            raise _imbalance(manifest, name, typed=0, refused=0)
+            raise imbalance(manifest, name, typed=0, refused=0)
         return StageResult(
             objects=tuple(self._write(manifest, name, *share) for name, share in staged.items())
         )
@@ -57,7 +57,7 @@ class Batches:
     ) -> StagedObject:
         typed = 0 if changes is None else len(changes)
         if landed != manifest.landed.get(name) or landed != typed + len(refused):
-            raise _imbalance(manifest, name, typed=typed, refused=len(refused))
+            raise imbalance(manifest, name, typed=typed, refused=len(refused))
         where = None
         if changes is not None and typed:
             where = staged_key(manifest.org, manifest.lane, manifest.start, self.catalogue.object(name).table)
@@ -76,7 +76,8 @@ class Batches:
         )
 
 
-def _imbalance(manifest: Manifest, name: str, *, typed: int, refused: int) -> LedgerImbalanceError:
+def imbalance(manifest: Manifest, name: str, *, typed: int, refused: int) -> LedgerImbalanceError:
+    """Law 8 does not hold between a raw file and its manifest."""
     return LedgerImbalanceError(
         batch=manifest.batch,
         object_name=name,

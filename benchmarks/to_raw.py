@@ -121,7 +121,7 @@ async def _read_parts(
     env, total = ActivityEnvironment(), BackfillCounts()
     org, name, window = settings.salesforce.org_id, given["object"], given["window"]
     request = BackfillInput(org=org, object=name, window=window)
-    plan = await env.run(PlanBackfill(http, lambda: catalogue).plan_backfill, request)
+    plan = await env.run(PlanBackfill(http, landings.store, lambda: catalogue).plan_backfill, request)
     reader = ReadPart(http, landings, lambda: catalogue)
     for part in plan.parts:
         position, is_done = ORIGIN, False

@@ -1,5 +1,6 @@
 """tidegate audit …: what operators did, and whether the record of it is whole."""
 
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -26,7 +27,8 @@ def list_acts(
 
     Example: tidegate audit list
     """
-    rows = _log(settings, state).rows()
+    with closing(_log(settings, state)) as log:
+        rows = log.rows()
     if as_json:
         print_json([{"number": number, **act.model_dump()} for number, act in rows])
         return
@@ -44,13 +46,13 @@ def verify(settings: SettingsFile = None, state: StateFolder = DEFAULT_STATE) ->
 
     Example: tidegate audit verify
     """
-    log = _log(settings, state)
-    problems = log.verify()
+    with closing(_log(settings, state)) as log:
+        problems, acts = log.verify(), len(log.rows())
     for problem in problems:
         OUT.print(problem)
     if problems:
         raise typer.Exit(EXIT_FAILED)
-    OUT.print(f"the audit log is whole: {len(log.rows())} acts")
+    OUT.print(f"the audit log is whole: {acts} acts")
 
 
 def _log(settings: Path | None, state: Path) -> AuditLog:

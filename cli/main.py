@@ -15,6 +15,8 @@ from cli import (
     demo,
     org_commands,
     plan,
+    quarantine,
+    replay,
     sandbox_commands,
     status,
     trace,
@@ -53,6 +55,8 @@ sandbox_commands.app.command("neighbour")(org_commands.neighbour)
 app.add_typer(sandbox_commands.app, name="sandbox")
 app.add_typer(backfill.app, name="backfill")
 app.add_typer(audit_commands.app, name="audit")
+app.add_typer(replay.app, name="replay")
+app.add_typer(quarantine.app, name="quarantine")
 
 _debug = False
 

@@ -28,6 +28,11 @@ def backfill_workflow_id(org: str, object_name: str, window: str) -> str:
     return f"backfill/{org}/{object_name}/{window}"
 
 
+def replay_workflow_id(org: str, key: str) -> str:
+    """The same key is the same replay."""
+    return f"replay/{org}/{key}"
+
+
 def batch_workflow_id(org: str, lane: str, start: str) -> str:
     """The batch that starts after position `start` has one workflow, for ever."""
     return f"batch/{org}/{lane}/{start}"
@@ -47,9 +52,30 @@ def padded(position: str) -> str:
     return f"{number.zfill(20)}{dash}{record_id}" if number.isdigit() else position
 
 
+def batch_of_name(batch: str) -> tuple[str, str]:
+    """Lane and start of a batch by its name in tables."""
+    lane, _, start = batch.rpartition("/")
+    return lane, start
+
+
+def chain_prefix(org: str, lane: str = "") -> str:
+    """Where the manifests of a lane lie; without a lane those of every lane."""
+    return f"chain/{org}/{lane}/" if lane else f"chain/{org}/"
+
+
+def raw_prefix(org: str, lane: str) -> str:
+    """Where the raw files of a lane lie, by day."""
+    return f"raw/{org}/{lane}/"
+
+
+def raw_day(at: datetime) -> str:
+    """The folder of the raw files of a day (UTC)."""
+    return f"dt={at:%Y-%m-%d}"
+
+
 def manifest_key(org: str, lane: str, start: str) -> str:
     """Law 2: the manifest's key is the position where its batch starts, so only one can be created."""
-    return f"chain/{org}/{lane}/{padded(start)}.json"
+    return f"{chain_prefix(org, lane)}{padded(start)}.json"
 
 
 def manifest_prefix(org: str, lane: str) -> str:
@@ -59,7 +85,7 @@ def manifest_prefix(org: str, lane: str) -> str:
 
 def raw_key(org: str, lane: str, start: str, digest: str, at: datetime) -> str:
     """A raw file, by day of landing. `digest` (hex) keeps two followers' files apart."""
-    return f"raw/{org}/{lane}/dt={at:%Y-%m-%d}/{padded(start)}-{digest[:16]}.parquet"
+    return f"{raw_prefix(org, lane)}{raw_day(at)}/{padded(start)}-{digest[:16]}.parquet"
 
 
 def staged_key(org: str, lane: str, start: str, table: str) -> str:

@@ -14,6 +14,7 @@ CHANGE_BATCH_WORKFLOW: Final = "change-batch"
 GOVERNOR_WORKFLOW: Final = "governor"
 PLANNER_WORKFLOW: Final = "planner"
 BACKFILL_WORKFLOW: Final = "backfill"
+REPLAY_WORKFLOW: Final = "replay"
 
 # Activities
 FOLLOW_LANE: Final = "follow_lane"
@@ -31,6 +32,9 @@ READ_PART: Final = "read_part"
 READ_RECORDS: Final = "read_records"
 DROP_JOB: Final = "drop_job"
 KEEP_RATE: Final = "keep_rate"
+SIZE_REPLAY: Final = "size_replay"
+FIND_BATCHES: Final = "find_batches"
+REDRIVE_BATCHES: Final = "redrive_batches"
 
 # Signals, updates and queries
 PAUSE: Final = "pause"
@@ -53,6 +57,7 @@ BATCH_QUEUE: Final = "tidegate-batches"
 GOVERNOR_QUEUE: Final = "tidegate-governor"
 ORG_QUEUE: Final = "tidegate-org"
 BACKFILL_QUEUE: Final = "tidegate-backfill"
+REPLAY_QUEUE: Final = "tidegate-replay"
 
 SEARCH_ATTRIBUTES: Final = {
     "SfOrg": "Keyword",

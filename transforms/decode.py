@@ -59,6 +59,8 @@ class RawEvent(NamedTuple):
     changes: int
     received_ms: int
     event: bytes
+    place: int | None = None
+    """Changes of the file before this event; None: those of the events before it here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,17 +101,18 @@ def decode_events(events: Iterable[RawEvent], catalogue: Catalogue) -> dict[str,
     """Every event of a batch, by the object's name as received."""
     plans = {name: _Plan(spec) for name, spec in catalogue.objects.items()}
     decoded: dict[str, DecodedObject] = {}
-    ordinal = 0
+    place = 0
     for event in events:
+        place = place if event.place is None else event.place
         share = decoded.setdefault(event.object, DecodedObject())
         share.landed += event.changes
         try:
             share.rows.extend(_changes(event, plans))
         except _RefusedError as refused:
-            for record_id in refused.record_ids or (None,) * event.changes:
-                refusal = _refusal(event, refused, record_id, ordinal)
-                share.refusals.append(refusal)
-                ordinal += 1
+            for ordinal, record_id in enumerate(refused.record_ids or (None,) * event.changes, place):
+                share.refusals.append(_refusal(event, refused, record_id, ordinal))
+        # Counted over all changes, not refused ones alone: a row of quarantine keeps its name when others come to fit.
+        place += event.changes
     return decoded
 
 
@@ -155,6 +158,19 @@ def _changes(event: RawEvent, plans: dict[str, "_Plan"]) -> Iterator[tuple[Any, 
     rest = (*origin, event.received_ms, None, *values)
     for record_id in header.record_ids:
         yield (record_id, *facts, *rest)
+
+
+def places_of(event: bytes) -> tuple[tuple[str, ...], str] | None:
+    """The records of an event and their changes' `change_order`, whether or not they fit; None when the header cannot be read."""
+    data = orjson.loads(event)
+    payload = data.get("payload") if isinstance(data, dict) else None
+    if not isinstance(payload, dict):
+        return None
+    try:
+        header = _read_header(payload.get(HEADER))
+    except _RefusedError:
+        return None
+    return header.record_ids, header.order
 
 
 class _Header(NamedTuple):

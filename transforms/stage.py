@@ -1,16 +1,29 @@
 """A batch's events as Parquet-ready tables: typed changes and refusals of each object."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.tables import QUARANTINE_COLUMNS, arrow_schema, staged_columns
 from transforms.decode import DecodedObject, RawEvent, Refusal, decode_events
 
 REFUSED_SCHEMA = arrow_schema([column for column in QUARANTINE_COLUMNS if column.name != "quarantined_at"])
+
+
+PLACE = "place"
+"""Column that a part of a raw file has beside its own: how many changes of the file come before each event."""
+
+
+def events_of(raw: pa.Table, objects: Collection[str]) -> pa.Table:
+    """The events of some objects, with their `PLACE` in the file."""
+    if PLACE not in raw.column_names:
+        before = pc.subtract(pc.cumulative_sum(raw["changes"].cast(pa.int64())), raw["changes"])
+        raw = raw.append_column(PLACE, before)
+    return raw.filter(pc.is_in(raw["object"], value_set=pa.array(sorted(objects), pa.string())))
 
 
 class ObjectShare(NamedTuple):
@@ -38,6 +51,8 @@ def _events(raw: pa.Table) -> Iterator[RawEvent]:
     received = raw["received_at"].cast(pa.int64())
     events = raw["event"].cast(pa.large_binary())  # the JSON reader takes bytes; texts would be decoded twice
     columns = [raw["position"], raw["object"], raw["changes"], received, events]
+    if PLACE in raw.column_names:
+        columns.append(raw[PLACE])
     yield from map(RawEvent, *(column.to_pylist() for column in columns))
 
 

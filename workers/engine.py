@@ -1,7 +1,7 @@
 """From settings to running workers.
 
 Three roles, because their work waits for different things: `lanes` reads streams and must never be late for a long poll;
-`batches` decodes and loads, and is busy; `backfill` reads millions of rows, and may be late. One process may have all.
+`batches` decodes and loads, and is busy; `backfill` reads millions of rows, or replays what was landed, and may be late. One process may have all.
 """
 
 import asyncio
@@ -33,6 +33,7 @@ from activities.plan_backfill import PlanBackfill
 from activities.poll import PollLane
 from activities.read_part import ReadPart
 from activities.read_records import ReadRecords
+from activities.replay import ReplaySteps
 from activities.watch_lanes import LaneWatch
 from clients.audit import AuditLog
 from clients.keys import org_data_key
@@ -40,10 +41,12 @@ from clients.objectstore import ObjectStore
 from clients.warehouse import Warehouse
 from clients.warehouse.postgres import PostgresWarehouse
 from clients.warehouse.redshift import RedshiftWarehouse
+from clients.warehouse.shadows import shadow_prefix
 from schemas import names
 from schemas.catalogue import Catalogue, load_catalogue
 from schemas.errors import SettingsError, UnavailableError
 from transforms.protect import Protector
+from transforms.reprotect import Reprotector
 from workers.org import Org, open_org, paid_streams, source_opener
 from workers.settings import Settings
 from workflows import WORKFLOWS, GovernorWorkflow, PlannerWorkflow
@@ -51,6 +54,8 @@ from workflows import WORKFLOWS, GovernorWorkflow, PlannerWorkflow
 PASSED_THROUGH = ("schemas", "transforms", "workflows", "pydantic", "pyarrow", "numpy", "yaml", "orjson")
 """Modules that the workflow sandbox does not import anew for every run: 8 ms instead of 212."""
 _DRAIN = timedelta(seconds=8)
+_REPLAY_STEPS = 2
+"""Groups of replayed batches that a process takes at once: one is decoded while the other is in the warehouse."""
 _EVERYWHERE: list[type] = [GovernorWorkflow, PlannerWorkflow]
 """Workflows that every process serves."""
 
@@ -88,17 +93,18 @@ async def connect_temporal(settings: Settings) -> Client:
         raise UnavailableError(system="Temporal", detail=detail) from error
 
 
-def open_warehouse(settings: Settings) -> Warehouse:
-    """The adapter of the settings' warehouse."""
+def open_warehouse(settings: Settings, *, prefix: str = "") -> Warehouse:
+    """The adapter of the settings' warehouse. `prefix`: of the schemas' names; empty but for a shadow."""
     where = settings.warehouse
     dsn = where.dsn.get_secret_value()
     if where.kind == "postgres":
-        return PostgresWarehouse(dsn)
+        return PostgresWarehouse(dsn, prefix=prefix)
     if where.copy_role is None:
         raise SettingsError(
             "Redshift needs TIDEGATE_WAREHOUSE__COPY_ROLE, the role with which COPY reads the bucket."
         )
-    return RedshiftWarehouse(dsn, store=ObjectStore(settings.s3.address()), copy_role=where.copy_role)
+    store = ObjectStore(settings.s3.address())
+    return RedshiftWarehouse(dsn, store=store, copy_role=where.copy_role, prefix=prefix)
 
 
 def open_parts(settings: Settings) -> Parts:
@@ -128,6 +134,8 @@ async def running_workers(settings: Settings, role: Role = Role.ALL) -> AsyncIte
         if role in (Role.ALL, Role.BATCHES):
             for worker in _batch_workers(client, parts):
                 await stack.enter_async_context(worker)
+        if role in (Role.ALL, Role.BACKFILL):
+            await stack.enter_async_context(_replay_worker(client, parts))
         if role is not Role.BATCHES:
             org = await stack.enter_async_context(open_org(client, settings))
             for worker in _workers_at_the_org(client, parts, org, role):
@@ -163,6 +171,19 @@ def _batch_workers(client: Client, parts: Parts) -> list[Worker]:
         graceful_shutdown_timeout=_DRAIN,
     )
     return [workflows, _activity_worker(client, names.BATCH_QUEUE, activities, most=200)]
+
+
+def _replay_worker(client: Client, parts: Parts) -> Worker:
+    """Beside the backfills, so that decoding a day anew does not take the interpreter from the lanes' batches."""
+    steps = ReplaySteps(
+        parts.store,
+        parts.warehouse,
+        parts.catalogue,
+        Reprotector(parts.protector, parts.catalogue),
+        lambda name: open_warehouse(parts.settings, prefix=shadow_prefix(name)),
+    )
+    activities = [steps.size_replay, steps.find_batches, steps.redrive_batches]
+    return _activity_worker(client, names.REPLAY_QUEUE, activities, most=_REPLAY_STEPS)
 
 
 def _planner_steps(client: Client, parts: Parts) -> list[Callable[..., Any]]:

@@ -51,6 +51,28 @@ APPLY: ActivityOptions = {
     "retry_policy": _PATIENT,
 }
 
+SIZE_REPLAY: ActivityOptions = {
+    "task_queue": names.REPLAY_QUEUE,
+    # Thirteen months of manifests are read in an hour or two; another attempt goes on where this one was.
+    "start_to_close_timeout": timedelta(hours=6),
+    "heartbeat_timeout": timedelta(seconds=12),
+    "retry_policy": _PATIENT,
+}
+
+FIND_BATCHES: ActivityOptions = {
+    "task_queue": names.REPLAY_QUEUE,
+    "start_to_close_timeout": timedelta(minutes=5),
+    "heartbeat_timeout": timedelta(seconds=12),
+    "retry_policy": _PATIENT,
+}
+
+REDRIVE: ActivityOptions = {
+    "task_queue": names.REPLAY_QUEUE,
+    "start_to_close_timeout": timedelta(minutes=15),
+    "heartbeat_timeout": timedelta(seconds=12),
+    "retry_policy": _PATIENT,
+}
+
 RECORD: ActivityOptions = {
     "task_queue": names.BATCH_QUEUE,
     "start_to_close_timeout": timedelta(seconds=30),

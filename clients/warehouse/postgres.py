@@ -17,6 +17,7 @@ import pyarrow as pa
 from clients.warehouse import postgres_tables
 from clients.warehouse.postgres_tables import INLINE, SYSTEM, definitions
 from clients.warehouse.protocol import Transaction
+from clients.warehouse.shadows import in_schemas
 from schemas.catalogue import Catalogue
 from schemas.errors import CredentialsRejectedError, StatementError, UnavailableError
 from schemas.tables import Column
@@ -30,20 +31,22 @@ _REFUSED_STATE = "28"
 class PostgresWarehouse:
     """A PostgreSQL database as the warehouse. Safe to share between threads: each transaction has its connection."""
 
-    def __init__(self, dsn: str, *, connections: int = 8) -> None:
+    def __init__(self, dsn: str, *, connections: int = 8, prefix: str = "") -> None:
+        """`prefix`: of the schemas' names; empty but for a shadow."""
         self._dsn = dsn
+        self._prefix = prefix
         self._idle: LifoQueue[_Connection] = LifoQueue()
         self._most_idle = connections
 
     def ensure_tables(self, catalogue: Catalogue) -> list[str]:
         """Create what is missing; returns the tables and columns that were made."""
-        return postgres_tables.ensure_tables(self._dsn, catalogue)
+        return postgres_tables.ensure_tables(self._dsn, catalogue, prefix=self._prefix)
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
         """A transaction on a connection of its own; one that failed is not used again."""
         with _translated():
-            connection = self._idle.get_nowait() if not self._idle.empty() else _Connection(self._dsn)
+            connection = self._idle.get_nowait() if not self._idle.empty() else self._connect()
             try:
                 yield connection
                 connection.commit()
@@ -60,11 +63,15 @@ class PostgresWarehouse:
         while not self._idle.empty():
             self._idle.get_nowait().close()
 
+    def _connect(self) -> "_Connection":
+        return _Connection(self._dsn, self._prefix)
+
 
 class _Connection:
     """A session and its open transaction."""
 
-    def __init__(self, dsn: str) -> None:
+    def __init__(self, dsn: str, prefix: str) -> None:
+        self._prefix = prefix
         separator = "&" if "?" in dsn else "?"
         self._adbc = adbc.connect(f"{dsn}{separator}connect_timeout=5")
         self._cursor = self._adbc.cursor()
@@ -84,14 +91,16 @@ class _Connection:
 
     def lock_object(self, table: str) -> None:
         # Cast to text: the driver has no type for void.
-        self.fetch("SELECT CAST(pg_advisory_xact_lock(hashtext(%s)) AS TEXT)", (f"tidegate {table}",))
+        self.fetch(
+            "SELECT CAST(pg_advisory_xact_lock(hashtext(%s)) AS TEXT)", (f"tidegate {self._prefix}{table}",)
+        )
 
     def execute(self, statement: str, parameters: Sequence[Any] = ()) -> int:
-        self._cursor.execute(_numbered(statement), list(parameters) or None)
+        self._cursor.execute(self._sent(statement), list(parameters) or None)
         return int(self._cursor.rowcount)
 
     def fetch(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        self._cursor.execute(_numbered(statement), list(parameters) or None)
+        self._cursor.execute(self._sent(statement), list(parameters) or None)
         found = self._cursor.fetch_arrow_table()
         columns = [_values(found.field(place), column) for place, column in enumerate(found.columns)]
         return list(zip(*columns, strict=True))
@@ -110,9 +119,12 @@ class _Connection:
     def load(self, table: str, columns: Sequence[Column], rows: pa.Table) -> None:
         if not len(rows):
             return
-        schema, _, name = table.partition(".")
+        schema, _, name = in_schemas(table, self._prefix).partition(".")
         ordered = rows.select([column.name for column in columns])
         self._cursor.adbc_ingest(name, ordered, mode="append", db_schema_name=schema)
+
+    def _sent(self, statement: str) -> str:
+        return _numbered(in_schemas(statement, self._prefix))
 
 
 def _numbered(statement: str) -> str:

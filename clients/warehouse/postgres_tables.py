@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 import psycopg
 
 from clients.warehouse.psycopg_errors import translated
+from clients.warehouse.shadows import in_schemas, schemas_of
 from clients.warehouse.statements import TABLES_OF_OPS, tables_of
 from schemas.catalogue import Catalogue
 from schemas.errors import SettingsError
-from schemas.tables import AUDIT, CURATED, OPS, Column, Kind
+from schemas.tables import Column, Kind
 
 SYSTEM = "PostgreSQL"
 INLINE = "WITH (toast_tuple_target = 8160)"
@@ -26,17 +27,22 @@ _TYPES = {
 _SPELLED = {"TIMESTAMPTZ": "timestamp with time zone"}
 
 
-def ensure_tables(dsn: str, catalogue: Catalogue) -> list[str]:
-    """Create the schemas, tables and columns that are missing; returns what was made. Drops nothing."""
+def ensure_tables(dsn: str, catalogue: Catalogue, *, prefix: str = "") -> list[str]:
+    """Create the schemas, tables and columns that are missing; returns what was made. Drops nothing.
+
+    `prefix`: of the schemas' names.
+    """
     made: list[str] = []
     with translated(SYSTEM), psycopg.connect(dsn, connect_timeout=5) as connection:
         # Several workers start at once: one makes the tables, the others wait and find them.
         connection.execute("SELECT pg_advisory_xact_lock(hashtext('tidegate tables'))")
-        for schema in (CURATED, AUDIT, OPS):
+        schemas = schemas_of(prefix)
+        for schema in schemas:
             connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}".encode())
-        existing = _existing_columns(connection)
+        existing = _existing_columns(connection, schemas)
         for table, columns in _tables(catalogue):
-            made += _ensure_table(connection, table, columns, existing.get(table))
+            where = in_schemas(table, prefix)
+            made += _ensure_table(connection, where, columns, existing.get(where))
     return made
 
 
@@ -45,14 +51,14 @@ def _tables(catalogue: Catalogue) -> Iterator[tuple[str, tuple[Column, ...]]]:
     return itertools.chain(TABLES_OF_OPS.items(), itertools.chain.from_iterable(per_object))
 
 
-def _existing_columns(connection: psycopg.Connection) -> dict[str, dict[str, str]]:
+def _existing_columns(connection: psycopg.Connection, schemas: Sequence[str]) -> dict[str, dict[str, str]]:
     """Table -> column -> type as the server spells it."""
     found: dict[str, dict[str, str]] = {}
     query = """
         SELECT n.nspname || '.' || c.relname, a.attname, format_type(a.atttypid, a.atttypmod)
         FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
         WHERE n.nspname = ANY(%s) AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped"""
-    for table, column, type_name in connection.execute(query, ([CURATED, AUDIT, OPS],)):
+    for table, column, type_name in connection.execute(query, (list(schemas),)):
         found.setdefault(table, {})[column] = type_name
     return found
 

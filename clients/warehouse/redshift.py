@@ -24,10 +24,11 @@ import pyarrow.parquet as pq
 from clients.objectstore import ObjectStore
 from clients.warehouse.protocol import Transaction
 from clients.warehouse.psycopg_errors import translated
+from clients.warehouse.shadows import in_schemas, schemas_of
 from clients.warehouse.statements import QUARANTINE, TABLES_OF_OPS, tables_of
 from schemas.catalogue import Catalogue
 from schemas.errors import StatementError, TidegateError
-from schemas.tables import AUDIT, CURATED, OPS, Column, Kind
+from schemas.tables import CURATED, Column, Kind
 
 LOAD_PREFIX = "load/"
 MAX_TEXT_BYTES = 65_535
@@ -66,8 +67,14 @@ class RedshiftWarehouse:
     slow, not wrong. https://docs.aws.amazon.com/redshift/latest/dg/c_serial_isolation.html
     """
 
-    def __init__(self, dsn: str, *, store: ObjectStore, copy_role: str, connections: int = 8) -> None:
-        """`copy_role`: ARN of the role with which COPY reads the store's bucket, which must be in Redshift's region."""
+    def __init__(
+        self, dsn: str, *, store: ObjectStore, copy_role: str, connections: int = 8, prefix: str = ""
+    ) -> None:
+        """`copy_role`: ARN of the role with which COPY reads the store's bucket, which must be in Redshift's region.
+
+        `prefix`: of the schemas' names; empty but for a shadow.
+        """
+        self._prefix = prefix
         self._dsn = dsn
         self._store = store
         self._copy_role = copy_role
@@ -79,10 +86,10 @@ class RedshiftWarehouse:
         """Create what is missing; returns the tables and columns that were made."""
         made: list[str] = []
         with self._connection() as connection, translated(_SYSTEM):
-            for schema in (CURATED, AUDIT, OPS):
+            for schema in schemas_of(self._prefix):
                 _make(connection, f"CREATE SCHEMA IF NOT EXISTS {schema}")
-            existing = _existing_columns(connection)
-            tables = _tables(catalogue)
+            existing = _existing_columns(connection, self._prefix)
+            tables = {in_schemas(table, self._prefix): c for table, c in _tables(catalogue).items()}
             for table, columns in tables.items():
                 # Each statement commits by itself: a transaction over all would hold locks that appliers wait for.
                 statements = missing_statements(table, columns, existing.get(table))
@@ -100,7 +107,7 @@ class RedshiftWarehouse:
                     # Looked up before the transaction begins: in it, a query would take the snapshot before the lock.
                     tables = self._known_tables(connection)
                     with connection.transaction():
-                        opened = _RedshiftTransaction(connection, load, tables)
+                        opened = _RedshiftTransaction(connection, load, tables, self._prefix)
                         yield opened
                         opened.drop_stages()
             finally:
@@ -113,7 +120,7 @@ class RedshiftWarehouse:
 
     def _known_tables(self, connection: psycopg.Connection) -> frozenset[str]:
         if self._tables is None:
-            self._tables = frozenset(_existing_columns(connection))
+            self._tables = frozenset(_existing_columns(connection, self._prefix))
         return self._tables
 
     @contextmanager
@@ -141,20 +148,23 @@ class RedshiftWarehouse:
 
 
 class _RedshiftTransaction:
-    def __init__(self, connection: psycopg.Connection, load: "_Loader", tables: frozenset[str]) -> None:
+    def __init__(
+        self, connection: psycopg.Connection, load: "_Loader", tables: frozenset[str], prefix: str
+    ) -> None:
+        self._prefix = prefix
         self._connection = connection
         self._loader = load
         self._tables = tables
         self._staged: set[str] = set()
 
     def lock_object(self, table: str) -> None:
-        self.execute(lock_statement(table, self._tables))
+        self._run(lock_statement(table, self._tables, self._prefix))
 
     def execute(self, statement: str, parameters: Sequence[Any] = ()) -> int:
-        return self._connection.execute(statement.encode(), parameters or None).rowcount
+        return self._run(in_schemas(statement, self._prefix), parameters).rowcount
 
     def fetch(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        return self._connection.execute(statement.encode(), parameters or None).fetchall()
+        return self._run(in_schemas(statement, self._prefix), parameters).fetchall()
 
     def stage(self, name: str, columns: Sequence[Column], rows: pa.Table) -> None:
         if name in self._staged:
@@ -165,7 +175,8 @@ class _RedshiftTransaction:
 
     def load(self, table: str, columns: Sequence[Column], rows: pa.Table) -> None:
         if len(rows):
-            self.execute(self._loader.put(table, columns, rows))
+            # As it is: the bucket's name may look like one of the schemas.
+            self._run(self._loader.put(in_schemas(table, self._prefix), columns, rows))
 
     def drop_stages(self) -> None:
         """What ON COMMIT DROP does elsewhere. Only what this transaction made: the name is looked up along the
@@ -173,6 +184,9 @@ class _RedshiftTransaction:
         """
         for name in sorted(self._staged):
             self.execute(f"DROP TABLE {name}")
+
+    def _run(self, statement: str, parameters: Sequence[Any] = ()) -> psycopg.Cursor[Any]:
+        return self._connection.execute(statement.encode(), parameters or None)
 
 
 class _Loader:
@@ -230,15 +244,15 @@ def stage_statement(name: str, columns: Sequence[Column]) -> str:
     )
 
 
-def lock_statement(table: str, known: frozenset[str]) -> str:
+def lock_statement(table: str, known: frozenset[str], prefix: str = "") -> str:
     """Lock for the object whose tables are called after `table`; quarantine's for an object that has none.
 
     LOCK is the transaction's first statement: the snapshot is taken by the first query after it, so that it shows what
     the transaction before has committed. It is ACCESS EXCLUSIVE and so makes readers of the table wait until
     commit; Redshift has no weaker one. https://docs.aws.amazon.com/redshift/latest/dg/r_LOCK.html
     """
-    current = f"{CURATED}.{table}_current"
-    return f"LOCK TABLE {current if current in known else QUARANTINE}"
+    current = f"{prefix}{CURATED}.{table}_current"
+    return f"LOCK TABLE {current if current in known else prefix + QUARANTINE}"
 
 
 def copy_statement(table: str, columns: Sequence[Column], url: str, role: str) -> str:
@@ -303,9 +317,9 @@ def _tables(catalogue: Catalogue) -> dict[str, tuple[Column, ...]]:
     return tables
 
 
-def _existing_columns(connection: psycopg.Connection) -> dict[str, set[str]]:
+def _existing_columns(connection: psycopg.Connection, prefix: str) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
-    schemas = ", ".join(_literal(schema) for schema in (CURATED, AUDIT, OPS))
+    schemas = ", ".join(_literal(schema) for schema in schemas_of(prefix))
     query = f"SELECT table_schema, table_name, column_name FROM svv_columns WHERE table_schema IN ({schemas})"
     for schema, table, column in connection.execute(query.encode()):
         found.setdefault(f"{schema}.{table}", set()).add(column)

@@ -27,17 +27,19 @@ from sandbox.temporal import start_temporal
 from schemas import names
 from schemas.backfills import BackfillInput, BackfillState
 from schemas.budgets import Budget, LeaseClass, Terms
-from schemas.errors import ReplayExpiredError, UnavailableError
+from schemas.errors import ReplayExpiredError, StatementError, UnavailableError
 from schemas.ids import governor_workflow_id
 from schemas.messages import LaneInput, MovePositionInput, PauseInput, SetEveryInput
 from schemas.planner import PinInput, PlannerInput
 from schemas.plans import Way
+from schemas.replays import ReplayInput, ReplaySelection, ReplayState
 from tests.scripted import ScriptedBatches, ScriptedFollower, manifest, serving
 from tests.scripted_backfill import ScriptedReader, backfill_workers
 from tests.scripted_governor import governor_worker
 from tests.scripted_planner import NEWEST, ScriptedPlanner, planner_workers
+from tests.scripted_replay import ScriptedReplay, replay_workers
 from tests.waiting import until
-from workflows import ChangeBatchWorkflow, LaneWorkflow, PlannerWorkflow
+from workflows import ChangeBatchWorkflow, LaneWorkflow, PlannerWorkflow, ReplayWorkflow
 
 FOLDER = Path(__file__).parent
 ALTERED = "altered_stage_batch_renamed"
@@ -129,6 +131,25 @@ async def planner_moved_an_object_there_and_back(client: Client) -> Handle:
     return handle
 
 
+async def replay_failed_resumed_and_done(client: Client) -> Handle:
+    refused = StatementError(statement="INSERT …", detail="UndefinedColumn 42703")
+    steps = ScriptedReplay(failures=[refused])
+    steps.gate.set()
+    async with replay_workers(client, steps):
+        request = ReplayInput(selection=ReplaySelection(org="o", lane="changes"), key="changes", by="ada")
+        handle = await client.start_workflow(
+            ReplayWorkflow.run, request, id="replay/o/changes", task_queue=names.WORKFLOW_QUEUE
+        )
+        await until(lambda: _waits(handle))
+        await handle.signal(ReplayWorkflow.resume, PauseInput(by="ada", reason="mended"))
+        await handle.result()
+    return handle
+
+
+async def _waits(handle: WorkflowHandle[ReplayWorkflow, ReplayState]) -> bool:
+    return (await handle.query(ReplayWorkflow.progress)).stage == "paused"
+
+
 async def governor_granted_after_a_failed_reading(client: Client) -> Handle:
     async with governor_worker(
         client, failures=[UnavailableError(system="Salesforce", detail="it restarts")]
@@ -178,6 +199,7 @@ SCENES: list[Callable[[Client], Awaitable[Handle]]] = [
     governor_granted_after_a_failed_reading,
     backfill_paused_with_a_lost_job,
     backfill_cancelled,
+    replay_failed_resumed_and_done,
 ]
 
 

@@ -420,6 +420,26 @@ def test_ensure_tables_makes_what_is_missing(warehouse: RedshiftWarehouse, said:
     ]
 
 
+def test_a_shadow_is_named_in_every_statement_and_in_no_address(
+    store: NotedStore, said: Conversation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(psycopg, "connect", lambda *_, **__: NotedConnection(said))
+    said.answers["SELECT table_schema"] = [("shadow_s_curated", "thing_current", "type")]
+    shadow = RedshiftWarehouse("dsn", store=store, copy_role="arn/ops.role", prefix="shadow_s_")
+    with shadow.transaction() as transaction:
+        transaction.lock_object("thing")
+        transaction.execute("DELETE FROM curated.thing_current")
+        transaction.fetch("SELECT batch FROM ops.ledger")
+        transaction.load(sql.current_table(THING), sql.RECORD_LIST, pa.table({"record_id": ["a0x"]}))
+    url = "s3://raw-bucket/load/1.parquet"
+    assert [text for text in said if "BEGIN" not in text and "S3" not in text][1:5] == [
+        "LOCK TABLE shadow_s_curated.thing_current",
+        "DELETE FROM shadow_s_curated.thing_current",
+        "SELECT batch FROM shadow_s_ops.ledger",
+        redshift.copy_statement("shadow_s_curated.thing_current", sql.RECORD_LIST, url, "arn/ops.role"),
+    ]
+
+
 def test_what_another_worker_made_meanwhile_is_no_error(
     warehouse: RedshiftWarehouse, said: Conversation
 ) -> None:

@@ -6,7 +6,6 @@ PostgreSQL runs them is proved by the tests of law 3.
 
 import inspect
 import itertools
-from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -15,18 +14,30 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.dialects import Redshift
 
-from clients.warehouse import redshift, statements
+from clients.warehouse import redshift, replay_statements, shadow_statements, shadows, statements
 from schemas.catalogue import default_catalogue
 from schemas.tables import arrow_schema
 
 SPECS = list(default_catalogue().objects.values())
 TABLES = statements.TABLES_OF_OPS | {t: c for spec in SPECS for t, c in statements.tables_of(spec).items()}
+COMPARED = {t: c for spec in SPECS for t, c in shadow_statements.compared_tables(spec).items()}
+MODULES = (statements, replay_statements, shadow_statements, shadows)
 
 ARGUMENTS: dict[tuple[str, ...], list[tuple[Any, ...]]] = {
     (): [()],
     ("spec",): [(spec,) for spec in SPECS],
     ("table",): [(table,) for table in TABLES],
     ("table", "columns"): list(TABLES.items()),
+    ("name",): [("rehearsal",)],
+    ("schema",): [("shadow_rehearsal_curated",)],
+    ("prefix",): [("shadow_rehearsal_",)],
+    ("statement", "prefix"): [("curated.case_current", "shadow_rehearsal_")],
+    ("table", "columns", "prefix"): [
+        (table, columns, "shadow_rehearsal_") for table, columns in COMPARED.items()
+    ],
+    ("table", "columns", "prefix", "count"): [
+        (table, columns, "shadow_rehearsal_", 5) for table, columns in COMPARED.items()
+    ],
     ("count",): [(1,), (500,)],
     ("spec", "what"): [(spec, what) for spec in SPECS for what in ("latest", "versions")],
 }
@@ -43,23 +54,28 @@ NOT_IN_REDSHIFT = [
 ]
 
 
+FUNCTIONS = {
+    name: function
+    for module in MODULES
+    for name, function in inspect.getmembers(module, inspect.isfunction)
+    if function.__module__ == module.__name__ and not name.startswith("_")
+}
+
+
 @cache
 def statements_of(name: str) -> list[str]:
     """Every text that the function makes; empty when what it makes is no statement but a name."""
-    function = getattr(statements, name)
+    function = FUNCTIONS[name]
     parameters = tuple(inspect.signature(function).parameters)
     assert parameters in ARGUMENTS, f"say in ARGUMENTS what {name}{parameters} is called with"
-    made = [function(*arguments) for arguments in ARGUMENTS[parameters]]
+    made = itertools.chain.from_iterable(
+        found if isinstance(found, list) else [found]
+        for found in (function(*arguments) for arguments in ARGUMENTS[parameters])
+    )
     return [text for text in made if isinstance(text, str) and " " in text]
 
 
-def public_functions() -> Iterator[str]:
-    for name, function in inspect.getmembers(statements, inspect.isfunction):
-        if function.__module__ == statements.__name__ and not name.startswith("_"):
-            yield name
-
-
-NAMES = [name for name in public_functions() if statements_of(name)]
+NAMES = [name for name in FUNCTIONS if statements_of(name)]
 
 
 @cache

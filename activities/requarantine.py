@@ -1,0 +1,89 @@
+"""The rows that quarantine holds of replayed batches, replaced by those that still do not fit.
+
+A row that stays as it is, is not touched; one whose reason has changed keeps the time of its first refusal.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import NamedTuple, Self
+
+import pyarrow as pa
+
+from activities.applier import Share
+from clients.warehouse import Transaction, replay_statements as sql
+from clients.warehouse.statements import QUARANTINE
+from schemas.tables import QUARANTINE_COLUMNS, arrow_schema
+
+
+class _Row(NamedTuple):
+    """What tells one refusal from another."""
+
+    ordinal: int
+    record_id: str | None
+    reason: str
+    detail: str
+
+
+@dataclass
+class Requarantine:
+    """One object's quarantine of a group of batches."""
+
+    held: dict[str, dict[_Row, datetime]]
+    """Batch -> row -> when it was refused first."""
+    leave: list[tuple[str, _Row]] = field(default_factory=list)
+    come: list[pa.Table] = field(default_factory=list)
+    released: int = 0
+    """Rows fewer than before."""
+
+    @classmethod
+    def read(cls, transaction: Transaction, name: str, batches: list[str]) -> Self:
+        """What there is of the object called `name`."""
+        held: defaultdict[str, dict[_Row, datetime]] = defaultdict(dict)
+        for batch, ordinal, record_id, reason, detail, at in transaction.fetch(
+            sql.find_refused(len(batches)), [name, *batches]
+        ):
+            held[batch][_Row(int(ordinal), record_id, reason, detail)] = at
+        return cls(held)
+
+    def replace(self, share: Share, record: str | None) -> int:
+        """Let the share's refused changes be all that is refused of its batch, or of one record in it.
+
+        Returns the rows that quarantine then holds of the batch.
+        """
+        held = self.held.get(share.batch, {})
+        scope = {row for row in held if record is None or row.record_id == record}
+        refused = share.refused
+        rows = [] if refused is None else _rows(refused)
+        gone = scope - set(rows)
+        self.leave += [(share.batch, row) for row in gone]
+        fresh = [place for place, row in enumerate(rows) if row not in scope]
+        if refused is not None and fresh:
+            first = {row.ordinal: held[row] for row in gone}
+            now = datetime.now(UTC)
+            stamps = [first.get(rows[place].ordinal, now) for place in fresh]
+            table = refused.take(pa.array(fresh))
+            self.come.append(
+                table.append_column("quarantined_at", pa.array(stamps, pa.timestamp("ms", tz="UTC")))
+            )
+        self.released += max(0, len(scope) - len(rows))
+        return len(held) - len(scope) + len(rows)
+
+    def write(self, transaction: Transaction) -> None:
+        """Make it so."""
+        if self.leave:
+            rows = [
+                {"record_id": row.record_id or "", "batch": batch, "ordinal": row.ordinal}
+                for batch, row in self.leave
+            ]
+            table = pa.Table.from_pylist(rows, schema=arrow_schema(sql.RELEASED_COLUMNS))
+            transaction.stage(sql.RELEASED, sql.RELEASED_COLUMNS, table)
+            transaction.execute(sql.delete_released())
+        if self.come:
+            transaction.load(QUARANTINE, QUARANTINE_COLUMNS, pa.concat_tables(self.come))
+
+
+def _rows(refused: pa.Table) -> list[_Row]:
+    names = ("ordinal", "record_id", "reason", "detail")
+    columns = (refused[name].to_pylist() for name in names)
+    return [_Row(*row) for row in zip(*columns, strict=True)]

@@ -1,0 +1,44 @@
+"""Shadows: the same tables beside the warehouse's own, in schemas whose names have a prefix.
+
+Every statement names its tables with their schema, and values travel as parameters, so a prefix before the three schema names is
+all that a shadow's statements differ by.
+"""
+
+import re
+
+from schemas.tables import AUDIT, CURATED, OPS
+
+_SCHEMA = re.compile(rf"(?<![\w.])(?=(?:{CURATED}|{AUDIT}|{OPS})\.)")
+
+
+def shadow_prefix(name: str) -> str:
+    """What stands before the schema names of the shadow called `name`."""
+    return f"shadow_{name}_"
+
+
+def in_schemas(statement: str, prefix: str) -> str:
+    """The statement, or the table's name, for tables whose schemas have the prefix; an empty one changes nothing."""
+    return _SCHEMA.sub(prefix, statement) if prefix else statement
+
+
+def schemas_of(prefix: str) -> tuple[str, ...]:
+    """The names of the three schemas."""
+    return tuple(f"{prefix}{schema}" for schema in (CURATED, AUDIT, OPS))
+
+
+def find_shadows() -> str:
+    """The schemas of every shadow's curated tables."""
+    return (
+        "SELECT schema_name FROM information_schema.schemata "
+        f"WHERE schema_name LIKE 'shadow_%' AND schema_name LIKE '%_{CURATED}' ORDER BY schema_name"
+    )
+
+
+def name_of_schema(schema: str) -> str:
+    """The shadow that a schema found by `find_shadows` belongs to."""
+    return schema.removeprefix("shadow_").removesuffix(f"_{CURATED}")
+
+
+def drop_statements(name: str) -> list[str]:
+    """What removes a shadow, all of it."""
+    return [f"DROP SCHEMA IF EXISTS {schema} CASCADE" for schema in schemas_of(shadow_prefix(name))]

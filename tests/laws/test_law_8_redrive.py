@@ -1,0 +1,212 @@
+"""Law 8 after a replay: what fits now leaves quarantine, is applied, and every batch's counts are right again."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import psycopg
+import pytest
+
+from clients.objectstore import ObjectStore
+from clients.warehouse.postgres import PostgresWarehouse
+from schemas.catalogue import Catalogue, default_catalogue
+from schemas.replays import QuarantineChoice, ReplaySelection
+from tests.batches import Road
+from tests.bus import event, stamps
+from tests.laws.test_law_4_applied_whole import FailingWarehouse, PowerCut, as_warehouse, cut_power
+from tests.replaying import ORG, Replays, checksum
+from transforms.decode import MISSING_REQUIRED, UNKNOWN_FIELD, UNKNOWN_OBJECT
+
+pytestmark = pytest.mark.service
+
+CASES = [f"500{number:012d}AAA" for number in range(9)]
+STRANGER = "a99000000000001AAA"
+ANY = ReplaySelection(org=ORG, quarantine=QuarantineChoice())
+
+
+def catalogue(**of_case: dict[str, Any]) -> Catalogue:
+    """The catalogue with other fields of Case, and with the object that was unknown."""
+    described = default_catalogue().model_dump(mode="json")
+    described["objects"]["Case"]["fields"] |= of_case
+    described["objects"]["Stranger__c"] = {
+        "label": "Strangers",
+        "key_prefix": "a99",
+        "fields": {"A__c": {"type": "int"}, "Secret__c": {"type": "string", "pii": "personal"}},
+    }
+    return Catalogue.model_validate(described)
+
+
+@pytest.fixture
+def road(warehouse: PostgresWarehouse, store: ObjectStore) -> Road:
+    opened = Road(store, warehouse)
+    warehouse.ensure_tables(opened.catalogue)
+    return opened
+
+
+def update(number: int, record_id: str, **fields: Any) -> dict[str, Any]:
+    return event(number, fields, change_type="UPDATE", record_ids=[record_id])
+
+
+async def send(road: Road) -> None:
+    await road.send(
+        [event(1, record_ids=CASES[:3]), event(2, {"Subject": "no status"}, record_ids=[CASES[3]])]
+    )
+    await road.send(
+        [
+            update(3, CASES[0], Surprise__c="s", Status="Closed"),
+            update(4, CASES[0], Subject="later"),
+            update(5, CASES[1], Surprise__c="t"),
+            event(
+                6, {"A__c": 5, "Secret__c": "x", **stamps()}, object_name="Stranger__c", record_ids=[STRANGER]
+            ),
+        ]
+    )
+    # A change that was delivered twice and refused twice is one change.
+    await road.send([update(3, CASES[0], Surprise__c="s", Status="Closed")])
+
+
+def ledger(dsn: str) -> dict[tuple[str, str], tuple[int, ...]]:
+    query = (
+        b"""SELECT batch, object, landed, applied, duplicate, quarantined FROM ops.ledger ORDER BY batch"""
+    )
+    with psycopg.connect(dsn) as connection:
+        rows = connection.execute(query).fetchall()
+    for row in rows:
+        assert row[2] == row[3] + row[4] + row[5]
+    return {(row[0].rpartition("/")[2], row[1]): row[2:] for row in rows}
+
+
+def reasons(dsn: str) -> list[tuple[str, str | None]]:
+    with psycopg.connect(dsn) as connection:
+        return connection.execute(b"SELECT reason, record_id FROM ops.quarantine ORDER BY 1, 2").fetchall()
+
+
+async def test_changes_that_fit_after_a_catalogue_change_are_applied_and_accounted_for(
+    road: Road, warehouse: PostgresWarehouse, database: str
+):
+    await send(road)
+    times = committed(database)
+    assert ledger(database)["2", "Case"] == (3, 1, 0, 2)
+    replays = Replays(road, database, catalogue(Surprise__c={"type": "string"}))
+    warehouse.ensure_tables(replays.catalogue)
+    counts = await replays.run(selection=ANY)
+    assert (counts.applied, counts.quarantined, counts.released) == (3, 1, 4)
+    assert ledger(database) == {
+        ("origin", "Case"): (4, 3, 0, 1),
+        ("2", "Case"): (3, 3, 0, 0),
+        ("2", "Stranger__c"): (1, 1, 0, 0),
+        ("6", "Case"): (1, 0, 1, 0),
+    }
+    assert reasons(database) == [(MISSING_REQUIRED, CASES[3])]
+    assert committed(database) == times
+    with psycopg.connect(database) as connection:
+        query = b"SELECT record_id, status, subject, surprise FROM curated.case_current ORDER BY 1"
+        assert connection.execute(query).fetchall()[:2] == [
+            (CASES[0], "Closed", "later", "s"),
+            (CASES[1], "New", "Case 1", "t"),
+        ]
+    before = checksum(database)
+    counts = await replays.run()
+    assert (counts.applied, counts.released) == (0, 0)
+    assert checksum(database) == before
+
+
+def committed(dsn: str) -> list[tuple[Any, ...]]:
+    query = b"SELECT batch, object, committed_at, first_changed_at FROM ops.ledger ORDER BY 1, 2"
+    with psycopg.connect(dsn) as connection:
+        return connection.execute(query).fetchall()
+
+
+async def test_what_was_hidden_while_it_was_unknown_is_as_protected_as_the_catalogue_says(
+    road: Road, warehouse: PostgresWarehouse, database: str
+):
+    await send(road)
+    replays = Replays(road, database, catalogue(Surprise__c={"type": "string", "pii": "sensitive"}))
+    warehouse.ensure_tables(replays.catalogue)
+    await replays.run()
+    with psycopg.connect(database) as connection:
+        row = connection.execute(b"SELECT a, secret FROM curated.stranger_current").fetchone()
+        assert row is not None
+        assert row[0] == 5
+        assert row[1].startswith("tg1.")
+        surprises = connection.execute(b"SELECT surprise FROM curated.case_current").fetchall()
+    assert {value for (value,) in surprises if value is not None and not value.startswith("tg1.")} == set()
+    assert sum(value is not None for (value,) in surprises) == 2
+
+
+async def test_a_field_that_became_personal_is_not_made_again_in_clear(
+    road: Road, warehouse: PostgresWarehouse, database: str
+):
+    await send(road)
+    subject = {"type": "string", "pii": "personal"}
+    replays = Replays(road, database, catalogue(Subject=subject))
+    counts = await replays.run(shadow="private")
+    assert counts.applied == 8 - 3
+    with psycopg.connect(database) as connection:
+        rows = connection.execute(b"SELECT subject FROM shadow_private_curated.case_current").fetchall()
+    assert rows
+    assert all(value.startswith("tg1.") for (value,) in rows)
+
+
+async def test_a_change_that_was_applied_stays_so_when_the_catalogue_would_refuse_it_today(
+    road: Road, database: str
+):
+    await send(road)
+    before = checksum(database)
+    narrowed = default_catalogue().model_dump(mode="json")
+    del narrowed["objects"]["Case"]["fields"]["Subject"]
+    counts = await Replays(road, database, Catalogue.model_validate(narrowed)).run()
+    assert counts.applied == 0
+    # The one that was refused for its status is refused for its subject now.
+    assert {table for table, digest in checksum(database).items() if digest != before[table]} == {
+        "ops.quarantine"
+    }
+    assert sum(row[3] for row in ledger(database).values()) == 5
+
+
+async def test_only_the_chosen_rows_are_redriven(road: Road, warehouse: PostgresWarehouse, database: str):
+    await send(road)
+    replays = Replays(road, database, catalogue(Surprise__c={"type": "string"}))
+    warehouse.ensure_tables(replays.catalogue)
+    chosen = QuarantineChoice(reason=UNKNOWN_OBJECT)
+    await replays.run(selection=ReplaySelection(org=ORG, object="Stranger__c", quarantine=chosen))
+    assert [reason for reason, _ in reasons(database)] == [MISSING_REQUIRED] + [UNKNOWN_FIELD] * 3
+    one = QuarantineChoice(batch=f"{road.lane}/6")
+    await replays.run(selection=ReplaySelection(org=ORG, quarantine=one))
+    assert [reason for reason, _ in reasons(database)] == [MISSING_REQUIRED] + [UNKNOWN_FIELD] * 2
+    # The first delivery finds what the second brought.
+    await replays.run(selection=ReplaySelection(org=ORG, object="Case", record=CASES[0]))
+    assert ledger(database)["2", "Case"] == (3, 1, 1, 1)
+    assert reasons(database) == [(MISSING_REQUIRED, CASES[3]), (UNKNOWN_FIELD, CASES[1])]
+
+
+async def test_no_clear_value_of_what_is_unknown_reaches_quarantine(road: Road, database: str):
+    await send(road)
+    await Replays(road, database, road.catalogue).run()
+    with psycopg.connect(database) as connection:
+        rows = connection.execute(
+            b"SELECT event FROM ops.quarantine WHERE reason = 'unknown_field'"
+        ).fetchall()
+    assert {json.loads(event)["payload"]["Surprise__c"][:4] for (event,) in rows} == {"tg1."}
+
+
+async def test_a_redrive_that_fails_at_any_step_leaves_everything_as_it_was_and_the_next_one_finishes_it(
+    road: Road, warehouse: PostgresWarehouse, database: str
+):
+    await send(road)
+    calm = Replays(road, database, catalogue(Surprise__c={"type": "string"}))
+    warehouse.ensure_tables(calm.catalogue)
+    before = checksum(database)
+    steps, counts = 0, None
+    while counts is None:
+        failing = FailingWarehouse(warehouse, steps + 1, cut_power)
+        broken = replace(calm, road=replace(road, warehouse=as_warehouse(failing)))
+        one = ReplaySelection(org=ORG, lane=road.lane, object="Case")
+        try:
+            counts = await broken.run(selection=one, most=10)
+        except PowerCut:
+            steps += 3
+            assert checksum(database) == before, f"left something at step {steps}"
+    assert steps >= 20, "the sweep is meant to cover every statement and load"
+    assert (counts.applied, counts.released) == (2, 3)
+    assert ledger(database)["2", "Case"] == (3, 3, 0, 0)

@@ -1,0 +1,117 @@
+"""Raw events under another catalogue than the one they were landed under: readable where it allows, encrypted where it asks."""
+
+import copy
+from typing import Any
+
+import orjson
+import pyarrow as pa
+import pytest
+
+from schemas.catalogue import Catalogue
+from schemas.raw import RAW_SCHEMA
+from tests.bus import protector
+from transforms.reprotect import Reprotector
+from transforms.row_pages import protect_page
+
+HEADER = {"entityName": "Person__c", "recordIds": ["a0x01"]}
+
+
+def catalogue(**fields: dict[str, Any]) -> Catalogue:
+    entry = {"label": "People", "key_prefix": "a0x", "fields": {"Town__c": {"type": "string"}, **fields}}
+    return Catalogue.model_validate({"objects": {"Person__c": entry}})
+
+
+SECRET = {"type": "string", "pii": "personal"}
+OPEN = {"type": "string"}
+PART = {"type": "string", "part_of": "Name", "part": "LastName"}
+
+
+def landed(under: Catalogue, **payload: Any) -> str:
+    data = {"payload": {"ChangeEventHeader": HEADER, **copy.deepcopy(payload)}, "event": {"replayId": 1}}
+    protector(under).protect_event(data)
+    return orjson.dumps(data).decode()
+
+
+def payload(text: str) -> dict[str, Any]:
+    found: dict[str, Any] = orjson.loads(text)["payload"]
+    del found["ChangeEventHeader"]
+    return found
+
+
+def again(text: str, under: Catalogue) -> str:
+    return Reprotector(protector(under), under).event(text)
+
+
+NO_OBJECT = Catalogue.model_validate({"objects": {}})
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param(NO_OBJECT, catalogue(Age__c={"type": "int"}), id="object-unknown"),
+        pytest.param(catalogue(), catalogue(Age__c={"type": "int"}), id="field-unknown"),
+        pytest.param(catalogue(), catalogue(Age__c=SECRET), id="field-unknown-and-personal"),
+        pytest.param(catalogue(Age__c=OPEN), catalogue(Age__c=SECRET), id="field-clear-and-personal"),
+        pytest.param(catalogue(Age__c=SECRET), catalogue(Age__c=OPEN), id="field-personal-and-clear"),
+        pytest.param(NO_OBJECT, catalogue(LastName=PART), id="compound-of-an-unknown-object"),
+        pytest.param(catalogue(), catalogue(LastName=PART), id="compound-unknown"),
+        pytest.param(catalogue(), catalogue(LastName=PART | SECRET), id="compound-unknown-and-personal"),
+        pytest.param(
+            catalogue(First__c=PART | {"part": "FirstName"}),
+            catalogue(First__c=PART | {"part": "FirstName"}, LastName=PART | SECRET),
+            id="part-unknown-and-personal",
+        ),
+    ],
+)
+def test_an_event_is_as_the_present_catalogue_would_have_landed_it(before: Catalogue, after: Catalogue):
+    values = {"Town__c": "Oslo", "Age__c": 7, "Name": {"FirstName": "Ada", "LastName": "Lund"}}
+    assert payload(again(landed(before, **values), after)) == payload(landed(after, **values))
+
+
+def test_what_is_unknown_still_stays_encrypted():
+    text = landed(catalogue(), Town__c="Oslo", Surprise__c="x")
+    assert again(text, catalogue(Age__c=OPEN)) == text
+
+
+def test_a_text_that_only_looks_like_a_token_is_kept():
+    text = landed(catalogue(), Town__c="tg1.1.not-one")
+    assert payload(again(text, catalogue())) == {"Town__c": "tg1.1.not-one"}
+
+
+def table(*texts: str) -> pa.Table:
+    rows = [
+        {"position": "1", "object": "Person__c", "changes": 1, "received_at": 0, "event": text}
+        for text in texts
+    ]
+    return pa.Table.from_pylist(rows, schema=RAW_SCHEMA)
+
+
+def test_only_events_that_need_it_are_rewritten():
+    after = catalogue(Age__c={"type": "int"}, Mail__c=SECRET)
+    known = landed(after, Town__c="Oslo", Age__c=3, Mail__c="a@b.c")
+    unknown = landed(catalogue(), Town__c="Bergen", Age__c=4)
+    reprotector = Reprotector(protector(after), after)
+    assert reprotector.opened(table(known, known)) is not None
+    raw = table(known, unknown)
+    opened = reprotector.opened(raw)
+    assert opened["event"].to_pylist() == [known, again(unknown, after)]
+    assert opened.schema == raw.schema
+    untouched = table(known)
+    assert reprotector.opened(untouched) is untouched
+    assert reprotector.closed(untouched, {known}) is untouched
+
+
+def page(**columns: list[str | None]) -> pa.Table:
+    arrays = [pa.array(values, pa.large_string()) for values in columns.values()]
+    return pa.Table.from_arrays(arrays, names=list(columns))
+
+
+def test_a_page_of_rows_has_the_present_columns_each_as_the_catalogue_protects_it():
+    spec = catalogue(Was__c=SECRET, Is__c=OPEN, Both__c=SECRET)
+    rows = page(Town__c=["Oslo", None], Was__c=["a", None], Is__c=["b", "c"], Both__c=[None, "d"])
+    before = protect_page(rows, spec.object("Person__c"), protector(spec))
+    after = catalogue(Was__c=OPEN, Is__c=SECRET, Both__c=SECRET, New__c=OPEN)
+    found = Reprotector(protector(after), after).page(before, "Person__c")
+    wanted = protect_page(rows, after.object("Person__c"), protector(after))
+    assert found.select(wanted.column_names).to_pydict() == wanted.to_pydict()
+    assert found["New__c"].to_pylist() == [None, None]

@@ -1,0 +1,176 @@
+"""What was landed under an older catalogue, as the present one would have landed it. Pure.
+
+A field or object that the catalogue lacked was encrypted whole, because it might have been anything; when it is declared later, its
+values must be readable, or encrypted under their own name. A field that is declared to be personal later lies in clear in old raw
+files, and must not go on in clear.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from schemas.catalogue import Catalogue, ObjectSpec
+from transforms.protect import HEADER, Protector, is_misfit_token, is_token
+
+_HIDDEN = "hidden"
+"""Where `transforms.protect` puts the payload of an object that the catalogue lacks."""
+_UNKNOWN = "unknown"
+_SEALED = "tg1."
+"""What the token of a text begins with."""
+
+
+class Reprotector:
+    """Brings raw events up to the present catalogue."""
+
+    def __init__(self, protector: Protector, catalogue: Catalogue) -> None:
+        self._protector = protector
+        self._specs = catalogue.objects
+        self._patterns = {name: _pattern(spec) for name, spec in catalogue.objects.items()}
+
+    def opened(self, raw: pa.Table) -> pa.Table:
+        """The raw table (columns of `RAW_SCHEMA`) with readable values for fields and objects that were unknown when it was landed.
+
+        What needs it is found by its text, without reading JSON: as a rule nothing does.
+        """
+        mask = np.zeros(len(raw), np.bool_)
+        for name in pc.unique(raw["object"]).to_pylist():
+            if name in self._patterns:
+                found = pc.match_substring_regex(raw["event"], self._patterns[name])
+                mask |= np.asarray(pc.and_(found, pc.equal(raw["object"], name)))
+        return self._rewritten(raw, mask)
+
+    def closed(self, raw: pa.Table, refused: set[str]) -> pa.Table:
+        """The raw table with those of its events that were refused brought up to the present catalogue.
+
+        The same table when that changes none of them.
+        """
+        wanted = pa.array(sorted(refused), pa.large_string())
+        return self._rewritten(raw, np.asarray(pc.is_in(raw["event"], value_set=wanted)))
+
+    def page(self, page: pa.Table, name: str) -> pa.Table:
+        """A page of rows of one object (`transforms.row_pages`) with the present catalogue's columns, protected as it says.
+
+        A column that the page lacks is empty.
+        """
+        spec = self._specs.get(name)
+        for field, described in spec.fields.items() if spec is not None else ():
+            if field not in page.column_names:
+                page = page.append_column(field, pa.nulls(len(page), pa.large_string()))
+            column = page[field]
+            tokens = np.asarray(pc.fill_null(pc.starts_with(column, _SEALED), described.is_protected))
+            mask = ~tokens if described.is_protected else tokens
+            if not mask.any():
+                continue
+            values = column.filter(pa.array(mask)).to_pylist()
+            context = f"{name}.{field}"
+            if described.is_protected:
+                written = self._protector.encrypt_texts(context, values)
+            else:
+                written = [self._decrypted(value, context) for value in values]
+            changed = pc.replace_with_mask(
+                column.combine_chunks(), pa.array(mask), pa.array(written, pa.large_string())
+            )
+            page = page.set_column(page.column_names.index(field), page.schema.field(field), changed)
+        return page
+
+    def _rewritten(self, raw: pa.Table, mask: np.ndarray) -> pa.Table:
+        if not mask.any():
+            return raw
+        chosen = pa.array(mask)
+        before = raw["event"].filter(chosen).to_pylist()
+        after = [self.event(text) for text in before]
+        if after == before:
+            return raw
+        events = raw["event"].combine_chunks()
+        written = pc.replace_with_mask(events, chosen, pa.array(after, pa.large_string()))
+        return raw.set_column(raw.column_names.index("event"), raw.schema.field("event"), written)
+
+    def event(self, text: str) -> str:
+        """One event's JSON as the present catalogue would have it landed."""
+        data = orjson.loads(text)
+        payload = data.get("payload") if isinstance(data, dict) else None
+        header = payload.get(HEADER) if isinstance(payload, dict) else None
+        name = header.get("entityName") if isinstance(header, dict) else None
+        spec = self._specs.get(name) if isinstance(name, str) else None
+        if not isinstance(payload, dict) or spec is None:
+            return text
+        if _is_any_token(payload.get(_HIDDEN)) and _HIDDEN not in spec.fields:
+            data["payload"] = self._uncovered(payload)
+        else:
+            self._fields(spec, payload)
+        return orjson.dumps(data).decode()
+
+    def _uncovered(self, payload: dict[str, Any]) -> dict[str, Any]:
+        """The payload of an object that was unknown."""
+        rest = self._decrypted(payload[_HIDDEN], _UNKNOWN)
+        if not isinstance(rest, dict):
+            return payload
+        whole = {HEADER: payload[HEADER], **rest}
+        self._protector.protect_event({"payload": whole})
+        return whole
+
+    def _fields(self, spec: ObjectSpec, payload: dict[str, Any]) -> None:
+        for name, value in payload.items():
+            if name in spec.fields:
+                payload[name] = self._value(spec, name, value, f"{spec.name}.{name}")
+            elif name in spec.compounds and isinstance(value, dict):
+                payload[name] = self._parts(spec, name, spec.compounds[name], value)
+            elif name in spec.compounds and _is_any_token(value):
+                # The whole of it was unknown: what it hides is protected as if it had just come.
+                hidden = {HEADER: payload[HEADER], name: self._decrypted(value, f"{spec.name}.{name}")}
+                if isinstance(hidden[name], dict):
+                    self._protector.protect_event({"payload": hidden})
+                    payload[name] = hidden[name]
+
+    def _parts(
+        self, spec: ObjectSpec, compound: str, known: Mapping[str, str], parts: dict[str, Any]
+    ) -> dict[str, Any]:
+        return {
+            part: self._value(spec, known[part], value, f"{spec.name}.{compound}.{part}")
+            if part in known
+            else value
+            for part, value in parts.items()
+        }
+
+    def _value(self, spec: ObjectSpec, field: str, value: Any, former: str) -> Any:
+        """The field's value in its present form; `former` is the context that it had while it was unknown."""
+        context = f"{spec.name}.{field}"
+        is_protected = spec.fields[field].is_protected
+        if value is None or (is_protected and _is_any_token(value) and self._opens(value, context)):
+            return value
+        clear = value
+        if _is_any_token(value):
+            clear = self._decrypted(value, context if self._opens(value, context) else former)
+        return self._protector.encrypt(context, clear) if is_protected else clear
+
+    def _opens(self, token: str, context: str) -> bool:
+        try:
+            self._protector.decrypt(context, token)
+        except ValueError:
+            return False
+        return True
+
+    def _decrypted(self, token: Any, context: str) -> Any:
+        """What the token hides; itself when it is none of ours: a text may look like one."""
+        try:
+            return self._protector.decrypt(context, token)
+        except ValueError:
+            return token
+
+
+def _is_any_token(value: object) -> bool:
+    return is_token(value) or is_misfit_token(value)
+
+
+def _pattern(spec: ObjectSpec) -> str:
+    """Finds JSON in which something that is no personal field holds a token."""
+    clear: Callable[[str], bool] = lambda name: not spec.fields[name].is_protected  # noqa: E731
+    names = {name for name in spec.fields if clear(name)}
+    names |= {part for parts in spec.compounds.values() for part, name in parts.items() if clear(name)}
+    names |= {*spec.compounds, _HIDDEN}
+    return f'"(?:{"|".join(map(re.escape, sorted(names)))})":"tg1x?\\.'

@@ -1,0 +1,26 @@
+"""How much a replay would be, asked from outside."""
+
+from collections.abc import Iterator
+
+from activities.replay_selection import selected_batches, sized
+from clients.objectstore import ObjectStore
+from clients.warehouse import Warehouse
+from schemas.catalogue import Catalogue
+from schemas.replays import ReplayCursor, ReplaySelection, ReplaySize
+
+_AT_ONCE = 1_000
+
+
+def count_replay(
+    store: ObjectStore, warehouse: Warehouse, catalogue: Catalogue, selection: ReplaySelection
+) -> Iterator[ReplaySize]:
+    """What has been counted so far, again and again; the last is all. Reads keys and manifests, no raw file."""
+    batches = selected_batches(store, warehouse, catalogue, selection)
+    size, cursor = ReplaySize(), ReplayCursor()
+    while True:
+        page = batches.page(cursor, _AT_ONCE)
+        size = sized(page, selection, size)
+        yield size
+        if page.cursor is None:
+            return
+        cursor = page.cursor
