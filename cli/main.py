@@ -14,6 +14,7 @@ from cli import (
     demo,
     org_commands,
     plan,
+    reconcile,
     sandbox_commands,
     status,
     trace,
@@ -35,6 +36,7 @@ app.command("demo")(demo.demo)
 app.command("status")(status.status)
 app.command("budget")(budget.budget)
 app.command("plan")(plan.plan)
+app.command("reconcile")(reconcile.reconcile)
 app.command("trace")(trace.trace)
 app.command("worker")(worker.worker)
 sandbox_commands.app.add_typer(org_commands.faults_app, name="faults")

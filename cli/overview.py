@@ -1,6 +1,6 @@
 """What the engine knows of itself: lanes, what is under way, freshness, quarantine, budgets. Read-only; no call to Salesforce."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -54,6 +54,20 @@ class ObjectView:
 
 
 @dataclass(frozen=True)
+class ReconciledView:
+    """The last reconciliation of an object."""
+
+    object: str
+    depth: str
+    as_of: datetime
+    verdict: str
+    found: int
+    repaired: int
+    altered: int
+    calls: int
+
+
+@dataclass(frozen=True)
 class Overview:
     """Everything `tidegate status` shows."""
 
@@ -66,6 +80,7 @@ class Overview:
     balanced: bool
     """Law 8 over the whole ledger."""
     budgets: Budgets
+    reconciled: list[ReconciledView] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
         """Plain values for --json."""
@@ -82,11 +97,12 @@ async def overview(settings: Settings) -> Overview:
         objects = _objects(connection)
         quarantine = _quarantine(connection)
         positions = _positions(connection)
+        reconciled = _reconciled(connection)
     org = settings.salesforce.org_id
     lanes = [await _lane(client, org, name, positions) for name in await _lane_names(client, settings)]
     balanced = all(view.landed == view.applied + view.duplicate + view.quarantined for view in objects)
     budgets = await budgets_of(client, org)
-    return Overview(datetime.now(UTC), org, lanes, objects, quarantine, balanced, budgets)
+    return Overview(datetime.now(UTC), org, lanes, objects, quarantine, balanced, budgets, reconciled)
 
 
 async def _lane_names(client: Client, settings: Settings) -> list[str]:
@@ -169,3 +185,13 @@ def _positions(connection: psycopg.Connection) -> dict[str, tuple[str, datetime]
           ON n.lane = l.lane AND n.newest = l.last_received_at
     """
     return {lane: (position, received) for lane, position, received in connection.execute(query.encode())}
+
+
+def _reconciled(connection: psycopg.Connection) -> list[ReconciledView]:
+    query = f"""
+        SELECT r.object, r.depth, r.as_of, r.verdict, r.found, r.repaired, r.altered, r.calls FROM {sql.RECONCILIATION} AS r
+        JOIN (SELECT object, MAX(ended_at) AS newest FROM {sql.RECONCILIATION} GROUP BY object) AS n
+          ON n.object = r.object AND n.newest = r.ended_at
+        ORDER BY r.object
+    """
+    return [ReconciledView(*row) for row in connection.execute(query.encode())]

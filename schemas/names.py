@@ -14,6 +14,7 @@ CHANGE_BATCH_WORKFLOW: Final = "change-batch"
 GOVERNOR_WORKFLOW: Final = "governor"
 PLANNER_WORKFLOW: Final = "planner"
 BACKFILL_WORKFLOW: Final = "backfill"
+RECONCILE_WORKFLOW: Final = "reconcile"
 
 # Activities
 FOLLOW_LANE: Final = "follow_lane"
@@ -29,6 +30,12 @@ FIND_LANE_END: Final = "find_lane_end"
 PLAN_BACKFILL: Final = "plan_backfill"
 READ_PART: Final = "read_part"
 READ_RECORDS: Final = "read_records"
+CHECK_LOG: Final = "check_log"
+ASK_BUCKETS: Final = "ask_buckets"
+COMPARE_BUCKETS: Final = "compare_buckets"
+READ_FACTS: Final = "read_facts"
+COMPARE_FACTS: Final = "compare_facts"
+KEEP_REPORT: Final = "keep_report"
 
 # Signals, updates and queries
 PAUSE: Final = "pause"
@@ -51,6 +58,7 @@ BATCH_QUEUE: Final = "tidegate-batches"
 GOVERNOR_QUEUE: Final = "tidegate-governor"
 ORG_QUEUE: Final = "tidegate-org"
 BACKFILL_QUEUE: Final = "tidegate-backfill"
+RECONCILE_QUEUE: Final = "tidegate-reconcile"
 
 SEARCH_ATTRIBUTES: Final = {
     "SfOrg": "Keyword",

@@ -32,6 +32,10 @@ from activities.plan_backfill import PlanBackfill
 from activities.poll import PollLane
 from activities.read_part import ReadPart
 from activities.read_records import ReadRecords
+from activities.reconcile_buckets import BucketLooks
+from activities.reconcile_facts import FactLooks
+from activities.reconcile_log import LogChecks
+from activities.reconcile_report import Reports
 from activities.watch_lanes import LaneWatch
 from clients.audit import AuditLog
 from clients.keys import org_data_key
@@ -43,6 +47,7 @@ from schemas import names
 from schemas.catalogue import Catalogue, load_catalogue
 from schemas.errors import SettingsError, UnavailableError
 from transforms.protect import Protector
+from transforms.reconcile_plan import PlanTerms
 from workers.org import Org, open_org, paid_streams, source_opener
 from workers.settings import Settings
 from workflows import WORKFLOWS, GovernorWorkflow, PlannerWorkflow
@@ -140,6 +145,7 @@ def _workers_at_the_org(client: Client, parts: Parts, org: Org, role: Role) -> l
         workers += [_lane_worker(client, parts, org), _org_worker(client, org)]
     if role in (Role.ALL, Role.BACKFILL):
         workers.append(_backfill_worker(client, parts, org))
+        workers.append(_reconcile_worker(client, parts, org))
     return workers
 
 
@@ -228,6 +234,26 @@ def _backfill_worker(client: Client, parts: Parts, org: Org) -> Worker:
         ReadRecords(org.http, landings, catalogue, visibility_delay=delay).read_records,
     ]
     return _activity_worker(client, names.BACKFILL_QUEUE, steps, most=8)
+
+
+def _reconcile_worker(client: Client, parts: Parts, org: Org) -> Worker:
+    warehouse, store, delay = parts.warehouse, parts.store, parts.settings.polling.visibility_delay
+    terms = PlanTerms(page_rows=parts.settings.reconciliation.page_rows)
+
+    def catalogue() -> Catalogue:
+        return parts.catalogue
+
+    buckets = BucketLooks(org.http, warehouse, store, catalogue, delay)
+    facts = FactLooks(org.http, warehouse, store, catalogue, parts.protector, delay, terms)
+    steps = [
+        LogChecks(warehouse, store, catalogue).check_log,
+        buckets.ask_buckets,
+        buckets.compare_buckets,
+        facts.read_facts,
+        facts.compare_facts,
+        Reports(warehouse, store).keep_report,
+    ]
+    return _activity_worker(client, names.RECONCILE_QUEUE, steps, most=4)
 
 
 def _activity_worker(client: Client, queue: str, activities: Sequence[Any], *, most: int) -> Worker:

@@ -106,3 +106,11 @@ READ_ROWS: ActivityOptions = {
     # A successor must not start while the old reader still lands.
     "cancellation_type": ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
 }
+
+LOOK: ActivityOptions = {
+    "task_queue": names.RECONCILE_QUEUE,
+    # A query job of tens of millions of rows may take an hour.
+    "start_to_close_timeout": timedelta(hours=6),
+    "heartbeat_timeout": timedelta(seconds=20),
+    "retry_policy": _PATIENT,
+}

@@ -30,11 +30,13 @@ from schemas.ids import governor_workflow_id
 from schemas.messages import LaneInput, MovePositionInput, PauseInput, SetEveryInput
 from schemas.planner import PinInput, PlannerInput
 from schemas.plans import Way
+from schemas.reconciliations import Depth, ReconcileInput
 from tests.scripted import ScriptedBatches, ScriptedFollower, manifest, serving
 from tests.scripted_governor import governor_worker
 from tests.scripted_planner import NEWEST, ScriptedPlanner, planner_workers
+from tests.scripted_reconcile import ScriptedReconciliation, reconcile_workers
 from tests.waiting import until
-from workflows import ChangeBatchWorkflow, LaneWorkflow, PlannerWorkflow
+from workflows import ChangeBatchWorkflow, LaneWorkflow, PlannerWorkflow, ReconcileWorkflow
 
 FOLDER = Path(__file__).parent
 ALTERED = "altered_stage_batch_renamed"
@@ -138,6 +140,18 @@ async def governor_granted_after_a_failed_reading(client: Client) -> Handle:
     return client.get_workflow_handle(governor_workflow_id("o"))
 
 
+async def reconciliation_found_repaired_and_looked_again(client: Client) -> Handle:
+    async with reconcile_workers(client, ScriptedReconciliation(most_equal=2)):
+        request = ReconcileInput(
+            org="o", object="Case", window="ids", depth=Depth.IDS, settle=timedelta(milliseconds=20), by="ada"
+        )
+        handle = await client.start_workflow(
+            ReconcileWorkflow.run, request, id="reconcile/o/Case/ids", task_queue=names.WORKFLOW_QUEUE
+        )
+        await handle.result()
+    return handle
+
+
 SCENES: list[Callable[[Client], Awaitable[Handle]]] = [
     batch_applied,
     batch_applied_at_the_second_try,
@@ -147,6 +161,7 @@ SCENES: list[Callable[[Client], Awaitable[Handle]]] = [
     lane_polled_at_another_interval,
     planner_moved_an_object_there_and_back,
     governor_granted_after_a_failed_reading,
+    reconciliation_found_repaired_and_looked_again,
 ]
 
 

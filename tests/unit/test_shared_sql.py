@@ -6,7 +6,7 @@ PostgreSQL runs them is proved by the tests of law 3.
 
 import inspect
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
@@ -15,9 +15,9 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.dialects import Redshift
 
-from clients.warehouse import redshift, statements
+from clients.warehouse import questions, redshift, statements
 from schemas.catalogue import default_catalogue
-from schemas.tables import arrow_schema
+from schemas.tables import arrow_schema, field_columns
 
 SPECS = list(default_catalogue().objects.values())
 TABLES = statements.TABLES_OF_OPS | {t: c for spec in SPECS for t, c in statements.tables_of(spec).items()}
@@ -29,8 +29,15 @@ ARGUMENTS: dict[tuple[str, ...], list[tuple[Any, ...]]] = {
     ("table", "columns"): list(TABLES.items()),
     ("count",): [(1,), (500,)],
     ("spec", "what"): [(spec, what) for spec in SPECS for what in ("latest", "versions")],
+    ("spec", "limit"): [(spec, 2_000) for spec in SPECS],
+    ("spec", "ranges"): [(spec, count) for spec in SPECS for count in (1, 60)],
+    ("spec", "is_last"): [(spec, is_last) for spec in SPECS for is_last in (False, True)],
+    ("spec", "fields"): [(spec, field_columns(spec)) for spec in SPECS],
+    ("spec", "numbers"): [(spec, field_columns(spec)) for spec in SPECS],
+    ("spec", "fields", "limit"): [(spec, field_columns(spec), 2_000) for spec in SPECS],
+    ("spec", "numbers", "seconds", "ranges"): [(spec, field_columns(spec), 3_600, 2) for spec in SPECS],
 }
-"""What a function of `statements` is called with, by the names of its parameters."""
+"""What a function of `statements` or `questions` is called with, by the names of its parameters."""
 
 NOT_IN_REDSHIFT = [
     "ON CONFLICT",
@@ -46,20 +53,28 @@ NOT_IN_REDSHIFT = [
 @cache
 def statements_of(name: str) -> list[str]:
     """Every text that the function makes; empty when what it makes is no statement but a name."""
-    function = getattr(statements, name)
-    parameters = tuple(inspect.signature(function).parameters)
+    function = FUNCTIONS[name]
+    signature = inspect.signature(function).parameters
+    parameters = tuple(signature)
     assert parameters in ARGUMENTS, f"say in ARGUMENTS what {name}{parameters} is called with"
-    made = [function(*arguments) for arguments in ARGUMENTS[parameters]]
+    by_name = {each.name for each in signature.values() if each.kind is each.KEYWORD_ONLY}
+    made = []
+    for arguments in ARGUMENTS[parameters]:
+        given = dict(zip(parameters, arguments, strict=True))
+        named = {name: given.pop(name) for name in by_name}
+        made.append(function(*given.values(), **named))
     return [text for text in made if isinstance(text, str) and " " in text]
 
 
-def public_functions() -> Iterator[str]:
-    for name, function in inspect.getmembers(statements, inspect.isfunction):
-        if function.__module__ == statements.__name__ and not name.startswith("_"):
-            yield name
+def public_functions() -> Iterator[tuple[str, Callable[..., Any]]]:
+    for module in (statements, questions):
+        for name, function in inspect.getmembers(module, inspect.isfunction):
+            if function.__module__ == module.__name__ and not name.startswith("_"):
+                yield name, function
 
 
-NAMES = [name for name in public_functions() if statements_of(name)]
+FUNCTIONS = dict(public_functions())
+NAMES = [name for name in FUNCTIONS if statements_of(name)]
 
 
 @cache

@@ -1,0 +1,183 @@
+"""Reconciliations on real parts: an org, S3, PostgreSQL, Temporal; faults are seeded by hand."""
+
+import asyncio
+import random
+import uuid
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import orjson
+import pytest
+from temporalio.client import Client
+
+from clients.objectstore import ObjectStore
+from clients.warehouse.postgres import PostgresWarehouse
+from sandbox.org.traffic.fill import FillPlan, fill
+from schemas.budgets import LeaseClass
+from schemas.reconciliations import Depth, Verdict
+from tests.faults_of_data import FaultSeeds, differing_records
+from tests.reconciling import ReconcilingEngine
+from tests.served_org import served_org
+from tests.small_engine import serving_engine
+from transforms.reconcile_plan import PlanTerms, calls_needed
+
+pytestmark = pytest.mark.service
+
+
+@pytest.fixture
+async def engine(
+    client: Client, store: ObjectStore, warehouse: PostgresWarehouse, database: str, tmp_path: Path
+) -> AsyncIterator[ReconcilingEngine]:
+    async with served_org(tmp_path) as served:
+        made = ReconcilingEngine(client, served, store, warehouse, database, org=f"r{uuid.uuid4().hex[:10]}")
+        async with serving_engine(made):
+            yield made
+
+
+async def test_what_was_backfilled_is_equal_and_costs_one_call(engine: ReconcilingEngine) -> None:
+    await fill(engine.served.org, FillPlan(object="Account", records=1_000))
+    await engine.backfill("Account")
+    engine.served.calls()
+    state = await engine.reconcile("Account")
+    assert (state.verdict, state.found, state.calls) == (Verdict.EQUAL, 0, 1)
+    assert len(engine.served.calls()) == state.calls
+    assert state.org_records == state.warehouse_records == 1_000
+    assert state.log is not None
+    assert (state.log.records, state.log.altered) == (1_000, 0)
+    [row] = engine.rows("SELECT object, verdict, depth, found, calls FROM ops.reconciliation")
+    assert row == ("Account", "equal", "buckets", 0, 1)
+    report = orjson.loads(engine.store.get(str(state.report_key)))
+    assert report["sentence"].startswith("equal as of ")
+
+
+async def test_a_hundred_seeded_faults_are_all_found_and_repaired(engine: ReconcilingEngine) -> None:
+    org = engine.served.org
+    await fill(org, FillPlan(object="Account", records=600, days=60))
+    seeds = FaultSeeds(engine, random.Random(17))
+    await seeds.prepare()
+    await engine.backfill("Account")
+    planted = seeds.plant(100)
+    engine.served.calls()
+    state = await engine.reconcile("Account", "faults", depth=Depth.FIELDS)
+    assert len(engine.served.calls()) == state.calls
+    assert (state.verdict, state.left) == (Verdict.REPAIRED, 0)
+    report = orjson.loads(engine.store.get(str(state.report_key)))
+    named = {difference["record_id"] for difference in report["differences"]}
+    missed = {record_id: kind for record_id, kind in planted.items() if record_id not in named}
+    assert missed == {}
+    assert set(planted) == named, "nothing else differs"
+    assert await differing_records(engine) == []
+    again = await engine.reconcile("Account", "again", depth=Depth.FIELDS)
+    assert (again.verdict, again.found) == (Verdict.EQUAL, 0)
+    assert again.log is not None
+    assert again.log.altered == 0
+
+
+async def test_what_buckets_can_show_is_found_by_buckets_alone(engine: ReconcilingEngine) -> None:
+    org = engine.served.org
+    await fill(org, FillPlan(object="Account", records=600, days=60))
+    seeds = FaultSeeds(engine, random.Random(18))
+    await seeds.prepare()
+    await engine.backfill("Account")
+    planted = seeds.plant(24, hidden=False)
+    state = await engine.reconcile("Account", "buckets", depth=Depth.BUCKETS)
+    assert (state.verdict, state.left) == (Verdict.REPAIRED, 0)
+    report = orjson.loads(engine.store.get(str(state.report_key)))
+    assert set(planted) == {difference["record_id"] for difference in report["differences"]}
+    assert await differing_records(engine) == []
+
+
+async def test_without_repair_the_differences_are_named_and_stay(engine: ReconcilingEngine) -> None:
+    org = engine.served.org
+    with org.transaction() as tx:
+        ids = [tx.create("Account", {"Name": f"Account {n}", "Type": "Household"}) for n in range(5)]
+    await engine.backfill("Account")
+    engine.rows(
+        f"UPDATE curated.account_current SET type = 'by hand' WHERE record_id = '{ids[1]}' RETURNING 1"
+    )
+    engine.served.org.advance_clock(60)
+    with org.transaction() as tx:
+        tx.update("Account", ids[3], {"Name": "Renamed"})
+    engine.served.org.advance_clock(60)
+    state = await engine.reconcile("Account", "look", repairs=False)
+    assert (state.verdict, state.found, state.repaired) == (Verdict.DIFFERS, 2, 0)
+    report = orjson.loads(engine.store.get(str(state.report_key)))
+    named = {(each["record_id"], each["kind"]): each["fields"] for each in report["differences"]}
+    assert named[ids[1], "altered"] == ["Type"]
+    assert named[ids[3], "stale"] == ["Name", "LastModifiedDate"]
+    assert "by hand" not in orjson.dumps(report).decode()
+    assert engine.rows("SELECT COUNT(*) FROM curated.account_current WHERE type = 'by hand'") == [(1,)]
+
+
+async def test_calls_are_as_many_as_the_plan_says_at_three_sizes(engine: ReconcilingEngine) -> None:
+    """Pages are made small instead of objects large. What is measured holds the plan for 35 million records."""
+    org, terms = (
+        engine.served.org,
+        PlanTerms(page_rows=100, job_from_rows=150, waits=(0.2,), job_rows_a_second=10**9),
+    )
+    engine.fact_looks.terms = terms
+    engine.read_part.waits = (0.01, 0.05)
+    days, rows = 20, 0
+    for more in (600, 900, 1_500):
+        rows += more
+        await fill(org, FillPlan(object="Opportunity", records=more, days=days))
+        await engine.backfill("Opportunity", f"up-to-{rows}")
+        _three_differences(engine, rows)
+        for depth in (Depth.IDS, Depth.BUCKETS):
+            engine.served.calls()
+            asked = {"depth": depth, "checks_log": False}
+            state = await engine.reconcile("Opportunity", f"{depth}-{rows}", **asked)
+            found = 3 if depth is Depth.IDS else 0
+            assert (state.found, state.left) == (found, 0)
+            assert len(engine.served.calls()) == state.calls, "every call is counted"
+            plan = calls_needed(rows, found, days=days + 1, depth=depth, terms=terms)
+            assert plan.calls - 12 <= state.calls <= plan.calls, (rows, depth, state.costs)
+
+
+def _three_differences(engine: ReconcilingEngine, rows: int) -> None:
+    [(first,), (second,), (third,)] = engine.rows(
+        "SELECT record_id FROM curated.opportunity_current WHERE NOT is_deleted ORDER BY record_id DESC LIMIT 3"
+    )
+    with engine.served.org.transaction() as tx:
+        tx.update("Opportunity", first, {"Name": f"at {rows}"})
+        tx.delete("Opportunity", second)
+    with engine.warehouse.transaction() as transaction:
+        for table in ("curated.opportunity_current", "audit.opportunity_change"):
+            transaction.execute(f"DELETE FROM {table} WHERE record_id = '{third}'")
+    engine.served.org.advance_clock(60)
+
+
+async def test_changes_on_their_way_are_no_differences(engine: ReconcilingEngine) -> None:
+    """The org changes all the time, and the warehouse hears of it a little later: by polls of all that is new."""
+    org = engine.served.org
+    with org.transaction() as tx:
+        ids = [tx.create("Account", {"Name": f"Account {n}"}) for n in range(150)]
+    await engine.backfill("Account")
+    chance, busy = random.Random(5), True
+
+    async def change() -> None:
+        number = 0
+        while busy:
+            with org.transaction() as tx:
+                tx.update("Account", chance.choice(ids), {"AnnualRevenue": number})
+            number += 1
+            await asyncio.sleep(0.02)
+
+    async def follow() -> None:
+        number = 0
+        while busy:
+            since = datetime.now(UTC) - timedelta(seconds=4)
+            await engine.backfill("Account", f"follow-{number}", since=since, lease_class=LeaseClass.POLLING)
+            number += 1
+
+    going = [asyncio.create_task(change()), asyncio.create_task(follow())]
+    try:
+        await asyncio.sleep(1)
+        state = await engine.reconcile(
+            "Account", "busy", depth=Depth.FIELDS, repairs=False, settle=timedelta(seconds=1.5)
+        )
+    finally:
+        busy = False
+        await asyncio.gather(*going)
+    assert (state.verdict, state.kinds) == (Verdict.EQUAL, {})
