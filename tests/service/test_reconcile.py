@@ -1,10 +1,8 @@
 """Reconciliations on real parts: an org, S3, PostgreSQL, Temporal; faults are seeded by hand."""
 
-import asyncio
 import random
 import uuid
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import orjson
@@ -14,7 +12,6 @@ from temporalio.client import Client
 from clients.objectstore import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
 from sandbox.org.traffic.fill import FillPlan, fill
-from schemas.budgets import LeaseClass
 from schemas.reconciliations import Depth, Verdict
 from tests.faults_of_data import FaultSeeds, differing_records
 from tests.reconciling import ReconcilingEngine
@@ -146,38 +143,3 @@ def _three_differences(engine: ReconcilingEngine, rows: int) -> None:
         for table in ("curated.opportunity_current", "audit.opportunity_change"):
             transaction.execute(f"DELETE FROM {table} WHERE record_id = '{third}'")
     engine.served.org.advance_clock(60)
-
-
-async def test_changes_on_their_way_are_no_differences(engine: ReconcilingEngine) -> None:
-    """The org changes all the time, and the warehouse hears of it a little later: by polls of all that is new."""
-    org = engine.served.org
-    with org.transaction() as tx:
-        ids = [tx.create("Account", {"Name": f"Account {n}"}) for n in range(150)]
-    await engine.backfill("Account")
-    chance, busy = random.Random(5), True
-
-    async def change() -> None:
-        number = 0
-        while busy:
-            with org.transaction() as tx:
-                tx.update("Account", chance.choice(ids), {"AnnualRevenue": number})
-            number += 1
-            await asyncio.sleep(0.02)
-
-    async def follow() -> None:
-        number = 0
-        while busy:
-            since = datetime.now(UTC) - timedelta(seconds=4)
-            await engine.backfill("Account", f"follow-{number}", since=since, lease_class=LeaseClass.POLLING)
-            number += 1
-
-    going = [asyncio.create_task(change()), asyncio.create_task(follow())]
-    try:
-        await asyncio.sleep(1)
-        state = await engine.reconcile(
-            "Account", "busy", depth=Depth.FIELDS, repairs=False, settle=timedelta(seconds=1.5)
-        )
-    finally:
-        busy = False
-        await asyncio.gather(*going)
-    assert (state.verdict, state.kinds) == (Verdict.EQUAL, {})
