@@ -41,6 +41,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows.options import LOOK, RECORD
 
 _STAGE = SearchAttributeKey.for_keyword("Stage")
+_ORG = SearchAttributeKey.for_keyword("SfOrg")
+_OBJECTS = SearchAttributeKey.for_keyword_list("SfObjects")
 _LOOKS = 3
 """How often records that change all the time are looked at."""
 SCHEDULE = "schedule"
@@ -72,6 +74,7 @@ class ReconcileWorkflow:
 
     @workflow.run
     async def run(self, request: ReconcileInput) -> ReconcileState:
+        workflow.upsert_search_attributes([_ORG.value_set(request.org), _OBJECTS.value_set([request.object])])
         if request.by != SCHEDULE:
             await self._record_act()
         if request.checks_log:

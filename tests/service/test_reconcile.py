@@ -11,6 +11,7 @@ from temporalio.client import Client
 
 from clients.objectstore import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
+from sandbox.org.faults import FaultRule
 from sandbox.org.traffic.fill import FillPlan, fill
 from schemas.reconciliations import Depth, Verdict
 from tests.faults_of_data import FaultSeeds, differing_records
@@ -114,6 +115,8 @@ async def test_calls_are_as_many_as_the_plan_says_at_three_sizes(engine: Reconci
         PlanTerms(page_rows=100, job_from_rows=150, waits=(0.2,), job_rows_a_second=10**9),
     )
     engine.fact_looks.terms = terms
+    # Both sides are divided on disk, as tens of millions of records are.
+    engine.fact_looks.part_rows, engine.fact_looks.rows_at_once = 200, 150
     engine.read_part.waits = (0.01, 0.05)
     days, rows = 20, 0
     for more in (600, 900, 1_500):
@@ -143,3 +146,34 @@ def _three_differences(engine: ReconcilingEngine, rows: int) -> None:
         for table in ("curated.opportunity_current", "audit.opportunity_change"):
             transaction.execute(f"DELETE FROM {table} WHERE record_id = '{third}'")
     engine.served.org.advance_clock(60)
+
+
+async def test_a_reading_that_breaks_off_goes_on_where_it_was_and_every_call_is_counted(
+    engine: ReconcilingEngine,
+) -> None:
+    org, terms = engine.served.org, PlanTerms(page_rows=100, job_from_rows=150, waits=(0.01,))
+    await fill(org, FillPlan(object="Opportunity", records=1_000))
+    await engine.backfill("Opportunity")
+    engine.fact_looks.terms = terms
+    # One question for aggregates fails, and then the fifth page, more often than the client tries.
+    org.faults.add(FaultRule(point="http", kind="status", match="/query", status=500, code="X", times=1))
+    org.faults.add(FaultRule(point="bulk.page", kind="fail", status=500, code="X", after=4, times=4))
+    engine.served.calls()
+    state = await engine.reconcile("Opportunity", depth=Depth.IDS, checks_log=False)
+    calls = engine.served.calls()
+    assert state.verdict is Verdict.EQUAL
+    assert state.calls == len(calls)
+    pages = [call for call in calls if call.endswith("/results")]
+    assert len(pages) == 10 + 4, "no page but the broken one is fetched twice"
+    assert len([call for call in calls if call == "POST /jobs/query"]) == 1
+
+
+async def test_more_suspects_than_may_be_named_are_repaired_all_the_same(engine: ReconcilingEngine) -> None:
+    org = engine.served.org
+    await fill(org, FillPlan(object="Opportunity", records=50))
+    await engine.backfill("Opportunity")
+    org.advance_clock(60)
+    await fill(org, FillPlan(object="Opportunity", records=30, seed=2))
+    state = await engine.reconcile("Opportunity", most_named=10)
+    assert (state.verdict, state.found, state.left) == (Verdict.REPAIRED, 30, 0)
+    assert state.kinds == {"missing": 30}
