@@ -3,17 +3,19 @@
 import random
 import uuid
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import orjson
 import pytest
 from temporalio.client import Client
+from temporalio.testing import ActivityEnvironment
 
 from clients.objectstore import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
 from sandbox.org.faults import FaultRule
 from sandbox.org.traffic.fill import FillPlan, fill
-from schemas.reconciliations import Depth, Verdict
+from schemas.reconciliations import AskBucketsInput, Depth, Grain, Range, Verdict
 from tests.faults_of_data import FaultSeeds, differing_records
 from tests.reconciling import ReconcilingEngine
 from tests.served_org import served_org
@@ -177,3 +179,33 @@ async def test_more_suspects_than_may_be_named_are_repaired_all_the_same(engine:
     state = await engine.reconcile("Opportunity", most_named=10)
     assert (state.verdict, state.found, state.left) == (Verdict.REPAIRED, 30, 0)
     assert state.kinds == {"missing": 30}
+
+
+async def test_changes_that_reach_the_warehouse_after_the_org_was_asked_are_no_differences(
+    engine: ReconcilingEngine,
+) -> None:
+    org = engine.served.org
+    await fill(org, FillPlan(object="Account", records=1_000, days=40))
+    await engine.backfill("Account")
+    newest = "SELECT record_id FROM curated.account_current ORDER BY last_modified_date DESC LIMIT 400"
+    ids = [row[0] for row in engine.rows(newest)][::5]
+    asking = AskBucketsInput(
+        org=engine.org, object="Account", run="r", grain=Grain.DAY, ranges=(Range(),), number=1
+    )
+
+    def change(some: list[str]) -> None:
+        org.advance_clock(3)
+        for number, record_id in enumerate(some):
+            with org.transaction() as tx:
+                tx.update("Account", record_id, {"NumberOfEmployees": number})
+        org.advance_clock(3)
+
+    change(ids[:40])
+    asked = await ActivityEnvironment().run(engine.bucket_looks.ask_buckets, asking)
+    assert asked.records == 1_000
+    before = await ActivityEnvironment().run(engine.bucket_looks.compare_buckets, asking)
+    assert before.differing > 10, "the warehouse has not heard of them yet"
+    change(ids[40:80])
+    await engine.backfill("Account", "new", since=datetime.now(UTC) - timedelta(minutes=10))
+    after = await ActivityEnvironment().run(engine.bucket_looks.compare_buckets, asking)
+    assert (after.differing, after.warehouse_records) == (0, 1_000)
