@@ -12,7 +12,6 @@ import pyarrow as pa
 from temporalio import activity
 
 from activities.heartbeats import heartbeating
-from activities.reconcile_facts import FIRST, LAST
 from clients.bucket_query import RANGES_A_CALL, Answer, BucketQuery
 from clients.call_count import counting_calls
 from clients.objectstore import ObjectStore
@@ -109,7 +108,7 @@ class BucketLooks:
         # Modstamps may precede their commits, and snapshots stand at the end of their second: the seconds before count as open.
         delay = self.visibility_delay + timedelta(milliseconds=COMMIT_LAG_MS)
         begins = answer.asked_from - delay
-        bounds = [moment for each in answer.ranges for moment in (each.since or FIRST, each.until or LAST)]
+        bounds = [moment for each in answer.ranges for moment in each.bounds]
         statement = questions.sum_buckets(spec, numbers, grain.seconds, len(answer.ranges))
         still = {
             int(row[0]): Bucket(int(row[1]), int(row[2]), tuple(float(each or 0) for each in row[3:]))

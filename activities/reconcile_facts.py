@@ -1,12 +1,11 @@
-"""read_facts, compare_facts: records of the org one by one, then those of the warehouse, and what is wrong with which."""
+"""compare_facts: what the org said of its records, held against the warehouse, and what is wrong with which."""
 
 import asyncio
 import hashlib
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,76 +16,35 @@ import pyarrow.parquet as pq
 from temporalio import activity
 
 from activities.heartbeats import heartbeating
-from clients.bucket_query import org_time
-from clients.call_count import CallCount, counting_calls
-from clients.fact_query import FactQuery, Position
+from activities.reconcile_read import fields_of, named_ids
 from clients.objectstore import ObjectStore
-from clients.org_http import OrgHttp
-from clients.polling import VISIBILITY_DELAY
 from clients.warehouse import Transaction, Warehouse, questions
 from clients.warehouse.statements import RECORD_LIST
 from schemas import names
-from schemas.catalogue import Catalogue, ObjectSpec
+from schemas.catalogue import Catalogue
 from schemas.ids import ids_key, reconcile_key
-from schemas.reconciliations import (
-    ComparedFacts,
-    CompareFactsInput,
-    Difference,
-    Kind,
-    Range,
-    ReadFacts,
-    ReadFactsInput,
-    Scope,
-)
+from schemas.reconciliations import ComparedFacts, CompareFactsInput, Difference, Kind
 from schemas.tables import field_column
 from transforms.judgement import Judgement, judge
-from transforms.protect import Protector
-from transforms.reconcile_plan import PlanTerms
-from transforms.row_facts import (
-    FACTS,
-    Facts,
-    OrgValues,
-    compared_fields,
-    facts_of_table,
-    field_digests,
-    partition,
-    row_digest,
-)
+from transforms.row_facts import FACTS, Facts, facts_of_table, field_digests, partition, row_digest
 
 PART_ROWS = 500_000
 """Records that are compared at once; with more, both sides are first divided on disk."""
 ROWS_AT_ONCE = 50_000
 """Of the warehouse, read at once."""
-FIRST, LAST = datetime(1900, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
-"""Bounds of a range that has none."""
 MOST_LISTED = 10_000
 """Differences that a report names one by one; all are repaired."""
 
 
 @dataclass
-class FactLooks:
-    """The activities and what they need; one for a process."""
+class FactComparisons:
+    """The activity and what it needs; one for a process."""
 
-    org: OrgHttp
     warehouse: Warehouse
     store: ObjectStore
     catalogue: Callable[[], Catalogue]
-    protector: Protector
-    visibility_delay: timedelta = VISIBILITY_DELAY
-    terms: PlanTerms = field(default_factory=PlanTerms)
     part_rows: int = PART_ROWS
     rows_at_once: int = ROWS_AT_ONCE
-
-    @activity.defn(name=names.READ_FACTS)
-    async def read_facts(self, request: ReadFactsInput) -> ReadFacts:
-        """Ask the org, and keep its answer page by page. A killed attempt is gone on with at its last page."""
-        with counting_calls() as count:
-            reader = _Reader(self, request, count)
-            async with heartbeating(reader.told):
-                try:
-                    return await reader.read()
-                finally:
-                    activity.heartbeat(*reader.told())
 
     @activity.defn(name=names.COMPARE_FACTS)
     async def compare_facts(self, request: CompareFactsInput) -> ComparedFacts:
@@ -94,88 +52,11 @@ class FactLooks:
         async with heartbeating():
             return await asyncio.to_thread(_Comparison(self, request).run)
 
-    def query(self, spec: ObjectSpec, scope: Scope) -> FactQuery:
-        """The question that the scope needs."""
-        fields = fields_of(spec, scope)
-        values = OrgValues(spec, fields, self.protector) if fields else None
-        return FactQuery(self.org, spec, values, fields, terms=self.terms)
-
-
-def fields_of(spec: ObjectSpec, scope: Scope) -> tuple[str, ...]:
-    """The fields that are compared: those of single records all, those of ranges without long texts, else what is asked for."""
-    if scope.has_fields or scope.ids_keys:
-        return compared_fields(spec, long_texts=True)
-    return compared_fields(spec, long_texts=False) if scope.ranges else ()
-
-
-class _Reader:
-    """One reading. Where it is, is told with every heartbeat: job, place, pages, rows, calls, time of asking."""
-
-    def __init__(self, parent: FactLooks, request: ReadFactsInput, count: CallCount) -> None:
-        self._parent = parent
-        self._request = request
-        self._count = count
-        self._spec = parent.catalogue().object(request.object)
-        self._query = parent.query(self._spec, request.scope)
-        told = activity.info().heartbeat_details
-        job, at, pages, rows, calls, asked_from = told if told else ("", "", "0", "0", "0", "")
-        self._position = Position(job or None, at)
-        self._pages, self._rows, self._calls_before = int(pages), int(rows), int(calls)
-        self._asked_from = datetime.fromisoformat(asked_from) if asked_from else None
-        number = f"facts-{request.number}/"
-        self._prefix = reconcile_key(request.org, request.object, request.run, number)
-
-    @property
-    def _calls(self) -> int:
-        return self._calls_before + self._count.calls
-
-    def told(self) -> tuple[str, ...]:
-        """Where a next attempt goes on."""
-        asked_from = "" if self._asked_from is None else self._asked_from.isoformat()
-        counts = (str(self._pages), str(self._rows), str(self._calls))
-        return (self._position.job or "", self._position.at, *counts, asked_from)
-
-    async def read(self) -> ReadFacts:
-        """Read to the end."""
-        scope, ranges = self._request.scope, self._request.scope.ranges or (Range(),)
-        ids = None
-        if scope.ids_keys:
-            ids = await asyncio.to_thread(_named_ids, self._parent.store, scope)
-        if self._asked_from is None:
-            asked_from = await org_time(self._parent.org) - self._parent.visibility_delay
-            if ids is None:
-                self._position = await self._query.begin(ranges, self._request.expected_rows)
-            self._asked_from = asked_from
-        following: Position | None = self._position
-        while following is not None:
-            if ids is None:
-                table, following = await self._query.page(ranges, following)
-            else:
-                table, following = await self._query.named(ids, following)
-            await asyncio.to_thread(self._keep, table)
-            self._rows += len(table)
-            self._pages += 1
-            self._position = following or self._position
-        if self._position.job is not None:
-            await self._query.end(self._position.job)
-        return ReadFacts(
-            prefix=self._prefix,
-            pages=self._pages,
-            rows=self._rows,
-            calls=self._calls,
-            asked_from=self._asked_from,
-        )
-
-    def _keep(self, table: pa.Table) -> None:
-        sink = pa.BufferOutputStream()
-        pq.write_table(table, sink, compression="zstd")
-        self._parent.store.put(f"{self._prefix}{self._pages:06d}.parquet", bytes(sink.getvalue()))
-
 
 class _Comparison:
     """One comparison: the org's pages, the warehouse's rows, in memory or part by part."""
 
-    def __init__(self, parent: FactLooks, request: CompareFactsInput) -> None:
+    def __init__(self, parent: FactComparisons, request: CompareFactsInput) -> None:
         self._parent = parent
         self._request = request
         self._scope = request.scope
@@ -237,16 +118,14 @@ class _Comparison:
         """The warehouse's rows of the records that the org gave, of those on the list, and of those in the ranges."""
         ids = {name.decode() for name in org["id"].tolist()}
         if self._scope.ids_keys:
-            ids |= set(_named_ids(self._parent.store, self._scope))
+            ids |= set(named_ids(self._parent.store, self._scope))
             self._digests = {
                 name: (digests, [])
                 for table in self._pages()
                 for name, digests in zip(table["id"].to_pylist(), table["digests"].to_pylist(), strict=True)
             }
         elif self._scope.ranges:
-            bounds = [
-                moment for each in self._scope.ranges for moment in (each.since or FIRST, each.until or LAST)
-            ]
+            bounds = [moment for each in self._scope.ranges for moment in each.bounds]
             statement = questions.find_live(self._spec, len(self._scope.ranges))
             ids |= {row[0] for row in reading.fetch(statement, bounds)}
         listed = sorted(ids)
@@ -317,10 +196,6 @@ class _Comparison:
         key = ids_key(self._request.org, hashlib.sha256(body).hexdigest())
         self._parent.store.put(key, body)
         return key
-
-
-def _named_ids(store: ObjectStore, scope: Scope) -> list[str]:
-    return sorted({each for key in scope.ids_keys for each in orjson.loads(store.get(key))})
 
 
 def _joined(parts: Sequence[Facts]) -> Facts:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import orjson
 import typer
 from rich.table import Table
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowFailureError
 
 from cli.output import EXIT_FAILED, OUT, AsJson, print_json, progress, say
 from cli.running import settings_of_state
@@ -86,7 +86,12 @@ def reconcile(
         by=getpass.getuser(),
         reason=reason,
     )
-    done = asyncio.run(_run(loaded, request))
+    try:
+        done = asyncio.run(_run(loaded, request))
+    except WorkflowFailureError as error:
+        cause = error.cause.__cause__ or error.cause
+        say(f"the reconciliation failed: {cause}")
+        sys.exit(EXIT_FAILED)
     report = _report(loaded, done)
     if as_json:
         print_json(report)

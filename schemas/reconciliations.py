@@ -3,7 +3,7 @@
 Only references and counts travel: what a step hands on to the next one lies in the object store (`ids.reconcile_key`).
 """
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Self
 
@@ -13,6 +13,9 @@ from schemas.message import Message
 
 SETTLE = timedelta(minutes=2)
 """The freshness goal: what the org had so long ago the warehouse must have by now."""
+
+
+_FIRST, _LAST = datetime(1900, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 
 
 class Depth(StrEnum):
@@ -75,6 +78,11 @@ class Range(Message):
 
     since: datetime | None = None
     until: datetime | None = None
+
+    @property
+    def bounds(self) -> tuple[datetime, datetime]:
+        """Both ends; times before and after all others for those that are open."""
+        return self.since or _FIRST, self.until or _LAST
 
 
 class ReconcileInput(Message):

@@ -5,8 +5,9 @@ from datetime import timedelta
 from typing import Any
 
 from activities.reconcile_buckets import BucketLooks
-from activities.reconcile_facts import FactLooks
+from activities.reconcile_facts import FactComparisons
 from activities.reconcile_log import LogChecks
+from activities.reconcile_read import FactReads
 from activities.reconcile_report import Reports
 from schemas import names
 from schemas.catalogue import Catalogue
@@ -29,9 +30,9 @@ class ReconcilingEngine(SmallEngine):
         org, warehouse, store = self.served.http, self.warehouse, self.store
         self.log_checks = LogChecks(warehouse, store, self._catalogue)
         self.bucket_looks = BucketLooks(org, warehouse, store, self._catalogue, delay)
-        self.fact_looks = FactLooks(
-            org, warehouse, store, self._catalogue, self.protector, delay, PlanTerms(waits=(0.05, 0.2))
-        )
+        terms = PlanTerms(waits=(0.05, 0.2))
+        self.fact_reads = FactReads(org, store, self._catalogue, self.protector, delay, terms)
+        self.fact_comparisons = FactComparisons(warehouse, store, self._catalogue)
         self.reports = Reports(warehouse, store)
 
     def _catalogue(self) -> Catalogue:
@@ -42,8 +43,8 @@ class ReconcilingEngine(SmallEngine):
             self.log_checks.check_log,
             self.bucket_looks.ask_buckets,
             self.bucket_looks.compare_buckets,
-            self.fact_looks.read_facts,
-            self.fact_looks.compare_facts,
+            self.fact_reads.read_facts,
+            self.fact_comparisons.compare_facts,
             self.reports.keep_report,
         ]
         return super().workers() | {names.RECONCILE_QUEUE: steps}

@@ -33,8 +33,9 @@ from activities.poll import PollLane
 from activities.read_part import ReadPart
 from activities.read_records import ReadRecords
 from activities.reconcile_buckets import BucketLooks
-from activities.reconcile_facts import FactLooks
+from activities.reconcile_facts import FactComparisons
 from activities.reconcile_log import LogChecks
+from activities.reconcile_read import FactReads
 from activities.reconcile_report import Reports
 from activities.watch_lanes import LaneWatch
 from clients.audit import AuditLog
@@ -244,12 +245,13 @@ def _reconcile_worker(client: Client, parts: Parts, org: Org) -> Worker:
         return parts.catalogue
 
     buckets = BucketLooks(org.http, warehouse, store, catalogue, delay)
-    facts = FactLooks(org.http, warehouse, store, catalogue, parts.protector, delay, terms)
+    reads = FactReads(org.http, store, catalogue, parts.protector, delay, terms)
+    facts = FactComparisons(warehouse, store, catalogue)
     steps = [
         LogChecks(warehouse, store, catalogue).check_log,
         buckets.ask_buckets,
         buckets.compare_buckets,
-        facts.read_facts,
+        reads.read_facts,
         facts.compare_facts,
         Reports(warehouse, store).keep_report,
     ]

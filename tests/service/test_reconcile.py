@@ -116,9 +116,9 @@ async def test_calls_are_as_many_as_the_plan_says_at_three_sizes(engine: Reconci
         engine.served.org,
         PlanTerms(page_rows=100, job_from_rows=150, waits=(0.2,), job_rows_a_second=10**9),
     )
-    engine.fact_looks.terms = terms
+    engine.fact_reads.terms = terms
     # Both sides are divided on disk, as tens of millions of records are.
-    engine.fact_looks.part_rows, engine.fact_looks.rows_at_once = 200, 150
+    engine.fact_comparisons.part_rows, engine.fact_comparisons.rows_at_once = 200, 150
     engine.read_part.waits = (0.01, 0.05)
     days, rows = 20, 0
     for more in (600, 900, 1_500):
@@ -156,7 +156,7 @@ async def test_a_reading_that_breaks_off_goes_on_where_it_was_and_every_call_is_
     org, terms = engine.served.org, PlanTerms(page_rows=100, job_from_rows=150, waits=(0.01,))
     await fill(org, FillPlan(object="Opportunity", records=1_000))
     await engine.backfill("Opportunity")
-    engine.fact_looks.terms = terms
+    engine.fact_reads.terms = terms
     # One question for aggregates fails, and then the fifth page, more often than the client tries.
     org.faults.add(FaultRule(point="http", kind="status", match="/query", status=500, code="X", times=1))
     org.faults.add(FaultRule(point="bulk.page", kind="fail", status=500, code="X", after=4, times=4))
@@ -168,6 +168,20 @@ async def test_a_reading_that_breaks_off_goes_on_where_it_was_and_every_call_is_
     pages = [call for call in calls if call.endswith("/results")]
     assert len(pages) == 10 + 4, "no page but the broken one is fetched twice"
     assert len([call for call in calls if call == "POST /jobs/query"]) == 1
+
+
+async def test_a_query_job_that_the_org_has_forgotten_is_made_anew(engine: ReconcilingEngine) -> None:
+    org = engine.served.org
+    await fill(org, FillPlan(object="Opportunity", records=500))
+    await engine.backfill("Opportunity")
+    engine.fact_reads.terms = PlanTerms(page_rows=100, job_from_rows=150, waits=(0.01,))
+    gone = FaultRule(point="bulk.page", kind="fail", status=404, code="NOT_FOUND", after=2, times=1)
+    org.faults.add(gone)
+    engine.served.calls()
+    state = await engine.reconcile("Opportunity", depth=Depth.IDS, checks_log=False)
+    calls = engine.served.calls()
+    assert (state.verdict, state.calls) == (Verdict.EQUAL, len(calls))
+    assert len([call for call in calls if call == "POST /jobs/query"]) == 2
 
 
 async def test_more_suspects_than_may_be_named_are_repaired_all_the_same(engine: ReconcilingEngine) -> None:
