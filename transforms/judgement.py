@@ -37,8 +37,7 @@ def judge(org: Facts, warehouse: Facts, *, asked_from_ms: int, has_digests: bool
         asked_from_ms: What was committed before could be seen in the org's answer (its clock, epoch milliseconds).
         has_digests: False compares no fields.
     """
-    org = np.sort(org, order="id")
-    warehouse = np.sort(warehouse, order=["id", "stamp"])
+    org, warehouse = _by_id(org), _by_id(warehouse)
     doubled = np.zeros(len(warehouse), bool)
     doubled[1:] = warehouse["id"][1:] == warehouse["id"][:-1]
     duplicates = np.unique(warehouse["id"][doubled])
@@ -62,6 +61,11 @@ def judge(org: Facts, warehouse: Facts, *, asked_from_ms: int, has_digests: bool
         unsettled + _names(single["id"][gone & is_new]),
         len(org) + int(alone.sum()),
     )
+
+
+def _by_id(facts: Facts) -> Facts:
+    # Sorting the column and taking the rows costs a third of sorting the rows.
+    return facts[np.argsort(np.ascontiguousarray(facts["id"]), kind="stable")]
 
 
 def _matched(
