@@ -5,9 +5,10 @@ Times come as epoch milliseconds: millions of them are read, and numbers cost a 
 
 from collections.abc import Sequence
 
-from clients.warehouse.statements import change_table, current_table, history_table
+from clients.warehouse.statements import REBUILT, change_table, current_table, history_table
 from schemas.catalogue import ObjectSpec
-from schemas.tables import Column, current_columns, field_columns, history_columns
+from schemas.tables import Column, field_columns
+from transforms.decode import WHOLE
 
 NAMED = "stage_named"
 """Temporary: the records that are looked at (record_id)."""
@@ -65,40 +66,53 @@ def count_days(spec: ObjectSpec) -> str:
     return f"SELECT COUNT(*), COUNT(DISTINCT {day}) FROM {current_table(spec)} AS c"
 
 
-def find_logged(spec: ObjectSpec, limit: int) -> str:
-    """The first `limit` records of the change log after one, in order; parameter: its id."""
+def count_logged(spec: ObjectSpec, limit: int) -> str:
+    """The first `limit` records of the change log after one, in order, with their changes and the last place; parameter: its id."""
     return (
-        f"SELECT c.record_id FROM {change_table(spec)} AS c WHERE c.record_id > %s "
+        f"SELECT c.record_id, COUNT(*), MAX(c.change_order) FROM {change_table(spec)} AS c WHERE c.record_id > %s "
         f"GROUP BY c.record_id ORDER BY c.record_id LIMIT {limit}"
     )
 
 
-def read_logged(spec: ObjectSpec, *, is_last: bool) -> str:
-    """As `statements.read_changes`, of the records after one and up to another, or of all after one; parameters: their ids."""
-    head = (
-        "record_id",
-        "change_order",
-        "change_type",
-        "changed_at",
-        "changed_fields",
-        "diff_fields",
-        "batch",
-        "applied_at",
+def find_rows(table: str, *, is_last: bool) -> str:
+    """The record of each row, of the records after one and up to another, or of all after one; parameters: their ids."""
+    return f"SELECT c.record_id FROM {table} AS c WHERE {_between(is_last=is_last)}"
+
+
+def find_current_like_log(spec: ObjectSpec, *, is_last: bool) -> str:
+    """Of the same records those whose row of current is what one whole change of theirs says, with its version and place."""
+    return (
+        f"SELECT r.record_id, r.version, r.last_change_order FROM {current_table(spec)} AS r "
+        f"JOIN {change_table(spec)} AS c ON c.record_id = r.record_id AND c.change_order = r.last_change_order "
+        f"WHERE {_between(is_last=is_last)} AND {_like_whole(spec)}"
     )
-    names = ", ".join(f"c.{name}" for name in [*head, *(column.sql for column in field_columns(spec))])
-    return f"SELECT {names} FROM {change_table(spec)} AS c WHERE {_between(is_last=is_last)}"
 
 
-def read_current(spec: ObjectSpec, *, is_last: bool) -> str:
-    """Whole rows of current, of the same records."""
-    names = ", ".join(f"c.{column.sql}" for column in current_columns(spec))
-    return f"SELECT {names} FROM {current_table(spec)} AS c WHERE {_between(is_last=is_last)}"
+def find_history_like_log(spec: ObjectSpec, *, is_last: bool) -> str:
+    """Of the same records those with a row of history that is what a whole first and only change says."""
+    return (
+        f"SELECT r.record_id FROM {history_table(spec)} AS r "
+        f"JOIN {change_table(spec)} AS c ON c.record_id = r.record_id AND c.change_order = r.change_order "
+        f"WHERE {_between(is_last=is_last)} AND {_like_whole(spec)} AND r.version = 1 "
+        f"AND r.is_current AND r.valid_to IS NULL AND r.valid_from = c.changed_at"
+    )
 
 
-def read_history(spec: ObjectSpec, *, is_last: bool) -> str:
-    """Whole rows of history, of the same records."""
-    names = ", ".join(f"c.{column.sql}" for column in history_columns(spec))
-    return f"SELECT {names} FROM {history_table(spec)} AS c WHERE {_between(is_last=is_last)}"
+def read_rebuilt(table: str, columns: Sequence[Column]) -> str:
+    """Whole rows of the records to rebuild."""
+    names = ", ".join(f"c.{column.sql}" for column in columns)
+    return f"SELECT {names} FROM {table} AS c JOIN {REBUILT} AS n ON c.record_id = n.record_id"
+
+
+def _like_whole(spec: ObjectSpec) -> str:
+    """The row r is live, complete, and has the values of the whole change c."""
+    stamps = ("changed_at", "applied_at", "batch")
+    kinds = ", ".join(f"'{kind}'" for kind in sorted(WHOLE))
+    same = [f"r.{name} = c.{name}" for name in stamps]
+    for column in field_columns(spec):
+        ours, logged = f"r.{column.sql}", f"c.{column.sql}"
+        same.append(f"({ours} = {logged} OR ({ours} IS NULL AND {logged} IS NULL))")
+    return f"c.change_type IN ({kinds}) AND NOT r.is_deleted AND r.is_complete AND {' AND '.join(same)}"
 
 
 def _facts(fields: Sequence[Column]) -> str:

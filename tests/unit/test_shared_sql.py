@@ -31,6 +31,7 @@ ARGUMENTS: dict[tuple[str, ...], list[tuple[Any, ...]]] = {
     ("spec", "what"): [(spec, what) for spec in SPECS for what in ("latest", "versions")],
     ("spec", "limit"): [(spec, 2_000) for spec in SPECS],
     ("spec", "ranges"): [(spec, count) for spec in SPECS for count in (1, 60)],
+    ("table", "is_last"): [(table, is_last) for table in TABLES for is_last in (False, True)],
     ("spec", "is_last"): [(spec, is_last) for spec in SPECS for is_last in (False, True)],
     ("spec", "fields"): [(spec, field_columns(spec)) for spec in SPECS],
     ("spec", "numbers"): [(spec, field_columns(spec)) for spec in SPECS],
