@@ -107,13 +107,13 @@ def _doubtful(
     is_last = len(bounds) == 1
     rows = Counter(_ids(reading, questions.find_rows(sql.current_table(spec), is_last=is_last), bounds))
     expected = {(record_id, count, place) for record_id, count, place in logged}
-    like = set(reading.fetch(questions.find_current_like_log(spec, is_last=is_last), bounds)) & expected
+    like = set(reading.fetch(questions.find_current_like_log(spec, is_last=is_last), 2 * bounds)) & expected
     right = {record_id for record_id, _, _ in like if rows[record_id] == 1}
     every = rows.keys() | {row[0] for row in logged}
     if spec.history:
         history = sql.history_table(spec)
         versions = Counter(_ids(reading, questions.find_rows(history, is_last=is_last), bounds))
-        single = set(_ids(reading, questions.find_history_like_log(spec, is_last=is_last), bounds))
+        single = set(_ids(reading, questions.find_history_like_log(spec, is_last=is_last), 2 * bounds))
         counts = {row[0]: row[1] for row in logged}
         right = {name for name in right & single if versions[name] == 1 == counts[name]}
         every |= versions.keys()

@@ -80,20 +80,26 @@ def find_rows(table: str, *, is_last: bool) -> str:
 
 
 def find_current_like_log(spec: ObjectSpec, *, is_last: bool) -> str:
-    """Of the same records those whose row of current is what one whole change of theirs says, with its version and place."""
+    """Of the same records those whose row of current is what one whole change of theirs says, with its version and place.
+
+    Parameters: the ids twice.
+    """
     return (
         f"SELECT r.record_id, r.version, r.last_change_order FROM {current_table(spec)} AS r "
         f"JOIN {change_table(spec)} AS c ON c.record_id = r.record_id AND c.change_order = r.last_change_order "
-        f"WHERE {_between(is_last=is_last)} AND {_like_whole(spec)}"
+        f"WHERE {_both_between(is_last=is_last)} AND {_like_whole(spec)}"
     )
 
 
 def find_history_like_log(spec: ObjectSpec, *, is_last: bool) -> str:
-    """Of the same records those with a row of history that is what a whole first and only change says."""
+    """Of the same records those with a row of history that is what a whole first and only change says.
+
+    Parameters: the ids twice.
+    """
     return (
         f"SELECT r.record_id FROM {history_table(spec)} AS r "
         f"JOIN {change_table(spec)} AS c ON c.record_id = r.record_id AND c.change_order = r.change_order "
-        f"WHERE {_between(is_last=is_last)} AND {_like_whole(spec)} AND r.version = 1 "
+        f"WHERE {_both_between(is_last=is_last)} AND {_like_whole(spec)} AND r.version = 1 "
         f"AND r.is_current AND r.valid_to IS NULL AND r.valid_from = c.changed_at"
     )
 
@@ -102,6 +108,11 @@ def read_rebuilt(table: str, columns: Sequence[Column]) -> str:
     """Whole rows of the records to rebuild."""
     names = ", ".join(f"c.{column.sql}" for column in columns)
     return f"SELECT {names} FROM {table} AS c JOIN {REBUILT} AS n ON c.record_id = n.record_id"
+
+
+def _both_between(*, is_last: bool) -> str:
+    # Said of both tables: a planner without statistics would else read all of the second one for each stretch of the first.
+    return f"{_between(is_last=is_last)} AND {_between(is_last=is_last, of='r')}"
 
 
 def _like_whole(spec: ObjectSpec) -> str:
@@ -129,5 +140,5 @@ def _in_ranges(count: int) -> str:
     return " OR ".join(["c.last_modified_date >= %s AND c.last_modified_date < %s"] * count)
 
 
-def _between(*, is_last: bool) -> str:
-    return "c.record_id > %s" if is_last else "c.record_id > %s AND c.record_id <= %s"
+def _between(*, is_last: bool, of: str = "c") -> str:
+    return f"{of}.record_id > %s" if is_last else f"{of}.record_id > %s AND {of}.record_id <= %s"
