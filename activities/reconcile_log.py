@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -25,7 +25,8 @@ from transforms.log_check import Altered, Checked, check_log
 
 STRETCH = timedelta(seconds=60)
 """How long one activity checks before its workflow hears of it."""
-RECORDS_AT_ONCE = 2_000
+CHANGES_AT_ONCE = 5_000
+"""Of the log, in one look: bounds memory and how long a snapshot is held."""
 
 
 @dataclass
@@ -36,7 +37,7 @@ class LogChecks:
     store: ObjectStore
     catalogue: Callable[[], Catalogue]
     stretch: timedelta = STRETCH
-    records_at_once: int = RECORDS_AT_ONCE
+    changes_at_once: int = CHANGES_AT_ONCE
 
     @activity.defn(name=names.CHECK_LOG)
     async def check_log(self, request: CheckLogInput) -> LogCheck:
@@ -67,13 +68,11 @@ class LogChecks:
 
     def _check_some(self, spec: ObjectSpec, after: str) -> tuple[Checked, str, bool]:
         with self.warehouse.reading() as reading:
-            logged = reading.fetch(questions.count_logged(spec, self.records_at_once), [after])
-            is_last = len(logged) < self.records_at_once
-            upto = "" if is_last else str(logged[-1][0])
-            bounds = [after] if is_last else [after, upto]
-            records, doubtful = _doubtful(reading, spec, logged, bounds)
+            found = reading.fetch(questions.find_bound(spec, self.changes_at_once), [after])
+            bounds = [after, *(row[0] for row in found)]
+            records, doubtful = _doubtful(reading, spec, bounds)
             checked = _compare(reading, spec, doubtful)
-        return Checked(records, checked.altered), upto, is_last
+        return Checked(records, checked.altered), bounds[-1], not found
 
     def _mend(self, spec: ObjectSpec, record_ids: list[str]) -> None:
         with self.warehouse.transaction() as transaction:
@@ -97,16 +96,15 @@ class LogChecks:
         return key
 
 
-def _doubtful(
-    reading: Transaction, spec: ObjectSpec, logged: Sequence[tuple[Any, ...]], bounds: list[str]
-) -> tuple[int, list[str]]:
+def _doubtful(reading: Transaction, spec: ObjectSpec, bounds: list[str]) -> tuple[int, list[str]]:
     """How many records there are, and those that the warehouse alone cannot tell to be right.
 
     Most records are what their last whole change says. The warehouse compares these itself, and nothing but ids is read.
     """
     is_last = len(bounds) == 1
+    logged = reading.fetch(questions.count_logged(spec, is_last=is_last), bounds)
     rows = Counter(_ids(reading, questions.find_rows(sql.current_table(spec), is_last=is_last), bounds))
-    expected = {(record_id, count, place) for record_id, count, place in logged}
+    expected = set(logged)
     like = set(reading.fetch(questions.find_current_like_log(spec, is_last=is_last), 2 * bounds)) & expected
     right = {record_id for record_id, _, _ in like if rows[record_id] == 1}
     every = rows.keys() | {row[0] for row in logged}

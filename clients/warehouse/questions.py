@@ -66,11 +66,21 @@ def count_days(spec: ObjectSpec) -> str:
     return f"SELECT COUNT(*), COUNT(DISTINCT {day}) FROM {current_table(spec)} AS c"
 
 
-def count_logged(spec: ObjectSpec, limit: int) -> str:
-    """The first `limit` records of the change log after one, in order, with their changes and the last place; parameter: its id."""
+def find_bound(spec: ObjectSpec, limit: int) -> str:
+    """The record of the change that is `limit` changes after a record, in the order of ids; parameter: its id."""
     return (
-        f"SELECT c.record_id, COUNT(*), MAX(c.change_order) FROM {change_table(spec)} AS c WHERE c.record_id > %s "
-        f"GROUP BY c.record_id ORDER BY c.record_id LIMIT {limit}"
+        f"SELECT c.record_id FROM {change_table(spec)} AS c WHERE c.record_id > %s "
+        f"ORDER BY c.record_id LIMIT 1 OFFSET {limit - 1}"
+    )
+
+
+def count_logged(spec: ObjectSpec, *, is_last: bool) -> str:
+    """Records of the change log with their changes and the last place, of the records after one and up to another, or of all after
+    one; parameters: their ids.
+    """
+    return (
+        f"SELECT c.record_id, COUNT(*), MAX(c.change_order) FROM {change_table(spec)} AS c "
+        f"WHERE {_between(is_last=is_last)} GROUP BY c.record_id"
     )
 
 

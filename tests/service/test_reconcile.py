@@ -58,6 +58,7 @@ async def test_a_hundred_seeded_faults_are_all_found_and_repaired(engine: Reconc
     await seeds.prepare()
     await engine.backfill("Account")
     planted = seeds.plant(100)
+    engine.log_checks.changes_at_once = 100  # the log is checked in several stretches
     engine.served.calls()
     state = await engine.reconcile("Account", "faults", depth=Depth.FIELDS)
     assert len(engine.served.calls()) == state.calls
