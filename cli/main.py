@@ -16,6 +16,7 @@ from cli import (
     org_commands,
     plan,
     quarantine,
+    reconcile,
     replay,
     sandbox_commands,
     status,
@@ -45,6 +46,7 @@ app.command("demo")(demo.demo)
 app.command("status")(status.status)
 app.command("budget")(budget.budget)
 app.command("plan")(plan.plan)
+app.command("reconcile")(reconcile.reconcile)
 app.command("trace")(trace.trace)
 app.command("worker")(worker.worker)
 sandbox_commands.app.add_typer(org_commands.faults_app, name="faults")

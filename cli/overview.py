@@ -55,6 +55,20 @@ class ObjectView:
 
 
 @dataclass(frozen=True)
+class ReconciledView:
+    """The last reconciliation of an object."""
+
+    object: str
+    depth: str
+    as_of: datetime
+    verdict: str
+    found: int
+    repaired: int
+    altered: int
+    calls: int
+
+
+@dataclass(frozen=True)
 class Overview:
     """Everything `tidegate status` shows."""
 
@@ -69,6 +83,7 @@ class Overview:
     budgets: Budgets
     backfills: list[BackfillView] = field(default_factory=list)
     """Those that run, repairs among them."""
+    reconciled: list[ReconciledView] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
         """Plain values for --json."""
@@ -85,12 +100,15 @@ async def overview(settings: Settings) -> Overview:
         objects = _objects(connection)
         quarantine = _quarantine(connection)
         positions = _positions(connection)
+        reconciled = _reconciled(connection)
     org = settings.salesforce.org_id
     lanes = [await _lane(client, org, name, positions) for name in await _lane_names(client, settings)]
     balanced = all(view.landed == view.applied + view.duplicate + view.quarantined for view in objects)
     budgets = await budgets_of(client, org)
     backfills = [view async for view in list_backfills(client, org, running=True)]
-    return Overview(datetime.now(UTC), org, lanes, objects, quarantine, balanced, budgets, backfills)
+    return Overview(
+        datetime.now(UTC), org, lanes, objects, quarantine, balanced, budgets, backfills, reconciled
+    )
 
 
 async def _lane_names(client: Client, settings: Settings) -> list[str]:
@@ -175,3 +193,13 @@ def _positions(connection: psycopg.Connection) -> dict[str, tuple[str, datetime]
           ON n.lane = l.lane AND n.newest = l.last_received_at
     """
     return {lane: (position, received) for lane, position, received in connection.execute(query.encode())}
+
+
+def _reconciled(connection: psycopg.Connection) -> list[ReconciledView]:
+    query = f"""
+        SELECT r.object, r.depth, r.as_of, r.verdict, r.found, r.repaired, r.altered, r.calls FROM {sql.RECONCILIATION} AS r
+        JOIN (SELECT object, MAX(ended_at) AS newest FROM {sql.RECONCILIATION} GROUP BY object) AS n
+          ON n.object = r.object AND n.newest = r.ended_at
+        ORDER BY r.object
+    """
+    return [ReconciledView(*row) for row in connection.execute(query.encode())]

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.output import AsJson, Every, Watch, show
-from cli.overview import RECENT_MINUTES, LaneView, ObjectView, Overview, overview
+from cli.overview import RECENT_MINUTES, LaneView, ObjectView, Overview, ReconciledView, overview
 from cli.running import settings_of_state
 from cli.sandbox_commands import DEFAULT_STATE, StateFolder
 from clients.backfill_workflows import BackfillView
@@ -46,6 +46,7 @@ def _page(found: Overview) -> Group:
         _objects(found.objects),
         *(_backfill(view, found.at) for view in found.backfills),
         _quarantine(found.quarantine),
+        *map(_reconciled, found.reconciled),
         *(Text(line) for line in found.budgets.lines()),
     )
 
@@ -101,3 +102,12 @@ def _quarantine(reasons: dict[str, int]) -> Text:
         return Text("quarantine is empty")
     listed = ", ".join(f"{count:,} {reason}" for reason, count in reasons.items())
     return Text(f"quarantine: {listed}")
+
+
+def _reconciled(view: ReconciledView) -> Text:
+    said = {"equal": "equal", "repaired": "repaired, equal", "differs": "DIFFERS"}[view.verdict]
+    found = f"; {view.found:,} found, {view.repaired:,} repaired" if view.found else ""
+    altered = f"; {view.altered:,} altered" if view.altered else ""
+    return Text(
+        f"{view.object}: {said} as of {view.as_of:%Y-%m-%d %H:%M:%S} by {view.depth}{found}{altered}; {view.calls} calls"
+    )

@@ -33,6 +33,16 @@ def replay_workflow_id(org: str, key: str) -> str:
     return f"replay/{org}/{key}"
 
 
+def reconcile_workflow_id(org: str, object_name: str, window: str) -> str:
+    """The same window of the same object is the same reconciliation."""
+    return f"reconcile/{org}/{object_name}/{window}"
+
+
+def schedule_id(org: str, what: str) -> str:
+    """A Temporal schedule. The server adds the time to the id of each workflow that it starts."""
+    return f"schedule/{org}/{what}"
+
+
 def batch_workflow_id(org: str, lane: str, start: str) -> str:
     """The batch that starts after position `start` has one workflow, for ever."""
     return f"batch/{org}/{lane}/{start}"
@@ -143,6 +153,11 @@ def backfill_rate_key(org: str, object_name: str) -> str:
 def ids_key(org: str, digest: str) -> str:
     """A list of record ids, by the SHA-256 (hex) of its content."""
     return f"ids/{org}/{digest}.json"
+
+
+def reconcile_key(org: str, object_name: str, run: str, name: str) -> str:
+    """What one run of a reconciliation keeps: its report, and what its steps hand on."""
+    return f"reconcile/{org}/{object_name}/{run}/{name}"
 
 
 def data_key_key(org: str) -> str:

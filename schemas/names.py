@@ -15,6 +15,7 @@ GOVERNOR_WORKFLOW: Final = "governor"
 PLANNER_WORKFLOW: Final = "planner"
 BACKFILL_WORKFLOW: Final = "backfill"
 REPLAY_WORKFLOW: Final = "replay"
+RECONCILE_WORKFLOW: Final = "reconcile"
 
 # Activities
 FOLLOW_LANE: Final = "follow_lane"
@@ -35,6 +36,12 @@ KEEP_RATE: Final = "keep_rate"
 SIZE_REPLAY: Final = "size_replay"
 FIND_BATCHES: Final = "find_batches"
 REDRIVE_BATCHES: Final = "redrive_batches"
+CHECK_LOG: Final = "check_log"
+ASK_BUCKETS: Final = "ask_buckets"
+COMPARE_BUCKETS: Final = "compare_buckets"
+READ_FACTS: Final = "read_facts"
+COMPARE_FACTS: Final = "compare_facts"
+KEEP_REPORT: Final = "keep_report"
 
 # Signals, updates and queries
 PAUSE: Final = "pause"
@@ -58,6 +65,7 @@ GOVERNOR_QUEUE: Final = "tidegate-governor"
 ORG_QUEUE: Final = "tidegate-org"
 BACKFILL_QUEUE: Final = "tidegate-backfill"
 REPLAY_QUEUE: Final = "tidegate-replay"
+RECONCILE_QUEUE: Final = "tidegate-reconcile"
 
 SEARCH_ATTRIBUTES: Final = {
     "SfOrg": "Keyword",

@@ -216,6 +216,27 @@ QUARANTINE_COLUMNS = (
 )
 """`ops.quarantine`: a row a refused change."""
 
+RECONCILIATION_COLUMNS = (
+    Column("run", Kind.TEXT, KEY_SIZE, required=True),  # with `object` it names the row
+    Column("object", Kind.TEXT, NAME_SIZE, required=True),
+    Column("window_name", Kind.TEXT, NAME_SIZE, required=True),
+    Column("depth", Kind.TEXT, 16, required=True),
+    Column("as_of", Kind.TIMESTAMP, required=True),  # the two sides were compared as they were then
+    Column("verdict", Kind.TEXT, 64, required=True),
+    Column("org_records", Kind.INTEGER),  # live, by the org's own count; null when it was not asked
+    Column("warehouse_records", Kind.INTEGER),  # live
+    Column("found", Kind.INTEGER, required=True),  # differences
+    Column("repaired", Kind.INTEGER, required=True),
+    Column(
+        "altered", Kind.INTEGER, required=True
+    ),  # rows that were not what the change log says; mended from it
+    Column("calls", Kind.INTEGER, required=True),  # API calls, those of the repair included
+    Column("report_key", Kind.TEXT, 1_024, required=True),
+    Column("began_at", Kind.TIMESTAMP, required=True),
+    Column("ended_at", Kind.TIMESTAMP, required=True),
+)
+"""`ops.reconciliation`: a row a run."""
+
 
 def arrow_schema(columns: Sequence[Column]) -> pa.Schema:
     """The Arrow schema of a table with these columns."""

@@ -33,6 +33,11 @@ from activities.plan_backfill import PlanBackfill
 from activities.poll import PollLane
 from activities.read_part import ReadPart
 from activities.read_records import ReadRecords
+from activities.reconcile_buckets import BucketLooks
+from activities.reconcile_facts import FactComparisons
+from activities.reconcile_log import LogChecks
+from activities.reconcile_read import FactReads
+from activities.reconcile_report import Reports
 from activities.replay import ReplaySteps
 from activities.watch_lanes import LaneWatch
 from clients.audit import AuditLog
@@ -46,6 +51,7 @@ from schemas import names
 from schemas.catalogue import Catalogue, load_catalogue
 from schemas.errors import SettingsError, UnavailableError
 from transforms.protect import Protector
+from transforms.reconcile_plan import PlanTerms
 from transforms.reprotect import Reprotector
 from workers.org import Org, open_org, paid_streams, source_opener
 from workers.settings import Settings
@@ -149,6 +155,7 @@ def _workers_at_the_org(client: Client, parts: Parts, org: Org, role: Role) -> l
         workers += [_lane_worker(client, parts, org), _org_worker(client, org)]
     if role in (Role.ALL, Role.BACKFILL):
         workers.append(_backfill_worker(client, parts, org))
+        workers.append(_reconcile_worker(client, parts, org))
     return workers
 
 
@@ -254,6 +261,27 @@ def _backfill_worker(client: Client, parts: Parts, org: Org) -> Worker:
         BackfillRates(parts.store).keep_rate,
     ]
     return _activity_worker(client, names.BACKFILL_QUEUE, steps, most=8)
+
+
+def _reconcile_worker(client: Client, parts: Parts, org: Org) -> Worker:
+    warehouse, store, delay = parts.warehouse, parts.store, parts.settings.polling.visibility_delay
+    terms = PlanTerms(page_rows=parts.settings.reconciliation.page_rows)
+
+    def catalogue() -> Catalogue:
+        return parts.catalogue
+
+    buckets = BucketLooks(org.http, warehouse, store, catalogue, delay)
+    reads = FactReads(org.http, store, catalogue, parts.protector, delay, terms)
+    facts = FactComparisons(warehouse, store, catalogue)
+    steps = [
+        LogChecks(warehouse, store, catalogue).check_log,
+        buckets.ask_buckets,
+        buckets.compare_buckets,
+        reads.read_facts,
+        facts.compare_facts,
+        Reports(warehouse, store).keep_report,
+    ]
+    return _activity_worker(client, names.RECONCILE_QUEUE, steps, most=4)
 
 
 def _activity_worker(client: Client, queue: str, activities: Sequence[Any], *, most: int) -> Worker:

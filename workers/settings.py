@@ -31,6 +31,8 @@ from schemas.limits import API_VERSION
 from schemas.messages import POLL_EVERY
 from schemas.planner import HAND_OVER_OVERLAP
 from schemas.plans import Way
+from schemas.reconciliations import SETTLE
+from transforms.reconcile_plan import FACT_PAGE_ROWS
 
 DEFAULT_FILE = Path("var/settings.json")
 FILE_VARIABLE = "TIDEGATE_SETTINGS"
@@ -177,6 +179,21 @@ class PlannerSettings(_Part):
     """Of the streams that it starts."""
 
 
+class ReconciliationSettings(_Part):
+    """How often the warehouse is held against the org, without anybody asking."""
+
+    on: bool = False
+    """True keeps Temporal schedules for every object of the catalogue; False removes them."""
+    buckets_every: timedelta = Field(default=timedelta(hours=1), ge=timedelta(minutes=1))
+    """Between two looks at the aggregates: one call each while nothing differs."""
+    ids_every: timedelta = Field(default=timedelta(days=7), ge=timedelta(hours=1))
+    """Between two proofs of every record's id and time of change, and of the curated rows against the change log."""
+    settle: timedelta = Field(default=SETTLE, ge=timedelta(0))
+    """What a lane may take to bring a change; a difference counts only when it is older."""
+    page_rows: int = Field(default=FACT_PAGE_ROWS, ge=1)
+    """Rows of a page of ids and times."""
+
+
 class CutSettings(_Part):
     """When a batch is cut: whichever comes first."""
 
@@ -206,6 +223,7 @@ class Settings(BaseSettings):
     polling: PollingSettings = PollingSettings()
     planner: PlannerSettings = PlannerSettings()
     backfill: BackfillSettings = BackfillSettings()
+    reconciliation: ReconciliationSettings = ReconciliationSettings()
     budgets: Terms = Terms()
     """How the governor keeps the org's budgets; for a governor that is started anew."""
     catalogue: Path = DEFAULT_CATALOGUE

@@ -5,6 +5,7 @@ from workflows.change_batch import ChangeBatchWorkflow
 from workflows.governor import GovernorWorkflow
 from workflows.lane import LaneWorkflow
 from workflows.planner import PlannerWorkflow
+from workflows.reconcile import ReconcileWorkflow
 from workflows.replay import ReplayWorkflow
 
 WORKFLOWS = [
@@ -14,6 +15,7 @@ WORKFLOWS = [
     PlannerWorkflow,
     BackfillWorkflow,
     ReplayWorkflow,
+    ReconcileWorkflow,
 ]
 """Every workflow type that a worker serves."""
 
@@ -24,5 +26,6 @@ __all__ = [
     "GovernorWorkflow",
     "LaneWorkflow",
     "PlannerWorkflow",
+    "ReconcileWorkflow",
     "ReplayWorkflow",
 ]

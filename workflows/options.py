@@ -143,3 +143,11 @@ KEEP_RATE: ActivityOptions = {
     "schedule_to_close_timeout": timedelta(minutes=2),
     "retry_policy": _PATIENT,
 }
+
+LOOK: ActivityOptions = {
+    "task_queue": names.RECONCILE_QUEUE,
+    # A query job of tens of millions of rows may take an hour.
+    "start_to_close_timeout": timedelta(hours=6),
+    "heartbeat_timeout": timedelta(seconds=20),
+    "retry_policy": _PATIENT,
+}

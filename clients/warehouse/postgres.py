@@ -58,6 +58,13 @@ class PostgresWarehouse:
         else:
             connection.close()
 
+    @contextmanager
+    def reading(self) -> Iterator[Transaction]:
+        """A transaction that sees one state of the database."""
+        with self.transaction() as opened:
+            opened.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            yield opened
+
     def close(self) -> None:
         """Close the idle connections."""
         while not self._idle.empty():

@@ -38,5 +38,8 @@ class Warehouse(Protocol):
     def transaction(self) -> AbstractContextManager[Transaction]:
         """A transaction: commits when left, rolls back when an exception leaves it."""
 
+    def reading(self) -> AbstractContextManager[Transaction]:
+        """A transaction whose queries all see the warehouse as it was at the first of them. It changes no table."""
+
     def close(self) -> None:
         """Give the connections back."""

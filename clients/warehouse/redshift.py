@@ -11,7 +11,7 @@ functions, so that tests hold it whole.
 import logging
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from io import BytesIO
 from queue import LifoQueue
 from typing import Any
@@ -112,6 +112,10 @@ class RedshiftWarehouse:
                         opened.drop_stages()
             finally:
                 load.clean()
+
+    def reading(self) -> AbstractContextManager[Transaction]:
+        """Every transaction of Redshift sees one state of the database."""
+        return self.transaction()
 
     def close(self) -> None:
         """Close the idle connections."""

@@ -15,6 +15,7 @@ from schemas.tables import (
     LEDGER_COLUMNS,
     OPS,
     QUARANTINE_COLUMNS,
+    RECONCILIATION_COLUMNS,
     RECORD_ID,
     Column,
     change_columns,
@@ -52,8 +53,13 @@ def history_table(spec: ObjectSpec) -> str:
 
 LEDGER = f"{OPS}.ledger"
 QUARANTINE = f"{OPS}.quarantine"
+RECONCILIATION = f"{OPS}.reconciliation"
 
-TABLES_OF_OPS: dict[str, tuple[Column, ...]] = {LEDGER: LEDGER_COLUMNS, QUARANTINE: QUARANTINE_COLUMNS}
+TABLES_OF_OPS: dict[str, tuple[Column, ...]] = {
+    LEDGER: LEDGER_COLUMNS,
+    QUARANTINE: QUARANTINE_COLUMNS,
+    RECONCILIATION: RECONCILIATION_COLUMNS,
+}
 
 
 def tables_of(spec: ObjectSpec) -> dict[str, tuple[Column, ...]]:
@@ -197,6 +203,11 @@ def find_newest_change() -> str:
 def find_batch_beginning() -> str:
     """The first commit and receipt times of an applied batch, null before; parameter: the batch."""
     return f"SELECT MIN(first_changed_at), MIN(first_received_at) FROM {LEDGER} WHERE batch = %s"
+
+
+def find_run() -> str:
+    """Whether a run of a reconciliation has its row; parameters: run, object."""
+    return f"SELECT run FROM {RECONCILIATION} WHERE run = %s AND object = %s"
 
 
 def insert_row(table: str, columns: Sequence[Column]) -> str:

@@ -32,14 +32,16 @@ from schemas.ids import governor_workflow_id
 from schemas.messages import LaneInput, MovePositionInput, PauseInput, SetEveryInput
 from schemas.planner import PinInput, PlannerInput
 from schemas.plans import Way
+from schemas.reconciliations import Depth, ReconcileInput
 from schemas.replays import ReplayInput, ReplaySelection, ReplayState
 from tests.scripted import ScriptedBatches, ScriptedFollower, manifest, serving
 from tests.scripted_backfill import ScriptedReader, backfill_workers
 from tests.scripted_governor import governor_worker
 from tests.scripted_planner import NEWEST, ScriptedPlanner, planner_workers
+from tests.scripted_reconcile import ScriptedReconciliation, reconcile_workers
 from tests.scripted_replay import ScriptedReplay, replay_workers
 from tests.waiting import until
-from workflows import ChangeBatchWorkflow, LaneWorkflow, PlannerWorkflow, ReplayWorkflow
+from workflows import ChangeBatchWorkflow, LaneWorkflow, PlannerWorkflow, ReconcileWorkflow, ReplayWorkflow
 
 FOLDER = Path(__file__).parent
 ALTERED = "altered_stage_batch_renamed"
@@ -188,6 +190,18 @@ async def backfill_cancelled(client: Client) -> Handle:
     return handle
 
 
+async def reconciliation_found_repaired_and_looked_again(client: Client) -> Handle:
+    async with reconcile_workers(client, ScriptedReconciliation(most_equal=2)):
+        request = ReconcileInput(
+            org="o", object="Case", window="ids", depth=Depth.IDS, settle=timedelta(milliseconds=20), by="ada"
+        )
+        handle = await client.start_workflow(
+            ReconcileWorkflow.run, request, id="reconcile/o/Case/ids", task_queue=names.WORKFLOW_QUEUE
+        )
+        await handle.result()
+    return handle
+
+
 SCENES: list[Callable[[Client], Awaitable[Handle]]] = [
     batch_applied,
     batch_applied_at_the_second_try,
@@ -200,6 +214,7 @@ SCENES: list[Callable[[Client], Awaitable[Handle]]] = [
     backfill_paused_with_a_lost_job,
     backfill_cancelled,
     replay_failed_resumed_and_done,
+    reconciliation_found_repaired_and_looked_again,
 ]
 
 

@@ -1,7 +1,7 @@
 """Law 4: change log, current, history, quarantine and ledger of a batch are committed together or not at all."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import psycopg
@@ -49,6 +49,9 @@ class FailingWarehouse:
         with self._inner.transaction() as transaction:
             self._transaction = transaction
             yield self
+
+    def reading(self) -> AbstractContextManager[Transaction]:
+        return self._inner.reading()
 
     def _step(self, do: Callable[[], Any]) -> Any:
         answer = do()

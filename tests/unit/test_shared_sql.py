@@ -14,14 +14,14 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.dialects import Redshift
 
-from clients.warehouse import redshift, replay_statements, shadow_statements, shadows, statements
+from clients.warehouse import questions, redshift, replay_statements, shadow_statements, shadows, statements
 from schemas.catalogue import default_catalogue
-from schemas.tables import arrow_schema
+from schemas.tables import arrow_schema, field_columns
 
 SPECS = list(default_catalogue().objects.values())
 TABLES = statements.TABLES_OF_OPS | {t: c for spec in SPECS for t, c in statements.tables_of(spec).items()}
 COMPARED = {t: c for spec in SPECS for t, c in shadow_statements.compared_tables(spec).items()}
-MODULES = (statements, replay_statements, shadow_statements, shadows)
+MODULES = (statements, questions, replay_statements, shadow_statements, shadows)
 
 ARGUMENTS: dict[tuple[str, ...], list[tuple[Any, ...]]] = {
     (): [()],
@@ -40,8 +40,16 @@ ARGUMENTS: dict[tuple[str, ...], list[tuple[Any, ...]]] = {
     ],
     ("count",): [(1,), (500,)],
     ("spec", "what"): [(spec, what) for spec in SPECS for what in ("latest", "versions")],
+    ("spec", "limit"): [(spec, 2_000) for spec in SPECS],
+    ("spec", "ranges"): [(spec, count) for spec in SPECS for count in (1, 60)],
+    ("table", "is_last"): [(table, is_last) for table in TABLES for is_last in (False, True)],
+    ("spec", "is_last"): [(spec, is_last) for spec in SPECS for is_last in (False, True)],
+    ("spec", "fields"): [(spec, field_columns(spec)) for spec in SPECS],
+    ("spec", "numbers"): [(spec, field_columns(spec)) for spec in SPECS],
+    ("spec", "fields", "limit"): [(spec, field_columns(spec), 2_000) for spec in SPECS],
+    ("spec", "numbers", "seconds", "ranges"): [(spec, field_columns(spec), 3_600, 2) for spec in SPECS],
 }
-"""What a function of `statements` is called with, by the names of its parameters."""
+"""What a function of `statements` or `questions` is called with, by the names of its parameters."""
 
 NOT_IN_REDSHIFT = [
     "ON CONFLICT",
@@ -66,12 +74,16 @@ FUNCTIONS = {
 def statements_of(name: str) -> list[str]:
     """Every text that the function makes; empty when what it makes is no statement but a name."""
     function = FUNCTIONS[name]
-    parameters = tuple(inspect.signature(function).parameters)
+    signature = inspect.signature(function).parameters
+    parameters = tuple(signature)
     assert parameters in ARGUMENTS, f"say in ARGUMENTS what {name}{parameters} is called with"
-    made = itertools.chain.from_iterable(
-        found if isinstance(found, list) else [found]
-        for found in (function(*arguments) for arguments in ARGUMENTS[parameters])
-    )
+    by_name = {each.name for each in signature.values() if each.kind is each.KEYWORD_ONLY}
+    made: list[Any] = []
+    for arguments in ARGUMENTS[parameters]:
+        given = dict(zip(parameters, arguments, strict=True))
+        named = {each: given.pop(each) for each in by_name}
+        found = function(*given.values(), **named)
+        made += found if isinstance(found, list) else [found]
     return [text for text in made if isinstance(text, str) and " " in text]
 
 

@@ -1,0 +1,172 @@
+"""Aggregates of an object by day or hour: the cheapest question there is, one call for up to 2,000 buckets.
+
+REST alone answers it (salesforce.md, Bulk API 2.0 has no GROUP BY). Days and hours are those of UTC, as every function of dates
+without convertTimezone() takes them (SOQL and SOSL Reference, "Date Functions").
+"""
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+import orjson
+
+from clients.org_http import OrgHttp
+from clients.soql import literal
+from schemas.budgets import LeaseClass
+from schemas.catalogue import ObjectSpec
+from schemas.errors import CallRefusedError, CallTooSlowError
+from schemas.limits import QUERY_PAGE_MAX
+from schemas.reconciliations import Grain, Range
+from transforms.buckets import Bucket
+from transforms.reconcile_plan import GROUPS_A_CALL
+
+_OPTIONS = {"Sforce-Query-Options": f"batchSize={QUERY_PAGE_MAX}"}
+_TOO_MANY = "EXCEEDED_ID_LIMIT"
+_NOT_AGGREGATED = frozenset({"MALFORMED_QUERY", "INVALID_FIELD", "INVALID_FIELD_FOR_INSERT_UPDATE"})
+_FIRST = datetime(2000, 1, 1, tzinfo=UTC)
+"""No org has records from before."""
+RANGES_A_CALL = 60
+"""Of the query's text: an address of more than 16 KB is refused."""
+
+
+class Answer(NamedTuple):
+    """What the org said in one call, as it was at one moment between two of its clock."""
+
+    ranges: tuple[Range, ...]
+    asked_from: datetime
+    asked_to: datetime
+    has_sums: bool
+    buckets: dict[int, Bucket]
+
+
+@dataclass
+class BucketQuery:
+    """Aggregates of one object, paid for by one class."""
+
+    org: OrgHttp
+    spec: ObjectSpec
+    numbers: Sequence[str]
+    """Fields that are summed."""
+    lease_class: LeaseClass = LeaseClass.RECONCILIATION
+
+    async def ask(self, ranges: Sequence[Range], grain: Grain) -> AsyncIterator[Answer]:
+        """Answers that cover the ranges; one that is too much for a call is asked for in halves."""
+        for some in _portions(ranges, grain):
+            async for answer in self._ask(some, grain):
+                yield answer
+
+    async def _ask(self, ranges: tuple[Range, ...], grain: Grain) -> AsyncIterator[Answer]:
+        try:
+            yield await self._call(ranges, grain)
+            return
+        except CallRefusedError as error:
+            if error.code in _NOT_AGGREGATED and self.numbers:
+                # A calculated field, or one of a kind that this org does not add up.
+                self.numbers = ()
+                yield await self._call(ranges, grain)
+                return
+            if error.code != _TOO_MANY:
+                raise
+        except CallTooSlowError:
+            if _is_small(ranges, grain):
+                raise
+        for half in _halves(ranges, self.org.now() or datetime.now(UTC)):
+            async for answer in self._ask(half, grain):
+                yield answer
+
+    async def _call(self, ranges: tuple[Range, ...], grain: Grain) -> Answer:
+        before = await org_time(self.org)
+        response = await self.org.call(
+            "GET",
+            f"{self.org.data_path}/query",
+            lease_class=self.lease_class,
+            params={"q": self._text(ranges, grain)},
+            headers=_OPTIONS,
+            is_long=True,
+        )
+        # Its clock tells whole seconds, and never more than it is.
+        after = (self.org.now() or datetime.now(UTC)) + timedelta(seconds=1)
+        records = orjson.loads(response.content)["records"]
+        buckets = dict(self._bucket(record, grain) for record in records)
+        return Answer(ranges, before, after, bool(self.numbers), buckets)
+
+    def _text(self, ranges: tuple[Range, ...], grain: Grain) -> str:
+        keys = ["DAY_ONLY(LastModifiedDate)"]
+        if grain is Grain.HOUR:
+            keys.append("HOUR_IN_DAY(LastModifiedDate)")
+        sums = "".join(f", SUM({name}) s{place}" for place, name in enumerate(self.numbers))
+        named = ", ".join(f"{key} k{place}" for place, key in enumerate(keys))
+        where = where_modified(ranges)
+        return (
+            f"SELECT {named}, COUNT(Id) n, MAX(LastModifiedDate) m{sums} FROM {self.spec.name}"
+            f"{f' WHERE {where}' if where else ''} GROUP BY {', '.join(keys)}"
+        )
+
+    def _bucket(self, record: dict[str, Any], grain: Grain) -> tuple[int, Bucket]:
+        begins = datetime.fromisoformat(record["k0"]).replace(tzinfo=UTC)
+        seconds = round(begins.timestamp()) + 3_600 * int(record.get("k1") or 0)
+        newest = round(datetime.fromisoformat(record["m"]).timestamp() * 1_000)
+        sums = tuple(float(record[f"s{place}"] or 0) for place in range(len(self.numbers)))
+        return seconds // grain.seconds, Bucket(int(record["n"]), newest, sums)
+
+
+async def org_time(org: OrgHttp) -> datetime:
+    """The org's time, never ahead of it. A process that has not heard from the org yet asks it, which is one call."""
+    if org.now() is None:
+        await org.call("GET", f"{org.data_path}/limits", lease_class=LeaseClass.RECONCILIATION)
+    return org.now() or datetime.now(UTC)
+
+
+def where_modified(ranges: Sequence[Range]) -> str:
+    """The condition for records last modified in any of the ranges; empty for all records."""
+    bounds = [_bounds(each) for each in ranges]
+    return "" if not all(bounds) else " OR ".join(f"({text})" for text in bounds)
+
+
+def _bounds(each: Range) -> str:
+    texts = []
+    if each.since is not None:
+        texts.append(f"LastModifiedDate >= {literal(round(each.since.timestamp() * 1_000))}")
+    if each.until is not None:
+        texts.append(f"LastModifiedDate < {literal(round(each.until.timestamp() * 1_000))}")
+    return " AND ".join(texts)
+
+
+def _portions(ranges: Sequence[Range], grain: Grain) -> Iterator[tuple[Range, ...]]:
+    """Ranges that one call can answer."""
+    some: list[Range] = []
+    groups = 0
+    for each in ranges:
+        count = _groups(each, grain)
+        if some and (groups + count > GROUPS_A_CALL or len(some) == RANGES_A_CALL):
+            yield tuple(some)
+            some, groups = [], 0
+        some.append(each)
+        groups += count
+    if some:
+        yield tuple(some)
+
+
+def _groups(each: Range, grain: Grain) -> int:
+    """Groups at the most; an open range is taken to be what fills an answer."""
+    if each.since is None or each.until is None:
+        return GROUPS_A_CALL
+    return max(1, -(-round((each.until - each.since).total_seconds()) // grain.seconds))
+
+
+def _is_small(ranges: tuple[Range, ...], grain: Grain) -> bool:
+    return len(ranges) == 1 and _groups(ranges[0], grain) == 1
+
+
+def _halves(ranges: tuple[Range, ...], now: datetime) -> tuple[tuple[Range, ...], tuple[Range, ...]]:
+    if len(ranges) > 1:
+        return ranges[: len(ranges) // 2], ranges[len(ranges) // 2 :]
+    (whole,) = ranges
+    since, until = whole.since or _FIRST, whole.until or now
+    # The half of the time that has most of the records is the later one: an open range is cut where it is thick.
+    middle = since + (until - since) / 2
+    middle = middle.replace(hour=middle.hour, minute=0, second=0, microsecond=0)
+    if whole.until is None or until - since > timedelta(days=2):
+        middle = middle.replace(hour=0)
+    return (Range(since=whole.since, until=middle),), (Range(since=middle, until=whole.until),)

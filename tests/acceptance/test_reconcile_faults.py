@@ -1,0 +1,61 @@
+"""Events that never come: one command finds what is missing, repairs it, and says that both are equal."""
+
+import json
+import time
+from typing import Any
+
+import httpx
+import pytest
+
+from cli.comparison import compare_all
+from cli.engine_processes import EngineProcesses
+from cli.sandbox_commands import start_traffic, traffic_state
+from sandbox.endpoints import Endpoints
+from sandbox.stack import RunningSandbox
+from tests.acceptance.test_command import tidegate
+from workers.engine import Parts
+
+pytestmark = [pytest.mark.service, pytest.mark.slow]
+
+
+def test_the_lost_events_of_a_surge_are_found_and_repaired_by_one_command(
+    sandbox: RunningSandbox,
+    endpoints: Endpoints,
+    engine: EngineProcesses,
+    opened: Parts,
+) -> None:
+    control = endpoints.salesforce.control_url
+    state = str(sandbox.group.folder.parent)
+    fault = {"point": "event", "kind": "drop", "match": "Case", "probability": 0.4}
+    httpx.post(f"{control}/faults", json=fault).raise_for_status()
+    start_traffic(control, rate=12_000, seconds=3, seed=3)
+    while traffic_state(control)["running"]:
+        time.sleep(0.2)
+    # A later event may hide what was lost before it: only the fields themselves tell.
+    code, cases = _reconcile(state, "Case", "--depth", "fields", "--settle", "0")
+    assert (code, cases["verdict"]) == (0, "repaired")
+    assert cases["found"] == cases["repaired"] > 3
+    _wait_until_equal(endpoints, opened)
+    status = tidegate("status", "--state", state)
+    assert "Case: repaired, equal as of" in status.stdout
+    code, planned = _reconcile(state, "Case", "--depth", "ids", "--plan")
+    assert (code, planned["differences"]) == (0, 3)
+    assert planned["calls"] < 20
+
+
+def _reconcile(state: str, name: str, *options: str) -> tuple[int, dict[str, Any]]:
+    ended = tidegate("reconcile", name, *options, "--json", "--state", state)
+    assert ended.stdout, ended.stderr
+    return ended.returncode, json.loads(ended.stdout)
+
+
+def _wait_until_equal(endpoints: Endpoints, opened: Parts) -> None:
+    deadline = time.monotonic() + 30
+    while True:
+        compared = compare_all(
+            endpoints.salesforce.control_url, endpoints.warehouse.dsn, opened.catalogue, opened.protector
+        )
+        if not compared.different:
+            return
+        assert time.monotonic() < deadline, compared.shown
+        time.sleep(0.5)

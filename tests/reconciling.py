@@ -1,0 +1,64 @@
+"""A small engine that reconciles, too."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from activities.reconcile_buckets import BucketLooks
+from activities.reconcile_facts import FactComparisons
+from activities.reconcile_log import LogChecks
+from activities.reconcile_read import FactReads
+from activities.reconcile_report import Reports
+from schemas import names
+from schemas.catalogue import Catalogue
+from schemas.ids import reconcile_workflow_id
+from schemas.reconciliations import ReconcileInput, ReconcileState
+from tests.small_engine import SmallEngine
+from transforms.reconcile_plan import PlanTerms
+
+SETTLE = timedelta(0)
+"""Nothing is on its way in these tests unless they say so; a timer of the server takes a second, however short."""
+
+
+@dataclass
+class ReconcilingEngine(SmallEngine):
+    """Its activities look at an org whose rows are seen after a second at the latest."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        delay = timedelta(seconds=1)
+        org, warehouse, store = self.served.http, self.warehouse, self.store
+        self.log_checks = LogChecks(warehouse, store, self._catalogue)
+        self.bucket_looks = BucketLooks(org, warehouse, store, self._catalogue, delay)
+        terms = PlanTerms(waits=(0.05, 0.2))
+        self.fact_reads = FactReads(org, store, self._catalogue, self.protector, delay, terms)
+        self.fact_comparisons = FactComparisons(warehouse, store, self._catalogue)
+        self.reports = Reports(warehouse, store)
+
+    def _catalogue(self) -> Catalogue:
+        return self.catalogue
+
+    def workers(self) -> dict[str, list[Any]]:
+        steps = [
+            self.log_checks.check_log,
+            self.bucket_looks.ask_buckets,
+            self.bucket_looks.compare_buckets,
+            self.fact_reads.read_facts,
+            self.fact_comparisons.compare_facts,
+            self.reports.keep_report,
+        ]
+        return super().workers() | {names.RECONCILE_QUEUE: steps}
+
+    async def reconcile(self, object_name: str, window: str = "all", **asked: Any) -> ReconcileState:
+        """Run a reconciliation to its end."""
+        request = ReconcileInput(
+            org=self.org, object=object_name, window=window, **({"settle": SETTLE} | asked)
+        )
+        state: ReconcileState = await self.client.execute_workflow(
+            names.RECONCILE_WORKFLOW,
+            request,
+            id=reconcile_workflow_id(self.org, object_name, window),
+            task_queue=names.WORKFLOW_QUEUE,
+            result_type=ReconcileState,
+        )
+        return state

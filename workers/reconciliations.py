@@ -1,0 +1,67 @@
+"""Reconciliations from outside: started when somebody asks, and by Temporal schedules."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from temporalio.client import Client, WorkflowHandle
+from temporalio.common import WorkflowIDConflictPolicy
+
+from clients.schedules import Scheduled, ensure_schedule, remove_schedule
+from schemas import names
+from schemas.catalogue import load_catalogue
+from schemas.ids import reconcile_workflow_id, schedule_id
+from schemas.reconciliations import Depth, ReconcileInput, ReconcileState
+from workers.settings import Settings
+from workflows import ReconcileWorkflow
+from workflows.reconcile import SCHEDULE
+
+
+async def start_reconciliation(
+    client: Client, request: ReconcileInput
+) -> WorkflowHandle[ReconcileWorkflow, ReconcileState]:
+    """Start a reconciliation; one of the same object and window that is under way is joined."""
+    return await client.start_workflow(
+        ReconcileWorkflow.run,
+        request,
+        id=reconcile_workflow_id(request.org, request.object, request.window),
+        task_queue=names.WORKFLOW_QUEUE,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        static_summary=f"holds {request.object} against the org, depth {request.depth}",
+    )
+
+
+async def ensure_reconciliations(client: Client, settings: Settings) -> None:
+    """Keep the schedules of every object, or remove them, as the settings say."""
+    for wanted in scheduled(settings):
+        if settings.reconciliation.on:
+            await ensure_schedule(client, wanted)
+        else:
+            await remove_schedule(client, wanted.schedule)
+
+
+def scheduled(settings: Settings) -> Iterator[Scheduled]:
+    """A cheap schedule and a thorough one for each object, spread over their intervals."""
+    terms, org = settings.reconciliation, settings.salesforce.org_id
+    objects = list(load_catalogue(settings.catalogue).objects)
+    for depth, every in ((Depth.BUCKETS, terms.buckets_every), (Depth.IDS, terms.ids_every)):
+        for place, name in enumerate(objects):
+            request = ReconcileInput(
+                org=org,
+                object=name,
+                window=depth,
+                depth=depth,
+                checks_log=depth is not Depth.BUCKETS,
+                settle=terms.settle,
+                by=SCHEDULE,
+                reason=f"every {every}",
+            )
+            yield Scheduled(
+                schedule=schedule_id(org, f"reconcile/{name}/{depth}"),
+                workflow=names.RECONCILE_WORKFLOW,
+                workflow_id=reconcile_workflow_id(org, name, depth),
+                task_queue=names.WORKFLOW_QUEUE,
+                request=request,
+                every=every,
+                offset=timedelta(seconds=round(every.total_seconds() * place / len(objects))),
+                note=f"holds {name} against the org",
+            )

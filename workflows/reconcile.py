@@ -1,0 +1,322 @@
+"""Is the warehouse equal to the org? The cheapest question first, and deeper only where the answers differ.
+
+Every look asks the org first and the warehouse `settle` later, so that a change on its way is no difference. What differs is
+looked at record by record, repaired by a backfill of exactly these records, and looked at again.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.common import SearchAttributeKey
+from temporalio.exceptions import ChildWorkflowError
+
+with workflow.unsafe.imports_passed_through():
+    from schemas import names
+    from schemas.backfills import BackfillInput, BackfillState
+    from schemas.budgets import LeaseClass
+    from schemas.ids import backfill_workflow_id
+    from schemas.messages import Act
+    from schemas.reconciliations import (
+        AskBucketsInput,
+        AskedBuckets,
+        CheckLogInput,
+        ComparedFacts,
+        CompareFactsInput,
+        Depth,
+        DifferingBuckets,
+        Grain,
+        KeepReportInput,
+        LogCheck,
+        Range,
+        ReadFacts,
+        ReadFactsInput,
+        ReconcileInput,
+        ReconcileState,
+        Scope,
+        StepCost,
+        Verdict,
+    )
+    from transforms.reconcile_plan import FEW_ROWS
+    from workflows.options import LOOK, RECORD
+
+_STAGE = SearchAttributeKey.for_keyword("Stage")
+_ORG = SearchAttributeKey.for_keyword("SfOrg")
+_OBJECTS = SearchAttributeKey.for_keyword_list("SfObjects")
+_LOOKS = 3
+"""How often records that change all the time are looked at."""
+SCHEDULE = "schedule"
+"""Who asks when nobody does."""
+
+
+@workflow.defn(name=names.RECONCILE_WORKFLOW)
+class ReconcileWorkflow:
+    """`reconcile/{org}/{object}/{window}`. Query: progress."""
+
+    @workflow.init
+    def __init__(self, request: ReconcileInput) -> None:
+        info = workflow.info()
+        self._request = request
+        self._run = f"{info.start_time:%Y%m%dT%H%M%S}-{info.run_id[:8]}"
+        self._number = 0
+        self._found: list[ComparedFacts] = []
+        self._left: list[ComparedFacts] = []
+        self._log_keys: list[str] = []
+        self._state = ReconcileState(
+            org=request.org,
+            object=request.object,
+            window=request.window,
+            run=self._run,
+            depth=request.depth,
+            stage="beginning",
+            began_at=info.start_time,
+        )
+
+    @workflow.run
+    async def run(self, request: ReconcileInput) -> ReconcileState:
+        workflow.upsert_search_attributes([_ORG.value_set(request.org), _OBJECTS.value_set([request.object])])
+        if request.by != SCHEDULE:
+            await self._record_act()
+        if request.checks_log:
+            await self._check_log()
+        suspects = await self._suspects()
+        if suspects:
+            self._found = await self._confirm(suspects, "examine")
+        self._set(
+            found=sum(each.differing for each in self._found),
+            kinds=_kinds(self._found),
+        )
+        if request.repairs and self._state.found:
+            await self._repair()
+        await self._finish()
+        return self._state
+
+    @workflow.query(name=names.PROGRESS)
+    def progress(self) -> ReconcileState:
+        """How far it has come."""
+        return self._state
+
+    async def _record_act(self) -> None:
+        request = self._request
+        act = Act(
+            act="reconcile.start",
+            by=request.by,
+            target=workflow.info().workflow_id,
+            detail=f"depth {request.depth}: {request.reason}",
+            at=workflow.now(),
+        )
+        await workflow.execute_activity(names.RECORD_ACT, act, summary="record reconcile.start", **RECORD)
+
+    async def _check_log(self) -> None:
+        """The warehouse against itself, stretch by stretch."""
+        self._show("checking the log")
+        total = LogCheck(done=False)
+        while not total.done:
+            request = CheckLogInput(
+                org=self._request.org,
+                object=self._request.object,
+                run=self._run,
+                repairs=self._request.repairs,
+                after=total.after,
+                number=len(self._log_keys),
+            )
+            part: LogCheck = await workflow.execute_activity(
+                names.CHECK_LOG,
+                request,
+                result_type=LogCheck,
+                summary=f"records after {total.after or 'the beginning'}",
+                **LOOK,
+            )
+            if part.key is not None:
+                self._log_keys.append(part.key)
+            total = LogCheck(
+                records=total.records + part.records,
+                altered=total.altered + part.altered,
+                duplicated=total.duplicated + part.duplicated,
+                mended=total.mended + part.mended,
+                after=part.after,
+                done=part.done,
+            )
+            self._set(log=total)
+
+    async def _suspects(self) -> list[ComparedFacts]:
+        """Records that may differ, by buckets, and by every record when the depth asks for it."""
+        depth, whole = self._request.depth, (self._request.range,)
+        days = await self._buckets(Grain.DAY, whole)
+        self._set(org_records=days.org_records, warehouse_records=days.warehouse_records)
+        every = Scope(ranges=() if self._request.is_whole else whole, has_fields=depth is Depth.FIELDS)
+        found = []
+        if days.differing:
+            scope, rows = await self._drill(days, every)
+            if rows and not (depth is not Depth.BUCKETS and scope == every):
+                found.append(await self._look(scope, rows, "records"))
+        if depth is not Depth.BUCKETS:
+            rows = max(days.org_records, days.warehouse_records)
+            found.append(await self._look(every, rows, "every record"))
+        return [each for each in found if each.suspects]
+
+    async def _drill(self, days: DifferingBuckets, every: Scope) -> tuple[Scope, int]:
+        """Which records are read one by one, and how many they are."""
+        if days.rows <= FEW_ROWS:
+            return Scope(ranges=days.ranges), days.rows
+        if 2 * days.rows > days.org_records + days.warehouse_records:
+            # Most of it differs: every record by one job costs less than hour after hour.
+            return every, max(days.org_records, days.warehouse_records)
+        hours = await self._buckets(Grain.HOUR, days.ranges)
+        return Scope(ranges=hours.ranges), hours.rows
+
+    async def _buckets(self, grain: Grain, ranges: tuple[Range, ...]) -> DifferingBuckets:
+        self._number += 1
+        question = AskBucketsInput(
+            org=self._request.org,
+            object=self._request.object,
+            run=self._run,
+            grain=grain,
+            ranges=ranges,
+            number=self._number,
+        )
+        self._show(f"asking the org by {grain}")
+        began = workflow.now()
+        asked: AskedBuckets = await workflow.execute_activity(
+            names.ASK_BUCKETS, question, result_type=AskedBuckets, summary=f"by {grain}", **LOOK
+        )
+        self._pay(f"buckets by {grain}", asked.calls, workflow.now() - began)
+        if self._state.as_of is None:
+            self._set(as_of=asked.asked_at)
+        await self._settle()
+        self._show(f"comparing by {grain}")
+        differing: DifferingBuckets = await workflow.execute_activity(
+            names.COMPARE_BUCKETS, question, result_type=DifferingBuckets, summary=f"by {grain}", **LOOK
+        )
+        return differing
+
+    async def _look(self, scope: Scope, rows: int, step: str) -> ComparedFacts:
+        self._number += 1
+        name, org = self._request.object, self._request.org
+        question = ReadFactsInput(
+            org=org, object=name, run=self._run, scope=scope, number=self._number, expected_rows=rows
+        )
+        self._show(f"asking the org: {step}")
+        began = workflow.now()
+        read: ReadFacts = await workflow.execute_activity(
+            names.READ_FACTS, question, result_type=ReadFacts, summary=step, **LOOK
+        )
+        self._pay(step, read.calls, workflow.now() - began)
+        await self._settle()
+        self._show(f"comparing: {step}")
+        compared: ComparedFacts = await workflow.execute_activity(
+            names.COMPARE_FACTS,
+            CompareFactsInput(
+                org=org, object=name, run=self._run, scope=scope, read=read, number=self._number
+            ),
+            result_type=ComparedFacts,
+            summary=step,
+            **LOOK,
+        )
+        return compared
+
+    async def _confirm(self, suspects: Sequence[ComparedFacts], step: str) -> list[ComparedFacts]:
+        """Look at suspects by their ids; those that change meanwhile again, some times."""
+        if sum(each.differing + each.unsettled for each in suspects) > self._request.most_named:
+            return list(suspects)
+        found = []
+        keys = tuple(dict.fromkeys(key for each in suspects for key in each.suspects))
+        for _ in range(_LOOKS):
+            compared = await self._look(Scope(ids_keys=keys), 0, step)
+            if compared.differing:
+                found.append(compared)
+            if compared.unsettled_key is None:
+                break
+            keys = (compared.unsettled_key,)
+        return found
+
+    async def _repair(self) -> None:
+        """Have exactly these records read anew, and look at them again."""
+        self._show("repairing")
+        for number, each in enumerate(self._found):
+            if each.ids_key is not None:
+                await self._read_anew(each.ids_key, number)
+        is_many = self._state.found > self._request.most_named
+        self._left = await (self._suspects() if is_many else self._confirm(self._found, "look again"))
+        left = sum(each.differing for each in self._left)
+        self._set(left=left, repaired=self._state.found - left)
+
+    async def _read_anew(self, ids_key: str, number: int) -> None:
+        window = f"{self._run}.{number}"
+        request = BackfillInput(
+            org=self._request.org,
+            object=self._request.object,
+            window=window,
+            ids_key=ids_key,
+            lease_class=LeaseClass.REPAIR,
+            is_repair=True,
+            by=self._request.by,
+            reason=f"found by {workflow.info().workflow_id}",
+        )
+        began = workflow.now()
+        try:
+            done: BackfillState = await workflow.execute_child_workflow(
+                names.BACKFILL_WORKFLOW,
+                request,
+                result_type=BackfillState,
+                id=backfill_workflow_id(request.org, request.object, window),
+                task_queue=names.WORKFLOW_QUEUE,
+                static_summary=f"repairs what {workflow.info().workflow_id} has found",
+            )
+        except ChildWorkflowError as error:
+            self._set(trouble=str(error.cause or error)[:500])
+            return
+        self._pay("repair", done.counts.calls, workflow.now() - began)
+
+    async def _finish(self) -> None:
+        state = self._state
+        altered = 0 if state.log is None else state.log.altered
+        unmended = 0 if state.log is None else altered - state.log.mended
+        if state.left or unmended or (state.found and not self._request.repairs) or state.trouble:
+            verdict = Verdict.DIFFERS
+        else:
+            verdict = Verdict.REPAIRED if state.found or altered else Verdict.EQUAL
+        self._set(verdict=verdict, ended_at=workflow.now())
+        keys = [*self._log_keys, *(each.key for each in self._found if each.key)]
+        left = self._left if self._request.repairs else self._found
+        key: str = await workflow.execute_activity(
+            names.KEEP_REPORT,
+            KeepReportInput(
+                state=self._state,
+                found_keys=tuple(keys),
+                left_keys=tuple(each.key for each in left if each.key),
+            ),
+            result_type=str,
+            summary=verdict,
+            **LOOK,
+        )
+        self._set(report_key=key)
+        self._show("done")
+
+    async def _settle(self) -> None:
+        if self._request.settle:
+            self._show("waiting until what was on its way has come")
+            await workflow.sleep(self._request.settle)
+
+    def _pay(self, step: str, calls: int, took: timedelta) -> None:
+        cost = StepCost(step=step, calls=calls, seconds=round(took.total_seconds(), 1))
+        self._set(costs=(*self._state.costs, cost))
+
+    def _set(self, **changed: object) -> None:
+        self._state = self._state.model_copy(update=changed)
+
+    def _show(self, stage: str) -> None:
+        self._set(stage=stage)
+        workflow.upsert_search_attributes([_STAGE.value_set(stage)])
+        state = self._state
+        workflow.set_current_details(
+            f"**{state.sentence()}** · {stage} · found {state.found}, repaired {state.repaired} · {state.calls} calls"
+        )
+
+
+def _kinds(compared: Sequence[ComparedFacts]) -> dict[str, int]:
+    kinds: dict[str, int] = {}
+    for each in compared:
+        for kind, count in each.kinds.items():
+            kinds[kind] = kinds.get(kind, 0) + count
+    return kinds
