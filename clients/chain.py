@@ -27,6 +27,8 @@ class RowFacts(NamedTuple):
     """As of `Manifest`."""
     reading: int
     """As of `Manifest`."""
+    is_partial: bool = False
+    """As of `Manifest`."""
 
 
 class Chain:
@@ -94,6 +96,7 @@ class Chain:
             form=Form.ROWS,
             settled_before=facts.settled_before,
             reading=facts.reading,
+            is_partial=facts.is_partial,
         )
         return self._claim(manifest, body)
 

@@ -62,6 +62,9 @@ class Manifest(BaseModel):
     """Of rows: 0 when a row that was read twice with one modstamp is one change; else what tells this reading from others of the
     same modstamp (epoch milliseconds of its beginning), and its records are folded anew."""
 
+    is_partial: bool = False
+    """Of rows: True when the page holds some fields only; each row is then an update of these."""
+
     @property
     def batch(self) -> str:
         """The batch's name in tables."""

@@ -19,5 +19,6 @@ def stage_batch(raw: pa.Table, manifest: Manifest, catalogue: Catalogue) -> dict
         settled_before=manifest.settled_before,
         reading=manifest.reading,
         received_at=manifest.last_received_at,
+        is_partial=manifest.is_partial,
     )
     return {name: stage_rows(raw, catalogue.object(name), catalogue, facts)}

@@ -17,10 +17,19 @@ from schemas.catalogue import Catalogue, FieldSpec, FieldType, ObjectSpec
 from schemas.polled import Deletion, PolledRow
 from schemas.positions import SECOND_MS
 from schemas.tables import ID_SIZE, arrow_schema, staged_columns
-from transforms.decode import DELETE, SNAPSHOT, DecodedObject, RawEvent, decode_events
+from transforms.decode import DELETE, SNAPSHOT, UPDATE, DecodedObject, RawEvent, decode_events
 from transforms.protect import longest_token
-from transforms.row_pages import GONE, ID, IN_BIN, IS_DELETED, MODSTAMP
-from transforms.snapshots import DELETED, GONE_ORIGIN, REPAIR_ORIGIN, VALUES, purge_event, row_events
+from transforms.row_pages import GONE, ID, IN_BIN, IS_DELETED, MODSTAMP, json_value
+from transforms.snapshots import (
+    DELETED,
+    GONE_ORIGIN,
+    REFRESH_ORIGIN,
+    REPAIR_ORIGIN,
+    VALUES,
+    purge_event,
+    row_events,
+    update_event,
+)
 from transforms.stage import ObjectShare, refused_table, typed_table
 
 _MS = pa.timestamp("ms", tz="UTC")
@@ -38,6 +47,8 @@ class PageFacts(NamedTuple):
     reading: int
     """As of `Manifest`."""
     received_at: datetime
+    is_partial: bool = False
+    """As of `Manifest`."""
 
 
 def stage_rows(page: pa.Table, spec: ObjectSpec, catalogue: Catalogue, facts: PageFacts) -> ObjectShare:
@@ -58,6 +69,9 @@ def _typed_values(page: pa.Table, spec: ObjectSpec) -> tuple[dict[str, pa.Chunke
     gone = _flags(pc.equal(page[IS_DELETED], GONE))
     typed = {}
     for name, field in spec.fields.items():
+        if name not in page.column_names:
+            # The query was made before the field was added, or it is one that whole records do not bring.
+            continue
         typed[name], good = _typed(page[name], field)
         fits &= good
         if field.required:
@@ -118,7 +132,7 @@ def _changes(
 ) -> pa.Table:
     state = page[IS_DELETED]
     values = fits & ~_flags(pc.equal(state, GONE))
-    ends = fits & ~_flags(pc.equal(state, "false"))
+    ends = fits & ~_flags(pc.equal(state, "false")) & (not facts.is_partial)
     place_ms = _places(page, facts)
     snapshots = _table(page, typed, spec, facts, values, place_ms)
     if not ends.any():
@@ -153,14 +167,16 @@ def _table(
         return column if is_all else column.take(take)
 
     is_snapshot = bool(typed)
+    is_all_fields = len(typed) == len(spec.fields) and not facts.is_partial
+    named = None if is_all_fields else ",".join(spec.columns[name] for name in typed)
     schema = arrow_schema(staged_columns(spec))
     user = chosen(page["LastModifiedById"]) if "LastModifiedById" in page.column_names else None
     head: dict[str, Any] = {
         "record_id": chosen(page[ID]),
         "change_order": _orders(place_ms[rows], facts.reading, VALUES if is_snapshot else DELETED),
-        "change_type": SNAPSHOT if is_snapshot else DELETE,
+        "change_type": UPDATE if facts.is_partial else SNAPSHOT if is_snapshot else DELETE,
         "changed_at": pa.array(place_ms[rows]).cast(_MS),
-        "changed_fields": None if is_snapshot else "",
+        "changed_fields": named if is_snapshot else "",
         "commit_user": None if user is None else pc.utf8_slice_codeunits(user, 0, ID_SIZE),
         "change_origin": _origins(chosen(page[IS_DELETED]), facts),
         "received_at": facts.received_at,
@@ -178,7 +194,8 @@ def _array(field: pa.Field, value: Any, count: int) -> pa.ChunkedArray | pa.Arra
 
 
 def _origins(states: pa.ChunkedArray, facts: PageFacts) -> pa.ChunkedArray:
-    usual = pa.scalar(REPAIR_ORIGIN if facts.reading else None, pa.large_string())
+    origin = REFRESH_ORIGIN if facts.is_partial else REPAIR_ORIGIN if facts.reading else None
+    usual = pa.scalar(origin, pa.large_string())
     return pc.if_else(pc.equal(states, GONE), pa.scalar(GONE_ORIGIN, pa.large_string()), usual)
 
 
@@ -206,41 +223,17 @@ def _row_events(record: dict[str, Any], spec: ObjectSpec, facts: PageFacts) -> l
     modstamp_ms = _epoch_ms(record[MODSTAMP])
     if record[IS_DELETED] == GONE:
         return [purge_event(spec.name, Deletion(record[ID], modstamp_ms), reading=facts.reading)]
-    fields = {name: _json(record[name], field) for name, field in spec.fields.items()}
+    fields = {
+        name: record[name] if field.is_protected else json_value(record[name], field.type)
+        for name, field in spec.fields.items()
+        if name in record
+    }
     row = PolledRow(record[ID], modstamp_ms, record[IS_DELETED] == IN_BIN, fields)
     bound = facts.settled_before
     is_settled = bound is None or modstamp_ms < round(bound.timestamp() * 1_000)
+    if facts.is_partial:
+        return [update_event(spec.name, row, is_settled=is_settled, reading=facts.reading)]
     return row_events(spec.name, row, is_settled=is_settled, reading=facts.reading)
-
-
-def _json(text: str | None, field: FieldSpec) -> Any:
-    """The value as an event would carry it; a text that is not of its type stays one, for `decode` to refuse."""
-    if text is None or field.is_protected:
-        return text
-    try:
-        return _JSON[field.type](text) if field.type in _JSON else text
-    except ValueError:
-        return text
-
-
-def _json_boolean(text: str) -> bool | str:
-    return {"true": True, "false": False}.get(text.lower(), text)
-
-
-def _json_whole(text: str) -> float | str:
-    if "." in text:
-        return float(text)
-    # JSON has no numbers beyond 64 bits; as a text it is refused.
-    return int(text) if -(2**63) <= int(text) < 2**63 else text
-
-
-_JSON: dict[FieldType, Callable[[str], Any]] = {
-    FieldType.BOOLEAN: _json_boolean,
-    FieldType.INT: _json_whole,
-    FieldType.DOUBLE: float,
-    FieldType.PERCENT: float,
-    FieldType.CURRENCY: float,
-}
 
 
 def _epoch_ms(text: str | None) -> int:

@@ -95,11 +95,18 @@ def test_a_merged_event_comes_out_as_a_change_a_record() -> None:
     assert rows[0] == rows[1]
 
 
-@pytest.mark.parametrize("kind", ["CREATE", "UNDELETE", "SNAPSHOT"])
+@pytest.mark.parametrize("kind", ["CREATE", "UNDELETE"])
 def test_what_a_whole_record_leaves_out_is_null(kind: str) -> None:
     row = change({"Title__c": "a"}, changeType=kind)
     assert row["changed_fields"] is None
     assert {row[name] for name in COLUMNS} == {"a", None}
+
+
+def test_a_snapshot_names_what_it_carries_unless_that_is_everything() -> None:
+    row = change({"Title__c": "a", "Count__c": None}, changeType="SNAPSHOT")
+    assert row["changed_fields"] == "title,count"
+    whole = {"Title__c": "a"} | {name: None for name in CATALOGUE.object(THING).fields if name != "Title__c"}
+    assert change(whole, changeType="SNAPSHOT")["changed_fields"] is None
 
 
 def test_an_update_carries_the_fields_that_changed() -> None:
