@@ -17,20 +17,23 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from activities.rebuild import rebuild_records
+from clients.live_catalogue import check_catalogue
 from clients.objectstore import ObjectStore
 from clients.warehouse import Transaction, Warehouse, statements as sql
 from schemas.catalogue import Catalogue, ObjectSpec
-from schemas.errors import LedgerImbalanceError
+from schemas.errors import CatalogueBehindError, LedgerImbalanceError
 from schemas.messages import ApplyInput, ApplyResult
 from schemas.tables import (
     LEDGER_COLUMNS,
     QUARANTINE_COLUMNS,
     change_columns,
     current_columns,
+    field_columns,
     history_columns,
     net_columns,
     staged_columns,
 )
+from transforms.decode import SNAPSHOT
 from transforms.net import NetRows, first_current_rows, first_history_rows
 from transforms.snapshots import REPAIRS
 
@@ -78,11 +81,19 @@ class Applier:
 
     def apply(self, items: Sequence[ApplyInput]) -> list[ApplyResult]:
         """Apply batches of one object in one transaction; the results are in the order of `items`."""
-        shares = [self._read(item) for item in items]
         name = items[0].staged.object
         spec = self.catalogue.objects.get(name)
+        try:
+            return self._apply(items, name, spec)
+        except CatalogueBehindError:
+            self.catalogue.follow()
+            raise
+
+    def _apply(self, items: Sequence[ApplyInput], name: str, spec: ObjectSpec | None) -> list[ApplyResult]:
+        shares = [self._read(item, spec) for item in items]
         with self.warehouse.transaction() as transaction:
             transaction.lock_object(spec.table if spec else name)
+            check_catalogue(transaction, self.catalogue, name)
             done = _applied_before(transaction, name, [share.batch for share in shares])
             fresh = [share for share in shares if share.batch not in done]
             if spec is not None:
@@ -93,14 +104,11 @@ class Applier:
             known = {batch: _ledger_result(row) for batch, row in done.items()}
         return [known.get(share.batch) or share.result() for share in shares]
 
-    def _read(self, item: ApplyInput) -> _Share:
+    def _read(self, item: ApplyInput, spec: ObjectSpec | None) -> _Share:
         staged = item.staged
         changes = None
-        if staged.staged_key is not None:
-            schema = pa.schema(
-                [(c.name, c.arrow) for c in staged_columns(self.catalogue.objects[staged.object])]
-            )
-            changes = pq.read_table(pa.BufferReader(self.store.get(staged.staged_key))).cast(schema)
+        if staged.staged_key is not None and spec is not None:
+            changes = _with_columns(pq.read_table(pa.BufferReader(self.store.get(staged.staged_key))), spec)
         refused = None
         if staged.refused_key is not None:
             refused = pq.read_table(pa.BufferReader(self.store.get(staged.refused_key)))
@@ -112,6 +120,30 @@ class Applier:
         stamp = pa.repeat(pa.scalar(_now(), pa.timestamp("ms", tz="UTC")), len(share.refused))
         rows = share.refused.append_column("quarantined_at", stamp)
         transaction.load(sql.QUARANTINE, QUARANTINE_COLUMNS, rows)
+
+
+def _with_columns(changes: pa.Table, spec: ObjectSpec) -> pa.Table:
+    """Staged changes in the columns of today. Raises `CatalogueBehindError` when they have columns that the spec lacks.
+
+    What was staged before a field was added has no column of it. Readings say nothing of the field then, so they name what they carry;
+    an event that had carried the field would have been refused.
+    """
+    wanted = pa.schema([(column.name, column.arrow) for column in staged_columns(spec)])
+    there = set(changes.column_names)
+    if there - set(wanted.names):
+        raise CatalogueBehindError(object_name=spec.name)
+    if missing := [name for name in wanted.names if name not in there]:
+        carried = ",".join(column.name for column in field_columns(spec) if column.name in there)
+        is_reading = pc.and_(
+            pc.equal(changes["change_type"], SNAPSHOT), pc.is_null(changes["changed_fields"])
+        )
+        place = changes.column_names.index("changed_fields")
+        named = pc.if_else(is_reading, pa.scalar(carried, pa.large_string()), changes["changed_fields"])
+        changes = changes.set_column(place, "changed_fields", named)
+        for name in missing:
+            nothing = pa.nulls(len(changes), wanted.field(name).type)
+            changes = changes.append_column(name, nothing)
+    return changes.select(wanted.names).cast(wanted)
 
 
 def _now() -> datetime:

@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 from temporalio import activity
 
+from activities.ask_drift import asking_for_a_check
 from activities.heartbeats import heartbeating
 from activities.land_rows import RowLanding, RowLandings
 from clients.bulk_query import BulkQuery
@@ -53,7 +54,8 @@ class ReadPart:
     @activity.defn(name=names.READ_PART)
     async def read_part(self, request: PartInput) -> StretchResult:
         """Read pages of the part for one stretch; the result's position is where the next one goes on."""
-        async with heartbeating():
+        asking = asking_for_a_check(self.landings.client, request.org, request.object)
+        async with asking, heartbeating():
             with counting_calls() as count:
                 result = await _Reader(self, request).read()
                 counts = result.counts.plus(BackfillCounts(calls=count.calls))

@@ -14,6 +14,7 @@ import orjson
 import pyarrow as pa
 from temporalio import activity
 
+from activities.ask_drift import asking_for_a_check
 from activities.heartbeats import heartbeating
 from activities.land_rows import RowLanding, RowLandings
 from clients.call_count import counting_calls
@@ -44,7 +45,7 @@ class ReadRecords:
     @activity.defn(name=names.READ_RECORDS)
     async def read_records(self, request: RecordsInput) -> StretchResult:
         """Read some thousand records; the result's position is how many ids are done."""
-        async with heartbeating():
+        async with asking_for_a_check(self.landings.client, request.org, request.object), heartbeating():
             with counting_calls() as count:
                 result = await self._read(request)
         counts = result.counts.plus(BackfillCounts(calls=count.calls))

@@ -22,6 +22,7 @@ from schemas.errors import (
     CallRefusedError,
     CallTooSlowError,
     CredentialsRejectedError,
+    FieldMissingError,
     RateLimitedError,
     TidegateError,
     UnavailableError,
@@ -206,11 +207,18 @@ class OrgHttp:
             return RateLimitedError(
                 system=_SYSTEM, detail=f"{call}: {code} {message}", retry_after=refusal.retry_after
             )
+        if code == "INVALID_FIELD" and _is_reading(call):
+            return FieldMissingError(call=call, detail=message)
         if code in _TOO_SLOW:
             return CallTooSlowError(system=_SYSTEM, detail=f"{call}: {code} {message}")
         if status >= httpx.codes.INTERNAL_SERVER_ERROR or code in _TRANSIENT:
             return UnavailableError(system=_SYSTEM, detail=f"{call}: {status} {code} {message}")
         return CallRefusedError(call=call, status=status, code=code, detail=message)
+
+
+def _is_reading(call: str) -> bool:
+    """True for calls that name fields to read them."""
+    return call.startswith("GET ") or "/jobs/query" in call or "/composite/sobjects/" in call
 
 
 def _refusal(response: httpx.Response, code: str, message: str, also: tuple[Budget, ...]) -> Refusal | None:

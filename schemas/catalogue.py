@@ -205,6 +205,10 @@ class Catalogue(BaseModel):
         """The number of the last change of the object's fields; None for a catalogue that never changes."""
         return None
 
+    def follow(self) -> bool:
+        """Take in what was changed since; False, always, for a catalogue that never changes. May block."""
+        return False
+
     def object(self, name: str) -> ObjectSpec:
         """The object called `name`; raises `UnknownObjectError` when the catalogue lacks it."""
         try:

@@ -14,6 +14,9 @@ CHANGE_BATCH_WORKFLOW: Final = "change-batch"
 GOVERNOR_WORKFLOW: Final = "governor"
 PLANNER_WORKFLOW: Final = "planner"
 BACKFILL_WORKFLOW: Final = "backfill"
+DRIFT_WORKFLOW: Final = "drift"
+REFRESH_WORKFLOW: Final = "refresh"
+REPLAY_WORKFLOW: Final = "replay"
 
 # Activities
 FOLLOW_LANE: Final = "follow_lane"
@@ -29,6 +32,10 @@ FIND_LANE_END: Final = "find_lane_end"
 PLAN_BACKFILL: Final = "plan_backfill"
 READ_PART: Final = "read_part"
 READ_RECORDS: Final = "read_records"
+CHECK_DRIFT: Final = "check_drift"
+PLAN_REFRESH: Final = "plan_refresh"
+READ_FIELDS: Final = "read_fields"
+END_REFRESH: Final = "end_refresh"
 
 # Signals, updates and queries
 PAUSE: Final = "pause"

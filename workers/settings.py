@@ -24,12 +24,14 @@ from clients.polling import VISIBILITY_DELAY
 from clients.pubsub_connection import PubsubAddress
 from clients.salesforce import Grant, SalesforceAddress
 from schemas.budgets import Terms
-from schemas.catalogue import DEFAULT_CATALOGUE
+from schemas.catalogue import DEFAULT_CATALOGUE, Pii
+from schemas.drift import CHECK_EVERY, DriftPolicy
 from schemas.errors import SettingsError
 from schemas.limits import API_VERSION
 from schemas.messages import POLL_EVERY
 from schemas.planner import HAND_OVER_OVERLAP
 from schemas.plans import Way
+from schemas.refreshes import REFRESH_EVERY
 
 DEFAULT_FILE = Path("var/settings.json")
 FILE_VARIABLE = "TIDEGATE_SETTINGS"
@@ -169,6 +171,24 @@ class PlannerSettings(_Part):
     """Of the streams that it starts."""
 
 
+class DriftSettings(_Part):
+    """How the org's schema is watched."""
+
+    every: timedelta = Field(default=CHECK_EVERY, ge=timedelta(seconds=1))
+    """Between two checks; each is one API call while nothing changes."""
+    add: bool = True
+    """False: a new field is reported, and not kept."""
+    pii: Pii = Pii.PERSONAL
+    """How a new field is treated until the catalogue file says what is in it. `none` writes it in clear."""
+    redrive: bool = False
+    """True: what waited in quarantine for a new field is re-driven."""
+    refresh_every: timedelta = Field(default=REFRESH_EVERY, ge=timedelta(minutes=1))
+    """Between two refreshes of an object's calculated fields."""
+
+    def policy(self) -> DriftPolicy:
+        return DriftPolicy(add=self.add, pii=self.pii)
+
+
 class CutSettings(_Part):
     """When a batch is cut: whichever comes first."""
 
@@ -197,6 +217,7 @@ class Settings(BaseSettings):
     cut: CutSettings = CutSettings()
     polling: PollingSettings = PollingSettings()
     planner: PlannerSettings = PlannerSettings()
+    drift: DriftSettings = DriftSettings()
     budgets: Terms = Terms()
     """How the governor keeps the org's budgets; for a governor that is started anew."""
     catalogue: Path = DEFAULT_CATALOGUE

@@ -2,18 +2,30 @@
 
 from workflows.backfill import BackfillWorkflow
 from workflows.change_batch import ChangeBatchWorkflow
+from workflows.drift import DriftWorkflow
 from workflows.governor import GovernorWorkflow
 from workflows.lane import LaneWorkflow
 from workflows.planner import PlannerWorkflow
+from workflows.refresh import RefreshWorkflow
 
-WORKFLOWS = [LaneWorkflow, ChangeBatchWorkflow, GovernorWorkflow, PlannerWorkflow, BackfillWorkflow]
+WORKFLOWS = [
+    LaneWorkflow,
+    ChangeBatchWorkflow,
+    GovernorWorkflow,
+    PlannerWorkflow,
+    BackfillWorkflow,
+    DriftWorkflow,
+    RefreshWorkflow,
+]
 """Every workflow type that a worker serves."""
 
 __all__ = [
     "WORKFLOWS",
     "BackfillWorkflow",
     "ChangeBatchWorkflow",
+    "DriftWorkflow",
     "GovernorWorkflow",
     "LaneWorkflow",
     "PlannerWorkflow",
+    "RefreshWorkflow",
 ]

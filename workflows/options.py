@@ -106,3 +106,18 @@ READ_ROWS: ActivityOptions = {
     # A successor must not start while the old reader still lands.
     "cancellation_type": ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
 }
+
+CHECK_DRIFT: ActivityOptions = {
+    "task_queue": names.BACKFILL_QUEUE,
+    "start_to_close_timeout": timedelta(minutes=10),
+    # The next check is minutes away, and finds what this one did not.
+    "schedule_to_close_timeout": timedelta(minutes=20),
+    "heartbeat_timeout": timedelta(seconds=12),
+    "retry_policy": _PATIENT,
+}
+
+PLAN_REFRESH: ActivityOptions = {
+    "task_queue": names.BACKFILL_QUEUE,
+    "start_to_close_timeout": timedelta(minutes=10),
+    "retry_policy": _PATIENT,
+}

@@ -99,6 +99,8 @@ def _key_of(table: str) -> str:
         return ", PRIMARY KEY (record_id, change_order)"
     if table.endswith("_history"):
         return ", PRIMARY KEY (record_id, change_order)"
+    if table.endswith("drift"):
+        return ", PRIMARY KEY (revision)"
     return ", PRIMARY KEY (batch, object)" if table.endswith("ledger") else ", PRIMARY KEY (batch, ordinal)"
 
 
