@@ -6,7 +6,6 @@ PostgreSQL runs them is proved by the tests of law 3.
 
 import inspect
 import itertools
-from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -15,12 +14,13 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.dialects import Redshift
 
-from clients.warehouse import redshift, statements
+from clients.warehouse import redshift, refresh_statements, statements
 from schemas.catalogue import default_catalogue
-from schemas.tables import arrow_schema
+from schemas.tables import arrow_schema, field_column
 
 SPECS = list(default_catalogue().objects.values())
 TABLES = statements.TABLES_OF_OPS | {t: c for spec in SPECS for t, c in statements.tables_of(spec).items()}
+MODULES = (statements, refresh_statements)
 
 ARGUMENTS: dict[tuple[str, ...], list[tuple[Any, ...]]] = {
     (): [()],
@@ -28,6 +28,10 @@ ARGUMENTS: dict[tuple[str, ...], list[tuple[Any, ...]]] = {
     ("table",): [(table,) for table in TABLES],
     ("table", "columns"): list(TABLES.items()),
     ("count",): [(1,), (500,)],
+    ("spec", "columns"): [(spec, [field_column("name", spec.fields["OwnerId"])]) for spec in SPECS],
+    ("spec", "names"): [(spec, ["owner_id", "status"]) for spec in SPECS],
+    ("spec", "reference", "parent", "names"): [(SPECS[0], "owner_id", SPECS[1], ["phone"])],
+    ("child", "reference", "names"): [(SPECS[1], "account_id", ["phone", "type"])],
     ("spec", "what"): [(spec, what) for spec in SPECS for what in ("latest", "versions")],
 }
 """What a function of `statements` is called with, by the names of its parameters."""
@@ -43,23 +47,25 @@ NOT_IN_REDSHIFT = [
 ]
 
 
+FUNCTIONS = {
+    name: function
+    for module in MODULES
+    for name, function in inspect.getmembers(module, inspect.isfunction)
+    if function.__module__ == module.__name__ and not name.startswith("_")
+}
+
+
 @cache
 def statements_of(name: str) -> list[str]:
     """Every text that the function makes; empty when what it makes is no statement but a name."""
-    function = getattr(statements, name)
+    function = FUNCTIONS[name]
     parameters = tuple(inspect.signature(function).parameters)
     assert parameters in ARGUMENTS, f"say in ARGUMENTS what {name}{parameters} is called with"
     made = [function(*arguments) for arguments in ARGUMENTS[parameters]]
     return [text for text in made if isinstance(text, str) and " " in text]
 
 
-def public_functions() -> Iterator[str]:
-    for name, function in inspect.getmembers(statements, inspect.isfunction):
-        if function.__module__ == statements.__name__ and not name.startswith("_"):
-            yield name
-
-
-NAMES = [name for name in public_functions() if statements_of(name)]
+NAMES = [name for name in FUNCTIONS if statements_of(name)]
 
 
 @cache
