@@ -25,16 +25,25 @@ from sandbox.processes import ProcessGroup, free_port
 from sandbox.temporal import start_temporal
 from schemas import names
 from schemas.budgets import Budget, LeaseClass, Terms
+from schemas.drift import DriftInput
 from schemas.errors import ReplayExpiredError, UnavailableError
 from schemas.ids import governor_workflow_id
 from schemas.messages import LaneInput, MovePositionInput, PauseInput, SetEveryInput
 from schemas.planner import PinInput, PlannerInput
 from schemas.plans import Way
+from schemas.refreshes import RefreshInput
 from tests.scripted import ScriptedBatches, ScriptedFollower, manifest, serving
+from tests.scripted_drift import ScriptedSchema, schema_workers
 from tests.scripted_governor import governor_worker
 from tests.scripted_planner import NEWEST, ScriptedPlanner, planner_workers
 from tests.waiting import until
-from workflows import ChangeBatchWorkflow, LaneWorkflow, PlannerWorkflow
+from workflows import (
+    ChangeBatchWorkflow,
+    DriftWorkflow,
+    LaneWorkflow,
+    PlannerWorkflow,
+    RefreshWorkflow,
+)
 
 FOLDER = Path(__file__).parent
 ALTERED = "altered_stage_batch_renamed"
@@ -138,6 +147,24 @@ async def governor_granted_after_a_failed_reading(client: Client) -> Handle:
     return client.get_workflow_handle(governor_workflow_id("o"))
 
 
+async def drift_found_a_new_field(client: Client) -> Handle:
+    script = ScriptedSchema()
+    async with schema_workers(client, script):
+        handle = await _check_schema(client)
+        await until(lambda: _is_filled(script))
+    return handle
+
+
+async def refresh_of_two_stretches(client: Client) -> Handle:
+    async with schema_workers(client, ScriptedSchema()):
+        request = RefreshInput(org="o", object="Account", fields=("Grade__c",), by="ada", reason="new")
+        handle = await client.start_workflow(
+            RefreshWorkflow.run, request, id="refresh/o/Account", task_queue=names.WORKFLOW_QUEUE
+        )
+        await handle.result()
+    return handle
+
+
 SCENES: list[Callable[[Client], Awaitable[Handle]]] = [
     batch_applied,
     batch_applied_at_the_second_try,
@@ -147,6 +174,8 @@ SCENES: list[Callable[[Client], Awaitable[Handle]]] = [
     lane_polled_at_another_interval,
     planner_moved_an_object_there_and_back,
     governor_granted_after_a_failed_reading,
+    drift_found_a_new_field,
+    refresh_of_two_stretches,
 ]
 
 
@@ -155,6 +184,19 @@ async def _start_lane(client: Client, name: str) -> WorkflowHandle[LaneWorkflow,
     return await client.start_workflow(
         LaneWorkflow.run, lane, id=f"lane/o/{name}", task_queue=names.WORKFLOW_QUEUE
     )
+
+
+async def _check_schema(client: Client) -> Handle:
+    request = DriftInput(org="o", by="ada", settle=timedelta(seconds=0.1))
+    handle = await client.start_workflow(
+        DriftWorkflow.run, request, id="drift/o", task_queue=names.WORKFLOW_QUEUE
+    )
+    await handle.result()
+    return handle
+
+
+async def _is_filled(script: ScriptedSchema) -> bool:
+    return "end 6" in script.calls
 
 
 async def _is_paused(handle: WorkflowHandle[LaneWorkflow, None]) -> bool:
