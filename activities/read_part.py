@@ -27,7 +27,13 @@ from clients.soql import between, selected_fields
 from schemas import names
 from schemas.backfills import BackfillCounts, PartInput, StretchResult
 from schemas.catalogue import Catalogue, ObjectSpec
-from schemas.errors import CallRefusedError, JobLostError, RowsMissingError, UnavailableError
+from schemas.errors import (
+    CallRefusedError,
+    FieldMissingError,
+    JobLostError,
+    RowsMissingError,
+    UnavailableError,
+)
 from schemas.ids import ORIGIN, part_lane
 from transforms.row_pages import page_of_csv
 
@@ -89,7 +95,14 @@ class _Reader:
         part = self._request.part
         columns = own_order(selected_fields(self._spec), self.lane)
         intent = new_intent(self._spec.name, columns, between(part.by, part.since, part.until))
-        job = await self._jobs.ensure(self.lane, intent)
+        try:
+            job = await self._jobs.ensure(self.lane, intent)
+        except FieldMissingError as error:
+            kept = await self._jobs.kept(self.lane)
+            if kept is not None and not set(kept.columns) <= set(columns):
+                # The next job asks for the fields of today; this one would ask for a held one for ever.
+                raise JobLostError(lane=self.lane, detail="the org lacks a field that it asks for") from error
+            raise
         try:
             return await self._jobs.keep_result(self.lane, await self._bulk.wait(job))
         except CallRefusedError as error:

@@ -12,8 +12,10 @@ from cli import (
     audit_commands,
     budget,
     demo,
+    drift,
     org_commands,
     plan,
+    refresh,
     sandbox_commands,
     status,
     trace,
@@ -35,6 +37,8 @@ app.command("demo")(demo.demo)
 app.command("status")(status.status)
 app.command("budget")(budget.budget)
 app.command("plan")(plan.plan)
+app.command("drift")(drift.drift)
+app.command("refresh")(refresh.refresh)
 app.command("trace")(trace.trace)
 app.command("worker")(worker.worker)
 sandbox_commands.app.add_typer(org_commands.faults_app, name="faults")

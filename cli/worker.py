@@ -13,6 +13,7 @@ from cli.output import say
 from schemas.errors import UnavailableError
 from workers.engine import Role, running_workers
 from workers.lanes import ensure_lanes
+from workers.schedules import ensure_watches
 from workers.settings import Settings, load_settings
 
 _RETRY_SECONDS = 2.0
@@ -41,6 +42,7 @@ async def _serve(settings: Settings, role: Role) -> None:
         try:
             async with running_workers(settings, role) as client:
                 await ensure_lanes(client, settings)
+                await ensure_watches(client, settings)
                 say(f"worker {role} is ready")
                 await stop.wait()
         except UnavailableError as error:

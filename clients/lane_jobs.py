@@ -70,6 +70,11 @@ class LaneJobs:
         job = None if is_first else await self._find(kept)
         return await asyncio.to_thread(self._claim, lane, job or await self._create(kept))
 
+    async def kept(self, lane: str) -> JobIntent | None:
+        """What the lane's job was going to ask; None before the first try."""
+        found = await asyncio.to_thread(self._store.find, job_intent_key(self._org, lane))
+        return None if found is None else JobIntent.model_validate_json(found)
+
     async def result(self, lane: str) -> JobResult | None:
         """The result of the lane's job when it was kept; None before."""
         found = await asyncio.to_thread(self._store.find, job_result_key(self._org, lane))

@@ -101,6 +101,8 @@ class DriftPolicy(Message):
 
     add: bool = True
     """False: a new field is reported, and its changes wait in quarantine."""
+    add_calculated: bool = False
+    """True: a new field that the org works out is kept, too. Reading it costs calls, and few are needed."""
     pii: Pii = Pii.PERSONAL
     """How a new field is treated, of which nobody has said what is in it."""
 

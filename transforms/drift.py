@@ -25,6 +25,8 @@ _SYSTEM = frozenset({"Id", "IsDeleted", "SystemModstamp"})
 _NOT_FIELDS = frozenset({"address", "location", "complexvalue"})
 """Compounds: their parts are fields."""
 _SPELLED = {"combobox": FieldType.STRING, "encryptedstring": FieldType.STRING}
+_FLOATS = {FieldType.DOUBLE, FieldType.PERCENT}
+"""The same to the warehouse."""
 _MOST_LENGTH = 131_072
 
 
@@ -109,6 +111,11 @@ def _new_fields(
         if entry is None:
             advice = "Its type is not kept. Take the field out of change events, or have support for the type added."
             yield FieldDrift(**facts, kind=DriftKind.UNKNOWN, effect=Effect.REPORTED, advice=advice)
+        elif entry.calculated and not policy.add_calculated:
+            advice = (
+                "The org works it out. Add it to the catalogue as `calculated` to have it read on a schedule."
+            )
+            yield FieldDrift(**facts, kind=DriftKind.ADDED, effect=Effect.REPORTED, advice=advice)
         elif not policy.add or not _has_column(spec, name, entry, columns):
             advice = "Add the field to the catalogue, under another object or name if its column is taken; its changes wait."
             yield FieldDrift(**facts, kind=DriftKind.ADDED, effect=Effect.REPORTED, advice=advice)
@@ -146,11 +153,15 @@ def _kind(field: DescribedField) -> FieldType | None:
 
 def _fits(entry: FieldSpec, field: DescribedField) -> bool:
     """True when every value of the org's field has room in the entry."""
-    if _kind(field) is not entry.type or field.calculated != entry.calculated:
+    if not _is_same_kind(entry, field) or field.calculated != entry.calculated:
         return False
     if entry.type in SIZED:
         return field.length <= entry.length
     return entry.type is not FieldType.CURRENCY or field.scale <= entry.scale
+
+
+def _is_same_kind(entry: FieldSpec, field: DescribedField) -> bool:
+    return _kind(field) is entry.type or {_kind(field), entry.type} == _FLOATS
 
 
 def _other_type(spec: ObjectSpec, name: str, entry: FieldSpec, field: DescribedField) -> FieldDrift:

@@ -174,10 +174,14 @@ class PlannerSettings(_Part):
 class DriftSettings(_Part):
     """How the org's schema is watched."""
 
+    on: bool = True
+    """False: nobody looks, unless `tidegate drift --check` does."""
     every: timedelta = Field(default=CHECK_EVERY, ge=timedelta(seconds=1))
     """Between two checks; each is one API call while nothing changes."""
     add: bool = True
     """False: a new field is reported, and not kept."""
+    add_calculated: bool = False
+    """True: new fields that the org works out are kept, too, and refreshed."""
     pii: Pii = Pii.PERSONAL
     """How a new field is treated until the catalogue file says what is in it. `none` writes it in clear."""
     redrive: bool = False
@@ -186,7 +190,7 @@ class DriftSettings(_Part):
     """Between two refreshes of an object's calculated fields."""
 
     def policy(self) -> DriftPolicy:
-        return DriftPolicy(add=self.add, pii=self.pii)
+        return DriftPolicy(add=self.add, add_calculated=self.add_calculated, pii=self.pii)
 
 
 class CutSettings(_Part):
