@@ -1,4 +1,4 @@
-"""A step that finds a field missing in the org asks for a check of the schema, and is tried again."""
+"""A step that finds the org's fields to be others than the catalogue's asks for a check of the schema, and is tried again."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -6,18 +6,23 @@ from contextlib import asynccontextmanager
 from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy
 
+from clients.describe import OrgSchema
+from clients.org_http import OrgHttp
 from schemas import names
-from schemas.drift import DriftInput
-from schemas.errors import FieldMissingError
+from schemas.budgets import LeaseClass
+from schemas.catalogue import ObjectSpec
+from schemas.drift import DriftInput, DriftPolicy, Effect
+from schemas.errors import SchemaChangedError
 from schemas.ids import drift_workflow_id
+from transforms.drift import compare
 
 
 @asynccontextmanager
 async def asking_for_a_check(client: Client, org: str, object_name: str) -> AsyncIterator[None]:
-    """Let `FieldMissingError` pass after a check of the object's fields was started; one that runs already is enough."""
+    """Let `SchemaChangedError` pass after a check of the object's fields was started; one that runs already is enough."""
     try:
         yield
-    except FieldMissingError:
+    except SchemaChangedError:
         await client.start_workflow(
             names.DRIFT_WORKFLOW,
             DriftInput(org=org, objects=(object_name,), by="a call that was refused"),
@@ -27,3 +32,15 @@ async def asking_for_a_check(client: Client, org: str, object_name: str) -> Asyn
             static_summary=f"looks at the fields of {object_name}",
         )
         raise
+
+
+async def check_before_repair(org: OrgHttp, spec: ObjectSpec, lease_class: LeaseClass) -> None:
+    """Raise `SchemaChangedError` when a field should be held first; one call.
+
+    What says that records must be read again may be the conversion of a field that has emptied it (salesforce.md D.5): a reading
+    before the field is held would write that over what the warehouse has.
+    """
+    described = await OrgSchema(org, lease_class).fields(spec.name)
+    found = compare(spec, described, DriftPolicy(add=False), {})
+    if held := [each.field for each in found if each.effect is Effect.HELD]:
+        raise SchemaChangedError(call=f"a repair of {spec.name}", detail=", ".join(held))

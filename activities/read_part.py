@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 from temporalio import activity
 
-from activities.ask_drift import asking_for_a_check
+from activities.ask_drift import asking_for_a_check, check_before_repair
 from activities.heartbeats import heartbeating
 from activities.land_rows import RowLanding, RowLandings
 from clients.bulk_query import BulkQuery
@@ -29,9 +29,9 @@ from schemas.backfills import BackfillCounts, PartInput, StretchResult
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.errors import (
     CallRefusedError,
-    FieldMissingError,
     JobLostError,
     RowsMissingError,
+    SchemaChangedError,
     UnavailableError,
 )
 from schemas.ids import ORIGIN, part_lane
@@ -93,11 +93,13 @@ class _Reader:
     async def _complete(self) -> JobResult:
         """Have the part's job made, and wait for it."""
         part = self._request.part
+        if self._request.reading:
+            await check_before_repair(self._parent.org, self._spec, self._request.lease_class)
         columns = own_order(selected_fields(self._spec), self.lane)
         intent = new_intent(self._spec.name, columns, between(part.by, part.since, part.until))
         try:
             job = await self._jobs.ensure(self.lane, intent)
-        except FieldMissingError as error:
+        except SchemaChangedError as error:
             kept = await self._jobs.kept(self.lane)
             if kept is not None and not set(kept.columns) <= set(columns):
                 # The next job asks for the fields of today; this one would ask for a held one for ever.

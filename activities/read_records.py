@@ -14,7 +14,7 @@ import orjson
 import pyarrow as pa
 from temporalio import activity
 
-from activities.ask_drift import asking_for_a_check
+from activities.ask_drift import asking_for_a_check, check_before_repair
 from activities.heartbeats import heartbeating
 from activities.land_rows import RowLanding, RowLandings
 from clients.call_count import counting_calls
@@ -57,6 +57,8 @@ class ReadRecords:
         done = 0 if request.position == ORIGIN else int(request.position)
         ends = time.monotonic() + self.stretch.total_seconds()
         lane = records_lane(spec.table, request.window)
+        if request.reading and done < len(ids):
+            await check_before_repair(self.org, spec, request.lease_class)
         async with self.landings.landing(request.org, lane, spec) as landing:
             while done < len(ids) and time.monotonic() < ends:
                 some = ids[done : done + COLLECTION_RETRIEVE_MAX]

@@ -22,8 +22,8 @@ from schemas.errors import (
     CallRefusedError,
     CallTooSlowError,
     CredentialsRejectedError,
-    FieldMissingError,
     RateLimitedError,
+    SchemaChangedError,
     TidegateError,
     UnavailableError,
 )
@@ -208,7 +208,7 @@ class OrgHttp:
                 system=_SYSTEM, detail=f"{call}: {code} {message}", retry_after=refusal.retry_after
             )
         if code == "INVALID_FIELD" and _is_reading(call):
-            return FieldMissingError(call=call, detail=message)
+            return SchemaChangedError(call=call, detail=message)
         if code in _TOO_SLOW:
             return CallTooSlowError(system=_SYSTEM, detail=f"{call}: {code} {message}")
         if status >= httpx.codes.INTERNAL_SERVER_ERROR or code in _TRANSIENT:

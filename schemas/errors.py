@@ -7,7 +7,7 @@ TidegateError
 │   ├── RateLimitedError           try again no sooner than `retry_after`
 │   │   └── BudgetSpentError       the governor grants no token now
 │   ├── StreamBrokenError          a stream ended; it is opened again from the last position
-│   ├── FieldMissingError          the org lacks a field that the catalogue has: the schema has changed
+│   ├── SchemaChangedError         the org has other fields than the catalogue
 │   └── CatalogueBehindError       this process does not know yet how the catalogue was changed
 └── TerminalError                  trying again cannot help; somebody has to act
     ├── CredentialsRejectedError   the remote system refuses who we are
@@ -101,13 +101,13 @@ class StreamBrokenError(TransientError):
         )
 
 
-class FieldMissingError(TransientError):
-    """A call names a field that the org does not have, or not any more; a check of the schema holds the field back."""
+class SchemaChangedError(TransientError):
+    """A call names a field that the org does not have any more, or has of another type; a check of the schema holds it back."""
 
     def __init__(self, *, call: str, detail: str) -> None:
         self.call = call
         super().__init__(
-            f"The org lacks a field that {call} names ({detail}). The schema is checked and the step tried again by itself; "
+            f"The org has other fields than {call} names ({detail}). The schema is checked and the step tried again by itself; "
             "`tidegate drift` says what was found."
         )
 

@@ -275,7 +275,8 @@ class _Plan:
         is_whole = change_type in WHOLE
         if diffs and is_whole:
             raise MisfitError(WRONG_TYPE, f"{self._name}.{diffs[0]}: a whole record cannot hold a text diff")
-        self._check_required(values, changed, is_whole=is_whole)
+        # A query says nothing of what it did not ask for.
+        self._check_required(values, changed, is_whole=is_whole and change_type != SNAPSHOT)
         return values, self._carried(change_type, changed, unread), ",".join(diffs) or None
 
     def _carried(self, change_type: str, changed: list[str], unread: set[str]) -> str | None:

@@ -137,7 +137,7 @@ def _changes(
     snapshots = _table(page, typed, spec, facts, values, place_ms)
     if not ends.any():
         return snapshots
-    return pa.concat_tables([snapshots, _table(page, {}, spec, facts, ends, place_ms)])
+    return pa.concat_tables([snapshots, _table(page, None, spec, facts, ends, place_ms)])
 
 
 def _places(page: pa.Table, facts: PageFacts) -> np.ndarray:
@@ -153,7 +153,7 @@ def _places(page: pa.Table, facts: PageFacts) -> np.ndarray:
 
 def _table(
     page: pa.Table,
-    typed: dict[str, pa.ChunkedArray],
+    typed: dict[str, pa.ChunkedArray] | None,
     spec: ObjectSpec,
     facts: PageFacts,
     wanted: np.ndarray,
@@ -166,11 +166,12 @@ def _table(
     def chosen(column: pa.ChunkedArray) -> pa.ChunkedArray:
         return column if is_all else column.take(take)
 
-    is_snapshot = bool(typed)
+    is_snapshot, typed = typed is not None, typed or {}
     is_all_fields = len(typed) == len(spec.fields) and not facts.is_partial
     named = None if is_all_fields else ",".join(spec.columns[name] for name in typed)
     schema = arrow_schema(staged_columns(spec))
-    user = chosen(page["LastModifiedById"]) if "LastModifiedById" in page.column_names else None
+    has_user = "LastModifiedById" in page.column_names and not facts.is_partial
+    user = chosen(page["LastModifiedById"]) if has_user else None
     head: dict[str, Any] = {
         "record_id": chosen(page[ID]),
         "change_order": _orders(place_ms[rows], facts.reading, VALUES if is_snapshot else DELETED),

@@ -313,11 +313,26 @@ async def test_a_reading_that_names_a_removed_field_asks_for_a_check_and_goes_on
     account = org.create("Account", {"Name": "One", "Website": "https://one.example"})
     await engine.backfill("Account", "before")
     SchemaChanges(org).remove("Account", "Website")
-    org.update("Account", account, {"Name": "Two"})
+    later = org.create("Account", {"Name": "Two"})
     state = await engine.backfill("Account", "after")
     assert state.stage == "done"
-    assert engine.accounts("name", "website") == {account: ("Two", "https://one.example")}
+    assert engine.accounts("name", "website") == {
+        account: ("One", "https://one.example"),
+        later: ("Two", None),
+    }
     assert [row.kind for row in engine.live.decisions] == ["removed"]
+
+
+async def test_a_repair_after_a_lossy_conversion_nulls_nothing_though_nobody_had_looked_at_the_schema(
+    engine: DriftEngine,
+) -> None:
+    org = engine.served.org
+    account = org.create("Account", {"Name": "One", "Website": "https://one.example"})
+    await engine.backfill("Account", "before")
+    SchemaChanges(org).retype("Account", "Website", FieldSpec(type="double"))
+    state = await engine.backfill("Account", "again", is_repair=True)
+    assert (state.stage, state.counts.rows) == ("done", 1)
+    assert engine.accounts("name", "website") == {account: ("One", "https://one.example")}
 
 
 async def test_a_process_that_has_not_heard_of_a_new_field_writes_nothing_before_it_has(
