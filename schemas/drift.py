@@ -103,6 +103,8 @@ class DriftPolicy(Message):
     """False: a new field is reported, and its changes wait in quarantine."""
     add_calculated: bool = False
     """True: a new field that the org works out is kept, too. Reading it costs calls, and few are needed."""
+    widen: bool = True
+    """False: a text with more room is reported, because the warehouse's columns have a length of their own."""
     pii: Pii = Pii.PERSONAL
     """How a new field is treated, of which nobody has said what is in it."""
 

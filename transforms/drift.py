@@ -45,7 +45,7 @@ def compare(
         history: The last decision about each field: one that says the same is not made again.
     """
     there = {field.name: field for field in described if not _is_no_field(spec, field)}
-    found = [*_known_fields(spec, there), *_new_fields(spec, there, policy)]
+    found = [*_known_fields(spec, there, policy), *_new_fields(spec, there, policy)]
     return _guess_names(
         [each for each in found if not _is_repeated(each, history.get(each.field))], there, spec
     )
@@ -82,7 +82,9 @@ def _is_no_field(spec: ObjectSpec, field: DescribedField) -> bool:
     )
 
 
-def _known_fields(spec: ObjectSpec, there: Mapping[str, DescribedField]) -> Iterable[FieldDrift]:
+def _known_fields(
+    spec: ObjectSpec, there: Mapping[str, DescribedField], policy: DriftPolicy
+) -> Iterable[FieldDrift]:
     for name, entry in spec.fields.items():
         field = there.get(name)
         if field is None:
@@ -94,7 +96,7 @@ def _known_fields(spec: ObjectSpec, there: Mapping[str, DescribedField]) -> Iter
                 yield _restored(spec, name, entry, field)
             continue
         if not _fits(entry, field):
-            yield _other_type(spec, name, entry, field)
+            yield _other_type(spec, name, entry, field, policy)
         elif (entry.required and field.nullable) or (field.required and not entry.required):
             yield _other_rule(spec, name, entry, field)
 
@@ -164,7 +166,9 @@ def _is_same_kind(entry: FieldSpec, field: DescribedField) -> bool:
     return _kind(field) is entry.type or {_kind(field), entry.type} == _FLOATS
 
 
-def _other_type(spec: ObjectSpec, name: str, entry: FieldSpec, field: DescribedField) -> FieldDrift:
+def _other_type(
+    spec: ObjectSpec, name: str, entry: FieldSpec, field: DescribedField, policy: DriftPolicy
+) -> FieldDrift:
     kind = _kind(field)
     both_texts = entry.type in SIZED and kind in SIZED and field.calculated == entry.calculated
     if both_texts and kind is not None and field.length >= entry.length:
@@ -173,10 +177,13 @@ def _other_type(spec: ObjectSpec, name: str, entry: FieldSpec, field: DescribedF
             object=spec.name,
             field=name,
             kind=DriftKind.WIDENED,
-            effect=Effect.CHANGED,
+            effect=Effect.CHANGED if policy.widen else Effect.REPORTED,
             was=text_of(entry),
             now=_text(field),
-            spec=wider,
+            spec=wider if policy.widen else None,
+            advice=""
+            if policy.widen
+            else "Widen the column, then correct the catalogue; longer values wait.",
         )
     return _held(spec, name, entry, DriftKind.RETYPED, _text(field))
 

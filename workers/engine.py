@@ -265,7 +265,10 @@ def _backfill_worker(client: Client, parts: Parts, org: Org) -> Worker:
 
 def _schema_steps(parts: Parts, org: Org, landings: RowLandings) -> list[Callable[..., Any]]:
     settings, live = parts.settings, parts.catalogue
-    check = CheckDrift(org.http, parts.warehouse, live, settings.drift.policy())
+    # Redshift's columns have lengths, and a longer value would fail its batch instead of waiting in quarantine.
+    widen = settings.warehouse.kind == "postgres"
+    policy = settings.drift.policy().model_copy(update={"widen": widen})
+    check = CheckDrift(org.http, parts.warehouse, live, policy)
     fields = ReadFields(
         org.http,
         landings,

@@ -117,6 +117,11 @@ def test_a_longer_text_is_taken_over() -> None:
     assert (wider.spec.length, wider.spec.required) == (255, True)
 
 
+def test_a_longer_text_is_reported_where_columns_have_lengths() -> None:
+    (wider,) = found(DriftPolicy(widen=False), Name={"length": 255})
+    assert (wider.kind, wider.effect, wider.spec) == ("widened", "reported", None)
+
+
 def test_a_shorter_text_is_no_drift() -> None:
     assert found(Note__c={"length": 300}) == []
 
