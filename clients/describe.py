@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
-
 from clients.org_http import OrgHttp
 from schemas.budgets import LeaseClass
 from schemas.drift import DescribedField
+
+_NOT_MODIFIED = 304
 
 
 @dataclass
@@ -29,22 +29,24 @@ class OrgSchema:
             seen: What it was; empty: never asked.
         """
         answer = await self._ask("/sobjects", seen)
-        return None if answer is None else str(answer.headers.get("Last-Modified", ""))
+        return None if answer is None else answer[0]
 
     async def fields(self, object_name: str) -> list[DescribedField]:
         """The fields of an object. Raises `CallRefusedError` for one that the org lacks."""
         answer = await self._ask(f"/sobjects/{object_name}/describe", "")
-        described = answer.json() if answer is not None else {"fields": []}
-        return [described_field(field) for field in described["fields"]]
+        return [] if answer is None else [described_field(field) for field in answer[1]["fields"]]
 
-    async def _ask(self, path: str, seen: str) -> httpx.Response | None:
+    async def _ask(self, path: str, seen: str) -> tuple[str, Any] | None:
+        """`Last-Modified` and body; None when nothing was modified since `seen`."""
         answer = await self.org.call(
             "GET",
             f"{self.org.data_path}{path}",
             lease_class=self.lease_class,
             headers={"If-Modified-Since": seen} if seen else None,
         )
-        return None if answer.status_code == httpx.codes.NOT_MODIFIED else answer
+        if answer.status_code == _NOT_MODIFIED:
+            return None
+        return str(answer.headers.get("Last-Modified", "")), answer.json()
 
 
 def described_field(described: Mapping[str, Any]) -> DescribedField:
