@@ -27,6 +27,10 @@ def backfill_workflow_id(org: str, object_name: str, window: str) -> str:
     return f"backfill/{org}/{object_name}/{window}"
 
 
+def repair_workflow_id(org: str) -> str:
+    return f"repair/{org}"
+
+
 def batch_workflow_id(org: str, lane: str, start: str) -> str:
     """The batch that starts after position `start` has one workflow, for ever."""
     return f"batch/{org}/{lane}/{start}"

@@ -14,6 +14,7 @@ CHANGE_BATCH_WORKFLOW: Final = "change-batch"
 GOVERNOR_WORKFLOW: Final = "governor"
 PLANNER_WORKFLOW: Final = "planner"
 BACKFILL_WORKFLOW: Final = "backfill"
+REPAIR_WORKFLOW: Final = "repair"
 
 # Activities
 FOLLOW_LANE: Final = "follow_lane"
@@ -29,6 +30,9 @@ FIND_LANE_END: Final = "find_lane_end"
 PLAN_BACKFILL: Final = "plan_backfill"
 READ_PART: Final = "read_part"
 READ_RECORDS: Final = "read_records"
+FIND_REREADS: Final = "find_rereads"
+FIND_DELETED: Final = "find_deleted"
+CLOSE_REREADS: Final = "close_rereads"
 
 # Signals, updates and queries
 PAUSE: Final = "pause"
@@ -43,6 +47,7 @@ UNPIN: Final = "unpin"
 PLAN: Final = "plan"
 CANCEL: Final = "cancel"
 PROGRESS: Final = "progress"
+LOOK: Final = "look"
 
 # Task queues, by what their work waits for
 WORKFLOW_QUEUE: Final = "tidegate-workflows"

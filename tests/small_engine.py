@@ -14,11 +14,13 @@ from activities.acts import Acts
 from activities.applier import Applier
 from activities.batches import Batches
 from activities.boundary import ErrorBoundary
+from activities.find_deleted import FindDeleted
 from activities.group_commit import GroupCommit
 from activities.land_rows import RowLandings
 from activities.plan_backfill import PlanBackfill
 from activities.read_part import ReadPart
 from activities.read_records import ReadRecords
+from activities.rereads import Rereads
 from clients.audit import AuditLog
 from clients.objectstore import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
@@ -60,6 +62,8 @@ class SmallEngine:
             self.served.http, self.landings, lambda: self.catalogue, visibility_delay=timedelta(seconds=1)
         )
         self.plan_backfill = PlanBackfill(self.served.http, lambda: self.catalogue)
+        self.rereads = Rereads(self.client, self.warehouse, self.store, self.catalogue, patience=timedelta(0))
+        self.find_deleted = FindDeleted(self.served.http, self.store, lambda: self.catalogue)
         self.applier = Applier(self.warehouse, self.store, self.catalogue)
         self.batches = Batches(self.store, self.catalogue, GroupCommit(self.applier.apply))
 
@@ -87,11 +91,14 @@ class SmallEngine:
                 self.batches.stage_batch,
                 self.batches.apply_batch,
                 Acts(self.audit).record_act,
+                self.rereads.find_rereads,
+                self.rereads.close_rereads,
             ],
             names.BACKFILL_QUEUE: [
                 self.plan_backfill.plan_backfill,
                 self.read_part.read_part,
                 self.read_records.read_records,
+                self.find_deleted.find_deleted,
             ],
         }
 

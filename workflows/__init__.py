@@ -5,8 +5,16 @@ from workflows.change_batch import ChangeBatchWorkflow
 from workflows.governor import GovernorWorkflow
 from workflows.lane import LaneWorkflow
 from workflows.planner import PlannerWorkflow
+from workflows.repair import RepairWorkflow
 
-WORKFLOWS = [LaneWorkflow, ChangeBatchWorkflow, GovernorWorkflow, PlannerWorkflow, BackfillWorkflow]
+WORKFLOWS = [
+    LaneWorkflow,
+    ChangeBatchWorkflow,
+    GovernorWorkflow,
+    PlannerWorkflow,
+    BackfillWorkflow,
+    RepairWorkflow,
+]
 """Every workflow type that a worker serves."""
 
 __all__ = [
@@ -16,4 +24,5 @@ __all__ = [
     "GovernorWorkflow",
     "LaneWorkflow",
     "PlannerWorkflow",
+    "RepairWorkflow",
 ]

@@ -90,6 +90,8 @@ class BackfillWorkflow:
                 attempt=attempt,
                 lease_class=self._request.lease_class,
                 reading=self._reading,
+                after=self._request.after,
+                stands_at=self._request.stands_at,
                 position=position,
             )
             try:
@@ -115,6 +117,8 @@ class BackfillWorkflow:
                 ids_key=ids_key,
                 lease_class=self._request.lease_class,
                 reading=self._reading,
+                after=self._request.after,
+                stands_at=self._request.stands_at,
                 position=position,
             )
             stretch = await self._stretch(names.READ_RECORDS, request, "records by id")
