@@ -26,8 +26,6 @@ from schemas.ids import ids_key
 from schemas.limits import DELETED_MAX_AGE
 from schemas.rereads import FindDeletedInput, FindDeletedResult
 
-_MINUTE = timedelta(minutes=1)
-
 
 @dataclass
 class FindDeleted:
@@ -36,6 +34,8 @@ class FindDeleted:
     org: OrgHttp
     store: ObjectStore
     catalogue: Callable[[], Catalogue]
+    settles_after: timedelta = timedelta(minutes=1)
+    """The call counts in whole minutes: a deletion is told when its minute is over."""
 
     @activity.defn(name=names.FIND_DELETED)
     async def find_deleted(self, request: FindDeletedInput) -> FindDeletedResult:
@@ -52,8 +52,7 @@ class FindDeleted:
     async def _deleted(self, request: FindDeletedInput) -> set[str]:
         repair = request.repair
         source = PolledSource(self.org, self.catalogue().object(repair.object), lease_class=LeaseClass.REPAIR)
-        # The call counts in whole minutes: only when the last one is over is it told.
-        until = repair.after.replace(second=0, microsecond=0) + _MINUTE
+        until = repair.after + self.settles_after
         await wait_until_settled(self.org, until, timedelta(0), LeaseClass.REPAIR)
         since = repair.since or until - DELETED_MAX_AGE + timedelta(hours=2)
         ids: set[str] = set()

@@ -63,7 +63,9 @@ class SmallEngine:
         )
         self.plan_backfill = PlanBackfill(self.served.http, lambda: self.catalogue)
         self.rereads = Rereads(self.client, self.warehouse, self.store, self.catalogue, patience=timedelta(0))
-        self.find_deleted = FindDeleted(self.served.http, self.store, lambda: self.catalogue)
+        self.find_deleted = FindDeleted(
+            self.served.http, self.store, lambda: self.catalogue, settles_after=timedelta(0)
+        )
         self.applier = Applier(self.warehouse, self.store, self.catalogue)
         self.batches = Batches(self.store, self.catalogue, GroupCommit(self.applier.apply))
 
