@@ -33,6 +33,7 @@ from schemas.plans import Way
 from tests.scripted import ScriptedBatches, ScriptedFollower, manifest, serving
 from tests.scripted_governor import governor_worker
 from tests.scripted_planner import NEWEST, ScriptedPlanner, planner_workers
+from tests.scripted_repairs import BY_IDS, BY_WINDOW, ScriptedRepairs, serving_repairs, start_repairs
 from tests.waiting import until
 from workflows import ChangeBatchWorkflow, LaneWorkflow, PlannerWorkflow
 
@@ -126,6 +127,15 @@ async def planner_moved_an_object_there_and_back(client: Client) -> Handle:
     return handle
 
 
+async def repair_by_ids_and_by_window(client: Client) -> Handle:
+    script = ScriptedRepairs(looks=[[BY_IDS, BY_WINDOW]])
+    async with serving_repairs(client, script):
+        handle = await start_repairs(client, "o")
+        await until(lambda: script.has_closed(2))
+        await handle.signal(names.LOOK)
+    return handle
+
+
 async def governor_granted_after_a_failed_reading(client: Client) -> Handle:
     async with governor_worker(
         client, failures=[UnavailableError(system="Salesforce", detail="it restarts")]
@@ -147,6 +157,7 @@ SCENES: list[Callable[[Client], Awaitable[Handle]]] = [
     lane_polled_at_another_interval,
     planner_moved_an_object_there_and_back,
     governor_granted_after_a_failed_reading,
+    repair_by_ids_and_by_window,
 ]
 
 

@@ -45,7 +45,12 @@ def columns(warehouse: PostgresWarehouse, table: str) -> set[str]:
 
 def test_tables_are_made_once(warehouse: PostgresWarehouse):
     made = warehouse.ensure_tables(catalogue("Name"))
-    assert set(made) == {*tables_of(catalogue("Name").object("Thing__c")), "ops.ledger", "ops.quarantine"}
+    assert set(made) == {
+        *tables_of(catalogue("Name").object("Thing__c")),
+        "ops.ledger",
+        "ops.quarantine",
+        "ops.reread",
+    }
     assert warehouse.ensure_tables(catalogue("Name")) == []
 
 
