@@ -127,7 +127,7 @@ class Rereads:
         with self.warehouse.transaction() as transaction:
             transaction.lock_object(spec.table)
             _close_answered(transaction, spec)
-            rows = transaction.fetch(sql.find_open_records(), [name, Cause.INCOMPLETE, asked_by, self.storm])
+            rows = transaction.fetch(sql.find_open_records(self.storm), [name, Cause.INCOMPLETE, asked_by])
         if not rows:
             return None
         last = max(row[1] for row in rows)

@@ -3,31 +3,37 @@
 import asyncio
 import uuid
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from temporalio.client import Client, WorkflowHandle
+from temporalio.testing import ActivityEnvironment
 from temporalio.worker import Worker
 
+from activities.asking import ask
 from activities.boundary import ErrorBoundary
 from activities.follow import FollowLane
 from activities.holes import LANE_HOLE, Holes
 from activities.landing import CutRule
+from activities.rereads import Rereads
 from cli.comparison import compare_all
 from clients import cometd
 from clients.chain import Chain
 from clients.objectstore import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
 from schemas import names
+from schemas.catalogue import default_catalogue
 from schemas.ids import lane_workflow_id, repair_workflow_id
 from schemas.limits import API_VERSION
 from schemas.messages import LaneInput, PauseInput
-from schemas.rereads import RepairInput
+from schemas.rereads import CloseInput, FindInput, RepairInput
 from tests.following import groups_settle_at_once  # noqa: F401
 from tests.served_org import served_org
 from tests.small_engine import SmallEngine, serving_engine
 from tests.waiting import until
+from transforms.decode import change_order
+from transforms.rereads import Asked, Cause
 from workflows import LaneWorkflow
 
 pytestmark = [pytest.mark.service, pytest.mark.usefixtures("groups_settle_at_once")]
@@ -108,8 +114,13 @@ def assert_accounted_for(engine: SmallEngine) -> None:
     assert engine.rows("SELECT 1 FROM ops.quarantine WHERE resolved_at IS NULL") == []
 
 
-async def test_gaps_overflows_and_lost_bases_are_read_again_by_themselves(engine: SmallEngine) -> None:
+@pytest.mark.parametrize("storm", [100, 2])
+async def test_gaps_overflows_and_lost_bases_are_read_again_by_themselves(
+    engine: SmallEngine, storm: int
+) -> None:
+    """By their ids, and as a window when they are more than a storm."""
     org = engine.served.org
+    engine.rereads.storm = storm
     with org.transaction() as tx:
         ids = [tx.create("Account", {"Name": f"Account {n}"}) for n in range(6)]
     org.bus.set_retention(0, org.clock.now().epoch_ms)
@@ -170,3 +181,24 @@ async def has_linked(engine: SmallEngine) -> bool:
     """The chain leads over the hole."""
     batches = list(Chain(engine.store, org=engine.org, lane=LANE).walk())
     return [batch.after_hole for batch in batches].count(True) == 1
+
+
+async def test_a_record_that_is_read_in_vain_is_given_up(
+    client: Client, store: ObjectStore, warehouse: PostgresWarehouse
+) -> None:
+    catalogue = default_catalogue()
+    warehouse.ensure_tables(catalogue)
+    rereads = Rereads(client, warehouse, store, catalogue, most_attempts=2)
+    commit = datetime(2026, 9, 21, tzinfo=UTC)
+    order = change_order(round(commit.timestamp() * 1_000), 1, 1)
+    gap = Asked("changes/7", "Account", 0, "001Tg0000000001AAA", Cause.GAP, order, None, commit)
+    with warehouse.transaction() as transaction:
+        ask(transaction, [gap])
+    environment = ActivityEnvironment()
+    for _ in range(2):
+        (repair,) = (await environment.run(rereads.find_rereads, FindInput(org="o"))).repairs
+        assert (repair.after, repair.stands_at, repair.asked) == (commit, commit, 1)
+        await environment.run(rereads.close_rereads, CloseInput(org="o", repair=repair))
+    assert (await environment.run(rereads.find_rereads, FindInput(org="o"))).repairs == ()
+    with warehouse.transaction() as transaction:
+        assert transaction.fetch("SELECT outcome, attempts FROM ops.reread") == [("given_up", 2)]
