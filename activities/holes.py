@@ -5,7 +5,6 @@ hole on the list of what is to be read, too.
 """
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -13,9 +12,12 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from activities.asking import ask
+from activities.settling import org_time
 from clients.audit import AuditLog
+from clients.org_http import OrgHttp
 from clients.warehouse import Warehouse, statements as sql
 from schemas import names
+from schemas.budgets import LeaseClass
 from schemas.catalogue import Catalogue
 from schemas.ids import batch_name, lane_workflow_id, repair_workflow_id
 from schemas.messages import Act, FollowInput
@@ -25,28 +27,22 @@ LANE_HOLE = "lane.hole"
 """The act: a lane went on with new events, because the bus held the others no more."""
 SUBSCRIBED_WITHIN = timedelta(seconds=10)
 """How long after a subscription is opened the bus may still count an event as old."""
-_CLOCKS_DIFFER = timedelta(minutes=2)
 
 
 @dataclass
 class Holes:
-    """What is done about holes; one for a process.
-
-    Args:
-        org_now: The org's time; None when nothing has been heard from it, then our own clock stands in with room to spare.
-    """
+    """What is done about holes; one for a process."""
 
     client: Client
     warehouse: Warehouse
     audit: AuditLog
     catalogue: Catalogue
-    org_now: Callable[[], datetime | None] = lambda: None
+    org: OrgHttp
     subscribed_within: timedelta = SUBSCRIBED_WITHIN
 
     async def report(self, request: FollowInput, position: str) -> None:
         """Ask for everything from a while before the lane's newest applied change up to now, and put the act on record."""
-        told = self.org_now()
-        until = (told or datetime.now(UTC) + _CLOCKS_DIFFER) + self.subscribed_within
+        until = await org_time(self.org, LeaseClass.REPAIR) + self.subscribed_within
         objects = self._objects(request.channel)
         since = await asyncio.to_thread(self._ask, request, position, objects, until)
         begins = "its beginning" if since is None else f"{since:%Y-%m-%d %H:%M:%S} UTC"

@@ -207,7 +207,7 @@ def _lane_worker(client: Client, parts: Parts, org: Org) -> Worker:
         protector=parts.protector,
         open_stream=paid_streams(parts.settings, parts.catalogue, org),
         rule=CutRule(cut.most_changes, cut.most_bytes, cut.most_age),
-        holes=Holes(client, parts.warehouse, parts.audit, parts.catalogue, org.http.now),
+        holes=Holes(client, parts.warehouse, parts.audit, parts.catalogue, org.http),
     )
     polling = parts.settings.polling
     poll = PollLane(

@@ -53,7 +53,7 @@ async def engine(
             warehouse,
             made.audit,
             made.catalogue,
-            served.http.now,
+            served.http,
             subscribed_within=timedelta(seconds=1),
         )
         follow = FollowLane(
