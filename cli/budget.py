@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from cli.budget_words import (
+from workers.budget_words import (
     Budgets,
     budgets_of,
     clock,

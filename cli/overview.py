@@ -8,7 +8,7 @@ import psycopg
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError
 
-from cli.budget_words import Budgets, budgets_of
+from workers.budget_words import Budgets, budgets_of
 from clients.warehouse import statements as sql
 from clients.warehouse.psycopg_errors import translated
 from schemas import names
