@@ -10,6 +10,7 @@ import pytest
 from cli.comparison import compare_all
 from cli.engine_processes import EngineProcesses
 from cli.sandbox_commands import start_traffic, traffic_state
+from clients.polling import VISIBILITY_DELAY
 from sandbox.endpoints import Endpoints
 from sandbox.stack import RunningSandbox
 from tests.acceptance.test_command import tidegate
@@ -31,6 +32,8 @@ def test_the_lost_events_of_a_surge_are_found_and_repaired_by_one_command(
     start_traffic(control, rate=12_000, seconds=3, seed=3)
     while traffic_state(control)["running"]:
         time.sleep(0.2)
+    # Both sides are proved equal as of a time that lies behind the org's clock: the last change must be older than that.
+    time.sleep(VISIBILITY_DELAY.total_seconds() + 1)
     # A later event may hide what was lost before it: only the fields themselves tell.
     code, cases = _reconcile(state, "Case", "--depth", "fields", "--settle", "0")
     assert (code, cases["verdict"]) == (0, "repaired")
