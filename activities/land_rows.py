@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 from temporalio.client import Client, WorkflowFailureError
@@ -67,16 +67,18 @@ class RowLanding:
             position = manifest.end
         return position
 
-    async def known(self, start: str, end: str) -> list[Manifest] | None:
-        """The batches from `start` to `end` when all of them were landed before; else None."""
+    async def apply_known(self, start: str, end: str) -> bool:
+        """Have the batches from `start` to `end` applied if all of them were landed before; False when they were not."""
         found, position = [], start
         while position != end:
             manifest = await asyncio.to_thread(self.chain.find, position)
             if manifest is None:
-                return None
+                return False
             found.append(manifest)
             position = manifest.end
-        return found
+        for manifest in found:
+            await self.apply(manifest)
+        return True
 
     async def apply_all(self) -> None:
         """Have every batch of the lane applied, whoever landed it."""
@@ -170,6 +172,6 @@ class RowLandings:
             raise
 
 
-def modstamp_text(moment: datetime) -> str:
-    """A time in the form of a SystemModstamp."""
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.000Z"
+def settled_before(asked_at: datetime, visibility_delay: timedelta) -> datetime:
+    """Of what was read after `asked_at`, SystemModstamps before this time were of seconds that were over (`Manifest.settled_before`)."""
+    return (asked_at - visibility_delay).astimezone(UTC).replace(microsecond=0)

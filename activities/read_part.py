@@ -16,7 +16,7 @@ import pyarrow as pa
 from temporalio import activity
 
 from activities.heartbeats import heartbeating
-from activities.land_rows import RowLanding, RowLandings
+from activities.land_rows import RowLanding, RowLandings, settled_before
 from activities.rest_rows import RestRows
 from clients.bulk_query import BulkQuery
 from clients.call_count import counting_calls
@@ -171,9 +171,7 @@ class _Reader:
         self, landing: RowLanding, result: JobResult, number: int, bounds: list[str]
     ) -> None:
         start, end = bounds
-        if (known := await landing.known(start, end)) is not None:
-            for manifest in known:
-                await landing.apply(manifest)
+        if await landing.apply_known(start, end):
             return
         if not result.rows:
             return  # the job may be gone already: nothing was left to be read
@@ -200,7 +198,7 @@ class _Reader:
 
     def _facts(self, info: JobResult) -> RowFacts:
         # A row was read after the job was made: what had been settled by then holds all of its second.
-        settled = (info.created_at - self._parent.visibility_delay).astimezone(UTC).replace(microsecond=0)
+        settled = settled_before(info.created_at, self._parent.visibility_delay)
         return RowFacts(self._spec.name, datetime.now(UTC), settled, self._request.reading)
 
     async def _prove(self, landing: RowLanding, info: JobResult) -> None:

@@ -15,17 +15,19 @@ import pyarrow as pa
 from temporalio import activity
 
 from activities.heartbeats import heartbeating
-from activities.land_rows import RowLanding, RowLandings
+from activities.land_rows import RowLanding, RowLandings, settled_before
 from clients.call_count import counting_calls
 from clients.chain import RowFacts
 from clients.org_http import OrgHttp
 from clients.polling import VISIBILITY_DELAY
 from clients.records import RecordsById
+from clients.soql import literal
 from schemas import names
 from schemas.backfills import BackfillCounts, RecordsInput, StretchResult
 from schemas.catalogue import Catalogue
 from schemas.ids import ORIGIN, records_lane
 from schemas.limits import COLLECTION_RETRIEVE_MAX
+from schemas.positions import epoch_ms
 from transforms.row_pages import page_of_gone, page_of_records
 
 STRETCH = timedelta(seconds=20)
@@ -68,17 +70,14 @@ class ReadRecords:
     ) -> None:
         start = ORIGIN if not done else str(done)
         end = str(done + len(ids))
-        if (known := await landing.known(start, end)) is not None:
-            for manifest in known:
-                await landing.apply(manifest)
+        if await landing.apply_known(start, end):
             return
         reader = RecordsById(self.org, landing.spec, request.lease_class)
         found = await reader.read(ids)
-        settled = (found.asked_at - self.visibility_delay).astimezone(UTC).replace(microsecond=0)
-        gone_at = f"{settled:%Y-%m-%dT%H:%M:%S}.000Z"
+        settled = settled_before(found.asked_at, self.visibility_delay)
         pages = [
             page_of_records(found.records, landing.spec),
-            page_of_gone(found.gone, gone_at, landing.spec),
+            page_of_gone(found.gone, literal(epoch_ms(settled)), landing.spec),
         ]
         facts = RowFacts(landing.spec.name, datetime.now(UTC), settled, request.reading)
         await landing.land_page(pa.concat_tables(pages), start=start, end=end, facts=facts)

@@ -22,7 +22,7 @@ from clients.warehouse.statements import RECORD_LIST
 from schemas import names
 from schemas.catalogue import Catalogue, FieldType, ObjectSpec
 from schemas.ids import reconcile_key
-from schemas.positions import SECOND_MS
+from schemas.positions import SECOND_MS, epoch_ms
 from schemas.reconciliations import AskBucketsInput, AskedBuckets, DifferingBuckets, Grain, Range
 from schemas.tables import Column, field_column
 from transforms.buckets import Bucket, Explained, Moving, explain
@@ -118,8 +118,8 @@ class BucketLooks:
             answer.buckets,
             still,
             self._moving(reading, spec, numbers, answer, begins, grain),
-            from_ms=_epoch_ms(begins),
-            to_ms=_epoch_ms(answer.asked_to) + SECOND_MS,
+            from_ms=epoch_ms(begins),
+            to_ms=epoch_ms(answer.asked_to) + SECOND_MS,
         )
 
     def _moving(
@@ -141,7 +141,7 @@ class BucketLooks:
                 moving,
                 reading.fetch(questions.read_moves(spec, numbers)),
                 columns,
-                since_ms=_epoch_ms(begins),
+                since_ms=epoch_ms(begins),
                 grain=grain,
                 ranges=answer.ranges,
             )
@@ -202,7 +202,3 @@ def _read(body: bytes) -> list[Answer]:
         )
         for kept in orjson.loads(body)
     ]
-
-
-def _epoch_ms(moment: datetime) -> int:
-    return round(moment.timestamp() * 1_000)

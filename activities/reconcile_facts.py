@@ -23,6 +23,7 @@ from clients.warehouse.statements import RECORD_LIST
 from schemas import names
 from schemas.catalogue import Catalogue
 from schemas.ids import ids_key, reconcile_key
+from schemas.positions import epoch_ms
 from schemas.reconciliations import ComparedFacts, CompareFactsInput, Difference, Kind
 from schemas.tables import field_column
 from transforms.judgement import Judgement, judge
@@ -81,7 +82,7 @@ class _Comparison:
         return self._result(judged)
 
     def _judge(self, org: Facts, warehouse: Facts) -> Judgement:
-        asked_from_ms = round(self._request.read.asked_from.timestamp() * 1_000)
+        asked_from_ms = epoch_ms(self._request.read.asked_from)
         return judge(org, warehouse, asked_from_ms=asked_from_ms, has_digests=bool(self._fields))
 
     def _pages(self) -> Iterator[pa.Table]:

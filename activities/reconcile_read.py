@@ -11,13 +11,13 @@ import pyarrow.parquet as pq
 from temporalio import activity
 
 from activities.heartbeats import heartbeating
-from clients.bucket_query import org_time
 from clients.call_count import CallCount, counting_calls
 from clients.fact_query import FactQuery, Position
 from clients.objectstore import ObjectStore
 from clients.org_http import OrgHttp
 from clients.polling import VISIBILITY_DELAY
 from schemas import names
+from schemas.budgets import LeaseClass
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.errors import CallRefusedError
 from schemas.ids import reconcile_key
@@ -134,7 +134,9 @@ class _Reader:
         )
 
     async def _begin(self, *, is_listed: bool) -> datetime:
-        asked_from = await org_time(self._parent.org) - self._parent.visibility_delay
+        asked_from = (
+            await self._parent.org.ask_time(LeaseClass.RECONCILIATION) - self._parent.visibility_delay
+        )
         if not is_listed:
             self._position = await self._query.begin(self._ranges, self._request.expected_rows)
         self._asked_from = asked_from

@@ -10,17 +10,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from activities.land_rows import RowLanding
+from activities.land_rows import RowLanding, settled_before
 from clients.chain import RowFacts
 from clients.org_http import OrgHttp
-from clients.polled_rows import epoch_ms
 from clients.rest_query import RestQuery
 from clients.soql import between
 from schemas.backfills import ByTime, Part, PartInput
 from schemas.catalogue import ObjectSpec
 from schemas.ids import ORIGIN
 from schemas.limits import QUERY_PAGE_MAX
-from schemas.positions import PolledPosition
+from schemas.positions import PolledPosition, epoch_ms
 from transforms.row_pages import page_of_records
 
 
@@ -63,7 +62,7 @@ class RestRows:
     async def _page(self, position: str) -> tuple[list[dict[str, Any]], int]:
         part = self.request.part
         is_window = part.by is ByTime.MODIFIED
-        until = epoch_ms(part.until.isoformat()) if is_window and part.until is not None else None
+        until = epoch_ms(part.until) if is_window and part.until is not None else None
         also = "" if is_window else between(part.by, part.since, part.until)
         start = _start_of(part) if position == ORIGIN else PolledPosition.parse(position)
         page = await self._rest.records(self.spec, start, until, also=also)
@@ -72,7 +71,7 @@ class RestRows:
     async def _land(
         self, landing: RowLanding, position: str, records: list[dict[str, Any]], asked_at: datetime
     ) -> str:
-        settled = (asked_at - self.visibility_delay).astimezone(UTC).replace(microsecond=0)
+        settled = settled_before(asked_at, self.visibility_delay)
         facts = RowFacts(self.spec.name, datetime.now(UTC), settled, self.request.reading)
         for first in range(0, len(records), landing.slice_rows):
             some = records[first : first + landing.slice_rows]

@@ -7,14 +7,13 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from cli.acting import SettingsFile
 from cli.output import EXIT_FAILED, OUT, print_json
 from cli.running import settings_of_state
 from cli.sandbox_commands import DEFAULT_STATE, StateFolder
 from clients.audit import AuditLog
 
 app = typer.Typer(help="What operators did, in a log chained by hash.", no_args_is_help=True)
-
-SettingsFile = Annotated[Path | None, typer.Option(help="Settings file; by default the one under --state.")]
 
 
 @app.command("list")

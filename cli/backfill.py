@@ -1,14 +1,13 @@
 """tidegate backfill …: read an object anew, all of it, a time, or some records, while its lane streams."""
 
 import asyncio
-import getpass
 import sys
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
+from cli.acting import By, Reason, SettingsFile, who
 from cli.backfill_options import again_name, moment, read_ids, request_of, window_name
 from cli.backfill_pages import (
     estimate_as_json,
@@ -48,9 +47,6 @@ app = typer.Typer(
 )
 ObjectName = Annotated[str, typer.Argument(metavar="OBJECT", help="An object of the catalogue: Case.")]
 Window = Annotated[str, typer.Option(help="Which backfill of the object; as it was named.")]
-Reason = Annotated[str, typer.Option(help="Why; goes on record.")]
-By = Annotated[str, typer.Option(help="Who; by default who is logged in. Goes on record.")]
-SettingsFile = Annotated[Path | None, typer.Option(help="Settings file; by default the one under --state.")]
 
 
 @app.command(_START)
@@ -100,7 +96,7 @@ def start_one(
         since=bounds[0],
         until=bounds[1],
         ids_key=None if listed is None else keep_ids(loaded, listed, is_kept=not plan),
-        by=by or getpass.getuser(),
+        by=who(by),
         reason=reason,
     )
     if plan:
@@ -219,7 +215,7 @@ def _begin(loaded: Settings, request: BackfillInput) -> dict[str, Any]:
 
 
 def _steer(loaded: Settings, object_name: str, window: str, signal: str, by: str, reason: str) -> None:
-    if not asyncio.run(steer(loaded, object_name, window, signal, by or getpass.getuser(), reason)):
+    if not asyncio.run(steer(loaded, object_name, window, signal, who(by), reason)):
         raise SettingsError(_unknown(object_name, window))
     say(f"{signal}: {backfill_workflow_id(loaded.salesforce.org_id, object_name, window)} was told")
 

@@ -2,20 +2,18 @@
 
 import csv
 import hashlib
-import re
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from cli.acting import time_ago, time_of
 from schemas.backfills import BackfillInput
 from schemas.catalogue import ObjectSpec
 from schemas.errors import SettingsError
 from schemas.record_ids import whole_id
 
-_AGO = re.compile(r"(\d+)([smhd])")
-_UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _MOST_PROBLEMS = 10
 
 
@@ -23,15 +21,14 @@ def moment(option: str, given: str | None) -> datetime | None:
     """A time such as 2026-11-24, 2026-11-24T10:00Z or 2h (ago); UTC where it says no zone. Raises `SettingsError`."""
     if given is None:
         return None
-    if ago := _AGO.fullmatch(given):
-        return (datetime.now(UTC) - timedelta(seconds=int(ago[1]) * _UNITS[ago[2]])).replace(microsecond=0)
+    if (found := time_ago(given)) is not None:
+        return found.replace(microsecond=0)
     try:
-        found = datetime.fromisoformat(given)
+        return time_of(given)
     except ValueError:
         raise SettingsError(
             f"{option}: {given!r} is not a time such as 2026-11-24, 2026-11-24T10:00Z or 2h."
         ) from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def window_name(since: datetime | None, until: datetime | None, ids: list[str] | None) -> str:

@@ -7,6 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from cli.output import numbers_table
 from cli.running import workflow_url
 from clients.backfill_workflows import BackfillView
 from schemas.backfills import BackfillState
@@ -38,23 +39,16 @@ def estimate_page(object_name: str, found: Estimate) -> RenderableType:
 def state_page(state: BackfillState) -> RenderableType:
     """How far it is, or what came of it."""
     counts = state.counts
-    numbers = ("rows", "changes", "applied", "duplicate", "quarantined", "batches", "API calls")
-    table = Table(*numbers, box=None)
-    for column in table.columns:
-        column.justify = "right"
-    table.add_row(
-        *(
-            f"{count:,}"
-            for count in (
-                counts.rows,
-                counts.changes,
-                counts.applied,
-                counts.duplicate,
-                counts.quarantined,
-                counts.batches,
-                counts.calls,
-            )
-        )
+    table = numbers_table(
+        {
+            "rows": counts.rows,
+            "changes": counts.changes,
+            "applied": counts.applied,
+            "duplicate": counts.duplicate,
+            "quarantined": counts.quarantined,
+            "batches": counts.batches,
+            "API calls": counts.calls,
+        }
     )
     title = f"backfill of {state.object}, window {state.window}: {state.stage}, {pace(state)}"
     told = [state.paused_because, *state.notes]

@@ -3,7 +3,7 @@
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Annotated, Any, Protocol, TypeVar
 
@@ -11,6 +11,7 @@ import typer
 from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
 
 OUT = Console(highlight=False, width=None if sys.stdout.isatty() else 180)
 """Data. Colours only on a terminal, and not when NO_COLOR is set (rich looks)."""
@@ -75,6 +76,15 @@ def show(
         while True:
             live.update(page(look()), refresh=True)
             time.sleep(every)
+
+
+def numbers_table(numbers: Mapping[str, int]) -> Table:
+    """One row of numbers under their names."""
+    table = Table(*numbers, box=None)
+    for column in table.columns:
+        column.justify = "right"
+    table.add_row(*(f"{number:,}" for number in numbers.values()))
+    return table
 
 
 @contextmanager

@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -12,9 +11,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from cli.acting import By, Reason, SettingsFile, who
 from cli.output import EXIT_FAILED, OUT, AsJson, print_json, say
-from cli.replay import By, Reason, run
-from cli.replay_options import who
+from cli.replay import run
 from cli.running import settings_of_state
 from cli.sandbox_commands import DEFAULT_STATE, StateFolder
 from clients.warehouse import Transaction, replay_statements as sql
@@ -27,7 +26,6 @@ from workers.settings import Settings
 
 app = typer.Typer(help="Changes that do not fit, and having them tried again.", no_args_is_help=True)
 
-SettingsFile = Annotated[Path | None, typer.Option(help="Settings file; by default the one under --state.")]
 OfReason = Annotated[str | None, typer.Option("--reason", help=f"One of {', '.join(REASONS)}.")]
 OfObject = Annotated[str | None, typer.Option("--object", help="One object, by its name as received.")]
 OfBatch = Annotated[str | None, typer.Option("--batch", help="One batch, as `list` names it.")]

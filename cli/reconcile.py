@@ -1,9 +1,8 @@
 """tidegate reconcile: is the warehouse equal to the org?"""
 
 import asyncio
-import getpass
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +11,7 @@ import typer
 from rich.table import Table
 from temporalio.client import Client, WorkflowFailureError
 
+from cli.acting import time_of, who
 from cli.output import EXIT_FAILED, OUT, AsJson, print_json, progress, say
 from cli.running import settings_of_state
 from cli.sandbox_commands import DEFAULT_STATE, StateFolder
@@ -83,7 +83,7 @@ def reconcile(
         repairs=repairs,
         checks_log=checks_log,
         settle=loaded.reconciliation.settle if settle is None else timedelta(seconds=settle),
-        by=getpass.getuser(),
+        by=who(""),
         reason=reason,
     )
     try:
@@ -190,7 +190,6 @@ def _time(option: str, given: str) -> datetime | None:
     if not given:
         return None
     try:
-        moment = datetime.fromisoformat(given)
+        return time_of(given)
     except ValueError:
         raise SettingsError(f"{option}: {given!r} is not a time such as 2026-11-01T08:00:00Z.") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

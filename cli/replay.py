@@ -3,15 +3,15 @@
 import asyncio
 from contextlib import closing
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from temporalio.service import RPCError, RPCStatusCode
 
+from cli.acting import By, Reason, SettingsFile, who
 from cli.output import EXIT_FAILED, OUT, TALK, AsJson, print_json, say
 from cli.replay_following import begin, follow, result_as_json, result_page, size_page
-from cli.replay_options import request_of, selection_of, who
+from cli.replay_options import request_of, selection_of
 from cli.running import settings_of_state
 from cli.sandbox_commands import DEFAULT_STATE, StateFolder
 from cli.shadow_tables import differences_page
@@ -23,20 +23,15 @@ from clients.warehouse.shadow_comparison import compare_shadow, drop_shadow, sha
 from schemas import names
 from schemas.catalogue import Catalogue, load_catalogue
 from schemas.errors import SettingsError
-from schemas.ids import replay_workflow_id
+from schemas.ids import READING_LANES, replay_workflow_id
 from schemas.messages import Act, PauseInput
 from schemas.replays import ReplayInput, ReplaySelection, ReplaySize
 from workers.engine import connect_temporal, open_warehouse
 from workers.replays import count_replay
 from workers.settings import Settings
 
-PASSING_LANES = ("backfill-", "reread-")
-"""Lanes of backfills, of which there may be thousands: none of them is what somebody meant to type."""
 app = typer.Typer(help="Landed batches once more through the present code.", no_args_is_help=False)
 
-SettingsFile = Annotated[Path | None, typer.Option(help="Settings file; by default the one under --state.")]
-By = Annotated[str, typer.Option(help="Who asks; goes on record. By default who is logged in.")]
-Reason = Annotated[str, typer.Option(help="Why; goes on record.")]
 Key = Annotated[str, typer.Argument(help="The replay's key, as `tidegate replay` prints it.")]
 Name = Annotated[str, typer.Argument(help="The shadow's name.")]
 
@@ -258,7 +253,8 @@ def _refuse_unknown_lane(settings: Settings, lane: str) -> None:
     for each in known:
         if each == lane:
             return
-        if not each.startswith(PASSING_LANES):
+        # Lanes of backfills may be thousands: none of them is what somebody meant to type.
+        if not each.startswith(READING_LANES):
             listed.append(each)
     raise SettingsError(
         f"No lane {lane} has landed anything; there is {', '.join(listed) or 'none'}. Correct --lane, or leave it out."

@@ -7,7 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from cli.output import progress, say
+from cli.output import numbers_table, progress, say
 from cli.running import workflow_url
 from clients.replay_workflows import replay_state, start_replay
 from schemas.ids import replay_workflow_id
@@ -50,23 +50,16 @@ async def follow(settings: Settings, request: ReplayInput) -> ReplayState:
 def result_page(found: ReplayState) -> RenderableType:
     """What came of it."""
     counts = found.counts
-    numbers = ("batches", "changes", "applied", "duplicate", "quarantined", "released", "rebuilt records")
-    table = Table(*numbers, box=None)
-    for column in table.columns:
-        column.justify = "right"
-    table.add_row(
-        *(
-            f"{count:,}"
-            for count in (
-                counts.batches,
-                counts.changes,
-                counts.applied,
-                counts.duplicate,
-                counts.quarantined,
-                counts.released,
-                counts.rebuilt,
-            )
-        )
+    table = numbers_table(
+        {
+            "batches": counts.batches,
+            "changes": counts.changes,
+            "applied": counts.applied,
+            "duplicate": counts.duplicate,
+            "quarantined": counts.quarantined,
+            "released": counts.released,
+            "rebuilt records": counts.rebuilt,
+        }
     )
     lines = [Text(f"replay {found.key}: {found.stage}{_took(found)}", style="bold")]
     if found.paused_because:

@@ -1,20 +1,17 @@
 """What the options of `tidegate replay` mean."""
 
-import getpass
 import re
-from datetime import UTC, datetime, timedelta
+from contextlib import suppress
+from datetime import datetime
 
 from pydantic import ValidationError
 
+from cli.acting import time_ago, time_of, who
 from schemas.catalogue import Catalogue
 from schemas.errors import SettingsError
+from schemas.record_ids import whole_id
 from schemas.replays import POSITION_PATTERN, ReplayInput, ReplaySelection, replay_key
 from workers.settings import Settings
-
-_AGO = re.compile(r"(\d+)([smhd])")
-_UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
-_SHORT_ID = 15
-_SUFFIX = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 
 
 def selection_of(
@@ -30,7 +27,8 @@ def selection_of(
     if object_name is not None:
         catalogue.object(object_name)
     if record is not None:
-        record = _whole_id(record)
+        with suppress(ValueError):  # what is no id is refused with the rest of the selection
+            record = whole_id(record)
         object_name = object_name or _object_of(catalogue, record)
     bounds: dict[str, str | datetime] = {}
     for option, given, position, time in (
@@ -52,11 +50,6 @@ def selection_of(
         )
     except ValidationError as error:
         raise SettingsError(_sentences(error)) from error
-
-
-def who(by: str) -> str:
-    """Who acts: as given, else who is logged in."""
-    return by or getpass.getuser()
 
 
 def request_of(
@@ -85,26 +78,16 @@ def _sentences(error: ValidationError) -> str:
 
 
 def _bound(option: str, given: str) -> str | datetime:
-    if ago := _AGO.fullmatch(given):
-        return datetime.now(UTC) - timedelta(seconds=int(ago[1]) * _UNITS[ago[2]])
+    if (ago := time_ago(given)) is not None:
+        return ago
     if re.fullmatch(POSITION_PATTERN, given):
         return given
     try:
-        moment = datetime.fromisoformat(given)
+        return time_of(given)
     except ValueError:
         raise SettingsError(
             f"{option}: {given!r} is neither a position of a lane nor a time such as 2026-11-24, 2026-11-24T10:00Z or 2h."
         ) from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _whole_id(record: str) -> str:
-    """The 18 characters of an id that was given with 15: three more tell which letters are capitals."""
-    if len(record) != _SHORT_ID or not record.isalnum():
-        return record
-    chunks = (record[:5], record[5:10], record[10:])
-    bits = (sum(1 << n for n, letter in enumerate(chunk) if "A" <= letter <= "Z") for chunk in chunks)
-    return record + "".join(_SUFFIX[each] for each in bits)
 
 
 def _object_of(catalogue: Catalogue, record: str) -> str:

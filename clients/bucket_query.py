@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 import orjson
 
 from clients.org_http import OrgHttp
-from clients.soql import literal
+from clients.soql import between
 from schemas.budgets import LeaseClass
 from schemas.catalogue import ObjectSpec
 from schemas.errors import CallRefusedError, CallTooSlowError
 from schemas.limits import QUERY_PAGE_MAX
+from schemas.positions import epoch_ms
 from schemas.reconciliations import Grain, Range
 from transforms.buckets import Bucket
 from transforms.reconcile_plan import GROUPS_A_CALL
@@ -76,7 +77,7 @@ class BucketQuery:
                 yield answer
 
     async def _call(self, ranges: tuple[Range, ...], grain: Grain) -> Answer:
-        before = await org_time(self.org)
+        before = await self.org.ask_time(LeaseClass.RECONCILIATION)
         response = await self.org.call(
             "GET",
             f"{self.org.data_path}/query",
@@ -106,31 +107,15 @@ class BucketQuery:
     def _bucket(self, record: dict[str, Any], grain: Grain) -> tuple[int, Bucket]:
         begins = datetime.fromisoformat(record["k0"]).replace(tzinfo=UTC)
         seconds = round(begins.timestamp()) + 3_600 * int(record.get("k1") or 0)
-        newest = round(datetime.fromisoformat(record["m"]).timestamp() * 1_000)
+        newest = epoch_ms(record["m"])
         sums = tuple(float(record[f"s{place}"] or 0) for place in range(len(self.numbers)))
         return seconds // grain.seconds, Bucket(int(record["n"]), newest, sums)
 
 
-async def org_time(org: OrgHttp) -> datetime:
-    """The org's time, never ahead of it. A process that has not heard from the org yet asks it, which is one call."""
-    if org.now() is None:
-        await org.call("GET", f"{org.data_path}/limits", lease_class=LeaseClass.RECONCILIATION)
-    return org.now() or datetime.now(UTC)
-
-
 def where_modified(ranges: Sequence[Range]) -> str:
     """The condition for records last modified in any of the ranges; empty for all records."""
-    bounds = [_bounds(each) for each in ranges]
+    bounds = [between("LastModifiedDate", each.since, each.until) for each in ranges]
     return "" if not all(bounds) else " OR ".join(f"({text})" for text in bounds)
-
-
-def _bounds(each: Range) -> str:
-    texts = []
-    if each.since is not None:
-        texts.append(f"LastModifiedDate >= {literal(round(each.since.timestamp() * 1_000))}")
-    if each.until is not None:
-        texts.append(f"LastModifiedDate < {literal(round(each.until.timestamp() * 1_000))}")
-    return " AND ".join(texts)
 
 
 def _portions(ranges: Sequence[Range], grain: Grain) -> Iterator[tuple[Range, ...]]:

@@ -142,7 +142,7 @@ class BulkQuery:
 
     async def columns(self, job: str) -> tuple[str, ...]:
         """The columns of a finished job's result, in the order of its query (salesforce.md C.1)."""
-        page = await self.page(job, most_rows=1)
+        page = await self.page_of_size(job, None, 1)
         return tuple(name.strip('"') for name in page.csv[: page.csv.find(b"\n")].decode().split(","))
 
     async def page_locators(self, job: str) -> list[str | None]:
@@ -157,9 +157,9 @@ class BulkQuery:
             path = answer.get("nextRecordsUrl") or answer.get("nextRecordUrl") or ""
         return [None, *found[1:]]
 
-    async def page(self, job: str, locator: str | None = None, *, most_rows: int | None = None) -> BulkPage:
+    async def page(self, job: str, locator: str | None = None) -> BulkPage:
         """A page of a finished job, as `page_of_size` with the rows that this client asks for."""
-        return await self.page_of_size(job, locator, most_rows or self._page_rows)
+        return await self.page_of_size(job, locator, self._page_rows)
 
     async def page_of_size(self, job: str, locator: str | None, most_rows: int | None) -> BulkPage:
         """A page of a finished job; `locator` None for the first, `most_rows` None: as many as the org likes.

@@ -7,7 +7,7 @@ so a killed step repeats one page.
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,6 +25,7 @@ from schemas.budgets import Budget, LeaseClass
 from schemas.catalogue import ObjectSpec
 from schemas.errors import BudgetSpentError, CallRefusedError
 from schemas.limits import COLLECTION_RETRIEVE_MAX, QUERY_PAGE_MAX
+from schemas.positions import epoch_ms
 from schemas.reconciliations import Range
 from transforms.reconcile_plan import PlanTerms
 from transforms.row_facts import (
@@ -145,7 +146,7 @@ class FactQuery:
         facts = np.zeros(len(records), FACTS)
         digests: list[list[int]] | None = None if self.values is None else []
         for place, record in enumerate(records):
-            times = (_epoch_ms(record["LastModifiedDate"]), _epoch_ms(record["SystemModstamp"]))
+            times = (epoch_ms(record["LastModifiedDate"]), epoch_ms(record["SystemModstamp"]))
             digest = 0
             if self.values is not None and digests is not None:
                 values = self.values.typed(record)
@@ -161,7 +162,7 @@ class FactQuery:
         rows = rows_of_csv(body, self.spec.model_copy(update={"fields": fields}))
         facts = np.zeros(len(rows), FACTS)
         for place, row in enumerate(rows):
-            lmd = _epoch_ms(row.fields["LastModifiedDate"])
+            lmd = epoch_ms(row.fields["LastModifiedDate"])
             digest = row_digest(self.values.typed(row.fields))
             facts[place] = (row.record_id.encode(), lmd, row.modstamp_ms, row.is_deleted, True, digest)
         return table_of_facts(facts)
@@ -192,7 +193,3 @@ def _bare(body: bytes) -> pa.Table:
         "digests": pa.nulls(count, pa.list_(pa.int64())),
     }
     return pa.Table.from_arrays(list(columns.values()), schema=FACTS_SCHEMA)
-
-
-def _epoch_ms(text: str) -> int:
-    return round(datetime.fromisoformat(text).timestamp() * 1_000)

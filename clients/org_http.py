@@ -98,6 +98,14 @@ class OrgHttp:
         told, at = self._told_time
         return told + timedelta(seconds=time.monotonic() - at)
 
+    async def ask_time(self, lease_class: LeaseClass) -> datetime:
+        """The org's time, as `now`. A process that has not heard from the org yet asks it, which is one call; our own clock stands
+        in only when something on the way takes the org's `Date` headers away.
+        """
+        if self.now() is None:
+            await self.call("GET", f"{self.data_path}/limits", lease_class=lease_class)
+        return self.now() or datetime.now(UTC)
+
     def settle(self, budget: Budget, lease_class: LeaseClass, count: int) -> None:
         """Count what an answer turned out to spend."""
         self._purse.settle(budget, lease_class, count)

@@ -5,11 +5,11 @@ that both ways land equal events: otherwise the same row would depend on how bus
 """
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from typing import Any
 
 from schemas.catalogue import FieldType, ObjectSpec
 from schemas.polled import PolledRow
+from schemas.positions import epoch_ms
 from transforms.row_pages import read_csv_texts
 
 _NUL = b"\x00"
@@ -41,11 +41,6 @@ def rows_of_csv(body: bytes, spec: ObjectSpec) -> list[PolledRow]:
     ]
     names = table.column_names
     return [row_of(dict(zip(names, values, strict=True)), spec) for values in zip(*columns, strict=True)]
-
-
-def epoch_ms(text: str) -> int:
-    """A time of the org's JSON in epoch milliseconds."""
-    return round(datetime.fromisoformat(text).timestamp() * 1_000)
 
 
 def _whole(text: str) -> int:

@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import NamedTuple
 
 from clients.bulk_query import BulkQuery
@@ -23,7 +23,7 @@ from schemas.catalogue import ObjectSpec
 from schemas.errors import BudgetSpentError, CallRefusedError, CallTooSlowError, UnavailableError
 from schemas.limits import DELETED_MAX_AGE, QUERY_PAGE_MAX
 from schemas.polled import Deletion, PolledRow
-from schemas.positions import SECOND_MS, PolledPosition, floor_to_second
+from schemas.positions import SECOND_MS, PolledPosition, epoch_ms, floor_to_second
 
 VISIBILITY_DELAY = timedelta(seconds=5)
 """How long after its commit a row may still be invisible to queries: 1 to 3 s are seen (salesforce.md I.1)."""
@@ -69,13 +69,10 @@ class PolledSource:
     async def horizon_ms(self) -> int:
         """Up to where every row can be seen by now (exclusive): a whole second, later than nothing that is still to come.
 
-        By the org's clock, since SystemModstamps are. A process that has not heard from the org yet asks it, which is one call;
-        our own clock stands in only when something on the way takes the org's `Date` headers away.
+        By the org's clock, since SystemModstamps are.
         """
-        if self.org.now() is None:
-            await self.org.call("GET", f"{self.org.data_path}/limits", lease_class=self.lease_class)
-        now = self.org.now() or datetime.now(UTC)
-        return floor_to_second(round((now - self.visibility_delay).timestamp() * 1_000))
+        now = await self.org.ask_time(self.lease_class)
+        return floor_to_second(epoch_ms(now - self.visibility_delay))
 
     async def read(self, after: PolledPosition, until_ms: int) -> AsyncGenerator[list[PolledRow], None]:
         """The rows after a position with a SystemModstamp before `until_ms`, in order, a page at a time; close the iterator.
@@ -133,8 +130,8 @@ class PolledSource:
                 raise
             return await self.deleted(start, start + (end - start) // 2)
         answer = response.json()
-        rows = [Deletion(row["id"], _epoch_ms(row["deletedDate"])) for row in answer["deletedRecords"]]
-        return Deletions(rows, _epoch_ms(answer["latestDateCovered"]))
+        rows = [Deletion(row["id"], epoch_ms(row["deletedDate"])) for row in answer["deletedRecords"]]
+        return Deletions(rows, epoch_ms(answer["latestDateCovered"]))
 
     async def _window(self, after: PolledPosition, bound: int) -> AsyncGenerator[list[PolledRow], None]:
         began, found = after.modstamp_ms, 0
@@ -196,7 +193,3 @@ def _check_order(rows: list[PolledRow], after: PolledPosition, bound: int) -> No
             detail = f"it answers a query with rows out of order, at {row.position}"
             raise UnavailableError(system="Salesforce", detail=detail)
         last = row.modstamp_ms
-
-
-def _epoch_ms(text: str) -> int:
-    return round(datetime.fromisoformat(text).timestamp() * 1_000)

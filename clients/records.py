@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from clients.org_http import OrgHttp
@@ -35,9 +35,7 @@ class RecordsById:
 
     async def read(self, ids: Sequence[str]) -> FoundRecords:
         """The records of up to 2,000 ids (REST API Developer Guide, "Get Records Using sObject Collections")."""
-        if self.org.now() is None:
-            await self.org.call("GET", f"{self.org.data_path}/limits", lease_class=self.lease_class)
-        asked_at = self.org.now() or datetime.now(UTC)
+        asked_at = await self.org.ask_time(self.lease_class)
         fields = selected_fields(self.spec)
         answer = await self.org.call(
             "POST",

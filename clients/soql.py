@@ -7,7 +7,7 @@ anywhere, and rows with the same second are neither lost nor read twice (salesfo
 from datetime import UTC, datetime
 
 from schemas.catalogue import ObjectSpec
-from schemas.positions import PolledPosition
+from schemas.positions import PolledPosition, epoch_ms
 
 SYSTEM_FIELDS = ("Id", "IsDeleted", "SystemModstamp")
 """What every object has and the catalogue does not list."""
@@ -53,13 +53,11 @@ def between(field: str, since: datetime | None, until: datetime | None) -> str:
     """The condition for times from `since` up to `until` (exclusive); None is no bound, and without any it is empty."""
     bounds = {f"{field} >= ": since, f"{field} < ": until}
     return " AND ".join(
-        text + literal(round(moment.timestamp() * 1_000))
-        for text, moment in bounds.items()
-        if moment is not None
+        text + literal(epoch_ms(moment)) for text, moment in bounds.items() if moment is not None
     )
 
 
-def literal(epoch_ms: int) -> str:
+def literal(moment_ms: int) -> str:
     """A SOQL datetime literal: unquoted, with a zone (SOQL and SOSL Reference, "Date Formats and Date Literals")."""
-    moment = datetime.fromtimestamp(epoch_ms / 1_000, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{epoch_ms % 1_000:03d}Z"
+    moment = datetime.fromtimestamp(moment_ms / 1_000, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment_ms % 1_000:03d}Z"

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 from schemas.budgets import LeaseClass
 from schemas.ids import ORIGIN
-from schemas.message import Message
+from schemas.message import Counts, Message
 
 
 class BackfillInput(Message):
@@ -48,7 +48,7 @@ class BackfillInput(Message):
         return self
 
 
-class BackfillCounts(Message):
+class BackfillCounts(Counts):
     """What has come of a backfill so far, or of a part of it. Deleted records count as two changes: their values, their end."""
 
     rows: int = 0
@@ -63,18 +63,6 @@ class BackfillCounts(Message):
     """Of the raw files."""
     calls: int = 0
     """API calls made, failed ones included; those of a step that was killed or interrupted only the governor knows."""
-
-    def plus(self, other: "BackfillCounts") -> "BackfillCounts":
-        """The sum, field by field."""
-        return BackfillCounts(
-            **{name: getattr(self, name) + getattr(other, name) for name in BackfillCounts.model_fields}
-        )
-
-    def minus(self, other: "BackfillCounts") -> "BackfillCounts":
-        """The difference, field by field."""
-        return BackfillCounts(
-            **{name: getattr(self, name) - getattr(other, name) for name in BackfillCounts.model_fields}
-        )
 
 
 class BackfillState(Message):

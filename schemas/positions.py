@@ -33,7 +33,7 @@ class PolledPosition(NamedTuple):
     @classmethod
     def at(cls, moment: datetime) -> "PolledPosition":
         """Everything before the moment's second has been read."""
-        return cls(floor_to_second(round(moment.timestamp() * 1_000)))
+        return cls(floor_to_second(epoch_ms(moment)))
 
     def __str__(self) -> str:
         tail = "" if self.record_id is None else f"-{self.record_id}"
@@ -50,6 +50,12 @@ def is_polled(position: str) -> bool:
     return _POLLED.fullmatch(position) is not None
 
 
-def floor_to_second(epoch_ms: int) -> int:
+def epoch_ms(moment: datetime | str) -> int:
+    """A time in epoch milliseconds; a text is one of the org's JSON. Raises `ValueError` for a text that is no time."""
+    at = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    return round(at.timestamp() * SECOND_MS)
+
+
+def floor_to_second(moment_ms: int) -> int:
     """The beginning of the second that holds the moment."""
-    return epoch_ms // SECOND_MS * SECOND_MS
+    return moment_ms // SECOND_MS * SECOND_MS

@@ -10,7 +10,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from schemas.ids import ORIGIN
-from schemas.message import Message
+from schemas.message import Counts, Message
 from schemas.positions import POLLED_PATTERN
 
 POSITION_PATTERN = rf"^({ORIGIN}|[0-9]{{1,20}}|{POLLED_PATTERN})$"
@@ -122,7 +122,7 @@ class BatchGroup(Message):
     """That the selection takes of them."""
 
 
-class ReplayCounts(Message):
+class ReplayCounts(Counts):
     """What came of replayed batches: changes = applied + duplicate + quarantined."""
 
     batches: int = 0
@@ -139,12 +139,6 @@ class ReplayCounts(Message):
     """Rows that quarantine has no more: their changes fit now, or the log has them."""
     rebuilt: int = 0
     """Records folded anew."""
-
-    def plus(self, other: "ReplayCounts") -> "ReplayCounts":
-        """The sum, field by field."""
-        return ReplayCounts(
-            **{name: getattr(self, name) + getattr(other, name) for name in ReplayCounts.model_fields}
-        )
 
 
 class ReplaySize(Message):

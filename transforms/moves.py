@@ -9,6 +9,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
+from schemas.positions import epoch_ms
 from schemas.reconciliations import Grain, Range
 from transforms.buckets import Moving, Place, Step
 from transforms.decode import DELETE, WHOLE
@@ -43,7 +44,7 @@ def add_moves(
             is_deleted = change_type == DELETE or (is_deleted and change_type not in WHOLE)
             _set(values, change_type, changed, dict(zip(names, carried, strict=True)))
             place = None if is_deleted else _place(values, names, grain, ranges)
-            at_ms = round(changed_at.timestamp() * 1_000)
+            at_ms = epoch_ms(changed_at)
             if at_ms < since_ms:
                 moving.before[record_id] = place
             else:

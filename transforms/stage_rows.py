@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from schemas.catalogue import Catalogue, FieldSpec, FieldType, ObjectSpec
 from schemas.polled import Deletion, PolledRow
-from schemas.positions import SECOND_MS
+from schemas.positions import SECOND_MS, epoch_ms
 from schemas.tables import ID_SIZE, arrow_schema, staged_columns
 from transforms.decode import DELETE, SNAPSHOT, DecodedObject, RawEvent, decode_events
 from transforms.protect import longest_token
@@ -132,7 +132,7 @@ def _places(page: pa.Table, facts: PageFacts) -> np.ndarray:
     modstamps = np.asarray(pc.fill_null(stamps.cast(pa.int64()), 0))
     if facts.settled_before is None:
         return modstamps + (SECOND_MS - 1)
-    bound = round(facts.settled_before.timestamp() * 1_000)
+    bound = epoch_ms(facts.settled_before)
     is_settled = (modstamps < bound) | _flags(pc.equal(page[IS_DELETED], GONE))
     return np.where(is_settled, modstamps + (SECOND_MS - 1), modstamps)
 
@@ -196,20 +196,20 @@ def _decoded(odd: pa.Table, spec: ObjectSpec, catalogue: Catalogue, facts: PageF
 
 
 def _events(page: pa.Table, spec: ObjectSpec, facts: PageFacts) -> Iterator[RawEvent]:
-    received_ms = round(facts.received_at.timestamp() * 1_000)
+    received_ms = epoch_ms(facts.received_at)
     for record in page.to_pylist():
         for data in _row_events(record, spec, facts):
             yield RawEvent(facts.position, spec.name, 1, received_ms, orjson.dumps(data))
 
 
 def _row_events(record: dict[str, Any], spec: ObjectSpec, facts: PageFacts) -> list[dict[str, Any]]:
-    modstamp_ms = _epoch_ms(record[MODSTAMP])
+    modstamp_ms = _modstamp_ms(record[MODSTAMP])
     if record[IS_DELETED] == GONE:
         return [purge_event(spec.name, Deletion(record[ID], modstamp_ms), reading=facts.reading)]
     fields = {name: _json(record[name], field) for name, field in spec.fields.items()}
     row = PolledRow(record[ID], modstamp_ms, record[IS_DELETED] == IN_BIN, fields)
     bound = facts.settled_before
-    is_settled = bound is None or modstamp_ms < round(bound.timestamp() * 1_000)
+    is_settled = bound is None or modstamp_ms < epoch_ms(bound)
     return row_events(spec.name, row, is_settled=is_settled, reading=facts.reading)
 
 
@@ -243,10 +243,10 @@ _JSON: dict[FieldType, Callable[[str], Any]] = {
 }
 
 
-def _epoch_ms(text: str | None) -> int:
+def _modstamp_ms(text: str | None) -> int:
     """-1, which no change may have, for what is no time: `decode` refuses the change then."""
     try:
-        return round(datetime.fromisoformat(text or "").timestamp() * 1_000)
+        return epoch_ms(text or "")
     except ValueError:
         return -SECOND_MS
 
