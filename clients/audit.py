@@ -38,26 +38,12 @@ class AuditLog:
     def ensure_tables(self) -> None:
         """Create the table if it is missing."""
         with translated(), self._engine.begin() as connection:
-            connection.execute(_LOCK)
-            _METADATA.create_all(connection)
+            ensure_audit_log(connection)
 
     def append(self, act: Act) -> int:
         """Write an act; returns its number. An act that is tried again is found and written once."""
         with translated(), self._engine.begin() as connection:
-            connection.execute(_LOCK)
-            # All of it: two people's acts may have one moment, a workflow's clock stands still within a task.
-            same = [AUDIT_LOG.c[name] == value for name, value in act.model_dump().items()]
-            written = connection.execute(sa.select(AUDIT_LOG.c.number).where(*same)).scalar()
-            if written is not None:
-                return int(written)
-            last = connection.execute(
-                sa.select(AUDIT_LOG).order_by(AUDIT_LOG.c.number.desc()).limit(1)
-            ).first()
-            number = last.number + 1 if last else 1
-            previous = last.hash if last else _BEFORE_FIRST
-            row = {"number": number, **act.model_dump(), "previous_hash": previous}
-            connection.execute(AUDIT_LOG.insert().values(**row, hash=_hash(number, act, previous)))
-            return number
+            return append_act(connection, act)
 
     def rows(self) -> list[tuple[int, Act]]:
         """Every act in order."""
@@ -92,6 +78,28 @@ class AuditLog:
     def close(self) -> None:
         """Give the connections back."""
         self._engine.dispose()
+
+
+def append_act(connection: sa.Connection, act: Act) -> int:
+    """As `AuditLog.append`, within a transaction of the same store: the act is on record when what it speaks of is. The table must be there."""
+    connection.execute(_LOCK)
+    # All of it: two people's acts may have one moment, a workflow's clock stands still within a task.
+    same = [AUDIT_LOG.c[name] == value for name, value in act.model_dump().items()]
+    written = connection.execute(sa.select(AUDIT_LOG.c.number).where(*same)).scalar()
+    if written is not None:
+        return int(written)
+    last = connection.execute(sa.select(AUDIT_LOG).order_by(AUDIT_LOG.c.number.desc()).limit(1)).first()
+    number = last.number + 1 if last else 1
+    previous = last.hash if last else _BEFORE_FIRST
+    row = {"number": number, **act.model_dump(), "previous_hash": previous}
+    connection.execute(AUDIT_LOG.insert().values(**row, hash=_hash(number, act, previous)))
+    return number
+
+
+def ensure_audit_log(connection: sa.Connection) -> None:
+    """Create the table if it is missing."""
+    connection.execute(_LOCK)
+    _METADATA.create_all(connection)
 
 
 def _act(row: sa.Row[tuple[object, ...]]) -> Act:

@@ -44,6 +44,8 @@ class Session:
     access_token: str = field(repr=False)
     instance_url: str
     token_type: str = "Bearer"  # noqa: S105 -- the scheme's name
+    user_id: str = ""
+    """Who we are, from the token's identity address (OAuth API, "Identity URLs"); empty when the answer has none."""
 
 
 class SessionSource:
@@ -88,7 +90,10 @@ class SessionSource:
                 system=_SYSTEM, detail=f"the token endpoint answers {response.status_code}"
             )
         return Session(
-            str(answer["access_token"]), str(answer["instance_url"]), str(answer.get("token_type", "Bearer"))
+            access_token=str(answer["access_token"]),
+            instance_url=str(answer["instance_url"]),
+            token_type=str(answer.get("token_type", "Bearer")),
+            user_id=str(answer.get("id", "")).rpartition("/")[2],
         )
 
     def _form(self) -> dict[str, str]:

@@ -38,6 +38,21 @@ def reconcile_workflow_id(org: str, object_name: str, window: str) -> str:
     return f"reconcile/{org}/{object_name}/{window}"
 
 
+def writeback_queue_id(org: str, object_name: str) -> str:
+    """The queue of one object's writebacks."""
+    return f"writebacks/{org}/{object_name}"
+
+
+def writeback_batch_name(first: int, tries: int) -> str:
+    """A batch of writebacks, by its first one and how often batches began with that before."""
+    return f"{first}.{tries}"
+
+
+def writeback_batch_id(org: str, object_name: str, batch: str) -> str:
+    """The workflow that brings one batch of writebacks into the org."""
+    return f"writeback/{org}/{object_name}/{batch}"
+
+
 def schedule_id(org: str, what: str) -> str:
     """A Temporal schedule. The server adds the time to the id of each workflow that it starts."""
     return f"schedule/{org}/{what}"

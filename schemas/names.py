@@ -16,6 +16,8 @@ PLANNER_WORKFLOW: Final = "planner"
 BACKFILL_WORKFLOW: Final = "backfill"
 REPLAY_WORKFLOW: Final = "replay"
 RECONCILE_WORKFLOW: Final = "reconcile"
+WRITEBACK_QUEUE_WORKFLOW: Final = "writeback-queue"
+WRITEBACK_BATCH_WORKFLOW: Final = "writeback-batch"
 
 # Activities
 FOLLOW_LANE: Final = "follow_lane"
@@ -42,6 +44,10 @@ COMPARE_BUCKETS: Final = "compare_buckets"
 READ_FACTS: Final = "read_facts"
 COMPARE_FACTS: Final = "compare_facts"
 KEEP_REPORT: Final = "keep_report"
+FORM_WRITEBACKS: Final = "form_writebacks"
+SEND_WRITEBACKS: Final = "send_writebacks"
+LOOK_UP_WRITEBACKS: Final = "look_up_writebacks"
+SET_WRITEBACK_PAUSE: Final = "set_writeback_pause"
 
 # Signals, updates and queries
 PAUSE: Final = "pause"
@@ -56,6 +62,8 @@ UNPIN: Final = "unpin"
 PLAN: Final = "plan"
 CANCEL: Final = "cancel"
 PROGRESS: Final = "progress"
+WAKE: Final = "wake"
+DRAIN: Final = "drain"
 
 # Task queues, by what their work waits for
 WORKFLOW_QUEUE: Final = "tidegate-workflows"
@@ -66,6 +74,7 @@ ORG_QUEUE: Final = "tidegate-org"
 BACKFILL_QUEUE: Final = "tidegate-backfill"
 REPLAY_QUEUE: Final = "tidegate-replay"
 RECONCILE_QUEUE: Final = "tidegate-reconcile"
+WRITEBACK_QUEUE: Final = "tidegate-writebacks"
 
 SEARCH_ATTRIBUTES: Final = {
     "SfOrg": "Keyword",

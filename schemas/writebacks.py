@@ -26,6 +26,11 @@ CLIENT_PREFIX = "tidegate-"
 (Change Data Capture Developer Guide, "Change Event Header Fields")."""
 
 
+def client_name(batch: str) -> str:
+    """Under which client name a batch is sent."""
+    return f"{CLIENT_PREFIX}{batch}"
+
+
 class WritebackState(StrEnum):
     """Where a writeback stands."""
 
@@ -185,15 +190,21 @@ class Formed(Message):
     """Who paused and why; empty when it is not paused."""
 
 
+class LookUpInput(Message):
+    """A batch whose outcome is not known."""
+
+    batch: WritebackBatchInput
+    is_over: bool = False
+    """True: the org has answered, so it is no longer at it. False: it may be."""
+
+
 class SentBatch(Message):
-    """What is known after a batch was sent."""
+    """What is known of a batch after a step."""
 
     is_known: bool
-    """False: the outcome of some entries is unknown and has to be looked up."""
-    is_paused: bool = False
-    """True: nothing was sent because of a pause."""
-    retry_after: timedelta = timedelta(0)
-    """How long to wait before the batch is tried again, when the call was refused as a whole."""
+    """False: what became of some entries has to be looked up."""
+    is_over: bool = False
+    """As of `LookUpInput`."""
 
 
 class BatchCounts(Counts):
@@ -215,3 +226,33 @@ class WritebackControl(Message):
     reason: str = ""
     whole_org: bool = False
     """True: every object's queue."""
+
+
+class PauseChange(StrEnum):
+    """What a signal does to an object's writebacks."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    DRAIN = "drain"
+
+
+class SetPauseInput(Message):
+    """A pause, its end, or a drain, to be put on record."""
+
+    object: str
+    change: PauseChange
+    control: WritebackControl
+    at: datetime
+    """When it was asked for: the same act is on record once."""
+
+
+class QueueState(Message):
+    """An object's writebacks, as its queue knows them."""
+
+    waiting: int
+    open: tuple[str, ...]
+    """Batches on their way."""
+    paused_because: str
+    """Who paused and why; empty when it is not paused."""
+    trouble: str
+    """Why no batch can be formed; empty when they can."""

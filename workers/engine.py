@@ -1,7 +1,8 @@
 """From settings to running workers.
 
-Three roles, because their work waits for different things: `lanes` reads streams and must never be late for a long poll;
-`batches` decodes and loads, and is busy; `backfill` reads millions of rows, or replays what was landed, and may be late. One process may have all.
+Four roles, because their work waits for different things: `lanes` reads streams and must never be late for a long poll;
+`batches` decodes and loads, and is busy; `backfill` reads millions of rows, or replays what was landed, and may be late; `writebacks` writes into the org, and has deadlines. One process
+may have all.
 """
 
 import asyncio
@@ -47,6 +48,7 @@ from clients.warehouse import Warehouse
 from clients.warehouse.postgres import PostgresWarehouse
 from clients.warehouse.redshift import RedshiftWarehouse
 from clients.warehouse.shadows import shadow_prefix
+from clients.writebacks.sessions import WritebackStore
 from schemas import names
 from schemas.catalogue import Catalogue, load_catalogue
 from schemas.errors import SettingsError, UnavailableError
@@ -55,6 +57,7 @@ from transforms.reconcile_plan import PlanTerms
 from transforms.reprotect import Reprotector
 from workers.org import Org, open_org, paid_streams, source_opener
 from workers.settings import Settings
+from workers.writebacks import writeback_steps
 from workflows import WORKFLOWS, GovernorWorkflow, PlannerWorkflow
 
 PASSED_THROUGH = ("schemas", "transforms", "workflows", "pydantic", "pyarrow", "numpy", "yaml", "orjson")
@@ -73,6 +76,7 @@ class Role(StrEnum):
     LANES = "lanes"
     BATCHES = "batches"
     BACKFILL = "backfill"
+    WRITEBACKS = "writebacks"
 
 
 @dataclass(frozen=True)
@@ -159,6 +163,8 @@ def _workers_at_the_org(client: Client, parts: Parts, org: Org, role: Role) -> l
     if role in (Role.ALL, Role.BACKFILL):
         workers.append(_backfill_worker(client, parts, org))
         workers.append(_reconcile_worker(client, parts, org))
+    if role in (Role.ALL, Role.WRITEBACKS):
+        workers.append(_writeback_worker(client, parts, org))
     return workers
 
 
@@ -285,6 +291,26 @@ def _reconcile_worker(client: Client, parts: Parts, org: Org) -> Worker:
         Reports(warehouse, store).keep_report,
     ]
     return _activity_worker(client, names.RECONCILE_QUEUE, steps, most=4)
+
+
+def _writeback_worker(client: Client, parts: Parts, org: Org) -> Worker:
+    store = WritebackStore(parts.settings.operational.dsn.get_secret_value())
+    steps = writeback_steps(
+        parts.settings.writeback,
+        store,
+        org.http,
+        org.sessions,
+        parts.warehouse,
+        parts.catalogue,
+        parts.protector,
+    )
+    activities = [
+        steps.form_writebacks,
+        steps.send_writebacks,
+        steps.look_up_writebacks,
+        steps.set_writeback_pause,
+    ]
+    return _activity_worker(client, names.WRITEBACK_QUEUE, activities, most=20)
 
 
 def _activity_worker(client: Client, queue: str, activities: Sequence[Any], *, most: int) -> Worker:

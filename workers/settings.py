@@ -20,6 +20,7 @@ from pydantic_settings import (
 
 from activities.plan_backfill import PART_ROWS
 from activities.poll import DELETIONS_EVERY, OVERLAP
+from activities.writeback_steps import LOG_PATIENCE, SETTLED_AFTER
 from clients.objectstore import S3Address
 from clients.polling import VISIBILITY_DELAY
 from clients.pubsub_connection import PubsubAddress
@@ -34,7 +35,9 @@ from schemas.messages import POLL_EVERY
 from schemas.planner import HAND_OVER_OVERLAP
 from schemas.plans import Way
 from schemas.reconciliations import SETTLE
+from schemas.writebacks import NewerChange
 from transforms.reconcile_plan import FACT_PAGE_ROWS
+from transforms.writeback_batches import LINGER
 
 DEFAULT_FILE = Path("var/settings.json")
 FILE_VARIABLE = "TIDEGATE_SETTINGS"
@@ -197,6 +200,21 @@ class ReconciliationSettings(_Part):
     """Rows of a page of ids and times."""
 
 
+class WritebackSettings(_Part):
+    """How writebacks are sent."""
+
+    most_open: int = Field(default=4, ge=1, le=20)
+    """Batches of one object on their way at once; for queues that are started anew."""
+    linger: timedelta = Field(default=LINGER, ge=timedelta(0))
+    """The longest that a batch waits to become full; a thirtieth of the time to a deadline at the most."""
+    newer: dict[str, NewerChange] = {}
+    """`Object` or `Object.Field` -> what a change in Salesforce does that is newer than the writeback; others: it holds."""
+    settled_after: timedelta = Field(default=SETTLED_AFTER, ge=timedelta(0))
+    """The org is taken to be still at a call that was given up for so long; nothing is sent again before."""
+    patience: timedelta = Field(default=LOG_PATIENCE, ge=timedelta(0))
+    """How long the change log may take to tell whose a change was, after a call without an answer."""
+
+
 class CutSettings(_Part):
     """When a batch is cut: whichever comes first."""
 
@@ -274,6 +292,7 @@ class Settings(BaseSettings):
     planner: PlannerSettings = PlannerSettings()
     backfill: BackfillSettings = BackfillSettings()
     reconciliation: ReconciliationSettings = ReconciliationSettings()
+    writeback: WritebackSettings = WritebackSettings()
     budgets: Terms = Terms()
     """How the governor keeps the org's budgets; for a governor that is started anew."""
     catalogue: Path = DEFAULT_CATALOGUE

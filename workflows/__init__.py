@@ -7,6 +7,8 @@ from workflows.lane import LaneWorkflow
 from workflows.planner import PlannerWorkflow
 from workflows.reconcile import ReconcileWorkflow
 from workflows.replay import ReplayWorkflow
+from workflows.writeback_batch import WritebackBatchWorkflow
+from workflows.writeback_queue import WritebackQueueWorkflow
 
 WORKFLOWS = [
     LaneWorkflow,
@@ -16,6 +18,8 @@ WORKFLOWS = [
     BackfillWorkflow,
     ReplayWorkflow,
     ReconcileWorkflow,
+    WritebackQueueWorkflow,
+    WritebackBatchWorkflow,
 ]
 """Every workflow type that a worker serves."""
 
@@ -28,4 +32,6 @@ __all__ = [
     "PlannerWorkflow",
     "ReconcileWorkflow",
     "ReplayWorkflow",
+    "WritebackBatchWorkflow",
+    "WritebackQueueWorkflow",
 ]

@@ -151,3 +151,32 @@ LOOK: ActivityOptions = {
     "heartbeat_timeout": timedelta(seconds=20),
     "retry_policy": _PATIENT,
 }
+
+FORM_WRITEBACKS: ActivityOptions = {
+    "task_queue": names.WRITEBACK_QUEUE,
+    "start_to_close_timeout": timedelta(minutes=2),
+    # A store that is away is shown as trouble; the queue asks again.
+    "schedule_to_close_timeout": timedelta(minutes=2),
+    "retry_policy": _PATIENT,
+}
+
+SET_WRITEBACK_PAUSE: ActivityOptions = {
+    "task_queue": names.WRITEBACK_QUEUE,
+    "start_to_close_timeout": timedelta(seconds=30),
+    "retry_policy": _PATIENT,
+}
+
+SEND_WRITEBACKS: ActivityOptions = {
+    "task_queue": names.WRITEBACK_QUEUE,
+    "start_to_close_timeout": timedelta(minutes=15),
+    # Of a killed worker nothing is known: the sooner it is noticed, the sooner it is looked up.
+    "heartbeat_timeout": timedelta(seconds=10),
+    "retry_policy": _PATIENT,
+}
+
+LOOK_UP_WRITEBACKS: ActivityOptions = {
+    "task_queue": names.WRITEBACK_QUEUE,
+    "start_to_close_timeout": timedelta(minutes=15),
+    "heartbeat_timeout": timedelta(seconds=10),
+    "retry_policy": _PATIENT,
+}

@@ -19,6 +19,10 @@ WRITEBACK = sa.Table(
     sa.Column("object", sa.String(80), nullable=False),
     sa.Column("key_field", sa.String(80), nullable=False),
     sa.Column("external_id", sa.Text, nullable=False),
+    # What it is locked by: Case.ExternalId__c=C-1
+    sa.Column(
+        "record", sa.Text, sa.Computed("object || '.' || key_field || '=' || external_id", persisted=True)
+    ),
     sa.Column("fields", JSONB, nullable=False),
     sa.Column("deadline", _TIME, nullable=False),
     sa.Column("priority", sa.SmallInteger, nullable=False),
@@ -30,6 +34,7 @@ WRITEBACK = sa.Table(
     sa.Column("undoes", sa.BigInteger),  # the writeback whose values it brings back
     sa.Column("state", sa.String(16), nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("looks", sa.Integer, nullable=False, server_default="0"),  # rows of writeback_attempt
     sa.Column("not_before", _TIME, nullable=False),
     sa.Column("batch", sa.String(255)),  # the batch that it is in, or was in last
     sa.Column("code", sa.String(80)),  # of the last trouble: Salesforce's, or ours in lower case
@@ -45,8 +50,7 @@ WRITEBACK = sa.Table(
 )
 sa.Index(
     "writeback_on_its_way",
-    WRITEBACK.c.object,
-    WRITEBACK.c.external_id,
+    WRITEBACK.c.record,
     WRITEBACK.c.number,
     postgresql_where=WRITEBACK.c.state.in_(["waiting", "open"]),
 )
@@ -57,6 +61,9 @@ WRITEBACK_BATCH = sa.Table(
     "writeback_batch",
     METADATA,
     sa.Column("batch", sa.String(255), primary_key=True),
+    sa.Column(
+        "first", sa.BigInteger, nullable=False, index=True
+    ),  # its first writeback, after which it is named
     sa.Column("object", sa.String(80), nullable=False),
     sa.Column("carrier", sa.String(16), nullable=False),
     sa.Column("state", sa.String(16), nullable=False),

@@ -21,6 +21,12 @@ def upgrade() -> None:
         sa.Column("object", sa.String(length=80), nullable=False),
         sa.Column("key_field", sa.String(length=80), nullable=False),
         sa.Column("external_id", sa.Text(), nullable=False),
+        sa.Column(
+            "record",
+            sa.Text(),
+            sa.Computed("object || '.' || key_field || '=' || external_id", persisted=True),
+            nullable=True,
+        ),
         sa.Column("fields", JSONB(), nullable=False),
         sa.Column("deadline", _TIME, nullable=False),
         sa.Column("priority", sa.SmallInteger(), nullable=False),
@@ -32,6 +38,7 @@ def upgrade() -> None:
         sa.Column("undoes", sa.BigInteger(), nullable=True),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("looks", sa.Integer(), server_default="0", nullable=False),
         sa.Column("not_before", _TIME, nullable=False),
         sa.Column("batch", sa.String(length=255), nullable=True),
         sa.Column("code", sa.String(length=80), nullable=True),
@@ -51,7 +58,7 @@ def upgrade() -> None:
     op.create_index(
         "writeback_on_its_way",
         "writeback",
-        ["object", "external_id", "number"],
+        ["record", "number"],
         unique=False,
         postgresql_where=sa.text("state IN ('waiting', 'open')"),
     )
@@ -76,6 +83,7 @@ def upgrade() -> None:
     op.create_table(
         "writeback_batch",
         sa.Column("batch", sa.String(length=255), nullable=False),
+        sa.Column("first", sa.BigInteger(), nullable=False),
         sa.Column("object", sa.String(length=80), nullable=False),
         sa.Column("carrier", sa.String(length=16), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
@@ -92,6 +100,7 @@ def upgrade() -> None:
         sa.Column("superseded", sa.Integer(), server_default="0", nullable=False),
         sa.PrimaryKeyConstraint("batch"),
     )
+    op.create_index(op.f("ix_writeback_batch_first"), "writeback_batch", ["first"], unique=False)
     op.create_index(
         "writeback_batch_open",
         "writeback_batch",

@@ -1,0 +1,75 @@
+"""From a batch's rows in the store to entries with their values in clear, and back to tokens. Clear values stay in memory (law 7)."""
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+from clients.writebacks.batches import StoredWriteback
+from schemas.catalogue import Catalogue, ObjectSpec
+from transforms.protect import Protector, is_misfit_token, is_token
+from transforms.writeback_batches import merged_fields
+from transforms.writeback_decisions import ToSend
+from transforms.writeback_rules import object_rules
+
+
+def entries_to_send(
+    rows: Sequence[StoredWriteback], catalogue: Catalogue, object_name: str, protector: Protector
+) -> list[ToSend]:
+    """One entry a record, in the order of the first acceptance."""
+    clear = _Clear(catalogue, object_name, protector)
+    by_record = sorted(rows, key=lambda row: (row.record, row.number))
+    grouped = [list(some) for _, some in groupby(by_record, key=lambda row: row.record)]
+    entries = [_entry(members, clear) for members in grouped]
+    return sorted(entries, key=lambda entry: entry.numbers[0])
+
+
+def protected(values: Mapping[str, Any], spec: ObjectSpec, protector: Protector) -> dict[str, Any]:
+    """Values as the store keeps them: those of PII fields, and of fields that the catalogue lacks, as tokens."""
+    return {
+        name: value
+        if value is None or (name in spec.fields and not spec.fields[name].is_protected)
+        else protector.encrypt(f"{spec.name}.{name}", value)
+        for name, value in values.items()
+    }
+
+
+class _Clear:
+    """What tokens stand for. They are told by the field: a text of a field without PII may look like one."""
+
+    def __init__(self, catalogue: Catalogue, object_name: str, protector: Protector) -> None:
+        self._rules = object_rules(catalogue, object_name, None)
+        self._protector = protector
+
+    def value(self, name: str, value: Any) -> Any:
+        """A field's value, or a parent's external id under the name of its relationship."""
+        if isinstance(value, Mapping):
+            keys = self._rules.parents[name].keys
+            return {key: self._decrypted(keys[key].context, each) for key, each in value.items()}
+        return self._decrypted(self._rules.fields[name].context, value)
+
+    def values(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: self.value(name, value) for name, value in values.items()}
+
+    def _decrypted(self, context: str | None, value: Any) -> Any:
+        if context is not None and (is_token(value) or is_misfit_token(value)):
+            return self._protector.decrypt(context, value)
+        return value
+
+
+def _entry(members: Sequence[StoredWriteback], clear: _Clear) -> ToSend:
+    first = members[0]
+    conditions = [each.unchanged_since for each in members if each.unchanged_since is not None]
+    return ToSend(
+        numbers=tuple(each.number for each in members),
+        record=first.record,
+        external_id=str(clear.value(first.key_field, first.external_id)),
+        fields=clear.values(merged_fields([each.fields for each in members])),
+        accepted={name: each.accepted_at for each in members for name in each.fields},
+        deadline=min(each.deadline for each in members),
+        may_create=any(each.may_create for each in members),
+        only_if=clear.values(merged_fields([each.only_if or {} for each in members])),
+        unchanged_since=min(conditions, default=None),
+        attempts=max(each.attempts for each in members),
+        record_id=first.record_id or "",
+        existed=first.replaced is not None,
+    )

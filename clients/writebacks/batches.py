@@ -1,0 +1,300 @@
+"""One batch in the store: what it sends, that it is about to be sent, and what became of it.
+
+A batch goes `formed` -> `sent` -> `closed`. The first step is taken before the call, under the lock of the pauses; so a batch that is found
+`sent` was perhaps carried out, and a pause that is acknowledged has no batch left to stop.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from clients.audit import append_act
+from clients.writebacks.pauses import pauses_of
+from clients.writebacks.sessions import PAUSING, WritebackStore, lock
+from clients.writebacks.tables import WRITEBACK, WRITEBACK_ATTEMPT, WRITEBACK_BATCH, WRITEBACK_CLAIM
+from schemas.messages import Act
+from schemas.writebacks import BatchCounts, BatchState, Carrier, WritebackState
+from transforms.writeback_decisions import Outcome
+
+Values = Mapping[str, Any]
+"""Field -> value; those of PII fields are tokens."""
+ACT = "writeback.batch"
+"""The act that seals a batch's attempts: its detail ends with their digest."""
+
+
+@dataclass(frozen=True)
+class StoredBatch:
+    """A batch as it stands."""
+
+    batch: str
+    object: str
+    carrier: Carrier
+    state: BatchState
+    sent_at: datetime | None
+    job: str | None
+
+
+@dataclass(frozen=True)
+class StoredWriteback:
+    """A writeback of a batch that is still open."""
+
+    number: int
+    record: str
+    key_field: str
+    external_id: str
+    fields: dict[str, Any]
+    deadline: datetime
+    accepted_at: datetime
+    may_create: bool
+    only_if: dict[str, Any] | None
+    unchanged_since: datetime | None
+    attempts: int
+    replaced: dict[str, Any] | None
+    record_id: str | None
+
+
+class Batches:
+    """The batches of one store. Its methods block."""
+
+    def __init__(self, store: WritebackStore) -> None:
+        self._store = store
+
+    def load(self, batch: str) -> tuple[StoredBatch, list[StoredWriteback]]:
+        """A batch, and its writebacks that are still open, in the order of acceptance."""
+        with self._store.begin() as connection:
+            columns = [WRITEBACK_BATCH.c[name] for name in StoredBatch.__dataclass_fields__]
+            row = connection.execute(sa.select(*columns).where(WRITEBACK_BATCH.c.batch == batch)).one()
+            found = StoredBatch(
+                **{**row._mapping, "carrier": Carrier(row.carrier), "state": BatchState(row.state)}
+            )
+            columns = [WRITEBACK.c[name] for name in StoredWriteback.__dataclass_fields__]
+            rows = connection.execute(sa.select(*columns).where(_open_in(batch)).order_by(WRITEBACK.c.number))
+            return found, [StoredWriteback(**each._mapping) for each in rows]
+
+    def begin_sending(
+        self,
+        batch: str,
+        *,
+        sent_at: datetime,
+        before: Mapping[str, tuple[str, Values]],
+        settled: Mapping[str, Outcome],
+    ) -> bool:
+        """Say that the batch is about to be sent, or find that it must not be.
+
+        Args:
+            batch: The batch.
+            sent_at: The org's time.
+            before: Record -> its id and its values now, of records that are there.
+            settled: Record -> outcome, of those that are not sent.
+
+        Returns False, and changes nothing, when it was paused; what it held then waits again.
+        """
+        with self._store.begin() as connection:
+            lock(connection, PAUSING, shared=True)
+            row = connection.execute(
+                sa.select(WRITEBACK_BATCH.c.object, sa.func.max(WRITEBACK.c.number).label("last"))
+                .join(WRITEBACK, WRITEBACK.c.batch == WRITEBACK_BATCH.c.batch)
+                .where(WRITEBACK_BATCH.c.batch == batch, WRITEBACK.c.state == WritebackState.OPEN)
+                .group_by(WRITEBACK_BATCH.c.object)
+            ).one()
+            for pause in pauses_of(connection, row.object):
+                if pause.drains_to is None or pause.drains_to < row.last:
+                    return False
+            _keep_before(connection, batch, before)
+            _settle(connection, batch, settled, sent_at=None)
+            connection.execute(
+                WRITEBACK_BATCH.update()
+                .where(WRITEBACK_BATCH.c.batch == batch)
+                .values(state=BatchState.SENT, sent_at=sent_at)
+            )
+            connection.execute(WRITEBACK.update().where(_open_in(batch)).values(sent_at=sent_at))
+        return True
+
+    def keep_job(self, batch: str, job: str) -> None:
+        """The ingest job that carries the batch."""
+        with self._store.begin() as connection:
+            connection.execute(
+                WRITEBACK_BATCH.update().where(WRITEBACK_BATCH.c.batch == batch).values(job=job)
+            )
+
+    def settle(self, batch: str, outcomes: Mapping[str, Outcome], *, calls: int) -> None:
+        """Record -> outcome, of some; the others stay open."""
+        with self._store.begin() as connection:
+            connection.execute(
+                WRITEBACK_BATCH.update()
+                .where(WRITEBACK_BATCH.c.batch == batch)
+                .values(calls=WRITEBACK_BATCH.c.calls + calls)
+            )
+            _settle(connection, batch, outcomes, sent_at=_sent_at(connection, batch))
+
+    def close(self, batch: str, outcomes: Mapping[str, Outcome], *, calls: int) -> BatchCounts:
+        """Record -> outcome, of all that is still open. Claims end, attempts are sealed in the audit log; all in one transaction.
+
+        A batch that is closed stays as it is, and says what became of it.
+        """
+        with self._store.begin() as connection:
+            row = connection.execute(
+                sa.select(WRITEBACK_BATCH).where(WRITEBACK_BATCH.c.batch == batch).with_for_update()
+            ).one()
+            if row.state == BatchState.CLOSED:
+                return _counts(row)
+            _settle(connection, batch, outcomes, sent_at=row.sent_at)
+            rest = connection.execute(
+                sa.select(sa.func.count()).select_from(WRITEBACK).where(_open_in(batch))
+            ).scalar_one()
+            if rest:
+                raise ValueError(f"{rest} writebacks of batch {batch} have no outcome")
+            connection.execute(WRITEBACK_CLAIM.delete().where(WRITEBACK_CLAIM.c.batch == batch))
+            counts = _counted(connection, batch, row.calls + calls)
+            values = {**counts.model_dump(), "state": BatchState.CLOSED, "closed_at": datetime.now(UTC)}
+            connection.execute(
+                WRITEBACK_BATCH.update().where(WRITEBACK_BATCH.c.batch == batch).values(**values)
+            )
+            _seal(connection, batch, row.object, counts)
+        return counts
+
+
+def attempts_digest(rows: Sequence[sa.Row[Any]]) -> str:
+    """SHA-256 of attempts, in hex; they come by number and attempt."""
+    digest = hashlib.sha256()
+    for row in rows:
+        digest.update(orjson.dumps(_facts(row), option=orjson.OPT_SORT_KEYS))
+    return digest.hexdigest()
+
+
+def attempts_of(connection: sa.Connection, batch: str) -> list[sa.Row[Any]]:
+    """A batch's attempts by number and attempt."""
+    table = WRITEBACK_ATTEMPT.c
+    query = sa.select(WRITEBACK_ATTEMPT).where(table.batch == batch).order_by(table.number, table.attempt)
+    return list(connection.execute(query))
+
+
+def _facts(row: sa.Row[Any]) -> list[Any]:
+    return [
+        value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value for value in tuple(row)
+    ]
+
+
+def _open_in(batch: str) -> sa.ColumnElement[bool]:
+    return (WRITEBACK.c.batch == batch) & (WRITEBACK.c.state == WritebackState.OPEN)
+
+
+def _sent_at(connection: sa.Connection, batch: str) -> datetime | None:
+    found = sa.select(WRITEBACK_BATCH.c.sent_at).where(WRITEBACK_BATCH.c.batch == batch)
+    moment: datetime | None = connection.execute(found).scalar_one()
+    return moment
+
+
+def _keep_before(connection: sa.Connection, batch: str, before: Mapping[str, tuple[str, Values]]) -> None:
+    if not before:
+        return
+    connection.execute(
+        WRITEBACK.update()
+        .where(_open_in(batch) & (WRITEBACK.c.record == sa.bindparam("of_record")))
+        .values(record_id=sa.bindparam("found_id"), replaced=sa.bindparam("found_values")),
+        [
+            {"of_record": record, "found_id": record_id, "found_values": dict(values)}
+            for record, (record_id, values) in before.items()
+        ],
+    )
+
+
+def _settle(
+    connection: sa.Connection, batch: str, outcomes: Mapping[str, Outcome], *, sent_at: datetime | None
+) -> None:
+    """Write what became of open writebacks, and an attempt for each."""
+    if not outcomes:
+        return
+    now = datetime.now(UTC)
+    records = sa.literal(list(outcomes), sa.ARRAY(sa.Text))
+    open_ones = connection.execute(
+        sa.select(WRITEBACK).where(_open_in(batch) & (WRITEBACK.c.record == sa.func.any(records)))
+    ).all()
+    if not open_ones:
+        return
+    attempts, updates = [], []
+    for row in open_ones:
+        outcome = outcomes[row.record]
+        attempts.append(_attempt(row, outcome, sent_at, now))
+        updates.append(_update(row, outcome, now))
+    connection.execute(insert(WRITEBACK_ATTEMPT), attempts)
+    names = ("state", "code", "reason", "record_id", "created", "attempts", "looks", "not_before", "done_at")
+    connection.execute(
+        WRITEBACK.update()
+        .where(WRITEBACK.c.number == sa.bindparam("of_number"))
+        .values({name: sa.bindparam(f"new_{name}") for name in names}),
+        updates,
+    )
+
+
+def _attempt(row: sa.Row[Any], outcome: Outcome, sent_at: datetime | None, now: datetime) -> dict[str, Any]:
+    return {
+        "number": row.number,
+        "attempt": row.looks + 1,
+        "batch": row.batch,
+        "caller": row.caller,
+        "sent": row.fields,
+        "before": row.replaced,
+        "outcome": outcome.state,
+        "code": outcome.code or None,
+        "reason": outcome.reason or None,
+        "record_id": outcome.record_id or row.record_id,
+        "looked_up": outcome.looked_up,
+        "sent_at": sent_at,
+        "known_at": now,
+    }
+
+
+def _update(row: sa.Row[Any], outcome: Outcome, now: datetime) -> dict[str, Any]:
+    is_done = outcome.state is WritebackState.DONE
+    return {
+        "of_number": row.number,
+        "new_state": outcome.state,
+        "new_code": outcome.code or None,
+        "new_reason": outcome.reason or None,
+        "new_record_id": outcome.record_id or row.record_id,
+        "new_created": outcome.created,
+        "new_attempts": row.attempts + outcome.is_try,
+        "new_looks": row.looks + 1,
+        "new_not_before": now + outcome.retry_in,
+        "new_done_at": now if is_done else None,
+    }
+
+
+def _counted(connection: sa.Connection, batch: str, calls: int) -> BatchCounts:
+    table = WRITEBACK_ATTEMPT.c
+    rows = connection.execute(
+        sa.select(table.outcome, sa.func.count()).where(table.batch == batch).group_by(table.outcome)
+    )
+    found = {str(state): int(count) for state, count in rows}
+    return BatchCounts(
+        done=found.get(WritebackState.DONE, 0),
+        again=found.get(WritebackState.WAITING, 0),
+        held=found.get(WritebackState.HELD, 0),
+        dead=found.get(WritebackState.DEAD, 0),
+        superseded=found.get(WritebackState.SUPERSEDED, 0),
+        calls=calls,
+    )
+
+
+def _counts(row: sa.Row[Any]) -> BatchCounts:
+    return BatchCounts(**{name: getattr(row, name) for name in BatchCounts.model_fields})
+
+
+def _seal(connection: sa.Connection, batch: str, object_name: str, counts: BatchCounts) -> None:
+    digest = attempts_digest(attempts_of(connection, batch))
+    told = ", ".join(f"{name} {value}" for name, value in counts.model_dump().items() if value)
+    act = Act(
+        act=ACT,
+        by="tidegate",
+        target=f"writebacks/{object_name}/{batch}",
+        detail=f"{told}; attempts {digest}",
+        at=datetime.now(UTC),
+    )
+    append_act(connection, act)

@@ -1,0 +1,318 @@
+"""What is done with an entry of a batch: before it is sent, by what the record is like; after a call without an answer, by what has become
+of it.
+
+Salesforce's LastModifiedDate has seconds, a change in the log milliseconds; where the two have to be compared, the second decides
+whether to look at the log, and the log decides.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from schemas.catalogue import FieldType, ObjectSpec
+from schemas.writebacks import NewerChange, WritebackState
+from transforms.values import MisfitError, converter
+
+LOG_WAIT = timedelta(seconds=3)
+"""Until an entry is looked at again whose record has a change that the change log has not got yet."""
+LOG_PATIENCE = timedelta(seconds=90)
+"""How long before its deadline a writeback stops waiting for the change log."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What becomes of an entry's writebacks."""
+
+    state: WritebackState
+    code: str = ""
+    """Salesforce's, or one of ours in lower case; empty when there is nothing to say."""
+    reason: str = ""
+    """What happened, and what to do. Never a value."""
+    record_id: str | None = None
+    created: bool | None = None
+    """None: not known."""
+    retry_in: timedelta = timedelta(0)
+    """Of those that wait for another try."""
+    is_try: bool = True
+    """False: nothing was tried, so it does not count as an attempt."""
+    looked_up: bool = False
+
+
+@dataclass(frozen=True)
+class SeenRecord:
+    """A record as it is in the org now."""
+
+    record_id: str
+    values: Mapping[str, Any]
+    """Of the fields that were asked for, in REST's JSON."""
+    modified_at: datetime
+    """LastModifiedDate: whole seconds."""
+    modified_by: str
+
+
+@dataclass(frozen=True)
+class LoggedChange:
+    """A change of a record, as the change log has it."""
+
+    at: datetime
+    fields: frozenset[str] | None
+    """Fields that it carries; None: the whole record."""
+    user: str
+    origin: str
+
+
+@dataclass(frozen=True)
+class ToSend:
+    """An entry, with its values in clear. In memory only."""
+
+    numbers: tuple[int, ...]
+    record: str
+    external_id: str
+    fields: Mapping[str, Any]
+    accepted: Mapping[str, datetime]
+    """Field -> when the writeback was accepted whose value it is."""
+    deadline: datetime
+    may_create: bool = True
+    only_if: Mapping[str, Any] = field(default_factory=dict)
+    unchanged_since: datetime | None = None
+    attempts: int = 0
+    record_id: str = ""
+    """Of the record, as far as it is known."""
+    existed: bool = False
+    """True when the record was there when the batch was sent."""
+
+    @property
+    def first_accepted(self) -> datetime:
+        """The earliest of its fields."""
+        return min(self.accepted.values())
+
+
+@dataclass(frozen=True)
+class Guard:
+    """What a newer change in Salesforce does, and how own changes are told."""
+
+    spec: ObjectSpec
+    policy: Callable[[str], NewerChange]
+    """Of a field by its name."""
+    us: str
+    """The id of the user that writes; empty when it is not known."""
+    is_ours: Callable[[LoggedChange], bool]
+
+
+def weigh(
+    entry: ToSend, seen: SeenRecord | None, log: Sequence[LoggedChange], guard: Guard, now: datetime
+) -> Outcome | None:
+    """What becomes of an entry that is not sent; None when it is to be sent.
+
+    Args:
+        entry: What is to be written.
+        seen: The record; None when there is none.
+        log: Its changes since the entry was accepted, that the change log has.
+        guard: The object's rules.
+        now: The time.
+    """
+    if seen is None:
+        return _weigh_missing(entry)
+    wrong = [name for name, value in entry.only_if.items() if not same(guard.spec, name, value, seen.values)]
+    if wrong:
+        return _dead(
+            "precondition",
+            f"{_listed(wrong)} no longer the value that only_if asks for. Look at the record, and submit anew.",
+            seen,
+        )
+    if entry.unchanged_since is not None and seen.modified_at > entry.unchanged_since:
+        return _dead(
+            "precondition",
+            f"The record was changed at {seen.modified_at:%Y-%m-%d %H:%M:%S} UTC, after unchanged_since. "
+            "Look at it, and submit anew.",
+            seen,
+        )
+    return _weigh_newer(entry, seen, log, guard, now)
+
+
+def is_recent(entry: ToSend, seen: SeenRecord | None, guard: Guard) -> bool:
+    """True when the record was changed since a guarded field's writeback was accepted, so that the change log has to be asked."""
+    return seen is not None and bool(_recent(entry, seen, guard))
+
+
+def look_up(
+    entry: ToSend, seen: SeenRecord | None, log: Sequence[LoggedChange], guard: Guard, sent: "SentAt"
+) -> Outcome | None:
+    """What has become of an entry whose call had no answer; None: it cannot be told yet.
+
+    `log` has its changes since the batch was sent.
+    """
+    own = [change for change in log if sent.client and sent.client in change.origin]
+    if own:
+        return _found(seen)
+    if seen is None:
+        if entry.existed:
+            return _dead(
+                "deleted",
+                "The record was deleted while the call was on its way. Submit anew to make it again.",
+                None,
+            )
+        return _not_written(sent)
+    if seen.modified_at < _second(sent.at):
+        return _not_written(sent)
+    is_there = all(same(guard.spec, name, value, seen.values) for name, value in entry.fields.items())
+    if is_there and seen.modified_by == guard.us:
+        return _found(seen)
+    if _is_told(seen, log) and all(change.fields is not None for change in log):
+        return _found(seen) if is_there and not sent.client else _not_written(sent)
+    if sent.now < sent.at + sent.patience:
+        return None
+    if is_there:
+        return _found(seen)
+    return _dead(
+        "unknown_outcome",
+        "The call had no answer, the record was changed by somebody else since, and the change log cannot tell whether "
+        "ours was carried out. Look at the record's history in Salesforce; retry or discard.",
+        seen,
+    )
+
+
+@dataclass(frozen=True)
+class SentAt:
+    """A call without an answer."""
+
+    at: datetime
+    """When the batch was about to be sent, by the org's clock."""
+    now: datetime
+    client: str
+    """What the origin of its changes contains; empty when they do not tell (an ingest job)."""
+    settled_after: timedelta
+    """From when on the org is no longer at a call that was given up."""
+    patience: timedelta
+    """How long to wait for the change log."""
+
+    @property
+    def second(self) -> datetime:
+        """The second in which it was sent."""
+        return _second(self.at)
+
+
+def same(spec: ObjectSpec, name: str, sent: Any, values: Mapping[str, Any]) -> bool:
+    """True when a field has the value that was sent, however Salesforce writes it. A parent by its external id is not compared."""
+    if isinstance(sent, Mapping):
+        return True
+    if name not in values:
+        return False
+    return bool(_comparable(spec, name, sent) == _comparable(spec, name, values[name]))
+
+
+def _comparable(spec: ObjectSpec, name: str, value: Any) -> Any:
+    if value is None or value == "":
+        return None
+    known = spec.fields.get(name)
+    if known is None:
+        return value
+    if known.type is FieldType.MULTIPICKLIST and isinstance(value, str):
+        return frozenset(value.split(";"))
+    if known.type is FieldType.REFERENCE and isinstance(value, str):
+        return value[:15]
+    if known.is_protected:
+        return str(value)
+    try:
+        found = converter(known)(value)
+    except MisfitError:
+        return value
+    # Salesforce cuts white space off the ends of texts (REST API Developer Guide, "Working with Records").
+    return found.strip() or None if isinstance(found, str) else found
+
+
+def _weigh_missing(entry: ToSend) -> Outcome | None:
+    if entry.only_if:
+        return _dead("precondition", "There is no such record, and only_if asks for a value of it.", None)
+    if not entry.may_create:
+        return _dead(
+            "not_found",
+            "There is no record with this external id, and may_create is false. Correct the external id, or allow creation.",
+            None,
+        )
+    return None
+
+
+def _weigh_newer(
+    entry: ToSend, seen: SeenRecord, log: Sequence[LoggedChange], guard: Guard, now: datetime
+) -> Outcome | None:
+    recent = _recent(entry, seen, guard)
+    if not recent:
+        return None
+    others = [change for change in log if not guard.is_ours(change)]
+    touched = {
+        name
+        for name, at in recent.items()
+        for change in others
+        if change.at > at and (change.fields is None or name in change.fields)
+    }
+    if not touched and not _is_told(seen, log):
+        if now < entry.deadline - LOG_PATIENCE:
+            return Outcome(
+                WritebackState.WAITING,
+                "change_under_way",
+                "The record has a change that the change log has not got yet.",
+                retry_in=LOG_WAIT,
+                is_try=False,
+            )
+        touched = set() if seen.modified_by == guard.us else set(recent)
+    return _newer(touched, seen, guard)
+
+
+def _newer(touched: Collection[str], seen: SeenRecord, guard: Guard) -> Outcome | None:
+    if not touched:
+        return None
+    holds = sorted(name for name in touched if guard.policy(name) is NewerChange.HOLDS)
+    names = _listed(holds or sorted(touched)).removesuffix(" has").removesuffix(" have")
+    said = f"{names}: changed in Salesforce after this was accepted"
+    if holds:
+        return Outcome(
+            WritebackState.HELD,
+            "newer_change",
+            f"{said}. Retry to write all the same, or discard.",
+            record_id=seen.record_id,
+            is_try=False,
+        )
+    return Outcome(
+        WritebackState.SUPERSEDED,
+        "newer_change",
+        f"{said}; the newer change wins.",
+        record_id=seen.record_id,
+        is_try=False,
+    )
+
+
+def _is_told(seen: SeenRecord, log: Sequence[LoggedChange]) -> bool:
+    """True when the change log has the change that the record was last modified by."""
+    return any(_second(change.at) >= seen.modified_at for change in log)
+
+
+def _not_written(sent: SentAt) -> Outcome | None:
+    """Send it again, once the org can no longer be at the call that was given up."""
+    if sent.now < sent.at + sent.settled_after:
+        return None
+    return Outcome(
+        WritebackState.WAITING,
+        "no_answer",
+        "The call had no answer and was not carried out; it is sent again by itself.",
+        looked_up=True,
+    )
+
+
+def _found(seen: SeenRecord | None) -> Outcome:
+    return Outcome(WritebackState.DONE, record_id=None if seen is None else seen.record_id, looked_up=True)
+
+
+def _dead(code: str, reason: str, seen: SeenRecord | None) -> Outcome:
+    return Outcome(
+        WritebackState.DEAD, code, reason, record_id=None if seen is None else seen.record_id, is_try=False
+    )
+
+
+def _second(moment: datetime) -> datetime:
+    return moment.replace(microsecond=0)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return f"{', '.join(names)} {'has' if len(names) == 1 else 'have'}"
