@@ -18,8 +18,9 @@ from activities.writeback_entries import entries_to_send, protected
 from activities.writeback_evidence import ChangeLog, Log
 from clients.call_count import CallCount, counting_calls
 from clients.org_http import OrgHttp, Sessions
+from clients.polling import VISIBILITY_DELAY
 from clients.records_by_key import RecordsByKey
-from clients.writebacks.batches import Batches, StoredBatch
+from clients.writebacks.batches import Batches, FoundRecord, StoredBatch
 from clients.writebacks.forming import Forming
 from clients.writebacks.pauses import Pauses
 from schemas import names
@@ -54,6 +55,8 @@ from transforms.writeback_decisions import (
 
 SETTLED_AFTER = timedelta(minutes=2)
 LOG_PATIENCE = timedelta(minutes=4)
+_CLOCKS = timedelta(seconds=2)
+"""By how much the org's clock may be ahead of ours when an own write is told by its time."""
 _COME_AGAIN = timedelta(seconds=5)
 """Until a batch that could not be sent is tried again, when nothing says otherwise."""
 _SPREAD = 0.5
@@ -168,8 +171,8 @@ class WritebackSteps:
 
     async def _weigh(self, job: "_Job") -> Outcomes:
         """Outcomes of what is not sent."""
-        job.seen = await self.records.read(job.spec, job.key_field, job.external_ids, job.asked_fields)
         guard = await self._guard(job.spec)
+        job.seen = await self._told_apart(await self._seen(job), job, guard.us)
         recent = [entry for entry in job.entries if is_recent(entry, job.seen.get(entry.external_id), guard)]
         log = await self._log(job, recent, (entry.first_accepted for entry in recent))
         now = datetime.now(UTC)
@@ -183,13 +186,13 @@ class WritebackSteps:
 
     async def _look_up(self, job: "_Job", *, is_over: bool) -> Outcomes:
         """Outcomes of what can be told."""
-        job.seen = await self.records.read(job.spec, job.key_field, job.external_ids, job.asked_fields)
+        job.seen = await self._seen(job)
         now = await self.org.ask_time(LeaseClass.WRITEBACK)
         sent = SentAt(
             at=job.batch.sent_at or now,
             now=now,
             client=client_name(job.batch.batch),
-            settled_after=timedelta(0) if is_over else self.terms.settled_after,
+            settled_after=VISIBILITY_DELAY if is_over else self.terms.settled_after,
             patience=self.terms.patience,
         )
         changed = [
@@ -224,6 +227,28 @@ class WritebackSteps:
         key_field = rows[0].key_field if rows else ""
         return _Job(stored, catalogue.object(stored.object), key_field, entries)
 
+    async def _seen(self, job: "_Job") -> dict[str, SeenRecord]:
+        """External id -> the record. One in the recycle bin is none: an upsert does not find it."""
+        found = await self.records.read(job.spec, job.key_field, job.external_ids, job.asked_fields)
+        return {
+            external_id: SeenRecord(seen.record_id, seen.values, seen.modified_at, seen.modified_by)
+            for external_id, seen in found.items()
+            if not seen.is_deleted
+        }
+
+    async def _told_apart(self, seen: dict[str, SeenRecord], job: "_Job", us: str) -> dict[str, SeenRecord]:
+        """The records, with what is known of when somebody else may have changed them: our own last write is no such change."""
+        own = await asyncio.to_thread(self.batches.own_writes, sorted(job.records)) if us else {}
+        found = dict(seen)
+        for entry in job.entries:
+            record, write = seen.get(entry.external_id), own.get(entry.record)
+            if record is None or write is None or record.modified_by != us:
+                continue
+            if write.sent_at.replace(microsecond=0) <= record.modified_at <= write.done_at + _CLOCKS:
+                foreign_at = write.foreign_at or datetime.fromtimestamp(0, UTC)
+                found[entry.external_id] = replace(record, foreign_at=foreign_at)
+        return found
+
     async def _guard(self, spec: ObjectSpec) -> Guard:
         us = (await self.sessions.session()).user_id
 
@@ -239,14 +264,15 @@ class WritebackSteps:
             return {}
         return await self.change_log.since(job.spec, ids, min(times).replace(microsecond=0))
 
-    def _before(self, job: "_Job", going: Sequence[ToSend]) -> dict[str, tuple[str, dict[str, object]]]:
-        """Of the records that are there: id, and the values of the fields that are written, as the store keeps them."""
+    def _before(self, job: "_Job", going: Sequence[ToSend]) -> dict[str, FoundRecord]:
+        """The records that are there, with the values of the fields that are written, as the store keeps them."""
         found = {}
         for entry in going:
             seen = job.seen.get(entry.external_id)
             if seen is not None:
                 values = {name: seen.values.get(name) for name in entry.fields if name in seen.values}
-                found[entry.record] = seen.record_id, protected(values, job.spec, self.protector)
+                kept = protected(values, job.spec, self.protector)
+                found[entry.record] = FoundRecord(seen.record_id, seen.foreign, kept)
         return found
 
 

@@ -38,6 +38,11 @@ def reconcile_workflow_id(org: str, object_name: str, window: str) -> str:
     return f"reconcile/{org}/{object_name}/{window}"
 
 
+def describe_key(org: str, object_name: str) -> str:
+    """What the org's describe says of an object's fields, as it was kept last."""
+    return f"describe/{org}/{object_name}.json"
+
+
 def writeback_queue_id(org: str, object_name: str) -> str:
     """The queue of one object's writebacks."""
     return f"writebacks/{org}/{object_name}"
@@ -51,6 +56,16 @@ def writeback_batch_name(first: int, tries: int) -> str:
 def writeback_batch_id(org: str, object_name: str, batch: str) -> str:
     """The workflow that brings one batch of writebacks into the org."""
     return f"writeback/{org}/{object_name}/{batch}"
+
+
+def intake_prefix(org: str) -> str:
+    """Where files of writebacks are put to be read by reference; no other key of the bucket is read so."""
+    return f"intake/{org}/"
+
+
+def intake_refusals_key(org: str, file_key: str) -> str:
+    """The refused rows of a file of writebacks: their numbers, keys and what is wrong, without their values."""
+    return f"intake-refused/{org}/{file_key.removeprefix(intake_prefix(org))}.ndjson"
 
 
 def schedule_id(org: str, what: str) -> str:

@@ -47,6 +47,7 @@ KEEP_REPORT: Final = "keep_report"
 FORM_WRITEBACKS: Final = "form_writebacks"
 SEND_WRITEBACKS: Final = "send_writebacks"
 LOOK_UP_WRITEBACKS: Final = "look_up_writebacks"
+KEEP_DESCRIBE: Final = "keep_describe"
 SET_WRITEBACK_PAUSE: Final = "set_writeback_pause"
 
 # Signals, updates and queries

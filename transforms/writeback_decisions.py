@@ -49,6 +49,13 @@ class SeenRecord:
     modified_at: datetime
     """LastModifiedDate: whole seconds."""
     modified_by: str
+    foreign_at: datetime | None = None
+    """The latest time at which somebody else may have changed it; None: `modified_at`."""
+
+    @property
+    def foreign(self) -> datetime:
+        """`foreign_at`, whatever is known."""
+        return self.modified_at if self.foreign_at is None else self.foreign_at
 
 
 @dataclass(frozen=True)
@@ -258,6 +265,14 @@ def _weigh_newer(
             )
         touched = set() if seen.modified_by == guard.us else set(recent)
     return _newer(touched, seen, guard)
+
+
+def _recent(entry: ToSend, seen: SeenRecord, guard: Guard) -> dict[str, datetime]:
+    return {
+        name: at
+        for name, at in entry.accepted.items()
+        if guard.policy(name) is not NewerChange.YIELDS and seen.foreign >= _second(at)
+    }
 
 
 def _newer(touched: Collection[str], seen: SeenRecord, guard: Guard) -> Outcome | None:

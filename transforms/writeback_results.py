@@ -53,7 +53,7 @@ def outcome_of(
 
 def wait_after(tries: int) -> timedelta:
     """Before the next try after so many failed ones; doubled each time."""
-    return min(_FIRST_WAIT * 2 ** min(tries, 20), _LONGEST_WAIT)
+    return min(_FIRST_WAIT * (1 << min(tries, 20)), _LONGEST_WAIT)
 
 
 def _advice(error: RowError) -> str:

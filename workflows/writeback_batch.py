@@ -48,15 +48,14 @@ class WritebackBatchWorkflow:
         """Try again what was refused: it has been mended."""
         self._is_woken = True
 
-    async def _step(
-        self, name: str, argument: Any, options: ActivityOptions, summary: str
-    ) -> SentBatch:
+    async def _step(self, name: str, argument: Any, options: ActivityOptions, summary: str) -> SentBatch:
         """A step's result, however often it has to be begun: what was perhaps sent cannot be given up."""
         while True:
             try:
-                return await workflow.execute_activity(
+                sent: SentBatch = await workflow.execute_activity(
                     name, argument, result_type=SentBatch, summary=summary, **options
                 )
+                return sent
             except ActivityError as error:
                 if is_cancelled_exception(error):
                     raise

@@ -5,10 +5,10 @@ one asks the store, and starts anew whatever batch is open.
 """
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.common import SearchAttributeKey, TypedSearchAttributes
+from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 from temporalio.exceptions import ActivityError, ApplicationError, WorkflowAlreadyStartedError
 
 with workflow.unsafe.imports_passed_through():
@@ -139,7 +139,10 @@ class WritebackQueueWorkflow:
                 task_queue=names.WORKFLOW_QUEUE,
                 parent_close_policy=workflow.ParentClosePolicy.ABANDON,
                 search_attributes=TypedSearchAttributes(
-                    [_ORG.pair(batch.org), _OBJECTS.pair([batch.object])]
+                    [
+                        SearchAttributePair(_ORG, batch.org),
+                        SearchAttributePair(_OBJECTS, [batch.object]),
+                    ]
                 ),
             )
         except WorkflowAlreadyStartedError:
@@ -148,7 +151,9 @@ class WritebackQueueWorkflow:
             return
         try:
             await handle
-        except Exception as error:  # terminated by hand, say: the store knows the batch, and it is begun again
+        except (
+            Exception
+        ) as error:  # terminated by hand, say: the store knows the batch, and it is begun again
             workflow.logger.warning("batch %s ended with %s", batch.batch, type(error).__name__)
 
     def _has_ended(self) -> bool:

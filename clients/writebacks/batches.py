@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 import sqlalchemy as sa
@@ -38,6 +38,25 @@ class StoredBatch:
     state: BatchState
     sent_at: datetime | None
     job: str | None
+
+
+@dataclass(frozen=True)
+class OwnWrite:
+    """The last writeback of a record that is done."""
+
+    sent_at: datetime
+    done_at: datetime
+    foreign_at: datetime | None
+    """The latest time at which somebody else may have changed the record before; None: there was no record."""
+
+
+class FoundRecord(NamedTuple):
+    """A record as it was before it is written."""
+
+    record_id: str
+    foreign_at: datetime
+    """As of `OwnWrite`."""
+    values: Values
 
 
 @dataclass(frozen=True)
@@ -77,12 +96,31 @@ class Batches:
             rows = connection.execute(sa.select(*columns).where(_open_in(batch)).order_by(WRITEBACK.c.number))
             return found, [StoredWriteback(**each._mapping) for each in rows]
 
+    def own_writes(self, records: Sequence[str]) -> dict[str, OwnWrite]:
+        """Record -> the last writeback of it that is done."""
+        table = WRITEBACK.c
+        query = (
+            sa.select(table.record, table.sent_at, table.done_at, table.foreign_at)
+            .distinct(table.record)
+            .where(
+                table.record == sa.func.any(sa.literal(list(records), sa.ARRAY(sa.Text))),
+                table.state == WritebackState.DONE,
+                table.sent_at.is_not(None),
+            )
+            .order_by(table.record, table.sent_at.desc())
+        )
+        with self._store.begin() as connection:
+            return {
+                row.record: OwnWrite(row.sent_at, row.done_at, row.foreign_at)
+                for row in connection.execute(query)
+            }
+
     def begin_sending(
         self,
         batch: str,
         *,
         sent_at: datetime,
-        before: Mapping[str, tuple[str, Values]],
+        before: Mapping[str, FoundRecord],
         settled: Mapping[str, Outcome],
     ) -> bool:
         """Say that the batch is about to be sent, or find that it must not be.
@@ -90,7 +128,7 @@ class Batches:
         Args:
             batch: The batch.
             sent_at: The org's time.
-            before: Record -> its id and its values now, of records that are there.
+            before: Record -> as it is now, of records that are there.
             settled: Record -> outcome, of those that are not sent.
 
         Returns False, and changes nothing, when it was paused; what it held then waits again.
@@ -191,17 +229,27 @@ def _sent_at(connection: sa.Connection, batch: str) -> datetime | None:
     return moment
 
 
-def _keep_before(connection: sa.Connection, batch: str, before: Mapping[str, tuple[str, Values]]) -> None:
+def _keep_before(connection: sa.Connection, batch: str, before: Mapping[str, FoundRecord]) -> None:
     if not before:
         return
+    found = [
+        {
+            "of_record": record,
+            "found_id": each.record_id,
+            "found_at": each.foreign_at,
+            "found": dict(each.values),
+        }
+        for record, each in before.items()
+    ]
     connection.execute(
         WRITEBACK.update()
         .where(_open_in(batch) & (WRITEBACK.c.record == sa.bindparam("of_record")))
-        .values(record_id=sa.bindparam("found_id"), replaced=sa.bindparam("found_values")),
-        [
-            {"of_record": record, "found_id": record_id, "found_values": dict(values)}
-            for record, (record_id, values) in before.items()
-        ],
+        .values(
+            record_id=sa.bindparam("found_id"),
+            foreign_at=sa.bindparam("found_at"),
+            replaced=sa.bindparam("found"),
+        ),
+        found,
     )
 
 

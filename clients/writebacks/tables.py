@@ -41,6 +41,8 @@ WRITEBACK = sa.Table(
     sa.Column("reason", sa.Text),
     sa.Column("record_id", sa.String(18)),
     sa.Column("created", sa.Boolean),
+    # The latest time at which somebody else may have changed the record before it was written
+    sa.Column("foreign_at", _TIME),
     sa.Column("replaced", JSONB),  # the record's values before; null: not read, or there was no record
     sa.Column("accepted_at", _TIME, nullable=False),
     sa.Column("sent_at", _TIME),
@@ -55,6 +57,7 @@ sa.Index(
     postgresql_where=WRITEBACK.c.state.in_(["waiting", "open"]),
 )
 sa.Index("writeback_of_a_batch", WRITEBACK.c.batch)
+sa.Index("writeback_of_a_record", WRITEBACK.c.record, WRITEBACK.c.number)
 sa.Index("writeback_by_state", WRITEBACK.c.object, WRITEBACK.c.state, WRITEBACK.c.number)
 
 WRITEBACK_BATCH = sa.Table(

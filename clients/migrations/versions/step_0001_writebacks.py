@@ -45,6 +45,7 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("record_id", sa.String(length=18), nullable=True),
         sa.Column("created", sa.Boolean(), nullable=True),
+        sa.Column("foreign_at", _TIME, nullable=True),
         sa.Column("replaced", JSONB(), nullable=True),
         sa.Column("accepted_at", _TIME, nullable=False),
         sa.Column("sent_at", _TIME, nullable=True),
@@ -55,6 +56,7 @@ def upgrade() -> None:
     )
     op.create_index("writeback_by_state", "writeback", ["object", "state", "number"], unique=False)
     op.create_index("writeback_of_a_batch", "writeback", ["batch"], unique=False)
+    op.create_index("writeback_of_a_record", "writeback", ["record", "number"], unique=False)
     op.create_index(
         "writeback_on_its_way",
         "writeback",

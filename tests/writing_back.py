@@ -1,0 +1,122 @@
+"""An engine that writes back, in the test's process: intake, queue and steps, on real parts and a served org."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from temporalio.client import WorkflowHandle
+from temporalio.worker import Worker
+
+from activities.boundary import ErrorBoundary
+from activities.writeback_steps import WritebackSteps
+from clients.writebacks.intake import WritebackIntake
+from clients.writebacks.sessions import WritebackStore
+from clients.writebacks.tables import WRITEBACK, WRITEBACK_BATCH, WRITEBACK_CLAIM
+from schemas import names
+from schemas.ids import writeback_queue_id
+from schemas.writebacks import Accepted, Intake, QueueInput
+from tests.small_engine import SmallEngine
+from tests.waiting import until
+from tests.writebacks import asked, checks
+from workers.settings import WritebackSettings
+from workers.writebacks import writeback_steps
+from workflows import WritebackQueueWorkflow
+
+AT_ONCE = WritebackSettings(
+    linger=timedelta(0), settled_after=timedelta(seconds=1), patience=timedelta(seconds=3)
+)
+"""Nothing waits for company, and an org of a test is over with a call soon."""
+
+
+@dataclass
+class WritingEngine:
+    """What writes back."""
+
+    engine: SmallEngine
+    store: WritebackStore
+    intake: WritebackIntake
+    steps: WritebackSteps
+
+    def submit(self, *items: dict[str, Any], caller: str = "tests") -> Intake:
+        """Hand in writebacks; those that name none have a key of their own."""
+        return self.intake.submit(caller, [asked(**item) for item in items])
+
+    def accepted(self, *items: dict[str, Any]) -> list[Accepted]:
+        """As `submit`, all of which must be accepted."""
+        told = self.submit(*items)
+        assert told.refused == ()
+        return list(told.accepted)
+
+    async def start(self, object_name: str = "Case", **other: Any) -> WorkflowHandle[Any, Any]:
+        """Start the object's queue."""
+        org = self.engine.org
+        return await self.engine.client.start_workflow(
+            WritebackQueueWorkflow.run,
+            QueueInput(org=org, object=object_name, **other),
+            id=writeback_queue_id(org, object_name),
+            task_queue=names.WORKFLOW_QUEUE,
+        )
+
+    def rows(self) -> list[sa.Row[Any]]:
+        """Every writeback, in the order of acceptance."""
+        with self.store.begin() as connection:
+            return list(connection.execute(sa.select(WRITEBACK).order_by(WRITEBACK.c.number)))
+
+    def states(self) -> list[str]:
+        """Their states."""
+        return [row.state for row in self.rows()]
+
+    def batches(self) -> list[sa.Row[Any]]:
+        """Every batch, in the order of their forming."""
+        with self.store.begin() as connection:
+            return list(connection.execute(sa.select(WRITEBACK_BATCH).order_by(WRITEBACK_BATCH.c.formed_at)))
+
+    def claims(self) -> list[str]:
+        """What open batches hold."""
+        with self.store.begin() as connection:
+            return list(connection.execute(sa.select(WRITEBACK_CLAIM.c.name)).scalars())
+
+    async def settled(self, seconds: float = 30) -> list[sa.Row[Any]]:
+        """Every writeback, once none is waiting or open and every batch is closed."""
+
+        async def is_settled() -> bool:
+            return not {"waiting", "open"} & set(self.states()) and not self.claims()
+
+        await until(is_settled, seconds=seconds)
+        return self.rows()
+
+
+@asynccontextmanager
+async def writing(engine: SmallEngine, settings: WritebackSettings = AT_ONCE) -> AsyncIterator[WritingEngine]:
+    """Run the steps' worker until left."""
+    store = WritebackStore(engine.database)
+    steps = writeback_steps(
+        settings,
+        store,
+        engine.served.http,
+        engine.served.sessions,
+        engine.warehouse,
+        engine.catalogue,
+        engine.protector,
+    )
+    worker = Worker(
+        engine.client,
+        task_queue=names.WRITEBACK_QUEUE,
+        activities=[
+            steps.form_writebacks,
+            steps.send_writebacks,
+            steps.look_up_writebacks,
+            steps.set_writeback_pause,
+        ],
+        interceptors=[ErrorBoundary()],
+        max_heartbeat_throttle_interval=timedelta(seconds=0.1),
+    )
+    intake = WritebackIntake(engine.database, checks)
+    async with AsyncExitStack() as stack:
+        stack.callback(store.close)
+        stack.callback(intake.close)
+        await stack.enter_async_context(worker)
+        yield WritingEngine(engine, store, intake, steps)
