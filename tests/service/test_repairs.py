@@ -123,8 +123,7 @@ async def test_gaps_overflows_and_lost_bases_are_read_again_by_themselves(
     engine.rereads.storm = storm
     with org.transaction() as tx:
         ids = [tx.create("Account", {"Name": f"Account {n}"}) for n in range(6)]
-    org.bus.set_retention(0, org.clock.now().epoch_ms)
-    org.bus.set_retention(3_600_000, org.clock.now().epoch_ms)
+    org.bus.forget_all()
     await follow(engine)
     # Updates without a base, a change that only a gap event tells, and one of a record that is deleted meanwhile.
     with org.transaction() as tx:
@@ -158,8 +157,7 @@ async def test_a_stream_whose_position_is_gone_goes_on_and_nothing_is_lost(engin
         tx.delete("Account", ids[1])
         tx.hard_delete("Account", ids[2])
     org.clock.advance(130)
-    org.bus.set_retention(0, org.clock.now().epoch_ms)
-    org.bus.set_retention(3_600_000, org.clock.now().epoch_ms)
+    org.bus.forget_all()
     await lane.signal(LaneWorkflow.resume, PauseInput(by="ada"))
     await until(lambda: subscribed(engine))
     with org.transaction() as tx:
