@@ -1,36 +1,31 @@
 """What a stream cannot tell comes into the warehouse all the same: gaps, overflows, lost bases, and what the bus held no more."""
 
-import asyncio
-import uuid
+import random
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from temporalio.client import Client, WorkflowHandle
+from temporalio.client import Client
 from temporalio.testing import ActivityEnvironment
-from temporalio.worker import Worker
 
 from activities.asking import ask
-from activities.boundary import ErrorBoundary
-from activities.follow import FollowLane
-from activities.holes import LANE_HOLE, Holes
-from activities.landing import CutRule
+from activities.holes import LANE_HOLE
 from activities.rereads import Rereads
-from cli.comparison import compare_all
-from clients import cometd
 from clients.chain import Chain
 from clients.objectstore import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
-from schemas import names
+from sandbox.org.traffic.fill import FillPlan, fill
 from schemas.catalogue import default_catalogue
-from schemas.ids import lane_workflow_id, repair_workflow_id
-from schemas.limits import API_VERSION
-from schemas.messages import LaneInput, PauseInput
-from schemas.rereads import CloseInput, FindInput, RepairInput
+from schemas.ids import lane_workflow_id
+from schemas.messages import PauseInput
+from schemas.reconciliations import Depth, Verdict
+from schemas.rereads import CloseInput, FindInput
+from tests.faults_of_stream import StreamFaults
 from tests.following import groups_settle_at_once  # noqa: F401
-from tests.served_org import served_org
-from tests.small_engine import SmallEngine, serving_engine
+from tests.reconciling import ReconcilingEngine
+from tests.repairing import LANE, assert_accounted_for, equals, follow, holes, repairing_engine
+from tests.small_engine import SmallEngine
 from tests.waiting import until
 from transforms.decode import change_order
 from transforms.rereads import Asked, Cause
@@ -38,80 +33,13 @@ from workflows import LaneWorkflow
 
 pytestmark = [pytest.mark.service, pytest.mark.usefixtures("groups_settle_at_once")]
 
-LANE, CHANNEL = "account", "/data/AccountChangeEvent"
-
 
 @pytest.fixture
 async def engine(
     client: Client, store: ObjectStore, warehouse: PostgresWarehouse, database: str, tmp_path: Path
-) -> AsyncIterator[SmallEngine]:
-    """An engine with a repair workflow and a lane's worker."""
-    async with served_org(tmp_path) as served:
-        made = SmallEngine(client, served, store, warehouse, database, org=f"g{uuid.uuid4().hex[:10]}")
-        holes = Holes(
-            client,
-            warehouse,
-            made.audit,
-            made.catalogue,
-            served.http,
-            subscribed_within=timedelta(seconds=1),
-        )
-        follow = FollowLane(
-            client,
-            store,
-            made.protector,
-            lambda request, replay_id: cometd.open_stream(
-                served.sessions,
-                lane=request.lane,
-                channel=request.channel,
-                replay_id=replay_id,
-                api_version=API_VERSION,
-            ),
-            rule=CutRule(most_age=timedelta(seconds=0.1)),
-            holes=holes,
-        )
-        lanes = Worker(
-            client,
-            task_queue=names.LANE_QUEUE,
-            activities=[follow.follow_lane],
-            interceptors=[ErrorBoundary()],
-            max_heartbeat_throttle_interval=timedelta(milliseconds=100),
-        )
-        async with serving_engine(made) as engine, lanes:
-            await client.start_workflow(
-                names.REPAIR_WORKFLOW,
-                RepairInput(
-                    org=made.org, look_every=timedelta(seconds=1), gather=timedelta(milliseconds=100)
-                ),
-                id=repair_workflow_id(made.org),
-                task_queue=names.WORKFLOW_QUEUE,
-            )
-            yield engine
-
-
-async def follow(engine: SmallEngine, first_replay: int = -2) -> WorkflowHandle[LaneWorkflow, None]:
-    lane = LaneInput(org=engine.org, lane=LANE, channel=CHANNEL, first_replay=first_replay)
-    return await engine.client.start_workflow(
-        LaneWorkflow.run, lane, id=lane_workflow_id(engine.org, LANE), task_queue=names.WORKFLOW_QUEUE
-    )
-
-
-async def equals(engine: SmallEngine, *purged: str) -> bool:
-    """The warehouse is equal to the org, but for deleted rows of purged records; and nothing is left on the list."""
-    session = await engine.served.sessions.session()
-    control = f"{session.instance_url}/sandbox"
-    found = await asyncio.to_thread(compare_all, control, engine.database, engine.catalogue, engine.protector)
-    gone = [f"Account {record_id} is not in the org" for record_id in purged]
-    deleted = engine.rows("SELECT record_id FROM curated.account_current WHERE is_deleted")
-    if not {(record_id,) for record_id in purged} <= set(deleted):
-        return False
-    return found.shown == gone and not engine.rows("SELECT 1 FROM ops.reread WHERE closed_at IS NULL")
-
-
-def assert_accounted_for(engine: SmallEngine) -> None:
-    wrong = "SELECT batch FROM ops.ledger WHERE landed <> applied + duplicate + quarantined"
-    assert engine.rows(wrong) == []
-    assert engine.rows("SELECT 1 FROM ops.quarantine WHERE resolved_at IS NULL") == []
+) -> AsyncIterator[ReconcilingEngine]:
+    async with repairing_engine(client, store, warehouse, database, tmp_path) as made:
+        yield made
 
 
 @pytest.mark.parametrize("storm", [100, 2])
@@ -159,7 +87,7 @@ async def test_a_stream_whose_position_is_gone_goes_on_and_nothing_is_lost(engin
     org.clock.advance(130)
     org.bus.forget_all()
     await lane.signal(LaneWorkflow.resume, PauseInput(by="ada"))
-    await until(lambda: subscribed(engine))
+    await until(lambda: has_hole(engine))
     with org.transaction() as tx:
         tx.update("Account", ids[0], {"Name": "changed after the hole"})
         tx.update("Account", ids[3], {"Name": "changed after the hole"})
@@ -171,14 +99,39 @@ async def test_a_stream_whose_position_is_gone_goes_on_and_nothing_is_lost(engin
     assert not (await lane.query(LaneWorkflow.state)).paused
 
 
-async def subscribed(engine: SmallEngine) -> bool:
-    return bool(engine.rows("SELECT 1 FROM ops.reread WHERE cause = 'hole'"))
+async def has_hole(engine: SmallEngine) -> bool:
+    return await holes(engine) > 0
 
 
 async def has_linked(engine: SmallEngine) -> bool:
     """The chain leads over the hole."""
     batches = list(Chain(engine.store, org=engine.org, lane=LANE).walk())
     return [batch.after_hole for batch in batches].count(True) == 1
+
+
+async def test_sixty_five_seeded_faults_of_a_stream_are_all_found_and_repaired_with_no_operator(
+    engine: ReconcilingEngine,
+) -> None:
+    """Gaps, wildcards, overflows, lost bases, and expired replay ids with all that happened in the hole."""
+    await fill(engine.served.org, FillPlan(object="Account", records=150, days=20))
+    engine.served.org.bus.forget_all()
+    await engine.backfill("Account")
+    faults = StreamFaults(engine, random.Random(23), await follow(engine))
+    planted: dict[str, str] = {}
+    for _ in range(2):
+        planted |= faults.plant(20)
+        await until(lambda: equals(engine, *faults.purged), seconds=60)
+        planted |= await faults.plant_expired(10)
+        # More of them come while the hole is being read.
+    planted |= faults.plant(5)
+    await until(lambda: equals(engine, *faults.purged), seconds=60)
+    assert set(planted.values()) == set(faults.kinds)
+    causes = {row[0] for row in engine.rows("SELECT DISTINCT cause FROM ops.reread WHERE outcome = 'read'")}
+    assert causes == {"gap", "wildcard", "overflow", "incomplete", "hole"}
+    assert_accounted_for(engine)
+    state = await engine.reconcile("Account", "proof", depth=Depth.FIELDS)
+    assert (state.verdict, state.found) == (Verdict.EQUAL, 0)
+    assert await holes(engine) == 2
 
 
 async def test_a_record_that_is_read_in_vain_is_given_up(
