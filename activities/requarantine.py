@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from activities.applier import Share
 from activities.asking import ask
-from clients.warehouse import Transaction, replay_statements as sql
+from clients.warehouse import Transaction, replay_statements as sql, reread_statements
 from clients.warehouse.statements import QUARANTINE
 from schemas.tables import QUARANTINE_COLUMNS, arrow_schema
 from transforms.rereads import asked_by_refusals
@@ -36,10 +36,12 @@ class Requarantine:
     """Batch -> row -> when it was refused first."""
     answered: set[tuple[str, _Row]] = field(default_factory=set)
     """Rows of `held` that a reading has answered."""
+    asked: set[tuple[str, int]] = field(default_factory=set)
+    """Batch and ordinal of what is to be read already."""
     leave: list[tuple[str, _Row]] = field(default_factory=list)
     come: list[pa.Table] = field(default_factory=list)
     waiting: list[pa.Table] = field(default_factory=list)
-    """What is refused and not answered, whether it comes or was there."""
+    """What is refused, not answered and not asked for, whether it comes or was there."""
     released: int = 0
     """Rows fewer than before."""
 
@@ -55,7 +57,8 @@ class Requarantine:
             held[batch][row] = at
             if answered_at is not None:
                 answered.add((batch, row))
-        return cls(held, answered)
+        rows = transaction.fetch(reread_statements.find_open_changes(len(batches)), [name, *batches])
+        return cls(held, answered, {(batch, int(ordinal)) for batch, ordinal in rows})
 
     def replace(self, share: Share, record: str | None) -> int:
         """Let the share's refused changes be all that is refused of its batch, or of one record in it.
@@ -78,10 +81,13 @@ class Requarantine:
                 table.append_column("quarantined_at", pa.array(stamps, pa.timestamp("ms", tz="UTC")))
             )
         if refused is not None:
-            waits = [(share.batch, row) not in self.answered for row in rows]
+            waits = [self._waits(share.batch, row) for row in rows]
             self.waiting.append(refused.filter(pa.array(waits, pa.bool_())))
         self.released += max(0, len(scope) - len(rows))
         return len(held) - len(scope) + len(rows)
+
+    def _waits(self, batch: str, row: _Row) -> bool:
+        return (batch, row) not in self.answered and (batch, row.ordinal) not in self.asked
 
     def write(self, transaction: Transaction) -> None:
         """Make it so."""

@@ -21,6 +21,14 @@ def count_open_rereads() -> str:
     )
 
 
+def find_open_changes(count: int) -> str:
+    """batch, ordinal of the refused changes of `count` batches that are on the list; parameters: object, then the batches."""
+    return (
+        f"SELECT batch, ordinal FROM {REREAD} "
+        f"WHERE object = %s AND closed_at IS NULL AND batch IN ({', '.join(['%s'] * count)})"
+    )
+
+
 def find_open_records(count: int) -> str:
     """Up to `count` records to read, each once, with the latest commit; parameters: object, a cause, asked by when for that cause."""
     return (

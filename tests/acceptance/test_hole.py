@@ -28,7 +28,7 @@ def test_what_the_bus_forgot_while_the_workers_were_down_is_read(
 ) -> None:
     control = endpoints.salesforce.control_url
     traffic(control, seed=1)
-    wait_for(lambda: ledger_sums(curated).landed > 100)
+    wait_for(lambda: ledger_sums(curated).landed > 30)
     engine.stop()
     traffic(control, seed=2)
     httpx.post(f"{control}/retention", json={"seconds": 0}, trust_env=False).raise_for_status()
@@ -50,7 +50,7 @@ def test_what_the_bus_forgot_while_the_workers_were_down_is_read(
 
 
 def traffic(control: str, *, seed: int) -> None:
-    start_traffic(control, rate=6_000, seconds=3, seed=seed)
+    start_traffic(control, rate=6_000, seconds=1, seed=seed)
     while traffic_state(control)["running"]:
         time.sleep(0.2)
 
@@ -59,4 +59,4 @@ def wait_for(condition, *, seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.5)
+        time.sleep(0.2)
