@@ -11,7 +11,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from cli.budget_words import (
+from cli.output import OUT, AsJson, Every, Watch, show
+from cli.running import settings_of_state
+from cli.sandbox_commands import DEFAULT_STATE, StateFolder
+from schemas.forecasts import Forecast, Slowed, Spender
+from workers.budget_words import (
     Budgets,
     budgets_of,
     clock,
@@ -20,10 +24,6 @@ from cli.budget_words import (
     percent,
     rate_words,
 )
-from cli.output import OUT, AsJson, Every, Watch, show
-from cli.running import settings_of_state
-from cli.sandbox_commands import DEFAULT_STATE, StateFolder
-from schemas.forecasts import Forecast, Slowed, Spender
 from workers.engine import connect_temporal
 from workers.settings import Settings
 

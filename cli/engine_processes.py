@@ -6,10 +6,13 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from cli.api import COMMAND
 from cli.output import say
 from sandbox.endpoints import Endpoints
 from sandbox.processes import ProcessGroup
+from workers.settings import FILE_VARIABLE
 
+API = "api"
 ROLES = ("batches", "lanes", "backfill")
 
 
@@ -33,9 +36,12 @@ def settings_of(endpoints: Endpoints) -> dict[str, Any]:
     }
 
 
-def write_settings(path: Path, endpoints: Endpoints, *, planner: bool = False) -> None:
+def write_settings(
+    path: Path, endpoints: Endpoints, *, planner: bool = False, api: dict[str, Any] | None = None
+) -> None:
     """Write the settings file, readable by its owner alone."""
     settings = settings_of(endpoints) | ({"planner": {"on": True}} if planner else {})
+    settings |= {} if api is None else {"api": api}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch(mode=0o600)
     path.write_text(json.dumps(settings, indent=2) + "\n")
@@ -64,6 +70,10 @@ class EngineProcesses:
             f"worker-{role}", command, environment={"TIDEGATE_SETTINGS": str(self.settings_file)}
         )
 
+    def start_api(self) -> None:
+        """Start the HTTP API, too."""
+        self.group.start(API, list(COMMAND), environment={FILE_VARIABLE: str(self.settings_file)})
+
     def stop(self) -> None:
         """Stop them in order; what they have in hand is finished or taken up at the next start."""
         self._stopping.set()
@@ -79,4 +89,7 @@ class EngineProcesses:
                     say(
                         f"{child.name} ended and is started again; the end of {child.log}:\n{child.last_lines(3)}"
                     )
-                    self.start_role(child.name.removeprefix("worker-"))
+                    if child.name == API:
+                        self.start_api()
+                    else:
+                        self.start_role(child.name.removeprefix("worker-"))

@@ -9,6 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from cli import (
+    api,
     audit_commands,
     backfill,
     budget,
@@ -57,6 +58,7 @@ sandbox_commands.app.command("neighbour")(org_commands.neighbour)
 app.add_typer(sandbox_commands.app, name="sandbox")
 app.add_typer(backfill.app, name="backfill")
 app.add_typer(audit_commands.app, name="audit")
+app.add_typer(api.app, name="api")
 app.add_typer(replay.app, name="replay")
 app.add_typer(quarantine.app, name="quarantine")
 

@@ -8,13 +8,13 @@ import psycopg
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError
 
-from cli.budget_words import Budgets, budgets_of
 from clients.backfill_workflows import BackfillView, list_backfills
 from clients.warehouse import statements as sql
 from clients.warehouse.psycopg_errors import translated
 from schemas import names
 from schemas.ids import READING_LANES, lane_workflow_id
 from schemas.messages import LaneState
+from workers.budget_words import Budgets, budgets_of
 from workers.engine import connect_temporal
 from workers.lanes import lane_handle
 from workers.settings import Settings

@@ -8,12 +8,13 @@ from typing import Annotated
 
 import typer
 
+from cli.api import local_token
 from cli.engine_processes import EngineProcesses, write_settings
 from cli.output import OUT, say
 from cli.running import settings_file, write_endpoints
 from cli.sandbox_commands import DEFAULT_STATE, StateFolder, show_endpoints, stop_event
 from sandbox.endpoints import Endpoints
-from sandbox.processes import ProcessGroup
+from sandbox.processes import ProcessGroup, free_port
 from sandbox.stack import Ports, running_sandbox
 
 
@@ -29,6 +30,7 @@ def up(
     ] = False,
     temporal_port: Annotated[int, typer.Option(help="0: a free one.")] = 0,
     temporal_ui_port: Annotated[int, typer.Option(help="0: a free one.")] = 0,
+    api_port: Annotated[int, typer.Option(help="0: a free one.")] = 0,
 ) -> None:
     """Start sandbox and engine and stay in the foreground until Ctrl-C or SIGTERM; state is kept.
 
@@ -36,8 +38,10 @@ def up(
     """
     stop = stop_event()
     ports = Ports(temporal=temporal_port, temporal_ui=temporal_ui_port)
-    with running_all(state, fresh=fresh, ports=ports, planner=planner) as running:
+    api = api_port or free_port()
+    with running_all(state, fresh=fresh, ports=ports, planner=planner, api_port=api) as running:
         show_endpoints(running.endpoints)
+        OUT.print(f"HTTP API     http://127.0.0.1:{api}/v1/docs   token in {state / 'api.token'}")
         OUT.print("Try, in another terminal: tidegate sandbox traffic, tidegate status --watch")
         stop.wait()
         say("stopping")
@@ -63,21 +67,30 @@ class Running:
 
 @contextmanager
 def running_all(
-    state: Path, *, fresh: bool, ports: Ports | None = None, planner: bool = False
+    state: Path,
+    *,
+    fresh: bool,
+    ports: Ports | None = None,
+    planner: bool = False,
+    api_port: int | None = None,
 ) -> Iterator[Running]:
     """Sandbox and engine processes over one state folder, stopped in order when left.
 
-    Without the planner every object is streamed, and the org delivers as many events as that takes.
+    Without the planner every object is streamed, and the org delivers as many events as that takes. Without `api_port` there is
+    no HTTP API.
     """
     folder = state.resolve()
     allow = {} if planner else {"delivered_events": DELIVERED_EVENTS}
     with running_sandbox(folder, fresh=fresh, ports=ports, allow=allow) as sandbox:
         endpoints = sandbox.endpoints
         write_endpoints(folder, endpoints)
-        write_settings(settings_file(folder), endpoints, planner=planner)
+        api = None if api_port is None else {"port": api_port, "tokens": [local_token(folder)[1]]}
+        write_settings(settings_file(folder), endpoints, planner=planner, api=api)
         engine = EngineProcesses(folder / "logs" / "engine", settings_file(folder))
         engine.group.end_leftovers()
         engine.start()
+        if api is not None:
+            engine.start_api()
         try:
             yield Running(endpoints, sandbox.group, engine)
         finally:

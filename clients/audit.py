@@ -5,14 +5,11 @@ says where.
 """
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC
 
 import sqlalchemy as sa
-from sqlalchemy.exc import OperationalError
 
-from schemas.errors import UnavailableError
+from clients.operational import open_engine, translated
 from schemas.messages import Act
 
 _METADATA = sa.MetaData()
@@ -36,18 +33,17 @@ class AuditLog:
     """The audit log of one operational store. Its methods block."""
 
     def __init__(self, dsn: str) -> None:
-        url = sa.make_url(dsn).set(drivername="postgresql+psycopg")
-        self._engine = sa.create_engine(url, pool_size=2, pool_pre_ping=True)
+        self._engine = open_engine(dsn)
 
     def ensure_tables(self) -> None:
         """Create the table if it is missing."""
-        with _translated(), self._engine.begin() as connection:
+        with translated(), self._engine.begin() as connection:
             connection.execute(_LOCK)
             _METADATA.create_all(connection)
 
     def append(self, act: Act) -> int:
         """Write an act; returns its number. An act that is tried again is found and written once."""
-        with _translated(), self._engine.begin() as connection:
+        with translated(), self._engine.begin() as connection:
             connection.execute(_LOCK)
             # All of it: two people's acts may have one moment, a workflow's clock stands still within a task.
             same = [AUDIT_LOG.c[name] == value for name, value in act.model_dump().items()]
@@ -65,13 +61,21 @@ class AuditLog:
 
     def rows(self) -> list[tuple[int, Act]]:
         """Every act in order."""
-        with _translated(), self._engine.connect() as connection:
+        with translated(), self._engine.connect() as connection:
             found = connection.execute(sa.select(AUDIT_LOG).order_by(AUDIT_LOG.c.number)).all()
         return [(row.number, _act(row)) for row in found]
 
+    def page(self, most: int, *, before: int | None = None) -> list[tuple[int, Act]]:
+        """The last `most` acts, the newest first; with `before`, those with a smaller number."""
+        query = sa.select(AUDIT_LOG).order_by(AUDIT_LOG.c.number.desc()).limit(most)
+        if before is not None:
+            query = query.where(AUDIT_LOG.c.number < before)
+        with translated(), self._engine.connect() as connection:
+            return [(row.number, _act(row)) for row in connection.execute(query)]
+
     def verify(self) -> list[str]:
         """What is wrong with the chain, a sentence each; empty when every row is as it was written."""
-        with _translated(), self._engine.connect() as connection:
+        with translated(), self._engine.connect() as connection:
             found = connection.execute(sa.select(AUDIT_LOG).order_by(AUDIT_LOG.c.number)).all()
         problems = []
         previous, expected = _BEFORE_FIRST, 1
@@ -105,11 +109,3 @@ def _hash(number: int, act: Act, previous: str) -> str:
         previous,
     )
     return hashlib.sha256("\x1f".join(facts).encode()).hexdigest()
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except OperationalError as error:
-        raise UnavailableError(system="the operational store", detail=str(error.orig).strip()) from error

@@ -148,14 +148,6 @@ async def steer_backfill(
 async def _start(
     client: Client, workflow_id: str, request: BackfillInput, reuse: WorkflowIDReusePolicy
 ) -> WorkflowHandle[Any, BackfillState]:
-    attributes = TypedSearchAttributes(
-        [
-            SearchAttributePair(SearchAttributeKey.for_keyword("SfOrg"), request.org),
-            SearchAttributePair(SearchAttributeKey.for_keyword_list("SfObjects"), [request.object]),
-            SearchAttributePair(_STAGE, "planning"),
-            SearchAttributePair(_CHANGES, 0),
-        ]
-    )
     return await client.start_workflow(
         names.BACKFILL_WORKFLOW,
         request,
@@ -164,10 +156,25 @@ async def _start(
         result_type=BackfillState,
         id_reuse_policy=reuse,
         id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
-        search_attributes=attributes,
-        memo={"by": request.by, "reason": request.reason, _ASKED: _asked(request)},
-        static_summary=_summary(request)[:200],
+        **start_options(request),
     )
+
+
+def start_options(request: BackfillInput) -> dict[str, Any]:
+    """What Temporal is told of a backfill besides its input."""
+    attributes = TypedSearchAttributes(
+        [
+            SearchAttributePair(SearchAttributeKey.for_keyword("SfOrg"), request.org),
+            SearchAttributePair(SearchAttributeKey.for_keyword_list("SfObjects"), [request.object]),
+            SearchAttributePair(_STAGE, "planning"),
+            SearchAttributePair(_CHANGES, 0),
+        ]
+    )
+    return {
+        "search_attributes": attributes,
+        "memo": {"by": request.by, "reason": request.reason, _ASKED: _asked(request)},
+        "static_summary": _summary(request)[:200],
+    }
 
 
 def _asked(request: BackfillInput) -> dict[str, Any]:

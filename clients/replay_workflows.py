@@ -1,5 +1,7 @@
 """Replays, from outside: start one, steer it, ask how far it is."""
 
+from typing import Any
+
 from temporalio.client import Client, WorkflowHandle
 from temporalio.common import (
     SearchAttributeKey,
@@ -25,26 +27,32 @@ async def start_replay(client: Client, request: ReplayInput, *, only_once: bool)
         only_once: True for a key that somebody chose so that the same wish is granted once: a replay of that key that has
             ended is not begun again. False: only one that is under way is.
     """
-    selection = request.selection
-    pairs = [SearchAttributePair(SearchAttributeKey.for_keyword("SfOrg"), selection.org)]
-    if selection.lane is not None:
-        pairs.append(SearchAttributePair(SearchAttributeKey.for_keyword("SfLane"), selection.lane))
-    attributes = TypedSearchAttributes(pairs)
     reuse = WorkflowIDReusePolicy.REJECT_DUPLICATE if only_once else WorkflowIDReusePolicy.ALLOW_DUPLICATE
     try:
         await client.start_workflow(
             names.REPLAY_WORKFLOW,
             request,
-            id=replay_workflow_id(selection.org, request.key),
+            id=replay_workflow_id(request.selection.org, request.key),
             task_queue=names.WORKFLOW_QUEUE,
             id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
             id_reuse_policy=reuse,
-            search_attributes=attributes,
-            static_summary=f"replays {request.key}",
+            **start_options(request),
         )
     except WorkflowAlreadyStartedError:
         return False
     return True
+
+
+def start_options(request: ReplayInput) -> dict[str, Any]:
+    """What Temporal is told of a replay besides its input."""
+    selection = request.selection
+    pairs = [SearchAttributePair(SearchAttributeKey.for_keyword("SfOrg"), selection.org)]
+    if selection.lane is not None:
+        pairs.append(SearchAttributePair(SearchAttributeKey.for_keyword("SfLane"), selection.lane))
+    return {
+        "search_attributes": TypedSearchAttributes(pairs),
+        "static_summary": f"replays {request.key}",
+    }
 
 
 def replay_handle(client: Client, org: str, key: str) -> WorkflowHandle[object, ReplayState]:

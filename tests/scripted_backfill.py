@@ -20,6 +20,7 @@ from schemas.backfills import (
     BackfillRate,
     Part,
     PartInput,
+    RecordsInput,
     StretchResult,
 )
 from schemas.messages import Act
@@ -33,7 +34,7 @@ ROWS = 1_000
 
 @dataclass
 class ScriptedReader:
-    """plan_backfill, read_part, drop_job, keep_rate and record_act."""
+    """plan_backfill, read_part, read_records, drop_job, keep_rate and record_act."""
 
     parts: int = 2
     failures: list[Exception] = field(default_factory=list)
@@ -43,6 +44,7 @@ class ScriptedReader:
     is_held: bool = False
     """A reader waits as long as this is true."""
     read: list[PartInput] = field(default_factory=list)
+    records: list[RecordsInput] = field(default_factory=list)
     dropped: list[int] = field(default_factory=list)
     rates: list[BackfillRate] = field(default_factory=list)
     acts: list[Act] = field(default_factory=list)
@@ -76,6 +78,12 @@ class ScriptedReader:
         counts = BackfillCounts(rows=ROWS, changes=ROWS, applied=ROWS, batches=1, bytes=9, calls=2)
         position = "end" if request.position == "middle" else "middle"
         return StretchResult(position=position, done=position == "end", counts=counts)
+
+    @activity.defn(name=names.READ_RECORDS)
+    async def read_records(self, request: RecordsInput) -> StretchResult:
+        self.records.append(request)
+        counts = BackfillCounts(rows=ROWS, changes=ROWS, applied=ROWS, batches=1, bytes=9, calls=2)
+        return StretchResult(position="end", done=True, counts=counts)
 
     @activity.defn(name=names.DROP_JOB)
     async def drop_job(self, request: PartInput) -> None:

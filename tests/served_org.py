@@ -40,7 +40,7 @@ class BookGovernor:
         return self.books.books[budget].used_at_most()
 
 
-class _Server(uvicorn.Server):
+class QuietServer(uvicorn.Server):
     """Signals are pytest's."""
 
     @contextmanager
@@ -85,7 +85,7 @@ async def served_org(folder: Path, **maxima: int) -> AsyncIterator[ServedOrg]:
         date_header=False,
         timeout_graceful_shutdown=1,
     )
-    server = _Server(config)
+    server = QuietServer(config)
     async with app.router.lifespan_context(app):
         serving = asyncio.create_task(server.serve())
         while not server.started:  # noqa: ASYNC110 -- uvicorn sets no event

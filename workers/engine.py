@@ -90,12 +90,15 @@ class Parts:
     protector: Protector
 
 
-async def connect_temporal(settings: Settings) -> Client:
-    """A client for the settings' Temporal; raises `UnavailableError` that says where it looked."""
+async def connect_temporal(settings: Settings, *, lazy: bool = False) -> Client:
+    """A client for the settings' Temporal; raises `UnavailableError` that says where it looked.
+
+    A lazy one connects when it is first used.
+    """
     where = settings.temporal
     try:
         return await Client.connect(
-            where.address, namespace=where.namespace, data_converter=pydantic_data_converter
+            where.address, namespace=where.namespace, data_converter=pydantic_data_converter, lazy=lazy
         )
     except RuntimeError as error:
         detail = f"no answer at {where.address}; start it, or set TIDEGATE_TEMPORAL__ADDRESS"

@@ -24,6 +24,8 @@ from clients.objectstore import S3Address
 from clients.polling import VISIBILITY_DELAY
 from clients.pubsub_connection import PubsubAddress
 from clients.salesforce import Grant, SalesforceAddress
+from clients.token_issuer import IssuerAddress
+from schemas.access import OUR_NAMES, CallerRole
 from schemas.budgets import Terms
 from schemas.catalogue import DEFAULT_CATALOGUE
 from schemas.errors import SettingsError
@@ -36,6 +38,7 @@ from transforms.reconcile_plan import FACT_PAGE_ROWS
 
 DEFAULT_FILE = Path("var/settings.json")
 FILE_VARIABLE = "TIDEGATE_SETTINGS"
+CALLER_NAME = r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$"
 
 
 class _Part(BaseModel):
@@ -202,6 +205,53 @@ class CutSettings(_Part):
     most_age: timedelta = timedelta(seconds=4)
 
 
+class ApiToken(_Part):
+    """A token of the HTTP API; the token itself is kept by its holder alone."""
+
+    name: str = Field(pattern=CALLER_NAME)
+    """Whose it is; goes on record with every act."""
+    role: CallerRole
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    """Of the token, in hex."""
+
+
+class OidcSettings(_Part):
+    """An issuer of signed tokens (OpenID Connect), besides the tokens that are listed."""
+
+    issuer: str
+    audience: str
+    jwks_url: str
+    """Where the issuer publishes its keys."""
+    role_claim: str = "roles"
+    """The claim, a text or a list, that says what a caller may do."""
+    roles: dict[str, CallerRole] = {role.value: role for role in CallerRole}
+    """What is said there -> role. Of several the most is taken; without one the caller is refused."""
+
+    def address(self) -> IssuerAddress:
+        return IssuerAddress(issuer=self.issuer, audience=self.audience, jwks_url=self.jwks_url)
+
+
+class ApiSettings(_Part):
+    """The HTTP API."""
+
+    host: str = "127.0.0.1"
+    """Where it listens. Tokens travel in clear: outside this machine, behind something that ends TLS."""
+    port: int = Field(default=8400, ge=1, le=65_535)
+    tokens: tuple[ApiToken, ...] = ()
+    oidc: OidcSettings | None = None
+    """None: listed tokens only."""
+    most_bytes: int = Field(default=2 * 1024 * 1024, ge=1_024)
+    """Of a request's body: 50,000 ids take 1.1 MB."""
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Self:
+        if len({token.name for token in self.tokens}) < len(self.tokens):
+            raise ValueError("two tokens have one name, so nobody could tell who did what")
+        if taken := sorted({token.name for token in self.tokens} & OUR_NAMES):
+            raise ValueError(f"{', '.join(taken)}: the engine's own acts are on record under that name")
+        return self
+
+
 class Settings(BaseSettings):
     """All of it."""
 
@@ -227,6 +277,7 @@ class Settings(BaseSettings):
     budgets: Terms = Terms()
     """How the governor keeps the org's budgets; for a governor that is started anew."""
     catalogue: Path = DEFAULT_CATALOGUE
+    api: ApiSettings = ApiSettings()
 
     @classmethod
     def settings_customise_sources(

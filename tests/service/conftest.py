@@ -1,14 +1,19 @@
-"""An engine in the test's process, over an org of its own."""
+"""An engine in the test's process, over an org of its own; and the HTTP API, once for a module."""
 
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
+import pytest_asyncio
 from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
 
-from clients.objectstore import ObjectStore
+from clients.objectstore import ObjectStore, S3Address
 from clients.warehouse.postgres import PostgresWarehouse
+from sandbox import postgres
+from tests.served_api import ServedApi, served_api
 from tests.served_org import served_org
 from tests.small_engine import SmallEngine, serving_engine
 
@@ -22,3 +27,20 @@ async def engine(
         made = SmallEngine(client, served, store, warehouse, database, org=f"b{uuid.uuid4().hex[:10]}")
         async with serving_engine(made) as engine:
             yield engine
+
+
+@pytest.fixture(scope="module")
+def module_database(postgres_port: int) -> Iterator[str]:
+    """The connection string of a database that is empty when the module begins."""
+    name = f"t{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(postgres.dsn(postgres_port, "postgres"), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+        yield postgres.dsn(postgres_port, name)
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def api(temporal_address: str, module_database: str, s3_address: S3Address) -> AsyncIterator[ServedApi]:
+    client = await Client.connect(temporal_address, data_converter=pydantic_data_converter, identity="tests")
+    async with served_api(client, temporal_address, module_database, s3_address) as served:
+        yield served

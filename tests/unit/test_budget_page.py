@@ -7,10 +7,10 @@ import pytest
 from rich.console import Console
 
 from cli.budget import budget_page
-from cli.budget_words import Budgets, forecasts_of
 from schemas.budgets import Budget, LeaseClass, Reading, Refusal, RefusalKind
 from tests.unit.metered import MeteredOrg, even
 from transforms.books import OrgBooks
+from workers.budget_words import Budgets, forecasts_of
 
 ORG = "00DTg0000000001MAA"
 DAILY = {

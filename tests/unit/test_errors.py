@@ -16,6 +16,8 @@ import workers
 import workflows
 from activities.boundary import MESSAGE_LENGTH, as_application_error
 from clients.objectstore import ObjectMissingError
+from clients.request_keys import KeyUsedError
+from clients.run_workflows import RunExistsError
 from schemas import errors
 from schemas.errors import RateLimitedError, TerminalError, TidegateError, TransientError
 
@@ -62,6 +64,8 @@ EXAMPLES: dict[type[TidegateError], tuple[TidegateError, str]] = {
         (errors.StatementError(statement="SELECT 1", detail="d"), "the step can then be run again."),
         (errors.SettingsError("The port is taken. Choose another."), "Choose another."),
         (ObjectMissingError(bucket="b", key="k"), "restore it from its version."),
+        (KeyUsedError(workflow_id="backfill/o/Case/all"), "or make up a new key."),
+        (RunExistsError(workflow_id="backfill/o/Case/all"), "or give yours another window."),
     ]
 }
 

@@ -1,4 +1,4 @@
-"""What is to be said of the org's budgets, the worst first: for `tidegate budget` and for `tidegate status`.
+"""What is to be said of the org's budgets, the worst first: for `tidegate budget`, `tidegate status` and the API.
 
 The governor is asked, never Salesforce: looking costs no API call. Times are UTC, as the org counts.
 """

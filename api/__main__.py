@@ -1,0 +1,47 @@
+"""`python -m api`: one process of the HTTP API, until it is told to stop."""
+
+import logging
+import sys
+
+import uvicorn
+
+from api.app import build_api
+from schemas.errors import SettingsError, TidegateError
+from workers.settings import load_settings
+
+_LOG = logging.getLogger("api")
+_DRAIN_SECONDS = 8
+
+
+def main() -> int:
+    """Serve where the settings say. Exit code 2: a setting is wrong; 1: it could not be started."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    try:
+        settings = load_settings()
+        served = build_api(settings).served
+    except TidegateError as error:
+        sys.stderr.write(f"Error: {error}\n")
+        return 2 if isinstance(error, SettingsError) else 1
+    where = settings.api
+    if not where.tokens and where.oidc is None:
+        _LOG.warning(
+            "no token is known, so every request is refused; `tidegate api token NAME --role …` makes one"
+        )
+    _LOG.info("serving http://%s:%s, described at /v1/docs", where.host, where.port)
+    uvicorn.run(
+        served,
+        host=where.host,
+        port=where.port,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=_DRAIN_SECONDS,
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,68 @@
+"""The app: routes, layers and the parts behind them."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from fastapi import FastAPI
+from fastapi.responses import HTMLResponse
+from starlette.types import ASGIApp
+
+from api.access import Authentication, Gate
+from api.body_limit import BodyLimit
+from api.docs_page import HEADERS, docs_page
+from api.documented import describe
+from api.parts import open_api_parts
+from api.problems import handle_problems
+from api.request_ids import RequestIds
+from api.routes import ROUTERS
+from workers.settings import Settings
+
+_ABOUT = (
+    "What the integration services ask of Tidegate: backfills, replays and reconciliations, lanes, budgets, leases, and what became "
+    "of every change. Every answer about a run links to it. Times are ISO 8601 with a zone."
+)
+
+
+@dataclass(frozen=True)
+class Api:
+    """What is served, and the FastAPI app inside, whose document describes it."""
+
+    served: ASGIApp
+    inner: FastAPI
+
+
+def build_api(settings: Settings) -> Api:
+    """The app for these settings. It opens its clients when it is started, and connects when it is asked."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_api_parts(settings) as parts:
+            app.state.parts = parts
+            yield
+
+    app = FastAPI(
+        title="Tidegate",
+        version="1",
+        description=_ABOUT,
+        openapi_url="/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+        # Its records of failures quote what was sent; ours do not.
+        telemetry={"logs": False, "auto_configure": False},
+    )
+    for router in ROUTERS:
+        app.include_router(router)
+    handle_problems(app)
+    describe(app)
+    app.add_api_route("/v1/docs", _docs_of(app), include_in_schema=False)
+    limited = BodyLimit(app, settings.api.most_bytes)
+    return Api(RequestIds(Authentication(limited, Gate(settings.api))), app)
+
+
+def _docs_of(app: FastAPI) -> Callable[[], Awaitable[HTMLResponse]]:
+    async def docs() -> HTMLResponse:
+        return HTMLResponse(docs_page(app.openapi()), headers=HEADERS)
+
+    return docs

@@ -1,0 +1,85 @@
+"""What the API's routes work with: clients of the engine's own remote parts. It never calls Salesforce."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Annotated
+from urllib.parse import quote
+
+from fastapi import Depends, Request
+from temporalio.client import Client
+
+from clients.audit import AuditLog
+from clients.objectstore import ObjectStore
+from clients.request_keys import RequestKeys
+from clients.warehouse import Warehouse
+from schemas.access import Caller
+from schemas.catalogue import Catalogue, load_catalogue
+from workers.engine import connect_temporal, open_warehouse
+from workers.settings import Settings
+
+_EXCHANGES_AT_ONCE = 4
+"""Of guests, from one process: more than ten in all stall a stock Temporal server."""
+
+
+@dataclass(frozen=True)
+class ApiParts:
+    """The clients of one API process."""
+
+    settings: Settings
+    catalogue: Catalogue
+    client: Client
+    store: ObjectStore
+    warehouse: Warehouse
+    audit: AuditLog
+    keys: RequestKeys
+    exchanges: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_EXCHANGES_AT_ONCE))
+
+    @property
+    def org(self) -> str:
+        """The org's id, 18 characters."""
+        return self.settings.salesforce.org_id
+
+    def web_ui(self, workflow_id: str, run_id: str = "") -> str | None:
+        """Where Temporal's Web UI shows a workflow, or one run of it; None when no Web UI is configured."""
+        where = self.settings.temporal
+        if where.ui_url is None:
+            return None
+        link = f"{where.ui_url}/namespaces/{where.namespace}/workflows/{quote(workflow_id, safe='')}"
+        return f"{link}/{run_id}" if run_id else link
+
+
+@asynccontextmanager
+async def open_api_parts(settings: Settings) -> AsyncIterator[ApiParts]:
+    """Open every client. None of them connects before it is needed, so the API starts before its remote parts do."""
+    dsn = settings.operational.dsn.get_secret_value()
+    parts = ApiParts(
+        settings=settings,
+        catalogue=load_catalogue(settings.catalogue),
+        client=await connect_temporal(settings, lazy=True),
+        store=await asyncio.to_thread(ObjectStore, settings.s3.address()),
+        warehouse=open_warehouse(settings),
+        audit=AuditLog(dsn),
+        keys=RequestKeys(dsn),
+    )
+    try:
+        yield parts
+    finally:
+        parts.keys.close()
+        parts.audit.close()
+        parts.warehouse.close()
+
+
+async def _parts(request: Request) -> ApiParts:
+    parts: ApiParts = request.app.state.parts
+    return parts
+
+
+async def _caller(request: Request) -> Caller:
+    caller: Caller = request.state.caller
+    return caller
+
+
+Parts = Annotated[ApiParts, Depends(_parts)]
+CalledBy = Annotated[Caller, Depends(_caller)]

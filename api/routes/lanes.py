@@ -1,0 +1,101 @@
+"""Lanes: what is followed, and how to pause and resume it."""
+
+import asyncio
+from http import HTTPStatus
+from typing import Literal
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from api.documented import told
+from api.parts import ApiParts, CalledBy, Parts
+from api.problems import not_found
+from api.run_answers import Reason, Steered
+from clients.run_workflows import Look, list_runs, look, query, signal
+from schemas import names
+from schemas.access import Caller, CallerRole
+from schemas.errors import UnavailableError
+from schemas.ids import lane_workflow_id
+from schemas.messages import LaneState, PauseInput
+
+_MOST = 500
+router = APIRouter(prefix="/v1/lanes", tags=["lanes"])
+
+
+class LaneView(BaseModel):
+    """A lane whose workflow runs."""
+
+    lane: str
+    workflow_id: str
+    web_ui: str | None
+    state: LaneState | None
+    """As it tells itself; null when no worker answers for it, and then `trouble` says so."""
+    trouble: str
+
+
+class Lanes(BaseModel):
+    """Every lane."""
+
+    lanes: list[LaneView]
+
+
+@router.get("", summary="Every lane that runs, with its position", **told(CallerRole.READER))
+async def lanes(parts: Parts) -> Lanes:
+    prefix = lane_workflow_id(parts.org, "")
+    found, _ = await list_runs(parts.client, names.LANE_WORKFLOW, prefix, status="running", most=_MOST)
+    views = await asyncio.gather(*(_view(parts, each) for each in found))
+    return Lanes(lanes=sorted(views, key=lambda view: view.lane))
+
+
+@router.get("/{lane}", summary="One lane", **told(CallerRole.READER, HTTPStatus.NOT_FOUND))
+async def lane(lane: str, parts: Parts) -> LaneView:
+    found = await look(parts.client, lane_workflow_id(parts.org, lane))
+    if found is None or found.status != "running":
+        raise not_found("lane", "/v1/lanes")
+    return await _view(parts, found)
+
+
+@router.post(
+    "/{lane}/pause",
+    status_code=HTTPStatus.ACCEPTED,
+    summary="Stop following after what has been landed; the org's event bus keeps the rest for 72 hours",
+    **told(CallerRole.OPERATOR, HTTPStatus.NOT_FOUND),
+)
+async def pause(lane: str, body: Reason, parts: Parts, caller: CalledBy) -> Steered:
+    return await _steer(parts, lane, "pause", body, caller)
+
+
+@router.post(
+    "/{lane}/resume",
+    status_code=HTTPStatus.ACCEPTED,
+    summary="Follow again from the position",
+    **told(CallerRole.OPERATOR, HTTPStatus.NOT_FOUND),
+)
+async def resume(lane: str, body: Reason, parts: Parts, caller: CalledBy) -> Steered:
+    return await _steer(parts, lane, "resume", body, caller)
+
+
+async def _steer(
+    parts: ApiParts, lane: str, act: Literal["pause", "resume"], body: Reason, caller: Caller
+) -> Steered:
+    workflow_id = lane_workflow_id(parts.org, lane)
+    name = names.PAUSE if act == "pause" else names.RESUME
+    request = PauseInput(by=caller.name, reason=body.reason)
+    if not await signal(parts.client, workflow_id, name, request):
+        raise not_found("lane", "/v1/lanes")
+    return Steered(act=act, by=caller.name, workflow_id=workflow_id, state_url=f"/v1/lanes/{lane}")
+
+
+async def _view(parts: ApiParts, found: Look) -> LaneView:
+    state, trouble = None, ""
+    try:
+        state = await query(parts.client, found.workflow_id, names.LANE_STATE, LaneState)
+    except UnavailableError as error:
+        trouble = error.detail
+    return LaneView(
+        lane=found.workflow_id.removeprefix(lane_workflow_id(parts.org, "")),
+        workflow_id=found.workflow_id,
+        web_ui=parts.web_ui(found.workflow_id),
+        state=state,
+        trouble=trouble,
+    )

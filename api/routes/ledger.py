@@ -1,0 +1,68 @@
+"""The ledger: what became of each batch, the newest first."""
+
+import asyncio
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from pydantic import AwareDatetime, BaseModel
+
+from api.documented import told
+from api.parts import ApiParts, Parts
+from clients.warehouse import ledger_statements as sql
+from schemas.access import CallerRole
+
+router = APIRouter(prefix="/v1/ledger", tags=["ledger"])
+Part = Annotated[str, Query(max_length=255, description="Only those; left out: any.")]
+
+
+class LedgerRow(BaseModel):
+    """One object of one batch: landed = applied + duplicate + quarantined."""
+
+    batch: str
+    object: str
+    lane: str
+    start_position: str
+    end_position: str
+    landed: int
+    applied: int
+    duplicate: int
+    quarantined: int
+    rebuilt: int
+    first_changed_at: datetime | None
+    last_changed_at: datetime | None
+    last_received_at: datetime
+    committed_at: datetime
+
+
+class Ledger(BaseModel):
+    """Rows, the newest first."""
+
+    rows: list[LedgerRow]
+
+
+@router.get(
+    "",
+    summary="What became of each batch, the newest first",
+    description="For older rows ask again with the last row's `committed_at` as `until`; rows of that very moment come again.",
+    **told(CallerRole.READER),
+)
+async def ledger(
+    parts: Parts,
+    lane: Part = "",
+    object: Part = "",  # noqa: A002 -- the word of the query
+    until: Annotated[AwareDatetime | None, Query(description="Only rows committed by then.")] = None,
+    limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
+) -> Ledger:
+    found = await asyncio.to_thread(_found, parts, lane, object, until, limit)
+    return Ledger(rows=[LedgerRow(**dict(zip(LedgerRow.model_fields, row, strict=True))) for row in found])
+
+
+def _found(
+    parts: ApiParts, lane: str, object_name: str, until: datetime | None, limit: int
+) -> list[tuple[Any, ...]]:
+    chosen = [part for each in (lane, object_name) for part in (each, each)]
+    with parts.warehouse.transaction() as transaction:
+        if until is None:
+            return transaction.fetch(sql.list_ledger(limit), chosen)
+        return transaction.fetch(sql.list_ledger_until(limit), [*chosen, until])

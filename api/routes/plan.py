@@ -1,0 +1,27 @@
+"""The plan: how each object is followed, and why."""
+
+from http import HTTPStatus
+
+from fastapi import APIRouter
+
+from api.documented import told
+from api.parts import Parts
+from api.problems import ProblemError
+from clients.run_workflows import query
+from schemas import names
+from schemas.access import CallerRole
+from schemas.ids import planner_workflow_id
+from schemas.planner import PlannerView
+
+router = APIRouter(prefix="/v1/plan", tags=["plan"])
+
+
+@router.get(
+    "", summary="How each object is followed, and why", **told(CallerRole.READER, HTTPStatus.NOT_FOUND)
+)
+async def plan(parts: Parts) -> PlannerView:
+    view = await query(parts.client, planner_workflow_id(parts.org), names.PLAN, PlannerView)
+    if view is None:
+        detail = "No planner runs: the configured lanes are followed as they are. Set TIDEGATE_PLANNER__ON=true to have one."
+        raise ProblemError(HTTPStatus.NOT_FOUND, "no-planner", detail)
+    return view

@@ -1,0 +1,78 @@
+"""Reconciliations: whether the warehouse equals the org; what differs is repaired, or only named."""
+
+from typing import Any, Self
+
+from pydantic import AwareDatetime, ConfigDict, Field, model_validator
+
+from api.parts import ApiParts
+from api.runs import RunKind, RunRequest, span
+from schemas import ids as naming, names
+from schemas.reconciliations import Depth, ReconcileInput, ReconcileState
+
+
+class ReconciliationRequest(RunRequest):
+    """What to hold against the org, and how closely."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"object": "Case"},
+                {"object": "Account", "depth": "ids", "repairs": False, "reason": "before the audit"},
+            ]
+        }
+    )
+
+    object: str = Field(max_length=80, description="Its API name, as in /v1/catalogue.", examples=["Case"])
+    depth: Depth = Field(
+        default=Depth.BUCKETS,
+        description="`buckets`: counts, newest changes and sums, and what they lead to; a few calls. `ids`: id and time of every "
+        "record. `fields`: every field of every record.",
+    )
+    since: AwareDatetime | None = Field(default=None, description="Only records last modified from here on.")
+    until: AwareDatetime | None = Field(default=None, description="Only records last modified before.")
+    repairs: bool = Field(default=True, description="False: what differs is named and left.")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.since is not None and self.until is not None and self.since >= self.until:
+            raise ValueError("`since` must be before `until`")
+        return self
+
+    def derived_window(self) -> str:
+        """The time window and what else is asked: `all.ids.looks`."""
+        depth = "" if self.depth is Depth.BUCKETS else f".{self.depth}"
+        return f"{span(self.since, self.until)}{depth}{'' if self.repairs else '.looks'}"
+
+    async def as_input(self, parts: ApiParts, *, window: str, by: str) -> ReconcileInput:
+        """The question; its object must be in the catalogue."""
+        parts.catalogue.object(self.object)
+        return ReconcileInput(
+            org=parts.org,
+            object=self.object,
+            window=window,
+            depth=self.depth,
+            since=self.since,
+            until=self.until,
+            repairs=self.repairs,
+            settle=parts.settings.reconciliation.settle,
+            by=by,
+            reason=self.reason,
+        )
+
+
+def _options(request: ReconcileInput) -> dict[str, Any]:
+    return {"static_summary": f"holds {request.object} against the org, depth {request.depth}"}
+
+
+KIND = RunKind(
+    path="reconciliations",
+    noun="reconciliation",
+    workflow_type=names.RECONCILE_WORKFLOW,
+    request=ReconciliationRequest,
+    state=ReconcileState,
+    workflow_id=lambda request: naming.reconcile_workflow_id(request.org, request.object, request.window),
+    options=_options,
+    repeats=True,
+    acts=(),
+    about="Holds an object's rows against the org, the cheapest question first, and repairs what differs.",
+)

@@ -1,0 +1,120 @@
+"""Replays: landed batches once more through the present code, into the tables or a shadow; quarantine re-driven."""
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from api.parts import ApiParts
+from api.runs import RunKind, RunRequest
+from clients.replay_workflows import start_options
+from schemas import ids as naming, names
+from schemas.replays import (
+    KEY_PATTERN,
+    POSITION_PATTERN,
+    SHADOW_PATTERN,
+    QuarantineChoice,
+    ReplayInput,
+    ReplaySelection,
+    ReplayState,
+    replay_key,
+)
+
+
+class QuarantineRows(BaseModel):
+    """Rows of quarantine whose batches are replayed; what is left out takes any."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    reason: str | None = Field(default=None, max_length=64, examples=["unknown_field"])
+    batch: str | None = Field(default=None, max_length=255)
+
+
+class ReplayRequest(RunRequest):
+    """Which landed batches, and what of them. Nothing given: every change of every lane."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"lane": "changes", "since": "2026-11-24T00:00:00Z", "until": "2026-11-25T00:00:00Z"},
+                {
+                    "object": "Case",
+                    "quarantine": {"reason": "unknown_field"},
+                    "reason": "the field is in the catalogue",
+                },
+                {"object": "Case", "shadow": "rehearsal"},
+            ]
+        }
+    )
+
+    window: str | None = Field(
+        default=None,
+        pattern=KEY_PATTERN,
+        description="Names the replay: the same name is the same replay. Left out, it is derived from what is asked, and from the "
+        "Idempotency-Key when there is one.",
+    )
+    lane: str | None = Field(default=None, max_length=120, description="Left out: every lane.")
+    object: str | None = Field(default=None, max_length=80, description="Left out: every object.")
+    record: str | None = Field(
+        default=None, pattern=r"^[0-9A-Za-z]{18}$", description="One record, folded anew; needs `object`."
+    )
+    from_position: str | None = Field(
+        default=None, pattern=POSITION_PATTERN, description="Only what comes after this position of the lane."
+    )
+    to_position: str | None = Field(
+        default=None, pattern=POSITION_PATTERN, description="Only batches that begin before this position."
+    )
+    since: AwareDatetime | None = Field(default=None, description="Only batches landed from here on.")
+    until: AwareDatetime | None = Field(default=None, description="Only batches landed before.")
+    quarantine: QuarantineRows | None = Field(
+        default=None, description="Only batches that quarantine holds such changes of."
+    )
+    shadow: str | None = Field(
+        default=None,
+        pattern=SHADOW_PATTERN,
+        description="Into tables of their own, to be compared; left out: into the tables themselves.",
+    )
+    parallel: int = Field(default=2, ge=1, le=16, description="Groups of batches under way at once.")
+
+    def selection(self, org: str) -> ReplaySelection:
+        """What is replayed; raises pydantic's `ValidationError` for parts that do not fit together."""
+        choice = self.quarantine
+        return ReplaySelection(
+            org=org,
+            lane=self.lane,
+            object=self.object,
+            record=self.record,
+            from_position=self.from_position,
+            to_position=self.to_position,
+            since=self.since,
+            until=self.until,
+            quarantine=None if choice is None else QuarantineChoice(reason=choice.reason, batch=choice.batch),
+        )
+
+    def derived_window(self) -> str:
+        """As the command names it: `changes,Case,2026-11-24T00:00:00Z..`."""
+        return replay_key(self.selection(""), self.shadow)
+
+    async def as_input(self, parts: ApiParts, *, window: str, by: str) -> ReplayInput:
+        """The selection; an object must be in the catalogue."""
+        if self.object is not None:
+            parts.catalogue.object(self.object)
+        return ReplayInput(
+            selection=self.selection(parts.org),
+            key=window,
+            shadow=self.shadow,
+            parallel=self.parallel,
+            by=by,
+            reason=self.reason,
+        )
+
+
+KIND = RunKind(
+    path="replays",
+    noun="replay",
+    workflow_type=names.REPLAY_WORKFLOW,
+    request=ReplayRequest,
+    state=ReplayState,
+    workflow_id=lambda request: naming.replay_workflow_id(request.selection.org, request.key),
+    options=start_options,
+    repeats=True,
+    acts=("pause", "resume", "cancel"),
+    about="Takes landed batches through the present code once more; what the change log has already changes nothing.",
+)

@@ -1,0 +1,21 @@
+"""How the operational store's tables came to be as they are: Alembic's steps, in order. `ensure_schema` takes those that are missing."""
+
+from importlib.resources import as_file, files
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+
+from clients.operational import translated
+
+_LOCK = sa.text("SELECT pg_advisory_xact_lock(hashtext('tidegate migrations'))")
+
+
+def ensure_schema(engine: sa.Engine) -> None:
+    """Take every step that the store has not taken. Of several processes that start at once one does it. Blocks."""
+    with as_file(files(__name__)) as folder, translated(), engine.begin() as connection:
+        connection.execute(_LOCK)
+        config = Config()
+        config.set_main_option("script_location", str(folder))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")

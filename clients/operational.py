@@ -1,0 +1,26 @@
+"""The operational store: how it is reached, and its errors in our words."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
+
+from schemas.errors import UnavailableError
+
+SYSTEM = "the operational store"
+
+
+def open_engine(dsn: str) -> sa.Engine:
+    """Connections to the store, made when they are needed; a few are kept."""
+    url = sa.make_url(dsn).set(drivername="postgresql+psycopg")
+    return sa.create_engine(url, pool_size=2, pool_pre_ping=True, connect_args={"connect_timeout": 5})
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """What the store does not answer becomes `UnavailableError`."""
+    try:
+        yield
+    except OperationalError as error:
+        raise UnavailableError(system=SYSTEM, detail=str(error.orig).strip()) from error

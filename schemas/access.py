@@ -1,0 +1,32 @@
+"""Who calls the HTTP API, and what a caller may do."""
+
+from enum import StrEnum
+
+from schemas.message import Message
+
+
+class CallerRole(StrEnum):
+    """What a caller may do."""
+
+    READER = "reader"
+    """Look at everything; change nothing."""
+    OPERATOR = "operator"
+    """All that there is, the other roles' parts included."""
+    GUEST = "guest"
+    """Lease tokens, and nothing else: for other teams' integrations."""
+
+    def includes(self, needed: "CallerRole") -> bool:
+        """True when a caller with this role may do what needs the other one."""
+        return self in (needed, CallerRole.OPERATOR)
+
+
+OUR_NAMES = frozenset({"planner", "schedule", "unknown"})
+"""What the engine's own acts have as `by`: no caller may be called so."""
+
+
+class Caller(Message):
+    """Somebody whose token was accepted."""
+
+    name: str
+    """Goes on record as `by`: the token's name, or `oidc:` and the subject of a signed token."""
+    role: CallerRole

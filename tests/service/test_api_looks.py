@@ -1,0 +1,229 @@
+"""What the API shows and who may ask: on real parts, with lanes, a governor, a ledger and an audit log behind it."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from clients.governor import read_books
+from clients.lane_workflows import start_lane
+from clients.warehouse.statements import LEDGER, QUARANTINE
+from schemas.budgets import Budget
+from schemas.messages import LaneInput
+from schemas.tables import LEDGER_COLUMNS, QUARANTINE_COLUMNS, Column, arrow_schema
+from tests.served_api import MOST_BYTES, ORG, ServedApi, fresh
+from tests.waiting import until
+
+pytestmark = [pytest.mark.service, pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
+NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
+PUBLIC = {"/healthz", "/readyz"}
+
+
+def load(api: ServedApi, table: str, columns: tuple[Column, ...], *rows: dict[str, Any]) -> None:
+    made = pa.Table.from_pylist(list(rows), schema=arrow_schema(columns))
+    with api.warehouse.transaction() as transaction:
+        transaction.load(table, columns, made)
+
+
+def ledger_row(batch: int, object_name: str) -> dict[str, Any]:
+    at = NOON + timedelta(minutes=batch)
+    texts = {"lane": "changes", "start_position": str(batch), "end_position": str(batch + 1), "raw_key": "k"}
+    counts = {"landed": 5, "applied": 3, "duplicate": 1, "quarantined": 1, "rebuilt": 0}
+    times = {"first_received_at": at, "last_received_at": at, "committed_at": at}
+    return {"batch": f"changes/{batch}", "object": object_name, **texts, **counts, **times}
+
+
+async def operations(api: ServedApi) -> list[tuple[str, str, str]]:
+    """Method, path with its parameters filled in, and role of every operation."""
+    response = await api.ask("GET", "/v1/openapi.json", "")
+    return [
+        (
+            method.upper(),
+            path.replace("{id}", "Case~w").replace("{lane}", "no-such"),
+            found["x-tidegate-role"],
+        )
+        for path, methods in response.json()["paths"].items()
+        for method, found in methods.items()
+    ]
+
+
+async def test_every_route_refuses_who_has_no_token_or_a_wrong_one(api: ServedApi) -> None:
+    closed = [(method, path) for method, path, _ in await operations(api) if path not in PUBLIC]
+    assert len(closed) > 20
+    wrong = {"Authorization": "Bearer tg_wrong"}
+    for method, path in closed:
+        for headers in ({}, wrong, {"Authorization": "Basic dTpw"}):
+            response = await api.ask(method, path, "", headers=headers)
+            assert (response.status_code, response.headers["www-authenticate"]) == (401, "Bearer"), path
+            assert "tidegate api token" in response.json()["detail"]
+
+
+async def test_every_route_refuses_a_role_that_does_not_suffice_before_it_looks_at_the_body(
+    api: ServedApi,
+) -> None:
+    needed = {"reader": {"reader", "operator"}, "operator": {"operator"}, "guest": {"guest", "operator"}}
+    for method, path, role in await operations(api):
+        for caller in {"reader", "guest"} - needed.get(role, {"reader", "guest"}):
+            response = await api.ask(method, path, caller, json={"nothing": "of that"})
+            assert response.status_code == 403, (method, path, caller)
+            assert f"--role {role}" in response.json()["detail"]
+
+
+async def test_a_path_that_does_not_exist_tells_nothing_without_a_token(api: ServedApi) -> None:
+    assert (await api.ask("GET", "/v1/nothing", "")).status_code == 401
+    response = await api.ask("GET", "/v1/nothing")
+    assert (response.status_code, response.json()["type"]) == (404, "urn:tidegate:problem:not-found")
+    assert (await api.ask("DELETE", "/v1/lanes")).status_code == 405
+
+
+@pytest.mark.parametrize("is_declared", [True, False])
+async def test_a_body_that_is_too_long_is_refused(api: ServedApi, is_declared: bool) -> None:
+    body = b'{"object": "' + b"x" * MOST_BYTES + b'"}'
+
+    async def in_pieces():
+        for at in range(0, len(body), 65_536):
+            yield body[at : at + 65_536]
+
+    content = body if is_declared else in_pieces()
+    response = await api.ask(
+        "POST", "/v1/backfills", content=content, headers={"content-type": "application/json"}
+    )
+    problem = response.json()
+    assert (response.status_code, problem["type"]) == (413, "urn:tidegate:problem:too-large")
+    assert f"{MOST_BYTES:,} bytes" in problem["detail"]
+
+
+async def test_a_request_keeps_its_callers_id_and_an_unusable_one_is_replaced(api: ServedApi) -> None:
+    mine = await api.ask("GET", "/v1/nothing", headers={"X-Request-Id": "mine-1"})
+    assert (mine.headers["x-request-id"], mine.json()["request_id"]) == ("mine-1", "mine-1")
+    odd = await api.ask("GET", "/v1/nothing", headers={"X-Request-Id": "a b<script>"})
+    assert odd.headers["x-request-id"].isalnum()
+
+
+async def test_a_lane_is_shown_paused_and_resumed_and_both_are_on_record(api: ServedApi) -> None:
+    lane = fresh("l")
+    await start_lane(api.client, LaneInput(org=ORG, lane=lane, channel="/data/CaseChangeEvent"))
+
+    async def is_paused(wanted: bool) -> bool:
+        view = await api.get(f"/v1/lanes/{lane}")
+        return bool(view["state"]["paused"] is wanted)
+
+    response = await api.ask("POST", f"/v1/lanes/{lane}/pause", json={"reason": "release"})
+    assert (response.status_code, response.json()["by"]) == (202, "operator")
+    await until(lambda: is_paused(True))
+
+    async def is_listed() -> bool:
+        found = (await api.get("/v1/lanes"))["lanes"]
+        return any(each["lane"] == lane and "release" in each["state"]["paused_because"] for each in found)
+
+    await until(is_listed)
+    await api.ask("POST", f"/v1/lanes/{lane}/resume", "second", json={"reason": "released"})
+    await until(lambda: is_paused(False))
+
+    async def both_are_written() -> bool:
+        page = await api.get("/v1/audit?limit=10")
+        acts = [(each["act"], each["by"]) for each in page["acts"] if each["target"].endswith(lane)]
+        return acts == [("lane.resume", "second"), ("lane.pause", "operator")]
+
+    await until(both_are_written)
+    assert (await api.get("/v1/audit/verification"))["is_whole"]
+    assert (await api.ask("GET", "/v1/lanes/none")).status_code == 404
+    assert (await api.ask("POST", "/v1/lanes/none/pause", json={"reason": "why"})).status_code == 404
+
+
+async def test_a_guest_leases_tokens_in_its_own_name_and_class(api: ServedApi) -> None:
+    process = fresh("billing")
+    line = {"budget": "api_calls", "want": 20}
+
+    async def granted() -> int:
+        response = await api.ask("POST", "/v1/leases", "guest", json={"process": process, "lines": [line]})
+        assert response.status_code == 200, response.text
+        [answer] = response.json()["lines"]
+        assert answer["lease_class"] == "guest"
+        return int(answer["granted"])
+
+    async def has_all() -> bool:
+        return await granted() == 20
+
+    await until(has_all)  # the governor must have read the limits first
+    line |= {"granted": 20, "spent": 7, "want": 0, "returned": 13}
+    await granted()
+    books = await read_books(api.client, ORG)
+    assert books is not None
+    assert any(f"guest:guest:{process}" in held for held in books.books[Budget.API_CALLS].leases)
+    found = await api.get("/v1/budgets")
+    [calls] = [each for each in found["budgets"] if each["budget"] == "api_calls"]
+    assert {each["name"]: each["last_day"] for each in calls["spenders"]}["guest"] == 7
+    assert found["governor"] == "running"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"process": "a", "lines": []},
+        {"process": "a:b", "lines": [{"budget": "api_calls", "want": 1}]},
+        {"process": "a", "lines": [{"budget": "api_calls", "want": 1, "lease_class": "writeback"}]},
+        {"process": "a", "lines": [{"budget": "api_calls", "want": 1}] * 2},
+        {"process": "a", "lines": [{"budget": "api_calls", "want": -1}]},
+        {"process": "a", "lines": [{"budget": "api_calls", "want": 1}], "refusals": []},
+    ],
+)
+async def test_a_guest_cannot_take_another_class_or_tell_what_the_org_said(
+    api: ServedApi, body: dict[str, Any]
+) -> None:
+    assert (await api.ask("POST", "/v1/leases", "guest", json=body)).status_code == 422
+
+
+async def test_the_ledger_is_shown_from_its_newest_row_and_by_lane_and_object(api: ServedApi) -> None:
+    rows = [ledger_row(n, name) for n in range(3) for name in ("Case", "Contact")]
+    load(api, LEDGER, LEDGER_COLUMNS, *rows)
+    newest = (await api.get("/v1/ledger?limit=2"))["rows"]
+    assert [(each["batch"], each["object"]) for each in newest] == [
+        ("changes/2", "Case"),
+        ("changes/2", "Contact"),
+    ]
+    assert newest[0]["landed"] == newest[0]["applied"] + newest[0]["duplicate"] + newest[0]["quarantined"]
+    older = await api.get("/v1/ledger?object=Case&lane=changes&until=2026-11-25T12:01:00Z")
+    assert [each["batch"] for each in older["rows"]] == ["changes/1", "changes/0"]
+    assert (await api.get("/v1/ledger?lane=other"))["rows"] == []
+
+
+async def test_quarantine_is_counted_and_shown_without_its_events(api: ServedApi) -> None:
+    texts = {
+        "batch": "changes/1",
+        "object": "Case",
+        "position": "2",
+        "detail": "what",
+        "event": '{"x": "tg1.a.b"}',
+    }
+    times = {"received_at": NOON, "quarantined_at": NOON}
+    rows = [
+        texts | times | {"ordinal": n, "reason": reason} for n, reason in enumerate(("late", "late", "odd"))
+    ]
+    load(api, QUARANTINE, QUARANTINE_COLUMNS, *rows)
+    found = await api.get("/v1/quarantine?limit=1")
+    counted = {(each["object"], each["reason"]): each["changes"] for each in found["groups"]}
+    assert (counted, len(found["rows"])) == ({("Case", "late"): 2, ("Case", "odd"): 1}, 1)
+    [odd] = (await api.get("/v1/quarantine?reason=odd"))["rows"]
+    assert (odd["ordinal"], "event" in odd) == (2, False)
+
+
+async def test_the_catalogue_says_what_is_kept_and_what_is_encrypted(api: ServedApi) -> None:
+    objects = {each["name"]: each for each in (await api.get("/v1/catalogue"))["objects"]}
+    contact = {each["name"]: each for each in objects["Contact"]["fields"]}
+    assert (contact["Email"]["pii"], contact["AccountId"]["column"]) == ("personal", "account_id")
+    assert "curated.contact_current" in objects["Contact"]["tables"]
+
+
+async def test_without_a_planner_there_is_no_plan_and_it_says_how_to_have_one(api: ServedApi) -> None:
+    response = await api.ask("GET", "/v1/plan")
+    assert (response.status_code, "TIDEGATE_PLANNER__ON" in response.json()["detail"]) == (404, True)
+
+
+async def test_it_is_ready_when_every_part_answers(api: ServedApi) -> None:
+    response = await api.ask("GET", "/readyz", "")
+    assert response.json() == {
+        "ready": True,
+        "parts": {"temporal": True, "warehouse": True, "operational_store": True, "s3": True},
+    }
