@@ -153,8 +153,9 @@ class ReplayExpiredError(TerminalError):
         self.lane = lane
         self.position = position
         super().__init__(
-            f"Lane {lane} cannot continue at {position}: {detail}. The events between were not received; "
-            "backfill the objects of the lane since its last batch, then move the lane's position."
+            f"Lane {lane} cannot continue at {position}: {detail}. The events between were not received; the lane goes on "
+            "with new ones and has the rest read again, by itself. Where it cannot, backfill its objects since its last "
+            "batch, then move the lane's position."
         )
 
 

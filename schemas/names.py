@@ -16,6 +16,7 @@ PLANNER_WORKFLOW: Final = "planner"
 BACKFILL_WORKFLOW: Final = "backfill"
 REPLAY_WORKFLOW: Final = "replay"
 RECONCILE_WORKFLOW: Final = "reconcile"
+REPAIR_WORKFLOW: Final = "repair"
 
 # Activities
 FOLLOW_LANE: Final = "follow_lane"
@@ -42,6 +43,9 @@ COMPARE_BUCKETS: Final = "compare_buckets"
 READ_FACTS: Final = "read_facts"
 COMPARE_FACTS: Final = "compare_facts"
 KEEP_REPORT: Final = "keep_report"
+FIND_REREADS: Final = "find_rereads"
+FIND_DELETED: Final = "find_deleted"
+CLOSE_REREADS: Final = "close_rereads"
 
 # Signals, updates and queries
 PAUSE: Final = "pause"
@@ -56,6 +60,7 @@ UNPIN: Final = "unpin"
 PLAN: Final = "plan"
 CANCEL: Final = "cancel"
 PROGRESS: Final = "progress"
+LOOK: Final = "look"
 
 # Task queues, by what their work waits for
 WORKFLOW_QUEUE: Final = "tidegate-workflows"

@@ -6,6 +6,7 @@ from workflows.governor import GovernorWorkflow
 from workflows.lane import LaneWorkflow
 from workflows.planner import PlannerWorkflow
 from workflows.reconcile import ReconcileWorkflow
+from workflows.repair import RepairWorkflow
 from workflows.replay import ReplayWorkflow
 
 WORKFLOWS = [
@@ -16,6 +17,7 @@ WORKFLOWS = [
     BackfillWorkflow,
     ReplayWorkflow,
     ReconcileWorkflow,
+    RepairWorkflow,
 ]
 """Every workflow type that a worker serves."""
 
@@ -27,5 +29,6 @@ __all__ = [
     "LaneWorkflow",
     "PlannerWorkflow",
     "ReconcileWorkflow",
+    "RepairWorkflow",
     "ReplayWorkflow",
 ]
