@@ -269,9 +269,8 @@ async def test_row_errors_come_back_one_by_one(served: ServedOrg):
 
 
 async def test_without_a_token_nothing_is_sent(tmp_path: Path):
-    async with served_org(tmp_path, api_calls=1) as served:
+    async with served_org(tmp_path, patience=timedelta(seconds=0.2), api_calls=1) as served:
         await served.sessions.session()
-        served.leases._patience = timedelta(seconds=0.2).total_seconds()
         before = served.org.meters.api_calls.used
         with pytest.raises(BudgetSpentError):
             await write(served, accounts(5))
