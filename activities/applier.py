@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from activities.asking import ask, ask_for_incomplete
 from activities.rebuild import rebuild_records
 from clients.objectstore import ObjectStore
 from clients.warehouse import Transaction, Warehouse, statements as sql
@@ -32,6 +33,7 @@ from schemas.tables import (
     staged_columns,
 )
 from transforms.net import NetRows, first_current_rows, first_history_rows
+from transforms.rereads import asked_by_refusals
 from transforms.snapshots import REPAIRS
 
 
@@ -45,6 +47,7 @@ class Share:
     applied: int = 0
     duplicate: int = 0
     rebuilt: int = 0
+    rereads: int = 0
 
     @property
     def batch(self) -> str:
@@ -65,6 +68,7 @@ class Share:
             quarantined=0 if self.refused is None else len(self.refused),
             rebuilt=self.rebuilt,
             last_changed_at=changed_at,
+            rereads=self.rereads,
         )
 
 
@@ -113,6 +117,7 @@ class Applier:
         stamp = pa.repeat(pa.scalar(_now(), pa.timestamp("ms", tz="UTC")), len(share.refused))
         rows = share.refused.append_column("quarantined_at", stamp)
         transaction.load(sql.QUARANTINE, QUARANTINE_COLUMNS, rows)
+        share.rereads += ask(transaction, asked_by_refusals(share.refused))
 
 
 def _now() -> datetime:
@@ -156,6 +161,7 @@ def apply_changes(transaction: Transaction, spec: ObjectSpec, shares: Sequence[S
         if slow:
             rebuild_records(transaction, spec, sorted(slow))
         _count_rebuilt(shares, new, slow)
+        shares[0].rereads += ask_for_incomplete(transaction, spec, new, seen.last_orders)
     _count(shares, incoming, seen.is_new)
 
 

@@ -23,12 +23,14 @@ from temporalio.common import (
 )
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory, WorkflowAlreadyStartedError
 
+from activities.heartbeats import heartbeating
+from activities.holes import Holes
 from activities.landing import CutRule, LandingBuffer
 from clients.chain import Chain
 from clients.objectstore import ObjectStore
 from clients.streams import StreamMessage
 from schemas import names
-from schemas.errors import StreamBrokenError
+from schemas.errors import ReplayExpiredError, StreamBrokenError
 from schemas.ids import ORIGIN
 from schemas.limits import REPLAY_NEW_EVENTS
 from schemas.messages import FollowInput, FollowResult
@@ -61,6 +63,8 @@ class FollowLane:
     open_stream: OpenStream
     rule: CutRule = field(default_factory=CutRule)
     stretch: timedelta = STRETCH
+    holes: Holes | None = None
+    """What is done when the bus no longer holds the position; None: the lane stops with `ReplayExpiredError`."""
 
     @activity.defn(name=names.FOLLOW_LANE)
     async def follow_lane(self, request: FollowInput) -> FollowResult:
@@ -69,14 +73,31 @@ class FollowLane:
         follower = _Follower(self, chain, _hint(request))
         await follower.adopt_chain()
         try:
-            async with self.open_stream(request, follower.replay_id(request)) as stream:
-                await follower.follow(stream)
+            await self._follow(follower, request)
         except asyncio.CancelledError:
             details = activity.cancellation_details()
             if details is None or not details.cancel_requested:
                 raise
             # The lane was paused: it wants to know how far we came, not that we stopped.
         return follower.result()
+
+    async def _follow(self, follower: "_Follower", request: FollowInput) -> None:
+        try:
+            async with self.open_stream(request, follower.replay_id(request)) as stream:
+                await follower.follow(stream)
+        except ReplayExpiredError as error:
+            if self.holes is None:
+                raise
+            if follower.is_open_at_new:
+                raise StreamBrokenError(lane=request.lane, detail=str(error)) from error
+            await self._follow_after_hole(follower, self.holes, request)
+
+    async def _follow_after_hole(self, follower: "_Follower", holes: Holes, request: FollowInput) -> None:
+        """Go on with new events. They are subscribed to first: what comes between is then either received or read."""
+        async with self.open_stream(request, follower.after_hole()) as stream:
+            async with heartbeating(lambda: (follower.position,)):
+                await holes.report(request, follower.position)
+            await follower.follow(stream)
 
 
 def _hint(request: FollowInput) -> str:
@@ -93,15 +114,22 @@ class _Follower:
             self._buffer.drop_through(int(position))
         self._batches = 0
         self._changes = 0
-        self._is_open_at_new = False
+        self._is_after_hole = False
+        self.is_open_at_new = False
         self.position = position
 
     def replay_id(self, request: FollowInput) -> int:
         """What to subscribe from. New events only until a batch is landed: an attempt that dies before has received none."""
         first = request.first_replay if self.position == ORIGIN else int(self.position)
         replay_id = REPLAY_NEW_EVENTS if self.position == request.skip_from else first
-        self._is_open_at_new = replay_id == REPLAY_NEW_EVENTS
+        self.is_open_at_new = replay_id == REPLAY_NEW_EVENTS
         return replay_id
+
+    def after_hole(self) -> int:
+        """What to subscribe from when the position is not held any more. What was received and not landed is read with the rest."""
+        self._buffer = LandingBuffer(self._parent.protector, self._parent.rule)
+        self._is_after_hole = self.is_open_at_new = True
+        return REPLAY_NEW_EVENTS
 
     def result(self) -> FollowResult:
         return FollowResult(position=self.position, batches=self._batches, changes=self._changes)
@@ -123,13 +151,13 @@ class _Follower:
 
     async def _land(self) -> None:
         manifest, is_ours = await asyncio.to_thread(
-            self._chain.land, self._buffer.peek(), start=self.position
+            self._chain.land, self._buffer.peek(), start=self.position, after_hole=self._is_after_hole
         )
         await self._advance(manifest)
-        if self._is_open_at_new and not is_ours:
+        if self.is_open_at_new and not is_ours:
             # The other one subscribed earlier, and what came between its last event and our first is not here.
             raise StreamBrokenError(lane=manifest.lane, detail="another follower has landed first")
-        self._is_open_at_new = False
+        self.is_open_at_new = self._is_after_hole = False
 
     async def _advance(self, manifest: Manifest) -> None:
         """The batch is durable: start its workflow, then let go of its events and of the old position."""

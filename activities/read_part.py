@@ -18,6 +18,7 @@ from temporalio import activity
 from activities.heartbeats import heartbeating
 from activities.land_rows import RowLanding, RowLandings, settled_before
 from activities.rest_rows import RestRows
+from activities.settling import wait_until_settled
 from clients.bulk_query import BulkQuery
 from clients.call_count import counting_calls
 from clients.chain import RowFacts
@@ -57,6 +58,7 @@ class ReadPart:
         """Read pages of the part for one stretch; the result's position is where the next one goes on."""
         async with heartbeating():
             with counting_calls() as count:
+                await wait_until_settled(self.org, request.after, self.visibility_delay, request.lease_class)
                 result = await _Reader(self, request).read()
                 counts = result.counts.plus(BackfillCounts(calls=count.calls))
                 return result.model_copy(update={"counts": counts})
@@ -199,7 +201,8 @@ class _Reader:
     def _facts(self, info: JobResult) -> RowFacts:
         # A row was read after the job was made: what had been settled by then holds all of its second.
         settled = settled_before(info.created_at, self._parent.visibility_delay)
-        return RowFacts(self._spec.name, datetime.now(UTC), settled, self._request.reading)
+        request = self._request
+        return RowFacts(self._spec.name, datetime.now(UTC), settled, request.reading, request.stands_at)
 
     async def _prove(self, landing: RowLanding, info: JobResult) -> None:
         """Every row that the job counts is in the chain."""

@@ -16,6 +16,7 @@ from temporalio import activity
 
 from activities.heartbeats import heartbeating
 from activities.land_rows import RowLanding, RowLandings, settled_before
+from activities.settling import wait_until_settled
 from clients.call_count import counting_calls
 from clients.chain import RowFacts
 from clients.org_http import OrgHttp
@@ -48,6 +49,7 @@ class ReadRecords:
         """Read some thousand records; the result's position is how many ids are done."""
         async with heartbeating():
             with counting_calls() as count:
+                await wait_until_settled(self.org, request.after, self.visibility_delay, request.lease_class)
                 result = await self._read(request)
         counts = result.counts.plus(BackfillCounts(calls=count.calls))
         return result.model_copy(update={"counts": counts})
@@ -79,5 +81,5 @@ class ReadRecords:
             page_of_records(found.records, landing.spec),
             page_of_gone(found.gone, literal(epoch_ms(settled)), landing.spec),
         ]
-        facts = RowFacts(landing.spec.name, datetime.now(UTC), settled, request.reading)
+        facts = RowFacts(landing.spec.name, datetime.now(UTC), settled, request.reading, request.stands_at)
         await landing.land_page(pa.concat_tables(pages), start=start, end=end, facts=facts)

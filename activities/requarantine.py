@@ -1,6 +1,7 @@
 """The rows that quarantine holds of replayed batches, replaced by those that still do not fit.
 
-A row that stays as it is, is not touched; one whose reason has changed keeps the time of its first refusal.
+A row that stays as it is, is not touched; one whose reason has changed keeps the time of its first refusal. What of them a query can
+answer, and none has answered yet, is asked for once more.
 """
 
 from collections import defaultdict
@@ -11,9 +12,11 @@ from typing import NamedTuple, Self
 import pyarrow as pa
 
 from activities.applier import Share
-from clients.warehouse import Transaction, replay_statements as sql
+from activities.asking import ask
+from clients.warehouse import Transaction, replay_statements as sql, reread_statements
 from clients.warehouse.statements import QUARANTINE
 from schemas.tables import QUARANTINE_COLUMNS, arrow_schema
+from transforms.rereads import asked_by_refusals
 
 
 class _Row(NamedTuple):
@@ -31,8 +34,14 @@ class Requarantine:
 
     held: dict[str, dict[_Row, datetime]]
     """Batch -> row -> when it was refused first."""
+    answered: set[tuple[str, _Row]] = field(default_factory=set)
+    """Rows of `held` that a reading has answered."""
+    asked: set[tuple[str, int]] = field(default_factory=set)
+    """Batch and ordinal of what is to be read already."""
     leave: list[tuple[str, _Row]] = field(default_factory=list)
     come: list[pa.Table] = field(default_factory=list)
+    waiting: list[pa.Table] = field(default_factory=list)
+    """What is refused, not answered and not asked for, whether it comes or was there."""
     released: int = 0
     """Rows fewer than before."""
 
@@ -40,11 +49,16 @@ class Requarantine:
     def read(cls, transaction: Transaction, name: str, batches: list[str]) -> Self:
         """What there is of the object called `name`."""
         held: defaultdict[str, dict[_Row, datetime]] = defaultdict(dict)
-        for batch, ordinal, record_id, reason, detail, at in transaction.fetch(
+        answered = set()
+        for batch, ordinal, record_id, reason, detail, at, answered_at in transaction.fetch(
             sql.find_refused(len(batches)), [name, *batches]
         ):
-            held[batch][_Row(int(ordinal), record_id, reason, detail)] = at
-        return cls(held)
+            row = _Row(int(ordinal), record_id, reason, detail)
+            held[batch][row] = at
+            if answered_at is not None:
+                answered.add((batch, row))
+        rows = transaction.fetch(reread_statements.find_open_changes(len(batches)), [name, *batches])
+        return cls(held, answered, {(batch, int(ordinal)) for batch, ordinal in rows})
 
     def replace(self, share: Share, record: str | None) -> int:
         """Let the share's refused changes be all that is refused of its batch, or of one record in it.
@@ -66,8 +80,14 @@ class Requarantine:
             self.come.append(
                 table.append_column("quarantined_at", pa.array(stamps, pa.timestamp("ms", tz="UTC")))
             )
+        if refused is not None:
+            waits = [self._waits(share.batch, row) for row in rows]
+            self.waiting.append(refused.filter(pa.array(waits, pa.bool_())))
         self.released += max(0, len(scope) - len(rows))
         return len(held) - len(scope) + len(rows)
+
+    def _waits(self, batch: str, row: _Row) -> bool:
+        return (batch, row) not in self.answered and (batch, row.ordinal) not in self.asked
 
     def write(self, transaction: Transaction) -> None:
         """Make it so."""
@@ -81,6 +101,8 @@ class Requarantine:
             transaction.execute(sql.delete_released())
         if self.come:
             transaction.load(QUARANTINE, QUARANTINE_COLUMNS, pa.concat_tables(self.come))
+        if self.waiting:
+            ask(transaction, asked_by_refusals(pa.concat_tables(self.waiting)))
 
 
 def _rows(refused: pa.Table) -> list[_Row]:

@@ -72,7 +72,8 @@ class RestRows:
         self, landing: RowLanding, position: str, records: list[dict[str, Any]], asked_at: datetime
     ) -> str:
         settled = settled_before(asked_at, self.visibility_delay)
-        facts = RowFacts(self.spec.name, datetime.now(UTC), settled, self.request.reading)
+        request = self.request
+        facts = RowFacts(self.spec.name, datetime.now(UTC), settled, request.reading, request.stands_at)
         for first in range(0, len(records), landing.slice_rows):
             some = records[first : first + landing.slice_rows]
             page = await asyncio.to_thread(page_of_records, some, self.spec)

@@ -182,7 +182,7 @@ def _objects(connection: psycopg.Connection) -> list[ObjectView]:
 
 
 def _quarantine(connection: psycopg.Connection) -> dict[str, int]:
-    query = f"SELECT reason, COUNT(*) FROM {sql.QUARANTINE} GROUP BY reason ORDER BY reason"
+    query = f"SELECT reason, COUNT(*) FROM {sql.QUARANTINE} WHERE resolved_at IS NULL GROUP BY reason ORDER BY reason"
     return {reason: int(count) for reason, count in connection.execute(query.encode())}
 
 

@@ -131,7 +131,7 @@ def _versions(connection: psycopg.Connection, spec: ObjectSpec, record_id: str) 
 
 
 def _quarantined(connection: psycopg.Connection, record_id: str) -> list[dict[str, Any]]:
-    names = ["batch", "position", "reason", "detail", "quarantined_at"]
+    names = ["batch", "position", "reason", "detail", "quarantined_at", "resolved_at", "resolved_by"]
     query = f"SELECT {', '.join(names)} FROM {sql.QUARANTINE} WHERE record_id LIKE %s ORDER BY quarantined_at"
     return [
         dict(zip(names, row, strict=True)) for row in connection.execute(query.encode(), (f"{record_id}%",))
@@ -162,4 +162,7 @@ def _show(found: dict[str, Any]) -> None:
         until = "now" if version["valid_to"] is None else f"{version['valid_to']:%Y-%m-%d %H:%M:%S}"
         OUT.print(f"  version {version['version']}: {version['valid_from']:%Y-%m-%d %H:%M:%S} to {until}")
     for refused in found["quarantined"]:
-        OUT.print(f"in quarantine: {refused['reason']} ({refused['detail']}), batch {refused['batch']}")
+        answer = f"; answered by {refused['resolved_by']}" if refused["resolved_at"] is not None else ""
+        OUT.print(
+            f"in quarantine: {refused['reason']} ({refused['detail']}), batch {refused['batch']}{answer}"
+        )

@@ -27,6 +27,8 @@ class RowFacts(NamedTuple):
     """As of `Manifest`."""
     reading: int
     """As of `Manifest`."""
+    stands_at: datetime | None = None
+    """As of `Manifest`."""
 
 
 class Chain:
@@ -56,7 +58,7 @@ class Chain:
         for key in self._store.keys(manifest_prefix(self.org, self.lane)):
             yield Manifest.model_validate_json(self._store.get(key))
 
-    def land(self, raw: pa.Table, *, start: str) -> tuple[Manifest, bool]:
+    def land(self, raw: pa.Table, *, start: str, after_hole: bool = False) -> tuple[Manifest, bool]:
         """Make `raw` (columns of `RAW_SCHEMA`, at least one row) the batch that starts at `start`.
 
         Returns the batch that now starts there, and whether it is ours: another follower may have been first, then
@@ -77,6 +79,7 @@ class Chain:
             landed=_landed(raw),
             first_received_at=received[0].as_py(),
             last_received_at=received[-1].as_py(),
+            after_hole=after_hole,
         )
         return self._claim(manifest, body)
 
@@ -99,6 +102,7 @@ class Chain:
             form=Form.ROWS,
             settled_before=facts.settled_before,
             reading=facts.reading,
+            stands_at=facts.stands_at,
         )
         return self._claim(manifest, body)
 

@@ -36,7 +36,7 @@ from schemas.errors import (
     TidegateError,
     UnavailableError,
 )
-from schemas.limits import COMETD_CONNECT_TIMEOUT, COMETD_LOOK_AHEAD
+from schemas.limits import COMETD_CONNECT_TIMEOUT, COMETD_LOOK_AHEAD, REPLAY_NEW_EVENTS
 
 MOST_BUFFERED = 30_000
 """Events that wait for landing before the client stops asking for more (some 250 MB)."""
@@ -202,6 +202,7 @@ class _Tap(ReplayMarkerStorage):
         super().__init__()
         self._stream = stream
         self._connects = 0
+        self._is_subscribed = False
 
     async def outgoing(self, payload: list[dict[str, Any]], headers: dict[str, str]) -> None:
         await super().outgoing(payload, headers)
@@ -223,7 +224,12 @@ class _Tap(ReplayMarkerStorage):
                 self._stream.fail(_refused(message, self._stream.channel, self._stream.replay_id))
         await self._stream.accept(events)
 
-    async def get_replay_marker(self, subscription: str) -> ReplayMarker:  # noqa: ARG002
+    async def get_replay_marker(self, subscription: str) -> ReplayMarker:
+        if self._is_subscribed and self._stream.replay_id == REPLAY_NEW_EVENTS:
+            # What came since the first subscription would be missing, and nobody would know.
+            detail = "its session ended before the first new event came"
+            self._stream.fail(StreamBrokenError(lane=subscription, detail=detail))
+        self._is_subscribed = True
         return ReplayMarker(date="", replay_id=self._stream.replay_id)
 
     async def set_replay_marker(self, subscription: str, replay_marker: ReplayMarker) -> None:

@@ -2,6 +2,9 @@
 
 What the org says in passing (its count of API calls, a refusal, a Retry-After) goes back to the governor, so that one
 process's bad news stops every other one.
+
+Law 6 begins here: of a write that fails it is told whether it was surely not carried out, or whether nobody knows
+(`UnknownOutcomeError`).
 """
 
 import re
@@ -25,6 +28,7 @@ from schemas.errors import (
     RateLimitedError,
     TidegateError,
     UnavailableError,
+    UnknownOutcomeError,
 )
 from schemas.limits import API_USAGE_LAG, API_VERSION, LONG_CALL
 
@@ -48,6 +52,12 @@ _TRANSIENT = {
     "InternalServerError",
 }
 _TOO_SLOW = {"QUERY_TIMEOUT", "OPERATION_TOO_LARGE"}
+_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+"""There was no connection, so the org has not seen a byte. A reset or an end of an open one says nothing of the kind."""
+_OF_THE_FORM = {405, 410, 411, 412, 413, 414, 415, 417, 428, 431}
+"""Refused for what it looks like, before anything is done; true of whoever answers, the org or what stands before it (RFC 9110)."""
+_MIDWAY = {"REQUEST_RUNNING_TOO_LONG", "UNKNOWN_EXCEPTION", "QUERY_TIMEOUT", "InternalServerError", "Timeout"}
+"""The org had begun, and what it had committed by then stays: each subrequest of a composite call is a transaction."""
 _OVER_QUOTA = {"LIMIT_EXCEEDED", "EXCEEDED_QUOTA", "ExceededQuota"}
 
 
@@ -122,6 +132,7 @@ class OrgHttp:
         headers: Mapping[str, str] | None = None,
         also: Mapping[Budget, int] | None = None,
         is_long: bool = False,
+        is_write: bool = False,
     ) -> httpx.Response:
         """Make one call and return its successful response, read to the end.
 
@@ -136,9 +147,11 @@ class OrgHttp:
             also: What the call spends besides one API call: {Budget.BULK_QUERY_JOBS: 1}.
             is_long: It may take 20 seconds or more: it then holds a token of `long_calls`, too. Without it, the call
                 is given up before it becomes a long one.
+            is_write: It changes records, and a failure must say whether it may have done so.
 
         Raises `BudgetSpentError` before anything is sent; `RateLimitedError`, `UnavailableError`, `CallTooSlowError`,
-        `CredentialsRejectedError` or `CallRefusedError` for what the org answers.
+        `CredentialsRejectedError` or `CallRefusedError` for what the org answers. A write raises `UnknownOutcomeError` when it may
+        have been carried out; after any other error it was not.
         """
         async with AsyncExitStack() as held:
             if is_long:
@@ -155,15 +168,30 @@ class OrgHttp:
                 headers=headers,
                 timeout=_LONG_SECONDS if is_long else _SHORT_SECONDS,
             )
-            response = await self._send(request, session, lease_class)
+            response = await self._send(request, session, lease_class, is_write=is_write)
             if response.status_code == httpx.codes.UNAUTHORIZED:
-                response = await self._send(request, await self._sessions.renew(session), lease_class)
+                renewed = await self._sessions.renew(session)
+                response = await self._send(request, renewed, lease_class, is_write=is_write)
         if response.is_success or response.status_code == httpx.codes.NOT_MODIFIED:
             return response
-        raise self._refused(response, f"{method} {path.partition('?')[0]}", tuple(also or ()))
+        call = f"{method} {path.partition('?')[0]}"
+        refused = self._refused(response, call, tuple(also or ()))
+        raise _of_a_write(refused, response, call) if is_write else refused
+
+    def address(self, path: str, params: Mapping[str, str]) -> str:
+        """A path below `data_path` with its query, as a call inside another one wants it."""
+        return f"{self.data_path}{path}?{httpx.QueryParams(dict(params))}"
+
+    def segment(self, value: str) -> str:
+        """A value as one part of a path."""
+        return str(httpx.QueryParams({"": value}))[1:].replace("+", "%20")
+
+    def refused_inside(self, call: str, status: int, body: object) -> TidegateError:
+        """What the failure of a call inside another one means: what it would mean by itself."""
+        return self._refused(httpx.Response(status, json=body), call, ())
 
     async def _send(
-        self, request: httpx.Request, session: Session, lease_class: LeaseClass
+        self, request: httpx.Request, session: Session, lease_class: LeaseClass, *, is_write: bool
     ) -> httpx.Response:
         await self._purse.take(Budget.API_CALLS, lease_class)
         note_call()
@@ -171,11 +199,8 @@ class OrgHttp:
         detail = f"{request.method} {request.url.path}"
         try:
             response = await self._http.send(request)
-        except httpx.ReadTimeout as error:
-            raise CallTooSlowError(system=_SYSTEM, detail=detail) from error
         except httpx.HTTPError as error:
-            detail = f"{detail}: {type(error).__name__}"
-            raise UnavailableError(system=_SYSTEM, detail=detail) from error
+            raise _unanswered(error, detail, is_write=is_write) from error
         self._read_time(response)
         self._read_usage(response)
         return response
@@ -219,6 +244,40 @@ class OrgHttp:
         if status >= httpx.codes.INTERNAL_SERVER_ERROR or code in _TRANSIENT:
             return UnavailableError(system=_SYSTEM, detail=f"{call}: {status} {code} {message}")
         return CallRefusedError(call=call, status=status, code=code, detail=message)
+
+
+def _unanswered(error: httpx.HTTPError, detail: str, *, is_write: bool) -> TidegateError:
+    told = f"{detail}: {type(error).__name__}"
+    if is_write and not isinstance(error, _NOT_SENT):
+        return UnknownOutcomeError(system=_SYSTEM, detail=told, is_over=False)
+    if isinstance(error, httpx.ReadTimeout):
+        return CallTooSlowError(system=_SYSTEM, detail=detail)
+    return UnavailableError(system=_SYSTEM, detail=told)
+
+
+def _of_a_write(refused: TidegateError, response: httpx.Response, call: str) -> TidegateError:
+    """What a refusal says of a write.
+
+    Surely not carried out is what the org refuses with 4xx and a code of its own, unless it had begun; what anybody refuses for its
+    form; and what is sent elsewhere (3xx). A 5xx is not sure even with SERVER_UNAVAILABLE, "a server that is necessary for this call
+    is unavailable" (SOAP API Developer Guide, "Core Data Types"): nothing says that it was found out before the first row. Looking up
+    is one call for a thousand rows; taking a write for undone that was done is a second effect.
+    """
+    status, (code, words) = response.status_code, _error(response)
+    is_orgs_own = code != str(status)
+    is_sure = status < httpx.codes.INTERNAL_SERVER_ERROR and (
+        status in _OF_THE_FORM
+        or status < httpx.codes.BAD_REQUEST
+        or isinstance(refused, CredentialsRejectedError)
+        or (is_orgs_own and code not in _MIDWAY)
+    )
+    if not is_sure:
+        detail = f"{call}: {status} {code}"
+        return UnknownOutcomeError(system=_SYSTEM, detail=detail, is_over=is_orgs_own)
+    if isinstance(refused, CallRefusedError):
+        detail = "what it says may quote values, so it is not shown here"
+        return CallRefusedError(call=call, status=status, code=code, detail=detail, words=words)
+    return refused
 
 
 def _refusal(response: httpx.Response, code: str, message: str, also: tuple[Budget, ...]) -> Refusal | None:

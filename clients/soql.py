@@ -12,6 +12,10 @@ from schemas.positions import PolledPosition, epoch_ms
 SYSTEM_FIELDS = ("Id", "IsDeleted", "SystemModstamp")
 """What every object has and the catalogue does not list."""
 
+_ESCAPED = str.maketrans(
+    {"\\": r"\\", "'": r"\'", "\n": r"\n", "\r": r"\r", "\t": r"\t", "\b": r"\b", "\f": r"\f"}
+)
+
 
 def selected_fields(spec: ObjectSpec) -> tuple[str, ...]:
     """The columns of a read, in the order of the query: what places a row, then the catalogue's fields.
@@ -61,3 +65,8 @@ def literal(moment_ms: int) -> str:
     """A SOQL datetime literal: unquoted, with a zone (SOQL and SOSL Reference, "Date Formats and Date Literals")."""
     moment = datetime.fromtimestamp(moment_ms / 1_000, UTC)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment_ms % 1_000:03d}Z"
+
+
+def text_literal(value: str) -> str:
+    """A SOQL text literal, quotes included (SOQL and SOSL Reference, "Quoted String Escape Sequences")."""
+    return f"'{value.translate(_ESCAPED)}'"

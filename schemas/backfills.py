@@ -35,6 +35,11 @@ class BackfillInput(Message):
     is_repair: bool = False
     """True when rows count though the warehouse has a snapshot with the same modstamp, because it is known to be wrong; the
     records are then folded anew from their whole change log."""
+    after: datetime | None = None
+    """Read no earlier than when everything that was committed up to then can be seen; None: at once."""
+    stands_at: datetime | None = None
+    """Rows stand no earlier than at the end of this second, which must not be later than `after`: they hold whatever was committed by
+    then, though their modstamp may be older. None: every row stands at its modstamp."""
     by: str = "unknown"
     """Who asked; goes on record."""
     reason: str = ""
@@ -130,6 +135,9 @@ class PartInput(Message):
     lease_class: LeaseClass
     reading: int = 0
     """As of `Manifest`."""
+    after: datetime | None = None
+    stands_at: datetime | None = None
+    """As of `BackfillInput`, like `after`."""
     position: str = ORIGIN
     """Where the part's chain has been landed, applied and counted up to."""
 
@@ -143,6 +151,8 @@ class RecordsInput(Message):
     ids_key: str
     lease_class: LeaseClass
     reading: int = 0
+    after: datetime | None = None
+    stands_at: datetime | None = None
     position: str = ORIGIN
 
 

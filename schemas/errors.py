@@ -4,6 +4,7 @@ TidegateError
 ├── TransientError                 trying again may help
 │   ├── UnavailableError           a remote system does not answer, or answers with its own failure
 │   │   └── CallTooSlowError       it would take too long: less must be asked for
+│   ├── UnknownOutcomeError        a write was sent and nobody knows whether it was carried out
 │   ├── RateLimitedError           try again no sooner than `retry_after`
 │   │   └── BudgetSpentError       the governor grants no token now
 │   └── StreamBrokenError          a stream ended; it is opened again from the last position
@@ -65,6 +66,18 @@ class CallTooSlowError(UnavailableError):
         )
 
 
+class UnknownOutcomeError(TransientError):
+    """A write was sent, and nobody knows whether the remote system carried it out: it is looked up before it is sent again."""
+
+    def __init__(self, *, system: str, detail: str, is_over: bool) -> None:
+        self.system = system
+        self.is_over = is_over
+        """True: the system itself has answered, so what it did is done. False: it may still be at it."""
+        super().__init__(
+            f"{system} may or may not have carried out a write: {detail}. It is looked up before anything is sent again."
+        )
+
+
 class RateLimitedError(TransientError):
     """A remote system asks us to come back later."""
 
@@ -113,10 +126,12 @@ class CredentialsRejectedError(TerminalError):
 class CallRefusedError(TerminalError):
     """Salesforce refuses a call for what it asks."""
 
-    def __init__(self, *, call: str, status: int, code: str, detail: str) -> None:
+    def __init__(self, *, call: str, status: int, code: str, detail: str, words: str = "") -> None:
+        """`words` is what Salesforce says where that may quote a record's values: it is in no message, so in no log."""
         self.call = call
         self.status = status
         self.code = code
+        self.words = words or detail
         self.is_missing = status == _NOT_FOUND
         super().__init__(
             f"Salesforce refuses {call} ({status} {code}: {detail}). Compare the catalogue and the integration user's "
@@ -153,8 +168,9 @@ class ReplayExpiredError(TerminalError):
         self.lane = lane
         self.position = position
         super().__init__(
-            f"Lane {lane} cannot continue at {position}: {detail}. The events between were not received; "
-            "backfill the objects of the lane since its last batch, then move the lane's position."
+            f"Lane {lane} cannot continue at {position}: {detail}. The events between were not received; the lane goes on "
+            "with new ones and has the rest read again, by itself. Where it cannot, backfill its objects since its last "
+            "batch, then move the lane's position."
         )
 
 

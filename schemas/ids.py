@@ -73,6 +73,10 @@ def schedule_id(org: str, what: str) -> str:
     return f"schedule/{org}/{what}"
 
 
+def repair_workflow_id(org: str) -> str:
+    return f"repair/{org}"
+
+
 def batch_workflow_id(org: str, lane: str, start: str) -> str:
     """The batch that starts after position `start` has one workflow, for ever."""
     return f"batch/{org}/{lane}/{start}"

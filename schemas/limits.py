@@ -66,11 +66,14 @@ BULK_INGEST_ROWS = 150_000_000
 """Rows a rolling 24 h."""
 BULK_INGEST_MAX_BYTES = 150_000_000
 """Of one job's CSV."""
+BULK_UPLOAD_BYTES = 100_000_000
+"""Of one job's CSV as it should be sent: the org holds it as base64, which is half as long again ("Upload Job Data")."""
 BULK_INTERNAL_BATCH_ROWS = 10_000
 """A batch that Bulk API 2.0 makes of an ingest job's rows."""
 DML_CHUNK_ROWS = 200
 """Rows that are one transaction inside a batch, and the most that one collections call may write."""
 BULK_FIELD_MAX_CHARACTERS = 131_072
+BULK_RECORD_MAX_CHARACTERS = 400_000
 BULK_HEADER_MAX_CHARACTERS = 32_000
 BULK_MULTIPART_MAX_CHARACTERS = 100_000
 BULK_JOB_LIFE = timedelta(days=7)

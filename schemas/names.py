@@ -18,6 +18,7 @@ REPLAY_WORKFLOW: Final = "replay"
 RECONCILE_WORKFLOW: Final = "reconcile"
 WRITEBACK_QUEUE_WORKFLOW: Final = "writeback-queue"
 WRITEBACK_BATCH_WORKFLOW: Final = "writeback-batch"
+REPAIR_WORKFLOW: Final = "repair"
 
 # Activities
 FOLLOW_LANE: Final = "follow_lane"
@@ -49,6 +50,9 @@ SEND_WRITEBACKS: Final = "send_writebacks"
 LOOK_UP_WRITEBACKS: Final = "look_up_writebacks"
 KEEP_DESCRIBE: Final = "keep_describe"
 SET_WRITEBACK_PAUSE: Final = "set_writeback_pause"
+FIND_REREADS: Final = "find_rereads"
+FIND_DELETED: Final = "find_deleted"
+CLOSE_REREADS: Final = "close_rereads"
 
 # Signals, updates and queries
 PAUSE: Final = "pause"
@@ -65,6 +69,7 @@ CANCEL: Final = "cancel"
 PROGRESS: Final = "progress"
 WAKE: Final = "wake"
 DRAIN: Final = "drain"
+LOOK: Final = "look"
 
 # Task queues, by what their work waits for
 WORKFLOW_QUEUE: Final = "tidegate-workflows"

@@ -62,6 +62,12 @@ class Manifest(BaseModel):
     """Of rows: 0 when a row that was read twice with one modstamp is one change; else what tells this reading from others of the
     same modstamp (epoch milliseconds of its beginning), and its records are folded anew."""
 
+    stands_at: datetime | None = None
+    """Of rows: as of `BackfillInput`."""
+    after_hole: bool = False
+    """Of a stream: the bus no longer held what came after `start`. The batch begins with the first new event, and what is between
+    was read by repairs; the act `lane.hole` in the audit log says which."""
+
     @property
     def batch(self) -> str:
         """The batch's name in tables."""

@@ -214,7 +214,30 @@ QUARANTINE_COLUMNS = (
     Column("received_at", Kind.TIMESTAMP, required=True),
     Column("quarantined_at", Kind.TIMESTAMP, required=True),
 )
-"""`ops.quarantine`: a row a refused change."""
+"""`ops.quarantine`: a row a refused change, as it is loaded."""
+
+RESOLUTION_COLUMNS = (
+    Column("resolved_at", Kind.TIMESTAMP),
+    Column("resolved_by", Kind.TEXT, NAME_SIZE),  # the batch that brought what the change did not tell
+)
+"""Further columns of `ops.quarantine`; null while the change waits."""
+
+REREAD_COLUMNS = (
+    Column("batch", Kind.TEXT, NAME_SIZE, required=True),
+    Column("object", Kind.TEXT, NAME_SIZE, required=True),
+    Column("ordinal", Kind.INTEGER, required=True),  # of the row in quarantine; -1: none is there
+    Column("record_id", Kind.TEXT, NAME_SIZE),  # null: records that only a query can name
+    Column("cause", Kind.TEXT, 16, required=True),  # a `transforms.rereads.Cause`
+    Column("change_order", Kind.TEXT, ORDER_SIZE, required=True),  # what is read must stand after this place
+    Column("since_at", Kind.TIMESTAMP),  # without a record: rows modified from then on; null: all of them
+    CHANGED_AT,
+    Column("attempts", Kind.INTEGER, required=True),
+    Column("asked_at", Kind.TIMESTAMP, required=True),
+    Column("closed_at", Kind.TIMESTAMP),  # null: still to be read
+    Column("closed_by", Kind.TEXT, NAME_SIZE),
+    Column("outcome", Kind.TEXT, 16),  # read, given_up
+)
+"""`ops.reread`: what events could not tell and must be asked for, written with the effects of their batch."""
 
 RECONCILIATION_COLUMNS = (
     Column("run", Kind.TEXT, KEY_SIZE, required=True),  # with `object` it names the row

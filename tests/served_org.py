@@ -5,13 +5,13 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import uvicorn
 from starlette.applications import Starlette
 
-from clients.leases import Leases
+from clients.leases import PATIENCE, Leases
 from clients.org_http import OrgHttp
 from clients.salesforce import SalesforceAddress, SessionSource
 from sandbox.org.app import build_app
@@ -71,8 +71,10 @@ class ServedOrg:
 
 
 @asynccontextmanager
-async def served_org(folder: Path, **maxima: int) -> AsyncIterator[ServedOrg]:
-    """Serve a new org; `maxima` are budgets that are smaller than a thousand million."""
+async def served_org(
+    folder: Path, *, patience: timedelta = PATIENCE, **maxima: int
+) -> AsyncIterator[ServedOrg]:
+    """Serve a new org; a call waits for its token with that `patience`, and `maxima` are budgets of less than a thousand million."""
     org = new_org(folder)
     app = build_app(org)
     config = uvicorn.Config(
@@ -97,7 +99,7 @@ async def served_org(folder: Path, **maxima: int) -> AsyncIterator[ServedOrg]:
             client_secret=org.identity.client_secret,
         )
         governor = BookGovernor(**maxima)
-        sessions, leases = SessionSource(address), Leases(governor)
+        sessions, leases = SessionSource(address), Leases(governor, patience=patience)
         async with OrgHttp(sessions, leases) as http:
             yield ServedOrg(org, app, http, sessions, leases, governor)
         await leases.close()

@@ -16,11 +16,13 @@ from activities.applier import Applier
 from activities.backfill_rates import BackfillRates
 from activities.batches import Batches
 from activities.boundary import ErrorBoundary
+from activities.find_deleted import FindDeleted
 from activities.group_commit import GroupCommit
 from activities.land_rows import RowLandings
 from activities.plan_backfill import PlanBackfill
 from activities.read_part import ReadPart
 from activities.read_records import ReadRecords
+from activities.rereads import Rereads
 from clients.audit import AuditLog
 from clients.backfill_workflows import start_backfill
 from clients.objectstore import ObjectStore
@@ -74,6 +76,10 @@ class SmallEngine:
         )
         self.plan_backfill = PlanBackfill(self.served.http, self.store, lambda: self.catalogue)
         self.rates = BackfillRates(self.store)
+        self.rereads = Rereads(self.client, self.warehouse, self.store, self.catalogue, patience=timedelta(0))
+        self.find_deleted = FindDeleted(
+            self.served.http, self.store, lambda: self.catalogue, settles_after=timedelta(0)
+        )
         self.applier = Applier(self.warehouse, self.store, self.catalogue)
         self.batches = Batches(self.store, self.catalogue, GroupCommit(self.applier.apply))
 
@@ -116,6 +122,8 @@ class SmallEngine:
                 self.batches.stage_batch,
                 self.batches.apply_batch,
                 Acts(self.audit).record_act,
+                self.rereads.find_rereads,
+                self.rereads.close_rereads,
             ],
             names.BACKFILL_QUEUE: [
                 self.plan_backfill.plan_backfill,
@@ -123,6 +131,7 @@ class SmallEngine:
                 self.read_part.drop_job,
                 self.rates.keep_rate,
                 self.read_records.read_records,
+                self.find_deleted.find_deleted,
             ],
         }
 

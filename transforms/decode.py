@@ -258,6 +258,9 @@ class _Plan:
         self._takes_diffs = {
             name for name, f in spec.fields.items() if f.type in _LONG_TEXTS and not f.is_protected
         }
+        self._secret_texts = {
+            name for name, f in spec.fields.items() if f.type in _LONG_TEXTS and f.is_protected
+        }
         self._required = {self._places[name][0]: name for name in spec.required_fields}
 
     def read(self, payload: dict[str, Any], change_type: str) -> tuple[list[Any], str | None, str | None]:
@@ -293,6 +296,9 @@ class _Plan:
             diff = value["diff"]
             if isinstance(diff, str) and "\x00" not in diff:
                 return diff
+        if name in self._secret_texts and isinstance(value, dict) and value.keys() == _DIFF_KEYS:
+            detail = f"{self._name}.{name} is encrypted, and its new text came as a diff; the record must be read again"
+            raise MisfitError(NEEDS_REREAD, detail) from misfit
         raise MisfitError(misfit.reason, f"{self._name}.{name}: {misfit}") from misfit
 
     def _read_compound(

@@ -25,7 +25,7 @@ REPAIRS = frozenset({REPAIR_ORIGIN, GONE_ORIGIN})
 
 
 def row_events(
-    object_name: str, row: PolledRow, *, is_settled: bool = True, reading: int = 0
+    object_name: str, row: PolledRow, *, is_settled: bool = True, reading: int = 0, earliest_ms: int = -1
 ) -> list[dict[str, Any]]:
     """The `data` of one event, or of two for a record in the recycle bin.
 
@@ -35,9 +35,10 @@ def row_events(
         is_settled: False for a row that was read when its second may not have been over. It then stands at the beginning of
             the second, under everything that happened in it: that is right as long as events tell of all of that.
         reading: As of `Manifest`; 0 for a row that is no repair.
+        earliest_ms: Where it stands at the earliest: everything that was committed by then can be seen in it.
     """
     record_id = row.record_id
-    place_ms = row.modstamp_ms + (SECOND_MS - 1 if is_settled else 0)
+    place_ms = max(row.modstamp_ms + (SECOND_MS - 1 if is_settled else 0), earliest_ms)
     user = row.fields.get("LastModifiedById")
     place, origin = (place_ms, reading), REPAIR_ORIGIN if reading else None
     events = [_event(object_name, record_id, "SNAPSHOT", place, VALUES, user, row.fields, origin)]

@@ -18,6 +18,7 @@ def stage_batch(raw: pa.Table, manifest: Manifest, catalogue: Catalogue) -> dict
         position=manifest.end,
         settled_before=manifest.settled_before,
         reading=manifest.reading,
+        stands_at=manifest.stands_at,
         received_at=manifest.last_received_at,
     )
     return {name: stage_rows(raw, catalogue.object(name), catalogue, facts)}

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from schemas.catalogue import Catalogue, FieldSpec, FieldType, ObjectSpec
 from schemas.polled import Deletion, PolledRow
-from schemas.positions import SECOND_MS, epoch_ms
+from schemas.positions import SECOND_MS, epoch_ms, floor_to_second
 from schemas.tables import ID_SIZE, arrow_schema, staged_columns
 from transforms.decode import DELETE, SNAPSHOT, DecodedObject, RawEvent, decode_events
 from transforms.protect import longest_token
@@ -38,6 +38,15 @@ class PageFacts(NamedTuple):
     reading: int
     """As of `Manifest`."""
     received_at: datetime
+    stands_at: datetime | None = None
+    """As of `Manifest`."""
+
+    @property
+    def earliest_ms(self) -> int:
+        """Where rows stand at the earliest: the end of a second, -1 without a bound."""
+        if self.stands_at is None:
+            return -1
+        return floor_to_second(epoch_ms(self.stands_at)) + SECOND_MS - 1
 
 
 def stage_rows(page: pa.Table, spec: ObjectSpec, catalogue: Catalogue, facts: PageFacts) -> ObjectShare:
@@ -131,10 +140,13 @@ def _places(page: pa.Table, facts: PageFacts) -> np.ndarray:
     stamps, _ = _cast(page[MODSTAMP], lambda column: column.cast(_MS))
     modstamps = np.asarray(pc.fill_null(stamps.cast(pa.int64()), 0))
     if facts.settled_before is None:
-        return modstamps + (SECOND_MS - 1)
+        at_ends: np.ndarray = np.maximum(modstamps + (SECOND_MS - 1), facts.earliest_ms)
+        return at_ends
     bound = epoch_ms(facts.settled_before)
     is_settled = (modstamps < bound) | _flags(pc.equal(page[IS_DELETED], GONE))
-    return np.where(is_settled, modstamps + (SECOND_MS - 1), modstamps)
+    places = np.where(is_settled, modstamps + (SECOND_MS - 1), modstamps)
+    placed: np.ndarray = np.maximum(places, facts.earliest_ms)
+    return placed
 
 
 def _table(
@@ -210,7 +222,9 @@ def _row_events(record: dict[str, Any], spec: ObjectSpec, facts: PageFacts) -> l
     row = PolledRow(record[ID], modstamp_ms, record[IS_DELETED] == IN_BIN, fields)
     bound = facts.settled_before
     is_settled = bound is None or modstamp_ms < epoch_ms(bound)
-    return row_events(spec.name, row, is_settled=is_settled, reading=facts.reading)
+    # A row without a readable modstamp stays without a place: `decode` refuses it.
+    earliest = facts.earliest_ms if modstamp_ms >= 0 else -1
+    return row_events(spec.name, row, is_settled=is_settled, reading=facts.reading, earliest_ms=earliest)
 
 
 def _json(text: str | None, field: FieldSpec) -> Any:

@@ -25,8 +25,10 @@ from activities.backfill_rates import BackfillRates
 from activities.batches import Batches
 from activities.boundary import ErrorBoundary
 from activities.draw_plan import PlanDrawer
+from activities.find_deleted import FindDeleted
 from activities.follow import FollowLane
 from activities.group_commit import GroupCommit
+from activities.holes import Holes
 from activities.land_rows import RowLandings
 from activities.landing import CutRule
 from activities.limits import Limits
@@ -40,6 +42,7 @@ from activities.reconcile_log import LogChecks
 from activities.reconcile_read import FactReads
 from activities.reconcile_report import Reports
 from activities.replay import ReplaySteps
+from activities.rereads import Rereads
 from activities.watch_lanes import LaneWatch
 from clients.audit import AuditLog
 from clients.keys import org_data_key
@@ -171,10 +174,13 @@ def _workers_at_the_org(client: Client, parts: Parts, org: Org, role: Role) -> l
 def _batch_workers(client: Client, parts: Parts) -> list[Worker]:
     applier = Applier(parts.warehouse, parts.store, parts.catalogue)
     batches = Batches(parts.store, parts.catalogue, GroupCommit(applier.apply))
+    rereads = Rereads(client, parts.warehouse, parts.store, parts.catalogue)
     activities = [
         batches.stage_batch,
         batches.apply_batch,
         Acts(parts.audit).record_act,
+        rereads.find_rereads,
+        rereads.close_rereads,
         *_planner_steps(client, parts),
     ]
     workflows = Worker(
@@ -239,6 +245,7 @@ def _lane_worker(client: Client, parts: Parts, org: Org) -> Worker:
         protector=parts.protector,
         open_stream=paid_streams(parts.settings, parts.catalogue, org),
         rule=CutRule(cut.most_changes, cut.most_bytes, cut.most_age),
+        holes=Holes(client, parts.warehouse, parts.audit, parts.catalogue, org.http),
     )
     polling = parts.settings.polling
     poll = PollLane(
@@ -268,6 +275,7 @@ def _backfill_worker(client: Client, parts: Parts, org: Org) -> Worker:
         read_part.drop_job,
         ReadRecords(org.http, landings, catalogue, visibility_delay=delay).read_records,
         BackfillRates(parts.store).keep_rate,
+        FindDeleted(org.http, parts.store, catalogue).find_deleted,
     ]
     return _activity_worker(client, names.BACKFILL_QUEUE, steps, most=8)
 

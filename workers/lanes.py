@@ -1,24 +1,46 @@
 """Starting and steering lanes from outside: what the CLI and the API do to them."""
 
 from temporalio.client import Client, WorkflowHandle
-from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.common import (
+    SearchAttributeKey,
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+)
 
 from clients.lane_workflows import start_lane
 from schemas import names
-from schemas.ids import lane_workflow_id, planner_workflow_id
+from schemas.ids import lane_workflow_id, planner_workflow_id, repair_workflow_id
 from schemas.messages import LaneInput
 from schemas.planner import PlannerInput
+from schemas.rereads import RepairInput
 from workers.settings import LaneSettings, Settings
 from workflows import LaneWorkflow
 
 
 async def ensure_lanes(client: Client, settings: Settings) -> None:
     """Start the planner, or the workflow of every configured lane; one that runs already is left alone."""
+    await ensure_repairs(client, settings.salesforce.org_id)
     if settings.planner.on:
         await _ensure_planner(client, settings)
         return
     for lane in settings.lanes:
         await _ensure_lane(client, settings.salesforce.org_id, lane)
+
+
+async def ensure_repairs(client: Client, org: str) -> None:
+    """Start what reads again what events could not tell; left alone when it runs already."""
+    await client.start_workflow(
+        names.REPAIR_WORKFLOW,
+        RepairInput(org=org),
+        id=repair_workflow_id(org),
+        task_queue=names.WORKFLOW_QUEUE,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        search_attributes=TypedSearchAttributes(
+            [SearchAttributePair(SearchAttributeKey.for_keyword("SfOrg"), org)]
+        ),
+        static_summary=f"reads again what the events of {org} could not tell",
+    )
 
 
 async def _ensure_lane(client: Client, org: str, lane: LaneSettings) -> None:

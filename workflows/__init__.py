@@ -6,6 +6,7 @@ from workflows.governor import GovernorWorkflow
 from workflows.lane import LaneWorkflow
 from workflows.planner import PlannerWorkflow
 from workflows.reconcile import ReconcileWorkflow
+from workflows.repair import RepairWorkflow
 from workflows.replay import ReplayWorkflow
 from workflows.writeback_batch import WritebackBatchWorkflow
 from workflows.writeback_queue import WritebackQueueWorkflow
@@ -20,6 +21,7 @@ WORKFLOWS = [
     ReconcileWorkflow,
     WritebackQueueWorkflow,
     WritebackBatchWorkflow,
+    RepairWorkflow,
 ]
 """Every workflow type that a worker serves."""
 
@@ -31,6 +33,7 @@ __all__ = [
     "LaneWorkflow",
     "PlannerWorkflow",
     "ReconcileWorkflow",
+    "RepairWorkflow",
     "ReplayWorkflow",
     "WritebackBatchWorkflow",
     "WritebackQueueWorkflow",

@@ -139,6 +139,8 @@ class BackfillWorkflow:
             part=part,
             lease_class=self._request.lease_class,
             reading=self._reading,
+            after=self._request.after,
+            stands_at=self._request.stands_at,
         )
 
     def _lose(self, request: PartInput, stretch: StretchResult, given: BackfillCounts) -> None:
@@ -171,6 +173,8 @@ class BackfillWorkflow:
                 ids_key=ids_key,
                 lease_class=self._request.lease_class,
                 reading=self._reading,
+                after=self._request.after,
+                stands_at=self._request.stands_at,
                 position=position,
             )
             stretch = await self._stretch(names.READ_RECORDS, request, "records by id")

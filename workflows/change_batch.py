@@ -1,13 +1,16 @@
 """A batch's way into the warehouse: stage, then apply each object. Only references and counts travel here."""
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey, SearchAttributeUpdate
+from temporalio.exceptions import FailureError
 
 with workflow.unsafe.imports_passed_through():
     from schemas import names
+    from schemas.ids import repair_workflow_id
     from schemas.messages import ApplyInput, ApplyResult, BatchResult, StagedObject, StageInput, StageResult
     from schemas.raw import Manifest
     from workflows.options import APPLY, STAGE
@@ -35,6 +38,8 @@ class ChangeBatchWorkflow:
         applied = await asyncio.gather(*(self._apply(manifest, share) for share in staged.objects))
         results = {result.object: result for result in applied}
         self._show(manifest, "done", results)
+        if any(result.rereads for result in applied):
+            await _say_so(manifest.org)
         return BatchResult(
             landed=sum(result.landed for result in applied),
             applied=sum(result.applied for result in applied),
@@ -61,6 +66,13 @@ class ChangeBatchWorkflow:
                 updates.append(_WATERMARK.value_set(max(changed_at)))
         workflow.upsert_search_attributes(updates)
         workflow.set_current_details(_details(manifest, stage, results))
+
+
+async def _say_so(org: str) -> None:
+    """What could not be told is on the list in any case: when nobody listens it is found a little later."""
+    repairs = workflow.get_external_workflow_handle(repair_workflow_id(org))
+    with suppress(FailureError):
+        await repairs.signal(names.LOOK)
 
 
 def _details(manifest: Manifest, stage: str, results: dict[str, ApplyResult]) -> str:

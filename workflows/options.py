@@ -112,6 +112,20 @@ MOVE_LANE: ActivityOptions = {
     "retry_policy": _PATIENT,
 }
 
+FIND_REREADS: ActivityOptions = {
+    "task_queue": names.BATCH_QUEUE,
+    "start_to_close_timeout": timedelta(minutes=5),
+    "heartbeat_timeout": timedelta(seconds=12),
+    "retry_policy": _PATIENT,
+}
+
+FIND_DELETED: ActivityOptions = {
+    "task_queue": names.BACKFILL_QUEUE,
+    "start_to_close_timeout": timedelta(minutes=30),
+    "heartbeat_timeout": timedelta(seconds=12),
+    "retry_policy": _PATIENT,
+}
+
 PLAN_BACKFILL: ActivityOptions = {
     "task_queue": names.BACKFILL_QUEUE,
     "start_to_close_timeout": timedelta(minutes=10),

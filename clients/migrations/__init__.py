@@ -3,8 +3,9 @@
 from importlib.resources import as_file, files
 
 import sqlalchemy as sa
-from alembic import command
 from alembic.config import Config
+from alembic.runtime.environment import EnvironmentContext
+from alembic.script import ScriptDirectory
 
 from clients.operational import translated
 
@@ -15,7 +16,12 @@ def ensure_schema(engine: sa.Engine) -> None:
     """Take every step that the store has not taken. Of several processes that start at once one does it. Blocks."""
     with as_file(files(__name__)) as folder, translated(), engine.begin() as connection:
         connection.execute(_LOCK)
-        config = Config()
-        config.set_main_option("script_location", str(folder))
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        steps = ScriptDirectory(str(folder))
+        # As Alembic's own command does, without the file by which it would find the connection.
+        with EnvironmentContext(
+            Config(),
+            steps,
+            fn=lambda revision, _: steps._upgrade_revs("head", revision),
+        ) as environment:
+            environment.configure(connection=connection)
+            environment.run_migrations()

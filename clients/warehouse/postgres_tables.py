@@ -93,6 +93,8 @@ def create_statements(table: str, columns: Sequence[Column]) -> list[str]:
     """The DDL of one permanent table with its keys and indexes."""
     bare = table.partition(".")[2]
     statements = [f"CREATE TABLE {table} ({definitions(columns, keys=True)}{_key_of(table)}) {INLINE}"]
+    if table.endswith("reread"):
+        statements.append(f"CREATE INDEX {bare}_open ON {table} (object, record_id) WHERE closed_at IS NULL")
     if table.endswith("_history"):
         statements.append(f"CREATE INDEX {bare}_open ON {table} (record_id) WHERE is_current")
     return statements
@@ -107,6 +109,8 @@ def _key_of(table: str) -> str:
         return ", PRIMARY KEY (record_id, change_order)"
     if table.endswith("reconciliation"):
         return ", PRIMARY KEY (run, object)"
+    if table.endswith("reread"):
+        return ""  # asking twice does no harm
     return ", PRIMARY KEY (batch, object)" if table.endswith("ledger") else ", PRIMARY KEY (batch, ordinal)"
 
 

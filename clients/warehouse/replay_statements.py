@@ -19,7 +19,10 @@ RELEASED_COLUMNS: tuple[Column, ...] = (
     Column("ordinal", Kind.INTEGER),
 )
 
-_CHOSEN = " AND ".join(f"(%s = '' OR {name} = %s)" for name in ("reason", "object", "batch"))
+_CHOSEN = " AND ".join(
+    [*(f"(%s = '' OR {name} = %s)" for name in ("reason", "object", "batch")), "resolved_at IS NULL"]
+)
+"""Of what still waits."""
 _FACTS = 'batch, ordinal, object, record_id, "position", reason, detail, received_at, quarantined_at'
 
 
@@ -49,8 +52,11 @@ def correct_ledger() -> str:
 
 
 def find_refused(count: int) -> str:
-    """What quarantine holds of `count` batches, without the events; parameters: object, then the batches."""
-    facts = "batch, ordinal, record_id, reason, detail, quarantined_at"
+    """What quarantine holds of `count` batches, without the events, the last column when it was answered.
+
+    Parameters: object, then the batches.
+    """
+    facts = "batch, ordinal, record_id, reason, detail, quarantined_at, resolved_at"
     return f"SELECT {facts} FROM {QUARANTINE} WHERE object = %s AND batch IN ({', '.join(['%s'] * count)})"
 
 

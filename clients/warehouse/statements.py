@@ -17,6 +17,8 @@ from schemas.tables import (
     QUARANTINE_COLUMNS,
     RECONCILIATION_COLUMNS,
     RECORD_ID,
+    REREAD_COLUMNS,
+    RESOLUTION_COLUMNS,
     Column,
     change_columns,
     current_columns,
@@ -54,11 +56,13 @@ def history_table(spec: ObjectSpec) -> str:
 LEDGER = f"{OPS}.ledger"
 QUARANTINE = f"{OPS}.quarantine"
 RECONCILIATION = f"{OPS}.reconciliation"
+REREAD = f"{OPS}.reread"
 
 TABLES_OF_OPS: dict[str, tuple[Column, ...]] = {
     LEDGER: LEDGER_COLUMNS,
-    QUARANTINE: QUARANTINE_COLUMNS,
+    QUARANTINE: (*QUARANTINE_COLUMNS, *RESOLUTION_COLUMNS),
     RECONCILIATION: RECONCILIATION_COLUMNS,
+    REREAD: REREAD_COLUMNS,
 }
 
 
@@ -198,6 +202,11 @@ def find_ledger_beginning() -> str:
 def find_newest_change() -> str:
     """Commit time of the newest applied change of a lane; parameter: the lane."""
     return f"SELECT MAX(last_changed_at) FROM {LEDGER} WHERE lane = %s"
+
+
+def find_newest_past_change() -> str:
+    """As `find_newest_change`, without batches that hold a commit time which had not come yet; parameter: the lane."""
+    return f"SELECT MAX(last_changed_at) FROM {LEDGER} WHERE lane = %s AND last_changed_at <= committed_at"
 
 
 def find_batch_beginning() -> str:

@@ -4,6 +4,7 @@ Every API that writes (REST, collections, composite, bulk) comes through here, s
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -70,9 +71,10 @@ class Dml:
         A row that fails leaves the others alone, unless `all_or_none`: then nothing is written, and the innocent rows hear
         ALL_OR_NONE_OPERATION_ROLLED_BACK.
         """
+        repeated = _repeated_keys(rows)
         try:
             with self._org.transaction(user, origin) as tx:
-                outcomes = [self._one(tx, row) for row in rows]
+                outcomes = [repeated.get(place) or self._one(tx, row) for place, row in enumerate(rows)]
                 if all_or_none:
                     _require_all(outcomes)
         except RolledBackError as error:
@@ -287,6 +289,27 @@ class Dml:
             message = f"Foreign key external ID: {value} not found for field {name} in entity {target.name}"
             raise SalesforceError("INVALID_FIELD", message)
         raise SalesforceError("INVALID_FIELD", "A parent is given by one external id field", fields=list(key))
+
+
+def _repeated_keys(rows: Sequence[Write]) -> dict[int, Outcome]:
+    """What the rows hear, by their places, that name a record by the same external id as another one of their call: none is written."""
+    named = {place: value for place, row in enumerate(rows) if (value := _key_value(row))}
+    often = Counter((rows[place].object_name.lower(), value.lower()) for place, value in named.items())
+    return {
+        place: Outcome(
+            error=SalesforceError("DUPLICATE_VALUE", f"Duplicate external id specified: {value}", fields=[])
+        )
+        for place, value in named.items()
+        if often[rows[place].object_name.lower(), value.lower()] > 1
+    }
+
+
+def _key_value(row: Write) -> str:
+    """The external id of an upsert; empty for other rows, and for one by Id."""
+    key = (row.key or "id").lower()
+    if key == "id":
+        return ""
+    return next((str(value or "") for name, value in row.fields.items() if name.lower() == key), "")
 
 
 def _require_all(outcomes: list[Outcome]) -> None:

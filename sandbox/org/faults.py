@@ -15,7 +15,7 @@ Point = Literal["http", "row", "bulk.job", "bulk.page", "event", "stream"]
 
 KINDS: Mapping[Point, Mapping[str, str]] = {
     "http": {
-        "latency": "the call waits `seconds` before it is carried out",
+        "latency": "the call waits `seconds` before it is carried out, even if the caller gives up meanwhile",
         "status": "the call is not carried out; the answer is `status` with `code` and `message`, in the form of the API called",
         "html": "the call is not carried out; the answer is `status` with a maintenance page",
         "reset_before": "the connection is reset before the call is carried out",

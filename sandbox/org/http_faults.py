@@ -97,6 +97,8 @@ class HttpFaults:
             await send.cut(reset=fault.kind == "reset_after")
         else:
             if fault.kind == "latency":
+                # What has arrived is carried out, though the caller may have given up by then.
+                receive = await _arrived(receive)
                 await asyncio.sleep(fault.seconds)
             else:
                 self._expire(scope)
@@ -191,6 +193,19 @@ class _Swallowed:
         await send({**self._start, "headers": [*headers, length]})
         half = bytes(self._body[: len(self._body) // 2])
         await send({"type": "http.response.body", "body": half, "more_body": True})
+
+
+async def _arrived(receive: Receive) -> Receive:
+    """Wait until the whole request is here; returns what gives it out."""
+    messages = [await receive()]
+    while messages[-1].get("more_body"):
+        messages.append(await receive())
+    waiting = deque(messages)
+
+    async def given() -> Message:
+        return waiting.popleft() if waiting else await receive()
+
+    return given
 
 
 async def _sent(scope: Scope, send: Send, response: Response, retry_after: int | None) -> None:

@@ -39,6 +39,7 @@ from tests.scripted_backfill import ScriptedReader, backfill_workers
 from tests.scripted_governor import governor_worker
 from tests.scripted_planner import NEWEST, ScriptedPlanner, planner_workers
 from tests.scripted_reconcile import ScriptedReconciliation, reconcile_workers
+from tests.scripted_repairs import BY_IDS, BY_WINDOW, ScriptedRepairs, serving_repairs, start_repairs
 from tests.scripted_replay import ScriptedReplay, replay_workers
 from tests.waiting import until
 from workflows import ChangeBatchWorkflow, LaneWorkflow, PlannerWorkflow, ReconcileWorkflow, ReplayWorkflow
@@ -152,6 +153,15 @@ async def _waits(handle: WorkflowHandle[ReplayWorkflow, ReplayState]) -> bool:
     return (await handle.query(ReplayWorkflow.progress)).stage == "paused"
 
 
+async def repair_by_ids_and_by_window(client: Client) -> Handle:
+    script = ScriptedRepairs(looks=[[BY_IDS, BY_WINDOW]])
+    async with serving_repairs(client, script):
+        handle = await start_repairs(client, "o")
+        await until(lambda: script.has_closed(2))
+        await handle.signal(names.LOOK)
+    return handle
+
+
 async def governor_granted_after_a_failed_reading(client: Client) -> Handle:
     async with governor_worker(
         client, failures=[UnavailableError(system="Salesforce", detail="it restarts")]
@@ -215,6 +225,7 @@ SCENES: list[Callable[[Client], Awaitable[Handle]]] = [
     backfill_cancelled,
     replay_failed_resumed_and_done,
     reconciliation_found_repaired_and_looked_again,
+    repair_by_ids_and_by_window,
 ]
 
 

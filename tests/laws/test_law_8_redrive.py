@@ -117,6 +117,43 @@ def committed(dsn: str) -> list[tuple[Any, ...]]:
         return connection.execute(query).fetchall()
 
 
+async def test_a_replay_asks_for_what_no_reading_has_answered_and_asks_once(
+    road: Road, warehouse: PostgresWarehouse, database: str
+):
+    await road.send(
+        [event(1, record_ids=CASES[:2])]
+        + [event(2 + n, {}, change_type="GAP_UPDATE", record_ids=[CASES[n]]) for n in range(2)]
+    )
+    replays = Replays(road, database, road.catalogue)
+
+    def do(statement: str) -> None:
+        with warehouse.transaction() as transaction:
+            transaction.execute(statement)
+
+    def asked() -> list[tuple[str, ...]]:
+        with warehouse.transaction() as transaction:
+            return transaction.fetch(
+                "SELECT record_id FROM ops.reread WHERE closed_at IS NULL ORDER BY record_id"
+            )
+
+    assert asked() == [(CASES[0],), (CASES[1],)]
+    before = checksum(database)
+    await replays.run()
+    assert checksum(database) == before, "what is on the list is not asked for twice"
+    # One was answered; of the other nobody knows any more that it was asked for.
+    do("DELETE FROM ops.reread")
+    do(f"UPDATE ops.quarantine SET resolved_at = quarantined_at WHERE record_id = '{CASES[0]}'")
+    await replays.run(selection=ANY)
+    assert asked() == [(CASES[1],)]
+    # A warehouse that lost everything asks for everything.
+    for table in ("ops.reread", "ops.quarantine", "ops.ledger"):
+        do(f"DELETE FROM {table}")
+    await replays.run()
+    assert asked() == [(CASES[0],), (CASES[1],)]
+    do("UPDATE ops.quarantine SET resolved_at = quarantined_at")
+    assert await replays.found(ANY, 3) == [], "what was answered does not wait"
+
+
 async def test_what_was_hidden_while_it_was_unknown_is_as_protected_as_the_catalogue_says(
     road: Road, warehouse: PostgresWarehouse, database: str
 ):

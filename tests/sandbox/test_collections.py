@@ -94,6 +94,17 @@ async def test_an_upsert_by_id_creates_without_and_updates_with_an_id(client, or
     assert org.counts["Account"] == 2
 
 
+async def test_an_upsert_that_names_a_record_twice_writes_neither_row(client, org):
+    rows = [
+        account(name, ExternalId__c=key) for name, key in (("one", "a-1"), ("two", "A-2"), ("three", "A-1"))
+    ]
+    answer = await client.patch(f"{V}/composite/sobjects/Account/ExternalId__c", json={"records": rows})
+    errors = [[error["statusCode"] for error in row["errors"]] for row in answer.json()]
+    assert errors == [["DUPLICATE_VALUE"], [], ["DUPLICATE_VALUE"]]
+    assert answer.json()[2]["errors"][0]["message"] == "Duplicate external id specified: A-1"
+    assert org.counts["Account"] == 1
+
+
 async def test_an_upsert_by_a_field_that_is_no_external_id_is_404(client):
     answer = await client.patch(f"{C}/Account/Name", json={"records": [account("A")]})
     assert answer.status_code == 404

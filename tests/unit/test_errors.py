@@ -30,6 +30,7 @@ EXAMPLES: dict[type[TidegateError], tuple[TidegateError, str]] = {
     for example, last in [
         (errors.UnavailableError(**SYSTEM), "The step is tried again by itself."),
         (errors.CallTooSlowError(**SYSTEM), "asking for less."),
+        (errors.UnknownOutcomeError(**SYSTEM, is_over=False), "before anything is sent again."),
         (errors.RateLimitedError(**SYSTEM, retry_after=timedelta(minutes=1)), "Next try in 60 s."),
         (errors.JobLostError(lane="l", detail="d"), "with another job, by itself."),
         (errors.RowsMissingError(lane="l", job="j", expected=2, found=1), "with another job, by itself."),

@@ -19,6 +19,7 @@ from clients.warehouse import (
     questions,
     redshift,
     replay_statements,
+    reread_statements,
     shadow_statements,
     shadows,
     statements,
@@ -29,7 +30,15 @@ from schemas.tables import arrow_schema, field_columns
 SPECS = list(default_catalogue().objects.values())
 TABLES = statements.TABLES_OF_OPS | {t: c for spec in SPECS for t, c in statements.tables_of(spec).items()}
 COMPARED = {t: c for spec in SPECS for t, c in shadow_statements.compared_tables(spec).items()}
-MODULES = (statements, ledger_statements, questions, replay_statements, shadow_statements, shadows)
+MODULES = (
+    statements,
+    ledger_statements,
+    questions,
+    replay_statements,
+    reread_statements,
+    shadow_statements,
+    shadows,
+)
 
 ARGUMENTS: dict[tuple[str, ...], list[tuple[Any, ...]]] = {
     (): [()],

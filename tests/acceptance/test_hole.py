@@ -1,0 +1,68 @@
+"""Every worker is down until the bus has forgotten what came meanwhile: on their return the warehouse is equal, with no operator."""
+
+import time
+
+import httpx
+import psycopg
+import pytest
+
+from activities.holes import LANE_HOLE
+from cli.comparison import compare_all
+from cli.engine_processes import EngineProcesses
+from cli.measures import ledger_sums
+from cli.running import settings_file
+from cli.sandbox_commands import start_traffic, traffic_state
+from sandbox.endpoints import Endpoints
+from sandbox.stack import RunningSandbox
+from workers.engine import Parts
+
+pytestmark = [pytest.mark.service, pytest.mark.slow]
+
+
+def test_what_the_bus_forgot_while_the_workers_were_down_is_read(
+    sandbox: RunningSandbox,
+    endpoints: Endpoints,
+    engine: EngineProcesses,
+    opened: Parts,
+    curated: psycopg.Connection,
+) -> None:
+    control = endpoints.salesforce.control_url
+    traffic(control, seed=1)
+    wait_for(lambda: ledger_sums(curated).landed > 30)
+    engine.stop()
+    traffic(control, seed=2)
+    tell(control, "retention", seconds=0)
+    tell(control, "retention", seconds=86_400)
+    again = EngineProcesses(engine.group.folder, settings_file(sandbox.group.folder.parent))
+    again.start()
+    try:
+        wait_for(lambda: any(act.act == LANE_HOLE for _, act in opened.audit.rows()))
+        traffic(control, seed=3)
+        # The hole is read once everything up to its end can be seen, by the org's clock.
+        tell(control, "clock", advance_seconds=30)
+
+        def differences() -> list[str]:
+            return compare_all(control, endpoints.warehouse.dsn, opened.catalogue, opened.protector).shown
+
+        wait_for(lambda: not differences(), seconds=90)
+    finally:
+        again.stop()
+    sums = ledger_sums(curated)
+    assert sums.landed == sums.applied + sums.duplicate + sums.quarantined
+
+
+def tell(control: str, what: str, **body: int) -> None:
+    httpx.post(f"{control}/{what}", json=body, trust_env=False).raise_for_status()
+
+
+def traffic(control: str, *, seed: int) -> None:
+    start_traffic(control, rate=6_000, seconds=1, seed=seed)
+    while traffic_state(control)["running"]:
+        time.sleep(0.2)
+
+
+def wait_for(condition, *, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.2)
