@@ -164,6 +164,26 @@ def reconcile_key(org: str, object_name: str, run: str, name: str) -> str:
     return f"reconcile/{org}/{object_name}/{run}/{name}"
 
 
+def describe_key(org: str, object_name: str) -> str:
+    """What the org's describe says of an object's fields, as it was kept last."""
+    return f"describe/{org}/{object_name}.json"
+
+
+def writeback_queue_id(org: str, object_name: str) -> str:
+    """The workflow that sends an object's writebacks."""
+    return f"writebacks/{org}/{object_name}"
+
+
+def intake_prefix(org: str) -> str:
+    """Where files of writebacks are put to be read by reference; no other key of the bucket is read so."""
+    return f"intake/{org}/"
+
+
+def intake_refusals_key(org: str, file_key: str) -> str:
+    """The refused rows of a file of writebacks: their numbers, keys and what is wrong, without their values."""
+    return f"intake-refused/{org}/{file_key.removeprefix(intake_prefix(org))}.ndjson"
+
+
 def data_key_key(org: str) -> str:
     """The org's data key for PII, wrapped by KMS."""
     return f"keys/{org}/1.json"

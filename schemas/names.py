@@ -17,6 +17,7 @@ BACKFILL_WORKFLOW: Final = "backfill"
 REPLAY_WORKFLOW: Final = "replay"
 RECONCILE_WORKFLOW: Final = "reconcile"
 REPAIR_WORKFLOW: Final = "repair"
+WRITEBACK_QUEUE_WORKFLOW: Final = "writeback-queue"
 
 # Activities
 FOLLOW_LANE: Final = "follow_lane"
@@ -46,6 +47,7 @@ KEEP_REPORT: Final = "keep_report"
 FIND_REREADS: Final = "find_rereads"
 FIND_DELETED: Final = "find_deleted"
 CLOSE_REREADS: Final = "close_rereads"
+KEEP_DESCRIBE: Final = "keep_describe"
 
 # Signals, updates and queries
 PAUSE: Final = "pause"
@@ -61,6 +63,7 @@ PLAN: Final = "plan"
 CANCEL: Final = "cancel"
 PROGRESS: Final = "progress"
 LOOK: Final = "look"
+WAKE: Final = "wake"
 
 # Task queues, by what their work waits for
 WORKFLOW_QUEUE: Final = "tidegate-workflows"
