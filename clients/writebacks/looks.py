@@ -27,6 +27,7 @@ class WritebackFilter:
     batch: str | None = None
     external_id: str | None = None
     """As stored: a token where the field is protected."""
+    key: str | None = None
 
     def conditions(self) -> list[sa.ColumnElement[bool]]:
         """In SQL."""
