@@ -19,7 +19,7 @@ from workers.settings import ApiSettings, OidcSettings
 
 PUBLIC = frozenset({"/healthz", "/readyz", "/v1/openapi.json", "/v1/docs"})
 """Paths that anybody may ask for: they say nothing of any org."""
-_RANK = [CallerRole.GUEST, CallerRole.READER, CallerRole.OPERATOR]
+_RANK = [CallerRole.GUEST, CallerRole.READER, CallerRole.WRITER, CallerRole.OPERATOR]
 
 
 class Gate:
@@ -91,15 +91,16 @@ class Authentication:
         return caller
 
 
-def needs(role: CallerRole) -> params.Depends:
-    """A route's condition: its caller has the role."""
+def needs(role: CallerRole, *others: CallerRole) -> params.Depends:
+    """A route's condition: its caller has the role, or one of the others."""
+    words = " or ".join((role, *others))
 
     async def check(caller: CalledBy) -> None:
-        if not caller.role.includes(role):
+        if not any(caller.role.includes(each) for each in (role, *others)):
             raise ProblemError(
                 HTTPStatus.FORBIDDEN,
                 "role",
-                f"This needs the role {role}; the token {caller.name} has {caller.role}. Use another token, or have one made: "
+                f"This needs the role {words}; the token {caller.name} has {caller.role}. Use another token, or have one made: "
                 f"`tidegate api token NAME --role {role}`.",
             )
 

@@ -12,6 +12,8 @@ from schemas.access import CallerRole
 
 ROLE = "x-tidegate-role"
 """The extension of OpenAPI that names a route's role; `anybody` for one that needs none."""
+ALSO = "x-tidegate-also"
+"""The extension that names other roles that may call it as well."""
 _SCHEME = "bearer"
 _MEANS = {
     HTTPStatus.UNAUTHORIZED: "No token, or an unknown one.",
@@ -31,12 +33,16 @@ _ALWAYS = (
 )
 
 
-def told(role: CallerRole, *errors: HTTPStatus) -> dict[str, Any]:
-    """Arguments of a route's decorator. `errors` are those beside 401, 403, 422 and 503, which any route can answer."""
+def told(role: CallerRole, *errors: HTTPStatus, also: tuple[CallerRole, ...] = ()) -> dict[str, Any]:
+    """Arguments of a route's decorator. `errors` are those beside 401, 403, 422 and 503, which any route can answer.
+
+    `also`: other roles that may call it; what they see is the route's to say.
+    """
+    others = {ALSO: [str(each) for each in also]} if also else {}
     return {
-        "dependencies": [needs(role)],
+        "dependencies": [needs(role, *also)],
         "responses": {int(status): _problem(status) for status in sorted({*_ALWAYS, *errors})},
-        "openapi_extra": {ROLE: str(role), "security": [{_SCHEME: []}]},
+        "openapi_extra": {ROLE: str(role), **others, "security": [{_SCHEME: []}]},
     }
 
 

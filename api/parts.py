@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass, field
 from typing import Annotated
 from urllib.parse import quote
@@ -14,9 +14,13 @@ from clients.audit import AuditLog
 from clients.objectstore import ObjectStore
 from clients.request_keys import RequestKeys
 from clients.warehouse import Warehouse
+from clients.writeback_queues import WritebackQueues
+from clients.writebacks.intake import WritebackIntake
+from clients.writebacks.looks import WritebackLooks
 from schemas.access import Caller
 from schemas.catalogue import Catalogue, load_catalogue
 from workers.engine import connect_temporal, open_warehouse
+from workers.intake import writeback_intake
 from workers.settings import Settings
 
 _EXCHANGES_AT_ONCE = 4
@@ -34,6 +38,9 @@ class ApiParts:
     warehouse: Warehouse
     audit: AuditLog
     keys: RequestKeys
+    intake: WritebackIntake
+    looks: WritebackLooks
+    queues: WritebackQueues
     exchanges: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_EXCHANGES_AT_ONCE))
 
     @property
@@ -54,21 +61,23 @@ class ApiParts:
 async def open_api_parts(settings: Settings) -> AsyncIterator[ApiParts]:
     """Open every client. None of them connects before it is needed, so the API starts before its remote parts do."""
     dsn = settings.operational.dsn.get_secret_value()
-    parts = ApiParts(
-        settings=settings,
-        catalogue=load_catalogue(settings.catalogue),
-        client=await connect_temporal(settings, lazy=True),
-        store=await asyncio.to_thread(ObjectStore, settings.s3.address()),
-        warehouse=open_warehouse(settings),
-        audit=AuditLog(dsn),
-        keys=RequestKeys(dsn),
-    )
-    try:
-        yield parts
-    finally:
-        parts.keys.close()
-        parts.audit.close()
-        parts.warehouse.close()
+    catalogue = load_catalogue(settings.catalogue)
+    client = await connect_temporal(settings, lazy=True)
+    store = await asyncio.to_thread(ObjectStore, settings.s3.address())
+    async with AsyncExitStack() as stack:
+        warehouse = stack.enter_context(closing(open_warehouse(settings)))
+        yield ApiParts(
+            settings=settings,
+            catalogue=catalogue,
+            client=client,
+            store=store,
+            warehouse=warehouse,
+            audit=stack.enter_context(closing(AuditLog(dsn))),
+            keys=stack.enter_context(closing(RequestKeys(dsn))),
+            intake=stack.enter_context(writeback_intake(settings, catalogue, store, warehouse)),
+            looks=stack.enter_context(closing(WritebackLooks(dsn))),
+            queues=await stack.enter_async_context(WritebackQueues(client, settings.salesforce.org_id)),
+        )
 
 
 async def _parts(request: Request) -> ApiParts:

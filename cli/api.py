@@ -59,7 +59,10 @@ def serve(
 def token(
     name: Annotated[str, typer.Argument(help="Whose it is; goes on record with every act.")],
     role: Annotated[
-        CallerRole, typer.Option(help="operator: everything; reader: look; guest: lease tokens only.")
+        CallerRole,
+        typer.Option(
+            help="operator: everything; reader: look; writer: submit writebacks; guest: lease tokens only."
+        ),
     ] = CallerRole.READER,
     as_json: AsJson = False,
 ) -> None:

@@ -24,6 +24,7 @@ from cli import (
     trace,
     up,
     worker,
+    writeback,
 )
 from cli.output import EXIT_FAILED, EXIT_REFUSED, EXIT_UNAVAILABLE, TALK
 from schemas.errors import (
@@ -61,6 +62,7 @@ app.add_typer(audit_commands.app, name="audit")
 app.add_typer(api.app, name="api")
 app.add_typer(replay.app, name="replay")
 app.add_typer(quarantine.app, name="quarantine")
+app.add_typer(writeback.app, name="writeback")
 
 _debug = False
 

@@ -108,6 +108,24 @@ class ObjectStore:
         except _AbsentError:
             return None
 
+    def size(self, key: str) -> int | None:
+        """The object's bytes counted, or None when there is none."""
+        try:
+            with translated(_SYSTEM):
+                return int(self._s3.head_object(Bucket=self.bucket, Key=key)["ContentLength"])
+        except _AbsentError:
+            return None
+
+    def part(self, key: str, first: int, last: int) -> bytes:
+        """Bytes `first` to `last` of an object, both included; raises `ObjectMissingError`."""
+        try:
+            with translated(_SYSTEM):
+                found = self._s3.get_object(Bucket=self.bucket, Key=key, Range=f"bytes={first}-{last}")
+                body: bytes = found["Body"].read()
+                return body
+        except _AbsentError as error:
+            raise ObjectMissingError(bucket=self.bucket, key=key) from error
+
     def delete(self, key: str) -> None:
         """Delete an object; nothing happens when there is none."""
         with translated(_SYSTEM):

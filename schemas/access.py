@@ -12,6 +12,8 @@ class CallerRole(StrEnum):
     """Look at everything; change nothing."""
     OPERATOR = "operator"
     """All that there is, the other roles' parts included."""
+    WRITER = "writer"
+    """Submit writebacks and look at its own, and nothing else: for outside systems."""
     GUEST = "guest"
     """Lease tokens, and nothing else: for other teams' integrations."""
 

@@ -234,6 +234,13 @@ def snake_case(api_name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", bare).lower()
 
 
+def relationship_name(field: str) -> str | None:
+    """What leads from a reference to the record it points to: AccountId -> Account, Account__c -> Account__r; None for other names."""
+    if field.endswith("__c"):
+        return f"{field[:-1]}r"
+    return field.removesuffix("Id") if field.endswith("Id") and field != "Id" else None
+
+
 def load_catalogue(path: Path = DEFAULT_CATALOGUE) -> Catalogue:
     """Read and check a catalogue file; raises `CatalogueError` that names each wrong line's place."""
     try:

@@ -27,6 +27,7 @@ from schemas.catalogue import default_catalogue
 from tests.scripted import ScriptedFollower
 from tests.scripted_backfill import ScriptedReader
 from tests.scripted_governor import governor_worker
+from tests.scripted_queue import ScriptedQueue
 from tests.served_org import QuietServer
 from workers.engine import sandboxed_runner
 from workers.settings import Settings
@@ -135,7 +136,7 @@ def _workers(
     workflows = Worker(
         client,
         task_queue=names.WORKFLOW_QUEUE,
-        workflows=[BackfillWorkflow, LaneWorkflow, ReconcileWorkflow, ReplayWorkflow],
+        workflows=[BackfillWorkflow, LaneWorkflow, ReconcileWorkflow, ReplayWorkflow, ScriptedQueue],
         workflow_runner=sandboxed_runner(),
     )
     return [workflows] + [

@@ -29,6 +29,7 @@ from activities.find_deleted import FindDeleted
 from activities.follow import FollowLane
 from activities.group_commit import GroupCommit
 from activities.holes import Holes
+from activities.keep_describe import KeepDescribe
 from activities.land_rows import RowLandings
 from activities.landing import CutRule
 from activities.limits import Limits
@@ -162,7 +163,7 @@ async def running_workers(settings: Settings, role: Role = Role.ALL) -> AsyncIte
 def _workers_at_the_org(client: Client, parts: Parts, org: Org, role: Role) -> list[Worker]:
     workers = []
     if role in (Role.ALL, Role.LANES):
-        workers += [_lane_worker(client, parts, org), _org_worker(client, org)]
+        workers += [_lane_worker(client, parts, org), _org_worker(client, parts, org)]
     if role in (Role.ALL, Role.BACKFILL):
         workers.append(_backfill_worker(client, parts, org))
         workers.append(_reconcile_worker(client, parts, org))
@@ -232,9 +233,10 @@ def _governor_worker(client: Client) -> Worker:
     )
 
 
-def _org_worker(client: Client, org: Org) -> Worker:
+def _org_worker(client: Client, parts: Parts, org: Org) -> Worker:
     limits = Limits(org.sessions, org.http.api_version)
-    return _activity_worker(client, names.ORG_QUEUE, [limits.read_limits], most=20)
+    steps = [limits.read_limits, KeepDescribe(org.http, parts.store).keep_describe]
+    return _activity_worker(client, names.ORG_QUEUE, steps, most=20)
 
 
 def _lane_worker(client: Client, parts: Parts, org: Org) -> Worker:

@@ -258,8 +258,8 @@ class ApiSettings(_Part):
     tokens: tuple[ApiToken, ...] = ()
     oidc: OidcSettings | None = None
     """None: listed tokens only."""
-    most_bytes: int = Field(default=2 * 1024 * 1024, ge=1_024)
-    """Of a request's body: 50,000 ids take 1.1 MB."""
+    most_bytes: int = Field(default=16 * 1024 * 1024, ge=1_024)
+    """Of a request's body: 50,000 ids take 1.1 MB, 10,000 writebacks of 1,500 bytes 15 MB."""
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:

@@ -15,6 +15,8 @@ from api.routes import (
     quarantine,
     reconciliations,
     replays,
+    writeback_files,
+    writebacks,
 )
 from api.run_routes import run_router
 from api.runs import RunKind
@@ -26,6 +28,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     lanes.router,
     budgets.router,
     leases.router,
+    writebacks.router,
+    writeback_files.router,
     quarantine.router,
     ledger.router,
     audit.router,

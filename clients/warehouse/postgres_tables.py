@@ -7,10 +7,10 @@ import psycopg
 
 from clients.warehouse.psycopg_errors import translated
 from clients.warehouse.shadows import in_schemas, schemas_of
-from clients.warehouse.statements import TABLES_OF_OPS, tables_of
+from clients.warehouse.statements import TABLES_OF_OPS, current_table, tables_of
 from schemas.catalogue import Catalogue
 from schemas.errors import SettingsError
-from schemas.tables import Column, Kind
+from schemas.tables import Column, Kind, field_column
 
 SYSTEM = "PostgreSQL"
 INLINE = "WITH (toast_tuple_target = 8160)"
@@ -43,7 +43,22 @@ def ensure_tables(dsn: str, catalogue: Catalogue, *, prefix: str = "") -> list[s
         for table, columns in _tables(catalogue):
             where = in_schemas(table, prefix)
             made += _ensure_table(connection, where, columns, existing.get(where))
+        for statement in _key_indexes(catalogue, prefix):
+            connection.execute(statement.encode())
     return made
+
+
+def _key_indexes(catalogue: Catalogue, prefix: str) -> Iterator[str]:
+    """Records are looked for by their external ids when writebacks of them are accepted."""
+    for spec in catalogue.objects.values():
+        for name, field in spec.fields.items():
+            if field.external_id:
+                where, column = (
+                    in_schemas(current_table(spec), prefix),
+                    field_column(spec.columns[name], field),
+                )
+                index = f"{spec.table}_current_{column.name}"
+                yield f"CREATE INDEX IF NOT EXISTS {index} ON {where} ({column.sql})"
 
 
 def _tables(catalogue: Catalogue) -> Iterator[tuple[str, tuple[Column, ...]]]:

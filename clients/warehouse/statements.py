@@ -33,6 +33,8 @@ SUSPECT = "stage_suspect"
 """Temporary: records with a change that is not later than what was applied (record_id)."""
 REBUILT = "stage_rebuilt"
 """Temporary: records to fold anew (record_id)."""
+NAMED_KEYS = "stage_named_keys"
+"""Temporary: external ids (key_value)."""
 RECORD_LIST: tuple[Column, ...] = (RECORD_ID,)
 
 
@@ -72,6 +74,15 @@ def tables_of(spec: ObjectSpec) -> dict[str, tuple[Column, ...]]:
     if spec.history:
         tables[history_table(spec)] = history_columns(spec)
     return tables
+
+
+def find_by_key(spec: ObjectSpec, key: str, references: Sequence[str]) -> str:
+    """External id, record id and references of the live records that have one of the staged external ids in the column `key`."""
+    columns = "".join(f", c.{name}" for name in references)
+    return (
+        f"SELECT c.{key}, c.record_id{columns} FROM {current_table(spec)} AS c "
+        f"JOIN {NAMED_KEYS} AS n ON c.{key} = n.key_value WHERE NOT c.is_deleted"
+    )
 
 
 def find_last_orders(spec: ObjectSpec) -> str:

@@ -11,6 +11,7 @@ import pytest
 
 from sandbox.org.faults import FaultRule
 from schemas import names
+from schemas.budgets import LeaseClass
 from schemas.writebacks import (
     FormInput,
     NewerChange,
@@ -198,7 +199,7 @@ async def someone_changes(writer: WritingEngine, number: int, **fields: Any) -> 
     await writer.engine.served.http.call(
         "PATCH",
         f"/services/data/v67.0/sobjects/Case/{row[0]}",
-        lease_class="writeback",
+        lease_class=LeaseClass.WRITEBACK,
         json=fields,
     )
 

@@ -20,6 +20,11 @@ OPERATIONS = {
 CLOSED = {name: found for name, found in OPERATIONS.items() if found["x-tidegate-role"] != "anybody"}
 
 
+def roles(found: dict[str, Any]) -> set[str]:
+    """Who may call it, besides operators."""
+    return {found["x-tidegate-role"], *found.get("x-tidegate-also", ())}
+
+
 def test_every_route_is_in_the_document() -> None:
     assert len(OPERATIONS) == sum(len(router.routes) for router in ROUTERS)
 
@@ -40,6 +45,9 @@ def test_only_looking_is_open_to_readers_and_only_health_to_anybody() -> None:
     assert [name for name, found in CLOSED.items() if found["x-tidegate-role"] == "guest"] == [
         "POST /v1/leases"
     ]
+    writers = {n: found for n, found in CLOSED.items() if "writer" in roles(found)}
+    assert writers
+    assert all("/v1/writebacks" in name for name in writers)
 
 
 @pytest.mark.parametrize("name", CLOSED)

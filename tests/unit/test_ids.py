@@ -25,6 +25,9 @@ FROZEN = [
     (ids.staged_key("o", "l", "7", "case"), "staged/o/l/00000000000000000007/case.parquet"),
     (ids.refused_key("o", "l", "7", "Case"), "staged/o/l/00000000000000000007/Case.refused.parquet"),
     (ids.data_key_key("o"), "keys/o/1.json"),
+    (ids.describe_key("o", "Case"), "describe/o/Case.json"),
+    (ids.writeback_queue_id("o", "Case"), "writebacks/o/Case"),
+    (ids.intake_refusals_key("o", "intake/o/a/b.csv"), "intake-refused/o/a/b.csv.ndjson"),
 ]
 
 

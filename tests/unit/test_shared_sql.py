@@ -57,6 +57,7 @@ ARGUMENTS: dict[tuple[str, ...], list[tuple[Any, ...]]] = {
     ],
     ("count",): [(1,), (500,)],
     ("spec", "what"): [(spec, what) for spec in SPECS for what in ("latest", "versions")],
+    ("spec", "key", "references"): [(spec, "external_id", ["owner_id"]) for spec in SPECS],
     ("spec", "limit"): [(spec, 2_000) for spec in SPECS],
     ("spec", "ranges"): [(spec, count) for spec in SPECS for count in (1, 60)],
     ("table", "is_last"): [(table, is_last) for table in TABLES for is_last in (False, True)],

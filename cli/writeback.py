@@ -1,0 +1,80 @@
+"""tidegate writeback: changes that Salesforce is to have, and what became of them."""
+
+from contextlib import closing
+from typing import Annotated
+
+import typer
+
+from cli.acting import SettingsFile
+from cli.output import EXIT_FAILED, OUT, AsJson, print_json, say
+from cli.running import settings_of_state
+from cli.sandbox_commands import DEFAULT_STATE, StateFolder
+from cli.writeback_pages import attempts_page, list_page, shown_text
+from cli.writeback_submit import submit
+from clients.writebacks.looks import Row, WritebackFilter, WritebackLooks
+from schemas.writebacks import WritebackState
+from workers.settings import Settings
+
+app = typer.Typer(help="Changes that Salesforce is to have, and what became of them.", no_args_is_help=True)
+app.command("submit")(submit)
+
+OfObject = Annotated[str | None, typer.Option("--object", help="API name, as Case.")]
+
+
+@app.command("list")
+def list_writebacks(
+    object_name: OfObject = None,
+    state_name: Annotated[
+        WritebackState | None, typer.Option("--is", help="Only those that stand there.")
+    ] = None,
+    caller: Annotated[str | None, typer.Option(help="Only those of one caller.")] = None,
+    batch: Annotated[str | None, typer.Option(help="Only those of one batch.")] = None,
+    dead: Annotated[bool, typer.Option("--dead", help="Dead letters, the oldest first.")] = False,
+    most: Annotated[int, typer.Option(min=1, help="Rows shown one by one; all are counted.")] = 20,
+    as_json: AsJson = False,
+    settings: SettingsFile = None,
+    state: StateFolder = DEFAULT_STATE,
+) -> None:
+    """Where writebacks stand: counts by object and state, and the newest one by one.
+
+    Example: tidegate writeback list --dead
+    """
+    chosen = WritebackFilter(
+        object_name, WritebackState.DEAD if dead else state_name, caller=caller, batch=batch
+    )
+    with closing(_looks(settings_of_state(settings, state))) as looks:
+        counts, rows = looks.counts(caller=caller), looks.page(chosen, most, oldest_first=dead)
+    if as_json:
+        print_json({"counts": [vars(each) for each in counts], "writebacks": rows})
+    else:
+        OUT.print(list_page(counts, rows))
+
+
+@app.command("show")
+def show_writeback(
+    number: Annotated[int, typer.Argument(help="As `list` and `submit` name it.")],
+    as_json: AsJson = False,
+    settings: SettingsFile = None,
+    state: StateFolder = DEFAULT_STATE,
+) -> None:
+    """One writeback and every attempt to send it; personal values stay encrypted.
+
+    Example: tidegate writeback show 17
+    """
+    with closing(_looks(settings_of_state(settings, state))) as looks:
+        found = looks.one(number)
+        attempts: list[Row] = [] if found is None else looks.attempts(number)
+    if found is None:
+        say(f"There is no writeback {number}. `tidegate writeback list` shows those that there are.")
+        raise typer.Exit(EXIT_FAILED)
+    if as_json:
+        print_json({**found, "tried": attempts})
+        return
+    for name, value in found.items():
+        OUT.print(f"{name:>16}  {shown_text(value)}", markup=False)
+    if attempts:
+        OUT.print(attempts_page(attempts))
+
+
+def _looks(settings: Settings) -> WritebackLooks:
+    return WritebackLooks(settings.operational.dsn.get_secret_value())

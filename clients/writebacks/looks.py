@@ -1,0 +1,113 @@
+"""Looking at writebacks: one, its attempts, lists and counts. Nothing is decrypted: personal values come as tokens."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from clients.migrations import ensure_schema
+from clients.operational import open_engine, translated
+from clients.writebacks.tables import WRITEBACK, WRITEBACK_ATTEMPT
+from schemas.writebacks import WritebackState
+
+Row = Mapping[str, Any]
+"""A row of the store by the names of its columns."""
+_UNSEEN = {"fingerprint"}
+
+
+@dataclass(frozen=True)
+class WritebackFilter:
+    """Which writebacks are meant; None: any."""
+
+    object: str | None = None
+    state: WritebackState | None = None
+    caller: str | None = None
+    batch: str | None = None
+    external_id: str | None = None
+    """As stored: a token where the field is protected."""
+    key: str | None = None
+
+    def conditions(self) -> list[sa.ColumnElement[bool]]:
+        """In SQL."""
+        return [WRITEBACK.c[name] == str(value) for name, value in vars(self).items() if value is not None]
+
+
+@dataclass(frozen=True)
+class StateCount:
+    """How many writebacks of an object stand there."""
+
+    object: str
+    state: str
+    writebacks: int
+
+
+class WritebackLooks:
+    """Reads one store of writebacks. Its methods block; threads may share it."""
+
+    def __init__(self, dsn: str) -> None:
+        self._engine = open_engine(dsn)
+        self._is_ready = False
+
+    def one(self, number: int) -> Row | None:
+        """A writeback by its number; None when there is none."""
+        found = self._rows(_shown().where(WRITEBACK.c.number == number))
+        return found[0] if found else None
+
+    def of_key(self, caller: str, key: str) -> Row | None:
+        """A caller's writeback by its key; None when there is none."""
+        found = self._rows(_shown().where(WRITEBACK.c.caller == caller, WRITEBACK.c.key == key))
+        return found[0] if found else None
+
+    def page(
+        self, chosen: WritebackFilter, most: int, *, before: int | None = None, oldest_first: bool = False
+    ) -> list[Row]:
+        """The last `most` of those that are chosen, the newest first; with `before`, those with a smaller number.
+
+        With `oldest_first` the first ones instead; `before` then does not count.
+        """
+        query = _shown().where(*chosen.conditions()).limit(most)
+        if oldest_first:
+            return self._rows(query.order_by(WRITEBACK.c.number))
+        if before is not None:
+            query = query.where(WRITEBACK.c.number < before)
+        return self._rows(query.order_by(WRITEBACK.c.number.desc()))
+
+    def dead_letters(self, most: int, *, object_name: str | None = None) -> list[Row]:
+        """What was refused for good and waits for an operator, the oldest first."""
+        return self.page(WritebackFilter(object_name, WritebackState.DEAD), most, oldest_first=True)
+
+    def attempts(self, number: int) -> list[Row]:
+        """Every time a writeback was sent, in order."""
+        mine = WRITEBACK_ATTEMPT.c.number == number
+        return self._rows(sa.select(WRITEBACK_ATTEMPT).where(mine).order_by(WRITEBACK_ATTEMPT.c.attempt))
+
+    def counts(self, *, caller: str | None = None) -> list[StateCount]:
+        """How many writebacks stand where, by object and state."""
+        columns = (WRITEBACK.c.object, WRITEBACK.c.state)
+        query = sa.select(*columns, sa.func.count()).group_by(*columns).order_by(*columns)
+        if caller is not None:
+            query = query.where(WRITEBACK.c.caller == caller)
+        with self._connected() as connection:
+            return [StateCount(*row) for row in connection.execute(query)]
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._engine.dispose()
+
+    def _rows(self, query: sa.Select[Any]) -> list[Row]:
+        with self._connected() as connection:
+            return [dict(row) for row in connection.execute(query).mappings()]
+
+    @contextmanager
+    def _connected(self) -> Iterator[sa.Connection]:
+        if not self._is_ready:
+            ensure_schema(self._engine)
+            self._is_ready = True
+        with translated(), self._engine.connect() as connection:
+            yield connection
+
+
+def _shown() -> sa.Select[Any]:
+    return sa.select(*(column for column in WRITEBACK.c if column.name not in _UNSEEN))

@@ -1,0 +1,47 @@
+"""What the org's describe says of an object's fields that the catalogue does not: what may be written, and which values.
+
+The facts are optional: without them a writeback is checked against the catalogue alone, and the org says the rest.
+Source: REST API Developer Guide, "sObject Describe".
+"""
+
+from datetime import timedelta
+
+from pydantic import AwareDatetime
+
+from schemas.message import Message
+
+DESCRIBE_LIFE = timedelta(hours=1)
+"""How long what was kept is taken to hold before the org is asked again."""
+
+
+class DescribedField(Message):
+    """One field as the integration user sees it."""
+
+    createable: bool
+    updateable: bool
+    length: int = 0
+    """Most characters of a text; 0 for other types."""
+    values: tuple[str, ...] | None = None
+    """What a restricted picklist takes, active values only; None: it is not restricted."""
+
+
+class DescribedObject(Message):
+    """The fields of one object by name. One that is missing here does not exist for the integration user."""
+
+    object: str
+    described_at: AwareDatetime
+    fields: dict[str, DescribedField]
+
+
+class KeepDescribeInput(Message):
+    """Keep what the org says of an object."""
+
+    org: str
+    object: str
+
+
+class KeptDescribe(Message):
+    """What that took."""
+
+    calls: int
+    """0: what was kept is young enough."""

@@ -1,0 +1,139 @@
+"""`tidegate writeback submit`, `list` and `show`: the same checks as by HTTP, on real parts."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from temporalio.client import Client
+from temporalio.worker import Worker
+from typer.testing import CliRunner, Result
+
+from cli.main import app
+from clients.objectstore import S3Address
+from clients.warehouse.postgres import PostgresWarehouse
+from schemas import names
+from schemas.catalogue import default_catalogue
+from schemas.errors import SettingsError
+from schemas.ids import writeback_queue_id
+from tests.scripted_queue import ScriptedQueue
+from tests.served_api import fresh
+
+pytestmark = pytest.mark.service
+ORG = "00D00000000WBCMAAA"
+
+
+@pytest.fixture
+def settings(
+    tmp_path: Path, temporal_address: str, database: str, warehouse: PostgresWarehouse, s3_address: S3Address
+) -> Path:
+    warehouse.ensure_tables(default_catalogue())
+    values = {
+        "salesforce": {"org_id": ORG, "login_url": "http://127.0.0.1:1", "client_id": "tests"},
+        "s3": vars(s3_address),
+        "warehouse": {"dsn": database},
+        "operational": {"dsn": database},
+        "temporal": {"address": temporal_address},
+    }
+    file = tmp_path / "settings.json"
+    file.write_text(json.dumps(values))
+    return file
+
+
+def run(settings: Path, *words: str, stdin: str | None = None) -> Result:
+    """The command's ending; an error of ours is raised."""
+    ended = CliRunner().invoke(app, ["writeback", *words, "--settings", str(settings)], input=stdin)
+    if ended.exception is not None and not isinstance(ended.exception, SystemExit):
+        raise ended.exception
+    return ended
+
+
+def answered(settings: Path, *words: str, code: int = 0, stdin: str | None = None) -> Any:
+    """What is printed with --json."""
+    ended = run(settings, *words, "--json", stdin=stdin)
+    assert ended.exit_code == code, ended.output
+    return json.loads(ended.stdout)
+
+
+ONE = ("submit", "--object", "Case", "--external-id", "C-1", "--by", "ada")
+
+
+async def test_a_writeback_of_the_command_line_is_accepted_shown_and_its_queue_woken(
+    settings: Path, client: Client
+) -> None:
+    sets = (
+        "--set",
+        "Status=Decided",
+        "--set",
+        "TouchCount__c=3",
+        "--set",
+        "Priority=",
+        "--set",
+        "Account.ExternalId__c=A-1",
+    )
+
+    async with Worker(client, task_queue=names.WORKFLOW_QUEUE, workflows=[ScriptedQueue]):
+        told = await asyncio.to_thread(answered, settings, *ONE, *sets, "--key", "k-1", "--no-create")
+        [accepted] = told["accepted"]
+        assert await client.get_workflow_handle(writeback_queue_id(ORG, "Case")).query("woken") == 1
+    found = answered(settings, "show", str(accepted["number"]))
+    assert found["fields"] == {
+        "Status": "Decided",
+        "TouchCount__c": 3,
+        "Priority": None,
+        "Account": {"ExternalId__c": "A-1"},
+    }
+    assert (found["caller"], found["key"], found["may_create"], found["tried"]) == ("ada", "k-1", False, [])
+    page = run(settings, "show", str(accepted["number"])).stdout
+    assert "Decided" in page
+    again = await asyncio.to_thread(run, settings, *ONE, *sets, "--key", "k-1", "--no-create")
+    assert "which it was before" in again.stdout
+    assert run(settings, "show", "999").exit_code == 1
+
+
+def test_a_refused_one_says_why_and_ends_with_1(settings: Path) -> None:
+    ended = run(settings, *ONE, "--set", "Statsu=Decided")
+    said = " ".join(ended.stderr.split())
+    assert (ended.exit_code, "fields.Statsu" in said, "Did you mean Status" in said) == (1, True, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("submit",), "Give a file, or --object"),
+        ((*ONE,), "at least one --set"),
+        ((*ONE, "--set", "Status"), "FIELD=VALUE"),
+        ((*ONE, "--set", "Status=x", "--deadline", "soon"), "no time"),
+        (("submit", "x.txt"), "ending of x.txt"),
+        (("submit", "x.csv"), "Give --object"),
+        (("submit", "nowhere.csv", "--object", "Case"), "no file nowhere.csv"),
+        (("submit", "x.csv", "--object", "Case", "--key", "k"), "Leave --external-id"),
+    ],
+)
+def test_what_cannot_be_done_says_what_to_give(settings: Path, words: tuple[str, ...], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        run(settings, *words)
+
+
+def test_a_file_is_read_and_the_same_file_again_does_nothing(settings: Path, tmp_path: Path) -> None:
+    file = tmp_path / f"{fresh('cases')}.csv"
+    file.write_text("external_id,Subject\nC-1,a\nC-2,b\n,c\n")
+    first = answered(settings, "submit", str(file), "--object", "Case", code=1)
+    assert [first[name] for name in ("rows", "accepted", "repeated", "refused")] == [3, 2, 0, 1]
+    assert (first["refusals"][0]["index"], first["refusals"][0]["field"]) == (3, "external_id")
+    again = run(settings, "submit", str(file), "--object", "Case")
+    assert "3 rows: 0 accepted, 2 accepted before, 1 refused" in again.stdout
+    file.write_text("external_id,Subject\nC-1,another\n")
+    assert answered(settings, "submit", str(file), "--object", "Case")["accepted"] == 1
+    counts = answered(settings, "list")["counts"]
+    assert counts == [{"object": "Case", "state": "waiting", "writebacks": 3}]
+    assert "C-2" in run(settings, "list", "--is", "waiting").stdout
+    assert answered(settings, "list", "--dead")["writebacks"] == []
+
+
+def test_whole_writebacks_come_on_stdin(settings: Path) -> None:
+    line = {"object": "Contact", "external_id": "P-1", "key": "k", "fields": {"LastName": "Zq7Personal"}}
+    told = answered(settings, "submit", "-", stdin=json.dumps(line) + "\n")
+    assert told["accepted"] == 1
+    assert "Zq7Personal" not in run(settings, "list", "--json").stdout

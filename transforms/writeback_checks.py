@@ -1,0 +1,335 @@
+"""Is a writeback one that the org can be asked for? Checked before it is accepted, against the catalogue and what the org described. Pure.
+
+What passes is ready to be stored: personal values are tokens, ids are whole, and the records that it locks are named. What does
+not pass is refused with the field's name and what to do; no message says a value.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+
+from schemas.catalogue import Catalogue
+from schemas.described import DescribedObject
+from schemas.writebacks import RefusedWriteback, WritebackRequest
+from transforms.protect import Protector
+from transforms.writeback_rules import (
+    FieldRule,
+    ObjectRules,
+    ParentRule,
+    nearest,
+    object_rules,
+    shown,
+)
+from transforms.writeback_values import UnfitError, keepable
+
+Described = Callable[[str], DescribedObject | None]
+"""What is known of an object by its name."""
+_FINGERPRINT = "writeback.fingerprint"
+
+
+class ParentKey(NamedTuple):
+    """A parent that is given by an external id."""
+
+    object: str
+    field: str
+    value: str
+    """As stored: a token when the field is protected."""
+
+    @property
+    def lock(self) -> str:
+        """Its name among locks."""
+        return f"{self.object}.{self.field}={self.value}"
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedWriteback:
+    """A writeback that may be accepted, in the form in which it is stored."""
+
+    index: int
+    request: WritebackRequest
+    key_field: str
+    external_id: str
+    """A token when the field is protected."""
+    fields: dict[str, Any]
+    """REST's JSON; protected values are tokens of "Object.Field", also inside a parent given by external id."""
+    only_if: dict[str, Any] | None
+    parent_ids: frozenset[str]
+    """Records that it points to, by id."""
+    parent_keys: frozenset[ParentKey]
+    """Records that it points to, by external id."""
+
+
+class _Faults:
+    """What is wrong with one writeback, by place."""
+
+    def __init__(self) -> None:
+        self.found: list[tuple[str, str]] = []
+
+    def add(self, place: str, message: str) -> None:
+        self.found.append((place, message))
+
+    def refusal(self, index: int, key: str) -> RefusedWriteback:
+        """All of it in one: the first in full, the others by their names."""
+        first, message = self.found[0]
+        others = ", ".join(dict.fromkeys(place for place, _ in self.found[1:]))
+        more = f" Also wrong: {others}." if others else ""
+        return RefusedWriteback(index=index, key=key, field=first, message=f"{message}.{more}")
+
+
+class WritebackChecks:
+    """The checks of one org."""
+
+    def __init__(
+        self, catalogue: Catalogue, protector: Protector, described: Described = lambda _: None
+    ) -> None:
+        self._catalogue = catalogue
+        self._protector = protector
+        self._described = described
+        self._rules: dict[str, tuple[DescribedObject | None, ObjectRules]] = {}
+
+    def check(
+        self, index: int, request: WritebackRequest, now: datetime
+    ) -> PreparedWriteback | RefusedWriteback:
+        """The writeback as it is stored, or why it is refused. `index`: its place in the request; `now`: for its deadline."""
+        faults = _Faults()
+        rules = self._rules_of(request.object)
+        if rules is None:
+            near = nearest(request.object, tuple(self._catalogue.objects))
+            faults.add("object", f"{shown(request.object)} is not in the catalogue.{near} Correct it")
+            return faults.refusal(index, request.key)
+        key_field, external_id = self._key(rules, request, faults)
+        reading = _Reading(rules, request, key_field, self._protected)
+        for name, value in request.fields.items():
+            try:
+                reading.take(name, value)
+            except UnfitError as error:
+                faults.add(f"fields.{shown(name)}", f"{rules.name}.{shown(name)} {error}")
+        if not reading.fields and not faults.found:
+            faults.add("fields", "There is nothing to write beside the external id; give a field")
+        only_if = self._conditions(rules, request.only_if, faults)
+        if request.deadline is not None and request.deadline <= now:
+            faults.add("deadline", "It is over; give a later one, or none")
+        if faults.found:
+            return faults.refusal(index, request.key)
+        return PreparedWriteback(
+            index,
+            request,
+            key_field,
+            external_id,
+            reading.fields,
+            only_if,
+            frozenset(reading.ids),
+            frozenset(reading.keys),
+        )
+
+    def fingerprint(self, request: WritebackRequest) -> str:
+        """SHA-256 (hex) of what was asked, the same for the same content whatever the catalogue says.
+
+        Taken over a token, so that nobody without the data key can find out a personal value by trying.
+        """
+        asked = request.model_dump(exclude_defaults=True)
+        for name in ("deadline", "unchanged_since"):
+            if name in asked:
+                asked[name] = asked[name].astimezone(UTC).isoformat()
+        token = self._protector.encrypt(_FINGERPRINT, json.dumps(asked, sort_keys=True, default=str))
+        return hashlib.sha256(token.encode()).hexdigest()
+
+    def _rules_of(self, name: str) -> ObjectRules | None:
+        if name not in self._catalogue.objects:
+            return None
+        described = self._described(name)
+        known = self._rules.get(name)
+        if known is None or known[0] is not described:
+            known = self._rules[name] = described, object_rules(self._catalogue, name, described)
+        return known[1]
+
+    def _key(self, rules: ObjectRules, request: WritebackRequest, faults: _Faults) -> tuple[str, str]:
+        name = request.key_field or (rules.keys[0] if len(rules.keys) == 1 else "")
+        listed = " or ".join(rules.keys)
+        if not rules.keys:
+            faults.add("object", f"{rules.name} has no external id field in the catalogue. Have one added")
+        elif not name:
+            faults.add("key_field", f"{rules.name} has several external id fields; give {listed}")
+        elif name not in rules.keys:
+            faults.add("key_field", f"{shown(name)} is no external id field of {rules.name}; give {listed}")
+        else:
+            return name, self._external_id(rules.fields[name], request.external_id, faults)
+        return "", ""
+
+    def _external_id(self, rule: FieldRule, value: str, faults: _Faults) -> str:
+        try:
+            return str(self._protected(rule, _as_key(rule, value)))
+        except UnfitError as error:
+            faults.add("external_id", f"It {error}")
+            return ""
+
+    def _conditions(
+        self, rules: ObjectRules, given: Mapping[str, Any] | None, faults: _Faults
+    ) -> dict[str, Any] | None:
+        if given is None:
+            return None
+        stored = {}
+        for name, value in given.items():
+            try:
+                stored[name] = self._condition(rules, name, value)
+            except UnfitError as error:
+                faults.add(f"only_if.{shown(name)}", f"{rules.name}.{shown(name)} {error}")
+        return stored
+
+    def _condition(self, rules: ObjectRules, name: str, value: object) -> Any:
+        rule = rules.fields.get(name)
+        if rule is None:
+            raise UnfitError(_unknown(rules, name))
+        checked = None if value is None else rule.check(value)
+        return None if checked is None else self._protected(rule, checked)
+
+    def _protected(self, rule: FieldRule, value: object) -> Any:
+        return value if rule.context is None else self._protector.encrypt(rule.context, value)
+
+
+@dataclass
+class _Reading:
+    """What one writeback's fields come to, field by field."""
+
+    rules: ObjectRules
+    request: WritebackRequest
+    key_field: str
+    protected: Callable[[FieldRule, object], Any]
+    fields: dict[str, Any] = field(default_factory=dict)
+    ids: set[str] = field(default_factory=set)
+    keys: set[ParentKey] = field(default_factory=set)
+
+    def take(self, name: str, value: object) -> None:
+        """One more field; raises `UnfitError`."""
+        rules = self.rules
+        if name == self.key_field:
+            _require_same(rules.fields[name], self.request.external_id, value)
+        elif (rule := rules.fields.get(name)) is not None:
+            stored = self.fields[name] = self._value(rule, value)
+            if rule.locks and stored is not None:
+                self.ids.add(stored)
+        elif (parent := rules.parents.get(name)) is not None:
+            key, sent = self._parent(parent, value)
+            self.fields[name] = {key.field: sent}
+            if rules.fields[parent.field].locks:
+                self.keys.add(key)
+        else:
+            raise UnfitError(_unknown(rules, name))
+
+    def _value(self, rule: FieldRule, value: object) -> Any:
+        if rule.read_only:
+            raise UnfitError(rule.read_only)
+        checked = None if value is None else rule.check(value)
+        if checked is None and rule.never_empty:
+            raise UnfitError(rule.never_empty)
+        return None if checked is None else self.protected(rule, checked)
+
+    def _parent(self, parent: ParentRule, value: object) -> tuple[ParentKey, Any]:
+        """The parent's key, and its value as it is sent."""
+        if parent.field in self.request.fields:
+            raise UnfitError(f"gives the same parent as {parent.field}; leave one of them out")
+        if not parent.object or not parent.keys:
+            raise UnfitError(
+                f"leads to no object with an external id in the catalogue; give {parent.field} with the id"
+            )
+        if reason := self.rules.fields[parent.field].read_only:
+            raise UnfitError(f"leads through {parent.field}, which {reason}")
+        listed = " or ".join(parent.keys)
+        if not isinstance(value, Mapping) or len(value) != 1:
+            raise UnfitError(
+                f"takes one external id of {parent.object}, as {{{listed}: value}}; to empty it, give {parent.field}: null"
+            )
+        [(name, given)] = value.items()
+        rule = parent.keys.get(name)
+        if rule is None:
+            raise UnfitError(
+                f"is given by {shown(str(name))}, which is no external id field of {parent.object}; give {listed}"
+            )
+        sent = self.protected(rule, _parent_value(rule, name, given))
+        return ParentKey(parent.object, name, str(sent)), sent
+
+
+def _parent_value(rule: FieldRule, name: str, given: object) -> Any:
+    try:
+        return _full(None if given is None else rule.check(given))
+    except UnfitError as error:
+        raise UnfitError(f"is given by {name}, which {error}") from None
+
+
+def _full(value: object) -> object:
+    if value is None:
+        raise UnfitError("is empty; give its value")
+    if isinstance(value, str):
+        _require_trimmed(value)
+    return value
+
+
+def parse(index: int, item: object) -> WritebackRequest | RefusedWriteback:
+    """A writeback as JSON gives it; refused when its form is wrong, so that its neighbours go on."""
+    if isinstance(item, WritebackRequest):
+        return _keepable(index, item)
+    try:
+        return _keepable(index, WritebackRequest.model_validate(item))
+    except ValidationError as error:
+        faults = _Faults()
+        for each in error.errors(include_url=False, include_context=False, include_input=False):
+            place = ".".join(shown(str(part)) for part in each["loc"])
+            faults.add(place, str(each["msg"]).removeprefix("Value error, "))
+        key = item.get("key") if isinstance(item, Mapping) else None
+        return faults.refusal(index, key if isinstance(key, str) and _is_keepable(key) else "")
+
+
+def _keepable(index: int, request: WritebackRequest) -> WritebackRequest | RefusedWriteback:
+    faults = _Faults()
+    for name in ("key", "external_id"):
+        try:
+            _require_trimmed(keepable(getattr(request, name)))
+        except UnfitError as error:
+            faults.add(name, f"It {error}")
+    return (
+        faults.refusal(index, request.key if _is_keepable(request.key) else "") if faults.found else request
+    )
+
+
+def _is_keepable(text: str) -> bool:
+    try:
+        return bool(keepable(text))
+    except UnfitError:
+        return False
+
+
+def _require_trimmed(text: str) -> None:
+    # Salesforce cuts blanks off the ends of a text, and would not find the record again.
+    if text != text.strip():
+        raise UnfitError("begins or ends with a blank; cut it off")
+
+
+def _as_key(rule: FieldRule, value: str) -> Any:
+    """An external id as its field's type has it."""
+    if rule.spec.type.value not in ("int", "double"):
+        return rule.check(value)
+    try:
+        return rule.check(int(value) if rule.spec.type.value == "int" else float(value))
+    except ValueError as error:
+        raise UnfitError(str(error) if isinstance(error, UnfitError) else "takes a number") from None
+
+
+def _require_same(rule: FieldRule, external_id: str, value: object) -> None:
+    """The external id may stand among the fields too, when it is the same."""
+    if value is None or rule.check(value) != _as_key(rule, external_id):
+        raise UnfitError("is the external id, and has another value here; leave it out of the fields")
+
+
+def _unknown(rules: ObjectRules, name: str) -> str:
+    if parts := rules.compounds.get(name):
+        return f"is made of {', '.join(parts)}; give those"
+    fact = rules.described.get(name)
+    if name in ("Id", "IsDeleted", "SystemModstamp") or (fact and not (fact.createable or fact.updateable)):
+        return "is written by Salesforce alone; leave it out"
+    near = nearest(name, (*rules.fields, *rules.parents))
+    return f"is not in the catalogue.{near} Correct the name, or have the field added"

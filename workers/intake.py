@@ -1,0 +1,35 @@
+"""From settings to the way into the store of writebacks; the API and the command line share it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from clients.describes import Describes
+from clients.keys import org_data_key
+from clients.objectstore import ObjectStore
+from clients.warehouse import Warehouse
+from clients.writebacks.intake import WritebackIntake
+from clients.writebacks.parents import ParentLookup
+from schemas.catalogue import Catalogue
+from transforms.protect import Protector
+from transforms.writeback_checks import WritebackChecks
+from workers.settings import Settings
+
+
+@contextmanager
+def writeback_intake(
+    settings: Settings, catalogue: Catalogue, store: ObjectStore, warehouse: Warehouse
+) -> Iterator[WritebackIntake]:
+    """Where writebacks are accepted, until left. Nothing has to answer before the first of them comes."""
+    org = settings.salesforce.org_id
+    parents = ParentLookup(warehouse, catalogue)
+
+    def checks() -> WritebackChecks:
+        key = org_data_key(org, settings.s3.address(), store)
+        return WritebackChecks(catalogue, Protector(key, catalogue), Describes(store, org).find)
+
+    intake = WritebackIntake(settings.operational.dsn.get_secret_value(), checks, parents.locks)
+    try:
+        yield intake
+    finally:
+        intake.close()
+        parents.close()
