@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import orjson
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 
 from clients.audit import append_act
 from clients.writebacks.pauses import pauses_of
@@ -101,7 +101,7 @@ class Batches:
         table = WRITEBACK.c
         query = (
             sa.select(table.record, table.sent_at, table.done_at, table.foreign_at)
-            .distinct(table.record)
+            .ext(distinct_on(table.record))
             .where(
                 table.record == sa.func.any(sa.literal(list(records), sa.ARRAY(sa.Text))),
                 table.state == WritebackState.DONE,
