@@ -13,6 +13,7 @@ from typing import Self
 
 from temporalio.client import Client
 from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
+from temporalio.service import RPCError
 
 from clients.run_workflows import translated
 from schemas import names
@@ -71,7 +72,7 @@ class WritebackQueues:
         self._told_at[object_name] = time.monotonic()
         try:
             await self._signal(object_name)
-        except TidegateError as error:
+        except (TidegateError, RPCError) as error:
             _LOG.warning("the queue of %s is not told: %s", object_name, type(error).__name__)
 
     async def _signal(self, object_name: str) -> None:

@@ -6,14 +6,17 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
+import httpx
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from api.app import build_api
+from clients.objectstore import S3Address
 from schemas.ids import intake_prefix, writeback_queue_id
 from schemas.writebacks import MOST_OF_A_REQUEST
-from tests.served_api import MOST_BYTES, ORG, ServedApi, fresh
+from tests.served_api import MOST_BYTES, ORG, ServedApi, fresh, settings_for, tokens_and_entries
 from tests.waiting import until
 from tests.writebacks import asked
 
@@ -310,3 +313,20 @@ async def test_only_files_that_were_put_there_for_it_are_read(api: ServedApi) ->
     assert (status, answer["type"]) == (422, "urn:tidegate:problem:no-file")
     status, answer = await hand_in(api, put(api, "csv", b"external_id,Subject\n"), object="Caes")
     assert (status, answer["type"]) == (422, "urn:tidegate:problem:unknown-object")
+
+
+async def test_what_is_accepted_stays_accepted_while_temporal_does_not_answer(
+    module_database: str, s3_address: S3Address
+) -> None:
+    tokens, entries = tokens_and_entries()
+    lonely = build_api(settings_for(dsn=module_database, s3=s3_address, tokens=entries))
+    headers = {"Authorization": f"Bearer {tokens['writer']}"}
+    async with (
+        lonely.inner.router.lifespan_context(lonely.inner),
+        httpx.AsyncClient(transport=httpx.ASGITransport(lonely.served), base_url="http://api") as http,
+    ):
+        sent = {"writebacks": [new()]}
+        first = await http.post("/v1/writebacks", headers=headers, json=sent)
+        again = await http.post("/v1/writebacks", headers=headers, json=sent)
+    assert (first.status_code, again.status_code) == (202, 202)
+    assert not again.json()["accepted"][0]["is_new"]
