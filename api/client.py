@@ -8,7 +8,7 @@ A request without an answer is sent again with the same keys, which does nothing
 
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Self
@@ -32,33 +32,24 @@ class RequestRefusedError(Exception):
 
 @dataclass
 class Submitted:
-    """What became of writebacks; `index` is the place of each among all that were given."""
+    """What became of writebacks: `accepted` (index, key, number, is_new) and `refused` (index, key, field, message).
+
+    `index` is the place of each among all that were given.
+    """
 
     accepted: list[dict[str, Any]] = field(default_factory=list)
-    """index, key, number, is_new."""
     refused: list[dict[str, Any]] = field(default_factory=list)
-    """index, key, field, message."""
 
 
 class TidegateClient:
     """One API and one token. Methods block."""
 
     def __init__(
-        self,
-        url: str,
-        token: str,
-        *,
-        tries: int = 6,
-        timeout_seconds: float = 60,
-        transport: httpx.BaseTransport | None = None,
+        self, url: str, token: str, *, tries: int = 6, transport: httpx.BaseTransport | None = None
     ) -> None:
         """`tries`: of one request, before its last error is raised. `transport` None: the network."""
-        self._http = httpx.Client(
-            base_url=url,
-            timeout=timeout_seconds,
-            headers={"Authorization": f"Bearer {token}"},
-            transport=transport,
-        )
+        headers = {"Authorization": f"Bearer {token}"}
+        self._http = httpx.Client(base_url=url, timeout=60, headers=headers, transport=transport)
         self._tries = tries
 
     def __enter__(self) -> Self:
@@ -68,60 +59,56 @@ class TidegateClient:
         self._http.close()
 
     def submit(self, writebacks: Iterable[Mapping[str, Any]]) -> Submitted:
-        """Hand in writebacks, as many as there are, 10,000 a request; what comes back accepted is durable.
+        """Hand in writebacks, as many as there are; what comes back accepted is durable.
 
         One without a `key` gets one made up, which is safe against lost answers, but not against a second call of this method.
 
-        Raises:
-            RequestRefusedError: A request as a whole: token, role, size.
-            httpx.TransportError: No answer after every try.
+        Raises `RequestRefusedError` for a request as a whole (token, role), `httpx.TransportError` without an answer after every try.
         """
         result, first = Submitted(), 0
-        for chunk in _chunks(writebacks):
-            answer = self._submitted(chunk)
-            for given, kept in ((answer.accepted, result.accepted), (answer.refused, result.refused)):
-                kept += ({**each, "index": each["index"] + first} for each in given)
+        keyed = ({"key": str(uuid.uuid4()), **each} for each in writebacks)
+        while chunk := list(islice(keyed, MOST_OF_A_REQUEST)):
+            self._submit(chunk, first, result)
             first += len(chunk)
         return result
 
     def writeback(self, number: int) -> dict[str, Any]:
         """Where a writeback stands, with every attempt."""
-        response = self._asked("GET", f"/v1/writebacks/{number}")
-        _require_success(response)
-        found: dict[str, Any] = response.json()
+        found: dict[str, Any] = _successful(self._asked("GET", f"/v1/writebacks/{number}")).json()
         return found
 
-    def _submitted(self, chunk: list[dict[str, Any]]) -> Submitted:
+    def _submit(self, chunk: list[dict[str, Any]], first: int, result: Submitted) -> None:
         response = self._asked("POST", "/v1/writebacks", json={"writebacks": chunk})
-        if response.status_code == httpx.codes.UNPROCESSABLE_ENTITY:
-            problem = response.json()
-            if problem["type"].endswith(":writebacks-refused"):
-                return Submitted(refused=[_refusal(each, chunk) for each in problem["errors"]])
-        _require_success(response)
-        return Submitted(**response.json())
+        if response.status_code == httpx.codes.REQUEST_ENTITY_TOO_LARGE and len(chunk) > 1:
+            half = len(chunk) // 2
+            self._submit(chunk[:half], first, result)
+            self._submit(chunk[half:], first + half, result)
+            return
+        if "writebacks-refused" in response.text[:100]:
+            answer = {
+                "accepted": [],
+                "refused": [_refusal(each, chunk) for each in response.json()["errors"]],
+            }
+        else:
+            answer = _successful(response).json()
+        result.accepted += ({**each, "index": each["index"] + first} for each in answer["accepted"])
+        result.refused += ({**each, "index": each["index"] + first} for each in answer["refused"])
 
     def _asked(self, method: str, path: str, **more: Any) -> httpx.Response:
-        wait = _FIRST_WAIT_SECONDS
-        for last in (*[False] * (self._tries - 1), True):
+        for left in range(self._tries - 1, -1, -1):
+            wait = _FIRST_WAIT_SECONDS * 2 ** (self._tries - 1 - left)
             try:
                 response = self._http.request(method, path, **more)
             except httpx.TransportError:
-                if last:
+                if not left:
                     raise
             else:
-                if last or response.status_code not in _AGAIN:
+                if not left or response.status_code not in _AGAIN:
                     return response
                 asked = response.headers.get("Retry-After", "")
                 wait = max(wait, float(asked)) if asked.isdigit() else wait
             time.sleep(min(wait, _LONGEST_WAIT_SECONDS))
-            wait *= 2
-        raise AssertionError
-
-
-def _chunks(writebacks: Iterable[Mapping[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    keyed = ({"key": str(uuid.uuid4()), **each} for each in writebacks)
-    while chunk := list(islice(keyed, MOST_OF_A_REQUEST)):
-        yield chunk
+        raise ValueError("tries must be at least 1")
 
 
 def _refusal(error: Mapping[str, str], chunk: list[dict[str, Any]]) -> dict[str, Any]:
@@ -130,8 +117,8 @@ def _refusal(error: Mapping[str, str], chunk: list[dict[str, Any]]) -> dict[str,
     return {"index": int(index), "key": chunk[int(index)]["key"], "field": where, "message": error["message"]}
 
 
-def _require_success(response: httpx.Response) -> None:
-    if response.is_success:
-        return
-    is_problem = response.headers.get("content-type", "").startswith("application/problem+json")
-    raise RequestRefusedError(response.status_code, response.json() if is_problem else {})
+def _successful(response: httpx.Response) -> httpx.Response:
+    if not response.is_success:
+        is_problem = response.headers.get("content-type", "").startswith("application/problem+json")
+        raise RequestRefusedError(response.status_code, response.json() if is_problem else {})
+    return response

@@ -7,9 +7,9 @@ not pass is refused with the field's name and what to do; no message says a valu
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -17,33 +17,13 @@ from schemas.catalogue import Catalogue
 from schemas.described import DescribedObject
 from schemas.writebacks import RefusedWriteback, WritebackRequest
 from transforms.protect import Protector
-from transforms.writeback_rules import (
-    FieldRule,
-    ObjectRules,
-    ParentRule,
-    nearest,
-    object_rules,
-    shown,
-)
+from transforms.writeback_fields import FieldReading, ParentKey, as_key, require_trimmed, unknown
+from transforms.writeback_rules import FieldRule, ObjectRules, nearest, object_rules, shown
 from transforms.writeback_values import UnfitError, keepable
 
 Described = Callable[[str], DescribedObject | None]
 """What is known of an object by its name."""
 _FINGERPRINT = "writeback.fingerprint"
-
-
-class ParentKey(NamedTuple):
-    """A parent that is given by an external id."""
-
-    object: str
-    field: str
-    value: str
-    """As stored: a token when the field is protected."""
-
-    @property
-    def lock(self) -> str:
-        """Its name among locks."""
-        return f"{self.object}.{self.field}={self.value}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +83,7 @@ class WritebackChecks:
             faults.add("object", f"{shown(request.object)} is not in the catalogue.{near} Correct it")
             return faults.refusal(index, request.key)
         key_field, external_id = self._key(rules, request, faults)
-        reading = _Reading(rules, request, key_field, self._protected)
+        reading = FieldReading(rules, request, key_field, self._protected)
         for name, value in request.fields.items():
             try:
                 reading.take(name, value)
@@ -163,7 +143,7 @@ class WritebackChecks:
 
     def _external_id(self, rule: FieldRule, value: str, faults: _Faults) -> str:
         try:
-            return str(self._protected(rule, _as_key(rule, value)))
+            return str(self._protected(rule, as_key(rule, value)))
         except UnfitError as error:
             faults.add("external_id", f"It {error}")
             return ""
@@ -184,89 +164,12 @@ class WritebackChecks:
     def _condition(self, rules: ObjectRules, name: str, value: object) -> Any:
         rule = rules.fields.get(name)
         if rule is None:
-            raise UnfitError(_unknown(rules, name))
+            raise UnfitError(unknown(rules, name))
         checked = None if value is None else rule.check(value)
         return None if checked is None else self._protected(rule, checked)
 
     def _protected(self, rule: FieldRule, value: object) -> Any:
         return value if rule.context is None else self._protector.encrypt(rule.context, value)
-
-
-@dataclass
-class _Reading:
-    """What one writeback's fields come to, field by field."""
-
-    rules: ObjectRules
-    request: WritebackRequest
-    key_field: str
-    protected: Callable[[FieldRule, object], Any]
-    fields: dict[str, Any] = field(default_factory=dict)
-    ids: set[str] = field(default_factory=set)
-    keys: set[ParentKey] = field(default_factory=set)
-
-    def take(self, name: str, value: object) -> None:
-        """One more field; raises `UnfitError`."""
-        rules = self.rules
-        if name == self.key_field:
-            _require_same(rules.fields[name], self.request.external_id, value)
-        elif (rule := rules.fields.get(name)) is not None:
-            stored = self.fields[name] = self._value(rule, value)
-            if rule.locks and stored is not None:
-                self.ids.add(stored)
-        elif (parent := rules.parents.get(name)) is not None:
-            key, sent = self._parent(parent, value)
-            self.fields[name] = {key.field: sent}
-            if rules.fields[parent.field].locks:
-                self.keys.add(key)
-        else:
-            raise UnfitError(_unknown(rules, name))
-
-    def _value(self, rule: FieldRule, value: object) -> Any:
-        if rule.read_only:
-            raise UnfitError(rule.read_only)
-        checked = None if value is None else rule.check(value)
-        if checked is None and rule.never_empty:
-            raise UnfitError(rule.never_empty)
-        return None if checked is None else self.protected(rule, checked)
-
-    def _parent(self, parent: ParentRule, value: object) -> tuple[ParentKey, Any]:
-        """The parent's key, and its value as it is sent."""
-        if parent.field in self.request.fields:
-            raise UnfitError(f"gives the same parent as {parent.field}; leave one of them out")
-        if not parent.object or not parent.keys:
-            raise UnfitError(
-                f"leads to no object with an external id in the catalogue; give {parent.field} with the id"
-            )
-        if reason := self.rules.fields[parent.field].read_only:
-            raise UnfitError(f"leads through {parent.field}, which {reason}")
-        listed = " or ".join(parent.keys)
-        if not isinstance(value, Mapping) or len(value) != 1:
-            raise UnfitError(
-                f"takes one external id of {parent.object}, as {{{listed}: value}}; to empty it, give {parent.field}: null"
-            )
-        [(name, given)] = value.items()
-        rule = parent.keys.get(name)
-        if rule is None:
-            raise UnfitError(
-                f"is given by {shown(str(name))}, which is no external id field of {parent.object}; give {listed}"
-            )
-        sent = self.protected(rule, _parent_value(rule, name, given))
-        return ParentKey(parent.object, name, str(sent)), sent
-
-
-def _parent_value(rule: FieldRule, name: str, given: object) -> Any:
-    try:
-        return _full(None if given is None else rule.check(given))
-    except UnfitError as error:
-        raise UnfitError(f"is given by {name}, which {error}") from None
-
-
-def _full(value: object) -> object:
-    if value is None:
-        raise UnfitError("is empty; give its value")
-    if isinstance(value, str):
-        _require_trimmed(value)
-    return value
 
 
 def parse(index: int, item: object) -> WritebackRequest | RefusedWriteback:
@@ -288,7 +191,7 @@ def _keepable(index: int, request: WritebackRequest) -> WritebackRequest | Refus
     faults = _Faults()
     for name in ("key", "external_id"):
         try:
-            _require_trimmed(keepable(getattr(request, name)))
+            require_trimmed(keepable(getattr(request, name)))
         except UnfitError as error:
             faults.add(name, f"It {error}")
     return (
@@ -301,35 +204,3 @@ def _is_keepable(text: str) -> bool:
         return bool(keepable(text))
     except UnfitError:
         return False
-
-
-def _require_trimmed(text: str) -> None:
-    # Salesforce cuts blanks off the ends of a text, and would not find the record again.
-    if text != text.strip():
-        raise UnfitError("begins or ends with a blank; cut it off")
-
-
-def _as_key(rule: FieldRule, value: str) -> Any:
-    """An external id as its field's type has it."""
-    if rule.spec.type.value not in ("int", "double"):
-        return rule.check(value)
-    try:
-        return rule.check(int(value) if rule.spec.type.value == "int" else float(value))
-    except ValueError as error:
-        raise UnfitError(str(error) if isinstance(error, UnfitError) else "takes a number") from None
-
-
-def _require_same(rule: FieldRule, external_id: str, value: object) -> None:
-    """The external id may stand among the fields too, when it is the same."""
-    if value is None or rule.check(value) != _as_key(rule, external_id):
-        raise UnfitError("is the external id, and has another value here; leave it out of the fields")
-
-
-def _unknown(rules: ObjectRules, name: str) -> str:
-    if parts := rules.compounds.get(name):
-        return f"is made of {', '.join(parts)}; give those"
-    fact = rules.described.get(name)
-    if name in ("Id", "IsDeleted", "SystemModstamp") or (fact and not (fact.createable or fact.updateable)):
-        return "is written by Salesforce alone; leave it out"
-    near = nearest(name, (*rules.fields, *rules.parents))
-    return f"is not in the catalogue.{near} Correct the name, or have the field added"

@@ -18,7 +18,8 @@ from clients.warehouse.statements import NAMED_KEYS, find_by_key
 from schemas.catalogue import Catalogue, FieldType, ObjectSpec
 from schemas.errors import TidegateError
 from schemas.tables import Column, Kind, arrow_schema, field_column
-from transforms.writeback_checks import ParentKey, PreparedWriteback
+from transforms.writeback_checks import PreparedWriteback
+from transforms.writeback_fields import ParentKey
 from transforms.writeback_rules import UNLOCKED
 
 _LOG = logging.getLogger(__name__)

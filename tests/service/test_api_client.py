@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from api.client import MOST_OF_A_REQUEST, RequestRefusedError, TidegateClient
-from tests.served_api import ServedApi, fresh
+from tests.served_api import MOST_BYTES, ServedApi, fresh
 from tests.writebacks import asked
 
 pytestmark = [pytest.mark.service, pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
@@ -73,6 +73,15 @@ async def test_more_than_a_request_takes_go_in_several(api: ServedApi) -> None:
     result = await used(api, lambda client: client.submit([*items, bad]))
     assert [each["index"] for each in result.accepted] == list(range(count - 1))
     assert [(each["index"], each["field"]) for each in result.refused] == [(count - 1, "object")]
+
+
+async def test_what_is_too_long_for_one_request_goes_in_halves(api: ServedApi) -> None:
+    items = [asked(key=fresh("k"), fields={"Description": 31_000 * "x"}) for _ in range(150)]
+    assert sum(len(str(each)) for each in items) > 2 * MOST_BYTES
+    result = await used(api, lambda client: client.submit(items))
+    assert [(each["index"], each["key"]) for each in result.accepted] == [
+        (place, each["key"]) for place, each in enumerate(items)
+    ]
 
 
 async def test_when_all_are_refused_each_says_why(api: ServedApi) -> None:

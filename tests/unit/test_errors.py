@@ -73,8 +73,7 @@ EXAMPLES: dict[type[TidegateError], tuple[TidegateError, str]] = {
 
 def modules(package: ModuleType) -> Iterator[ModuleType]:
     for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-        if not found.name.startswith("clients.migrations."):  # Alembic runs those, and nobody imports them
-            yield importlib.import_module(found.name)
+        yield importlib.import_module(found.name)
 
 
 def every_error() -> set[type[TidegateError]]:

@@ -12,7 +12,8 @@ from schemas.writebacks import RefusedWriteback, WritebackRequest
 from tests.bus import protector
 from tests.writebacks import NOON, asked, checks, request
 from transforms.protect import is_token
-from transforms.writeback_checks import ParentKey, PreparedWriteback, parse
+from transforms.writeback_checks import PreparedWriteback, parse
+from transforms.writeback_fields import ParentKey
 
 SECRET = "Ada.Lovelace"
 ACCOUNT = "001Tg0000000001IAA"
