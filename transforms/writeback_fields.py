@@ -19,8 +19,8 @@ class ParentKey(NamedTuple):
 
     @property
     def lock(self) -> str:
-        """Its name among locks."""
-        return f"{self.object}.{self.field}={self.value}"
+        """Its name among locks: `writeback.record` of the store has the same form."""
+        return f"{self.object}.{self.field}={self.value.lower()}"
 
 
 @dataclass

@@ -59,7 +59,7 @@ class ParentLookup:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _asked(self, prepared: Sequence[PreparedWriteback]) -> dict[int, set[str]]:
-        """What the warehouse adds, by index."""
+        """What the warehouse adds, by index: ids of parents, and the record's own, under which its children know it."""
         wanted: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
         for each in prepared:
             wanted[each.request.object, each.key_field].add(each.external_id)
@@ -75,7 +75,9 @@ class ParentLookup:
         for each in prepared:
             own = rows.get(ParentKey(each.request.object, each.key_field, each.external_id))
             parents = [rows[key] for key in each.parent_keys if key in rows]
-            added[each.index] = {parent for parent, _ in parents} | (set() if own is None else own[1])
+            added[each.index] = {parent for parent, _ in parents} | (
+                set() if own is None else {own[0], *own[1]}
+            )
         return added
 
     def _rows(

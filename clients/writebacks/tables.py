@@ -19,9 +19,11 @@ WRITEBACK = sa.Table(
     sa.Column("object", sa.String(80), nullable=False),
     sa.Column("key_field", sa.String(80), nullable=False),
     sa.Column("external_id", sa.Text, nullable=False),
-    # What it is locked by: Case.ExternalId__c=C-1
+    # What it is locked by: Case.ExternalId__c=c-1. Upserts match external ids in any case
     sa.Column(
-        "record", sa.Text, sa.Computed("object || '.' || key_field || '=' || external_id", persisted=True)
+        "record",
+        sa.Text,
+        sa.Computed("object || '.' || key_field || '=' || lower(external_id)", persisted=True),
     ),
     sa.Column("fields", JSONB, nullable=False),
     sa.Column("deadline", _TIME, nullable=False),

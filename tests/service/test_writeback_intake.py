@@ -27,6 +27,7 @@ pytestmark = pytest.mark.service
 SECRET = "Zq7Personal"
 CLEAR = "Zq7Harmless"
 ACCOUNT, OTHER = "001Tg0000000001IAA", "001Tg0000000002IAA"
+CASE = "500Tg0000000001IAA"
 
 
 @pytest.fixture
@@ -77,7 +78,7 @@ def test_what_is_accepted_is_in_the_store_as_it_was_asked(
         assert found[name] == asked_for[name], name
     assert found["caller"] == "billing"
     assert (found["key_field"], found["state"], found["attempts"]) == ("ExternalId__c", "waiting", 0)
-    assert found["parents"] == ["Account.ExternalId__c=A-1"]
+    assert found["parents"] == ["Account.ExternalId__c=a-1"]
     assert found["unchanged_since"] == datetime(2026, 11, 25, 10, tzinfo=UTC)
     assert before <= found["accepted_at"] == found["not_before"] <= datetime.now(UTC)
     assert found["deadline"] == found["accepted_at"] + DEADLINE
@@ -254,7 +255,7 @@ def test_the_warehouse_adds_the_parents_that_a_writeback_does_not_name(
     warehouse.ensure_tables(default_catalogue())
     load_current(warehouse, "Account", {"record_id": ACCOUNT, "external_id": "A-1"})
     owner = "005Tg0000000001IAA"
-    case = {"record_id": "500Tg0000000001IAA", "external_id": "C-1", "account_id": OTHER, "owner_id": owner}
+    case = {"record_id": CASE, "external_id": "C-1", "account_id": OTHER, "owner_id": owner}
     gone = {"record_id": "500Tg0000000002IAA", "external_id": "C-3", "account_id": OTHER, "is_deleted": True}
     load_current(warehouse, "Case", case, gone)
     parents = ParentLookup(warehouse, default_catalogue())
@@ -274,11 +275,11 @@ def test_the_warehouse_adds_the_parents_that_a_writeback_does_not_name(
     intake.close()
     parents.close()
     assert locks == {
-        "k-1": [OTHER],
-        "k-2": [ACCOUNT, "Account.ExternalId__c=A-1"],
+        "k-1": [OTHER, CASE],
+        "k-2": [ACCOUNT, "Account.ExternalId__c=a-1"],
         "k-3": [],
-        "k-4": ["Account.ExternalId__c=A-2"],
-        "moved": [ACCOUNT, OTHER, "Account.ExternalId__c=A-1"],
+        "k-4": ["Account.ExternalId__c=a-2"],
+        "moved": [ACCOUNT, OTHER, CASE, "Account.ExternalId__c=a-1"],
     }
 
 

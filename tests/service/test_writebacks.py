@@ -194,7 +194,7 @@ async def test_a_drain_sends_what_was_there_and_nothing_that_comes_later(writer:
 def someone_changes(writer: WritingEngine, number: int, **fields: Any) -> None:
     """Another user writes a record."""
     org = writer.engine.served.org
-    row = org.store.connection.execute("SELECT Id FROM \"Case\" WHERE ExternalId__c = ?", (f"C-{number}",))
+    row = org.store.connection.execute('SELECT Id FROM "Case" WHERE ExternalId__c = ?', (f"C-{number}",))
     Dml(org).write([Write("update", "Case", fields, row.fetchone()[0])], user="005000000000099AAA", origin="")
 
 
@@ -212,12 +212,13 @@ async def test_a_newer_change_of_the_field_holds_wins_or_yields_as_configured(
     settings = AT_ONCE.model_copy(update={"newer": {"Case.Subject": policy}})
     async with writing(engine, settings) as writer:
         writer.accepted(case(1))
-        await writer.start()
+        queue = await writer.start()
         await writer.settled()
         await asyncio.sleep(1.1)  # LastModifiedDate has whole seconds
         deadline = (datetime.now(UTC) + timedelta(seconds=30)).isoformat()
         writer.accepted(case(1, key="later", fields={"Subject": "ours"}, deadline=deadline))
         someone_changes(writer, 1, Subject="theirs")
+        await queue.signal(names.WAKE)
         rows = await writer.settled()
         assert rows[1].state == state
         assert in_org(writer) == {"C-1": subject}
@@ -225,7 +226,7 @@ async def test_a_newer_change_of_the_field_holds_wins_or_yields_as_configured(
 
 async def test_preconditions_are_kept(writer: WritingEngine) -> None:
     writer.accepted(case(1))
-    await writer.start()
+    queue = await writer.start()
     await writer.settled()
     long_ago = "2020-01-01T00:00:00Z"
     writer.accepted(
@@ -234,6 +235,7 @@ async def test_preconditions_are_kept(writer: WritingEngine) -> None:
         case(1, key="c", fields={"Subject": "c"}, unchanged_since=long_ago),
         case(9, key="d", fields={"Subject": "d"}, may_create=False),
     )
+    await queue.signal(names.WAKE)
     _, *rows = await writer.settled()
     assert [(row.state, row.code) for row in rows] == [
         ("dead", "precondition"),

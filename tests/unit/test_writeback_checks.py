@@ -235,7 +235,7 @@ def test_locks_are_the_records_pointed_to_but_for_users() -> None:
     found = prepared(fields=fields)
     assert found.parent_ids == {ACCOUNT}
     assert found.parent_keys == {ParentKey("Contact", "ExternalId__c", "P-1")}
-    assert next(iter(found.parent_keys)).lock == "Contact.ExternalId__c=P-1"
+    assert next(iter(found.parent_keys)).lock == "Contact.ExternalId__c=p-1"
 
 
 def test_a_custom_reference_is_led_through_by_its_name_with_r() -> None:

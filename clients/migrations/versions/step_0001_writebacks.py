@@ -24,7 +24,7 @@ def upgrade() -> None:
         sa.Column(
             "record",
             sa.Text(),
-            sa.Computed("object || '.' || key_field || '=' || external_id", persisted=True),
+            sa.Computed("object || '.' || key_field || '=' || lower(external_id)", persisted=True),
             nullable=True,
         ),
         sa.Column("fields", JSONB(), nullable=False),
