@@ -17,6 +17,8 @@ BACKFILL_WORKFLOW: Final = "backfill"
 REPLAY_WORKFLOW: Final = "replay"
 RECONCILE_WORKFLOW: Final = "reconcile"
 REPAIR_WORKFLOW: Final = "repair"
+DRIFT_WORKFLOW: Final = "drift"
+REFRESH_WORKFLOW: Final = "refresh"
 
 # Activities
 FOLLOW_LANE: Final = "follow_lane"
@@ -46,6 +48,10 @@ KEEP_REPORT: Final = "keep_report"
 FIND_REREADS: Final = "find_rereads"
 FIND_DELETED: Final = "find_deleted"
 CLOSE_REREADS: Final = "close_rereads"
+CHECK_DRIFT: Final = "check_drift"
+PLAN_REFRESH: Final = "plan_refresh"
+READ_FIELDS: Final = "read_fields"
+END_REFRESH: Final = "end_refresh"
 
 # Signals, updates and queries
 PAUSE: Final = "pause"
