@@ -12,12 +12,15 @@ import orjson
 import pytest
 from temporalio.client import Client
 
+from activities.applier import Share
 from activities.check_drift import CheckDrift
 from activities.follow import FollowLane
 from activities.landing import CutRule
 from activities.plan_refresh import PlanRefresh
 from activities.read_fields import ReadFields
+from activities.redrive import Redriver
 from activities.replay import ReplaySteps
+from activities.restage import Restager
 from clients import cometd
 from clients.live_catalogue import LiveCatalogue
 from clients.objectstore import ObjectStore
@@ -27,13 +30,16 @@ from sandbox.org.schema import SchemaChanges
 from schemas import names
 from schemas.catalogue import Catalogue, FieldSpec, default_catalogue
 from schemas.drift import DriftInput, DriftResult
+from schemas.errors import CatalogueBehindError
 from schemas.ids import drift_workflow_id, refresh_key, refresh_workflow_id, replay_workflow_id
 from schemas.limits import API_VERSION
 from schemas.messages import FollowInput, LaneInput
+from schemas.reconciliations import Depth
 from schemas.refreshes import RefreshInput, RefreshState
-from schemas.replays import ReplayState
+from schemas.replays import BatchRef, ReplayState
+from tests.reconciling import ReconcilingEngine
 from tests.served_org import served_org
-from tests.small_engine import SmallEngine, serving_engine
+from tests.small_engine import serving_engine
 from transforms.reprotect import Reprotector
 from workflows import LaneWorkflow
 
@@ -42,8 +48,8 @@ DELAY = timedelta(seconds=1)
 
 
 @dataclass
-class DriftEngine(SmallEngine):
-    """A small engine that follows one lane and the org's schema."""
+class DriftEngine(ReconcilingEngine):
+    """A small engine that follows one lane and the org's schema, and can be held against the org."""
 
     def __post_init__(self) -> None:
         self.warehouse.ensure_tables(self.catalogue)
@@ -182,6 +188,14 @@ def catalogue() -> Catalogue:
     return Catalogue.model_validate(described)
 
 
+def landed_shares(engine: DriftEngine, under: Catalogue) -> list[Share]:
+    """The first batch that was applied, staged anew."""
+    ((lane, start),) = engine.rows("SELECT lane, start_position FROM ops.ledger")
+    restager = Restager(engine.store, under, Reprotector(engine.protector, under))
+    landed = restager.read(engine.org, BatchRef(lane=lane, start=start), None)
+    return list(restager.shares(landed, only=None, without=set(), record=None).values())
+
+
 CALCULATED: dict[str, dict[str, Any]] = {
     "Case": {
         "AccountRegion__c": {
@@ -272,6 +286,8 @@ async def test_the_schema_changes_while_traffic_runs_and_nothing_is_lost_or_null
     assert engine.rows("SELECT DISTINCT reason FROM ops.quarantine") == [("needs_reread",)]
     assert engine.accounts("grade", "branch", "website", "account_source", "industry", "is_complete") == rows
     assert (await engine.drift()).waiting == ()
+    held = await engine.reconcile("Account", depth=Depth.FIELDS, checks_log=True)
+    assert (held.verdict, held.found, held.kinds) == ("equal", 0, {})
     assert engine.audit.verify() == []
 
 
@@ -370,10 +386,15 @@ async def test_a_process_that_has_not_heard_of_a_new_field_writes_nothing_before
 ) -> None:
     org = engine.served.org
     account = org.create("Account", {"Name": "One"})
-    stale = LiveCatalogue.over(catalogue(), engine.warehouse)
+    stale, other = (LiveCatalogue.over(catalogue(), engine.warehouse) for _ in range(2))
     SchemaChanges(org).add("Account", "Grade__c", FieldSpec(type="string", length=20), fills="A")
     await engine.backfill("Account", "before")
+    shares = landed_shares(engine, other)
     await engine.filled(await engine.drift())
+    redriver = Redriver(engine.warehouse, other)
+    with pytest.raises(CatalogueBehindError):
+        redriver.redrive(shares, record=account)
+    assert redriver.redrive(shares, record=account).rebuilt == 1
     engine.applier.catalogue = stale
     org.update("Account", account, {"Name": "Two"})
     await engine.follow()
