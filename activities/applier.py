@@ -18,20 +18,23 @@ from numpy.typing import NDArray
 
 from activities.asking import ask, ask_for_incomplete
 from activities.rebuild import rebuild_records
+from clients.live_catalogue import check_catalogue
 from clients.objectstore import ObjectStore
 from clients.warehouse import Transaction, Warehouse, statements as sql
 from schemas.catalogue import Catalogue, ObjectSpec
-from schemas.errors import LedgerImbalanceError
+from schemas.errors import CatalogueBehindError, LedgerImbalanceError
 from schemas.messages import ApplyInput, ApplyResult
 from schemas.tables import (
     LEDGER_COLUMNS,
     QUARANTINE_COLUMNS,
     change_columns,
     current_columns,
+    field_columns,
     history_columns,
     net_columns,
     staged_columns,
 )
+from transforms.decode import SNAPSHOT
 from transforms.net import NetRows, first_current_rows, first_history_rows
 from transforms.rereads import asked_by_refusals
 from transforms.snapshots import REPAIRS
@@ -82,11 +85,23 @@ class Applier:
 
     def apply(self, items: Sequence[ApplyInput]) -> list[ApplyResult]:
         """Apply batches of one object in one transaction; the results are in the order of `items`."""
-        shares = [self.read(item) for item in items]
         name = items[0].staged.object
-        spec = self.catalogue.objects.get(name)
+        # The revision first, so that the fields are those of it or newer ones.
+        known, spec = self.catalogue.revision_of(name), self.catalogue.objects.get(name)
+        try:
+            return self._apply(items, spec, known)
+        except CatalogueBehindError:
+            self.catalogue.follow()
+            raise
+
+    def _apply(
+        self, items: Sequence[ApplyInput], spec: ObjectSpec | None, known: int | None
+    ) -> list[ApplyResult]:
+        name = items[0].staged.object
+        shares = [self.read(item, spec) for item in items]
         with self.warehouse.transaction() as transaction:
             transaction.lock_object(spec.table if spec else name)
+            check_catalogue(transaction, name, known)
             done = _applied_before(transaction, name, [share.batch for share in shares])
             fresh = [share for share in shares if share.batch not in done]
             if spec is not None:
@@ -94,18 +109,15 @@ class Applier:
             for share in fresh:
                 self._load_refused(transaction, share)
             write_ledger(transaction, fresh)
-            known = {batch: _ledger_result(row) for batch, row in done.items()}
-        return [known.get(share.batch) or share.result() for share in shares]
+            before = {batch: _ledger_result(row) for batch, row in done.items()}
+        return [before.get(share.batch) or share.result() for share in shares]
 
-    def read(self, item: ApplyInput) -> Share:
-        """The batch's part as its staged files have it."""
+    def read(self, item: ApplyInput, spec: ObjectSpec | None) -> Share:
+        """The batch's part as its staged files have it, in the columns of `spec`; None: of an object that the catalogue lacks."""
         staged = item.staged
         changes = None
-        if staged.staged_key is not None:
-            schema = pa.schema(
-                [(c.name, c.arrow) for c in staged_columns(self.catalogue.objects[staged.object])]
-            )
-            changes = pq.read_table(pa.BufferReader(self.store.get(staged.staged_key))).cast(schema)
+        if staged.staged_key is not None and spec is not None:
+            changes = with_columns(pq.read_table(pa.BufferReader(self.store.get(staged.staged_key))), spec)
         refused = None
         if staged.refused_key is not None:
             refused = pq.read_table(pa.BufferReader(self.store.get(staged.refused_key)))
@@ -118,6 +130,30 @@ class Applier:
         rows = share.refused.append_column("quarantined_at", stamp)
         transaction.load(sql.QUARANTINE, QUARANTINE_COLUMNS, rows)
         share.rereads += ask(transaction, asked_by_refusals(share.refused))
+
+
+def with_columns(changes: pa.Table, spec: ObjectSpec) -> pa.Table:
+    """Staged changes in the columns of today. Raises `CatalogueBehindError` when they have columns that the spec lacks.
+
+    What was staged before a field was added has no column of it. Readings say nothing of the field then, so they name what they carry;
+    an event that had carried the field would have been refused.
+    """
+    wanted = pa.schema([(column.name, column.arrow) for column in staged_columns(spec)])
+    there = set(changes.column_names)
+    if there - set(wanted.names):
+        raise CatalogueBehindError(object_name=spec.name)
+    if missing := [name for name in wanted.names if name not in there]:
+        carried = ",".join(column.name for column in field_columns(spec) if column.name in there)
+        is_reading = pc.and_(
+            pc.equal(changes["change_type"], SNAPSHOT), pc.is_null(changes["changed_fields"])
+        )
+        place = changes.column_names.index("changed_fields")
+        named = pc.if_else(is_reading, pa.scalar(carried, pa.large_string()), changes["changed_fields"])
+        changes = changes.set_column(place, "changed_fields", named)
+        for name in missing:
+            nothing = pa.nulls(len(changes), wanted.field(name).type)
+            changes = changes.append_column(name, nothing)
+    return changes.select(wanted.names).cast(wanted)
 
 
 def _now() -> datetime:

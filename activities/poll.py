@@ -14,6 +14,7 @@ from datetime import timedelta
 from temporalio import activity
 from temporalio.client import Client
 
+from activities.ask_drift import asking_for_a_check
 from activities.follow import STRETCH, draining, start_batch
 from activities.heartbeats import heartbeating
 from activities.landing import CutRule
@@ -59,7 +60,10 @@ class PollLane:
         hint = str(details[0]) if details else request.position
         poller = _Poller(self, request, hint)
         try:
-            async with heartbeating(poller.told):
+            async with (
+                asking_for_a_check(request.org, request.object),
+                heartbeating(poller.told),
+            ):
                 await poller.poll()
         except asyncio.CancelledError:
             cancelled = activity.cancellation_details()

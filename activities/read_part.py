@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 from temporalio import activity
 
+from activities.ask_drift import asking_for_a_check, check_before_repair
 from activities.heartbeats import heartbeating
 from activities.land_rows import RowLanding, RowLandings, settled_before
 from activities.rest_rows import RestRows
@@ -29,7 +30,13 @@ from clients.soql import between, selected_fields
 from schemas import names
 from schemas.backfills import BackfillCounts, PartInput, StretchResult
 from schemas.catalogue import Catalogue, ObjectSpec
-from schemas.errors import CallRefusedError, JobLostError, RowsMissingError, UnavailableError
+from schemas.errors import (
+    CallRefusedError,
+    JobLostError,
+    RowsMissingError,
+    SchemaChangedError,
+    UnavailableError,
+)
 from schemas.ids import ORIGIN, part_lane
 from transforms.row_pages import page_of_csv
 
@@ -56,7 +63,8 @@ class ReadPart:
     @activity.defn(name=names.READ_PART)
     async def read_part(self, request: PartInput) -> StretchResult:
         """Read pages of the part for one stretch; the result's position is where the next one goes on."""
-        async with heartbeating():
+        asking = asking_for_a_check(request.org, request.object)
+        async with asking, heartbeating():
             with counting_calls() as count:
                 await wait_until_settled(self.org, request.after, self.visibility_delay, request.lease_class)
                 result = await _Reader(self, request).read()
@@ -122,10 +130,18 @@ class _Reader:
     async def _job(self) -> str | None:
         """The part's job, which is made if there is none; None when Bulk API does not take the object."""
         part = self._request.part
+        if self._request.reading:
+            await check_before_repair(self._parent.org, self._spec, self._request.lease_class)
         columns = own_order(selected_fields(self._spec), self.lane)
         intent = new_intent(self._spec.name, columns, between(part.by, part.since, part.until))
         try:
             return await self._jobs.ensure(self.lane, intent)
+        except SchemaChangedError as error:
+            kept = await self._jobs.kept(self.lane)
+            if kept is not None and not set(kept.columns) <= set(columns):
+                # The next job asks for the fields of today; this one would ask for a held one for ever.
+                raise JobLostError(lane=self.lane, detail="the org lacks a field that it asks for") from error
+            raise
         except CallRefusedError:
             # A query that REST refuses as well is wrong, and is no reason to read millions of rows by REST once it is mended.
             await self._rest.probe()

@@ -14,6 +14,7 @@ import orjson
 import pyarrow as pa
 from temporalio import activity
 
+from activities.ask_drift import asking_for_a_check, check_before_repair
 from activities.heartbeats import heartbeating
 from activities.land_rows import RowLanding, RowLandings, settled_before
 from activities.settling import wait_until_settled
@@ -47,7 +48,7 @@ class ReadRecords:
     @activity.defn(name=names.READ_RECORDS)
     async def read_records(self, request: RecordsInput) -> StretchResult:
         """Read some thousand records; the result's position is how many ids are done."""
-        async with heartbeating():
+        async with asking_for_a_check(request.org, request.object), heartbeating():
             with counting_calls() as count:
                 await wait_until_settled(self.org, request.after, self.visibility_delay, request.lease_class)
                 result = await self._read(request)
@@ -60,6 +61,8 @@ class ReadRecords:
         done = 0 if request.position == ORIGIN else int(request.position)
         ends = time.monotonic() + self.stretch.total_seconds()
         lane = records_lane(spec.table, request.window, request.ids_key)
+        if request.reading and done < len(ids):
+            await check_before_repair(self.org, spec, request.lease_class)
         async with self.landings.landing(request.org, lane, spec) as landing:
             while done < len(ids) and time.monotonic() < ends:
                 some = ids[done : done + COLLECTION_RETRIEVE_MAX]

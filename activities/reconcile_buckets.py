@@ -39,8 +39,8 @@ def summed_fields(spec: ObjectSpec) -> tuple[str, ...]:
     left_out = {FieldType.CURRENCY} if "CurrencyIsoCode" in spec.fields else set()
     return tuple(
         name
-        for name, field in spec.fields.items()
-        if field.type in _NUMBERS - left_out and not field.is_protected
+        for name in spec.read_fields
+        if spec.fields[name].type in _NUMBERS - left_out and not spec.fields[name].is_protected
     )
 
 
@@ -103,8 +103,8 @@ class BucketLooks:
         )
 
     def _explain(self, reading: Transaction, spec: ObjectSpec, answer: Answer, grain: Grain) -> Explained:
-        fields = summed_fields(spec) if answer.has_sums else ()
-        numbers = [field_column(spec.columns[name], spec.fields[name]) for name in fields]
+        # Those that were asked for: the catalogue's may be others by now.
+        numbers = [field_column(spec.columns[name], spec.fields[name]) for name in answer.numbers]
         # Modstamps may precede their commits, and snapshots stand at the end of their second: the seconds before count as open.
         delay = self.visibility_delay + timedelta(milliseconds=COMMIT_LAG_MS)
         begins = answer.asked_from - delay
@@ -183,7 +183,7 @@ def _written(answers: Sequence[Answer], grain: Grain) -> bytes:
             "ranges": [each.model_dump(mode="json") for each in answer.ranges],
             "asked_from": answer.asked_from.isoformat(),
             "asked_to": answer.asked_to.isoformat(),
-            "has_sums": answer.has_sums,
+            "numbers": answer.numbers,
             "buckets": [[number, *asdict(bucket).values()] for number, bucket in answer.buckets.items()],
         }
         for answer in answers
@@ -197,7 +197,7 @@ def _read(body: bytes) -> list[Answer]:
             ranges=tuple(Range.model_validate(each) for each in kept["ranges"]),
             asked_from=datetime.fromisoformat(kept["asked_from"]),
             asked_to=datetime.fromisoformat(kept["asked_to"]),
-            has_sums=kept["has_sums"],
+            numbers=tuple(kept["numbers"]),
             buckets={row[0]: Bucket(row[1], row[2], tuple(row[3])) for row in kept["buckets"]},
         )
         for kept in orjson.loads(body)

@@ -62,8 +62,8 @@ class _Comparison:
         self._request = request
         self._scope = request.scope
         self._spec = parent.catalogue().object(request.object)
-        fields = fields_of(self._spec, self._scope)
-        self._fields = fields
+        # Those that were read: the catalogue's may be others by now.
+        self._fields = fields = request.read.fields or fields_of(self._spec, self._scope)
         self._columns = [field_column(self._spec.columns[name], self._spec.fields[name]) for name in fields]
         self._digests: dict[str, tuple[list[int], list[int]]] = {}
         """Of the records of a list: each field's digest, in the org and in the warehouse."""

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from temporalio import activity
 
+from activities.ask_drift import asking_for_a_check
 from activities.heartbeats import heartbeating
 from clients.call_count import CallCount, counting_calls
 from clients.fact_query import FactQuery, Position
@@ -47,7 +48,7 @@ class FactReads:
         """Ask the org, and keep its answer page by page. A killed attempt is gone on with at its last page."""
         with counting_calls() as count:
             reader = _Reader(self, request, count)
-            async with heartbeating(reader.told):
+            async with asking_for_a_check(request.org, request.object), heartbeating(reader.told):
                 try:
                     return await reader.read()
                 finally:
@@ -73,7 +74,7 @@ def named_ids(store: ObjectStore, scope: Scope) -> list[str]:
 
 
 class _Reader:
-    """One reading. Where it is, is told with every heartbeat: job, place, pages, rows, calls, time of asking."""
+    """One reading. Where it is, is told with every heartbeat: job, place, pages, rows, calls, time of asking, fields."""
 
     def __init__(self, parent: FactReads, request: ReadFactsInput, count: CallCount) -> None:
         self._parent = parent
@@ -83,10 +84,14 @@ class _Reader:
         self._spec = parent.catalogue().object(request.object)
         self._query = parent.query(self._spec, request.scope)
         told = activity.info().heartbeat_details
-        job, at, pages, rows, calls, asked_from = told if told else ("", "", "0", "0", "0", "")
-        self._position = Position(job or None, at)
-        self._pages, self._rows, self._calls_before = int(pages), int(rows), int(calls)
-        self._asked_from = datetime.fromisoformat(asked_from) if asked_from else None
+        job, at, pages, rows, calls, asked_from, fields = told if told else ("", "", "0", "0", "0", "", "")
+        self._calls_before = int(calls)
+        self._asked_from: datetime | None = None
+        self._start()
+        if fields == ",".join(self._query.fields):
+            self._position = Position(job or None, at)
+            self._pages, self._rows = int(pages), int(rows)
+            self._asked_from = datetime.fromisoformat(asked_from) if asked_from else None
         number = f"facts-{request.number}/"
         self._prefix = reconcile_key(request.org, request.object, request.run, number)
 
@@ -98,7 +103,13 @@ class _Reader:
         """Where a next attempt goes on."""
         asked_from = "" if self._asked_from is None else self._asked_from.isoformat()
         counts = (str(self._pages), str(self._rows), str(self._calls))
-        return (self._position.job or "", self._position.at, *counts, asked_from)
+        return (
+            self._position.job or "",
+            self._position.at,
+            *counts,
+            asked_from,
+            ",".join(self._query.fields),
+        )
 
     async def read(self) -> ReadFacts:
         """Read to the end; anew when the org has forgotten the query job."""
@@ -107,8 +118,13 @@ class _Reader:
         except CallRefusedError as error:
             if error.status != _NOT_FOUND or self._position.job is None:
                 raise
-        self._position, self._pages, self._rows, self._asked_from = Position(), 0, 0, None
+        self._start()
         return await self._read()
+
+    def _start(self) -> None:
+        """At the beginning: what was read with other fields cannot be held against these."""
+        self._position, self._pages, self._rows = Position(), 0, 0
+        self._asked_from = None
 
     async def _read(self) -> ReadFacts:
         scope = self._request.scope
@@ -131,6 +147,7 @@ class _Reader:
             rows=self._rows,
             calls=self._calls,
             asked_from=asked_from,
+            fields=self._query.fields,
         )
 
     async def _begin(self, *, is_listed: bool) -> datetime:

@@ -14,12 +14,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from activities.applier import Share, apply_changes, write_ledger
+from activities.applier import Share, apply_changes, with_columns, write_ledger
 from activities.rebuild import rebuild_records
 from activities.requarantine import Requarantine
+from clients.live_catalogue import check_catalogue
 from clients.warehouse import Transaction, Warehouse, replay_statements as sql
 from schemas.catalogue import Catalogue, ObjectSpec
-from schemas.errors import LedgerImbalanceError
+from schemas.errors import CatalogueBehindError, LedgerImbalanceError
 from schemas.replays import ReplayCounts
 from schemas.tables import arrow_schema
 from transforms.decode import places_of
@@ -39,12 +40,27 @@ class Redriver:
             shares: Of different batches.
             record: Only its changes are taken, and it is folded anew; None: all. A batch that the ledger lacks is
                 applied whole, since its row accounts for the whole of it.
+
+        Raises `CatalogueBehindError` when the fields were changed meanwhile; staged anew, the shares can be given again.
         """
         name = shares[0].item.staged.object
-        spec = self.catalogue.objects.get(name)
+        # The revision first, so that the fields are those of it or newer ones.
+        known, spec = self.catalogue.revision_of(name), self.catalogue.objects.get(name)
+        try:
+            return self._redrive(shares, spec, known, record)
+        except CatalogueBehindError:
+            self.catalogue.follow()
+            raise
+
+    def _redrive(
+        self, shares: Sequence[Share], spec: ObjectSpec | None, known: int | None, record: str | None
+    ) -> ReplayCounts:
+        name = shares[0].item.staged.object
+        shares = [_of_today(share, spec) for share in shares]
         batches = [share.batch for share in shares]
         with self.warehouse.transaction() as transaction:
             transaction.lock_object(spec.table if spec else name)
+            check_catalogue(transaction, name, known)
             rows = transaction.fetch(sql.find_ledger_counts(len(batches)), [name, *batches])
             ledger = {batch: tuple(counts) for batch, *counts in rows}
             chosen = [_of_record(each, record) if each.batch in ledger else each for each in shares]
@@ -88,6 +104,13 @@ class _Redriven:
     @property
     def changes(self) -> int:
         return self.share.applied + self.share.duplicate + _length(self.share.refused)
+
+
+def _of_today(share: Share, spec: ObjectSpec | None) -> Share:
+    """The share in the columns of the fields: they may have come after it was staged."""
+    if share.changes is None or spec is None:
+        return share
+    return replace(share, changes=with_columns(share.changes, spec))
 
 
 def _of_record(share: Share, record: str | None) -> Share:

@@ -90,6 +90,7 @@ class ReplaySteps:
         return selected_batches(self.store, self.warehouse, self.catalogue, selection).page(cursor, most)
 
     def _redrive(self, request: RedriveInput) -> ReplayCounts:
+        self.catalogue.follow()
         if request.shadow is None:
             return self._redrive_into(self.warehouse, request, record=request.selection.record)
         with closing(self.open_shadow(request.shadow)) as warehouse:

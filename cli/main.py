@@ -14,10 +14,12 @@ from cli import (
     backfill,
     budget,
     demo,
+    drift,
     org_commands,
     plan,
     quarantine,
     reconcile,
+    refresh,
     replay,
     sandbox_commands,
     status,
@@ -49,6 +51,8 @@ app.command("status")(status.status)
 app.command("budget")(budget.budget)
 app.command("plan")(plan.plan)
 app.command("reconcile")(reconcile.reconcile)
+app.command("drift")(drift.drift)
+app.command("refresh")(refresh.refresh)
 app.command("trace")(trace.trace)
 app.command("worker")(worker.worker)
 sandbox_commands.app.add_typer(org_commands.faults_app, name="faults")

@@ -14,6 +14,7 @@ from schemas.errors import UnavailableError
 from workers.engine import Role, running_workers
 from workers.lanes import ensure_lanes
 from workers.reconciliations import ensure_reconciliations
+from workers.schedules import ensure_watches
 from workers.settings import Settings, load_settings
 
 _RETRY_SECONDS = 2.0
@@ -43,6 +44,7 @@ async def _serve(settings: Settings, role: Role) -> None:
             async with running_workers(settings, role) as client:
                 await ensure_lanes(client, settings)
                 await ensure_reconciliations(client, settings)
+                await ensure_watches(client, settings)
                 say(f"worker {role} is ready")
                 await stop.wait()
         except UnavailableError as error:

@@ -15,7 +15,7 @@ from clients.org_http import OrgHttp
 from clients.soql import between
 from schemas.budgets import LeaseClass
 from schemas.catalogue import ObjectSpec
-from schemas.errors import CallRefusedError, CallTooSlowError
+from schemas.errors import CallRefusedError, CallTooSlowError, SchemaChangedError
 from schemas.limits import QUERY_PAGE_MAX
 from schemas.positions import epoch_ms
 from schemas.reconciliations import Grain, Range
@@ -24,7 +24,7 @@ from transforms.reconcile_plan import GROUPS_A_CALL
 
 _OPTIONS = {"Sforce-Query-Options": f"batchSize={QUERY_PAGE_MAX}"}
 _TOO_MANY = "EXCEEDED_ID_LIMIT"
-_NOT_AGGREGATED = frozenset({"MALFORMED_QUERY", "INVALID_FIELD", "INVALID_FIELD_FOR_INSERT_UPDATE"})
+_NOT_AGGREGATED = frozenset({"MALFORMED_QUERY", "INVALID_FIELD_FOR_INSERT_UPDATE"})
 _FIRST = datetime(2000, 1, 1, tzinfo=UTC)
 """No org has records from before."""
 RANGES_A_CALL = 60
@@ -37,7 +37,8 @@ class Answer(NamedTuple):
     ranges: tuple[Range, ...]
     asked_from: datetime
     asked_to: datetime
-    has_sums: bool
+    numbers: tuple[str, ...]
+    """Fields whose sums the buckets have, in order."""
     buckets: dict[int, Bucket]
 
 
@@ -59,14 +60,9 @@ class BucketQuery:
 
     async def _ask(self, ranges: tuple[Range, ...], grain: Grain) -> AsyncIterator[Answer]:
         try:
-            yield await self._call(ranges, grain)
+            yield await self._call_with_sums(ranges, grain)
             return
         except CallRefusedError as error:
-            if error.code in _NOT_AGGREGATED and self.numbers:
-                # A calculated field, or one of a kind that this org does not add up.
-                self.numbers = ()
-                yield await self._call(ranges, grain)
-                return
             if error.code != _TOO_MANY:
                 raise
         except CallTooSlowError:
@@ -75,6 +71,19 @@ class BucketQuery:
         for half in _halves(ranges, self.org.now() or datetime.now(UTC)):
             async for answer in self._ask(half, grain):
                 yield answer
+
+    async def _call_with_sums(self, ranges: tuple[Range, ...], grain: Grain) -> Answer:
+        """An answer without sums when one of them cannot be had: of a kind that this org does not add up, or of a field that is gone."""
+        try:
+            return await self._call(ranges, grain)
+        except CallRefusedError as error:
+            if error.code not in _NOT_AGGREGATED or not self.numbers:
+                raise
+        except SchemaChangedError:
+            if not self.numbers:
+                raise
+        self.numbers = ()
+        return await self._call(ranges, grain)
 
     async def _call(self, ranges: tuple[Range, ...], grain: Grain) -> Answer:
         before = await self.org.ask_time(LeaseClass.RECONCILIATION)
@@ -90,7 +99,7 @@ class BucketQuery:
         after = (self.org.now() or datetime.now(UTC)) + timedelta(seconds=1)
         records = orjson.loads(response.content)["records"]
         buckets = dict(self._bucket(record, grain) for record in records)
-        return Answer(ranges, before, after, bool(self.numbers), buckets)
+        return Answer(ranges, before, after, tuple(self.numbers), buckets)
 
     def _text(self, ranges: tuple[Range, ...], grain: Grain) -> str:
         keys = ["DAY_ONLY(LastModifiedDate)"]

@@ -29,6 +29,8 @@ class RowFacts(NamedTuple):
     """As of `Manifest`."""
     stands_at: datetime | None = None
     """As of `Manifest`."""
+    is_partial: bool = False
+    """As of `Manifest`."""
 
 
 class Chain:
@@ -103,6 +105,7 @@ class Chain:
             settled_before=facts.settled_before,
             reading=facts.reading,
             stands_at=facts.stands_at,
+            is_partial=facts.is_partial,
         )
         return self._claim(manifest, body)
 

@@ -27,6 +27,7 @@ from schemas.errors import BudgetSpentError, CallRefusedError
 from schemas.limits import COLLECTION_RETRIEVE_MAX, QUERY_PAGE_MAX
 from schemas.positions import epoch_ms
 from schemas.reconciliations import Range
+from transforms.drift import with_fields
 from transforms.reconcile_plan import PlanTerms
 from transforms.row_facts import (
     FACTS,
@@ -159,7 +160,7 @@ class FactQuery:
         if self.values is None:
             return _bare(body)
         fields = {name: self.spec.fields[name] for name in {*self.fields, "LastModifiedDate"}}
-        rows = rows_of_csv(body, self.spec.model_copy(update={"fields": fields}))
+        rows = rows_of_csv(body, with_fields(self.spec, fields))
         facts = np.zeros(len(rows), FACTS)
         for place, row in enumerate(rows):
             lmd = epoch_ms(row.fields["LastModifiedDate"])

@@ -85,6 +85,11 @@ class LaneJobs:
             return
         await self._bulk.remove(job, is_finished=info.is_over)
 
+    async def kept(self, lane: str) -> JobIntent | None:
+        """What the lane's job was going to ask; None before the first try."""
+        found = await asyncio.to_thread(self._store.find, job_intent_key(self._org, lane))
+        return None if found is None else JobIntent.model_validate_json(found)
+
     async def result(self, lane: str) -> JobResult | None:
         """The result of the lane's job when it was kept; None before."""
         found = await asyncio.to_thread(self._store.find, job_result_key(self._org, lane))

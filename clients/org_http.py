@@ -26,6 +26,7 @@ from schemas.errors import (
     CallTooSlowError,
     CredentialsRejectedError,
     RateLimitedError,
+    SchemaChangedError,
     TidegateError,
     UnavailableError,
     UnknownOutcomeError,
@@ -239,6 +240,8 @@ class OrgHttp:
             return RateLimitedError(
                 system=_SYSTEM, detail=f"{call}: {code} {message}", retry_after=refusal.retry_after
             )
+        if code == "INVALID_FIELD" and _is_reading(call):
+            return SchemaChangedError(call=call, detail=message)
         if code in _TOO_SLOW:
             return CallTooSlowError(system=_SYSTEM, detail=f"{call}: {code} {message}")
         if status >= httpx.codes.INTERNAL_SERVER_ERROR or code in _TRANSIENT:
@@ -278,6 +281,12 @@ def _of_a_write(refused: TidegateError, response: httpx.Response, call: str) -> 
         detail = "what it says may quote values, so it is not shown here"
         return CallRefusedError(call=call, status=status, code=code, detail=detail, words=words)
     return refused
+
+
+def _is_reading(call: str) -> bool:
+    """True for calls that name fields to read them."""
+    is_query = "/jobs/query" in call or "/composite/sobjects/" in call
+    return call.startswith("GET ") or (call.startswith("POST ") and is_query)
 
 
 def _refusal(response: httpx.Response, code: str, message: str, also: tuple[Budget, ...]) -> Refusal | None:

@@ -21,7 +21,7 @@ def row_of(record: Mapping[str, Any], spec: ObjectSpec) -> PolledRow:
         record_id=record["Id"],
         modstamp_ms=epoch_ms(record["SystemModstamp"]),
         is_deleted=bool(record["IsDeleted"]),
-        fields={name: record.get(name) for name in spec.fields},
+        fields={name: record.get(name) for name in spec.read_fields},
     )
 
 

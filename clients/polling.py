@@ -7,7 +7,7 @@ from there.
 import asyncio
 import math
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import timedelta
@@ -30,7 +30,6 @@ VISIBILITY_DELAY = timedelta(seconds=5)
 BULK_FROM_PAGES = 8
 """Pages of REST that cost more than a job: create, three questions, result, delete, and a spare."""
 _MINUTE_MS = 60 * SECOND_MS
-_MOST_SPAN_MS = 16 * 24 * 60 * _MINUTE_MS
 _FOR_EVER = 10**14
 _DELETED_AGE_MS = (DELETED_MAX_AGE - timedelta(hours=1)) // timedelta(milliseconds=1)
 
@@ -57,12 +56,17 @@ class PolledSource:
     bulk_from_pages: int = BULK_FROM_PAGES
     bulk: BulkQuery | None = None
     """None: made here."""
+    most_span: timedelta = timedelta(days=16)
+    """That one query reads."""
+    current: Callable[[], ObjectSpec] | None = None
+    """Gives the fields of today, asked for before every reading; None: they never change."""
 
     def __post_init__(self) -> None:
         self._rest = RestQuery(self.org, self.lease_class)
         self._bulk = self.bulk or BulkQuery(self.org, self.lease_class)
         self._bulk_from = 0.0
-        self._span_ms = _MOST_SPAN_MS
+        self._most_span_ms = self.most_span // timedelta(milliseconds=1)
+        self._span_ms = self._most_span_ms
         self._rows_per_ms = 0.0
         self._page_rows = QUERY_PAGE_MAX
 
@@ -79,6 +83,7 @@ class PolledSource:
 
         A window that is too much for one query is halved, down to a second; then `CallTooSlowError` is raised.
         """
+        self._take_fields()
         while after.modstamp_ms < until_ms:
             bound = min(until_ms, after.modstamp_ms + self._span_ms)
             try:
@@ -93,13 +98,14 @@ class PolledSource:
                 self._span_ms = max(SECOND_MS, floor_to_second(width // 2))
                 continue
             after = PolledPosition(bound)
-            self._span_ms = min(_MOST_SPAN_MS, self._span_ms * 2)
+            self._span_ms = min(self._most_span_ms, self._span_ms * 2)
 
     async def unsettled(self, since_ms: int) -> AsyncGenerator[list[PolledRow], None]:
         """The rows with a SystemModstamp from `since_ms` on, as they are now; close the iterator.
 
         Their seconds may not be over, and some may not be seen yet: a lane's position does not pass them.
         """
+        self._take_fields()
         after, left = PolledPosition(since_ms), 1
         while left:
             page = await self._rest.page(self.spec, after, None)
@@ -108,6 +114,10 @@ class PolledSource:
                 yield page.rows
                 after = page.rows[-1].position
             left = page.left
+
+    def _take_fields(self) -> None:
+        if self.current is not None:
+            self.spec = self.current()
 
     async def deleted(self, since_ms: int, until_ms: int) -> Deletions:
         """Records deleted between two times, of which queries may know nothing any more (REST API Developer Guide, "Get Deleted").

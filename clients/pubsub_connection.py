@@ -93,6 +93,10 @@ class PubsubConnection:
         """The decoder of a schema that was met before."""
         return self._decoders.get(schema_id)
 
+    def forget_decoders(self) -> None:
+        """Make them anew, because the catalogue says otherwise what is a date."""
+        self._decoders.clear()
+
     async def decoder(self, stub: Any, schema_id: str) -> EventDecoder | None:
         """The decoder of a schema, asked for at its first event; None when nobody knows the schema or it is no Avro.
 

@@ -18,11 +18,11 @@ _ESCAPED = str.maketrans(
 
 
 def selected_fields(spec: ObjectSpec) -> tuple[str, ...]:
-    """The columns of a read, in the order of the query: what places a row, then the catalogue's fields.
+    """The columns of a read, in the order of the query: what places a row, then the catalogue's fields that are read.
 
     The parts of a compound are fields of their own in a query; compounds themselves Bulk API refuses.
     """
-    return (*SYSTEM_FIELDS, *(name for name in spec.fields if name not in SYSTEM_FIELDS))
+    return (*SYSTEM_FIELDS, *(name for name in spec.read_fields if name not in SYSTEM_FIELDS))
 
 
 def keyset_query(

@@ -97,6 +97,15 @@ class FieldSpec(BaseModel):
     """The compound field that carries this one in change events; None when it travels by itself."""
     part: str | None = None
     """Its name inside the compound; None means its own name."""
+    calculated: bool = False
+    """The org works it out when it is read: it changes without SystemModstamp. It is read by refreshes alone."""
+    inputs: tuple[str, ...] = ()
+    """What a calculated field is worked out from, as `Object.Field`, when only a change of that can change it; empty: time
+    alone can."""
+    held: bool = False
+    """The org has it no more, or has another type under its name: it is not read, and what the warehouse has of it stays."""
+    added: bool = False
+    """The catalogue file lacks it: it was found in the org while the engine ran."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -104,7 +113,14 @@ class FieldSpec(BaseModel):
             raise ValueError("a reference names the objects it points to, and only a reference does")
         if self.part is not None and self.part_of is None:
             raise ValueError("`part` needs `part_of`")
+        if self.inputs and not self.calculated:
+            raise ValueError("only a calculated field has `inputs`")
         return self
+
+    @property
+    def is_loose(self) -> bool:
+        """True when a whole record may come without it, which then says nothing of it."""
+        return self.held or self.calculated
 
     @property
     def is_protected(self) -> bool:
@@ -140,7 +156,12 @@ class ObjectSpec(BaseModel):
 
     @cached_property
     def required_fields(self) -> tuple[str, ...]:
-        return tuple(name for name, spec in self.fields.items() if spec.required)
+        return tuple(name for name, spec in self.fields.items() if spec.required and not spec.is_loose)
+
+    @cached_property
+    def read_fields(self) -> tuple[str, ...]:
+        """The fields that a reading of whole records asks for, in catalogue order."""
+        return tuple(name for name, spec in self.fields.items() if not spec.is_loose)
 
     @cached_property
     def compounds(self) -> dict[str, dict[str, str]]:
@@ -179,6 +200,14 @@ class Catalogue(BaseModel):
             _check_columns(spec)
             _check_compounds(spec)
         return self
+
+    def revision_of(self, name: str) -> int | None:  # noqa: ARG002 -- of a catalogue that follows the org
+        """The number of the last change of the object's fields; None for a catalogue that never changes."""
+        return None
+
+    def follow(self) -> bool:
+        """Take in what was changed since; False, always, for a catalogue that never changes. May block."""
+        return False
 
     def object(self, name: str) -> ObjectSpec:
         """The object called `name`; raises `UnknownObjectError` when the catalogue lacks it."""

@@ -7,7 +7,9 @@ TidegateError
 │   ├── UnknownOutcomeError        a write was sent and nobody knows whether it was carried out
 │   ├── RateLimitedError           try again no sooner than `retry_after`
 │   │   └── BudgetSpentError       the governor grants no token now
-│   └── StreamBrokenError          a stream ended; it is opened again from the last position
+│   ├── StreamBrokenError          a stream ended; it is opened again from the last position
+│   ├── SchemaChangedError         the org has other fields than the catalogue
+│   └── CatalogueBehindError       this process does not know yet how the catalogue was changed
 └── TerminalError                  trying again cannot help; somebody has to act
     ├── CredentialsRejectedError   the remote system refuses who we are
     ├── CallRefusedError           Salesforce refuses a call as it was made
@@ -111,6 +113,28 @@ class StreamBrokenError(TransientError):
         self.lane = lane
         super().__init__(
             f"The stream of lane {lane} broke: {detail}. It is opened again from the last position."
+        )
+
+
+class SchemaChangedError(TransientError):
+    """A call names a field that the org does not have any more, or has of another type; a check of the schema holds it back."""
+
+    def __init__(self, *, call: str, detail: str) -> None:
+        self.call = call
+        super().__init__(
+            f"The org has other fields than {call} names ({detail}). The schema is checked and the step tried again by itself; "
+            "`tidegate drift` says what was found."
+        )
+
+
+class CatalogueBehindError(TransientError):
+    """A step was begun with a catalogue that has been changed since."""
+
+    def __init__(self, *, object_name: str) -> None:
+        self.object_name = object_name
+        super().__init__(
+            f"The fields of {object_name} were changed, and this process has only now heard of it. "
+            "The step is tried again by itself."
         )
 
 

@@ -77,6 +77,16 @@ def repair_workflow_id(org: str) -> str:
     return f"repair/{org}"
 
 
+def drift_workflow_id(org: str) -> str:
+    """A check that somebody asks for; a schedule adds the time to the ids of its own."""
+    return f"drift/{org}"
+
+
+def refresh_workflow_id(org: str, object_name: str, name: str = "") -> str:
+    """`name` tells apart what may run at once; empty for the usual one."""
+    return f"refresh/{org}/{object_name}" + (f"/{name}" if name else "")
+
+
 def batch_workflow_id(org: str, lane: str, start: str) -> str:
     """The batch that starts after position `start` has one workflow, for ever."""
     return f"batch/{org}/{lane}/{start}"
@@ -159,6 +169,11 @@ def records_lane(table: str, window: str, ids: str) -> str:
     return f"reread-{table}-{window}-{hashlib.sha256(ids.encode()).hexdigest()[:12]}"
 
 
+def fields_lane(table: str, reading: int, group: int) -> str:
+    """The lane that some fields make which one refresh has read."""
+    return f"refresh-{table}-{reading:013d}.{group}"
+
+
 def job_intent_key(org: str, lane: str) -> str:
     """That a query job is about to be made for a lane, and with which query."""
     return f"jobs/{org}/{lane}/intent.json"
@@ -192,6 +207,11 @@ def ids_key(org: str, digest: str) -> str:
 def reconcile_key(org: str, object_name: str, run: str, name: str) -> str:
     """What one run of a reconciliation keeps: its report, and what its steps hand on."""
     return f"reconcile/{org}/{object_name}/{run}/{name}"
+
+
+def refresh_key(org: str, object_name: str) -> str:
+    """How far the change log has been looked through by refreshes of an object."""
+    return f"refresh/{org}/{object_name}.json"
 
 
 def data_key_key(org: str) -> str:

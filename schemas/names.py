@@ -19,6 +19,8 @@ RECONCILE_WORKFLOW: Final = "reconcile"
 WRITEBACK_QUEUE_WORKFLOW: Final = "writeback-queue"
 WRITEBACK_BATCH_WORKFLOW: Final = "writeback-batch"
 REPAIR_WORKFLOW: Final = "repair"
+DRIFT_WORKFLOW: Final = "drift"
+REFRESH_WORKFLOW: Final = "refresh"
 
 # Activities
 FOLLOW_LANE: Final = "follow_lane"
@@ -53,6 +55,10 @@ SET_WRITEBACK_PAUSE: Final = "set_writeback_pause"
 FIND_REREADS: Final = "find_rereads"
 FIND_DELETED: Final = "find_deleted"
 CLOSE_REREADS: Final = "close_rereads"
+CHECK_DRIFT: Final = "check_drift"
+PLAN_REFRESH: Final = "plan_refresh"
+READ_FIELDS: Final = "read_fields"
+END_REFRESH: Final = "end_refresh"
 
 # Signals, updates and queries
 PAUSE: Final = "pause"

@@ -67,6 +67,8 @@ class Manifest(BaseModel):
     after_hole: bool = False
     """Of a stream: the bus no longer held what came after `start`. The batch begins with the first new event, and what is between
     was read by repairs; the act `lane.hole` in the audit log says which."""
+    is_partial: bool = False
+    """Of rows: True when the page holds some fields only; each row is then an update of these."""
 
     @property
     def batch(self) -> str:

@@ -233,6 +233,8 @@ class ReadFacts(Message):
     calls: int
     asked_from: datetime
     """By the org's clock: everything that was committed before could be seen in the answer."""
+    fields: tuple[str, ...] = ()
+    """Whose values were digested, in order; empty: none, or those that the scope needs."""
 
 
 class CompareFactsInput(Message):

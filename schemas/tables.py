@@ -261,6 +261,22 @@ RECONCILIATION_COLUMNS = (
 """`ops.reconciliation`: a row a run."""
 
 
+DRIFT_COLUMNS = (
+    Column("revision", Kind.INTEGER, required=True),  # names the row
+    Column("at", Kind.TIMESTAMP, required=True),
+    Column("object", Kind.TEXT, NAME_SIZE, required=True),
+    Column("field", Kind.TEXT, NAME_SIZE, required=True),
+    Column("kind", Kind.TEXT, 16, required=True),
+    Column("effect", Kind.TEXT, 16, required=True),
+    Column("was", Kind.TEXT, NAME_SIZE, required=True),
+    Column("now", Kind.TEXT, NAME_SIZE, required=True),
+    Column("spec", Kind.TEXT, 4_096),  # the field's entry from then on, as JSON; null: nothing changes
+    Column("advice", Kind.TEXT, 1_024, required=True),
+    Column("found_by", Kind.TEXT, NAME_SIZE, required=True),
+)
+"""`ops.drift`: a row a decision about a field that the org has otherwise than the catalogue; the catalogue's changes since its file."""
+
+
 def arrow_schema(columns: Sequence[Column]) -> pa.Schema:
     """The Arrow schema of a table with these columns."""
     return pa.schema(

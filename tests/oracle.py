@@ -50,8 +50,11 @@ def _versions(changes: dict[tuple[int, int, int], dict[str, Any]]) -> list[Oracl
 def _apply(record: OracleRecord, event: dict[str, Any]) -> None:
     kind = event["ChangeEventHeader"]["changeType"]
     body = {name: value for name, value in event.items() if name != "ChangeEventHeader"}
-    if kind in {"CREATE", "UNDELETE", "SNAPSHOT"}:
+    if kind in {"CREATE", "UNDELETE"}:
         record.values, record.is_deleted, record.is_complete = body, False, True
+    elif kind == "SNAPSHOT":
+        # A query tells of what it asked for.
+        record.values, record.is_deleted, record.is_complete = record.values | body, False, True
     elif kind == "DELETE":
         record.is_deleted = True
     else:

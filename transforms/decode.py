@@ -13,12 +13,12 @@ import orjson
 
 from schemas.catalogue import Catalogue, FieldType, ObjectSpec
 from schemas.tables import ID_SIZE, KEY_SIZE, NAME_SIZE
-from transforms.protect import HEADER
+from transforms.protect import HEADER, is_any_token
 from transforms.values import TOO_LONG, WRONG_TYPE, Converter, MisfitError, converter
 
 CREATE, UPDATE, DELETE, UNDELETE, SNAPSHOT = "create", "update", "delete", "undelete", "snapshot"
 WHOLE = frozenset({CREATE, UNDELETE, SNAPSHOT})
-"""Change types that carry the whole record: what they leave out is null."""
+"""Change types that carry the whole record: what they leave out is null, unless they name the columns that they carry."""
 
 # Reasons of quarantine, as stored
 BROKEN_MESSAGE = "broken_message"
@@ -262,14 +262,18 @@ class _Plan:
             name for name, f in spec.fields.items() if f.type in _LONG_TEXTS and f.is_protected
         }
         self._required = {self._places[name][0]: name for name in spec.required_fields}
+        self._added = {name for name, f in spec.fields.items() if f.added}
+        self._columns = tuple(spec.columns.values())
+        self._loose = frozenset(spec.columns[name] for name, f in spec.fields.items() if f.is_loose)
 
     def read(self, payload: dict[str, Any], change_type: str) -> tuple[list[Any], str | None, str | None]:
-        """Typed values by place, the columns an update carries (None: whole record), the columns that are diffs."""
+        """Typed values by place, the columns it carries (None: all of a whole record), the columns that are diffs."""
         values: list[Any] = [None] * self._width
         if change_type == DELETE:
             return values, "", None
         changed: list[str] = []
         diffs: list[str] = []
+        unread: set[str] = set()
         for name, value in payload.items():
             # The loop that every field of every change goes through: what is common stays in it.
             field = self._places.get(name)
@@ -282,13 +286,37 @@ class _Plan:
                 try:
                     values[field[0]] = field[2](value)
                 except MisfitError as misfit:
+                    if name in self._added and is_any_token(value):
+                        unread.add(field[1])
+                        continue
                     values[field[0]] = self._diff(name, value, misfit)
                     diffs.append(field[1])
         is_whole = change_type in WHOLE
         if diffs and is_whole:
             raise MisfitError(WRONG_TYPE, f"{self._name}.{diffs[0]}: a whole record cannot hold a text diff")
-        self._check_required(values, changed, is_whole=is_whole)
-        return values, None if is_whole else ",".join(changed), ",".join(diffs) or None
+        # A query says nothing of what it did not ask for.
+        self._check_required(values, changed, is_whole=is_whole and change_type != SNAPSHOT)
+        return values, self._carried(change_type, changed, unread), ",".join(diffs) or None
+
+    def _carried(self, change_type: str, changed: list[str], unread: set[str]) -> str | None:
+        """The columns of which the change says something; None when that is all of them.
+
+        A query gives just the fields that it asked for. An event of a whole record leaves out what is empty, and may know nothing
+        of a loose field. A value of an added field that was encrypted before the catalogue knew how to treat it cannot be read; the
+        field is filled from the org after it was added.
+        """
+        if change_type not in WHOLE:
+            return ",".join([each for each in changed if each not in unread] if unread else changed)
+        is_event = change_type != SNAPSHOT
+        if not unread and (not self._loose if is_event else len(changed) == self._width):
+            return None
+        there = set(changed)
+        said = [
+            each
+            for each in self._columns
+            if each not in unread and (each in there or (is_event and each not in self._loose))
+        ]
+        return None if len(said) == self._width else ",".join(said)
 
     def _diff(self, name: str, value: object, misfit: MisfitError) -> str:
         """A value that does not fit may be a text diff; else it is refused under its field's name."""

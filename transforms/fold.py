@@ -5,7 +5,7 @@ touched out of order, or by a text diff, are rebuilt by it. In-order changes tak
 the same rows: a property test holds both against a third, naive fold.
 
 Rules: changes are taken in `change_order`. A create, undelete or snapshot sets every field (what it leaves out
-is null) and makes the record complete. An update sets the fields it carries. A delete keeps the values and marks
+is null), or those that it names, and makes the record complete. An update sets the fields it carries. A delete keeps the values and marks
 the record. Every change makes one version, from its `changed_at` to the next one's.
 """
 
@@ -62,8 +62,13 @@ def fold(changes: Iterable[LoggedChange], spec: ObjectSpec) -> list[Version]:
     versions: list[Version] = []
     for number, change in enumerate(ordered, start=1):
         if change.change_type in WHOLE:
-            values, is_deleted, is_whole = list(change.values), False, True
-            doubtful.clear()
+            is_deleted, is_whole = False, True
+            values = list(values)
+            if change.changed_fields is None:
+                values = list(change.values)
+                doubtful.clear()
+            else:
+                _set_fields(values, change, places, doubtful)
         elif change.change_type == DELETE:
             is_deleted = True
         else:

@@ -50,7 +50,9 @@ class NetRows:
         whole = np.asarray(pc.is_in(types, value_set=pa.array(sorted(WHOLE), types.type)))
         deletes = np.asarray(pc.equal(types, DELETE))
         self._records = records
-        self._sets = _fields_set(changes["changed_fields"], spec)[self._order] | whole[:, None]
+        named = changes["changed_fields"]
+        sets_all = whole & np.asarray(pc.is_null(named))[self._order]
+        self._sets = _fields_set(named, spec)[self._order] | sets_all[:, None]
         self._deleted_by = records.last_true(whole | deletes)
         self._is_deleted = (self._deleted_by >= 0) & deletes[self._deleted_by]
         self._is_complete = records.last_true(whole) >= 0

@@ -79,6 +79,10 @@ class Protector:
         prefix = _TEXT if is_text else _OTHER
         return f"{prefix}{self._key_id}.{base64.urlsafe_b64encode(cipher).decode()}"
 
+    def reload(self, catalogue: Catalogue) -> None:
+        """Treat fields as this catalogue says from now on."""
+        self._plans = {name: _Plan.of(spec) for name, spec in catalogue.objects.items()}
+
     def encrypt_texts(self, context: str, values: Sequence[str | None]) -> list[str | None]:
         """As `encrypt`, of a column of texts; None stays None."""
         associated, prefix = [context.encode()], f"{_TEXT}{self._key_id}."
@@ -135,6 +139,11 @@ def longest_token(length: int) -> int:
     """Most characters of the token of a text of `length` characters, whatever they are."""
     sealed = 1 + 4 * length + 16  # the prefix, UTF-8 at its widest, SIV's tag
     return len(_TEXT) + _KEY_ID_SIZE + 1 + 4 * -(-sealed // 3)
+
+
+def is_any_token(value: object) -> bool:
+    """True for an encrypted value of any kind."""
+    return is_token(value) or is_misfit_token(value)
 
 
 def is_misfit_token(value: object) -> bool:

@@ -14,14 +14,18 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.catalogue import Catalogue, ObjectSpec
-from transforms.protect import HEADER, Protector, is_misfit_token, is_token
+from schemas.catalogue import Catalogue, FieldSpec, ObjectSpec
+from transforms.protect import HEADER, Protector, is_any_token
+from transforms.row_pages import encrypted_texts, text_of_json
+from transforms.values import is_text_in_json
 
 _HIDDEN = "hidden"
 """Where `transforms.protect` puts the payload of an object that the catalogue lacks."""
 _UNKNOWN = "unknown"
 _SEALED = "tg1."
 """What the token of a text begins with."""
+_SEALED_OTHER = "tg1x."
+"""What the token of any other value begins with."""
 
 
 class Reprotector:
@@ -29,8 +33,12 @@ class Reprotector:
 
     def __init__(self, protector: Protector, catalogue: Catalogue) -> None:
         self._protector = protector
-        self._specs = catalogue.objects
+        self.reload(catalogue)
+
+    def reload(self, catalogue: Catalogue) -> None:
+        """Treat fields as this catalogue says from now on."""
         self._patterns = {name: _pattern(spec) for name, spec in catalogue.objects.items()}
+        self._specs = catalogue.objects
 
     def opened(self, raw: pa.Table) -> pa.Table:
         """The raw table (columns of `RAW_SCHEMA`) with readable values for fields and objects that were unknown when it was landed.
@@ -53,30 +61,29 @@ class Reprotector:
         return self._rewritten(raw, np.asarray(pc.is_in(raw["event"], value_set=wanted)))
 
     def page(self, page: pa.Table, name: str) -> pa.Table:
-        """A page of rows of one object (`transforms.row_pages`) with the present catalogue's columns, protected as it says.
+        """A page of rows of one object (`transforms.row_pages`), protected as the present catalogue says.
 
-        A column that the page lacks is empty.
+        A column that the page lacks it goes on lacking: the query had not asked for it, and says nothing of it.
         """
         spec = self._specs.get(name)
-        for field, described in spec.fields.items() if spec is not None else ():
-            if field not in page.column_names:
-                page = page.append_column(field, pa.nulls(len(page), pa.large_string()))
-            column = page[field]
-            tokens = np.asarray(pc.fill_null(pc.starts_with(column, _SEALED), described.is_protected))
-            mask = ~tokens if described.is_protected else tokens
-            if not mask.any():
+        fields = {} if spec is None else spec.fields
+        for place, field in enumerate(page.column_names):
+            column, described = page[field], fields.get(field)
+            if described is None or not (mask := _is_otherwise(column, described)).any():
                 continue
-            values = column.filter(pa.array(mask)).to_pylist()
             context = f"{name}.{field}"
+            texts = [self._clear_text(value, context) for value in column.filter(pa.array(mask)).to_pylist()]
             if described.is_protected:
-                written = self._protector.encrypt_texts(context, values)
-            else:
-                written = [self._decrypted(value, context) for value in values]
+                texts = encrypted_texts(texts, described.type, context, self._protector)
             changed = pc.replace_with_mask(
-                column.combine_chunks(), pa.array(mask), pa.array(written, pa.large_string())
+                column.combine_chunks(), pa.array(mask), pa.array(texts, pa.large_string())
             )
-            page = page.set_column(page.column_names.index(field), page.schema.field(field), changed)
+            page = page.set_column(place, page.schema.field(field), changed)
         return page
+
+    def _clear_text(self, value: str, context: str) -> str | None:
+        """The value of a page's cell as Bulk API writes it."""
+        return text_of_json(self._decrypted(value, context) if is_any_token(value) else value)
 
     def _rewritten(self, raw: pa.Table, mask: np.ndarray) -> pa.Table:
         if not mask.any():
@@ -99,7 +106,7 @@ class Reprotector:
         spec = self._specs.get(name) if isinstance(name, str) else None
         if not isinstance(payload, dict) or spec is None:
             return text
-        if _is_any_token(payload.get(_HIDDEN)) and _HIDDEN not in spec.fields:
+        if is_any_token(payload.get(_HIDDEN)) and _HIDDEN not in spec.fields:
             data["payload"] = self._uncovered(payload)
         else:
             self._fields(spec, payload)
@@ -120,7 +127,7 @@ class Reprotector:
                 payload[name] = self._value(spec, name, value, f"{spec.name}.{name}")
             elif name in spec.compounds and isinstance(value, dict):
                 payload[name] = self._parts(spec, name, spec.compounds[name], value)
-            elif name in spec.compounds and _is_any_token(value):
+            elif name in spec.compounds and is_any_token(value):
                 # The whole of it was unknown: what it hides is protected as if it had just come.
                 hidden = {HEADER: payload[HEADER], name: self._decrypted(value, f"{spec.name}.{name}")}
                 if isinstance(hidden[name], dict):
@@ -141,10 +148,10 @@ class Reprotector:
         """The field's value in its present form; `former` is the context that it had while it was unknown."""
         context = f"{spec.name}.{field}"
         is_protected = spec.fields[field].is_protected
-        if value is None or (is_protected and _is_any_token(value) and self._opens(value, context)):
+        if value is None or (is_protected and is_any_token(value) and self._opens(value, context)):
             return value
         clear = value
-        if _is_any_token(value):
+        if is_any_token(value):
             clear = self._decrypted(value, context if self._opens(value, context) else former)
         return self._protector.encrypt(context, clear) if is_protected else clear
 
@@ -163,8 +170,12 @@ class Reprotector:
             return token
 
 
-def _is_any_token(value: object) -> bool:
-    return is_token(value) or is_misfit_token(value)
+def _is_otherwise(column: pa.ChunkedArray, field: FieldSpec) -> np.ndarray:
+    """The cells of a page that are not as the field's entry would have them: a token, of a text or not, or clear."""
+    sealed, other = (pc.starts_with(column, prefix) for prefix in (_SEALED, _SEALED_OTHER))
+    if not field.is_protected:
+        return np.asarray(pc.fill_null(pc.or_(sealed, other), False))
+    return ~np.asarray(pc.fill_null(sealed if is_text_in_json(field.type) else other, True))
 
 
 def _pattern(spec: ObjectSpec) -> str:

@@ -48,8 +48,8 @@ _MISFIT = b"\xff"
 
 
 def compared_fields(spec: ObjectSpec, *, long_texts: bool) -> tuple[str, ...]:
-    """The fields whose values are compared: all, or all but long texts, which make pages of a query small."""
-    return tuple(name for name, field in spec.fields.items() if long_texts or field.type not in _LONG)
+    """The fields whose values are compared: all that whole records bring, or these without long texts, which make pages of a query small."""
+    return tuple(name for name in spec.read_fields if long_texts or spec.fields[name].type not in _LONG)
 
 
 def facts_of(rows: Sequence[tuple[Any, ...]]) -> Facts:

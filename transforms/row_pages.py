@@ -4,49 +4,56 @@ This is the raw form of backfills. Nothing is read from the values but what must
 said, and a page that does not fit the catalogue is as durable as one that does.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-from schemas.catalogue import ObjectSpec
+from schemas.catalogue import FieldType, ObjectSpec
 from transforms.protect import Protector
+from transforms.values import is_text_in_json
 
 ID, IS_DELETED, MODSTAMP = "Id", "IsDeleted", "SystemModstamp"
 LIVE, IN_BIN, GONE = "false", "true", "gone"
 """What `IsDeleted` says: of a record; of one in the recycle bin; of one that the org has no more, whose row has no values but its id
 and, as SystemModstamp, when that was found out."""
+PLACED = (ID, IS_DELETED, MODSTAMP)
+"""What places a row."""
 _NUL = b"\x00"
 
 
 def page_fields(spec: ObjectSpec) -> tuple[str, ...]:
-    """The columns of a page: what places a row, then the catalogue's fields."""
-    placed = (ID, IS_DELETED, MODSTAMP)
-    return (*placed, *(name for name in spec.fields if name not in placed))
+    """The columns of a page: what places a row, then the catalogue's fields that are read."""
+    return (*PLACED, *(name for name in spec.read_fields if name not in PLACED))
 
 
-def page_schema(spec: ObjectSpec) -> pa.Schema:
-    """The Arrow schema of a page: texts, null for what is empty."""
-    return pa.schema([pa.field(name, pa.large_string()) for name in page_fields(spec)])
+def page_schema(spec: ObjectSpec, fields: Iterable[str] | None = None) -> pa.Schema:
+    """The Arrow schema of a page: texts, null for what is empty. `fields` None are those of whole records."""
+    return pa.schema([pa.field(name, pa.large_string()) for name in fields or page_fields(spec)])
 
 
 def page_of_csv(body: bytes, spec: ObjectSpec) -> pa.Table:
     """Results of a query job as a page (Bulk API 2.0 and Bulk API Developer Guide, "Get Results for a Query Job").
 
     Columns are found by their names. Empty is null: Salesforce stores no empty texts. NUL bytes, which results may hold, are left
-    out (salesforce.md I.16). Raises `pyarrow.ArrowInvalid` for a body that is cut short, and `KeyError` for one that lacks a column.
+    out (salesforce.md I.16). A query that was made before a field was added lacks it, and so does the page. Raises
+    `pyarrow.ArrowInvalid` for a body that is cut short, and `KeyError` for one that lacks what places a row.
     """
     table = read_csv_texts(body.replace(_NUL, b"") if _NUL in body else body)
-    arrays = [table[name] for name in page_fields(spec)]
-    return pa.Table.from_arrays(arrays, names=list(page_fields(spec))).cast(page_schema(spec))
+    known = [*PLACED, *(name for name in spec.fields if name not in PLACED)]
+    there = [name for name in known if name in PLACED or name in table.column_names]
+    return pa.Table.from_arrays([table[name] for name in there], schema=page_schema(spec, there))
 
 
-def page_of_records(records: Iterable[Mapping[str, Any]], spec: ObjectSpec) -> pa.Table:
-    """Records of REST's JSON as the same page that Bulk API would have given."""
-    rows = [{name: _text(record.get(name)) for name in page_fields(spec)} for record in records]
-    return pa.Table.from_pylist(rows, schema=page_schema(spec))
+def page_of_records(
+    records: Iterable[Mapping[str, Any]], spec: ObjectSpec, fields: Iterable[str] | None = None
+) -> pa.Table:
+    """Records of REST's JSON as the same page that Bulk API would have given. `fields` None are those of whole records."""
+    schema = page_schema(spec, fields)
+    rows = [{name: text_of_json(record.get(name)) for name in schema.names} for record in records]
+    return pa.Table.from_pylist(rows, schema=schema)
 
 
 def page_of_gone(record_ids: Iterable[str], found_at: str, spec: ObjectSpec) -> pa.Table:
@@ -60,9 +67,50 @@ def protect_page(page: pa.Table, spec: ObjectSpec, protector: Protector) -> pa.T
     for place, name in enumerate(page.column_names):
         field = spec.fields.get(name)
         if field is not None and field.is_protected:
-            tokens = protector.encrypt_texts(f"{spec.name}.{name}", page.column(place).to_pylist())
+            texts = page.column(place).to_pylist()
+            tokens = encrypted_texts(texts, field.type, f"{spec.name}.{name}", protector)
             page = page.set_column(place, page.field(place), pa.array(tokens, pa.large_string()))
     return page
+
+
+def encrypted_texts(
+    texts: Sequence[str | None], kind: FieldType, context: str, protector: Protector
+) -> list[str | None]:
+    """A column of a page as tokens: those that the values would have in an event."""
+    if is_text_in_json(kind):
+        return protector.encrypt_texts(context, texts)
+    values = (json_value(text, kind) for text in texts)
+    return [None if value is None else protector.encrypt(context, value) for value in values]
+
+
+def json_value(text: str | None, kind: FieldType) -> Any:
+    """The value as an event would carry it; a text that is not of its type stays one, for `decode` to refuse."""
+    if text is None:
+        return None
+    try:
+        return _JSON[kind](text) if kind in _JSON else text
+    except ValueError:
+        return text
+
+
+def _json_boolean(text: str) -> bool | str:
+    return {"true": True, "false": False}.get(text.lower(), text)
+
+
+def _json_whole(text: str) -> float | str:
+    if "." in text:
+        return float(text)
+    # JSON has no numbers beyond 64 bits; as a text it is refused.
+    return int(text) if -(2**63) <= int(text) < 2**63 else text
+
+
+_JSON: dict[FieldType, Callable[[str], Any]] = {
+    FieldType.BOOLEAN: _json_boolean,
+    FieldType.INT: _json_whole,
+    FieldType.DOUBLE: float,
+    FieldType.PERCENT: float,
+    FieldType.CURRENCY: float,
+}
 
 
 def count_changes(page: pa.Table) -> int:
@@ -89,7 +137,8 @@ def read_csv_texts(body: bytes) -> pa.Table:
     )
 
 
-def _text(value: object) -> str | None:
+def text_of_json(value: object) -> str | None:
+    """A value of JSON as Bulk API writes it; None for one that is empty."""
     if value is None or value == "":
         return None
     if isinstance(value, bool):

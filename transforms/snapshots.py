@@ -24,6 +24,10 @@ GONE_ORIGIN = "tidegate;gone"
 REPAIRS = frozenset({REPAIR_ORIGIN, GONE_ORIGIN})
 
 
+REFRESH_ORIGIN = "tidegate;refresh"
+"""Change origin of some fields of a record that were read by themselves."""
+
+
 def row_events(
     object_name: str, row: PolledRow, *, is_settled: bool = True, reading: int = 0, earliest_ms: int = -1
 ) -> list[dict[str, Any]]:
@@ -45,6 +49,14 @@ def row_events(
     if row.is_deleted:
         events.append(_event(object_name, record_id, "DELETE", place, DELETED, user, {}, origin))
     return events
+
+
+def update_event(
+    object_name: str, row: PolledRow, *, is_settled: bool = True, reading: int
+) -> dict[str, Any]:
+    """The `data` of the event for a record of which only the row's fields were read. It stands where `row_events` would be."""
+    place = (row.modstamp_ms + (SECOND_MS - 1 if is_settled else 0), reading)
+    return _event(object_name, row.record_id, "UPDATE", place, VALUES, None, row.fields, REFRESH_ORIGIN)
 
 
 def deletion_event(object_name: str, deletion: Deletion) -> dict[str, Any]:

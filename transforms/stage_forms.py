@@ -20,5 +20,6 @@ def stage_batch(raw: pa.Table, manifest: Manifest, catalogue: Catalogue) -> dict
         reading=manifest.reading,
         stands_at=manifest.stands_at,
         received_at=manifest.last_received_at,
+        is_partial=manifest.is_partial,
     )
     return {name: stage_rows(raw, catalogue.object(name), catalogue, facts)}

@@ -17,10 +17,19 @@ from schemas.catalogue import Catalogue, FieldSpec, FieldType, ObjectSpec
 from schemas.polled import Deletion, PolledRow
 from schemas.positions import SECOND_MS, epoch_ms, floor_to_second
 from schemas.tables import ID_SIZE, arrow_schema, staged_columns
-from transforms.decode import DELETE, SNAPSHOT, DecodedObject, RawEvent, decode_events
+from transforms.decode import DELETE, SNAPSHOT, UPDATE, DecodedObject, RawEvent, decode_events
 from transforms.protect import longest_token
-from transforms.row_pages import GONE, ID, IN_BIN, IS_DELETED, MODSTAMP
-from transforms.snapshots import DELETED, GONE_ORIGIN, REPAIR_ORIGIN, VALUES, purge_event, row_events
+from transforms.row_pages import GONE, ID, IN_BIN, IS_DELETED, MODSTAMP, json_value
+from transforms.snapshots import (
+    DELETED,
+    GONE_ORIGIN,
+    REFRESH_ORIGIN,
+    REPAIR_ORIGIN,
+    VALUES,
+    purge_event,
+    row_events,
+    update_event,
+)
 from transforms.stage import ObjectShare, refused_table, typed_table
 
 _MS = pa.timestamp("ms", tz="UTC")
@@ -39,6 +48,8 @@ class PageFacts(NamedTuple):
     """As of `Manifest`."""
     received_at: datetime
     stands_at: datetime | None = None
+    """As of `Manifest`."""
+    is_partial: bool = False
     """As of `Manifest`."""
 
     @property
@@ -67,6 +78,9 @@ def _typed_values(page: pa.Table, spec: ObjectSpec) -> tuple[dict[str, pa.Chunke
     gone = _flags(pc.equal(page[IS_DELETED], GONE))
     typed = {}
     for name, field in spec.fields.items():
+        if name not in page.column_names:
+            # The query was made before the field was added, or it is one that whole records do not bring.
+            continue
         typed[name], good = _typed(page[name], field)
         fits &= good
         if field.required:
@@ -127,12 +141,12 @@ def _changes(
 ) -> pa.Table:
     state = page[IS_DELETED]
     values = fits & ~_flags(pc.equal(state, GONE))
-    ends = fits & ~_flags(pc.equal(state, "false"))
+    ends = fits & ~_flags(pc.equal(state, "false")) & (not facts.is_partial)
     place_ms = _places(page, facts)
     snapshots = _table(page, typed, spec, facts, values, place_ms)
     if not ends.any():
         return snapshots
-    return pa.concat_tables([snapshots, _table(page, {}, spec, facts, ends, place_ms)])
+    return pa.concat_tables([snapshots, _table(page, None, spec, facts, ends, place_ms)])
 
 
 def _places(page: pa.Table, facts: PageFacts) -> np.ndarray:
@@ -151,7 +165,7 @@ def _places(page: pa.Table, facts: PageFacts) -> np.ndarray:
 
 def _table(
     page: pa.Table,
-    typed: dict[str, pa.ChunkedArray],
+    typed: dict[str, pa.ChunkedArray] | None,
     spec: ObjectSpec,
     facts: PageFacts,
     wanted: np.ndarray,
@@ -164,15 +178,18 @@ def _table(
     def chosen(column: pa.ChunkedArray) -> pa.ChunkedArray:
         return column if is_all else column.take(take)
 
-    is_snapshot = bool(typed)
+    is_snapshot, typed = typed is not None, typed or {}
+    is_all_fields = len(typed) == len(spec.fields) and not facts.is_partial
+    named = None if is_all_fields else ",".join(spec.columns[name] for name in typed)
     schema = arrow_schema(staged_columns(spec))
-    user = chosen(page["LastModifiedById"]) if "LastModifiedById" in page.column_names else None
+    has_user = "LastModifiedById" in page.column_names and not facts.is_partial
+    user = chosen(page["LastModifiedById"]) if has_user else None
     head: dict[str, Any] = {
         "record_id": chosen(page[ID]),
         "change_order": _orders(place_ms[rows], facts.reading, VALUES if is_snapshot else DELETED),
-        "change_type": SNAPSHOT if is_snapshot else DELETE,
+        "change_type": UPDATE if facts.is_partial else SNAPSHOT if is_snapshot else DELETE,
         "changed_at": pa.array(place_ms[rows]).cast(_MS),
-        "changed_fields": None if is_snapshot else "",
+        "changed_fields": named if is_snapshot else "",
         "commit_user": None if user is None else pc.utf8_slice_codeunits(user, 0, ID_SIZE),
         "change_origin": _origins(chosen(page[IS_DELETED]), facts),
         "received_at": facts.received_at,
@@ -190,7 +207,8 @@ def _array(field: pa.Field, value: Any, count: int) -> pa.ChunkedArray | pa.Arra
 
 
 def _origins(states: pa.ChunkedArray, facts: PageFacts) -> pa.ChunkedArray:
-    usual = pa.scalar(REPAIR_ORIGIN if facts.reading else None, pa.large_string())
+    origin = REFRESH_ORIGIN if facts.is_partial else REPAIR_ORIGIN if facts.reading else None
+    usual = pa.scalar(origin, pa.large_string())
     return pc.if_else(pc.equal(states, GONE), pa.scalar(GONE_ORIGIN, pa.large_string()), usual)
 
 
@@ -218,43 +236,19 @@ def _row_events(record: dict[str, Any], spec: ObjectSpec, facts: PageFacts) -> l
     modstamp_ms = _modstamp_ms(record[MODSTAMP])
     if record[IS_DELETED] == GONE:
         return [purge_event(spec.name, Deletion(record[ID], modstamp_ms), reading=facts.reading)]
-    fields = {name: _json(record[name], field) for name, field in spec.fields.items()}
+    fields = {
+        name: record[name] if field.is_protected else json_value(record[name], field.type)
+        for name, field in spec.fields.items()
+        if name in record
+    }
     row = PolledRow(record[ID], modstamp_ms, record[IS_DELETED] == IN_BIN, fields)
     bound = facts.settled_before
     is_settled = bound is None or modstamp_ms < epoch_ms(bound)
+    if facts.is_partial:
+        return [update_event(spec.name, row, is_settled=is_settled, reading=facts.reading)]
     # A row without a readable modstamp stays without a place: `decode` refuses it.
     earliest = facts.earliest_ms if modstamp_ms >= 0 else -1
     return row_events(spec.name, row, is_settled=is_settled, reading=facts.reading, earliest_ms=earliest)
-
-
-def _json(text: str | None, field: FieldSpec) -> Any:
-    """The value as an event would carry it; a text that is not of its type stays one, for `decode` to refuse."""
-    if text is None or field.is_protected:
-        return text
-    try:
-        return _JSON[field.type](text) if field.type in _JSON else text
-    except ValueError:
-        return text
-
-
-def _json_boolean(text: str) -> bool | str:
-    return {"true": True, "false": False}.get(text.lower(), text)
-
-
-def _json_whole(text: str) -> float | str:
-    if "." in text:
-        return float(text)
-    # JSON has no numbers beyond 64 bits; as a text it is refused.
-    return int(text) if -(2**63) <= int(text) < 2**63 else text
-
-
-_JSON: dict[FieldType, Callable[[str], Any]] = {
-    FieldType.BOOLEAN: _json_boolean,
-    FieldType.INT: _json_whole,
-    FieldType.DOUBLE: float,
-    FieldType.PERCENT: float,
-    FieldType.CURRENCY: float,
-}
 
 
 def _modstamp_ms(text: str | None) -> int:

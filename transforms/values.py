@@ -11,7 +11,7 @@ from typing import Any
 
 from schemas.catalogue import FieldSpec, FieldType
 from schemas.tables import ID_SIZE
-from transforms.protect import is_misfit_token, is_token, longest_token
+from transforms.protect import is_any_token, is_misfit_token, is_token, longest_token
 
 Converter = Callable[[Any], Any]
 """Takes a JSON value that is not null; raises `MisfitError` when it does not fit."""
@@ -32,10 +32,20 @@ _DIGITS = 18
 _MAX_INTEGER = 2**63
 
 
+_NO_TEXTS = frozenset(
+    {FieldType.BOOLEAN, FieldType.INT, FieldType.DOUBLE, FieldType.PERCENT, FieldType.CURRENCY}
+)
+
+
+def is_text_in_json(kind: FieldType) -> bool:
+    """True for a type whose values are texts in JSON, dates and times among them."""
+    return kind not in _NO_TEXTS
+
+
 def converter(spec: FieldSpec) -> Converter:
     """The converter of one field."""
     if spec.is_protected:
-        return _protected(spec.length)
+        return _protected(spec)
     if spec.type is FieldType.CURRENCY:
         return _currency(spec.scale)
     simple = _SIMPLE.get(spec.type)
@@ -44,13 +54,16 @@ def converter(spec: FieldSpec) -> Converter:
     return _text(ID_SIZE if spec.type is FieldType.REFERENCE else spec.length)
 
 
-def _protected(length: int) -> Converter:
+def _protected(spec: FieldSpec) -> Converter:
+    length = spec.length
     longest = longest_token(length)
+    fits = is_token if is_text_in_json(spec.type) else is_misfit_token
 
     def convert(value: object) -> str:
-        if not is_token(value):
-            kind = "an encrypted value of another type" if is_misfit_token(value) else _kind(value)
-            raise MisfitError(WRONG_TYPE, f"expected a text, got {kind}")
+        if not fits(value):
+            kind = "an encrypted value of another type" if is_any_token(value) else _kind(value)
+            wanted = "a text" if fits is is_token else "what is no text"
+            raise MisfitError(WRONG_TYPE, f"expected {wanted}, got {kind}")
         if len(str(value)) > longest:
             raise MisfitError(
                 TOO_LONG, f"encrypted, and longer than the {length} characters of the catalogue can be"

@@ -6,6 +6,7 @@ may have all.
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -24,6 +25,7 @@ from activities.applier import Applier
 from activities.backfill_rates import BackfillRates
 from activities.batches import Batches
 from activities.boundary import ErrorBoundary
+from activities.check_drift import CheckDrift
 from activities.draw_plan import PlanDrawer
 from activities.find_deleted import FindDeleted
 from activities.follow import FollowLane
@@ -34,7 +36,9 @@ from activities.land_rows import RowLandings
 from activities.landing import CutRule
 from activities.limits import Limits
 from activities.plan_backfill import PlanBackfill
+from activities.plan_refresh import PlanRefresh
 from activities.poll import PollLane
+from activities.read_fields import ReadFields
 from activities.read_part import ReadPart
 from activities.read_records import ReadRecords
 from activities.reconcile_buckets import BucketLooks
@@ -47,6 +51,7 @@ from activities.rereads import Rereads
 from activities.watch_lanes import LaneWatch
 from clients.audit import AuditLog
 from clients.keys import org_data_key
+from clients.live_catalogue import LiveCatalogue
 from clients.objectstore import ObjectStore
 from clients.warehouse import Warehouse
 from clients.warehouse.postgres import PostgresWarehouse
@@ -55,7 +60,8 @@ from clients.warehouse.shadows import shadow_prefix
 from clients.writebacks.sessions import WritebackStore
 from schemas import names
 from schemas.catalogue import Catalogue, load_catalogue
-from schemas.errors import SettingsError, UnavailableError
+from schemas.drift import RELOAD_EVERY
+from schemas.errors import SettingsError, TidegateError, UnavailableError
 from transforms.protect import Protector
 from transforms.reconcile_plan import PlanTerms
 from transforms.reprotect import Reprotector
@@ -66,6 +72,7 @@ from workflows import WORKFLOWS, GovernorWorkflow, PlannerWorkflow
 
 PASSED_THROUGH = ("schemas", "transforms", "workflows", "pydantic", "pyarrow", "numpy", "yaml", "orjson")
 """Modules that the workflow sandbox does not import anew for every run: 8 ms instead of 212."""
+_log = logging.getLogger(__name__)
 _DRAIN = timedelta(seconds=8)
 _REPLAY_STEPS = 2
 """Groups of replayed batches that a process takes at once: one is decoded while the other is in the warehouse."""
@@ -88,7 +95,7 @@ class Parts:
     """The clients of one process."""
 
     settings: Settings
-    catalogue: Catalogue
+    catalogue: LiveCatalogue
     store: ObjectStore
     warehouse: Warehouse
     audit: AuditLog
@@ -126,15 +133,19 @@ def open_warehouse(settings: Settings, *, prefix: str = "") -> Warehouse:
 
 def open_parts(settings: Settings) -> Parts:
     """Open every client and make the tables that are missing. Blocks."""
-    catalogue = load_catalogue(settings.catalogue)
+    file = load_catalogue(settings.catalogue)
     address = settings.s3.address()
     store = ObjectStore(address)
     warehouse = open_warehouse(settings)
+    warehouse.ensure_tables(file)
+    catalogue = LiveCatalogue.over(file, warehouse)
     warehouse.ensure_tables(catalogue)
     audit = AuditLog(settings.operational.dsn.get_secret_value())
     audit.ensure_tables()
     key = org_data_key(settings.salesforce.org_id, address, store)
-    return Parts(settings, catalogue, store, warehouse, audit, Protector(key, catalogue))
+    protector = Protector(key, catalogue)
+    catalogue.when_changed(protector.reload)
+    return Parts(settings, catalogue, store, warehouse, audit, protector)
 
 
 @asynccontextmanager
@@ -147,6 +158,7 @@ async def running_workers(settings: Settings, role: Role = Role.ALL) -> AsyncIte
     async with AsyncExitStack() as stack:
         stack.callback(parts.audit.close)
         stack.callback(parts.warehouse.close)
+        await stack.enter_async_context(following(parts.catalogue))
         await stack.enter_async_context(_governor_worker(client))
         if role in (Role.ALL, Role.BATCHES):
             for worker in _batch_workers(client, parts):
@@ -158,6 +170,26 @@ async def running_workers(settings: Settings, role: Role = Role.ALL) -> AsyncIte
             for worker in _workers_at_the_org(client, parts, org, role):
                 await stack.enter_async_context(worker)
         yield client
+
+
+@asynccontextmanager
+async def following(catalogue: LiveCatalogue) -> AsyncIterator[None]:
+    """Go by what is decided about the schema, some seconds after it was."""
+
+    async def follow() -> None:
+        while True:
+            await asyncio.sleep(RELOAD_EVERY.total_seconds())
+            try:
+                await asyncio.to_thread(catalogue.follow)
+            except TidegateError as error:
+                _log.warning("the catalogue's changes cannot be read now: %s", error)
+
+    task = asyncio.create_task(follow())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 def _workers_at_the_org(client: Client, parts: Parts, org: Org, role: Role) -> list[Worker]:
@@ -198,11 +230,13 @@ def _batch_workers(client: Client, parts: Parts) -> list[Worker]:
 
 def _replay_worker(client: Client, parts: Parts) -> Worker:
     """Beside the backfills, so that decoding a day anew does not take the interpreter from the lanes' batches."""
+    reprotector = Reprotector(parts.protector, parts.catalogue)
+    parts.catalogue.when_changed(reprotector.reload)
     steps = ReplaySteps(
         parts.store,
         parts.warehouse,
         parts.catalogue,
-        Reprotector(parts.protector, parts.catalogue),
+        reprotector,
         lambda name: open_warehouse(parts.settings, prefix=shadow_prefix(name)),
     )
     activities = [steps.size_replay, steps.find_batches, steps.redrive_batches]
@@ -278,6 +312,7 @@ def _backfill_worker(client: Client, parts: Parts, org: Org) -> Worker:
         ReadRecords(org.http, landings, catalogue, visibility_delay=delay).read_records,
         BackfillRates(parts.store).keep_rate,
         FindDeleted(org.http, parts.store, catalogue).find_deleted,
+        *_schema_steps(parts, org, landings),
     ]
     return _activity_worker(client, names.BACKFILL_QUEUE, steps, most=8)
 
@@ -321,6 +356,23 @@ def _writeback_worker(client: Client, parts: Parts, org: Org) -> Worker:
         steps.set_writeback_pause,
     ]
     return _activity_worker(client, names.WRITEBACK_QUEUE, activities, most=20)
+
+
+def _schema_steps(parts: Parts, org: Org, landings: RowLandings) -> list[Callable[..., Any]]:
+    settings, live = parts.settings, parts.catalogue
+    # Redshift's columns have lengths, and a longer value would fail its batch instead of waiting in quarantine.
+    widen = settings.warehouse.kind == "postgres"
+    policy = settings.drift.policy().model_copy(update={"widen": widen})
+    check = CheckDrift(org.http, parts.warehouse, live, policy)
+    fields = ReadFields(
+        org.http,
+        landings,
+        parts.warehouse,
+        lambda: live,
+        visibility_delay=settings.polling.visibility_delay,
+    )
+    plan = PlanRefresh(parts.store, parts.warehouse, lambda: live)
+    return [check.check_drift, fields.read_fields, plan.plan_refresh, plan.end_refresh]
 
 
 def _activity_worker(client: Client, queue: str, activities: Sequence[Any], *, most: int) -> Worker:

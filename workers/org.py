@@ -13,6 +13,7 @@ from clients import cometd, pubsub
 from clients.event_lease import EventLease
 from clients.governor import TemporalGovernor
 from clients.leases import Leases
+from clients.live_catalogue import LiveCatalogue
 from clients.org_http import OrgHttp
 from clients.polling import PolledSource
 from clients.pubsub_connection import PubsubConnection
@@ -51,7 +52,12 @@ async def open_org(client: Client, settings: Settings) -> AsyncIterator[Org]:
 def source_opener(settings: Settings, catalogue: Catalogue, org: Org) -> Callable[[str], PolledSource]:
     """Opens an object of the catalogue for polling."""
     delay = settings.polling.visibility_delay
-    return lambda name: PolledSource(org.http, catalogue.object(name), visibility_delay=delay)
+    return lambda name: PolledSource(
+        org.http,
+        catalogue.object(name),
+        visibility_delay=delay,
+        current=lambda: catalogue.object(name),
+    )
 
 
 def stream_opener(
@@ -62,6 +68,8 @@ def stream_opener(
     `allowance` pays for every event before it can come; None: nothing is paid.
     """
     connection = PubsubConnection(sessions, settings.salesforce.pubsub(), catalogue)
+    if isinstance(catalogue, LiveCatalogue):
+        catalogue.when_changed(lambda _: connection.forget_decoders())
     version = settings.salesforce.api_version
     held: defaultdict[str, EventTokens] = defaultdict(lambda: EventTokens(allowance))
     transports = {lane.name: lane.transport for lane in settings.lanes}

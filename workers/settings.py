@@ -28,13 +28,15 @@ from clients.salesforce import Grant, SalesforceAddress
 from clients.token_issuer import IssuerAddress
 from schemas.access import OUR_NAMES, CallerRole
 from schemas.budgets import Terms
-from schemas.catalogue import DEFAULT_CATALOGUE
+from schemas.catalogue import DEFAULT_CATALOGUE, Pii
+from schemas.drift import CHECK_EVERY, DriftPolicy
 from schemas.errors import SettingsError
 from schemas.limits import API_VERSION
 from schemas.messages import POLL_EVERY
 from schemas.planner import HAND_OVER_OVERLAP
 from schemas.plans import Way
 from schemas.reconciliations import SETTLE
+from schemas.refreshes import REFRESH_EVERY
 from schemas.writebacks import NewerChange
 from transforms.reconcile_plan import FACT_PAGE_ROWS
 from transforms.writeback_batches import LINGER
@@ -215,6 +217,28 @@ class WritebackSettings(_Part):
     """How long the change log may take to tell whose a change was, after a call without an answer."""
 
 
+class DriftSettings(_Part):
+    """How the org's schema is watched."""
+
+    on: bool = True
+    """False: nobody looks, unless `tidegate drift --check` does."""
+    every: timedelta = Field(default=CHECK_EVERY, ge=timedelta(seconds=1))
+    """Between two checks; each is one API call while nothing changes."""
+    add: bool = True
+    """False: a new field is reported, and not kept."""
+    add_calculated: bool = False
+    """True: new fields that the org works out are kept, too, and refreshed."""
+    pii: Pii = Pii.PERSONAL
+    """How a new field is treated until the catalogue file says what is in it. `none` writes it in clear."""
+    redrive: bool = True
+    """True: what waited in quarantine for a new field is re-driven; False: it waits for `tidegate quarantine redrive`."""
+    refresh_every: timedelta = Field(default=REFRESH_EVERY, ge=timedelta(minutes=1))
+    """Between two refreshes of an object's calculated fields."""
+
+    def policy(self) -> DriftPolicy:
+        return DriftPolicy(add=self.add, add_calculated=self.add_calculated, pii=self.pii)
+
+
 class CutSettings(_Part):
     """When a batch is cut: whichever comes first."""
 
@@ -293,6 +317,7 @@ class Settings(BaseSettings):
     backfill: BackfillSettings = BackfillSettings()
     reconciliation: ReconciliationSettings = ReconciliationSettings()
     writeback: WritebackSettings = WritebackSettings()
+    drift: DriftSettings = DriftSettings()
     budgets: Terms = Terms()
     """How the governor keeps the org's budgets; for a governor that is started anew."""
     catalogue: Path = DEFAULT_CATALOGUE

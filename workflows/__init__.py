@@ -2,10 +2,12 @@
 
 from workflows.backfill import BackfillWorkflow
 from workflows.change_batch import ChangeBatchWorkflow
+from workflows.drift import DriftWorkflow
 from workflows.governor import GovernorWorkflow
 from workflows.lane import LaneWorkflow
 from workflows.planner import PlannerWorkflow
 from workflows.reconcile import ReconcileWorkflow
+from workflows.refresh import RefreshWorkflow
 from workflows.repair import RepairWorkflow
 from workflows.replay import ReplayWorkflow
 from workflows.writeback_batch import WritebackBatchWorkflow
@@ -22,6 +24,8 @@ WORKFLOWS = [
     WritebackQueueWorkflow,
     WritebackBatchWorkflow,
     RepairWorkflow,
+    DriftWorkflow,
+    RefreshWorkflow,
 ]
 """Every workflow type that a worker serves."""
 
@@ -29,10 +33,12 @@ __all__ = [
     "WORKFLOWS",
     "BackfillWorkflow",
     "ChangeBatchWorkflow",
+    "DriftWorkflow",
     "GovernorWorkflow",
     "LaneWorkflow",
     "PlannerWorkflow",
     "ReconcileWorkflow",
+    "RefreshWorkflow",
     "RepairWorkflow",
     "ReplayWorkflow",
     "WritebackBatchWorkflow",

@@ -194,3 +194,18 @@ LOOK_UP_WRITEBACKS: ActivityOptions = {
     "heartbeat_timeout": timedelta(seconds=10),
     "retry_policy": _PATIENT,
 }
+
+CHECK_DRIFT: ActivityOptions = {
+    "task_queue": names.BACKFILL_QUEUE,
+    "start_to_close_timeout": timedelta(minutes=10),
+    # The next check is minutes away, and finds what this one did not.
+    "schedule_to_close_timeout": timedelta(minutes=20),
+    "heartbeat_timeout": timedelta(seconds=12),
+    "retry_policy": _PATIENT,
+}
+
+PLAN_REFRESH: ActivityOptions = {
+    "task_queue": names.BACKFILL_QUEUE,
+    "start_to_close_timeout": timedelta(minutes=10),
+    "retry_policy": _PATIENT,
+}

@@ -126,6 +126,8 @@ def _key_of(table: str) -> str:
         return ", PRIMARY KEY (run, object)"
     if table.endswith("reread"):
         return ""  # asking twice does no harm
+    if table.endswith("drift"):
+        return ", PRIMARY KEY (revision)"
     return ", PRIMARY KEY (batch, object)" if table.endswith("ledger") else ", PRIMARY KEY (batch, ordinal)"
 
 

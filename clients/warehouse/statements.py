@@ -12,6 +12,7 @@ from schemas.tables import (
     AUDIT,
     BITS_PER_MASK,
     CURATED,
+    DRIFT_COLUMNS,
     LEDGER_COLUMNS,
     OPS,
     QUARANTINE_COLUMNS,
@@ -59,12 +60,14 @@ LEDGER = f"{OPS}.ledger"
 QUARANTINE = f"{OPS}.quarantine"
 RECONCILIATION = f"{OPS}.reconciliation"
 REREAD = f"{OPS}.reread"
+DRIFT = f"{OPS}.drift"
 
 TABLES_OF_OPS: dict[str, tuple[Column, ...]] = {
     LEDGER: LEDGER_COLUMNS,
     QUARANTINE: (*QUARANTINE_COLUMNS, *RESOLUTION_COLUMNS),
     RECONCILIATION: RECONCILIATION_COLUMNS,
     REREAD: REREAD_COLUMNS,
+    DRIFT: DRIFT_COLUMNS,
 }
 
 
@@ -184,6 +187,36 @@ def find_applied_batches(count: int) -> str:
     """Which of `count` batches the ledger already has for an object; parameters: object, then the batches."""
     facts = "batch, object, landed, applied, duplicate, quarantined, rebuilt, last_changed_at"
     return f"SELECT {facts} FROM {LEDGER} WHERE object = %s AND batch IN ({', '.join(['%s'] * count)})"
+
+
+def read_drift() -> str:
+    """Every decision about the schema, in order; parameter: the revision after which to begin."""
+    names = ", ".join(column.sql for column in DRIFT_COLUMNS)
+    return f"SELECT {names} FROM {DRIFT} WHERE revision > %s ORDER BY revision"
+
+
+def find_revision() -> str:
+    """The last decision about an object's fields, 0 before the first; parameter: the object."""
+    return f"SELECT COALESCE(MAX(revision), 0) FROM {DRIFT} WHERE object = %s"
+
+
+def find_last_revision() -> str:
+    """The last decision about any field, 0 before the first."""
+    return f"SELECT COALESCE(MAX(revision), 0) FROM {DRIFT}"
+
+
+def count_unknown_fields() -> str:
+    """object, detail and number of the quarantined changes with a field that the catalogue lacked; parameter: the reason."""
+    return f"SELECT object, detail, COUNT(*) FROM {QUARANTINE} WHERE reason = %s AND resolved_at IS NULL GROUP BY object, detail"
+
+
+def read_fields(spec: ObjectSpec, columns: Sequence[Column]) -> str:
+    """record_id and some columns of the touched records that exist."""
+    names = ", ".join(f"c.{column.sql}" for column in columns)
+    return (
+        f"SELECT c.record_id, {names} FROM {current_table(spec)} AS c "
+        f"JOIN {TOUCHED} AS t ON c.record_id = t.record_id"
+    )
 
 
 def count_recent_changes() -> str:

@@ -66,13 +66,16 @@ class Batch:
 
     def gap(self, shape: EventShape, change: str, record_ids: Sequence[str]) -> int:
         """Write a gap event down; returns its replay id."""
+        return self.tell(Operation(shape, f"GAP_{change}", record_ids[0], b"{}", ()), record_ids)
+
+    def tell(self, operation: Operation, record_ids: Sequence[str]) -> int:
+        """Write down an event of what no transaction has done; returns its replay id."""
         org = self._org
         org.commit_number += 1
         header = Header(
             "", _transaction_key(), self.moment.second_ms, org.commit_number, org.identity.user_id
         )
-        gap = Operation(shape, f"GAP_{change}", record_ids[0], b"{}", ())
-        return self._event(header, gap, record_ids, 1)
+        return self._event(header, operation, record_ids, 1)
 
     def _event(self, header: Header, operation: Operation, record_ids: Sequence[str], sequence: int) -> int:
         org = self._org

@@ -59,7 +59,9 @@ class Org:
         store.seconds = self.clock.seconds
         self.meters = Meters(store, edition, self.clock.seconds)
         self.entities: Entities = build_entities(store.objects)
-        """Every object as the APIs show it."""
+        """Every object as the APIs show it; another one after the schema has changed."""
+        self.schema_revision = 0
+        """Counts the changes of the schema since this process started."""
         self.channels = Channels(
             store, self.bus, self.records, entities=self.entities, meters=self.meters, faults=self.faults
         )
@@ -196,6 +198,9 @@ class Org:
         with self.batch():
             for table in (*self.records, *_EMPTIED):
                 connection.execute(f'DELETE FROM "{table}"')
+            self.store.restore_schema()
+        for name in self.records:
+            self.take_schema(name)
         self.bus.forget_all()
         self.counts = dict.fromkeys(self.counts, 0)
         self.deleted_counts = dict.fromkeys(self.deleted_counts, 0)
@@ -208,6 +213,21 @@ class Org:
         for meter in self.meters.by_name().values():
             meter.set_used(0)
         self.channels.reload()
+
+    def take_schema(self, object_name: str) -> None:
+        """Go by the store's fields of the object from now on, everywhere."""
+        store, spec = self.store, self.store.objects[object_name]
+        self.records[object_name].take(spec, store.defaults.get(object_name, {}))
+        self.entities = build_entities(store.objects)
+        self.channels.take(spec, self.entities)
+        self.calculated = _calculated(store, self.entities)
+        self.child_rules = _child_rules(store)
+        self.schema_revision += 1
+
+    @property
+    def is_writing(self) -> bool:
+        """True while a batch is open."""
+        return self._batch is not None
 
     @property
     def limit_info(self) -> str:

@@ -2,7 +2,6 @@
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 
 from sandbox.org.changes import EventShape
 from sandbox.org.errors import SalesforceError, not_found
@@ -25,11 +24,20 @@ class Records:
     """One object's rules and statements over the store's writer connection."""
 
     def __init__(self, store: Store, spec: ObjectSpec) -> None:
-        self.spec = spec
-        self.shape = EventShape(spec)
         self._connection = store.connection
         last = store.connection.execute(f'SELECT max(Id) FROM "{spec.name}"').fetchone()[0]
         self.ids = IdMaker(spec.key_prefix, last)
+        self.take(spec, store.defaults.get(spec.name, {}))
+
+    def take(self, spec: ObjectSpec, defaults: Mapping[str, Value]) -> None:
+        """Go by these fields from now on.
+
+        Args:
+            spec: Of the same object.
+            defaults: What a new record gets in a field that nobody gives a value for.
+        """
+        self.spec = spec
+        self.shape = EventShape(spec)
         writable = {name: field for name, field in spec.fields.items() if name not in READ_ONLY}
         setup = load_setup()
         self._calculated = setup.calculated.get(spec.name, {})
@@ -58,6 +66,8 @@ class Records:
         self._blank: dict[str, Value] = {
             name: False if field.type is FieldType.BOOLEAN else None for name, field in spec.fields.items()
         }
+        self._blank |= {name: value for name, value in defaults.items() if name in spec.fields}
+        self._never_null = frozenset({*self._boolean_names, *spec.required_fields})
         columns = ", ".join(f'"{name}"' for name in spec.fields)
         marks = ", ".join("?" for _ in spec.fields)
         self._insert = (
@@ -190,10 +200,6 @@ class Records:
         """Every field of the record as stored."""
         names = tuple(self.spec.fields)
         return dict(zip(names, self.fetch(record_id, names)[_FIRST_FIELD:], strict=True))
-
-    @cached_property
-    def _never_null(self) -> frozenset[str]:
-        return frozenset({*self._boolean_names, *self.spec.required_fields})
 
     def _names_itself(self, name: str) -> bool:
         """A custom object's Name is its own id when nobody gives one (Object Reference, "Custom Objects")."""

@@ -9,10 +9,13 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import orjson
+
+from sandbox.org.fields import Value
 from sandbox.org.identity import Identity
 from sandbox.org.setup import load_setup
 from sandbox.org.standard import STANDARD_OBJECTS, seed_standard_rows
-from schemas.catalogue import Catalogue, FieldType, ObjectSpec
+from schemas.catalogue import Catalogue, FieldSpec, FieldType, ObjectSpec
 
 DATABASE_FILE = "org.sqlite3"
 _PAGE_BYTES = 16_384
@@ -33,6 +36,8 @@ CREATE TABLE IF NOT EXISTS sandbox_hard_deletes (
   object TEXT NOT NULL, id TEXT NOT NULL, at TEXT NOT NULL, PRIMARY KEY (object, at, id)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS sandbox_cascades (
   parent TEXT NOT NULL, object TEXT NOT NULL, child TEXT NOT NULL, PRIMARY KEY (parent, object, child)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS sandbox_schema (
+  object TEXT PRIMARY KEY, spec TEXT NOT NULL, defaults TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS sandbox_meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS sandbox_sessions (
   token TEXT PRIMARY KEY, user_id TEXT NOT NULL, client_id TEXT NOT NULL) WITHOUT ROWID;
@@ -41,6 +46,11 @@ CREATE TABLE IF NOT EXISTS sandbox_refresh_tokens (
 CREATE TABLE IF NOT EXISTS sandbox_grant_sessions (
   token TEXT PRIMARY KEY, grant_id TEXT NOT NULL) WITHOUT ROWID;
 """
+
+
+def affinity(spec: FieldSpec) -> str:
+    """The type of a field's column."""
+    return _AFFINITY.get(spec.type, "TEXT")
 
 
 class Store:
@@ -53,8 +63,11 @@ class Store:
     def __init__(self, folder: Path, catalogue: Catalogue, identity: Identity, edition: str) -> None:
         self.folder = folder
         self._path = folder / DATABASE_FILE
-        self.objects: Mapping[str, ObjectSpec] = {**STANDARD_OBJECTS, **catalogue.objects}
-        """Every object that can be read, by API name."""
+        self._shipped: Mapping[str, ObjectSpec] = {**STANDARD_OBJECTS, **catalogue.objects}
+        self.objects: dict[str, ObjectSpec] = dict(self._shipped)
+        """Every object that can be read, by API name, as an administrator has left it."""
+        self.defaults: dict[str, dict[str, Value]] = {}
+        """By object: what a new record gets in a field that nobody gives a value for."""
         self.tracked: frozenset[str] = frozenset(catalogue.objects)
         """The objects that can be written and emit change events."""
         self.connection = sqlite3.connect(self._path, isolation_level=None, cached_statements=_STATEMENTS)
@@ -62,6 +75,8 @@ class Store:
         """The org's clock; SQL reads it as `org_seconds()`."""
         self._give_clock(self.connection)
         self._configure()
+        self.connection.executescript(_FIXED_TABLES)
+        self._read_schema()
         self._create_tables()
         seed_standard_rows(self.connection, identity, edition)
 
@@ -101,21 +116,45 @@ class Store:
         )
 
     def _create_tables(self) -> None:
-        self.connection.executescript(_FIXED_TABLES)
         for name, spec in self.objects.items():
             self._create_table(name, spec)
 
+    def _read_schema(self) -> None:
+        for name, spec, defaults in self.connection.execute("SELECT * FROM sandbox_schema").fetchall():
+            if name in self._shipped:
+                self.objects[name] = ObjectSpec.model_validate({"name": name, **orjson.loads(spec)})
+                self.defaults[name] = orjson.loads(defaults)
+
+    def keep_schema(self, spec: ObjectSpec, defaults: Mapping[str, Value]) -> None:
+        """Make this the object's fields, over a restart too; the columns are there already."""
+        body = orjson.dumps(spec.model_dump(mode="json"))
+        self.connection.execute(
+            "INSERT OR REPLACE INTO sandbox_schema VALUES (?, ?, ?)",
+            (spec.name, body, orjson.dumps(dict(defaults))),
+        )
+        self.objects[spec.name] = spec
+        self.defaults[spec.name] = dict(defaults)
+
+    def restore_schema(self) -> None:
+        """Every object with the fields that it began with. Its records go."""
+        for (name,) in self.connection.execute("SELECT object FROM sandbox_schema").fetchall():
+            self.connection.execute(f'DROP TABLE "{name}"')
+            self.objects[name] = self._shipped[name]
+            self._create_table(name, self.objects[name])
+        self.defaults.clear()
+        self.connection.execute("DELETE FROM sandbox_schema")
+
     def _create_table(self, name: str, spec: ObjectSpec) -> None:
-        wanted = {field: _AFFINITY.get(entry.type, "TEXT") for field, entry in spec.fields.items()}
-        columns = "".join(f', "{field}" {affinity}' for field, affinity in wanted.items())
+        wanted = {field: affinity(entry) for field, entry in spec.fields.items()}
+        columns = "".join(f', "{field}" {kind}' for field, kind in wanted.items())
         self.connection.execute(
             f'CREATE TABLE IF NOT EXISTS "{name}" (Id TEXT PRIMARY KEY, IsDeleted INTEGER NOT NULL DEFAULT 0, '
             f"SystemModstamp TEXT NOT NULL{columns})"
         )
         present = {row[1] for row in self.connection.execute(f'PRAGMA table_info("{name}")')}
-        for field, affinity in wanted.items():
+        for field, kind in wanted.items():
             if field not in present:
-                self.connection.execute(f'ALTER TABLE "{name}" ADD COLUMN "{field}" {affinity}')
+                self.connection.execute(f'ALTER TABLE "{name}" ADD COLUMN "{field}" {kind}')
         self.connection.execute(
             f'CREATE INDEX IF NOT EXISTS "{name}_modstamp" ON "{name}" (SystemModstamp, Id)'
         )

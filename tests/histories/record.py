@@ -27,22 +27,33 @@ from sandbox.temporal import start_temporal
 from schemas import names
 from schemas.backfills import BackfillInput, BackfillState
 from schemas.budgets import Budget, LeaseClass, Terms
+from schemas.drift import DriftInput
 from schemas.errors import ReplayExpiredError, StatementError, UnavailableError
 from schemas.ids import governor_workflow_id
 from schemas.messages import LaneInput, MovePositionInput, PauseInput, SetEveryInput
 from schemas.planner import PinInput, PlannerInput
 from schemas.plans import Way
 from schemas.reconciliations import Depth, ReconcileInput
+from schemas.refreshes import RefreshInput
 from schemas.replays import ReplayInput, ReplaySelection, ReplayState
 from tests.scripted import ScriptedBatches, ScriptedFollower, manifest, serving
 from tests.scripted_backfill import ScriptedReader, backfill_workers
+from tests.scripted_drift import ScriptedSchema, schema_workers
 from tests.scripted_governor import governor_worker
 from tests.scripted_planner import NEWEST, ScriptedPlanner, planner_workers
 from tests.scripted_reconcile import ScriptedReconciliation, reconcile_workers
 from tests.scripted_repairs import BY_IDS, BY_WINDOW, ScriptedRepairs, serving_repairs, start_repairs
 from tests.scripted_replay import ScriptedReplay, replay_workers
 from tests.waiting import until
-from workflows import ChangeBatchWorkflow, LaneWorkflow, PlannerWorkflow, ReconcileWorkflow, ReplayWorkflow
+from workflows import (
+    ChangeBatchWorkflow,
+    DriftWorkflow,
+    LaneWorkflow,
+    PlannerWorkflow,
+    ReconcileWorkflow,
+    RefreshWorkflow,
+    ReplayWorkflow,
+)
 
 FOLDER = Path(__file__).parent
 ALTERED = "altered_stage_batch_renamed"
@@ -212,6 +223,24 @@ async def reconciliation_found_repaired_and_looked_again(client: Client) -> Hand
     return handle
 
 
+async def drift_found_a_new_field(client: Client) -> Handle:
+    script = ScriptedSchema()
+    async with schema_workers(client, script):
+        handle = await _check_schema(client)
+        await until(lambda: _is_filled(script))
+    return handle
+
+
+async def refresh_of_two_stretches(client: Client) -> Handle:
+    async with schema_workers(client, ScriptedSchema()):
+        request = RefreshInput(org="o", object="Account", fields=("Grade__c",), by="ada", reason="new")
+        handle = await client.start_workflow(
+            RefreshWorkflow.run, request, id="refresh/o/Account", task_queue=names.WORKFLOW_QUEUE
+        )
+        await handle.result()
+    return handle
+
+
 SCENES: list[Callable[[Client], Awaitable[Handle]]] = [
     batch_applied,
     batch_applied_at_the_second_try,
@@ -226,6 +255,8 @@ SCENES: list[Callable[[Client], Awaitable[Handle]]] = [
     replay_failed_resumed_and_done,
     reconciliation_found_repaired_and_looked_again,
     repair_by_ids_and_by_window,
+    drift_found_a_new_field,
+    refresh_of_two_stretches,
 ]
 
 
@@ -238,6 +269,19 @@ async def _start_lane(client: Client, name: str) -> WorkflowHandle[LaneWorkflow,
 
 async def _is_at(handle: WorkflowHandle[Any, BackfillState], stage: str) -> bool:
     return (await handle.query(names.PROGRESS, result_type=BackfillState)).stage == stage
+
+
+async def _check_schema(client: Client) -> Handle:
+    request = DriftInput(org="o", by="ada", settle=timedelta(seconds=0.1))
+    handle = await client.start_workflow(
+        DriftWorkflow.run, request, id="drift/o", task_queue=names.WORKFLOW_QUEUE
+    )
+    await handle.result()
+    return handle
+
+
+async def _is_filled(script: ScriptedSchema) -> bool:
+    return "end 6" in script.calls
 
 
 async def _is_paused(handle: WorkflowHandle[LaneWorkflow, None]) -> bool:

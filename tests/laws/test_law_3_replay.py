@@ -141,7 +141,8 @@ def test_any_mixture_of_applies_and_redrives_gives_the_fold(applier: Applier, de
         if chance.random() < 0.4:
             applier.apply(group)
             continue
-        counts = redriver.redrive([applier.read(item) for item in group])
+        spec = applier.catalogue.objects[group[0].staged.object]
+        counts = redriver.redrive([applier.read(item, spec) for item in group])
         assert counts.changes == counts.applied + counts.duplicate + counts.quarantined
     expected = as_rows(fold_events(made))
     assert current(applier, history=True) == {key: versions[-1] for key, versions in expected.items()}

@@ -83,20 +83,20 @@ async def test_what_bulk_api_refuses_is_read_by_rest_page_by_page(engine: SmallE
 async def test_a_query_that_rest_refuses_as_well_is_not_read_by_rest_ever_after(
     engine: SmallEngine,
 ) -> None:
-    """A field that the integration user may not see yet: a few million rows by REST would cost a day's calls."""
+    """It is mended later, and a few million rows by REST would cost a day's calls."""
     org = engine.served.org
     await fill(org, FillPlan(object="Account", records=50))
     refused = {
         "point": "http",
         "kind": "status",
         "status": 400,
-        "code": "INVALID_FIELD",
-        "message": "no such column",
+        "code": "MALFORMED_QUERY",
+        "message": "unexpected token",
     }
     org.faults.add(FaultRule(**refused, match="POST /services/data/v67.0/jobs/query"))
     org.faults.add(FaultRule(**refused, match="/queryAll"))
     failed = await engine.failed_backfill("Account")
-    assert "INVALID_FIELD" in failed
+    assert "MALFORMED_QUERY" in failed
     org.faults.clear()
     engine.served.calls()
     state = await engine.backfill("Account")

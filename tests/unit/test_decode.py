@@ -5,10 +5,13 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from schemas.catalogue import Catalogue, FieldSpec, FieldType, ObjectSpec
 from schemas.raw import UNREADABLE_OBJECT
+from tests.bus import protector
 from tests.unit.test_protect import JSON
 from tests.unit.things import (
     CATALOGUE,
@@ -17,6 +20,7 @@ from tests.unit.things import (
     ID,
     RECEIVED_MS,
     THING,
+    as_dict,
     decoded,
     event,
     landed,
@@ -31,9 +35,12 @@ from transforms.decode import (
     REASONS,
     UNKNOWN_FIELD,
     UNKNOWN_OBJECT,
+    RawEvent,
     Refusal,
     change_order,
+    decode_events,
 )
+from transforms.drift import with_fields
 from transforms.protect import is_token
 from transforms.stage import stage_objects
 from transforms.values import TOO_LONG, WRONG_TYPE
@@ -95,11 +102,18 @@ def test_a_merged_event_comes_out_as_a_change_a_record() -> None:
     assert rows[0] == rows[1]
 
 
-@pytest.mark.parametrize("kind", ["CREATE", "UNDELETE", "SNAPSHOT"])
+@pytest.mark.parametrize("kind", ["CREATE", "UNDELETE"])
 def test_what_a_whole_record_leaves_out_is_null(kind: str) -> None:
     row = change({"Title__c": "a"}, changeType=kind)
     assert row["changed_fields"] is None
     assert {row[name] for name in COLUMNS} == {"a", None}
+
+
+def test_a_snapshot_names_what_it_carries_unless_that_is_everything() -> None:
+    row = change({"Title__c": "a", "Count__c": None}, changeType="SNAPSHOT")
+    assert row["changed_fields"] == "title,count"
+    whole = {"Title__c": "a"} | {name: None for name in CATALOGUE.object(THING).fields if name != "Title__c"}
+    assert change(whole, changeType="SNAPSHOT")["changed_fields"] is None
 
 
 def test_an_update_carries_the_fields_that_changed() -> None:
@@ -367,3 +381,40 @@ def test_landed_is_typed_plus_refused_whatever_an_event_holds(events: list[dict[
     for share in shares.values():
         assert share.landed == (0 if share.changes is None else len(share.changes)) + len(share.refused)
         assert set(share.refused["reason"].to_pylist()) <= set(REASONS)
+
+
+# --- fields of which a whole record may say nothing
+
+
+def _read(spec: ObjectSpec, payload: dict[str, Any], kind: str) -> str | None:
+    """The columns that a change of the kind says something of; None for all."""
+    catalogue = Catalogue.model_construct(every_object={}, objects={THING: spec})
+    data = {"payload": {"ChangeEventHeader": HEADER | {"changeType": kind}, **payload}}
+    raw = RawEvent("7", THING, 1, RECEIVED_MS, orjson.dumps(data))
+    ((row,),) = [share.rows for share in decode_events([raw], catalogue).values()]
+    return as_dict(row)["changed_fields"]
+
+
+@pytest.mark.parametrize("mark", ["held", "calculated"])
+@pytest.mark.parametrize("kind", ["CREATE", "UNDELETE"])
+def test_a_whole_record_says_nothing_of_a_loose_field_unless_it_carries_it(mark: str, kind: str) -> None:
+    spec = CATALOGUE.object(THING)
+    loose = spec.fields["Score__c"].model_copy(update={mark: True})
+    changed = with_fields(spec, {**spec.fields, "Score__c": loose})
+    others = ",".join(column for column in COLUMNS if column != "score")
+    assert _read(changed, {"Title__c": "a"}, kind) == others
+    assert _read(changed, {"Title__c": "a", "Score__c": 1.0}, kind) is None
+    assert _read(changed, {"Score__c": 1.0}, "UPDATE") == "score"
+
+
+def test_what_was_encrypted_before_an_added_field_was_known_to_be_harmless_is_left_out_and_nothing_else() -> (
+    None
+):
+    spec = CATALOGUE.object(THING)
+    added = FieldSpec(type=FieldType.DOUBLE, added=True)
+    changed = with_fields(spec, {**spec.fields, "Score__c": added})
+    token = protector().encrypt(f"{THING}.Score__c", 1.0)
+    assert _read(changed, {"Count__c": 1, "Score__c": token}, "UPDATE") == "count"
+    assert _read(changed, {"Title__c": "a", "Score__c": token}, "CREATE") == ",".join(
+        column for column in COLUMNS if column != "score"
+    )

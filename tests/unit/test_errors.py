@@ -47,6 +47,8 @@ EXAMPLES: dict[type[TidegateError], tuple[TidegateError, str]] = {
             "`tidegate budget` shows who spends it.",
         ),
         (errors.StreamBrokenError(lane="l", detail="d"), "It is opened again from the last position."),
+        (errors.SchemaChangedError(call="GET /x", detail="d"), "`tidegate drift` says what was found."),
+        (errors.CatalogueBehindError(object_name="Case"), "The step is tried again by itself."),
         (errors.CredentialsRejectedError(**SYSTEM, code="401", setting="TIDEGATE_X"), "Check TIDEGATE_X."),
         (
             errors.CallRefusedError(call="GET /x", status=400, code="INVALID_FIELD", detail="d"),

@@ -18,6 +18,7 @@ from clients.warehouse import (
     ledger_statements,
     questions,
     redshift,
+    refresh_statements,
     replay_statements,
     reread_statements,
     shadow_statements,
@@ -25,7 +26,7 @@ from clients.warehouse import (
     statements,
 )
 from schemas.catalogue import default_catalogue
-from schemas.tables import arrow_schema, field_columns
+from schemas.tables import arrow_schema, field_column, field_columns
 
 SPECS = list(default_catalogue().objects.values())
 TABLES = statements.TABLES_OF_OPS | {t: c for spec in SPECS for t, c in statements.tables_of(spec).items()}
@@ -34,6 +35,7 @@ MODULES = (
     statements,
     ledger_statements,
     questions,
+    refresh_statements,
     replay_statements,
     reread_statements,
     shadow_statements,
@@ -56,6 +58,10 @@ ARGUMENTS: dict[tuple[str, ...], list[tuple[Any, ...]]] = {
         (table, columns, "shadow_rehearsal_", 5) for table, columns in COMPARED.items()
     ],
     ("count",): [(1,), (500,)],
+    ("spec", "columns"): [(spec, [field_column("name", spec.fields["OwnerId"])]) for spec in SPECS],
+    ("spec", "names"): [(spec, ["owner_id", "status"]) for spec in SPECS],
+    ("spec", "reference", "parent", "names"): [(SPECS[0], "owner_id", SPECS[1], ["phone"])],
+    ("child", "reference", "names"): [(SPECS[1], "account_id", ["phone", "type"])],
     ("spec", "what"): [(spec, what) for spec in SPECS for what in ("latest", "versions")],
     ("spec", "key", "references"): [(spec, "external_id", ["owner_id"]) for spec in SPECS],
     ("spec", "limit"): [(spec, 2_000) for spec in SPECS],

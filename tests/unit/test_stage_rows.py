@@ -23,6 +23,7 @@ from transforms.row_pages import (
 from transforms.snapshots import purge_event, row_events
 from transforms.stage import refused_table, typed_table
 from transforms.stage_rows import PageFacts, stage_rows
+from transforms.values import converter
 
 CATALOGUE = Catalogue.model_validate(
     {
@@ -123,12 +124,20 @@ def by_place(some: list[dict]) -> list[dict]:
 
 
 @settings(max_examples=150, deadline=None)
-@given(rows(), st.sampled_from([0, 1_795_000_000_123]), st.sampled_from([None, SETTLED]))
+@given(
+    rows(),
+    st.sampled_from([0, 1_795_000_000_123]),
+    st.sampled_from([None, SETTLED]),
+    st.sets(st.sampled_from(sorted(GOOD))),
+    st.booleans(),
+)
 def test_a_page_staged_by_columns_is_what_its_rows_are_one_by_one(
-    some: list[dict[str, str]], reading: int, settled: datetime | None
+    some: list[dict[str, str]], reading: int, settled: datetime | None, unasked: set[str], is_partial: bool
 ) -> None:
-    page = protect_page(page_of_csv(as_csv(some), SPEC), SPEC, PROTECTOR)
-    facts = PageFacts("lane/1", "2", settled, reading, RECEIVED)
+    if is_partial:
+        some = [row | {"IsDeleted": "false"} for row in some]
+    page = protect_page(page_of_csv(as_csv(some), SPEC), SPEC, PROTECTOR).drop_columns(sorted(unasked))
+    facts = PageFacts("lane/1", "2", settled, reading, RECEIVED, is_partial=is_partial)
     typed, refused = one_by_one(page, facts)
     share = stage_rows(page, SPEC, CATALOGUE, facts)
     assert share.changes is not None
@@ -138,6 +147,31 @@ def test_a_page_staged_by_columns_is_what_its_rows_are_one_by_one(
         row["reason"] for row in by_place(refused)
     ]
     assert share.landed == count_changes(page)
+
+
+def test_a_page_names_the_columns_that_it_has_when_it_lacks_one_and_is_an_update_when_it_is_partial() -> None:
+    row = {"Id": "a0T000000000001AAA", "IsDeleted": "false", "SystemModstamp": "2026-11-01T12:00:00.000Z"}
+    page = page_of_csv(as_csv([row | {"Name": "n"}]), SPEC)
+    few = page.select(["Id", "IsDeleted", "SystemModstamp", "Name", "Day__c"])
+    kinds = []
+    for some, is_partial in ((page, False), (few, False), (few, True)):
+        facts = PageFacts("lane/1", "2", SETTLED, 7, RECEIVED, is_partial=is_partial)
+        changes = stage_rows(some, SPEC, CATALOGUE, facts).changes
+        assert changes is not None
+        kinds.append(tuple(changes.select(["change_type", "changed_fields"]).to_pylist()[0].values()))
+    assert kinds == [("snapshot", None), ("snapshot", "name,day"), ("update", "name,day")]
+
+
+def test_a_number_is_encrypted_alike_whether_it_comes_in_an_event_or_in_a_page() -> None:
+    fields = {"Score__c": {"type": "double", "pii": "personal"}}
+    described = {"objects": {"Thing__c": {"label": "T", "key_prefix": "a0T", "fields": fields}}}
+    catalogue = Catalogue.model_validate(described)
+    spec, protector = catalogue.objects["Thing__c"], Protector(DataKey("k", bytes(range(64))), catalogue)
+    data = {"payload": {"ChangeEventHeader": {"entityName": "Thing__c"}, "Score__c": 1.5}}
+    protector.protect_event(data)
+    page = page_of_records([{"Id": "a0T000000000001AAA", "Score__c": 1.5}], spec)
+    assert protect_page(page, spec, protector)["Score__c"].to_pylist() == [data["payload"]["Score__c"]]
+    assert converter(spec.fields["Score__c"])(data["payload"]["Score__c"]) == data["payload"]["Score__c"]
 
 
 def test_a_record_that_is_gone_is_a_deletion_and_nothing_else() -> None:

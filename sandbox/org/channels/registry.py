@@ -66,17 +66,33 @@ class Channels:
         self.schema_ids: dict[str, str] = {}
         """The current event schema's id by object."""
         for name in records:
-            schema = event_schema(store.objects[name])
-            self.schema_ids[name] = schema_id(schema)
-            self._connection.execute(
-                "INSERT OR IGNORE INTO sandbox_event_schemas VALUES (?, ?, ?)",
-                (self.schema_ids[name], name, schema),
-            )
+            self._keep_schema(store.objects[name])
         self._standard: dict[str, Channel] = {}
         for event, name in self.by_event_name.items():
             self._standard[f"/data/{event}"] = Channel(f"/data/{event}", frozenset({name}))
         self._custom: dict[str, Channel] = {}
         self.reload()
+
+    def take(self, spec: ObjectSpec, entities: Entities) -> None:
+        """Go by an object's new fields: its events carry them from now on, those that are held keep their schema."""
+        self._entities = entities
+        self._keep_schema(spec)
+        self.reload()
+
+    def uses(self, entity: str, field: str) -> bool:
+        """True when a channel's member filters by the field or is enriched with it."""
+        rows = self._connection.execute(
+            "SELECT filter, enriched FROM sandbox_channel_members WHERE entity = ?", (entity,)
+        )
+        return any(field in f"{text or ''} {enriched}" for text, enriched in rows)
+
+    def _keep_schema(self, spec: ObjectSpec) -> None:
+        schema = event_schema(spec)
+        self.schema_ids[spec.name] = schema_id(schema)
+        self._connection.execute(
+            "INSERT OR IGNORE INTO sandbox_event_schemas VALUES (?, ?, ?)",
+            (self.schema_ids[spec.name], spec.name, schema),
+        )
 
     def find(self, name: str) -> Channel | None:
         """The channel of that name, such as `/data/ChangeEvents` or `/data/Intake__chn`."""

@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute, Route
 
 from sandbox.org.control.errors import ControlError, answering_errors
 from sandbox.org.control.export import RecordExport
+from sandbox.org.control.fields import FieldHandles
 from sandbox.org.control.handlers import Handles, Parts
 from sandbox.org.control.model import RetentionRequest, parsed
 from sandbox.org.control.page import control_page
@@ -23,6 +24,7 @@ def routes(parts: Parts) -> list[BaseRoute]:
     """The control plane of an org. It asks for no token: it listens on loopback only."""
     handlers = _Handlers(parts)
     handles = Handles(parts)
+    fields = FieldHandles(parts.org)
     return [
         Route("/sandbox", handlers.page),
         Route("/sandbox/health", handlers.health),
@@ -37,6 +39,11 @@ def routes(parts: Parts) -> list[BaseRoute]:
         Route("/sandbox/neighbour", answering_errors(handles.neighbour), methods=["GET", "POST", "DELETE"]),
         Route("/sandbox/fill", answering_errors(handles.fill), methods=["POST"]),
         Route("/sandbox/gap", answering_errors(handles.gap), methods=["POST"]),
+        Route(
+            "/sandbox/fields/{object}",
+            answering_errors(fields.fields),
+            methods=["GET", "POST", "PATCH", "DELETE"],
+        ),
         Route("/sandbox/reset", answering_errors(handles.reset), methods=["POST"]),
         Route("/sandbox/disconnect", handlers.disconnect, methods=["POST"]),
         Route("/sandbox/sessions/expire", handlers.expire_sessions, methods=["POST"]),

@@ -4,7 +4,6 @@ import re
 import zlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import cached_property
 from typing import Any
 
 import orjson
@@ -27,7 +26,6 @@ class RestService:
 
     def __init__(self, org: Org) -> None:
         self.org = org
-        self.entities: Entities = org.entities
         self.dml = Dml(org)
         self.readers = Readers(org)
         # An all-or-none composite runs its queries on the writer's connection.
@@ -36,23 +34,38 @@ class RestService:
         self.tooling = Tooling(org)
         self.streaming_clients: Callable[[], int] = lambda: 0
         """How many CometD clients there are now."""
+        self._schema_seen = -1
+        self._schema_changed_at = datetime.fromtimestamp(0, UTC)
         self.addresses: Addresses = ()
         """Every address with its handlers, in order; a composite finds its subrequests' here."""
+
+    @property
+    def entities(self) -> Entities:
+        """Every object as the API shows it now."""
+        return self.org.entities
 
     def entity(self, name: str) -> Entity:
         """The object of that name in a path; raises NOT_FOUND."""
         return self.dml.entity(name)
 
-    @cached_property
+    @property
     def schema_changed_at(self) -> datetime:
         """When an object or field last changed, to the second: what `Last-Modified` of a describe says.
 
         The org remembers a checksum of its schema, so a restart with the same catalogue changes nothing.
         """
+        if self._schema_seen != self.org.schema_revision:
+            self._schema_changed_at = self._find_schema_change()
+            self._schema_seen = self.org.schema_revision
+        return self._schema_changed_at
+
+    def _find_schema_change(self) -> datetime:
         store = self.org.store
         described = {name: spec.model_dump(mode="json") for name, spec in store.objects.items()}
         checksum = zlib.crc32(orjson.dumps(described, option=orjson.OPT_SORT_KEYS))
         if store.meta("schema_checksum", -1) != checksum:
-            store.set_meta("schema_changed_at", int(datetime.now(UTC).timestamp()))
+            # A second has one schema: a client that has seen it must hear of the next.
+            last = store.meta("schema_changed_at", 0)
+            store.set_meta("schema_changed_at", max(last + 1, int(datetime.now(UTC).timestamp())))
             store.set_meta("schema_checksum", checksum)
         return datetime.fromtimestamp(store.meta("schema_changed_at", 0), UTC)

@@ -1,0 +1,65 @@
+"""What the org says of its objects' fields, and whether that has changed since it was last asked.
+
+`If-Modified-Since` on describe global tells of any object, so a check of a quiet org is one call (REST API Developer Guide, "Describe
+Global"; "Conditional Request Headers").
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from clients.org_http import OrgHttp
+from schemas.budgets import LeaseClass
+from schemas.drift import DescribedField
+
+_NOT_MODIFIED = 304
+
+
+@dataclass
+class OrgSchema:
+    """Asks one org, on behalf of one class."""
+
+    org: OrgHttp
+    lease_class: LeaseClass = LeaseClass.RECONCILIATION
+
+    async def changed_since(self, seen: str) -> str | None:
+        """The `Last-Modified` of the org's schema when it is another than `seen`; None when nothing has changed.
+
+        Args:
+            seen: What it was; empty: never asked.
+        """
+        answer = await self._ask("/sobjects", seen)
+        return None if answer is None else answer[0]
+
+    async def fields(self, object_name: str) -> list[DescribedField]:
+        """The fields of an object. Raises `CallRefusedError` for one that the org lacks."""
+        answer = await self._ask(f"/sobjects/{object_name}/describe", "")
+        return [] if answer is None else [described_field(field) for field in answer[1]["fields"]]
+
+    async def _ask(self, path: str, seen: str) -> tuple[str, Any] | None:
+        """`Last-Modified` and body; None when nothing was modified since `seen`."""
+        answer = await self.org.call(
+            "GET",
+            f"{self.org.data_path}{path}",
+            lease_class=self.lease_class,
+            headers={"If-Modified-Since": seen} if seen else None,
+        )
+        if answer.status_code == _NOT_MODIFIED:
+            return None
+        return str(answer.headers.get("Last-Modified", "")), answer.json()
+
+
+def described_field(described: Mapping[str, Any]) -> DescribedField:
+    """A field of a describe (REST API Developer Guide, "sObject Describe")."""
+    is_asked_for = described.get("createable") and not described.get("defaultedOnCreate")
+    return DescribedField(
+        name=described["name"],
+        type=described["type"],
+        length=described.get("length") or 0,
+        scale=described.get("scale") or 0,
+        references=tuple(described.get("referenceTo") or ()),
+        external_id=bool(described.get("externalId")),
+        calculated=bool(described.get("calculated")),
+        nullable=bool(described.get("nillable")),
+        required=bool(is_asked_for) and not described.get("nillable"),
+    )

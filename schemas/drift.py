@@ -1,0 +1,169 @@
+"""Schema drift: how the org's fields differ from the catalogue, and what was decided about it.
+
+A row of `ops.drift` is a decision. The catalogue that the engine goes by is the file with the decisions over it, so the table is both
+the report and the memory. A decision is about an entry as it was: once the file says otherwise, the file counts.
+"""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from pydantic import Field
+
+from schemas.catalogue import FieldSpec, FieldType, Pii
+from schemas.message import Message
+
+CHECK_EVERY = timedelta(minutes=5)
+RELOAD_EVERY = timedelta(seconds=15)
+"""How soon after a decision every process goes by it, at the latest."""
+
+
+class DriftKind(StrEnum):
+    """What happened to a field."""
+
+    ADDED = "added"
+    REMOVED = "removed"
+    RETYPED = "retyped"
+    """Its values may not fit any more, or have lost something."""
+    WIDENED = "widened"
+    """Everything that fitted fits."""
+    REQUIRED = "required"
+    OPTIONAL = "optional"
+    RESTORED = "restored"
+    """A held field is there again as the catalogue has it."""
+    UNKNOWN = "unknown"
+    """It has a type that is not kept."""
+
+
+class Effect(StrEnum):
+    """What the engine does about it by itself."""
+
+    ADDED = "added"
+    """The field is kept from now on, and filled."""
+    CHANGED = "changed"
+    """Its entry is another one."""
+    HELD = "held"
+    """It is not read any more, and its values stay."""
+    RELEASED = "released"
+    """It is read again, and filled."""
+    REPORTED = "reported"
+    """Nothing; somebody should look."""
+
+
+FILLED = frozenset({Effect.ADDED, Effect.RELEASED})
+"""Effects after which the field is read from the org for the records that are there."""
+
+
+class FieldDrift(Message):
+    """One field of one object that the org has otherwise than the catalogue."""
+
+    object: str
+    field: str
+    kind: DriftKind
+    effect: Effect
+    was: str = ""
+    """The catalogue's entry in short; empty when it had none."""
+    now: str = ""
+    """The org's in short; empty when it has none."""
+    spec: FieldSpec | None = None
+    """The entry from now on; None when nothing changes."""
+    advice: str = ""
+    """What somebody should do; empty for nothing."""
+
+
+class DriftRow(FieldDrift):
+    """A decision on record."""
+
+    revision: int
+    """Counts all decisions, from 1."""
+    at: datetime
+    found_by: str
+
+
+class DescribedField(Message):
+    """A field as the org describes it."""
+
+    name: str
+    type: str
+    """In describe's words; may be none of `FieldType`."""
+    length: int = 0
+    scale: int = 0
+    references: tuple[str, ...] = ()
+    external_id: bool = False
+    calculated: bool = False
+    nullable: bool = True
+    """A record may be without it."""
+    required: bool = False
+    """A record cannot be made without giving it."""
+
+
+class DriftPolicy(Message):
+    """What is done with what is found."""
+
+    add: bool = True
+    """False: a new field is reported, and its changes wait in quarantine."""
+    add_calculated: bool = False
+    """True: a new field that the org works out is kept, too. Reading it costs calls, and few are needed."""
+    widen: bool = True
+    """False: a text with more room is reported, because the warehouse's columns have a length of their own."""
+    pii: Pii = Pii.PERSONAL
+    """How a new field is treated, of which nobody has said what is in it."""
+
+
+class DriftInput(Message):
+    """A check of an org's schema."""
+
+    org: str
+    objects: tuple[str, ...] = ()
+    """Which to look at, whatever the org says of when it changed; empty: every object of the catalogue."""
+    redrive: bool = False
+    """True: changes that wait in quarantine for a field that was added are re-driven by a `replay`."""
+    settle: timedelta = Field(default=3 * RELOAD_EVERY, ge=timedelta(0))
+    """From a decision until everything that was staged before it has been applied."""
+    by: str = "schedule"
+
+
+class Fill(Message):
+    """Fields of an object that are to be read from the org."""
+
+    object: str
+    fields: tuple[str, ...]
+    revision: int
+    """Of the decision; names the backfill."""
+
+
+class DriftResult(Message):
+    """What a check has found."""
+
+    checked: int = 0
+    """Objects that were described."""
+    calls: int = 0
+    found: tuple[FieldDrift, ...] = ()
+    """New decisions."""
+    fills: tuple[Fill, ...] = ()
+    waiting: tuple[str, ...] = ()
+    """Objects with changes in quarantine that fit now."""
+
+
+def entry_text(kind: str, length: int, scale: int, *, calculated: bool = False, held: bool = False) -> str:
+    """A field in short: `string(255)`, `currency(2)`, `double, calculated`, `date, held`."""
+    size = f"({scale})" if kind == FieldType.CURRENCY else f"({length})" if kind in SIZED else ""
+    return f"{kind}{size}{', calculated' if calculated else ''}{', held' if held else ''}"
+
+
+def text_of(spec: FieldSpec) -> str:
+    """A catalogue entry in short."""
+    return entry_text(spec.type, spec.length, spec.scale, calculated=spec.calculated, held=spec.held)
+
+
+SIZED = frozenset(
+    {
+        FieldType.STRING,
+        FieldType.TEXTAREA,
+        FieldType.PICKLIST,
+        FieldType.MULTIPICKLIST,
+        FieldType.PHONE,
+        FieldType.URL,
+        FieldType.EMAIL,
+    }
+)
+"""Types whose length counts."""

@@ -1,0 +1,292 @@
+"""How the org's fields differ from the catalogue's, and what follows from each difference. No I/O.
+
+The rule for values: what the warehouse has stays unless the org says something else of the same kind. So a field that is gone, or whose
+type holds less than before, is *held*: it is neither asked for nor set by whole records, and a lossy conversion writes no nulls.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from schemas.catalogue import Catalogue, FieldSpec, FieldType, ObjectSpec
+from schemas.drift import (
+    SIZED,
+    DescribedField,
+    DriftKind,
+    DriftPolicy,
+    DriftRow,
+    Effect,
+    FieldDrift,
+    entry_text,
+    text_of,
+)
+
+_OF_THE_READER = frozenset({"LastViewedDate", "LastReferencedDate"})
+"""Say when who asks has seen the record, and so are nothing of the record."""
+_SYSTEM = frozenset({"Id", "IsDeleted", "SystemModstamp"})
+_NOT_FIELDS = frozenset({"address", "location", "complexvalue"})
+"""Compounds: their parts are fields."""
+_SPELLED = {"combobox": FieldType.STRING, "encryptedstring": FieldType.STRING}
+_FLOATS = {FieldType.DOUBLE, FieldType.PERCENT}
+"""The same to the warehouse."""
+_MOST_LENGTH = 131_072
+
+
+def compare(
+    spec: ObjectSpec,
+    described: Iterable[DescribedField],
+    policy: DriftPolicy,
+    history: Mapping[str, DriftRow],
+) -> list[FieldDrift]:
+    """Every difference of one object that is new.
+
+    Args:
+        spec: As the engine goes by it now.
+        described: All fields of the object in the org.
+        policy: What to do with new fields.
+        history: The last decision about each field: one that says the same is not made again.
+    """
+    there = {field.name: field for field in described if not _is_no_field(spec, field)}
+    found = [*_known_fields(spec, there, policy), *_new_fields(spec, there, policy)]
+    return _guess_names(
+        [each for each in found if not _is_repeated(each, history.get(each.field))], there, spec
+    )
+
+
+def overlaid(catalogue: Catalogue, rows: Iterable[DriftRow]) -> dict[str, ObjectSpec]:
+    """The catalogue's objects with the decisions over them, in their order; those about entries that are otherwise now do not count."""
+    fields = {name: dict(spec.fields) for name, spec in catalogue.objects.items()}
+    for row in rows:
+        of_object = fields.get(row.object)
+        if row.spec is None or of_object is None:
+            continue
+        present = of_object.get(row.field)
+        if (text_of(present) if present else "") == row.was:
+            of_object[row.field] = row.spec
+    return {
+        name: spec if fields[name] == spec.fields else with_fields(spec, fields[name])
+        for name, spec in catalogue.objects.items()
+    }
+
+
+def with_fields(spec: ObjectSpec, fields: Mapping[str, FieldSpec]) -> ObjectSpec:
+    """The object with other fields; nothing that was worked out from the old ones stays."""
+    described = spec.model_dump() | {"name": spec.name, "fields": dict(fields)}
+    return ObjectSpec.model_validate(described)
+
+
+def _is_no_field(spec: ObjectSpec, field: DescribedField) -> bool:
+    return (
+        field.name in _SYSTEM
+        or field.name in _OF_THE_READER
+        or field.type in _NOT_FIELDS
+        or field.name in spec.compounds
+    )
+
+
+def _known_fields(
+    spec: ObjectSpec, there: Mapping[str, DescribedField], policy: DriftPolicy
+) -> Iterable[FieldDrift]:
+    for name, entry in spec.fields.items():
+        field = there.get(name)
+        if field is None:
+            if not entry.held:
+                yield _held(spec, name, entry, DriftKind.REMOVED, "")
+            continue
+        if entry.held:
+            if _fits(entry, field):
+                yield _restored(spec, name, entry, field)
+            continue
+        if not _fits(entry, field):
+            yield _other_type(spec, name, entry, field, policy)
+        elif (entry.required and field.nullable) or (field.required and not entry.required):
+            yield _other_rule(spec, name, entry, field)
+
+
+def _new_fields(
+    spec: ObjectSpec, there: Mapping[str, DescribedField], policy: DriftPolicy
+) -> Iterable[FieldDrift]:
+    columns = set(spec.columns.values())
+    for name, field in there.items():
+        if name in spec.fields:
+            continue
+        entry = entry_of(field, policy)
+        facts = {"object": spec.name, "field": name, "now": _text(field)}
+        if entry is None:
+            advice = "Its type is not kept. Take the field out of change events, or have support for the type added."
+            yield FieldDrift(**facts, kind=DriftKind.UNKNOWN, effect=Effect.REPORTED, advice=advice)
+        elif entry.calculated and not policy.add_calculated:
+            advice = (
+                "The org works it out. Add it to the catalogue as `calculated` to have it read on a schedule."
+            )
+            yield FieldDrift(**facts, kind=DriftKind.ADDED, effect=Effect.REPORTED, advice=advice)
+        elif not policy.add or not _has_column(spec, name, entry, columns):
+            advice = "Add the field to the catalogue, under another object or name if its column is taken; its changes wait."
+            yield FieldDrift(**facts, kind=DriftKind.ADDED, effect=Effect.REPORTED, advice=advice)
+        else:
+            advice = (
+                "Say in the catalogue what is in it: until then it is encrypted."
+                if entry.is_protected
+                else ""
+            )
+            yield FieldDrift(**facts, kind=DriftKind.ADDED, effect=Effect.ADDED, spec=entry, advice=advice)
+
+
+def entry_of(field: DescribedField, policy: DriftPolicy) -> FieldSpec | None:
+    """The catalogue entry that a new field gets; None for a type that is not kept."""
+    kind = _kind(field)
+    if kind is None or (kind is FieldType.REFERENCE and not field.references):
+        return None
+    return FieldSpec(
+        type=kind,
+        length=min(max(field.length, 1), _MOST_LENGTH) if kind in SIZED else 255,
+        scale=min(field.scale, 8) if kind is FieldType.CURRENCY else 2,
+        references=field.references if kind is FieldType.REFERENCE else (),
+        external_id=field.external_id,
+        pii=policy.pii,
+        calculated=field.calculated,
+        added=True,
+    )
+
+
+def _kind(field: DescribedField) -> FieldType | None:
+    if field.type in _SPELLED:
+        return _SPELLED[field.type]
+    return FieldType(field.type) if field.type in set(FieldType) else None
+
+
+def _fits(entry: FieldSpec, field: DescribedField) -> bool:
+    """True when every value of the org's field has room in the entry."""
+    if not _is_same_kind(entry, field) or field.calculated != entry.calculated:
+        return False
+    if entry.type in SIZED:
+        return field.length <= entry.length
+    return entry.type is not FieldType.CURRENCY or field.scale <= entry.scale
+
+
+def _is_same_kind(entry: FieldSpec, field: DescribedField) -> bool:
+    return _kind(field) is entry.type or {_kind(field), entry.type} == _FLOATS
+
+
+def _other_type(
+    spec: ObjectSpec, name: str, entry: FieldSpec, field: DescribedField, policy: DriftPolicy
+) -> FieldDrift:
+    kind = _kind(field)
+    both_texts = entry.type in SIZED and kind in SIZED and field.calculated == entry.calculated
+    if both_texts and kind is not None and field.length >= entry.length:
+        wider = entry.model_copy(update={"type": kind, "length": min(field.length, _MOST_LENGTH)})
+        return FieldDrift(
+            object=spec.name,
+            field=name,
+            kind=DriftKind.WIDENED,
+            effect=Effect.CHANGED if policy.widen else Effect.REPORTED,
+            was=text_of(entry),
+            now=_text(field),
+            spec=wider if policy.widen else None,
+            advice=""
+            if policy.widen
+            else "Widen the column, then correct the catalogue; longer values wait.",
+        )
+    return _held(spec, name, entry, DriftKind.RETYPED, _text(field))
+
+
+def _held(spec: ObjectSpec, name: str, entry: FieldSpec, kind: DriftKind, now: str) -> FieldDrift:
+    advice = (
+        "Its column and values stay. Take it out of the catalogue when nobody needs them."
+        if kind is DriftKind.REMOVED
+        else "Its column and values stay as they were. Convert the column and correct the catalogue to take the new type."
+    )
+    return FieldDrift(
+        object=spec.name,
+        field=name,
+        kind=kind,
+        effect=Effect.HELD,
+        was=text_of(entry),
+        now=now,
+        spec=entry.model_copy(update={"held": True}),
+        advice=advice,
+    )
+
+
+def _restored(spec: ObjectSpec, name: str, entry: FieldSpec, field: DescribedField) -> FieldDrift:
+    return FieldDrift(
+        object=spec.name,
+        field=name,
+        kind=DriftKind.RESTORED,
+        effect=Effect.RELEASED,
+        was=text_of(entry),
+        now=_text(field),
+        spec=entry.model_copy(update={"held": False}),
+    )
+
+
+def _other_rule(spec: ObjectSpec, name: str, entry: FieldSpec, field: DescribedField) -> FieldDrift:
+    kind = DriftKind.OPTIONAL if entry.required else DriftKind.REQUIRED
+    advice = (
+        "Make it required in the catalogue, so that a record without it is noticed."
+        if kind is DriftKind.REQUIRED
+        else "Make it optional in the catalogue: records without it wait in quarantine."
+    )
+    return FieldDrift(
+        object=spec.name,
+        field=name,
+        kind=kind,
+        effect=Effect.REPORTED,
+        was=text_of(entry),
+        now=f"{_text(field)}, {kind}",
+        advice=advice,
+    )
+
+
+def _has_column(spec: ObjectSpec, name: str, entry: FieldSpec, columns: set[str]) -> bool:
+    """False when the column's name is taken or Tidegate's own."""
+    try:
+        grown = Catalogue.model_validate(
+            {"objects": {spec.name: with_fields(spec, {**spec.fields, name: entry})}}
+        )
+    except ValueError:
+        return False
+    return grown.objects[spec.name].columns[name] not in columns
+
+
+def _is_repeated(found: FieldDrift, last: DriftRow | None) -> bool:
+    return (
+        last is not None
+        and found.effect is Effect.REPORTED
+        and (last.kind, last.now, last.effect) == (found.kind, found.now, found.effect)
+    )
+
+
+def _guess_names(
+    found: list[FieldDrift], there: Mapping[str, DescribedField], spec: ObjectSpec
+) -> list[FieldDrift]:
+    """A field that went as another of its type came may have been renamed. It is only a guess, so nothing follows from it."""
+    gone = [each for each in found if each.kind is DriftKind.REMOVED]
+    new = [each for each in found if each.kind is DriftKind.ADDED]
+    pairs: dict[str, str] = {}
+    for old in gone:
+        entry = spec.fields[old.field]
+        alike = [each.field for each in new if _is_alike(entry, there[each.field])]
+        if len(alike) == 1 and alike[0] not in pairs.values():
+            pairs[old.field] = alike[0]
+    back = {young: old for old, young in pairs.items()}
+    return [_with_guess(each, pairs, back) for each in found]
+
+
+def _is_alike(entry: FieldSpec, field: DescribedField) -> bool:
+    same_length = entry.type not in SIZED or entry.length == field.length
+    return _kind(field) is entry.type and same_length
+
+
+def _with_guess(found: FieldDrift, pairs: Mapping[str, str], back: Mapping[str, str]) -> FieldDrift:
+    if found.kind is DriftKind.REMOVED and found.field in pairs:
+        guess = (
+            f"Perhaps it was renamed to {pairs[found.field]}, which came at the same time with the same type."
+        )
+    elif found.kind is DriftKind.ADDED and found.field in back:
+        guess = f"Perhaps it is {back[found.field]} under another name, which went at the same time."
+    else:
+        return found
+    return found.model_copy(update={"advice": f"{guess} {found.advice}".strip()})
+
+
+def _text(field: DescribedField) -> str:
+    return entry_text(field.type, field.length, field.scale, calculated=field.calculated)

@@ -1,0 +1,105 @@
+"""A refresh: what is worth reading is planned, read stretch by stretch, and what differed is in the warehouse at the end."""
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from schemas import names
+    from schemas.ids import ORIGIN, fields_lane
+    from schemas.messages import Act
+    from schemas.refreshes import (
+        FieldsInput,
+        FieldsResult,
+        RefreshCounts,
+        RefreshGroup,
+        RefreshInput,
+        RefreshPlan,
+        RefreshState,
+    )
+    from workflows.options import PLAN_REFRESH, READ_ROWS, RECORD
+
+
+@workflow.defn(name=names.REFRESH_WORKFLOW)
+class RefreshWorkflow:
+    """`refresh/{org}/{object}`. Query: progress. Returns its last state."""
+
+    @workflow.init
+    def __init__(self, request: RefreshInput) -> None:
+        self._request = request
+        self._stage = "planning"
+        self._counts = RefreshCounts()
+        self._plan: RefreshPlan | None = None
+
+    @workflow.run
+    async def run(self, request: RefreshInput) -> RefreshState:
+        reading = round(workflow.now().timestamp() * 1_000)
+        plan = self._plan = await workflow.execute_activity(
+            names.PLAN_REFRESH,
+            request,
+            result_type=RefreshPlan,
+            summary=f"plan {request.object}",
+            **PLAN_REFRESH,
+        )
+        self._stage = "reading"
+        for number, group in enumerate(plan.groups):
+            await self._read(group, reading, number)
+        self._stage = "done"
+        await workflow.execute_activity(
+            names.END_REFRESH, self.progress(), summary="remember how far", **PLAN_REFRESH
+        )
+        if request.by != "schedule":
+            await self._record()
+        return self.progress()
+
+    async def _read(self, group: RefreshGroup, reading: int, number: int) -> None:
+        request, position, done = self._request, ORIGIN, False
+        while not done:
+            stretch: FieldsResult = await workflow.execute_activity(
+                names.READ_FIELDS,
+                FieldsInput(
+                    org=request.org,
+                    object=request.object,
+                    fields=group.fields,
+                    lane=fields_lane(request.object.lower().replace("__c", ""), reading, number),
+                    ids_key=group.ids_key,
+                    lease_class=request.lease_class,
+                    reading=reading,
+                    position=position,
+                ),
+                result_type=FieldsResult,
+                summary=f"{request.object}, {', '.join(group.fields)}"[:200],
+                **READ_ROWS,
+            )
+            position, done = stretch.position, stretch.done
+            self._counts = self._counts.plus(stretch.counts)
+            workflow.set_current_details(_details(self.progress()))
+
+    async def _record(self) -> None:
+        detail = f"{self._counts.differed} of {self._counts.read} records differed; {self._request.reason}"
+        act = Act(
+            act="refresh.done",
+            by=self._request.by,
+            target=workflow.info().workflow_id,
+            detail=detail,
+            at=workflow.now(),
+        )
+        await workflow.execute_activity(names.RECORD_ACT, act, summary="record the refresh", **RECORD)
+
+    @workflow.query(name=names.PROGRESS)
+    def progress(self) -> RefreshState:
+        """How far it has come."""
+        return RefreshState(
+            org=self._request.org,
+            object=self._request.object,
+            name=self._request.name,
+            stage=self._stage,
+            counts=self._counts,
+            plan=self._plan,
+        )
+
+
+def _details(state: RefreshState) -> str:
+    counts = state.counts
+    return (
+        f"**{state.stage}** · `{state.object}` · {counts.read:,} records read, {counts.differed:,} differed · "
+        f"{counts.applied:,} applied, {counts.quarantined:,} quarantined · {counts.calls} API calls"
+    )
