@@ -36,6 +36,7 @@ from schemas.plans import Way
 from schemas.reconciliations import Depth, ReconcileInput
 from schemas.refreshes import RefreshInput
 from schemas.replays import ReplayInput, ReplaySelection, ReplayState
+from schemas.writebacks import QueueInput, WritebackControl
 from tests.scripted import ScriptedBatches, ScriptedFollower, manifest, serving
 from tests.scripted_backfill import ScriptedReader, backfill_workers
 from tests.scripted_drift import ScriptedSchema, schema_workers
@@ -44,6 +45,7 @@ from tests.scripted_planner import NEWEST, ScriptedPlanner, planner_workers
 from tests.scripted_reconcile import ScriptedReconciliation, reconcile_workers
 from tests.scripted_repairs import BY_IDS, BY_WINDOW, ScriptedRepairs, serving_repairs, start_repairs
 from tests.scripted_replay import ScriptedReplay, replay_workers
+from tests.scripted_writebacks import ScriptedWritebacks, batch, writeback_workers
 from tests.waiting import until
 from workflows import (
     ChangeBatchWorkflow,
@@ -53,6 +55,8 @@ from workflows import (
     ReconcileWorkflow,
     RefreshWorkflow,
     ReplayWorkflow,
+    WritebackBatchWorkflow,
+    WritebackQueueWorkflow,
 )
 
 FOLDER = Path(__file__).parent
@@ -241,6 +245,53 @@ async def refresh_of_two_stretches(client: Client) -> Handle:
     return handle
 
 
+async def writebacks_sent_paused_and_looked_up(client: Client) -> Handle:
+    script = ScriptedWritebacks(open=["1.0", "11.0"], unknown={"11.0"})
+    async with writeback_workers(client, script):
+        handle = await _start_queue(client)
+        await until(script.is_through, seconds=30)
+        control = WritebackControl(by="ada", reason="maintenance")
+        await handle.signal(WritebackQueueWorkflow.pause, control)
+        await until(lambda: _has_changed(script, 1))
+        await handle.signal(WritebackQueueWorkflow.drain, control)
+        await handle.signal(WritebackQueueWorkflow.resume, control)
+        await until(lambda: _has_changed(script, 3))
+        script.open.append("21.0")
+        await handle.signal(WritebackQueueWorkflow.wake)
+        await until(script.is_through)
+    return handle
+
+
+async def batch_of_writebacks_refused_and_looked_up(client: Client) -> Handle:
+    script = ScriptedWritebacks(
+        open=["31.0"], unknown={"31.0"}, failures=[StatementError(statement="INSERT …", detail="42703")]
+    )
+    async with writeback_workers(client, script):
+        handle = await client.start_workflow(
+            WritebackBatchWorkflow.run,
+            batch("31.0"),
+            id="writeback/o/Case/31.0",
+            task_queue=names.WORKFLOW_QUEUE,
+        )
+        await asyncio.sleep(0.5)
+        await handle.signal(WritebackBatchWorkflow.wake)
+        await handle.result()
+    return handle
+
+
+async def _start_queue(client: Client) -> WorkflowHandle[Any, Any]:
+    return await client.start_workflow(
+        WritebackQueueWorkflow.run,
+        QueueInput(org="o", object="Case"),
+        id="writebacks/o/Case",
+        task_queue=names.WORKFLOW_QUEUE,
+    )
+
+
+async def _has_changed(script: ScriptedWritebacks, count: int) -> bool:
+    return len(script.changes) == count
+
+
 SCENES: list[Callable[[Client], Awaitable[Handle]]] = [
     batch_applied,
     batch_applied_at_the_second_try,
@@ -257,6 +308,8 @@ SCENES: list[Callable[[Client], Awaitable[Handle]]] = [
     repair_by_ids_and_by_window,
     drift_found_a_new_field,
     refresh_of_two_stretches,
+    writebacks_sent_paused_and_looked_up,
+    batch_of_writebacks_refused_and_looked_up,
 ]
 
 
