@@ -13,7 +13,7 @@ from sandbox.processes import ProcessGroup
 from workers.settings import FILE_VARIABLE
 
 API = "api"
-ROLES = ("batches", "lanes", "backfill")
+ROLES = ("batches", "lanes", "backfill", "writebacks")
 
 
 def settings_of(endpoints: Endpoints) -> dict[str, Any]:

@@ -67,7 +67,7 @@ from transforms.reconcile_plan import PlanTerms
 from transforms.reprotect import Reprotector
 from workers.org import Org, open_org, paid_streams, source_opener
 from workers.settings import Settings
-from workers.writebacks import writeback_steps
+from workers.writebacks import keeping_queues, writeback_steps
 from workflows import WORKFLOWS, GovernorWorkflow, PlannerWorkflow
 
 PASSED_THROUGH = ("schemas", "transforms", "workflows", "pydantic", "pyarrow", "numpy", "yaml", "orjson")
@@ -169,6 +169,8 @@ async def running_workers(settings: Settings, role: Role = Role.ALL) -> AsyncIte
             org = await stack.enter_async_context(open_org(client, settings))
             for worker in _workers_at_the_org(client, parts, org, role):
                 await stack.enter_async_context(worker)
+            if role in (Role.ALL, Role.WRITEBACKS):
+                await stack.enter_async_context(_writing_back(client, parts, org))
         yield client
 
 
@@ -199,8 +201,6 @@ def _workers_at_the_org(client: Client, parts: Parts, org: Org, role: Role) -> l
     if role in (Role.ALL, Role.BACKFILL):
         workers.append(_backfill_worker(client, parts, org))
         workers.append(_reconcile_worker(client, parts, org))
-    if role in (Role.ALL, Role.WRITEBACKS):
-        workers.append(_writeback_worker(client, parts, org))
     return workers
 
 
@@ -338,10 +338,12 @@ def _reconcile_worker(client: Client, parts: Parts, org: Org) -> Worker:
     return _activity_worker(client, names.RECONCILE_QUEUE, steps, most=4)
 
 
-def _writeback_worker(client: Client, parts: Parts, org: Org) -> Worker:
-    store = WritebackStore(parts.settings.operational.dsn.get_secret_value())
+@asynccontextmanager
+async def _writing_back(client: Client, parts: Parts, org: Org) -> AsyncIterator[None]:
+    settings = parts.settings
+    store = WritebackStore(settings.operational.dsn.get_secret_value())
     steps = writeback_steps(
-        parts.settings.writeback,
+        settings.writeback,
         store,
         org.http,
         org.sessions,
@@ -355,7 +357,12 @@ def _writeback_worker(client: Client, parts: Parts, org: Org) -> Worker:
         steps.look_up_writebacks,
         steps.set_writeback_pause,
     ]
-    return _activity_worker(client, names.WRITEBACK_QUEUE, activities, most=20)
+    worker = _activity_worker(client, names.WRITEBACK_QUEUE, activities, most=20)
+    try:
+        async with worker, keeping_queues(client, settings.salesforce.org_id, store):
+            yield
+    finally:
+        store.close()
 
 
 def _schema_steps(parts: Parts, org: Org, landings: RowLandings) -> list[Callable[..., Any]]:

@@ -73,6 +73,13 @@ class Forming:
         return Formed(batches=tuple(found), waiting=count, next_at=next_at, paused_because=told(pauses))
 
 
+def objects_that_wait(store: WritebackStore) -> list[str]:
+    """Objects with writebacks that are to be sent, or are in a batch that is open."""
+    on_the_way = WRITEBACK.c.state.in_([WritebackState.WAITING, WritebackState.OPEN])
+    with store.begin() as connection:
+        return list(connection.execute(sa.select(WRITEBACK.c.object).where(on_the_way).distinct()).scalars())
+
+
 def _open_batches(connection: sa.Connection, request: FormInput) -> list[WritebackBatchInput]:
     table = WRITEBACK_BATCH.c
     rows = connection.execute(
