@@ -64,7 +64,7 @@ def _entry(members: Sequence[StoredWriteback], clear: _Clear) -> ToSend:
         record=first.record,
         external_id=str(clear.value(first.key_field, first.external_id)),
         fields=clear.values(merged_fields([each.fields for each in members])),
-        accepted={name: each.accepted_at for each in members for name in each.fields},
+        accepted={name: each.guarded_from or each.accepted_at for each in members for name in each.fields},
         deadline=min(each.deadline for each in members),
         may_create=any(each.may_create for each in members),
         only_if=clear.values(merged_fields([each.only_if or {} for each in members])),

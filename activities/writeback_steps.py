@@ -25,7 +25,7 @@ from clients.writebacks.forming import Forming
 from clients.writebacks.pauses import Pauses
 from schemas import names
 from schemas.budgets import LeaseClass
-from schemas.catalogue import Catalogue, ObjectSpec
+from schemas.catalogue import Catalogue, FieldType, ObjectSpec, relationship_name
 from schemas.errors import CallRefusedError, RateLimitedError, TransientError, UnknownOutcomeError
 from schemas.writebacks import (
     CLIENT_PREFIX,
@@ -266,11 +266,12 @@ class WritebackSteps:
 
     def _before(self, job: "_Job", going: Sequence[ToSend]) -> dict[str, FoundRecord]:
         """The records that are there, with the values of the fields that are written, as the store keeps them."""
-        found = {}
+        found, references = {}, job.references
         for entry in going:
             seen = job.seen.get(entry.external_id)
             if seen is not None:
-                values = {name: seen.values.get(name) for name in entry.fields if name in seen.values}
+                stored = [references.get(name, name) for name in entry.fields]
+                values = {name: seen.values[name] for name in stored if name in seen.values}
                 kept = protected(values, job.spec, self.protector)
                 found[entry.record] = FoundRecord(seen.record_id, seen.foreign, kept)
         return found
@@ -300,7 +301,18 @@ class _Job:
     def asked_fields(self) -> list[str]:
         """What is written or compared; a parent by its external id is read as the reference that it is."""
         named = {name for entry in self.entries for name in (*entry.fields, *entry.only_if)}
-        return sorted(name for name in named if name in self.spec.fields)
+        references = self.references
+        stored = {references.get(name, name) for name in named}
+        return sorted(name for name in stored if name in self.spec.fields)
+
+    @property
+    def references(self) -> dict[str, str]:
+        """Relationship -> the field that holds the parent's id."""
+        return {
+            relationship: name
+            for name, each in self.spec.fields.items()
+            if each.type is FieldType.REFERENCE and (relationship := relationship_name(name)) is not None
+        }
 
     def all_again(self, code: str, reason: str, wait: timedelta) -> Outcomes:
         outcome = Outcome(WritebackState.WAITING, code, reason, retry_in=wait, is_try=False)

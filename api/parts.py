@@ -17,6 +17,7 @@ from clients.warehouse import Warehouse
 from clients.writeback_queues import WritebackQueues
 from clients.writebacks.intake import WritebackIntake
 from clients.writebacks.looks import WritebackLooks
+from clients.writebacks.sessions import WritebackStore
 from schemas.access import Caller
 from schemas.catalogue import Catalogue, load_catalogue
 from workers.engine import connect_temporal, open_warehouse
@@ -40,6 +41,7 @@ class ApiParts:
     keys: RequestKeys
     intake: WritebackIntake
     looks: WritebackLooks
+    writebacks: WritebackStore
     queues: WritebackQueues
     exchanges: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_EXCHANGES_AT_ONCE))
 
@@ -76,6 +78,7 @@ async def open_api_parts(settings: Settings) -> AsyncIterator[ApiParts]:
             keys=stack.enter_context(closing(RequestKeys(dsn))),
             intake=stack.enter_context(writeback_intake(settings, catalogue, store, warehouse)),
             looks=stack.enter_context(closing(WritebackLooks(dsn))),
+            writebacks=stack.enter_context(closing(WritebackStore(dsn))),
             queues=await stack.enter_async_context(WritebackQueues(client, settings.salesforce.org_id)),
         )
 

@@ -9,6 +9,7 @@ from cli.acting import SettingsFile
 from cli.output import EXIT_FAILED, OUT, AsJson, print_json, say
 from cli.running import settings_of_state
 from cli.sandbox_commands import DEFAULT_STATE, StateFolder
+from cli.writeback_control import COMMANDS
 from cli.writeback_pages import attempts_page, list_page, shown_text
 from cli.writeback_submit import submit
 from clients.writebacks.looks import Row, WritebackFilter, WritebackLooks
@@ -17,6 +18,8 @@ from workers.settings import Settings
 
 app = typer.Typer(help="Changes that Salesforce is to have, and what became of them.", no_args_is_help=True)
 app.command("submit")(submit)
+for _name, _command in COMMANDS.items():
+    app.command(_name)(_command)
 
 OfObject = Annotated[str | None, typer.Option("--object", help="API name, as Case.")]
 

@@ -9,7 +9,10 @@ from rich.table import Table
 from rich.text import Text
 
 from clients.writebacks.looks import Row, StateCount
+from schemas.writeback_control import LeftAlone
 from schemas.writeback_files import FileIntake
+
+_MOST_LEFT = 50
 
 
 def list_page(counts: Sequence[StateCount], rows: Sequence[Row]) -> RenderableType:
@@ -44,6 +47,15 @@ def refusals_page(result: FileIntake) -> RenderableType:
         table.add_row(*map(Text, (str(each.index), each.field, each.message)))
     more = result.refused - len(result.refusals)
     return Group(table, Text(f"… and {more:,} more")) if more else table
+
+
+def left_page(left: Sequence[LeftAlone]) -> RenderableType:
+    """Writebacks that an act did not change, and why."""
+    table = Table("number", "why", box=None)
+    for each in left[:_MOST_LEFT]:
+        table.add_row(str(each.number), Text(each.why))
+    more = len(left) - _MOST_LEFT
+    return Group(table, Text(f"… and {more:,} more: --json lists all")) if more > 0 else table
 
 
 def shown_text(value: object) -> str:

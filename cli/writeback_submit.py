@@ -84,7 +84,7 @@ def submit(
         if file is None:
             item = _one(catalogue, defaults, external_id, sets or [], key)
             answer = intake.submit(who(by), [item])
-            _wake(loaded, {defaults.object} if answer.accepted else set())
+            wake(loaded, {defaults.object} if answer.accepted else set())
             _say_one(answer, as_json=as_json)
             return
         if external_id is not None or sets or key is not None:
@@ -92,7 +92,7 @@ def submit(
                 "A file brings its own rows. Leave --external-id, --set and --key out, or the file."
             )
         reading = _read(intake, catalogue, defaults, file, file_format, who(by))
-    _wake(loaded, reading.objects)
+    wake(loaded, reading.objects)
     _say_file(reading.result(), as_json=as_json)
 
 
@@ -185,8 +185,8 @@ def _intake(settings: Settings, catalogue: Catalogue) -> Iterator[WritebackIntak
         yield intake
 
 
-def _wake(settings: Settings, objects: set[str]) -> None:
-    """What is accepted is safe by now; a queue that hears nothing looks by itself."""
+def wake(settings: Settings, objects: set[str]) -> None:
+    """Have the objects' queues look. What was done is in the store by now; a queue that hears nothing looks by itself."""
 
     async def tell() -> None:
         client = await connect_temporal(settings)
@@ -197,7 +197,9 @@ def _wake(settings: Settings, objects: set[str]) -> None:
         try:
             asyncio.run(tell())
         except TransientError:
-            say("Temporal does not answer; what was accepted is sent when it does.")
+            say(
+                "Temporal does not answer. What was asked is in the store, and counts; the queues take it up when they can."
+            )
 
 
 def _say_one(answer: Intake, *, as_json: bool) -> None:

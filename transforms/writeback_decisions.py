@@ -78,7 +78,7 @@ class ToSend:
     external_id: str
     fields: Mapping[str, Any]
     accepted: Mapping[str, datetime]
-    """Field -> when the writeback was accepted whose value it is."""
+    """Field -> when the writeback was accepted whose value it is; or retried, when an operator has said that it is to be sent."""
     deadline: datetime
     may_create: bool = True
     only_if: Mapping[str, Any] = field(default_factory=dict)

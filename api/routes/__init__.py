@@ -15,6 +15,7 @@ from api.routes import (
     quarantine,
     reconciliations,
     replays,
+    writeback_control,
     writeback_files,
     writebacks,
 )
@@ -28,6 +29,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     lanes.router,
     budgets.router,
     leases.router,
+    writeback_control.router,  # its /pauses would else be taken for a number
     writebacks.router,
     writeback_files.router,
     quarantine.router,

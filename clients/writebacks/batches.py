@@ -70,6 +70,8 @@ class StoredWriteback:
     fields: dict[str, Any]
     deadline: datetime
     accepted_at: datetime
+    guarded_from: datetime | None
+    """From when on a change in Salesforce is newer than it; None: from its acceptance."""
     may_create: bool
     only_if: dict[str, Any] | None
     unchanged_since: datetime | None

@@ -25,7 +25,8 @@ from schemas.writebacks import (
 )
 from transforms.writeback_checks import PreparedWriteback, WritebackChecks, parse
 
-_LOCK = sa.text("SELECT pg_advisory_xact_lock(hashtext('tidegate intake ' || CAST(:caller AS text)))")
+INTAKE_LOCK = sa.text("SELECT pg_advisory_xact_lock(hashtext('tidegate intake ' || CAST(:caller AS text)))")
+"""Held by whoever accepts writebacks of a caller, until the transaction ends."""
 _INSERT = sa.text("""
     INSERT INTO writeback (caller, key, fingerprint, object, key_field, external_id, fields, deadline, priority, may_create, mode,
         only_if, unchanged_since, parents, state, not_before, accepted_at)
@@ -103,7 +104,7 @@ class WritebackIntake:
         values = {"caller": caller, "state": str(WritebackState.WAITING), "now": request.now}
         kept: dict[str, _Kept] = {}
         with translated(), self._engine.begin() as connection:
-            connection.execute(_LOCK, {"caller": caller})
+            connection.execute(INTAKE_LOCK, {"caller": caller})
             if rows:
                 made = connection.execute(_INSERT, {**values, "rows": orjson.dumps(rows).decode()})
                 numbers = {str(key): int(number) for key, number in made}

@@ -1,15 +1,14 @@
 """Pauses of an object's writebacks, or of the whole org's. Whoever holds one back is on record with it (law 9)."""
 
-from datetime import datetime
-
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from clients.audit import append_act
 from clients.writebacks.sessions import PAUSING, WritebackStore, lock
-from clients.writebacks.tables import WRITEBACK, WRITEBACK_PAUSE
+from clients.writebacks.tables import WRITEBACK, WRITEBACK_BATCH, WRITEBACK_PAUSE
 from schemas.messages import Act
-from schemas.writebacks import PauseChange, SetPauseInput
+from schemas.writeback_control import PauseResult, PauseView
+from schemas.writebacks import BatchState, PauseChange, SetPauseInput
 
 WHOLE_ORG = "*"
 
@@ -20,7 +19,7 @@ class Pauses:
     def __init__(self, store: WritebackStore) -> None:
         self._store = store
 
-    def set(self, request: SetPauseInput) -> None:
+    def set(self, request: SetPauseInput) -> PauseResult:
         """From when this returns with a pause, nothing more is sent; what is on the wire by then ends.
 
         A drain lets go what was accepted until now, and nothing that comes later. A resume ends a pause or a drain, of the object or of
@@ -42,11 +41,17 @@ class Pauses:
                 at=request.at,
             )
             append_act(connection, act)
+            return PauseResult(
+                change=request.change,
+                object=target,
+                pauses=tuple(_views(connection)),
+                on_the_wire=tuple(_on_the_wire(connection, target)),
+            )
 
-    def listed(self) -> list[tuple[str, str, str, datetime, int | None]]:
-        """Object (`*`: the whole org), by, reason, since, and the number up to which it drains (None: it does not)."""
+    def listed(self) -> list[PauseView]:
+        """Those in force, the whole org's first."""
         with self._store.begin() as connection:
-            return [tuple(row) for row in connection.execute(sa.select(WRITEBACK_PAUSE))]
+            return _views(connection)
 
 
 def pauses_of(connection: sa.Connection, object_name: str) -> list[sa.Row[tuple[object, ...]]]:
@@ -61,6 +66,21 @@ def told(pauses: list[sa.Row[tuple[object, ...]]]) -> str:
         f"{'drained' if row.drains_to is not None else 'paused'} by {row.by}: {row.reason or 'no reason given'}"
         for row in pauses
     )
+
+
+def _views(connection: sa.Connection) -> list[PauseView]:
+    table = WRITEBACK_PAUSE.c
+    columns = (table.object, table.by, table.reason, table.at.label("since"), table.drains_to)
+    rows = connection.execute(sa.select(*columns).order_by(table.object))
+    return sorted((PauseView(**row._mapping) for row in rows), key=lambda each: each.object != WHOLE_ORG)
+
+
+def _on_the_wire(connection: sa.Connection, target: str) -> list[str]:
+    table = WRITEBACK_BATCH.c
+    query = sa.select(table.batch).where(table.state == BatchState.SENT).order_by(table.sent_at, table.batch)
+    if target != WHOLE_ORG:
+        query = query.where(table.object == target)
+    return list(connection.execute(query).scalars())
 
 
 def _hold(connection: sa.Connection, target: str, request: SetPauseInput) -> None:

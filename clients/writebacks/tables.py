@@ -34,6 +34,9 @@ WRITEBACK = sa.Table(
     sa.Column("unchanged_since", _TIME),
     sa.Column("parents", ARRAY(sa.Text), nullable=False),  # what is locked in the org while it is written
     sa.Column("undoes", sa.BigInteger),  # the writeback whose values it brings back
+    # From when on a change in Salesforce is newer than it; null: from its acceptance
+    sa.Column("guarded_from", _TIME),
+    sa.Column("retried_at", _TIME),  # when an operator last had it tried again
     sa.Column("state", sa.String(16), nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
     sa.Column("looks", sa.Integer, nullable=False, server_default="0"),  # rows of writeback_attempt
@@ -61,6 +64,15 @@ sa.Index(
 sa.Index("writeback_of_a_batch", WRITEBACK.c.batch)
 sa.Index("writeback_of_a_record", WRITEBACK.c.record, WRITEBACK.c.number)
 sa.Index("writeback_by_state", WRITEBACK.c.object, WRITEBACK.c.state, WRITEBACK.c.number)
+sa.Index("writeback_of_a_record_id", WRITEBACK.c.record_id)
+sa.Index("writeback_by_end", WRITEBACK.c.done_at)
+sa.Index("writeback_that_undoes", WRITEBACK.c.undoes, postgresql_where=WRITEBACK.c.undoes.is_not(None))
+sa.Index(
+    "writeback_without_echo",
+    WRITEBACK.c.object,
+    WRITEBACK.c.done_at,
+    postgresql_where=(WRITEBACK.c.state == "done") & WRITEBACK.c.echoed_at.is_(None),
+)
 
 WRITEBACK_BATCH = sa.Table(
     "writeback_batch",
