@@ -137,3 +137,44 @@ def test_whole_writebacks_come_on_stdin(settings: Path) -> None:
     told = answered(settings, "submit", "-", stdin=json.dumps(line) + "\n")
     assert told["accepted"] == 1
     assert "Zq7Personal" not in run(settings, "list", "--json").stdout
+
+
+def test_a_pause_says_that_it_is_in_force_and_who_else_holds_something_back(settings: Path) -> None:
+    run(settings, "drain", "--all", "--by", "bob", "--reason", "a move")
+    page = run(settings, "pause", "Case", "--by", "ada", "--reason", "release").stdout
+    assert "writebacks of Case are paused: nothing more is sent" in page
+    assert "still in force: all objects drained up to 0 by bob" in page
+    told = answered(settings, "resume", "--all", "--by", "ada")
+    assert [(each["object"], each["by"], each["reason"]) for each in told["pauses"]] == [
+        ("Case", "ada", "release")
+    ]
+    assert "Case are resumed" in run(settings, "resume", "Case").stdout
+
+
+def test_what_is_left_as_it_is_is_listed_with_the_reason_and_ends_with_1(settings: Path) -> None:
+    [accepted] = answered(settings, *ONE, "--set", "Subject=x")["accepted"]
+    ended = run(settings, "retry", str(accepted["number"]), "99")
+    assert (ended.exit_code, "It is waiting" in ended.stdout, "no such writeback" in ended.stdout) == (
+        1,
+        True,
+        True,
+    )
+    assert answered(settings, "discard", "--object", "Case", "--is", "dead")["numbers"] == []
+    assert "nothing is undone" in run(settings, "undo", str(accepted["number"])).stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("pause",), "Name an object, or say --all"),
+        (("pause", "Case", "--all"), "not both"),
+        (("retry",), "numbers, or --object, --code, --is, --batch"),
+        (("discard", "1", "--object", "Case"), "not both"),
+        (("undo",), "numbers, or --batch"),
+    ],
+)
+def test_an_act_that_chooses_nothing_or_twice_says_what_to_give(
+    settings: Path, words: tuple[str, ...], message: str
+) -> None:
+    with pytest.raises(SettingsError, match=message):
+        run(settings, *words)
