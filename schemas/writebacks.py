@@ -188,6 +188,23 @@ class Formed(Message):
     """When the next one that waits may be tried; None when nothing waits."""
     paused_because: str
     """Who paused and why; empty when it is not paused."""
+    lacks_echo: bool = False
+    """True while changes of writebacks that were done lately have not come back."""
+
+
+class EchoInput(Message):
+    """Find an object's own changes that have come back."""
+
+    org: str
+    object: str
+
+
+class EchoCounts(Counts):
+    """What came of it."""
+
+    looked: int = 0
+    """Writebacks without an echo."""
+    found: int = 0
 
 
 class LookUpInput(Message):

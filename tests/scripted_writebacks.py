@@ -13,6 +13,8 @@ from activities.boundary import ErrorBoundary
 from schemas import names
 from schemas.writebacks import (
     Carrier,
+    EchoCounts,
+    EchoInput,
     Formed,
     FormInput,
     LookUpInput,
@@ -44,12 +46,20 @@ class ScriptedWritebacks:
     sent: list[str] = field(default_factory=list)
     looked: list[str] = field(default_factory=list)
     changes: list[SetPauseInput] = field(default_factory=list)
+    lacks_echo: bool = False
+    """Until the first look for echoes."""
+    echoes: int = 0
+    """Looks."""
 
     @activity.defn(name=names.FORM_WRITEBACKS)
     async def form_writebacks(self, request: FormInput) -> Formed:
         batches = () if self.paused_because else tuple(map(batch, self.open[: request.most_open]))
         return Formed(
-            batches=batches, waiting=len(self.open), next_at=None, paused_because=self.paused_because
+            batches=batches,
+            waiting=len(self.open),
+            next_at=None,
+            paused_because=self.paused_because,
+            lacks_echo=self.lacks_echo,
         )
 
     @activity.defn(name=names.SEND_WRITEBACKS)
@@ -77,6 +87,12 @@ class ScriptedWritebacks:
             "" if request.change is PauseChange.RESUME else f"paused by {request.control.by}"
         )
 
+    @activity.defn(name=names.FIND_ECHOES)
+    async def find_echoes(self, request: EchoInput) -> EchoCounts:
+        self.echoes += 1
+        self.lacks_echo = False
+        return EchoCounts(looked=10, found=10)
+
     async def is_through(self) -> bool:
         """Every batch is closed."""
         return not self.open
@@ -96,6 +112,7 @@ async def writeback_workers(client: Client, script: ScriptedWritebacks) -> Async
             script.send_writebacks,
             script.look_up_writebacks,
             script.set_writeback_pause,
+            script.find_echoes,
         ],
         interceptors=[ErrorBoundary()],
         max_heartbeat_throttle_interval=timedelta(seconds=0.1),

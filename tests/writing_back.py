@@ -11,6 +11,7 @@ from temporalio.client import WorkflowHandle
 from temporalio.worker import Worker
 
 from activities.boundary import ErrorBoundary
+from activities.writeback_echoes import EchoSteps
 from activities.writeback_steps import WritebackSteps
 from clients.writebacks.intake import WritebackIntake
 from clients.writebacks.sessions import WritebackStore
@@ -22,7 +23,7 @@ from tests.small_engine import SmallEngine
 from tests.waiting import until
 from tests.writebacks import asked, checks
 from workers.settings import WritebackSettings
-from workers.writebacks import writeback_steps
+from workers.writebacks import echo_steps, writeback_steps
 from workflows import WritebackQueueWorkflow
 
 AT_ONCE = WritebackSettings(
@@ -39,6 +40,7 @@ class WritingEngine:
     store: WritebackStore
     intake: WritebackIntake
     steps: WritebackSteps
+    echoes: EchoSteps
 
     def submit(self, *items: dict[str, Any], caller: str = "tests") -> Intake:
         """Hand in writebacks; those that name none have a key of their own."""
@@ -102,6 +104,7 @@ async def writing(engine: SmallEngine, settings: WritebackSettings = AT_ONCE) ->
         engine.catalogue,
         engine.protector,
     )
+    echoes = echo_steps(store, engine.served.sessions, engine.warehouse, engine.catalogue)
     worker = Worker(
         engine.client,
         task_queue=names.WRITEBACK_QUEUE,
@@ -110,6 +113,7 @@ async def writing(engine: SmallEngine, settings: WritebackSettings = AT_ONCE) ->
             steps.send_writebacks,
             steps.look_up_writebacks,
             steps.set_writeback_pause,
+            echoes.find_echoes,
         ],
         interceptors=[ErrorBoundary()],
         max_heartbeat_throttle_interval=timedelta(seconds=0.1),
@@ -119,4 +123,4 @@ async def writing(engine: SmallEngine, settings: WritebackSettings = AT_ONCE) ->
         stack.callback(store.close)
         stack.callback(intake.close)
         await stack.enter_async_context(worker)
-        yield WritingEngine(engine, store, intake, steps)
+        yield WritingEngine(engine, store, intake, steps, echoes)

@@ -67,7 +67,7 @@ from transforms.reconcile_plan import PlanTerms
 from transforms.reprotect import Reprotector
 from workers.org import Org, open_org, paid_streams, source_opener
 from workers.settings import Settings
-from workers.writebacks import keeping_queues, writeback_steps
+from workers.writebacks import echo_steps, keeping_queues, writeback_steps
 from workflows import WORKFLOWS, GovernorWorkflow, PlannerWorkflow
 
 PASSED_THROUGH = ("schemas", "transforms", "workflows", "pydantic", "pyarrow", "numpy", "yaml", "orjson")
@@ -356,6 +356,7 @@ async def _writing_back(client: Client, parts: Parts, org: Org) -> AsyncIterator
         steps.send_writebacks,
         steps.look_up_writebacks,
         steps.set_writeback_pause,
+        echo_steps(store, org.sessions, parts.warehouse, parts.catalogue).find_echoes,
     ]
     worker = _activity_worker(client, names.WRITEBACK_QUEUE, activities, most=20)
     try:

@@ -9,6 +9,7 @@ from datetime import timedelta
 from temporalio.client import Client
 
 from activities.writeback_carriers import Collections
+from activities.writeback_echoes import EchoSteps
 from activities.writeback_evidence import ChangeLog
 from activities.writeback_steps import WritebackSteps, WritebackTerms
 from clients.org_http import OrgHttp, Sessions
@@ -17,6 +18,7 @@ from clients.records_by_key import RecordsByKey
 from clients.warehouse import Warehouse
 from clients.writeback_queues import WritebackQueues
 from clients.writebacks.batches import Batches
+from clients.writebacks.echoes import Echoes
 from clients.writebacks.forming import Forming, objects_that_wait
 from clients.writebacks.pauses import Pauses
 from clients.writebacks.sessions import WritebackStore
@@ -50,6 +52,13 @@ def writeback_steps(
         protector=protector,
         terms=WritebackTerms(settings.newer, settings.settled_after, settings.patience),
     )
+
+
+def echo_steps(
+    store: WritebackStore, sessions: Sessions, warehouse: Warehouse, catalogue: Catalogue
+) -> EchoSteps:
+    """The activity of the `writebacks` role that recognises own changes."""
+    return EchoSteps(Echoes(store), warehouse, sessions, lambda: catalogue)
 
 
 _LOG = logging.getLogger(__name__)

@@ -180,6 +180,14 @@ SET_WRITEBACK_PAUSE: ActivityOptions = {
     "retry_policy": _PATIENT,
 }
 
+FIND_ECHOES: ActivityOptions = {
+    "task_queue": names.WRITEBACK_QUEUE,
+    "start_to_close_timeout": timedelta(minutes=2),
+    # One that fails is not missed: the next one finds the same.
+    "schedule_to_close_timeout": timedelta(minutes=2),
+    "retry_policy": RetryPolicy(maximum_attempts=1),
+}
+
 SEND_WRITEBACKS: ActivityOptions = {
     "task_queue": names.WRITEBACK_QUEUE,
     "start_to_close_timeout": timedelta(minutes=15),

@@ -15,6 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from schemas import names
     from schemas.ids import writeback_batch_id
     from schemas.writebacks import (
+        EchoInput,
         Formed,
         FormInput,
         PauseChange,
@@ -24,7 +25,7 @@ with workflow.unsafe.imports_passed_through():
         WritebackBatchInput,
         WritebackControl,
     )
-    from workflows.options import FORM_WRITEBACKS, SET_WRITEBACK_PAUSE
+    from workflows.options import FIND_ECHOES, FORM_WRITEBACKS, SET_WRITEBACK_PAUSE
     from workflows.writeback_batch import WritebackBatchWorkflow
 
 _ORG = SearchAttributeKey.for_keyword("SfOrg")
@@ -34,6 +35,8 @@ _BUSY = timedelta(seconds=2)
 """Between two formings while something waits: for company, for a parent, or for its next try."""
 _IDLE = timedelta(minutes=1)
 """Without anything that waits: a wake-up can be lost."""
+_ECHOES_EVERY = timedelta(seconds=15)
+"""Between two questions to the warehouse while own changes have not come back."""
 _LONGEST_HISTORY = 4_000
 
 
@@ -49,6 +52,8 @@ class WritebackQueueWorkflow:
         self._changes: list[SetPauseInput] = []
         self._is_woken = False
         self._trouble = ""
+        self._echoes: asyncio.Task[None] | None = None
+        self._echoes_at = workflow.now()
 
     @workflow.run
     async def run(self, request: QueueInput) -> None:
@@ -58,6 +63,7 @@ class WritebackQueueWorkflow:
             await self._form()
             for batch in self._formed.batches:
                 self._follow(batch)
+            self._look_for_echoes()
             self._show()
             try:
                 await workflow.wait_condition(
@@ -156,6 +162,22 @@ class WritebackQueueWorkflow:
         ) as error:  # terminated by hand, say: the store knows the batch, and it is begun again
             workflow.logger.warning("batch %s ended with %s", batch.batch, type(error).__name__)
 
+    def _look_for_echoes(self) -> None:
+        """Beside everything else: what the warehouse takes to answer keeps nothing from being sent."""
+        is_asking = self._echoes is not None and not self._echoes.done()
+        if self._formed.lacks_echo and not is_asking and workflow.now() >= self._echoes_at:
+            self._echoes_at = workflow.now() + _ECHOES_EVERY
+            self._echoes = asyncio.create_task(self._find_echoes())
+
+    async def _find_echoes(self) -> None:
+        request = EchoInput(org=self._request.org, object=self._request.object)
+        try:
+            await workflow.execute_activity(
+                names.FIND_ECHOES, request, summary="own changes that came back", **FIND_ECHOES
+            )
+        except ActivityError as error:
+            workflow.logger.warning("echoes are not found now: %s", type(error.cause).__name__)
+
     def _has_ended(self) -> bool:
         """True when a batch has ended, so that there is room for another one; forgets those."""
         ended = [name for name, task in self._open.items() if task.done()]
@@ -166,7 +188,7 @@ class WritebackQueueWorkflow:
     def _wait(self) -> timedelta:
         if self._open or (self._formed.waiting and not self._formed.paused_because):
             return _BUSY
-        return _IDLE
+        return _ECHOES_EVERY if self._formed.lacks_echo else _IDLE
 
     def _is_long(self) -> bool:
         info = workflow.info()

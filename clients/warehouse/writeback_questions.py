@@ -13,9 +13,9 @@ def read_recent_changes(spec: ObjectSpec) -> str:
     )
 
 
-def find_own_changes(spec: ObjectSpec) -> str:
-    """Record, time and origin of what came back of batches, applied from a time on; parameters: the time, and the pattern of origins."""
+def read_returned_changes(spec: ObjectSpec) -> str:
+    """Record, time, when applied, type, user and origin of the named records' changes from a time on; parameter: the time."""
     return (
-        f"SELECT c.record_id, c.changed_at, c.applied_at, c.change_origin FROM {change_table(spec)} AS c "
-        f"WHERE c.applied_at >= %s AND c.change_origin LIKE %s"
+        f"SELECT c.record_id, c.changed_at, c.applied_at, c.change_type, c.commit_user, c.change_origin FROM {change_table(spec)} AS c "
+        f"JOIN {NAMED} AS n ON c.record_id = n.record_id WHERE c.changed_at >= %s"
     )

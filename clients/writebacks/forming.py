@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from clients.writebacks.echoes import lacks_echo
 from clients.writebacks.pauses import pauses_of, told
 from clients.writebacks.sessions import FORMING, WritebackStore, lock
 from clients.writebacks.tables import WRITEBACK, WRITEBACK_BATCH, WRITEBACK_CLAIM
@@ -70,7 +71,16 @@ class Forming:
                 for draft in draft_batches(waiting, claimed, most=room, now=now, terms=self._terms):
                     found.append(_write(connection, request, draft, now))
             count, next_at = _rest(connection, request.object)
-        return Formed(batches=tuple(found), waiting=count, next_at=next_at, paused_because=told(pauses))
+            lacks = connection.execute(
+                sa.select(sa.exists().where(lacks_echo(request.object, now)))
+            ).scalar_one()
+        return Formed(
+            batches=tuple(found),
+            waiting=count,
+            next_at=next_at,
+            paused_because=told(pauses),
+            lacks_echo=bool(lacks),
+        )
 
 
 def objects_that_wait(store: WritebackStore) -> list[str]:

@@ -3,12 +3,21 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
 from clients.migrations import ensure_schema
 from clients.operational import open_engine, translated
+from clients.writebacks.standings import (
+    RECENT,
+    Latency,
+    Standing,
+    latencies,
+    recent_batches,
+    standings,
+)
 from clients.writebacks.tables import WRITEBACK, WRITEBACK_ATTEMPT
 from schemas.writebacks import WritebackState
 
@@ -91,6 +100,28 @@ class WritebackLooks:
             query = query.where(WRITEBACK.c.caller == caller)
         with self._connected() as connection:
             return [StateCount(*row) for row in connection.execute(query)]
+
+    def of_record(self, record_id: str, most: int) -> list[Row]:
+        """The last `most` writebacks of a record by its Salesforce id, in the order of acceptance."""
+        query = _shown().where(WRITEBACK.c.record_id.startswith(record_id, autoescape=True))
+        return self._rows(query.order_by(WRITEBACK.c.number.desc()).limit(most))[::-1]
+
+    def latencies(self, within: timedelta = RECENT) -> list[Latency]:
+        """How long those took that were done within a time, by object."""
+        with self._connected() as connection:
+            return latencies(connection, within)
+
+    def standings(self) -> list[Standing]:
+        """What waits, is on its way, is held or dead, by object."""
+        with self._connected() as connection:
+            return standings(connection)
+
+    def batches(
+        self, most: int, *, object_name: str | None = None, is_open: bool = False
+    ) -> list[dict[str, Any]]:
+        """The last batches, the newest first; `is_open`: only those that are not closed."""
+        with self._connected() as connection:
+            return recent_batches(connection, most, object_name=object_name, is_open=is_open)
 
     def close(self) -> None:
         """Give the connections back."""

@@ -262,6 +262,21 @@ async def writebacks_sent_paused_and_looked_up(client: Client) -> Handle:
     return handle
 
 
+async def writebacks_sent_and_echoed(client: Client) -> Handle:
+    script = ScriptedWritebacks(open=["41.0"], lacks_echo=True)
+    async with writeback_workers(client, script):
+        handle = await _start_queue(client)
+        await until(script.is_through, seconds=30)
+
+        async def has_looked() -> bool:
+            return script.echoes == 1
+
+        await until(has_looked)
+        await handle.signal(WritebackQueueWorkflow.wake)
+        await asyncio.sleep(0.5)
+    return handle
+
+
 async def batch_of_writebacks_refused_and_looked_up(client: Client) -> Handle:
     script = ScriptedWritebacks(
         open=["31.0"], unknown={"31.0"}, failures=[StatementError(statement="INSERT …", detail="42703")]
@@ -309,6 +324,7 @@ SCENES: list[Callable[[Client], Awaitable[Handle]]] = [
     drift_found_a_new_field,
     refresh_of_two_stretches,
     writebacks_sent_paused_and_looked_up,
+    writebacks_sent_and_echoed,
     batch_of_writebacks_refused_and_looked_up,
 ]
 

@@ -51,6 +51,7 @@ FROZEN = {
     "SEND_WRITEBACKS": "send_writebacks",
     "LOOK_UP_WRITEBACKS": "look_up_writebacks",
     "SET_WRITEBACK_PAUSE": "set_writeback_pause",
+    "FIND_ECHOES": "find_echoes",
     "CHECK_DRIFT": "check_drift",
     "PLAN_REFRESH": "plan_refresh",
     "READ_FIELDS": "read_fields",

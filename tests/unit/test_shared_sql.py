@@ -24,6 +24,7 @@ from clients.warehouse import (
     shadow_statements,
     shadows,
     statements,
+    writeback_questions,
 )
 from schemas.catalogue import default_catalogue
 from schemas.tables import arrow_schema, field_column, field_columns
@@ -40,6 +41,7 @@ MODULES = (
     reread_statements,
     shadow_statements,
     shadows,
+    writeback_questions,
 )
 
 ARGUMENTS: dict[tuple[str, ...], list[tuple[Any, ...]]] = {
