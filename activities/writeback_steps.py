@@ -298,9 +298,9 @@ class _Job:
 
     @property
     def asked_fields(self) -> list[str]:
-        """What is written or compared; a parent by its external id is read as the reference that it is."""
+        """What is written or compared. Not a parent by its external id; and a field that the org has no more is for the org to refuse."""
         named = {name for entry in self.entries for name in (*entry.fields, *entry.only_if)}
-        return sorted(name for name in named if name in self.spec.fields)
+        return sorted(name for name in named & self.spec.fields.keys() if not self.spec.fields[name].held)
 
     def all_again(self, code: str, reason: str, wait: timedelta) -> Outcomes:
         outcome = Outcome(WritebackState.WAITING, code, reason, retry_in=wait, is_try=False)
