@@ -299,11 +299,11 @@ class _Job:
 
     @property
     def asked_fields(self) -> list[str]:
-        """What is written or compared; a parent by its external id is read as the reference that it is."""
+        """What is written or compared; of a parent by its external id the reference. A field that the org has no more is for the org to refuse."""
         named = {name for entry in self.entries for name in (*entry.fields, *entry.only_if)}
         references = self.references
         stored = {references.get(name, name) for name in named}
-        return sorted(name for name in stored if name in self.spec.fields)
+        return sorted(name for name in stored & self.spec.fields.keys() if not self.spec.fields[name].held)
 
     @property
     def references(self) -> dict[str, str]:
