@@ -1,5 +1,6 @@
 """What the engine knows of itself: lanes, what is under way, freshness, quarantine, budgets. Read-only; no call to Salesforce."""
 
+import asyncio
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -8,6 +9,7 @@ import psycopg
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError
 
+from cli.under_way import OtherWork, WritebackView, other_work, writebacks
 from clients.backfill_workflows import BackfillView, list_backfills
 from clients.warehouse import statements as sql
 from clients.warehouse.psycopg_errors import translated
@@ -84,10 +86,12 @@ class Overview:
     backfills: list[BackfillView] = field(default_factory=list)
     """Those that run, repairs among them."""
     reconciled: list[ReconciledView] = field(default_factory=list)
+    writebacks: WritebackView = field(default_factory=lambda: WritebackView([], [], []))
+    other: OtherWork = field(default_factory=lambda: OtherWork({}, {}, 0))
 
     def as_json(self) -> dict[str, Any]:
         """Plain values for --json."""
-        return asdict(self) | {"budgets": self.budgets.as_json()}
+        return asdict(self) | {"budgets": self.budgets.as_json(), "writebacks": self.writebacks.as_json()}
 
 
 async def overview(settings: Settings) -> Overview:
@@ -101,13 +105,25 @@ async def overview(settings: Settings) -> Overview:
         quarantine = _quarantine(connection)
         positions = _positions(connection)
         reconciled = _reconciled(connection)
+        other = await other_work(client, connection, settings.salesforce.org_id)
+    written = await asyncio.to_thread(writebacks, settings)
     org = settings.salesforce.org_id
     lanes = [await _lane(client, org, name, positions) for name in await _lane_names(client, settings)]
     balanced = all(view.landed == view.applied + view.duplicate + view.quarantined for view in objects)
     budgets = await budgets_of(client, org)
     backfills = [view async for view in list_backfills(client, org, running=True)]
     return Overview(
-        datetime.now(UTC), org, lanes, objects, quarantine, balanced, budgets, backfills, reconciled
+        datetime.now(UTC),
+        org,
+        lanes,
+        objects,
+        quarantine,
+        balanced,
+        budgets,
+        backfills,
+        reconciled,
+        written,
+        other,
     )
 
 

@@ -26,7 +26,7 @@ def status(
     ] = None,
     state: StateFolder = DEFAULT_STATE,
 ) -> None:
-    """Lanes, what is under way, freshness, quarantine and budgets, at a glance.
+    """Lanes, what is under way, freshness, quarantine, writebacks and budgets, at a glance.
 
     Example: tidegate status --watch
     """
@@ -45,8 +45,10 @@ def _page(found: Overview) -> Group:
         _lanes(found.lanes),
         _objects(found.objects),
         *(_backfill(view, found.at) for view in found.backfills),
+        *map(Text, found.other.lines()),
         _quarantine(found.quarantine),
         *map(_reconciled, found.reconciled),
+        *map(Text, found.writebacks.lines(found.at)),
         *(Text(line) for line in found.budgets.lines()),
     )
 

@@ -1,6 +1,7 @@
 """tidegate trace: one record's way, from the event to the row."""
 
 import asyncio
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,9 +16,12 @@ from cli.running import settings_of_state, workflow_url
 from cli.sandbox_commands import DEFAULT_STATE, StateFolder
 from clients.warehouse import statements as sql
 from clients.warehouse.psycopg_errors import translated
+from clients.writebacks.looks import Row, WritebackLooks
 from schemas.catalogue import ObjectSpec, load_catalogue
 from schemas.ids import batch_workflow_id
 from workers.settings import Settings
+
+_MOST_WRITEBACKS = 100
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,7 @@ def trace(
     ] = None,
     state: StateFolder = DEFAULT_STATE,
 ) -> None:
-    """Show one record's way: its changes, raw files, batches and versions, with links into the Web UI.
+    """Show one record's way: its changes, raw files, batches, versions and writebacks, with links into the Web UI.
 
     Example: tidegate trace 500Tg0000000001AAA
     """
@@ -79,9 +83,13 @@ def _find(settings: Settings, record_id: str) -> dict[str, Any] | None:
                     "current": _current(connection, spec, record_id),
                     "versions": _versions(connection, spec, record_id),
                     "quarantined": _quarantined(connection, record_id),
+                    "writebacks": _writebacks(settings, record_id),
                 }
         refused = _quarantined(connection, record_id)
-    return {"record_id": record_id, "steps": [], "quarantined": refused} if refused else None
+    written = _writebacks(settings, record_id)
+    if not refused and not written:
+        return None
+    return {"record_id": record_id, "steps": [], "quarantined": refused, "writebacks": written}
 
 
 def _steps(
@@ -138,6 +146,11 @@ def _quarantined(connection: psycopg.Connection, record_id: str) -> list[dict[st
     ]
 
 
+def _writebacks(settings: Settings, record_id: str) -> list[Row]:
+    with closing(WritebackLooks(settings.operational.dsn.get_secret_value())) as looks:
+        return looks.of_record(record_id, _MOST_WRITEBACKS)
+
+
 def _show(found: dict[str, Any]) -> None:
     OUT.print(f"{found.get('object', '')} {found['record_id']}")
     changes = Table("change", "committed", "received", "curated", "by", "batch", "fields", box=None)
@@ -166,3 +179,19 @@ def _show(found: dict[str, Any]) -> None:
         OUT.print(
             f"in quarantine: {refused['reason']} ({refused['detail']}), batch {refused['batch']}{answer}"
         )
+    for written in found["writebacks"]:
+        OUT.print(_written(written), markup=False)
+
+
+def _written(row: Row) -> str:
+    times = {
+        "accepted": row["accepted_at"],
+        "sent": row["sent_at"],
+        "done": row["done_at"],
+        "back": row["echoed_at"],
+    }
+    said = ", ".join(f"{word} {moment:%m-%d %H:%M:%S}" for word, moment in times.items() if moment)
+    what = " ".join(filter(None, (row["code"], row["reason"])))
+    of = f", undoes {row['undoes']}" if row["undoes"] else ""
+    end = f"; {what}" if what else ""
+    return f"writeback {row['number']} by {row['caller']}: {row['state']} in batch {row['batch']}{of}; {said}; fields {', '.join(row['fields'])}{end}"

@@ -1,6 +1,7 @@
 """tidegate writeback: changes that Salesforce is to have, and what became of them."""
 
 from contextlib import closing
+from datetime import timedelta
 from typing import Annotated
 
 import typer
@@ -10,7 +11,7 @@ from cli.output import EXIT_FAILED, OUT, AsJson, print_json, say
 from cli.running import settings_of_state
 from cli.sandbox_commands import DEFAULT_STATE, StateFolder
 from cli.writeback_control import COMMANDS
-from cli.writeback_pages import attempts_page, list_page, shown_text
+from cli.writeback_pages import attempts_page, batches_page, latency_page, list_page, shown_text
 from cli.writeback_submit import submit
 from clients.writebacks.looks import Row, WritebackFilter, WritebackLooks
 from schemas.writebacks import WritebackState
@@ -77,6 +78,40 @@ def show_writeback(
         OUT.print(f"{name:>16}  {shown_text(value)}", markup=False)
     if attempts:
         OUT.print(attempts_page(attempts))
+
+
+@app.command("batches")
+def list_batches(
+    object_name: OfObject = None,
+    is_open: Annotated[bool, typer.Option("--open", help="Only those that are not closed.")] = False,
+    most: Annotated[int, typer.Option(min=1, help="The last so many.")] = 20,
+    as_json: AsJson = False,
+    settings: SettingsFile = None,
+    state: StateFolder = DEFAULT_STATE,
+) -> None:
+    """What was sent together: carrier, calls, and what became of it, the newest first.
+
+    Example: tidegate writeback batches --object Case --open
+    """
+    with closing(_looks(settings_of_state(settings, state))) as looks:
+        rows = looks.batches(most, object_name=object_name, is_open=is_open)
+    print_json({"batches": rows}) if as_json else OUT.print(batches_page(rows))
+
+
+@app.command("latency")
+def show_latency(
+    hours: Annotated[float, typer.Option(min=0.01, help="Of what was done within this time.")] = 1.0,
+    as_json: AsJson = False,
+    settings: SettingsFile = None,
+    state: StateFolder = DEFAULT_STATE,
+) -> None:
+    """How long writebacks took from acceptance: until they were sent, done in Salesforce, and back in the warehouse.
+
+    Example: tidegate writeback latency --hours 24
+    """
+    with closing(_looks(settings_of_state(settings, state))) as looks:
+        found = looks.latencies(timedelta(hours=hours))
+    print_json({"objects": [each.as_json() for each in found]}) if as_json else OUT.print(latency_page(found))
 
 
 def _looks(settings: Settings) -> WritebackLooks:

@@ -14,14 +14,14 @@ from cli.sandbox_commands import DEFAULT_STATE, StateFolder
 from cli.writeback_pages import left_page
 from cli.writeback_submit import wake
 from clients.writebacks.forming import objects_that_wait
-from clients.writebacks.pauses import WHOLE_ORG, Pauses
+from clients.writebacks.pauses import WHOLE_ORG, Pauses, pause_line
 from clients.writebacks.sessions import WritebackStore
 from clients.writebacks.undoing import Undoing
 from clients.writebacks.unsent import Unsent
 from schemas.catalogue import load_catalogue
 from schemas.errors import SettingsError
 from schemas.message import Message
-from schemas.writeback_control import LeftAlone, PauseResult, PauseView, WritebackChoice
+from schemas.writeback_control import LeftAlone, PauseResult, WritebackChoice
 from schemas.writebacks import PauseChange, SetPauseInput, WritebackControl, WritebackState
 from transforms.number_ranges import ranges
 from workers.settings import Settings
@@ -215,15 +215,6 @@ def _tell_pauses(result: PauseResult) -> None:
     for each in result.pauses:
         if result.change is PauseChange.RESUME or each.object != result.object:
             OUT.print(f"still in force: {pause_line(each)}", markup=False)
-
-
-def pause_line(each: PauseView) -> str:
-    """A pause for a person."""
-    what = "all objects" if each.object == WHOLE_ORG else each.object
-    how = "paused" if each.drains_to is None else f"drained up to {each.drains_to}"
-    return (
-        f"{what} {how} by {each.by} since {each.since:%Y-%m-%d %H:%M:%S}: {each.reason or 'no reason given'}"
-    )
 
 
 def _counted(numbers: Iterable[int]) -> str:

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from clients.writebacks.looks import Row, StateCount
+from clients.writebacks.standings import Latency
 from schemas.writeback_control import LeftAlone
 from schemas.writeback_files import FileIntake
 
@@ -37,6 +38,39 @@ def attempts_page(attempts: Sequence[Row]) -> RenderableType:
         what = " ".join(filter(None, (each["code"], each["reason"])))
         texts = (str(each["attempt"]), each["batch"], shown_text(each["sent_at"]), each["outcome"], what)
         table.add_row(*map(Text, texts))
+    return table
+
+
+def batches_page(rows: Sequence[Row]) -> RenderableType:
+    """Batches, one a line."""
+    if not rows:
+        return Text("there are no batches")
+    ends = ("done", "again", "held", "dead", "superseded")
+    names = ("batch", "object", "carrier", "state", "records", "calls", *ends, "formed", "sent", "closed")
+    table = Table(*names, box=None)
+    for row in rows:
+        facts = (row[name] for name in ("batch", "object", "carrier", "state", "size", "calls", *ends))
+        times = (row[name] for name in ("formed_at", "sent_at", "closed_at"))
+        table.add_row(*(shown_text(each) for each in (*facts, *times)))
+    return table
+
+
+def latency_page(found: Sequence[Latency]) -> RenderableType:
+    """Seconds from acceptance, by object and end."""
+    if not found:
+        return Text("nothing was done in that time")
+    table = Table("object", "until", "writebacks", "p50", "p95", "p99", "longest", box=None)
+    for each in found:
+        ends = (
+            ("sent", each.writebacks, each.sent),
+            ("done", each.writebacks, each.done),
+            ("back", each.echoed, each.echo),
+        )
+        for word, count, spread in ends:
+            parts = () if spread is None else (spread.p50, spread.p95, spread.p99, spread.most)
+            table.add_row(each.object, word, f"{count:,}", *(f"{part:,.2f} s" for part in parts))
+        if each.late:
+            table.add_row(each.object, "late", f"{each.late:,}")
     return table
 
 

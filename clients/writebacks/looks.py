@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from clients.migrations import ensure_schema
 from clients.operational import open_engine, translated
+from clients.writebacks.pauses import pause_views
 from clients.writebacks.standings import (
     RECENT,
     Latency,
@@ -19,6 +20,7 @@ from clients.writebacks.standings import (
     standings,
 )
 from clients.writebacks.tables import WRITEBACK, WRITEBACK_ATTEMPT
+from schemas.writeback_control import PauseView
 from schemas.writebacks import WritebackState
 
 Row = Mapping[str, Any]
@@ -115,6 +117,11 @@ class WritebackLooks:
         """What waits, is on its way, is held or dead, by object."""
         with self._connected() as connection:
             return standings(connection)
+
+    def pauses(self) -> list[PauseView]:
+        """What is held back, the whole org's first."""
+        with self._connected() as connection:
+            return pause_views(connection)
 
     def batches(
         self, most: int, *, object_name: str | None = None, is_open: bool = False

@@ -44,20 +44,29 @@ class Pauses:
             return PauseResult(
                 change=request.change,
                 object=target,
-                pauses=tuple(_views(connection)),
+                pauses=tuple(pause_views(connection)),
                 on_the_wire=tuple(_on_the_wire(connection, target)),
             )
 
     def listed(self) -> list[PauseView]:
         """Those in force, the whole org's first."""
         with self._store.begin() as connection:
-            return _views(connection)
+            return pause_views(connection)
 
 
 def pauses_of(connection: sa.Connection, object_name: str) -> list[sa.Row[tuple[object, ...]]]:
     """Those that hold the object's writebacks back."""
     holds = WRITEBACK_PAUSE.c.object.in_([object_name, WHOLE_ORG])
     return list(connection.execute(sa.select(WRITEBACK_PAUSE).where(holds)))
+
+
+def pause_line(each: PauseView) -> str:
+    """A pause, as people see it."""
+    what = "all objects" if each.object == WHOLE_ORG else each.object
+    how = "paused" if each.drains_to is None else f"drained up to {each.drains_to}"
+    return (
+        f"{what} {how} by {each.by} since {each.since:%Y-%m-%d %H:%M:%S}: {each.reason or 'no reason given'}"
+    )
 
 
 def told(pauses: list[sa.Row[tuple[object, ...]]]) -> str:
@@ -68,7 +77,8 @@ def told(pauses: list[sa.Row[tuple[object, ...]]]) -> str:
     )
 
 
-def _views(connection: sa.Connection) -> list[PauseView]:
+def pause_views(connection: sa.Connection) -> list[PauseView]:
+    """All that are in force, the whole org's first."""
     table = WRITEBACK_PAUSE.c
     columns = (table.object, table.by, table.reason, table.at.label("since"), table.drains_to)
     rows = connection.execute(sa.select(*columns).order_by(table.object))

@@ -1,6 +1,6 @@
 """How writebacks stand as a whole: what waits and for how long, what is held back, and how long those took that are done."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -34,11 +34,15 @@ class Latency:
     sent: Spread
     """From acceptance, or from an operator's retry, to the call."""
     done: Spread
-    """From there to the answer."""
+    """From the same to the answer."""
     echoed: int
     """Those whose change came back."""
     echo: Spread | None
-    """From there to its being in the warehouse; None when none came back."""
+    """From the same to its being in the warehouse; None when none came back."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values for --json."""
+        return asdict(self)
 
 
 @dataclass(frozen=True)
