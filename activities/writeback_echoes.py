@@ -1,6 +1,5 @@
 """Own changes that come back close their writebacks: the change log is asked for what was done lately."""
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 from temporalio import activity
 
+from activities.threads import to_its_end
 from clients.org_http import Sessions
 from clients.warehouse import Warehouse, questions
 from clients.warehouse.statements import RECORD_LIST
@@ -37,7 +37,7 @@ class EchoSteps:
     async def find_echoes(self, request: EchoInput) -> EchoCounts:
         """Find the changes that an object's writebacks of the last hour have made, as far as they have come back."""
         us = (await self.sessions.session()).user_id
-        return await asyncio.to_thread(self._find, self.catalogue().object(request.object), us)
+        return await to_its_end(self._find, self.catalogue().object(request.object), us)
 
     def _find(self, spec: ObjectSpec, us: str) -> EchoCounts:
         looked, found, after = 0, 0, 0

@@ -13,6 +13,7 @@ from random import SystemRandom
 from temporalio import activity
 
 from activities.heartbeats import heartbeating
+from activities.threads import to_its_end
 from activities.writeback_carriers import Collections, Outcomes
 from activities.writeback_entries import entries_to_send, protected
 from activities.writeback_evidence import ChangeLog, Log
@@ -100,7 +101,7 @@ class WritebackSteps:
     @activity.defn(name=names.FORM_WRITEBACKS)
     async def form_writebacks(self, request: FormInput) -> Formed:
         """Form the batches that are due."""
-        return await asyncio.to_thread(self.forming.form, request)
+        return await to_its_end(self.forming.form, request)
 
     @activity.defn(name=names.SEND_WRITEBACKS)
     async def send_writebacks(self, request: WritebackBatchInput) -> SentBatch:

@@ -180,10 +180,11 @@ def _show(found: dict[str, Any]) -> None:
             f"in quarantine: {refused['reason']} ({refused['detail']}), batch {refused['batch']}{answer}"
         )
     for written in found["writebacks"]:
-        OUT.print(_written(written), markup=False)
+        OUT.print(writeback_line(written), markup=False)
 
 
-def _written(row: Row) -> str:
+def writeback_line(row: Row) -> str:
+    """One writeback: whose, where it stands, when it came how far, and which fields it names."""
     times = {
         "accepted": row["accepted_at"],
         "sent": row["sent_at"],

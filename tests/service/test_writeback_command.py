@@ -178,3 +178,10 @@ def test_an_act_that_chooses_nothing_or_twice_says_what_to_give(
 ) -> None:
     with pytest.raises(SettingsError, match=message):
         run(settings, *words)
+
+
+def test_batches_and_latencies_are_empty_before_anything_is_sent(settings: Path) -> None:
+    assert answered(settings, "batches", "--open") == {"batches": []}
+    assert answered(settings, "latency", "--hours", "24") == {"objects": []}
+    assert "no batches" in run(settings, "batches", "--object", "Case").stdout
+    assert "nothing was done" in run(settings, "latency").stdout

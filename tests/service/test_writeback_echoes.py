@@ -1,7 +1,17 @@
-"""Own changes that come back close their writebacks."""
+"""Own changes that come back close their writebacks; how writebacks stand is told as a whole."""
 
+import asyncio
+from contextlib import closing
+from datetime import UTC, datetime
+
+from rich.console import Console
+
+from cli import trace
+from cli.under_way import WritebackView
+from cli.writeback_pages import batches_page, latency_page
 from clients.writebacks.looks import WritebackLooks
-from schemas.writebacks import EchoCounts, EchoInput
+from schemas.writebacks import EchoCounts, EchoInput, PauseChange
+from tests.service.test_writeback_control import hold
 from tests.service.test_writebacks import case
 from tests.small_engine import SmallEngine
 from tests.waiting import until
@@ -15,6 +25,7 @@ async def test_what_comes_back_closes_its_writeback_once(engine: SmallEngine) ->
         await writer.settled()
         request = EchoInput(org=engine.org, object="Case")
         assert await writer.echoes.find_echoes(request) == EchoCounts(looked=3, found=0)
+        await asyncio.sleep(1.1)  # a backfill stays a second behind
         await engine.backfill("Case")
 
         async def is_closed() -> bool:  # the queue looks by itself, too
@@ -32,11 +43,42 @@ async def test_how_long_each_part_of_the_way_took_is_told(engine: SmallEngine) -
         writer.accepted(*(case(number) for number in range(20)))
         await writer.start()
         await writer.settled()
-    looks = WritebackLooks(engine.database)
-    try:
+    with closing(WritebackLooks(engine.database)) as looks:
         [told] = looks.latencies()
-    finally:
-        looks.close()
+        [batch] = looks.batches(5, object_name="Case")
     assert (told.object, told.writebacks, told.echoed) == ("Case", 20, 0)
     assert 0 < told.done.p50 <= told.done.p99 <= told.done.most < 60
     assert told.echo is None
+    assert (batch["state"], batch["done"], batch["calls"]) == ("closed", 20, 2)
+    console = Console(width=200, record=True)
+    console.print(latency_page([told]), batches_page([batch]))
+    assert "collections" in console.export_text()
+
+
+async def test_what_waits_what_is_dead_and_who_holds_it_back_is_one_line_each(engine: SmallEngine) -> None:
+    async with writing(engine) as writer:
+        writer.accepted(case(1), case(2, fields={"Status": "No such status"}))
+        await writer.start()
+        await writer.settled()
+        hold(writer, PauseChange.PAUSE, whole_org=True)
+        writer.accepted(case(3), case(4))
+    with closing(WritebackLooks(engine.database)) as looks:
+        view = WritebackView(looks.standings(), looks.latencies(), looks.pauses())
+    objects, pause = view.lines(datetime.now(UTC))
+    assert objects.startswith("writebacks of Case: 2 waiting, 1 dead, oldest since ")
+    assert "1 done in the last hour (p50 " in objects
+    assert pause.startswith("writebacks: all objects paused by ada since ")
+    assert [each["waiting"] for each in view.as_json()["standings"]] == [2]
+
+
+async def test_a_trace_shows_a_records_writebacks(engine: SmallEngine) -> None:
+    async with writing(engine) as writer:
+        writer.accepted(case(1), case(1, key="b", fields={"Subject": "b"}))
+        await writer.start()
+        rows = await writer.settled()
+    with closing(WritebackLooks(engine.database)) as looks:
+        found = looks.of_record(rows[0].record_id[:15], 10)
+    assert [each["number"] for each in found] == [row.number for row in rows]
+    line = trace.writeback_line(found[1])
+    assert line.startswith(f"writeback {rows[1].number} by tests: done in batch {rows[1].batch}; accepted ")
+    assert line.endswith("fields Subject")
