@@ -5,8 +5,9 @@ import hashlib
 import io
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
 
@@ -16,6 +17,7 @@ from cli.acting import By, SettingsFile, time_of, who
 from cli.output import EXIT_FAILED, OUT, TALK, AsJson, print_json, say
 from cli.running import settings_of_state
 from cli.sandbox_commands import DEFAULT_STATE, StateFolder
+from cli.writeback_dry_run import DryRun, tell
 from cli.writeback_pages import refusals_page
 from clients.objectstore import ObjectStore
 from clients.writeback_queues import WritebackQueues
@@ -24,6 +26,7 @@ from clients.writebacks.intake import WritebackIntake
 from schemas.catalogue import Catalogue, load_catalogue
 from schemas.errors import SettingsError, TransientError
 from schemas.writeback_files import FileFormat, FileIntake, RowDefaults
+from schemas.writeback_preview import Preview
 from schemas.writebacks import Intake, Mode
 from transforms.writeback_rows import EMPTIES, RowForm
 from workers.engine import connect_temporal, open_warehouse
@@ -61,6 +64,10 @@ def submit(
         bool, typer.Option("--create/--no-create", help="Make the record when it is not there.")
     ] = True,
     mode: Annotated[Mode, typer.Option(help="Of several of one record that wait together.")] = Mode.ORDERED,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Accept nothing: show what they would do, and for how many calls."),
+    ] = False,
     as_json: AsJson = False,
     by: By = "",
     settings: SettingsFile = None,
@@ -81,8 +88,13 @@ def submit(
         mode=mode,
     )
     with _intake(loaded, catalogue) as intake:
+        dry = DryRun(intake)
         if file is None:
             item = _one(catalogue, defaults, external_id, sets or [], key)
+            if dry_run:
+                dry.take([item])
+                _tell_dry(dry.look(loaded, catalogue), as_json=as_json)
+                return
             answer = intake.submit(who(by), [item])
             wake(loaded, {defaults.object} if answer.accepted else set())
             _say_one(answer, as_json=as_json)
@@ -91,7 +103,13 @@ def submit(
             raise SettingsError(
                 "A file brings its own rows. Leave --external-id, --set and --key out, or the file."
             )
-        reading = _read(intake, catalogue, defaults, file, file_format, who(by))
+        accept = dry.take if dry_run else partial(intake.submit, who(by))
+        reading = _read(accept, catalogue, defaults, file, file_format)
+        if dry_run:
+            if reading.trouble:
+                raise SettingsError(reading.trouble)
+            _tell_dry(dry.look(loaded, catalogue), as_json=as_json)
+            return
     wake(loaded, reading.objects)
     _say_file(reading.result(), as_json=as_json)
 
@@ -112,12 +130,11 @@ def _one(
 
 
 def _read(
-    intake: WritebackIntake,
+    accept: Callable[[list[Any]], Intake],
     catalogue: Catalogue,
     defaults: RowDefaults,
     file: str,
     file_format: FileFormat | None,
-    caller: str,
 ) -> FileReading:
     kind = file_format or _format_of(file)
     if not defaults.object and kind is not FileFormat.NDJSON:
@@ -130,7 +147,7 @@ def _read(
         stream.seek(0)
 
         def accepted(items: list[Any]) -> Intake:
-            answer = intake.submit(caller, items)
+            answer = accept(items)
             status.update(f"reading: {reading.rows + len(items):,} rows")
             return answer
 
@@ -200,6 +217,12 @@ def wake(settings: Settings, objects: set[str]) -> None:
             say(
                 "Temporal does not answer. What was asked is in the store, and counts; the queues take it up when they can."
             )
+
+
+def _tell_dry(found: Preview, *, as_json: bool) -> None:
+    tell(found, as_json=as_json)
+    if found.refused:
+        raise typer.Exit(EXIT_FAILED)
 
 
 def _say_one(answer: Intake, *, as_json: bool) -> None:

@@ -58,6 +58,21 @@ def writeback_batch_id(org: str, object_name: str, batch: str) -> str:
     return f"writeback/{org}/{object_name}/{batch}"
 
 
+def preview_workflow_id(org: str, name: str) -> str:
+    """A dry run of writebacks."""
+    return f"preview/{org}/{name}"
+
+
+def preview_key(org: str, name: str) -> str:
+    """The writebacks of a dry run in the object store, personal values as tokens; gone when it has been answered."""
+    return f"preview/{org}/{name}.json"
+
+
+def preview_result_key(key: str) -> str:
+    """The outcome of a dry run."""
+    return f"{key}.result"
+
+
 def intake_prefix(org: str) -> str:
     """Where files of writebacks are put to be read by reference; no other key of the bucket is read so."""
     return f"intake/{org}/"

@@ -27,11 +27,18 @@ from schemas.catalogue import default_catalogue
 from tests.scripted import ScriptedFollower
 from tests.scripted_backfill import ScriptedReader
 from tests.scripted_governor import governor_worker
+from tests.scripted_preview import ScriptedPreview
 from tests.scripted_queue import ScriptedQueue
 from tests.served_org import QuietServer
 from workers.engine import sandboxed_runner
 from workers.settings import Settings
-from workflows import BackfillWorkflow, LaneWorkflow, ReconcileWorkflow, ReplayWorkflow
+from workflows import (
+    BackfillWorkflow,
+    LaneWorkflow,
+    ReconcileWorkflow,
+    ReplayWorkflow,
+    WritebackPreviewWorkflow,
+)
 
 ORG = "00D0000000000APIAA"
 MOST_BYTES = 2 * 1024 * 1024
@@ -116,7 +123,7 @@ async def served_api(client: Client, temporal: str, dsn: str, s3: S3Address) -> 
         stack.callback(warehouse.close)
         stack.callback(audit.close)
         stack.push_async_callback(_end_all, client)
-        for worker in _workers(client, audit, reader, follower):
+        for worker in _workers(client, audit, reader, follower, ScriptedPreview(ObjectStore(s3))):
             await stack.enter_async_context(worker)
         await stack.enter_async_context(governor_worker(client, maximum=10_000))
         url = await stack.enter_async_context(_serving(settings))
@@ -125,18 +132,30 @@ async def served_api(client: Client, temporal: str, dsn: str, s3: S3Address) -> 
 
 
 def _workers(
-    client: Client, audit: AuditLog, reader: ScriptedReader, follower: ScriptedFollower
+    client: Client,
+    audit: AuditLog,
+    reader: ScriptedReader,
+    follower: ScriptedFollower,
+    preview: ScriptedPreview,
 ) -> list[Worker]:
     reading = [reader.plan_backfill, reader.read_part, reader.drop_job, reader.keep_rate, reader.read_records]
     queues: dict[str, list[Any]] = {
         names.BATCH_QUEUE: [Acts(audit).record_act],
         names.LANE_QUEUE: [follower.follow_lane, follower.poll_lane],
         names.BACKFILL_QUEUE: reading,
+        names.WRITEBACK_QUEUE: [preview.preview_writebacks],
     }
     workflows = Worker(
         client,
         task_queue=names.WORKFLOW_QUEUE,
-        workflows=[BackfillWorkflow, LaneWorkflow, ReconcileWorkflow, ReplayWorkflow, ScriptedQueue],
+        workflows=[
+            BackfillWorkflow,
+            LaneWorkflow,
+            ReconcileWorkflow,
+            ReplayWorkflow,
+            ScriptedQueue,
+            WritebackPreviewWorkflow,
+        ],
         workflow_runner=sandboxed_runner(),
     )
     return [workflows] + [

@@ -12,7 +12,9 @@ from temporalio.worker import Worker
 
 from activities.boundary import ErrorBoundary
 from activities.writeback_echoes import EchoSteps
+from activities.writeback_preview import PreviewSteps
 from activities.writeback_steps import WritebackSteps
+from clients.records_by_key import RecordsByKey
 from clients.writebacks.intake import WritebackIntake
 from clients.writebacks.sessions import WritebackStore
 from clients.writebacks.tables import WRITEBACK, WRITEBACK_BATCH, WRITEBACK_CLAIM
@@ -22,6 +24,7 @@ from schemas.writebacks import Accepted, Intake, QueueInput
 from tests.small_engine import SmallEngine
 from tests.waiting import until
 from tests.writebacks import asked, checks
+from transforms.writeback_batches import Terms
 from workers.settings import WritebackSettings
 from workers.writebacks import echo_steps, writeback_steps
 from workflows import WritebackQueueWorkflow
@@ -41,6 +44,7 @@ class WritingEngine:
     intake: WritebackIntake
     steps: WritebackSteps
     echoes: EchoSteps
+    previews: PreviewSteps
 
     def submit(self, *items: dict[str, Any], caller: str = "tests") -> Intake:
         """Hand in writebacks; those that name none have a key of their own."""
@@ -105,6 +109,15 @@ async def writing(engine: SmallEngine, settings: WritebackSettings = AT_ONCE) ->
         engine.protector,
     )
     echoes = echo_steps(store, engine.served.sessions, engine.warehouse, engine.catalogue)
+    previews = PreviewSteps(
+        RecordsByKey(engine.served.http),
+        engine.served.sessions,
+        engine.store,
+        engine.org,
+        lambda: engine.catalogue,
+        engine.protector,
+        Terms(linger=settings.linger),
+    )
     worker = Worker(
         engine.client,
         task_queue=names.WRITEBACK_QUEUE,
@@ -114,6 +127,7 @@ async def writing(engine: SmallEngine, settings: WritebackSettings = AT_ONCE) ->
             steps.look_up_writebacks,
             steps.set_writeback_pause,
             echoes.find_echoes,
+            previews.preview_writebacks,
         ],
         interceptors=[ErrorBoundary()],
         max_heartbeat_throttle_interval=timedelta(seconds=0.1),
@@ -123,4 +137,4 @@ async def writing(engine: SmallEngine, settings: WritebackSettings = AT_ONCE) ->
         stack.callback(store.close)
         stack.callback(intake.close)
         await stack.enter_async_context(worker)
-        yield WritingEngine(engine, store, intake, steps, echoes)
+        yield WritingEngine(engine, store, intake, steps, echoes, previews)

@@ -14,7 +14,7 @@ PREFIXES = {"User": "005", "Group": "00G"}
 """Of objects that every org has and the catalogue does not list (salesforce.md, "Standard key prefixes")."""
 UNLOCKED = frozenset(PREFIXES)
 """Objects whose records no write of another record locks."""
-_SYSTEM = frozenset(
+SYSTEM_FIELDS = frozenset(
     [
         "Id",
         "IsDeleted",
@@ -111,7 +111,7 @@ def _field_rule(
 
 
 def _read_only(name: str, fact: DescribedField | None, *, is_described: bool) -> str:
-    if name in _SYSTEM:
+    if name in SYSTEM_FIELDS:
         return "is written by Salesforce alone; leave it out"
     if is_described and fact is None:
         return "is hidden from the integration user; leave it out, or have its permissions changed"

@@ -67,7 +67,7 @@ from transforms.reconcile_plan import PlanTerms
 from transforms.reprotect import Reprotector
 from workers.org import Org, open_org, paid_streams, source_opener
 from workers.settings import Settings
-from workers.writebacks import echo_steps, keeping_describes, keeping_queues, writeback_steps
+from workers.writebacks import echo_steps, keeping_describes, keeping_queues, preview_steps, writeback_steps
 from workflows import WORKFLOWS, GovernorWorkflow, PlannerWorkflow
 
 PASSED_THROUGH = ("schemas", "transforms", "workflows", "pydantic", "pyarrow", "numpy", "yaml", "orjson")
@@ -357,6 +357,9 @@ async def _writing_back(client: Client, parts: Parts, org: Org) -> AsyncIterator
         steps.look_up_writebacks,
         steps.set_writeback_pause,
         echo_steps(store, org.sessions, parts.warehouse, parts.catalogue).find_echoes,
+        preview_steps(
+            settings, parts.store, org.http, org.sessions, parts.catalogue, parts.protector
+        ).preview_writebacks,
     ]
     worker = _activity_worker(client, names.WRITEBACK_QUEUE, activities, most=20)
     org_id = settings.salesforce.org_id

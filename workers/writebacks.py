@@ -11,7 +11,9 @@ from temporalio.client import Client
 from activities.writeback_carriers import Collections
 from activities.writeback_echoes import EchoSteps
 from activities.writeback_evidence import ChangeLog
+from activities.writeback_preview import PreviewSteps
 from activities.writeback_steps import WritebackSteps, WritebackTerms
+from clients.objectstore import ObjectStore
 from clients.org_http import OrgHttp, Sessions
 from clients.record_writes import CompositeWrites
 from clients.records_by_key import RecordsByKey
@@ -27,7 +29,7 @@ from schemas.described import KeepDescribeInput
 from schemas.errors import TidegateError
 from transforms.protect import Protector
 from transforms.writeback_batches import Terms
-from workers.settings import WritebackSettings
+from workers.settings import Settings, WritebackSettings
 
 
 def writeback_steps(
@@ -53,6 +55,20 @@ def writeback_steps(
         protector=protector,
         terms=WritebackTerms(settings.newer, settings.settled_after, settings.patience),
     )
+
+
+def preview_steps(
+    settings: Settings,
+    store: ObjectStore,
+    http: OrgHttp,
+    sessions: Sessions,
+    catalogue: Catalogue,
+    protector: Protector,
+) -> PreviewSteps:
+    """Dry runs: an activity of the `writebacks` role, and the command line's."""
+    terms = Terms(linger=settings.writeback.linger)
+    org = settings.salesforce.org_id
+    return PreviewSteps(RecordsByKey(http), sessions, store, org, lambda: catalogue, protector, terms)
 
 
 def echo_steps(

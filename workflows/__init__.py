@@ -11,6 +11,7 @@ from workflows.refresh import RefreshWorkflow
 from workflows.repair import RepairWorkflow
 from workflows.replay import ReplayWorkflow
 from workflows.writeback_batch import WritebackBatchWorkflow
+from workflows.writeback_preview import WritebackPreviewWorkflow
 from workflows.writeback_queue import WritebackQueueWorkflow
 
 WORKFLOWS = [
@@ -23,6 +24,7 @@ WORKFLOWS = [
     ReconcileWorkflow,
     WritebackQueueWorkflow,
     WritebackBatchWorkflow,
+    WritebackPreviewWorkflow,
     RepairWorkflow,
     DriftWorkflow,
     RefreshWorkflow,
@@ -42,5 +44,6 @@ __all__ = [
     "RepairWorkflow",
     "ReplayWorkflow",
     "WritebackBatchWorkflow",
+    "WritebackPreviewWorkflow",
     "WritebackQueueWorkflow",
 ]

@@ -188,6 +188,15 @@ FIND_ECHOES: ActivityOptions = {
     "retry_policy": RetryPolicy(maximum_attempts=1),
 }
 
+PREVIEW_WRITEBACKS: ActivityOptions = {
+    "task_queue": names.WRITEBACK_QUEUE,
+    "start_to_close_timeout": timedelta(minutes=2),
+    "heartbeat_timeout": timedelta(seconds=20),
+    # Somebody waits for it, and can ask again.
+    "schedule_to_close_timeout": timedelta(minutes=2),
+    "retry_policy": _PATIENT,
+}
+
 SEND_WRITEBACKS: ActivityOptions = {
     "task_queue": names.WRITEBACK_QUEUE,
     "start_to_close_timeout": timedelta(minutes=15),

@@ -5,14 +5,16 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, SkipValidation
 
 from api.documented import told
+from api.dry_runs import dry_run_of
 from api.parts import CalledBy, Parts
 from api.problems import FieldProblem, ProblemError, not_found
 from clients.writebacks.looks import Row, WritebackFilter
 from schemas.access import Caller, CallerRole
+from schemas.writeback_preview import Preview
 from schemas.writebacks import (
     MOST_OF_A_REQUEST,
     Intake,
@@ -121,7 +123,20 @@ class WritebackPage(BaseModel):
     "When none can be accepted the answer is 422, with every one of them in `errors`.",
     **told(CallerRole.WRITER, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.TOO_MANY_REQUESTS),
 )
-async def submit(body: Submission, parts: Parts, caller: CalledBy) -> Intake:
+async def submit(
+    body: Submission,
+    parts: Parts,
+    caller: CalledBy,
+    response: Response,
+    *,
+    dry_run: Annotated[
+        bool,
+        Query(
+            description="True: nothing is accepted; the answer (200) says what they would do to the records as they are now. "
+            "A writer does not see their values."
+        ),
+    ] = False,
+) -> Intake | Preview:
     items: list[Any] = list(body.writebacks)
     if len(items) > MOST_OF_A_REQUEST:
         detail = (
@@ -129,6 +144,9 @@ async def submit(body: Submission, parts: Parts, caller: CalledBy) -> Intake:
             "into a file: POST /v1/writebacks/files."
         )
         raise ProblemError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-many", detail)
+    if dry_run:
+        response.status_code = HTTPStatus.OK
+        return await dry_run_of(parts, items, shows_values=_sees_all(caller))
     intake = await asyncio.to_thread(parts.intake.submit, caller.name, items)
     if not intake.accepted:
         raise _all_refused(intake.refused)

@@ -92,6 +92,18 @@ class WritebackIntake:
         ]
         return request.answer(self._kept(caller, rows, request))
 
+    def prepare(self, items: Sequence[object]) -> tuple[list[dict[str, Any]], tuple[RefusedWriteback, ...]]:
+        """What `submit` would store, with the `index` of each, and what it would refuse for what it is. Nothing is stored."""
+        if self._checks is None:
+            self._checks = self._open_checks()
+        request = _Request(self._checks, items, self._clock())
+        locks = self._locks(request.first) if request.first else {}
+        rows = [
+            {"index": each.index, **_row(each, request.prints[each.index], locks[each.index], request.now)}
+            for each in request.first
+        ]
+        return rows, request.refused
+
     def close(self) -> None:
         """Give the connections back."""
         self._engine.dispose()
@@ -144,6 +156,11 @@ class _Request:
             if isinstance(found, PreparedWriteback) and read.key not in by_key:
                 by_key[read.key] = self.prints[index]
                 self.first.append(found)
+
+    @property
+    def refused(self) -> tuple[RefusedWriteback, ...]:
+        """Those that cannot be accepted for what they are."""
+        return tuple(each for each in self._found if isinstance(each, RefusedWriteback))
 
     def answer(self, kept: dict[str, _Kept]) -> Intake:
         """What becomes of each. A key that is known with the same content is accepted, whatever the checks say of it today."""

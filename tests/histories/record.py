@@ -18,6 +18,7 @@ from typing import Any
 from temporalio.client import Client, WorkflowHandle
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError
+from temporalio.worker import Worker
 
 from clients.backfill_workflows import start_backfill
 from clients.governor import TemporalGovernor
@@ -36,18 +37,22 @@ from schemas.plans import Way
 from schemas.reconciliations import Depth, ReconcileInput
 from schemas.refreshes import RefreshInput
 from schemas.replays import ReplayInput, ReplaySelection, ReplayState
+from schemas.writeback_preview import PreviewInput
 from schemas.writebacks import QueueInput, WritebackControl
 from tests.scripted import ScriptedBatches, ScriptedFollower, manifest, serving
 from tests.scripted_backfill import ScriptedReader, backfill_workers
 from tests.scripted_drift import ScriptedSchema, schema_workers
 from tests.scripted_governor import governor_worker
 from tests.scripted_planner import NEWEST, ScriptedPlanner, planner_workers
+from tests.scripted_preview import ScriptedPreview
 from tests.scripted_reconcile import ScriptedReconciliation, reconcile_workers
 from tests.scripted_repairs import BY_IDS, BY_WINDOW, ScriptedRepairs, serving_repairs, start_repairs
 from tests.scripted_replay import ScriptedReplay, replay_workers
 from tests.scripted_writebacks import ScriptedWritebacks, batch, writeback_workers
 from tests.waiting import until
+from workers.engine import sandboxed_runner
 from workflows import (
+    WORKFLOWS,
     ChangeBatchWorkflow,
     DriftWorkflow,
     LaneWorkflow,
@@ -56,6 +61,7 @@ from workflows import (
     RefreshWorkflow,
     ReplayWorkflow,
     WritebackBatchWorkflow,
+    WritebackPreviewWorkflow,
     WritebackQueueWorkflow,
 )
 
@@ -277,6 +283,24 @@ async def writebacks_sent_and_echoed(client: Client) -> Handle:
     return handle
 
 
+async def writebacks_looked_at(client: Client) -> Handle:
+    steps = Worker(
+        client, task_queue=names.WRITEBACK_QUEUE, activities=[ScriptedPreview().preview_writebacks]
+    )
+    workflows = Worker(
+        client, task_queue=names.WORKFLOW_QUEUE, workflows=WORKFLOWS, workflow_runner=sandboxed_runner()
+    )
+    async with workflows, steps:
+        handle = await client.start_workflow(
+            WritebackPreviewWorkflow.run,
+            PreviewInput(org="o", key="preview/o/1.json"),
+            id="preview/o/1",
+            task_queue=names.WORKFLOW_QUEUE,
+        )
+        await handle.result()
+    return handle
+
+
 async def batch_of_writebacks_refused_and_looked_up(client: Client) -> Handle:
     script = ScriptedWritebacks(
         open=["31.0"], unknown={"31.0"}, failures=[StatementError(statement="INSERT …", detail="42703")]
@@ -325,6 +349,7 @@ SCENES: list[Callable[[Client], Awaitable[Handle]]] = [
     refresh_of_two_stretches,
     writebacks_sent_paused_and_looked_up,
     writebacks_sent_and_echoed,
+    writebacks_looked_at,
     batch_of_writebacks_refused_and_looked_up,
 ]
 

@@ -99,3 +99,17 @@ async def test_what_cannot_be_retried_discarded_or_undone_is_named_with_the_reas
 
 async def test_an_unknown_object_is_not_paused(api: ServedApi) -> None:
     assert (await post(api, "pause", status=422, object="Caes"))["type"].endswith("unknown-object")
+
+
+async def test_a_dry_run_accepts_nothing_and_shows_a_writer_no_values(api: ServedApi) -> None:
+    item = asked(key=fresh("k"), fields={"Subject": "after"})
+    body = {"writebacks": [item, {**item, "key": fresh("k"), "fields": {"Statsu": "x"}}]}
+    for caller, now in (("operator", "before"), ("writer", None)):
+        response = await api.ask("POST", f"{BASE}?dry_run=true", caller, json=body)
+        assert response.status_code == 200, response.text
+        answer = response.json()
+        [found] = answer["writebacks"]
+        assert (found["effect"], found["differences"][0]["now"]) == ("update", now)
+        assert [each["field"] for each in answer["refused"]] == ["fields.Statsu"]
+    assert (await api.get(f"{BASE}?key={item['key']}"))["writebacks"] == []
+    assert list(api.store.keys(f"preview/{ORG}/")) == []

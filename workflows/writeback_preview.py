@@ -1,0 +1,24 @@
+"""A dry run of writebacks for those who may not call the org themselves: one look, and its answer."""
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from schemas import names
+    from schemas.writeback_preview import Previewed, PreviewInput
+    from workflows.options import PREVIEW_WRITEBACKS
+
+
+@workflow.defn(name=names.WRITEBACK_PREVIEW_WORKFLOW)
+class WritebackPreviewWorkflow:
+    """`preview/{org}/{name}`."""
+
+    @workflow.run
+    async def run(self, request: PreviewInput) -> Previewed:
+        found: Previewed = await workflow.execute_activity(
+            names.PREVIEW_WRITEBACKS,
+            request,
+            result_type=Previewed,
+            summary="what writebacks would do",
+            **PREVIEW_WRITEBACKS,
+        )
+        return found
