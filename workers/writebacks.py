@@ -10,7 +10,9 @@ from temporalio.client import Client
 
 from activities.writeback_carriers import Collections
 from activities.writeback_evidence import ChangeLog
+from activities.writeback_jobs import IngestJobs, JobTerms
 from activities.writeback_steps import WritebackSteps, WritebackTerms
+from clients.bulk_ingest import BulkIngest
 from clients.org_http import OrgHttp, Sessions
 from clients.record_writes import CompositeWrites
 from clients.records_by_key import RecordsByKey
@@ -38,13 +40,16 @@ def writeback_steps(
     protector: Protector,
 ) -> WritebackSteps:
     """The activities of the `writebacks` role."""
+    batches = Batches(store)
+    waits = JobTerms(patience=settings.job_patience)
     return WritebackSteps(
         org=http,
         sessions=sessions,
         forming=Forming(store, Terms(linger=settings.linger)),
-        batches=Batches(store),
+        batches=batches,
         pauses=Pauses(store),
         collections=Collections(CompositeWrites(http)),
+        jobs=IngestJobs(http, sessions, BulkIngest(http), batches, waits),
         records=RecordsByKey(http),
         change_log=ChangeLog(warehouse),
         catalogue=lambda: catalogue,
