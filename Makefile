@@ -6,7 +6,7 @@ ARGS ?=
 CLIENTS := $(patsubst tests/real_clients/locks/%.lock,%,$(wildcard tests/real_clients/locks/*.lock))
 PEERS := airbyte-source-salesforce tap-salesforce
 
-.PHONY: help setup demo up test test-clients lint format bench bench-day bench-peers lock clean
+.PHONY: help setup demo up test test-clients lint format bench bench-day bench-peers bench-writeback lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -64,6 +64,9 @@ bench-day: setup  ## a day of 35 million changes against the org's limits, in co
 
 bench-peers: setup $(PEERS:%=.venv-clients/%/.installed)  ## rows a second of a backfill beside two published connectors
 	@$(BIN)/python -m benchmarks.peers $(ARGS)
+
+bench-writeback: setup .venv-clients/lht/.installed  ## ten thousand writebacks a minute during a surge, amid trouble, beside other senders
+	@$(BIN)/python -m benchmarks.writeback $(ARGS)
 
 lock: setup  ## write requirements.lock anew from pyproject.toml
 	@$(BIN)/pip install --quiet uv

@@ -1,16 +1,56 @@
-"""How a batch of writebacks is brought into the org: by collections, or by an ingest job."""
+"""Carrier `collections`: a batch of writebacks as one call. And what becomes of rows by their results, whatever carried them."""
 
+import time
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from clients.record_writes import CompositeWrites, Row, RowResult
+from clients.record_writes import CompositeWrites, Row, RowResult, collections_needed, reads_as_reference
 from schemas.catalogue import ObjectSpec
+from schemas.errors import UnknownOutcomeError
+from schemas.limits import COLLECTION_MAX_ROWS, COMPOSITE_MAX_QUERIES
+from schemas.writebacks import WritebackState
+from transforms.writeback_batches import CALL_ROWS
 from transforms.writeback_decisions import Outcome, ToSend
 from transforms.writeback_results import outcome_of
 
 Outcomes = dict[str, Outcome]
 """Record -> outcome."""
+_AIM_SECONDS = 8.0
+"""What a call may take; one of 20 seconds would be a long one, of which an org has few."""
+_SHORT_SECONDS = 15.0
+_LEAST_ROWS = 20
+"""Fewer would cost more calls than they spare time."""
+_LEFT = Outcome(
+    WritebackState.WAITING, "not_sent", "It did not fit into one call with those before it.", is_try=False
+)
+
+
+@dataclass
+class Pace:
+    """How long one object's rows take, as measured in this process; until a call has told, they are taken to be quick."""
+
+    seconds_a_row: float = 0.0
+
+    @property
+    def rows(self) -> int:
+        """How many rows a call may have."""
+        if self.seconds_a_row * CALL_ROWS <= _AIM_SECONDS:
+            return CALL_ROWS
+        return max(_LEAST_ROWS, int(_AIM_SECONDS / self.seconds_a_row))
+
+    def is_long(self, rows: int) -> bool:
+        """True when a call with so many rows may take 20 seconds."""
+        return rows * self.seconds_a_row > _SHORT_SECONDS
+
+    def learn(self, rows: int, seconds: float) -> None:
+        """Take in how long a call took."""
+        self.seconds_a_row = (self.seconds_a_row + seconds / rows) / 2
+
+    def give_up(self, rows: int, seconds: float) -> None:
+        """Take in that a call was given up: it takes longer than that."""
+        self.seconds_a_row = max(2 * seconds / rows, 2 * self.seconds_a_row)
 
 
 @dataclass
@@ -18,12 +58,55 @@ class Collections:
     """Up to a thousand rows in one call."""
 
     writes: CompositeWrites
+    paces: dict[str, Pace] = field(default_factory=lambda: defaultdict(Pace))
+    """By object."""
+
+    def left(self, spec: ObjectSpec, entries: Sequence[ToSend]) -> Outcomes:
+        """Outcomes of entries that do not fit into one call, or would make it too long: they wait again. The first one always goes."""
+        going = _fitting(entries, self.paces[spec.name].rows)
+        return {entry.record: _LEFT for entry in entries if entry.record not in going}
 
     async def send(self, spec: ObjectSpec, key_field: str, entries: Sequence[ToSend], batch: str) -> Outcomes:
         """Outcomes by record; those are missing whose row's result leaves it open. Raises as `CompositeWrites.write`."""
-        rows = [Row(entry.external_id, entry.fields, entry.may_create, entry.record_id) for entry in entries]
-        results = await self.writes.write(spec.name, key_field, rows, batch)
+        pace, began = self.paces[spec.name], time.monotonic()
+        rows, is_long = [_row(entry) for entry in entries], pace.is_long(len(entries))
+        try:
+            results = await self.writes.write(spec.name, key_field, rows, batch, is_long=is_long)
+        except UnknownOutcomeError as error:
+            # A connection that was lost at once says nothing of how long the rows take.
+            if not error.is_over and time.monotonic() - began > _AIM_SECONDS:
+                pace.give_up(len(rows), time.monotonic() - began)
+            raise
+        pace.learn(len(rows), time.monotonic() - began)
         return outcomes_of(spec, key_field, entries, results)
+
+
+def _row(entry: ToSend) -> Row:
+    return Row(entry.external_id, entry.fields, entry.may_create, entry.record_id)
+
+
+def _fitting(entries: Sequence[ToSend], most: int) -> set[str]:
+    """The records that go together in one call.
+
+    A row that a composite request would misread goes by one collection, without a composite request; other calls leave such rows for later.
+    """
+    first, going = entries[0], list(entries)
+    if collections_needed([_row(entry) for entry in going]) > 1 and any(map(_is_misread, going)):
+        if _is_misread(first):
+            most = min(most, COLLECTION_MAX_ROWS)
+            going = [entry for entry in going if entry.may_create == first.may_create]
+        else:
+            going = [entry for entry in going if not _is_misread(entry)]
+    going = going[:most]
+    if collections_needed([_row(entry) for entry in going]) > COMPOSITE_MAX_QUERIES:
+        others = [entry for entry in going if entry.may_create != first.may_create]
+        beyond = {entry.record for entry in others[-(len(others) % COLLECTION_MAX_ROWS) :]}
+        going = [entry for entry in going if entry.record not in beyond]
+    return {entry.record for entry in going}
+
+
+def _is_misread(entry: ToSend) -> bool:
+    return reads_as_reference(entry.external_id) or reads_as_reference(entry.fields)
 
 
 def outcomes_of(

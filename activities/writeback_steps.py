@@ -17,6 +17,7 @@ from activities.threads import to_its_end
 from activities.writeback_carriers import Collections, Outcomes
 from activities.writeback_entries import entries_to_send, protected
 from activities.writeback_evidence import ChangeLog, Log
+from activities.writeback_jobs import Filled, IngestJobs
 from clients.call_count import CallCount, counting_calls
 from clients.org_http import OrgHttp, Sessions
 from clients.polling import VISIBILITY_DELAY
@@ -31,6 +32,7 @@ from schemas.errors import CallRefusedError, RateLimitedError, TransientError, U
 from schemas.writebacks import (
     CLIENT_PREFIX,
     BatchState,
+    Carrier,
     Formed,
     FormInput,
     LookUpInput,
@@ -92,6 +94,7 @@ class WritebackSteps:
     batches: Batches
     pauses: Pauses
     collections: Collections
+    jobs: IngestJobs
     records: RecordsByKey
     change_log: ChangeLog
     catalogue: Callable[[], Catalogue]
@@ -123,7 +126,10 @@ class WritebackSteps:
             return SentBatch(is_known=True)
         async with heartbeating():
             with counting_calls() as job.count:
-                outcomes = await self._look_up(job, is_over=request.is_over)
+                if job.batch.carrier is Carrier.BULK:
+                    outcomes = await self._ask_job(job)
+                else:
+                    outcomes = await self._look_up(job, is_over=request.is_over)
             return await self._keep(job, outcomes, is_over=request.is_over)
 
     @activity.defn(name=names.SET_WRITEBACK_PAUSE)
@@ -134,6 +140,8 @@ class WritebackSteps:
     async def _send(self, job: "_Job") -> SentBatch:
         """Read the records, decide, say that the batch is about to be sent, and send it."""
         settled = await self._weigh(job)
+        filled = await self._filled(job, [entry for entry in job.entries if entry.record not in settled])
+        settled |= filled.left
         going = [entry for entry in job.entries if entry.record not in settled]
         if not going:
             return await self._keep(job, settled)
@@ -143,19 +151,36 @@ class WritebackSteps:
             sent_at=await self.org.ask_time(LeaseClass.WRITEBACK),
             before=self._before(job, going),
             settled=settled,
+            job=filled.job or None,
         )
         if not may_send:
+            if filled.job:
+                await self.jobs.abort(filled.job)
             paused = Outcome(
                 WritebackState.WAITING, "paused", "A pause came before it was sent.", is_try=False
             )
             return await self._keep(job, {**dict.fromkeys(job.records, paused), **settled})
-        job.entries = [
-            replace(entry, record_id=job.seen[entry.external_id].record_id)
-            if entry.external_id in job.seen
-            else entry
-            for entry in going
-        ]
+        job.entries = going
+        if filled.job:
+            job.batch = replace(job.batch, job=filled.job)
+            await self.jobs.close(filled.job)
+            return await self._keep(job, await self._ask_job(job), is_over=True)
         return await self._carry(job)
+
+    async def _filled(self, job: "_Job", going: Sequence[ToSend]) -> Filled:
+        """The ingest job, if the batch goes by one, and what has to wait for another batch."""
+        if going and job.batch.carrier is Carrier.BULK:
+            return await self.jobs.fill(job.spec, job.key_field, going, job.batch)
+        return Filled("", self.collections.left(job.spec, going) if going else {})
+
+    async def _ask_job(self, job: "_Job") -> Outcomes:
+        """Outcomes by the ingest job that carries the batch. What it does not tell of is looked up, once it writes no more."""
+        told = await self.jobs.outcomes(job.spec, job.key_field, job.entries, job.batch.job or "")
+        rest = [entry for entry in job.entries if told is not None and entry.record not in told]
+        if told is None or not rest:
+            return told or {}
+        await asyncio.sleep(min(VISIBILITY_DELAY, self.terms.settled_after).total_seconds())
+        return told | await self._look_up(replace(job, entries=rest), is_over=True)
 
     async def _carry(self, job: "_Job") -> SentBatch:
         try:
@@ -171,7 +196,7 @@ class WritebackSteps:
         return await self._keep(job, outcomes, is_over=True)
 
     async def _weigh(self, job: "_Job") -> Outcomes:
-        """Outcomes of what is not sent."""
+        """Outcomes of what is not sent; the others get to know their record."""
         guard = await self._guard(job.spec)
         job.seen = await self._told_apart(await self._seen(job), job, guard.us)
         recent = [entry for entry in job.entries if is_recent(entry, job.seen.get(entry.external_id), guard)]
@@ -183,6 +208,12 @@ class WritebackSteps:
             )
             for entry in job.entries
         }
+        job.entries = [
+            replace(entry, record_id=job.seen[entry.external_id].record_id, existed=True)
+            if entry.external_id in job.seen
+            else entry
+            for entry in job.entries
+        ]
         return {record: outcome for record, outcome in weighed.items() if outcome is not None}
 
     async def _look_up(self, job: "_Job", *, is_over: bool) -> Outcomes:
@@ -192,7 +223,8 @@ class WritebackSteps:
         sent = SentAt(
             at=job.batch.sent_at or now,
             now=now,
-            client=client_name(job.batch.batch),
+            # Changes by an ingest job come back without a client's name.
+            client="" if job.batch.carrier is Carrier.BULK else client_name(job.batch.batch),
             settled_after=VISIBILITY_DELAY if is_over else self.terms.settled_after,
             patience=self.terms.patience,
         )
@@ -224,7 +256,7 @@ class WritebackSteps:
         if stored.state is BatchState.CLOSED:
             return None
         catalogue = self.catalogue()
-        entries = entries_to_send(rows, catalogue, stored.object, self.protector)
+        entries = await asyncio.to_thread(entries_to_send, rows, catalogue, stored.object, self.protector)
         key_field = rows[0].key_field if rows else ""
         return _Job(stored, catalogue.object(stored.object), key_field, entries)
 

@@ -131,6 +131,8 @@ async def writing(engine: SmallEngine, settings: WritebackSettings = AT_ONCE) ->
         ],
         interceptors=[ErrorBoundary()],
         max_heartbeat_throttle_interval=timedelta(seconds=0.1),
+        # A step that is cut short leaves its thread, and the thread a connection that nobody closes.
+        graceful_shutdown_timeout=timedelta(seconds=3),
     )
     intake = WritebackIntake(engine.database, checks)
     async with AsyncExitStack() as stack:

@@ -37,6 +37,8 @@ class Waiting:
     priority: int
     accepted_at: datetime
     deadline: datetime
+    needs_call: bool = False
+    """An ingest job cannot carry it: it may not create, or has a value that no CSV has a place for."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,11 @@ class Entry:
     def deadline(self) -> datetime:
         """The earliest of its members."""
         return min(each.deadline for each in self.members)
+
+    @property
+    def needs_call(self) -> bool:
+        """As of its members."""
+        return any(each.needs_call for each in self.members)
 
     @property
     def urgency(self) -> tuple[int, datetime, int]:
@@ -87,6 +94,8 @@ class Terms:
     """What an ingest job is taken to need whatever its size."""
     job_rows: int = 300
     """Rows that an ingest job is taken to write in a second."""
+    job_calls: int = JOB_CALLS
+    """What an ingest job is taken to cost in calls, beside the reading of the records."""
 
 
 def entries_of(waiting: Sequence[Waiting]) -> list[Entry]:
@@ -117,10 +126,12 @@ def draft_batches(
     """
     taken = frozenset(claimed)
     free = [entry for entry in entries_of(waiting) if not entry.names & taken]
-    carrier = carrier_for(free, now, terms)
+    usual = carrier_for([entry for entry in free if not entry.needs_call], now, terms)
     drafts: list[Draft] = []
     for family in _families(free):
-        draft = next((each for each in drafts if each.room >= len(family)), None)
+        carrier, family = _carried(family, usual)
+        fitting = (each for each in drafts if each.carrier is carrier and each.room >= len(family))
+        draft = next(fitting, None)
         if draft is None:
             if len(drafts) == most:
                 continue  # a smaller family may still find room
@@ -130,13 +141,20 @@ def draft_batches(
     return [draft for draft in drafts if _is_due(draft, now, terms)]
 
 
+def _carried(family: list[Entry], usual: Carrier) -> tuple[Carrier, list[Entry]]:
+    """What of a family goes now, and by what: those that need a call first, the others when these have given its names free."""
+    if usual is Carrier.BULK and (called := [entry for entry in family if entry.needs_call]):
+        return Carrier.COLLECTIONS, called
+    return usual, family
+
+
 def carrier_for(entries: Sequence[Entry], now: datetime, terms: Terms) -> Carrier:
     """The cheapest carrier in calls that is there before the deadlines."""
     if not entries:
         return Carrier.COLLECTIONS
     rows = min(len(entries), BULK_ROWS)
     reads = -(-rows // CALL_ROWS)
-    is_cheaper = JOB_CALLS + reads < _CALLS_OF_A_BATCH * reads
+    is_cheaper = terms.job_calls + reads < _CALLS_OF_A_BATCH * reads
     takes = terms.job_time + timedelta(seconds=rows / terms.job_rows)
     return (
         Carrier.BULK

@@ -20,6 +20,7 @@ from pydantic_settings import (
 
 from activities.plan_backfill import PART_ROWS
 from activities.poll import DELETIONS_EVERY, OVERLAP
+from activities.writeback_jobs import JOB_PATIENCE
 from activities.writeback_steps import LOG_PATIENCE, SETTLED_AFTER
 from clients.objectstore import S3Address
 from clients.polling import VISIBILITY_DELAY
@@ -215,6 +216,8 @@ class WritebackSettings(_Part):
     """The org is taken to be still at a call that was given up for so long; nothing is sent again before."""
     patience: timedelta = Field(default=LOG_PATIENCE, ge=timedelta(0))
     """How long the change log may take to tell whose a change was, after a call without an answer."""
+    job_patience: timedelta = Field(default=JOB_PATIENCE, ge=timedelta(0))
+    """How long an ingest job may get no further before it is aborted; what it has not written is sent again."""
 
 
 class DriftSettings(_Part):

@@ -11,8 +11,10 @@ from temporalio.client import Client
 from activities.writeback_carriers import Collections
 from activities.writeback_echoes import EchoSteps
 from activities.writeback_evidence import ChangeLog
+from activities.writeback_jobs import IngestJobs, JobTerms
 from activities.writeback_preview import PreviewSteps
 from activities.writeback_steps import WritebackSteps, WritebackTerms
+from clients.bulk_ingest import BulkIngest
 from clients.objectstore import ObjectStore
 from clients.org_http import OrgHttp, Sessions
 from clients.record_writes import CompositeWrites
@@ -42,13 +44,16 @@ def writeback_steps(
     protector: Protector,
 ) -> WritebackSteps:
     """The activities of the `writebacks` role."""
+    batches = Batches(store)
+    waits = JobTerms(patience=settings.job_patience)
     return WritebackSteps(
         org=http,
         sessions=sessions,
         forming=Forming(store, Terms(linger=settings.linger)),
-        batches=Batches(store),
+        batches=batches,
         pauses=Pauses(store),
         collections=Collections(CompositeWrites(http)),
+        jobs=IngestJobs(http, sessions, BulkIngest(http), batches, waits),
         records=RecordsByKey(http),
         change_log=ChangeLog(warehouse),
         catalogue=lambda: catalogue,

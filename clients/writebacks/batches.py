@@ -18,6 +18,7 @@ from clients.audit import append_act
 from clients.writebacks.pauses import pauses_of
 from clients.writebacks.sessions import PAUSING, WritebackStore, lock
 from clients.writebacks.tables import WRITEBACK, WRITEBACK_ATTEMPT, WRITEBACK_BATCH, WRITEBACK_CLAIM
+from schemas.errors import UnavailableError
 from schemas.messages import Act
 from schemas.writebacks import BatchCounts, BatchState, Carrier, WritebackState
 from transforms.writeback_decisions import Outcome
@@ -124,6 +125,7 @@ class Batches:
         sent_at: datetime,
         before: Mapping[str, FoundRecord],
         settled: Mapping[str, Outcome],
+        job: str | None = None,
     ) -> bool:
         """Say that the batch is about to be sent, or find that it must not be.
 
@@ -132,11 +134,15 @@ class Batches:
             sent_at: The org's time.
             before: Record -> as it is now, of records that are there.
             settled: Record -> outcome, of those that are not sent.
+            job: The ingest job that is about to be closed; None: another carrier.
 
-        Returns False, and changes nothing, when it was paused; what it held then waits again.
+        Returns False, and changes nothing, when it was paused; what it held then waits again. Raises `UnavailableError` when somebody
+        else has begun: two that took the batch for unsent would send it twice.
         """
         with self._store.begin() as connection:
             lock(connection, PAUSING, shared=True)
+            if not _is_formed(connection, batch):
+                raise UnavailableError(system="the batch", detail=f"{batch} is being sent by another process")
             row = connection.execute(
                 sa.select(WRITEBACK_BATCH.c.object, sa.func.max(WRITEBACK.c.number).label("last"))
                 .join(WRITEBACK, WRITEBACK.c.batch == WRITEBACK_BATCH.c.batch)
@@ -151,17 +157,28 @@ class Batches:
             connection.execute(
                 WRITEBACK_BATCH.update()
                 .where(WRITEBACK_BATCH.c.batch == batch)
-                .values(state=BatchState.SENT, sent_at=sent_at)
+                .values(state=BatchState.SENT, sent_at=sent_at, job=job)
             )
             connection.execute(WRITEBACK.update().where(_open_in(batch)).values(sent_at=sent_at))
         return True
 
-    def keep_job(self, batch: str, job: str) -> None:
-        """The ingest job that carries the batch."""
+    def keep_job(self, batch: str, job: str) -> bool:
+        """The ingest job that is to carry the batch, as long as nothing was sent; False, and nothing is kept, when something was."""
         with self._store.begin() as connection:
+            if not _is_formed(connection, batch):
+                return False
             connection.execute(
                 WRITEBACK_BATCH.update().where(WRITEBACK_BATCH.c.batch == batch).values(job=job)
             )
+        return True
+
+    def open_jobs(self) -> set[str]:
+        """Ingest jobs of batches that are not closed."""
+        query = sa.select(WRITEBACK_BATCH.c.job).where(
+            WRITEBACK_BATCH.c.state != BatchState.CLOSED, WRITEBACK_BATCH.c.job.is_not(None)
+        )
+        with self._store.begin() as connection:
+            return set(connection.execute(query).scalars())
 
     def settle(self, batch: str, outcomes: Mapping[str, Outcome], *, calls: int) -> None:
         """Record -> outcome, of some; the others stay open."""
@@ -223,6 +240,12 @@ def _facts(row: sa.Row[Any]) -> list[Any]:
 
 def _open_in(batch: str) -> sa.ColumnElement[bool]:
     return (WRITEBACK.c.batch == batch) & (WRITEBACK.c.state == WritebackState.OPEN)
+
+
+def _is_formed(connection: sa.Connection, batch: str) -> bool:
+    """True for a batch of which nothing was sent; its row is held until the transaction ends."""
+    found = sa.select(WRITEBACK_BATCH.c.state).where(WRITEBACK_BATCH.c.batch == batch).with_for_update()
+    return bool(connection.execute(found).scalar_one() == BatchState.FORMED)
 
 
 def _sent_at(connection: sa.Connection, batch: str) -> datetime | None:

@@ -19,6 +19,7 @@ from schemas.writebacks import (
     WritebackBatchInput,
     WritebackState,
 )
+from transforms.row_errors import NOT_SENT
 from transforms.writeback_batches import BULK_ROWS, Draft, Terms, Waiting, draft_batches
 
 _LOOKED_AT = 2 * BULK_ROWS
@@ -27,7 +28,8 @@ _LOOKED_AT = 2 * BULK_ROWS
 _CANDIDATES = sa.text(
     """
     SELECT w.number, w.record, w.parents, w.mode, w.priority,
-           w.accepted_at, w.deadline
+           w.accepted_at, w.deadline,
+           NOT w.may_create OR w.code IS NOT DISTINCT FROM :not_sent AS needs_call
     FROM writeback AS w
     WHERE w.object = :object AND w.state = 'waiting' AND w.not_before <= :now AND w.number <= :last
       AND NOT EXISTS (
@@ -111,7 +113,8 @@ def _open_batches(connection: sa.Connection, request: FormInput) -> list[Writeba
 
 def _waiting(connection: sa.Connection, object_name: str, now: datetime, last: int) -> list[Waiting]:
     rows = connection.execute(
-        _CANDIDATES, {"object": object_name, "now": now, "last": last, "most": _LOOKED_AT}
+        _CANDIDATES,
+        {"object": object_name, "now": now, "last": last, "most": _LOOKED_AT, "not_sent": NOT_SENT},
     )
     return [
         Waiting(
@@ -122,6 +125,7 @@ def _waiting(connection: sa.Connection, object_name: str, now: datetime, last: i
             priority=row.priority,
             accepted_at=row.accepted_at,
             deadline=row.deadline,
+            needs_call=row.needs_call,
         )
         for row in rows
     ]
