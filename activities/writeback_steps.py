@@ -20,6 +20,7 @@ from clients.call_count import CallCount, counting_calls
 from clients.org_http import OrgHttp, Sessions
 from clients.polling import VISIBILITY_DELAY
 from clients.records_by_key import RecordsByKey
+from clients.write_window import Stopwatch
 from clients.writebacks.batches import Batches, FoundRecord, StoredBatch
 from clients.writebacks.forming import Forming
 from clients.writebacks.pauses import Pauses
@@ -55,6 +56,7 @@ from transforms.writeback_decisions import (
 
 SETTLED_AFTER = timedelta(minutes=2)
 LOG_PATIENCE = timedelta(minutes=4)
+SEND_WITHIN = timedelta(seconds=20)
 _CLOCKS = timedelta(seconds=2)
 """By how much the org's clock may be ahead of ours when an own write is told by its time."""
 _COME_AGAIN = timedelta(seconds=5)
@@ -72,6 +74,9 @@ class WritebackTerms:
     """`Object` or `Object.Field` -> what a newer change in Salesforce does; others: it holds."""
     settled_after: timedelta = SETTLED_AFTER
     """The org is taken to be still at a call that was given up for so long."""
+    send_within: timedelta = SEND_WITHIN
+    """A call that is not begun so soon after the store was told of it is not made. With what a call may take (connecting, sending,
+    waiting: each less than 20 seconds) it is over before `settled_after` is."""
     patience: timedelta = LOG_PATIENCE
     """How long the change log may take to tell whose a change was."""
 
@@ -120,6 +125,8 @@ class WritebackSteps:
         job = await self._open(request.batch.batch)
         if job is None:
             return SentBatch(is_known=True)
+        if job.batch.state is BatchState.FORMED:
+            return await self._keep(job, job.all_again("not_sent", "Nothing was sent.", timedelta(0)))
         async with heartbeating():
             with counting_calls() as job.count:
                 outcomes = await self._look_up(job, is_over=request.is_over)
@@ -136,6 +143,7 @@ class WritebackSteps:
         going = [entry for entry in job.entries if entry.record not in settled]
         if not going:
             return await self._keep(job, settled)
+        job.watch = Stopwatch()
         may_send = await asyncio.to_thread(
             self.batches.begin_sending,
             job.batch.batch,
@@ -143,7 +151,9 @@ class WritebackSteps:
             before=self._before(job, going),
             settled=settled,
         )
-        if not may_send:
+        if may_send:
+            job.batch = replace(job.batch, state=BatchState.SENT)
+        else:
             paused = Outcome(
                 WritebackState.WAITING, "paused", "A pause came before it was sent.", is_try=False
             )
@@ -158,7 +168,8 @@ class WritebackSteps:
 
     async def _carry(self, job: "_Job") -> SentBatch:
         try:
-            outcomes = await self.collections.send(job.spec, job.key_field, job.entries, job.batch.batch)
+            with job.watch.writing_within(self.terms.send_within):
+                outcomes = await self.collections.send(job.spec, job.key_field, job.entries, job.batch.batch)
         except UnknownOutcomeError as error:
             return SentBatch(is_known=False, is_over=error.is_over)
         except RateLimitedError as error:
@@ -214,7 +225,7 @@ class WritebackSteps:
         """Write what is known; the batch is closed when that is all."""
         spaced = {record: _spaced(outcome) for record, outcome in outcomes.items()}
         step = self.batches.close if job.records <= outcomes.keys() else self.batches.settle
-        await asyncio.to_thread(step, job.batch.batch, spaced, calls=job.count.calls)
+        await asyncio.to_thread(step, job.batch.batch, spaced, calls=job.count.calls, state=job.batch.state)
         return SentBatch(is_known=job.records <= outcomes.keys(), is_over=is_over)
 
     async def _open(self, batch: str) -> "_Job | None":
@@ -287,6 +298,8 @@ class _Job:
     seen: Mapping[str, SeenRecord] = field(default_factory=dict)
     """External id -> the record."""
     count: CallCount = field(default_factory=CallCount)
+    watch: Stopwatch = field(default_factory=Stopwatch)
+    """Since the store was told that it is sent."""
 
     @property
     def records(self) -> set[str]:

@@ -85,7 +85,7 @@ class ToSend:
     unchanged_since: datetime | None = None
     attempts: int = 0
     record_id: str = ""
-    """Of the record, as far as it is known."""
+    """Of the record as it was just read; empty when there is none."""
     existed: bool = False
     """True when the record was there when the batch was sent."""
 

@@ -18,6 +18,7 @@ from clients.audit import append_act
 from clients.writebacks.pauses import pauses_of
 from clients.writebacks.sessions import PAUSING, WritebackStore, lock
 from clients.writebacks.tables import WRITEBACK, WRITEBACK_ATTEMPT, WRITEBACK_BATCH, WRITEBACK_CLAIM
+from schemas.errors import UnavailableError
 from schemas.messages import Act
 from schemas.writebacks import BatchCounts, BatchState, Carrier, WritebackState
 from transforms.writeback_decisions import Outcome
@@ -131,10 +132,13 @@ class Batches:
             before: Record -> as it is now, of records that are there.
             settled: Record -> outcome, of those that are not sent.
 
-        Returns False, and changes nothing, when it was paused; what it held then waits again.
+        Returns False, and changes nothing, when it was paused; what it held then waits again. Raises `UnavailableError` when somebody
+        else has begun: two that took the batch for unsent would send it twice.
         """
         with self._store.begin() as connection:
             lock(connection, PAUSING, shared=True)
+            if not _is_formed(connection, batch):
+                raise UnavailableError(system="the batch", detail=f"{batch} is being sent by another process")
             row = connection.execute(
                 sa.select(WRITEBACK_BATCH.c.object, sa.func.max(WRITEBACK.c.number).label("last"))
                 .join(WRITEBACK, WRITEBACK.c.batch == WRITEBACK_BATCH.c.batch)
@@ -161,26 +165,40 @@ class Batches:
                 WRITEBACK_BATCH.update().where(WRITEBACK_BATCH.c.batch == batch).values(job=job)
             )
 
-    def settle(self, batch: str, outcomes: Mapping[str, Outcome], *, calls: int) -> None:
-        """Record -> outcome, of some; the others stay open."""
+    def settle(
+        self, batch: str, outcomes: Mapping[str, Outcome], *, calls: int, state: BatchState = BatchState.SENT
+    ) -> None:
+        """Record -> outcome, of some; the others stay open. A batch that is closed stays as it is.
+
+        Raises `UnavailableError` as `close`.
+        """
         with self._store.begin() as connection:
+            row = _held(connection, batch)
+            if _is_over(row, state):
+                return
             connection.execute(
                 WRITEBACK_BATCH.update()
                 .where(WRITEBACK_BATCH.c.batch == batch)
                 .values(calls=WRITEBACK_BATCH.c.calls + calls)
             )
-            _settle(connection, batch, outcomes, sent_at=_sent_at(connection, batch))
+            _settle(connection, batch, outcomes, sent_at=row.sent_at)
 
-    def close(self, batch: str, outcomes: Mapping[str, Outcome], *, calls: int) -> BatchCounts:
+    def close(
+        self, batch: str, outcomes: Mapping[str, Outcome], *, calls: int, state: BatchState = BatchState.SENT
+    ) -> BatchCounts:
         """Record -> outcome, of all that is still open. Claims end, attempts are sealed in the audit log; all in one transaction.
 
-        A batch that is closed stays as it is, and says what became of it.
+        Args:
+            batch: The batch.
+            outcomes: Whatever is open needs one.
+            calls: That were made since the last time.
+            state: In which the outcomes were found. That nothing is to be sent is not true any more of a batch that was sent meanwhile.
+
+        A batch that is closed stays as it is, and says what became of it. Raises `UnavailableError` when it is in another state.
         """
         with self._store.begin() as connection:
-            row = connection.execute(
-                sa.select(WRITEBACK_BATCH).where(WRITEBACK_BATCH.c.batch == batch).with_for_update()
-            ).one()
-            if row.state == BatchState.CLOSED:
+            row = _held(connection, batch)
+            if _is_over(row, state):
                 return _counts(row)
             _settle(connection, batch, outcomes, sent_at=row.sent_at)
             rest = connection.execute(
@@ -223,13 +241,29 @@ def _open_in(batch: str) -> sa.ColumnElement[bool]:
     return (WRITEBACK.c.batch == batch) & (WRITEBACK.c.state == WritebackState.OPEN)
 
 
-def _sent_at(connection: sa.Connection, batch: str) -> datetime | None:
-    found = sa.select(WRITEBACK_BATCH.c.sent_at).where(WRITEBACK_BATCH.c.batch == batch)
-    moment: datetime | None = connection.execute(found).scalar_one()
-    return moment
+def _is_formed(connection: sa.Connection, batch: str) -> bool:
+    """True for a batch of which nothing was sent; its row is held until the transaction ends."""
+    found = sa.select(WRITEBACK_BATCH.c.state).where(WRITEBACK_BATCH.c.batch == batch).with_for_update()
+    return bool(connection.execute(found).scalar_one() == BatchState.FORMED)
+
+
+def _held(connection: sa.Connection, batch: str) -> sa.Row[Any]:
+    """The batch's row, which nobody else changes until the transaction ends."""
+    return connection.execute(
+        sa.select(WRITEBACK_BATCH).where(WRITEBACK_BATCH.c.batch == batch).with_for_update()
+    ).one()
+
+
+def _is_over(row: sa.Row[Any], state: BatchState) -> bool:
+    if row.state not in (BatchState.CLOSED, state):
+        raise UnavailableError(system="the batch", detail=f"{row.batch} is {row.state} by another process")
+    return bool(row.state == BatchState.CLOSED)
 
 
 def _keep_before(connection: sa.Connection, batch: str, before: Mapping[str, FoundRecord]) -> None:
+    # What an earlier try found may be gone: a record that was deleted is made anew.
+    nothing = {"record_id": sa.null(), "foreign_at": sa.null(), "replaced": sa.null()}
+    connection.execute(WRITEBACK.update().where(_open_in(batch)).values(nothing))
     if not before:
         return
     found = [
