@@ -51,6 +51,7 @@ from transforms.writeback_decisions import (
     ToSend,
     is_recent,
     look_up,
+    paths,
     weigh,
 )
 
@@ -197,19 +198,21 @@ class WritebackSteps:
 
     async def _look_up(self, job: "_Job", *, is_over: bool) -> Outcomes:
         """Outcomes of what can be told."""
-        job.seen = await self._seen(job)
+        job.seen = await self._seen(job, with_bin=True)
         now = await self.org.ask_time(LeaseClass.WRITEBACK)
         sent = SentAt(
             at=job.batch.sent_at or now,
             now=now,
             client=client_name(job.batch.batch),
-            settled_after=VISIBILITY_DELAY if is_over else self.terms.settled_after,
+            settled_after=min(VISIBILITY_DELAY, self.terms.settled_after)
+            if is_over
+            else self.terms.settled_after,
             patience=self.terms.patience,
         )
         changed = [
             entry
             for entry in job.entries
-            if entry.external_id in job.seen and job.seen[entry.external_id].modified_at >= sent.second
+            if entry.external_id in job.seen and job.seen[entry.external_id].touched_at >= sent.second
         ]
         log = await self._log(job, changed, [sent.second])
         guard = await self._guard(job.spec)
@@ -238,13 +241,19 @@ class WritebackSteps:
         key_field = rows[0].key_field if rows else ""
         return _Job(stored, catalogue.object(stored.object), key_field, entries)
 
-    async def _seen(self, job: "_Job") -> dict[str, SeenRecord]:
-        """External id -> the record. One in the recycle bin is none: an upsert does not find it."""
+    async def _seen(self, job: "_Job", *, with_bin: bool = False) -> dict[str, SeenRecord]:
+        """External id -> the record. One in the recycle bin is none, since an upsert does not find it, unless asked for `with_bin`."""
         found = await self.records.read(job.spec, job.key_field, job.external_ids, job.asked_fields)
         return {
-            external_id: SeenRecord(seen.record_id, seen.values, seen.modified_at, seen.modified_by)
+            external_id: SeenRecord(
+                seen.record_id,
+                seen.values,
+                seen.modified_at,
+                seen.modified_by,
+                deleted_at=seen.system_modstamp if seen.is_deleted else None,
+            )
             for external_id, seen in found.items()
-            if not seen.is_deleted
+            if with_bin or not seen.is_deleted
         }
 
     async def _told_apart(self, seen: dict[str, SeenRecord], job: "_Job", us: str) -> dict[str, SeenRecord]:
@@ -311,9 +320,9 @@ class _Job:
 
     @property
     def asked_fields(self) -> list[str]:
-        """What is written or compared; a parent by its external id is read as the reference that it is."""
-        named = {name for entry in self.entries for name in (*entry.fields, *entry.only_if)}
-        return sorted(name for name in named if name in self.spec.fields)
+        """What is written or compared."""
+        named = [pair for entry in self.entries for pair in (*entry.fields.items(), *entry.only_if.items())]
+        return sorted({path for name, value in named for path in paths(self.spec, name, value)})
 
     def all_again(self, code: str, reason: str, wait: timedelta) -> Outcomes:
         outcome = Outcome(WritebackState.WAITING, code, reason, retry_in=wait, is_try=False)

@@ -89,6 +89,15 @@ class WritingEngine:
         return self.rows()
 
 
+async def _quiet(store: WritebackStore) -> None:
+    """A worker that is stopped does not wait for the threads of its steps."""
+
+    async def is_quiet() -> bool:
+        return store.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
+
+    await until(is_quiet)
+
+
 @asynccontextmanager
 async def writing(engine: SmallEngine, settings: WritebackSettings = AT_ONCE) -> AsyncIterator[WritingEngine]:
     """Run the steps' worker until left."""
@@ -118,5 +127,6 @@ async def writing(engine: SmallEngine, settings: WritebackSettings = AT_ONCE) ->
     async with AsyncExitStack() as stack:
         stack.callback(store.close)
         stack.callback(intake.close)
+        stack.push_async_callback(_quiet, store)
         await stack.enter_async_context(worker)
         yield WritingEngine(engine, store, intake, steps)
