@@ -31,7 +31,7 @@ AT_ONCE = WritebackSettings(
 """Nothing waits for company, and an org of a test is over with a call soon."""
 
 
-@dataclass
+@dataclass(repr=False)
 class WritingEngine:
     """What writes back."""
 
@@ -39,6 +39,9 @@ class WritingEngine:
     store: WritebackStore
     intake: WritebackIntake
     steps: WritebackSteps
+
+    def __repr__(self) -> str:
+        return "the engine"  # what fails says what it was given
 
     def submit(self, *items: dict[str, Any], caller: str = "tests") -> Intake:
         """Hand in writebacks; those that name none have a key of their own."""
