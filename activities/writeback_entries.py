@@ -70,6 +70,5 @@ def _entry(members: Sequence[StoredWriteback], clear: _Clear) -> ToSend:
         only_if=clear.values(merged_fields([each.only_if or {} for each in members])),
         unchanged_since=min(conditions, default=None),
         attempts=max(each.attempts for each in members),
-        record_id=first.record_id or "",
         existed=first.replaced is not None,
     )

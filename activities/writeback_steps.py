@@ -22,6 +22,7 @@ from clients.call_count import CallCount, counting_calls
 from clients.org_http import OrgHttp, Sessions
 from clients.polling import VISIBILITY_DELAY
 from clients.records_by_key import RecordsByKey
+from clients.write_window import Stopwatch
 from clients.writebacks.batches import Batches, FoundRecord, StoredBatch
 from clients.writebacks.forming import Forming
 from clients.writebacks.pauses import Pauses
@@ -53,11 +54,13 @@ from transforms.writeback_decisions import (
     ToSend,
     is_recent,
     look_up,
+    paths,
     weigh,
 )
 
 SETTLED_AFTER = timedelta(minutes=2)
 LOG_PATIENCE = timedelta(minutes=4)
+SEND_WITHIN = timedelta(seconds=20)
 _CLOCKS = timedelta(seconds=2)
 """By how much the org's clock may be ahead of ours when an own write is told by its time."""
 _COME_AGAIN = timedelta(seconds=5)
@@ -75,6 +78,9 @@ class WritebackTerms:
     """`Object` or `Object.Field` -> what a newer change in Salesforce does; others: it holds."""
     settled_after: timedelta = SETTLED_AFTER
     """The org is taken to be still at a call that was given up for so long."""
+    send_within: timedelta = SEND_WITHIN
+    """A call that is not begun so soon after the store was told of it is not made. With what a call may take (connecting, sending,
+    waiting: each less than 20 seconds) it is over before `settled_after` is."""
     patience: timedelta = LOG_PATIENCE
     """How long the change log may take to tell whose a change was."""
 
@@ -124,6 +130,8 @@ class WritebackSteps:
         job = await self._open(request.batch.batch)
         if job is None:
             return SentBatch(is_known=True)
+        if job.batch.state is BatchState.FORMED:
+            return await self._keep(job, job.all_again("not_sent", "Nothing was sent.", timedelta(0)))
         async with heartbeating():
             with counting_calls() as job.count:
                 if job.batch.carrier is Carrier.BULK:
@@ -145,6 +153,7 @@ class WritebackSteps:
         going = [entry for entry in job.entries if entry.record not in settled]
         if not going:
             return await self._keep(job, settled)
+        job.watch = Stopwatch()
         may_send = await asyncio.to_thread(
             self.batches.begin_sending,
             job.batch.batch,
@@ -160,6 +169,7 @@ class WritebackSteps:
                 WritebackState.WAITING, "paused", "A pause came before it was sent.", is_try=False
             )
             return await self._keep(job, {**dict.fromkeys(job.records, paused), **settled})
+        job.batch = replace(job.batch, state=BatchState.SENT)
         job.entries = going
         if filled.job:
             job.batch = replace(job.batch, job=filled.job)
@@ -184,7 +194,8 @@ class WritebackSteps:
 
     async def _carry(self, job: "_Job") -> SentBatch:
         try:
-            outcomes = await self.collections.send(job.spec, job.key_field, job.entries, job.batch.batch)
+            with job.watch.writing_within(self.terms.send_within):
+                outcomes = await self.collections.send(job.spec, job.key_field, job.entries, job.batch.batch)
         except UnknownOutcomeError as error:
             return SentBatch(is_known=False, is_over=error.is_over)
         except RateLimitedError as error:
@@ -218,20 +229,22 @@ class WritebackSteps:
 
     async def _look_up(self, job: "_Job", *, is_over: bool) -> Outcomes:
         """Outcomes of what can be told."""
-        job.seen = await self._seen(job)
+        job.seen = await self._seen(job, with_bin=True)
         now = await self.org.ask_time(LeaseClass.WRITEBACK)
         sent = SentAt(
             at=job.batch.sent_at or now,
             now=now,
             # Changes by an ingest job come back without a client's name.
             client="" if job.batch.carrier is Carrier.BULK else client_name(job.batch.batch),
-            settled_after=VISIBILITY_DELAY if is_over else self.terms.settled_after,
+            settled_after=min(VISIBILITY_DELAY, self.terms.settled_after)
+            if is_over
+            else self.terms.settled_after,
             patience=self.terms.patience,
         )
         changed = [
             entry
             for entry in job.entries
-            if entry.external_id in job.seen and job.seen[entry.external_id].modified_at >= sent.second
+            if entry.external_id in job.seen and job.seen[entry.external_id].touched_at >= sent.second
         ]
         log = await self._log(job, changed, [sent.second])
         guard = await self._guard(job.spec)
@@ -247,7 +260,7 @@ class WritebackSteps:
         """Write what is known; the batch is closed when that is all."""
         spaced = {record: _spaced(outcome) for record, outcome in outcomes.items()}
         step = self.batches.close if job.records <= outcomes.keys() else self.batches.settle
-        await asyncio.to_thread(step, job.batch.batch, spaced, calls=job.count.calls)
+        await asyncio.to_thread(step, job.batch.batch, spaced, calls=job.count.calls, state=job.batch.state)
         return SentBatch(is_known=job.records <= outcomes.keys(), is_over=is_over)
 
     async def _open(self, batch: str) -> "_Job | None":
@@ -260,13 +273,19 @@ class WritebackSteps:
         key_field = rows[0].key_field if rows else ""
         return _Job(stored, catalogue.object(stored.object), key_field, entries)
 
-    async def _seen(self, job: "_Job") -> dict[str, SeenRecord]:
-        """External id -> the record. One in the recycle bin is none: an upsert does not find it."""
+    async def _seen(self, job: "_Job", *, with_bin: bool = False) -> dict[str, SeenRecord]:
+        """External id -> the record. One in the recycle bin is none, since an upsert does not find it, unless asked for `with_bin`."""
         found = await self.records.read(job.spec, job.key_field, job.external_ids, job.asked_fields)
         return {
-            external_id: SeenRecord(seen.record_id, seen.values, seen.modified_at, seen.modified_by)
+            external_id: SeenRecord(
+                seen.record_id,
+                seen.values,
+                seen.modified_at,
+                seen.modified_by,
+                deleted_at=seen.system_modstamp if seen.is_deleted else None,
+            )
             for external_id, seen in found.items()
-            if not seen.is_deleted
+            if with_bin or not seen.is_deleted
         }
 
     async def _told_apart(self, seen: dict[str, SeenRecord], job: "_Job", us: str) -> dict[str, SeenRecord]:
@@ -321,6 +340,8 @@ class _Job:
     seen: Mapping[str, SeenRecord] = field(default_factory=dict)
     """External id -> the record."""
     count: CallCount = field(default_factory=CallCount)
+    watch: Stopwatch = field(default_factory=Stopwatch)
+    """Since the store was told that it is sent."""
 
     @property
     def records(self) -> set[str]:
@@ -332,11 +353,16 @@ class _Job:
 
     @property
     def asked_fields(self) -> list[str]:
-        """What is written or compared; of a parent by its external id the reference. A field that the org has no more is for the org to refuse."""
-        named = {name for entry in self.entries for name in (*entry.fields, *entry.only_if)}
+        """What is written or compared; of a parent by its external id both the reference, which an undo goes back to, and that id.
+
+        A field that the org has no more is for the org to refuse.
+        """
+        named = [pair for entry in self.entries for pair in (*entry.fields.items(), *entry.only_if.items())]
         references = self.references
-        stored = {references.get(name, name) for name in named}
-        return sorted(name for name in stored & self.spec.fields.keys() if not self.spec.fields[name].held)
+        stored = {references.get(name, name) for name, _ in named} & self.spec.fields.keys()
+        compared = {path for name, value in named for path in paths(self.spec, name, value)}
+        held = {name for name, each in self.spec.fields.items() if each.held}
+        return sorted((stored | compared) - held)
 
     @property
     def references(self) -> dict[str, str]:

@@ -185,10 +185,16 @@ class Leases:
                 self._ask.set()
                 self._give_up_when_hopeless(account, budget, lease_class, deadline)
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(max(0.0, deadline - self._clock())), self._news:
+                    async with asyncio.timeout(self._until_change(account, deadline)), self._news:
                         await self._news.wait()
         finally:
             account.waiting -= count
+
+    def _until_change(self, account: LeaseAccount, deadline: float) -> float:
+        """Seconds until waiting makes no more sense, or a pause is over: of its end there is no news when tokens are there."""
+        now = self._clock()
+        ends = account.paused_until if account.paused_until > now else deadline
+        return max(0.0, min(ends, deadline) - now)
 
     def _give_up_when_hopeless(
         self, account: LeaseAccount, budget: Budget, lease_class: LeaseClass, deadline: float

@@ -20,6 +20,7 @@ import httpx
 from clients.call_count import note_call
 from clients.purse import Purse
 from clients.salesforce import Session
+from clients.write_window import is_too_late
 from schemas.budgets import Budget, LeaseClass, Reading, Refusal, RefusalKind
 from schemas.errors import (
     CallRefusedError,
@@ -195,9 +196,11 @@ class OrgHttp:
         self, request: httpx.Request, session: Session, lease_class: LeaseClass, *, is_write: bool
     ) -> httpx.Response:
         await self._purse.take(Budget.API_CALLS, lease_class)
+        detail = f"{request.method} {request.url.path}"
+        if is_write and is_too_late():
+            raise UnavailableError(system=_SYSTEM, detail=f"{detail}: not begun in time, so it was not sent")
         note_call()
         request.headers["Authorization"] = f"{session.token_type} {session.access_token}"
-        detail = f"{request.method} {request.url.path}"
         try:
             response = await self._http.send(request)
         except httpx.HTTPError as error:

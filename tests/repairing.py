@@ -41,7 +41,7 @@ async def repairing_engine(
         lanes = Worker(
             client,
             task_queue=names.LANE_QUEUE,
-            activities=[_follower(made).follow_lane],
+            activities=[follower(made).follow_lane],
             interceptors=[ErrorBoundary()],
             max_heartbeat_throttle_interval=timedelta(milliseconds=100),
         )
@@ -57,7 +57,7 @@ async def repairing_engine(
             yield made
 
 
-def _follower(engine: SmallEngine) -> FollowLane:
+def follower(engine: SmallEngine) -> FollowLane:
     sessions, within = engine.served.sessions, timedelta(seconds=1)
     return FollowLane(
         engine.client,

@@ -35,7 +35,7 @@ AT_ONCE = WritebackSettings(
 """Nothing waits for company, and an org of a test is over with a call soon."""
 
 
-@dataclass
+@dataclass(repr=False)
 class WritingEngine:
     """What writes back."""
 
@@ -45,6 +45,9 @@ class WritingEngine:
     steps: WritebackSteps
     echoes: EchoSteps
     previews: PreviewSteps
+
+    def __repr__(self) -> str:
+        return "the engine"  # what fails says what it was given
 
     def submit(self, *items: dict[str, Any], caller: str = "tests") -> Intake:
         """Hand in writebacks; those that name none have a key of their own."""
@@ -95,6 +98,15 @@ class WritingEngine:
         return self.rows()
 
 
+async def _quiet(store: WritebackStore) -> None:
+    """A worker that is stopped does not wait for the threads of its steps."""
+
+    async def is_quiet() -> bool:
+        return store.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
+
+    await until(is_quiet)
+
+
 @asynccontextmanager
 async def writing(engine: SmallEngine, settings: WritebackSettings = AT_ONCE) -> AsyncIterator[WritingEngine]:
     """Run the steps' worker until left."""
@@ -138,5 +150,6 @@ async def writing(engine: SmallEngine, settings: WritebackSettings = AT_ONCE) ->
     async with AsyncExitStack() as stack:
         stack.callback(store.close)
         stack.callback(intake.close)
+        stack.push_async_callback(_quiet, store)
         await stack.enter_async_context(worker)
         yield WritingEngine(engine, store, intake, steps, echoes, previews)

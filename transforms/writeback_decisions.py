@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from schemas.catalogue import FieldType, ObjectSpec
+from schemas.catalogue import FieldType, ObjectSpec, relationship_name
 from schemas.writebacks import NewerChange, WritebackState
 from transforms.values import MisfitError, converter
 
+_ID = 15
+"""Characters of an id that tell it; the other three are a checksum."""
 LOG_WAIT = timedelta(seconds=3)
 """Until an entry is looked at again whose record has a change that the change log has not got yet."""
 LOG_PATIENCE = timedelta(seconds=90)
@@ -51,11 +53,18 @@ class SeenRecord:
     modified_by: str
     foreign_at: datetime | None = None
     """The latest time at which somebody else may have changed it; None: `modified_at`."""
+    deleted_at: datetime | None = None
+    """When it was put into the recycle bin: whole seconds; None: it is not there."""
 
     @property
     def foreign(self) -> datetime:
         """`foreign_at`, whatever is known."""
         return self.modified_at if self.foreign_at is None else self.foreign_at
+
+    @property
+    def touched_at(self) -> datetime:
+        """When anything was last done to it."""
+        return max(self.modified_at, self.deleted_at or self.modified_at)
 
 
 @dataclass(frozen=True)
@@ -85,7 +94,7 @@ class ToSend:
     unchanged_since: datetime | None = None
     attempts: int = 0
     record_id: str = ""
-    """Of the record, as far as it is known."""
+    """Of the record as it was just read; empty when there is none."""
     existed: bool = False
     """True when the record was there when the batch was sent."""
 
@@ -153,20 +162,14 @@ def look_up(
     own = [change for change in log if sent.client and sent.client in change.origin]
     if own:
         return _found(seen)
-    if seen is None:
-        if entry.existed:
-            return _dead(
-                "deleted",
-                "The record was deleted while the call was on its way. Submit anew to make it again.",
-                None,
-            )
+    if seen is None or seen.deleted_at is not None:
+        return _look_up_missing(entry, seen, log, sent)
+    if seen.modified_at < sent.second:
         return _not_written(sent)
-    if seen.modified_at < _second(sent.at):
-        return _not_written(sent)
-    is_there = all(same(guard.spec, name, value, seen.values) for name, value in entry.fields.items())
+    is_there = _is_there(entry, seen, guard.spec)
     if is_there and seen.modified_by == guard.us:
         return _found(seen)
-    if _is_told(seen, log) and all(change.fields is not None for change in log):
+    if _is_told(seen, log, seen.modified_by) and all(change.fields is not None for change in log):
         return _found(seen) if is_there and not sent.client else _not_written(sent)
     if sent.now < sent.at + sent.patience:
         return None
@@ -201,12 +204,27 @@ class SentAt:
 
 
 def same(spec: ObjectSpec, name: str, sent: Any, values: Mapping[str, Any]) -> bool:
-    """True when a field has the value that was sent, however Salesforce writes it. A parent by its external id is not compared."""
+    """True when a field has the value that was sent, however Salesforce writes it. A parent by its external id is compared when that was
+    read (`paths`).
+    """
     if isinstance(sent, Mapping):
-        return True
+        asked = {f"{name}.{key}": value for key, value in sent.items()}
+        return all(
+            str(value).lower() == str(values[path]).lower() for path, value in asked.items() if path in values
+        )
     if name not in values:
         return False
     return bool(_comparable(spec, name, sent) == _comparable(spec, name, values[name]))
+
+
+def paths(spec: ObjectSpec, name: str, sent: Any) -> list[str]:
+    """What to read in order to compare a field: itself, or the parent's external id. Nothing for what cannot be read like that."""
+    if not isinstance(sent, Mapping):
+        return [name] if name in spec.fields else []
+    found = [field for known, field in spec.fields.items() if relationship_name(known) == name]
+    # A reference to one of several objects leads to what all of them have in common.
+    is_plain = any(field.type is FieldType.REFERENCE and len(field.references) == 1 for field in found)
+    return [f"{name}.{key}" for key in sent] if is_plain else []
 
 
 def _comparable(spec: ObjectSpec, name: str, value: Any) -> Any:
@@ -298,9 +316,36 @@ def _newer(touched: Collection[str], seen: SeenRecord, guard: Guard) -> Outcome 
     )
 
 
-def _is_told(seen: SeenRecord, log: Sequence[LoggedChange]) -> bool:
-    """True when the change log has the change that the record was last modified by."""
-    return any(_second(change.at) >= seen.modified_at for change in log)
+def _look_up_missing(
+    entry: ToSend, seen: SeenRecord | None, log: Sequence[LoggedChange], sent: "SentAt"
+) -> Outcome | None:
+    """As `look_up`, of a record that is not there, or is in the recycle bin."""
+    is_new = seen is not None and seen.touched_at >= sent.second
+    if is_new and seen is not None and not _is_told(seen, log) and sent.now < sent.at + sent.patience:
+        return None
+    if entry.existed or (is_new and seen is not None and not _is_told(seen, log)):
+        return _dead(
+            "deleted",
+            "The record was deleted while the call was on its way. Submit anew to make it again.",
+            seen,
+        )
+    return _not_written(sent)
+
+
+def _is_there(entry: ToSend, seen: SeenRecord, spec: ObjectSpec) -> bool:
+    """True when the record has the values that were sent, as far as they can be compared."""
+    can_compare = any(
+        path in seen.values for name, value in entry.fields.items() for path in paths(spec, name, value)
+    )
+    return can_compare and all(same(spec, name, value, seen.values) for name, value in entry.fields.items())
+
+
+def _is_told(seen: SeenRecord, log: Sequence[LoggedChange], by: str = "") -> bool:
+    """True when the change log has the change that the record was last modified by; `by`: whose it was, empty: anybody's."""
+    return any(
+        _second(change.at) >= seen.touched_at and (not by or not change.user or change.user[:_ID] == by[:_ID])
+        for change in log
+    )
 
 
 def _not_written(sent: SentAt) -> Outcome | None:

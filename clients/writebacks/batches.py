@@ -180,26 +180,40 @@ class Batches:
         with self._store.begin() as connection:
             return set(connection.execute(query).scalars())
 
-    def settle(self, batch: str, outcomes: Mapping[str, Outcome], *, calls: int) -> None:
-        """Record -> outcome, of some; the others stay open."""
+    def settle(
+        self, batch: str, outcomes: Mapping[str, Outcome], *, calls: int, state: BatchState = BatchState.SENT
+    ) -> None:
+        """Record -> outcome, of some; the others stay open. A batch that is closed stays as it is.
+
+        Raises `UnavailableError` as `close`.
+        """
         with self._store.begin() as connection:
+            row = _held(connection, batch)
+            if _is_over(row, state):
+                return
             connection.execute(
                 WRITEBACK_BATCH.update()
                 .where(WRITEBACK_BATCH.c.batch == batch)
                 .values(calls=WRITEBACK_BATCH.c.calls + calls)
             )
-            _settle(connection, batch, outcomes, sent_at=_sent_at(connection, batch))
+            _settle(connection, batch, outcomes, sent_at=row.sent_at)
 
-    def close(self, batch: str, outcomes: Mapping[str, Outcome], *, calls: int) -> BatchCounts:
+    def close(
+        self, batch: str, outcomes: Mapping[str, Outcome], *, calls: int, state: BatchState = BatchState.SENT
+    ) -> BatchCounts:
         """Record -> outcome, of all that is still open. Claims end, attempts are sealed in the audit log; all in one transaction.
 
-        A batch that is closed stays as it is, and says what became of it.
+        Args:
+            batch: The batch.
+            outcomes: Whatever is open needs one.
+            calls: That were made since the last time.
+            state: In which the outcomes were found. That nothing is to be sent is not true any more of a batch that was sent meanwhile.
+
+        A batch that is closed stays as it is, and says what became of it. Raises `UnavailableError` when it is in another state.
         """
         with self._store.begin() as connection:
-            row = connection.execute(
-                sa.select(WRITEBACK_BATCH).where(WRITEBACK_BATCH.c.batch == batch).with_for_update()
-            ).one()
-            if row.state == BatchState.CLOSED:
+            row = _held(connection, batch)
+            if _is_over(row, state):
                 return _counts(row)
             _settle(connection, batch, outcomes, sent_at=row.sent_at)
             rest = connection.execute(
@@ -248,13 +262,23 @@ def _is_formed(connection: sa.Connection, batch: str) -> bool:
     return bool(connection.execute(found).scalar_one() == BatchState.FORMED)
 
 
-def _sent_at(connection: sa.Connection, batch: str) -> datetime | None:
-    found = sa.select(WRITEBACK_BATCH.c.sent_at).where(WRITEBACK_BATCH.c.batch == batch)
-    moment: datetime | None = connection.execute(found).scalar_one()
-    return moment
+def _held(connection: sa.Connection, batch: str) -> sa.Row[Any]:
+    """The batch's row, which nobody else changes until the transaction ends."""
+    return connection.execute(
+        sa.select(WRITEBACK_BATCH).where(WRITEBACK_BATCH.c.batch == batch).with_for_update()
+    ).one()
+
+
+def _is_over(row: sa.Row[Any], state: BatchState) -> bool:
+    if row.state not in (BatchState.CLOSED, state):
+        raise UnavailableError(system="the batch", detail=f"{row.batch} is {row.state} by another process")
+    return bool(row.state == BatchState.CLOSED)
 
 
 def _keep_before(connection: sa.Connection, batch: str, before: Mapping[str, FoundRecord]) -> None:
+    # What an earlier try found may be gone: a record that was deleted is made anew.
+    nothing = {"record_id": sa.null(), "foreign_at": sa.null(), "replaced": sa.null()}
+    connection.execute(WRITEBACK.update().where(_open_in(batch)).values(nothing))
     if not before:
         return
     found = [

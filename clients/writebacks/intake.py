@@ -1,7 +1,7 @@
 """Accepting writebacks: what is accepted is durable, and one key of a caller is one writeback for ever.
 
-A request is one transaction. Requests of one caller follow one another, so keys that two of them share cannot make a deadlock, and
-numbers grow in the order in which they become visible.
+A request is one transaction. Requests are written one after the other, whoever asks: so keys that two of them share cannot make a
+deadlock, and numbers grow in the order in which they become visible. Two callers' writebacks of one record are sent in that order.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,8 +25,8 @@ from schemas.writebacks import (
 )
 from transforms.writeback_checks import PreparedWriteback, WritebackChecks, parse
 
-INTAKE_LOCK = sa.text("SELECT pg_advisory_xact_lock(hashtext('tidegate intake ' || CAST(:caller AS text)))")
-"""Held by whoever accepts writebacks of a caller, until the transaction ends."""
+INTAKE_LOCK = sa.text("SELECT pg_advisory_xact_lock(hashtext('tidegate intake'))")
+"""Held by whoever accepts writebacks, until the transaction ends: numbers become visible in their order."""
 _INSERT = sa.text("""
     INSERT INTO writeback (caller, key, fingerprint, object, key_field, external_id, fields, deadline, priority, may_create, mode,
         only_if, unchanged_since, parents, state, not_before, accepted_at)
@@ -116,7 +116,7 @@ class WritebackIntake:
         values = {"caller": caller, "state": str(WritebackState.WAITING), "now": request.now}
         kept: dict[str, _Kept] = {}
         with translated(), self._engine.begin() as connection:
-            connection.execute(INTAKE_LOCK, {"caller": caller})
+            connection.execute(INTAKE_LOCK)
             if rows:
                 made = connection.execute(_INSERT, {**values, "rows": orjson.dumps(rows).decode()})
                 numbers = {str(key): int(number) for key, number in made}

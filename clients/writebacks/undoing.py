@@ -47,7 +47,7 @@ class Undoing:
         with self._store.begin() as connection:
             # What is on its way by now counts, and nothing is formed or accepted under the same caller meanwhile.
             lock(connection, FORMING)
-            connection.execute(INTAKE_LOCK, {"caller": by})
+            connection.execute(INTAKE_LOCK)
             rows = _chosen(connection, chosen)
             plan = _Plan(self._catalogue, _of_records(connection, rows), by)
             plan.undone = _undone_before(connection, rows)

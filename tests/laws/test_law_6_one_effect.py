@@ -1,0 +1,287 @@
+"""Law 6: a writeback changes Salesforce once. When the outcome of a call is unknown it is looked up, not repeated."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings, strategies as st
+from temporalio.client import Client
+from temporalio.worker import Worker
+
+from activities.boundary import ErrorBoundary
+from clients.objectstore import ObjectStore
+from clients.warehouse.postgres import PostgresWarehouse
+from sandbox.org.dml import Dml, Write
+from sandbox.org.faults import FaultRule
+from schemas import names
+from schemas.ids import lane_workflow_id
+from schemas.messages import LaneInput
+from schemas.writebacks import PauseChange, SetPauseInput, WritebackControl
+from tests.killing import Kill, Watched
+from tests.org_effects import read_account
+from tests.repairing import follower
+from tests.served_org import served_org
+from tests.small_engine import SmallEngine, serving_engine
+from tests.troubled_writebacks import Mishap, Troubled, cut_connections
+from tests.writing_back import WritingEngine, writing
+from workers.settings import WritebackSettings
+from workflows import LaneWorkflow
+
+pytestmark = pytest.mark.service
+
+CALL_SECONDS = 0.5
+LATE = 0.8
+"""A call that is answered so late is given up, and carried out all the same."""
+SETTINGS = WritebackSettings(
+    linger=timedelta(0), settled_after=timedelta(seconds=2), patience=timedelta(seconds=6)
+)
+SEND_WITHIN = timedelta(seconds=0.5)
+ANOTHER = "005000000000099AAA"
+WRITE, READ = "PATCH /services/data/v67.0/composite/sobjects/Case", "/queryAll"
+RECORDS = 5
+_EXAMPLES = count(1)
+
+
+@dataclass
+class Story:
+    """What is asked, and what happens meanwhile."""
+
+    existing: set[int]
+    asked: list[dict[str, Any]]
+    """Of records by their places; `Subject` is made unique."""
+    faults: list[FaultRule]
+    mishaps: list[Mishap]
+    death: Kill | None
+    meanwhile: list[tuple[float, str, int]]
+    """Seconds before it, what, and the place of the record."""
+    number: int = field(default_factory=lambda: next(_EXAMPLES))
+
+
+@st.composite
+def writebacks(draw: st.DrawFn) -> dict[str, Any]:
+    condition = draw(st.sampled_from([*[{}] * 6, {"only_if": {"Status": "New"}}]))
+    fields = draw(
+        st.sampled_from(
+            [
+                {},
+                {},
+                {"SuppliedName": "A Person"},
+                {"Status": "Working"},
+                {"Account": True},
+                {"Status": "Wrong"},
+            ]
+        )
+    )
+    return {
+        "place": draw(st.integers(0, RECORDS - 1)),
+        "fields": fields,
+        "mode": draw(st.sampled_from(["ordered", "merged"])),
+        "may_create": draw(st.sampled_from([True, True, True, False])),
+        **condition,
+    }
+
+
+@st.composite
+def faults(draw: st.DrawFn) -> FaultRule:
+    after, times = draw(st.integers(0, 2)), draw(st.integers(1, 2))
+    if draw(st.integers(0, 3)) == 0:
+        code = draw(
+            st.sampled_from(["UNABLE_TO_LOCK_ROW", "FIELD_CUSTOM_VALIDATION_EXCEPTION", "UNKNOWN_EXCEPTION"])
+        )
+        return FaultRule(point="row", kind="error", match="Case", code=code, times=times, after=after)
+    kind = draw(
+        st.sampled_from(
+            ["reset_before", "reset_after", "truncate", "status", "html", "latency", "expire_session"]
+        )
+    )
+    match = draw(st.sampled_from([WRITE, WRITE, WRITE, READ]))
+    return FaultRule(
+        point="http", kind=kind, match=match, times=times, after=after, seconds=LATE, retry_after=1
+    )
+
+
+moments = st.floats(0, 0.4)
+mishaps = st.builds(Mishap, st.sampled_from(["none", "cancel", "abandon"]), moments)
+deaths = st.builds(
+    lambda word, when, nth: Kill((word,), when, nth),
+    st.sampled_from(["begin_sending", "settle", "close", "load"]),
+    st.sampled_from(["before", "after"]),
+    st.integers(1, 3),
+)
+stories = st.builds(
+    Story,
+    st.sets(st.integers(0, RECORDS - 1)),
+    st.lists(writebacks(), min_size=3, max_size=12),
+    st.lists(faults(), max_size=3),
+    st.lists(mishaps, max_size=5),
+    st.none() | deaths,
+    st.lists(
+        st.tuples(
+            moments,
+            st.sampled_from(["another user", "another user", "connections", "pause"]),
+            st.integers(0, RECORDS - 1),
+        ),
+        max_size=4,
+    ),
+)
+
+
+@pytest.fixture
+def _short_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("clients.org_http._SHORT_SECONDS", CALL_SECONDS)
+
+
+@pytest.fixture
+async def writer(
+    _short_calls: None,
+    client: Client,
+    store: ObjectStore,
+    warehouse: PostgresWarehouse,
+    database: str,
+    tmp_path: Path,
+) -> AsyncIterator[WritingEngine]:
+    """With a lane that fills the change log."""
+    async with served_org(tmp_path) as served:
+        engine = SmallEngine(client, served, store, warehouse, database, org="law6")
+        lanes = Worker(
+            client,
+            task_queue=names.LANE_QUEUE,
+            activities=[follower(engine).follow_lane],
+            interceptors=[ErrorBoundary()],
+            max_heartbeat_throttle_interval=timedelta(milliseconds=100),
+        )
+        async with serving_engine(engine), lanes, writing(engine, SETTINGS) as found:
+            await client.start_workflow(
+                LaneWorkflow.run,
+                LaneInput(org=engine.org, lane="case", channel="/data/CaseChangeEvent", first_replay=-2),
+                id=lane_workflow_id(engine.org, "case"),
+                task_queue=names.WORKFLOW_QUEUE,
+            )
+            yield found
+
+
+def external_id(story: Story, place: int) -> str:
+    return f"L{story.number}-{place}"
+
+
+def write(
+    writer: WritingEngine, verb: str, fields: dict[str, Any], record_id: str | None = None
+) -> str | None:
+    row = Write(verb, "Case" if "Subject" in fields else "Account", fields, record_id)  # type: ignore[arg-type]
+    return Dml(writer.engine.served.org).write([row], user=ANOTHER, origin="")[0].record_id
+
+
+def record_ids(writer: WritingEngine, story: Story) -> dict[str, str]:
+    """External id -> record; a second record with one external id fails."""
+    rows = writer.engine.served.org.store.connection.execute(
+        'SELECT ExternalId__c, Id FROM "Case" WHERE IsDeleted = 0 AND ExternalId__c LIKE ?',
+        (f"L{story.number}-%",),
+    ).fetchall()
+    assert len(dict(rows)) == len(rows), "a record was made twice"
+    return dict(rows)
+
+
+def items(story: Story) -> list[dict[str, Any]]:
+    made = []
+    for number, each in enumerate(story.asked):
+        fields = {"Status": "New", **each["fields"], "Subject": f"{story.number}.{number}"}
+        if "Account" in fields:
+            fields["Account"] = {"ExternalId__c": f"A{story.number}"}
+        others = {name: value for name, value in each.items() if name not in ("place", "fields")}
+        key = f"{story.number}.{number}"
+        made.append(
+            {**others, "external_id": external_id(story, each["place"]), "fields": fields, "key": key}
+        )
+    return made
+
+
+async def trouble(writer: WritingEngine, story: Story) -> None:
+    for number, (seconds, what, place) in enumerate(story.meanwhile):
+        await asyncio.sleep(seconds)
+        record_id = record_ids(writer, story).get(external_id(story, place))
+        if what == "another user" and record_id is not None:
+            write(writer, "update", {"Subject": f"theirs {story.number}.{number}"}, record_id)
+        elif what == "connections":
+            await asyncio.to_thread(cut_connections, writer.engine.database)
+        elif what == "pause":
+            await set_pause(writer, PauseChange.PAUSE)
+            await asyncio.sleep(0.2)
+            await set_pause(writer, PauseChange.RESUME)
+
+
+async def set_pause(writer: WritingEngine, change: PauseChange) -> None:
+    control = WritebackControl(by="an operator")
+    request = SetPauseInput(object="Case", change=change, control=control, at=datetime.now(UTC))
+    while True:
+        with suppress(Exception):
+            await asyncio.to_thread(writer.steps.pauses.set, request)
+            return
+        await asyncio.sleep(0.05)
+
+
+async def live(writer: WritingEngine, story: Story) -> tuple[int, dict[str, float]]:
+    """Let the story happen; returns the last number before it, and when each batch was taken in hand."""
+    org = writer.engine.served.org
+    write(writer, "insert", {"Name": "parent", "ExternalId__c": f"A{story.number}"})
+    for place in sorted(story.existing):
+        write(
+            writer, "insert", {"Subject": "old", "Status": "New", "ExternalId__c": external_id(story, place)}
+        )
+    before = max((row.number for row in writer.rows()), default=0)
+    for rule in story.faults:
+        org.faults.add(rule)
+    told = writer.accepted(*items(story))
+    assert len(told) == len(story.asked)
+    steps, whole = writer.steps, writer.steps.batches
+    if story.death is not None:
+        steps.batches = Watched(whole, story.death)  # type: ignore[assignment]
+    troubled = Troubled(writer, list(story.mishaps))
+    try:
+        async with asyncio.timeout(45):
+            await asyncio.gather(troubled.settle(), trouble(writer, story))
+            # What a dead process still had on the wire.
+            await asyncio.sleep(LATE if any(rule.kind == "latency" for rule in story.faults) else 0)
+    finally:
+        steps.batches = whole
+        org.faults.clear()
+    return before, troubled.begun
+
+
+@settings(
+    max_examples=24,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+@given(stories)
+async def test_whatever_fails_each_writeback_has_one_effect_or_none_and_a_reason(
+    writer: WritingEngine, story: Story
+) -> None:
+    writer.steps.terms = replace(writer.steps.terms, send_within=SEND_WITHIN)
+    import time
+
+    t = time.time()
+    print("STORY", story, flush=True)
+    before, begun = await live(writer, story)
+    print(
+        "TOOK",
+        time.time() - t,
+        [(r.number, r.state, r.code, r.looks) for r in writer.rows() if r.number > before],
+        flush=True,
+    )
+    bodies = [
+        body for (body,) in writer.engine.served.org.store.connection.execute("SELECT body FROM events")
+    ]
+    account = read_account(writer.store, bodies, record_ids(writer, story), after=before)
+    print("WRONG", account.wrong(begun), flush=True)
+    assert account.wrong(begun) == []
+    assert writer.claims() == []
+    assert {batch.state for batch in writer.batches()} <= {"closed"}
