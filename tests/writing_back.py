@@ -1,13 +1,14 @@
 """An engine that writes back, in the test's process: intake, queue and steps, on real parts and a served org."""
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
 from temporalio.client import WorkflowHandle
+from temporalio.service import RPCError
 from temporalio.worker import Worker
 
 from activities.boundary import ErrorBoundary
@@ -45,6 +46,7 @@ class WritingEngine:
     steps: WritebackSteps
     echoes: EchoSteps
     previews: PreviewSteps
+    queues: list[WorkflowHandle[Any, Any]] = field(default_factory=list)
 
     def __repr__(self) -> str:
         return "the engine"  # what fails says what it was given
@@ -62,12 +64,20 @@ class WritingEngine:
     async def start(self, object_name: str = "Case", **other: Any) -> WorkflowHandle[Any, Any]:
         """Start the object's queue."""
         org = self.engine.org
-        return await self.engine.client.start_workflow(
+        handle = await self.engine.client.start_workflow(
             WritebackQueueWorkflow.run,
             QueueInput(org=org, object=object_name, **other),
             id=writeback_queue_id(org, object_name),
             task_queue=names.WORKFLOW_QUEUE,
         )
+        self.queues.append(handle)
+        return handle
+
+    async def end(self) -> None:
+        """End the queues: the next test's workers would serve them, and they would look after its batches."""
+        for queue in self.queues:
+            with suppress(RPCError):
+                await queue.terminate("end of the test")
 
     def rows(self) -> list[sa.Row[Any]]:
         """Every writeback, in the order of acceptance."""
@@ -152,4 +162,6 @@ async def writing(engine: SmallEngine, settings: WritebackSettings = AT_ONCE) ->
         stack.callback(intake.close)
         stack.push_async_callback(_quiet, store)
         await stack.enter_async_context(worker)
-        yield WritingEngine(engine, store, intake, steps, echoes, previews)
+        writer = WritingEngine(engine, store, intake, steps, echoes, previews)
+        stack.push_async_callback(writer.end)
+        yield writer

@@ -15,6 +15,7 @@ from api.problems import invalid
 from api.run_answers import Reason
 from clients.writebacks.forming import objects_that_wait
 from clients.writebacks.pauses import Pauses
+from clients.writebacks.standings import Latency, Standing
 from clients.writebacks.undoing import Undoing
 from clients.writebacks.unsent import Unsent
 from schemas.access import Caller, CallerRole
@@ -101,9 +102,32 @@ class PausesInForce(BaseModel):
     pauses: tuple[PauseView, ...]
 
 
+class StandingNow(PausesInForce):
+    """How writebacks stand, by object."""
+
+    standings: list[Standing]
+    """Objects with writebacks that wait, are on their way, or wait for an operator."""
+    latencies: list[Latency]
+    """Of what was done within the last hour; seconds since acceptance."""
+
+
 @router.get("/pauses", summary="What is held back, by whom and why", **told(CallerRole.READER))
 async def pauses(parts: Parts) -> PausesInForce:
-    return PausesInForce(pauses=tuple(await asyncio.to_thread(Pauses(parts.writebacks).listed)))
+    return PausesInForce(pauses=tuple(await asyncio.to_thread(parts.looks.pauses)))
+
+
+@router.get(
+    "/standing",
+    summary="What waits, what is held or dead, who holds it back, and how long the last hour's took",
+    **told(CallerRole.READER),
+)
+async def standing(parts: Parts) -> StandingNow:
+    looks = parts.looks
+    return StandingNow(
+        standings=await asyncio.to_thread(looks.standings),
+        latencies=await asyncio.to_thread(looks.latencies),
+        pauses=tuple(await asyncio.to_thread(looks.pauses)),
+    )
 
 
 @router.post(

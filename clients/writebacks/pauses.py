@@ -48,11 +48,6 @@ class Pauses:
                 on_the_wire=tuple(_on_the_wire(connection, target)),
             )
 
-    def listed(self) -> list[PauseView]:
-        """Those in force, the whole org's first."""
-        with self._store.begin() as connection:
-            return pause_views(connection)
-
 
 def pauses_of(connection: sa.Connection, object_name: str) -> list[sa.Row[tuple[object, ...]]]:
     """Those that hold the object's writebacks back."""

@@ -113,8 +113,7 @@ def _chosen(connection: sa.Connection, chosen: WritebackChoice) -> list[sa.Row[A
     else:
         parts = chosen.model_dump(include={"object", "code", "state", "batch"}, exclude_none=True)
         query = query.where(*(WRITEBACK.c[name] == value for name, value in parts.items()))
-        if chosen.state is None:
-            query = query.where(WRITEBACK.c.state.in_(UNSENT))
+        query = query.where(WRITEBACK.c.state.in_(UNSENT))
     return list(connection.execute(query.order_by(WRITEBACK.c.number).with_for_update()))
 
 
@@ -157,7 +156,9 @@ def _wait_again(connection: sa.Connection, numbers: Sequence[int], now: datetime
             deadline=sa.func.greatest(table.deadline, sa.literal(now + DEADLINE, time)),
             guarded_from=sa.case((is_decided, sa.literal(now, time)), else_=table.guarded_from),
             retried_at=now,
+            # What an earlier try found may be gone.
             replaced=sa.null(),
+            record_id=None,
             sent_at=None,
         )
     )

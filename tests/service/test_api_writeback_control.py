@@ -38,6 +38,9 @@ async def test_a_pause_is_in_force_and_on_record_when_it_is_answered(api: Served
         "release tonight",
         None,
     )
+    now = await api.get(f"{BASE}/standing")
+    assert [each["waiting"] for each in now["standings"] if each["object"] == "Opportunity"] == [1]
+    assert (now["pauses"], now["latencies"]) == ([pause], [])
     drained = await post(api, "drain", caller="second", all=True)
     assert [each["object"] for each in drained["pauses"]] == ["*", "Opportunity"]
     assert drained["pauses"][0]["drains_to"] >= number

@@ -4,6 +4,7 @@ import asyncio
 from contextlib import closing
 from datetime import UTC, datetime
 
+import orjson
 from rich.console import Console
 
 from cli import trace
@@ -11,8 +12,9 @@ from cli.under_way import WritebackView
 from cli.writeback_pages import batches_page, latency_page
 from clients.writebacks.looks import WritebackLooks
 from schemas.writebacks import EchoCounts, EchoInput, PauseChange
+from tests.batches import Road
 from tests.service.test_writeback_control import hold
-from tests.service.test_writebacks import case
+from tests.service.test_writebacks import case, someone_changes
 from tests.small_engine import SmallEngine
 from tests.waiting import until
 from tests.writing_back import writing
@@ -82,3 +84,29 @@ async def test_a_trace_shows_a_records_writebacks(engine: SmallEngine) -> None:
     line = trace.writeback_line(found[1])
     assert line.startswith(f"writeback {rows[1].number} by tests: done in batch {rows[1].batch}; accepted ")
     assert line.endswith("fields Subject")
+
+
+LEAVES_OUT_OWN = """
+    SELECT record_id FROM audit.case_change WHERE change_origin IS NULL OR change_origin NOT LIKE '%client=tidegate-%'
+"""
+"""As docs/writebacks.md gives it."""
+
+
+async def test_events_of_own_writes_are_told_from_those_of_others_and_can_be_left_out(
+    engine: SmallEngine,
+) -> None:
+    async with writing(engine) as writer:
+        writer.accepted(*(case(number) for number in range(3)))
+        await writer.start()
+        rows = await writer.settled()
+        someone_changes(writer, 1, Subject="theirs")
+        stored = engine.served.org.store.connection.execute("SELECT body FROM events ORDER BY replay_id")
+        events = [
+            {**orjson.loads(text), "event": {"replayId": number}}
+            for number, (text,) in enumerate(stored, start=1)
+        ]
+        await Road(engine.store, engine.warehouse).send(events)
+        found = await writer.echoes.find_echoes(EchoInput(org=engine.org, object="Case"))
+        assert (len(events), found) == (4, EchoCounts(looked=3, found=3))
+        assert all(row.echoed_at is not None for row in writer.rows())
+    assert engine.rows(LEAVES_OUT_OWN) == [(rows[1].record_id,)]
