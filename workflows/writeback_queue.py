@@ -32,6 +32,8 @@ _OBJECTS = SearchAttributeKey.for_keyword_list("SfObjects")
 _STAGE = SearchAttributeKey.for_keyword("Stage")
 _BUSY = timedelta(seconds=2)
 """Between two formings while something waits: for company, for a parent, or for its next try."""
+_PAUSED = timedelta(seconds=5)
+"""While something waits and is paused: the end of a pause of the whole org is told to one queue only."""
 _IDLE = timedelta(minutes=1)
 """Without anything that waits: a wake-up can be lost."""
 _LONGEST_HISTORY = 4_000
@@ -166,7 +168,7 @@ class WritebackQueueWorkflow:
     def _wait(self) -> timedelta:
         if self._open or (self._formed.waiting and not self._formed.paused_because):
             return _BUSY
-        return _IDLE
+        return _PAUSED if self._formed.waiting else _IDLE
 
     def _is_long(self) -> bool:
         info = workflow.info()
