@@ -12,6 +12,7 @@ from typing import Any
 
 from schemas.catalogue import FieldType, ObjectSpec
 from schemas.writebacks import NewerChange, WritebackState
+from transforms.snapshots import REFRESH_ORIGIN, REPAIR_ORIGIN
 from transforms.values import MisfitError, converter
 
 LOG_WAIT = timedelta(seconds=3)
@@ -166,7 +167,7 @@ def look_up(
     is_there = all(same(guard.spec, name, value, seen.values) for name, value in entry.fields.items())
     if is_there and seen.modified_by == guard.us:
         return _found(seen)
-    if _is_told(seen, log) and all(change.fields is not None for change in log):
+    if _is_told(seen, log) and all(map(_tells_whose, log)):
         return _found(seen) if is_there and not sent.client else _not_written(sent)
     if sent.now < sent.at + sent.patience:
         return None
@@ -301,6 +302,11 @@ def _newer(touched: Collection[str], seen: SeenRecord, guard: Guard) -> Outcome 
 def _is_told(seen: SeenRecord, log: Sequence[LoggedChange]) -> bool:
     """True when the change log has the change that the record was last modified by."""
     return any(_second(change.at) >= seen.modified_at for change in log)
+
+
+def _tells_whose(change: LoggedChange) -> bool:
+    """True for an event, a creation's included; a record that was read as a whole may have several changes in it."""
+    return change.fields is not None or change.origin not in ("", REFRESH_ORIGIN, REPAIR_ORIGIN)
 
 
 def _not_written(sent: SentAt) -> Outcome | None:

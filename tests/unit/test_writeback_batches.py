@@ -115,6 +115,18 @@ def test_many_with_time_go_by_an_ingest_job_and_many_in_a_hurry_do_not() -> None
     assert carriers(5_000, timedelta(hours=1)) == {Carrier.COLLECTIONS}
 
 
+def test_what_no_job_can_carry_goes_by_a_call_before_those_that_share_its_parent() -> None:
+    found = [waiting(number, "", "parent", deadline=NOW + timedelta(hours=1)) for number in range(20_000)]
+    found += [
+        waiting(number, "", parent, deadline=NOW + timedelta(hours=1), needs_call=True)
+        for number, parent in ((20_000, "parent"), (20_001, "another"))
+    ]
+    found += [waiting(30_000, deadline=NOW + timedelta(hours=1))]
+    drafts = draft_batches(found, (), most=4, now=NOW, terms=AT_ONCE)
+    sent = {draft.carrier: sorted(each.members[0].number for each in draft.entries) for draft in drafts}
+    assert sent == {Carrier.COLLECTIONS: [20_000, 20_001], Carrier.BULK: [30_000]}
+
+
 def test_an_ingest_job_has_no_more_rows_than_it_may() -> None:
     found = [waiting(number, deadline=NOW + timedelta(hours=1)) for number in range(BULK_ROWS + 1)]
     drafts = draft_batches(found, (), most=2, now=NOW, terms=AT_ONCE)
