@@ -101,6 +101,8 @@ def test_a_batch_that_is_not_full_waits_for_company_but_not_longer_than_its_dead
     assert not formed(age=9, time_left=600)
     assert formed(age=10, time_left=600)
     assert formed(age=2, time_left=30)
+    again = waiting(1, accepted_at=NOW - timedelta(seconds=20), ready_at=NOW - timedelta(seconds=2))
+    assert draft_batches([again], (), most=1, now=NOW, terms=Terms()) == []
     full = [waiting(number, accepted_at=NOW) for number in range(CALL_ROWS)]
     assert len(draft_batches(full, (), most=1, now=NOW, terms=Terms())) == 1
 
