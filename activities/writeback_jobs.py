@@ -14,6 +14,7 @@ from activities.writeback_carriers import Outcomes, outcomes_of
 from clients.bulk_ingest import BulkIngest, IngestInfo
 from clients.ingest_csv import IngestFile, ingest_file
 from clients.org_http import OrgHttp, Sessions
+from clients.polling import VISIBILITY_DELAY
 from clients.record_writes import Row, RowResult
 from clients.writebacks.batches import Batches, StoredBatch
 from schemas.budgets import Budget, LeaseClass
@@ -33,8 +34,6 @@ JOB_PATIENCE = timedelta(minutes=10)
 _LONG_UPLOAD_BYTES = 10_000_000
 """From this size on an upload may take 20 seconds."""
 _ORPHANS_EVERY = timedelta(minutes=10)
-_ORPHAN_AGE = timedelta(minutes=30)
-"""A younger job may be in the hands of another process, or of a person: to fill it takes a few minutes at the most."""
 _OF_JOBS = frozenset({Budget.INGEST_BATCHES, Budget.INGEST_ROWS})
 _COME_AGAIN = timedelta(seconds=5)
 
@@ -60,6 +59,12 @@ class JobTerms:
     """Seconds that one step waits for a job; the next one goes on."""
     patience: timedelta = JOB_PATIENCE
     """How long a job may get no further before it is aborted."""
+    settled_after: timedelta = VISIBILITY_DELAY
+    """After the job's end, until a query sees all that it has written."""
+    aborted_after: timedelta = timedelta(seconds=30)
+    """The same of a job that was aborted: the chunk in work may still be committed."""
+    orphan_age: timedelta = timedelta(minutes=30)
+    """From when on an open job of ours that belongs to no batch is aborted; a younger one may be in somebody's hands."""
 
 
 @dataclass
@@ -125,16 +130,22 @@ class IngestJobs:
     ) -> Outcomes | None:
         """Outcomes by record, as the job tells them, which may take minutes; None when it is still at it.
 
-        Those are missing that it does not tell of. A job that the org knows no more tells nothing.
+        Those are missing that it does not tell of; what it has written of them can be seen by now. A job that the org knows no more
+        tells nothing.
         """
         info = await self._over(job) if job else None
-        if info is None:
-            return {}
-        if not info.is_over:
+        if info is not None and not info.is_over:
             return None
         self._progress.pop(job, None)
-        told = await self.bulk.results(info, [entry.external_id for entry in entries])
-        return await asyncio.to_thread(_told, spec, key_field, entries, told)
+        found: Outcomes = {}
+        if info is not None:
+            told = await self.bulk.results(info, [entry.external_id for entry in entries])
+            found = await asyncio.to_thread(_told, spec, key_field, entries, told)
+        if len(found) < len(entries):
+            is_sudden = info is None or info.state == "Aborted"
+            wait = self.terms.aborted_after if is_sudden else self.terms.settled_after
+            await asyncio.sleep(wait.total_seconds())
+        return found
 
     async def _over(self, job: str) -> IngestInfo | None:
         """The job once it is over, or as it is after a step's time; None when the org knows it no more."""
@@ -179,7 +190,7 @@ class IngestJobs:
         if not us:
             return
         known = await asyncio.to_thread(self.batches.open_jobs)
-        before = await self.org.ask_time(LeaseClass.WRITEBACK) - _ORPHAN_AGE
+        before = await self.org.ask_time(LeaseClass.WRITEBACK) - self.terms.orphan_age
         try:
             await self.bulk.abort_all(await self.bulk.orphans(object_name, us, before, known))
         except TransientError:

@@ -184,12 +184,11 @@ class WritebackSteps:
         return Filled("", self.collections.left(job.spec, going) if going else {})
 
     async def _ask_job(self, job: "_Job") -> Outcomes:
-        """Outcomes by the ingest job that carries the batch. What it does not tell of is looked up, once it writes no more."""
+        """Outcomes by the ingest job that carries the batch. What it does not tell of is looked up."""
         told = await self.jobs.outcomes(job.spec, job.key_field, job.entries, job.batch.job or "")
         rest = [entry for entry in job.entries if told is not None and entry.record not in told]
         if told is None or not rest:
             return told or {}
-        await asyncio.sleep(min(VISIBILITY_DELAY, self.terms.settled_after).total_seconds())
         return told | await self._look_up(replace(job, entries=rest), is_over=True)
 
     async def _carry(self, job: "_Job") -> SentBatch:

@@ -27,7 +27,7 @@ import httpx
 import psycopg
 
 from benchmarks.contestants import RunningOrg
-from benchmarks.writeback_load import Load, last_texts
+from benchmarks.writeback_load import Load, last_texts, wait_for_api
 from benchmarks.writeback_proof import not_arrived, one_effect
 from benchmarks.writeback_senders import by_lht, log_in, one_call_a_record
 from cli.api import local_token
@@ -60,8 +60,9 @@ def main() -> None:
         folder.chmod(0o755)
         with running_all(folder, fresh=True, api_port=port) as running:
             wait_for_followers(running.endpoints)
-            bench = Bench(running, folder, f"http://127.0.0.1:{port}", arguments)
-            figures = bench.run()
+            api = f"http://127.0.0.1:{port}"
+            wait_for_api(api)
+            figures = Bench(running, folder, api, arguments).run()
     text = json.dumps(figures, indent=2) + "\n"
     sys.stdout.write(text)
     if arguments.report is not None:

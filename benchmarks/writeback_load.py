@@ -1,9 +1,12 @@
 """The writebacks of a benchmark: the same ones for whoever sends them, told apart by a prefix of their external ids."""
 
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from random import Random
 from typing import Any
+
+import httpx
 
 TEXT = {"Account": "Name", "Case": "Subject", "ServiceRequest__c": "Name", "Payment__c": "Name"}
 """The field by which a writeback's effect is known."""
@@ -18,6 +21,7 @@ _SHARES = {"Case": 50, "ServiceRequest__c": 25, "Payment__c": 25}
 _CHANGES = 0.3
 """Share of the writebacks that change a record which an earlier one has made."""
 _SIZES = (1, 5, 20, 100, 500, 1_000, 2_000)
+_READY_SECONDS = 60
 _CHILDREN = 40
 """Of an account, on the average."""
 
@@ -67,6 +71,20 @@ class Load:
         fields = {TEXT[name]: text_of(number), **_REST[name], **relation}
         key = f"{self.prefix}-{number}"
         return {"object": name, "external_id": external_id, "key": key, "fields": fields}
+
+
+def wait_for_api(url: str) -> None:
+    """Return when the HTTP API can accept; raises what httpx does when it does not within a minute."""
+    until = time.monotonic() + _READY_SECONDS
+    while True:
+        try:
+            httpx.get(f"{url}/readyz", timeout=5, trust_env=False).raise_for_status()
+        except httpx.HTTPError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.2)
+        else:
+            return
 
 
 def text_of(number: int) -> str:

@@ -37,6 +37,8 @@ class Waiting:
     priority: int
     accepted_at: datetime
     deadline: datetime
+    ready_at: datetime | None = None
+    """Before when it may not be sent, after a try; None: since it was accepted."""
     needs_call: bool = False
     """An ingest job cannot carry it: it may not create, or has a value that no CSV has a place for."""
 
@@ -172,11 +174,13 @@ def _is_due(draft: Draft, now: datetime, terms: Terms) -> bool:
     """A batch that is full goes at once; others wait for company, a thirtieth of the time that they have at the most."""
     if draft.room <= 0:
         return True
-    return any(
-        now - each.accepted_at >= min(terms.linger, (each.deadline - each.accepted_at) / 30)
-        for entry in draft.entries
-        for each in entry.members
-    )
+    return any(_has_waited(each, now, terms) for entry in draft.entries for each in entry.members)
+
+
+def _has_waited(each: Waiting, now: datetime, terms: Terms) -> bool:
+    # What is tried again waits for company once more: the few that met a lock would else make a call of their own, time after time.
+    since = max(each.accepted_at, each.ready_at or each.accepted_at)
+    return now - since >= min(terms.linger, (each.deadline - since) / 30)
 
 
 def _families(entries: Sequence[Entry]) -> Iterator[list[Entry]]:

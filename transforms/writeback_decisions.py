@@ -12,6 +12,7 @@ from typing import Any
 
 from schemas.catalogue import FieldType, ObjectSpec, relationship_name
 from schemas.writebacks import NewerChange, WritebackState
+from transforms.snapshots import REFRESH_ORIGIN, REPAIR_ORIGIN
 from transforms.values import MisfitError, converter
 
 _ID = 15
@@ -169,7 +170,7 @@ def look_up(
     is_there = _is_there(entry, seen, guard.spec)
     if is_there and seen.modified_by == guard.us:
         return _found(seen)
-    if _is_told(seen, log, seen.modified_by) and all(change.fields is not None for change in log):
+    if _is_told(seen, log, seen.modified_by) and all(map(_tells_whose, log)):
         return _found(seen) if is_there and not sent.client else _not_written(sent)
     if sent.now < sent.at + sent.patience:
         return None
@@ -346,6 +347,11 @@ def _is_told(seen: SeenRecord, log: Sequence[LoggedChange], by: str = "") -> boo
         _second(change.at) >= seen.touched_at and (not by or not change.user or change.user[:_ID] == by[:_ID])
         for change in log
     )
+
+
+def _tells_whose(change: LoggedChange) -> bool:
+    """True for an event, a creation's included; a record that was read as a whole may have several changes in it."""
+    return change.fields is not None or change.origin not in ("", REFRESH_ORIGIN, REPAIR_ORIGIN)
 
 
 def _not_written(sent: SentAt) -> Outcome | None:

@@ -33,6 +33,8 @@ _OBJECTS = SearchAttributeKey.for_keyword_list("SfObjects")
 _STAGE = SearchAttributeKey.for_keyword("Stage")
 _BUSY = timedelta(seconds=2)
 """Between two formings while something waits: for company, for a parent, or for its next try."""
+_PAUSED = timedelta(seconds=5)
+"""While something waits and is paused: the end of a pause of the whole org is told to one queue only."""
 _IDLE = timedelta(minutes=1)
 """Without anything that waits: a wake-up can be lost."""
 _ECHOES_EVERY = timedelta(seconds=15)
@@ -188,6 +190,8 @@ class WritebackQueueWorkflow:
     def _wait(self) -> timedelta:
         if self._open or (self._formed.waiting and not self._formed.paused_because):
             return _BUSY
+        if self._formed.waiting:
+            return _PAUSED
         return _ECHOES_EVERY if self._formed.lacks_echo else _IDLE
 
     def _is_long(self) -> bool:

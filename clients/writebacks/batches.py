@@ -183,7 +183,7 @@ class Batches:
     def settle(
         self, batch: str, outcomes: Mapping[str, Outcome], *, calls: int, state: BatchState = BatchState.SENT
     ) -> None:
-        """Record -> outcome, of some; the others stay open. A batch that is closed stays as it is.
+        """Record -> outcome, of some; the others stay open, and keep only what they claim themselves. A batch that is closed stays as it is.
 
         Raises `UnavailableError` as `close`.
         """
@@ -197,6 +197,7 @@ class Batches:
                 .values(calls=WRITEBACK_BATCH.c.calls + calls)
             )
             _settle(connection, batch, outcomes, sent_at=row.sent_at)
+            _release(connection, batch)
 
     def close(
         self, batch: str, outcomes: Mapping[str, Outcome], *, calls: int, state: BatchState = BatchState.SENT
@@ -328,6 +329,16 @@ def _settle(
         .values({name: sa.bindparam(f"new_{name}") for name in names}),
         updates,
     )
+
+
+def _release(connection: sa.Connection, batch: str) -> None:
+    """End the claims of what is settled: one entry that nobody knows of yet would else hold up all that shares a parent with the others."""
+    names = sa.union(
+        sa.select(WRITEBACK.c.record).where(_open_in(batch)),
+        sa.select(sa.func.unnest(WRITEBACK.c.parents)).where(_open_in(batch)),
+    )
+    claims = WRITEBACK_CLAIM.c
+    connection.execute(WRITEBACK_CLAIM.delete().where(claims.batch == batch, claims.name.not_in(names)))
 
 
 def _attempt(row: sa.Row[Any], outcome: Outcome, sent_at: datetime | None, now: datetime) -> dict[str, Any]:

@@ -28,7 +28,7 @@ _LOOKED_AT = 2 * BULK_ROWS
 _CANDIDATES = sa.text(
     """
     SELECT w.number, w.record, w.parents, w.mode, w.priority,
-           w.accepted_at, w.deadline,
+           w.accepted_at, w.deadline, w.not_before AS ready_at,
            NOT w.may_create OR w.code IS NOT DISTINCT FROM :not_sent AS needs_call
     FROM writeback AS w
     WHERE w.object = :object AND w.state = 'waiting' AND w.not_before <= :now AND w.number <= :last
@@ -125,6 +125,7 @@ def _waiting(connection: sa.Connection, object_name: str, now: datetime, last: i
             priority=row.priority,
             accepted_at=row.accepted_at,
             deadline=row.deadline,
+            ready_at=row.ready_at,
             needs_call=row.needs_call,
         )
         for row in rows

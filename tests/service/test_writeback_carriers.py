@@ -1,5 +1,6 @@
 """What carries a batch: an ingest job that goes wrong at any point has its effect once, and a call takes what fits into it."""
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -11,20 +12,37 @@ import pytest
 
 from activities.writeback_carriers import Pace
 from activities.writeback_jobs import JobTerms
+from clients.bulk_ingest import BulkIngest
 from clients.writebacks.forming import Forming
 from sandbox.org.faults import FaultRule
+from schemas.catalogue import default_catalogue
 from schemas.errors import UnavailableError
-from schemas.writebacks import PauseChange, SetPauseInput, WritebackControl
+from schemas.writebacks import (
+    FormInput,
+    NewerChange,
+    PauseChange,
+    SetPauseInput,
+    WritebackControl,
+    WritebackState,
+)
 from tests.service.test_writebacks import case, effects, in_org
 from tests.small_engine import SmallEngine
 from tests.waiting import until
 from tests.writing_back import WritingEngine, writing
 from transforms.writeback_batches import Terms
+from transforms.writeback_decisions import Guard, LoggedChange, Outcome, SeenRecord, SentAt, ToSend, look_up
 
 JOBS = "/services/data/v67.0/jobs/ingest"
 BY_JOB = Terms(linger=timedelta(0), job_time=timedelta(0), job_rows=100_000, job_calls=0)
 """Any number of rows goes by an ingest job."""
-SOON = JobTerms(first_wait=0.1, longest_wait=0.3, patience=timedelta(seconds=1))
+CASE = default_catalogue().object("Case")
+SOON = JobTerms(
+    first_wait=0.1,
+    longest_wait=0.3,
+    patience=timedelta(seconds=1),
+    settled_after=timedelta(seconds=0.1),
+    aborted_after=timedelta(seconds=0.1),
+)
 
 
 @pytest.fixture
@@ -167,6 +185,33 @@ async def test_a_job_found_open_by_a_step_that_finds_its_batch_sent_is_closed(wr
     assert jobs(writer) == ["JobComplete"]
 
 
+async def test_a_job_that_was_made_unheard_is_aborted_and_one_of_a_batch_is_not(
+    writer: WritingEngine,
+) -> None:
+    bulk = BulkIngest(writer.engine.served.http)
+    await bulk.create("Case", "ExternalId__c", 1, "nobody's")
+    await bulk.create("Account", "ExternalId__c", 1, "another object's")
+    await asyncio.sleep(1.1)  # the org tells when it was made in whole seconds
+    writer.steps.jobs.terms = replace(SOON, orphan_age=timedelta(0))
+    writer.accepted(case(1))
+    await writer.start()
+    await all_done_once(writer, 1)
+    assert jobs(writer) == ["Aborted", "JobComplete", "Open"]
+
+
+async def test_of_two_that_hold_one_batch_one_begins_to_send(writer: WritingEngine) -> None:
+    writer.accepted(case(1))
+    formed = writer.steps.forming.form(FormInput(org=writer.engine.org, object="Case", most_open=1))
+    batch, batches = formed.batches[0].batch, writer.steps.batches
+    assert batches.keep_job(batch, "750A")
+    assert batches.begin_sending(batch, sent_at=datetime.now(UTC), before={}, settled={}, job="750A")
+    assert not batches.keep_job(batch, "750B")
+    with pytest.raises(UnavailableError, match="another process"):
+        batches.begin_sending(batch, sent_at=datetime.now(UTC), before={}, settled={}, job="750B")
+    assert batches.load(batch)[0].job == "750A"
+    assert batches.open_jobs() == {"750A"}
+
+
 # --- what fits into one call
 
 
@@ -224,3 +269,36 @@ def test_a_pace_is_slower_after_a_call_that_was_given_up_and_recovers() -> None:
     for _ in range(20):
         pace.learn(200, 0.5)
     assert pace.rows == 1_000
+
+
+async def test_what_is_settled_of_a_batch_gives_its_parents_free_and_what_is_not_known_keeps_its_own(
+    caller: WritingEngine,
+) -> None:
+    def child(number: int, parent: str) -> dict[str, Any]:
+        fields = {"Subject": "s", "Status": "New", "Account": {"ExternalId__c": parent}}
+        return case(number, fields=fields)
+
+    caller.accepted(child(1, "P"), child(2, "Q"), child(3, "Q"))
+    formed = caller.steps.forming.form(FormInput(org=caller.engine.org, object="Case", most_open=1))
+    batch, batches = formed.batches[0].batch, caller.steps.batches
+    batches.begin_sending(batch, sent_at=datetime.now(UTC), before={}, settled={})
+    first, second, _ = (row.record for row in caller.rows())
+    done = Outcome(WritebackState.DONE)
+    batches.settle(batch, {first: done, second: done}, calls=1)
+    assert sorted(caller.claims()) == ["Account.ExternalId__c=q", "Case.ExternalId__c=c-3"]
+
+
+def test_of_a_record_made_by_an_earlier_batch_in_the_same_second_it_is_told_that_ours_was_not_written() -> (
+    None
+):
+    now = datetime(2026, 11, 25, 12, 0, 1, 500_000, tzinfo=UTC)
+    entry = ToSend((2,), "Case=c-1", "C-1", {"Subject": "b"}, {"Subject": now}, now)
+    seen = SeenRecord("500", {"Subject": "a"}, now.replace(microsecond=0), "us")
+    guard = Guard(CASE, lambda _: NewerChange.HOLDS, "us", lambda _: True)
+    sent = SentAt(now, now + timedelta(seconds=9), "tidegate-2", timedelta(seconds=5), timedelta(minutes=4))
+    made = LoggedChange(now, None, "us", "rest;client=tidegate-1")
+    found = look_up(entry, seen, [made], guard, sent)
+    assert found is not None
+    assert (found.state, found.code) == (WritebackState.WAITING, "no_answer")
+    read_whole = replace(made, origin="")
+    assert look_up(entry, seen, [read_whole], guard, sent) is None

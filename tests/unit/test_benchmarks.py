@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.writeback_load import Load, last_texts
+
 ROOT = Path(__file__).parents[2]
 MODULES = sorted(
     ".".join(path.relative_to(ROOT).with_suffix("").parts)
@@ -18,7 +20,7 @@ def test_every_module_can_be_imported(module: str) -> None:
     assert importlib.import_module(module).__doc__
 
 
-@pytest.mark.parametrize("module", ["peers", "backfill_under_fire"])
+@pytest.mark.parametrize("module", ["peers", "backfill_under_fire", "writeback", "writeback_locks"])
 def test_a_benchmark_says_what_it_takes(
     module: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -26,3 +28,16 @@ def test_a_benchmark_says_what_it_takes(
     with pytest.raises(SystemExit):
         importlib.import_module(f"benchmarks.{module}").main()
     assert "--report" in capsys.readouterr().out
+
+
+def test_a_load_is_the_same_each_time_and_every_child_comes_after_its_parent() -> None:
+    load = Load(500, "t")
+    items = [item for some in load.requests() for item in some]
+    assert items == list(load.items())
+    assert len({item["key"] for item in items}) == 500
+    made: set[str] = set()
+    for item in items:
+        parents = [value["ExternalId__c"] for value in item["fields"].values() if isinstance(value, dict)]
+        assert made.issuperset(parents)
+        made.add(item["external_id"])
+    assert len(last_texts(iter(items))) == len(made) < 500

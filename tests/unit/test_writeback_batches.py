@@ -101,6 +101,8 @@ def test_a_batch_that_is_not_full_waits_for_company_but_not_longer_than_its_dead
     assert not formed(age=9, time_left=600)
     assert formed(age=10, time_left=600)
     assert formed(age=2, time_left=30)
+    again = waiting(1, accepted_at=NOW - timedelta(seconds=20), ready_at=NOW - timedelta(seconds=2))
+    assert draft_batches([again], (), most=1, now=NOW, terms=Terms()) == []
     full = [waiting(number, accepted_at=NOW) for number in range(CALL_ROWS)]
     assert len(draft_batches(full, (), most=1, now=NOW, terms=Terms())) == 1
 
@@ -113,6 +115,18 @@ def test_many_with_time_go_by_an_ingest_job_and_many_in_a_hurry_do_not() -> None
     assert carriers(20_000, timedelta(hours=1)) == {Carrier.BULK}
     assert carriers(20_000, timedelta(minutes=2)) == {Carrier.COLLECTIONS}
     assert carriers(5_000, timedelta(hours=1)) == {Carrier.COLLECTIONS}
+
+
+def test_what_no_job_can_carry_goes_by_a_call_before_those_that_share_its_parent() -> None:
+    found = [waiting(number, "", "parent", deadline=NOW + timedelta(hours=1)) for number in range(20_000)]
+    found += [
+        waiting(number, "", parent, deadline=NOW + timedelta(hours=1), needs_call=True)
+        for number, parent in ((20_000, "parent"), (20_001, "another"))
+    ]
+    found += [waiting(30_000, deadline=NOW + timedelta(hours=1))]
+    drafts = draft_batches(found, (), most=4, now=NOW, terms=AT_ONCE)
+    sent = {draft.carrier: sorted(each.members[0].number for each in draft.entries) for draft in drafts}
+    assert sent == {Carrier.COLLECTIONS: [20_000, 20_001], Carrier.BULK: [30_000]}
 
 
 def test_an_ingest_job_has_no_more_rows_than_it_may() -> None:
