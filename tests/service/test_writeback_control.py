@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import orjson
 import pytest
 
 from clients.writebacks.undoing import Undoing
@@ -14,6 +15,7 @@ from schemas import names
 from schemas.ids import writeback_queue_id
 from schemas.writeback_control import Handled, PauseResult, UndoResult, WritebackChoice
 from schemas.writebacks import PauseChange, SetPauseInput, WritebackControl
+from tests.batches import Road
 from tests.service.test_writebacks import case, effects, in_org, someone_changes
 from tests.small_engine import SmallEngine
 from tests.waiting import until
@@ -273,3 +275,18 @@ async def test_a_parent_given_by_its_external_id_is_brought_back(writer: Writing
         'SELECT a.ExternalId__c FROM "Case" AS c JOIN "Account" AS a ON a.Id = c.AccountId'
     ).fetchall()
     assert (last.reason, found) == (None, [("A-1",)])
+
+
+async def test_what_is_changed_after_a_retry_is_newer_again(writer: WritingEngine) -> None:
+    held = await changed_by_somebody(writer)
+    await asyncio.to_thread(hold, writer, PauseChange.PAUSE)
+    await asyncio.sleep(1.1)
+    retry(writer, held.number)
+    await asyncio.sleep(1.1)
+    someone_changes(writer, 1, Subject="theirs again")
+    stored = writer.engine.served.org.store.connection.execute("SELECT body FROM events ORDER BY replay_id")
+    events = [{**orjson.loads(text), "event": {"replayId": n}} for n, (text,) in enumerate(stored, start=1)]
+    await Road(writer.engine.store, writer.engine.warehouse).send(events)
+    await asyncio.to_thread(hold, writer, PauseChange.RESUME)
+    _, again = await finished(writer)
+    assert (again.state, in_org(writer)) == ("held", {"C-1": "theirs again"})
