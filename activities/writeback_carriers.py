@@ -45,8 +45,8 @@ class Pace:
         return rows * self.seconds_a_row > _SHORT_SECONDS
 
     def learn(self, rows: int, seconds: float) -> None:
-        """Take in how long a call took."""
-        self.seconds_a_row = (self.seconds_a_row + seconds / rows) / 2
+        """Take in how long a call took; the last one counts most, since a call that was given up says little of those after it."""
+        self.seconds_a_row = (self.seconds_a_row + 3 * seconds / rows) / 4
 
     def give_up(self, rows: int, seconds: float) -> None:
         """Take in that a call was given up: it takes longer than that."""
