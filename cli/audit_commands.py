@@ -12,6 +12,7 @@ from cli.output import EXIT_FAILED, OUT, print_json
 from cli.running import settings_of_state
 from cli.sandbox_commands import DEFAULT_STATE, StateFolder
 from clients.audit import AuditLog
+from clients.writebacks.proof import broken_seals
 
 app = typer.Typer(help="What operators did, in a log chained by hash.", no_args_is_help=True)
 
@@ -39,7 +40,7 @@ def list_acts(
 
 @app.command("verify")
 def verify(settings: SettingsFile = None, state: StateFolder = DEFAULT_STATE) -> None:
-    """Check that no row was altered, removed or moved; exits 1 and names the rows when one was.
+    """Check that no row was altered, removed or moved, of the log and of the attempts at writebacks; exits 1 and says where when one was.
 
     Rows cut off the end cannot be seen from inside: compare the last number with a copy kept elsewhere.
 
@@ -47,14 +48,20 @@ def verify(settings: SettingsFile = None, state: StateFolder = DEFAULT_STATE) ->
     """
     with closing(_log(settings, state)) as log:
         problems, acts = log.verify(), len(log.rows())
+    problems += broken_seals(_store(settings, state))
     for problem in problems:
         OUT.print(problem)
     if problems:
         raise typer.Exit(EXIT_FAILED)
-    OUT.print(f"the audit log is whole: {acts} acts")
+    OUT.print(f"the audit log is whole: {acts} acts; every attempt at a writeback is as it was sealed")
 
 
 def _log(settings: Path | None, state: Path) -> AuditLog:
-    log = AuditLog(settings_of_state(settings, state).operational.dsn.get_secret_value())
+    log = AuditLog(_store(settings, state))
     log.ensure_tables()
     return log
+
+
+def _store(settings: Path | None, state: Path) -> str:
+    """The connection string of the operational store."""
+    return settings_of_state(settings, state).operational.dsn.get_secret_value()

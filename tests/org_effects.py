@@ -44,7 +44,7 @@ def effects_of(bodies: Sequence[bytes | str]) -> list[Effect]:
 
 
 @dataclass(frozen=True)
-class Account:
+class Comparison:
     """What the store says, beside what the org says."""
 
     rows: list[sa.Row[Any]]
@@ -112,7 +112,8 @@ class Account:
 
     def _out_of_order(self) -> list[str]:
         """No lost update: of one record, what was accepted later is written later, and has its values."""
-        done, last, wrong = self._done_in(), defaultdict(int), []
+        done, wrong = self._done_in(), []
+        last: dict[str, int] = defaultdict(int)
         for effect in self.effects:
             members = done.get((effect.batch, effect.record_id), [])
             if members and members[0].number < last[effect.record_id]:
@@ -139,9 +140,9 @@ class Account:
         return wrong
 
 
-def read_account(
+def compare(
     store: WritebackStore, bodies: Sequence[bytes | str], record_ids: dict[str, str], *, after: int = 0
-) -> Account:
+) -> Comparison:
     """The writebacks with numbers above `after`, their attempts, and the org's events of those records."""
     with store.begin() as connection:
         rows = connection.execute(
@@ -152,4 +153,4 @@ def read_account(
         ).all()
     wanted = set(record_ids.values()) | {row.record_id for row in rows if row.record_id}
     effects = [each for each in effects_of(bodies) if each.record_id in wanted]
-    return Account(list(rows), list(attempts), effects, record_ids)
+    return Comparison(list(rows), list(attempts), effects, record_ids)

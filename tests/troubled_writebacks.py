@@ -43,12 +43,18 @@ class Troubled:
 
     async def settle(self) -> None:
         """Return when nothing waits, is open or runs any more."""
-        while {"waiting", "open"} & set(await asyncio.to_thread(self.writer.states)):
+        while await self._is_unsettled():
             await self._hurry()
             formed = await self._formed()
             await asyncio.gather(*(self._bring(batch) for batch in formed))
             await asyncio.sleep(0.1)
         await asyncio.gather(*self.zombies)
+
+    async def _is_unsettled(self) -> bool:
+        try:
+            return bool({"waiting", "open"} & set(await asyncio.to_thread(self.writer.states)))
+        except Exception:
+            return True
 
     async def _formed(self) -> tuple[WritebackBatchInput, ...]:
         request = FormInput(org=self.writer.engine.org, object="Case", most_open=3)

@@ -1,8 +1,8 @@
 """What is done with an entry of a batch: before it is sent, by what the record is like; after a call without an answer, by what has become
 of it.
 
-Salesforce's LastModifiedDate has seconds, a change in the log milliseconds; where the two have to be compared, the second decides
-whether to look at the log, and the log decides.
+Salesforce's LastModifiedDate has seconds, and so have the commit times of most events; our own have more. Where the two have to be
+compared, a change of the same second is taken for the newer one: what is held can be sent later, what is overwritten is gone.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -271,7 +271,7 @@ def _weigh_newer(
         name
         for name, at in recent.items()
         for change in others
-        if change.at > at and (change.fields is None or name in change.fields)
+        if _is_newer(change, at) and (change.fields is None or name in change.fields)
     }
     if not touched and not _is_told(seen, log):
         if now < entry.deadline - LOG_PATIENCE:
@@ -315,6 +315,14 @@ def _newer(touched: Collection[str], seen: SeenRecord, guard: Guard) -> Outcome 
         record_id=seen.record_id,
         is_try=False,
     )
+
+
+def _is_newer(change: LoggedChange, at: datetime) -> bool:
+    """True when a change may have been made after a moment. Commit times and times that a query reads have whole seconds: such a change
+    was made anywhere in its own.
+    """
+    is_whole = change.at == _second(change.at)
+    return change.at > at or (is_whole and change.at >= _second(at))
 
 
 def _look_up_missing(

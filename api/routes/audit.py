@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from api.documented import told
 from api.parts import Parts
+from clients.writebacks.proof import broken_seals
 from schemas.access import CallerRole
 from schemas.messages import Act
 
@@ -29,7 +30,7 @@ class AuditPage(BaseModel):
 
 
 class AuditCheck(BaseModel):
-    """Whether every row is as it was written. Rows cut off the end cannot be seen: compare `acts` with a copy kept elsewhere."""
+    """Whether every row is as it was written, of the log and of the attempts at writebacks that it seals. Rows cut off the end cannot be seen: compare `acts` with a copy kept elsewhere."""
 
     is_whole: bool
     acts: int
@@ -49,9 +50,14 @@ async def acts(
     return AuditPage(acts=found, next_before=last if last > 1 else None)
 
 
-@router.get("/verification", summary="Check the log's chain of hashes", **told(CallerRole.READER))
+@router.get(
+    "/verification",
+    summary="Check the log's chain of hashes, and the attempts that it seals",
+    **told(CallerRole.READER),
+)
 async def verification(parts: Parts) -> AuditCheck:
     await asyncio.to_thread(parts.audit.ensure_tables)
     problems = await asyncio.to_thread(parts.audit.verify)
+    problems += await asyncio.to_thread(broken_seals, parts.settings.operational.dsn.get_secret_value())
     newest = await asyncio.to_thread(parts.audit.page, 1)
     return AuditCheck(is_whole=not problems, acts=newest[0][0] if newest else 0, problems=problems)

@@ -5,7 +5,7 @@ A batch goes `formed` -> `sent` -> `closed`. The first step is taken before the 
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -27,6 +27,10 @@ Values = Mapping[str, Any]
 """Field -> value; those of PII fields are tokens."""
 ACT = "writeback.batch"
 """The act that seals a batch's attempts: its detail ends with their digest."""
+SEALED = (
+    "number", "attempt", "batch", "caller", "sent", "before", "outcome", "code", "reason", "record_id", "looked_up", "sent_at", "known_at"
+)  # fmt: skip
+"""The columns of an attempt that are sealed, in this order: a column that is added later does not change what was sealed before."""
 
 
 @dataclass(frozen=True)
@@ -232,8 +236,8 @@ class Batches:
         return counts
 
 
-def attempts_digest(rows: Sequence[sa.Row[Any]]) -> str:
-    """SHA-256 of attempts, in hex; they come by number and attempt."""
+def attempts_digest(rows: Iterable[sa.Row[Any]]) -> str:
+    """SHA-256 of attempts, in hex; they come by number and attempt, with the columns of `SEALED`."""
     digest = hashlib.sha256()
     for row in rows:
         digest.update(orjson.dumps(_facts(row), option=orjson.OPT_SORT_KEYS))
@@ -243,8 +247,19 @@ def attempts_digest(rows: Sequence[sa.Row[Any]]) -> str:
 def attempts_of(connection: sa.Connection, batch: str) -> list[sa.Row[Any]]:
     """A batch's attempts by number and attempt."""
     table = WRITEBACK_ATTEMPT.c
-    query = sa.select(WRITEBACK_ATTEMPT).where(table.batch == batch).order_by(table.number, table.attempt)
+    columns = [table[name] for name in SEALED]
+    query = sa.select(*columns).where(table.batch == batch).order_by(table.number, table.attempt)
     return list(connection.execute(query))
+
+
+def sealed_target(object_name: str, batch: str) -> str:
+    """What the act that seals a batch is about."""
+    return f"writebacks/{object_name}/{batch}"
+
+
+def sealed_digest(detail: str) -> str:
+    """The digest that such an act's detail ends with."""
+    return detail.rpartition(" ")[2]
 
 
 def _facts(row: sa.Row[Any]) -> list[Any]:
@@ -401,7 +416,7 @@ def _seal(connection: sa.Connection, batch: str, object_name: str, counts: Batch
     act = Act(
         act=ACT,
         by="tidegate",
-        target=f"writebacks/{object_name}/{batch}",
+        target=sealed_target(object_name, batch),
         detail=f"{told}; attempts {digest}",
         at=datetime.now(UTC),
     )
