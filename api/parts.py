@@ -20,8 +20,8 @@ from clients.writebacks.looks import WritebackLooks
 from clients.writebacks.sessions import WritebackStore
 from schemas.access import Caller
 from schemas.catalogue import Catalogue, load_catalogue
-from workers.engine import connect_temporal, open_warehouse
 from workers.intake import writeback_intake
+from workers.parts import connect_temporal, open_warehouse
 from workers.settings import Settings
 
 _EXCHANGES_AT_ONCE = 4

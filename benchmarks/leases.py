@@ -26,7 +26,7 @@ from sandbox.processes import ProcessGroup, free_port
 from sandbox.temporal import start_temporal
 from schemas import names
 from schemas.budgets import Answer, Budget, Exchange, LeaseClass, Reading, ReadLimitsInput, ReadLimitsResult
-from workers.engine import sandboxed_runner
+from workers.roles import sandboxed_runner
 from workflows import GovernorWorkflow
 
 ORG = "00DTg0000000001MAA"

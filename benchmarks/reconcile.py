@@ -32,7 +32,7 @@ from schemas.catalogue import default_catalogue
 from schemas.ids import backfill_workflow_id
 from schemas.reconciliations import Depth, ReconcileInput, ReconcileState
 from transforms.reconcile_plan import calls_needed
-from workers.engine import connect_temporal
+from workers.parts import connect_temporal
 from workers.reconciliations import start_reconciliation
 from workers.settings import Settings, load_settings
 

@@ -29,7 +29,7 @@ from clients.replay_workflows import replay_handle, start_replay
 from clients.warehouse.shadow_comparison import compare_shadow
 from schemas.catalogue import load_catalogue
 from schemas.replays import ReplayInput, ReplaySelection, ReplayState
-from workers.engine import connect_temporal, open_warehouse
+from workers.parts import connect_temporal, open_warehouse
 from workers.settings import Settings
 
 

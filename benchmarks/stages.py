@@ -35,8 +35,8 @@ from sandbox.stack import RunningSandbox, running_sandbox
 from schemas.catalogue import load_catalogue
 from schemas.messages import ApplyInput
 from schemas.raw import Manifest
-from workers.engine import Parts, open_parts
 from workers.org import stream_opener
+from workers.parts import Parts, open_parts
 from workers.settings import Settings
 
 

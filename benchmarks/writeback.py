@@ -40,7 +40,7 @@ from sandbox.processes import free_port
 from schemas import names
 from schemas.ids import writeback_queue_id
 from schemas.writebacks import DEADLINE, QueueInput, WritebackControl
-from workers.engine import connect_temporal
+from workers.parts import connect_temporal
 from workers.settings import Settings
 
 _SUBMITTERS = 4

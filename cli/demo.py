@@ -22,7 +22,7 @@ from cli.surge import Surge, run_surge, wait_for_followers
 from cli.up import running_all
 from sandbox.endpoints import Endpoints
 from schemas.catalogue import load_catalogue
-from workers.engine import open_parts
+from workers.parts import open_parts
 from workers.settings import load_settings
 
 _ACTS = {

@@ -18,8 +18,8 @@ from schemas.backfills import BackfillInput
 from schemas.catalogue import load_catalogue
 from schemas.reconciliations import Depth, ReconcileInput, ReconcileState, Verdict
 from schemas.writebacks import WritebackState
-from workers.engine import connect_temporal, open_warehouse
 from workers.intake import writeback_intake
+from workers.parts import connect_temporal, open_warehouse
 from workers.reconciliations import start_reconciliation
 from workers.settings import Settings
 

@@ -17,8 +17,8 @@ from schemas import names
 from schemas.ids import READING_LANES, lane_workflow_id
 from schemas.messages import LaneState
 from workers.budget_words import Budgets, budgets_of
-from workers.engine import connect_temporal
 from workers.lanes import lane_handle
+from workers.parts import connect_temporal
 from workers.settings import Settings
 
 RECENT_MINUTES = 10

@@ -22,7 +22,7 @@ from schemas.planner import PlannerView
 from schemas.plans import ObjectLoad, PlanTask
 from transforms.plan import make_plan
 from transforms.plan_budgets import allocations, following_may_spend
-from workers.engine import connect_temporal
+from workers.parts import connect_temporal
 from workers.settings import Settings
 
 MINUTES_A_DAY = 24 * 60

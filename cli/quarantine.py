@@ -21,7 +21,7 @@ from schemas.catalogue import load_catalogue
 from schemas.errors import SettingsError
 from schemas.replays import QuarantineChoice, ReplayInput, ReplaySelection, replay_key
 from transforms.decode import REASONS
-from workers.engine import open_warehouse
+from workers.parts import open_warehouse
 from workers.settings import Settings
 
 app = typer.Typer(help="Changes that do not fit, and having them tried again.", no_args_is_help=True)

@@ -23,7 +23,7 @@ from schemas.errors import SettingsError
 from schemas.ids import reconcile_workflow_id
 from schemas.reconciliations import Depth, ReconcileInput, ReconcileState, Verdict
 from transforms.reconcile_plan import PlanTerms, calls_needed
-from workers.engine import connect_temporal, open_warehouse
+from workers.parts import connect_temporal, open_warehouse
 from workers.reconciliations import start_reconciliation
 from workers.settings import Settings
 

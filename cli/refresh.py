@@ -21,7 +21,7 @@ from schemas.catalogue import load_catalogue
 from schemas.errors import SettingsError, UnavailableError
 from schemas.ids import refresh_workflow_id
 from schemas.refreshes import RefreshInput, RefreshPlan, RefreshState
-from workers.engine import connect_temporal, open_warehouse
+from workers.parts import connect_temporal, open_warehouse
 from workers.settings import Settings
 
 

@@ -26,7 +26,7 @@ from schemas.errors import SettingsError
 from schemas.ids import READING_LANES, replay_workflow_id
 from schemas.messages import Act, PauseInput
 from schemas.replays import ReplayInput, ReplaySelection, ReplaySize
-from workers.engine import connect_temporal, open_warehouse
+from workers.parts import connect_temporal, open_warehouse
 from workers.replays import count_replay
 from workers.settings import Settings
 

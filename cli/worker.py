@@ -11,9 +11,10 @@ import uvloop
 
 from cli.output import say
 from schemas.errors import UnavailableError
-from workers.engine import Role, running_workers
+from workers.engine import running_workers
 from workers.lanes import ensure_lanes
 from workers.reconciliations import ensure_reconciliations
+from workers.roles import Role
 from workers.schedules import ensure_watches
 from workers.settings import Settings, load_settings
 

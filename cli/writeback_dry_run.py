@@ -17,8 +17,8 @@ from schemas.catalogue import Catalogue
 from schemas.writeback_preview import Difference, Effect, Preview, WouldBe
 from schemas.writebacks import Intake, RefusedWriteback
 from transforms.protect import Protector
-from workers.engine import connect_temporal
 from workers.org import open_org
+from workers.parts import connect_temporal
 from workers.settings import Settings
 from workers.writebacks import preview_steps
 

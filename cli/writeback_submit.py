@@ -29,8 +29,8 @@ from schemas.writeback_files import FileFormat, FileIntake, RowDefaults
 from schemas.writeback_preview import Preview
 from schemas.writebacks import Intake, Mode
 from transforms.writeback_rows import EMPTIES, RowForm
-from workers.engine import connect_temporal, open_warehouse
 from workers.intake import writeback_intake
+from workers.parts import connect_temporal, open_warehouse
 from workers.settings import Settings
 
 

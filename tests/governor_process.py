@@ -13,7 +13,7 @@ from activities.limits import Limits
 from clients.salesforce import SalesforceAddress, SessionSource
 from schemas import names
 from schemas.limits import API_VERSION
-from workers.engine import sandboxed_runner
+from workers.roles import sandboxed_runner
 from workflows import GovernorWorkflow
 
 

@@ -28,7 +28,7 @@ from schemas.messages import (
     StageResult,
 )
 from schemas.raw import Manifest
-from workers.engine import sandboxed_runner
+from workers.roles import sandboxed_runner
 from workflows import WORKFLOWS
 
 MOMENT = datetime(2026, 9, 21, 14, tzinfo=UTC)

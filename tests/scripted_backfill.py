@@ -24,7 +24,7 @@ from schemas.backfills import (
     StretchResult,
 )
 from schemas.messages import Act
-from workers.engine import sandboxed_runner
+from workers.roles import sandboxed_runner
 from workflows import BackfillWorkflow
 
 LOST = "The query job of l is lost: the org has it no more."

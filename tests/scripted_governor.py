@@ -12,7 +12,7 @@ from activities.boundary import ErrorBoundary
 from schemas import names
 from schemas.budgets import Budget, Reading, ReadLimitsInput, ReadLimitsResult
 from schemas.errors import TidegateError
-from workers.engine import sandboxed_runner
+from workers.roles import sandboxed_runner
 from workflows import GovernorWorkflow
 
 

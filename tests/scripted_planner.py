@@ -26,7 +26,7 @@ from schemas.planner import (
     WatchLanesResult,
 )
 from schemas.plans import ObjectPlan, Plan, Way
-from workers.engine import sandboxed_runner
+from workers.roles import sandboxed_runner
 from workflows import LaneWorkflow, PlannerWorkflow
 
 CASE = FollowedObject(object="Case", lane="case", poll_lane="poll-case", channel="/data/CaseChangeEvent")

@@ -28,7 +28,7 @@ from schemas.reconciliations import (
     ReadFactsInput,
     ReconcileState,
 )
-from workers.engine import sandboxed_runner
+from workers.roles import sandboxed_runner
 from workflows import WORKFLOWS
 
 MOMENT = datetime(2026, 9, 21, 14, 0, tzinfo=UTC)

@@ -32,7 +32,7 @@ from schemas.rereads import (
     RepairInput,
 )
 from tests.scripted import MOMENT
-from workers.engine import sandboxed_runner
+from workers.roles import sandboxed_runner
 from workflows import WORKFLOWS, RepairWorkflow
 
 BY_IDS = Repair(

@@ -25,7 +25,7 @@ from schemas.replays import (
     ReplaySelection,
     ReplaySize,
 )
-from workers.engine import sandboxed_runner
+from workers.roles import sandboxed_runner
 from workflows import WORKFLOWS
 
 

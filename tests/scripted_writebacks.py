@@ -23,7 +23,7 @@ from schemas.writebacks import (
     SetPauseInput,
     WritebackBatchInput,
 )
-from workers.engine import sandboxed_runner
+from workers.roles import sandboxed_runner
 from workflows import WORKFLOWS
 
 

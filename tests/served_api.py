@@ -30,7 +30,7 @@ from tests.scripted_governor import governor_worker
 from tests.scripted_preview import ScriptedPreview
 from tests.scripted_queue import ScriptedQueue
 from tests.served_org import QuietServer
-from workers.engine import sandboxed_runner
+from workers.roles import sandboxed_runner
 from workers.settings import Settings
 from workflows import (
     BackfillWorkflow,

@@ -34,7 +34,7 @@ from schemas.catalogue import Catalogue, default_catalogue
 from tests.bus import protector
 from tests.served_org import ServedOrg
 from transforms.protect import Protector
-from workers.engine import sandboxed_runner
+from workers.roles import sandboxed_runner
 from workflows import WORKFLOWS
 
 BULK_REFUSES = FaultRule(

@@ -16,7 +16,7 @@ from cli.surge import org_state
 from clients.warehouse import statements as sql
 from sandbox.endpoints import Endpoints
 from sandbox.stack import RunningSandbox
-from workers.engine import Parts
+from workers.parts import Parts
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
 

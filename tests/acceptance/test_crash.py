@@ -21,7 +21,7 @@ from clients.warehouse import statements as sql
 from sandbox.endpoints import Endpoints
 from sandbox.processes import Child
 from schemas.ids import part_lane
-from workers.engine import Parts
+from workers.parts import Parts
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
 

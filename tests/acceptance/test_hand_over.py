@@ -21,7 +21,7 @@ from schemas import names
 from schemas.ids import planner_workflow_id
 from schemas.planner import Following, PinInput, PlannerView
 from schemas.plans import Way
-from workers.engine import Parts, connect_temporal
+from workers.parts import Parts, connect_temporal
 from workers.settings import Settings
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]

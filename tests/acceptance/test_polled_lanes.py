@@ -19,7 +19,7 @@ from clients.warehouse import statements as sql
 from sandbox.endpoints import Endpoints
 from sandbox.stack import RunningSandbox
 from schemas.catalogue import default_catalogue
-from workers.engine import Parts
+from workers.parts import Parts
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
 

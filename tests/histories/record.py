@@ -50,7 +50,7 @@ from tests.scripted_repairs import BY_IDS, BY_WINDOW, ScriptedRepairs, serving_r
 from tests.scripted_replay import ScriptedReplay, replay_workers
 from tests.scripted_writebacks import ScriptedWritebacks, batch, writeback_workers
 from tests.waiting import until
-from workers.engine import sandboxed_runner
+from workers.roles import sandboxed_runner
 from workflows import (
     WORKFLOWS,
     ChangeBatchWorkflow,

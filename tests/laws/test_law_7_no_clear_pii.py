@@ -33,7 +33,7 @@ from tests.bus import Bus, event, protector, stamps, whole_case
 from tests.following import groups_settle_at_once  # noqa: F401
 from tests.waiting import until
 from transforms.decode import BROKEN
-from workers.engine import sandboxed_runner
+from workers.roles import sandboxed_runner
 from workflows import WORKFLOWS, LaneWorkflow
 
 pytestmark = [pytest.mark.service, pytest.mark.usefixtures("groups_settle_at_once")]

@@ -16,7 +16,7 @@ from clients.audit import AuditLog
 from schemas import names
 from schemas.messages import Act, LaneInput, MovePositionInput, PauseInput
 from tests.waiting import until
-from workers.engine import sandboxed_runner
+from workers.roles import sandboxed_runner
 from workflows import WORKFLOWS, LaneWorkflow
 
 pytestmark = pytest.mark.service

@@ -31,7 +31,7 @@ from tests.polling import poll_lane, poll_until
 from tests.scripted import ScriptedFollower
 from tests.served_org import ServedOrg, served_org
 from tests.waiting import until
-from workers.engine import sandboxed_runner
+from workers.roles import sandboxed_runner
 from workflows import LaneWorkflow
 
 pytestmark = pytest.mark.service

@@ -22,7 +22,7 @@ from schemas.planner import DrawnPlan, DrawPlanInput
 from schemas.plans import Way
 from schemas.tables import LEDGER_COLUMNS
 from tests.waiting import until
-from workers.engine import sandboxed_runner
+from workers.roles import sandboxed_runner
 from workflows import GovernorWorkflow
 
 pytestmark = pytest.mark.service

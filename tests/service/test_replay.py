@@ -10,7 +10,7 @@ from temporalio.worker import Replayer
 from temporalio.workflow import NondeterminismError
 
 from tests.histories.record import ALTERED, FOLDER, SCENES
-from workers.engine import sandboxed_runner
+from workers.roles import sandboxed_runner
 from workflows import WORKFLOWS
 
 GOOD = sorted(path.stem for path in FOLDER.glob("*.json") if path.stem != ALTERED)

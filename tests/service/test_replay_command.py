@@ -25,7 +25,7 @@ from schemas.errors import SettingsError
 from tests.batches import Road
 from tests.laws.test_law_8_redrive import CASES, catalogue, send
 from tests.replaying import ORG, Replays, checksum
-from workers.engine import sandboxed_runner
+from workers.roles import sandboxed_runner
 from workflows import WORKFLOWS
 
 pytestmark = pytest.mark.service
