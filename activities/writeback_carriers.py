@@ -12,7 +12,7 @@ from schemas.errors import UnknownOutcomeError
 from schemas.limits import COLLECTION_MAX_ROWS, COMPOSITE_MAX_QUERIES
 from schemas.writebacks import WritebackState
 from transforms.writeback_batches import CALL_ROWS
-from transforms.writeback_decisions import Outcome, ToSend
+from transforms.writeback_facts import Outcome, ToSend
 from transforms.writeback_results import outcome_of
 
 Outcomes = dict[str, Outcome]

@@ -8,7 +8,7 @@ from clients.writebacks.batches import StoredWriteback
 from schemas.catalogue import Catalogue, ObjectSpec
 from transforms.protect import Protector, is_misfit_token, is_token
 from transforms.writeback_batches import merged_fields
-from transforms.writeback_decisions import ToSend
+from transforms.writeback_facts import ToSend
 from transforms.writeback_rules import object_rules
 
 

@@ -28,7 +28,7 @@ from schemas.errors import (
 )
 from schemas.writebacks import WritebackState
 from transforms.row_errors import NOT_SENT
-from transforms.writeback_decisions import Outcome, ToSend
+from transforms.writeback_facts import Outcome, ToSend
 
 JOB_PATIENCE = timedelta(minutes=10)
 _LONG_UPLOAD_BYTES = 10_000_000

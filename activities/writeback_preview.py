@@ -25,7 +25,8 @@ from schemas.writeback_preview import Preview, Previewed, PreviewInput, WouldBe
 from schemas.writebacks import Mode, NewerChange
 from transforms.protect import Protector
 from transforms.writeback_batches import Terms, Waiting
-from transforms.writeback_decisions import Guard, SeenRecord, ToSend
+from transforms.writeback_decisions import Guard
+from transforms.writeback_facts import SeenRecord, ToSend
 from transforms.writeback_preview import cost_of, flagged, would_be
 
 Row = Mapping[str, Any]

@@ -5,7 +5,7 @@ nothing.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from random import SystemRandom
@@ -17,18 +17,20 @@ from activities.threads import to_its_end
 from activities.writeback_carriers import Collections, Outcomes
 from activities.writeback_entries import entries_to_send, protected
 from activities.writeback_evidence import ChangeLog, Log
+from activities.writeback_in_hand import BatchInHand, logged
 from activities.writeback_jobs import Filled, IngestJobs
-from clients.call_count import CallCount, counting_calls
+from activities.writeback_terms import WritebackTerms
+from clients.call_count import counting_calls
 from clients.org_http import OrgHttp, Sessions
 from clients.polling import VISIBILITY_DELAY
 from clients.records_by_key import RecordsByKey
 from clients.write_window import Stopwatch
-from clients.writebacks.batches import Batches, FoundRecord, StoredBatch
+from clients.writebacks.batches import Batches, FoundRecord
 from clients.writebacks.forming import Forming
 from clients.writebacks.pauses import Pauses
 from schemas import names
 from schemas.budgets import LeaseClass
-from schemas.catalogue import Catalogue, FieldType, ObjectSpec, relationship_name
+from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.errors import CallRefusedError, RateLimitedError, TransientError, UnknownOutcomeError
 from schemas.writebacks import (
     CLIENT_PREFIX,
@@ -37,7 +39,6 @@ from schemas.writebacks import (
     Formed,
     FormInput,
     LookUpInput,
-    NewerChange,
     SentBatch,
     SetPauseInput,
     WritebackBatchInput,
@@ -45,22 +46,9 @@ from schemas.writebacks import (
     client_name,
 )
 from transforms.protect import Protector
-from transforms.writeback_decisions import (
-    Guard,
-    LoggedChange,
-    Outcome,
-    SeenRecord,
-    SentAt,
-    ToSend,
-    is_recent,
-    look_up,
-    paths,
-    weigh,
-)
+from transforms.writeback_decisions import Guard, is_recent, look_up, weigh
+from transforms.writeback_facts import LoggedChange, Outcome, SeenRecord, SentAt, ToSend
 
-SETTLED_AFTER = timedelta(minutes=2)
-LOG_PATIENCE = timedelta(minutes=4)
-SEND_WITHIN = timedelta(seconds=20)
 _CLOCKS = timedelta(seconds=2)
 """By how much the org's clock may be ahead of ours when an own write is told by its time."""
 _COME_AGAIN = timedelta(seconds=5)
@@ -68,26 +56,6 @@ _COME_AGAIN = timedelta(seconds=5)
 _SPREAD = 0.5
 """Waits are longer by up to this share, so that rows which met one another do not meet again."""
 _RANDOM = SystemRandom()
-
-
-@dataclass(frozen=True)
-class WritebackTerms:
-    """How writebacks are sent."""
-
-    newer: Mapping[str, NewerChange] = field(default_factory=dict)
-    """`Object` or `Object.Field` -> what a newer change in Salesforce does; others: it holds."""
-    settled_after: timedelta = SETTLED_AFTER
-    """The org is taken to be still at a call that was given up for so long."""
-    send_within: timedelta = SEND_WITHIN
-    """A call that is not begun so soon after the store was told of it is not made. With what a call may take (connecting, sending,
-    waiting: each less than 20 seconds) it is over before `settled_after` is."""
-    patience: timedelta = LOG_PATIENCE
-    """How long the change log may take to tell whose a change was."""
-
-    def policy(self, object_name: str) -> Callable[[str], NewerChange]:
-        """What is configured for an object's field, else for the object."""
-        usual = self.newer.get(object_name, NewerChange.HOLDS)
-        return lambda name: self.newer.get(f"{object_name}.{name}", usual)
 
 
 @dataclass
@@ -115,50 +83,50 @@ class WritebackSteps:
     @activity.defn(name=names.SEND_WRITEBACKS)
     async def send_writebacks(self, request: WritebackBatchInput) -> SentBatch:
         """Send a batch that was not sent. After a loss of the worker nothing is known of one that perhaps was."""
-        job = await self._open(request.batch)
-        if job is None:
+        hand = await self._open(request.batch)
+        if hand is None:
             return SentBatch(is_known=True)
-        if job.batch.state is BatchState.SENT:
+        if hand.batch.state is BatchState.SENT:
             return SentBatch(is_known=False)
         async with heartbeating():
-            with counting_calls() as job.count:
-                return await self._send(job)
+            with counting_calls() as hand.count:
+                return await self._send(hand)
 
     @activity.defn(name=names.LOOK_UP_WRITEBACKS)
     async def look_up_writebacks(self, request: LookUpInput) -> SentBatch:
         """Find out what became of a batch; `is_known` False when not all of it can be told yet."""
-        job = await self._open(request.batch.batch)
-        if job is None:
+        hand = await self._open(request.batch.batch)
+        if hand is None:
             return SentBatch(is_known=True)
-        if job.batch.state is BatchState.FORMED:
-            return await self._keep(job, job.all_again("not_sent", "Nothing was sent.", timedelta(0)))
+        if hand.batch.state is BatchState.FORMED:
+            return await self._keep(hand, hand.all_again("not_sent", "Nothing was sent.", timedelta(0)))
         async with heartbeating():
-            with counting_calls() as job.count:
-                if job.batch.carrier is Carrier.BULK:
-                    outcomes = await self._ask_job(job)
+            with counting_calls() as hand.count:
+                if hand.batch.carrier is Carrier.BULK:
+                    outcomes = await self._ask_job(hand)
                 else:
-                    outcomes = await self._look_up(job, is_over=request.is_over)
-            return await self._keep(job, outcomes, is_over=request.is_over)
+                    outcomes = await self._look_up(hand, is_over=request.is_over)
+            return await self._keep(hand, outcomes, is_over=request.is_over)
 
     @activity.defn(name=names.SET_WRITEBACK_PAUSE)
     async def set_writeback_pause(self, request: SetPauseInput) -> None:
         """Pause, resume or drain, on record."""
         await asyncio.to_thread(self.pauses.set, request)
 
-    async def _send(self, job: "_Job") -> SentBatch:
+    async def _send(self, hand: "BatchInHand") -> SentBatch:
         """Read the records, decide, say that the batch is about to be sent, and send it."""
-        settled = await self._weigh(job)
-        filled = await self._filled(job, [entry for entry in job.entries if entry.record not in settled])
+        settled = await self._weigh(hand)
+        filled = await self._filled(hand, [entry for entry in hand.entries if entry.record not in settled])
         settled |= filled.left
-        going = [entry for entry in job.entries if entry.record not in settled]
+        going = [entry for entry in hand.entries if entry.record not in settled]
         if not going:
-            return await self._keep(job, settled)
-        job.watch = Stopwatch()
+            return await self._keep(hand, settled)
+        hand.watch = Stopwatch()
         may_send = await asyncio.to_thread(
             self.batches.begin_sending,
-            job.batch.batch,
+            hand.batch.batch,
             sent_at=await self.org.ask_time(LeaseClass.WRITEBACK),
-            before=self._before(job, going),
+            before=self._before(hand, going),
             settled=settled,
             job=filled.job or None,
         )
@@ -168,73 +136,77 @@ class WritebackSteps:
             paused = Outcome(
                 WritebackState.WAITING, "paused", "A pause came before it was sent.", is_try=False
             )
-            return await self._keep(job, {**dict.fromkeys(job.records, paused), **settled})
-        job.batch = replace(job.batch, state=BatchState.SENT)
-        job.entries = going
+            return await self._keep(hand, {**dict.fromkeys(hand.records, paused), **settled})
+        hand.batch = replace(hand.batch, state=BatchState.SENT)
+        hand.entries = going
         if filled.job:
-            job.batch = replace(job.batch, job=filled.job)
+            hand.batch = replace(hand.batch, job=filled.job)
             await self.jobs.close(filled.job)
-            return await self._keep(job, await self._ask_job(job), is_over=True)
-        return await self._carry(job)
+            return await self._keep(hand, await self._ask_job(hand), is_over=True)
+        return await self._carry(hand)
 
-    async def _filled(self, job: "_Job", going: Sequence[ToSend]) -> Filled:
+    async def _filled(self, hand: "BatchInHand", going: Sequence[ToSend]) -> Filled:
         """The ingest job, if the batch goes by one, and what has to wait for another batch."""
-        if going and job.batch.carrier is Carrier.BULK:
-            return await self.jobs.fill(job.spec, job.key_field, going, job.batch)
-        return Filled("", self.collections.left(job.spec, going) if going else {})
+        if going and hand.batch.carrier is Carrier.BULK:
+            return await self.jobs.fill(hand.spec, hand.key_field, going, hand.batch)
+        return Filled("", self.collections.left(hand.spec, going) if going else {})
 
-    async def _ask_job(self, job: "_Job") -> Outcomes:
+    async def _ask_job(self, hand: "BatchInHand") -> Outcomes:
         """Outcomes by the ingest job that carries the batch. What it does not tell of is looked up."""
-        told = await self.jobs.outcomes(job.spec, job.key_field, job.entries, job.batch.job or "")
-        rest = [entry for entry in job.entries if told is not None and entry.record not in told]
+        told = await self.jobs.outcomes(hand.spec, hand.key_field, hand.entries, hand.batch.job or "")
+        rest = [entry for entry in hand.entries if told is not None and entry.record not in told]
         if told is None or not rest:
             return told or {}
-        return told | await self._look_up(replace(job, entries=rest), is_over=True)
+        return told | await self._look_up(replace(hand, entries=rest), is_over=True)
 
-    async def _carry(self, job: "_Job") -> SentBatch:
+    async def _carry(self, hand: "BatchInHand") -> SentBatch:
         try:
-            with job.watch.writing_within(self.terms.send_within):
-                outcomes = await self.collections.send(job.spec, job.key_field, job.entries, job.batch.batch)
+            with hand.watch.writing_within(self.terms.send_within):
+                outcomes = await self.collections.send(
+                    hand.spec, hand.key_field, hand.entries, hand.batch.batch
+                )
         except UnknownOutcomeError as error:
             return SentBatch(is_known=False, is_over=error.is_over)
         except RateLimitedError as error:
-            outcomes = job.all_again("not_sent", str(error), error.retry_after)
+            outcomes = hand.all_again("not_sent", str(error), error.retry_after)
         except TransientError as error:
-            outcomes = job.all_again("not_sent", str(error), _COME_AGAIN)
+            outcomes = hand.all_again("not_sent", str(error), _COME_AGAIN)
         except CallRefusedError as error:
-            outcomes = dict.fromkeys(job.records, Outcome(WritebackState.DEAD, error.code, str(error)))
-        return await self._keep(job, outcomes, is_over=True)
+            outcomes = dict.fromkeys(hand.records, Outcome(WritebackState.DEAD, error.code, str(error)))
+        return await self._keep(hand, outcomes, is_over=True)
 
-    async def _weigh(self, job: "_Job") -> Outcomes:
+    async def _weigh(self, hand: "BatchInHand") -> Outcomes:
         """Outcomes of what is not sent; the others get to know their record."""
-        guard = await self._guard(job.spec)
-        job.seen = await self._told_apart(await self._seen(job), job, guard.us)
-        recent = [entry for entry in job.entries if is_recent(entry, job.seen.get(entry.external_id), guard)]
-        log = await self._log(job, recent, (entry.first_accepted for entry in recent))
+        guard = await self._guard(hand.spec)
+        hand.seen = await self._told_apart(await self._seen(hand), hand, guard.us)
+        recent = [
+            entry for entry in hand.entries if is_recent(entry, hand.seen.get(entry.external_id), guard)
+        ]
+        log = await self._log(hand, recent, (entry.first_accepted for entry in recent))
         now = datetime.now(UTC)
         weighed = {
             entry.record: weigh(
-                entry, record := job.seen.get(entry.external_id), _logged(log, record), guard, now
+                entry, record := hand.seen.get(entry.external_id), logged(log, record), guard, now
             )
-            for entry in job.entries
+            for entry in hand.entries
         }
-        job.entries = [
-            replace(entry, record_id=job.seen[entry.external_id].record_id, existed=True)
-            if entry.external_id in job.seen
+        hand.entries = [
+            replace(entry, record_id=hand.seen[entry.external_id].record_id, existed=True)
+            if entry.external_id in hand.seen
             else entry
-            for entry in job.entries
+            for entry in hand.entries
         ]
         return {record: outcome for record, outcome in weighed.items() if outcome is not None}
 
-    async def _look_up(self, job: "_Job", *, is_over: bool) -> Outcomes:
+    async def _look_up(self, hand: "BatchInHand", *, is_over: bool) -> Outcomes:
         """Outcomes of what can be told."""
-        job.seen = await self._seen(job, with_bin=True)
+        hand.seen = await self._seen(hand, with_bin=True)
         now = await self.org.ask_time(LeaseClass.WRITEBACK)
         sent = SentAt(
-            at=job.batch.sent_at or now,
+            at=hand.batch.sent_at or now,
             now=now,
             # Changes by an ingest job come back without a client's name.
-            client="" if job.batch.carrier is Carrier.BULK else client_name(job.batch.batch),
+            client="" if hand.batch.carrier is Carrier.BULK else client_name(hand.batch.batch),
             settled_after=min(VISIBILITY_DELAY, self.terms.settled_after)
             if is_over
             else self.terms.settled_after,
@@ -242,27 +214,29 @@ class WritebackSteps:
         )
         changed = [
             entry
-            for entry in job.entries
-            if entry.external_id in job.seen and job.seen[entry.external_id].touched_at >= sent.second
+            for entry in hand.entries
+            if entry.external_id in hand.seen and hand.seen[entry.external_id].touched_at >= sent.second
         ]
-        log = await self._log(job, changed, [sent.second])
-        guard = await self._guard(job.spec)
+        log = await self._log(hand, changed, [sent.second])
+        guard = await self._guard(hand.spec)
         found = {
             entry.record: look_up(
-                entry, record := job.seen.get(entry.external_id), _logged(log, record), guard, sent
+                entry, record := hand.seen.get(entry.external_id), logged(log, record), guard, sent
             )
-            for entry in job.entries
+            for entry in hand.entries
         }
         return {record: outcome for record, outcome in found.items() if outcome is not None}
 
-    async def _keep(self, job: "_Job", outcomes: Outcomes, *, is_over: bool = False) -> SentBatch:
+    async def _keep(self, hand: "BatchInHand", outcomes: Outcomes, *, is_over: bool = False) -> SentBatch:
         """Write what is known; the batch is closed when that is all."""
         spaced = {record: _spaced(outcome) for record, outcome in outcomes.items()}
-        step = self.batches.close if job.records <= outcomes.keys() else self.batches.settle
-        await asyncio.to_thread(step, job.batch.batch, spaced, calls=job.count.calls, state=job.batch.state)
-        return SentBatch(is_known=job.records <= outcomes.keys(), is_over=is_over)
+        step = self.batches.close if hand.records <= outcomes.keys() else self.batches.settle
+        await asyncio.to_thread(
+            step, hand.batch.batch, spaced, calls=hand.count.calls, state=hand.batch.state
+        )
+        return SentBatch(is_known=hand.records <= outcomes.keys(), is_over=is_over)
 
-    async def _open(self, batch: str) -> "_Job | None":
+    async def _open(self, batch: str) -> "BatchInHand | None":
         """The batch with its entries that are open; None when it is closed."""
         stored, rows = await asyncio.to_thread(self.batches.load, batch)
         if stored.state is BatchState.CLOSED:
@@ -270,11 +244,11 @@ class WritebackSteps:
         catalogue = self.catalogue()
         entries = await asyncio.to_thread(entries_to_send, rows, catalogue, stored.object, self.protector)
         key_field = rows[0].key_field if rows else ""
-        return _Job(stored, catalogue.object(stored.object), key_field, entries)
+        return BatchInHand(stored, catalogue.object(stored.object), key_field, entries)
 
-    async def _seen(self, job: "_Job", *, with_bin: bool = False) -> dict[str, SeenRecord]:
+    async def _seen(self, hand: "BatchInHand", *, with_bin: bool = False) -> dict[str, SeenRecord]:
         """External id -> the record. One in the recycle bin is none, since an upsert does not find it, unless asked for `with_bin`."""
-        found = await self.records.read(job.spec, job.key_field, job.external_ids, job.asked_fields)
+        found = await self.records.read(hand.spec, hand.key_field, hand.external_ids, hand.asked_fields)
         return {
             external_id: SeenRecord(
                 seen.record_id,
@@ -287,11 +261,13 @@ class WritebackSteps:
             if with_bin or not seen.is_deleted
         }
 
-    async def _told_apart(self, seen: dict[str, SeenRecord], job: "_Job", us: str) -> dict[str, SeenRecord]:
+    async def _told_apart(
+        self, seen: dict[str, SeenRecord], hand: "BatchInHand", us: str
+    ) -> dict[str, SeenRecord]:
         """The records, with what is known of when somebody else may have changed them: our own last write is no such change."""
-        own = await asyncio.to_thread(self.batches.own_writes, sorted(job.records)) if us else {}
+        own = await asyncio.to_thread(self.batches.own_writes, sorted(hand.records)) if us else {}
         found = dict(seen)
-        for entry in job.entries:
+        for entry in hand.entries:
             record, write = seen.get(entry.external_id), own.get(entry.record)
             if record is None or write is None or record.modified_by != us:
                 continue
@@ -309,76 +285,23 @@ class WritebackSteps:
 
         return Guard(spec, self.terms.policy(spec.name), us, is_ours)
 
-    async def _log(self, job: "_Job", entries: Sequence[ToSend], times: Iterable[datetime]) -> Log:
-        ids = {job.seen[entry.external_id].record_id for entry in entries}
+    async def _log(self, hand: "BatchInHand", entries: Sequence[ToSend], times: Iterable[datetime]) -> Log:
+        ids = {hand.seen[entry.external_id].record_id for entry in entries}
         if not ids:
             return {}
-        return await self.change_log.since(job.spec, ids, min(times).replace(microsecond=0))
+        return await self.change_log.since(hand.spec, ids, min(times).replace(microsecond=0))
 
-    def _before(self, job: "_Job", going: Sequence[ToSend]) -> dict[str, FoundRecord]:
+    def _before(self, hand: "BatchInHand", going: Sequence[ToSend]) -> dict[str, FoundRecord]:
         """The records that are there, with the values of the fields that are written, as the store keeps them."""
-        found, references = {}, job.references
+        found, references = {}, hand.references
         for entry in going:
-            seen = job.seen.get(entry.external_id)
+            seen = hand.seen.get(entry.external_id)
             if seen is not None:
                 stored = [references.get(name, name) for name in entry.fields]
                 values = {name: seen.values[name] for name in stored if name in seen.values}
-                kept = protected(values, job.spec, self.protector)
+                kept = protected(values, hand.spec, self.protector)
                 found[entry.record] = FoundRecord(seen.record_id, seen.foreign, kept)
         return found
-
-
-@dataclass
-class _Job:
-    """A batch in hand."""
-
-    batch: StoredBatch
-    spec: ObjectSpec
-    key_field: str
-    entries: list[ToSend]
-    seen: Mapping[str, SeenRecord] = field(default_factory=dict)
-    """External id -> the record."""
-    count: CallCount = field(default_factory=CallCount)
-    watch: Stopwatch = field(default_factory=Stopwatch)
-    """Since the store was told that it is sent."""
-
-    @property
-    def records(self) -> set[str]:
-        return {entry.record for entry in self.entries}
-
-    @property
-    def external_ids(self) -> list[str]:
-        return [entry.external_id for entry in self.entries]
-
-    @property
-    def asked_fields(self) -> list[str]:
-        """What is written or compared; of a parent by its external id both the reference, which an undo goes back to, and that id.
-
-        A field that the org has no more is for the org to refuse.
-        """
-        named = [pair for entry in self.entries for pair in (*entry.fields.items(), *entry.only_if.items())]
-        references = self.references
-        stored = {references.get(name, name) for name, _ in named} & self.spec.fields.keys()
-        compared = {path for name, value in named for path in paths(self.spec, name, value)}
-        held = {name for name, each in self.spec.fields.items() if each.held}
-        return sorted((stored | compared) - held)
-
-    @property
-    def references(self) -> dict[str, str]:
-        """Relationship -> the field that holds the parent's id."""
-        return {
-            relationship: name
-            for name, each in self.spec.fields.items()
-            if each.type is FieldType.REFERENCE and (relationship := relationship_name(name)) is not None
-        }
-
-    def all_again(self, code: str, reason: str, wait: timedelta) -> Outcomes:
-        outcome = Outcome(WritebackState.WAITING, code, reason, retry_in=wait, is_try=False)
-        return dict.fromkeys(self.records, outcome)
-
-
-def _logged(log: Log, record: SeenRecord | None) -> list[LoggedChange]:
-    return [] if record is None else log.get(record.record_id, [])
 
 
 def _spaced(outcome: Outcome) -> Outcome:

@@ -5,104 +5,20 @@ Salesforce's LastModifiedDate has seconds, and so have the commit times of most 
 compared, a change of the same second is taken for the newer one: what is held can be sent later, what is overwritten is gone.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-from schemas.catalogue import FieldType, ObjectSpec, relationship_name
+from schemas.catalogue import ObjectSpec
 from schemas.writebacks import NewerChange, WritebackState
 from transforms.snapshots import REFRESH_ORIGIN, REPAIR_ORIGIN
-from transforms.values import MisfitError, converter
+from transforms.writeback_facts import LoggedChange, Outcome, SeenRecord, SentAt, ToSend, whole_second
+from transforms.writeback_sameness import ID_CHARACTERS, paths, same
 
-_ID = 15
-"""Characters of an id that tell it; the other three are a checksum."""
 LOG_WAIT = timedelta(seconds=3)
 """Until an entry is looked at again whose record has a change that the change log has not got yet."""
 LOG_PATIENCE = timedelta(seconds=90)
 """How long before its deadline a writeback stops waiting for the change log."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What becomes of an entry's writebacks."""
-
-    state: WritebackState
-    code: str = ""
-    """Salesforce's, or one of ours in lower case; empty when there is nothing to say."""
-    reason: str = ""
-    """What happened, and what to do. Never a value."""
-    record_id: str | None = None
-    created: bool | None = None
-    """None: not known."""
-    retry_in: timedelta = timedelta(0)
-    """Of those that wait for another try."""
-    is_try: bool = True
-    """False: nothing was tried, so it does not count as an attempt."""
-    looked_up: bool = False
-
-
-@dataclass(frozen=True)
-class SeenRecord:
-    """A record as it is in the org now."""
-
-    record_id: str
-    values: Mapping[str, Any]
-    """Of the fields that were asked for, in REST's JSON."""
-    modified_at: datetime
-    """LastModifiedDate: whole seconds."""
-    modified_by: str
-    foreign_at: datetime | None = None
-    """The latest time at which somebody else may have changed it; None: `modified_at`."""
-    deleted_at: datetime | None = None
-    """When it was put into the recycle bin: whole seconds; None: it is not there."""
-
-    @property
-    def foreign(self) -> datetime:
-        """`foreign_at`, whatever is known."""
-        return self.modified_at if self.foreign_at is None else self.foreign_at
-
-    @property
-    def touched_at(self) -> datetime:
-        """When anything was last done to it."""
-        return max(self.modified_at, self.deleted_at or self.modified_at)
-
-
-@dataclass(frozen=True)
-class LoggedChange:
-    """A change of a record, as the change log has it."""
-
-    at: datetime
-    fields: frozenset[str] | None
-    """Fields that it carries; None: the whole record."""
-    user: str
-    origin: str
-
-
-@dataclass(frozen=True)
-class ToSend:
-    """An entry, with its values in clear. In memory only."""
-
-    numbers: tuple[int, ...]
-    record: str
-    external_id: str
-    fields: Mapping[str, Any]
-    accepted: Mapping[str, datetime]
-    """Field -> when the writeback was accepted whose value it is; or retried, when an operator has said that it is to be sent."""
-    deadline: datetime
-    may_create: bool = True
-    only_if: Mapping[str, Any] = field(default_factory=dict)
-    unchanged_since: datetime | None = None
-    attempts: int = 0
-    record_id: str = ""
-    """Of the record as it was just read; empty when there is none."""
-    existed: bool = False
-    """True when the record was there when the batch was sent."""
-
-    @property
-    def first_accepted(self) -> datetime:
-        """The earliest of its fields."""
-        return min(self.accepted.values())
 
 
 @dataclass(frozen=True)
@@ -184,70 +100,6 @@ def look_up(
     )
 
 
-@dataclass(frozen=True)
-class SentAt:
-    """A call without an answer."""
-
-    at: datetime
-    """When the batch was about to be sent, by the org's clock."""
-    now: datetime
-    client: str
-    """What the origin of its changes contains; empty when they do not tell (an ingest job)."""
-    settled_after: timedelta
-    """From when on the org is no longer at a call that was given up."""
-    patience: timedelta
-    """How long to wait for the change log."""
-
-    @property
-    def second(self) -> datetime:
-        """The second in which it was sent."""
-        return _second(self.at)
-
-
-def same(spec: ObjectSpec, name: str, sent: Any, values: Mapping[str, Any]) -> bool:
-    """True when a field has the value that was sent, however Salesforce writes it. A parent by its external id is compared when that was
-    read (`paths`).
-    """
-    if isinstance(sent, Mapping):
-        asked = {f"{name}.{key}": value for key, value in sent.items()}
-        return all(
-            str(value).lower() == str(values[path]).lower() for path, value in asked.items() if path in values
-        )
-    if name not in values:
-        return False
-    return bool(_comparable(spec, name, sent) == _comparable(spec, name, values[name]))
-
-
-def paths(spec: ObjectSpec, name: str, sent: Any) -> list[str]:
-    """What to read in order to compare a field: itself, or the parent's external id. Nothing for what cannot be read like that."""
-    if not isinstance(sent, Mapping):
-        return [name] if name in spec.fields else []
-    found = [field for known, field in spec.fields.items() if relationship_name(known) == name]
-    # A reference to one of several objects leads to what all of them have in common.
-    is_plain = any(field.type is FieldType.REFERENCE and len(field.references) == 1 for field in found)
-    return [f"{name}.{key}" for key in sent] if is_plain else []
-
-
-def _comparable(spec: ObjectSpec, name: str, value: Any) -> Any:
-    if value is None or value == "":
-        return None
-    known = spec.fields.get(name)
-    if known is None:
-        return value
-    if known.type is FieldType.MULTIPICKLIST and isinstance(value, str):
-        return frozenset(value.split(";"))
-    if known.type is FieldType.REFERENCE and isinstance(value, str):
-        return value[:15]
-    if known.is_protected:
-        return str(value)
-    try:
-        found = converter(known)(value)
-    except MisfitError:
-        return value
-    # Salesforce cuts white space off the ends of texts (REST API Developer Guide, "Working with Records").
-    return found.strip() or None if isinstance(found, str) else found
-
-
 def _weigh_missing(entry: ToSend) -> Outcome | None:
     if entry.only_if:
         return _dead("precondition", "There is no such record, and only_if asks for a value of it.", None)
@@ -290,7 +142,7 @@ def _recent(entry: ToSend, seen: SeenRecord, guard: Guard) -> dict[str, datetime
     return {
         name: at
         for name, at in entry.accepted.items()
-        if guard.policy(name) is not NewerChange.YIELDS and seen.foreign >= _second(at)
+        if guard.policy(name) is not NewerChange.YIELDS and seen.foreign >= whole_second(at)
     }
 
 
@@ -321,8 +173,8 @@ def _is_newer(change: LoggedChange, at: datetime) -> bool:
     """True when a change may have been made after a moment. Commit times and times that a query reads have whole seconds: such a change
     was made anywhere in its own.
     """
-    is_whole = change.at == _second(change.at)
-    return change.at > at or (is_whole and change.at >= _second(at))
+    is_whole = change.at == whole_second(change.at)
+    return change.at > at or (is_whole and change.at >= whole_second(at))
 
 
 def _look_up_missing(
@@ -352,7 +204,8 @@ def _is_there(entry: ToSend, seen: SeenRecord, spec: ObjectSpec) -> bool:
 def _is_told(seen: SeenRecord, log: Sequence[LoggedChange], by: str = "") -> bool:
     """True when the change log has the change that the record was last modified by; `by`: whose it was, empty: anybody's."""
     return any(
-        _second(change.at) >= seen.touched_at and (not by or not change.user or change.user[:_ID] == by[:_ID])
+        whole_second(change.at) >= seen.touched_at
+        and (not by or not change.user or change.user[:ID_CHARACTERS] == by[:ID_CHARACTERS])
         for change in log
     )
 
@@ -382,10 +235,6 @@ def _dead(code: str, reason: str, seen: SeenRecord | None) -> Outcome:
     return Outcome(
         WritebackState.DEAD, code, reason, record_id=None if seen is None else seen.record_id, is_try=False
     )
-
-
-def _second(moment: datetime) -> datetime:
-    return moment.replace(microsecond=0)
 
 
 def _listed(names: Sequence[str]) -> str:

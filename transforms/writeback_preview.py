@@ -10,8 +10,10 @@ from schemas.described import DescribedObject
 from schemas.writeback_preview import Cost, Difference, Effect, WouldBe
 from schemas.writebacks import Carrier, WritebackState
 from transforms.writeback_batches import CALL_ROWS, JOB_CALLS, Draft, Terms, Waiting, draft_batches
-from transforms.writeback_decisions import Guard, SeenRecord, ToSend, same, weigh
+from transforms.writeback_decisions import Guard, weigh
+from transforms.writeback_facts import SeenRecord, ToSend
 from transforms.writeback_rules import SYSTEM_FIELDS
+from transforms.writeback_sameness import same
 
 _AMBIGUOUS = "several records have this external id, so Salesforce refuses it (DUPLICATE_EXTERNAL_ID)"
 _BINNED = "a record with this external id is in the recycle bin; another one would be made"

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from schemas.writebacks import WritebackState
 from transforms.row_errors import RowError, RowFate, read_row_error, without_values
-from transforms.writeback_decisions import Outcome, ToSend
+from transforms.writeback_facts import Outcome, ToSend
 
 MOST_TRIES = 12
 """Tries of a writeback before it is a dead letter: with the waits between them some twenty minutes."""

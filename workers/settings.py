@@ -21,7 +21,7 @@ from pydantic_settings import (
 from activities.plan_backfill import PART_ROWS
 from activities.poll import DELETIONS_EVERY, OVERLAP
 from activities.writeback_jobs import JOB_PATIENCE
-from activities.writeback_steps import LOG_PATIENCE, SETTLED_AFTER
+from activities.writeback_terms import LOG_PATIENCE, SETTLED_AFTER
 from clients.objectstore import S3Address
 from clients.polling import VISIBILITY_DELAY
 from clients.pubsub_connection import PubsubAddress

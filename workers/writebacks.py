@@ -13,7 +13,8 @@ from activities.writeback_echoes import EchoSteps
 from activities.writeback_evidence import ChangeLog
 from activities.writeback_jobs import IngestJobs, JobTerms
 from activities.writeback_preview import PreviewSteps
-from activities.writeback_steps import WritebackSteps, WritebackTerms
+from activities.writeback_steps import WritebackSteps
+from activities.writeback_terms import WritebackTerms
 from clients.bulk_ingest import BulkIngest
 from clients.objectstore import ObjectStore
 from clients.org_http import OrgHttp, Sessions

@@ -4,33 +4,25 @@ A batch goes `formed` -> `sent` -> `closed`. The first step is taken before the 
 `sent` was perhaps carried out, and a pause that is acknowledged has no batch left to stop.
 """
 
-import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-import orjson
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import distinct_on, insert
+from sqlalchemy.dialects.postgresql import distinct_on
 
-from clients.audit import append_act
 from clients.writebacks.pauses import pauses_of
+from clients.writebacks.sealing import seal
 from clients.writebacks.sessions import PAUSING, WritebackStore, lock
+from clients.writebacks.settling import open_in, settle
 from clients.writebacks.tables import WRITEBACK, WRITEBACK_ATTEMPT, WRITEBACK_BATCH, WRITEBACK_CLAIM
 from schemas.errors import UnavailableError
-from schemas.messages import Act
 from schemas.writebacks import BatchCounts, BatchState, Carrier, WritebackState
-from transforms.writeback_decisions import Outcome
+from transforms.writeback_facts import Outcome
 
 Values = Mapping[str, Any]
 """Field -> value; those of PII fields are tokens."""
-ACT = "writeback.batch"
-"""The act that seals a batch's attempts: its detail ends with their digest."""
-SEALED = (
-    "number", "attempt", "batch", "caller", "sent", "before", "outcome", "code", "reason", "record_id", "looked_up", "sent_at", "known_at"
-)  # fmt: skip
-"""The columns of an attempt that are sealed, in this order: a column that is added later does not change what was sealed before."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +92,7 @@ class Batches:
                 **{**row._mapping, "carrier": Carrier(row.carrier), "state": BatchState(row.state)}
             )
             columns = [WRITEBACK.c[name] for name in StoredWriteback.__dataclass_fields__]
-            rows = connection.execute(sa.select(*columns).where(_open_in(batch)).order_by(WRITEBACK.c.number))
+            rows = connection.execute(sa.select(*columns).where(open_in(batch)).order_by(WRITEBACK.c.number))
             return found, [StoredWriteback(**each._mapping) for each in rows]
 
     def own_writes(self, records: Sequence[str]) -> dict[str, OwnWrite]:
@@ -157,13 +149,13 @@ class Batches:
                 if pause.drains_to is None or pause.drains_to < row.last:
                     return False
             _keep_before(connection, batch, before)
-            _settle(connection, batch, settled, sent_at=None)
+            settle(connection, batch, settled, sent_at=None)
             connection.execute(
                 WRITEBACK_BATCH.update()
                 .where(WRITEBACK_BATCH.c.batch == batch)
                 .values(state=BatchState.SENT, sent_at=sent_at, job=job)
             )
-            connection.execute(WRITEBACK.update().where(_open_in(batch)).values(sent_at=sent_at))
+            connection.execute(WRITEBACK.update().where(open_in(batch)).values(sent_at=sent_at))
         return True
 
     def keep_job(self, batch: str, job: str) -> bool:
@@ -200,7 +192,7 @@ class Batches:
                 .where(WRITEBACK_BATCH.c.batch == batch)
                 .values(calls=WRITEBACK_BATCH.c.calls + calls)
             )
-            _settle(connection, batch, outcomes, sent_at=row.sent_at)
+            settle(connection, batch, outcomes, sent_at=row.sent_at)
             _release(connection, batch)
 
     def close(
@@ -220,9 +212,9 @@ class Batches:
             row = _held(connection, batch)
             if _is_over(row, state):
                 return _counts(row)
-            _settle(connection, batch, outcomes, sent_at=row.sent_at)
+            settle(connection, batch, outcomes, sent_at=row.sent_at)
             rest = connection.execute(
-                sa.select(sa.func.count()).select_from(WRITEBACK).where(_open_in(batch))
+                sa.select(sa.func.count()).select_from(WRITEBACK).where(open_in(batch))
             ).scalar_one()
             if rest:
                 raise ValueError(f"{rest} writebacks of batch {batch} have no outcome")
@@ -232,44 +224,8 @@ class Batches:
             connection.execute(
                 WRITEBACK_BATCH.update().where(WRITEBACK_BATCH.c.batch == batch).values(**values)
             )
-            _seal(connection, batch, row.object, counts)
+            seal(connection, batch, row.object, counts)
         return counts
-
-
-def attempts_digest(rows: Iterable[sa.Row[Any]]) -> str:
-    """SHA-256 of attempts, in hex; they come by number and attempt, with the columns of `SEALED`."""
-    digest = hashlib.sha256()
-    for row in rows:
-        digest.update(orjson.dumps(_facts(row), option=orjson.OPT_SORT_KEYS))
-    return digest.hexdigest()
-
-
-def attempts_of(connection: sa.Connection, batch: str) -> list[sa.Row[Any]]:
-    """A batch's attempts by number and attempt."""
-    table = WRITEBACK_ATTEMPT.c
-    columns = [table[name] for name in SEALED]
-    query = sa.select(*columns).where(table.batch == batch).order_by(table.number, table.attempt)
-    return list(connection.execute(query))
-
-
-def sealed_target(object_name: str, batch: str) -> str:
-    """What the act that seals a batch is about."""
-    return f"writebacks/{object_name}/{batch}"
-
-
-def sealed_digest(detail: str) -> str:
-    """The digest that such an act's detail ends with."""
-    return detail.rpartition(" ")[2]
-
-
-def _facts(row: sa.Row[Any]) -> list[Any]:
-    return [
-        value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value for value in tuple(row)
-    ]
-
-
-def _open_in(batch: str) -> sa.ColumnElement[bool]:
-    return (WRITEBACK.c.batch == batch) & (WRITEBACK.c.state == WritebackState.OPEN)
 
 
 def _is_formed(connection: sa.Connection, batch: str) -> bool:
@@ -294,7 +250,7 @@ def _is_over(row: sa.Row[Any], state: BatchState) -> bool:
 def _keep_before(connection: sa.Connection, batch: str, before: Mapping[str, FoundRecord]) -> None:
     # What an earlier try found may be gone: a record that was deleted is made anew.
     nothing = {"record_id": sa.null(), "foreign_at": sa.null(), "replaced": sa.null()}
-    connection.execute(WRITEBACK.update().where(_open_in(batch)).values(nothing))
+    connection.execute(WRITEBACK.update().where(open_in(batch)).values(nothing))
     if not before:
         return
     found = [
@@ -308,7 +264,7 @@ def _keep_before(connection: sa.Connection, batch: str, before: Mapping[str, Fou
     ]
     connection.execute(
         WRITEBACK.update()
-        .where(_open_in(batch) & (WRITEBACK.c.record == sa.bindparam("of_record")))
+        .where(open_in(batch) & (WRITEBACK.c.record == sa.bindparam("of_record")))
         .values(
             record_id=sa.bindparam("found_id"),
             foreign_at=sa.bindparam("found_at"),
@@ -318,76 +274,14 @@ def _keep_before(connection: sa.Connection, batch: str, before: Mapping[str, Fou
     )
 
 
-def _settle(
-    connection: sa.Connection, batch: str, outcomes: Mapping[str, Outcome], *, sent_at: datetime | None
-) -> None:
-    """Write what became of open writebacks, and an attempt for each."""
-    if not outcomes:
-        return
-    now = datetime.now(UTC)
-    records = sa.literal(list(outcomes), sa.ARRAY(sa.Text))
-    open_ones = connection.execute(
-        sa.select(WRITEBACK).where(_open_in(batch) & (WRITEBACK.c.record == sa.func.any(records)))
-    ).all()
-    if not open_ones:
-        return
-    attempts, updates = [], []
-    for row in open_ones:
-        outcome = outcomes[row.record]
-        attempts.append(_attempt(row, outcome, sent_at, now))
-        updates.append(_update(row, outcome, now))
-    connection.execute(insert(WRITEBACK_ATTEMPT), attempts)
-    names = ("state", "code", "reason", "record_id", "created", "attempts", "looks", "not_before", "done_at")
-    connection.execute(
-        WRITEBACK.update()
-        .where(WRITEBACK.c.number == sa.bindparam("of_number"))
-        .values({name: sa.bindparam(f"new_{name}") for name in names}),
-        updates,
-    )
-
-
 def _release(connection: sa.Connection, batch: str) -> None:
     """End the claims of what is settled: one entry that nobody knows of yet would else hold up all that shares a parent with the others."""
     names = sa.union(
-        sa.select(WRITEBACK.c.record).where(_open_in(batch)),
-        sa.select(sa.func.unnest(WRITEBACK.c.parents)).where(_open_in(batch)),
+        sa.select(WRITEBACK.c.record).where(open_in(batch)),
+        sa.select(sa.func.unnest(WRITEBACK.c.parents)).where(open_in(batch)),
     )
     claims = WRITEBACK_CLAIM.c
     connection.execute(WRITEBACK_CLAIM.delete().where(claims.batch == batch, claims.name.not_in(names)))
-
-
-def _attempt(row: sa.Row[Any], outcome: Outcome, sent_at: datetime | None, now: datetime) -> dict[str, Any]:
-    return {
-        "number": row.number,
-        "attempt": row.looks + 1,
-        "batch": row.batch,
-        "caller": row.caller,
-        "sent": row.fields,
-        "before": row.replaced,
-        "outcome": outcome.state,
-        "code": outcome.code or None,
-        "reason": outcome.reason or None,
-        "record_id": outcome.record_id or row.record_id,
-        "looked_up": outcome.looked_up,
-        "sent_at": sent_at,
-        "known_at": now,
-    }
-
-
-def _update(row: sa.Row[Any], outcome: Outcome, now: datetime) -> dict[str, Any]:
-    is_done = outcome.state is WritebackState.DONE
-    return {
-        "of_number": row.number,
-        "new_state": outcome.state,
-        "new_code": outcome.code or None,
-        "new_reason": outcome.reason or None,
-        "new_record_id": outcome.record_id or row.record_id,
-        "new_created": outcome.created,
-        "new_attempts": row.attempts + outcome.is_try,
-        "new_looks": row.looks + 1,
-        "new_not_before": now + outcome.retry_in,
-        "new_done_at": now if is_done else None,
-    }
 
 
 def _counted(connection: sa.Connection, batch: str, calls: int) -> BatchCounts:
@@ -408,16 +302,3 @@ def _counted(connection: sa.Connection, batch: str, calls: int) -> BatchCounts:
 
 def _counts(row: sa.Row[Any]) -> BatchCounts:
     return BatchCounts(**{name: getattr(row, name) for name in BatchCounts.model_fields})
-
-
-def _seal(connection: sa.Connection, batch: str, object_name: str, counts: BatchCounts) -> None:
-    digest = attempts_digest(attempts_of(connection, batch))
-    told = ", ".join(f"{name} {value}" for name, value in counts.model_dump().items() if value)
-    act = Act(
-        act=ACT,
-        by="tidegate",
-        target=sealed_target(object_name, batch),
-        detail=f"{told}; attempts {digest}",
-        at=datetime.now(UTC),
-    )
-    append_act(connection, act)

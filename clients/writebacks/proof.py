@@ -10,7 +10,7 @@ from itertools import groupby
 import sqlalchemy as sa
 
 from clients.audit import AUDIT_LOG
-from clients.writebacks.batches import ACT, SEALED, attempts_digest, sealed_digest, sealed_target
+from clients.writebacks.sealing import ACT, SEALED, attempts_digest, sealed_digest, sealed_target
 from clients.writebacks.sessions import WritebackStore
 from clients.writebacks.tables import WRITEBACK_ATTEMPT, WRITEBACK_BATCH
 from schemas.writebacks import BatchState

@@ -13,7 +13,7 @@ from clients.writebacks.sessions import WritebackStore
 from schemas.writebacks import FormInput, WritebackState
 from tests.writebacks import asked, checks
 from transforms.writeback_batches import Terms
-from transforms.writeback_decisions import Outcome
+from transforms.writeback_facts import Outcome
 
 pytestmark = pytest.mark.service
 
