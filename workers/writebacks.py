@@ -54,7 +54,9 @@ def writeback_steps(
         change_log=ChangeLog(warehouse),
         catalogue=lambda: catalogue,
         protector=protector,
-        terms=WritebackTerms(settings.newer, settings.settled_after, settings.patience),
+        terms=WritebackTerms(
+            newer=settings.newer, settled_after=settings.settled_after, patience=settings.patience
+        ),
     )
 
 
