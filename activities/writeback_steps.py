@@ -320,9 +320,12 @@ class _Job:
 
     @property
     def asked_fields(self) -> list[str]:
-        """What is written or compared."""
+        """What is written or compared. A field that the org has no more is for the org to refuse."""
         named = [pair for entry in self.entries for pair in (*entry.fields.items(), *entry.only_if.items())]
-        return sorted({path for name, value in named for path in paths(self.spec, name, value)})
+        asked = {path for name, value in named for path in paths(self.spec, name, value)}
+        return sorted(
+            path for path in asked if path not in self.spec.fields or not self.spec.fields[path].held
+        )
 
     def all_again(self, code: str, reason: str, wait: timedelta) -> Outcomes:
         outcome = Outcome(WritebackState.WAITING, code, reason, retry_in=wait, is_try=False)

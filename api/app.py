@@ -19,7 +19,7 @@ from api.routes import ROUTERS
 from workers.settings import Settings
 
 _ABOUT = (
-    "What the integration services ask of Tidegate: backfills, replays and reconciliations, lanes, budgets, leases, and what became "
+    "What the integration services ask of Tidegate: writebacks, backfills, replays and reconciliations, lanes, budgets, leases, and what became "
     "of every change. Every answer about a run links to it. Times are ISO 8601 with a zone."
 )
 

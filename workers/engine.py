@@ -67,7 +67,7 @@ from transforms.reconcile_plan import PlanTerms
 from transforms.reprotect import Reprotector
 from workers.org import Org, open_org, paid_streams, source_opener
 from workers.settings import Settings
-from workers.writebacks import keeping_queues, writeback_steps
+from workers.writebacks import keeping_describes, keeping_queues, writeback_steps
 from workflows import WORKFLOWS, GovernorWorkflow, PlannerWorkflow
 
 PASSED_THROUGH = ("schemas", "transforms", "workflows", "pydantic", "pyarrow", "numpy", "yaml", "orjson")
@@ -358,8 +358,10 @@ async def _writing_back(client: Client, parts: Parts, org: Org) -> AsyncIterator
         steps.set_writeback_pause,
     ]
     worker = _activity_worker(client, names.WRITEBACK_QUEUE, activities, most=20)
+    org_id = settings.salesforce.org_id
+    describes = keeping_describes(KeepDescribe(org.http, parts.store).keep_describe, org_id, parts.catalogue)
     try:
-        async with worker, keeping_queues(client, settings.salesforce.org_id, store):
+        async with worker, keeping_queues(client, org_id, store), describes:
             yield
     finally:
         store.close()

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
@@ -21,6 +21,7 @@ from clients.writebacks.forming import Forming, objects_that_wait
 from clients.writebacks.pauses import Pauses
 from clients.writebacks.sessions import WritebackStore
 from schemas.catalogue import Catalogue
+from schemas.described import KeepDescribeInput
 from schemas.errors import TidegateError
 from transforms.protect import Protector
 from transforms.writeback_batches import Terms
@@ -54,24 +55,52 @@ def writeback_steps(
     )
 
 
+Known = Callable[[KeepDescribeInput], Awaitable[object]]
+"""`KeepDescribe.keep_describe`."""
 _LOG = logging.getLogger(__name__)
 _QUEUES_EVERY = timedelta(minutes=1)
+_DESCRIBES_EVERY = timedelta(minutes=5)
 
 
 @asynccontextmanager
 async def keeping_queues(client: Client, org: str, store: WritebackStore) -> AsyncIterator[None]:
     """See to it, until left, that whatever waits has a queue: a wake-up may have been lost before the queue was ever started."""
+    async with WritebackQueues(client, org) as queues:
 
-    async def keep() -> None:
-        async with WritebackQueues(client, org) as queues:
-            while True:
-                try:
-                    await queues.wake_all(await asyncio.to_thread(objects_that_wait, store))
-                except TidegateError as error:
-                    _LOG.warning("what waits to be written back cannot be read now: %s", error)
-                await asyncio.sleep(_QUEUES_EVERY.total_seconds())
+        async def wake() -> None:
+            await queues.wake_all(await asyncio.to_thread(objects_that_wait, store))
 
-    task = asyncio.create_task(keep())
+        async with _repeating(wake, _QUEUES_EVERY):
+            yield
+
+
+@asynccontextmanager
+async def keeping_describes(keep: Known, org: str, catalogue: Catalogue) -> AsyncIterator[None]:
+    """See to it, until left, that intake knows what the org says of every object that can be written by an external id.
+
+    One call an object and `DESCRIBE_LIFE`, whatever number of processes there is.
+    """
+
+    async def ask() -> None:
+        for name, spec in catalogue.objects.items():
+            if any(field.external_id for field in spec.fields.values()):
+                await keep(KeepDescribeInput(org=org, object=name))
+
+    async with _repeating(ask, _DESCRIBES_EVERY):
+        yield
+
+
+@asynccontextmanager
+async def _repeating(act: Callable[[], Awaitable[None]], every: timedelta) -> AsyncIterator[None]:
+    async def repeat() -> None:
+        while True:
+            try:
+                await act()
+            except TidegateError as error:
+                _LOG.warning("%s", error)
+            await asyncio.sleep(every.total_seconds())
+
+    task = asyncio.create_task(repeat())
     try:
         yield
     finally:

@@ -61,7 +61,7 @@ def test_on_the_first_day_a_neighbour_that_swings_is_known_within_a_tenth() -> N
     assert max(errors_ahead(org, hours=20)) <= 0.10
 
 
-@settings(derandomize=True, max_examples=15, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     own=st.integers(0, 3_000),
     others=st.integers(60, 3_000),
@@ -77,7 +77,9 @@ def test_at_a_constant_rate_it_runs_out_in_the_hour_that_was_forecast(
     true = org.now + HOUR * (spendable - org.book.used_at_most()) / (own + others)
     told = forecast(org.book, org.terms, org.now).runs_out_at
     assert told is not None
-    assert abs(told.timestamp() - true) <= 0.02 * (true - org.now) + 120
+    # Calls are whole: of a slow spender the hour that was measured has up to one too many or too few.
+    off = 0.02 + 2 / (own + others)
+    assert abs(told.timestamp() - true) <= off * (true - org.now) + 120
 
 
 def test_a_rate_that_the_window_can_carry_never_runs_out() -> None:
