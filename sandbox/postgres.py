@@ -58,8 +58,13 @@ _SETTINGS = {
 }
 
 
-def start_postgres(group: ProcessGroup, folder: Path, *, port: int, databases: tuple[str, ...]) -> Child:
-    """Start a server on `port` with `folder` as its data, made at first use; returns when `databases` exist."""
+def start_postgres(
+    group: ProcessGroup, folder: Path, *, port: int, databases: tuple[str, ...], durable: tuple[str, ...] = ()
+) -> Child:
+    """Start a server on `port` with `folder` as its data, made at first use; returns when `databases` exist.
+
+    In the `durable` ones of them a commit that was answered is kept when the server is killed; of others the last second may be lost.
+    """
     user = _prepare_folder(folder)
     if not (folder / "PG_VERSION").exists():
         arguments = ["--auth=trust", "--encoding=utf8", "--locale=C", "-U", "postgres", "--no-sync"]
@@ -80,7 +85,7 @@ def start_postgres(group: ProcessGroup, folder: Path, *, port: int, databases: t
         command += ["-c", f"{name}={value}"]
     child = group.start("postgres", command, user=user, stop_signal=signal.SIGINT)
     wait_until(lambda: _answers(port), child)
-    _create_databases(port, databases)
+    _create_databases(port, databases, durable)
     return child
 
 
@@ -111,9 +116,12 @@ def _answers(port: int) -> bool:
     return True
 
 
-def _create_databases(port: int, databases: tuple[str, ...]) -> None:
+def _create_databases(port: int, databases: tuple[str, ...], durable: tuple[str, ...]) -> None:
     with psycopg.connect(dsn(port, "postgres"), autocommit=True) as connection:
         existing = {row[0] for row in connection.execute("SELECT datname FROM pg_database")}
         for name in databases:
             if name not in existing:
                 connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        for name in durable:
+            durably = sql.SQL("ALTER DATABASE {} SET synchronous_commit = 'on'")
+            connection.execute(durably.format(sql.Identifier(name)))

@@ -102,7 +102,11 @@ def _org_options(edition: str, catalogue: Path | None, allow: Mapping[str, int])
 def _start(group: ProcessGroup, folder: Path, ports: Ports, org_options: list[str]) -> Endpoints:
     start_temporal(group, folder / "temporal", port=ports.temporal, ui_port=ports.temporal_ui)
     postgres.start_postgres(
-        group, folder / "postgres", port=ports.postgres, databases=(WAREHOUSE, OPERATIONAL)
+        group,
+        folder / "postgres",
+        port=ports.postgres,
+        databases=(WAREHOUSE, OPERATIONAL),
+        durable=(OPERATIONAL,),
     )
     objectstore.start_objectstore(group, folder / "s3", port=ports.s3)
     salesforce = _start_salesforce(group, folder / "salesforce", ports, org_options)
