@@ -19,7 +19,6 @@ Outcomes = dict[str, Outcome]
 """Record -> outcome."""
 _AIM_SECONDS = 8.0
 """What a call may take; one of 20 seconds would be a long one, of which an org has few."""
-_SHORT_SECONDS = 15.0
 _LEAST_ROWS = 20
 """Fewer would cost more calls than they spare time."""
 _LEFT = Outcome(
@@ -39,10 +38,6 @@ class Pace:
         if self.seconds_a_row * CALL_ROWS <= _AIM_SECONDS:
             return CALL_ROWS
         return max(_LEAST_ROWS, int(_AIM_SECONDS / self.seconds_a_row))
-
-    def is_long(self, rows: int) -> bool:
-        """True when a call with so many rows may take 20 seconds."""
-        return rows * self.seconds_a_row > _SHORT_SECONDS
 
     def learn(self, rows: int, seconds: float) -> None:
         """Take in how long a call took; the last one counts most, since a call that was given up says little of those after it."""
@@ -69,9 +64,10 @@ class Collections:
     async def send(self, spec: ObjectSpec, key_field: str, entries: Sequence[ToSend], batch: str) -> Outcomes:
         """Outcomes by record; those are missing whose row's result leaves it open. Raises as `CompositeWrites.write`."""
         pace, began = self.paces[spec.name], time.monotonic()
-        rows, is_long = [_row(entry) for entry in entries], pace.is_long(len(entries))
+        rows = [_row(entry) for entry in entries]
         try:
-            results = await self.writes.write(spec.name, key_field, rows, batch, is_long=is_long)
+            # Never as a long call: a look-up may then be sure that the org is done with it within `settled_after`.
+            results = await self.writes.write(spec.name, key_field, rows, batch)
         except UnknownOutcomeError as error:
             # A connection that was lost at once says nothing of how long the rows take.
             if not error.is_over and time.monotonic() - began > _AIM_SECONDS:
