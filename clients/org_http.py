@@ -184,10 +184,6 @@ class OrgHttp:
         """A path below `data_path` with its query, as a call inside another one wants it."""
         return f"{self.data_path}{path}?{httpx.QueryParams(dict(params))}"
 
-    def segment(self, value: str) -> str:
-        """A value as one part of a path."""
-        return str(httpx.QueryParams({"": value}))[1:].replace("+", "%20")
-
     def refused_inside(self, call: str, status: int, body: object) -> TidegateError:
         """What the failure of a call inside another one means: what it would mean by itself."""
         return self._refused(httpx.Response(status, json=body), call, ())

@@ -93,7 +93,7 @@ class CompositeWrites:
             )
         if collections:
             bodies = await self._send(collections, batch, is_long=is_long)
-            with readable_answer():
+            with _readable_answer():
                 for collection, body in zip(collections, bodies, strict=True):
                     told = _each_result(body, len(collection.places))
                     results |= zip(collection.places, told, strict=True)
@@ -115,8 +115,8 @@ class CompositeWrites:
         ]
         body = {"allOrNone": False, "collateSubrequests": False, "compositeRequest": subrequests}
         answer = await self._call("POST", "/composite", body, batch, is_long=is_long)
-        with readable_answer():
-            return composite_bodies(orjson.loads(answer)["compositeResponse"], names)
+        with _readable_answer():
+            return _composite_bodies(orjson.loads(answer)["compositeResponse"], names)
 
     async def _send_one(self, collection: _Collection, batch: str, *, is_long: bool) -> Any:
         try:
@@ -126,7 +126,7 @@ class CompositeWrites:
             if error.status not in _ABOUT_THE_ROWS:
                 raise
             return [{"errorCode": error.code, "message": error.words}]
-        with readable_answer():
+        with _readable_answer():
             return orjson.loads(answer)
 
     async def _call(
@@ -166,7 +166,7 @@ def reads_as_reference(value: object) -> bool:
 
 
 @contextmanager
-def readable_answer() -> Iterator[None]:
+def _readable_answer() -> Iterator[None]:
     """The body reads the answer to a write; one that cannot be read leaves the outcome unknown."""
     try:
         yield
@@ -175,13 +175,13 @@ def readable_answer() -> Iterator[None]:
         raise UnknownOutcomeError(system="Salesforce", detail=detail, is_over=True) from None
 
 
-def composite_bodies(responses: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[Any]:
+def _composite_bodies(responses: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[Any]:
     """The subrequests' bodies in the order of their names; raises for an answer that lacks one."""
     by_name = {response["referenceId"]: response["body"] for response in responses}
     return [by_name[name] for name in names]
 
 
-def error_of(entry: Mapping[str, Any]) -> RowResult:
+def _error_of(entry: Mapping[str, Any]) -> RowResult:
     """A row's error (`statusCode`) or a call's (`errorCode`)."""
     code = entry.get("statusCode") or entry["errorCode"]
     return RowResult(code=str(code), message=str(entry.get("message") or ""))
@@ -190,7 +190,7 @@ def error_of(entry: Mapping[str, Any]) -> RowResult:
 def _each_result(body: Any, count: int) -> Iterator[RowResult]:
     """One for each row; an error of the whole collection is every row's."""
     if "errorCode" in body[0]:
-        yield from [error_of(body[0])] * count
+        yield from [_error_of(body[0])] * count
         return
     if len(body) != count:
         raise ValueError("another number of results than of rows")
@@ -198,7 +198,7 @@ def _each_result(body: Any, count: int) -> Iterator[RowResult]:
         if entry["success"]:
             yield RowResult(record_id=str(entry["id"]), created=bool(entry.get("created")))
         else:
-            yield error_of(entry["errors"][0])
+            yield _error_of(entry["errors"][0])
 
 
 def _left_out(rows: Sequence[Row]) -> dict[int, RowResult]:

@@ -60,8 +60,6 @@ class Carrier(StrEnum):
 
     COLLECTIONS = "collections"
     """Up to five collections of 200 rows in one composite call."""
-    GRAPH = "graph"
-    """A composite graph: parents and children that do not exist yet, together."""
     BULK = "bulk"
     """A Bulk API 2.0 ingest job."""
 
