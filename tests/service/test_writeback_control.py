@@ -83,7 +83,9 @@ async def test_after_a_pause_only_what_was_on_the_wire_reaches_the_org_and_a_res
     for _ in range(4):
         await queue.signal(names.WAKE)
         await asyncio.sleep(0.2)
-    assert (served.calls(), told.on_the_wire) == ([], (writer.batches()[0].batch,))
+    # A look-up may read; nothing writes.
+    writes = [call for call in served.calls() if not call.startswith("GET")]
+    assert (writes, told.on_the_wire) == ([], (writer.batches()[0].batch,))
     assert [row.state for row in writer.rows()] == ["done"] * 30 + ["waiting"] * 30
     await asyncio.to_thread(hold, writer, PauseChange.RESUME)
     await finished(writer)
