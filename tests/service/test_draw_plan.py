@@ -27,8 +27,6 @@ from workflows import GovernorWorkflow
 
 pytestmark = pytest.mark.service
 
-NOW = datetime.now(UTC)
-
 
 @asynccontextmanager
 async def governor_worker(client: Client) -> AsyncIterator[None]:
@@ -64,7 +62,7 @@ def drawer(client: Client, warehouse: PostgresWarehouse) -> PlanDrawer:
 
 def write(warehouse: PostgresWarehouse, name: str, lane: str, changes: int, *, ago: timedelta) -> None:
     """A batch in the ledger."""
-    at = NOW - ago
+    at = datetime.now(UTC) - ago
     row: dict[str, Any] = {
         "batch": uuid.uuid4().hex,
         "object": name,
