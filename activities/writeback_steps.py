@@ -78,7 +78,8 @@ class WritebackSteps:
     @activity.defn(name=names.FORM_WRITEBACKS)
     async def form_writebacks(self, request: FormInput) -> Formed:
         """Form the batches that are due."""
-        return await to_its_end(self.forming.form, request)
+        async with heartbeating():
+            return await to_its_end(self.forming.form, request)
 
     @activity.defn(name=names.SEND_WRITEBACKS)
     async def send_writebacks(self, request: WritebackBatchInput) -> SentBatch:

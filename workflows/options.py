@@ -169,6 +169,8 @@ LOOK: ActivityOptions = {
 FORM_WRITEBACKS: ActivityOptions = {
     "task_queue": names.WRITEBACK_QUEUE,
     "start_to_close_timeout": timedelta(minutes=2),
+    # A worker that dies while it forms would else hold the queue up for two minutes.
+    "heartbeat_timeout": timedelta(seconds=10),
     # A store that is away is shown as trouble; the queue asks again.
     "schedule_to_close_timeout": timedelta(minutes=2),
     "retry_policy": _PATIENT,
@@ -182,9 +184,9 @@ SET_WRITEBACK_PAUSE: ActivityOptions = {
 
 FIND_ECHOES: ActivityOptions = {
     "task_queue": names.WRITEBACK_QUEUE,
-    "start_to_close_timeout": timedelta(minutes=2),
+    "start_to_close_timeout": timedelta(seconds=20),
     # One that fails is not missed: the next one finds the same.
-    "schedule_to_close_timeout": timedelta(minutes=2),
+    "schedule_to_close_timeout": timedelta(seconds=30),
     "retry_policy": RetryPolicy(maximum_attempts=1),
 }
 

@@ -162,7 +162,7 @@ def submit(url: str, token: str, items: list[dict[str, Any]]) -> None:
 
 def wait_until_settled(store: WritebackStore) -> None:
     open_ones = sa.select(sa.func.count()).where(WRITEBACK.c.state.in_(["waiting", "open"]))
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while True:
         with store.begin() as connection:
             left = connection.execute(open_ones).scalar_one()
