@@ -26,7 +26,11 @@ from tests.troubled_writebacks import Mishap, Troubled, cut_connections
 from tests.writing_back import WritingEngine
 from workers.settings import WritebackSettings
 
-pytestmark = pytest.mark.service
+# A story is long when it is told; a warning about that would hide what it is told for.
+pytestmark = [
+    pytest.mark.service,
+    pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisWarning"),
+]
 
 CALL_SECONDS = 0.3
 LATE = 0.5
