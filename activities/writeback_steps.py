@@ -47,7 +47,8 @@ from schemas.writebacks import (
 )
 from transforms.protect import Protector
 from transforms.writeback_decisions import Guard, is_recent, look_up, weigh
-from transforms.writeback_facts import LoggedChange, Outcome, SeenRecord, SentAt, ToSend
+from transforms.writeback_facts import LoggedChange, Outcome, SeenRecord, SentAt, ToSend, whole_second
+from transforms.writeback_sameness import ID_CHARACTERS
 
 _CLOCKS = timedelta(seconds=2)
 """By how much the org's clock may be ahead of ours when an own write is told by its time."""
@@ -272,7 +273,7 @@ class WritebackSteps:
             record, write = seen.get(entry.external_id), own.get(entry.record)
             if record is None or write is None or record.modified_by != us:
                 continue
-            if write.sent_at.replace(microsecond=0) <= record.modified_at <= write.done_at + _CLOCKS:
+            if whole_second(write.sent_at) <= record.modified_at <= write.done_at + _CLOCKS:
                 foreign_at = write.foreign_at or datetime.fromtimestamp(0, UTC)
                 found[entry.external_id] = replace(record, foreign_at=foreign_at)
         return found
@@ -281,7 +282,9 @@ class WritebackSteps:
         us = (await self.sessions.session()).user_id
 
         def is_ours(change: LoggedChange) -> bool:
-            by_job = bool(us) and change.user[:15] == us[:15] and "bulkapi" in change.origin
+            by_job = (
+                bool(us) and change.user[:ID_CHARACTERS] == us[:ID_CHARACTERS] and "bulkapi" in change.origin
+            )
             return by_job or f"client={CLIENT_PREFIX}" in change.origin
 
         return Guard(spec, self.terms.policy(spec.name), us, is_ours)
@@ -290,7 +293,7 @@ class WritebackSteps:
         ids = {hand.seen[entry.external_id].record_id for entry in entries}
         if not ids:
             return {}
-        return await self.change_log.since(hand.spec, ids, min(times).replace(microsecond=0))
+        return await self.change_log.since(hand.spec, ids, whole_second(min(times)))
 
     def _before(self, hand: "BatchInHand", going: Sequence[ToSend]) -> dict[str, FoundRecord]:
         """The records that are there, with the values of the fields that are written, as the store keeps them."""

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from schemas.writebacks import CLIENT_PREFIX, client_name
+from transforms.writeback_facts import whole_second
+from transforms.writeback_sameness import ID_CHARACTERS
 
 
 @dataclass(frozen=True)
@@ -53,13 +55,13 @@ def came_from(origin: str, client: str) -> bool:
 
 
 def _is_echo(sent: Unechoed, change: Returned, us: str) -> bool:
-    if change.at < sent.sent_at.replace(microsecond=0):
+    if change.at < whole_second(sent.sent_at):
         return False
     if came_from(change.origin, client_name(sent.batch)):
         return True
     if f"client={CLIENT_PREFIX}" in change.origin:
         return False
-    is_ours = bool(us) and change.user[:15] == us[:15]
+    is_ours = bool(us) and change.user[:ID_CHARACTERS] == us[:ID_CHARACTERS]
     if change.is_whole:
         return is_ours or change.at > sent.done_at
     return is_ours and "bulkapi" in change.origin

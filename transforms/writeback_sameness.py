@@ -43,7 +43,7 @@ def _comparable(spec: ObjectSpec, name: str, value: Any) -> Any:
     if known.type is FieldType.MULTIPICKLIST and isinstance(value, str):
         return frozenset(value.split(";"))
     if known.type is FieldType.REFERENCE and isinstance(value, str):
-        return value[:15]
+        return value[:ID_CHARACTERS]
     if known.is_protected:
         return str(value)
     try:

@@ -12,9 +12,8 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 
-from clients.migrations import ensure_schema
-from clients.operational import open_engine, translated
 from clients.writebacks.parents import LockNames, named_locks
+from clients.writebacks.sessions import WritebackStore
 from schemas.writebacks import (
     DEADLINE,
     Accepted,
@@ -66,12 +65,11 @@ class WritebackIntake:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """`checks` is called when the first writebacks come, so that nothing has to answer before."""
-        self._engine = open_engine(dsn)
+        self._store = WritebackStore(dsn)
         self._open_checks = checks
         self._checks: WritebackChecks | None = None
         self._locks = locks
         self._clock = clock
-        self._is_ready = False
 
     def submit(self, caller: str, items: Sequence[object]) -> Intake:
         """Accept what can be accepted; the answer comes after the commit.
@@ -106,16 +104,13 @@ class WritebackIntake:
 
     def close(self) -> None:
         """Give the connections back."""
-        self._engine.dispose()
+        self._store.close()
 
     def _kept(self, caller: str, rows: list[dict[str, Any]], request: "_Request") -> dict[str, _Kept]:
         """Store the rows whose keys are free; returns what every key of the request stands for now."""
-        if not self._is_ready:
-            ensure_schema(self._engine)
-            self._is_ready = True
         values = {"caller": caller, "state": str(WritebackState.WAITING), "now": request.now}
         kept: dict[str, _Kept] = {}
-        with translated(), self._engine.begin() as connection:
+        with self._store.begin() as connection:
             connection.execute(INTAKE_LOCK)
             if rows:
                 made = connection.execute(_INSERT, {**values, "rows": orjson.dumps(rows).decode()})

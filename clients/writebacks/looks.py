@@ -1,16 +1,14 @@
 """Looking at writebacks: one, its attempts, lists and counts. Nothing is decrypted: personal values come as tokens."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
-from clients.migrations import ensure_schema
-from clients.operational import open_engine, translated
 from clients.writebacks.pauses import pause_views
+from clients.writebacks.sessions import WritebackStore
 from clients.writebacks.standings import (
     RECENT,
     Latency,
@@ -58,8 +56,7 @@ class WritebackLooks:
     """Reads one store of writebacks. Its methods block; threads may share it."""
 
     def __init__(self, dsn: str) -> None:
-        self._engine = open_engine(dsn)
-        self._is_ready = False
+        self._store = WritebackStore(dsn)
 
     def one(self, number: int) -> Row | None:
         """A writeback by its number; None when there is none."""
@@ -100,7 +97,7 @@ class WritebackLooks:
         query = sa.select(*columns, sa.func.count()).group_by(*columns).order_by(*columns)
         if caller is not None:
             query = query.where(WRITEBACK.c.caller == caller)
-        with self._connected() as connection:
+        with self._store.begin() as connection:
             return [StateCount(*row) for row in connection.execute(query)]
 
     def of_record(self, record_id: str, most: int) -> list[Row]:
@@ -110,41 +107,33 @@ class WritebackLooks:
 
     def latencies(self, within: timedelta = RECENT) -> list[Latency]:
         """How long those took that were done within a time, by object."""
-        with self._connected() as connection:
+        with self._store.begin() as connection:
             return latencies(connection, within)
 
     def standings(self) -> list[Standing]:
         """What waits, is on its way, is held or dead, by object."""
-        with self._connected() as connection:
+        with self._store.begin() as connection:
             return standings(connection)
 
     def pauses(self) -> list[PauseView]:
         """What is held back, the whole org's first."""
-        with self._connected() as connection:
+        with self._store.begin() as connection:
             return pause_views(connection)
 
     def batches(
         self, most: int, *, object_name: str | None = None, is_open: bool = False
     ) -> list[dict[str, Any]]:
         """The last batches, the newest first; `is_open`: only those that are not closed."""
-        with self._connected() as connection:
+        with self._store.begin() as connection:
             return recent_batches(connection, most, object_name=object_name, is_open=is_open)
 
     def close(self) -> None:
         """Give the connections back."""
-        self._engine.dispose()
+        self._store.close()
 
     def _rows(self, query: sa.Select[Any]) -> list[Row]:
-        with self._connected() as connection:
+        with self._store.begin() as connection:
             return [dict(row) for row in connection.execute(query).mappings()]
-
-    @contextmanager
-    def _connected(self) -> Iterator[sa.Connection]:
-        if not self._is_ready:
-            ensure_schema(self._engine)
-            self._is_ready = True
-        with translated(), self._engine.connect() as connection:
-            yield connection
 
 
 def _shown() -> sa.Select[Any]:
