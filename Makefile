@@ -29,7 +29,7 @@ up: setup  ## sandbox and engine on this machine, until Ctrl-C
 	@$(BIN)/tidegate up $(ARGS)
 
 test: setup  ## every test; starts the real parts that it needs (slow files first: they come first in the alphabet)
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0 $(ARGS)
 
 test-clients: setup $(CLIENTS:%=.venv-clients/%/.installed) .venv-clients/node/.installed  ## clients that others wrote, against the sandbox org
 	@$(BIN)/python -m pytest -m real_client tests/real_clients $(ARGS)

@@ -1,12 +1,14 @@
 """Real parts for the tests that need them: started once a session, on free ports, ended also when tests fail."""
 
 import asyncio
+import faulthandler
 import logging
 import os
 import shutil
+import sys
 import tempfile
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 
 import psycopg
@@ -19,6 +21,19 @@ from clients.objectstore import ObjectStore, S3Address
 from clients.warehouse.postgres import PostgresWarehouse
 from sandbox import objectstore, postgres, temporal
 from sandbox.processes import ProcessGroup, free_port
+
+CLEAN_UP_SECONDS = 120
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
+    """End the process when cleaning up hangs: a failure stops pytest's own clock for it."""
+    seconds = float(item.config.getini("faulthandler_timeout"))
+    faulthandler.dump_traceback_later(min(seconds, CLEAN_UP_SECONDS), exit=True, file=sys.__stderr__)
+    try:
+        return (yield)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 @pytest.fixture(scope="session", autouse=True)
