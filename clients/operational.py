@@ -3,9 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import psycopg
 import sqlalchemy as sa
-from sqlalchemy.exc import OperationalError
+from psycopg.errors import IdleInTransactionSessionTimeout
+from sqlalchemy.exc import DBAPIError
 
+from clients.postgres_sessions import session_options
 from schemas.errors import UnavailableError
 
 SYSTEM = "the operational store"
@@ -14,7 +17,8 @@ SYSTEM = "the operational store"
 def open_engine(dsn: str) -> sa.Engine:
     """Connections to the store, made when they are needed; a few are kept."""
     url = sa.make_url(dsn).set(drivername="postgresql+psycopg")
-    return sa.create_engine(url, pool_size=2, pool_pre_ping=True, connect_args={"connect_timeout": 5})
+    asked = {"connect_timeout": 5, "options": session_options()}
+    return sa.create_engine(url, pool_size=2, pool_pre_ping=True, connect_args=asked)
 
 
 @contextmanager
@@ -22,5 +26,7 @@ def translated() -> Iterator[None]:
     """What the store does not answer becomes `UnavailableError`."""
     try:
         yield
-    except OperationalError as error:
+    except DBAPIError as error:
+        if not isinstance(error.orig, (psycopg.OperationalError, IdleInTransactionSessionTimeout)):
+            raise
         raise UnavailableError(system=SYSTEM, detail=str(error.orig).strip()) from error

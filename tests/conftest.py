@@ -5,7 +5,6 @@ import faulthandler
 import logging
 import os
 import shutil
-import sys
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Generator, Iterator
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from _pytest.faulthandler import fault_handler_stderr_fd_key
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError
@@ -29,7 +29,9 @@ CLEAN_UP_SECONDS = 120
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
     """End the process when cleaning up hangs: a failure stops pytest's own clock for it."""
     seconds = float(item.config.getini("faulthandler_timeout"))
-    faulthandler.dump_traceback_later(min(seconds, CLEAN_UP_SECONDS), exit=True, file=sys.__stderr__)
+    faulthandler.dump_traceback_later(
+        min(seconds, CLEAN_UP_SECONDS), exit=True, file=item.config.stash[fault_handler_stderr_fd_key]
+    )
     try:
         return (yield)
     finally:

@@ -5,15 +5,18 @@ here and 31 µs in the server, against 22 and 60 as CSV. Tables are made with ps
 """
 
 import re
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from decimal import Decimal
-from queue import LifoQueue
+from queue import Empty, LifoQueue
 from typing import Any
+from urllib.parse import quote, urlencode
 
 import adbc_driver_postgresql.dbapi as adbc
 import pyarrow as pa
 
+from clients import postgres_sessions
 from clients.warehouse import postgres_tables
 from clients.warehouse.postgres_tables import INLINE, SYSTEM, definitions
 from clients.warehouse.protocol import Transaction
@@ -22,8 +25,8 @@ from schemas.catalogue import Catalogue
 from schemas.errors import CredentialsRejectedError, StatementError, UnavailableError
 from schemas.tables import Column
 
-_TRANSIENT_STATES = ("08", "40", "53", "55", "57", "58")
-"""SQLSTATE classes that pass by themselves (PostgreSQL manual, appendix A): connection, rollback, resources, lock,
+_TRANSIENT_STATES = ("08", "25P03", "40", "53", "55", "57", "58")
+"""SQLSTATE classes that pass by themselves (PostgreSQL manual, appendix A): connection, silent in a transaction, rollback, resources, lock,
 operator intervention, system."""
 _REFUSED_STATE = "28"
 
@@ -35,7 +38,8 @@ class PostgresWarehouse:
         """`prefix`: of the schemas' names; empty but for a shadow."""
         self._dsn = dsn
         self._prefix = prefix
-        self._idle: LifoQueue[_Connection] = LifoQueue()
+        self._idle: LifoQueue[tuple[float, _Connection]] = LifoQueue()
+        """With the time of the clock at which each was given back, the last first."""
         self._most_idle = connections
 
     def ensure_tables(self, catalogue: Catalogue) -> list[str]:
@@ -46,7 +50,7 @@ class PostgresWarehouse:
     def transaction(self) -> Iterator[Transaction]:
         """A transaction on a connection of its own; one that failed is not used again."""
         with _translated():
-            connection = self._idle.get_nowait() if not self._idle.empty() else self._connect()
+            connection = self._kept() or self._connect()
             try:
                 yield connection
                 connection.commit()
@@ -54,7 +58,7 @@ class PostgresWarehouse:
                 connection.close()
                 raise
         if self._idle.qsize() < self._most_idle:
-            self._idle.put(connection)
+            self._idle.put((time.monotonic(), connection))
         else:
             connection.close()
 
@@ -67,8 +71,21 @@ class PostgresWarehouse:
 
     def close(self) -> None:
         """Close the idle connections."""
-        while not self._idle.empty():
-            self._idle.get_nowait().close()
+        with suppress(Empty):
+            while True:
+                self._idle.get_nowait()[1].close()
+
+    def _kept(self) -> "_Connection | None":
+        """One that the server has not ended: the driver begins the next transaction when it ends one, so an idle one is silent in it."""
+        try:
+            since, connection = self._idle.get_nowait()
+        except Empty:
+            return None
+        if time.monotonic() - since < postgres_sessions.IDLE_SECONDS / 2:
+            return connection
+        connection.close()
+        self.close()
+        return None
 
     def _connect(self) -> "_Connection":
         return _Connection(self._dsn, self._prefix)
@@ -80,7 +97,10 @@ class _Connection:
     def __init__(self, dsn: str, prefix: str) -> None:
         self._prefix = prefix
         separator = "&" if "?" in dsn else "?"
-        self._adbc = adbc.connect(f"{dsn}{separator}connect_timeout=5")
+        asked = urlencode(
+            {"connect_timeout": 5, "options": postgres_sessions.session_options()}, quote_via=quote
+        )
+        self._adbc = adbc.connect(f"{dsn}{separator}{asked}")
         self._cursor = self._adbc.cursor()
         self._staged: dict[str, str] = {}
         """Temporary tables that the session has, with their definitions."""

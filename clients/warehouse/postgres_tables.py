@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import psycopg
 
+from clients.postgres_sessions import session_options
 from clients.warehouse.psycopg_errors import translated
 from clients.warehouse.shadows import in_schemas, schemas_of
 from clients.warehouse.statements import TABLES_OF_OPS, current_table, tables_of
@@ -33,7 +34,10 @@ def ensure_tables(dsn: str, catalogue: Catalogue, *, prefix: str = "") -> list[s
     `prefix`: of the schemas' names.
     """
     made: list[str] = []
-    with translated(SYSTEM), psycopg.connect(dsn, connect_timeout=5) as connection:
+    with (
+        translated(SYSTEM),
+        psycopg.connect(dsn, connect_timeout=5, options=session_options()) as connection,
+    ):
         # Several workers start at once: one makes the tables, the others wait and find them.
         connection.execute("SELECT pg_advisory_xact_lock(hashtext('tidegate tables'))")
         schemas = schemas_of(prefix)

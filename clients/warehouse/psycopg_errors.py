@@ -20,7 +20,11 @@ def translated(system: str) -> Iterator[None]:
         raise CredentialsRejectedError(
             system=system, code=error.sqlstate or "", detail=str(error), setting=_SETTING
         ) from error
-    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+    except (
+        psycopg.OperationalError,
+        psycopg.InterfaceError,
+        psycopg.errors.IdleInTransactionSessionTimeout,
+    ) as error:
         if "authentication failed" in str(error):
             raise CredentialsRejectedError(
                 system=system, code="28P01", detail=str(error), setting=_SETTING

@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import httpx
 import psycopg
@@ -48,7 +50,7 @@ def test_ten_kills_two_followers_and_a_backfill_leave_an_equal_warehouse_and_one
         "--reason",
         "new field",
     ]
-    with subprocess.Popen([sys.executable, "-m", "cli.main", *backfill], stdout=subprocess.PIPE) as asked:
+    with _started(backfill) as asked:
         chance = random.Random(11)
         _kill_reader(engine, opened)
         killed = [_kill_one(engine, chance) for _ in range(KILLS // 2)]
@@ -74,6 +76,16 @@ def test_ten_kills_two_followers_and_a_backfill_leave_an_equal_warehouse_and_one
     assert compared.records > 1_000
 
 
+@contextmanager
+def _started(words: list[str]) -> Iterator[subprocess.Popen[bytes]]:
+    """The command as a process, which ends also when the test fails: what it follows may never end then."""
+    with subprocess.Popen([sys.executable, "-m", "cli.main", *words], stdout=subprocess.PIPE) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
 def _fill(control: str) -> None:
     """Old records; and an org that takes its time with a job and gives it in many pages."""
     dials = {"bulk": {"run_seconds": 2, "page_rows": 1_000}}
@@ -96,7 +108,9 @@ def _kill_reader(engine: EngineProcesses, opened: Parts) -> None:
 def _kill_one(engine: EngineProcesses, chance: random.Random) -> str:
     """SIGKILL a worker at a random moment; `EngineProcesses` starts it again."""
     time.sleep(chance.uniform(0.5, 3.0))
+    deadline = time.monotonic() + 60
     while True:
+        assert time.monotonic() < deadline, "nobody starts the workers again"
         running = [child for child in list(engine.group.children) if child.is_running()]
         if running:
             child = chance.choice(running)
@@ -106,19 +120,32 @@ def _kill_one(engine: EngineProcesses, chance: random.Random) -> str:
 
 
 def _second_follower(engine: EngineProcesses, endpoints: Endpoints) -> Child:
-    """Freeze the lanes worker until another follows in its place, then let it go on: a zombie, exempt from the kills."""
-    frozen = next(
-        child for child in list(engine.group.children) if child.name == "worker-lanes" and child.is_running()
-    )
+    """Freeze the lanes worker until another follows in its place, then let it go on: a zombie, exempt from the kills.
+
+    Frozen in a transaction it holds its successor up until the server ends its session, a minute later.
+    """
+    deadline = time.monotonic() + 60
+    while not (
+        running := [
+            child
+            for child in list(engine.group.children)
+            if child.name == "worker-lanes" and child.is_running()
+        ]
+    ):
+        assert time.monotonic() < deadline, "no follower is started again"
+        time.sleep(0.1)
+    frozen = running[0]
     frozen.process.send_signal(signal.SIGSTOP)
     engine.group.children.remove(frozen)
     before = org_state(endpoints)["cometd_clients"]
     engine.start_role("lanes")
-    deadline = time.monotonic() + 60
-    while org_state(endpoints)["cometd_clients"] <= before:
-        assert time.monotonic() < deadline, "the test needs two followers at once"
-        time.sleep(0.2)
-    frozen.process.send_signal(signal.SIGCONT)
+    deadline = time.monotonic() + 120
+    try:
+        while org_state(endpoints)["cometd_clients"] <= before:
+            assert time.monotonic() < deadline, "the test needs two followers at once"
+            time.sleep(0.2)
+    finally:
+        frozen.process.send_signal(signal.SIGCONT)
     return frozen
 
 

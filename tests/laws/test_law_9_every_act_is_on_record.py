@@ -12,8 +12,10 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from activities.acts import Acts
-from clients.audit import AuditLog
+from clients.audit import AuditLog, append_act
+from clients.operational import open_engine, translated
 from schemas import names
+from schemas.errors import UnavailableError
 from schemas.messages import Act, LaneInput, MovePositionInput, PauseInput
 from tests.waiting import until
 from workers.roles import sandboxed_runner
@@ -102,6 +104,26 @@ def test_an_act_that_is_tried_again_is_written_once(log: AuditLog):
 
 def test_acts_of_two_people_at_one_moment_are_two_acts(log: AuditLog):
     assert [log.append(act(1, by="ada")), log.append(act(1, by="ben"))] == [1, 2]
+
+
+def test_a_writer_that_is_frozen_with_the_log_in_hand_lets_the_others_write(
+    database: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("clients.postgres_sessions.IDLE_SECONDS", 1)
+    log, frozen = AuditLog(database), open_engine(database)
+    log.ensure_tables()
+
+    def freeze() -> None:
+        with translated(), frozen.begin() as connection:
+            append_act(connection, act(1, by="the frozen one"))
+            log.append(act(2))
+
+    with pytest.raises(UnavailableError):
+        freeze()
+    assert log.verify() == []
+    assert [each.by for _, each in log.rows()] == ["ada"]
+    log.close()
+    frozen.dispose()
 
 
 def test_writers_at_once_make_one_chain(log: AuditLog):

@@ -1,6 +1,7 @@
 """The PostgreSQL adapter against a real server: tables that only grow, one applier an object, texts to the character."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
@@ -250,6 +251,37 @@ def test_a_connection_that_was_ended_is_not_used_again(warehouse: PostgresWareho
     with pytest.raises(UnavailableError):
         end_it()
     assert fetch(warehouse, "SELECT 1") == [(1,)]
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch, database: str) -> Iterator[PostgresWarehouse]:
+    """Its server ends a session that is silent in a transaction after a second."""
+    monkeypatch.setattr("clients.postgres_sessions.IDLE_SECONDS", 1)
+    opened = PostgresWarehouse(database)
+    yield opened
+    opened.close()
+
+
+def test_an_applier_that_is_frozen_with_the_lock_lets_the_next_one_in(impatient: PostgresWarehouse):
+    def freeze() -> None:
+        with impatient.transaction() as frozen:
+            frozen.lock_object("case")
+            with impatient.transaction() as other:
+                other.lock_object("case")
+            frozen.execute("CREATE TABLE public.late (place INTEGER)")
+
+    with pytest.raises(UnavailableError):
+        freeze()
+    assert fetch(impatient, "SELECT to_regclass('public.late')::TEXT") == [(None,)]
+
+
+def test_a_connection_that_was_idle_for_long_is_made_anew(
+    impatient: PostgresWarehouse, monkeypatch: pytest.MonkeyPatch
+):
+    (first,) = fetch(impatient, "SELECT pg_backend_pid()")
+    assert fetch(impatient, "SELECT pg_backend_pid()") == [first]
+    time.sleep(1.5)  # meanwhile the server ends it
+    assert fetch(impatient, "SELECT pg_backend_pid()") != [first]
 
 
 def test_an_unreachable_server_is_said_to_be_tried_again():
