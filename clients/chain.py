@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import ValidationError
 
 from clients.objectstore import ObjectStore
 from schemas.errors import ChainBrokenError
@@ -42,9 +43,10 @@ class Chain:
         self.lane = lane
 
     def find(self, start: str) -> Manifest | None:
-        """The batch that starts at `start`, or None when the chain ends there."""
-        found = self._store.find(manifest_key(self.org, self.lane, start))
-        return None if found is None else Manifest.model_validate_json(found)
+        """The batch that starts at `start`, or None when the chain ends there; raises `ChainBrokenError` on what is no manifest."""
+        key = manifest_key(self.org, self.lane, start)
+        found = self._store.find(key)
+        return None if found is None else self._read(key, found)
 
     def walk(self, start: str = ORIGIN) -> Iterator[Manifest]:
         """The batches from `start` to the chain's end, in order; raises `ChainBrokenError` on a loop."""
@@ -58,7 +60,7 @@ class Chain:
     def landed(self) -> Iterator[Manifest]:
         """Every batch of the lane, also those that are beyond a gap: pages may be landed side by side."""
         for key in self._store.keys(manifest_prefix(self.org, self.lane)):
-            yield Manifest.model_validate_json(self._store.get(key))
+            yield self._read(key, self._store.get(key))
 
     def land(self, raw: pa.Table, *, start: str, after_hole: bool = False) -> tuple[Manifest, bool]:
         """Make `raw` (columns of `RAW_SCHEMA`, at least one row) the batch that starts at `start`.
@@ -108,6 +110,13 @@ class Chain:
             is_partial=facts.is_partial,
         )
         return self._claim(manifest, body)
+
+    def _read(self, key: str, body: bytes) -> Manifest:
+        try:
+            return Manifest.model_validate_json(body)
+        except ValidationError as error:
+            detail = f"{key} is no manifest ({len(body)} bytes, {error.errors()[0]['msg']}); bring its first version back"
+            raise ChainBrokenError(lane=self.lane, detail=detail) from error
 
     def _claim(self, manifest: Manifest, body: bytes) -> tuple[Manifest, bool]:
         """Law 2: the batch and whether it is ours."""

@@ -51,7 +51,7 @@ def _start(group: ProcessGroup, folder: Path, port: int) -> Child:
         "MINISTACK_REGION": REGION,
         "LOG_LEVEL": "WARNING",
     }
-    child = group.start("s3", [sys.executable, "-m", "ministack"], environment=environment)
+    child = group.start("s3", [sys.executable, "-m", "sandbox.s3_server"], environment=environment)
     wait_until(lambda: accepts_connections(port) and _answers(port), child)
     return child
 

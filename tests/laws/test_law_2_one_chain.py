@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 import random
+import re
 import uuid
 from collections import Counter
 from datetime import timedelta
@@ -17,7 +18,7 @@ from activities.landing import CutRule, LandingBuffer
 from clients.chain import Chain
 from clients.objectstore import ObjectStore
 from schemas.errors import ChainBrokenError
-from schemas.ids import ORIGIN
+from schemas.ids import ORIGIN, manifest_key
 from schemas.raw import Manifest
 from tests.bus import Bus, Subscription, event, protector
 from tests.following import follow_until, groups_settle_at_once  # noqa: F401
@@ -184,6 +185,14 @@ def test_the_losers_raw_file_is_deleted(chain: Chain):
     assert (ours, theirs) == (True, False)
     assert loser == winner
     assert raw_keys(chain) == {winner.raw_key}
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b"\x00"])
+def test_what_is_no_manifest_ends_the_chain_with_its_name(chain: Chain, body: bytes):
+    key = manifest_key(chain.org, chain.lane, ORIGIN)
+    chain._store.put(key, body)
+    with pytest.raises(ChainBrokenError, match=re.escape(key)):
+        chain.find(ORIGIN)
 
 
 def test_an_altered_raw_file_is_refused(chain: Chain):

@@ -1,0 +1,52 @@
+"""The S3 emulator, kept to S3's word that an object is stored whole or not at all: `python -m sandbox.s3_server`.
+
+The emulator takes a request whose sender dies for a whole one, and stores what has arrived, often nothing; S3 never adds a
+partial object ("Amazon S3 never adds partial objects", user guide, Uploading objects). Here such a request never reaches it.
+"""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from ministack import app as emulator
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
+
+
+def whole_requests_only(inner: App) -> App:
+    """An app that hands a request on when its body has arrived to the end, and drops it when its sender has gone before."""
+
+    async def app(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await inner(scope, receive, send)
+            return
+        body = await _whole_body(receive)
+        if body is None:
+            return
+        waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def received() -> Message:
+            return waiting.pop() if waiting else await receive()
+
+        await inner(scope, received, send)
+
+    return app
+
+
+async def _whole_body(receive: Receive) -> bytes | None:
+    """The request's body; None when its sender has gone before its end."""
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        body += message.get("body", b"")
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+if __name__ == "__main__":
+    emulator.app = whole_requests_only(emulator.app)
+    emulator.main()
