@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -39,13 +40,15 @@ class LaneWatch:
 
     @activity.defn(name=names.WATCH_LANES)
     async def watch_lanes(self, request: WatchLanesInput) -> WatchLanesResult:
-        """Look at the lanes until `wait` is over, or at once when a stream is refused its deliveries."""
+        """Look at the lanes when `wait` is over, or at once when a stream is refused its deliveries or the worker ends."""
         ends = time.monotonic() + request.wait.total_seconds()
-        while (left := ends - time.monotonic()) > 0:
+        while (left := ends - time.monotonic()) > 0 and not activity.is_worker_shutdown():
             activity.heartbeat()
             if await self._is_news(request):
                 break
-            await asyncio.sleep(min(left, request.every.total_seconds()))
+            with suppress(TimeoutError):
+                seconds = min(left, request.every.total_seconds())
+                await asyncio.wait_for(activity.wait_for_worker_shutdown(), seconds)
         looks: list[LaneLook] = []
         for point in request.points:
             activity.heartbeat()

@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import psycopg
 import pytest
@@ -37,7 +38,7 @@ SECONDS = 300
 def planned_engine(sandbox: RunningSandbox) -> Iterator[EngineProcesses]:
     """The engine with the planner; dead processes are started again."""
     folder = sandbox.group.folder.parent
-    planner = {"on": True, "goal": "PT40S", "overlap": "PT5S"}
+    planner = {"on": True, "goal": "PT15S", "overlap": "PT3S"}
     file = settings_file(folder)
     polling = {"deletions_every": "PT1M"}
     file.write_text(json.dumps(settings_of(sandbox.endpoints) | {"planner": planner, "polling": polling}))
@@ -88,8 +89,7 @@ async def _move(
         await planner.execute_update(names.PIN, pin, result_type=PlannerView)
     for role in ("worker-lanes", "worker-batches"):
         await asyncio.sleep(2)
-        victim = next(child for child in list(engine.group.children) if child.name == role)
-        victim.process.kill()
+        await _until(partial(_kill, engine, role), 30, lambda: "it is not started again")
 
     view: PlannerView | None = None
     deadline = time.monotonic() + 150
@@ -100,6 +100,15 @@ async def _move(
             return
         assert time.monotonic() < deadline, f"{places} {view.notes} {view.trouble}"
         await asyncio.sleep(0.5)
+
+
+def _kill(engine: EngineProcesses, role: str) -> bool:
+    """SIGKILL a worker; False when none runs."""
+    for child in list(engine.group.children):
+        if child.name == role and child.is_running():
+            child.process.kill()
+            return True
+    return False
 
 
 async def _until(ready: Callable[[], bool], seconds: float, why: Callable[[], str] = lambda: "") -> None:
