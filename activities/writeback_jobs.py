@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from activities.writeback_carriers import Outcomes, outcomes_of
+from activities.writeback_terms import COME_AGAIN
 from clients.bulk_ingest import BulkIngest, IngestInfo
 from clients.ingest_csv import IngestFile, ingest_file
 from clients.org_http import OrgHttp, Sessions
@@ -35,7 +36,6 @@ _LONG_UPLOAD_BYTES = 10_000_000
 """From this size on an upload may take 20 seconds."""
 _ORPHANS_EVERY = timedelta(minutes=10)
 _OF_JOBS = frozenset({Budget.INGEST_BATCHES, Budget.INGEST_ROWS})
-_COME_AGAIN = timedelta(seconds=5)
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,8 @@ class JobTerms:
     """After the job's end, until a query sees all that it has written."""
     aborted_after: timedelta = timedelta(seconds=30)
     """The same of a job that was aborted: the chunk in work may still be committed."""
+    come_again: timedelta = COME_AGAIN
+    """Until rows for which no job could be made are tried again, when the org does not say when."""
     orphan_age: timedelta = timedelta(minutes=30)
     """From when on an open job of ours that belongs to no batch is aborted; a younger one may be in somebody's hands."""
 
@@ -98,7 +100,7 @@ class IngestJobs:
         try:
             job = await self.bulk.create(spec.name, key_field, file.rows, batch.batch)
         except (TransientError, CallRefusedError) as error:
-            return Filled("", left | _left_by(error, entries))
+            return Filled("", left | _left_by(error, entries, self.terms.come_again))
         if not await asyncio.to_thread(self.batches.keep_job, batch.batch, job):
             await self.abort(job)
             raise UnavailableError(
@@ -108,7 +110,7 @@ class IngestJobs:
             await self.bulk.upload(job, file.content, is_long=len(file.content) > _LONG_UPLOAD_BYTES)
         except (TransientError, CallRefusedError) as error:
             await self.abort(job)
-            return Filled("", left | _left_by(error, entries))
+            return Filled("", left | _left_by(error, entries, self.terms.come_again))
         return Filled(job, left)
 
     async def abort(self, job: str) -> None:
@@ -220,13 +222,15 @@ def _filed(
         return [each for each in taken if each.external_id not in file.left_out], file, left
 
 
-def _left_by(error: TransientError | CallRefusedError, entries: Sequence[ToSend]) -> Outcomes:
+def _left_by(
+    error: TransientError | CallRefusedError, entries: Sequence[ToSend], come_again: timedelta
+) -> Outcomes:
     """Outcomes of entries for which no job could be made or filled; nothing of them was written."""
     if isinstance(error, CallRefusedError):
         return _waiting(entries, f"No ingest job takes it: {error.code}.", by_job=False)
     if isinstance(error, BudgetSpentError) and error.budget in _OF_JOBS:
         return _waiting(entries, str(error), by_job=False)
-    wait = error.retry_after if isinstance(error, RateLimitedError) else _COME_AGAIN
+    wait = error.retry_after if isinstance(error, RateLimitedError) else come_again
     return _waiting(entries, str(error), wait)
 
 

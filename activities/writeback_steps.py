@@ -52,8 +52,6 @@ from transforms.writeback_sameness import ID_CHARACTERS
 
 _CLOCKS = timedelta(seconds=2)
 """By how much the org's clock may be ahead of ours when an own write is told by its time."""
-_COME_AGAIN = timedelta(seconds=5)
-"""Until a batch that could not be sent is tried again, when nothing says otherwise."""
 _SPREAD = 0.5
 """Waits are longer by up to this share, so that rows which met one another do not meet again."""
 _RANDOM = SystemRandom()
@@ -172,7 +170,7 @@ class WritebackSteps:
         except RateLimitedError as error:
             outcomes = hand.all_again("not_sent", str(error), error.retry_after)
         except TransientError as error:
-            outcomes = hand.all_again("not_sent", str(error), _COME_AGAIN)
+            outcomes = hand.all_again("not_sent", str(error), self.terms.come_again)
         except CallRefusedError as error:
             outcomes = dict.fromkeys(hand.records, Outcome(WritebackState.DEAD, error.code, str(error)))
         return await self._keep(hand, outcomes, is_over=True)

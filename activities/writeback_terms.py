@@ -11,6 +11,7 @@ from schemas.writebacks import (
 SETTLED_AFTER = timedelta(minutes=2)
 LOG_PATIENCE = timedelta(minutes=4)
 SEND_WITHIN = timedelta(seconds=20)
+COME_AGAIN = timedelta(seconds=5)
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,9 @@ class WritebackTerms:
     waiting: each less than 20 seconds) it is over before `settled_after` is."""
     patience: timedelta = LOG_PATIENCE
     """How long the change log may take to tell whose a change was."""
+
+    come_again: timedelta = COME_AGAIN
+    """Until what could not be sent is tried again, when the org does not say when."""
 
     def policy(self, object_name: str) -> Callable[[str], NewerChange]:
         """What is configured for an object's field, else for the object."""

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -34,6 +34,8 @@ AT_ONCE = WritebackSettings(
     linger=timedelta(0), settled_after=timedelta(seconds=1), patience=timedelta(seconds=3)
 )
 """Nothing waits for company, and an org of a test is over with a call soon."""
+SOON = timedelta(seconds=0.2)
+"""Until what could not be sent is tried again."""
 
 
 @dataclass(repr=False)
@@ -130,6 +132,8 @@ async def writing(engine: SmallEngine, settings: WritebackSettings = AT_ONCE) ->
         engine.catalogue,
         engine.protector,
     )
+    steps.terms = replace(steps.terms, come_again=SOON)
+    steps.jobs.terms = replace(steps.jobs.terms, come_again=SOON)
     echoes = echo_steps(store, engine.served.sessions, engine.warehouse, engine.catalogue)
     previews = PreviewSteps(
         RecordsByKey(engine.served.http),

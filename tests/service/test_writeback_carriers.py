@@ -43,6 +43,7 @@ SOON = JobTerms(
     patience=timedelta(seconds=1),
     settled_after=timedelta(seconds=0.1),
     aborted_after=timedelta(seconds=0.1),
+    come_again=timedelta(seconds=0.2),
 )
 
 
@@ -91,7 +92,8 @@ async def test_a_job_brings_every_row_and_its_batch_says_which_job_it_was(writer
 async def test_a_call_about_a_job_that_goes_wrong_leaves_one_effect(
     writer: WritingEngine, call: str, kind: str
 ) -> None:
-    fault(writer, call, kind)
+    # With 503 the governor has every call wait for seconds.
+    fault(writer, call, kind, status=500)
     writer.accepted(*(case(number) for number in range(30)))
     await writer.start()
     await all_done_once(writer, 30)
