@@ -152,6 +152,7 @@ def _waiting(row: Row, now: datetime) -> Waiting:
         priority=row["priority"],
         accepted_at=now,
         deadline=_time(row["deadline"]),
+        key_field=row["key_field"],
     )
 
 

@@ -72,10 +72,12 @@ class ServedOrg:
 
 @asynccontextmanager
 async def served_org(
-    folder: Path, *, patience: timedelta = PATIENCE, **maxima: int
+    folder: Path, catalogue: Path | None = None, /, *, patience: timedelta = PATIENCE, **maxima: int
 ) -> AsyncIterator[ServedOrg]:
-    """Serve a new org; a call waits for its token with that `patience`, and `maxima` are budgets of less than a thousand million."""
-    org = new_org(folder)
+    """Serve a new org; a call waits for its token with that `patience`, and `maxima` are budgets of less than a thousand million.
+    `catalogue`: of the org's objects; None: the one that ships.
+    """
+    org = new_org(folder, catalogue=catalogue)
     app = build_app(org)
     config = uvicorn.Config(
         app.state.outermost,

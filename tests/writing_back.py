@@ -160,7 +160,7 @@ async def writing(engine: SmallEngine, settings: WritebackSettings = AT_ONCE) ->
         # A step that is cut short leaves its thread, and the thread a connection that nobody closes.
         graceful_shutdown_timeout=timedelta(seconds=3),
     )
-    intake = WritebackIntake(engine.database, checks)
+    intake = WritebackIntake(engine.database, lambda: checks(engine.catalogue))
     async with AsyncExitStack() as stack:
         stack.callback(store.close)
         stack.callback(intake.close)

@@ -41,6 +41,8 @@ class Waiting:
     """Before when it may not be sent, after a try; None: since it was accepted."""
     needs_call: bool = False
     """An ingest job cannot carry it: it may not create, or has a value that no CSV has a place for."""
+    key_field: str = ""
+    """The external id field that names its record."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,11 @@ class Entry:
         return any(each.needs_call for each in self.members)
 
     @property
+    def key_field(self) -> str:
+        """As of its members, which name one record."""
+        return self.members[0].key_field
+
+    @property
     def urgency(self) -> tuple[int, datetime, int]:
         """Those with less go first."""
         first = self.members[0]
@@ -74,9 +81,10 @@ class Entry:
 
 @dataclass
 class Draft:
-    """A batch to be."""
+    """A batch to be. A call and a job upsert by one external id field, so its entries are named by one."""
 
     carrier: Carrier
+    key_field: str = ""
     entries: list[Entry] = field(default_factory=list)
 
     @property
@@ -132,22 +140,28 @@ def draft_batches(
     drafts: list[Draft] = []
     for family in _families(free):
         carrier, family = _carried(family, usual)
-        fitting = (each for each in drafts if each.carrier is carrier and each.room >= len(family))
+        kind = carrier, family[0].key_field
+        fitting = (
+            each for each in drafts if (each.carrier, each.key_field) == kind and each.room >= len(family)
+        )
         draft = next(fitting, None)
         if draft is None:
             if len(drafts) == most:
                 continue  # a smaller family may still find room
-            draft = Draft(carrier)
+            draft = Draft(*kind)
             drafts.append(draft)
         draft.entries += family[: draft.room]
     return [draft for draft in drafts if _is_due(draft, now, terms)]
 
 
 def _carried(family: list[Entry], usual: Carrier) -> tuple[Carrier, list[Entry]]:
-    """What of a family goes now, and by what: those that need a call first, the others when these have given its names free."""
+    """What of a family goes now, and by what: those that need a call first, and those of one external id field; the others when these
+    have given its names free.
+    """
+    carrier, going = usual, family
     if usual is Carrier.BULK and (called := [entry for entry in family if entry.needs_call]):
-        return Carrier.COLLECTIONS, called
-    return usual, family
+        carrier, going = Carrier.COLLECTIONS, called
+    return carrier, [entry for entry in going if entry.key_field == going[0].key_field]
 
 
 def carrier_for(entries: Sequence[Entry], now: datetime, terms: Terms) -> Carrier:

@@ -27,7 +27,7 @@ _LOOKED_AT = 2 * BULK_ROWS
 
 _CANDIDATES = sa.text(
     """
-    SELECT w.number, w.record, w.parents, w.mode, w.priority,
+    SELECT w.number, w.record, w.key_field, w.parents, w.mode, w.priority,
            w.accepted_at, w.deadline, w.not_before AS ready_at,
            NOT w.may_create OR w.code IS NOT DISTINCT FROM :not_sent AS needs_call
     FROM writeback AS w
@@ -127,6 +127,7 @@ def _waiting(connection: sa.Connection, object_name: str, now: datetime, last: i
             deadline=row.deadline,
             ready_at=row.ready_at,
             needs_call=row.needs_call,
+            key_field=row.key_field,
         )
         for row in rows
     ]

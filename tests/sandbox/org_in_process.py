@@ -24,11 +24,11 @@ def _identity_folder() -> Path:
     return folder
 
 
-def new_org(folder: Path, *, edition: str = "enterprise") -> Org:
-    """An empty org whose state is in `folder`."""
+def new_org(folder: Path, *, edition: str = "enterprise", catalogue: Path | None = None) -> Org:
+    """An empty org whose state is in `folder`. `catalogue`: of its objects; None: the one that ships."""
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copy(_identity_folder() / IDENTITY_FILE, folder)
-    return open_org(folder, edition=edition)
+    return open_org(folder, edition=edition, catalogue=catalogue)
 
 
 @asynccontextmanager

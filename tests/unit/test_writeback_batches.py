@@ -141,3 +141,20 @@ def test_the_most_urgent_are_taken_when_not_all_can_be() -> None:
     (draft,) = draft_batches(found, (), most=1, now=NOW, terms=AT_ONCE)
     assert draft.entries[0].members[0].number == CALL_ROWS
     assert len(draft.entries) == CALL_ROWS
+
+
+@given(st.lists(st.tuples(st.sampled_from(["A__c", "B__c"]), st.sampled_from(["p", "q", ""])), max_size=12))
+def test_a_batch_is_of_one_external_id_field_and_in_the_end_every_record_is_sent(
+    found: list[tuple[str, str]],
+) -> None:
+    left = [
+        waiting(number, "", *filter(None, [parent]), key_field=key)
+        for number, (key, parent) in enumerate(found)
+    ]
+    while left:
+        drafts = draft_batches(left, (), most=4, now=NOW, terms=AT_ONCE)
+        assert drafts
+        for draft in drafts:
+            assert {entry.key_field for entry in draft.entries} == {draft.key_field}
+            sent = {each.number for entry in draft.entries for each in entry.members}
+            left = [each for each in left if each.number not in sent]
