@@ -6,21 +6,40 @@ from typing import Any
 
 from clients.writebacks.batches import StoredWriteback
 from schemas.catalogue import Catalogue, ObjectSpec
+from schemas.writebacks import WritebackState
 from transforms.protect import Protector, is_misfit_token, is_token
 from transforms.writeback_batches import merged_fields
-from transforms.writeback_facts import ToSend
+from transforms.writeback_facts import Outcome, ToSend
 from transforms.writeback_rules import object_rules
+
+_OTHER_KEY = "Its personal values were encrypted with a key that is not the org's present one. Put that key back and retry, or discard."
 
 
 def entries_to_send(
     rows: Sequence[StoredWriteback], catalogue: Catalogue, object_name: str, protector: Protector
-) -> list[ToSend]:
-    """One entry a record, in the order of the first acceptance."""
+) -> tuple[list[ToSend], dict[str, Outcome]]:
+    """One entry a record, in the order of the first acceptance; and record -> outcome of those that nobody can send any more: the
+    catalogue has changed since they were accepted, or the key of their tokens is not ours.
+    """
+    if object_name not in catalogue.objects:
+        return [], dict.fromkeys((row.record for row in rows), _unsendable(object_name))
     clear = _Clear(catalogue, object_name, protector)
     by_record = sorted(rows, key=lambda row: (row.record, row.number))
-    grouped = [list(some) for _, some in groupby(by_record, key=lambda row: row.record)]
-    entries = [_entry(members, clear) for members in grouped]
-    return sorted(entries, key=lambda entry: entry.numbers[0])
+    entries: list[ToSend] = []
+    left: dict[str, Outcome] = {}
+    for record, members in groupby(by_record, key=lambda row: row.record):
+        try:
+            entries.append(_entry(list(members), clear))
+        except KeyError as error:
+            left[record] = _unsendable(f"{object_name}.{error.args[0]}")
+        except ValueError:
+            left[record] = Outcome(WritebackState.DEAD, "not_readable", _OTHER_KEY, is_try=False)
+    return sorted(entries, key=lambda entry: entry.numbers[0]), left
+
+
+def _unsendable(name: str) -> Outcome:
+    reason = f"The catalogue has no {name} any more. Put it back and retry, or discard."
+    return Outcome(WritebackState.DEAD, "not_in_catalogue", reason, is_try=False)
 
 
 def protected(values: Mapping[str, Any], spec: ObjectSpec, protector: Protector) -> dict[str, Any]:

@@ -81,7 +81,7 @@ class PreviewSteps:
         self, spec: ObjectSpec, key_field: str, rows: Sequence[Row], now: datetime
     ) -> list[WouldBe]:
         stored = [_stored(row, now) for row in rows]
-        entries = await asyncio.to_thread(
+        entries, _ = await asyncio.to_thread(
             entries_to_send, stored, self.catalogue(), spec.name, self.protector
         )
         asked = {name for entry in entries for name in (*entry.fields, *entry.only_if)} & spec.fields.keys()

@@ -237,12 +237,22 @@ class WritebackSteps:
         return SentBatch(is_known=hand.records <= outcomes.keys(), is_over=is_over)
 
     async def _open(self, batch: str) -> "BatchInHand | None":
-        """The batch with its entries that are open; None when it is closed."""
+        """The batch with its entries that are open; None when it is closed. What nobody can send any more is settled: it would keep the
+        others from being sent.
+        """
         stored, rows = await asyncio.to_thread(self.batches.load, batch)
         if stored.state is BatchState.CLOSED:
             return None
         catalogue = self.catalogue()
-        entries = await asyncio.to_thread(entries_to_send, rows, catalogue, stored.object, self.protector)
+        entries, left = await asyncio.to_thread(
+            entries_to_send, rows, catalogue, stored.object, self.protector
+        )
+        if left:
+            step = self.batches.settle if entries else self.batches.close
+            told = _in_doubt(left) if stored.state is BatchState.SENT else left
+            await asyncio.to_thread(step, batch, told, calls=0, state=stored.state)
+        if left and not entries:
+            return None
         key_field = rows[0].key_field if rows else ""
         return BatchInHand(stored, catalogue.object(stored.object), key_field, entries)
 
@@ -304,6 +314,15 @@ class WritebackSteps:
                 kept = protected(values, hand.spec, self.protector)
                 found[entry.record] = FoundRecord(seen.record_id, seen.foreign, kept)
         return found
+
+
+def _in_doubt(left: Outcomes) -> Outcomes:
+    """Outcomes of what was perhaps written, and can be looked up no more."""
+    said = "Whether it was written is not known."
+    return {
+        record: replace(outcome, code="unknown_outcome", reason=f"{said} {outcome.reason}")
+        for record, outcome in left.items()
+    }
 
 
 def _spaced(outcome: Outcome) -> Outcome:

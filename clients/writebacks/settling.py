@@ -11,6 +11,9 @@ from clients.writebacks.tables import WRITEBACK, WRITEBACK_ATTEMPT
 from schemas.writebacks import WritebackState
 from transforms.writeback_facts import Outcome
 
+_MOST_CODE = 80
+"""Characters of the column `code`."""
+
 
 def open_in(batch: str) -> sa.ColumnElement[bool]:
     """The writebacks of a batch of which nothing is known yet."""
@@ -54,8 +57,8 @@ def _attempt(row: sa.Row[Any], outcome: Outcome, sent_at: datetime | None, now: 
         "sent": row.fields,
         "before": row.replaced,
         "outcome": outcome.state,
-        "code": outcome.code or None,
-        "reason": outcome.reason or None,
+        "code": _kept(outcome.code, _MOST_CODE),
+        "reason": _kept(outcome.reason),
         "record_id": outcome.record_id or row.record_id,
         "looked_up": outcome.looked_up,
         "sent_at": sent_at,
@@ -63,13 +66,18 @@ def _attempt(row: sa.Row[Any], outcome: Outcome, sent_at: datetime | None, now: 
     }
 
 
+def _kept(text: str, most: int | None = None) -> str | None:
+    """The org's words as a column takes them: a batch whose outcome cannot be written would never be closed. None for an empty text."""
+    return text.replace("\0", "").encode(errors="replace").decode()[:most] or None
+
+
 def _update(row: sa.Row[Any], outcome: Outcome, now: datetime) -> dict[str, Any]:
     is_done = outcome.state is WritebackState.DONE
     return {
         "of_number": row.number,
         "new_state": outcome.state,
-        "new_code": outcome.code or None,
-        "new_reason": outcome.reason or None,
+        "new_code": _kept(outcome.code, _MOST_CODE),
+        "new_reason": _kept(outcome.reason),
         "new_record_id": outcome.record_id or row.record_id,
         "new_created": outcome.created,
         "new_attempts": row.attempts + outcome.is_try,

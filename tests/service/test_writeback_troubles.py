@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,31 @@ from temporalio.client import Client
 
 from clients.objectstore import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
-from schemas.catalogue import DEFAULT_CATALOGUE, load_catalogue
+from clients.writebacks.unsent import Unsent
+from sandbox.org.faults import FaultRule
+from schemas import names
+from schemas.catalogue import DEFAULT_CATALOGUE, Catalogue, load_catalogue
+from schemas.writeback_control import WritebackChoice
+from schemas.writebacks import FormInput
 from tests.served_org import served_org
+from tests.service.test_writebacks import case, effects, in_org
 from tests.small_engine import SmallEngine, serving_engine
 from tests.writing_back import WritingEngine, writing
+
+
+@pytest.fixture
+async def writer(engine: SmallEngine) -> AsyncIterator[WritingEngine]:
+    await engine.served.sessions.session()  # so that a fault meets the call and not the login
+    async with writing(engine) as found:
+        yield found
+
+
+def without_field(catalogue: Catalogue, object_name: str, name: str) -> Catalogue:
+    """The catalogue as it is when somebody has taken a field out."""
+    spec = catalogue.objects[object_name]
+    fields = {each: field for each, field in spec.fields.items() if each != name}
+    changed = spec.model_copy(update={"fields": fields})
+    return catalogue.model_copy(update={"objects": {**catalogue.objects, object_name: changed}})
 
 
 @pytest.fixture
@@ -60,3 +82,70 @@ async def test_each_record_is_found_by_the_external_id_field_that_its_writeback_
         *((f"ExternalId__c {number}", f"ExternalId__c-{number}", None) for number in range(3)),
         *((f"OtherId__c {number}", None, f"OtherId__c-{number}") for number in range(3)),
     ]
+
+
+async def test_what_the_catalogue_has_no_more_is_a_dead_letter_and_keeps_nothing_else_from_being_sent(
+    writer: WritingEngine,
+) -> None:
+    writer.accepted(
+        case(1, fields={"Subject": "a", "Status": "New", "Origin": "Web"}),
+        case(2),
+        case(3, fields={"Subject": "c", "Status": "New"}),
+    )
+    whole = writer.steps.catalogue()
+    writer.steps.catalogue = lambda: without_field(whole, "Case", "Origin")
+    queue = await writer.start()
+    rows = await writer.settled()
+    assert [(row.state, row.code) for row in rows] == [
+        ("dead", "not_in_catalogue"),
+        ("done", None),
+        ("done", None),
+    ]
+    assert "Case.Origin" in rows[0].reason
+    assert (writer.claims(), writer.engine.audit.verify()) == ([], [])
+    writer.steps.catalogue = lambda: whole
+    Unsent(writer.store).retry(WritebackChoice(numbers=(rows[0].number,)), by="an operator", reason="back")
+    await queue.signal(names.WAKE)
+    await writer.settled()
+    assert set(effects(writer).values()) == {1}
+    assert in_org(writer)["C-1"] == "a"
+
+
+async def test_an_object_that_the_catalogue_has_no_more_leaves_no_batch_open(writer: WritingEngine) -> None:
+    writer.accepted(case(1), case(2))
+    whole = writer.steps.catalogue()
+    others = {name: each for name, each in whole.objects.items() if name != "Case"}
+    writer.steps.catalogue = lambda: whole.model_copy(update={"objects": others})
+    await writer.start()
+    assert {(row.state, row.code) for row in await writer.settled()} == {("dead", "not_in_catalogue")}
+    assert writer.claims() == []
+
+
+async def test_a_batch_that_was_perhaps_sent_and_cannot_be_looked_up_any_more_is_a_dead_letter_that_says_so(
+    writer: WritingEngine,
+) -> None:
+    writer.accepted(case(1, fields={"Subject": "a", "Status": "New", "Origin": "Web"}), case(2))
+    formed = writer.steps.forming.form(FormInput(org=writer.engine.org, object="Case", most_open=1))
+    writer.steps.batches.begin_sending(
+        formed.batches[0].batch, sent_at=datetime.now(UTC), before={}, settled={}
+    )
+    whole = writer.steps.catalogue()
+    writer.steps.catalogue = lambda: without_field(whole, "Case", "Origin")
+    await writer.start()
+    first, second = await writer.settled()
+    assert (first.state, first.code) == ("dead", "unknown_outcome")
+    assert second.state == "done"
+
+
+async def test_words_of_the_org_that_no_column_takes_are_kept_as_far_as_they_can_be(
+    writer: WritingEngine,
+) -> None:
+    rule = FaultRule(point="row", kind="error", match="Case", times=1, code="X" * 200, message="a\0b")
+    writer.engine.served.org.faults.add(rule)
+    writer.accepted(case(1), case(2))
+    await writer.start()
+    rows = await writer.settled()
+    (dead,) = (row for row in rows if row.state == "dead")
+    assert dead.code == "X" * 80
+    assert dead.reason.startswith("ab")
+    assert sum(effects(writer).values()) == 1
