@@ -17,6 +17,7 @@ from typing import Any, Protocol, Self
 
 import httpx
 
+from clients.body_in_pieces import BodyInPieces
 from clients.call_count import note_call
 from clients.purse import Purse
 from clients.salesforce import Session
@@ -197,10 +198,14 @@ class OrgHttp:
             raise UnavailableError(system=_SYSTEM, detail=f"{detail}: not begun in time, so it was not sent")
         note_call()
         request.headers["Authorization"] = f"{session.token_type} {session.access_token}"
+        body = BodyInPieces(request.content)
+        if is_write and request.content:
+            request.stream = body
         try:
             response = await self._http.send(request)
         except httpx.HTTPError as error:
-            raise _unanswered(error, detail, is_write=is_write) from error
+            may_be_done = is_write and body.may_be_whole and not isinstance(error, _NOT_SENT)
+            raise _unanswered(error, detail, may_be_done=may_be_done) from error
         self._read_time(response)
         self._read_usage(response)
         return response
@@ -248,9 +253,9 @@ class OrgHttp:
         return CallRefusedError(call=call, status=status, code=code, detail=message)
 
 
-def _unanswered(error: httpx.HTTPError, detail: str, *, is_write: bool) -> TidegateError:
+def _unanswered(error: httpx.HTTPError, detail: str, *, may_be_done: bool) -> TidegateError:
     told = f"{detail}: {type(error).__name__}"
-    if is_write and not isinstance(error, _NOT_SENT):
+    if may_be_done:
         return UnknownOutcomeError(system=_SYSTEM, detail=told, is_over=False)
     if isinstance(error, httpx.ReadTimeout):
         return CallTooSlowError(system=_SYSTEM, detail=detail)

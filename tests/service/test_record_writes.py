@@ -225,6 +225,19 @@ async def test_an_org_that_cannot_be_reached_has_not_been_written_to(served: Ser
         await write(served, accounts(5))
 
 
+@pytest.mark.parametrize(("characters", "is_known"), [(32_000, True), (10, False)])
+async def test_a_write_that_is_broken_off_before_its_body_was_whole_is_known_not_to_be_done(
+    served: ServedOrg, characters: int, *, is_known: bool
+):
+    fault(served, kind="reset_before", match="/composite")
+    rows = [Row(f"A-{n}", {"Name": "n", "Description": "x" * characters}) for n in range(1_000)]
+    with pytest.raises(UnavailableError if is_known else UnknownOutcomeError) as caught:
+        await write(served, rows)
+    assert isinstance(caught.value, UnknownOutcomeError) != is_known
+    assert records(served) == {}
+    assert len(await write(served, rows)) == len(rows)
+
+
 async def test_a_session_that_is_over_is_renewed_and_the_batch_written_once(served: ServedOrg):
     fault(served, kind="expire_session", match="/composite")
     results = await write(served, accounts(5))

@@ -1,0 +1,24 @@
+"""The body of a write, given away piece by piece, so that of one that was broken off it can be told whether the org can have it whole."""
+
+from collections.abc import AsyncIterator
+
+import httpx
+
+_PIECE_BYTES = 32 * 1024
+"""Of the piece that is on its way when a connection ends nobody knows how much has gone, so pieces are small."""
+
+
+class BodyInPieces(httpx.AsyncByteStream):
+    """A body whose length is in the request's header. An org that lacks the last piece waits for it, and carries nothing out."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self.may_be_whole = not content
+        """False: the last piece was never asked for, so nobody can have all of it."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        last = max(len(self._content) - 1, 0) // _PIECE_BYTES * _PIECE_BYTES
+        for start in range(0, last, _PIECE_BYTES):
+            yield self._content[start : start + _PIECE_BYTES]
+        self.may_be_whole = True
+        yield self._content[last:]
