@@ -1,10 +1,11 @@
 """Whether a record has what was sent, however Salesforce writes it."""
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
-from schemas.catalogue import FieldType, ObjectSpec, relationship_name
-from transforms.values import MisfitError, converter
+from schemas.catalogue import FieldSpec, FieldType, ObjectSpec, Pii, relationship_name
+from transforms.values import Converter, MisfitError, converter
 
 ID_CHARACTERS = 15
 """Characters of an id that tell it; the other three are a checksum."""
@@ -34,6 +35,12 @@ def paths(spec: ObjectSpec, name: str, sent: Any) -> list[str]:
     return [f"{name}.{key}" for key in sent] if is_plain else []
 
 
+@cache
+def _clear_converter(spec: FieldSpec) -> Converter:
+    """Of values as Salesforce has them: those of protected fields, too, are in clear here."""
+    return converter(spec.model_copy(update={"pii": Pii.NONE}))
+
+
 def _comparable(spec: ObjectSpec, name: str, value: Any) -> Any:
     if value is None or value == "":
         return None
@@ -44,10 +51,8 @@ def _comparable(spec: ObjectSpec, name: str, value: Any) -> Any:
         return frozenset(value.split(";"))
     if known.type is FieldType.REFERENCE and isinstance(value, str):
         return value[:ID_CHARACTERS]
-    if known.is_protected:
-        return str(value)
     try:
-        found = converter(known)(value)
+        found = _clear_converter(known)(value)
     except MisfitError:
         return value
     # Salesforce cuts white space off the ends of texts (REST API Developer Guide, "Working with Records").
