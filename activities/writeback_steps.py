@@ -31,7 +31,13 @@ from clients.writebacks.pauses import Pauses
 from schemas import names
 from schemas.budgets import LeaseClass
 from schemas.catalogue import Catalogue, ObjectSpec
-from schemas.errors import CallRefusedError, RateLimitedError, TransientError, UnknownOutcomeError
+from schemas.errors import (
+    CallRefusedError,
+    RateLimitedError,
+    TransientError,
+    UnavailableError,
+    UnknownOutcomeError,
+)
 from schemas.writebacks import (
     CLIENT_PREFIX,
     BatchState,
@@ -46,9 +52,8 @@ from schemas.writebacks import (
     client_name,
 )
 from transforms.protect import Protector
-from transforms.writeback_decisions import Guard, is_recent, look_up, weigh
+from transforms.writeback_decisions import Guard, is_by_job, is_recent, look_up, weigh
 from transforms.writeback_facts import LoggedChange, Outcome, SeenRecord, SentAt, ToSend, whole_second
-from transforms.writeback_sameness import ID_CHARACTERS
 
 _CLOCKS = timedelta(seconds=2)
 """By how much the org's clock may be ahead of ours when an own write is told by its time."""
@@ -115,12 +120,16 @@ class WritebackSteps:
 
     async def _send(self, hand: "BatchInHand") -> SentBatch:
         """Read the records, decide, say that the batch is about to be sent, and send it."""
+        reading = Stopwatch()
         settled = await self._weigh(hand)
         filled = await self._filled(hand, [entry for entry in hand.entries if entry.record not in settled])
         settled |= filled.left
         going = [entry for entry in hand.entries if entry.record not in settled]
         if not going:
             return await self._keep(hand, settled)
+        if reading.passed > (self.terms.read_within_by_job if filled.job else self.terms.read_within):
+            # A process that was stopped in between would overwrite what was changed meanwhile. Tried again, it reads anew.
+            raise UnavailableError(system="the batch", detail=f"{hand.batch.batch} was read too long ago")
         hand.watch = Stopwatch()
         may_send = await asyncio.to_thread(
             self.batches.begin_sending,
@@ -266,6 +275,7 @@ class WritebackSteps:
                 seen.modified_at,
                 seen.modified_by,
                 deleted_at=seen.system_modstamp if seen.is_deleted else None,
+                is_ambiguous=seen.is_ambiguous,
             )
             for external_id, seen in found.items()
             if with_bin or not seen.is_deleted
@@ -290,10 +300,7 @@ class WritebackSteps:
         us = (await self.sessions.session()).user_id
 
         def is_ours(change: LoggedChange) -> bool:
-            by_job = (
-                bool(us) and change.user[:ID_CHARACTERS] == us[:ID_CHARACTERS] and "bulkapi" in change.origin
-            )
-            return by_job or f"client={CLIENT_PREFIX}" in change.origin
+            return is_by_job(change, us) or f"client={CLIENT_PREFIX}" in change.origin
 
         return Guard(spec, self.terms.policy(spec.name), us, is_ours)
 

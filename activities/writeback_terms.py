@@ -12,6 +12,8 @@ SETTLED_AFTER = timedelta(minutes=2)
 LOG_PATIENCE = timedelta(minutes=4)
 SEND_WITHIN = timedelta(seconds=20)
 COME_AGAIN = timedelta(seconds=5)
+READ_WITHIN = timedelta(minutes=1)
+READ_WITHIN_BY_JOB = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,10 @@ class WritebackTerms:
     send_within: timedelta = SEND_WITHIN
     """A call that is not begun so soon after the store was told of it is not made. With what a call may take (connecting, sending,
     waiting: each less than 20 seconds) it is over before `settled_after` is."""
+    read_within: timedelta = READ_WITHIN
+    """What was read longer ago decides nothing any more: the batch is read anew, since somebody may have changed its records."""
+    read_within_by_job: timedelta = READ_WITHIN_BY_JOB
+    """The same of a batch whose job has to be made and filled in between."""
     patience: timedelta = LOG_PATIENCE
     """How long the change log may take to tell whose a change was."""
 

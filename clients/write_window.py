@@ -29,6 +29,12 @@ class Stopwatch:
         self._since = time.monotonic()
         self._since_by_the_wall = time.time()
 
+    @property
+    def passed(self) -> timedelta:
+        """The longer of the two times."""
+        seconds = max(time.monotonic() - self._since, time.time() - self._since_by_the_wall)
+        return timedelta(seconds=seconds)
+
     @contextmanager
     def writing_within(self, limit: timedelta) -> Iterator[None]:
         """Writes that the body would begin later than that are not begun; `OrgHttp` raises `UnavailableError` for them."""

@@ -11,7 +11,9 @@ from datetime import datetime, timedelta
 
 from schemas.catalogue import ObjectSpec
 from schemas.writebacks import NewerChange, WritebackState
+from transforms.row_errors import read_row_error
 from transforms.snapshots import REFRESH_ORIGIN, REPAIR_ORIGIN
+from transforms.writeback_echoes import came_from
 from transforms.writeback_facts import LoggedChange, Outcome, SeenRecord, SentAt, ToSend, whole_second
 from transforms.writeback_sameness import ID_CHARACTERS, paths, same
 
@@ -47,6 +49,8 @@ def weigh(
     """
     if seen is None:
         return _weigh_missing(entry)
+    if seen.is_ambiguous:
+        return _dead("DUPLICATE_EXTERNAL_ID", read_row_error("DUPLICATE_EXTERNAL_ID", "").advice, seen)
     wrong = [name for name, value in entry.only_if.items() if not same(guard.spec, name, value, seen.values)]
     if wrong:
         return _dead(
@@ -76,8 +80,7 @@ def look_up(
 
     `log` has its changes since the batch was sent.
     """
-    own = [change for change in log if sent.client and sent.client in change.origin]
-    if own:
+    if any(_is_of_batch(change, guard.us, sent) for change in log):
         return _found(seen)
     if seen is None or seen.deleted_at is not None:
         return _look_up_missing(entry, seen, log, sent)
@@ -98,6 +101,18 @@ def look_up(
         "ours was carried out. Look at the record's history in Salesforce; retry or discard.",
         seen,
     )
+
+
+def is_by_job(change: LoggedChange, us: str) -> bool:
+    """True when an ingest job of ours made it; such changes come back without a client's name."""
+    return bool(us) and change.user[:ID_CHARACTERS] == us[:ID_CHARACTERS] and "bulkapi" in change.origin
+
+
+def _is_of_batch(change: LoggedChange, us: str, sent: SentAt) -> bool:
+    """True when the batch made it. No other one of ours writes the record meanwhile: whatever job of ours did was this one's, also when
+    the org keeps another value than was sent.
+    """
+    return came_from(change.origin, sent.client) if sent.client else is_by_job(change, us)
 
 
 def _weigh_missing(entry: ToSend) -> Outcome | None:

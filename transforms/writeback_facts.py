@@ -41,6 +41,8 @@ class SeenRecord:
     """The latest time at which somebody else may have changed it; None: `modified_at`."""
     deleted_at: datetime | None = None
     """When it was put into the recycle bin: whole seconds; None: it is not there."""
+    is_ambiguous: bool = False
+    """Other records have the same external id."""
 
     @property
     def foreign(self) -> datetime:

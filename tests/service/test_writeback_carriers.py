@@ -30,7 +30,7 @@ from tests.small_engine import SmallEngine
 from tests.waiting import until
 from tests.writing_back import WritingEngine, writing
 from transforms.writeback_batches import Terms
-from transforms.writeback_decisions import Guard, look_up
+from transforms.writeback_decisions import Guard, look_up, weigh
 from transforms.writeback_facts import LoggedChange, Outcome, SeenRecord, SentAt, ToSend
 
 JOBS = "/services/data/v67.0/jobs/ingest"
@@ -304,3 +304,33 @@ def test_of_a_record_made_by_an_earlier_batch_in_the_same_second_it_is_told_that
     assert (found.state, found.code) == (WritebackState.WAITING, "no_answer")
     read_whole = replace(made, origin="")
     assert look_up(entry, seen, [read_whole], guard, sent) is None
+
+
+def test_what_a_job_of_ours_wrote_is_not_written_again_though_the_org_keeps_another_value() -> None:
+    now = datetime(2026, 11, 25, 12, 0, 1, 500_000, tzinfo=UTC)
+    entry = ToSend((2,), "Case=c-1", "C-1", {"Subject": "b"}, {"Subject": now}, now)
+    seen = SeenRecord(
+        "500", {"Subject": "B, as a trigger has it"}, now.replace(second=9, microsecond=0), "us"
+    )
+    guard = Guard(CASE, lambda _: NewerChange.HOLDS, "us", lambda _: True)
+    sent = SentAt(now, now + timedelta(minutes=9), "", timedelta(seconds=5), timedelta(minutes=4))
+    change = LoggedChange(seen.modified_at, frozenset({"Subject"}), "us", "com/salesforce/api/bulkapi/67.0")
+    found = look_up(entry, seen, [change], guard, sent)
+    assert found is not None
+    assert found.state is WritebackState.DONE
+    by_another = replace(change, origin="com/salesforce/api/rest/67.0")
+    found = look_up(entry, seen, [by_another], guard, sent)
+    assert found is not None
+    assert found.state is WritebackState.WAITING
+
+
+@pytest.mark.parametrize("may_create", [True, False])
+def test_of_several_records_with_one_external_id_none_is_written(*, may_create: bool) -> None:
+    now = datetime(2026, 11, 25, 12, tzinfo=UTC)
+    entry = ToSend((2,), "Case=c-1", "C-1", {"Subject": "b"}, {"Subject": now}, now, may_create=may_create)
+    guard = Guard(CASE, lambda _: NewerChange.HOLDS, "us", lambda _: True)
+    seen = SeenRecord("500", {"Subject": "a"}, now - timedelta(hours=1), "us", is_ambiguous=True)
+    found = weigh(entry, seen, [], guard, now)
+    assert found is not None
+    assert (found.state, found.code) == (WritebackState.DEAD, "DUPLICATE_EXTERNAL_ID")
+    assert weigh(entry, replace(seen, is_ambiguous=False), [], guard, now) is None

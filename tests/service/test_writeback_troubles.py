@@ -1,8 +1,10 @@
 """Writebacks of which one is unlike the others: it concerns no other, and is sent as it was meant or not at all."""
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -18,8 +20,9 @@ from schemas.catalogue import DEFAULT_CATALOGUE, Catalogue, load_catalogue
 from schemas.writeback_control import WritebackChoice
 from schemas.writebacks import FormInput
 from tests.served_org import served_org
-from tests.service.test_writebacks import case, effects, in_org
+from tests.service.test_writebacks import case, effects, in_org, someone_changes
 from tests.small_engine import SmallEngine, serving_engine
+from tests.waiting import until
 from tests.writing_back import WritingEngine, writing
 
 
@@ -149,3 +152,28 @@ async def test_words_of_the_org_that_no_column_takes_are_kept_as_far_as_they_can
     assert dead.code == "X" * 80
     assert dead.reason.startswith("ab")
     assert sum(effects(writer).values()) == 1
+
+
+async def test_what_was_read_too_long_ago_overwrites_nothing_that_was_changed_since(
+    writer: WritingEngine,
+) -> None:
+    writer.accepted(case(1))
+    queue = await writer.start()
+    await writer.settled()
+    await asyncio.sleep(1.1)  # LastModifiedDate has whole seconds
+    usual = writer.steps.terms
+    writer.steps.terms = replace(usual, read_within=timedelta(0))
+    deadline = (datetime.now(UTC) + timedelta(seconds=30)).isoformat()
+    writer.accepted(case(1, key="later", fields={"Subject": "ours"}, deadline=deadline))
+    await queue.signal(names.WAKE)
+
+    async def is_formed() -> bool:
+        return writer.states()[-1] == "open"
+
+    await until(is_formed)
+    await asyncio.sleep(1)
+    assert [batch.state for batch in writer.batches()] == ["closed", "formed"]
+    someone_changes(writer, 1, Subject="theirs")
+    writer.steps.terms = usual
+    rows = await writer.settled()
+    assert (rows[-1].state, in_org(writer)) == ("held", {"C-1": "theirs"})
