@@ -1,12 +1,16 @@
 """The fields of one writeback, one by one: what is stored of each, and which records they point to. Pure."""
 
+import string
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
 
 from schemas.writebacks import WritebackRequest
 from transforms.writeback_rules import FieldRule, ObjectRules, ParentRule, nearest, shown
 from transforms.writeback_values import UnfitError
+
+_ASCII_LOWER = {ord(letter): letter.lower() for letter in string.ascii_uppercase}
 
 
 class ParentKey(NamedTuple):
@@ -18,9 +22,12 @@ class ParentKey(NamedTuple):
     """As stored: a token when the field is protected."""
 
     @property
-    def lock(self) -> str:
-        """Its name among locks: `writeback.record` of the store has the same form."""
-        return f"{self.object}.{self.field}={self.value.lower()}"
+    def locks(self) -> frozenset[str]:
+        """Its names among locks: `writeback.record` of the store has the same form. Two for a value with capitals beyond ASCII: whether
+        a database's `lower` knows those depends on its locale.
+        """
+        lowered = {self.value.lower(), self.value.translate(_ASCII_LOWER)}
+        return frozenset(f"{self.object}.{self.field}={value}" for value in lowered)
 
 
 @dataclass
@@ -112,9 +119,15 @@ def as_key(rule: FieldRule, value: str) -> Any:
     if rule.spec.type.value not in ("int", "double"):
         return rule.check(value)
     try:
-        return rule.check(int(value) if rule.spec.type.value == "int" else float(value))
-    except ValueError as error:
+        number = int(value) if rule.spec.type.value == "int" else float(value)
+        checked = rule.check(number)
+        is_exact = isinstance(number, int) or Decimal(value) == Decimal(repr(number))
+    except (ValueError, InvalidOperation) as error:
         raise UnfitError(str(error) if isinstance(error, UnfitError) else "takes a number") from None
+    if not is_exact:
+        # Rounded, it would be another record's.
+        raise UnfitError("has more digits than a number keeps; use a text field as the external id")
+    return checked
 
 
 def _require_same(rule: FieldRule, external_id: str, value: object) -> None:

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from itertools import chain
 
 import pyarrow as pa
 
@@ -106,7 +107,11 @@ def locking_references(spec: ObjectSpec) -> list[str]:
 
 
 def _locks(prepared: PreparedWriteback, added: Iterable[str]) -> tuple[str, ...]:
-    return tuple(sorted({*prepared.parent_ids, *(key.lock for key in prepared.parent_keys), *added}))
+    return tuple(
+        sorted(
+            {*prepared.parent_ids, *chain.from_iterable(key.locks for key in prepared.parent_keys), *added}
+        )
+    )
 
 
 LockNames = Callable[[Sequence[PreparedWriteback]], Parents]

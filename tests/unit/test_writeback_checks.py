@@ -235,7 +235,7 @@ def test_locks_are_the_records_pointed_to_but_for_users() -> None:
     found = prepared(fields=fields)
     assert found.parent_ids == {ACCOUNT}
     assert found.parent_keys == {ParentKey("Contact", "ExternalId__c", "P-1")}
-    assert next(iter(found.parent_keys)).lock == "Contact.ExternalId__c=p-1"
+    assert next(iter(found.parent_keys)).locks == {"Contact.ExternalId__c=p-1"}
 
 
 def test_a_custom_reference_is_led_through_by_its_name_with_r() -> None:
@@ -282,3 +282,16 @@ def test_a_fingerprint_is_not_the_digest_of_what_somebody_could_guess() -> None:
     other = checks(protected_keys())
     assert other.fingerprint(request()) == checks().fingerprint(request())
     assert isinstance(request(), WritebackRequest)
+
+
+def test_an_external_id_that_a_number_would_round_is_refused_since_it_would_be_another_records() -> None:
+    raw = default_catalogue().model_dump(exclude={"objects": {"__all__": {"name"}}})
+    raw["objects"]["Contact"]["fields"]["Legacy__c"] = {"type": "double", "external_id": True}
+    known = checks(Catalogue.model_validate(raw))
+    values = {"object": "Contact", "key_field": "Legacy__c", "fields": {"LastName": "n"}}
+    found = known.check(0, request(external_id="9007199254740993", **values), NOON)
+    assert isinstance(found, RefusedWriteback)
+    assert "more digits" in found.message
+    assert isinstance(
+        known.check(0, request(external_id="9007199254740992", **values), NOON), PreparedWriteback
+    )
