@@ -19,6 +19,7 @@ from activities.writeback_entries import entries_to_send, protected
 from activities.writeback_evidence import ChangeLog, Log
 from activities.writeback_in_hand import BatchInHand, logged
 from activities.writeback_jobs import Filled, IngestJobs
+from activities.writeback_own import UNSEEN, is_unseen, told_apart
 from activities.writeback_terms import WritebackTerms
 from clients.call_count import counting_calls
 from clients.org_http import OrgHttp, Sessions
@@ -55,8 +56,6 @@ from transforms.protect import Protector
 from transforms.writeback_decisions import Guard, is_by_job, is_recent, look_up, weigh
 from transforms.writeback_facts import LoggedChange, Outcome, SeenRecord, SentAt, ToSend, whole_second
 
-_CLOCKS = timedelta(seconds=2)
-"""By how much the org's clock may be ahead of ours when an own write is told by its time."""
 _SPREAD = 0.5
 """Waits are longer by up to this share, so that rows which met one another do not meet again."""
 _RANDOM = SystemRandom()
@@ -187,16 +186,18 @@ class WritebackSteps:
     async def _weigh(self, hand: "BatchInHand") -> Outcomes:
         """Outcomes of what is not sent; the others get to know their record."""
         guard = await self._guard(hand.spec)
-        hand.seen = await self._told_apart(await self._seen(hand), hand, guard.us)
+        seen = await self._seen(hand)
+        own = await asyncio.to_thread(self.batches.own_writes, sorted(hand.records))
+        hand.seen = told_apart(seen, hand, guard.us, own)
         recent = [
             entry for entry in hand.entries if is_recent(entry, hand.seen.get(entry.external_id), guard)
         ]
         log = await self._log(hand, recent, (entry.first_accepted for entry in recent))
         now = datetime.now(UTC)
         weighed = {
-            entry.record: weigh(
-                entry, record := hand.seen.get(entry.external_id), logged(log, record), guard, now
-            )
+            entry.record: UNSEEN
+            if is_unseen(hand.spec, hand.seen.get(entry.external_id), own.get(entry.record), now)
+            else weigh(entry, record := hand.seen.get(entry.external_id), logged(log, record), guard, now)
             for entry in hand.entries
         }
         hand.entries = [
@@ -280,21 +281,6 @@ class WritebackSteps:
             for external_id, seen in found.items()
             if with_bin or not seen.is_deleted
         }
-
-    async def _told_apart(
-        self, seen: dict[str, SeenRecord], hand: "BatchInHand", us: str
-    ) -> dict[str, SeenRecord]:
-        """The records, with what is known of when somebody else may have changed them: our own last write is no such change."""
-        own = await asyncio.to_thread(self.batches.own_writes, sorted(hand.records)) if us else {}
-        found = dict(seen)
-        for entry in hand.entries:
-            record, write = seen.get(entry.external_id), own.get(entry.record)
-            if record is None or write is None or record.modified_by != us:
-                continue
-            if whole_second(write.sent_at) <= record.modified_at <= write.done_at + _CLOCKS:
-                foreign_at = write.foreign_at or datetime.fromtimestamp(0, UTC)
-                found[entry.external_id] = replace(record, foreign_at=foreign_at)
-        return found
 
     async def _guard(self, spec: ObjectSpec) -> Guard:
         us = (await self.sessions.session()).user_id

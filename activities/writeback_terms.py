@@ -12,7 +12,7 @@ SETTLED_AFTER = timedelta(minutes=2)
 LOG_PATIENCE = timedelta(minutes=4)
 SEND_WITHIN = timedelta(seconds=20)
 COME_AGAIN = timedelta(seconds=5)
-READ_WITHIN = timedelta(minutes=1)
+READ_WITHIN = timedelta(minutes=2)
 READ_WITHIN_BY_JOB = timedelta(minutes=10)
 
 

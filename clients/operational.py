@@ -18,7 +18,8 @@ def open_engine(dsn: str) -> sa.Engine:
     """Connections to the store, made when they are needed; a few are kept."""
     url = sa.make_url(dsn).set(drivername="postgresql+psycopg")
     asked = {"connect_timeout": 5, "options": session_options()}
-    return sa.create_engine(url, pool_size=2, pool_pre_ping=True, connect_args=asked)
+    # An error that says its statement's parameters would carry them into logs and histories.
+    return sa.create_engine(url, pool_size=2, pool_pre_ping=True, connect_args=asked, hide_parameters=True)
 
 
 @contextmanager

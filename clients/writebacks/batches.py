@@ -45,6 +45,8 @@ class OwnWrite:
     done_at: datetime
     foreign_at: datetime | None
     """The latest time at which somebody else may have changed the record before; None: there was no record."""
+    fields: Values
+    """What it wrote."""
 
 
 class FoundRecord(NamedTuple):
@@ -99,18 +101,18 @@ class Batches:
         """Record -> the last writeback of it that is done."""
         table = WRITEBACK.c
         query = (
-            sa.select(table.record, table.sent_at, table.done_at, table.foreign_at)
+            sa.select(table.record, table.sent_at, table.done_at, table.foreign_at, table.fields)
             .ext(distinct_on(table.record))
             .where(
                 table.record == sa.func.any(sa.literal(list(records), sa.ARRAY(sa.Text))),
                 table.state == WritebackState.DONE,
                 table.sent_at.is_not(None),
             )
-            .order_by(table.record, table.sent_at.desc())
+            .order_by(table.record, table.sent_at.desc(), table.number.desc())
         )
         with self._store.begin() as connection:
             return {
-                row.record: OwnWrite(row.sent_at, row.done_at, row.foreign_at)
+                row.record: OwnWrite(row.sent_at, row.done_at, row.foreign_at, row.fields)
                 for row in connection.execute(query)
             }
 

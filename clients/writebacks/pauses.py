@@ -4,13 +4,15 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from clients.audit import append_act
-from clients.writebacks.sessions import PAUSING, WritebackStore, lock
+from clients.writebacks.sessions import PAUSING, WritebackStore, lock, storable
 from clients.writebacks.tables import WRITEBACK, WRITEBACK_BATCH, WRITEBACK_PAUSE
 from schemas.messages import Act
 from schemas.writeback_control import PauseResult, PauseView
 from schemas.writebacks import BatchState, PauseChange, SetPauseInput
 
 WHOLE_ORG = "*"
+_MOST_BY = 255
+"""Characters of the columns that say who."""
 
 
 class Pauses:
@@ -26,18 +28,20 @@ class Pauses:
         the whole org; the other one stays. Said again, it is the same act.
         """
         control = request.control
+        # A signal's words are nobody's to check; a pause that cannot be written would stop its queue for good.
+        by, reason = storable(control.by, _MOST_BY), storable(control.reason)
         target = WHOLE_ORG if control.whole_org else request.object
         with self._store.begin() as connection:
             lock(connection, PAUSING)
             if request.change is PauseChange.RESUME:
                 connection.execute(WRITEBACK_PAUSE.delete().where(WRITEBACK_PAUSE.c.object == target))
             else:
-                _hold(connection, target, request)
+                _hold(connection, target, request, by, reason)
             act = Act(
                 act=f"writeback.{request.change}",
-                by=control.by,
+                by=by,
                 target=f"writebacks/{target}",
-                detail=control.reason,
+                detail=reason,
                 at=request.at,
             )
             append_act(connection, act)
@@ -88,11 +92,11 @@ def _on_the_wire(connection: sa.Connection, target: str) -> list[str]:
     return list(connection.execute(query).scalars())
 
 
-def _hold(connection: sa.Connection, target: str, request: SetPauseInput) -> None:
+def _hold(connection: sa.Connection, target: str, request: SetPauseInput, by: str, reason: str) -> None:
     last = sa.select(sa.func.coalesce(sa.func.max(WRITEBACK.c.number), 0)).scalar_subquery()
     row = {
-        "by": request.control.by,
-        "reason": request.control.reason,
+        "by": by,
+        "reason": reason,
         "at": request.at,
         "drains_to": last if request.change is PauseChange.DRAIN else None,
     }

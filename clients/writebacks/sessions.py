@@ -49,3 +49,8 @@ def lock(connection: sa.Connection, name: str, *, shared: bool = False) -> None:
     """Hold a lock until the transaction ends."""
     mode = "_shared" if shared else ""
     connection.execute(sa.text(f"SELECT pg_advisory_xact_lock{mode}(hashtext(:name))"), {"name": name})
+
+
+def storable(text: str, most: int | None = None) -> str:
+    """A text from elsewhere as a column of so many characters takes it: what cannot be written would be tried for ever. None: any length."""
+    return text.replace("\0", "").encode(errors="replace").decode()[:most]

@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from clients.writebacks.sessions import storable
 from clients.writebacks.tables import WRITEBACK, WRITEBACK_ATTEMPT
 from schemas.writebacks import WritebackState
 from transforms.writeback_facts import Outcome
@@ -57,8 +58,8 @@ def _attempt(row: sa.Row[Any], outcome: Outcome, sent_at: datetime | None, now: 
         "sent": row.fields,
         "before": row.replaced,
         "outcome": outcome.state,
-        "code": _kept(outcome.code, _MOST_CODE),
-        "reason": _kept(outcome.reason),
+        "code": storable(outcome.code, _MOST_CODE) or None,
+        "reason": storable(outcome.reason) or None,
         "record_id": outcome.record_id or row.record_id,
         "looked_up": outcome.looked_up,
         "sent_at": sent_at,
@@ -66,18 +67,13 @@ def _attempt(row: sa.Row[Any], outcome: Outcome, sent_at: datetime | None, now: 
     }
 
 
-def _kept(text: str, most: int | None = None) -> str | None:
-    """The org's words as a column takes them: a batch whose outcome cannot be written would never be closed. None for an empty text."""
-    return text.replace("\0", "").encode(errors="replace").decode()[:most] or None
-
-
 def _update(row: sa.Row[Any], outcome: Outcome, now: datetime) -> dict[str, Any]:
     is_done = outcome.state is WritebackState.DONE
     return {
         "of_number": row.number,
         "new_state": outcome.state,
-        "new_code": _kept(outcome.code, _MOST_CODE),
-        "new_reason": _kept(outcome.reason),
+        "new_code": storable(outcome.code, _MOST_CODE) or None,
+        "new_reason": storable(outcome.reason) or None,
         "new_record_id": outcome.record_id or row.record_id,
         "new_created": outcome.created,
         "new_attempts": row.attempts + outcome.is_try,

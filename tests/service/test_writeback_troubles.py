@@ -18,7 +18,7 @@ from sandbox.org.faults import FaultRule
 from schemas import names
 from schemas.catalogue import DEFAULT_CATALOGUE, Catalogue, load_catalogue
 from schemas.writeback_control import WritebackChoice
-from schemas.writebacks import FormInput
+from schemas.writebacks import FormInput, QueueState, WritebackControl
 from tests.served_org import served_org
 from tests.service.test_writebacks import case, effects, in_org, someone_changes
 from tests.small_engine import SmallEngine, serving_engine
@@ -177,3 +177,44 @@ async def test_what_was_read_too_long_ago_overwrites_nothing_that_was_changed_si
     writer.steps.terms = usual
     rows = await writer.settled()
     assert (rows[-1].state, in_org(writer)) == ("held", {"C-1": "theirs"})
+
+
+async def test_an_own_write_that_queries_do_not_show_yet_is_waited_for(writer: WritingEngine) -> None:
+    writer.engine.served.org.dials.records.query_delay_seconds = 2
+    writer.accepted(
+        case(1),
+        case(1, key="a", fields={"Subject": "a"}, may_create=False),
+        case(1, key="b", fields={"Subject": "b"}, only_if={"Subject": "a"}),
+    )
+    await writer.start()
+    first, second, third = await writer.settled()
+    assert [(row.state, row.code, row.reason) for row in (first, second, third)] == [("done", None, None)] * 3
+    assert [row.replaced for row in (second, third)] == [{"Subject": "subject 1"}, {"Subject": "a"}]
+    assert list(effects(writer).values()) == [3]
+
+
+async def test_a_pause_by_somebody_with_a_long_name_is_in_force_and_on_record(writer: WritingEngine) -> None:
+    queue = await writer.start()
+    await queue.signal(names.PAUSE, WritebackControl(by="x" * 300, reason="a\0b"))
+
+    async def is_paused() -> bool:
+        state: QueueState = await queue.query(names.LANE_STATE, result_type=QueueState)
+        return state.paused_because == f"paused by {'x' * 255}: ab"
+
+    await until(is_paused)
+    assert [act.by for _, act in writer.engine.audit.rows()] == ["x" * 255]
+
+
+@pytest.mark.parametrize("external_id", ["A-1", "MÜNCHEN-1"])
+async def test_a_child_waits_for_its_parent_in_whatever_letters_that_is_named(
+    writer: WritingEngine, external_id: str
+) -> None:
+    parent = {"object": "Account", "external_id": external_id, "key": "p", "fields": {"Name": "parent"}}
+    child = case(1, fields={"Subject": "s", "Status": "New", "Account": {"ExternalId__c": external_id}})
+    writer.accepted(parent, child)
+    org, forming = writer.engine.org, writer.steps.forming
+    assert forming.form(FormInput(org=org, object="Case", most_open=1)).batches == ()
+    await writer.start("Account")
+    await writer.start("Case")
+    rows = await writer.settled()
+    assert [(row.state, row.attempts) for row in rows] == [("done", 1), ("done", 1)]
