@@ -210,8 +210,9 @@ class WritebackSteps:
 
     async def _look_up(self, hand: "BatchInHand", *, is_over: bool) -> Outcomes:
         """Outcomes of what can be told."""
-        hand.seen = await self._seen(hand, with_bin=True)
+        # Before the records are read: what they show must not be older than the time at which a call counts as over.
         now = await self.org.ask_time(LeaseClass.WRITEBACK)
+        hand.seen = await self._seen(hand, with_bin=True)
         sent = SentAt(
             at=hand.batch.sent_at or now,
             now=now,

@@ -9,5 +9,5 @@ A process that is frozen, or whose machine has gone, would else hold its locks f
 
 
 def session_options() -> str:
-    """For libpq's `options`."""
-    return f"-c idle_in_transaction_session_timeout={round(IDLE_SECONDS * 1_000)}"
+    """For libpq's `options`; without a blank, which an address would have to spell."""
+    return f"-cidle_in_transaction_session_timeout={round(IDLE_SECONDS * 1_000)}"

@@ -11,7 +11,6 @@ from contextlib import contextmanager, suppress
 from decimal import Decimal
 from queue import Empty, LifoQueue
 from typing import Any
-from urllib.parse import quote, urlencode
 
 import adbc_driver_postgresql.dbapi as adbc
 import pyarrow as pa
@@ -97,10 +96,9 @@ class _Connection:
     def __init__(self, dsn: str, prefix: str) -> None:
         self._prefix = prefix
         separator = "&" if "?" in dsn else "?"
-        asked = urlencode(
-            {"connect_timeout": 5, "options": postgres_sessions.session_options()}, quote_via=quote
-        )
-        self._adbc = adbc.connect(f"{dsn}{separator}{asked}")
+        # In an address, `=` within a value is spelled %3D.
+        options = postgres_sessions.session_options().replace("=", "%3D")
+        self._adbc = adbc.connect(f"{dsn}{separator}connect_timeout=5&options={options}")
         self._cursor = self._adbc.cursor()
         self._staged: dict[str, str] = {}
         """Temporary tables that the session has, with their definitions."""

@@ -39,6 +39,7 @@ PAID = {
     "clients/pubsub.py": "takes an allowance before it asks for events",
     "clients/pubsub_connection.py": "the one gRPC connection, for clients/pubsub.py",
     "clients/pubsub_errors.py": "reads the errors of calls that others made",
+    "clients/body_in_pieces.py": "the form of a body that OrgHttp sends",
     "clients/bulk_query.py": "reads the status of calls that OrgHttp made",
 }
 """The modules that open a connection to Salesforce, and why each may."""
