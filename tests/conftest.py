@@ -111,18 +111,19 @@ def store(s3_address: S3Address) -> ObjectStore:
 
 
 @pytest.fixture(scope="session")
-def temporal_address(parts: ProcessGroup) -> str:
+def temporal_server(parts: ProcessGroup) -> str:
+    """The address of the session's Temporal, for what cleans up behind itself."""
     port, ui_port = free_port(), free_port()
     temporal.start_temporal(parts, parts.folder / "temporal", port=port, ui_port=ui_port)
     return f"127.0.0.1:{port}"
 
 
 @pytest.fixture
-async def client(temporal_address: str) -> AsyncIterator[Client]:
+async def client(temporal_server: str) -> AsyncIterator[Client]:
     """A client of the session's Temporal; what the test leaves running is ended, so that no later test serves it."""
     # The identity is written into histories; the SDK's own would name this machine.
     connected = await Client.connect(
-        temporal_address, data_converter=pydantic_data_converter, identity="tests"
+        temporal_server, data_converter=pydantic_data_converter, identity="tests"
     )
     yield connected
     empty = 0
@@ -131,6 +132,12 @@ async def client(temporal_address: str) -> AsyncIterator[Client]:
         await asyncio.gather(*(_terminate(connected, workflow_id) for workflow_id in ids))
         empty = 0 if ids else empty + 1
         await asyncio.sleep(0.05)
+
+
+@pytest.fixture
+def temporal_address(temporal_server: str, client: Client) -> str:
+    """As `temporal_server`, for what only has the address: what is started there ends with `client`."""
+    return temporal_server
 
 
 async def _terminate(client: Client, workflow_id: str) -> None:

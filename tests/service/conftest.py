@@ -40,7 +40,7 @@ def module_database(postgres_port: int) -> Iterator[str]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def api(temporal_address: str, module_database: str, s3_address: S3Address) -> AsyncIterator[ServedApi]:
-    client = await Client.connect(temporal_address, data_converter=pydantic_data_converter, identity="tests")
-    async with served_api(client, temporal_address, module_database, s3_address) as served:
+async def api(temporal_server: str, module_database: str, s3_address: S3Address) -> AsyncIterator[ServedApi]:
+    client = await Client.connect(temporal_server, data_converter=pydantic_data_converter, identity="tests")
+    async with served_api(client, temporal_server, module_database, s3_address) as served:
         yield served

@@ -63,7 +63,7 @@ async def test_after_a_pause_only_what_was_on_the_wire_reaches_the_org_and_a_res
     writer: WritingEngine,
 ) -> None:
     served = writer.engine.served
-    served.org.faults.add(FaultRule(point="http", kind="latency", match=WRITE, times=1, seconds=4))
+    served.org.faults.add(FaultRule(point="http", kind="latency", match=WRITE, times=1, seconds=2))
     writer.accepted(*(case(number) for number in range(30)))
     queue = await writer.start()
 
