@@ -30,6 +30,7 @@ from activities.keep_describe import KeepDescribe
 from activities.land_rows import RowLandings
 from activities.landing import CutRule
 from activities.limits import Limits
+from activities.one_org import OneOrg
 from activities.plan_backfill import PlanBackfill
 from activities.plan_refresh import PlanRefresh
 from activities.poll import PollLane
@@ -107,7 +108,7 @@ def batch_workers(client: Client, parts: Parts) -> list[Worker]:
         max_concurrent_workflow_tasks=20,
         graceful_shutdown_timeout=_DRAIN,
     )
-    return [workflows, _activity_worker(client, names.BATCH_QUEUE, activities, most=200)]
+    return [workflows, _activity_worker(client, parts, names.BATCH_QUEUE, activities, most=200)]
 
 
 def replay_worker(client: Client, parts: Parts) -> Worker:
@@ -122,7 +123,7 @@ def replay_worker(client: Client, parts: Parts) -> Worker:
         lambda name: open_warehouse(parts.settings, prefix=shadow_prefix(name)),
     )
     activities = [steps.size_replay, steps.find_batches, steps.redrive_batches]
-    return _activity_worker(client, names.REPLAY_QUEUE, activities, most=_REPLAY_STEPS)
+    return _activity_worker(client, parts, names.REPLAY_QUEUE, activities, most=_REPLAY_STEPS)
 
 
 def _planner_steps(client: Client, parts: Parts) -> list[Callable[..., Any]]:
@@ -152,7 +153,7 @@ def governor_worker(client: Client) -> Worker:
 def _org_worker(client: Client, parts: Parts, org: Org) -> Worker:
     limits = Limits(org.sessions, org.http.api_version)
     steps = [limits.read_limits, KeepDescribe(org.http, parts.store).keep_describe]
-    return _activity_worker(client, names.ORG_QUEUE, steps, most=20)
+    return _activity_worker(client, parts, names.ORG_QUEUE, steps, most=20)
 
 
 def _lane_worker(client: Client, parts: Parts, org: Org) -> Worker:
@@ -175,7 +176,7 @@ def _lane_worker(client: Client, parts: Parts, org: Org) -> Worker:
         overlap=polling.overlap,
         deletions_every=polling.deletions_every,
     )
-    return _activity_worker(client, names.LANE_QUEUE, [follow.follow_lane, poll.poll_lane], most=20)
+    return _activity_worker(client, parts, names.LANE_QUEUE, [follow.follow_lane, poll.poll_lane], most=20)
 
 
 def _backfill_worker(client: Client, parts: Parts, org: Org) -> Worker:
@@ -196,7 +197,7 @@ def _backfill_worker(client: Client, parts: Parts, org: Org) -> Worker:
         FindDeleted(org.http, parts.store, catalogue).find_deleted,
         *_schema_steps(parts, org, landings),
     ]
-    return _activity_worker(client, names.BACKFILL_QUEUE, steps, most=8)
+    return _activity_worker(client, parts, names.BACKFILL_QUEUE, steps, most=8)
 
 
 def _reconcile_worker(client: Client, parts: Parts, org: Org) -> Worker:
@@ -217,7 +218,7 @@ def _reconcile_worker(client: Client, parts: Parts, org: Org) -> Worker:
         facts.compare_facts,
         Reports(warehouse, store).keep_report,
     ]
-    return _activity_worker(client, names.RECONCILE_QUEUE, steps, most=4)
+    return _activity_worker(client, parts, names.RECONCILE_QUEUE, steps, most=4)
 
 
 @asynccontextmanager
@@ -244,7 +245,7 @@ async def writing_back(client: Client, parts: Parts, org: Org) -> AsyncIterator[
             settings, parts.store, org.http, org.sessions, parts.catalogue, parts.protector
         ).preview_writebacks,
     ]
-    worker = _activity_worker(client, names.WRITEBACK_QUEUE, activities, most=20)
+    worker = _activity_worker(client, parts, names.WRITEBACK_QUEUE, activities, most=20)
     org_id = settings.salesforce.org_id
     describes = keeping_describes(KeepDescribe(org.http, parts.store).keep_describe, org_id, parts.catalogue)
     try:
@@ -271,12 +272,14 @@ def _schema_steps(parts: Parts, org: Org, landings: RowLandings) -> list[Callabl
     return [check.check_drift, fields.read_fields, plan.plan_refresh, plan.end_refresh]
 
 
-def _activity_worker(client: Client, queue: str, activities: Sequence[Any], *, most: int) -> Worker:
+def _activity_worker(
+    client: Client, parts: Parts, queue: str, activities: Sequence[Any], *, most: int
+) -> Worker:
     return Worker(
         client,
         task_queue=queue,
         activities=activities,
-        interceptors=[ErrorBoundary()],
+        interceptors=[ErrorBoundary(), OneOrg(parts.settings.salesforce.org_id)],
         max_concurrent_activities=most,
         max_heartbeat_throttle_interval=timedelta(seconds=2),
         graceful_shutdown_timeout=_DRAIN,

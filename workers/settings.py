@@ -129,6 +129,7 @@ class TemporalSettings(_Part):
 
     address: str = "127.0.0.1:7233"
     namespace: str = "default"
+    """Of this org's engine alone: the task queues of two engines have the same names."""
     ui_url: str | None = None
     """For links; None prints none."""
 
