@@ -8,16 +8,15 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from temporalio import activity
 
 from activities.heartbeats import heartbeating
 from clients.call_count import counting_calls
 from clients.describe import OrgSchema
-from clients.live_catalogue import LiveCatalogue, check_catalogue
+from clients.live_catalogue import LiveCatalogue, check_catalogue, write_rows
 from clients.org_http import OrgHttp
-from clients.warehouse import Transaction, Warehouse, statements as sql
+from clients.warehouse import Warehouse, statements as sql
 from schemas import names
 from schemas.catalogue import Catalogue
 from schemas.drift import (
@@ -32,7 +31,6 @@ from schemas.drift import (
     Fill,
 )
 from schemas.errors import CallRefusedError
-from schemas.tables import DRIFT_COLUMNS
 from transforms.decode import UNKNOWN_FIELD
 from transforms.drift import compare, overlaid
 
@@ -104,7 +102,7 @@ class CheckDrift:
                 transaction.lock_object(self.catalogue.object(name).table)
                 transaction.lock_object(_LOCK)
                 check_catalogue(transaction, name, known[name])
-                _write(transaction, some, at, by)
+                write_rows(transaction, some, at, by)
         self.catalogue.follow()
 
     def _after(self, found: Iterable[FieldDrift], at: datetime, by: str) -> Catalogue:
@@ -152,12 +150,3 @@ def _lost_object(name: str, history: dict[str, DriftRow]) -> list[FieldDrift]:
             object=name, field=WHOLE_OBJECT, kind=DriftKind.REMOVED, effect=Effect.REPORTED, advice=advice
         )
     ]
-
-
-def _write(transaction: Transaction, found: Iterable[FieldDrift], at: datetime, by: str) -> None:
-    ((last,),) = transaction.fetch(sql.find_last_revision())
-    statement = sql.insert_row(sql.DRIFT, DRIFT_COLUMNS)
-    for revision, each in enumerate(found, int(last) + 1):
-        spec = None if each.spec is None else each.spec.model_dump_json(exclude_defaults=True)
-        facts: list[Any] = [revision, at, each.object, each.field, each.kind.value, each.effect.value]
-        transaction.execute(statement, [*facts, each.was, each.now, spec, each.advice, by])

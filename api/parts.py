@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 from temporalio.client import Client
 
 from clients.audit import AuditLog
+from clients.live_catalogue import LiveCatalogue
 from clients.objectstore import ObjectStore
 from clients.request_keys import RequestKeys
 from clients.warehouse import Warehouse
@@ -21,7 +22,7 @@ from clients.writebacks.sessions import WritebackStore
 from schemas.access import Caller
 from schemas.catalogue import Catalogue, load_catalogue
 from workers.intake import writeback_intake
-from workers.parts import connect_temporal, open_warehouse
+from workers.parts import connect_temporal, following, open_warehouse
 from workers.settings import Settings
 
 _EXCHANGES_AT_ONCE = 4
@@ -63,11 +64,12 @@ class ApiParts:
 async def open_api_parts(settings: Settings) -> AsyncIterator[ApiParts]:
     """Open every client. None of them connects before it is needed, so the API starts before its remote parts do."""
     dsn = settings.operational.dsn.get_secret_value()
-    catalogue = load_catalogue(settings.catalogue)
     client = await connect_temporal(settings, lazy=True)
     store = await asyncio.to_thread(ObjectStore, settings.s3.address())
     async with AsyncExitStack() as stack:
         warehouse = stack.enter_context(closing(open_warehouse(settings)))
+        catalogue = LiveCatalogue.unread(load_catalogue(settings.catalogue), warehouse)
+        await stack.enter_async_context(following(catalogue))
         yield ApiParts(
             settings=settings,
             catalogue=catalogue,

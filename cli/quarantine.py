@@ -17,7 +17,6 @@ from cli.replay import run
 from cli.running import settings_of_state
 from cli.sandbox_commands import DEFAULT_STATE, StateFolder
 from clients.warehouse import Transaction, replay_statements as sql
-from schemas.catalogue import load_catalogue
 from schemas.errors import SettingsError
 from schemas.replays import QuarantineChoice, ReplayInput, ReplaySelection, replay_key
 from transforms.decode import REASONS
@@ -124,8 +123,7 @@ def redrive(
         quarantine=QuarantineChoice(reason=reason, batch=batch),
     )
     request = ReplayInput(selection=selection, key=replay_key(selection), by=who(by), reason=why)
-    catalogue = load_catalogue(loaded.catalogue)
-    run(loaded, catalogue, request, only_once=False, follows=follows, as_json=as_json)
+    run(loaded, request, only_once=False, follows=follows, as_json=as_json)
 
 
 @contextmanager

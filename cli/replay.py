@@ -26,7 +26,7 @@ from schemas.errors import SettingsError
 from schemas.ids import READING_LANES, replay_workflow_id
 from schemas.messages import Act, PauseInput
 from schemas.replays import ReplayInput, ReplaySelection, ReplaySize
-from workers.parts import connect_temporal, open_warehouse
+from workers.parts import connect_temporal, decided_catalogue, open_warehouse
 from workers.replays import count_replay
 from workers.settings import Settings
 
@@ -89,12 +89,11 @@ def replay(
         _say_size(_sized(loaded, catalogue, selection), as_json=as_json)
         return
     request = request_of(selection, shadow=shadow, key=key, parallel=parallel, by=by, reason=reason)
-    run(loaded, catalogue, request, only_once=key is not None, follows=follows, as_json=as_json)
+    run(loaded, request, only_once=key is not None, follows=follows, as_json=as_json)
 
 
 def run(
     settings: Settings,
-    catalogue: Catalogue,
     request: ReplayInput,
     *,
     only_once: bool,
@@ -115,7 +114,7 @@ def run(
             say(f"It waits: `tidegate replay resume {request.key}` goes on, `cancel` ends it.")
             raise typer.Exit(EXIT_FAILED)
         if request.shadow is not None and found.stage == "done" and not as_json:
-            _compare(settings, catalogue, request.shadow, request.selection.object, as_json=False)
+            _compare(settings, request.shadow, request.selection.object, as_json=False)
     elif as_json:
         workflow = replay_workflow_id(request.selection.org, request.key)
         print_json({"key": request.key, "workflow": workflow})
@@ -202,7 +201,7 @@ def compare(
     Example: tidegate replay compare rehearsal
     """
     loaded = settings_of_state(settings, state)
-    _compare(loaded, load_catalogue(loaded.catalogue), name, object_name, as_json=as_json)
+    _compare(loaded, name, object_name, as_json=as_json)
 
 
 @app.command("drop")
@@ -278,7 +277,8 @@ def _refuse_old_shadow(settings: Settings, request: ReplayInput) -> None:
         )
 
 
-def _compare(settings: Settings, catalogue: Catalogue, name: str, only: str | None, *, as_json: bool) -> None:
+def _compare(settings: Settings, name: str, only: str | None, *, as_json: bool) -> None:
+    catalogue = decided_catalogue(settings)
     if only is not None:
         catalogue.object(only)
     with TALK.status("comparing"), closing(open_warehouse(settings)) as warehouse:

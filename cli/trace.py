@@ -17,8 +17,9 @@ from cli.sandbox_commands import DEFAULT_STATE, StateFolder
 from clients.warehouse import statements as sql
 from clients.warehouse.psycopg_errors import translated
 from clients.writebacks.looks import Row, WritebackLooks
-from schemas.catalogue import ObjectSpec, load_catalogue
+from schemas.catalogue import ObjectSpec
 from schemas.ids import batch_workflow_id
+from workers.parts import decided_catalogue
 from workers.settings import Settings
 
 _MOST_WRITEBACKS = 100
@@ -68,7 +69,7 @@ def trace(
 
 
 def _find(settings: Settings, record_id: str) -> dict[str, Any] | None:
-    catalogue = load_catalogue(settings.catalogue)
+    catalogue = decided_catalogue(settings)
     prefix = record_id[:3]
     specs = [spec for spec in catalogue.objects.values() if spec.key_prefix == prefix]
     dsn = settings.warehouse.dsn.get_secret_value()

@@ -24,6 +24,7 @@ from schemas.message import Message
 from schemas.writeback_control import LeftAlone, PauseResult, WritebackChoice
 from schemas.writebacks import PauseChange, SetPauseInput, WritebackControl, WritebackState
 from transforms.number_ranges import ranges
+from workers.parts import decided_catalogue
 from workers.settings import Settings
 
 Held = Annotated[str | None, typer.Argument(metavar="[OBJECT]", help="API name, as Case.")]
@@ -153,7 +154,7 @@ def undo(
     chosen = _choice(numbers, batch=batch)
     loaded = settings_of_state(settings, state)
     with _store(loaded) as store:
-        result = Undoing(store, load_catalogue(loaded.catalogue)).undo(chosen, by=who(by), reason=reason)
+        result = Undoing(store, decided_catalogue(loaded)).undo(chosen, by=who(by), reason=reason)
     wake(loaded, set(result.objects))
     undone = [each.number for each in result.undone]
     by_numbers = ranges(each.by for each in result.undone)

@@ -23,14 +23,14 @@ from clients.objectstore import ObjectStore
 from clients.writeback_queues import WritebackQueues
 from clients.writebacks.files import FileReading
 from clients.writebacks.intake import WritebackIntake
-from schemas.catalogue import Catalogue, load_catalogue
+from schemas.catalogue import Catalogue
 from schemas.errors import SettingsError, TransientError
 from schemas.writeback_files import FileFormat, FileIntake, RowDefaults
 from schemas.writeback_preview import Preview
 from schemas.writebacks import Intake, Mode
 from transforms.writeback_rows import EMPTIES, RowForm
 from workers.intake import writeback_intake
-from workers.parts import connect_temporal, open_warehouse
+from workers.parts import connect_temporal, decided_catalogue, open_warehouse
 from workers.settings import Settings
 
 
@@ -78,7 +78,7 @@ def submit(
     Example: tidegate writeback submit --object Case --external-id C-17 --set Status=Decided --key day-7-C-17
     """
     loaded = settings_of_state(settings, state)
-    catalogue = load_catalogue(loaded.catalogue)
+    catalogue = decided_catalogue(loaded)
     defaults = RowDefaults(
         object=object_name or "",
         key_field=key_field,

@@ -4,7 +4,8 @@ Holders keep the one object and take an `ObjectSpec` from it once a step: specs 
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -12,7 +13,7 @@ from pydantic import ConfigDict, PrivateAttr
 
 from clients.warehouse import Transaction, Warehouse, statements as sql
 from schemas.catalogue import Catalogue
-from schemas.drift import DriftRow
+from schemas.drift import DriftRow, FieldDrift
 from schemas.errors import CatalogueBehindError
 from schemas.tables import DRIFT_COLUMNS
 from transforms.drift import overlaid
@@ -35,9 +36,15 @@ class LiveCatalogue(Catalogue):
     @classmethod
     def over(cls, file: Catalogue, warehouse: Warehouse) -> "LiveCatalogue":
         """The file with the decisions that the warehouse has by now; its tables must be there."""
+        live = cls.unread(file, warehouse)
+        live.follow()
+        return live
+
+    @classmethod
+    def unread(cls, file: Catalogue, warehouse: Warehouse) -> "LiveCatalogue":
+        """The file alone until it is told to follow: for a process that starts before the warehouse answers."""
         live = cls.model_construct(every_object=dict(file.every_object), objects=dict(file.objects))
         live._file, live._warehouse = file, warehouse
-        live.follow()
         return live
 
     def when_changed(self, heard: Heard) -> None:
@@ -83,6 +90,16 @@ def read_rows(transaction: Transaction, after: int = 0) -> list[DriftRow]:
         row["spec"] = None if row["spec"] is None else orjson.loads(row["spec"])
         found.append(DriftRow.model_validate(row))
     return found
+
+
+def write_rows(transaction: Transaction, found: Iterable[FieldDrift], at: datetime, by: str) -> None:
+    """Put decisions on record; nobody else must do so until the transaction ends."""
+    ((last,),) = transaction.fetch(sql.find_last_revision())
+    statement = sql.insert_row(sql.DRIFT, DRIFT_COLUMNS)
+    for revision, each in enumerate(found, int(last) + 1):
+        spec = None if each.spec is None else each.spec.model_dump_json(exclude_defaults=True)
+        facts: list[Any] = [revision, at, each.object, each.field, each.kind.value, each.effect.value]
+        transaction.execute(statement, [*facts, each.was, each.now, spec, each.advice, by])
 
 
 def check_catalogue(transaction: Transaction, name: str, known: int | None) -> None:

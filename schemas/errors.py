@@ -287,6 +287,7 @@ class StatementError(TerminalError):
 
     def __init__(self, *, statement: str, detail: str) -> None:
         self.statement = statement
+        self.detail = detail
         super().__init__(
             f"The warehouse refuses a statement ({detail}): {statement[:300]}. "
             "Compare the table with schemas/tables.py and mend it; the step can then be run again."

@@ -23,7 +23,8 @@ from clients.objectstore import ObjectStore, S3Address
 from clients.warehouse.postgres import PostgresWarehouse
 from schemas import names
 from schemas.access import CallerRole
-from schemas.catalogue import default_catalogue
+from schemas.catalogue import FieldSpec, FieldType, default_catalogue
+from tests.decided import decide
 from tests.scripted import ScriptedFollower
 from tests.scripted_backfill import ScriptedReader
 from tests.scripted_governor import governor_worker
@@ -42,6 +43,8 @@ from workflows import (
 
 ORG = "00D0000000000APIAA"
 MOST_BYTES = 2 * 1024 * 1024
+DECIDED = ("Case", "Grade__c", FieldSpec(type=FieldType.STRING, length=5))
+"""A field that no file names, and that the schema watch has found before the API is served."""
 NOWHERE = "postgresql://nobody@127.0.0.1:1/none"
 
 
@@ -118,6 +121,7 @@ async def served_api(client: Client, temporal: str, dsn: str, s3: S3Address) -> 
     warehouse, audit = PostgresWarehouse(dsn), AuditLog(dsn)
     warehouse.ensure_tables(default_catalogue())
     audit.ensure_tables()
+    decide(warehouse, *DECIDED)
     reader, follower = ScriptedReader(parts=1), ScriptedFollower()
     async with AsyncExitStack() as stack:
         stack.callback(warehouse.close)

@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from schemas.catalogue import Catalogue
+from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.described import DescribedObject
 from schemas.writebacks import RefusedWriteback, WritebackRequest
 from transforms.protect import Protector
@@ -70,7 +70,7 @@ class WritebackChecks:
         self._catalogue = catalogue
         self._protector = protector
         self._described = described
-        self._rules: dict[str, tuple[DescribedObject | None, ObjectRules]] = {}
+        self._rules: dict[str, tuple[Mapping[str, ObjectSpec], DescribedObject | None, ObjectRules]] = {}
 
     def check(
         self, index: int, request: WritebackRequest, now: datetime
@@ -120,13 +120,15 @@ class WritebackChecks:
         return hashlib.sha256(token.encode()).hexdigest()
 
     def _rules_of(self, name: str) -> ObjectRules | None:
-        if name not in self._catalogue.objects:
+        # First, and once: what is decided meanwhile makes another one, so that these rules are made again.
+        objects = self._catalogue.objects
+        if name not in objects:
             return None
         described = self._described(name)
         known = self._rules.get(name)
-        if known is None or known[0] is not described:
-            known = self._rules[name] = described, object_rules(self._catalogue, name, described)
-        return known[1]
+        if known is None or known[0] is not objects or known[1] is not described:
+            known = self._rules[name] = objects, described, object_rules(self._catalogue, name, described)
+        return known[2]
 
     def _key(self, rules: ObjectRules, request: WritebackRequest, faults: _Faults) -> tuple[str, str]:
         name = request.key_field or (rules.keys[0] if len(rules.keys) == 1 else "")

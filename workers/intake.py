@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from clients.describes import Describes
 from clients.keys import org_data_key
+from clients.live_catalogue import LiveCatalogue
 from clients.objectstore import ObjectStore
 from clients.warehouse import Warehouse
 from clients.writebacks.intake import WritebackIntake
@@ -19,13 +20,15 @@ from workers.settings import Settings
 def writeback_intake(
     settings: Settings, catalogue: Catalogue, store: ObjectStore, warehouse: Warehouse
 ) -> Iterator[WritebackIntake]:
-    """Where writebacks are accepted, until left. Nothing has to answer before the first of them comes."""
+    """Where writebacks are accepted, until left. Nothing has to answer before the first of them comes. A catalogue that lives is followed."""
     org = settings.salesforce.org_id
     parents = ParentLookup(warehouse, catalogue)
 
     def checks() -> WritebackChecks:
-        key = org_data_key(org, settings.s3.address(), store)
-        return WritebackChecks(catalogue, Protector(key, catalogue), Describes(store, org).find)
+        protector = Protector(org_data_key(org, settings.s3.address(), store), catalogue)
+        if isinstance(catalogue, LiveCatalogue):
+            catalogue.when_changed(protector.reload)
+        return WritebackChecks(catalogue, protector, Describes(store, org).find)
 
     intake = WritebackIntake(settings.operational.dsn.get_secret_value(), checks, parents.locks)
     try:

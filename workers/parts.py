@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 
 from temporalio.client import Client
@@ -16,13 +16,15 @@ from clients.objectstore import ObjectStore
 from clients.warehouse import Warehouse
 from clients.warehouse.postgres import PostgresWarehouse
 from clients.warehouse.redshift import RedshiftWarehouse
-from schemas.catalogue import load_catalogue
+from schemas.catalogue import Catalogue, load_catalogue
 from schemas.drift import RELOAD_EVERY
-from schemas.errors import SettingsError, TidegateError, UnavailableError
+from schemas.errors import SettingsError, StatementError, TidegateError, UnavailableError
 from transforms.protect import Protector
 from workers.settings import Settings
 
 _log = logging.getLogger(__name__)
+_NO_TABLE = "42P01"
+"""SQLSTATE undefined_table: https://www.postgresql.org/docs/current/errcodes-appendix.html."""
 
 
 @dataclass(frozen=True)
@@ -83,17 +85,29 @@ def open_parts(settings: Settings) -> Parts:
     return Parts(settings, catalogue, store, warehouse, audit, protector)
 
 
+def decided_catalogue(settings: Settings) -> Catalogue:
+    """The file with the decisions that the warehouse has by now, for a command. Blocks; raises `UnavailableError` without a warehouse."""
+    file = load_catalogue(settings.catalogue)
+    with closing(open_warehouse(settings)) as warehouse:
+        try:
+            return LiveCatalogue.over(file, warehouse)
+        except StatementError as error:
+            if _NO_TABLE not in error.detail:
+                raise
+            return file  # no engine has run yet, so nothing is decided
+
+
 @asynccontextmanager
 async def following(catalogue: LiveCatalogue) -> AsyncIterator[None]:
     """Go by what is decided about the schema, some seconds after it was."""
 
     async def follow() -> None:
         while True:
-            await asyncio.sleep(RELOAD_EVERY.total_seconds())
             try:
                 await asyncio.to_thread(catalogue.follow)
             except TidegateError as error:
                 _log.warning("the catalogue's changes cannot be read now: %s", error)
+            await asyncio.sleep(RELOAD_EVERY.total_seconds())
 
     task = asyncio.create_task(follow())
     try:

@@ -71,6 +71,20 @@ async def test_a_queue_hears_of_many_requests_at_most_once_a_second(api: ServedA
     assert await queue.query("woken") < 5
 
 
+async def test_a_field_that_the_org_got_since_the_catalogue_was_written_is_known(api: ServedApi) -> None:
+    async def is_known() -> bool:
+        status, _ = await submit(api, new(fields={"Grade__c": "A"}))
+        return status == 202
+
+    await until(is_known)
+    wrong = [new(fields={"Grade__c": "longer"}), new(fields={"Grade__d": "A"})]
+    refused = (await accepted(api, new(), *wrong))["refused"]
+    assert [(each["field"], "5 characters" in each["message"]) for each in refused] == [
+        ("fields.Grade__c", True),
+        ("fields.Grade__d", False),
+    ]
+
+
 async def test_the_same_request_again_answers_the_same(api: ServedApi) -> None:
     item = new()
     first, again = await accepted(api, item), await accepted(api, item)

@@ -14,9 +14,10 @@ from cli.main import app
 from clients.objectstore import S3Address
 from clients.warehouse.postgres import PostgresWarehouse
 from schemas import names
-from schemas.catalogue import default_catalogue
+from schemas.catalogue import FieldSpec, FieldType, default_catalogue
 from schemas.errors import SettingsError
 from schemas.ids import writeback_queue_id
+from tests.decided import decide
 from tests.scripted_queue import ScriptedQueue
 from tests.served_api import fresh
 
@@ -130,6 +131,21 @@ def test_a_file_is_read_and_the_same_file_again_does_nothing(settings: Path, tmp
     assert counts == [{"object": "Case", "state": "waiting", "writebacks": 3}]
     assert "C-2" in run(settings, "list", "--is", "waiting").stdout
     assert answered(settings, "list", "--dead")["writebacks"] == []
+
+
+def test_a_field_that_the_org_got_since_the_catalogue_was_written_can_be_set(
+    settings: Path, warehouse: PostgresWarehouse
+) -> None:
+    decide(warehouse, "Case", "Grade__c", FieldSpec(type=FieldType.STRING))
+    assert len(answered(settings, *ONE, "--set", "Grade__c=A")["accepted"]) == 1
+
+
+def test_before_an_engine_has_run_the_catalogue_is_the_file(
+    settings: Path, warehouse: PostgresWarehouse
+) -> None:
+    with warehouse.transaction() as transaction:
+        transaction.execute("DROP SCHEMA ops CASCADE")
+    assert len(answered(settings, *ONE, "--set", "Subject=x")["accepted"]) == 1
 
 
 def test_whole_writebacks_come_on_stdin(settings: Path) -> None:
