@@ -1,6 +1,6 @@
 """The body of a write, given away piece by piece, so that of one that was broken off it can be told whether the org can have it whole."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import httpx
 
@@ -11,8 +11,10 @@ _PIECE_BYTES = 32 * 1024
 class BodyInPieces(httpx.AsyncByteStream):
     """A body whose length is in the request's header. An org that lacks the last piece waits for it, and carries nothing out."""
 
-    def __init__(self, content: bytes) -> None:
+    def __init__(self, content: bytes, before_last: Callable[[], None]) -> None:
+        """`before_last` is called when all but the last piece has gone; what it raises keeps that one back."""
         self._content = content
+        self._before_last = before_last
         self.may_be_whole = not content
         """False: the last piece was never asked for, so nobody can have all of it."""
 
@@ -20,5 +22,6 @@ class BodyInPieces(httpx.AsyncByteStream):
         last = max(len(self._content) - 1, 0) // _PIECE_BYTES * _PIECE_BYTES
         for start in range(0, last, _PIECE_BYTES):
             yield self._content[start : start + _PIECE_BYTES]
+        self._before_last()
         self.may_be_whole = True
         yield self._content[last:]

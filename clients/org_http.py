@@ -7,6 +7,7 @@ Law 6 begins here: of a write that fails it is told whether it was surely not ca
 (`UnknownOutcomeError`).
 """
 
+import asyncio
 import re
 import time
 from collections.abc import Mapping
@@ -194,16 +195,23 @@ class OrgHttp:
     ) -> httpx.Response:
         await self._purse.take(Budget.API_CALLS, lease_class)
         detail = f"{request.method} {request.url.path}"
-        if is_write and is_too_late():
-            raise UnavailableError(system=_SYSTEM, detail=f"{detail}: not begun in time, so it was not sent")
+
+        def refuse_late() -> None:
+            if is_write and is_too_late():
+                raise UnavailableError(system=_SYSTEM, detail=f"{detail}: not in time, so it was not sent")
+
+        refuse_late()
         note_call()
         request.headers["Authorization"] = f"{session.token_type} {session.access_token}"
-        body = BodyInPieces(request.content)
+        # Asked once more when the connection is there: making one may take longer than what is left of the time.
+        body = BodyInPieces(request.content, refuse_late)
         if is_write and request.content:
             request.stream = body
         try:
-            response = await self._http.send(request)
-        except httpx.HTTPError as error:
+            # The client's own limits are for each piece of an answer: one that drips in would never be given up.
+            async with asyncio.timeout(request.extensions["timeout"]["read"] if is_write else None):
+                response = await self._http.send(request)
+        except (httpx.HTTPError, TimeoutError) as error:
             may_be_done = is_write and body.may_be_whole and not isinstance(error, _NOT_SENT)
             raise _unanswered(error, detail, may_be_done=may_be_done) from error
         self._read_time(response)
@@ -253,7 +261,7 @@ class OrgHttp:
         return CallRefusedError(call=call, status=status, code=code, detail=message)
 
 
-def _unanswered(error: httpx.HTTPError, detail: str, *, may_be_done: bool) -> TidegateError:
+def _unanswered(error: httpx.HTTPError | TimeoutError, detail: str, *, may_be_done: bool) -> TidegateError:
     told = f"{detail}: {type(error).__name__}"
     if may_be_done:
         return UnknownOutcomeError(system=_SYSTEM, detail=told, is_over=False)
