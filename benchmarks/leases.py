@@ -22,7 +22,8 @@ from temporalio.worker import Worker
 
 from clients.governor import TemporalGovernor
 from clients.leases import Leases
-from sandbox.processes import ProcessGroup, free_port
+from sandbox.ports import free_port
+from sandbox.processes import ProcessGroup
 from sandbox.temporal import start_temporal
 from schemas import names
 from schemas.budgets import Answer, Budget, Exchange, LeaseClass, Reading, ReadLimitsInput, ReadLimitsResult

@@ -20,7 +20,8 @@ import httpx
 import psutil
 
 from benchmarks.backfills import SHARES
-from sandbox.processes import Child, ProcessGroup, free_port, wait_until
+from sandbox.ports import free_port
+from sandbox.processes import Child, ProcessGroup, wait_until
 from schemas.limits import API_VERSION
 
 _DATA = f"/services/data/v{API_VERSION}"

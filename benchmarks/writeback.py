@@ -36,7 +36,7 @@ from cli.measures import ProcessMeter
 from cli.surge import run_surge, wait_for_followers
 from cli.up import Running, running_all
 from sandbox.org.store import DATABASE_FILE
-from sandbox.processes import free_port
+from sandbox.ports import free_port
 from schemas import names
 from schemas.ids import writeback_queue_id
 from schemas.writebacks import DEADLINE, QueueInput, WritebackControl

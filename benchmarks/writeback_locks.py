@@ -29,7 +29,7 @@ from cli.api import local_token
 from cli.surge import wait_for_followers
 from cli.up import Running, running_all
 from sandbox.endpoints import SalesforceEndpoint
-from sandbox.processes import free_port
+from sandbox.ports import free_port
 from schemas.limits import COLLECTION_MAX_ROWS
 from schemas.writebacks import MOST_OF_A_REQUEST
 

@@ -14,7 +14,8 @@ from cli.output import OUT, say
 from cli.running import settings_file, write_endpoints
 from cli.sandbox_commands import DEFAULT_STATE, StateFolder, show_endpoints, stop_event
 from sandbox.endpoints import Endpoints
-from sandbox.processes import ProcessGroup, free_port
+from sandbox.ports import free_port
+from sandbox.processes import ProcessGroup
 from sandbox.stack import Ports, running_sandbox
 
 

@@ -25,6 +25,7 @@ from aiosfstream_ng.client import Client, ReplayMarkerStoragePolicy
 from aiosfstream_ng.exceptions import AiosfstreamException, AuthenticationError
 from aiosfstream_ng.replay import ReplayMarker, ReplayMarkerStorage
 
+from clients.cleaning_up import to_the_end
 from clients.frames import BROKEN_CHANNEL, load_frame
 from clients.salesforce import Session, SessionSource
 from clients.streams import DELIVERY_LIMIT_PAUSE, QUIET_SECONDS, BufferedStream, EventAllowance, EventTokens
@@ -131,11 +132,10 @@ async def open_stream(
         watch = asyncio.create_task(_watch(client, stream, lane))
         yield stream
     finally:
-        if watch is not None:
-            watch.cancel()
-            await asyncio.gather(watch, return_exceptions=True)
-        await _close(client)
-        stream.settle()
+        try:
+            await to_the_end(_close(client, watch))
+        finally:
+            stream.settle()
 
 
 async def _watch(client: "_Client", stream: CometdStream, lane: str) -> None:
@@ -147,7 +147,10 @@ async def _watch(client: "_Client", stream: CometdStream, lane: str) -> None:
         stream.fail(_translated(error, lane, stream.replay_id))
 
 
-async def _close(client: "_Client") -> None:
+async def _close(client: "_Client", watch: asyncio.Task[None] | None) -> None:
+    if watch is not None:
+        watch.cancel()
+        await asyncio.gather(watch, return_exceptions=True)
     try:
         async with asyncio.timeout(5):
             await client.close()

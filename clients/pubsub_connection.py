@@ -14,6 +14,7 @@ from typing import Any
 import grpc
 
 from clients.avro_events import EventDecoder, UndecodableError
+from clients.cleaning_up import to_the_end
 from clients.pubsub_errors import is_session_refused
 from clients.salesforce import Session, SessionSource
 from schemas.catalogue import Catalogue
@@ -71,7 +72,7 @@ class PubsubConnection:
             self._users -= 1
             if self._users == 0:
                 self._channel = None
-                await channel.close()
+                await to_the_end(channel.close())
 
     async def session(self) -> Session:
         """The session that all subscriptions use."""

@@ -12,7 +12,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from sandbox.processes import Child, ProcessGroup, accepts_connections, wait_until
+from sandbox.ports import accepts_connections
+from sandbox.processes import Child, ProcessGroup, wait_until
 
 REGION = "us-east-1"
 ACCESS_KEY = "sandbox"

@@ -9,28 +9,22 @@ import ctypes
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from random import SystemRandom
 
 import psutil
 
-from schemas.errors import SettingsError, UnavailableError
+from schemas.errors import UnavailableError
 
 STOP_SECONDS = 10.0
 """How long a child may take to stop in order before it is killed."""
 READY_SECONDS = 60.0
 """How long a child may take until it serves."""
 _PR_SET_PDEATHSIG = 1
-_OWN_PORTS = range(15_000, 32_000)
-_PORT_TRIES = 50
-_CHANCE = SystemRandom()
 
 
 @dataclass
@@ -175,37 +169,3 @@ def wait_until(ready: Callable[[], bool], child: Child, *, seconds: float = READ
                 detail=f"its process {how}; the end of {child.log}:\n{child.last_lines()}\n",
             )
         time.sleep(0.05)
-
-
-def free_port(wanted: int = 0) -> int:
-    """A TCP port on loopback: `wanted` if it is free, any free one when `wanted` is 0.
-
-    Those are taken from below the range that the kernel gives to outgoing connections: otherwise one of these may have the
-    port by the time that a server wants it.
-    """
-    if wanted:
-        try:
-            return _bound(wanted)
-        except OSError as error:
-            raise SettingsError(
-                f"Port {wanted} on 127.0.0.1 is already taken ({error.strerror}). "
-                "Give another one, or leave the option away to get a free port."
-            ) from error
-    for _ in range(_PORT_TRIES):
-        with suppress(OSError):
-            return _bound(_CHANCE.choice(_OWN_PORTS))
-    return _bound(0)
-
-
-def _bound(port: int) -> int:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind(("127.0.0.1", port))
-        return int(probe.getsockname()[1])
-
-
-def accepts_connections(port: int) -> bool:
-    """True when something listens on the loopback port."""
-    with socket.socket() as probe:
-        probe.settimeout(0.5)
-        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -12,7 +12,8 @@ import httpx
 
 from sandbox import objectstore, postgres
 from sandbox.endpoints import DatabaseEndpoint, Endpoints, S3Endpoint, SalesforceEndpoint, TemporalEndpoint
-from sandbox.processes import Child, ProcessGroup, free_port, wait_until
+from sandbox.ports import free_port
+from sandbox.processes import Child, ProcessGroup, wait_until
 from sandbox.temporal import start_temporal
 from schemas.errors import SettingsError
 from schemas.limits import API_VERSION

@@ -9,7 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from sandbox.processes import Child, ProcessGroup, accepts_connections, wait_until
+from sandbox.ports import accepts_connections
+from sandbox.processes import Child, ProcessGroup, wait_until
 from schemas.names import NAMESPACE, SEARCH_ATTRIBUTES
 
 _DYNAMIC_CONFIG = (

@@ -20,7 +20,8 @@ from temporalio.service import RPCError
 from clients.objectstore import ObjectStore, S3Address
 from clients.warehouse.postgres import PostgresWarehouse
 from sandbox import objectstore, postgres, temporal
-from sandbox.processes import ProcessGroup, free_port
+from sandbox.ports import free_port
+from sandbox.processes import ProcessGroup
 
 CLEAN_UP_SECONDS = 120
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.processes import Child, ProcessGroup, free_port
+from sandbox.ports import free_port
+from sandbox.processes import Child, ProcessGroup
 from sandbox.temporal import start_temporal
 from schemas.budgets import LeaseClass
 from tests.local_governor import GREEDY

@@ -24,8 +24,8 @@ from clients.writebacks.sessions import WritebackStore
 from clients.writebacks.tables import WRITEBACK, WRITEBACK_BATCH, WRITEBACK_CLAIM
 from sandbox.endpoints import Endpoints
 from sandbox.org.store import DATABASE_FILE
+from sandbox.ports import free_port
 from sandbox.postgres import start_postgres
-from sandbox.processes import free_port
 from sandbox.stack import OPERATIONAL, WAREHOUSE, RunningSandbox
 from sandbox.temporal import start_temporal
 from schemas.access import CallerRole

@@ -8,7 +8,8 @@ from typing import Any
 
 import httpx
 
-from sandbox.processes import ProcessGroup, free_port, wait_until
+from sandbox.ports import free_port
+from sandbox.processes import ProcessGroup, wait_until
 
 AWKWARD_TEXTS = (
     'She said "no", twice',

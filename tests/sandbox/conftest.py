@@ -17,7 +17,8 @@ from sandbox.org.model import Org
 from sandbox.org.rest.routes import routes as rest_routes
 from sandbox.org.rest.service import RestService
 from sandbox.org.store import Store
-from sandbox.processes import ProcessGroup, free_port, wait_until
+from sandbox.ports import free_port
+from sandbox.processes import ProcessGroup, wait_until
 from schemas.catalogue import default_catalogue
 
 

@@ -17,7 +17,7 @@ from sandbox.org.app import build_app
 from sandbox.org.model import Org
 from sandbox.org.pubsub.server import PubSubAddress
 from sandbox.org.tls import ensure_certificates
-from sandbox.processes import free_port
+from sandbox.ports import free_port
 from schemas.catalogue import default_catalogue
 from tests.sandbox.org_in_process import new_org
 

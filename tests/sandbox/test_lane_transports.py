@@ -1,10 +1,13 @@
 """A lane's transport is a setting: the engine's opener gives the same messages over either, from an org process over sockets."""
 
+import asyncio
+import gc
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from activities.follow import OpenStream
@@ -100,6 +103,29 @@ async def test_tokens_left_over_pay_for_the_next_stream_of_the_lane(
         async with opened(request("new"), -2) as stream:
             await read_events(stream, len(AWKWARD_TEXTS))
     assert allowance.granted <= 4 * len(AWKWARD_TEXTS) + 100
+
+
+@pytest.mark.parametrize("turns", [0, 1, 3, 10, 100])
+async def test_a_stream_that_is_closing_when_it_is_cancelled_again_leaves_no_connection_open(
+    org: SalesforceOrg, turns: int
+) -> None:
+    is_open = asyncio.Event()
+
+    async def follow() -> None:
+        async with opener(org)(request("old"), -2):
+            is_open.set()
+            await asyncio.Event().wait()
+
+    following = asyncio.create_task(follow())
+    await is_open.wait()
+    following.cancel()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    following.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await following
+    left = [each for each in gc.get_objects() if isinstance(each, aiohttp.ClientSession) and not each.closed]
+    assert left == []
 
 
 class Once(Counting):

@@ -11,7 +11,8 @@ import httpx
 import pytest
 
 from sandbox.org.tls import ensure_certificates
-from sandbox.processes import ProcessGroup, free_port, wait_until
+from sandbox.ports import free_port
+from sandbox.processes import ProcessGroup, wait_until
 from schemas.eventbus import pubsub_api_pb2 as wire, pubsub_api_pb2_grpc as service
 
 

@@ -13,7 +13,8 @@ import pytest
 
 from clients.warehouse.postgres import PostgresWarehouse
 from clients.warehouse.statements import TABLES_OF_OPS, tables_of
-from sandbox.processes import ProcessGroup, free_port
+from sandbox.ports import free_port
+from sandbox.processes import ProcessGroup
 from schemas.catalogue import Catalogue, default_catalogue
 from schemas.errors import CredentialsRejectedError, SettingsError, StatementError, UnavailableError
 from schemas.tables import Column, Kind, arrow_schema
