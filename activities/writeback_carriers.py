@@ -4,7 +4,7 @@ import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from clients.record_writes import CompositeWrites, Row, RowResult, collections_needed, reads_as_reference
 from schemas.catalogue import ObjectSpec
@@ -17,6 +17,17 @@ from transforms.writeback_results import outcome_of
 
 Outcomes = dict[str, Outcome]
 """Record -> outcome."""
+
+
+class Sent(NamedTuple):
+    """What a call came to."""
+
+    outcomes: Outcomes
+    """Those are missing whose row's result leaves it open."""
+    refused: Sequence[Sequence[ToSend]]
+    """Collections of which each was refused as a whole; the outcomes have every entry of them as the one to blame."""
+
+
 _AIM_SECONDS = 8.0
 """What a call may take; one of 20 seconds would be a long one, of which an org has few."""
 _LEAST_ROWS = 1
@@ -61,8 +72,8 @@ class Collections:
         going = _fitting(entries, self.paces[spec.name].rows)
         return {entry.record: _LEFT for entry in entries if entry.record not in going}
 
-    async def send(self, spec: ObjectSpec, key_field: str, entries: Sequence[ToSend], batch: str) -> Outcomes:
-        """Outcomes by record; those are missing whose row's result leaves it open. Raises as `CompositeWrites.write`."""
+    async def send(self, spec: ObjectSpec, key_field: str, entries: Sequence[ToSend], batch: str) -> Sent:
+        """Send them in one call. Raises as `CompositeWrites.write`."""
         pace, began = self.paces[spec.name], time.monotonic()
         rows = [_row(entry) for entry in entries]
         try:
@@ -74,7 +85,15 @@ class Collections:
                 pace.give_up(len(rows), time.monotonic() - began)
             raise
         pace.learn(len(rows), time.monotonic() - began)
-        return outcomes_of(spec, key_field, entries, results)
+        return Sent(outcomes_of(spec, key_field, entries, results), _refused(entries, results))
+
+
+def _refused(entries: Sequence[ToSend], results: Sequence[RowResult]) -> list[list[ToSend]]:
+    found: dict[int, list[ToSend]] = defaultdict(list)
+    for entry, result in zip(entries, results, strict=True):
+        if result.refusal:
+            found[result.refusal].append(entry)
+    return list(found.values())
 
 
 def _row(entry: ToSend) -> Row:

@@ -7,7 +7,7 @@ A collection of 200 rows is one transaction, in which a row that fails leaves th
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -46,6 +46,8 @@ class RowResult:
     """Salesforce's, or one of ours (`transforms.row_errors`); empty when the row was written."""
     message: str = ""
     """Its words, whole: they may quote values of the row."""
+    refusal: int = 0
+    """From 1: the number of the collection that was refused as a whole, so that any row of it may be to blame; 0: the error is the row's."""
 
 
 @dataclass(slots=True)
@@ -94,8 +96,8 @@ class CompositeWrites:
         if collections:
             bodies = await self._send(collections, batch, is_long=is_long)
             with _readable_answer():
-                for collection, body in zip(collections, bodies, strict=True):
-                    told = _each_result(body, len(collection.places))
+                for number, (collection, body) in enumerate(zip(collections, bodies, strict=True), 1):
+                    told = _each_result(body, len(collection.places), number)
                     results |= zip(collection.places, told, strict=True)
         return [results[place] for place in range(len(rows))]
 
@@ -187,10 +189,10 @@ def _error_of(entry: Mapping[str, Any]) -> RowResult:
     return RowResult(code=str(code), message=str(entry.get("message") or ""))
 
 
-def _each_result(body: Any, count: int) -> Iterator[RowResult]:
+def _each_result(body: Any, count: int, number: int) -> Iterator[RowResult]:
     """One for each row; an error of the whole collection is every row's."""
     if "errorCode" in body[0]:
-        yield from [_error_of(body[0])] * count
+        yield from [replace(_error_of(body[0]), refusal=number)] * count
         return
     if len(body) != count:
         raise ValueError("another number of results than of rows")

@@ -141,15 +141,8 @@ class Batches:
             lock(connection, PAUSING, shared=True)
             if not _is_formed(connection, batch):
                 raise UnavailableError(system="the batch", detail=f"{batch} is being sent by another process")
-            row = connection.execute(
-                sa.select(WRITEBACK_BATCH.c.object, sa.func.max(WRITEBACK.c.number).label("last"))
-                .join(WRITEBACK, WRITEBACK.c.batch == WRITEBACK_BATCH.c.batch)
-                .where(WRITEBACK_BATCH.c.batch == batch, WRITEBACK.c.state == WritebackState.OPEN)
-                .group_by(WRITEBACK_BATCH.c.object)
-            ).one()
-            for pause in pauses_of(connection, row.object):
-                if pause.drains_to is None or pause.drains_to < row.last:
-                    return False
+            if _is_paused(connection, batch):
+                return False
             _keep_before(connection, batch, before)
             settle(connection, batch, settled, sent_at=None)
             connection.execute(
@@ -159,6 +152,12 @@ class Batches:
             )
             connection.execute(WRITEBACK.update().where(open_in(batch)).values(sent_at=sent_at))
         return True
+
+    def may_go_on(self, batch: str) -> bool:
+        """False when more of a batch that is being sent must not be sent, because it was paused."""
+        with self._store.begin() as connection:
+            lock(connection, PAUSING, shared=True)
+            return not _is_paused(connection, batch)
 
     def keep_job(self, batch: str, job: str) -> bool:
         """The ingest job that is to carry the batch, as long as nothing was sent; False, and nothing is kept, when something was."""
@@ -228,6 +227,18 @@ class Batches:
             )
             seal(connection, batch, row.object, counts)
         return counts
+
+
+def _is_paused(connection: sa.Connection, batch: str) -> bool:
+    """True when a pause holds back something that is open in the batch."""
+    row = connection.execute(
+        sa.select(WRITEBACK_BATCH.c.object, sa.func.max(WRITEBACK.c.number).label("last"))
+        .join(WRITEBACK, WRITEBACK.c.batch == WRITEBACK_BATCH.c.batch)
+        .where(WRITEBACK_BATCH.c.batch == batch, WRITEBACK.c.state == WritebackState.OPEN)
+        .group_by(WRITEBACK_BATCH.c.object)
+    ).one()
+    pauses = pauses_of(connection, row.object)
+    return any(pause.drains_to is None or pause.drains_to < row.last for pause in pauses)
 
 
 def _is_formed(connection: sa.Connection, batch: str) -> bool:

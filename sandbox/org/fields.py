@@ -16,6 +16,7 @@ from schemas.catalogue import FieldSpec, FieldType
 Value: TypeAlias = str | int | float | bool | None
 """A stored value; a boolean is a Python bool until SQLite makes it 0 or 1."""
 
+WRONG_TYPE = "INVALID_TYPE_ON_FIELD_IN_RECORD"
 _TEXT = frozenset(
     {
         FieldType.STRING,
@@ -205,7 +206,7 @@ def _reference(name: str, value: object) -> Value:
 
 def _wrong_type(name: str, wanted: str, value: object) -> SalesforceError:
     return SalesforceError(
-        "INVALID_TYPE_ON_FIELD_IN_RECORD",
+        WRONG_TYPE,
         f"{name}: value not of required type: {value} (expected {wanted})",
         fields=[name],
     )

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from sandbox.org.changes import EventShape
 from sandbox.org.errors import SalesforceError, not_found
-from sandbox.org.fields import Value, checker, is_text, number_limit, restricted_picklist
+from sandbox.org.fields import WRONG_TYPE, Value, checker, is_text, number_limit, restricted_picklist
 from sandbox.org.ids import IdMaker, normalised
 from sandbox.org.setup import load_setup
 from sandbox.org.store import Store
@@ -103,7 +103,7 @@ class Records:
             if value is None and name in self._never_null:
                 if name in self._boolean_names:
                     raise SalesforceError(
-                        "INVALID_TYPE_ON_FIELD_IN_RECORD",
+                        WRONG_TYPE,
                         f"{name}: value not of required type: null",
                         fields=[name],
                     )
@@ -228,6 +228,19 @@ class Records:
                 into[name] = value
                 continue
             into[name] = self._checked(name, value)
+
+    def misread(self, fields: Mapping[str, object]) -> SalesforceError | None:
+        """The error of the first value that is of no type that its field can have; None when each may be."""
+        for name, value in fields.items():
+            check = None if type(value) is str and name in self._text_length else self._checks.get(name)
+            if check is None or value is None:
+                continue
+            try:
+                check(value)
+            except SalesforceError as error:
+                if error.code == WRONG_TYPE:
+                    return error
+        return None
 
     def _checked(self, name: str, value: object) -> Value:
         check = self._checks.get(name)

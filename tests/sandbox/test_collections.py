@@ -76,6 +76,13 @@ async def test_a_row_without_a_type_is_refused(client):
     }
 
 
+async def test_a_value_of_no_type_of_its_field_refuses_the_whole_collection(client, org):
+    answer = await client.post(C, json={"records": [account("A"), account("B", AnnualRevenue="much")]})
+    assert (answer.status_code, error(answer)["errorCode"]) == (400, "JSON_PARSER_ERROR")
+    assert "AnnualRevenue" in error(answer)["message"]
+    assert org.counts["Account"] == 0
+
+
 async def test_an_update_takes_ids_in_either_spelling_and_reports_a_missing_record(client, org):
     [known] = make_accounts(org, 1)
     records = [account("B", id=known), account("B", Id="001000000000zzzAAA")]

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 from starlette.responses import Response
 
-from sandbox.org.composite.errors import too_many_records
+from sandbox.org.composite.errors import misread_value, too_many_records
 from sandbox.org.composite.model import flag, id_in, records_of, row_result, typed
 from sandbox.org.dml import Verb, Write
 from sandbox.org.errors import SalesforceError, malformed_id
@@ -85,6 +85,10 @@ async def retrieve_by_body(call: Call) -> Response:
 
 
 async def _written(call: Call, verb: Verb, rows: Sequence[Write], *, all_or_none: bool) -> Response:
+    for row in rows:
+        records = call.org.records.get(row.object_name)
+        if records is not None and (error := records.misread(row.fields)) is not None:
+            raise misread_value(error)
     outcomes = await call.apply(rows, all_or_none=all_or_none)
     return json_response([row_result(verb, outcome) for outcome in outcomes])
 

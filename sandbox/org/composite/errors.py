@@ -29,6 +29,14 @@ def not_an_object() -> SalesforceError:
     )
 
 
+def misread_value(error: SalesforceError) -> SalesforceError:
+    """A value that JSON's reader cannot take for its field: nothing of the body is read then."""
+    message = (
+        f"Cannot deserialize instance of a field: {error.message}, or request may be missing a required field"
+    )
+    return SalesforceError("JSON_PARSER_ERROR", message)
+
+
 def unsupported_type(name: str) -> SalesforceError:
     return SalesforceError("INVALID_TYPE", f"sObject type '{name}' is not supported.")
 

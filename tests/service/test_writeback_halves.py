@@ -1,0 +1,92 @@
+"""What the org refuses as a whole for one of its rows is sent again in halves, until that row is by itself."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from activities.writeback_halves import MOST_REFUSALS
+from sandbox.org.faults import FaultRule
+from sandbox.org.schema import SchemaChanges
+from schemas import names
+from schemas.catalogue import FieldSpec
+from schemas.writebacks import PauseChange, SetPauseInput, WritebackControl
+from tests.service.test_writebacks import case, effects
+from tests.small_engine import SmallEngine
+from tests.waiting import until
+from tests.writing_back import WritingEngine, writing
+
+pytestmark = pytest.mark.service
+
+WRITE = "PATCH /services/data/v67.0/composite/sobjects/Case"
+
+
+@pytest.fixture
+async def writer(engine: SmallEngine) -> AsyncIterator[WritingEngine]:
+    """The org takes only numbers for a subject since a moment ago; nobody has heard of it."""
+    await engine.served.sessions.session()
+    SchemaChanges(engine.served.org).retype("Case", "Subject", FieldSpec(type="double"))
+    async with writing(engine) as found:
+        yield found
+
+
+def cases(count: int, *bad: int) -> list[dict[str, Any]]:
+    return [
+        case(number, fields={"Subject": "roof" if number in bad else f"{number}", "Status": "New"}) for number in range(count)
+    ]
+
+
+def dead(writer: WritingEngine) -> dict[str, str]:
+    """External id -> code, of the dead letters."""
+    return {row.external_id: row.code for row in writer.rows() if row.state == "dead"}
+
+
+@pytest.mark.parametrize(("count", "bad"), [(1, [0]), (40, [7]), (450, [3, 444])])
+async def test_a_row_that_the_org_cannot_read_is_a_dead_letter_and_its_neighbours_are_done(
+    writer: WritingEngine, count: int, bad: list[int]
+) -> None:
+    writer.accepted(*cases(count, *bad))
+    await writer.start()
+    rows = await writer.settled()
+    assert dead(writer) == {f"C-{number}": "JSON_PARSER_ERROR" for number in bad}
+    assert {row.state for row in rows} <= {"done", "dead"}
+    assert list(effects(writer).values()) == [1] * (count - len(bad))
+
+
+async def test_where_every_row_is_refused_the_dividing_ends_and_each_says_why(writer: WritingEngine) -> None:
+    writer.accepted(*cases(200, *range(200)))
+    await writer.start()
+    await writer.settled()
+    assert set(dead(writer).values()) == {"JSON_PARSER_ERROR"}
+    assert len(dead(writer)) == 200
+    assert sum(batch.calls for batch in writer.batches()) <= 2 * MOST_REFUSALS + 3
+
+
+async def test_a_pause_while_halves_are_sent_holds_back_those_that_are_left(writer: WritingEngine) -> None:
+    slow = FaultRule(point="http", kind="latency", match=WRITE, times=1, after=1, seconds=2)
+    writer.engine.served.org.faults.add(slow)
+    writer.accepted(*cases(40, 27))
+    queue = await writer.start()
+
+    async def is_dividing() -> bool:
+        return any(call.startswith("PATCH") for call in writer.engine.served.calls())
+
+    await until(is_dividing)  # the first call has ended, and the second one is slow
+    control = WritebackControl(by="ada", reason="release", whole_org=False)
+    for change in (PauseChange.PAUSE, PauseChange.RESUME):
+        asked = SetPauseInput(object="Case", change=change, control=control, at=datetime.now(UTC))
+        await asyncio.to_thread(writer.steps.pauses.set, asked)
+        if change is PauseChange.PAUSE:
+
+            async def is_over() -> bool:
+                return writer.batches()[0].state == "closed"
+
+            await until(is_over)
+            states = writer.states()
+            assert (states.count("waiting"), states.count("dead"), states.count("done")) == (20, 0, 20)
+    await queue.signal(names.WAKE)
+    await writer.settled()
+    assert dead(writer) == {"C-27": "JSON_PARSER_ERROR"}
+    assert list(effects(writer).values()) == [1] * 39
