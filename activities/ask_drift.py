@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 from temporalio import activity
 from temporalio.common import WorkflowIDConflictPolicy
@@ -16,13 +17,21 @@ from schemas.errors import SchemaChangedError
 from schemas.ids import drift_workflow_id
 from transforms.drift import compare
 
+_SOON_TRIES = 20
+"""With their waits some four minutes: by then a check has held the field back, and every process has heard of it."""
+_LATER = timedelta(minutes=10)
+"""Between two tries from then on: what no check finds is for somebody to mend, and every try costs calls."""
+
 
 @asynccontextmanager
 async def asking_for_a_check(org: str, object_name: str) -> AsyncIterator[None]:
-    """Let `SchemaChangedError` pass after a check of the object's fields was started; one that runs already is enough."""
+    """Let `SchemaChangedError` pass after a check of the object's fields was started; one that runs already is enough.
+
+    A step that goes on being refused is tried every ten minutes only.
+    """
     try:
         yield
-    except SchemaChangedError:
+    except SchemaChangedError as error:
         await activity.client().start_workflow(
             names.DRIFT_WORKFLOW,
             DriftInput(org=org, objects=(object_name,), by="a call that was refused"),
@@ -31,6 +40,8 @@ async def asking_for_a_check(org: str, object_name: str) -> AsyncIterator[None]:
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             static_summary=f"looks at the fields of {object_name}",
         )
+        if activity.info().attempt > _SOON_TRIES:
+            error.retry_after = _LATER
         raise
 
 

@@ -88,14 +88,19 @@ class RowLanding:
     async def start_all(self) -> None:
         """As `apply_all`, without waiting."""
         for manifest in await asyncio.to_thread(lambda: list(self.chain.landed())):
-            await start_batch(self.client, manifest)
+            await self.start(manifest)
 
     async def apply(self, manifest: Manifest) -> None:
         """Have the batch applied; returns when not too many are under way. Raises `BatchFailedError` for one that failed before."""
-        await start_batch(self.client, manifest)
-        await self._follow(manifest)
+        await self.start(manifest)
+        await self.follow(manifest)
 
-    async def _follow(self, manifest: Manifest) -> None:
+    async def start(self, manifest: Manifest) -> None:
+        """Have the batch begun, unless it was."""
+        await start_batch(self.client, manifest)
+
+    async def follow(self, manifest: Manifest) -> None:
+        """Count the batch when it is applied; returns when not too many are under way."""
         self._under_way.add(asyncio.create_task(self._finish(manifest)))
         while len(self._under_way) >= MOST_UNDER_WAY:
             await self._settle(asyncio.FIRST_COMPLETED)
@@ -116,12 +121,12 @@ class RowLanding:
     async def _land(self, piece: pa.Table, start: str, end: str, facts: RowFacts) -> str:
         # Cancelled between the two, a batch would be landed that nobody starts.
         manifest = await asyncio.shield(self._land_and_start(piece, start, end, facts))
-        await self._follow(manifest)
+        await self.follow(manifest)
         return manifest.end
 
     async def _land_and_start(self, piece: pa.Table, start: str, end: str, facts: RowFacts) -> Manifest:
         manifest, _ = await asyncio.to_thread(self.chain.land_rows, piece, start=start, end=end, facts=facts)
-        await start_batch(self.client, manifest)
+        await self.start(manifest)
         return manifest
 
     async def _settle(self, when: str) -> None:

@@ -44,8 +44,11 @@ _UNLIMITED = 1_000_000_000_000
 class RawLanding(RowLanding):
     """Landing that ends with the manifest."""
 
-    async def apply(self, manifest: Manifest) -> None:
-        """Count the batch instead of starting it."""
+    async def start(self, manifest: Manifest) -> None:
+        """Nothing is to be done with it."""
+
+    async def follow(self, manifest: Manifest) -> None:
+        """Count the batch at once."""
         landed = BackfillCounts(rows=manifest.events, changes=sum(manifest.landed.values()), batches=1)
         self.counts = self.counts.plus(landed)
 
@@ -100,8 +103,9 @@ async def read(given: dict[str, Any]) -> dict[str, Any]:
     sessions = TlsSessions(SessionSource(settings.salesforce.address()), given["tls_url"])
     trusted = httpx.AsyncHTTPTransport(verify=ssl.create_default_context(cafile=given["ca_file"]))
     leases = Leases(unlimited())
+    request = BackfillInput(org=settings.salesforce.org_id, object=given["object"], window=given["window"])
     async with OrgHttp(sessions, leases, transport=trusted) as http:
-        counts, parts = await _read_parts(http, landings, catalogue, settings, given)
+        counts, parts = await read_parts(http, landings, catalogue, request)
     ended = time.monotonic(), time.process_time()
     await leases.close()
     began = landings.began or ended
@@ -115,12 +119,11 @@ async def read(given: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-async def _read_parts(
-    http: OrgHttp, landings: RawLandings, catalogue: Catalogue, settings: Settings, given: dict[str, Any]
+async def read_parts(
+    http: OrgHttp, landings: RawLandings, catalogue: Catalogue, request: BackfillInput
 ) -> tuple[BackfillCounts, int]:
+    """Read every part of the object, one after the other; what was landed, and how many parts there were."""
     env, total = ActivityEnvironment(), BackfillCounts()
-    org, name, window = settings.salesforce.org_id, given["object"], given["window"]
-    request = BackfillInput(org=org, object=name, window=window)
     plan = await env.run(PlanBackfill(http, landings.store, lambda: catalogue).plan_backfill, request)
     reader = ReadPart(http, landings, lambda: catalogue)
     for part in plan.parts:

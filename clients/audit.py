@@ -83,17 +83,23 @@ class AuditLog:
 def append_act(connection: sa.Connection, act: Act) -> int:
     """As `AuditLog.append`, within a transaction of the same store: the act is on record when what it speaks of is. The table must be there."""
     connection.execute(_LOCK)
-    # All of it: two people's acts may have one moment, a workflow's clock stands still within a task.
-    same = [AUDIT_LOG.c[name] == value for name, value in act.model_dump().items()]
-    written = connection.execute(sa.select(AUDIT_LOG.c.number).where(*same)).scalar()
+    written = number_of_act(connection, act)
     if written is not None:
-        return int(written)
+        return written
     last = connection.execute(sa.select(AUDIT_LOG).order_by(AUDIT_LOG.c.number.desc()).limit(1)).first()
     number = last.number + 1 if last else 1
     previous = last.hash if last else _BEFORE_FIRST
     row = {"number": number, **act.model_dump(), "previous_hash": previous}
     connection.execute(AUDIT_LOG.insert().values(**row, hash=_hash(number, act, previous)))
     return number
+
+
+def number_of_act(connection: sa.Connection, act: Act) -> int | None:
+    """The number under which the act is on record; None: it is not."""
+    # All of it: two people's acts may have one moment, a workflow's clock stands still within a task.
+    same = [AUDIT_LOG.c[name] == value for name, value in act.model_dump().items()]
+    number = connection.execute(sa.select(AUDIT_LOG.c.number).where(*same)).scalar()
+    return None if number is None else int(number)
 
 
 def ensure_audit_log(connection: sa.Connection) -> None:

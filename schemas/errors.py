@@ -119,6 +119,9 @@ class StreamBrokenError(TransientError):
 class SchemaChangedError(TransientError):
     """A call names a field that the org does not have any more, or has of another type; a check of the schema holds it back."""
 
+    retry_after: timedelta | None = None
+    """Until it makes sense to try again; None: soon."""
+
     def __init__(self, *, call: str, detail: str) -> None:
         self.call = call
         super().__init__(

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from clients.audit import append_act
+from clients.audit import append_act, number_of_act
 from clients.writebacks.sessions import PAUSING, WritebackStore, lock, storable
 from clients.writebacks.tables import WRITEBACK, WRITEBACK_BATCH, WRITEBACK_PAUSE
 from schemas.messages import Act
@@ -25,7 +25,8 @@ class Pauses:
         """From when this returns with a pause, nothing more is sent; what is on the wire by then ends.
 
         A drain lets go what was accepted until now, and nothing that comes later. A resume ends a pause or a drain, of the object or of
-        the whole org; the other one stays. Said again, it is the same act.
+        the whole org; the other one stays. An act that is on record already changes nothing: the step that said it was tried again, and
+        somebody may have said otherwise meanwhile.
         """
         control = request.control
         # A signal's words are nobody's to check; a pause that cannot be written would stop its queue for good.
@@ -33,10 +34,6 @@ class Pauses:
         target = WHOLE_ORG if control.whole_org else request.object
         with self._store.begin() as connection:
             lock(connection, PAUSING)
-            if request.change is PauseChange.RESUME:
-                connection.execute(WRITEBACK_PAUSE.delete().where(WRITEBACK_PAUSE.c.object == target))
-            else:
-                _hold(connection, target, request, by, reason)
             act = Act(
                 act=f"writeback.{request.change}",
                 by=by,
@@ -44,7 +41,12 @@ class Pauses:
                 detail=reason,
                 at=request.at,
             )
-            append_act(connection, act)
+            if number_of_act(connection, act) is None:
+                if request.change is PauseChange.RESUME:
+                    connection.execute(WRITEBACK_PAUSE.delete().where(WRITEBACK_PAUSE.c.object == target))
+                else:
+                    _hold(connection, target, request, by, reason)
+                append_act(connection, act)
             return PauseResult(
                 change=request.change,
                 object=target,

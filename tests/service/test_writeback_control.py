@@ -104,6 +104,17 @@ async def test_the_resume_of_an_object_leaves_the_pause_of_the_whole_org(writer:
     assert hold(writer, PauseChange.RESUME, whole_org=True).pauses == ()
 
 
+async def test_a_pause_that_is_set_again_after_its_resume_by_a_step_that_is_tried_again_changes_nothing(
+    writer: WritingEngine,
+) -> None:
+    control = WritebackControl(by="ada", reason="release")
+    asked = SetPauseInput(object="Case", change=PauseChange.PAUSE, control=control, at=datetime.now(UTC))
+    assert writer.steps.pauses.set(asked).pauses != ()
+    hold(writer, PauseChange.RESUME)
+    assert writer.steps.pauses.set(asked).pauses == ()
+    assert [act for act, *_ in acts(writer)] == ["writeback.pause", "writeback.resume"]
+
+
 REFUSED = FaultRule(
     point="row",
     kind="error",

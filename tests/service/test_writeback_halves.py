@@ -34,7 +34,8 @@ async def writer(engine: SmallEngine) -> AsyncIterator[WritingEngine]:
 
 def cases(count: int, *bad: int) -> list[dict[str, Any]]:
     return [
-        case(number, fields={"Subject": "roof" if number in bad else f"{number}", "Status": "New"}) for number in range(count)
+        case(number, fields={"Subject": "roof" if number in bad else f"{number}", "Status": "New"})
+        for number in range(count)
     ]
 
 
