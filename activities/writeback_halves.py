@@ -1,23 +1,70 @@
-"""A collection that the org refuses as a whole for one of its rows is sent again in halves, until that row is by itself.
+"""The calls of a batch that goes by collections: one, and more when the org refuses whole collections of it for one of their rows.
 
 JSON's reader gives a body up at the first value that it cannot take for its field, and a field that is gone refuses all rows
-beside the one that names it. Without this, one row would make dead letters of up to two hundred.
+beside the one that names it. So what is refused together is sent again in halves, until the row that is to blame is by itself; without
+this, one row would make dead letters of up to two hundred.
 """
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from activities.writeback_carriers import Outcomes, Sent
+from activities.writeback_carriers import Collections, Outcomes, Sent
+from activities.writeback_in_hand import BatchInHand
+from activities.writeback_terms import WritebackTerms
+from clients.writebacks.batches import Batches
+from schemas.errors import CallRefusedError, RateLimitedError, TransientError, UnknownOutcomeError
 from schemas.writebacks import WritebackState
-from transforms.writeback_facts import ToSend
+from transforms.writeback_facts import Outcome, ToSend
 
 MOST_REFUSALS = 24
 """Refused groups of a batch that are divided: one bad row of a thousand takes ten. Where every row is bad it ends here."""
+PAUSED = Outcome(WritebackState.WAITING, "paused", "A pause came before it was sent.", is_try=False)
+
+
+class Carried(NamedTuple):
+    """What the calls of a batch came to."""
+
+    outcomes: Outcomes
+    """Those are missing of which nobody knows whether they were written."""
+    is_over: bool
+    """The org is done with every call."""
+
+
+async def carry(
+    hand: BatchInHand, collections: Collections, batches: Batches, terms: WritebackTerms
+) -> Carried:
+    """Send what is in hand. No call is begun later than `terms.send_within`, nor, after the first, during a pause."""
+    halves = _Halves([hand.entries])
+    while halves.waiting:
+        group = halves.waiting.pop(0)
+        if halves.refusals and not await asyncio.to_thread(batches.may_go_on, hand.batch.batch):
+            halves.end(group, PAUSED)
+            break
+        try:
+            with hand.watch.writing_within(terms.send_within):
+                sent = await collections.send(hand.spec, hand.key_field, group, hand.batch.batch)
+        except UnknownOutcomeError as error:
+            return Carried(halves.outcomes, error.is_over)
+        except (TransientError, CallRefusedError) as error:
+            halves.end(group, _unsent(error, terms))
+            break
+        halves.take_in(sent)
+    return Carried(halves.outcomes, is_over=True)
+
+
+def _unsent(error: TransientError | CallRefusedError, terms: WritebackTerms) -> Outcome:
+    """Of rows whose call was surely not carried out."""
+    if isinstance(error, CallRefusedError):
+        return Outcome(WritebackState.DEAD, error.code, str(error))
+    wait = error.retry_after if isinstance(error, RateLimitedError) else terms.come_again
+    return Outcome(WritebackState.WAITING, "not_sent", str(error), retry_in=wait, is_try=False)
 
 
 @dataclass
-class Halves:
-    """The groups of a batch that are still to be sent, and the outcomes so far."""
+class _Halves:
+    """The groups that are still to be sent, and the outcomes so far."""
 
     waiting: list[Sequence[ToSend]]
     outcomes: Outcomes = field(default_factory=dict)
@@ -35,9 +82,10 @@ class Halves:
                 del self.outcomes[entry.record]
             self.waiting += _divided(group)
 
-    def records_left(self, *more: Sequence[ToSend]) -> Iterable[str]:
-        """Records of the groups that wait, and of these."""
-        return (entry.record for group in (*more, *self.waiting) for entry in group)
+    def end(self, group: Iterable[ToSend], outcome: Outcome) -> None:
+        """Nothing of the group, nor of those that wait, is sent."""
+        for each in (group, *self.waiting):
+            self.outcomes |= {entry.record: outcome for entry in each}
 
 
 def _divided(group: Sequence[ToSend]) -> list[Sequence[ToSend]]:

@@ -14,10 +14,10 @@ from temporalio import activity
 
 from activities.heartbeats import heartbeating
 from activities.threads import to_its_end
-from activities.writeback_carriers import Collections, Outcomes, Sent
+from activities.writeback_carriers import Collections, Outcomes
 from activities.writeback_entries import entries_to_send, protected
 from activities.writeback_evidence import ChangeLog, Log
-from activities.writeback_halves import Halves
+from activities.writeback_halves import PAUSED, carry
 from activities.writeback_in_hand import BatchInHand, logged
 from activities.writeback_jobs import Filled, IngestJobs
 from activities.writeback_own import UNSEEN, is_unseen, told_apart
@@ -34,11 +34,7 @@ from schemas import names
 from schemas.budgets import LeaseClass
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.errors import (
-    CallRefusedError,
-    RateLimitedError,
-    TransientError,
     UnavailableError,
-    UnknownOutcomeError,
 )
 from schemas.writebacks import (
     CLIENT_PREFIX,
@@ -50,7 +46,6 @@ from schemas.writebacks import (
     SentBatch,
     SetPauseInput,
     WritebackBatchInput,
-    WritebackState,
     client_name,
 )
 from transforms.protect import Protector
@@ -60,7 +55,6 @@ from transforms.writeback_facts import LoggedChange, Outcome, SeenRecord, SentAt
 _SPREAD = 0.5
 """Waits are longer by up to this share, so that rows which met one another do not meet again."""
 _RANDOM = SystemRandom()
-_PAUSED = Outcome(WritebackState.WAITING, "paused", "A pause came before it was sent.", is_try=False)
 
 
 @dataclass
@@ -143,14 +137,15 @@ class WritebackSteps:
         if not may_send:
             if filled.job:
                 await self.jobs.abort(filled.job)
-            return await self._keep(hand, {**dict.fromkeys(hand.records, _PAUSED), **settled})
+            return await self._keep(hand, {**dict.fromkeys(hand.records, PAUSED), **settled})
         hand.batch = replace(hand.batch, state=BatchState.SENT)
         hand.entries = going
         if filled.job:
             hand.batch = replace(hand.batch, job=filled.job)
             await self.jobs.close(filled.job)
             return await self._keep(hand, await self._ask_job(hand), is_over=True)
-        return await self._carry(hand)
+        carried = await carry(hand, self.collections, self.batches, self.terms)
+        return await self._keep(hand, carried.outcomes, is_over=carried.is_over)
 
     async def _filled(self, hand: "BatchInHand", going: Sequence[ToSend]) -> Filled:
         """The ingest job, if the batch goes by one, and what has to wait for another batch."""
@@ -165,38 +160,6 @@ class WritebackSteps:
         if told is None or not rest:
             return told or {}
         return told | await self._look_up(replace(hand, entries=rest), is_over=True)
-
-    async def _carry(self, hand: "BatchInHand") -> SentBatch:
-        """Send what is in hand in one call, and in more when the org refuses whole collections of it."""
-        halves = Halves([hand.entries])
-        while halves.waiting:
-            group = halves.waiting.pop(0)
-            try:
-                sent = await self._send_group(hand, group, is_first=not halves.refusals)
-            except UnknownOutcomeError as error:
-                return await self._keep(hand, halves.outcomes, is_over=error.is_over)
-            if isinstance(sent, Outcome):
-                halves.outcomes |= dict.fromkeys(halves.records_left(group), sent)
-                break
-            halves.take_in(sent)
-        return await self._keep(hand, halves.outcomes, is_over=True)
-
-    async def _send_group(
-        self, hand: "BatchInHand", group: Sequence[ToSend], *, is_first: bool
-    ) -> Sent | Outcome:
-        """What the call came to; an outcome for the group, and for all after it, when nothing of it was written."""
-        if not is_first and not await asyncio.to_thread(self.batches.may_go_on, hand.batch.batch):
-            return _PAUSED
-        try:
-            with hand.watch.writing_within(self.terms.send_within):
-                return await self.collections.send(hand.spec, hand.key_field, group, hand.batch.batch)
-        except UnknownOutcomeError:
-            raise
-        except TransientError as error:
-            wait = error.retry_after if isinstance(error, RateLimitedError) else self.terms.come_again
-            return Outcome(WritebackState.WAITING, "not_sent", str(error), retry_in=wait, is_try=False)
-        except CallRefusedError as error:
-            return Outcome(WritebackState.DEAD, error.code, str(error))
 
     async def _weigh(self, hand: "BatchInHand") -> Outcomes:
         """Outcomes of what is not sent; the others get to know their record."""
