@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
+from activities.threads import to_its_end
 from clients.audit import AuditLog
 from clients.keys import org_data_key
 from clients.live_catalogue import LiveCatalogue
@@ -104,7 +105,7 @@ async def following(catalogue: LiveCatalogue) -> AsyncIterator[None]:
     async def follow() -> None:
         while True:
             try:
-                await asyncio.to_thread(catalogue.follow)
+                await to_its_end(catalogue.follow)
             except TidegateError as error:
                 _log.warning("the catalogue's changes cannot be read now: %s", error)
             await asyncio.sleep(RELOAD_EVERY.total_seconds())
