@@ -36,7 +36,7 @@ async def carry(
     hand: BatchInHand, collections: Collections, batches: Batches, terms: WritebackTerms
 ) -> Carried:
     """Send what is in hand. No call is begun later than `terms.send_within`, nor, after the first, during a pause."""
-    halves = _Halves([hand.entries])
+    halves = Halves([hand.entries])
     while halves.waiting:
         group = halves.waiting.pop(0)
         if halves.refusals and not await asyncio.to_thread(batches.may_go_on, hand.batch.batch):
@@ -63,7 +63,7 @@ def _unsent(error: TransientError | CallRefusedError, terms: WritebackTerms) -> 
 
 
 @dataclass
-class _Halves:
+class Halves:
     """The groups that are still to be sent, and the outcomes so far."""
 
     waiting: list[Sequence[ToSend]]
@@ -74,8 +74,9 @@ class _Halves:
         """Keep what a call came to. What it refused together for good is divided, and has no outcome yet."""
         self.outcomes |= sent.outcomes
         for group in sent.refused:
-            is_dead = sent.outcomes[group[0].record].state is WritebackState.DEAD
-            if not is_dead or len(group) == 1 or self.refusals == MOST_REFUSALS:
+            told = [sent.outcomes.get(entry.record) for entry in group]
+            is_for_good = all(each is not None and each.state is WritebackState.DEAD for each in told)
+            if not is_for_good or len(group) == 1 or self.refusals == MOST_REFUSALS:
                 continue
             self.refusals += 1
             for entry in group:
