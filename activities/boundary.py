@@ -9,7 +9,7 @@ from typing import Any
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
-from schemas.errors import RateLimitedError, SchemaChangedError, TerminalError, TidegateError
+from schemas.errors import TerminalError, TidegateError, TransientError
 
 MESSAGE_LENGTH = 2_000
 """Characters of an error that reach a history; the server cuts what it keeps of a failing activity at 4 KiB."""
@@ -38,7 +38,5 @@ def as_application_error(error: TidegateError) -> ApplicationError:
         str(error)[:MESSAGE_LENGTH],
         type=type(error).__name__,
         non_retryable=isinstance(error, TerminalError),
-        next_retry_delay=error.retry_after
-        if isinstance(error, RateLimitedError | SchemaChangedError)
-        else None,
+        next_retry_delay=error.retry_after if isinstance(error, TransientError) else None,
     )

@@ -4,6 +4,7 @@ import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 from clients.record_writes import CompositeWrites, Row, RowResult, collections_needed, reads_as_reference
@@ -17,6 +18,18 @@ from transforms.writeback_results import outcome_of
 
 Outcomes = dict[str, Outcome]
 """Record -> outcome."""
+_AIM_SECONDS = 8.0
+"""What a call may take; one of 20 seconds would be a long one, of which an org has few."""
+_LEAST_ROWS = 1
+"""The first entry always goes."""
+
+
+def not_sent(reason: str, wait: timedelta = timedelta(0), *, code: str = "not_sent") -> Outcome:
+    """Of an entry that waits again, and was not tried."""
+    return Outcome(WritebackState.WAITING, code, reason, retry_in=wait, is_try=False)
+
+
+_LEFT = not_sent("It did not fit into one call with those before it.")
 
 
 class Sent(NamedTuple):
@@ -26,15 +39,6 @@ class Sent(NamedTuple):
     """Those are missing whose row's result leaves it open."""
     refused: Sequence[Sequence[ToSend]]
     """Collections of which each was refused as a whole; the outcomes have every entry of them as the one to blame."""
-
-
-_AIM_SECONDS = 8.0
-"""What a call may take; one of 20 seconds would be a long one, of which an org has few."""
-_LEAST_ROWS = 1
-"""The first entry always goes."""
-_LEFT = Outcome(
-    WritebackState.WAITING, "not_sent", "It did not fit into one call with those before it.", is_try=False
-)
 
 
 @dataclass

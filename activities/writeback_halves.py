@@ -10,17 +10,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from activities.writeback_carriers import Collections, Outcomes, Sent
+from activities.writeback_carriers import Collections, Outcomes, Sent, not_sent
 from activities.writeback_in_hand import BatchInHand
 from activities.writeback_terms import WritebackTerms
 from clients.writebacks.batches import Batches
-from schemas.errors import CallRefusedError, RateLimitedError, TransientError, UnknownOutcomeError
+from schemas.errors import CallRefusedError, TransientError, UnknownOutcomeError
 from schemas.writebacks import WritebackState
 from transforms.writeback_facts import Outcome, ToSend
 
 MOST_REFUSALS = 24
 """Refused groups of a batch that are divided: one bad row of a thousand takes ten. Where every row is bad it ends here."""
-PAUSED = Outcome(WritebackState.WAITING, "paused", "A pause came before it was sent.", is_try=False)
+PAUSED = not_sent("A pause came before it was sent.", code="paused")
 
 
 class Carried(NamedTuple):
@@ -58,8 +58,7 @@ def _unsent(error: TransientError | CallRefusedError, terms: WritebackTerms) -> 
     """Of rows whose call was surely not carried out."""
     if isinstance(error, CallRefusedError):
         return Outcome(WritebackState.DEAD, error.code, str(error))
-    wait = error.retry_after if isinstance(error, RateLimitedError) else terms.come_again
-    return Outcome(WritebackState.WAITING, "not_sent", str(error), retry_in=wait, is_try=False)
+    return not_sent(str(error), terms.come_again if error.retry_after is None else error.retry_after)
 
 
 @dataclass

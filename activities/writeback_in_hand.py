@@ -2,18 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 
-from activities.writeback_carriers import Outcomes
 from activities.writeback_evidence import Log
 from clients.call_count import CallCount
 from clients.write_window import Stopwatch
 from clients.writebacks.batches import StoredBatch
 from schemas.catalogue import FieldType, ObjectSpec, relationship_name
-from schemas.writebacks import (
-    WritebackState,
-)
-from transforms.writeback_facts import LoggedChange, Outcome, SeenRecord, ToSend
+from transforms.writeback_facts import LoggedChange, SeenRecord, ToSend
 from transforms.writeback_sameness import paths
 
 
@@ -60,11 +55,6 @@ class BatchInHand:
             for name, each in self.spec.fields.items()
             if each.type is FieldType.REFERENCE and (relationship := relationship_name(name)) is not None
         }
-
-    def all_again(self, code: str, reason: str, wait: timedelta) -> Outcomes:
-        """Every entry waits for another batch; nothing was tried."""
-        outcome = Outcome(WritebackState.WAITING, code, reason, retry_in=wait, is_try=False)
-        return dict.fromkeys(self.records, outcome)
 
 
 def logged(log: Log, record: SeenRecord | None) -> list[LoggedChange]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from activities.writeback_carriers import Outcomes, outcomes_of
+from activities.writeback_carriers import Outcomes, not_sent, outcomes_of
 from activities.writeback_terms import COME_AGAIN
 from clients.bulk_ingest import BulkIngest, IngestInfo
 from clients.ingest_csv import IngestFile, ingest_file
@@ -23,13 +23,11 @@ from schemas.catalogue import ObjectSpec
 from schemas.errors import (
     BudgetSpentError,
     CallRefusedError,
-    RateLimitedError,
     TransientError,
     UnavailableError,
 )
-from schemas.writebacks import WritebackState
 from transforms.row_errors import NOT_SENT
-from transforms.writeback_facts import Outcome, ToSend
+from transforms.writeback_facts import ToSend
 
 JOB_PATIENCE = timedelta(minutes=10)
 _LONG_UPLOAD_BYTES = 10_000_000
@@ -230,16 +228,14 @@ def _left_by(
         return _waiting(entries, f"No ingest job takes it: {error.code}.", by_job=False)
     if isinstance(error, BudgetSpentError) and error.budget in _OF_JOBS:
         return _waiting(entries, str(error), by_job=False)
-    wait = error.retry_after if isinstance(error, RateLimitedError) else come_again
-    return _waiting(entries, str(error), wait)
+    return _waiting(entries, str(error), come_again if error.retry_after is None else error.retry_after)
 
 
 def _waiting(
     entries: Sequence[ToSend], reason: str, wait: timedelta = timedelta(0), *, by_job: bool = True
 ) -> Outcomes:
     """They wait again; `by_job` False: for another carrier, which forming sees by the code."""
-    code = "not_sent" if by_job else NOT_SENT
-    outcome = Outcome(WritebackState.WAITING, code, reason, retry_in=wait, is_try=False)
+    outcome = not_sent(reason, wait) if by_job else not_sent(reason, wait, code=NOT_SENT)
     return dict.fromkeys((each.record for each in entries), outcome)
 
 

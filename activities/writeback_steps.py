@@ -7,14 +7,14 @@ nothing.
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from random import SystemRandom
 
 from temporalio import activity
 
 from activities.heartbeats import heartbeating
 from activities.threads import to_its_end
-from activities.writeback_carriers import Collections, Outcomes
+from activities.writeback_carriers import Collections, Outcomes, not_sent
 from activities.writeback_entries import entries_to_send, protected
 from activities.writeback_evidence import ChangeLog, Log
 from activities.writeback_halves import PAUSED, carry
@@ -33,9 +33,7 @@ from clients.writebacks.pauses import Pauses
 from schemas import names
 from schemas.budgets import LeaseClass
 from schemas.catalogue import Catalogue, ObjectSpec
-from schemas.errors import (
-    UnavailableError,
-)
+from schemas.errors import UnavailableError
 from schemas.writebacks import (
     CLIENT_PREFIX,
     BatchState,
@@ -99,7 +97,7 @@ class WritebackSteps:
         if hand is None:
             return SentBatch(is_known=True)
         if hand.batch.state is BatchState.FORMED:
-            return await self._keep(hand, hand.all_again("not_sent", "Nothing was sent.", timedelta(0)))
+            return await self._keep(hand, dict.fromkeys(hand.records, not_sent("Nothing was sent.")))
         async with heartbeating():
             with counting_calls() as hand.count:
                 if hand.batch.carrier is Carrier.BULK:

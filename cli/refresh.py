@@ -14,14 +14,12 @@ from cli.acting import By, Reason, SettingsFile, who
 from cli.output import OUT, AsJson, print_json, say
 from cli.running import settings_of_state
 from cli.sandbox_commands import DEFAULT_STATE, StateFolder
-from clients.live_catalogue import LiveCatalogue
 from clients.objectstore import ObjectStore
 from schemas import names
-from schemas.catalogue import load_catalogue
 from schemas.errors import SettingsError, UnavailableError
 from schemas.ids import refresh_workflow_id
 from schemas.refreshes import RefreshInput, RefreshPlan, RefreshState
-from workers.parts import connect_temporal, open_warehouse
+from workers.parts import connect_temporal, decided_catalogue, open_warehouse
 from workers.settings import Settings
 
 
@@ -74,7 +72,7 @@ def refresh(
 def _plan(settings: Settings, request: RefreshInput) -> RefreshPlan:
     warehouse = open_warehouse(settings)
     try:
-        catalogue = LiveCatalogue.over(load_catalogue(settings.catalogue), warehouse)
+        catalogue = decided_catalogue(settings, warehouse)
         spec = catalogue.object(request.object)
         if unknown := [name for name in request.fields if name not in spec.fields]:
             raise SettingsError(f"{request.object} has no field {', '.join(unknown)}. Correct the name.")

@@ -278,10 +278,10 @@ def _refuse_old_shadow(settings: Settings, request: ReplayInput) -> None:
 
 
 def _compare(settings: Settings, name: str, only: str | None, *, as_json: bool) -> None:
-    catalogue = decided_catalogue(settings)
-    if only is not None:
-        catalogue.object(only)
     with TALK.status("comparing"), closing(open_warehouse(settings)) as warehouse:
+        catalogue = decided_catalogue(settings, warehouse)
+        if only is not None:
+            catalogue.object(only)
         found = list(compare_shadow(warehouse, catalogue, name, only=only))
     if as_json:
         print_json([each.as_json() for each in found])

@@ -19,7 +19,7 @@ from clients.warehouse.psycopg_errors import translated
 from clients.writebacks.looks import Row, WritebackLooks
 from schemas.catalogue import ObjectSpec
 from schemas.ids import batch_workflow_id
-from workers.parts import decided_catalogue
+from workers.parts import decided_catalogue, open_warehouse
 from workers.settings import Settings
 
 _MOST_WRITEBACKS = 100
@@ -69,7 +69,8 @@ def trace(
 
 
 def _find(settings: Settings, record_id: str) -> dict[str, Any] | None:
-    catalogue = decided_catalogue(settings)
+    with closing(open_warehouse(settings)) as warehouse:
+        catalogue = decided_catalogue(settings, warehouse)
     prefix = record_id[:3]
     specs = [spec for spec in catalogue.objects.values() if spec.key_prefix == prefix]
     dsn = settings.warehouse.dsn.get_secret_value()

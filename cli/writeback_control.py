@@ -24,7 +24,7 @@ from schemas.message import Message
 from schemas.writeback_control import LeftAlone, PauseResult, WritebackChoice
 from schemas.writebacks import PauseChange, SetPauseInput, WritebackControl, WritebackState
 from transforms.number_ranges import ranges
-from workers.parts import decided_catalogue
+from workers.parts import decided_catalogue, open_warehouse
 from workers.settings import Settings
 
 Held = Annotated[str | None, typer.Argument(metavar="[OBJECT]", help="API name, as Case.")]
@@ -153,8 +153,9 @@ def undo(
     """
     chosen = _choice(numbers, batch=batch)
     loaded = settings_of_state(settings, state)
-    with _store(loaded) as store:
-        result = Undoing(store, decided_catalogue(loaded)).undo(chosen, by=who(by), reason=reason)
+    with _store(loaded) as store, closing(open_warehouse(loaded)) as warehouse:
+        catalogue = decided_catalogue(loaded, warehouse)
+        result = Undoing(store, catalogue).undo(chosen, by=who(by), reason=reason)
     wake(loaded, set(result.objects))
     undone = [each.number for each in result.undone]
     by_numbers = ranges(each.by for each in result.undone)

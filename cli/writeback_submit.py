@@ -78,7 +78,6 @@ def submit(
     Example: tidegate writeback submit --object Case --external-id C-17 --set Status=Decided --key day-7-C-17
     """
     loaded = settings_of_state(settings, state)
-    catalogue = decided_catalogue(loaded)
     defaults = RowDefaults(
         object=object_name or "",
         key_field=key_field,
@@ -87,7 +86,7 @@ def submit(
         may_create=creates,
         mode=mode,
     )
-    with _intake(loaded, catalogue) as intake:
+    with _intake(loaded) as (intake, catalogue):
         dry = DryRun(intake)
         if file is None:
             item = _one(catalogue, defaults, external_id, sets or [], key)
@@ -193,13 +192,13 @@ def _deadline(given: str) -> Any:
 
 
 @contextmanager
-def _intake(settings: Settings, catalogue: Catalogue) -> Iterator[WritebackIntake]:
+def _intake(settings: Settings) -> Iterator[tuple[WritebackIntake, Catalogue]]:
+    """Where writebacks are accepted, and the catalogue by which they are checked."""
     store = ObjectStore(settings.s3.address())
-    with (
-        closing(open_warehouse(settings)) as warehouse,
-        writeback_intake(settings, catalogue, store, warehouse) as intake,
-    ):
-        yield intake
+    with closing(open_warehouse(settings)) as warehouse:
+        catalogue = decided_catalogue(settings, warehouse)
+        with writeback_intake(settings, catalogue, store, warehouse) as intake:
+            yield intake, catalogue
 
 
 def wake(settings: Settings, objects: set[str]) -> None:

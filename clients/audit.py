@@ -83,9 +83,20 @@ class AuditLog:
 def append_act(connection: sa.Connection, act: Act) -> int:
     """As `AuditLog.append`, within a transaction of the same store: the act is on record when what it speaks of is. The table must be there."""
     connection.execute(_LOCK)
-    written = number_of_act(connection, act)
-    if written is not None:
-        return written
+    written = _number_of(connection, act)
+    return _insert(connection, act) if written is None else written
+
+
+def append_new_act(connection: sa.Connection, act: Act) -> bool:
+    """As `append_act`; False for an act that is on record already."""
+    connection.execute(_LOCK)
+    if _number_of(connection, act) is not None:
+        return False
+    _insert(connection, act)
+    return True
+
+
+def _insert(connection: sa.Connection, act: Act) -> int:
     last = connection.execute(sa.select(AUDIT_LOG).order_by(AUDIT_LOG.c.number.desc()).limit(1)).first()
     number = last.number + 1 if last else 1
     previous = last.hash if last else _BEFORE_FIRST
@@ -94,8 +105,7 @@ def append_act(connection: sa.Connection, act: Act) -> int:
     return number
 
 
-def number_of_act(connection: sa.Connection, act: Act) -> int | None:
-    """The number under which the act is on record; None: it is not."""
+def _number_of(connection: sa.Connection, act: Act) -> int | None:
     # All of it: two people's acts may have one moment, a workflow's clock stands still within a task.
     same = [AUDIT_LOG.c[name] == value for name, value in act.model_dump().items()]
     number = connection.execute(sa.select(AUDIT_LOG.c.number).where(*same)).scalar()

@@ -43,6 +43,9 @@ class TidegateError(Exception):
 class TransientError(TidegateError):
     """Trying again may help."""
 
+    retry_after: timedelta | None = None
+    """No sooner than that; None: whoever tries again knows best when."""
+
 
 class TerminalError(TidegateError):
     """Trying again cannot help."""
@@ -83,6 +86,8 @@ class UnknownOutcomeError(TransientError):
 class RateLimitedError(TransientError):
     """A remote system asks us to come back later."""
 
+    retry_after: timedelta
+
     def __init__(self, *, system: str, detail: str, retry_after: timedelta) -> None:
         self.system = system
         self.retry_after = retry_after
@@ -118,9 +123,6 @@ class StreamBrokenError(TransientError):
 
 class SchemaChangedError(TransientError):
     """A call names a field that the org does not have any more, or has of another type; a check of the schema holds it back."""
-
-    retry_after: timedelta | None = None
-    """Until it makes sense to try again; None: soon."""
 
     def __init__(self, *, call: str, detail: str) -> None:
         self.call = call

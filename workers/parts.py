@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from temporalio.client import Client
@@ -86,16 +86,15 @@ def open_parts(settings: Settings) -> Parts:
     return Parts(settings, catalogue, store, warehouse, audit, protector)
 
 
-def decided_catalogue(settings: Settings) -> Catalogue:
-    """The file with the decisions that the warehouse has by now, for a command. Blocks; raises `UnavailableError` without a warehouse."""
+def decided_catalogue(settings: Settings, warehouse: Warehouse) -> Catalogue:
+    """The file with the decisions that the warehouse has by now, for a command. Blocks."""
     file = load_catalogue(settings.catalogue)
-    with closing(open_warehouse(settings)) as warehouse:
-        try:
-            return LiveCatalogue.over(file, warehouse)
-        except StatementError as error:
-            if _NO_TABLE not in error.detail:
-                raise
-            return file  # no engine has run yet, so nothing is decided
+    try:
+        return LiveCatalogue.over(file, warehouse)
+    except StatementError as error:
+        if _NO_TABLE not in error.detail:
+            raise
+        return file  # no engine has run yet, so nothing is decided
 
 
 @asynccontextmanager

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from clients.audit import append_act, number_of_act
+from clients.audit import append_new_act
 from clients.writebacks.sessions import PAUSING, WritebackStore, lock, storable
 from clients.writebacks.tables import WRITEBACK, WRITEBACK_BATCH, WRITEBACK_PAUSE
 from schemas.messages import Act
@@ -41,12 +41,11 @@ class Pauses:
                 detail=reason,
                 at=request.at,
             )
-            if number_of_act(connection, act) is None:
-                if request.change is PauseChange.RESUME:
-                    connection.execute(WRITEBACK_PAUSE.delete().where(WRITEBACK_PAUSE.c.object == target))
-                else:
-                    _hold(connection, target, request, by, reason)
-                append_act(connection, act)
+            is_new = append_new_act(connection, act)
+            if is_new and request.change is PauseChange.RESUME:
+                connection.execute(WRITEBACK_PAUSE.delete().where(WRITEBACK_PAUSE.c.object == target))
+            elif is_new:
+                _hold(connection, target, request, by, reason)
             return PauseResult(
                 change=request.change,
                 object=target,

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,15 +11,14 @@ from sandbox.org.faults import FaultRule
 from sandbox.org.schema import SchemaChanges
 from schemas import names
 from schemas.catalogue import FieldSpec
-from schemas.writebacks import PauseChange, SetPauseInput, WritebackControl
+from schemas.writebacks import PauseChange
+from tests.service.test_writeback_control import WRITE, hold
 from tests.service.test_writebacks import case, effects
 from tests.small_engine import SmallEngine
 from tests.waiting import until
 from tests.writing_back import WritingEngine, writing
 
 pytestmark = pytest.mark.service
-
-WRITE = "PATCH /services/data/v67.0/composite/sobjects/Case"
 
 
 @pytest.fixture
@@ -75,18 +73,15 @@ async def test_a_pause_while_halves_are_sent_holds_back_those_that_are_left(writ
         return any(call.startswith("PATCH") for call in writer.engine.served.calls())
 
     await until(is_dividing)  # the first call has ended, and the second one is slow
-    control = WritebackControl(by="ada", reason="release", whole_org=False)
-    for change in (PauseChange.PAUSE, PauseChange.RESUME):
-        asked = SetPauseInput(object="Case", change=change, control=control, at=datetime.now(UTC))
-        await asyncio.to_thread(writer.steps.pauses.set, asked)
-        if change is PauseChange.PAUSE:
+    await asyncio.to_thread(hold, writer, PauseChange.PAUSE)
 
-            async def is_over() -> bool:
-                return writer.batches()[0].state == "closed"
+    async def is_over() -> bool:
+        return writer.batches()[0].state == "closed"
 
-            await until(is_over)
-            states = writer.states()
-            assert (states.count("waiting"), states.count("dead"), states.count("done")) == (20, 0, 20)
+    await until(is_over)
+    states = writer.states()
+    assert (states.count("waiting"), states.count("dead"), states.count("done")) == (20, 0, 20)
+    await asyncio.to_thread(hold, writer, PauseChange.RESUME)
     await queue.signal(names.WAKE)
     await writer.settled()
     assert dead(writer) == {"C-27": "JSON_PARSER_ERROR"}
