@@ -90,8 +90,8 @@ def _differing(
 def _org_value(spec: FieldSpec, value: Any) -> Any:
     if value is None or spec.is_protected:
         return value
-    if spec.type is FieldType.CURRENCY:
-        return Decimal(str(value)).quantize(Decimal(1).scaleb(-spec.scale))
+    if spec.decimals is not None:
+        return Decimal(str(value)).quantize(Decimal(1).scaleb(-spec.decimals))
     if spec.type is FieldType.DATE:
         return date.fromisoformat(value)
     if spec.type is FieldType.DATETIME:

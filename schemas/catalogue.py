@@ -6,47 +6,31 @@ Change `catalogue.yaml`, not code, to add an object or a field.
 """
 
 import re
+from collections.abc import Mapping
 from enum import StrEnum
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Self
+from typing import Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from schemas.column_names import (
+    MOST_NAME_BYTES,
+    MOST_TABLE_BYTES,
+    GivenName,
+    clashes,
+    column_names,
+    is_ours,
+    is_usable,
+    table_names,
+)
 from schemas.errors import CatalogueError, UnknownObjectError
+from schemas.quality import DECLARED, Rule, Severity
 
 DEFAULT_CATALOGUE = Path(__file__).with_name("catalogue.yaml")
 
-RESERVED_COLUMNS = frozenset(
-    [
-        "record_id",
-        "changed_at",
-        "applied_at",
-        "change_order",
-        "change_type",
-        "is_deleted",
-        "is_complete",
-        "version",
-        "valid_from",
-        "valid_to",
-        "is_current",
-        "batch",
-        "changed_fields",
-        "diff_fields",
-        "commit_user",
-        "change_origin",
-        "transaction_key",
-        "last_change_order",
-        "received_at",
-        "sets_deleted",
-        "version_step",
-    ]
-)
-"""Column names that Tidegate itself writes; a field may not be called so, nor `set_0` and the like."""
-
 _API_NAME = re.compile(r"[A-Za-z]\w{0,79}", re.ASCII)
-_MASK_COLUMN = re.compile(r"set_\d+")
 
 
 class FieldType(StrEnum):
@@ -54,19 +38,65 @@ class FieldType(StrEnum):
 
     STRING = "string"
     TEXTAREA = "textarea"
+    """Long and rich text areas, too: describe tells them apart by `htmlFormatted` and `extraTypeInfo` alone."""
+    ENCRYPTEDSTRING = "encryptedstring"
     PICKLIST = "picklist"
     MULTIPICKLIST = "multipicklist"
+    COMBOBOX = "combobox"
     PHONE = "phone"
     URL = "url"
     EMAIL = "email"
+    ANYTYPE = "anyType"
+    """A value of any type, as its text."""
+    ID = "id"
+    """The id of a record of an object that is not named."""
     REFERENCE = "reference"
     BOOLEAN = "boolean"
     INT = "int"
+    LONG = "long"
     DOUBLE = "double"
     PERCENT = "percent"
     CURRENCY = "currency"
     DATE = "date"
     DATETIME = "datetime"
+    TIME = "time"
+    """A time of day, kept as a text `HH:MM:SS.mmm`, which sorts as times do."""
+    BASE64 = "base64"
+    """The bytes of a file: they are in no event and in no Bulk result, so the field is left out."""
+
+
+TEXTS = frozenset(
+    {
+        FieldType.STRING,
+        FieldType.TEXTAREA,
+        FieldType.ENCRYPTEDSTRING,
+        FieldType.PICKLIST,
+        FieldType.MULTIPICKLIST,
+        FieldType.COMBOBOX,
+        FieldType.PHONE,
+        FieldType.URL,
+        FieldType.EMAIL,
+        FieldType.ANYTYPE,
+    }
+)
+"""Types whose length counts."""
+IDS = frozenset({FieldType.REFERENCE, FieldType.ID})
+WHOLE_NUMBERS = frozenset({FieldType.INT, FieldType.LONG})
+FRACTIONS = frozenset({FieldType.DOUBLE, FieldType.PERCENT})
+"""Decimal with a `scale`, binary without one."""
+MOMENTS = frozenset({FieldType.DATE, FieldType.DATETIME})
+DIGITS_MAX = 18
+"""Digits of a number, decimal places included (Object Reference, "Primitive Data Types"; the same in the warehouses' columns)."""
+_CURRENCY_SCALE = 2
+
+
+class TooLong(StrEnum):
+    """What becomes of a text that is longer than its field, or than the warehouse's longest text."""
+
+    ISOLATE = "isolate"
+    """The field is unknown; its value is in raw."""
+    CUT = "cut"
+    """The text lands cut, and a finding says so."""
 
 
 class Pii(StrEnum):
@@ -85,10 +115,28 @@ class FieldSpec(BaseModel):
     type: FieldType
     length: int = Field(default=255, ge=1, le=131_072)
     """Most characters of a text; ignored for other types. 131,072 is the Bulk API's largest field."""
-    scale: int = Field(default=2, ge=0, le=8)
-    """Decimal places of a currency; ignored for other types."""
+    scale: int | None = Field(default=None, ge=0, le=DIGITS_MAX)
+    """Decimal places of a currency (None: 2), a double or a percent (None: the column is binary and exact to 15 digits)."""
+    column: str | None = None
+    """The column's name; None: it follows from the API name (`schemas.column_names`)."""
+    ignore: bool = False
+    """True: the field is kept out on purpose. It has no column, and nothing of it is written in clear."""
+    too_long: TooLong = TooLong.ISOLATE
     required: bool = False
-    """A whole record (create, undelete, snapshot) without it, or an update that nulls it, is quarantined."""
+    """A whole record (create, undelete, snapshot) without it, or an update that nulls it, breaks the rule `required`."""
+    values: tuple[str, ...] = ()
+    """What the field may hold, each part of a multipicklist; empty: anything."""
+    unique: bool = False
+    """No two live records have the same value."""
+    min: float | None = None
+    max: float | None = None
+    """Bounds of a number, both included."""
+    pattern: str | None = None
+    """A regular expression (RE2) that the whole text fits."""
+    not_after: Literal["now"] | None = None
+    """`now`: a date or time that has not come breaks the rule."""
+    severity: dict[Rule, Severity] = {}
+    """Declared rule -> what follows when a value breaks it; `warn` for one that is not named."""
     references: tuple[str, ...] = ()
     """Objects that a reference may point to; they need not be in the catalogue."""
     external_id: bool = False
@@ -115,7 +163,44 @@ class FieldSpec(BaseModel):
             raise ValueError("`part` needs `part_of`")
         if self.inputs and not self.calculated:
             raise ValueError("only a calculated field has `inputs`")
+        if self.column is not None and (not is_usable(self.column, MOST_NAME_BYTES) or is_ours(self.column)):
+            raise ValueError(
+                f"`column: {self.column}` cannot be used; give up to {MOST_NAME_BYTES} lower-case letters, digits and "
+                "underscores that are not Tidegate's own name"
+            )
+        if unknown := self.severity.keys() - DECLARED:
+            raise ValueError(f"`severity` takes {', '.join(sorted(DECLARED))}, not {', '.join(sorted(unknown))}")
+        self._check_rules()
         return self
+
+    def _check_rules(self) -> None:
+        """Refuse rules that say nothing of the field's values, as a bound of a text."""
+        is_number = self.type in WHOLE_NUMBERS | FRACTIONS | {FieldType.CURRENCY}
+        if (self.min is not None or self.max is not None) and not is_number:
+            raise ValueError("only a number has `min` and `max`")
+        if (self.values or self.pattern) and self.type not in TEXTS:
+            raise ValueError("only a text has `values` and `pattern`")
+        if self.not_after is not None and self.type not in MOMENTS:
+            raise ValueError("only a date or datetime has `not_after`")
+        reads_values = self.values or self.pattern or self.not_after or (self.min, self.max) != (None, None)
+        if self.is_protected and reads_values:
+            raise ValueError("an encrypted field takes `required`, `unique` and the rules of references alone")
+        if self.pattern is not None:
+            try:
+                re.compile(self.pattern)
+            except re.error as error:
+                raise ValueError(f"`pattern` is no regular expression: {error}") from error
+
+    @property
+    def decimals(self) -> int | None:
+        """Decimal places of a column that is exact; None: the column is not decimal."""
+        if self.type is FieldType.CURRENCY:
+            return _CURRENCY_SCALE if self.scale is None else self.scale
+        return self.scale if self.type in FRACTIONS else None
+
+    def severity_of(self, rule: Rule) -> Severity:
+        """What follows when a value breaks a declared rule."""
+        return self.severity.get(rule, Severity.WARN)
 
     @property
     def is_loose(self) -> bool:
@@ -137,12 +222,35 @@ class ObjectSpec(BaseModel):
     label: str
     key_prefix: str = Field(pattern=r"^[0-9a-zA-Z]{3}$")
     history: bool = False
+    table: str = ""
+    """What its tables are called by: ServiceRequest__c -> service_request. It follows from the name where the catalogue gives none."""
+    hold_above: float | None = Field(default=None, gt=0, lt=100)
+    """Percent of a batch's changes of the object that may break a rule of severity `reject`; more hold its batches until somebody
+    releases them. None: nothing is held."""
     fields: dict[str, FieldSpec]
+    ignored: dict[str, FieldSpec] = {}
+    """Fields that are kept out on purpose, `ignore: true` in the catalogue."""
 
-    @property
-    def table(self) -> str:
-        """Snake-case name without `__c`: ServiceRequest__c -> service_request."""
-        return snake_case(self.name)
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, data: object) -> object:
+        if not isinstance(data, dict):
+            return data
+        named = data if data.get("table") or not isinstance(data.get("name"), str) else _with_table(data)
+        return _without_ignored(named)
+
+    @model_validator(mode="after")
+    def _fields_are_usable(self) -> Self:
+        if not is_usable(self.table or "x", MOST_TABLE_BYTES):
+            raise ValueError(
+                f"`table: {self.table}` cannot be used; give up to {MOST_TABLE_BYTES} lower-case letters, digits and underscores"
+            )
+        for name in (*self.fields, *self.ignored):
+            _check_name(name)
+        if wrong := clashes(self.columns.items()):
+            raise ValueError(f"{self.name}: {'; '.join(wrong)}. Give one of them another `column`.")
+        _check_compounds(self)
+        return self
 
     @property
     def event_name(self) -> str:
@@ -152,7 +260,12 @@ class ObjectSpec(BaseModel):
     @cached_property
     def columns(self) -> dict[str, str]:
         """Field name -> column name, in catalogue order."""
-        return {name: snake_case(name) for name in self.fields}
+        return {name: given.name for name, given in self.given_columns.items()}
+
+    @cached_property
+    def given_columns(self) -> dict[str, GivenName]:
+        """As `columns`, with the reason of each name that is not the usual one."""
+        return column_names({name: spec.column for name, spec in self.fields.items()})
 
     @cached_property
     def required_fields(self) -> tuple[str, ...]:
@@ -188,17 +301,14 @@ class Catalogue(BaseModel):
             return data
         common = data.get("every_object") or {}
         objects = {name: _completed(name, entry, common) for name, entry in data["objects"].items()}
-        return {**data, "every_object": common, "objects": objects}
+        return {**data, "every_object": common, "objects": _with_tables(objects)}
 
     @model_validator(mode="after")
     def _names_are_usable(self) -> Self:
-        tables: dict[str, str] = {}
-        for name, spec in self.objects.items():
+        for name in self.objects:
             _check_name(name)
-            if (other := tables.setdefault(spec.table, name)) != name:
-                raise ValueError(f"{name} and {other} would share the table name {spec.table}")
-            _check_columns(spec)
-            _check_compounds(spec)
+        if wrong := clashes((name, spec.table) for name, spec in self.objects.items()):
+            raise ValueError(f"{'; '.join(wrong)}. Give one of them another `table`.")
         return self
 
     def revision_of(self, name: str) -> int | None:  # noqa: ARG002 -- of a catalogue that follows the org
@@ -234,14 +344,46 @@ def _check_name(name: str) -> None:
         raise ValueError(f"{name!r} is not an API name")
 
 
-def _check_columns(spec: ObjectSpec) -> None:
-    columns: dict[str, str] = {}
-    for field, column in spec.columns.items():
-        _check_name(field)
-        if column in RESERVED_COLUMNS or _MASK_COLUMN.fullmatch(column):
-            raise ValueError(f"{spec.name}.{field}: the column name {column} is Tidegate's own")
-        if (other := columns.setdefault(column, field)) != field:
-            raise ValueError(f"{spec.name}: {field} and {other} would share the column {column}")
+def _with_table(entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {**entry, "table": table_names({entry["name"]: None})[entry["name"]].name}
+
+
+def _with_tables(objects: Mapping[str, Any]) -> dict[str, Any]:
+    """The entries with the names of their tables; as they are where their shape is wrong, for validation to refuse."""
+    given = {
+        name: entry.get("table") or None
+        for name, entry in objects.items()
+        if isinstance(name, str) and isinstance(entry, dict)
+    }
+    if not all(name is None or isinstance(name, str) for name in given.values()):
+        return dict(objects)
+    tables = table_names(given)
+    return {
+        name: {**entry, "table": tables[name].name} if name in tables else entry
+        for name, entry in objects.items()
+    }
+
+
+def _without_ignored(entry: dict[str, Any]) -> dict[str, Any]:
+    fields = entry.get("fields")
+    if not isinstance(fields, dict):
+        return entry
+    ignored = {name: spec for name, spec in fields.items() if _is_ignored(spec)}
+    if not ignored:
+        return entry
+    kept = {name: spec for name, spec in fields.items() if name not in ignored}
+    typed = {
+        name: {"type": FieldType.STRING, **spec} if isinstance(spec, dict) else spec
+        for name, spec in ignored.items()
+    }
+    return {**entry, "fields": kept, "ignored": {**entry.get("ignored", {}), **typed}}
+
+
+def _is_ignored(spec: object) -> bool:
+    """True for a field that is kept out on purpose, or whose values no event and no query job carries."""
+    if isinstance(spec, FieldSpec):
+        return spec.ignore or spec.type is FieldType.BASE64
+    return isinstance(spec, dict) and (spec.get("ignore") is True or spec.get("type") == FieldType.BASE64)
 
 
 def _check_compounds(spec: ObjectSpec) -> None:
@@ -249,18 +391,8 @@ def _check_compounds(spec: ObjectSpec) -> None:
     for field, entry in spec.fields.items():
         if entry.part_of is None:
             continue
-        if entry.part_of in spec.fields:
-            raise ValueError(
-                f"{spec.name}.{field}: {entry.part_of} is a field itself, so it cannot be a compound"
-            )
         if (other := parts.setdefault((entry.part_of, entry.part or field), field)) != field:
             raise ValueError(f"{spec.name}: {field} and {other} would be the same part of {entry.part_of}")
-
-
-def snake_case(api_name: str) -> str:
-    """API name to column or table name: AccountId -> account_id, ServiceRequest__c -> service_request."""
-    bare = re.sub(r"__c$", "", api_name)
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", bare).lower()
 
 
 def relationship_name(field: str) -> str | None:

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from schemas.catalogue import FieldSpec, FieldType, Pii
+from schemas.catalogue import FRACTIONS, TEXTS, FieldSpec, FieldType, Pii
 from schemas.message import Message
 
 CHECK_EVERY = timedelta(minutes=5)
@@ -86,7 +86,19 @@ class DescribedField(Message):
     type: str
     """In describe's words; may be none of `FieldType`."""
     length: int = 0
+    precision: int = 0
+    """Digits of a number; 0 for other types."""
     scale: int = 0
+    compound: str = ""
+    """The compound field that it is a part of (`compoundFieldName`); empty: none."""
+    values: tuple[str, ...] = ()
+    """The active values of a restricted picklist; empty for every other field."""
+    label: str = ""
+    unique: bool = False
+    compliance: tuple[str, ...] = ()
+    """`ComplianceGroup` of its definition (Tooling API, "FieldDefinition"), split; empty: none, or not asked."""
+    classification: str = ""
+    """`SecurityClassification`; empty: none, or not asked."""
     references: tuple[str, ...] = ()
     external_id: bool = False
     calculated: bool = False
@@ -144,26 +156,16 @@ class DriftResult(Message):
     """Objects with changes in quarantine that fit now."""
 
 
-def entry_text(kind: str, length: int, scale: int, *, calculated: bool = False, held: bool = False) -> str:
-    """A field in short: `string(255)`, `currency(2)`, `double, calculated`, `date, held`."""
-    size = f"({scale})" if kind == FieldType.CURRENCY else f"({length})" if kind in SIZED else ""
+DECIMALS = FRACTIONS | {FieldType.CURRENCY}
+
+
+def entry_text(kind: str, length: int, scale: int | None, *, calculated: bool = False, held: bool = False) -> str:
+    """A field in short: `string(255)`, `currency(2)`, `double, calculated`, `date, held`. `scale` None: not decimal."""
+    is_decimal = scale is not None and kind in DECIMALS
+    size = f"({scale})" if is_decimal else f"({length})" if kind in TEXTS else ""
     return f"{kind}{size}{', calculated' if calculated else ''}{', held' if held else ''}"
 
 
 def text_of(spec: FieldSpec) -> str:
     """A catalogue entry in short."""
-    return entry_text(spec.type, spec.length, spec.scale, calculated=spec.calculated, held=spec.held)
-
-
-SIZED = frozenset(
-    {
-        FieldType.STRING,
-        FieldType.TEXTAREA,
-        FieldType.PICKLIST,
-        FieldType.MULTIPICKLIST,
-        FieldType.PHONE,
-        FieldType.URL,
-        FieldType.EMAIL,
-    }
-)
-"""Types whose length counts."""
+    return entry_text(spec.type, spec.length, spec.decimals, calculated=spec.calculated, held=spec.held)

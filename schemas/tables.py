@@ -9,8 +9,12 @@ from enum import StrEnum
 
 import pyarrow as pa
 
-from schemas.catalogue import FieldSpec, FieldType, ObjectSpec
-from schemas.reserved_words import RESERVED_WORDS
+from schemas.catalogue import DIGITS_MAX, IDS, FieldSpec, FieldType, ObjectSpec
+
+def quoted(name: str) -> str:
+    """A name of ours as SQL needs it; names hold no quotes."""
+    return f'"{name}"'
+
 
 BITS_PER_MASK = 60
 """Columns that one mask holds: a signed 64-bit integer, with room to spare."""
@@ -44,14 +48,14 @@ class Column:
 
     @property
     def sql(self) -> str:
-        """The name as SQL needs it: in quotes when it is a reserved word."""
-        return f'"{self.name}"' if self.name in RESERVED_WORDS else self.name
+        """The name as SQL needs it: in quotes, so that no reserved word of any dialect matters."""
+        return quoted(self.name)
 
     @property
     def arrow(self) -> pa.DataType:
         """The column's type in Arrow and Parquet. Timestamps are UTC in milliseconds."""
         if self.kind is Kind.DECIMAL:
-            return pa.decimal128(18, self.scale)
+            return pa.decimal128(DIGITS_MAX, self.scale)
         return _ARROW[self.kind]
 
 
@@ -67,9 +71,9 @@ _ARROW = {
 _KINDS = {
     FieldType.BOOLEAN: Kind.BOOLEAN,
     FieldType.INT: Kind.INTEGER,
+    FieldType.LONG: Kind.INTEGER,
     FieldType.DOUBLE: Kind.DOUBLE,
     FieldType.PERCENT: Kind.DOUBLE,
-    FieldType.CURRENCY: Kind.DECIMAL,
     FieldType.DATE: Kind.DATE,
     FieldType.DATETIME: Kind.TIMESTAMP,
 }
@@ -77,6 +81,7 @@ _KINDS = {
 ENCRYPTED_SIZE = 1_024
 """Room for an encrypted value as text."""
 ID_SIZE = 18
+TIME_SIZE = len("HH:MM:SS.mmm")
 ORDER_SIZE = 48
 NAME_SIZE = 255
 KEY_SIZE = 64
@@ -86,9 +91,17 @@ def field_column(name: str, spec: FieldSpec) -> Column:
     """The column of a catalogue field called `name` in the warehouse; an encrypted field is always text."""
     if spec.is_protected:
         return Column(name, Kind.TEXT, size=max(ENCRYPTED_SIZE, 2 * spec.length))
+    if (scale := spec.decimals) is not None:
+        return Column(name, Kind.DECIMAL, scale=scale)
     kind = _KINDS.get(spec.type, Kind.TEXT)
-    size = ID_SIZE if spec.type is FieldType.REFERENCE else spec.length
-    return Column(name, kind, size=size if kind is Kind.TEXT else 0, scale=spec.scale)
+    return Column(name, kind, size=text_size(spec) if kind is Kind.TEXT else 0)
+
+
+def text_size(spec: FieldSpec) -> int:
+    """Most characters of a clear field that is kept as text."""
+    if spec.type is FieldType.TIME:
+        return TIME_SIZE
+    return ID_SIZE if spec.type in IDS else spec.length
 
 
 def field_columns(spec: ObjectSpec) -> tuple[Column, ...]:
@@ -104,6 +117,10 @@ BATCH = Column("batch", Kind.TEXT, NAME_SIZE, required=True)
 IS_DELETED = Column("is_deleted", Kind.BOOLEAN, required=True)
 IS_COMPLETE = Column("is_complete", Kind.BOOLEAN, required=True)
 VERSION = Column("version", Kind.INTEGER, required=True)
+UNKNOWN_FIELDS = Column("unknown_fields", Kind.TEXT, 65_535)
+"""Columns of the row whose latest value did not fit, joined by commas; null: none. Such a column is null, and that null says nothing."""
+FIELD_FINDINGS = Column("field_findings", Kind.TEXT, 65_535)
+"""Of staged changes: what is wrong with the change's fields, as `transforms.findings` writes it; null: nothing."""
 
 CHANGE_HEADER = (
     RECORD_ID,
@@ -114,6 +131,7 @@ CHANGE_HEADER = (
     Column(
         "diff_fields", Kind.TEXT, 65_535
     ),  # columns whose value is a diff against the one before; null: none
+    Column("isolated_fields", Kind.TEXT, 65_535),  # columns whose value did not fit; null: none
     Column("commit_user", Kind.TEXT, ID_SIZE),
     Column("change_origin", Kind.TEXT, NAME_SIZE),
     Column("transaction_key", Kind.TEXT, KEY_SIZE),
@@ -127,7 +145,7 @@ CHANGE_HEADER = (
 
 def staged_columns(spec: ObjectSpec) -> tuple[Column, ...]:
     """A batch's typed changes of one object, as `stage_batch` writes them to Parquet."""
-    return (*CHANGE_HEADER, *field_columns(spec))
+    return (*CHANGE_HEADER, FIELD_FINDINGS, *field_columns(spec))
 
 
 def change_columns(spec: ObjectSpec) -> tuple[Column, ...]:
@@ -143,6 +161,7 @@ def current_columns(spec: ObjectSpec) -> tuple[Column, ...]:
         *field_columns(spec),
         IS_DELETED,
         IS_COMPLETE,
+        UNKNOWN_FIELDS,
         VERSION,
         order,
         CHANGED_AT,
@@ -158,7 +177,7 @@ def history_columns(spec: ObjectSpec) -> tuple[Column, ...]:
         Column("valid_to", Kind.TIMESTAMP),
         Column("is_current", Kind.BOOLEAN, required=True),
     )
-    state = (IS_DELETED, IS_COMPLETE, VERSION)
+    state = (IS_DELETED, IS_COMPLETE, UNKNOWN_FIELDS, VERSION)
     return (RECORD_ID, *field_columns(spec), *state, *valid, CHANGE_ORDER, CHANGED_AT, APPLIED_AT, BATCH)
 
 
@@ -175,6 +194,7 @@ def net_columns(spec: ObjectSpec) -> tuple[Column, ...]:
         Column("sets_deleted", Kind.BOOLEAN, required=True),
         IS_DELETED,
         IS_COMPLETE,
+        UNKNOWN_FIELDS,
         Column("version_step", Kind.INTEGER, required=True),  # 1 for the record's first change of the group
         Column("valid_to", Kind.TIMESTAMP),
         Column("is_current", Kind.BOOLEAN, required=True),
@@ -199,6 +219,7 @@ LEDGER_COLUMNS = (
     Column("first_received_at", Kind.TIMESTAMP, required=True),
     Column("last_received_at", Kind.TIMESTAMP, required=True),
     Column("committed_at", Kind.TIMESTAMP, required=True),
+    Column("isolated", Kind.INTEGER),  # fields of applied changes that did not fit; null in rows of older releases
 )
 """`ops.ledger`: a row a batch and object, in the transaction of its effects."""
 
@@ -220,7 +241,48 @@ RESOLUTION_COLUMNS = (
     Column("resolved_at", Kind.TIMESTAMP),
     Column("resolved_by", Kind.TEXT, NAME_SIZE),  # the batch that brought what the change did not tell
 )
-"""Further columns of `ops.quarantine`; null while the change waits."""
+"""Further columns of `ops.quarantine` and `ops.quality`; null while the row waits."""
+
+ACKNOWLEDGEMENT_COLUMNS = (
+    Column("acknowledged_at", Kind.TIMESTAMP),
+    Column("acknowledged_by", Kind.TEXT, NAME_SIZE),
+    Column("acknowledged_reason", Kind.TEXT, 1_024),
+)
+"""Further columns of both; null until an operator says that the row needs no more care."""
+
+QUALITY_COLUMNS = (
+    Column("object", Kind.TEXT, NAME_SIZE, required=True),
+    Column("record_id", Kind.TEXT, NAME_SIZE, required=True),  # empty: a finding about the field, not a record
+    Column("field", Kind.TEXT, NAME_SIZE, required=True),  # API name
+    Column("rule", Kind.TEXT, 64, required=True),  # with the three before it names the row
+    Column("severity", Kind.TEXT, 16, required=True),
+    Column("detail", Kind.TEXT, 1_024, required=True),
+    Column("change_order", Kind.TEXT, ORDER_SIZE, required=True),  # the newest change that broke the rule
+    Column("batch", Kind.TEXT, NAME_SIZE, required=True),  # of that change
+    Column("first_seen_at", Kind.TIMESTAMP, required=True),
+    Column("last_seen_at", Kind.TIMESTAMP, required=True),
+    Column("seen", Kind.INTEGER, required=True),  # changes that broke it
+)
+"""`ops.quality`: a row a field of a record, or a field, that a rule named; a new breach opens a resolved row again."""
+
+QUALITY_DAY_COLUMNS = (
+    Column("day", Kind.DATE, required=True),  # UTC, of the commit into the warehouse
+    Column("object", Kind.TEXT, NAME_SIZE, required=True),
+    Column("field", Kind.TEXT, NAME_SIZE, required=True),  # `*`: any field
+    Column("rule", Kind.TEXT, 64, required=True),  # `fits`: every rule that is always checked
+    Column("checked", Kind.INTEGER, required=True),  # changes
+    Column("failed", Kind.INTEGER, required=True),
+)
+"""`ops.quality_day`: the scorecard's counts."""
+
+NAMES_COLUMNS = (
+    Column("object", Kind.TEXT, NAME_SIZE, required=True),
+    Column("field", Kind.TEXT, NAME_SIZE, required=True),  # empty: the object's tables
+    Column("name", Kind.TEXT, NAME_SIZE, required=True),  # the column, or what the tables are called by
+    Column("why", Kind.TEXT, NAME_SIZE, required=True),  # empty: it is the usual one
+    Column("at", Kind.TIMESTAMP, required=True),
+)
+"""`ops.names`: the name of every field and object in the warehouse, written once and never changed."""
 
 REREAD_COLUMNS = (
     Column("batch", Kind.TEXT, NAME_SIZE, required=True),

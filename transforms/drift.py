@@ -4,11 +4,11 @@ The rule for values: what the warehouse has stays unless the org says something 
 type holds less than before, is *held*: it is neither asked for nor set by whole records, and a lossy conversion writes no nulls.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 
-from schemas.catalogue import Catalogue, FieldSpec, FieldType, ObjectSpec
+from schemas.catalogue import DIGITS_MAX, FRACTIONS, IDS, TEXTS, WHOLE_NUMBERS, Catalogue, FieldSpec, FieldType, ObjectSpec
 from schemas.drift import (
-    SIZED,
     DescribedField,
     DriftKind,
     DriftPolicy,
@@ -22,11 +22,10 @@ from schemas.drift import (
 _OF_THE_READER = frozenset({"LastViewedDate", "LastReferencedDate"})
 """Say when who asks has seen the record, and so are nothing of the record."""
 _SYSTEM = frozenset({"Id", "IsDeleted", "SystemModstamp"})
-_NOT_FIELDS = frozenset({"address", "location", "complexvalue"})
-"""Compounds: their parts are fields."""
-_SPELLED = {"combobox": FieldType.STRING, "encryptedstring": FieldType.STRING}
-_FLOATS = {FieldType.DOUBLE, FieldType.PERCENT}
-"""The same to the warehouse."""
+_COMPOUNDS = frozenset({"address", "location", "complexvalue"})
+"""Their parts are fields."""
+_ALIKE = (FRACTIONS, WHOLE_NUMBERS, IDS)
+"""Types that are the same to the warehouse."""
 _MOST_LENGTH = 131_072
 
 
@@ -77,8 +76,9 @@ def _is_no_field(spec: ObjectSpec, field: DescribedField) -> bool:
     return (
         field.name in _SYSTEM
         or field.name in _OF_THE_READER
-        or field.type in _NOT_FIELDS
-        or field.name in spec.compounds
+        or field.type in _COMPOUNDS
+        or (field.name in spec.compounds and field.name not in spec.fields)
+        or field.name in spec.ignored
     )
 
 
@@ -133,44 +133,73 @@ def _new_fields(
 def entry_of(field: DescribedField, policy: DriftPolicy) -> FieldSpec | None:
     """The catalogue entry that a new field gets; None for a type that is not kept."""
     kind = _kind(field)
-    if kind is None or (kind is FieldType.REFERENCE and not field.references):
+    if kind is None or kind is FieldType.BASE64:
         return None
     return FieldSpec(
         type=kind,
-        length=min(max(field.length, 1), _MOST_LENGTH) if kind in SIZED else 255,
-        scale=min(field.scale, 8) if kind is FieldType.CURRENCY else 2,
+        length=min(max(field.length, 1), _MOST_LENGTH) if kind in TEXTS else 255,
+        scale=_scale(kind, field),
         references=field.references if kind is FieldType.REFERENCE else (),
         external_id=field.external_id,
         pii=policy.pii,
+        part_of=field.compound or None,
+        part=part_name(field) if field.compound else None,
         calculated=field.calculated,
         added=True,
     )
 
 
+def part_name(field: DescribedField) -> str | None:
+    """What the field is called inside its compound in change events; None: by its own name.
+
+    `BillingCity` is `City` of `BillingAddress`; `Home__City__s` is `City` of `Home__c`; `FirstName` is `FirstName` of `Name` (Change Data
+    Capture Developer Guide, "Change Event Body"; Object Reference, "Compound Fields").
+    """
+    compound, name = field.compound, field.name
+    if custom := re.fullmatch(r"(\w+)__c", compound):
+        inner = re.fullmatch(rf"{re.escape(custom[1])}__(\w+)__s", name)
+        return inner[1] if inner else None
+    stem = compound.removesuffix("Address")
+    if stem == compound or not name.startswith(stem) or name == stem:
+        return None
+    return name.removeprefix(stem)
+
+
+def _scale(kind: FieldType, field: DescribedField) -> int | None:
+    """Decimal places; None for a number whose places describe does not bound, as a formula's."""
+    if kind is FieldType.CURRENCY:
+        return min(field.scale, DIGITS_MAX)
+    is_bounded = kind in FRACTIONS and 0 < field.precision <= DIGITS_MAX and field.scale <= field.precision
+    return field.scale if is_bounded and not field.calculated else None
+
+
 def _kind(field: DescribedField) -> FieldType | None:
-    if field.type in _SPELLED:
-        return _SPELLED[field.type]
-    return FieldType(field.type) if field.type in set(FieldType) else None
+    """A reference that names no object is an id."""
+    if field.type not in set(FieldType):
+        return None
+    kind = FieldType(field.type)
+    return FieldType.ID if kind is FieldType.REFERENCE and not field.references else kind
 
 
 def _fits(entry: FieldSpec, field: DescribedField) -> bool:
     """True when every value of the org's field has room in the entry."""
     if not _is_same_kind(entry, field) or field.calculated != entry.calculated:
         return False
-    if entry.type in SIZED:
+    if entry.type in TEXTS:
         return field.length <= entry.length
-    return entry.type is not FieldType.CURRENCY or field.scale <= entry.scale
+    return entry.decimals is None or field.scale <= entry.decimals
 
 
 def _is_same_kind(entry: FieldSpec, field: DescribedField) -> bool:
-    return _kind(field) is entry.type or {_kind(field), entry.type} == _FLOATS
+    kind = _kind(field)
+    return kind is entry.type or any(kind in some and entry.type in some for some in _ALIKE)
 
 
 def _other_type(
     spec: ObjectSpec, name: str, entry: FieldSpec, field: DescribedField, policy: DriftPolicy
 ) -> FieldDrift:
     kind = _kind(field)
-    both_texts = entry.type in SIZED and kind in SIZED and field.calculated == entry.calculated
+    both_texts = entry.type in TEXTS and kind in TEXTS and field.calculated == entry.calculated
     if both_texts and kind is not None and field.length >= entry.length:
         wider = entry.model_copy(update={"type": kind, "length": min(field.length, _MOST_LENGTH)})
         return FieldDrift(
@@ -272,7 +301,7 @@ def _guess_names(
 
 
 def _is_alike(entry: FieldSpec, field: DescribedField) -> bool:
-    same_length = entry.type not in SIZED or entry.length == field.length
+    same_length = entry.type not in TEXTS or entry.length == field.length
     return _kind(field) is entry.type and same_length
 
 

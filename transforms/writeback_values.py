@@ -43,7 +43,7 @@ def value_check(
     if spec.type is FieldType.REFERENCE:
         return _reference(prefixes)
     if spec.type is FieldType.CURRENCY:
-        return _number(spec.scale)
+        return _number(spec.decimals)
     if spec.type in _SIMPLE:
         return _SIMPLE[spec.type]
     length = min(spec.length, described.length) if described and described.length else spec.length

@@ -60,7 +60,7 @@ def checker(name: str, spec: FieldSpec) -> Callable[[object], Value]:
 
 def number_limit(spec: FieldSpec) -> float:
     """What a number must stay below, whatever its sign: 18 digits in all, as many behind the point as describe says."""
-    scale = spec.scale if spec.type is FieldType.CURRENCY else 2
+    scale = 2 if spec.decimals is None else spec.decimals
     return float(10 ** (_DIGITS - scale))
 
 

@@ -61,7 +61,7 @@ def _value(name: str) -> dict[str, Any]:
 
 def _numbers(field: Field) -> dict[str, Any]:
     decimal = field.kind in NUMBER_KINDS and field.kind != "int"
-    scale = (field.spec.scale if field.spec else 0) if field.kind == "currency" else 2
+    scale = (field.spec.decimals or 0 if field.spec else 0) if field.kind == "currency" else 2
     return {
         "digits": 9 if field.kind == "int" else 0,
         "precision": 18 if decimal else 0,

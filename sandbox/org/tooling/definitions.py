@@ -95,7 +95,7 @@ def _part_marks(entity: Entity, field: Field) -> Iterator[Pii]:
 def _scale(field: Field) -> int:
     if field.kind not in ("double", "percent", "currency"):
         return 0
-    return field.spec.scale if field.spec else 0
+    return field.spec.decimals or 0 if field.spec else 0
 
 
 def _data_type(field: Field) -> str:

@@ -1,0 +1,112 @@
+"""What a quality rule is called, how much it weighs, and what is written down when a value breaks it.
+
+Law 10: one field's fault is one field's. A finding names the object, the record, the field and the rule; the rest of the change lands.
+"""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Severity(StrEnum):
+    """What follows when a value breaks a rule."""
+
+    OFF = "off"
+    """Nothing; the rule is not checked."""
+    NOTE = "note"
+    """The value lands in a form that the column takes; one row a field says so."""
+    WARN = "warn"
+    """The value lands; one row a record and field says so."""
+    ISOLATE = "isolate"
+    """The value does not land: the field is unknown until a later change brings a good one."""
+    REJECT = "reject"
+    """The whole change waits in quarantine."""
+
+
+class Rule(StrEnum):
+    """A rule's name, as stored. The first group is always checked; the second one is declared in the catalogue."""
+
+    WRONG_TYPE = "wrong_type"
+    """The value is not of the field's type."""
+    TOO_LONG = "too_long"
+    """The text is longer than the field, or than the warehouse's longest text."""
+    OUT_OF_RANGE = "out_of_range"
+    """The number, date or time is beyond what the column holds."""
+    UNKNOWN_FIELD = "unknown_field"
+    """The catalogue lacks the field, so it has no column."""
+    DIFF_ONLY = "diff_only"
+    """The text of an encrypted field came as a diff; the record is read again."""
+    COMPOUND_ONLY = "compound_only"
+    """The parts of a compound came, and not the text that the org makes of them; the record is read again."""
+    ROUNDED = "rounded"
+    """The number had more decimals than the field; it landed rounded half to even."""
+    DIGITS_LOST = "digits_lost"
+    """The number has more digits than the transport carries exactly; the record is read again."""
+    NUL_REMOVED = "nul_removed"
+    """The text held NUL characters, which no warehouse stores; it landed without them."""
+    CUT = "cut"
+    """The text was longer than the field; it landed cut, as the catalogue asks."""
+
+    REQUIRED = "required"
+    """The field must have a value."""
+    VALUES = "values"
+    """The value is one of a list."""
+    REFERENCES = "references"
+    """The id's key prefix is that of an object that the field may point to."""
+    PARENT = "parent"
+    """The record that the field points to exists."""
+    UNIQUE = "unique"
+    """No other live record has the value."""
+    MIN = "min"
+    MAX = "max"
+    PATTERN = "pattern"
+    """The whole text fits a regular expression."""
+    NOT_AFTER = "not_after"
+    """The date or time has come."""
+
+
+DECLARED = frozenset(
+    {
+        Rule.REQUIRED,
+        Rule.VALUES,
+        Rule.REFERENCES,
+        Rule.PARENT,
+        Rule.UNIQUE,
+        Rule.MIN,
+        Rule.MAX,
+        Rule.PATTERN,
+        Rule.NOT_AFTER,
+    }
+)
+"""Rules whose severity the catalogue may set."""
+
+OF_THE_FIELD = frozenset({Rule.UNKNOWN_FIELD, Rule.ROUNDED, Rule.NUL_REMOVED})
+"""Rules that are written down once a field, with a count, and not once a record."""
+
+READ_AGAIN = frozenset({Rule.DIFF_ONLY, Rule.COMPOUND_ONLY, Rule.DIGITS_LOST})
+"""Rules whose value the org can tell: the record is put on the list of what is to be read."""
+
+ISOLATING = frozenset(
+    {
+        Rule.WRONG_TYPE,
+        Rule.TOO_LONG,
+        Rule.OUT_OF_RANGE,
+        Rule.UNKNOWN_FIELD,
+        Rule.DIFF_ONLY,
+        Rule.COMPOUND_ONLY,
+        Rule.DIGITS_LOST,
+    }
+)
+"""Rules of the first group that leave the field unknown."""
+
+
+class Finding(NamedTuple):
+    """One field of one change that broke a rule, as it is staged. It never holds the value."""
+
+    field: str
+    """API name; of a part of a compound without a field `Compound.Part`."""
+    column: str | None
+    """The field's column; None for a field that has none."""
+    rule: Rule
+    severity: Severity
+    detail: str
+    """What is wrong and, where somebody must act, what to do."""
