@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from activities.asking import ask, ask_for_incomplete
+from activities.findings import record_findings
 from activities.rebuild import rebuild_records
 from clients.live_catalogue import check_catalogue
 from clients.objectstore import ObjectStore
@@ -51,6 +52,7 @@ class Share:
     duplicate: int = 0
     rebuilt: int = 0
     rereads: int = 0
+    isolated: int = 0
 
     @property
     def batch(self) -> str:
@@ -70,6 +72,7 @@ class Share:
             duplicate=self.duplicate,
             quarantined=0 if self.refused is None else len(self.refused),
             rebuilt=self.rebuilt,
+            isolated=self.isolated,
             last_changed_at=changed_at,
             rereads=self.rereads,
         )
@@ -143,6 +146,14 @@ def with_columns(changes: pa.Table, spec: ObjectSpec) -> pa.Table:
     if there - set(wanted.names):
         raise CatalogueBehindError(object_name=spec.name)
     if missing := [name for name in wanted.names if name not in there]:
+        changes = _with_missing(changes, missing, spec)
+    return changes.select(wanted.names).cast(wanted)
+
+
+def _with_missing(changes: pa.Table, missing: Sequence[str], spec: ObjectSpec) -> pa.Table:
+    """The changes with empty columns for what came after they were staged."""
+    there = set(changes.column_names)
+    if not there.issuperset(spec.columns.values()):
         carried = ",".join(column.name for column in field_columns(spec) if column.name in there)
         is_reading = pc.and_(
             pc.equal(changes["change_type"], SNAPSHOT), pc.is_null(changes["changed_fields"])
@@ -150,10 +161,10 @@ def with_columns(changes: pa.Table, spec: ObjectSpec) -> pa.Table:
         place = changes.column_names.index("changed_fields")
         named = pc.if_else(is_reading, pa.scalar(carried, pa.large_string()), changes["changed_fields"])
         changes = changes.set_column(place, "changed_fields", named)
-        for name in missing:
-            nothing = pa.nulls(len(changes), wanted.field(name).type)
-            changes = changes.append_column(name, nothing)
-    return changes.select(wanted.names).cast(wanted)
+    types = {column.name: column.arrow for column in staged_columns(spec)}
+    for name in missing:
+        changes = changes.append_column(name, pa.nulls(len(changes), types[name]))
+    return changes
 
 
 def _now() -> datetime:
@@ -167,7 +178,7 @@ def _applied_before(transaction: Transaction, name: str, batches: list[str]) -> 
 
 
 def _ledger_result(row: tuple[Any, ...]) -> ApplyResult:
-    _, name, landed, applied, duplicate, quarantined, rebuilt, last_changed_at = row
+    _, name, landed, applied, duplicate, quarantined, rebuilt, isolated, last_changed_at = row
     return ApplyResult(
         object=name,
         landed=landed,
@@ -175,6 +186,7 @@ def _ledger_result(row: tuple[Any, ...]) -> ApplyResult:
         duplicate=duplicate,
         quarantined=quarantined,
         rebuilt=rebuilt,
+        isolated=isolated,
         last_changed_at=last_changed_at,
     )
 
@@ -193,10 +205,15 @@ def apply_changes(transaction: Transaction, spec: ObjectSpec, shares: Sequence[S
         slow = seen.slow_records(new)
         fast = _without(new, slow)
         if len(fast):
-            _fold_in(transaction, spec, NetRows(fast, spec, applied_at=applied_at), seen.last_orders)
+            net = NetRows(fast, spec, applied_at=applied_at, unknown_before=seen.unknown_fields)
+            _fold_in(transaction, spec, net, seen.last_orders)
         if slow:
             rebuild_records(transaction, spec, sorted(slow))
         _count_rebuilt(shares, new, slow)
+        recorded = record_findings(transaction, spec, new, seen.last_orders)
+        for share in shares:
+            share.isolated += recorded.isolated.get(share.batch, 0)
+        shares[0].rereads += recorded.rereads
         shares[0].rereads += ask_for_incomplete(transaction, spec, new, seen.last_orders)
     _count(shares, incoming, seen.is_new)
 
@@ -246,13 +263,17 @@ class _Seen:
     """By row of the group: neither logged before nor a second copy inside the group."""
     last_orders: dict[str, str]
     """record_id -> the last change applied to it, for the records that exist."""
+    unknown_fields: dict[str, str]
+    """record_id -> `unknown_fields` of its row, for those that have any."""
 
     @classmethod
     def of(cls, transaction: Transaction, spec: ObjectSpec, incoming: pa.Table) -> "_Seen":
         ids = incoming["record_id"].to_pylist()
         orders = incoming["change_order"].to_pylist()
         _stage_records(transaction, sql.TOUCHED, sorted(set(ids)))
-        last_orders: dict[str, str] = dict(transaction.fetch(sql.find_last_orders(spec)))
+        rows = transaction.fetch(sql.find_last_orders(spec))
+        last_orders: dict[str, str] = {record_id: order for record_id, order, _ in rows}
+        unknown = {record_id: fields for record_id, _, fields in rows if fields is not None}
         suspects = {id_ for id_, order in zip(ids, orders, strict=True) if order <= last_orders.get(id_, "")}
         logged: set[tuple[str, str]] = set()
         if suspects:
@@ -262,7 +283,7 @@ class _Seen:
         for identity in zip(ids, orders, strict=True):
             is_new.append(identity not in logged)
             logged.add(identity)
-        return cls(is_new, last_orders)
+        return cls(is_new, last_orders, unknown)
 
     def slow_records(self, new: pa.Table) -> set[str]:
         """Records with a change that is out of order or a text diff, or that are repaired."""
@@ -320,4 +341,4 @@ def write_ledger(transaction: Transaction, shares: Sequence[Share]) -> None:
         facts = (manifest.batch, result.object, manifest.lane, manifest.start, manifest.end, manifest.raw_key)
         counts = (result.landed, result.applied, result.duplicate, result.quarantined, result.rebuilt)
         times = (first, result.last_changed_at, manifest.first_received_at, manifest.last_received_at, _now())
-        transaction.execute(statement, [*facts, *counts, *times])
+        transaction.execute(statement, [*facts, *counts, *times, result.isolated])

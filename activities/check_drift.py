@@ -5,7 +5,7 @@ writes (`clients.live_catalogue.check_catalogue`). Done twice it decides nothing
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -14,9 +14,10 @@ from temporalio import activity
 from activities.heartbeats import heartbeating
 from clients.call_count import counting_calls
 from clients.describe import OrgSchema
+from clients.given_names import keep_names
 from clients.live_catalogue import LiveCatalogue, check_catalogue, write_rows
 from clients.org_http import OrgHttp
-from clients.warehouse import Warehouse, statements as sql
+from clients.warehouse import Warehouse, quality_statements, statements as sql
 from schemas import names
 from schemas.catalogue import Catalogue
 from schemas.drift import (
@@ -31,8 +32,9 @@ from schemas.drift import (
     Fill,
 )
 from schemas.errors import CallRefusedError
+from schemas.quality import Rule
 from transforms.decode import UNKNOWN_FIELD
-from transforms.drift import compare, overlaid
+from transforms.drift import compare, field_called, overlaid
 
 _FILLS_OF = timedelta(hours=1)
 """So long a fill is named again at every check: starting it twice starts it once."""
@@ -96,7 +98,7 @@ class CheckDrift:
         by_object: dict[str, list[FieldDrift]] = {}
         for each in found:
             by_object.setdefault(each.object, []).append(each)
-        self.warehouse.ensure_tables(self._after(found, at, by))
+        self.warehouse.ensure_tables(keep_names(self.warehouse, self._after(found, at, by)))
         for name, some in by_object.items():
             with self.warehouse.transaction() as transaction:
                 transaction.lock_object(self.catalogue.object(name).table)
@@ -123,7 +125,22 @@ class CheckDrift:
             Fill(object=name, fields=tuple(row.field for row in some), revision=some[-1].revision)
             for (name, _), some in together.items()
         )
-        return fills, tuple(sorted(self._waiting()))
+        filled = {(fill.object, name) for fill in fills for name in fill.fields}
+        return (*fills, *self._late_fills(filled)), tuple(sorted(self._waiting()))
+
+    def _late_fills(self, filled: Set[tuple[str, str]]) -> Iterator[Fill]:
+        """Fills of fields that changes carried before the catalogue had them, and that no decision fills: the file got them."""
+        with self.warehouse.transaction() as transaction:
+            rows = transaction.fetch(quality_statements.find_unknown_fields(), [Rule.UNKNOWN_FIELD.value])
+        together: dict[tuple[str, int], list[str]] = {}
+        for name, known_as, last_seen_at in rows:
+            spec = self.catalogue.objects.get(name)
+            field = None if spec is None else field_called(spec, known_as)
+            if field is not None and (name, field) not in filled:
+                together.setdefault((name, int(last_seen_at.timestamp())), []).append(field)
+        for (name, seen), fields in together.items():
+            # Nothing adds to a row of a known field, so its time names the same fill at every check.
+            yield Fill(object=name, fields=tuple(sorted(fields)), revision=seen)
 
     def _waiting(self) -> set[str]:
         """Objects with quarantined changes whose unknown field is known by now."""

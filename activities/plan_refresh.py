@@ -7,7 +7,7 @@ the record's own, its parents', its children's. A field without inputs changes w
 import asyncio
 import hashlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -15,12 +15,14 @@ import orjson
 from temporalio import activity
 
 from clients.objectstore import ObjectStore
-from clients.warehouse import Transaction, Warehouse, refresh_statements as sql
+from clients.warehouse import Transaction, Warehouse, quality_statements, refresh_statements as sql
 from schemas import names
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.ids import ids_key, refresh_key
 from schemas.limits import COLLECTION_RETRIEVE_MAX
+from schemas.quality import Rule
 from schemas.refreshes import RefreshGroup, RefreshInput, RefreshPlan, RefreshState
+from transforms.drift import field_called
 
 _OVERLAP = timedelta(minutes=2)
 """A transaction may become visible later than the time that it carries."""
@@ -43,10 +45,22 @@ class PlanRefresh:
 
     @activity.defn(name=names.END_REFRESH)
     async def end_refresh(self, state: RefreshState) -> None:
-        """Remember how far the change log has been looked through."""
+        """Remember how far the change log has been looked through, and that unknown fields are filled."""
         if state.plan is not None and state.plan.covered is not None:
             body = orjson.dumps({"covered": state.plan.covered.isoformat()})
             await asyncio.to_thread(self.store.put, refresh_key(state.org, state.object), body)
+        if state.plan is not None:
+            fields = {name for group in state.plan.groups for name in group.fields}
+            await asyncio.to_thread(self._close, state.object, fields)
+
+    def _close(self, name: str, fields: Set[str]) -> None:
+        """Fields that changes carried before the catalogue had them are filled now."""
+        spec, rule = self.catalogue().object(name), Rule.UNKNOWN_FIELD.value
+        with self.warehouse.transaction() as transaction:
+            for of, known_as, _ in transaction.fetch(quality_statements.find_unknown_fields(), [rule]):
+                if of == name and field_called(spec, known_as) in fields:
+                    told = [datetime.now(UTC), "refresh", name, known_as, rule]
+                    transaction.execute(quality_statements.close_field(), told)
 
     def plan(self, request: RefreshInput) -> RefreshPlan:
         """As `plan_refresh`. Blocks."""

@@ -36,6 +36,7 @@ from schemas.tables import RECORD_ID, field_column
 from transforms.differences import differing
 from transforms.drift import with_fields
 from transforms.row_pages import page_of_records, protect_page
+from transforms.values import with_misfits
 
 STRETCH = timedelta(seconds=20)
 LAND_ROWS = 10_000
@@ -153,7 +154,9 @@ class _Reader:
         with self._parent.warehouse.transaction() as transaction:
             ids = pa.table({"record_id": page["Id"].combine_chunks()})
             transaction.stage(sql.TOUCHED, (RECORD_ID,), ids)
-            known = {row[0]: row[1:] for row in transaction.fetch(sql.read_fields(spec, columns))}
+            names = [column.name for column in columns]
+            rows = transaction.fetch(sql.read_fields(spec, columns))
+            known = {record_id: with_misfits(values, names, unknown) for record_id, unknown, *values in rows}
         young = self._request.reading - _YOUNG // timedelta(milliseconds=1)
         return differing(protected, self._asked, fields, known, young_from=literal(young))
 

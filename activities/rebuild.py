@@ -10,11 +10,10 @@ import pyarrow as pa
 from clients.warehouse import Transaction, statements as sql
 from schemas.catalogue import ObjectSpec
 from schemas.tables import arrow_schema, current_columns, field_columns, history_columns
-from transforms.fold import LoggedChange, Version, fold
+from transforms.fold import HEAD, LoggedChange, Version, fold
 
 RECORDS_AT_ONCE = 2_000
 """Bounds the memory of one step: a hot record may have thousands of changes."""
-_HEAD = 8  # columns before the values in `statements.read_changes`
 
 
 def rebuild_records(transaction: Transaction, spec: ObjectSpec, record_ids: Sequence[str]) -> None:
@@ -30,7 +29,7 @@ def rebuild_records(transaction: Transaction, spec: ObjectSpec, record_ids: Sequ
 
 def _read(rows: Iterable[tuple[Any, ...]]) -> Iterator[LoggedChange]:
     for row in sorted(rows, key=lambda row: row[0]):
-        yield LoggedChange(*(*row[:_HEAD], row[_HEAD:]))
+        yield LoggedChange(*(*row[:HEAD], row[HEAD:]))
 
 
 def _replace(transaction: Transaction, spec: ObjectSpec, versions: list[list[Version]]) -> None:
@@ -71,6 +70,7 @@ _OWN: dict[str, Callable[[Version], Any]] = {
             "record_id",
             "is_deleted",
             "is_complete",
+            "unknown_fields",
             "version",
             "valid_from",
             "valid_to",

@@ -28,6 +28,7 @@ from schemas.reconciliations import ComparedFacts, CompareFactsInput, Difference
 from schemas.tables import field_column
 from transforms.judgement import Judgement, judge
 from transforms.row_facts import FACTS, Facts, facts_of_table, field_digests, partition, row_digest
+from transforms.values import with_misfits
 
 PART_ROWS = 500_000
 """Records that are compared at once; with more, both sides are first divided on disk."""
@@ -140,6 +141,8 @@ class _Comparison:
         facts = np.zeros(len(rows), FACTS)
         if not rows:
             return facts
+        names_ = [column.name for column in self._columns]
+        rows = [(*row[:5], *with_misfits(row[6:], names_, row[5])) for row in rows]
         columns = list(zip(*rows, strict=True))
         for name, column in zip(("id", "lmd", "stamp", "deleted", "complete"), columns, strict=False):
             facts[name] = column

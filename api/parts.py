@@ -20,9 +20,9 @@ from clients.writebacks.intake import WritebackIntake
 from clients.writebacks.looks import WritebackLooks
 from clients.writebacks.sessions import WritebackStore
 from schemas.access import Caller
-from schemas.catalogue import Catalogue, load_catalogue
+from schemas.catalogue import Catalogue
 from workers.intake import writeback_intake
-from workers.parts import connect_temporal, following, open_warehouse
+from workers.parts import catalogue_file, connect_temporal, following, open_warehouse
 from workers.settings import Settings
 
 _EXCHANGES_AT_ONCE = 4
@@ -68,7 +68,7 @@ async def open_api_parts(settings: Settings) -> AsyncIterator[ApiParts]:
     store = await asyncio.to_thread(ObjectStore, settings.s3.address())
     async with AsyncExitStack() as stack:
         warehouse = stack.enter_context(closing(open_warehouse(settings)))
-        catalogue = LiveCatalogue.unread(load_catalogue(settings.catalogue), warehouse)
+        catalogue = LiveCatalogue.unread(catalogue_file(settings), warehouse)
         await stack.enter_async_context(following(catalogue))
         yield ApiParts(
             settings=settings,

@@ -56,10 +56,23 @@ def described_field(described: Mapping[str, Any]) -> DescribedField:
         name=described["name"],
         type=described["type"],
         length=described.get("length") or 0,
+        precision=described.get("precision") or 0,
         scale=described.get("scale") or 0,
+        compound=compound
+        if (compound := described.get("compoundFieldName") or "") != described["name"]
+        else "",
+        values=_restricted_values(described),
+        label=described.get("label") or "",
+        unique=bool(described.get("unique")),
         references=tuple(described.get("referenceTo") or ()),
         external_id=bool(described.get("externalId")),
         calculated=bool(described.get("calculated")),
         nullable=bool(described.get("nillable")),
         required=bool(is_asked_for) and not described.get("nillable"),
     )
+
+
+def _restricted_values(described: Mapping[str, Any]) -> tuple[str, ...]:
+    if not described.get("restrictedPicklist"):
+        return ()
+    return tuple(str(each["value"]) for each in described.get("picklistValues") or () if each.get("active"))

@@ -11,12 +11,14 @@ from typing import Any
 import orjson
 from pydantic import ConfigDict, PrivateAttr
 
+from clients.given_names import read_names
 from clients.warehouse import Transaction, Warehouse, statements as sql
 from schemas.catalogue import Catalogue
 from schemas.drift import DriftRow, FieldDrift
 from schemas.errors import CatalogueBehindError
 from schemas.tables import DRIFT_COLUMNS
 from transforms.drift import overlaid
+from transforms.given_names import named
 
 Heard = Callable[[Catalogue], None]
 
@@ -31,6 +33,7 @@ class LiveCatalogue(Catalogue):
     _revisions: dict[str, int] = PrivateAttr(default_factory=dict)
     _rows: list[DriftRow] = PrivateAttr(default_factory=list)
     _heard: list[Heard] = PrivateAttr(default_factory=list)
+    _is_named: bool = PrivateAttr(default=False)
     _following: Any = PrivateAttr(default_factory=threading.Lock)
 
     @classmethod
@@ -70,15 +73,18 @@ class LiveCatalogue(Catalogue):
             known = self._rows[-1].revision if self._rows else 0
             with self._warehouse.transaction() as transaction:
                 rows = read_rows(transaction, known)
-            if not rows:
+                # The names are there before the decisions that need them.
+                names = read_names(transaction) if rows or not self._is_named else []
+            if not rows and self._is_named:
                 return False
+            self._is_named = True
             self._rows = [*self._rows, *rows]
             # Objects first: whoever sees the revision must see the fields.
-            self.objects = overlaid(self._file, self._rows)
+            self.objects = named(overlaid(self._file, self._rows), names)
             for heard in self._heard:
                 heard(self)
             self._revisions = self._revisions | {row.object: row.revision for row in rows}
-        return True
+        return bool(rows)
 
 
 def read_rows(transaction: Transaction, after: int = 0) -> list[DriftRow]:

@@ -7,12 +7,10 @@ that both ways land equal events: otherwise the same row would depend on how bus
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from schemas.catalogue import FieldType, ObjectSpec
+from schemas.catalogue import FRACTIONS, WHOLE_NUMBERS, FieldType, ObjectSpec
 from schemas.polled import PolledRow
 from schemas.positions import epoch_ms
 from transforms.row_pages import read_csv_texts
-
-_NUL = b"\x00"
 
 
 def row_of(record: Mapping[str, Any], spec: ObjectSpec) -> PolledRow:
@@ -28,9 +26,9 @@ def row_of(record: Mapping[str, Any], spec: ObjectSpec) -> PolledRow:
 def rows_of_csv(body: bytes, spec: ObjectSpec) -> list[PolledRow]:
     """The rows of a page of Bulk API results (Bulk API 2.0 and Bulk API Developer Guide, "Get Results for a Query Job").
 
-    Empty is null: Salesforce stores no empty texts. NUL bytes, which results may hold, are left out (salesforce.md I.16).
+    Empty is null: Salesforce stores no empty texts. NUL bytes, which results may hold, stay: staging leaves them out and says so.
     """
-    table = read_csv_texts(body.replace(_NUL, b""))
+    table = read_csv_texts(body)
     kinds = {name: field.type for name, field in spec.fields.items()}
     columns = [
         [None if text is None else convert(text) for text in column.to_pylist()]
@@ -48,16 +46,22 @@ def _whole(text: str) -> int:
     return int(text) if "." not in text else int(float(text))
 
 
+def _fraction(text: str) -> int | float:
+    """A whole number that a double may not hold stays whole."""
+    return int(text) if len(text) > _SURE_DIGITS and text.lstrip("-").isdecimal() else float(text)
+
+
 def _rest_datetime(text: str) -> str:
     return f"{text[:-1]}+0000" if text.endswith("Z") else text
 
 
+_SURE_DIGITS = 15
+"""Digits that every double holds."""
 _SYSTEM = {"IsDeleted": FieldType.BOOLEAN, "SystemModstamp": FieldType.DATETIME}
 _RESTORED: dict[FieldType, Callable[[str], Any]] = {
     FieldType.BOOLEAN: lambda text: text.lower() == "true",
-    FieldType.INT: _whole,
-    FieldType.DOUBLE: float,
-    FieldType.PERCENT: float,
-    FieldType.CURRENCY: float,
+    **dict.fromkeys(WHOLE_NUMBERS, _whole),
+    **dict.fromkeys(FRACTIONS, _fraction),
+    FieldType.CURRENCY: _fraction,
     FieldType.DATETIME: _rest_datetime,
 }

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from schemas.column_names import (
     MOST_NAME_BYTES,
@@ -135,8 +135,8 @@ class FieldSpec(BaseModel):
     """A regular expression (RE2) that the whole text fits."""
     not_after: Literal["now"] | None = None
     """`now`: a date or time that has not come breaks the rule."""
-    severity: dict[Rule, Severity] = {}
-    """Declared rule -> what follows when a value breaks it; `warn` for one that is not named."""
+    severity: tuple[tuple[Rule, Severity], ...] = ()
+    """What follows when a value breaks a declared rule, in the file as `{rule: severity}`; `warn` for one that is not named."""
     references: tuple[str, ...] = ()
     """Objects that a reference may point to; they need not be in the catalogue."""
     external_id: bool = False
@@ -155,6 +155,11 @@ class FieldSpec(BaseModel):
     added: bool = False
     """The catalogue file lacks it: it was found in the org while the engine ran."""
 
+    @field_validator("severity", mode="before")
+    @classmethod
+    def _pairs(cls, given: object) -> object:
+        return tuple(given.items()) if isinstance(given, Mapping) else given
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if (self.type is FieldType.REFERENCE) != bool(self.references):
@@ -168,8 +173,10 @@ class FieldSpec(BaseModel):
                 f"`column: {self.column}` cannot be used; give up to {MOST_NAME_BYTES} lower-case letters, digits and "
                 "underscores that are not Tidegate's own name"
             )
-        if unknown := self.severity.keys() - DECLARED:
-            raise ValueError(f"`severity` takes {', '.join(sorted(DECLARED))}, not {', '.join(sorted(unknown))}")
+        if unknown := {rule for rule, _ in self.severity} - DECLARED:
+            raise ValueError(
+                f"`severity` takes {', '.join(sorted(DECLARED))}, not {', '.join(sorted(unknown))}"
+            )
         self._check_rules()
         return self
 
@@ -184,7 +191,9 @@ class FieldSpec(BaseModel):
             raise ValueError("only a date or datetime has `not_after`")
         reads_values = self.values or self.pattern or self.not_after or (self.min, self.max) != (None, None)
         if self.is_protected and reads_values:
-            raise ValueError("an encrypted field takes `required`, `unique` and the rules of references alone")
+            raise ValueError(
+                "an encrypted field takes `required`, `unique` and the rules of references alone"
+            )
         if self.pattern is not None:
             try:
                 re.compile(self.pattern)
@@ -200,7 +209,7 @@ class FieldSpec(BaseModel):
 
     def severity_of(self, rule: Rule) -> Severity:
         """What follows when a value breaks a declared rule."""
-        return self.severity.get(rule, Severity.WARN)
+        return dict(self.severity).get(rule, Severity.WARN)
 
     @property
     def is_loose(self) -> bool:
@@ -230,6 +239,10 @@ class ObjectSpec(BaseModel):
     fields: dict[str, FieldSpec]
     ignored: dict[str, FieldSpec] = {}
     """Fields that are kept out on purpose, `ignore: true` in the catalogue."""
+    former_columns: dict[str, str] = {}
+    """API name -> column, of fields that the catalogue had once: the columns are still there. From `ops.names`, and in no file."""
+    most_bytes: int | None = None
+    """Of a text in the warehouse, in UTF-8; None: any number. It is the warehouse's, and in no file."""
 
     @model_validator(mode="before")
     @classmethod
@@ -265,7 +278,7 @@ class ObjectSpec(BaseModel):
     @cached_property
     def given_columns(self) -> dict[str, GivenName]:
         """As `columns`, with the reason of each name that is not the usual one."""
-        return column_names({name: spec.column for name, spec in self.fields.items()})
+        return column_names({name: spec.column for name, spec in self.fields.items()}, self.former_columns)
 
     @cached_property
     def required_fields(self) -> tuple[str, ...]:
@@ -350,13 +363,11 @@ def _with_table(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 def _with_tables(objects: Mapping[str, Any]) -> dict[str, Any]:
     """The entries with the names of their tables; as they are where their shape is wrong, for validation to refuse."""
-    given = {
-        name: entry.get("table") or None
-        for name, entry in objects.items()
-        if isinstance(name, str) and isinstance(entry, dict)
-    }
-    if not all(name is None or isinstance(name, str) for name in given.values()):
+    given = {name: entry.get("table") or None for name, entry in objects.items() if isinstance(entry, dict)}
+    if not all(isinstance(each, str | None) for each in (*given, *given.values())):
         return dict(objects)
+    for name in given:
+        _check_name(name)
     tables = table_names(given)
     return {
         name: {**entry, "table": tables[name].name} if name in tables else entry
@@ -383,7 +394,7 @@ def _is_ignored(spec: object) -> bool:
     """True for a field that is kept out on purpose, or whose values no event and no query job carries."""
     if isinstance(spec, FieldSpec):
         return spec.ignore or spec.type is FieldType.BASE64
-    return isinstance(spec, dict) and (spec.get("ignore") is True or spec.get("type") == FieldType.BASE64)
+    return isinstance(spec, dict) and (spec.get("ignore") is True or spec.get("type") == "base64")
 
 
 def _check_compounds(spec: ObjectSpec) -> None:

@@ -80,21 +80,26 @@ def is_usable(name: str, most: int) -> bool:
     return len(name) <= most and _COLUMN.fullmatch(name) is not None
 
 
-def column_names(given: Mapping[str, str | None]) -> dict[str, GivenName]:
+def column_names(
+    given: Mapping[str, str | None], taken: Mapping[str, str] | None = None
+) -> dict[str, GivenName]:
     """The columns of an object's fields.
 
     Args:
         given: API name -> the column that it has for good (from the catalogue or `ops.names`), None for one that has none yet. A name is
             free when no field has it for good; of two fields that come together, the earlier one gets it.
+        taken: API name -> column, of fields that were there once; None: there are none.
 
-    Returns: API name -> column, in the same order. No two are the same.
+    Returns: API name -> column, in the order of `given`. No two are the same.
     """
-    return _names(given, MOST_NAME_BYTES, is_ours, "is Tidegate's own or the database's column")
+    return _names(given, taken or {}, MOST_NAME_BYTES, is_ours, "is Tidegate's own or the database's column")
 
 
-def table_names(given: Mapping[str, str | None]) -> dict[str, GivenName]:
+def table_names(
+    given: Mapping[str, str | None], taken: Mapping[str, str] | None = None
+) -> dict[str, GivenName]:
     """The names that objects' tables begin with; arguments and answer as of `column_names`."""
-    return _names(given, MOST_TABLE_BYTES, lambda _: False, "")
+    return _names(given, taken or {}, MOST_TABLE_BYTES, lambda _: False, "")
 
 
 def index_name(text: str) -> str:
@@ -103,13 +108,20 @@ def index_name(text: str) -> str:
 
 
 def _names(
-    given: Mapping[str, str | None], most: int, is_taken_by_us: Callable[[str], bool], whose: str
+    given: Mapping[str, str | None],
+    gone: Mapping[str, str],
+    most: int,
+    is_taken_by_us: Callable[[str], bool],
+    whose: str,
 ) -> dict[str, GivenName]:
-    taken = {name: api_name for api_name, name in given.items() if name is not None}
+    taken = {name: api_name for api_name, name in gone.items()}
+    taken |= {name: api_name for api_name, name in given.items() if name is not None}
     found: dict[str, GivenName] = {}
     for api_name, name in given.items():
         usual = snake_case(api_name)
-        why = _obstacle(usual, taken.get(usual, api_name), api_name, most, whose if is_taken_by_us(usual) else "")
+        why = _obstacle(
+            usual, taken.get(usual, api_name), api_name, most, whose if is_taken_by_us(usual) else ""
+        )
         if name is None:
             name = _with_digest(usual, api_name, most) if why else usual
             taken[name] = api_name
@@ -141,6 +153,3 @@ def clashes(names: Iterable[tuple[str, str]]) -> list[str]:
         for api_name, name in names
         if (other := owners.setdefault(name, api_name)) != api_name
     ]
-
-
-

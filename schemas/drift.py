@@ -159,7 +159,9 @@ class DriftResult(Message):
 DECIMALS = FRACTIONS | {FieldType.CURRENCY}
 
 
-def entry_text(kind: str, length: int, scale: int | None, *, calculated: bool = False, held: bool = False) -> str:
+def entry_text(
+    kind: str, length: int, scale: int | None, *, calculated: bool = False, held: bool = False
+) -> str:
     """A field in short: `string(255)`, `currency(2)`, `double, calculated`, `date, held`. `scale` None: not decimal."""
     is_decimal = scale is not None and kind in DECIMALS
     size = f"({scale})" if is_decimal else f"({length})" if kind in TEXTS else ""

@@ -24,6 +24,10 @@ way and for clocks that differ; the header itself is exact (REST API Developer G
 LIMITS_LAG = timedelta(minutes=5)
 """How far the Limits API may be behind (REST API Developer Guide, "Limits")."""
 
+CLOCK_ALLOWANCE = timedelta(minutes=5)
+"""How far a commit time may lie ahead of the worker that received it. Our own: an org's clock and ours are kept by NTP, and a change
+from the future would stand above every later one of its record."""
+
 # --- Edition allocations: Salesforce Developer Limits and Allocations Quick Reference
 DAILY_API_REQUESTS = {"developer": 15_000, "enterprise": 100_000, "unlimited": 100_000}
 """Calls a rolling 24 h without licences; a licence adds 1,000 (enterprise) or 5,000 (unlimited)."""

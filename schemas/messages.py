@@ -163,6 +163,8 @@ class ApplyResult(Message):
     quarantined: int
     rebuilt: int
     last_changed_at: datetime | None
+    isolated: int = 0
+    """Fields of the applied changes that did not fit."""
     rereads: int = 0
     """What could not be told and is to be read; 0 also of a batch that was applied before."""
 

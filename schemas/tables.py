@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from schemas.catalogue import DIGITS_MAX, IDS, FieldSpec, FieldType, ObjectSpec
 
+
 def quoted(name: str) -> str:
     """A name of ours as SQL needs it; names hold no quotes."""
     return f'"{name}"'
@@ -219,7 +220,9 @@ LEDGER_COLUMNS = (
     Column("first_received_at", Kind.TIMESTAMP, required=True),
     Column("last_received_at", Kind.TIMESTAMP, required=True),
     Column("committed_at", Kind.TIMESTAMP, required=True),
-    Column("isolated", Kind.INTEGER),  # fields of applied changes that did not fit; null in rows of older releases
+    Column(
+        "isolated", Kind.INTEGER
+    ),  # fields of applied changes that did not fit; null in rows of older releases
 )
 """`ops.ledger`: a row a batch and object, in the transaction of its effects."""
 
@@ -252,7 +255,9 @@ ACKNOWLEDGEMENT_COLUMNS = (
 
 QUALITY_COLUMNS = (
     Column("object", Kind.TEXT, NAME_SIZE, required=True),
-    Column("record_id", Kind.TEXT, NAME_SIZE, required=True),  # empty: a finding about the field, not a record
+    Column(
+        "record_id", Kind.TEXT, NAME_SIZE, required=True
+    ),  # empty: a finding about the field, not a record
     Column("field", Kind.TEXT, NAME_SIZE, required=True),  # API name
     Column("rule", Kind.TEXT, 64, required=True),  # with the three before it names the row
     Column("severity", Kind.TEXT, 16, required=True),

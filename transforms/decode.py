@@ -1,42 +1,50 @@
-"""From raw events to typed changes: fan out, check, and refuse with a reason what does not fit.
+"""From raw events to typed changes: fan out, check, and name with a reason what does not fit.
 
 Law 8 begins here: every change that was landed comes out either as a typed change or as a refusal, never neither
-and never both. A merged event with ten recordIds comes out as ten.
+and never both. A merged event with ten recordIds comes out as ten. Law 10, too: a value that does not fit its field is isolated and named,
+and the rest of its change goes on. Refused is a change that cannot be identified or ordered, or that breaks a rule of severity `reject`.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import orjson
 
 from schemas.catalogue import Catalogue, FieldType, ObjectSpec
+from schemas.limits import CLOCK_ALLOWANCE
+from schemas.quality import OF_THE_FIELD, Finding, Rule, Severity
 from schemas.tables import ID_SIZE, KEY_SIZE, NAME_SIZE
+from transforms import findings
 from transforms.protect import HEADER, is_any_token
-from transforms.values import TOO_LONG, WRONG_TYPE, Converter, MisfitError, converter
+from transforms.rules import checks_of, ruled
+from transforms.values import Converter, MisfitError, NotedError, converter
 
 CREATE, UPDATE, DELETE, UNDELETE, SNAPSHOT = "create", "update", "delete", "undelete", "snapshot"
 WHOLE = frozenset({CREATE, UNDELETE, SNAPSHOT})
 """Change types that carry the whole record: what they leave out is null, unless they name the columns that they carry."""
 
-# Reasons of quarantine, as stored
+# Reasons of quarantine, as stored, beside the names of rules
 BROKEN_MESSAGE = "broken_message"
 BAD_HEADER = "bad_header"
+AHEAD_OF_CLOCK = "ahead_of_clock"
 UNKNOWN_OBJECT = "unknown_object"
-UNKNOWN_FIELD = "unknown_field"
 MISSING_REQUIRED = "missing_required"
 NEEDS_REREAD = "needs_reread"
+UNKNOWN_FIELD = Rule.UNKNOWN_FIELD.value
+"""Of changes that releases before 0.2 refused for a field that their catalogue lacked."""
 REASONS = (
     BROKEN_MESSAGE,
     BAD_HEADER,
+    AHEAD_OF_CLOCK,
     UNKNOWN_OBJECT,
-    UNKNOWN_FIELD,
-    WRONG_TYPE,
-    TOO_LONG,
     MISSING_REQUIRED,
     NEEDS_REREAD,
+    *(rule.value for rule in Rule),
 )
+"""Rules stand here for what breaks one of severity `reject`, and for what older releases refused."""
 
 BROKEN = "broken"
 """Key of an event's `data` that could not be read; its value is the message's text, encrypted."""
@@ -45,6 +53,7 @@ _TYPES = {"CREATE": CREATE, "UPDATE": UPDATE, "DELETE": DELETE, "UNDELETE": UNDE
 _DIFF_KEYS = frozenset({"diff"})
 _MOST_MS = 10**13
 """Epoch milliseconds have 13 digits until the year 2286; `change_order` counts on it."""
+_AHEAD_MS = round(CLOCK_ALLOWANCE.total_seconds() * 1_000)
 _MOST_NUMBER = 10**20
 _MOST_SEQUENCE = 10**8
 _RECORD_ID = re.compile(r"[0-9A-Za-z]{1,18}|[0-9A-Za-z]{1,17}\*").fullmatch
@@ -97,9 +106,17 @@ def change_order(commit_ms: int, commit_number: int, sequence: int) -> str:
     return f"{commit_ms:013d}.{commit_number:020d}.{sequence:08d}"
 
 
-def decode_events(events: Iterable[RawEvent], catalogue: Catalogue) -> dict[str, DecodedObject]:
-    """Every event of a batch, by the object's name as received."""
-    plans = {name: _Plan(spec) for name, spec in catalogue.objects.items()}
+def moment_of(order: str) -> datetime:
+    """The commit time in a `change_order`."""
+    return datetime.fromtimestamp(int(order.partition(".")[0]) / 1_000, UTC)
+
+
+def decode_events(
+    events: Iterable[RawEvent], catalogue: Catalogue, *, loads: Callable[[bytes], Any] = orjson.loads
+) -> dict[str, DecodedObject]:
+    """Every event of a batch, by the object's name as received. `loads` reads an event's JSON."""
+    prefixes = {name: spec.key_prefix for name, spec in catalogue.objects.items()}
+    plans = {name: _Plan(spec, prefixes) for name, spec in catalogue.objects.items()}
     decoded: dict[str, DecodedObject] = {}
     place = 0
     for event in events:
@@ -107,7 +124,7 @@ def decode_events(events: Iterable[RawEvent], catalogue: Catalogue) -> dict[str,
         share = decoded.setdefault(event.object, DecodedObject())
         share.landed += event.changes
         try:
-            share.rows.extend(_changes(event, plans))
+            share.rows.extend(_changes(event, loads(event.event), plans))
         except _RefusedError as refused:
             for ordinal, record_id in enumerate(refused.record_ids or (None,) * event.changes, place):
                 share.refusals.append(_refusal(event, refused, record_id, ordinal))
@@ -136,8 +153,7 @@ def _refusal(event: RawEvent, refused: _RefusedError, record_id: str | None, ord
     )
 
 
-def _changes(event: RawEvent, plans: dict[str, "_Plan"]) -> Iterator[tuple[Any, ...]]:
-    data = orjson.loads(event.event)
+def _changes(event: RawEvent, data: dict[str, Any], plans: dict[str, "_Plan"]) -> Iterator[tuple[Any, ...]]:
     if BROKEN in data:
         raise _RefusedError(BROKEN_MESSAGE, "the message is not JSON; ask Salesforce support if it recurs")
     payload = data.get("payload") or {}
@@ -146,16 +162,26 @@ def _changes(event: RawEvent, plans: dict[str, "_Plan"]) -> Iterator[tuple[Any, 
     if plan is None:
         detail = f"{header.object} is not in the catalogue; add it, or take it out of the channel"
         raise _RefusedError(UNKNOWN_OBJECT, detail, header.record_ids)
+    if header.changed_ms > event.received_ms + _AHEAD_MS:
+        detail = (
+            f"the commit time {_moment(header.changed_ms)} lies ahead of the clock, so the change has no place in its record's order; "
+            "compare the clocks of the org and of the workers, then re-drive or acknowledge it"
+        )
+        raise _RefusedError(AHEAD_OF_CLOCK, detail, header.record_ids)
     if header.change_type is None:
         detail = f"{header.raw_type} carries no values; the records must be read again"
         raise _RefusedError(NEEDS_REREAD, detail, header.record_ids)
     try:
-        values, changed, diffs = plan.read(payload, header.change_type)
+        values, changed, diffs, found = plan.read(payload, header.change_type)
     except MisfitError as misfit:
-        raise _RefusedError(misfit.reason, str(misfit), header.record_ids) from misfit
-    facts = (header.order, header.change_type, header.changed_ms, changed, diffs)
+        reason = MISSING_REQUIRED if misfit.rule is Rule.REQUIRED else misfit.rule.value
+        raise _RefusedError(reason, str(misfit), header.record_ids) from misfit
+    isolated, told = (
+        (findings.isolated_columns(found), findings.written(tuple(found))) if found else (None, None)
+    )
+    facts = (header.order, header.change_type, header.changed_ms, changed, diffs, isolated)
     origin = (header.commit_user, header.change_origin, header.transaction_key)
-    rest = (*origin, event.received_ms, None, *values)
+    rest = (*origin, event.received_ms, None, told, *values)
     for record_id in header.record_ids:
         yield (record_id, *facts, *rest)
 
@@ -245,58 +271,82 @@ _Field = tuple[int, str, Converter]
 """Place among the object's values, column name, converter."""
 
 
+class _Read(NamedTuple):
+    """What a payload says of its object's fields."""
+
+    values: list[Any]
+    """Typed, by place."""
+    changed: str | None
+    """The columns that it carries; None: all of a whole record."""
+    diffs: str | None
+    """The columns whose value is a diff; None: none."""
+    found: list[Finding]
+
+
+@dataclass(slots=True)
+class _Reading:
+    """A payload that is being read."""
+
+    values: list[Any]
+    changed: list[str] = field(default_factory=list)
+    diffs: list[str] = field(default_factory=list)
+    unread: set[str] = field(default_factory=set)
+    found: list[Finding] = field(default_factory=list)
+
+
 class _Plan:
     """How to read one object's payloads: prepared once a batch, used for every event."""
 
-    def __init__(self, spec: ObjectSpec) -> None:
+    def __init__(self, spec: ObjectSpec, prefixes: Mapping[str, str]) -> None:
         self._name = spec.name
         self._width = len(spec.fields)
         self._places: dict[str, _Field] = {}
         for place, (name, field_spec) in enumerate(spec.fields.items()):
-            self._places[name] = (place, spec.columns[name], converter(field_spec))
+            convert = ruled(converter(field_spec, spec.most_bytes), checks_of(field_spec, prefixes))
+            self._places[name] = (place, spec.columns[name], convert)
         self._compounds = spec.compounds
-        self._takes_diffs = {
-            name for name, f in spec.fields.items() if f.type in _LONG_TEXTS and not f.is_protected
+        self._skipped = frozenset({HEADER, *spec.ignored})
+        long_texts = {name: f for name, f in spec.fields.items() if f.type in _LONG_TEXTS}
+        self._takes_diffs = {name for name, f in long_texts.items() if not f.is_protected}
+        self._secret_texts = long_texts.keys() - self._takes_diffs
+        self._required = {
+            self._places[name]: (name, severity)
+            for name in spec.required_fields
+            if (severity := spec.fields[name].severity_of(Rule.REQUIRED)) is not Severity.OFF
         }
-        self._secret_texts = {
-            name for name, f in spec.fields.items() if f.type in _LONG_TEXTS and f.is_protected
-        }
-        self._required = {self._places[name][0]: name for name in spec.required_fields}
         self._added = {name for name, f in spec.fields.items() if f.added}
         self._columns = tuple(spec.columns.values())
         self._loose = frozenset(spec.columns[name] for name, f in spec.fields.items() if f.is_loose)
+        self._told: set[tuple[str, Rule]] = set()
+        """Fields and rules of `OF_THE_FIELD` that a change of this batch has named."""
 
-    def read(self, payload: dict[str, Any], change_type: str) -> tuple[list[Any], str | None, str | None]:
-        """Typed values by place, the columns it carries (None: all of a whole record), the columns that are diffs."""
+    def read(self, payload: dict[str, Any], change_type: str) -> _Read:
+        """Raises `MisfitError` for what breaks a rule of severity `reject`."""
         values: list[Any] = [None] * self._width
         if change_type == DELETE:
-            return values, "", None
-        changed: list[str] = []
-        diffs: list[str] = []
-        unread: set[str] = set()
+            return _Read(values, "", None, [])
+        reading = _Reading(values)
+        changed = reading.changed
         for name, value in payload.items():
             # The loop that every field of every change goes through: what is common stays in it.
             field = self._places.get(name)
             if field is None:
-                if name != HEADER:
-                    self._read_compound(name, value, values, changed, diffs)
+                if name not in self._skipped:
+                    self._read_other(name, value, reading)
                 continue
             changed.append(field[1])
             if value is not None:
                 try:
                     values[field[0]] = field[2](value)
-                except MisfitError as misfit:
-                    if name in self._added and is_any_token(value):
-                        unread.add(field[1])
-                        continue
-                    values[field[0]] = self._diff(name, value, misfit)
-                    diffs.append(field[1])
+                except (MisfitError, NotedError) as odd:
+                    self._read_odd(name, field, value, odd, reading)
         is_whole = change_type in WHOLE
-        if diffs and is_whole:
-            raise MisfitError(WRONG_TYPE, f"{self._name}.{diffs[0]}: a whole record cannot hold a text diff")
+        if reading.diffs and is_whole:
+            self._isolate_diffs(reading)
         # A query says nothing of what it did not ask for.
-        self._check_required(values, changed, is_whole=is_whole and change_type != SNAPSHOT)
-        return values, self._carried(change_type, changed, unread), ",".join(diffs) or None
+        self._check_required(reading, is_whole=is_whole and change_type != SNAPSHOT)
+        carried = self._carried(change_type, changed, reading.unread)
+        return _Read(values, carried, ",".join(reading.diffs) or None, reading.found)
 
     def _carried(self, change_type: str, changed: list[str], unread: set[str]) -> str | None:
         """The columns of which the change says something; None when that is all of them.
@@ -318,49 +368,108 @@ class _Plan:
         ]
         return None if len(said) == self._width else ",".join(said)
 
-    def _diff(self, name: str, value: object, misfit: MisfitError) -> str:
-        """A value that does not fit may be a text diff; else it is refused under its field's name."""
-        if name in self._takes_diffs and isinstance(value, dict) and value.keys() == _DIFF_KEYS:
-            diff = value["diff"]
-            if isinstance(diff, str) and "\x00" not in diff:
-                return diff
-        if name in self._secret_texts and isinstance(value, dict) and value.keys() == _DIFF_KEYS:
-            detail = f"{self._name}.{name} is encrypted, and its new text came as a diff; the record must be read again"
-            raise MisfitError(NEEDS_REREAD, detail) from misfit
-        raise MisfitError(misfit.reason, f"{self._name}.{name}: {misfit}") from misfit
-
-    def _read_compound(
-        self, name: str, value: object, values: list[Any], changed: list[str], diffs: list[str]
+    def _read_odd(
+        self, name: str, field: _Field, value: Any, odd: MisfitError | NotedError, reading: _Reading
     ) -> None:
-        for part, inner in self._parts(name, value):
-            place, column, convert = self._place(part)
-            changed.append(column)
-            if inner is not None:
-                try:
-                    values[place] = convert(inner)
-                except MisfitError as misfit:
-                    values[place] = self._diff(part, inner, misfit)
-                    diffs.append(column)
+        """A value of a known field that its converter did not simply take."""
+        place, column, _ = field
+        if isinstance(odd, NotedError):
+            reading.values[place] = odd.value
+            for note in odd.notes:
+                self._note(Finding(name, column, note.rule, note.severity, note.detail), reading)
+        elif odd.severity is Severity.REJECT:
+            raise MisfitError(odd.rule, f"{self._name}.{name}: {odd}", odd.severity) from odd
+        elif name in self._added and is_any_token(value):
+            reading.unread.add(column)
+        elif isinstance(value, dict):
+            self._read_dict(name, field, value, odd, reading)
+        else:
+            reading.found.append(Finding(name, column, odd.rule, Severity.ISOLATE, str(odd)))
 
-    def _parts(self, name: str, value: object) -> Iterator[tuple[str, Any]]:
-        """The fields inside a compound field; any other unknown name comes back as it is."""
+    def _read_dict(
+        self, name: str, field: _Field, value: dict[str, Any], odd: MisfitError, reading: _Reading
+    ) -> None:
+        """An object in place of a field's value: a text diff, or the parts of a compound that is a field, too."""
+        place, column, _ = field
+        diff = value.get("diff") if value.keys() == _DIFF_KEYS else None
+        if isinstance(diff, str) and "\x00" not in diff and name in self._takes_diffs:
+            reading.values[place] = diff
+            reading.diffs.append(column)
+            return
+        rule, detail = odd.rule, str(odd)
+        if name in self._compounds and value.keys() != _DIFF_KEYS:
+            self._read_parts(name, value, reading)
+            rule, detail = Rule.COMPOUND_ONLY, "only its parts came; the record is read again"
+        elif value.keys() == _DIFF_KEYS and name in self._secret_texts:
+            rule, detail = (
+                Rule.DIFF_ONLY,
+                "encrypted, and its new text came as a diff; the record is read again",
+            )
+        reading.found.append(Finding(name, column, rule, Severity.ISOLATE, detail))
+
+    def _read_other(self, name: str, value: Any, reading: _Reading) -> None:
+        """A compound, or a field that the catalogue lacks."""
         parts = self._compounds.get(name)
         if parts is None or not isinstance(value, (dict, type(None))):
-            yield name, value
+            self._unknown(name, reading)
         elif value is None:
             # The compound as a whole was emptied: so was each of its parts.
-            yield from ((part, None) for part in parts.values())
+            reading.changed += [self._places[field][1] for field in parts.values()]
         else:
-            yield from ((parts.get(part, f"{name}.{part}"), inner) for part, inner in value.items())
+            self._read_parts(name, value, reading)
 
-    def _place(self, name: str) -> _Field:
-        try:
-            return self._places[name]
-        except KeyError:
-            detail = f"{self._name}.{name} is not in the catalogue; add the field and re-drive the change"
-            raise MisfitError(UNKNOWN_FIELD, detail) from None
+    def _read_parts(self, compound: str, value: dict[str, Any], reading: _Reading) -> None:
+        parts = self._compounds[compound]
+        for part, inner in value.items():
+            name = parts.get(part)
+            if name is None:
+                if f"{compound}.{part}" not in self._skipped:
+                    self._unknown(f"{compound}.{part}", reading)
+                continue
+            field = self._places[name]
+            reading.changed.append(field[1])
+            if inner is not None:
+                try:
+                    reading.values[field[0]] = field[2](inner)
+                except (MisfitError, NotedError) as odd:
+                    self._read_odd(name, field, inner, odd, reading)
 
-    def _check_required(self, values: list[Any], changed: list[str], *, is_whole: bool) -> None:
-        for place, name in self._required.items():
-            if values[place] is None and (is_whole or self._places[name][1] in changed):
-                raise MisfitError(MISSING_REQUIRED, f"{self._name}.{name} is required and has no value")
+    def _unknown(self, name: str, reading: _Reading) -> None:
+        name = name[:NAME_SIZE].replace("\x00", "\\x00")[:NAME_SIZE]
+        detail = "not in the catalogue, so it has no column; add the field, or say `ignore: true`"
+        reading.found.append(Finding(name, None, Rule.UNKNOWN_FIELD, Severity.ISOLATE, detail))
+
+    def _note(self, finding: Finding, reading: _Reading) -> None:
+        """A finding of a value that landed; of the field as such once a batch."""
+        if finding.rule in OF_THE_FIELD:
+            if (finding.field, finding.rule) in self._told:
+                return
+            self._told.add((finding.field, finding.rule))
+        reading.found.append(finding)
+
+    def _isolate_diffs(self, reading: _Reading) -> None:
+        """A whole record has no text before it that a diff could be made against."""
+        names = {field[1]: (name, field[0]) for name, field in self._places.items()}
+        for column in reading.diffs:
+            name, place = names[column]
+            reading.values[place] = None
+            detail = "a diff came with a whole record; the record is read again"
+            reading.found.append(Finding(name, column, Rule.DIFF_ONLY, Severity.ISOLATE, detail))
+        reading.diffs.clear()
+
+    def _check_required(self, reading: _Reading, *, is_whole: bool) -> None:
+        for (place, column, _), (name, severity) in self._required.items():
+            if reading.values[place] is None and (is_whole or column in reading.changed):
+                self._miss(name, column, severity, reading)
+
+    def _miss(self, name: str, column: str, severity: Severity, reading: _Reading) -> None:
+        if any(finding.column == column for finding in reading.found):
+            return  # it has a value, which did not fit
+        detail = "required, and has no value"
+        if severity is Severity.REJECT:
+            raise MisfitError(Rule.REQUIRED, f"{self._name}.{name}: {detail}", severity)
+        reading.found.append(Finding(name, column, Rule.REQUIRED, severity, detail))
+
+
+def _moment(moment_ms: int) -> str:
+    return f"{datetime.fromtimestamp(moment_ms / 1_000, UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -1,13 +1,14 @@
 """Which rows of a page say something else than the warehouse. No I/O."""
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import pyarrow as pa
 
-from schemas.catalogue import ObjectSpec
+from schemas.catalogue import FieldSpec, ObjectSpec
 from transforms.row_pages import ID, IS_DELETED, LIVE, MODSTAMP, json_value
-from transforms.values import MisfitError, converter
+from transforms.values import converter, landed
 
 
 def differing(
@@ -27,11 +28,11 @@ def differing(
         page: Live and protected rows; columns of `transforms.row_pages`.
         spec: The object.
         fields: Columns to compare.
-        known: record id -> the warehouse's values, in the order of `fields`.
+        known: record id -> the warehouse's values, in the order of `fields`; `MISFIT` for a field that is unknown.
         young_from: SystemModstamp from which a row is young, in the form of the page's.
     """
     columns = [page[name].to_pylist() for name in fields]
-    kinds = [(spec.fields[name], converter(spec.fields[name])) for name in fields]
+    kinds = [(spec.fields[name], converter(spec.fields[name], spec.most_bytes)) for name in fields]
     found = []
     ids, states, stamps = (page[name].to_pylist() for name in (ID, IS_DELETED, MODSTAMP))
     for place, (record_id, state) in enumerate(zip(ids, states, strict=True)):
@@ -53,7 +54,13 @@ def _differs(text: str | None, kind: tuple[Any, Any], value: Any) -> bool:
     spec, convert = kind
     if text is None or value is None:
         return (text is None) != (value is None)
+    return bool(landed(convert, text if spec.is_protected else _value(text, spec)) != value)
+
+
+def _value(text: str, spec: FieldSpec) -> Any:
+    if spec.decimals is None:
+        return json_value(text, spec.type)
     try:
-        return bool(convert(text if spec.is_protected else json_value(text, spec.type)) != value)
-    except MisfitError:
-        return True  # it goes to quarantine, which says why
+        return Decimal(text)
+    except InvalidOperation:
+        return text

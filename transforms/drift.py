@@ -7,7 +7,17 @@ type holds less than before, is *held*: it is neither asked for nor set by whole
 import re
 from collections.abc import Iterable, Mapping
 
-from schemas.catalogue import DIGITS_MAX, FRACTIONS, IDS, TEXTS, WHOLE_NUMBERS, Catalogue, FieldSpec, FieldType, ObjectSpec
+from schemas.catalogue import (
+    DIGITS_MAX,
+    FRACTIONS,
+    IDS,
+    TEXTS,
+    WHOLE_NUMBERS,
+    Catalogue,
+    FieldSpec,
+    FieldType,
+    ObjectSpec,
+)
 from schemas.drift import (
     DescribedField,
     DriftKind,
@@ -104,22 +114,21 @@ def _known_fields(
 def _new_fields(
     spec: ObjectSpec, there: Mapping[str, DescribedField], policy: DriftPolicy
 ) -> Iterable[FieldDrift]:
-    columns = set(spec.columns.values())
     for name, field in there.items():
         if name in spec.fields:
             continue
         entry = entry_of(field, policy)
         facts = {"object": spec.name, "field": name, "now": _text(field)}
         if entry is None:
-            advice = "Its type is not kept. Take the field out of change events, or have support for the type added."
+            advice = "Its type is not kept, so its values are left out. Say `ignore: true` in the catalogue to hear no more of it."
             yield FieldDrift(**facts, kind=DriftKind.UNKNOWN, effect=Effect.REPORTED, advice=advice)
         elif entry.calculated and not policy.add_calculated:
             advice = (
                 "The org works it out. Add it to the catalogue as `calculated` to have it read on a schedule."
             )
             yield FieldDrift(**facts, kind=DriftKind.ADDED, effect=Effect.REPORTED, advice=advice)
-        elif not policy.add or not _has_column(spec, name, entry, columns):
-            advice = "Add the field to the catalogue, under another object or name if its column is taken; its changes wait."
+        elif not policy.add or not _fits_in(spec, name, entry):
+            advice = "Add the field to the catalogue: until then its values are left out of what lands."
             yield FieldDrift(**facts, kind=DriftKind.ADDED, effect=Effect.REPORTED, advice=advice)
         else:
             advice = (
@@ -163,6 +172,12 @@ def part_name(field: DescribedField) -> str | None:
     if stem == compound or not name.startswith(stem) or name == stem:
         return None
     return name.removeprefix(stem)
+
+
+def field_called(spec: ObjectSpec, name: str) -> str | None:
+    """The field that changes carry under a name, which is `Compound.Part` for a part; None: the catalogue lacks it."""
+    compound, _, part = name.partition(".")
+    return spec.compounds.get(compound, {}).get(part) if part else name if name in spec.fields else None
 
 
 def _scale(kind: FieldType, field: DescribedField) -> int | None:
@@ -265,15 +280,13 @@ def _other_rule(spec: ObjectSpec, name: str, entry: FieldSpec, field: DescribedF
     )
 
 
-def _has_column(spec: ObjectSpec, name: str, entry: FieldSpec, columns: set[str]) -> bool:
-    """False when the column's name is taken or Tidegate's own."""
+def _fits_in(spec: ObjectSpec, name: str, entry: FieldSpec) -> bool:
+    """False when the catalogue cannot take the field beside its others: its name is none, or another field is the same part."""
     try:
-        grown = Catalogue.model_validate(
-            {"objects": {spec.name: with_fields(spec, {**spec.fields, name: entry})}}
-        )
+        with_fields(spec, {**spec.fields, name: entry})
     except ValueError:
         return False
-    return grown.objects[spec.name].columns[name] not in columns
+    return True
 
 
 def _is_repeated(found: FieldDrift, last: DriftRow | None) -> bool:

@@ -5,18 +5,19 @@ touched out of order, or by a text diff, are rebuilt by it. In-order changes tak
 the same rows: a property test holds both against a third, naive fold.
 
 Rules: changes are taken in `change_order`. A create, undelete or snapshot sets every field (what it leaves out
-is null), or those that it names, and makes the record complete. An update sets the fields it carries. A delete keeps the values and marks
-the record. Every change makes one version, from its `changed_at` to the next one's.
+is null), or those that it names, and makes the record complete. An update sets the fields it carries. A field whose value did not fit is
+null and unknown until a later change sets it. A delete keeps the values and marks the record. Every change makes one version, from its `changed_at` to the next one's.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
 from schemas.catalogue import ObjectSpec
 from transforms.decode import DELETE, WHOLE
 from transforms.diffs import DiffMismatchError, apply_diff, holds_diff
+from transforms.net import unknown_after
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +30,14 @@ class LoggedChange:
     changed_at: datetime
     changed_fields: str | None
     diff_fields: str | None
+    isolated_fields: str | None
     batch: str
     applied_at: datetime
     values: Sequence[Any]
+
+
+HEAD = len(fields(LoggedChange)) - 1
+"""Columns before the values in a row of the change log as it is read for the fold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +49,8 @@ class Version:
     is_deleted: bool
     is_complete: bool
     """False when no whole record was ever seen, or a text could not be made from its diff."""
+    unknown_fields: str | None
+    """As of `schemas.tables.UNKNOWN_FIELDS`."""
     version: int
     """1 for the first."""
     valid_from: datetime
@@ -59,6 +67,7 @@ def fold(changes: Iterable[LoggedChange], spec: ObjectSpec) -> list[Version]:
     values: list[Any] = [None] * len(places)
     is_deleted = is_whole = False
     doubtful: set[int] = set()
+    unknown: str | None = None
     versions: list[Version] = []
     for number, change in enumerate(ordered, start=1):
         if change.change_type in WHOLE:
@@ -69,11 +78,15 @@ def fold(changes: Iterable[LoggedChange], spec: ObjectSpec) -> list[Version]:
                 doubtful.clear()
             else:
                 _set_fields(values, change, places, doubtful)
+            unknown = unknown_after(
+                unknown, change.change_type, change.changed_fields, change.isolated_fields
+            )
         elif change.change_type == DELETE:
             is_deleted = True
         else:
             values = list(values)
-            _set_fields(values, change, places, doubtful)
+            stands = _set_fields(values, change, places, doubtful)
+            unknown = unknown_after(unknown, change.change_type, stands, change.isolated_fields)
         later = ordered[number].changed_at if number < len(ordered) else None
         versions.append(
             Version(
@@ -81,6 +94,7 @@ def fold(changes: Iterable[LoggedChange], spec: ObjectSpec) -> list[Version]:
                 values=tuple(values),
                 is_deleted=is_deleted,
                 is_complete=is_whole and not doubtful,
+                unknown_fields=unknown,
                 version=number,
                 valid_from=change.changed_at,
                 valid_to=later,
@@ -92,18 +106,21 @@ def fold(changes: Iterable[LoggedChange], spec: ObjectSpec) -> list[Version]:
     return versions
 
 
-def _set_fields(values: list[Any], change: LoggedChange, places: dict[str, int], doubtful: set[int]) -> None:
+def _set_fields(values: list[Any], change: LoggedChange, places: dict[str, int], doubtful: set[int]) -> str:
     """Set what an update carries. A text whose diff does not fit stays as it was, and is doubtful until a later diff fits.
 
     A snapshot that was read in the middle of a second holds diffs of that second already, though they stand after it.
+    Returns the columns that were set, joined by commas.
     """
     diffs = set((change.diff_fields or "").split(","))
+    was_set = []
     for column in (change.changed_fields or "").split(","):
         if not column:
             continue
         place = places[column]
         if column not in diffs:
             values[place] = change.values[place]
+            was_set.append(column)
             continue
         try:
             values[place] = apply_diff(values[place], change.values[place])
@@ -112,3 +129,5 @@ def _set_fields(values: list[Any], change: LoggedChange, places: dict[str, int],
                 doubtful.add(place)
                 continue
         doubtful.discard(place)
+        was_set.append(column)
+    return ",".join(was_set)

@@ -7,10 +7,7 @@ from typing import Any, NamedTuple
 
 from schemas.catalogue import ObjectSpec
 from schemas.tables import current_columns
-from transforms.fold import LoggedChange, Version, fold
-
-HEAD = 8
-"""Columns before the values in a row of the change log as it is read for the fold."""
+from transforms.fold import HEAD, LoggedChange, Version, fold
 
 Rows = Iterable[Sequence[Any]]
 
@@ -68,7 +65,7 @@ def history_row(version: Version) -> tuple[Any, ...]:
 
 
 def _state(version: Version) -> tuple[Any, ...]:
-    return (version.is_deleted, version.is_complete, version.version)
+    return (version.is_deleted, version.is_complete, version.unknown_fields, version.version)
 
 
 def _stamps(version: Version) -> tuple[Any, ...]:

@@ -8,7 +8,7 @@ Only for changes that are new, later than everything applied to their record, an
 takes the slow path (`transforms.fold`), which gives the same rows.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 import numpy as np
@@ -39,7 +39,15 @@ class NetRows:
     Only keys and masks are held; a column's values are copied once, for the rows that `table` is asked for.
     """
 
-    def __init__(self, changes: pa.Table, spec: ObjectSpec, *, applied_at: datetime) -> None:
+    def __init__(
+        self,
+        changes: pa.Table,
+        spec: ObjectSpec,
+        *,
+        applied_at: datetime,
+        unknown_before: Mapping[str, str] | None = None,
+    ) -> None:
+        """`unknown_before`: record -> `unknown_fields` of its row before the group; None: no record has any."""
         self._changes = changes
         self._spec = spec
         self._applied_at = applied_at
@@ -56,6 +64,7 @@ class NetRows:
         self._deleted_by = records.last_true(whole | deletes)
         self._is_deleted = (self._deleted_by >= 0) & deletes[self._deleted_by]
         self._is_complete = records.last_true(whole) >= 0
+        self._unknown = _unknown_texts(changes, self._order, unknown_before or {})
         self.is_latest: _Bools = records.following < 0
         """By net row: is it its record's last?"""
 
@@ -80,6 +89,7 @@ class NetRows:
             pa.array((self._deleted_by >= 0)[rows]),
             pa.array(self._is_deleted[rows]),
             pa.array(self._is_complete[rows]),
+            self._unknown.take(pa.array(rows)),
             pa.array(self._records.step[rows]),
             self._take("changed_at", self._records.following[rows]),
             pa.array(self.is_latest[rows]),
@@ -129,6 +139,43 @@ class _Records:
         """For each row the latest row of the same record, itself included, that has the flag; -1 when none has."""
         latest = np.maximum.accumulate(np.where(flags, self.row, -1))
         return np.where(latest >= self.begin, latest, np.int64(-1))
+
+
+def _unknown_texts(changes: pa.Table, order: _Ints, before: Mapping[str, str]) -> pa.Array:
+    """`unknown_fields` after each change, in `order`; null for nearly all."""
+    if not before and changes["isolated_fields"].null_count == len(changes):
+        return pa.nulls(len(changes), pa.large_string())
+    ordered = changes.select(["record_id", "change_type", "changed_fields", "isolated_fields"]).take(
+        pa.array(order)
+    )
+    isolated, ids = ordered["isolated_fields"], ordered["record_id"]
+    touched = pc.is_valid(isolated)
+    if before:
+        touched = pc.or_(touched, pc.is_in(ids, value_set=pa.array(sorted(before), ids.type)))
+    records = set(ids.filter(touched).unique().to_pylist())
+    chosen = np.flatnonzero(np.asarray(pc.is_in(ids, value_set=pa.array(sorted(records), ids.type))))
+    columns = (ordered[name].take(pa.array(chosen)).to_pylist() for name in ordered.column_names)
+    texts: list[str | None] = [None] * len(ordered)
+    states = {record_id: before.get(record_id) for record_id in records}
+    for row, record_id, change_type, changed, of_change in zip(chosen, *columns, strict=True):
+        state = unknown_after(states[record_id], change_type, changed, of_change)
+        states[record_id] = texts[row] = state
+    return pa.array(texts, pa.large_string())
+
+
+def unknown_after(
+    before: str | None, change_type: str, changed: str | None, isolated: str | None
+) -> str | None:
+    """`unknown_fields` of a record after a change, given those before it and the change's own columns of the same names."""
+    if change_type == DELETE or (before is None and isolated is None):
+        return before
+    known = _columns(before)
+    known = set() if changed is None else known - _columns(changed)
+    return ",".join(sorted(known | _columns(isolated))) or None
+
+
+def _columns(text: str | None) -> set[str]:
+    return set(text.split(",")) if text else set()
 
 
 def _fields_set(changed_fields: pa.ChunkedArray, spec: ObjectSpec) -> _Bools:

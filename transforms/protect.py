@@ -66,7 +66,7 @@ class Protector:
             value = payload[field]
             if field in plan.compounds and isinstance(value, dict):
                 self._protect_parts(plan, field, value)
-            elif value is not None:
+            elif value is not None and field not in plan.clear_texts:
                 payload[field] = self.encrypt(plan.context(field), value)
         return str(name)
 
@@ -159,13 +159,16 @@ class _Plan:
     clear_parts: frozenset[str]
     """Fields inside compounds that may stay in clear."""
     compounds: Mapping[str, Mapping[str, str]]
+    clear_texts: frozenset[str]
+    """Clear fields that are a compound, too, as `Account.Name`: only when they come as an object is there something to look at."""
 
     @classmethod
     def of(cls, spec: ObjectSpec) -> "_Plan":
         fields = spec.fields
         clear = frozenset(name for name, field in fields.items() if not field.is_protected)
         parts = frozenset(name for name in clear if fields[name].part_of)
-        return cls(spec.name, (clear | {HEADER}) - spec.compounds.keys(), parts, spec.compounds)
+        both = clear & spec.compounds.keys()
+        return cls(spec.name, (clear | {HEADER}) - spec.compounds.keys(), parts, spec.compounds, both)
 
     def context(self, field: str) -> str:
         return f"{self.name}.{field}"

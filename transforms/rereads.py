@@ -15,8 +15,9 @@ import pyarrow.compute as pc
 
 from schemas.positions import epoch_ms
 from schemas.tables import ID_SIZE, REREAD_COLUMNS, arrow_schema
-from transforms.decode import NEEDS_REREAD, WHOLE, change_order
+from transforms.decode import NEEDS_REREAD, WHOLE, change_order, moment_of
 from transforms.protect import HEADER
+from transforms.quality_rows import FoundChange
 
 OVERFLOW_ID = "000000000000000AAA"
 """The record of an overflow event (Change Data Capture Developer Guide, "Overflow Events")."""
@@ -39,6 +40,8 @@ class Cause(StrEnum):
     """The bus no longer held the lane's position."""
     INCOMPLETE = "incomplete"
     """The record was never seen whole, or a text diff did not fit it."""
+    FIELD = "field"
+    """An event said of a field that it changed, in a form that its value cannot be taken from."""
 
 
 BY_WINDOW = frozenset({Cause.WILDCARD, Cause.OVERFLOW, Cause.HOLE})
@@ -116,6 +119,24 @@ def asked_by_incomplete(object_name: str, rows: Iterable[Sequence[Any]]) -> list
     return [
         Asked(batch, object_name, NOT_IN_QUARANTINE, record_id, Cause.INCOMPLETE, order, None, changed_at)
         for record_id, order, changed_at, batch in rows
+    ]
+
+
+def asked_by_findings(object_name: str, changes: Iterable[FoundChange]) -> list[Asked]:
+    """What changes ask for whose fields the org can tell better than they can."""
+    return [
+        Asked(
+            change.batch,
+            object_name,
+            NOT_IN_QUARANTINE,
+            change.record_id,
+            Cause.FIELD,
+            change.order,
+            None,
+            moment_of(change.order),
+        )
+        for change in changes
+        if len(change.record_id) == ID_SIZE
     ]
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from schemas.catalogue import FieldType, ObjectSpec
 from transforms.protect import Protector
-from transforms.values import MisfitError, converter
+from transforms.values import converter, landed
 
 FACTS = np.dtype(
     [
@@ -44,7 +44,6 @@ Facts = NDArray[Any]
 """An array of `FACTS`."""
 
 _LONG = frozenset({FieldType.TEXTAREA})
-_MISFIT = b"\xff"
 
 
 def compared_fields(spec: ObjectSpec, *, long_texts: bool) -> tuple[str, ...]:
@@ -127,20 +126,22 @@ class OrgValues:
 
     def __init__(self, spec: ObjectSpec, fields: Sequence[str], protector: Protector) -> None:
         self._fields = [
-            (name, converter(spec.fields[name]), spec.fields[name].is_protected, f"{spec.name}.{name}")
+            (
+                name,
+                converter(spec.fields[name], spec.most_bytes),
+                spec.fields[name].is_protected,
+                f"{spec.name}.{name}",
+            )
             for name in fields
         ]
         self._protector = protector
 
     def typed(self, record: Mapping[str, Any]) -> list[Any]:
-        """One record's values; one that does not fit its field is unlike any value of the warehouse."""
+        """One record's values; `MISFIT` for one that does not fit, as the warehouse has it for a field that is unknown."""
         values: list[Any] = []
         for name, convert, is_protected, context in self._fields:
             value = record.get(name)
             if value is not None:
-                try:
-                    value = convert(self._protector.encrypt(context, value) if is_protected else value)
-                except MisfitError:
-                    value = _MISFIT
+                value = landed(convert, self._protector.encrypt(context, value) if is_protected else value)
             values.append(value)
         return values

@@ -4,6 +4,7 @@ This is the raw form of backfills. Nothing is read from the values but what must
 said, and a page that does not fit the catalogue is as durable as one that does.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -11,7 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-from schemas.catalogue import FieldType, ObjectSpec
+from schemas.catalogue import FRACTIONS, WHOLE_NUMBERS, FieldSpec, FieldType, ObjectSpec
+from transforms import exact_json
 from transforms.protect import Protector
 from transforms.values import is_text_in_json
 
@@ -21,7 +23,6 @@ LIVE, IN_BIN, GONE = "false", "true", "gone"
 and, as SystemModstamp, when that was found out."""
 PLACED = (ID, IS_DELETED, MODSTAMP)
 """What places a row."""
-_NUL = b"\x00"
 
 
 def page_fields(spec: ObjectSpec) -> tuple[str, ...]:
@@ -37,11 +38,11 @@ def page_schema(spec: ObjectSpec, fields: Iterable[str] | None = None) -> pa.Sch
 def page_of_csv(body: bytes, spec: ObjectSpec) -> pa.Table:
     """Results of a query job as a page (Bulk API 2.0 and Bulk API Developer Guide, "Get Results for a Query Job").
 
-    Columns are found by their names. Empty is null: Salesforce stores no empty texts. NUL bytes, which results may hold, are left
-    out (salesforce.md I.16). A query that was made before a field was added lacks it, and so does the page. Raises
+    Columns are found by their names. Empty is null: Salesforce stores no empty texts. NUL bytes, which results may hold, stay: staging
+    leaves them out and says so. A query that was made before a field was added lacks it, and so does the page. Raises
     `pyarrow.ArrowInvalid` for a body that is cut short, and `KeyError` for one that lacks what places a row.
     """
-    table = read_csv_texts(body.replace(_NUL, b"") if _NUL in body else body)
+    table = read_csv_texts(body)
     known = [*PLACED, *(name for name in spec.fields if name not in PLACED)]
     there = [name for name in known if name in PLACED or name in table.column_names]
     return pa.Table.from_arrays([table[name] for name in there], schema=page_schema(spec, there))
@@ -93,6 +94,13 @@ def json_value(text: str | None, kind: FieldType) -> Any:
         return text
 
 
+def exact_json_value(text: str | None, field: FieldSpec) -> Any:
+    """As `json_value`; a decimal with every digit, for `transforms.exact_json` to write."""
+    if text is not None and field.decimals is not None:
+        return exact_json.number(text)
+    return json_value(text, field.type)
+
+
 def _json_boolean(text: str) -> bool | str:
     return {"true": True, "false": False}.get(text.lower(), text)
 
@@ -104,12 +112,17 @@ def _json_whole(text: str) -> float | str:
     return int(text) if -(2**63) <= int(text) < 2**63 else text
 
 
+def _json_fraction(text: str) -> float | int:
+    """A whole number that a double may not hold stays whole."""
+    return int(text) if _LONG_WHOLE.fullmatch(text) else float(text)
+
+
+_LONG_WHOLE = re.compile(r"-?\d{16,18}", re.ASCII)
 _JSON: dict[FieldType, Callable[[str], Any]] = {
     FieldType.BOOLEAN: _json_boolean,
-    FieldType.INT: _json_whole,
-    FieldType.DOUBLE: float,
-    FieldType.PERCENT: float,
-    FieldType.CURRENCY: float,
+    **dict.fromkeys(WHOLE_NUMBERS, _json_whole),
+    **dict.fromkeys(FRACTIONS, _json_fraction),
+    FieldType.CURRENCY: _json_fraction,
 }
 
 
@@ -143,4 +156,4 @@ def text_of_json(value: object) -> str | None:
         return None
     if isinstance(value, bool):
         return "true" if value else "false"
-    return value.replace("\x00", "") if isinstance(value, str) else repr(value)
+    return value if isinstance(value, str) else str(value)

@@ -4,22 +4,33 @@
 fast. Rows with a value that does not fit take that other way, which knows the reason; a property test holds both against each other.
 """
 
-from collections.abc import Callable, Iterator
-from datetime import datetime
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 import numpy as np
-import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.catalogue import Catalogue, FieldSpec, FieldType, ObjectSpec
+from schemas.catalogue import (
+    DIGITS_MAX,
+    FRACTIONS,
+    WHOLE_NUMBERS,
+    Catalogue,
+    FieldSpec,
+    FieldType,
+    ObjectSpec,
+)
+from schemas.limits import CLOCK_ALLOWANCE
 from schemas.polled import Deletion, PolledRow
 from schemas.positions import SECOND_MS, epoch_ms, floor_to_second
-from schemas.tables import ID_SIZE, arrow_schema, staged_columns
+from schemas.tables import ID_SIZE, TIME_SIZE, arrow_schema, staged_columns, text_size
+from transforms import exact_json
 from transforms.decode import DELETE, SNAPSHOT, UPDATE, DecodedObject, RawEvent, decode_events
 from transforms.protect import longest_token
-from transforms.row_pages import GONE, ID, IN_BIN, IS_DELETED, MODSTAMP, json_value
+from transforms.row_pages import GONE, ID, IN_BIN, IS_DELETED, MODSTAMP, exact_json_value
+from transforms.rules import checks_of
 from transforms.snapshots import (
     DELETED,
     GONE_ORIGIN,
@@ -62,7 +73,10 @@ class PageFacts(NamedTuple):
 
 def stage_rows(page: pa.Table, spec: ObjectSpec, catalogue: Catalogue, facts: PageFacts) -> ObjectShare:
     """The typed and refused changes of a page (columns of `transforms.row_pages`)."""
-    typed, fits = _typed_values(page, spec)
+    typed, fits = _typed_values(
+        page, spec, {name: each.key_prefix for name, each in catalogue.objects.items()}
+    )
+    fits &= _has_place(page, facts)
     good = _changes(page, typed, spec, facts, fits)
     if bool(fits.all()):
         return ObjectShare(len(good), good, refused_table([], facts.batch))
@@ -72,8 +86,10 @@ def stage_rows(page: pa.Table, spec: ObjectSpec, catalogue: Catalogue, facts: Pa
     return ObjectShare(len(changes) + len(refused), changes, refused)
 
 
-def _typed_values(page: pa.Table, spec: ObjectSpec) -> tuple[dict[str, pa.ChunkedArray], np.ndarray]:
-    """Columns by field name, and by row whether everything in it fits. What does not fit is null."""
+def _typed_values(
+    page: pa.Table, spec: ObjectSpec, prefixes: Mapping[str, str]
+) -> tuple[dict[str, pa.ChunkedArray], np.ndarray]:
+    """Columns by field name, and by row whether everything in it fits and breaks no rule. What does not fit is null."""
     fits = np.ones(len(page), np.bool_)
     gone = _flags(pc.equal(page[IS_DELETED], GONE))
     typed = {}
@@ -81,25 +97,44 @@ def _typed_values(page: pa.Table, spec: ObjectSpec) -> tuple[dict[str, pa.Chunke
         if name not in page.column_names:
             # The query was made before the field was added, or it is one that whole records do not bring.
             continue
-        typed[name], good = _typed(page[name], field)
+        typed[name], good = _typed(page[name], field, spec.most_bytes)
         fits &= good
         if field.required:
             fits &= gone | _flags(pc.is_valid(page[name]))
-    _, has_place = _cast(page[MODSTAMP], lambda column: column.cast(_MS))
-    return typed, fits & has_place & _flags(pc.is_valid(page[MODSTAMP]))
+        for check in checks_of(field, prefixes):
+            fits &= ~check.failing(typed[name])
+    return typed, fits
 
 
-def _typed(column: pa.ChunkedArray, field: FieldSpec) -> tuple[pa.ChunkedArray, np.ndarray]:
-    cast = None if field.is_protected else _CASTS.get(field.type)
-    if field.type is FieldType.CURRENCY and not field.is_protected:
-        kind = pa.decimal128(18, field.scale)
-        return _cast(column, lambda some: some.cast(kind))
+def _has_place(page: pa.Table, facts: PageFacts) -> np.ndarray:
+    """By row, whether its SystemModstamp is a time that does not lie ahead of the clock."""
+    stamps, good = _cast(page[MODSTAMP], lambda column: column.cast(_MS))
+    latest = pa.scalar(facts.received_at + CLOCK_ALLOWANCE, _MS)
+    # The place is the end of the second, so a row within its last second is asked one by one.
+    is_past = pc.less(pc.add(stamps, pa.scalar(timedelta(seconds=1), pa.duration("ms"))), latest)
+    has_place: np.ndarray = good & _flags(pc.is_valid(page[MODSTAMP])) & _flags(is_past)
+    return has_place
+
+
+def _typed(
+    column: pa.ChunkedArray, field: FieldSpec, most_bytes: int | None
+) -> tuple[pa.ChunkedArray, np.ndarray]:
+    if field.is_protected:
+        return column, _fits_text(column, longest_token(field.length), most_bytes)
+    if field.decimals is not None:
+        return _typed_decimals(column, field.decimals)
+    cast = _CASTS.get(field.type)
     if cast is not None:
         return _cast(column, cast)
-    longest = longest_token(field.length) if field.is_protected else field.length
-    if field.type is FieldType.REFERENCE and not field.is_protected:
-        longest = ID_SIZE
-    return column, _flags(pc.less_equal(pc.utf8_length(column), longest), null=True)
+    good = _fits_text(column, text_size(field), most_bytes)
+    return column, good & ~_with_nul(column)
+
+
+def _fits_text(column: pa.ChunkedArray, most: int, most_bytes: int | None) -> np.ndarray:
+    good = _flags(pc.less_equal(pc.utf8_length(column), most), null=True)
+    if most_bytes is not None:
+        good &= _flags(pc.less_equal(pc.binary_length(column), most_bytes), null=True)
+    return good
 
 
 def _cast(column: pa.ChunkedArray, cast: _Cast) -> tuple[pa.ChunkedArray, np.ndarray]:
@@ -123,16 +158,52 @@ def _whole(column: pa.ChunkedArray) -> pa.ChunkedArray:
         return column.cast(pa.int64())
     except pa.ArrowInvalid:
         # Whole numbers of some types are printed as 10.0.
-        return column.cast(pa.float64()).cast(pa.int64())
+        return column.cast(_WIDE).cast(pa.decimal128(_INT64_DIGITS, 0)).cast(pa.int64())
 
 
+def _typed_decimals(column: pa.ChunkedArray, scale: int) -> tuple[pa.ChunkedArray, np.ndarray]:
+    """Rounded half to even where there are more decimals. The first row that is rounded is said not to fit, so that it is noted."""
+    kind = pa.decimal128(DIGITS_MAX, scale)
+    try:
+        return column.cast(kind), np.ones(len(column), np.bool_)
+    except pa.ArrowInvalid:
+        wide, good = _cast(column, lambda some: some.cast(_WIDE))
+    rounded = pc.round(wide, ndigits=scale, round_mode="half_to_even")
+    limit = pa.scalar(Decimal(10) ** (DIGITS_MAX - scale), _WIDE)
+    has_room = pc.less(pc.abs(rounded), limit)
+    good &= _flags(has_room, null=True)
+    good[np.flatnonzero(_flags(pc.not_equal(wide, rounded)))[:1]] = False
+    return pc.if_else(has_room, rounded, None).cast(kind), good
+
+
+_INT64_DIGITS = 19
+_WIDE = pa.decimal256(76, 38)
+"""Room for every number that is written with up to 38 digits on both sides of the point."""
+
+
+def _with_nul(column: pa.ChunkedArray) -> np.ndarray:
+    """By row, whether the text holds a NUL character; a look at all bytes at once says for most pages that none does."""
+    buffers = [chunk.buffers()[2] for chunk in column.chunks]
+    if all(buffer is None or not buffer.size or np.frombuffer(buffer, np.uint8).min() for buffer in buffers):
+        return np.zeros(len(column), np.bool_)
+    return _flags(pc.match_substring(column, "\x00"))
+
+
+def _time(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Times as Bulk API writes them, without their zone, which is always UTC."""
+    if not pc.all(pc.fill_null(pc.match_substring_regex(column, _TIME), True)).as_py():
+        raise pa.ArrowInvalid("a time is written otherwise")
+    return pc.utf8_slice_codeunits(column, 0, TIME_SIZE)
+
+
+_TIME = r"^([01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z$"
 _CASTS: dict[FieldType, _Cast] = {
     FieldType.BOOLEAN: lambda column: column.cast(pa.bool_()),
-    FieldType.INT: _whole,
-    FieldType.DOUBLE: lambda column: column.cast(pa.float64()),
-    FieldType.PERCENT: lambda column: column.cast(pa.float64()),
+    **dict.fromkeys(WHOLE_NUMBERS, _whole),
+    **dict.fromkeys(FRACTIONS, lambda column: column.cast(pa.float64())),
     FieldType.DATE: lambda column: column.cast(pa.date32()),
     FieldType.DATETIME: lambda column: column.cast(_MS),
+    FieldType.TIME: _time,
 }
 
 
@@ -221,7 +292,7 @@ def _orders(place_ms: np.ndarray, reading: int, sequence: int) -> pa.Array:
 
 def _decoded(odd: pa.Table, spec: ObjectSpec, catalogue: Catalogue, facts: PageFacts) -> DecodedObject:
     """The rows that do not fit, one by one."""
-    decoded = decode_events(_events(odd, spec, facts), catalogue)
+    decoded = decode_events(_events(odd, spec, facts), catalogue, loads=exact_json.loads)
     return decoded.get(spec.name, DecodedObject())
 
 
@@ -229,7 +300,7 @@ def _events(page: pa.Table, spec: ObjectSpec, facts: PageFacts) -> Iterator[RawE
     received_ms = epoch_ms(facts.received_at)
     for record in page.to_pylist():
         for data in _row_events(record, spec, facts):
-            yield RawEvent(facts.position, spec.name, 1, received_ms, orjson.dumps(data))
+            yield RawEvent(facts.position, spec.name, 1, received_ms, exact_json.dumps(data))
 
 
 def _row_events(record: dict[str, Any], spec: ObjectSpec, facts: PageFacts) -> list[dict[str, Any]]:
@@ -237,7 +308,7 @@ def _row_events(record: dict[str, Any], spec: ObjectSpec, facts: PageFacts) -> l
     if record[IS_DELETED] == GONE:
         return [purge_event(spec.name, Deletion(record[ID], modstamp_ms), reading=facts.reading)]
     fields = {
-        name: record[name] if field.is_protected else json_value(record[name], field.type)
+        name: record[name] if field.is_protected else exact_json_value(record[name], field)
         for name, field in spec.fields.items()
         if name in record
     }

@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any
 
 from schemas.catalogue import FieldSpec, FieldType, ObjectSpec, Pii, relationship_name
-from transforms.values import Converter, MisfitError, converter
+from transforms.values import MISFIT, Converter, converter, landed
 
 ID_CHARACTERS = 15
 """Characters of an id that tell it; the other three are a checksum."""
@@ -51,9 +51,8 @@ def _comparable(spec: ObjectSpec, name: str, value: Any) -> Any:
         return frozenset(value.split(";"))
     if known.type is FieldType.REFERENCE and isinstance(value, str):
         return value[:ID_CHARACTERS]
-    try:
-        found = _clear_converter(known)(value)
-    except MisfitError:
+    found = landed(_clear_converter(known), value)
+    if found is MISFIT:
         return value
     # Salesforce cuts white space off the ends of texts (REST API Developer Guide, "Working with Records").
     return found.strip() or None if isinstance(found, str) else found

@@ -42,7 +42,7 @@ def value_check(
     """
     if spec.type is FieldType.REFERENCE:
         return _reference(prefixes)
-    if spec.type is FieldType.CURRENCY:
+    if spec.decimals is not None:
         return _number(spec.decimals)
     if spec.type in _SIMPLE:
         return _SIMPLE[spec.type]

@@ -11,15 +11,17 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 
 from activities.threads import to_its_end
 from clients.audit import AuditLog
+from clients.given_names import keep_names
 from clients.keys import org_data_key
 from clients.live_catalogue import LiveCatalogue
 from clients.objectstore import ObjectStore
 from clients.warehouse import Warehouse
 from clients.warehouse.postgres import PostgresWarehouse
-from clients.warehouse.redshift import RedshiftWarehouse
+from clients.warehouse.redshift import MAX_TEXT_BYTES, RedshiftWarehouse
 from schemas.catalogue import Catalogue, load_catalogue
 from schemas.drift import RELOAD_EVERY
 from schemas.errors import SettingsError, StatementError, TidegateError, UnavailableError
+from transforms.given_names import with_most_bytes
 from transforms.protect import Protector
 from workers.settings import Settings
 
@@ -69,13 +71,19 @@ def open_warehouse(settings: Settings, *, prefix: str = "") -> Warehouse:
     return RedshiftWarehouse(dsn, store=store, copy_role=where.copy_role, prefix=prefix)
 
 
+def catalogue_file(settings: Settings) -> Catalogue:
+    """The catalogue's file, for texts of the length that the settings' warehouse takes. Raises `CatalogueError`."""
+    file = load_catalogue(settings.catalogue)
+    return file if settings.warehouse.kind == "postgres" else with_most_bytes(file, MAX_TEXT_BYTES)
+
+
 def open_parts(settings: Settings) -> Parts:
     """Open every client and make the tables that are missing. Blocks."""
-    file = load_catalogue(settings.catalogue)
+    file = catalogue_file(settings)
     address = settings.s3.address()
     store = ObjectStore(address)
     warehouse = open_warehouse(settings)
-    warehouse.ensure_tables(file)
+    warehouse.ensure_tables(keep_names(warehouse, file))
     catalogue = LiveCatalogue.over(file, warehouse)
     warehouse.ensure_tables(catalogue)
     audit = AuditLog(settings.operational.dsn.get_secret_value())
@@ -88,7 +96,7 @@ def open_parts(settings: Settings) -> Parts:
 
 def decided_catalogue(settings: Settings, warehouse: Warehouse) -> Catalogue:
     """The file with the decisions that the warehouse has by now, for a command. Blocks."""
-    file = load_catalogue(settings.catalogue)
+    file = catalogue_file(settings)
     try:
         return LiveCatalogue.over(file, warehouse)
     except StatementError as error:

@@ -10,6 +10,7 @@ from clients.warehouse.psycopg_errors import translated
 from clients.warehouse.shadows import in_schemas, schemas_of
 from clients.warehouse.statements import TABLES_OF_OPS, current_table, tables_of
 from schemas.catalogue import Catalogue
+from schemas.column_names import index_name
 from schemas.errors import SettingsError
 from schemas.tables import Column, Kind, field_column
 
@@ -61,7 +62,7 @@ def _key_indexes(catalogue: Catalogue, prefix: str) -> Iterator[str]:
                     in_schemas(current_table(spec), prefix),
                     field_column(spec.columns[name], field),
                 )
-                index = f"{spec.table}_current_{column.name}"
+                index = index_name(f"{spec.table}_current_{column.name}")
                 yield f"CREATE INDEX IF NOT EXISTS {index} ON {where} ({column.sql})"
 
 
@@ -114,6 +115,10 @@ def create_statements(table: str, columns: Sequence[Column]) -> list[str]:
     statements = [f"CREATE TABLE {table} ({definitions(columns, keys=True)}{_key_of(table)}) {INLINE}"]
     if table.endswith("reread"):
         statements.append(f"CREATE INDEX {bare}_open ON {table} (object, record_id) WHERE closed_at IS NULL")
+    if table.endswith("quality"):
+        statements.append(
+            f"CREATE INDEX {bare}_open ON {table} (object, record_id) WHERE resolved_at IS NULL"
+        )
     if table.endswith("_history"):
         statements.append(f"CREATE INDEX {bare}_open ON {table} (record_id) WHERE is_current")
     return statements
@@ -130,6 +135,12 @@ def _key_of(table: str) -> str:
         return ", PRIMARY KEY (run, object)"
     if table.endswith("reread"):
         return ""  # asking twice does no harm
+    if table.endswith("quality"):
+        return ", PRIMARY KEY (object, record_id, field, rule)"
+    if table.endswith("quality_day"):
+        return ", PRIMARY KEY (day, object, field, rule)"
+    if table.endswith("ops.names"):
+        return ", PRIMARY KEY (object, field)"
     if table.endswith("drift"):
         return ", PRIMARY KEY (revision)"
     return ", PRIMARY KEY (batch, object)" if table.endswith("ledger") else ", PRIMARY KEY (batch, ordinal)"

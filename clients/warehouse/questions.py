@@ -128,18 +128,19 @@ def _both_between(*, is_last: bool) -> str:
 def _like_whole(spec: ObjectSpec) -> str:
     """The row r is live, complete, and has the values of the whole change c."""
     stamps = ("changed_at", "applied_at", "batch")
+    unknown = "COALESCE(r.unknown_fields, '') = COALESCE(c.isolated_fields, '')"
     kinds = ", ".join(f"'{kind}'" for kind in sorted(WHOLE))
     same = [f"r.{name} = c.{name}" for name in stamps]
     for column in field_columns(spec):
         ours, logged = f"r.{column.sql}", f"c.{column.sql}"
         same.append(f"({ours} = {logged} OR ({ours} IS NULL AND {logged} IS NULL))")
-    return f"c.change_type IN ({kinds}) AND NOT r.is_deleted AND r.is_complete AND {' AND '.join(same)}"
+    return f"c.change_type IN ({kinds}) AND NOT r.is_deleted AND r.is_complete AND {unknown} AND {' AND '.join(same)}"
 
 
 def _facts(fields: Sequence[Column]) -> str:
     lmd = f"COALESCE({_ms('last_modified_date')}, -1)"
     values = "".join(f", c.{column.sql}" for column in fields)
-    return f"c.record_id, {lmd}, {_ms('changed_at')}, c.is_deleted, c.is_complete{values}"
+    return f"c.record_id, {lmd}, {_ms('changed_at')}, c.is_deleted, c.is_complete, c.unknown_fields{values}"
 
 
 def _ms(column: str) -> str:

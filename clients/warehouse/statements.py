@@ -9,12 +9,16 @@ from collections.abc import Sequence
 
 from schemas.catalogue import ObjectSpec
 from schemas.tables import (
+    ACKNOWLEDGEMENT_COLUMNS,
     AUDIT,
     BITS_PER_MASK,
     CURATED,
     DRIFT_COLUMNS,
     LEDGER_COLUMNS,
+    NAMES_COLUMNS,
     OPS,
+    QUALITY_COLUMNS,
+    QUALITY_DAY_COLUMNS,
     QUARANTINE_COLUMNS,
     RECONCILIATION_COLUMNS,
     RECORD_ID,
@@ -26,6 +30,7 @@ from schemas.tables import (
     field_columns,
     history_columns,
     mask_names,
+    quoted,
 )
 
 TOUCHED = "stage_touched"
@@ -61,10 +66,16 @@ QUARANTINE = f"{OPS}.quarantine"
 RECONCILIATION = f"{OPS}.reconciliation"
 REREAD = f"{OPS}.reread"
 DRIFT = f"{OPS}.drift"
+QUALITY = f"{OPS}.quality"
+QUALITY_DAY = f"{OPS}.quality_day"
+NAMES = f"{OPS}.names"
 
 TABLES_OF_OPS: dict[str, tuple[Column, ...]] = {
     LEDGER: LEDGER_COLUMNS,
-    QUARANTINE: (*QUARANTINE_COLUMNS, *RESOLUTION_COLUMNS),
+    QUARANTINE: (*QUARANTINE_COLUMNS, *RESOLUTION_COLUMNS, *ACKNOWLEDGEMENT_COLUMNS),
+    QUALITY: (*QUALITY_COLUMNS, *RESOLUTION_COLUMNS, *ACKNOWLEDGEMENT_COLUMNS),
+    QUALITY_DAY: QUALITY_DAY_COLUMNS,
+    NAMES: NAMES_COLUMNS,
     RECONCILIATION: RECONCILIATION_COLUMNS,
     REREAD: REREAD_COLUMNS,
     DRIFT: DRIFT_COLUMNS,
@@ -81,7 +92,7 @@ def tables_of(spec: ObjectSpec) -> dict[str, tuple[Column, ...]]:
 
 def find_by_key(spec: ObjectSpec, key: str, references: Sequence[str]) -> str:
     """External id, record id and references of the live records that have one of the staged external ids in the column `key`."""
-    columns = "".join(f", c.{name}" for name in references)
+    columns, key = "".join(f", c.{quoted(name)}" for name in references), quoted(key)
     return (
         f"SELECT c.{key}, c.record_id{columns} FROM {current_table(spec)} AS c "
         f"JOIN {NAMED_KEYS} AS n ON c.{key} = n.key_value WHERE NOT c.is_deleted"
@@ -89,9 +100,9 @@ def find_by_key(spec: ObjectSpec, key: str, references: Sequence[str]) -> str:
 
 
 def find_last_orders(spec: ObjectSpec) -> str:
-    """record_id, the order of the last change applied, the version: for the touched records that exist."""
+    """record_id, the order of the last change applied, unknown_fields: of the touched records that exist."""
     return (
-        f"SELECT c.record_id, c.last_change_order FROM {current_table(spec)} AS c "
+        f"SELECT c.record_id, c.last_change_order, c.unknown_fields FROM {current_table(spec)} AS c "
         f"JOIN {TOUCHED} AS t ON c.record_id = t.record_id"
     )
 
@@ -113,6 +124,7 @@ def read_changes(spec: ObjectSpec) -> str:
         "changed_at",
         "changed_fields",
         "diff_fields",
+        "isolated_fields",
         "batch",
         "applied_at",
     ]
@@ -133,17 +145,19 @@ def open_versions(spec: ObjectSpec) -> str:
     """One version a change: the row as it was before the group, with what the changes up to it set."""
     expressions = {
         "record_id": "n.record_id",
-        **{column.sql: _merged(spec, column, place, "c") for place, column in enumerate(field_columns(spec))},
+        **{
+            column.name: _merged(spec, column, place, "c") for place, column in enumerate(field_columns(spec))
+        },
         **_merged_state("c"),
         "valid_from": "n.changed_at",
         "valid_to": "n.valid_to",
         "is_current": "n.is_current",
         **{name: f"n.{name}" for name in ("change_order", "changed_at", "applied_at", "batch")},
     }
-    names = [column.sql for column in history_columns(spec)]
+    columns = history_columns(spec)
     return (
-        f"INSERT INTO {history_table(spec)} ({', '.join(names)}) "
-        f"SELECT {', '.join(expressions[name] for name in names)} "
+        f"INSERT INTO {history_table(spec)} ({', '.join(column.sql for column in columns)}) "
+        f"SELECT {', '.join(expressions[column.name] for column in columns)} "
         f"FROM {net_stage(spec, 'versions')} AS n LEFT JOIN {current_table(spec)} AS c ON c.record_id = n.record_id"
     )
 
@@ -151,29 +165,31 @@ def open_versions(spec: ObjectSpec) -> str:
 def merge_current(spec: ObjectSpec) -> str:
     """Bring the latest state of each record of the group up to date; run it after `open_versions`."""
     target = f"{spec.table}_current"
-    names = [column.sql for column in current_columns(spec)]
+    columns = current_columns(spec)
     stamps = {"last_change_order": "n.change_order"} | {
         n: f"n.{n}" for n in ("changed_at", "applied_at", "batch")
     }
     fields = field_columns(spec)
     update = {
-        **{column.sql: _merged(spec, column, place, target) for place, column in enumerate(fields)},
+        **{column.name: _merged(spec, column, place, target) for place, column in enumerate(fields)},
         **_merged_state(target),
         **stamps,
     }
     insert = {
         "record_id": "n.record_id",
-        **{column.sql: f"n.{column.sql}" for column in fields},
+        **{column.name: f"n.{column.sql}" for column in fields},
         "is_deleted": "n.is_deleted",
         "is_complete": "n.is_complete",
+        "unknown_fields": "n.unknown_fields",
         "version": "n.version_step",
         **stamps,
     }
     return (
         f"MERGE INTO {current_table(spec)} USING {net_stage(spec, 'latest')} AS n "
         f"ON {target}.record_id = n.record_id "
-        f"WHEN MATCHED THEN UPDATE SET {', '.join(f'{name} = {value}' for name, value in update.items())} "
-        f"WHEN NOT MATCHED THEN INSERT ({', '.join(names)}) VALUES ({', '.join(insert[name] for name in names)})"
+        f"WHEN MATCHED THEN UPDATE SET {', '.join(f'{quoted(name)} = {value}' for name, value in update.items())} "
+        f"WHEN NOT MATCHED THEN INSERT ({', '.join(column.sql for column in columns)}) "
+        f"VALUES ({', '.join(insert[column.name] for column in columns)})"
     )
 
 
@@ -185,7 +201,7 @@ def delete_rebuilt(table: str) -> str:
 
 def find_applied_batches(count: int) -> str:
     """Which of `count` batches the ledger already has for an object; parameters: object, then the batches."""
-    facts = "batch, object, landed, applied, duplicate, quarantined, rebuilt, last_changed_at"
+    facts = "batch, object, landed, applied, duplicate, quarantined, rebuilt, COALESCE(isolated, 0), last_changed_at"
     return f"SELECT {facts} FROM {LEDGER} WHERE object = %s AND batch IN ({', '.join(['%s'] * count)})"
 
 
@@ -193,6 +209,11 @@ def read_drift() -> str:
     """Every decision about the schema, in order; parameter: the revision after which to begin."""
     names = ", ".join(column.sql for column in DRIFT_COLUMNS)
     return f"SELECT {names} FROM {DRIFT} WHERE revision > %s ORDER BY revision"
+
+
+def read_names() -> str:
+    """object, field, name, why of everything that has a name of its own in the warehouse."""
+    return f"SELECT object, field, name, why FROM {NAMES}"
 
 
 def find_revision() -> str:
@@ -211,10 +232,10 @@ def count_unknown_fields() -> str:
 
 
 def read_fields(spec: ObjectSpec, columns: Sequence[Column]) -> str:
-    """record_id and some columns of the touched records that exist."""
+    """record_id, unknown_fields and some columns of the touched records that exist."""
     names = ", ".join(f"c.{column.sql}" for column in columns)
     return (
-        f"SELECT c.record_id, {names} FROM {current_table(spec)} AS c "
+        f"SELECT c.record_id, c.unknown_fields, {names} FROM {current_table(spec)} AS c "
         f"JOIN {TOUCHED} AS t ON c.record_id = t.record_id"
     )
 
@@ -278,6 +299,7 @@ def _merged(spec: ObjectSpec, column: Column, place: int, before: str) -> str:
 def _merged_state(before: str) -> dict[str, str]:
     return {
         "is_deleted": f"CASE WHEN n.sets_deleted THEN n.is_deleted ELSE COALESCE({before}.is_deleted, FALSE) END",
+        "unknown_fields": "n.unknown_fields",
         "is_complete": f"n.is_complete OR COALESCE({before}.is_complete, FALSE)",
         "version": f"COALESCE({before}.version, 0) + n.version_step",
     }

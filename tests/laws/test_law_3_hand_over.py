@@ -45,7 +45,7 @@ def snapshot(number: int, modstamp: int) -> LoggedChange:
 def logged(kind: str, named: str | None, at: int, number: int, sequence: int, value: int) -> LoggedChange:
     order = change_order(at, number, sequence)
     moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=at)
-    return LoggedChange(RECORD, order, kind, moment, named, None, "b", APPLIED_AT, (value, None, None))
+    return LoggedChange(RECORD, order, kind, moment, named, None, None, "b", APPLIED_AT, (value, None, None))
 
 
 def polled(written: list[int], since: int, horizons: list[int]) -> list[LoggedChange]:

@@ -62,7 +62,16 @@ def logged(
     order = change_order(at, number, sequence)
     moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=at)
     return LoggedChange(
-        RECORD, order, kind, moment, named, None, "b", APPLIED_AT, (values.get("a"), values.get("b"), None)
+        RECORD,
+        order,
+        kind,
+        moment,
+        named,
+        None,
+        None,
+        "b",
+        APPLIED_AT,
+        (values.get("a"), values.get("b"), None),
     )
 
 

@@ -29,13 +29,14 @@ def change(
     *,
     changed: str | None = None,
     diffs: str | None = None,
+    isolated: str | None = None,
     record_id: str = "r1",
 ) -> LoggedChange:
     """The record's change of that number: a second later than the one before. `changed` defaults to none, or all."""
     named = None if kind in WHOLE else changed or ""
     at = datetime(2026, 9, 21, 14, tzinfo=UTC) + timedelta(seconds=number)
     order = change_order(round(at.timestamp() * 1000), number, 1)
-    return LoggedChange(record_id, order, kind, at, named, diffs, "lane/7", APPLIED_AT, values)
+    return LoggedChange(record_id, order, kind, at, named, diffs, isolated, "lane/7", APPLIED_AT, values)
 
 
 @st.composite
@@ -50,7 +51,9 @@ def histories(draw: st.DrawFn, records: int = 1, most: int = 8) -> list[LoggedCh
         carried = tuple(value if place in places else None for place, value in enumerate(values))
         record_id = f"r{draw(st.integers(1, records))}"
         names = ",".join(COLUMNS[place] for place in sorted(places))
-        made.append(change(number, kind, carried, changed=names, record_id=record_id))
+        misfits = [place for place in sorted(places) if carried[place] is None and draw(st.booleans())]
+        isolated = ",".join(COLUMNS[place] for place in misfits) or None
+        made.append(change(number, kind, carried, changed=names, isolated=isolated, record_id=record_id))
     return made
 
 
@@ -63,6 +66,7 @@ def staged(changes: list[LoggedChange]) -> pa.Table:
             "change_type": each.change_type,
             "changed_at": each.changed_at,
             "changed_fields": each.changed_fields,
+            "isolated_fields": each.isolated_fields,
             "received_at": each.changed_at,
             "batch": each.batch,
             **dict(zip(COLUMNS, each.values, strict=True)),

@@ -1,19 +1,19 @@
 """The catalogue is the one file from which everything follows, so what is wrong in it is found when it is read."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from schemas.catalogue import (
-    RESERVED_COLUMNS,
     Catalogue,
     FieldType,
     Pii,
     default_catalogue,
     load_catalogue,
-    snake_case,
 )
+from schemas.column_names import RESERVED_COLUMNS, snake_case
 from schemas.errors import CatalogueError, UnknownObjectError
 from schemas.tables import (
     change_columns,
@@ -93,12 +93,22 @@ def test_a_missing_file_is_a_catalogue_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("fields", "says"),
     [
-        pytest.param({"Is_Deleted__c": TEXT}, "Tidegate's own", id="reserved"),
-        pytest.param({"Set_0__c": TEXT}, "Tidegate's own", id="a mask column of net rows"),
+        pytest.param({"A": TEXT | {"column": "is_deleted"}}, "cannot be used", id="a column of our own"),
+        pytest.param({"A": TEXT | {"column": "No"}}, "cannot be used", id="a column in capitals"),
         pytest.param(
-            {"Email": TEXT, "Email__c": TEXT}, "share the column email", id="standard beside custom"
+            {"A": TEXT | {"column": 64 * "a"}}, "cannot be used", id="a column too long for PostgreSQL"
         ),
-        pytest.param({"AccountId": TEXT, "Account_Id__c": TEXT}, "share the column account_id", id="by case"),
+        pytest.param(
+            {f: TEXT | {"column": "c"} for f in ("A", "B")},
+            "share the name c",
+            id="one column for two fields",
+        ),
+        pytest.param({"A": TEXT | {"min": 1}}, "only a number", id="a bound of a text"),
+        pytest.param({"A": TEXT | {"pattern": "("}}, "no regular expression", id="a broken pattern"),
+        pytest.param(
+            {"A": TEXT | {"severity": {"too_long": "warn"}}}, "takes", id="a severity that is not free"
+        ),
+        pytest.param({"A": TEXT | {"pii": "personal", "values": ["x"]}}, "encrypted", id="a list of tokens"),
         pytest.param({"Name; DROP TABLE x": TEXT}, "not an API name", id="SQL"),
         pytest.param({'Na"me': TEXT}, "not an API name", id="a quote"),
         pytest.param({"": TEXT}, "not an API name", id="nothing"),
@@ -108,11 +118,6 @@ def test_a_missing_file_is_a_catalogue_error(tmp_path: Path) -> None:
             {"A": {"type": "string", "references": ["Case"]}}, "a reference names", id="no reference"
         ),
         pytest.param({"A": {"type": "string", "part": "B"}}, "needs `part_of`", id="a part of nothing"),
-        pytest.param(
-            {"Name": TEXT, "First": {"type": "string", "part_of": "Name"}},
-            "cannot be a compound",
-            id="field and compound",
-        ),
         pytest.param(
             {f: {"type": "string", "part_of": "Address", "part": "City"} for f in ("A", "B")},
             "the same part of Address",
@@ -125,10 +130,25 @@ def test_a_field_that_cannot_be_kept_is_refused(fields: dict[str, Any], says: st
         catalogue(fields)
 
 
-def test_two_objects_cannot_share_a_table() -> None:
-    thing = {"label": "Things", "key_prefix": "a0x", "fields": {"Name": TEXT}}
-    with pytest.raises(ValueError, match="share the table name thing"):
+def test_two_objects_cannot_be_given_one_table() -> None:
+    thing = {"label": "Things", "key_prefix": "a0x", "table": "thing", "fields": {"Name": TEXT}}
+    with pytest.raises(ValueError, match="share the name thing"):
         Catalogue.model_validate({"objects": {"Thing": thing, "Thing__c": thing}})
+
+
+def test_objects_whose_names_are_alike_have_tables_of_their_own() -> None:
+    thing = {"label": "Things", "key_prefix": "a0x", "fields": {"Name": TEXT}}
+    objects = Catalogue.model_validate({"objects": {"Thing": thing, "Thing__c": thing}}).objects
+    assert objects["Thing"].table == "thing"
+    assert re.fullmatch("thing_[0-9a-f]{8}", objects["Thing__c"].table)
+
+
+def test_a_field_that_is_ignored_has_no_column() -> None:
+    spec = catalogue({"Name": TEXT, "Noise__c": {"ignore": True}, "File__c": {"type": "base64"}}).object(
+        "Thing__c"
+    )
+    assert list(spec.columns) == ["Name"]
+    assert spec.ignored.keys() == {"Noise__c", "File__c"}
 
 
 def test_an_object_is_called_by_an_api_name() -> None:

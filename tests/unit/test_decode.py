@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from schemas.catalogue import Catalogue, FieldSpec, FieldType, ObjectSpec
+from schemas.quality import Rule
 from schemas.raw import UNREADABLE_OBJECT
 from tests.bus import protector
 from tests.unit.test_protect import JSON
@@ -26,14 +27,15 @@ from tests.unit.things import (
     landed,
     typed,
 )
+from transforms import findings
 from transforms.decode import (
+    AHEAD_OF_CLOCK,
     BAD_HEADER,
     BROKEN,
     BROKEN_MESSAGE,
     MISSING_REQUIRED,
     NEEDS_REREAD,
     REASONS,
-    UNKNOWN_FIELD,
     UNKNOWN_OBJECT,
     RawEvent,
     Refusal,
@@ -43,7 +45,6 @@ from transforms.decode import (
 from transforms.drift import with_fields
 from transforms.protect import is_token
 from transforms.stage import stage_objects
-from transforms.values import TOO_LONG, WRONG_TYPE
 
 OTHER = "a0x000000000002AAA"
 
@@ -184,52 +185,17 @@ def test_an_origin_that_is_too_long_is_cut() -> None:
 
 REFUSED = [
     pytest.param(event(entityName="Lead"), UNKNOWN_OBJECT, "Lead", id="an unknown object"),
-    pytest.param(event({"Nick__c": "x"}), UNKNOWN_FIELD, "Thing__c.Nick__c", id="an unknown field"),
     pytest.param(
-        event({"Nick__c": None}), UNKNOWN_FIELD, "Thing__c.Nick__c", id="an unknown field that is null"
+        event(commitTimestamp=RECEIVED_MS + 400_000),
+        AHEAD_OF_CLOCK,
+        "ahead of the clock",
+        id="a time to come",
     ),
     pytest.param(
-        event({"Address": {"Zip": "9"}}), UNKNOWN_FIELD, "Thing__c.Address.Zip", id="an unknown part"
-    ),
-    pytest.param(
-        event({"Address": "Ghent"}), UNKNOWN_FIELD, "Thing__c.Address", id="a compound that is a text"
-    ),
-    pytest.param(event({"Count__c": "7"}), WRONG_TYPE, "Thing__c.Count__c", id="a wrong type"),
-    pytest.param(
-        event({"Email__c": 7}), WRONG_TYPE, "Thing__c.Email__c", id="a wrong type behind encryption"
-    ),
-    pytest.param(
-        event({"Address": {"City": 7}}), WRONG_TYPE, "Thing__c.City__c", id="a wrong type in a part"
-    ),
-    pytest.param(
-        event({"Open__c": {"diff": "x"}}, changeType="UPDATE"), WRONG_TYPE, "Open__c", id="a diff of a truth"
-    ),
-    pytest.param(
-        event({"Notes__c": {"diff": 7}}, changeType="UPDATE"), WRONG_TYPE, "Notes__c", id="a diff of numbers"
-    ),
-    pytest.param(
-        event({"Notes__c": {"diff": "", "x": 1}}, changeType="UPDATE"),
-        WRONG_TYPE,
-        "Notes__c",
-        id="half a diff",
-    ),
-    pytest.param(
-        event({"Title__c": "a", "Notes__c": {"diff": "x"}}),
-        WRONG_TYPE,
-        "whole record",
-        id="a diff of nothing",
-    ),
-    pytest.param(event({"Title__c": 21 * "x"}), TOO_LONG, "Thing__c.Title__c: 21 characters", id="too long"),
-    pytest.param(event({}), MISSING_REQUIRED, "Thing__c.Title__c", id="a create without what is required"),
-    pytest.param(
-        event({"Title__c": None}), MISSING_REQUIRED, "Thing__c.Title__c", id="a create that nulls it"
-    ),
-    pytest.param(event({}, changeType="UNDELETE"), MISSING_REQUIRED, "Title__c", id="an undelete without it"),
-    pytest.param(
-        event({"Title__c": None}, changeType="UPDATE"),
-        MISSING_REQUIRED,
-        "Title__c",
-        id="an update that nulls it",
+        event(commitTimestamp=4_102_444_800_000, changeType="GAP_UPDATE"),
+        AHEAD_OF_CLOCK,
+        "2100-01-01",
+        id="a gap in the year 2100",
     ),
     *[
         pytest.param(event({}, changeType=kind), NEEDS_REREAD, kind, id=kind)
@@ -289,8 +255,80 @@ def test_what_does_not_fit_is_refused_with_the_reason(data: dict[str, Any], reas
     assert says in refused[0].detail
 
 
-def test_every_reason_has_an_example_here() -> None:
-    assert {row.values[1] for row in REFUSED} == set(REASONS)
+def test_every_reason_that_is_no_rule_has_an_example_here() -> None:
+    assert {row.values[1] for row in REFUSED} == set(REASONS) - set(Rule) - {MISSING_REQUIRED}
+
+
+# --- what is isolated: the rest of its change comes out typed
+
+
+def found(row: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(each.field, each.rule) for each in findings.read(row["field_findings"] or "[]")]
+
+
+ISOLATED = [
+    pytest.param({"Nick__c": "x"}, "Nick__c", Rule.UNKNOWN_FIELD, None, id="an unknown field"),
+    pytest.param({"Nick__c": None}, "Nick__c", Rule.UNKNOWN_FIELD, None, id="an unknown field that is null"),
+    pytest.param({"Address": {"Zip": "9"}}, "Address.Zip", Rule.UNKNOWN_FIELD, None, id="an unknown part"),
+    pytest.param({"Address": "Ghent"}, "Address", Rule.UNKNOWN_FIELD, None, id="a compound that is a text"),
+    pytest.param({"Count__c": "7"}, "Count__c", Rule.WRONG_TYPE, "count", id="a wrong type"),
+    pytest.param({"Email__c": 7}, "Email__c", Rule.WRONG_TYPE, "email", id="a wrong type behind encryption"),
+    pytest.param({"Address": {"City": 7}}, "City__c", Rule.WRONG_TYPE, "city", id="a wrong type in a part"),
+    pytest.param({"Open__c": {"diff": "x"}}, "Open__c", Rule.WRONG_TYPE, "open", id="a diff of a truth"),
+    pytest.param({"Notes__c": {"diff": 7}}, "Notes__c", Rule.WRONG_TYPE, "notes", id="a diff of numbers"),
+    pytest.param({"Notes__c": {"diff": "", "x": 1}}, "Notes__c", Rule.WRONG_TYPE, "notes", id="half a diff"),
+    pytest.param({"Title__c": 21 * "x"}, "Title__c", Rule.TOO_LONG, "title", id="too long"),
+    pytest.param({"Count__c": 2**63}, "Count__c", Rule.OUT_OF_RANGE, "count", id="more than 64 bits"),
+]
+
+
+@pytest.mark.parametrize(("body", "field", "rule", "column"), ISOLATED)
+@pytest.mark.parametrize("kind", ["CREATE", "UPDATE"])
+def test_a_field_that_does_not_fit_is_isolated_and_the_rest_lands(
+    kind: str, body: dict[str, Any], field: str, rule: Rule, column: str | None
+) -> None:
+    row = change({"Title__c": "a", "Score__c": 1.5, **body}, changeType=kind)
+    assert found(row) == [(field, rule)]
+    assert row["isolated_fields"] == column
+    assert row["score"] == 1.5
+    assert column is None or row[column] is None
+
+
+def test_a_diff_of_nothing_is_isolated_and_asked_for() -> None:
+    row = change({"Title__c": "a", "Notes__c": {"diff": "x"}})
+    assert (found(row), row["notes"], row["diff_fields"]) == ([("Notes__c", Rule.DIFF_ONLY)], None, None)
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [({}, "CREATE"), ({"Title__c": None}, "CREATE"), ({}, "UNDELETE"), ({"Title__c": None}, "UPDATE")],
+)
+def test_a_missing_value_is_named_and_its_change_lands(body: dict[str, Any], kind: str) -> None:
+    row = change(body, changeType=kind)
+    assert (found(row), row["isolated_fields"]) == ([("Title__c", Rule.REQUIRED)], None)
+
+
+@pytest.mark.parametrize(
+    ("body", "severity", "reason"),
+    [
+        ({"Title__c": None}, {"required": "reject"}, MISSING_REQUIRED),
+        ({"Title__c": "b"}, {"values": "reject"}, Rule.VALUES),
+    ],
+)
+def test_a_rule_of_severity_reject_refuses_the_change(
+    body: dict[str, Any], severity: dict[str, str], reason: str
+) -> None:
+    spec = CATALOGUE.object(THING)
+    entry = spec.fields["Title__c"].model_dump() | {"values": ["a"], "severity": severity}
+    changed = with_fields(spec, {**spec.fields, "Title__c": FieldSpec.model_validate(entry)})
+    catalogue = Catalogue.model_construct(every_object={}, objects={THING: changed})
+    share = stage_objects(landed(event(body)), catalogue, batch="lane/7")[THING]
+    assert share.refused["reason"].to_pylist() == [reason]
+
+
+def test_rounding_is_noted_once_a_batch() -> None:
+    rows = typed(*(event({"Title__c": "a", "Amount__c": 1.005}) for _ in range(3)))
+    assert [found(row) for row in rows] == [[("Amount__c", Rule.ROUNDED)], [], []]
 
 
 @pytest.mark.parametrize("name", ["entityName", "recordIds", "changeType", "commitTimestamp", "commitNumber"])
@@ -302,17 +340,17 @@ def test_a_header_without_its_place_is_refused(name: str) -> None:
 
 
 def test_a_merged_event_is_refused_record_by_record() -> None:
-    refused = refusals(event({"Count__c": "x"}, recordIds=[ID, OTHER]))
+    refused = refusals(event({}, changeType="GAP_UPDATE", recordIds=[ID, OTHER]))
     assert [(refusal.record_id, refusal.ordinal) for refusal in refused] == [(ID, 0), (OTHER, 1)]
 
 
 def test_refusals_are_numbered_through_the_batch() -> None:
-    refused = refusals(event(entityName="Lead"), event({}), event(entityName="Task"))
+    refused = refusals(event(entityName="Lead"), event(changeType="GAP_UPDATE"), event(entityName="Task"))
     assert sorted(refusal.ordinal for refusal in refused) == [0, 1, 2]
 
 
 def test_a_refusal_keeps_the_event_as_it_was_landed() -> None:
-    data = event({"Email__c": "ada@example.org", "Nick__c": "x"})
+    data = event({"Email__c": "ada@example.org", "Nick__c": "x"}, changeType="GAP_UPDATE")
     (row,) = landed(copy.deepcopy(data)).to_pylist()
     (refusal,) = refusals(data)
     assert refusal.event.decode() == row["event"]
@@ -320,7 +358,7 @@ def test_a_refusal_keeps_the_event_as_it_was_landed() -> None:
 
 
 def test_one_bad_event_does_not_cost_the_good_ones() -> None:
-    share = decoded(event(), event({}), event())[THING]
+    share = decoded(event(), event(recordIds=["001*"]), event())[THING]
     assert (share.landed, len(share.rows), len(share.refusals)) == (3, 2, 1)
 
 
@@ -329,15 +367,21 @@ def test_an_unreadable_message_stands_under_no_object() -> None:
 
 
 def test_a_detail_can_be_stored_whatever_the_event_says() -> None:
-    (refusal,) = refusals(event({"x\x00" + 2_000 * "y": "a"}))
+    (refusal,) = refusals(event(changeType="x\x00" + 2_000 * "y"))
     assert len(refusal.detail) <= 1_024
     assert "\x00" not in refusal.detail
 
 
-def test_a_refusal_does_not_show_what_a_field_holds() -> None:
-    for data in (event({"Email__c": ["hush"]}), event({"Nick__c": "hush"}), event({"Count__c": "hush"})):
-        (refusal,) = refusals(data)
-        assert "hush" not in refusal.detail
+def test_a_finding_does_not_show_what_a_field_holds() -> None:
+    for body in ({"Email__c": ["hush"]}, {"Nick__c": "hush"}, {"Count__c": "hush"}):
+        assert "hush" not in change({"Title__c": "a", **body})["field_findings"]
+
+
+def test_a_field_of_any_name_can_be_named_in_a_finding() -> None:
+    row = change({"Title__c": "a", "x\x00" + 2_000 * "y": "a"})
+    (finding,) = findings.read(row["field_findings"])
+    assert len(finding.field) <= 255
+    assert "\x00" not in finding.field
 
 
 # --- order

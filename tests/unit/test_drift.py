@@ -7,7 +7,7 @@ import pytest
 
 from schemas.catalogue import Catalogue, FieldSpec, FieldType, Pii
 from schemas.drift import DescribedField, DriftKind, DriftPolicy, DriftRow, Effect, FieldDrift
-from transforms.drift import compare, overlaid
+from transforms.drift import compare, overlaid, with_fields
 
 FIELDS: dict[str, dict[str, Any]] = {
     "Name": {"type": "string", "length": 80, "required": True},
@@ -90,7 +90,7 @@ def test_a_percentage_that_is_a_number_now_is_no_drift() -> None:
     "change",
     [
         {"type": "base64"},
-        {"type": "reference"},
+        {"type": "json"},
     ],
 )
 def test_a_new_field_of_a_type_that_is_not_kept_is_reported(change: dict[str, Any]) -> None:
@@ -98,10 +98,22 @@ def test_a_new_field_of_a_type_that_is_not_kept_is_reported(change: dict[str, An
     assert (new.kind, new.effect) == (DriftKind.UNKNOWN, Effect.REPORTED)
 
 
-@pytest.mark.parametrize("name", ["Version", "name__c", "set_0"])
-def test_a_new_field_whose_column_is_taken_is_reported(name: str) -> None:
+@pytest.mark.parametrize(
+    "name", ["Version", "name__c", "set_0", "xmin", 30 * "Ab" + "__c", 40 * "Ab" + "__c"]
+)
+def test_a_new_field_whose_column_is_taken_gets_another_one(name: str) -> None:
     (new,) = found(**{name: {"type": "double"}})
-    assert (new.kind, new.effect) == (DriftKind.ADDED, Effect.REPORTED)
+    assert (new.kind, new.effect) == (DriftKind.ADDED, Effect.ADDED)
+    assert new.spec is not None
+    columns = with_fields(SPEC, {**SPEC.fields, name: new.spec}).columns
+    assert len(set(columns.values())) == len(columns)
+    assert len(columns[name]) <= 63
+
+
+def test_a_reference_that_names_no_object_is_an_id() -> None:
+    (new,) = found(Odd__c={"type": "reference"})
+    assert new.spec is not None
+    assert new.spec.type is FieldType.ID
 
 
 def test_a_removed_field_is_held() -> None:

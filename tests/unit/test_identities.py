@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from schemas.catalogue import default_catalogue
 from schemas.raw import RAW_SCHEMA
-from tests.bus import event, whole_case
+from tests.bus import event
 from transforms.identities import identities_of
 from transforms.stage import PLACE, events_of, stage_objects
 
@@ -23,7 +23,7 @@ def raw(*events: dict[str, Any]) -> pa.Table:
                 "position": str(number),
                 "object": header.get("entityName", ""),
                 "changes": max(1, len(header.get("recordIds", []))),
-                "received_at": 0,
+                "received_at": 4_000_000_000_000,
                 "event": orjson.dumps(data).decode(),
             }
         )
@@ -34,7 +34,7 @@ MIXED = raw(
     event(1, record_ids=["500000000000001AAA", "500000000000002AAA"]),
     event(2, {"A__c": 1}, object_name="Stranger__c", record_ids=["a99000000000001AAA"]),
     event(3),
-    event(4, {**whole_case(4), "Subject": "x" * 300}),
+    event(4, change_type="GAP_UPDATE"),
 )
 
 

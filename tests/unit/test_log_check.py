@@ -10,7 +10,7 @@ from hypothesis import given, strategies as st
 from schemas.catalogue import Catalogue
 from schemas.reconciliations import Grain, Range
 from transforms.buckets import Moving, Place
-from transforms.fold import LoggedChange, fold
+from transforms.fold import HEAD, LoggedChange, fold
 from transforms.log_check import check_log, current_row, history_row
 from transforms.moves import add_moves
 
@@ -44,7 +44,7 @@ def logged(changes: list[tuple[int, str, int, bool]]) -> list[Row]:
         if kind == "update":
             changed = "last_modified_date,amount" if sets_amount else "last_modified_date"
         values = (None, None) if kind == "delete" else (NOON - timedelta(minutes=minutes), float(minutes))
-        rows.append((f"r{record}", f"{number:03d}", kind, at, changed, None, "lane/1", at, *values))
+        rows.append((f"r{record}", f"{number:03d}", kind, at, changed, None, None, "lane/1", at, *values))
     return rows
 
 
@@ -52,7 +52,9 @@ def curated(changes: list[Row]) -> Tables:
     """What follows from the log."""
     current, history = [], []
     for record in sorted({row[0] for row in changes}):
-        versions = fold([LoggedChange(*(*row[:8], row[8:])) for row in changes if row[0] == record], SPEC)
+        versions = fold(
+            [LoggedChange(*(*row[:HEAD], row[HEAD:])) for row in changes if row[0] == record], SPEC
+        )
         current.append(current_row(versions[-1]))
         history += [history_row(version) for version in versions]
     return {"current": current, "history": history}
@@ -124,7 +126,7 @@ def test_the_steps_of_the_log_end_where_the_fold_ends(
     rows = logged(changes)
     moving = Moving()
     since = round((NOON + timedelta(seconds=begins)).timestamp() * 1_000)
-    slim = [(row[0], row[1], row[2], row[3], row[4], row[8], row[9]) for row in rows]
+    slim = [(row[0], row[1], row[2], row[3], row[4], row[HEAD], row[HEAD + 1]) for row in rows]
     columns = ["last_modified_date", "amount"]
     add_moves(moving, slim, columns, since_ms=since, grain=Grain.DAY, ranges=(Range(),))
     places: dict[str, Place | None] = dict(moving.before)

@@ -75,7 +75,7 @@ def page(**values: str) -> bytes:
         ("Name", "NA", "NA"),
         ("Name", "null", "null"),
         ("Name", "12", "12"),
-        ("Name", "\x00a\x00", "a"),
+        ("Name", "\x00a\x00", "\x00a\x00"),
         ("Description", 'two\nlines, "quoted"\r\n', 'two\nlines, "quoted"\r\n'),
     ],
 )

@@ -18,6 +18,7 @@ from activities.applier import Applier
 from clients.objectstore import ObjectStore
 from clients.warehouse import redshift, statements as sql
 from clients.warehouse.psycopg_errors import translated
+from clients.warehouse.quality_statements import find_open_findings
 from clients.warehouse.redshift import RedshiftWarehouse
 from schemas.catalogue import Catalogue
 from schemas.errors import CredentialsRejectedError, StatementError, TidegateError, UnavailableError
@@ -163,7 +164,7 @@ def test_copy_text() -> None:
     assert redshift.copy_statement(
         "curated.thing_current", columns, "s3://raw-bucket/load/1.parquet", ROLE
     ) == (
-        "COPY curated.thing_current (record_id, \"type\") FROM 's3://raw-bucket/load/1.parquet' "
+        'COPY curated.thing_current ("record_id", "type") FROM \'s3://raw-bucket/load/1.parquet\' '
         "IAM_ROLE 'arn:aws:iam::123456789012:role/tidegate-copy' FORMAT AS PARQUET"
     )
 
@@ -178,14 +179,16 @@ def test_merge_text() -> None:
         "ON thing_current.record_id = n.record_id "
         "WHEN MATCHED THEN UPDATE SET "
         '"type" = CASE WHEN (n.set_0 & 1) <> 0 THEN n."type" ELSE thing_current."type" END, '
-        "amount = CASE WHEN (n.set_0 & 2) <> 0 THEN n.amount ELSE thing_current.amount END, "
-        "is_deleted = CASE WHEN n.sets_deleted THEN n.is_deleted ELSE COALESCE(thing_current.is_deleted, FALSE) END, "
-        "is_complete = n.is_complete OR COALESCE(thing_current.is_complete, FALSE), "
-        "version = COALESCE(thing_current.version, 0) + n.version_step, "
-        "last_change_order = n.change_order, changed_at = n.changed_at, applied_at = n.applied_at, batch = n.batch "
-        'WHEN NOT MATCHED THEN INSERT (record_id, "type", amount, is_deleted, is_complete, version, '
-        "last_change_order, changed_at, applied_at, batch) "
-        'VALUES (n.record_id, n."type", n.amount, n.is_deleted, n.is_complete, n.version_step, '
+        '"amount" = CASE WHEN (n.set_0 & 2) <> 0 THEN n."amount" ELSE thing_current."amount" END, '
+        '"is_deleted" = CASE WHEN n.sets_deleted THEN n.is_deleted ELSE COALESCE(thing_current.is_deleted, FALSE) END, '
+        '"unknown_fields" = n.unknown_fields, '
+        '"is_complete" = n.is_complete OR COALESCE(thing_current.is_complete, FALSE), '
+        '"version" = COALESCE(thing_current.version, 0) + n.version_step, '
+        '"last_change_order" = n.change_order, "changed_at" = n.changed_at, "applied_at" = n.applied_at, '
+        '"batch" = n.batch '
+        'WHEN NOT MATCHED THEN INSERT ("record_id", "type", "amount", "is_deleted", "is_complete", "unknown_fields", '
+        '"version", "last_change_order", "changed_at", "applied_at", "batch") '
+        'VALUES (n.record_id, n."type", n."amount", n.is_deleted, n.is_complete, n.unknown_fields, n.version_step, '
         "n.change_order, n.changed_at, n.applied_at, n.batch)"
     )
 
@@ -193,23 +196,23 @@ def test_merge_text() -> None:
 def test_ddl_of_an_object() -> None:
     made = [redshift.create_statement(table, columns) for table, columns in sql.tables_of(THING).items()]
     assert made == [
-        "CREATE TABLE IF NOT EXISTS audit.thing_change (record_id VARCHAR(72) NOT NULL, "
-        "change_order VARCHAR(192) NOT NULL, change_type VARCHAR(64) NOT NULL, changed_at TIMESTAMPTZ NOT NULL, "
-        "changed_fields VARCHAR(65535), diff_fields VARCHAR(65535), commit_user VARCHAR(72), "
-        "change_origin VARCHAR(1020), transaction_key VARCHAR(256), received_at TIMESTAMPTZ NOT NULL, "
-        "batch VARCHAR(1020) NOT NULL, applied_at TIMESTAMPTZ NOT NULL, "
-        '"type" VARCHAR(80), amount NUMERIC(18, 2)) '
+        'CREATE TABLE IF NOT EXISTS audit.thing_change ("record_id" VARCHAR(72) NOT NULL, '
+        '"change_order" VARCHAR(192) NOT NULL, "change_type" VARCHAR(64) NOT NULL, "changed_at" TIMESTAMPTZ NOT NULL, '
+        '"changed_fields" VARCHAR(65535), "diff_fields" VARCHAR(65535), "isolated_fields" VARCHAR(65535), '
+        '"commit_user" VARCHAR(72), "change_origin" VARCHAR(1020), "transaction_key" VARCHAR(256), '
+        '"received_at" TIMESTAMPTZ NOT NULL, "batch" VARCHAR(1020) NOT NULL, "applied_at" TIMESTAMPTZ NOT NULL, '
+        '"type" VARCHAR(80), "amount" NUMERIC(18, 2)) '
         "DISTSTYLE KEY DISTKEY(record_id) SORTKEY(record_id, change_order)",
-        "CREATE TABLE IF NOT EXISTS curated.thing_current (record_id VARCHAR(72) NOT NULL, "
-        '"type" VARCHAR(80), amount NUMERIC(18, 2), is_deleted BOOLEAN NOT NULL, is_complete BOOLEAN NOT NULL, '
-        "version BIGINT NOT NULL, last_change_order VARCHAR(192) NOT NULL, changed_at TIMESTAMPTZ NOT NULL, "
-        "applied_at TIMESTAMPTZ NOT NULL, batch VARCHAR(1020) NOT NULL) "
+        'CREATE TABLE IF NOT EXISTS curated.thing_current ("record_id" VARCHAR(72) NOT NULL, '
+        '"type" VARCHAR(80), "amount" NUMERIC(18, 2), "is_deleted" BOOLEAN NOT NULL, "is_complete" BOOLEAN NOT NULL, '
+        '"unknown_fields" VARCHAR(65535), "version" BIGINT NOT NULL, "last_change_order" VARCHAR(192) NOT NULL, '
+        '"changed_at" TIMESTAMPTZ NOT NULL, "applied_at" TIMESTAMPTZ NOT NULL, "batch" VARCHAR(1020) NOT NULL) '
         "DISTSTYLE KEY DISTKEY(record_id) SORTKEY(record_id)",
-        "CREATE TABLE IF NOT EXISTS curated.thing_history (record_id VARCHAR(72) NOT NULL, "
-        '"type" VARCHAR(80), amount NUMERIC(18, 2), is_deleted BOOLEAN NOT NULL, is_complete BOOLEAN NOT NULL, '
-        "version BIGINT NOT NULL, valid_from TIMESTAMPTZ NOT NULL, valid_to TIMESTAMPTZ, "
-        "is_current BOOLEAN NOT NULL, change_order VARCHAR(192) NOT NULL, changed_at TIMESTAMPTZ NOT NULL, "
-        "applied_at TIMESTAMPTZ NOT NULL, batch VARCHAR(1020) NOT NULL) "
+        'CREATE TABLE IF NOT EXISTS curated.thing_history ("record_id" VARCHAR(72) NOT NULL, '
+        '"type" VARCHAR(80), "amount" NUMERIC(18, 2), "is_deleted" BOOLEAN NOT NULL, "is_complete" BOOLEAN NOT NULL, '
+        '"unknown_fields" VARCHAR(65535), "version" BIGINT NOT NULL, "valid_from" TIMESTAMPTZ NOT NULL, '
+        '"valid_to" TIMESTAMPTZ, "is_current" BOOLEAN NOT NULL, "change_order" VARCHAR(192) NOT NULL, '
+        '"changed_at" TIMESTAMPTZ NOT NULL, "applied_at" TIMESTAMPTZ NOT NULL, "batch" VARCHAR(1020) NOT NULL) '
         "DISTSTYLE KEY DISTKEY(record_id) SORTKEY(record_id, valid_from)",
     ]
 
@@ -221,7 +224,7 @@ def test_redshift_distributes_the_tables_of_ops_itself() -> None:
 
 def test_stage_text() -> None:
     assert redshift.stage_statement(sql.TOUCHED, sql.RECORD_LIST) == (
-        "CREATE TEMP TABLE stage_touched (record_id VARCHAR(72)) DISTSTYLE KEY DISTKEY(record_id)"
+        'CREATE TEMP TABLE stage_touched ("record_id" VARCHAR(72)) DISTSTYLE KEY DISTKEY(record_id)'
     )
 
 
@@ -304,7 +307,7 @@ def an_update(store: NotedStore) -> ApplyInput:
         "entityName": "Thing__c",
         "recordIds": ["a0x000000000001AAA"],
         "changeType": "UPDATE",
-        "commitTimestamp": 1_790_000_000_000,
+        "commitTimestamp": 1_700_000_000_000,
         "commitNumber": 7,
         "sequenceNumber": 1,
     }
@@ -332,7 +335,7 @@ def an_update(store: NotedStore) -> ApplyInput:
 
 
 def test_one_applied_batch(warehouse: RedshiftWarehouse, store: NotedStore, said: Conversation) -> None:
-    said.answers[sql.find_last_orders(THING)] = [("a0x000000000001AAA", "0")]
+    said.answers[sql.find_last_orders(THING)] = [("a0x000000000001AAA", "0", None)]
     (result,) = Applier(warehouse, store, CATALOGUE).apply([an_update(store)])
     assert result.applied == 1
     versions, latest = sql.net_stage(THING, "versions"), sql.net_stage(THING, "latest")
@@ -353,6 +356,7 @@ def test_one_applied_batch(warehouse: RedshiftWarehouse, store: NotedStore, said
         redshift.stage_statement(latest, net_columns(THING)),
         *loaded(latest, net_columns(THING), 4),
         sql.merge_current(THING),
+        find_open_findings(),
         sql.insert_row(sql.LEDGER, sql.TABLES_OF_OPS[sql.LEDGER]),
         "DROP TABLE stage_thing_latest",
         "DROP TABLE stage_thing_versions",

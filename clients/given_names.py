@@ -1,0 +1,32 @@
+"""`ops.names`: the names of the warehouse's tables and columns, written once and never changed."""
+
+from datetime import UTC, datetime
+
+from clients.warehouse import Transaction, Warehouse, statements as sql
+from schemas.catalogue import Catalogue
+from schemas.tables import NAMES_COLUMNS
+from transforms.given_names import NameRow, named, new_rows, with_objects
+
+_LOCK = "names"
+
+
+def read_names(transaction: Transaction) -> list[NameRow]:
+    """Every name on record."""
+    return [NameRow(*row) for row in transaction.fetch(sql.read_names())]
+
+
+def keep_names(warehouse: Warehouse, catalogue: Catalogue) -> Catalogue:
+    """Put the names of what is new on record; returns the catalogue with every name that is.
+
+    Whoever comes first decides, so it is done before a table or column is made. Raises `CatalogueError` when the catalogue gives something
+    another name than it has.
+    """
+    warehouse.ensure_tables(with_objects(catalogue, {}))
+    with warehouse.transaction() as transaction:
+        transaction.lock_object(_LOCK)
+        known = read_names(transaction)
+        objects = named(catalogue.objects, known)
+        statement = sql.insert_row(sql.NAMES, NAMES_COLUMNS)
+        for row in new_rows(objects, known):
+            transaction.execute(statement, [*row, datetime.now(UTC)])
+    return with_objects(catalogue, objects)

@@ -1,0 +1,106 @@
+"""The catalogue with the names that its objects and fields have in the warehouse for good. No I/O."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from schemas.catalogue import Catalogue, ObjectSpec
+from schemas.column_names import table_names
+from schemas.errors import CatalogueError
+
+
+class NameRow(NamedTuple):
+    """What `ops.names` says of an object (an empty field) or of a field."""
+
+    object: str
+    field: str
+    name: str
+    why: str
+    """Why it is not the usual name; empty when it is."""
+
+
+def named(objects: Mapping[str, ObjectSpec], rows: Iterable[NameRow]) -> dict[str, ObjectSpec]:
+    """The objects with the names that are on record, and names for what is not.
+
+    Raises `CatalogueError` when the catalogue gives another name than the one on record: the tables have that one.
+    """
+    tables: dict[str, str] = {}
+    columns: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    for row in rows:
+        if row.field:
+            columns[row.object][row.field] = row.name
+        else:
+            tables[row.object] = row.name
+    if wrong := [*_other_tables(objects, tables), *_other_columns(objects, columns)]:
+        raise CatalogueError(path="", problems=wrong)
+    wanted = {name: tables.get(name) or _own_table(spec) for name, spec in objects.items()}
+    given = table_names(wanted, {name: table for name, table in tables.items() if name not in objects})
+    return {name: _renamed(spec, given[name].name, columns[name]) for name, spec in objects.items()}
+
+
+def new_rows(objects: Mapping[str, ObjectSpec], rows: Iterable[NameRow]) -> list[NameRow]:
+    """What has to be put on record of named objects."""
+    known = {(row.object, row.field) for row in rows}
+    return [row for row in _rows(objects) if (row.object, row.field) not in known]
+
+
+def _rows(objects: Mapping[str, ObjectSpec]) -> Iterator[NameRow]:
+    tables = table_names(dict.fromkeys(objects))
+    for name, spec in objects.items():
+        given = tables[name]
+        why = given.why if given.name == spec.table else "the catalogue gives it"
+        yield NameRow(name, "", spec.table, why)
+        for field, column in spec.given_columns.items():
+            yield NameRow(name, field, column.name, column.why)
+
+
+def _own_table(spec: ObjectSpec) -> str | None:
+    """The table that the catalogue's file gives; None for one that follows from the name."""
+    return spec.table if table_names({spec.name: None})[spec.name].name != spec.table else None
+
+
+def _renamed(spec: ObjectSpec, table: str, columns: Mapping[str, str]) -> ObjectSpec:
+    fields = {
+        name: entry if name not in columns else entry.model_copy(update={"column": columns[name]})
+        for name, entry in spec.fields.items()
+    }
+    former = {name: column for name, column in columns.items() if name not in fields}
+    if (table, fields, former) == (spec.table, spec.fields, spec.former_columns):
+        return spec
+    described = spec.model_dump() | {
+        "name": spec.name,
+        "table": table,
+        "fields": fields,
+        "former_columns": former,
+    }
+    return ObjectSpec.model_validate(described)
+
+
+def _other_tables(objects: Mapping[str, ObjectSpec], tables: Mapping[str, str]) -> Iterator[str]:
+    for name, spec in objects.items():
+        own = _own_table(spec)
+        if name in tables and own is not None and own != tables[name]:
+            yield f"objects.{name}.table: its tables are called {tables[name]}, not {own}; give that name, or none"
+
+
+def _other_columns(
+    objects: Mapping[str, ObjectSpec], columns: Mapping[str, Mapping[str, str]]
+) -> Iterator[str]:
+    for name, spec in objects.items():
+        for field, entry in spec.fields.items():
+            known = columns[name].get(field) if name in columns else None
+            if known is not None and entry.column not in (None, known):
+                yield f"objects.{name}.fields.{field}.column: its column is {known}, not {entry.column}; give that name, or none"
+
+
+def with_most_bytes(catalogue: Catalogue, most_bytes: int) -> Catalogue:
+    """The catalogue for a warehouse whose texts have so many bytes at most."""
+    objects = {
+        name: spec.model_copy(update={"most_bytes": most_bytes}) for name, spec in catalogue.objects.items()
+    }
+    return with_objects(catalogue, objects)
+
+
+def with_objects(catalogue: Catalogue, objects: Mapping[str, ObjectSpec]) -> Catalogue:
+    """The catalogue with other objects, which are valid."""
+    return Catalogue.model_construct(every_object=catalogue.every_object, objects=dict(objects))
