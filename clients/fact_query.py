@@ -11,7 +11,6 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 import numpy as np
-import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
@@ -21,10 +20,11 @@ from clients.bulk_query import BulkQuery
 from clients.org_http import OrgHttp
 from clients.polled_rows import rows_of_csv
 from clients.records import RecordsById
+from clients.soql_calls import SoqlCalls
 from schemas.budgets import Budget, LeaseClass
 from schemas.catalogue import ObjectSpec
 from schemas.errors import BudgetSpentError, CallRefusedError
-from schemas.limits import COLLECTION_RETRIEVE_MAX, QUERY_PAGE_MAX
+from schemas.limits import COLLECTION_RETRIEVE_MAX
 from schemas.positions import epoch_ms
 from schemas.reconciliations import Range
 from transforms.drift import with_fields
@@ -40,7 +40,6 @@ from transforms.row_facts import (
 
 JOB_LIFE = timedelta(hours=2)
 """Beyond it a job is taken to hang."""
-_OPTIONS = {"Sforce-Query-Options": f"batchSize={QUERY_PAGE_MAX}"}
 _HEAD = ("Id", "IsDeleted", "SystemModstamp")
 _MS = pa.timestamp("ms", tz="UTC")
 
@@ -75,6 +74,7 @@ class FactQuery:
     terms: PlanTerms = field(default_factory=PlanTerms)
 
     def __post_init__(self) -> None:
+        self._calls = SoqlCalls(self.org, self.lease_class)
         self._bulk = BulkQuery(
             self.org,
             self.lease_class,
@@ -127,21 +127,10 @@ class FactQuery:
         if after:
             conditions.append(f"Id > '{after}'")
         where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-        answer = await self._ask(f"{self._select}{where} ORDER BY Id")
+        answer = await self._calls.ask(f"{self._select}{where} ORDER BY Id")
         records = answer["records"]
         following = None if answer["done"] else Position(None, records[-1]["Id"])
         return FactPage(self._of_records(records), following)
-
-    async def _ask(self, soql: str) -> dict[str, Any]:
-        response = await self.org.call(
-            "GET",
-            f"{self.org.data_path}/queryAll",
-            lease_class=self.lease_class,
-            params={"q": soql},
-            headers=_OPTIONS,
-        )
-        answer: dict[str, Any] = orjson.loads(response.content)
-        return answer
 
     def _of_records(self, records: Sequence[Mapping[str, Any]]) -> pa.Table:
         facts = np.zeros(len(records), FACTS)

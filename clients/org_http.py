@@ -186,9 +186,11 @@ class OrgHttp:
         """A path below `data_path` with its query, as a call inside another one wants it."""
         return f"{self.data_path}{path}?{httpx.QueryParams(dict(params))}"
 
-    def refused_inside(self, call: str, status: int, body: object) -> TidegateError:
+    def refused_inside(
+        self, call: str, status: int, body: object, headers: Mapping[str, str] | None = None
+    ) -> TidegateError:
         """What the failure of a call inside another one means: what it would mean by itself."""
-        return self._refused(httpx.Response(status, json=body), call, ())
+        return self._refused(httpx.Response(status, json=body, headers=headers), call, ())
 
     async def _send(
         self, request: httpx.Request, session: Session, lease_class: LeaseClass, *, is_write: bool

@@ -1,23 +1,19 @@
 """Records by their external ids, as they are now: a thousand in one call (REST API Developer Guide, "Composite", "QueryAll")."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from itertools import islice
 from typing import Any
 
 from clients.org_http import OrgHttp
-from clients.soql import text_literal
+from clients.soql import queries_in, text_literal
+from clients.soql_calls import SoqlCalls
 from schemas.budgets import LeaseClass
 from schemas.catalogue import FieldType, ObjectSpec
-from schemas.errors import UnavailableError
-from schemas.limits import COMPOSITE_MAX_QUERIES, URI_MAX_BYTES
 
 IDS_OF_A_QUERY = 200
 """So that five queries, one call, ask for a thousand."""
-_MOST_ADDRESS = URI_MAX_BYTES - 1_024
-"""Bytes of a query's address: the headers of a call that is not inside another one need the rest."""
 _FACTS = ("Id", "IsDeleted", "SystemModstamp", "LastModifiedDate", "LastModifiedById")
 _NUMBERS = frozenset({FieldType.INT, FieldType.DOUBLE, FieldType.CURRENCY, FieldType.PERCENT})
 
@@ -44,8 +40,7 @@ class RecordsByKey:
     """Reads one org's records, paid for by one class."""
 
     def __init__(self, org: OrgHttp, lease_class: LeaseClass = LeaseClass.WRITEBACK) -> None:
-        self._org = org
-        self._class = lease_class
+        self._calls = SoqlCalls(org, lease_class)
 
     async def read(
         self,
@@ -58,7 +53,7 @@ class RecordsByKey:
     ) -> dict[str, RecordSeen]:
         """The records by the external ids as they were asked for; an id without a record is absent.
 
-        A record in the recycle bin is told when no live one has its id. Up to 1,000 ids are one call, fewer when they are long.
+        A record in the recycle bin is told when no live one has its id. Up to 1,000 ids are one call, fewer of a very wide object.
         What was committed less than some seconds ago may be missing or old: queries lag behind commits
         (`clients.polling.VISIBILITY_DELAY`). Raises as `OrgHttp.call`.
 
@@ -73,65 +68,11 @@ class RecordsByKey:
         asked = {external_id: key.form(external_id) for external_id in external_ids}
         columns = tuple(dict.fromkeys((*_FACTS, key_field, *fields)))
         found: dict[str | Decimal, list[RecordSeen]] = {}
-        queries = self._queries(key, columns, sorted({key.literal(each) for each in asked}))
-        while some := list(islice(queries, COMPOSITE_MAX_QUERIES)):
-            for record in await self._rows(some):
-                found.setdefault(key.form(str(record[key_field])), []).append(_seen(record, fields))
+        literals = sorted({key.literal(each) for each in asked})
+        begin = f"SELECT {','.join(columns)} FROM {spec.name} WHERE {key_field} IN "
+        async for record in self._calls.rows(queries_in(begin, literals, IDS_OF_A_QUERY)):
+            found.setdefault(key.form(str(record[key_field])), []).append(_seen(record, fields))
         return {external_id: _chosen(found[form]) for external_id, form in asked.items() if form in found}
-
-    def _queries(self, key: "_Key", columns: Sequence[str], literals: Sequence[str]) -> Iterator[str]:
-        """Addresses of queries that together ask for all, none longer than an address may be."""
-        begin = f"SELECT {','.join(columns)} FROM {key.spec.name} WHERE {key.field} IN "
-        room = _MOST_ADDRESS - len(self._address(f"{begin}()"))
-        some: list[str] = []
-        left = room
-        for literal in literals:
-            size = len(self._address(f"{literal},")) - len(self._address(""))
-            if some and (size > left or len(some) == IDS_OF_A_QUERY):
-                yield self._address(f"{begin}({','.join(some)})")
-                some, left = [], room
-            some.append(literal)
-            left -= size
-        if some:
-            yield self._address(f"{begin}({','.join(some)})")
-
-    def _address(self, soql: str) -> str:
-        return self._org.address("/queryAll", {"q": soql})
-
-    async def _rows(self, queries: Sequence[str]) -> list[Mapping[str, Any]]:
-        """Every row of up to five queries, in one call as long as a query has no more rows than a page."""
-        rows: list[Mapping[str, Any]] = []
-        for page in await self._first_pages(queries):
-            rows += page["records"]
-            while following := page.get("nextRecordsUrl"):
-                page = (await self._org.call("GET", following, lease_class=self._class)).json()
-                rows += page["records"]
-        return rows
-
-    async def _first_pages(self, queries: Sequence[str]) -> list[Any]:
-        if len(queries) == 1:
-            return [(await self._org.call("GET", queries[0], lease_class=self._class)).json()]
-        subrequests = [
-            {"method": "GET", "url": address, "referenceId": f"query{number}"}
-            for number, address in enumerate(queries)
-        ]
-        answer = await self._org.call(
-            "POST",
-            f"{self._org.data_path}/composite",
-            lease_class=self._class,
-            json={"allOrNone": False, "compositeRequest": subrequests},
-        )
-        pages: list[Any] = []
-        responses = answer.json()["compositeResponse"]
-        if len(responses) != len(queries):
-            # What is missing here would pass for records that are not there.
-            raise UnavailableError(system="Salesforce", detail="a composite answer lacks subrequests")
-        for response in responses:
-            status = int(response["httpStatusCode"])
-            if status >= 400:
-                raise self._org.refused_inside("GET queryAll", status, response["body"])
-            pages.append(response["body"])
-        return pages
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,18 +7,14 @@ order of the lane; locators expire; and each holds a cursor open in the org.
 
 from typing import Any, NamedTuple
 
-import orjson
-
 from clients.org_http import OrgHttp
 from clients.polled_rows import row_of
 from clients.soql import keyset_query
+from clients.soql_calls import SoqlCalls
 from schemas.budgets import LeaseClass
 from schemas.catalogue import ObjectSpec
-from schemas.limits import QUERY_PAGE_MAX
 from schemas.polled import PolledRow
 from schemas.positions import PolledPosition
-
-_OPTIONS = {"Sforce-Query-Options": f"batchSize={QUERY_PAGE_MAX}"}
 
 
 class Page(NamedTuple):
@@ -41,8 +37,7 @@ class RestQuery:
     """Pages of one org, paid for by one class."""
 
     def __init__(self, org: OrgHttp, lease_class: LeaseClass) -> None:
-        self._org = org
-        self._class = lease_class
+        self._calls = SoqlCalls(org, lease_class)
 
     async def page(self, spec: ObjectSpec, after: PolledPosition, until_ms: int | None) -> Page:
         """As `records`, as rows."""
@@ -56,14 +51,7 @@ class RestQuery:
 
         `also` is a further condition. Raises `CallTooSlowError` when the window is too much for a query.
         """
-        response = await self._org.call(
-            "GET",
-            f"{self._org.data_path}/queryAll",
-            lease_class=self._class,
-            params={"q": keyset_query(spec, after, until_ms, also=also)},
-            headers=_OPTIONS,
-        )
-        answer = orjson.loads(response.content)
+        answer = await self._calls.ask(keyset_query(spec, after, until_ms, also=also))
         records = answer["records"]
         # `totalSize` counts the whole result; a page that says it is the last one leaves nothing.
         return RecordPage(records, 0 if answer["done"] else answer["totalSize"] - len(records))

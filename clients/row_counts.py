@@ -3,13 +3,13 @@
 A count over much data can take longer than a call may; then the span is halved, and each half counted.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from clients.org_http import OrgHttp
 from clients.soql import between
+from clients.soql_calls import Answer, SoqlCalls
 from schemas.backfills import ByTime
 from schemas.budgets import LeaseClass
 from schemas.errors import CallTooSlowError
@@ -34,8 +34,9 @@ class RowCounts:
         Never too slow, however many records there are (REST API Developer Guide, "Record Count").
         """
         path = f"{self.org.data_path}/limits/recordCount"
-        answer = await self._call(path, {"sObjects": self.object})
-        counts = {entry["name"]: int(entry["count"]) for entry in answer["sObjects"]}
+        params = {"sObjects": self.object}
+        answer = await self.org.call("GET", path, lease_class=self.lease_class, params=params)
+        counts = {entry["name"]: int(entry["count"]) for entry in answer.json()["sObjects"]}
         return counts.get(self.object)
 
     async def exactly(self, by: ByTime, since: datetime | None, until: datetime | None) -> int:
@@ -92,13 +93,8 @@ class RowCounts:
         answer = await self._query(f"SELECT {by} FROM {self.object} ORDER BY {by} LIMIT 1")
         return next((datetime.fromisoformat(record[by]) for record in answer["records"]), None)
 
-    async def _query(self, soql: str) -> dict[str, Any]:
-        return await self._call(f"{self.org.data_path}/queryAll", {"q": soql})
-
-    async def _call(self, path: str, params: Mapping[str, str]) -> dict[str, Any]:
-        response = await self.org.call("GET", path, lease_class=self.lease_class, params=params)
-        answer: dict[str, Any] = response.json()
-        return answer
+    async def _query(self, soql: str) -> Answer:
+        return await SoqlCalls(self.org, self.lease_class).ask(soql)
 
 
 def _midnight(moment: datetime) -> datetime:

@@ -4,9 +4,11 @@ A keyset (SystemModstamp, Id) instead of a cursor or an offset: where a page end
 anywhere, and rows with the same second are neither lost nor read twice (salesforce.md I.2).
 """
 
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from schemas.catalogue import ObjectSpec
+from schemas.limits import SOQL_MAX_CHARACTERS
 from schemas.positions import PolledPosition, epoch_ms
 
 SYSTEM_FIELDS = ("Id", "IsDeleted", "SystemModstamp")
@@ -51,6 +53,25 @@ def keyset_query(
         f"SELECT {', '.join(selected_fields(spec))} FROM {spec.name} WHERE {' AND '.join(where)} "
         f"ORDER BY SystemModstamp, Id{tail}"
     )
+
+
+def queries_in(begin: str, literals: Sequence[str], most: int) -> Iterator[str]:
+    """Queries that together ask for all the literals; `begin` is what stands before their list.
+
+    Each has `most` literals, fewer when SOQL would be too long with them (SOQL and SOSL Reference, "SOQL Limits"), one at least.
+    """
+    room = SOQL_MAX_CHARACTERS - len(begin) - len("()")
+    some: list[str] = []
+    left = room
+    for literal_text in literals:
+        size = len(literal_text) + 1
+        if some and (size > left or len(some) == most):
+            yield f"{begin}({','.join(some)})"
+            some, left = [], room
+        some.append(literal_text)
+        left -= size
+    if some:
+        yield f"{begin}({','.join(some)})"
 
 
 def between(field: str, since: datetime | None, until: datetime | None) -> str:

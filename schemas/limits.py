@@ -15,6 +15,9 @@ SOQL_MAX_CHARACTERS = 100_000
 SOQL_MAX_OFFSET = 2_000
 URI_MAX_BYTES = 16_384
 """URI and headers together; beyond it 414 or 431 (Salesforce Developer Limits, "API Requests")."""
+QUERY_ADDRESS_MAX_BYTES = URI_MAX_BYTES // 2
+"""Of an address with a query: the same page recommends to leave the headers some 8,000 bytes. A longer query goes as a
+subrequest of a composite call, which is one call, too."""
 SESSION_LIFE = timedelta(hours=2)
 """Default session timeout, counted from the last use."""
 

@@ -191,8 +191,10 @@ class OrgBesideNaiveOrg(RuleBasedStateMachine):
     def query(self, data: st.DataObject, object_name: str, deleted: bool) -> None:
         condition = data.draw(conditions(object_name))
         soql = f"SELECT Id FROM {object_name} WHERE {condition.soql} ORDER BY Id"
-        answer = self.call("GET", "/queryAll" if deleted else "/query", params={"q": soql})
+        resource = "/queryAll" if deleted else "/query"
+        answer = self.call("GET", resource, params={"q": soql})
         assert answer.status_code == 200, (soql, answer.text)
+        assert self._inside(f"{V}{resource}?{httpx.QueryParams({'q': soql})}") == (200, answer.json())
         found = [record["Id"] for record in answer.json()["records"]]
         assert found == sorted(self.naive.select(object_name, condition, deleted=deleted)), soql
 
@@ -233,6 +235,13 @@ class OrgBesideNaiveOrg(RuleBasedStateMachine):
         assert _by_record(told) == _by_record(self.expected_events)
 
     # --- helpers
+
+    def _inside(self, address: str) -> tuple[int, Any]:
+        """What a call inside a composite one is answered."""
+        sub = {"method": "GET", "url": address, "referenceId": "q"}
+        answer = self.call("POST", "/composite", json={"compositeRequest": [sub]})
+        [found] = answer.json()["compositeResponse"]
+        return found["httpStatusCode"], found["body"]
 
     def _values(self, data: st.DataObject, object_name: str) -> dict[str, Any]:
         values = {}

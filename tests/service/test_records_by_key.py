@@ -42,13 +42,22 @@ async def test_a_thousand_records_are_one_call_by_the_orgs_count(served: ServedO
     assert {external_id: seen.record_id for external_id, seen in found.items()} == ids
 
 
-async def test_ids_that_are_too_long_for_five_addresses_take_more_calls(served: ServedOrg):
-    ids = [f"{number:03d}" + 40 * "é" for number in range(400)]
+async def test_a_thousand_ids_are_one_call_however_long_they_are(served: ServedOrg):
+    ids = [f"{number:03d}" + 40 * "é" for number in range(1_000)]
     for external_id in ids:
         made(served, external_id)
     served.calls()
     assert sorted(await read(served, *ids)) == ids
-    assert served.calls() == ["POST /composite", "POST /composite"]
+    assert served.calls() == ["POST /composite"]
+
+
+async def test_what_looks_like_a_reference_inside_a_call_is_asked_for_as_it_is(served: ServedOrg):
+    ids = ["@{query0}", *(f"A-{number:03d}" for number in range(300))]
+    for external_id in ids:
+        made(served, external_id)
+    served.calls()
+    assert sorted(await read(served, *ids)) == sorted(ids)
+    assert served.calls() == ["POST /composite"]
 
 
 async def test_an_address_is_no_longer_than_the_org_takes(served: ServedOrg):
