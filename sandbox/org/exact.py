@@ -1,0 +1,107 @@
+"""Numbers with more digits than a float holds: a float where it says everything, else an int, else the decimal text itself.
+
+Salesforce's numbers have up to 18 digits on both sides of the point (Object Reference, "Primitive Data Types"); a float is sure of 15
+only. A number in the store is REAL, INTEGER or, for the few that need it, TEXT; a comparison of texts by their value needs the SQL
+functions of `soql.functions`.
+"""
+
+import json
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any, TypeAlias
+
+import orjson
+
+DIGITS = 18
+"""Most digits of a number that are kept; what has more of them is a binary number, such as 33.333333333333336."""
+_SURE_INT = 10**15
+_SURE_CHARACTERS = 16
+"""A float whose shortest text is no longer has at most 15 digits."""
+_LARGEST_INT = 2**63
+
+
+class Exact(str):
+    """A number as its plain decimal text, `1234567890123456.78`: neither a float nor an int says it."""
+
+    __slots__ = ()
+
+
+Number: TypeAlias = float | int | Exact
+
+
+def exact(text: str) -> Number:
+    """The number that a text says, with all its digits; raises `ValueError` for what is no finite number."""
+    try:
+        number = Decimal(text.strip())
+    except InvalidOperation:
+        raise ValueError(text) from None
+    if not number.is_finite():
+        raise ValueError(text)
+    nearest = float(number)
+    if Decimal(repr(nearest)) == number or len(number.normalize().as_tuple().digits) > DIGITS:
+        if nearest in (float("inf"), float("-inf")):
+            raise ValueError(text)
+        return nearest
+    if number == number.to_integral_value() and abs(number) < _LARGEST_INT:
+        return int(number)
+    return Exact(f"{number.normalize():f}")
+
+
+def exact_int(value: int) -> Number:
+    """As `exact`, of a whole number."""
+    return float(value) if -_SURE_INT < value < _SURE_INT else exact(str(value))
+
+
+def stored_number(value: object) -> object:
+    """A number field's stored value as it is shown: whole numbers are floats where a float says them, junk is left as it is."""
+    if type(value) is float or value is None:
+        return value
+    if type(value) is int:
+        return exact_int(value)
+    return known(value)
+
+
+def known(value: object) -> object:
+    """A stored text as the number that it says; anything else, texts that say none included, as it is."""
+    if isinstance(value, str):
+        try:
+            return exact(value)
+        except ValueError:
+            return value
+    return value
+
+
+def number_text(value: object) -> str:
+    """The shortest plain text that says the number: no exponent, a point in what is no `int`. What is no number stays as it is."""
+    if type(value) is not float:
+        return str(value)
+    shortest = repr(value)
+    if "e" in shortest:
+        shortest = f"{Decimal(shortest):f}"
+    return shortest if "." in shortest else f"{shortest}.0"
+
+
+def dumps(body: object, option: int = 0) -> bytes:
+    """JSON in which an `Exact` is a number."""
+    return orjson.dumps(body, default=_shown, option=orjson.OPT_PASSTHROUGH_SUBCLASS | option)
+
+
+def loads(body: bytes | str) -> Any:
+    """What a JSON text says, numbers of many digits as `exact` has them; raises `orjson.JSONDecodeError`."""
+    found = orjson.loads(body)
+    return json.loads(body, parse_float=exact) if _has_long(found) else found
+
+
+def _shown(value: object) -> Any:
+    if isinstance(value, Exact):
+        return orjson.Fragment(value)
+    raise TypeError(type(value).__name__)
+
+
+def _has_long(value: object) -> bool:
+    """True when a float is in it that may have had more digits in the text."""
+    if type(value) is float:
+        return len(repr(value)) > _SURE_CHARACTERS
+    if isinstance(value, Mapping):
+        return any(type(each) is not str and _has_long(each) for each in value.values())
+    return isinstance(value, list) and any(type(each) is not str and _has_long(each) for each in value)
