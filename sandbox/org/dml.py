@@ -197,7 +197,7 @@ class Dml:
     def ids_by_key(self, entity: Entity, name: str, value: str) -> list[str]:
         """The live records with this external id, at most three; raises NOT_FOUND when `name` is no external id field."""
         field = entity.by_lower_name.get(name.lower())
-        if field is not None and field.kind == "id":
+        if field is not None and field.name == "Id":
             record_id = full_id(value)
             return [record_id] if record_id and self.is_deleted(entity, record_id) is False else []
         if field is None or field.spec is None or not field.spec.external_id:
@@ -260,7 +260,7 @@ class Dml:
         values = self._checked(entity, row.fields)
         value = values.get(key.name)
         if value in (None, ""):
-            if key.kind == "id":
+            if key.name == "Id":
                 values.pop(key.name, None)
                 return Outcome(tx.create(entity.name, values), created=True)
             raise SalesforceError("MISSING_ARGUMENT", f"{key.name} not specified", fields=[key.name])
@@ -268,7 +268,7 @@ class Dml:
         if len(matches) > 1:
             message = f"{key.name}: more than one record found for external id field: {matches}"
             raise SalesforceError("DUPLICATE_EXTERNAL_ID", message, fields=[key.name])
-        if key.kind == "id":
+        if key.name == "Id":
             values.pop(key.name)
             if not matches:
                 raise not_found()

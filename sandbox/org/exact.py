@@ -94,7 +94,7 @@ def loads(body: bytes | str) -> Any:
 
 def _shown(value: object) -> Any:
     if isinstance(value, Exact):
-        return orjson.Fragment(value)
+        return orjson.Fragment(value.encode())
     raise TypeError(type(value).__name__)
 
 
