@@ -241,6 +241,11 @@ class Org:
         self.schema_revision += 1
 
     @property
+    def has_persons(self) -> bool:
+        """True when accounts may be persons."""
+        return any(records.has_persons for records in self.records.values())
+
+    @property
     def is_writing(self) -> bool:
         """True while a batch is open."""
         return self._batch is not None

@@ -32,6 +32,19 @@ class SchemaChanges:
 
     def __init__(self, org: Org) -> None:
         self._org = org
+        self._is_together = False
+
+    @contextmanager
+    def together(self, object_name: str) -> Iterator[None]:
+        """Make the changes inside one: all of them happen or none, and the object is read again once."""
+        with self._changing(object_name):
+            self._is_together = True
+            try:
+                yield
+            finally:
+                self._is_together = False
+            store = self._org.store
+            store.keep_schema(store.objects[object_name], store.defaults.get(object_name, {}))
 
     def add(
         self, object_name: str, name: str, spec: OrgField, *, default: object = None, fills: object = None
@@ -146,6 +159,10 @@ class SchemaChanges:
     @contextmanager
     def _changing(self, object_name: str) -> Iterator[Batch]:
         """One SQLite transaction, after which everything goes by the object's new fields; a change that fails has done nothing."""
+        if self._is_together:
+            with self._org.batch() as batch:
+                yield batch
+            return
         before, defaults = self._org.store.objects[object_name], self._org.store.defaults.get(object_name)
         try:
             with self._org.batch() as batch:
@@ -165,9 +182,10 @@ class SchemaChanges:
             raise _duplicate(old.name, f"{spec.part_of}.{spec.part or name}")
 
     def _spec(self, object_name: str) -> OrgObject:
-        if self._org.is_writing:
+        if self._org.is_writing and not self._is_together:
             raise SalesforceError("UNABLE_TO_LOCK_ROW", "a transaction is open; try again")
-        return self._org.records_of(object_name).spec
+        self._org.records_of(object_name)
+        return self._org.store.objects[object_name]
 
     def _field_of(self, object_name: str, name: str) -> OrgObject:
         """The object, after a look whether its field may be touched."""
@@ -201,7 +219,11 @@ class SchemaChanges:
         return {each: value for each, value in defaults.items() if each not in names}
 
     def _keep(self, spec: OrgObject, defaults: Mapping[str, Value]) -> None:
-        self._org.store.keep_schema(spec, defaults)
+        store = self._org.store
+        if self._is_together:
+            store.objects[spec.name], store.defaults[spec.name] = spec, dict(defaults)
+        else:
+            store.keep_schema(spec, defaults)
 
     def _execute(self, statement: str, parameters: tuple[Value, ...] = ()) -> Any:
         return self._org.store.connection.execute(statement, parameters)

@@ -17,6 +17,7 @@ import fastavro
 import orjson
 
 from sandbox.org.channels.comparisons import Place
+from sandbox.org.exact import Exact
 from sandbox.org.objects import OrgField
 from schemas.catalogue import FieldSpec, FieldType, ObjectSpec
 
@@ -250,13 +251,13 @@ def _epoch_ms(value: Any) -> int:
 
 
 def _text(value: Any) -> str:
-    if isinstance(value, str):
+    if type(value) is str:
         return value
     raise TypeError("it is no text")
 
 
 def _double(value: Any) -> float:
-    if type(value) in (float, int):
+    if type(value) in (float, int, Exact):
         return float(value)
     raise TypeError("it is no number")
 

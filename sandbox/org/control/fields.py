@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from sandbox.org.compounds import compound_parts
 from sandbox.org.control.errors import ControlError
-from sandbox.org.control.model import FieldChange, NewField, parsed
+from sandbox.org.control.model import FieldChange, NewField, parsed, parsed_list
 from sandbox.org.control.responses import JsonResponse
 from sandbox.org.errors import SalesforceError
 from sandbox.org.model import Org
@@ -23,11 +23,14 @@ class FieldHandles:
         self._schema = SchemaChanges(org)
 
     async def fields(self, request: Request) -> Response:
-        """Lists an object's fields; POST adds one, PATCH renames or retypes one, DELETE (`?name=`) removes one."""
+        """Lists an object's fields; POST adds one or a list of them, PATCH renames or retypes one, DELETE (`?name=`) removes one."""
         name, lost = request.path_params["object"], 0
         try:
             if request.method == "POST":
-                self._add(name, parsed(NewField, await request.body()))
+                wanted = parsed_list(NewField, await request.body())
+                with self._schema.together(name):
+                    for each in wanted:
+                        self._add(name, each)
             elif request.method == "PATCH":
                 lost = self._change(name, parsed(FieldChange, await request.body()))
             elif request.method == "DELETE":

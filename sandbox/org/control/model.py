@@ -173,8 +173,18 @@ Asked = TypeVar("Asked", bound=BaseModel)
 
 def parsed(model: type[Asked], body: bytes) -> Asked:
     """The request in `body`; raises `ControlError` that says what is wrong with it."""
+    return _checked(model, loads(body or b"{}"))
+
+
+def parsed_list(model: type[Asked], body: bytes) -> list[Asked]:
+    """As `parsed`, of one or of a list of them."""
+    found = loads(body or b"{}")
+    return [_checked(model, each) for each in (found if isinstance(found, list) else [found])]
+
+
+def _checked(model: type[Asked], found: object) -> Asked:
     try:
-        return model.model_validate(loads(body or b"{}"))
+        return model.model_validate(found)
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}" for e in error.errors())
         raise ControlError(problems) from error
