@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 from sandbox.org.channels.event_schema import event_fields, event_schema, schema_id
-from sandbox.org.exact import dumps, known
+from sandbox.org.exact import EXACT_OPTION, known, shown
 from sandbox.org.fields import NUMBERS, Value
 from schemas.catalogue import FieldType, ObjectSpec
 from schemas.limits import DIFF_MIN_CHARACTERS
@@ -50,9 +50,10 @@ class EventShape:
         self._switchable = frozenset(place[0] for place in self._parts.values()) & fields.keys()
         """Names that are a text in some records and an object of parts in others: Name of accounts that may be persons."""
         self._untold = spec.fields.keys() - fields.keys()
+        self._odd = self._switchable | self._untold
         self._booleans = frozenset(n for n, f in spec.fields.items() if f.type is FieldType.BOOLEAN)
         self._numbers = frozenset(n for n, f in spec.fields.items() if f.type in NUMBERS)
-        self._special = self._datetimes | self._parts.keys() | self._switchable | self._untold
+        self._special = self._datetimes | self._parts.keys() | self._odd
         self.schema = schema_id(event_schema(spec))
         """Fingerprint of the object's fields; it changes when a field is added or changed."""
 
@@ -66,7 +67,7 @@ class EventShape:
                     self._put(body, name, value)
                 else:
                     body[name] = value
-        return dumps(body)
+        return orjson.dumps(body, shown, EXACT_OPTION)
 
     def changed(self, values: Mapping[str, Value], old: Mapping[str, Value]) -> bytes:
         """The body of an update: new `values` of the fields that changed, a diff where a long text did."""
@@ -84,7 +85,7 @@ class EventShape:
                 self._put(body, name, value)
             else:
                 body[name] = value
-        return dumps(body)
+        return orjson.dumps(body, shown, EXACT_OPTION)
 
     def told(self, names: Sequence[str]) -> tuple[str, ...]:
         """The names of changed fields as a header lists them: `Name.LastName` (CDC Developer Guide, "Get Compound Fields in Change
@@ -108,20 +109,21 @@ class EventShape:
         return found
 
     def _put(self, body: dict[str, object], name: str, value: Value) -> None:
-        if name in self._untold or (name in self._switchable and isinstance(body.get(name), dict)):
+        if self._odd and name in self._odd and (name in self._untold or isinstance(body.get(name), dict)):
             return
-        # A text that an unchecked write has left may be no stamp.
-        is_stamp = name in self._datetimes and type(value) is str and value[-1:] == "Z"
-        shown = f"{str(value)[:_STAMP_SECONDS]}Z" if is_stamp else value
+        told = value
+        if name in self._datetimes and type(value) is str:
+            # A text that an unchecked write has left may be no stamp.
+            told = f"{value[:_STAMP_SECONDS]}Z" if value.endswith("Z") else value
         place = self._parts.get(name)
         if place is None:
-            body[name] = shown
+            body[name] = told
             return
         compound, part = place
         inner = body.get(compound)
-        if not isinstance(inner, dict):
+        if type(inner) is not dict:
             inner = body[compound] = {}
-        inner[part] = shown
+        inner[part] = told
 
 
 def event_json(

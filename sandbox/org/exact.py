@@ -14,6 +14,7 @@ import orjson
 
 DIGITS = 18
 """Most digits of a number that are kept; what has more of them is a binary number, such as 33.333333333333336."""
+EXACT_OPTION = orjson.OPT_PASSTHROUGH_SUBCLASS
 _SURE_INT = 10**15
 _SURE_CHARACTERS = 16
 """A float whose shortest text is no longer has at most 15 digits."""
@@ -83,7 +84,7 @@ def number_text(value: object) -> str:
 
 def dumps(body: object, option: int = 0) -> bytes:
     """JSON in which an `Exact` is a number."""
-    return orjson.dumps(body, default=_shown, option=orjson.OPT_PASSTHROUGH_SUBCLASS | option)
+    return orjson.dumps(body, shown, EXACT_OPTION | option)
 
 
 def loads(body: bytes | str) -> Any:
@@ -92,7 +93,8 @@ def loads(body: bytes | str) -> Any:
     return json.loads(body, parse_float=exact) if _has_long(found) else found
 
 
-def _shown(value: object) -> Any:
+def shown(value: object) -> Any:
+    """What `orjson.dumps` is given for a value that it does not know, with `EXACT_OPTION`."""
     if isinstance(value, Exact):
         return orjson.Fragment(value.encode())
     raise TypeError(type(value).__name__)

@@ -198,15 +198,17 @@ def from_cometd(event: bytes) -> dict[str, Any]:
 
 def avro_of(org: Org, event: bytes) -> dict[str, Any]:
     """The event as a Pub/Sub client decodes it."""
-
     data = orjson.loads(event)
     codec = org.channels.codec(data["schema"])
-    schema = org.channels.schema_json(data["schema"])
     assert codec is not None
+    return decoded(org, data["schema"], codec.encode(data["payload"]))
+
+
+def decoded(org: Org, schema_id: str, payload: bytes) -> dict[str, Any]:
+    """What an event's Avro says by the schema of that id."""
+    schema = org.channels.schema_json(schema_id)
     assert schema is not None
-    read: Any = fastavro.schemaless_reader(
-        io.BytesIO(codec.encode(data["payload"])), fastavro.parse_schema(orjson.loads(schema))
-    )
+    read: Any = fastavro.schemaless_reader(io.BytesIO(payload), fastavro.parse_schema(orjson.loads(schema)))
     assert isinstance(read, dict)
     return read
 

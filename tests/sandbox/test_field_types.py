@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from sandbox.org.model import Org
 from tests.sandbox import every_type as types
-from tests.sandbox.bulk_org import V, bulk_client
+from tests.sandbox.bulk_org import V, bulk_client, rows_of, until
 from tests.sandbox.org_in_process import client_of, new_org
 
 FIELDS = "/sandbox/fields/Account"
@@ -321,8 +321,8 @@ async def test_eight_hundred_fields_are_read_by_every_way(client, org):
     async with bulk_client(org) as bulk:
         soql = f"SELECT {', '.join(names)} FROM Account WHERE Id = '{record_id}'"
         job = (await bulk.post(f"{V}/jobs/query", json={"operation": "query", "query": soql})).json()
-        await types.until(bulk, f"{V}/jobs/query/{job['id']}", "JobComplete")
-        [row] = types.rows_of(await bulk.get(f"{V}/jobs/query/{job['id']}/results"))
+        await until(bulk, f"{V}/jobs/query/{job['id']}", "JobComplete")
+        [row] = rows_of(await bulk.get(f"{V}/jobs/query/{job['id']}/results"))
     assert [float(value) for value in row.values()] == [float(place) for place in range(800)]
     read = types.avro_of(org, types.last_event(org))
     assert [float(read[name]) for name in names] == [float(place) for place in range(800)]
