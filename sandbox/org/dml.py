@@ -11,9 +11,10 @@ from functools import cached_property
 from typing import Any, Literal
 
 from sandbox.org.errors import SalesforceError, entity_is_deleted, not_found
+from sandbox.org.exact import known
 from sandbox.org.locks import unable_to_lock
 from sandbox.org.model import Org
-from sandbox.org.soql.entities import Entity, Field
+from sandbox.org.soql.entities import DECIMAL_KINDS, Entity, Field
 from sandbox.org.soql.literals import full_id
 from sandbox.org.transaction import Transaction
 
@@ -206,7 +207,8 @@ class Dml:
             f'SELECT Id FROM "{entity.name}" WHERE "{field.name}" = ? COLLATE NOCASE AND IsDeleted = 0 '
             "ORDER BY Id LIMIT 3"
         )
-        return [row[0] for row in self._org.store.connection.execute(statement, (value,))]
+        key = known(value) if field.kind in DECIMAL_KINDS else value
+        return [row[0] for row in self._org.store.connection.execute(statement, (key,))]
 
     def live_id(self, entity: Entity, text: str) -> str:
         """The 18-character id of a record that exists; raises NOT_FOUND or ENTITY_IS_DELETED (both 404)."""

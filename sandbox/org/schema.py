@@ -4,6 +4,7 @@ Everything follows at once: describe, queries, writes, events and their schemas.
 was written with. No change of the schema is a change of a record: SystemModstamp stays.
 """
 
+import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -167,10 +168,14 @@ class SchemaChanges:
         try:
             with self._org.batch() as batch:
                 yield batch
-        except BaseException:
+        except BaseException as error:
             self._org.store.objects[object_name] = before
             if defaults is not None:
                 self._org.store.defaults[object_name] = defaults
+            if isinstance(error, sqlite3.IntegrityError):
+                raise SalesforceError(
+                    "DUPLICATE_VALUE", f"two records of {object_name} would have one value"
+                ) from error
             raise
         self._org.take_schema(object_name)
 

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
+from sandbox.org.app import open_org
+from sandbox.org.exact import loads
 from sandbox.org.model import Org
 from tests.sandbox import every_type as types
 from tests.sandbox.bulk_org import V, bulk_client, rows_of, until
@@ -268,6 +270,86 @@ async def test_a_unique_text_is_refused_twice_and_capitals_count_if_set_up_so(cl
     assert (await client.post(url, json={"Name": "N", "Cased__c": "a"})).json()[0][
         "errorCode"
     ] == "DUPLICATE_VALUE"
+
+
+async def test_a_number_may_be_the_key_of_an_upsert(client):
+    await client.post(FIELDS, json={"name": "Key__c", "type": "double", "external_id": True})
+    url = f"{V}/sobjects/Account/Key__c/1234567890123456.78"
+    assert (await client.patch(url, json={"Name": "N"})).status_code == 201
+    assert (await client.patch(url, json={"Name": "M"})).status_code == 200
+    rows = (await client.get(f"{V}/query", params={"q": "SELECT Name FROM Account"})).json()["records"]
+    assert [row["Name"] for row in rows] == ["M"]
+
+
+async def test_a_field_that_would_be_unique_over_equal_values_is_refused(client, org):
+    for _ in range(2):
+        org.create("Account", {"Name": "N"})
+    answer = await client.post(
+        FIELDS, json={"name": "One__c", "type": "string", "is_unique": True, "fills": "x"}
+    )
+    assert (answer.status_code, "DUPLICATE_VALUE" in answer.text) == (400, True)
+    assert "One__c" not in org.records["Account"].spec.fields
+    org.create("Account", {"Name": "N"})
+
+
+async def test_the_fields_of_every_type_outlive_a_restart(client, org, tmp_path):
+    await types.add_all(client)
+    await client.post(FIELDS, json={"name": "Loc__c", "type": "location"})
+    await client.post("/sandbox/person-accounts")
+    again = open_org(tmp_path, edition="enterprise")
+    assert again.records["Account"].spec == org.records["Account"].spec
+    assert again.records["Account"].has_persons
+    again.store.close()
+
+
+async def test_a_classic_bulk_job_has_the_same_values(typed_org):
+    values = {
+        "Whole__c": Decimal("123456789012345678"),
+        "Money__c": Decimal("9999999999999999.99"),
+        "Hour__c": "17:30:00.000Z",
+    }
+    async with bulk_client(typed_org) as client:
+        record_id = await types.written(client, "rest", values)
+        soql = f"SELECT {', '.join(values)} FROM Account WHERE Id = '{record_id}'"
+        [as_csv] = rows_of(await classic_result(client, "CSV", "text/csv", soql))
+        [as_json] = types.exact_json((await classic_result(client, "JSON", "application/json", soql)).content)
+    assert tuple(as_csv.values()) == ("123456789012345678", "9999999999999999.99", "17:30:00.000Z")
+    assert (as_json["Whole__c"], as_json["Money__c"]) == (values["Whole__c"], values["Money__c"])
+    assert as_json["Hour__c"] == (17 * 60 + 30) * 60_000
+
+
+async def classic_result(client, kind, media, soql):
+    """The one result of a query job of Bulk API 1.0."""
+    root = "/services/async/67.0/job"
+    accept = {"Accept": "application/json"}
+    job = {"operation": "query", "object": "Account", "contentType": kind}
+    job_id = (await client.post(root, json=job, headers=accept)).json()["id"]
+    headers = {**accept, "Content-Type": media}
+    batch = (await client.post(f"{root}/{job_id}/batch", content=soql, headers=headers)).json()
+    path = f"{root}/{job_id}/batch/{batch['id']}"
+    async with asyncio.timeout(20):
+        while (await client.get(path, headers=accept)).json()["state"] != "Completed":  # noqa: ASYNC110 -- HTTP sets no event
+            await asyncio.sleep(0.01)
+    [result] = (await client.get(f"{path}/result", headers=accept)).json()
+    return await client.get(f"{path}/result/{result}")
+
+
+@pytest.mark.parametrize(
+    ("expression", "passes"),
+    [
+        ("Hour__c < 18:00:00.000Z", True),
+        ("Hour__c >= 17:30:00.001Z", False),
+        ("Money__c = 1234567890123456.78", True),
+        ("Money__c < 1234567890123456.78", False),
+        ("Money__c > 1234567890123456.77", True),
+    ],
+)
+async def test_channels_filter_by_times_and_long_numbers(typed_org, expression, passes):
+    values = {"Hour__c": "17:30:00.000Z", "Money__c": "1234567890123456.78"}
+    typed_org.create("Account", {"Name": "N", **values})
+    member = typed_org.channels.member("Account", expression, [])
+    assert member.event_filter is not None
+    assert member.event_filter.holds(loads(types.last_event(typed_org))["payload"]) is passes
 
 
 async def test_a_reference_may_lead_to_several_objects(client, org):
