@@ -91,7 +91,9 @@ class Batch:
             sequence=sequence,
             body=body,
             replay_id=replay_id,
-            changed_fields=operation.changed if org.dials.events.changed_fields_in_header else None,
+            changed_fields=operation.shape.told(operation.changed)
+            if org.dials.events.changed_fields_in_header
+            else None,
         )
         self.rows.append((replay_id, operation.shape.entity, self.moment.epoch_ms, event))
         return replay_id

@@ -17,7 +17,12 @@ class CalculatedFields:
     """Those of one object, which has at least one."""
 
     def __init__(self, spec: ObjectSpec, fields: Sequence[Field], connection: sqlite3.Connection) -> None:
-        specs = {field.name: field.spec for field in fields if field.spec is not None}
+        # In these events they are fields like all others.
+        specs = {
+            field.name: field.spec.model_copy(update={"calculated": False})
+            for field in fields
+            if field.spec is not None
+        }
         self.spec = spec.model_copy(update={"fields": {**spec.fields, **specs}})
         self.shape = EventShape(self.spec)
         """How events look that carry them."""

@@ -10,11 +10,13 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import orjson
 
-from sandbox.org.channels.event_schema import event_schema, schema_id
-from sandbox.org.fields import Value
+from sandbox.org.channels.event_schema import event_fields, event_schema, schema_id
+from sandbox.org.exact import EXACT_OPTION, known, shown
+from sandbox.org.fields import NUMBERS, Value
 from schemas.catalogue import FieldType, ObjectSpec
 from schemas.limits import DIFF_MIN_CHARACTERS
 
@@ -41,11 +43,17 @@ class EventShape:
 
     def __init__(self, spec: ObjectSpec) -> None:
         self.entity = spec.name
-        self._datetimes = frozenset(n for n, f in spec.fields.items() if f.type is FieldType.DATETIME)
-        self._texts = frozenset(n for n, f in spec.fields.items() if f.type is FieldType.TEXTAREA)
-        self._parts = {n: (f.part_of, f.part or n) for n, f in spec.fields.items() if f.part_of is not None}
+        fields = event_fields(spec)
+        self._datetimes = frozenset(n for n, f in fields.items() if f.type is FieldType.DATETIME)
+        self._texts = frozenset(n for n, f in fields.items() if f.type is FieldType.TEXTAREA)
+        self._parts = {n: (f.part_of, f.part or n) for n, f in fields.items() if f.part_of is not None}
+        self._switchable = frozenset(place[0] for place in self._parts.values()) & fields.keys()
+        """Names that are a text in some records and an object of parts in others: Name of accounts that may be persons."""
+        self._untold = spec.fields.keys() - fields.keys()
+        self._odd = self._switchable | self._untold
         self._booleans = frozenset(n for n, f in spec.fields.items() if f.type is FieldType.BOOLEAN)
-        self._special = self._datetimes | self._parts.keys()
+        self._numbers = frozenset(n for n, f in spec.fields.items() if f.type in NUMBERS)
+        self._special = self._datetimes | self._parts.keys() | self._odd
         self.schema = schema_id(event_schema(spec))
         """Fingerprint of the object's fields; it changes when a field is added or changed."""
 
@@ -59,7 +67,7 @@ class EventShape:
                     self._put(body, name, value)
                 else:
                     body[name] = value
-        return orjson.dumps(body)
+        return orjson.dumps(body, shown, EXACT_OPTION)
 
     def changed(self, values: Mapping[str, Value], old: Mapping[str, Value]) -> bytes:
         """The body of an update: new `values` of the fields that changed, a diff where a long text did."""
@@ -77,25 +85,45 @@ class EventShape:
                 self._put(body, name, value)
             else:
                 body[name] = value
-        return orjson.dumps(body)
+        return orjson.dumps(body, shown, EXACT_OPTION)
+
+    def told(self, names: Sequence[str]) -> tuple[str, ...]:
+        """The names of changed fields as a header lists them: `Name.LastName` (CDC Developer Guide, "Get Compound Fields in Change
+        Events").
+        """
+        made_of_parts = {self._parts[name][0] for name in names if name in self._parts}
+        return tuple(
+            ".".join(self._parts[name]) if name in self._parts else name
+            for name in names
+            if name not in made_of_parts and name not in self._untold
+        )
 
     def from_row(self, row: Mapping[str, Value]) -> dict[str, Value]:
         """Values as they are before storage, from a stored row."""
-        return {
-            name: bool(value) if name in self._booleans and value is not None else value
-            for name, value in row.items()
-        }
+        found: dict[str, Any] = dict(row)
+        for name in self._booleans & row.keys():
+            if found[name] in (0, 1):
+                found[name] = bool(found[name])
+        for name in self._numbers & row.keys():
+            found[name] = known(found[name])
+        return found
 
     def _put(self, body: dict[str, object], name: str, value: Value) -> None:
-        shown = f"{value[:_STAMP_SECONDS]}Z" if name in self._datetimes and isinstance(value, str) else value
+        if self._odd and name in self._odd and (name in self._untold or isinstance(body.get(name), dict)):
+            return
+        told = value
+        if name in self._datetimes and type(value) is str:
+            # A text that an unchecked write has left may be no stamp.
+            told = f"{value[:_STAMP_SECONDS]}Z" if value.endswith("Z") else value
         place = self._parts.get(name)
         if place is None:
-            body[name] = shown
+            body[name] = told
             return
         compound, part = place
-        inner = body.setdefault(compound, {})
-        if isinstance(inner, dict):
-            inner[part] = shown
+        inner = body.get(compound)
+        if type(inner) is not dict:
+            inner = body[compound] = {}
+        inner[part] = told
 
 
 def event_json(

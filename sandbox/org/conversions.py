@@ -6,8 +6,6 @@ from sandbox.org.errors import SalesforceError
 from sandbox.org.fields import Value, checker, is_text
 from schemas.catalogue import FieldSpec, FieldType
 
-_NUMBERS = frozenset({FieldType.DOUBLE, FieldType.PERCENT, FieldType.CURRENCY, FieldType.INT})
-
 
 @dataclass
 class Conversion:
@@ -36,15 +34,8 @@ def _converted(value: Value, name: str, new: FieldSpec) -> tuple[Value, bool]:
         text = str(value)
         return text[: new.length], len(text) <= new.length
     try:
-        made = checker(name, new)(_number(value) if new.type in _NUMBERS else value)
+        made = checker(name, new)(value)
     except SalesforceError:
         return (False if new.type is FieldType.BOOLEAN else None), False
     # A time that becomes a date loses its hours.
     return made, not isinstance(made, str) or not isinstance(value, str) or len(made) >= len(value)
-
-
-def _number(value: Value) -> Value:
-    try:
-        return float(value) if isinstance(value, str) else value
-    except ValueError:
-        return value

@@ -11,9 +11,10 @@ from functools import cached_property
 from typing import Any, Literal
 
 from sandbox.org.errors import SalesforceError, entity_is_deleted, not_found
+from sandbox.org.exact import known
 from sandbox.org.locks import unable_to_lock
 from sandbox.org.model import Org
-from sandbox.org.soql.entities import Entity, Field
+from sandbox.org.soql.entities import DECIMAL_KINDS, Entity, Field
 from sandbox.org.soql.literals import full_id
 from sandbox.org.transaction import Transaction
 
@@ -197,7 +198,7 @@ class Dml:
     def ids_by_key(self, entity: Entity, name: str, value: str) -> list[str]:
         """The live records with this external id, at most three; raises NOT_FOUND when `name` is no external id field."""
         field = entity.by_lower_name.get(name.lower())
-        if field is not None and field.kind == "id":
+        if field is not None and field.name == "Id":
             record_id = full_id(value)
             return [record_id] if record_id and self.is_deleted(entity, record_id) is False else []
         if field is None or field.spec is None or not field.spec.external_id:
@@ -206,7 +207,8 @@ class Dml:
             f'SELECT Id FROM "{entity.name}" WHERE "{field.name}" = ? COLLATE NOCASE AND IsDeleted = 0 '
             "ORDER BY Id LIMIT 3"
         )
-        return [row[0] for row in self._org.store.connection.execute(statement, (value,))]
+        key = known(value) if field.kind in DECIMAL_KINDS else value
+        return [row[0] for row in self._org.store.connection.execute(statement, (key,))]
 
     def live_id(self, entity: Entity, text: str) -> str:
         """The 18-character id of a record that exists; raises NOT_FOUND or ENTITY_IS_DELETED (both 404)."""
@@ -260,7 +262,7 @@ class Dml:
         values = self._checked(entity, row.fields)
         value = values.get(key.name)
         if value in (None, ""):
-            if key.kind == "id":
+            if key.name == "Id":
                 values.pop(key.name, None)
                 return Outcome(tx.create(entity.name, values), created=True)
             raise SalesforceError("MISSING_ARGUMENT", f"{key.name} not specified", fields=[key.name])
@@ -268,7 +270,7 @@ class Dml:
         if len(matches) > 1:
             message = f"{key.name}: more than one record found for external id field: {matches}"
             raise SalesforceError("DUPLICATE_EXTERNAL_ID", message, fields=[key.name])
-        if key.kind == "id":
+        if key.name == "Id":
             values.pop(key.name)
             if not matches:
                 raise not_found()

@@ -6,6 +6,8 @@ CometD a string); none of them invents codes.
 
 from collections.abc import Sequence
 
+WRONG_TYPE = "INVALID_TYPE_ON_FIELD_IN_RECORD"
+
 
 class SalesforceError(Exception):
     """The org refuses a request or one of its rows.
@@ -42,3 +44,10 @@ def not_found() -> SalesforceError:
 
 def entity_is_deleted() -> SalesforceError:
     return SalesforceError("ENTITY_IS_DELETED", "entity is deleted", 404)
+
+
+def wrong_type(name: str, wanted: str, value: object) -> SalesforceError:
+    """A value that its field cannot have, of whatever content."""
+    return SalesforceError(
+        WRONG_TYPE, f"{name}: value not of required type: {value} (expected {wanted})", fields=[name]
+    )

@@ -192,6 +192,22 @@ class Org:
                 records.write(row, records.for_update(fields), batch.moment.stored)
             return batch.gap(records.shape, "UPDATE", ids)
 
+    def write_raw(
+        self, object_name: str, record_id: str, fields: Mapping[str, object], *, touch: bool = True
+    ) -> None:
+        """Store values whatever they are, without an event; a record that is not there is made. For values that no API would take.
+
+        Args:
+            object_name: Of an object that can be written.
+            record_id: Taken as it is.
+            fields: By name; `Id`, IsDeleted and SystemModstamp too.
+            touch: False leaves SystemModstamp as it is.
+        """
+        records = self.records_of(object_name)
+        with self.batch() as batch:
+            if records.put(record_id, fields, batch.moment.stored, touch=touch):
+                self.counts[object_name] += 1
+
     def reset(self) -> None:
         """Empty the org and end its troubles. Identity, sessions, clock and used-up ids stay."""
         connection = self.store.connection
@@ -223,6 +239,11 @@ class Org:
         self.calculated = _calculated(store, self.entities)
         self.child_rules = _child_rules(store)
         self.schema_revision += 1
+
+    @property
+    def has_persons(self) -> bool:
+        """True when accounts may be persons."""
+        return any(records.has_persons for records in self.records.values())
 
     @property
     def is_writing(self) -> bool:

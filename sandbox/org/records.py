@@ -4,32 +4,34 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 
 from sandbox.org.changes import EventShape
-from sandbox.org.errors import SalesforceError, not_found
-from sandbox.org.fields import WRONG_TYPE, Value, checker, is_text, number_limit, restricted_picklist
+from sandbox.org.errors import WRONG_TYPE, SalesforceError, not_found
+from sandbox.org.fields import NUMBERS, Value, checker, is_text, number_limit, restricted_picklist
 from sandbox.org.ids import IdMaker, normalised
+from sandbox.org.objects import SYSTEM_FIELDS, OrgObject
+from sandbox.org.persons import WRITTEN_BY_THE_ORG, has_persons
 from sandbox.org.setup import load_setup
-from sandbox.org.store import Store
-from schemas.catalogue import FieldType, ObjectSpec
+from sandbox.org.store import Store, collation, is_unique
+from schemas.catalogue import FieldType
 
-READ_ONLY = frozenset({"CreatedDate", "CreatedById", "LastModifiedDate", "LastModifiedById", "CaseNumber"})
+READ_ONLY = WRITTEN_BY_THE_ORG | {
+    "CreatedDate", "CreatedById", "LastModifiedDate", "LastModifiedById", "CaseNumber",
+}  # fmt: skip
 """Fields that only the org writes."""
-_NUMBERS = frozenset({FieldType.DOUBLE, FieldType.PERCENT, FieldType.CURRENCY})
-_SYSTEM_FIELDS = ("Id", "IsDeleted", "SystemModstamp")
 _ID_CHARACTERS = 18
-_FIRST_FIELD = 3
+FIRST_FIELD = 3
 """Where the named fields begin in what `fetch` returns."""
 
 
 class Records:
     """One object's rules and statements over the store's writer connection."""
 
-    def __init__(self, store: Store, spec: ObjectSpec) -> None:
+    def __init__(self, store: Store, spec: OrgObject) -> None:
         self._connection = store.connection
         last = store.connection.execute(f'SELECT max(Id) FROM "{spec.name}"').fetchone()[0]
         self.ids = IdMaker(spec.key_prefix, last)
         self.take(spec, store.defaults.get(spec.name, {}))
 
-    def take(self, spec: ObjectSpec, defaults: Mapping[str, Value]) -> None:
+    def take(self, spec: OrgObject, defaults: Mapping[str, Value]) -> None:
         """Go by these fields from now on.
 
         Args:
@@ -38,7 +40,13 @@ class Records:
         """
         self.spec = spec
         self.shape = EventShape(spec)
-        writable = {name: field for name, field in spec.fields.items() if name not in READ_ONLY}
+        self.has_persons = has_persons(spec)
+        """True when records of the object may be persons."""
+        writable = {
+            name: field
+            for name, field in spec.fields.items()
+            if name not in READ_ONLY and not field.calculated
+        }
         setup = load_setup()
         self._calculated = setup.calculated.get(spec.name, {})
         self.masters = tuple(
@@ -53,12 +61,15 @@ class Records:
             for name, field in writable.items()
         }
         self._references = frozenset(n for n, f in writable.items() if f.type is FieldType.REFERENCE)
-        self._numbers = {n: number_limit(f) for n, f in writable.items() if f.type in _NUMBERS}
+        self._numbers = {n: number_limit(f) for n, f in writable.items() if f.type in NUMBERS}
         self._boolean_names = frozenset(n for n, f in writable.items() if f.type is FieldType.BOOLEAN)
         self._text_length = {
             name: field.length
             for name, field in writable.items()
-            if is_text(field) and name not in restricted and field.type is not FieldType.EMAIL
+            if is_text(field)
+            and name not in restricted
+            and not field.restricted
+            and field.type is not FieldType.EMAIL
         }
         self._required = tuple(
             name for name in spec.required_fields if name not in READ_ONLY and not self._names_itself(name)
@@ -88,7 +99,7 @@ class Records:
                 values[name] = False
         missing = [name for name in self._required if values[name] is None]
         if missing:
-            raise _required_missing(missing)
+            raise required_missing(missing)
         if values.get("OwnerId", "") is None:
             values["OwnerId"] = user
         values["CreatedDate"] = values["LastModifiedDate"] = now
@@ -107,7 +118,7 @@ class Records:
                         f"{name}: value not of required type: null",
                         fields=[name],
                     )
-                raise _required_missing([name])
+                raise required_missing([name])
         return values
 
     def insert(self, values: dict[str, Value], modstamp: str) -> str:
@@ -149,6 +160,37 @@ class Records:
             self._connection.execute(statement, (modstamp, *values.values(), row))
         except sqlite3.IntegrityError:
             raise self._duplicate(values) from None
+
+    def put(self, record_id: str, fields: Mapping[str, object], now: str, *, touch: bool) -> bool:
+        """Store values unchecked; returns True when the record was made for it. Raises INVALID_FIELD for what has no column, and for a value
+        that no column holds.
+        """
+        for name, value in fields.items():
+            if name not in self.spec.fields and name not in SYSTEM_FIELDS:
+                raise SalesforceError(
+                    "INVALID_FIELD",
+                    f"No such column '{name}' on sobject of type {self.spec.name}",
+                    fields=[name],
+                )
+            if isinstance(value, dict | list):
+                raise SalesforceError(
+                    "INVALID_FIELD", f"{name}: only a single value can be stored", fields=[name]
+                )
+        execute, table = self._connection.execute, self.spec.name
+        values = {"SystemModstamp": now, **fields} if touch else dict(fields)
+        is_new = execute(f'SELECT 1 FROM "{table}" WHERE Id = ?', (record_id,)).fetchone() is None
+        try:
+            if is_new:
+                stamps = {
+                    name: now for name in ("CreatedDate", "LastModifiedDate") if name in self.spec.fields
+                }
+                execute(self._insert, (record_id, now, *(self._blank | stamps).values()))
+            if values:
+                columns = ", ".join(f'"{name}" = ?' for name in values)
+                execute(f'UPDATE "{table}" SET {columns} WHERE Id = ?', (*values.values(), record_id))
+        except (sqlite3.IntegrityError, OverflowError) as error:
+            raise SalesforceError("INVALID_FIELD", f"the store cannot hold this: {error}") from None
+        return is_new
 
     def mark(self, record_id: str, modstamp: str, *, deleted: bool) -> None:
         """Move a record to the recycle bin or back."""
@@ -199,7 +241,7 @@ class Records:
     def whole(self, record_id: str) -> dict[str, Value]:
         """Every field of the record as stored."""
         names = tuple(self.spec.fields)
-        return dict(zip(names, self.fetch(record_id, names)[_FIRST_FIELD:], strict=True))
+        return dict(zip(names, self.fetch(record_id, names)[FIRST_FIELD:], strict=True))
 
     def _names_itself(self, name: str) -> bool:
         """A custom object's Name is its own id when nobody gives one (Object Reference, "Custom Objects")."""
@@ -213,9 +255,9 @@ class Records:
             self._numbers,
         )
         for name, value in fields.items():
-            # Nearly all values are short enough texts, ids or booleans; they pass here without a call.
+            # Nearly all values are short enough texts without blank ends, ids or booleans; they pass here without a call.
             if type(value) is str:
-                if 0 < len(value) <= lengths.get(name, 0) or (
+                if (0 < len(value) <= lengths.get(name, 0) and value[0] > " " < value[-1]) or (
                     name in references and len(value) == _ID_CHARACTERS and value.isalnum()
                 ):
                     into[name] = value
@@ -246,7 +288,7 @@ class Records:
         check = self._checks.get(name)
         if check is not None:
             return None if value is None else check(value)
-        if name in self.spec.fields or name in self._calculated or name in _SYSTEM_FIELDS:
+        if name in self.spec.fields or name in self._calculated or name in SYSTEM_FIELDS:
             raise SalesforceError(
                 "INVALID_FIELD_FOR_INSERT_UPDATE",
                 f"Unable to create/update fields: {name}. Please check the security settings of this field and verify that it "
@@ -260,9 +302,9 @@ class Records:
     def _duplicate(self, values: Mapping[str, Value]) -> SalesforceError:
         """Name the record that holds the value; Salesforce says its id."""
         for name, field in self.spec.fields.items():
-            if field.external_id and values.get(name) is not None:
+            if is_unique(field) and values.get(name) is not None:
                 row = self._connection.execute(
-                    f'SELECT Id FROM "{self.spec.name}" WHERE "{name}" = ? COLLATE NOCASE AND IsDeleted = 0',
+                    f'SELECT Id FROM "{self.spec.name}" WHERE "{name}" = ?{collation(field)} AND IsDeleted = 0',
                     (values[name],),
                 ).fetchone()
                 if row is not None:
@@ -274,7 +316,7 @@ class Records:
         return SalesforceError("DUPLICATE_VALUE", "duplicate value found: <unknown>")
 
 
-def _required_missing(names: Sequence[str]) -> SalesforceError:
+def required_missing(names: Sequence[str]) -> SalesforceError:
     return SalesforceError(
         "REQUIRED_FIELD_MISSING", f"Required fields are missing: [{', '.join(names)}]", fields=names
     )

@@ -1,7 +1,8 @@
 """The org's one SQLite file: records and events change in the same transaction, so neither can exist without the other.
 
 A table per object, called by its API name, with a column per field plus Id, IsDeleted and SystemModstamp. Text is TEXT, boolean
-INTEGER 0/1, int INTEGER, double, percent and currency REAL, date `YYYY-MM-DD`, datetime `YYYY-MM-DDTHH:MM:SS.000Z`.
+INTEGER 0/1, int and long INTEGER, date `YYYY-MM-DD`, datetime `YYYY-MM-DDTHH:MM:SS.000Z`, time `HH:MM:SS.mmmZ`. A double, percent or
+currency has no type of column: it is REAL, or INTEGER or TEXT where a float would lose digits (`exact.py`).
 """
 
 import sqlite3
@@ -11,11 +12,14 @@ from pathlib import Path
 
 import orjson
 
+from sandbox.org.exact import dumps, loads
 from sandbox.org.fields import Value
 from sandbox.org.identity import Identity
+from sandbox.org.objects import OrgField, OrgObject, as_stored, org_object
 from sandbox.org.setup import load_setup
+from sandbox.org.soql.functions import register_functions
 from sandbox.org.standard import STANDARD_OBJECTS, seed_standard_rows
-from schemas.catalogue import Catalogue, FieldSpec, FieldType, ObjectSpec
+from schemas.catalogue import Catalogue, FieldSpec, FieldType
 
 DATABASE_FILE = "org.sqlite3"
 _PAGE_BYTES = 16_384
@@ -25,9 +29,10 @@ _STATEMENTS = 2_048
 _AFFINITY = {
     FieldType.BOOLEAN: "INTEGER",
     FieldType.INT: "INTEGER",
-    FieldType.DOUBLE: "REAL",
-    FieldType.PERCENT: "REAL",
-    FieldType.CURRENCY: "REAL",
+    FieldType.LONG: "INTEGER",
+    FieldType.DOUBLE: "",
+    FieldType.PERCENT: "",
+    FieldType.CURRENCY: "",
 }
 _FIXED_TABLES = """
 CREATE TABLE IF NOT EXISTS events (
@@ -53,6 +58,16 @@ def affinity(spec: FieldSpec) -> str:
     return _AFFINITY.get(spec.type, "TEXT")
 
 
+def is_unique(spec: OrgField) -> bool:
+    """True when no two records that are not in the recycle bin may have the same value."""
+    return spec.external_id or spec.is_unique
+
+
+def collation(spec: OrgField) -> str:
+    """How values of a unique field are compared: without regard to case unless it is set up so."""
+    return "" if spec.case_sensitive else " COLLATE NOCASE"
+
+
 class Store:
     """The SQLite file in `folder`, made or completed for the catalogue's objects.
 
@@ -63,8 +78,9 @@ class Store:
     def __init__(self, folder: Path, catalogue: Catalogue, identity: Identity, edition: str) -> None:
         self.folder = folder
         self._path = folder / DATABASE_FILE
-        self._shipped: Mapping[str, ObjectSpec] = {**STANDARD_OBJECTS, **catalogue.objects}
-        self.objects: dict[str, ObjectSpec] = dict(self._shipped)
+        shipped = {**STANDARD_OBJECTS, **catalogue.objects}
+        self._shipped: Mapping[str, OrgObject] = {name: org_object(spec) for name, spec in shipped.items()}
+        self.objects: dict[str, OrgObject] = dict(self._shipped)
         """Every object that can be read, by API name, as an administrator has left it."""
         self.defaults: dict[str, dict[str, Value]] = {}
         """By object: what a new record gets in a field that nobody gives a value for."""
@@ -106,6 +122,7 @@ class Store:
 
     def _give_clock(self, connection: sqlite3.Connection) -> None:
         connection.create_function("org_seconds", 0, lambda: self.seconds())
+        register_functions(connection)
 
     def _configure(self) -> None:
         # Losing the last moments with the machine is acceptable for a sandbox; losing them with the process is not,
@@ -122,15 +139,15 @@ class Store:
     def _read_schema(self) -> None:
         for name, spec, defaults in self.connection.execute("SELECT * FROM sandbox_schema").fetchall():
             if name in self._shipped:
-                self.objects[name] = ObjectSpec.model_validate({"name": name, **orjson.loads(spec)})
-                self.defaults[name] = orjson.loads(defaults)
+                self.objects[name] = OrgObject.model_validate({"name": name, **orjson.loads(spec)})
+                self.defaults[name] = loads(defaults)
 
-    def keep_schema(self, spec: ObjectSpec, defaults: Mapping[str, Value]) -> None:
+    def keep_schema(self, spec: OrgObject, defaults: Mapping[str, Value]) -> None:
         """Make this the object's fields, over a restart too; the columns are there already."""
-        body = orjson.dumps(spec.model_dump(mode="json"))
+        body = orjson.dumps(as_stored(spec))
         self.connection.execute(
             "INSERT OR REPLACE INTO sandbox_schema VALUES (?, ?, ?)",
-            (spec.name, body, orjson.dumps(dict(defaults))),
+            (spec.name, body, dumps(dict(defaults))),
         )
         self.objects[spec.name] = spec
         self.defaults[spec.name] = dict(defaults)
@@ -144,7 +161,15 @@ class Store:
         self.defaults.clear()
         self.connection.execute("DELETE FROM sandbox_schema")
 
-    def _create_table(self, name: str, spec: ObjectSpec) -> None:
+    def index_unique(self, object_name: str, name: str, spec: OrgField) -> None:
+        """Keep the values of a field unique among the records that are not in the recycle bin, if it is to be."""
+        if is_unique(spec):
+            self.connection.execute(
+                f'CREATE UNIQUE INDEX IF NOT EXISTS "{object_name}_{name}" ON "{object_name}" ("{name}"{collation(spec)}) '
+                "WHERE IsDeleted = 0"
+            )
+
+    def _create_table(self, name: str, spec: OrgObject) -> None:
         wanted = {field: affinity(entry) for field, entry in spec.fields.items()}
         columns = "".join(f', "{field}" {kind}' for field, kind in wanted.items())
         self.connection.execute(
@@ -164,9 +189,4 @@ class Store:
         for field in load_setup().references.get(name, {}):
             self.connection.execute(f'CREATE INDEX IF NOT EXISTS "{name}_{field}" ON "{name}" ("{field}")')
         for field, entry in spec.fields.items():
-            if entry.external_id:
-                # Unique without regard to case, among the records that are not in the recycle bin.
-                self.connection.execute(
-                    f'CREATE UNIQUE INDEX IF NOT EXISTS "{name}_{field}" ON "{name}" ("{field}" COLLATE NOCASE) '
-                    "WHERE IsDeleted = 0"
-                )
+            self.index_unique(name, field, entry)

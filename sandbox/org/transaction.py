@@ -14,7 +14,18 @@ from sandbox.org.clock import Moment
 from sandbox.org.errors import SalesforceError, entity_is_deleted
 from sandbox.org.fields import Value
 from sandbox.org.operations import Operation
-from sandbox.org.records import Records
+from sandbox.org.persons import (
+    ACCOUNT,
+    CONTACT,
+    CONTACT_ID,
+    FULL_NAME,
+    IS_PERSON,
+    contact_values,
+    full_name,
+    is_person,
+    refuse_wrong_name,
+)
+from sandbox.org.records import FIRST_FIELD, Records, required_missing
 
 if TYPE_CHECKING:
     from sandbox.org.model import Org
@@ -62,6 +73,8 @@ class Transaction:
     def create(self, object_name: str, fields: Mapping[str, object]) -> str:
         """Make a record; returns its 18-character id."""
         records = self._org.records_of(object_name)
+        if records.has_persons:
+            return self._create_account(records, fields)
         values = records.for_create(fields, self.user, self._stored)
         record_id = records.insert(values, self._stored)
         self._emit(records, "CREATE", record_id, values)
@@ -72,6 +85,7 @@ class Transaction:
         records = self._org.records_of(object_name)
         record_id = records.normalised(record_id)
         values = records.for_update(fields)
+        contact = self._person_changes(records, record_id, values) if records.has_persons else None
         names = tuple(values)
         row, is_deleted, modified_by, *stored = records.fetch(record_id, names)
         if is_deleted:
@@ -97,6 +111,8 @@ class Transaction:
             records.write(row, values, now)
         body = shape.changed(values, old)
         self.operations.append(Operation(shape, "UPDATE", record_id, body, tuple(values)))
+        if contact is not None:
+            self.update(CONTACT, *contact)
 
     def delete(self, object_name: str, record_id: str) -> None:
         """Move a record to the recycle bin. LastModifiedDate stays as it is; SystemModstamp moves."""
@@ -107,6 +123,8 @@ class Transaction:
             raise entity_is_deleted()
         with self._whole(object_name):
             self._delete_children(object_name, record_id)
+            if records.has_persons and (contact_id := self._person(records, record_id)[CONTACT_ID]):
+                self._delete_along(record_id, CONTACT, str(contact_id))
             records.mark(record_id, self._stamp(records, record_id), deleted=True)
             self.operations.append(Operation(records.shape, "DELETE", record_id, b"{}", ()))
 
@@ -144,7 +162,7 @@ class Transaction:
             records.write(row, {"LastModifiedDate": now, "LastModifiedById": self.user}, now)
             values = records.shape.from_row(records.whole(record_id))
             self._emit(records, "UNDELETE", record_id, values)
-            if object_name in self._org.child_rules:
+            if object_name in self._org.child_rules or records.has_persons:
                 self._undelete_children(record_id)
 
     def _delete_children(self, object_name: str, record_id: str) -> None:
@@ -157,13 +175,62 @@ class Transaction:
                 raise SalesforceError("DELETE_FAILED", message)
             for child_id in found:
                 if on_delete == "cascade":
-                    self.delete(child, child_id)
-                    self._org.store.connection.execute(
-                        "INSERT OR IGNORE INTO sandbox_cascades VALUES (?, ?, ?)",
-                        (record_id, child, child_id),
-                    )
+                    self._delete_along(record_id, child, child_id)
                 else:
                     self.update(child, child_id, {reference: None})
+
+    def _delete_along(self, record_id: str, child: str, child_id: str) -> None:
+        """Delete what goes with a record, and remember it for the undelete."""
+        if self._org.records[child].is_binned(child_id):
+            return
+        self.delete(child, child_id)
+        self._org.store.connection.execute(
+            "INSERT OR IGNORE INTO sandbox_cascades VALUES (?, ?, ?)", (record_id, child, child_id)
+        )
+
+    # --- accounts that may be persons
+
+    def _create_account(self, records: Records, fields: Mapping[str, object]) -> str:
+        """A business, or a person with a contact of its own."""
+        person = is_person(fields)
+        refuse_wrong_name(fields, person=person)
+        # The name is known once its parts have been checked; until then the field is filled, because it is required.
+        values = records.for_create({**fields, "Name": "-"} if person else fields, self.user, self._stored)
+        if not person:
+            record_id = records.insert(values, self._stored)
+            self._emit(records, "CREATE", record_id, values)
+            return record_id
+        values |= {IS_PERSON: True, "Name": full_name(values)}
+        with self._whole(ACCOUNT):
+            record_id = records.insert(values, self._stored)
+            told = len(self.operations)
+            contact = contact_values(values, self._org.records_of(CONTACT).spec)
+            values[CONTACT_ID] = self.create(CONTACT, {**contact, "AccountId": record_id})
+            row, *_ = records.fetch(record_id, ())
+            records.write(row, {CONTACT_ID: values[CONTACT_ID]}, self._stored)
+            self._emit(records, "CREATE", record_id, values)
+            self.operations.insert(told, self.operations.pop())
+        return record_id
+
+    def _person(self, records: Records, record_id: str) -> dict[str, Value]:
+        """What makes a record a person or none."""
+        names = (IS_PERSON, CONTACT_ID, *(name for name in FULL_NAME if name in records.spec.fields))
+        return dict(zip(names, records.fetch(record_id, names)[FIRST_FIELD:], strict=True))
+
+    def _person_changes(
+        self, records: Records, record_id: str, values: dict[str, Value]
+    ) -> tuple[str, dict[str, Value]] | None:
+        """The contact of a person and what changes in it, None for a business. `values` gets the full name, if that changes."""
+        person = self._person(records, record_id)
+        refuse_wrong_name(values, person=bool(person[IS_PERSON]))
+        if not person[IS_PERSON]:
+            return None
+        if "LastName" in values and values["LastName"] is None:
+            raise required_missing(["LastName"])
+        if not values.keys().isdisjoint(FULL_NAME):
+            values["Name"] = full_name({**person, **values})
+        contact = contact_values(values, self._org.records_of(CONTACT).spec)
+        return (str(person[CONTACT_ID]), contact) if contact and person[CONTACT_ID] else None
 
     def _undelete_children(self, record_id: str) -> None:
         """Those that the delete of this record took along; not one that was deleted before, or has come back since."""
@@ -187,7 +254,7 @@ class Transaction:
     @contextmanager
     def _whole(self, object_name: str) -> Iterator[None]:
         """Let an operation that takes children along happen as a whole, or not at all when one of them refuses."""
-        if object_name not in self._org.child_rules:
+        if object_name not in self._org.child_rules and not self._org.records[object_name].has_persons:
             yield
             return
         execute = self._org.store.connection.execute

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from sandbox.org.errors import SalesforceError
 from sandbox.org.soql.compiled import CompiledQuery
 from sandbox.org.soql.compiler import compile_soql
-from sandbox.org.soql.entities import Entities
+from sandbox.org.soql.entities import COMPOUNDS, Entities
 
 _QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'", re.DOTALL)
 _TYPEOF = re.compile(r"\bTYPEOF\b", re.IGNORECASE)
@@ -44,8 +44,10 @@ def bulk_query(soql: str, entities: Entities, operation: str, *, created_ms: int
         raise _refused("Aggregate Relationships not supported in Bulk Query")
     if compiled.offset:
         raise _refused("OFFSET is not supported in Bulk Query")
-    if any(column.kind == "address" for column in compiled.columns):
+    if any(column.kind in COMPOUNDS for column in compiled.columns):
         raise _refused("Selecting compound data not supported in Bulk Query")
+    if any(column.kind == "base64" for column in compiled.columns):
+        raise _refused("Selecting base64 fields not supported in Bulk Query")
     return compiled
 
 

@@ -12,12 +12,11 @@ from sqlite3 import Connection
 from threading import Event
 from typing import Any
 
-import orjson
-
 from sandbox.org.bulk.model import Job
 from sandbox.org.bulk.result_file import ResultFile, StoppedError
 from sandbox.org.bulk_v1.model import Batch, ClassicJob
 from sandbox.org.bulk_v1.wire import NAMESPACE
+from sandbox.org.exact import dumps
 from sandbox.org.rest.rows import row_renderer
 from sandbox.org.soql.compiled import CompiledQuery
 from sandbox.org.soql.conditions import Fragment
@@ -78,12 +77,13 @@ def _records(connection: Connection, compiled: CompiledQuery, job: ClassicJob) -
 def _json_records(
     connection: Connection, compiled: CompiledQuery, job: ClassicJob
 ) -> Iterator[tuple[bytes, bool]]:
-    times = [(column.path, column.kind) for column in compiled.columns if column.kind in ("date", "datetime")]
+    kinds = ("date", "datetime", "time")
+    times = [(column.path, column.kind) for column in compiled.columns if column.kind in kinds]
     separator = b"["
     for record in _records(connection, compiled, job):
         for path, kind in times:
             _as_milliseconds(record, path, kind)
-        yield separator + orjson.dumps(record), True
+        yield separator + dumps(record), True
         separator = b","
     yield (b"[]" if separator == b"[" else b"]"), False
 
@@ -93,8 +93,11 @@ def _as_milliseconds(record: dict[str, Any], path: tuple[str, ...], kind: str) -
         if (record := record.get(step) or {}) == {}:
             return
     if (value := record.get(path[-1])) is not None:
-        moment = datetime.fromisoformat(value if kind == "datetime" else f"{value}T00:00:00+0000")
-        record[path[-1]] = int(moment.astimezone(UTC).timestamp() * 1000)
+        text = {"datetime": value, "date": f"{value}T00:00:00+0000", "time": f"1970-01-01T{value}"}[kind]
+        try:
+            record[path[-1]] = int(datetime.fromisoformat(text).astimezone(UTC).timestamp() * 1000)
+        except ValueError:
+            return  # what an unchecked write has left is shown as it is
 
 
 def _xml_records(

@@ -20,6 +20,7 @@ from sandbox.org.bulk_v1.model import ClassicJob
 from sandbox.org.bulk_v1.wire import NAMESPACE, xml_rows
 from sandbox.org.dml import Outcome, Write
 from sandbox.org.errors import SalesforceError
+from sandbox.org.exact import loads
 from sandbox.org.soql.entities import Entities, Entity
 from schemas.limits import BULK_V1_BATCH_ROWS
 
@@ -53,7 +54,7 @@ def _objects(job: ClassicJob, body: bytes) -> list[dict[str, Any]]:
     if job.content_type == "XML":
         return xml_rows(body)
     try:
-        rows = orjson.loads(body)
+        rows = loads(body)
     except orjson.JSONDecodeError as error:
         raise InvalidBatchError(f"Failed to parse JSON: {error}") from None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):

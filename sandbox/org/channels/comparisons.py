@@ -8,9 +8,12 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from operator import ge, gt, le, lt
 from typing import Any
 
+from sandbox.org.exact import Exact
+from sandbox.org.moments import stored_time
 from sandbox.org.soql.entities import ID_KINDS, NUMBER_KINDS, TEXT_KINDS
 from sandbox.org.soql.literals import full_id, number_value, string_value
 from sandbox.org.soql.nodes import Literal, LiteralKind
@@ -30,6 +33,7 @@ _LITERALS = {
     "boolean": LiteralKind.BOOLEAN,
     "date": LiteralKind.DATE,
     "datetime": LiteralKind.DATETIME,
+    "time": LiteralKind.TIME,
 }
 
 
@@ -117,7 +121,7 @@ def _wanted(subject: Subject, literal: Literal) -> Any:
         case LiteralKind.STRING:
             return _comparable(subject.kind, string_value(literal))
         case LiteralKind.NUMBER:
-            return number_value(literal)
+            return _comparable(subject.kind, number_value(literal))
         case LiteralKind.BOOLEAN:
             return literal.text.lower() == "true"
         case _:
@@ -125,10 +129,14 @@ def _wanted(subject: Subject, literal: Literal) -> Any:
 
 
 def _comparable(kind: str, value: Any) -> Any:
+    if isinstance(value, Exact):
+        return Decimal(value)
     if not isinstance(value, str) or kind == "date":
         return value
     if kind in ID_KINDS:
         return full_id(value) or value
+    if kind == "time":
+        return stored_time(value) or value
     if kind == "datetime":
         moment = datetime.fromisoformat(value)
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

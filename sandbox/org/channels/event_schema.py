@@ -9,7 +9,7 @@ import base64
 import hashlib
 import io
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from functools import lru_cache
 from typing import Any
 
@@ -17,7 +17,9 @@ import fastavro
 import orjson
 
 from sandbox.org.channels.comparisons import Place
-from schemas.catalogue import FieldType, ObjectSpec
+from sandbox.org.exact import Exact
+from sandbox.org.objects import OrgField
+from schemas.catalogue import FieldSpec, FieldType, ObjectSpec
 
 HEADER = "ChangeEventHeader"
 _NAMESPACE = "com.sforce.eventbus"
@@ -39,9 +41,12 @@ _HEADER_FIELDS: list[dict[str, Any]] = [
     {"name": "diffFields", "type": _TEXTS},
     {"name": "changedFields", "type": _TEXTS},
 ]
+_TIME_CHARACTERS = len("17:30:00.000Z")
 _AVRO = {
     FieldType.BOOLEAN: "boolean",
     FieldType.INT: "int",
+    FieldType.LONG: "long",
+    FieldType.TIME: "long",
     FieldType.DOUBLE: "double",
     FieldType.PERCENT: "double",
     FieldType.CURRENCY: "double",
@@ -50,34 +55,51 @@ _AVRO = {
 }
 
 
+def event_fields(spec: ObjectSpec) -> dict[str, FieldSpec]:
+    """The fields that events carry: neither formulas nor the bytes of files (Change Data Capture Developer Guide, "Change Event Message
+    Structure").
+    """
+    return {
+        name: field
+        for name, field in spec.fields.items()
+        if (field.is_in_events if isinstance(field, OrgField) else field.type is not FieldType.BASE64)
+    }
+
+
 def event_schema(spec: ObjectSpec) -> str:
-    """The schema as JSON: the header first, then the fields in the order of their creation, compounds as records."""
+    """The schema as JSON: the header first, then the fields in the order of their creation, compounds as records.
+
+    A compound that is a field besides, as Name of accounts that may be persons, is a text or a record.
+    """
     fields: list[dict[str, Any]] = [
         {"name": HEADER, "type": {"type": "record", "name": HEADER, "fields": _HEADER_FIELDS}}
     ]
-    compounds: set[str] = set()
-    for name, field in spec.fields.items():
-        compound = field.part_of
-        if compound is None:
-            fields.append(_optional(name, _AVRO.get(field.type, "string")))
-        elif compound not in compounds:
-            compounds.add(compound)
-            fields.append(_optional(compound, _compound(spec, compound)))
+    carried = event_fields(spec)
+    compounds: dict[str, dict[str, FieldSpec]] = {}
+    for name, field in carried.items():
+        if field.part_of is not None:
+            compounds.setdefault(field.part_of, {})[field.part or name] = field
+    told: set[str] = set()
+    for name, field in carried.items():
+        top = field.part_of or name
+        if top in told:
+            continue
+        told.add(top)
+        plain = [_AVRO.get(carried[top].type, "string")] if top in carried else []
+        records = [_compound(top, compounds[top], plain)] if top in compounds else []
+        fields.append(_optional(top, *plain, *records))
     return orjson.dumps(
         {"type": "record", "name": spec.event_name, "namespace": _NAMESPACE, "fields": fields}
     ).decode()
 
 
-def _optional(name: str, kind: object) -> dict[str, Any]:
-    return {"name": name, "type": ["null", kind], "default": None}
+def _optional(name: str, *kinds: object) -> dict[str, Any]:
+    return {"name": name, "type": ["null", *kinds], "default": None}
 
 
-def _compound(spec: ObjectSpec, name: str) -> dict[str, Any]:
-    parts = [
-        _optional(part, _AVRO.get(spec.fields[field].type, "string"))
-        for part, field in spec.compounds[name].items()
-    ]
-    return {"type": "record", "name": f"{name}Parts", "fields": parts}
+def _compound(name: str, parts: Mapping[str, FieldSpec], plain: Sequence[object]) -> dict[str, Any]:
+    fields = [_optional(part, _AVRO.get(field.type, "string")) for part, field in parts.items()]
+    return {"type": "record", "name": "Switchable_PersonName" if plain else f"{name}Parts", "fields": fields}
 
 
 @lru_cache(maxsize=1_024)
@@ -95,6 +117,27 @@ class EventCodec:
         self._fields: list[dict[str, Any]] = orjson.loads(schema_json)["fields"]
         self._places = {name: place for place, name in enumerate(field["name"] for field in self._fields)}
         self._kinds = {field["name"]: _kind(field) for field in self._fields[1:]}
+
+    def refusal(self, payload: Mapping[str, Any]) -> str:
+        """Why the event cannot be told in full in Avro, in a sentence; empty when it can."""
+        for name, value in payload.items():
+            if name == HEADER:
+                continue
+            kind = self._kinds.get(name)
+            if kind is None:
+                return f"its schema has no field {name}"
+            parts = value if isinstance(value, dict) and isinstance(kind, dict) else {}
+            if unknown := [part for part in parts if part not in kind]:
+                return f"its schema has no part {unknown[0]} of {name}"
+            try:
+                self.encode({HEADER: {}, name: value})
+            except Exception as error:
+                return f"{name} cannot be {value!r:.80}: {type(error).__name__}: {error}"
+        try:
+            self.encode({HEADER: payload.get(HEADER)})
+        except Exception as error:
+            return f"its header cannot be told: {type(error).__name__}: {error}"
+        return ""
 
     def encode(self, payload: Mapping[str, Any], extra: frozenset[Place] = frozenset()) -> bytes:
         """An event's `payload` as CometD carries it, as Avro binary. Fields that the schema lacks cannot be told.
@@ -187,24 +230,44 @@ def _hex(bits: int) -> str:
 
 
 def _kind(field: Mapping[str, Any]) -> Any:
-    """The type's name; of a compound, the types of its parts by name."""
-    kind = field["type"][1]
+    """The type's name; of a compound, the types of its parts by name, whether or not it may be a text too."""
+    kind = field["type"][-1]
     if isinstance(kind, dict):
         return {part["name"]: part["type"][1] for part in kind["fields"]}
     return kind
 
 
 def _converted(kind: Any, value: Any) -> Any:
-    convert = _CONVERSIONS.get(kind)
+    convert = _text if isinstance(kind, dict) else _CONVERSIONS.get(kind)
     return value if convert is None else convert(value)
 
 
 def _epoch_ms(value: Any) -> int:
-    return _epoch_ms_of_text(value) if isinstance(value, str) else int(value)
+    if isinstance(value, str):
+        return _epoch_ms_of_text(value)
+    if type(value) is int:
+        return value
+    raise TypeError("it is neither a time nor a whole number")
+
+
+def _text(value: Any) -> str:
+    if type(value) is str:
+        return value
+    raise TypeError("it is no text")
+
+
+def _double(value: Any) -> float:
+    if type(value) in (float, int, Exact):
+        return float(value)
+    raise TypeError("it is no number")
 
 
 @lru_cache(maxsize=16_384)
 def _epoch_ms_of_text(text: str) -> int:
+    """Epoch ms of a date or datetime, ms of the day of a time (Pub/Sub API Guide, "Event Deserialization Considerations")."""
+    if len(text) == _TIME_CHARACTERS:
+        at = time.fromisoformat(text)
+        return ((at.hour * 60 + at.minute) * 60 + at.second) * 1000 + at.microsecond // 1000
     if len(text) == len("2026-01-01"):
         moment = datetime.combine(date.fromisoformat(text), datetime.min.time(), UTC)
     else:
@@ -212,4 +275,4 @@ def _epoch_ms_of_text(text: str) -> int:
     return int(moment.timestamp() * 1000)
 
 
-_CONVERSIONS: dict[str, Callable[[Any], Any]] = {"long": _epoch_ms, "string": str, "double": float}
+_CONVERSIONS: dict[str, Callable[[Any], Any]] = {"long": _epoch_ms, "string": _text, "double": _double}

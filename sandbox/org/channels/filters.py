@@ -11,7 +11,7 @@ from typing import Any
 
 from sandbox.org.channels.comparisons import Place, Subject, comparison, header_subject, membership
 from sandbox.org.errors import SalesforceError
-from sandbox.org.soql.entities import ADDRESS, Entity, Field
+from sandbox.org.soql.entities import COMPOUNDS, Entity, Field
 from sandbox.org.soql.errors import PlacedSoqlError, SoqlError
 from sandbox.org.soql.nodes import (
     AllOf,
@@ -123,7 +123,7 @@ class _Reader:
             found = self._entity.fields.get(column or "")
         if found is None or found.name in _NOT_IN_EVENTS or found.is_calculated:
             raise refused(self._text, f"No such column '{path.text}' on entity '{self._entity.name}'")
-        if found.kind == ADDRESS or found.is_compound:
+        if found.kind in COMPOUNDS or found.is_compound:
             raise refused(self._text, f"{found.name} is a compound field; compare its parts")
         return found
 

@@ -9,11 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-import orjson
-
 from sandbox.org.bus import Row
 from sandbox.org.channels.comparisons import Place
 from sandbox.org.channels.filters import HEADER, EventFilter
+from sandbox.org.exact import dumps, loads
 
 Enrich = Callable[[str, str, Sequence[str]], Mapping[str, Any]]
 """Object, record id and field names -> the values that are not empty, as they are now, in an event's form."""
@@ -68,7 +67,7 @@ class Channel:
 
 def _of_member(member: Member, row: Row, enrich: Enrich) -> list[Delivery]:
     try:
-        data = orjson.loads(row[3])
+        data = loads(row[3])
         payload = data["payload"]
         header = payload[HEADER]
         change, record_ids = header["changeType"], header["recordIds"]
@@ -83,7 +82,7 @@ def _of_member(member: Member, row: Row, enrich: Enrich) -> list[Delivery]:
         values = enrich(member.entity, record_id, member.enriched) if change in _ENRICHED_CHANGES else {}
         whole, extra = _enriched(own, values)
         if member.event_filter is None or member.event_filter.holds(_undiffed(whole, values)):
-            found.append(Delivery(row[0], orjson.dumps({**data, "payload": whole}), extra))
+            found.append(Delivery(row[0], dumps({**data, "payload": whole}), extra))
     return found
 
 

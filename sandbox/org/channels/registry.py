@@ -15,6 +15,7 @@ from sandbox.org.channels.event_schema import EventCodec, event_schema, schema_i
 from sandbox.org.channels.filters import event_filter
 from sandbox.org.channels.model import Channel, Delivery, Member
 from sandbox.org.errors import SalesforceError
+from sandbox.org.exact import loads
 from sandbox.org.faults import Faults
 from sandbox.org.ids import IdMaker
 from sandbox.org.meters import Meters
@@ -211,7 +212,7 @@ class Channels:
         except SalesforceError:
             return {}
         stored = dict(zip(wanted, row[_FIRST_VALUE:], strict=True))
-        whole: dict[str, Any] = orjson.loads(records.shape.whole(records.shape.from_row(stored)))
+        whole: dict[str, Any] = loads(records.shape.whole(records.shape.from_row(stored)))
         return whole
 
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message
 
 from sandbox.org.errors import SalesforceError, not_found
+from sandbox.org.exact import dumps, loads
 from sandbox.org.rest.call import Call, Handler, error_response, handler_of, unexpected
 from sandbox.org.rest.versions import checked_version
 
@@ -123,7 +123,7 @@ def _request(call: Call, sub: Subrequest) -> Request:
         "app": call.request.app,
         "path_params": {},
     }
-    content = b"" if sub.body is None else orjson.dumps(sub.body)
+    content = b"" if sub.body is None else dumps(sub.body)
 
     async def receive() -> Message:
         return {"type": "http.request", "body": content, "more_body": False}
@@ -133,7 +133,7 @@ def _request(call: Call, sub: Subrequest) -> Request:
 
 def _subresponse(response: Response) -> Subresponse:
     content = bytes(response.body)
-    body = orjson.loads(content) if content else None
+    body = loads(content) if content else None
     headers = {
         shown: response.headers[shown]
         for shown in ("Location", "ETag", "Last-Modified")

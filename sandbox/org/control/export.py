@@ -2,6 +2,8 @@
 
 import orjson
 
+from sandbox.org.exact import dumps, known
+from sandbox.org.fields import NUMBERS
 from sandbox.org.store import Store
 from schemas.catalogue import FieldType, ObjectSpec
 
@@ -21,6 +23,7 @@ class RecordExport:
             for name in self._names
             if name == "IsDeleted" or (name in spec.fields and spec.fields[name].type is FieldType.BOOLEAN)
         ]
+        self._numbers = [name for name, field in spec.fields.items() if field.type in NUMBERS]
         columns = ", ".join(f'"{name}"' for name in self._names)
         self._query = f'SELECT {columns} FROM "{spec.name}" WHERE Id > ? ORDER BY Id LIMIT ?'
 
@@ -33,7 +36,7 @@ class RecordExport:
         self._after = rows[-1][0]
         if self._left is not None:
             self._left -= len(rows)
-        return b"".join([orjson.dumps(self._record(row), option=orjson.OPT_APPEND_NEWLINE) for row in rows])
+        return b"".join([dumps(self._record(row), orjson.OPT_APPEND_NEWLINE) for row in rows])
 
     def close(self) -> None:
         self._connection.close()
@@ -41,5 +44,9 @@ class RecordExport:
     def _record(self, row: tuple[object, ...]) -> dict[str, object]:
         record = dict(zip(self._names, row, strict=True))
         for name in self._booleans:
-            record[name] = bool(record[name])
+            if type(record[name]) is not str:
+                record[name] = bool(record[name])
+        for name in self._numbers:
+            if type(record[name]) is not float:
+                record[name] = known(record[name])
         return record

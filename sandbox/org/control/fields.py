@@ -4,12 +4,15 @@ from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
+from sandbox.org.compounds import compound_parts
 from sandbox.org.control.errors import ControlError
-from sandbox.org.control.model import FieldChange, NewField, parsed
+from sandbox.org.control.model import FieldChange, NewField, parsed, parsed_list
 from sandbox.org.control.responses import JsonResponse
 from sandbox.org.errors import SalesforceError
 from sandbox.org.model import Org
+from sandbox.org.persons import ACCOUNT
 from sandbox.org.schema import SchemaChanges
+from sandbox.org.soql.entities import COMPOUNDS
 
 
 class FieldHandles:
@@ -20,25 +23,44 @@ class FieldHandles:
         self._schema = SchemaChanges(org)
 
     async def fields(self, request: Request) -> Response:
-        """Lists an object's fields; POST adds one, PATCH renames or retypes one, DELETE (`?name=`) removes one."""
+        """Lists an object's fields; POST adds one or a list of them, PATCH renames or retypes one, DELETE (`?name=`) removes one."""
         name, lost = request.path_params["object"], 0
         try:
             if request.method == "POST":
-                self._add(name, parsed(NewField, await request.body()))
+                wanted = parsed_list(NewField, await request.body())
+                with self._schema.together(name):
+                    for each in wanted:
+                        self._add(name, each)
             elif request.method == "PATCH":
                 lost = self._change(name, parsed(FieldChange, await request.body()))
             elif request.method == "DELETE":
                 self._schema.remove(name, request.query_params.get("name", ""))
             spec = self._org.records_of(name).spec
         except SalesforceError as error:
-            raise ControlError(error.message) from error
+            raise ControlError(f"{error.code}: {error.message}") from error
         except ValidationError as error:
             raise ControlError("; ".join(each["msg"] for each in error.errors())) from error
         found = {field: entry.model_dump(mode="json") for field, entry in spec.fields.items()}
         return JsonResponse({"object": name, "fields": found, "values_lost": lost})
 
+    async def persons(self, request: Request) -> Response:
+        """Tells whether the org has person accounts; POST enables them, for good (until a reset)."""
+        if request.method == "POST":
+            try:
+                self._schema.allow_persons()
+            except SalesforceError as error:
+                raise ControlError(error.message) from error
+        account = self._org.records.get(ACCOUNT)
+        return JsonResponse({"enabled": account is not None and account.has_persons})
+
     def _add(self, object_name: str, wanted: NewField) -> None:
-        self._schema.add(object_name, wanted.name, wanted.spec(), default=wanted.default, fills=wanted.fills)
+        if wanted.type in COMPOUNDS:
+            parts = compound_parts(wanted.type, wanted.name, wanted.scale, wanted.set_up())
+            self._schema.add_compound(object_name, wanted.name, parts)
+        else:
+            self._schema.add(
+                object_name, wanted.name, wanted.spec(), default=wanted.default, fills=wanted.fills
+            )
 
     def _change(self, object_name: str, wanted: FieldChange) -> int:
         """Returns how many records lost something of their value."""

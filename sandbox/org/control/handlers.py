@@ -13,7 +13,7 @@ from sandbox.org.auth.sessions import Sessions
 from sandbox.org.bulk.service import Bulk
 from sandbox.org.cometd.clients import Clients
 from sandbox.org.control.errors import ControlError
-from sandbox.org.control.model import ClockRequest, GapRequest, MeterChange, parsed
+from sandbox.org.control.model import ClockRequest, GapRequest, MeterChange, RawRecord, parsed
 from sandbox.org.control.responses import JsonResponse
 from sandbox.org.dials import Dials
 from sandbox.org.errors import SalesforceError
@@ -116,6 +116,20 @@ class Handles:
         except SalesforceError as error:
             raise ControlError(error.message) from error
         return JsonResponse({"replay_id": replay_id})
+
+    async def raw(self, request: Request) -> Response:
+        """Stores values of a record unchecked and without an event, as `{"fields": {...}}`: queries, polls and bulk jobs return them, right or
+        wrong. A record that is not there is made. `"touch": false` leaves SystemModstamp as it is.
+        """
+        wanted = parsed(RawRecord, await request.body())
+        record_id = request.path_params["id"]
+        try:
+            self._org.write_raw(request.path_params["object"], record_id, wanted.fields, touch=wanted.touch)
+        except SalesforceError as error:
+            raise ControlError(error.message) from error
+        return JsonResponse(
+            {"object": request.path_params["object"], "id": wanted.fields.get("Id", record_id)}
+        )
 
     async def reset(self, _request: Request) -> Response:
         """Makes the org empty and untroubled again; its identity, sessions and clock stay."""

@@ -1,13 +1,14 @@
 """`/sandbox`: health, state, traffic, events of a test's own making, time limits, and all records for verification."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import anyio.to_thread
-import orjson
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
+from sandbox.org.channels.event_schema import HEADER
 from sandbox.org.control.errors import ControlError, answering_errors
 from sandbox.org.control.export import RecordExport
 from sandbox.org.control.fields import FieldHandles
@@ -15,6 +16,7 @@ from sandbox.org.control.handlers import Handles, Parts
 from sandbox.org.control.model import RetentionRequest, parsed
 from sandbox.org.control.page import control_page
 from sandbox.org.control.responses import JsonResponse
+from sandbox.org.exact import dumps, loads
 from sandbox.org.traffic.plan import TrafficPlan
 
 _PLACEHOLDER_ENTITY = "Case"
@@ -47,7 +49,9 @@ def routes(parts: Parts) -> list[BaseRoute]:
         Route("/sandbox/reset", answering_errors(handles.reset), methods=["POST"]),
         Route("/sandbox/disconnect", handlers.disconnect, methods=["POST"]),
         Route("/sandbox/sessions/expire", handlers.expire_sessions, methods=["POST"]),
+        Route("/sandbox/person-accounts", answering_errors(fields.persons), methods=["GET", "POST"]),
         Route("/sandbox/records/{object}", answering_errors(handlers.records)),
+        Route("/sandbox/records/{object}/{id}/raw", answering_errors(handles.raw), methods=["PUT"]),
     ]
 
 
@@ -101,21 +105,44 @@ class _Handlers:
         return JsonResponse(self._traffic.state())
 
     async def inject(self, request: Request) -> Response:
-        """Puts an event of a test's own on the bus: `data` (an object; its replayId is filled in) or `raw` (text as it is)."""
-        body = orjson.loads(await request.body())
+        """Puts an event of a test's own on the bus: `data` (an object; its replayId, and a `schema` that is left out, are filled in) or
+        `raw` (text as it is, which only CometD carries). `data` that Avro cannot say is refused, unless `unchecked` is true: then CometD
+        carries it and Pub/Sub tells a gap.
+        """
+        body = loads(await request.body())
         if "raw" in body:
             text = str(body["raw"]).encode()
             entity = str(body.get("entity", _PLACEHOLDER_ENTITY))
         elif isinstance(body.get("data"), dict):
-            data = body["data"]
-            header = data.get("payload", {}).get("ChangeEventHeader", {})
-            entity = str(body.get("entity") or header.get("entityName") or _PLACEHOLDER_ENTITY)
-            text = orjson.dumps({"event": {"replayId": "$REPLAY_ID"}, **data}).replace(
-                b'"$REPLAY_ID"', b"$REPLAY_ID"
+            entity, text = self._event(
+                body["data"], body.get("entity"), checked=body.get("unchecked") is not True
             )
         else:
             raise ControlError('send {"data": {...}} or {"raw": "..."}')
         return JsonResponse({"replay_id": self._org.publish_raw(entity, text)})
+
+    def _event(self, data: dict[str, Any], entity: str | None, *, checked: bool) -> tuple[str, bytes]:
+        """Object and bytes of an event; raises `ControlError` for one that the two transports cannot both carry."""
+        payload = data.get("payload")
+        header = payload.get(HEADER) if isinstance(payload, dict) else None
+        named = header.get("entityName") if isinstance(header, dict) else None
+        entity = str(entity or named or _PLACEHOLDER_ENTITY)
+        channels = self._org.channels
+        whole = {"schema": channels.schema_ids.get(entity, ""), "event": {"replayId": "$REPLAY_ID"}, **data}
+        if checked:
+            codec = channels.codec(str(whole["schema"]))
+            wrong = (
+                f"there is no event schema {whole['schema']!r}; leave `schema` out for the current one"
+                if codec is None
+                else "it has no payload with a ChangeEventHeader"
+                if not isinstance(payload, dict) or not isinstance(header, dict)
+                else codec.refusal(payload)
+            )
+            if wrong:
+                raise ControlError(
+                    f'the Pub/Sub API cannot carry this event: {wrong}. "unchecked": true sends it anyhow'
+                )
+        return entity, dumps(whole).replace(b'"$REPLAY_ID"', b"$REPLAY_ID")
 
     async def retention(self, request: Request) -> Response:
         """Sets how long events are held; 0 expires all there are."""

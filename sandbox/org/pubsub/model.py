@@ -1,15 +1,19 @@
 """One subscription stream: how much its client can take, where it stands, and the events that are due to it."""
 
 import asyncio
+import logging
 from collections import OrderedDict, deque
 from typing import Any
 
 import orjson
 
+from sandbox.org.channels.event_schema import HEADER
 from sandbox.org.channels.model import Channel, Delivery
 from sandbox.org.channels.registry import Channels
 from schemas.eventbus import pubsub_api_pb2 as wire
 from schemas.limits import PUBSUB_MAX_OUTSTANDING
+
+logger = logging.getLogger(__name__)
 
 REPLAY_BYTES = 8
 _MAX_BYTES = 3 * 2**20
@@ -41,18 +45,41 @@ class Encoder:
     def _encode(self, delivery: Delivery) -> Any | None:
         try:
             event = orjson.loads(delivery.data)
-            codec = self._channels.codec(event["schema"])
-            if codec is None:
-                return None
-            payload = codec.encode(event["payload"], delivery.extra)
-        except (ValueError, KeyError, TypeError):
+            header = event["payload"][HEADER]
+            schema_id, payload = self._payload(event, delivery)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            logger.warning(
+                "the event %s is no change event: Pub/Sub subscribers do not get it", delivery.replay_id
+            )
             return None
         producer = wire.ProducerEvent(
-            id=f"{event['payload']['ChangeEventHeader'].get('transactionKey', '')}-{delivery.replay_id}",
-            schema_id=event["schema"],
+            id=f"{header.get('transactionKey', '')}-{delivery.replay_id}",
+            schema_id=schema_id,
             payload=payload,
         )
         return wire.ConsumerEvent(event=producer, replay_id=replay_bytes(delivery.replay_id))
+
+    def _payload(self, event: dict[str, Any], delivery: Delivery) -> tuple[str, bytes]:
+        """Schema id and Avro form. What Avro cannot say is told as a gap, as Salesforce tells its own errors ("Gap Events")."""
+        codec = self._channels.codec(event["schema"])
+        if codec is not None:
+            try:
+                return event["schema"], codec.encode(event["payload"], delivery.extra)
+            except Exception as error:
+                logger.warning(
+                    "the event %s is told as a gap, Avro cannot say it: %s", delivery.replay_id, error
+                )
+        header = event["payload"][HEADER]
+        schema_id = self._channels.schema_ids[header["entityName"]]
+        current = self._channels.codec(schema_id)
+        if current is None:
+            raise KeyError(schema_id)
+        change = str(header["changeType"])
+        gap = {**header, "changeType": change if change.startswith("GAP_") else f"GAP_{change}"}
+        try:
+            return schema_id, current.encode({HEADER: gap})
+        except Exception as error:
+            raise ValueError(str(error)) from error
 
 
 class Stream:

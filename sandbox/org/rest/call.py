@@ -18,6 +18,7 @@ from starlette.responses import Response
 from sandbox.org.auth.sessions import authenticate
 from sandbox.org.dml import Outcome, Write
 from sandbox.org.errors import SalesforceError
+from sandbox.org.exact import dumps, loads
 from sandbox.org.model import Org
 from sandbox.org.rest.versions import checked_version
 from schemas.limits import URI_MAX_BYTES
@@ -88,7 +89,7 @@ class Call:
             message = "XML bodies are not built in this sandbox; send application/json"
             raise SalesforceError("UNSUPPORTED_MEDIA_TYPE", message, 415)
         try:
-            body = orjson.loads(await self.request.body())
+            body = loads(await self.request.body())
         except orjson.JSONDecodeError as error:
             raise SalesforceError("JSON_PARSER_ERROR", f"{error}") from error
         if not isinstance(body, dict):
@@ -108,7 +109,7 @@ def _option(header: str, name: str) -> str:
 
 
 def json_response(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(orjson.dumps(body), status, headers=headers, media_type=JSON)
+    return Response(dumps(body), status, headers=headers, media_type=JSON)
 
 
 def error_response(error: SalesforceError) -> Response:

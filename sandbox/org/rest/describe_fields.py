@@ -6,20 +6,27 @@ Clients read types, lengths, references and flags; the remaining keys are there 
 
 from typing import Any
 
+from sandbox.org.exact import DIGITS
+from sandbox.org.fields import scale_of
+from sandbox.org.objects import OrgField
+from sandbox.org.records import READ_ONLY
 from sandbox.org.setup import load_setup
-from sandbox.org.soql.entities import NUMBER_KINDS, TEXT_KINDS, Entity, Field
+from sandbox.org.soql.entities import COMPOUNDS, DECIMAL_KINDS, TEXT_KINDS, Entity, Field
+from schemas.catalogue import FieldType
 
 _SOAP_TYPES = {
     "id": "tns:ID", "reference": "tns:ID", "boolean": "xsd:boolean", "int": "xsd:int", "double": "xsd:double",
     "percent": "xsd:double", "currency": "xsd:double", "date": "xsd:date", "datetime": "xsd:dateTime", "address": "urn:address",
+    "location": "urn:location", "long": "xsd:long", "time": "xsd:time", "base64": "xsd:base64Binary", "anyType": "xsd:anyType",
 }  # fmt: skip
+_WHOLE_DIGITS = {"int": 9, "long": 18}
 _BYTES_A_CHARACTER = 3
 _ID_LOOKUPS = frozenset({"Id", "Name", "Email", "Username", "CaseNumber"})
 _UNUSED: dict[str, Any] = {
     "aiPredictionField": False, "controllerName": None, "defaultValueFormula": None,
     "dependentPicklist": False, "deprecatedAndHidden": False, "displayLocationInDecimal": False, "encrypted": False,
     "filteredLookupInfo": None, "formulaTreatNullNumberAsZero": False, "highScaleNumber": False, "inlineHelpText": None,
-    "mask": None, "maskType": None, "queryByDistance": False, "referenceTargetField": None, "relationshipOrder": None,
+    "mask": None, "maskType": None, "referenceTargetField": None, "relationshipOrder": None,
     "restrictedDelete": False, "searchPrefilterable": False, "writeRequiresMasterRead": False,
 }  # fmt: skip
 
@@ -37,22 +44,39 @@ def describe_field(entity: Entity, field: Field) -> dict[str, Any]:
 
 
 def _texts(entity: Entity, field: Field) -> dict[str, Any]:
-    values = load_setup().values(entity.name, field.name)
+    spec = field.spec or _NO_SPEC
+    set_up = load_setup().values(entity.name, field.name)
     has_text = field.kind in TEXT_KINDS or field.kind in ("id", "reference")
     return {
         "byteLength": field.length * _BYTES_A_CHARACTER if has_text else 0,
-        "caseSensitive": False,
-        "compoundFieldName": field.spec.part_of if field.spec else None,
-        "extraTypeInfo": "plaintextarea" if field.is_long_text else None,
-        "htmlFormatted": False,
-        "label": _label(field.name),
+        "caseSensitive": spec.case_sensitive,
+        "compoundFieldName": spec.part_of,
+        "extraTypeInfo": _extra_type(entity, field),
+        "htmlFormatted": spec.html,
+        "label": spec.label or _label(field.name),
         "length": field.length if has_text else 0,
         "name": field.name,
-        "picklistValues": [_value(each) for each in values],
-        "restrictedPicklist": bool(values),
+        "picklistValues": [_value(each) for each in set_up or spec.picklist],
+        "queryByDistance": field.kind in COMPOUNDS,
+        "restrictedPicklist": bool(set_up) or spec.restricted,
         "soapType": _SOAP_TYPES.get(field.kind, "xsd:string"),
         "type": field.kind,
     }
+
+
+_NO_SPEC = OrgField(type=FieldType.STRING)
+
+
+def _extra_type(entity: Entity, field: Field) -> str | None:
+    """What tells rich from plain text areas, and a name that has parts from one that has none."""
+    if field.spec is not None and field.spec.html:
+        return "richtextarea"
+    if field.is_long_text:
+        return "plaintextarea"
+    if field.compound == "name":
+        return "personname"
+    has_parts = any(each.spec and each.spec.part_of == field.name for each in entity.fields.values())
+    return "switchable_personname" if has_parts and not field.is_compound else None
 
 
 def _value(name: str) -> dict[str, Any]:
@@ -60,21 +84,22 @@ def _value(name: str) -> dict[str, Any]:
 
 
 def _numbers(field: Field) -> dict[str, Any]:
-    decimal = field.kind in NUMBER_KINDS and field.kind != "int"
-    scale = (field.spec.decimals or 0 if field.spec else 0) if field.kind == "currency" else 2
+    is_decimal = field.kind in DECIMAL_KINDS
     return {
-        "digits": 9 if field.kind == "int" else 0,
-        "precision": 18 if decimal else 0,
-        "scale": scale if decimal else 0,
+        "digits": _WHOLE_DIGITS.get(field.kind, 0),
+        "precision": (field.spec.precision if field.spec else DIGITS) if is_decimal else 0,
+        "scale": scale_of(field.spec) if is_decimal else 0,
     }
 
 
 def _rights(entity: Entity, field: Field) -> dict[str, Any]:
     """What may be done with it. Only Salesforce writes system fields, numbers of cases and compounds."""
     is_number = field.name == f"{entity.name}Number"
-    writable = not (field.is_system or field.is_compound or is_number or field.is_calculated)
+    is_own = field.is_system or field.name in READ_ONLY
+    writable = not (is_own or field.is_compound or is_number or field.is_calculated)
     required = bool(field.spec and field.spec.required) and writable
     external = bool(field.spec and field.spec.external_id)
+    unique = external or bool(field.spec and field.spec.is_unique)
     defaulted = field.kind == "boolean" or field.name == "OwnerId" or is_number
     return {
         "aggregatable": field.filterable and field.kind != "boolean",
@@ -93,7 +118,7 @@ def _rights(entity: Entity, field: Field) -> dict[str, Any]:
         "nillable": not (required or defaulted or field.is_system),
         "permissionable": writable and not required,
         "sortable": field.sortable,
-        "unique": external,
+        "unique": unique,
         "updateable": writable,
     }
 
@@ -111,6 +136,6 @@ def _references(entity: Entity, field: Field) -> dict[str, Any]:
 
 def _label(name: str) -> str:
     """`SlaHours__c` -> `Sla Hours`, `AccountId` -> `Account ID`."""
-    bare = name.removesuffix("__c")
+    bare = name.removesuffix("__c").removesuffix("__s").rpartition("__")[2]
     words = "".join(f" {letter}" if letter.isupper() and at else letter for at, letter in enumerate(bare))
     return f"{words[:-3]} ID" if words.endswith(" Id") else words

@@ -4,6 +4,8 @@ An upsert answers by version: 201 with a body when it created; when it updated, 
 before. Several matches are 300 with their addresses, and nothing is written (REST API Developer Guide, "Upsert").
 """
 
+import base64
+
 from starlette.responses import Response
 
 from sandbox.org.dml import Write
@@ -22,7 +24,12 @@ _BODY_ON_UPDATE_FROM = 46.0
 
 
 async def retrieve(call: Call) -> Response:
-    """`GET /sobjects/X/{field}/{value}`: the record with that external id (REST API Developer Guide, "sObject Rows by External ID")."""
+    """`GET /sobjects/X/{field}/{value}`: the record with that external id (REST API Developer Guide, "sObject Rows by External ID").
+
+    `GET /sobjects/X/{id}/{field}` of a base64 field: the bytes themselves ("sObject Blob Get").
+    """
+    if (blob := _blob(call)) is not None:
+        return blob
     entity, matches = _matches(call)
     return _several(call, entity, matches) or record_response(call, entity, _one(matches))
 
@@ -49,7 +56,7 @@ async def upsert(call: Call) -> Response:
     if matches:
         await update_record(call, entity, matches[0], body)
         return _updated(call, matches[0])
-    if call.request.query_params.get("updateOnly", "").lower() == "true" or key.kind == "id":
+    if call.request.query_params.get("updateOnly", "").lower() == "true" or key.name == "Id":
         raise not_found()
     outcome = await write(call, Write("insert", entity.name, body | {key.name: call.path("value")}))
     return created(call, entity, outcome, extra=_created_flag(call, created=True))
@@ -60,6 +67,20 @@ async def insert(call: Call) -> Response:
     entity = call.service.entity(call.path("object"))
     outcome = await write(call, Write("insert", entity.name, await call.json_object()))
     return created(call, entity, outcome, extra=_created_flag(call, created=True))
+
+
+def _blob(call: Call) -> Response | None:
+    """The file that the address names, None when it names no field of bytes."""
+    entity = call.service.entity(call.path("object"))
+    field = entity.by_lower_name.get(call.path("value").lower())
+    if field is None or field.kind != "base64":
+        return None
+    record_id = call.service.dml.live_id(entity, call.path("field"))
+    statement = f'SELECT "{field.name}" FROM "{entity.name}" WHERE Id = ?'
+    row = call.org.store.connection.execute(statement, (record_id,)).fetchone()
+    if row[0] is None:
+        raise not_found()
+    return Response(base64.b64decode(row[0]), media_type="application/octet-stream")
 
 
 def _matches(call: Call) -> tuple[Entity, list[str]]:

@@ -7,7 +7,9 @@ as a whole, and so is an address without any part (REST API Developer Guide, "Qu
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from sandbox.org.exact import stored_number
 from sandbox.org.soql.compiled import CompiledQuery
+from sandbox.org.soql.entities import COMPOUNDS, DECIMAL_KINDS
 from sandbox.org.soql.selection import Column
 
 Row = Sequence[Any]
@@ -24,19 +26,22 @@ _ADDRESS_PARTS = (
     "state",
     "street",
 )
+"""What every address shows; codes of state and country come with the fields for them."""
+_ADDRESS_CODES = ("countryCode", "stateCode")
+_NUMBER_PARTS = frozenset({"latitude", "longitude"})
 
 
 def row_renderer(compiled: CompiledQuery, base: str) -> Callable[[Row], dict[str, Any]]:
     """A function from SQL row to record (or AggregateResult). `base` is `/services/data/v67.0`."""
     if compiled.shape == "groups":
         return _group_reader(compiled.columns)
-    if not compiled.selection.parents and all(column.kind != "address" for column in compiled.columns):
+    if not compiled.selection.parents and all(column.kind not in COMPOUNDS for column in compiled.columns):
         return _flat_reader(compiled.entity.name, compiled.columns, base)
     return _record_reader(compiled, (), compiled.entity.name, 0, base)
 
 
 def _group_reader(columns: Iterable[Column]) -> Callable[[Row], dict[str, Any]]:
-    readers = [(column.path[-1], _column_reader(column)) for column in columns]
+    readers = [(column.path[-1], _column_reader(column, "")) for column in columns]
 
     def read(row: Row) -> dict[str, Any]:
         return {"attributes": {"type": "AggregateResult"}} | {name: reader(row) for name, reader in readers}
@@ -50,7 +55,7 @@ def _flat_reader(object_name: str, columns: Iterable[Column], base: str) -> Call
     converted = [
         (column.path[0], column.index, convert)
         for column in columns
-        if (convert := _CONVERSIONS.get(column.kind))
+        if (convert := _conversion(column.kind, base))
     ]
     url = f"{base}/sobjects/{object_name}/"
 
@@ -77,7 +82,7 @@ def _record_reader(
             continue
         name = column.path[len(here)]
         if len(column.path) == len(here) + 1:
-            readers.append((name, _column_reader(column)))
+            readers.append((name, _column_reader(column, base)))
         elif name not in nested:
             nested.add(name)
             parent = compiled.selection.parents[(*here, name)]
@@ -96,37 +101,48 @@ def _record_reader(
     return read
 
 
-def _column_reader(column: Column) -> Reader:
-    if column.kind == "address":
-        return _address_reader(column)
-    index, convert = column.index, _CONVERSIONS.get(column.kind)
+def _column_reader(column: Column, base: str) -> Reader:
+    if column.kind in COMPOUNDS:
+        return _compound_reader(column)
+    index, convert = column.index, _conversion(column.kind, base)
     return (lambda row: row[index]) if convert is None else (lambda row: convert(row[index]))
 
 
-def _address_reader(column: Column) -> Reader:
+def _compound_reader(column: Column) -> Reader:
     places = {part: column.index + offset for offset, part in enumerate(column.parts)}
+    names = (*_ADDRESS_PARTS, *(code for code in _ADDRESS_CODES if code in places))
+    shown = sorted(names) if column.kind == "address" else sorted(places)
+
+    def part_of(row: Row, name: str) -> Any:
+        found = row[places[name]] if name in places else None
+        return stored_number(found) if name in _NUMBER_PARTS else found
 
     def read(row: Row) -> dict[str, Any] | None:
         if all(row[index] is None for index in places.values()):
             return None
-        return {part: row[places[part]] if part in places else None for part in _ADDRESS_PARTS}
+        return {name: part_of(row, name) for name in shown}
 
     return read
 
 
-def _datetime(stored: str | None) -> str | None:
-    return None if stored is None else stored[:-1] + "+0000"
+def _conversion(kind: str, base: str) -> Callable[[Any], Any] | None:
+    """From the store's form to REST's; None where they are the same. What an unchecked write has left is shown as it is."""
+    if kind == "base64":
+        return lambda stored: None if stored is None else base + stored
+    return _CONVERSIONS.get(kind)
 
 
-def _number(stored: float | None) -> float | None:
-    return None if stored is None else float(stored)
+def _datetime(stored: Any) -> Any:
+    return stored[:-1] + "+0000" if type(stored) is str and stored[-1:] == "Z" else stored
+
+
+def _boolean(stored: Any) -> Any:
+    return stored if type(stored) is str else bool(stored)
 
 
 _CONVERSIONS: dict[str, Callable[[Any], Any]] = {
-    "boolean": bool,
+    "boolean": _boolean,
     "datetime": _datetime,
-    "double": _number,
-    "percent": _number,
-    "currency": _number,
+    **dict.fromkeys(DECIMAL_KINDS, stored_number),
 }
-"""From the store's form to REST's. A boolean field without a value is false, as in Salesforce."""
+"""A boolean field without a value is false, as in Salesforce."""

@@ -96,7 +96,7 @@ class Operations:
             ("orgDefaultCurrencyIsoCode", "USD"),
             ("orgDefaultCurrencyLocale", "en_US"),
             ("orgDisallowHtmlAttachments", False),
-            ("orgHasPersonAccounts", False),
+            ("orgHasPersonAccounts", self._org.has_persons),
             ("organizationId", self._org.identity.org_id),
             ("organizationMultiCurrency", False),
             ("organizationName", "Tidegate sandbox"),

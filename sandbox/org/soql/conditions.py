@@ -23,6 +23,7 @@ from sandbox.org.soql.literals import (
     number_value,
     stored_datetime,
     string_value,
+    time_value,
 )
 from sandbox.org.soql.nodes import (
     AllOf,
@@ -103,6 +104,8 @@ def _comparison(node: Comparison, context: ConditionContext) -> Fragment:
     if literal.kind is LiteralKind.DATE_WORD:
         return _in_range(left, node.operator, _range(left, literal, context.today))
     value = _value(left, literal)
+    if left.is_decimal and value is not None:
+        return _number_comparison(left, node.operator, value)
     if node.operator in _ORDERED:
         if value is None or left.kind == "boolean":
             detail = f"invalid operator {node.operator} on {left.kind} field {left.name}"
@@ -113,6 +116,16 @@ def _comparison(node: Comparison, context: ConditionContext) -> Fragment:
         return Fragment(f"{left.sql} IS {'NOT ' if node.operator == '!=' else ''}NULL")
     sql, bound = _comparable(left, value)
     return Fragment(f"{sql} {'=' if node.operator == '=' else 'IS NOT'} ?", (bound,))
+
+
+def _number_comparison(left: Operand, operator: str, value: SqlValue) -> Fragment:
+    """Numbers are compared as SQLite has them, but for those that are stored as texts, and with such a one."""
+    sign = {"!=": "IS NOT", "<>": "IS NOT"}.get(operator, operator)
+    by_text = f"number_order({left.sql}, ?) {sign} 0"
+    if isinstance(value, str):
+        return Fragment(by_text, (value,))
+    sql = f"CASE typeof({left.sql}) WHEN 'text' THEN {by_text} ELSE {left.sql} {sign} ? END"
+    return Fragment(f"({sql})", (str(value), value))
 
 
 def _comparable(left: Operand, value: SqlValue) -> tuple[str, SqlValue]:
@@ -189,6 +202,12 @@ def _any_range(node: Membership, literals: tuple[Literal, ...], context: Conditi
 
 
 def _is_one_of(left: Operand, values: Sequence[SqlValue]) -> Fragment:
+    if left.is_decimal:
+        parts = [_number_comparison(left, "=", value) for value in values] or [Fragment("0")]
+        return Fragment(
+            f"({' OR '.join(part.sql for part in parts)})",
+            tuple(value for part in parts for value in part.params),
+        )
     plain = all(not isinstance(value, str) or value.isascii() for value in values)
     if left.is_text and not plain:
         source, values = f"soql_lower({left.sql})", [str(value).lower() for value in values]
@@ -237,6 +256,8 @@ def _value(left: Operand, literal: Literal) -> SqlValue:
             return date_value(literal)
         case "datetime", LiteralKind.DATETIME:
             return datetime_value(literal)
+        case "time", LiteralKind.TIME:
+            return time_value(literal)
         case _:
             raise _mismatch(left, literal)
 

@@ -9,17 +9,23 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from sandbox.org.objects import OrgField, compound_of, org_object
+from sandbox.org.persons import FULL_NAME
 from sandbox.org.setup import Calculated, load_setup
-from schemas.catalogue import FieldSpec, FieldType, ObjectSpec
+from schemas.catalogue import IDS, TEXTS, FieldType, ObjectSpec
 
 ID = "id"
-ADDRESS = "address"
-TEXT_KINDS = frozenset({"string", "textarea", "picklist", "multipicklist", "phone", "url", "email"})
-NUMBER_KINDS = frozenset({"int", "double", "percent", "currency"})
+COMPOUNDS = frozenset({"address", "location"})
+"""Kinds that are objects in an answer. A person's name is a text."""
+TEXT_KINDS = frozenset(kind.value for kind in TEXTS)
+DECIMAL_KINDS = frozenset({"double", "percent", "currency"})
+NUMBER_KINDS = DECIMAL_KINDS | {"int", "long"}
 ID_KINDS = frozenset({ID, "reference"})
 LONG_TEXT_CHARACTERS = 255
 """A textarea that may hold more can be neither filtered, sorted nor grouped by (Object Reference, Field Types)."""
-_UNGROUPABLE = frozenset({"double", "percent", "currency", "datetime", "multipicklist", ADDRESS})
+_UNGROUPABLE = DECIMAL_KINDS | COMPOUNDS | {"datetime", "multipicklist", "encryptedstring", "base64"}
+_UNFILTERABLE = COMPOUNDS | {"encryptedstring", "base64"}
+"""Object Reference, "Field Types" and "Compound Field Considerations and Limitations"."""
 _SYSTEM_FIELDS = {
     "CreatedDate": "datetime", "CreatedById": "reference", "LastModifiedDate": "datetime",
     "LastModifiedById": "reference", "SystemModstamp": "datetime", "IsDeleted": "boolean", "Id": ID,
@@ -32,23 +38,25 @@ class Field:
 
     name: str
     kind: str
-    """Its type in describe's words; `id` and `address` besides the catalogue's."""
+    """Its type in describe's words; `address` and `location` besides the catalogue's."""
     parts: Mapping[str, str]
     """Column by part. A plain field has one, under its own name; a compound one for each part it is made of."""
     length: int = 0
     references: tuple[str, ...] = ()
     relationship: str | None = None
     """The name that leads to the record it points to; None for all but references."""
-    spec: FieldSpec | None = None
-    """Its catalogue entry; None for a field that Salesforce adds."""
+    spec: OrgField | None = None
+    """Its set-up; None for a field that Salesforce adds."""
     expression: Callable[[str], str] | None = None
     """Of a calculated field: the SQL that works it out over a table alias. None for what is stored."""
     formula: str | None = None
     """Of a calculated field, as describe shows it."""
+    compound: str | None = None
+    """Of a compound, its kind: `name`, `address` or `location`."""
 
     @property
     def is_calculated(self) -> bool:
-        return self.expression is not None
+        return self.expression is not None or bool(self.spec and self.spec.calculated)
 
     @property
     def is_system(self) -> bool:
@@ -57,11 +65,11 @@ class Field:
 
     @property
     def is_custom(self) -> bool:
-        return self.name.endswith("__c")
+        return self.name.endswith(("__c", "__s"))
 
     @property
     def is_compound(self) -> bool:
-        return self.spec is None and not self.is_system
+        return self.compound is not None
 
     @property
     def is_long_text(self) -> bool:
@@ -69,7 +77,7 @@ class Field:
 
     @property
     def filterable(self) -> bool:
-        return not self.is_long_text and self.kind != ADDRESS
+        return not self.is_long_text and self.kind not in _UNFILTERABLE
 
     @property
     def sortable(self) -> bool:
@@ -90,8 +98,8 @@ class Field:
         columns = [f'{source}."{column}"' for column in self.parts.values()]
         if len(columns) == 1:
             return columns[0]
-        first, last = columns
-        return f"trim(coalesce({first} || ' ', '') || coalesce({last}, ''))"
+        words = [f"coalesce({column} || ' ', '')" for column in columns]
+        return f"trim({' || '.join(words)})"
 
 
 @dataclass(frozen=True)
@@ -167,15 +175,16 @@ def build_entities(objects: Mapping[str, ObjectSpec]) -> Entities:
 
 
 def _entity(name: str, spec: ObjectSpec, objects: Mapping[str, ObjectSpec]) -> Entity:
+    own = org_object(spec)
     fields = [Field("Id", ID, {"Id": "Id"}, 18), Field("IsDeleted", "boolean", {"IsDeleted": "IsDeleted"})]
     compounds_seen: set[str] = set()
-    for field_name, field_spec in spec.fields.items():
+    for field_name, field_spec in own.fields.items():
         if field_name in ("Id", "IsDeleted", "SystemModstamp"):
             continue
         compound = field_spec.part_of
-        if compound and compound not in compounds_seen:
+        if compound and compound not in compounds_seen and compound not in own.fields:
             compounds_seen.add(compound)
-            fields.append(_compound(compound, spec.compounds[compound]))
+            fields.append(_compound(compound, own.compounds[compound]))
         fields.append(_plain(field_name, field_spec))
     for field_name, calculated in load_setup().calculated.get(name, {}).items():
         # A formula's path begins with the relationship of one of the object's own references.
@@ -187,9 +196,9 @@ def _entity(name: str, spec: ObjectSpec, objects: Mapping[str, ObjectSpec]) -> E
     return Entity(name, spec.label, spec.key_prefix, {found.name: found for found in fields})
 
 
-def _plain(name: str, spec: FieldSpec) -> Field:
+def _plain(name: str, spec: OrgField) -> Field:
     is_reference = spec.type is FieldType.REFERENCE
-    length = 18 if is_reference else spec.length if spec.type.value in TEXT_KINDS else 0
+    length = 18 if spec.type in IDS else spec.length if spec.type.value in TEXT_KINDS else 0
     relationship = _relationship(name) if is_reference else None
     return Field(name, spec.type.value, {name: name}, length, spec.references, relationship, spec)
 
@@ -202,17 +211,20 @@ def _calculated(name: str, entry: Calculated, spec: ObjectSpec, reference: str) 
         entry.type.value,
         {name: name},
         length,
-        spec=entry.spec,
+        spec=OrgField(type=entry.type, calculated=True),
         expression=lambda source: entry.sql(source, reference, parent),
         formula=entry.text,
     )
 
 
 def _compound(name: str, columns: Mapping[str, str]) -> Field:
-    """A person's Name is a text of first and last name; any other compound is an address."""
-    if name == "Name":
-        return Field(name, "string", {part: columns[part] for part in ("FirstName", "LastName")}, 121)
-    return Field(name, ADDRESS, {part[0].lower() + part[1:]: column for part, column in columns.items()})
+    """A person's name is a text of its parts in their order; an address and a location are objects."""
+    kind = compound_of(columns)
+    if kind == "name":
+        parts = {part: columns[part] for part in FULL_NAME if part in columns}
+        return Field(name, "string", parts, 121, compound=kind)
+    parts = {part[0].lower() + part[1:]: column for part, column in columns.items()}
+    return Field(name, kind, parts, compound=kind)
 
 
 def _relationship(name: str) -> str | None:

@@ -6,12 +6,15 @@ The store compares text with text, so a literal must end up in exactly the form 
 import re
 from datetime import UTC, date, datetime
 
+from sandbox.org.exact import Number, exact
 from sandbox.org.ids import eighteen
+from sandbox.org.moments import stored_time
 from sandbox.org.soql.errors import PlacedSoqlError
 from sandbox.org.soql.nodes import Literal
 
 SOQL_MAX_STRING_CHARACTERS = 4_000
 """Of one string in a WHERE clause (SOQL and SOSL Limits); what the refusal says is our guess."""
+_LARGEST_INT = 2**63
 _ESCAPES = {
     "n": "\n", "N": "\n", "r": "\r", "R": "\r", "t": "\t", "T": "\t", "b": "\b", "B": "\b", "f": "\f", "F": "\f",
     '"': '"', "'": "'", "\\": "\\", "_": "_", "%": "%",
@@ -73,8 +76,19 @@ def date_value(literal: Literal) -> str:
         raise _invalid(literal, "date") from None
 
 
-def number_value(literal: Literal) -> int | float:
-    return float(literal.text) if re.search(r"[.eE]", literal.text) else int(literal.text)
+def time_value(literal: Literal) -> str:
+    """The stored form of a time literal, such as `17:30:00.000Z`."""
+    stored = stored_time(literal.text)
+    if stored is None:
+        raise _invalid(literal, "time")
+    return stored
+
+
+def number_value(literal: Literal) -> Number:
+    """The literal as the store has numbers; a whole one is an int."""
+    if literal.text.lstrip("+-").isdecimal() and abs(whole := int(literal.text)) < _LARGEST_INT:
+        return whole
+    return exact(literal.text)
 
 
 def stored_datetime(moment: datetime) -> str:

@@ -18,6 +18,7 @@ class LiteralKind(StrEnum):
     NULL = "null"
     DATE = "date"
     DATETIME = "datetime"
+    TIME = "time"
     DATE_WORD = "date word"
 
 

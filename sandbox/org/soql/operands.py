@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sandbox.org.soql.entities import NUMBER_KINDS, TEXT_KINDS
+from sandbox.org.soql.entities import COMPOUNDS, DECIMAL_KINDS, NUMBER_KINDS, TEXT_KINDS
 from sandbox.org.soql.errors import PlacedSoqlError
 from sandbox.org.soql.nodes import Expression, FieldPath, FunctionCall
 from sandbox.org.soql.scope import ResolvedField, Scope
@@ -52,6 +52,17 @@ class Operand:
         return self.kind in TEXT_KINDS
 
     @property
+    def is_decimal(self) -> bool:
+        """True when a value may be stored as its text, because a float would lose digits of it."""
+        is_stored = self.resolved is not None and self.resolved.field.expression is None
+        return self.kind in DECIMAL_KINDS and is_stored
+
+    @property
+    def as_number(self) -> str:
+        """The value as a number that SQL can work with, to the digits of a float."""
+        return f"CAST({self.sql} AS NUMERIC)" if self.is_decimal else self.sql
+
+    @property
     def never_null(self) -> bool:
         """A field that every record has; of a parent it may still be missing."""
         return self.resolved is not None and self.resolved.field.never_null and len(self.resolved.path) == 1
@@ -66,7 +77,7 @@ def operand(expression: Expression, scope: Scope) -> Operand:
     if isinstance(expression, FieldPath):
         resolved = scope.resolve(expression)
         return Operand(
-            resolved.sql if resolved.field.parts and resolved.field.kind != "address" else "NULL",
+            resolved.sql if resolved.field.parts and resolved.field.kind not in COMPOUNDS else "NULL",
             resolved.field.kind,
             expression.text,
             expression.at,
@@ -98,7 +109,7 @@ def _aggregate(call: FunctionCall, argument: Operand) -> Operand:
         raise PlacedSoqlError("MALFORMED_QUERY", detail, at=call.at)
     kind = "int" if counts else "double" if call.name == "AVG" else argument.kind
     # A count of texts does not tell capitals from small letters, as no comparison of texts in SOQL does.
-    value = f"{argument.sql} COLLATE NOCASE" if argument.is_text else argument.sql
+    value = f"{argument.sql} COLLATE NOCASE" if argument.is_text else argument.as_number
     sql = _AGGREGATES[call.name].format(value)
     return Operand(sql, kind, f"{call.name}({argument.name})", call.at, is_aggregate=True)
 

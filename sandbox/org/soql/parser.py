@@ -36,6 +36,7 @@ _KINDS = {
     "NULL": LiteralKind.NULL,
     "DATE": LiteralKind.DATE,
     "DATETIME": LiteralKind.DATETIME,
+    "TIME": LiteralKind.TIME,
     "PATH": LiteralKind.DATE_WORD,
 }
 

@@ -7,7 +7,7 @@ carries its own address and a missing parent is null as a whole.
 from dataclasses import dataclass, field
 from typing import Literal as OneOf
 
-from sandbox.org.soql.entities import Field
+from sandbox.org.soql.entities import COMPOUNDS, Field
 from sandbox.org.soql.errors import PlacedSoqlError, cannot
 from sandbox.org.soql.nodes import ChildQuery, Expression, FieldPath, FunctionCall, Query, SelectItem
 from sandbox.org.soql.operands import Operand, is_aggregate, operand
@@ -29,9 +29,9 @@ class Column:
     kind: str
     """Type in describe's words."""
     index: int
-    """Where its value stands in the SQL row; an address's parts follow one another from here."""
+    """Where its value stands in the SQL row; a compound's parts follow one another from here."""
     parts: tuple[str, ...] = ()
-    """An address's parts in order; empty for everything else."""
+    """A compound's parts in order; empty for everything else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,14 +126,24 @@ def _add_field(selection: Selection, resolved: ResolvedField, scope: Scope) -> N
             selection.parents[crossed] = ParentColumn(parent.entity.name, len(selection.sql))
             selection.sql.append(f'{parent.source}."Id"')
     found, index = resolved.field, len(selection.sql)
-    if found.kind == "address":
+    if found.kind in COMPOUNDS:
         selection.sql += [f'{resolved.source}."{column}"' for column in found.parts.values()]
         selection.found.append(Column(resolved.path, found.kind, index, tuple(found.parts)))
     elif resolved.path == ("Id",):
         selection.found.append(Column(resolved.path, found.kind, 0))
     else:
-        selection.sql.append(resolved.sql)
+        selection.sql.append(
+            _blob_sql(resolved, selection, scope) if found.kind == "base64" else resolved.sql
+        )
         selection.found.append(Column(resolved.path, found.kind, index))
+
+
+def _blob_sql(resolved: ResolvedField, selection: Selection, scope: Scope) -> str:
+    """The bytes of a file are told by their address, without the version (REST API Developer Guide, "sObject Blob Get")."""
+    crossed = resolved.path[:-1]
+    name = selection.parents[crossed].object_name if crossed else scope.entity.name
+    address = f"'/sobjects/{name}/' || {resolved.source}.\"Id\" || '/{resolved.field.name}'"
+    return f"CASE WHEN {resolved.sql} IS NOT NULL THEN {address} END"
 
 
 def select_groups(query: Query, scope: Scope) -> Selection:

@@ -5,7 +5,10 @@ How sensitive a field is comes from the catalogue's marks: what is personal is P
 
 from collections.abc import Iterator
 
-from sandbox.org.soql.entities import ADDRESS, Entities, Entity, Field
+from sandbox.org.exact import DIGITS
+from sandbox.org.fields import scale_of
+from sandbox.org.objects import namespace_of
+from sandbox.org.soql.entities import DECIMAL_KINDS, NUMBER_KINDS, Entities, Entity, Field
 from schemas.catalogue import Pii
 
 _COMPLIANCE = {Pii.PERSONAL: "PII", Pii.SENSITIVE: "PII;HIPAA"}
@@ -13,8 +16,8 @@ _CLASSIFICATION = {Pii.NONE: "Internal", Pii.PERSONAL: "Confidential", Pii.SENSI
 _TYPE_NAMES = {
     "id": "Record ID", "boolean": "Checkbox", "picklist": "Picklist", "multipicklist": "Picklist (Multi-Select)",
     "phone": "Phone", "url": "URL", "email": "Email", "date": "Date", "datetime": "Date/Time", "address": "Address",
+    "location": "Geolocation", "time": "Time", "base64": "Base64", "anyType": "Any Type", "combobox": "Combo Box",
 }  # fmt: skip
-_DIGITS = 18
 
 
 def entity_rows(entities: Entities) -> list[dict[str, object]]:
@@ -48,33 +51,39 @@ def _entity_row(entity: Entity) -> dict[str, object]:
 
 def _field_row(entity: Entity, field: Field) -> dict[str, object]:
     pii = field.spec.pii if field.spec else _compound_pii(entity, field)
-    is_number = field.kind in ("int", "double", "percent", "currency")
-    key = f"{entity.name}.{field.name.removesuffix('__c')}"
+    spec = field.spec
+    namespace = namespace_of(field.name)
+    bare = field.name.removesuffix("__c")
+    developer_name = bare.removeprefix(f"{namespace}__") if namespace else bare
+    key = f"{entity.name}.{bare}"
     return {
         "Id": key,
         "EntityDefinitionId": entity.name,
         "DurableId": key,
         "QualifiedApiName": field.name,
-        "DeveloperName": field.name.removesuffix("__c"),
-        "Label": field.name.removesuffix("__c"),
-        "MasterLabel": field.name.removesuffix("__c"),
+        "DeveloperName": developer_name,
+        "NamespacePrefix": namespace,
+        "Label": (spec and spec.label) or developer_name,
+        "MasterLabel": (spec and spec.label) or developer_name,
         "DataType": _data_type(field),
         "RelationshipName": field.relationship,
         "Length": field.length,
-        "Precision": _DIGITS if is_number else 0,
+        "Precision": _digits(field) if field.kind in NUMBER_KINDS else 0,
         "Scale": _scale(field),
         "IsNillable": not (field.never_null or bool(field.spec and field.spec.required)),
         "IsIndexed": field.kind in ("id", "reference")
         or field.name == "SystemModstamp"
-        or bool(field.spec and field.spec.external_id),
-        "IsCalculated": False,
+        or bool(field.spec and (field.spec.external_id or field.spec.is_unique)),
+        "IsCalculated": field.is_calculated,
         "IsNameField": field.name == entity.name_field,
-        "IsCompound": field.kind == ADDRESS or field.is_compound,
+        "IsCompound": field.is_compound,
         "IsApiFilterable": field.filterable,
         "IsApiGroupable": field.groupable,
         "IsApiSortable": field.sortable,
-        "ComplianceGroup": _COMPLIANCE.get(pii),
-        "SecurityClassification": "Public" if field.is_system else _CLASSIFICATION[pii],
+        "ComplianceGroup": spec.compliance if spec and spec.compliance is not None else _COMPLIANCE.get(pii),
+        "SecurityClassification": (spec and spec.classification)
+        or ("Public" if field.is_system else _CLASSIFICATION[pii]),
+        "BusinessOwnerId": spec.business_owner if spec else None,
         "BusinessStatus": "Active",
     }
 
@@ -93,20 +102,28 @@ def _part_marks(entity: Entity, field: Field) -> Iterator[Pii]:
 
 
 def _scale(field: Field) -> int:
-    if field.kind not in ("double", "percent", "currency"):
-        return 0
-    return field.spec.decimals or 0 if field.spec else 0
+    return scale_of(field.spec) if field.kind in DECIMAL_KINDS else 0
+
+
+def _digits(field: Field) -> int:
+    return field.spec.precision if field.spec else DIGITS
 
 
 def _data_type(field: Field) -> str:
     """As Setup shows it: `Text(255)`, `Lookup(Account)`, `Currency(16, 2)`."""
-    if field.kind == "reference":
-        return f"Lookup({','.join(field.references)})"
-    if field.kind == "string":
-        return f"Text({field.length})"
-    if field.kind == "textarea":
-        return f"{'Long Text Area' if field.is_long_text else 'Text Area'}({field.length})"
-    if field.kind in ("int", "double", "percent", "currency"):
-        word = {"int": "Number", "double": "Number"}.get(field.kind, field.kind.title())
-        return f"{word}({_DIGITS - _scale(field)}, {_scale(field)})"
-    return _TYPE_NAMES[field.kind]
+    match field.kind:
+        case "reference":
+            return f"Lookup({','.join(field.references)})"
+        case "string":
+            return f"Text({field.length})"
+        case "encryptedstring":
+            return f"Text (Encrypted)({field.length})"
+        case "textarea":
+            if field.spec is not None and field.spec.html:
+                return f"Rich Text Area({field.length})"
+            return f"{'Long Text Area' if field.is_long_text else 'Text Area'}({field.length})"
+        case kind if kind in NUMBER_KINDS:
+            word = kind.title() if kind in ("percent", "currency") else "Number"
+            return f"{word}({_digits(field) - _scale(field)}, {_scale(field)})"
+        case kind:
+            return _TYPE_NAMES[kind]
