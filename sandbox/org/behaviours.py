@@ -71,4 +71,11 @@ BEHAVIOURS = (
               "test_using_a_spent_refresh_token_ends_the_whole_grant"),
     Behaviour("Too many long calls refuse the next one", "Salesforce Developer Limits, Concurrent API Requests",
               "test_too_many_long_calls_refuse_the_next_one"),
+    Behaviour("What field-level security hides is in no describe, query, write or event", "Salesforce Help, Field-Level Security",
+              "test_a_hidden_field_is_in_no_describe_query_write_or_event"),
+    Behaviour("A subscription needs View All Data, or View All Records of every object of its channel",
+              "Change Data Capture Developer Guide, Required Permissions for Receiving Change Events",
+              "test_a_subscription_without_view_all_data_is_refused_by_cometd_word_by_word"),
+    Behaviour("An object that no channel selects emits no events", "Change Data Capture Developer Guide, Select Objects for Change Notifications",
+              "test_a_deselected_object_emits_no_event_until_it_is_selected_again"),
 )  # fmt: skip

@@ -1,0 +1,1 @@
+"""What the integration user may do and see, as an administrator has set it up."""
