@@ -48,11 +48,11 @@ def examine_warehouse(address: WarehouseAddress, catalogue: Catalogue | None) ->
 
 
 def _connected(address: WarehouseAddress) -> psycopg.Connection:
+    # Redshift calls its encoding UNICODE, which psycopg does not know; in SQL_ASCII it would return texts as bytes.
     if address.kind == "redshift":
-        # Redshift calls its encoding UNICODE, which psycopg does not know, and takes no `options`.
         return psycopg.connect(address.dsn, connect_timeout=5, client_encoding="utf8", prepare_threshold=None)
     limits = f"-cstatement_timeout={_STATEMENT_MS} -clock_timeout={_LOCK_MS}"
-    return psycopg.connect(address.dsn, connect_timeout=5, options=limits)
+    return psycopg.connect(address.dsn, connect_timeout=5, client_encoding="utf8", options=limits)
 
 
 def _examine_rights(connection: psycopg.Connection, *, is_redshift: bool) -> list[Finding]:
@@ -112,13 +112,20 @@ def _existing(connection: psycopg.Connection) -> list[str]:
 
 def _closed_tables(connection: psycopg.Connection, user: str, *, is_redshift: bool) -> Finding | None:
     """Tables that are there and that the user may not read, write or add columns to."""
-    names = "quote_ident(schemaname) || '.' || quote_ident(tablename)"
+    # By number, not by name: to find a table by its name takes a right on its schema.
     may = " AND ".join(
-        f"has_table_privilege({names}, '{right}')" for right in ("select", "insert", "update", "delete")
+        f"has_table_privilege(c.oid, '{right}')" for right in ("select", "insert", "update", "delete")
     )
-    # Columns are added by the owner alone. Redshift has no roles in this function.
-    owns = "tableowner = current_user" if is_redshift else "pg_has_role(current_user, tableowner, 'usage')"
-    query = f"SELECT {names} FROM pg_tables WHERE schemaname = ANY(%s) AND NOT ({may} AND {owns}) ORDER BY 1"
+    # Columns are added by the owner alone. Redshift has no such question about roles.
+    owns = (
+        "pg_get_userbyid(c.relowner) = current_user"
+        if is_redshift
+        else "pg_has_role(current_user, c.relowner, 'usage')"
+    )
+    query = (
+        "SELECT n.nspname || '.' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+        f"WHERE n.nspname = ANY(%s) AND c.relkind = 'r' AND NOT ({may} AND {owns}) ORDER BY 1"
+    )
     rows = connection.execute(query.encode(), (list(schemas_of("")),)).fetchall()
     connection.rollback()
     if not rows:
