@@ -50,7 +50,7 @@ async def examine(
     connection = asyncio.create_task(_connected(settings, deadline))
     org = OrgLook(settings, catalogue, _streamed(settings, catalogue), deadline, connection)
     looks: dict[Remote, Callable[[], Awaitable[list[Finding]]]] = {
-        Remote.LOCAL: lambda: _given([ok("local.settings", "complete and readable"), *local]),
+        Remote.LOCAL: lambda: _given([_settings(settings), *local]),
         Remote.SALESFORCE: org.findings,
         Remote.TEMPORAL: lambda: _temporal(settings, connection, deadline),
         **_stores(settings, catalogue, deadline),
@@ -161,6 +161,21 @@ def _stores(
             "operational.connection", lambda: in_thread(examine_store, store), deadline
         ),
     }
+
+
+def _settings(settings: Settings) -> Finding:
+    if settings.warehouse.kind == "redshift" and settings.warehouse.copy_role is None:
+        setting = "TIDEGATE_WAREHOUSE__COPY_ROLE"
+        remedy = (
+            f"Set {setting} to the ARN of a role that may read the bucket, and that the cluster may assume."
+        )
+        return wrong(
+            "local.settings_invalid",
+            "Redshift has no role with which COPY reads the bucket",
+            remedy,
+            where=setting,
+        )
+    return ok("local.settings", "complete and readable")
 
 
 async def _given(findings: list[Finding]) -> list[Finding]:

@@ -9,7 +9,7 @@ import orjson
 from clients.doctor.object_storage import code_of
 from clients.objectstore import ObjectStore, S3Address, aws_client, translated
 from schemas.doctor import Finding, ok, unknown, wrong
-from schemas.errors import TidegateError, UnavailableError
+from schemas.errors import TerminalError, TidegateError, UnavailableError
 from schemas.ids import data_key_key
 from transforms.protect import KEY_BYTES
 
@@ -28,7 +28,7 @@ def examine_key(org: str, address: S3Address) -> list[Finding]:
             )
             opened = kms.decrypt(CiphertextBlob=made["CiphertextBlob"], EncryptionContext=context)
         if opened["Plaintext"] != made["Plaintext"]:
-            raise UnavailableError(system="KMS", detail="a data key came back otherwise than it was made")
+            raise TerminalError("a data key came back otherwise than it was made")
 
     refused = _attempt(address, used)
     if refused is not None:

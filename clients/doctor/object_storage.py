@@ -7,12 +7,13 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from clients.objectstore import ObjectStore, S3Address, aws_client
-from schemas.doctor import Finding, ok, wrong
-from schemas.errors import CredentialsRejectedError, TidegateError, UnavailableError
+from schemas.doctor import Finding, ok, unknown, wrong
+from schemas.errors import TerminalError, TidegateError, UnavailableError
 
 PREFIX = "doctor/"
 """Under it the test objects are written and deleted."""
 _BODY = b"tidegate doctor"
+_AGAIN = "See that S3 answers, then run `tidegate doctor` again."
 _KEYS = (
     "Set TIDEGATE_S3__ACCESS_KEY and TIDEGATE_S3__SECRET_KEY, or attach the engine's role to this machine."
 )
@@ -76,16 +77,16 @@ def _refused_bucket(address: S3Address, status: int, code: str) -> Finding:
 def _rights(store: ObjectStore, key: str, address: S3Address) -> list[Finding]:
     def read() -> None:
         if store.get(key) != _BODY:
-            raise UnavailableError(system="S3", detail="an object came back otherwise than it was written")
+            raise TerminalError("an object came back otherwise than it was written")
 
     def listed() -> None:
         if key not in list(store.keys(PREFIX)):
-            raise UnavailableError(system="S3", detail="an object that was just written is not listed")
+            raise TerminalError("an object that was just written is not listed")
 
     def deleted() -> None:
         store.delete(key)
         if store.find(key) is not None:
-            raise UnavailableError(system="S3", detail="an object that was deleted is still there")
+            raise TerminalError("an object that was deleted is still there")
 
     attempts = (
         _attempt("s3.no_read", "s3:GetObject and kms:Decrypt", address, read),
@@ -98,6 +99,8 @@ def _rights(store: ObjectStore, key: str, address: S3Address) -> list[Finding]:
 def _attempt(code: str, actions: str, address: S3Address, work: Callable[[], None]) -> Finding | None:
     try:
         work()
+    except UnavailableError as error:
+        return unknown("s3.objects", f"{actions}: {error.detail}", _AGAIN, where=address.bucket)
     except TidegateError as error:
         place = f"arn:aws:s3:::{address.bucket} and arn:aws:s3:::{address.bucket}/*"
         remedy = f"Allow the engine's role {actions} (bucket {place}; key {address.kms_key_id})."
@@ -113,8 +116,8 @@ def _conditional(store: ObjectStore, key: str, address: S3Address) -> Finding:
     code, where = "s3.no_conditional_put", address.bucket
     try:
         first, second = store.create(key, _BODY), store.create(key, b"another")
-    except CredentialsRejectedError:
-        raise
+    except UnavailableError as error:
+        return unknown("s3.conditional_put", error.detail, _AGAIN, where=where)
     except TidegateError as error:
         return wrong(code, f"a put with `If-None-Match: *` is refused: {error}", remedy, where=where)
     if first and not second:

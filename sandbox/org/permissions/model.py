@@ -74,9 +74,9 @@ class Permissions:
             if name == object_name
         }
         # Field-level security is set on a compound as a whole, never on one of its parts.
-        compounds = {spec.part_of for name, spec in fields.items() if spec.part_of and name in named} | named
-        parts = {name for name, spec in fields.items() if spec.part_of in compounds}
-        return frozenset({each for each in (named | compounds | parts) if each is not None} - _NEVER_HIDDEN)
+        compounds = {part_of for name in named if name in fields and (part_of := fields[name].part_of)}
+        parts = {name for name, spec in fields.items() if spec.part_of in named | compounds}
+        return frozenset((named | compounds | parts) - _NEVER_HIDDEN)
 
     def visible(self, entities: Entities) -> Entities:
         """The org's objects as the user sees them."""
