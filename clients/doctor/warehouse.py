@@ -1,5 +1,6 @@
 """Asks the warehouse, PostgreSQL or Redshift: server, rights, and the types of the columns. Whatever is tried is rolled back."""
 
+import re
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from schemas.errors import CredentialsRejectedError, TidegateError, UnavailableE
 _STATEMENT_MS = 5_000
 _LOCK_MS = 2_000
 _SHOWN = 5
+_OURS = ", ".join(f"'{schema}'" for schema in schemas_of(""))
+_PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ def _connected(address: WarehouseAddress) -> psycopg.Connection:
 
 def _examine_rights(connection: psycopg.Connection, *, is_redshift: bool) -> list[Finding]:
     mark = f"tidegate_doctor_{uuid.uuid4().hex[:8]}"
-    database, user = connection.info.dbname, connection.info.user
+    database, user = quoted(connection.info.dbname), quoted(connection.info.user)
     attempts = [
         _attempt(
             connection,
@@ -97,36 +100,25 @@ def _attempt(
             connection.execute(statement.encode())
     except InsufficientPrivilege as error:
         return wrong(code, f"{error.diag.message_primary or error}", f"As its owner: {remedy}", where=where)
+    except psycopg.Error as error:
+        told = f"{type(error).__name__}: {error.diag.message_primary or ''}"
+        again = "See what holds it up (pg_stat_activity), then run `tidegate doctor` again."
+        return unknown("warehouse.rights", told, again, where=where)
     finally:
         connection.rollback()
     return None
 
 
 def _existing(connection: psycopg.Connection) -> list[str]:
-    wanted = schemas_of("")
-    query = "SELECT nspname FROM pg_namespace WHERE nspname = ANY(%s) ORDER BY nspname"
-    rows = connection.execute(query, (list(wanted),)).fetchall()
+    query = f"SELECT nspname FROM pg_namespace WHERE nspname IN ({_OURS}) ORDER BY nspname"
+    rows = connection.execute(query.encode()).fetchall()
     connection.rollback()
     return [str(name) for (name,) in rows]
 
 
 def _closed_tables(connection: psycopg.Connection, user: str, *, is_redshift: bool) -> Finding | None:
     """Tables that are there and that the user may not read, write or add columns to."""
-    # By number, not by name: to find a table by its name takes a right on its schema.
-    may = " AND ".join(
-        f"has_table_privilege(c.oid, '{right}')" for right in ("select", "insert", "update", "delete")
-    )
-    # Columns are added by the owner alone. Redshift has no such question about roles.
-    owns = (
-        "pg_get_userbyid(c.relowner) = current_user"
-        if is_redshift
-        else "pg_has_role(current_user, c.relowner, 'usage')"
-    )
-    query = (
-        "SELECT n.nspname || '.' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
-        f"WHERE n.nspname = ANY(%s) AND c.relkind = 'r' AND NOT ({may} AND {owns}) ORDER BY 1"
-    )
-    rows = connection.execute(query.encode(), (list(schemas_of("")),)).fetchall()
+    rows = connection.execute(closed_tables(is_redshift=is_redshift).encode()).fetchall()
     connection.rollback()
     if not rows:
         return None
@@ -135,6 +127,28 @@ def _closed_tables(connection: psycopg.Connection, user: str, *, is_redshift: bo
     told = f"{user} does not own, or may not write, {', '.join(closed[:_SHOWN])}{more}"
     remedy = f"As their owner: ALTER TABLE {closed[0]} OWNER TO {user}; and so for each of them."
     return wrong("warehouse.no_write", told, remedy, where=closed[0])
+
+
+def closed_tables(*, is_redshift: bool) -> str:
+    """The tables of ours that the session's user may not read, write or alter."""
+    # By number, not by name: to find a table by its name takes a right on its schema.
+    rights = ("select", "insert", "update", "delete")
+    may = " AND ".join(f"has_table_privilege(c.oid, '{right}')" for right in rights)
+    # Columns are added by the owner alone. Redshift has no such question about roles.
+    owns = (
+        "pg_get_userbyid(c.relowner) = current_user"
+        if is_redshift
+        else "pg_has_role(current_user, c.relowner, 'usage')"
+    )
+    return (
+        "SELECT n.nspname || '.' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+        f"WHERE n.nspname IN ({_OURS}) AND c.relkind = 'r' AND NOT ({may} AND {owns}) ORDER BY 1"
+    )
+
+
+def quoted(name: str) -> str:
+    """A name as a statement takes it."""
+    return name if _PLAIN.fullmatch(name) else '"' + name.replace('"', '""') + '"'
 
 
 def _examine_columns(address: WarehouseAddress, catalogue: Catalogue | None) -> list[Finding]:

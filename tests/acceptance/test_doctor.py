@@ -1,5 +1,6 @@
 """`tidegate doctor` on the sandbox and engine of `tidegate up`: all is well, and what is then broken is said with exit code 1."""
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 from cli.engine_processes import EngineProcesses
 from cli.output import EXIT_FAILED
 from sandbox.stack import RunningSandbox
+from schemas.doctor import Remote
 from workers.doctor import examine
 from workers.settings import Settings
 
@@ -24,7 +26,7 @@ def doctor(state: Path, *options: str) -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
-async def test_all_is_well_with_a_running_engine_and_the_calls_are_leased(
+def test_all_is_well_with_a_running_engine_and_the_calls_are_leased(
     sandbox: RunningSandbox, engine: EngineProcesses, settings: Settings
 ) -> None:
     state = sandbox.group.folder.parent
@@ -52,7 +54,7 @@ async def test_all_is_well_with_a_running_engine_and_the_calls_are_leased(
     assert "salesforce.field_hidden" in out
     assert "Set Field-Level Security" in out
 
-    assert (await examine(settings)).paid_by == "lease"
+    assert asyncio.run(examine(settings, [Remote.SALESFORCE])).paid_by == "lease"
 
 
 def test_settings_that_cannot_be_read_are_a_finding_and_nothing_is_called_good(tmp_path: Path) -> None:

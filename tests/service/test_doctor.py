@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from clients.objectstore import S3Address
 from clients.operational import open_engine
@@ -56,6 +58,22 @@ async def estate(
 )
 async def a_wrong_client_secret(estate: Estate) -> None:
     estate.values["salesforce"]["client_secret"] = "of-yesterday"
+
+
+@plants(
+    Remote.SALESFORCE,
+    "salesforce.credentials",
+    *(f"?salesforce.{each}" for each in ("org", "permissions", "object", "cdc", "allocations")),
+)
+async def a_key_that_the_org_does_not_know(estate: Estate) -> None:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    file = Path(estate.served.org.store.folder) / "another.pem"
+    file.write_bytes(pem)
+    more = {"grant": "jwt_bearer", "username": "integration@tidegate.example", "private_key_file": str(file)}
+    estate.values["salesforce"] |= more
 
 
 @plants(Remote.SALESFORCE, ("salesforce.other_org", "TIDEGATE_SALESFORCE__ORG_ID"))
@@ -341,7 +359,9 @@ async def test_a_database_in_another_encoding_is_found(estate: Estate, postgres_
 
 async def test_a_look_leaves_nothing_behind(estate: Estate) -> None:
     def left() -> list[str]:
-        with_tables = "SELECT schemaname || '.' || tablename FROM pg_tables WHERE schemaname <> 'pg_catalog' ORDER BY 1"
+        with_tables = (
+            "SELECT schemaname || '.' || tablename FROM pg_tables WHERE schemaname <> 'pg_catalog' ORDER BY 1"
+        )
         found = []
         for dsn in (estate.warehouse, estate.operational):
             engine = open_engine(dsn)

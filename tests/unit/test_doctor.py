@@ -4,12 +4,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import sqlglot
 from pydantic import ValidationError
 
 from cli.doctor import doctor_page
+from clients.doctor import redshift_types
 from clients.doctor.asking import Deadline, asked
 from clients.doctor.payment import Allowance
 from clients.doctor.temporal import QUEUES
+from clients.doctor.warehouse import closed_tables, quoted
+from clients.warehouse.statements import TABLES_OF_OPS
 from schemas import names
 from schemas.budgets import Budget, LeaseClass, Reading
 from schemas.catalogue import default_catalogue
@@ -158,3 +162,28 @@ def _settings(**more: object) -> Settings:
         "operational": {"dsn": "postgresql://o"},
     }
     return Settings.model_validate(values | more)
+
+
+@pytest.mark.parametrize(
+    "statement", [closed_tables(is_redshift=True), redshift_types.TYPES.format("a", "b", "c")]
+)
+def test_redshift_can_read_what_it_is_asked(statement: str) -> None:
+    assert "SELECT" in sqlglot.parse_one(statement, dialect="redshift").sql()
+
+
+@pytest.mark.parametrize(("name", "written"), [("etl", "etl"), ("etl-user", '"etl-user"'), ('a"b', '"a""b"')])
+def test_a_remedy_writes_names_so_that_they_can_be_typed(name: str, written: str) -> None:
+    assert quoted(name) == written
+
+
+def test_redshifts_types_are_spelled_as_its_view_spells_them() -> None:
+    found = {redshift_types.spelled(column) for columns in TABLES_OF_OPS.values() for column in columns}
+    assert found <= {
+        "character varying",
+        "bigint",
+        "boolean",
+        "double precision",
+        "date",
+        "timestamp with time zone",
+        "numeric",
+    }
