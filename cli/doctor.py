@@ -1,4 +1,4 @@
-"""tidegate doctor: what is missing or wrong in the org, S3, KMS, warehouse, stores and Temporal; and the exact remedy."""
+"""tidegate doctor: ask the org, S3, KMS, warehouse, operational store and Temporal, and print each fault with its remedy."""
 
 import asyncio
 from typing import Annotated
@@ -64,7 +64,7 @@ def _examined(settings: Settings, wanted: frozenset[Remote]) -> Diagnosis:
 
 
 def doctor_page(found: Diagnosis) -> RenderableType:
-    """What a person sees: a headline, then each finding, the worst first, what is not well with its remedy."""
+    """The page for a person: a headline, then each finding with its remedy, the worst first."""
     lines = [_headline(found)]
     for each in found.findings:
         lines += _lines(each)

@@ -1,4 +1,4 @@
-"""What `tidegate doctor` looks at, and what it may find: every check and every problem by its stable name.
+"""The checks of `tidegate doctor` and the problems that they may find, each by its stable name.
 
 A finding that is well has the name of its check; one that is not has the name of a problem. Names are never changed: scripts and
 run books go by them. `docs/operations.md` has the same names with their remedies.
@@ -14,7 +14,7 @@ from pydantic import AwareDatetime, Field, model_validator
 from schemas.message import Message
 
 TOTAL_SECONDS = 20.0
-"""What has not answered by then is unknown."""
+"""Of a whole look. A question without an answer by then is unknown."""
 CHECK_SECONDS = 7.0
 """The most that one question may take."""
 ALLOWANCE_CALLS = 20
@@ -26,7 +26,7 @@ RETENTION_LEAST = timedelta(days=7)
 
 
 class Remote(StrEnum):
-    """What is asked. `local` is this machine's own settings and catalogue."""
+    """Whom doctor asks. `local` is this machine's own settings and catalogue."""
 
     LOCAL = "local"
     SALESFORCE = "salesforce"
@@ -58,7 +58,7 @@ CHECKS: dict[str, str] = {
     "salesforce.clock": "the org's clock and this machine's agree",
     "salesforce.permissions": "the integration user may do what the engine does",
     "salesforce.object": "the object is there, and its fields are as the catalogue has them",
-    "salesforce.cdc": "what is streamed is selected for change events",
+    "salesforce.cdc": "every streamed object is selected for change events",
     "salesforce.allocations": "the org's allocations are not spent",
     "temporal.connection": "the server answers, and the namespace exists",
     "temporal.search_attributes": "the search attributes are registered with their types",
@@ -131,21 +131,21 @@ PROBLEMS: dict[str, str] = {
     "operational.no_create": "the user may not make tables",
     "operational.not_migrated": "the tables are of another release, or not made yet",
 }
-"""What may be wrong. A code's part before the dot is its remote."""
+"""Code -> its meaning. The part before the dot is the remote."""
 
 
 class Finding(Message):
     """One thing that was looked at."""
 
     code: str
-    """A problem's name; of what is well or unknown, the check's."""
+    """The problem's name; the check's when the state is ok or unknown."""
     state: State
     where: str = ""
     """Object, field, queue, table or setting; empty: the remote as a whole."""
     found: str
-    """What there is, in a sentence without secrets and values of records."""
+    """The fact, in a sentence without secrets and without values of records."""
     remedy: str = ""
-    """What to click or to type; empty when all is well."""
+    """The path in Setup or the command to type; empty when the state is ok."""
 
     @model_validator(mode="after")
     def _is_listed(self) -> Self:
@@ -153,7 +153,7 @@ class Finding(Message):
         if self.code not in (PROBLEMS if is_problem else CHECKS):
             raise ValueError(f"{self.code} is no name of something that is {self.state}")
         if (self.state is State.OK) == bool(self.remedy):
-            raise ValueError("what is not well has a remedy, and only that")
+            raise ValueError("a finding has a remedy unless its state is ok")
         return self
 
     @property
@@ -171,7 +171,7 @@ class Diagnosis(Message):
     calls: int = 0
     """API calls that were made."""
     paid_by: Literal["lease", "allowance", "nothing"] = "nothing"
-    """What paid for them: the governor's lease, or the small allowance while no governor can be asked."""
+    """The payer: the governor's lease, or the small allowance while no governor can be asked."""
     findings: tuple[Finding, ...] = Field(default=())
     """The worst first; of one state in the order of the checks."""
 

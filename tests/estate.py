@@ -50,7 +50,7 @@ class Estate:
     """The settings; a test may change them."""
 
     async def look(self, *only: Remote) -> Diagnosis:
-        """What doctor finds."""
+        """Run doctor over these settings."""
         return await examine(Settings.model_validate(self.values), only or EVERYTHING)
 
     async def take(self, **rights: Any) -> None:

@@ -43,7 +43,7 @@ async def examine(
 ) -> Diagnosis:
     """Ask every remote of `only` at once; within 20 seconds everything has answered or is unknown.
 
-    Raises nothing: what cannot be asked is a finding. `on_done` hears of each remote when it is done.
+    Raises nothing: a remote that cannot be asked is a finding. `on_done` hears of each remote when it is done.
     """
     began, deadline = time.monotonic(), Deadline()
     catalogue, local = examine_catalogue(settings)
@@ -76,7 +76,7 @@ async def examine(
 
 
 def without_settings(error: SettingsError, only: Collection[Remote] = EVERYTHING) -> Diagnosis:
-    """What there is to say when the settings cannot be read: that, and that nothing else could be asked."""
+    """The findings when the settings cannot be read: that, and that nothing else could be asked."""
     remedy = "Set what is named, in the environment or in the settings file: docs/operations.md, Settings."
     found = [wrong("local.settings_invalid", str(error), remedy)]
     told = "the settings do not say where it is"
@@ -89,7 +89,7 @@ def without_settings(error: SettingsError, only: Collection[Remote] = EVERYTHING
 
 
 def examine_catalogue(settings: Settings) -> tuple[Catalogue | None, list[Finding]]:
-    """The catalogue file, None when it cannot be used; and what is to be said of it."""
+    """The catalogue file, None when it cannot be used; and the findings about it."""
     try:
         catalogue = load_catalogue(settings.catalogue)
     except CatalogueError as error:
@@ -117,7 +117,7 @@ def examine_catalogue(settings: Settings) -> tuple[Catalogue | None, list[Findin
 
 
 def followed(settings: Settings, catalogue: Catalogue) -> dict[str, str | None]:
-    """Object -> the channel by which it is followed, None when it is polled; what no lane follows is missing."""
+    """Object -> the channel by which it is followed, None when it is polled. Objects that no lane follows are left out."""
     if settings.planner.on:  # it may stream any of them, each by its own channel
         return {name: f"/data/{spec.event_name}" for name, spec in catalogue.objects.items()}
     by_event = {f"/data/{spec.event_name}": name for name, spec in catalogue.objects.items()}
@@ -130,7 +130,7 @@ def followed(settings: Settings, catalogue: Catalogue) -> dict[str, str | None]:
             found[by_event[lane.channel]] = lane.channel
         else:
             wide.append(lane)
-    for lane in wide:  # what the settings leave to a channel of many objects
+    for lane in wide:  # a channel of many objects carries the rest
         found = {**dict.fromkeys(catalogue.objects, lane.channel), **found}
     return {name: channel for name, channel in found.items() if name in catalogue.objects}
 

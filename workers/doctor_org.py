@@ -37,7 +37,7 @@ _FREE = ("salesforce.login", "salesforce.api_version", "salesforce.clock")
 
 
 class OrgLook:
-    """Asks one org once. `calls` and `paid_by` say afterwards what it took."""
+    """Asks one org once. `calls` and `paid_by` say afterwards how much it took."""
 
     def __init__(
         self,
@@ -88,7 +88,7 @@ class OrgLook:
         return found + await self._paid(sessions, session)
 
     async def _paid(self, sessions: SessionSource, session: Session) -> list[Finding]:
-        """What costs API calls. The allocations first: an org that has no calls to spare is asked nothing else by the allowance."""
+        """The checks that cost API calls. The allocations come first: an org without calls to spare is asked nothing else."""
         settings = self._settings
         with counting_calls() as count:
             async with (

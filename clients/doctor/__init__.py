@@ -1,1 +1,1 @@
-"""What `tidegate doctor` asks: a file a remote. Each reads, or leaves nothing behind, and turns what it finds into findings."""
+"""The questions of `tidegate doctor`, a file a remote. None of them leaves anything behind."""

@@ -32,7 +32,7 @@ async def asked(
     where: str = "",
     most: float = CHECK_SECONDS,
 ) -> list[Finding]:
-    """What `ask` finds. Whatever keeps it from an answer within `most` seconds becomes one finding that is unknown; nothing is raised."""
+    """The findings of `ask`. Raises nothing: a failure, or no answer within `most` seconds, is one finding that is unknown."""
     limit = deadline.left(most)
     try:
         async with asyncio.timeout(limit):
@@ -57,7 +57,7 @@ async def asked(
 
 
 async def in_thread(work: Callable[..., T], *arguments: Any) -> T:
-    """What `work` returns, from a thread that is left behind when nobody waits any more.
+    """Run `work` in a thread, and return its result. The thread is left behind when nobody waits any more.
 
     Not the loop's own executor: a remote that is frozen would hold up the end of the process with it.
     """

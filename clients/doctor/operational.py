@@ -13,7 +13,7 @@ from schemas.errors import UnavailableError
 
 
 def examine_store(dsn: str) -> list[Finding]:
-    """Every finding about the store. Blocks; what it tries is rolled back."""
+    """Every finding about the store. Blocks; every attempt is rolled back."""
     engine = open_engine(dsn)
     try:
         with translated(), engine.connect() as connection:

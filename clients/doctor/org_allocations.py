@@ -21,7 +21,7 @@ _ENTITLEMENT = "MonthlyPlatformEventsUsageEntitlement"
 
 
 async def examine_allocations(org: OrgHttp, *, streams: bool, margin: float) -> list[Finding]:
-    """What is left; one API call. `margin`: the part that the governor never grants. `streams`: some object is streamed."""
+    """The rest of each allocation; one API call. `margin`: the part that the governor never grants. `streams`: some object is streamed."""
     answer = await org.call("GET", f"{org.data_path}/limits", lease_class=LEASE_CLASS)
     limits = answer.json()
     found: list[Finding] = []

@@ -30,14 +30,14 @@ class Streamed:
 
 @dataclass(frozen=True)
 class _Selected:
-    """What the org has selected: (channel, event) -> the member's filter."""
+    """The org's selection: (channel, event) -> the member's filter."""
 
     filters: Mapping[tuple[str, str], str | None]
     channels: frozenset[str]
 
 
 async def examine_selection(org: OrgHttp, streamed: list[Streamed]) -> list[Finding]:
-    """Whether what the lanes follow is told; two API calls where a channel of our own is followed, else one."""
+    """Whether every streamed object is selected on its lane's channel. One API call; two where a lane follows a custom channel."""
     if not streamed:
         return [ok("salesforce.cdc", "no object is streamed")]
     custom = any(each.channel.endswith(_CUSTOM) for each in streamed)

@@ -1,4 +1,4 @@
-"""Asks the org what costs no API call: the grant, whose org it is, which API versions it serves, and its clock."""
+"""Asks the org without spending an API call: the grant, the org's id, its API versions, and its clock."""
 
 import time
 from datetime import UTC, datetime
@@ -22,7 +22,7 @@ _APP = "Setup > App Manager > the connected app"
 
 
 async def log_in(sessions: SessionSource, address: SalesforceAddress) -> tuple[Session | None, list[Finding]]:
-    """A session and what is to be said of it; None when there is none."""
+    """A session, None when the org gives none; and the findings about it."""
     try:
         session = await sessions.session()
     except SettingsError as error:

@@ -15,7 +15,7 @@ _RULES = {DriftKind.REQUIRED, DriftKind.OPTIONAL}
 
 
 async def examine_object(org: OrgHttp, spec: ObjectSpec) -> list[Finding]:
-    """Every finding about one object; one API call. The catalogue file counts, not what drift has decided meanwhile."""
+    """Every finding about one object; one API call. It is compared with the catalogue file, without the decisions of drift."""
     name = spec.name
     try:
         answer = await org.call("GET", f"{org.data_path}/sobjects/{name}/describe", lease_class=LEASE_CLASS)

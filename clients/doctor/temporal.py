@@ -28,7 +28,7 @@ QUEUES: Mapping[str, tuple[int, str]] = {
     names.RECONCILE_QUEUE: (_STEPS, "backfill"),
     names.WRITEBACK_QUEUE: (_STEPS, "writebacks"),
 }
-"""Task queue -> what is polled there, and the role of `tidegate worker` that does."""
+"""Task queue -> the kind of task there, and the role of `tidegate worker` that polls it."""
 
 
 async def examine_namespace(client: Client, address: str) -> list[Finding]:
@@ -91,7 +91,7 @@ async def examine_workers(client: Client) -> list[Finding]:
     return [
         warning(
             "temporal.no_worker",
-            f"no worker polls {queue}; what is meant for it waits",
+            f"no worker polls {queue}; its tasks wait",
             f"tidegate worker{'' if QUEUES[queue][1] == 'any' else f' --role {QUEUES[queue][1]}'}",
             where=queue,
         )

@@ -1,4 +1,4 @@
-"""Asks the warehouse, PostgreSQL or Redshift: server, rights, and the types of the columns. Whatever is tried is rolled back."""
+"""Asks the warehouse, PostgreSQL or Redshift: server, rights, and the types of the columns. Every attempt is rolled back."""
 
 import re
 import uuid

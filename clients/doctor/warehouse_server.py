@@ -1,4 +1,4 @@
-"""Asks what the warehouse's server is: version, encoding, isolation and time zone."""
+"""Asks the warehouse's server for its properties: version, encoding, isolation and time zone."""
 
 import psycopg
 

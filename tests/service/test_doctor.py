@@ -10,15 +10,21 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from temporalio.client import Client
+from temporalio.worker import Worker
 
+from clients.governor import TemporalGovernor, read_books
 from clients.objectstore import S3Address
 from clients.operational import open_engine
+from schemas import names
 from schemas.doctor import TOTAL_SECONDS, Remote, State
 from schemas.ids import data_key_key
 from tests.estate import ATTRIBUTES, Estate, new_database, problems, running_estate
 from tests.s3_proxy import s3_proxy
 from workers.doctor import examine
+from workers.roles import sandboxed_runner
 from workers.settings import Settings
+from workflows import GovernorWorkflow
 
 pytestmark = pytest.mark.service
 
@@ -407,6 +413,37 @@ async def test_an_org_with_no_calls_to_spare_is_asked_only_once_without_a_govern
         "?salesforce.permissions",
         "?salesforce.object",
         "?salesforce.cdc",
+    }
+
+
+async def test_a_look_starts_no_governor_and_uses_the_allowance_while_one_is_silent(
+    estate: Estate, client: Client
+) -> None:
+    org = estate.served.org.identity.org_id
+    assert (await estate.look(Remote.SALESFORCE)).paid_by == "allowance"
+    assert await read_books(client, org) is None
+    # No worker answers for it.
+    await TemporalGovernor(client, org).start()
+    found = await estate.look(Remote.SALESFORCE)
+    assert (found.paid_by, found.is_well) == ("allowance", True)
+
+
+async def test_a_lease_that_the_governor_does_not_grant_leaves_the_org_unknown(
+    estate: Estate, client: Client
+) -> None:
+    org = estate.served.org.identity.org_id
+    worker = Worker(
+        client,
+        task_queue=names.GOVERNOR_QUEUE,
+        workflows=[GovernorWorkflow],
+        workflow_runner=sandboxed_runner(),
+    )
+    async with worker:  # nobody reads the limits for it, so it grants nothing
+        await TemporalGovernor(client, org).start()
+        found = await estate.look(Remote.SALESFORCE)
+    assert (found.paid_by, found.calls) == ("lease", 0)
+    assert {code for code, _ in problems(found)} == {
+        f"?salesforce.{each}" for each in ("permissions", "object", "cdc", "allocations")
     }
 
 

@@ -105,7 +105,7 @@ def _enriched(own: dict[str, Any], values: Mapping[str, Any]) -> tuple[dict[str,
 
 
 def without_fields(data: bytes, hidden: frozenset[str]) -> bytes:
-    """An event's `data` without fields that its subscriber may not see; what is no event of ours stays as it is."""
+    """An event's `data` without fields that its subscriber may not see. Data in another form stays as it is."""
     if not hidden:
         return data
     try:

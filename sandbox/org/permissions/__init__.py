@@ -1,1 +1,1 @@
-"""What the integration user may do and see, as an administrator has set it up."""
+"""The integration user's permissions, as an administrator has set them up."""

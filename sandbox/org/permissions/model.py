@@ -1,6 +1,6 @@
 """The integration user's permissions: system permissions, object permissions and field-level security.
 
-What the user may not see does not exist for it: describe leaves it out, queries and writes refuse its name, events come without it
+A hidden object or field does not exist for the user: describe leaves it out, queries and writes refuse its name, events come without it
 (Salesforce Help, "Field-Level Security"; Change Data Capture Developer Guide, "Required Permissions for Receiving Change Events").
 """
 
