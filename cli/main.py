@@ -14,6 +14,7 @@ from cli import (
     backfill,
     budget,
     demo,
+    doctor,
     drift,
     org_commands,
     plan,
@@ -47,6 +48,7 @@ app = typer.Typer(
 )
 app.command("up")(up.up)
 app.command("demo")(demo.demo)
+app.command("doctor")(doctor.doctor)
 app.command("status")(status.status)
 app.command("budget")(budget.budget)
 app.command("plan")(plan.plan)

@@ -46,6 +46,8 @@ class Session:
     token_type: str = "Bearer"  # noqa: S105 -- the scheme's name
     user_id: str = ""
     """Who we are, from the token's identity address (OAuth API, "Identity URLs"); empty when the answer has none."""
+    org_id: str = ""
+    """Of which org, 18 characters, from the same address; empty when the answer has none."""
 
 
 class SessionSource:
@@ -89,11 +91,13 @@ class SessionSource:
             raise UnavailableError(
                 system=_SYSTEM, detail=f"the token endpoint answers {response.status_code}"
             )
+        identity, _, user_id = str(answer.get("id", "")).rpartition("/")
         return Session(
             access_token=str(answer["access_token"]),
             instance_url=str(answer["instance_url"]),
             token_type=str(answer.get("token_type", "Bearer")),
-            user_id=str(answer.get("id", "")).rpartition("/")[2],
+            user_id=user_id,
+            org_id=identity.rpartition("/")[2],
         )
 
     def _form(self) -> dict[str, str]:

@@ -136,3 +136,9 @@ SELECTED_ENTITIES_MAX = 5
 """Objects that may be selected for change events without the add-on."""
 ENRICHED_FIELDS_MAX = 10
 """Fields that a channel member may be enriched with."""
+
+# --- Clocks: ours, not a page's
+CLOCK_SKEW_WARNING = timedelta(seconds=5)
+"""Between the org's `Date` header and our clock: polls go by the org's clock, freshness is told by ours."""
+CLOCK_SKEW_WRONG = timedelta(seconds=60)
+"""A JWT assertion lives three minutes, and change times ahead of our clock by minutes are refused."""

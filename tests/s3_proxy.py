@@ -35,6 +35,8 @@ class S3Proxy(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.upstream = upstream
         self.decide: Decide = lambda method, path: Fate.PASS
+        self.drops: set[str] = set()
+        """Headers, in lower case, that do not get through, as with a gateway that knows nothing of them."""
 
     @property
     def url(self) -> str:
@@ -82,9 +84,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _ask(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
         upstream = http.client.HTTPConnection("127.0.0.1", self.server.upstream, timeout=10)
-        headers = {
-            name: value for name, value in self.headers.items() if name.lower() not in self._HOP_BY_HOP
-        }
+        kept_back = self._HOP_BY_HOP | self.server.drops
+        headers = {name: value for name, value in self.headers.items() if name.lower() not in kept_back}
         try:
             upstream.request(self.command, self.path, body, headers)
             answer = upstream.getresponse()

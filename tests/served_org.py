@@ -58,6 +58,8 @@ class ServedOrg:
     sessions: SessionSource
     leases: Leases
     governor: BookGovernor
+    url: str
+    """Of its login."""
 
     def calls(self) -> list[str]:
         """Method and path of every API call since the last look, without the host and the API's own part."""
@@ -103,7 +105,7 @@ async def served_org(
         governor = BookGovernor(**maxima)
         sessions, leases = SessionSource(address), Leases(governor, patience=patience)
         async with OrgHttp(sessions, leases) as http:
-            yield ServedOrg(org, app, http, sessions, leases, governor)
+            yield ServedOrg(org, app, http, sessions, leases, governor, address.login_url)
         await leases.close()
         server.should_exit = True
         await serving

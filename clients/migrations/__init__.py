@@ -5,6 +5,7 @@ from importlib.resources import as_file, files
 import sqlalchemy as sa
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
+from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from clients.operational import translated
@@ -25,3 +26,13 @@ def ensure_schema(engine: sa.Engine) -> None:
         ) as environment:
             environment.configure(connection=connection)
             environment.run_migrations()
+
+
+def revisions(connection: sa.Connection) -> tuple[str | None, str, frozenset[str]]:
+    """The last step that the store has taken (None: none), the newest that there is, and all that are known. Takes none."""
+    with as_file(files(__name__)) as folder:
+        steps = ScriptDirectory(str(folder))
+        newest = steps.get_current_head() or ""
+        known = frozenset(step.revision for step in steps.walk_revisions())
+    present = MigrationContext.configure(connection).get_current_revision()
+    return present, newest, known

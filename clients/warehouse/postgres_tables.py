@@ -99,6 +99,25 @@ def _ensure_table(
     return [f"{table}.{column.name}" for column in missing]
 
 
+def wrong_types(dsn: str, catalogue: Catalogue) -> list[str]:
+    """A sentence for each column that is there with another type than the catalogue's. Changes nothing."""
+    found = []
+    with (
+        translated(SYSTEM),
+        psycopg.connect(dsn, connect_timeout=5, options=session_options()) as connection,
+    ):
+        existing = _existing_columns(connection, schemas_of(""))
+    for table, columns in _tables(catalogue):
+        there = existing.get(table, {})
+        for column in columns:
+            if column.name in there:
+                try:
+                    _check_type(table, column, there[column.name])
+                except SettingsError as error:
+                    found.append(str(error).partition(". ")[0])
+    return found
+
+
 def _check_type(table: str, column: Column, found: str) -> None:
     """A binary COPY does not look at types: eight letters that are sent to a BIGINT column become a number."""
     wanted = _SPELLED.get(_type_name(column), _type_name(column)).lower().replace(", ", ",")

@@ -95,7 +95,8 @@ class Batch:
             if org.dials.events.changed_fields_in_header
             else None,
         )
-        self.rows.append((replay_id, operation.shape.entity, self.moment.epoch_ms, event))
+        if org.channels.selects(operation.shape.entity):
+            self.rows.append((replay_id, operation.shape.entity, self.moment.epoch_ms, event))
         return replay_id
 
     def purge(self, records: Records, older_than: str) -> int:

@@ -88,4 +88,11 @@ BEHAVIOURS = (
     Behaviour("What Avro cannot say of an event is told to Pub/Sub subscribers as a gap",
               "Change Data Capture Developer Guide, Gap Events",
               "test_what_avro_cannot_say_is_a_gap_to_pubsub_and_never_missing"),
+    Behaviour("What field-level security hides is in no describe, query, write or event", "Salesforce Help, Field-Level Security",
+              "test_a_hidden_field_is_in_no_describe_query_write_or_event"),
+    Behaviour("A subscription needs View All Data, or View All Records of every object of its channel",
+              "Change Data Capture Developer Guide, Required Permissions for Receiving Change Events",
+              "test_a_subscription_without_view_all_data_is_refused_by_cometd_word_by_word"),
+    Behaviour("An object that no channel selects emits no events", "Change Data Capture Developer Guide, Select Objects for Change Notifications",
+              "test_a_deselected_object_emits_no_event_until_it_is_selected_again"),
 )  # fmt: skip

@@ -170,6 +170,9 @@ class Dml:
                 values[reference.name] = self._parent_id(reference, value)
             else:
                 found = entity.by_lower_name.get(name.lower())
+                if found is None and name in self._org.permissions.hidden(entity.name):
+                    message = f"No such column '{name}' on sobject of type {entity.name}"
+                    raise SalesforceError("INVALID_FIELD", message)
                 values[found.name if found else name] = value
         return values
 

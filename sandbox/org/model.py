@@ -22,6 +22,7 @@ from sandbox.org.identity import CONNECTED_APP, Identity
 from sandbox.org.locks import Locks
 from sandbox.org.meters import Meters
 from sandbox.org.operations import Operation
+from sandbox.org.permissions.model import Permissions, Rights
 from sandbox.org.records import Records
 from sandbox.org.setup import OnDelete, load_setup
 from sandbox.org.soql.entities import Entities, build_entities
@@ -37,6 +38,8 @@ _EMPTIED = (
     "sandbox_bulk_jobs",
     "sandbox_channels",
     "sandbox_channel_members",
+    "sandbox_deselected",
+    "sandbox_permissions",
     "sandbox_managed_subscriptions",
     "sandbox_refresh_tokens",
     "sandbox_grant_sessions",
@@ -58,16 +61,25 @@ class Org:
         self.clock = Clock(store.meta("clock_ms", 0), store.meta("clock_ahead_ms", 0))
         store.seconds = self.clock.seconds
         self.meters = Meters(store, edition, self.clock.seconds)
-        self.entities: Entities = build_entities(store.objects)
-        """Every object as the APIs show it; another one after the schema has changed."""
+        self.permissions = Permissions(store)
+        """Of the integration user, as whom everybody comes in."""
+        everything = build_entities(store.objects)
+        self.entities: Entities = self.permissions.visible(everything)
+        """Every object as the APIs show it; another one after the schema or the permissions have changed."""
         self.schema_revision = 0
         """Counts the changes of the schema since this process started."""
         self.channels = Channels(
-            store, self.bus, self.records, entities=self.entities, meters=self.meters, faults=self.faults
+            store,
+            self.bus,
+            self.records,
+            entities=everything,
+            permissions=self.permissions,
+            meters=self.meters,
+            faults=self.faults,
         )
         self.event_metadata = EventMetadata(store, self.channels)
         """Custom channels, their members and managed subscriptions."""
-        self.calculated = _calculated(store, self.entities)
+        self.calculated = _calculated(store, everything)
         """By object: how its calculated fields come into events."""
         self.commit_number = store.meta("commit_number", _FIRST_COMMIT_NUMBER)
         self.counts = {name: store.count(name) for name in self.records}
@@ -215,6 +227,7 @@ class Org:
             for table in (*self.records, *_EMPTIED):
                 connection.execute(f'DELETE FROM "{table}"')
             self.store.restore_schema()
+        self.permissions.reload()
         for name in self.records:
             self.take_schema(name)
         self.bus.forget_all()
@@ -234,10 +247,17 @@ class Org:
         """Go by the store's fields of the object from now on, everywhere."""
         store, spec = self.store, self.store.objects[object_name]
         self.records[object_name].take(spec, store.defaults.get(object_name, {}))
-        self.entities = build_entities(store.objects)
-        self.channels.take(spec, self.entities)
-        self.calculated = _calculated(store, self.entities)
+        everything = build_entities(store.objects)
+        self.entities = self.permissions.visible(everything)
+        self.channels.take(spec, everything)
+        self.calculated = _calculated(store, everything)
         self.child_rules = _child_rules(store)
+        self.schema_revision += 1
+
+    def give_rights(self, rights: Rights) -> None:
+        """Let the integration user have these permissions from now on; raises `SalesforceError` for one that makes no sense."""
+        self.permissions.give(rights)
+        self.entities = self.permissions.visible(build_entities(self.store.objects))
         self.schema_revision += 1
 
     @property

@@ -10,6 +10,7 @@ from clients.objectstore import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
 from schemas.errors import LedgerImbalanceError
 from schemas.messages import ApplyInput, StageInput
+from schemas.quality import Rule
 from schemas.raw import Manifest
 from tests.batches import Road, contents
 from tests.bus import event, whole_case
@@ -22,7 +23,6 @@ from transforms.decode import (
     UNKNOWN_FIELD,
     UNKNOWN_OBJECT,
 )
-from transforms.values import TOO_LONG, WRONG_TYPE
 
 pytestmark = pytest.mark.service
 
@@ -79,8 +79,8 @@ async def test_every_refused_change_has_a_row_with_its_reason(road: Road, wareho
     with warehouse.transaction() as transaction:
         rows = transaction.fetch("SELECT object, reason, detail, record_id, event FROM ops.quarantine")
     assert Counter((row[0], row[1]) for row in rows) == {
-        ("Case", WRONG_TYPE): 1,
-        ("Case", TOO_LONG): 1,
+        ("Case", Rule.WRONG_TYPE): 1,
+        ("Case", Rule.TOO_LONG): 1,
         ("Case", UNKNOWN_FIELD): 1,
         ("Case", MISSING_REQUIRED): 1,
         ("Case", NEEDS_REREAD): 2,

@@ -26,9 +26,10 @@ from clients.live_catalogue import LiveCatalogue
 from clients.objectstore import ObjectStore
 from clients.warehouse import Warehouse
 from clients.warehouse.postgres import PostgresWarehouse
+from sandbox.org.objects import OrgField
 from sandbox.org.schema import SchemaChanges
 from schemas import names
-from schemas.catalogue import Catalogue, FieldSpec, default_catalogue
+from schemas.catalogue import Catalogue, default_catalogue
 from schemas.drift import DriftInput, DriftResult
 from schemas.errors import CatalogueBehindError
 from schemas.ids import drift_workflow_id, refresh_key, refresh_workflow_id, replay_workflow_id
@@ -234,8 +235,8 @@ async def test_the_schema_changes_while_traffic_runs_and_nothing_is_lost_or_null
             await asyncio.sleep(0.01)
 
     running = asyncio.create_task(traffic())
-    schema.add("Account", "Grade__c", FieldSpec(type="string", length=20), fills="old")
-    schema.retype("Account", "Website", FieldSpec(type="double"))
+    schema.add("Account", "Grade__c", OrgField(type="string", length=20), fills="old")
+    schema.retype("Account", "Website", OrgField(type="double"))
     schema.remove("Account", "AccountSource")
     schema.rename("Account", "Industry", "Branch__c")
     org.update("Account", ids[0], {"Grade__c": "early"})
@@ -375,7 +376,7 @@ async def test_a_repair_after_a_lossy_conversion_nulls_nothing_though_nobody_had
     org = engine.served.org
     account = org.create("Account", {"Name": "One", "Website": "https://one.example"})
     await engine.backfill("Account", "before")
-    SchemaChanges(org).retype("Account", "Website", FieldSpec(type="double"))
+    SchemaChanges(org).retype("Account", "Website", OrgField(type="double"))
     state = await engine.backfill("Account", "again", is_repair=True)
     assert (state.stage, state.counts.rows) == ("done", 1)
     assert engine.accounts("name", "website") == {account: ("One", "https://one.example")}
@@ -387,7 +388,7 @@ async def test_a_process_that_has_not_heard_of_a_new_field_writes_nothing_before
     org = engine.served.org
     account = org.create("Account", {"Name": "One"})
     stale, other = (LiveCatalogue.over(catalogue(), engine.warehouse) for _ in range(2))
-    SchemaChanges(org).add("Account", "Grade__c", FieldSpec(type="string", length=20), fills="A")
+    SchemaChanges(org).add("Account", "Grade__c", OrgField(type="string", length=20), fills="A")
     await engine.backfill("Account", "before")
     shares = landed_shares(engine, other)
     await engine.filled(await engine.drift())

@@ -8,9 +8,9 @@ import pytest
 
 from activities.writeback_halves import MOST_REFUSALS
 from sandbox.org.faults import FaultRule
+from sandbox.org.objects import OrgField
 from sandbox.org.schema import SchemaChanges
 from schemas import names
-from schemas.catalogue import FieldSpec
 from schemas.writebacks import PauseChange
 from tests.service.test_writeback_control import WRITE, hold
 from tests.service.test_writebacks import case, effects
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.service
 async def writer(engine: SmallEngine) -> AsyncIterator[WritingEngine]:
     """The org takes only numbers for a subject since a moment ago; nobody has heard of it."""
     await engine.served.sessions.session()
-    SchemaChanges(engine.served.org).retype("Case", "Subject", FieldSpec(type="double"))
+    SchemaChanges(engine.served.org).retype("Case", "Subject", OrgField(type="double"))
     async with writing(engine) as found:
         yield found
 

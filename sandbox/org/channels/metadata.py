@@ -89,6 +89,8 @@ class EventMetadata:
         self._connection.execute(
             f'INSERT INTO "{kind.table}" ({", ".join(values)}) VALUES ({marks})', tuple(values.values())
         )
+        if columns.get("channel") == STANDARD_CHANNEL:
+            self._channels.select(str(columns["entity"]))
         self._channels.reload()
         return str(values["id"])
 
@@ -115,8 +117,7 @@ class EventMetadata:
         """Forget one; a channel takes its members with it."""
         row = self.row(object_name, record_id)
         if object_name == MEMBER and row["EventChannel"] == STANDARD_CHANNEL:
-            message = "Objects can't be deselected from ChangeEvents in this sandbox; see docs/sandbox.md"
-            raise SalesforceError("NOT_BUILT", message, 501)
+            self._channels.deselect(self._channels.by_event_name[str(row["SelectedEntity"])])
         if object_name == CHANNEL:
             self._connection.execute(
                 "DELETE FROM sandbox_channel_members WHERE channel = ?", (row["FullName"],)

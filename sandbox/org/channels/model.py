@@ -103,6 +103,22 @@ def _enriched(own: dict[str, Any], values: Mapping[str, Any]) -> tuple[dict[str,
     return whole, frozenset(extra)
 
 
+def without_fields(data: bytes, hidden: frozenset[str]) -> bytes:
+    """An event's `data` without fields that its subscriber may not see. Data in another form stays as it is."""
+    if not hidden:
+        return data
+    try:
+        whole = loads(data)
+        payload = whole["payload"]
+        whole["payload"] = {name: value for name, value in payload.items() if name not in hidden}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return data
+    header = whole["payload"].get(HEADER)
+    if isinstance(header, dict) and isinstance(header.get("changedFields"), list):
+        header["changedFields"] = [name for name in header["changedFields"] if name not in hidden]
+    return dumps(whole)
+
+
 def _undiffed(whole: Mapping[str, Any], values: Mapping[str, Any]) -> Mapping[str, Any]:
     """For the filter: a long text that comes as a diff is compared by its value."""
     diffs = {name: values[name] for name, value in whole.items() if _is_diff(value) and name in values}

@@ -13,12 +13,13 @@ from sandbox.org.bus import ALL_EVENTS_CHANNEL, Bus, Row
 from sandbox.org.channels.comparisons import Place
 from sandbox.org.channels.event_schema import EventCodec, event_schema, schema_id
 from sandbox.org.channels.filters import event_filter
-from sandbox.org.channels.model import Channel, Delivery, Member
+from sandbox.org.channels.model import Channel, Delivery, Member, without_fields
 from sandbox.org.errors import SalesforceError
 from sandbox.org.exact import loads
 from sandbox.org.faults import Faults
 from sandbox.org.ids import IdMaker
 from sandbox.org.meters import Meters
+from sandbox.org.permissions.model import Permissions
 from sandbox.org.records import Records
 from sandbox.org.soql.entities import Entities
 from sandbox.org.store import Store
@@ -38,6 +39,7 @@ CREATE TABLE IF NOT EXISTS sandbox_channel_members (
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS sandbox_managed_subscriptions (
   id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, metadata TEXT NOT NULL, committed INTEGER) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS sandbox_deselected (entity TEXT PRIMARY KEY) WITHOUT ROWID;
 """
 
 
@@ -51,6 +53,7 @@ class Channels:
         records: Mapping[str, Records],
         *,
         entities: Entities,
+        permissions: Permissions,
         meters: Meters,
         faults: Faults,
     ) -> None:
@@ -58,6 +61,7 @@ class Channels:
         self._connection = store.connection
         self._records = records
         self._entities = entities
+        self._permissions = permissions
         self._meters = meters
         self._faults = faults
         self._codecs: dict[str, EventCodec] = {}
@@ -69,8 +73,7 @@ class Channels:
         for name in records:
             self._keep_schema(store.objects[name])
         self._standard: dict[str, Channel] = {}
-        for event, name in self.by_event_name.items():
-            self._standard[f"/data/{event}"] = Channel(f"/data/{event}", frozenset({name}))
+        self._selected: frozenset[str] = frozenset()
         self._custom: dict[str, Channel] = {}
         self.reload()
 
@@ -103,13 +106,18 @@ class Channels:
         """Read the members anew; subscriptions that exist keep what they follow until they are made again."""
         self._select_all()
         members = self._members(STANDARD_CHANNEL)
-        self._standard[ALL_EVENTS_CHANNEL] = Channel(ALL_EVENTS_CHANNEL, None, _special(members))
+        selected = frozenset(member.entity for member in members)
+        for event, name in self.by_event_name.items():
+            self._standard[f"/data/{event}"] = Channel(f"/data/{event}", selected & {name})
+        carried = None if selected == self._records.keys() else selected
+        self._standard[ALL_EVENTS_CHANNEL] = Channel(ALL_EVENTS_CHANNEL, carried, _special(members))
         rows = self._connection.execute("SELECT name FROM sandbox_channels").fetchall()
         self._custom = {}
         for (name,) in rows:
             members = self._members(name)
             entities = frozenset(member.entity for member in members)
             self._custom[f"/data/{name}"] = Channel(f"/data/{name}", entities, _special(members))
+        self._selected = selected.union(*(channel.entities or () for channel in self._custom.values()))
 
     def member(self, entity: str, expression: str | None, enriched: Sequence[str]) -> Member:
         """A checked member; raises `SalesforceError` for a filter or a field that cannot be."""
@@ -130,14 +138,31 @@ class Channels:
         fields = (*columns, *(checked.fields if checked else ()))
         return Member(entity, checked, tuple(dict.fromkeys(fields)))
 
+    def selects(self, entity: str) -> bool:
+        """True when changes of the object are told at all: it is selected on the standard channel or is a member of another one."""
+        return entity in self._selected
+
+    def may_follow(self, channel: Channel) -> bool:
+        """True when the integration user may subscribe: it may view all records of every object whose events the channel carries."""
+        return self._permissions.may_follow(self._selected if channel.entities is None else channel.entities)
+
+    def deselect(self, entity: str) -> None:
+        """Take the object off the standard channel until it is made a member of it again."""
+        self._connection.execute("INSERT OR IGNORE INTO sandbox_deselected VALUES (?)", (entity,))
+
+    def select(self, entity: str) -> None:
+        """The object is a member of the standard channel again."""
+        self._connection.execute("DELETE FROM sandbox_deselected WHERE entity = ?", (entity,))
+
     def _select_all(self) -> None:
-        """Every object is selected on the standard channel, and so is a member of it."""
+        """Every object that nobody has taken off is selected on the standard channel, and so is a member of it."""
         last = self._connection.execute("SELECT max(id) FROM sandbox_channel_members").fetchone()[0]
         ids = IdMaker(MEMBER_PREFIX, last)
         present = {
             row[0]
             for row in self._connection.execute(
-                "SELECT entity FROM sandbox_channel_members WHERE channel = ?", (STANDARD_CHANNEL,)
+                "SELECT entity FROM sandbox_channel_members WHERE channel = ? UNION SELECT entity FROM sandbox_deselected",
+                (STANDARD_CHANNEL,),
             )
         }
         for event, entity in self.by_event_name.items():
@@ -175,6 +200,8 @@ class Channels:
     def hand_out(self, channel: Channel, rows: Sequence[Row]) -> list[Delivery]:
         """What a subscriber gets for these rows, counted against the org's allocation of delivered events."""
         found = channel.delivered(rows, self._current_values)
+        if self._permissions.rights.hidden_fields:
+            found = self._without_hidden(rows, found)
         if self._faults.has("event"):
             found = self._disturbed(rows, found)
         if found:
@@ -196,6 +223,16 @@ class Channels:
             if fault is not None and fault.kind == "duplicate":
                 disturbed.append(event)
         return disturbed
+
+    def _without_hidden(self, rows: Sequence[Row], found: Sequence[Delivery]) -> list[Delivery]:
+        """Field-level security of the subscriber removes fields from events."""
+        entities = {row[0]: row[1] for row in rows}
+        return [
+            event._replace(
+                data=without_fields(event.data, self._permissions.hidden(entities[event.replay_id]))
+            )
+            for event in found
+        ]
 
     def _members(self, channel: str) -> list[Member]:
         rows = self._connection.execute(

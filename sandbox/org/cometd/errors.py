@@ -13,6 +13,7 @@ NO_HANDSHAKE = "403::Client has not completed handshake"
 NO_CHANNEL = "400::Channel name not specified"
 NO_SLASH = "400::Channel subscriptions must start with a leading '/'"
 RESTRICTED_CHANNEL = "403::Restricted channel"
+NOT_ALLOWED = "403::User not allowed to subscribe CDC without View All Data permissions"
 CANNOT_PUBLISH = "403::Cannot create channel {%s}"
 NOT_SUBSCRIBED = "400::Not subscribed to channel {%s}"
 

@@ -219,6 +219,8 @@ class Handlers:
         followed = self._channels.find(channel)
         if followed is None:
             return errors.unknown_channel(channel)
+        if not self._channels.may_follow(followed):
+            return errors.NOT_ALLOWED
         if self._channels.is_exhausted:
             return errors.EVENTS_SPENT
         replay = replays.get(channel, REPLAY_NEW_EVENTS)

@@ -17,6 +17,7 @@ from sandbox.org.control.model import RetentionRequest, parsed
 from sandbox.org.control.page import control_page
 from sandbox.org.control.responses import JsonResponse
 from sandbox.org.exact import dumps, loads
+from sandbox.org.permissions.handlers import PermissionHandles
 from sandbox.org.traffic.plan import TrafficPlan
 
 _PLACEHOLDER_ENTITY = "Case"
@@ -27,6 +28,7 @@ def routes(parts: Parts) -> list[BaseRoute]:
     handlers = _Handlers(parts)
     handles = Handles(parts)
     fields = FieldHandles(parts.org)
+    permissions = PermissionHandles(parts.org)
     return [
         Route("/sandbox", handlers.page),
         Route("/sandbox/health", handlers.health),
@@ -46,6 +48,7 @@ def routes(parts: Parts) -> list[BaseRoute]:
             answering_errors(fields.fields),
             methods=["GET", "POST", "PATCH", "DELETE"],
         ),
+        Route("/sandbox/permissions", answering_errors(permissions.permissions), methods=["GET", "PATCH"]),
         Route("/sandbox/reset", answering_errors(handles.reset), methods=["POST"]),
         Route("/sandbox/disconnect", handlers.disconnect, methods=["POST"]),
         Route("/sandbox/sessions/expire", handlers.expire_sessions, methods=["POST"]),

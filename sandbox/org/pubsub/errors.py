@@ -49,6 +49,11 @@ EVENTS_SPENT = Refusal(
     "subscription.limit.exceeded",
     "You have exceeded the event delivery limit for your org.",
 )
+NOT_ALLOWED = Refusal(
+    grpc.StatusCode.PERMISSION_DENIED,
+    "topic.permission.denied",
+    "You don't have permission to subscribe to the topic.",
+)
 # The families of these codes are documented, their members and statuses are not.
 NO_TOPIC = Refusal(grpc.StatusCode.NOT_FOUND, "topic.not.found", "The topic wasn't found.")
 OTHER_TOPIC = Refusal(

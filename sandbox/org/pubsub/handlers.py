@@ -139,6 +139,8 @@ class PubSub(service.PubSubServicer):  # type: ignore[misc]
         found = self._channels.find(name)
         if found is None:
             await refuse(context, errors.NO_TOPIC)
+        if not self._channels.may_follow(found):
+            await refuse(context, errors.NOT_ALLOWED)
         return found
 
     async def _position(self, preset: int, replay: bytes, context: Any) -> int:

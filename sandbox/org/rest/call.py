@@ -157,6 +157,10 @@ def _accept(service: "RestService", request: Request) -> Call:
     _check_length(request)
     session = authenticate(request)
     service.org.count_call(session.client_id)
+    if not service.org.permissions.rights.api_enabled:
+        raise SalesforceError(
+            "API_DISABLED_FOR_ORG", "API is not enabled for this Organization or Partner", 403
+        )
     _check_accept(request)
     return Call(
         service,

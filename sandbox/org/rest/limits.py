@@ -8,6 +8,7 @@ import sqlite3
 
 from starlette.responses import Response
 
+from sandbox.org.errors import SalesforceError
 from sandbox.org.identity import CONNECTED_APP
 from sandbox.org.meters import RollingCount
 from sandbox.org.rest.call import Call, json_response
@@ -40,6 +41,9 @@ _EDITION_FREE = {
 
 async def limits(call: Call) -> Response:
     """`GET /limits`: `{"DailyApiRequests": {"Max": …, "Remaining": …}, …}` (REST API Developer Guide, "Limits")."""
+    if not call.org.permissions.rights.view_setup:
+        message = "View Setup and Configuration is needed for this resource"
+        raise SalesforceError("INSUFFICIENT_ACCESS", message, 403)
     found: dict[str, object] = {name: _unused(maximum) for name, maximum in _EDITION_FREE.items()}
     meters = call.org.meters
     clients = COMETD_CLIENTS[call.org.edition]

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from sandbox.org.rest.call import GZIP_LEVEL, JSON, Call, json_response
 from sandbox.org.rest.results import ResultReader
 from sandbox.org.soql.compiler import compile_soql
+from sandbox.org.tooling.model import ROWS_ASKED
 from schemas.limits import QUERY_PAGE_DEFAULT, QUERY_PAGE_MAX, QUERY_PAGE_MIN
 
 MIN_COMPRESSED_BYTES = 50_000
@@ -69,7 +70,7 @@ async def _first_page(call: Call, *, include_deleted: bool) -> Response:
     soql = call.request.query_params.get("q", "")
     size = _held_to_dial(call, _asked_page_size(call) or QUERY_PAGE_DEFAULT)
     # A quick look first: to parse a long query here would hold up the event loop.
-    if "definition" in soql.lower() and call.service.tooling.is_asked(soql):
+    if ROWS_ASKED.search(soql) and call.service.tooling.is_asked(soql):
         return json_response(call.service.tooling.query(soql, call.base))
 
     def read(connection: sqlite3.Connection) -> Response:

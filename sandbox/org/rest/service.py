@@ -62,6 +62,7 @@ class RestService:
     def _find_schema_change(self) -> datetime:
         store = self.org.store
         described = {name: spec.model_dump(mode="json") for name, spec in store.objects.items()}
+        described["permissions"] = self.org.permissions.rights.model_dump(mode="json")
         checksum = zlib.crc32(orjson.dumps(described, option=orjson.OPT_SORT_KEYS))
         if store.meta("schema_checksum", -1) != checksum:
             # A second has one schema: a client that has seen it must hear of the next.

@@ -3,6 +3,7 @@
 An object is served as soon as it has a provider of rows.
 """
 
+import re
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
@@ -12,12 +13,13 @@ import orjson
 
 from sandbox.org.errors import SalesforceError
 from sandbox.org.model import Org
+from sandbox.org.permissions import rows as permission_rows
 from sandbox.org.rest.cursors import Cursors
 from sandbox.org.rest.results import Result, ResultReader
 from sandbox.org.soql.compiled import CompiledQuery
 from sandbox.org.soql.compiler import compile_soql
 from sandbox.org.soql.entities import Entities
-from sandbox.org.soql.errors import SoqlError
+from sandbox.org.soql.errors import SoqlError, no_such_object
 from sandbox.org.soql.functions import register_functions
 from sandbox.org.soql.nodes import AllOf, Comparison, Condition, FieldPath, Membership, Query, SelectItem
 from sandbox.org.soql.parser import parse
@@ -27,18 +29,23 @@ from schemas.limits import QUERY_PAGE_MAX
 
 Provider = Callable[[], Sequence[Mapping[str, object]]]
 _BORN = "2021-03-01T08:00:00.000Z"
-_IN_REST = frozenset({ENTITY_DEFINITION.lower(), FIELD_DEFINITION.lower()})
+_IN_REST = frozenset(name.lower() for name in (ENTITY_DEFINITION, FIELD_DEFINITION, *permission_rows.FIELDS))
 """Those that `/query` knows too, not only `/tooling/query`."""
+ROWS_ASKED = re.compile("definition|permission", re.IGNORECASE)
+"""Whatever asks for one of them has one of these words."""
+_NEEDS_VIEW_SETUP = permission_rows.NEEDS_VIEW_SETUP | {"PlatformEventChannel", "PlatformEventChannelMember"}
 
 
 class Tooling:
     """The Tooling API's objects over `org`."""
 
     def __init__(self, org: Org) -> None:
+        self._permissions = org.permissions
         self.providers: dict[str, Provider] = {
             ENTITY_DEFINITION: lambda: entity_rows(org.entities),
             FIELD_DEFINITION: lambda: field_rows(org.entities),
             **org.event_metadata.providers,
+            **permission_rows.providers(org.permissions, org.identity, lambda: sorted(org.store.tracked)),
         }
         """Object -> its rows, keyed by field name with an `Id` each; a field that is left out is null."""
 
@@ -57,6 +64,8 @@ class Tooling:
     def query(self, soql: str, base: str) -> Result:
         """The whole result; raises `SalesforceError`."""
         compiled = compile_soql(soql, self.entities)
+        if compiled.entity.name in _NEEDS_VIEW_SETUP and not self._permissions.rights.view_setup:
+            raise no_such_object(compiled.entity.name, at=0)
         if compiled.entity.name == FIELD_DEFINITION and not _is_narrowed(parse(soql).where):
             message = (
                 f"{FIELD_DEFINITION}: a filter on a reified column is required [EntityDefinitionId,DurableId]"

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from sandbox.org.permissions import rows as permission_rows
 from sandbox.org.soql.entities import Entities, Entity, build_entities
 from schemas.catalogue import ObjectSpec
 
@@ -67,6 +68,7 @@ _FIELDS: Mapping[str, tuple[str, Mapping[str, Mapping[str, object]]]] = {
             METADATA: _COMPLEX,
         },
     ),
+    **permission_rows.FIELDS,
     "ManagedEventSubscription": (
         "18x",
         {

@@ -1,0 +1,85 @@
+"""How a question is asked so that one remote's silence hides nothing of the others: each has its time, and no answer is `unknown`."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
+
+from schemas.doctor import CHECK_SECONDS, TOTAL_SECONDS, Finding, unknown
+from schemas.errors import BudgetSpentError, TidegateError, UnavailableError
+
+T = TypeVar("T")
+_AGAIN = "Mend what the sentence names, then run `tidegate doctor` again."
+
+
+class Deadline:
+    """When a whole look must be over, on the process's own clock."""
+
+    def __init__(self, seconds: float = TOTAL_SECONDS) -> None:
+        self._ends = time.monotonic() + seconds
+
+    def left(self, most: float = CHECK_SECONDS) -> float:
+        """Seconds that one question may take now."""
+        return max(0.0, min(most, self._ends - time.monotonic()))
+
+
+async def asked(
+    check: str,
+    ask: Callable[[], Awaitable[Sequence[Finding]]],
+    deadline: Deadline,
+    *,
+    where: str = "",
+    most: float = CHECK_SECONDS,
+) -> list[Finding]:
+    """The findings of `ask`. Raises nothing: a failure, or no answer within `most` seconds, is one finding that is unknown."""
+    limit = deadline.left(most)
+    try:
+        async with asyncio.timeout(limit):
+            return list(await ask())
+    except TimeoutError:
+        return [
+            unknown(check, f"no answer within {limit:.0f} s", f"See that it answers. {_AGAIN}", where=where)
+        ]
+    except BudgetSpentError as error:
+        return [
+            unknown(check, str(error), "Wait for the budget: `tidegate budget` says until when.", where=where)
+        ]
+    except UnavailableError as error:  # its own sentence promises that a step is tried again
+        return [unknown(check, f"{error.system} is unavailable: {error.detail}", _AGAIN, where=where)]
+    except TidegateError as error:
+        return [unknown(check, str(error), _AGAIN, where=where)]
+    except Exception as error:  # a fault of one check must not hide what the others find
+        told = f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}"
+        return [
+            unknown(check, told, f"Report it, unless the sentence says what is amiss. {_AGAIN}", where=where)
+        ]
+
+
+async def in_thread(work: Callable[..., T], *arguments: Any) -> T:
+    """Run `work` in a thread, and return its result. The thread is left behind when nobody waits any more.
+
+    Not the loop's own executor: a remote that is frozen would hold up the end of the process with it.
+    """
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[T] = loop.create_future()
+
+    def settle(result: T | None, error: BaseException | None) -> None:
+        if answer.done():
+            return
+        if error is not None:
+            answer.set_exception(error)
+        else:
+            answer.set_result(result)  # type: ignore[arg-type]
+
+    def run() -> None:
+        result, failed = None, None
+        try:
+            result = work(*arguments)
+        except BaseException as error:  # handed over to who waits
+            failed = error
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(settle, result, failed)
+
+    threading.Thread(target=run, daemon=True, name="doctor").start()
+    return await answer

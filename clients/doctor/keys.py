@@ -1,0 +1,83 @@
+"""Asks KMS: whether the key makes data keys and opens them, and whether the org's own data key still opens."""
+
+import base64
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+
+from clients.doctor.object_storage import code_of
+from clients.objectstore import ObjectStore, S3Address, aws_client, translated
+from schemas.doctor import Finding, ok, unknown, wrong
+from schemas.errors import TerminalError, TidegateError, UnavailableError
+from schemas.ids import data_key_key
+from transforms.protect import KEY_BYTES
+
+_MISSING = {"NotFoundException", "InvalidArnException", "InvalidAliasNameException"}
+
+
+def examine_key(org: str, address: S3Address) -> list[Finding]:
+    """Every finding about the key. Blocks; KMS keeps nothing of it."""
+    kms = aws_client("kms", address)
+    context = {"org": org}
+
+    def used() -> None:
+        with translated("KMS"):
+            made = kms.generate_data_key(
+                KeyId=address.kms_key_id, NumberOfBytes=KEY_BYTES, EncryptionContext=context
+            )
+            opened = kms.decrypt(CiphertextBlob=made["CiphertextBlob"], EncryptionContext=context)
+        if opened["Plaintext"] != made["Plaintext"]:
+            raise TerminalError("a data key came back otherwise than it was made")
+
+    refused = _attempt(address, used)
+    if refused is not None:
+        return [refused]
+    made = ok("kms.key", f"{address.kms_key_id} makes data keys and opens them")
+    return [made, _data_key(org, address, kms)]
+
+
+def _attempt(address: S3Address, work: Callable[[], None]) -> Finding | None:
+    key = address.kms_key_id
+    try:
+        work()
+    except UnavailableError as error:
+        return wrong(
+            "kms.unreachable", str(error), "Open the way to KMS, or correct TIDEGATE_S3__ENDPOINT_URL."
+        )
+    except TidegateError as error:
+        if code_of(error) in _MISSING:
+            remedy = (
+                f"Correct TIDEGATE_S3__KMS_KEY_ID, or make the key in {address.region}: aws kms create-key, "
+                f"then aws kms create-alias --alias-name {key if key.startswith('alias/') else 'alias/tidegate'}"
+            )
+            return wrong("kms.key_missing", f"KMS has no key {key} in {address.region}", remedy, where=key)
+        remedy = (
+            "Allow the engine's role kms:GenerateDataKey and kms:Decrypt in the key's policy; "
+            f"aws kms enable-key --key-id {key} when it is disabled."
+        )
+        return wrong("kms.key_unusable", str(error), remedy, where=key)
+    return None
+
+
+def _data_key(org: str, address: S3Address, kms: Any) -> Finding:
+    where = data_key_key(org)
+    try:
+        found = ObjectStore(address).find(where)
+    except TidegateError as error:
+        return unknown(
+            "kms.data_key", str(error), "See what doctor says of S3, then run it again.", where=where
+        )
+    if found is None:
+        return ok("kms.data_key", "there is none yet; the first worker makes it", where=where)
+    try:
+        with translated("KMS"):
+            wrapped = base64.b64decode(orjson.loads(found)["wrapped"])
+            kms.decrypt(CiphertextBlob=wrapped, EncryptionContext={"org": org})
+    except (TidegateError, ValueError, KeyError) as error:
+        remedy = (
+            "Give the engine's role the KMS key back that it was made with (aws kms cancel-key-deletion, enable-key), or restore "
+            f"the object s3://{address.bucket}/{where}. Do not delete it: without it no encrypted field can be read."
+        )
+        return wrong("kms.data_key_lost", f"it cannot be opened: {error}", remedy, where=where)
+    return ok("kms.data_key", "it opens", where=where)

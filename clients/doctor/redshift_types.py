@@ -1,0 +1,42 @@
+"""The types of Redshift's columns beside the catalogue's (Amazon Redshift Database Developer Guide, "SVV_COLUMNS"). No cluster has run this."""
+
+import psycopg
+
+from clients.warehouse.psycopg_errors import translated
+from clients.warehouse.redshift import type_name
+from clients.warehouse.shadows import schemas_of
+from clients.warehouse.statements import TABLES_OF_OPS, tables_of
+from schemas.catalogue import Catalogue
+from schemas.tables import Column
+
+_SPELLED = {"VARCHAR": "character varying", "TIMESTAMPTZ": "timestamp with time zone"}
+"""How the view spells what our statements call otherwise."""
+TYPES = (
+    "SELECT table_schema || '.' || table_name, column_name, data_type FROM svv_columns "
+    "WHERE table_schema IN ('{}', '{}', '{}')"
+)
+
+
+def wrong_types(dsn: str, catalogue: Catalogue) -> list[str]:
+    """A sentence for each column that is there with another type than the catalogue's; lengths are not compared."""
+    with (
+        translated("Redshift"),
+        psycopg.connect(dsn, connect_timeout=5, client_encoding="utf8", prepare_threshold=None) as connection,
+    ):
+        rows = connection.execute(TYPES.format(*schemas_of("")).encode()).fetchall()
+    there = {(str(table), str(column)): str(kind) for table, column, kind in rows}
+    tables: dict[str, tuple[Column, ...]] = dict(TABLES_OF_OPS)
+    for spec in catalogue.objects.values():
+        tables |= tables_of(spec)
+    return [
+        f"The warehouse has {table}.{column.name} as {there[table, column.name]}, the catalogue makes it {wanted}"
+        for table, columns in tables.items()
+        for column in columns
+        if (table, column.name) in there and (wanted := spelled(column)) != there[table, column.name]
+    ]
+
+
+def spelled(column: Column) -> str:
+    """The column's type as the view spells it, without length and scale."""
+    bare = type_name(column).partition("(")[0]
+    return _SPELLED.get(bare, bare).lower()

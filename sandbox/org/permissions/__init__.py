@@ -1,0 +1,1 @@
+"""The integration user's permissions, as an administrator has set them up."""

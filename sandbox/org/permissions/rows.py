@@ -1,0 +1,85 @@
+"""The permissions as objects that can be queried (Object Reference, "UserPermissionAccess", "PermissionSetAssignment", "ObjectPermissions").
+
+The org has one permission set, which stands for everything that the integration user is given.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from sandbox.org.identity import Identity
+from sandbox.org.permissions.model import Permissions
+
+USER_PERMISSION_ACCESS = "UserPermissionAccess"
+PERMISSION_SET_ASSIGNMENT = "PermissionSetAssignment"
+OBJECT_PERMISSIONS = "ObjectPermissions"
+NEEDS_VIEW_SETUP = frozenset({OBJECT_PERMISSIONS, PERMISSION_SET_ASSIGNMENT})
+"""Since Summer '20 (Object Reference, "ObjectPermissions", "Special Access Rules")."""
+_PERMISSION_SET = "0PSTg0000000001AAA"
+
+_FLAG = {"type": "boolean"}
+_TEXT = {"type": "string", "length": 255}
+FIELDS: Mapping[str, tuple[str, Mapping[str, Mapping[str, object]]]] = {
+    USER_PERMISSION_ACCESS: (
+        "0Uo",
+        dict.fromkeys(
+            (
+                "PermissionsApiEnabled",
+                "PermissionsViewSetup",
+                "PermissionsViewAllData",
+                "PermissionsModifyAllData",
+            ),
+            _FLAG,
+        ),
+    ),
+    PERMISSION_SET_ASSIGNMENT: ("0Pa", {"AssigneeId": _TEXT, "PermissionSetId": _TEXT, "IsActive": _FLAG}),
+    OBJECT_PERMISSIONS: (
+        "110",
+        {
+            "ParentId": _TEXT,
+            "SobjectType": _TEXT,
+            **dict.fromkeys(
+                ("PermissionsRead", "PermissionsViewAllRecords", "PermissionsModifyAllRecords"), _FLAG
+            ),
+        },
+    ),
+}
+"""Object -> key prefix and fields; those that clients ask for."""
+
+
+def providers(
+    permissions: Permissions, identity: Identity, objects: Callable[[], Sequence[str]]
+) -> dict[str, Callable[[], Sequence[Mapping[str, object]]]]:
+    """Object -> its rows. `objects` names those that permissions are for."""
+
+    def user_permissions() -> list[dict[str, object]]:
+        rights = permissions.rights
+        row = {
+            "PermissionsApiEnabled": rights.api_enabled,
+            "PermissionsViewSetup": rights.view_setup,
+            "PermissionsViewAllData": rights.view_all_data,
+            "PermissionsModifyAllData": False,
+        }
+        return [{"Id": "000000000000000AAA", **row}]
+
+    def assignments() -> list[dict[str, object]]:
+        row = {"AssigneeId": identity.user_id, "PermissionSetId": _PERMISSION_SET, "IsActive": True}
+        return [{"Id": "0PaTg0000000001AAA", **row}]
+
+    def object_permissions() -> list[dict[str, object]]:
+        return [
+            {
+                "Id": f"110Tg{number:010d}AAA",
+                "ParentId": _PERMISSION_SET,
+                "SobjectType": name,
+                "PermissionsRead": True,
+                "PermissionsViewAllRecords": permissions.may_follow([name]),
+                "PermissionsModifyAllRecords": False,
+            }
+            for number, name in enumerate(objects(), 1)
+            if permissions.rights.objects.get(name) != "none"
+        ]
+
+    return {
+        USER_PERMISSION_ACCESS: user_permissions,
+        PERMISSION_SET_ASSIGNMENT: assignments,
+        OBJECT_PERMISSIONS: object_permissions,
+    }

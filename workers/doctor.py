@@ -1,0 +1,218 @@
+"""A look at everything that the engine needs: from settings to clients to findings. Nothing is changed, and nothing is left behind."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from datetime import UTC, datetime
+
+from temporalio.client import Client
+
+from clients.doctor import temporal
+from clients.doctor.asking import Deadline, asked, in_thread
+from clients.doctor.keys import examine_key
+from clients.doctor.object_storage import examine_bucket
+from clients.doctor.operational import examine_store
+from clients.doctor.org_events import Streamed
+from clients.doctor.warehouse import WarehouseAddress, examine_warehouse
+from schemas.catalogue import Catalogue, load_catalogue
+from schemas.doctor import (
+    CHECKS,
+    TOTAL_SECONDS,
+    Diagnosis,
+    Finding,
+    Remote,
+    ok,
+    sorted_findings,
+    unknown,
+    warning,
+    wrong,
+)
+from schemas.errors import CatalogueError, SettingsError, TidegateError
+from schemas.plans import Way
+from workers.doctor_org import OrgLook
+from workers.parts import connect_temporal
+from workers.settings import LaneSettings, Settings
+
+EVERYTHING = frozenset(Remote)
+
+
+async def examine(
+    settings: Settings,
+    only: Collection[Remote] = EVERYTHING,
+    on_done: Callable[[Remote], None] = lambda _: None,
+) -> Diagnosis:
+    """Ask every remote of `only` at once; within 20 seconds everything has answered or is unknown.
+
+    Raises nothing: a remote that cannot be asked is a finding. `on_done` hears of each remote when it is done.
+    """
+    began, deadline = time.monotonic(), Deadline()
+    catalogue, local = examine_catalogue(settings)
+    connection = asyncio.create_task(_connected(settings, deadline))
+    org = OrgLook(settings, catalogue, _streamed(settings, catalogue), deadline, connection)
+    looks: dict[Remote, Callable[[], Awaitable[list[Finding]]]] = {
+        Remote.LOCAL: lambda: _given([_settings(settings), *local]),
+        Remote.SALESFORCE: org.findings,
+        Remote.TEMPORAL: lambda: _temporal(settings, connection, deadline),
+        **_stores(settings, catalogue, deadline),
+    }
+
+    async def look(remote: Remote) -> list[Finding]:
+        first = next(check for check in CHECKS if check.startswith(f"{remote}."))
+        # Each question has its own time; this one is for what goes wrong between them.
+        found = await asked(first, looks[remote], deadline, most=TOTAL_SECONDS)
+        on_done(remote)
+        return found
+
+    answers = await asyncio.gather(*(look(remote) for remote in Remote if remote in only))
+    await _let_go(connection)
+    return Diagnosis(
+        at=datetime.now(UTC),
+        org=settings.salesforce.org_id,
+        seconds=round(time.monotonic() - began, 1),
+        calls=org.calls,
+        paid_by=org.paid_by,
+        findings=sorted_findings([each for found in answers for each in found]),
+    )
+
+
+def without_settings(error: SettingsError, only: Collection[Remote] = EVERYTHING) -> Diagnosis:
+    """The findings when the settings cannot be read: that, and that nothing else could be asked."""
+    remedy = "Set what is named, in the environment or in the settings file: docs/operations.md, Settings."
+    found = [wrong("local.settings_invalid", str(error), remedy)]
+    told = "the settings do not say where it is"
+    found += [
+        unknown(check, told, "Correct the settings, then run doctor again.")
+        for check in CHECKS
+        if Remote(check.partition(".")[0]) in only and not check.startswith("local.")
+    ]
+    return Diagnosis(at=datetime.now(UTC), org="", seconds=0, findings=sorted_findings(found))
+
+
+def examine_catalogue(settings: Settings) -> tuple[Catalogue | None, list[Finding]]:
+    """The catalogue file, None when it cannot be used; and the findings about it."""
+    try:
+        catalogue = load_catalogue(settings.catalogue)
+    except CatalogueError as error:
+        remedy = f"Correct {error.path}."
+        return None, [
+            wrong("local.catalogue_invalid", each, remedy, where=error.path) for each in error.problems
+        ]
+    except TidegateError as error:
+        where = str(settings.catalogue)
+        return None, [
+            wrong("local.catalogue_invalid", str(error), "Correct TIDEGATE_CATALOGUE.", where=where)
+        ]
+    channels = followed(settings, catalogue)
+    remedy = (
+        "Add a lane to TIDEGATE_LANES, streamed or polled, or turn the planner on: TIDEGATE_PLANNER__ON=true."
+    )
+    idle = [
+        warning("local.no_lane", f"nothing follows {name}", remedy, where=name)
+        for name in catalogue.objects
+        if name not in channels
+    ]
+    return catalogue, idle or [
+        ok("local.catalogue", f"{len(catalogue.objects)} objects, each followed by a lane")
+    ]
+
+
+def followed(settings: Settings, catalogue: Catalogue) -> dict[str, str | None]:
+    """Object -> the channel by which it is followed, None when it is polled. Objects that no lane follows are left out."""
+    if settings.planner.on:  # it may stream any of them, each by its own channel
+        return {name: f"/data/{spec.event_name}" for name, spec in catalogue.objects.items()}
+    by_event = {f"/data/{spec.event_name}": name for name, spec in catalogue.objects.items()}
+    found: dict[str, str | None] = {}
+    wide: list[LaneSettings] = []
+    for lane in settings.lanes:
+        if lane.way is Way.POLL:
+            found[lane.object] = None
+        elif lane.channel in by_event:
+            found[by_event[lane.channel]] = lane.channel
+        else:
+            wide.append(lane)
+    for lane in wide:  # a channel of many objects carries the rest
+        found = {**dict.fromkeys(catalogue.objects, lane.channel), **found}
+    return {name: channel for name, channel in found.items() if name in catalogue.objects}
+
+
+def _streamed(settings: Settings, catalogue: Catalogue | None) -> list[Streamed]:
+    if catalogue is None:
+        return []
+    return [
+        Streamed(name, catalogue.objects[name].event_name, channel)
+        for name, channel in followed(settings, catalogue).items()
+        if channel is not None
+    ]
+
+
+def _stores(
+    settings: Settings, catalogue: Catalogue | None, deadline: Deadline
+) -> Mapping[Remote, Callable[[], Awaitable[list[Finding]]]]:
+    address = settings.s3.address()
+    warehouse = WarehouseAddress(settings.warehouse.kind, settings.warehouse.dsn.get_secret_value())
+    store, org = settings.operational.dsn.get_secret_value(), settings.salesforce.org_id
+    return {
+        Remote.S3: lambda: asked("s3.bucket", lambda: in_thread(examine_bucket, address), deadline),
+        Remote.KMS: lambda: asked("kms.key", lambda: in_thread(examine_key, org, address), deadline),
+        Remote.WAREHOUSE: lambda: asked(
+            "warehouse.connection", lambda: in_thread(examine_warehouse, warehouse, catalogue), deadline
+        ),
+        Remote.OPERATIONAL: lambda: asked(
+            "operational.connection", lambda: in_thread(examine_store, store), deadline
+        ),
+    }
+
+
+def _settings(settings: Settings) -> Finding:
+    if settings.warehouse.kind == "redshift" and settings.warehouse.copy_role is None:
+        setting = "TIDEGATE_WAREHOUSE__COPY_ROLE"
+        remedy = (
+            f"Set {setting} to the ARN of a role that may read the bucket, and that the cluster may assume."
+        )
+        return wrong(
+            "local.settings_invalid",
+            "Redshift has no role with which COPY reads the bucket",
+            remedy,
+            where=setting,
+        )
+    return ok("local.settings", "complete and readable")
+
+
+async def _given(findings: list[Finding]) -> list[Finding]:
+    return findings
+
+
+async def _connected(settings: Settings, deadline: Deadline) -> Client | None:
+    """A client of Temporal; None when it does not answer."""
+    try:
+        async with asyncio.timeout(deadline.left()):
+            return await connect_temporal(settings)
+    except (TidegateError, TimeoutError):
+        return None
+
+
+async def _temporal(
+    settings: Settings, connection: "asyncio.Task[Client | None]", deadline: Deadline
+) -> list[Finding]:
+    address = settings.temporal.address
+    client = await connection
+    if client is None:
+        remedy = "Start it, open the network way to it, or correct TIDEGATE_TEMPORAL__ADDRESS."
+        first = wrong("temporal.unreachable", f"no answer from {address}", remedy, where=address)
+        rest = ("temporal.search_attributes", "temporal.retention", "temporal.workers")
+        return [first, *(unknown(check, "Temporal does not answer", remedy) for check in rest)]
+    answers = await asyncio.gather(
+        asked("temporal.connection", lambda: temporal.examine_namespace(client, address), deadline),
+        asked(
+            "temporal.search_attributes",
+            lambda: temporal.examine_search_attributes(client, address),
+            deadline,
+        ),
+        asked("temporal.workers", lambda: temporal.examine_workers(client), deadline),
+    )
+    return [each for found in answers for each in found]
+
+
+async def _let_go(connection: "asyncio.Task[Client | None]") -> None:
+    connection.cancel()
+    await asyncio.gather(connection, return_exceptions=True)

@@ -1,0 +1,172 @@
+"""The part of a look that asks the org: who pays for it, and in which order it is asked."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from functools import partial
+from typing import Literal
+
+from temporalio.client import Client
+
+from clients.call_count import counting_calls
+from clients.doctor import org_login
+from clients.doctor.asking import Deadline, asked
+from clients.doctor.org_allocations import examine_allocations
+from clients.doctor.org_events import Streamed, examine_selection
+from clients.doctor.org_objects import examine_object
+from clients.doctor.org_rights import examine_permissions
+from clients.doctor.payment import Allowance
+from clients.governor import TemporalGovernor, read_books
+from clients.leases import Leases
+from clients.org_http import OrgHttp
+from clients.purse import Purse
+from clients.salesforce import Session, SessionSource
+from schemas.catalogue import Catalogue, ObjectSpec
+from schemas.doctor import ALLOWANCE_CALLS, CHECKS, Finding, unknown
+from schemas.errors import UnavailableError
+from workers.settings import Settings
+
+_PATIENCE = timedelta(seconds=5)
+"""How long a call waits for its token."""
+_GOVERNOR_SECONDS = 4.0
+_AT_ONCE = 8
+"""Describes under way."""
+_FREE = ("salesforce.login", "salesforce.api_version", "salesforce.clock")
+"""Asked without a session, and without an API call."""
+
+
+class OrgLook:
+    """Asks one org once. `calls` and `paid_by` say afterwards how much it took."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        catalogue: Catalogue | None,
+        streamed: list[Streamed],
+        deadline: Deadline,
+        connection: "asyncio.Task[Client | None]",
+    ) -> None:
+        """`catalogue` None: it cannot be read. `connection`: to Temporal, where the governor is; None of it: no answer."""
+        self._settings = settings
+        self._catalogue = catalogue
+        self._streamed = streamed
+        self._deadline = deadline
+        self._connection = connection
+        self.calls = 0
+        self.paid_by: Literal["lease", "allowance", "nothing"] = "nothing"
+
+    async def findings(self) -> list[Finding]:
+        """Everything that is found."""
+        address = self._settings.salesforce.address()
+        sessions = SessionSource(address)
+        session: Session | None = None
+
+        async def log_in() -> list[Finding]:
+            nonlocal session
+            session, found = await org_login.log_in(sessions, address)
+            return found
+
+        found = await asked("salesforce.login", log_in, self._deadline)
+        url = session.instance_url if session else address.login_url
+        free = asked(
+            "salesforce.api_version",
+            lambda: org_login.examine_versions(url, address.api_version),
+            self._deadline,
+        )
+        if session is None:
+            return [
+                *found,
+                *await free,
+                *_not_asked("there is no session to ask with", "Mend the login first."),
+            ]
+        found += [*org_login.examine_org(session, self._settings.salesforce.org_id), *await free]
+        if any(each.code == "salesforce.api_version_unsupported" for each in found):
+            # Every address of that version would look like one that the org lacks.
+            told = f"the org does not serve v{address.api_version}"
+            return found + _not_asked(told, "Set the API version first.", but="salesforce.org")
+        return found + await self._paid(sessions, session)
+
+    async def _paid(self, sessions: SessionSource, session: Session) -> list[Finding]:
+        """The checks that cost API calls. The allocations come first: an org without calls to spare is asked nothing else."""
+        settings = self._settings
+        with counting_calls() as count:
+            async with (
+                self._purse() as purse,
+                OrgHttp(sessions, purse, api_version=settings.salesforce.api_version) as org,
+            ):
+                found = await asked(
+                    "salesforce.allocations",
+                    lambda: examine_allocations(
+                        org, streams=bool(self._streamed), margin=settings.budgets.margin
+                    ),
+                    self._deadline,
+                )
+                found += await self._rest(org, session)
+            self.calls = count.calls
+        return found
+
+    async def _rest(self, org: OrgHttp, session: Session) -> list[Finding]:
+        if self._catalogue is None:
+            remedy = "Correct the catalogue, then run doctor again."
+            blind = ("salesforce.permissions", "salesforce.object", "salesforce.cdc")
+            return [unknown(check, "the catalogue cannot be read", remedy) for check in blind]
+        specs = list(self._catalogue.objects.values())
+        names = [spec.name for spec in specs]
+        room = asyncio.Semaphore(_AT_ONCE)
+
+        async def described(spec: ObjectSpec) -> list[Finding]:
+            async with room:
+                return await examine_object(org, spec)
+
+        answers = await asyncio.gather(
+            asked(
+                "salesforce.permissions",
+                lambda: examine_permissions(org, session.user_id, names),
+                self._deadline,
+            ),
+            asked("salesforce.cdc", lambda: examine_selection(org, self._streamed), self._deadline),
+            *(
+                asked("salesforce.object", partial(described, spec), self._deadline, where=spec.name)
+                for spec in specs
+            ),
+        )
+        return [each for found in answers for each in found]
+
+    @asynccontextmanager
+    async def _purse(self) -> AsyncIterator[Purse]:
+        """The governor's leases where one answers, else the allowance."""
+        governor = await self._governor()
+        if governor is None:
+            self.paid_by = "allowance"
+            objects = 0 if self._catalogue is None else len(self._catalogue.objects)
+            yield Allowance(ALLOWANCE_CALLS + objects, margin=self._settings.budgets.margin)
+            return
+        self.paid_by = "lease"
+        leases = Leases(governor, patience=_PATIENCE)
+        try:
+            yield leases
+        finally:
+            await leases.close()
+
+    async def _governor(self) -> TemporalGovernor | None:
+        """The org's governor; None when none runs or answers. None is started: a look changes nothing."""
+        client = await asyncio.shield(self._connection)
+        if client is None:
+            return None
+        org = self._settings.salesforce.org_id
+        try:
+            async with asyncio.timeout(_GOVERNOR_SECONDS):
+                books = await read_books(client, org)
+        except (UnavailableError, TimeoutError):
+            return None
+        return None if books is None else TemporalGovernor(client, org, self._settings.budgets)
+
+
+def _not_asked(told: str, remedy: str, *, but: str = "") -> list[Finding]:
+    """Every check that needs a session and the API is unknown."""
+    return [
+        unknown(check, told, remedy)
+        for check in CHECKS
+        if check.startswith("salesforce.") and check not in (*_FREE, but)
+    ]
