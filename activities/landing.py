@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from clients.streams import StreamMessage
 from schemas.raw import RAW_SCHEMA, UNREADABLE_OBJECT
+from transforms import exact_json
 from transforms.decode import BROKEN
 from transforms.protect import HEADER, Protector
 
@@ -116,7 +117,7 @@ def protected_event(data: dict[str, Any], protector: Protector) -> tuple[str, in
         changes = max(1, len(data["payload"][HEADER]["recordIds"]))
     except (KeyError, TypeError):
         changes = 1
-    return name, changes, orjson.dumps(data)
+    return name, changes, exact_json.dumps(data)
 
 
 def _now_ms() -> int:

@@ -26,8 +26,8 @@ from transforms.protect import HEADER
 Convert = Callable[[Any], Any]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_MS = 86_400_000
-_DATE, _DATETIME = "date", "datetime"
-_DOCUMENTED = {"DateOnly": _DATE, "DateTime": _DATETIME}
+_DATE, _DATETIME, _TIME = "date", "datetime", "time"
+_DOCUMENTED = {"DateOnly": _DATE, "DateTime": _DATETIME, "TimeOnly": _TIME}
 """Kinds as a schema's `doc` names them: "Data:DateOnly:00N…", "CreatedDate:DateTime"."""
 _NOT_JSON = {"bytes", "fixed"}
 
@@ -178,27 +178,47 @@ def _moment_kind(field: Mapping[str, Any], spec: ObjectSpec | None, compound: st
     if spec is not None:
         known = name if compound is None else spec.compounds.get(compound, {}).get(name, "")
         if known in spec.fields:
-            return {FieldType.DATE: _DATE, FieldType.DATETIME: _DATETIME}.get(spec.fields[known].type)
+            return _OF_TYPES.get(spec.fields[known].type)
     words = str(field.get("doc", "")).split(":")
     return next((_DOCUMENTED[word] for word in words if word in _DOCUMENTED), None)
 
 
 @lru_cache(maxsize=16_384)
-def _date(ms: int) -> str:
+def _date(ms: int) -> str | int:
     # A moment within a day is no date; told as what it is, it meets the checks of every other wrong value.
-    return _datetime(ms) if ms % _DAY_MS else (_EPOCH + timedelta(milliseconds=ms)).date().isoformat()
+    moment = _moment(ms)
+    return ms if moment is None else _datetime(ms) if ms % _DAY_MS else moment.date().isoformat()
 
 
 @lru_cache(maxsize=16_384)
-def _datetime(ms: int) -> str:
-    moment = _EPOCH + timedelta(milliseconds=ms)
+def _datetime(ms: int) -> str | int:
+    moment = _moment(ms)
+    if moment is None:
+        return ms  # beyond the year 9999; named for its wrong type
     return f"{moment.replace(tzinfo=None).isoformat(timespec='milliseconds' if ms % 1000 else 'seconds')}Z"
 
 
-def _finite(value: float) -> float:
-    if not math.isfinite(value):
-        raise UndecodableError("a number that JSON cannot hold")
-    return value
+def _moment(ms: int) -> datetime | None:
+    try:
+        return _EPOCH + timedelta(milliseconds=ms)
+    except OverflowError:
+        return None
 
 
-_MOMENTS: Mapping[str, Convert] = {_DATE: _date, _DATETIME: _datetime}
+def _finite(value: float) -> float | str:
+    """A number; what JSON cannot hold as its text, which is named for its wrong type."""
+    return value if math.isfinite(value) else str(value)
+
+
+@lru_cache(maxsize=16_384)
+def _time(ms: int) -> str | int:
+    # What is no time of day stays a number, and is named for its wrong type.
+    return (
+        f"{(_EPOCH + timedelta(milliseconds=ms)).time().isoformat('milliseconds')}Z"
+        if 0 <= ms < _DAY_MS
+        else ms
+    )
+
+
+_OF_TYPES = {FieldType.DATE: _DATE, FieldType.DATETIME: _DATETIME, FieldType.TIME: _TIME}
+_MOMENTS: Mapping[str, Convert] = {_DATE: _date, _DATETIME: _datetime, _TIME: _time}

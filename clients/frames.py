@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from transforms import exact_json
 from transforms.decode import BROKEN
 
 BROKEN_CHANNEL = "/broken"
@@ -57,12 +58,19 @@ def _read_message(text: str, start: int) -> tuple[dict[str, Any], int] | None:
     """The whole message that begins at `start`, and where it ends; None when there is none."""
     try:
         _, end = _DECODER.raw_decode(text, start)
-        # The first reader finds the end but takes NaN and half a surrogate pair, which cannot be written again.
-        message = orjson.loads(text[start:end])
+        # The first reader finds the end but takes NaN and half a surrogate pair, which cannot be written again as they are.
+        message = _whole(text[start:end])
     except (ValueError, RecursionError):
         return None
     # Without them it is an inner part of a broken message.
     return (message, end) if "channel" in message or "data" in message else None
+
+
+def _whole(text: str) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return exact_json.mended(text)
 
 
 def _broken(text: str) -> list[dict[str, Any]]:

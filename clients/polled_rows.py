@@ -5,6 +5,7 @@ that both ways land equal events: otherwise the same row would depend on how bus
 """
 
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any
 
 from schemas.catalogue import FRACTIONS, WHOLE_NUMBERS, FieldType, ObjectSpec
@@ -46,9 +47,9 @@ def _whole(text: str) -> int:
     return int(text) if "." not in text else int(float(text))
 
 
-def _fraction(text: str) -> int | float:
-    """A whole number that a double may not hold stays whole."""
-    return int(text) if len(text) > _SURE_DIGITS and text.lstrip("-").isdecimal() else float(text)
+def _fraction(text: str) -> float | Decimal:
+    """A number that a double may not hold keeps its digits."""
+    return Decimal(text) if len(text) > _SURE_DIGITS else float(text)
 
 
 def _rest_datetime(text: str) -> str:

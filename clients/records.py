@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-import orjson
-
 from clients.org_http import OrgHttp
 from clients.soql import queries_in, selected_fields, text_literal
 from clients.soql_calls import SoqlCalls
 from schemas.budgets import LeaseClass
 from schemas.catalogue import ObjectSpec
 from schemas.errors import CallTooSlowError
+from transforms import exact_json
 
 IDS_OF_A_QUERY = 400
 """So that five queries, one call, ask for all that one call of collections did not find."""
@@ -22,7 +21,8 @@ class FoundRecords(NamedTuple):
     """What became of the records that were asked for."""
 
     records: list[Mapping[str, Any]]
-    """Live ones and those in the recycle bin, in REST's JSON, with `IsDeleted` and `SystemModstamp`."""
+    """Live ones and those in the recycle bin, in REST's JSON, with `IsDeleted` and `SystemModstamp`; a number of many digits is a
+    `Decimal`."""
     gone: list[str]
     """Ids that the org has no more."""
     asked_at: datetime
@@ -66,5 +66,5 @@ class RecordsById:
                 raise
             middle = len(ids) // 2
             return [*await self._live(ids[:middle], fields), *await self._live(ids[middle:], fields)]
-        found: list[Mapping[str, Any] | None] = orjson.loads(answer.content)
+        found: list[Mapping[str, Any] | None] = exact_json.loads_where_needed(answer.content)
         return [record for record in found if record is not None and not record.get("IsDeleted")]

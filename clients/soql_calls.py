@@ -9,15 +9,15 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-import orjson
-
 from clients.org_http import OrgHttp
 from schemas.budgets import LeaseClass
 from schemas.errors import CallRefusedError, UnavailableError
 from schemas.limits import COMPOSITE_MAX_QUERIES, QUERY_ADDRESS_MAX_BYTES, QUERY_PAGE_MAX
+from transforms import exact_json
 
 Answer = dict[str, Any]
-"""A page as REST writes it: `totalSize`, `done`, `records`, and `nextRecordsUrl` unless it is the last one."""
+"""A page as REST writes it: `totalSize`, `done`, `records`, and `nextRecordsUrl` unless it is the last one. A number
+of more digits than a double holds is a `Decimal`."""
 _OPTIONS = {"Sforce-Query-Options": f"batchSize={QUERY_PAGE_MAX}"}
 _TOO_LONG = (414, 431)
 
@@ -30,14 +30,22 @@ class SoqlCalls:
         lease_class: On whose behalf.
         with_deleted: Records in the recycle bin come too: queryAll, else query.
         is_long: As of `OrgHttp.call`.
+        of_tooling: The set-up is asked, which knows no recycle bin (Tooling API, "REST Resources").
     """
 
     def __init__(
-        self, org: OrgHttp, lease_class: LeaseClass, *, with_deleted: bool = True, is_long: bool = False
+        self,
+        org: OrgHttp,
+        lease_class: LeaseClass,
+        *,
+        with_deleted: bool = True,
+        is_long: bool = False,
+        of_tooling: bool = False,
     ) -> None:
         self._org = org
         self._class = lease_class
-        self._resource = "/queryAll" if with_deleted else "/query"
+        self._room = "/tooling" if of_tooling else ""
+        self._resource = f"{self._room}/{'queryAll' if with_deleted and not of_tooling else 'query'}"
         self._is_long = is_long
         self._most_address = QUERY_ADDRESS_MAX_BYTES
 
@@ -77,7 +85,7 @@ class SoqlCalls:
         response = await self._org.call(
             "GET", address, lease_class=self._class, headers=_OPTIONS, is_long=self._is_long
         )
-        answer: Answer = orjson.loads(response.content)
+        answer: Answer = exact_json.loads_where_needed(response.content)
         return answer
 
     async def _ask_inside(self, addresses: Sequence[str]) -> list[Answer]:
@@ -87,12 +95,12 @@ class SoqlCalls:
         ]
         response = await self._org.call(
             "POST",
-            f"{self._org.data_path}/composite",
+            f"{self._org.data_path}{self._room}/composite",
             lease_class=self._class,
             json={"allOrNone": False, "compositeRequest": subrequests},
             is_long=self._is_long,
         )
-        answers = orjson.loads(response.content)["compositeResponse"]
+        answers = exact_json.loads_where_needed(response.content)["compositeResponse"]
         if len(answers) != len(addresses):
             # What is missing here would pass for records that are not there.
             raise UnavailableError(system="Salesforce", detail="a composite answer lacks subrequests")

@@ -17,7 +17,7 @@ from schemas.catalogue import Catalogue, FieldType, ObjectSpec
 from schemas.limits import CLOCK_ALLOWANCE
 from schemas.quality import OF_THE_FIELD, Finding, Rule, Severity
 from schemas.tables import ID_SIZE, KEY_SIZE, NAME_SIZE
-from transforms import findings
+from transforms import exact_json, findings
 from transforms.protect import HEADER, is_any_token
 from transforms.rules import checks_of, ruled
 from transforms.values import Converter, MisfitError, NotedError, converter
@@ -173,6 +173,10 @@ def _changes(event: RawEvent, data: dict[str, Any], plans: dict[str, "_Plan"]) -
         raise _RefusedError(NEEDS_REREAD, detail, header.record_ids)
     try:
         values, changed, diffs, found = plan.read(payload, header.change_type)
+        if header.change_type == SNAPSHOT and any(each.rule is Rule.DIGITS_LOST for each in found):
+            # What a query gave is kept with every digit.
+            exact = exact_json.loads(event.event)["payload"]
+            values, changed, diffs, found = plan.read(exact, header.change_type)
     except MisfitError as misfit:
         reason = MISSING_REQUIRED if misfit.rule is Rule.REQUIRED else misfit.rule.value
         raise _RefusedError(reason, str(misfit), header.record_ids) from misfit

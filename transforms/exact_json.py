@@ -12,8 +12,9 @@ from typing import Any
 import orjson
 
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
-_LONG_NUMBER = re.compile(rb"[:\[,]\s*-?\d[\d.]{15}")
-"""The beginning of a number, or of a text of digits, that a double may not hold."""
+_SHAPE = bytes(ord("9") if chr(code) in "0123456789." else ord(" ") for code in range(256))
+_LONG = 17 * b"9"
+"""In a text translated by `_SHAPE`: sixteen digits and a point, the fewest that a double may not hold. Whole numbers stay exact in any reader."""
 
 
 def loads(text: bytes) -> Any:
@@ -22,8 +23,31 @@ def loads(text: bytes) -> Any:
 
 
 def loads_where_needed(text: bytes) -> Any:
-    """As `loads` where the text holds a number of 16 digits or more; else with doubles, which are exact then."""
-    return loads(text) if _LONG_NUMBER.search(text) else orjson.loads(text)
+    """As `loads` where the text holds a number of 16 digits and a point; else with doubles, which are exact then."""
+    try:
+        return loads(text) if _LONG in text.translate(_SHAPE) else orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return mended(text.decode(errors="replace"))
+
+
+def mended(text: str) -> Any:
+    """The value of a text that is JSON but for characters and numbers that JSON cannot hold.
+
+    Half of a surrogate pair becomes U+FFFD with a NUL behind it, which staging takes out and notes. NaN and Infinity become texts, which fit no
+    number. Raises `ValueError` for what is no JSON at all.
+    """
+    return _repaired(json.loads(text, parse_constant=str))
+
+
+def _repaired(value: Any) -> Any:
+    if isinstance(value, str):
+        return _HALF_PAIR.sub("\ufffd\x00", value)
+    if isinstance(value, dict):
+        return {_repaired(name): _repaired(inner) for name, inner in value.items()}
+    return [_repaired(inner) for inner in value] if isinstance(value, list) else value
+
+
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
 
 
 def dumps(value: Any) -> bytes:

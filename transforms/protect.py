@@ -20,6 +20,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from schemas.catalogue import Catalogue, ObjectSpec
+from transforms import exact_json
 
 _TEXT = "tg1."
 _OTHER = "tg1x."
@@ -73,7 +74,7 @@ class Protector:
     def encrypt(self, context: str, value: object) -> str:
         """The token of a JSON value that belongs to `context` ("Contact.Email")."""
         is_text = isinstance(value, str)
-        plain = value.encode() if isinstance(value, str) else orjson.dumps(value)
+        plain = value.encode() if isinstance(value, str) else exact_json.dumps(value)
         # SIV refuses nothing but an empty message, which is a value like any other: a space-free prefix carries it.
         cipher = self._cipher.encrypt(b"." + plain, [context.encode()])
         prefix = _TEXT if is_text else _OTHER

@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.catalogue import Catalogue, FieldSpec, ObjectSpec
+from transforms import exact_json
 from transforms.protect import HEADER, Protector, is_any_token
 from transforms.row_pages import encrypted_texts, text_of_json
 from transforms.values import is_text_in_json
@@ -99,7 +99,7 @@ class Reprotector:
 
     def event(self, text: str) -> str:
         """One event's JSON as the present catalogue would have it landed."""
-        data = orjson.loads(text)
+        data = exact_json.loads_where_needed(text.encode())
         payload = data.get("payload") if isinstance(data, dict) else None
         header = payload.get(HEADER) if isinstance(payload, dict) else None
         name = header.get("entityName") if isinstance(header, dict) else None
@@ -110,7 +110,7 @@ class Reprotector:
             data["payload"] = self._uncovered(payload)
         else:
             self._fields(spec, payload)
-        return orjson.dumps(data).decode()
+        return exact_json.dumps(data).decode()
 
     def _uncovered(self, payload: dict[str, Any]) -> dict[str, Any]:
         """The payload of an object that was unknown."""

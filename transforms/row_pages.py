@@ -136,6 +136,17 @@ def read_csv_texts(body: bytes) -> pa.Table:
     """Every column of a CSV as texts, empty ones null."""
     header = body[: body.find(b"\n")].decode()
     names = [name.strip().strip('"') for name in header.split(",")]
+    try:
+        return _read_csv(body, names)
+    except pa.ArrowInvalid:
+        # One text that is no UTF-8 must not cost the page; U+FFFD stands for what cannot be read, with a NUL behind it, which staging notes.
+        mended = body.decode(errors="replace")
+        if "\ufffd" not in mended:
+            raise
+        return _read_csv(mended.replace("\ufffd", "\ufffd\x00").encode(), names)
+
+
+def _read_csv(body: bytes, names: Sequence[str]) -> pa.Table:
     return csv.read_csv(
         pa.BufferReader(body),
         # One block: a value may go over many lines, and no block boundary may fall into it.

@@ -156,7 +156,11 @@ def _odd_text(value: str, length: int, most_bytes: int | None, *, is_cut: bool) 
     if "\x00" in value:
         value = value.replace("\x00", "")
         notes.append(
-            Note(Rule.NUL_REMOVED, Severity.NOTE, "texts hold NUL characters; they land without them")
+            Note(
+                Rule.NUL_REMOVED,
+                Severity.NOTE,
+                "texts hold what no warehouse stores (NUL, half of a surrogate pair); they land without it",
+            )
         )
     trouble = _too_long(value, length, most_bytes)
     if trouble and not is_cut:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from clients.org_http import OrgHttp
+from clients.soql_calls import SoqlCalls
 from schemas.budgets import LeaseClass
 from schemas.doctor import Finding, ok, unknown, wrong
 from schemas.errors import CallRefusedError
@@ -16,10 +17,9 @@ _SETUP = "Setup > Permission Sets > the integration user's set >"
 
 
 async def rows(org: OrgHttp, soql: str, *, tooling: bool = False) -> list[dict[str, Any]]:
-    """The rows of a query that fits one page; one API call."""
-    path = f"{org.data_path}/tooling/query" if tooling else f"{org.data_path}/query"
-    answer = await org.call("GET", path, lease_class=LEASE_CLASS, params={"q": soql})
-    return list(answer.json()["records"])
+    """The rows of a query: one API call a page."""
+    calls = SoqlCalls(org, LEASE_CLASS, with_deleted=False, of_tooling=tooling)
+    return [dict(row) async for row in calls.rows([soql])]
 
 
 async def examine_permissions(org: OrgHttp, user_id: str, objects: Iterable[str]) -> list[Finding]:

@@ -175,12 +175,25 @@ def test_a_compound_that_is_named_again_is_read_like_its_first() -> None:
     assert decoded(schema, record) == {HEADER: {}, "A": {"City": "Bergen"}, "B": {"City": None}}
 
 
-@pytest.mark.parametrize(
-    ("kind", "value"), [("double", float("nan")), ("double", float("inf")), ("bytes", b"\xff")]
-)
-def test_a_value_that_json_cannot_hold_is_refused(kind: str, value: Any) -> None:
+def test_bytes_are_refused() -> None:
     with pytest.raises(UndecodableError):
-        decoded(record_schema(optional("X", kind)), {"X": value})
+        decoded(record_schema(optional("X", "bytes")), {"X": b"\xff"})
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "told"),
+    [("double", float("nan"), "nan"), ("double", float("inf"), "inf"), ("long", 10**15, 10**15)],
+)
+def test_a_value_that_is_none_of_its_field_costs_no_other_field(kind: str, value: Any, told: Any) -> None:
+    """It comes in a form that staging names for its wrong type."""
+    schema = record_schema(optional("X", kind) | {"doc": "Data:DateTime:00N"}, optional("Y", "string"))
+    assert decoded(schema, {"X": value, "Y": "y"}) == {"X": told, "Y": "y"}
+
+
+def test_a_time_of_day_comes_as_cometd_writes_it() -> None:
+    schema = record_schema(optional("X", "long") | {"doc": "Data:TimeOnly:00N"})
+    assert decoded(schema, {"X": 63_000_500}) == {"X": "17:30:00.500Z"}
+    assert decoded(schema, {"X": 86_400_000}) == {"X": 86_400_000}
 
 
 def test_a_text_that_is_no_utf8_is_refused() -> None:

@@ -99,7 +99,7 @@ def test_a_new_field_of_a_type_that_is_not_kept_is_reported(change: dict[str, An
 
 
 @pytest.mark.parametrize(
-    "name", ["Version", "name__c", "set_0", "xmin", 30 * "Ab" + "__c", 40 * "Ab" + "__c"]
+    "name", ["Version", "name__c", "set_0", "xmin", 30 * "Ab" + "__c", 38 * "Ab" + "__c"]
 )
 def test_a_new_field_whose_column_is_taken_gets_another_one(name: str) -> None:
     (new,) = found(**{name: {"type": "double"}})
