@@ -45,7 +45,7 @@ class SoqlCalls:
         self._org = org
         self._class = lease_class
         self._room = "/tooling" if of_tooling else ""
-        self._resource = f"{self._room}/{'queryAll' if with_deleted and not of_tooling else 'query'}"
+        self._resource = f"{self._room}{'/queryAll' if with_deleted and not of_tooling else '/query'}"
         self._is_long = is_long
         self._most_address = QUERY_ADDRESS_MAX_BYTES
 

@@ -243,6 +243,8 @@ class ObjectSpec(BaseModel):
     """API name -> column, of fields that the catalogue had once: the columns are still there. From `ops.names`, and in no file."""
     most_bytes: int | None = None
     """Of a text in the warehouse, in UTF-8; None: any number. It is the warehouse's, and in no file."""
+    most_row_bytes: int | None = None
+    """Of a row in the warehouse, long texts aside; None: any number. Likewise."""
 
     @model_validator(mode="before")
     @classmethod

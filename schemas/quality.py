@@ -29,6 +29,8 @@ class Rule(StrEnum):
     """The value is not of the field's type."""
     TOO_LONG = "too_long"
     """The text is longer than the field, or than the warehouse's longest text."""
+    TOO_WIDE = "too_wide"
+    """The record has more than one row of the warehouse holds; its last fields are left out."""
     OUT_OF_RANGE = "out_of_range"
     """The number, date or time is beyond what the column holds."""
     UNKNOWN_FIELD = "unknown_field"
@@ -89,6 +91,7 @@ ISOLATING = frozenset(
     {
         Rule.WRONG_TYPE,
         Rule.TOO_LONG,
+        Rule.TOO_WIDE,
         Rule.OUT_OF_RANGE,
         Rule.UNKNOWN_FIELD,
         Rule.DIFF_ONLY,

@@ -93,11 +93,10 @@ def _other_columns(
                 yield f"objects.{name}.fields.{field}.column: its column is {known}, not {entry.column}; give that name, or none"
 
 
-def with_most_bytes(catalogue: Catalogue, most_bytes: int) -> Catalogue:
-    """The catalogue for a warehouse whose texts have so many bytes at most."""
-    objects = {
-        name: spec.model_copy(update={"most_bytes": most_bytes}) for name, spec in catalogue.objects.items()
-    }
+def within(catalogue: Catalogue, *, most_bytes: int | None, most_row_bytes: int | None) -> Catalogue:
+    """The catalogue for a warehouse with these bounds; as of `ObjectSpec`."""
+    bounds = {"most_bytes": most_bytes, "most_row_bytes": most_row_bytes}
+    objects = {name: spec.model_copy(update=bounds) for name, spec in catalogue.objects.items()}
     return with_objects(catalogue, objects)
 
 

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.tables import QUARANTINE_COLUMNS, arrow_schema, staged_columns
 from transforms.decode import DecodedObject, RawEvent, Refusal, decode_events
+from transforms.wide_rows import fitted
 
 REFUSED_SCHEMA = arrow_schema([column for column in QUARANTINE_COLUMNS if column.name != "quarantined_at"])
 
@@ -42,7 +43,7 @@ def stage_objects(raw: pa.Table, catalogue: Catalogue, *, batch: str) -> dict[st
     staged = {}
     for name, decoded in decode_events(_events(raw), catalogue).items():
         spec = catalogue.objects.get(name)
-        changes = None if spec is None else typed_table(decoded, spec, batch)
+        changes = None if spec is None else fitted(typed_table(decoded, spec, batch), spec)
         staged[name] = ObjectShare(decoded.landed, changes, refused_table(decoded.refusals, batch))
     return staged
 

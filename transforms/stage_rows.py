@@ -42,6 +42,7 @@ from transforms.snapshots import (
     update_event,
 )
 from transforms.stage import ObjectShare, refused_table, typed_table
+from transforms.wide_rows import fitted
 
 _MS = pa.timestamp("ms", tz="UTC")
 _Cast = Callable[[pa.ChunkedArray], pa.ChunkedArray]
@@ -79,11 +80,11 @@ def stage_rows(page: pa.Table, spec: ObjectSpec, catalogue: Catalogue, facts: Pa
     fits &= _has_place(page, facts)
     good = _changes(page, typed, spec, facts, fits)
     if bool(fits.all()):
-        return ObjectShare(len(good), good, refused_table([], facts.batch))
+        return ObjectShare(len(good), fitted(good, spec), refused_table([], facts.batch))
     odd = _decoded(page.filter(pa.array(~fits)), spec, catalogue, facts)
     changes = pa.concat_tables([good, typed_table(odd, spec, facts.batch)])
     refused = refused_table(odd.refusals, facts.batch)
-    return ObjectShare(len(changes) + len(refused), changes, refused)
+    return ObjectShare(len(changes) + len(refused), fitted(changes, spec), refused)
 
 
 def _typed_values(

@@ -17,11 +17,12 @@ from clients.live_catalogue import LiveCatalogue
 from clients.objectstore import ObjectStore
 from clients.warehouse import Warehouse
 from clients.warehouse.postgres import PostgresWarehouse
+from clients.warehouse.postgres_tables import MAX_ROW_BYTES
 from clients.warehouse.redshift import MAX_TEXT_BYTES, RedshiftWarehouse
 from schemas.catalogue import Catalogue, load_catalogue
 from schemas.drift import RELOAD_EVERY
 from schemas.errors import SettingsError, StatementError, TidegateError, UnavailableError
-from transforms.given_names import with_most_bytes
+from transforms.given_names import within
 from transforms.protect import Protector
 from workers.settings import Settings
 
@@ -72,9 +73,11 @@ def open_warehouse(settings: Settings, *, prefix: str = "") -> Warehouse:
 
 
 def catalogue_file(settings: Settings) -> Catalogue:
-    """The catalogue's file, for texts of the length that the settings' warehouse takes. Raises `CatalogueError`."""
+    """The catalogue's file, for texts and rows of the size that the settings' warehouse takes. Raises `CatalogueError`."""
     file = load_catalogue(settings.catalogue)
-    return file if settings.warehouse.kind == "postgres" else with_most_bytes(file, MAX_TEXT_BYTES)
+    if settings.warehouse.kind == "postgres":
+        return within(file, most_bytes=None, most_row_bytes=MAX_ROW_BYTES)
+    return within(file, most_bytes=MAX_TEXT_BYTES, most_row_bytes=None)
 
 
 def open_parts(settings: Settings) -> Parts:

@@ -24,9 +24,9 @@ from schemas.catalogue import Catalogue
 from schemas.errors import CredentialsRejectedError, StatementError, UnavailableError
 from schemas.tables import Column
 
-_TRANSIENT_STATES = ("08", "25P03", "40", "53", "55", "57", "58")
+_TRANSIENT_STATES = ("08", "25P03", "40", "53", "55", "57", "58", "XX")
 """SQLSTATE classes that pass by themselves (PostgreSQL manual, appendix A): connection, silent in a transaction, rollback, resources, lock,
-operator intervention, system."""
+operator intervention, system, internal. What is refused by any other class, a row that is too big among them, is refused again."""
 _REFUSED_STATE = "28"
 
 
@@ -178,7 +178,7 @@ def _translated() -> Iterator[None]:
             raise CredentialsRejectedError(
                 system=SYSTEM, code=state or "28P01", detail=first_line, setting="TIDEGATE_WAREHOUSE__DSN"
             ) from error
-        if isinstance(error, adbc.OperationalError) or not state or state.startswith(_TRANSIENT_STATES):
+        if not state or state.startswith(_TRANSIENT_STATES):
             raise UnavailableError(system=SYSTEM, detail=first_line) from error
         # Only the first line: a DETAIL may show a row.
         raise StatementError(statement="", detail=f"{type(error).__name__} {state}: {first_line}") from error
