@@ -5,6 +5,7 @@ without a user, JWT bearer where a key is trusted instead of a secret, username 
 """
 
 import asyncio
+import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -48,6 +49,36 @@ class Session:
     """Who we are, from the token's identity address (OAuth API, "Identity URLs"); empty when the answer has none."""
     org_id: str = ""
     """Of which org, 18 characters, from the same address; empty when the answer has none."""
+
+
+@dataclass(frozen=True)
+class ServedVersions:
+    """The answer of the list of versions."""
+
+    versions: frozenset[str]
+    """`67.0` and older ones."""
+    date: str
+    """The answer's Date header; empty when a proxy has taken it away."""
+    asked_at: datetime
+    """Of our clock, UTC, when the question was sent."""
+    took: timedelta
+
+
+async def served_versions(instance_url: str) -> ServedVersions:
+    """The API versions that the org serves. Needs no session and is not an API call (REST API Developer Guide, "Versions").
+
+    Raises `UnavailableError` for no answer, and for another one than a list of versions.
+    """
+    url = f"{instance_url}/services/data"
+    asked_at, began = datetime.now(UTC), time.monotonic()
+    try:
+        async with httpx.AsyncClient(timeout=5, trust_env=False) as http:
+            answer = await http.get(url)
+        took = timedelta(seconds=time.monotonic() - began)
+        versions = frozenset(str(each["version"]) for each in answer.raise_for_status().json())
+    except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+        raise UnavailableError(system=_SYSTEM, detail=f"{url}: {type(error).__name__}") from error
+    return ServedVersions(versions, answer.headers.get("Date", ""), asked_at, took)
 
 
 class SessionSource:

@@ -1,12 +1,9 @@
 """Asks the org without spending an API call: the grant, the org's id, its API versions, and its clock."""
 
-import time
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-import httpx
-
-from clients.salesforce import SalesforceAddress, Session, SessionSource
+from clients.salesforce import SalesforceAddress, Session, SessionSource, served_versions
 from schemas.doctor import Finding, ok, unknown, warning, wrong
 from schemas.errors import CredentialsRejectedError, SettingsError, UnavailableError
 from schemas.limits import CLOCK_SKEW_WARNING, CLOCK_SKEW_WRONG
@@ -77,19 +74,14 @@ def examine_org(session: Session, org_id: str) -> list[Finding]:
 
 async def examine_versions(instance_url: str, api_version: str) -> list[Finding]:
     """The API version and the clock, from the list of versions, which needs no session (REST API Developer Guide, "Versions")."""
-    url = f"{instance_url}/services/data"
-    before, began = datetime.now(UTC), time.monotonic()
-    try:
-        async with httpx.AsyncClient(timeout=5, trust_env=False) as http:
-            answer = await http.get(url)
-            took = time.monotonic() - began
-            served = {str(each["version"]) for each in answer.raise_for_status().json()}
-    except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
-        raise UnavailableError(system="Salesforce", detail=f"{url}: {type(error).__name__}") from error
-    return [_version(served, api_version), _clock(answer.headers.get("Date", ""), before, took)]
+    served = await served_versions(instance_url)
+    return [
+        _version(served.versions, api_version),
+        _clock(served.date, served.asked_at, served.took.total_seconds()),
+    ]
 
 
-def _version(served: set[str], wanted: str) -> Finding:
+def _version(served: frozenset[str], wanted: str) -> Finding:
     if wanted in served:
         return ok("salesforce.api_version", f"the org serves v{wanted}")
     newest = max(served, key=float, default="none")

@@ -34,7 +34,7 @@ TRANSPORTS = {
 }
 PAID = {
     "clients/org_http.py": "takes a token before each call",
-    "clients/salesforce.py": "logs in: the token endpoint is not an API call (Salesforce Developer Limits, API Requests)",
+    "clients/salesforce.py": "logs in, and reads the list of versions: neither is an API call (Salesforce Developer Limits, API Requests)",
     "clients/cometd.py": "takes an allowance for what it is sent",
     "clients/pubsub.py": "takes an allowance before it asks for events",
     "clients/pubsub_connection.py": "the one gRPC connection, for clients/pubsub.py",
