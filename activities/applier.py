@@ -39,6 +39,7 @@ from transforms.decode import SNAPSHOT
 from transforms.net import NetRows, first_current_rows, first_history_rows
 from transforms.rereads import asked_by_refusals
 from transforms.snapshots import REPAIRS
+from transforms.stage import for_quarantine
 
 
 @dataclass
@@ -129,9 +130,9 @@ class Applier:
     def _load_refused(self, transaction: Transaction, share: Share) -> None:
         if share.refused is None:
             return
-        stamp = pa.repeat(pa.scalar(_now(), pa.timestamp("ms", tz="UTC")), len(share.refused))
-        rows = share.refused.append_column("quarantined_at", stamp)
-        transaction.load(sql.QUARANTINE, QUARANTINE_COLUMNS, rows)
+        transaction.load(
+            sql.QUARANTINE, QUARANTINE_COLUMNS, for_quarantine(share.refused, [_now()] * len(share.refused))
+        )
         share.rereads += ask(transaction, asked_by_refusals(share.refused))
 
 

@@ -17,6 +17,7 @@ from clients.warehouse import Transaction, replay_statements as sql, reread_stat
 from clients.warehouse.statements import QUARANTINE
 from schemas.tables import QUARANTINE_COLUMNS, arrow_schema
 from transforms.rereads import asked_by_refusals
+from transforms.stage import for_quarantine
 
 
 class _Row(NamedTuple):
@@ -76,10 +77,7 @@ class Requarantine:
             first = {row.ordinal: held[row] for row in gone}
             now = datetime.now(UTC)
             stamps = [first.get(rows[place].ordinal, now) for place in fresh]
-            table = refused.take(pa.array(fresh))
-            self.come.append(
-                table.append_column("quarantined_at", pa.array(stamps, pa.timestamp("ms", tz="UTC")))
-            )
+            self.come.append(for_quarantine(refused.take(pa.array(fresh)), stamps))
         if refused is not None:
             waits = [self._waits(share.batch, row) for row in rows]
             self.waiting.append(refused.filter(pa.array(waits, pa.bool_())))

@@ -226,6 +226,8 @@ LEDGER_COLUMNS = (
 )
 """`ops.ledger`: a row a batch and object, in the transaction of its effects."""
 
+EVENT_BYTES = 65_535
+"""Of an event in quarantine: the longest text of Redshift."""
 QUARANTINE_COLUMNS = (
     Column("batch", Kind.TEXT, NAME_SIZE, required=True),
     Column("ordinal", Kind.INTEGER, required=True),  # place in the batch; with `batch` it names the row
@@ -234,7 +236,7 @@ QUARANTINE_COLUMNS = (
     Column("position", Kind.TEXT, NAME_SIZE, required=True),
     Column("reason", Kind.TEXT, 64, required=True),
     Column("detail", Kind.TEXT, 1_024, required=True),
-    Column("event", Kind.TEXT, 65_535, required=True),  # as in raw: JSON, PII encrypted
+    Column("event", Kind.TEXT, EVENT_BYTES, required=True),  # as in raw: JSON, PII encrypted
     Column("received_at", Kind.TIMESTAMP, required=True),
     Column("quarantined_at", Kind.TIMESTAMP, required=True),
 )

@@ -8,13 +8,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.catalogue import Catalogue, ObjectSpec
-from schemas.tables import QUARANTINE_COLUMNS, arrow_schema, staged_columns
+from schemas.tables import EVENT_BYTES, QUARANTINE_COLUMNS, arrow_schema, staged_columns
 from transforms.decode import DecodedObject, RawEvent, Refusal, decode_events
 from transforms.wide_rows import fitted
 
 REFUSED_SCHEMA = arrow_schema([column for column in QUARANTINE_COLUMNS if column.name != "quarantined_at"])
 
 
+_IN_RAW = '{"event":"longer than its column; it is in the raw file of the batch"}'
 PLACE = "place"
 """Column that a part of a raw file has beside its own: how many changes of the file come before each event."""
 
@@ -72,6 +73,18 @@ def _array(field: pa.Field, values: Sequence[Any], batch: str, count: int) -> pa
     if field.name in ("changed_at", "received_at"):
         return pa.array(values, pa.int64()).cast(field.type)
     return pa.array(values, field.type)
+
+
+def for_quarantine(refused: pa.Table, at: Sequence[datetime]) -> pa.Table:
+    """Refused changes, each refused at its time of `at`, as rows of `ops.quarantine`.
+
+    An event that is longer than its column is left in the raw file.
+    """
+    stamps = pa.array(at, pa.timestamp("ms", tz="UTC"))
+    place = refused.column_names.index("event")
+    has_room = pc.less_equal(pc.binary_length(refused["event"]), EVENT_BYTES)
+    events = pc.if_else(has_room, refused["event"], pa.scalar(_IN_RAW, refused["event"].type))
+    return refused.set_column(place, "event", events).append_column("quarantined_at", stamps)
 
 
 def refused_table(refusals: list[Refusal], batch: str) -> pa.Table:

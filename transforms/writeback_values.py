@@ -73,7 +73,8 @@ def _text(length: int, *, is_email: bool) -> ValueCheck:
             raise UnfitError(f"takes at most {length:,} characters, and this has {len(value):,}; shorten it")
         if is_email and value and not _EMAIL.fullmatch(value):
             raise UnfitError("takes an e-mail address, and this is none; correct it")
-        return keepable(value) or None
+        # A text of blanks alone is empty to Salesforce (Apex Developer Guide, "Primitive Data Types").
+        return keepable(value) if value.strip() else None
 
     return check
 
