@@ -85,7 +85,7 @@ def contents(
     tables = [table for spec in catalogue.objects.values() for table in tables_of(spec)]
     left_out = set() if clock else _OF_THE_RUN
     every = " UNION ALL ".join(
-        f"SELECT '{table}', CAST(row_to_json(t) AS TEXT) FROM {table} AS t"
+        f"SELECT '{table}', CAST(row_to_json(t.*) AS TEXT) FROM {table} AS t"
         for table in [*tables, LEDGER, QUARANTINE]
     )
     found: dict[str, list[str]] = {}

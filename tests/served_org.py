@@ -16,6 +16,7 @@ from clients.org_http import OrgHttp
 from clients.salesforce import SalesforceAddress, SessionSource
 from sandbox.org.app import build_app
 from sandbox.org.model import Org
+from sandbox.org.pubsub.server import PubSubAddress
 from schemas.budgets import Answer, Budget, Exchange, Reading
 from tests.sandbox.org_in_process import new_org
 from transforms.books import OrgBooks
@@ -74,13 +75,19 @@ class ServedOrg:
 
 @asynccontextmanager
 async def served_org(
-    folder: Path, catalogue: Path | None = None, /, *, patience: timedelta = PATIENCE, **maxima: int
+    folder: Path,
+    catalogue: Path | None = None,
+    /,
+    *,
+    patience: timedelta = PATIENCE,
+    pubsub: PubSubAddress | None = None,
+    **maxima: int,
 ) -> AsyncIterator[ServedOrg]:
     """Serve a new org; a call waits for its token with that `patience`, and `maxima` are budgets of less than a thousand million.
-    `catalogue`: of the org's objects; None: the one that ships.
+    `catalogue`: of the org's objects; None: the one that ships. `pubsub`: where the Pub/Sub API is served; None: nowhere.
     """
     org = new_org(folder, catalogue=catalogue)
-    app = build_app(org)
+    app = build_app(org, pubsub=pubsub)
     config = uvicorn.Config(
         app.state.outermost,
         port=0,
