@@ -168,7 +168,7 @@ def _split(share: Share, is_new: np.ndarray) -> _Redriven:
     if refused is not None and not stays.all():
         refused = refused.filter(pa.array(stays))
     known = int(len(is_new) - is_new.sum())
-    return _Redriven(replace(share, refused=refused, applied=0, duplicate=known, rebuilt=0), new)
+    return _Redriven(replace(share, refused=refused, applied=0, duplicate=known, rebuilt=0, isolated=0), new)
 
 
 def _apply(transaction: Transaction, spec: ObjectSpec | None, redriven: Sequence[_Redriven]) -> None:
@@ -177,13 +177,17 @@ def _apply(transaction: Transaction, spec: ObjectSpec | None, redriven: Sequence
         return
     apply_changes(transaction, spec, parts)
     for each, part in zip(redriven, parts, strict=True):
-        each.share.applied, each.share.rebuilt = part.applied, part.rebuilt
+        each.share.applied, each.share.rebuilt, each.share.isolated = (
+            part.applied,
+            part.rebuilt,
+            part.isolated,
+        )
         each.share.duplicate += part.duplicate
 
 
 def _correct(transaction: Transaction, each: _Redriven, before: tuple[Any, ...], *, landed: int) -> None:
     """Law 8 for a batch that the ledger has: what was applied stays so, what is neither applied nor refused is a duplicate."""
-    was_landed, applied, duplicate, quarantined, rebuilt = before
+    was_landed, applied, duplicate, quarantined, rebuilt, isolated = before
     now_applied = applied + each.share.applied
     now_duplicate = landed - now_applied - each.quarantined
     if landed != was_landed or now_duplicate < 0:
@@ -195,9 +199,16 @@ def _correct(transaction: Transaction, each: _Redriven, before: tuple[Any, ...],
             duplicate=max(0, now_duplicate),
             quarantined=each.quarantined,
         )
-    counts = (now_applied, now_duplicate, each.quarantined, rebuilt + each.share.rebuilt)
-    if counts != (applied, duplicate, quarantined, rebuilt):
-        transaction.execute(sql.correct_ledger(), [*counts, each.share.batch, each.share.item.staged.object])
+    share = each.share
+    counts = (
+        now_applied,
+        now_duplicate,
+        each.quarantined,
+        rebuilt + share.rebuilt,
+        isolated + share.isolated,
+    )
+    if counts != (applied, duplicate, quarantined, rebuilt, isolated):
+        transaction.execute(sql.correct_ledger(), [*counts, share.batch, share.item.staged.object])
 
 
 def _length(table: pa.Table | None) -> int:

@@ -83,10 +83,20 @@ class Restager:
         raw = self.reprotector.opened(raw)
         staged = stage_batch(raw, manifest, self.catalogue)
         refused = {event for share in staged.values() for event in share.refused["event"].to_pylist()}
-        if not refused:
+        doubtful = {name for name, share in staged.items() if self._lacks_protected(name, share)}
+        if not refused and not doubtful:
             return staged
-        closed = self.reprotector.closed(raw, refused)
+        closed = self.reprotector.closed(raw, refused, doubtful)
         return staged if closed is raw else stage_batch(closed, manifest, self.catalogue)
+
+    def _lacks_protected(self, name: str, share: ObjectShare) -> bool:
+        """True when a value of a protected field did not fit: it may have landed in clear, before the field was declared personal."""
+        spec = self.catalogue.objects.get(name)
+        if spec is None or share.changes is None:
+            return False
+        protected = {spec.columns[field] for field, each in spec.fields.items() if each.is_protected}
+        texts = pc.unique(share.changes["isolated_fields"]).to_pylist()
+        return any(not protected.isdisjoint(text.split(",")) for text in texts if text)
 
 
 def _of_record(share: ObjectShare, record: str) -> ObjectShare:

@@ -55,7 +55,7 @@ def _settled(transaction: Transaction, spec: ObjectSpec, shares: dict[str, pa.Ta
     rows = transaction.fetch(sql.find_ledger_counts(len(shares)), [spec.name, *shares])
     balanced = [
         batch
-        for batch, landed, _, _, quarantined, _ in rows
+        for batch, landed, _, _, quarantined, *_ in rows
         if not quarantined and landed == len(shares[batch])
     ]
     if not balanced:

@@ -18,7 +18,7 @@ from clients.objectstore import ObjectStore
 from clients.streams import StreamMessage
 from clients.warehouse import Warehouse
 from clients.warehouse.postgres import PostgresWarehouse
-from clients.warehouse.statements import LEDGER, QUARANTINE, tables_of
+from clients.warehouse.statements import LEDGER, QUALITY, QUARANTINE, tables_of
 from schemas.catalogue import Catalogue, default_catalogue
 from schemas.ids import ORIGIN
 from schemas.messages import ApplyInput, ApplyResult, StageInput
@@ -75,6 +75,9 @@ _OF_THE_RUN = {
     "received_at",
     "first_received_at",
     "last_received_at",
+    "first_seen_at",
+    "last_seen_at",
+    "resolved_at",
 }
 
 
@@ -86,7 +89,7 @@ def contents(
     left_out = set() if clock else _OF_THE_RUN
     every = " UNION ALL ".join(
         f"SELECT '{table}', CAST(row_to_json(t.*) AS TEXT) FROM {table} AS t"
-        for table in [*tables, LEDGER, QUARANTINE]
+        for table in [*tables, LEDGER, QUARANTINE, QUALITY]
     )
     found: dict[str, list[str]] = {}
     with warehouse.transaction() as transaction:

@@ -18,7 +18,7 @@ from schemas.limits import CLOCK_ALLOWANCE
 from schemas.quality import OF_THE_FIELD, Finding, Rule, Severity
 from schemas.tables import ID_SIZE, KEY_SIZE, NAME_SIZE
 from transforms import exact_json, findings
-from transforms.protect import HEADER, is_any_token
+from transforms.protect import HEADER, is_any_token, is_misfit_token
 from transforms.rules import checks_of, ruled
 from transforms.values import Converter, MisfitError, NotedError, converter
 
@@ -58,6 +58,7 @@ _MOST_NUMBER = 10**20
 _MOST_SEQUENCE = 10**8
 _RECORD_ID = re.compile(r"[0-9A-Za-z]{1,18}|[0-9A-Za-z]{1,17}\*").fullmatch
 _LONG_TEXTS = frozenset({FieldType.TEXTAREA, FieldType.STRING})
+_SECRET_DIFF = "encrypted, and its new text came as a diff; the record is read again"  # noqa: S105 -- a sentence
 
 
 class RawEvent(NamedTuple):
@@ -387,6 +388,9 @@ class _Plan:
             reading.unread.add(column)
         elif isinstance(value, dict):
             self._read_dict(name, field, value, odd, reading)
+        elif name in self._secret_texts and is_misfit_token(value):
+            # Salesforce sends a long text as a text or as a diff. What is encrypted and no text was a diff.
+            reading.found.append(Finding(name, column, Rule.DIFF_ONLY, Severity.ISOLATE, _SECRET_DIFF))
         else:
             reading.found.append(Finding(name, column, odd.rule, Severity.ISOLATE, str(odd)))
 
@@ -405,10 +409,7 @@ class _Plan:
             self._read_parts(name, value, reading)
             rule, detail = Rule.COMPOUND_ONLY, "only its parts came; the record is read again"
         elif value.keys() == _DIFF_KEYS and name in self._secret_texts:
-            rule, detail = (
-                Rule.DIFF_ONLY,
-                "encrypted, and its new text came as a diff; the record is read again",
-            )
+            rule, detail = Rule.DIFF_ONLY, _SECRET_DIFF
         reading.found.append(Finding(name, column, rule, Severity.ISOLATE, detail))
 
     def _read_other(self, name: str, value: Any, reading: _Reading) -> None:

@@ -77,7 +77,7 @@ def fold(changes: Iterable[LoggedChange], spec: ObjectSpec) -> list[Version]:
                 values = list(change.values)
                 doubtful.clear()
             else:
-                _set_fields(values, change, places, doubtful)
+                _set_fields(values, change, places, doubtful, unknown)
             unknown = unknown_after(
                 unknown, change.change_type, change.changed_fields, change.isolated_fields
             )
@@ -85,7 +85,7 @@ def fold(changes: Iterable[LoggedChange], spec: ObjectSpec) -> list[Version]:
             is_deleted = True
         else:
             values = list(values)
-            stands = _set_fields(values, change, places, doubtful)
+            stands = _set_fields(values, change, places, doubtful, unknown)
             unknown = unknown_after(unknown, change.change_type, stands, change.isolated_fields)
         later = ordered[number].changed_at if number < len(ordered) else None
         versions.append(
@@ -106,13 +106,21 @@ def fold(changes: Iterable[LoggedChange], spec: ObjectSpec) -> list[Version]:
     return versions
 
 
-def _set_fields(values: list[Any], change: LoggedChange, places: dict[str, int], doubtful: set[int]) -> str:
+def _set_fields(
+    values: list[Any],
+    change: LoggedChange,
+    places: dict[str, int],
+    doubtful: set[int],
+    unknown: str | None,
+) -> str:
     """Set what an update carries. A text whose diff does not fit stays as it was, and is doubtful until a later diff fits.
 
     A snapshot that was read in the middle of a second holds diffs of that second already, though they stand after it.
+    A text that is unknown (`unknown`: such columns, joined by commas) is no base of a diff, though it is stored as null.
     Returns the columns that were set, joined by commas.
     """
     diffs = set((change.diff_fields or "").split(","))
+    baseless = set((unknown or "").split(","))
     was_set = []
     for column in (change.changed_fields or "").split(","):
         if not column:
@@ -121,6 +129,9 @@ def _set_fields(values: list[Any], change: LoggedChange, places: dict[str, int],
         if column not in diffs:
             values[place] = change.values[place]
             was_set.append(column)
+            continue
+        if column in baseless:
+            doubtful.add(place)
             continue
         try:
             values[place] = apply_diff(values[place], change.values[place])

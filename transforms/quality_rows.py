@@ -27,7 +27,7 @@ class Place(NamedTuple):
 
     order: str
     carried: frozenset[str] | None
-    """Its columns; None: all of them."""
+    """Its columns but those of text diffs, which say nothing of a text that is unknown; None: all of them."""
     batch: str
     broken: frozenset[tuple[str, str]]
     """Field and rule of what is wrong with it."""
@@ -68,11 +68,19 @@ def found_changes(new: pa.Table) -> list[FoundChange]:
 
 def places_of(new: pa.Table, record_ids: Collection[str]) -> dict[str, list[Place]]:
     """The changes of some records by place."""
-    names = ("record_id", "change_order", "change_type", "changed_fields", "batch", "field_findings")
+    names = (
+        "record_id",
+        "change_order",
+        "change_type",
+        "changed_fields",
+        "diff_fields",
+        "batch",
+        "field_findings",
+    )
     ids = new["record_id"]
     rows = new.select(names).filter(pc.is_in(ids, value_set=pa.array(sorted(record_ids), ids.type)))
     found: defaultdict[str, list[Place]] = defaultdict(list)
-    for record_id, order, kind, changed, batch, text in zip(
+    for record_id, order, kind, changed, diffs, batch, text in zip(
         *(rows[n].to_pylist() for n in names), strict=True
     ):
         if kind != DELETE:
@@ -81,16 +89,16 @@ def places_of(new: pa.Table, record_ids: Collection[str]) -> dict[str, list[Plac
                 if text
                 else frozenset()
             )
-            found[record_id].append(Place(order, _columns(changed), batch, broken))
+            found[record_id].append(Place(order, _carried(changed, diffs), batch, broken))
     return {record_id: sorted(places) for record_id, places in found.items()}
 
 
 def logged_places(rows: Iterable[Sequence[Any]], batch: str) -> dict[str, list[Place]]:
     """The same of rows of `quality_statements.read_places`; what was wrong with them is in `ops.quality` already."""
     found: defaultdict[str, list[Place]] = defaultdict(list)
-    for record_id, order, kind, changed in rows:
+    for record_id, order, kind, changed, diffs in rows:
         if kind != DELETE:
-            found[record_id].append(Place(order, _columns(changed), batch, frozenset()))
+            found[record_id].append(Place(order, _carried(changed, diffs), batch, frozenset()))
     return found
 
 
@@ -168,5 +176,5 @@ def found_table(rows: Sequence[Found], object_name: str, at: datetime, schema: p
     )
 
 
-def _columns(text: str | None) -> frozenset[str] | None:
-    return None if text is None else frozenset(text.split(","))
+def _carried(changed: str | None, diffs: str | None) -> frozenset[str] | None:
+    return None if changed is None else frozenset(changed.split(",")) - frozenset((diffs or "").split(","))

@@ -52,13 +52,17 @@ class Reprotector:
                 mask |= np.asarray(pc.and_(found, pc.equal(raw["object"], name)))
         return self._rewritten(raw, mask)
 
-    def closed(self, raw: pa.Table, refused: set[str]) -> pa.Table:
-        """The raw table with those of its events that were refused brought up to the present catalogue.
+    def closed(self, raw: pa.Table, refused: set[str], objects: set[str]) -> pa.Table:
+        """The raw table with the events that were refused, and all of some objects, brought up to the present catalogue.
 
         The same table when that changes none of them.
         """
-        wanted = pa.array(sorted(refused), pa.large_string())
-        return self._rewritten(raw, np.asarray(pc.is_in(raw["event"], value_set=wanted)))
+        events, names = (pa.array(sorted(some), pa.large_string()) for some in (refused, objects))
+        mask = pc.or_(
+            pc.is_in(raw["event"], value_set=events),
+            pc.is_in(raw["object"].cast(pa.large_string()), value_set=names),
+        )
+        return self._rewritten(raw, np.asarray(mask))
 
     def page(self, page: pa.Table, name: str) -> pa.Table:
         """A page of rows of one object (`transforms.row_pages`), protected as the present catalogue says.

@@ -35,10 +35,10 @@ def find_open_findings() -> str:
 
 
 def read_places(spec: ObjectSpec) -> str:
-    """record_id, change_order, change_type, changed_fields of every logged change of the late records."""
+    """record_id, change_order, change_type, changed_fields, diff_fields of every logged change of the late records."""
     return (
-        f"SELECT c.record_id, c.change_order, c.change_type, c.changed_fields FROM {change_table(spec)} AS c "
-        f"JOIN {LATE} AS l ON c.record_id = l.record_id"
+        f"SELECT c.record_id, c.change_order, c.change_type, c.changed_fields, c.diff_fields "
+        f"FROM {change_table(spec)} AS c JOIN {LATE} AS l ON c.record_id = l.record_id"
     )
 
 

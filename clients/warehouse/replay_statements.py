@@ -35,18 +35,18 @@ def find_unlogged(spec: ObjectSpec) -> str:
 
 
 def find_ledger_counts(count: int) -> str:
-    """batch, landed, applied, duplicate, quarantined, rebuilt of `count` batches; parameters: object, then the batches."""
-    facts = "batch, landed, applied, duplicate, quarantined, rebuilt"
+    """batch, landed, applied, duplicate, quarantined, rebuilt, isolated of `count` batches; parameters: object, then the batches."""
+    facts = "batch, landed, applied, duplicate, quarantined, rebuilt, COALESCE(isolated, 0)"
     return f"SELECT {facts} FROM {LEDGER} WHERE object = %s AND batch IN ({', '.join(['%s'] * count)})"
 
 
 def correct_ledger() -> str:
     """New counts for a batch that the ledger has; its times stay those of the first time.
 
-    Parameters: applied, duplicate, quarantined, rebuilt, batch, object.
+    Parameters: applied, duplicate, quarantined, rebuilt, isolated, batch, object.
     """
     return (
-        f"UPDATE {LEDGER} SET applied = %s, duplicate = %s, quarantined = %s, rebuilt = %s "
+        f"UPDATE {LEDGER} SET applied = %s, duplicate = %s, quarantined = %s, rebuilt = %s, isolated = %s "
         f"WHERE batch = %s AND object = %s"
     )
 

@@ -32,58 +32,132 @@ WHOLE = {
 }
 
 
+IN_2100 = 4_102_444_800_000
+
+
 def event(
-    number: int, body: dict[str, Any], *, object_name: str = "Case", kind: str = "CREATE"
+    number: int,
+    body: dict[str, Any],
+    *,
+    object_name: str = "Case",
+    kind: str = "CREATE",
+    record_id: str | None = None,
+    committed_ms: int = 1_795_000_000_000,
 ) -> dict[str, Any]:
     header = {
         "entityName": object_name,
-        "recordIds": [f"500Tg000000zz{number:02}AAA"],
+        "recordIds": [record_id or f"500Tg000000zz{number:02}AAA"],
         "changeType": kind,
         "changeOrigin": "",
         "transactionKey": f"bad-{number}",
         "sequenceNumber": 1,
-        "commitTimestamp": 1_795_000_000_000,
+        "commitTimestamp": committed_ms,
         "commitNumber": 9_000_000 + number,
         "commitUser": USER,
     }
     return {"schema": "x", "payload": {"ChangeEventHeader": header, **body}}
 
 
-BAD = {
-    "unknown_field": {"data": event(1, WHOLE | {"Surprise__c": "x"})},
-    "wrong_type": {"data": event(2, WHOLE | {"IsEscalated": "perhaps"})},
-    "missing_required": {"data": event(3, {key: value for key, value in WHOLE.items() if key != "Status"})},
+ODD: dict[str, dict[str, Any]] = {
+    "unknown_field": event(1, WHOLE | {"Surprise__c": "x"}),
+    "wrong_type": event(2, WHOLE | {"IsEscalated": "perhaps"}),
+    "required": event(3, {key: value for key, value in WHOLE.items() if key != "Status"}),
+    "too_long": event(5, WHOLE | {"Subject": "x" * 300}),
+}
+"""By rule: events with one field that does not fit."""
+BAD: dict[str, dict[str, Any]] = {
     "unknown_object": {"data": event(4, {"Name": "x"}, object_name="Lead")},
-    "too_long": {"data": event(5, WHOLE | {"Subject": "x" * 300})},
     "needs_reread": {"data": event(6, {}, kind="GAP_UPDATE")},
     "bad_header": {"data": {"schema": "x", "payload": {"Status": "New"}}},
     "broken_message": {
         "raw": '{"schema":"x","payload":{"ChangeEventHeader":{"entityName":"Case",, "event":{"replayId":$REPLAY_ID}'
     },
 }
+"""By reason: messages that cannot be identified or ordered."""
 
 
-def test_each_bad_event_is_quarantined_with_its_reason_and_the_good_ones_go_on(
+def inject(endpoints: Endpoints, body: dict[str, Any]) -> None:
+    address = f"{endpoints.salesforce.control_url}/inject"
+    httpx.post(address, json={**body, "unchecked": True}, trust_env=False).raise_for_status()
+
+
+def update(endpoints: Endpoints, name: str, record_id: str, body: dict[str, Any]) -> None:
+    """As a user of the org does it."""
+    org = endpoints.salesforce
+    with httpx.Client(base_url=org.instance_url, trust_env=False) as http:
+        form = {"client_id": org.client_id, "client_secret": org.client_secret}
+        grant = http.post("/services/oauth2/token", data={"grant_type": "client_credentials", **form})
+        token = grant.raise_for_status().json()["access_token"]
+        path = f"/services/data/v{org.api_version}/sobjects/{name}/{record_id}"
+        http.patch(path, json=body, headers={"Authorization": f"Bearer {token}"}).raise_for_status()
+
+
+def test_one_odd_field_lands_without_its_value_and_a_bad_event_is_quarantined_with_its_reason(
     endpoints: Endpoints, engine: EngineProcesses, opened: Parts, curated: psycopg.Connection
 ) -> None:
     control = endpoints.salesforce.control_url
     start_traffic(control, rate=6_000, seconds=6, seed=3)
-    for body in BAD.values():
-        httpx.post(f"{control}/inject", json={**body, "unchecked": True}, trust_env=False).raise_for_status()
+    for body in (*({"data": data} for data in ODD.values()), *BAD.values()):
+        inject(endpoints, body)
         time.sleep(0.2)
     wait_for(lambda: not traffic_state(control)["running"])
+    injected = len(ODD) + len(BAD)
     query = f"SELECT reason, detail FROM {sql.QUARANTINE}".encode()
     wait_for(lambda: len(curated.execute(query).fetchall()) >= len(BAD))
-    wait_for(lambda: ledger_sums(curated).landed >= org_state(endpoints)["changes_committed"] + len(BAD))
+    wait_for(lambda: ledger_sums(curated).landed >= org_state(endpoints)["changes_committed"] + injected)
     found: dict[str, str] = dict(curated.execute(query).fetchall())
     assert set(found) == set(BAD)
     assert all(len(detail) > 10 for detail in found.values())
     sums = ledger_sums(curated)
     assert sums.landed == sums.applied + sums.duplicate + sums.quarantined
     assert sums.quarantined == len(BAD)
+
+    noted = curated.execute(f"SELECT rule, severity, detail, resolved_at FROM {sql.QUALITY}".encode())
+    findings = {rule: rest for rule, *rest in noted.fetchall()}
+    assert set(findings) == set(ODD)
+    assert {rule for rule, (severity, *_) in findings.items() if severity == "isolate"} == set(ODD) - {
+        "required"
+    }
+    assert all(len(detail) > 10 and resolved_at is None for _, detail, resolved_at in findings.values())
+    ids = {rule: data["payload"]["ChangeEventHeader"]["recordIds"][0] for rule, data in ODD.items()}
+    landed = curated.execute(
+        b"SELECT record_id, unknown_fields, case_number FROM curated.case_current WHERE record_id = ANY(%s)",
+        [list(ids.values())],
+    )
+    assert {row[0]: row[1:] for row in landed.fetchall()} == {
+        ids["unknown_field"]: (None, WHOLE["CaseNumber"]),
+        ids["wrong_type"]: ("is_escalated", WHOLE["CaseNumber"]),
+        ids["required"]: (None, WHOLE["CaseNumber"]),
+        ids["too_long"]: ("subject", WHOLE["CaseNumber"]),
+    }
+    isolated = curated.execute(f"SELECT SUM(isolated) FROM {sql.LEDGER}".encode()).fetchone()
+    assert isolated == (3,)
     compared = compare_all(control, endpoints.warehouse.dsn, opened.catalogue, opened.protector)
-    # Of the gap's record the org knows nothing: read again, it is a deleted one.
-    assert set(compared.shown) <= {"Case 500Tg000000zz06AAA is not in the org"}
+    # The org knows nothing of the injected records. That of the gap, read again, is a deleted one.
+    strangers = {f"Case {record_id} is not in the org" for record_id in (*ids.values(), "500Tg000000zz06AAA")}
+    assert set(compared.shown) <= strangers
+
+
+def test_a_commit_time_that_lies_ahead_is_quarantined_and_does_not_freeze_its_record(
+    endpoints: Endpoints, engine: EngineProcesses, opened: Parts, curated: psycopg.Connection
+) -> None:
+    control = endpoints.salesforce.control_url
+    start_traffic(control, rate=3_000, seconds=1, seed=4)
+    wait_for(lambda: not traffic_state(control)["running"])
+    wait_for(lambda: ledger_sums(curated).landed >= org_state(endpoints)["changes_committed"])
+    live = b"SELECT record_id FROM curated.case_current WHERE NOT is_deleted ORDER BY record_id LIMIT 1"
+    ((record_id,),) = curated.execute(live).fetchall()
+    ahead = event(7, {"Subject": "of 2100"}, kind="UPDATE", record_id=record_id, committed_ms=IN_2100)
+    inject(endpoints, {"data": ahead})
+    query = f"SELECT reason, record_id FROM {sql.QUARANTINE}".encode()
+    wait_for(lambda: bool(curated.execute(query).fetchall()))
+    assert curated.execute(query).fetchall() == [("ahead_of_clock", record_id)]
+
+    update(endpoints, "Case", record_id, {"Subject": "of today"})
+    subject = b"SELECT subject FROM curated.case_current WHERE record_id = %s"
+    wait_for(lambda: curated.execute(subject, [record_id]).fetchall() == [("of today",)])
+    compared = compare_all(control, endpoints.warehouse.dsn, opened.catalogue, opened.protector)
+    assert compared.shown == []
 
 
 def test_outages_are_waited_out_and_nothing_is_lost(

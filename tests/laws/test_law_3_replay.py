@@ -21,6 +21,7 @@ from schemas.errors import SettingsError
 from schemas.replays import ReplaySelection
 from tests.batches import Road, contents
 from tests.bus import event, protector, stamps
+from tests.catalogues import strict
 from tests.laws.test_law_3_a_change_counts_once import (
     CATALOGUE,
     as_rows,
@@ -43,7 +44,7 @@ STRANGER = "a99000000000001AAA"
 
 @pytest.fixture
 def road(warehouse: PostgresWarehouse, store: ObjectStore) -> Road:
-    opened = Road(store, warehouse)
+    opened = Road(store, warehouse, strict())
     warehouse.ensure_tables(opened.catalogue)
     return opened
 
@@ -60,7 +61,7 @@ def replays(road: Road, database: str) -> Replays:
 
 
 def batches() -> list[list[dict[str, Any]]]:
-    """Updates, duplicates, merged events, deletions, and changes that do not fit, in five batches."""
+    """Updates, duplicates, merged events, deletions, values that do not fit, and changes that are refused, in five batches."""
     updates = [
         event(10 + number, {"Subject": f"s{number}"}, change_type="UPDATE", record_ids=[CASES[number % 4]])
         for number in range(12)
@@ -69,7 +70,8 @@ def batches() -> list[list[dict[str, Any]]]:
         [event(1, record_ids=CASES[:4]), event(2, record_ids=[CASES[4]])],
         updates[:6],
         [
-            event(22, {"Surprise__c": 7, "Status": "Closed"}, change_type="UPDATE", record_ids=[CASES[0]]),
+            event(21, {"Hidden__c": 7, "Status": "Closed"}, change_type="UPDATE", record_ids=[CASES[0]]),
+            event(22, {"IsEscalated": "no", "Surprise__c": "s"}, change_type="UPDATE", record_ids=[CASES[0]]),
             event(
                 23,
                 {"Name": {"LastName": "Lund"}, "Title": "t", **stamps()},

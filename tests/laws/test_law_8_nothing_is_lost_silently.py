@@ -14,13 +14,14 @@ from schemas.quality import Rule
 from schemas.raw import Manifest
 from tests.batches import Road, contents
 from tests.bus import event, whole_case
+from tests.catalogues import strict
 from transforms.decode import (
+    AHEAD_OF_CLOCK,
     BAD_HEADER,
     BROKEN,
     BROKEN_MESSAGE,
     MISSING_REQUIRED,
     NEEDS_REREAD,
-    UNKNOWN_FIELD,
     UNKNOWN_OBJECT,
 )
 
@@ -31,7 +32,7 @@ CASES = [f"500{number:012d}AAA" for number in range(20)]
 
 @pytest.fixture
 def road(warehouse: PostgresWarehouse, store: ObjectStore) -> Road:
-    opened = Road(store, warehouse)
+    opened = Road(store, warehouse, strict())
     warehouse.ensure_tables(opened.catalogue)
     return opened
 
@@ -41,15 +42,20 @@ def without_header_of(data: dict[str, Any], name: str) -> dict[str, Any]:
     return data
 
 
+def ahead(data: dict[str, Any]) -> dict[str, Any]:
+    data["payload"]["ChangeEventHeader"]["commitTimestamp"] = 4_102_444_800_000  # in the year 2100
+    return data
+
+
 def mixed() -> list[dict[str, Any]]:
-    """Good, bad, doubled and strange events; each of the reasons of quarantine is among them."""
+    """Good, bad, doubled and strange events; each of the reasons of quarantine is among them, and fields that do not fit."""
     same = event(1, record_ids=CASES[:3])
     return [
         event(1, record_ids=CASES[:3]),
         same,
         event(3, {**whole_case(3), "IsEscalated": "yes"}),
         event(4, {**whole_case(4), "Subject": "x" * 256}),
-        event(5, {**whole_case(5), "Surprise__c": 1}),
+        event(5, {**whole_case(5), "Surprise2__c": 1}),
         event(6, {"Subject": "no status"}),
         event(7, {}, change_type="GAP_UPDATE", record_ids=CASES[5:7]),
         without_header_of(event(8), "commitNumber"),
@@ -58,11 +64,13 @@ def mixed() -> list[dict[str, Any]]:
         ),
         {"event": {"replayId": 10}, "payload": {"no": "header"}},
         {BROKEN: '{"data": {"payload": {"ChangeEventHea', "event": {"replayId": 11}},
+        ahead(event(13)),
+        event(14, {**whole_case(14), "Surprise__c": "unforeseen"}),
         event(12, {"Name": {"LastName": "Lund"}}, object_name="Contact", change_type="UPDATE"),
     ]
 
 
-EXPECTED = {"Case": (13, 3, 3, 7), "Contact": (1, 1, 0, 0), "Stranger__c": (2, 0, 0, 2), "": (2, 0, 0, 2)}
+EXPECTED = {"Case": (15, 6, 3, 6), "Contact": (1, 1, 0, 0), "Stranger__c": (2, 0, 0, 2), "": (2, 0, 0, 2)}
 """Object -> landed, applied, duplicate, quarantined of the mixed batch."""
 
 
@@ -79,10 +87,9 @@ async def test_every_refused_change_has_a_row_with_its_reason(road: Road, wareho
     with warehouse.transaction() as transaction:
         rows = transaction.fetch("SELECT object, reason, detail, record_id, event FROM ops.quarantine")
     assert Counter((row[0], row[1]) for row in rows) == {
-        ("Case", Rule.WRONG_TYPE): 1,
-        ("Case", Rule.TOO_LONG): 1,
-        ("Case", UNKNOWN_FIELD): 1,
         ("Case", MISSING_REQUIRED): 1,
+        ("Case", AHEAD_OF_CLOCK): 1,
+        ("Case", Rule.VALUES): 1,
         ("Case", NEEDS_REREAD): 2,
         ("Case", BAD_HEADER): 1,
         ("Stranger__c", UNKNOWN_OBJECT): 2,
@@ -91,6 +98,22 @@ async def test_every_refused_change_has_a_row_with_its_reason(road: Road, wareho
     }
     assert all(row[2] and row[4] for row in rows)
     assert {row[3] for row in rows if row[1] == NEEDS_REREAD} == set(CASES[5:7])
+
+
+async def test_every_field_that_did_not_fit_has_a_row_with_its_reason(
+    road: Road, warehouse: PostgresWarehouse
+):
+    await road.send(mixed())
+    with warehouse.transaction() as transaction:
+        rows = transaction.fetch("SELECT field, rule, detail FROM ops.quality WHERE severity = 'isolate'")
+        ((isolated,),) = transaction.fetch("SELECT isolated FROM ops.ledger WHERE object = 'Case'")
+    assert {row[:2] for row in rows} == {
+        ("IsEscalated", Rule.WRONG_TYPE),
+        ("Subject", Rule.TOO_LONG),
+        ("Surprise2__c", Rule.UNKNOWN_FIELD),
+    }
+    assert all(row[2] for row in rows)
+    assert isolated == len(rows) == 3
 
 
 async def test_changes_that_come_again_in_a_later_batch_are_counted_as_duplicates(road: Road):

@@ -9,10 +9,11 @@ import pytest
 
 from clients.objectstore import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
-from schemas.catalogue import Catalogue, default_catalogue
+from schemas.quality import Rule
 from schemas.replays import QuarantineChoice, ReplaySelection
 from tests.batches import Road
 from tests.bus import event, stamps
+from tests.catalogues import lenient, strict
 from tests.laws.test_law_4_applied_whole import FailingWarehouse, PowerCut, as_warehouse, cut_power
 from tests.replaying import ORG, Replays, checksum
 from transforms.decode import MISSING_REQUIRED, UNKNOWN_FIELD, UNKNOWN_OBJECT
@@ -24,21 +25,13 @@ STRANGER = "a99000000000001AAA"
 ANY = ReplaySelection(org=ORG, quarantine=QuarantineChoice())
 
 
-def catalogue(**of_case: dict[str, Any]) -> Catalogue:
-    """The catalogue with other fields of Case, and with the object that was unknown."""
-    described = default_catalogue().model_dump(mode="json")
-    described["objects"]["Case"]["fields"] |= of_case
-    described["objects"]["Stranger__c"] = {
-        "label": "Strangers",
-        "key_prefix": "a99",
-        "fields": {"A__c": {"type": "int"}, "Secret__c": {"type": "string", "pii": "personal"}},
-    }
-    return Catalogue.model_validate(described)
+FITS = {"type": "string"}
+"""Surprise__c without the rule that its values break."""
 
 
 @pytest.fixture
 def road(warehouse: PostgresWarehouse, store: ObjectStore) -> Road:
-    opened = Road(store, warehouse)
+    opened = Road(store, warehouse, strict())
     warehouse.ensure_tables(opened.catalogue)
     return opened
 
@@ -53,16 +46,16 @@ async def send(road: Road) -> None:
     )
     await road.send(
         [
-            update(3, CASES[0], Surprise__c="s", Status="Closed"),
+            update(3, CASES[0], Surprise__c="s", Hidden__c="h", Status="Closed"),
             update(4, CASES[0], Subject="later"),
-            update(5, CASES[1], Surprise__c="t"),
+            update(5, CASES[1], Surprise__c="t", Hidden__c="i"),
             event(
                 6, {"A__c": 5, "Secret__c": "x", **stamps()}, object_name="Stranger__c", record_ids=[STRANGER]
             ),
         ]
     )
     # A change that was delivered twice and refused twice is one change.
-    await road.send([update(3, CASES[0], Surprise__c="s", Status="Closed")])
+    await road.send([update(3, CASES[0], Surprise__c="s", Hidden__c="h", Status="Closed")])
 
 
 def ledger(dsn: str) -> dict[tuple[str, str], tuple[int, ...]]:
@@ -76,6 +69,12 @@ def ledger(dsn: str) -> dict[tuple[str, str], tuple[int, ...]]:
     return {(row[0].rpartition("/")[2], row[1]): row[2:] for row in rows}
 
 
+def isolated(dsn: str) -> dict[tuple[str, str], int]:
+    with psycopg.connect(dsn) as connection:
+        rows = connection.execute(b"SELECT batch, object, isolated FROM ops.ledger WHERE isolated > 0")
+        return {(row[0].rpartition("/")[2], row[1]): row[2] for row in rows}
+
+
 def reasons(dsn: str) -> list[tuple[str, str | None]]:
     with psycopg.connect(dsn) as connection:
         return connection.execute(b"SELECT reason, record_id FROM ops.quarantine ORDER BY 1, 2").fetchall()
@@ -87,7 +86,7 @@ async def test_changes_that_fit_after_a_catalogue_change_are_applied_and_account
     await send(road)
     times = committed(database)
     assert ledger(database)["2", "Case"] == (3, 1, 0, 2)
-    replays = Replays(road, database, catalogue(Surprise__c={"type": "string"}))
+    replays = Replays(road, database, lenient(Surprise__c=FITS))
     warehouse.ensure_tables(replays.catalogue)
     counts = await replays.run(selection=ANY)
     assert (counts.applied, counts.quarantined, counts.released) == (3, 1, 4)
@@ -97,6 +96,7 @@ async def test_changes_that_fit_after_a_catalogue_change_are_applied_and_account
         ("2", "Stranger__c"): (1, 1, 0, 0),
         ("6", "Case"): (1, 0, 1, 0),
     }
+    assert isolated(database) == {("2", "Case"): 2}, "the field that is still unknown"
     assert reasons(database) == [(MISSING_REQUIRED, CASES[3])]
     assert committed(database) == times
     with psycopg.connect(database) as connection:
@@ -158,7 +158,7 @@ async def test_what_was_hidden_while_it_was_unknown_is_as_protected_as_the_catal
     road: Road, warehouse: PostgresWarehouse, database: str
 ):
     await send(road)
-    replays = Replays(road, database, catalogue(Surprise__c={"type": "string", "pii": "sensitive"}))
+    replays = Replays(road, database, lenient(Surprise__c=FITS, Hidden__c=FITS | {"pii": "sensitive"}))
     warehouse.ensure_tables(replays.catalogue)
     await replays.run()
     with psycopg.connect(database) as connection:
@@ -166,9 +166,9 @@ async def test_what_was_hidden_while_it_was_unknown_is_as_protected_as_the_catal
         assert row is not None
         assert row[0] == 5
         assert row[1].startswith("tg1.")
-        surprises = connection.execute(b"SELECT surprise FROM curated.case_current").fetchall()
-    assert {value for (value,) in surprises if value is not None and not value.startswith("tg1.")} == set()
-    assert sum(value is not None for (value,) in surprises) == 2
+        hidden = connection.execute(b"SELECT hidden FROM curated.case_current").fetchall()
+    assert {value for (value,) in hidden if value is not None and not value.startswith("tg1.")} == set()
+    assert sum(value is not None for (value,) in hidden) == 2
 
 
 async def test_a_field_that_became_personal_is_not_made_again_in_clear(
@@ -176,7 +176,7 @@ async def test_a_field_that_became_personal_is_not_made_again_in_clear(
 ):
     await send(road)
     subject = {"type": "string", "pii": "personal"}
-    replays = Replays(road, database, catalogue(Subject=subject))
+    replays = Replays(road, database, lenient(Subject=subject))
     counts = await replays.run(shadow="private")
     assert counts.applied == 8 - 3
     with psycopg.connect(database) as connection:
@@ -190,9 +190,8 @@ async def test_a_change_that_was_applied_stays_so_when_the_catalogue_would_refus
 ):
     await send(road)
     before = checksum(database)
-    narrowed = default_catalogue().model_dump(mode="json")
-    del narrowed["objects"]["Case"]["fields"]["Subject"]
-    counts = await Replays(road, database, Catalogue.model_validate(narrowed)).run()
+    narrowed = strict(Subject={"type": "string", "values": ["none"], "severity": {"values": "reject"}})
+    counts = await Replays(road, database, narrowed).run()
     assert counts.applied == 0
     # The one that was refused for its status is refused for its subject now.
     assert {table for table, digest in checksum(database).items() if digest != before[table]} == {
@@ -203,35 +202,49 @@ async def test_a_change_that_was_applied_stays_so_when_the_catalogue_would_refus
 
 async def test_only_the_chosen_rows_are_redriven(road: Road, warehouse: PostgresWarehouse, database: str):
     await send(road)
-    replays = Replays(road, database, catalogue(Surprise__c={"type": "string"}))
+    replays = Replays(road, database, lenient(Surprise__c=FITS))
     warehouse.ensure_tables(replays.catalogue)
     chosen = QuarantineChoice(reason=UNKNOWN_OBJECT)
     await replays.run(selection=ReplaySelection(org=ORG, object="Stranger__c", quarantine=chosen))
-    assert [reason for reason, _ in reasons(database)] == [MISSING_REQUIRED] + [UNKNOWN_FIELD] * 3
+    assert [reason for reason, _ in reasons(database)] == [MISSING_REQUIRED] + [Rule.VALUES] * 3
     one = QuarantineChoice(batch=f"{road.lane}/6")
     await replays.run(selection=ReplaySelection(org=ORG, quarantine=one))
-    assert [reason for reason, _ in reasons(database)] == [MISSING_REQUIRED] + [UNKNOWN_FIELD] * 2
+    assert [reason for reason, _ in reasons(database)] == [MISSING_REQUIRED] + [Rule.VALUES] * 2
     # The first delivery finds what the second brought.
     await replays.run(selection=ReplaySelection(org=ORG, object="Case", record=CASES[0]))
     assert ledger(database)["2", "Case"] == (3, 1, 1, 1)
-    assert reasons(database) == [(MISSING_REQUIRED, CASES[3]), (UNKNOWN_FIELD, CASES[1])]
+    assert reasons(database) == [(MISSING_REQUIRED, CASES[3]), (Rule.VALUES, CASES[1])]
+
+
+async def test_what_an_older_release_refused_for_a_field_that_it_did_not_know_is_redriven_by_that_reason(
+    road: Road, warehouse: PostgresWarehouse, database: str
+):
+    await send(road)
+    with warehouse.transaction() as transaction:
+        transaction.execute(
+            "UPDATE ops.quarantine SET reason = 'unknown_field', detail = 'Case.Surprise__c is not in the catalogue' "
+            "WHERE reason = 'values'"
+        )
+    replays = Replays(road, database, lenient(Surprise__c=FITS))
+    chosen = QuarantineChoice(reason=UNKNOWN_FIELD)
+    counts = await replays.run(selection=ReplaySelection(org=ORG, object="Case", quarantine=chosen))
+    assert (counts.applied, counts.released) == (2, 3)
+    assert [reason for reason, _ in reasons(database)] == [MISSING_REQUIRED, UNKNOWN_OBJECT]
 
 
 async def test_no_clear_value_of_what_is_unknown_reaches_quarantine(road: Road, database: str):
     await send(road)
     await Replays(road, database, road.catalogue).run()
     with psycopg.connect(database) as connection:
-        rows = connection.execute(
-            b"SELECT event FROM ops.quarantine WHERE reason = 'unknown_field'"
-        ).fetchall()
-    assert {json.loads(event)["payload"]["Surprise__c"][:4] for (event,) in rows} == {"tg1."}
+        rows = connection.execute(b"SELECT event FROM ops.quarantine WHERE reason = 'values'").fetchall()
+    assert {json.loads(event)["payload"]["Hidden__c"][:4] for (event,) in rows} == {"tg1."}
 
 
 async def test_a_redrive_that_fails_at_any_step_leaves_everything_as_it_was_and_the_next_one_finishes_it(
     road: Road, warehouse: PostgresWarehouse, database: str
 ):
     await send(road)
-    calm = Replays(road, database, catalogue(Surprise__c={"type": "string"}))
+    calm = Replays(road, database, lenient(Surprise__c=FITS))
     warehouse.ensure_tables(calm.catalogue)
     before = checksum(database)
     steps, counts = 0, None

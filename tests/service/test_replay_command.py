@@ -23,7 +23,8 @@ from clients.warehouse.postgres import PostgresWarehouse
 from schemas import names
 from schemas.errors import SettingsError
 from tests.batches import Road
-from tests.laws.test_law_8_redrive import CASES, catalogue, send
+from tests.catalogues import lenient, strict
+from tests.laws.test_law_8_redrive import CASES, FITS, send
 from tests.replaying import ORG, Replays, checksum
 from workers.roles import sandboxed_runner
 from workflows import WORKFLOWS
@@ -33,7 +34,7 @@ pytestmark = pytest.mark.service
 
 @pytest.fixture
 def road(warehouse: PostgresWarehouse, store: ObjectStore) -> Road:
-    opened = Road(store, warehouse)
+    opened = Road(store, warehouse, strict())
     warehouse.ensure_tables(opened.catalogue)
     return opened
 
@@ -125,16 +126,16 @@ async def test_what_fits_now_is_redriven_out_of_quarantine(
     client: Client, settings: Path, road: Road, warehouse: PostgresWarehouse, database: str
 ) -> None:
     await send(road)
-    listed = await asked(settings, "quarantine", "list", "--reason", "unknown_field")
+    listed = await asked(settings, "quarantine", "list", "--reason", "values")
     assert [(group["object"], group["changes"]) for group in listed["groups"]] == [("Case", 3)]
     row = listed["rows"][0]
     shown = await asked(settings, "quarantine", "show", row["batch"], str(row["ordinal"]))
-    assert shown["event"]["payload"]["Surprise__c"].startswith("tg1.")
+    assert shown["event"]["payload"]["Hidden__c"].startswith("tg1.")
     assert shown["detail"] == row["detail"]
-    replays = Replays(road, database, catalogue(Surprise__c={"type": "string"}))
+    replays = Replays(road, database, lenient(Surprise__c=FITS))
     warehouse.ensure_tables(replays.catalogue)
     async with serving(client, replays, database):
-        found = await asked(settings, "quarantine", "redrive", "--reason", "unknown_field", "--follow")
+        found = await asked(settings, "quarantine", "redrive", "--reason", "values", "--follow")
         assert (found["counts"]["applied"], found["counts"]["released"]) == (3, 4)
-    assert (await asked(settings, "quarantine", "list", "--reason", "unknown_field"))["groups"] == []
+    assert (await asked(settings, "quarantine", "list", "--reason", "values"))["groups"] == []
     await tidegate(settings, "quarantine", "show", row["batch"], str(row["ordinal"]), code=1)

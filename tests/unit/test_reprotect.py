@@ -98,7 +98,7 @@ def test_only_events_that_need_it_are_rewritten():
     assert opened.schema == raw.schema
     untouched = table(known)
     assert reprotector.opened(untouched) is untouched
-    assert reprotector.closed(untouched, {known}) is untouched
+    assert reprotector.closed(untouched, {known}, {"Case"}) is untouched
 
 
 def page(**columns: list[str | None]) -> pa.Table:
