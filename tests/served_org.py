@@ -74,12 +74,21 @@ class ServedOrg:
 
 @asynccontextmanager
 async def served_org(
-    folder: Path, catalogue: Path | None = None, /, *, patience: timedelta = PATIENCE, **maxima: int
+    folder: Path,
+    catalogue: Path | None = None,
+    /,
+    *,
+    patience: timedelta = PATIENCE,
+    behind: timedelta = timedelta(0),
+    **maxima: int,
 ) -> AsyncIterator[ServedOrg]:
     """Serve a new org; a call waits for its token with that `patience`, and `maxima` are budgets of less than a thousand million.
-    `catalogue`: of the org's objects; None: the one that ships.
+    `catalogue`: of the org's objects; None: the one that ships. `behind`: how far its clock is behind ours, so that a test can let hours pass
+    and nothing comes from the future.
     """
     org = new_org(folder, catalogue=catalogue)
+    if behind:
+        org.advance_clock(-behind.total_seconds())
     app = build_app(org)
     config = uvicorn.Config(
         app.state.outermost,
