@@ -76,10 +76,10 @@ class ServedOrg:
 async def served_org(
     folder: Path,
     catalogue: Path | None = None,
+    behind: timedelta = timedelta(0),
     /,
     *,
     patience: timedelta = PATIENCE,
-    behind: timedelta = timedelta(0),
     **maxima: int,
 ) -> AsyncIterator[ServedOrg]:
     """Serve a new org; a call waits for its token with that `patience`, and `maxima` are budgets of less than a thousand million.
