@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -12,6 +12,7 @@ import pyarrow as pa
 from temporalio import activity
 
 from activities.heartbeats import heartbeating
+from activities.reconcile_facts import clock_ends, kept_ids
 from clients.bucket_query import RANGES_A_CALL, Answer, BucketQuery
 from clients.call_count import counting_calls
 from clients.objectstore import ObjectStore
@@ -22,6 +23,7 @@ from clients.warehouse.statements import RECORD_LIST
 from schemas import names
 from schemas.catalogue import Catalogue, FieldType, ObjectSpec
 from schemas.ids import reconcile_key
+from schemas.limits import COLLECTION_RETRIEVE_MAX
 from schemas.positions import SECOND_MS, epoch_ms
 from schemas.reconciliations import AskBucketsInput, AskedBuckets, DifferingBuckets, Grain, Range
 from schemas.tables import Column, field_column
@@ -86,10 +88,12 @@ class BucketLooks:
         spec = self.catalogue().object(request.object)
         key = reconcile_key(request.org, request.object, request.run, f"buckets-{request.number}.json")
         answers = _read(self.store.get(key))
-        explained = []
+        explained, doubtful = [], _Doubtful()
         with self.warehouse.reading() as reading:
             for answer in answers:
                 explained.append(self._explain(reading, spec, answer, request.grain))
+            if request.grain is Grain.DAY and answers:
+                doubtful = _Doubtful.find(reading, spec, max(answer.asked_to for answer in answers))
         seconds = request.grain.seconds
         differing = sorted(bucket for each in explained for bucket in each.differing)
         return DifferingBuckets(
@@ -100,6 +104,10 @@ class BucketLooks:
             org_records=sum(bucket.count for answer in answers for bucket in answer.buckets.values()),
             warehouse_records=sum(each.records for each in explained),
             in_flight=sum(each.in_flight for each in explained),
+            ahead=len(doubtful.ahead),
+            ahead_key=kept_ids(self.store, request.org, doubtful.ahead),
+            isolated=doubtful.isolated,
+            isolated_key=kept_ids(self.store, request.org, doubtful.isolated_ids),
         )
 
     def _explain(self, reading: Transaction, spec: ObjectSpec, answer: Answer, grain: Grain) -> Explained:
@@ -120,6 +128,7 @@ class BucketLooks:
             self._moving(reading, spec, numbers, answer, begins, grain),
             from_ms=epoch_ms(begins),
             to_ms=epoch_ms(answer.asked_to) + SECOND_MS,
+            unknown=_unknown_sums(reading, spec, numbers, answer, grain),
         )
 
     def _moving(
@@ -146,6 +155,41 @@ class BucketLooks:
                 ranges=answer.ranges,
             )
         return moving
+
+
+@dataclass(frozen=True)
+class _Doubtful:
+    """Records that aggregates tell nothing of, and that the warehouse knows itself."""
+
+    ahead: list[str] = field(default_factory=list)
+    """Whose last change lies ahead of the clock: the log is summed up as of the org's answer, so their buckets may look equal."""
+    isolated: int = 0
+    isolated_ids: list[str] = field(default_factory=list)
+    """Those with isolated fields, when one call reads them: the value may fit by now, without a change in the org."""
+
+    @classmethod
+    def find(cls, reading: Transaction, spec: ObjectSpec, as_of: datetime) -> "_Doubtful":
+        ahead = [row[0] for row in reading.fetch(questions.find_ahead(spec), [clock_ends(as_of)])]
+        ((isolated,),) = reading.fetch(questions.count_isolated(spec))
+        ids = []
+        if 0 < isolated <= COLLECTION_RETRIEVE_MAX:
+            ids = [row[0] for row in reading.fetch(questions.find_isolated(spec, COLLECTION_RETRIEVE_MAX))]
+        return cls(ahead, int(isolated), ids)
+
+
+def _unknown_sums(
+    reading: Transaction, spec: ObjectSpec, numbers: Sequence[Column], answer: Answer, grain: Grain
+) -> dict[int, frozenset[int]]:
+    """By bucket, the places of the sums that miss an isolated number: their difference says nothing."""
+    places = {column.name: place for place, column in enumerate(numbers)}
+    bounds = [moment for each in answer.ranges for moment in each.bounds]
+    statement = questions.find_unknown_by_bucket(spec, grain.seconds, len(answer.ranges))
+    found: dict[int, frozenset[int]] = {}
+    for bucket, columns in reading.fetch(statement, bounds):
+        if bucket is not None:
+            unknown = frozenset(places[name] for name in columns.split(",") if name in places)
+            found[int(bucket)] = found.get(int(bucket), frozenset()) | unknown
+    return found
 
 
 def joined(buckets: Sequence[int], seconds: int, within: Sequence[Range]) -> tuple[Range, ...]:

@@ -6,6 +6,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from clients.warehouse.statements import RECORD_LIST
 from schemas import names
 from schemas.catalogue import Catalogue
 from schemas.ids import ids_key, reconcile_key
+from schemas.limits import CLOCK_ALLOWANCE, COLLECTION_RETRIEVE_MAX
 from schemas.positions import epoch_ms
 from schemas.reconciliations import ComparedFacts, CompareFactsInput, Difference, Kind
 from schemas.tables import field_column
@@ -36,6 +38,9 @@ ROWS_AT_ONCE = 50_000
 """Of the warehouse, read at once."""
 MOST_LISTED = 10_000
 """Differences that a report names one by one; all are repaired."""
+MOST_MOVED = COLLECTION_RETRIEVE_MAX
+"""Records that changed after the org was asked are looked at again when one call reads them all. More of them are a busy object's, and
+the next reconciliation judges them: by then their changes are older than the org's answer."""
 
 
 @dataclass
@@ -83,8 +88,14 @@ class _Comparison:
         return self._result(judged)
 
     def _judge(self, org: Facts, warehouse: Facts) -> Judgement:
-        asked_from_ms = epoch_ms(self._request.read.asked_from)
-        return judge(org, warehouse, asked_from_ms=asked_from_ms, has_digests=bool(self._fields))
+        asked_from = self._request.read.asked_from
+        return judge(
+            org,
+            warehouse,
+            asked_from_ms=epoch_ms(asked_from),
+            ahead_from_ms=epoch_ms(clock_ends(asked_from)),
+            has_digests=bool(self._fields),
+        )
 
     def _pages(self) -> Iterator[pa.Table]:
         for number in range(self._request.read.pages):
@@ -164,21 +175,25 @@ class _Comparison:
                 room = max(0, MOST_LISTED - len(listed))
                 listed += [self._difference(name, kind) for name in names_[:room]]
         unsettled = [name for each in judged for name in each.unsettled]
-        different = sorted(set(ids))
+        moved = [name for each in judged for name in each.moved]
+        if len(moved) <= MOST_MOVED:
+            unsettled += moved
+        different, above = set(ids), {name for each in judged for name in each.above}
         return ComparedFacts(
             records=sum(each.records for each in judged),
             differing=len(different),
             unsettled=len(unsettled),
             kinds=dict(kinds),
             key=self._keep_list(listed),
-            ids_key=self._keep_ids(different),
+            ids_key=self._keep_ids(sorted(different - above)),
+            above_key=self._keep_ids(sorted(above)),
             unsettled_key=self._keep_ids(sorted(set(unsettled))),
         )
 
     def _difference(self, record_id: str, kind: Kind) -> dict[str, Any]:
         theirs, ours = self._digests.get(record_id, ([], []))
         fields: tuple[str, ...] = ()
-        if kind in (Kind.FIELDS, Kind.STALE, Kind.INCOMPLETE) and theirs and ours:
+        if kind in (Kind.FIELDS, Kind.STALE, Kind.INCOMPLETE, Kind.AHEAD) and theirs and ours:
             fields = tuple(
                 name for name, one, other in zip(self._fields, theirs, ours, strict=True) if one != other
             )
@@ -194,12 +209,22 @@ class _Comparison:
         return key
 
     def _keep_ids(self, ids: list[str]) -> str | None:
-        if not ids:
-            return None
-        body = orjson.dumps(ids)
-        key = ids_key(self._request.org, hashlib.sha256(body).hexdigest())
-        self._parent.store.put(key, body)
-        return key
+        return kept_ids(self._parent.store, self._request.org, ids)
+
+
+def clock_ends(as_of: datetime) -> datetime:
+    """A commit time after this one lies ahead of the clock, of ours and of the org's, which said `as_of` not long ago."""
+    return max(datetime.now(UTC), as_of) + CLOCK_ALLOWANCE
+
+
+def kept_ids(store: ObjectStore, org: str, ids: list[str]) -> str | None:
+    """Keep a list of ids, and return its key; None for an empty one."""
+    if not ids:
+        return None
+    body = orjson.dumps(ids)
+    key = ids_key(org, hashlib.sha256(body).hexdigest())
+    store.put(key, body)
+    return key
 
 
 def _joined(parts: Sequence[Facts]) -> Facts:

@@ -58,7 +58,8 @@ class FactReads:
     def query(self, spec: ObjectSpec, scope: Scope) -> FactQuery:
         """The question that the scope needs."""
         fields = fields_of(spec, scope)
-        values = OrgValues(spec, fields, self.protector) if fields else None
+        prefixes = {name: each.key_prefix for name, each in self.catalogue().objects.items()}
+        values = OrgValues(spec, fields, self.protector, prefixes) if fields else None
         return FactQuery(self.org, spec, values, fields, terms=self.terms)
 
 

@@ -33,6 +33,7 @@ class Reports:
         report = state.model_copy(update={"report_key": key}).model_dump(mode="json") | {
             "sentence": state.sentence(),
             "calls": state.calls,
+            "isolated_fields": self._isolated(state),
             "differences": [each for found in request.found_keys for each in self._list(found)],
             "left_differences": [each for left in request.left_keys for each in self._list(left)],
         }
@@ -45,6 +46,10 @@ class Reports:
                 transaction.execute(statement, _row(state, key))
         return key
 
+    def _isolated(self, state: ReconcileState) -> list[Any]:
+        key = None if state.isolated is None else state.isolated.key
+        return [] if key is None else self._list(key)
+
     def _list(self, key: str) -> list[Any]:
         listed: list[Any] = orjson.loads(self.store.get(key))
         return listed
@@ -54,4 +59,5 @@ def _row(state: ReconcileState, key: str) -> list[Any]:
     altered = 0 if state.log is None else state.log.altered
     counts = (state.org_records, state.warehouse_records, state.found, state.repaired, altered, state.calls)
     named = (state.run, state.object, state.window, str(state.depth))
-    return [*named, state.as_of, str(state.verdict), *counts, key, state.began_at, state.ended_at]
+    isolated = None if state.isolated is None else state.isolated.fields
+    return [*named, state.as_of, str(state.verdict), *counts, key, state.began_at, state.ended_at, isolated]

@@ -27,6 +27,8 @@ EXIT_UNAVAILABLE = 3
 
 EXIT_NO_PLAN = 4
 """No plan keeps every object fresh within every budget; the output says what would help."""
+EXIT_ISOLATED = 5
+"""A reconciliation left nothing that differs, but fields whose value does not fit: they are unknown in the warehouse."""
 
 
 AsJson = Annotated[bool, typer.Option("--json", help="One object on stdout.")]

@@ -68,6 +68,8 @@ class ReconciledView:
     repaired: int
     altered: int
     calls: int
+    isolated: int | None = None
+    """Fields that were unknown at its end; None: a run of an older release."""
 
 
 @dataclass(frozen=True)
@@ -213,7 +215,7 @@ def _positions(connection: psycopg.Connection) -> dict[str, tuple[str, datetime]
 
 def _reconciled(connection: psycopg.Connection) -> list[ReconciledView]:
     query = f"""
-        SELECT r.object, r.depth, r.as_of, r.verdict, r.found, r.repaired, r.altered, r.calls FROM {sql.RECONCILIATION} AS r
+        SELECT r.object, r.depth, r.as_of, r.verdict, r.found, r.repaired, r.altered, r.calls, r.isolated FROM {sql.RECONCILIATION} AS r
         JOIN (SELECT object, MAX(ended_at) AS newest FROM {sql.RECONCILIATION} GROUP BY object) AS n
           ON n.object = r.object AND n.newest = r.ended_at
         ORDER BY r.object

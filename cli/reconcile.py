@@ -12,7 +12,7 @@ from rich.table import Table
 from temporalio.client import Client, WorkflowFailureError
 
 from cli.acting import time_of, who
-from cli.output import EXIT_FAILED, OUT, AsJson, print_json, progress, say
+from cli.output import EXIT_FAILED, EXIT_ISOLATED, OUT, AsJson, print_json, progress, say
 from cli.running import settings_of_state
 from cli.sandbox_commands import DEFAULT_STATE, StateFolder
 from clients.objectstore import ObjectStore
@@ -28,6 +28,7 @@ from workers.reconciliations import start_reconciliation
 from workers.settings import Settings
 
 _SHOWN = 20
+_EXITS = {Verdict.DIFFERS: EXIT_FAILED, Verdict.ISOLATED: EXIT_ISOLATED}
 _EVERY_SECONDS = 0.5
 _STAGES = ("beginning", "checking the log", "asking", "waiting", "comparing", "repairing", "done")
 
@@ -63,7 +64,9 @@ def reconcile(
     ] = None,
     state: StateFolder = DEFAULT_STATE,
 ) -> None:
-    """Hold the warehouse against the org, repair what differs, and say what it was. Exit code 1: something is left.
+    """Hold the warehouse against the org, repair what differs, and say what it was.
+
+    Exit code 1: something is left that differs; 5: nothing but fields whose value does not fit.
 
     Example: tidegate reconcile Case --depth ids
     """
@@ -97,8 +100,8 @@ def reconcile(
         print_json(report)
     else:
         _show(done, report)
-    if done.verdict is Verdict.DIFFERS:
-        sys.exit(EXIT_FAILED)
+    if done.verdict in _EXITS:
+        sys.exit(_EXITS[done.verdict])
 
 
 async def _run(settings: Settings, request: ReconcileInput) -> ReconcileState:
@@ -155,8 +158,21 @@ def _show(done: ReconcileState, report: dict[str, Any]) -> None:
         OUT.print(table)
         if len(differences) > _SHOWN:
             OUT.print(f"… and {len(differences) - _SHOWN:,} more: {done.report_key} in the bucket, or --json")
+    _show_isolated(done, report.get("isolated_fields", []))
     costs = ", ".join(f"{cost.calls} {cost.step}" for cost in done.costs)
     OUT.print(f"{done.calls} API calls: {costs}")
+
+
+def _show_isolated(done: ReconcileState, listed: list[dict[str, Any]]) -> None:
+    if not listed:
+        return
+    table = Table("record", "isolated fields: their value does not fit", box=None)
+    for each in listed[:_SHOWN]:
+        table.add_row(each["record_id"], ", ".join(each["fields"]))
+    OUT.print(table)
+    more = (done.isolated.records if done.isolated else 0) - _SHOWN
+    if more > 0:
+        OUT.print(f"… and {more:,} more: {done.report_key} in the bucket, or --json")
 
 
 def _show_plan(

@@ -107,7 +107,13 @@ def _quarantine(reasons: dict[str, int]) -> Text:
 
 
 def _reconciled(view: ReconciledView) -> Text:
-    said = {"equal": "equal", "repaired": "repaired, equal", "differs": "DIFFERS"}[view.verdict]
+    isolated = f"equal but for {view.isolated or 0:,} isolated fields"
+    said = {
+        "equal": "equal",
+        "repaired": "repaired, equal",
+        "differs": "DIFFERS",
+        "isolated": isolated,
+    }[view.verdict]
     found = f"; {view.found:,} found, {view.repaired:,} repaired" if view.found else ""
     altered = f"; {view.altered:,} altered" if view.altered else ""
     return Text(

@@ -62,6 +62,8 @@ class Kind(StrEnum):
     """More than one row."""
     ALTERED = "altered"
     """The rows are not what the change log says."""
+    AHEAD = "ahead"
+    """The warehouse's last change is later than any of the org's, or lies ahead of the clock."""
 
 
 class Verdict(StrEnum):
@@ -71,6 +73,8 @@ class Verdict(StrEnum):
     REPAIRED = "repaired"
     """Differences were found and repaired, and are gone."""
     DIFFERS = "differs"
+    ISOLATED = "isolated"
+    """Nothing differs any more but fields whose value does not fit: they are unknown in the warehouse, and named."""
 
 
 class Range(Message):
@@ -196,6 +200,14 @@ class DifferingBuckets(Message):
     warehouse_records: int
     in_flight: int
     """Changes that were committed while the org was asked, and which were told apart by the change log."""
+    ahead: int = 0
+    """Records of the whole object whose last change lies ahead of the clock. Asked once, by day; like the three that follow."""
+    ahead_key: str | None = None
+    """Where their ids lie."""
+    isolated: int = 0
+    """Live records of the whole object with isolated fields."""
+    isolated_key: str | None = None
+    """Where their ids lie; None when there are none, or more than one call reads."""
 
 
 class Scope(Message):
@@ -259,13 +271,54 @@ class ComparedFacts(Message):
     key: str | None = None
     """Where the differences lie: JSON list of `Difference`; None when there are none."""
     ids_key: str | None = None
-    """Where the ids of these records lie."""
+    """Where the ids lie of those whose repair may stand at its own modstamp."""
+    above_key: str | None = None
+    """Where the ids lie of the others: the warehouse holds a later change, so that their repair must stand above it."""
     unsettled_key: str | None = None
 
     @property
     def suspects(self) -> tuple[str, ...]:
         """Where the ids lie of records that are to be looked at again."""
-        return tuple(key for key in (self.ids_key, self.unsettled_key) if key is not None)
+        keys = (self.ids_key, self.above_key, self.unsettled_key)
+        return tuple(key for key in keys if key is not None)
+
+
+class SetAsideInput(Message):
+    """Records whose repair must stand above what the warehouse holds of them."""
+
+    org: str
+    object: str
+    ids_key: str
+    as_of: datetime
+    """By the org's clock, before the warehouse was looked at."""
+
+
+class SetAside(Message):
+    """What was taken out of the change log, and where a repair stands above the rest."""
+
+    changes: int = 0
+    """They lay ahead of the clock, and wait in quarantine now."""
+    records: int = 0
+    stands_at: datetime | None = None
+    """The last change of these records that is in force; None: they have none."""
+
+
+class FindIsolatedInput(Message):
+    """Which fields of which records are isolated at the end of a reconciliation."""
+
+    org: str
+    object: str
+    run: str
+    range: Range = Range()
+
+
+class Isolated(Message):
+    """Fields of live records whose value does not fit. Reports list them as `record_id` and `fields`, API names."""
+
+    records: int = 0
+    fields: int = 0
+    key: str | None = None
+    """Where the list lies; None when there are none."""
 
 
 class Difference(Message):
@@ -296,6 +349,8 @@ class ReconcileState(Message):
     found: int = 0
     repaired: int = 0
     left: int = 0
+    isolated: Isolated | None = None
+    """What is isolated at the end; None before, and of runs of older releases."""
     kinds: dict[str, int] = Field(default_factory=dict)
     trouble: str = ""
     """Why a repair failed."""
@@ -312,8 +367,14 @@ class ReconcileState(Message):
     def sentence(self) -> str:
         """The verdict as it is said to a person."""
         at = "" if self.as_of is None else f" as of {self.as_of:%Y-%m-%d %H:%M:%S} UTC"
-        said = {Verdict.EQUAL: "equal", Verdict.REPAIRED: "repaired, equal", Verdict.DIFFERS: "differs"}
-        return self.stage if self.verdict is None else f"{said[self.verdict]}{at}"
+        if self.verdict is Verdict.ISOLATED and self.isolated is not None:
+            fields, records = self.isolated.fields, self.isolated.records
+            repaired = "repaired, " if self.found or (self.log and self.log.altered) else ""
+            named = (
+                f"{fields:,} isolated field{'s' * (fields != 1)} of {records:,} record{'s' * (records != 1)}"
+            )
+            return f"{repaired}equal but for {named}, named in the report,{at}"
+        return self.stage if self.verdict is None else f"{_SAID[self.verdict]}{at}"
 
 
 class KeepReportInput(Message):
@@ -324,3 +385,11 @@ class KeepReportInput(Message):
     """Where the differences that were found lie."""
     left_keys: tuple[str, ...]
     """Where those lie that are left."""
+
+
+_SAID = {
+    Verdict.EQUAL: "equal",
+    Verdict.REPAIRED: "repaired, equal",
+    Verdict.DIFFERS: "differs",
+    Verdict.ISOLATED: "equal but for isolated fields",
+}

@@ -326,6 +326,7 @@ RECONCILIATION_COLUMNS = (
     Column("report_key", Kind.TEXT, 1_024, required=True),
     Column("began_at", Kind.TIMESTAMP, required=True),
     Column("ended_at", Kind.TIMESTAMP, required=True),
+    Column("isolated", Kind.INTEGER),  # fields that are unknown at the end; null in rows of older releases
 )
 """`ops.reconciliation`: a row a run."""
 

@@ -6,9 +6,11 @@ from typing import Any
 
 from activities.reconcile_buckets import BucketLooks
 from activities.reconcile_facts import FactComparisons
+from activities.reconcile_isolated import IsolatedLooks
 from activities.reconcile_log import LogChecks
 from activities.reconcile_read import FactReads
 from activities.reconcile_report import Reports
+from activities.set_aside import SettingAside
 from schemas import names
 from schemas.catalogue import Catalogue
 from schemas.ids import reconcile_workflow_id
@@ -33,6 +35,8 @@ class ReconcilingEngine(SmallEngine):
         terms = PlanTerms(waits=(0.05, 0.2))
         self.fact_reads = FactReads(org, store, self._catalogue, self.protector, delay, terms)
         self.fact_comparisons = FactComparisons(warehouse, store, self._catalogue)
+        self.setting_aside = SettingAside(warehouse, store, self._catalogue)
+        self.isolated_looks = IsolatedLooks(warehouse, store, self._catalogue)
         self.reports = Reports(warehouse, store)
 
     def _catalogue(self) -> Catalogue:
@@ -45,6 +49,8 @@ class ReconcilingEngine(SmallEngine):
             self.bucket_looks.compare_buckets,
             self.fact_reads.read_facts,
             self.fact_comparisons.compare_facts,
+            self.setting_aside.set_aside,
+            self.isolated_looks.find_isolated,
             self.reports.keep_report,
         ]
         return super().workers() | {names.RECONCILE_QUEUE: steps}

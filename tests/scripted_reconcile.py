@@ -20,13 +20,17 @@ from schemas.reconciliations import (
     ComparedFacts,
     CompareFactsInput,
     DifferingBuckets,
+    FindIsolatedInput,
     Grain,
+    Isolated,
     KeepReportInput,
     LogCheck,
     Range,
     ReadFacts,
     ReadFactsInput,
     ReconcileState,
+    SetAside,
+    SetAsideInput,
 )
 from workers.roles import sandboxed_runner
 from workflows import WORKFLOWS
@@ -37,9 +41,15 @@ MOMENT = datetime(2026, 9, 21, 14, 0, tzinfo=UTC)
 class ScriptedReconciliation:
     """Every step, and what it was asked."""
 
-    def __init__(self, *, rows: int = 100_000, most_equal: int = 0) -> None:
+    def __init__(
+        self, *, rows: int = 100_000, most_equal: int = 0, ahead: int = 0, isolated: int = 0
+    ) -> None:
         self.rows = rows
         """In the days that differ."""
+        self.ahead = ahead
+        """Records whose last change lies ahead of the clock."""
+        self.isolated = isolated
+        """Records with an isolated field."""
         self.most_equal = most_equal
         """After so many comparisons of records nothing differs any more."""
         self.compared = 0
@@ -68,6 +78,10 @@ class ScriptedReconciliation:
             org_records=1_000_000,
             warehouse_records=999_999,
             in_flight=3,
+            ahead=self.ahead,
+            ahead_key="ahead.json" if self.ahead else None,
+            isolated=self.isolated,
+            isolated_key="isolated-ids.json" if self.isolated else None,
         )
 
     @activity.defn(name=names.READ_FACTS)
@@ -88,6 +102,7 @@ class ScriptedReconciliation:
             kinds=kinds,
             key="differences.json",
             ids_key="ids.json",
+            above_key="above.json" if self.ahead else None,
             unsettled=1 if unsettled else 0,
             unsettled_key=unsettled,
         )
@@ -95,6 +110,15 @@ class ScriptedReconciliation:
     @activity.defn(name=names.READ_RECORDS)
     async def read_records(self, request: RecordsInput) -> StretchResult:
         return StretchResult(position="1", done=True, counts=BackfillCounts(rows=1, calls=1))
+
+    @activity.defn(name=names.SET_ASIDE)
+    async def set_aside(self, request: SetAsideInput) -> SetAside:
+        return SetAside(changes=1, records=1, stands_at=MOMENT)
+
+    @activity.defn(name=names.FIND_ISOLATED)
+    async def find_isolated(self, request: FindIsolatedInput) -> Isolated:
+        key = "isolated.json" if self.isolated else None
+        return Isolated(records=self.isolated, fields=self.isolated, key=key)
 
     @activity.defn(name=names.KEEP_REPORT)
     async def keep_report(self, request: KeepReportInput) -> str:
@@ -115,6 +139,8 @@ async def reconcile_workers(client: Client, script: ScriptedReconciliation) -> A
         script.compare_buckets,
         script.read_facts,
         script.compare_facts,
+        script.set_aside,
+        script.find_isolated,
         script.keep_report,
     ]
     steps: dict[str, list[Callable[..., Any]]] = {

@@ -77,6 +77,7 @@ class ServedOrg:
 async def served_org(
     folder: Path,
     catalogue: Path | None = None,
+    behind: timedelta = timedelta(0),
     /,
     *,
     patience: timedelta = PATIENCE,
@@ -84,9 +85,12 @@ async def served_org(
     **maxima: int,
 ) -> AsyncIterator[ServedOrg]:
     """Serve a new org; a call waits for its token with that `patience`, and `maxima` are budgets of less than a thousand million.
-    `catalogue`: of the org's objects; None: the one that ships. `pubsub`: where the Pub/Sub API is served; None: nowhere.
+    `catalogue`: of the org's objects; None: the one that ships. `behind`: how far its clock is behind ours, so that a test can let hours pass
+    and nothing comes from the future. `pubsub`: where the Pub/Sub API is served; None: nowhere.
     """
     org = new_org(folder, catalogue=catalogue)
+    if behind:
+        org.advance_clock(-behind.total_seconds())
     app = build_app(org, pubsub=pubsub)
     config = uvicorn.Config(
         app.state.outermost,

@@ -26,13 +26,23 @@ class Bucket:
     """MAX(LastModifiedDate), epoch milliseconds; -1 of none."""
     sums: tuple[float, ...] = ()
 
-    def is_like(self, other: "Bucket") -> bool:
-        """The same, but for the roundings of sums."""
-        return self.newest_ms // SECOND_MS == other.newest_ms // SECOND_MS and self.counts_like(other)
+    def is_like(self, other: "Bucket", unknown: frozenset[int] = frozenset()) -> bool:
+        """The same, but for the roundings of sums, and without the sums whose place is in `unknown`."""
+        is_newest = self.newest_ms // SECOND_MS == other.newest_ms // SECOND_MS
+        return is_newest and self.counts_like(other, unknown)
 
-    def counts_like(self, other: "Bucket") -> bool:
+    def counts_like(self, other: "Bucket", unknown: frozenset[int] = frozenset()) -> bool:
         """As `is_like`, without the newest change."""
-        return self.count == other.count and all(map(_is_close, self.sums, other.sums))
+        return self.count == other.count and all(
+            _is_close(one, another)
+            for place, (one, another) in enumerate(zip(self.sums, other.sums, strict=False))
+            if place not in unknown
+        )
+
+
+Unknown = Mapping[int, frozenset[int]]
+"""Bucket -> places of the sums of which a live record's number is isolated in the warehouse: the org adds it up, the warehouse cannot."""
+_NOTHING: Unknown = {}
 
 
 def _is_close(one: float, other: float) -> bool:
@@ -84,6 +94,7 @@ def explain(
     *,
     from_ms: int,
     to_ms: int,
+    unknown: Unknown = _NOTHING,
 ) -> Explained:
     """Hold the org's aggregates against the warehouse's at the moment between the bounds that explains them best.
 
@@ -93,6 +104,7 @@ def explain(
         moving: The others. Must begin at `from_ms` or before.
         from_ms: What was committed before is in the answer.
         to_ms: What was committed later is not.
+        unknown: Sums that the warehouse cannot know.
     """
     steps = sorted(moving.steps, key=lambda step: step.at_ms)
     sure = [step for step in steps if step.at_ms < from_ms]
@@ -100,14 +112,16 @@ def explain(
     places = dict(moving.before)
     for step in sure:
         places[step.record_id] = step.after
-    taken = _best_prefix(answer, still, places, open_)
+    taken = _best_prefix(answer, still, places, open_, unknown)
     for step in open_[:taken]:
         places[step.record_id] = step.after
     ours = _totals(still, places.values())
     every = sorted(answer.keys() | ours.keys())
     empty = Bucket()
     differing = tuple(
-        bucket for bucket in every if not ours.get(bucket, empty).is_like(answer.get(bucket, empty))
+        bucket
+        for bucket in every
+        if not ours.get(bucket, empty).is_like(answer.get(bucket, empty), unknown.get(bucket, frozenset()))
     )
     rows = sum(max(ours.get(bucket, empty).count, answer.get(bucket, empty).count) for bucket in differing)
     records = sum(bucket.count for bucket in ours.values())
@@ -135,6 +149,7 @@ def _best_prefix(
     still: Mapping[int, Bucket],
     places: Mapping[str, Place | None],
     steps: Sequence[Step],
+    unknown: Unknown,
 ) -> int:
     """How many of the steps the answer shows: the number after which the fewest buckets differ, of equals the first."""
     totals = _totals(still, places.values())
@@ -143,7 +158,9 @@ def _best_prefix(
     wrong = {
         number
         for number in answer.keys() | totals.keys()
-        if not totals.get(number, empty).counts_like(answer.get(number, empty))
+        if not totals.get(number, empty).counts_like(
+            answer.get(number, empty), unknown.get(number, frozenset())
+        )
     }
     best, taken = len(wrong), 0
     for count, step in enumerate(steps, start=1):
@@ -152,7 +169,8 @@ def _best_prefix(
                 continue
             bucket = totals.setdefault(place.bucket, Bucket())
             _add(bucket, place, sign)
-            is_like = bucket.counts_like(answer.get(place.bucket, empty))
+            theirs = answer.get(place.bucket, empty)
+            is_like = bucket.counts_like(theirs, unknown.get(place.bucket, frozenset()))
             (wrong.discard if is_like else wrong.add)(place.bucket)
         present[step.record_id] = step.after
         if len(wrong) < best:

@@ -26,15 +26,22 @@ class Judgement(NamedTuple):
     unsettled: list[str]
     records: int
     """On either side."""
+    above: list[str]
+    """Of the different ones: the warehouse's last change stands above the org's, so that a repair in its own place would not win."""
+    moved: list[str]
+    """Neither different nor unsettled: the warehouse holds a later change than the org's answer, which may have come since."""
 
 
-def judge(org: Facts, warehouse: Facts, *, asked_from_ms: int, has_digests: bool) -> Judgement:
+def judge(
+    org: Facts, warehouse: Facts, *, asked_from_ms: int, ahead_from_ms: int, has_digests: bool
+) -> Judgement:
     """Hold the org's facts against the warehouse's.
 
     Args:
         org: One row a record; every record that was asked about and exists, deleted ones too.
         warehouse: Its rows of the same records, in any order.
         asked_from_ms: What was committed before could be seen in the org's answer (its clock, epoch milliseconds).
+        ahead_from_ms: A change that is later lies ahead of the clock.
         has_digests: False compares no fields.
     """
     org, warehouse = _by_id(org), _by_id(warehouse)
@@ -50,16 +57,27 @@ def judge(org: Facts, warehouse: Facts, *, asked_from_ms: int, has_digests: bool
     missing[here] = False
     kinds[Kind.MISSING] = _names(org["id"][missing])
     gone = alone & ~single["deleted"]
-    is_new = single["stamp"] >= asked_from_ms
+    is_ahead = alone & (single["stamp"] > ahead_from_ms)
+    gone &= ~is_ahead
+    is_new = gone & (single["stamp"] >= asked_from_ms)
     kinds[Kind.GONE] = _names(single["id"][gone & ~is_new])
     both = ~np.isin(org["id"][here], duplicates)
-    found, unsettled = _judge_pairs(
-        org[here][both], single[there][both], asked_from_ms=asked_from_ms, has_digests=has_digests
+    pairs = _judge_pairs(
+        org[here][both],
+        single[there][both],
+        asked_from_ms=asked_from_ms,
+        ahead_from_ms=ahead_from_ms,
+        has_digests=has_digests,
     )
+    ahead = _names(single["id"][is_ahead])
+    kinds |= pairs.kinds
+    kinds[Kind.AHEAD] = kinds[Kind.AHEAD] + ahead
     return Judgement(
-        {kind: ids for kind, ids in (kinds | found).items() if ids},
-        unsettled + _names(single["id"][gone & is_new]),
+        {kind: ids for kind, ids in kinds.items() if ids},
+        pairs.unsettled + _names(single["id"][is_new]),
         len(org) + int(alone.sum()),
+        pairs.above + ahead,
+        pairs.moved,
     )
 
 
@@ -78,15 +96,26 @@ def _matched(
     return here, place[here]
 
 
+class _Pairs(NamedTuple):
+    """As of `Judgement`, of the records that both sides have once."""
+
+    kinds: dict[Kind, list[str]]
+    unsettled: list[str]
+    above: list[str]
+    moved: list[str]
+
+
 def _judge_pairs(
-    org: Facts, warehouse: Facts, *, asked_from_ms: int, has_digests: bool
-) -> tuple[dict[Kind, list[str]], list[str]]:
+    org: Facts, warehouse: Facts, *, asked_from_ms: int, ahead_from_ms: int, has_digests: bool
+) -> _Pairs:
     lmd, modstamp = _second(org["lmd"]), _second(org["stamp"])
     known_lmd, known = _second(warehouse["lmd"]), warehouse["stamp"]
+    # Whatever else is wrong, or seems right: no later change can come into force.
+    ahead = known > ahead_from_ms
     since = known >= asked_from_ms  # the warehouse has a change that the org's answer need not show
-    both_live = ~org["deleted"] & ~warehouse["deleted"]
-    extra = org["deleted"] & ~warehouse["deleted"]
-    deleted = ~org["deleted"] & warehouse["deleted"]
+    both_live = ~org["deleted"] & ~warehouse["deleted"] & ~ahead
+    extra = org["deleted"] & ~warehouse["deleted"] & ~ahead
+    deleted = ~org["deleted"] & warehouse["deleted"] & ~ahead
     stale = both_live & ((known_lmd < lmd) | ((known_lmd == lmd) & (_second(known) < modstamp)))
     same = both_live & (known_lmd == lmd) & ~stale
     incomplete = same & ~warehouse["complete"]
@@ -94,18 +123,24 @@ def _judge_pairs(
     if has_digests:
         other = same & ~incomplete & (org["digest"] != warehouse["digest"])
     # A later time of change than the org's own is right only when the change is later than the answer.
-    ahead = both_live & (known_lmd > lmd) & ~since
+    later = both_live & (known_lmd > lmd)
     may_move = since | (org["stamp"] >= asked_from_ms)
     found = {
         Kind.EXTRA: extra & ~(since & (known > org["stamp"] + COMMIT_LAG_MS)),
         Kind.DELETED: deleted & ~since,
         Kind.STALE: stale,
-        Kind.FIELDS: ahead | (other & ~may_move),
+        Kind.FIELDS: other & ~may_move,
         Kind.INCOMPLETE: incomplete,
+        Kind.AHEAD: ahead | (later & ~since),
     }
     differs = np.logical_or.reduce(list(found.values()))
     unsettled = (extra | deleted | other) & ~differs
-    return {kind: _names(org["id"][mask]) for kind, mask in found.items()}, _names(org["id"][unsettled])
+    return _Pairs(
+        {kind: _names(org["id"][mask]) for kind, mask in found.items()},
+        _names(org["id"][unsettled]),
+        _names(org["id"][differs & (ahead | (_second(known) > modstamp))]),
+        _names(org["id"][later & since]),
+    )
 
 
 def _second(milliseconds: NDArray[np.int64]) -> NDArray[np.int64]:

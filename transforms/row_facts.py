@@ -15,8 +15,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from schemas.catalogue import FieldType, ObjectSpec
+from schemas.quality import Rule, Severity
 from transforms.protect import Protector
-from transforms.values import converter, landed
+from transforms.rules import checks_of, ruled
+from transforms.values import MISFIT, converter, landed
 
 FACTS = np.dtype(
     [
@@ -122,26 +124,33 @@ def _bytes(value: Any) -> bytes:
 
 
 class OrgValues:
-    """Types the values of REST's JSON as staging does, PII encrypted, so that they can be held against the warehouse's."""
+    """Types the values of REST's JSON as staging does, PII encrypted, so that they can be held against the warehouse's.
 
-    def __init__(self, spec: ObjectSpec, fields: Sequence[str], protector: Protector) -> None:
-        self._fields = [
-            (
-                name,
-                converter(spec.fields[name], spec.most_bytes),
-                spec.fields[name].is_protected,
-                f"{spec.name}.{name}",
+    Declared rules are asked, too: a value that one of severity `isolate` keeps out is unknown on both sides. `prefixes` as of `checks_of`.
+    """
+
+    def __init__(
+        self, spec: ObjectSpec, fields: Sequence[str], protector: Protector, prefixes: Mapping[str, str]
+    ) -> None:
+        self._fields = []
+        for name in fields:
+            field = spec.fields[name]
+            convert = ruled(converter(field, spec.most_bytes), checks_of(field, prefixes))
+            is_required = (
+                name in spec.required_fields and field.severity_of(Rule.REQUIRED) is Severity.ISOLATE
             )
-            for name in fields
-        ]
+            empty = MISFIT if is_required else None
+            self._fields.append((name, convert, field.is_protected, f"{spec.name}.{name}", empty))
         self._protector = protector
 
     def typed(self, record: Mapping[str, Any]) -> list[Any]:
         """One record's values; `MISFIT` for one that does not fit, as the warehouse has it for a field that is unknown."""
         values: list[Any] = []
-        for name, convert, is_protected, context in self._fields:
+        for name, convert, is_protected, context, empty in self._fields:
             value = record.get(name)
-            if value is not None:
-                value = landed(convert, self._protector.encrypt(context, value) if is_protected else value)
-            values.append(value)
+            if value is None:
+                values.append(empty)
+            else:
+                given = self._protector.encrypt(context, value) if is_protected else value
+                values.append(landed(convert, given))
         return values

@@ -39,11 +39,13 @@ from activities.read_part import ReadPart
 from activities.read_records import ReadRecords
 from activities.reconcile_buckets import BucketLooks
 from activities.reconcile_facts import FactComparisons
+from activities.reconcile_isolated import IsolatedLooks
 from activities.reconcile_log import LogChecks
 from activities.reconcile_read import FactReads
 from activities.reconcile_report import Reports
 from activities.replay import ReplaySteps
 from activities.rereads import Rereads
+from activities.set_aside import SettingAside
 from activities.watch_lanes import LaneWatch
 from clients.warehouse.shadows import shadow_prefix
 from clients.writebacks.sessions import WritebackStore
@@ -216,6 +218,8 @@ def _reconcile_worker(client: Client, parts: Parts, org: Org) -> Worker:
         buckets.compare_buckets,
         reads.read_facts,
         facts.compare_facts,
+        SettingAside(warehouse, store, catalogue).set_aside,
+        IsolatedLooks(warehouse, store, catalogue).find_isolated,
         Reports(warehouse, store).keep_report,
     ]
     return _activity_worker(client, parts, names.RECONCILE_QUEUE, steps, most=4)

@@ -5,7 +5,7 @@ looked at record by record, repaired by a backfill of exactly these records, and
 """
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey
@@ -25,8 +25,11 @@ with workflow.unsafe.imports_passed_through():
         CompareFactsInput,
         Depth,
         DifferingBuckets,
+        FindIsolatedInput,
         Grain,
+        Isolated,
         KeepReportInput,
+        Kind,
         LogCheck,
         Range,
         ReadFacts,
@@ -34,6 +37,8 @@ with workflow.unsafe.imports_passed_through():
         ReconcileInput,
         ReconcileState,
         Scope,
+        SetAside,
+        SetAsideInput,
         StepCost,
         Verdict,
     )
@@ -45,6 +50,8 @@ _ORG = SearchAttributeKey.for_keyword("SfOrg")
 _OBJECTS = SearchAttributeKey.for_keyword_list("SfObjects")
 _LOOKS = 3
 """How often records that change all the time are looked at."""
+_NAMES_ISOLATED = "names-isolated-fields"
+"""Patch of runs that name isolated fields; those that older releases began have no such step."""
 SCHEDULE = "schedule"
 """Who asks when nobody does."""
 
@@ -76,7 +83,7 @@ class ReconcileWorkflow:
     async def run(self, request: ReconcileInput) -> ReconcileState:
         workflow.upsert_search_attributes([_ORG.value_set(request.org), _OBJECTS.value_set([request.object])])
         if request.by != SCHEDULE:
-            await self._record_act()
+            await self._record("reconcile.start", f"depth {request.depth}: {request.reason}")
         if request.checks_log:
             await self._check_log()
         suspects = await self._suspects()
@@ -96,16 +103,15 @@ class ReconcileWorkflow:
         """How far it has come."""
         return self._state
 
-    async def _record_act(self) -> None:
-        request = self._request
+    async def _record(self, what: str, detail: str) -> None:
         act = Act(
-            act="reconcile.start",
-            by=request.by,
+            act=what,
+            by=self._request.by,
             target=workflow.info().workflow_id,
-            detail=f"depth {request.depth}: {request.reason}",
+            detail=detail,
             at=workflow.now(),
         )
-        await workflow.execute_activity(names.RECORD_ACT, act, summary="record reconcile.start", **RECORD)
+        await workflow.execute_activity(names.RECORD_ACT, act, summary=f"record {what}", **RECORD)
 
     async def _check_log(self) -> None:
         """The warehouse against itself, stretch by stretch."""
@@ -145,7 +151,7 @@ class ReconcileWorkflow:
         days = await self._buckets(Grain.DAY, whole)
         self._set(org_records=days.org_records, warehouse_records=days.warehouse_records)
         every = Scope(ranges=() if self._request.is_whole else whole, has_fields=depth is Depth.FIELDS)
-        found = []
+        found = _doubtful(days, depth)
         if days.differing:
             scope, rows = await self._drill(days, every)
             if rows and not (depth is not Depth.BUCKETS and scope == every):
@@ -235,14 +241,32 @@ class ReconcileWorkflow:
         self._show("repairing")
         for number, each in enumerate(self._found):
             if each.ids_key is not None:
-                await self._read_anew(each.ids_key, number)
+                await self._read_anew(each.ids_key, f"{self._run}.{number}")
+            if each.above_key is not None:
+                stands_at = await self._set_aside(each.above_key, each.kinds.get(Kind.AHEAD, 0))
+                await self._read_anew(each.above_key, f"{self._run}.{number}.above", stands_at)
         is_many = self._state.found > self._request.most_named
         self._left = await (self._suspects() if is_many else self._confirm(self._found, "look again"))
         left = sum(each.differing for each in self._left)
         self._set(left=left, repaired=self._state.found - left)
 
-    async def _read_anew(self, ids_key: str, number: int) -> None:
-        window = f"{self._run}.{number}"
+    async def _set_aside(self, ids_key: str, ahead: int) -> datetime | None:
+        """Take out of force what no repair could stand above; returns where one stands above the rest."""
+        if ahead:
+            detail = f"what lies ahead of the clock of {ahead:,} records of {self._request.object} leaves the change log for quarantine"
+            await self._record("reconcile.set_aside", detail)
+        as_of = self._state.as_of or workflow.now()
+        org, name = self._request.org, self._request.object
+        aside: SetAside = await workflow.execute_activity(
+            names.SET_ASIDE,
+            SetAsideInput(org=org, object=name, ids_key=ids_key, as_of=as_of),
+            result_type=SetAside,
+            summary="changes ahead of the clock",
+            **LOOK,
+        )
+        return aside.stands_at
+
+    async def _read_anew(self, ids_key: str, window: str, stands_at: datetime | None = None) -> None:
         request = BackfillInput(
             org=self._request.org,
             object=self._request.object,
@@ -250,6 +274,8 @@ class ReconcileWorkflow:
             ids_key=ids_key,
             lease_class=LeaseClass.REPAIR,
             is_repair=True,
+            after=stands_at,
+            stands_at=stands_at,
             by=self._request.by,
             reason=f"found by {workflow.info().workflow_id}",
         )
@@ -268,12 +294,26 @@ class ReconcileWorkflow:
             return
         self._pay("repair", done.counts.calls, workflow.now() - began)
 
+    async def _find_isolated(self) -> None:
+        """What is neither equal nor different: asked last, since a repair may have brought good values."""
+        question = FindIsolatedInput(
+            org=self._request.org, object=self._request.object, run=self._run, range=self._request.range
+        )
+        isolated: Isolated = await workflow.execute_activity(
+            names.FIND_ISOLATED, question, result_type=Isolated, summary="isolated fields", **LOOK
+        )
+        self._set(isolated=isolated)
+
     async def _finish(self) -> None:
+        if workflow.patched(_NAMES_ISOLATED):
+            await self._find_isolated()
         state = self._state
         altered = 0 if state.log is None else state.log.altered
         unmended = 0 if state.log is None else altered - state.log.mended
         if state.left or unmended or (state.found and not self._request.repairs) or state.trouble:
             verdict = Verdict.DIFFERS
+        elif state.isolated is not None and state.isolated.fields:
+            verdict = Verdict.ISOLATED
         else:
             verdict = Verdict.REPAIRED if state.found or altered else Verdict.EQUAL
         self._set(verdict=verdict, ended_at=workflow.now())
@@ -312,6 +352,17 @@ class ReconcileWorkflow:
         workflow.set_current_details(
             f"**{state.sentence()}** · {stage} · found {state.found}, repaired {state.repaired} · {state.calls} calls"
         )
+
+
+def _doubtful(days: DifferingBuckets, depth: Depth) -> list[ComparedFacts]:
+    """Records that aggregates tell nothing of: those ahead of the clock, and, unless every field is compared, those with isolated fields."""
+    found = []
+    if days.ahead_key is not None:
+        kinds = {Kind.AHEAD.value: days.ahead}
+        found.append(ComparedFacts(differing=days.ahead, kinds=kinds, above_key=days.ahead_key))
+    if days.isolated_key is not None and depth is not Depth.FIELDS:
+        found.append(ComparedFacts(unsettled=days.isolated, unsettled_key=days.isolated_key))
+    return found
 
 
 def _kinds(compared: Sequence[ComparedFacts]) -> dict[str, int]:

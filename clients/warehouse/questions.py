@@ -19,7 +19,7 @@ def sum_buckets(spec: ObjectSpec, numbers: Sequence[Column], seconds: int, range
 
     A bucket is so many whole lengths of `seconds` since the epoch. Parameters: the time, then `since` and `until` of each range.
     """
-    bucket = f"CAST(FLOOR(EXTRACT(EPOCH FROM c.last_modified_date) / {seconds}) AS BIGINT)"
+    bucket = _bucket(seconds)
     sums = "".join(f", SUM(c.{column.sql})" for column in numbers)
     return (
         f"SELECT {bucket}, COUNT(*), MAX({_ms('last_modified_date')}){sums} FROM {current_table(spec)} AS c "
@@ -53,6 +53,44 @@ def read_facts(spec: ObjectSpec, fields: Sequence[Column], limit: int) -> str:
 def read_named_facts(spec: ObjectSpec, fields: Sequence[Column]) -> str:
     """Facts of the named records."""
     return f"SELECT {_facts(fields)} FROM {current_table(spec)} AS c JOIN {NAMED} AS n ON c.record_id = n.record_id"
+
+
+def find_ahead(spec: ObjectSpec) -> str:
+    """The records whose last change is later than a time; parameter: the time."""
+    return f"SELECT c.record_id FROM {current_table(spec)} AS c WHERE c.changed_at > %s ORDER BY c.record_id"
+
+
+def count_isolated(spec: ObjectSpec) -> str:
+    """How many live records have fields whose value did not fit."""
+    return f"SELECT COUNT(*) FROM {current_table(spec)} AS c WHERE {_ISOLATED}"
+
+
+def find_isolated(spec: ObjectSpec, limit: int) -> str:
+    """The first `limit` of them."""
+    return f"SELECT c.record_id FROM {current_table(spec)} AS c WHERE {_ISOLATED} ORDER BY c.record_id LIMIT {limit}"
+
+
+def sum_isolated(spec: ObjectSpec, *, is_whole: bool) -> str:
+    """Records and fields that are isolated, of all live records or of a range; parameters: its `since` and `until`."""
+    fields = "LENGTH(c.unknown_fields) - LENGTH(REPLACE(c.unknown_fields, ',', '')) + 1"
+    return (
+        f"SELECT COUNT(*), SUM({fields}) FROM {current_table(spec)} AS c WHERE {_isolated(is_whole=is_whole)}"
+    )
+
+
+def list_isolated(spec: ObjectSpec, limit: int, *, is_whole: bool) -> str:
+    """record_id and unknown_fields of the first `limit` of them; parameters as of `sum_isolated`."""
+    where = _isolated(is_whole=is_whole)
+    return f"SELECT c.record_id, c.unknown_fields FROM {current_table(spec)} AS c WHERE {where} ORDER BY c.record_id LIMIT {limit}"
+
+
+def find_unknown_by_bucket(spec: ObjectSpec, seconds: int, ranges: int) -> str:
+    """Bucket and unknown_fields of live records with isolated fields, each pair once; parameters: `since` and `until` of each range."""
+    bucket = _bucket(seconds)
+    return (
+        f"SELECT DISTINCT {bucket}, c.unknown_fields FROM {current_table(spec)} AS c "
+        f"WHERE {_ISOLATED} AND ({_in_ranges(ranges)})"
+    )
 
 
 def find_live(spec: ObjectSpec, ranges: int) -> str:
@@ -145,6 +183,17 @@ def _facts(fields: Sequence[Column]) -> str:
 
 def _ms(column: str) -> str:
     return f"CAST(EXTRACT(EPOCH FROM c.{column}) * 1000 AS BIGINT)"
+
+
+def _bucket(seconds: int) -> str:
+    return f"CAST(FLOOR(EXTRACT(EPOCH FROM c.last_modified_date) / {seconds}) AS BIGINT)"
+
+
+_ISOLATED = "c.unknown_fields IS NOT NULL AND NOT c.is_deleted"
+
+
+def _isolated(*, is_whole: bool) -> str:
+    return _ISOLATED if is_whole else f"{_ISOLATED} AND {_in_ranges(1)}"
 
 
 def _in_ranges(count: int) -> str:

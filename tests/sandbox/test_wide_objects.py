@@ -169,7 +169,7 @@ async def test_facts_of_all_fields_are_the_same_by_either_api(
 ) -> None:
     make_wide(served.org, 30)
     fields = tuple(spec.fields)
-    query = FactQuery(served.http, spec, OrgValues(spec, fields, protector(catalogue)), fields)
+    query = FactQuery(served.http, spec, OrgValues(spec, fields, protector(catalogue), {}), fields)
     by_rest = await query.page((Range(),), Position())
     assert served.calls() == ["POST /composite"]
     query.terms = query.terms.__class__(job_from_rows=0, waits=(0.05, 0.2))

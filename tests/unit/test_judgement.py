@@ -1,6 +1,7 @@
 """Which records differ, when the org was asked first and the warehouse later."""
 
 import numpy as np
+import pytest
 from hypothesis import given, strategies as st
 
 from schemas.reconciliations import Kind
@@ -8,8 +9,13 @@ from transforms.judgement import Judgement, judge
 from transforms.row_facts import FACTS, Facts, partition
 
 ASKED = 1_000_000_000
+AHEAD = ASKED + 300_000
+"""What is later lies ahead of the clock."""
 OLD = ASKED - 500_000
 """Long before the org was asked."""
+
+
+NAME = "A" + 17 * "0"
 
 
 def fact(
@@ -29,7 +35,7 @@ def array(*rows: tuple[bytes, int, int, bool, bool, int]) -> Facts:
 
 
 def judged(org: Facts, warehouse: Facts) -> Judgement:
-    return judge(org, warehouse, asked_from_ms=ASKED, has_digests=True)
+    return judge(org, warehouse, asked_from_ms=ASKED, ahead_from_ms=AHEAD, has_digests=True)
 
 
 def kind_of(org: Facts, warehouse: Facts) -> str:
@@ -73,8 +79,42 @@ def test_what_happened_after_the_org_was_asked_is_no_difference() -> None:
     assert kind_of(array(fact(deleted=True)), array(fact(stamp=later))) == "unsettled"
 
 
-def test_a_warehouse_ahead_of_the_org_without_a_change_since_differs() -> None:
-    assert kind_of(array(fact()), array(fact(lmd=OLD + 60_000, stamp=OLD + 60_000))) == Kind.FIELDS
+def test_a_warehouse_with_a_later_change_than_the_org_that_is_older_than_the_answer_is_ahead() -> None:
+    found = judged(array(fact()), array(fact(lmd=OLD + 60_000, stamp=OLD + 60_000)))
+    assert found.kinds == {Kind.AHEAD: [NAME]}
+    assert found.above == [NAME]
+
+
+def test_a_later_change_than_the_answer_is_no_difference_but_is_looked_at_again() -> None:
+    found = judged(array(fact()), array(fact(lmd=ASKED + 60_000, stamp=ASKED + 60_000)))
+    assert (found.kinds, found.unsettled, found.moved) == ({}, [], [NAME])
+
+
+@pytest.mark.parametrize("is_deleted_there", [False, True])
+@pytest.mark.parametrize("is_deleted_here", [False, True])
+def test_a_change_ahead_of_the_clock_is_named_however_like_the_sides_are(
+    is_deleted_there: bool, is_deleted_here: bool
+) -> None:
+    org, warehouse = (
+        array(fact(deleted=is_deleted_there)),
+        array(fact(deleted=is_deleted_here, stamp=AHEAD + 1)),
+    )
+    for there in (org, array()):
+        found = judged(there, warehouse)
+        assert (found.kinds, found.unsettled, found.above) == ({Kind.AHEAD: [NAME]}, [], [NAME])
+
+
+def test_a_repair_must_stand_above_a_row_that_is_later_than_the_orgs_modstamp() -> None:
+    other = judged(array(fact()), array(fact(stamp=OLD + 2_900, digest=8)))
+    assert (other.kinds, other.above) == ({Kind.FIELDS: [NAME]}, [NAME])
+    same_second = judged(array(fact()), array(fact(stamp=OLD + 999, digest=8)))
+    assert (same_second.kinds, same_second.above) == ({Kind.FIELDS: [NAME]}, [])
+    deleted = judged(array(fact()), array(fact(stamp=OLD + 60_000, deleted=True)))
+    assert (deleted.kinds, deleted.above) == ({Kind.DELETED: [NAME]}, [NAME])
+
+
+def test_a_reading_that_stands_above_its_modstamp_with_the_same_values_is_equal() -> None:
+    assert kind_of(array(fact()), array(fact(stamp=OLD + 400_000))) == "equal"
 
 
 def test_a_record_that_changes_within_the_second_of_the_look_is_looked_at_again() -> None:

@@ -15,6 +15,7 @@ from sqlglot import exp
 from sqlglot.dialects import Redshift
 
 from clients.warehouse import (
+    ahead_statements,
     ledger_statements,
     questions,
     redshift,
@@ -34,6 +35,7 @@ TABLES = statements.TABLES_OF_OPS | {t: c for spec in SPECS for t, c in statemen
 COMPARED = {t: c for spec in SPECS for t, c in shadow_statements.compared_tables(spec).items()}
 MODULES = (
     statements,
+    ahead_statements,
     ledger_statements,
     questions,
     refresh_statements,
@@ -67,6 +69,9 @@ ARGUMENTS: dict[tuple[str, ...], list[tuple[Any, ...]]] = {
     ("spec", "what"): [(spec, what) for spec in SPECS for what in ("latest", "versions")],
     ("spec", "key", "references"): [(spec, "external_id", ["owner_id"]) for spec in SPECS],
     ("spec", "limit"): [(spec, 2_000) for spec in SPECS],
+    ("spec", "is_whole"): [(spec, is_whole) for spec in SPECS for is_whole in (False, True)],
+    ("spec", "limit", "is_whole"): [(spec, 100, is_whole) for spec in SPECS for is_whole in (False, True)],
+    ("spec", "seconds", "ranges"): [(spec, 3_600, 2) for spec in SPECS],
     ("spec", "ranges"): [(spec, count) for spec in SPECS for count in (1, 60)],
     ("table", "is_last"): [(table, is_last) for table in TABLES for is_last in (False, True)],
     ("spec", "is_last"): [(spec, is_last) for spec in SPECS for is_last in (False, True)],

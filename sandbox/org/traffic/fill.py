@@ -32,7 +32,7 @@ class FillPlan(BaseModel):
     object: str
     records: int = Field(ge=1, le=100_000_000)
     days: float = Field(default=700, gt=0, le=3_000)
-    """Their modstamps are spread evenly over so many days, the last of them an hour ago."""
+    """Their modstamps are spread evenly over so many days, the last of them an hour ago by the org's clock."""
     long_texts: bool = False
     """True fills long texts too: 4 KB a record instead of 1."""
     seed: int = 1
@@ -58,7 +58,7 @@ def _prototypes(org: Org, records: Records, plan: FillPlan) -> list[int]:
     """Row numbers of the records that are copied; they are records of the org themselves."""
     world = World(org, plan.seed)
     user = org.identity.user_id
-    first_stamp = _stamp(_beginning(plan))
+    first_stamp = _stamp(_beginning(org, plan))
     made = []
     with org.batch():
         for _ in range(min(_PROTOTYPES, plan.records)):
@@ -116,7 +116,7 @@ def _rows(
     org: Org, records: Records, plan: FillPlan, prototypes: list[int]
 ) -> Iterator[tuple[str, str, str, str, int]]:
     count = plan.records - len(prototypes)
-    beginning = _beginning(plan)
+    beginning = _beginning(org, plan)
     step = timedelta(days=plan.days) / max(count, 1)
     second, stamp = -1, ""
     tag = f"OLD-{org.commit_number}-{records.ids.counter}"
@@ -134,8 +134,8 @@ def _rows(
         )
 
 
-def _beginning(plan: FillPlan) -> datetime:
-    return datetime.now(UTC) - timedelta(days=plan.days, hours=1)
+def _beginning(org: Org, plan: FillPlan) -> datetime:
+    return datetime.fromtimestamp(org.clock.seconds(), UTC) - timedelta(days=plan.days, hours=1)
 
 
 def _stamp(moment: datetime) -> str:
