@@ -144,7 +144,6 @@ def test_a_shorter_text_is_no_drift() -> None:
         ("Note__c", {"type": "double", "length": 0}),
         ("Note__c", {"type": "string", "length": 255}),
         ("Score__c", {"type": "string", "length": 255}),
-        ("Paid__c", {"scale": 4}),
         ("Score__c", {"calculated": True}),
         ("Total__c", {"calculated": False}),
     ],
