@@ -35,7 +35,9 @@ class DriftKind(StrEnum):
     PART = "part"
     """It is a part of a compound field, and change events carry it there alone."""
     SCALE = "scale"
-    """Its numbers may have more digits than the column: they land rounded, or not at all when they are too large."""
+    """Its numbers may have more decimal places or digits than the column: they land rounded."""
+    DIGITS = "digits"
+    """Its numbers may have more digits before the point than the column: those are isolated."""
 
 
 class Effect(StrEnum):

@@ -49,7 +49,7 @@ def _other_scale(entry: FieldSpec, field: DescribedField) -> Iterator[_Report]:
         most = DIGITS_MAX - entry.decimals
         told = f"{field.precision} digits"
         yield (
-            DriftKind.SCALE,
+            DriftKind.DIGITS,
             told,
             f"{convert} until then numbers of more than {most} digits before the point are isolated.",
         )
