@@ -18,7 +18,7 @@ from cli.demo_acts import judge_acts, run_acts
 from cli.output import EXIT_FAILED, OUT, progress, say
 from cli.running import settings_file
 from cli.sandbox_commands import MOST_CHANGES_A_MINUTE
-from cli.surge import Surge, run_surge, wait_for_followers
+from cli.surge import Surge, run_surge, wait_for_followers, wait_for_rereads
 from cli.up import running_all
 from sandbox.endpoints import Endpoints
 from schemas.catalogue import Catalogue, load_catalogue
@@ -66,6 +66,7 @@ def demo(
                 show=lambda done, text: bar.update(completed=done, detail=text),
             )
         meter.stop()
+        wait_for_rereads(running.endpoints)
         say("comparing every record of the org with its curated row")
         compared = _compare(running.endpoints, state)
         settings = load_settings(settings_file(state.resolve()))

@@ -5,7 +5,7 @@ whose parts are fields of their own, or is one that no change event and no query
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from schemas.catalogue import DIGITS_MAX, FRACTIONS, TEXTS, FieldSpec, FieldType, Pii
 from schemas.drift import DescribedField
@@ -32,8 +32,11 @@ _OF_THE_READER = frozenset({"LastViewedDate", "LastReferencedDate"})
 """Say when who asks has seen the record, and so are nothing of the record."""
 
 
-def fields_of(described: Iterable[DescribedField]) -> dict[str, DescribedField]:
-    """What may have a column, by name: without Tidegate's own, what is of the reader, and compounds, whose parts are fields."""
+def fields_of(described: Iterable[DescribedField], known: Container[str] = ()) -> dict[str, DescribedField]:
+    """What may have a column, by name: without Tidegate's own, what is of the reader, and compounds, whose parts are fields.
+
+    `known`: names that the catalogue has; a name that the org puts together, as Contact.Name, is a field where it says so.
+    """
     fields = list(described)
     compounds = {field.compound for field in fields if field.compound}
     return {
@@ -41,8 +44,13 @@ def fields_of(described: Iterable[DescribedField]) -> dict[str, DescribedField]:
         for field in fields
         if field.name not in _SYSTEM | _OF_THE_READER
         and field.type not in COMPOUNDS
-        and not (field.name in compounds and (field.composed or kind_of(field) is None))
+        and (field.name in known or field.name not in compounds or _is_a_value(field))
     }
+
+
+def _is_a_value(compound: DescribedField) -> bool:
+    """True for a compound that is a text besides, as the Name of accounts of which some are persons."""
+    return not compound.composed and kind_of(compound) is not None
 
 
 def entry_of(field: DescribedField, pii: Pii, *, added: bool = True) -> FieldSpec | None:

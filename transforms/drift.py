@@ -47,7 +47,11 @@ def compare(
         policy: What to do with new fields.
         history: The last decision about each field: one that says the same is not made again.
     """
-    there = {name: field for name, field in fields_of(described).items() if not _is_no_field(spec, name)}
+    there = {
+        name: field
+        for name, field in fields_of(described, spec.fields).items()
+        if not _is_no_field(spec, name)
+    }
     found = [*_known_fields(spec, there, policy), *_new_fields(spec, there, policy)]
     return _guess_names(
         [each for each in found if not _is_repeated(each, history.get(each.field))], there, spec

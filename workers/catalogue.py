@@ -1,7 +1,7 @@
 """`tidegate catalogue`: asks the org for what a catalogue says, and for what it should say. Nothing is changed in the org or the warehouse."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence, Set
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -66,26 +66,26 @@ async def generate_catalogue(settings: Settings, wanted: Wanted) -> Generation:
     """
     sessions, client = SessionSource(settings.salesforce.address()), await _temporal(settings)
     with counting_calls() as count:
-        names, problems = list(dict.fromkeys(wanted.objects)), []
+        names = list(dict.fromkeys(wanted.objects))
+        selected: frozenset[str] | None = None
         if wanted.all_with_cdc or not wanted.polled:
             async with _asking(settings, sessions, client, 0) as (org, _):
                 selected = await _selected(org)
-            if wanted.all_with_cdc:
-                names += sorted(selected.difference(names))
-            if not wanted.polled:
-                problems = [_not_selected(name) for name in names if name not in selected]
-        if not names:
-            problems.append(
-                "no object is selected for change events: Setup > Change Data Capture > Selected Entities"
-            )
-        problems += [
-            f"{name}: --history names it, and it is not generated"
-            for name in sorted(wanted.history.difference(names))
-        ]
+            names += sorted(selected.difference(names)) if wanted.all_with_cdc else []
         async with _asking(settings, sessions, client, 2 * len(names)) as (org, paid_by):
             answers = await _at_once(names, lambda name: _whole_shape(org, name))
     shapes = [each for each in answers if isinstance(each, DescribedShape)]
-    problems += [each for each in answers if isinstance(each, str)]
+    problems = [each for each in answers if isinstance(each, str)]
+    if selected is not None and not wanted.polled:
+        problems += [_not_selected(shape.name) for shape in shapes if shape.name not in selected]
+    problems += [
+        f"{name}: --history names it, and --objects does not"
+        for name in sorted(wanted.history.difference(names))
+    ]
+    if not names:
+        problems.append(
+            "no object is selected for change events: Setup > Change Data Capture > Selected Entities"
+        )
     if problems:
         raise CatalogueNotMadeError(problems=problems)
     return Generation(generate(shapes, wanted.history), count.calls, paid_by)
