@@ -18,10 +18,10 @@ from cli.demo_acts import judge_acts, run_acts
 from cli.output import EXIT_FAILED, OUT, progress, say
 from cli.running import settings_file
 from cli.sandbox_commands import MOST_CHANGES_A_MINUTE
-from cli.surge import Surge, run_surge, wait_for_followers
+from cli.surge import Surge, run_surge, wait_for_followers, wait_for_rereads
 from cli.up import running_all
 from sandbox.endpoints import Endpoints
-from schemas.catalogue import load_catalogue
+from schemas.catalogue import Catalogue, load_catalogue
 from workers.parts import open_parts
 from workers.settings import load_settings
 
@@ -40,6 +40,9 @@ def demo(
     seed: Annotated[int, typer.Option(help="The same seed makes the same choices.")] = 1,
     report: Annotated[Path | None, typer.Option(help="Write the figures to this file as JSON.")] = None,
     state: Annotated[Path, typer.Option(help="Folder for the demo's state, made anew.")] = Path("var/demo"),
+    catalogue: Annotated[
+        Path | None, typer.Option(help="The engine's catalogue. By default the one that ships.")
+    ] = None,
 ) -> None:
     """Start everything, send a surge of changes, read an object anew, write back, and prove that the warehouse equals the org. Ends by itself.
 
@@ -49,7 +52,7 @@ def demo(
     """
     began = time.monotonic()
     say("starting Salesforce, S3, PostgreSQL, Temporal and the engine (all on this machine)")
-    with running_all(state, fresh=True) as running:
+    with running_all(state, fresh=True, catalogue=catalogue) as running:
         wait_for_followers(running.endpoints)
         say(f"Temporal's Web UI: {running.endpoints.temporal.ui_url}")
         meter = measures.ProcessMeter(running.roots())
@@ -63,10 +66,11 @@ def demo(
                 show=lambda done, text: bar.update(completed=done, detail=text),
             )
         meter.stop()
+        wait_for_rereads(running.endpoints)
         say("comparing every record of the org with its curated row")
         compared = _compare(running.endpoints, state)
-        figures = _figures(running.endpoints, surge, compared, meter)
         settings = load_settings(settings_file(state.resolve()))
+        figures = _figures(running.endpoints, load_catalogue(settings.catalogue), surge, compared, meter)
         figures |= run_acts(settings, lambda name: say(_ACTS[name]))
     figures["wall_seconds"] = round(time.monotonic() - began, 1)
     failures = judge(figures)
@@ -109,9 +113,12 @@ def _compare(endpoints: Endpoints, state: Path) -> Comparison:
 
 
 def _figures(
-    endpoints: Endpoints, surge: Surge, compared: Comparison, meter: measures.ProcessMeter
+    endpoints: Endpoints,
+    catalogue: Catalogue,
+    surge: Surge,
+    compared: Comparison,
+    meter: measures.ProcessMeter,
 ) -> dict[str, Any]:
-    catalogue = load_catalogue()
     with psycopg.connect(endpoints.warehouse.dsn) as connection:
         fresh = measures.freshness(connection, catalogue)
         versions = measures.history_versions(connection, catalogue)

@@ -37,10 +37,16 @@ def settings_of(endpoints: Endpoints) -> dict[str, Any]:
 
 
 def write_settings(
-    path: Path, endpoints: Endpoints, *, planner: bool = False, api: dict[str, Any] | None = None
+    path: Path,
+    endpoints: Endpoints,
+    *,
+    planner: bool = False,
+    api: dict[str, Any] | None = None,
+    catalogue: Path | None = None,
 ) -> None:
-    """Write the settings file, readable by its owner alone."""
+    """Write the settings file, readable by its owner alone. `catalogue` None: the one that ships."""
     settings = settings_of(endpoints) | ({"planner": {"on": True}} if planner else {})
+    settings |= {} if catalogue is None else {"catalogue": str(catalogue.resolve())}
     settings |= {} if api is None else {"api": api}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch(mode=0o600)

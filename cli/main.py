@@ -13,6 +13,7 @@ from cli import (
     audit_commands,
     backfill,
     budget,
+    catalogue,
     demo,
     doctor,
     drift,
@@ -63,6 +64,7 @@ sandbox_commands.app.command("clock")(org_commands.clock)
 sandbox_commands.app.command("reset")(org_commands.reset)
 sandbox_commands.app.command("neighbour")(org_commands.neighbour)
 app.add_typer(sandbox_commands.app, name="sandbox")
+app.add_typer(catalogue.app, name="catalogue")
 app.add_typer(backfill.app, name="backfill")
 app.add_typer(audit_commands.app, name="audit")
 app.add_typer(api.app, name="api")

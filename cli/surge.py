@@ -9,6 +9,7 @@ import psycopg
 
 from cli.measures import LedgerSums, ledger_sums
 from cli.sandbox_commands import start_traffic, traffic_state
+from clients.warehouse import statements as sql
 from sandbox.endpoints import Endpoints
 from schemas.errors import UnavailableError
 
@@ -80,3 +81,12 @@ def run_surge(
             time.sleep(0.2)
         lag = time.monotonic() - ended if sums.landed >= committed else float("inf")
         return Surge(committed - before, elapsed, lag, sums, rate)
+
+
+def wait_for_rereads(endpoints: Endpoints) -> None:
+    """Return when nothing waits to be read again, or after two minutes: an encrypted text whose change came as a diff is asked of the org."""
+    deadline = time.monotonic() + DRAIN_SECONDS
+    query = f"SELECT 1 FROM {sql.REREAD} WHERE closed_at IS NULL LIMIT 1".encode()
+    with psycopg.connect(endpoints.warehouse.dsn, autocommit=True) as connection:
+        while connection.execute(query).fetchone() is not None and time.monotonic() < deadline:
+            time.sleep(0.2)

@@ -32,6 +32,9 @@ def up(
     temporal_port: Annotated[int, typer.Option(help="0: a free one.")] = 0,
     temporal_ui_port: Annotated[int, typer.Option(help="0: a free one.")] = 0,
     api_port: Annotated[int, typer.Option(help="0: a free one.")] = 0,
+    catalogue: Annotated[
+        Path | None, typer.Option(help="The engine's catalogue. By default the one that ships.")
+    ] = None,
 ) -> None:
     """Start sandbox and engine and stay in the foreground until Ctrl-C or SIGTERM; state is kept.
 
@@ -40,7 +43,9 @@ def up(
     stop = stop_event()
     ports = Ports(temporal=temporal_port, temporal_ui=temporal_ui_port)
     api = api_port or free_port()
-    with running_all(state, fresh=fresh, ports=ports, planner=planner, api_port=api) as running:
+    with running_all(
+        state, fresh=fresh, ports=ports, planner=planner, api_port=api, catalogue=catalogue
+    ) as running:
         show_endpoints(running.endpoints)
         OUT.print(f"HTTP API     http://127.0.0.1:{api}/v1/docs   token in {state / 'api.token'}")
         OUT.print("Try, in another terminal: tidegate sandbox traffic, tidegate status --watch")
@@ -74,11 +79,12 @@ def running_all(
     ports: Ports | None = None,
     planner: bool = False,
     api_port: int | None = None,
+    catalogue: Path | None = None,
 ) -> Iterator[Running]:
     """Sandbox and engine processes over one state folder, stopped in order when left.
 
     Without the planner every object is streamed, and the org delivers as many events as that takes. Without `api_port` there is
-    no HTTP API.
+    no HTTP API. `catalogue`: the engine's; None: the one that ships. The org keeps its own objects.
     """
     folder = state.resolve()
     allow = {} if planner else {"delivered_events": DELIVERED_EVENTS}
@@ -86,7 +92,7 @@ def running_all(
         endpoints = sandbox.endpoints
         write_endpoints(folder, endpoints)
         api = None if api_port is None else {"port": api_port, "tokens": [local_token(folder)[1]]}
-        write_settings(settings_file(folder), endpoints, planner=planner, api=api)
+        write_settings(settings_file(folder), endpoints, planner=planner, api=api, catalogue=catalogue)
         engine = EngineProcesses(folder / "logs" / "engine", settings_file(folder))
         engine.group.end_leftovers()
         engine.start()

@@ -10,7 +10,7 @@ from typing import Any
 
 from clients.org_http import OrgHttp
 from schemas.budgets import LeaseClass
-from schemas.drift import DescribedField
+from schemas.drift import DescribedField, DescribedShape
 
 _NOT_MODIFIED = 304
 
@@ -33,8 +33,13 @@ class OrgSchema:
 
     async def fields(self, object_name: str) -> list[DescribedField]:
         """The fields of an object. Raises `CallRefusedError` for one that the org lacks."""
-        answer = await self._ask(f"/sobjects/{object_name}/describe", "")
-        return [] if answer is None else [described_field(field) for field in answer[1]["fields"]]
+        return list((await self.shape(object_name)).fields)
+
+    async def shape(self, object_name: str) -> DescribedShape:
+        """An object and its fields; one API call. Raises `CallRefusedError` for one that the org lacks."""
+        path = f"{self.org.data_path}/sobjects/{object_name}/describe"
+        answer = await self.org.call("GET", path, lease_class=self.lease_class)
+        return described_shape(answer.json())
 
     async def _ask(self, path: str, seen: str) -> tuple[str, Any] | None:
         """`Last-Modified` and body; None when nothing was modified since `seen`."""
@@ -49,9 +54,22 @@ class OrgSchema:
         return str(answer.headers.get("Last-Modified", "")), answer.json()
 
 
+def described_shape(described: Mapping[str, Any]) -> DescribedShape:
+    """An object of a describe (REST API Developer Guide, "sObject Describe")."""
+    name = str(described["name"])
+    return DescribedShape(
+        name=name,
+        label=described.get("labelPlural") or described.get("label") or name,
+        key_prefix=described.get("keyPrefix") or "",
+        queryable=bool(described.get("queryable")),
+        fields=tuple(described_field(field) for field in described["fields"]),
+    )
+
+
 def described_field(described: Mapping[str, Any]) -> DescribedField:
     """A field of a describe (REST API Developer Guide, "sObject Describe")."""
-    is_asked_for = described.get("createable") and not described.get("defaultedOnCreate")
+    is_defaulted = bool(described.get("defaultedOnCreate"))
+    is_asked_for = described.get("createable") and not is_defaulted
     return DescribedField(
         name=described["name"],
         type=described["type"],
@@ -69,7 +87,18 @@ def described_field(described: Mapping[str, Any]) -> DescribedField:
         calculated=bool(described.get("calculated")),
         nullable=bool(described.get("nillable")),
         required=bool(is_asked_for) and not described.get("nillable"),
+        defaulted=is_defaulted,
+        composed=_is_composed(described),
     )
+
+
+def _is_composed(described: Mapping[str, Any]) -> bool:
+    """True for Contact.Name (`personname`), False for Account.Name, which is a text of businesses (`switchable_personname`). Where an API
+    version does not say which it is, a name that nobody can write is put together of others.
+    """
+    if (extra := described.get("extraTypeInfo")) is not None:
+        return bool(extra == "personname")
+    return not described.get("createable") and not described.get("updateable")
 
 
 def _restricted_values(described: Mapping[str, Any]) -> tuple[str, ...]:

@@ -32,6 +32,12 @@ class DriftKind(StrEnum):
     """A held field is there again as the catalogue has it."""
     UNKNOWN = "unknown"
     """It has a type that is not kept."""
+    PART = "part"
+    """It is a part of a compound field, and change events carry it there alone."""
+    SCALE = "scale"
+    """Its numbers may have more decimal places or digits than the column: they land rounded."""
+    DIGITS = "digits"
+    """Its numbers may have more digits before the point than the column: those are isolated."""
 
 
 class Effect(StrEnum):
@@ -104,8 +110,24 @@ class DescribedField(Message):
     calculated: bool = False
     nullable: bool = True
     """A record may be without it."""
+    defaulted: bool = False
+    """The org gives it a value where nobody does (`defaultedOnCreate`)."""
+    composed: bool = False
+    """A name that the org puts together of its parts, as Contact.Name: change events carry the parts and no text. Account.Name
+    in an org with person accounts is none: it is a text of businesses."""
     required: bool = False
     """A record cannot be made without giving it."""
+
+
+class DescribedShape(Message):
+    """An object as the org describes it."""
+
+    name: str
+    label: str
+    key_prefix: str = ""
+    """Three characters; empty: its records have no ids of their own."""
+    queryable: bool = True
+    fields: tuple[DescribedField, ...]
 
 
 class DriftPolicy(Message):

@@ -15,6 +15,7 @@ TidegateError
     ├── CallRefusedError           Salesforce refuses a call as it was made
     ├── CatalogueError             the catalogue file is wrong
     │   └── UnknownObjectError     an object that the catalogue lacks
+    ├── CatalogueNotMadeError      the org describes an object in a way of which no catalogue can be made
     ├── ReplayExpiredError         the stream no longer holds the position
     ├── ChainBrokenError           raw batches do not form one chain
     ├── JobLostError               a query job is gone with rows unread
@@ -160,6 +161,7 @@ class CallRefusedError(TerminalError):
         self.call = call
         self.status = status
         self.code = code
+        self.code = code
         self.words = words or detail
         self.is_missing = status == _NOT_FOUND
         super().__init__(
@@ -187,6 +189,17 @@ class UnknownObjectError(CatalogueError):
             self,
             f"The object {object_name} is not in the catalogue (it has {', '.join(known)}). "
             "Add it to schemas/catalogue.yaml, or correct the name.",
+        )
+
+
+class CatalogueNotMadeError(TerminalError):
+    """No catalogue can be generated as asked; nothing was written."""
+
+    def __init__(self, *, problems: Sequence[str]) -> None:
+        self.problems = list(problems)
+        listed = "\n  ".join(self.problems)
+        super().__init__(
+            f"No catalogue was made, and nothing was written:\n  {listed}\nMend what is named, or leave the object out, and run it again."
         )
 
 

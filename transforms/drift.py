@@ -4,18 +4,15 @@ The rule for values: what the warehouse has stays unless the org says something 
 type holds less than before, is *held*: it is neither asked for nor set by whole records, and a lossy conversion writes no nulls.
 """
 
-import re
 from collections.abc import Iterable, Mapping
 
 from schemas.catalogue import (
-    DIGITS_MAX,
     FRACTIONS,
     IDS,
     TEXTS,
     WHOLE_NUMBERS,
     Catalogue,
     FieldSpec,
-    FieldType,
     ObjectSpec,
 )
 from schemas.drift import (
@@ -25,18 +22,15 @@ from schemas.drift import (
     DriftRow,
     Effect,
     FieldDrift,
-    entry_text,
     text_of,
 )
+from transforms.described_entries import entry_of, fields_of, kind_of, part_name, text_length
+from transforms.drift_reports import described_text, reported
 
-_OF_THE_READER = frozenset({"LastViewedDate", "LastReferencedDate"})
-"""Say when who asks has seen the record, and so are nothing of the record."""
-_SYSTEM = frozenset({"Id", "IsDeleted", "SystemModstamp"})
-_COMPOUNDS = frozenset({"address", "location", "complexvalue"})
-"""Their parts are fields."""
 _ALIKE = (FRACTIONS, WHOLE_NUMBERS, IDS)
 """Types that are the same to the warehouse."""
-_MOST_LENGTH = 131_072
+_DECIDED = ("type", "length", "scale", "references", "part_of", "part", "held")
+"""What a decision changes of an entry that is there; the rest is the file's."""
 
 
 def compare(
@@ -53,7 +47,11 @@ def compare(
         policy: What to do with new fields.
         history: The last decision about each field: one that says the same is not made again.
     """
-    there = {field.name: field for field in described if not _is_no_field(spec, field)}
+    there = {
+        name: field
+        for name, field in fields_of(described, spec.fields).items()
+        if not _is_no_field(spec, name)
+    }
     found = [*_known_fields(spec, there, policy), *_new_fields(spec, there, policy)]
     return _guess_names(
         [each for each in found if not _is_repeated(each, history.get(each.field))], there, spec
@@ -68,8 +66,12 @@ def overlaid(catalogue: Catalogue, rows: Iterable[DriftRow]) -> dict[str, Object
         if row.spec is None or of_object is None:
             continue
         present = of_object.get(row.field)
-        if (text_of(present) if present else "") == row.was:
+        if present is None and row.was == "":
             of_object[row.field] = row.spec
+        elif present is not None and row.was == _was(present, row.kind):
+            # What the file says besides, such as `pii`, is said since.
+            update = {name: getattr(row.spec, name) for name in _DECIDED}
+            of_object[row.field] = present.model_copy(update=update)
     return {
         name: spec if fields[name] == spec.fields else with_fields(spec, fields[name])
         for name, spec in catalogue.objects.items()
@@ -82,14 +84,15 @@ def with_fields(spec: ObjectSpec, fields: Mapping[str, FieldSpec]) -> ObjectSpec
     return ObjectSpec.model_validate(described)
 
 
-def _is_no_field(spec: ObjectSpec, field: DescribedField) -> bool:
-    return (
-        field.name in _SYSTEM
-        or field.name in _OF_THE_READER
-        or field.type in _COMPOUNDS
-        or (field.name in spec.compounds and field.name not in spec.fields)
-        or field.name in spec.ignored
-    )
+def _is_no_field(spec: ObjectSpec, name: str) -> bool:
+    return (name in spec.compounds and name not in spec.fields) or name in spec.ignored
+
+
+def _was(entry: FieldSpec, kind: DriftKind) -> str:
+    """The entry in short, with the compound that it is a part of where that is what was decided about."""
+    if kind is not DriftKind.PART:
+        return text_of(entry)
+    return f"{text_of(entry)}, {'part of ' + entry.part_of if entry.part_of else 'no part'}"
 
 
 def _known_fields(
@@ -100,15 +103,15 @@ def _known_fields(
         if field is None:
             if not entry.held:
                 yield _held(spec, name, entry, DriftKind.REMOVED, "")
-            continue
-        if entry.held:
+        elif entry.held:
             if _fits(entry, field):
                 yield _restored(spec, name, entry, field)
-            continue
-        if not _fits(entry, field):
+        elif not _fits(entry, field):
             yield _other_type(spec, name, entry, field, policy)
-        elif (entry.required and field.nullable) or (field.required and not entry.required):
-            yield _other_rule(spec, name, entry, field)
+        elif _is_other_part(entry, field):
+            yield _other_part(spec, name, entry, field)
+        else:
+            yield from reported(spec.name, name, entry, field)
 
 
 def _new_fields(
@@ -117,8 +120,8 @@ def _new_fields(
     for name, field in there.items():
         if name in spec.fields:
             continue
-        entry = entry_of(field, policy)
-        facts = {"object": spec.name, "field": name, "now": _text(field)}
+        entry = entry_of(field, policy.pii)
+        facts = {"object": spec.name, "field": name, "now": described_text(field)}
         if entry is None:
             advice = "Its type is not kept, so its values are left out. Say `ignore: true` in the catalogue to hear no more of it."
             yield FieldDrift(**facts, kind=DriftKind.UNKNOWN, effect=Effect.REPORTED, advice=advice)
@@ -139,97 +142,70 @@ def _new_fields(
             yield FieldDrift(**facts, kind=DriftKind.ADDED, effect=Effect.ADDED, spec=entry, advice=advice)
 
 
-def entry_of(field: DescribedField, policy: DriftPolicy) -> FieldSpec | None:
-    """The catalogue entry that a new field gets; None for a type that is not kept."""
-    kind = _kind(field)
-    if kind is None or kind is FieldType.BASE64:
-        return None
-    return FieldSpec(
-        type=kind,
-        length=min(max(field.length, 1), _MOST_LENGTH) if kind in TEXTS else 255,
-        scale=_scale(kind, field),
-        references=field.references if kind is FieldType.REFERENCE else (),
-        external_id=field.external_id,
-        pii=policy.pii,
-        part_of=field.compound or None,
-        part=part_name(field) if field.compound else None,
-        calculated=field.calculated,
-        added=True,
-    )
-
-
-def part_name(field: DescribedField) -> str | None:
-    """What the field is called inside its compound in change events; None: by its own name.
-
-    `BillingCity` is `City` of `BillingAddress`; `Home__City__s` is `City` of `Home__c`; `FirstName` is `FirstName` of `Name` (Change Data
-    Capture Developer Guide, "Change Event Body"; Object Reference, "Compound Fields").
-    """
-    compound, name = field.compound, field.name
-    if custom := re.fullmatch(r"(\w+)__c", compound):
-        inner = re.fullmatch(rf"{re.escape(custom[1])}__(\w+)__s", name)
-        return inner[1] if inner else None
-    stem = compound.removesuffix("Address")
-    if stem == compound or not name.startswith(stem) or name == stem:
-        return None
-    return name.removeprefix(stem)
-
-
 def field_called(spec: ObjectSpec, name: str) -> str | None:
     """The field that changes carry under a name, which is `Compound.Part` for a part; None: the catalogue lacks it."""
     compound, _, part = name.partition(".")
     return spec.compounds.get(compound, {}).get(part) if part else name if name in spec.fields else None
 
 
-def _scale(kind: FieldType, field: DescribedField) -> int | None:
-    """Decimal places; None for a number whose places describe does not bound, as a formula's."""
-    if kind is FieldType.CURRENCY:
-        return min(field.scale, DIGITS_MAX)
-    is_bounded = kind in FRACTIONS and 0 < field.precision <= DIGITS_MAX and field.scale <= field.precision
-    return field.scale if is_bounded and not field.calculated else None
-
-
-def _kind(field: DescribedField) -> FieldType | None:
-    """A reference that names no object is an id."""
-    if field.type not in set(FieldType):
-        return None
-    kind = FieldType(field.type)
-    return FieldType.ID if kind is FieldType.REFERENCE and not field.references else kind
-
-
 def _fits(entry: FieldSpec, field: DescribedField) -> bool:
-    """True when every value of the org's field has room in the entry."""
+    """True when every value of the org's field has room in the entry, a number perhaps rounded."""
     if not _is_same_kind(entry, field) or field.calculated != entry.calculated:
         return False
-    if entry.type in TEXTS:
-        return field.length <= entry.length
-    return entry.decimals is None or field.scale <= entry.decimals
+    return entry.type not in TEXTS or field.length == 0 or text_length(field) <= entry.length
 
 
 def _is_same_kind(entry: FieldSpec, field: DescribedField) -> bool:
-    kind = _kind(field)
+    kind = kind_of(field)
     return kind is entry.type or any(kind in some and entry.type in some for some in _ALIKE)
+
+
+def _is_other_part(entry: FieldSpec, field: DescribedField) -> bool:
+    """True when the org has the field in a compound of which the entry does not know. A `part` that the file gives is taken as it is."""
+    if not field.compound:
+        return False
+    if entry.part_of != field.compound:
+        return True
+    return entry.part is None and part_name(field) not in (None, field.name)
+
+
+def _other_part(spec: ObjectSpec, name: str, entry: FieldSpec, field: DescribedField) -> FieldDrift:
+    part = part_name(field)
+    known = entry.model_copy(update={"part_of": field.compound, "part": part})
+    is_possible = _fits_in(spec, name, known)
+    say = f"part_of: {field.compound}" + ("" if part is None else f", part: {part}")
+    return FieldDrift(
+        object=spec.name,
+        field=name,
+        kind=DriftKind.PART,
+        effect=Effect.CHANGED if is_possible else Effect.REPORTED,
+        was=_was(entry, DriftKind.PART),
+        now=f"{described_text(field)}, part of {field.compound}",
+        spec=known if is_possible else None,
+        advice=f"Say `{say}` in the catalogue: change events carry the field as {field.compound}.{part or name}.",
+    )
 
 
 def _other_type(
     spec: ObjectSpec, name: str, entry: FieldSpec, field: DescribedField, policy: DriftPolicy
 ) -> FieldDrift:
-    kind = _kind(field)
+    kind = kind_of(field)
     both_texts = entry.type in TEXTS and kind in TEXTS and field.calculated == entry.calculated
-    if both_texts and kind is not None and field.length >= entry.length:
-        wider = entry.model_copy(update={"type": kind, "length": min(field.length, _MOST_LENGTH)})
+    if both_texts and kind is not None and text_length(field) >= entry.length:
+        wider = entry.model_copy(update={"type": kind, "length": text_length(field)})
         return FieldDrift(
             object=spec.name,
             field=name,
             kind=DriftKind.WIDENED,
             effect=Effect.CHANGED if policy.widen else Effect.REPORTED,
             was=text_of(entry),
-            now=_text(field),
+            now=described_text(field),
             spec=wider if policy.widen else None,
             advice=""
             if policy.widen
             else "Widen the column, then correct the catalogue; longer values wait.",
         )
-    return _held(spec, name, entry, DriftKind.RETYPED, _text(field))
+    return _held(spec, name, entry, DriftKind.RETYPED, described_text(field))
 
 
 def _held(spec: ObjectSpec, name: str, entry: FieldSpec, kind: DriftKind, now: str) -> FieldDrift:
@@ -257,26 +233,8 @@ def _restored(spec: ObjectSpec, name: str, entry: FieldSpec, field: DescribedFie
         kind=DriftKind.RESTORED,
         effect=Effect.RELEASED,
         was=text_of(entry),
-        now=_text(field),
+        now=described_text(field),
         spec=entry.model_copy(update={"held": False}),
-    )
-
-
-def _other_rule(spec: ObjectSpec, name: str, entry: FieldSpec, field: DescribedField) -> FieldDrift:
-    kind = DriftKind.OPTIONAL if entry.required else DriftKind.REQUIRED
-    advice = (
-        "Make it required in the catalogue, so that a record without it is noticed."
-        if kind is DriftKind.REQUIRED
-        else "Make it optional in the catalogue: records without it wait in quarantine."
-    )
-    return FieldDrift(
-        object=spec.name,
-        field=name,
-        kind=kind,
-        effect=Effect.REPORTED,
-        was=text_of(entry),
-        now=f"{_text(field)}, {kind}",
-        advice=advice,
     )
 
 
@@ -315,7 +273,7 @@ def _guess_names(
 
 def _is_alike(entry: FieldSpec, field: DescribedField) -> bool:
     same_length = entry.type not in TEXTS or entry.length == field.length
-    return _kind(field) is entry.type and same_length
+    return kind_of(field) is entry.type and same_length
 
 
 def _with_guess(found: FieldDrift, pairs: Mapping[str, str], back: Mapping[str, str]) -> FieldDrift:
@@ -328,7 +286,3 @@ def _with_guess(found: FieldDrift, pairs: Mapping[str, str], back: Mapping[str, 
     else:
         return found
     return found.model_copy(update={"advice": f"{guess} {found.advice}".strip()})
-
-
-def _text(field: DescribedField) -> str:
-    return entry_text(field.type, field.length, field.scale, calculated=field.calculated)

@@ -48,7 +48,7 @@ async def examine(
     began, deadline = time.monotonic(), Deadline()
     catalogue, local = examine_catalogue(settings)
     connection = asyncio.create_task(_connected(settings, deadline))
-    org = OrgLook(settings, catalogue, _streamed(settings, catalogue), deadline, connection)
+    org = OrgLook(settings, catalogue, streamed_objects(settings, catalogue), deadline, connection)
     looks: dict[Remote, Callable[[], Awaitable[list[Finding]]]] = {
         Remote.LOCAL: lambda: _given([_settings(settings), *local]),
         Remote.SALESFORCE: org.findings,
@@ -135,7 +135,8 @@ def followed(settings: Settings, catalogue: Catalogue) -> dict[str, str | None]:
     return {name: channel for name, channel in found.items() if name in catalogue.objects}
 
 
-def _streamed(settings: Settings, catalogue: Catalogue | None) -> list[Streamed]:
+def streamed_objects(settings: Settings, catalogue: Catalogue | None) -> list[Streamed]:
+    """The objects that lanes follow by change events, and their channels; none without a catalogue."""
     if catalogue is None:
         return []
     return [

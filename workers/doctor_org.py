@@ -1,11 +1,7 @@
 """The part of a look that asks the org: who pays for it, and in which order it is asked."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from datetime import timedelta
 from functools import partial
-from typing import Literal
 
 from temporalio.client import Client
 
@@ -16,20 +12,13 @@ from clients.doctor.org_allocations import examine_allocations
 from clients.doctor.org_events import Streamed, examine_selection
 from clients.doctor.org_objects import examine_object
 from clients.doctor.org_rights import examine_permissions
-from clients.doctor.payment import Allowance
-from clients.governor import TemporalGovernor, read_books
-from clients.leases import Leases
 from clients.org_http import OrgHttp
-from clients.purse import Purse
 from clients.salesforce import Session, SessionSource
 from schemas.catalogue import Catalogue, ObjectSpec
-from schemas.doctor import ALLOWANCE_CALLS, CHECKS, Finding, unknown
-from schemas.errors import UnavailableError
+from schemas.doctor import CHECKS, Finding, unknown
+from workers.org_purse import PaidBy, org_purse
 from workers.settings import Settings
 
-_PATIENCE = timedelta(seconds=5)
-"""How long a call waits for its token."""
-_GOVERNOR_SECONDS = 4.0
 _AT_ONCE = 8
 """Describes under way."""
 _FREE = ("salesforce.login", "salesforce.api_version", "salesforce.clock")
@@ -54,7 +43,7 @@ class OrgLook:
         self._deadline = deadline
         self._connection = connection
         self.calls = 0
-        self.paid_by: Literal["lease", "allowance", "nothing"] = "nothing"
+        self.paid_by: PaidBy = "nothing"
 
     async def findings(self) -> list[Finding]:
         """Everything that is found."""
@@ -91,8 +80,9 @@ class OrgLook:
         """The checks that cost API calls. The allocations come first: an org without calls to spare is asked nothing else."""
         settings = self._settings
         with counting_calls() as count:
+            objects = 0 if self._catalogue is None else len(self._catalogue.objects)
             async with (
-                self._purse() as purse,
+                org_purse(settings, await asyncio.shield(self._connection), objects) as (purse, self.paid_by),
                 OrgHttp(sessions, purse, api_version=settings.salesforce.api_version) as org,
             ):
                 found = await asked(
@@ -132,35 +122,6 @@ class OrgLook:
             ),
         )
         return [each for found in answers for each in found]
-
-    @asynccontextmanager
-    async def _purse(self) -> AsyncIterator[Purse]:
-        """The governor's leases where one answers, else the allowance."""
-        governor = await self._governor()
-        if governor is None:
-            self.paid_by = "allowance"
-            objects = 0 if self._catalogue is None else len(self._catalogue.objects)
-            yield Allowance(ALLOWANCE_CALLS + objects, margin=self._settings.budgets.margin)
-            return
-        self.paid_by = "lease"
-        leases = Leases(governor, patience=_PATIENCE)
-        try:
-            yield leases
-        finally:
-            await leases.close()
-
-    async def _governor(self) -> TemporalGovernor | None:
-        """The org's governor; None when none runs or answers. None is started: a look changes nothing."""
-        client = await asyncio.shield(self._connection)
-        if client is None:
-            return None
-        org = self._settings.salesforce.org_id
-        try:
-            async with asyncio.timeout(_GOVERNOR_SECONDS):
-                books = await read_books(client, org)
-        except (UnavailableError, TimeoutError):
-            return None
-        return None if books is None else TemporalGovernor(client, org, self._settings.budgets)
 
 
 def _not_asked(told: str, remedy: str, *, but: str = "") -> list[Finding]:

@@ -29,11 +29,18 @@ class Streamed:
 
 
 @dataclass(frozen=True)
-class _Selected:
-    """The org's selection: (channel, event) -> the member's filter."""
+class Selection:
+    """What the org has selected for change events."""
 
     filters: Mapping[tuple[str, str], str | None]
+    """(channel, event) -> the member's filter; None: every change is told."""
     channels: frozenset[str]
+    """Custom channels, where they were asked for."""
+
+    def objects(self) -> frozenset[str]:
+        """The objects that some channel tells of: Case for CaseChangeEvent, Thing__c for Thing__ChangeEvent."""
+        bare = {event.removesuffix("ChangeEvent") for _, event in self.filters}
+        return frozenset(f"{name}c" if name.endswith("__") else name for name in bare)
 
 
 async def examine_selection(org: OrgHttp, streamed: list[Streamed]) -> list[Finding]:
@@ -41,7 +48,7 @@ async def examine_selection(org: OrgHttp, streamed: list[Streamed]) -> list[Find
     if not streamed:
         return [ok("salesforce.cdc", "no object is streamed")]
     custom = any(each.channel.endswith(_CUSTOM) for each in streamed)
-    selected = await _selected(org, custom=custom)
+    selected = await read_selection(org, custom=custom)
     found = []
     for channel in sorted({each.channel for each in streamed}):
         bare = channel.removeprefix("/data/")
@@ -58,7 +65,7 @@ async def examine_selection(org: OrgHttp, streamed: list[Streamed]) -> list[Find
     return found or [ok("salesforce.cdc", f"{', '.join(each.name for each in streamed)} are selected")]
 
 
-def _of_object(streamed: Streamed, selected: _Selected, version: str) -> list[Finding]:
+def _of_object(streamed: Streamed, selected: Selection, version: str) -> list[Finding]:
     bare = streamed.channel.removeprefix("/data/")
     if bare.endswith(_CUSTOM) and bare not in selected.channels:
         return []  # the channel's own finding says it
@@ -82,7 +89,8 @@ def _of_object(streamed: Streamed, selected: _Selected, version: str) -> list[Fi
     return []
 
 
-async def _selected(org: OrgHttp, *, custom: bool) -> _Selected:
+async def read_selection(org: OrgHttp, *, custom: bool) -> Selection:
+    """Every member of every channel; one API call, two with `custom`: then custom channels go by their names, else by their ids."""
     names: dict[str, str] = {}
     if custom:
         listed = await rows(org, _CHANNELS, tooling=True)
@@ -91,7 +99,7 @@ async def _selected(org: OrgHttp, *, custom: bool) -> _Selected:
     for row in await rows(org, _MEMBERS, tooling=True):
         channel = str(row.get("EventChannel") or STANDARD)
         filters[names.get(channel[:15], channel), _event(row)] = row.get("FilterExpression")
-    return _Selected(filters, frozenset(names.values()))
+    return Selection(filters, frozenset(names.values()))
 
 
 def _event(row: Mapping[str, Any]) -> str:

@@ -12,6 +12,8 @@ from transforms.drift import compare
 _SHOWN = 5
 _NEW = {DriftKind.ADDED, DriftKind.UNKNOWN}
 _RULES = {DriftKind.REQUIRED, DriftKind.OPTIONAL}
+_QUIET = {*_NEW, DriftKind.RESTORED, DriftKind.SCALE}
+"""What the engine goes on with; `tidegate catalogue check` tells of it."""
 
 
 async def examine_object(org: OrgHttp, spec: ObjectSpec) -> list[Finding]:
@@ -29,11 +31,7 @@ async def examine_object(org: OrgHttp, spec: ObjectSpec) -> list[Finding]:
         return [wrong("salesforce.object_not_queryable", f"{name} cannot be queried", remedy, where=name)]
     fields = [described_field(each) for each in body["fields"]]
     differences = compare(spec, fields, DriftPolicy(add=False), {})
-    found = [
-        _of_field(each)
-        for each in differences
-        if each.kind not in _NEW and each.kind is not DriftKind.RESTORED
-    ]
+    found = [_of_field(each) for each in differences if each.kind not in _QUIET]
     return found or [ok("salesforce.object", _well(spec, differences), where=name)]
 
 
@@ -61,6 +59,9 @@ def _of_field(found: FieldDrift) -> Finding:
         remedy = f"{found.advice} tidegate drift --check records it."
         return warning("salesforce.field_rule", f"the org has it as {found.now}", remedy, where=where)
     told = f"the org has it as {found.now}, the catalogue as {found.was}"
+    if found.kind is DriftKind.PART:
+        remedy = f"{found.advice} A running engine goes by it by itself."
+        return warning("salesforce.field_type", told, remedy, where=where)
     if found.kind is DriftKind.WIDENED:
         remedy = (
             f"Give {where} the org's type and length in the catalogue; a running engine widens it by itself."

@@ -93,7 +93,7 @@ class ParentLookup:
         listed = pa.table({"key_value": sorted(values)}, schema=arrow_schema((named,)))
         transaction.stage(NAMED_KEYS, (named,), listed)
         columns = [spec.columns[field] for field in locking_references(spec)]
-        found = transaction.fetch(find_by_key(spec, key.sql, columns))
+        found = transaction.fetch(find_by_key(spec, key.name, columns))
         return {value: (record_id, {each for each in ids if each}) for value, record_id, *ids in found}
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from schemas.catalogue import Catalogue, FieldSpec, FieldType, Pii
 from schemas.drift import DescribedField, DriftKind, DriftPolicy, DriftRow, Effect, FieldDrift
+from transforms.described_entries import NOT_KEPT
 from transforms.drift import compare, overlaid, with_fields
 
 FIELDS: dict[str, dict[str, Any]] = {
@@ -86,13 +87,7 @@ def test_a_percentage_that_is_a_number_now_is_no_drift() -> None:
     assert found(Score__c={"type": "percent"}) == []
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"type": "base64"},
-        {"type": "json"},
-    ],
-)
+@pytest.mark.parametrize("change", [{"type": kind} for kind in (*sorted(NOT_KEPT), "of_tomorrow")])
 def test_a_new_field_of_a_type_that_is_not_kept_is_reported(change: dict[str, Any]) -> None:
     (new,) = found(Odd__c=change)
     assert (new.kind, new.effect) == (DriftKind.UNKNOWN, Effect.REPORTED)
@@ -144,7 +139,6 @@ def test_a_shorter_text_is_no_drift() -> None:
         ("Note__c", {"type": "double", "length": 0}),
         ("Note__c", {"type": "string", "length": 255}),
         ("Score__c", {"type": "string", "length": 255}),
-        ("Paid__c", {"scale": 4}),
         ("Score__c", {"calculated": True}),
         ("Total__c", {"calculated": False}),
     ],
@@ -152,6 +146,109 @@ def test_a_shorter_text_is_no_drift() -> None:
 def test_a_type_with_less_room_or_of_another_kind_holds_the_field(name: str, change: dict[str, Any]) -> None:
     (other,) = found(**{name: change})
     assert (other.kind, other.effect) == (DriftKind.RETYPED, Effect.HELD)
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "told"),
+    [
+        ({"precision": 18, "scale": 4}, "scale", "rounded to 2 decimal places"),
+        ({"precision": 18, "scale": 0}, "digits", "more than 16 digits before the point are isolated"),
+    ],
+)
+def test_numbers_with_more_digits_than_the_column_are_read_on_and_reported_once(
+    change: dict[str, Any], kind: str, told: str
+) -> None:
+    (more,) = found(Paid__c=change)
+    assert (more.kind, more.effect, more.spec) == (kind, "reported", None)
+    assert told in more.advice
+    assert f"`scale: {change['scale']}`" in more.advice
+    assert compare(SPEC, described(Paid__c=change), DriftPolicy(), {"Paid__c": row(more)}) == []
+
+
+def test_numbers_that_need_less_room_than_the_column_has_are_no_drift() -> None:
+    assert found(Paid__c={"precision": 10, "scale": 1}) == []
+
+
+@pytest.mark.parametrize(("precision", "is_told"), [(15, False), (16, True), (18, True), (19, False)])
+def test_a_binary_number_of_more_than_15_digits_is_reported_once(precision: int, *, is_told: bool) -> None:
+    more = found(Score__c={"precision": precision, "scale": 2})
+    assert [each.kind for each in more] == (["scale"] if is_told else [])
+
+
+def test_a_field_that_was_held_for_its_scale_is_read_again() -> None:
+    held = with_fields(
+        SPEC, {**SPEC.fields, "Paid__c": SPEC.fields["Paid__c"].model_copy(update={"held": True})}
+    )
+    (back,) = compare(held, described(Paid__c={"scale": 4}), DriftPolicy(), {})
+    assert back.kind is DriftKind.RESTORED
+
+
+def test_two_things_to_look_at_in_one_field_are_one_report() -> None:
+    change = {"precision": 18, "scale": 3, "required": True, "nullable": False}
+    (both,) = found(Paid__c=change)
+    assert both.now == "currency(3), required"
+    assert "rounded" in both.advice
+    assert "required" in both.advice
+    assert compare(SPEC, described(Paid__c=change), DriftPolicy(), {"Paid__c": row(both)}) == []
+
+
+def test_a_part_of_a_compound_is_known_as_one_from_now_on() -> None:
+    changes = {"Name": {"compound": "FullName"}, "City": {"compound": "Address"}}
+    (part,) = found(**changes)
+    assert (part.field, part.kind, part.effect) == ("Name", DriftKind.PART, Effect.CHANGED)
+    assert part.was == "string(80), no part"
+    after = overlaid(CATALOGUE, [row(part)])["Thing__c"]
+    assert after.compounds == {"FullName": {"Name": "Name"}, "Address": {"City": "City"}}
+    assert compare(after, described(**changes), DriftPolicy(), {"Name": row(part)}) == []
+
+
+def test_a_part_goes_by_its_name_inside_the_compound_and_a_name_that_the_file_gives_stays() -> None:
+    street = {"type": "string", "length": 80}
+    change = described(BillingStreet=street | {"compound": "BillingAddress"})
+    bare = with_fields(SPEC, {**SPEC.fields, "BillingStreet": FieldSpec(**street)})
+    (part,) = compare(bare, change, DriftPolicy(), {})
+    assert part.spec is not None
+    assert (part.spec.part_of, part.spec.part) == ("BillingAddress", "Street")
+    assert "`part_of: BillingAddress, part: Street`" in part.advice
+    own = FieldSpec(**street, part_of="BillingAddress", part="Road")
+    assert compare(with_fields(SPEC, {**SPEC.fields, "BillingStreet": own}), change, DriftPolicy(), {}) == []
+    unnamed = FieldSpec(**street, part_of="BillingAddress")
+    (part,) = compare(with_fields(SPEC, {**SPEC.fields, "BillingStreet": unnamed}), change, DriftPolicy(), {})
+    assert part.was == "string(80), part of BillingAddress"
+
+
+def test_a_part_that_another_field_has_taken_is_reported() -> None:
+    entries = {
+        **SPEC.fields,
+        "BillingCity": FieldSpec(type="string", length=40),
+        "Town": FieldSpec(type="string", length=40, part_of="BillingAddress", part="City"),
+    }
+    change = described(
+        BillingCity={"type": "string", "length": 40, "compound": "BillingAddress"},
+        Town={"type": "string", "length": 40},
+    )
+    (part,) = compare(with_fields(SPEC, entries), change, DriftPolicy(), {})
+    assert (part.kind, part.effect, part.spec) == (DriftKind.PART, Effect.REPORTED, None)
+
+
+def test_a_name_that_the_org_puts_together_is_no_field_unless_the_catalogue_says_so() -> None:
+    parts = {
+        "FirstName": {"type": "string", "length": 40, "compound": "FullName"},
+        "FullName": {"type": "string", "length": 121, "composed": True},
+    }
+    assert [each.field for each in found(**parts)] == ["FirstName"]
+    said = with_fields(SPEC, {**SPEC.fields, "FullName": FieldSpec(type="string", length=121)})
+    assert [each.field for each in compare(said, described(**parts), DriftPolicy(), {})] == ["FirstName"]
+
+
+def test_what_the_file_says_of_a_field_since_a_decision_is_not_undone_by_it() -> None:
+    (wider,) = found(Name={"length": 255})
+    said = {**FIELDS, "Name": FIELDS["Name"] | {"pii": "personal"}}
+    file = Catalogue.model_validate(
+        {"objects": {"Thing__c": {"label": "Things", "key_prefix": "a0x", "fields": said}}}
+    )
+    entry = overlaid(file, [row(wider)])["Thing__c"].fields["Name"]
+    assert (entry.length, entry.pii) == (255, Pii.PERSONAL)
 
 
 def test_a_field_that_comes_as_another_of_its_type_goes_is_guessed_to_be_renamed_and_treated_as_both() -> (

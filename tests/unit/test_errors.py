@@ -57,6 +57,7 @@ EXAMPLES: dict[type[TidegateError], tuple[TidegateError, str]] = {
         (errors.CatalogueError(path="c.yaml", problems=["p"]), "Correct the file and start again."),
         (errors.UnknownObjectError(object_name="X", known=["Case"]), "or correct the name."),
         (errors.ReplayExpiredError(lane="l", position="7", detail="d"), "then move the lane's position."),
+        (errors.CatalogueNotMadeError(problems=["Case: p"]), "run it again."),
         (errors.ChainBrokenError(lane="l", detail="d"), "Do not delete raw files or manifests."),
         (
             errors.LedgerImbalanceError(

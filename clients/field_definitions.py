@@ -1,0 +1,37 @@
+"""What Setup says of how sensitive fields are (Tooling API, "FieldDefinition")."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from clients.doctor.org_rights import rows
+from clients.org_http import OrgHttp
+from schemas.drift import DescribedField, DescribedShape
+
+_DEFINITIONS = (
+    "SELECT QualifiedApiName, ComplianceGroup, SecurityClassification FROM FieldDefinition "
+    "WHERE EntityDefinition.QualifiedApiName = '{}'"
+)
+
+
+async def with_definitions(org: OrgHttp, shape: DescribedShape) -> DescribedShape:
+    """The object with what Setup says of its fields; one API call. It needs View Setup and Configuration.
+
+    Of a part of a compound Setup may say nothing by itself: what it says of the compound counts then. Raises `CallRefusedError`.
+    """
+    found = await rows(org, _DEFINITIONS.format(shape.name), tooling=True)
+    definitions = {str(row["QualifiedApiName"]): row for row in found}
+    fields = tuple(
+        _defined(field, definitions.get(field.name) or definitions.get(field.compound) or {})
+        for field in shape.fields
+    )
+    return shape.model_copy(update={"fields": fields})
+
+
+def _defined(field: DescribedField, definition: Mapping[str, Any]) -> DescribedField:
+    groups = str(definition.get("ComplianceGroup") or "").split(";")
+    return field.model_copy(
+        update={
+            "compliance": tuple(filter(None, (group.strip() for group in groups))),
+            "classification": str(definition.get("SecurityClassification") or ""),
+        }
+    )
