@@ -17,7 +17,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from activities.asking import ask, ask_for_incomplete
-from activities.findings import record_findings
+from activities.holds import TooManyRejectedError, check_hold, hold
+from activities.quality import count_rejected, record_quality
 from activities.rebuild import rebuild_records
 from clients.live_catalogue import check_catalogue
 from clients.objectstore import ObjectStore
@@ -88,7 +89,10 @@ class Applier:
     catalogue: Catalogue
 
     def apply(self, items: Sequence[ApplyInput]) -> list[ApplyResult]:
-        """Apply batches of one object in one transaction; the results are in the order of `items`."""
+        """Apply batches of one object in one transaction; the results are in the order of `items`.
+
+        Raises `ObjectHeldError` while the object is held, or when one of the batches holds it.
+        """
         name = items[0].staged.object
         # The revision first, so that the fields are those of it or newer ones.
         known, spec = self.catalogue.revision_of(name), self.catalogue.objects.get(name)
@@ -97,6 +101,8 @@ class Applier:
         except CatalogueBehindError:
             self.catalogue.follow()
             raise
+        except TooManyRejectedError as cause:
+            raise hold(self.warehouse, self.catalogue.object(name), cause) from cause
 
     def _apply(
         self, items: Sequence[ApplyInput], spec: ObjectSpec | None, known: int | None
@@ -109,7 +115,15 @@ class Applier:
             done = _applied_before(transaction, name, [share.batch for share in shares])
             fresh = [share for share in shares if share.batch not in done]
             if spec is not None:
-                apply_changes(transaction, spec, [share for share in fresh if share.changes is not None])
+                check_hold(transaction, spec, fresh)
+                with_changes = [share for share in fresh if share.changes is not None]
+                apply_changes(transaction, spec, with_changes, self.catalogue)
+                count_rejected(
+                    transaction,
+                    spec,
+                    sum(share.item.staged.landed for share in fresh),
+                    [share.refused for share in fresh],
+                )
             for share in fresh:
                 self._load_refused(transaction, share)
             write_ledger(transaction, fresh)
@@ -192,8 +206,13 @@ def _ledger_result(row: tuple[Any, ...]) -> ApplyResult:
     )
 
 
-def apply_changes(transaction: Transaction, spec: ObjectSpec, shares: Sequence[Share]) -> None:
-    """Log the shares' changes that are new and fold them in; counts in each share what became of its changes."""
+def apply_changes(
+    transaction: Transaction, spec: ObjectSpec, shares: Sequence[Share], catalogue: Catalogue
+) -> None:
+    """Log the shares' changes that are new and fold them in; counts in each share what became of its changes.
+
+    `catalogue` tells which other objects the warehouse has.
+    """
     tables = [share.changes for share in shares if share.changes is not None and len(share.changes)]
     if not tables:
         return
@@ -211,7 +230,7 @@ def apply_changes(transaction: Transaction, spec: ObjectSpec, shares: Sequence[S
         if slow:
             rebuild_records(transaction, spec, sorted(slow))
         _count_rebuilt(shares, new, slow)
-        recorded = record_findings(transaction, spec, new, seen.last_orders)
+        recorded = record_quality(transaction, spec, catalogue, new, seen.last_orders)
         for share in shares:
             share.isolated += recorded.isolated.get(share.batch, 0)
         shares[0].rereads += recorded.rereads

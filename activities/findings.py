@@ -29,6 +29,8 @@ class Recorded:
     isolated: Mapping[str, int]
     """Batch -> fields of its applied changes that did not fit."""
     rereads: int
+    changes: Sequence[FoundChange]
+    """The new changes with which something is wrong."""
 
 
 def record_findings(
@@ -55,7 +57,7 @@ def record_findings(
     counts = Counter[str]()
     for change in changes:
         counts[change.batch] += sum(map(is_isolating, change.findings))
-    return Recorded(counts, _ask(transaction, spec, changes))
+    return Recorded(counts, _ask(transaction, spec, changes), changes)
 
 
 def _settle(transaction: Transaction, spec: ObjectSpec, rows: Sequence[dict[str, str]]) -> None:

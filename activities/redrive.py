@@ -65,7 +65,7 @@ class Redriver:
             ledger = {batch: tuple(counts) for batch, *counts in rows}
             chosen = [_of_record(each, record) if each.batch in ledger else each for each in shares]
             redriven = _sorted_out(transaction, spec, chosen)
-            _apply(transaction, spec, redriven)
+            _apply(transaction, spec, redriven, self.catalogue)
             quarantine = Requarantine.read(transaction, name, batches)
             for each in redriven:
                 each.quarantined = quarantine.replace(
@@ -171,11 +171,13 @@ def _split(share: Share, is_new: np.ndarray) -> _Redriven:
     return _Redriven(replace(share, refused=refused, applied=0, duplicate=known, rebuilt=0, isolated=0), new)
 
 
-def _apply(transaction: Transaction, spec: ObjectSpec | None, redriven: Sequence[_Redriven]) -> None:
+def _apply(
+    transaction: Transaction, spec: ObjectSpec | None, redriven: Sequence[_Redriven], catalogue: Catalogue
+) -> None:
     parts = [replace(each.share, changes=each.new, refused=None, duplicate=0) for each in redriven]
     if spec is None or not any(_length(each.new) for each in redriven):
         return
-    apply_changes(transaction, spec, parts)
+    apply_changes(transaction, spec, parts, catalogue)
     for each, part in zip(redriven, parts, strict=True):
         each.share.applied, each.share.rebuilt, each.share.isolated = (
             part.applied,

@@ -17,6 +17,7 @@ from temporalio import activity
 from temporalio.client import Client
 
 from activities.heartbeats import heartbeating
+from activities.late_parents import GRACE, LateParents
 from clients.objectstore import ObjectStore
 from clients.warehouse import Transaction, Warehouse, reread_statements as sql
 from clients.warehouse.statements import RECORD_LIST, TOUCHED
@@ -66,11 +67,14 @@ class Rereads:
     patience: timedelta = PATIENCE
     storm: int = STORM
     most_attempts: int = MOST_ATTEMPTS
+    grace: timedelta = GRACE
 
     @activity.defn(name=names.FIND_REREADS)
     async def find_rereads(self, request: FindInput) -> FindResult:
-        """What is to be read now. One small query when that is nothing."""
+        """What is to be read now, late parents among it. Three small queries when that is nothing."""
+        late = LateParents(self.warehouse, self.catalogue, self.grace)
         async with heartbeating():
+            await asyncio.to_thread(late.look)
             found = await asyncio.to_thread(self._open, request)
             held = await self._being_backfilled(request.org, found)
             repairs = await asyncio.to_thread(self._repairs, request.org, found, held)

@@ -26,7 +26,7 @@ from schemas.column_names import (
     table_names,
 )
 from schemas.errors import CatalogueError, UnknownObjectError
-from schemas.quality import DECLARED, Rule, Severity
+from schemas.quality import ASKED_OF_THE_WAREHOUSE, DECLARED, Rule, Severity
 
 DEFAULT_CATALOGUE = Path(__file__).with_name("catalogue.yaml")
 
@@ -194,6 +194,11 @@ class FieldSpec(BaseModel):
             raise ValueError(
                 "an encrypted field takes `required`, `unique` and the rules of references alone"
             )
+        strict = {rule for rule, each in self.severity if each in (Severity.ISOLATE, Severity.REJECT)}
+        if late := sorted(strict & ASKED_OF_THE_WAREHOUSE):
+            raise ValueError(
+                f"`{', '.join(late)}` is asked once the change has landed, so it keeps no value out; its severity is `warn` or `off`"
+            )
         if self.pattern is not None:
             try:
                 re.compile(self.pattern)
@@ -285,6 +290,31 @@ class ObjectSpec(BaseModel):
     @cached_property
     def required_fields(self) -> tuple[str, ...]:
         return tuple(name for name, spec in self.fields.items() if spec.required and not spec.is_loose)
+
+    @cached_property
+    def pointers(self) -> tuple[str, ...]:
+        """References whose parents are looked for."""
+        return tuple(
+            name
+            for name, spec in self.fields.items()
+            if spec.type is FieldType.REFERENCE
+            and not spec.is_protected
+            and spec.severity_of(Rule.PARENT) is not Severity.OFF
+        )
+
+    @cached_property
+    def unique_fields(self) -> tuple[str, ...]:
+        """Fields of which no two live records have the same value."""
+        return tuple(
+            name
+            for name, spec in self.fields.items()
+            if spec.unique and spec.severity_of(Rule.UNIQUE) is not Severity.OFF
+        )
+
+    @cached_property
+    def has_reject_rules(self) -> bool:
+        """True when a change may wait in quarantine because of a declared rule."""
+        return any(each is Severity.REJECT for spec in self.fields.values() for _, each in spec.severity)
 
     @cached_property
     def read_fields(self) -> tuple[str, ...]:

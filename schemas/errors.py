@@ -9,7 +9,8 @@ TidegateError
 │   │   └── BudgetSpentError       the governor grants no token now
 │   ├── StreamBrokenError          a stream ended; it is opened again from the last position
 │   ├── SchemaChangedError         the org has other fields than the catalogue
-│   └── CatalogueBehindError       this process does not know yet how the catalogue was changed
+│   ├── CatalogueBehindError       this process does not know yet how the catalogue was changed
+│   └── ObjectHeldError            an object's batches wait until an operator releases them
 └── TerminalError                  trying again cannot help; somebody has to act
     ├── CredentialsRejectedError   the remote system refuses who we are
     ├── CallRefusedError           Salesforce refuses a call as it was made
@@ -141,6 +142,20 @@ class CatalogueBehindError(TransientError):
         super().__init__(
             f"The fields of {object_name} were changed, and this process has only now heard of it. "
             "The step is tried again by itself."
+        )
+
+
+class ObjectHeldError(TransientError):
+    """Too many changes of a batch broke rules of severity `reject`; the object's batches wait, and raw goes on landing."""
+
+    retry_after = timedelta(seconds=30)
+
+    def __init__(self, *, object_name: str, reason: str) -> None:
+        self.object_name = object_name
+        self.reason = reason
+        super().__init__(
+            f"{object_name} is held: {reason} Look at `tidegate quality {object_name}`, then release it: "
+            f"`tidegate quality release {object_name} --reason …`."
         )
 
 

@@ -102,6 +102,27 @@ ISOLATING = frozenset(
 """Rules of the first group that leave the field unknown."""
 
 
+FITS = "fits"
+"""In scorecards: every rule of the first group that leaves a field unknown."""
+ANY_FIELD = "*"
+REJECTED = "reject"
+"""In scorecards: every rule of severity `reject`."""
+
+ASKED_OF_THE_WAREHOUSE = frozenset({Rule.PARENT, Rule.UNIQUE})
+"""Rules that are asked once a change has landed: they cannot keep its value out."""
+
+
+class ParentState(StrEnum):
+    """How far an open finding of the rule `parent` is."""
+
+    WAITS = "waits"
+    """The parent may be on its way, for as long as the grace time lasts."""
+    ASKED = "asked"
+    """The org is asked for the parent, or for the child of a deleted one."""
+    ORPHAN = "orphan"
+    """The org has no such parent."""
+
+
 class Finding(NamedTuple):
     """One field of one change that broke a rule, as it is staged. It never holds the value."""
 

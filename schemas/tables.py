@@ -269,8 +269,29 @@ QUALITY_COLUMNS = (
     Column("first_seen_at", Kind.TIMESTAMP, required=True),
     Column("last_seen_at", Kind.TIMESTAMP, required=True),
     Column("seen", Kind.INTEGER, required=True),  # changes that broke it
+    Column("target", Kind.TEXT, ID_SIZE),  # of `parent` and `unique`: the other record; null for other rules
+    Column("state", Kind.TEXT, 16),  # of `parent`: a `schemas.quality.ParentState`; null for other rules
 )
 """`ops.quality`: a row a field of a record, or a field, that a rule named; a new breach opens a resolved row again."""
+
+DEPARTED_COLUMNS = (
+    RECORD_ID,
+    Column("object", Kind.TEXT, NAME_SIZE, required=True),
+    BATCH,  # of the deletion; with the record it names the row
+    Column("departed_at", Kind.TIMESTAMP, required=True),
+)
+"""`ops.departed`: deleted records that others may point to, until somebody has looked for those others."""
+
+HOLD_COLUMNS = (
+    Column("object", Kind.TEXT, NAME_SIZE, required=True),
+    Column("batch", Kind.TEXT, NAME_SIZE, required=True),  # with `object` it names the row
+    Column("reason", Kind.TEXT, 1_024, required=True),
+    Column("held_at", Kind.TIMESTAMP, required=True),
+    Column("released_at", Kind.TIMESTAMP),  # null: the object's batches wait
+    Column("released_by", Kind.TEXT, NAME_SIZE),
+    Column("released_reason", Kind.TEXT, 1_024),
+)
+"""`ops.hold`: a row a batch of which too many changes broke rules of severity `reject`."""
 
 QUALITY_DAY_COLUMNS = (
     Column("day", Kind.DATE, required=True),  # UTC, of the commit into the warehouse

@@ -42,6 +42,8 @@ class Cause(StrEnum):
     """The record was never seen whole, or a text diff did not fit it."""
     FIELD = "field"
     """An event said of a field that it changed, in a form that its value cannot be taken from."""
+    PARENT = "parent"
+    """Another record points to it and it has not come, or it points to a record that was deleted."""
 
 
 BY_WINDOW = frozenset({Cause.WILDCARD, Cause.OVERFLOW, Cause.HOLE})

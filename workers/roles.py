@@ -92,7 +92,9 @@ def batch_workers(client: Client, parts: Parts) -> list[Worker]:
     """Workflows, and the steps that bring batches into the warehouse."""
     applier = Applier(parts.warehouse, parts.store, parts.catalogue)
     batches = Batches(parts.store, parts.catalogue, GroupCommit(applier.apply))
-    rereads = Rereads(client, parts.warehouse, parts.store, parts.catalogue)
+    rereads = Rereads(
+        client, parts.warehouse, parts.store, parts.catalogue, grace=parts.settings.quality.grace
+    )
     activities = [
         batches.stage_batch,
         batches.apply_batch,

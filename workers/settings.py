@@ -18,6 +18,7 @@ from pydantic_settings import (
     SettingsError as EnvironmentFormError,
 )
 
+from activities.late_parents import GRACE
 from activities.plan_backfill import PART_ROWS
 from activities.poll import DELETIONS_EVERY, OVERLAP
 from activities.writeback_jobs import JOB_PATIENCE
@@ -243,6 +244,13 @@ class DriftSettings(_Part):
         return DriftPolicy(add=self.add, add_calculated=self.add_calculated, pii=self.pii)
 
 
+class QualitySettings(_Part):
+    """How the rules of the catalogue are kept."""
+
+    grace: timedelta = Field(default=GRACE, ge=timedelta(0))
+    """How long a parent may be late before the org is asked for it; 0: it is asked for at the next look."""
+
+
 class CutSettings(_Part):
     """When a batch is cut: whichever comes first."""
 
@@ -322,6 +330,7 @@ class Settings(BaseSettings):
     reconciliation: ReconciliationSettings = ReconciliationSettings()
     writeback: WritebackSettings = WritebackSettings()
     drift: DriftSettings = DriftSettings()
+    quality: QualitySettings = QualitySettings()
     budgets: Terms = Terms()
     """How the governor keeps the org's budgets; for a governor that is started anew."""
     catalogue: Path = DEFAULT_CATALOGUE

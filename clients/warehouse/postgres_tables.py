@@ -2,17 +2,20 @@
 
 import itertools
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import psycopg
 
 from clients.postgres_sessions import session_options
 from clients.warehouse.psycopg_errors import translated
+from clients.warehouse.scorecard_statements import views
 from clients.warehouse.shadows import in_schemas, schemas_of
-from clients.warehouse.statements import TABLES_OF_OPS, current_table, tables_of
+from clients.warehouse.statements import QUALITY, TABLES_OF_OPS, current_table, tables_of
 from schemas.catalogue import Catalogue
 from schemas.column_names import index_name
 from schemas.errors import SettingsError
-from schemas.tables import Column, Kind, field_column
+from schemas.tables import Column, Kind, quoted
+from transforms.references import pointers
 
 SYSTEM = "PostgreSQL"
 INLINE = "WITH (toast_tuple_target = 8160)"
@@ -50,22 +53,32 @@ def ensure_tables(dsn: str, catalogue: Catalogue, *, prefix: str = "") -> list[s
         for table, columns in _tables(catalogue):
             where = in_schemas(table, prefix)
             made += _ensure_table(connection, where, columns, existing.get(where))
-        for statement in _key_indexes(catalogue, prefix):
+        for statement in [*_indexes(catalogue, prefix), *map(partial(in_schemas, prefix=prefix), views())]:
             connection.execute(statement.encode())
     return made
 
 
-def _key_indexes(catalogue: Catalogue, prefix: str) -> Iterator[str]:
-    """Records are looked for by their external ids when writebacks of them are accepted."""
+def _indexes(catalogue: Catalogue, prefix: str) -> Iterator[str]:
+    """Indexes that a table may come to need after it was made."""
+    # A parent that comes finds by it what waits.
+    waiting = "(target) WHERE resolved_at IS NULL AND target IS NOT NULL"
+    yield f"CREATE INDEX IF NOT EXISTS quality_target ON {in_schemas(QUALITY, prefix)} {waiting}"
     for spec in catalogue.objects.values():
-        for name, field in spec.fields.items():
-            if field.external_id:
-                where, column = (
-                    in_schemas(current_table(spec), prefix),
-                    field_column(spec.columns[name], field),
-                )
-                index = index_name(f"{spec.table}_current_{column.name}")
-                yield f"CREATE INDEX IF NOT EXISTS {index} ON {where} ({column.sql})"
+        where = in_schemas(current_table(spec), prefix)
+        for name, column in spec.columns.items():
+            if spec.fields[name].external_id:
+                # Records are looked for by their external ids when writebacks of them are accepted.
+                index = index_name(f"{spec.table}_current_{column}")
+                yield f"CREATE INDEX IF NOT EXISTS {index} ON {where} ({quoted(column)})"
+        for name in spec.unique_fields:
+            # A hash takes texts of any length; an ordered index takes 2,700 bytes.
+            index = index_name(f"{spec.table}_current_{spec.columns[name]}_same")
+            yield f"CREATE INDEX IF NOT EXISTS {index} ON {where} USING hash ({quoted(spec.columns[name])})"
+        for pointer in pointers(spec, catalogue):
+            # The children of a deleted parent are looked for.
+            index = index_name(f"{spec.table}_current_{pointer.column}_points")
+            column = quoted(pointer.column)
+            yield f"CREATE INDEX IF NOT EXISTS {index} ON {where} ({column}) WHERE {column} IS NOT NULL"
 
 
 def _tables(catalogue: Catalogue) -> Iterator[tuple[str, tuple[Column, ...]]]:
@@ -154,8 +167,10 @@ def _key_of(table: str) -> str:
         return ", PRIMARY KEY (record_id, change_order)"
     if table.endswith("reconciliation"):
         return ", PRIMARY KEY (run, object)"
-    if table.endswith("reread"):
+    if table.endswith(("reread", "departed")):
         return ""  # asking twice does no harm
+    if table.endswith("ops.hold"):
+        return ", PRIMARY KEY (object, batch)"
     if table.endswith("quality"):
         return ", PRIMARY KEY (object, record_id, field, rule)"
     if table.endswith("quality_day"):

@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 from clients.objectstore import ObjectStore
 from clients.warehouse.protocol import Transaction
 from clients.warehouse.psycopg_errors import translated
+from clients.warehouse.scorecard_statements import views
 from clients.warehouse.shadows import in_schemas, schemas_of
 from clients.warehouse.statements import QUARANTINE, TABLES_OF_OPS, tables_of
 from schemas.catalogue import Catalogue
@@ -94,6 +95,8 @@ class RedshiftWarehouse:
                 # Each statement commits by itself: a transaction over all would hold locks that appliers wait for.
                 statements = missing_statements(table, columns, existing.get(table))
                 made += [name for name, statement in statements.items() if _make(connection, statement)]
+            for view in views():
+                _make(connection, in_schemas(view, self._prefix))
         self._tables = frozenset(tables) | frozenset(existing)
         return made
 

@@ -20,11 +20,13 @@ from clients.warehouse import redshift, statements as sql
 from clients.warehouse.psycopg_errors import translated
 from clients.warehouse.quality_statements import find_open_findings
 from clients.warehouse.redshift import RedshiftWarehouse
+from clients.warehouse.scorecard_statements import add_counts, insert_counts, views
 from schemas.catalogue import Catalogue
 from schemas.errors import CredentialsRejectedError, StatementError, TidegateError, UnavailableError
 from schemas.messages import ApplyInput, StagedObject
 from schemas.raw import RAW_SCHEMA, Manifest
 from schemas.tables import RECORD_ID, Column, Kind, change_columns, net_columns
+from transforms.scorecard import Score
 from transforms.stage import stage_objects
 
 ROLE = "arn:aws:iam::123456789012:role/tidegate-copy"
@@ -41,6 +43,7 @@ CATALOGUE = Catalogue.model_validate(
     }
 )
 THING = CATALOGUE.object("Thing__c")
+CHECKED = [Score("*", "fits", 1, 0)]
 NOW = datetime(2026, 1, 31, 12, 0, 0, 250_000, UTC)
 
 
@@ -357,6 +360,8 @@ def test_one_applied_batch(warehouse: RedshiftWarehouse, store: NotedStore, said
         *loaded(latest, net_columns(THING), 4),
         sql.merge_current(THING),
         find_open_findings(),
+        add_counts("Thing__c", datetime.now(UTC).date(), CHECKED),
+        insert_counts("Thing__c", datetime.now(UTC).date(), CHECKED),
         sql.insert_row(sql.LEDGER, sql.TABLES_OF_OPS[sql.LEDGER]),
         "DROP TABLE stage_thing_latest",
         "DROP TABLE stage_thing_versions",
@@ -421,6 +426,7 @@ def test_ensure_tables_makes_what_is_missing(warehouse: RedshiftWarehouse, said:
         SVV_COLUMNS,
         'ALTER TABLE curated.thing_current ADD COLUMN "type" VARCHAR(80)',
         redshift.create_statement("curated.thing_history", sql.tables_of(THING)["curated.thing_history"]),
+        *views(),
     ]
 
 

@@ -6,6 +6,7 @@ PostgreSQL runs them is proved by the tests of law 3.
 
 import inspect
 import itertools
+from datetime import date
 from functools import cache
 from typing import Any
 
@@ -16,12 +17,16 @@ from sqlglot.dialects import Redshift
 
 from clients.warehouse import (
     ahead_statements,
+    hold_statements,
     ledger_statements,
+    quality_statements,
     questions,
     redshift,
+    reference_statements,
     refresh_statements,
     replay_statements,
     reread_statements,
+    scorecard_statements,
     shadow_statements,
     shadows,
     statements,
@@ -29,6 +34,7 @@ from clients.warehouse import (
 )
 from schemas.catalogue import default_catalogue
 from schemas.tables import arrow_schema, field_column, field_columns
+from transforms.scorecard import Score
 
 SPECS = list(default_catalogue().objects.values())
 TABLES = statements.TABLES_OF_OPS | {t: c for spec in SPECS for t, c in statements.tables_of(spec).items()}
@@ -36,11 +42,15 @@ COMPARED = {t: c for spec in SPECS for t, c in shadow_statements.compared_tables
 MODULES = (
     statements,
     ahead_statements,
+    hold_statements,
     ledger_statements,
+    quality_statements,
     questions,
+    reference_statements,
     refresh_statements,
     replay_statements,
     reread_statements,
+    scorecard_statements,
     shadow_statements,
     shadows,
     writeback_questions,
@@ -66,6 +76,13 @@ ARGUMENTS: dict[tuple[str, ...], list[tuple[Any, ...]]] = {
     ("spec", "names"): [(spec, ["owner_id", "status"]) for spec in SPECS],
     ("spec", "reference", "parent", "names"): [(SPECS[0], "owner_id", SPECS[1], ["phone"])],
     ("child", "reference", "names"): [(SPECS[1], "account_id", ["phone", "type"])],
+    ("object_name", "day", "scores"): [
+        ("Case", date(2026, 11, 29), [Score("*", "fits", 9, 1), Score("Status", "values", 3, 0)])
+    ],
+    ("parents",): [(SPECS[:1],), (SPECS,)],
+    ("spec", "parent"): list(itertools.pairwise(SPECS)),
+    ("spec", "name"): [(spec, "owner_id") for spec in SPECS],
+    ("spec", "name", "parent"): [(spec, "owner_id", SPECS[0]) for spec in SPECS],
     ("spec", "what"): [(spec, what) for spec in SPECS for what in ("latest", "versions")],
     ("spec", "key", "references"): [(spec, "external_id", ["owner_id"]) for spec in SPECS],
     ("spec", "limit"): [(spec, 2_000) for spec in SPECS],

@@ -1,0 +1,122 @@
+"""Who points to whom: the references whose parents the warehouse has, and what a group of changes says of them. No I/O."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from schemas.catalogue import Catalogue, ObjectSpec
+from schemas.quality import ParentState, Rule
+from schemas.tables import QUALITY_COLUMNS, arrow_schema
+
+_PREFIX = 3
+
+ABSENT = "the record {target} is not in the warehouse; nothing is to be done while it may be on its way"
+ORPHAN = "orphan: the org has no such parent, or the record still points to a deleted one; correct the reference in the org, or acknowledge it"
+SHARED = "the record {target} has the same value; correct one of them in the org, or acknowledge it"
+
+
+class Pointer(NamedTuple):
+    """A reference whose parents are looked for."""
+
+    field: str
+    column: str
+    parents: Mapping[str, ObjectSpec]
+    """Key prefix -> the object, of those that the catalogue has."""
+
+
+class Pointing(NamedTuple):
+    """A live record that points to one that is not there."""
+
+    record_id: str
+    field: str
+    target: str
+    order: str
+    batch: str
+
+
+def pointers(spec: ObjectSpec, catalogue: Catalogue) -> list[Pointer]:
+    """The references of an object that point to objects of the catalogue; what points elsewhere is left out."""
+    found = []
+    for name in spec.pointers:
+        known = [
+            catalogue.objects[each] for each in spec.fields[name].references if each in catalogue.objects
+        ]
+        if known:
+            found.append(Pointer(name, spec.columns[name], {each.key_prefix: each for each in known}))
+    return found
+
+
+def children_of(parent: ObjectSpec, catalogue: Catalogue) -> Iterator[tuple[ObjectSpec, Pointer]]:
+    """Who may point to records of an object."""
+    for spec in catalogue.objects.values():
+        for pointer in pointers(spec, catalogue):
+            if parent.key_prefix in pointer.parents:
+                yield spec, pointer
+
+
+def is_parent(spec: ObjectSpec, catalogue: Catalogue) -> bool:
+    """True when something of the catalogue may point to records of the object."""
+    return next(children_of(spec, catalogue), None) is not None
+
+
+def parents_of(spec: ObjectSpec, catalogue: Catalogue) -> list[ObjectSpec]:
+    """Every object that records of this one may point to, each once."""
+    found = {prefix: parent for each in pointers(spec, catalogue) for prefix, parent in each.parents.items()}
+    return list(found.values())
+
+
+def wanted(new: pa.Table, found: Sequence[Pointer]) -> dict[str, ObjectSpec]:
+    """Record -> its object, of every record that new changes (columns of `staged_columns`) point to."""
+    targets: dict[str, ObjectSpec] = {}
+    for pointer in found:
+        column = new[pointer.column]
+        if column.null_count == len(column):
+            continue
+        for target in pc.unique(column).to_pylist():
+            if target is not None and (parent := pointer.parents.get(target[:_PREFIX])) is not None:
+                targets[target] = parent
+    return targets
+
+
+def carriers(new: pa.Table, pointer: Pointer, absent: pa.Array) -> int:
+    """How many new changes carry a reference to an absent record."""
+    return pc.sum(pc.is_in(new[pointer.column], value_set=absent)).as_py() or 0
+
+
+def pointing(
+    rows: Sequence[Sequence[Any]], found: Sequence[Pointer], absent: frozenset[str]
+) -> Iterator[Pointing]:
+    """Rows of `reference_statements.read_pointing` that point to an absent record."""
+    for record_id, order, batch, *values in rows:
+        for pointer, target in zip(found, values, strict=True):
+            if target in absent:
+                yield Pointing(record_id, pointer.field, target, order, batch)
+
+
+def note_table(spec: ObjectSpec, rule: Rule, notes: Sequence[Pointing], at: datetime) -> pa.Table:
+    """Findings in the columns of `reference_statements.NOTED_COLUMNS`."""
+    detail = ABSENT if rule is Rule.PARENT else SHARED
+    state = str(ParentState.WAITS) if rule is Rule.PARENT else None
+    severities = {name: str(spec.fields[name].severity_of(rule)) for name in {each.field for each in notes}}
+    rows = [
+        {
+            "object": spec.name,
+            "record_id": note.record_id,
+            "field": note.field,
+            "rule": str(rule),
+            "severity": severities[note.field],
+            "detail": detail.format(target=note.target),
+            "change_order": note.order,
+            "batch": note.batch,
+            "first_seen_at": at,
+            "last_seen_at": at,
+            "seen": 1,
+            "target": note.target,
+            "state": state,
+        }
+        for note in notes
+    ]
+    return pa.Table.from_pylist(rows, schema=arrow_schema(QUALITY_COLUMNS))
