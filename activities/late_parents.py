@@ -52,9 +52,11 @@ class LateParents:
     def _find_children(self, name: str, departed: Sequence[tuple[str, str]]) -> set[str]:
         """Note who points to deleted records of an object; returns the objects of those."""
         parent = self.catalogue.objects.get(name)
+        if parent is None:
+            return set()
         ids = pa.table({"record_id": pa.array(sorted({row[0] for row in departed}), pa.large_string())})
         noted = set()
-        for spec, pointer in [] if parent is None else children_of(parent, self.catalogue):
+        for spec, pointer in children_of(parent, self.catalogue):
             with self.warehouse.transaction() as transaction:
                 transaction.lock_object(spec.table)
                 transaction.stage(TOUCHED, RECORD_LIST, ids)

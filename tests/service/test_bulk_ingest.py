@@ -251,7 +251,8 @@ async def test_a_job_is_paid_for_by_batches_and_rows_before_it_is_made(tmp_path:
 
 @pytest.mark.parametrize("budget", ["ingest_batches", "ingest_rows"])
 async def test_without_tokens_no_job_is_made(tmp_path: Path, budget: str):
-    async with served_org(tmp_path, patience=timedelta(seconds=0.2), **{budget: 1}) as served:
+    maxima: dict[str, Any] = {budget: 1}
+    async with served_org(tmp_path, patience=timedelta(seconds=0.2), **maxima) as served:
         with pytest.raises(BudgetSpentError):
             await BulkIngest(served.http).create("Account", KEY, 3, "b1")
         assert served.calls() == []

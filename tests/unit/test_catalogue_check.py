@@ -79,7 +79,7 @@ def test_a_part_of_a_compound_of_which_the_catalogue_does_not_know_is_isolated()
 
 
 def test_accounts_that_may_be_persons_need_the_parts_of_their_names() -> None:
-    persons: dict[str, dict[str, Any]] = {
+    persons: dict[str, Any] = {
         "IsPersonAccount": {"type": "boolean"},
         "LastName": {"type": "string", "length": 80, "compound": "Name"},
     }
