@@ -39,12 +39,14 @@ def exact(text: str) -> Number:
     if not number.is_finite():
         raise ValueError(text)
     nearest = float(number)
-    if Decimal(repr(nearest)) == number or len(number.normalize().as_tuple().digits) > DIGITS:
-        if nearest in (float("inf"), float("-inf")):
-            raise ValueError(text)
+    if nearest in (float("inf"), float("-inf")):
+        raise ValueError(text)
+    if Decimal(repr(nearest)) == number:
         return nearest
     if number == number.to_integral_value() and abs(number) < _LARGEST_INT:
         return int(number)
+    if len(number.normalize().as_tuple().digits) > DIGITS:
+        return nearest
     return Exact(f"{number.normalize():f}")
 
 

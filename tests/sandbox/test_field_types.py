@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import HealthCheck, example, given, settings, strategies as st
 
 from sandbox.org.app import open_org
 from sandbox.org.exact import loads
@@ -51,6 +51,7 @@ def as_floats(values: dict[str, Any]) -> dict[str, Any]:
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+@example(values={"Big__c": 2 - 2**63}, way="rest")
 @given(values=types.rows(), way=st.sampled_from(["rest", "bulk"]))
 async def test_a_value_of_any_type_is_the_same_by_every_way_in_and_out(typed_org: Org, values, way) -> None:
     if way == "bulk":
