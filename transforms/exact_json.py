@@ -5,6 +5,7 @@ for the few texts whose digits count: rows that are typed one by one, and what i
 """
 
 import json
+import math
 import re
 from decimal import Decimal
 from typing import Any
@@ -33,10 +34,24 @@ def loads_where_needed(text: bytes) -> Any:
 def mended(text: str) -> Any:
     """The value of a text that is JSON but for characters and numbers that JSON cannot hold.
 
-    Half of a surrogate pair becomes U+FFFD with a NUL behind it, which staging takes out and notes. NaN and Infinity become texts, which fit no
-    number. Raises `ValueError` for what is no JSON at all.
+    Half of a surrogate pair becomes U+FFFD with a NUL behind it, which staging takes out and notes. NaN, Infinity and numbers
+    beyond a double become texts, which fit no number. Raises `ValueError` for what is no JSON at all.
     """
-    return _repaired(json.loads(text, parse_constant=str))
+    return _repaired(json.loads(text, parse_constant=str, parse_float=_double, parse_int=_whole))
+
+
+def _double(text: str) -> float | str:
+    value = float(text)
+    return value if math.isfinite(value) else text
+
+
+def _whole(text: str) -> float | str:
+    # Longer ones are doubles for other readers, too.
+    return int(text) if len(text) < _LONGEST_WHOLE else _double(text)
+
+
+_LONGEST_WHOLE = 19
+"""Characters with which a whole number may be larger than 64 bits hold."""
 
 
 def _repaired(value: Any) -> Any:
@@ -56,8 +71,9 @@ def dumps(value: Any) -> bytes:
 
 
 def number(text: str) -> Any:
-    """What `dumps` writes as the number that the text shows; the text itself when it shows none."""
-    return orjson.Fragment(text) if _NUMBER.fullmatch(text) else text
+    """What `dumps` writes as the number that the text shows; the text itself when it shows none, or one beyond a double."""
+    is_number = _NUMBER.fullmatch(text) is not None and math.isfinite(float(text))
+    return orjson.Fragment(text) if is_number else text
 
 
 def _as_number(value: Any) -> Any:

@@ -4,6 +4,7 @@ This is the raw form of backfills. Nothing is read from the values but what must
 said, and a page that does not fit the catalogue is as durable as one that does.
 """
 
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -107,14 +108,22 @@ def _json_boolean(text: str) -> bool | str:
 
 def _json_whole(text: str) -> float | str:
     if "." in text:
-        return float(text)
+        return _finite(text)
     # JSON has no numbers beyond 64 bits; as a text it is refused.
     return int(text) if -(2**63) <= int(text) < 2**63 else text
 
 
 def _json_fraction(text: str) -> float | int:
     """A whole number that a double may not hold stays whole."""
-    return int(text) if _LONG_WHOLE.fullmatch(text) else float(text)
+    return int(text) if _LONG_WHOLE.fullmatch(text) else _finite(text)
+
+
+def _finite(text: str) -> float:
+    """Raises `ValueError` for what is no number in JSON: NaN, Infinity, and what a double does not hold."""
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(text)
+    return value
 
 
 _LONG_WHOLE = re.compile(r"-?\d{16,18}", re.ASCII)

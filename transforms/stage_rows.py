@@ -162,6 +162,13 @@ def _whole(column: pa.ChunkedArray) -> pa.ChunkedArray:
         return column.cast(_WIDE).cast(pa.decimal128(_INT64_DIGITS, 0)).cast(pa.int64())
 
 
+def _fraction(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    found = column.cast(pa.float64())
+    if not pc.all(pc.fill_null(pc.is_finite(found), True), min_count=0).as_py():
+        raise pa.ArrowInvalid("a number is none, or beyond a double")
+    return found
+
+
 def _typed_decimals(column: pa.ChunkedArray, scale: int) -> tuple[pa.ChunkedArray, np.ndarray]:
     """Rounded half to even where there are more decimals. The first row that is rounded is said not to fit, so that it is noted."""
     kind = pa.decimal128(DIGITS_MAX, scale)
@@ -192,7 +199,7 @@ def _with_nul(column: pa.ChunkedArray) -> np.ndarray:
 
 def _time(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Times as Bulk API writes them, without their zone, which is always UTC."""
-    if not pc.all(pc.fill_null(pc.match_substring_regex(column, _TIME), True)).as_py():
+    if not pc.all(pc.fill_null(pc.match_substring_regex(column, _TIME), True), min_count=0).as_py():
         raise pa.ArrowInvalid("a time is written otherwise")
     return pc.utf8_slice_codeunits(column, 0, TIME_SIZE)
 
@@ -201,7 +208,7 @@ _TIME = r"^([01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z$"
 _CASTS: dict[FieldType, _Cast] = {
     FieldType.BOOLEAN: lambda column: column.cast(pa.bool_()),
     **dict.fromkeys(WHOLE_NUMBERS, _whole),
-    **dict.fromkeys(FRACTIONS, lambda column: column.cast(pa.float64())),
+    **dict.fromkeys(FRACTIONS, _fraction),
     FieldType.DATE: lambda column: column.cast(pa.date32()),
     FieldType.DATETIME: lambda column: column.cast(_MS),
     FieldType.TIME: _time,

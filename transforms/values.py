@@ -7,7 +7,8 @@ does not allow: a number in a text field does not fit, and does not become a tex
 import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
-from decimal import ROUND_HALF_EVEN, Context, Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
+from math import inf, isfinite
 from typing import Any, NamedTuple
 
 from schemas.catalogue import (
@@ -61,6 +62,7 @@ EXACT_DOUBLE = 2**53
 """Whole numbers up to it are exact in a binary double."""
 _ROUNDING = Context(prec=2 * DIGITS_MAX + 400, rounding=ROUND_HALF_EVEN)
 """Room for every double: the largest has 309 digits before the point."""
+_BEYOND = "the number is beyond what the column holds"
 _TIME = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.(\d{1,6}))?Z?", re.ASCII)
 _SECONDS_END = len("HH:MM:SS")
 
@@ -201,6 +203,8 @@ def _boolean(value: object) -> bool:
 
 def _integer(value: object) -> int:
     # Salesforce prints whole numbers of some types as 10.0.
+    if isinstance(value, float | Decimal) and not isfinite(value):
+        raise MisfitError(Rule.OUT_OF_RANGE, _BEYOND)
     whole = int(value) if isinstance(value, float | Decimal) and value == int(value) else value
     if not isinstance(whole, int) or isinstance(whole, bool):
         raise MisfitError(Rule.WRONG_TYPE, f"expected a whole number, got {_kind(value)}")
@@ -212,7 +216,12 @@ def _integer(value: object) -> int:
 def _double(value: object) -> float:
     if not isinstance(value, int | float | Decimal) or isinstance(value, bool):
         raise MisfitError(Rule.WRONG_TYPE, f"expected a number, got {_kind(value)}")
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:
+        number = inf
+    if not isfinite(number):
+        raise MisfitError(Rule.OUT_OF_RANGE, _BEYOND)
     if isinstance(value, int) and abs(value) > EXACT_DOUBLE and int(number) != value:
         detail = (
             "numbers have more digits than a binary column holds; give the field a `scale` in the catalogue"
@@ -231,8 +240,11 @@ def _decimal(scale: int) -> Converter:
             raise MisfitError(Rule.WRONG_TYPE, f"expected a number, got {_kind(value)}")
         # repr gives the shortest decimal that reads back as the same double: the amount that was meant.
         amount = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
-        rounded = amount.quantize(step, context=_ROUNDING)
-        if abs(rounded) >= limit:
+        try:
+            rounded = amount.quantize(step, context=_ROUNDING)
+        except InvalidOperation as error:
+            raise MisfitError(Rule.OUT_OF_RANGE, _BEYOND) from error
+        if not rounded.is_finite() or abs(rounded) >= limit:
             detail = f"the number has more than {DIGITS_MAX - scale} digits before the point"
             raise MisfitError(Rule.OUT_OF_RANGE, detail)
         if isinstance(value, float) and abs(value) >= exact:

@@ -74,6 +74,8 @@ def test_a_broken_message_is_handed_on_whole(wrong: str) -> None:
     [
         pytest.param('"x\\ud800y"', "x\ufffd\x00y", id="half a surrogate pair"),
         pytest.param("NaN", "NaN", id="a number that is none"),
+        pytest.param("1e400", "1e400", id="a number beyond a double"),
+        pytest.param("1" + "0" * 400, "1" + "0" * 400, id="a whole number beyond a double"),
     ],
 )
 def test_a_value_that_json_cannot_hold_does_not_break_its_message(wrong: str, value: str) -> None:

@@ -41,6 +41,7 @@ CATALOGUE = Catalogue.model_validate(
                     "Money__c": {"type": "currency", "scale": 2},
                     "Day__c": {"type": "date"},
                     "At__c": {"type": "datetime"},
+                    "Clock__c": {"type": "time"},
                     "LastModifiedById": {"type": "reference", "references": ["User"]},
                 },
             }
@@ -62,6 +63,7 @@ GOOD = {
     "Money__c": st.integers(-(10**15), 10**15).map(lambda cents: f"{cents / 100:.2f}"),
     "Day__c": st.dates().map(str),
     "At__c": st.sampled_from(["2026-02-28T23:59:59.999Z", "1950-01-01T00:00:00.000Z"]),
+    "Clock__c": st.sampled_from(["00:00:00.000Z", "23:59:59.999Z"]),
     "LastModifiedById": st.just("005000000000002AAA"),
 }
 ODD = {
@@ -69,11 +71,12 @@ ODD = {
     "Owner__c": st.just("005000000000001AAA-and-more"),
     "Secret__c": st.just("s" * 200),
     "Flag__c": st.just("maybe"),
-    "Count__c": st.sampled_from(["1.5", "many", "99999999999999999999"]),
-    "Score__c": st.just("high"),
-    "Money__c": st.sampled_from(["1.234", "10000000000000000000", "much"]),
+    "Count__c": st.sampled_from(["1.5", "many", "99999999999999999999", "1e400", "NaN"]),
+    "Score__c": st.sampled_from(["high", "NaN", "-Infinity", "1e400"]),
+    "Money__c": st.sampled_from(["1.234", "10000000000000000000", "much", "NaN", "1e400", "1e9999"]),
     "Day__c": st.sampled_from(["2026-02-30", "yesterday", "2026-02-03T00:00:00Z"]),
     "At__c": st.sampled_from(["2026-02-28T23:59:59.999", "noon"]),
+    "Clock__c": st.sampled_from(["24:00:00.000Z", "noon"]),
 }
 
 

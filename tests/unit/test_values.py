@@ -106,6 +106,11 @@ BAD = [
     pytest.param("double", False, Rule.WRONG_TYPE, id="false is no number"),
     pytest.param("currency", 10**16, Rule.OUT_OF_RANGE, id="an amount of seventeen digits"),
     pytest.param("currency", 1e300, Rule.OUT_OF_RANGE, id="a huge amount printed with an exponent"),
+    *(
+        pytest.param(kind, value, Rule.OUT_OF_RANGE, id=f"{kind}: {str(value)[:8]}")
+        for kind in ("int", "double", "currency")
+        for value in (10**1_000, Decimal("1e1000"), float("inf"), float("nan"))
+    ),
     pytest.param("currency", 1234567890123456.7, Rule.DIGITS_LOST, id="more digits than a double is sure of"),
     pytest.param("time", "24:00:00.000Z", Rule.WRONG_TYPE, id="an hour that does not exist"),
     pytest.param("time", 1_000, Rule.WRONG_TYPE, id="a time in milliseconds"),
