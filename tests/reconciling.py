@@ -1,8 +1,14 @@
 """A small engine that reconciles, too."""
 
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
+
+from temporalio.client import Client
 
 from activities.reconcile_buckets import BucketLooks
 from activities.reconcile_facts import FactComparisons
@@ -11,15 +17,22 @@ from activities.reconcile_log import LogChecks
 from activities.reconcile_read import FactReads
 from activities.reconcile_report import Reports
 from activities.set_aside import SettingAside
+from clients.objectstore import ObjectStore
+from clients.warehouse.postgres import PostgresWarehouse
 from schemas import names
 from schemas.catalogue import Catalogue
 from schemas.ids import reconcile_workflow_id
 from schemas.reconciliations import ReconcileInput, ReconcileState
-from tests.small_engine import SmallEngine
+from tests.served_org import served_org
+from tests.small_engine import SmallEngine, serving_engine
 from transforms.reconcile_plan import PlanTerms
 
 SETTLE = timedelta(0)
 """Nothing is on its way in these tests unless they say so; a timer of the server takes a second, however short."""
+
+
+BEHIND = timedelta(days=4)
+"""Faults are spread over hours of the org's clock, and nothing may come from ours' future."""
 
 
 @dataclass
@@ -68,3 +81,14 @@ class ReconcilingEngine(SmallEngine):
             result_type=ReconcileState,
         )
         return state
+
+
+@asynccontextmanager
+async def reconciling_engine(
+    client: Client, store: ObjectStore, warehouse: PostgresWarehouse, database: str, folder: Path
+) -> AsyncIterator[ReconcilingEngine]:
+    """An engine at work, and an org whose clock is behind."""
+    async with served_org(folder, None, BEHIND) as served:
+        made = ReconcilingEngine(client, served, store, warehouse, database, org=f"r{uuid.uuid4().hex[:10]}")
+        async with serving_engine(made):
+            yield made

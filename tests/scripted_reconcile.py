@@ -95,7 +95,7 @@ class ScriptedReconciliation:
         if self.compared > self.most_equal:
             return ComparedFacts(records=1)
         unsettled = "unsettled.json" if self.compared == self.most_equal else None
-        kinds = {"stale": 1}
+        kinds = {"ahead" if self.ahead else "stale": 1}
         return ComparedFacts(
             records=1,
             differing=1,

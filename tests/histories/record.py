@@ -234,6 +234,16 @@ async def reconciliation_found_repaired_and_looked_again(client: Client) -> Hand
     return handle
 
 
+async def reconciliation_set_aside_and_named_isolated(client: Client) -> Handle:
+    async with reconcile_workers(client, ScriptedReconciliation(rows=0, most_equal=1, ahead=1, isolated=2)):
+        request = ReconcileInput(org="o", object="Case", window="ahead", settle=timedelta(0), by="ada")
+        handle = await client.start_workflow(
+            ReconcileWorkflow.run, request, id="reconcile/o/Case/ahead", task_queue=names.WORKFLOW_QUEUE
+        )
+        await handle.result()
+    return handle
+
+
 async def drift_found_a_new_field(client: Client) -> Handle:
     script = ScriptedSchema()
     async with schema_workers(client, script):
@@ -345,6 +355,7 @@ SCENES: list[Callable[[Client], Awaitable[Handle]]] = [
     backfill_cancelled,
     replay_failed_resumed_and_done,
     reconciliation_found_repaired_and_looked_again,
+    reconciliation_set_aside_and_named_isolated,
     repair_by_ids_and_by_window,
     drift_found_a_new_field,
     refresh_of_two_stretches,

@@ -1,7 +1,6 @@
 """Reconciliations on real parts: an org, S3, PostgreSQL, Temporal; faults are seeded by hand."""
 
 import random
-import uuid
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,25 +16,18 @@ from sandbox.org.faults import FaultRule
 from sandbox.org.traffic.fill import FillPlan, fill
 from schemas.reconciliations import AskBucketsInput, Depth, Grain, Range, Verdict
 from tests.faults_of_data import FaultSeeds, differing_records
-from tests.reconciling import ReconcilingEngine
-from tests.served_org import served_org
-from tests.small_engine import serving_engine
+from tests.reconciling import BEHIND, ReconcilingEngine, reconciling_engine
 from transforms.reconcile_plan import PlanTerms, calls_needed
 
 pytestmark = pytest.mark.service
-
-BEHIND = timedelta(days=4)
-"""The faults are spread over hours of the org's clock, and nothing may come from ours' future."""
 
 
 @pytest.fixture
 async def engine(
     client: Client, store: ObjectStore, warehouse: PostgresWarehouse, database: str, tmp_path: Path
 ) -> AsyncIterator[ReconcilingEngine]:
-    async with served_org(tmp_path, None, BEHIND) as served:
-        made = ReconcilingEngine(client, served, store, warehouse, database, org=f"r{uuid.uuid4().hex[:10]}")
-        async with serving_engine(made):
-            yield made
+    async with reconciling_engine(client, store, warehouse, database, tmp_path) as made:
+        yield made
 
 
 async def test_what_was_backfilled_is_equal_and_costs_one_call(engine: ReconcilingEngine) -> None:

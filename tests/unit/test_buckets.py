@@ -116,3 +116,13 @@ def test_the_order_of_additions_is_no_difference() -> None:
     answer = {1: Bucket(1_000, DAY_MS, (there,))}
     found = explain(answer, {1: Bucket(1_000, DAY_MS, (back,))}, Moving(), from_ms=ASKED, to_ms=ASKED)
     assert found.differing == ()
+
+
+def test_a_sum_that_the_warehouse_cannot_know_is_not_compared_and_the_others_are() -> None:
+    answer = {1: Bucket(3, DAY_MS, (12.0, 5.0))}
+    unknown = {1: frozenset({0})}
+    for ours, differing in (((4.0, 5.0), ()), ((12.0, 4.0), (1,))):
+        found = explain(
+            answer, {1: Bucket(3, DAY_MS, ours)}, Moving(), from_ms=ASKED, to_ms=ASKED, unknown=unknown
+        )
+        assert found.differing == differing
