@@ -13,12 +13,14 @@ _DEFINITIONS = (
 )
 
 
-async def with_definitions(org: OrgHttp, shape: DescribedShape) -> DescribedShape:
-    """The object with what Setup says of its fields; one API call. It needs View Setup and Configuration.
+async def with_definitions(org: OrgHttp, shape: DescribedShape) -> DescribedShape | None:
+    """The object with what Setup says of its fields; None when Setup shows no field of it. One API call.
 
     Of a part of a compound Setup may say nothing by itself: what it says of the compound counts then. Raises `CallRefusedError`.
     """
     found = await rows(org, _DEFINITIONS.format(shape.name), tooling=True)
+    if not found:
+        return None
     definitions = {str(row["QualifiedApiName"]): row for row in found}
     fields = tuple(
         _defined(field, definitions.get(field.name) or definitions.get(field.compound) or {})

@@ -24,6 +24,8 @@ from transforms import exact_json
 
 _TEXT = "tg1."
 _OTHER = "tg1x."
+DIFF_KEYS = frozenset({"diff"})
+"""What a text that came as a diff has (Change Data Capture Developer Guide, "Change Events for Large Text Fields")."""
 
 _KEY_ID_SIZE = 36
 KEY_BYTES = 64
@@ -68,8 +70,14 @@ class Protector:
             if field in plan.compounds and isinstance(value, dict):
                 self._protect_parts(plan, field, value)
             elif value is not None and field not in plan.clear_texts:
-                payload[field] = self.encrypt(plan.context(field), value)
+                payload[field] = self.protect_value(plan.context(field), value)
         return str(name)
+
+    def protect_value(self, context: str, value: object) -> str | dict[str, str]:
+        """The token of a value. That it is a text diff stays to be seen: nobody can apply it, and the record must be read again."""
+        if isinstance(value, dict) and value.keys() == DIFF_KEYS:
+            return {key: self.encrypt(context, inner) for key, inner in value.items()}
+        return self.encrypt(context, value)
 
     def encrypt(self, context: str, value: object) -> str:
         """The token of a JSON value that belongs to `context` ("Contact.Email")."""

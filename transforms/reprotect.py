@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from schemas.catalogue import Catalogue, FieldSpec, ObjectSpec
 from transforms import exact_json
-from transforms.protect import HEADER, Protector, is_any_token
+from transforms.protect import DIFF_KEYS, HEADER, Protector, is_any_token
 from transforms.row_pages import encrypted_texts, text_of_json
 from transforms.values import is_text_in_json
 
@@ -150,6 +150,8 @@ class Reprotector:
 
     def _value(self, spec: ObjectSpec, field: str, value: Any, former: str) -> Any:
         """The field's value in its present form; `former` is the context that it had while it was unknown."""
+        if isinstance(value, dict) and value.keys() == DIFF_KEYS:
+            return {part: self._value(spec, field, inner, former) for part, inner in value.items()}
         context = f"{spec.name}.{field}"
         is_protected = spec.fields[field].is_protected
         if value is None or (is_protected and is_any_token(value) and self._opens(value, context)):
@@ -157,7 +159,7 @@ class Reprotector:
         clear = value
         if is_any_token(value):
             clear = self._decrypted(value, context if self._opens(value, context) else former)
-        return self._protector.encrypt(context, clear) if is_protected else clear
+        return self._protector.protect_value(context, clear) if is_protected else clear
 
     def _opens(self, token: str, context: str) -> bool:
         try:
@@ -188,4 +190,4 @@ def _pattern(spec: ObjectSpec) -> str:
     names = {name for name in spec.fields if clear(name)}
     names |= {part for parts in spec.compounds.values() for part, name in parts.items() if clear(name)}
     names |= {*spec.compounds, _HIDDEN}
-    return f'"(?:{"|".join(map(re.escape, sorted(names)))})":"tg1x?\\.'
+    return f'"(?:{"|".join(map(re.escape, sorted(names)))})":(?:{{"diff":)?"tg1x?\\.'

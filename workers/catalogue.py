@@ -148,7 +148,9 @@ async def _selected(org: OrgHttp) -> frozenset[str]:
     try:
         return (await read_selection(org, custom=False)).objects()
     except CallRefusedError as error:
-        raise CatalogueNotMadeError(problems=[_no_setup("the selection for change events", error)]) from error
+        raise CatalogueNotMadeError(
+            problems=[_no_setup("the selection for change events", error.code)]
+        ) from error
 
 
 async def _whole_shape(org: OrgHttp, name: str) -> DescribedShape | str:
@@ -165,14 +167,16 @@ async def _whole_shape(org: OrgHttp, name: str) -> DescribedShape | str:
         return f"{name}: the org lets nobody query it"
     if not shape.key_prefix:
         return f"{name}: its records have no key prefix, so nothing can follow them"
+    # Without it a field that Setup calls personal would be written in clear.
+    blind = f"{name}: what Setup says of how sensitive its fields are"
     try:
-        return await with_definitions(org, shape)
+        return await with_definitions(org, shape) or _no_setup(blind, "no rows of FieldDefinition")
     except CallRefusedError as error:
-        return _no_setup(f"{name}: what Setup says of how sensitive its fields are", error)
+        return _no_setup(blind, error.code)
 
 
-def _no_setup(what: str, error: CallRefusedError) -> str:
-    return f"{what} cannot be read ({error.code}). {_SETUP} System Permissions > View Setup and Configuration"
+def _no_setup(what: str, why: str) -> str:
+    return f"{what} cannot be read ({why}). {_SETUP} System Permissions > View Setup and Configuration"
 
 
 def _not_selected(name: str) -> str:
@@ -197,7 +201,7 @@ async def _selection(org: OrgHttp, settings: Settings, catalogue: Catalogue) -> 
     try:
         found = await examine_selection(org, streamed_objects(settings, catalogue))
     except CallRefusedError as error:
-        advice = _no_setup("the selection", error)
+        advice = _no_setup("the selection", error.code)
         return [Difference(object="*", what="cdc", costs=Costs.UNKNOWN, advice=advice)]
     return [_of_finding(each) for each in found if each.state is not State.OK]
 

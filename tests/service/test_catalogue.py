@@ -162,12 +162,15 @@ async def test_all_with_cdc_is_what_is_selected_behind_what_is_named(
     assert names == ["Opportunity", "Account", "Contact", "Payment__c", "ServiceRequest__c"]
 
 
-async def test_without_the_right_to_view_setup_nothing_is_made(
-    admin: httpx.AsyncClient, settings: Settings
+async def test_without_the_right_to_view_setup_nobody_can_say_what_is_selected(
+    admin: httpx.AsyncClient, settings: Settings, tmp_path: Path
 ) -> None:
     await done(await admin.patch("/sandbox/permissions", json={"view_setup": False}))
     assert "View Setup and Configuration" in await refused(settings, Wanted(["Case"]))
-    assert "how sensitive" in await refused(settings, Wanted(["Case"], polled=True))
+    file = tmp_path / "catalogue.yaml"
+    file.write_text((await generate_catalogue(settings, Wanted(["Case"], polled=True))).generated.text)
+    (blind,) = (await check_catalogue(settings, file)).differences
+    assert (blind.what, blind.costs) == ("cdc", Costs.UNKNOWN)
 
 
 async def test_a_check_names_what_would_be_missed_or_isolated(

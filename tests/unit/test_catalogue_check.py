@@ -1,5 +1,6 @@
 """What a difference between catalogue file and org costs, and what the command says of it."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,8 +33,10 @@ def spec(**entries: dict[str, Any]) -> ObjectSpec:
     return Catalogue.model_validate({"objects": {"Account": entry}}).object("Account")
 
 
-def shape(*, key_prefix: str = "001", queryable: bool = True, **fields: dict[str, Any]) -> DescribedShape:
-    facts = {**DESCRIBED, **{name: DESCRIBED.get(name, {}) | given for name, given in fields.items()}}
+def shape(
+    fields: Mapping[str, dict[str, Any]] | None = None, *, key_prefix: str = "001", queryable: bool = True
+) -> DescribedShape:
+    facts = {**DESCRIBED, **{name: DESCRIBED.get(name, {}) | given for name, given in (fields or {}).items()}}
     return DescribedShape(
         name="Account",
         label="Accounts",
@@ -68,7 +71,7 @@ def test_a_catalogue_that_is_as_the_org_has_no_difference() -> None:
 def test_a_difference_says_what_becomes_of_values(
     change: dict[str, Any], wanted: tuple[str, str, Costs]
 ) -> None:
-    assert found(spec(), shape(**change)) == [wanted]
+    assert found(spec(), shape(change)) == [wanted]
 
 
 def test_a_part_of_a_compound_of_which_the_catalogue_does_not_know_is_isolated() -> None:
@@ -83,7 +86,7 @@ def test_accounts_that_may_be_persons_need_the_parts_of_their_names() -> None:
         "IsPersonAccount": {"type": "boolean"},
         "LastName": {"type": "string", "length": 80, "compound": "Name"},
     }
-    assert found(spec(), shape(**persons)) == [
+    assert found(spec(), shape(persons)) == [
         ("Name", "persons", Costs.ISOLATED),
         ("IsPersonAccount", "added", Costs.MISSED),
         ("LastName", "added", Costs.MISSED),

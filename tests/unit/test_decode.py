@@ -294,6 +294,19 @@ def test_a_field_that_does_not_fit_is_isolated_and_the_rest_lands(
     assert column is None or row[column] is None
 
 
+def test_a_diff_of_an_encrypted_text_is_isolated_and_asked_for() -> None:
+    spec = CATALOGUE.object(THING)
+    secret = FieldSpec(type=FieldType.TEXTAREA, length=4_000, pii="personal")
+    changed = with_fields(spec, {**spec.fields, "Notes__c": secret})
+    catalogue = Catalogue.model_construct(every_object={}, objects={THING: changed})
+    data = event({"Notes__c": {"diff": "--- \n+++ 0"}}, changeType="UPDATE")
+    protector(catalogue).protect_event(data)
+    raw = RawEvent("7", THING, 1, RECEIVED_MS, orjson.dumps(data))
+    ((row,),) = [share.rows for share in decode_events([raw], catalogue).values()]
+    assert found(as_dict(row)) == [("Notes__c", Rule.DIFF_ONLY)]
+    assert as_dict(row)["isolated_fields"] == "notes"
+
+
 def test_a_diff_of_nothing_is_isolated_and_asked_for() -> None:
     row = change({"Title__c": "a", "Notes__c": {"diff": "x"}})
     assert (found(row), row["notes"], row["diff_fields"]) == ([("Notes__c", Rule.DIFF_ONLY)], None, None)

@@ -68,6 +68,22 @@ def test_an_event_is_as_the_present_catalogue_would_have_landed_it(before: Catal
     assert payload(again(landed(before, **values), after)) == payload(landed(after, **values))
 
 
+@pytest.mark.parametrize("before", [NO_OBJECT, catalogue(), catalogue(Age__c=SECRET), catalogue(Age__c=OPEN)])
+@pytest.mark.parametrize("after", [catalogue(Age__c=SECRET), catalogue(Age__c=OPEN)])
+def test_a_diff_of_a_text_is_as_the_present_catalogue_would_have_landed_it(
+    before: Catalogue, after: Catalogue
+):
+    text = landed(before, Age__c={"diff": "Ada"})
+    assert payload(again(text, after)) == payload(landed(after, Age__c={"diff": "Ada"}))
+
+
+def test_an_encrypted_diff_of_a_field_that_is_in_clear_by_now_is_found_and_opened():
+    text, after = landed(catalogue(), Age__c={"diff": "Ada"}), catalogue(Age__c=OPEN)
+    assert "Ada" not in text
+    opened = Reprotector(protector(after), after).opened(table(text))
+    assert payload(opened["event"].to_pylist()[0]) == {"Age__c": {"diff": "Ada"}}
+
+
 def test_what_is_unknown_still_stays_encrypted():
     text = landed(catalogue(), Town__c="Oslo", Surprise__c="x")
     assert again(text, catalogue(Age__c=OPEN)) == text
