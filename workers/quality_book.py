@@ -62,10 +62,11 @@ class QualityActs:
 
     def acknowledge(self, choice: FindingChoice, *, by: str, reason: str) -> int:
         """Open findings need no more care. A later breach opens a resolved one again, and needs care again."""
-        statement, now = sql.acknowledge_findings(), datetime.now(UTC)
+        now, chosen = datetime.now(UTC), choice.parameters()
         with self.warehouse.transaction() as transaction:
+            count = _count(transaction, sql.count_unacknowledged(), chosen)
             said = (now, by, reason[:_REASON_LENGTH])
-            count = transaction.execute(statement, [*said, *choice.parameters()])
+            transaction.execute(sql.acknowledge_findings(), [*said, *chosen])
             self._record("quality.acknowledge", choice.object, choice.words(), count, by, reason, now)
         return count
 
@@ -81,8 +82,9 @@ class QualityActs:
         """End an object's hold: what was received until now is applied, and what breaks rules of it waits in quarantine."""
         now = datetime.now(UTC)
         with self.warehouse.transaction() as transaction:
+            count = _count(transaction, holds.count_holds(), [object_name])
             said = (now, by, reason[:_REASON_LENGTH])
-            count = transaction.execute(holds.release(), [*said, object_name])
+            transaction.execute(holds.release(), [*said, object_name])
             self._record("quality.release", object_name, "the hold", count, by, reason, now)
         return count
 
@@ -95,8 +97,9 @@ class QualityActs:
         parts = {"reason": reason, "batch": batch}
         words = ", ".join(f"{name} {value}" for name, value in parts.items() if value) or "every change"
         with self.warehouse.transaction() as transaction:
+            count = _count(transaction, sql.count_unacknowledged_quarantine(), chosen)
             said = (now, by, why[:_REASON_LENGTH])
-            count = transaction.execute(sql.acknowledge_quarantine(), [*said, *chosen])
+            transaction.execute(sql.acknowledge_quarantine(), [*said, *chosen])
             self._record("quarantine.acknowledge", object_name, words, count, by, why, now)
         return count
 
@@ -106,6 +109,11 @@ class QualityActs:
         if count:
             detail = f"{words} ({count}): {reason}"
             self.audit.append(Act(act=act, by=by, target=target or "every object", detail=detail, at=at))
+
+
+def _count(transaction: Transaction, statement: str, parameters: Sequence[Any]) -> int:
+    [(count,)] = transaction.fetch(statement, parameters)
+    return int(count)
 
 
 def _asked(transaction: Transaction, choice: FindingChoice) -> list[Asked]:

@@ -7,6 +7,13 @@ _CHOSEN = " AND ".join(f"(%s = '' OR q.{name} = %s)" for name in ("object", "rul
 """Parameters: object, rule, field and record, each twice, empty for any."""
 _OPEN = f"{_CHOSEN} AND q.resolved_at IS NULL"
 _ACKNOWLEDGED = "acknowledged_at = %s, acknowledged_by = %s, acknowledged_reason = %s"
+_REFUSED = " AND ".join(
+    [
+        *(f"(%s = '' OR {name} = %s)" for name in ("reason", "object", "batch")),
+        "resolved_at IS NULL",
+        "acknowledged_at IS NULL",
+    ]
+)
 _FACTS = (
     "q.object, q.record_id, q.field, q.rule, q.severity, q.state, q.target, q.detail, q.change_order, q.batch, "
     "q.first_seen_at, q.last_seen_at, q.seen, q.resolved_at, q.resolved_by, q.acknowledged_at, q.acknowledged_by, "
@@ -44,6 +51,11 @@ def acknowledge_findings() -> str:
     return f"UPDATE {QUALITY} AS q SET {_ACKNOWLEDGED} WHERE {_OPEN} AND q.acknowledged_at IS NULL"
 
 
+def count_unacknowledged() -> str:
+    """How many findings `acknowledge_findings` is about; parameters as of `_CHOSEN`."""
+    return f"SELECT COUNT(*) FROM {QUALITY} AS q WHERE {_OPEN} AND q.acknowledged_at IS NULL"
+
+
 def find_records_of_findings() -> str:
     """Object, record, a batch and the latest place, of records with open findings."""
     return (
@@ -74,5 +86,9 @@ def count_isolated() -> str:
 
 def acknowledge_quarantine() -> str:
     """Parameters: when, by whom, why; then reason, object and batch, each twice, empty for any."""
-    chosen = " AND ".join(f"(%s = '' OR {name} = %s)" for name in ("reason", "object", "batch"))
-    return f"UPDATE {QUARANTINE} SET {_ACKNOWLEDGED} WHERE {chosen} AND resolved_at IS NULL AND acknowledged_at IS NULL"
+    return f"UPDATE {QUARANTINE} SET {_ACKNOWLEDGED} WHERE {_REFUSED}"
+
+
+def count_unacknowledged_quarantine() -> str:
+    """How many rows `acknowledge_quarantine` is about; parameters: reason, object and batch, each twice, empty for any."""
+    return f"SELECT COUNT(*) FROM {QUARANTINE} WHERE {_REFUSED}"
