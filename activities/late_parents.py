@@ -52,9 +52,16 @@ class LateParents:
     def _find_children(self, name: str, departed: Sequence[tuple[str, str]]) -> set[str]:
         """Note who points to deleted records of an object; returns the objects of those."""
         parent = self.catalogue.objects.get(name)
-        if parent is None:
-            return set()
         ids = pa.table({"record_id": pa.array(sorted({row[0] for row in departed}), pa.large_string())})
+        # An object that the catalogue lost has nobody who points to it.
+        noted = set() if parent is None else self._note_children(parent, ids)
+        batches = sorted({row[1] for row in departed})
+        with self.warehouse.transaction() as transaction:
+            transaction.stage(TOUCHED, RECORD_LIST, ids)
+            transaction.execute(sql.forget_departed(len(batches)), [name, *batches])
+        return noted
+
+    def _note_children(self, parent: ObjectSpec, ids: pa.Table) -> set[str]:
         noted = set()
         for spec, pointer in children_of(parent, self.catalogue):
             with self.warehouse.transaction() as transaction:
@@ -68,10 +75,6 @@ class LateParents:
                 write_notes(transaction, spec, Rule.PARENT, notes)
             if notes:
                 noted.add(spec.name)
-        batches = sorted({row[1] for row in departed})
-        with self.warehouse.transaction() as transaction:
-            transaction.stage(TOUCHED, RECORD_LIST, ids)
-            transaction.execute(sql.forget_departed(len(batches)), [name, *batches])
         return noted
 
     def _decide(self, spec: ObjectSpec) -> int:

@@ -54,8 +54,8 @@ def add_scores(transaction: Transaction, spec: ObjectSpec, found: Sequence[Score
     day = datetime.now(UTC).date()
     for first in range(0, len(found), _AT_ONCE):
         some = found[first : first + _AT_ONCE]
-        if transaction.execute(sql.add_counts(spec.name, day, some)) < len(some):
-            transaction.execute(sql.insert_counts(spec.name, day, some))
+        transaction.execute(sql.add_counts(spec.name, day, some))
+        transaction.execute(sql.insert_counts(spec.name, day, some))
 
 
 def rejected_by_rules(refused: pa.Table | None) -> int:

@@ -19,6 +19,7 @@ from cli import (
     drift,
     org_commands,
     plan,
+    quality,
     quarantine,
     reconcile,
     refresh,
@@ -69,6 +70,7 @@ app.add_typer(backfill.app, name="backfill")
 app.add_typer(audit_commands.app, name="audit")
 app.add_typer(api.app, name="api")
 app.add_typer(replay.app, name="replay")
+app.add_typer(quality.app, name="quality")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(writeback.app, name="writeback")
 

@@ -9,6 +9,7 @@ import psycopg
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError
 
+from cli.quality_view import QualityView, quality_view
 from cli.under_way import OtherWork, WritebackView, other_work, writebacks
 from clients.backfill_workflows import BackfillView, list_backfills
 from clients.warehouse import statements as sql
@@ -90,10 +91,16 @@ class Overview:
     reconciled: list[ReconciledView] = field(default_factory=list)
     writebacks: WritebackView = field(default_factory=lambda: WritebackView([], [], []))
     other: OtherWork = field(default_factory=lambda: OtherWork({}, {}, 0))
+    quality: QualityView | None = None
+    """None: it could not be asked."""
 
     def as_json(self) -> dict[str, Any]:
         """Plain values for --json."""
-        return asdict(self) | {"budgets": self.budgets.as_json(), "writebacks": self.writebacks.as_json()}
+        return asdict(self) | {
+            "budgets": self.budgets.as_json(),
+            "writebacks": self.writebacks.as_json(),
+            "quality": "unknown" if self.quality is None else self.quality.as_json(),
+        }
 
 
 async def overview(settings: Settings) -> Overview:
@@ -108,6 +115,7 @@ async def overview(settings: Settings) -> Overview:
         positions = _positions(connection)
         reconciled = _reconciled(connection)
         other = await other_work(client, connection, settings.salesforce.org_id)
+        quality = quality_view(connection)
     written = await asyncio.to_thread(writebacks, settings)
     org = settings.salesforce.org_id
     lanes = [await _lane(client, org, name, positions) for name in await _lane_names(client, settings)]
@@ -126,6 +134,7 @@ async def overview(settings: Settings) -> Overview:
         reconciled,
         written,
         other,
+        quality,
     )
 
 
@@ -200,7 +209,7 @@ def _objects(connection: psycopg.Connection) -> list[ObjectView]:
 
 
 def _quarantine(connection: psycopg.Connection) -> dict[str, int]:
-    query = f"SELECT reason, COUNT(*) FROM {sql.QUARANTINE} WHERE resolved_at IS NULL GROUP BY reason ORDER BY reason"
+    query = f"SELECT reason, COUNT(*) FROM {sql.QUARANTINE} WHERE resolved_at IS NULL AND acknowledged_at IS NULL GROUP BY reason ORDER BY reason"
     return {reason: int(count) for reason, count in connection.execute(query.encode())}
 
 

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from cli.acting import By, Reason, SettingsFile, who
 from cli.output import EXIT_FAILED, OUT, AsJson, print_json, say
+from cli.quality import quality_acts
 from cli.replay import run
 from cli.running import settings_of_state
 from cli.sandbox_commands import DEFAULT_STATE, StateFolder
@@ -48,6 +49,7 @@ def list_rows(
     object_name: OfObject = None,
     batch: OfBatch = None,
     most: Annotated[int, typer.Option(min=1, help="Rows shown one by one; all are counted.")] = 20,
+    everything: Annotated[bool, typer.Option("--all", help="Also what was acknowledged.")] = False,
     as_json: AsJson = False,
     settings: SettingsFile = None,
     state: StateFolder = DEFAULT_STATE,
@@ -58,8 +60,8 @@ def list_rows(
     """
     chosen = _chosen(reason, object_name, batch)
     with _asking(settings_of_state(settings, state)) as transaction:
-        counts = transaction.fetch(sql.count_quarantine(), chosen)
-        rows = transaction.fetch(sql.list_quarantine(most), chosen)
+        counts = transaction.fetch(sql.count_quarantine(acknowledged=everything), chosen)
+        rows = transaction.fetch(sql.list_quarantine(most, acknowledged=everything), chosen)
     if as_json:
         groups = [
             dict(zip(("object", "reason", "changes", "batches", "oldest"), row, strict=True))
@@ -124,6 +126,34 @@ def redrive(
     )
     request = ReplayInput(selection=selection, key=replay_key(selection), by=who(by), reason=why)
     run(loaded, request, only_once=False, follows=follows, as_json=as_json)
+
+
+@app.command("acknowledge")
+def acknowledge(
+    why: Annotated[str, typer.Option("--why", help="Why they need no more care; goes on record.")],
+    reason: OfReason = None,
+    object_name: OfObject = None,
+    batch: OfBatch = None,
+    as_json: AsJson = False,
+    by: By = "",
+    settings: SettingsFile = None,
+    state: StateFolder = DEFAULT_STATE,
+) -> None:
+    """Say that the chosen rows need no more care. They stay on record, and are not counted as waiting any more.
+
+    Example: tidegate quarantine acknowledge --reason broken_message --why "the proxy was mended, the records were read again"
+    """
+    if reason is None and object_name is None and batch is None:
+        raise SettingsError("Nothing was chosen. Say what to acknowledge: --reason, --object or --batch.")
+    _chosen(reason, object_name, batch)
+    with quality_acts(settings_of_state(settings, state)) as acts:
+        count = acts.acknowledge_quarantine(
+            reason=reason or "", object_name=object_name or "", batch=batch or "", by=who(by), why=why
+        )
+    if as_json:
+        print_json({"acknowledged": count})
+    else:
+        say(f"{count:,} changes are acknowledged." if count else "Nothing of that waits in quarantine.")
 
 
 @contextmanager

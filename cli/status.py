@@ -12,6 +12,7 @@ from rich.text import Text
 
 from cli.output import AsJson, Every, Watch, show
 from cli.overview import RECENT_MINUTES, LaneView, ObjectView, Overview, ReconciledView, overview
+from cli.quality_view import quality_lines
 from cli.running import settings_of_state
 from cli.sandbox_commands import DEFAULT_STATE, StateFolder
 from clients.backfill_workflows import BackfillView
@@ -47,6 +48,7 @@ def _page(found: Overview) -> Group:
         *(_backfill(view, found.at) for view in found.backfills),
         *map(Text, found.other.lines()),
         _quarantine(found.quarantine),
+        *map(Text, quality_lines(found.quality)),
         *map(_reconciled, found.reconciled),
         *map(Text, found.writebacks.lines(found.at)),
         *(Text(line) for line in found.budgets.lines()),

@@ -83,6 +83,7 @@ def _find(settings: Settings, record_id: str) -> dict[str, Any] | None:
                     "object": spec.name,
                     "steps": [asdict(step) for step in steps],
                     "current": _current(connection, spec, record_id),
+                    "quality": _quality(connection, record_id),
                     "versions": _versions(connection, spec, record_id),
                     "quarantined": _quarantined(connection, record_id),
                     "writebacks": _writebacks(settings, record_id),
@@ -122,7 +123,7 @@ def _steps(
 
 
 def _current(connection: psycopg.Connection, spec: ObjectSpec, record_id: str) -> dict[str, Any] | None:
-    names = ["version", "is_deleted", "is_complete", "changed_at", "applied_at"]
+    names = ["version", "is_deleted", "is_complete", "unknown_fields", "changed_at", "applied_at"]
     query = f"SELECT {', '.join(names)} FROM {sql.current_table(spec)} WHERE record_id LIKE %s"
     row = connection.execute(query.encode(), (f"{record_id}%",)).fetchone()
     return None if row is None else dict(zip(names, row, strict=True))
@@ -143,6 +144,28 @@ def _versions(connection: psycopg.Connection, spec: ObjectSpec, record_id: str) 
 def _quarantined(connection: psycopg.Connection, record_id: str) -> list[dict[str, Any]]:
     names = ["batch", "position", "reason", "detail", "quarantined_at", "resolved_at", "resolved_by"]
     query = f"SELECT {', '.join(names)} FROM {sql.QUARANTINE} WHERE record_id LIKE %s ORDER BY quarantined_at"
+    return [
+        dict(zip(names, row, strict=True)) for row in connection.execute(query.encode(), (f"{record_id}%",))
+    ]
+
+
+def _quality(connection: psycopg.Connection, record_id: str) -> list[dict[str, Any]]:
+    names = [
+        "field",
+        "rule",
+        "severity",
+        "state",
+        "detail",
+        "first_seen_at",
+        "last_seen_at",
+        "seen",
+        "resolved_at",
+        "resolved_by",
+        "acknowledged_at",
+    ]
+    query = (
+        f"SELECT {', '.join(names)} FROM {sql.QUALITY} WHERE record_id LIKE %s ORDER BY first_seen_at, field"
+    )
     return [
         dict(zip(names, row, strict=True)) for row in connection.execute(query.encode(), (f"{record_id}%",))
     ]
@@ -176,6 +199,10 @@ def _show(found: dict[str, Any]) -> None:
     for version in found.get("versions", []):
         until = "now" if version["valid_to"] is None else f"{version['valid_to']:%Y-%m-%d %H:%M:%S}"
         OUT.print(f"  version {version['version']}: {version['valid_from']:%Y-%m-%d %H:%M:%S} to {until}")
+    if current and current["unknown_fields"]:
+        OUT.print(f"unknown in it: {current['unknown_fields']}; null there says nothing of the org's value")
+    for finding in found.get("quality", []):
+        OUT.print(_finding_line(finding), markup=False)
     for refused in found["quarantined"]:
         answer = f"; answered by {refused['resolved_by']}" if refused["resolved_at"] is not None else ""
         OUT.print(
@@ -183,6 +210,17 @@ def _show(found: dict[str, Any]) -> None:
         )
     for written in found["writebacks"]:
         OUT.print(writeback_line(written), markup=False)
+
+
+def _finding_line(finding: dict[str, Any]) -> str:
+    end = "open"
+    if finding["resolved_at"] is not None:
+        end = f"resolved by {finding['resolved_by']}"
+    elif finding["acknowledged_at"] is not None:
+        end = "acknowledged"
+    weight = finding["state"] or finding["severity"]
+    since = f"{finding['first_seen_at']:%Y-%m-%d %H:%M:%S}"
+    return f"quality: {finding['field']} breaks {finding['rule']} ({weight}) since {since}: {finding['detail']}; {end}"
 
 
 def writeback_line(row: Row) -> str:

@@ -12,6 +12,7 @@ from api.routes import (
     leases,
     ledger,
     plan,
+    quality,
     quarantine,
     reconciliations,
     replays,
@@ -32,6 +33,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     writeback_control.router,  # its /pauses would else be taken for a number
     writebacks.router,
     writeback_files.router,
+    quality.router,
     quarantine.router,
     ledger.router,
     audit.router,

@@ -5,12 +5,15 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, Field
 
 from api.documented import told
-from api.parts import ApiParts, Parts
+from api.parts import ApiParts, CalledBy, Parts
+from api.problems import invalid
+from api.run_answers import Reason
 from clients.warehouse import replay_statements as sql
 from schemas.access import CallerRole
+from workers.quality_book import QualityActs
 
 router = APIRouter(prefix="/v1/quarantine", tags=["quarantine"])
 Part = Annotated[str, Query(max_length=255, description="Only those; left out: any.")]
@@ -48,6 +51,28 @@ class Quarantine(BaseModel):
     rows: list[QuarantineRow]
 
 
+class Refused(Reason):
+    """Refused changes, by what they have in common. `reason` says why they need no more care; `because` is why they were refused."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"because": "broken_message", "reason": "the proxy was mended, nothing is lost"}]
+        },
+    )
+
+    because: Annotated[str, Field(max_length=64)] = ""
+    object: Annotated[str, Field(max_length=255)] = ""
+    batch: Annotated[str, Field(max_length=255)] = ""
+
+
+class Acknowledged(BaseModel):
+    """How many changes need no more care."""
+
+    changes: int
+    """0: none was chosen, and nothing is on record."""
+
+
 @router.get(
     "", summary="Changes that did not fit, counted, and the oldest one by one", **told(CallerRole.READER)
 )
@@ -56,10 +81,12 @@ async def quarantine(
     reason: Part = "",
     object: Part = "",  # noqa: A002 -- the word of the query
     batch: Part = "",
+    *,
+    all: Annotated[bool, Query(description="Also what was acknowledged.")] = False,  # noqa: A002
     limit: Annotated[int, Query(ge=1, le=1_000, description="Rows shown one by one.")] = 100,
 ) -> Quarantine:
     chosen = [part for each in (reason, object, batch) for part in (each, each)]
-    counts, rows = await asyncio.to_thread(_found, parts, chosen, limit)
+    counts, rows = await asyncio.to_thread(_found, parts, chosen, limit, everything=all)
     return Quarantine(
         groups=[
             QuarantineGroup(**dict(zip(QuarantineGroup.model_fields, row, strict=True))) for row in counts
@@ -68,9 +95,24 @@ async def quarantine(
     )
 
 
+@router.post(
+    "/acknowledge",
+    summary="Refused changes need no more care",
+    description="They stay on record, and are not counted as waiting any more; a replay of what waits leaves them out.",
+    **told(CallerRole.OPERATOR),
+)
+async def acknowledge(body: Refused, parts: Parts, caller: CalledBy) -> Acknowledged:
+    if not (body.because or body.object or body.batch):
+        raise invalid("body", "nothing is chosen; give because, object or batch")
+    acts = QualityActs(parts.warehouse, parts.audit)
+    chosen = {"reason": body.because, "object_name": body.object, "batch": body.batch}
+    said = {"by": caller.name, "why": body.reason}
+    return Acknowledged(changes=await asyncio.to_thread(acts.acknowledge_quarantine, **chosen, **said))
+
+
 def _found(
-    parts: ApiParts, chosen: list[str], limit: int
+    parts: ApiParts, chosen: list[str], limit: int, *, everything: bool
 ) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
     with parts.warehouse.transaction() as transaction:
-        counts = transaction.fetch(sql.count_quarantine(), chosen)
-        return counts, transaction.fetch(sql.list_quarantine(limit), chosen)
+        counts = transaction.fetch(sql.count_quarantine(acknowledged=everything), chosen)
+        return counts, transaction.fetch(sql.list_quarantine(limit, acknowledged=everything), chosen)

@@ -15,6 +15,11 @@ def list_holds() -> str:
     return f"SELECT {_FACTS} FROM {HOLD} WHERE released_at IS NULL ORDER BY object"
 
 
+def count_holds() -> str:
+    """How many holds of an object are in force; parameter: the object."""
+    return f"SELECT COUNT(*) FROM {HOLD} WHERE object = %s AND released_at IS NULL"
+
+
 def release() -> str:
     """End an object's hold; parameters: when, by whom, why, the object."""
     return (

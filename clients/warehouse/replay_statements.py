@@ -22,7 +22,8 @@ RELEASED_COLUMNS: tuple[Column, ...] = (
 _CHOSEN = " AND ".join(
     [*(f"(%s = '' OR {name} = %s)" for name in ("reason", "object", "batch")), "resolved_at IS NULL"]
 )
-"""Of what still waits."""
+"""Of what is not answered."""
+_WAITING = f"{_CHOSEN} AND acknowledged_at IS NULL"
 _FACTS = 'batch, ordinal, object, record_id, "position", reason, detail, received_at, quarantined_at'
 
 
@@ -73,22 +74,25 @@ def find_quarantined_batches(count: int) -> str:
 
     Parameters: the batch to go on after; then reason, object and batch, each twice, empty for any.
     """
-    return (
-        f"SELECT DISTINCT batch FROM {QUARANTINE} WHERE batch > %s AND {_CHOSEN} ORDER BY batch LIMIT {count}"
-    )
+    return f"SELECT DISTINCT batch FROM {QUARANTINE} WHERE batch > %s AND {_WAITING} ORDER BY batch LIMIT {count}"
 
 
-def count_quarantine() -> str:
-    """object, reason, changes, batches, the oldest refusal; parameters: reason, object and batch, each twice, empty for any."""
+def count_quarantine(*, acknowledged: bool = False) -> str:
+    """object, reason, changes, batches, the oldest refusal; parameters: reason, object and batch, each twice, empty for any.
+
+    `acknowledged`: also what needs no more care.
+    """
+    chosen = _CHOSEN if acknowledged else _WAITING
     return (
         f"SELECT object, reason, COUNT(*), COUNT(DISTINCT batch), MIN(quarantined_at) FROM {QUARANTINE} "
-        f"WHERE {_CHOSEN} GROUP BY object, reason ORDER BY object, reason"
+        f"WHERE {chosen} GROUP BY object, reason ORDER BY object, reason"
     )
 
 
-def list_quarantine(count: int) -> str:
+def list_quarantine(count: int, *, acknowledged: bool = False) -> str:
     """The oldest `count` rows without their events; parameters as of `count_quarantine`."""
-    return f"SELECT {_FACTS} FROM {QUARANTINE} WHERE {_CHOSEN} ORDER BY quarantined_at, batch, ordinal LIMIT {count}"
+    chosen = _CHOSEN if acknowledged else _WAITING
+    return f"SELECT {_FACTS} FROM {QUARANTINE} WHERE {chosen} ORDER BY quarantined_at, batch, ordinal LIMIT {count}"
 
 
 def find_quarantine_row() -> str:

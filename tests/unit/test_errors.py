@@ -49,6 +49,10 @@ EXAMPLES: dict[type[TidegateError], tuple[TidegateError, str]] = {
         (errors.StreamBrokenError(lane="l", detail="d"), "It is opened again from the last position."),
         (errors.SchemaChangedError(call="GET /x", detail="d"), "`tidegate drift` says what was found."),
         (errors.CatalogueBehindError(object_name="Case"), "The step is tried again by itself."),
+        (
+            errors.ObjectHeldError(object_name="Case", reason="9 of 10 changes break rules."),
+            "`tidegate quality release Case --reason …`.",
+        ),
         (errors.CredentialsRejectedError(**SYSTEM, code="401", setting="TIDEGATE_X"), "Check TIDEGATE_X."),
         (
             errors.CallRefusedError(call="GET /x", status=400, code="INVALID_FIELD", detail="d"),
