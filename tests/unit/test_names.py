@@ -54,6 +54,8 @@ FROZEN = {
     "SET_WRITEBACK_PAUSE": "set_writeback_pause",
     "FIND_ECHOES": "find_echoes",
     "PREVIEW_WRITEBACKS": "preview_writebacks",
+    "FIND_ISOLATED": "find_isolated",
+    "SET_ASIDE": "set_aside",
     "CHECK_DRIFT": "check_drift",
     "PLAN_REFRESH": "plan_refresh",
     "READ_FIELDS": "read_fields",
