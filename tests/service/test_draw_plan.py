@@ -80,6 +80,7 @@ def write(warehouse: PostgresWarehouse, name: str, lane: str, changes: int, *, a
         "first_received_at": at,
         "last_received_at": at,
         "committed_at": at,
+        "isolated": 0,
     }
     with warehouse.transaction() as transaction:
         transaction.execute(
