@@ -76,8 +76,8 @@ def _move(
         return []
     now = datetime.now(UTC)
     counts = moved_counts(logged)
-    lowest = dict(transaction.fetch(sql.find_lowest_ordinals(len(counts)), list(counts)))
-    refused = refused_rows(logged, spec, lowest, now)
+    highest = dict(transaction.fetch(sql.find_highest_ordinals(len(counts)), list(counts)))
+    refused = refused_rows(logged, spec, highest, now)
     schema = arrow_schema(QUARANTINE_COLUMNS)
     transaction.load(QUARANTINE, QUARANTINE_COLUMNS, pa.Table.from_pylist(refused, schema=schema))
     for batch, (changes, isolated) in counts.items():

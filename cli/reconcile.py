@@ -183,10 +183,13 @@ def _show_plan(
     try:
         with warehouse.reading() as reading:
             ((rows, days),) = reading.fetch(questions.count_days(spec))
+            ((isolated,),) = reading.fetch(questions.count_isolated(spec))
     finally:
         warehouse.close()
     terms = PlanTerms(page_rows=settings.reconciliation.page_rows)
-    needed = calls_needed(int(rows), differences, days=int(days), depth=depth, terms=terms)
+    needed = calls_needed(
+        int(rows), differences, days=int(days), depth=depth, isolated=int(isolated), terms=terms
+    )
     parts = {name: getattr(needed, name) for name in ("buckets", "records", "examine", "repair", "again")}
     if as_json:
         print_json({"rows": int(rows), "differences": differences, "calls": needed.calls, **parts})

@@ -4,11 +4,15 @@ import asyncio
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
+from activities.rebuild import rebuild_records
 from cli.comparison import compare_all
+from schemas.tables import change_columns
 from tests.reconciling import ReconcilingEngine
 
 OBJECT, TABLE = "Account", "account"
+FUTURE = datetime(2100, 1, 1, tzinfo=UTC)
 _CURRENT, _HISTORY, _CHANGE = "curated.account_current", "curated.account_history", "audit.account_change"
 
 
@@ -72,6 +76,7 @@ class FaultSeeds:
             self.lost_log,
             self.row_deleted,
             self.doubled_row,
+            self.from_the_future,
         ]
 
     def _hidden(self) -> list[Callable[[str], str]]:
@@ -135,6 +140,26 @@ class FaultSeeds:
 
     def doubled_row(self, record_id: str) -> str:
         self._sql(f"INSERT INTO {_CURRENT} SELECT * FROM {_CURRENT} WHERE record_id = '{record_id}'")
+        return record_id
+
+    def from_the_future(self, record_id: str) -> str:
+        """A change of the year 2100, as releases applied it that did not look at the clock."""
+        spec = self.engine.catalogue.object(OBJECT)
+        order = f"{round(FUTURE.timestamp() * 1_000):013d}.{1:020d}.{1:08d}"
+        made = {
+            "change_order": f"'{order}'",
+            "change_type": "'update'",
+            "changed_at": f"TIMESTAMPTZ '{FUTURE.isoformat()}'",
+            "changed_fields": "'name'",
+            "name": "'from the future'",
+        }
+        columns = [column.name for column in change_columns(spec)]
+        values = ", ".join(made.get(name, f'"{name}"') for name in columns)
+        with self.engine.warehouse.transaction() as transaction:
+            transaction.execute(
+                f"INSERT INTO {_CHANGE} SELECT {values} FROM {_CHANGE} WHERE record_id = '{record_id}' LIMIT 1"
+            )
+            rebuild_records(transaction, spec, [record_id])
         return record_id
 
     def lost_before_a_later_one(self, record_id: str) -> str:

@@ -54,7 +54,13 @@ class CallPlan:
 
 
 def calls_needed(
-    rows: int, differences: int, *, days: int, depth: Depth, terms: PlanTerms | None = None
+    rows: int,
+    differences: int,
+    *,
+    days: int,
+    depth: Depth,
+    isolated: int = 0,
+    terms: PlanTerms | None = None,
 ) -> CallPlan:
     """The most that a reconciliation costs.
 
@@ -63,6 +69,7 @@ def calls_needed(
         differences: That it will find and repair, each of a day of its own.
         days: Over which the records' last changes are spread evenly.
         depth: Of the reconciliation.
+        isolated: Records with isolated fields. They are looked at by their ids where their fields are not compared and one call reads them.
         terms: How much one call brings.
     """
     terms = terms or PlanTerms()
@@ -83,7 +90,8 @@ def calls_needed(
     if depth is not Depth.BUCKETS:
         record_calls += _records(rows, terms)
     by_id = ceil(differences / COLLECTION_RETRIEVE_MAX) + ceil(differences / _BINNED_A_CALL)
-    return CallPlan(bucket_calls, record_calls, by_id, by_id, by_id)
+    looked_at = 0 < isolated <= COLLECTION_RETRIEVE_MAX and depth is not Depth.FIELDS
+    return CallPlan(bucket_calls, record_calls, by_id + int(looked_at), by_id, by_id)
 
 
 def questions_about_a_job(seconds: float, waits: Sequence[float]) -> int:

@@ -16,26 +16,28 @@ from schemas.tables import QUARANTINE_COLUMNS
 from transforms.decode import AHEAD_OF_CLOCK
 from transforms.protect import HEADER
 
+NO_PLACE = 1_000_000_000
+"""No batch has so many changes."""
 _TEXT_SIZE = next(column.size for column in QUARANTINE_COLUMNS if column.name == "event")
 
 
 def refused_rows(
-    logged: Sequence[Mapping[str, Any]], spec: ObjectSpec, lowest: Mapping[str, int], at: datetime
+    logged: Sequence[Mapping[str, Any]], spec: ObjectSpec, highest: Mapping[str, int], at: datetime
 ) -> list[dict[str, Any]]:
     """A row of quarantine for each change.
 
     Args:
         logged: Rows of the change log by column.
         spec: Their object.
-        lowest: Batch -> its lowest ordinal in quarantine, for batches that have any. Ordinals go down from there, and are negative: the
-            place in the batch is not known, and no row that has one may be taken for this.
+        highest: Batch -> its highest ordinal in quarantine, for batches that have any. Ordinals go on from there, and from
+            `NO_PLACE` at the least: the place in the batch is not known, and no row that has one may be taken for this.
         at: When they are refused.
     """
     taken: dict[str, int] = {}
     rows = []
     for change in logged:
         batch = change["batch"]
-        taken[batch] = taken.get(batch, min(0, lowest.get(batch, 0))) - 1
+        taken[batch] = taken.get(batch, max(NO_PLACE - 1, highest.get(batch, 0))) + 1
         detail = (
             f"the commit time {change['changed_at']:%Y-%m-%d %H:%M:%S} UTC lies ahead of the clock; an older release applied the change, "
             "and a reconciliation took it out of the change log. Acknowledge it, or re-drive its batch to see the message"

@@ -29,9 +29,9 @@ def find_last_change(spec: ObjectSpec) -> str:
     return f"SELECT MAX(c.changed_at) FROM {change_table(spec)} AS c JOIN {ABOVE} AS a ON c.record_id = a.record_id"
 
 
-def find_lowest_ordinals(count: int) -> str:
-    """The lowest ordinal in quarantine by batch, of those of `count` batches that it has; parameters: the batches."""
-    return f"SELECT batch, MIN(ordinal) FROM {QUARANTINE} WHERE batch IN ({', '.join(['%s'] * count)}) GROUP BY batch"
+def find_highest_ordinals(count: int) -> str:
+    """The highest ordinal in quarantine by batch, of those of `count` batches that it has; parameters: the batches."""
+    return f"SELECT batch, MAX(ordinal) FROM {QUARANTINE} WHERE batch IN ({', '.join(['%s'] * count)}) GROUP BY batch"
 
 
 def move_counts() -> str:

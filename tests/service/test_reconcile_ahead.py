@@ -18,6 +18,7 @@ from tests.reconciling import BEHIND, ReconcilingEngine, reconciling_engine
 from tests.replaying import Replays
 from transforms import decode
 from transforms.decode import AHEAD_OF_CLOCK
+from transforms.set_aside import NO_PLACE
 
 pytestmark = pytest.mark.service
 
@@ -151,9 +152,9 @@ async def test_deletions_and_strangers_of_the_future_are_taken_out_of_force(
     assert set(differences(engine, state)) == {ids[2], ids[3], NOBODY}
     assert not current(engine, "Account", ids[2])[1]
     assert engine.rows(f"SELECT ordinal FROM ops.quarantine WHERE batch = '{batch}' ORDER BY ordinal") == [
-        (-3,),
-        (-2,),
-        (-1,),
+        (NO_PLACE,),
+        (NO_PLACE + 1,),
+        (NO_PLACE + 2,),
     ]
     await is_equal(engine, "Account", "second")
 
@@ -190,7 +191,7 @@ async def test_a_redrive_of_its_batch_brings_the_message_in_the_rows_place(
     await engine.reconcile("Account", "first")
     rows = f"SELECT ordinal, reason, event FROM ops.quarantine WHERE batch = '{batch}' ORDER BY ordinal"
     kept = engine.rows(rows)
-    assert [row[:2] for row in kept] == [(-2, AHEAD_OF_CLOCK), (-1, AHEAD_OF_CLOCK)]
+    assert [row[:2] for row in kept] == [(NO_PLACE, AHEAD_OF_CLOCK), (NO_PLACE + 1, AHEAD_OF_CLOCK)]
     assert orjson.loads(kept[0][2])["payload"]["Name"] == "future"
     [(lane,)] = engine.rows(f"SELECT lane FROM ops.ledger WHERE batch = '{batch}'")
     road = Road(engine.store, engine.warehouse, engine.catalogue, lane=lane)

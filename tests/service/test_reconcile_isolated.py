@@ -17,6 +17,7 @@ from schemas.reconciliations import Depth, ReconcileState, Verdict
 from tests.reconciling import BEHIND, ReconcilingEngine
 from tests.served_org import ServedOrg, served_org
 from tests.small_engine import serving_engine
+from transforms.reconcile_plan import calls_needed
 
 pytestmark = pytest.mark.service
 
@@ -93,6 +94,7 @@ async def test_isolated_fields_are_named_at_every_depth_and_cost_the_same_each_t
                 state = await engine.reconcile("Account", f"{depth}-{number}", depth=depth)
                 assert (state.verdict, state.found, state.repaired) == (Verdict.ISOLATED, 0, 0)
                 assert (state.calls, len(engine.served.calls())) == (calls, calls), (depth, state.costs)
+                assert calls_needed(60, 0, days=60, depth=depth, isolated=3).calls == calls
                 assert named(engine, state) == expected
                 assert state.sentence().startswith("equal but for 4 isolated fields of 3 records, named")
         assert engine.rows("SELECT COUNT(*) FROM audit.account_change") == logged, "nothing was repaired"
