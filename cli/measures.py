@@ -10,6 +10,7 @@ import psycopg
 
 from clients.warehouse import statements as sql
 from schemas.catalogue import Catalogue
+from schemas.ids import READING_LANES
 
 _QUANTILES = (0.5, 0.95, 0.99, 1.0)
 _NAMES = ("p50", "p95", "p99", "max")
@@ -27,14 +28,17 @@ class LedgerSums:
     batches: int
 
 
-def ledger_sums(connection: psycopg.Connection, *, lane: str | None = None) -> LedgerSums:
-    """The ledger's totals; `lane` None: of all lanes."""
+def ledger_sums(
+    connection: psycopg.Connection, *, lane: str | None = None, followed: bool = False
+) -> LedgerSums:
+    """The ledger's totals; `lane` None: of all lanes, with `followed` of those alone that follow the org, and read nothing anew."""
     query = f"""
         SELECT COALESCE(SUM(landed), 0), COALESCE(SUM(applied), 0), COALESCE(SUM(duplicate), 0),
                COALESCE(SUM(quarantined), 0), COALESCE(SUM(rebuilt), 0), COUNT(DISTINCT batch)
-        FROM {sql.LEDGER} WHERE %(lane)s::text IS NULL OR lane = %(lane)s
+        FROM {sql.LEDGER} WHERE (%(lane)s::text IS NULL OR lane = %(lane)s) AND NOT lane LIKE ANY(%(but)s)
     """
-    (row,) = connection.execute(query.encode(), {"lane": lane}).fetchall()
+    but = [f"{beginning}%" for beginning in READING_LANES] if followed else []
+    (row,) = connection.execute(query.encode(), {"lane": lane, "but": but}).fetchall()
     return LedgerSums(*(int(value) for value in row))
 
 

@@ -68,14 +68,14 @@ def run_surge(
     with psycopg.connect(endpoints.warehouse.dsn, autocommit=True) as connection:
         start_traffic(control, rate=rate, seconds=seconds, seed=seed)
         while (now := traffic_state(control))["running"]:
-            behind = org_state(endpoints)["changes_committed"] - ledger_sums(connection).landed
+            behind = org_state(endpoints)["changes_committed"] - ledger_sums(connection, followed=True).landed
             show(now["elapsed_seconds"], f"{int(now['sent']):,} sent, {behind:,} under way")
             time.sleep(1)
         ended = time.monotonic()
         elapsed = traffic_state(control)["elapsed_seconds"]
         committed = org_state(endpoints)["changes_committed"]
         while (
-            sums := ledger_sums(connection)
+            sums := ledger_sums(connection, followed=True)
         ).landed < committed and time.monotonic() < ended + DRAIN_SECONDS:
             show(elapsed, f"{committed - sums.landed:,} changes under way")
             time.sleep(0.2)
