@@ -247,6 +247,8 @@ async def test_the_schema_changes_while_traffic_runs_and_nothing_is_lost_or_null
     ids = [org.create("Account", {"Name": f"Account {n}", **facts}) for n in range(20)]
     await engine.follow()
     await eventually(lambda: len(engine.accounts("name")) == len(ids))
+    # The shipped catalogue has numbers without `scale`, of which this org allows 18 digits.
+    assert {each.kind for each in (await engine.drift()).found} == {"scale"}
     assert (await engine.drift()).found == ()
 
     is_over, rounds = asyncio.Event(), 0
@@ -391,7 +393,7 @@ async def test_a_reading_that_names_a_removed_field_asks_for_a_check_and_goes_on
         account: ("One", "https://one.example"),
         later: ("Two", None),
     }
-    assert [row.kind for row in engine.live.decisions] == ["removed"]
+    assert [row.kind for row in engine.live.decisions if row.kind != "scale"] == ["removed"]
 
 
 async def test_a_repair_after_a_lossy_conversion_nulls_nothing_though_nobody_had_looked_at_the_schema(
