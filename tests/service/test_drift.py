@@ -166,7 +166,10 @@ def unknown_fields(engine: DriftEngine) -> set[str]:
 
 
 def refuse_as_releases_before_0_2_did(engine: DriftEngine, record_id: str) -> None:
-    """Leave the creation of an account as a change with a field that the catalogue lacked was left: in quarantine alone."""
+    """Leave the creation of an account as a change with a field that the catalogue lacked was left: in quarantine alone.
+
+    Its place there is one that no change of the batch has: a gap event may be in quarantine from the same batch.
+    """
     chosen = f"record_id = '{record_id}' AND change_type = 'create'"
     ((batch,),) = engine.rows(f"SELECT batch FROM audit.account_change WHERE {chosen}")
     with engine.warehouse.transaction() as transaction:
@@ -177,7 +180,7 @@ def refuse_as_releases_before_0_2_did(engine: DriftEngine, record_id: str) -> No
         )
         transaction.execute(
             'INSERT INTO ops.quarantine (batch, ordinal, object, record_id, "position", reason, detail, event, received_at, '
-            "quarantined_at) VALUES (%s, 0, 'Account', %s, '1', 'unknown_field', "
+            "quarantined_at) VALUES (%s, 100000, 'Account', %s, '1', 'unknown_field', "
             "'Account.Grade__c is not in the catalogue; add it', '{}', NOW(), NOW())",
             [batch, record_id],
         )
