@@ -23,7 +23,7 @@ from schemas.ids import lane_workflow_id, repair_workflow_id
 from schemas.limits import API_VERSION
 from schemas.messages import LaneInput
 from schemas.rereads import RepairInput
-from tests.reconciling import ReconcilingEngine
+from tests.reconciling import BEHIND, ReconcilingEngine
 from tests.served_org import served_org
 from tests.small_engine import SmallEngine, serving_engine
 from workflows import LaneWorkflow
@@ -36,7 +36,7 @@ async def repairing_engine(
     client: Client, store: ObjectStore, warehouse: PostgresWarehouse, database: str, folder: Path
 ) -> AsyncIterator[ReconcilingEngine]:
     """An engine with a repair workflow and a lane's worker; the lane is not started."""
-    async with served_org(folder) as served:
+    async with served_org(folder, None, BEHIND) as served:
         made = ReconcilingEngine(client, served, store, warehouse, database, org=f"g{uuid.uuid4().hex[:10]}")
         lanes = Worker(
             client,
