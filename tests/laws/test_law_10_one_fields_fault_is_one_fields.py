@@ -14,6 +14,7 @@ from clients.objectstore import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
 from clients.warehouse.statements import LEDGER, QUALITY, tables_of
 from sandbox.org.changes import text_diff
+from schemas.ids import ORIGIN
 from schemas.messages import ApplyInput
 from schemas.quality import Rule
 from schemas.replays import ReplaySelection
@@ -174,7 +175,10 @@ def empty(road: Road) -> Road:
 
 
 async def staged(road: Road, some: Sequence[Change]) -> ApplyInput:
-    return (await road.stage(road.land([change.data() for change in some])))[OBJECT]
+    # Each delivery has a replay id of its own, whatever the change's number: two batches never start at one position.
+    first = 0 if road.position == ORIGIN else int(road.position)
+    events = [change.data() | {"event": {"replayId": first + n}} for n, change in enumerate(some, 1)]
+    return (await road.stage(road.land(events)))[OBJECT]
 
 
 async def send(road: Road, *some: Change) -> None:
