@@ -52,10 +52,12 @@ def add_scores(transaction: Transaction, spec: ObjectSpec, found: Sequence[Score
     if not found:
         return
     day = datetime.now(UTC).date()
-    for first in range(0, len(found), _AT_ONCE):
-        some = found[first : first + _AT_ONCE]
-        transaction.execute(sql.add_counts(spec.name, day, some))
-        transaction.execute(sql.insert_counts(spec.name, day, some))
+    known = set(transaction.fetch(sql.find_counts(spec.name, day)))
+    there = [each for each in found if (each.field, each.rule) in known]
+    for first in range(0, len(there), _AT_ONCE):
+        transaction.execute(sql.add_counts(spec.name, day, there[first : first + _AT_ONCE]))
+    if fresh := [each for each in found if (each.field, each.rule) not in known]:
+        transaction.execute(sql.insert_counts(spec.name, day, fresh))
 
 
 def rejected_by_rules(refused: pa.Table | None) -> int:

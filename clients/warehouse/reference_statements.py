@@ -3,7 +3,7 @@
 Every statement begins at the records that a batch touched, at open findings or at deleted parents: none reads a whole table.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from clients.warehouse.quality_statements import LATE
 from clients.warehouse.statements import DEPARTED, QUALITY, REREAD, TOUCHED, current_table
@@ -35,6 +35,17 @@ def find_absent(parents: Sequence[ObjectSpec]) -> str:
         "ON p.record_id = w.record_id AND NOT p.is_deleted "
         f"WHERE w.object = '{parent.name}' AND p.record_id IS NULL"
         for parent in parents
+    )
+
+
+def find_present(counts: Mapping[str, int]) -> str:
+    """The same question of a few records, told by their ids: those that are there and live.
+
+    `counts`: the current table of each object -> how many ids; parameters: the ids, table by table.
+    """
+    return " UNION ALL ".join(
+        f"SELECT p.record_id FROM {table} AS p WHERE NOT p.is_deleted AND p.record_id IN ({', '.join(['%s'] * count)})"
+        for table, count in counts.items()
     )
 
 

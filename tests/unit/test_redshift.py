@@ -20,7 +20,7 @@ from clients.warehouse import redshift, statements as sql
 from clients.warehouse.psycopg_errors import translated
 from clients.warehouse.quality_statements import find_open_findings
 from clients.warehouse.redshift import RedshiftWarehouse
-from clients.warehouse.scorecard_statements import add_counts, insert_counts, views
+from clients.warehouse.scorecard_statements import find_counts, insert_counts, views
 from schemas.catalogue import Catalogue
 from schemas.errors import CredentialsRejectedError, StatementError, TidegateError, UnavailableError
 from schemas.messages import ApplyInput, StagedObject
@@ -360,7 +360,7 @@ def test_one_applied_batch(warehouse: RedshiftWarehouse, store: NotedStore, said
         *loaded(latest, net_columns(THING), 4),
         sql.merge_current(THING),
         find_open_findings(),
-        add_counts("Thing__c", datetime.now(UTC).date(), CHECKED),
+        find_counts("Thing__c", datetime.now(UTC).date()),
         insert_counts("Thing__c", datetime.now(UTC).date(), CHECKED),
         sql.insert_row(sql.LEDGER, sql.TABLES_OF_OPS[sql.LEDGER]),
         "DROP TABLE stage_thing_latest",

@@ -80,10 +80,12 @@ ARGUMENTS: dict[tuple[str, ...], list[tuple[Any, ...]]] = {
     ("spec", "names"): [(spec, ["owner_id", "status"]) for spec in SPECS],
     ("spec", "reference", "parent", "names"): [(SPECS[0], "owner_id", SPECS[1], ["phone"])],
     ("child", "reference", "names"): [(SPECS[1], "account_id", ["phone", "type"])],
+    ("object_name", "day"): [("Case", date(2026, 11, 29))],
     ("object_name", "day", "scores"): [
         ("Case", date(2026, 11, 29), [Score("*", "fits", 9, 1), Score("Status", "values", 3, 0)])
     ],
     ("parents",): [(SPECS[:1],), (SPECS,)],
+    ("counts",): [({"curated.case_current": 2, "curated.account_current": 1},)],
     ("spec", "parent"): list(itertools.pairwise(SPECS)),
     ("spec", "name"): [(spec, "owner_id") for spec in SPECS],
     ("spec", "name", "parent"): [(spec, "owner_id", SPECS[0]) for spec in SPECS],
