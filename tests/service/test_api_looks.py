@@ -8,10 +8,17 @@ import pytest
 
 from clients.governor import read_books
 from clients.lane_workflows import start_lane
-from clients.warehouse.statements import LEDGER, QUARANTINE
+from clients.warehouse.statements import HOLD, LEDGER, QUALITY, QUARANTINE
 from schemas.budgets import Budget
 from schemas.messages import LaneInput
-from schemas.tables import LEDGER_COLUMNS, QUARANTINE_COLUMNS, Column, arrow_schema
+from schemas.tables import (
+    HOLD_COLUMNS,
+    LEDGER_COLUMNS,
+    QUALITY_COLUMNS,
+    QUARANTINE_COLUMNS,
+    Column,
+    arrow_schema,
+)
 from tests.served_api import MOST_BYTES, ORG, ServedApi, fresh
 from tests.waiting import until
 
@@ -208,6 +215,44 @@ async def test_quarantine_is_counted_and_shown_without_its_events(api: ServedApi
     assert (counted, len(found["rows"])) == ({("Case", "late"): 2, ("Case", "odd"): 1}, 1)
     [odd] = (await api.get("/v1/quarantine?reason=odd"))["rows"]
     assert (odd["ordinal"], "event" in odd) == (2, False)
+
+
+async def test_refused_changes_are_acknowledged_on_record_and_counted_no_more(api: ServedApi) -> None:
+    texts = {"batch": fresh("b"), "object": "Case", "position": "2", "detail": "what", "event": "{}"}
+    times = {"received_at": NOON, "quarantined_at": NOON}
+    load(api, QUARANTINE, QUARANTINE_COLUMNS, texts | times | {"ordinal": 1, "reason": "broken_message"})
+    path, chosen = "/v1/quarantine/acknowledge", {"batch": texts["batch"], "reason": "it was a proxy"}
+    assert (await api.ask("POST", path, json={"reason": "nothing is chosen"})).status_code == 422
+    assert (await api.ask("POST", path, json=chosen)).json() == {"changes": 1}
+    assert (await api.ask("POST", path, json=chosen)).json() == {"changes": 0}
+    looked = f"/v1/quarantine?batch={texts['batch']}"
+    assert (await api.get(looked))["rows"] == []
+    assert len((await api.get(f"{looked}&all=true"))["rows"]) == 1
+    acts = [act for _, act in api.audit.rows() if act.act == "quarantine.acknowledge"]
+    assert [(act.by, act.detail) for act in acts] == [
+        ("operator", f"batch {texts['batch']} (1): it was a proxy")
+    ]
+
+
+async def test_findings_are_shown_and_acknowledged_and_a_held_object_is_released(api: ServedApi) -> None:
+    facts = {"object": "Case", "field": "Origin", "rule": "values", "severity": "warn", "detail": "what"}
+    more = {"change_order": "1", "batch": "changes/1", "first_seen_at": NOON, "last_seen_at": NOON, "seen": 1}
+    rows = [facts | more | {"record_id": f"500{n:015d}"} for n in range(2)]
+    load(api, QUALITY, QUALITY_COLUMNS, *rows)
+    held = {"object": "Case", "batch": fresh("b"), "reason": "9 of 10", "held_at": NOON}
+    load(api, HOLD, HOLD_COLUMNS, held)
+    shown = await api.get("/v1/quality?object=Case")
+    assert [(each["findings"], each["acknowledged"]) for each in shown["groups"]] == [(2, 0)]
+    assert [each["reason"] for each in shown["holds"]] == ["9 of 10"]
+    body = {"object": "Case", "record_id": rows[0]["record_id"], "reason": "it is known"}
+    assert (await api.ask("POST", "/v1/quality/acknowledge", json=body)).json() == {"rows": 1}
+    found = (await api.get("/v1/quality/findings?rule=values"))["findings"]
+    assert [each["record_id"] for each in found] == [rows[1]["record_id"]]
+    assert (await api.ask("POST", "/v1/quality/redrive", json=body)).json() == {"rows": 1}
+    released = await api.ask("POST", "/v1/quality/release", json={"object": "Case", "reason": "as it was"})
+    assert (released.json(), (await api.get("/v1/quality"))["holds"]) == ({"rows": 1}, [])
+    acts = {act.act for _, act in api.audit.rows() if act.by == "operator"}
+    assert {"quality.acknowledge", "quality.redrive", "quality.release"} <= acts
 
 
 async def test_the_catalogue_says_what_is_kept_and_what_is_encrypted(api: ServedApi) -> None:

@@ -108,6 +108,11 @@ def test_a_missing_file_is_a_catalogue_error(tmp_path: Path) -> None:
         pytest.param(
             {"A": TEXT | {"severity": {"too_long": "warn"}}}, "takes", id="a severity that is not free"
         ),
+        pytest.param(
+            {"A": TEXT | {"unique": True, "severity": {"unique": "reject"}}},
+            "its severity is `warn` or `off`",
+            id="a rule that is asked too late to reject",
+        ),
         pytest.param({"A": TEXT | {"pii": "personal", "values": ["x"]}}, "encrypted", id="a list of tokens"),
         pytest.param({"Name; DROP TABLE x": TEXT}, "not an API name", id="SQL"),
         pytest.param({'Na"me': TEXT}, "not an API name", id="a quote"),
