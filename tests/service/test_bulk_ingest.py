@@ -94,7 +94,7 @@ async def test_a_field_that_a_row_does_not_name_stays_and_one_that_is_null_is_em
 
 
 async def test_quotes_newlines_and_booleans_arrive_as_they_are(served: ServedOrg):
-    text = ' "a",\nb\r\nc '
+    text = '"a",\nb\r\nc'  # blanks at its ends the org would trim
     await write(served, [Row("A-1", {"Name": "A", "Description": text, "Verified__c": True})])
     assert stored(served, "A-1", "Description", "Verified__c") == (text, 1)
 
