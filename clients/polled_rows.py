@@ -4,14 +4,13 @@ REST gives JSON, Bulk API gives CSV in which everything is text. What CSV has lo
 that both ways land equal events: otherwise the same row would depend on how busy the object was.
 """
 
-from collections.abc import Callable, Mapping
-from decimal import Decimal
+from collections.abc import Mapping
 from typing import Any
 
-from schemas.catalogue import FRACTIONS, WHOLE_NUMBERS, FieldType, ObjectSpec
+from schemas.catalogue import FieldType, ObjectSpec
 from schemas.polled import PolledRow
 from schemas.positions import epoch_ms
-from transforms.row_pages import read_csv_texts
+from transforms.row_pages import read_csv_texts, row_value
 
 
 def row_of(record: Mapping[str, Any], spec: ObjectSpec) -> PolledRow:
@@ -31,38 +30,23 @@ def rows_of_csv(body: bytes, spec: ObjectSpec) -> list[PolledRow]:
     """
     table = read_csv_texts(body)
     kinds = {name: field.type for name, field in spec.fields.items()}
-    columns = [
-        [None if text is None else convert(text) for text in column.to_pylist()]
-        for column, convert in (
-            (table[name], _RESTORED.get(kinds.get(name, _SYSTEM.get(name, FieldType.STRING)), str))
-            for name in table.column_names
-        )
-    ]
+    columns = []
+    for name in table.column_names:
+        kind = kinds.get(name, _SYSTEM.get(name, FieldType.STRING))
+        columns.append([_restored(text, kind) for text in table[name].to_pylist()])
     names = table.column_names
     return [row_of(dict(zip(names, values, strict=True)), spec) for values in zip(*columns, strict=True)]
 
 
-def _whole(text: str) -> int:
-    # Whole numbers of some types are printed as 10.0.
-    return int(text) if "." not in text else int(float(text))
-
-
-def _fraction(text: str) -> float | Decimal:
-    """A number that a double may not hold keeps its digits."""
-    return Decimal(text) if len(text) > _SURE_DIGITS else float(text)
+def _restored(text: str | None, kind: FieldType) -> Any:
+    """The value as REST gives it; a text that is not of its type stays one, for staging to name."""
+    if text is not None and kind is FieldType.DATETIME:
+        return _rest_datetime(text)
+    return row_value(text, kind)
 
 
 def _rest_datetime(text: str) -> str:
     return f"{text[:-1]}+0000" if text.endswith("Z") else text
 
 
-_SURE_DIGITS = 15
-"""Digits that every double holds."""
 _SYSTEM = {"IsDeleted": FieldType.BOOLEAN, "SystemModstamp": FieldType.DATETIME}
-_RESTORED: dict[FieldType, Callable[[str], Any]] = {
-    FieldType.BOOLEAN: lambda text: text.lower() == "true",
-    **dict.fromkeys(WHOLE_NUMBERS, _whole),
-    **dict.fromkeys(FRACTIONS, _fraction),
-    FieldType.CURRENCY: _fraction,
-    FieldType.DATETIME: _rest_datetime,
-}

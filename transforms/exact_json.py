@@ -19,8 +19,11 @@ _LONG = 17 * b"9"
 
 
 def loads(text: bytes) -> Any:
-    """The value of a JSON text, numbers with a point or an exponent as `Decimal`. Raises `ValueError` for what is no JSON."""
-    return json.loads(text, parse_float=Decimal)
+    """The value of a JSON text, numbers with a point or an exponent as `Decimal`.
+
+    What JSON cannot hold becomes what `mended` makes of it. Raises `ValueError` for what is no JSON at all.
+    """
+    return _repaired(json.loads(_text_of(text), parse_constant=str, parse_float=_decimal, parse_int=_whole))
 
 
 def loads_where_needed(text: bytes) -> Any:
@@ -28,7 +31,15 @@ def loads_where_needed(text: bytes) -> Any:
     try:
         return loads(text) if _LONG in text.translate(_SHAPE) else orjson.loads(text)
     except orjson.JSONDecodeError:
-        return mended(text.decode(errors="replace"))
+        return mended(_text_of(text))
+
+
+def _text_of(text: bytes) -> str:
+    """Bytes that are no UTF-8 become U+FFFD with a NUL behind it, which staging takes out and notes."""
+    try:
+        return text.decode()
+    except UnicodeDecodeError:
+        return text.decode(errors="replace").replace("\ufffd", "\ufffd\\u0000")
 
 
 def mended(text: str) -> Any:
@@ -45,9 +56,18 @@ def _double(text: str) -> float | str:
     return value if math.isfinite(value) else text
 
 
+def _decimal(text: str) -> Decimal | str:
+    value = Decimal(text)
+    return value if value.adjusted() <= _LARGEST_EXPONENT else text
+
+
 def _whole(text: str) -> float | str:
     # Longer ones are doubles for other readers, too.
     return int(text) if len(text) < _LONGEST_WHOLE else _double(text)
+
+
+_LARGEST_EXPONENT = 300
+"""Of a number that every reader takes: a double ends at 10^308."""
 
 
 _LONGEST_WHOLE = 19

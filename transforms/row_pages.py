@@ -7,6 +7,7 @@ said, and a page that does not fit the catalogue is as durable as one that does.
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -102,13 +103,22 @@ def exact_json_value(text: str | None, field: FieldSpec) -> Any:
     return json_value(text, field.type)
 
 
+def row_value(text: str | None, kind: FieldType) -> Any:
+    """As `json_value`; a number that a double may not hold is a `Decimal`."""
+    if text is not None and kind in _WITH_POINT and len(text) > _SURE_DIGITS and _DECIMAL.fullmatch(text):
+        return Decimal(text)
+    return json_value(text, kind)
+
+
 def _json_boolean(text: str) -> bool | str:
     return {"true": True, "false": False}.get(text.lower(), text)
 
 
 def _json_whole(text: str) -> float | str:
-    if "." in text:
-        return _finite(text)
+    whole, _, rest = text.partition(".")
+    if rest:
+        # Whole numbers of some types are printed as 10.0.
+        return _finite(text) if rest.strip("0") else _json_whole(whole)
     # JSON has no numbers beyond 64 bits; as a text it is refused.
     return int(text) if -(2**63) <= int(text) < 2**63 else text
 
@@ -126,6 +136,10 @@ def _finite(text: str) -> float:
     return value
 
 
+_WITH_POINT = FRACTIONS | {FieldType.CURRENCY}
+_SURE_DIGITS = 15
+"""Digits that every double holds."""
+_DECIMAL = re.compile(r"-?\d{1,40}(?:\.\d{1,40})?", re.ASCII)
 _LONG_WHOLE = re.compile(r"-?\d{16,18}", re.ASCII)
 _JSON: dict[FieldType, Callable[[str], Any]] = {
     FieldType.BOOLEAN: _json_boolean,
@@ -176,4 +190,6 @@ def text_of_json(value: object) -> str | None:
         return None
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, dict | list):
+        return exact_json.dumps(value).decode()
     return value if isinstance(value, str) else str(value)

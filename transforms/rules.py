@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from schemas.catalogue import FieldSpec, FieldType
+from schemas.catalogue import FRACTIONS, FieldSpec, FieldType
 from schemas.quality import Rule, Severity
 from transforms.values import Converter, MisfitError, Note, NotedError
 
@@ -106,22 +107,37 @@ def _listed(field: FieldSpec) -> Iterator[Check]:
 
 
 def _bounded(field: FieldSpec) -> Iterator[Check]:
-    if (least := field.min) is not None:
+    if field.min is not None:
+        least = _bound(field, field.min)
         yield Check(
             Rule.MIN,
             field.severity_of(Rule.MIN),
-            f"the number is less than {least:g}",
+            f"the number is less than {field.min:g}",
             lambda value: value < least,
-            lambda column: pc.less(column.cast(pa.float64()), least),
+            lambda column: pc.less(_comparable(column), pa.scalar(least)),
         )
-    if (most := field.max) is not None:
+    if field.max is not None:
+        most = _bound(field, field.max)
         yield Check(
             Rule.MAX,
             field.severity_of(Rule.MAX),
-            f"the number is more than {most:g}",
+            f"the number is more than {field.max:g}",
             lambda value: value > most,
-            lambda column: pc.greater(column.cast(pa.float64()), most),
+            lambda column: pc.greater(_comparable(column), pa.scalar(most)),
         )
+
+
+def _bound(field: FieldSpec, given: float) -> Decimal | float:
+    """The bound as the field's values are: 0.3 of a decimal column is three tenths, and not the nearest double."""
+    is_binary = field.type in FRACTIONS and field.decimals is None
+    return given if is_binary else Decimal(format(Decimal(repr(given)), "f"))
+
+
+def _comparable(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    return column.cast(pa.decimal128(_INT64_DIGITS, 0)) if pa.types.is_integer(column.type) else column
+
+
+_INT64_DIGITS = 19
 
 
 def _patterned(field: FieldSpec) -> Iterator[Check]:

@@ -108,12 +108,13 @@ def _typed_values(
 
 
 def _has_place(page: pa.Table, facts: PageFacts) -> np.ndarray:
-    """By row, whether its SystemModstamp is a time that does not lie ahead of the clock."""
+    """By row, whether it names a record, at a time that does not lie ahead of the clock."""
     stamps, good = _cast(page[MODSTAMP], lambda column: column.cast(_MS))
     latest = pa.scalar(facts.received_at + CLOCK_ALLOWANCE, _MS)
     # The place is the end of the second, so a row within its last second is asked one by one.
     is_past = pc.less(pc.add(stamps, pa.scalar(timedelta(seconds=1), pa.duration("ms"))), latest)
-    has_place: np.ndarray = good & _flags(pc.is_valid(page[MODSTAMP])) & _flags(is_past)
+    is_named = _flags(pc.match_substring_regex(page[ID], r"^[0-9A-Za-z]{1,18}$"))
+    has_place: np.ndarray = good & is_named & _flags(pc.is_valid(page[MODSTAMP])) & _flags(is_past)
     return has_place
 
 
@@ -126,9 +127,22 @@ def _typed(
         return _typed_decimals(column, field.decimals)
     cast = _CASTS.get(field.type)
     if cast is not None:
-        return _cast(column, cast)
+        typed, good = _cast(column, cast)
+        return typed, good & ~_first_inexact(column) if field.type in FRACTIONS else good
     good = _fits_text(column, text_size(field), most_bytes)
     return column, good & ~_with_nul(column)
+
+
+def _first_inexact(column: pa.ChunkedArray) -> np.ndarray:
+    """The first row whose number a binary column may not hold: it is asked one by one, so that it is noted."""
+    first = np.zeros(len(column), np.bool_)
+    if (pc.max(pc.binary_length(column)).as_py() or 0) > _SURE_DIGITS:
+        first[np.flatnonzero(_flags(pc.match_substring_regex(column, r"^-?[0-9]{16,}$")))[:1]] = True
+    return first
+
+
+_SURE_DIGITS = 15
+"""Digits that every double holds."""
 
 
 def _fits_text(column: pa.ChunkedArray, most: int, most_bytes: int | None) -> np.ndarray:
@@ -159,7 +173,7 @@ def _whole(column: pa.ChunkedArray) -> pa.ChunkedArray:
         return column.cast(pa.int64())
     except pa.ArrowInvalid:
         # Whole numbers of some types are printed as 10.0.
-        return column.cast(_WIDE).cast(pa.decimal128(_INT64_DIGITS, 0)).cast(pa.int64())
+        return _wide(column).cast(pa.decimal128(_INT64_DIGITS, 0)).cast(pa.int64())
 
 
 def _fraction(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -175,7 +189,7 @@ def _typed_decimals(column: pa.ChunkedArray, scale: int) -> tuple[pa.ChunkedArra
     try:
         return column.cast(kind), np.ones(len(column), np.bool_)
     except pa.ArrowInvalid:
-        wide, good = _cast(column, lambda some: some.cast(_WIDE))
+        wide, good = _cast(column, _wide)
     rounded = pc.round(wide, ndigits=scale, round_mode="half_to_even")
     limit = pa.scalar(Decimal(10) ** (DIGITS_MAX - scale), _WIDE)
     has_room = pc.less(pc.abs(rounded), limit)
@@ -184,6 +198,14 @@ def _typed_decimals(column: pa.ChunkedArray, scale: int) -> tuple[pa.ChunkedArra
     return pc.if_else(has_room, rounded, None).cast(kind), good
 
 
+def _wide(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Numbers that are written plainly. The cast itself does not say of longer ones that they do not fit."""
+    if not pc.all(pc.fill_null(pc.match_substring_regex(column, _PLAIN), True), min_count=0).as_py():
+        raise pa.ArrowInvalid("a number is written otherwise, or is too long")
+    return column.cast(_WIDE)
+
+
+_PLAIN = r"^-?[0-9]{1,38}(\.[0-9]{1,38})?$"
 _INT64_DIGITS = 19
 _WIDE = pa.decimal256(76, 38)
 """Room for every number that is written with up to 38 digits on both sides of the point."""
@@ -195,6 +217,18 @@ def _with_nul(column: pa.ChunkedArray) -> np.ndarray:
     if all(buffer is None or not buffer.size or np.frombuffer(buffer, np.uint8).min() for buffer in buffers):
         return np.zeros(len(column), np.bool_)
     return _flags(pc.match_substring(column, "\x00"))
+
+
+def _moment(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    found = column.cast(_MS)
+    bounds = pc.min_max(found.cast(pa.int64()))
+    if (bounds["max"].as_py() or 0) > _LAST_MS or (bounds["min"].as_py() or 0) < _FIRST_MS:
+        raise pa.ArrowInvalid("a datetime is outside the years 1 to 9999 in UTC")
+    return found
+
+
+_FIRST_MS, _LAST_MS = -62_135_596_800_000, 253_402_300_799_999
+"""What Python's datetime and the warehouses hold."""
 
 
 def _time(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -210,7 +244,7 @@ _CASTS: dict[FieldType, _Cast] = {
     **dict.fromkeys(WHOLE_NUMBERS, _whole),
     **dict.fromkeys(FRACTIONS, _fraction),
     FieldType.DATE: lambda column: column.cast(pa.date32()),
-    FieldType.DATETIME: lambda column: column.cast(_MS),
+    FieldType.DATETIME: _moment,
     FieldType.TIME: _time,
 }
 

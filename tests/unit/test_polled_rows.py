@@ -2,6 +2,7 @@
 
 import csv
 import io
+from decimal import Decimal
 
 import orjson
 import pytest
@@ -72,6 +73,13 @@ def page(**values: str) -> bytes:
         ("EligibleUntil__c", "2026-11-18", "2026-11-18"),
         ("LastReviewedAt__c", "2026-11-18T11:06:40.000Z", "2026-11-18T11:06:40.000+0000"),
         ("Name", "", None),
+        ("RiskScore__c", "abc", "abc"),
+        ("RiskScore__c", "not a number at all", "not a number at all"),
+        ("RiskScore__c", "1e400", "1e400"),
+        ("RiskScore__c", "NaN", "NaN"),
+        ("NumberOfEmployees", "99999999999999999999", "99999999999999999999"),
+        ("Verified__c", "perhaps", "perhaps"),
+        ("AnnualRevenue", "1234567890123456.78", Decimal("1234567890123456.78")),
         ("Name", "NA", "NA"),
         ("Name", "null", "null"),
         ("Name", "12", "12"),
