@@ -40,7 +40,7 @@ def record_quality(
     """
     recorded = record_findings(transaction, spec, new, last_orders)
     failed = {
-        **check_references(transaction, spec, catalogue, new, last_orders),
+        **check_references(transaction, spec, catalogue, new, last_orders, are_noted=recorded.are_noted),
         **check_unique(transaction, spec, new),
     }
     add_scores(transaction, spec, scores(spec, catalogue, new, recorded.changes, failed))

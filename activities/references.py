@@ -35,7 +35,13 @@ Failed = Mapping[tuple[str, Rule], int]
 
 
 def check_references(
-    transaction: Transaction, spec: ObjectSpec, catalogue: Catalogue, new: pa.Table, known: Collection[str]
+    transaction: Transaction,
+    spec: ObjectSpec,
+    catalogue: Catalogue,
+    new: pa.Table,
+    known: Collection[str],
+    *,
+    are_noted: bool,
 ) -> Failed:
     """Note children without a parent, and close what new changes answer.
 
@@ -47,12 +53,14 @@ def check_references(
         catalogue: Says which other objects the warehouse has.
         new: The changes that were logged, in the columns of `staged_columns`.
         known: Records that had a row before.
+        are_noted: Whether findings of these rules are open about some of the records.
     """
     now = datetime.now(UTC)
-    if known and spec.pointers:
+    if are_noted:
         transaction.execute(sql.resolve_left(spec), [now])
     if is_parent(spec, catalogue):
-        if _may_arrive(new, known):
+        # Asked first: the planner may read a whole table for a join that finds nothing.
+        if _may_arrive(new, known) and transaction.fetch(sql.find_awaited()):
             transaction.execute(sql.resolve_arrived(spec), [now])
         _note_departed(transaction, spec, new, now)
     return _note_absent(transaction, spec, catalogue, new)

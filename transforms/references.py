@@ -59,7 +59,11 @@ def children_of(parent: ObjectSpec, catalogue: Catalogue) -> Iterator[tuple[Obje
 
 def is_parent(spec: ObjectSpec, catalogue: Catalogue) -> bool:
     """True when something of the catalogue may point to records of the object."""
-    return next(children_of(spec, catalogue), None) is not None
+    return any(
+        spec.name in other.fields[name].references
+        for other in catalogue.objects.values()
+        for name in other.pointers
+    )
 
 
 def parents_of(spec: ObjectSpec, catalogue: Catalogue) -> list[ObjectSpec]:

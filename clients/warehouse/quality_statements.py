@@ -2,7 +2,6 @@
 
 from clients.warehouse.statements import QUALITY, TOUCHED, change_table
 from schemas.catalogue import ObjectSpec
-from schemas.quality import Rule
 from schemas.tables import QUALITY_COLUMNS, RECORD_ID, RESOLUTION_COLUMNS, Column, Kind
 
 FOUND = "stage_found"
@@ -19,18 +18,14 @@ SETTLED_COLUMNS: tuple[Column, ...] = (
 LATE = "stage_late"
 """Temporary: records with a finding of a change that is not their last one (record_id)."""
 
-ASKED_OF_THE_WAREHOUSE = (Rule.PARENT, Rule.UNIQUE)
-"""Rules that are settled by looking at other records, not by the record's next change."""
-
 _SAME = "q.object = f.object AND q.record_id = f.record_id AND q.field = f.field AND q.rule = f.rule"
 
 
 def find_open_findings() -> str:
     """record_id, field, rule, change_order of what is open of the touched records; parameter: the object."""
-    others = ", ".join(f"'{rule}'" for rule in ASKED_OF_THE_WAREHOUSE)
     return (
         f"SELECT q.record_id, q.field, q.rule, q.change_order FROM {QUALITY} AS q JOIN {TOUCHED} AS t "
-        f"ON q.record_id = t.record_id WHERE q.object = %s AND q.resolved_at IS NULL AND q.rule NOT IN ({others})"
+        f"ON q.record_id = t.record_id WHERE q.object = %s AND q.resolved_at IS NULL"
     )
 
 

@@ -93,6 +93,11 @@ def resolve_left(spec: ObjectSpec) -> str:
     )
 
 
+def find_awaited() -> str:
+    """A row when a record waits for a touched one."""
+    return f"SELECT q.record_id FROM {QUALITY} AS q JOIN {TOUCHED} AS t ON q.target = t.record_id WHERE {_OPEN} LIMIT 1"
+
+
 def resolve_arrived(spec: ObjectSpec) -> str:
     """Close what waited for touched records of this object, which are there; parameter: when."""
     return (
