@@ -17,7 +17,7 @@ from typing import Any
 from schemas.catalogue import ObjectSpec
 from transforms.decode import DELETE, WHOLE
 from transforms.diffs import DiffMismatchError, apply_diff, holds_diff
-from transforms.net import unknown_after
+from transforms.net import known_only, unknown_after
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ def fold(changes: Iterable[LoggedChange], spec: ObjectSpec) -> list[Version]:
                 values=tuple(values),
                 is_deleted=is_deleted,
                 is_complete=is_whole and not doubtful,
-                unknown_fields=unknown,
+                unknown_fields=known_only(unknown, places),
                 version=number,
                 valid_from=change.changed_at,
                 valid_to=later,
@@ -123,9 +123,9 @@ def _set_fields(
     baseless = set((unknown or "").split(","))
     was_set = []
     for column in (change.changed_fields or "").split(","):
-        if not column:
+        # The log may name a field that the catalogue has no more.
+        if (place := places.get(column)) is None:
             continue
-        place = places[column]
         if column not in diffs:
             values[place] = change.values[place]
             was_set.append(column)

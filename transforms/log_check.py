@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from schemas.catalogue import ObjectSpec
 from schemas.tables import current_columns
 from transforms.fold import HEAD, LoggedChange, Version, fold
+from transforms.net import known_only
 
 Rows = Iterable[Sequence[Any]]
 
@@ -37,7 +38,7 @@ def check_log(changes: Rows, current: Rows, history: Rows, spec: ObjectSpec) -> 
         spec: The object.
     """
     folded = _folded(changes, spec)
-    rows, versions = _by_record(current), _by_record(history)
+    rows, versions = _by_record(current, spec), _by_record(history, spec)
     names = [column.name for column in current_columns(spec)]
     altered = []
     records = folded.keys() | rows.keys() | versions.keys()
@@ -68,6 +69,10 @@ def _state(version: Version) -> tuple[Any, ...]:
     return (version.is_deleted, version.is_complete, version.unknown_fields, version.version)
 
 
+_UNKNOWN = 2
+"""Where `_state` has the unknown fields."""
+
+
 def _stamps(version: Version) -> tuple[Any, ...]:
     return (version.change_order, version.valid_from, version.applied_at, version.batch)
 
@@ -78,10 +83,14 @@ def _folded(changes: Rows, spec: ObjectSpec) -> dict[str, list[Version]]:
     return {record_id: fold(some, spec) for record_id, some in by_record}
 
 
-def _by_record(rows: Rows) -> dict[str, list[tuple[Any, ...]]]:
+def _by_record(rows: Rows, spec: ObjectSpec) -> dict[str, list[tuple[Any, ...]]]:
     found: dict[str, list[tuple[Any, ...]]] = {}
+    columns = frozenset(spec.columns.values())
+    place = 1 + len(columns) + _UNKNOWN
     for row in rows:
-        found.setdefault(row[0], []).append(tuple(row))
+        # A row that nothing has touched since a field was removed still names it.
+        unknown = known_only(row[place], columns)
+        found.setdefault(row[0], []).append((*row[:place], unknown, *row[place + 1 :]))
     return found
 
 

@@ -64,7 +64,11 @@ class NetRows:
         self._deleted_by = records.last_true(whole | deletes)
         self._is_deleted = (self._deleted_by >= 0) & deletes[self._deleted_by]
         self._is_complete = records.last_true(whole) >= 0
-        self._unknown = _unknown_texts(changes, self._order, unknown_before or {})
+        columns = set(spec.columns.values())
+        before = {
+            id_: names for id_, text in (unknown_before or {}).items() if (names := known_only(text, columns))
+        }
+        self._unknown = _unknown_texts(changes, self._order, before)
         self.is_latest: _Bools = records.following < 0
         """By net row: is it its record's last?"""
 
@@ -174,6 +178,13 @@ def unknown_after(
     return ",".join(sorted(known | _columns(isolated))) or None
 
 
+def known_only(unknown: str | None, columns: Collection[str]) -> str | None:
+    """`unknown_fields` without the columns that the catalogue has no more: it removed their field, or ignores it."""
+    if unknown is None:
+        return None
+    return ",".join(name for name in unknown.split(",") if name in columns) or None
+
+
 def _columns(text: str | None) -> set[str]:
     return set(text.split(",")) if text else set()
 
@@ -185,7 +196,8 @@ def _fields_set(changed_fields: pa.ChunkedArray, spec: ObjectSpec) -> _Bools:
     table = np.zeros((len(encoded.dictionary), len(places)), np.bool_)
     for row, names in enumerate(encoded.dictionary.to_pylist()):
         for name in (names or "").split(","):
-            if name:
+            # What was staged may name a field that the catalogue has no more.
+            if name in places:
                 table[row, places[name]] = True
     flags: _Bools = table[np.asarray(encoded.indices)]
     return flags

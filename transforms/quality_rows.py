@@ -142,10 +142,11 @@ def settled(
 def _answer(key: Key, order: str, places: Mapping[str, Sequence[Place]], spec: ObjectSpec) -> Place | None:
     record_id, field, rule = key
     column = spec.columns.get(field)
-    if not record_id or column is None or rule == Rule.UNKNOWN_FIELD:
+    if not record_id or rule == Rule.UNKNOWN_FIELD:
         return None
     for place in places.get(record_id, ()):
-        carries = place.carried is None or column in place.carried
+        # Of a field that the catalogue has no more nothing is known, and nothing is wrong.
+        carries = column is None or place.carried is None or column in place.carried
         if place.order > order and carries and (field, rule) not in place.broken:
             return place
     return None

@@ -121,3 +121,16 @@ def test_a_text_in_doubt_is_known_again_once_the_record_is_seen_whole() -> None:
     whole = change(3, SNAPSHOT, (1, 2, "new"))
     versions = fold([change(1, CREATE, (1, 2, "a")), update, whole], SPEC)
     assert [version.is_complete for version in versions] == [True, False, True]
+
+
+def test_what_the_log_says_of_a_field_that_the_catalogue_has_no_more_changes_nothing() -> None:
+    found = fold(
+        [
+            change(1, CREATE, (1, 2, "x"), isolated="gone_col"),
+            change(2, UPDATE, (3, None, None), changed="a,gone_col", isolated="b,gone_col"),
+            change(3, SNAPSHOT, (4, 5, "y"), changed="a,b,c,gone_col"),
+        ],
+        SPEC,
+    )
+    assert [version.values for version in found] == [(1, 2, "x"), (3, 2, "x"), (4, 5, "y")]
+    assert [version.unknown_fields for version in found] == [None, "b", None]

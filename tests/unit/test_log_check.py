@@ -141,3 +141,13 @@ def test_the_steps_of_the_log_end_where_the_fold_ends(
             assert place is not None
             assert (place.lmd_ms, place.numbers) == (round(lmd.timestamp() * 1_000), (amount or 0.0,))
     assert places == {}
+
+
+def test_a_row_that_names_a_field_which_the_catalogue_has_no_more_follows_from_the_log() -> None:
+    rows = logged([(0, "create", 1, False)])
+    tables = curated(rows)
+    for name, found in tables.items():
+        place = 1 + len(SPEC.columns) + 2
+        assert found[0][place] is None
+        tables[name] = [(*row[:place], "gone_col", *row[place + 1 :]) for row in found]
+    assert check_log(rows, tables["current"], tables["history"], SPEC).altered == []

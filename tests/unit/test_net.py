@@ -156,3 +156,10 @@ def staged_schema(spec: Any) -> pa.Schema:
 def test_net_rows_have_the_columns_that_the_sql_reads() -> None:
     table = every_row(staged([change(1)]))
     assert table.schema == arrow_schema(net_columns(SPEC))
+
+
+def test_a_field_that_the_catalogue_has_no_more_is_not_set_and_not_unknown() -> None:
+    changes = staged([change(1, UPDATE, (3, None, None), changed="a,gone_col")])
+    rows = NetRows(changes, SPEC, applied_at=APPLIED_AT, unknown_before={"r1": "b,gone_col"})
+    [row] = rows.table(np.ones(1, np.bool_)).to_pylist()
+    assert (row["set_0"], row["unknown_fields"]) == (1, "b")
