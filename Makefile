@@ -7,7 +7,7 @@ EXAMPLES ?= 40
 CLIENTS := $(patsubst tests/real_clients/locks/%.lock,%,$(wildcard tests/real_clients/locks/*.lock))
 PEERS := airbyte-source-salesforce tap-salesforce
 
-.PHONY: help setup demo up test test-any-schema test-clients lint format bench bench-day bench-peers bench-writeback lock clean
+.PHONY: help setup demo up test test-heavy test-any-schema test-clients lint format bench bench-day bench-peers bench-writeback lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -32,6 +32,9 @@ up: setup  ## sandbox and engine on this machine, until Ctrl-C
 # Three processes on two cores: half of the tests' time is waiting. Slow files come first in the alphabet.
 test: setup  ## every test; starts the real parts that it needs
 	@$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --max-worker-restart 0 $(ARGS)
+
+test-heavy: setup  ## proofs that take minutes each: a demo with a generated catalogue, 800 fields of any kind
+	@$(BIN)/python -m pytest -m heavy -o faulthandler_timeout=1800 $(ARGS)
 
 test-any-schema: setup  ## random schemas and values by every way in; EXAMPLES=40
 	@TIDEGATE_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -o faulthandler_timeout=7200 tests/service/test_any_schema.py $(ARGS)

@@ -14,7 +14,7 @@ from cli.output import EXIT_REFUSED
 from sandbox.stack import RunningSandbox
 from schemas.catalogue import load_catalogue
 
-pytestmark = [pytest.mark.service, pytest.mark.slow]
+pytestmark = [pytest.mark.service, pytest.mark.heavy]
 
 
 def tidegate(*arguments: str, seconds: int = 60) -> tuple[int, str, str]:

@@ -334,6 +334,7 @@ async def test_every_field_of_any_schema_is_the_orgs_or_is_named(
     await one_example(any_org, data, wanted)
 
 
+@pytest.mark.heavy
 @settings(
     max_examples=1,
     deadline=None,
