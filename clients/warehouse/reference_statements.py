@@ -38,14 +38,14 @@ def find_absent(parents: Sequence[ObjectSpec]) -> str:
     )
 
 
-def find_present(counts: Mapping[str, int]) -> str:
-    """The same question of a few records, told by their ids: those that are there and live.
+def find_present(ids: Mapping[str, Sequence[str]]) -> str:
+    """The same question of a few records, said in the statement: those that are there and live.
 
-    `counts`: the current table of each object -> how many ids; parameters: the ids, table by table.
+    `ids`: the current table of each object -> ids of letters and digits alone, which the caller has checked.
     """
     return " UNION ALL ".join(
-        f"SELECT p.record_id FROM {table} AS p WHERE NOT p.is_deleted AND p.record_id IN ({', '.join(['%s'] * count)})"
-        for table, count in counts.items()
+        f"SELECT p.record_id FROM {table} AS p WHERE NOT p.is_deleted AND p.record_id IN ({', '.join(map(_literal, some))})"
+        for table, some in ids.items()
     )
 
 
@@ -190,6 +190,10 @@ def forget_departed(count: int) -> str:
         f"DELETE FROM {DEPARTED} USING {TOUCHED} AS t WHERE departed.record_id = t.record_id "
         f"AND departed.object = %s AND departed.batch IN ({marks})"
     )
+
+
+def _literal(record_id: str) -> str:
+    return f"'{record_id}'"
 
 
 def _pointed(spec: ObjectSpec) -> str:
