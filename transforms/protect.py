@@ -35,7 +35,7 @@ KEY_BYTES = 64
 """AES-256-SIV takes two 256-bit keys in one."""
 
 HEADER = "ChangeEventHeader"
-_NESTED = frozenset({dict, list})
+_NESTED: frozenset[type] = frozenset({dict, list})
 _PARTS = frozenset({"schema", "payload", "event"})
 _API_NAME = re.compile(r"\w{1,80}", re.ASCII)
 
