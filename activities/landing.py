@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from clients.streams import StreamMessage
 from schemas.raw import RAW_SCHEMA, UNREADABLE_OBJECT
-from transforms import exact_json
+from transforms import deep_json, exact_json
 from transforms.decode import BROKEN
 from transforms.protect import HEADER, Protector
 
@@ -108,16 +108,35 @@ class LandingBuffer:
 
 
 def protected_event(data: dict[str, Any], protector: Protector) -> tuple[str, int, bytes]:
-    """Object, changes and JSON of an event, safe to write."""
+    """Object, changes and JSON of an event, safe to write.
+
+    One that is nested too deep to be written comes as a broken message: only its header or an unknown part of it can be, as a field's
+    value is encrypted, and thereby flat.
+    """
     if BROKEN in data:
-        kept = {BROKEN: protector.encrypt("unknown", data[BROKEN]), "event": data.get("event")}
-        return UNREADABLE_OBJECT, 1, orjson.dumps(kept)
+        return _broken(data[BROKEN], data, protector)
     name = protector.protect_event(data)
     try:
         changes = max(1, len(data["payload"][HEADER]["recordIds"]))
     except (KeyError, TypeError):
         changes = 1
-    return name, changes, exact_json.dumps(data)
+    try:
+        return name, changes, exact_json.dumps(data)
+    except orjson.JSONEncodeError as error:
+        if not deep_json.is_too_deep(error):
+            raise
+        return _broken(deep_json.dumps(data).decode(), data, protector)
+
+
+def _broken(text: object, data: dict[str, Any], protector: Protector) -> tuple[str, int, bytes]:
+    event = data.get("event")
+    place = {"replayId": event["replayId"]} if isinstance(event, dict) and _has_place(event) else {}
+    kept = {BROKEN: protector.encrypt("unknown", text), "event": place}
+    return UNREADABLE_OBJECT, 1, orjson.dumps(kept)
+
+
+def _has_place(event: dict[str, Any]) -> bool:
+    return isinstance(event.get("replayId"), int)
 
 
 def _now_ms() -> int:

@@ -5,11 +5,14 @@ Considerations"): Avro holds every field and a null for what did not change, and
 values; dates and times are epoch milliseconds; a text diff is a bare text. CometD leaves out what did not change, writes
 dates in ISO 8601, and a diff as an object.
 
-An event that cannot be read whole raises `UndecodableError`; nothing of it is guessed.
+An event that cannot be read whole raises `UndecodableError`; nothing of it is guessed. A value that JSON cannot hold costs no other:
+it comes in a form that staging notes or isolates.
 """
 
+import base64
 import io
 import math
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -30,6 +33,9 @@ _DATE, _DATETIME, _TIME = "date", "datetime", "time"
 _DOCUMENTED = {"DateOnly": _DATE, "DateTime": _DATETIME, "TimeOnly": _TIME}
 """Kinds as a schema's `doc` names them: "Data:DateOnly:00N…", "CreatedDate:DateTime"."""
 _NOT_JSON = {"bytes", "fixed"}
+_NUMBERS = ("null", "int", "long", "float", "double")
+_UNREADABLE = re.compile("[\udc80-\udcff]+")
+"""Bytes that are no UTF-8, as `surrogateescape` shows them (Python's codecs, "Error Handlers"). No text that is UTF-8 has them."""
 
 
 class UndecodableError(Exception):
@@ -66,10 +72,8 @@ class EventDecoder:
         """The `payload` object that CometD carries for the event."""
         try:
             source = io.BytesIO(encoded)
-            record: Any = fastavro.schemaless_reader(source, self._schema, None)
+            record = self._record(source)
             payload = self._shaped(record)
-            if not self._is_json:
-                orjson.dumps(payload)
         except UndecodableError:
             raise
         except Exception as error:
@@ -78,6 +82,20 @@ class EventDecoder:
         if source.tell() != len(encoded):
             raise UndecodableError("bytes are left over")
         return payload
+
+    def _record(self, source: io.BytesIO) -> dict[str, Any]:
+        record: Any
+        try:
+            record = fastavro.schemaless_reader(source, self._schema, None)
+        except UnicodeDecodeError:
+            source.seek(0)
+            record = fastavro.schemaless_reader(
+                source, self._schema, None, handle_unicode_errors="surrogateescape"
+            )
+        else:
+            if self._is_json:
+                return dict(record)
+        return {name: _as_json(value) for name, value in record.items()}
 
     def _shaped(self, record: dict[str, Any]) -> dict[str, Any]:
         payload = {name: value for name, value in record.items() if value is not None}
@@ -130,6 +148,17 @@ def _bare(schema: Any) -> Any:
     return [_bare(item) for item in schema] if isinstance(schema, list) else schema
 
 
+def _as_json(value: Any) -> Any:
+    """The value in JSON's types. As `exact_json.mended`, U+FFFD and a NUL stand for what is no text; bytes come as an object, which fits no field."""
+    if isinstance(value, str):
+        return _UNREADABLE.sub("\ufffd\x00", value)
+    if isinstance(value, bytes):
+        return {"base64": base64.b64encode(value).decode()}
+    if isinstance(value, dict):
+        return {_as_json(name): _as_json(inner) for name, inner in value.items()}
+    return [_as_json(inner) for inner in value] if isinstance(value, list) else value
+
+
 def _branches(kind: Any) -> list[Any]:
     return kind if isinstance(kind, list) else [kind]
 
@@ -168,8 +197,14 @@ def _conversions(
         else:
             convert = _finite if {"double", "float"} & {k for k in kinds if isinstance(k, str)} else None
         if convert is not None:
-            found.append((field["name"], convert))
+            is_sure = all(kind in _NUMBERS for kind in kinds)
+            found.append((field["name"], convert if is_sure else _of_numbers(convert)))
     return tuple(found)
+
+
+def _of_numbers(convert: Convert) -> Convert:
+    """For a field that may hold something else, which stays as it is."""
+    return lambda value: convert(value) if isinstance(value, int | float) else value
 
 
 def _moment_kind(field: Mapping[str, Any], spec: ObjectSpec | None, compound: str | None) -> str | None:

@@ -7,6 +7,9 @@ A token is `tg1.<key id>.<base64url>` for a text, `tg1x.<key id>.<base64url>` fo
 declared field means that its type is wrong, and validation says so without having to decrypt). The cipher is
 AES-SIV (RFC 5297): the same value of the same field always gives the same token, so that encrypted columns can be
 joined and compared; the field's name is authenticated with it, so a token cannot be moved to another field.
+
+A field that is declared to be harmless is so for one value, not for an object or a list, whose inside nobody declared. These come as
+`[token]`: a token by itself would fit a text field, a list fits none.
 """
 
 import base64
@@ -19,8 +22,8 @@ import orjson
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
-from schemas.catalogue import Catalogue, ObjectSpec
-from transforms import exact_json
+from schemas.catalogue import TEXTS, Catalogue, ObjectSpec
+from transforms import deep_json
 
 _TEXT = "tg1."
 _OTHER = "tg1x."
@@ -32,6 +35,7 @@ KEY_BYTES = 64
 """AES-256-SIV takes two 256-bit keys in one."""
 
 HEADER = "ChangeEventHeader"
+_NESTED: frozenset[type] = frozenset({dict, list})
 _PARTS = frozenset({"schema", "payload", "event"})
 _API_NAME = re.compile(r"\w{1,80}", re.ASCII)
 
@@ -68,10 +72,20 @@ class Protector:
         for field in payload.keys() - plan.clear:
             value = payload[field]
             if field in plan.compounds and isinstance(value, dict):
-                self._protect_parts(plan, field, value)
+                if not plan.takes_diff(field, value):
+                    self._protect_parts(plan, field, value)
             elif value is not None and field not in plan.clear_texts:
                 payload[field] = self.protect_value(plan.context(field), value)
+        # `__class__` and not isinstance(): every value of every event is looked at.
+        for field in [each for each, value in payload.items() if value.__class__ in _NESTED]:
+            if field in plan.singles and not (field in plan.compounds and isinstance(payload[field], dict)):
+                payload[field] = self._single(plan, field, payload[field])
         return str(name)
+
+    def clear_value(self, name: str, field: str, value: object) -> object:
+        """A value of a clear field as it may be written: itself, but for an object or a list, which is sealed."""
+        plan = self._plans[name]
+        return self._single(plan, field, value) if value.__class__ in _NESTED else value
 
     def protect_value(self, context: str, value: object) -> str | dict[str, str]:
         """The token of a value. That it is a text diff stays to be seen: nobody can apply it, and the record must be read again."""
@@ -82,7 +96,7 @@ class Protector:
     def encrypt(self, context: str, value: object) -> str:
         """The token of a JSON value that belongs to `context` ("Contact.Email")."""
         is_text = isinstance(value, str)
-        plain = value.encode() if isinstance(value, str) else exact_json.dumps(value)
+        plain = value.encode() if isinstance(value, str) else deep_json.dumps(value)
         # SIV refuses nothing but an empty message, which is a value like any other: a space-free prefix carries it.
         cipher = self._cipher.encrypt(b"." + plain, [context.encode()])
         prefix = _TEXT if is_text else _OTHER
@@ -121,6 +135,12 @@ class Protector:
             field = known.get(part)
             if value is not None and (field is None or field not in plan.clear_parts):
                 parts[part] = self.encrypt(plan.context(field or f"{compound}.{part}"), value)
+            elif field is not None and value.__class__ in _NESTED:
+                parts[part] = self._single(plan, field, value)
+
+    def _single(self, plan: "_Plan", field: str, value: Any) -> Any:
+        """An object or a list in a clear field: a text's diff as it is, anything else sealed."""
+        return value if plan.takes_diff(field, value) else [self.encrypt(plan.context(field), value)]
 
     def _hide_payload(self, data: dict[str, Any], payload: object, header: object) -> None:
         """Nothing is known of this event: keep the header, hide the rest."""
@@ -160,6 +180,13 @@ def is_misfit_token(value: object) -> bool:
     return isinstance(value, str) and value.startswith(_OTHER)
 
 
+def sealed_token(value: object) -> str | None:
+    """The token of an object or a list that came in a clear field; None for anything else."""
+    return (
+        str(value[0]) if isinstance(value, list) and len(value) == 1 and is_misfit_token(value[0]) else None
+    )
+
+
 @dataclass(frozen=True)
 class _Plan:
     name: str
@@ -170,6 +197,10 @@ class _Plan:
     compounds: Mapping[str, Mapping[str, str]]
     clear_texts: frozenset[str]
     """Clear fields that are a compound, too, as `Account.Name`: only when they come as an object is there something to look at."""
+    singles: frozenset[str]
+    """Clear fields, parts among them: each holds one value."""
+    texts: frozenset[str]
+    """Those of them that may come as a diff."""
 
     @classmethod
     def of(cls, spec: ObjectSpec) -> "_Plan":
@@ -177,7 +208,14 @@ class _Plan:
         clear = frozenset(name for name, field in fields.items() if not field.is_protected)
         parts = frozenset(name for name in clear if fields[name].part_of)
         both = clear & spec.compounds.keys()
-        return cls(spec.name, (clear | {HEADER}) - spec.compounds.keys(), parts, spec.compounds, both)
+        texts = frozenset(name for name in clear if fields[name].type in TEXTS)
+        top = (clear | {HEADER}) - spec.compounds.keys()
+        return cls(spec.name, top, parts, spec.compounds, both, clear, texts)
+
+    def takes_diff(self, field: str, value: object) -> bool:
+        """True for the diff of a text that is in clear."""
+        is_diff = isinstance(value, dict) and value.keys() == DIFF_KEYS and isinstance(value["diff"], str)
+        return is_diff and field in self.texts
 
     def context(self, field: str) -> str:
         return f"{self.name}.{field}"

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from schemas.catalogue import Catalogue, FieldSpec, ObjectSpec
 from transforms import exact_json
-from transforms.protect import DIFF_KEYS, HEADER, Protector, is_any_token
+from transforms.protect import DIFF_KEYS, HEADER, Protector, is_any_token, sealed_token
 from transforms.row_pages import encrypted_texts, text_of_json
 from transforms.values import is_text_in_json
 
@@ -127,7 +127,12 @@ class Reprotector:
 
     def _fields(self, spec: ObjectSpec, payload: dict[str, Any]) -> None:
         for name, value in payload.items():
-            if name in spec.fields:
+            if (token := sealed_token(value)) is not None and self._opens(token, f"{spec.name}.{name}"):
+                # It may be a compound by now, or a personal field: as if it had just come.
+                hidden = {HEADER: payload[HEADER], name: self._decrypted(token, f"{spec.name}.{name}")}
+                self._protector.protect_event({"payload": hidden})
+                payload[name] = hidden[name]
+            elif name in spec.fields:
                 payload[name] = self._value(spec, name, value, f"{spec.name}.{name}")
             elif name in spec.compounds and isinstance(value, dict):
                 payload[name] = self._parts(spec, name, spec.compounds[name], value)
@@ -154,12 +159,16 @@ class Reprotector:
             return {part: self._value(spec, field, inner, former) for part, inner in value.items()}
         context = f"{spec.name}.{field}"
         is_protected = spec.fields[field].is_protected
+        if (token := sealed_token(value)) is not None and self._opens(token, context):
+            value = self._decrypted(token, context)
         if value is None or (is_protected and is_any_token(value) and self._opens(value, context)):
             return value
         clear = value
         if is_any_token(value):
             clear = self._decrypted(value, context if self._opens(value, context) else former)
-        return self._protector.protect_value(context, clear) if is_protected else clear
+        if is_protected:
+            return self._protector.protect_value(context, clear)
+        return self._protector.clear_value(spec.name, field, clear)
 
     def _opens(self, token: str, context: str) -> bool:
         try:
@@ -190,4 +199,4 @@ def _pattern(spec: ObjectSpec) -> str:
     names = {name for name in spec.fields if clear(name)}
     names |= {part for parts in spec.compounds.values() for part, name in parts.items() if clear(name)}
     names |= {*spec.compounds, _HIDDEN}
-    return f'"(?:{"|".join(map(re.escape, sorted(names)))})":(?:{{"diff":)?"tg1x?\\.'
+    return f'"(?:{"|".join(map(re.escape, sorted(names)))})":(?:{{"diff":|\\[)?"tg1x?\\.'

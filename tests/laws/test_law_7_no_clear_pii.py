@@ -104,7 +104,9 @@ def every_kind() -> list[dict[str, Any]]:
         {"event": {"replayId": 12}, "payload": {"Name": marked("no header")}},
         {"event": {"replayId": 13}, "payload": marked("no payload")},
         {BROKEN: f'{{"data": {{"payload": {{"Name": "{marked("broken")}', "event": {"replayId": 14}},
-        contact(15, Name=without_nick(), Title=None, OutreachNotes__c=CLEAR),
+        event(15, {"Name": {"Nick": marked("an object in a clear text")}}, object_name="Account"),
+        event(16, {"Name": CLEAR, "Website": [marked("a list in a clear text")]}, object_name="Account"),
+        contact(17, Name=without_nick(), Title=None, OutreachNotes__c=CLEAR),
     ]
 
 

@@ -14,8 +14,9 @@ from activities.landing import GROUP_SETTLED_MS, CutRule, LandingBuffer
 from clients.streams import StreamMessage
 from schemas.raw import RAW_SCHEMA, UNREADABLE_OBJECT
 from tests.bus import protector
-from tests.unit.things import CATALOGUE, ID, THING, event
-from transforms.decode import BROKEN
+from tests.unit.things import CATALOGUE, ID, THING, as_dict, decoded, event
+from transforms import deep_json
+from transforms.decode import BROKEN, RawEvent, decode_events
 
 NEVER = CutRule(most_changes=10**9, most_bytes=10**12, most_age=timedelta(days=1))
 ALWAYS = CutRule(most_changes=1)
@@ -218,3 +219,54 @@ def test_an_event_is_at_least_one_change(clock: Clock, ids: Any, changes: int) -
 def test_an_event_without_persons_is_landed_as_received(clock: Clock) -> None:
     data = event({"Title__c": "ü\u2028", "Count__c": 7, "Score__c": 1.25})
     assert orjson.loads(landed(orjson.loads(orjson.dumps(data)))["event"]) == data
+
+
+def nested(levels: int) -> Any:
+    """Objects in one another, as they are read."""
+    return orjson.loads(deep_text(levels))
+
+
+def deep_text(levels: int) -> str:
+    return levels // 2 * '{"a":["b",' + '"Ada"' + levels // 2 * "]}"
+
+
+@pytest.mark.parametrize("levels", [250, 254, 300, 600, 1_000])
+@pytest.mark.parametrize(
+    "field",
+    ["Title__c", "Notes__c", "Email__c", "Unknown__c", "Address", "City__c", "Count__c"],
+)
+def test_a_value_nested_too_deep_to_be_written_costs_its_field_alone(field: str, levels: int) -> None:
+    (row,) = decoded(event({"Title__c": "a", "Open__c": True} | {field: nested(levels)}))[THING].rows
+    assert as_dict(row)["open"] is True
+    assert as_dict(row)["field_findings"]
+
+
+@pytest.mark.parametrize("levels", [300, 1_000])
+def test_a_value_nested_too_deep_is_kept_whole(levels: int) -> None:
+    token = PROTECTOR.encrypt("Thing__c.Email__c", nested(levels))
+    opened = PROTECTOR.decrypt("Thing__c.Email__c", token)
+    assert deep_json.dumps(opened).decode() == deep_text(levels)
+
+
+@pytest.mark.parametrize("levels", [300, 1_000])
+@pytest.mark.parametrize("place", ["header", "event", "object", "name"])
+def test_an_event_nested_too_deep_is_landed_as_a_broken_message_when_no_field_holds_the_levels(
+    clock: Clock, place: str, levels: int
+) -> None:
+    deep = nested(levels)
+    data = {
+        "header": lambda: event(more=deep),
+        "event": lambda: event() | {"event": {"replayId": 1, "more": deep}},
+        "object": lambda: event({"X": "Ada"}, entityName="Stranger__c", more=deep),
+        "name": lambda: event({"X": "Ada"}, entityName=deep),
+    }[place]()
+    landing = buffer()
+    landing.add([StreamMessage(1, data, Clock.now_ms), *messages(2, 3)])
+    clock.settle()
+    broken, *others = landing.peek().to_pylist()
+    assert [row["object"] for row in (broken, *others)] == [UNREADABLE_OBJECT, THING, THING]
+    kept = orjson.loads(broken["event"])
+    assert "Ada" not in broken["event"]
+    assert "recordIds" in PROTECTOR.decrypt("unknown", kept[BROKEN])
+    refused = decode_events([RawEvent("1", "", 1, 0, broken["event"].encode())], CATALOGUE)
+    assert [each.reason for each in refused[UNREADABLE_OBJECT].refusals] == ["broken_message"]

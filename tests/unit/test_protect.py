@@ -7,8 +7,9 @@ import orjson
 import pytest
 from hypothesis import given, strategies as st
 
+from schemas.catalogue import Catalogue
 from tests.bus import protector
-from tests.unit.things import CATALOGUE, HEADER, THING, event, landed
+from tests.unit.things import CATALOGUE, HEADER, THING, event, landed, typed
 from transforms.decode import BROKEN
 from transforms.protect import DataKey, Protector, is_misfit_token, is_token, longest_token
 
@@ -134,6 +135,14 @@ PLACES = [
     pytest.param(event({"Email__c": [SECRET]}), id="a list in a person's field"),
     pytest.param(event({"Nickname__c": SECRET}), id="an unknown field"),
     pytest.param(event({"Nickname__c": {"deep": [SECRET]}}), id="an unknown compound"),
+    pytest.param(event({"Title__c": {"FirstName": "Ann", "Own__c": SECRET}}), id="an object in a clear text"),
+    pytest.param(event({"Title__c": [SECRET]}), id="a list in a clear text"),
+    pytest.param(event({"Count__c": {"diff": SECRET}}), id="a diff in a clear number"),
+    pytest.param(event({"Title__c": {"diff": {"of": SECRET}}}), id="a diff that is no text"),
+    pytest.param(event({"Title__c": {"diff": "a", "more": SECRET}}), id="beside a clear text's diff"),
+    pytest.param(event({"City__c": {"of": SECRET}}), id="an object in a clear part by itself"),
+    pytest.param(event({"Address": {"City": {"of": SECRET}}}), id="an object in a clear part"),
+    pytest.param(event({"Address": {"City": [[SECRET]]}}), id="a list in a clear part"),
     pytest.param(event({"Name": SECRET}, entityName="Lead"), id="an unknown object"),
     pytest.param(event({"Name": SECRET}, entityName=None), id="an object without a name"),
     pytest.param(event({"Name": SECRET}, entityName=["Thing__c"]), id="a name that is a list"),
@@ -167,9 +176,38 @@ def test_nothing_undeclared_is_thrown_away(data: dict[str, Any]) -> None:
     assert any(SECRET in opened(token, [*contexts, f"{THING}.Address.Landmark"]) for token in tokens)
 
 
+def test_an_object_in_a_clear_field_costs_that_field_alone() -> None:
+    (change,) = typed(event({"Title__c": "a", "Notes__c": {"of": SECRET}, "Address": {"City": [SECRET]}}))
+    assert (change["isolated_fields"], change["title"]) == ("city,notes", "a")
+    assert change["field_findings"].count("wrong_type") == 2
+
+
+def test_a_diff_of_a_clear_text_stays_readable() -> None:
+    assert protected(event({"Title__c": {"diff": "a"}}))["Title__c"] == {"diff": "a"}
+    assert protected(event({"Address": {"City": {"diff": "a"}}}))["Address"] == {"City": {"diff": "a"}}
+
+
+@pytest.mark.parametrize("value", [[SECRET], {"diff": "x", "more": SECRET}])
+def test_a_clear_field_that_is_a_compound_too_hides_all_but_its_parts(value: Any) -> None:
+    fields = {
+        "Name": {"type": "string"},
+        "FirstName": {"type": "string", "part_of": "Name"},
+    }
+    entry = {"label": "Accounts", "key_prefix": "001", "fields": fields}
+    person = protector(Catalogue.model_validate({"objects": {"Account": entry}}))
+    data = event({"Name": value}, entityName="Account")
+    person.protect_event(data)
+    assert SECRET.encode() not in orjson.dumps(data)
+    for kept in ({"FirstName": "Ada"}, {"diff": "Ada"}):
+        data = event({"Name": dict(kept)}, entityName="Account")
+        person.protect_event(data)
+        assert data["payload"]["Name"] == kept
+
+
 def texts(value: Any) -> list[str]:
-    if isinstance(value, dict):
-        return [text for inner in value.values() for text in texts(inner)]
+    if isinstance(value, dict | list):
+        inside = value.values() if isinstance(value, dict) else value
+        return [text for inner in inside for text in texts(inner)]
     return [value] if isinstance(value, str) else []
 
 

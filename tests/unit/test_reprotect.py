@@ -54,6 +54,12 @@ NO_OBJECT = Catalogue.model_validate({"objects": {}})
         pytest.param(catalogue(Age__c=OPEN), catalogue(Age__c=SECRET), id="field-clear-and-personal"),
         pytest.param(catalogue(Age__c=SECRET), catalogue(Age__c=OPEN), id="field-personal-and-clear"),
         pytest.param(NO_OBJECT, catalogue(LastName=PART), id="compound-of-an-unknown-object"),
+        pytest.param(catalogue(Name=OPEN), catalogue(LastName=PART), id="text-and-compound"),
+        pytest.param(catalogue(Name=OPEN), catalogue(Name=OPEN, LastName=PART), id="text-and-compound-too"),
+        pytest.param(catalogue(Name=OPEN), catalogue(LastName=PART | SECRET), id="text-and-secret-compound"),
+        pytest.param(catalogue(Name=OPEN), catalogue(Name=SECRET), id="object-in-a-text-and-secret"),
+        pytest.param(catalogue(Name=SECRET), catalogue(Name=OPEN), id="object-in-a-secret-and-clear"),
+        pytest.param(catalogue(), catalogue(Name=OPEN), id="object-in-an-unknown-text"),
         pytest.param(catalogue(), catalogue(LastName=PART), id="compound-unknown"),
         pytest.param(catalogue(), catalogue(LastName=PART | SECRET), id="compound-unknown-and-personal"),
         pytest.param(
@@ -82,6 +88,19 @@ def test_an_encrypted_diff_of_a_field_that_is_in_clear_by_now_is_found_and_opene
     assert "Ada" not in text
     opened = Reprotector(protector(after), after).opened(table(text))
     assert payload(opened["event"].to_pylist()[0]) == {"Age__c": {"diff": "Ada"}}
+
+
+def test_an_object_in_a_clear_field_is_opened_when_the_field_is_a_compound_by_now():
+    text, after = landed(catalogue(Name=OPEN), Name={"LastName": "Lund"}), catalogue(LastName=PART)
+    opened = Reprotector(protector(after), after).opened(table(text))
+    assert payload(opened["event"].to_pylist()[0]) == {"Name": {"LastName": "Lund"}}
+
+
+def test_an_object_in_a_clear_part_is_encrypted_again_when_the_part_is_personal_by_now():
+    values = {"Name": {"LastName": {"of": "Lund"}}}
+    text, after = landed(catalogue(LastName=PART), **values), catalogue(LastName=PART | SECRET)
+    assert "Lund" not in text
+    assert payload(again(text, after)) == payload(landed(after, **values))
 
 
 def test_what_is_unknown_still_stays_encrypted():
