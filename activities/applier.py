@@ -17,9 +17,10 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from activities.asking import ask, ask_for_incomplete
+from activities.fold_findings import record_fold_findings
 from activities.holds import TooManyRejectedError, check_hold, hold
 from activities.quality import count_rejected, record_quality
-from activities.rebuild import rebuild_records
+from activities.rebuild import refold_records
 from clients.live_catalogue import check_catalogue
 from clients.objectstore import ObjectStore
 from clients.warehouse import Transaction, Warehouse, statements as sql
@@ -227,10 +228,10 @@ def apply_changes(
         if len(fast):
             net = NetRows(fast, spec, applied_at=applied_at, unknown_before=seen.unknown_fields)
             _fold_in(transaction, spec, net, seen.last_orders)
-        if slow:
-            rebuild_records(transaction, spec, sorted(slow))
+        states = refold_records(transaction, spec, sorted(slow)) if slow else {}
         _count_rebuilt(shares, new, slow)
         recorded = record_quality(transaction, spec, catalogue, new, seen.last_orders)
+        record_fold_findings(transaction, spec, states)
         for share in shares:
             share.isolated += recorded.isolated.get(share.batch, 0)
         shares[0].rereads += recorded.rereads

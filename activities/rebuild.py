@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from activities.fold_findings import FoldState, record_fold_findings
 from clients.warehouse import Transaction, statements as sql
 from schemas.catalogue import ObjectSpec
 from schemas.tables import arrow_schema, current_columns, field_columns, history_columns
@@ -17,7 +18,18 @@ RECORDS_AT_ONCE = 2_000
 
 
 def rebuild_records(transaction: Transaction, spec: ObjectSpec, record_ids: Sequence[str]) -> None:
-    """Replace the curated rows of `record_ids` by the fold over their logged changes, in this transaction."""
+    """Replace the curated rows of `record_ids` by the fold over their logged changes, in this transaction.
+
+    What the fold itself leaves unknown, or no longer does, is written down in `ops.quality`.
+    """
+    record_fold_findings(transaction, spec, refold_records(transaction, spec, record_ids))
+
+
+def refold_records(
+    transaction: Transaction, spec: ObjectSpec, record_ids: Sequence[str]
+) -> dict[str, FoldState]:
+    """The same without `ops.quality`; returns what is to be written down there, by record."""
+    states: dict[str, FoldState] = {}
     for first in range(0, len(record_ids), RECORDS_AT_ONCE):
         some = record_ids[first : first + RECORDS_AT_ONCE]
         rows = pa.table({"record_id": pa.array(some, pa.large_string())})
@@ -25,6 +37,8 @@ def rebuild_records(transaction: Transaction, spec: ObjectSpec, record_ids: Sequ
         logged = _read(transaction.fetch(sql.read_changes(spec)))
         versions = [fold(changes, spec) for _, changes in groupby(logged, key=attrgetter("record_id"))]
         _replace(transaction, spec, versions)
+        states |= {record[-1].record_id: FoldState.of(record[-1]) for record in versions}
+    return states
 
 
 def _read(rows: Iterable[tuple[Any, ...]]) -> Iterator[LoggedChange]:

@@ -36,7 +36,7 @@ class Rule(StrEnum):
     UNKNOWN_FIELD = "unknown_field"
     """The catalogue lacks the field, so it has no column."""
     DIFF_ONLY = "diff_only"
-    """The text of an encrypted field came as a diff; the record is read again."""
+    """The text came as a diff, and the field is encrypted or the diff does not fit its column; the record is read again."""
     COMPOUND_ONLY = "compound_only"
     """The parts of a compound came, and not the text that the org makes of them; the record is read again."""
     ROUNDED = "rounded"

@@ -79,6 +79,8 @@ _KINDS = {
     FieldType.DATETIME: Kind.TIMESTAMP,
 }
 
+UTF8_BYTES = 4
+"""Most bytes of a character."""
 ENCRYPTED_SIZE = 1_024
 """Room for an encrypted value as text."""
 ID_SIZE = 18
@@ -103,6 +105,14 @@ def text_size(spec: FieldSpec) -> int:
     if spec.type is FieldType.TIME:
         return TIME_SIZE
     return ID_SIZE if spec.type in IDS else spec.length
+
+
+def most_text_bytes(spec: FieldSpec, most_bytes: int | None) -> int | None:
+    """Most bytes (UTF-8) that the column of a clear text takes; None: any number.
+
+    `most_bytes` is that of the warehouse, as of `ObjectSpec`: Redshift sizes a column in bytes, and PostgreSQL does not.
+    """
+    return None if most_bytes is None else min(UTF8_BYTES * text_size(spec), most_bytes)
 
 
 def field_columns(spec: ObjectSpec) -> tuple[Column, ...]:

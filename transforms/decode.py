@@ -16,7 +16,7 @@ import orjson
 from schemas.catalogue import Catalogue, FieldType, ObjectSpec
 from schemas.limits import CLOCK_ALLOWANCE
 from schemas.quality import OF_THE_FIELD, Finding, Rule, Severity
-from schemas.tables import ID_SIZE, KEY_SIZE, NAME_SIZE
+from schemas.tables import ID_SIZE, KEY_SIZE, NAME_SIZE, most_text_bytes
 from transforms import exact_json, findings
 from transforms.protect import HEADER, is_any_token, is_misfit_token
 from transforms.rules import checks_of, ruled
@@ -312,8 +312,11 @@ class _Plan:
         self._compounds = spec.compounds
         self._skipped = frozenset({HEADER, *spec.ignored})
         long_texts = {name: f for name, f in spec.fields.items() if f.type in _LONG_TEXTS}
-        self._takes_diffs = {name for name, f in long_texts.items() if not f.is_protected}
-        self._secret_texts = long_texts.keys() - self._takes_diffs
+        self._takes_diffs = {
+            name: most_text_bytes(f, spec.most_bytes) for name, f in long_texts.items() if not f.is_protected
+        }
+        """Field -> most bytes of a diff; None: any number."""
+        self._secret_texts = long_texts.keys() - self._takes_diffs.keys()
         self._required = {
             self._places[name]: (name, severity)
             for name in spec.required_fields
@@ -400,12 +403,15 @@ class _Plan:
         """An object in place of a field's value: a text diff, or the parts of a compound that is a field, too."""
         place, column, _ = field
         diff = value.get("diff") if value.keys() == _DIFF_KEYS else None
-        if isinstance(diff, str) and "\x00" not in diff and name in self._takes_diffs:
-            reading.values[place] = diff
-            reading.diffs.append(column)
-            return
         rule, detail = odd.rule, str(odd)
-        if name in self._compounds and value.keys() != _DIFF_KEYS:
+        if isinstance(diff, str) and name in self._takes_diffs:
+            trouble = _no_column_takes(diff, self._takes_diffs[name])
+            if not trouble:
+                reading.values[place] = diff
+                reading.diffs.append(column)
+                return
+            rule, detail = Rule.DIFF_ONLY, f"the diff of its text {trouble}; the record is read again"
+        elif name in self._compounds and value.keys() != _DIFF_KEYS:
             self._read_parts(name, value, reading)
             rule, detail = Rule.COMPOUND_ONLY, "only its parts came; the record is read again"
         elif value.keys() == _DIFF_KEYS and name in self._secret_texts:
@@ -474,6 +480,15 @@ class _Plan:
         if severity is Severity.REJECT:
             raise MisfitError(Rule.REQUIRED, f"{self._name}.{name}: {detail}", severity)
         reading.found.append(Finding(name, column, Rule.REQUIRED, severity, detail))
+
+
+def _no_column_takes(diff: str, most_bytes: int | None) -> str:
+    """Why a diff cannot be logged; empty when it can. Its hash is of the text with every character, so none is left out."""
+    if "\x00" in diff:
+        return "holds NUL, which no warehouse stores"
+    if most_bytes is not None and (size := len(diff.encode())) > most_bytes:
+        return f"has {size} bytes, its column takes {most_bytes}"
+    return ""
 
 
 def _moment(moment_ms: int) -> str:

@@ -15,9 +15,11 @@ from datetime import datetime
 from typing import Any
 
 from schemas.catalogue import ObjectSpec
+from schemas.quality import Rule
 from transforms.decode import DELETE, WHOLE
 from transforms.diffs import DiffMismatchError, apply_diff, holds_diff
 from transforms.net import known_only, unknown_after
+from transforms.values import MISFIT, Converter, converter, landed
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,87 +60,113 @@ class Version:
     change_order: str
     applied_at: datetime
     batch: str
+    of_fold: tuple[tuple[str, Rule], ...] = ()
+    """Columns that are unknown though no change says so: each change fits, and what they make together does not."""
 
 
 def fold(changes: Iterable[LoggedChange], spec: ObjectSpec) -> list[Version]:
     """The versions of one record, oldest first. `changes` may come in any order but without duplicates."""
     ordered = sorted(changes, key=lambda change: change.change_order)
-    places = {column: place for place, column in enumerate(spec.columns.values())}
-    values: list[Any] = [None] * len(places)
-    is_deleted = is_whole = False
-    doubtful: set[int] = set()
-    unknown: str | None = None
+    record = _Record(spec)
     versions: list[Version] = []
     for number, change in enumerate(ordered, start=1):
-        if change.change_type in WHOLE:
-            is_deleted, is_whole = False, True
-            values = list(values)
-            if change.changed_fields is None:
-                values = list(change.values)
-                doubtful.clear()
-            else:
-                _set_fields(values, change, places, doubtful, unknown)
-            unknown = unknown_after(
-                unknown, change.change_type, change.changed_fields, change.isolated_fields
-            )
-        elif change.change_type == DELETE:
-            is_deleted = True
-        else:
-            values = list(values)
-            stands = _set_fields(values, change, places, doubtful, unknown)
-            unknown = unknown_after(unknown, change.change_type, stands, change.isolated_fields)
+        record.take(change)
         later = ordered[number].changed_at if number < len(ordered) else None
-        versions.append(
-            Version(
-                record_id=change.record_id,
-                values=tuple(values),
-                is_deleted=is_deleted,
-                is_complete=is_whole and not doubtful,
-                unknown_fields=known_only(unknown, places),
-                version=number,
-                valid_from=change.changed_at,
-                valid_to=later,
-                change_order=change.change_order,
-                applied_at=change.applied_at,
-                batch=change.batch,
-            )
-        )
+        versions.append(record.version(change, number, later))
     return versions
 
 
-def _set_fields(
-    values: list[Any],
-    change: LoggedChange,
-    places: dict[str, int],
-    doubtful: set[int],
-    unknown: str | None,
-) -> str:
-    """Set what an update carries. A text whose diff does not fit stays as it was, and is doubtful until a later diff fits.
+class _Record:
+    """The state of one record while its changes are taken."""
 
-    A snapshot that was read in the middle of a second holds diffs of that second already, though they stand after it.
-    A text that is unknown (`unknown`: such columns, joined by commas) is no base of a diff, though it is stored as null.
-    Returns the columns that were set, joined by commas.
-    """
-    diffs = set((change.diff_fields or "").split(","))
-    baseless = set((unknown or "").split(","))
-    was_set = []
-    for column in (change.changed_fields or "").split(","):
-        # The log may name a field that the catalogue has no more.
-        if (place := places.get(column)) is None:
-            continue
-        if column not in diffs:
-            values[place] = change.values[place]
-            was_set.append(column)
-            continue
-        if column in baseless:
-            doubtful.add(place)
-            continue
-        try:
-            values[place] = apply_diff(values[place], change.values[place])
-        except DiffMismatchError:
-            if not holds_diff(values[place], change.values[place]):
-                doubtful.add(place)
+    def __init__(self, spec: ObjectSpec) -> None:
+        self._spec = spec
+        self._places = {column: place for place, column in enumerate(spec.columns.values())}
+        self._values: list[Any] = [None] * len(self._places)
+        self._is_deleted = self._is_whole = False
+        self._doubtful: set[int] = set()
+        """Places of texts that could not be made from their diff."""
+        self._unknown: str | None = None
+        self._grown: set[str] = set()
+        """Columns whose text a diff made longer than the column takes."""
+
+    def take(self, change: LoggedChange) -> None:
+        """Go on to the state after a change."""
+        if change.change_type == DELETE:
+            self._is_deleted = True
+            return
+        if change.change_type in WHOLE:
+            self._is_deleted, self._is_whole = False, True
+            if change.changed_fields is None:
+                self._values = list(change.values)
+                self._doubtful.clear()
+                self._grown.clear()
+                self._unknown = change.isolated_fields
+                return
+        stands, isolated = self._set_fields(change), change.isolated_fields
+        if self._grown:
+            isolated = ",".join(sorted(self._grown.union(isolated.split(",") if isolated else ())))
+        named = change.changed_fields if change.change_type in WHOLE else stands
+        self._unknown = unknown_after(self._unknown, change.change_type, named, isolated)
+
+    def version(self, change: LoggedChange, number: int, later: datetime | None) -> Version:
+        """The state as the version that the change makes, up to `later`."""
+        return Version(
+            record_id=change.record_id,
+            values=tuple(self._values),
+            is_deleted=self._is_deleted,
+            is_complete=self._is_whole and not self._doubtful,
+            unknown_fields=known_only(self._unknown, self._places),
+            version=number,
+            valid_from=change.changed_at,
+            valid_to=later,
+            change_order=change.change_order,
+            applied_at=change.applied_at,
+            batch=change.batch,
+            of_fold=tuple((column, Rule.TOO_LONG) for column in sorted(self._grown)),
+        )
+
+    def _set_fields(self, change: LoggedChange) -> str:
+        """Set what an update carries. A text whose diff does not fit stays as it was, and is doubtful until a later diff fits.
+
+        A snapshot that was read in the middle of a second holds diffs of that second already, though they stand after it.
+        A text that is unknown is no base of a diff, though it is stored as null. Returns the columns that were set, joined by commas.
+        """
+        diffs = set((change.diff_fields or "").split(","))
+        baseless = set((self._unknown or "").split(","))
+        was_set = []
+        for column in (change.changed_fields or "").split(","):
+            # The log may name a field that the catalogue has no more.
+            if (place := self._places.get(column)) is None:
                 continue
-        doubtful.discard(place)
-        was_set.append(column)
-    return ",".join(was_set)
+            if column in diffs:
+                if column in baseless:
+                    self._doubtful.add(place)
+                    continue
+                if not self._patch(column, place, change.values[place]):
+                    continue
+            else:
+                self._values[place] = change.values[place]
+                self._grown.discard(column)
+            was_set.append(column)
+        return ",".join(was_set)
+
+    def _patch(self, column: str, place: int, diff: str) -> bool:
+        """Apply a diff; False when the text stays as it was. One that its column does not take is null, and unknown."""
+        try:
+            text = landed(_converter(self._spec, place), apply_diff(self._values[place], diff))
+        except DiffMismatchError:
+            if not holds_diff(self._values[place], diff):
+                self._doubtful.add(place)
+                return False
+            text = self._values[place]
+        self._doubtful.discard(place)
+        if text is MISFIT:
+            self._grown.add(column)
+            text = None
+        self._values[place] = text
+        return True
+
+
+def _converter(spec: ObjectSpec, place: int) -> Converter:
+    return converter([*spec.fields.values()][place], spec.most_bytes)

@@ -2,6 +2,7 @@
 
 from clients.warehouse.statements import QUALITY, TOUCHED, change_table
 from schemas.catalogue import ObjectSpec
+from schemas.quality import Severity
 from schemas.tables import QUALITY_COLUMNS, RECORD_ID, RESOLUTION_COLUMNS, Column, Kind
 
 FOUND = "stage_found"
@@ -18,6 +19,9 @@ SETTLED_COLUMNS: tuple[Column, ...] = (
 LATE = "stage_late"
 """Temporary: records with a finding of a change that is not their last one (record_id)."""
 
+FOLDED = "stage_folded"
+"""Temporary: records that were folded anew (record_id)."""
+
 _SAME = "q.object = f.object AND q.record_id = f.record_id AND q.field = f.field AND q.rule = f.rule"
 
 
@@ -26,6 +30,16 @@ def find_open_findings() -> str:
     return (
         f"SELECT q.record_id, q.field, q.rule, q.change_order FROM {QUALITY} AS q JOIN {TOUCHED} AS t "
         f"ON q.record_id = t.record_id WHERE q.object = %s AND q.resolved_at IS NULL"
+    )
+
+
+def find_open_isolating() -> str:
+    """record_id, field, rule of the open rows of the records that were folded anew, as far as they say that a field is unknown;
+    parameter: the object.
+    """
+    return (
+        f"SELECT q.record_id, q.field, q.rule FROM {QUALITY} AS q JOIN {FOLDED} AS f ON q.record_id = f.record_id "
+        f"WHERE q.object = %s AND q.resolved_at IS NULL AND q.severity = '{Severity.ISOLATE}'"
     )
 
 
@@ -52,6 +66,14 @@ def update_findings() -> str:
     order = f"change_order = CASE WHEN {is_newer} THEN f.change_order ELSE q.change_order END"
     seen = "last_seen_at = f.last_seen_at, seen = q.seen + f.seen"
     return f"UPDATE {QUALITY} AS q SET {', '.join([*newer, *forgotten, order, seen])} FROM {FOUND} AS f WHERE {_SAME}"
+
+
+def reopen_findings() -> str:
+    """Open the rows that are there and resolved; their field is unknown again. Run it before `insert_findings`."""
+    same = [f"{name} = f.{name}" for name in ("severity", "detail", "batch", "change_order", "last_seen_at")]
+    none = [f"{name} = NULL" for name in ("resolved_at", "resolved_by")]
+    none += [f"acknowledged_{name} = NULL" for name in ("at", "by", "reason")]
+    return f"UPDATE {QUALITY} AS q SET {', '.join([*same, *none])} FROM {FOUND} AS f WHERE {_SAME}"
 
 
 def insert_findings() -> str:

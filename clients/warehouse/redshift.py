@@ -29,14 +29,14 @@ from clients.warehouse.shadows import in_schemas, schemas_of
 from clients.warehouse.statements import QUARANTINE, TABLES_OF_OPS, tables_of
 from schemas.catalogue import Catalogue
 from schemas.errors import StatementError, TidegateError
-from schemas.tables import CURATED, Column, Kind
+from schemas.tables import CURATED, UTF8_BYTES, Column, Kind
 
 LOAD_PREFIX = "load/"
 MAX_TEXT_BYTES = 65_535
 """Most bytes of a VARCHAR: https://docs.aws.amazon.com/redshift/latest/dg/r_Character_types.html"""
 
 _SYSTEM = "Redshift"
-_UTF8_BYTES = 4  # most bytes of one character
+
 _TYPES = {
     Kind.BOOLEAN: "BOOLEAN",
     Kind.INTEGER: "BIGINT",
@@ -303,7 +303,7 @@ def type_name(column: Column) -> str:
 
 
 def _bytes(column: Column) -> int:
-    return min(_UTF8_BYTES * column.size, MAX_TEXT_BYTES) if column.size else MAX_TEXT_BYTES
+    return min(UTF8_BYTES * column.size, MAX_TEXT_BYTES) if column.size else MAX_TEXT_BYTES
 
 
 def _definitions(columns: Sequence[Column], *, required: bool) -> str:

@@ -296,3 +296,22 @@ async def test_what_a_warehouse_lost_is_noted_again_when_it_is_made_again_from_r
     lane, road_ = road, empty(road)
     await Replays(lane, database, CATALOGUE, random.Random(1)).run()
     expect(road_, made)
+
+
+async def test_a_text_that_a_diff_makes_too_long_is_unknown_with_one_open_row(
+    road: Road, database: str
+) -> None:
+    long = 41 * "x"
+    await send(road, update(1, **{TEXT: Value("a", lands="a")}))
+    await send(road, update(2, Name=GOOD, **{TEXT: Value({"diff": text_diff("a", long)}, is_diff=True)}))
+    assert ask(road, f"SELECT name, {COLUMNS[TEXT]}, unknown_fields FROM curated.odd_current") == [
+        ("one", None, COLUMNS[TEXT])
+    ]
+    assert open_rules(road) == [Rule.TOO_LONG]
+    before = settled(database)
+    with road.warehouse.transaction() as transaction:
+        rebuild_records(transaction, SPEC, [RECORD])
+    assert settled(database) == before
+    await send(road, update(3, **{TEXT: Value("b", lands="b")}))
+    assert open_rules(road) == []
+    assert ask(road, "SELECT unknown_fields FROM curated.odd_current") == [(None,)]

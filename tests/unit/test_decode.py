@@ -475,3 +475,16 @@ def test_what_was_encrypted_before_an_added_field_was_known_to_be_harmless_is_le
     assert _read(changed, {"Title__c": "a", "Score__c": token}, "CREATE") == ",".join(
         column for column in COLUMNS if column != "score"
     )
+
+
+@pytest.mark.parametrize(
+    "diff", [4_001 * "é" + 4_000 * "😀", "--- \n+++ 0\n@@ -0,0 +1 @@\n+a\x00b"], ids=["long", "nul"]
+)
+def test_a_diff_that_its_column_does_not_take_is_isolated_and_asked_for(diff: str) -> None:
+    spec = CATALOGUE.object(THING).model_copy(update={"most_bytes": 65_535})
+    catalogue = Catalogue.model_construct(every_object={}, objects={THING: spec})
+    data = event({"Notes__c": {"diff": diff}, "Count__c": 7}, changeType="UPDATE")
+    raw = RawEvent("7", THING, 1, RECEIVED_MS, orjson.dumps(data))
+    (row,) = [as_dict(share.rows[0]) for share in decode_events([raw], catalogue).values()]
+    assert (found(row), row["notes"], row["diff_fields"]) == ([("Notes__c", Rule.DIFF_ONLY)], None, None)
+    assert (row["isolated_fields"], row["count"]) == ("notes", 7)

@@ -134,3 +134,21 @@ def test_what_the_log_says_of_a_field_that_the_catalogue_has_no_more_changes_not
     )
     assert [version.values for version in found] == [(1, 2, "x"), (3, 2, "x"), (4, 5, "y")]
     assert [version.unknown_fields for version in found] == [None, "b", None]
+
+
+def test_a_text_that_a_diff_makes_too_long_for_its_column_is_unknown_until_it_is_set_again() -> None:
+    long = 300 * "x"
+    grown = change(2, UPDATE, (7, None, text_diff("a", long)), changed="a,c", diffs="c")
+    more = change(3, UPDATE, (None, None, text_diff(long, "b")), changed="c", diffs="c")
+    last = change(4, UPDATE, (None, None, "b"), changed="c")
+    found = fold([change(1, CREATE, (1, 2, "a")), grown, more, last], SPEC)[1:]
+    assert [version.values for version in found] == [(7, 2, None), (7, 2, None), (7, 2, "b")]
+    assert [version.unknown_fields for version in found] == ["c", "c", None]
+    assert [version.of_fold for version in found] == [(("c", "too_long"),), (("c", "too_long"),), ()]
+    assert [version.is_complete for version in found] == [True, False, False]
+
+
+def test_a_text_that_a_diff_makes_longer_than_the_warehouses_texts_is_unknown() -> None:
+    spec = SPEC.model_copy(update={"most_bytes": 100})
+    grown = change(2, UPDATE, (None, None, text_diff("a", 51 * "é")), changed="c", diffs="c")
+    assert fold([change(1, CREATE, (1, 2, "a")), grown], spec)[-1].unknown_fields == "c"
