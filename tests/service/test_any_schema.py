@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,7 +14,9 @@ import httpx
 import orjson
 import psycopg
 import pytest
+import sqlglot
 from hypothesis import HealthCheck, Phase, given, settings, strategies as st
+from sqlglot import exp
 
 from activities.redrive import Redriver
 from activities.restage import Restager
@@ -24,8 +26,9 @@ from clients.describe import OrgSchema
 from clients.objectstore import ObjectStore
 from clients.polling import PolledSource
 from clients.soql import keyset_query
+from clients.warehouse import redshift, statements as sql
 from clients.warehouse.postgres import PostgresWarehouse
-from clients.warehouse.statements import current_table, history_table
+from clients.warehouse.statements import current_table, history_table, tables_of
 from sandbox.org.errors import SalesforceError
 from sandbox.org.exact import exact
 from sandbox.org.model import Org
@@ -34,10 +37,12 @@ from sandbox.org.tls import ensure_certificates
 from sandbox.ports import free_port
 from schemas.budgets import LeaseClass
 from schemas.catalogue import Catalogue, ObjectSpec, Pii, load_catalogue
+from schemas.column_names import MOST_NAME_BYTES
 from schemas.drift import DriftPolicy, DriftRow, Effect
 from schemas.messages import FollowInput
 from schemas.positions import PolledPosition
 from schemas.replays import BatchRef
+from schemas.tables import net_columns
 from tests.any_schema import BAD, CATALOGUE, OBJECT, fields, values_of
 from tests.batches import Road, contents
 from tests.bus import protector
@@ -279,6 +284,26 @@ def replay(road: Road) -> None:
             redriver.redrive([share])
 
 
+def check_statements(spec: ObjectSpec) -> None:
+    """Redshift's grammar takes what is sent for the object: DDL, the load and the fold."""
+    for table, columns in tables_of(spec).items():
+        made = [redshift.create_statement(table, columns)]
+        made += redshift.missing_statements(table, columns, {"record_id"}).values()
+        assert all(len(column.name) <= MOST_NAME_BYTES for column in columns)
+        assert len({column.name for column in columns}) == len(columns)
+        parsed(made)
+    parsed([redshift.stage_statement(sql.net_stage(spec, "latest"), net_columns(spec))])
+    parsed(
+        [sql.close_versions(spec), sql.open_versions(spec), sql.merge_current(spec), sql.read_changes(spec)]
+    )
+
+
+def parsed(statements: Iterable[str]) -> None:
+    for statement in statements:
+        tree = sqlglot.parse_one(statement.replace("%s", "'x'"), read="redshift")
+        assert not isinstance(tree, exp.Command), statement
+
+
 async def one_example(any_org: AnyOrg, data: st.DataObject, wanted: list[dict[str, Any]]) -> None:
     any_org.org.reset()
     any_org.number += 1
@@ -293,6 +318,7 @@ async def one_example(any_org: AnyOrg, data: st.DataObject, wanted: list[dict[st
     catalogue = await described(any_org.served, any_org.file)
     spec = catalogue.object(OBJECT)
     assert spec.fields.keys() >= plain.keys(), "every field has a column"
+    check_statements(spec)
     truth = await org_values(any_org.served, spec)
     assert truth.keys() == set(ids)
     count = 2 * len(ids) + bool(odd)
