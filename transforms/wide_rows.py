@@ -21,7 +21,7 @@ from schemas.quality import Finding, Rule, Severity
 from schemas.tables import Column, Kind, field_columns
 from transforms import findings
 
-_LARGEST = 24
+LARGEST_INLINE = 24
 """Bytes of a text that is left in its row, with one byte of length; a longer one can be moved out."""
 _POINTER = 18
 _PRESSED = 27
@@ -94,7 +94,7 @@ def _size(value: Any) -> int:
 
 def _text_size(text: str) -> int:
     length = len(text.encode())
-    if length < _LARGEST:
+    if length < LARGEST_INLINE:
         return length + 1
     if _PRESSED_LEAST <= length <= _PRESSED_LENGTH and len(set(text)) <= _PRESSED_LETTERS:
         return _PRESSED
@@ -144,7 +144,7 @@ def _sizes(values: pa.ChunkedArray, column: Column) -> Sizes:
     if column.kind is not Kind.TEXT:
         return np.asarray(pc.is_valid(values)).astype(np.int32) * most_bytes_of(column)
     length = np.asarray(pc.fill_null(pc.binary_length(values), -1)).astype(np.int32) + 1
-    sizes: Sizes = np.where(length > _LARGEST, _PRESSED, length).astype(np.int32)
+    sizes: Sizes = np.where(length > LARGEST_INLINE, _PRESSED, length).astype(np.int32)
     return sizes
 
 

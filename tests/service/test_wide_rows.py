@@ -111,3 +111,65 @@ async def test_a_change_that_is_too_wide_lands_but_for_its_last_fields(
     assert 0 < len(lost) < len(columns) / 2
     assert lost == set(columns[-len(lost) :])
     expect_named(road)
+
+
+WIDE = {f"F{n}__c": TEXT for n in range(800)}
+
+
+def filled(first: int, end: int) -> dict[str, Any]:
+    return {f"F{n}__c": a_text() for n in range(first, end)}
+
+
+@pytest.mark.parametrize("is_one_batch", [True, False], ids=["one batch", "two batches"])
+async def test_changes_that_are_too_wide_together_leave_the_last_fields_unknown_until_there_is_room(
+    warehouse: PostgresWarehouse, store: ObjectStore, is_one_batch: bool
+) -> None:
+    road = road_of(store, warehouse, WIDE)
+    columns = list(road.catalogue.object(OBJECT).columns.values())
+    first, second = change(1, "CREATE", filled(0, 400)), change(2, "UPDATE", filled(400, 800))
+    for batch in [[first, second]] if is_one_batch else [[first], [second]]:
+        await road.send(batch)
+    lost = unknown(road)
+    assert lost == set(columns[-len(lost) :])
+    assert 300 < len(lost) < 400
+    expect_named(road)
+
+    # A change of what is left out changes nothing of that, and neither does one of a field that fits.
+    await road.send([change(3, "UPDATE", filled(798, 800))])
+    await road.send([change(4, "UPDATE", filled(0, 1))])
+    assert unknown(road) == lost
+    expect_named(road)
+
+    await road.send([change(5, "UPDATE", dict.fromkeys(filled(0, 400)))])
+    assert unknown(road) == set()
+    expect_named(road)
+    with road.warehouse.transaction() as transaction:
+        (row,) = transaction.fetch(f"SELECT {', '.join(columns[400:])} FROM curated.thing_current")
+        versions = transaction.fetch(
+            "SELECT unknown_fields IS NULL FROM curated.thing_history ORDER BY version"
+        )
+    assert None not in row, "the values that were left out are there again"
+    assert [is_whole for (is_whole,) in versions] == [True, False, False, False, True]
+
+
+async def test_changes_of_a_wide_object_whose_record_has_room_are_merged(
+    warehouse: PostgresWarehouse, store: ObjectStore
+) -> None:
+    road = road_of(store, warehouse, WIDE)
+    await road.send([change(1, "CREATE", filled(0, 100))])
+    results = await road.send([change(2, "UPDATE", filled(100, 200))])
+    assert (results[OBJECT].applied, results[OBJECT].rebuilt) == (1, 0)
+    assert unknown(road) == set()
+    expect_named(road)
+
+
+async def test_a_late_change_that_makes_a_record_too_wide_is_taken_in(
+    warehouse: PostgresWarehouse, store: ObjectStore
+) -> None:
+    road = road_of(store, warehouse, WIDE)
+    late = await road.stage(road.land([change(1, "CREATE", filled(0, 400))]))
+    await road.send([change(2, "UPDATE", filled(400, 800))])
+    assert unknown(road) == set()
+    road.applier(warehouse).apply([late[OBJECT]])
+    assert 300 < len(unknown(road)) < 400
+    expect_named(road)
