@@ -5,6 +5,7 @@ not applied again; a change that the log knows is counted as a duplicate; a chan
 applied to its record takes the fast path, any other has its record rebuilt from the log.
 """
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -42,6 +43,7 @@ from transforms.net import NetRows, first_current_rows, first_history_rows
 from transforms.rereads import asked_by_refusals
 from transforms.snapshots import REPAIRS
 from transforms.stage import for_quarantine
+from transforms.wide_rows import is_bounded, room, widths
 
 
 @dataclass
@@ -280,12 +282,15 @@ def _merge(transaction: Transaction, spec: ObjectSpec, net: NetRows, more: NDArr
 class _Seen:
     """What the warehouse knows of a group's changes."""
 
+    spec: ObjectSpec
     is_new: list[bool]
     """By row of the group: neither logged before nor a second copy inside the group."""
     last_orders: dict[str, str]
     """record_id -> the last change applied to it, for the records that exist."""
     unknown_fields: dict[str, str]
     """record_id -> `unknown_fields` of its row, for those that have any."""
+    widths: dict[str, int] | None
+    """record_id -> most bytes of its row, for the records that exist; None: the object's records always fit."""
 
     @classmethod
     def of(cls, transaction: Transaction, spec: ObjectSpec, incoming: pa.Table) -> "_Seen":
@@ -304,10 +309,11 @@ class _Seen:
         for identity in zip(ids, orders, strict=True):
             is_new.append(identity not in logged)
             logged.add(identity)
-        return cls(is_new, last_orders, unknown)
+        wide = dict(transaction.fetch(sql.find_widths(spec))) if is_bounded(spec) else None
+        return cls(spec, is_new, last_orders, unknown, wide)
 
     def slow_records(self, new: pa.Table) -> set[str]:
-        """Records with a change that is out of order or a text diff, or that are repaired."""
+        """Records with a change that is out of order or a text diff, that are repaired, or that may be too wide for their row."""
         last = self.last_orders
         names = ("record_id", "change_order", "diff_fields", "change_origin")
         columns = (new[name].to_pylist() for name in names)
@@ -315,6 +321,25 @@ class _Seen:
             record_id
             for record_id, order, diffs, origin in zip(*columns, strict=True)
             if diffs is not None or order <= last.get(record_id, "") or origin in REPAIRS
+        } | self._too_wide(new)
+
+    def _too_wide(self, new: pa.Table) -> set[str]:
+        """Records whose row may have become too wide, or was: only the fold knows which of their fields fit."""
+        if self.widths is None:
+            return set()
+        total = Counter(self.widths)
+        changes = Counter[str]()
+        for record_id, width in zip(
+            new["record_id"].to_pylist(), widths(new, self.spec).tolist(), strict=True
+        ):
+            total[record_id] += width
+            changes[record_id] += 1
+        return {
+            record_id
+            for record_id, count in changes.items()
+            if record_id in self.unknown_fields
+            # One change fits by itself: staging has seen to it.
+            or (total[record_id] > room(self.spec) and (count > 1 or record_id in self.last_orders))
         }
 
 

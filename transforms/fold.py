@@ -20,6 +20,7 @@ from transforms.decode import DELETE, WHOLE
 from transforms.diffs import DiffMismatchError, apply_diff, holds_diff
 from transforms.net import known_only, unknown_after
 from transforms.values import MISFIT, Converter, converter, landed
+from transforms.wide_rows import overflow
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,20 +111,27 @@ class _Record:
         self._unknown = unknown_after(self._unknown, change.change_type, named, isolated)
 
     def version(self, change: LoggedChange, number: int, later: datetime | None) -> Version:
-        """The state as the version that the change makes, up to `later`."""
+        """The state as the version that the change makes, up to `later`. What is too wide is left out of the version, and stays in the state."""
+        values, unknown = tuple(self._values), self._unknown
+        of_fold = [(column, Rule.TOO_LONG) for column in sorted(self._grown)]
+        if beyond := overflow(values, self._spec):
+            names = {list(self._places)[place] for place in beyond}
+            values = (*values[: beyond[0]], *[None] * (len(values) - beyond[0]))
+            unknown = ",".join(sorted(names.union(unknown.split(",") if unknown else ())))
+            of_fold += [(column, Rule.TOO_WIDE) for column in sorted(names)]
         return Version(
             record_id=change.record_id,
-            values=tuple(self._values),
+            values=values,
             is_deleted=self._is_deleted,
             is_complete=self._is_whole and not self._doubtful,
-            unknown_fields=known_only(self._unknown, self._places),
+            unknown_fields=known_only(unknown, self._places),
             version=number,
             valid_from=change.changed_at,
             valid_to=later,
             change_order=change.change_order,
             applied_at=change.applied_at,
             batch=change.batch,
-            of_fold=tuple((column, Rule.TOO_LONG) for column in sorted(self._grown)),
+            of_fold=tuple(of_fold),
         )
 
     def _set_fields(self, change: LoggedChange) -> str:

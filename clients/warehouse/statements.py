@@ -27,6 +27,7 @@ from schemas.tables import (
     REREAD_COLUMNS,
     RESOLUTION_COLUMNS,
     Column,
+    Kind,
     change_columns,
     current_columns,
     field_columns,
@@ -34,6 +35,7 @@ from schemas.tables import (
     mask_names,
     quoted,
 )
+from transforms.wide_rows import LARGEST_INLINE, most_bytes_of
 
 TOUCHED = "stage_touched"
 """Temporary: the records of the group (record_id)."""
@@ -111,6 +113,24 @@ def find_last_orders(spec: ObjectSpec) -> str:
         f"SELECT c.record_id, c.last_change_order, c.unknown_fields FROM {current_table(spec)} AS c "
         f"JOIN {TOUCHED} AS t ON c.record_id = t.record_id"
     )
+
+
+def find_widths(spec: ObjectSpec) -> str:
+    """record_id and the most bytes that its values take in a row, of the touched records that exist."""
+    sizes = " + ".join(_most_bytes(column) for column in field_columns(spec))
+    return (
+        f"SELECT c.record_id, {sizes} FROM {current_table(spec)} AS c "
+        f"JOIN {TOUCHED} AS t ON c.record_id = t.record_id"
+    )
+
+
+def _most_bytes(column: Column) -> str:
+    most = most_bytes_of(column)
+    name = f"c.{column.sql}"
+    if column.kind is not Kind.TEXT:
+        return f"CASE WHEN {name} IS NULL THEN 0 ELSE {most} END"
+    short = f"WHEN OCTET_LENGTH({name}) < {LARGEST_INLINE} THEN OCTET_LENGTH({name}) + 1"
+    return f"CASE WHEN {name} IS NULL THEN 0 {short} ELSE {most} END"
 
 
 def find_logged_orders(spec: ObjectSpec) -> str:

@@ -3,6 +3,7 @@
 from hypothesis import given, strategies as st
 
 from sandbox.org.changes import text_diff
+from schemas.catalogue import Catalogue
 from tests.unit.changes import SPEC, change, histories
 from transforms.decode import CREATE, DELETE, SNAPSHOT, UNDELETE, UPDATE
 from transforms.fold import LoggedChange, Version, fold
@@ -152,3 +153,29 @@ def test_a_text_that_a_diff_makes_longer_than_the_warehouses_texts_is_unknown() 
     spec = SPEC.model_copy(update={"most_bytes": 100})
     grown = change(2, UPDATE, (None, None, text_diff("a", 51 * "é")), changed="c", diffs="c")
     assert fold([change(1, CREATE, (1, 2, "a")), grown], spec)[-1].unknown_fields == "c"
+
+
+@given(st.lists(st.sets(st.integers(0, 399)), min_size=1, max_size=4), st.randoms(use_true_random=False))
+def test_a_version_leaves_out_the_last_of_what_a_row_does_not_hold_and_brings_it_back(
+    carried: list[set[int]], chance
+) -> None:
+    texts = {f"F{n:03d}__c": {"type": "string"} for n in range(400)}
+    wide = {"label": "Wide", "key_prefix": "a0y", "fields": texts}
+    spec = Catalogue.model_validate({"objects": {"Wide__c": wide}}).object("Wide__c")
+    columns = list(spec.columns.values())
+    changes = [
+        change(
+            n,
+            values=tuple("x" * 23 if p in places else None for p in range(400)),
+            changed=",".join(columns[p] for p in sorted(places)),
+        )
+        for n, places in enumerate(carried, 1)
+    ]
+    chance.shuffle(changes)
+    bounded = spec.model_copy(update={"most_row_bytes": 24 * 100 + 24 + 50})
+    for free, bound in zip(fold(changes, spec), fold(changes, bounded), strict=True):
+        there = [place for place, value in enumerate(free.values) if value is not None]
+        assert [place for place, value in enumerate(bound.values) if value is not None] == there[:100]
+        assert set((bound.unknown_fields or "").split(",")) - {""} == {
+            columns[place] for place in there[100:]
+        }
