@@ -63,6 +63,7 @@ class CheckDrift:
             with counting_calls() as count:
                 found, checked, seen = await self._look(request)
             await asyncio.to_thread(self._decide, found, known, request.by)
+            await asyncio.to_thread(self._close_ignored)
             self._seen = seen
             fills, waiting = await asyncio.to_thread(self._to_do)
         return DriftResult(
@@ -115,9 +116,28 @@ class CheckDrift:
         ]
         return Catalogue.model_construct(every_object={}, objects=overlaid(self.catalogue, rows))
 
+    def _close_ignored(self) -> None:
+        """Nobody is to do anything about a field that the file ignores by now."""
+        rule = Rule.UNKNOWN_FIELD.value
+        with self.warehouse.transaction() as transaction:
+            for name, known_as, _ in transaction.fetch(quality_statements.find_unknown_fields(), [rule]):
+                spec = self.catalogue.objects.get(name)
+                if spec is not None and known_as in spec.ignored:
+                    told = [datetime.now(UTC), "ignored", name, known_as, rule]
+                    transaction.execute(quality_statements.close_field(), told)
+
+    def _is_kept(self, row: DriftRow) -> bool:
+        """False for a decision about a field that the file ignores by now, or whose object it lacks."""
+        spec = self.catalogue.objects.get(row.object)
+        return spec is not None and row.field in spec.fields
+
     def _to_do(self) -> tuple[tuple[Fill, ...], tuple[str, ...]]:
         since = datetime.now(UTC) - _FILLS_OF
-        rows = [row for row in self.catalogue.decisions if row.effect in FILLED and row.at >= since]
+        rows = [
+            row
+            for row in self.catalogue.decisions
+            if row.effect in FILLED and row.at >= since and self._is_kept(row)
+        ]
         together: dict[tuple[str, datetime], list[DriftRow]] = {}
         for row in rows:
             together.setdefault((row.object, row.at), []).append(row)

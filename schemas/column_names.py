@@ -13,9 +13,9 @@ from typing import NamedTuple
 MOST_NAME_BYTES = 63
 """PostgreSQL cuts longer names (manual, 4.1.1 "Identifiers and Key Words"). Redshift allows 127
 (https://docs.aws.amazon.com/redshift/latest/dg/r_names.html); one catalogue has the same columns in both."""
-_LONGEST_AFFIX = len("stage__versions")
-MOST_TABLE_BYTES = MOST_NAME_BYTES - _LONGEST_AFFIX
-"""Room for what is put before and behind a table's name."""
+MOST_TABLE_BYTES = MOST_NAME_BYTES - len("_current")
+"""The longest of what is put behind the names of permanent tables; names of indexes and temporary tables are cut where they are longer.
+Releases before names were kept knew no bound, and no longer name has ever worked in PostgreSQL: this one orphans no table."""
 _DIGEST = 8
 
 RESERVED_COLUMNS = frozenset(
@@ -102,8 +102,8 @@ def table_names(
     return _names(given, taken or {}, MOST_TABLE_BYTES, lambda _: False, "")
 
 
-def index_name(text: str) -> str:
-    """The name of an index, cut with a digest when it is too long."""
+def short_name(text: str) -> str:
+    """The name of an index or a temporary table, cut with a digest when it is too long."""
     return text if len(text) <= MOST_NAME_BYTES else _with_digest(text, text, MOST_NAME_BYTES)
 
 

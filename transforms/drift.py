@@ -6,6 +6,8 @@ type holds less than before, is *held*: it is neither asked for nor set by whole
 
 from collections.abc import Iterable, Mapping
 
+from pydantic import ValidationError
+
 from schemas.catalogue import (
     FRACTIONS,
     IDS,
@@ -24,6 +26,7 @@ from schemas.drift import (
     FieldDrift,
     text_of,
 )
+from schemas.errors import CatalogueError
 from transforms.described_entries import entry_of, fields_of, kind_of, part_name, text_length
 from transforms.drift_reports import described_text, reported
 
@@ -59,11 +62,14 @@ def compare(
 
 
 def overlaid(catalogue: Catalogue, rows: Iterable[DriftRow]) -> dict[str, ObjectSpec]:
-    """The catalogue's objects with the decisions over them, in their order; those about entries that are otherwise now do not count."""
+    """The catalogue's objects with the decisions over them, in their order; those about entries that are otherwise now do not count.
+
+    Nor does one about a field that the file ignores. Raises `CatalogueError` when the file says by now what cannot be beside a decision.
+    """
     fields = {name: dict(spec.fields) for name, spec in catalogue.objects.items()}
     for row in rows:
         of_object = fields.get(row.object)
-        if row.spec is None or of_object is None:
+        if row.spec is None or of_object is None or row.field in catalogue.objects[row.object].ignored:
             continue
         present = of_object.get(row.field)
         if present is None and row.was == "":
@@ -73,9 +79,20 @@ def overlaid(catalogue: Catalogue, rows: Iterable[DriftRow]) -> dict[str, Object
             update = {name: getattr(row.spec, name) for name in _DECIDED}
             of_object[row.field] = present.model_copy(update=update)
     return {
-        name: spec if fields[name] == spec.fields else with_fields(spec, fields[name])
+        name: spec if fields[name] == spec.fields else _decided(spec, fields[name])
         for name, spec in catalogue.objects.items()
     }
+
+
+def _decided(spec: ObjectSpec, fields: Mapping[str, FieldSpec]) -> ObjectSpec:
+    try:
+        return with_fields(spec, fields)
+    except ValidationError as error:
+        problems = [
+            f"objects.{spec.name}, with the fields that were found in the org: {item['msg']}"
+            for item in error.errors()
+        ]
+        raise CatalogueError(path="", problems=problems) from error
 
 
 def with_fields(spec: ObjectSpec, fields: Mapping[str, FieldSpec]) -> ObjectSpec:

@@ -4,6 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from pydantic import ValidationError
+
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.column_names import table_names
 from schemas.errors import CatalogueError
@@ -22,7 +24,8 @@ class NameRow(NamedTuple):
 def named(objects: Mapping[str, ObjectSpec], rows: Iterable[NameRow]) -> dict[str, ObjectSpec]:
     """The objects with the names that are on record, and names for what is not.
 
-    Raises `CatalogueError` when the catalogue gives another name than the one on record: the tables have that one.
+    Raises `CatalogueError` when the catalogue gives another name than the one on record, or one that is on record for something else,
+    which may be there no more: the tables have these, with its values.
     """
     tables: dict[str, str] = {}
     columns: defaultdict[str, dict[str, str]] = defaultdict(dict)
@@ -31,7 +34,13 @@ def named(objects: Mapping[str, ObjectSpec], rows: Iterable[NameRow]) -> dict[st
             columns[row.object][row.field] = row.name
         else:
             tables[row.object] = row.name
-    if wrong := [*_other_tables(objects, tables), *_other_columns(objects, columns)]:
+    wrong = [
+        *_other_tables(objects, tables),
+        *_other_columns(objects, columns),
+        *_owned_tables(objects, tables),
+        *_owned_columns(objects, columns),
+    ]
+    if wrong:
         raise CatalogueError(path="", problems=wrong)
     wanted = {name: tables.get(name) or _own_table(spec) for name, spec in objects.items()}
     given = table_names(wanted, {name: table for name, table in tables.items() if name not in objects})
@@ -73,7 +82,31 @@ def _renamed(spec: ObjectSpec, table: str, columns: Mapping[str, str]) -> Object
         "fields": fields,
         "former_columns": former,
     }
-    return ObjectSpec.model_validate(described)
+    try:
+        return ObjectSpec.model_validate(described)
+    except ValidationError as error:
+        problems = [f"objects.{spec.name}: {item['msg']}" for item in error.errors()]
+        raise CatalogueError(path="", problems=problems) from error
+
+
+def _owned_tables(objects: Mapping[str, ObjectSpec], tables: Mapping[str, str]) -> Iterator[str]:
+    owners = {table: name for name, table in tables.items()}
+    for name, spec in objects.items():
+        own = _own_table(spec)
+        if own is not None and name not in tables and own in owners:
+            yield f"objects.{name}.table: the tables called {own} are those of {owners[own]}; give another name, or none"
+
+
+def _owned_columns(
+    objects: Mapping[str, ObjectSpec], columns: Mapping[str, Mapping[str, str]]
+) -> Iterator[str]:
+    for name, spec in objects.items():
+        known = columns.get(name, {})
+        owners = {column: field for field, column in known.items()}
+        for field, entry in spec.fields.items():
+            if field not in known and entry.column in owners:
+                owner = owners[entry.column]
+                yield f"objects.{name}.fields.{field}.column: {entry.column} has the values of {owner}; give another name, or none"
 
 
 def _other_tables(objects: Mapping[str, ObjectSpec], tables: Mapping[str, str]) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """PostgreSQL's tables: types, keys, indexes, and how they come to be."""
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from functools import partial
 
 import psycopg
@@ -12,7 +12,7 @@ from clients.warehouse.scorecard_statements import views
 from clients.warehouse.shadows import in_schemas, schemas_of
 from clients.warehouse.statements import QUALITY, TABLES_OF_OPS, current_table, tables_of
 from schemas.catalogue import Catalogue
-from schemas.column_names import index_name
+from schemas.column_names import short_name
 from schemas.errors import SettingsError
 from schemas.tables import Column, Kind, quoted
 from transforms.references import pointers
@@ -68,15 +68,15 @@ def _indexes(catalogue: Catalogue, prefix: str) -> Iterator[str]:
         for name, column in spec.columns.items():
             if spec.fields[name].external_id:
                 # Records are looked for by their external ids when writebacks of them are accepted.
-                index = index_name(f"{spec.table}_current_{column}")
+                index = short_name(f"{spec.table}_current_{column}")
                 yield f"CREATE INDEX IF NOT EXISTS {index} ON {where} ({quoted(column)})"
         for name in spec.unique_fields:
             # A hash takes texts of any length; an ordered index takes 2,700 bytes.
-            index = index_name(f"{spec.table}_current_{spec.columns[name]}_same")
+            index = short_name(f"{spec.table}_current_{spec.columns[name]}_same")
             yield f"CREATE INDEX IF NOT EXISTS {index} ON {where} USING hash ({quoted(spec.columns[name])})"
         for pointer in pointers(spec, catalogue):
             # The children of a deleted parent are looked for.
-            index = index_name(f"{spec.table}_current_{pointer.column}_points")
+            index = short_name(f"{spec.table}_current_{pointer.column}_points")
             column = quoted(pointer.column)
             yield f"CREATE INDEX IF NOT EXISTS {index} ON {where} ({column}) WHERE {column} IS NOT NULL"
 
@@ -112,6 +112,16 @@ def _ensure_table(
     for column in missing:
         connection.execute(f"ALTER TABLE {table} ADD COLUMN {column.sql} {_type_name(column)}".encode())
     return [f"{table}.{column.name}" for column in missing]
+
+
+def existing_columns(dsn: str, *, prefix: str = "") -> dict[str, Set[str]]:
+    """As of `Warehouse`."""
+    with (
+        translated(SYSTEM),
+        psycopg.connect(dsn, connect_timeout=5, options=session_options()) as connection,
+    ):
+        found = _existing_columns(connection, schemas_of(prefix))
+    return {table.removeprefix(prefix): columns.keys() for table, columns in found.items()}
 
 
 def wrong_types(dsn: str, catalogue: Catalogue) -> list[str]:
@@ -154,7 +164,8 @@ def create_statements(table: str, columns: Sequence[Column]) -> list[str]:
             f"CREATE INDEX {bare}_open ON {table} (object, record_id) WHERE resolved_at IS NULL"
         )
     if table.endswith("_history"):
-        statements.append(f"CREATE INDEX {bare}_open ON {table} (record_id) WHERE is_current")
+        index = short_name(f"{bare}_open")
+        statements.append(f"CREATE INDEX {index} ON {table} (record_id) WHERE is_current")
     return statements
 
 

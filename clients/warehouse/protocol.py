@@ -1,6 +1,6 @@
 """What the engine asks of a warehouse. Loading and table options differ between warehouses; the rest is shared SQL."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -34,6 +34,9 @@ class Warehouse(Protocol):
 
     def ensure_tables(self, catalogue: Catalogue) -> list[str]:
         """Create what is missing: schemas, tables, columns of new fields. Returns what was made. Drops nothing."""
+
+    def existing_columns(self) -> Mapping[str, Set[str]]:
+        """Table (schema.name, without a shadow's prefix) -> its columns, of all tables in the warehouse's schemas."""
 
     def transaction(self) -> AbstractContextManager[Transaction]:
         """A transaction: commits when left, rolls back when an exception leaves it."""

@@ -10,7 +10,7 @@ functions, so that tests hold it whole.
 
 import logging
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager, contextmanager
 from io import BytesIO
 from queue import LifoQueue
@@ -99,6 +99,12 @@ class RedshiftWarehouse:
                 _make(connection, in_schemas(view, self._prefix))
         self._tables = frozenset(tables) | frozenset(existing)
         return made
+
+    def existing_columns(self) -> Mapping[str, Set[str]]:
+        """Table (schema.name) -> its columns."""
+        with self._connection() as connection, translated(_SYSTEM):
+            found = _existing_columns(connection, self._prefix)
+        return {table.removeprefix(self._prefix): columns for table, columns in found.items()}
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:

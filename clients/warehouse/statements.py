@@ -8,6 +8,7 @@ dialect, and another runs it on PostgreSQL.
 from collections.abc import Sequence
 
 from schemas.catalogue import ObjectSpec
+from schemas.column_names import short_name
 from schemas.tables import (
     ACKNOWLEDGEMENT_COLUMNS,
     AUDIT,
@@ -50,7 +51,7 @@ RECORD_LIST: tuple[Column, ...] = (RECORD_ID,)
 
 def net_stage(spec: ObjectSpec, what: str) -> str:
     """Temporary table of net rows: `what` is `latest` (one a record) or `versions` (one a change)."""
-    return f"stage_{spec.table}_{what}"
+    return short_name(f"stage_{spec.table}_{what}")
 
 
 def change_table(spec: ObjectSpec) -> str:

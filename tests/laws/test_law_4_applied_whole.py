@@ -1,6 +1,6 @@
 """Law 4: change log, current, history, quarantine and ledger of a batch are committed together or not at all."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
@@ -79,6 +79,9 @@ class FailingWarehouse:
 
     def ensure_tables(self, catalogue: Catalogue) -> list[str]:
         return self._inner.ensure_tables(catalogue)
+
+    def existing_columns(self) -> Mapping[str, Set[str]]:
+        return self._inner.existing_columns()
 
     def close(self) -> None:
         self._inner.close()

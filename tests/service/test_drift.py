@@ -432,3 +432,34 @@ async def test_a_process_that_has_not_heard_of_a_new_field_writes_nothing_before
     assert stale.decisions == engine.live.decisions
     ((grade,),) = engine.accounts("grade").values()
     assert engine.protector.decrypt("Account.Grade__c", grade) == "A"
+
+
+async def test_a_field_that_the_file_ignores_is_forgotten_though_it_was_added_before(
+    engine: DriftEngine,
+) -> None:
+    org = engine.served.org
+    account = org.create("Account", {"Name": "One"})
+    SchemaChanges(org).add("Account", "Grade__c", OrgField(type="string", length=20), fills="A")
+    SchemaChanges(org).add("Account", "Shade__c", OrgField(type="string", length=20), fills="A")
+    await engine.follow()
+    org.update("Account", account, {"Grade__c": "B", "Shade__c": "B"})
+    await eventually(lambda: unknown_fields(engine) == {"Grade__c", "Shade__c"})
+    decided = await engine.drift("Account")
+    assert {fill.fields for fill in decided.fills} == {("Grade__c", "Shade__c")}
+    await engine.filled(decided)
+    assert unknown_fields(engine) == set()
+    with engine.warehouse.transaction() as transaction:
+        transaction.execute("UPDATE ops.quality SET resolved_at = NULL WHERE rule = 'unknown_field'")
+    described = catalogue().model_dump()
+    described["objects"] = {name: {**entry, "name": name} for name, entry in described["objects"].items()}
+    described["objects"]["Account"]["fields"]["Grade__c"] = {"ignore": True}
+    file = Catalogue.model_validate(described)
+    engine.check.catalogue = LiveCatalogue.over(file, engine.warehouse)
+    assert "Grade__c" not in engine.check.catalogue.object("Account").columns
+    told = await engine.drift("Account")
+    assert {name for fill in told.fills for name in fill.fields} == {"Shade__c"}
+    query = (
+        "SELECT field, resolved_by FROM ops.quality WHERE rule = 'unknown_field' AND resolved_at IS NOT NULL"
+    )
+    assert ("Grade__c", "ignored") in engine.rows(query)
+    assert unknown_fields(engine) <= {"Shade__c"}
