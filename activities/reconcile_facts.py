@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,9 +28,10 @@ from schemas.limits import CLOCK_ALLOWANCE, COLLECTION_RETRIEVE_MAX
 from schemas.positions import epoch_ms
 from schemas.reconciliations import ComparedFacts, CompareFactsInput, Difference, Kind
 from schemas.tables import field_column
-from transforms.judgement import Judgement, judge
+from transforms.judgement import Judgement, judge, undecided
 from transforms.row_facts import FACTS, Facts, facts_of_table, field_digests, partition, row_digest
-from transforms.values import with_misfits
+from transforms.values import MISFIT, with_misfits
+from transforms.wide_rows import is_bounded
 
 PART_ROWS = 500_000
 """Records that are compared at once; with more, both sides are first divided on disk."""
@@ -41,6 +42,7 @@ MOST_LISTED = 10_000
 MOST_MOVED = COLLECTION_RETRIEVE_MAX
 """Records that changed after the org was asked are looked at again when one call reads them all. More of them are a busy object's, and
 the next reconciliation judges them: by then their changes are older than the org's answer."""
+(_MISFIT,) = field_digests([MISFIT])
 
 
 @dataclass
@@ -73,6 +75,10 @@ class _Comparison:
         self._columns = [field_column(self._spec.columns[name], self._spec.fields[name]) for name in fields]
         self._digests: dict[str, tuple[list[int], list[int]]] = {}
         """Of the records of a list: each field's digest, in the org and in the warehouse."""
+        self._row_digests: dict[str, int] = {}
+        """Of the same records: the digest of all fields in the org."""
+        self._undecided: set[str] = set()
+        """Records whose rows may have no room for a field: whether they differ is seen when they are looked at field by field."""
 
     def run(self) -> ComparedFacts:
         """Compare, and keep what was found."""
@@ -89,13 +95,14 @@ class _Comparison:
 
     def _judge(self, org: Facts, warehouse: Facts) -> Judgement:
         asked_from = self._request.read.asked_from
-        return judge(
+        judged = judge(
             org,
             warehouse,
             asked_from_ms=epoch_ms(asked_from),
             ahead_from_ms=epoch_ms(clock_ends(asked_from)),
             has_digests=bool(self._fields),
         )
+        return undecided(judged, self._undecided) if self._undecided else judged
 
     def _pages(self) -> Iterator[pa.Table]:
         for number in range(self._request.read.pages):
@@ -137,6 +144,7 @@ class _Comparison:
                 for table in self._pages()
                 for name, digests in zip(table["id"].to_pylist(), table["digests"].to_pylist(), strict=True)
             }
+            self._row_digests = {each["id"].decode(): int(each["digest"]) for each in org}
         elif self._scope.ranges:
             bounds = [moment for each in self._scope.ranges for moment in each.bounds]
             statement = questions.find_live(self._spec, len(self._scope.ranges))
@@ -146,22 +154,43 @@ class _Comparison:
             some = listed[first : first + self._parent.rows_at_once]
             named = pa.table({"record_id": pa.array(some, pa.large_string())})
             reading.stage(questions.NAMED, RECORD_LIST, named)
-            yield self._facts(reading.fetch(questions.read_named_facts(self._spec, self._columns)))
+            rows = reading.fetch(questions.read_named_facts(self._spec, self._columns))
+            yield self._facts(rows, self._too_wide(reading))
 
-    def _facts(self, rows: Sequence[tuple[Any, ...]]) -> Facts:
+    def _too_wide(self, reading: Transaction) -> dict[str, set[str]]:
+        """Record -> fields that its row has no room for, of the named records."""
+        found: dict[str, set[str]] = {}
+        if self._digests and is_bounded(self._spec):
+            for record_id, field in reading.fetch(questions.find_too_wide(), [self._spec.name]):
+                found.setdefault(record_id, set()).add(field)
+        return found
+
+    def _facts(
+        self, rows: Sequence[tuple[Any, ...]], too_wide: Mapping[str, set[str]] | None = None
+    ) -> Facts:
         facts = np.zeros(len(rows), FACTS)
         if not rows:
             return facts
         names_ = [column.name for column in self._columns]
+        if self._fields and not self._digests and is_bounded(self._spec):
+            self._undecided |= {row[0] for row in rows if row[5] is not None}
         rows = [(*row[:5], *with_misfits(row[6:], names_, row[5])) for row in rows]
         columns = list(zip(*rows, strict=True))
         for name, column in zip(("id", "lmd", "stamp", "deleted", "complete"), columns, strict=False):
             facts[name] = column
         if self._fields:
             facts["digest"] = [row_digest(row[5:]) for row in rows]
-        for row in rows if self._digests else ():
+        for place, row in enumerate(rows if self._digests else ()):
             if row[0] in self._digests:
-                self._digests[row[0]][1][:] = field_digests(row[5:])
+                theirs, ours = self._digests[row[0]]
+                ours[:] = field_digests(row[5:])
+                if lost := (too_wide or {}).get(row[0]):
+                    ours[:] = [
+                        there if here == _MISFIT and name in lost else here
+                        for name, here, there in zip(self._fields, ours, theirs, strict=True)
+                    ]
+                    if ours == theirs:
+                        facts["digest"][place] = self._row_digests[row[0]]
         return facts
 
     def _result(self, judged: Sequence[Judgement]) -> ComparedFacts:

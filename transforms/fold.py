@@ -115,8 +115,9 @@ class _Record:
         values, unknown = tuple(self._values), self._unknown
         of_fold = [(column, Rule.TOO_LONG) for column in sorted(self._grown)]
         if beyond := overflow(values, self._spec):
-            names = {list(self._places)[place] for place in beyond}
-            values = (*values[: beyond[0]], *[None] * (len(values) - beyond[0]))
+            lost = frozenset(beyond)
+            names = {column for column, place in self._places.items() if place in lost}
+            values = tuple(None if place in lost else value for place, value in enumerate(values))
             unknown = ",".join(sorted(names.union(unknown.split(",") if unknown else ())))
             of_fold += [(column, Rule.TOO_WIDE) for column in sorted(names)]
         return Version(

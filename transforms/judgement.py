@@ -4,6 +4,7 @@ The org is asked first, the warehouse `settle` later. So the warehouse must by t
 showed; what it has beyond that happened since, and is no difference. Nothing has to stand still.
 """
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 import numpy as np
@@ -79,6 +80,19 @@ def judge(
         pairs.above + ahead,
         pairs.moved,
     )
+
+
+def undecided(found: Judgement, record_ids: Collection[str]) -> Judgement:
+    """The judgement in which no fields of these records are different yet: they must be looked at again, field by field."""
+    names = found.kinds.get(Kind.FIELDS, [])
+    waiting = {name for name in names if name in record_ids}
+    if not waiting:
+        return found
+    kinds = dict(found.kinds)
+    kinds[Kind.FIELDS] = [name for name in names if name not in waiting]
+    kinds = {kind: ids for kind, ids in kinds.items() if ids}
+    above = [name for name in found.above if name not in waiting]
+    return found._replace(kinds=kinds, above=above, unsettled=[*found.unsettled, *sorted(waiting)])
 
 
 def _by_id(facts: Facts) -> Facts:

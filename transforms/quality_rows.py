@@ -1,7 +1,8 @@
 """What a group of changes does to the open rows of `ops.quality`. No I/O.
 
 A finding is open until a later change of its record carries the field and does not break the rule. Changes come in any order, so a finding
-may be answered by a change that came before it.
+may be answered by a change that came before it. A delete answers what leaves no field unknown; an undelete brings the whole record, and
+with it what is still wrong.
 """
 
 from collections import defaultdict
@@ -14,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.catalogue import ObjectSpec
-from schemas.quality import OF_THE_FIELD, Finding, Rule
+from schemas.quality import OF_THE_FIELD, Finding, Rule, Severity
 from transforms import findings
 from transforms.decode import DELETE
 
@@ -31,6 +32,8 @@ class Place(NamedTuple):
     batch: str
     broken: frozenset[tuple[str, str]]
     """Field and rule of what is wrong with it."""
+    is_delete: bool = False
+    """A delete carries nothing, and answers what a live record would have to mend. What it leaves unknown stays so."""
 
 
 @dataclass(frozen=True)
@@ -83,13 +86,10 @@ def places_of(new: pa.Table, record_ids: Collection[str]) -> dict[str, list[Plac
     for record_id, order, kind, changed, diffs, batch, text in zip(
         *(rows[n].to_pylist() for n in names), strict=True
     ):
-        if kind != DELETE:
-            broken = (
-                frozenset((each.field, str(each.rule)) for each in findings.read(text))
-                if text
-                else frozenset()
-            )
-            found[record_id].append(Place(order, _carried(changed, diffs), batch, broken))
+        broken = (
+            frozenset((each.field, str(each.rule)) for each in findings.read(text)) if text else frozenset()
+        )
+        found[record_id].append(Place(order, _carried(changed, diffs), batch, broken, kind == DELETE))
     return {record_id: sorted(places) for record_id, places in found.items()}
 
 
@@ -97,8 +97,8 @@ def logged_places(rows: Iterable[Sequence[Any]], batch: str) -> dict[str, list[P
     """The same of rows of `quality_statements.read_places`; what was wrong with them is in `ops.quality` already."""
     found: defaultdict[str, list[Place]] = defaultdict(list)
     for record_id, order, kind, changed, diffs in rows:
-        if kind != DELETE:
-            found[record_id].append(Place(order, _carried(changed, diffs), batch, frozenset()))
+        place = Place(order, _carried(changed, diffs), batch, frozenset(), kind == DELETE)
+        found[record_id].append(place)
     return found
 
 
@@ -121,7 +121,8 @@ def gathered(changes: Iterable[FoundChange]) -> list[Found]:
 
 def answered(found: Found, places: Mapping[str, Sequence[Place]], spec: ObjectSpec) -> Found:
     """The row with the first later change that answers it, if there is one."""
-    place = _answer(found.key, found.order, places, spec)
+    is_isolating = findings.is_isolating(found.finding)
+    place = _answer(found.key, found.order, places, spec, is_isolating=is_isolating)
     return found if place is None else replace(found, answered_by=place.batch)
 
 
@@ -129,24 +130,30 @@ def settled(
     open_rows: Iterable[Sequence[Any]], places: Mapping[str, Sequence[Place]], spec: ObjectSpec
 ) -> Iterator[dict[str, str]]:
     """The open rows (`quality_statements.find_open_findings`) that changes answer, in the columns of `SETTLED_COLUMNS`."""
-    for record_id, field, rule, order in open_rows:
+    for record_id, field, rule, order, severity in open_rows:
         key = (record_id, field, rule)
         newest = max(
             (each.order for each in places.get(record_id, ()) if (field, rule) in each.broken), default=""
         )
-        place = _answer(key, max(order, newest), places, spec)
+        is_isolating = severity == Severity.ISOLATE
+        place = _answer(key, max(order, newest), places, spec, is_isolating=is_isolating)
         if place is not None:
             yield {"record_id": record_id, "field": field, "rule": rule, "batch": place.batch}
 
 
-def _answer(key: Key, order: str, places: Mapping[str, Sequence[Place]], spec: ObjectSpec) -> Place | None:
+def _answer(
+    key: Key, order: str, places: Mapping[str, Sequence[Place]], spec: ObjectSpec, *, is_isolating: bool
+) -> Place | None:
     record_id, field, rule = key
     column = spec.columns.get(field)
     if not record_id or rule == Rule.UNKNOWN_FIELD:
         return None
     for place in places.get(record_id, ()):
         # Of a field that the catalogue has no more nothing is known, and nothing is wrong.
-        carries = column is None or place.carried is None or column in place.carried
+        if place.is_delete:
+            carries = not is_isolating
+        else:
+            carries = column is None or place.carried is None or column in place.carried
         if place.order > order and carries and (field, rule) not in place.broken:
             return place
     return None

@@ -20,6 +20,7 @@ from schemas.catalogue import ObjectSpec
 from schemas.quality import Finding, Rule, Severity
 from schemas.tables import Column, Kind, field_columns
 from transforms import findings
+from transforms.catalogue_text import STAMPS
 
 LARGEST_INLINE = 24
 """Bytes of a text that is left in its row, with one byte of length; a longer one can be moved out."""
@@ -60,7 +61,7 @@ def room(spec: ObjectSpec) -> int:
 def overflow(values: Sequence[Any], spec: ObjectSpec) -> list[int]:
     """Places of the values, in catalogue order, that do not fit into the row of a record any more; null ones are left out.
 
-    It follows from the values alone, so that a record comes out the same however it is folded.
+    They are the last in catalogue order, but for what the org's records are found and compared by: that is left out last. It follows from the values alone, so that a record comes out the same however it is folded.
     """
     if not is_bounded(spec):
         return []
@@ -68,7 +69,9 @@ def overflow(values: Sequence[Any], spec: ObjectSpec) -> list[int]:
     if (len(values) - values.count(None)) * _PRESSED <= bytes_there:
         return []
     total = aligned = others = 0
-    for place, value in enumerate(values):
+    order = _order(spec)
+    for number, place in enumerate(order):
+        value = values[place]
         if value is None:
             continue
         size = _size(value)
@@ -76,8 +79,14 @@ def overflow(values: Sequence[Any], spec: ObjectSpec) -> list[int]:
         aligned, others = (aligned + 1, others) if size == 0 else (aligned, others + 1)
         # Each run of aligned values begins with at most one padding, and there are no more runs than other values.
         if total + aligned * _ALIGNED + min(aligned, others + 1) * _PADDING > bytes_there:
-            return [later for later in range(place, len(values)) if values[later] is not None]
+            return [later for later in order[number:] if values[later] is not None]
     return []
+
+
+def _order(spec: ObjectSpec) -> list[int]:
+    """Places of the fields, those first that are left out last."""
+    ranks = [name not in STAMPS and not field.external_id for name, field in spec.fields.items()]
+    return sorted(range(len(ranks)), key=ranks.__getitem__)
 
 
 def _size(value: Any) -> int:

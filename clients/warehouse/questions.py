@@ -5,8 +5,9 @@ Times come as epoch milliseconds: millions of them are read, and numbers cost a 
 
 from collections.abc import Sequence
 
-from clients.warehouse.statements import REBUILT, change_table, current_table, history_table
+from clients.warehouse.statements import QUALITY, REBUILT, change_table, current_table, history_table
 from schemas.catalogue import ObjectSpec
+from schemas.quality import Rule
 from schemas.tables import Column, field_columns
 from transforms.decode import WHOLE
 
@@ -53,6 +54,14 @@ def read_facts(spec: ObjectSpec, fields: Sequence[Column], limit: int) -> str:
 def read_named_facts(spec: ObjectSpec, fields: Sequence[Column]) -> str:
     """Facts of the named records."""
     return f"SELECT {_facts(fields)} FROM {current_table(spec)} AS c JOIN {NAMED} AS n ON c.record_id = n.record_id"
+
+
+def find_too_wide() -> str:
+    """record_id and field, of what the rows of the named records have no room for; parameter: the object."""
+    return (
+        f"SELECT q.record_id, q.field FROM {QUALITY} AS q JOIN {NAMED} AS n ON q.record_id = n.record_id "
+        f"WHERE q.object = %s AND q.rule = '{Rule.TOO_WIDE}' AND q.resolved_at IS NULL"
+    )
 
 
 def find_ahead(spec: ObjectSpec) -> str:

@@ -89,6 +89,29 @@ async def test_a_scorecard_counts_what_was_checked_and_what_failed(road: Road) -
     assert {each.day for each in found.values()} == {datetime.now(UTC).date()}
 
 
+async def test_a_deleted_record_has_no_open_findings_but_those_of_unknown_fields(road: Road) -> None:
+    def open_rules() -> list[str]:
+        with road.warehouse.transaction() as transaction:
+            rows = transaction.fetch(
+                "SELECT rule FROM ops.quality WHERE resolved_at IS NULL AND record_id <> ''"
+            )
+        return sorted(rule for (rule,) in rows)
+
+    gone = event(3, {}, change_type="DELETE", record_ids=[CASES[1]])
+    deleted = await road.stage(road.land([gone]))
+    await road.send([case(1, Priority="none", Subject=7)])
+    assert open_rules() == ["values", "wrong_type"]
+    road.applier(road.warehouse).apply([deleted["Case"]])
+    assert open_rules() == ["wrong_type"]
+    assert scores(road)["Priority", "values"].failed_now == 0
+    # A breach that comes late, and happened before the delete.
+    await road.send([update(2, 1, Priority="neither")])
+    assert open_rules() == ["wrong_type"]
+    back = event(4, {**whole_case(4), "Priority": "none"}, change_type="UNDELETE", record_ids=[CASES[1]])
+    await road.send([back])
+    assert open_rules() == ["values"]
+
+
 async def test_a_batch_that_was_applied_is_not_counted_twice(road: Road) -> None:
     items = await road.stage(road.land([case(1), case(2, Priority="Huge")]))
     for _ in range(2):

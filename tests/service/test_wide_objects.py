@@ -15,6 +15,7 @@ from clients.chain import Chain
 from clients.objectstore import ObjectStore
 from clients.polling import PolledSource
 from clients.warehouse.postgres import PostgresWarehouse
+from clients.warehouse.postgres_tables import MAX_ROW_BYTES
 from schemas.budgets import LeaseClass
 from schemas.catalogue import FieldType
 from schemas.ids import ids_key
@@ -24,6 +25,7 @@ from tests.served_org import ServedOrg, served_org
 from tests.service.test_drift import DriftEngine, eventually
 from tests.small_engine import serving_engine
 from tests.wide import WIDE, field_name, make_wide, record, wide_catalogue, wide_spec
+from transforms.given_names import within
 
 pytestmark = pytest.mark.service
 
@@ -58,11 +60,22 @@ TEXT, NUMBER, LAST = (field_name(number, CHARACTERS) for number in (0, 1, FIELDS
 
 
 @pytest.fixture
+def most_row_bytes() -> int | None:
+    """Of the warehouse; a test may set another one."""
+    return None
+
+
+@pytest.fixture
 async def engine(
-    client: Client, store: ObjectStore, warehouse: PostgresWarehouse, database: str, tmp_path: Path
+    client: Client,
+    store: ObjectStore,
+    warehouse: PostgresWarehouse,
+    database: str,
+    tmp_path: Path,
+    most_row_bytes: int | None,
 ) -> AsyncIterator[DriftEngine]:
     path = wide_catalogue(tmp_path, FIELDS, CHARACTERS)
-    catalogue, _ = wide_spec(path)
+    catalogue = within(wide_spec(path)[0], most_bytes=None, most_row_bytes=most_row_bytes)
     async with served_org(tmp_path / "org", path) as served:
         made = DriftEngine(
             client, served, store, warehouse, database, org=f"w{uuid.uuid4().hex[:10]}", catalogue=catalogue
@@ -180,3 +193,29 @@ async def test_hundreds_of_fields_are_read_again_and_only_what_differs_is_applie
     assert longest(engine.served) == {"POST /composite"}
     assert current(engine, TEXT)[made[0]] == (True, "text, 0")
     await assert_equal(engine, "refreshed", 20)
+
+
+@pytest.mark.parametrize("most_row_bytes", [MAX_ROW_BYTES])
+async def test_what_a_row_has_no_room_for_is_named_and_not_repaired_in_circles(engine: DriftEngine) -> None:
+    org = engine.served.org
+    make_wide(org, 9)
+    with org.transaction() as tx:
+        full = tx.create(WIDE, record(org, 9, 1))
+    await engine.backfill(WIDE)
+    ((unknown,),) = engine.rows(f"SELECT unknown_fields FROM curated.wide_current WHERE record_id = '{full}'")
+    assert len(unknown.split(",")) > 50
+    logged = engine.rows("SELECT COUNT(*) FROM audit.wide_change")
+    for run in ("first", "second"):
+        state = await engine.reconcile(WIDE, run, depth=Depth.FIELDS)
+        assert (state.verdict, state.found, state.repaired) == (Verdict.ISOLATED, 0, 0)
+        assert state.isolated is not None
+        assert (state.isolated.records, state.isolated.fields) == (1, len(unknown.split(",")))
+    assert engine.rows("SELECT COUNT(*) FROM audit.wide_change") == logged
+
+    # A field that fits is compared beside them.
+    column = engine.catalogue.object(WIDE).columns[TEXT]
+    engine.rows(
+        f"UPDATE curated.wide_current SET {column} = 'by hand' WHERE record_id = '{full}' RETURNING 1"
+    )
+    state = await engine.reconcile(WIDE, "third", depth=Depth.FIELDS, checks_log=False)
+    assert (state.verdict, state.found, state.left) == (Verdict.ISOLATED, 1, 0)
