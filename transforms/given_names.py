@@ -106,7 +106,7 @@ def _owned_columns(
         for field, entry in spec.fields.items():
             if field not in known and entry.column in owners:
                 owner = owners[entry.column]
-                yield f"objects.{name}.fields.{field}.column: {entry.column} has the values of {owner}; give another name, or none"
+                yield f"objects.{name}.fields.{field}.column: {entry.column} has the values of {owner}; give another name, or none; for a renamed field see docs/objects.md, 'Renaming'"
 
 
 def _other_tables(objects: Mapping[str, ObjectSpec], tables: Mapping[str, str]) -> Iterator[str]:
