@@ -7,6 +7,7 @@ for the few texts whose digits count: rows that are typed one by one, and what i
 import json
 import math
 import re
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -23,13 +24,18 @@ def loads(text: bytes) -> Any:
 
     What JSON cannot hold becomes what `mended` makes of it. Raises `ValueError` for what is no JSON at all.
     """
-    return _repaired(json.loads(_text_of(text), parse_constant=str, parse_float=_decimal, parse_int=_whole))
+    return _loads(text, _decimal)
+
+
+def _loads(text: bytes, parse_float: Callable[[str], Any]) -> Any:
+    found = json.loads(_text_of(text), parse_constant=str, parse_float=parse_float, parse_int=_whole)
+    return _repaired(found)
 
 
 def loads_where_needed(text: bytes) -> Any:
-    """As `loads` where the text holds a number of 16 digits and a point; else with doubles, which are exact then."""
+    """The value of a JSON text, numbers that a double may not hold as `Decimal`, all others as the usual reader has them."""
     try:
-        return loads(text) if _LONG in text.translate(_SHAPE) else orjson.loads(text)
+        return _loads(text, _sure) if _LONG in text.translate(_SHAPE) else orjson.loads(text)
     except orjson.JSONDecodeError:
         return mended(_text_of(text))
 
@@ -59,6 +65,11 @@ def _double(text: str) -> float | str:
 def _decimal(text: str) -> Decimal | str:
     value = Decimal(text)
     return value if value.adjusted() <= _LARGEST_EXPONENT else text
+
+
+def _sure(text: str) -> float | Decimal | str:
+    """A double where it has every digit: the text may be long for another reason, as an account number."""
+    return _double(text) if len(text) < len(_LONG) else _decimal(text)
 
 
 def _whole(text: str) -> float | str:

@@ -1,7 +1,7 @@
 """A parent that never came is asked for through the engine's own repairs: the org has it, or the child is an orphan by name."""
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,6 @@ from temporalio.client import Client
 
 from clients.objectstore import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
-from schemas.positions import epoch_ms
 from tests.following import groups_settle_at_once  # noqa: F401
 from tests.reconciling import ReconcilingEngine
 from tests.repairing import follow, repairing_engine
@@ -47,7 +46,7 @@ def point_nowhere(engine: SmallEngine, record_ids: list[str]) -> None:
         "changeOrigin": "",
         "transactionKey": "k",
         "sequenceNumber": 1,
-        "commitTimestamp": epoch_ms(datetime.now(UTC)),
+        "commitTimestamp": engine.served.org.clock.now().epoch_ms,
         "commitNumber": 10**12,
         "commitUser": "005Tg0000000001AAA",
     }
