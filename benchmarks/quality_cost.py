@@ -3,7 +3,7 @@
 On: the shipped catalogue's own (required fields, references and their parents), and beside them `min` and `max` on every number, `pattern` on every
 e-mail and phone in clear, `not_after` on every datetime in clear but those to come, `unique` on every external id. Off: every rule `off`.
 
-    python -m benchmarks.quality_cost [--rounds 2] [--seconds 60]
+    python -m benchmarks.quality_cost [--rounds 2] [--seconds 60] [--rate 122000]
 """
 
 import argparse
@@ -55,7 +55,7 @@ def _ruled(entry: dict[str, Any]) -> dict[str, Any]:
     return entry | {"unique": True} if entry.get("external_id") else entry
 
 
-def _demo(catalogue: Path, folder: Path, seconds: float) -> dict[str, Any]:
+def _demo(catalogue: Path, folder: Path, seconds: float, rate: int) -> dict[str, Any]:
     report = folder / "report.json"
     command = [
         sys.executable,
@@ -67,7 +67,7 @@ def _demo(catalogue: Path, folder: Path, seconds: float) -> dict[str, Any]:
         "--report",
         str(report),
     ]
-    command += ["--state", str(folder / "state"), "--seconds", str(seconds), "--rate", "60000"]
+    command += ["--state", str(folder / "state"), "--seconds", str(seconds), "--rate", str(rate)]
     done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 -- our own command
     if not report.exists():
         raise SystemExit(f"the demo ended without a report:\n{done.stderr[-2_000:]}")
@@ -82,6 +82,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--rate", type=int, default=122_000, help="changes a minute; few make small groups")
     asked = parser.parse_args()
     given = yaml.safe_load(DEFAULT_CATALOGUE.read_text(encoding="utf-8"))
     figures: dict[str, list[float]] = {"on": [], "off": []}
@@ -91,7 +92,7 @@ def main() -> None:
             (folder / f"{kind}.yaml").write_text(yaml.safe_dump(made, sort_keys=False), encoding="utf-8")
         for turn in range(asked.rounds):
             for kind in ("on", "off") if turn % 2 == 0 else ("off", "on"):
-                report = _demo(folder / f"{kind}.yaml", folder, asked.seconds)
+                report = _demo(folder / f"{kind}.yaml", folder, asked.seconds, asked.rate)
                 cost = report["cpu_seconds"] / report["changes_sent"] * 1e6
                 figures[kind].append(cost)
                 by = report["cpu_microseconds_per_change"]
