@@ -19,3 +19,7 @@ def whole_id(text: str) -> str:
 
 def _capitals(chunk: str) -> str:
     return _SUFFIX[sum(1 << place for place, letter in enumerate(chunk) if "A" <= letter <= "Z")]
+
+
+KEY_PREFIX_CHARACTERS = 3
+"""Of an id, that say which object it is of (Salesforce Help, "Standard Field Record ID Prefix Decoder")."""

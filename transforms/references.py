@@ -9,9 +9,8 @@ import pyarrow.compute as pc
 
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.quality import ParentState, Rule
+from schemas.record_ids import KEY_PREFIX_CHARACTERS
 from schemas.tables import QUALITY_COLUMNS, arrow_schema
-
-_PREFIX = 3
 
 ABSENT = "the record {target} is not in the warehouse; nothing is to be done while it may be on its way"
 ORPHAN = "orphan: the org has no such parent, or the record still points to a deleted one; correct the reference in the org, or acknowledge it"
@@ -80,7 +79,10 @@ def wanted(new: pa.Table, found: Sequence[Pointer]) -> dict[str, ObjectSpec]:
         if column.null_count == len(column):
             continue
         for target in pc.unique(column).to_pylist():
-            if target is not None and (parent := pointer.parents.get(target[:_PREFIX])) is not None:
+            if (
+                target is not None
+                and (parent := pointer.parents.get(target[:KEY_PREFIX_CHARACTERS])) is not None
+            ):
                 targets[target] = parent
     return targets
 

@@ -17,7 +17,7 @@ from pyarrow import csv
 from schemas.catalogue import FRACTIONS, WHOLE_NUMBERS, FieldSpec, FieldType, ObjectSpec
 from transforms import exact_json
 from transforms.protect import Protector
-from transforms.values import is_text_in_json
+from transforms.values import SURE_DIGITS, is_text_in_json
 
 ID, IS_DELETED, MODSTAMP = "Id", "IsDeleted", "SystemModstamp"
 LIVE, IN_BIN, GONE = "false", "true", "gone"
@@ -105,7 +105,7 @@ def exact_json_value(text: str | None, field: FieldSpec) -> Any:
 
 def row_value(text: str | None, kind: FieldType) -> Any:
     """As `json_value`; a number that a double may not hold is a `Decimal`."""
-    if text is not None and kind in _WITH_POINT and len(text) > _SURE_DIGITS and _DECIMAL.fullmatch(text):
+    if text is not None and kind in _WITH_POINT and len(text) > SURE_DIGITS and _DECIMAL.fullmatch(text):
         return Decimal(text)
     return json_value(text, kind)
 
@@ -137,8 +137,6 @@ def _finite(text: str) -> float:
 
 
 _WITH_POINT = FRACTIONS | {FieldType.CURRENCY}
-_SURE_DIGITS = 15
-"""Digits that every double holds."""
 _DECIMAL = re.compile(r"-?\d{1,40}(?:\.\d{1,40})?", re.ASCII)
 _LONG_WHOLE = re.compile(r"-?\d{16,18}", re.ASCII)
 _JSON: dict[FieldType, Callable[[str], Any]] = {

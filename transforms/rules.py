@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from schemas.catalogue import FRACTIONS, FieldSpec, FieldType
 from schemas.quality import Rule, Severity
-from transforms.values import Converter, MisfitError, Note, NotedError
+from schemas.record_ids import KEY_PREFIX_CHARACTERS
+from transforms.values import INT64_DIGITS, Converter, MisfitError, Note, NotedError
 
-_PREFIX = 3
 _STANDARD_PREFIXES = {"User": "005", "Group": "00G"}
 """Objects that every org has and few catalogues list (Salesforce Help, "Standard Field Record ID Prefix Decoder")."""
 
@@ -134,10 +134,7 @@ def _bound(field: FieldSpec, given: float) -> Decimal | float:
 
 
 def _comparable(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    return column.cast(pa.decimal128(_INT64_DIGITS, 0)) if pa.types.is_integer(column.type) else column
-
-
-_INT64_DIGITS = 19
+    return column.cast(pa.decimal128(INT64_DIGITS, 0)) if pa.types.is_integer(column.type) else column
 
 
 def _patterned(field: FieldSpec) -> Iterator[Check]:
@@ -173,13 +170,13 @@ def _referring(field: FieldSpec, prefixes: Mapping[str, str]) -> Iterator[Check]
     value_set = pa.array(sorted(known), pa.large_string())
 
     def fails_in(column: pa.ChunkedArray) -> pa.ChunkedArray:
-        beginning = pc.utf8_slice_codeunits(column, 0, _PREFIX)
+        beginning = pc.utf8_slice_codeunits(column, 0, KEY_PREFIX_CHARACTERS)
         return pc.and_(pc.is_valid(column), pc.invert(pc.is_in(beginning, value_set=value_set)))
 
     yield Check(
         Rule.REFERENCES,
         field.severity_of(Rule.REFERENCES),
         f"the id is of none of the objects {', '.join(field.references)}",
-        lambda value: value[:_PREFIX] not in known,
+        lambda value: value[:KEY_PREFIX_CHARACTERS] not in known,
         fails_in,
     )

@@ -42,6 +42,7 @@ from transforms.snapshots import (
     update_event,
 )
 from transforms.stage import ObjectShare, refused_table, typed_table
+from transforms.values import INT64_DIGITS, SURE_DIGITS
 from transforms.wide_rows import fitted
 
 _MS = pa.timestamp("ms", tz="UTC")
@@ -136,13 +137,9 @@ def _typed(
 def _first_inexact(column: pa.ChunkedArray) -> np.ndarray:
     """The first row whose number a binary column may not hold: it is asked one by one, so that it is noted."""
     first = np.zeros(len(column), np.bool_)
-    if (pc.max(pc.binary_length(column)).as_py() or 0) > _SURE_DIGITS:
+    if (pc.max(pc.binary_length(column)).as_py() or 0) > SURE_DIGITS:
         first[np.flatnonzero(_flags(pc.match_substring_regex(column, r"^-?[0-9]{16,}$")))[:1]] = True
     return first
-
-
-_SURE_DIGITS = 15
-"""Digits that every double holds."""
 
 
 def _fits_text(column: pa.ChunkedArray, most: int, most_bytes: int | None) -> np.ndarray:
@@ -173,7 +170,7 @@ def _whole(column: pa.ChunkedArray) -> pa.ChunkedArray:
         return column.cast(pa.int64())
     except pa.ArrowInvalid:
         # Whole numbers of some types are printed as 10.0.
-        return _wide(column).cast(pa.decimal128(_INT64_DIGITS, 0)).cast(pa.int64())
+        return _wide(column).cast(pa.decimal128(INT64_DIGITS, 0)).cast(pa.int64())
 
 
 def _fraction(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -206,7 +203,6 @@ def _wide(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 _PLAIN = r"^-?[0-9]{1,38}(\.[0-9]{1,38})?$"
-_INT64_DIGITS = 19
 _WIDE = pa.decimal256(76, 38)
 """Room for every number that is written with up to 38 digits on both sides of the point."""
 

@@ -58,6 +58,10 @@ class NotedError(ValueError):
 MISFIT = b"\xff"
 """Stands for a value that does not fit its field, where values are compared: unlike every value, and like itself."""
 _MAX_INTEGER = 2**63
+SURE_DIGITS = 15
+"""Digits that every double holds."""
+INT64_DIGITS = 19
+"""Digits of the largest whole number of 64 bits."""
 EXACT_DOUBLE = 2**53
 """Whole numbers up to it are exact in a binary double."""
 _ROUNDING = Context(prec=2 * DIGITS_MAX + 400, rounding=ROUND_HALF_EVEN)

@@ -9,6 +9,7 @@ from clients.warehouse.quality_statements import LATE
 from clients.warehouse.statements import DEPARTED, QUALITY, REREAD, TOUCHED, current_table
 from schemas.catalogue import ObjectSpec
 from schemas.quality import ParentState, Rule
+from schemas.record_ids import KEY_PREFIX_CHARACTERS
 from schemas.tables import ID_SIZE, QUALITY_COLUMNS, RECORD_ID, Column, Kind, quoted
 from transforms.rereads import Cause
 
@@ -19,7 +20,6 @@ NOTED = "stage_noted"
 """Temporary: findings about two records, one row for a record and field."""
 NOTED_COLUMNS: tuple[Column, ...] = QUALITY_COLUMNS
 
-_PREFIX = 3
 _SAME = "q.object = n.object AND q.record_id = n.record_id AND q.field = n.field AND q.rule = n.rule"
 _OPEN = f"q.rule = '{Rule.PARENT}' AND q.resolved_at IS NULL"
 _ASKED_FOR = (
@@ -203,7 +203,7 @@ def _pointed(spec: ObjectSpec) -> str:
 
 
 def _of(spec: ObjectSpec, parent: ObjectSpec) -> str:
-    begins = f"SUBSTRING(q.target, 1, {_PREFIX}) = '{parent.key_prefix}'"
+    begins = f"SUBSTRING(q.target, 1, {KEY_PREFIX_CHARACTERS}) = '{parent.key_prefix}'"
     return f"q.object = '{spec.name}' AND {_OPEN} AND {begins}"
 
 
