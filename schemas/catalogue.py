@@ -84,6 +84,8 @@ IDS = frozenset({FieldType.REFERENCE, FieldType.ID})
 WHOLE_NUMBERS = frozenset({FieldType.INT, FieldType.LONG})
 FRACTIONS = frozenset({FieldType.DOUBLE, FieldType.PERCENT})
 """Decimal with a `scale`, binary without one."""
+FRACTIONAL = FRACTIONS | {FieldType.CURRENCY}
+"""Numbers that may have decimal places."""
 MOMENTS = frozenset({FieldType.DATE, FieldType.DATETIME})
 DIGITS_MAX = 18
 """Digits of a number, decimal places included (Object Reference, "Primitive Data Types"; the same in the warehouses' columns)."""
@@ -182,7 +184,7 @@ class FieldSpec(BaseModel):
 
     def _check_rules(self) -> None:
         """Refuse rules that say nothing of the field's values, as a bound of a text."""
-        is_number = self.type in WHOLE_NUMBERS | FRACTIONS | {FieldType.CURRENCY}
+        is_number = self.type in WHOLE_NUMBERS | FRACTIONAL
         if (self.min is not None or self.max is not None) and not is_number:
             raise ValueError("only a number has `min` and `max`")
         if (self.values or self.pattern) and self.type not in TEXTS:

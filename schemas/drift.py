@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from schemas.catalogue import FRACTIONS, TEXTS, FieldSpec, FieldType, Pii
+from schemas.catalogue import FRACTIONAL, TEXTS, FieldSpec, Pii
 from schemas.message import Message
 
 CHECK_EVERY = timedelta(minutes=5)
@@ -178,14 +178,11 @@ class DriftResult(Message):
     """Objects with changes in quarantine that fit now."""
 
 
-DECIMALS = FRACTIONS | {FieldType.CURRENCY}
-
-
 def entry_text(
     kind: str, length: int, scale: int | None, *, calculated: bool = False, held: bool = False
 ) -> str:
     """A field in short: `string(255)`, `currency(2)`, `double, calculated`, `date, held`. `scale` None: not decimal."""
-    is_decimal = scale is not None and kind in DECIMALS
+    is_decimal = scale is not None and kind in FRACTIONAL
     size = f"({scale})" if is_decimal else f"({length})" if kind in TEXTS else ""
     return f"{kind}{size}{', calculated' if calculated else ''}{', held' if held else ''}"
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-from schemas.catalogue import FRACTIONS, WHOLE_NUMBERS, FieldSpec, FieldType, ObjectSpec
+from schemas.catalogue import FRACTIONAL, FRACTIONS, WHOLE_NUMBERS, FieldSpec, FieldType, ObjectSpec
 from transforms import exact_json
 from transforms.protect import Protector
 from transforms.values import SURE_DIGITS, is_text_in_json
@@ -105,7 +105,7 @@ def exact_json_value(text: str | None, field: FieldSpec) -> Any:
 
 def row_value(text: str | None, kind: FieldType) -> Any:
     """As `json_value`; a number that a double may not hold is a `Decimal`."""
-    if text is not None and kind in _WITH_POINT and len(text) > SURE_DIGITS and _DECIMAL.fullmatch(text):
+    if text is not None and kind in FRACTIONAL and len(text) > SURE_DIGITS and _DECIMAL.fullmatch(text):
         return Decimal(text)
     return json_value(text, kind)
 
@@ -136,7 +136,6 @@ def _finite(text: str) -> float:
     return value
 
 
-_WITH_POINT = FRACTIONS | {FieldType.CURRENCY}
 _DECIMAL = re.compile(r"-?\d{1,40}(?:\.\d{1,40})?", re.ASCII)
 _LONG_WHOLE = re.compile(r"-?\d{16,18}", re.ASCII)
 _JSON: dict[FieldType, Callable[[str], Any]] = {

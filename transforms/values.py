@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from schemas.catalogue import (
     DIGITS_MAX,
-    FRACTIONS,
+    FRACTIONAL,
     IDS,
     WHOLE_NUMBERS,
     FieldSpec,
@@ -70,7 +70,7 @@ _BEYOND = "the number is beyond what the column holds"
 _TIME = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.(\d{1,6}))?Z?", re.ASCII)
 _SECONDS_END = len("HH:MM:SS")
 
-_NO_TEXTS = FRACTIONS | WHOLE_NUMBERS | {FieldType.BOOLEAN, FieldType.CURRENCY}
+_NO_TEXTS = FRACTIONAL | WHOLE_NUMBERS | {FieldType.BOOLEAN}
 
 
 def is_text_in_json(kind: FieldType) -> bool:
