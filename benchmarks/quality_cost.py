@@ -25,15 +25,15 @@ _OFF = {"required": "off", "references": "off", "parent": "off"}
 
 def with_rules(given: dict[str, Any]) -> dict[str, Any]:
     """The catalogue with every kind of rule."""
-    return _each_field(given, _ruled)
+    return each_field(given, ruled)
 
 
 def without_rules(given: dict[str, Any]) -> dict[str, Any]:
     """The catalogue with every rule off."""
-    return _each_field(given, lambda entry: entry | {"severity": _OFF})
+    return each_field(given, lambda entry: entry | {"severity": _OFF})
 
 
-def _each_field(given: dict[str, Any], change: Any) -> dict[str, Any]:
+def each_field(given: dict[str, Any], change: Any) -> dict[str, Any]:
     common = {name: change(entry) for name, entry in given["every_object"].items()}
     objects = {
         name: spec | {"fields": {field: change(entry) for field, entry in spec["fields"].items()}}
@@ -44,7 +44,7 @@ def _each_field(given: dict[str, Any], change: Any) -> dict[str, Any]:
     return made
 
 
-def _ruled(entry: dict[str, Any]) -> dict[str, Any]:
+def ruled(entry: dict[str, Any]) -> dict[str, Any]:
     is_clear = entry.get("pii", "none") == "none"
     if entry["type"] in _NUMBERS and is_clear:
         return entry | {"min": -1e15, "max": 1e15}
