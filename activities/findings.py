@@ -14,7 +14,7 @@ from activities.asking import ask
 from clients.warehouse import Transaction, quality_statements as sql
 from clients.warehouse.statements import RECORD_LIST
 from schemas.catalogue import ObjectSpec
-from schemas.quality import ASKED_OF_THE_WAREHOUSE, READ_AGAIN
+from schemas.quality import READ_AGAIN
 from schemas.tables import arrow_schema
 from transforms import quality_rows
 from transforms.findings import is_isolating
@@ -31,8 +31,6 @@ class Recorded:
     rereads: int
     changes: Sequence[FoundChange]
     """The new changes with which something is wrong."""
-    are_noted: bool
-    """True when other records are why findings about some of the records are open."""
 
 
 def record_findings(
@@ -49,8 +47,7 @@ def record_findings(
         last_orders: Record -> the last change that was applied to it before; of records that were there.
     """
     changes = quality_rows.found_changes(new)
-    every = transaction.fetch(sql.find_open_findings(), [spec.name])
-    open_rows = [row for row in every if row[2] not in ASKED_OF_THE_WAREHOUSE]
+    open_rows = transaction.fetch(sql.find_open_findings(), [spec.name])
     if changes or open_rows:
         records = {row[0] for row in open_rows} | {change.record_id for change in changes}
         places = quality_rows.places_of(new, records)
@@ -60,7 +57,7 @@ def record_findings(
     counts = Counter[str]()
     for change in changes:
         counts[change.batch] += sum(map(is_isolating, change.findings))
-    return Recorded(counts, _ask(transaction, spec, changes), changes, len(every) > len(open_rows))
+    return Recorded(counts, _ask(transaction, spec, changes), changes)
 
 
 def _settle(transaction: Transaction, spec: ObjectSpec, rows: Sequence[dict[str, str]]) -> None:

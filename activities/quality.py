@@ -1,4 +1,4 @@
-"""Law 10 and the rules of the catalogue, in the transaction of a group's effects: findings, references, and the day's counts."""
+"""Law 10 and the rules of the catalogue, in the transaction of a group's effects: findings, and the day's counts."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 import pyarrow as pa
 
 from activities.findings import Recorded, record_findings
-from activities.references import check_references, check_unique
 from clients.warehouse import Transaction, scorecard_statements as sql
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.quality import Rule
@@ -39,11 +38,7 @@ def record_quality(
         last_orders: Record -> the last change that was applied to it before; of records that were there.
     """
     recorded = record_findings(transaction, spec, new, last_orders)
-    failed = {
-        **check_references(transaction, spec, catalogue, new, last_orders, are_noted=recorded.are_noted),
-        **check_unique(transaction, spec, new),
-    }
-    add_scores(transaction, spec, scores(spec, catalogue, new, recorded.changes, failed))
+    add_scores(transaction, spec, scores(spec, catalogue, new, recorded.changes))
     return recorded
 
 

@@ -18,6 +18,7 @@ from temporalio.client import Client
 
 from activities.heartbeats import heartbeating
 from activities.late_parents import GRACE, LateParents
+from activities.references import DELAY
 from clients.objectstore import ObjectStore
 from clients.warehouse import Transaction, Warehouse, reread_statements as sql
 from clients.warehouse.statements import RECORD_LIST, TOUCHED
@@ -68,11 +69,12 @@ class Rereads:
     storm: int = STORM
     most_attempts: int = MOST_ATTEMPTS
     grace: timedelta = GRACE
+    delay: timedelta = DELAY
 
     @activity.defn(name=names.FIND_REREADS)
     async def find_rereads(self, request: FindInput) -> FindResult:
         """What is to be read now, late parents among it. Three small queries when that is nothing."""
-        late = LateParents(self.warehouse, self.catalogue, self.grace)
+        late = LateParents(self.warehouse, self.catalogue, self.grace, self.delay)
         async with heartbeating():
             await asyncio.to_thread(late.look)
             found = await asyncio.to_thread(self._open, request)

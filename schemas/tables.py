@@ -284,13 +284,11 @@ QUALITY_COLUMNS = (
 )
 """`ops.quality`: a row a field of a record, or a field, that a rule named; a new breach opens a resolved row again."""
 
-DEPARTED_COLUMNS = (
-    RECORD_ID,
+CHECKED_COLUMNS = (
     Column("object", Kind.TEXT, NAME_SIZE, required=True),
-    BATCH,  # of the deletion; with the record it names the row
-    Column("departed_at", Kind.TIMESTAMP, required=True),
+    Column("checked_until", Kind.TIMESTAMP, required=True),  # changes applied before it were looked at
 )
-"""`ops.departed`: deleted records that others may point to, until somebody has looked for those others."""
+"""`ops.checked`: how far the rules `parent` and `unique` have looked at the change log of each object."""
 
 HOLD_COLUMNS = (
     Column("object", Kind.TEXT, NAME_SIZE, required=True),

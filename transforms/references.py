@@ -2,14 +2,12 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.quality import ParentState, Rule
-from schemas.record_ids import KEY_PREFIX_CHARACTERS
 from schemas.tables import QUALITY_COLUMNS, arrow_schema
 
 ABSENT = "the record {target} is not in the warehouse; nothing is to be done while it may be on its way"
@@ -65,41 +63,15 @@ def is_parent(spec: ObjectSpec, catalogue: Catalogue) -> bool:
     )
 
 
+def looks_at_others(spec: ObjectSpec, catalogue: Catalogue) -> bool:
+    """True when a rule about two records concerns the object: its changes are looked at after they have landed."""
+    return bool(spec.unique_fields or pointers(spec, catalogue)) or is_parent(spec, catalogue)
+
+
 def parents_of(spec: ObjectSpec, catalogue: Catalogue) -> list[ObjectSpec]:
     """Every object that records of this one may point to, each once."""
     found = {prefix: parent for each in pointers(spec, catalogue) for prefix, parent in each.parents.items()}
     return list(found.values())
-
-
-def wanted(new: pa.Table, found: Sequence[Pointer]) -> dict[str, ObjectSpec]:
-    """Record -> its object, of every record that new changes (columns of `staged_columns`) point to."""
-    targets: dict[str, ObjectSpec] = {}
-    for pointer in found:
-        column = new[pointer.column]
-        if column.null_count == len(column):
-            continue
-        for target in pc.unique(column).to_pylist():
-            if (
-                target is not None
-                and (parent := pointer.parents.get(target[:KEY_PREFIX_CHARACTERS])) is not None
-            ):
-                targets[target] = parent
-    return targets
-
-
-def carriers(new: pa.Table, pointer: Pointer, absent: pa.Array) -> int:
-    """How many new changes carry a reference to an absent record."""
-    return pc.sum(pc.is_in(new[pointer.column], value_set=absent)).as_py() or 0
-
-
-def pointing(
-    rows: Sequence[Sequence[Any]], found: Sequence[Pointer], absent: frozenset[str]
-) -> Iterator[Pointing]:
-    """Rows of `reference_statements.read_pointing` that point to an absent record."""
-    for record_id, order, batch, *values in rows:
-        for pointer, target in zip(found, values, strict=True):
-            if target in absent:
-                yield Pointing(record_id, pointer.field, target, order, batch)
 
 
 def note_table(spec: ObjectSpec, rule: Rule, notes: Sequence[Pointing], at: datetime) -> pa.Table:

@@ -1,7 +1,7 @@
 """What a group of changes adds to the scorecards: by field and rule, how many changes were checked, and how many failed. No I/O."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -31,18 +31,16 @@ def scores(
     catalogue: Catalogue,
     new: pa.Table,
     changes: Sequence[FoundChange],
-    failed: Mapping[tuple[str, Rule], int],
 ) -> list[Score]:
-    """The rows that are not zero.
+    """The rows that are not zero. `parent` and `unique` are counted as checked; their failures are counted when they are found.
 
     Args:
         spec: The object.
         catalogue: Says which references were looked at.
         new: The changes that were logged, in the columns of `staged_columns`.
         changes: Those of them with which something is wrong.
-        failed: What the warehouse said of `parent` and `unique`: changes by field and rule.
     """
-    broken = Counter[tuple[str, Rule]](failed)
+    broken = Counter[tuple[str, Rule]]()
     lost = Counter[tuple[str, Rule]]()
     unfit = 0
     for change in changes:

@@ -10,12 +10,12 @@ from clients.postgres_sessions import session_options
 from clients.warehouse.psycopg_errors import translated
 from clients.warehouse.scorecard_statements import views
 from clients.warehouse.shadows import in_schemas, schemas_of
-from clients.warehouse.statements import QUALITY, TABLES_OF_OPS, current_table, tables_of
+from clients.warehouse.statements import QUALITY, TABLES_OF_OPS, change_table, current_table, tables_of
 from schemas.catalogue import Catalogue
 from schemas.column_names import short_name
 from schemas.errors import SettingsError
 from schemas.tables import Column, Kind, quoted
-from transforms.references import pointers
+from transforms.references import looks_at_others, pointers
 
 SYSTEM = "PostgreSQL"
 INLINE = "WITH (toast_tuple_target = 8160)"
@@ -64,6 +64,10 @@ def _indexes(catalogue: Catalogue, prefix: str) -> Iterator[str]:
     waiting = "(target) WHERE resolved_at IS NULL AND target IS NOT NULL"
     yield f"CREATE INDEX IF NOT EXISTS quality_target ON {in_schemas(QUALITY, prefix)} {waiting}"
     for spec in catalogue.objects.values():
+        if looks_at_others(spec, catalogue):
+            # What was applied since the last look is read.
+            index, log = short_name(f"{spec.table}_change_applied"), in_schemas(change_table(spec), prefix)
+            yield f"CREATE INDEX IF NOT EXISTS {index} ON {log} (applied_at)"
         where = in_schemas(current_table(spec), prefix)
         for name, column in spec.columns.items():
             if spec.fields[name].external_id:
@@ -178,7 +182,9 @@ def _key_of(table: str) -> str:
         return ", PRIMARY KEY (record_id, change_order)"
     if table.endswith("reconciliation"):
         return ", PRIMARY KEY (run, object)"
-    if table.endswith(("reread", "departed")):
+    if table.endswith("checked"):
+        return ", PRIMARY KEY (object)"
+    if table.endswith("reread"):
         return ""  # asking twice does no harm
     if table.endswith("ops.hold"):
         return ", PRIMARY KEY (object, batch)"

@@ -26,10 +26,10 @@ _SAME = "q.object = f.object AND q.record_id = f.record_id AND q.field = f.field
 
 
 def find_open_findings() -> str:
-    """record_id, field, rule, change_order, severity of what is open of the touched records; parameter: the object."""
+    """record_id, field, rule, change_order, severity of what is open of the touched records and of them alone; parameter: the object."""
     return (
         f"SELECT q.record_id, q.field, q.rule, q.change_order, q.severity FROM {QUALITY} AS q JOIN {TOUCHED} AS t "
-        f"ON q.record_id = t.record_id WHERE q.object = %s AND q.resolved_at IS NULL"
+        f"ON q.record_id = t.record_id WHERE q.object = %s AND q.resolved_at IS NULL AND q.target IS NULL"
     )
 
 

@@ -1,25 +1,22 @@
 """SQL of the rules that look at other records, `parent` and `unique`, in the part that PostgreSQL and Redshift share.
 
-Every statement begins at the records that a batch touched, at open findings or at deleted parents: none reads a whole table.
+Every statement begins at the changes of a slice of time or at open findings. None reads a whole table.
 """
 
-from collections.abc import Mapping, Sequence
-
 from clients.warehouse.quality_statements import LATE
-from clients.warehouse.statements import DEPARTED, QUALITY, REREAD, TOUCHED, current_table
+from clients.warehouse.statements import CHECKED, QUALITY, REREAD, TOUCHED, change_table, current_table
 from schemas.catalogue import ObjectSpec
 from schemas.quality import ParentState, Rule
 from schemas.record_ids import KEY_PREFIX_CHARACTERS
-from schemas.tables import ID_SIZE, QUALITY_COLUMNS, RECORD_ID, Column, Kind, quoted
+from schemas.tables import ID_SIZE, QUALITY_COLUMNS, Column, quoted
+from transforms.decode import DELETE
 from transforms.rereads import Cause
 
-WANTED = "stage_wanted"
-"""Temporary: records that changes of the group point to, each once."""
-WANTED_COLUMNS: tuple[Column, ...] = (RECORD_ID, Column("object", Kind.TEXT, 255))
 NOTED = "stage_noted"
 """Temporary: findings about two records, one row for a record and field."""
 NOTED_COLUMNS: tuple[Column, ...] = QUALITY_COLUMNS
 
+_IN_SLICE = "applied_at >= %s AND applied_at < %s"
 _SAME = "q.object = n.object AND q.record_id = n.record_id AND q.field = n.field AND q.rule = n.rule"
 _OPEN = f"q.rule = '{Rule.PARENT}' AND q.resolved_at IS NULL"
 _ASKED_FOR = (
@@ -28,33 +25,45 @@ _ASKED_FOR = (
 )
 
 
-def find_absent(parents: Sequence[ObjectSpec]) -> str:
-    """Of the wanted records those that are not there, or deleted."""
-    return " UNION ALL ".join(
-        f"SELECT w.record_id FROM {WANTED} AS w LEFT JOIN {current_table(parent)} AS p "
-        "ON p.record_id = w.record_id AND NOT p.is_deleted "
-        f"WHERE w.object = '{parent.name}' AND p.record_id IS NULL"
-        for parent in parents
-    )
+def read_checked() -> str:
+    """object, checked_until of every object whose references and unique values were looked at before."""
+    return f"SELECT object, checked_until FROM {CHECKED}"
 
 
-def find_present(ids: Mapping[str, Sequence[str]]) -> str:
-    """The same question of a few records, said in the statement: those that are there and live.
-
-    `ids`: the current table of each object -> ids of letters and digits alone, which the caller has checked.
-    """
-    return " UNION ALL ".join(
-        f"SELECT p.record_id FROM {table} AS p WHERE NOT p.is_deleted AND p.record_id IN ({', '.join(map(_literal, some))})"
-        for table, some in ids.items()
-    )
+def find_first_applied(spec: ObjectSpec) -> str:
+    """When the first logged change from a time on was applied; null when there is none. Parameter: the time."""
+    return f"SELECT MIN(applied_at) FROM {change_table(spec)} WHERE applied_at >= %s"
 
 
-def read_pointing(spec: ObjectSpec, names: Sequence[str]) -> str:
-    """record_id, place and batch of the last change, and some references, of the touched records that live."""
-    columns = "".join(f", c.{quoted(name)}" for name in names)
+def touch_applied(spec: ObjectSpec) -> str:
+    """Put the records of the changes that were applied in a slice of time into `TOUCHED`; parameters: from, until."""
+    return f"INSERT INTO {TOUCHED} (record_id) SELECT DISTINCT record_id FROM {change_table(spec)} WHERE {_IN_SLICE}"
+
+
+def find_departed(spec: ObjectSpec) -> str:
+    """A row when a record was deleted in a slice of time; parameters: from, until."""
     return (
-        f"SELECT c.record_id, c.last_change_order, c.batch{columns} FROM {current_table(spec)} AS c "
-        f"JOIN {TOUCHED} AS t ON c.record_id = t.record_id WHERE NOT c.is_deleted"
+        f"SELECT record_id FROM {change_table(spec)} WHERE {_IN_SLICE} AND change_type = '{DELETE}' LIMIT 1"
+    )
+
+
+def find_pointing_nowhere(spec: ObjectSpec, name: str, parent: ObjectSpec) -> str:
+    """record_id, place and batch of the last change, and the parent, of live records whose parent is not there, or deleted.
+
+    Of the records that got a reference in a slice of time; parameters: from, until.
+    """
+    column, there = quoted(name), f"{current_table(parent)} AS p ON p.record_id"
+    prefix = f"1, {KEY_PREFIX_CHARACTERS}) = '{parent.key_prefix}'"
+    # The changes first: nearly all of them have their parents, so that few records are left to be looked at.
+    changed = (
+        f"SELECT DISTINCT n.record_id FROM {change_table(spec)} AS n LEFT JOIN {there} = n.{column} AND NOT p.is_deleted "
+        f"WHERE n.applied_at >= %s AND n.applied_at < %s AND SUBSTRING(n.{column}, {prefix} AND p.record_id IS NULL"
+    )
+    return (
+        f"SELECT c.record_id, c.last_change_order, c.batch, c.{column} FROM ({changed}) AS t "
+        f"JOIN {current_table(spec)} AS c ON c.record_id = t.record_id "
+        f"LEFT JOIN {there} = c.{column} AND NOT p.is_deleted "
+        f"WHERE NOT c.is_deleted AND SUBSTRING(c.{column}, {prefix} AND p.record_id IS NULL"
     )
 
 
@@ -72,6 +81,14 @@ def open_notes_again() -> str:
     return (
         f"UPDATE {QUALITY} AS q SET {', '.join(sets)}, seen = q.seen + 1 FROM {NOTED} AS n "
         f"WHERE {_SAME} AND (q.resolved_at IS NOT NULL OR q.target <> n.target)"
+    )
+
+
+def count_new_notes() -> str:
+    """field, how many of the staged findings are not open; run it before `open_notes_again`."""
+    return (
+        f"SELECT n.field, COUNT(*) FROM {NOTED} AS n LEFT JOIN {QUALITY} AS q ON {_SAME} "
+        "AND q.resolved_at IS NULL WHERE q.object IS NULL GROUP BY n.field"
     )
 
 
@@ -93,9 +110,12 @@ def resolve_left(spec: ObjectSpec) -> str:
     )
 
 
-def find_awaited() -> str:
-    """A row when a record waits for a touched one."""
-    return f"SELECT q.record_id FROM {QUALITY} AS q JOIN {TOUCHED} AS t ON q.target = t.record_id WHERE {_OPEN} LIMIT 1"
+def find_awaited(spec: ObjectSpec) -> str:
+    """A row when a record waits for one of the object."""
+    begins = f"SUBSTRING(q.target, 1, {KEY_PREFIX_CHARACTERS}) = '{spec.key_prefix}'"
+    return (
+        f"SELECT q.record_id FROM {QUALITY} AS q WHERE q.target IS NOT NULL AND {_OPEN} AND {begins} LIMIT 1"
+    )
 
 
 def resolve_arrived(spec: ObjectSpec) -> str:
@@ -106,14 +126,23 @@ def resolve_arrived(spec: ObjectSpec) -> str:
     )
 
 
+def find_open(spec: ObjectSpec) -> str:
+    """The rules, each once, that have open findings about records of the object and another record."""
+    return f"SELECT DISTINCT q.rule FROM {QUALITY} AS q WHERE q.object = '{spec.name}' AND q.resolved_at IS NULL AND q.target IS NOT NULL"
+
+
+def find_newly_shared(spec: ObjectSpec, name: str) -> str:
+    """As `find_shared`, of the records that got a value in a slice of time after the other one; parameters: from, until."""
+    column = quoted(name)
+    changed = (
+        f"(SELECT DISTINCT record_id FROM {change_table(spec)} WHERE {_IN_SLICE} AND {column} IS NOT NULL)"
+    )
+    return _shared(spec, column, changed, "AND o.last_change_order <= c.last_change_order")
+
+
 def find_shared(spec: ObjectSpec, name: str) -> str:
     """Of some records (`LATE`) those whose value another live record has in the same column, with one such record, place and batch of its last change."""
-    column = quoted(name)
-    return (
-        f"SELECT c.record_id, MIN(o.record_id), MIN(c.last_change_order), MIN(c.batch) FROM {LATE} AS t JOIN {current_table(spec)} AS c ON c.record_id = t.record_id "
-        f"JOIN {current_table(spec)} AS o ON o.{column} = c.{column} AND o.record_id <> c.record_id "
-        "WHERE NOT c.is_deleted AND NOT o.is_deleted GROUP BY c.record_id"
-    )
+    return _shared(spec, quoted(name), LATE, "")
 
 
 def find_open_shared(spec: ObjectSpec) -> str:
@@ -168,11 +197,6 @@ def mark_orphans(spec: ObjectSpec, parent: ObjectSpec) -> str:
     )
 
 
-def find_departed() -> str:
-    """Object, record and batch of every deleted record whose children were not looked for."""
-    return f"SELECT object, record_id, batch FROM {DEPARTED} ORDER BY object, record_id"
-
-
 def find_children(spec: ObjectSpec, name: str, parent: ObjectSpec) -> str:
     """record_id, place and batch of the last change, and the parent, of live records that point to a touched and deleted one."""
     column = quoted(name)
@@ -183,17 +207,22 @@ def find_children(spec: ObjectSpec, name: str, parent: ObjectSpec) -> str:
     )
 
 
-def forget_departed(count: int) -> str:
-    """Take what was looked for off the list; parameters: the object, then `count` batches."""
-    marks = ", ".join(["%s"] * count)
+def keep_checked() -> str:
+    """Keep how far an object was looked at; run it after `forget_checked`. Parameters: the object, until when."""
+    return f"INSERT INTO {CHECKED} (object, checked_until) VALUES (%s, %s)"
+
+
+def forget_checked() -> str:
+    """Parameter: the object."""
+    return f"DELETE FROM {CHECKED} WHERE object = %s"
+
+
+def _shared(spec: ObjectSpec, column: str, records: str, further: str) -> str:
     return (
-        f"DELETE FROM {DEPARTED} USING {TOUCHED} AS t WHERE departed.record_id = t.record_id "
-        f"AND departed.object = %s AND departed.batch IN ({marks})"
+        f"SELECT c.record_id, MIN(o.record_id), MIN(c.last_change_order), MIN(c.batch) FROM {records} AS t JOIN {current_table(spec)} AS c ON c.record_id = t.record_id "
+        f"JOIN {current_table(spec)} AS o ON o.{column} = c.{column} AND o.record_id <> c.record_id "
+        f"WHERE NOT c.is_deleted AND NOT o.is_deleted {further} GROUP BY c.record_id"
     )
-
-
-def _literal(record_id: str) -> str:
-    return f"'{record_id}'"
 
 
 def _pointed(spec: ObjectSpec) -> str:

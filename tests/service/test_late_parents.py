@@ -27,7 +27,7 @@ async def engine(
     client: Client, store: ObjectStore, warehouse: PostgresWarehouse, database: str, tmp_path: Path
 ) -> AsyncIterator[ReconcilingEngine]:
     async with repairing_engine(client, store, warehouse, database, tmp_path) as made:
-        made.rereads.grace = timedelta(0)
+        made.rereads.grace = made.rereads.delay = timedelta(0)
         yield made
 
 

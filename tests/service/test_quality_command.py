@@ -3,12 +3,14 @@
 import json
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
+from activities.references import ReferenceChecks
 from cli.main import app
 from clients.audit import AuditLog
 from clients.migrations import ensure_schema
@@ -34,6 +36,7 @@ async def road(warehouse: PostgresWarehouse, store: ObjectStore) -> Road:
     case = {**whole_case(1), "Subject": "x" * 300, "AccountId": "001000000000001AAA"}
     broken = {BROKEN: '{"data": {"payload": {"ChangeEventHea', "event": {"replayId": 2}}
     await opened.send([event(1, case, record_ids=[CASE]), broken])
+    ReferenceChecks(warehouse, opened.catalogue, delay=timedelta(0)).check()
     return opened
 
 

@@ -47,12 +47,14 @@ def account(number: int, record_id: str, kind: str = "CREATE") -> dict[str, Any]
 
 
 def rows(road: Road, what: str, where: str = "TRUE") -> list[tuple[Any, ...]]:
+    """Of the findings, as they stand."""
     with road.warehouse.transaction() as transaction:
         return transaction.fetch(f"SELECT {what} FROM ops.quality WHERE {where} ORDER BY record_id")
 
 
 def noted(road: Road) -> list[tuple[Any, ...]]:
-    """What is open of the rule `parent`."""
+    """What is open of the rule `parent` after a look."""
+    look(road)
     return rows(road, "record_id, field, target, state", "rule = 'parent' AND resolved_at IS NULL")
 
 
@@ -64,13 +66,55 @@ def asked(road: Road) -> list[tuple[Any, ...]]:
 
 
 def look(road: Road, grace: timedelta = timedelta(minutes=10)) -> int:
-    return LateParents(road.warehouse, road.catalogue, grace).look()
+    return LateParents(road.warehouse, road.catalogue, grace, delay=timedelta(0)).look()
 
 
 def answer_that_nothing_was_found(road: Road) -> None:
     """As the repair workflow closes what it has read."""
     with road.warehouse.transaction() as transaction:
         transaction.execute("UPDATE ops.reread SET closed_at = asked_at, outcome = 'given_up'")
+
+
+async def test_a_child_whose_parent_comes_within_the_delay_is_never_noted(road: Road) -> None:
+    await road.send([child(1, ACCOUNTS[0])])
+    LateParents(road.warehouse, road.catalogue).look()
+    await road.send([account(2, ACCOUNTS[0])])
+    look(road)
+    assert rows(road, "record_id") == []
+
+
+async def test_changes_of_hours_are_looked_at_slice_by_slice(road: Road) -> None:
+    await road.send([child(1, ACCOUNTS[0]), child(2, ACCOUNTS[1], OTHER)])
+    with road.warehouse.transaction() as transaction:
+        hours_ago = (
+            "UPDATE audit.case_change SET applied_at = applied_at - INTERVAL '3 hours' WHERE record_id = %s"
+        )
+        transaction.execute(hours_ago, [CASE])
+    assert [record_id for record_id, *_ in noted(road)] == [CASE, OTHER]
+
+
+async def test_a_change_of_a_process_whose_clock_is_behind_is_looked_at(road: Road) -> None:
+    await road.send([account(1, ACCOUNTS[0])])
+    look(road)
+    await road.send([child(2, ACCOUNTS[1])])
+    look(road)
+    await road.send([child(3, ACCOUNTS[2], OTHER)])
+    with road.warehouse.transaction() as transaction:
+        behind = "UPDATE audit.case_change SET applied_at = applied_at - INTERVAL '50 seconds' WHERE record_id = %s"
+        transaction.execute(behind, [OTHER])
+    assert [record_id for record_id, *_ in noted(road)] == [CASE, OTHER]
+
+
+async def test_a_finding_is_counted_once_however_often_its_change_is_looked_at(road: Road) -> None:
+    await road.send([child(1, ACCOUNTS[0])])
+    for _ in range(3):
+        look(road)
+    with road.warehouse.transaction() as transaction:
+        counts = transaction.fetch(
+            "SELECT checked, failed FROM ops.quality_day WHERE field = 'AccountId' AND rule = 'parent'"
+        )
+    assert counts == [(1, 1)]
+    assert rows(road, "seen") == [(1,)]
 
 
 async def test_a_child_lands_before_its_parent_and_the_parent_takes_the_note_away(road: Road) -> None:
@@ -98,7 +142,8 @@ async def test_a_note_follows_the_reference_of_its_child(road: Road) -> None:
     await road.send([moved(4, None)])
     assert noted(road) == []
     await road.send([moved(5, ACCOUNTS[1])])
-    assert rows(road, "state, seen", "rule = 'parent'") == [("waits", 3)]
+    look(road)
+    assert rows(road, "state, seen", "rule = 'parent'") == [("waits", 2)]
     await road.send([event(6, {}, change_type="DELETE", record_ids=[CASE])])
     assert noted(road) == []
 
@@ -131,11 +176,14 @@ async def test_a_parent_that_the_org_lacks_leaves_orphans_until_it_comes(road: R
 
 
 async def test_a_note_that_its_parent_missed_is_taken_away_at_the_next_look(road: Road) -> None:
-    await road.send([child(1, ACCOUNTS[0]), account(2, ACCOUNTS[0])])
+    await road.send([child(1, ACCOUNTS[0])])
+    look(road)
+    await road.send([account(2, ACCOUNTS[0])])
+    look(road)
     with road.warehouse.transaction() as transaction:
         # As after two transactions that did not see each other.
         transaction.execute("UPDATE ops.quality SET resolved_at = NULL WHERE rule = 'parent'")
-    before = noted(road)
+    before = rows(road, "record_id", "rule = 'parent' AND resolved_at IS NULL")
     assert look(road, timedelta(0)) == 0
     assert (len(before), noted(road)) == (1, [])
 
@@ -148,8 +196,6 @@ async def test_a_deleted_parent_finds_its_children_and_the_child_is_asked_for(ro
     assert noted(road) == [(CASE, "AccountId", ACCOUNTS[0], "waits")]
     assert look(road, timedelta(0)) == 1
     assert asked(road) == [("Case", CASE)]
-    with road.warehouse.transaction() as transaction:
-        assert transaction.fetch("SELECT record_id FROM ops.departed") == []
     # The org empties such a reference without an event.
     await road.send([moved(6, None)])
     assert noted(road) == []
@@ -174,11 +220,14 @@ async def test_two_live_records_with_one_value_are_noted_until_one_of_them_chang
     same = {"Subject": "the same"}
     where = "rule = 'unique' AND resolved_at IS NULL"
     await road.send([event(1, {**whole_case(1), **same}, record_ids=[CASE])])
+    look(road)
     assert rows(road, "record_id", where) == []
     await road.send([event(2, {**whole_case(2), **same}, record_ids=[OTHER])])
+    look(road)
     assert rows(road, "record_id, field, target, severity", where) == [(OTHER, "Subject", CASE, "warn")]
     # The other one changes: the note is about a record that this batch does not touch.
     await road.send([event(3, {"Subject": "another"}, change_type="UPDATE", record_ids=[CASE])])
+    look(road)
     assert rows(road, "record_id", where) == []
 
 
@@ -187,4 +236,5 @@ async def test_a_deleted_record_gives_its_value_back(road: Road) -> None:
     await road.send([event(1, {**whole_case(1), **same}, record_ids=[CASE])])
     await road.send([event(2, {}, change_type="DELETE", record_ids=[CASE])])
     await road.send([event(3, {**whole_case(3), **same}, record_ids=[OTHER])])
+    look(road)
     assert rows(road, "record_id", "rule = 'unique'") == []

@@ -84,8 +84,6 @@ ARGUMENTS: dict[tuple[str, ...], list[tuple[Any, ...]]] = {
     ("object_name", "day", "scores"): [
         ("Case", date(2026, 11, 29), [Score("*", "fits", 9, 1), Score("Status", "values", 3, 0)])
     ],
-    ("parents",): [(SPECS[:1],), (SPECS,)],
-    ("ids",): [({"curated.case_current": ["500x", "500y"], "curated.account_current": ["001x"]},)],
     ("spec", "parent"): list(itertools.pairwise(SPECS)),
     ("spec", "name"): [(spec, "owner_id") for spec in SPECS],
     ("spec", "name", "parent"): [(spec, "owner_id", SPECS[0]) for spec in SPECS],
