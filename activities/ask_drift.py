@@ -10,10 +10,10 @@ from temporalio.common import WorkflowIDConflictPolicy
 from clients.describe import OrgSchema
 from clients.org_http import OrgHttp
 from schemas import names
-from schemas.budgets import LeaseClass
 from schemas.catalogue import ObjectSpec
 from schemas.drift import DriftInput, DriftPolicy, Effect
 from schemas.errors import SchemaChangedError
+from schemas.governor import LeaseClass
 from schemas.ids import drift_workflow_id
 from transforms.drift import compare
 

@@ -7,7 +7,7 @@ from temporalio import activity
 
 from clients.objectstore import ObjectStore
 from schemas import names
-from schemas.backfills import BackfillRate
+from schemas.backfill import BackfillRate
 from schemas.ids import backfill_rate_key
 
 

@@ -17,12 +17,12 @@ from temporalio.service import RPCError
 from clients.governor import TemporalGovernor
 from clients.warehouse import Warehouse, statements as sql
 from schemas import names
-from schemas.budgets import Budget, Exchange, Terms
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.errors import UnavailableError
+from schemas.governor import Budget, Exchange, Terms
 from schemas.ids import governor_workflow_id
+from schemas.plan import PlanTask
 from schemas.planner import DrawnPlan, DrawPlanInput, FollowedObject
-from schemas.plans import PlanTask
 from transforms.books import OrgBooks
 from transforms.loads import KNOWN_DAYS, RECENT, Measured, expected_load
 from transforms.plan import make_plan

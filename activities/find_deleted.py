@@ -19,13 +19,13 @@ from clients.objectstore import ObjectStore
 from clients.org_http import OrgHttp
 from clients.polling import PolledSource
 from schemas import names
-from schemas.budgets import LeaseClass
 from schemas.catalogue import Catalogue
 from schemas.errors import CallRefusedError
+from schemas.governor import LeaseClass
 from schemas.ids import ids_key
 from schemas.limits import DELETED_MAX_AGE
 from schemas.positions import epoch_ms
-from schemas.rereads import FindDeletedInput, FindDeletedResult
+from schemas.repair import FindDeletedInput, FindDeletedResult
 
 
 @dataclass

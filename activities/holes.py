@@ -16,8 +16,8 @@ from clients.audit import AuditLog
 from clients.org_http import OrgHttp
 from clients.warehouse import Warehouse, statements as sql
 from schemas import names
-from schemas.budgets import LeaseClass
 from schemas.catalogue import Catalogue
+from schemas.governor import LeaseClass
 from schemas.ids import batch_name, lane_workflow_id, repair_workflow_id
 from schemas.messages import Act, FollowInput
 from transforms.rereads import LONGEST_TRANSACTION, asked_by_hole

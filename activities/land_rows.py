@@ -16,7 +16,7 @@ from temporalio.client import Client, WorkflowFailureError
 from activities.follow import start_batch
 from clients.chain import Chain, RowFacts
 from clients.objectstore import ObjectStore
-from schemas.backfills import BackfillCounts
+from schemas.backfill import BackfillCounts
 from schemas.catalogue import ObjectSpec
 from schemas.errors import BatchFailedError
 from schemas.messages import BatchResult

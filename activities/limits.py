@@ -9,8 +9,8 @@ from clients.org_limits import read_limits
 from clients.prepaid import PrepaidPurse
 from clients.salesforce import SessionSource
 from schemas import names
-from schemas.budgets import LeaseClass, Reading, ReadLimitsInput, ReadLimitsResult
 from schemas.errors import RateLimitedError
+from schemas.governor import LeaseClass, Reading, ReadLimitsInput, ReadLimitsResult
 
 
 @dataclass

@@ -13,7 +13,7 @@ from clients.objectstore import ObjectStore
 from clients.org_http import OrgHttp
 from clients.row_counts import RowCounts
 from schemas import names
-from schemas.backfills import BackfillInput, BackfillPlan, ByTime, Part
+from schemas.backfill import BackfillInput, BackfillPlan, ByTime, Part
 from schemas.catalogue import Catalogue
 from schemas.errors import CallTooSlowError, WindowTakenError
 from schemas.ids import backfill_plan_key

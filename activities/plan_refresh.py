@@ -21,7 +21,7 @@ from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.ids import ids_key, refresh_key
 from schemas.limits import COLLECTION_RETRIEVE_MAX
 from schemas.quality import Rule
-from schemas.refreshes import RefreshGroup, RefreshInput, RefreshPlan, RefreshState
+from schemas.refresh import RefreshGroup, RefreshInput, RefreshPlan, RefreshState
 from transforms.drift import field_called
 
 _OVERLAP = timedelta(minutes=2)

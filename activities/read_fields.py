@@ -31,7 +31,7 @@ from schemas.ids import ORIGIN
 from schemas.limits import COLLECTION_RETRIEVE_MAX
 from schemas.polled import PolledRow
 from schemas.positions import PolledPosition
-from schemas.refreshes import FieldsInput, FieldsResult, RefreshCounts
+from schemas.refresh import FieldsInput, FieldsResult, RefreshCounts
 from schemas.tables import RECORD_ID, field_column
 from transforms.differences import differing
 from transforms.drift import with_fields

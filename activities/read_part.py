@@ -28,7 +28,7 @@ from clients.org_http import OrgHttp
 from clients.polling import VISIBILITY_DELAY
 from clients.soql import between, selected_fields
 from schemas import names
-from schemas.backfills import BackfillCounts, PartInput, StretchResult
+from schemas.backfill import BackfillCounts, PartInput, StretchResult
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.errors import (
     CallRefusedError,

@@ -25,7 +25,7 @@ from clients.polling import VISIBILITY_DELAY
 from clients.records import RecordsById
 from clients.soql import literal
 from schemas import names
-from schemas.backfills import BackfillCounts, RecordsInput, StretchResult
+from schemas.backfill import BackfillCounts, RecordsInput, StretchResult
 from schemas.catalogue import Catalogue
 from schemas.ids import ORIGIN, records_lane
 from schemas.limits import COLLECTION_RETRIEVE_MAX

@@ -25,7 +25,7 @@ from schemas.catalogue import Catalogue, FieldType, ObjectSpec
 from schemas.ids import reconcile_key
 from schemas.limits import COLLECTION_RETRIEVE_MAX
 from schemas.positions import SECOND_MS, epoch_ms
-from schemas.reconciliations import AskBucketsInput, AskedBuckets, DifferingBuckets, Grain, Range
+from schemas.reconcile import AskBucketsInput, AskedBuckets, DifferingBuckets, Grain, Range
 from schemas.tables import Column, field_column
 from transforms.buckets import Bucket, Explained, Moving, explain
 from transforms.judgement import COMMIT_LAG_MS

@@ -14,7 +14,7 @@ from clients.warehouse import Warehouse, questions
 from schemas import names
 from schemas.catalogue import Catalogue
 from schemas.ids import reconcile_key
-from schemas.reconciliations import FindIsolatedInput, Isolated, Range
+from schemas.reconcile import FindIsolatedInput, Isolated, Range
 
 
 @dataclass

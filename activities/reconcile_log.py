@@ -19,7 +19,7 @@ from clients.warehouse import Transaction, Warehouse, questions, statements as s
 from schemas import names
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.ids import reconcile_key
-from schemas.reconciliations import CheckLogInput, Difference, Kind, LogCheck
+from schemas.reconcile import CheckLogInput, Difference, Kind, LogCheck
 from schemas.tables import current_columns, history_columns
 from transforms.log_check import Altered, Checked, check_log
 

@@ -19,11 +19,11 @@ from clients.objectstore import ObjectStore
 from clients.org_http import OrgHttp
 from clients.polling import VISIBILITY_DELAY
 from schemas import names
-from schemas.budgets import LeaseClass
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.errors import CallRefusedError
+from schemas.governor import LeaseClass
 from schemas.ids import reconcile_key
-from schemas.reconciliations import Range, ReadFacts, ReadFactsInput, Scope
+from schemas.reconcile import Range, ReadFacts, ReadFactsInput, Scope
 from transforms.protect import Protector
 from transforms.reconcile_plan import PlanTerms
 from transforms.row_facts import OrgValues, compared_fields

@@ -11,7 +11,7 @@ from clients.objectstore import ObjectStore
 from clients.warehouse import Warehouse, statements as sql
 from schemas import names
 from schemas.ids import reconcile_key
-from schemas.reconciliations import KeepReportInput, ReconcileState
+from schemas.reconcile import KeepReportInput, ReconcileState
 from schemas.tables import RECONCILIATION_COLUMNS
 
 

@@ -21,7 +21,7 @@ from clients.live_catalogue import check_catalogue
 from clients.warehouse import Transaction, Warehouse, replay_statements as sql
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.errors import CatalogueBehindError, LedgerImbalanceError
-from schemas.replays import ReplayCounts
+from schemas.replay import ReplayCounts
 from schemas.tables import arrow_schema
 from transforms.decode import places_of
 

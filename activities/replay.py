@@ -20,7 +20,7 @@ from clients.objectstore import ObjectStore
 from clients.warehouse import Warehouse
 from schemas import names
 from schemas.catalogue import Catalogue
-from schemas.replays import (
+from schemas.replay import (
     FindBatchesInput,
     FoundBatches,
     RedriveInput,

@@ -8,7 +8,7 @@ from clients.objectstore import ObjectStore
 from clients.warehouse import Warehouse
 from schemas.catalogue import Catalogue
 from schemas.raw import Manifest
-from schemas.replays import BatchGroup, BatchRef, ReplaySelection, ReplaySize
+from schemas.replay import BatchGroup, BatchRef, ReplaySelection, ReplaySize
 
 GROUP_CHANGES = 20_000
 """Changes that are read and applied together: enough to share a commit, few enough to hold in memory."""

@@ -25,7 +25,7 @@ from schemas import names
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.ids import backfill_workflow_id, ids_key
 from schemas.limits import COLLECTION_RETRIEVE_MAX
-from schemas.rereads import CloseInput, FindInput, FindResult, Repair
+from schemas.repair import CloseInput, FindInput, FindResult, Repair
 from transforms.rereads import BY_WINDOW, LONGEST_TRANSACTION, Cause
 from transforms.snapshots import GONE_ORIGIN
 

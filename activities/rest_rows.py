@@ -15,7 +15,7 @@ from clients.chain import RowFacts
 from clients.org_http import OrgHttp
 from clients.rest_query import RestQuery
 from clients.soql import between
-from schemas.backfills import ByTime, Part, PartInput
+from schemas.backfill import ByTime, Part, PartInput
 from schemas.catalogue import ObjectSpec
 from schemas.ids import ORIGIN
 from schemas.limits import QUERY_PAGE_MAX

@@ -14,7 +14,7 @@ from schemas.catalogue import Catalogue
 from schemas.errors import ChainBrokenError
 from schemas.messages import ApplyInput, StagedObject
 from schemas.raw import Form, Manifest
-from schemas.replays import BatchRef
+from schemas.replay import BatchRef
 from transforms.reprotect import Reprotector
 from transforms.stage import ObjectShare, events_of
 from transforms.stage_forms import stage_batch

@@ -4,7 +4,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 from clients.org_http import OrgHttp
-from schemas.budgets import LeaseClass
+from schemas.governor import LeaseClass
 
 _MOST_SECONDS = 1.0
 

@@ -18,7 +18,6 @@ from clients.org_http import OrgHttp, Sessions
 from clients.polling import VISIBILITY_DELAY
 from clients.record_writes import Row, RowResult
 from clients.writebacks.batches import Batches, StoredBatch
-from schemas.budgets import Budget, LeaseClass
 from schemas.catalogue import ObjectSpec
 from schemas.errors import (
     BudgetSpentError,
@@ -26,6 +25,7 @@ from schemas.errors import (
     TransientError,
     UnavailableError,
 )
+from schemas.governor import Budget, LeaseClass
 from transforms.row_errors import NOT_SENT
 from transforms.writeback_facts import ToSend
 

@@ -31,9 +31,9 @@ from clients.writebacks.batches import Batches, FoundRecord
 from clients.writebacks.forming import Forming
 from clients.writebacks.pauses import Pauses
 from schemas import names
-from schemas.budgets import LeaseClass
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.errors import UnavailableError
+from schemas.governor import LeaseClass
 from schemas.writebacks import (
     CLIENT_PREFIX,
     BatchState,

@@ -37,7 +37,7 @@ from cli.surge import org_state
 from cli.up import DELIVERED_EVENTS, Running
 from sandbox.org.store import DATABASE_FILE
 from sandbox.stack import running_sandbox
-from schemas.backfills import BackfillState
+from schemas.backfill import BackfillState
 from schemas.catalogue import load_catalogue
 from workers.parts import connect_temporal, open_parts
 from workers.settings import load_settings

@@ -14,7 +14,7 @@ from cli.surge import wait_for_followers
 from cli.up import Running
 from sandbox.stack import RunningSandbox
 from schemas import names
-from schemas.backfills import BackfillInput, BackfillState
+from schemas.backfill import BackfillInput, BackfillState
 from schemas.ids import backfill_workflow_id
 
 SHARES = {

@@ -26,7 +26,7 @@ from sandbox.ports import free_port
 from sandbox.processes import ProcessGroup
 from sandbox.temporal import start_temporal
 from schemas import names
-from schemas.budgets import Answer, Budget, Exchange, LeaseClass, Reading, ReadLimitsInput, ReadLimitsResult
+from schemas.governor import Answer, Budget, Exchange, LeaseClass, Reading, ReadLimitsInput, ReadLimitsResult
 from workers.roles import sandboxed_runner
 from workflows import GovernorWorkflow
 

@@ -27,10 +27,10 @@ from cli.surge import wait_for_followers
 from cli.up import Running, running_all
 from clients.warehouse.statements import change_table, current_table, history_table
 from schemas import names
-from schemas.backfills import BackfillInput, BackfillState
+from schemas.backfill import BackfillInput, BackfillState
 from schemas.catalogue import default_catalogue
 from schemas.ids import backfill_workflow_id
-from schemas.reconciliations import Depth, ReconcileInput, ReconcileState
+from schemas.reconcile import Depth, ReconcileInput, ReconcileState
 from transforms.reconcile_plan import calls_needed
 from workers.parts import connect_temporal
 from workers.reconciliations import start_reconciliation

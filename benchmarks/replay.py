@@ -28,7 +28,7 @@ from cli.up import Running, running_all
 from clients.replay_workflows import replay_handle, start_replay
 from clients.warehouse.shadow_comparison import compare_shadow
 from schemas.catalogue import load_catalogue
-from schemas.replays import ReplayInput, ReplaySelection, ReplayState
+from schemas.replay import ReplayInput, ReplaySelection, ReplayState
 from workers.parts import connect_temporal, open_warehouse
 from workers.settings import Settings
 

@@ -29,9 +29,9 @@ from clients.leases import Leases
 from clients.objectstore import ObjectStore
 from clients.org_http import OrgHttp
 from clients.salesforce import Session, SessionSource
-from schemas.backfills import BackfillCounts, BackfillInput, Part, PartInput
-from schemas.budgets import Budget, Reading
+from schemas.backfill import BackfillCounts, BackfillInput, Part, PartInput
 from schemas.catalogue import Catalogue, ObjectSpec, load_catalogue
+from schemas.governor import Budget, Reading
 from schemas.ids import ORIGIN
 from schemas.raw import Manifest
 from tests.local_governor import GREEDY, LocalGovernor

@@ -22,7 +22,7 @@ from cli.output import EXIT_FAILED, OUT, TALK, AsJson, print_json, say
 from cli.running import settings_of_state, workflow_url
 from cli.sandbox_commands import DEFAULT_STATE, StateFolder
 from schemas import names
-from schemas.backfills import BackfillInput, BackfillState
+from schemas.backfill import BackfillInput, BackfillState
 from schemas.catalogue import load_catalogue
 from schemas.errors import SettingsError
 from schemas.ids import backfill_workflow_id

@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from cli.acting import time_ago, time_of
-from schemas.backfills import BackfillInput
+from schemas.backfill import BackfillInput
 from schemas.catalogue import ObjectSpec
 from schemas.errors import SettingsError
 from schemas.record_ids import whole_id

@@ -10,7 +10,7 @@ from rich.text import Text
 from cli.output import numbers_table
 from cli.running import workflow_url
 from clients.backfill_workflows import BackfillView
-from schemas.backfills import BackfillState
+from schemas.backfill import BackfillState
 from schemas.ids import backfill_workflow_id
 from transforms.backfill_estimate import Estimate
 from workers.settings import Settings

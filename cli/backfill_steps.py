@@ -18,7 +18,7 @@ from clients.backfill_workflows import (
     steer_backfill,
 )
 from clients.objectstore import ObjectStore
-from schemas.backfills import BackfillInput, BackfillState
+from schemas.backfill import BackfillInput, BackfillState
 from schemas.catalogue import load_catalogue
 from schemas.errors import UnavailableError
 from schemas.ids import backfill_workflow_id, ids_key

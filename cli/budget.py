@@ -14,7 +14,7 @@ from rich.text import Text
 from cli.output import OUT, AsJson, Every, Watch, show
 from cli.running import settings_of_state
 from cli.sandbox_commands import DEFAULT_STATE, StateFolder
-from schemas.forecasts import Forecast, Slowed, Spender
+from schemas.forecast import Forecast, Slowed, Spender
 from workers.budget_words import (
     Budgets,
     budgets_of,

@@ -14,9 +14,9 @@ from temporalio.client import Client
 from clients.backfill_workflows import start_backfill
 from clients.objectstore import ObjectStore
 from clients.writeback_queues import WritebackQueues
-from schemas.backfills import BackfillInput
+from schemas.backfill import BackfillInput
 from schemas.catalogue import load_catalogue
-from schemas.reconciliations import Depth, ReconcileInput, ReconcileState, Verdict
+from schemas.reconcile import Depth, ReconcileInput, ReconcileState, Verdict
 from schemas.writebacks import WritebackState
 from workers.intake import writeback_intake
 from workers.parts import connect_temporal, open_warehouse

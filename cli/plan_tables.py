@@ -8,9 +8,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from schemas.budgets import Budget
+from schemas.governor import Budget
+from schemas.plan import Plan, PlanTask
 from schemas.planner import PlannerView
-from schemas.plans import Plan, PlanTask
 from transforms.plan_budgets import PLANNED
 
 _COLUMNS = {

@@ -19,7 +19,7 @@ from cli.running import settings_of_state
 from cli.sandbox_commands import DEFAULT_STATE, StateFolder
 from clients.warehouse import Transaction, replay_statements as sql
 from schemas.errors import SettingsError
-from schemas.replays import QuarantineChoice, ReplayInput, ReplaySelection, replay_key
+from schemas.replay import QuarantineChoice, ReplayInput, ReplaySelection, replay_key
 from transforms.decode import REASONS
 from workers.parts import open_warehouse
 from workers.settings import Settings

@@ -21,7 +21,7 @@ from schemas import names
 from schemas.catalogue import load_catalogue
 from schemas.errors import SettingsError
 from schemas.ids import reconcile_workflow_id
-from schemas.reconciliations import Depth, ReconcileInput, ReconcileState, Verdict
+from schemas.reconcile import Depth, ReconcileInput, ReconcileState, Verdict
 from transforms.reconcile_plan import PlanTerms, calls_needed
 from workers.parts import connect_temporal, open_warehouse
 from workers.reconciliations import start_reconciliation

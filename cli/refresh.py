@@ -18,7 +18,7 @@ from clients.objectstore import ObjectStore
 from schemas import names
 from schemas.errors import SettingsError, UnavailableError
 from schemas.ids import refresh_workflow_id
-from schemas.refreshes import RefreshInput, RefreshPlan, RefreshState
+from schemas.refresh import RefreshInput, RefreshPlan, RefreshState
 from workers.parts import connect_temporal, decided_catalogue, open_warehouse
 from workers.settings import Settings
 

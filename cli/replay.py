@@ -25,7 +25,7 @@ from schemas.catalogue import Catalogue, load_catalogue
 from schemas.errors import SettingsError
 from schemas.ids import READING_LANES, replay_workflow_id
 from schemas.messages import Act, PauseInput
-from schemas.replays import ReplayInput, ReplaySelection, ReplaySize
+from schemas.replay import ReplayInput, ReplaySelection, ReplaySize
 from workers.parts import connect_temporal, decided_catalogue, open_warehouse
 from workers.replays import count_replay
 from workers.settings import Settings

@@ -10,7 +10,7 @@ from cli.acting import time_ago, time_of, who
 from schemas.catalogue import Catalogue
 from schemas.errors import SettingsError
 from schemas.record_ids import whole_id
-from schemas.replays import POSITION_PATTERN, ReplayInput, ReplaySelection, replay_key
+from schemas.replay import POSITION_PATTERN, ReplayInput, ReplaySelection, replay_key
 from workers.settings import Settings
 
 

@@ -22,7 +22,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from schemas import names
-from schemas.backfills import BackfillInput, BackfillState
+from schemas.backfill import BackfillInput, BackfillState
 from schemas.errors import UnavailableError, WindowDoneError, WindowTakenError
 from schemas.ids import backfill_workflow_id
 from schemas.messages import PauseInput

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 from clients.org_http import OrgHttp
 from clients.soql import between
 from clients.soql_calls import SoqlCalls
-from schemas.budgets import LeaseClass
 from schemas.catalogue import ObjectSpec
 from schemas.errors import CallRefusedError, CallTooSlowError, SchemaChangedError
+from schemas.governor import LeaseClass
 from schemas.positions import epoch_ms
-from schemas.reconciliations import Grain, Range
+from schemas.reconcile import Grain, Range
 from transforms.buckets import Bucket
 from transforms.reconcile_plan import GROUPS_A_CALL
 

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 from clients.ingest_csv import ID, ingest_results
 from clients.org_http import OrgHttp
 from clients.record_writes import RowResult, call_options
-from schemas.budgets import Budget, LeaseClass
 from schemas.errors import CallRefusedError, UnavailableError
+from schemas.governor import Budget, LeaseClass
 from schemas.limits import BULK_INTERNAL_BATCH_ROWS
 from transforms.row_errors import UNPROCESSED
 

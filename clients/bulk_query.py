@@ -14,8 +14,8 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 
 from clients.org_http import OrgHttp
-from schemas.budgets import Budget, LeaseClass
 from schemas.errors import TidegateError, UnavailableError
+from schemas.governor import Budget, LeaseClass
 
 PAGE_ROWS = 10_000
 GIVE_UP_AFTER = timedelta(minutes=10)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from clients.org_http import OrgHttp
-from schemas.budgets import LeaseClass
 from schemas.drift import DescribedField, DescribedShape
+from schemas.governor import LeaseClass
 
 _NOT_MODIFIED = 304
 

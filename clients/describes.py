@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 from clients.objectstore import ObjectStore
 from clients.org_http import OrgHttp
-from schemas.budgets import LeaseClass
 from schemas.described import DescribedObject
 from schemas.errors import TransientError
+from schemas.governor import LeaseClass
 from schemas.ids import describe_key
 from transforms.describe import described
 

@@ -1,7 +1,7 @@
 """Tokens for delivered events out of the process's leases."""
 
 from clients.leases import Leases
-from schemas.budgets import Budget, LeaseClass
+from schemas.governor import Budget, LeaseClass
 
 
 class EventLease:

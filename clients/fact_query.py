@@ -21,12 +21,12 @@ from clients.org_http import OrgHttp
 from clients.polled_rows import rows_of_csv
 from clients.records import RecordsById
 from clients.soql_calls import SoqlCalls
-from schemas.budgets import Budget, LeaseClass
 from schemas.catalogue import ObjectSpec
 from schemas.errors import BudgetSpentError, CallRefusedError
+from schemas.governor import Budget, LeaseClass
 from schemas.limits import COLLECTION_RETRIEVE_MAX
 from schemas.positions import epoch_ms
-from schemas.reconciliations import Range
+from schemas.reconcile import Range
 from transforms.drift import with_fields
 from transforms.reconcile_plan import PlanTerms
 from transforms.row_facts import (

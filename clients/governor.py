@@ -15,8 +15,8 @@ from temporalio.exceptions import FailureError
 from temporalio.service import RPCError, RPCStatusCode
 
 from schemas import names
-from schemas.budgets import Answer, Exchange, Terms
 from schemas.errors import UnavailableError
+from schemas.governor import Answer, Exchange, Terms
 from schemas.ids import governor_workflow_id
 from transforms.books import OrgBooks
 

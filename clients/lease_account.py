@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from schemas.budgets import GrantedLine
+from schemas.governor import GrantedLine
 
 IDLE_SECONDS = 20.0
 """What has not been used for so long goes back."""

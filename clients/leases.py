@@ -17,8 +17,8 @@ from datetime import timedelta
 
 from clients.lease_account import IDLE_SECONDS, LeaseAccount
 from clients.purse import Governor
-from schemas.budgets import Answer, Budget, Exchange, LeaseClass, LeaseLine, Reading, Refusal
 from schemas.errors import BudgetSpentError, TidegateError, UnavailableError
+from schemas.governor import Answer, Budget, Exchange, LeaseClass, LeaseLine, Reading, Refusal
 
 PATIENCE = timedelta(seconds=30)
 """How long a call waits for its token before it fails, to be tried again by its step."""

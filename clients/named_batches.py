@@ -7,7 +7,7 @@ from clients.warehouse import Warehouse, replay_statements as sql
 from schemas.catalogue import Catalogue
 from schemas.ids import batch_of_name
 from schemas.raw import Manifest
-from schemas.replays import ReplayCursor, ReplaySelection
+from schemas.replay import ReplayCursor, ReplaySelection
 
 
 class NamedBatches:

@@ -23,7 +23,6 @@ from clients.call_count import note_call
 from clients.purse import Purse
 from clients.salesforce import Session
 from clients.write_window import is_too_late
-from schemas.budgets import Budget, LeaseClass, Reading, Refusal, RefusalKind
 from schemas.errors import (
     CallRefusedError,
     CallTooSlowError,
@@ -34,6 +33,7 @@ from schemas.errors import (
     UnavailableError,
     UnknownOutcomeError,
 )
+from schemas.governor import Budget, LeaseClass, Reading, Refusal, RefusalKind
 from schemas.limits import API_USAGE_LAG, API_VERSION, LONG_CALL
 
 _SYSTEM = "Salesforce"

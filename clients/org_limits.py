@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from clients.org_http import OrgHttp
-from schemas.budgets import Budget, LeaseClass, Reading
+from schemas.governor import Budget, LeaseClass, Reading
 
 _NAMES = {
     "DailyApiRequests": (Budget.API_CALLS, 1),

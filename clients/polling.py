@@ -18,9 +18,9 @@ from clients.org_http import OrgHttp
 from clients.polled_rows import rows_of_csv
 from clients.rest_query import RestQuery
 from clients.soql import keyset_query, literal
-from schemas.budgets import Budget, LeaseClass
 from schemas.catalogue import ObjectSpec
 from schemas.errors import BudgetSpentError, CallRefusedError, CallTooSlowError, UnavailableError
+from schemas.governor import Budget, LeaseClass
 from schemas.limits import DELETED_MAX_AGE, QUERY_PAGE_MAX
 from schemas.polled import Deletion, PolledRow
 from schemas.positions import SECOND_MS, PolledPosition, epoch_ms, floor_to_second

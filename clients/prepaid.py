@@ -3,8 +3,8 @@
 from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import timedelta
 
-from schemas.budgets import Budget, LeaseClass, Reading, Refusal
 from schemas.errors import BudgetSpentError
+from schemas.governor import Budget, LeaseClass, Reading, Refusal
 
 
 class PrepaidPurse:

@@ -3,7 +3,7 @@
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from schemas.budgets import Answer, Budget, Exchange, LeaseClass, Reading, Refusal
+from schemas.governor import Answer, Budget, Exchange, LeaseClass, Reading, Refusal
 
 
 class Governor(Protocol):

@@ -13,8 +13,8 @@ from typing import Any
 import orjson
 
 from clients.org_http import OrgHttp
-from schemas.budgets import LeaseClass
 from schemas.errors import CallRefusedError, UnknownOutcomeError
+from schemas.governor import LeaseClass
 from schemas.limits import COLLECTION_MAX_ROWS, COMPOSITE_MAX_QUERIES
 from schemas.writebacks import CLIENT_PREFIX
 from transforms.row_errors import NOT_SENT

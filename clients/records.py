@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 from clients.org_http import OrgHttp
 from clients.soql import queries_in, selected_fields, text_literal
 from clients.soql_calls import SoqlCalls
-from schemas.budgets import LeaseClass
 from schemas.catalogue import ObjectSpec
 from schemas.errors import CallTooSlowError
+from schemas.governor import LeaseClass
 from transforms import exact_json
 
 IDS_OF_A_QUERY = 400

@@ -9,8 +9,8 @@ from typing import Any
 from clients.org_http import OrgHttp
 from clients.soql import queries_in, text_literal
 from clients.soql_calls import SoqlCalls
-from schemas.budgets import LeaseClass
 from schemas.catalogue import FieldType, ObjectSpec
+from schemas.governor import LeaseClass
 
 IDS_OF_A_QUERY = 200
 """So that five queries, one call, ask for a thousand."""

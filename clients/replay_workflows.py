@@ -15,7 +15,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from schemas import names
 from schemas.ids import replay_workflow_id
-from schemas.replays import ReplayInput, ReplayState
+from schemas.replay import ReplayInput, ReplayState
 
 
 async def start_replay(client: Client, request: ReplayInput, *, only_once: bool) -> bool:

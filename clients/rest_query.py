@@ -11,8 +11,8 @@ from clients.org_http import OrgHttp
 from clients.polled_rows import row_of
 from clients.soql import keyset_query
 from clients.soql_calls import SoqlCalls
-from schemas.budgets import LeaseClass
 from schemas.catalogue import ObjectSpec
+from schemas.governor import LeaseClass
 from schemas.polled import PolledRow
 from schemas.positions import PolledPosition
 

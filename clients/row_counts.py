@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 from clients.org_http import OrgHttp
 from clients.soql import between
 from clients.soql_calls import Answer, SoqlCalls
-from schemas.backfills import ByTime
-from schemas.budgets import LeaseClass
+from schemas.backfill import ByTime
 from schemas.errors import CallTooSlowError
+from schemas.governor import LeaseClass
 from transforms.parts import Bucket
 
 MOST_GROUPS = 2_000

@@ -10,8 +10,8 @@ from itertools import islice
 from typing import Any
 
 from clients.org_http import OrgHttp
-from schemas.budgets import LeaseClass
 from schemas.errors import CallRefusedError, UnavailableError
+from schemas.governor import LeaseClass
 from schemas.limits import COMPOSITE_MAX_QUERIES, QUERY_ADDRESS_MAX_BYTES, QUERY_PAGE_MAX
 from transforms import exact_json
 

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from schemas.ids import ORIGIN
 from schemas.message import Message
-from schemas.plans import Way
+from schemas.plan import Way
 from schemas.positions import POLLED_PATTERN
 from schemas.raw import Manifest
 

@@ -16,8 +16,8 @@ from clients.governor import TemporalGovernor
 from clients.leases import Leases
 from clients.org_http import OrgHttp
 from clients.salesforce import SalesforceAddress, SessionSource
-from schemas.budgets import LeaseClass, Terms
 from schemas.errors import BudgetSpentError, RateLimitedError, UnavailableError
+from schemas.governor import LeaseClass, Terms
 
 
 def tell(line: str) -> None:

@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 
-from schemas.budgets import Answer, Exchange, LeaseClass, Share, Terms
 from schemas.errors import UnavailableError
+from schemas.governor import Answer, Exchange, LeaseClass, Share, Terms
 from transforms.books import OrgBooks
 
 GREEDY = Terms(

@@ -14,8 +14,8 @@ from clients.bulk_query import BulkQuery
 from clients.chain import Chain
 from clients.objectstore import ObjectStore
 from clients.polling import PolledSource
-from schemas.budgets import LeaseClass
 from schemas.catalogue import default_catalogue
+from schemas.governor import LeaseClass
 from schemas.ids import ORIGIN
 from schemas.messages import PollInput
 from tests.bus import protector

@@ -22,7 +22,7 @@ from clients.warehouse.postgres import PostgresWarehouse
 from schemas import names
 from schemas.catalogue import Catalogue
 from schemas.ids import reconcile_workflow_id
-from schemas.reconciliations import ReconcileInput, ReconcileState
+from schemas.reconcile import ReconcileInput, ReconcileState
 from tests.served_org import served_org
 from tests.small_engine import SmallEngine, serving_engine
 from transforms.reconcile_plan import PlanTerms

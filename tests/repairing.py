@@ -22,7 +22,7 @@ from schemas import names
 from schemas.ids import lane_workflow_id, repair_workflow_id
 from schemas.limits import API_VERSION
 from schemas.messages import LaneInput
-from schemas.rereads import RepairInput
+from schemas.repair import RepairInput
 from tests.reconciling import BEHIND, ReconcilingEngine
 from tests.served_org import served_org
 from tests.small_engine import SmallEngine, serving_engine

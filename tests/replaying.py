@@ -10,7 +10,7 @@ from activities.replay import ReplaySteps
 from clients.warehouse.postgres import PostgresWarehouse
 from clients.warehouse.shadows import shadow_prefix
 from schemas.catalogue import Catalogue
-from schemas.replays import (
+from schemas.replay import (
     BatchGroup,
     FindBatchesInput,
     RedriveInput,

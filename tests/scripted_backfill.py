@@ -13,7 +13,7 @@ from temporalio.worker import Worker
 
 from activities.boundary import ErrorBoundary
 from schemas import names
-from schemas.backfills import (
+from schemas.backfill import (
     BackfillCounts,
     BackfillInput,
     BackfillPlan,

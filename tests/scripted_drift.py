@@ -14,7 +14,7 @@ from schemas import names
 from schemas.catalogue import FieldSpec
 from schemas.drift import DriftInput, DriftKind, DriftResult, Effect, FieldDrift, Fill
 from schemas.messages import Act
-from schemas.refreshes import (
+from schemas.refresh import (
     FieldsInput,
     FieldsResult,
     RefreshCounts,

@@ -10,8 +10,8 @@ from temporalio.worker import Worker
 
 from activities.boundary import ErrorBoundary
 from schemas import names
-from schemas.budgets import Budget, Reading, ReadLimitsInput, ReadLimitsResult
 from schemas.errors import TidegateError
+from schemas.governor import Budget, Reading, ReadLimitsInput, ReadLimitsResult
 from workers.roles import sandboxed_runner
 from workflows import GovernorWorkflow
 

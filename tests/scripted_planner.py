@@ -15,6 +15,7 @@ from activities.boundary import ErrorBoundary
 from clients.lane_workflows import start_lane
 from schemas import names
 from schemas.messages import Act, FollowInput, FollowResult, LaneInput, PollInput
+from schemas.plan import ObjectPlan, Plan, Way
 from schemas.planner import (
     DrawnPlan,
     DrawPlanInput,
@@ -25,7 +26,6 @@ from schemas.planner import (
     WatchLanesInput,
     WatchLanesResult,
 )
-from schemas.plans import ObjectPlan, Plan, Way
 from workers.roles import sandboxed_runner
 from workflows import LaneWorkflow, PlannerWorkflow
 

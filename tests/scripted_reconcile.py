@@ -11,9 +11,9 @@ from temporalio.worker import Worker
 
 from activities.boundary import ErrorBoundary
 from schemas import names
-from schemas.backfills import BackfillCounts, RecordsInput, StretchResult
+from schemas.backfill import BackfillCounts, RecordsInput, StretchResult
 from schemas.messages import Act
-from schemas.reconciliations import (
+from schemas.reconcile import (
     AskBucketsInput,
     AskedBuckets,
     CheckLogInput,

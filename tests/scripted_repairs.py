@@ -12,7 +12,7 @@ from temporalio.worker import Worker
 
 from activities.boundary import ErrorBoundary
 from schemas import names
-from schemas.backfills import (
+from schemas.backfill import (
     BackfillCounts,
     BackfillInput,
     BackfillPlan,
@@ -22,7 +22,7 @@ from schemas.backfills import (
     StretchResult,
 )
 from schemas.messages import Act
-from schemas.rereads import (
+from schemas.repair import (
     CloseInput,
     FindDeletedInput,
     FindDeletedResult,

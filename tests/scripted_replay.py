@@ -14,7 +14,7 @@ from temporalio.worker import Worker
 from activities.boundary import ErrorBoundary
 from schemas import names
 from schemas.messages import Act
-from schemas.replays import (
+from schemas.replay import (
     BatchGroup,
     BatchRef,
     FindBatchesInput,

@@ -17,7 +17,7 @@ from clients.salesforce import SalesforceAddress, SessionSource
 from sandbox.org.app import build_app
 from sandbox.org.model import Org
 from sandbox.org.pubsub.server import PubSubAddress
-from schemas.budgets import Answer, Budget, Exchange, Reading
+from schemas.governor import Answer, Budget, Exchange, Reading
 from tests.sandbox.org_in_process import new_org
 from transforms.books import OrgBooks
 

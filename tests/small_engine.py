@@ -29,7 +29,7 @@ from clients.objectstore import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
 from sandbox.org.faults import FaultRule
 from schemas import names
-from schemas.backfills import BackfillInput, BackfillState
+from schemas.backfill import BackfillInput, BackfillState
 from schemas.catalogue import Catalogue, default_catalogue
 from tests.bus import protector
 from tests.served_org import ServedOrg

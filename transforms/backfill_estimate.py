@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from datetime import datetime
 
-from schemas.backfills import BackfillPlan, BackfillRate
+from schemas.backfill import BackfillPlan, BackfillRate
 from schemas.limits import BULK_RESULT_PAGES, COLLECTION_RETRIEVE_MAX
 
 USUAL_RATE = 8_000

@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel
 
-from schemas.budgets import Answer, Budget, Exchange, Reading, Refusal, Terms
+from schemas.governor import Answer, Budget, Exchange, Reading, Refusal, Terms
 from schemas.limits import BULK_INGEST_ROWS, COMETD_CLIENTS, LONG_CALLS_AT_ONCE
 from transforms.budget import BudgetBook
 

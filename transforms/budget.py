@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from pydantic import BaseModel, Field
 
-from schemas.budgets import (
+from schemas.governor import (
     Budget,
     GrantedLine,
     LeaseClass,

@@ -8,8 +8,8 @@ import math
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
-from schemas.budgets import LeaseClass, Terms
-from schemas.forecasts import OTHERS, Expected, Forecast, Slowed, Spender
+from schemas.forecast import OTHERS, Expected, Forecast, Slowed, Spender
+from schemas.governor import LeaseClass, Terms
 from transforms.budget import GOVERNOR, BudgetBook
 from transforms.course import Course, clock_hours, courses, overlap
 from transforms.spending import DAY_HOURS, HOUR

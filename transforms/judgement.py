@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.positions import SECOND_MS
-from schemas.reconciliations import Kind
+from schemas.reconcile import Kind
 from transforms.row_facts import Facts
 
 COMMIT_LAG_MS = 5 * SECOND_MS

@@ -10,7 +10,7 @@ from operator import itemgetter
 from typing import Any
 
 from schemas.positions import epoch_ms
-from schemas.reconciliations import Grain, Range
+from schemas.reconcile import Grain, Range
 from transforms.buckets import Moving, Place, Step
 from transforms.decode import DELETE, WHOLE
 

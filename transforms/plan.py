@@ -10,8 +10,8 @@ the three limits for that lie so far apart that loads which differ by a tenth gi
 
 from collections.abc import Iterable
 
-from schemas.budgets import Budget
-from schemas.plans import ObjectLoad, Plan, PlanTask, Way
+from schemas.governor import Budget
+from schemas.plan import ObjectLoad, Plan, PlanTask, Way
 from transforms.knapsack import most_worth
 from transforms.plan_draft import ENTER, FRESH, FULL, STAY, Draft, Drawer
 from transforms.plan_words import explained

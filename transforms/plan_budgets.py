@@ -1,6 +1,6 @@
 """What following may spend of each budget in the coming 24 hours: the governor's rules, read a day ahead. Pure."""
 
-from schemas.budgets import Budget, LeaseClass, Terms
+from schemas.governor import Budget, LeaseClass, Terms
 from schemas.limits import (
     BULK_QUERY_JOBS,
     BULK_QUERY_RESULT_BYTES,

@@ -3,8 +3,8 @@
 from bisect import bisect_left
 from dataclasses import dataclass
 
-from schemas.budgets import Budget
-from schemas.plans import ObjectLoad, PlanTask, Transport
+from schemas.governor import Budget
+from schemas.plan import ObjectLoad, PlanTask, Transport
 from transforms.way_costs import (
     LONGEST_EVERY,
     STREAM_FRESHNESS,

@@ -3,8 +3,8 @@
 import math
 from datetime import timedelta
 
-from schemas.budgets import Budget
-from schemas.plans import ObjectLoad, ObjectPlan, Plan, PlanTask, Way
+from schemas.governor import Budget
+from schemas.plan import ObjectLoad, ObjectPlan, Plan, PlanTask, Way
 from transforms.plan_draft import FRESH, Draft, Drawer
 from transforms.way_costs import STREAM_FRESHNESS, stream_spends
 

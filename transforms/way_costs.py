@@ -9,9 +9,9 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from schemas.budgets import Budget
+from schemas.governor import Budget
 from schemas.limits import QUERY_PAGE_MAX
-from schemas.plans import ObjectLoad, Transport
+from schemas.plan import ObjectLoad, Transport
 
 DAY = 86_400
 SHORTEST_EVERY = 10

@@ -9,9 +9,9 @@ from typing import Any, Literal
 from temporalio.client import Client
 
 from clients.governor import read_books
-from schemas.budgets import LeaseClass
 from schemas.errors import UnavailableError
-from schemas.forecasts import OTHERS, Forecast, Slowed
+from schemas.forecast import OTHERS, Forecast, Slowed
+from schemas.governor import LeaseClass
 from schemas.message import Message
 from transforms.books import OrgBooks
 from transforms.forecast import forecast

@@ -28,7 +28,7 @@ from schemas.doctor import (
     wrong,
 )
 from schemas.errors import CatalogueError, SettingsError, TidegateError
-from schemas.plans import Way
+from schemas.plan import Way
 from workers.doctor_org import OrgLook
 from workers.parts import connect_temporal
 from workers.settings import LaneSettings, Settings

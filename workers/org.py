@@ -19,9 +19,9 @@ from clients.polling import PolledSource
 from clients.pubsub_connection import PubsubConnection
 from clients.salesforce import SessionSource
 from clients.streams import EventAllowance, EventTokens
-from schemas.budgets import Budget, LeaseClass, Refusal, RefusalKind
 from schemas.catalogue import Catalogue
 from schemas.errors import BudgetSpentError, RateLimitedError
+from schemas.governor import Budget, LeaseClass, Refusal, RefusalKind
 from schemas.messages import FollowInput
 from workers.settings import Settings
 

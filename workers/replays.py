@@ -6,7 +6,7 @@ from activities.replay_selection import selected_batches, sized
 from clients.objectstore import ObjectStore
 from clients.warehouse import Warehouse
 from schemas.catalogue import Catalogue
-from schemas.replays import ReplayCursor, ReplaySelection, ReplaySize
+from schemas.replay import ReplayCursor, ReplaySelection, ReplaySize
 
 _AT_ONCE = 1_000
 

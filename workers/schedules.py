@@ -9,7 +9,7 @@ from schemas import names
 from schemas.catalogue import load_catalogue
 from schemas.drift import DriftInput
 from schemas.ids import drift_workflow_id, refresh_workflow_id, schedule_id
-from schemas.refreshes import RefreshInput
+from schemas.refresh import RefreshInput
 from workers.settings import Settings
 
 

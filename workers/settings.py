@@ -29,16 +29,16 @@ from clients.pubsub_connection import PubsubAddress
 from clients.salesforce import Grant, SalesforceAddress
 from clients.token_issuer import IssuerAddress
 from schemas.access import OUR_NAMES, CallerRole
-from schemas.budgets import Terms
 from schemas.catalogue import DEFAULT_CATALOGUE, Pii
 from schemas.drift import CHECK_EVERY, DriftPolicy
 from schemas.errors import SettingsError
+from schemas.governor import Terms
 from schemas.limits import API_VERSION
 from schemas.messages import POLL_EVERY
+from schemas.plan import Way
 from schemas.planner import HAND_OVER_OVERLAP
-from schemas.plans import Way
-from schemas.reconciliations import SETTLE
-from schemas.refreshes import REFRESH_EVERY
+from schemas.reconcile import SETTLE
+from schemas.refresh import REFRESH_EVERY
 from schemas.writebacks import NewerChange
 from transforms.reconcile_plan import FACT_PAGE_ROWS
 from transforms.writeback_batches import LINGER

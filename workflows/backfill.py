@@ -12,7 +12,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_
 
 with workflow.unsafe.imports_passed_through():
     from schemas import names
-    from schemas.backfills import (
+    from schemas.backfill import (
         BackfillCounts,
         BackfillInput,
         BackfillPlan,

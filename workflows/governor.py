@@ -10,7 +10,7 @@ from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from schemas import names
-    from schemas.budgets import Answer, Budget, Exchange, ReadLimitsInput, ReadLimitsResult
+    from schemas.governor import Answer, Budget, Exchange, ReadLimitsInput, ReadLimitsResult
     from transforms.books import OrgBooks
     from workflows.options import READ_LIMITS
 

@@ -20,6 +20,7 @@ with workflow.unsafe.imports_passed_through():
     from schemas.limits import REPLAY_NEW_EVENTS
     from schemas.message import Message
     from schemas.messages import POLL_EVERY, LaneInput, PauseInput, SetEveryInput
+    from schemas.plan import ObjectPlan, Way
     from schemas.planner import (
         FollowedObject,
         Following,
@@ -28,7 +29,6 @@ with workflow.unsafe.imports_passed_through():
         LaneLook,
         ObjectState,
     )
-    from schemas.plans import ObjectPlan, Way
     from workflows.options import MOVE_LANE
 
 BY = "planner"

@@ -24,7 +24,7 @@ with workflow.unsafe.imports_passed_through():
         PollInput,
         SetEveryInput,
     )
-    from schemas.plans import Way
+    from schemas.plan import Way
     from schemas.positions import is_polled
     from workflows.acts import keep_record
     from workflows.options import FOLLOW

@@ -13,6 +13,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 with workflow.unsafe.imports_passed_through():
     from schemas import names
     from schemas.messages import Act
+    from schemas.plan import ObjectPlan
     from schemas.planner import (
         DrawnPlan,
         DrawPlanInput,
@@ -27,7 +28,6 @@ with workflow.unsafe.imports_passed_through():
         WatchLanesInput,
         WatchLanesResult,
     )
-    from schemas.plans import ObjectPlan
     from workflows.acts import keep_record
     from workflows.hand_over import HandOver
     from workflows.options import DRAW_PLAN, WATCH_LANES

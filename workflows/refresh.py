@@ -6,7 +6,7 @@ with workflow.unsafe.imports_passed_through():
     from schemas import names
     from schemas.ids import ORIGIN, fields_lane
     from schemas.messages import Act
-    from schemas.refreshes import (
+    from schemas.refresh import (
         FieldsInput,
         FieldsResult,
         RefreshCounts,

@@ -17,7 +17,7 @@ with workflow.unsafe.imports_passed_through():
     from schemas import names
     from schemas.message import Message
     from schemas.messages import Act, PauseInput
-    from schemas.replays import (
+    from schemas.replay import (
         BatchGroup,
         FindBatchesInput,
         FoundBatches,

@@ -11,8 +11,8 @@ from api.parts import ApiParts
 from api.runs import RunKind, RunRequest, span
 from clients.backfill_workflows import start_options
 from schemas import ids as naming, names
-from schemas.backfills import BackfillInput, BackfillState
-from schemas.budgets import LeaseClass
+from schemas.backfill import BackfillInput, BackfillState
+from schemas.governor import LeaseClass
 
 MOST_IDS = 50_000
 RecordId = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z]{18}$")]

@@ -10,7 +10,7 @@ from api.documented import told
 from api.parts import Parts
 from clients.run_workflows import translated
 from schemas.access import CallerRole
-from schemas.forecasts import Forecast
+from schemas.forecast import Forecast
 from workers.budget_words import budgets_of
 
 router = APIRouter(prefix="/v1/budgets", tags=["budgets"])

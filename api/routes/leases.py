@@ -12,7 +12,7 @@ from api.parts import CalledBy, Parts
 from clients.governor import TemporalGovernor
 from clients.run_workflows import translated
 from schemas.access import CallerRole
-from schemas.budgets import Answer, Budget, Exchange, LeaseClass, LeaseLine
+from schemas.governor import Answer, Budget, Exchange, LeaseClass, LeaseLine
 
 _MOST = 10**9
 router = APIRouter(prefix="/v1/leases", tags=["leases"])

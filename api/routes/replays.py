@@ -6,7 +6,7 @@ from api.parts import ApiParts
 from api.runs import RunKind, RunRequest
 from clients.replay_workflows import start_options
 from schemas import ids as naming, names
-from schemas.replays import (
+from schemas.replay import (
     KEY_PATTERN,
     POSITION_PATTERN,
     SHADOW_PATTERN,

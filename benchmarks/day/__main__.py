@@ -42,9 +42,9 @@ from sandbox.org.app import build_app, open_org
 from sandbox.org.model import Org
 from sandbox.org.neighbour import Neighbour, NeighbourPlan
 from sandbox.org.traffic.fill import FillPlan, fill
-from schemas.budgets import Budget, LeaseClass, Terms
 from schemas.catalogue import default_catalogue
 from schemas.errors import TidegateError
+from schemas.governor import Budget, LeaseClass, Terms
 from schemas.limits import DAILY_API_REQUESTS, QUERY_PAGE_MAX
 
 MIDNIGHT = datetime(2026, 11, 2, tzinfo=UTC).timestamp()

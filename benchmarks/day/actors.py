@@ -11,8 +11,8 @@ from benchmarks.day.record import Record
 from benchmarks.day.season import DAY, HOUR, ObjectShare, level
 from clients.org_http import OrgHttp
 from sandbox.org.model import Org
-from schemas.budgets import LeaseClass
 from schemas.errors import RateLimitedError, TidegateError
+from schemas.governor import LeaseClass
 
 TICK = 5.0
 

@@ -10,10 +10,10 @@ from clients.leases import Leases
 from clients.org_http import OrgHttp
 from clients.polling import PolledSource
 from sandbox.org.model import Org
-from schemas.budgets import Budget, LeaseClass
 from schemas.catalogue import ObjectSpec
 from schemas.errors import RateLimitedError, StreamBrokenError, TidegateError
-from schemas.plans import ObjectLoad, Plan, PlanTask, Way
+from schemas.governor import Budget, LeaseClass
+from schemas.plan import ObjectLoad, Plan, PlanTask, Way
 from schemas.positions import PolledPosition
 from transforms.books import OrgBooks
 from transforms.plan import make_plan

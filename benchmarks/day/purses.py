@@ -3,7 +3,7 @@
 import time
 from contextlib import AbstractAsyncContextManager, nullcontext
 
-from schemas.budgets import Answer, Budget, Exchange, LeaseClass, Reading, Refusal, Terms
+from schemas.governor import Answer, Budget, Exchange, LeaseClass, Reading, Refusal, Terms
 from transforms.books import OrgBooks
 
 

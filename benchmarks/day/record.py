@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from schemas.budgets import Budget, LeaseClass
+from schemas.governor import Budget, LeaseClass
 from transforms.books import OrgBooks
 from transforms.forecast import forecast
 

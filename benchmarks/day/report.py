@@ -3,7 +3,7 @@
 from typing import Any
 
 from benchmarks.day.record import Record, share
-from schemas.budgets import Budget, LeaseClass
+from schemas.governor import Budget, LeaseClass
 from transforms.books import OrgBooks
 
 FRESH_SECONDS = 120.0

@@ -5,9 +5,9 @@ from typing import Any
 
 from clients.org_http import OrgHttp
 from clients.soql_calls import SoqlCalls
-from schemas.budgets import LeaseClass
 from schemas.doctor import Finding, ok, unknown, wrong
 from schemas.errors import CallRefusedError
+from schemas.governor import LeaseClass
 
 LEASE_CLASS = LeaseClass.RECONCILIATION
 """On whose behalf a look's calls are made."""

@@ -13,7 +13,7 @@ import pytest
 from sandbox.ports import free_port
 from sandbox.processes import Child, ProcessGroup
 from sandbox.temporal import start_temporal
-from schemas.budgets import LeaseClass
+from schemas.governor import LeaseClass
 from tests.local_governor import GREEDY
 from tests.sandbox.conftest import OrgProcess
 

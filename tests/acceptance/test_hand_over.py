@@ -20,8 +20,8 @@ from sandbox.endpoints import Endpoints
 from sandbox.stack import RunningSandbox
 from schemas import names
 from schemas.ids import planner_workflow_id
+from schemas.plan import Way
 from schemas.planner import Following, PinInput, PlannerView
-from schemas.plans import Way
 from workers.parts import Parts, connect_temporal
 from workers.settings import Settings
 

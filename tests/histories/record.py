@@ -27,17 +27,17 @@ from sandbox.ports import free_port
 from sandbox.processes import ProcessGroup
 from sandbox.temporal import start_temporal
 from schemas import names
-from schemas.backfills import BackfillInput, BackfillState
-from schemas.budgets import Budget, LeaseClass, Terms
+from schemas.backfill import BackfillInput, BackfillState
 from schemas.drift import DriftInput
 from schemas.errors import ReplayExpiredError, StatementError, UnavailableError
+from schemas.governor import Budget, LeaseClass, Terms
 from schemas.ids import governor_workflow_id
 from schemas.messages import LaneInput, MovePositionInput, PauseInput, SetEveryInput
+from schemas.plan import Way
 from schemas.planner import PinInput, PlannerInput
-from schemas.plans import Way
-from schemas.reconciliations import Depth, ReconcileInput
-from schemas.refreshes import RefreshInput
-from schemas.replays import ReplayInput, ReplaySelection, ReplayState
+from schemas.reconcile import Depth, ReconcileInput
+from schemas.refresh import RefreshInput
+from schemas.replay import ReplayInput, ReplaySelection, ReplayState
 from schemas.writeback_preview import PreviewInput
 from schemas.writebacks import QueueInput, WritebackControl
 from tests.scripted import ScriptedBatches, ScriptedFollower, manifest, serving

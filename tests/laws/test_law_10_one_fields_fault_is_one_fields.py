@@ -17,7 +17,7 @@ from sandbox.org.changes import text_diff
 from schemas.ids import ORIGIN
 from schemas.messages import ApplyInput
 from schemas.quality import Rule
-from schemas.replays import ReplaySelection
+from schemas.replay import ReplaySelection
 from tests.batches import Road
 from tests.bus import protector
 from tests.odd_values import (

@@ -18,7 +18,7 @@ from clients.objectstore import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
 from clients.warehouse.shadow_comparison import TableDifference, compare_shadow, drop_shadow, shadows_of
 from schemas.errors import SettingsError
-from schemas.replays import ReplaySelection
+from schemas.replay import ReplaySelection
 from tests.batches import Road, contents
 from tests.bus import event, protector, stamps
 from tests.catalogues import strict

@@ -13,8 +13,8 @@ from clients.org_http import OrgHttp
 from clients.org_limits import read_limits
 from clients.prepaid import PrepaidPurse
 from clients.salesforce import SalesforceAddress, SessionSource
-from schemas.budgets import Budget, LeaseClass, Reading
 from schemas.errors import BudgetSpentError, CallRefusedError, RateLimitedError, UnavailableError
+from schemas.governor import Budget, LeaseClass, Reading
 from tests.local_governor import GREEDY, LocalGovernor
 from tests.sandbox.conftest import OrgProcess
 

@@ -10,7 +10,7 @@ import pytest
 from clients.objectstore import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
 from schemas.quality import Rule
-from schemas.replays import QuarantineChoice, ReplaySelection
+from schemas.replay import QuarantineChoice, ReplaySelection
 from tests.batches import Road
 from tests.bus import event, stamps
 from tests.catalogues import lenient, strict

@@ -21,11 +21,11 @@ from clients.chain import Chain
 from clients.objectstore import ObjectStore
 from sandbox.org.model import Org
 from schemas import names
-from schemas.budgets import LeaseClass
 from schemas.errors import UnavailableError
+from schemas.governor import LeaseClass
 from schemas.ids import lane_workflow_id
 from schemas.messages import LaneInput, PauseInput
-from schemas.plans import Way
+from schemas.plan import Way
 from schemas.raw import Manifest
 from tests.polling import poll_lane, poll_until
 from tests.scripted import ScriptedFollower

@@ -11,7 +11,7 @@ from clients.bucket_query import Answer, BucketQuery
 from clients.fact_query import FactQuery, Position
 from sandbox.org.traffic.fill import FillPlan, fill
 from schemas.catalogue import default_catalogue
-from schemas.reconciliations import Grain, Range
+from schemas.reconcile import Grain, Range
 from tests.served_org import ServedOrg, served_org
 from transforms.reconcile_plan import PlanTerms
 

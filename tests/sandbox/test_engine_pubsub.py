@@ -20,7 +20,6 @@ from sandbox.org.pubsub.handlers import PubSub
 from sandbox.org.pubsub.model import Encoder
 from sandbox.org.traffic.maker import TrafficMaker
 from sandbox.org.traffic.plan import TrafficPlan
-from schemas.budgets import Budget, LeaseClass, Reading
 from schemas.errors import (
     BudgetSpentError,
     CredentialsRejectedError,
@@ -31,6 +30,7 @@ from schemas.errors import (
     UnavailableError,
 )
 from schemas.eventbus import pubsub_api_pb2 as wire
+from schemas.governor import Budget, LeaseClass, Reading
 from tests.local_governor import GREEDY, LocalGovernor
 from tests.sandbox.pubsub_org import Counting, OrgSessions, PubsubOrg, read_events, record_ids, running_org
 

@@ -13,9 +13,9 @@ from clients.polling import PolledSource
 from sandbox.org.faults import FaultRule
 from sandbox.org.model import Org
 from sandbox.org.traffic.fill import FillPlan, fill
-from schemas.budgets import Budget, LeaseClass
 from schemas.catalogue import default_catalogue
 from schemas.errors import BudgetSpentError, CallTooSlowError, UnavailableError
+from schemas.governor import Budget, LeaseClass
 from schemas.polled import PolledRow
 from schemas.positions import PolledPosition
 from tests.served_org import ServedOrg, served_org

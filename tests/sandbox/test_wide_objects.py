@@ -18,13 +18,13 @@ from clients.records import RecordsById
 from clients.records_by_key import RecordsByKey
 from clients.soql_calls import SoqlCalls
 from sandbox.org.faults import FaultRule
-from schemas.budgets import LeaseClass
 from schemas.catalogue import Catalogue, FieldType, ObjectSpec
 from schemas.errors import CallTooSlowError, SchemaChangedError
+from schemas.governor import LeaseClass
 from schemas.limits import QUERY_ADDRESS_MAX_BYTES, URI_MAX_BYTES
 from schemas.polled import PolledRow
 from schemas.positions import PolledPosition
-from schemas.reconciliations import Grain, Range
+from schemas.reconcile import Grain, Range
 from tests.bus import protector
 from tests.served_org import ServedOrg, served_org
 from tests.wide import WIDE, make_wide, wide_catalogue, wide_spec

@@ -35,13 +35,13 @@ from sandbox.org.model import Org
 from sandbox.org.pubsub.server import PubSubAddress
 from sandbox.org.tls import ensure_certificates
 from sandbox.ports import free_port
-from schemas.budgets import LeaseClass
 from schemas.catalogue import Catalogue, ObjectSpec, Pii, load_catalogue
 from schemas.column_names import MOST_NAME_BYTES
 from schemas.drift import DriftPolicy, DriftRow, Effect
+from schemas.governor import LeaseClass
 from schemas.messages import FollowInput
 from schemas.positions import PolledPosition
-from schemas.replays import BatchRef
+from schemas.replay import BatchRef
 from schemas.tables import net_columns
 from tests.any_schema import BAD, CATALOGUE, OBJECT, fields, values_of
 from tests.batches import Road, contents

@@ -9,7 +9,7 @@ import pytest
 from clients.governor import read_books
 from clients.lane_workflows import start_lane
 from clients.warehouse.statements import HOLD, LEDGER, QUALITY, QUARANTINE
-from schemas.budgets import Budget
+from schemas.governor import Budget
 from schemas.messages import LaneInput
 from schemas.tables import (
     HOLD_COLUMNS,

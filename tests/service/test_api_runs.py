@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from clients.backfill_workflows import start_backfill
-from schemas.backfills import BackfillInput
+from schemas.backfill import BackfillInput
 from schemas.errors import TerminalError
 from tests.served_api import ORG, ServedApi, fresh
 from tests.waiting import until

@@ -10,8 +10,8 @@ from temporalio.testing import ActivityEnvironment
 
 from clients.chain import Chain
 from sandbox.org.faults import FaultRule
-from schemas.backfills import BackfillState, ByTime, Part, PartInput, StretchResult
-from schemas.budgets import LeaseClass
+from schemas.backfill import BackfillState, ByTime, Part, PartInput, StretchResult
+from schemas.governor import LeaseClass
 from schemas.ids import part_lane
 from tests.killing import Kill, KilledError, Watched
 from tests.small_engine import BULK_REFUSES as REFUSED, SmallEngine, curated

@@ -4,7 +4,7 @@ import pytest
 
 from clients.backfill_workflows import start_backfill
 from schemas import names
-from schemas.backfills import BackfillInput, BackfillState
+from schemas.backfill import BackfillInput, BackfillState
 from schemas.errors import WindowDoneError, WindowTakenError
 from schemas.messages import PauseInput
 from tests.small_engine import SmallEngine, curated

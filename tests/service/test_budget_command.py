@@ -14,8 +14,8 @@ from temporalio.client import Client
 from clients.governor import TemporalGovernor
 from clients.leases import Leases
 from schemas import names
-from schemas.budgets import Budget, LeaseClass
-from schemas.forecasts import Forecast
+from schemas.forecast import Forecast
+from schemas.governor import Budget, LeaseClass
 from schemas.ids import governor_workflow_id
 from tests.scripted_governor import governor_worker
 from tests.service.test_governor import ORG, books

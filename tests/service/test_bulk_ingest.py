@@ -12,9 +12,9 @@ from clients.bulk_ingest import BulkIngest, IngestInfo
 from clients.ingest_csv import ingest_file
 from clients.record_writes import Row, RowResult
 from sandbox.org.faults import FaultRule
-from schemas.budgets import Budget
 from schemas.catalogue import default_catalogue
 from schemas.errors import BudgetSpentError, CallRefusedError, RateLimitedError, UnavailableError
+from schemas.governor import Budget
 from tests.served_org import ServedOrg, served_org
 from transforms.row_errors import UNPROCESSED
 

@@ -16,10 +16,10 @@ from activities.draw_plan import PlanDrawer
 from clients.warehouse import statements as sql
 from clients.warehouse.postgres import PostgresWarehouse
 from schemas import names
-from schemas.budgets import Budget, Reading, ReadLimitsInput, ReadLimitsResult, Terms
 from schemas.catalogue import default_catalogue
+from schemas.governor import Budget, Reading, ReadLimitsInput, ReadLimitsResult, Terms
+from schemas.plan import Way
 from schemas.planner import DrawnPlan, DrawPlanInput
-from schemas.plans import Way
 from schemas.tables import LEDGER_COLUMNS
 from tests.waiting import until
 from workers.roles import sandboxed_runner

@@ -35,9 +35,9 @@ from schemas.errors import CatalogueBehindError
 from schemas.ids import drift_workflow_id, refresh_key, refresh_workflow_id, replay_workflow_id
 from schemas.limits import API_VERSION
 from schemas.messages import FollowInput, LaneInput
-from schemas.reconciliations import Depth
-from schemas.refreshes import RefreshInput, RefreshState
-from schemas.replays import BatchRef, ReplayState
+from schemas.reconcile import Depth
+from schemas.refresh import RefreshInput, RefreshState
+from schemas.replay import BatchRef, ReplayState
 from tests.reconciling import ReconcilingEngine
 from tests.served_org import served_org
 from tests.small_engine import serving_engine

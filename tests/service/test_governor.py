@@ -8,8 +8,8 @@ from temporalio.client import Client
 
 from clients.governor import TemporalGovernor
 from clients.leases import Leases
-from schemas.budgets import Budget, LeaseClass, Terms
 from schemas.errors import BudgetSpentError, TidegateError, UnavailableError
+from schemas.governor import Budget, LeaseClass, Terms
 from schemas.ids import governor_workflow_id
 from tests.scripted_governor import governor_worker
 from transforms.books import OrgBooks

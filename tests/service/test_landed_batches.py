@@ -11,7 +11,7 @@ from clients.landed_batches import LandedBatches
 from clients.objectstore import ObjectStore
 from schemas.ids import ORIGIN, raw_key
 from schemas.raw import RAW_SCHEMA
-from schemas.replays import ReplayCursor, ReplaySelection
+from schemas.replay import ReplayCursor, ReplaySelection
 
 pytestmark = pytest.mark.service
 

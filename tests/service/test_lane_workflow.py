@@ -19,7 +19,7 @@ from sandbox.temporal import temporal_binary
 from schemas import names
 from schemas.errors import ReplayExpiredError
 from schemas.messages import LaneInput, MovePositionInput, PauseInput, PollInput, SetEveryInput
-from schemas.plans import Way
+from schemas.plan import Way
 from tests.scripted import ScriptedFollower, serving
 from tests.waiting import until
 from workflows import LaneWorkflow

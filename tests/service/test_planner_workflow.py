@@ -10,8 +10,8 @@ from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
 from schemas import names
 from schemas.errors import UnavailableError
 from schemas.messages import LaneState
+from schemas.plan import Way
 from schemas.planner import Following, ObjectState, PinInput, PlannerInput
-from schemas.plans import Way
 from tests.scripted_planner import EVERY, NEWEST, ScriptedPlanner, planner_workers
 from tests.waiting import until
 from workflows import PlannerWorkflow, planner

@@ -14,7 +14,7 @@ from clients.objectstore import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
 from sandbox.org.faults import FaultRule
 from sandbox.org.traffic.fill import FillPlan, fill
-from schemas.reconciliations import AskBucketsInput, Depth, Grain, Range, Verdict
+from schemas.reconcile import AskBucketsInput, Depth, Grain, Range, Verdict
 from tests.faults_of_data import FaultSeeds, differing_records
 from tests.reconciling import BEHIND, ReconcilingEngine, reconciling_engine
 from transforms.reconcile_plan import PlanTerms, calls_needed

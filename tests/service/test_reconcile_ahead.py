@@ -11,7 +11,7 @@ from temporalio.client import Client
 
 from clients.objectstore import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
-from schemas.reconciliations import Depth, ReconcileState, Verdict
+from schemas.reconcile import Depth, ReconcileState, Verdict
 from tests.batches import Road
 from tests.bus import event, stamps
 from tests.reconciling import BEHIND, ReconcilingEngine, reconciling_engine

@@ -13,7 +13,7 @@ from clients.objectstore import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
 from sandbox.org.traffic.fill import FillPlan, fill
 from schemas.catalogue import Catalogue, default_catalogue
-from schemas.reconciliations import Depth, ReconcileState, Verdict
+from schemas.reconcile import Depth, ReconcileState, Verdict
 from tests.reconciling import BEHIND, ReconcilingEngine
 from tests.served_org import ServedOrg, served_org
 from tests.small_engine import serving_engine

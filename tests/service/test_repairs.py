@@ -19,8 +19,8 @@ from sandbox.org.traffic.fill import FillPlan, fill
 from schemas.catalogue import default_catalogue
 from schemas.ids import lane_workflow_id
 from schemas.messages import PauseInput
-from schemas.reconciliations import Depth, Verdict
-from schemas.rereads import CloseInput, FindInput
+from schemas.reconcile import Depth, Verdict
+from schemas.repair import CloseInput, FindInput
 from tests.faults_of_stream import StreamFaults
 from tests.following import groups_settle_at_once  # noqa: F401
 from tests.reconciling import ReconcilingEngine

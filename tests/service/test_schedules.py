@@ -9,7 +9,7 @@ from temporalio.client import Client
 from clients.schedules import Scheduled, ensure_schedule, remove_schedule
 from schemas import names
 from schemas.ids import reconcile_workflow_id, schedule_id
-from schemas.reconciliations import ReconcileInput
+from schemas.reconcile import ReconcileInput
 from tests.scripted_reconcile import ScriptedReconciliation, reconcile_workers
 from tests.waiting import until
 

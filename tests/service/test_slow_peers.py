@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from clients.write_window import Stopwatch
-from schemas.budgets import LeaseClass
 from schemas.errors import UnavailableError, UnknownOutcomeError
+from schemas.governor import LeaseClass
 from tests.served_org import ServedOrg, served_org
 
 MUCH = bytes(16 * 1024 * 1024)

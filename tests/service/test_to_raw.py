@@ -7,7 +7,7 @@ from temporalio.client import Client
 
 from benchmarks.to_raw import RawLandings, read_parts
 from clients.chain import Chain
-from schemas.backfills import BackfillInput
+from schemas.backfill import BackfillInput
 from schemas.ids import part_lane
 from tests.small_engine import SmallEngine
 

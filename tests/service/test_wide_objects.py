@@ -16,10 +16,10 @@ from clients.objectstore import ObjectStore
 from clients.polling import PolledSource
 from clients.warehouse.postgres import PostgresWarehouse
 from clients.warehouse.postgres_tables import MAX_ROW_BYTES
-from schemas.budgets import LeaseClass
 from schemas.catalogue import FieldType
+from schemas.governor import LeaseClass
 from schemas.ids import ids_key
-from schemas.reconciliations import Depth, Verdict
+from schemas.reconcile import Depth, Verdict
 from tests.polling import poll_lane, poll_until
 from tests.served_org import ServedOrg, served_org
 from tests.service.test_drift import DriftEngine, eventually

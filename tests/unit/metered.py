@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from schemas.budgets import Budget, LeaseClass, LeaseLine, Reading, Terms
+from schemas.governor import Budget, LeaseClass, LeaseLine, Reading, Terms
 from transforms.budget import BudgetBook
 
 HOUR = 3_600

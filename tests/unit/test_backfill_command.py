@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from cli.backfill_options import again_name, moment, read_ids, request_of, window_name
 from cli.main import app
 from sandbox.org.ids import eighteen
-from schemas.backfills import BackfillPlan, BackfillRate, Part
+from schemas.backfill import BackfillPlan, BackfillRate, Part
 from schemas.catalogue import default_catalogue
 from schemas.errors import SettingsError
 from schemas.record_ids import whole_id

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from cli.budget import budget_page
-from schemas.budgets import Budget, LeaseClass, Reading, Refusal, RefusalKind
+from schemas.governor import Budget, LeaseClass, Reading, Refusal, RefusalKind
 from tests.unit.metered import MeteredOrg, even
 from transforms.books import OrgBooks
 from workers.budget_words import Budgets, forecasts_of

@@ -6,8 +6,8 @@ import pytest
 
 from clients.event_lease import EventLease
 from clients.leases import Leases
-from schemas.budgets import Budget, LeaseClass, Reading
 from schemas.errors import BudgetSpentError
+from schemas.governor import Budget, LeaseClass, Reading
 from tests.local_governor import GREEDY, LocalGovernor
 
 EVENTS = Budget.DELIVERED_EVENTS

@@ -6,8 +6,8 @@ from random import Random
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from schemas.budgets import Budget, LeaseClass, LeaseLine, Refusal, RefusalKind, Terms
-from schemas.forecasts import OTHERS
+from schemas.forecast import OTHERS
+from schemas.governor import Budget, LeaseClass, LeaseLine, Refusal, RefusalKind, Terms
 from tests.unit.metered import BEGIN, HOUR, MeteredOrg, Rate, even, wave
 from transforms.budget import BudgetBook
 from transforms.forecast import forecast

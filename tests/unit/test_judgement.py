@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from schemas.reconciliations import Kind
+from schemas.reconcile import Kind
 from transforms.judgement import Judgement, judge
 from transforms.row_facts import FACTS, Facts, partition
 

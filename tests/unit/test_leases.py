@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from clients.leases import Leases
-from schemas.budgets import Answer, Budget, Exchange, LeaseClass, Reading, Terms
 from schemas.errors import BudgetSpentError, UnavailableError
+from schemas.governor import Answer, Budget, Exchange, LeaseClass, Reading, Terms
 from tests.local_governor import GREEDY, LocalGovernor
 
 CALLS, LONG = Budget.API_CALLS, Budget.LONG_CALLS

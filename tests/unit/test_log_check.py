@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from schemas.catalogue import Catalogue
-from schemas.reconciliations import Grain, Range
+from schemas.reconcile import Grain, Range
 from transforms.buckets import Moving, Place
 from transforms.fold import HEAD, LoggedChange, fold
 from transforms.log_check import check_log, current_row, history_row

@@ -6,8 +6,8 @@ from itertools import product
 import pytest
 from hypothesis import assume, given, settings, strategies as st
 
-from schemas.budgets import Budget
-from schemas.plans import ObjectLoad, Plan, PlanTask, Transport, Way
+from schemas.governor import Budget
+from schemas.plan import ObjectLoad, Plan, PlanTask, Transport, Way
 from transforms.knapsack import most_worth
 from transforms.plan import make_plan
 

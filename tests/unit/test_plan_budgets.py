@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given, strategies as st
 
-from schemas.budgets import Budget, Exchange, LeaseClass, LeaseLine, Reading, Terms
+from schemas.governor import Budget, Exchange, LeaseClass, LeaseLine, Reading, Terms
 from transforms.books import OrgBooks
 from transforms.plan_budgets import PLANNED, allocations, following_may_spend, may_spend_by_books
 

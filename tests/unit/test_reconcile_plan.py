@@ -2,7 +2,7 @@
 
 import pytest
 
-from schemas.reconciliations import Depth
+from schemas.reconcile import Depth
 from transforms.reconcile_plan import JOB_WAITS, calls_needed, questions_about_a_job
 
 YEARS = 700

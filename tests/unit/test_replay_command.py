@@ -9,7 +9,7 @@ from cli.replay_options import selection_of
 from clients.warehouse.shadows import in_schemas, name_of_schema, shadow_prefix
 from schemas.catalogue import default_catalogue
 from schemas.errors import SettingsError
-from schemas.replays import QuarantineChoice, ReplaySelection, replay_key
+from schemas.replay import QuarantineChoice, ReplaySelection, replay_key
 from workers.settings import Settings
 
 SETTINGS = Settings.model_validate(

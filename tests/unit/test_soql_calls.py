@@ -17,7 +17,6 @@ from clients.org_http import OrgHttp
 from clients.salesforce import Session
 from clients.soql import queries_in, text_literal
 from clients.soql_calls import SoqlCalls
-from schemas.budgets import Budget, LeaseClass, Reading, Refusal, RefusalKind
 from schemas.errors import (
     CallRefusedError,
     CallTooSlowError,
@@ -26,6 +25,7 @@ from schemas.errors import (
     TidegateError,
     UnavailableError,
 )
+from schemas.governor import Budget, LeaseClass, Reading, Refusal, RefusalKind
 from schemas.limits import COMPOSITE_MAX_QUERIES, QUERY_ADDRESS_MAX_BYTES, SOQL_MAX_CHARACTERS, URI_MAX_BYTES
 
 TOKEN = "t" * 4_000

@@ -10,7 +10,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from schemas.budgets import LeaseClass
+from schemas.governor import LeaseClass
 from schemas.ids import ORIGIN
 from schemas.message import Counts, Message
 

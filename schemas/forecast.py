@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from schemas.budgets import Budget, LeaseClass
+from schemas.governor import Budget, LeaseClass
 from schemas.message import Message
 
 OTHERS = "others"

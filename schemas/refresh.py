@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from pydantic import Field
 
-from schemas.budgets import LeaseClass
+from schemas.governor import LeaseClass
 from schemas.ids import ORIGIN
 from schemas.message import Counts, Message
 

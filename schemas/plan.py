@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from schemas.budgets import Budget
+from schemas.governor import Budget
 from schemas.message import Message
 
 
