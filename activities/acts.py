@@ -7,7 +7,7 @@ from temporalio import activity
 
 from clients.audit import AuditLog
 from schemas import names
-from schemas.messages import Act
+from schemas.ingest.messages import Act
 
 
 @dataclass

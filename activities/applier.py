@@ -27,7 +27,7 @@ from clients.objectstore import ObjectStore
 from clients.warehouse import Transaction, Warehouse, statements as sql
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.errors import CatalogueBehindError, LedgerImbalanceError
-from schemas.messages import ApplyInput, ApplyResult
+from schemas.ingest.messages import ApplyInput, ApplyResult
 from schemas.tables import (
     LEDGER_COLUMNS,
     QUARANTINE_COLUMNS,

@@ -15,8 +15,8 @@ from schemas import names
 from schemas.catalogue import Catalogue
 from schemas.errors import LedgerImbalanceError
 from schemas.ids import refused_key, staged_key
-from schemas.messages import ApplyInput, ApplyResult, StagedObject, StageInput, StageResult
-from schemas.raw import Manifest
+from schemas.ingest.messages import ApplyInput, ApplyResult, StagedObject, StageInput, StageResult
+from schemas.ingest.raw import Manifest
 from transforms.stage_forms import stage_batch
 
 _COMPRESSION = "lz4"

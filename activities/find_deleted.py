@@ -23,8 +23,8 @@ from schemas.catalogue import Catalogue
 from schemas.errors import CallRefusedError
 from schemas.governor import LeaseClass
 from schemas.ids import ids_key
+from schemas.ingest.positions import epoch_ms
 from schemas.limits import DELETED_MAX_AGE
-from schemas.positions import epoch_ms
 from schemas.repair import FindDeletedInput, FindDeletedResult
 
 

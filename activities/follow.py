@@ -32,9 +32,9 @@ from clients.streams import StreamMessage
 from schemas import names
 from schemas.errors import ReplayExpiredError, StreamBrokenError
 from schemas.ids import ORIGIN
+from schemas.ingest.messages import FollowInput, FollowResult
+from schemas.ingest.raw import Manifest
 from schemas.limits import REPLAY_NEW_EVENTS
-from schemas.messages import FollowInput, FollowResult
-from schemas.raw import Manifest
 from transforms.protect import Protector
 
 STRETCH = timedelta(hours=1)

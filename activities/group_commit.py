@@ -9,8 +9,8 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 from schemas.errors import TerminalError
-from schemas.messages import ApplyInput, ApplyResult
-from schemas.raw import Form
+from schemas.ingest.messages import ApplyInput, ApplyResult
+from schemas.ingest.raw import Form
 
 MOST_CHANGES = 60_000
 """Staged changes of one transaction; bounds its memory and how long others wait for the object."""

@@ -19,7 +19,7 @@ from schemas import names
 from schemas.catalogue import Catalogue
 from schemas.governor import LeaseClass
 from schemas.ids import batch_name, lane_workflow_id, repair_workflow_id
-from schemas.messages import Act, FollowInput
+from schemas.ingest.messages import Act, FollowInput
 from transforms.rereads import LONGEST_TRANSACTION, asked_by_hole
 
 LANE_HOLE = "lane.hole"

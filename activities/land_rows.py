@@ -19,8 +19,8 @@ from clients.objectstore import ObjectStore
 from schemas.backfill import BackfillCounts
 from schemas.catalogue import ObjectSpec
 from schemas.errors import BatchFailedError
-from schemas.messages import BatchResult
-from schemas.raw import Manifest
+from schemas.ingest.messages import BatchResult
+from schemas.ingest.raw import Manifest
 from transforms.protect import Protector
 from transforms.row_pages import protect_page
 

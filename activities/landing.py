@@ -14,7 +14,7 @@ import orjson
 import pyarrow as pa
 
 from clients.streams import StreamMessage
-from schemas.raw import RAW_SCHEMA, UNREADABLE_OBJECT
+from schemas.ingest.raw import RAW_SCHEMA, UNREADABLE_OBJECT
 from transforms import deep_json, exact_json
 from transforms.decode import BROKEN
 from transforms.protect import HEADER, Protector

@@ -24,10 +24,10 @@ from clients.objectstore import ObjectStore
 from clients.polling import Deletions, PolledSource
 from schemas import names
 from schemas.ids import ORIGIN
-from schemas.messages import FollowResult, PollInput
-from schemas.polled import PolledRow
-from schemas.positions import PolledPosition
-from schemas.raw import Manifest
+from schemas.ingest.messages import FollowResult, PollInput
+from schemas.ingest.polled import PolledRow
+from schemas.ingest.positions import PolledPosition
+from schemas.ingest.raw import Manifest
 from transforms.protect import Protector
 
 OVERLAP = timedelta(minutes=10)

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from activities.landing import CutRule, protected_event
-from schemas.polled import Deletion, PolledRow
-from schemas.raw import RAW_SCHEMA
+from schemas.ingest.polled import Deletion, PolledRow
+from schemas.ingest.raw import RAW_SCHEMA
 from transforms.protect import Protector
 from transforms.snapshots import deletion_event, row_events
 

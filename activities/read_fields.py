@@ -28,9 +28,9 @@ from clients.warehouse import Warehouse, statements as sql
 from schemas import names
 from schemas.catalogue import Catalogue, FieldSpec, ObjectSpec
 from schemas.ids import ORIGIN
+from schemas.ingest.polled import PolledRow
+from schemas.ingest.positions import PolledPosition
 from schemas.limits import COLLECTION_RETRIEVE_MAX
-from schemas.polled import PolledRow
-from schemas.positions import PolledPosition
 from schemas.refresh import FieldsInput, FieldsResult, RefreshCounts
 from schemas.tables import RECORD_ID, field_column
 from transforms.differences import differing

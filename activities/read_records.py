@@ -28,8 +28,8 @@ from schemas import names
 from schemas.backfill import BackfillCounts, RecordsInput, StretchResult
 from schemas.catalogue import Catalogue
 from schemas.ids import ORIGIN, records_lane
+from schemas.ingest.positions import epoch_ms
 from schemas.limits import COLLECTION_RETRIEVE_MAX
-from schemas.positions import epoch_ms
 from transforms.row_pages import page_of_gone, page_of_records
 
 STRETCH = timedelta(seconds=20)

@@ -23,8 +23,8 @@ from clients.warehouse.statements import RECORD_LIST
 from schemas import names
 from schemas.catalogue import Catalogue, FieldType, ObjectSpec
 from schemas.ids import reconcile_key
+from schemas.ingest.positions import SECOND_MS, epoch_ms
 from schemas.limits import COLLECTION_RETRIEVE_MAX
-from schemas.positions import SECOND_MS, epoch_ms
 from schemas.reconcile import AskBucketsInput, AskedBuckets, DifferingBuckets, Grain, Range
 from schemas.tables import Column, field_column
 from transforms.buckets import Bucket, Explained, Moving, explain

@@ -24,8 +24,8 @@ from clients.warehouse.statements import RECORD_LIST
 from schemas import names
 from schemas.catalogue import Catalogue
 from schemas.ids import ids_key, reconcile_key
+from schemas.ingest.positions import epoch_ms
 from schemas.limits import CLOCK_ALLOWANCE, COLLECTION_RETRIEVE_MAX
-from schemas.positions import epoch_ms
 from schemas.reconcile import ComparedFacts, CompareFactsInput, Difference, Kind
 from schemas.tables import field_column
 from transforms.judgement import Judgement, judge, undecided

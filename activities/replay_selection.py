@@ -7,7 +7,7 @@ from clients.named_batches import NamedBatches
 from clients.objectstore import ObjectStore
 from clients.warehouse import Warehouse
 from schemas.catalogue import Catalogue
-from schemas.raw import Manifest
+from schemas.ingest.raw import Manifest
 from schemas.replay import BatchGroup, BatchRef, ReplaySelection, ReplaySize
 
 GROUP_CHANGES = 20_000

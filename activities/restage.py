@@ -12,8 +12,8 @@ from clients.chain import Chain
 from clients.objectstore import ObjectStore
 from schemas.catalogue import Catalogue
 from schemas.errors import ChainBrokenError
-from schemas.messages import ApplyInput, StagedObject
-from schemas.raw import Form, Manifest
+from schemas.ingest.messages import ApplyInput, StagedObject
+from schemas.ingest.raw import Form, Manifest
 from schemas.replay import BatchRef
 from transforms.reprotect import Reprotector
 from transforms.stage import ObjectShare, events_of

@@ -22,7 +22,7 @@ from clients.warehouse import Transaction, Warehouse, ahead_statements as sql
 from clients.warehouse.statements import QUARANTINE, RECORD_LIST
 from schemas import names
 from schemas.catalogue import Catalogue, ObjectSpec
-from schemas.positions import epoch_ms
+from schemas.ingest.positions import epoch_ms
 from schemas.reconcile import SetAside, SetAsideInput
 from schemas.tables import QUARANTINE_COLUMNS, arrow_schema, change_columns
 from transforms.set_aside import moved_counts, refused_rows

@@ -14,7 +14,7 @@ import pyarrow as pa
 from activities.restage import Landed
 from clients.warehouse import Transaction, Warehouse, replay_statements as sql
 from schemas.catalogue import Catalogue, ObjectSpec
-from schemas.raw import Form
+from schemas.ingest.raw import Form
 from schemas.tables import arrow_schema
 from transforms.identities import identities_of
 

@@ -15,7 +15,8 @@ from clients.objectstore import ObjectStore
 from clients.warehouse import Warehouse, statements as sql
 from schemas import names
 from schemas.ids import ORIGIN, batch_name
-from schemas.messages import LaneInput
+from schemas.ingest.messages import LaneInput
+from schemas.ingest.positions import PolledPosition
 from schemas.planner import (
     LaneEnd,
     LaneEndInput,
@@ -24,7 +25,6 @@ from schemas.planner import (
     WatchLanesInput,
     WatchLanesResult,
 )
-from schemas.positions import PolledPosition
 
 BY = "planner"
 """Who pauses and resumes lanes in a hand-over, in the audit log."""

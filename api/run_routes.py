@@ -26,7 +26,7 @@ from clients.run_workflows import Look, list_runs, look, progress, signal
 from schemas import names
 from schemas.access import CallerRole
 from schemas.errors import UnavailableError
-from schemas.messages import PauseInput
+from schemas.ingest.messages import PauseInput
 
 IdempotencyKey = Annotated[
     str | None,

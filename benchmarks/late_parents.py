@@ -29,7 +29,7 @@ from clients.chain import Chain
 from clients.streams import StreamMessage
 from clients.warehouse import reread_statements
 from sandbox.stack import running_sandbox
-from schemas.messages import ApplyInput
+from schemas.ingest.messages import ApplyInput
 from workers.parts import Parts, open_parts
 from workers.settings import Settings
 

@@ -39,8 +39,8 @@ from clients.live_catalogue import LiveCatalogue
 from clients.warehouse.shadows import drop_statements, shadow_prefix
 from sandbox.stack import running_sandbox
 from schemas.catalogue import DEFAULT_CATALOGUE
-from schemas.messages import ApplyInput
-from schemas.raw import Manifest
+from schemas.ingest.messages import ApplyInput
+from schemas.ingest.raw import Manifest
 from workers.parts import Parts, catalogue_file, open_parts, open_warehouse
 from workers.settings import Settings
 

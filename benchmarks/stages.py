@@ -33,8 +33,8 @@ from clients.salesforce import SessionSource
 from clients.streams import StreamMessage
 from sandbox.stack import RunningSandbox, running_sandbox
 from schemas.catalogue import load_catalogue
-from schemas.messages import ApplyInput
-from schemas.raw import Manifest
+from schemas.ingest.messages import ApplyInput
+from schemas.ingest.raw import Manifest
 from workers.org import stream_opener
 from workers.parts import Parts, open_parts
 from workers.settings import Settings
@@ -67,7 +67,7 @@ class Steps:
 
 async def receive(settings: Settings, count: int) -> list[StreamMessage]:
     """The org's events over CometD."""
-    from schemas.messages import FollowInput
+    from schemas.ingest.messages import FollowInput
 
     request = FollowInput(
         org="o", lane="bench", channel="/data/ChangeEvents", position="origin", first_replay=-2

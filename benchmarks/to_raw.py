@@ -33,7 +33,7 @@ from schemas.backfill import BackfillCounts, BackfillInput, Part, PartInput
 from schemas.catalogue import Catalogue, ObjectSpec, load_catalogue
 from schemas.governor import Budget, Reading
 from schemas.ids import ORIGIN
-from schemas.raw import Manifest
+from schemas.ingest.raw import Manifest
 from tests.local_governor import GREEDY, LocalGovernor
 from transforms.protect import Protector
 from workers.settings import Settings, load_settings

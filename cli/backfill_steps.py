@@ -22,7 +22,7 @@ from schemas.backfill import BackfillInput, BackfillState
 from schemas.catalogue import load_catalogue
 from schemas.errors import UnavailableError
 from schemas.ids import backfill_workflow_id, ids_key
-from schemas.messages import PauseInput
+from schemas.ingest.messages import PauseInput
 from transforms.backfill_estimate import Estimate, estimate_ids, estimate_parts
 from workers.org import open_org
 from workers.parts import connect_temporal

@@ -16,7 +16,7 @@ from clients.warehouse import statements as sql
 from clients.warehouse.psycopg_errors import translated
 from schemas import names
 from schemas.ids import READING_LANES, lane_workflow_id
-from schemas.messages import LaneState
+from schemas.ingest.messages import LaneState
 from workers.budget_words import Budgets, budgets_of
 from workers.lanes import lane_handle
 from workers.parts import connect_temporal

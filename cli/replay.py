@@ -24,7 +24,7 @@ from schemas import names
 from schemas.catalogue import Catalogue, load_catalogue
 from schemas.errors import SettingsError
 from schemas.ids import READING_LANES, replay_workflow_id
-from schemas.messages import Act, PauseInput
+from schemas.ingest.messages import Act, PauseInput
 from schemas.replay import ReplayInput, ReplaySelection, ReplaySize
 from workers.parts import connect_temporal, decided_catalogue, open_warehouse
 from workers.replays import count_replay

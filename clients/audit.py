@@ -10,7 +10,7 @@ from datetime import UTC
 import sqlalchemy as sa
 
 from clients.operational import open_engine, translated
-from schemas.messages import Act
+from schemas.ingest.messages import Act
 
 _METADATA = sa.MetaData()
 AUDIT_LOG = sa.Table(

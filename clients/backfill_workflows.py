@@ -25,7 +25,7 @@ from schemas import names
 from schemas.backfill import BackfillInput, BackfillState
 from schemas.errors import UnavailableError, WindowDoneError, WindowTakenError
 from schemas.ids import backfill_workflow_id
-from schemas.messages import PauseInput
+from schemas.ingest.messages import PauseInput
 
 _STAGE = SearchAttributeKey.for_keyword("Stage")
 _CHANGES = SearchAttributeKey.for_int("Changes")

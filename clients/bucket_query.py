@@ -15,7 +15,7 @@ from clients.soql_calls import SoqlCalls
 from schemas.catalogue import ObjectSpec
 from schemas.errors import CallRefusedError, CallTooSlowError, SchemaChangedError
 from schemas.governor import LeaseClass
-from schemas.positions import epoch_ms
+from schemas.ingest.positions import epoch_ms
 from schemas.reconcile import Grain, Range
 from transforms.buckets import Bucket
 from transforms.reconcile_plan import GROUPS_A_CALL

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from clients.objectstore import ObjectStore
 from schemas.errors import ChainBrokenError
 from schemas.ids import ORIGIN, manifest_key, manifest_prefix, raw_key
-from schemas.raw import RAW_SCHEMA, Form, Manifest
+from schemas.ingest.raw import RAW_SCHEMA, Form, Manifest
 from transforms.row_pages import count_changes
 
 _ZSTD_LEVEL = 1

@@ -24,8 +24,8 @@ from clients.soql_calls import SoqlCalls
 from schemas.catalogue import ObjectSpec
 from schemas.errors import BudgetSpentError, CallRefusedError
 from schemas.governor import Budget, LeaseClass
+from schemas.ingest.positions import epoch_ms
 from schemas.limits import COLLECTION_RETRIEVE_MAX
-from schemas.positions import epoch_ms
 from schemas.reconcile import Range
 from transforms.drift import with_fields
 from transforms.reconcile_plan import PlanTerms

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from clients.objectstore import ObjectStore
 from schemas.ids import ORIGIN, chain_prefix, manifest_key, padded, raw_day, raw_prefix
-from schemas.raw import Manifest
+from schemas.ingest.raw import Manifest
 from schemas.replay import ReplayCursor, ReplaySelection
 
 _READERS = 16

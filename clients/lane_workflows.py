@@ -16,7 +16,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from schemas import names
 from schemas.ids import lane_workflow_id
-from schemas.messages import LaneInput, LaneState
+from schemas.ingest.messages import LaneInput, LaneState
 
 REFUSALS = frozenset({"RateLimitedError", "BudgetSpentError"})
 """Errors, by the names that they have in histories, that say: not now, there is no allowance."""

@@ -6,7 +6,7 @@ from clients.objectstore import ObjectStore
 from clients.warehouse import Warehouse, replay_statements as sql
 from schemas.catalogue import Catalogue
 from schemas.ids import batch_of_name
-from schemas.raw import Manifest
+from schemas.ingest.raw import Manifest
 from schemas.replay import ReplayCursor, ReplaySelection
 
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from schemas.catalogue import FieldType, ObjectSpec
-from schemas.polled import PolledRow
-from schemas.positions import epoch_ms
+from schemas.ingest.polled import PolledRow
+from schemas.ingest.positions import epoch_ms
 from transforms.row_pages import read_csv_texts, row_value
 
 

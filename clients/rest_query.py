@@ -13,8 +13,8 @@ from clients.soql import keyset_query
 from clients.soql_calls import SoqlCalls
 from schemas.catalogue import ObjectSpec
 from schemas.governor import LeaseClass
-from schemas.polled import PolledRow
-from schemas.positions import PolledPosition
+from schemas.ingest.polled import PolledRow
+from schemas.ingest.positions import PolledPosition
 
 
 class Page(NamedTuple):

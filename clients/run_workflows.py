@@ -25,8 +25,8 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from schemas import names
 from schemas.errors import TerminalError, UnavailableError
+from schemas.ingest.messages import PauseInput
 from schemas.message import Message
-from schemas.messages import PauseInput
 
 M = TypeVar("M", bound=Message)
 

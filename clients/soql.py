@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from schemas.catalogue import ObjectSpec
+from schemas.ingest.positions import PolledPosition, epoch_ms
 from schemas.limits import SOQL_MAX_CHARACTERS
-from schemas.positions import PolledPosition, epoch_ms
 
 SYSTEM_FIELDS = ("Id", "IsDeleted", "SystemModstamp")
 """What every object has and the catalogue does not list."""

@@ -21,8 +21,8 @@ from clients.warehouse.postgres import PostgresWarehouse
 from clients.warehouse.statements import LEDGER, QUALITY, QUARANTINE, tables_of
 from schemas.catalogue import Catalogue, default_catalogue
 from schemas.ids import ORIGIN
-from schemas.messages import ApplyInput, ApplyResult, StageInput
-from schemas.raw import Manifest
+from schemas.ingest.messages import ApplyInput, ApplyResult, StageInput
+from schemas.ingest.raw import Manifest
 from tests.bus import protector
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from temporalio.client import WorkflowHandle
 
-from schemas.messages import PauseInput
+from schemas.ingest.messages import PauseInput
 from tests.repairing import holes
 from tests.small_engine import SmallEngine
 from tests.waiting import until

@@ -11,7 +11,7 @@ from activities import landing
 from activities.follow import FollowLane
 from clients.chain import Chain
 from schemas.ids import ORIGIN
-from schemas.messages import FollowInput
+from schemas.ingest.messages import FollowInput
 
 _MOST_SECONDS = 30
 """A follower that has not come to the end by then goes in circles."""

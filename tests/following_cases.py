@@ -15,7 +15,7 @@ from clients.warehouse.postgres import PostgresWarehouse
 from sandbox.org.dml import Dml, Write
 from schemas import names
 from schemas.ids import lane_workflow_id
-from schemas.messages import LaneInput
+from schemas.ingest.messages import LaneInput
 from tests.repairing import follower
 from tests.served_org import served_org
 from tests.small_engine import SmallEngine, serving_engine

@@ -17,7 +17,7 @@ from clients.polling import PolledSource
 from schemas.catalogue import default_catalogue
 from schemas.governor import LeaseClass
 from schemas.ids import ORIGIN
-from schemas.messages import PollInput
+from schemas.ingest.messages import PollInput
 from tests.bus import protector
 from tests.served_org import ServedOrg
 

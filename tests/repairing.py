@@ -20,8 +20,8 @@ from clients.objectstore import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
 from schemas import names
 from schemas.ids import lane_workflow_id, repair_workflow_id
+from schemas.ingest.messages import LaneInput
 from schemas.limits import API_VERSION
-from schemas.messages import LaneInput
 from schemas.repair import RepairInput
 from tests.reconciling import BEHIND, ReconcilingEngine
 from tests.served_org import served_org

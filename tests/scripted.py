@@ -16,7 +16,7 @@ from temporalio.worker import Worker
 
 from activities.boundary import ErrorBoundary
 from schemas import names
-from schemas.messages import (
+from schemas.ingest.messages import (
     Act,
     ApplyInput,
     ApplyResult,
@@ -27,7 +27,7 @@ from schemas.messages import (
     StageInput,
     StageResult,
 )
-from schemas.raw import Manifest
+from schemas.ingest.raw import Manifest
 from workers.roles import sandboxed_runner
 from workflows import WORKFLOWS
 

@@ -23,7 +23,7 @@ from schemas.backfill import (
     RecordsInput,
     StretchResult,
 )
-from schemas.messages import Act
+from schemas.ingest.messages import Act
 from workers.roles import sandboxed_runner
 from workflows import BackfillWorkflow
 

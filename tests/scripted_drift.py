@@ -13,7 +13,7 @@ from activities.boundary import ErrorBoundary
 from schemas import names
 from schemas.catalogue import FieldSpec
 from schemas.drift import DriftInput, DriftKind, DriftResult, Effect, FieldDrift, Fill
-from schemas.messages import Act
+from schemas.ingest.messages import Act
 from schemas.refresh import (
     FieldsInput,
     FieldsResult,

@@ -14,7 +14,7 @@ from temporalio.worker import Worker
 from activities.boundary import ErrorBoundary
 from clients.lane_workflows import start_lane
 from schemas import names
-from schemas.messages import Act, FollowInput, FollowResult, LaneInput, PollInput
+from schemas.ingest.messages import Act, FollowInput, FollowResult, LaneInput, PollInput
 from schemas.plan import ObjectPlan, Plan, Way
 from schemas.planner import (
     DrawnPlan,

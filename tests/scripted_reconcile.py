@@ -12,7 +12,7 @@ from temporalio.worker import Worker
 from activities.boundary import ErrorBoundary
 from schemas import names
 from schemas.backfill import BackfillCounts, RecordsInput, StretchResult
-from schemas.messages import Act
+from schemas.ingest.messages import Act
 from schemas.reconcile import (
     AskBucketsInput,
     AskedBuckets,

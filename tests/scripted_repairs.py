@@ -21,7 +21,7 @@ from schemas.backfill import (
     RecordsInput,
     StretchResult,
 )
-from schemas.messages import Act
+from schemas.ingest.messages import Act
 from schemas.repair import (
     CloseInput,
     FindDeletedInput,

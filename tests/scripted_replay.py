@@ -13,7 +13,7 @@ from temporalio.worker import Worker
 
 from activities.boundary import ErrorBoundary
 from schemas import names
-from schemas.messages import Act
+from schemas.ingest.messages import Act
 from schemas.replay import (
     BatchGroup,
     BatchRef,

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from schemas.positions import SECOND_MS
+from schemas.ingest.positions import SECOND_MS
 
 _RELATIVE = 1e-10
 _ABSOLUTE = 1e-6

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.positions import SECOND_MS
+from schemas.ingest.positions import SECOND_MS
 from schemas.reconcile import Kind
 from transforms.row_facts import Facts
 

@@ -9,7 +9,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from schemas.positions import epoch_ms
+from schemas.ingest.positions import epoch_ms
 from schemas.reconcile import Grain, Range
 from transforms.buckets import Moving, Place, Step
 from transforms.decode import DELETE, WHOLE

@@ -13,7 +13,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.positions import epoch_ms
+from schemas.ingest.positions import epoch_ms
 from schemas.tables import ID_SIZE, REREAD_COLUMNS, arrow_schema
 from transforms.decode import NEEDS_REREAD, WHOLE, change_order, moment_of
 from transforms.protect import HEADER

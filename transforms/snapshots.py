@@ -8,8 +8,8 @@ fold lets a deletion keep the values that are there, and the lane may never have
 from collections.abc import Mapping
 from typing import Any
 
-from schemas.polled import Deletion, PolledRow
-from schemas.positions import SECOND_MS
+from schemas.ingest.polled import Deletion, PolledRow
+from schemas.ingest.positions import SECOND_MS
 from transforms.protect import HEADER
 
 VALUES, DELETED = 0, 1

@@ -3,7 +3,7 @@
 import pyarrow as pa
 
 from schemas.catalogue import Catalogue
-from schemas.raw import Form, Manifest
+from schemas.ingest.raw import Form, Manifest
 from transforms.stage import ObjectShare, stage_objects
 from transforms.stage_rows import PageFacts, stage_rows
 

@@ -22,9 +22,9 @@ from schemas.catalogue import (
     FieldType,
     ObjectSpec,
 )
+from schemas.ingest.polled import Deletion, PolledRow
+from schemas.ingest.positions import SECOND_MS, epoch_ms, floor_to_second
 from schemas.limits import CLOCK_ALLOWANCE
-from schemas.polled import Deletion, PolledRow
-from schemas.positions import SECOND_MS, epoch_ms, floor_to_second
 from schemas.tables import ID_SIZE, TIME_SIZE, arrow_schema, staged_columns, text_size
 from transforms import exact_json
 from transforms.decode import DELETE, SNAPSHOT, UPDATE, DecodedObject, RawEvent, decode_events

@@ -22,7 +22,7 @@ from clients.streams import EventAllowance, EventTokens
 from schemas.catalogue import Catalogue
 from schemas.errors import BudgetSpentError, RateLimitedError
 from schemas.governor import Budget, LeaseClass, Refusal, RefusalKind
-from schemas.messages import FollowInput
+from schemas.ingest.messages import FollowInput
 from workers.settings import Settings
 
 

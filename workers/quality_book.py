@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 from activities.asking import ask
 from clients.audit import AuditLog
 from clients.warehouse import Transaction, Warehouse, hold_statements as holds, quality_questions as sql
+from schemas.ingest.messages import Act
 from schemas.message import Message
-from schemas.messages import Act
 from schemas.quality_views import FindingChoice, FindingGroup, FindingRow, HoldView, Score
 from transforms.decode import moment_of
 from transforms.rereads import NOT_IN_QUARANTINE, Asked, Cause

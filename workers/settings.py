@@ -33,8 +33,8 @@ from schemas.catalogue import DEFAULT_CATALOGUE, Pii
 from schemas.drift import CHECK_EVERY, DriftPolicy
 from schemas.errors import SettingsError
 from schemas.governor import Terms
+from schemas.ingest.messages import POLL_EVERY
 from schemas.limits import API_VERSION
-from schemas.messages import POLL_EVERY
 from schemas.plan import Way
 from schemas.planner import HAND_OVER_OVERLAP
 from schemas.reconcile import SETTLE

@@ -4,7 +4,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from schemas import names
-    from schemas.messages import Act
+    from schemas.ingest.messages import Act
     from workflows.options import RECORD
 
 

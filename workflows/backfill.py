@@ -24,8 +24,8 @@ with workflow.unsafe.imports_passed_through():
         StretchResult,
     )
     from schemas.ids import ORIGIN
+    from schemas.ingest.messages import Act, PauseInput
     from schemas.message import Message
-    from schemas.messages import Act, PauseInput
     from workflows.acts import keep_record
     from workflows.backfill_progress import Progress
     from workflows.options import DROP_JOB, KEEP_RATE, PLAN_BACKFILL, READ_ROWS, ActivityOptions

@@ -10,8 +10,8 @@ with workflow.unsafe.imports_passed_through():
     from schemas.drift import DriftInput, DriftResult, FieldDrift, Fill
     from schemas.governor import LeaseClass
     from schemas.ids import refresh_workflow_id, replay_workflow_id
+    from schemas.ingest.messages import Act
     from schemas.message import Message
-    from schemas.messages import Act
     from schemas.refresh import RefreshInput
     from schemas.replay import QuarantineChoice, ReplayInput, ReplaySelection
     from transforms.decode import UNKNOWN_FIELD

@@ -17,9 +17,9 @@ from temporalio.exceptions import ApplicationError
 with workflow.unsafe.imports_passed_through():
     from schemas import names
     from schemas.ids import lane_workflow_id
+    from schemas.ingest.messages import POLL_EVERY, LaneInput, PauseInput, SetEveryInput
     from schemas.limits import REPLAY_NEW_EVENTS
     from schemas.message import Message
-    from schemas.messages import POLL_EVERY, LaneInput, PauseInput, SetEveryInput
     from schemas.plan import ObjectPlan, Way
     from schemas.planner import (
         FollowedObject,

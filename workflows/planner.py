@@ -12,7 +12,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
 with workflow.unsafe.imports_passed_through():
     from schemas import names
-    from schemas.messages import Act
+    from schemas.ingest.messages import Act
     from schemas.plan import ObjectPlan
     from schemas.planner import (
         DrawnPlan,

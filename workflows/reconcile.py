@@ -16,7 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from schemas.backfill import BackfillInput, BackfillState
     from schemas.governor import LeaseClass
     from schemas.ids import backfill_workflow_id
-    from schemas.messages import Act
+    from schemas.ingest.messages import Act
     from schemas.reconcile import (
         AskBucketsInput,
         AskedBuckets,

@@ -5,7 +5,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from schemas import names
     from schemas.ids import ORIGIN, fields_lane
-    from schemas.messages import Act
+    from schemas.ingest.messages import Act
     from schemas.refresh import (
         FieldsInput,
         FieldsResult,

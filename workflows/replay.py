@@ -15,8 +15,8 @@ from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_
 
 with workflow.unsafe.imports_passed_through():
     from schemas import names
+    from schemas.ingest.messages import Act, PauseInput
     from schemas.message import Message
-    from schemas.messages import Act, PauseInput
     from schemas.replay import (
         BatchGroup,
         FindBatchesInput,

@@ -10,7 +10,7 @@ from api.documented import told
 from api.parts import Parts
 from clients.writebacks.proof import broken_seals
 from schemas.access import CallerRole
-from schemas.messages import Act
+from schemas.ingest.messages import Act
 
 router = APIRouter(prefix="/v1/audit", tags=["audit"])
 

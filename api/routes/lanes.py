@@ -16,7 +16,7 @@ from schemas import names
 from schemas.access import Caller, CallerRole
 from schemas.errors import UnavailableError
 from schemas.ids import lane_workflow_id
-from schemas.messages import LaneState, PauseInput
+from schemas.ingest.messages import LaneState, PauseInput
 
 _MOST = 500
 router = APIRouter(prefix="/v1/lanes", tags=["lanes"])

@@ -13,8 +13,8 @@ from sandbox.org.model import Org
 from schemas.catalogue import ObjectSpec
 from schemas.errors import RateLimitedError, StreamBrokenError, TidegateError
 from schemas.governor import Budget, LeaseClass
+from schemas.ingest.positions import PolledPosition
 from schemas.plan import ObjectLoad, Plan, PlanTask, Way
-from schemas.positions import PolledPosition
 from transforms.books import OrgBooks
 from transforms.plan import make_plan
 from transforms.plan_budgets import may_spend_by_books

@@ -6,7 +6,7 @@ from sqlalchemy.dialects.postgresql import insert
 from clients.audit import append_new_act
 from clients.writebacks.sessions import PAUSING, WritebackStore, lock, storable
 from clients.writebacks.tables import WRITEBACK, WRITEBACK_BATCH, WRITEBACK_PAUSE
-from schemas.messages import Act
+from schemas.ingest.messages import Act
 from schemas.writeback_control import PauseResult, PauseView
 from schemas.writebacks import BatchState, PauseChange, SetPauseInput
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from clients.audit import append_act
 from clients.writebacks.tables import WRITEBACK_ATTEMPT
-from schemas.messages import Act
+from schemas.ingest.messages import Act
 from schemas.writebacks import BatchCounts
 
 ACT = "writeback.batch"

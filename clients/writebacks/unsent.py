@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from clients.audit import append_act
 from clients.writebacks.sessions import FORMING, WritebackStore, lock
 from clients.writebacks.tables import WRITEBACK
-from schemas.messages import Act
+from schemas.ingest.messages import Act
 from schemas.writeback_control import Handled, LeftAlone, WritebackChoice
 from schemas.writebacks import DEADLINE, WritebackState
 from transforms.number_ranges import ranges

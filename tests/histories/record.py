@@ -32,7 +32,7 @@ from schemas.drift import DriftInput
 from schemas.errors import ReplayExpiredError, StatementError, UnavailableError
 from schemas.governor import Budget, LeaseClass, Terms
 from schemas.ids import governor_workflow_id
-from schemas.messages import LaneInput, MovePositionInput, PauseInput, SetEveryInput
+from schemas.ingest.messages import LaneInput, MovePositionInput, PauseInput, SetEveryInput
 from schemas.plan import Way
 from schemas.planner import PinInput, PlannerInput
 from schemas.reconcile import Depth, ReconcileInput

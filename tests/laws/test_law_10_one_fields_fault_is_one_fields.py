@@ -15,7 +15,7 @@ from clients.warehouse.postgres import PostgresWarehouse
 from clients.warehouse.statements import LEDGER, QUALITY, tables_of
 from sandbox.org.changes import text_diff
 from schemas.ids import ORIGIN
-from schemas.messages import ApplyInput
+from schemas.ingest.messages import ApplyInput
 from schemas.quality import Rule
 from schemas.replay import ReplaySelection
 from tests.batches import Road

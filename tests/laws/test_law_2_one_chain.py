@@ -19,7 +19,7 @@ from clients.chain import Chain
 from clients.objectstore import ObjectStore
 from schemas.errors import ChainBrokenError
 from schemas.ids import ORIGIN, manifest_key
-from schemas.raw import Manifest
+from schemas.ingest.raw import Manifest
 from tests.bus import Bus, Subscription, event, protector
 from tests.following import follow_until, groups_settle_at_once  # noqa: F401
 from transforms.decode import BROKEN

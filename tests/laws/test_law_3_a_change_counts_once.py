@@ -17,8 +17,8 @@ from clients.objectstore import ObjectStore
 from clients.warehouse import statements as sql
 from clients.warehouse.postgres import PostgresWarehouse
 from schemas.catalogue import Catalogue
-from schemas.messages import ApplyInput, StagedObject
-from schemas.raw import RAW_SCHEMA, Manifest
+from schemas.ingest.messages import ApplyInput, StagedObject
+from schemas.ingest.raw import RAW_SCHEMA, Manifest
 from tests.oracle import OracleVersion, fold_events
 from transforms.stage import stage_objects
 

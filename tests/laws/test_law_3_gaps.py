@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from hypothesis import given, settings, strategies as st
 
-from schemas.polled import PolledRow
-from schemas.positions import SECOND_MS, floor_to_second
+from schemas.ingest.polled import PolledRow
+from schemas.ingest.positions import SECOND_MS, floor_to_second
 from tests.laws.test_law_3_unsettled_rows import DELAY, RECORD, START, logged
 from tests.unit.changes import SPEC
 from transforms.decode import NEEDS_REREAD, SNAPSHOT, UPDATE, Refusal, change_order

@@ -9,8 +9,8 @@ from itertools import pairwise
 
 from hypothesis import given, settings, strategies as st
 
-from schemas.polled import PolledRow
-from schemas.positions import floor_to_second
+from schemas.ingest.polled import PolledRow
+from schemas.ingest.positions import floor_to_second
 from tests.unit.changes import APPLIED_AT, SPEC
 from transforms.decode import CREATE, SNAPSHOT, UPDATE, change_order
 from transforms.fold import LoggedChange, fold

@@ -14,7 +14,7 @@ from clients.warehouse.postgres import PostgresWarehouse
 from sandbox import postgres
 from schemas.catalogue import Catalogue
 from schemas.errors import UnavailableError
-from schemas.messages import ApplyInput, ApplyResult
+from schemas.ingest.messages import ApplyInput, ApplyResult
 from schemas.tables import Column
 from tests.batches import Road, contents
 from tests.bus import event, stamps

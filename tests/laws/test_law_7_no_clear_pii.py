@@ -28,7 +28,7 @@ from clients.objectstore import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
 from schemas import names
 from schemas.catalogue import default_catalogue
-from schemas.messages import LaneInput
+from schemas.ingest.messages import LaneInput
 from tests.bus import Bus, event, protector, stamps, whole_case
 from tests.following import groups_settle_at_once  # noqa: F401
 from tests.waiting import until

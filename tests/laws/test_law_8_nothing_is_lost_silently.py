@@ -9,9 +9,9 @@ from temporalio.testing import ActivityEnvironment
 from clients.objectstore import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
 from schemas.errors import LedgerImbalanceError
-from schemas.messages import ApplyInput, StageInput
+from schemas.ingest.messages import ApplyInput, StageInput
+from schemas.ingest.raw import Manifest
 from schemas.quality import Rule
-from schemas.raw import Manifest
 from tests.batches import Road, contents
 from tests.bus import event, whole_case
 from tests.catalogues import strict

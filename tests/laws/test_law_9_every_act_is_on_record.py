@@ -16,7 +16,7 @@ from clients.audit import AuditLog, append_act
 from clients.operational import open_engine, translated
 from schemas import names
 from schemas.errors import UnavailableError
-from schemas.messages import Act, LaneInput, MovePositionInput, PauseInput
+from schemas.ingest.messages import Act, LaneInput, MovePositionInput, PauseInput
 from tests.waiting import until
 from workers.roles import sandboxed_runner
 from workflows import WORKFLOWS, LaneWorkflow

@@ -24,9 +24,9 @@ from schemas import names
 from schemas.errors import UnavailableError
 from schemas.governor import LeaseClass
 from schemas.ids import lane_workflow_id
-from schemas.messages import LaneInput, PauseInput
+from schemas.ingest.messages import LaneInput, PauseInput
+from schemas.ingest.raw import Manifest
 from schemas.plan import Way
-from schemas.raw import Manifest
 from tests.polling import poll_lane, poll_until
 from tests.scripted import ScriptedFollower
 from tests.served_org import ServedOrg, served_org

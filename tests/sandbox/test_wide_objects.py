@@ -21,9 +21,9 @@ from sandbox.org.faults import FaultRule
 from schemas.catalogue import Catalogue, FieldType, ObjectSpec
 from schemas.errors import CallTooSlowError, SchemaChangedError
 from schemas.governor import LeaseClass
+from schemas.ingest.polled import PolledRow
+from schemas.ingest.positions import PolledPosition
 from schemas.limits import QUERY_ADDRESS_MAX_BYTES, URI_MAX_BYTES
-from schemas.polled import PolledRow
-from schemas.positions import PolledPosition
 from schemas.reconcile import Grain, Range
 from tests.bus import protector
 from tests.served_org import ServedOrg, served_org

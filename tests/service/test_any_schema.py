@@ -39,8 +39,8 @@ from schemas.catalogue import Catalogue, ObjectSpec, Pii, load_catalogue
 from schemas.column_names import MOST_NAME_BYTES
 from schemas.drift import DriftPolicy, DriftRow, Effect
 from schemas.governor import LeaseClass
-from schemas.messages import FollowInput
-from schemas.positions import PolledPosition
+from schemas.ingest.messages import FollowInput
+from schemas.ingest.positions import PolledPosition
 from schemas.replay import BatchRef
 from schemas.tables import net_columns
 from tests.any_schema import BAD, CATALOGUE, OBJECT, fields, values_of

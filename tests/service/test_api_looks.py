@@ -10,7 +10,7 @@ from clients.governor import read_books
 from clients.lane_workflows import start_lane
 from clients.warehouse.statements import HOLD, LEDGER, QUALITY, QUARANTINE
 from schemas.governor import Budget
-from schemas.messages import LaneInput
+from schemas.ingest.messages import LaneInput
 from schemas.tables import (
     HOLD_COLUMNS,
     LEDGER_COLUMNS,

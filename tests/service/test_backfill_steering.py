@@ -6,7 +6,7 @@ from clients.backfill_workflows import start_backfill
 from schemas import names
 from schemas.backfill import BackfillInput, BackfillState
 from schemas.errors import WindowDoneError, WindowTakenError
-from schemas.messages import PauseInput
+from schemas.ingest.messages import PauseInput
 from tests.small_engine import SmallEngine, curated
 from tests.waiting import until
 

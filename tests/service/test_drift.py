@@ -33,8 +33,8 @@ from schemas.catalogue import Catalogue, default_catalogue
 from schemas.drift import DriftInput, DriftKind, DriftResult, FieldDrift
 from schemas.errors import CatalogueBehindError
 from schemas.ids import drift_workflow_id, refresh_key, refresh_workflow_id, replay_workflow_id
+from schemas.ingest.messages import FollowInput, LaneInput
 from schemas.limits import API_VERSION
-from schemas.messages import FollowInput, LaneInput
 from schemas.reconcile import Depth
 from schemas.refresh import RefreshInput, RefreshState
 from schemas.replay import BatchRef, ReplayState

@@ -10,7 +10,7 @@ from clients.chain import Chain
 from clients.landed_batches import LandedBatches
 from clients.objectstore import ObjectStore
 from schemas.ids import ORIGIN, raw_key
-from schemas.raw import RAW_SCHEMA
+from schemas.ingest.raw import RAW_SCHEMA
 from schemas.replay import ReplayCursor, ReplaySelection
 
 pytestmark = pytest.mark.service

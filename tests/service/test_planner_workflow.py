@@ -9,7 +9,7 @@ from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
 
 from schemas import names
 from schemas.errors import UnavailableError
-from schemas.messages import LaneState
+from schemas.ingest.messages import LaneState
 from schemas.plan import Way
 from schemas.planner import Following, ObjectState, PinInput, PlannerInput
 from tests.scripted_planner import EVERY, NEWEST, ScriptedPlanner, planner_workers

@@ -18,7 +18,7 @@ from clients.warehouse.postgres import PostgresWarehouse
 from sandbox.org.traffic.fill import FillPlan, fill
 from schemas.catalogue import default_catalogue
 from schemas.ids import lane_workflow_id
-from schemas.messages import PauseInput
+from schemas.ingest.messages import PauseInput
 from schemas.reconcile import Depth, Verdict
 from schemas.repair import CloseInput, FindInput
 from tests.faults_of_stream import StreamFaults

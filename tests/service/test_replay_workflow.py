@@ -8,7 +8,7 @@ from temporalio.client import Client, WorkflowHandle
 
 from clients.replay_workflows import replay_state, start_replay
 from schemas.errors import StatementError
-from schemas.messages import PauseInput
+from schemas.ingest.messages import PauseInput
 from schemas.replay import ReplayCounts, ReplayCursor, ReplayInput, ReplaySelection, ReplaySize, ReplayState
 from tests.scripted_replay import ScriptedReplay, replay_workers
 from tests.waiting import until

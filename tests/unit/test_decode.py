@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from schemas.catalogue import Catalogue, FieldSpec, FieldType, ObjectSpec
+from schemas.ingest.raw import UNREADABLE_OBJECT
 from schemas.quality import Rule
-from schemas.raw import UNREADABLE_OBJECT
 from tests.bus import protector
 from tests.unit.test_protect import JSON
 from tests.unit.things import (

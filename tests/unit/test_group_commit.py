@@ -10,8 +10,8 @@ import pytest
 
 from activities.group_commit import MOST_BESIDE_LANES, MOST_CHANGES, GroupCommit
 from schemas.errors import StatementError, UnavailableError
-from schemas.messages import ApplyInput, ApplyResult, StagedObject
-from schemas.raw import Form, Manifest
+from schemas.ingest.messages import ApplyInput, ApplyResult, StagedObject
+from schemas.ingest.raw import Form, Manifest
 
 AT = datetime(2026, 9, 21, tzinfo=UTC)
 

@@ -6,7 +6,7 @@ import orjson
 import pyarrow as pa
 
 from schemas.catalogue import default_catalogue
-from schemas.raw import RAW_SCHEMA
+from schemas.ingest.raw import RAW_SCHEMA
 from tests.bus import event
 from transforms.identities import identities_of
 from transforms.stage import PLACE, events_of, stage_objects

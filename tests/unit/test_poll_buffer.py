@@ -7,8 +7,8 @@ import pytest
 
 from activities.landing import CutRule
 from activities.poll_buffer import PollBuffer
-from schemas.polled import Deletion, PolledRow
-from schemas.raw import RAW_SCHEMA
+from schemas.ingest.polled import Deletion, PolledRow
+from schemas.ingest.raw import RAW_SCHEMA
 from tests.bus import protector
 from tests.unit.things import CATALOGUE, RECEIVED_MS, THING
 

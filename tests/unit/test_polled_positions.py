@@ -7,8 +7,8 @@ from hypothesis import given, strategies as st
 from pydantic import ValidationError
 
 from schemas.ids import padded
-from schemas.messages import MovePositionInput
-from schemas.positions import PolledPosition
+from schemas.ingest.messages import MovePositionInput
+from schemas.ingest.positions import PolledPosition
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 POSITIONS = st.builds(

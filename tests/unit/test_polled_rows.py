@@ -11,8 +11,8 @@ from hypothesis import given, strategies as st
 from clients.polled_rows import rows_of_csv
 from clients.soql import keyset_query, literal, selected_fields
 from schemas.catalogue import default_catalogue
-from schemas.polled import Deletion, PolledRow
-from schemas.positions import PolledPosition
+from schemas.ingest.polled import Deletion, PolledRow
+from schemas.ingest.positions import PolledPosition
 from tests.bus import protector
 from transforms.decode import RawEvent, decode_events
 from transforms.snapshots import deletion_event, row_events

@@ -23,8 +23,8 @@ from clients.warehouse.redshift import RedshiftWarehouse
 from clients.warehouse.scorecard_statements import find_counts, insert_counts, views
 from schemas.catalogue import Catalogue
 from schemas.errors import CredentialsRejectedError, StatementError, TidegateError, UnavailableError
-from schemas.messages import ApplyInput, StagedObject
-from schemas.raw import RAW_SCHEMA, Manifest
+from schemas.ingest.messages import ApplyInput, StagedObject
+from schemas.ingest.raw import RAW_SCHEMA, Manifest
 from schemas.tables import RECORD_ID, Column, Kind, change_columns, net_columns
 from transforms.scorecard import Score
 from transforms.stage import stage_objects

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from schemas.catalogue import Catalogue
-from schemas.raw import RAW_SCHEMA
+from schemas.ingest.raw import RAW_SCHEMA
 from tests.bus import protector
 from transforms.reprotect import Reprotector
 from transforms.row_pages import protect_page

@@ -9,7 +9,7 @@ import pyarrow as pa
 from hypothesis import given, settings, strategies as st
 
 from schemas.catalogue import Catalogue, FieldType
-from schemas.polled import Deletion
+from schemas.ingest.polled import Deletion
 from transforms.decode import RawEvent, decode_events
 from transforms.protect import DataKey, Protector
 from transforms.row_pages import (

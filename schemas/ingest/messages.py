@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 from pydantic import Field
 
 from schemas.ids import ORIGIN
+from schemas.ingest.positions import POLLED_PATTERN
+from schemas.ingest.raw import Manifest
 from schemas.message import Message
 from schemas.plan import Way
-from schemas.positions import POLLED_PATTERN
-from schemas.raw import Manifest
 
 POLL_EVERY = timedelta(seconds=60)
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from schemas.positions import PolledPosition
+from schemas.ingest.positions import PolledPosition
 
 
 @dataclass(frozen=True, slots=True)
