@@ -24,8 +24,8 @@ from schemas.errors import CallRefusedError
 from schemas.governor import LeaseClass
 from schemas.ids import ids_key
 from schemas.ingest.positions import epoch_ms
-from schemas.limits import DELETED_MAX_AGE
 from schemas.repair import FindDeletedInput, FindDeletedResult
+from schemas.salesforce.limits import DELETED_MAX_AGE
 
 
 @dataclass

@@ -34,7 +34,7 @@ from schemas.errors import ReplayExpiredError, StreamBrokenError
 from schemas.ids import ORIGIN
 from schemas.ingest.messages import FollowInput, FollowResult
 from schemas.ingest.raw import Manifest
-from schemas.limits import REPLAY_NEW_EVENTS
+from schemas.salesforce.limits import REPLAY_NEW_EVENTS
 from transforms.protect import Protector
 
 STRETCH = timedelta(hours=1)

@@ -12,8 +12,8 @@ from clients.describes import Describes, ask_describe
 from clients.objectstore import ObjectStore
 from clients.org_http import OrgHttp
 from schemas import names
-from schemas.described import DESCRIBE_LIFE, KeepDescribeInput, KeptDescribe
 from schemas.governor import LeaseClass
+from schemas.salesforce.describe import DESCRIBE_LIFE, KeepDescribeInput, KeptDescribe
 
 
 @dataclass

@@ -19,9 +19,9 @@ from clients.warehouse import Transaction, Warehouse, quality_statements, refres
 from schemas import names
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.ids import ids_key, refresh_key
-from schemas.limits import COLLECTION_RETRIEVE_MAX
 from schemas.quality import Rule
 from schemas.refresh import RefreshGroup, RefreshInput, RefreshPlan, RefreshState
+from schemas.salesforce.limits import COLLECTION_RETRIEVE_MAX
 from transforms.drift import field_called
 
 _OVERLAP = timedelta(minutes=2)

@@ -30,8 +30,8 @@ from schemas.catalogue import Catalogue, FieldSpec, ObjectSpec
 from schemas.ids import ORIGIN
 from schemas.ingest.polled import PolledRow
 from schemas.ingest.positions import PolledPosition
-from schemas.limits import COLLECTION_RETRIEVE_MAX
 from schemas.refresh import FieldsInput, FieldsResult, RefreshCounts
+from schemas.salesforce.limits import COLLECTION_RETRIEVE_MAX
 from schemas.tables import RECORD_ID, field_column
 from transforms.differences import differing
 from transforms.drift import with_fields

@@ -24,8 +24,8 @@ from schemas import names
 from schemas.catalogue import Catalogue, FieldType, ObjectSpec
 from schemas.ids import reconcile_key
 from schemas.ingest.positions import SECOND_MS, epoch_ms
-from schemas.limits import COLLECTION_RETRIEVE_MAX
 from schemas.reconcile import AskBucketsInput, AskedBuckets, DifferingBuckets, Grain, Range
+from schemas.salesforce.limits import COLLECTION_RETRIEVE_MAX
 from schemas.tables import Column, field_column
 from transforms.buckets import Bucket, Explained, Moving, explain
 from transforms.judgement import COMMIT_LAG_MS

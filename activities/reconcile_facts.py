@@ -25,8 +25,8 @@ from schemas import names
 from schemas.catalogue import Catalogue
 from schemas.ids import ids_key, reconcile_key
 from schemas.ingest.positions import epoch_ms
-from schemas.limits import CLOCK_ALLOWANCE, COLLECTION_RETRIEVE_MAX
 from schemas.reconcile import ComparedFacts, CompareFactsInput, Difference, Kind
+from schemas.salesforce.limits import CLOCK_ALLOWANCE, COLLECTION_RETRIEVE_MAX
 from schemas.tables import field_column
 from transforms.judgement import Judgement, judge, undecided
 from transforms.row_facts import FACTS, Facts, facts_of_table, field_digests, partition, row_digest

@@ -24,8 +24,8 @@ from clients.warehouse.statements import RECORD_LIST, TOUCHED
 from schemas import names
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.ids import backfill_workflow_id, ids_key
-from schemas.limits import COLLECTION_RETRIEVE_MAX
 from schemas.repair import CloseInput, FindInput, FindResult, Repair
+from schemas.salesforce.limits import COLLECTION_RETRIEVE_MAX
 from transforms.rereads import BY_WINDOW, LONGEST_TRANSACTION, Cause
 from transforms.snapshots import GONE_ORIGIN
 

@@ -19,7 +19,7 @@ from schemas.backfill import ByTime, Part, PartInput
 from schemas.catalogue import ObjectSpec
 from schemas.ids import ORIGIN
 from schemas.ingest.positions import PolledPosition, epoch_ms
-from schemas.limits import QUERY_PAGE_MAX
+from schemas.salesforce.limits import QUERY_PAGE_MAX
 from transforms.row_pages import page_of_records
 
 

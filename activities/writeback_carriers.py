@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from clients.record_writes import CompositeWrites, Row, RowResult, collections_needed, reads_as_reference
 from schemas.catalogue import ObjectSpec
 from schemas.errors import UnknownOutcomeError
-from schemas.limits import COLLECTION_MAX_ROWS, COMPOSITE_MAX_QUERIES
+from schemas.salesforce.limits import COLLECTION_MAX_ROWS, COMPOSITE_MAX_QUERIES
 from schemas.writebacks import WritebackState
 from transforms.writeback_batches import CALL_ROWS
 from transforms.writeback_facts import Outcome, ToSend

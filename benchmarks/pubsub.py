@@ -31,7 +31,7 @@ from clients.pubsub_connection import PubsubAddress, PubsubConnection
 from clients.salesforce import SalesforceAddress, SessionSource
 from sandbox.processes import wait_until
 from schemas.catalogue import default_catalogue
-from schemas.limits import PUBSUB_MAX_OUTSTANDING
+from schemas.salesforce.limits import PUBSUB_MAX_OUTSTANDING
 from tests.real_clients import client as others
 from tests.real_clients.org import SalesforceOrg
 

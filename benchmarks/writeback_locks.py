@@ -30,7 +30,7 @@ from cli.surge import wait_for_followers
 from cli.up import Running, running_all
 from sandbox.endpoints import SalesforceEndpoint
 from sandbox.ports import free_port
-from schemas.limits import COLLECTION_MAX_ROWS
+from schemas.salesforce.limits import COLLECTION_MAX_ROWS
 from schemas.writebacks import MOST_OF_A_REQUEST
 
 LOCKED = "UNABLE_TO_LOCK_ROW"

@@ -12,7 +12,7 @@ from cli.acting import time_ago, time_of
 from schemas.backfill import BackfillInput
 from schemas.catalogue import ObjectSpec
 from schemas.errors import SettingsError
-from schemas.record_ids import whole_id
+from schemas.salesforce.record_ids import whole_id
 
 _MOST_PROBLEMS = 10
 

@@ -9,8 +9,8 @@ from pydantic import ValidationError
 from cli.acting import time_ago, time_of, who
 from schemas.catalogue import Catalogue
 from schemas.errors import SettingsError
-from schemas.record_ids import whole_id
 from schemas.replay import POSITION_PATTERN, ReplayInput, ReplaySelection, replay_key
+from schemas.salesforce.record_ids import whole_id
 from workers.settings import Settings
 
 

@@ -14,7 +14,7 @@ from clients.org_http import OrgHttp
 from clients.record_writes import RowResult, call_options
 from schemas.errors import CallRefusedError, UnavailableError
 from schemas.governor import Budget, LeaseClass
-from schemas.limits import BULK_INTERNAL_BATCH_ROWS
+from schemas.salesforce.limits import BULK_INTERNAL_BATCH_ROWS
 from transforms.row_errors import UNPROCESSED
 
 _UPLOADED_BEFORE = "multiple contents"

@@ -37,7 +37,7 @@ from schemas.errors import (
     TidegateError,
     UnavailableError,
 )
-from schemas.limits import COMETD_CONNECT_TIMEOUT, COMETD_LOOK_AHEAD, REPLAY_NEW_EVENTS
+from schemas.salesforce.limits import COMETD_CONNECT_TIMEOUT, COMETD_LOOK_AHEAD, REPLAY_NEW_EVENTS
 
 MOST_BUFFERED = 30_000
 """Events that wait for landing before the client stops asking for more (some 250 MB)."""

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 from clients.objectstore import ObjectStore
 from clients.org_http import OrgHttp
-from schemas.described import DescribedObject
 from schemas.errors import TransientError
 from schemas.governor import LeaseClass
 from schemas.ids import describe_key
+from schemas.salesforce.describe import DescribedObject
 from transforms.describe import described
 
 _CACHED = timedelta(minutes=1)

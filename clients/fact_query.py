@@ -25,8 +25,8 @@ from schemas.catalogue import ObjectSpec
 from schemas.errors import BudgetSpentError, CallRefusedError
 from schemas.governor import Budget, LeaseClass
 from schemas.ingest.positions import epoch_ms
-from schemas.limits import COLLECTION_RETRIEVE_MAX
 from schemas.reconcile import Range
+from schemas.salesforce.limits import COLLECTION_RETRIEVE_MAX
 from transforms.drift import with_fields
 from transforms.reconcile_plan import PlanTerms
 from transforms.row_facts import (

@@ -14,7 +14,7 @@ from typing import Any
 
 from clients.record_writes import Row, RowResult
 from schemas.catalogue import ObjectSpec
-from schemas.limits import (
+from schemas.salesforce.limits import (
     BULK_FIELD_MAX_CHARACTERS,
     BULK_HEADER_MAX_CHARACTERS,
     BULK_RECORD_MAX_CHARACTERS,

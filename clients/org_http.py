@@ -34,7 +34,7 @@ from schemas.errors import (
     UnknownOutcomeError,
 )
 from schemas.governor import Budget, LeaseClass, Reading, Refusal, RefusalKind
-from schemas.limits import API_USAGE_LAG, API_VERSION, LONG_CALL
+from schemas.salesforce.limits import API_USAGE_LAG, API_VERSION, LONG_CALL
 
 _SYSTEM = "Salesforce"
 _SHORT_SECONDS = LONG_CALL.total_seconds() - 1

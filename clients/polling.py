@@ -23,7 +23,7 @@ from schemas.errors import BudgetSpentError, CallRefusedError, CallTooSlowError,
 from schemas.governor import Budget, LeaseClass
 from schemas.ingest.polled import Deletion, PolledRow
 from schemas.ingest.positions import SECOND_MS, PolledPosition, epoch_ms, floor_to_second
-from schemas.limits import DELETED_MAX_AGE, QUERY_PAGE_MAX
+from schemas.salesforce.limits import DELETED_MAX_AGE, QUERY_PAGE_MAX
 
 VISIBILITY_DELAY = timedelta(seconds=5)
 """How long after its commit a row may still be invisible to queries: 1 to 3 s are seen (salesforce.md I.1)."""

@@ -25,7 +25,12 @@ from clients.salesforce import Session
 from clients.streams import BufferedStream, EventAllowance, EventTokens
 from schemas.errors import StreamBrokenError, TidegateError
 from schemas.eventbus import pubsub_api_pb2 as wire
-from schemas.limits import PUBSUB_KEEPALIVE, PUBSUB_MAX_OUTSTANDING, REPLAY_ALL_EVENTS, REPLAY_NEW_EVENTS
+from schemas.salesforce.limits import (
+    PUBSUB_KEEPALIVE,
+    PUBSUB_MAX_OUTSTANDING,
+    REPLAY_ALL_EVENTS,
+    REPLAY_NEW_EVENTS,
+)
 from transforms.decode import BROKEN
 
 MOST_BUFFERED = 4_000

@@ -20,7 +20,7 @@ from clients.salesforce import Session, SessionSource
 from schemas.catalogue import Catalogue
 from schemas.errors import SettingsError
 from schemas.eventbus import pubsub_api_pb2 as wire, pubsub_api_pb2_grpc as service
-from schemas.limits import EVENT_MAX_BYTES, PUBSUB_MAX_OUTSTANDING
+from schemas.salesforce.limits import EVENT_MAX_BYTES, PUBSUB_MAX_OUTSTANDING
 
 _CALL_SECONDS = 30
 _UNKNOWN_SECONDS = 60

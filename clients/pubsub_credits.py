@@ -8,7 +8,7 @@ import asyncio
 import time
 
 from clients.streams import QUIET_SECONDS, EventTokens
-from schemas.limits import PUBSUB_MAX_OUTSTANDING
+from schemas.salesforce.limits import PUBSUB_MAX_OUTSTANDING
 
 HALF = PUBSUB_MAX_OUTSTANDING // 2
 

@@ -15,7 +15,7 @@ import orjson
 from clients.org_http import OrgHttp
 from schemas.errors import CallRefusedError, UnknownOutcomeError
 from schemas.governor import LeaseClass
-from schemas.limits import COLLECTION_MAX_ROWS, COMPOSITE_MAX_QUERIES
+from schemas.salesforce.limits import COLLECTION_MAX_ROWS, COMPOSITE_MAX_QUERIES
 from schemas.writebacks import CLIENT_PREFIX
 from transforms.row_errors import NOT_SENT
 

@@ -15,7 +15,7 @@ import httpx
 import jwt
 
 from schemas.errors import CredentialsRejectedError, SettingsError, UnavailableError
-from schemas.limits import API_VERSION
+from schemas.salesforce.limits import API_VERSION
 
 _SYSTEM = "Salesforce"
 _ASSERTION_LIFE = timedelta(minutes=3)

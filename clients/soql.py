@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from schemas.catalogue import ObjectSpec
 from schemas.ingest.positions import PolledPosition, epoch_ms
-from schemas.limits import SOQL_MAX_CHARACTERS
+from schemas.salesforce.limits import SOQL_MAX_CHARACTERS
 
 SYSTEM_FIELDS = ("Id", "IsDeleted", "SystemModstamp")
 """What every object has and the catalogue does not list."""

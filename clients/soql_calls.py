@@ -12,7 +12,7 @@ from typing import Any
 from clients.org_http import OrgHttp
 from schemas.errors import CallRefusedError, UnavailableError
 from schemas.governor import LeaseClass
-from schemas.limits import COMPOSITE_MAX_QUERIES, QUERY_ADDRESS_MAX_BYTES, QUERY_PAGE_MAX
+from schemas.salesforce.limits import COMPOSITE_MAX_QUERIES, QUERY_ADDRESS_MAX_BYTES, QUERY_PAGE_MAX
 from transforms import exact_json
 
 Answer = dict[str, Any]

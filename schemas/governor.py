@@ -10,8 +10,8 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from schemas.limits import LIMITS_LAG
 from schemas.message import Message
+from schemas.salesforce.limits import LIMITS_LAG
 
 
 class Budget(StrEnum):

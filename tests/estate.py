@@ -21,8 +21,8 @@ from sandbox import postgres
 from sandbox.temporal import temporal_binary
 from schemas.catalogue import default_catalogue
 from schemas.doctor import Diagnosis, Remote, State
-from schemas.limits import API_VERSION
 from schemas.names import SEARCH_ATTRIBUTES
+from schemas.salesforce.limits import API_VERSION
 from tests.sandbox.org_in_process import http_client
 from tests.served_org import ServedOrg, served_org
 from tests.waiting import until

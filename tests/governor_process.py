@@ -12,7 +12,7 @@ from temporalio.worker import Worker
 from activities.limits import Limits
 from clients.salesforce import SalesforceAddress, SessionSource
 from schemas import names
-from schemas.limits import API_VERSION
+from schemas.salesforce.limits import API_VERSION
 from workers.roles import sandboxed_runner
 from workflows import GovernorWorkflow
 

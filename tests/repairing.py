@@ -21,8 +21,8 @@ from clients.warehouse.postgres import PostgresWarehouse
 from schemas import names
 from schemas.ids import lane_workflow_id, repair_workflow_id
 from schemas.ingest.messages import LaneInput
-from schemas.limits import API_VERSION
 from schemas.repair import RepairInput
+from schemas.salesforce.limits import API_VERSION
 from tests.reconciling import BEHIND, ReconcilingEngine
 from tests.served_org import served_org
 from tests.small_engine import SmallEngine, serving_engine

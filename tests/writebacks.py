@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from schemas.catalogue import Catalogue, default_catalogue
-from schemas.described import DescribedObject
+from schemas.salesforce.describe import DescribedObject
 from schemas.writebacks import WritebackRequest
 from tests.bus import protector
 from transforms.writeback_checks import WritebackChecks

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from schemas.backfill import BackfillPlan, BackfillRate
-from schemas.limits import BULK_RESULT_PAGES, COLLECTION_RETRIEVE_MAX
+from schemas.salesforce.limits import BULK_RESULT_PAGES, COLLECTION_RETRIEVE_MAX
 
 USUAL_RATE = 8_000
 """Rows a second, when no backfill of the object was measured: what two shared cores do with rows of some thirty fields."""

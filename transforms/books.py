@@ -3,7 +3,7 @@
 from pydantic import BaseModel
 
 from schemas.governor import Answer, Budget, Exchange, Reading, Refusal, Terms
-from schemas.limits import BULK_INGEST_ROWS, COMETD_CLIENTS, LONG_CALLS_AT_ONCE
+from schemas.salesforce.limits import BULK_INGEST_ROWS, COMETD_CLIENTS, LONG_CALLS_AT_ONCE
 from transforms.budget import BudgetBook
 
 _TOLD_BY_NOBODY = {

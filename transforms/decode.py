@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import orjson
 
 from schemas.catalogue import Catalogue, FieldType, ObjectSpec
-from schemas.limits import CLOCK_ALLOWANCE
 from schemas.quality import OF_THE_FIELD, Finding, Rule, Severity
+from schemas.salesforce.limits import CLOCK_ALLOWANCE
 from schemas.tables import ID_SIZE, KEY_SIZE, NAME_SIZE, most_text_bytes
 from transforms import exact_json, findings
 from transforms.protect import HEADER, is_any_token, is_misfit_token

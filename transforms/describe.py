@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from schemas.described import DescribedField, DescribedObject
+from schemas.salesforce.describe import DescribedField, DescribedObject
 
 
 def described(answer: Mapping[str, Any], at: datetime) -> DescribedObject:

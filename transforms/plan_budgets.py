@@ -1,7 +1,7 @@
 """What following may spend of each budget in the coming 24 hours: the governor's rules, read a day ahead. Pure."""
 
 from schemas.governor import Budget, LeaseClass, Terms
-from schemas.limits import (
+from schemas.salesforce.limits import (
     BULK_QUERY_JOBS,
     BULK_QUERY_RESULT_BYTES,
     COMETD_CLIENTS,
@@ -30,7 +30,7 @@ def allocations(edition: str, *, licences: int = 0, entitlement: int | None = No
     """What an org of the edition is allowed in 24 hours.
 
     Args:
-        edition: A key of the tables in `schemas.limits`.
+        edition: A key of the tables in `schemas.salesforce.limits`.
         licences: Users' licences, each of which adds API calls.
         entitlement: Delivered events by contract; None: the edition's own.
     """

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 
-from schemas.limits import COLLECTION_RETRIEVE_MAX, PK_CHUNK_MAX, QUERY_PAGE_MAX
 from schemas.reconcile import Depth
+from schemas.salesforce.limits import COLLECTION_RETRIEVE_MAX, PK_CHUNK_MAX, QUERY_PAGE_MAX
 
 GROUPS_A_CALL = 2_000
 """Groups of one answer: an aggregate query has no second page (SOQL and SOSL Reference, "GROUP BY")."""

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.quality import ParentState, Rule
-from schemas.record_ids import KEY_PREFIX_CHARACTERS
+from schemas.salesforce.record_ids import KEY_PREFIX_CHARACTERS
 from schemas.tables import QUALITY_COLUMNS, arrow_schema
 
 ABSENT = "the record {target} is not in the warehouse; nothing is to be done while it may be on its way"

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from schemas.catalogue import FRACTIONS, FieldSpec, FieldType
 from schemas.quality import Rule, Severity
-from schemas.record_ids import KEY_PREFIX_CHARACTERS
+from schemas.salesforce.record_ids import KEY_PREFIX_CHARACTERS
 from transforms.values import INT64_DIGITS, Converter, MisfitError, Note, NotedError
 
 _STANDARD_PREFIXES = {"User": "005", "Group": "00G"}

@@ -24,7 +24,7 @@ from schemas.catalogue import (
 )
 from schemas.ingest.polled import Deletion, PolledRow
 from schemas.ingest.positions import SECOND_MS, epoch_ms, floor_to_second
-from schemas.limits import CLOCK_ALLOWANCE
+from schemas.salesforce.limits import CLOCK_ALLOWANCE
 from schemas.tables import ID_SIZE, TIME_SIZE, arrow_schema, staged_columns, text_size
 from transforms import exact_json
 from transforms.decode import DELETE, SNAPSHOT, UPDATE, DecodedObject, RawEvent, decode_events

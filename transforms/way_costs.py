@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from schemas.governor import Budget
-from schemas.limits import QUERY_PAGE_MAX
 from schemas.plan import ObjectLoad, Transport
+from schemas.salesforce.limits import QUERY_PAGE_MAX
 
 DAY = 86_400
 SHORTEST_EVERY = 10

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import groupby
 
-from schemas.limits import COLLECTION_MAX_ROWS, COMPOSITE_MAX_QUERIES
+from schemas.salesforce.limits import COLLECTION_MAX_ROWS, COMPOSITE_MAX_QUERIES
 from schemas.writebacks import Carrier, Mode
 
 CALL_ROWS = COLLECTION_MAX_ROWS * COMPOSITE_MAX_QUERIES

@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from schemas.catalogue import Catalogue, ObjectSpec
-from schemas.described import DescribedObject
+from schemas.salesforce.describe import DescribedObject
 from schemas.writebacks import RefusedWriteback, WritebackRequest
 from transforms.protect import Protector
 from transforms.writeback_fields import FieldReading, ParentKey, as_key, require_trimmed, unknown

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from schemas.catalogue import ObjectSpec, relationship_name
-from schemas.described import DescribedObject
+from schemas.salesforce.describe import DescribedObject
 from schemas.writeback_preview import Cost, Difference, Effect, WouldBe
 from schemas.writebacks import Carrier, WritebackState
 from transforms.writeback_batches import CALL_ROWS, JOB_CALLS, Draft, Terms, Waiting, draft_batches

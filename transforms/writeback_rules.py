@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from schemas.catalogue import Catalogue, FieldSpec, FieldType, ObjectSpec, relationship_name
-from schemas.described import DescribedField, DescribedObject
+from schemas.salesforce.describe import DescribedField, DescribedObject
 from transforms.writeback_values import ValueCheck, value_check
 
 PREFIXES = {"User": "005", "Group": "00G"}

@@ -12,8 +12,8 @@ from decimal import Decimal
 from typing import Any
 
 from schemas.catalogue import FieldSpec, FieldType
-from schemas.described import DescribedField
-from schemas.record_ids import whole_id
+from schemas.salesforce.describe import DescribedField
+from schemas.salesforce.record_ids import whole_id
 
 ValueCheck = Callable[[Any], Any]
 """Takes a JSON value that is not null, returns it as it is stored (None: empty); raises `UnfitError`."""

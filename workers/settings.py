@@ -34,11 +34,11 @@ from schemas.drift import CHECK_EVERY, DriftPolicy
 from schemas.errors import SettingsError
 from schemas.governor import Terms
 from schemas.ingest.messages import POLL_EVERY
-from schemas.limits import API_VERSION
 from schemas.plan import Way
 from schemas.planner import HAND_OVER_OVERLAP
 from schemas.reconcile import SETTLE
 from schemas.refresh import REFRESH_EVERY
+from schemas.salesforce.limits import API_VERSION
 from schemas.writebacks import NewerChange
 from transforms.reconcile_plan import FACT_PAGE_ROWS
 from transforms.writeback_batches import LINGER

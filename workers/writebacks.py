@@ -28,8 +28,8 @@ from clients.writebacks.forming import Forming, objects_that_wait
 from clients.writebacks.pauses import Pauses
 from clients.writebacks.sessions import WritebackStore
 from schemas.catalogue import Catalogue
-from schemas.described import KeepDescribeInput
 from schemas.errors import TidegateError
+from schemas.salesforce.describe import KeepDescribeInput
 from transforms.protect import Protector
 from transforms.writeback_batches import Terms
 from workers.settings import Settings, WritebackSettings

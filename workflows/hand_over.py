@@ -18,7 +18,6 @@ with workflow.unsafe.imports_passed_through():
     from schemas import names
     from schemas.ids import lane_workflow_id
     from schemas.ingest.messages import POLL_EVERY, LaneInput, PauseInput, SetEveryInput
-    from schemas.limits import REPLAY_NEW_EVENTS
     from schemas.message import Message
     from schemas.plan import ObjectPlan, Way
     from schemas.planner import (
@@ -29,6 +28,7 @@ with workflow.unsafe.imports_passed_through():
         LaneLook,
         ObjectState,
     )
+    from schemas.salesforce.limits import REPLAY_NEW_EVENTS
     from workflows.options import MOVE_LANE
 
 BY = "planner"

@@ -45,7 +45,7 @@ from sandbox.org.traffic.fill import FillPlan, fill
 from schemas.catalogue import default_catalogue
 from schemas.errors import TidegateError
 from schemas.governor import Budget, LeaseClass, Terms
-from schemas.limits import DAILY_API_REQUESTS, QUERY_PAGE_MAX
+from schemas.salesforce.limits import DAILY_API_REQUESTS, QUERY_PAGE_MAX
 
 MIDNIGHT = datetime(2026, 11, 2, tzinfo=UTC).timestamp()
 RECORDS = 6_000

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from benchmarks.day.season import HOUR
 from sandbox.org.model import Org
 from schemas.governor import Budget, Exchange, LeaseClass, LeaseLine, Reading
-from schemas.limits import API_USAGE_LAG
+from schemas.salesforce.limits import API_USAGE_LAG
 from transforms.books import OrgBooks
 
 DAYS_BEFORE = 2

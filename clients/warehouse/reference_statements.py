@@ -9,7 +9,7 @@ from clients.warehouse.quality_statements import LATE
 from clients.warehouse.statements import DEPARTED, QUALITY, REREAD, TOUCHED, current_table
 from schemas.catalogue import ObjectSpec
 from schemas.quality import ParentState, Rule
-from schemas.record_ids import KEY_PREFIX_CHARACTERS
+from schemas.salesforce.record_ids import KEY_PREFIX_CHARACTERS
 from schemas.tables import ID_SIZE, QUALITY_COLUMNS, RECORD_ID, Column, Kind, quoted
 from transforms.rereads import Cause
 

@@ -17,7 +17,7 @@ from sandbox.org.app import build_app, open_org
 from sandbox.org.model import Org
 from sandbox.org.pubsub.server import PubSubAddress
 from sandbox.org.tls import Certificates, ensure_certificates
-from schemas.limits import DAILY_API_REQUESTS
+from schemas.salesforce.limits import DAILY_API_REQUESTS
 
 _STOP_SECONDS = 3
 

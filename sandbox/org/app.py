@@ -29,7 +29,7 @@ from sandbox.org.soap.routes import routes as soap_routes
 from sandbox.org.store import Store
 from sandbox.org.traffic.maker import TrafficMaker
 from schemas.catalogue import DEFAULT_CATALOGUE, load_catalogue
-from schemas.limits import COMETD_CLIENTS, DELETED_MAX_AGE
+from schemas.salesforce.limits import COMETD_CLIENTS, DELETED_MAX_AGE
 
 _PURGE_EVERY_SECONDS = 2.0
 

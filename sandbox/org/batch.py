@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sandbox.org.changes import EventShape, Header, event_json
 from sandbox.org.operations import Operation, merged, within_threshold
 from sandbox.org.records import Records
-from schemas.limits import EVENT_MAX_BYTES
+from schemas.salesforce.limits import EVENT_MAX_BYTES
 
 if TYPE_CHECKING:
     from sandbox.org.model import Org

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from sandbox.org.store import Store
-from schemas.limits import EVENT_RETENTION, REPLAY_ALL_EVENTS, REPLAY_NEW_EVENTS
+from schemas.salesforce.limits import EVENT_RETENTION, REPLAY_ALL_EVENTS, REPLAY_NEW_EVENTS
 
 ALL_EVENTS_CHANNEL = "/data/ChangeEvents"
 _FIRST_REPLAY_ID = 1_000

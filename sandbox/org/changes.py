@@ -18,7 +18,7 @@ from sandbox.org.channels.event_schema import event_fields, event_schema, schema
 from sandbox.org.exact import EXACT_OPTION, known, shown
 from sandbox.org.fields import NUMBERS, Value
 from schemas.catalogue import FieldType, ObjectSpec
-from schemas.limits import DIFF_MIN_CHARACTERS
+from schemas.salesforce.limits import DIFF_MIN_CHARACTERS
 
 _LINE_BREAK = re.compile(r"\r\n|\r|\n")
 _STAMP_SECONDS = len("2017-07-25T19:16:44")

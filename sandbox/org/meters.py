@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from sandbox.org.errors import SalesforceError
 from sandbox.org.store import Store
-from schemas.limits import (
+from schemas.salesforce.limits import (
     BULK_INGEST_BATCHES,
     BULK_INGEST_ROWS,
     BULK_QUERY_JOBS,

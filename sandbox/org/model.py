@@ -28,7 +28,7 @@ from sandbox.org.setup import OnDelete, load_setup
 from sandbox.org.soql.entities import Entities, build_entities
 from sandbox.org.store import Store
 from sandbox.org.transaction import Transaction
-from schemas.limits import TRANSACTION_OVERFLOW_CHANGES
+from schemas.salesforce.limits import TRANSACTION_OVERFLOW_CHANGES
 
 _FIRST_COMMIT_NUMBER = 81_000_000_000
 

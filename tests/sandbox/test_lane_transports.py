@@ -18,7 +18,7 @@ from clients.streams import EventAllowance
 from schemas.catalogue import default_catalogue
 from schemas.errors import RateLimitedError, SettingsError
 from schemas.ingest.messages import FollowInput
-from schemas.limits import COMETD_LOOK_AHEAD
+from schemas.salesforce.limits import COMETD_LOOK_AHEAD
 from tests.real_clients.org import AWKWARD_TEXTS, SalesforceOrg
 from tests.sandbox.pubsub_org import Counting, read_events
 from workers.org import stream_opener

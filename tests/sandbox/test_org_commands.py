@@ -9,7 +9,7 @@ from cli.main import app
 from cli.running import endpoints_file
 from sandbox.endpoints import DatabaseEndpoint, Endpoints, S3Endpoint, SalesforceEndpoint, TemporalEndpoint
 from schemas.errors import SettingsError, UnavailableError
-from schemas.limits import API_VERSION
+from schemas.salesforce.limits import API_VERSION
 
 _NOT_STARTED = DatabaseEndpoint(dsn="")
 

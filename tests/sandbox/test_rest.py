@@ -14,7 +14,7 @@ from sandbox.org.rest.cursors import Cursors
 from sandbox.org.soql.compiler import compile_soql
 from sandbox.org.soql.entities import build_entities
 from schemas.catalogue import default_catalogue
-from schemas.limits import QUERY_LOCATOR_LIFE
+from schemas.salesforce.limits import QUERY_LOCATOR_LIFE
 
 V = "/services/data/v67.0"
 

@@ -23,8 +23,8 @@ from schemas.errors import CallTooSlowError, SchemaChangedError
 from schemas.governor import LeaseClass
 from schemas.ingest.polled import PolledRow
 from schemas.ingest.positions import PolledPosition
-from schemas.limits import QUERY_ADDRESS_MAX_BYTES, URI_MAX_BYTES
 from schemas.reconcile import Grain, Range
+from schemas.salesforce.limits import QUERY_ADDRESS_MAX_BYTES, URI_MAX_BYTES
 from tests.bus import protector
 from tests.served_org import ServedOrg, served_org
 from tests.wide import WIDE, make_wide, wide_catalogue, wide_spec

@@ -10,7 +10,7 @@ from sandbox.org.dml import Dml, Write
 from sandbox.org.model import Org
 from sandbox.org.rest.describe import describe_entity
 from schemas.catalogue import FieldType, default_catalogue
-from schemas.described import DescribedObject
+from schemas.salesforce.describe import DescribedObject
 from tests.bus import protector
 from tests.sandbox.org_in_process import new_org
 from tests.writebacks import NOON, request

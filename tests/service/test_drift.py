@@ -34,10 +34,10 @@ from schemas.drift import DriftInput, DriftKind, DriftResult, FieldDrift
 from schemas.errors import CatalogueBehindError
 from schemas.ids import drift_workflow_id, refresh_key, refresh_workflow_id, replay_workflow_id
 from schemas.ingest.messages import FollowInput, LaneInput
-from schemas.limits import API_VERSION
 from schemas.reconcile import Depth
 from schemas.refresh import RefreshInput, RefreshState
 from schemas.replay import BatchRef, ReplayState
+from schemas.salesforce.limits import API_VERSION
 from tests.reconciling import ReconcilingEngine
 from tests.served_org import served_org
 from tests.small_engine import serving_engine

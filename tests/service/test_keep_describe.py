@@ -10,8 +10,8 @@ from temporalio.testing import ActivityEnvironment
 from activities.keep_describe import KeepDescribe
 from clients.describes import Describes
 from clients.objectstore import ObjectStore, S3Address
-from schemas.described import DESCRIBE_LIFE, KeepDescribeInput, KeptDescribe
 from schemas.ids import describe_key
+from schemas.salesforce.describe import DESCRIBE_LIFE, KeepDescribeInput, KeptDescribe
 from tests.served_org import served_org
 
 pytestmark = pytest.mark.service

@@ -19,7 +19,7 @@ from clients.objectstore import ObjectStore
 from schemas.errors import StreamBrokenError
 from schemas.ids import ORIGIN
 from schemas.ingest.messages import FollowInput
-from schemas.limits import REPLAY_NEW_EVENTS
+from schemas.salesforce.limits import REPLAY_NEW_EVENTS
 from tests.batches import Road
 from tests.bus import Bus, Subscription, event, protector
 from tests.following import groups_settle_at_once  # noqa: F401

@@ -13,7 +13,7 @@ from sandbox.org.ids import eighteen
 from schemas.backfill import BackfillPlan, BackfillRate, Part
 from schemas.catalogue import default_catalogue
 from schemas.errors import SettingsError
-from schemas.record_ids import whole_id
+from schemas.salesforce.record_ids import whole_id
 from transforms.backfill_estimate import USUAL_RATE, estimate_ids, estimate_parts
 
 ACCOUNT = default_catalogue().object("Account")

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from schemas.governor import Budget, Exchange, LeaseClass, LeaseLine, Reading, Refusal, RefusalKind, Terms
-from schemas.limits import COMETD_LOOK_AHEAD, DAILY_DELIVERED_EVENTS
+from schemas.salesforce.limits import COMETD_LOOK_AHEAD, DAILY_DELIVERED_EVENTS
 from transforms.books import OrgBooks
 from transforms.budget import BudgetBook
 

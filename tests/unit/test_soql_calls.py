@@ -26,7 +26,12 @@ from schemas.errors import (
     UnavailableError,
 )
 from schemas.governor import Budget, LeaseClass, Reading, Refusal, RefusalKind
-from schemas.limits import COMPOSITE_MAX_QUERIES, QUERY_ADDRESS_MAX_BYTES, SOQL_MAX_CHARACTERS, URI_MAX_BYTES
+from schemas.salesforce.limits import (
+    COMPOSITE_MAX_QUERIES,
+    QUERY_ADDRESS_MAX_BYTES,
+    SOQL_MAX_CHARACTERS,
+    URI_MAX_BYTES,
+)
 
 TOKEN = "t" * 4_000
 """As long as a token that is a JWT."""

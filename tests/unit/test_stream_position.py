@@ -7,7 +7,7 @@ import pytest
 from clients.cometd import CometdStream
 from clients.streams import EventTokens
 from schemas.errors import StreamBrokenError
-from schemas.limits import COMETD_LOOK_AHEAD
+from schemas.salesforce.limits import COMETD_LOOK_AHEAD
 
 
 async def positions(*shown: Any, start: int = 5) -> list[int]:

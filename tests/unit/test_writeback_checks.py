@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from schemas.catalogue import Catalogue, default_catalogue
-from schemas.described import DescribedField, DescribedObject
+from schemas.salesforce.describe import DescribedField, DescribedObject
 from schemas.writebacks import RefusedWriteback, WritebackRequest
 from tests.bus import protector
 from tests.writebacks import NOON, asked, checks, request

@@ -19,7 +19,7 @@ from sandbox.org.bulk.runner import Run
 from sandbox.org.dml import Dml, Outcome, Verb, Write
 from sandbox.org.errors import SalesforceError
 from sandbox.org.model import Org
-from schemas.limits import DML_CHUNK_ROWS
+from schemas.salesforce.limits import DML_CHUNK_ROWS
 
 UPLOAD_FILE = "upload.csv"
 LOCKED = "UNABLE_TO_LOCK_ROW"

@@ -11,7 +11,7 @@ from sandbox.org.clock import Clock
 from sandbox.org.errors import not_found
 from sandbox.org.ids import IdMaker, eighteen
 from sandbox.org.store import Store
-from schemas.limits import BULK_JOB_LIFE
+from schemas.salesforce.limits import BULK_JOB_LIFE
 
 JOB_PREFIX = "750"
 _SHORT_ID = 15

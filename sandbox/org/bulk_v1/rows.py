@@ -22,7 +22,7 @@ from sandbox.org.dml import Outcome, Write
 from sandbox.org.errors import SalesforceError
 from sandbox.org.exact import loads
 from sandbox.org.soql.entities import Entities, Entity
-from schemas.limits import BULK_V1_BATCH_ROWS
+from schemas.salesforce.limits import BULK_V1_BATCH_ROWS
 
 BatchRow = Write | SalesforceError
 

@@ -23,7 +23,7 @@ from sandbox.org.faults import FaultRule
 from sandbox.org.model import Org
 from sandbox.org.rest.readers import Readers
 from sandbox.org.soql.compiled import CompiledQuery
-from schemas.limits import DML_CHUNK_ROWS
+from schemas.salesforce.limits import DML_CHUNK_ROWS
 
 logger = logging.getLogger(__name__)
 OUTCOMES = "outcomes"

@@ -15,7 +15,7 @@ from sandbox.org.channels.registry import MEMBER_PREFIX, STANDARD_CHANNEL, Chann
 from sandbox.org.errors import SalesforceError, not_found
 from sandbox.org.ids import IdMaker
 from sandbox.org.store import Store
-from schemas.limits import CUSTOM_CHANNELS_MAX, MANAGED_SUBSCRIPTIONS_MAX
+from schemas.salesforce.limits import CUSTOM_CHANNELS_MAX, MANAGED_SUBSCRIPTIONS_MAX
 
 CHANNEL = "PlatformEventChannel"
 MEMBER = "PlatformEventChannelMember"

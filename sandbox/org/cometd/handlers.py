@@ -14,7 +14,7 @@ from sandbox.org.cometd import errors
 from sandbox.org.cometd.clients import Client, Clients, Subscription
 from sandbox.org.errors import SalesforceError
 from sandbox.org.model import Org
-from schemas.limits import COMETD_CONNECT_TIMEOUT, REPLAY_NEW_EVENTS
+from schemas.salesforce.limits import COMETD_CONNECT_TIMEOUT, REPLAY_NEW_EVENTS
 
 Message = dict[str, Any]
 _MAX_EVENTS = 2_000

@@ -15,7 +15,7 @@ from sandbox.org.rest.call import Call, json_response
 from sandbox.org.rest.records import reading
 from sandbox.org.rest.rows import row_renderer
 from sandbox.org.soql.literals import full_id
-from schemas.limits import COLLECTION_MAX_ROWS, COLLECTION_RETRIEVE_MAX
+from schemas.salesforce.limits import COLLECTION_MAX_ROWS, COLLECTION_RETRIEVE_MAX
 
 
 async def create(call: Call) -> Response:

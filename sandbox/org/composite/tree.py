@@ -12,7 +12,7 @@ from sandbox.org.dml import Outcome, Write
 from sandbox.org.errors import SalesforceError
 from sandbox.org.rest.call import Call, json_response
 from sandbox.org.soql.entities import Entity
-from schemas.limits import TREE_MAX_DEPTH, TREE_MAX_ROWS, TREE_MAX_TYPES
+from schemas.salesforce.limits import TREE_MAX_DEPTH, TREE_MAX_ROWS, TREE_MAX_TYPES
 
 
 @dataclass(frozen=True, slots=True)

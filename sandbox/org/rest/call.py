@@ -21,7 +21,7 @@ from sandbox.org.errors import SalesforceError
 from sandbox.org.exact import dumps, loads
 from sandbox.org.model import Org
 from sandbox.org.rest.versions import checked_version
-from schemas.limits import URI_MAX_BYTES
+from schemas.salesforce.limits import URI_MAX_BYTES
 
 if TYPE_CHECKING:
     from sandbox.org.rest.service import RestService

@@ -13,7 +13,7 @@ from sandbox.org.identity import CONNECTED_APP
 from sandbox.org.meters import RollingCount
 from sandbox.org.rest.call import Call, json_response
 from sandbox.org.soql.entities import Entity
-from schemas.limits import COMETD_CLIENTS
+from schemas.salesforce.limits import COMETD_CLIENTS
 
 _BULK_BATCHES_FROM = 49.0
 """Up to v48.0 the key was DailyBulkApiRequests."""
