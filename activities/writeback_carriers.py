@@ -11,7 +11,7 @@ from clients.record_writes import CompositeWrites, Row, RowResult, collections_n
 from schemas.catalogue import ObjectSpec
 from schemas.errors import UnknownOutcomeError
 from schemas.salesforce.limits import COLLECTION_MAX_ROWS, COMPOSITE_MAX_QUERIES
-from schemas.writebacks import WritebackState
+from schemas.writeback.messages import WritebackState
 from transforms.writeback_batches import CALL_ROWS
 from transforms.writeback_facts import Outcome, ToSend
 from transforms.writeback_results import outcome_of

@@ -15,7 +15,7 @@ from clients.warehouse.writeback_questions import read_returned_changes
 from clients.writebacks.echoes import Echoes
 from schemas import names
 from schemas.catalogue import Catalogue, ObjectSpec
-from schemas.writebacks import EchoCounts, EchoInput
+from schemas.writeback.messages import EchoCounts, EchoInput
 from transforms.decode import SNAPSHOT
 from transforms.writeback_echoes import Returned, Unechoed, echo_of
 

@@ -15,7 +15,7 @@ from activities.writeback_in_hand import BatchInHand
 from activities.writeback_terms import WritebackTerms
 from clients.writebacks.batches import Batches
 from schemas.errors import CallRefusedError, TransientError, UnknownOutcomeError
-from schemas.writebacks import WritebackState
+from schemas.writeback.messages import WritebackState
 from transforms.writeback_facts import Outcome, ToSend
 
 MOST_REFUSALS = 24

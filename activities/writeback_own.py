@@ -8,7 +8,7 @@ from activities.writeback_in_hand import BatchInHand
 from clients.polling import VISIBILITY_DELAY
 from clients.writebacks.batches import OwnWrite
 from schemas.catalogue import ObjectSpec
-from schemas.writebacks import WritebackState
+from schemas.writeback.messages import WritebackState
 from transforms.writeback_facts import Outcome, SeenRecord, whole_second
 from transforms.writeback_sameness import same
 

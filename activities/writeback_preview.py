@@ -21,8 +21,8 @@ from clients.writebacks.batches import StoredWriteback
 from schemas import names
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.ids import preview_result_key
-from schemas.writeback_preview import Preview, Previewed, PreviewInput, WouldBe
-from schemas.writebacks import Mode, NewerChange
+from schemas.writeback.messages import Mode, NewerChange
+from schemas.writeback.preview import Preview, Previewed, PreviewInput, WouldBe
 from transforms.protect import Protector
 from transforms.writeback_batches import Terms, Waiting
 from transforms.writeback_decisions import Guard

@@ -34,7 +34,7 @@ from schemas import names
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.errors import UnavailableError
 from schemas.governor import LeaseClass
-from schemas.writebacks import (
+from schemas.writeback.messages import (
     CLIENT_PREFIX,
     BatchState,
     Carrier,

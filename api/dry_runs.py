@@ -14,7 +14,7 @@ from clients.run_workflows import translated
 from schemas import names
 from schemas.errors import UnavailableError
 from schemas.ids import preview_key, preview_workflow_id
-from schemas.writeback_preview import Difference, Preview, Previewed, PreviewInput, WouldBe
+from schemas.writeback.preview import Difference, Preview, Previewed, PreviewInput, WouldBe
 
 _PATIENCE = timedelta(seconds=60)
 

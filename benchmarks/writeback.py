@@ -39,7 +39,7 @@ from sandbox.org.store import DATABASE_FILE
 from sandbox.ports import free_port
 from schemas import names
 from schemas.ids import writeback_queue_id
-from schemas.writebacks import DEADLINE, QueueInput, WritebackControl
+from schemas.writeback.messages import DEADLINE, QueueInput, WritebackControl
 from workers.parts import connect_temporal
 from workers.settings import Settings
 

@@ -31,7 +31,7 @@ from cli.up import Running, running_all
 from sandbox.endpoints import SalesforceEndpoint
 from sandbox.ports import free_port
 from schemas.salesforce.limits import COLLECTION_MAX_ROWS
-from schemas.writebacks import MOST_OF_A_REQUEST
+from schemas.writeback.messages import MOST_OF_A_REQUEST
 
 LOCKED = "UNABLE_TO_LOCK_ROW"
 _AT_ONCE = 4

@@ -17,7 +17,7 @@ from clients.writeback_queues import WritebackQueues
 from schemas.backfill import BackfillInput
 from schemas.catalogue import load_catalogue
 from schemas.reconcile import Depth, ReconcileInput, ReconcileState, Verdict
-from schemas.writebacks import WritebackState
+from schemas.writeback.messages import WritebackState
 from workers.intake import writeback_intake
 from workers.parts import connect_temporal, open_warehouse
 from workers.reconciliations import start_reconciliation

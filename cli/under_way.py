@@ -16,7 +16,7 @@ from clients.writebacks.pauses import pause_line
 from clients.writebacks.standings import Latency, Standing
 from schemas import names
 from schemas.ids import replay_workflow_id
-from schemas.writeback_control import PauseView
+from schemas.writeback.control import PauseView
 from workers.settings import Settings
 
 _MOST_RUNS = 50

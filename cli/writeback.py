@@ -14,7 +14,7 @@ from cli.writeback_control import COMMANDS
 from cli.writeback_pages import attempts_page, batches_page, latency_page, list_page, shown_text
 from cli.writeback_submit import submit
 from clients.writebacks.looks import Row, WritebackFilter, WritebackLooks
-from schemas.writebacks import WritebackState
+from schemas.writeback.messages import WritebackState
 from workers.settings import Settings
 
 app = typer.Typer(help="Changes that Salesforce is to have, and what became of them.", no_args_is_help=True)

@@ -21,8 +21,8 @@ from clients.writebacks.unsent import Unsent
 from schemas.catalogue import load_catalogue
 from schemas.errors import SettingsError
 from schemas.message import Message
-from schemas.writeback_control import LeftAlone, PauseResult, WritebackChoice
-from schemas.writebacks import PauseChange, SetPauseInput, WritebackControl, WritebackState
+from schemas.writeback.control import LeftAlone, PauseResult, WritebackChoice
+from schemas.writeback.messages import PauseChange, SetPauseInput, WritebackControl, WritebackState
 from transforms.number_ranges import ranges
 from workers.parts import decided_catalogue, open_warehouse
 from workers.settings import Settings

@@ -14,8 +14,8 @@ from clients.keys import org_data_key
 from clients.objectstore import ObjectStore
 from clients.writebacks.intake import WritebackIntake
 from schemas.catalogue import Catalogue
-from schemas.writeback_preview import Difference, Effect, Preview, WouldBe
-from schemas.writebacks import Intake, RefusedWriteback
+from schemas.writeback.messages import Intake, RefusedWriteback
+from schemas.writeback.preview import Difference, Effect, Preview, WouldBe
 from transforms.protect import Protector
 from workers.org import open_org
 from workers.parts import connect_temporal

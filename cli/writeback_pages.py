@@ -10,8 +10,8 @@ from rich.text import Text
 
 from clients.writebacks.looks import Row, StateCount
 from clients.writebacks.standings import Latency
-from schemas.writeback_control import LeftAlone
-from schemas.writeback_files import FileIntake
+from schemas.writeback.control import LeftAlone
+from schemas.writeback.files import FileIntake
 
 _MOST_LEFT = 50
 

@@ -25,9 +25,9 @@ from clients.writebacks.files import FileReading
 from clients.writebacks.intake import WritebackIntake
 from schemas.catalogue import Catalogue
 from schemas.errors import SettingsError, TransientError
-from schemas.writeback_files import FileFormat, FileIntake, RowDefaults
-from schemas.writeback_preview import Preview
-from schemas.writebacks import Intake, Mode
+from schemas.writeback.files import FileFormat, FileIntake, RowDefaults
+from schemas.writeback.messages import Intake, Mode
+from schemas.writeback.preview import Preview
 from transforms.writeback_rows import EMPTIES, RowForm
 from workers.intake import writeback_intake
 from workers.parts import connect_temporal, decided_catalogue, open_warehouse

@@ -16,7 +16,7 @@ from clients.org_http import OrgHttp
 from schemas.errors import CallRefusedError, UnknownOutcomeError
 from schemas.governor import LeaseClass
 from schemas.salesforce.limits import COLLECTION_MAX_ROWS, COMPOSITE_MAX_QUERIES
-from schemas.writebacks import CLIENT_PREFIX
+from schemas.writeback.messages import CLIENT_PREFIX
 from transforms.row_errors import NOT_SENT
 
 _ABOUT_THE_ROWS = (400, 404)

@@ -19,7 +19,7 @@ from clients.run_workflows import translated
 from schemas import names
 from schemas.errors import TidegateError
 from schemas.ids import writeback_queue_id
-from schemas.writebacks import QueueInput
+from schemas.writeback.messages import QueueInput
 
 _LOG = logging.getLogger(__name__)
 _APART_SECONDS = 1.0

@@ -8,7 +8,7 @@ from temporalio import activity
 from clients.objectstore import ObjectStore
 from schemas import names
 from schemas.ids import preview_result_key
-from schemas.writeback_preview import Difference, Effect, Preview, Previewed, PreviewInput, WouldBe
+from schemas.writeback.preview import Difference, Effect, Preview, Previewed, PreviewInput, WouldBe
 
 
 @dataclass

@@ -5,7 +5,7 @@ import asyncio
 from temporalio import workflow
 
 from schemas import names
-from schemas.writebacks import QueueInput
+from schemas.writeback.messages import QueueInput
 
 
 @workflow.defn(name=names.WRITEBACK_QUEUE_WORKFLOW)

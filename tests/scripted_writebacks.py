@@ -11,7 +11,7 @@ from temporalio.worker import Worker
 
 from activities.boundary import ErrorBoundary
 from schemas import names
-from schemas.writebacks import (
+from schemas.writeback.messages import (
     Carrier,
     EchoCounts,
     EchoInput,

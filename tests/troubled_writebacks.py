@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from temporalio.testing import ActivityEnvironment
 
 from clients.writebacks.tables import WRITEBACK
-from schemas.writebacks import FormInput, LookUpInput, SentBatch, WritebackBatchInput
+from schemas.writeback.messages import FormInput, LookUpInput, SentBatch, WritebackBatchInput
 from tests.writing_back import WritingEngine
 
 Step = Callable[[Any], Awaitable[SentBatch]]

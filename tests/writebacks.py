@@ -5,7 +5,7 @@ from typing import Any
 
 from schemas.catalogue import Catalogue, default_catalogue
 from schemas.salesforce.describe import DescribedObject
-from schemas.writebacks import WritebackRequest
+from schemas.writeback.messages import WritebackRequest
 from tests.bus import protector
 from transforms.writeback_checks import WritebackChecks
 

@@ -21,7 +21,7 @@ from clients.writebacks.sessions import WritebackStore
 from clients.writebacks.tables import WRITEBACK, WRITEBACK_BATCH, WRITEBACK_CLAIM
 from schemas import names
 from schemas.ids import writeback_queue_id
-from schemas.writebacks import Accepted, Intake, QueueInput
+from schemas.writeback.messages import Accepted, Intake, QueueInput
 from tests.small_engine import SmallEngine
 from tests.waiting import until
 from tests.writebacks import asked, checks

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 
 from schemas.salesforce.limits import COLLECTION_MAX_ROWS, COMPOSITE_MAX_QUERIES
-from schemas.writebacks import Carrier, Mode
+from schemas.writeback.messages import Carrier, Mode
 
 CALL_ROWS = COLLECTION_MAX_ROWS * COMPOSITE_MAX_QUERIES
 """Rows that one composite call writes: five collections of 200."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from schemas.catalogue import ObjectSpec
-from schemas.writebacks import NewerChange, WritebackState
+from schemas.writeback.messages import NewerChange, WritebackState
 from transforms.row_errors import read_row_error
 from transforms.snapshots import REFRESH_ORIGIN, REPAIR_ORIGIN
 from transforms.writeback_echoes import came_from

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from schemas.writebacks import CLIENT_PREFIX, client_name
+from schemas.writeback.messages import CLIENT_PREFIX, client_name
 from transforms.writeback_facts import whole_second
 from transforms.writeback_sameness import ID_CHARACTERS
 

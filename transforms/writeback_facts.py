@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from schemas.writebacks import WritebackState
+from schemas.writeback.messages import WritebackState
 
 
 @dataclass(frozen=True)

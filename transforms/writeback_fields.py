@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
 
-from schemas.writebacks import WritebackRequest
+from schemas.writeback.messages import WritebackRequest
 from transforms.writeback_rules import FieldRule, ObjectRules, ParentRule, nearest, shown
 from transforms.writeback_values import UnfitError
 

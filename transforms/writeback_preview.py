@@ -7,8 +7,8 @@ from typing import Any
 
 from schemas.catalogue import ObjectSpec, relationship_name
 from schemas.salesforce.describe import DescribedObject
-from schemas.writeback_preview import Cost, Difference, Effect, WouldBe
-from schemas.writebacks import Carrier, WritebackState
+from schemas.writeback.messages import Carrier, WritebackState
+from schemas.writeback.preview import Cost, Difference, Effect, WouldBe
 from transforms.writeback_batches import CALL_ROWS, JOB_CALLS, Draft, Terms, Waiting, draft_batches
 from transforms.writeback_decisions import Guard, weigh
 from transforms.writeback_facts import SeenRecord, ToSend

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import timedelta
 
-from schemas.writebacks import WritebackState
+from schemas.writeback.messages import WritebackState
 from transforms.row_errors import RowError, RowFate, read_row_error, without_values
 from transforms.writeback_facts import Outcome, ToSend
 

@@ -8,8 +8,8 @@ from decimal import Decimal
 from typing import Any
 
 from schemas.catalogue import Catalogue, FieldType
-from schemas.writeback_files import FileFormat, RowDefaults
-from schemas.writebacks import MOST_KEY
+from schemas.writeback.files import FileFormat, RowDefaults
+from schemas.writeback.messages import MOST_KEY
 
 EMPTIES = "#N/A"
 """A cell that empties its field (Bulk API 2.0 Developer Guide, "Valid CSV Record Rows")."""

@@ -39,7 +39,7 @@ from schemas.planner import HAND_OVER_OVERLAP
 from schemas.reconcile import SETTLE
 from schemas.refresh import REFRESH_EVERY
 from schemas.salesforce.limits import API_VERSION
-from schemas.writebacks import NewerChange
+from schemas.writeback.messages import NewerChange
 from transforms.reconcile_plan import FACT_PAGE_ROWS
 from transforms.writeback_batches import LINGER
 

@@ -10,7 +10,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_
 
 with workflow.unsafe.imports_passed_through():
     from schemas import names
-    from schemas.writebacks import LookUpInput, SentBatch, WritebackBatchInput
+    from schemas.writeback.messages import LookUpInput, SentBatch, WritebackBatchInput
     from workflows.options import LOOK_UP_WRITEBACKS, SEND_WRITEBACKS, ActivityOptions
 
 _STAGE = SearchAttributeKey.for_keyword("Stage")

@@ -4,7 +4,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from schemas import names
-    from schemas.writeback_preview import Previewed, PreviewInput
+    from schemas.writeback.preview import Previewed, PreviewInput
     from workflows.options import PREVIEW_WRITEBACKS
 
 

@@ -14,7 +14,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, WorkflowAlrea
 with workflow.unsafe.imports_passed_through():
     from schemas import names
     from schemas.ids import writeback_batch_id
-    from schemas.writebacks import (
+    from schemas.writeback.messages import (
         EchoInput,
         Formed,
         FormInput,

@@ -19,7 +19,7 @@ from clients.writebacks.standings import Latency, Standing
 from clients.writebacks.undoing import Undoing
 from clients.writebacks.unsent import Unsent
 from schemas.access import Caller, CallerRole
-from schemas.writeback_control import (
+from schemas.writeback.control import (
     MOST_CHOSEN,
     Handled,
     PauseResult,
@@ -27,7 +27,7 @@ from schemas.writeback_control import (
     UndoResult,
     WritebackChoice,
 )
-from schemas.writebacks import PauseChange, SetPauseInput, WritebackControl, WritebackState
+from schemas.writeback.messages import PauseChange, SetPauseInput, WritebackControl, WritebackState
 
 router = APIRouter(prefix="/v1/writebacks", tags=["writebacks"])
 Numbers = Annotated[

@@ -15,7 +15,7 @@ from clients.objectstore import ObjectMissingError
 from clients.writebacks.files import FileReading
 from schemas.access import CallerRole
 from schemas.ids import intake_prefix, intake_refusals_key
-from schemas.writeback_files import SHOWN_REFUSALS, FileFormat, FileIntake, RowDefaults
+from schemas.writeback.files import SHOWN_REFUSALS, FileFormat, FileIntake, RowDefaults
 from transforms.writeback_rows import RowForm
 
 router = APIRouter(prefix="/v1/writebacks/files", tags=["writebacks"])

@@ -14,8 +14,7 @@ from api.parts import CalledBy, Parts
 from api.problems import FieldProblem, ProblemError, not_found
 from clients.writebacks.looks import Row, WritebackFilter
 from schemas.access import Caller, CallerRole
-from schemas.writeback_preview import Preview
-from schemas.writebacks import (
+from schemas.writeback.messages import (
     MOST_OF_A_REQUEST,
     Intake,
     Mode,
@@ -23,6 +22,7 @@ from schemas.writebacks import (
     WritebackRequest,
     WritebackState,
 )
+from schemas.writeback.preview import Preview
 
 router = APIRouter(prefix="/v1/writebacks", tags=["writebacks"])
 Part = Annotated[str | None, Query(max_length=255, description="Only those; left out: any.")]

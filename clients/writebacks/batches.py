@@ -18,7 +18,7 @@ from clients.writebacks.sessions import PAUSING, WritebackStore, lock
 from clients.writebacks.settling import open_in, settle
 from clients.writebacks.tables import WRITEBACK, WRITEBACK_ATTEMPT, WRITEBACK_BATCH, WRITEBACK_CLAIM
 from schemas.errors import UnavailableError
-from schemas.writebacks import BatchCounts, BatchState, Carrier, WritebackState
+from schemas.writeback.messages import BatchCounts, BatchState, Carrier, WritebackState
 from transforms.writeback_facts import Outcome
 
 Values = Mapping[str, Any]

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from clients.writebacks.sessions import WritebackStore
 from clients.writebacks.tables import WRITEBACK
-from schemas.writebacks import WritebackState
+from schemas.writeback.messages import WritebackState
 from transforms.writeback_echoes import Unechoed
 
 LOOK_BACK = timedelta(hours=1)

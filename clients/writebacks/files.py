@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from schemas.writeback_files import (
+from schemas.writeback.files import (
     CHUNK_ROWS,
     MOST_LINE,
     MOST_REFUSALS,
@@ -18,7 +18,7 @@ from schemas.writeback_files import (
     FileFormat,
     FileIntake,
 )
-from schemas.writebacks import Intake, RefusedWriteback
+from schemas.writeback.messages import Intake, RefusedWriteback
 from transforms.writeback_rows import RowForm
 
 _BLOCK = 4 * 1024 * 1024

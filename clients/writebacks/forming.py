@@ -10,7 +10,7 @@ from clients.writebacks.pauses import pauses_of, told
 from clients.writebacks.sessions import FORMING, WritebackStore, lock
 from clients.writebacks.tables import WRITEBACK, WRITEBACK_BATCH, WRITEBACK_CLAIM
 from schemas.ids import writeback_batch_name
-from schemas.writebacks import (
+from schemas.writeback.messages import (
     BatchState,
     Carrier,
     Formed,

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from clients.writebacks.parents import LockNames, named_locks
 from clients.writebacks.sessions import WritebackStore
-from schemas.writebacks import (
+from schemas.writeback.messages import (
     DEADLINE,
     Accepted,
     Intake,

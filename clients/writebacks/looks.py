@@ -18,8 +18,8 @@ from clients.writebacks.standings import (
     standings,
 )
 from clients.writebacks.tables import WRITEBACK, WRITEBACK_ATTEMPT
-from schemas.writeback_control import PauseView
-from schemas.writebacks import WritebackState
+from schemas.writeback.control import PauseView
+from schemas.writeback.messages import WritebackState
 
 Row = Mapping[str, Any]
 """A row of the store by the names of its columns."""

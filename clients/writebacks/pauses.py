@@ -7,8 +7,8 @@ from clients.audit import append_new_act
 from clients.writebacks.sessions import PAUSING, WritebackStore, lock, storable
 from clients.writebacks.tables import WRITEBACK, WRITEBACK_BATCH, WRITEBACK_PAUSE
 from schemas.ingest.messages import Act
-from schemas.writeback_control import PauseResult, PauseView
-from schemas.writebacks import BatchState, PauseChange, SetPauseInput
+from schemas.writeback.control import PauseResult, PauseView
+from schemas.writeback.messages import BatchState, PauseChange, SetPauseInput
 
 WHOLE_ORG = "*"
 _MOST_BY = 255

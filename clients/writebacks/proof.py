@@ -13,7 +13,7 @@ from clients.audit import AUDIT_LOG
 from clients.writebacks.sealing import ACT, SEALED, attempts_digest, sealed_digest, sealed_target
 from clients.writebacks.sessions import WritebackStore
 from clients.writebacks.tables import WRITEBACK_ATTEMPT, WRITEBACK_BATCH
-from schemas.writebacks import BatchState
+from schemas.writeback.messages import BatchState
 
 _AT_A_TIME = 2_000
 _SNAPSHOT = sa.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from clients.audit import append_act
 from clients.writebacks.tables import WRITEBACK_ATTEMPT
 from schemas.ingest.messages import Act
-from schemas.writebacks import BatchCounts
+from schemas.writeback.messages import BatchCounts
 
 ACT = "writeback.batch"
 """The act that seals a batch's attempts: its detail ends with their digest."""

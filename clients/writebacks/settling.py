@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from clients.writebacks.sessions import storable
 from clients.writebacks.tables import WRITEBACK, WRITEBACK_ATTEMPT
-from schemas.writebacks import WritebackState
+from schemas.writeback.messages import WritebackState
 from transforms.writeback_facts import Outcome
 
 _MOST_CODE = 80

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from clients.writebacks.tables import WRITEBACK, WRITEBACK_BATCH
-from schemas.writebacks import BatchState, WritebackState
+from schemas.writeback.messages import BatchState, WritebackState
 
 RECENT = timedelta(hours=1)
 """Latencies are of what was done within this time."""

@@ -14,8 +14,8 @@ from clients.writebacks.sessions import FORMING, WritebackStore, lock
 from clients.writebacks.tables import WRITEBACK
 from clients.writebacks.unsent import is_among, not_chosen, record_act
 from schemas.catalogue import Catalogue, ObjectSpec
-from schemas.writeback_control import LeftAlone, Undone, UndoResult, WritebackChoice
-from schemas.writebacks import DEADLINE, Mode, WritebackState
+from schemas.writeback.control import LeftAlone, Undone, UndoResult, WritebackChoice
+from schemas.writeback.messages import DEADLINE, Mode, WritebackState
 from transforms.number_ranges import ranges
 from transforms.writeback_undo import Revert, Written, locked_by, revert
 

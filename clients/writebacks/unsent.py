@@ -11,8 +11,8 @@ from clients.audit import append_act
 from clients.writebacks.sessions import FORMING, WritebackStore, lock
 from clients.writebacks.tables import WRITEBACK
 from schemas.ingest.messages import Act
-from schemas.writeback_control import Handled, LeftAlone, WritebackChoice
-from schemas.writebacks import DEADLINE, WritebackState
+from schemas.writeback.control import Handled, LeftAlone, WritebackChoice
+from schemas.writeback.messages import DEADLINE, WritebackState
 from transforms.number_ranges import ranges
 
 UNSENT = (WritebackState.DEAD, WritebackState.HELD, WritebackState.SUPERSEDED)

@@ -38,8 +38,8 @@ from schemas.planner import PinInput, PlannerInput
 from schemas.reconcile import Depth, ReconcileInput
 from schemas.refresh import RefreshInput
 from schemas.replay import ReplayInput, ReplaySelection, ReplayState
-from schemas.writeback_preview import PreviewInput
-from schemas.writebacks import QueueInput, WritebackControl
+from schemas.writeback.messages import QueueInput, WritebackControl
+from schemas.writeback.preview import PreviewInput
 from tests.scripted import ScriptedBatches, ScriptedFollower, manifest, serving
 from tests.scripted_backfill import ScriptedReader, backfill_workers
 from tests.scripted_drift import ScriptedSchema, schema_workers

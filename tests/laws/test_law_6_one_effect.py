@@ -18,7 +18,7 @@ from temporalio.client import Client
 from clients.objectstore import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
 from sandbox.org.faults import FaultRule
-from schemas.writebacks import PauseChange, SetPauseInput, WritebackControl
+from schemas.writeback.messages import PauseChange, SetPauseInput, WritebackControl
 from tests.following_cases import another_writes, case_id, follow_cases, writing_and_following
 from tests.killing import Kill, Watched
 from tests.org_effects import compare

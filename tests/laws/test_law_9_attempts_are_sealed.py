@@ -10,7 +10,7 @@ from clients.writebacks.forming import Forming
 from clients.writebacks.intake import WritebackIntake
 from clients.writebacks.proof import broken_seals
 from clients.writebacks.sessions import WritebackStore
-from schemas.writebacks import FormInput, WritebackState
+from schemas.writeback.messages import FormInput, WritebackState
 from tests.writebacks import asked, checks
 from transforms.writeback_batches import Terms
 from transforms.writeback_facts import Outcome

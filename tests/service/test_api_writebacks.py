@@ -15,7 +15,7 @@ import pytest
 from api.app import build_api
 from clients.objectstore import S3Address
 from schemas.ids import intake_prefix, writeback_queue_id
-from schemas.writebacks import MOST_OF_A_REQUEST
+from schemas.writeback.messages import MOST_OF_A_REQUEST
 from tests.served_api import MOST_BYTES, ORG, ServedApi, fresh, settings_for, tokens_and_entries
 from tests.waiting import until
 from tests.writebacks import asked

@@ -10,7 +10,7 @@ from activities.boundary import ErrorBoundary
 from activities.one_org import OneOrg
 from schemas import names
 from schemas.ids import writeback_batch_id
-from schemas.writebacks import WritebackBatchInput
+from schemas.writeback.messages import WritebackBatchInput
 from tests.scripted_writebacks import ScriptedWritebacks, batch
 from tests.waiting import until
 from workers.roles import sandboxed_runner

@@ -17,7 +17,7 @@ from clients.writebacks.forming import Forming
 from sandbox.org.faults import FaultRule
 from schemas.catalogue import default_catalogue
 from schemas.errors import UnavailableError
-from schemas.writebacks import (
+from schemas.writeback.messages import (
     FormInput,
     NewerChange,
     PauseChange,

@@ -13,8 +13,8 @@ from clients.writebacks.unsent import Unsent
 from sandbox.org.faults import FaultRule
 from schemas import names
 from schemas.ids import writeback_queue_id
-from schemas.writeback_control import Handled, PauseResult, UndoResult, WritebackChoice
-from schemas.writebacks import PauseChange, SetPauseInput, WritebackControl
+from schemas.writeback.control import Handled, PauseResult, UndoResult, WritebackChoice
+from schemas.writeback.messages import PauseChange, SetPauseInput, WritebackControl
 from tests.batches import Road
 from tests.service.test_writebacks import case, effects, in_org, someone_changes
 from tests.small_engine import SmallEngine

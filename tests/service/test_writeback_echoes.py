@@ -11,7 +11,7 @@ from cli import trace
 from cli.under_way import WritebackView
 from cli.writeback_pages import batches_page, latency_page
 from clients.writebacks.looks import WritebackLooks
-from schemas.writebacks import EchoCounts, EchoInput, PauseChange
+from schemas.writeback.messages import EchoCounts, EchoInput, PauseChange
 from tests.batches import Road
 from tests.service.test_writeback_control import hold
 from tests.service.test_writebacks import case, someone_changes

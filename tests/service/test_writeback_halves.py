@@ -11,7 +11,7 @@ from sandbox.org.faults import FaultRule
 from sandbox.org.objects import OrgField
 from sandbox.org.schema import SchemaChanges
 from schemas import names
-from schemas.writebacks import PauseChange
+from schemas.writeback.messages import PauseChange
 from tests.service.test_writeback_control import WRITE, hold
 from tests.service.test_writebacks import case, effects
 from tests.small_engine import SmallEngine

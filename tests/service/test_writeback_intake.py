@@ -18,7 +18,7 @@ from clients.writebacks.parents import ParentLookup
 from schemas.catalogue import default_catalogue
 from schemas.errors import UnavailableError
 from schemas.tables import arrow_schema, current_columns
-from schemas.writebacks import DEADLINE, MOST_OF_A_REQUEST, Intake, WritebackState
+from schemas.writeback.messages import DEADLINE, MOST_OF_A_REQUEST, Intake, WritebackState
 from tests.bus import protector
 from tests.writebacks import asked, checks
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from cli.writeback_dry_run import DryRun, preview_page
 from schemas import names
 from schemas.ids import preview_key, preview_workflow_id
-from schemas.writeback_preview import Difference, Effect, Preview, PreviewInput
+from schemas.writeback.preview import Difference, Effect, Preview, PreviewInput
 from tests.service.test_writebacks import case, in_org
 from tests.small_engine import SmallEngine
 from tests.writebacks import asked

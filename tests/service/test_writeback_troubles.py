@@ -17,8 +17,8 @@ from clients.writebacks.unsent import Unsent
 from sandbox.org.faults import FaultRule
 from schemas import names
 from schemas.catalogue import DEFAULT_CATALOGUE, Catalogue, load_catalogue
-from schemas.writeback_control import WritebackChoice
-from schemas.writebacks import FormInput, QueueState, WritebackControl
+from schemas.writeback.control import WritebackChoice
+from schemas.writeback.messages import FormInput, QueueState, WritebackControl
 from tests.served_org import served_org
 from tests.service.test_writebacks import case, effects, in_org, someone_changes
 from tests.small_engine import SmallEngine, serving_engine

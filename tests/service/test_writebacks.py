@@ -12,7 +12,7 @@ import pytest
 from sandbox.org.dml import Dml, Write
 from sandbox.org.faults import FaultRule
 from schemas import names
-from schemas.writebacks import (
+from schemas.writeback.messages import (
     FormInput,
     NewerChange,
     PauseChange,

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import given, strategies as st
 
-from schemas.writebacks import Carrier, Mode
+from schemas.writeback.messages import Carrier, Mode
 from transforms.writeback_batches import (
     BULK_ROWS,
     CALL_ROWS,

@@ -8,7 +8,7 @@ from hypothesis import given, strategies as st
 
 from schemas.catalogue import Catalogue, default_catalogue
 from schemas.salesforce.describe import DescribedField, DescribedObject
-from schemas.writebacks import RefusedWriteback, WritebackRequest
+from schemas.writeback.messages import RefusedWriteback, WritebackRequest
 from tests.bus import protector
 from tests.writebacks import NOON, asked, checks, request
 from transforms.protect import is_token

@@ -5,7 +5,7 @@ from datetime import datetime
 from pydantic import Field
 
 from schemas.message import Message
-from schemas.writebacks import PauseChange, WritebackState
+from schemas.writeback.messages import PauseChange, WritebackState
 
 MOST_CHOSEN = 10_000
 """Numbers that one act names; more are chosen by object, code or batch."""

@@ -4,7 +4,7 @@ from enum import StrEnum
 from typing import Any
 
 from schemas.message import Message
-from schemas.writebacks import Carrier, RefusedWriteback
+from schemas.writeback.messages import Carrier, RefusedWriteback
 
 
 class Effect(StrEnum):

@@ -5,7 +5,7 @@ from enum import StrEnum
 from pydantic import AwareDatetime, Field
 
 from schemas.message import Message
-from schemas.writebacks import Mode, RefusedWriteback
+from schemas.writeback.messages import Mode, RefusedWriteback
 
 CHUNK_ROWS = 10_000
 """Rows that are read and accepted at once."""
