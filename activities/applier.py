@@ -40,7 +40,7 @@ from schemas.tables import (
 )
 from transforms.decode import SNAPSHOT
 from transforms.net import NetRows, first_current_rows, first_history_rows
-from transforms.rereads import asked_by_refusals
+from transforms.repair import asked_by_refusals
 from transforms.snapshots import REPAIRS
 from transforms.stage import for_quarantine
 from transforms.wide_rows import is_bounded, room, widths

@@ -9,7 +9,7 @@ from clients.warehouse import Transaction, reread_statements
 from clients.warehouse.statements import RECORD_LIST, REREAD, TOUCHED
 from schemas.catalogue import ObjectSpec
 from schemas.tables import REREAD_COLUMNS
-from transforms.rereads import Asked, asked_by_incomplete, doubtful_records, reread_table
+from transforms.repair import Asked, asked_by_incomplete, doubtful_records, reread_table
 
 
 def ask(transaction: Transaction, asked: Sequence[Asked]) -> int:

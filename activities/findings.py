@@ -19,7 +19,7 @@ from schemas.tables import arrow_schema
 from transforms import quality_rows
 from transforms.findings import is_isolating
 from transforms.quality_rows import Found, FoundChange
-from transforms.rereads import asked_by_findings
+from transforms.repair import asked_by_findings
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ from schemas.ids import ORIGIN
 from schemas.ingest.messages import FollowInput, FollowResult
 from schemas.ingest.raw import Manifest
 from schemas.salesforce.limits import REPLAY_NEW_EVENTS
-from transforms.protect import Protector
+from transforms.pii import Protector
 
 STRETCH = timedelta(hours=1)
 """How long one activity follows before its workflow may continue as new."""

@@ -20,7 +20,7 @@ from schemas.catalogue import Catalogue
 from schemas.governor import LeaseClass
 from schemas.ids import batch_name, lane_workflow_id, repair_workflow_id
 from schemas.ingest.messages import Act, FollowInput
-from transforms.rereads import LONGEST_TRANSACTION, asked_by_hole
+from transforms.repair import LONGEST_TRANSACTION, asked_by_hole
 
 LANE_HOLE = "lane.hole"
 """The act: a lane went on with new events, because the bus held the others no more."""

@@ -21,7 +21,7 @@ from schemas.catalogue import ObjectSpec
 from schemas.errors import BatchFailedError
 from schemas.ingest.messages import BatchResult
 from schemas.ingest.raw import Manifest
-from transforms.protect import Protector
+from transforms.pii import Protector
 from transforms.row_pages import protect_page
 
 SLICE_ROWS = 20_000

@@ -17,7 +17,7 @@ from clients.streams import StreamMessage
 from schemas.ingest.raw import RAW_SCHEMA, UNREADABLE_OBJECT
 from transforms import deep_json, exact_json
 from transforms.decode import BROKEN
-from transforms.protect import HEADER, Protector
+from transforms.pii import HEADER, Protector
 
 GROUP_SETTLED_MS = 1_000
 """After this long without a further event the last replay id is taken to be complete."""

@@ -20,7 +20,7 @@ from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.quality import Rule
 from transforms.decode import moment_of
 from transforms.references import ORPHAN, Pointing, children_of, parents_of
-from transforms.rereads import NOT_IN_QUARANTINE, Asked, Cause
+from transforms.repair import NOT_IN_QUARANTINE, Asked, Cause
 
 GRACE = timedelta(minutes=10)
 """How long a parent may be late before the org is asked for it."""

@@ -28,7 +28,7 @@ from schemas.ingest.messages import FollowResult, PollInput
 from schemas.ingest.polled import PolledRow
 from schemas.ingest.positions import PolledPosition
 from schemas.ingest.raw import Manifest
-from transforms.protect import Protector
+from transforms.pii import Protector
 
 OVERLAP = timedelta(minutes=10)
 """How far before its first poll a lane without a chain begins, unless it is told."""

@@ -11,7 +11,7 @@ import pyarrow as pa
 from activities.landing import CutRule, protected_event
 from schemas.ingest.polled import Deletion, PolledRow
 from schemas.ingest.raw import RAW_SCHEMA
-from transforms.protect import Protector
+from transforms.pii import Protector
 from transforms.snapshots import deletion_event, row_events
 
 

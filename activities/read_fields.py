@@ -33,10 +33,10 @@ from schemas.ingest.positions import PolledPosition
 from schemas.refresh import FieldsInput, FieldsResult, RefreshCounts
 from schemas.salesforce.limits import COLLECTION_RETRIEVE_MAX
 from schemas.tables import RECORD_ID, field_column
+from transforms.convert_values import with_misfits
 from transforms.differences import differing
 from transforms.drift import with_fields
 from transforms.row_pages import page_of_records, protect_page
-from transforms.values import with_misfits
 
 STRETCH = timedelta(seconds=20)
 LAND_ROWS = 10_000

@@ -24,7 +24,7 @@ from schemas.errors import CallRefusedError
 from schemas.governor import LeaseClass
 from schemas.ids import reconcile_key
 from schemas.reconcile import Range, ReadFacts, ReadFactsInput, Scope
-from transforms.protect import Protector
+from transforms.pii import Protector
 from transforms.reconcile_plan import PlanTerms
 from transforms.row_facts import OrgValues, compared_fields
 

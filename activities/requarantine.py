@@ -16,7 +16,7 @@ from activities.asking import ask
 from clients.warehouse import Transaction, replay_statements as sql, reread_statements
 from clients.warehouse.statements import QUARANTINE
 from schemas.tables import QUARANTINE_COLUMNS, arrow_schema
-from transforms.rereads import asked_by_refusals
+from transforms.repair import asked_by_refusals
 from transforms.stage import for_quarantine
 
 

@@ -26,7 +26,7 @@ from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.ids import backfill_workflow_id, ids_key
 from schemas.repair import CloseInput, FindInput, FindResult, Repair
 from schemas.salesforce.limits import COLLECTION_RETRIEVE_MAX
-from transforms.rereads import BY_WINDOW, LONGEST_TRANSACTION, Cause
+from transforms.repair import BY_WINDOW, LONGEST_TRANSACTION, Cause
 from transforms.snapshots import GONE_ORIGIN
 
 PATIENCE = timedelta(seconds=20)

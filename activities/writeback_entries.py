@@ -7,7 +7,7 @@ from typing import Any
 from clients.writebacks.batches import StoredWriteback
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.writeback.messages import WritebackState
-from transforms.protect import Protector, is_misfit_token, is_token
+from transforms.pii import Protector, is_misfit_token, is_token
 from transforms.writeback_batches import merged_fields
 from transforms.writeback_facts import Outcome, ToSend
 from transforms.writeback_rules import object_rules

@@ -23,7 +23,7 @@ from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.ids import preview_result_key
 from schemas.writeback.messages import Mode, NewerChange
 from schemas.writeback.preview import Preview, Previewed, PreviewInput, WouldBe
-from transforms.protect import Protector
+from transforms.pii import Protector
 from transforms.writeback_batches import Terms, Waiting
 from transforms.writeback_decisions import Guard
 from transforms.writeback_facts import SeenRecord, ToSend

@@ -46,7 +46,7 @@ from schemas.writeback.messages import (
     WritebackBatchInput,
     client_name,
 )
-from transforms.protect import Protector
+from transforms.pii import Protector
 from transforms.writeback_decisions import Guard, is_by_job, is_recent, look_up, weigh
 from transforms.writeback_facts import LoggedChange, Outcome, SeenRecord, SentAt, ToSend, whole_second
 

@@ -35,7 +35,7 @@ from schemas.governor import Budget, Reading
 from schemas.ids import ORIGIN
 from schemas.ingest.raw import Manifest
 from tests.local_governor import GREEDY, LocalGovernor
-from transforms.protect import Protector
+from transforms.pii import Protector
 from workers.settings import Settings, load_settings
 
 _UNLIMITED = 1_000_000_000_000

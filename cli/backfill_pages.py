@@ -12,7 +12,7 @@ from cli.running import workflow_url
 from clients.backfill_workflows import BackfillView
 from schemas.backfill import BackfillState
 from schemas.ids import backfill_workflow_id
-from transforms.backfill_estimate import Estimate
+from transforms.backfill import Estimate
 from workers.settings import Settings
 
 

@@ -23,7 +23,7 @@ from schemas.catalogue import load_catalogue
 from schemas.errors import UnavailableError
 from schemas.ids import backfill_workflow_id, ids_key
 from schemas.ingest.messages import PauseInput
-from transforms.backfill_estimate import Estimate, estimate_ids, estimate_parts
+from transforms.backfill import Estimate, estimate_ids, estimate_parts
 from workers.org import open_org
 from workers.parts import connect_temporal
 from workers.settings import Settings

@@ -18,7 +18,7 @@ import psycopg
 from clients.warehouse import statements as sql
 from schemas.catalogue import Catalogue, FieldSpec, FieldType, ObjectSpec
 from schemas.tables import field_columns
-from transforms.protect import Protector
+from transforms.pii import Protector
 
 _SHOWN = 20
 

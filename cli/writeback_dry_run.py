@@ -16,7 +16,7 @@ from clients.writebacks.intake import WritebackIntake
 from schemas.catalogue import Catalogue
 from schemas.writeback.messages import Intake, RefusedWriteback
 from schemas.writeback.preview import Difference, Effect, Preview, WouldBe
-from transforms.protect import Protector
+from transforms.pii import Protector
 from workers.org import open_org
 from workers.parts import connect_temporal
 from workers.settings import Settings

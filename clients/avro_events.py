@@ -24,7 +24,7 @@ from fastavro.schema import expand_schema
 
 from clients.bitmaps import FieldPath, FieldPlace, FieldSets
 from schemas.catalogue import Catalogue, FieldType, ObjectSpec
-from transforms.protect import HEADER
+from transforms.pii import HEADER
 
 Convert = Callable[[Any], Any]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -6,7 +6,7 @@ import orjson
 
 from clients.objectstore import ObjectStore, S3Address, aws_client, translated
 from schemas.ids import data_key_key
-from transforms.protect import KEY_BYTES, DataKey
+from transforms.pii import KEY_BYTES, DataKey
 
 _KEY_ID = "1"
 

@@ -327,7 +327,7 @@ REREAD_COLUMNS = (
     Column("object", Kind.TEXT, NAME_SIZE, required=True),
     Column("ordinal", Kind.INTEGER, required=True),  # of the row in quarantine; -1: none is there
     Column("record_id", Kind.TEXT, NAME_SIZE),  # null: records that only a query can name
-    Column("cause", Kind.TEXT, 16, required=True),  # a `transforms.rereads.Cause`
+    Column("cause", Kind.TEXT, 16, required=True),  # a `transforms.repair.Cause`
     Column("change_order", Kind.TEXT, ORDER_SIZE, required=True),  # what is read must stand after this place
     Column("since_at", Kind.TIMESTAMP),  # without a record: rows modified from then on; null: all of them
     CHANGED_AT,

@@ -15,7 +15,7 @@ from typing import Any
 from clients.streams import StreamMessage
 from schemas.catalogue import Catalogue, default_catalogue
 from schemas.ingest.messages import FollowInput
-from transforms.protect import KEY_BYTES, DataKey, Protector
+from transforms.pii import KEY_BYTES, DataKey, Protector
 
 BASE_MS = 1_790_000_000_000
 USER = "005000000000001AAA"

@@ -33,7 +33,7 @@ from schemas.backfill import BackfillInput, BackfillState
 from schemas.catalogue import Catalogue, default_catalogue
 from tests.bus import protector
 from tests.served_org import ServedOrg
-from transforms.protect import Protector
+from transforms.pii import Protector
 from workers.roles import sandboxed_runner
 from workflows import WORKFLOWS
 

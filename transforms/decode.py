@@ -18,9 +18,9 @@ from schemas.quality import OF_THE_FIELD, Finding, Rule, Severity
 from schemas.salesforce.limits import CLOCK_ALLOWANCE
 from schemas.tables import ID_SIZE, KEY_SIZE, NAME_SIZE, most_text_bytes
 from transforms import exact_json, findings
-from transforms.protect import HEADER, is_any_token, is_misfit_token
+from transforms.convert_values import Converter, MisfitError, NotedError, converter
+from transforms.pii import HEADER, is_any_token, is_misfit_token
 from transforms.rules import checks_of, ruled
-from transforms.values import Converter, MisfitError, NotedError, converter
 
 CREATE, UPDATE, DELETE, UNDELETE, SNAPSHOT = "create", "update", "delete", "undelete", "snapshot"
 WHOLE = frozenset({CREATE, UNDELETE, SNAPSHOT})

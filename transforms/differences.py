@@ -7,8 +7,8 @@ from typing import Any
 import pyarrow as pa
 
 from schemas.catalogue import FieldSpec, ObjectSpec
+from transforms.convert_values import converter, landed
 from transforms.row_pages import ID, IS_DELETED, LIVE, MODSTAMP, json_value
-from transforms.values import converter, landed
 
 
 def differing(

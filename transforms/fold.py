@@ -16,10 +16,10 @@ from typing import Any
 
 from schemas.catalogue import ObjectSpec
 from schemas.quality import Rule
+from transforms.convert_values import MISFIT, Converter, converter, landed
 from transforms.decode import DELETE, WHOLE
 from transforms.diffs import DiffMismatchError, apply_diff, holds_diff
 from transforms.net import known_only, unknown_after
-from transforms.values import MISFIT, Converter, converter, landed
 from transforms.wide_rows import overflow
 
 

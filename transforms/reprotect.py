@@ -15,12 +15,12 @@ import pyarrow.compute as pc
 
 from schemas.catalogue import Catalogue, FieldSpec, ObjectSpec
 from transforms import exact_json
-from transforms.protect import DIFF_KEYS, HEADER, Protector, is_any_token, sealed_token
+from transforms.convert_values import is_text_in_json
+from transforms.pii import DIFF_KEYS, HEADER, Protector, is_any_token, sealed_token
 from transforms.row_pages import encrypted_texts, text_of_json
-from transforms.values import is_text_in_json
 
 _HIDDEN = "hidden"
-"""Where `transforms.protect` puts the payload of an object that the catalogue lacks."""
+"""Where `transforms.pii` puts the payload of an object that the catalogue lacks."""
 _UNKNOWN = "unknown"
 _SEALED = "tg1."
 """What the token of a text begins with."""

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from schemas.catalogue import FieldType, ObjectSpec
 from schemas.quality import Rule, Severity
-from transforms.protect import Protector
+from transforms.convert_values import MISFIT, converter, landed
+from transforms.pii import Protector
 from transforms.rules import checks_of, ruled
-from transforms.values import MISFIT, converter, landed
 
 FACTS = np.dtype(
     [

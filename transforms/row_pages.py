@@ -16,8 +16,8 @@ from pyarrow import csv
 
 from schemas.catalogue import FRACTIONAL, FRACTIONS, WHOLE_NUMBERS, FieldSpec, FieldType, ObjectSpec
 from transforms import exact_json
-from transforms.protect import Protector
-from transforms.values import SURE_DIGITS, is_text_in_json
+from transforms.convert_values import SURE_DIGITS, is_text_in_json
+from transforms.pii import Protector
 
 ID, IS_DELETED, MODSTAMP = "Id", "IsDeleted", "SystemModstamp"
 LIVE, IN_BIN, GONE = "false", "true", "gone"

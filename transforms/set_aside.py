@@ -14,7 +14,7 @@ import orjson
 from schemas.catalogue import ObjectSpec
 from schemas.tables import QUARANTINE_COLUMNS
 from transforms.decode import AHEAD_OF_CLOCK
-from transforms.protect import HEADER
+from transforms.pii import HEADER
 
 NO_PLACE = 1_000_000_000
 """No batch has so many changes."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from schemas.ingest.polled import Deletion, PolledRow
 from schemas.ingest.positions import SECOND_MS
-from transforms.protect import HEADER
+from transforms.pii import HEADER
 
 VALUES, DELETED = 0, 1
 """Sequence numbers: the same in every reading, so that a row that is read twice is a duplicate."""

@@ -27,8 +27,9 @@ from schemas.ingest.positions import SECOND_MS, epoch_ms, floor_to_second
 from schemas.salesforce.limits import CLOCK_ALLOWANCE
 from schemas.tables import ID_SIZE, TIME_SIZE, arrow_schema, staged_columns, text_size
 from transforms import exact_json
+from transforms.convert_values import INT64_DIGITS, SURE_DIGITS
 from transforms.decode import DELETE, SNAPSHOT, UPDATE, DecodedObject, RawEvent, decode_events
-from transforms.protect import longest_token
+from transforms.pii import longest_token
 from transforms.row_pages import GONE, ID, IN_BIN, IS_DELETED, MODSTAMP, exact_json_value
 from transforms.rules import checks_of
 from transforms.snapshots import (
@@ -42,7 +43,6 @@ from transforms.snapshots import (
     update_event,
 )
 from transforms.stage import ObjectShare, refused_table, typed_table
-from transforms.values import INT64_DIGITS, SURE_DIGITS
 from transforms.wide_rows import fitted
 
 _MS = pa.timestamp("ms", tz="UTC")

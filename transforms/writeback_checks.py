@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.salesforce.describe import DescribedObject
 from schemas.writeback.messages import RefusedWriteback, WritebackRequest
-from transforms.protect import Protector
+from transforms.pii import Protector
 from transforms.writeback_fields import FieldReading, ParentKey, as_key, require_trimmed, unknown
 from transforms.writeback_rules import FieldRule, ObjectRules, nearest, object_rules, shown
 from transforms.writeback_values import UnfitError, keepable

@@ -11,7 +11,7 @@ from clients.warehouse import Warehouse
 from clients.writebacks.intake import WritebackIntake
 from clients.writebacks.parents import ParentLookup
 from schemas.catalogue import Catalogue
-from transforms.protect import Protector
+from transforms.pii import Protector
 from transforms.writeback_checks import WritebackChecks
 from workers.settings import Settings
 

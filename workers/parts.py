@@ -23,7 +23,7 @@ from schemas.catalogue import Catalogue, load_catalogue
 from schemas.drift import RELOAD_EVERY
 from schemas.errors import SettingsError, StatementError, TidegateError, UnavailableError
 from transforms.given_names import within
-from transforms.protect import Protector
+from transforms.pii import Protector
 from workers.settings import Settings
 
 _log = logging.getLogger(__name__)

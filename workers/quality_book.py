@@ -15,7 +15,7 @@ from schemas.ingest.messages import Act
 from schemas.message import Message
 from schemas.quality_views import FindingChoice, FindingGroup, FindingRow, HoldView, Score
 from transforms.decode import moment_of
-from transforms.rereads import NOT_IN_QUARANTINE, Asked, Cause
+from transforms.repair import NOT_IN_QUARANTINE, Asked, Cause
 
 DAYS = 7
 """Of scorecards that are shown."""

@@ -30,7 +30,7 @@ from clients.writebacks.sessions import WritebackStore
 from schemas.catalogue import Catalogue
 from schemas.errors import TidegateError
 from schemas.salesforce.describe import KeepDescribeInput
-from transforms.protect import Protector
+from transforms.pii import Protector
 from transforms.writeback_batches import Terms
 from workers.settings import Settings, WritebackSettings
 

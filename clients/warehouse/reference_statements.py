@@ -11,7 +11,7 @@ from schemas.catalogue import ObjectSpec
 from schemas.quality import ParentState, Rule
 from schemas.salesforce.record_ids import KEY_PREFIX_CHARACTERS
 from schemas.tables import ID_SIZE, QUALITY_COLUMNS, RECORD_ID, Column, Kind, quoted
-from transforms.rereads import Cause
+from transforms.repair import Cause
 
 WANTED = "stage_wanted"
 """Temporary: records that changes of the group point to, each once."""

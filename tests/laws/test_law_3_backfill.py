@@ -24,7 +24,7 @@ from tests.laws.test_law_3_unsettled_rows import (
 from tests.unit.changes import SPEC
 from transforms.decode import SNAPSHOT
 from transforms.fold import LoggedChange, fold
-from transforms.protect import HEADER
+from transforms.pii import HEADER
 from transforms.snapshots import row_events
 
 

@@ -15,8 +15,8 @@ from tests.laws.test_law_3_unsettled_rows import DELAY, RECORD, START, logged
 from tests.unit.changes import SPEC
 from transforms.decode import NEEDS_REREAD, SNAPSHOT, UPDATE, Refusal, change_order
 from transforms.fold import LoggedChange, fold
-from transforms.protect import HEADER
-from transforms.rereads import Cause, asked_by_refusals
+from transforms.pii import HEADER
+from transforms.repair import Cause, asked_by_refusals
 from transforms.snapshots import row_events
 from transforms.stage import refused_table
 

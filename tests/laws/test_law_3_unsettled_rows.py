@@ -15,7 +15,7 @@ from schemas.ingest.positions import floor_to_second
 from tests.unit.changes import APPLIED_AT, SPEC
 from transforms.decode import CREATE, SNAPSHOT, UPDATE, change_order
 from transforms.fold import LoggedChange, fold
-from transforms.protect import HEADER
+from transforms.pii import HEADER
 from transforms.snapshots import row_events
 
 START = 1_795_000_000_000

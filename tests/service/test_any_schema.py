@@ -48,12 +48,12 @@ from tests.batches import Road, contents
 from tests.bus import protector
 from tests.sandbox.pubsub_org import read_events
 from tests.served_org import ServedOrg, served_org
+from transforms.convert_values import MISFIT, converter, landed
 from transforms.drift import compare, overlaid
 from transforms.given_names import with_objects
 from transforms.reprotect import Reprotector
 from transforms.row_pages import page_of_csv, protect_page
 from transforms.snapshots import row_events
-from transforms.values import MISFIT, converter, landed
 from workers.org import stream_opener
 from workers.settings import LaneSettings, SalesforceSettings, Settings
 

@@ -28,7 +28,7 @@ from tests.repairing import LANE, assert_accounted_for, equals, follow, holes, r
 from tests.small_engine import SmallEngine
 from tests.waiting import until
 from transforms.decode import change_order
-from transforms.rereads import Asked, Cause
+from transforms.repair import Asked, Cause
 from workflows import LaneWorkflow
 
 pytestmark = [pytest.mark.service, pytest.mark.usefixtures("groups_settle_at_once")]

@@ -14,7 +14,7 @@ from schemas.backfill import BackfillPlan, BackfillRate, Part
 from schemas.catalogue import default_catalogue
 from schemas.errors import SettingsError
 from schemas.salesforce.record_ids import whole_id
-from transforms.backfill_estimate import USUAL_RATE, estimate_ids, estimate_parts
+from transforms.backfill import USUAL_RATE, estimate_ids, estimate_parts
 
 ACCOUNT = default_catalogue().object("Account")
 DAY = datetime(2026, 11, 1, tzinfo=UTC)

@@ -10,8 +10,8 @@ from hypothesis import given, strategies as st
 from schemas.catalogue import FieldSpec
 from schemas.quality import Rule, Severity
 from schemas.tables import field_column
+from transforms.convert_values import MISFIT, MisfitError, NotedError, converter, landed
 from transforms.rules import Check, checks_of, ruled
-from transforms.values import MISFIT, MisfitError, NotedError, converter, landed
 
 PREFIXES = {"Account": "001"}
 FIELDS: dict[str, dict[str, Any]] = {

@@ -43,7 +43,7 @@ from transforms.decode import (
     decode_events,
 )
 from transforms.drift import with_fields
-from transforms.protect import is_token
+from transforms.pii import is_token
 from transforms.stage import stage_objects
 
 OTHER = "a0x000000000002AAA"

@@ -11,7 +11,7 @@ from schemas.catalogue import Catalogue
 from tests.bus import protector
 from tests.unit.things import CATALOGUE, HEADER, THING, event, landed, typed
 from transforms.decode import BROKEN
-from transforms.protect import DataKey, Protector, is_misfit_token, is_token, longest_token
+from transforms.pii import DataKey, Protector, is_misfit_token, is_token, longest_token
 
 SECRET = "Ada Lovelace"
 PROTECTOR = protector(CATALOGUE)

@@ -10,8 +10,9 @@ from hypothesis import given, settings, strategies as st
 
 from schemas.catalogue import Catalogue, FieldType
 from schemas.ingest.polled import Deletion
+from transforms.convert_values import converter
 from transforms.decode import RawEvent, decode_events
-from transforms.protect import DataKey, Protector
+from transforms.pii import DataKey, Protector
 from transforms.row_pages import (
     count_changes,
     page_fields,
@@ -23,7 +24,6 @@ from transforms.row_pages import (
 from transforms.snapshots import purge_event, row_events
 from transforms.stage import refused_table, typed_table
 from transforms.stage_rows import PageFacts, stage_rows
-from transforms.values import converter
 
 CATALOGUE = Catalogue.model_validate(
     {

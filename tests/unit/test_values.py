@@ -12,7 +12,7 @@ from schemas.catalogue import FieldSpec, FieldType
 from schemas.quality import Rule
 from schemas.tables import field_column
 from tests.unit.test_protect import JSON, PROTECTOR
-from transforms.values import MISFIT, MisfitError, NotedError, converter, landed
+from transforms.convert_values import MISFIT, MisfitError, NotedError, converter, landed
 
 CONTEXT = "Contact.Email"
 

@@ -11,7 +11,7 @@ from schemas.salesforce.describe import DescribedField, DescribedObject
 from schemas.writeback.messages import RefusedWriteback, WritebackRequest
 from tests.bus import protector
 from tests.writebacks import NOON, asked, checks, request
-from transforms.protect import is_token
+from transforms.pii import is_token
 from transforms.writeback_checks import PreparedWriteback, parse
 from transforms.writeback_fields import ParentKey
 

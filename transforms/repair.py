@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from schemas.ingest.positions import epoch_ms
 from schemas.tables import ID_SIZE, REREAD_COLUMNS, arrow_schema
 from transforms.decode import NEEDS_REREAD, WHOLE, change_order, moment_of
-from transforms.protect import HEADER
+from transforms.pii import HEADER
 from transforms.quality_rows import FoundChange
 
 OVERFLOW_ID = "000000000000000AAA"

@@ -22,7 +22,7 @@ from schemas.catalogue import (
 )
 from schemas.quality import Rule, Severity
 from schemas.tables import text_size
-from transforms.protect import is_any_token, is_misfit_token, is_token, longest_token
+from transforms.pii import is_any_token, is_misfit_token, is_token, longest_token
 
 Converter = Callable[[Any], Any]
 """Takes a JSON value that is not null; raises `MisfitError` when it does not fit, `NotedError` when it fits in another form."""
