@@ -17,7 +17,7 @@ from schemas.errors import LedgerImbalanceError
 from schemas.ids import refused_key, staged_key
 from schemas.ingest.messages import ApplyInput, ApplyResult, StagedObject, StageInput, StageResult
 from schemas.ingest.raw import Manifest
-from transforms.stage_forms import stage_batch
+from transforms.ingest.stage import stage_batch
 
 _COMPRESSION = "lz4"
 """Staged files live for minutes and are read once: cheap to write beats small."""

@@ -33,8 +33,8 @@ from schemas.drift import (
 )
 from schemas.errors import CallRefusedError
 from schemas.quality import Rule
-from transforms.decode import UNKNOWN_FIELD
 from transforms.drift import compare, field_called, overlaid
+from transforms.ingest.decode_events import UNKNOWN_FIELD
 
 _FILLS_OF = timedelta(hours=1)
 """So long a fill is named again at every check: starting it twice starts it once."""

@@ -21,8 +21,8 @@ from schemas.catalogue import ObjectSpec
 from schemas.errors import BatchFailedError
 from schemas.ingest.messages import BatchResult
 from schemas.ingest.raw import Manifest
+from transforms.ingest.row_pages import protect_page
 from transforms.pii import Protector
-from transforms.row_pages import protect_page
 
 SLICE_ROWS = 20_000
 """Rows of a batch: what the stream's changes of the same object may have to wait for."""

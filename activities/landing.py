@@ -16,7 +16,7 @@ import pyarrow as pa
 from clients.streams import StreamMessage
 from schemas.ingest.raw import RAW_SCHEMA, UNREADABLE_OBJECT
 from transforms import deep_json, exact_json
-from transforms.decode import BROKEN
+from transforms.ingest.decode_events import BROKEN
 from transforms.pii import HEADER, Protector
 
 GROUP_SETTLED_MS = 1_000

@@ -18,7 +18,7 @@ from clients.warehouse import Transaction, Warehouse, reference_statements as sq
 from clients.warehouse.statements import RECORD_LIST, TOUCHED
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.quality import Rule
-from transforms.decode import moment_of
+from transforms.ingest.decode_events import moment_of
 from transforms.references import ORPHAN, Pointing, children_of, parents_of
 from transforms.repair import NOT_IN_QUARANTINE, Asked, Cause
 

@@ -11,8 +11,8 @@ import pyarrow as pa
 from activities.landing import CutRule, protected_event
 from schemas.ingest.polled import Deletion, PolledRow
 from schemas.ingest.raw import RAW_SCHEMA
+from transforms.ingest.snapshots import deletion_event, row_events
 from transforms.pii import Protector
-from transforms.snapshots import deletion_event, row_events
 
 
 @dataclass

@@ -11,7 +11,7 @@ from activities.references import check_references, check_unique
 from clients.warehouse import Transaction, scorecard_statements as sql
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.quality import Rule
-from transforms.decode import MISSING_REQUIRED
+from transforms.ingest.decode_events import MISSING_REQUIRED
 from transforms.scorecard import Score, rejected_scores, scores
 
 _RULES = frozenset({*map(str, Rule), MISSING_REQUIRED})

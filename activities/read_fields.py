@@ -36,7 +36,7 @@ from schemas.tables import RECORD_ID, field_column
 from transforms.convert_values import with_misfits
 from transforms.differences import differing
 from transforms.drift import with_fields
-from transforms.row_pages import page_of_records, protect_page
+from transforms.ingest.row_pages import page_of_records, protect_page
 
 STRETCH = timedelta(seconds=20)
 LAND_ROWS = 10_000

@@ -38,7 +38,7 @@ from schemas.errors import (
     UnavailableError,
 )
 from schemas.ids import ORIGIN, part_lane
-from transforms.row_pages import page_of_csv
+from transforms.ingest.row_pages import page_of_csv
 
 STRETCH = timedelta(seconds=20)
 """How long one activity reads before its workflow hears of it."""

@@ -30,7 +30,7 @@ from schemas.catalogue import Catalogue
 from schemas.ids import ORIGIN, records_lane
 from schemas.ingest.positions import epoch_ms
 from schemas.salesforce.limits import COLLECTION_RETRIEVE_MAX
-from transforms.row_pages import page_of_gone, page_of_records
+from transforms.ingest.row_pages import page_of_gone, page_of_records
 
 STRETCH = timedelta(seconds=20)
 

@@ -23,7 +23,7 @@ from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.errors import CatalogueBehindError, LedgerImbalanceError
 from schemas.replay import ReplayCounts
 from schemas.tables import arrow_schema
-from transforms.decode import places_of
+from transforms.ingest.decode_events import places_of
 
 
 @dataclass

@@ -16,7 +16,7 @@ from clients.warehouse.statements import DEPARTED, RECORD_LIST, current_table
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.quality import Rule
 from schemas.tables import DEPARTED_COLUMNS, arrow_schema
-from transforms.decode import DELETE, WHOLE
+from transforms.ingest.decode_events import DELETE, WHOLE
 from transforms.references import (
     Pointing,
     carriers,

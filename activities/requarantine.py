@@ -16,8 +16,8 @@ from activities.asking import ask
 from clients.warehouse import Transaction, replay_statements as sql, reread_statements
 from clients.warehouse.statements import QUARANTINE
 from schemas.tables import QUARANTINE_COLUMNS, arrow_schema
+from transforms.ingest.stage_events import for_quarantine
 from transforms.repair import asked_by_refusals
-from transforms.stage import for_quarantine
 
 
 class _Row(NamedTuple):

@@ -26,8 +26,8 @@ from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.ids import backfill_workflow_id, ids_key
 from schemas.repair import CloseInput, FindInput, FindResult, Repair
 from schemas.salesforce.limits import COLLECTION_RETRIEVE_MAX
+from transforms.ingest.snapshots import GONE_ORIGIN
 from transforms.repair import BY_WINDOW, LONGEST_TRANSACTION, Cause
-from transforms.snapshots import GONE_ORIGIN
 
 PATIENCE = timedelta(seconds=20)
 """How long an incomplete record waits: what it lacks may be on its way, in another lane or a batch that is not applied yet."""

@@ -20,7 +20,7 @@ from schemas.catalogue import ObjectSpec
 from schemas.ids import ORIGIN
 from schemas.ingest.positions import PolledPosition, epoch_ms
 from schemas.salesforce.limits import QUERY_PAGE_MAX
-from transforms.row_pages import page_of_records
+from transforms.ingest.row_pages import page_of_records
 
 
 @dataclass

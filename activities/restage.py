@@ -15,9 +15,9 @@ from schemas.errors import ChainBrokenError
 from schemas.ingest.messages import ApplyInput, StagedObject
 from schemas.ingest.raw import Form, Manifest
 from schemas.replay import BatchRef
+from transforms.ingest.stage import stage_batch
+from transforms.ingest.stage_events import ObjectShare, events_of
 from transforms.reprotect import Reprotector
-from transforms.stage import ObjectShare, events_of
-from transforms.stage_forms import stage_batch
 
 
 class Landed(NamedTuple):

@@ -16,7 +16,7 @@ from clients.writebacks.echoes import Echoes
 from schemas import names
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.writeback.messages import EchoCounts, EchoInput
-from transforms.decode import SNAPSHOT
+from transforms.ingest.decode_events import SNAPSHOT
 from transforms.writeback_echoes import Returned, Unechoed, echo_of
 
 _PAGE = 20_000

@@ -15,7 +15,7 @@ import psycopg
 
 from clients.warehouse import statements as sql
 from schemas.catalogue import Catalogue, ObjectSpec
-from transforms.decode import SNAPSHOT, change_order
+from transforms.ingest.decode_events import SNAPSHOT, change_order
 
 _DIGITS = 15
 """Hexadecimal digits of a fingerprint: they fit into a signed 64-bit integer."""

@@ -20,7 +20,7 @@ from cli.sandbox_commands import DEFAULT_STATE, StateFolder
 from clients.warehouse import Transaction, replay_statements as sql
 from schemas.errors import SettingsError
 from schemas.replay import QuarantineChoice, ReplayInput, ReplaySelection, replay_key
-from transforms.decode import REASONS
+from transforms.ingest.decode_events import REASONS
 from workers.parts import open_warehouse
 from workers.settings import Settings
 

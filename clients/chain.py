@@ -13,7 +13,7 @@ from clients.objectstore import ObjectStore
 from schemas.errors import ChainBrokenError
 from schemas.ids import ORIGIN, manifest_key, manifest_prefix, raw_key
 from schemas.ingest.raw import RAW_SCHEMA, Form, Manifest
-from transforms.row_pages import count_changes
+from transforms.ingest.row_pages import count_changes
 
 _ZSTD_LEVEL = 1
 """Events are many and alike: higher levels cost processor time that the peak does not have."""
@@ -88,7 +88,7 @@ class Chain:
         return self._claim(manifest, body)
 
     def land_rows(self, page: pa.Table, *, start: str, end: str, facts: "RowFacts") -> tuple[Manifest, bool]:
-        """As `land`, of a page of rows (columns of `transforms.row_pages`, protected, at least one row)."""
+        """As `land`, of a page of rows (columns of `transforms.ingest.row_pages`, protected, at least one row)."""
         body = _parquet(page, dictionary=[])
         digest = hashlib.sha256(body).hexdigest()
         manifest = Manifest(

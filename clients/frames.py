@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from transforms import exact_json
-from transforms.decode import BROKEN
+from transforms.ingest.decode_events import BROKEN
 
 BROKEN_CHANNEL = "/broken"
 """Channel of a message that could not be read."""

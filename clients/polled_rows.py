@@ -10,7 +10,7 @@ from typing import Any
 from schemas.catalogue import FieldType, ObjectSpec
 from schemas.ingest.polled import PolledRow
 from schemas.ingest.positions import epoch_ms
-from transforms.row_pages import read_csv_texts, row_value
+from transforms.ingest.row_pages import read_csv_texts, row_value
 
 
 def row_of(record: Mapping[str, Any], spec: ObjectSpec) -> PolledRow:

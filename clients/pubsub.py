@@ -31,7 +31,7 @@ from schemas.salesforce.limits import (
     REPLAY_ALL_EVENTS,
     REPLAY_NEW_EVENTS,
 )
-from transforms.decode import BROKEN
+from transforms.ingest.decode_events import BROKEN
 
 MOST_BUFFERED = 4_000
 """Events that wait for landing before a subscription asks for no more (some 30 MB)."""

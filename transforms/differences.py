@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from schemas.catalogue import FieldSpec, ObjectSpec
 from transforms.convert_values import converter, landed
-from transforms.row_pages import ID, IS_DELETED, LIVE, MODSTAMP, json_value
+from transforms.ingest.row_pages import ID, IS_DELETED, LIVE, MODSTAMP, json_value
 
 
 def differing(
@@ -25,7 +25,7 @@ def differing(
     carry what the row says; an older one is not followed.
 
     Args:
-        page: Live and protected rows; columns of `transforms.row_pages`.
+        page: Live and protected rows; columns of `transforms.ingest.row_pages`.
         spec: The object.
         fields: Columns to compare.
         known: record id -> the warehouse's values, in the order of `fields`; `MISFIT` for a field that is unknown.

@@ -17,10 +17,10 @@ from typing import Any
 from schemas.catalogue import ObjectSpec
 from schemas.quality import Rule
 from transforms.convert_values import MISFIT, Converter, converter, landed
-from transforms.decode import DELETE, WHOLE
-from transforms.diffs import DiffMismatchError, apply_diff, holds_diff
+from transforms.ingest.decode_events import DELETE, WHOLE
+from transforms.ingest.text_diffs import DiffMismatchError, apply_diff, holds_diff
+from transforms.ingest.wide_rows import overflow
 from transforms.net import known_only, unknown_after
-from transforms.wide_rows import overflow
 
 
 @dataclass(frozen=True, slots=True)

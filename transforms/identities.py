@@ -4,7 +4,7 @@ from collections import defaultdict
 
 import pyarrow as pa
 
-from transforms.decode import places_of
+from transforms.ingest.decode_events import places_of
 
 IDENTITY_SCHEMA = pa.schema([("record_id", pa.large_string()), ("change_order", pa.large_string())])
 

@@ -12,7 +12,7 @@ from typing import Any
 from schemas.ingest.positions import epoch_ms
 from schemas.reconcile import Grain, Range
 from transforms.buckets import Moving, Place, Step
-from transforms.decode import DELETE, WHOLE
+from transforms.ingest.decode_events import DELETE, WHOLE
 
 _LMD = "last_modified_date"
 

@@ -27,7 +27,7 @@ from schemas.tables import (
     mask_names,
     net_columns,
 )
-from transforms.decode import DELETE, WHOLE
+from transforms.ingest.decode_events import DELETE, WHOLE
 
 _Ints = NDArray[np.int64]
 _Bools = NDArray[np.bool_]

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from schemas.catalogue import ObjectSpec
 from schemas.quality import OF_THE_FIELD, Finding, Rule, Severity
 from transforms import findings
-from transforms.decode import DELETE
+from transforms.ingest.decode_events import DELETE
 
 Key = tuple[str, str, str]
 """Record (empty: the field as such), API name of the field, rule."""

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from schemas.ingest.positions import epoch_ms
 from schemas.tables import ID_SIZE, REREAD_COLUMNS, arrow_schema
-from transforms.decode import NEEDS_REREAD, WHOLE, change_order, moment_of
+from transforms.ingest.decode_events import NEEDS_REREAD, WHOLE, change_order, moment_of
 from transforms.pii import HEADER
 from transforms.quality_rows import FoundChange
 

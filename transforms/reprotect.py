@@ -16,8 +16,8 @@ import pyarrow.compute as pc
 from schemas.catalogue import Catalogue, FieldSpec, ObjectSpec
 from transforms import exact_json
 from transforms.convert_values import is_text_in_json
+from transforms.ingest.row_pages import encrypted_texts, text_of_json
 from transforms.pii import DIFF_KEYS, HEADER, Protector, is_any_token, sealed_token
-from transforms.row_pages import encrypted_texts, text_of_json
 
 _HIDDEN = "hidden"
 """Where `transforms.pii` puts the payload of an object that the catalogue lacks."""
@@ -65,7 +65,7 @@ class Reprotector:
         return self._rewritten(raw, np.asarray(mask))
 
     def page(self, page: pa.Table, name: str) -> pa.Table:
-        """A page of rows of one object (`transforms.row_pages`), protected as the present catalogue says.
+        """A page of rows of one object (`transforms.ingest.row_pages`), protected as the present catalogue says.
 
         A column that the page lacks it goes on lacking: the query had not asked for it, and says nothing of it.
         """

@@ -1,7 +1,7 @@
 """The catalogue's declared rules over typed values: `values`, `min`, `max`, `pattern`, `not_after`, `references`.
 
 A rule is asked one value at a time where events are staged, and a column at a time where pages of rows are: both give the same answer.
-`required` is asked where it is known what a change carries (`transforms.decode`); `unique` and `parent` are asked of the warehouse.
+`required` is asked where it is known what a change carries (`transforms.ingest.decode_events`); `unique` and `parent` are asked of the warehouse.
 """
 
 import re

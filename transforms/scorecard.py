@@ -9,8 +9,8 @@ import pyarrow.compute as pc
 
 from schemas.catalogue import Catalogue, FieldSpec, ObjectSpec
 from schemas.quality import ANY_FIELD, FITS, ISOLATING, REJECTED, Rule, Severity
-from transforms.decode import WHOLE
 from transforms.findings import is_isolating
+from transforms.ingest.decode_events import WHOLE
 from transforms.quality_rows import FoundChange
 from transforms.references import pointers
 

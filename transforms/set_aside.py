@@ -13,7 +13,7 @@ import orjson
 
 from schemas.catalogue import ObjectSpec
 from schemas.tables import QUARANTINE_COLUMNS
-from transforms.decode import AHEAD_OF_CLOCK
+from transforms.ingest.decode_events import AHEAD_OF_CLOCK
 from transforms.pii import HEADER
 
 NO_PLACE = 1_000_000_000

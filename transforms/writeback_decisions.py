@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 
 from schemas.catalogue import ObjectSpec
 from schemas.writeback.messages import NewerChange, WritebackState
+from transforms.ingest.snapshots import REFRESH_ORIGIN, REPAIR_ORIGIN
 from transforms.row_errors import read_row_error
-from transforms.snapshots import REFRESH_ORIGIN, REPAIR_ORIGIN
 from transforms.writeback_echoes import came_from
 from transforms.writeback_facts import LoggedChange, Outcome, SeenRecord, SentAt, ToSend, whole_second
 from transforms.writeback_sameness import ID_CHARACTERS, paths, same

@@ -14,7 +14,7 @@ from clients.warehouse import Transaction, Warehouse, hold_statements as holds, 
 from schemas.ingest.messages import Act
 from schemas.message import Message
 from schemas.quality_views import FindingChoice, FindingGroup, FindingRow, HoldView, Score
-from transforms.decode import moment_of
+from transforms.ingest.decode_events import moment_of
 from transforms.repair import NOT_IN_QUARANTINE, Asked, Cause
 
 DAYS = 7

@@ -14,7 +14,7 @@ with workflow.unsafe.imports_passed_through():
     from schemas.message import Message
     from schemas.refresh import RefreshInput
     from schemas.replay import QuarantineChoice, ReplayInput, ReplaySelection
-    from transforms.decode import UNKNOWN_FIELD
+    from transforms.ingest.decode_events import UNKNOWN_FIELD
     from workflows.options import CHECK_DRIFT, RECORD
 
 

@@ -9,7 +9,7 @@ from clients.warehouse.statements import QUALITY, REBUILT, change_table, current
 from schemas.catalogue import ObjectSpec
 from schemas.quality import Rule
 from schemas.tables import Column, field_columns
-from transforms.decode import WHOLE
+from transforms.ingest.decode_events import WHOLE
 
 NAMED = "stage_named"
 """Temporary: the records that are looked at (record_id)."""

@@ -36,7 +36,7 @@ from schemas.tables import (
     mask_names,
     quoted,
 )
-from transforms.wide_rows import LARGEST_INLINE, most_bytes_of
+from transforms.ingest.wide_rows import LARGEST_INLINE, most_bytes_of
 
 TOUCHED = "stage_touched"
 """Temporary: the records of the group (record_id)."""

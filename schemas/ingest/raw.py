@@ -32,7 +32,7 @@ class Form(StrEnum):
     EVENTS = "events"
     """A row an event, in the columns of `RAW_SCHEMA`."""
     ROWS = "rows"
-    """A row a record of one object, in the columns of `transforms.row_pages.page_schema`."""
+    """A row a record of one object, in the columns of `transforms.ingest.row_pages.page_schema`."""
 
 
 class Manifest(BaseModel):

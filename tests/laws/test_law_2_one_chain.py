@@ -22,7 +22,7 @@ from schemas.ids import ORIGIN, manifest_key
 from schemas.ingest.raw import Manifest
 from tests.bus import Bus, Subscription, event, protector
 from tests.following import follow_until, groups_settle_at_once  # noqa: F401
-from transforms.decode import BROKEN
+from transforms.ingest.decode_events import BROKEN
 
 pytestmark = [pytest.mark.service, pytest.mark.usefixtures("groups_settle_at_once")]
 

@@ -20,7 +20,7 @@ from schemas.catalogue import Catalogue
 from schemas.ingest.messages import ApplyInput, StagedObject
 from schemas.ingest.raw import RAW_SCHEMA, Manifest
 from tests.oracle import OracleVersion, fold_events
-from transforms.stage import stage_objects
+from transforms.ingest.stage_events import stage_objects
 
 pytestmark = pytest.mark.service
 

@@ -22,10 +22,10 @@ from tests.laws.test_law_3_unsettled_rows import (
     state,
 )
 from tests.unit.changes import SPEC
-from transforms.decode import SNAPSHOT
 from transforms.fold import LoggedChange, fold
+from transforms.ingest.decode_events import SNAPSHOT
+from transforms.ingest.snapshots import row_events
 from transforms.pii import HEADER
-from transforms.snapshots import row_events
 
 
 def row_read(

@@ -34,7 +34,7 @@ from tests.laws.test_law_3_a_change_counts_once import (
 )
 from tests.oracle import fold_events
 from tests.replaying import ORG, Replays, checksum
-from transforms.row_pages import page_of_records, protect_page
+from transforms.ingest.row_pages import page_of_records, protect_page
 
 pytestmark = pytest.mark.service
 

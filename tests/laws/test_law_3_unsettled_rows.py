@@ -13,10 +13,10 @@ from hypothesis import given, settings, strategies as st
 from schemas.ingest.polled import PolledRow
 from schemas.ingest.positions import floor_to_second
 from tests.unit.changes import APPLIED_AT, SPEC
-from transforms.decode import CREATE, SNAPSHOT, UPDATE, change_order
 from transforms.fold import LoggedChange, fold
+from transforms.ingest.decode_events import CREATE, SNAPSHOT, UPDATE, change_order
+from transforms.ingest.snapshots import row_events
 from transforms.pii import HEADER
-from transforms.snapshots import row_events
 
 START = 1_795_000_000_000
 SPAN = 20_000

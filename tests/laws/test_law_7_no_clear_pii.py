@@ -32,7 +32,7 @@ from schemas.ingest.messages import LaneInput
 from tests.bus import Bus, event, protector, stamps, whole_case
 from tests.following import groups_settle_at_once  # noqa: F401
 from tests.waiting import until
-from transforms.decode import BROKEN
+from transforms.ingest.decode_events import BROKEN
 from workers.roles import sandboxed_runner
 from workflows import WORKFLOWS, LaneWorkflow
 

@@ -15,7 +15,7 @@ from schemas.quality import Rule
 from tests.batches import Road, contents
 from tests.bus import event, whole_case
 from tests.catalogues import strict
-from transforms.decode import (
+from transforms.ingest.decode_events import (
     AHEAD_OF_CLOCK,
     BAD_HEADER,
     BROKEN,

@@ -16,7 +16,7 @@ from tests.bus import event, stamps
 from tests.catalogues import lenient, strict
 from tests.laws.test_law_4_applied_whole import FailingWarehouse, PowerCut, as_warehouse, cut_power
 from tests.replaying import ORG, Replays, checksum
-from transforms.decode import MISSING_REQUIRED, UNKNOWN_FIELD, UNKNOWN_OBJECT
+from transforms.ingest.decode_events import MISSING_REQUIRED, UNKNOWN_FIELD, UNKNOWN_OBJECT
 
 pytestmark = pytest.mark.service
 

@@ -51,9 +51,9 @@ from tests.served_org import ServedOrg, served_org
 from transforms.convert_values import MISFIT, converter, landed
 from transforms.drift import compare, overlaid
 from transforms.given_names import with_objects
+from transforms.ingest.row_pages import page_of_csv, protect_page
+from transforms.ingest.snapshots import row_events
 from transforms.reprotect import Reprotector
-from transforms.row_pages import page_of_csv, protect_page
-from transforms.snapshots import row_events
 from workers.org import stream_opener
 from workers.settings import LaneSettings, SalesforceSettings, Settings
 

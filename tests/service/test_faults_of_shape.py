@@ -18,9 +18,9 @@ from clients.warehouse.postgres import PostgresWarehouse
 from schemas.catalogue import Catalogue
 from schemas.quality import ISOLATING, Rule
 from tests.batches import Road
-from transforms.row_pages import ID, IS_DELETED, MODSTAMP
-from transforms.stage import ObjectShare
-from transforms.stage_rows import PageFacts, stage_rows
+from transforms.ingest.row_pages import ID, IS_DELETED, MODSTAMP
+from transforms.ingest.stage_events import ObjectShare
+from transforms.ingest.stage_rows import PageFacts, stage_rows
 
 pytestmark = pytest.mark.service
 

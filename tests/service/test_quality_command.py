@@ -19,7 +19,7 @@ from schemas.errors import SettingsError
 from tests.batches import Road
 from tests.bus import event, whole_case
 from tests.replaying import ORG
-from transforms.decode import BROKEN
+from transforms.ingest.decode_events import BROKEN
 
 pytestmark = pytest.mark.service
 

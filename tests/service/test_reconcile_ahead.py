@@ -16,8 +16,8 @@ from tests.batches import Road
 from tests.bus import event, stamps
 from tests.reconciling import BEHIND, ReconcilingEngine, reconciling_engine
 from tests.replaying import Replays
-from transforms import decode
-from transforms.decode import AHEAD_OF_CLOCK
+from transforms.ingest import decode_events as decode
+from transforms.ingest.decode_events import AHEAD_OF_CLOCK
 from transforms.set_aside import NO_PLACE
 
 pytestmark = pytest.mark.service

@@ -27,7 +27,7 @@ from tests.reconciling import ReconcilingEngine
 from tests.repairing import LANE, assert_accounted_for, equals, follow, holes, repairing_engine
 from tests.small_engine import SmallEngine
 from tests.waiting import until
-from transforms.decode import change_order
+from transforms.ingest.decode_events import change_order
 from transforms.repair import Asked, Cause
 from workflows import LaneWorkflow
 

@@ -28,7 +28,8 @@ from tests.unit.things import (
     typed,
 )
 from transforms import findings
-from transforms.decode import (
+from transforms.drift import with_fields
+from transforms.ingest.decode_events import (
     AHEAD_OF_CLOCK,
     BAD_HEADER,
     BROKEN,
@@ -42,9 +43,8 @@ from transforms.decode import (
     change_order,
     decode_events,
 )
-from transforms.drift import with_fields
+from transforms.ingest.stage_events import stage_objects
 from transforms.pii import is_token
-from transforms.stage import stage_objects
 
 OTHER = "a0x000000000002AAA"
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from sandbox.org.changes import text_diff
-from transforms.diffs import DiffMismatchError, apply_diff, holds_diff
+from transforms.ingest.text_diffs import DiffMismatchError, apply_diff, holds_diff
 
 LINES = st.lists(
     st.sampled_from(["", "a", "b", "-a", "+a", "@@ -1,1 +1,1 @@", "--- ", "+++ x", "\\", "ü🙂", " "]),

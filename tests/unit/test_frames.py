@@ -8,7 +8,7 @@ from hypothesis import given, settings, strategies as st
 
 from clients.frames import BROKEN_CHANNEL, load_frame
 from tests.unit.things import event
-from transforms.decode import BROKEN
+from transforms.ingest.decode_events import BROKEN
 
 CHANNEL = "/data/ChangeEvents"
 ACK: dict[str, Any] = {"channel": "/meta/connect", "successful": True, "id": "7", "clientId": "c"}

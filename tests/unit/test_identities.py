@@ -9,7 +9,7 @@ from schemas.catalogue import default_catalogue
 from schemas.ingest.raw import RAW_SCHEMA
 from tests.bus import event
 from transforms.identities import identities_of
-from transforms.stage import PLACE, events_of, stage_objects
+from transforms.ingest.stage_events import PLACE, events_of, stage_objects
 
 CATALOGUE = default_catalogue()
 

@@ -16,7 +16,7 @@ from schemas.ingest.raw import RAW_SCHEMA, UNREADABLE_OBJECT
 from tests.bus import protector
 from tests.unit.things import CATALOGUE, ID, THING, as_dict, decoded, event
 from transforms import deep_json
-from transforms.decode import BROKEN, RawEvent, decode_events
+from transforms.ingest.decode_events import BROKEN, RawEvent, decode_events
 
 NEVER = CutRule(most_changes=10**9, most_bytes=10**12, most_age=timedelta(days=1))
 ALWAYS = CutRule(most_changes=1)

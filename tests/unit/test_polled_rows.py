@@ -14,8 +14,8 @@ from schemas.catalogue import default_catalogue
 from schemas.ingest.polled import Deletion, PolledRow
 from schemas.ingest.positions import PolledPosition
 from tests.bus import protector
-from transforms.decode import RawEvent, decode_events
-from transforms.snapshots import deletion_event, row_events
+from transforms.ingest.decode_events import RawEvent, decode_events
+from transforms.ingest.snapshots import deletion_event, row_events
 
 CATALOGUE = default_catalogue()
 ACCOUNT = CATALOGUE.object("Account")

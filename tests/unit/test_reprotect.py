@@ -10,8 +10,8 @@ import pytest
 from schemas.catalogue import Catalogue
 from schemas.ingest.raw import RAW_SCHEMA
 from tests.bus import protector
+from transforms.ingest.row_pages import protect_page
 from transforms.reprotect import Reprotector
-from transforms.row_pages import protect_page
 
 HEADER = {"entityName": "Person__c", "recordIds": ["a0x01"]}
 

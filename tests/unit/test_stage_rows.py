@@ -11,9 +11,8 @@ from hypothesis import given, settings, strategies as st
 from schemas.catalogue import Catalogue, FieldType
 from schemas.ingest.polled import Deletion
 from transforms.convert_values import converter
-from transforms.decode import RawEvent, decode_events
-from transforms.pii import DataKey, Protector
-from transforms.row_pages import (
+from transforms.ingest.decode_events import RawEvent, decode_events
+from transforms.ingest.row_pages import (
     count_changes,
     page_fields,
     page_of_csv,
@@ -21,9 +20,10 @@ from transforms.row_pages import (
     page_of_records,
     protect_page,
 )
-from transforms.snapshots import purge_event, row_events
-from transforms.stage import refused_table, typed_table
-from transforms.stage_rows import PageFacts, stage_rows
+from transforms.ingest.snapshots import purge_event, row_events
+from transforms.ingest.stage_events import refused_table, typed_table
+from transforms.ingest.stage_rows import PageFacts, stage_rows
+from transforms.pii import DataKey, Protector
 
 CATALOGUE = Catalogue.model_validate(
     {
@@ -111,7 +111,7 @@ def as_csv(some: list[dict[str, str]]) -> bytes:
 
 
 def one_by_one(page: pa.Table, facts: PageFacts) -> tuple[list[dict], list[dict]]:
-    from transforms.stage_rows import _events
+    from transforms.ingest.stage_rows import _events
 
     decoded = decode_events(_events(page, SPEC, facts), CATALOGUE).get("Thing__c")
     if decoded is None:

@@ -11,7 +11,7 @@ from clients.streams import StreamMessage
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.tables import staged_columns
 from tests.bus import protector
-from transforms.decode import DecodedObject, RawEvent, decode_events
+from transforms.ingest.decode_events import DecodedObject, RawEvent, decode_events
 
 THING = "Thing__c"
 ID = "a0x000000000001AAA"

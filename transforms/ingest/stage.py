@@ -4,8 +4,8 @@ import pyarrow as pa
 
 from schemas.catalogue import Catalogue
 from schemas.ingest.raw import Form, Manifest
-from transforms.stage import ObjectShare, stage_objects
-from transforms.stage_rows import PageFacts, stage_rows
+from transforms.ingest.stage_events import ObjectShare, stage_objects
+from transforms.ingest.stage_rows import PageFacts, stage_rows
 
 
 def stage_batch(raw: pa.Table, manifest: Manifest, catalogue: Catalogue) -> dict[str, ObjectShare]:

@@ -9,8 +9,8 @@ import pyarrow.compute as pc
 
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.tables import EVENT_BYTES, QUARANTINE_COLUMNS, arrow_schema, staged_columns
-from transforms.decode import DecodedObject, RawEvent, Refusal, decode_events
-from transforms.wide_rows import fitted
+from transforms.ingest.decode_events import DecodedObject, RawEvent, Refusal, decode_events
+from transforms.ingest.wide_rows import fitted
 
 REFUSED_SCHEMA = arrow_schema([column for column in QUARANTINE_COLUMNS if column.name != "quarantined_at"])
 

@@ -1,6 +1,6 @@
 """A page of rows as typed changes: the same that its rows would be as events, a column at a time.
 
-`transforms.snapshots` and `transforms.decode` say what a row means, one by one; this says the same of columns, forty times as
+`transforms.ingest.snapshots` and `transforms.ingest.decode_events` say what a row means, one by one; this says the same of columns, forty times as
 fast. Rows with a value that does not fit take that other way, which knows the reason; a property test holds both against each other.
 """
 
@@ -28,11 +28,9 @@ from schemas.salesforce.limits import CLOCK_ALLOWANCE
 from schemas.tables import ID_SIZE, TIME_SIZE, arrow_schema, staged_columns, text_size
 from transforms import exact_json
 from transforms.convert_values import INT64_DIGITS, SURE_DIGITS
-from transforms.decode import DELETE, SNAPSHOT, UPDATE, DecodedObject, RawEvent, decode_events
-from transforms.pii import longest_token
-from transforms.row_pages import GONE, ID, IN_BIN, IS_DELETED, MODSTAMP, exact_json_value
-from transforms.rules import checks_of
-from transforms.snapshots import (
+from transforms.ingest.decode_events import DELETE, SNAPSHOT, UPDATE, DecodedObject, RawEvent, decode_events
+from transforms.ingest.row_pages import GONE, ID, IN_BIN, IS_DELETED, MODSTAMP, exact_json_value
+from transforms.ingest.snapshots import (
     DELETED,
     GONE_ORIGIN,
     REFRESH_ORIGIN,
@@ -42,8 +40,10 @@ from transforms.snapshots import (
     row_events,
     update_event,
 )
-from transforms.stage import ObjectShare, refused_table, typed_table
-from transforms.wide_rows import fitted
+from transforms.ingest.stage_events import ObjectShare, refused_table, typed_table
+from transforms.ingest.wide_rows import fitted
+from transforms.pii import longest_token
+from transforms.rules import checks_of
 
 _MS = pa.timestamp("ms", tz="UTC")
 _Cast = Callable[[pa.ChunkedArray], pa.ChunkedArray]
@@ -74,7 +74,7 @@ class PageFacts(NamedTuple):
 
 
 def stage_rows(page: pa.Table, spec: ObjectSpec, catalogue: Catalogue, facts: PageFacts) -> ObjectShare:
-    """The typed and refused changes of a page (columns of `transforms.row_pages`)."""
+    """The typed and refused changes of a page (columns of `transforms.ingest.row_pages`)."""
     typed, fits = _typed_values(
         page, spec, {name: each.key_prefix for name, each in catalogue.objects.items()}
     )
@@ -259,7 +259,7 @@ def _changes(
 
 
 def _places(page: pa.Table, facts: PageFacts) -> np.ndarray:
-    """Where each row stands, as `transforms.snapshots` places it. Rows that do not fit get a number that nobody reads."""
+    """Where each row stands, as `transforms.ingest.snapshots` places it. Rows that do not fit get a number that nobody reads."""
     stamps, _ = _cast(page[MODSTAMP], lambda column: column.cast(_MS))
     modstamps = np.asarray(pc.fill_null(stamps.cast(pa.int64()), 0))
     if facts.settled_before is None:
@@ -322,7 +322,7 @@ def _origins(states: pa.ChunkedArray, facts: PageFacts) -> pa.ChunkedArray:
 
 
 def _orders(place_ms: np.ndarray, reading: int, sequence: int) -> pa.Array:
-    """`transforms.decode.change_order` of a column."""
+    """`transforms.ingest.decode_events.change_order` of a column."""
     digits = pc.utf8_lpad(pa.array(place_ms).cast(pa.large_string()), width=13, padding="0")
     rest, nothing = (pa.scalar(text, pa.large_string()) for text in (f".{reading:020d}.{sequence:08d}", ""))
     return pc.binary_join_element_wise(digits, rest, nothing)
