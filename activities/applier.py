@@ -38,11 +38,11 @@ from schemas.tables import (
     net_columns,
     staged_columns,
 )
+from transforms.apply.net_changes import NetRows, first_current_rows, first_history_rows
 from transforms.ingest.decode_events import SNAPSHOT
 from transforms.ingest.snapshots import REPAIRS
 from transforms.ingest.stage_events import for_quarantine
 from transforms.ingest.wide_rows import is_bounded, room, widths
-from transforms.net import NetRows, first_current_rows, first_history_rows
 from transforms.repair import asked_by_refusals
 
 

@@ -14,7 +14,7 @@ from clients.warehouse.statements import RECORD_LIST
 from schemas.catalogue import ObjectSpec
 from schemas.quality import Finding, Rule, Severity
 from schemas.tables import arrow_schema
-from transforms.fold import Version
+from transforms.apply.fold import Version
 from transforms.quality_rows import Found, found_table
 
 _DETAILS = {

@@ -11,7 +11,7 @@ from activities.fold_findings import FoldState, record_fold_findings
 from clients.warehouse import Transaction, statements as sql
 from schemas.catalogue import ObjectSpec
 from schemas.tables import arrow_schema, current_columns, field_columns, history_columns
-from transforms.fold import HEAD, LoggedChange, Version, fold
+from transforms.apply.fold import HEAD, LoggedChange, Version, fold
 
 RECORDS_AT_ONCE = 2_000
 """Bounds the memory of one step: a hot record may have thousands of changes."""

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from schemas.catalogue import ObjectSpec
 from schemas.tables import current_columns
-from transforms.fold import HEAD, LoggedChange, Version, fold
-from transforms.net import known_only
+from transforms.apply.fold import HEAD, LoggedChange, Version, fold
+from transforms.apply.net_changes import known_only
 
 Rows = Iterable[Sequence[Any]]
 

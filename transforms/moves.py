@@ -1,6 +1,6 @@
 """From the change log to steps: where a record counted before and after each of its changes.
 
-A small fold, of the few columns that aggregates look at; `transforms.fold` says what a change does to a row, and this says the same.
+A small fold, of the few columns that aggregates look at; `transforms.apply.fold` says what a change does to a row, and this says the same.
 """
 
 from collections.abc import Iterable, Sequence

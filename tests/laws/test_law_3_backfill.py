@@ -22,7 +22,7 @@ from tests.laws.test_law_3_unsettled_rows import (
     state,
 )
 from tests.unit.changes import SPEC
-from transforms.fold import LoggedChange, fold
+from transforms.apply.fold import LoggedChange, fold
 from transforms.ingest.decode_events import SNAPSHOT
 from transforms.ingest.snapshots import row_events
 from transforms.pii import HEADER

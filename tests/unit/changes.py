@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.tables import arrow_schema, staged_columns
-from transforms.fold import LoggedChange
+from transforms.apply.fold import LoggedChange
 from transforms.ingest.decode_events import CREATE, DELETE, SNAPSHOT, UNDELETE, UPDATE, WHOLE, change_order
 
 FIELDS = {"A__c": {"type": "int"}, "B__c": {"type": "int"}, "C__c": {"type": "string"}}

@@ -5,7 +5,7 @@ from hypothesis import given, strategies as st
 from sandbox.org.changes import text_diff
 from schemas.catalogue import Catalogue
 from tests.unit.changes import SPEC, change, histories
-from transforms.fold import LoggedChange, Version, fold
+from transforms.apply.fold import LoggedChange, Version, fold
 from transforms.ingest.decode_events import CREATE, DELETE, SNAPSHOT, UNDELETE, UPDATE
 
 

@@ -5,7 +5,7 @@ what. The state after that change is then the row before the group with those fi
 for one change or for a hundred, so hot records cost no extra round.
 
 Only for changes that are new, later than everything applied to their record, and free of text diffs; the rest
-takes the slow path (`transforms.fold`), which gives the same rows.
+takes the slow path (`transforms.apply.fold`), which gives the same rows.
 """
 
 from collections.abc import Collection, Mapping, Sequence

@@ -1,7 +1,7 @@
 """The fold's slow path: one record's versions from all of its changes.
 
 `current` and `history` are a fold over the change log (law 3). This is that fold, written out; records that were
-touched out of order, or by a text diff, are rebuilt by it. In-order changes take `transforms.net`, which must give
+touched out of order, or by a text diff, are rebuilt by it. In-order changes take `transforms.apply.net_changes`, which must give
 the same rows: a property test holds both against a third, naive fold.
 
 Rules: changes are taken in `change_order`. A create, undelete or snapshot sets every field (what it leaves out
@@ -16,11 +16,11 @@ from typing import Any
 
 from schemas.catalogue import ObjectSpec
 from schemas.quality import Rule
+from transforms.apply.net_changes import known_only, unknown_after
 from transforms.convert_values import MISFIT, Converter, converter, landed
 from transforms.ingest.decode_events import DELETE, WHOLE
 from transforms.ingest.text_diffs import DiffMismatchError, apply_diff, holds_diff
 from transforms.ingest.wide_rows import overflow
-from transforms.net import known_only, unknown_after
 
 
 @dataclass(frozen=True, slots=True)
