@@ -16,9 +16,9 @@ from clients.warehouse.statements import RECORD_LIST
 from schemas.catalogue import ObjectSpec
 from schemas.quality import ASKED_OF_THE_WAREHOUSE, READ_AGAIN
 from schemas.tables import arrow_schema
-from transforms import quality_rows
-from transforms.findings import is_isolating
-from transforms.quality_rows import Found, FoundChange
+from transforms.quality import open_findings as quality_rows
+from transforms.quality.findings import is_isolating
+from transforms.quality.open_findings import Found, FoundChange
 from transforms.repair import asked_by_findings
 
 

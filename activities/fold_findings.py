@@ -15,7 +15,7 @@ from schemas.catalogue import ObjectSpec
 from schemas.quality import Finding, Rule, Severity
 from schemas.tables import arrow_schema
 from transforms.apply.fold import Version
-from transforms.quality_rows import Found, found_table
+from transforms.quality.open_findings import Found, found_table
 
 _DETAILS = {
     Rule.TOO_LONG: "a diff made the text longer than its column takes; make the field longer in the catalogue",

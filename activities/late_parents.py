@@ -19,7 +19,7 @@ from clients.warehouse.statements import RECORD_LIST, TOUCHED
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.quality import Rule
 from transforms.ingest.decode_events import moment_of
-from transforms.references import ORPHAN, Pointing, children_of, parents_of
+from transforms.quality.references import ORPHAN, Pointing, children_of, parents_of
 from transforms.repair import NOT_IN_QUARANTINE, Asked, Cause
 
 GRACE = timedelta(minutes=10)

@@ -12,7 +12,7 @@ from clients.warehouse import Transaction, scorecard_statements as sql
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.quality import Rule
 from transforms.ingest.decode_events import MISSING_REQUIRED
-from transforms.scorecard import Score, rejected_scores, scores
+from transforms.quality.scorecard import Score, rejected_scores, scores
 
 _RULES = frozenset({*map(str, Rule), MISSING_REQUIRED})
 """Reasons of quarantine that are rules."""

@@ -17,7 +17,7 @@ from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.quality import Rule
 from schemas.tables import DEPARTED_COLUMNS, arrow_schema
 from transforms.ingest.decode_events import DELETE, WHOLE
-from transforms.references import (
+from transforms.quality.references import (
     Pointing,
     carriers,
     is_parent,

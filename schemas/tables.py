@@ -131,7 +131,7 @@ VERSION = Column("version", Kind.INTEGER, required=True)
 UNKNOWN_FIELDS = Column("unknown_fields", Kind.TEXT, 65_535)
 """Columns of the row whose latest value did not fit, joined by commas; null: none. Such a column is null, and that null says nothing."""
 FIELD_FINDINGS = Column("field_findings", Kind.TEXT, 65_535)
-"""Of staged changes: what is wrong with the change's fields, as `transforms.findings` writes it; null: nothing."""
+"""Of staged changes: what is wrong with the change's fields, as `transforms.quality.findings` writes it; null: nothing."""
 
 CHANGE_HEADER = (
     RECORD_ID,

@@ -17,7 +17,7 @@ from schemas.ingest.positions import epoch_ms
 from schemas.tables import ID_SIZE, REREAD_COLUMNS, arrow_schema
 from transforms.ingest.decode_events import NEEDS_REREAD, WHOLE, change_order, moment_of
 from transforms.pii import HEADER
-from transforms.quality_rows import FoundChange
+from transforms.quality.open_findings import FoundChange
 
 OVERFLOW_ID = "000000000000000AAA"
 """The record of an overflow event (Change Data Capture Developer Guide, "Overflow Events")."""

@@ -18,7 +18,7 @@ from schemas.catalogue import FieldType, ObjectSpec
 from schemas.quality import Rule, Severity
 from transforms.convert_values import MISFIT, converter, landed
 from transforms.pii import Protector
-from transforms.rules import checks_of, ruled
+from transforms.quality.rules import checks_of, ruled
 
 FACTS = np.dtype(
     [

@@ -15,7 +15,7 @@ from schemas.catalogue import Catalogue
 from schemas.column_names import short_name
 from schemas.errors import SettingsError
 from schemas.tables import Column, Kind, quoted
-from transforms.references import pointers
+from transforms.quality.references import pointers
 
 SYSTEM = "PostgreSQL"
 INLINE = "WITH (toast_tuple_target = 8160)"

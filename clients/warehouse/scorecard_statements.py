@@ -6,7 +6,7 @@ from datetime import date
 from clients.warehouse.statements import QUALITY, QUALITY_DAY
 from schemas.quality import ANY_FIELD, FITS, ISOLATING
 from schemas.tables import OPS, QUALITY_DAY_COLUMNS
-from transforms.scorecard import Score
+from transforms.quality.scorecard import Score
 
 SCORECARD = f"{OPS}.quality_scorecard"
 _TREND_DAYS = 7

@@ -11,7 +11,7 @@ from schemas.catalogue import FieldSpec
 from schemas.quality import Rule, Severity
 from schemas.tables import field_column
 from transforms.convert_values import MISFIT, MisfitError, NotedError, converter, landed
-from transforms.rules import Check, checks_of, ruled
+from transforms.quality.rules import Check, checks_of, ruled
 
 PREFIXES = {"Account": "001"}
 FIELDS: dict[str, dict[str, Any]] = {

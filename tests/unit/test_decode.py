@@ -27,7 +27,6 @@ from tests.unit.things import (
     landed,
     typed,
 )
-from transforms import findings
 from transforms.drift import with_fields
 from transforms.ingest.decode_events import (
     AHEAD_OF_CLOCK,
@@ -45,6 +44,7 @@ from transforms.ingest.decode_events import (
 )
 from transforms.ingest.stage_events import stage_objects
 from transforms.pii import is_token
+from transforms.quality import findings
 
 OTHER = "a0x000000000002AAA"
 

@@ -27,7 +27,7 @@ from schemas.ingest.messages import ApplyInput, StagedObject
 from schemas.ingest.raw import RAW_SCHEMA, Manifest
 from schemas.tables import RECORD_ID, Column, Kind, change_columns, net_columns
 from transforms.ingest.stage_events import stage_objects
-from transforms.scorecard import Score
+from transforms.quality.scorecard import Score
 
 ROLE = "arn:aws:iam::123456789012:role/tidegate-copy"
 CATALOGUE = Catalogue.model_validate(

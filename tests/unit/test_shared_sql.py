@@ -35,7 +35,7 @@ from clients.warehouse import (
 )
 from schemas.catalogue import default_catalogue
 from schemas.tables import arrow_schema, field_column, field_columns
-from transforms.scorecard import Score
+from transforms.quality.scorecard import Score
 
 SPECS = list(default_catalogue().objects.values())
 TABLES = statements.TABLES_OF_OPS | {t: c for spec in SPECS for t, c in statements.tables_of(spec).items()}

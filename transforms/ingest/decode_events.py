@@ -17,10 +17,11 @@ from schemas.catalogue import Catalogue, FieldType, ObjectSpec
 from schemas.quality import OF_THE_FIELD, Finding, Rule, Severity
 from schemas.salesforce.limits import CLOCK_ALLOWANCE
 from schemas.tables import ID_SIZE, KEY_SIZE, NAME_SIZE, most_text_bytes
-from transforms import exact_json, findings
+from transforms import exact_json
 from transforms.convert_values import Converter, MisfitError, NotedError, converter
 from transforms.pii import HEADER, is_any_token, is_misfit_token
-from transforms.rules import checks_of, ruled
+from transforms.quality import findings
+from transforms.quality.rules import checks_of, ruled
 
 CREATE, UPDATE, DELETE, UNDELETE, SNAPSHOT = "create", "update", "delete", "undelete", "snapshot"
 WHOLE = frozenset({CREATE, UNDELETE, SNAPSHOT})

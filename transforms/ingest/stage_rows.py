@@ -43,7 +43,7 @@ from transforms.ingest.snapshots import (
 from transforms.ingest.stage_events import ObjectShare, refused_table, typed_table
 from transforms.ingest.wide_rows import fitted
 from transforms.pii import longest_token
-from transforms.rules import checks_of
+from transforms.quality.rules import checks_of
 
 _MS = pa.timestamp("ms", tz="UTC")
 _Cast = Callable[[pa.ChunkedArray], pa.ChunkedArray]

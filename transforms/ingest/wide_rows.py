@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from schemas.catalogue import ObjectSpec
 from schemas.quality import Finding, Rule, Severity
 from schemas.tables import Column, Kind, field_columns
-from transforms import findings
 from transforms.catalogue_text import STAMPS
+from transforms.quality import findings
 
 LARGEST_INLINE = 24
 """Bytes of a text that is left in its row, with one byte of length; a longer one can be moved out."""

@@ -16,8 +16,8 @@ import pyarrow.compute as pc
 
 from schemas.catalogue import ObjectSpec
 from schemas.quality import OF_THE_FIELD, Finding, Rule, Severity
-from transforms import findings
 from transforms.ingest.decode_events import DELETE
+from transforms.quality import findings
 
 Key = tuple[str, str, str]
 """Record (empty: the field as such), API name of the field, rule."""

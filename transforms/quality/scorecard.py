@@ -9,10 +9,10 @@ import pyarrow.compute as pc
 
 from schemas.catalogue import Catalogue, FieldSpec, ObjectSpec
 from schemas.quality import ANY_FIELD, FITS, ISOLATING, REJECTED, Rule, Severity
-from transforms.findings import is_isolating
 from transforms.ingest.decode_events import WHOLE
-from transforms.quality_rows import FoundChange
-from transforms.references import pointers
+from transforms.quality.findings import is_isolating
+from transforms.quality.open_findings import FoundChange
+from transforms.quality.references import pointers
 
 _OF_VALUES = (Rule.VALUES, Rule.MIN, Rule.MAX, Rule.PATTERN, Rule.NOT_AFTER)
 
