@@ -8,7 +8,7 @@ from clients.warehouse import Transaction, Warehouse, statements as sql
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.errors import SettingsError
 from schemas.tables import NAMES_COLUMNS
-from transforms.given_names import NameRow, named, new_rows, with_objects
+from transforms.catalogue.warehouse_names import NameRow, named, new_rows, with_objects
 
 _LOCK = "names"
 

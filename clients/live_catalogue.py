@@ -17,8 +17,8 @@ from schemas.catalogue import Catalogue
 from schemas.drift import DriftRow, FieldDrift
 from schemas.errors import CatalogueBehindError
 from schemas.tables import DRIFT_COLUMNS
+from transforms.catalogue.warehouse_names import named
 from transforms.drift import overlaid
-from transforms.given_names import named
 
 Heard = Callable[[Catalogue], None]
 

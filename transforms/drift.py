@@ -27,7 +27,7 @@ from schemas.drift import (
     text_of,
 )
 from schemas.errors import CatalogueError
-from transforms.described_entries import entry_of, fields_of, kind_of, part_name, text_length
+from transforms.catalogue.described_entries import entry_of, fields_of, kind_of, part_name, text_length
 from transforms.drift_reports import described_text, reported
 
 _ALIKE = (FRACTIONS, WHOLE_NUMBERS, IDS)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from schemas.catalogue import DIGITS_MAX, FieldSpec
 from schemas.drift import DescribedField, DriftKind, Effect, FieldDrift, entry_text, text_of
-from transforms.described_entries import scale_of
+from transforms.catalogue.described_entries import scale_of
 
 _EXACT_DIGITS = 15
 """Digits that a binary number keeps, whatever they are (IEEE 754, "double")."""

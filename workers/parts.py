@@ -22,7 +22,7 @@ from clients.warehouse.redshift import MAX_TEXT_BYTES, RedshiftWarehouse
 from schemas.catalogue import Catalogue, load_catalogue
 from schemas.drift import RELOAD_EVERY
 from schemas.errors import SettingsError, StatementError, TidegateError, UnavailableError
-from transforms.given_names import within
+from transforms.catalogue.warehouse_names import within
 from transforms.pii import Protector
 from workers.settings import Settings
 

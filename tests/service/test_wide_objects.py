@@ -25,7 +25,7 @@ from tests.served_org import ServedOrg, served_org
 from tests.service.test_drift import DriftEngine, eventually
 from tests.small_engine import serving_engine
 from tests.wide import WIDE, field_name, make_wide, record, wide_catalogue, wide_spec
-from transforms.given_names import within
+from transforms.catalogue.warehouse_names import within
 
 pytestmark = pytest.mark.service
 

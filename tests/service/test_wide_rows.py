@@ -17,7 +17,7 @@ from schemas.catalogue import Catalogue
 from schemas.tables import current_columns, history_columns
 from tests.batches import Road, contents
 from tests.bus import event
-from transforms.given_names import within
+from transforms.catalogue.warehouse_names import within
 from transforms.log_check import check_log
 
 pytestmark = pytest.mark.service

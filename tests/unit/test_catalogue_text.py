@@ -10,8 +10,8 @@ from hypothesis import given, settings, strategies as st
 
 from schemas.catalogue import Catalogue, FieldType, Pii, load_catalogue
 from schemas.drift import DescribedField, DescribedShape, DriftPolicy
-from transforms.catalogue_text import STAMPS, generate
-from transforms.described_entries import COMPOUNDS, NOT_KEPT
+from transforms.catalogue.described_entries import COMPOUNDS, NOT_KEPT
+from transforms.catalogue.render import STAMPS, generate
 from transforms.drift import compare
 
 REFERENCE = {"type": "reference", "references": ("User",)}

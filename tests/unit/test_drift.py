@@ -7,7 +7,7 @@ import pytest
 
 from schemas.catalogue import Catalogue, FieldSpec, FieldType, Pii
 from schemas.drift import DescribedField, DriftKind, DriftPolicy, DriftRow, Effect, FieldDrift
-from transforms.described_entries import NOT_KEPT
+from transforms.catalogue.described_entries import NOT_KEPT
 from transforms.drift import compare, overlaid, with_fields
 
 FIELDS: dict[str, dict[str, Any]] = {

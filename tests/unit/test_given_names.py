@@ -9,8 +9,8 @@ import pytest
 from schemas.catalogue import Catalogue, FieldSpec, FieldType
 from schemas.drift import DriftKind, DriftRow, Effect
 from schemas.errors import CatalogueError
+from transforms.catalogue.warehouse_names import NameRow, named, new_rows
 from transforms.drift import overlaid
-from transforms.given_names import NameRow, named, new_rows
 
 TEXT: dict[str, Any] = {"type": "string"}
 OBJECT = NameRow("Thing__c", "", "thing", "")

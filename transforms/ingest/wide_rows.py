@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from schemas.catalogue import ObjectSpec
 from schemas.quality import Finding, Rule, Severity
 from schemas.tables import Column, Kind, field_columns
-from transforms.catalogue_text import STAMPS
+from transforms.catalogue.render import STAMPS
 from transforms.quality import findings
 
 LARGEST_INLINE = 24

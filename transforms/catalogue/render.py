@@ -10,7 +10,7 @@ import yaml
 from schemas.catalogue import Catalogue
 from schemas.column_names import table_names
 from schemas.drift import DescribedShape
-from transforms.catalogue_entries import FREE_TEXT, Entry, entries_of
+from transforms.catalogue.entries import FREE_TEXT, Entry, entries_of
 
 STAMPS = ("OwnerId", "CreatedDate", "CreatedById", "LastModifiedDate", "LastModifiedById")
 """Who and when: said once where all objects have the same."""

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from schemas.catalogue import TEXTS, FieldSpec, FieldType, Pii
 from schemas.drift import DescribedField
-from transforms.described_entries import entry_of, fields_of
+from transforms.catalogue.described_entries import entry_of, fields_of
 
 _USUAL_LENGTH = 255
 _USUAL_SCALE = 2
