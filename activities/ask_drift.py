@@ -15,7 +15,7 @@ from schemas.drift import DriftInput, DriftPolicy, Effect
 from schemas.errors import SchemaChangedError
 from schemas.governor import LeaseClass
 from schemas.ids import drift_workflow_id
-from transforms.drift import compare
+from transforms.drift.compare_schema import compare
 
 _SOON_TRIES = 20
 """With their waits some four minutes: by then a check has held the field back, and every process has heard of it."""

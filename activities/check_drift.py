@@ -33,7 +33,7 @@ from schemas.drift import (
 )
 from schemas.errors import CallRefusedError
 from schemas.quality import Rule
-from transforms.drift import compare, field_called, overlaid
+from transforms.drift.compare_schema import compare, field_called, overlaid
 from transforms.ingest.decode_events import UNKNOWN_FIELD
 
 _FILLS_OF = timedelta(hours=1)

@@ -22,7 +22,7 @@ from schemas.ids import ids_key, refresh_key
 from schemas.quality import Rule
 from schemas.refresh import RefreshGroup, RefreshInput, RefreshPlan, RefreshState
 from schemas.salesforce.limits import COLLECTION_RETRIEVE_MAX
-from transforms.drift import field_called
+from transforms.drift.compare_schema import field_called
 
 _OVERLAP = timedelta(minutes=2)
 """A transaction may become visible later than the time that it carries."""

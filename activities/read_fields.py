@@ -34,8 +34,8 @@ from schemas.refresh import FieldsInput, FieldsResult, RefreshCounts
 from schemas.salesforce.limits import COLLECTION_RETRIEVE_MAX
 from schemas.tables import RECORD_ID, field_column
 from transforms.convert_values import with_misfits
-from transforms.differences import differing
-from transforms.drift import with_fields
+from transforms.drift.changed_fields import differing
+from transforms.drift.compare_schema import with_fields
 from transforms.ingest.row_pages import page_of_records, protect_page
 
 STRETCH = timedelta(seconds=20)

@@ -9,7 +9,7 @@ from schemas.errors import TransientError
 from schemas.governor import LeaseClass
 from schemas.ids import describe_key
 from schemas.salesforce.describe import DescribedObject
-from transforms.describe import described
+from transforms.drift.describe import described
 
 _CACHED = timedelta(minutes=1)
 

@@ -27,7 +27,7 @@ from schemas.governor import Budget, LeaseClass
 from schemas.ingest.positions import epoch_ms
 from schemas.reconcile import Range
 from schemas.salesforce.limits import COLLECTION_RETRIEVE_MAX
-from transforms.drift import with_fields
+from transforms.drift.compare_schema import with_fields
 from transforms.reconcile_plan import PlanTerms
 from transforms.row_facts import (
     FACTS,

@@ -18,7 +18,7 @@ from schemas.drift import DriftRow, FieldDrift
 from schemas.errors import CatalogueBehindError
 from schemas.tables import DRIFT_COLUMNS
 from transforms.catalogue.warehouse_names import named
-from transforms.drift import overlaid
+from transforms.drift.compare_schema import overlaid
 
 Heard = Callable[[Catalogue], None]
 

@@ -23,7 +23,7 @@ from schemas.doctor import Finding, State
 from schemas.drift import DescribedShape
 from schemas.errors import CallRefusedError, CatalogueNotMadeError, UnavailableError
 from transforms.catalogue.render import Generated, generate
-from transforms.catalogue_check import differences_of, missing_object, sorted_differences
+from transforms.drift.check_catalogue import differences_of, missing_object, sorted_differences
 from workers.doctor import streamed_objects
 from workers.org_purse import PaidBy, org_purse
 from workers.parts import connect_temporal

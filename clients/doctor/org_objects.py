@@ -7,7 +7,7 @@ from schemas.catalogue import ObjectSpec
 from schemas.doctor import Finding, ok, warning, wrong
 from schemas.drift import DriftKind, DriftPolicy, FieldDrift
 from schemas.errors import CallRefusedError
-from transforms.drift import compare
+from transforms.drift.compare_schema import compare
 
 _SHOWN = 5
 _NEW = {DriftKind.ADDED, DriftKind.UNKNOWN}

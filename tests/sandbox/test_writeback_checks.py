@@ -14,7 +14,7 @@ from schemas.salesforce.describe import DescribedObject
 from tests.bus import protector
 from tests.sandbox.org_in_process import new_org
 from tests.writebacks import NOON, request
-from transforms.describe import described
+from transforms.drift.describe import described
 from transforms.writeback_checks import PreparedWriteback, WritebackChecks
 
 CATALOGUE = default_catalogue()

@@ -50,7 +50,7 @@ from tests.sandbox.pubsub_org import read_events
 from tests.served_org import ServedOrg, served_org
 from transforms.catalogue.warehouse_names import with_objects
 from transforms.convert_values import MISFIT, converter, landed
-from transforms.drift import compare, overlaid
+from transforms.drift.compare_schema import compare, overlaid
 from transforms.ingest.row_pages import page_of_csv, protect_page
 from transforms.ingest.snapshots import row_events
 from transforms.reprotect import Reprotector

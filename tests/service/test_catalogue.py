@@ -16,7 +16,7 @@ from tests.estate import REST
 from tests.sandbox import every_type as types
 from tests.sandbox.org_in_process import http_client
 from tests.served_org import ServedOrg, served_org
-from transforms.drift import compare
+from transforms.drift.compare_schema import compare
 from workers.catalogue import Wanted, check_catalogue, generate_catalogue
 from workers.settings import Settings
 

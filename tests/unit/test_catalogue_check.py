@@ -11,7 +11,7 @@ from cli.catalogue import check_page
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.catalogue_check import CatalogueCheck, Costs, Difference
 from schemas.drift import DescribedField, DescribedShape, DriftKind
-from transforms.catalogue_check import _COSTS, differences_of, sorted_differences
+from transforms.drift.check_catalogue import _COSTS, differences_of, sorted_differences
 
 ENTRIES: dict[str, dict[str, Any]] = {
     "Name": {"type": "string", "length": 80},

@@ -12,7 +12,7 @@ from schemas.catalogue import Catalogue, FieldType, Pii, load_catalogue
 from schemas.drift import DescribedField, DescribedShape, DriftPolicy
 from transforms.catalogue.described_entries import COMPOUNDS, NOT_KEPT
 from transforms.catalogue.render import STAMPS, generate
-from transforms.drift import compare
+from transforms.drift.compare_schema import compare
 
 REFERENCE = {"type": "reference", "references": ("User",)}
 STAMPED: dict[str, dict[str, Any]] = {

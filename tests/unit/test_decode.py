@@ -27,7 +27,7 @@ from tests.unit.things import (
     landed,
     typed,
 )
-from transforms.drift import with_fields
+from transforms.drift.compare_schema import with_fields
 from transforms.ingest.decode_events import (
     AHEAD_OF_CLOCK,
     BAD_HEADER,

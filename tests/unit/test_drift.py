@@ -8,7 +8,7 @@ import pytest
 from schemas.catalogue import Catalogue, FieldSpec, FieldType, Pii
 from schemas.drift import DescribedField, DriftKind, DriftPolicy, DriftRow, Effect, FieldDrift
 from transforms.catalogue.described_entries import NOT_KEPT
-from transforms.drift import compare, overlaid, with_fields
+from transforms.drift.compare_schema import compare, overlaid, with_fields
 
 FIELDS: dict[str, dict[str, Any]] = {
     "Name": {"type": "string", "length": 80, "required": True},

@@ -10,7 +10,7 @@ from schemas.catalogue import Catalogue, FieldSpec, FieldType
 from schemas.drift import DriftKind, DriftRow, Effect
 from schemas.errors import CatalogueError
 from transforms.catalogue.warehouse_names import NameRow, named, new_rows
-from transforms.drift import overlaid
+from transforms.drift.compare_schema import overlaid
 
 TEXT: dict[str, Any] = {"type": "string"}
 OBJECT = NameRow("Thing__c", "", "thing", "")

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from schemas.catalogue import ObjectSpec
 from schemas.catalogue_check import Costs, Difference
 from schemas.drift import DescribedField, DescribedShape, DriftKind, DriftPolicy, FieldDrift
-from transforms.drift import compare
+from transforms.drift.compare_schema import compare
 
 _COSTS = {
     DriftKind.REMOVED: Costs.MISSED,

@@ -28,7 +28,7 @@ from schemas.drift import (
 )
 from schemas.errors import CatalogueError
 from transforms.catalogue.described_entries import entry_of, fields_of, kind_of, part_name, text_length
-from transforms.drift_reports import described_text, reported
+from transforms.drift.reports import described_text, reported
 
 _ALIKE = (FRACTIONS, WHOLE_NUMBERS, IDS)
 """Types that are the same to the warehouse."""
