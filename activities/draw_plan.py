@@ -23,7 +23,7 @@ from schemas.governor import Budget, Exchange, Terms
 from schemas.ids import governor_workflow_id
 from schemas.plan import PlanTask
 from schemas.planner import DrawnPlan, DrawPlanInput, FollowedObject
-from transforms.books import OrgBooks
+from transforms.governor.ledger import OrgBooks
 from transforms.loads import KNOWN_DAYS, RECENT, Measured, expected_load
 from transforms.plan import make_plan
 from transforms.plan_budgets import may_spend_by_books

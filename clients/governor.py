@@ -18,7 +18,7 @@ from schemas import names
 from schemas.errors import UnavailableError
 from schemas.governor import Answer, Exchange, Terms
 from schemas.ids import governor_workflow_id
-from transforms.books import OrgBooks
+from transforms.governor.ledger import OrgBooks
 
 _ANSWER_WITHIN = timedelta(seconds=10)
 _BOOKS_WITHIN = timedelta(seconds=3)

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from schemas.errors import UnavailableError
 from schemas.governor import Answer, Exchange, LeaseClass, Share, Terms
-from transforms.books import OrgBooks
+from transforms.governor.ledger import OrgBooks
 
 GREEDY = Terms(
     hard_floor=0,

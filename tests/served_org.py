@@ -19,7 +19,7 @@ from sandbox.org.model import Org
 from sandbox.org.pubsub.server import PubSubAddress
 from schemas.governor import Answer, Budget, Exchange, Reading
 from tests.sandbox.org_in_process import new_org
-from transforms.books import OrgBooks
+from transforms.governor.ledger import OrgBooks
 
 
 class BookGovernor:

@@ -9,7 +9,7 @@ from schemas.salesforce.limits import (
     DAILY_API_REQUESTS_PER_LICENCE,
     DAILY_DELIVERED_EVENTS,
 )
-from transforms.books import OrgBooks
+from transforms.governor.ledger import OrgBooks
 
 FOLLOWING_ALONE = frozenset({Budget.DELIVERED_EVENTS, Budget.STREAMING_CLIENTS})
 """Budgets that no other class of ours has a use for, so that nothing of them is kept for others."""

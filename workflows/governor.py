@@ -11,7 +11,7 @@ from temporalio.exceptions import ActivityError, ApplicationError
 with workflow.unsafe.imports_passed_through():
     from schemas import names
     from schemas.governor import Answer, Budget, Exchange, ReadLimitsInput, ReadLimitsResult
-    from transforms.books import OrgBooks
+    from transforms.governor.ledger import OrgBooks
     from workflows.options import READ_LIMITS
 
 _LONGEST_HISTORY = 1_500

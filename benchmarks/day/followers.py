@@ -15,7 +15,7 @@ from schemas.errors import RateLimitedError, StreamBrokenError, TidegateError
 from schemas.governor import Budget, LeaseClass
 from schemas.ingest.positions import PolledPosition
 from schemas.plan import ObjectLoad, Plan, PlanTask, Way
-from transforms.books import OrgBooks
+from transforms.governor.ledger import OrgBooks
 from transforms.plan import make_plan
 from transforms.plan_budgets import may_spend_by_books
 

@@ -4,7 +4,7 @@ import time
 from contextlib import AbstractAsyncContextManager, nullcontext
 
 from schemas.governor import Answer, Budget, Exchange, LeaseClass, Reading, Refusal, Terms
-from transforms.books import OrgBooks
+from transforms.governor.ledger import OrgBooks
 
 
 class BooksGovernor:

@@ -4,7 +4,7 @@ from typing import Any
 
 from benchmarks.day.record import Record, share
 from schemas.governor import Budget, LeaseClass
-from transforms.books import OrgBooks
+from transforms.governor.ledger import OrgBooks
 
 FRESH_SECONDS = 120.0
 FORECAST_ERROR = 0.10

@@ -8,7 +8,7 @@ from benchmarks.day.season import HOUR
 from sandbox.org.model import Org
 from schemas.governor import Budget, Exchange, LeaseClass, LeaseLine, Reading
 from schemas.salesforce.limits import API_USAGE_LAG
-from transforms.books import OrgBooks
+from transforms.governor.ledger import OrgBooks
 
 DAYS_BEFORE = 2
 _STEP = 300.0

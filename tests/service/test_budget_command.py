@@ -20,7 +20,7 @@ from schemas.ids import governor_workflow_id
 from tests.scripted_governor import governor_worker
 from tests.service.test_governor import ORG, books
 from tests.waiting import until
-from transforms.books import OrgBooks
+from transforms.governor.ledger import OrgBooks
 from workflows import GovernorWorkflow
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]

@@ -12,7 +12,7 @@ from schemas.errors import BudgetSpentError, TidegateError, UnavailableError
 from schemas.governor import Budget, LeaseClass, Terms
 from schemas.ids import governor_workflow_id
 from tests.scripted_governor import governor_worker
-from transforms.books import OrgBooks
+from transforms.governor.ledger import OrgBooks
 from workflows import GovernorWorkflow
 
 ORG = "00DTg0000000001MAA"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from schemas.governor import Budget, LeaseClass, LeaseLine, Reading, Terms
-from transforms.budget import BudgetBook
+from transforms.governor.budget import BudgetBook
 
 HOUR = 3_600
 BEGIN = 490_000 * HOUR

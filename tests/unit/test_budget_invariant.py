@@ -24,7 +24,7 @@ from schemas.governor import (
     Share,
     Terms,
 )
-from transforms.books import OrgBooks
+from transforms.governor.ledger import OrgBooks
 
 BUDGET = Budget.API_CALLS
 MAXIMUM = 1_000

@@ -9,7 +9,7 @@ from rich.console import Console
 from cli.budget import budget_page
 from schemas.governor import Budget, LeaseClass, Reading, Refusal, RefusalKind
 from tests.unit.metered import MeteredOrg, even
-from transforms.books import OrgBooks
+from transforms.governor.ledger import OrgBooks
 from workers.budget_words import Budgets, forecasts_of
 
 ORG = "00DTg0000000001MAA"

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 from schemas.governor import Budget, Exchange, LeaseClass, LeaseLine, Reading, Refusal, RefusalKind, Terms
 from schemas.salesforce.limits import COMETD_LOOK_AHEAD, DAILY_DELIVERED_EVENTS
-from transforms.books import OrgBooks
-from transforms.budget import BudgetBook
+from transforms.governor.budget import BudgetBook
+from transforms.governor.ledger import OrgBooks
 
 NOW = 1_800_000_000.0
 MAXIMUM = 100_000

@@ -9,9 +9,9 @@ from hypothesis import given, settings, strategies as st
 from schemas.forecast import OTHERS
 from schemas.governor import Budget, LeaseClass, LeaseLine, Refusal, RefusalKind, Terms
 from tests.unit.metered import BEGIN, HOUR, MeteredOrg, Rate, even, wave
-from transforms.budget import BudgetBook
-from transforms.forecast import forecast
-from transforms.usage import Usage
+from transforms.governor.budget import BudgetBook
+from transforms.governor.forecast import forecast
+from transforms.governor.usage import Usage
 
 AHEAD = 6
 

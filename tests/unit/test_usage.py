@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from tests.unit.metered import BEGIN, HOUR, MeteredOrg, even, wave
-from transforms.budget import BudgetBook
-from transforms.usage import Usage
+from transforms.governor.budget import BudgetBook
+from transforms.governor.usage import Usage
 
 FIRST = BEGIN // HOUR
 

@@ -8,8 +8,8 @@ used up may recover by itself.
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from transforms.spending import DAY_HOURS, HOUR
-from transforms.usage import Usage
+from transforms.governor.spending import DAY_HOURS, HOUR
+from transforms.governor.usage import Usage
 
 _FROM_PRESENT_TO_USUAL = 3 * HOUR
 """Seconds ahead from which on only the usual rate counts."""

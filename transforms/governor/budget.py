@@ -25,7 +25,7 @@ from schemas.governor import (
     Share,
     Terms,
 )
-from transforms.usage import Usage
+from transforms.governor.usage import Usage
 
 _DAY_HOURS = 24
 _HOUR = 3_600

@@ -4,7 +4,7 @@ from pydantic import BaseModel
 
 from schemas.governor import Answer, Budget, Exchange, Reading, Refusal, Terms
 from schemas.salesforce.limits import BULK_INGEST_ROWS, COMETD_CLIENTS, LONG_CALLS_AT_ONCE
-from transforms.budget import BudgetBook
+from transforms.governor.budget import BudgetBook
 
 _TOLD_BY_NOBODY = {
     Budget.LONG_CALLS: min(LONG_CALLS_AT_ONCE["enterprise"], LONG_CALLS_AT_ONCE["unlimited"]),

@@ -15,7 +15,7 @@ Before the first reading nothing is known of any hour: what was used by then is 
 
 from pydantic import BaseModel, Field
 
-from transforms.spending import DAY_HOURS, HOUR, Spending
+from transforms.governor.spending import DAY_HOURS, HOUR, Spending
 
 _BLIND = 900
 """Seconds between two readings beyond which the rate before them says nothing of what lay between."""

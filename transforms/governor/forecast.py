@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 
 from schemas.forecast import OTHERS, Expected, Forecast, Slowed, Spender
 from schemas.governor import LeaseClass, Terms
-from transforms.budget import GOVERNOR, BudgetBook
-from transforms.course import Course, clock_hours, courses, overlap
-from transforms.spending import DAY_HOURS, HOUR
+from transforms.governor.budget import GOVERNOR, BudgetBook
+from transforms.governor.projection import Course, clock_hours, courses, overlap
+from transforms.governor.spending import DAY_HOURS, HOUR
 
 _MINUTE = 60
 _SPENDERS: tuple[LeaseClass | str, ...] = (*LeaseClass, GOVERNOR)
