@@ -24,9 +24,9 @@ from schemas.ids import governor_workflow_id
 from schemas.plan import PlanTask
 from schemas.planner import DrawnPlan, DrawPlanInput, FollowedObject
 from transforms.governor.ledger import OrgBooks
-from transforms.loads import KNOWN_DAYS, RECENT, Measured, expected_load
-from transforms.plan import make_plan
-from transforms.plan_budgets import may_spend_by_books
+from transforms.planner.allocations import may_spend_by_books
+from transforms.planner.choose import make_plan
+from transforms.planner.load import KNOWN_DAYS, RECENT, Measured, expected_load
 
 _HOURS_LIFE = 600.0
 """Seconds that hourly counts are used again: they are a scan of a week."""

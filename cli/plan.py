@@ -20,8 +20,8 @@ from schemas.governor import Budget, Terms
 from schemas.ids import planner_workflow_id
 from schemas.plan import ObjectLoad, PlanTask
 from schemas.planner import PlannerView
-from transforms.plan import make_plan
-from transforms.plan_budgets import allocations, following_may_spend
+from transforms.planner.allocations import allocations, following_may_spend
+from transforms.planner.choose import make_plan
 from workers.parts import connect_temporal
 from workers.settings import Settings
 

@@ -11,7 +11,7 @@ from rich.text import Text
 from schemas.governor import Budget
 from schemas.plan import Plan, PlanTask
 from schemas.planner import PlannerView
-from transforms.plan_budgets import PLANNED
+from transforms.planner.allocations import PLANNED
 
 _COLUMNS = {
     Budget.API_CALLS: "calls a day",

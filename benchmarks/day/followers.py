@@ -16,8 +16,8 @@ from schemas.governor import Budget, LeaseClass
 from schemas.ingest.positions import PolledPosition
 from schemas.plan import ObjectLoad, Plan, PlanTask, Way
 from transforms.governor.ledger import OrgBooks
-from transforms.plan import make_plan
-from transforms.plan_budgets import may_spend_by_books
+from transforms.planner.allocations import may_spend_by_books
+from transforms.planner.choose import make_plan
 
 STREAM_LOOK_SECONDS = 2.0
 PLAN_EVERY_SECONDS = 60.0

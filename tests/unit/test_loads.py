@@ -4,7 +4,7 @@ import math
 
 from hypothesis import given, strategies as st
 
-from transforms.loads import BURST, RECENT, Measured, expected_load
+from transforms.planner.load import BURST, RECENT, Measured, expected_load
 
 NOW = 1_790_000_000.0
 THIS_HOUR = int(NOW // 3_600)

@@ -8,8 +8,8 @@ from hypothesis import assume, given, settings, strategies as st
 
 from schemas.governor import Budget
 from schemas.plan import ObjectLoad, Plan, PlanTask, Transport, Way
-from transforms.knapsack import most_worth
-from transforms.plan import make_plan
+from transforms.planner.choose import make_plan
+from transforms.planner.knapsack import most_worth
 
 UNLIMITED = {
     Budget.API_CALLS: 42_000.0,

@@ -7,7 +7,7 @@ from hypothesis import given, strategies as st
 
 from schemas.governor import Budget, Exchange, LeaseClass, LeaseLine, Reading, Terms
 from transforms.governor.ledger import OrgBooks
-from transforms.plan_budgets import PLANNED, allocations, following_may_spend, may_spend_by_books
+from transforms.planner.allocations import PLANNED, allocations, following_may_spend, may_spend_by_books
 
 NOW = datetime(2026, 9, 21, 14, tzinfo=UTC)
 

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 from schemas.governor import Budget
 from schemas.plan import ObjectLoad, ObjectPlan, Plan, PlanTask, Way
-from transforms.plan_draft import FRESH, Draft, Drawer
-from transforms.way_costs import STREAM_FRESHNESS, stream_spends
+from transforms.planner.candidate import FRESH, Draft, Drawer
+from transforms.planner.cost import STREAM_FRESHNESS, stream_spends
 
 _CALLED = {
     Budget.API_CALLS: "API calls",

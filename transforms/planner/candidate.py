@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from schemas.governor import Budget
 from schemas.plan import ObjectLoad, PlanTask, Transport
-from transforms.way_costs import (
+from transforms.planner.cost import (
     LONGEST_EVERY,
     STREAM_FRESHNESS,
     Option,

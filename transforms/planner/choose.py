@@ -12,9 +12,9 @@ from collections.abc import Iterable
 
 from schemas.governor import Budget
 from schemas.plan import ObjectLoad, Plan, PlanTask, Way
-from transforms.knapsack import most_worth
-from transforms.plan_draft import ENTER, FRESH, FULL, STAY, Draft, Drawer
-from transforms.plan_words import explained
+from transforms.planner.candidate import ENTER, FRESH, FULL, STAY, Draft, Drawer
+from transforms.planner.explain import explained
+from transforms.planner.knapsack import most_worth
 
 HEADROOM = 0.75
 """Of the goal that intervals are planned for: a late page or a slow commit then does not break it."""
