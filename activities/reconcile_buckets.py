@@ -27,9 +27,9 @@ from schemas.ingest.positions import SECOND_MS, epoch_ms
 from schemas.reconcile import AskBucketsInput, AskedBuckets, DifferingBuckets, Grain, Range
 from schemas.salesforce.limits import COLLECTION_RETRIEVE_MAX
 from schemas.tables import Column, field_column
-from transforms.buckets import Bucket, Explained, Moving, explain
-from transforms.judgement import COMMIT_LAG_MS
-from transforms.moves import add_moves
+from transforms.reconcile.bucket_moves import add_moves
+from transforms.reconcile.buckets import Bucket, Explained, Moving, explain
+from transforms.reconcile.compare_rows import COMMIT_LAG_MS
 
 MOVES_AT_ONCE = 20_000
 """Records whose changes are read at once."""

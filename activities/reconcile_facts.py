@@ -30,8 +30,15 @@ from schemas.salesforce.limits import CLOCK_ALLOWANCE, COLLECTION_RETRIEVE_MAX
 from schemas.tables import field_column
 from transforms.convert_values import MISFIT, with_misfits
 from transforms.ingest.wide_rows import is_bounded
-from transforms.judgement import Judgement, judge, undecided
-from transforms.row_facts import FACTS, Facts, facts_of_table, field_digests, partition, row_digest
+from transforms.reconcile.compare_rows import Judgement, judge, undecided
+from transforms.reconcile.row_digests import (
+    FACTS,
+    Facts,
+    facts_of_table,
+    field_digests,
+    partition,
+    row_digest,
+)
 
 PART_ROWS = 500_000
 """Records that are compared at once; with more, both sides are first divided on disk."""

@@ -21,7 +21,7 @@ from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.ids import reconcile_key
 from schemas.reconcile import CheckLogInput, Difference, Kind, LogCheck
 from schemas.tables import current_columns, history_columns
-from transforms.log_check import Altered, Checked, check_log
+from transforms.reconcile.verify_fold import Altered, Checked, check_log
 
 STRETCH = timedelta(seconds=60)
 """How long one activity checks before its workflow hears of it."""

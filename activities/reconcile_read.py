@@ -25,8 +25,8 @@ from schemas.governor import LeaseClass
 from schemas.ids import reconcile_key
 from schemas.reconcile import Range, ReadFacts, ReadFactsInput, Scope
 from transforms.pii import Protector
-from transforms.reconcile_plan import PlanTerms
-from transforms.row_facts import OrgValues, compared_fields
+from transforms.reconcile.cost import PlanTerms
+from transforms.reconcile.row_digests import OrgValues, compared_fields
 
 _END = "end"
 """Where a reading is of which every page is kept."""

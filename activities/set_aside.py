@@ -25,7 +25,7 @@ from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.ingest.positions import epoch_ms
 from schemas.reconcile import SetAside, SetAsideInput
 from schemas.tables import QUARANTINE_COLUMNS, arrow_schema, change_columns
-from transforms.set_aside import moved_counts, refused_rows
+from transforms.reconcile.changes_ahead import moved_counts, refused_rows
 
 _ABOVE = timedelta(milliseconds=1)
 """A repair at the very millisecond of an event would stand below it: events have the larger numbers."""

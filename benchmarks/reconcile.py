@@ -31,7 +31,7 @@ from schemas.backfill import BackfillInput, BackfillState
 from schemas.catalogue import default_catalogue
 from schemas.ids import backfill_workflow_id
 from schemas.reconcile import Depth, ReconcileInput, ReconcileState
-from transforms.reconcile_plan import calls_needed
+from transforms.reconcile.cost import calls_needed
 from workers.parts import connect_temporal
 from workers.reconciliations import start_reconciliation
 from workers.settings import Settings, load_settings

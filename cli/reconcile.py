@@ -22,7 +22,7 @@ from schemas.catalogue import load_catalogue
 from schemas.errors import SettingsError
 from schemas.ids import reconcile_workflow_id
 from schemas.reconcile import Depth, ReconcileInput, ReconcileState, Verdict
-from transforms.reconcile_plan import PlanTerms, calls_needed
+from transforms.reconcile.cost import PlanTerms, calls_needed
 from workers.parts import connect_temporal, open_warehouse
 from workers.reconciliations import start_reconciliation
 from workers.settings import Settings

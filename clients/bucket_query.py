@@ -17,8 +17,8 @@ from schemas.errors import CallRefusedError, CallTooSlowError, SchemaChangedErro
 from schemas.governor import LeaseClass
 from schemas.ingest.positions import epoch_ms
 from schemas.reconcile import Grain, Range
-from transforms.buckets import Bucket
-from transforms.reconcile_plan import GROUPS_A_CALL
+from transforms.reconcile.buckets import Bucket
+from transforms.reconcile.cost import GROUPS_A_CALL
 
 _TOO_MANY = "EXCEEDED_ID_LIMIT"
 _NOT_AGGREGATED = frozenset({"MALFORMED_QUERY", "INVALID_FIELD_FOR_INSERT_UPDATE"})

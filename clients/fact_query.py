@@ -28,8 +28,8 @@ from schemas.ingest.positions import epoch_ms
 from schemas.reconcile import Range
 from schemas.salesforce.limits import COLLECTION_RETRIEVE_MAX
 from transforms.drift.compare_schema import with_fields
-from transforms.reconcile_plan import PlanTerms
-from transforms.row_facts import (
+from transforms.reconcile.cost import PlanTerms
+from transforms.reconcile.row_digests import (
     FACTS,
     FACTS_SCHEMA,
     OrgValues,

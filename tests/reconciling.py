@@ -25,7 +25,7 @@ from schemas.ids import reconcile_workflow_id
 from schemas.reconcile import ReconcileInput, ReconcileState
 from tests.served_org import served_org
 from tests.small_engine import SmallEngine, serving_engine
-from transforms.reconcile_plan import PlanTerms
+from transforms.reconcile.cost import PlanTerms
 
 SETTLE = timedelta(0)
 """Nothing is on its way in these tests unless they say so; a timer of the server takes a second, however short."""

@@ -51,7 +51,7 @@ from clients.warehouse.shadows import shadow_prefix
 from clients.writebacks.sessions import WritebackStore
 from schemas import names
 from schemas.catalogue import Catalogue
-from transforms.reconcile_plan import PlanTerms
+from transforms.reconcile.cost import PlanTerms
 from transforms.reprotect import Reprotector
 from workers.org import Org, paid_streams, source_opener
 from workers.parts import Parts, open_warehouse

@@ -40,7 +40,7 @@ from schemas.reconcile import SETTLE
 from schemas.refresh import REFRESH_EVERY
 from schemas.salesforce.limits import API_VERSION
 from schemas.writeback.messages import NewerChange
-from transforms.reconcile_plan import FACT_PAGE_ROWS
+from transforms.reconcile.cost import FACT_PAGE_ROWS
 from transforms.writeback_batches import LINGER
 
 DEFAULT_FILE = Path("var/settings.json")

@@ -42,7 +42,7 @@ with workflow.unsafe.imports_passed_through():
         StepCost,
         Verdict,
     )
-    from transforms.reconcile_plan import FEW_ROWS
+    from transforms.reconcile.cost import FEW_ROWS
     from workflows.options import LOOK, RECORD
 
 _STAGE = SearchAttributeKey.for_keyword("Stage")

@@ -13,7 +13,7 @@ from sandbox.org.traffic.fill import FillPlan, fill
 from schemas.catalogue import default_catalogue
 from schemas.reconcile import Grain, Range
 from tests.served_org import ServedOrg, served_org
-from transforms.reconcile_plan import PlanTerms
+from transforms.reconcile.cost import PlanTerms
 
 SPEC = default_catalogue().object("Account")
 

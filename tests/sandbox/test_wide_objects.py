@@ -28,7 +28,7 @@ from schemas.salesforce.limits import QUERY_ADDRESS_MAX_BYTES, URI_MAX_BYTES
 from tests.bus import protector
 from tests.served_org import ServedOrg, served_org
 from tests.wide import WIDE, make_wide, wide_catalogue, wide_spec
-from transforms.row_facts import OrgValues
+from transforms.reconcile.row_digests import OrgValues
 
 FIELDS, CHARACTERS = 800, 60
 IDS_PAST_A_PAGE = 450

@@ -17,7 +17,7 @@ from sandbox.org.traffic.fill import FillPlan, fill
 from schemas.reconcile import AskBucketsInput, Depth, Grain, Range, Verdict
 from tests.faults_of_data import FaultSeeds, differing_records
 from tests.reconciling import BEHIND, ReconcilingEngine, reconciling_engine
-from transforms.reconcile_plan import PlanTerms, calls_needed
+from transforms.reconcile.cost import PlanTerms, calls_needed
 
 pytestmark = pytest.mark.service
 

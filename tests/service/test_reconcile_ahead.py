@@ -18,7 +18,7 @@ from tests.reconciling import BEHIND, ReconcilingEngine, reconciling_engine
 from tests.replaying import Replays
 from transforms.ingest import decode_events as decode
 from transforms.ingest.decode_events import AHEAD_OF_CLOCK
-from transforms.set_aside import NO_PLACE
+from transforms.reconcile.changes_ahead import NO_PLACE
 
 pytestmark = pytest.mark.service
 

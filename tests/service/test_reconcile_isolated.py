@@ -17,7 +17,7 @@ from schemas.reconcile import Depth, ReconcileState, Verdict
 from tests.reconciling import BEHIND, ReconcilingEngine
 from tests.served_org import ServedOrg, served_org
 from tests.small_engine import serving_engine
-from transforms.reconcile_plan import calls_needed
+from transforms.reconcile.cost import calls_needed
 
 pytestmark = pytest.mark.service
 

@@ -18,7 +18,7 @@ from schemas.tables import current_columns, history_columns
 from tests.batches import Road, contents
 from tests.bus import event
 from transforms.catalogue.warehouse_names import within
-from transforms.log_check import check_log
+from transforms.reconcile.verify_fold import check_log
 
 pytestmark = pytest.mark.service
 

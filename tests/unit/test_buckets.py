@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from hypothesis import given, settings, strategies as st
 
-from transforms.buckets import Bucket, Moving, Place, Step, explain
+from transforms.reconcile.buckets import Bucket, Moving, Place, Step, explain
 
 ASKED = 1_000_000_000
 DAY_MS = 86_400_000

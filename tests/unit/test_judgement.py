@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from schemas.reconcile import Kind
-from transforms.judgement import Judgement, judge
-from transforms.row_facts import FACTS, Facts, partition
+from transforms.reconcile.compare_rows import Judgement, judge
+from transforms.reconcile.row_digests import FACTS, Facts, partition
 
 ASKED = 1_000_000_000
 AHEAD = ASKED + 300_000

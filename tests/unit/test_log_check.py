@@ -10,9 +10,9 @@ from hypothesis import given, strategies as st
 from schemas.catalogue import Catalogue
 from schemas.reconcile import Grain, Range
 from transforms.apply.fold import HEAD, LoggedChange, fold
-from transforms.buckets import Moving, Place
-from transforms.log_check import check_log, current_row, history_row
-from transforms.moves import add_moves
+from transforms.reconcile.bucket_moves import add_moves
+from transforms.reconcile.buckets import Moving, Place
+from transforms.reconcile.verify_fold import check_log, current_row, history_row
 
 SPEC = Catalogue.model_validate(
     {

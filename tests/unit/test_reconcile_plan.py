@@ -3,7 +3,7 @@
 import pytest
 
 from schemas.reconcile import Depth
-from transforms.reconcile_plan import JOB_WAITS, calls_needed, questions_about_a_job
+from transforms.reconcile.cost import JOB_WAITS, calls_needed, questions_about_a_job
 
 YEARS = 700
 

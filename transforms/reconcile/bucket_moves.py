@@ -11,8 +11,8 @@ from typing import Any
 
 from schemas.ingest.positions import epoch_ms
 from schemas.reconcile import Grain, Range
-from transforms.buckets import Moving, Place, Step
 from transforms.ingest.decode_events import DELETE, WHOLE
+from transforms.reconcile.buckets import Moving, Place, Step
 
 _LMD = "last_modified_date"
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from schemas.ingest.positions import SECOND_MS
 from schemas.reconcile import Kind
-from transforms.row_facts import Facts
+from transforms.reconcile.row_digests import Facts
 
 COMMIT_LAG_MS = 5 * SECOND_MS
 """By how much a commit may come after the modstamp of what it commits; 1 to 3 s are seen (salesforce.md I.1)."""
