@@ -29,7 +29,7 @@ from schemas.replay import (
     ReplaySelection,
     ReplaySize,
 )
-from transforms.reprotect import Reprotector
+from transforms.replay.reencrypt import Reprotector
 
 _LOOKED_AT = 1_000
 """Batches of one look, when they are only counted."""

@@ -17,7 +17,7 @@ from schemas.ingest.raw import Form, Manifest
 from schemas.replay import BatchRef
 from transforms.ingest.stage import stage_batch
 from transforms.ingest.stage_events import ObjectShare, events_of
-from transforms.reprotect import Reprotector
+from transforms.replay.reencrypt import Reprotector
 
 
 class Landed(NamedTuple):

@@ -16,7 +16,7 @@ from clients.warehouse import Transaction, Warehouse, replay_statements as sql
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.ingest.raw import Form
 from schemas.tables import arrow_schema
-from transforms.identities import identities_of
+from transforms.replay.change_keys import identities_of
 
 
 class Headers(NamedTuple):

@@ -20,7 +20,7 @@ from schemas.replay import (
 )
 from tests.batches import Road
 from tests.bus import protector
-from transforms.reprotect import Reprotector
+from transforms.replay.reencrypt import Reprotector
 
 ORG = "road"
 

@@ -52,7 +52,7 @@ from clients.writebacks.sessions import WritebackStore
 from schemas import names
 from schemas.catalogue import Catalogue
 from transforms.reconcile.cost import PlanTerms
-from transforms.reprotect import Reprotector
+from transforms.replay.reencrypt import Reprotector
 from workers.org import Org, paid_streams, source_opener
 from workers.parts import Parts, open_warehouse
 from workers.writebacks import echo_steps, keeping_describes, keeping_queues, preview_steps, writeback_steps

@@ -53,7 +53,7 @@ from transforms.convert_values import MISFIT, converter, landed
 from transforms.drift.compare_schema import compare, overlaid
 from transforms.ingest.row_pages import page_of_csv, protect_page
 from transforms.ingest.snapshots import row_events
-from transforms.reprotect import Reprotector
+from transforms.replay.reencrypt import Reprotector
 from workers.org import stream_opener
 from workers.settings import LaneSettings, SalesforceSettings, Settings
 

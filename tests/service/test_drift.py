@@ -41,7 +41,7 @@ from schemas.salesforce.limits import API_VERSION
 from tests.reconciling import ReconcilingEngine
 from tests.served_org import served_org
 from tests.small_engine import serving_engine
-from transforms.reprotect import Reprotector
+from transforms.replay.reencrypt import Reprotector
 from workflows import LaneWorkflow
 
 pytestmark = pytest.mark.service

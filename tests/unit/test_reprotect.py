@@ -11,7 +11,7 @@ from schemas.catalogue import Catalogue
 from schemas.ingest.raw import RAW_SCHEMA
 from tests.bus import protector
 from transforms.ingest.row_pages import protect_page
-from transforms.reprotect import Reprotector
+from transforms.replay.reencrypt import Reprotector
 
 HEADER = {"entityName": "Person__c", "recordIds": ["a0x01"]}
 
