@@ -12,9 +12,9 @@ from schemas.catalogue import ObjectSpec
 from schemas.errors import UnknownOutcomeError
 from schemas.salesforce.limits import COLLECTION_MAX_ROWS, COMPOSITE_MAX_QUERIES
 from schemas.writeback.messages import WritebackState
-from transforms.writeback_batches import CALL_ROWS
-from transforms.writeback_facts import Outcome, ToSend
-from transforms.writeback_results import outcome_of
+from transforms.writeback.batching import CALL_ROWS
+from transforms.writeback.facts import Outcome, ToSend
+from transforms.writeback.outcomes import outcome_of
 
 Outcomes = dict[str, Outcome]
 """Record -> outcome."""

@@ -17,7 +17,7 @@ from schemas import names
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.writeback.messages import EchoCounts, EchoInput
 from transforms.ingest.decode_events import SNAPSHOT
-from transforms.writeback_echoes import Returned, Unechoed, echo_of
+from transforms.writeback.echo import Returned, Unechoed, echo_of
 
 _PAGE = 20_000
 """Writebacks of one question to the warehouse."""

@@ -8,9 +8,9 @@ from clients.writebacks.batches import StoredWriteback
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.writeback.messages import WritebackState
 from transforms.pii import Protector, is_misfit_token, is_token
-from transforms.writeback_batches import merged_fields
-from transforms.writeback_facts import Outcome, ToSend
-from transforms.writeback_rules import object_rules
+from transforms.writeback.batching import merged_fields
+from transforms.writeback.facts import Outcome, ToSend
+from transforms.writeback.field_rules import object_rules
 
 _OTHER_KEY = "Its personal values were encrypted with a key that is not the org's present one. Put that key back and retry, or discard."
 

@@ -12,7 +12,7 @@ from clients.warehouse import Warehouse, questions
 from clients.warehouse.statements import RECORD_LIST
 from clients.warehouse.writeback_questions import read_recent_changes
 from schemas.catalogue import ObjectSpec
-from transforms.writeback_facts import LoggedChange
+from transforms.writeback.facts import LoggedChange
 
 Log = dict[str, list[LoggedChange]]
 """Record id -> its changes."""

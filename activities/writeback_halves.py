@@ -16,7 +16,7 @@ from activities.writeback_terms import WritebackTerms
 from clients.writebacks.batches import Batches
 from schemas.errors import CallRefusedError, TransientError, UnknownOutcomeError
 from schemas.writeback.messages import WritebackState
-from transforms.writeback_facts import Outcome, ToSend
+from transforms.writeback.facts import Outcome, ToSend
 
 MOST_REFUSALS = 24
 """Refused groups of a batch that are divided: one bad row of a thousand takes ten. Where every row is bad it ends here."""

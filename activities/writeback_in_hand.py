@@ -8,8 +8,8 @@ from clients.call_count import CallCount
 from clients.write_window import Stopwatch
 from clients.writebacks.batches import StoredBatch
 from schemas.catalogue import FieldType, ObjectSpec, relationship_name
-from transforms.writeback_facts import LoggedChange, SeenRecord, ToSend
-from transforms.writeback_sameness import paths
+from transforms.writeback.equality import paths
+from transforms.writeback.facts import LoggedChange, SeenRecord, ToSend
 
 
 @dataclass

@@ -26,8 +26,8 @@ from schemas.errors import (
     UnavailableError,
 )
 from schemas.governor import Budget, LeaseClass
-from transforms.row_errors import NOT_SENT
-from transforms.writeback_facts import ToSend
+from transforms.writeback.facts import ToSend
+from transforms.writeback.row_errors import NOT_SENT
 
 JOB_PATIENCE = timedelta(minutes=10)
 _LONG_UPLOAD_BYTES = 10_000_000

@@ -9,8 +9,8 @@ from clients.polling import VISIBILITY_DELAY
 from clients.writebacks.batches import OwnWrite
 from schemas.catalogue import ObjectSpec
 from schemas.writeback.messages import WritebackState
-from transforms.writeback_facts import Outcome, SeenRecord, whole_second
-from transforms.writeback_sameness import same
+from transforms.writeback.equality import same
+from transforms.writeback.facts import Outcome, SeenRecord, whole_second
 
 _CLOCKS = timedelta(seconds=2)
 """By how much the org's clock may be ahead of ours when an own write is told by its time."""

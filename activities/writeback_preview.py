@@ -24,10 +24,10 @@ from schemas.ids import preview_result_key
 from schemas.writeback.messages import Mode, NewerChange
 from schemas.writeback.preview import Preview, Previewed, PreviewInput, WouldBe
 from transforms.pii import Protector
-from transforms.writeback_batches import Terms, Waiting
-from transforms.writeback_decisions import Guard
-from transforms.writeback_facts import SeenRecord, ToSend
-from transforms.writeback_preview import cost_of, flagged, would_be
+from transforms.writeback.batching import Terms, Waiting
+from transforms.writeback.decide import Guard
+from transforms.writeback.facts import SeenRecord, ToSend
+from transforms.writeback.preview import cost_of, flagged, would_be
 
 Row = Mapping[str, Any]
 """A writeback as the store would have it, with its `index` in the request."""

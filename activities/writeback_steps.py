@@ -47,8 +47,8 @@ from schemas.writeback.messages import (
     client_name,
 )
 from transforms.pii import Protector
-from transforms.writeback_decisions import Guard, is_by_job, is_recent, look_up, weigh
-from transforms.writeback_facts import LoggedChange, Outcome, SeenRecord, SentAt, ToSend, whole_second
+from transforms.writeback.decide import Guard, is_by_job, is_recent, look_up, weigh
+from transforms.writeback.facts import LoggedChange, Outcome, SeenRecord, SentAt, ToSend, whole_second
 
 _SPREAD = 0.5
 """Waits are longer by up to this share, so that rows which met one another do not meet again."""

@@ -23,7 +23,7 @@ from schemas.errors import SettingsError
 from schemas.message import Message
 from schemas.writeback.control import LeftAlone, PauseResult, WritebackChoice
 from schemas.writeback.messages import PauseChange, SetPauseInput, WritebackControl, WritebackState
-from transforms.number_ranges import ranges
+from transforms.writeback.selection import ranges
 from workers.parts import decided_catalogue, open_warehouse
 from workers.settings import Settings
 

@@ -28,7 +28,7 @@ from schemas.errors import SettingsError, TransientError
 from schemas.writeback.files import FileFormat, FileIntake, RowDefaults
 from schemas.writeback.messages import Intake, Mode
 from schemas.writeback.preview import Preview
-from transforms.writeback_rows import EMPTIES, RowForm
+from transforms.writeback.parse_rows import EMPTIES, RowForm
 from workers.intake import writeback_intake
 from workers.parts import connect_temporal, decided_catalogue, open_warehouse
 from workers.settings import Settings

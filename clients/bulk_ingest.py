@@ -15,7 +15,7 @@ from clients.record_writes import RowResult, call_options
 from schemas.errors import CallRefusedError, UnavailableError
 from schemas.governor import Budget, LeaseClass
 from schemas.salesforce.limits import BULK_INTERNAL_BATCH_ROWS
-from transforms.row_errors import UNPROCESSED
+from transforms.writeback.row_errors import UNPROCESSED
 
 _UPLOADED_BEFORE = "multiple contents"
 """What the refusal of a second upload says; its code says nothing (`API_ERROR`)."""

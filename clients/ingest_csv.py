@@ -20,7 +20,7 @@ from schemas.salesforce.limits import (
     BULK_RECORD_MAX_CHARACTERS,
     BULK_UPLOAD_BYTES,
 )
-from transforms.row_errors import NOT_SENT
+from transforms.writeback.row_errors import NOT_SENT
 
 NULL = "#N/A"
 ID = "Id"

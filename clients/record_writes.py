@@ -17,7 +17,7 @@ from schemas.errors import CallRefusedError, UnknownOutcomeError
 from schemas.governor import LeaseClass
 from schemas.salesforce.limits import COLLECTION_MAX_ROWS, COMPOSITE_MAX_QUERIES
 from schemas.writeback.messages import CLIENT_PREFIX
-from transforms.row_errors import NOT_SENT
+from transforms.writeback.row_errors import NOT_SENT
 
 _ABOUT_THE_ROWS = (400, 404)
 """How a collection is refused for its rows or its key field; other statuses are about the caller or the org."""
@@ -43,7 +43,7 @@ class RowResult:
     """Empty when the row failed."""
     created: bool = False
     code: str = ""
-    """Salesforce's, or one of ours (`transforms.row_errors`); empty when the row was written."""
+    """Salesforce's, or one of ours (`transforms.writeback.row_errors`); empty when the row was written."""
     message: str = ""
     """Its words, whole: they may quote values of the row."""
     refusal: int = 0

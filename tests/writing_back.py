@@ -25,7 +25,7 @@ from schemas.writeback.messages import Accepted, Intake, QueueInput
 from tests.small_engine import SmallEngine
 from tests.waiting import until
 from tests.writebacks import asked, checks
-from transforms.writeback_batches import Terms
+from transforms.writeback.batching import Terms
 from workers.settings import WritebackSettings
 from workers.writebacks import echo_steps, writeback_steps
 from workflows import WritebackQueueWorkflow

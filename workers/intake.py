@@ -12,7 +12,7 @@ from clients.writebacks.intake import WritebackIntake
 from clients.writebacks.parents import ParentLookup
 from schemas.catalogue import Catalogue
 from transforms.pii import Protector
-from transforms.writeback_checks import WritebackChecks
+from transforms.writeback.validate import WritebackChecks
 from workers.settings import Settings
 
 

@@ -41,7 +41,7 @@ from schemas.refresh import REFRESH_EVERY
 from schemas.salesforce.limits import API_VERSION
 from schemas.writeback.messages import NewerChange
 from transforms.reconcile.cost import FACT_PAGE_ROWS
-from transforms.writeback_batches import LINGER
+from transforms.writeback.batching import LINGER
 
 DEFAULT_FILE = Path("var/settings.json")
 FILE_VARIABLE = "TIDEGATE_SETTINGS"

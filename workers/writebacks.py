@@ -31,7 +31,7 @@ from schemas.catalogue import Catalogue
 from schemas.errors import TidegateError
 from schemas.salesforce.describe import KeepDescribeInput
 from transforms.pii import Protector
-from transforms.writeback_batches import Terms
+from transforms.writeback.batching import Terms
 from workers.settings import Settings, WritebackSettings
 
 

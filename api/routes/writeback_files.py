@@ -16,7 +16,7 @@ from clients.writebacks.files import FileReading
 from schemas.access import CallerRole
 from schemas.ids import intake_prefix, intake_refusals_key
 from schemas.writeback.files import SHOWN_REFUSALS, FileFormat, FileIntake, RowDefaults
-from transforms.writeback_rows import RowForm
+from transforms.writeback.parse_rows import RowForm
 
 router = APIRouter(prefix="/v1/writebacks/files", tags=["writebacks"])
 

@@ -19,7 +19,7 @@ from clients.writebacks.settling import open_in, settle
 from clients.writebacks.tables import WRITEBACK, WRITEBACK_ATTEMPT, WRITEBACK_BATCH, WRITEBACK_CLAIM
 from schemas.errors import UnavailableError
 from schemas.writeback.messages import BatchCounts, BatchState, Carrier, WritebackState
-from transforms.writeback_facts import Outcome
+from transforms.writeback.facts import Outcome
 
 Values = Mapping[str, Any]
 """Field -> value; those of PII fields are tokens."""

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from clients.writebacks.sessions import WritebackStore
 from clients.writebacks.tables import WRITEBACK
 from schemas.writeback.messages import WritebackState
-from transforms.writeback_echoes import Unechoed
+from transforms.writeback.echo import Unechoed
 
 LOOK_BACK = timedelta(hours=1)
 """How long after it was done a writeback's change is looked for."""

@@ -19,7 +19,7 @@ from schemas.writeback.files import (
     FileIntake,
 )
 from schemas.writeback.messages import Intake, RefusedWriteback
-from transforms.writeback_rows import RowForm
+from transforms.writeback.parse_rows import RowForm
 
 _BLOCK = 4 * 1024 * 1024
 _HEADER = 256 * 1024

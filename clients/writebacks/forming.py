@@ -19,8 +19,8 @@ from schemas.writeback.messages import (
     WritebackBatchInput,
     WritebackState,
 )
-from transforms.row_errors import NOT_SENT
-from transforms.writeback_batches import BULK_ROWS, Draft, Terms, Waiting, draft_batches
+from transforms.writeback.batching import BULK_ROWS, Draft, Terms, Waiting, draft_batches
+from transforms.writeback.row_errors import NOT_SENT
 
 _LOOKED_AT = 2 * BULK_ROWS
 """Writebacks that one forming looks at; the most urgent are among them."""

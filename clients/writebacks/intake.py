@@ -22,7 +22,7 @@ from schemas.writeback.messages import (
     WritebackRequest,
     WritebackState,
 )
-from transforms.writeback_checks import PreparedWriteback, WritebackChecks, parse
+from transforms.writeback.validate import PreparedWriteback, WritebackChecks, parse
 
 INTAKE_LOCK = sa.text("SELECT pg_advisory_xact_lock(hashtext('tidegate intake'))")
 """Held by whoever accepts writebacks, until the transaction ends: numbers become visible in their order."""

@@ -19,9 +19,9 @@ from clients.warehouse.statements import NAMED_KEYS, find_by_key
 from schemas.catalogue import Catalogue, FieldType, ObjectSpec
 from schemas.errors import TidegateError
 from schemas.tables import Column, Kind, arrow_schema, field_column
-from transforms.writeback_checks import PreparedWriteback
-from transforms.writeback_fields import ParentKey
-from transforms.writeback_rules import UNLOCKED
+from transforms.writeback.field_rules import UNLOCKED
+from transforms.writeback.validate import PreparedWriteback
+from transforms.writeback.validate_fields import ParentKey
 
 _LOG = logging.getLogger(__name__)
 PATIENCE = timedelta(seconds=2)

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from clients.writebacks.sessions import storable
 from clients.writebacks.tables import WRITEBACK, WRITEBACK_ATTEMPT
 from schemas.writeback.messages import WritebackState
-from transforms.writeback_facts import Outcome
+from transforms.writeback.facts import Outcome
 
 _MOST_CODE = 80
 """Characters of the column `code`."""

@@ -16,8 +16,8 @@ from clients.writebacks.unsent import is_among, not_chosen, record_act
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.writeback.control import LeftAlone, Undone, UndoResult, WritebackChoice
 from schemas.writeback.messages import DEADLINE, Mode, WritebackState
-from transforms.number_ranges import ranges
-from transforms.writeback_undo import Revert, Written, locked_by, revert
+from transforms.writeback.selection import ranges
+from transforms.writeback.undo import Revert, Written, locked_by, revert
 
 _MADE = "It made the record, which is not deleted. Delete it in Salesforce when it is not wanted."
 _NOT_DONE = "It is {}: nothing of it is in Salesforce."

@@ -13,7 +13,7 @@ from clients.writebacks.tables import WRITEBACK
 from schemas.ingest.messages import Act
 from schemas.writeback.control import Handled, LeftAlone, WritebackChoice
 from schemas.writeback.messages import DEADLINE, WritebackState
-from transforms.number_ranges import ranges
+from transforms.writeback.selection import ranges
 
 UNSENT = (WritebackState.DEAD, WritebackState.HELD, WritebackState.SUPERSEDED)
 """What waits for an operator, or was decided without one."""

@@ -12,8 +12,8 @@ from clients.writebacks.proof import broken_seals
 from clients.writebacks.sessions import WritebackStore
 from schemas.writeback.messages import FormInput, WritebackState
 from tests.writebacks import asked, checks
-from transforms.writeback_batches import Terms
-from transforms.writeback_facts import Outcome
+from transforms.writeback.batching import Terms
+from transforms.writeback.facts import Outcome
 
 pytestmark = pytest.mark.service
 

@@ -15,7 +15,7 @@ from tests.bus import protector
 from tests.sandbox.org_in_process import new_org
 from tests.writebacks import NOON, request
 from transforms.drift.describe import described
-from transforms.writeback_checks import PreparedWriteback, WritebackChecks
+from transforms.writeback.validate import PreparedWriteback, WritebackChecks
 
 CATALOGUE = default_catalogue()
 NEEDED: dict[str, dict[str, Any]] = {

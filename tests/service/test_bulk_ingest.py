@@ -16,7 +16,7 @@ from schemas.catalogue import default_catalogue
 from schemas.errors import BudgetSpentError, CallRefusedError, RateLimitedError, UnavailableError
 from schemas.governor import Budget
 from tests.served_org import ServedOrg, served_org
-from transforms.row_errors import UNPROCESSED
+from transforms.writeback.row_errors import UNPROCESSED
 
 KEY = "ExternalId__c"
 ACCOUNT = default_catalogue().object("Account")

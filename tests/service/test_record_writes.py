@@ -20,7 +20,7 @@ from schemas.errors import (
     UnknownOutcomeError,
 )
 from tests.served_org import ServedOrg, served_org
-from transforms.row_errors import NOT_SENT
+from transforms.writeback.row_errors import NOT_SENT
 
 KEY = "ExternalId__c"
 

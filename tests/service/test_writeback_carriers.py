@@ -29,9 +29,9 @@ from tests.service.test_writebacks import case, effects, in_org
 from tests.small_engine import SmallEngine
 from tests.waiting import until
 from tests.writing_back import WritingEngine, writing
-from transforms.writeback_batches import Terms
-from transforms.writeback_decisions import Guard, look_up, weigh
-from transforms.writeback_facts import LoggedChange, Outcome, SeenRecord, SentAt, ToSend
+from transforms.writeback.batching import Terms
+from transforms.writeback.decide import Guard, look_up, weigh
+from transforms.writeback.facts import LoggedChange, Outcome, SeenRecord, SentAt, ToSend
 
 JOBS = "/services/data/v67.0/jobs/ingest"
 BY_JOB = Terms(linger=timedelta(0), job_time=timedelta(0), job_rows=100_000, job_calls=0)

@@ -11,7 +11,7 @@ from hypothesis import given, strategies as st
 from clients.ingest_csv import ingest_file, ingest_results
 from clients.record_writes import Row
 from schemas.catalogue import default_catalogue
-from transforms.row_errors import NOT_SENT
+from transforms.writeback.row_errors import NOT_SENT
 
 KEY = "ExternalId__c"
 ACCOUNT, CONTACT, PAYMENT = (

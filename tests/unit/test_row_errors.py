@@ -2,7 +2,7 @@
 
 import pytest
 
-from transforms.row_errors import RowFate, read_row_error, without_values
+from transforms.writeback.row_errors import RowFate, read_row_error, without_values
 
 LOCK = "unable to obtain exclusive access to this record or 1 records: 001"
 TRIGGER = "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY"

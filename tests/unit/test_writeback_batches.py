@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, strategies as st
 
 from schemas.writeback.messages import Carrier, Mode
-from transforms.writeback_batches import (
+from transforms.writeback.batching import (
     BULK_ROWS,
     CALL_ROWS,
     Terms,

@@ -12,8 +12,8 @@ from schemas.writeback.messages import RefusedWriteback, WritebackRequest
 from tests.bus import protector
 from tests.writebacks import NOON, asked, checks, request
 from transforms.pii import is_token
-from transforms.writeback_checks import PreparedWriteback, parse
-from transforms.writeback_fields import ParentKey
+from transforms.writeback.validate import PreparedWriteback, parse
+from transforms.writeback.validate_fields import ParentKey
 
 SECRET = "Ada.Lovelace"
 ACCOUNT = "001Tg0000000001IAA"

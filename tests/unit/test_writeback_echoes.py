@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from transforms.writeback_echoes import Returned, Unechoed, came_from, echo_of
+from transforms.writeback.echo import Returned, Unechoed, came_from, echo_of
 
 SENT = datetime(2026, 11, 25, 12, 0, 0, 500_000, tzinfo=UTC)
 US = "005000000000001AAA"

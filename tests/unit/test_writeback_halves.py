@@ -8,7 +8,7 @@ from hypothesis import given, strategies as st
 from activities.writeback_carriers import Sent
 from activities.writeback_halves import MOST_REFUSALS, Halves
 from schemas.writeback.messages import WritebackState
-from transforms.writeback_facts import Outcome, ToSend
+from transforms.writeback.facts import Outcome, ToSend
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 DEAD = Outcome(WritebackState.DEAD, "JSON_PARSER_ERROR", "m")

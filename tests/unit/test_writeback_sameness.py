@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from schemas.catalogue import FieldSpec, FieldType, ObjectSpec, Pii
-from transforms.writeback_sameness import same
+from transforms.writeback.equality import same
 
 KINDS = {
     "Text": FieldSpec(type=FieldType.STRING),

@@ -17,9 +17,9 @@ from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.salesforce.describe import DescribedObject
 from schemas.writeback.messages import RefusedWriteback, WritebackRequest
 from transforms.pii import Protector
-from transforms.writeback_fields import FieldReading, ParentKey, as_key, require_trimmed, unknown
-from transforms.writeback_rules import FieldRule, ObjectRules, nearest, object_rules, shown
-from transforms.writeback_values import UnfitError, keepable
+from transforms.writeback.field_rules import FieldRule, ObjectRules, nearest, object_rules, shown
+from transforms.writeback.validate_fields import FieldReading, ParentKey, as_key, require_trimmed, unknown
+from transforms.writeback.validate_values import UnfitError, keepable
 
 Described = Callable[[str], DescribedObject | None]
 """What is known of an object by its name."""

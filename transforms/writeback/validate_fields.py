@@ -7,8 +7,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
 
 from schemas.writeback.messages import WritebackRequest
-from transforms.writeback_rules import FieldRule, ObjectRules, ParentRule, nearest, shown
-from transforms.writeback_values import UnfitError
+from transforms.writeback.field_rules import FieldRule, ObjectRules, ParentRule, nearest, shown
+from transforms.writeback.validate_values import UnfitError
 
 _ASCII_LOWER = {ord(letter): letter.lower() for letter in string.ascii_uppercase}
 

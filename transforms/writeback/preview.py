@@ -9,11 +9,11 @@ from schemas.catalogue import ObjectSpec, relationship_name
 from schemas.salesforce.describe import DescribedObject
 from schemas.writeback.messages import Carrier, WritebackState
 from schemas.writeback.preview import Cost, Difference, Effect, WouldBe
-from transforms.writeback_batches import CALL_ROWS, JOB_CALLS, Draft, Terms, Waiting, draft_batches
-from transforms.writeback_decisions import Guard, weigh
-from transforms.writeback_facts import SeenRecord, ToSend
-from transforms.writeback_rules import SYSTEM_FIELDS
-from transforms.writeback_sameness import same
+from transforms.writeback.batching import CALL_ROWS, JOB_CALLS, Draft, Terms, Waiting, draft_batches
+from transforms.writeback.decide import Guard, weigh
+from transforms.writeback.equality import same
+from transforms.writeback.facts import SeenRecord, ToSend
+from transforms.writeback.field_rules import SYSTEM_FIELDS
 
 _AMBIGUOUS = "several records have this external id, so Salesforce refuses it (DUPLICATE_EXTERNAL_ID)"
 _BINNED = "a record with this external id is in the recycle bin; another one would be made"

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from schemas.catalogue import Catalogue, FieldSpec, FieldType, ObjectSpec, relationship_name
 from schemas.salesforce.describe import DescribedField, DescribedObject
-from transforms.writeback_values import ValueCheck, value_check
+from transforms.writeback.validate_values import ValueCheck, value_check
 
 PREFIXES = {"User": "005", "Group": "00G"}
 """Of objects that every org has and the catalogue does not list (salesforce.md, "Standard key prefixes")."""

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from schemas.writeback.messages import WritebackState
-from transforms.row_errors import RowError, RowFate, read_row_error, without_values
-from transforms.writeback_facts import Outcome, ToSend
+from transforms.writeback.facts import Outcome, ToSend
+from transforms.writeback.row_errors import RowError, RowFate, read_row_error, without_values
 
 MOST_TRIES = 12
 """Tries of a writeback before it is a dead letter: with the waits between them some twenty minutes."""

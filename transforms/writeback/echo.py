@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from schemas.writeback.messages import CLIENT_PREFIX, client_name
-from transforms.writeback_facts import whole_second
-from transforms.writeback_sameness import ID_CHARACTERS
+from transforms.writeback.equality import ID_CHARACTERS
+from transforms.writeback.facts import whole_second
 
 
 @dataclass(frozen=True)

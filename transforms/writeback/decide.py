@@ -12,10 +12,10 @@ from datetime import datetime, timedelta
 from schemas.catalogue import ObjectSpec
 from schemas.writeback.messages import NewerChange, WritebackState
 from transforms.ingest.snapshots import REFRESH_ORIGIN, REPAIR_ORIGIN
-from transforms.row_errors import read_row_error
-from transforms.writeback_echoes import came_from
-from transforms.writeback_facts import LoggedChange, Outcome, SeenRecord, SentAt, ToSend, whole_second
-from transforms.writeback_sameness import ID_CHARACTERS, paths, same
+from transforms.writeback.echo import came_from
+from transforms.writeback.equality import ID_CHARACTERS, paths, same
+from transforms.writeback.facts import LoggedChange, Outcome, SeenRecord, SentAt, ToSend, whole_second
+from transforms.writeback.row_errors import read_row_error
 
 LOG_WAIT = timedelta(seconds=3)
 """Until an entry is looked at again whose record has a change that the change log has not got yet."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from schemas.catalogue import FieldType, ObjectSpec, relationship_name
-from transforms.writeback_rules import UNLOCKED
+from transforms.writeback.field_rules import UNLOCKED
 
 
 @dataclass(frozen=True)
