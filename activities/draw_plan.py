@@ -14,7 +14,7 @@ from temporalio import activity
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from clients.governor import TemporalGovernor
+from clients.temporal.governor import TemporalGovernor
 from clients.warehouse import Warehouse, statements as sql
 from schemas import names
 from schemas.catalogue import Catalogue, ObjectSpec

@@ -10,8 +10,8 @@ from temporalio import activity
 from temporalio.client import Client
 
 from clients.chain import Chain
-from clients.lane_workflows import FollowerView, follower_view, lane_state, start_lane
 from clients.objectstore import ObjectStore
+from clients.temporal.lanes import FollowerView, follower_view, lane_state, start_lane
 from clients.warehouse import Warehouse, statements as sql
 from schemas import names
 from schemas.ids import ORIGIN, batch_name

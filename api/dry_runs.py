@@ -10,7 +10,7 @@ import orjson
 from temporalio.client import WorkflowFailureError
 
 from api.parts import ApiParts
-from clients.run_workflows import translated
+from clients.temporal.runs import translated
 from schemas import names
 from schemas.errors import UnavailableError
 from schemas.ids import preview_key, preview_workflow_id

@@ -14,8 +14,8 @@ from clients.audit import AuditLog
 from clients.live_catalogue import LiveCatalogue
 from clients.objectstore import ObjectStore
 from clients.request_keys import RequestKeys
+from clients.temporal.writeback_queues import WritebackQueues
 from clients.warehouse import Warehouse
-from clients.writeback_queues import WritebackQueues
 from clients.writebacks.intake import WritebackIntake
 from clients.writebacks.looks import WritebackLooks
 from clients.writebacks.sessions import WritebackStore

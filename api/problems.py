@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException as RoutingError
 
 from clients.request_keys import KeyUsedError
-from clients.run_workflows import RunExistsError
+from clients.temporal.runs import RunExistsError
 from schemas.errors import (
     CallRefusedError,
     CredentialsRejectedError,

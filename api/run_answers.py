@@ -5,7 +5,7 @@ from typing import Generic, Literal, TypeVar
 
 from pydantic import BaseModel, Field
 
-from clients.run_workflows import Look
+from clients.temporal.runs import Look
 from schemas.message import Message
 
 S = TypeVar("S", bound=Message)

@@ -22,7 +22,7 @@ from api.run_answers import (
     status_of,
 )
 from api.runs import RunKind, RunRequest, ask_for_run
-from clients.run_workflows import Look, list_runs, look, progress, signal
+from clients.temporal.runs import Look, list_runs, look, progress, signal
 from schemas import names
 from schemas.access import CallerRole
 from schemas.errors import UnavailableError

@@ -15,7 +15,7 @@ from api.parts import ApiParts
 from api.problems import wrong_fields
 from api.run_answers import RunAct
 from clients.request_keys import KeyClaim
-from clients.run_workflows import RunExistsError, Started, content, start_run
+from clients.temporal.runs import RunExistsError, Started, content, start_run
 from schemas.access import Caller
 from schemas.message import Message
 

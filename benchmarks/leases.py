@@ -20,8 +20,8 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Worker
 
-from clients.governor import TemporalGovernor
 from clients.leases import Leases
+from clients.temporal.governor import TemporalGovernor
 from sandbox.ports import free_port
 from sandbox.processes import ProcessGroup
 from sandbox.temporal import start_temporal

@@ -25,7 +25,7 @@ from cli import measures
 from cli.engine_processes import settings_of
 from cli.surge import run_surge, wait_for_followers
 from cli.up import Running, running_all
-from clients.replay_workflows import replay_handle, start_replay
+from clients.temporal.replays import replay_handle, start_replay
 from clients.warehouse.shadow_comparison import compare_shadow
 from schemas.catalogue import load_catalogue
 from schemas.replay import ReplayInput, ReplaySelection, ReplayState

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from cli.output import numbers_table
 from cli.running import workflow_url
-from clients.backfill_workflows import BackfillView
+from clients.temporal.backfills import BackfillView
 from schemas.backfill import BackfillState
 from schemas.ids import backfill_workflow_id
 from transforms.backfill import Estimate

@@ -10,14 +10,14 @@ from activities.backfill_rates import BackfillRates
 from activities.plan_backfill import PlanBackfill
 from cli.backfill_pages import pace
 from cli.output import progress
-from clients.backfill_workflows import (
+from clients.objectstore import ObjectStore
+from clients.temporal.backfills import (
     BackfillView,
     backfill_state,
     list_backfills,
     start_backfill,
     steer_backfill,
 )
-from clients.objectstore import ObjectStore
 from schemas.backfill import BackfillInput, BackfillState
 from schemas.catalogue import load_catalogue
 from schemas.errors import UnavailableError

@@ -11,9 +11,9 @@ from typing import Any
 import psycopg
 from temporalio.client import Client
 
-from clients.backfill_workflows import start_backfill
 from clients.objectstore import ObjectStore
-from clients.writeback_queues import WritebackQueues
+from clients.temporal.backfills import start_backfill
+from clients.temporal.writeback_queues import WritebackQueues
 from schemas.backfill import BackfillInput
 from schemas.catalogue import load_catalogue
 from schemas.reconcile import Depth, ReconcileInput, ReconcileState, Verdict

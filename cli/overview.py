@@ -11,7 +11,7 @@ from temporalio.service import RPCError
 
 from cli.quality_view import QualityView, quality_view
 from cli.under_way import OtherWork, WritebackView, other_work, writebacks
-from clients.backfill_workflows import BackfillView, list_backfills
+from clients.temporal.backfills import BackfillView, list_backfills
 from clients.warehouse import statements as sql
 from clients.warehouse.psycopg_errors import translated
 from schemas import names

@@ -18,7 +18,7 @@ from cli.shadow_tables import differences_page
 from clients.audit import AuditLog
 from clients.landed_batches import LandedBatches
 from clients.objectstore import ObjectStore
-from clients.replay_workflows import replay_handle, replay_state
+from clients.temporal.replays import replay_handle, replay_state
 from clients.warehouse.shadow_comparison import compare_shadow, drop_shadow, shadows_of
 from schemas import names
 from schemas.catalogue import Catalogue, load_catalogue

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from cli.output import numbers_table, progress, say
 from cli.running import workflow_url
-from clients.replay_workflows import replay_state, start_replay
+from clients.temporal.replays import replay_state, start_replay
 from schemas.ids import replay_workflow_id
 from schemas.replay import ReplayInput, ReplaySize, ReplayState
 from workers.parts import connect_temporal

@@ -15,7 +15,7 @@ from cli.overview import RECENT_MINUTES, LaneView, ObjectView, Overview, Reconci
 from cli.quality_view import quality_lines
 from cli.running import settings_of_state
 from cli.sandbox_commands import DEFAULT_STATE, StateFolder
-from clients.backfill_workflows import BackfillView
+from clients.temporal.backfills import BackfillView
 
 
 def status(

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 from temporalio.client import Client
 
-from clients.run_workflows import list_runs
+from clients.temporal.runs import list_runs
 from clients.warehouse import statements as sql
 from clients.writebacks.looks import WritebackLooks
 from clients.writebacks.pauses import pause_line

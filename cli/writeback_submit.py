@@ -20,7 +20,7 @@ from cli.sandbox_commands import DEFAULT_STATE, StateFolder
 from cli.writeback_dry_run import DryRun, tell
 from cli.writeback_pages import refusals_page
 from clients.objectstore import ObjectStore
-from clients.writeback_queues import WritebackQueues
+from clients.temporal.writeback_queues import WritebackQueues
 from clients.writebacks.files import FileReading
 from clients.writebacks.intake import WritebackIntake
 from schemas.catalogue import Catalogue

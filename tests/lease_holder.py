@@ -12,10 +12,10 @@ from pathlib import Path
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
-from clients.governor import TemporalGovernor
 from clients.leases import Leases
 from clients.org_http import OrgHttp
 from clients.salesforce import SalesforceAddress, SessionSource
+from clients.temporal.governor import TemporalGovernor
 from schemas.errors import BudgetSpentError, RateLimitedError, UnavailableError
 from schemas.governor import LeaseClass, Terms
 

@@ -12,7 +12,7 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from activities.boundary import ErrorBoundary
-from clients.lane_workflows import start_lane
+from clients.temporal.lanes import start_lane
 from schemas import names
 from schemas.ingest.messages import Act, FollowInput, FollowResult, LaneInput, PollInput
 from schemas.plan import ObjectPlan, Plan, Way

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from temporalio.client import Client
 
-from clients.governor import read_books
+from clients.temporal.governor import read_books
 from schemas.errors import UnavailableError
 from schemas.forecast import OTHERS, Forecast, Slowed
 from schemas.governor import LeaseClass

@@ -8,7 +8,7 @@ from temporalio.common import (
     WorkflowIDConflictPolicy,
 )
 
-from clients.lane_workflows import start_lane
+from clients.temporal.lanes import start_lane
 from schemas import names
 from schemas.ids import lane_workflow_id, planner_workflow_id, repair_workflow_id
 from schemas.ingest.messages import LaneInput

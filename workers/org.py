@@ -11,7 +11,6 @@ from temporalio.client import Client
 from activities.follow import OpenStream, Stream
 from clients import cometd, pubsub
 from clients.event_lease import EventLease
-from clients.governor import TemporalGovernor
 from clients.leases import Leases
 from clients.live_catalogue import LiveCatalogue
 from clients.org_http import OrgHttp
@@ -19,6 +18,7 @@ from clients.polling import PolledSource
 from clients.pubsub_connection import PubsubConnection
 from clients.salesforce import SessionSource
 from clients.streams import EventAllowance, EventTokens
+from clients.temporal.governor import TemporalGovernor
 from schemas.catalogue import Catalogue
 from schemas.errors import BudgetSpentError, RateLimitedError
 from schemas.governor import Budget, LeaseClass, Refusal, RefusalKind

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from temporalio.client import Client
 
-from clients.schedules import Scheduled, ensure_schedule, remove_schedule
+from clients.temporal.schedules import Scheduled, ensure_schedule, remove_schedule
 from schemas import names
 from schemas.catalogue import load_catalogue
 from schemas.drift import DriftInput

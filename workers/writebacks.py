@@ -20,8 +20,8 @@ from clients.objectstore import ObjectStore
 from clients.org_http import OrgHttp, Sessions
 from clients.record_writes import CompositeWrites
 from clients.records_by_key import RecordsByKey
+from clients.temporal.writeback_queues import WritebackQueues
 from clients.warehouse import Warehouse
-from clients.writeback_queues import WritebackQueues
 from clients.writebacks.batches import Batches
 from clients.writebacks.echoes import Echoes
 from clients.writebacks.forming import Forming, objects_that_wait

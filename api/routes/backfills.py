@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints, model_
 
 from api.parts import ApiParts
 from api.runs import RunKind, RunRequest, span
-from clients.backfill_workflows import start_options
+from clients.temporal.backfills import start_options
 from schemas import ids as naming, names
 from schemas.backfill import BackfillInput, BackfillState
 from schemas.governor import LeaseClass

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from api.documented import told
 from api.parts import Parts
-from clients.run_workflows import translated
+from clients.temporal.runs import translated
 from schemas.access import CallerRole
 from schemas.forecast import Forecast
 from workers.budget_words import budgets_of

@@ -11,7 +11,7 @@ from api.documented import told
 from api.parts import ApiParts, CalledBy, Parts
 from api.problems import not_found
 from api.run_answers import Reason, Steered
-from clients.run_workflows import Look, list_runs, look, query, signal
+from clients.temporal.runs import Look, list_runs, look, query, signal
 from schemas import names
 from schemas.access import Caller, CallerRole
 from schemas.errors import UnavailableError

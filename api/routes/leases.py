@@ -9,8 +9,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from api.documented import told
 from api.parts import CalledBy, Parts
-from clients.governor import TemporalGovernor
-from clients.run_workflows import translated
+from clients.temporal.governor import TemporalGovernor
+from clients.temporal.runs import translated
 from schemas.access import CallerRole
 from schemas.governor import Answer, Budget, Exchange, LeaseClass, LeaseLine
 

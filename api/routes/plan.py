@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from api.documented import told
 from api.parts import Parts
 from api.problems import ProblemError
-from clients.run_workflows import query
+from clients.temporal.runs import query
 from schemas import names
 from schemas.access import CallerRole
 from schemas.ids import planner_workflow_id

@@ -4,7 +4,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from api.parts import ApiParts
 from api.runs import RunKind, RunRequest
-from clients.replay_workflows import start_options
+from clients.temporal.replays import start_options
 from schemas import ids as naming, names
 from schemas.replay import (
     KEY_PATTERN,

@@ -20,9 +20,9 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError
 from temporalio.worker import Worker
 
-from clients.backfill_workflows import start_backfill
-from clients.governor import TemporalGovernor
 from clients.leases import Leases
+from clients.temporal.backfills import start_backfill
+from clients.temporal.governor import TemporalGovernor
 from sandbox.ports import free_port
 from sandbox.processes import ProcessGroup
 from sandbox.temporal import start_temporal

@@ -6,8 +6,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from clients.governor import read_books
-from clients.lane_workflows import start_lane
+from clients.temporal.governor import read_books
+from clients.temporal.lanes import start_lane
 from clients.warehouse.statements import HOLD, LEDGER, QUALITY, QUARANTINE
 from schemas.governor import Budget
 from schemas.ingest.messages import LaneInput

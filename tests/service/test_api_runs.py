@@ -5,7 +5,7 @@ import asyncio
 import orjson
 import pytest
 
-from clients.backfill_workflows import start_backfill
+from clients.temporal.backfills import start_backfill
 from schemas.backfill import BackfillInput
 from schemas.errors import TerminalError
 from tests.served_api import ORG, ServedApi, fresh

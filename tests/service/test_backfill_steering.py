@@ -2,7 +2,7 @@
 
 import pytest
 
-from clients.backfill_workflows import start_backfill
+from clients.temporal.backfills import start_backfill
 from schemas import names
 from schemas.backfill import BackfillInput, BackfillState
 from schemas.errors import WindowDoneError, WindowTakenError

@@ -3,7 +3,7 @@
 import pytest
 from temporalio.client import Client, WorkflowFailureError
 
-from clients.backfill_workflows import backfill_state, start_backfill
+from clients.temporal.backfills import backfill_state, start_backfill
 from schemas.backfill import BackfillInput
 from schemas.errors import BatchFailedError
 from tests.scripted_backfill import LOST, ROWS, ScriptedReader, backfill_workers

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from temporalio.client import Client
 
-from clients.governor import TemporalGovernor
 from clients.leases import Leases
+from clients.temporal.governor import TemporalGovernor
 from schemas import names
 from schemas.forecast import Forecast
 from schemas.governor import Budget, LeaseClass

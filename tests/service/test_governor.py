@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from temporalio.client import Client
 
-from clients.governor import TemporalGovernor
 from clients.leases import Leases
+from clients.temporal.governor import TemporalGovernor
 from schemas.errors import BudgetSpentError, TidegateError, UnavailableError
 from schemas.governor import Budget, LeaseClass, Terms
 from schemas.ids import governor_workflow_id

@@ -6,7 +6,7 @@ import uuid
 import pytest
 from temporalio.client import Client, WorkflowHandle
 
-from clients.replay_workflows import replay_state, start_replay
+from clients.temporal.replays import replay_state, start_replay
 from schemas.errors import StatementError
 from schemas.ingest.messages import PauseInput
 from schemas.replay import ReplayCounts, ReplayCursor, ReplayInput, ReplaySelection, ReplaySize, ReplayState

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from temporalio.client import Client
 
-from clients.schedules import Scheduled, ensure_schedule, remove_schedule
+from clients.temporal.schedules import Scheduled, ensure_schedule, remove_schedule
 from schemas import names
 from schemas.ids import reconcile_workflow_id, schedule_id
 from schemas.reconcile import ReconcileInput

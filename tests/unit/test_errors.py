@@ -17,7 +17,7 @@ import workflows
 from activities.boundary import MESSAGE_LENGTH, as_application_error
 from clients.objectstore import ObjectMissingError
 from clients.request_keys import KeyUsedError
-from clients.run_workflows import RunExistsError
+from clients.temporal.runs import RunExistsError
 from schemas import errors
 from schemas.errors import RateLimitedError, TerminalError, TidegateError, TransientError
 
