@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from temporalio import activity
 
+from clients.governor.prepaid import PrepaidPurse
 from clients.org_http import OrgHttp
 from clients.org_limits import read_limits
-from clients.prepaid import PrepaidPurse
 from clients.salesforce import SessionSource
 from schemas import names
 from schemas.errors import RateLimitedError

@@ -20,7 +20,7 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Worker
 
-from clients.leases import Leases
+from clients.governor.leases import Leases
 from clients.temporal.governor import TemporalGovernor
 from sandbox.ports import free_port
 from sandbox.processes import ProcessGroup

@@ -24,8 +24,8 @@ from activities.land_rows import RowLanding, RowLandings
 from activities.plan_backfill import PlanBackfill
 from activities.read_part import ReadPart
 from clients.chain import Chain
+from clients.governor.leases import Leases
 from clients.keys import org_data_key
-from clients.leases import Leases
 from clients.objectstore import ObjectStore
 from clients.org_http import OrgHttp
 from clients.salesforce import Session, SessionSource

@@ -20,7 +20,7 @@ import httpx
 
 from clients.body_in_pieces import BodyInPieces
 from clients.call_count import note_call
-from clients.purse import Purse
+from clients.governor.protocol import Purse
 from clients.salesforce import Session
 from clients.write_window import is_too_late
 from schemas.errors import (

@@ -12,7 +12,7 @@ from pathlib import Path
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
-from clients.leases import Leases
+from clients.governor.leases import Leases
 from clients.org_http import OrgHttp
 from clients.salesforce import SalesforceAddress, SessionSource
 from clients.temporal.governor import TemporalGovernor

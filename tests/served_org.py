@@ -11,7 +11,7 @@ from pathlib import Path
 import uvicorn
 from starlette.applications import Starlette
 
-from clients.leases import PATIENCE, Leases
+from clients.governor.leases import PATIENCE, Leases
 from clients.org_http import OrgHttp
 from clients.salesforce import SalesforceAddress, SessionSource
 from sandbox.org.app import build_app

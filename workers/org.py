@@ -10,8 +10,8 @@ from temporalio.client import Client
 
 from activities.follow import OpenStream, Stream
 from clients import cometd, pubsub
-from clients.event_lease import EventLease
-from clients.leases import Leases
+from clients.governor.event_lease import EventLease
+from clients.governor.leases import Leases
 from clients.live_catalogue import LiveCatalogue
 from clients.org_http import OrgHttp
 from clients.polling import PolledSource

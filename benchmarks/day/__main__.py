@@ -32,11 +32,11 @@ from benchmarks.day.record import Record, WatchedOrg
 from benchmarks.day.report import as_json, failures, page
 from benchmarks.day.season import DAY, HOUR, SCALE, SHARES
 from benchmarks.day.yesterdays import DAYS_BEFORE, spend_yesterdays
-from clients.leases import Leases
+from clients.governor.leases import Leases
+from clients.governor.prepaid import PrepaidPurse
+from clients.governor.protocol import Purse
 from clients.org_http import OrgHttp
 from clients.org_limits import read_limits
-from clients.prepaid import PrepaidPurse
-from clients.purse import Purse
 from clients.salesforce import Session
 from sandbox.org.app import build_app, open_org
 from sandbox.org.model import Org

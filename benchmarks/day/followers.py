@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from benchmarks.day.record import Record
 from benchmarks.day.season import DAY, SHARES, ObjectShare
-from clients.leases import Leases
+from clients.governor.leases import Leases
 from clients.org_http import OrgHttp
 from clients.polling import PolledSource
 from sandbox.org.model import Org

@@ -20,7 +20,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError
 from temporalio.worker import Worker
 
-from clients.leases import Leases
+from clients.governor.leases import Leases
 from clients.temporal.backfills import start_backfill
 from clients.temporal.governor import TemporalGovernor
 from sandbox.ports import free_port

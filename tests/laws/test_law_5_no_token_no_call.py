@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from clients.leases import Leases
+from clients.governor.leases import Leases
+from clients.governor.prepaid import PrepaidPurse
 from clients.org_http import OrgHttp
 from clients.org_limits import read_limits
-from clients.prepaid import PrepaidPurse
 from clients.salesforce import SalesforceAddress, SessionSource
 from schemas.errors import BudgetSpentError, CallRefusedError, RateLimitedError, UnavailableError
 from schemas.governor import Budget, LeaseClass, Reading

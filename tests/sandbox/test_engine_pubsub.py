@@ -10,8 +10,8 @@ import orjson
 import pytest
 
 from clients import pubsub
-from clients.event_lease import EventLease
-from clients.leases import Leases
+from clients.governor.event_lease import EventLease
+from clients.governor.leases import Leases
 from clients.pubsub import PubsubStream
 from clients.streams import StreamMessage
 from sandbox.org.faults import FaultRule

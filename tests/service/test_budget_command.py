@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from temporalio.client import Client
 
-from clients.leases import Leases
+from clients.governor.leases import Leases
 from clients.temporal.governor import TemporalGovernor
 from schemas import names
 from schemas.forecast import Forecast

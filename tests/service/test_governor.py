@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from temporalio.client import Client
 
-from clients.leases import Leases
+from clients.governor.leases import Leases
 from clients.temporal.governor import TemporalGovernor
 from schemas.errors import BudgetSpentError, TidegateError, UnavailableError
 from schemas.governor import Budget, LeaseClass, Terms

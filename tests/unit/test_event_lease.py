@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from clients.event_lease import EventLease
-from clients.leases import Leases
+from clients.governor.event_lease import EventLease
+from clients.governor.leases import Leases
 from schemas.errors import BudgetSpentError
 from schemas.governor import Budget, LeaseClass, Reading
 from tests.local_governor import GREEDY, LocalGovernor

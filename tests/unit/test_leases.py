@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from clients.leases import Leases
+from clients.governor.leases import Leases
 from schemas.errors import BudgetSpentError, UnavailableError
 from schemas.governor import Answer, Budget, Exchange, LeaseClass, Reading, Terms
 from tests.local_governor import GREEDY, LocalGovernor

@@ -15,8 +15,8 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from clients.lease_account import IDLE_SECONDS, LeaseAccount
-from clients.purse import Governor
+from clients.governor.lease_account import IDLE_SECONDS, LeaseAccount
+from clients.governor.protocol import Governor
 from schemas.errors import BudgetSpentError, TidegateError, UnavailableError
 from schemas.governor import Answer, Budget, Exchange, LeaseClass, LeaseLine, Reading, Refusal
 

@@ -1,6 +1,6 @@
 """Tokens for delivered events out of the process's leases."""
 
-from clients.leases import Leases
+from clients.governor.leases import Leases
 from schemas.governor import Budget, LeaseClass
 
 
