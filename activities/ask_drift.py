@@ -7,8 +7,8 @@ from datetime import timedelta
 from temporalio import activity
 from temporalio.common import WorkflowIDConflictPolicy
 
-from clients.describe import OrgSchema
-from clients.org_http import OrgHttp
+from clients.salesforce.describe import OrgSchema
+from clients.salesforce.http import OrgHttp
 from schemas import names
 from schemas.catalogue import ObjectSpec
 from schemas.drift import DriftInput, DriftPolicy, Effect

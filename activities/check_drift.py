@@ -12,11 +12,11 @@ from datetime import UTC, datetime, timedelta
 from temporalio import activity
 
 from activities.heartbeats import heartbeating
-from clients.call_count import counting_calls
-from clients.describe import OrgSchema
 from clients.given_names import keep_names
 from clients.live_catalogue import LiveCatalogue, check_catalogue, write_rows
-from clients.org_http import OrgHttp
+from clients.salesforce.call_count import counting_calls
+from clients.salesforce.describe import OrgSchema
+from clients.salesforce.http import OrgHttp
 from clients.warehouse import Warehouse, quality_statements, statements as sql
 from schemas import names
 from schemas.catalogue import Catalogue

@@ -16,8 +16,8 @@ from temporalio import activity
 from activities.heartbeats import heartbeating
 from activities.settling import wait_until_settled
 from clients.objectstore import ObjectStore
-from clients.org_http import OrgHttp
-from clients.polling import PolledSource
+from clients.salesforce.http import OrgHttp
+from clients.salesforce.polling import PolledSource
 from schemas import names
 from schemas.catalogue import Catalogue
 from schemas.errors import CallRefusedError

@@ -13,7 +13,7 @@ from temporalio.service import RPCError
 
 from activities.asking import ask
 from clients.audit import AuditLog
-from clients.org_http import OrgHttp
+from clients.salesforce.http import OrgHttp
 from clients.warehouse import Warehouse, statements as sql
 from schemas import names
 from schemas.catalogue import Catalogue

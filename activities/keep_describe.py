@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 
 from temporalio import activity
 
-from clients.call_count import counting_calls
-from clients.describes import Describes, ask_describe
 from clients.objectstore import ObjectStore
-from clients.org_http import OrgHttp
+from clients.salesforce.call_count import counting_calls
+from clients.salesforce.describe_cache import Describes, ask_describe
+from clients.salesforce.http import OrgHttp
 from schemas import names
 from schemas.governor import LeaseClass
 from schemas.salesforce.describe import DESCRIBE_LIFE, KeepDescribeInput, KeptDescribe

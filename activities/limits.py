@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from temporalio import activity
 
 from clients.governor.prepaid import PrepaidPurse
-from clients.org_http import OrgHttp
-from clients.org_limits import read_limits
-from clients.salesforce import SessionSource
+from clients.salesforce.http import OrgHttp
+from clients.salesforce.limits import read_limits
+from clients.salesforce.session import SessionSource
 from schemas import names
 from schemas.errors import RateLimitedError
 from schemas.governor import LeaseClass, Reading, ReadLimitsInput, ReadLimitsResult

@@ -21,7 +21,7 @@ from activities.landing import CutRule
 from activities.poll_buffer import PollBuffer
 from clients.chain import Chain
 from clients.objectstore import ObjectStore
-from clients.polling import Deletions, PolledSource
+from clients.salesforce.polling import Deletions, PolledSource
 from schemas import names
 from schemas.ids import ORIGIN
 from schemas.ingest.messages import FollowResult, PollInput

@@ -1,6 +1,6 @@
 """read_part: the rows of one query job, page by page, from the org to the warehouse.
 
-Killed anywhere, the next attempt finds the same job (`clients.lane_jobs`), walks the chain, and goes on at the page after the last
+Killed anywhere, the next attempt finds the same job (`clients.salesforce.bulk.query_jobs`), walks the chain, and goes on at the page after the last
 landed one. Rows are proved against the org's own counts, of each page and of the job. What Bulk API refuses is read by REST.
 """
 
@@ -20,13 +20,13 @@ from activities.heartbeats import heartbeating
 from activities.land_rows import RowLanding, RowLandings, settled_before
 from activities.rest_rows import RestRows
 from activities.settling import wait_until_settled
-from clients.bulk_query import BulkQuery
-from clients.call_count import counting_calls
 from clients.chain import RowFacts
-from clients.lane_jobs import JobResult, LaneJobs, new_intent, own_order
-from clients.org_http import OrgHttp
-from clients.polling import VISIBILITY_DELAY
-from clients.soql import between, selected_fields
+from clients.salesforce.bulk.query import BulkQuery
+from clients.salesforce.bulk.query_jobs import JobResult, LaneJobs, new_intent, own_order
+from clients.salesforce.call_count import counting_calls
+from clients.salesforce.http import OrgHttp
+from clients.salesforce.polling import VISIBILITY_DELAY
+from clients.salesforce.soql import between, selected_fields
 from schemas import names
 from schemas.backfill import BackfillCounts, PartInput, StretchResult
 from schemas.catalogue import Catalogue, ObjectSpec

@@ -12,9 +12,9 @@ from typing import Any
 
 from activities.land_rows import RowLanding, settled_before
 from clients.chain import RowFacts
-from clients.org_http import OrgHttp
-from clients.rest_query import RestQuery
-from clients.soql import between
+from clients.salesforce.http import OrgHttp
+from clients.salesforce.rest_query import RestQuery
+from clients.salesforce.soql import between
 from schemas.backfill import ByTime, Part, PartInput
 from schemas.catalogue import ObjectSpec
 from schemas.ids import ORIGIN

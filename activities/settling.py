@@ -3,7 +3,7 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 
-from clients.org_http import OrgHttp
+from clients.salesforce.http import OrgHttp
 from schemas.governor import LeaseClass
 
 _MOST_SECONDS = 1.0

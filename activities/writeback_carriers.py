@@ -7,7 +7,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from clients.record_writes import CompositeWrites, Row, RowResult, collections_needed, reads_as_reference
+from clients.salesforce.collections import (
+    CompositeWrites,
+    Row,
+    RowResult,
+    collections_needed,
+    reads_as_reference,
+)
 from schemas.catalogue import ObjectSpec
 from schemas.errors import UnknownOutcomeError
 from schemas.salesforce.limits import COLLECTION_MAX_ROWS, COMPOSITE_MAX_QUERIES

@@ -8,7 +8,7 @@ import pyarrow as pa
 from temporalio import activity
 
 from activities.threads import to_its_end
-from clients.org_http import Sessions
+from clients.salesforce.http import Sessions
 from clients.warehouse import Warehouse, questions
 from clients.warehouse.statements import RECORD_LIST
 from clients.warehouse.writeback_questions import read_returned_changes

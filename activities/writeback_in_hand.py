@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from activities.writeback_evidence import Log
-from clients.call_count import CallCount
-from clients.write_window import Stopwatch
+from clients.salesforce.call_count import CallCount
+from clients.salesforce.write_window import Stopwatch
 from clients.writebacks.batches import StoredBatch
 from schemas.catalogue import FieldType, ObjectSpec, relationship_name
 from transforms.writeback.equality import paths

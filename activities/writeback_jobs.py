@@ -12,11 +12,11 @@ from datetime import timedelta
 
 from activities.writeback_carriers import Outcomes, not_sent, outcomes_of
 from activities.writeback_terms import COME_AGAIN
-from clients.bulk_ingest import BulkIngest, IngestInfo
-from clients.ingest_csv import IngestFile, ingest_file
-from clients.org_http import OrgHttp, Sessions
-from clients.polling import VISIBILITY_DELAY
-from clients.record_writes import Row, RowResult
+from clients.salesforce.bulk.ingest import BulkIngest, IngestInfo
+from clients.salesforce.bulk.ingest_csv import IngestFile, ingest_file
+from clients.salesforce.collections import Row, RowResult
+from clients.salesforce.http import OrgHttp, Sessions
+from clients.salesforce.polling import VISIBILITY_DELAY
 from clients.writebacks.batches import Batches, StoredBatch
 from schemas.catalogue import ObjectSpec
 from schemas.errors import (

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from activities.writeback_in_hand import BatchInHand
-from clients.polling import VISIBILITY_DELAY
+from clients.salesforce.polling import VISIBILITY_DELAY
 from clients.writebacks.batches import OwnWrite
 from schemas.catalogue import ObjectSpec
 from schemas.writeback.messages import WritebackState

@@ -22,11 +22,11 @@ from activities.writeback_in_hand import BatchInHand, logged
 from activities.writeback_jobs import Filled, IngestJobs
 from activities.writeback_own import UNSEEN, is_unseen, told_apart
 from activities.writeback_terms import WritebackTerms
-from clients.call_count import counting_calls
-from clients.org_http import OrgHttp, Sessions
-from clients.polling import VISIBILITY_DELAY
-from clients.records_by_key import RecordsByKey
-from clients.write_window import Stopwatch
+from clients.salesforce.call_count import counting_calls
+from clients.salesforce.http import OrgHttp, Sessions
+from clients.salesforce.polling import VISIBILITY_DELAY
+from clients.salesforce.records_by_external_id import RecordsByKey
+from clients.salesforce.write_window import Stopwatch
 from clients.writebacks.batches import Batches, FoundRecord
 from clients.writebacks.forming import Forming
 from clients.writebacks.pauses import Pauses

@@ -29,7 +29,7 @@ from cli.sandbox_commands import start_traffic, traffic_state
 from cli.up import DELIVERED_EVENTS
 from clients.chain import Chain
 from clients.frames import load_frame
-from clients.salesforce import SessionSource
+from clients.salesforce.session import SessionSource
 from clients.streams import StreamMessage
 from sandbox.stack import RunningSandbox, running_sandbox
 from schemas.catalogue import load_catalogue

@@ -27,8 +27,8 @@ from clients.chain import Chain
 from clients.governor.leases import Leases
 from clients.keys import org_data_key
 from clients.objectstore import ObjectStore
-from clients.org_http import OrgHttp
-from clients.salesforce import Session, SessionSource
+from clients.salesforce.http import OrgHttp
+from clients.salesforce.session import Session, SessionSource
 from schemas.backfill import BackfillCounts, BackfillInput, Part, PartInput
 from schemas.catalogue import Catalogue, ObjectSpec, load_catalogue
 from schemas.governor import Budget, Reading

@@ -21,7 +21,7 @@ from clients.avro_events import UndecodableError
 from clients.pubsub_connection import PubsubConnection
 from clients.pubsub_credits import HALF, Credits
 from clients.pubsub_errors import error_code, is_garbled, is_session_refused, translated
-from clients.salesforce import Session
+from clients.salesforce.session import Session
 from clients.streams import BufferedStream, EventAllowance, EventTokens
 from schemas.errors import StreamBrokenError, TidegateError
 from schemas.eventbus import pubsub_api_pb2 as wire

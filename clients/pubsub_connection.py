@@ -16,7 +16,7 @@ import grpc
 from clients.avro_events import EventDecoder, UndecodableError
 from clients.cleaning_up import to_the_end
 from clients.pubsub_errors import is_session_refused
-from clients.salesforce import Session, SessionSource
+from clients.salesforce.session import Session, SessionSource
 from schemas.catalogue import Catalogue
 from schemas.errors import SettingsError
 from schemas.eventbus import pubsub_api_pb2 as wire, pubsub_api_pb2_grpc as service

@@ -10,7 +10,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Worker
 
 from activities.limits import Limits
-from clients.salesforce import SalesforceAddress, SessionSource
+from clients.salesforce.session import SalesforceAddress, SessionSource
 from schemas import names
 from schemas.salesforce.limits import API_VERSION
 from workers.roles import sandboxed_runner

@@ -13,8 +13,8 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 from clients.governor.leases import Leases
-from clients.org_http import OrgHttp
-from clients.salesforce import SalesforceAddress, SessionSource
+from clients.salesforce.http import OrgHttp
+from clients.salesforce.session import SalesforceAddress, SessionSource
 from clients.temporal.governor import TemporalGovernor
 from schemas.errors import BudgetSpentError, RateLimitedError, UnavailableError
 from schemas.governor import LeaseClass, Terms

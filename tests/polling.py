@@ -10,10 +10,10 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.landing import CutRule
 from activities.poll import PollLane
-from clients.bulk_query import BulkQuery
 from clients.chain import Chain
 from clients.objectstore import ObjectStore
-from clients.polling import PolledSource
+from clients.salesforce.bulk.query import BulkQuery
+from clients.salesforce.polling import PolledSource
 from schemas.catalogue import default_catalogue
 from schemas.governor import LeaseClass
 from schemas.ids import ORIGIN

@@ -12,8 +12,8 @@ import uvicorn
 from starlette.applications import Starlette
 
 from clients.governor.leases import PATIENCE, Leases
-from clients.org_http import OrgHttp
-from clients.salesforce import SalesforceAddress, SessionSource
+from clients.salesforce.http import OrgHttp
+from clients.salesforce.session import SalesforceAddress, SessionSource
 from sandbox.org.app import build_app
 from sandbox.org.model import Org
 from sandbox.org.pubsub.server import PubSubAddress

@@ -15,7 +15,7 @@ from activities.boundary import ErrorBoundary
 from activities.writeback_echoes import EchoSteps
 from activities.writeback_preview import PreviewSteps
 from activities.writeback_steps import WritebackSteps
-from clients.records_by_key import RecordsByKey
+from clients.salesforce.records_by_external_id import RecordsByKey
 from clients.writebacks.intake import WritebackIntake
 from clients.writebacks.sessions import WritebackStore
 from clients.writebacks.tables import WRITEBACK, WRITEBACK_BATCH, WRITEBACK_CLAIM

@@ -10,13 +10,13 @@ from typing import TypeVar
 
 from temporalio.client import Client
 
-from clients.call_count import counting_calls
-from clients.describe import OrgSchema
 from clients.doctor.org_events import examine_selection, read_selection
 from clients.doctor.org_rights import LEASE_CLASS
-from clients.field_definitions import with_definitions
-from clients.org_http import OrgHttp
-from clients.salesforce import SessionSource
+from clients.salesforce.call_count import counting_calls
+from clients.salesforce.describe import OrgSchema
+from clients.salesforce.field_definitions import with_definitions
+from clients.salesforce.http import OrgHttp
+from clients.salesforce.session import SessionSource
 from schemas.catalogue import Catalogue, load_catalogue
 from schemas.catalogue_check import CatalogueCheck, Costs, Difference
 from schemas.doctor import Finding, State

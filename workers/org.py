@@ -13,10 +13,10 @@ from clients import cometd, pubsub
 from clients.governor.event_lease import EventLease
 from clients.governor.leases import Leases
 from clients.live_catalogue import LiveCatalogue
-from clients.org_http import OrgHttp
-from clients.polling import PolledSource
 from clients.pubsub_connection import PubsubConnection
-from clients.salesforce import SessionSource
+from clients.salesforce.http import OrgHttp
+from clients.salesforce.polling import PolledSource
+from clients.salesforce.session import SessionSource
 from clients.streams import EventAllowance, EventTokens
 from clients.temporal.governor import TemporalGovernor
 from schemas.catalogue import Catalogue

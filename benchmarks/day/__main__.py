@@ -35,9 +35,9 @@ from benchmarks.day.yesterdays import DAYS_BEFORE, spend_yesterdays
 from clients.governor.leases import Leases
 from clients.governor.prepaid import PrepaidPurse
 from clients.governor.protocol import Purse
-from clients.org_http import OrgHttp
-from clients.org_limits import read_limits
-from clients.salesforce import Session
+from clients.salesforce.http import OrgHttp
+from clients.salesforce.limits import read_limits
+from clients.salesforce.session import Session
 from sandbox.org.app import build_app, open_org
 from sandbox.org.model import Org
 from sandbox.org.neighbour import Neighbour, NeighbourPlan

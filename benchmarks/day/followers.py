@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from benchmarks.day.record import Record
 from benchmarks.day.season import DAY, SHARES, ObjectShare
 from clients.governor.leases import Leases
-from clients.org_http import OrgHttp
-from clients.polling import PolledSource
+from clients.salesforce.http import OrgHttp
+from clients.salesforce.polling import PolledSource
 from sandbox.org.model import Org
 from schemas.catalogue import ObjectSpec
 from schemas.errors import RateLimitedError, StreamBrokenError, TidegateError

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from clients.salesforce import SalesforceAddress, Session, SessionSource, served_versions
+from clients.salesforce.session import SalesforceAddress, Session, SessionSource, served_versions
 from schemas.doctor import Finding, ok, unknown, warning, wrong
 from schemas.errors import CredentialsRejectedError, SettingsError, UnavailableError
 from schemas.salesforce.limits import CLOCK_SKEW_WARNING, CLOCK_SKEW_WRONG

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
-from clients.org_http import OrgHttp
-from clients.soql_calls import SoqlCalls
+from clients.salesforce.http import OrgHttp
+from clients.salesforce.soql_requests import SoqlCalls
 from schemas.doctor import Finding, ok, unknown, wrong
 from schemas.errors import CallRefusedError
 from schemas.governor import LeaseClass

@@ -10,9 +10,9 @@ import pytest
 
 from clients.governor.leases import Leases
 from clients.governor.prepaid import PrepaidPurse
-from clients.org_http import OrgHttp
-from clients.org_limits import read_limits
-from clients.salesforce import SalesforceAddress, SessionSource
+from clients.salesforce.http import OrgHttp
+from clients.salesforce.limits import read_limits
+from clients.salesforce.session import SalesforceAddress, SessionSource
 from schemas.errors import BudgetSpentError, CallRefusedError, RateLimitedError, UnavailableError
 from schemas.governor import Budget, LeaseClass, Reading
 from tests.local_governor import GREEDY, LocalGovernor
@@ -33,14 +33,14 @@ TRANSPORTS = {
     "websockets",
 }
 PAID = {
-    "clients/org_http.py": "takes a token before each call",
-    "clients/salesforce.py": "logs in, and reads the list of versions: neither is an API call (Salesforce Developer Limits, API Requests)",
+    "clients/salesforce/http.py": "takes a token before each call",
+    "clients/salesforce/session.py": "logs in, and reads the list of versions: neither is an API call (Salesforce Developer Limits, API Requests)",
     "clients/cometd.py": "takes an allowance for what it is sent",
     "clients/pubsub.py": "takes an allowance before it asks for events",
     "clients/pubsub_connection.py": "the one gRPC connection, for clients/pubsub.py",
     "clients/pubsub_errors.py": "reads the errors of calls that others made",
-    "clients/body_in_pieces.py": "the form of a body that OrgHttp sends",
-    "clients/bulk_query.py": "reads the status of calls that OrgHttp made",
+    "clients/salesforce/request_body.py": "the form of a body that OrgHttp sends",
+    "clients/salesforce/bulk/query.py": "reads the status of calls that OrgHttp made",
 }
 """The modules that open a connection to Salesforce, and why each may."""
 

@@ -138,7 +138,7 @@ stories = st.builds(
 
 @pytest.fixture
 def _short_calls(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("clients.org_http._SHORT_SECONDS", CALL_SECONDS)
+    monkeypatch.setattr("clients.salesforce.http._SHORT_SECONDS", CALL_SECONDS)
 
 
 @pytest.fixture

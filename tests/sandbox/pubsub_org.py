@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from activities.follow import Stream
 from clients.pubsub import open_stream
 from clients.pubsub_connection import PubsubAddress, PubsubConnection
-from clients.salesforce import SalesforceAddress, Session, SessionSource
+from clients.salesforce.session import SalesforceAddress, Session, SessionSource
 from clients.streams import EventAllowance, StreamMessage
 from sandbox.org.app import build_app
 from sandbox.org.model import Org

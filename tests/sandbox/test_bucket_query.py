@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from clients.bucket_query import Answer, BucketQuery
-from clients.fact_query import FactQuery, Position
+from clients.salesforce.bucket_query import Answer, BucketQuery
+from clients.salesforce.digest_query import FactQuery, Position
 from sandbox.org.traffic.fill import FillPlan, fill
 from schemas.catalogue import default_catalogue
 from schemas.reconcile import Grain, Range

@@ -13,7 +13,7 @@ import pytest
 from activities.follow import OpenStream
 from clients.cometd import CometdStream
 from clients.pubsub import PubsubStream
-from clients.salesforce import SessionSource
+from clients.salesforce.session import SessionSource
 from clients.streams import EventAllowance
 from schemas.catalogue import default_catalogue
 from schemas.errors import RateLimitedError, SettingsError

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from clients.bulk_query import BulkQuery
-from clients.polling import PolledSource
+from clients.salesforce.bulk.query import BulkQuery
+from clients.salesforce.polling import PolledSource
 from sandbox.org.faults import FaultRule
 from sandbox.org.model import Org
 from sandbox.org.traffic.fill import FillPlan, fill

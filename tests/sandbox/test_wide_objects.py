@@ -8,15 +8,15 @@ from typing import Any
 import httpx
 import pytest
 
-from clients.bucket_query import BucketQuery
-from clients.bulk_query import BulkQuery
-from clients.call_count import counting_calls
-from clients.fact_query import FactQuery, Position
-from clients.org_http import OrgHttp
-from clients.polling import PolledSource
-from clients.records import RecordsById
-from clients.records_by_key import RecordsByKey
-from clients.soql_calls import SoqlCalls
+from clients.salesforce.bucket_query import BucketQuery
+from clients.salesforce.bulk.query import BulkQuery
+from clients.salesforce.call_count import counting_calls
+from clients.salesforce.digest_query import FactQuery, Position
+from clients.salesforce.http import OrgHttp
+from clients.salesforce.polling import PolledSource
+from clients.salesforce.records_by_external_id import RecordsByKey
+from clients.salesforce.records_by_id import RecordsById
+from clients.salesforce.soql_requests import SoqlCalls
 from sandbox.org.faults import FaultRule
 from schemas.catalogue import Catalogue, FieldType, ObjectSpec
 from schemas.errors import CallTooSlowError, SchemaChangedError

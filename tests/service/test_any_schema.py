@@ -20,12 +20,12 @@ from sqlglot import exp
 
 from activities.redrive import Redriver
 from activities.restage import Restager
-from clients.bulk_query import BulkQuery
 from clients.chain import Chain, RowFacts
-from clients.describe import OrgSchema
 from clients.objectstore import ObjectStore
-from clients.polling import PolledSource
-from clients.soql import keyset_query
+from clients.salesforce.bulk.query import BulkQuery
+from clients.salesforce.describe import OrgSchema
+from clients.salesforce.polling import PolledSource
+from clients.salesforce.soql import keyset_query
 from clients.warehouse import redshift, statements as sql
 from clients.warehouse.postgres import PostgresWarehouse
 from clients.warehouse.statements import current_table, history_table, tables_of

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from clients.bulk_ingest import BulkIngest, IngestInfo
-from clients.ingest_csv import ingest_file
-from clients.record_writes import Row, RowResult
+from clients.salesforce.bulk.ingest import BulkIngest, IngestInfo
+from clients.salesforce.bulk.ingest_csv import ingest_file
+from clients.salesforce.collections import Row, RowResult
 from sandbox.org.faults import FaultRule
 from schemas.catalogue import default_catalogue
 from schemas.errors import BudgetSpentError, CallRefusedError, RateLimitedError, UnavailableError

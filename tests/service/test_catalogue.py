@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from clients.describe import OrgSchema
+from clients.salesforce.describe import OrgSchema
 from schemas.catalogue import Pii, load_catalogue
 from schemas.catalogue_check import Costs
 from schemas.drift import DriftPolicy

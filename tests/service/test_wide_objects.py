@@ -10,10 +10,10 @@ import orjson
 import pytest
 from temporalio.client import Client
 
-from clients.bulk_query import BulkQuery
 from clients.chain import Chain
 from clients.objectstore import ObjectStore
-from clients.polling import PolledSource
+from clients.salesforce.bulk.query import BulkQuery
+from clients.salesforce.polling import PolledSource
 from clients.warehouse.postgres import PostgresWarehouse
 from clients.warehouse.postgres_tables import MAX_ROW_BYTES
 from schemas.catalogue import FieldType

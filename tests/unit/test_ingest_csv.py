@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from clients.ingest_csv import ingest_file, ingest_results
-from clients.record_writes import Row
+from clients.salesforce.bulk.ingest_csv import ingest_file, ingest_results
+from clients.salesforce.collections import Row
 from schemas.catalogue import default_catalogue
 from transforms.writeback.row_errors import NOT_SENT
 

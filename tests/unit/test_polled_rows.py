@@ -8,8 +8,8 @@ import orjson
 import pytest
 from hypothesis import given, strategies as st
 
-from clients.polled_rows import rows_of_csv
-from clients.soql import keyset_query, literal, selected_fields
+from clients.salesforce.polled_rows import rows_of_csv
+from clients.salesforce.soql import keyset_query, literal, selected_fields
 from schemas.catalogue import default_catalogue
 from schemas.ingest.polled import Deletion, PolledRow
 from schemas.ingest.positions import PolledPosition

@@ -13,10 +13,10 @@ import orjson
 import pytest
 from hypothesis import given, strategies as st
 
-from clients.org_http import OrgHttp
-from clients.salesforce import Session
-from clients.soql import queries_in, text_literal
-from clients.soql_calls import SoqlCalls
+from clients.salesforce.http import OrgHttp
+from clients.salesforce.session import Session
+from clients.salesforce.soql import queries_in, text_literal
+from clients.salesforce.soql_requests import SoqlCalls
 from schemas.errors import (
     CallRefusedError,
     CallTooSlowError,

@@ -9,9 +9,9 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from clients.ingest_csv import ID, ingest_results
-from clients.org_http import OrgHttp
-from clients.record_writes import RowResult, call_options
+from clients.salesforce.bulk.ingest_csv import ID, ingest_results
+from clients.salesforce.collections import RowResult, call_options
+from clients.salesforce.http import OrgHttp
 from schemas.errors import CallRefusedError, UnavailableError
 from schemas.governor import Budget, LeaseClass
 from schemas.salesforce.limits import BULK_INTERNAL_BATCH_ROWS

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
-from clients.org_http import OrgHttp
+from clients.salesforce.http import OrgHttp
 from schemas.errors import TidegateError, UnavailableError
 from schemas.governor import Budget, LeaseClass
 

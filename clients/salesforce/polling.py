@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import NamedTuple
 
-from clients.bulk_query import BulkQuery
-from clients.org_http import OrgHttp
-from clients.polled_rows import rows_of_csv
-from clients.rest_query import RestQuery
-from clients.soql import keyset_query, literal
+from clients.salesforce.bulk.query import BulkQuery
+from clients.salesforce.http import OrgHttp
+from clients.salesforce.polled_rows import rows_of_csv
+from clients.salesforce.rest_query import RestQuery
+from clients.salesforce.soql import keyset_query, literal
 from schemas.catalogue import ObjectSpec
 from schemas.errors import BudgetSpentError, CallRefusedError, CallTooSlowError, UnavailableError
 from schemas.governor import Budget, LeaseClass

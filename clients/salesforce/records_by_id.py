@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from clients.org_http import OrgHttp
-from clients.soql import queries_in, selected_fields, text_literal
-from clients.soql_calls import SoqlCalls
+from clients.salesforce.http import OrgHttp
+from clients.salesforce.soql import queries_in, selected_fields, text_literal
+from clients.salesforce.soql_requests import SoqlCalls
 from schemas.catalogue import ObjectSpec
 from schemas.errors import CallTooSlowError
 from schemas.governor import LeaseClass

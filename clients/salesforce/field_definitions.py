@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from clients.doctor.org_rights import rows
-from clients.org_http import OrgHttp
+from clients.salesforce.http import OrgHttp
 from schemas.drift import DescribedField, DescribedShape
 
 _DEFINITIONS = (

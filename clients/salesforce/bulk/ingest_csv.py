@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from clients.record_writes import Row, RowResult
+from clients.salesforce.collections import Row, RowResult
 from schemas.catalogue import ObjectSpec
 from schemas.salesforce.limits import (
     BULK_FIELD_MAX_CHARACTERS,

@@ -6,9 +6,9 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from clients.org_http import OrgHttp
-from clients.soql import queries_in, text_literal
-from clients.soql_calls import SoqlCalls
+from clients.salesforce.http import OrgHttp
+from clients.salesforce.soql import queries_in, text_literal
+from clients.salesforce.soql_requests import SoqlCalls
 from schemas.catalogue import FieldType, ObjectSpec
 from schemas.governor import LeaseClass
 
@@ -55,7 +55,7 @@ class RecordsByKey:
 
         A record in the recycle bin is told when no live one has its id. Up to 1,000 ids are one call, fewer of a very wide object.
         What was committed less than some seconds ago may be missing or old: queries lag behind commits
-        (`clients.polling.VISIBILITY_DELAY`). Raises as `OrgHttp.call`.
+        (`clients.salesforce.polling.VISIBILITY_DELAY`). Raises as `OrgHttp.call`.
 
         Args:
             spec: The object.

@@ -18,11 +18,11 @@ from typing import Any, Protocol, Self
 
 import httpx
 
-from clients.body_in_pieces import BodyInPieces
-from clients.call_count import note_call
 from clients.governor.protocol import Purse
-from clients.salesforce import Session
-from clients.write_window import is_too_late
+from clients.salesforce.call_count import note_call
+from clients.salesforce.request_body import BodyInPieces
+from clients.salesforce.session import Session
+from clients.salesforce.write_window import is_too_late
 from schemas.errors import (
     CallRefusedError,
     CallTooSlowError,

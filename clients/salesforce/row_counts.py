@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from clients.org_http import OrgHttp
-from clients.soql import between
-from clients.soql_calls import Answer, SoqlCalls
+from clients.salesforce.http import OrgHttp
+from clients.salesforce.soql import between
+from clients.salesforce.soql_requests import Answer, SoqlCalls
 from schemas.backfill import ByTime
 from schemas.errors import CallTooSlowError
 from schemas.governor import LeaseClass

@@ -4,7 +4,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 from clients.objectstore import ObjectStore
-from clients.org_http import OrgHttp
+from clients.salesforce.http import OrgHttp
 from schemas.errors import TransientError
 from schemas.governor import LeaseClass
 from schemas.ids import describe_key

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from clients.org_http import OrgHttp
+from clients.salesforce.http import OrgHttp
 from schemas.errors import CallRefusedError, UnavailableError
 from schemas.governor import LeaseClass
 from schemas.salesforce.limits import COMPOSITE_MAX_QUERIES, QUERY_ADDRESS_MAX_BYTES, QUERY_PAGE_MAX

@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from clients.org_http import OrgHttp
+from clients.salesforce.http import OrgHttp
 from schemas.errors import CallRefusedError, UnknownOutcomeError
 from schemas.governor import LeaseClass
 from schemas.salesforce.limits import COLLECTION_MAX_ROWS, COMPOSITE_MAX_QUERIES

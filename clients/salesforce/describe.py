@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from clients.org_http import OrgHttp
+from clients.salesforce.http import OrgHttp
 from schemas.drift import DescribedField, DescribedShape
 from schemas.governor import LeaseClass
 

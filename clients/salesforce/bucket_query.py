@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from clients.org_http import OrgHttp
-from clients.soql import between
-from clients.soql_calls import SoqlCalls
+from clients.salesforce.http import OrgHttp
+from clients.salesforce.soql import between
+from clients.salesforce.soql_requests import SoqlCalls
 from schemas.catalogue import ObjectSpec
 from schemas.errors import CallRefusedError, CallTooSlowError, SchemaChangedError
 from schemas.governor import LeaseClass

@@ -15,12 +15,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-from clients.bucket_query import where_modified
-from clients.bulk_query import BulkQuery
-from clients.org_http import OrgHttp
-from clients.polled_rows import rows_of_csv
-from clients.records import RecordsById
-from clients.soql_calls import SoqlCalls
+from clients.salesforce.bucket_query import where_modified
+from clients.salesforce.bulk.query import BulkQuery
+from clients.salesforce.http import OrgHttp
+from clients.salesforce.polled_rows import rows_of_csv
+from clients.salesforce.records_by_id import RecordsById
+from clients.salesforce.soql_requests import SoqlCalls
 from schemas.catalogue import ObjectSpec
 from schemas.errors import BudgetSpentError, CallRefusedError
 from schemas.governor import Budget, LeaseClass

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from clients.org_http import OrgHttp
+from clients.salesforce.http import OrgHttp
 from schemas.governor import Budget, LeaseClass, Reading
 
 _NAMES = {

@@ -7,10 +7,10 @@ order of the lane; locators expire; and each holds a cursor open in the org.
 
 from typing import Any, NamedTuple
 
-from clients.org_http import OrgHttp
-from clients.polled_rows import row_of
-from clients.soql import keyset_query
-from clients.soql_calls import SoqlCalls
+from clients.salesforce.http import OrgHttp
+from clients.salesforce.polled_rows import row_of
+from clients.salesforce.soql import keyset_query
+from clients.salesforce.soql_requests import SoqlCalls
 from schemas.catalogue import ObjectSpec
 from schemas.governor import LeaseClass
 from schemas.ingest.polled import PolledRow
