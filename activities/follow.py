@@ -28,7 +28,7 @@ from activities.holes import Holes
 from activities.landing import CutRule, LandingBuffer
 from clients.chain import Chain
 from clients.objectstore import ObjectStore
-from clients.streams import StreamMessage
+from clients.salesforce.streaming.stream import StreamMessage
 from schemas import names
 from schemas.errors import ReplayExpiredError, StreamBrokenError
 from schemas.ids import ORIGIN

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
-from clients.streams import StreamMessage
+from clients.salesforce.streaming.stream import StreamMessage
 from schemas.ingest.raw import RAW_SCHEMA, UNREADABLE_OBJECT
 from transforms import deep_json, exact_json
 from transforms.ingest.decode_events import BROKEN

@@ -26,7 +26,7 @@ from activities.landing import CutRule, LandingBuffer
 from activities.late_parents import LateParents
 from cli.engine_processes import settings_of
 from clients.chain import Chain
-from clients.streams import StreamMessage
+from clients.salesforce.streaming.stream import StreamMessage
 from clients.warehouse import reread_statements
 from sandbox.stack import running_sandbox
 from schemas.ingest.messages import ApplyInput

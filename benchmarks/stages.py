@@ -28,9 +28,9 @@ from cli.engine_processes import settings_of
 from cli.sandbox_commands import start_traffic, traffic_state
 from cli.up import DELIVERED_EVENTS
 from clients.chain import Chain
-from clients.frames import load_frame
 from clients.salesforce.session import SessionSource
-from clients.streams import StreamMessage
+from clients.salesforce.streaming.cometd_frames import load_frame
+from clients.salesforce.streaming.stream import StreamMessage
 from sandbox.stack import RunningSandbox, running_sandbox
 from schemas.catalogue import load_catalogue
 from schemas.ingest.messages import ApplyInput

@@ -15,7 +15,7 @@ from activities.group_commit import GroupCommit
 from activities.landing import CutRule, LandingBuffer
 from clients.chain import Chain
 from clients.objectstore import ObjectStore
-from clients.streams import StreamMessage
+from clients.salesforce.streaming.stream import StreamMessage
 from clients.warehouse import Warehouse
 from clients.warehouse.postgres import PostgresWarehouse
 from clients.warehouse.statements import LEDGER, QUALITY, QUARANTINE, tables_of

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from clients.streams import StreamMessage
+from clients.salesforce.streaming.stream import StreamMessage
 from schemas.catalogue import Catalogue, default_catalogue
 from schemas.ingest.messages import FollowInput
 from transforms.pii import KEY_BYTES, DataKey, Protector

@@ -9,15 +9,15 @@ from datetime import UTC, datetime
 from temporalio.client import Client
 
 from activities.follow import OpenStream, Stream
-from clients import cometd, pubsub
 from clients.governor.event_lease import EventLease
 from clients.governor.leases import Leases
 from clients.live_catalogue import LiveCatalogue
-from clients.pubsub_connection import PubsubConnection
 from clients.salesforce.http import OrgHttp
 from clients.salesforce.polling import PolledSource
 from clients.salesforce.session import SessionSource
-from clients.streams import EventAllowance, EventTokens
+from clients.salesforce.streaming import cometd, pubsub
+from clients.salesforce.streaming.pubsub_connection import PubsubConnection
+from clients.salesforce.streaming.stream import EventAllowance, EventTokens
 from clients.temporal.governor import TemporalGovernor
 from schemas.catalogue import Catalogue
 from schemas.errors import BudgetSpentError, RateLimitedError

@@ -35,10 +35,10 @@ TRANSPORTS = {
 PAID = {
     "clients/salesforce/http.py": "takes a token before each call",
     "clients/salesforce/session.py": "logs in, and reads the list of versions: neither is an API call (Salesforce Developer Limits, API Requests)",
-    "clients/cometd.py": "takes an allowance for what it is sent",
-    "clients/pubsub.py": "takes an allowance before it asks for events",
-    "clients/pubsub_connection.py": "the one gRPC connection, for clients/pubsub.py",
-    "clients/pubsub_errors.py": "reads the errors of calls that others made",
+    "clients/salesforce/streaming/cometd.py": "takes an allowance for what it is sent",
+    "clients/salesforce/streaming/pubsub.py": "takes an allowance before it asks for events",
+    "clients/salesforce/streaming/pubsub_connection.py": "the one gRPC connection, for clients/salesforce/streaming/pubsub.py",
+    "clients/salesforce/streaming/pubsub_errors.py": "reads the errors of calls that others made",
     "clients/salesforce/request_body.py": "the form of a body that OrgHttp sends",
     "clients/salesforce/bulk/query.py": "reads the status of calls that OrgHttp made",
 }

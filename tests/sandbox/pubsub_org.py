@@ -9,10 +9,10 @@ from typing import Any
 from starlette.applications import Starlette
 
 from activities.follow import Stream
-from clients.pubsub import open_stream
-from clients.pubsub_connection import PubsubAddress, PubsubConnection
 from clients.salesforce.session import SalesforceAddress, Session, SessionSource
-from clients.streams import EventAllowance, StreamMessage
+from clients.salesforce.streaming.pubsub import open_stream
+from clients.salesforce.streaming.pubsub_connection import PubsubAddress, PubsubConnection
+from clients.salesforce.streaming.stream import EventAllowance, StreamMessage
 from sandbox.org.app import build_app
 from sandbox.org.model import Org
 from sandbox.org.pubsub.server import PubSubAddress

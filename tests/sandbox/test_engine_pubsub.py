@@ -9,11 +9,11 @@ from typing import Any
 import orjson
 import pytest
 
-from clients import pubsub
 from clients.governor.event_lease import EventLease
 from clients.governor.leases import Leases
-from clients.pubsub import PubsubStream
-from clients.streams import StreamMessage
+from clients.salesforce.streaming import pubsub
+from clients.salesforce.streaming.pubsub import PubsubStream
+from clients.salesforce.streaming.stream import StreamMessage
 from sandbox.org.faults import FaultRule
 from sandbox.org.model import Org
 from sandbox.org.pubsub.handlers import PubSub

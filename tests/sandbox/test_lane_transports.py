@@ -11,10 +11,10 @@ import aiohttp
 import pytest
 
 from activities.follow import OpenStream
-from clients.cometd import CometdStream
-from clients.pubsub import PubsubStream
 from clients.salesforce.session import SessionSource
-from clients.streams import EventAllowance
+from clients.salesforce.streaming.cometd import CometdStream
+from clients.salesforce.streaming.pubsub import PubsubStream
+from clients.salesforce.streaming.stream import EventAllowance
 from schemas.catalogue import default_catalogue
 from schemas.errors import RateLimitedError, SettingsError
 from schemas.ingest.messages import FollowInput
@@ -96,7 +96,7 @@ async def test_a_lane_that_changes_over_goes_on_at_its_position(org: SalesforceO
 async def test_tokens_left_over_pay_for_the_next_stream_of_the_lane(
     org: SalesforceOrg, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("clients.pubsub_credits.QUIET_SECONDS", -1)
+    monkeypatch.setattr("clients.salesforce.streaming.pubsub_flow_control.QUIET_SECONDS", -1)
     allowance = Counting()
     opened = opener(org, allowance)
     for _ in range(4):

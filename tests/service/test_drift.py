@@ -21,9 +21,9 @@ from activities.read_fields import ReadFields
 from activities.redrive import Redriver
 from activities.replay import ReplaySteps
 from activities.restage import Restager
-from clients import cometd
 from clients.live_catalogue import LiveCatalogue
 from clients.objectstore import ObjectStore
+from clients.salesforce.streaming import cometd
 from clients.warehouse import Warehouse
 from clients.warehouse.postgres import PostgresWarehouse
 from sandbox.org.objects import OrgField

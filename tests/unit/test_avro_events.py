@@ -8,8 +8,8 @@ import orjson
 import pytest
 from hypothesis import given, strategies as st
 
-from clients.avro_events import EventDecoder, UndecodableError
-from clients.bitmaps import FieldPlace, FieldSets
+from clients.salesforce.streaming.avro import EventDecoder, UndecodableError
+from clients.salesforce.streaming.avro_bitmaps import FieldPlace, FieldSets
 from sandbox.org.channels.event_schema import HEADER, EventCodec, event_schema
 from schemas.catalogue import default_catalogue
 from tests.sandbox.test_avro import bodies, header

@@ -6,7 +6,7 @@ import orjson
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from clients.frames import BROKEN_CHANNEL, load_frame
+from clients.salesforce.streaming.cometd_frames import BROKEN_CHANNEL, load_frame
 from tests.unit.things import event
 from transforms.ingest.decode_events import BROKEN
 

@@ -11,7 +11,7 @@ from hypothesis import given, strategies as st
 
 import activities.landing
 from activities.landing import GROUP_SETTLED_MS, CutRule, LandingBuffer
-from clients.streams import StreamMessage
+from clients.salesforce.streaming.stream import StreamMessage
 from schemas.ingest.raw import RAW_SCHEMA, UNREADABLE_OBJECT
 from tests.bus import protector
 from tests.unit.things import CATALOGUE, ID, THING, as_dict, decoded, event

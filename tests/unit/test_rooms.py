@@ -56,5 +56,7 @@ def test_every_folder_with_python_in_it_is_a_known_room() -> None:
 
 def test_the_rule_sees_an_import_inside_a_function(tmp_path: Path) -> None:
     file = tmp_path / "late.py"
-    file.write_text("def run():\n    from sandbox.stack import running_sandbox\n    import clients.cometd\n")
+    file.write_text(
+        "def run():\n    from sandbox.stack import running_sandbox\n    import clients.salesforce.streaming.cometd\n"
+    )
     assert list(imported_rooms(file)) == [("sandbox", 2), ("clients", 3)]

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from clients.cometd import CometdStream
-from clients.streams import EventTokens
+from clients.salesforce.streaming.cometd import CometdStream
+from clients.salesforce.streaming.stream import EventTokens
 from schemas.errors import StreamBrokenError
 from schemas.salesforce.limits import COMETD_LOOK_AHEAD
 

@@ -6,8 +6,8 @@ import orjson
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from clients.avro_events import EventDecoder
-from clients.bitmaps import FieldPlace, FieldSets
+from clients.salesforce.streaming.avro import EventDecoder
+from clients.salesforce.streaming.avro_bitmaps import FieldPlace, FieldSets
 from sandbox.org.channels.event_schema import HEADER, EventCodec, event_schema
 from schemas.catalogue import Catalogue, FieldSpec, FieldType, ObjectSpec, default_catalogue
 from tests.sandbox.test_avro import header

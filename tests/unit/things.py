@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from activities.landing import CutRule, LandingBuffer
-from clients.streams import StreamMessage
+from clients.salesforce.streaming.stream import StreamMessage
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.tables import staged_columns
 from tests.bus import protector

@@ -26,9 +26,15 @@ from aiosfstream_ng.exceptions import AiosfstreamException, AuthenticationError
 from aiosfstream_ng.replay import ReplayMarker, ReplayMarkerStorage
 
 from clients.cleaning_up import to_the_end
-from clients.frames import BROKEN_CHANNEL, load_frame
 from clients.salesforce.session import Session, SessionSource
-from clients.streams import DELIVERY_LIMIT_PAUSE, QUIET_SECONDS, BufferedStream, EventAllowance, EventTokens
+from clients.salesforce.streaming.cometd_frames import BROKEN_CHANNEL, load_frame
+from clients.salesforce.streaming.stream import (
+    DELIVERY_LIMIT_PAUSE,
+    QUIET_SECONDS,
+    BufferedStream,
+    EventAllowance,
+    EventTokens,
+)
 from schemas.errors import (
     CredentialsRejectedError,
     RateLimitedError,

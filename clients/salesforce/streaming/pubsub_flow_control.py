@@ -7,7 +7,7 @@ all have come waits a round trip for every hundred, and then decodes while nothi
 import asyncio
 import time
 
-from clients.streams import QUIET_SECONDS, EventTokens
+from clients.salesforce.streaming.stream import QUIET_SECONDS, EventTokens
 from schemas.salesforce.limits import PUBSUB_MAX_OUTSTANDING
 
 HALF = PUBSUB_MAX_OUTSTANDING // 2

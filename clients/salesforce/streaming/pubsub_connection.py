@@ -13,10 +13,10 @@ from typing import Any
 
 import grpc
 
-from clients.avro_events import EventDecoder, UndecodableError
 from clients.cleaning_up import to_the_end
-from clients.pubsub_errors import is_session_refused
 from clients.salesforce.session import Session, SessionSource
+from clients.salesforce.streaming.avro import EventDecoder, UndecodableError
+from clients.salesforce.streaming.pubsub_errors import is_session_refused
 from schemas.catalogue import Catalogue
 from schemas.errors import SettingsError
 from schemas.eventbus import pubsub_api_pb2 as wire, pubsub_api_pb2_grpc as service

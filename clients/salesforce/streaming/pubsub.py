@@ -17,12 +17,12 @@ from typing import Any
 import grpc
 import orjson
 
-from clients.avro_events import UndecodableError
-from clients.pubsub_connection import PubsubConnection
-from clients.pubsub_credits import HALF, Credits
-from clients.pubsub_errors import error_code, is_garbled, is_session_refused, translated
 from clients.salesforce.session import Session
-from clients.streams import BufferedStream, EventAllowance, EventTokens
+from clients.salesforce.streaming.avro import UndecodableError
+from clients.salesforce.streaming.pubsub_connection import PubsubConnection
+from clients.salesforce.streaming.pubsub_errors import error_code, is_garbled, is_session_refused, translated
+from clients.salesforce.streaming.pubsub_flow_control import HALF, Credits
+from clients.salesforce.streaming.stream import BufferedStream, EventAllowance, EventTokens
 from schemas.errors import StreamBrokenError, TidegateError
 from schemas.eventbus import pubsub_api_pb2 as wire
 from schemas.salesforce.limits import (

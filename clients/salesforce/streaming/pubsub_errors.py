@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import grpc
 
-from clients.streams import DELIVERY_LIMIT_PAUSE
+from clients.salesforce.streaming.stream import DELIVERY_LIMIT_PAUSE
 from schemas.errors import (
     CredentialsRejectedError,
     RateLimitedError,

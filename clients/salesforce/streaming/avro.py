@@ -22,7 +22,7 @@ import fastavro
 import orjson
 from fastavro.schema import expand_schema
 
-from clients.bitmaps import FieldPath, FieldPlace, FieldSets
+from clients.salesforce.streaming.avro_bitmaps import FieldPath, FieldPlace, FieldSets
 from schemas.catalogue import Catalogue, FieldType, ObjectSpec
 from transforms.pii import HEADER
 
