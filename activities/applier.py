@@ -23,7 +23,7 @@ from activities.holds import TooManyRejectedError, check_hold, hold
 from activities.quality import count_rejected, record_quality
 from activities.rebuild import refold_records
 from clients.live_catalogue import check_catalogue
-from clients.objectstore import ObjectStore
+from clients.storage.objects import ObjectStore
 from clients.warehouse import Transaction, Warehouse, statements as sql
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.errors import CatalogueBehindError, LedgerImbalanceError

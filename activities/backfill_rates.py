@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from temporalio import activity
 
-from clients.objectstore import ObjectStore
+from clients.storage.objects import ObjectStore
 from schemas import names
 from schemas.backfill import BackfillRate
 from schemas.ids import backfill_rate_key

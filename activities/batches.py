@@ -9,8 +9,8 @@ from temporalio import activity
 
 from activities.group_commit import GroupCommit
 from activities.heartbeats import heartbeating
-from clients.chain import Chain
-from clients.objectstore import ObjectStore
+from clients.storage.chain import Chain
+from clients.storage.objects import ObjectStore
 from schemas import names
 from schemas.catalogue import Catalogue
 from schemas.errors import LedgerImbalanceError

@@ -15,9 +15,9 @@ from temporalio import activity
 
 from activities.heartbeats import heartbeating
 from activities.settling import wait_until_settled
-from clients.objectstore import ObjectStore
 from clients.salesforce.http import OrgHttp
 from clients.salesforce.polling import PolledSource
+from clients.storage.objects import ObjectStore
 from schemas import names
 from schemas.catalogue import Catalogue
 from schemas.errors import CallRefusedError

@@ -26,9 +26,9 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory, Wo
 from activities.heartbeats import heartbeating
 from activities.holes import Holes
 from activities.landing import CutRule, LandingBuffer
-from clients.chain import Chain
-from clients.objectstore import ObjectStore
 from clients.salesforce.streaming.stream import StreamMessage
+from clients.storage.chain import Chain
+from clients.storage.objects import ObjectStore
 from schemas import names
 from schemas.errors import ReplayExpiredError, StreamBrokenError
 from schemas.ids import ORIGIN

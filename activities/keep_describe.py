@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 
 from temporalio import activity
 
-from clients.objectstore import ObjectStore
 from clients.salesforce.call_count import counting_calls
 from clients.salesforce.describe_cache import Describes, ask_describe
 from clients.salesforce.http import OrgHttp
+from clients.storage.objects import ObjectStore
 from schemas import names
 from schemas.governor import LeaseClass
 from schemas.salesforce.describe import DESCRIBE_LIFE, KeepDescribeInput, KeptDescribe

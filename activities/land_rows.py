@@ -14,8 +14,8 @@ import pyarrow as pa
 from temporalio.client import Client, WorkflowFailureError
 
 from activities.follow import start_batch
-from clients.chain import Chain, RowFacts
-from clients.objectstore import ObjectStore
+from clients.storage.chain import Chain, RowFacts
+from clients.storage.objects import ObjectStore
 from schemas.backfill import BackfillCounts
 from schemas.catalogue import ObjectSpec
 from schemas.errors import BatchFailedError

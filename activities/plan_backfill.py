@@ -8,10 +8,10 @@ from datetime import datetime
 from temporalio import activity
 
 from activities.heartbeats import heartbeating
-from clients.objectstore import ObjectStore
 from clients.salesforce.call_count import counting_calls
 from clients.salesforce.http import OrgHttp
 from clients.salesforce.row_counts import RowCounts
+from clients.storage.objects import ObjectStore
 from schemas import names
 from schemas.backfill import BackfillInput, BackfillPlan, ByTime, Part
 from schemas.catalogue import Catalogue

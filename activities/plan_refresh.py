@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 import orjson
 from temporalio import activity
 
-from clients.objectstore import ObjectStore
+from clients.storage.objects import ObjectStore
 from clients.warehouse import Transaction, Warehouse, quality_statements, refresh_statements as sql
 from schemas import names
 from schemas.catalogue import Catalogue, ObjectSpec

@@ -19,9 +19,9 @@ from activities.follow import STRETCH, draining, start_batch
 from activities.heartbeats import heartbeating
 from activities.landing import CutRule
 from activities.poll_buffer import PollBuffer
-from clients.chain import Chain
-from clients.objectstore import ObjectStore
 from clients.salesforce.polling import Deletions, PolledSource
+from clients.storage.chain import Chain
+from clients.storage.objects import ObjectStore
 from schemas import names
 from schemas.ids import ORIGIN
 from schemas.ingest.messages import FollowResult, PollInput

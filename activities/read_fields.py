@@ -18,12 +18,12 @@ from temporalio import activity
 from activities.ask_drift import asking_for_a_check
 from activities.heartbeats import heartbeating
 from activities.land_rows import RowLanding, RowLandings, settled_before
-from clients.chain import RowFacts
 from clients.salesforce.call_count import counting_calls
 from clients.salesforce.http import OrgHttp
 from clients.salesforce.polling import VISIBILITY_DELAY, PolledSource
 from clients.salesforce.records_by_id import RecordsById
 from clients.salesforce.soql import literal
+from clients.storage.chain import RowFacts
 from clients.warehouse import Warehouse, statements as sql
 from schemas import names
 from schemas.catalogue import Catalogue, FieldSpec, ObjectSpec

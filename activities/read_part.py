@@ -20,13 +20,13 @@ from activities.heartbeats import heartbeating
 from activities.land_rows import RowLanding, RowLandings, settled_before
 from activities.rest_rows import RestRows
 from activities.settling import wait_until_settled
-from clients.chain import RowFacts
 from clients.salesforce.bulk.query import BulkQuery
 from clients.salesforce.bulk.query_jobs import JobResult, LaneJobs, new_intent, own_order
 from clients.salesforce.call_count import counting_calls
 from clients.salesforce.http import OrgHttp
 from clients.salesforce.polling import VISIBILITY_DELAY
 from clients.salesforce.soql import between, selected_fields
+from clients.storage.chain import RowFacts
 from schemas import names
 from schemas.backfill import BackfillCounts, PartInput, StretchResult
 from schemas.catalogue import Catalogue, ObjectSpec

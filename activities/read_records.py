@@ -18,12 +18,12 @@ from activities.ask_drift import asking_for_a_check, check_before_repair
 from activities.heartbeats import heartbeating
 from activities.land_rows import RowLanding, RowLandings, settled_before
 from activities.settling import wait_until_settled
-from clients.chain import RowFacts
 from clients.salesforce.call_count import counting_calls
 from clients.salesforce.http import OrgHttp
 from clients.salesforce.polling import VISIBILITY_DELAY
 from clients.salesforce.records_by_id import RecordsById
 from clients.salesforce.soql import literal
+from clients.storage.chain import RowFacts
 from schemas import names
 from schemas.backfill import BackfillCounts, RecordsInput, StretchResult
 from schemas.catalogue import Catalogue

@@ -13,11 +13,11 @@ from temporalio import activity
 
 from activities.heartbeats import heartbeating
 from activities.reconcile_facts import clock_ends, kept_ids
-from clients.objectstore import ObjectStore
 from clients.salesforce.bucket_query import RANGES_A_CALL, Answer, BucketQuery
 from clients.salesforce.call_count import counting_calls
 from clients.salesforce.http import OrgHttp
 from clients.salesforce.polling import VISIBILITY_DELAY
+from clients.storage.objects import ObjectStore
 from clients.warehouse import Transaction, Warehouse, questions
 from clients.warehouse.statements import RECORD_LIST
 from schemas import names

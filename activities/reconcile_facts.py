@@ -18,7 +18,7 @@ from temporalio import activity
 
 from activities.heartbeats import heartbeating
 from activities.reconcile_read import fields_of, named_ids
-from clients.objectstore import ObjectStore
+from clients.storage.objects import ObjectStore
 from clients.warehouse import Transaction, Warehouse, questions
 from clients.warehouse.statements import RECORD_LIST
 from schemas import names

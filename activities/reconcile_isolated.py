@@ -9,7 +9,7 @@ from temporalio import activity
 
 from activities.heartbeats import heartbeating
 from activities.reconcile_facts import MOST_LISTED
-from clients.objectstore import ObjectStore
+from clients.storage.objects import ObjectStore
 from clients.warehouse import Warehouse, questions
 from schemas import names
 from schemas.catalogue import Catalogue

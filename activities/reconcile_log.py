@@ -14,7 +14,7 @@ from temporalio import activity
 
 from activities.heartbeats import heartbeating
 from activities.rebuild import rebuild_records
-from clients.objectstore import ObjectStore
+from clients.storage.objects import ObjectStore
 from clients.warehouse import Transaction, Warehouse, questions, statements as sql
 from schemas import names
 from schemas.catalogue import Catalogue, ObjectSpec

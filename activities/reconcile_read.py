@@ -13,11 +13,11 @@ from temporalio import activity
 
 from activities.ask_drift import asking_for_a_check
 from activities.heartbeats import heartbeating
-from clients.objectstore import ObjectStore
 from clients.salesforce.call_count import CallCount, counting_calls
 from clients.salesforce.digest_query import FactQuery, Position
 from clients.salesforce.http import OrgHttp
 from clients.salesforce.polling import VISIBILITY_DELAY
+from clients.storage.objects import ObjectStore
 from schemas import names
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.errors import CallRefusedError

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 from temporalio import activity
 
-from clients.objectstore import ObjectStore
+from clients.storage.objects import ObjectStore
 from clients.warehouse import Warehouse, statements as sql
 from schemas import names
 from schemas.ids import reconcile_key

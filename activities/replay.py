@@ -15,8 +15,8 @@ from activities.redrive import Redriver
 from activities.replay_selection import groups_of, selected_batches, sized
 from activities.restage import Landed, Restager
 from activities.settled import headers_of, settled_shares
-from clients.landed_batches import BatchPage
-from clients.objectstore import ObjectStore
+from clients.storage.landed_batches import BatchPage
+from clients.storage.objects import ObjectStore
 from clients.warehouse import Warehouse
 from schemas import names
 from schemas.catalogue import Catalogue

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Iterator
 
-from clients.landed_batches import BatchPage, LandedBatches
 from clients.named_batches import NamedBatches
-from clients.objectstore import ObjectStore
+from clients.storage.landed_batches import BatchPage, LandedBatches
+from clients.storage.objects import ObjectStore
 from clients.warehouse import Warehouse
 from schemas.catalogue import Catalogue
 from schemas.ingest.raw import Manifest

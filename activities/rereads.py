@@ -18,7 +18,7 @@ from temporalio.client import Client
 
 from activities.heartbeats import heartbeating
 from activities.late_parents import GRACE, LateParents
-from clients.objectstore import ObjectStore
+from clients.storage.objects import ObjectStore
 from clients.warehouse import Transaction, Warehouse, reread_statements as sql
 from clients.warehouse.statements import RECORD_LIST, TOUCHED
 from schemas import names

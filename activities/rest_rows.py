@@ -11,10 +11,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from activities.land_rows import RowLanding, settled_before
-from clients.chain import RowFacts
 from clients.salesforce.http import OrgHttp
 from clients.salesforce.rest_query import RestQuery
 from clients.salesforce.soql import between
+from clients.storage.chain import RowFacts
 from schemas.backfill import ByTime, Part, PartInput
 from schemas.catalogue import ObjectSpec
 from schemas.ids import ORIGIN

@@ -8,8 +8,8 @@ import pyarrow.compute as pc
 
 from activities.applier import Share
 from activities.batches import imbalance
-from clients.chain import Chain
-from clients.objectstore import ObjectStore
+from clients.storage.chain import Chain
+from clients.storage.objects import ObjectStore
 from schemas.catalogue import Catalogue
 from schemas.errors import ChainBrokenError
 from schemas.ingest.messages import ApplyInput, StagedObject

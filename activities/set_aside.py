@@ -17,7 +17,7 @@ from temporalio import activity
 from activities.heartbeats import heartbeating
 from activities.rebuild import RECORDS_AT_ONCE, rebuild_records
 from activities.reconcile_facts import clock_ends
-from clients.objectstore import ObjectStore
+from clients.storage.objects import ObjectStore
 from clients.warehouse import Transaction, Warehouse, ahead_statements as sql
 from clients.warehouse.statements import QUARANTINE, RECORD_LIST
 from schemas import names

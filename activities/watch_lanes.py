@@ -9,8 +9,8 @@ from datetime import datetime
 from temporalio import activity
 from temporalio.client import Client
 
-from clients.chain import Chain
-from clients.objectstore import ObjectStore
+from clients.storage.chain import Chain
+from clients.storage.objects import ObjectStore
 from clients.temporal.lanes import FollowerView, follower_view, lane_state, start_lane
 from clients.warehouse import Warehouse, statements as sql
 from schemas import names

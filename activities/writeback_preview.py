@@ -12,11 +12,11 @@ from temporalio import activity
 
 from activities.heartbeats import heartbeating
 from activities.writeback_entries import entries_to_send
-from clients.objectstore import ObjectStore
 from clients.salesforce.call_count import counting_calls
 from clients.salesforce.describe_cache import Describes
 from clients.salesforce.http import Sessions
 from clients.salesforce.records_by_external_id import RecordsByKey, RecordSeen
+from clients.storage.objects import ObjectStore
 from clients.writebacks.batches import StoredWriteback
 from schemas import names
 from schemas.catalogue import Catalogue, ObjectSpec

@@ -12,8 +12,8 @@ from temporalio.client import Client
 
 from clients.audit import AuditLog
 from clients.live_catalogue import LiveCatalogue
-from clients.objectstore import ObjectStore
 from clients.request_keys import RequestKeys
+from clients.storage.objects import ObjectStore
 from clients.temporal.writeback_queues import WritebackQueues
 from clients.warehouse import Warehouse
 from clients.writebacks.intake import WritebackIntake

@@ -22,8 +22,8 @@ from benchmarks.backfills import backfill
 from cli.measures import ProcessMeter
 from cli.running import settings_file
 from cli.up import Running
-from clients.chain import Chain
-from clients.objectstore import ObjectStore
+from clients.storage.chain import Chain
+from clients.storage.objects import ObjectStore
 from clients.warehouse import statements as sql
 from sandbox.endpoints import Endpoints
 from schemas.catalogue import default_catalogue

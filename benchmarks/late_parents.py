@@ -25,8 +25,8 @@ from activities.group_commit import GroupCommit
 from activities.landing import CutRule, LandingBuffer
 from activities.late_parents import LateParents
 from cli.engine_processes import settings_of
-from clients.chain import Chain
 from clients.salesforce.streaming.stream import StreamMessage
+from clients.storage.chain import Chain
 from clients.warehouse import reread_statements
 from sandbox.stack import running_sandbox
 from schemas.ingest.messages import ApplyInput

@@ -33,9 +33,9 @@ from benchmarks.stages import receive
 from cli.engine_processes import settings_of
 from cli.sandbox_commands import start_traffic, traffic_state
 from cli.up import DELIVERED_EVENTS
-from clients.chain import Chain
 from clients.given_names import keep_names
 from clients.live_catalogue import LiveCatalogue
+from clients.storage.chain import Chain
 from clients.warehouse.shadows import drop_statements, shadow_prefix
 from sandbox.stack import running_sandbox
 from schemas.catalogue import DEFAULT_CATALOGUE

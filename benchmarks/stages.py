@@ -27,10 +27,10 @@ from activities.landing import CutRule, LandingBuffer
 from cli.engine_processes import settings_of
 from cli.sandbox_commands import start_traffic, traffic_state
 from cli.up import DELIVERED_EVENTS
-from clients.chain import Chain
 from clients.salesforce.session import SessionSource
 from clients.salesforce.streaming.cometd_frames import load_frame
 from clients.salesforce.streaming.stream import StreamMessage
+from clients.storage.chain import Chain
 from sandbox.stack import RunningSandbox, running_sandbox
 from schemas.catalogue import load_catalogue
 from schemas.ingest.messages import ApplyInput

@@ -23,12 +23,12 @@ from temporalio.testing import ActivityEnvironment
 from activities.land_rows import RowLanding, RowLandings
 from activities.plan_backfill import PlanBackfill
 from activities.read_part import ReadPart
-from clients.chain import Chain
 from clients.governor.leases import Leases
-from clients.keys import org_data_key
-from clients.objectstore import ObjectStore
 from clients.salesforce.http import OrgHttp
 from clients.salesforce.session import Session, SessionSource
+from clients.storage.chain import Chain
+from clients.storage.data_key import org_data_key
+from clients.storage.objects import ObjectStore
 from schemas.backfill import BackfillCounts, BackfillInput, Part, PartInput
 from schemas.catalogue import Catalogue, ObjectSpec, load_catalogue
 from schemas.governor import Budget, Reading

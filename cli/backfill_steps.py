@@ -10,7 +10,7 @@ from activities.backfill_rates import BackfillRates
 from activities.plan_backfill import PlanBackfill
 from cli.backfill_pages import pace
 from cli.output import progress
-from clients.objectstore import ObjectStore
+from clients.storage.objects import ObjectStore
 from clients.temporal.backfills import (
     BackfillView,
     backfill_state,

@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 from temporalio.client import Client
 
-from clients.objectstore import ObjectStore
+from clients.storage.objects import ObjectStore
 from clients.temporal.backfills import start_backfill
 from clients.temporal.writeback_queues import WritebackQueues
 from schemas.backfill import BackfillInput

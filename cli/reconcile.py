@@ -15,7 +15,7 @@ from cli.acting import time_of, who
 from cli.output import EXIT_FAILED, EXIT_ISOLATED, OUT, AsJson, print_json, progress, say
 from cli.running import settings_of_state
 from cli.sandbox_commands import DEFAULT_STATE, StateFolder
-from clients.objectstore import ObjectStore
+from clients.storage.objects import ObjectStore
 from clients.warehouse import questions
 from schemas import names
 from schemas.catalogue import load_catalogue

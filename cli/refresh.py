@@ -14,7 +14,7 @@ from cli.acting import By, Reason, SettingsFile, who
 from cli.output import OUT, AsJson, print_json, say
 from cli.running import settings_of_state
 from cli.sandbox_commands import DEFAULT_STATE, StateFolder
-from clients.objectstore import ObjectStore
+from clients.storage.objects import ObjectStore
 from schemas import names
 from schemas.errors import SettingsError, UnavailableError
 from schemas.ids import refresh_workflow_id

@@ -16,8 +16,8 @@ from cli.running import settings_of_state
 from cli.sandbox_commands import DEFAULT_STATE, StateFolder
 from cli.shadow_tables import differences_page
 from clients.audit import AuditLog
-from clients.landed_batches import LandedBatches
-from clients.objectstore import ObjectStore
+from clients.storage.landed_batches import LandedBatches
+from clients.storage.objects import ObjectStore
 from clients.temporal.replays import replay_handle, replay_state
 from clients.warehouse.shadow_comparison import compare_shadow, drop_shadow, shadows_of
 from schemas import names

@@ -10,8 +10,8 @@ from rich.text import Text
 
 from cli.output import OUT, print_json
 from cli.writeback_pages import shown_text
-from clients.keys import org_data_key
-from clients.objectstore import ObjectStore
+from clients.storage.data_key import org_data_key
+from clients.storage.objects import ObjectStore
 from clients.writebacks.intake import WritebackIntake
 from schemas.catalogue import Catalogue
 from schemas.writeback.messages import Intake, RefusedWriteback

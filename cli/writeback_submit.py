@@ -19,7 +19,7 @@ from cli.running import settings_of_state
 from cli.sandbox_commands import DEFAULT_STATE, StateFolder
 from cli.writeback_dry_run import DryRun, tell
 from cli.writeback_pages import refusals_page
-from clients.objectstore import ObjectStore
+from clients.storage.objects import ObjectStore
 from clients.temporal.writeback_queues import WritebackQueues
 from clients.writebacks.files import FileReading
 from clients.writebacks.intake import WritebackIntake

@@ -1,8 +1,8 @@
 """The batches that the warehouse names: those of one record, and those that quarantine holds changes of."""
 
-from clients.chain import Chain
-from clients.landed_batches import BatchPage
-from clients.objectstore import ObjectStore
+from clients.storage.chain import Chain
+from clients.storage.landed_batches import BatchPage
+from clients.storage.objects import ObjectStore
 from clients.warehouse import Warehouse, replay_statements as sql
 from schemas.catalogue import Catalogue
 from schemas.ids import batch_of_name

@@ -13,9 +13,9 @@ from activities.applier import Applier
 from activities.batches import Batches
 from activities.group_commit import GroupCommit
 from activities.landing import CutRule, LandingBuffer
-from clients.chain import Chain
-from clients.objectstore import ObjectStore
 from clients.salesforce.streaming.stream import StreamMessage
+from clients.storage.chain import Chain
+from clients.storage.objects import ObjectStore
 from clients.warehouse import Warehouse
 from clients.warehouse.postgres import PostgresWarehouse
 from clients.warehouse.statements import LEDGER, QUALITY, QUARANTINE, tables_of

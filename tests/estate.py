@@ -14,8 +14,8 @@ import psycopg
 import sqlalchemy as sa
 
 from clients.migrations import ensure_schema
-from clients.objectstore import ObjectStore, S3Address
 from clients.operational import open_engine
+from clients.storage.objects import ObjectStore, S3Address
 from clients.warehouse import postgres_tables
 from sandbox import postgres
 from sandbox.temporal import temporal_binary

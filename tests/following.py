@@ -9,7 +9,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities import landing
 from activities.follow import FollowLane
-from clients.chain import Chain
+from clients.storage.chain import Chain
 from schemas.ids import ORIGIN
 from schemas.ingest.messages import FollowInput
 

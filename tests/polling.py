@@ -10,10 +10,10 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.landing import CutRule
 from activities.poll import PollLane
-from clients.chain import Chain
-from clients.objectstore import ObjectStore
 from clients.salesforce.bulk.query import BulkQuery
 from clients.salesforce.polling import PolledSource
+from clients.storage.chain import Chain
+from clients.storage.objects import ObjectStore
 from schemas.catalogue import default_catalogue
 from schemas.governor import LeaseClass
 from schemas.ids import ORIGIN

@@ -15,8 +15,8 @@ from activities.follow import FollowLane
 from activities.holes import Holes
 from activities.landing import CutRule
 from cli.comparison import compare_all
-from clients.objectstore import ObjectStore
 from clients.salesforce.streaming import cometd
+from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
 from schemas import names
 from schemas.ids import lane_workflow_id, repair_workflow_id

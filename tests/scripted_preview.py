@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import orjson
 from temporalio import activity
 
-from clients.objectstore import ObjectStore
+from clients.storage.objects import ObjectStore
 from schemas import names
 from schemas.ids import preview_result_key
 from schemas.writeback.preview import Difference, Effect, Preview, Previewed, PreviewInput, WouldBe

@@ -19,7 +19,7 @@ from activities.boundary import ErrorBoundary
 from api.app import build_api
 from cli.api import new_token
 from clients.audit import AuditLog
-from clients.objectstore import ObjectStore, S3Address
+from clients.storage.objects import ObjectStore, S3Address
 from clients.warehouse.postgres import PostgresWarehouse
 from schemas import names
 from schemas.access import CallerRole

@@ -24,7 +24,7 @@ from activities.read_part import ReadPart
 from activities.read_records import ReadRecords
 from activities.rereads import Rereads
 from clients.audit import AuditLog
-from clients.objectstore import ObjectStore
+from clients.storage.objects import ObjectStore
 from clients.temporal.backfills import start_backfill
 from clients.warehouse.postgres import PostgresWarehouse
 from sandbox.org.faults import FaultRule

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from clients.keys import org_data_key
 from clients.live_catalogue import LiveCatalogue
-from clients.objectstore import ObjectStore
 from clients.salesforce.describe_cache import Describes
+from clients.storage.data_key import org_data_key
+from clients.storage.objects import ObjectStore
 from clients.warehouse import Warehouse
 from clients.writebacks.intake import WritebackIntake
 from clients.writebacks.parents import ParentLookup

@@ -12,9 +12,9 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from activities.threads import to_its_end
 from clients.audit import AuditLog
 from clients.given_names import keep_names
-from clients.keys import org_data_key
 from clients.live_catalogue import LiveCatalogue
-from clients.objectstore import ObjectStore
+from clients.storage.data_key import org_data_key
+from clients.storage.objects import ObjectStore
 from clients.warehouse import Warehouse
 from clients.warehouse.postgres import PostgresWarehouse
 from clients.warehouse.postgres_tables import MAX_ROW_BYTES

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from activities.replay_selection import selected_batches, sized
-from clients.objectstore import ObjectStore
+from clients.storage.objects import ObjectStore
 from clients.warehouse import Warehouse
 from schemas.catalogue import Catalogue
 from schemas.replay import ReplayCursor, ReplaySelection, ReplaySize

@@ -15,11 +15,11 @@ from activities.writeback_jobs import IngestJobs, JobTerms
 from activities.writeback_preview import PreviewSteps
 from activities.writeback_steps import WritebackSteps
 from activities.writeback_terms import WritebackTerms
-from clients.objectstore import ObjectStore
 from clients.salesforce.bulk.ingest import BulkIngest
 from clients.salesforce.collections import CompositeWrites
 from clients.salesforce.http import OrgHttp, Sessions
 from clients.salesforce.records_by_external_id import RecordsByKey
+from clients.storage.objects import ObjectStore
 from clients.temporal.writeback_queues import WritebackQueues
 from clients.warehouse import Warehouse
 from clients.writebacks.batches import Batches

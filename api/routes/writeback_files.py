@@ -10,8 +10,8 @@ from pydantic import ConfigDict, Field
 from api.documented import told
 from api.parts import ApiParts, CalledBy, Parts
 from api.problems import invalid
-from clients.object_reader import open_object
-from clients.objectstore import ObjectMissingError
+from clients.storage.object_reader import open_object
+from clients.storage.objects import ObjectMissingError
 from clients.writebacks.files import FileReading
 from schemas.access import CallerRole
 from schemas.ids import intake_prefix, intake_refusals_key

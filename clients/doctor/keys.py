@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from clients.doctor.object_storage import code_of
-from clients.objectstore import ObjectStore, S3Address, aws_client, translated
+from clients.storage.objects import ObjectStore, S3Address, aws_client, translated
 from schemas.doctor import Finding, ok, unknown, wrong
 from schemas.errors import TerminalError, TidegateError, UnavailableError
 from schemas.ids import data_key_key

@@ -3,8 +3,8 @@
 import time
 from datetime import UTC, datetime, timedelta
 
-from clients.objectstore import ObjectStore
 from clients.salesforce.http import OrgHttp
+from clients.storage.objects import ObjectStore
 from schemas.errors import TransientError
 from schemas.governor import LeaseClass
 from schemas.ids import describe_key

@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from clients.objectstore import ObjectStore
+from clients.storage.objects import ObjectStore
 from clients.warehouse.protocol import Transaction
 from clients.warehouse.psycopg_errors import translated
 from clients.warehouse.scorecard_statements import views

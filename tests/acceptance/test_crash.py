@@ -18,7 +18,7 @@ from cli.engine_processes import EngineProcesses
 from cli.measures import ledger_sums
 from cli.sandbox_commands import start_traffic, traffic_state
 from cli.surge import org_state
-from clients.chain import Chain
+from clients.storage.chain import Chain
 from clients.warehouse import statements as sql
 from sandbox.endpoints import Endpoints
 from sandbox.processes import Child

@@ -14,7 +14,7 @@ from cli.engine_processes import EngineProcesses, settings_of
 from cli.measures import ledger_sums
 from cli.running import settings_file
 from cli.sandbox_commands import start_traffic, traffic_state
-from clients.chain import Chain
+from clients.storage.chain import Chain
 from clients.warehouse import statements as sql
 from sandbox.endpoints import Endpoints
 from sandbox.stack import RunningSandbox

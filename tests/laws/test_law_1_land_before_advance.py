@@ -11,8 +11,8 @@ from temporalio.client import Client, WorkflowExecutionStatus
 
 from activities.follow import FollowLane
 from activities.landing import CutRule
-from clients.chain import Chain
-from clients.objectstore import ObjectStore, S3Address
+from clients.storage.chain import Chain
+from clients.storage.objects import ObjectStore, S3Address
 from schemas.errors import UnavailableError
 from schemas.ids import ORIGIN
 from tests.bus import Bus, event, protector

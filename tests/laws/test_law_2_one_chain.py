@@ -15,8 +15,8 @@ from temporalio.client import Client, WorkflowExecutionStatus
 
 from activities.follow import FollowLane
 from activities.landing import CutRule, LandingBuffer
-from clients.chain import Chain
-from clients.objectstore import ObjectStore
+from clients.storage.chain import Chain
+from clients.storage.objects import ObjectStore
 from schemas.errors import ChainBrokenError
 from schemas.ids import ORIGIN, manifest_key
 from schemas.ingest.raw import Manifest

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from activities.applier import Applier
-from clients.objectstore import ObjectStore
+from clients.storage.objects import ObjectStore
 from clients.warehouse import statements as sql
 from clients.warehouse.postgres import PostgresWarehouse
 from schemas.catalogue import Catalogue

@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from activities.applier import Applier
 from activities.redrive import Redriver
-from clients.chain import Chain, RowFacts
-from clients.objectstore import ObjectStore
+from clients.storage.chain import Chain, RowFacts
+from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
 from clients.warehouse.shadow_comparison import TableDifference, compare_shadow, drop_shadow, shadows_of
 from schemas.errors import SettingsError

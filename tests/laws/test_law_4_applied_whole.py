@@ -8,7 +8,7 @@ import psycopg
 import pyarrow as pa
 import pytest
 
-from clients.objectstore import ObjectStore
+from clients.storage.objects import ObjectStore
 from clients.warehouse import Transaction, Warehouse
 from clients.warehouse.postgres import PostgresWarehouse
 from sandbox import postgres

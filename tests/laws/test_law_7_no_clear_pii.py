@@ -24,7 +24,7 @@ from activities.boundary import ErrorBoundary
 from activities.follow import FollowLane
 from activities.group_commit import GroupCommit
 from activities.landing import CutRule
-from clients.objectstore import ObjectStore
+from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
 from schemas import names
 from schemas.catalogue import default_catalogue

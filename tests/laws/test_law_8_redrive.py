@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from clients.objectstore import ObjectStore
+from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
 from schemas.quality import Rule
 from schemas.replay import QuarantineChoice, ReplaySelection

@@ -17,8 +17,8 @@ from temporalio.worker import Worker
 
 from activities.boundary import ErrorBoundary
 from activities.poll import PollLane
-from clients.chain import Chain
-from clients.objectstore import ObjectStore
+from clients.storage.chain import Chain
+from clients.storage.objects import ObjectStore
 from sandbox.org.model import Org
 from schemas import names
 from schemas.errors import UnavailableError

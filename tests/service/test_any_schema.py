@@ -20,12 +20,12 @@ from sqlglot import exp
 
 from activities.redrive import Redriver
 from activities.restage import Restager
-from clients.chain import Chain, RowFacts
-from clients.objectstore import ObjectStore
 from clients.salesforce.bulk.query import BulkQuery
 from clients.salesforce.describe import OrgSchema
 from clients.salesforce.polling import PolledSource
 from clients.salesforce.soql import keyset_query
+from clients.storage.chain import Chain, RowFacts
+from clients.storage.objects import ObjectStore
 from clients.warehouse import redshift, statements as sql
 from clients.warehouse.postgres import PostgresWarehouse
 from clients.warehouse.statements import current_table, history_table, tables_of

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from api.app import build_api
-from clients.objectstore import S3Address
+from clients.storage.objects import S3Address
 from schemas.ids import intake_prefix, writeback_queue_id
 from schemas.writeback.messages import MOST_OF_A_REQUEST
 from tests.served_api import MOST_BYTES, ORG, ServedApi, fresh, settings_for, tokens_and_entries

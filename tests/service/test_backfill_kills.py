@@ -8,7 +8,7 @@ import httpx
 import pytest
 from temporalio.testing import ActivityEnvironment
 
-from clients.chain import Chain
+from clients.storage.chain import Chain
 from sandbox.org.faults import FaultRule
 from schemas.backfill import BackfillState, ByTime, Part, PartInput, StretchResult
 from schemas.governor import LeaseClass

@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from clients.objectstore import S3Address
 from clients.operational import open_engine
+from clients.storage.objects import S3Address
 from clients.temporal.governor import TemporalGovernor, read_books
 from schemas import names
 from schemas.doctor import TOTAL_SECONDS, Remote, State

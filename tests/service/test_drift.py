@@ -22,8 +22,8 @@ from activities.redrive import Redriver
 from activities.replay import ReplaySteps
 from activities.restage import Restager
 from clients.live_catalogue import LiveCatalogue
-from clients.objectstore import ObjectStore
 from clients.salesforce.streaming import cometd
+from clients.storage.objects import ObjectStore
 from clients.warehouse import Warehouse
 from clients.warehouse.postgres import PostgresWarehouse
 from sandbox.org.objects import OrgField

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from clients.given_names import keep_names
-from clients.objectstore import ObjectStore
+from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
 from schemas.catalogue import Catalogue
 from schemas.quality import ISOLATING, Rule

@@ -8,8 +8,8 @@ import pytest
 from temporalio.testing import ActivityEnvironment
 
 from activities.keep_describe import KeepDescribe
-from clients.objectstore import ObjectStore, S3Address
 from clients.salesforce.describe_cache import Describes
+from clients.storage.objects import ObjectStore, S3Address
 from schemas.ids import describe_key
 from schemas.salesforce.describe import DESCRIBE_LIFE, KeepDescribeInput, KeptDescribe
 from tests.served_org import served_org

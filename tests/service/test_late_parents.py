@@ -9,7 +9,7 @@ import orjson
 import pytest
 from temporalio.client import Client
 
-from clients.objectstore import ObjectStore
+from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
 from tests.following import groups_settle_at_once  # noqa: F401
 from tests.reconciling import ReconcilingEngine

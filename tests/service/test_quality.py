@@ -10,7 +10,7 @@ import pytest
 
 from cli.quality_view import quality_lines, quality_view
 from clients.audit import AuditLog
-from clients.objectstore import ObjectStore
+from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
 from schemas.catalogue import Catalogue, default_catalogue
 from schemas.errors import ObjectHeldError

@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 from cli.main import app
 from clients.audit import AuditLog
 from clients.migrations import ensure_schema
-from clients.objectstore import ObjectStore, S3Address
 from clients.operational import open_engine
+from clients.storage.objects import ObjectStore, S3Address
 from clients.warehouse.postgres import PostgresWarehouse
 from schemas.errors import SettingsError
 from tests.batches import Road

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from activities.late_parents import LateParents
-from clients.objectstore import ObjectStore
+from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
 from schemas.catalogue import Catalogue, default_catalogue
 from tests.batches import Road

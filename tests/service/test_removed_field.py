@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from activities.rebuild import rebuild_records
-from clients.objectstore import ObjectStore
+from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
 from schemas.catalogue import Catalogue
 from tests.batches import Road

@@ -12,8 +12,8 @@ from temporalio.testing import ActivityEnvironment
 from activities.asking import ask
 from activities.holes import LANE_HOLE
 from activities.rereads import Rereads
-from clients.chain import Chain
-from clients.objectstore import ObjectStore
+from clients.storage.chain import Chain
+from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
 from sandbox.org.traffic.fill import FillPlan, fill
 from schemas.catalogue import default_catalogue

@@ -18,7 +18,7 @@ from activities.boundary import ErrorBoundary
 from cli.main import app
 from cli.output import EXIT_REFUSED
 from clients.audit import AuditLog
-from clients.objectstore import ObjectStore, S3Address
+from clients.storage.objects import ObjectStore, S3Address
 from clients.warehouse.postgres import PostgresWarehouse
 from schemas import names
 from schemas.errors import SettingsError

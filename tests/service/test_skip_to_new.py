@@ -14,8 +14,8 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.follow import FollowLane
 from activities.landing import CutRule
-from clients.chain import Chain
-from clients.objectstore import ObjectStore
+from clients.storage.chain import Chain
+from clients.storage.objects import ObjectStore
 from schemas.errors import StreamBrokenError
 from schemas.ids import ORIGIN
 from schemas.ingest.messages import FollowInput

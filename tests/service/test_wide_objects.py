@@ -10,10 +10,10 @@ import orjson
 import pytest
 from temporalio.client import Client
 
-from clients.chain import Chain
-from clients.objectstore import ObjectStore
 from clients.salesforce.bulk.query import BulkQuery
 from clients.salesforce.polling import PolledSource
+from clients.storage.chain import Chain
+from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
 from clients.warehouse.postgres_tables import MAX_ROW_BYTES
 from schemas.catalogue import FieldType

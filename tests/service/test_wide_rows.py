@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from activities.rebuild import rebuild_records
-from clients.objectstore import ObjectStore
+from clients.storage.objects import ObjectStore
 from clients.warehouse import statements
 from clients.warehouse.postgres import PostgresWarehouse
 from clients.warehouse.postgres_tables import MAX_ROW_BYTES

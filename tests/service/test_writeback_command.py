@@ -11,7 +11,7 @@ from temporalio.worker import Worker
 from typer.testing import CliRunner, Result
 
 from cli.main import app
-from clients.objectstore import S3Address
+from clients.storage.objects import S3Address
 from clients.warehouse.postgres import PostgresWarehouse
 from schemas import names
 from schemas.catalogue import FieldSpec, FieldType, default_catalogue

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from temporalio.client import Client
 
-from clients.objectstore import ObjectStore
+from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
 from clients.writebacks.unsent import Unsent
 from sandbox.org.faults import FaultRule

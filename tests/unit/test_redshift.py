@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from activities.applier import Applier
-from clients.objectstore import ObjectStore
+from clients.storage.objects import ObjectStore
 from clients.warehouse import redshift, statements as sql
 from clients.warehouse.psycopg_errors import translated
 from clients.warehouse.quality_statements import find_open_findings

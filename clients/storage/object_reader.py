@@ -3,7 +3,7 @@
 import io
 from typing import Any, BinaryIO, cast
 
-from clients.objectstore import ObjectMissingError, ObjectStore
+from clients.storage.objects import ObjectMissingError, ObjectStore
 
 _AHEAD = 8 * 1024 * 1024
 """Bytes of one request, at least."""

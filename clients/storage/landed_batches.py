@@ -10,7 +10,7 @@ from datetime import UTC, timedelta
 from itertools import islice
 from typing import NamedTuple
 
-from clients.objectstore import ObjectStore
+from clients.storage.objects import ObjectStore
 from schemas.ids import ORIGIN, chain_prefix, manifest_key, padded, raw_day, raw_prefix
 from schemas.ingest.raw import Manifest
 from schemas.replay import ReplayCursor, ReplaySelection

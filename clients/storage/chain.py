@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import ValidationError
 
-from clients.objectstore import ObjectStore
+from clients.storage.objects import ObjectStore
 from schemas.errors import ChainBrokenError
 from schemas.ids import ORIGIN, manifest_key, manifest_prefix, raw_key
 from schemas.ingest.raw import RAW_SCHEMA, Form, Manifest

@@ -4,7 +4,7 @@ import base64
 
 import orjson
 
-from clients.objectstore import ObjectStore, S3Address, aws_client, translated
+from clients.storage.objects import ObjectStore, S3Address, aws_client, translated
 from schemas.ids import data_key_key
 from transforms.pii import KEY_BYTES, DataKey
 
