@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from temporalio import activity
 
-from clients.audit import AuditLog
+from clients.database.audit_log import AuditLog
 from schemas import names
 from schemas.ingest.messages import Act
 

@@ -12,7 +12,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from activities.asking import ask
-from clients.audit import AuditLog
+from clients.database.audit_log import AuditLog
 from clients.salesforce.http import OrgHttp
 from clients.warehouse import Warehouse, statements as sql
 from schemas import names

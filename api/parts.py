@@ -10,9 +10,9 @@ from urllib.parse import quote
 from fastapi import Depends, Request
 from temporalio.client import Client
 
-from clients.audit import AuditLog
+from clients.database.audit_log import AuditLog
+from clients.database.idempotency_keys import RequestKeys
 from clients.live_catalogue import LiveCatalogue
-from clients.request_keys import RequestKeys
 from clients.storage.objects import ObjectStore
 from clients.temporal.writeback_queues import WritebackQueues
 from clients.warehouse import Warehouse

@@ -16,7 +16,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException as RoutingError
 
-from clients.request_keys import KeyUsedError
+from clients.database.idempotency_keys import KeyUsedError
 from clients.temporal.runs import RunExistsError
 from schemas.errors import (
     CallRefusedError,

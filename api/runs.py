@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from api.parts import ApiParts
 from api.problems import wrong_fields
 from api.run_answers import RunAct
-from clients.request_keys import KeyClaim
+from clients.database.idempotency_keys import KeyClaim
 from clients.temporal.runs import RunExistsError, Started, content, start_run
 from schemas.access import Caller
 from schemas.message import Message

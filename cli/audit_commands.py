@@ -11,7 +11,7 @@ from cli.acting import SettingsFile
 from cli.output import EXIT_FAILED, OUT, print_json
 from cli.running import settings_of_state
 from cli.sandbox_commands import DEFAULT_STATE, StateFolder
-from clients.audit import AuditLog
+from clients.database.audit_log import AuditLog
 from clients.writebacks.proof import broken_seals
 
 app = typer.Typer(help="What operators did, in a log chained by hash.", no_args_is_help=True)

@@ -15,7 +15,7 @@ from cli.replay_options import request_of, selection_of
 from cli.running import settings_of_state
 from cli.sandbox_commands import DEFAULT_STATE, StateFolder
 from cli.shadow_tables import differences_page
-from clients.audit import AuditLog
+from clients.database.audit_log import AuditLog
 from clients.storage.landed_batches import LandedBatches
 from clients.storage.objects import ObjectStore
 from clients.temporal.replays import replay_handle, replay_state

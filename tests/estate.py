@@ -13,8 +13,8 @@ import httpx
 import psycopg
 import sqlalchemy as sa
 
-from clients.migrations import ensure_schema
-from clients.operational import open_engine
+from clients.database.engine import open_engine
+from clients.database.migrations import ensure_schema
 from clients.storage.objects import ObjectStore, S3Address
 from clients.warehouse import postgres_tables
 from sandbox import postgres

@@ -18,7 +18,7 @@ from activities.acts import Acts
 from activities.boundary import ErrorBoundary
 from api.app import build_api
 from cli.api import new_token
-from clients.audit import AuditLog
+from clients.database.audit_log import AuditLog
 from clients.storage.objects import ObjectStore, S3Address
 from clients.warehouse.postgres import PostgresWarehouse
 from schemas import names

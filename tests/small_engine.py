@@ -23,7 +23,7 @@ from activities.plan_backfill import PlanBackfill
 from activities.read_part import ReadPart
 from activities.read_records import ReadRecords
 from activities.rereads import Rereads
-from clients.audit import AuditLog
+from clients.database.audit_log import AuditLog
 from clients.storage.objects import ObjectStore
 from clients.temporal.backfills import start_backfill
 from clients.warehouse.postgres import PostgresWarehouse

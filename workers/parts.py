@@ -10,7 +10,7 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 from activities.threads import to_its_end
-from clients.audit import AuditLog
+from clients.database.audit_log import AuditLog
 from clients.given_names import keep_names
 from clients.live_catalogue import LiveCatalogue
 from clients.storage.data_key import org_data_key

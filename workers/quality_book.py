@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from activities.asking import ask
-from clients.audit import AuditLog
+from clients.database.audit_log import AuditLog
 from clients.warehouse import Transaction, Warehouse, hold_statements as holds, quality_questions as sql
 from schemas.ingest.messages import Act
 from schemas.message import Message

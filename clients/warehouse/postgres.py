@@ -15,7 +15,7 @@ from typing import Any
 import adbc_driver_postgresql.dbapi as adbc
 import pyarrow as pa
 
-from clients import postgres_sessions
+from clients.database import postgres_sessions
 from clients.warehouse import postgres_tables
 from clients.warehouse.postgres_tables import INLINE, SYSTEM, definitions
 from clients.warehouse.protocol import Transaction

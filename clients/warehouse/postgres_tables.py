@@ -6,7 +6,7 @@ from functools import partial
 
 import psycopg
 
-from clients.postgres_sessions import session_options
+from clients.database.postgres_sessions import session_options
 from clients.warehouse.psycopg_errors import translated
 from clients.warehouse.scorecard_statements import views
 from clients.warehouse.shadows import in_schemas, schemas_of

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from clients.audit import append_new_act
+from clients.database.audit_log import append_new_act
 from clients.writebacks.sessions import PAUSING, WritebackStore, lock, storable
 from clients.writebacks.tables import WRITEBACK, WRITEBACK_BATCH, WRITEBACK_PAUSE
 from schemas.ingest.messages import Act

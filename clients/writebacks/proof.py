@@ -9,7 +9,7 @@ from itertools import groupby
 
 import sqlalchemy as sa
 
-from clients.audit import AUDIT_LOG
+from clients.database.audit_log import AUDIT_LOG
 from clients.writebacks.sealing import ACT, SEALED, attempts_digest, sealed_digest, sealed_target
 from clients.writebacks.sessions import WritebackStore
 from clients.writebacks.tables import WRITEBACK_ATTEMPT, WRITEBACK_BATCH

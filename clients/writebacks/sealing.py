@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 
-from clients.audit import append_act
+from clients.database.audit_log import append_act
 from clients.writebacks.tables import WRITEBACK_ATTEMPT
 from schemas.ingest.messages import Act
 from schemas.writeback.messages import BatchCounts

@@ -6,9 +6,9 @@ from contextlib import contextmanager
 
 import sqlalchemy as sa
 
-from clients.audit import ensure_audit_log
-from clients.migrations import ensure_schema
-from clients.operational import open_engine, translated
+from clients.database.audit_log import ensure_audit_log
+from clients.database.engine import open_engine, translated
+from clients.database.migrations import ensure_schema
 
 
 class WritebackStore:

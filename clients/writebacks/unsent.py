@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from clients.audit import append_act
+from clients.database.audit_log import append_act
 from clients.writebacks.sessions import FORMING, WritebackStore, lock
 from clients.writebacks.tables import WRITEBACK
 from schemas.ingest.messages import Act

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from clients.operational import open_engine
+from clients.database.engine import open_engine
 from clients.storage.objects import S3Address
 from clients.temporal.governor import TemporalGovernor, read_books
 from schemas import names

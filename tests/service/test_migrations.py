@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from clients.migrations import ensure_schema
-from clients.operational import open_engine
+from clients.database.engine import open_engine
+from clients.database.migrations import ensure_schema
 from clients.writebacks.tables import METADATA
 
 

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from cli.quality_view import quality_lines, quality_view
-from clients.audit import AuditLog
+from clients.database.audit_log import AuditLog
 from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
 from schemas.catalogue import Catalogue, default_catalogue

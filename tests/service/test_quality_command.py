@@ -10,9 +10,9 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
-from clients.audit import AuditLog
-from clients.migrations import ensure_schema
-from clients.operational import open_engine
+from clients.database.audit_log import AuditLog
+from clients.database.engine import open_engine
+from clients.database.migrations import ensure_schema
 from clients.storage.objects import ObjectStore, S3Address
 from clients.warehouse.postgres import PostgresWarehouse
 from schemas.errors import SettingsError

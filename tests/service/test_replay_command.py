@@ -17,7 +17,7 @@ from activities.acts import Acts
 from activities.boundary import ErrorBoundary
 from cli.main import app
 from cli.output import EXIT_REFUSED
-from clients.audit import AuditLog
+from clients.database.audit_log import AuditLog
 from clients.storage.objects import ObjectStore, S3Address
 from clients.warehouse.postgres import PostgresWarehouse
 from schemas import names

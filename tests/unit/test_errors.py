@@ -15,7 +15,7 @@ import transforms
 import workers
 import workflows
 from activities.boundary import MESSAGE_LENGTH, as_application_error
-from clients.request_keys import KeyUsedError
+from clients.database.idempotency_keys import KeyUsedError
 from clients.storage.objects import ObjectMissingError
 from clients.temporal.runs import RunExistsError
 from schemas import errors

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from clients.operational import open_engine, translated
+from clients.database.engine import open_engine, translated
 from schemas.errors import TerminalError
 
 _METADATA = sa.MetaData()

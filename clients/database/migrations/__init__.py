@@ -8,7 +8,7 @@ from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from clients.operational import translated
+from clients.database.engine import translated
 
 _LOCK = sa.text("SELECT pg_advisory_xact_lock(hashtext('tidegate migrations'))")
 

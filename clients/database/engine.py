@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from psycopg.errors import IdleInTransactionSessionTimeout
 from sqlalchemy.exc import DBAPIError
 
-from clients.postgres_sessions import session_options
+from clients.database.postgres_sessions import session_options
 from schemas.errors import UnavailableError
 
 SYSTEM = "the operational store"

@@ -9,7 +9,7 @@ from datetime import UTC
 
 import sqlalchemy as sa
 
-from clients.operational import open_engine, translated
+from clients.database.engine import open_engine, translated
 from schemas.ingest.messages import Act
 
 _METADATA = sa.MetaData()
