@@ -22,9 +22,9 @@ from activities.fold_findings import record_fold_findings
 from activities.holds import TooManyRejectedError, check_hold, hold
 from activities.quality import count_rejected, record_quality
 from activities.rebuild import refold_records
-from clients.live_catalogue import check_catalogue
 from clients.storage.objects import ObjectStore
 from clients.warehouse import Transaction, Warehouse, statements as sql
+from clients.warehouse.live_catalogue import check_catalogue
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.errors import CatalogueBehindError, LedgerImbalanceError
 from schemas.ingest.messages import ApplyInput, ApplyResult

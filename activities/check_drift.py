@@ -1,7 +1,7 @@
 """check_drift: compare what the org describes with the catalogue, decide, and make room in the warehouse.
 
 A decision is committed under its object's lock, after the columns are there: whoever applies changes afterwards hears of it before it
-writes (`clients.live_catalogue.check_catalogue`). Done twice it decides nothing twice, since what was decided is the catalogue then.
+writes (`clients.warehouse.live_catalogue.check_catalogue`). Done twice it decides nothing twice, since what was decided is the catalogue then.
 """
 
 import asyncio
@@ -12,12 +12,12 @@ from datetime import UTC, datetime, timedelta
 from temporalio import activity
 
 from activities.heartbeats import heartbeating
-from clients.given_names import keep_names
-from clients.live_catalogue import LiveCatalogue, check_catalogue, write_rows
 from clients.salesforce.call_count import counting_calls
 from clients.salesforce.describe import OrgSchema
 from clients.salesforce.http import OrgHttp
 from clients.warehouse import Warehouse, quality_statements, statements as sql
+from clients.warehouse.live_catalogue import LiveCatalogue, check_catalogue, write_rows
+from clients.warehouse.stored_names import keep_names
 from schemas import names
 from schemas.catalogue import Catalogue
 from schemas.drift import (

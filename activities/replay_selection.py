@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Iterator
 
-from clients.named_batches import NamedBatches
 from clients.storage.landed_batches import BatchPage, LandedBatches
 from clients.storage.objects import ObjectStore
 from clients.warehouse import Warehouse
+from clients.warehouse.batch_index import NamedBatches
 from schemas.catalogue import Catalogue
 from schemas.ingest.raw import Manifest
 from schemas.replay import BatchGroup, BatchRef, ReplaySelection, ReplaySize

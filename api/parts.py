@@ -12,10 +12,10 @@ from temporalio.client import Client
 
 from clients.database.audit_log import AuditLog
 from clients.database.idempotency_keys import RequestKeys
-from clients.live_catalogue import LiveCatalogue
 from clients.storage.objects import ObjectStore
 from clients.temporal.writeback_queues import WritebackQueues
 from clients.warehouse import Warehouse
+from clients.warehouse.live_catalogue import LiveCatalogue
 from clients.writebacks.intake import WritebackIntake
 from clients.writebacks.looks import WritebackLooks
 from clients.writebacks.sessions import WritebackStore

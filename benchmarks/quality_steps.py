@@ -33,10 +33,10 @@ from benchmarks.stages import receive
 from cli.engine_processes import settings_of
 from cli.sandbox_commands import start_traffic, traffic_state
 from cli.up import DELIVERED_EVENTS
-from clients.given_names import keep_names
-from clients.live_catalogue import LiveCatalogue
 from clients.storage.chain import Chain
-from clients.warehouse.shadows import drop_statements, shadow_prefix
+from clients.warehouse.live_catalogue import LiveCatalogue
+from clients.warehouse.shadow.schemas import drop_statements, shadow_prefix
+from clients.warehouse.stored_names import keep_names
 from sandbox.stack import running_sandbox
 from schemas.catalogue import DEFAULT_CATALOGUE
 from schemas.ingest.messages import ApplyInput

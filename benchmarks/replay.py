@@ -26,7 +26,7 @@ from cli.engine_processes import settings_of
 from cli.surge import run_surge, wait_for_followers
 from cli.up import Running, running_all
 from clients.temporal.replays import replay_handle, start_replay
-from clients.warehouse.shadow_comparison import compare_shadow
+from clients.warehouse.shadow.compare import compare_shadow
 from schemas.catalogue import load_catalogue
 from schemas.replay import ReplayInput, ReplaySelection, ReplayState
 from workers.parts import connect_temporal, open_warehouse

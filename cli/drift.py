@@ -15,8 +15,8 @@ from cli.acting import By, SettingsFile, who
 from cli.output import OUT, AsJson, print_json, say
 from cli.running import settings_of_state
 from cli.sandbox_commands import DEFAULT_STATE, StateFolder
-from clients.live_catalogue import read_rows
 from clients.warehouse import Warehouse
+from clients.warehouse.live_catalogue import read_rows
 from schemas import names
 from schemas.catalogue import load_catalogue
 from schemas.drift import DriftInput, DriftResult, DriftRow

@@ -19,7 +19,7 @@ from clients.database.audit_log import AuditLog
 from clients.storage.landed_batches import LandedBatches
 from clients.storage.objects import ObjectStore
 from clients.temporal.replays import replay_handle, replay_state
-from clients.warehouse.shadow_comparison import compare_shadow, drop_shadow, shadows_of
+from clients.warehouse.shadow.compare import compare_shadow, drop_shadow, shadows_of
 from schemas import names
 from schemas.catalogue import Catalogue, load_catalogue
 from schemas.errors import SettingsError

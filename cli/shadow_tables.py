@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from clients.warehouse.shadow_comparison import TableDifference
+from clients.warehouse.shadow.compare import TableDifference
 
 
 def differences_page(name: str, found: Sequence[TableDifference]) -> RenderableType:

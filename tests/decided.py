@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime
 
-from clients.live_catalogue import write_rows
 from clients.warehouse import Warehouse
+from clients.warehouse.live_catalogue import write_rows
 from schemas.catalogue import FieldSpec
 from schemas.drift import DriftKind, Effect, FieldDrift
 

@@ -8,7 +8,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.replay import ReplaySteps
 from clients.warehouse.postgres import PostgresWarehouse
-from clients.warehouse.shadows import shadow_prefix
+from clients.warehouse.shadow.schemas import shadow_prefix
 from schemas.catalogue import Catalogue
 from schemas.replay import (
     BatchGroup,

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from clients.live_catalogue import LiveCatalogue
 from clients.salesforce.describe_cache import Describes
 from clients.storage.data_key import org_data_key
 from clients.storage.objects import ObjectStore
 from clients.warehouse import Warehouse
+from clients.warehouse.live_catalogue import LiveCatalogue
 from clients.writebacks.intake import WritebackIntake
 from clients.writebacks.parents import ParentLookup
 from schemas.catalogue import Catalogue

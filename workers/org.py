@@ -11,7 +11,6 @@ from temporalio.client import Client
 from activities.follow import OpenStream, Stream
 from clients.governor.event_lease import EventLease
 from clients.governor.leases import Leases
-from clients.live_catalogue import LiveCatalogue
 from clients.salesforce.http import OrgHttp
 from clients.salesforce.polling import PolledSource
 from clients.salesforce.session import SessionSource
@@ -19,6 +18,7 @@ from clients.salesforce.streaming import cometd, pubsub
 from clients.salesforce.streaming.pubsub_connection import PubsubConnection
 from clients.salesforce.streaming.stream import EventAllowance, EventTokens
 from clients.temporal.governor import TemporalGovernor
+from clients.warehouse.live_catalogue import LiveCatalogue
 from schemas.catalogue import Catalogue
 from schemas.errors import BudgetSpentError, RateLimitedError
 from schemas.governor import Budget, LeaseClass, Refusal, RefusalKind

@@ -11,14 +11,14 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 
 from activities.threads import to_its_end
 from clients.database.audit_log import AuditLog
-from clients.given_names import keep_names
-from clients.live_catalogue import LiveCatalogue
 from clients.storage.data_key import org_data_key
 from clients.storage.objects import ObjectStore
 from clients.warehouse import Warehouse
+from clients.warehouse.live_catalogue import LiveCatalogue
 from clients.warehouse.postgres import PostgresWarehouse
 from clients.warehouse.postgres_tables import MAX_ROW_BYTES
 from clients.warehouse.redshift import MAX_TEXT_BYTES, RedshiftWarehouse
+from clients.warehouse.stored_names import keep_names
 from schemas.catalogue import Catalogue, load_catalogue
 from schemas.drift import RELOAD_EVERY
 from schemas.errors import SettingsError, StatementError, TidegateError, UnavailableError

@@ -47,7 +47,7 @@ from activities.replay import ReplaySteps
 from activities.rereads import Rereads
 from activities.set_aside import SettingAside
 from activities.watch_lanes import LaneWatch
-from clients.warehouse.shadows import shadow_prefix
+from clients.warehouse.shadow.schemas import shadow_prefix
 from clients.writebacks.sessions import WritebackStore
 from schemas import names
 from schemas.catalogue import Catalogue

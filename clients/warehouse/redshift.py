@@ -25,7 +25,7 @@ from clients.storage.objects import ObjectStore
 from clients.warehouse.protocol import Transaction
 from clients.warehouse.psycopg_errors import translated
 from clients.warehouse.scorecard_statements import views
-from clients.warehouse.shadows import in_schemas, schemas_of
+from clients.warehouse.shadow.schemas import in_schemas, schemas_of
 from clients.warehouse.statements import QUARANTINE, TABLES_OF_OPS, tables_of
 from schemas.catalogue import Catalogue
 from schemas.errors import StatementError, TidegateError

@@ -16,7 +16,7 @@ from activities.redrive import Redriver
 from clients.storage.chain import Chain, RowFacts
 from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
-from clients.warehouse.shadow_comparison import TableDifference, compare_shadow, drop_shadow, shadows_of
+from clients.warehouse.shadow.compare import TableDifference, compare_shadow, drop_shadow, shadows_of
 from schemas.errors import SettingsError
 from schemas.replay import ReplaySelection
 from tests.batches import Road, contents

@@ -21,10 +21,10 @@ from activities.read_fields import ReadFields
 from activities.redrive import Redriver
 from activities.replay import ReplaySteps
 from activities.restage import Restager
-from clients.live_catalogue import LiveCatalogue
 from clients.salesforce.streaming import cometd
 from clients.storage.objects import ObjectStore
 from clients.warehouse import Warehouse
+from clients.warehouse.live_catalogue import LiveCatalogue
 from clients.warehouse.postgres import PostgresWarehouse
 from sandbox.org.objects import OrgField
 from sandbox.org.schema import SchemaChanges

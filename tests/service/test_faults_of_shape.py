@@ -12,9 +12,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from clients.given_names import keep_names
 from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
+from clients.warehouse.stored_names import keep_names
 from schemas.catalogue import Catalogue
 from schemas.quality import ISOLATING, Rule
 from tests.batches import Road

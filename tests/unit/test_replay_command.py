@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from cli.replay_options import selection_of
-from clients.warehouse.shadows import in_schemas, name_of_schema, shadow_prefix
+from clients.warehouse.shadow.schemas import in_schemas, name_of_schema, shadow_prefix
 from schemas.catalogue import default_catalogue
 from schemas.errors import SettingsError
 from schemas.replay import QuarantineChoice, ReplaySelection, replay_key

@@ -28,11 +28,10 @@ from clients.warehouse import (
     replay_statements,
     reread_statements,
     scorecard_statements,
-    shadow_statements,
-    shadows,
     statements,
     writeback_questions,
 )
+from clients.warehouse.shadow import schemas as shadows, sql as shadow_statements
 from schemas.catalogue import default_catalogue
 from schemas.tables import arrow_schema, field_column, field_columns
 from transforms.quality.scorecard import Score

@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from clients.warehouse import Transaction, Warehouse
-from clients.warehouse.shadow_statements import KEY, compared_tables, count_differences, find_differences
-from clients.warehouse.shadows import drop_statements, find_shadows, name_of_schema, shadow_prefix
+from clients.warehouse.shadow.schemas import drop_statements, find_shadows, name_of_schema, shadow_prefix
+from clients.warehouse.shadow.sql import KEY, compared_tables, count_differences, find_differences
 from schemas.catalogue import Catalogue
 from schemas.errors import SettingsError
 from schemas.tables import Column

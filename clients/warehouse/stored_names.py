@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
-from clients.former_tables import former_names
 from clients.warehouse import Transaction, Warehouse, statements as sql
+from clients.warehouse.former_tables import former_names
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.errors import SettingsError
 from schemas.tables import NAMES_COLUMNS

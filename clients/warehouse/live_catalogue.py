@@ -11,8 +11,8 @@ from typing import Any
 import orjson
 from pydantic import ConfigDict, PrivateAttr
 
-from clients.given_names import read_names
 from clients.warehouse import Transaction, Warehouse, statements as sql
+from clients.warehouse.stored_names import read_names
 from schemas.catalogue import Catalogue
 from schemas.drift import DriftRow, FieldDrift
 from schemas.errors import CatalogueBehindError
