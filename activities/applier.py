@@ -23,8 +23,9 @@ from activities.holds import TooManyRejectedError, check_hold, hold
 from activities.quality import count_rejected, record_quality
 from activities.rebuild import refold_records
 from clients.storage.objects import ObjectStore
-from clients.warehouse import Transaction, Warehouse, statements as sql
+from clients.warehouse import Transaction, Warehouse
 from clients.warehouse.live_catalogue import check_catalogue
+from clients.warehouse.sql import apply as sql
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.errors import CatalogueBehindError, LedgerImbalanceError
 from schemas.ingest.messages import ApplyInput, ApplyResult

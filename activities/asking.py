@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 
-from clients.warehouse import Transaction, reread_statements
-from clients.warehouse.statements import RECORD_LIST, REREAD, TOUCHED
+from clients.warehouse import Transaction
+from clients.warehouse.sql import repair as reread_statements
+from clients.warehouse.sql.apply import RECORD_LIST, REREAD, TOUCHED
 from schemas.catalogue import ObjectSpec
 from schemas.tables import REREAD_COLUMNS
 from transforms.repair import Asked, asked_by_incomplete, doubtful_records, reread_table

@@ -15,8 +15,9 @@ from activities.heartbeats import heartbeating
 from clients.salesforce.call_count import counting_calls
 from clients.salesforce.describe import OrgSchema
 from clients.salesforce.http import OrgHttp
-from clients.warehouse import Warehouse, quality_statements, statements as sql
+from clients.warehouse import Warehouse
 from clients.warehouse.live_catalogue import LiveCatalogue, check_catalogue, write_rows
+from clients.warehouse.sql import apply as sql, quality as quality_statements
 from clients.warehouse.stored_names import keep_names
 from schemas import names
 from schemas.catalogue import Catalogue

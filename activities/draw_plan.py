@@ -15,7 +15,8 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from clients.temporal.governor import TemporalGovernor
-from clients.warehouse import Warehouse, statements as sql
+from clients.warehouse import Warehouse
+from clients.warehouse.sql import apply as sql
 from schemas import names
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.errors import UnavailableError

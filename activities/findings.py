@@ -11,8 +11,9 @@ from datetime import UTC, datetime
 import pyarrow as pa
 
 from activities.asking import ask
-from clients.warehouse import Transaction, quality_statements as sql
-from clients.warehouse.statements import RECORD_LIST
+from clients.warehouse import Transaction
+from clients.warehouse.sql import quality as sql
+from clients.warehouse.sql.apply import RECORD_LIST
 from schemas.catalogue import ObjectSpec
 from schemas.quality import ASKED_OF_THE_WAREHOUSE, READ_AGAIN
 from schemas.tables import arrow_schema

@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from clients.warehouse import Transaction, quality_statements as sql
-from clients.warehouse.statements import RECORD_LIST
+from clients.warehouse import Transaction
+from clients.warehouse.sql import quality as sql
+from clients.warehouse.sql.apply import RECORD_LIST
 from schemas.catalogue import ObjectSpec
 from schemas.quality import Finding, Rule, Severity
 from schemas.tables import arrow_schema

@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from activities.quality import rejected_by_rules
-from clients.warehouse import Transaction, Warehouse, hold_statements as sql
-from clients.warehouse.statements import HOLD, insert_row
+from clients.warehouse import Transaction, Warehouse
+from clients.warehouse.sql import holds as sql
+from clients.warehouse.sql.apply import HOLD, insert_row
 from schemas.catalogue import ObjectSpec
 from schemas.errors import ObjectHeldError
 from schemas.tables import HOLD_COLUMNS

@@ -14,7 +14,8 @@ from temporalio.service import RPCError
 from activities.asking import ask
 from clients.database.audit_log import AuditLog
 from clients.salesforce.http import OrgHttp
-from clients.warehouse import Warehouse, statements as sql
+from clients.warehouse import Warehouse
+from clients.warehouse.sql import apply as sql
 from schemas import names
 from schemas.catalogue import Catalogue
 from schemas.governor import LeaseClass

@@ -14,8 +14,9 @@ import pyarrow as pa
 
 from activities.asking import ask
 from activities.references import write_notes
-from clients.warehouse import Transaction, Warehouse, reference_statements as sql
-from clients.warehouse.statements import RECORD_LIST, TOUCHED
+from clients.warehouse import Transaction, Warehouse
+from clients.warehouse.sql import references as sql
+from clients.warehouse.sql.apply import RECORD_LIST, TOUCHED
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.quality import Rule
 from transforms.ingest.decode_events import moment_of

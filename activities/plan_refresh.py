@@ -15,7 +15,8 @@ import orjson
 from temporalio import activity
 
 from clients.storage.objects import ObjectStore
-from clients.warehouse import Transaction, Warehouse, quality_statements, refresh_statements as sql
+from clients.warehouse import Transaction, Warehouse
+from clients.warehouse.sql import quality as quality_statements, refresh as sql
 from schemas import names
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.ids import ids_key, refresh_key

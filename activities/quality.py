@@ -8,7 +8,8 @@ import pyarrow as pa
 
 from activities.findings import Recorded, record_findings
 from activities.references import check_references, check_unique
-from clients.warehouse import Transaction, scorecard_statements as sql
+from clients.warehouse import Transaction
+from clients.warehouse.sql import scorecard as sql
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.quality import Rule
 from transforms.ingest.decode_events import MISSING_REQUIRED

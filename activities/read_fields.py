@@ -24,7 +24,8 @@ from clients.salesforce.polling import VISIBILITY_DELAY, PolledSource
 from clients.salesforce.records_by_id import RecordsById
 from clients.salesforce.soql import literal
 from clients.storage.chain import RowFacts
-from clients.warehouse import Warehouse, statements as sql
+from clients.warehouse import Warehouse
+from clients.warehouse.sql import apply as sql
 from schemas import names
 from schemas.catalogue import Catalogue, FieldSpec, ObjectSpec
 from schemas.ids import ORIGIN

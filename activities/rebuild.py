@@ -8,7 +8,8 @@ from typing import Any
 import pyarrow as pa
 
 from activities.fold_findings import FoldState, record_fold_findings
-from clients.warehouse import Transaction, statements as sql
+from clients.warehouse import Transaction
+from clients.warehouse.sql import apply as sql
 from schemas.catalogue import ObjectSpec
 from schemas.tables import arrow_schema, current_columns, field_columns, history_columns
 from transforms.apply.fold import HEAD, LoggedChange, Version, fold

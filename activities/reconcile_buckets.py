@@ -18,8 +18,9 @@ from clients.salesforce.call_count import counting_calls
 from clients.salesforce.http import OrgHttp
 from clients.salesforce.polling import VISIBILITY_DELAY
 from clients.storage.objects import ObjectStore
-from clients.warehouse import Transaction, Warehouse, questions
-from clients.warehouse.statements import RECORD_LIST
+from clients.warehouse import Transaction, Warehouse
+from clients.warehouse.sql import reconcile as questions
+from clients.warehouse.sql.apply import RECORD_LIST
 from schemas import names
 from schemas.catalogue import Catalogue, FieldType, ObjectSpec
 from schemas.ids import reconcile_key

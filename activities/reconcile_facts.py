@@ -19,8 +19,9 @@ from temporalio import activity
 from activities.heartbeats import heartbeating
 from activities.reconcile_read import fields_of, named_ids
 from clients.storage.objects import ObjectStore
-from clients.warehouse import Transaction, Warehouse, questions
-from clients.warehouse.statements import RECORD_LIST
+from clients.warehouse import Transaction, Warehouse
+from clients.warehouse.sql import reconcile as questions
+from clients.warehouse.sql.apply import RECORD_LIST
 from schemas import names
 from schemas.catalogue import Catalogue
 from schemas.ids import ids_key, reconcile_key

@@ -10,7 +10,8 @@ from temporalio import activity
 from activities.heartbeats import heartbeating
 from activities.reconcile_facts import MOST_LISTED
 from clients.storage.objects import ObjectStore
-from clients.warehouse import Warehouse, questions
+from clients.warehouse import Warehouse
+from clients.warehouse.sql import reconcile as questions
 from schemas import names
 from schemas.catalogue import Catalogue
 from schemas.ids import reconcile_key

@@ -15,7 +15,8 @@ from temporalio import activity
 from activities.heartbeats import heartbeating
 from activities.rebuild import rebuild_records
 from clients.storage.objects import ObjectStore
-from clients.warehouse import Transaction, Warehouse, questions, statements as sql
+from clients.warehouse import Transaction, Warehouse
+from clients.warehouse.sql import apply as sql, reconcile as questions
 from schemas import names
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.ids import reconcile_key

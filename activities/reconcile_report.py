@@ -8,7 +8,8 @@ import orjson
 from temporalio import activity
 
 from clients.storage.objects import ObjectStore
-from clients.warehouse import Warehouse, statements as sql
+from clients.warehouse import Warehouse
+from clients.warehouse.sql import apply as sql
 from schemas import names
 from schemas.ids import reconcile_key
 from schemas.reconcile import KeepReportInput, ReconcileState

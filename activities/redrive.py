@@ -17,8 +17,9 @@ import pyarrow.compute as pc
 from activities.applier import Share, apply_changes, with_columns, write_ledger
 from activities.rebuild import rebuild_records
 from activities.requarantine import Requarantine
-from clients.warehouse import Transaction, Warehouse, replay_statements as sql
+from clients.warehouse import Transaction, Warehouse
 from clients.warehouse.live_catalogue import check_catalogue
+from clients.warehouse.sql import replay as sql
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.errors import CatalogueBehindError, LedgerImbalanceError
 from schemas.replay import ReplayCounts

@@ -11,8 +11,9 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from clients.warehouse import Transaction, quality_statements as quality, reference_statements as sql
-from clients.warehouse.statements import DEPARTED, RECORD_LIST, current_table
+from clients.warehouse import Transaction
+from clients.warehouse.sql import quality, references as sql
+from clients.warehouse.sql.apply import DEPARTED, RECORD_LIST, current_table
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.quality import Rule
 from schemas.tables import DEPARTED_COLUMNS, arrow_schema

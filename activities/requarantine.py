@@ -13,8 +13,9 @@ import pyarrow as pa
 
 from activities.applier import Share
 from activities.asking import ask
-from clients.warehouse import Transaction, replay_statements as sql, reread_statements
-from clients.warehouse.statements import QUARANTINE
+from clients.warehouse import Transaction
+from clients.warehouse.sql import repair as reread_statements, replay as sql
+from clients.warehouse.sql.apply import QUARANTINE
 from schemas.tables import QUARANTINE_COLUMNS, arrow_schema
 from transforms.ingest.stage_events import for_quarantine
 from transforms.repair import asked_by_refusals

@@ -19,8 +19,9 @@ from temporalio.client import Client
 from activities.heartbeats import heartbeating
 from activities.late_parents import GRACE, LateParents
 from clients.storage.objects import ObjectStore
-from clients.warehouse import Transaction, Warehouse, reread_statements as sql
-from clients.warehouse.statements import RECORD_LIST, TOUCHED
+from clients.warehouse import Transaction, Warehouse
+from clients.warehouse.sql import repair as sql
+from clients.warehouse.sql.apply import RECORD_LIST, TOUCHED
 from schemas import names
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.ids import backfill_workflow_id, ids_key

@@ -18,8 +18,9 @@ from activities.heartbeats import heartbeating
 from activities.rebuild import RECORDS_AT_ONCE, rebuild_records
 from activities.reconcile_facts import clock_ends
 from clients.storage.objects import ObjectStore
-from clients.warehouse import Transaction, Warehouse, ahead_statements as sql
-from clients.warehouse.statements import QUARANTINE, RECORD_LIST
+from clients.warehouse import Transaction, Warehouse
+from clients.warehouse.sql import changes_ahead as sql
+from clients.warehouse.sql.apply import QUARANTINE, RECORD_LIST
 from schemas import names
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.ingest.positions import epoch_ms

@@ -12,7 +12,8 @@ import numpy as np
 import pyarrow as pa
 
 from activities.restage import Landed
-from clients.warehouse import Transaction, Warehouse, replay_statements as sql
+from clients.warehouse import Transaction, Warehouse
+from clients.warehouse.sql import replay as sql
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.ingest.raw import Form
 from schemas.tables import arrow_schema

@@ -12,7 +12,8 @@ from temporalio.client import Client
 from clients.storage.chain import Chain
 from clients.storage.objects import ObjectStore
 from clients.temporal.lanes import FollowerView, follower_view, lane_state, start_lane
-from clients.warehouse import Warehouse, statements as sql
+from clients.warehouse import Warehouse
+from clients.warehouse.sql import apply as sql
 from schemas import names
 from schemas.ids import ORIGIN, batch_name
 from schemas.ingest.messages import LaneInput

@@ -9,9 +9,10 @@ from temporalio import activity
 
 from activities.threads import to_its_end
 from clients.salesforce.http import Sessions
-from clients.warehouse import Warehouse, questions
-from clients.warehouse.statements import RECORD_LIST
-from clients.warehouse.writeback_questions import read_returned_changes
+from clients.warehouse import Warehouse
+from clients.warehouse.sql import reconcile as questions
+from clients.warehouse.sql.apply import RECORD_LIST
+from clients.warehouse.sql.writeback import read_returned_changes
 from clients.writebacks.echoes import Echoes
 from schemas import names
 from schemas.catalogue import Catalogue, ObjectSpec

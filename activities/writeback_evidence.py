@@ -8,9 +8,10 @@ from datetime import datetime
 
 import pyarrow as pa
 
-from clients.warehouse import Warehouse, questions
-from clients.warehouse.statements import RECORD_LIST
-from clients.warehouse.writeback_questions import read_recent_changes
+from clients.warehouse import Warehouse
+from clients.warehouse.sql import reconcile as questions
+from clients.warehouse.sql.apply import RECORD_LIST
+from clients.warehouse.sql.writeback import read_recent_changes
 from schemas.catalogue import ObjectSpec
 from transforms.writeback.facts import LoggedChange
 

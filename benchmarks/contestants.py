@@ -24,7 +24,7 @@ from cli.running import settings_file
 from cli.up import Running
 from clients.storage.chain import Chain
 from clients.storage.objects import ObjectStore
-from clients.warehouse import statements as sql
+from clients.warehouse.sql import apply as sql
 from sandbox.endpoints import Endpoints
 from schemas.catalogue import default_catalogue
 from schemas.ids import part_lane

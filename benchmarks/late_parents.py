@@ -27,7 +27,7 @@ from activities.late_parents import LateParents
 from cli.engine_processes import settings_of
 from clients.salesforce.streaming.stream import StreamMessage
 from clients.storage.chain import Chain
-from clients.warehouse import reread_statements
+from clients.warehouse.sql import repair as reread_statements
 from sandbox.stack import running_sandbox
 from schemas.ingest.messages import ApplyInput
 from workers.parts import Parts, open_parts

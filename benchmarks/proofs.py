@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 import psycopg
 
-from clients.warehouse import statements as sql
+from clients.warehouse.sql import apply as sql
 from schemas.catalogue import Catalogue, ObjectSpec
 from transforms.ingest.decode_events import SNAPSHOT, change_order
 

@@ -25,7 +25,7 @@ from cli.measures import ProcessMeter
 from cli.running import settings_file
 from cli.surge import wait_for_followers
 from cli.up import Running, running_all
-from clients.warehouse.statements import change_table, current_table, history_table
+from clients.warehouse.sql.apply import change_table, current_table, history_table
 from schemas import names
 from schemas.backfill import BackfillInput, BackfillState
 from schemas.catalogue import default_catalogue

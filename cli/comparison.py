@@ -15,7 +15,7 @@ import httpx
 import orjson
 import psycopg
 
-from clients.warehouse import statements as sql
+from clients.warehouse.sql import apply as sql
 from schemas.catalogue import Catalogue, FieldSpec, FieldType, ObjectSpec
 from schemas.tables import field_columns
 from transforms.pii import Protector

@@ -8,7 +8,7 @@ from datetime import datetime
 import psutil
 import psycopg
 
-from clients.warehouse import statements as sql
+from clients.warehouse.sql import apply as sql
 from schemas.catalogue import Catalogue
 from schemas.ids import READING_LANES
 

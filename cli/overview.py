@@ -12,8 +12,8 @@ from temporalio.service import RPCError
 from cli.quality_view import QualityView, quality_view
 from cli.under_way import OtherWork, WritebackView, other_work, writebacks
 from clients.temporal.backfills import BackfillView, list_backfills
-from clients.warehouse import statements as sql
 from clients.warehouse.psycopg_errors import translated
+from clients.warehouse.sql import apply as sql
 from schemas import names
 from schemas.ids import READING_LANES, lane_workflow_id
 from schemas.ingest.messages import LaneState

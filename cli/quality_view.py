@@ -6,7 +6,7 @@ from typing import Any
 
 import psycopg
 
-from clients.warehouse import hold_statements as holds, quality_questions as sql
+from clients.warehouse.sql import holds, quality_queries as sql
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ from cli.quality import quality_acts
 from cli.replay import run
 from cli.running import settings_of_state
 from cli.sandbox_commands import DEFAULT_STATE, StateFolder
-from clients.warehouse import Transaction, replay_statements as sql
+from clients.warehouse import Transaction
+from clients.warehouse.sql import replay as sql
 from schemas.errors import SettingsError
 from schemas.replay import QuarantineChoice, ReplayInput, ReplaySelection, replay_key
 from transforms.ingest.decode_events import REASONS

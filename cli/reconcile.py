@@ -16,7 +16,7 @@ from cli.output import EXIT_FAILED, EXIT_ISOLATED, OUT, AsJson, print_json, prog
 from cli.running import settings_of_state
 from cli.sandbox_commands import DEFAULT_STATE, StateFolder
 from clients.storage.objects import ObjectStore
-from clients.warehouse import questions
+from clients.warehouse.sql import reconcile as questions
 from schemas import names
 from schemas.catalogue import load_catalogue
 from schemas.errors import SettingsError

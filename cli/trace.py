@@ -14,8 +14,8 @@ from rich.table import Table
 from cli.output import EXIT_FAILED, OUT, print_json, say
 from cli.running import settings_of_state, workflow_url
 from cli.sandbox_commands import DEFAULT_STATE, StateFolder
-from clients.warehouse import statements as sql
 from clients.warehouse.psycopg_errors import translated
+from clients.warehouse.sql import apply as sql
 from clients.writebacks.looks import Row, WritebackLooks
 from schemas.catalogue import ObjectSpec
 from schemas.ids import batch_workflow_id

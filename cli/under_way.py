@@ -10,7 +10,7 @@ import psycopg
 from temporalio.client import Client
 
 from clients.temporal.runs import list_runs
-from clients.warehouse import statements as sql
+from clients.warehouse.sql import apply as sql
 from clients.writebacks.looks import WritebackLooks
 from clients.writebacks.pauses import pause_line
 from clients.writebacks.standings import Latency, Standing

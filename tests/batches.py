@@ -18,7 +18,7 @@ from clients.storage.chain import Chain
 from clients.storage.objects import ObjectStore
 from clients.warehouse import Warehouse
 from clients.warehouse.postgres import PostgresWarehouse
-from clients.warehouse.statements import LEDGER, QUALITY, QUARANTINE, tables_of
+from clients.warehouse.sql.apply import LEDGER, QUALITY, QUARANTINE, tables_of
 from schemas.catalogue import Catalogue, default_catalogue
 from schemas.ids import ORIGIN
 from schemas.ingest.messages import ApplyInput, ApplyResult, StageInput

@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 
 from activities.asking import ask
 from clients.database.audit_log import AuditLog
-from clients.warehouse import Transaction, Warehouse, hold_statements as holds, quality_questions as sql
+from clients.warehouse import Transaction, Warehouse
+from clients.warehouse.sql import holds, quality_queries as sql
 from schemas.ingest.messages import Act
 from schemas.message import Message
 from schemas.quality_views import FindingChoice, FindingGroup, FindingRow, HoldView, Score

@@ -5,7 +5,7 @@ from pydantic import BaseModel
 
 from api.documented import told
 from api.parts import Parts
-from clients.warehouse import statements as sql
+from clients.warehouse.sql import apply as sql
 from schemas.access import CallerRole
 from schemas.catalogue import FieldSpec, FieldType, ObjectSpec, Pii
 

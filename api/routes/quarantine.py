@@ -11,7 +11,7 @@ from api.documented import told
 from api.parts import ApiParts, CalledBy, Parts
 from api.problems import invalid
 from api.run_answers import Reason
-from clients.warehouse import replay_statements as sql
+from clients.warehouse.sql import replay as sql
 from schemas.access import CallerRole
 from workers.quality_book import QualityActs
 

@@ -3,7 +3,8 @@
 from clients.storage.chain import Chain
 from clients.storage.landed_batches import BatchPage
 from clients.storage.objects import ObjectStore
-from clients.warehouse import Warehouse, replay_statements as sql
+from clients.warehouse import Warehouse
+from clients.warehouse.sql import replay as sql
 from schemas.catalogue import Catalogue
 from schemas.ids import batch_of_name
 from schemas.ingest.raw import Manifest

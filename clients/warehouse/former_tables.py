@@ -5,7 +5,7 @@ Up to release 0.1 a table or column was called by the usual name, whatever its l
 
 from collections.abc import Iterator, Mapping, Set
 
-from clients.warehouse.statements import current_table, tables_of
+from clients.warehouse.sql.apply import current_table, tables_of
 from schemas.catalogue import ObjectSpec
 from schemas.column_names import snake_case
 from schemas.tables import field_columns

@@ -11,7 +11,8 @@ from typing import Any
 import orjson
 from pydantic import ConfigDict, PrivateAttr
 
-from clients.warehouse import Transaction, Warehouse, statements as sql
+from clients.warehouse import Transaction, Warehouse
+from clients.warehouse.sql import apply as sql
 from clients.warehouse.stored_names import read_names
 from schemas.catalogue import Catalogue
 from schemas.drift import DriftRow, FieldDrift

@@ -8,9 +8,9 @@ import psycopg
 
 from clients.database.postgres_sessions import session_options
 from clients.warehouse.psycopg_errors import translated
-from clients.warehouse.scorecard_statements import views
 from clients.warehouse.shadow.schemas import in_schemas, schemas_of
-from clients.warehouse.statements import QUALITY, TABLES_OF_OPS, current_table, tables_of
+from clients.warehouse.sql.apply import QUALITY, TABLES_OF_OPS, current_table, tables_of
+from clients.warehouse.sql.scorecard import views
 from schemas.catalogue import Catalogue
 from schemas.column_names import short_name
 from schemas.errors import SettingsError

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
-from clients.warehouse import Transaction, Warehouse, statements as sql
+from clients.warehouse import Transaction, Warehouse
 from clients.warehouse.former_tables import former_names
+from clients.warehouse.sql import apply as sql
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.errors import SettingsError
 from schemas.tables import NAMES_COLUMNS

@@ -15,7 +15,7 @@ from itertools import chain
 import pyarrow as pa
 
 from clients.warehouse import Transaction, Warehouse
-from clients.warehouse.statements import NAMED_KEYS, find_by_key
+from clients.warehouse.sql.apply import NAMED_KEYS, find_by_key
 from schemas.catalogue import Catalogue, FieldType, ObjectSpec
 from schemas.errors import TidegateError
 from schemas.tables import Column, Kind, arrow_schema, field_column

@@ -14,7 +14,7 @@ from cli.engine_processes import EngineProcesses
 from cli.measures import ledger_sums
 from cli.sandbox_commands import start_traffic, traffic_state
 from cli.surge import org_state
-from clients.warehouse import statements as sql
+from clients.warehouse.sql import apply as sql
 from sandbox.endpoints import Endpoints
 from sandbox.stack import RunningSandbox
 from workers.parts import Parts

@@ -19,7 +19,7 @@ from cli.measures import ledger_sums
 from cli.sandbox_commands import start_traffic, traffic_state
 from cli.surge import org_state
 from clients.storage.chain import Chain
-from clients.warehouse import statements as sql
+from clients.warehouse.sql import apply as sql
 from sandbox.endpoints import Endpoints
 from sandbox.processes import Child
 from schemas.ids import part_lane

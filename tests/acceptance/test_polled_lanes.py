@@ -15,7 +15,7 @@ from cli.measures import ledger_sums
 from cli.running import settings_file
 from cli.sandbox_commands import start_traffic, traffic_state
 from clients.storage.chain import Chain
-from clients.warehouse import statements as sql
+from clients.warehouse.sql import apply as sql
 from sandbox.endpoints import Endpoints
 from sandbox.stack import RunningSandbox
 from schemas.catalogue import default_catalogue

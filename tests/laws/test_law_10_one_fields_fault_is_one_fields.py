@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from activities.rebuild import rebuild_records
 from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
-from clients.warehouse.statements import LEDGER, QUALITY, tables_of
+from clients.warehouse.sql.apply import LEDGER, QUALITY, tables_of
 from sandbox.org.changes import text_diff
 from schemas.ids import ORIGIN
 from schemas.ingest.messages import ApplyInput

@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from activities.applier import Applier
 from clients.storage.objects import ObjectStore
-from clients.warehouse import statements as sql
 from clients.warehouse.postgres import PostgresWarehouse
+from clients.warehouse.sql import apply as sql
 from schemas.catalogue import Catalogue
 from schemas.ingest.messages import ApplyInput, StagedObject
 from schemas.ingest.raw import RAW_SCHEMA, Manifest

@@ -26,9 +26,10 @@ from clients.salesforce.polling import PolledSource
 from clients.salesforce.soql import keyset_query
 from clients.storage.chain import Chain, RowFacts
 from clients.storage.objects import ObjectStore
-from clients.warehouse import redshift, statements as sql
+from clients.warehouse import redshift
 from clients.warehouse.postgres import PostgresWarehouse
-from clients.warehouse.statements import current_table, history_table, tables_of
+from clients.warehouse.sql import apply as sql
+from clients.warehouse.sql.apply import current_table, history_table, tables_of
 from sandbox.org.errors import SalesforceError
 from sandbox.org.exact import exact
 from sandbox.org.model import Org

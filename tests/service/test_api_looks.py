@@ -8,7 +8,7 @@ import pytest
 
 from clients.temporal.governor import read_books
 from clients.temporal.lanes import start_lane
-from clients.warehouse.statements import HOLD, LEDGER, QUALITY, QUARANTINE
+from clients.warehouse.sql.apply import HOLD, LEDGER, QUALITY, QUARANTINE
 from schemas.governor import Budget
 from schemas.ingest.messages import LaneInput
 from schemas.tables import (

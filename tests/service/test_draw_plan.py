@@ -13,8 +13,8 @@ from temporalio.testing import ActivityEnvironment
 from temporalio.worker import Worker
 
 from activities.draw_plan import PlanDrawer
-from clients.warehouse import statements as sql
 from clients.warehouse.postgres import PostgresWarehouse
+from clients.warehouse.sql import apply as sql
 from schemas import names
 from schemas.catalogue import default_catalogue
 from schemas.governor import Budget, Reading, ReadLimitsInput, ReadLimitsResult, Terms

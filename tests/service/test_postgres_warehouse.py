@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from clients.warehouse.postgres import PostgresWarehouse
-from clients.warehouse.statements import TABLES_OF_OPS, tables_of
+from clients.warehouse.sql.apply import TABLES_OF_OPS, tables_of
 from sandbox.ports import free_port
 from sandbox.processes import ProcessGroup
 from schemas.catalogue import Catalogue, default_catalogue

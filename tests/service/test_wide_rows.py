@@ -8,11 +8,11 @@ import pytest
 
 from activities.rebuild import rebuild_records
 from clients.storage.objects import ObjectStore
-from clients.warehouse import statements
 from clients.warehouse.postgres import PostgresWarehouse
 from clients.warehouse.postgres_tables import MAX_ROW_BYTES
-from clients.warehouse.questions import read_rebuilt
-from clients.warehouse.statements import read_changes
+from clients.warehouse.sql import apply as statements
+from clients.warehouse.sql.apply import read_changes
+from clients.warehouse.sql.reconcile import read_rebuilt
 from schemas.catalogue import Catalogue
 from schemas.tables import current_columns, history_columns
 from tests.batches import Road, contents

@@ -13,7 +13,7 @@ from clients.doctor.asking import Deadline, asked
 from clients.doctor.payment import Allowance
 from clients.doctor.temporal import QUEUES
 from clients.doctor.warehouse import closed_tables, quoted
-from clients.warehouse.statements import TABLES_OF_OPS
+from clients.warehouse.sql.apply import TABLES_OF_OPS
 from schemas import names
 from schemas.catalogue import default_catalogue
 from schemas.doctor import (

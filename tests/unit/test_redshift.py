@@ -16,11 +16,12 @@ import pytest
 
 from activities.applier import Applier
 from clients.storage.objects import ObjectStore
-from clients.warehouse import redshift, statements as sql
+from clients.warehouse import redshift
 from clients.warehouse.psycopg_errors import translated
-from clients.warehouse.quality_statements import find_open_findings
 from clients.warehouse.redshift import RedshiftWarehouse
-from clients.warehouse.scorecard_statements import find_counts, insert_counts, views
+from clients.warehouse.sql import apply as sql
+from clients.warehouse.sql.quality import find_open_findings
+from clients.warehouse.sql.scorecard import find_counts, insert_counts, views
 from schemas.catalogue import Catalogue
 from schemas.errors import CredentialsRejectedError, StatementError, TidegateError, UnavailableError
 from schemas.ingest.messages import ApplyInput, StagedObject

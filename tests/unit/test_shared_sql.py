@@ -15,23 +15,23 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.dialects import Redshift
 
-from clients.warehouse import (
-    ahead_statements,
-    hold_statements,
-    ledger_statements,
-    quality_questions,
-    quality_statements,
-    questions,
-    redshift,
-    reference_statements,
-    refresh_statements,
-    replay_statements,
-    reread_statements,
-    scorecard_statements,
-    statements,
-    writeback_questions,
-)
+from clients.warehouse import redshift
 from clients.warehouse.shadow import schemas as shadows, sql as shadow_statements
+from clients.warehouse.sql import (
+    apply as statements,
+    changes_ahead as ahead_statements,
+    holds as hold_statements,
+    ledger as ledger_statements,
+    quality as quality_statements,
+    quality_queries as quality_questions,
+    reconcile as questions,
+    references as reference_statements,
+    refresh as refresh_statements,
+    repair as reread_statements,
+    replay as replay_statements,
+    scorecard as scorecard_statements,
+    writeback as writeback_questions,
+)
 from schemas.catalogue import default_catalogue
 from schemas.tables import arrow_schema, field_column, field_columns
 from transforms.quality.scorecard import Score

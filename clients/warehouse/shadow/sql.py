@@ -1,7 +1,7 @@
 """SQL that sets a shadow's tables beside the warehouse's own, row by row of the same key, in what PostgreSQL and Redshift share."""
 
 from clients.warehouse.shadow.schemas import in_schemas
-from clients.warehouse.statements import change_table, current_table, history_table
+from clients.warehouse.sql.apply import change_table, current_table, history_table
 from schemas.catalogue import ObjectSpec
 from schemas.tables import Column, change_columns, current_columns, history_columns
 

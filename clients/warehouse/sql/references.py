@@ -5,8 +5,8 @@ Every statement begins at the records that a batch touched, at open findings or 
 
 from collections.abc import Mapping, Sequence
 
-from clients.warehouse.quality_statements import LATE
-from clients.warehouse.statements import DEPARTED, QUALITY, REREAD, TOUCHED, current_table
+from clients.warehouse.sql.apply import DEPARTED, QUALITY, REREAD, TOUCHED, current_table
+from clients.warehouse.sql.quality import LATE
 from schemas.catalogue import ObjectSpec
 from schemas.quality import ParentState, Rule
 from schemas.salesforce.record_ids import KEY_PREFIX_CHARACTERS

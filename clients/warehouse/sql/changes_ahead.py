@@ -1,6 +1,6 @@
 """SQL that takes changes ahead of the clock out of the change log, in the part that PostgreSQL and Redshift share."""
 
-from clients.warehouse.statements import LEDGER, QUALITY, QUARANTINE, REREAD, change_table
+from clients.warehouse.sql.apply import LEDGER, QUALITY, QUARANTINE, REREAD, change_table
 from schemas.catalogue import ObjectSpec
 from schemas.tables import change_columns
 

@@ -1,6 +1,6 @@
 """SQL that looks into the ledger, in the part that PostgreSQL and Redshift share."""
 
-from clients.warehouse.statements import LEDGER
+from clients.warehouse.sql.apply import LEDGER
 
 _FACTS = (
     "batch, object, lane, start_position, end_position, landed, applied, duplicate, quarantined, rebuilt, "

@@ -5,7 +5,7 @@ Times come as epoch milliseconds: millions of them are read, and numbers cost a 
 
 from collections.abc import Sequence
 
-from clients.warehouse.statements import QUALITY, REBUILT, change_table, current_table, history_table
+from clients.warehouse.sql.apply import QUALITY, REBUILT, change_table, current_table, history_table
 from schemas.catalogue import ObjectSpec
 from schemas.quality import Rule
 from schemas.tables import Column, field_columns

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from clients.warehouse.statements import change_table, current_table
+from clients.warehouse.sql.apply import change_table, current_table
 from schemas.catalogue import ObjectSpec
 
 

@@ -1,7 +1,7 @@
 """SQL with which people look at findings and scorecards and act on them, in the part that PostgreSQL and Redshift share."""
 
-from clients.warehouse.scorecard_statements import SCORECARD
-from clients.warehouse.statements import QUALITY, QUARANTINE
+from clients.warehouse.sql.apply import QUALITY, QUARANTINE
+from clients.warehouse.sql.scorecard import SCORECARD
 
 _CHOSEN = " AND ".join(f"(%s = '' OR q.{name} = %s)" for name in ("object", "rule", "field", "record_id"))
 """Parameters: object, rule, field and record, each twice, empty for any."""

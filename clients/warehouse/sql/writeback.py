@@ -1,7 +1,7 @@
 """What a writeback asks the warehouse, in SQL that PostgreSQL and Redshift both understand."""
 
-from clients.warehouse.questions import NAMED
-from clients.warehouse.statements import change_table
+from clients.warehouse.sql.apply import change_table
+from clients.warehouse.sql.reconcile import NAMED
 from schemas.catalogue import ObjectSpec
 
 

@@ -1,6 +1,6 @@
 """SQL of holds, in the part that PostgreSQL and Redshift share."""
 
-from clients.warehouse.statements import HOLD
+from clients.warehouse.sql.apply import HOLD
 
 _FACTS = "object, batch, reason, held_at"
 

@@ -1,6 +1,6 @@
 """SQL of repairs, in the part that PostgreSQL and Redshift share: the list of what is to be read, and what of it is answered."""
 
-from clients.warehouse.statements import QUARANTINE, REREAD, TOUCHED, change_table, current_table
+from clients.warehouse.sql.apply import QUARANTINE, REREAD, TOUCHED, change_table, current_table
 from schemas.catalogue import ObjectSpec
 
 

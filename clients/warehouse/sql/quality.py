@@ -1,6 +1,6 @@
 """SQL of the quality table, in the part that PostgreSQL and Redshift share."""
 
-from clients.warehouse.statements import QUALITY, TOUCHED, change_table
+from clients.warehouse.sql.apply import QUALITY, TOUCHED, change_table
 from schemas.catalogue import ObjectSpec
 from schemas.quality import Severity
 from schemas.tables import QUALITY_COLUMNS, RECORD_ID, RESOLUTION_COLUMNS, Column, Kind

@@ -1,6 +1,6 @@
 """SQL of replays, in the part that PostgreSQL and Redshift share: what the log has, what quarantine and ledger become, how a shadow differs."""
 
-from clients.warehouse.statements import LEDGER, QUARANTINE, change_table
+from clients.warehouse.sql.apply import LEDGER, QUARANTINE, change_table
 from schemas.catalogue import ObjectSpec
 from schemas.tables import ORDER_SIZE, RECORD_ID, Column, Kind
 

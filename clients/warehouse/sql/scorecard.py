@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import date
 
-from clients.warehouse.statements import QUALITY, QUALITY_DAY
+from clients.warehouse.sql.apply import QUALITY, QUALITY_DAY
 from schemas.quality import ANY_FIELD, FITS, ISOLATING
 from schemas.tables import OPS, QUALITY_DAY_COLUMNS
 from transforms.quality.scorecard import Score
