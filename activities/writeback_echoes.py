@@ -13,7 +13,7 @@ from clients.warehouse import Warehouse
 from clients.warehouse.sql import reconcile as questions
 from clients.warehouse.sql.apply import RECORD_LIST
 from clients.warehouse.sql.writeback import read_returned_changes
-from clients.writebacks.echoes import Echoes
+from clients.writeback.echoes import Echoes
 from schemas import names
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.writeback.messages import EchoCounts, EchoInput

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from activities.writeback_carriers import Collections, Outcomes, Sent, not_sent
 from activities.writeback_in_hand import BatchInHand
 from activities.writeback_terms import WritebackTerms
-from clients.writebacks.batches import Batches
+from clients.writeback.batches import Batches
 from schemas.errors import CallRefusedError, TransientError, UnknownOutcomeError
 from schemas.writeback.messages import WritebackState
 from transforms.writeback.facts import Outcome, ToSend

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from activities.writeback_evidence import Log
 from clients.salesforce.call_count import CallCount
 from clients.salesforce.write_window import Stopwatch
-from clients.writebacks.batches import StoredBatch
+from clients.writeback.batches import StoredBatch
 from schemas.catalogue import FieldType, ObjectSpec, relationship_name
 from transforms.writeback.equality import paths
 from transforms.writeback.facts import LoggedChange, SeenRecord, ToSend

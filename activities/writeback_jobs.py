@@ -17,7 +17,7 @@ from clients.salesforce.bulk.ingest_csv import IngestFile, ingest_file
 from clients.salesforce.collections import Row, RowResult
 from clients.salesforce.http import OrgHttp, Sessions
 from clients.salesforce.polling import VISIBILITY_DELAY
-from clients.writebacks.batches import Batches, StoredBatch
+from clients.writeback.batches import Batches, StoredBatch
 from schemas.catalogue import ObjectSpec
 from schemas.errors import (
     BudgetSpentError,

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from activities.writeback_in_hand import BatchInHand
 from clients.salesforce.polling import VISIBILITY_DELAY
-from clients.writebacks.batches import OwnWrite
+from clients.writeback.batches import OwnWrite
 from schemas.catalogue import ObjectSpec
 from schemas.writeback.messages import WritebackState
 from transforms.writeback.equality import same

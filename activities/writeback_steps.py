@@ -27,9 +27,9 @@ from clients.salesforce.http import OrgHttp, Sessions
 from clients.salesforce.polling import VISIBILITY_DELAY
 from clients.salesforce.records_by_external_id import RecordsByKey
 from clients.salesforce.write_window import Stopwatch
-from clients.writebacks.batches import Batches, FoundRecord
-from clients.writebacks.forming import Forming
-from clients.writebacks.pauses import Pauses
+from clients.writeback.batch_former import Forming
+from clients.writeback.batches import Batches, FoundRecord
+from clients.writeback.pauses import Pauses
 from schemas import names
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.errors import UnavailableError

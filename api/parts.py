@@ -16,9 +16,9 @@ from clients.storage.objects import ObjectStore
 from clients.temporal.writeback_queues import WritebackQueues
 from clients.warehouse import Warehouse
 from clients.warehouse.live_catalogue import LiveCatalogue
-from clients.writebacks.intake import WritebackIntake
-from clients.writebacks.looks import WritebackLooks
-from clients.writebacks.sessions import WritebackStore
+from clients.writeback.intake import WritebackIntake
+from clients.writeback.queries import WritebackLooks
+from clients.writeback.store import WritebackStore
 from schemas.access import Caller
 from schemas.catalogue import Catalogue
 from workers.intake import writeback_intake

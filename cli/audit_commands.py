@@ -12,7 +12,7 @@ from cli.output import EXIT_FAILED, OUT, print_json
 from cli.running import settings_of_state
 from cli.sandbox_commands import DEFAULT_STATE, StateFolder
 from clients.database.audit_log import AuditLog
-from clients.writebacks.proof import broken_seals
+from clients.writeback.audit_verify import broken_seals
 
 app = typer.Typer(help="What operators did, in a log chained by hash.", no_args_is_help=True)
 

@@ -16,7 +16,7 @@ from cli.running import settings_of_state, workflow_url
 from cli.sandbox_commands import DEFAULT_STATE, StateFolder
 from clients.warehouse.psycopg_errors import translated
 from clients.warehouse.sql import apply as sql
-from clients.writebacks.looks import Row, WritebackLooks
+from clients.writeback.queries import Row, WritebackLooks
 from schemas.catalogue import ObjectSpec
 from schemas.ids import batch_workflow_id
 from workers.parts import decided_catalogue, open_warehouse

@@ -11,9 +11,9 @@ from temporalio.client import Client
 
 from clients.temporal.runs import list_runs
 from clients.warehouse.sql import apply as sql
-from clients.writebacks.looks import WritebackLooks
-from clients.writebacks.pauses import pause_line
-from clients.writebacks.standings import Latency, Standing
+from clients.writeback.pauses import pause_line
+from clients.writeback.queries import WritebackLooks
+from clients.writeback.stats import Latency, Standing
 from schemas import names
 from schemas.ids import replay_workflow_id
 from schemas.writeback.control import PauseView

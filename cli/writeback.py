@@ -13,7 +13,7 @@ from cli.sandbox_commands import DEFAULT_STATE, StateFolder
 from cli.writeback_control import COMMANDS
 from cli.writeback_pages import attempts_page, batches_page, latency_page, list_page, shown_text
 from cli.writeback_submit import submit
-from clients.writebacks.looks import Row, WritebackFilter, WritebackLooks
+from clients.writeback.queries import Row, WritebackFilter, WritebackLooks
 from schemas.writeback.messages import WritebackState
 from workers.settings import Settings
 

@@ -13,11 +13,11 @@ from cli.running import settings_of_state
 from cli.sandbox_commands import DEFAULT_STATE, StateFolder
 from cli.writeback_pages import left_page
 from cli.writeback_submit import wake
-from clients.writebacks.forming import objects_that_wait
-from clients.writebacks.pauses import WHOLE_ORG, Pauses, pause_line
-from clients.writebacks.sessions import WritebackStore
-from clients.writebacks.undoing import Undoing
-from clients.writebacks.unsent import Unsent
+from clients.writeback.batch_former import objects_that_wait
+from clients.writeback.pauses import WHOLE_ORG, Pauses, pause_line
+from clients.writeback.retry_discard import Unsent
+from clients.writeback.store import WritebackStore
+from clients.writeback.undo import Undoing
 from schemas.catalogue import load_catalogue
 from schemas.errors import SettingsError
 from schemas.message import Message

@@ -12,7 +12,7 @@ from cli.output import OUT, print_json
 from cli.writeback_pages import shown_text
 from clients.storage.data_key import org_data_key
 from clients.storage.objects import ObjectStore
-from clients.writebacks.intake import WritebackIntake
+from clients.writeback.intake import WritebackIntake
 from schemas.catalogue import Catalogue
 from schemas.writeback.messages import Intake, RefusedWriteback
 from schemas.writeback.preview import Difference, Effect, Preview, WouldBe

@@ -8,8 +8,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from clients.writebacks.looks import Row, StateCount
-from clients.writebacks.standings import Latency
+from clients.writeback.queries import Row, StateCount
+from clients.writeback.stats import Latency
 from schemas.writeback.control import LeftAlone
 from schemas.writeback.files import FileIntake
 

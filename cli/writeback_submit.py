@@ -21,8 +21,8 @@ from cli.writeback_dry_run import DryRun, tell
 from cli.writeback_pages import refusals_page
 from clients.storage.objects import ObjectStore
 from clients.temporal.writeback_queues import WritebackQueues
-from clients.writebacks.files import FileReading
-from clients.writebacks.intake import WritebackIntake
+from clients.writeback.intake import WritebackIntake
+from clients.writeback.intake_files import FileReading
 from schemas.catalogue import Catalogue
 from schemas.errors import SettingsError, TransientError
 from schemas.writeback.files import FileFormat, FileIntake, RowDefaults

@@ -9,8 +9,8 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 
-from clients.writebacks.sessions import WritebackStore
-from clients.writebacks.tables import WRITEBACK, WRITEBACK_ATTEMPT
+from clients.writeback.store import WritebackStore
+from clients.writeback.tables import WRITEBACK, WRITEBACK_ATTEMPT
 
 _CLIENT = re.compile(r"client=tidegate-(\d+\.\d+)")
 

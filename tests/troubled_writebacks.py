@@ -13,7 +13,7 @@ import psycopg
 import sqlalchemy as sa
 from temporalio.testing import ActivityEnvironment
 
-from clients.writebacks.tables import WRITEBACK
+from clients.writeback.tables import WRITEBACK
 from schemas.writeback.messages import FormInput, LookUpInput, SentBatch, WritebackBatchInput
 from tests.writing_back import WritingEngine
 

@@ -16,9 +16,9 @@ from activities.writeback_echoes import EchoSteps
 from activities.writeback_preview import PreviewSteps
 from activities.writeback_steps import WritebackSteps
 from clients.salesforce.records_by_external_id import RecordsByKey
-from clients.writebacks.intake import WritebackIntake
-from clients.writebacks.sessions import WritebackStore
-from clients.writebacks.tables import WRITEBACK, WRITEBACK_BATCH, WRITEBACK_CLAIM
+from clients.writeback.intake import WritebackIntake
+from clients.writeback.store import WritebackStore
+from clients.writeback.tables import WRITEBACK, WRITEBACK_BATCH, WRITEBACK_CLAIM
 from schemas import names
 from schemas.ids import writeback_queue_id
 from schemas.writeback.messages import Accepted, Intake, QueueInput

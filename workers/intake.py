@@ -8,8 +8,8 @@ from clients.storage.data_key import org_data_key
 from clients.storage.objects import ObjectStore
 from clients.warehouse import Warehouse
 from clients.warehouse.live_catalogue import LiveCatalogue
-from clients.writebacks.intake import WritebackIntake
-from clients.writebacks.parents import ParentLookup
+from clients.writeback.intake import WritebackIntake
+from clients.writeback.parent_locks import ParentLookup
 from schemas.catalogue import Catalogue
 from transforms.pii import Protector
 from transforms.writeback.validate import WritebackChecks

@@ -48,7 +48,7 @@ from activities.rereads import Rereads
 from activities.set_aside import SettingAside
 from activities.watch_lanes import LaneWatch
 from clients.warehouse.shadow.schemas import shadow_prefix
-from clients.writebacks.sessions import WritebackStore
+from clients.writeback.store import WritebackStore
 from schemas import names
 from schemas.catalogue import Catalogue
 from transforms.reconcile.cost import PlanTerms

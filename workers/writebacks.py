@@ -22,11 +22,11 @@ from clients.salesforce.records_by_external_id import RecordsByKey
 from clients.storage.objects import ObjectStore
 from clients.temporal.writeback_queues import WritebackQueues
 from clients.warehouse import Warehouse
-from clients.writebacks.batches import Batches
-from clients.writebacks.echoes import Echoes
-from clients.writebacks.forming import Forming, objects_that_wait
-from clients.writebacks.pauses import Pauses
-from clients.writebacks.sessions import WritebackStore
+from clients.writeback.batch_former import Forming, objects_that_wait
+from clients.writeback.batches import Batches
+from clients.writeback.echoes import Echoes
+from clients.writeback.pauses import Pauses
+from clients.writeback.store import WritebackStore
 from schemas.catalogue import Catalogue
 from schemas.errors import TidegateError
 from schemas.salesforce.describe import KeepDescribeInput

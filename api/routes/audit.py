@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from api.documented import told
 from api.parts import Parts
-from clients.writebacks.proof import broken_seals
+from clients.writeback.audit_verify import broken_seals
 from schemas.access import CallerRole
 from schemas.ingest.messages import Act
 

@@ -13,11 +13,11 @@ from api.documented import told
 from api.parts import ApiParts, CalledBy, Parts
 from api.problems import invalid
 from api.run_answers import Reason
-from clients.writebacks.forming import objects_that_wait
-from clients.writebacks.pauses import Pauses
-from clients.writebacks.standings import Latency, Standing
-from clients.writebacks.undoing import Undoing
-from clients.writebacks.unsent import Unsent
+from clients.writeback.batch_former import objects_that_wait
+from clients.writeback.pauses import Pauses
+from clients.writeback.retry_discard import Unsent
+from clients.writeback.stats import Latency, Standing
+from clients.writeback.undo import Undoing
 from schemas.access import Caller, CallerRole
 from schemas.writeback.control import (
     MOST_CHOSEN,

@@ -12,7 +12,7 @@ from api.parts import ApiParts, CalledBy, Parts
 from api.problems import invalid
 from clients.storage.object_reader import open_object
 from clients.storage.objects import ObjectMissingError
-from clients.writebacks.files import FileReading
+from clients.writeback.intake_files import FileReading
 from schemas.access import CallerRole
 from schemas.ids import intake_prefix, intake_refusals_key
 from schemas.writeback.files import SHOWN_REFUSALS, FileFormat, FileIntake, RowDefaults

@@ -12,7 +12,7 @@ from api.documented import told
 from api.dry_runs import dry_run_of
 from api.parts import CalledBy, Parts
 from api.problems import FieldProblem, ProblemError, not_found
-from clients.writebacks.looks import Row, WritebackFilter
+from clients.writeback.queries import Row, WritebackFilter
 from schemas.access import Caller, CallerRole
 from schemas.writeback.messages import (
     MOST_OF_A_REQUEST,

@@ -19,9 +19,9 @@ from cli.api import new_token
 from cli.engine_processes import EngineProcesses, settings_of
 from cli.running import settings_file
 from cli.surge import wait_for_followers
-from clients.writebacks.proof import broken_seals
-from clients.writebacks.sessions import WritebackStore
-from clients.writebacks.tables import WRITEBACK, WRITEBACK_BATCH, WRITEBACK_CLAIM
+from clients.writeback.audit_verify import broken_seals
+from clients.writeback.store import WritebackStore
+from clients.writeback.tables import WRITEBACK, WRITEBACK_BATCH, WRITEBACK_CLAIM
 from sandbox.endpoints import Endpoints
 from sandbox.org.store import DATABASE_FILE
 from sandbox.ports import free_port

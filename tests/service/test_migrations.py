@@ -8,7 +8,7 @@ from alembic.migration import MigrationContext
 
 from clients.database.engine import open_engine
 from clients.database.migrations import ensure_schema
-from clients.writebacks.tables import METADATA
+from clients.writeback.tables import METADATA
 
 
 def _differences(engine: sa.Engine) -> list[object]:

@@ -13,7 +13,7 @@ import pytest
 from activities.writeback_carriers import Pace
 from activities.writeback_jobs import JobTerms
 from clients.salesforce.bulk.ingest import BulkIngest
-from clients.writebacks.forming import Forming
+from clients.writeback.batch_former import Forming
 from sandbox.org.faults import FaultRule
 from schemas.catalogue import default_catalogue
 from schemas.errors import UnavailableError

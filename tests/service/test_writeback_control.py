@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 import pytest
 
-from clients.writebacks.undoing import Undoing
-from clients.writebacks.unsent import Unsent
+from clients.writeback.retry_discard import Unsent
+from clients.writeback.undo import Undoing
 from sandbox.org.faults import FaultRule
 from schemas import names
 from schemas.ids import writeback_queue_id

@@ -10,7 +10,7 @@ from rich.console import Console
 from cli import trace
 from cli.under_way import WritebackView
 from cli.writeback_pages import batches_page, latency_page
-from clients.writebacks.looks import WritebackLooks
+from clients.writeback.queries import WritebackLooks
 from schemas.writeback.messages import EchoCounts, EchoInput, PauseChange
 from tests.batches import Road
 from tests.service.test_writeback_control import hold

@@ -12,9 +12,9 @@ import pyarrow as pa
 import pytest
 
 from clients.warehouse.postgres import PostgresWarehouse
-from clients.writebacks.intake import WritebackIntake
-from clients.writebacks.looks import StateCount, WritebackFilter, WritebackLooks
-from clients.writebacks.parents import ParentLookup
+from clients.writeback.intake import WritebackIntake
+from clients.writeback.parent_locks import ParentLookup
+from clients.writeback.queries import StateCount, WritebackFilter, WritebackLooks
 from schemas.catalogue import default_catalogue
 from schemas.errors import UnavailableError
 from schemas.tables import arrow_schema, current_columns

@@ -12,8 +12,8 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 
-from clients.writebacks.parents import LockNames, named_locks
-from clients.writebacks.sessions import WritebackStore
+from clients.writeback.parent_locks import LockNames, named_locks
+from clients.writeback.store import WritebackStore
 from schemas.writeback.messages import (
     DEADLINE,
     Accepted,

@@ -7,17 +7,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from clients.writebacks.pauses import pause_views
-from clients.writebacks.sessions import WritebackStore
-from clients.writebacks.standings import (
-    RECENT,
-    Latency,
-    Standing,
-    latencies,
-    recent_batches,
-    standings,
-)
-from clients.writebacks.tables import WRITEBACK, WRITEBACK_ATTEMPT
+from clients.writeback.pauses import pause_views
+from clients.writeback.stats import RECENT, Latency, Standing, latencies, recent_batches, standings
+from clients.writeback.store import WritebackStore
+from clients.writeback.tables import WRITEBACK, WRITEBACK_ATTEMPT
 from schemas.writeback.control import PauseView
 from schemas.writeback.messages import WritebackState
 

@@ -9,7 +9,7 @@ import orjson
 import sqlalchemy as sa
 
 from clients.database.audit_log import append_act
-from clients.writebacks.tables import WRITEBACK_ATTEMPT
+from clients.writeback.tables import WRITEBACK_ATTEMPT
 from schemas.ingest.messages import Act
 from schemas.writeback.messages import BatchCounts
 

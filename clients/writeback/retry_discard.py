@@ -8,8 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from clients.database.audit_log import append_act
-from clients.writebacks.sessions import FORMING, WritebackStore, lock
-from clients.writebacks.tables import WRITEBACK
+from clients.writeback.store import FORMING, WritebackStore, lock
+from clients.writeback.tables import WRITEBACK
 from schemas.ingest.messages import Act
 from schemas.writeback.control import Handled, LeftAlone, WritebackChoice
 from schemas.writeback.messages import DEADLINE, WritebackState

@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from clients.writebacks.tables import WRITEBACK, WRITEBACK_BATCH
+from clients.writeback.tables import WRITEBACK, WRITEBACK_BATCH
 from schemas.writeback.messages import BatchState, WritebackState
 
 RECENT = timedelta(hours=1)

@@ -6,8 +6,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from clients.writebacks.sessions import WritebackStore
-from clients.writebacks.tables import WRITEBACK
+from clients.writeback.store import WritebackStore
+from clients.writeback.tables import WRITEBACK
 from schemas.writeback.messages import WritebackState
 from transforms.writeback.echo import Unechoed
 

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
 
-from clients.writebacks.pauses import pauses_of
-from clients.writebacks.sealing import seal
-from clients.writebacks.sessions import PAUSING, WritebackStore, lock
-from clients.writebacks.settling import open_in, settle
-from clients.writebacks.tables import WRITEBACK, WRITEBACK_ATTEMPT, WRITEBACK_BATCH, WRITEBACK_CLAIM
+from clients.writeback.audit_seal import seal
+from clients.writeback.pauses import pauses_of
+from clients.writeback.record_outcomes import open_in, settle
+from clients.writeback.store import PAUSING, WritebackStore, lock
+from clients.writeback.tables import WRITEBACK, WRITEBACK_ATTEMPT, WRITEBACK_BATCH, WRITEBACK_CLAIM
 from schemas.errors import UnavailableError
 from schemas.writeback.messages import BatchCounts, BatchState, Carrier, WritebackState
 from transforms.writeback.facts import Outcome

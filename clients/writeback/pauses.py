@@ -4,8 +4,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from clients.database.audit_log import append_new_act
-from clients.writebacks.sessions import PAUSING, WritebackStore, lock, storable
-from clients.writebacks.tables import WRITEBACK, WRITEBACK_BATCH, WRITEBACK_PAUSE
+from clients.writeback.store import PAUSING, WritebackStore, lock, storable
+from clients.writeback.tables import WRITEBACK, WRITEBACK_BATCH, WRITEBACK_PAUSE
 from schemas.ingest.messages import Act
 from schemas.writeback.control import PauseResult, PauseView
 from schemas.writeback.messages import BatchState, PauseChange, SetPauseInput

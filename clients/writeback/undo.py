@@ -9,10 +9,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from clients.writebacks.intake import INTAKE_LOCK
-from clients.writebacks.sessions import FORMING, WritebackStore, lock
-from clients.writebacks.tables import WRITEBACK
-from clients.writebacks.unsent import is_among, not_chosen, record_act
+from clients.writeback.intake import INTAKE_LOCK
+from clients.writeback.retry_discard import is_among, not_chosen, record_act
+from clients.writeback.store import FORMING, WritebackStore, lock
+from clients.writeback.tables import WRITEBACK
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.writeback.control import LeftAlone, Undone, UndoResult, WritebackChoice
 from schemas.writeback.messages import DEADLINE, Mode, WritebackState

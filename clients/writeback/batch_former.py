@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from clients.writebacks.echoes import lacks_echo
-from clients.writebacks.pauses import pauses_of, told
-from clients.writebacks.sessions import FORMING, WritebackStore, lock
-from clients.writebacks.tables import WRITEBACK, WRITEBACK_BATCH, WRITEBACK_CLAIM
+from clients.writeback.echoes import lacks_echo
+from clients.writeback.pauses import pauses_of, told
+from clients.writeback.store import FORMING, WritebackStore, lock
+from clients.writeback.tables import WRITEBACK, WRITEBACK_BATCH, WRITEBACK_CLAIM
 from schemas.ids import writeback_batch_name
 from schemas.writeback.messages import (
     BatchState,

@@ -7,8 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from clients.writebacks.sessions import storable
-from clients.writebacks.tables import WRITEBACK, WRITEBACK_ATTEMPT
+from clients.writeback.store import storable
+from clients.writeback.tables import WRITEBACK, WRITEBACK_ATTEMPT
 from schemas.writeback.messages import WritebackState
 from transforms.writeback.facts import Outcome
 

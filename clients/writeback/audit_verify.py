@@ -10,9 +10,9 @@ from itertools import groupby
 import sqlalchemy as sa
 
 from clients.database.audit_log import AUDIT_LOG
-from clients.writebacks.sealing import ACT, SEALED, attempts_digest, sealed_digest, sealed_target
-from clients.writebacks.sessions import WritebackStore
-from clients.writebacks.tables import WRITEBACK_ATTEMPT, WRITEBACK_BATCH
+from clients.writeback.audit_seal import ACT, SEALED, attempts_digest, sealed_digest, sealed_target
+from clients.writeback.store import WritebackStore
+from clients.writeback.tables import WRITEBACK_ATTEMPT, WRITEBACK_BATCH
 from schemas.writeback.messages import BatchState
 
 _AT_A_TIME = 2_000
