@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.parts import CalledBy
 from api.problems import ProblemError, problem_of, response_of
-from clients.token_issuer import TokenIssuer
+from clients.oidc import TokenIssuer
 from schemas.access import Caller, CallerRole
 from schemas.errors import TidegateError
 from workers.settings import ApiSettings, OidcSettings

@@ -23,11 +23,11 @@ from activities.plan_backfill import PART_ROWS
 from activities.poll import DELETIONS_EVERY, OVERLAP
 from activities.writeback_jobs import JOB_PATIENCE
 from activities.writeback_terms import LOG_PATIENCE, SETTLED_AFTER
+from clients.oidc import IssuerAddress
 from clients.salesforce.polling import VISIBILITY_DELAY
 from clients.salesforce.session import Grant, SalesforceAddress
 from clients.salesforce.streaming.pubsub_connection import PubsubAddress
 from clients.storage.objects import S3Address
-from clients.token_issuer import IssuerAddress
 from schemas.access import OUR_NAMES, CallerRole
 from schemas.catalogue import DEFAULT_CATALOGUE, Pii
 from schemas.drift import CHECK_EVERY, DriftPolicy
