@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 
-from activities.asking import ask
+from activities.request_reread import ask
 from clients.warehouse import Transaction
 from clients.warehouse.sql import quality as sql
 from clients.warehouse.sql.apply import RECORD_LIST

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from activities.asking import ask
+from activities.request_reread import ask
 from clients.database.audit_log import AuditLog
 from clients.salesforce.http import OrgHttp
 from clients.warehouse import Warehouse

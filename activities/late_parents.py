@@ -12,8 +12,8 @@ from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 
-from activities.asking import ask
 from activities.references import write_notes
+from activities.request_reread import ask
 from clients.warehouse import Transaction, Warehouse
 from clients.warehouse.sql import references as sql
 from clients.warehouse.sql.apply import RECORD_LIST, TOUCHED

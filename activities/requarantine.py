@@ -12,7 +12,7 @@ from typing import NamedTuple, Self
 import pyarrow as pa
 
 from activities.applier import Share
-from activities.asking import ask
+from activities.request_reread import ask
 from clients.warehouse import Transaction
 from clients.warehouse.sql import repair as reread_statements, replay as sql
 from clients.warehouse.sql.apply import QUARANTINE

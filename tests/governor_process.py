@@ -9,7 +9,7 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Worker
 
-from activities.limits import Limits
+from activities.governor import Limits
 from clients.salesforce.session import SalesforceAddress, SessionSource
 from schemas import names
 from schemas.salesforce.limits import API_VERSION

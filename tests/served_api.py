@@ -14,7 +14,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 from temporalio.worker import Worker
 
-from activities.acts import Acts
+from activities.audit import Acts
 from activities.boundary import ErrorBoundary
 from api.app import build_api
 from cli.api import new_token

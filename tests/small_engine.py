@@ -11,8 +11,8 @@ import psycopg
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.worker import Worker
 
-from activities.acts import Acts
 from activities.applier import Applier
+from activities.audit import Acts
 from activities.backfill_rates import BackfillRates
 from activities.batches import Batches
 from activities.boundary import ErrorBoundary

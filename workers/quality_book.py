@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from activities.asking import ask
+from activities.request_reread import ask
 from clients.database.audit_log import AuditLog
 from clients.warehouse import Transaction, Warehouse
 from clients.warehouse.sql import holds, quality_queries as sql

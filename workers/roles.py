@@ -15,8 +15,8 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
-from activities.acts import Acts
 from activities.applier import Applier
+from activities.audit import Acts
 from activities.backfill_rates import BackfillRates
 from activities.batches import Batches
 from activities.boundary import ErrorBoundary
@@ -24,12 +24,12 @@ from activities.check_drift import CheckDrift
 from activities.draw_plan import PlanDrawer
 from activities.find_deleted import FindDeleted
 from activities.follow import FollowLane
+from activities.governor import Limits
 from activities.group_commit import GroupCommit
 from activities.holes import Holes
 from activities.keep_describe import KeepDescribe
 from activities.land_rows import RowLandings
 from activities.landing import CutRule
-from activities.limits import Limits
 from activities.one_org import OneOrg
 from activities.plan_backfill import PlanBackfill
 from activities.plan_refresh import PlanRefresh

@@ -11,7 +11,7 @@ import pytest
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from activities.acts import Acts
+from activities.audit import Acts
 from clients.database.audit_log import AuditLog, append_act
 from clients.database.engine import open_engine, translated
 from schemas import names

@@ -9,8 +9,8 @@ import pytest
 from temporalio.client import Client
 from temporalio.testing import ActivityEnvironment
 
-from activities.asking import ask
 from activities.holes import LANE_HOLE
+from activities.request_reread import ask
 from activities.rereads import Rereads
 from clients.storage.chain import Chain
 from clients.storage.objects import ObjectStore

@@ -13,7 +13,7 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 from typer.testing import CliRunner
 
-from activities.acts import Acts
+from activities.audit import Acts
 from activities.boundary import ErrorBoundary
 from cli.main import app
 from cli.output import EXIT_REFUSED
