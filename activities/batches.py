@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 from temporalio import activity
 
 from activities.group_commit import GroupCommit
-from activities.heartbeats import heartbeating
+from activities.runtime.heartbeat import heartbeating
 from clients.storage.chain import Chain
 from clients.storage.objects import ObjectStore
 from schemas import names

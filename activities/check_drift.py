@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from temporalio import activity
 
-from activities.heartbeats import heartbeating
+from activities.runtime.heartbeat import heartbeating
 from clients.salesforce.call_count import counting_calls
 from clients.salesforce.describe import OrgSchema
 from clients.salesforce.http import OrgHttp

@@ -13,8 +13,8 @@ from datetime import timedelta
 import orjson
 from temporalio import activity
 
-from activities.heartbeats import heartbeating
-from activities.settling import wait_until_settled
+from activities.runtime.heartbeat import heartbeating
+from activities.runtime.wait_for_visibility import wait_until_settled
 from clients.salesforce.http import OrgHttp
 from clients.salesforce.polling import PolledSource
 from clients.storage.objects import ObjectStore

@@ -23,9 +23,9 @@ from temporalio.common import (
 )
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory, WorkflowAlreadyStartedError
 
-from activities.heartbeats import heartbeating
 from activities.holes import Holes
 from activities.landing import CutRule, LandingBuffer
+from activities.runtime.heartbeat import heartbeating
 from clients.salesforce.streaming.stream import StreamMessage
 from clients.storage.chain import Chain
 from clients.storage.objects import ObjectStore

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from temporalio import activity
 
-from activities.heartbeats import heartbeating
+from activities.runtime.heartbeat import heartbeating
 from clients.salesforce.call_count import counting_calls
 from clients.salesforce.http import OrgHttp
 from clients.salesforce.row_counts import RowCounts

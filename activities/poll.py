@@ -14,11 +14,11 @@ from datetime import timedelta
 from temporalio import activity
 from temporalio.client import Client
 
-from activities.ask_drift import asking_for_a_check
 from activities.follow import STRETCH, draining, start_batch
-from activities.heartbeats import heartbeating
 from activities.landing import CutRule
 from activities.poll_buffer import PollBuffer
+from activities.runtime.heartbeat import heartbeating
+from activities.runtime.schema_check import asking_for_a_check
 from clients.salesforce.polling import Deletions, PolledSource
 from clients.storage.chain import Chain
 from clients.storage.objects import ObjectStore

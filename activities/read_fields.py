@@ -15,9 +15,9 @@ import orjson
 import pyarrow as pa
 from temporalio import activity
 
-from activities.ask_drift import asking_for_a_check
-from activities.heartbeats import heartbeating
 from activities.land_rows import RowLanding, RowLandings, settled_before
+from activities.runtime.heartbeat import heartbeating
+from activities.runtime.schema_check import asking_for_a_check
 from clients.salesforce.call_count import counting_calls
 from clients.salesforce.http import OrgHttp
 from clients.salesforce.polling import VISIBILITY_DELAY, PolledSource

@@ -15,11 +15,11 @@ from typing import Any
 import pyarrow as pa
 from temporalio import activity
 
-from activities.ask_drift import asking_for_a_check, check_before_repair
-from activities.heartbeats import heartbeating
 from activities.land_rows import RowLanding, RowLandings, settled_before
 from activities.rest_rows import RestRows
-from activities.settling import wait_until_settled
+from activities.runtime.heartbeat import heartbeating
+from activities.runtime.schema_check import asking_for_a_check, check_before_repair
+from activities.runtime.wait_for_visibility import wait_until_settled
 from clients.salesforce.bulk.query import BulkQuery
 from clients.salesforce.bulk.query_jobs import JobResult, LaneJobs, new_intent, own_order
 from clients.salesforce.call_count import counting_calls

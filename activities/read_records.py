@@ -14,10 +14,10 @@ import orjson
 import pyarrow as pa
 from temporalio import activity
 
-from activities.ask_drift import asking_for_a_check, check_before_repair
-from activities.heartbeats import heartbeating
 from activities.land_rows import RowLanding, RowLandings, settled_before
-from activities.settling import wait_until_settled
+from activities.runtime.heartbeat import heartbeating
+from activities.runtime.schema_check import asking_for_a_check, check_before_repair
+from activities.runtime.wait_for_visibility import wait_until_settled
 from clients.salesforce.call_count import counting_calls
 from clients.salesforce.http import OrgHttp
 from clients.salesforce.polling import VISIBILITY_DELAY

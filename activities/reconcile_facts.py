@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from temporalio import activity
 
-from activities.heartbeats import heartbeating
 from activities.reconcile_read import fields_of, named_ids
+from activities.runtime.heartbeat import heartbeating
 from clients.storage.objects import ObjectStore
 from clients.warehouse import Transaction, Warehouse
 from clients.warehouse.sql import reconcile as questions

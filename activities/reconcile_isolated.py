@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import orjson
 from temporalio import activity
 
-from activities.heartbeats import heartbeating
 from activities.reconcile_facts import MOST_LISTED
+from activities.runtime.heartbeat import heartbeating
 from clients.storage.objects import ObjectStore
 from clients.warehouse import Warehouse
 from clients.warehouse.sql import reconcile as questions

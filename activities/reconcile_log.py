@@ -12,8 +12,8 @@ import orjson
 import pyarrow as pa
 from temporalio import activity
 
-from activities.heartbeats import heartbeating
 from activities.rebuild import rebuild_records
+from activities.runtime.heartbeat import heartbeating
 from clients.storage.objects import ObjectStore
 from clients.warehouse import Transaction, Warehouse
 from clients.warehouse.sql import apply as sql, reconcile as questions

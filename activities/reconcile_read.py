@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from temporalio import activity
 
-from activities.ask_drift import asking_for_a_check
-from activities.heartbeats import heartbeating
+from activities.runtime.heartbeat import heartbeating
+from activities.runtime.schema_check import asking_for_a_check
 from clients.salesforce.call_count import CallCount, counting_calls
 from clients.salesforce.digest_query import FactQuery, Position
 from clients.salesforce.http import OrgHttp

@@ -10,10 +10,10 @@ from functools import partial
 from temporalio import activity
 
 from activities.applier import Share
-from activities.heartbeats import heartbeating
 from activities.redrive import Redriver
 from activities.replay_selection import groups_of, selected_batches, sized
 from activities.restage import Landed, Restager
+from activities.runtime.heartbeat import heartbeating
 from activities.settled import headers_of, settled_shares
 from clients.storage.landed_batches import BatchPage
 from clients.storage.objects import ObjectStore

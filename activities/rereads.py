@@ -16,8 +16,8 @@ import pyarrow as pa
 from temporalio import activity
 from temporalio.client import Client
 
-from activities.heartbeats import heartbeating
 from activities.late_parents import GRACE, LateParents
+from activities.runtime.heartbeat import heartbeating
 from clients.storage.objects import ObjectStore
 from clients.warehouse import Transaction, Warehouse
 from clients.warehouse.sql import repair as sql

@@ -14,9 +14,9 @@ import orjson
 import pyarrow as pa
 from temporalio import activity
 
-from activities.heartbeats import heartbeating
 from activities.rebuild import RECORDS_AT_ONCE, rebuild_records
 from activities.reconcile_facts import clock_ends
+from activities.runtime.heartbeat import heartbeating
 from clients.storage.objects import ObjectStore
 from clients.warehouse import Transaction, Warehouse
 from clients.warehouse.sql import changes_ahead as sql

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 from temporalio import activity
 
-from activities.threads import to_its_end
+from activities.runtime.threads import to_its_end
 from clients.salesforce.http import Sessions
 from clients.warehouse import Warehouse
 from clients.warehouse.sql import reconcile as questions

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 from temporalio import activity
 
-from activities.heartbeats import heartbeating
+from activities.runtime.heartbeat import heartbeating
 from activities.writeback_entries import entries_to_send
 from clients.salesforce.call_count import counting_calls
 from clients.salesforce.describe_cache import Describes

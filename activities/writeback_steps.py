@@ -12,8 +12,8 @@ from random import SystemRandom
 
 from temporalio import activity
 
-from activities.heartbeats import heartbeating
-from activities.threads import to_its_end
+from activities.runtime.heartbeat import heartbeating
+from activities.runtime.threads import to_its_end
 from activities.writeback_carriers import Collections, Outcomes, not_sent
 from activities.writeback_entries import entries_to_send, protected
 from activities.writeback_evidence import ChangeLog, Log

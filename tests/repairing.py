@@ -10,10 +10,10 @@ from pathlib import Path
 from temporalio.client import Client, WorkflowHandle
 from temporalio.worker import Worker
 
-from activities.boundary import ErrorBoundary
 from activities.follow import FollowLane
 from activities.holes import Holes
 from activities.landing import CutRule
+from activities.runtime.error_interceptor import ErrorBoundary
 from cli.comparison import compare_all
 from clients.salesforce.streaming import cometd
 from clients.storage.objects import ObjectStore

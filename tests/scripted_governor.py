@@ -8,7 +8,7 @@ from temporalio import activity
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from activities.boundary import ErrorBoundary
+from activities.runtime.error_interceptor import ErrorBoundary
 from schemas import names
 from schemas.errors import TidegateError
 from schemas.governor import Budget, Reading, ReadLimitsInput, ReadLimitsResult

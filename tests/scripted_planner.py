@@ -11,7 +11,7 @@ from temporalio import activity
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from activities.boundary import ErrorBoundary
+from activities.runtime.error_interceptor import ErrorBoundary
 from clients.temporal.lanes import start_lane
 from schemas import names
 from schemas.ingest.messages import Act, FollowInput, FollowResult, LaneInput, PollInput

@@ -10,7 +10,7 @@ from temporalio import activity
 from temporalio.client import Client, WorkflowHandle
 from temporalio.worker import Worker
 
-from activities.boundary import ErrorBoundary
+from activities.runtime.error_interceptor import ErrorBoundary
 from schemas import names
 from schemas.backfill import (
     BackfillCounts,

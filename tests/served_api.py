@@ -15,7 +15,7 @@ from temporalio.service import RPCError
 from temporalio.worker import Worker
 
 from activities.audit import Acts
-from activities.boundary import ErrorBoundary
+from activities.runtime.error_interceptor import ErrorBoundary
 from api.app import build_api
 from cli.api import new_token
 from clients.database.audit_log import AuditLog

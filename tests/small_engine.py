@@ -15,7 +15,6 @@ from activities.applier import Applier
 from activities.audit import Acts
 from activities.backfill_rates import BackfillRates
 from activities.batches import Batches
-from activities.boundary import ErrorBoundary
 from activities.find_deleted import FindDeleted
 from activities.group_commit import GroupCommit
 from activities.land_rows import RowLandings
@@ -23,6 +22,7 @@ from activities.plan_backfill import PlanBackfill
 from activities.read_part import ReadPart
 from activities.read_records import ReadRecords
 from activities.rereads import Rereads
+from activities.runtime.error_interceptor import ErrorBoundary
 from clients.database.audit_log import AuditLog
 from clients.storage.objects import ObjectStore
 from clients.temporal.backfills import start_backfill

@@ -11,7 +11,7 @@ from temporalio.client import WorkflowHandle
 from temporalio.service import RPCError
 from temporalio.worker import Worker
 
-from activities.boundary import ErrorBoundary
+from activities.runtime.error_interceptor import ErrorBoundary
 from activities.writeback_echoes import EchoSteps
 from activities.writeback_preview import PreviewSteps
 from activities.writeback_steps import WritebackSteps

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
-from activities.threads import to_its_end
+from activities.runtime.threads import to_its_end
 from clients.database.audit_log import AuditLog
 from clients.storage.data_key import org_data_key
 from clients.storage.objects import ObjectStore

@@ -19,7 +19,6 @@ from activities.applier import Applier
 from activities.audit import Acts
 from activities.backfill_rates import BackfillRates
 from activities.batches import Batches
-from activities.boundary import ErrorBoundary
 from activities.check_drift import CheckDrift
 from activities.draw_plan import PlanDrawer
 from activities.find_deleted import FindDeleted
@@ -30,7 +29,6 @@ from activities.holes import Holes
 from activities.keep_describe import KeepDescribe
 from activities.land_rows import RowLandings
 from activities.landing import CutRule
-from activities.one_org import OneOrg
 from activities.plan_backfill import PlanBackfill
 from activities.plan_refresh import PlanRefresh
 from activities.poll import PollLane
@@ -45,6 +43,8 @@ from activities.reconcile_read import FactReads
 from activities.reconcile_report import Reports
 from activities.replay import ReplaySteps
 from activities.rereads import Rereads
+from activities.runtime.error_interceptor import ErrorBoundary
+from activities.runtime.org_interceptor import OneOrg
 from activities.set_aside import SettingAside
 from activities.watch_lanes import LaneWatch
 from clients.warehouse.shadow.schemas import shadow_prefix

@@ -20,10 +20,10 @@ from temporalio.worker import Worker
 
 from activities.applier import Applier
 from activities.batches import Batches
-from activities.boundary import ErrorBoundary
 from activities.follow import FollowLane
 from activities.group_commit import GroupCommit
 from activities.landing import CutRule
+from activities.runtime.error_interceptor import ErrorBoundary
 from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
 from schemas import names

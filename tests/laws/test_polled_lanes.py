@@ -15,8 +15,8 @@ import pytest
 from temporalio.client import Client, WorkflowHandle
 from temporalio.worker import Worker
 
-from activities.boundary import ErrorBoundary
 from activities.poll import PollLane
+from activities.runtime.error_interceptor import ErrorBoundary
 from clients.storage.chain import Chain
 from clients.storage.objects import ObjectStore
 from sandbox.org.model import Org

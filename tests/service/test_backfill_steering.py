@@ -16,7 +16,7 @@ pytestmark = pytest.mark.service
 @pytest.fixture(autouse=True)
 def _quick_beats(monkeypatch: pytest.MonkeyPatch) -> None:
     """A reader hears with its heartbeats that it is to stop."""
-    monkeypatch.setattr("activities.heartbeats._EVERY_SECONDS", 0.1)
+    monkeypatch.setattr("activities.runtime.heartbeat._EVERY_SECONDS", 0.1)
 
 
 def filled(engine: SmallEngine) -> None:

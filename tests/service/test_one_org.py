@@ -6,8 +6,8 @@ import pytest
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from activities.boundary import ErrorBoundary
-from activities.one_org import OneOrg
+from activities.runtime.error_interceptor import ErrorBoundary
+from activities.runtime.org_interceptor import OneOrg
 from schemas import names
 from schemas.ids import writeback_batch_id
 from schemas.writeback.messages import WritebackBatchInput

@@ -14,7 +14,7 @@ from temporalio.worker import Worker
 from typer.testing import CliRunner
 
 from activities.audit import Acts
-from activities.boundary import ErrorBoundary
+from activities.runtime.error_interceptor import ErrorBoundary
 from cli.main import app
 from cli.output import EXIT_REFUSED
 from clients.database.audit_log import AuditLog

@@ -14,7 +14,7 @@ import schemas
 import transforms
 import workers
 import workflows
-from activities.boundary import MESSAGE_LENGTH, as_application_error
+from activities.runtime.error_interceptor import MESSAGE_LENGTH, as_application_error
 from clients.database.idempotency_keys import KeyUsedError
 from clients.storage.objects import ObjectMissingError
 from clients.temporal.runs import RunExistsError
