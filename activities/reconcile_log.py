@@ -12,7 +12,7 @@ import orjson
 import pyarrow as pa
 from temporalio import activity
 
-from activities.rebuild import rebuild_records
+from activities.apply.rebuild import rebuild_records
 from activities.runtime.heartbeat import heartbeating
 from clients.storage.objects import ObjectStore
 from clients.warehouse import Transaction, Warehouse

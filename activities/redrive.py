@@ -1,6 +1,6 @@
 """Batches that were applied before, once more: the change log decides what is new, and the books are put right.
 
-One transaction for an object's share of a group of batches, as `activities.applier` has it. What the log has counts as a duplicate,
+One transaction for an object's share of a group of batches, as `activities.apply.applier` has it. What the log has counts as a duplicate,
 found with one query for all of them; what it lacks is applied as any change. A change that the log has stays applied, whatever the
 present catalogue would say of it. Rows of quarantine are replaced by those that still do not fit, and the ledger's counts are
 corrected in the same transaction; its times stay those of the first time.
@@ -14,8 +14,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from activities.applier import Share, apply_changes, with_columns, write_ledger
-from activities.rebuild import rebuild_records
+from activities.apply.applier import Share, apply_changes, with_columns, write_ledger
+from activities.apply.rebuild import rebuild_records
 from activities.requarantine import Requarantine
 from clients.warehouse import Transaction, Warehouse
 from clients.warehouse.live_catalogue import check_catalogue

@@ -9,7 +9,7 @@ from functools import partial
 
 from temporalio import activity
 
-from activities.applier import Share
+from activities.apply.applier import Share
 from activities.redrive import Redriver
 from activities.replay_selection import groups_of, selected_batches, sized
 from activities.restage import Landed, Restager

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from activities.applier import Share
-from activities.batches import imbalance
+from activities.apply.applier import Share
+from activities.apply.stage_and_apply import imbalance
 from clients.storage.chain import Chain
 from clients.storage.objects import ObjectStore
 from schemas.catalogue import Catalogue

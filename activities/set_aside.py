@@ -14,7 +14,7 @@ import orjson
 import pyarrow as pa
 from temporalio import activity
 
-from activities.rebuild import RECORDS_AT_ONCE, rebuild_records
+from activities.apply.rebuild import RECORDS_AT_ONCE, rebuild_records
 from activities.reconcile_facts import clock_ends
 from activities.runtime.heartbeat import heartbeating
 from clients.storage.objects import ObjectStore

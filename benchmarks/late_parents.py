@@ -19,9 +19,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from activities.applier import Applier
-from activities.batches import Batches
-from activities.group_commit import GroupCommit
+from activities.apply.applier import Applier
+from activities.apply.group_commit import GroupCommit
+from activities.apply.stage_and_apply import Batches
 from activities.landing import CutRule, LandingBuffer
 from activities.late_parents import LateParents
 from cli.engine_processes import settings_of

@@ -23,9 +23,9 @@ from typing import Any
 import psutil
 import yaml
 
-from activities.applier import Applier
-from activities.batches import Batches
-from activities.group_commit import GroupCommit
+from activities.apply.applier import Applier
+from activities.apply.group_commit import GroupCommit
+from activities.apply.stage_and_apply import Batches
 from activities.landing import CutRule, LandingBuffer
 from activities.late_parents import LateParents
 from benchmarks.quality_cost import each_field, ruled, with_rules, without_rules

@@ -20,9 +20,9 @@ from pathlib import Path
 import orjson
 import psutil
 
-from activities.applier import Applier
-from activities.batches import Batches
-from activities.group_commit import GroupCommit
+from activities.apply.applier import Applier
+from activities.apply.group_commit import GroupCommit
+from activities.apply.stage_and_apply import Batches
 from activities.landing import CutRule, LandingBuffer
 from cli.engine_processes import settings_of
 from cli.sandbox_commands import start_traffic, traffic_state

@@ -9,9 +9,9 @@ from typing import Any
 
 from temporalio.testing import ActivityEnvironment
 
-from activities.applier import Applier
-from activities.batches import Batches
-from activities.group_commit import GroupCommit
+from activities.apply.applier import Applier
+from activities.apply.group_commit import GroupCommit
+from activities.apply.stage_and_apply import Batches
 from activities.landing import CutRule, LandingBuffer
 from clients.salesforce.streaming.stream import StreamMessage
 from clients.storage.chain import Chain

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from activities.rebuild import rebuild_records
+from activities.apply.rebuild import rebuild_records
 from cli.comparison import compare_all
 from schemas.tables import change_columns
 from tests.reconciling import ReconcilingEngine

@@ -11,12 +11,12 @@ import psycopg
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.worker import Worker
 
-from activities.applier import Applier
+from activities.apply.applier import Applier
+from activities.apply.group_commit import GroupCommit
+from activities.apply.stage_and_apply import Batches
 from activities.audit import Acts
 from activities.backfill_rates import BackfillRates
-from activities.batches import Batches
 from activities.find_deleted import FindDeleted
-from activities.group_commit import GroupCommit
 from activities.land_rows import RowLandings
 from activities.plan_backfill import PlanBackfill
 from activities.read_part import ReadPart

@@ -15,16 +15,16 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
-from activities.applier import Applier
+from activities.apply.applier import Applier
+from activities.apply.group_commit import GroupCommit
+from activities.apply.stage_and_apply import Batches
 from activities.audit import Acts
 from activities.backfill_rates import BackfillRates
-from activities.batches import Batches
 from activities.check_drift import CheckDrift
 from activities.draw_plan import PlanDrawer
 from activities.find_deleted import FindDeleted
 from activities.follow import FollowLane
 from activities.governor import Limits
-from activities.group_commit import GroupCommit
 from activities.holes import Holes
 from activities.keep_describe import KeepDescribe
 from activities.land_rows import RowLandings

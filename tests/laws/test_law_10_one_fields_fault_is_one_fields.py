@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from activities.rebuild import rebuild_records
+from activities.apply.rebuild import rebuild_records
 from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
 from clients.warehouse.sql.apply import LEDGER, QUALITY, tables_of

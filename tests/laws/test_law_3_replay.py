@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from activities.applier import Applier
+from activities.apply.applier import Applier
 from activities.redrive import Redriver
 from clients.storage.chain import Chain, RowFacts
 from clients.storage.objects import ObjectStore

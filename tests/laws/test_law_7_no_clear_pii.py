@@ -18,10 +18,10 @@ import pytest
 from temporalio.client import Client, WorkflowHandle
 from temporalio.worker import Worker
 
-from activities.applier import Applier
-from activities.batches import Batches
+from activities.apply.applier import Applier
+from activities.apply.group_commit import GroupCommit
+from activities.apply.stage_and_apply import Batches
 from activities.follow import FollowLane
-from activities.group_commit import GroupCommit
 from activities.landing import CutRule
 from activities.runtime.error_interceptor import ErrorBoundary
 from clients.storage.objects import ObjectStore

@@ -12,7 +12,7 @@ import orjson
 import pytest
 from temporalio.client import Client
 
-from activities.applier import Share
+from activities.apply.applier import Share
 from activities.check_drift import CheckDrift
 from activities.follow import FollowLane
 from activities.landing import CutRule

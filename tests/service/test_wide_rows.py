@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from activities.rebuild import rebuild_records
+from activities.apply.rebuild import rebuild_records
 from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
 from clients.warehouse.postgres_tables import MAX_ROW_BYTES

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from activities.group_commit import MOST_BESIDE_LANES, MOST_CHANGES, GroupCommit
+from activities.apply.group_commit import MOST_BESIDE_LANES, MOST_CHANGES, GroupCommit
 from schemas.errors import StatementError, UnavailableError
 from schemas.ingest.messages import ApplyInput, ApplyResult, StagedObject
 from schemas.ingest.raw import Form, Manifest

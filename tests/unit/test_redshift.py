@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from activities.applier import Applier
+from activities.apply.applier import Applier
 from clients.storage.objects import ObjectStore
 from clients.warehouse import redshift
 from clients.warehouse.psycopg_errors import translated

@@ -17,10 +17,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from activities.apply.holds import TooManyRejectedError, check_hold, hold
+from activities.apply.rebuild import refold_records
 from activities.fold_findings import record_fold_findings
-from activities.holds import TooManyRejectedError, check_hold, hold
 from activities.quality import count_rejected, record_quality
-from activities.rebuild import refold_records
 from activities.request_reread import ask, ask_for_incomplete
 from clients.storage.objects import ObjectStore
 from clients.warehouse import Transaction, Warehouse

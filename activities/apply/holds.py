@@ -17,7 +17,7 @@ from schemas.errors import ObjectHeldError
 from schemas.tables import HOLD_COLUMNS
 
 if TYPE_CHECKING:
-    from activities.applier import Share
+    from activities.apply.applier import Share
 
 
 class TooManyRejectedError(Exception):

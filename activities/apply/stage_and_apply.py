@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from temporalio import activity
 
-from activities.group_commit import GroupCommit
+from activities.apply.group_commit import GroupCommit
 from activities.runtime.heartbeat import heartbeating
 from clients.storage.chain import Chain
 from clients.storage.objects import ObjectStore
