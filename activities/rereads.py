@@ -16,7 +16,7 @@ import pyarrow as pa
 from temporalio import activity
 from temporalio.client import Client
 
-from activities.late_parents import GRACE, LateParents
+from activities.quality.late_parents import GRACE, LateParents
 from activities.runtime.heartbeat import heartbeating
 from clients.storage.objects import ObjectStore
 from clients.warehouse import Transaction, Warehouse

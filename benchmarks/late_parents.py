@@ -23,7 +23,7 @@ from activities.apply.applier import Applier
 from activities.apply.group_commit import GroupCommit
 from activities.apply.stage_and_apply import Batches
 from activities.landing import CutRule, LandingBuffer
-from activities.late_parents import LateParents
+from activities.quality.late_parents import LateParents
 from cli.engine_processes import settings_of
 from clients.salesforce.streaming.stream import StreamMessage
 from clients.storage.chain import Chain

@@ -27,7 +27,7 @@ from activities.apply.applier import Applier
 from activities.apply.group_commit import GroupCommit
 from activities.apply.stage_and_apply import Batches
 from activities.landing import CutRule, LandingBuffer
-from activities.late_parents import LateParents
+from activities.quality.late_parents import LateParents
 from benchmarks.quality_cost import each_field, ruled, with_rules, without_rules
 from benchmarks.stages import receive
 from cli.engine_processes import settings_of

@@ -18,9 +18,9 @@ from pydantic_settings import (
     SettingsError as EnvironmentFormError,
 )
 
-from activities.late_parents import GRACE
 from activities.plan_backfill import PART_ROWS
 from activities.poll import DELETIONS_EVERY, OVERLAP
+from activities.quality.late_parents import GRACE
 from activities.writeback_jobs import JOB_PATIENCE
 from activities.writeback_terms import LOG_PATIENCE, SETTLED_AFTER
 from clients.oidc import IssuerAddress

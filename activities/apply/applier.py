@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from activities.apply.holds import TooManyRejectedError, check_hold, hold
 from activities.apply.rebuild import refold_records
-from activities.fold_findings import record_fold_findings
-from activities.quality import count_rejected, record_quality
+from activities.quality.fold_findings import record_fold_findings
+from activities.quality.record_quality import count_rejected, record_quality
 from activities.request_reread import ask, ask_for_incomplete
 from clients.storage.objects import ObjectStore
 from clients.warehouse import Transaction, Warehouse

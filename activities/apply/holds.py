@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from activities.quality import rejected_by_rules
+from activities.quality.record_quality import rejected_by_rules
 from clients.warehouse import Transaction, Warehouse
 from clients.warehouse.sql import holds as sql
 from clients.warehouse.sql.apply import HOLD, insert_row

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from activities.fold_findings import FoldState, record_fold_findings
+from activities.quality.fold_findings import FoldState, record_fold_findings
 from clients.warehouse import Transaction
 from clients.warehouse.sql import apply as sql
 from schemas.catalogue import ObjectSpec

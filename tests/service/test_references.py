@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from activities.late_parents import LateParents
+from activities.quality.late_parents import LateParents
 from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
 from schemas.catalogue import Catalogue, default_catalogue

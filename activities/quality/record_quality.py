@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 
-from activities.findings import Recorded, record_findings
-from activities.references import check_references, check_unique
+from activities.quality.findings import Recorded, record_findings
+from activities.quality.references import check_references, check_unique
 from clients.warehouse import Transaction
 from clients.warehouse.sql import scorecard as sql
 from schemas.catalogue import Catalogue, ObjectSpec

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 
-from activities.references import write_notes
+from activities.quality.references import write_notes
 from activities.request_reread import ask
 from clients.warehouse import Transaction, Warehouse
 from clients.warehouse.sql import references as sql

@@ -1,7 +1,7 @@
 """The rules `parent` and `unique`, asked of the warehouse in the transaction of a group's effects.
 
 A child whose parent is not there lands at once. Parent and child are applied in different transactions under different locks, so each may
-miss the other; `activities.late_parents` looks again.
+miss the other; `activities.quality.late_parents` looks again.
 """
 
 from collections import defaultdict
