@@ -15,7 +15,7 @@ import orjson
 import pyarrow as pa
 from temporalio import activity
 
-from activities.land_rows import RowLanding, RowLandings, settled_before
+from activities.ingest.land_rows import RowLanding, RowLandings, settled_before
 from activities.runtime.heartbeat import heartbeating
 from activities.runtime.schema_check import asking_for_a_check
 from clients.salesforce.call_count import counting_calls

@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 from temporalio import activity
 
-from activities.land_rows import RowLanding, RowLandings, settled_before
+from activities.ingest.land_rows import RowLanding, RowLandings, settled_before
 from activities.rest_rows import RestRows
 from activities.runtime.heartbeat import heartbeating
 from activities.runtime.schema_check import asking_for_a_check, check_before_repair

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from activities.land_rows import RowLanding, settled_before
+from activities.ingest.land_rows import RowLanding, settled_before
 from clients.salesforce.http import OrgHttp
 from clients.salesforce.rest_query import RestQuery
 from clients.salesforce.soql import between

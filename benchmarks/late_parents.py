@@ -22,7 +22,7 @@ from typing import Any
 from activities.apply.applier import Applier
 from activities.apply.group_commit import GroupCommit
 from activities.apply.stage_and_apply import Batches
-from activities.landing import CutRule, LandingBuffer
+from activities.ingest.landing_buffer import CutRule, LandingBuffer
 from activities.quality.late_parents import LateParents
 from cli.engine_processes import settings_of
 from clients.salesforce.streaming.stream import StreamMessage

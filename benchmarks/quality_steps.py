@@ -26,7 +26,7 @@ import yaml
 from activities.apply.applier import Applier
 from activities.apply.group_commit import GroupCommit
 from activities.apply.stage_and_apply import Batches
-from activities.landing import CutRule, LandingBuffer
+from activities.ingest.landing_buffer import CutRule, LandingBuffer
 from activities.quality.late_parents import LateParents
 from benchmarks.quality_cost import each_field, ruled, with_rules, without_rules
 from benchmarks.stages import receive

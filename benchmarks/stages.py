@@ -23,7 +23,7 @@ import psutil
 from activities.apply.applier import Applier
 from activities.apply.group_commit import GroupCommit
 from activities.apply.stage_and_apply import Batches
-from activities.landing import CutRule, LandingBuffer
+from activities.ingest.landing_buffer import CutRule, LandingBuffer
 from cli.engine_processes import settings_of
 from cli.sandbox_commands import start_traffic, traffic_state
 from cli.up import DELIVERED_EVENTS

@@ -20,7 +20,7 @@ import uvloop
 from temporalio.client import Client
 from temporalio.testing import ActivityEnvironment
 
-from activities.land_rows import RowLanding, RowLandings
+from activities.ingest.land_rows import RowLanding, RowLandings
 from activities.plan_backfill import PlanBackfill
 from activities.read_part import ReadPart
 from clients.governor.leases import Leases

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 from temporalio.testing import ActivityEnvironment
 
-from activities import landing
-from activities.follow import FollowLane
+from activities.ingest import landing_buffer as landing
+from activities.ingest.follow_lane import FollowLane
 from clients.storage.chain import Chain
 from schemas.ids import ORIGIN
 from schemas.ingest.messages import FollowInput

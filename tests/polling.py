@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from temporalio.client import Client
 from temporalio.testing import ActivityEnvironment
 
-from activities.landing import CutRule
-from activities.poll import PollLane
+from activities.ingest.landing_buffer import CutRule
+from activities.ingest.poll_lane import PollLane
 from clients.salesforce.bulk.query import BulkQuery
 from clients.salesforce.polling import PolledSource
 from clients.storage.chain import Chain

@@ -17,7 +17,7 @@ from activities.apply.stage_and_apply import Batches
 from activities.audit import Acts
 from activities.backfill_rates import BackfillRates
 from activities.find_deleted import FindDeleted
-from activities.land_rows import RowLandings
+from activities.ingest.land_rows import RowLandings
 from activities.plan_backfill import PlanBackfill
 from activities.read_part import ReadPart
 from activities.read_records import ReadRecords

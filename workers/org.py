@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from temporalio.client import Client
 
-from activities.follow import OpenStream, Stream
+from activities.ingest.follow_lane import OpenStream, Stream
 from clients.governor.event_lease import EventLease
 from clients.governor.leases import Leases
 from clients.salesforce.http import OrgHttp

@@ -9,8 +9,8 @@ import orjson
 import pytest
 from temporalio.client import Client, WorkflowExecutionStatus
 
-from activities.follow import FollowLane
-from activities.landing import CutRule
+from activities.ingest.follow_lane import FollowLane
+from activities.ingest.landing_buffer import CutRule
 from clients.storage.chain import Chain
 from clients.storage.objects import ObjectStore, S3Address
 from schemas.errors import UnavailableError

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pytest
 from temporalio.client import Client, WorkflowExecutionStatus
 
-from activities.follow import FollowLane
-from activities.landing import CutRule, LandingBuffer
+from activities.ingest.follow_lane import FollowLane
+from activities.ingest.landing_buffer import CutRule, LandingBuffer
 from clients.storage.chain import Chain
 from clients.storage.objects import ObjectStore
 from schemas.errors import ChainBrokenError

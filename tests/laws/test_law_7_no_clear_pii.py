@@ -21,8 +21,8 @@ from temporalio.worker import Worker
 from activities.apply.applier import Applier
 from activities.apply.group_commit import GroupCommit
 from activities.apply.stage_and_apply import Batches
-from activities.follow import FollowLane
-from activities.landing import CutRule
+from activities.ingest.follow_lane import FollowLane
+from activities.ingest.landing_buffer import CutRule
 from activities.runtime.error_interceptor import ErrorBoundary
 from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse

@@ -15,7 +15,7 @@ import pytest
 from temporalio.client import Client, WorkflowHandle
 from temporalio.worker import Worker
 
-from activities.poll import PollLane
+from activities.ingest.poll_lane import PollLane
 from activities.runtime.error_interceptor import ErrorBoundary
 from clients.storage.chain import Chain
 from clients.storage.objects import ObjectStore

@@ -8,7 +8,7 @@ from typing import Any
 
 from starlette.applications import Starlette
 
-from activities.follow import Stream
+from activities.ingest.follow_lane import Stream
 from clients.salesforce.session import SalesforceAddress, Session, SessionSource
 from clients.salesforce.streaming.pubsub import open_stream
 from clients.salesforce.streaming.pubsub_connection import PubsubAddress, PubsubConnection

@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from activities.follow import OpenStream
+from activities.ingest.follow_lane import OpenStream
 from clients.salesforce.session import SessionSource
 from clients.salesforce.streaming.cometd import CometdStream
 from clients.salesforce.streaming.pubsub import PubsubStream

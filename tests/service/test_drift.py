@@ -14,8 +14,8 @@ from temporalio.client import Client
 
 from activities.apply.applier import Share
 from activities.check_drift import CheckDrift
-from activities.follow import FollowLane
-from activities.landing import CutRule
+from activities.ingest.follow_lane import FollowLane
+from activities.ingest.landing_buffer import CutRule
 from activities.plan_refresh import PlanRefresh
 from activities.read_fields import ReadFields
 from activities.redrive import Redriver

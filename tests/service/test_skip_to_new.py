@@ -12,8 +12,8 @@ import pytest
 from temporalio.client import Client
 from temporalio.testing import ActivityEnvironment
 
-from activities.follow import FollowLane
-from activities.landing import CutRule
+from activities.ingest.follow_lane import FollowLane
+from activities.ingest.landing_buffer import CutRule
 from clients.storage.chain import Chain
 from clients.storage.objects import ObjectStore
 from schemas.errors import StreamBrokenError

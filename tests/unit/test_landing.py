@@ -9,8 +9,8 @@ import orjson
 import pytest
 from hypothesis import given, strategies as st
 
-import activities.landing
-from activities.landing import GROUP_SETTLED_MS, CutRule, LandingBuffer
+import activities.ingest.landing_buffer
+from activities.ingest.landing_buffer import GROUP_SETTLED_MS, CutRule, LandingBuffer
 from clients.salesforce.streaming.stream import StreamMessage
 from schemas.ingest.raw import RAW_SCHEMA, UNREADABLE_OBJECT
 from tests.bus import protector
@@ -39,7 +39,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(activities.landing, "_now_ms", clock)
+    monkeypatch.setattr(activities.ingest.landing_buffer, "_now_ms", clock)
     return clock
 
 
@@ -117,7 +117,7 @@ def test_a_replay_id_never_straddles_two_batches(replay_ids: list[int], at_once:
     landing = buffer()
     ends: list[list[int]] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(activities.landing, "_now_ms", clock := Clock())
+        patch.setattr(activities.ingest.landing_buffer, "_now_ms", clock := Clock())
         for first in range(0, len(replay_ids), at_once):
             landing.add(messages(*replay_ids[first : first + at_once]))
             ends += cut(landing)

@@ -5,8 +5,8 @@ from typing import Any
 import orjson
 import pytest
 
-from activities.landing import CutRule
-from activities.poll_buffer import PollBuffer
+from activities.ingest.landing_buffer import CutRule
+from activities.ingest.poll_buffer import PollBuffer
 from schemas.ingest.polled import Deletion, PolledRow
 from schemas.ingest.raw import RAW_SCHEMA
 from tests.bus import protector

@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from activities.landing import CutRule, LandingBuffer
+from activities.ingest.landing_buffer import CutRule, LandingBuffer
 from clients.salesforce.streaming.stream import StreamMessage
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.tables import staged_columns

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 from temporalio.client import Client, WorkflowFailureError
 
-from activities.follow import start_batch
+from activities.ingest.follow_lane import start_batch
 from clients.storage.chain import Chain, RowFacts
 from clients.storage.objects import ObjectStore
 from schemas.backfill import BackfillCounts

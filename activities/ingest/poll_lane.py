@@ -14,9 +14,9 @@ from datetime import timedelta
 from temporalio import activity
 from temporalio.client import Client
 
-from activities.follow import STRETCH, draining, start_batch
-from activities.landing import CutRule
-from activities.poll_buffer import PollBuffer
+from activities.ingest.follow_lane import STRETCH, draining, start_batch
+from activities.ingest.landing_buffer import CutRule
+from activities.ingest.poll_buffer import PollBuffer
 from activities.runtime.heartbeat import heartbeating
 from activities.runtime.schema_check import asking_for_a_check
 from clients.salesforce.polling import Deletions, PolledSource

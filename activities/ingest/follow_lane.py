@@ -24,7 +24,7 @@ from temporalio.common import (
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory, WorkflowAlreadyStartedError
 
 from activities.holes import Holes
-from activities.landing import CutRule, LandingBuffer
+from activities.ingest.landing_buffer import CutRule, LandingBuffer
 from activities.runtime.heartbeat import heartbeating
 from clients.salesforce.streaming.stream import StreamMessage
 from clients.storage.chain import Chain
