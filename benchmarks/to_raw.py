@@ -20,9 +20,9 @@ import uvloop
 from temporalio.client import Client
 from temporalio.testing import ActivityEnvironment
 
+from activities.backfill.plan import PlanBackfill
+from activities.backfill.read_part import ReadPart
 from activities.ingest.land_rows import RowLanding, RowLandings
-from activities.plan_backfill import PlanBackfill
-from activities.read_part import ReadPart
 from clients.governor.leases import Leases
 from clients.salesforce.http import OrgHttp
 from clients.salesforce.session import Session, SessionSource

@@ -6,8 +6,8 @@ import hashlib
 import orjson
 from temporalio.client import WorkflowExecutionStatus
 
-from activities.backfill_rates import BackfillRates
-from activities.plan_backfill import PlanBackfill
+from activities.backfill.plan import PlanBackfill
+from activities.backfill.rates import BackfillRates
 from cli.backfill_pages import pace
 from cli.output import progress
 from clients.storage.objects import ObjectStore

@@ -15,12 +15,12 @@ from activities.apply.applier import Applier
 from activities.apply.group_commit import GroupCommit
 from activities.apply.stage_and_apply import Batches
 from activities.audit import Acts
-from activities.backfill_rates import BackfillRates
+from activities.backfill.plan import PlanBackfill
+from activities.backfill.rates import BackfillRates
+from activities.backfill.read_part import ReadPart
+from activities.backfill.read_records import ReadRecords
 from activities.find_deleted import FindDeleted
 from activities.ingest.land_rows import RowLandings
-from activities.plan_backfill import PlanBackfill
-from activities.read_part import ReadPart
-from activities.read_records import ReadRecords
 from activities.rereads import Rereads
 from activities.runtime.error_interceptor import ErrorBoundary
 from clients.database.audit_log import AuditLog

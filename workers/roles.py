@@ -19,7 +19,10 @@ from activities.apply.applier import Applier
 from activities.apply.group_commit import GroupCommit
 from activities.apply.stage_and_apply import Batches
 from activities.audit import Acts
-from activities.backfill_rates import BackfillRates
+from activities.backfill.plan import PlanBackfill
+from activities.backfill.rates import BackfillRates
+from activities.backfill.read_part import ReadPart
+from activities.backfill.read_records import ReadRecords
 from activities.check_drift import CheckDrift
 from activities.draw_plan import PlanDrawer
 from activities.find_deleted import FindDeleted
@@ -30,11 +33,8 @@ from activities.ingest.land_rows import RowLandings
 from activities.ingest.landing_buffer import CutRule
 from activities.ingest.poll_lane import PollLane
 from activities.keep_describe import KeepDescribe
-from activities.plan_backfill import PlanBackfill
 from activities.plan_refresh import PlanRefresh
 from activities.read_fields import ReadFields
-from activities.read_part import ReadPart
-from activities.read_records import ReadRecords
 from activities.reconcile_buckets import BucketLooks
 from activities.reconcile_facts import FactComparisons
 from activities.reconcile_isolated import IsolatedLooks

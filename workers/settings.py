@@ -18,8 +18,8 @@ from pydantic_settings import (
     SettingsError as EnvironmentFormError,
 )
 
+from activities.backfill.plan import PART_ROWS
 from activities.ingest.poll_lane import DELETIONS_EVERY, OVERLAP
-from activities.plan_backfill import PART_ROWS
 from activities.quality.late_parents import GRACE
 from activities.writeback_jobs import JOB_PATIENCE
 from activities.writeback_terms import LOG_PATIENCE, SETTLED_AFTER

@@ -15,8 +15,8 @@ from typing import Any
 import pyarrow as pa
 from temporalio import activity
 
+from activities.backfill.read_rest import RestRows
 from activities.ingest.land_rows import RowLanding, RowLandings, settled_before
-from activities.rest_rows import RestRows
 from activities.runtime.heartbeat import heartbeating
 from activities.runtime.schema_check import asking_for_a_check, check_before_repair
 from activities.runtime.wait_for_visibility import wait_until_settled
