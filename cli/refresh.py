@@ -9,7 +9,7 @@ from rich.table import Table
 from temporalio.client import WorkflowFailureError
 from temporalio.common import WorkflowIDConflictPolicy
 
-from activities.plan_refresh import PlanRefresh
+from activities.drift.plan_refresh import PlanRefresh
 from cli.acting import By, Reason, SettingsFile, who
 from cli.output import OUT, AsJson, print_json, say
 from cli.running import settings_of_state

@@ -23,8 +23,11 @@ from activities.backfill.plan import PlanBackfill
 from activities.backfill.rates import BackfillRates
 from activities.backfill.read_part import ReadPart
 from activities.backfill.read_records import ReadRecords
-from activities.check_drift import CheckDrift
 from activities.draw_plan import PlanDrawer
+from activities.drift.check_schema import CheckDrift
+from activities.drift.plan_refresh import PlanRefresh
+from activities.drift.read_fields import ReadFields
+from activities.drift.refresh_describe import KeepDescribe
 from activities.find_deleted import FindDeleted
 from activities.governor import Limits
 from activities.holes import Holes
@@ -32,9 +35,6 @@ from activities.ingest.follow_lane import FollowLane
 from activities.ingest.land_rows import RowLandings
 from activities.ingest.landing_buffer import CutRule
 from activities.ingest.poll_lane import PollLane
-from activities.keep_describe import KeepDescribe
-from activities.plan_refresh import PlanRefresh
-from activities.read_fields import ReadFields
 from activities.reconcile_buckets import BucketLooks
 from activities.reconcile_facts import FactComparisons
 from activities.reconcile_isolated import IsolatedLooks

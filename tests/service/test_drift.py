@@ -13,11 +13,11 @@ import pytest
 from temporalio.client import Client
 
 from activities.apply.applier import Share
-from activities.check_drift import CheckDrift
+from activities.drift.check_schema import CheckDrift
+from activities.drift.plan_refresh import PlanRefresh
+from activities.drift.read_fields import ReadFields
 from activities.ingest.follow_lane import FollowLane
 from activities.ingest.landing_buffer import CutRule
-from activities.plan_refresh import PlanRefresh
-from activities.read_fields import ReadFields
 from activities.redrive import Redriver
 from activities.replay import ReplaySteps
 from activities.restage import Restager

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from temporalio.testing import ActivityEnvironment
 
-from activities.keep_describe import KeepDescribe
+from activities.drift.refresh_describe import KeepDescribe
 from clients.salesforce.describe_cache import Describes
 from clients.storage.objects import ObjectStore, S3Address
 from schemas.ids import describe_key
