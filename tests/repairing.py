@@ -10,9 +10,9 @@ from pathlib import Path
 from temporalio.client import Client, WorkflowHandle
 from temporalio.worker import Worker
 
-from activities.holes import Holes
 from activities.ingest.follow_lane import FollowLane
 from activities.ingest.landing_buffer import CutRule
+from activities.repair.retention_gap import Holes
 from activities.runtime.error_interceptor import ErrorBoundary
 from cli.comparison import compare_all
 from clients.salesforce.streaming import cometd

@@ -19,9 +19,9 @@ from activities.backfill.plan import PlanBackfill
 from activities.backfill.rates import BackfillRates
 from activities.backfill.read_part import ReadPart
 from activities.backfill.read_records import ReadRecords
-from activities.find_deleted import FindDeleted
 from activities.ingest.land_rows import RowLandings
-from activities.rereads import Rereads
+from activities.repair.find_deleted import FindDeleted
+from activities.repair.rereads import Rereads
 from activities.runtime.error_interceptor import ErrorBoundary
 from clients.database.audit_log import AuditLog
 from clients.storage.objects import ObjectStore

@@ -28,9 +28,7 @@ from activities.drift.check_schema import CheckDrift
 from activities.drift.plan_refresh import PlanRefresh
 from activities.drift.read_fields import ReadFields
 from activities.drift.refresh_describe import KeepDescribe
-from activities.find_deleted import FindDeleted
 from activities.governor import Limits
-from activities.holes import Holes
 from activities.ingest.follow_lane import FollowLane
 from activities.ingest.land_rows import RowLandings
 from activities.ingest.landing_buffer import CutRule
@@ -41,8 +39,10 @@ from activities.reconcile_isolated import IsolatedLooks
 from activities.reconcile_log import LogChecks
 from activities.reconcile_read import FactReads
 from activities.reconcile_report import Reports
+from activities.repair.find_deleted import FindDeleted
+from activities.repair.rereads import Rereads
+from activities.repair.retention_gap import Holes
 from activities.replay import ReplaySteps
-from activities.rereads import Rereads
 from activities.runtime.error_interceptor import ErrorBoundary
 from activities.runtime.org_interceptor import OneOrg
 from activities.set_aside import SettingAside

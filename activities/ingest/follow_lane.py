@@ -23,8 +23,8 @@ from temporalio.common import (
 )
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory, WorkflowAlreadyStartedError
 
-from activities.holes import Holes
 from activities.ingest.landing_buffer import CutRule, LandingBuffer
+from activities.repair.retention_gap import Holes
 from activities.runtime.heartbeat import heartbeating
 from clients.salesforce.streaming.stream import StreamMessage
 from clients.storage.chain import Chain

@@ -6,7 +6,7 @@ import httpx
 import psycopg
 import pytest
 
-from activities.holes import LANE_HOLE
+from activities.repair.retention_gap import LANE_HOLE
 from cli.comparison import compare_all
 from cli.engine_processes import EngineProcesses
 from cli.measures import ledger_sums

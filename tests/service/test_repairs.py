@@ -9,9 +9,9 @@ import pytest
 from temporalio.client import Client
 from temporalio.testing import ActivityEnvironment
 
-from activities.holes import LANE_HOLE
+from activities.repair.rereads import Rereads
+from activities.repair.retention_gap import LANE_HOLE
 from activities.request_reread import ask
-from activities.rereads import Rereads
 from clients.storage.chain import Chain
 from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
