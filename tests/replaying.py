@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import psycopg
 from temporalio.testing import ActivityEnvironment
 
-from activities.replay import ReplaySteps
+from activities.replay.replay import ReplaySteps
 from clients.warehouse.postgres import PostgresWarehouse
 from clients.warehouse.shadow.schemas import shadow_prefix
 from schemas.catalogue import Catalogue

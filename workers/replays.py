@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from activities.replay_selection import selected_batches, sized
+from activities.replay.select_batches import selected_batches, sized
 from clients.storage.objects import ObjectStore
 from clients.warehouse import Warehouse
 from schemas.catalogue import Catalogue

@@ -42,7 +42,7 @@ from activities.reconcile_report import Reports
 from activities.repair.find_deleted import FindDeleted
 from activities.repair.rereads import Rereads
 from activities.repair.retention_gap import Holes
-from activities.replay import ReplaySteps
+from activities.replay.replay import ReplaySteps
 from activities.runtime.error_interceptor import ErrorBoundary
 from activities.runtime.org_interceptor import OneOrg
 from activities.set_aside import SettingAside

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from activities.apply.applier import Applier
-from activities.redrive import Redriver
+from activities.replay.redrive import Redriver
 from clients.storage.chain import Chain, RowFacts
 from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse

@@ -18,8 +18,8 @@ import sqlglot
 from hypothesis import HealthCheck, Phase, given, settings, strategies as st
 from sqlglot import exp
 
-from activities.redrive import Redriver
-from activities.restage import Restager
+from activities.replay.redrive import Redriver
+from activities.replay.restage import Restager
 from clients.salesforce.bulk.query import BulkQuery
 from clients.salesforce.describe import OrgSchema
 from clients.salesforce.polling import PolledSource

@@ -18,9 +18,9 @@ from activities.drift.plan_refresh import PlanRefresh
 from activities.drift.read_fields import ReadFields
 from activities.ingest.follow_lane import FollowLane
 from activities.ingest.landing_buffer import CutRule
-from activities.redrive import Redriver
-from activities.replay import ReplaySteps
-from activities.restage import Restager
+from activities.replay.redrive import Redriver
+from activities.replay.replay import ReplaySteps
+from activities.replay.restage import Restager
 from clients.salesforce.streaming import cometd
 from clients.storage.objects import ObjectStore
 from clients.warehouse import Warehouse

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from activities.apply.applier import Share, apply_changes, with_columns, write_ledger
 from activities.apply.rebuild import rebuild_records
-from activities.requarantine import Requarantine
+from activities.replay.requarantine import Requarantine
 from clients.warehouse import Transaction, Warehouse
 from clients.warehouse.live_catalogue import check_catalogue
 from clients.warehouse.sql import replay as sql

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from activities.restage import Landed
+from activities.replay.restage import Landed
 from clients.warehouse import Transaction, Warehouse
 from clients.warehouse.sql import replay as sql
 from schemas.catalogue import Catalogue, ObjectSpec

@@ -10,11 +10,11 @@ from functools import partial
 from temporalio import activity
 
 from activities.apply.applier import Share
-from activities.redrive import Redriver
-from activities.replay_selection import groups_of, selected_batches, sized
-from activities.restage import Landed, Restager
+from activities.replay.redrive import Redriver
+from activities.replay.restage import Landed, Restager
+from activities.replay.select_batches import groups_of, selected_batches, sized
+from activities.replay.skip_unchanged import headers_of, settled_shares
 from activities.runtime.heartbeat import heartbeating
-from activities.settled import headers_of, settled_shares
 from clients.storage.landed_batches import BatchPage
 from clients.storage.objects import ObjectStore
 from clients.warehouse import Warehouse
