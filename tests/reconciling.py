@@ -10,13 +10,13 @@ from typing import Any
 
 from temporalio.client import Client
 
-from activities.reconcile_buckets import BucketLooks
-from activities.reconcile_facts import FactComparisons
-from activities.reconcile_isolated import IsolatedLooks
-from activities.reconcile_log import LogChecks
-from activities.reconcile_read import FactReads
-from activities.reconcile_report import Reports
-from activities.set_aside import SettingAside
+from activities.reconcile.compare_buckets import BucketLooks
+from activities.reconcile.compare_digests import FactComparisons
+from activities.reconcile.find_isolated import IsolatedLooks
+from activities.reconcile.read_digests import FactReads
+from activities.reconcile.report import Reports
+from activities.reconcile.set_aside import SettingAside
+from activities.reconcile.verify_fold import LogChecks
 from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
 from schemas import names

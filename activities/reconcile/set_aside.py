@@ -15,7 +15,7 @@ import pyarrow as pa
 from temporalio import activity
 
 from activities.apply.rebuild import RECORDS_AT_ONCE, rebuild_records
-from activities.reconcile_facts import clock_ends
+from activities.reconcile.compare_digests import clock_ends
 from activities.runtime.heartbeat import heartbeating
 from clients.storage.objects import ObjectStore
 from clients.warehouse import Transaction, Warehouse

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import orjson
 from temporalio import activity
 
-from activities.reconcile_facts import MOST_LISTED
+from activities.reconcile.compare_digests import MOST_LISTED
 from activities.runtime.heartbeat import heartbeating
 from clients.storage.objects import ObjectStore
 from clients.warehouse import Warehouse

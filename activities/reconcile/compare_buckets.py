@@ -11,7 +11,7 @@ import orjson
 import pyarrow as pa
 from temporalio import activity
 
-from activities.reconcile_facts import clock_ends, kept_ids
+from activities.reconcile.compare_digests import clock_ends, kept_ids
 from activities.runtime.heartbeat import heartbeating
 from clients.salesforce.bucket_query import RANGES_A_CALL, Answer, BucketQuery
 from clients.salesforce.call_count import counting_calls

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from temporalio import activity
 
-from activities.reconcile_read import fields_of, named_ids
+from activities.reconcile.read_digests import fields_of, named_ids
 from activities.runtime.heartbeat import heartbeating
 from clients.storage.objects import ObjectStore
 from clients.warehouse import Transaction, Warehouse
