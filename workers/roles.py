@@ -23,7 +23,6 @@ from activities.backfill.plan import PlanBackfill
 from activities.backfill.rates import BackfillRates
 from activities.backfill.read_part import ReadPart
 from activities.backfill.read_records import ReadRecords
-from activities.draw_plan import PlanDrawer
 from activities.drift.check_schema import CheckDrift
 from activities.drift.plan_refresh import PlanRefresh
 from activities.drift.read_fields import ReadFields
@@ -33,6 +32,8 @@ from activities.ingest.follow_lane import FollowLane
 from activities.ingest.land_rows import RowLandings
 from activities.ingest.landing_buffer import CutRule
 from activities.ingest.poll_lane import PollLane
+from activities.planner.lanes import LaneWatch
+from activities.planner.make_plan import PlanDrawer
 from activities.reconcile.compare_buckets import BucketLooks
 from activities.reconcile.compare_digests import FactComparisons
 from activities.reconcile.find_isolated import IsolatedLooks
@@ -46,7 +47,6 @@ from activities.repair.retention_gap import Holes
 from activities.replay.replay import ReplaySteps
 from activities.runtime.error_interceptor import ErrorBoundary
 from activities.runtime.org_interceptor import OneOrg
-from activities.watch_lanes import LaneWatch
 from clients.warehouse.shadow.schemas import shadow_prefix
 from clients.writeback.store import WritebackStore
 from schemas import names
