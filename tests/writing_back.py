@@ -12,9 +12,9 @@ from temporalio.service import RPCError
 from temporalio.worker import Worker
 
 from activities.runtime.error_interceptor import ErrorBoundary
-from activities.writeback_echoes import EchoSteps
-from activities.writeback_preview import PreviewSteps
-from activities.writeback_steps import WritebackSteps
+from activities.writeback.echoes import EchoSteps
+from activities.writeback.preview import PreviewSteps
+from activities.writeback.send import WritebackSteps
 from clients.salesforce.records_by_external_id import RecordsByKey
 from clients.writeback.intake import WritebackIntake
 from clients.writeback.store import WritebackStore

@@ -21,8 +21,8 @@ from pydantic_settings import (
 from activities.backfill.plan import PART_ROWS
 from activities.ingest.poll_lane import DELETIONS_EVERY, OVERLAP
 from activities.quality.late_parents import GRACE
-from activities.writeback_jobs import JOB_PATIENCE
-from activities.writeback_terms import LOG_PATIENCE, SETTLED_AFTER
+from activities.writeback.bulk import JOB_PATIENCE
+from activities.writeback.config import LOG_PATIENCE, SETTLED_AFTER
 from clients.oidc import IssuerAddress
 from clients.salesforce.polling import VISIBILITY_DELAY
 from clients.salesforce.session import Grant, SalesforceAddress

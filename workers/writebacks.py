@@ -8,13 +8,13 @@ from datetime import timedelta
 
 from temporalio.client import Client
 
-from activities.writeback_carriers import Collections
-from activities.writeback_echoes import EchoSteps
-from activities.writeback_evidence import ChangeLog
-from activities.writeback_jobs import IngestJobs, JobTerms
-from activities.writeback_preview import PreviewSteps
-from activities.writeback_steps import WritebackSteps
-from activities.writeback_terms import WritebackTerms
+from activities.writeback.bulk import IngestJobs, JobTerms
+from activities.writeback.change_log import ChangeLog
+from activities.writeback.collections import Collections
+from activities.writeback.config import WritebackTerms
+from activities.writeback.echoes import EchoSteps
+from activities.writeback.preview import PreviewSteps
+from activities.writeback.send import WritebackSteps
 from clients.salesforce.bulk.ingest import BulkIngest
 from clients.salesforce.collections import CompositeWrites
 from clients.salesforce.http import OrgHttp, Sessions

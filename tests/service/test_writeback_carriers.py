@@ -10,8 +10,8 @@ from typing import Any
 import orjson
 import pytest
 
-from activities.writeback_carriers import Pace
-from activities.writeback_jobs import JobTerms
+from activities.writeback.bulk import JobTerms
+from activities.writeback.collections import Pace
 from clients.salesforce.bulk.ingest import BulkIngest
 from clients.writeback.batch_former import Forming
 from sandbox.org.faults import FaultRule

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from activities.writeback_halves import MOST_REFUSALS
+from activities.writeback.bisect import MOST_REFUSALS
 from sandbox.org.faults import FaultRule
 from sandbox.org.objects import OrgField
 from sandbox.org.schema import SchemaChanges

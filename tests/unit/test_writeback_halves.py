@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given, strategies as st
 
-from activities.writeback_carriers import Sent
-from activities.writeback_halves import MOST_REFUSALS, Halves
+from activities.writeback.bisect import MOST_REFUSALS, Halves
+from activities.writeback.collections import Sent
 from schemas.writeback.messages import WritebackState
 from transforms.writeback.facts import Outcome, ToSend
 

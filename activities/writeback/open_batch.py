@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from activities.writeback_evidence import Log
+from activities.writeback.change_log import Log
 from clients.salesforce.call_count import CallCount
 from clients.salesforce.write_window import Stopwatch
 from clients.writeback.batches import StoredBatch

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from activities.writeback_carriers import Collections, Outcomes, Sent, not_sent
-from activities.writeback_in_hand import BatchInHand
-from activities.writeback_terms import WritebackTerms
+from activities.writeback.collections import Collections, Outcomes, Sent, not_sent
+from activities.writeback.config import WritebackTerms
+from activities.writeback.open_batch import BatchInHand
 from clients.writeback.batches import Batches
 from schemas.errors import CallRefusedError, TransientError, UnknownOutcomeError
 from schemas.writeback.messages import WritebackState

@@ -14,14 +14,14 @@ from temporalio import activity
 
 from activities.runtime.heartbeat import heartbeating
 from activities.runtime.threads import to_its_end
-from activities.writeback_carriers import Collections, Outcomes, not_sent
-from activities.writeback_entries import entries_to_send, protected
-from activities.writeback_evidence import ChangeLog, Log
-from activities.writeback_halves import PAUSED, carry
-from activities.writeback_in_hand import BatchInHand, logged
-from activities.writeback_jobs import Filled, IngestJobs
-from activities.writeback_own import UNSEEN, is_unseen, told_apart
-from activities.writeback_terms import WritebackTerms
+from activities.writeback.bisect import PAUSED, carry
+from activities.writeback.bulk import Filled, IngestJobs
+from activities.writeback.change_log import ChangeLog, Log
+from activities.writeback.collections import Collections, Outcomes, not_sent
+from activities.writeback.config import WritebackTerms
+from activities.writeback.entries import entries_to_send, protected
+from activities.writeback.open_batch import BatchInHand, logged
+from activities.writeback.own_writes import UNSEEN, is_unseen, told_apart
 from clients.salesforce.call_count import counting_calls
 from clients.salesforce.http import OrgHttp, Sessions
 from clients.salesforce.polling import VISIBILITY_DELAY

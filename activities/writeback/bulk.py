@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from activities.writeback_carriers import Outcomes, not_sent, outcomes_of
-from activities.writeback_terms import COME_AGAIN
+from activities.writeback.collections import Outcomes, not_sent, outcomes_of
+from activities.writeback.config import COME_AGAIN
 from clients.salesforce.bulk.ingest import BulkIngest, IngestInfo
 from clients.salesforce.bulk.ingest_csv import IngestFile, ingest_file
 from clients.salesforce.collections import Row, RowResult

@@ -11,7 +11,7 @@ import orjson
 from temporalio import activity
 
 from activities.runtime.heartbeat import heartbeating
-from activities.writeback_entries import entries_to_send
+from activities.writeback.entries import entries_to_send
 from clients.salesforce.call_count import counting_calls
 from clients.salesforce.describe_cache import Describes
 from clients.salesforce.http import Sessions

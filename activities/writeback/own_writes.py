@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from activities.writeback_in_hand import BatchInHand
+from activities.writeback.open_batch import BatchInHand
 from clients.salesforce.polling import VISIBILITY_DELAY
 from clients.writeback.batches import OwnWrite
 from schemas.catalogue import ObjectSpec
