@@ -26,9 +26,9 @@ with workflow.unsafe.imports_passed_through():
     from schemas.ids import ORIGIN
     from schemas.ingest.messages import Act, PauseInput
     from schemas.message import Message
-    from workflows.acts import keep_record
     from workflows.backfill_progress import Progress
-    from workflows.options import DROP_JOB, KEEP_RATE, PLAN_BACKFILL, READ_ROWS, ActivityOptions
+    from workflows.contracts import DROP_JOB, KEEP_RATE, PLAN_BACKFILL, READ_ROWS, ActivityOptions
+    from workflows.runtime import keep_record
 
 PARTS_AT_ONCE = 2
 """Parts that are read at the same time: one is landed while the org still works at the other's job."""

@@ -20,7 +20,7 @@ with workflow.unsafe.imports_passed_through():
         StageResult,
     )
     from schemas.ingest.raw import Manifest
-    from workflows.options import APPLY, STAGE
+    from workflows.contracts import APPLY, STAGE
 
 _STAGE = SearchAttributeKey.for_keyword("Stage")
 _QUARANTINED = SearchAttributeKey.for_int("Quarantined")

@@ -15,7 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from schemas.refresh import RefreshInput
     from schemas.replay import QuarantineChoice, ReplayInput, ReplaySelection
     from transforms.ingest.decode_events import UNKNOWN_FIELD
-    from workflows.options import CHECK_DRIFT, RECORD
+    from workflows.contracts import CHECK_DRIFT, RECORD
 
 
 @workflow.defn(name=names.DRIFT_WORKFLOW)

@@ -12,7 +12,7 @@ with workflow.unsafe.imports_passed_through():
     from schemas import names
     from schemas.governor import Answer, Budget, Exchange, ReadLimitsInput, ReadLimitsResult
     from transforms.governor.ledger import OrgBooks
-    from workflows.options import READ_LIMITS
+    from workflows.contracts import READ_LIMITS
 
 _LONGEST_HISTORY = 1_500
 """Events of a run: a replay of more costs a second of processor time."""

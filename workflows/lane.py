@@ -26,8 +26,8 @@ with workflow.unsafe.imports_passed_through():
     )
     from schemas.ingest.positions import is_polled
     from schemas.plan import Way
-    from workflows.acts import keep_record
-    from workflows.options import FOLLOW
+    from workflows.contracts import FOLLOW
+    from workflows.runtime import keep_record
 
 _STAGE = SearchAttributeKey.for_keyword("Stage")
 _POSITION = SearchAttributeKey.for_keyword("Position")

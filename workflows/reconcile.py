@@ -43,7 +43,7 @@ with workflow.unsafe.imports_passed_through():
         Verdict,
     )
     from transforms.reconcile.cost import FEW_ROWS
-    from workflows.options import LOOK, RECORD
+    from workflows.contracts import LOOK, RECORD
 
 _STAGE = SearchAttributeKey.for_keyword("Stage")
 _ORG = SearchAttributeKey.for_keyword("SfOrg")

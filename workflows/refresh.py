@@ -15,7 +15,7 @@ with workflow.unsafe.imports_passed_through():
         RefreshPlan,
         RefreshState,
     )
-    from workflows.options import PLAN_REFRESH, READ_ROWS, RECORD
+    from workflows.contracts import PLAN_REFRESH, READ_ROWS, RECORD
 
 
 @workflow.defn(name=names.REFRESH_WORKFLOW)

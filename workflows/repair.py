@@ -26,7 +26,7 @@ with workflow.unsafe.imports_passed_through():
         RepairInput,
         RepairState,
     )
-    from workflows.options import FIND_DELETED, FIND_REREADS
+    from workflows.contracts import FIND_DELETED, FIND_REREADS
 
 
 @workflow.defn(name=names.REPAIR_WORKFLOW)

@@ -5,7 +5,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from schemas import names
     from schemas.writeback.preview import Previewed, PreviewInput
-    from workflows.options import PREVIEW_WRITEBACKS
+    from workflows.contracts import PREVIEW_WRITEBACKS
 
 
 @workflow.defn(name=names.WRITEBACK_PREVIEW_WORKFLOW)

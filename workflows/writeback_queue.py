@@ -25,7 +25,7 @@ with workflow.unsafe.imports_passed_through():
         WritebackBatchInput,
         WritebackControl,
     )
-    from workflows.options import FIND_ECHOES, FORM_WRITEBACKS, SET_WRITEBACK_PAUSE
+    from workflows.contracts import FIND_ECHOES, FORM_WRITEBACKS, SET_WRITEBACK_PAUSE
     from workflows.writeback_batch import WritebackBatchWorkflow
 
 _ORG = SearchAttributeKey.for_keyword("SfOrg")

@@ -5,7 +5,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from schemas import names
     from schemas.ingest.messages import Act
-    from workflows.options import RECORD
+    from workflows.contracts import RECORD
 
 
 async def keep_record(acts: list[Act]) -> None:

@@ -29,7 +29,7 @@ with workflow.unsafe.imports_passed_through():
         ObjectState,
     )
     from schemas.salesforce.limits import REPLAY_NEW_EVENTS
-    from workflows.options import MOVE_LANE
+    from workflows.contracts import MOVE_LANE
 
 BY = "planner"
 """Who pauses and resumes, in the audit log."""
