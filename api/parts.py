@@ -21,8 +21,8 @@ from clients.writeback.queries import WritebackLooks
 from clients.writeback.store import WritebackStore
 from schemas.access import Caller
 from schemas.catalogue import Catalogue
+from workers.clients import catalogue_file, connect_temporal, following, open_warehouse
 from workers.intake import writeback_intake
-from workers.parts import catalogue_file, connect_temporal, following, open_warehouse
 from workers.settings import Settings
 
 _EXCHANGES_AT_ONCE = 4

@@ -39,7 +39,7 @@ from sandbox.org.store import DATABASE_FILE
 from sandbox.stack import running_sandbox
 from schemas.backfill import BackfillState
 from schemas.catalogue import load_catalogue
-from workers.parts import connect_temporal, open_parts
+from workers.clients import connect_temporal, open_parts
 from workers.settings import load_settings
 
 LANE = "changes"

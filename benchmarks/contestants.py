@@ -32,7 +32,7 @@ from tests.real_clients.airbyte_source import Source
 from tests.real_clients.client import environment
 from tests.real_clients.org import SalesforceOrg
 from tests.real_clients.singer_tap import Tap
-from workers.parts import connect_temporal
+from workers.clients import connect_temporal
 from workers.settings import load_settings
 
 _ID = re.compile(rb'"Id": ?"(\w{18})"')

@@ -30,7 +30,7 @@ from clients.storage.chain import Chain
 from clients.warehouse.sql import repair as reread_statements
 from sandbox.stack import running_sandbox
 from schemas.ingest.messages import ApplyInput
-from workers.parts import Parts, open_parts
+from workers.clients import Parts, open_parts
 from workers.settings import Settings
 
 _BATCH = 8_000

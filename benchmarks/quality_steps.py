@@ -41,7 +41,7 @@ from sandbox.stack import running_sandbox
 from schemas.catalogue import DEFAULT_CATALOGUE
 from schemas.ingest.messages import ApplyInput
 from schemas.ingest.raw import Manifest
-from workers.parts import Parts, catalogue_file, open_parts, open_warehouse
+from workers.clients import Parts, catalogue_file, open_parts, open_warehouse
 from workers.settings import Settings
 
 _BATCH = 4_000

@@ -32,7 +32,7 @@ from schemas.catalogue import default_catalogue
 from schemas.ids import backfill_workflow_id
 from schemas.reconcile import Depth, ReconcileInput, ReconcileState
 from transforms.reconcile.cost import calls_needed
-from workers.parts import connect_temporal
+from workers.clients import connect_temporal
 from workers.reconciliations import start_reconciliation
 from workers.settings import Settings, load_settings
 

@@ -29,7 +29,7 @@ from clients.temporal.replays import replay_handle, start_replay
 from clients.warehouse.shadow.compare import compare_shadow
 from schemas.catalogue import load_catalogue
 from schemas.replay import ReplayInput, ReplaySelection, ReplayState
-from workers.parts import connect_temporal, open_warehouse
+from workers.clients import connect_temporal, open_warehouse
 from workers.settings import Settings
 
 

@@ -35,8 +35,8 @@ from sandbox.stack import RunningSandbox, running_sandbox
 from schemas.catalogue import load_catalogue
 from schemas.ingest.messages import ApplyInput
 from schemas.ingest.raw import Manifest
-from workers.org import stream_opener
-from workers.parts import Parts, open_parts
+from workers.clients import Parts, open_parts
+from workers.salesforce import stream_opener
 from workers.settings import Settings
 
 

@@ -40,7 +40,7 @@ from sandbox.ports import free_port
 from schemas import names
 from schemas.ids import writeback_queue_id
 from schemas.writeback.messages import DEADLINE, QueueInput, WritebackControl
-from workers.parts import connect_temporal
+from workers.clients import connect_temporal
 from workers.settings import Settings
 
 _SUBMITTERS = 4

@@ -24,8 +24,8 @@ from schemas.errors import UnavailableError
 from schemas.ids import backfill_workflow_id, ids_key
 from schemas.ingest.messages import PauseInput
 from transforms.backfill import Estimate, estimate_ids, estimate_parts
-from workers.org import open_org
-from workers.parts import connect_temporal
+from workers.clients import connect_temporal
+from workers.salesforce import open_org
 from workers.settings import Settings
 
 _LOOK_EVERY = 0.5

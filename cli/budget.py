@@ -24,7 +24,7 @@ from workers.budget_words import (
     percent,
     rate_words,
 )
-from workers.parts import connect_temporal
+from workers.clients import connect_temporal
 from workers.settings import Settings
 
 _WIDE = 100

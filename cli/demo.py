@@ -22,7 +22,7 @@ from cli.surge import Surge, run_surge, wait_for_followers, wait_for_rereads
 from cli.up import running_all
 from sandbox.endpoints import Endpoints
 from schemas.catalogue import Catalogue, load_catalogue
-from workers.parts import open_parts
+from workers.clients import open_parts
 from workers.settings import load_settings
 
 _ACTS = {

@@ -18,8 +18,8 @@ from schemas.backfill import BackfillInput
 from schemas.catalogue import load_catalogue
 from schemas.reconcile import Depth, ReconcileInput, ReconcileState, Verdict
 from schemas.writeback.messages import WritebackState
+from workers.clients import connect_temporal, open_warehouse
 from workers.intake import writeback_intake
-from workers.parts import connect_temporal, open_warehouse
 from workers.reconciliations import start_reconciliation
 from workers.settings import Settings
 

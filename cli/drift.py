@@ -22,7 +22,7 @@ from schemas.catalogue import load_catalogue
 from schemas.drift import DriftInput, DriftResult, DriftRow
 from schemas.errors import UnavailableError
 from schemas.ids import drift_workflow_id
-from workers.parts import connect_temporal, open_warehouse
+from workers.clients import connect_temporal, open_warehouse
 from workers.settings import Settings
 
 

@@ -18,8 +18,8 @@ from schemas import names
 from schemas.ids import READING_LANES, lane_workflow_id
 from schemas.ingest.messages import LaneState
 from workers.budget_words import Budgets, budgets_of
+from workers.clients import connect_temporal
 from workers.lanes import lane_handle
-from workers.parts import connect_temporal
 from workers.settings import Settings
 
 RECENT_MINUTES = 10

@@ -22,7 +22,7 @@ from schemas.plan import ObjectLoad, PlanTask
 from schemas.planner import PlannerView
 from transforms.planner.allocations import allocations, following_may_spend
 from transforms.planner.choose import make_plan
-from workers.parts import connect_temporal
+from workers.clients import connect_temporal
 from workers.settings import Settings
 
 MINUTES_A_DAY = 24 * 60

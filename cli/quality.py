@@ -17,8 +17,8 @@ from cli.running import settings_of_state
 from cli.sandbox_commands import DEFAULT_STATE, StateFolder
 from clients.database.audit_log import AuditLog
 from schemas.quality_views import FindingChoice, FindingGroup, FindingRow, HoldView, Score
-from workers.parts import open_warehouse
-from workers.quality_book import DAYS, QualityActs, QualityLooks
+from workers.clients import open_warehouse
+from workers.quality import DAYS, QualityActs, QualityLooks
 from workers.settings import Settings
 
 _SHOW = "show"

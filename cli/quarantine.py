@@ -22,7 +22,7 @@ from clients.warehouse.sql import replay as sql
 from schemas.errors import SettingsError
 from schemas.replay import QuarantineChoice, ReplayInput, ReplaySelection, replay_key
 from transforms.ingest.decode_events import REASONS
-from workers.parts import open_warehouse
+from workers.clients import open_warehouse
 from workers.settings import Settings
 
 app = typer.Typer(help="Changes that do not fit, and having them tried again.", no_args_is_help=True)

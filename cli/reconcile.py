@@ -23,7 +23,7 @@ from schemas.errors import SettingsError
 from schemas.ids import reconcile_workflow_id
 from schemas.reconcile import Depth, ReconcileInput, ReconcileState, Verdict
 from transforms.reconcile.cost import PlanTerms, calls_needed
-from workers.parts import connect_temporal, open_warehouse
+from workers.clients import connect_temporal, open_warehouse
 from workers.reconciliations import start_reconciliation
 from workers.settings import Settings
 

@@ -19,7 +19,7 @@ from schemas import names
 from schemas.errors import SettingsError, UnavailableError
 from schemas.ids import refresh_workflow_id
 from schemas.refresh import RefreshInput, RefreshPlan, RefreshState
-from workers.parts import connect_temporal, decided_catalogue, open_warehouse
+from workers.clients import connect_temporal, decided_catalogue, open_warehouse
 from workers.settings import Settings
 
 

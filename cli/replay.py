@@ -26,7 +26,7 @@ from schemas.errors import SettingsError
 from schemas.ids import READING_LANES, replay_workflow_id
 from schemas.ingest.messages import Act, PauseInput
 from schemas.replay import ReplayInput, ReplaySelection, ReplaySize
-from workers.parts import connect_temporal, decided_catalogue, open_warehouse
+from workers.clients import connect_temporal, decided_catalogue, open_warehouse
 from workers.replays import count_replay
 from workers.settings import Settings
 

@@ -12,7 +12,7 @@ from cli.running import workflow_url
 from clients.temporal.replays import replay_state, start_replay
 from schemas.ids import replay_workflow_id
 from schemas.replay import ReplayInput, ReplaySize, ReplayState
-from workers.parts import connect_temporal
+from workers.clients import connect_temporal
 from workers.settings import Settings
 
 USUAL_RATE = 10_000

@@ -19,7 +19,7 @@ from clients.warehouse.sql import apply as sql
 from clients.writeback.queries import Row, WritebackLooks
 from schemas.catalogue import ObjectSpec
 from schemas.ids import batch_workflow_id
-from workers.parts import decided_catalogue, open_warehouse
+from workers.clients import decided_catalogue, open_warehouse
 from workers.settings import Settings
 
 _MOST_WRITEBACKS = 100

@@ -24,7 +24,7 @@ from schemas.message import Message
 from schemas.writeback.control import LeftAlone, PauseResult, WritebackChoice
 from schemas.writeback.messages import PauseChange, SetPauseInput, WritebackControl, WritebackState
 from transforms.writeback.selection import ranges
-from workers.parts import decided_catalogue, open_warehouse
+from workers.clients import decided_catalogue, open_warehouse
 from workers.settings import Settings
 
 Held = Annotated[str | None, typer.Argument(metavar="[OBJECT]", help="API name, as Case.")]

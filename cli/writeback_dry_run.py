@@ -17,10 +17,10 @@ from schemas.catalogue import Catalogue
 from schemas.writeback.messages import Intake, RefusedWriteback
 from schemas.writeback.preview import Difference, Effect, Preview, WouldBe
 from transforms.pii import Protector
-from workers.org import open_org
-from workers.parts import connect_temporal
+from workers.clients import connect_temporal
+from workers.salesforce import open_org
 from workers.settings import Settings
-from workers.writebacks import preview_steps
+from workers.writeback import preview_steps
 
 _SHOWN = 20
 

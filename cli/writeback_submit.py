@@ -29,8 +29,8 @@ from schemas.writeback.files import FileFormat, FileIntake, RowDefaults
 from schemas.writeback.messages import Intake, Mode
 from schemas.writeback.preview import Preview
 from transforms.writeback.parse_rows import EMPTIES, RowForm
+from workers.clients import connect_temporal, decided_catalogue, open_warehouse
 from workers.intake import writeback_intake
-from workers.parts import connect_temporal, decided_catalogue, open_warehouse
 from workers.settings import Settings
 
 

@@ -1,4 +1,4 @@
-"""Activities that do what a test says, under the names of the real ones, on workers like `workers.engine`'s.
+"""Activities that do what a test says, under the names of the real ones, on workers like `workers.process`'s.
 
 For tests of what workflows decide; what the activities do has tests of its own, on real parts.
 """

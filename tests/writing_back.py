@@ -27,7 +27,7 @@ from tests.waiting import until
 from tests.writebacks import asked, checks
 from transforms.writeback.batching import Terms
 from workers.settings import WritebackSettings
-from workers.writebacks import echo_steps, writeback_steps
+from workers.writeback import echo_steps, writeback_steps
 from workflows import WritebackQueueWorkflow
 
 AT_ONCE = WritebackSettings(

@@ -24,9 +24,9 @@ from schemas.drift import DescribedShape
 from schemas.errors import CallRefusedError, CatalogueNotMadeError, UnavailableError
 from transforms.catalogue.render import Generated, generate
 from transforms.drift.check_catalogue import differences_of, missing_object, sorted_differences
+from workers.clients import connect_temporal
 from workers.doctor import streamed_objects
 from workers.org_purse import PaidBy, org_purse
-from workers.parts import connect_temporal
 from workers.settings import Settings
 
 T = TypeVar("T")

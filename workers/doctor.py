@@ -29,8 +29,8 @@ from schemas.doctor import (
 )
 from schemas.errors import CatalogueError, SettingsError, TidegateError
 from schemas.plan import Way
+from workers.clients import connect_temporal
 from workers.doctor_org import OrgLook
-from workers.parts import connect_temporal
 from workers.settings import LaneSettings, Settings
 
 EVERYTHING = frozenset(Remote)

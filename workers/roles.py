@@ -53,9 +53,9 @@ from schemas import names
 from schemas.catalogue import Catalogue
 from transforms.reconcile.cost import PlanTerms
 from transforms.replay.reencrypt import Reprotector
-from workers.org import Org, paid_streams, source_opener
-from workers.parts import Parts, open_warehouse
-from workers.writebacks import echo_steps, keeping_describes, keeping_queues, preview_steps, writeback_steps
+from workers.clients import Parts, open_warehouse
+from workers.salesforce import Org, paid_streams, source_opener
+from workers.writeback import echo_steps, keeping_describes, keeping_queues, preview_steps, writeback_steps
 from workflows import WORKFLOWS, GovernorWorkflow, PlannerWorkflow
 
 PASSED_THROUGH = ("schemas", "transforms", "workflows", "pydantic", "pyarrow", "numpy", "yaml", "orjson")

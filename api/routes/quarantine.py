@@ -13,7 +13,7 @@ from api.problems import invalid
 from api.run_answers import Reason
 from clients.warehouse.sql import replay as sql
 from schemas.access import CallerRole
-from workers.quality_book import QualityActs
+from workers.quality import QualityActs
 
 router = APIRouter(prefix="/v1/quarantine", tags=["quarantine"])
 Part = Annotated[str, Query(max_length=255, description="Only those; left out: any.")]

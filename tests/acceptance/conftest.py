@@ -13,7 +13,7 @@ from cli.surge import wait_for_followers
 from cli.up import DELIVERED_EVENTS
 from sandbox.endpoints import Endpoints
 from sandbox.stack import RunningSandbox, running_sandbox
-from workers.parts import Parts, open_parts
+from workers.clients import Parts, open_parts
 from workers.settings import Settings
 
 

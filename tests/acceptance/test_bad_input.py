@@ -17,7 +17,7 @@ from cli.surge import org_state
 from clients.warehouse.sql import apply as sql
 from sandbox.endpoints import Endpoints
 from sandbox.stack import RunningSandbox
-from workers.parts import Parts
+from workers.clients import Parts
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
 

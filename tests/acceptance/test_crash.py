@@ -23,7 +23,7 @@ from clients.warehouse.sql import apply as sql
 from sandbox.endpoints import Endpoints
 from sandbox.processes import Child
 from schemas.ids import part_lane
-from workers.parts import Parts
+from workers.clients import Parts
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
 

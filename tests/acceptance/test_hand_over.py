@@ -22,7 +22,7 @@ from schemas import names
 from schemas.ids import planner_workflow_id
 from schemas.plan import Way
 from schemas.planner import Following, PinInput, PlannerView
-from workers.parts import Parts, connect_temporal
+from workers.clients import Parts, connect_temporal
 from workers.settings import Settings
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]

@@ -14,7 +14,7 @@ from cli.running import settings_file
 from cli.sandbox_commands import start_traffic, traffic_state
 from sandbox.endpoints import Endpoints
 from sandbox.stack import RunningSandbox
-from workers.parts import Parts
+from workers.clients import Parts
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
 

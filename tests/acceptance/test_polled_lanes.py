@@ -19,7 +19,7 @@ from clients.warehouse.sql import apply as sql
 from sandbox.endpoints import Endpoints
 from sandbox.stack import RunningSandbox
 from schemas.catalogue import default_catalogue
-from workers.parts import Parts
+from workers.clients import Parts
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
 

@@ -14,7 +14,7 @@ from clients.salesforce.polling import VISIBILITY_DELAY
 from sandbox.endpoints import Endpoints
 from sandbox.stack import RunningSandbox
 from tests.acceptance.test_command import tidegate
-from workers.parts import Parts
+from workers.clients import Parts
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
 

@@ -21,7 +21,7 @@ from schemas.ingest.messages import FollowInput
 from schemas.salesforce.limits import COMETD_LOOK_AHEAD
 from tests.real_clients.org import AWKWARD_TEXTS, SalesforceOrg
 from tests.sandbox.pubsub_org import Counting, read_events
-from workers.org import stream_opener
+from workers.salesforce import stream_opener
 from workers.settings import LaneSettings, SalesforceSettings, Settings
 
 pytestmark = pytest.mark.service

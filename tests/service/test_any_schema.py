@@ -55,7 +55,7 @@ from transforms.drift.compare_schema import compare, overlaid
 from transforms.ingest.row_pages import page_of_csv, protect_page
 from transforms.ingest.snapshots import row_events
 from transforms.replay.reencrypt import Reprotector
-from workers.org import stream_opener
+from workers.salesforce import stream_opener
 from workers.settings import LaneSettings, SalesforceSettings, Settings
 
 pytestmark = pytest.mark.service

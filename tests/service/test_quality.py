@@ -17,7 +17,7 @@ from schemas.errors import ObjectHeldError
 from schemas.quality_views import FindingChoice, Score
 from tests.batches import Road
 from tests.bus import event, stamps, whole_case
-from workers.quality_book import QualityActs, QualityLooks
+from workers.quality import QualityActs, QualityLooks
 
 pytestmark = pytest.mark.service
 

@@ -7,8 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from temporalio.client import Client
 
-from workers.org import open_org
-from workers.parts import connect_temporal, following, open_parts
+from workers.clients import connect_temporal, following, open_parts
 from workers.roles import (
     Role,
     batch_workers,
@@ -17,6 +16,7 @@ from workers.roles import (
     workers_at_the_org,
     writing_back,
 )
+from workers.salesforce import open_org
 from workers.settings import Settings
 
 
