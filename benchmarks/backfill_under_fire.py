@@ -31,8 +31,8 @@ from benchmarks.backfills import SHARES, backfill_all, engine_over, fill, spread
 from benchmarks.proofs import broken_history, missing_events, records_in_both
 from cli import measures
 from cli.comparison import Comparison, compare_all
-from cli.running import settings_file
-from cli.sandbox_commands import answered, start_traffic, traffic_state
+from cli.sandbox import answered, start_traffic, traffic_state
+from cli.state import settings_file
 from cli.surge import org_state
 from cli.up import DELIVERED_EVENTS, Running
 from sandbox.org.store import DATABASE_FILE

@@ -9,7 +9,7 @@ import httpx
 from temporalio.client import Client
 
 from cli.engine_processes import EngineProcesses, write_settings
-from cli.running import settings_file
+from cli.state import settings_file
 from cli.surge import wait_for_followers
 from cli.up import Running
 from sandbox.stack import RunningSandbox

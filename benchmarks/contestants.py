@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from benchmarks.backfills import backfill
 from cli.measures import ProcessMeter
-from cli.running import settings_file
+from cli.state import settings_file
 from cli.up import Running
 from clients.storage.chain import Chain
 from clients.storage.objects import ObjectStore

@@ -31,7 +31,7 @@ from activities.quality.late_parents import LateParents
 from benchmarks.quality_cost import each_field, ruled, with_rules, without_rules
 from benchmarks.stages import receive
 from cli.engine_processes import settings_of
-from cli.sandbox_commands import start_traffic, traffic_state
+from cli.sandbox import start_traffic, traffic_state
 from cli.up import DELIVERED_EVENTS
 from clients.storage.chain import Chain
 from clients.warehouse.live_catalogue import LiveCatalogue

@@ -22,7 +22,7 @@ import psycopg
 from temporalio.client import Client
 
 from cli.measures import ProcessMeter
-from cli.running import settings_file
+from cli.state import settings_file
 from cli.surge import wait_for_followers
 from cli.up import Running, running_all
 from clients.warehouse.sql.apply import change_table, current_table, history_table

@@ -25,7 +25,7 @@ from activities.apply.group_commit import GroupCommit
 from activities.apply.stage_and_apply import Batches
 from activities.ingest.landing_buffer import CutRule, LandingBuffer
 from cli.engine_processes import settings_of
-from cli.sandbox_commands import start_traffic, traffic_state
+from cli.sandbox import start_traffic, traffic_state
 from cli.up import DELIVERED_EVENTS
 from clients.salesforce.session import SessionSource
 from clients.salesforce.streaming.cometd_frames import load_frame

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cli.acting import By, Reason, SettingsFile, who
 from cli.backfill_options import again_name, moment, read_ids, request_of, window_name
 from cli.backfill_pages import (
     estimate_as_json,
@@ -18,9 +17,10 @@ from cli.backfill_pages import (
     state_page,
 )
 from cli.backfill_steps import estimate, find, find_all, follow, keep_ids, start, steer
+from cli.options import By, Reason, SettingsFile, who
 from cli.output import EXIT_FAILED, OUT, TALK, AsJson, print_json, say
-from cli.running import settings_of_state, workflow_url
-from cli.sandbox_commands import DEFAULT_STATE, StateFolder
+from cli.sandbox import DEFAULT_STATE, StateFolder
+from cli.state import settings_of_state, workflow_url
 from schemas import names
 from schemas.backfill import BackfillInput, BackfillState
 from schemas.catalogue import load_catalogue

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from cli.acting import time_ago, time_of
+from cli.options import time_ago, time_of
 from schemas.backfill import BackfillInput
 from schemas.catalogue import ObjectSpec
 from schemas.errors import SettingsError

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.output import numbers_table
-from cli.running import workflow_url
+from cli.state import workflow_url
 from clients.temporal.backfills import BackfillView
 from schemas.backfill import BackfillState
 from schemas.ids import backfill_workflow_id

@@ -12,8 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.output import OUT, AsJson, Every, Watch, show
-from cli.running import settings_of_state
-from cli.sandbox_commands import DEFAULT_STATE, StateFolder
+from cli.sandbox import DEFAULT_STATE, StateFolder
+from cli.state import settings_of_state
 from schemas.forecast import Forecast, Slowed, Spender
 from workers.budget_words import (
     Budgets,

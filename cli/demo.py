@@ -16,8 +16,8 @@ from cli import measures
 from cli.comparison import Comparison, compare_all
 from cli.demo_acts import judge_acts, run_acts
 from cli.output import EXIT_FAILED, OUT, progress, say
-from cli.running import settings_file
-from cli.sandbox_commands import MOST_CHANGES_A_MINUTE
+from cli.sandbox import MOST_CHANGES_A_MINUTE
+from cli.state import settings_file
 from cli.surge import Surge, run_surge, wait_for_followers, wait_for_rereads
 from cli.up import running_all
 from sandbox.endpoints import Endpoints

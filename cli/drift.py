@@ -11,10 +11,10 @@ from rich.text import Text
 from temporalio.client import WorkflowFailureError
 from temporalio.common import WorkflowIDConflictPolicy
 
-from cli.acting import By, SettingsFile, who
+from cli.options import By, SettingsFile, who
 from cli.output import OUT, AsJson, print_json, say
-from cli.running import settings_of_state
-from cli.sandbox_commands import DEFAULT_STATE, StateFolder
+from cli.sandbox import DEFAULT_STATE, StateFolder
+from cli.state import settings_of_state
 from clients.warehouse import Warehouse
 from clients.warehouse.live_catalogue import read_rows
 from schemas import names

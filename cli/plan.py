@@ -10,9 +10,9 @@ import typer
 from temporalio.service import RPCError, RPCStatusCode
 
 from cli.output import EXIT_NO_PLAN, OUT, print_json
-from cli.plan_tables import plan_as_json, plan_page, view_as_json, view_page
-from cli.running import settings_of_state
-from cli.sandbox_commands import DEFAULT_STATE, StateFolder
+from cli.plan_output import plan_as_json, plan_page, view_as_json, view_page
+from cli.sandbox import DEFAULT_STATE, StateFolder
+from cli.state import settings_of_state
 from schemas import names
 from schemas.catalogue import default_catalogue
 from schemas.errors import SettingsError, UnavailableError

@@ -11,12 +11,12 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from cli.acting import By, Reason, SettingsFile, who
+from cli.options import By, Reason, SettingsFile, who
 from cli.output import EXIT_FAILED, OUT, AsJson, print_json, say
 from cli.quality import quality_acts
 from cli.replay import run
-from cli.running import settings_of_state
-from cli.sandbox_commands import DEFAULT_STATE, StateFolder
+from cli.sandbox import DEFAULT_STATE, StateFolder
+from cli.state import settings_of_state
 from clients.warehouse import Transaction
 from clients.warehouse.sql import replay as sql
 from schemas.errors import SettingsError

@@ -11,10 +11,10 @@ import typer
 from rich.table import Table
 from temporalio.client import Client, WorkflowFailureError
 
-from cli.acting import time_of, who
+from cli.options import time_of, who
 from cli.output import EXIT_FAILED, EXIT_ISOLATED, OUT, AsJson, print_json, progress, say
-from cli.running import settings_of_state
-from cli.sandbox_commands import DEFAULT_STATE, StateFolder
+from cli.sandbox import DEFAULT_STATE, StateFolder
+from cli.state import settings_of_state
 from clients.storage.objects import ObjectStore
 from clients.warehouse.sql import reconcile as questions
 from schemas import names

@@ -10,10 +10,10 @@ from temporalio.client import WorkflowFailureError
 from temporalio.common import WorkflowIDConflictPolicy
 
 from activities.drift.plan_refresh import PlanRefresh
-from cli.acting import By, Reason, SettingsFile, who
+from cli.options import By, Reason, SettingsFile, who
 from cli.output import OUT, AsJson, print_json, say
-from cli.running import settings_of_state
-from cli.sandbox_commands import DEFAULT_STATE, StateFolder
+from cli.sandbox import DEFAULT_STATE, StateFolder
+from cli.state import settings_of_state
 from clients.storage.objects import ObjectStore
 from schemas import names
 from schemas.errors import SettingsError, UnavailableError

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.output import numbers_table, progress, say
-from cli.running import workflow_url
+from cli.state import workflow_url
 from clients.temporal.replays import replay_state, start_replay
 from schemas.ids import replay_workflow_id
 from schemas.replay import ReplayInput, ReplaySize, ReplayState

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from pydantic import ValidationError
 
-from cli.acting import time_ago, time_of, who
+from cli.options import time_ago, time_of, who
 from schemas.catalogue import Catalogue
 from schemas.errors import SettingsError
 from schemas.replay import POSITION_PATTERN, ReplayInput, ReplaySelection, replay_key

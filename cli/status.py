@@ -13,8 +13,8 @@ from rich.text import Text
 from cli.output import AsJson, Every, Watch, show
 from cli.overview import RECENT_MINUTES, LaneView, ObjectView, Overview, ReconciledView, overview
 from cli.quality_view import quality_lines
-from cli.running import settings_of_state
-from cli.sandbox_commands import DEFAULT_STATE, StateFolder
+from cli.sandbox import DEFAULT_STATE, StateFolder
+from cli.state import settings_of_state
 from clients.temporal.backfills import BackfillView
 
 

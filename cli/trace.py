@@ -12,8 +12,8 @@ import typer
 from rich.table import Table
 
 from cli.output import EXIT_FAILED, OUT, print_json, say
-from cli.running import settings_of_state, workflow_url
-from cli.sandbox_commands import DEFAULT_STATE, StateFolder
+from cli.sandbox import DEFAULT_STATE, StateFolder
+from cli.state import settings_of_state, workflow_url
 from clients.warehouse.psycopg_errors import translated
 from clients.warehouse.sql import apply as sql
 from clients.writeback.queries import Row, WritebackLooks

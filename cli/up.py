@@ -11,8 +11,8 @@ import typer
 from cli.api import local_token
 from cli.engine_processes import EngineProcesses, write_settings
 from cli.output import OUT, say
-from cli.running import settings_file, write_endpoints
-from cli.sandbox_commands import DEFAULT_STATE, StateFolder, show_endpoints, stop_event
+from cli.sandbox import DEFAULT_STATE, StateFolder, show_endpoints, stop_event
+from cli.state import settings_file, write_endpoints
 from sandbox.endpoints import Endpoints
 from sandbox.ports import free_port
 from sandbox.processes import ProcessGroup

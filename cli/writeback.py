@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from cli.acting import SettingsFile
+from cli.options import SettingsFile
 from cli.output import EXIT_FAILED, OUT, AsJson, print_json, say
-from cli.running import settings_of_state
-from cli.sandbox_commands import DEFAULT_STATE, StateFolder
+from cli.sandbox import DEFAULT_STATE, StateFolder
+from cli.state import settings_of_state
 from cli.writeback_control import COMMANDS
 from cli.writeback_pages import attempts_page, batches_page, latency_page, list_page, shown_text
 from cli.writeback_submit import submit

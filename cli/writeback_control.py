@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from cli.acting import By, Reason, SettingsFile, who
+from cli.options import By, Reason, SettingsFile, who
 from cli.output import EXIT_FAILED, OUT, AsJson, print_json, say
-from cli.running import settings_of_state
-from cli.sandbox_commands import DEFAULT_STATE, StateFolder
+from cli.sandbox import DEFAULT_STATE, StateFolder
+from cli.state import settings_of_state
 from cli.writeback_pages import left_page
 from cli.writeback_submit import wake
 from clients.writeback.batch_former import objects_that_wait

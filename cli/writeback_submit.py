@@ -13,10 +13,10 @@ from typing import Annotated, Any, BinaryIO
 
 import typer
 
-from cli.acting import By, SettingsFile, time_of, who
+from cli.options import By, SettingsFile, time_of, who
 from cli.output import EXIT_FAILED, OUT, TALK, AsJson, print_json, say
-from cli.running import settings_of_state
-from cli.sandbox_commands import DEFAULT_STATE, StateFolder
+from cli.sandbox import DEFAULT_STATE, StateFolder
+from cli.state import settings_of_state
 from cli.writeback_dry_run import DryRun, tell
 from cli.writeback_pages import refusals_page
 from clients.storage.objects import ObjectStore

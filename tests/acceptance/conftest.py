@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from cli.engine_processes import EngineProcesses, settings_of, write_settings
-from cli.running import settings_file
+from cli.state import settings_file
 from cli.surge import wait_for_followers
 from cli.up import DELIVERED_EVENTS
 from sandbox.endpoints import Endpoints

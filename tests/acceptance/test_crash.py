@@ -16,7 +16,7 @@ import pytest
 from cli.comparison import compare_all
 from cli.engine_processes import EngineProcesses
 from cli.measures import ledger_sums
-from cli.sandbox_commands import start_traffic, traffic_state
+from cli.sandbox import start_traffic, traffic_state
 from cli.surge import org_state
 from clients.storage.chain import Chain
 from clients.warehouse.sql import apply as sql

@@ -13,8 +13,8 @@ from temporalio.client import Client
 from cli.comparison import Comparison, compare_all
 from cli.engine_processes import EngineProcesses, settings_of
 from cli.measures import ledger_sums
-from cli.running import settings_file
-from cli.sandbox_commands import answered, start_traffic, traffic_state
+from cli.sandbox import answered, start_traffic, traffic_state
+from cli.state import settings_file
 from cli.surge import org_state
 from sandbox.endpoints import Endpoints
 from sandbox.stack import RunningSandbox

@@ -10,8 +10,8 @@ from activities.repair.retention_gap import LANE_HOLE
 from cli.comparison import compare_all
 from cli.engine_processes import EngineProcesses
 from cli.measures import ledger_sums
-from cli.running import settings_file
-from cli.sandbox_commands import start_traffic, traffic_state
+from cli.sandbox import start_traffic, traffic_state
+from cli.state import settings_file
 from sandbox.endpoints import Endpoints
 from sandbox.stack import RunningSandbox
 from workers.clients import Parts

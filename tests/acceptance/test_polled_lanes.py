@@ -12,8 +12,8 @@ import pytest
 from cli.comparison import compare_all
 from cli.engine_processes import EngineProcesses, settings_of
 from cli.measures import ledger_sums
-from cli.running import settings_file
-from cli.sandbox_commands import start_traffic, traffic_state
+from cli.sandbox import start_traffic, traffic_state
+from cli.state import settings_file
 from clients.storage.chain import Chain
 from clients.warehouse.sql import apply as sql
 from sandbox.endpoints import Endpoints

@@ -9,7 +9,7 @@ import pytest
 
 from cli.comparison import compare_all
 from cli.engine_processes import EngineProcesses
-from cli.sandbox_commands import start_traffic, traffic_state
+from cli.sandbox import start_traffic, traffic_state
 from clients.salesforce.polling import VISIBILITY_DELAY
 from sandbox.endpoints import Endpoints
 from sandbox.stack import RunningSandbox

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from cli.api import new_token
 from cli.engine_processes import EngineProcesses, settings_of
-from cli.running import settings_file
+from cli.state import settings_file
 from cli.surge import wait_for_followers
 from clients.writeback.audit_verify import broken_seals
 from clients.writeback.store import WritebackStore

@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
-from cli.running import endpoints_file
+from cli.state import endpoints_file
 from sandbox.endpoints import DatabaseEndpoint, Endpoints, S3Endpoint, SalesforceEndpoint, TemporalEndpoint
 from schemas.errors import SettingsError, UnavailableError
 from schemas.salesforce.limits import API_VERSION

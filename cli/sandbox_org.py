@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from cli.output import print_json
-from cli.running import read_endpoints
-from cli.sandbox_commands import DEFAULT_STATE, StateFolder, answered
+from cli.sandbox import DEFAULT_STATE, StateFolder, answered
+from cli.state import read_endpoints
 from schemas.errors import SettingsError
 
 faults_app = typer.Typer(help="Scripted trouble in the running org.", no_args_is_help=True)

@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from cli.acting import SettingsFile
+from cli.options import SettingsFile
 from cli.output import EXIT_FAILED, OUT, print_json
-from cli.running import settings_of_state
-from cli.sandbox_commands import DEFAULT_STATE, StateFolder
+from cli.sandbox import DEFAULT_STATE, StateFolder
+from cli.state import settings_of_state
 from clients.database.audit_log import AuditLog
 from clients.writeback.audit_verify import broken_seals
 

@@ -11,7 +11,7 @@ import httpx
 import typer
 
 from cli.output import OUT, print_json, progress, say
-from cli.running import read_endpoints, write_endpoints
+from cli.state import read_endpoints, write_endpoints
 from sandbox.endpoints import Endpoints
 from sandbox.stack import Ports, running_sandbox
 from schemas.errors import SettingsError, UnavailableError
