@@ -11,7 +11,6 @@ import typer
 from cli import (
     api,
     audit as audit_commands,
-    backfill,
     budget,
     catalogue,
     demo,
@@ -31,6 +30,7 @@ from cli import (
     worker,
     writeback,
 )
+from cli.backfill import commands as backfill
 from cli.output import EXIT_FAILED, EXIT_REFUSED, EXIT_UNAVAILABLE, TALK
 from schemas.errors import (
     SettingsError,

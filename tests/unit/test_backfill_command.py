@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, strategies as st
 from typer.testing import CliRunner
 
-from cli.backfill_options import again_name, moment, read_ids, request_of, window_name
+from cli.backfill.options import again_name, moment, read_ids, request_of, window_name
 from cli.main import app
 from sandbox.org.ids import eighteen
 from schemas.backfill import BackfillPlan, BackfillRate, Part

@@ -8,7 +8,7 @@ from temporalio.client import WorkflowExecutionStatus
 
 from activities.backfill.plan import PlanBackfill
 from activities.backfill.rates import BackfillRates
-from cli.backfill_pages import pace
+from cli.backfill.output import pace
 from cli.output import progress
 from clients.storage.objects import ObjectStore
 from clients.temporal.backfills import (

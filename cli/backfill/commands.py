@@ -7,8 +7,9 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cli.backfill_options import again_name, moment, read_ids, request_of, window_name
-from cli.backfill_pages import (
+from cli.backfill.actions import estimate, find, find_all, follow, keep_ids, start, steer
+from cli.backfill.options import again_name, moment, read_ids, request_of, window_name
+from cli.backfill.output import (
     estimate_as_json,
     estimate_page,
     list_as_json,
@@ -16,7 +17,6 @@ from cli.backfill_pages import (
     state_as_json,
     state_page,
 )
-from cli.backfill_steps import estimate, find, find_all, follow, keep_ids, start, steer
 from cli.options import By, Reason, SettingsFile, who
 from cli.output import EXIT_FAILED, OUT, TALK, AsJson, print_json, say
 from cli.sandbox import DEFAULT_STATE, StateFolder
