@@ -29,12 +29,12 @@ import psycopg
 
 from benchmarks.backfills import SHARES, backfill_all, engine_over, fill, spread
 from benchmarks.proofs import broken_history, missing_events, records_in_both
-from cli import measures
-from cli.comparison import Comparison, compare_all
+from cli.local import measurements as measures
+from cli.local.compare_records import Comparison, compare_all
+from cli.local.surge import org_state
+from cli.local.up import DELIVERED_EVENTS, Running
 from cli.sandbox import answered, start_traffic, traffic_state
 from cli.state import settings_file
-from cli.surge import org_state
-from cli.up import DELIVERED_EVENTS, Running
 from sandbox.org.store import DATABASE_FILE
 from sandbox.stack import running_sandbox
 from schemas.backfill import BackfillState

@@ -8,10 +8,10 @@ from pathlib import Path
 import httpx
 from temporalio.client import Client
 
-from cli.engine_processes import EngineProcesses, write_settings
+from cli.local.engine_processes import EngineProcesses, write_settings
+from cli.local.surge import wait_for_followers
+from cli.local.up import Running
 from cli.state import settings_file
-from cli.surge import wait_for_followers
-from cli.up import Running
 from sandbox.stack import RunningSandbox
 from schemas import names
 from schemas.backfill import BackfillInput, BackfillState

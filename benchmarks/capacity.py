@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 import psycopg
 
-from cli import measures
-from cli.surge import Surge, run_surge, wait_for_followers
-from cli.up import running_all
+from cli.local import measurements as measures
+from cli.local.surge import Surge, run_surge, wait_for_followers
+from cli.local.up import running_all
 from schemas.catalogue import load_catalogue
 
 DEFAULT_RATES = (120_000, 150_000, 180_000, 210_000, 240_000)

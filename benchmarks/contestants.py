@@ -19,9 +19,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks.backfills import backfill
-from cli.measures import ProcessMeter
+from cli.local.measurements import ProcessMeter
+from cli.local.up import Running
 from cli.state import settings_file
-from cli.up import Running
 from clients.storage.chain import Chain
 from clients.storage.objects import ObjectStore
 from clients.warehouse.sql import apply as sql

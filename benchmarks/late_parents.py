@@ -24,7 +24,7 @@ from activities.apply.group_commit import GroupCommit
 from activities.apply.stage_and_apply import Batches
 from activities.ingest.landing_buffer import CutRule, LandingBuffer
 from activities.quality.late_parents import LateParents
-from cli.engine_processes import settings_of
+from cli.local.engine_processes import settings_of
 from clients.salesforce.streaming.stream import StreamMessage
 from clients.storage.chain import Chain
 from clients.warehouse.sql import repair as reread_statements

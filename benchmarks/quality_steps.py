@@ -30,9 +30,9 @@ from activities.ingest.landing_buffer import CutRule, LandingBuffer
 from activities.quality.late_parents import LateParents
 from benchmarks.quality_cost import each_field, ruled, with_rules, without_rules
 from benchmarks.stages import receive
-from cli.engine_processes import settings_of
+from cli.local.engine_processes import settings_of
+from cli.local.up import DELIVERED_EVENTS
 from cli.sandbox import start_traffic, traffic_state
-from cli.up import DELIVERED_EVENTS
 from clients.storage.chain import Chain
 from clients.warehouse.live_catalogue import LiveCatalogue
 from clients.warehouse.shadow.schemas import drop_statements, shadow_prefix

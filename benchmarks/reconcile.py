@@ -21,10 +21,10 @@ import httpx
 import psycopg
 from temporalio.client import Client
 
-from cli.measures import ProcessMeter
+from cli.local.measurements import ProcessMeter
+from cli.local.surge import wait_for_followers
+from cli.local.up import Running, running_all
 from cli.state import settings_file
-from cli.surge import wait_for_followers
-from cli.up import Running, running_all
 from clients.warehouse.sql.apply import change_table, current_table, history_table
 from schemas import names
 from schemas.backfill import BackfillInput, BackfillState

@@ -21,10 +21,10 @@ from typing import Any
 
 import psycopg
 
-from cli import measures
-from cli.engine_processes import settings_of
-from cli.surge import run_surge, wait_for_followers
-from cli.up import Running, running_all
+from cli.local import measurements as measures
+from cli.local.engine_processes import settings_of
+from cli.local.surge import run_surge, wait_for_followers
+from cli.local.up import Running, running_all
 from clients.temporal.replays import replay_handle, start_replay
 from clients.warehouse.shadow.compare import compare_shadow
 from schemas.catalogue import load_catalogue

@@ -13,7 +13,6 @@ from cli import (
     audit as audit_commands,
     budget,
     catalogue,
-    demo,
     doctor,
     drift,
     plan,
@@ -26,11 +25,11 @@ from cli import (
     sandbox_org as org_commands,
     status,
     trace,
-    up,
     worker,
     writeback,
 )
 from cli.backfill import commands as backfill
+from cli.local import demo, up
 from cli.output import EXIT_FAILED, EXIT_REFUSED, EXIT_UNAVAILABLE, TALK
 from schemas.errors import (
     SettingsError,

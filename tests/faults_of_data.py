@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from activities.apply.rebuild import rebuild_records
-from cli.comparison import compare_all
+from cli.local.compare_records import compare_all
 from schemas.tables import change_columns
 from tests.reconciling import ReconcilingEngine
 

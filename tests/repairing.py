@@ -14,7 +14,7 @@ from activities.ingest.follow_lane import FollowLane
 from activities.ingest.landing_buffer import CutRule
 from activities.repair.retention_gap import Holes
 from activities.runtime.error_interceptor import ErrorBoundary
-from cli.comparison import compare_all
+from cli.local.compare_records import compare_all
 from clients.salesforce.streaming import cometd
 from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.engine_processes import EngineProcesses, settings_of, write_settings
+from cli.local.engine_processes import EngineProcesses, settings_of, write_settings
 from cli.state import settings_file
 from sandbox.stack import RunningSandbox
 

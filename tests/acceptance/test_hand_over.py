@@ -10,12 +10,12 @@ import psycopg
 import pytest
 from temporalio.client import Client
 
-from cli.comparison import Comparison, compare_all
-from cli.engine_processes import EngineProcesses, settings_of
-from cli.measures import ledger_sums
+from cli.local.compare_records import Comparison, compare_all
+from cli.local.engine_processes import EngineProcesses, settings_of
+from cli.local.measurements import ledger_sums
+from cli.local.surge import org_state
 from cli.sandbox import answered, start_traffic, traffic_state
 from cli.state import settings_file
-from cli.surge import org_state
 from sandbox.endpoints import Endpoints
 from sandbox.stack import RunningSandbox
 from schemas import names

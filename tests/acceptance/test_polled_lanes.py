@@ -9,9 +9,9 @@ import httpx
 import psycopg
 import pytest
 
-from cli.comparison import compare_all
-from cli.engine_processes import EngineProcesses, settings_of
-from cli.measures import ledger_sums
+from cli.local.compare_records import compare_all
+from cli.local.engine_processes import EngineProcesses, settings_of
+from cli.local.measurements import ledger_sums
 from cli.sandbox import start_traffic, traffic_state
 from cli.state import settings_file
 from clients.storage.chain import Chain

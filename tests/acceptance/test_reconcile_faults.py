@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from cli.comparison import compare_all
-from cli.engine_processes import EngineProcesses
+from cli.local.compare_records import compare_all
+from cli.local.engine_processes import EngineProcesses
 from cli.sandbox import start_traffic, traffic_state
 from clients.salesforce.polling import VISIBILITY_DELAY
 from sandbox.endpoints import Endpoints

@@ -16,9 +16,9 @@ import pytest
 import sqlalchemy as sa
 
 from cli.api import new_token
-from cli.engine_processes import EngineProcesses, settings_of
+from cli.local.engine_processes import EngineProcesses, settings_of
+from cli.local.surge import wait_for_followers
 from cli.state import settings_file
-from cli.surge import wait_for_followers
 from clients.writeback.audit_verify import broken_seals
 from clients.writeback.store import WritebackStore
 from clients.writeback.tables import WRITEBACK, WRITEBACK_BATCH, WRITEBACK_CLAIM

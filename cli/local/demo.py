@@ -12,14 +12,14 @@ import psycopg
 import typer
 from rich.table import Table
 
-from cli import measures
-from cli.comparison import Comparison, compare_all
-from cli.demo_acts import judge_acts, run_acts
+from cli.local import measurements as measures
+from cli.local.compare_records import Comparison, compare_all
+from cli.local.demo_steps import judge_acts, run_acts
+from cli.local.surge import Surge, run_surge, wait_for_followers, wait_for_rereads
+from cli.local.up import running_all
 from cli.output import EXIT_FAILED, OUT, progress, say
 from cli.sandbox import MOST_CHANGES_A_MINUTE
 from cli.state import settings_file
-from cli.surge import Surge, run_surge, wait_for_followers, wait_for_rereads
-from cli.up import running_all
 from sandbox.endpoints import Endpoints
 from schemas.catalogue import Catalogue, load_catalogue
 from workers.clients import open_parts

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from cli.api import local_token
-from cli.engine_processes import EngineProcesses, write_settings
+from cli.local.engine_processes import EngineProcesses, write_settings
 from cli.output import OUT, say
 from cli.sandbox import DEFAULT_STATE, StateFolder, show_endpoints, stop_event
 from cli.state import settings_file, write_endpoints

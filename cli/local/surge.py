@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import httpx
 import psycopg
 
-from cli.measures import LedgerSums, ledger_sums
+from cli.local.measurements import LedgerSums, ledger_sums
 from cli.sandbox import start_traffic, traffic_state
 from clients.warehouse.sql import apply as sql
 from sandbox.endpoints import Endpoints
