@@ -20,7 +20,6 @@ from cli import (
     quarantine,
     reconcile,
     refresh,
-    replay,
     sandbox as sandbox_commands,
     sandbox_org as org_commands,
     status,
@@ -31,6 +30,7 @@ from cli import (
 from cli.backfill import commands as backfill
 from cli.local import demo, up
 from cli.output import EXIT_FAILED, EXIT_REFUSED, EXIT_UNAVAILABLE, TALK
+from cli.replay import commands as replay
 from schemas.errors import (
     SettingsError,
     TidegateError,

@@ -14,7 +14,7 @@ from rich.text import Text
 from cli.options import By, Reason, SettingsFile, who
 from cli.output import EXIT_FAILED, OUT, AsJson, print_json, say
 from cli.quality import quality_acts
-from cli.replay import run
+from cli.replay.commands import run
 from cli.sandbox import DEFAULT_STATE, StateFolder
 from cli.state import settings_of_state
 from clients.warehouse import Transaction

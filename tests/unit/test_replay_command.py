@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from cli.replay_options import selection_of
+from cli.replay.options import selection_of
 from clients.warehouse.shadow.schemas import in_schemas, name_of_schema, shadow_prefix
 from schemas.catalogue import default_catalogue
 from schemas.errors import SettingsError

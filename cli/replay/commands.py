@@ -10,10 +10,10 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from cli.options import By, Reason, SettingsFile, who
 from cli.output import EXIT_FAILED, OUT, TALK, AsJson, print_json, say
-from cli.replay_following import begin, follow, result_as_json, result_page, size_page
-from cli.replay_options import request_of, selection_of
+from cli.replay.options import request_of, selection_of
+from cli.replay.output import begin, follow, result_as_json, result_page, size_page
+from cli.replay.shadow_output import differences_page
 from cli.sandbox import DEFAULT_STATE, StateFolder
-from cli.shadow_tables import differences_page
 from cli.state import settings_of_state
 from clients.database.audit_log import AuditLog
 from clients.storage.landed_batches import LandedBatches
