@@ -22,7 +22,6 @@ from cli import (
     refresh,
     sandbox as sandbox_commands,
     sandbox_org as org_commands,
-    status,
     trace,
     worker,
     writeback,
@@ -31,6 +30,7 @@ from cli.backfill import commands as backfill
 from cli.local import demo, up
 from cli.output import EXIT_FAILED, EXIT_REFUSED, EXIT_UNAVAILABLE, TALK
 from cli.replay import commands as replay
+from cli.status import command as status
 from schemas.errors import (
     SettingsError,
     TidegateError,

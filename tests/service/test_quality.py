@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from cli.quality_view import quality_lines, quality_view
+from cli.status.quality import quality_lines, quality_view
 from clients.database.audit_log import AuditLog
 from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse

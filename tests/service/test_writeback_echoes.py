@@ -8,7 +8,7 @@ import orjson
 from rich.console import Console
 
 from cli import trace
-from cli.under_way import WritebackView
+from cli.status.work import WritebackView
 from cli.writeback_pages import batches_page, latency_page
 from clients.writeback.queries import WritebackLooks
 from schemas.writeback.messages import EchoCounts, EchoInput, PauseChange

@@ -9,8 +9,8 @@ import psycopg
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError
 
-from cli.quality_view import QualityView, quality_view
-from cli.under_way import OtherWork, WritebackView, other_work, writebacks
+from cli.status.quality import QualityView, quality_view
+from cli.status.work import OtherWork, WritebackView, other_work, writebacks
 from clients.temporal.backfills import BackfillView, list_backfills
 from clients.warehouse.psycopg_errors import translated
 from clients.warehouse.sql import apply as sql

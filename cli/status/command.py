@@ -11,10 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.output import AsJson, Every, Watch, show
-from cli.overview import RECENT_MINUTES, LaneView, ObjectView, Overview, ReconciledView, overview
-from cli.quality_view import quality_lines
 from cli.sandbox import DEFAULT_STATE, StateFolder
 from cli.state import settings_of_state
+from cli.status.engine import RECENT_MINUTES, LaneView, ObjectView, Overview, ReconciledView, overview
+from cli.status.quality import quality_lines
 from clients.temporal.backfills import BackfillView
 
 
