@@ -24,13 +24,13 @@ from cli import (
     sandbox_org as org_commands,
     trace,
     worker,
-    writeback,
 )
 from cli.backfill import commands as backfill
 from cli.local import demo, up
 from cli.output import EXIT_FAILED, EXIT_REFUSED, EXIT_UNAVAILABLE, TALK
 from cli.replay import commands as replay
 from cli.status import command as status
+from cli.writeback import commands as writeback
 from schemas.errors import (
     SettingsError,
     TidegateError,

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from cli import trace
 from cli.status.work import WritebackView
-from cli.writeback_pages import batches_page, latency_page
+from cli.writeback.output import batches_page, latency_page
 from clients.writeback.queries import WritebackLooks
 from schemas.writeback.messages import EchoCounts, EchoInput, PauseChange
 from tests.batches import Road

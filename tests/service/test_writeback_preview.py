@@ -8,7 +8,7 @@ import orjson
 import pytest
 from rich.console import Console
 
-from cli.writeback_dry_run import DryRun, preview_page
+from cli.writeback.dry_run import DryRun, preview_page
 from schemas import names
 from schemas.ids import preview_key, preview_workflow_id
 from schemas.writeback.preview import Difference, Effect, Preview, PreviewInput

@@ -17,8 +17,8 @@ from cli.options import By, SettingsFile, time_of, who
 from cli.output import EXIT_FAILED, OUT, TALK, AsJson, print_json, say
 from cli.sandbox import DEFAULT_STATE, StateFolder
 from cli.state import settings_of_state
-from cli.writeback_dry_run import DryRun, tell
-from cli.writeback_pages import refusals_page
+from cli.writeback.dry_run import DryRun, tell
+from cli.writeback.output import refusals_page
 from clients.storage.objects import ObjectStore
 from clients.temporal.writeback_queues import WritebackQueues
 from clients.writeback.intake import WritebackIntake

@@ -11,8 +11,8 @@ from cli.options import By, Reason, SettingsFile, who
 from cli.output import EXIT_FAILED, OUT, AsJson, print_json, say
 from cli.sandbox import DEFAULT_STATE, StateFolder
 from cli.state import settings_of_state
-from cli.writeback_pages import left_page
-from cli.writeback_submit import wake
+from cli.writeback.output import left_page
+from cli.writeback.submit import wake
 from clients.writeback.batch_former import objects_that_wait
 from clients.writeback.pauses import WHOLE_ORG, Pauses, pause_line
 from clients.writeback.retry_discard import Unsent

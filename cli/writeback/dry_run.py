@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.output import OUT, print_json
-from cli.writeback_pages import shown_text
+from cli.writeback.output import shown_text
 from clients.storage.data_key import org_data_key
 from clients.storage.objects import ObjectStore
 from clients.writeback.intake import WritebackIntake

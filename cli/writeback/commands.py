@@ -10,9 +10,9 @@ from cli.options import SettingsFile
 from cli.output import EXIT_FAILED, OUT, AsJson, print_json, say
 from cli.sandbox import DEFAULT_STATE, StateFolder
 from cli.state import settings_of_state
-from cli.writeback_control import COMMANDS
-from cli.writeback_pages import attempts_page, batches_page, latency_page, list_page, shown_text
-from cli.writeback_submit import submit
+from cli.writeback.control import COMMANDS
+from cli.writeback.output import attempts_page, batches_page, latency_page, list_page, shown_text
+from cli.writeback.submit import submit
 from clients.writeback.queries import Row, WritebackFilter, WritebackLooks
 from schemas.writeback.messages import WritebackState
 from workers.settings import Settings
