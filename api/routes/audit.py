@@ -6,8 +6,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
-from api.documented import told
-from api.parts import Parts
+from api.dependencies import Parts
+from api.openapi import told
 from clients.writeback.audit_verify import broken_seals
 from schemas.access import CallerRole
 from schemas.ingest.messages import Act

@@ -7,8 +7,8 @@ from typing import Annotated, Literal, Self
 import orjson
 from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints, model_validator
 
-from api.parts import ApiParts
-from api.runs import RunKind, RunRequest, span
+from api.dependencies import ApiParts
+from api.runs.kinds import RunKind, RunRequest, span
 from clients.temporal.backfills import start_options
 from schemas import ids as naming, names
 from schemas.backfill import BackfillInput, BackfillState

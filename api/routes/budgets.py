@@ -6,8 +6,8 @@ from typing import Literal
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from api.documented import told
-from api.parts import Parts
+from api.dependencies import Parts
+from api.openapi import told
 from clients.temporal.runs import translated
 from schemas.access import CallerRole
 from schemas.forecast import Forecast

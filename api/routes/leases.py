@@ -7,8 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from api.documented import told
-from api.parts import CalledBy, Parts
+from api.dependencies import CalledBy, Parts
+from api.openapi import told
 from clients.temporal.governor import TemporalGovernor
 from clients.temporal.runs import translated
 from schemas.access import CallerRole

@@ -4,8 +4,8 @@ from http import HTTPStatus
 
 from fastapi import APIRouter
 
-from api.documented import told
-from api.parts import Parts
+from api.dependencies import Parts
+from api.openapi import told
 from api.problems import ProblemError
 from clients.temporal.runs import query
 from schemas import names

@@ -4,8 +4,8 @@ from typing import Any, Self
 
 from pydantic import AwareDatetime, ConfigDict, Field, model_validator
 
-from api.parts import ApiParts
-from api.runs import RunKind, RunRequest, span
+from api.dependencies import ApiParts
+from api.runs.kinds import RunKind, RunRequest, span
 from schemas import ids as naming, names
 from schemas.reconcile import Depth, ReconcileInput, ReconcileState
 

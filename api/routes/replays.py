@@ -2,8 +2,8 @@
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from api.parts import ApiParts
-from api.runs import RunKind, RunRequest
+from api.dependencies import ApiParts
+from api.runs.kinds import RunKind, RunRequest
 from clients.temporal.replays import start_options
 from schemas import ids as naming, names
 from schemas.replay import (

@@ -12,8 +12,8 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from api.access import Gate
 from api.app import build_api
+from api.middleware.auth import Gate
 from api.problems import problem_of
 from cli.api import entry_of, local_token, new_token
 from schemas import errors

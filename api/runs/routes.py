@@ -7,10 +7,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Response
 
-from api.documented import told
-from api.parts import ApiParts, CalledBy, Parts
+from api.dependencies import ApiParts, CalledBy, Parts
+from api.openapi import told
 from api.problems import ProblemError, invalid, not_found
-from api.run_answers import (
+from api.runs.kinds import RunKind, RunRequest, ask_for_run
+from api.runs.models import (
     Reason,
     RunAct,
     RunListed,
@@ -21,7 +22,6 @@ from api.run_answers import (
     Steered,
     status_of,
 )
-from api.runs import RunKind, RunRequest, ask_for_run
 from clients.temporal.runs import Look, list_runs, look, progress, signal
 from schemas import names
 from schemas.access import CallerRole

@@ -7,8 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter
 from pydantic import ConfigDict, Field
 
-from api.documented import told
-from api.parts import ApiParts, CalledBy, Parts
+from api.dependencies import ApiParts, CalledBy, Parts
+from api.openapi import told
 from api.problems import invalid
 from clients.storage.object_reader import open_object
 from clients.storage.objects import ObjectMissingError

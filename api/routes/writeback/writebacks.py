@@ -8,10 +8,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, SkipValidation
 
-from api.documented import told
-from api.dry_runs import dry_run_of
-from api.parts import CalledBy, Parts
+from api.dependencies import CalledBy, Parts
+from api.openapi import told
 from api.problems import FieldProblem, ProblemError, not_found
+from api.routes.writeback.preview import dry_run_of
 from clients.writeback.queries import Row, WritebackFilter
 from schemas.access import Caller, CallerRole
 from schemas.writeback.messages import (

@@ -9,10 +9,10 @@ from typing import Annotated
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.documented import told
-from api.parts import ApiParts, CalledBy, Parts
+from api.dependencies import ApiParts, CalledBy, Parts
+from api.openapi import told
 from api.problems import invalid
-from api.run_answers import Reason
+from api.runs.models import Reason
 from clients.writeback.batch_former import objects_that_wait
 from clients.writeback.pauses import Pauses
 from clients.writeback.retry_discard import Unsent

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 from temporalio.client import WorkflowFailureError
 
-from api.parts import ApiParts
+from api.dependencies import ApiParts
 from clients.temporal.runs import translated
 from schemas import names
 from schemas.errors import UnavailableError

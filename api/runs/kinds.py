@@ -11,9 +11,9 @@ from typing import Any
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from api.parts import ApiParts
+from api.dependencies import ApiParts
 from api.problems import wrong_fields
-from api.run_answers import RunAct
+from api.runs.models import RunAct
 from clients.database.idempotency_keys import KeyClaim
 from clients.temporal.runs import RunExistsError, Started, content, start_run
 from schemas.access import Caller

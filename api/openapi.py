@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from api.access import needs
+from api.middleware.auth import needs
 from api.problems import MEDIA_TYPE, Problem
 from schemas.access import CallerRole
 

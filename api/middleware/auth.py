@@ -10,7 +10,7 @@ from fastapi import Depends, params
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.parts import CalledBy
+from api.dependencies import CalledBy
 from api.problems import ProblemError, problem_of, response_of
 from clients.oidc import TokenIssuer
 from schemas.access import Caller, CallerRole
