@@ -34,7 +34,7 @@ from schemas.catalogue import Catalogue, ObjectSpec, load_catalogue
 from schemas.governor import Budget, Reading
 from schemas.ids import ORIGIN
 from schemas.ingest.raw import Manifest
-from tests.local_governor import GREEDY, LocalGovernor
+from tests.support.engines.local_governor import GREEDY, LocalGovernor
 from transforms.pii import Protector
 from workers.settings import Settings, load_settings
 

@@ -29,7 +29,7 @@ from sandbox.postgres import start_postgres
 from sandbox.stack import OPERATIONAL, WAREHOUSE, RunningSandbox
 from sandbox.temporal import start_temporal
 from schemas.access import CallerRole
-from tests.org_effects import compare
+from tests.support.builders.org_effects import compare
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
 

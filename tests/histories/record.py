@@ -40,17 +40,23 @@ from schemas.refresh import RefreshInput
 from schemas.replay import ReplayInput, ReplaySelection, ReplayState
 from schemas.writeback.messages import QueueInput, WritebackControl
 from schemas.writeback.preview import PreviewInput
-from tests.scripted import ScriptedBatches, ScriptedFollower, manifest, serving
-from tests.scripted_backfill import ScriptedReader, backfill_workers
-from tests.scripted_drift import ScriptedSchema, schema_workers
-from tests.scripted_governor import governor_worker
-from tests.scripted_planner import NEWEST, ScriptedPlanner, planner_workers
-from tests.scripted_preview import ScriptedPreview
-from tests.scripted_reconcile import ScriptedReconciliation, reconcile_workers
-from tests.scripted_repairs import BY_IDS, BY_WINDOW, ScriptedRepairs, serving_repairs, start_repairs
-from tests.scripted_replay import ScriptedReplay, replay_workers
-from tests.scripted_writebacks import ScriptedWritebacks, batch, writeback_workers
-from tests.waiting import until
+from tests.support.builders.waiting import until
+from tests.support.scripted.scripted import ScriptedBatches, ScriptedFollower, manifest, serving
+from tests.support.scripted.scripted_backfill import ScriptedReader, backfill_workers
+from tests.support.scripted.scripted_drift import ScriptedSchema, schema_workers
+from tests.support.scripted.scripted_governor import governor_worker
+from tests.support.scripted.scripted_planner import NEWEST, ScriptedPlanner, planner_workers
+from tests.support.scripted.scripted_preview import ScriptedPreview
+from tests.support.scripted.scripted_reconcile import ScriptedReconciliation, reconcile_workers
+from tests.support.scripted.scripted_repairs import (
+    BY_IDS,
+    BY_WINDOW,
+    ScriptedRepairs,
+    serving_repairs,
+    start_repairs,
+)
+from tests.support.scripted.scripted_replay import ScriptedReplay, replay_workers
+from tests.support.scripted.scripted_writebacks import ScriptedWritebacks, batch, writeback_workers
 from workers.roles import sandboxed_runner
 from workflows import (
     WORKFLOWS,

@@ -18,9 +18,9 @@ from schemas.ids import ORIGIN
 from schemas.ingest.messages import ApplyInput
 from schemas.quality import Rule
 from schemas.replay import ReplaySelection
-from tests.batches import Road
-from tests.bus import protector
-from tests.odd_values import (
+from tests.support.builders.batches import Road
+from tests.support.builders.bus import protector
+from tests.support.builders.odd_values import (
     CATALOGUE,
     COLUMNS,
     NOTHING,
@@ -35,7 +35,7 @@ from tests.odd_values import (
     findings,
     versions,
 )
-from tests.replaying import ORG, Replays, checksum
+from tests.support.engines.replaying import ORG, Replays, checksum
 
 pytestmark = pytest.mark.service
 

@@ -20,8 +20,8 @@ from clients.storage.objects import ObjectStore
 from schemas.errors import ChainBrokenError
 from schemas.ids import ORIGIN, manifest_key
 from schemas.ingest.raw import Manifest
-from tests.bus import Bus, Subscription, event, protector
-from tests.following import follow_until, groups_settle_at_once  # noqa: F401
+from tests.support.builders.bus import Bus, Subscription, event, protector
+from tests.support.engines.following import follow_until, groups_settle_at_once  # noqa: F401
 from transforms.ingest.decode_events import BROKEN
 
 pytestmark = [pytest.mark.service, pytest.mark.usefixtures("groups_settle_at_once")]

@@ -19,7 +19,7 @@ from clients.warehouse.sql import apply as sql
 from schemas.catalogue import Catalogue
 from schemas.ingest.messages import ApplyInput, StagedObject
 from schemas.ingest.raw import RAW_SCHEMA, Manifest
-from tests.oracle import OracleVersion, fold_events
+from tests.support.builders.oracle import OracleVersion, fold_events
 from transforms.ingest.stage_events import stage_objects
 
 pytestmark = pytest.mark.service

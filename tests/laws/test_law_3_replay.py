@@ -19,9 +19,6 @@ from clients.warehouse.postgres import PostgresWarehouse
 from clients.warehouse.shadow.compare import TableDifference, compare_shadow, drop_shadow, shadows_of
 from schemas.errors import SettingsError
 from schemas.replay import ReplaySelection
-from tests.batches import Road, contents
-from tests.bus import event, protector, stamps
-from tests.catalogues import strict
 from tests.laws.test_law_3_a_change_counts_once import (
     CATALOGUE,
     as_rows,
@@ -32,8 +29,11 @@ from tests.laws.test_law_3_a_change_counts_once import (
     unique,
     versions_of,
 )
-from tests.oracle import fold_events
-from tests.replaying import ORG, Replays, checksum
+from tests.support.builders.batches import Road, contents
+from tests.support.builders.bus import event, protector, stamps
+from tests.support.builders.catalogues import strict
+from tests.support.builders.oracle import fold_events
+from tests.support.engines.replaying import ORG, Replays, checksum
 from transforms.ingest.row_pages import page_of_records, protect_page
 
 pytestmark = pytest.mark.service

@@ -16,9 +16,9 @@ from schemas.catalogue import Catalogue
 from schemas.errors import UnavailableError
 from schemas.ingest.messages import ApplyInput, ApplyResult
 from schemas.tables import Column
-from tests.batches import Road, contents
-from tests.bus import event, stamps
-from tests.catalogues import with_fields
+from tests.support.builders.batches import Road, contents
+from tests.support.builders.bus import event, stamps
+from tests.support.builders.catalogues import with_fields
 
 pytestmark = pytest.mark.service
 

@@ -15,8 +15,8 @@ from clients.salesforce.limits import read_limits
 from clients.salesforce.session import SalesforceAddress, SessionSource
 from schemas.errors import BudgetSpentError, CallRefusedError, RateLimitedError, UnavailableError
 from schemas.governor import Budget, LeaseClass, Reading
-from tests.local_governor import GREEDY, LocalGovernor
 from tests.sandbox.conftest import OrgProcess
+from tests.support.engines.local_governor import GREEDY, LocalGovernor
 
 ROOT = Path(__file__).parents[2]
 ENGINE = ("schemas", "transforms", "clients", "activities", "workflows", "workers")

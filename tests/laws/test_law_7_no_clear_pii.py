@@ -29,9 +29,9 @@ from clients.warehouse.postgres import PostgresWarehouse
 from schemas import names
 from schemas.catalogue import default_catalogue
 from schemas.ingest.messages import LaneInput
-from tests.bus import Bus, event, protector, stamps, whole_case
-from tests.following import groups_settle_at_once  # noqa: F401
-from tests.waiting import until
+from tests.support.builders.bus import Bus, event, protector, stamps, whole_case
+from tests.support.builders.waiting import until
+from tests.support.engines.following import groups_settle_at_once  # noqa: F401
 from transforms.ingest.decode_events import BROKEN
 from workers.roles import sandboxed_runner
 from workflows import WORKFLOWS, LaneWorkflow

@@ -12,9 +12,9 @@ from schemas.errors import LedgerImbalanceError
 from schemas.ingest.messages import ApplyInput, StageInput
 from schemas.ingest.raw import Manifest
 from schemas.quality import Rule
-from tests.batches import Road, contents
-from tests.bus import event, whole_case
-from tests.catalogues import strict
+from tests.support.builders.batches import Road, contents
+from tests.support.builders.bus import event, whole_case
+from tests.support.builders.catalogues import strict
 from transforms.ingest.decode_events import (
     AHEAD_OF_CLOCK,
     BAD_HEADER,

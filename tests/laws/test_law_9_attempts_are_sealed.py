@@ -11,7 +11,7 @@ from clients.writeback.batches import Batches
 from clients.writeback.intake import WritebackIntake
 from clients.writeback.store import WritebackStore
 from schemas.writeback.messages import FormInput, WritebackState
-from tests.writebacks import asked, checks
+from tests.support.builders.writebacks import asked, checks
 from transforms.writeback.batching import Terms
 from transforms.writeback.facts import Outcome
 

@@ -17,7 +17,7 @@ from clients.database.engine import open_engine, translated
 from schemas import names
 from schemas.errors import UnavailableError
 from schemas.ingest.messages import Act, LaneInput, MovePositionInput, PauseInput
-from tests.waiting import until
+from tests.support.builders.waiting import until
 from workers.roles import sandboxed_runner
 from workflows import WORKFLOWS, LaneWorkflow
 

@@ -27,10 +27,10 @@ from schemas.ids import lane_workflow_id
 from schemas.ingest.messages import LaneInput, PauseInput
 from schemas.ingest.raw import Manifest
 from schemas.plan import Way
-from tests.polling import poll_lane, poll_until
-from tests.scripted import ScriptedFollower
-from tests.served_org import ServedOrg, served_org
-from tests.waiting import until
+from tests.support.builders.waiting import until
+from tests.support.engines.polling import poll_lane, poll_until
+from tests.support.engines.served_org import ServedOrg, served_org
+from tests.support.scripted.scripted import ScriptedFollower
 from workers.roles import sandboxed_runner
 from workflows import LaneWorkflow
 

@@ -12,7 +12,7 @@ from clients.salesforce.digest_query import FactQuery, Position
 from sandbox.org.traffic.fill import FillPlan, fill
 from schemas.catalogue import default_catalogue
 from schemas.reconcile import Grain, Range
-from tests.served_org import ServedOrg, served_org
+from tests.support.engines.served_org import ServedOrg, served_org
 from transforms.reconcile.cost import PlanTerms
 
 SPEC = default_catalogue().object("Account")

@@ -31,8 +31,8 @@ from schemas.errors import (
 )
 from schemas.eventbus import pubsub_api_pb2 as wire
 from schemas.governor import Budget, LeaseClass, Reading
-from tests.local_governor import GREEDY, LocalGovernor
 from tests.sandbox.pubsub_org import Counting, OrgSessions, PubsubOrg, read_events, record_ids, running_org
+from tests.support.engines.local_governor import GREEDY, LocalGovernor
 
 ALL = "/data/ChangeEvents"
 CONTACTS = "/data/ContactChangeEvent"

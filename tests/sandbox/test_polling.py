@@ -18,7 +18,7 @@ from schemas.errors import BudgetSpentError, CallTooSlowError, UnavailableError
 from schemas.governor import Budget, LeaseClass
 from schemas.ingest.polled import PolledRow
 from schemas.ingest.positions import PolledPosition
-from tests.served_org import ServedOrg, served_org
+from tests.support.engines.served_org import ServedOrg, served_org
 
 QUERY, JOBS = "GET /queryAll", "/jobs/query"
 

@@ -25,9 +25,9 @@ from schemas.ingest.polled import PolledRow
 from schemas.ingest.positions import PolledPosition
 from schemas.reconcile import Grain, Range
 from schemas.salesforce.limits import QUERY_ADDRESS_MAX_BYTES, URI_MAX_BYTES
-from tests.bus import protector
-from tests.served_org import ServedOrg, served_org
-from tests.wide import WIDE, make_wide, wide_catalogue, wide_spec
+from tests.support.builders.bus import protector
+from tests.support.builders.wide import WIDE, make_wide, wide_catalogue, wide_spec
+from tests.support.engines.served_org import ServedOrg, served_org
 from transforms.reconcile.row_digests import OrgValues
 
 FIELDS, CHARACTERS = 800, 60

@@ -11,9 +11,9 @@ from sandbox.org.model import Org
 from sandbox.org.rest.describe import describe_entity
 from schemas.catalogue import FieldType, default_catalogue
 from schemas.salesforce.describe import DescribedObject
-from tests.bus import protector
 from tests.sandbox.org_in_process import new_org
-from tests.writebacks import NOON, request
+from tests.support.builders.bus import protector
+from tests.support.builders.writebacks import NOON, request
 from transforms.drift.describe import described
 from transforms.writeback.validate import PreparedWriteback, WritebackChecks
 

@@ -44,11 +44,11 @@ from schemas.ingest.messages import FollowInput
 from schemas.ingest.positions import PolledPosition
 from schemas.replay import BatchRef
 from schemas.tables import net_columns
-from tests.any_schema import BAD, CATALOGUE, OBJECT, fields, values_of
-from tests.batches import Road, contents
-from tests.bus import protector
 from tests.sandbox.pubsub_org import read_events
-from tests.served_org import ServedOrg, served_org
+from tests.support.builders.any_schema import BAD, CATALOGUE, OBJECT, fields, values_of
+from tests.support.builders.batches import Road, contents
+from tests.support.builders.bus import protector
+from tests.support.engines.served_org import ServedOrg, served_org
 from transforms.catalogue.warehouse_names import with_objects
 from transforms.convert_values import MISFIT, converter, landed
 from transforms.drift.compare_schema import compare, overlaid

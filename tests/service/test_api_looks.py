@@ -19,8 +19,8 @@ from schemas.tables import (
     Column,
     arrow_schema,
 )
-from tests.served_api import MOST_BYTES, ORG, ServedApi, fresh
-from tests.waiting import until
+from tests.support.builders.waiting import until
+from tests.support.engines.served_api import MOST_BYTES, ORG, ServedApi, fresh
 
 pytestmark = [pytest.mark.service, pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)

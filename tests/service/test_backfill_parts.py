@@ -7,7 +7,7 @@ import pytest
 from sandbox.org.faults import FaultRule
 from sandbox.org.traffic.fill import FillPlan, fill
 from schemas.backfill import BackfillInput, ByTime
-from tests.small_engine import BULK_REFUSES, SmallEngine, curated
+from tests.support.engines.small_engine import BULK_REFUSES, SmallEngine, curated
 
 pytestmark = pytest.mark.service
 

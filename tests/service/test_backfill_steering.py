@@ -7,8 +7,8 @@ from schemas import names
 from schemas.backfill import BackfillInput, BackfillState
 from schemas.errors import WindowDoneError, WindowTakenError
 from schemas.ingest.messages import PauseInput
-from tests.small_engine import SmallEngine, curated
-from tests.waiting import until
+from tests.support.builders.waiting import until
+from tests.support.engines.small_engine import SmallEngine, curated
 
 pytestmark = pytest.mark.service
 

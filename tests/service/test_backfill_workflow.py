@@ -6,7 +6,7 @@ from temporalio.client import Client, WorkflowFailureError
 from clients.temporal.backfills import backfill_state, start_backfill
 from schemas.backfill import BackfillInput
 from schemas.errors import BatchFailedError
-from tests.scripted_backfill import LOST, ROWS, ScriptedReader, backfill_workers
+from tests.support.scripted.scripted_backfill import LOST, ROWS, ScriptedReader, backfill_workers
 
 pytestmark = pytest.mark.service
 

@@ -17,9 +17,9 @@ from schemas import names
 from schemas.forecast import Forecast
 from schemas.governor import Budget, LeaseClass
 from schemas.ids import governor_workflow_id
-from tests.scripted_governor import governor_worker
 from tests.service.test_governor import ORG, books
-from tests.waiting import until
+from tests.support.builders.waiting import until
+from tests.support.scripted.scripted_governor import governor_worker
 from transforms.governor.ledger import OrgBooks
 from workflows import GovernorWorkflow
 

@@ -15,7 +15,7 @@ from sandbox.org.faults import FaultRule
 from schemas.catalogue import default_catalogue
 from schemas.errors import BudgetSpentError, CallRefusedError, RateLimitedError, UnavailableError
 from schemas.governor import Budget
-from tests.served_org import ServedOrg, served_org
+from tests.support.engines.served_org import ServedOrg, served_org
 from transforms.writeback.row_errors import UNPROCESSED
 
 KEY = "ExternalId__c"

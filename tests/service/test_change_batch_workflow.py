@@ -11,7 +11,7 @@ from schemas import names
 from schemas.errors import StatementError, UnavailableError
 from schemas.ingest.messages import BatchResult
 from schemas.ingest.raw import Manifest
-from tests.scripted import MOMENT, ScriptedBatches, manifest, serving
+from tests.support.scripted.scripted import MOMENT, ScriptedBatches, manifest, serving
 from workflows import ChangeBatchWorkflow
 
 pytestmark = pytest.mark.service

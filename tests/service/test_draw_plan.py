@@ -21,7 +21,7 @@ from schemas.governor import Budget, Reading, ReadLimitsInput, ReadLimitsResult,
 from schemas.plan import Way
 from schemas.planner import DrawnPlan, DrawPlanInput
 from schemas.tables import LEDGER_COLUMNS
-from tests.waiting import until
+from tests.support.builders.waiting import until
 from workers.roles import sandboxed_runner
 from workflows import GovernorWorkflow
 

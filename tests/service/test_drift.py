@@ -38,9 +38,9 @@ from schemas.reconcile import Depth
 from schemas.refresh import RefreshInput, RefreshState
 from schemas.replay import BatchRef, ReplayState
 from schemas.salesforce.limits import API_VERSION
-from tests.reconciling import ReconcilingEngine
-from tests.served_org import served_org
-from tests.small_engine import serving_engine
+from tests.support.engines.reconciling import ReconcilingEngine
+from tests.support.engines.served_org import served_org
+from tests.support.engines.small_engine import serving_engine
 from transforms.replay.reencrypt import Reprotector
 from workflows import LaneWorkflow
 

@@ -17,7 +17,7 @@ from clients.warehouse.postgres import PostgresWarehouse
 from clients.warehouse.stored_names import keep_names
 from schemas.catalogue import Catalogue
 from schemas.quality import ISOLATING, Rule
-from tests.batches import Road
+from tests.support.builders.batches import Road
 from transforms.ingest.row_pages import ID, IS_DELETED, MODSTAMP
 from transforms.ingest.stage_events import ObjectShare
 from transforms.ingest.stage_rows import PageFacts, stage_rows

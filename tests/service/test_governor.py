@@ -11,7 +11,7 @@ from clients.temporal.governor import TemporalGovernor
 from schemas.errors import BudgetSpentError, TidegateError, UnavailableError
 from schemas.governor import Budget, LeaseClass, Terms
 from schemas.ids import governor_workflow_id
-from tests.scripted_governor import governor_worker
+from tests.support.scripted.scripted_governor import governor_worker
 from transforms.governor.ledger import OrgBooks
 from workflows import GovernorWorkflow
 

@@ -12,7 +12,7 @@ from clients.salesforce.describe_cache import Describes
 from clients.storage.objects import ObjectStore, S3Address
 from schemas.ids import describe_key
 from schemas.salesforce.describe import DESCRIBE_LIFE, KeepDescribeInput, KeptDescribe
-from tests.served_org import served_org
+from tests.support.engines.served_org import served_org
 
 pytestmark = pytest.mark.service
 

@@ -20,8 +20,8 @@ from schemas import names
 from schemas.errors import ReplayExpiredError
 from schemas.ingest.messages import LaneInput, MovePositionInput, PauseInput, PollInput, SetEveryInput
 from schemas.plan import Way
-from tests.scripted import ScriptedFollower, serving
-from tests.waiting import until
+from tests.support.builders.waiting import until
+from tests.support.scripted.scripted import ScriptedFollower, serving
 from workflows import LaneWorkflow
 
 pytestmark = pytest.mark.service

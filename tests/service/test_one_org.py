@@ -11,8 +11,8 @@ from activities.runtime.org_interceptor import OneOrg
 from schemas import names
 from schemas.ids import writeback_batch_id
 from schemas.writeback.messages import WritebackBatchInput
-from tests.scripted_writebacks import ScriptedWritebacks, batch
-from tests.waiting import until
+from tests.support.builders.waiting import until
+from tests.support.scripted.scripted_writebacks import ScriptedWritebacks, batch
 from workers.roles import sandboxed_runner
 from workflows import WritebackBatchWorkflow
 

@@ -12,8 +12,8 @@ from schemas.errors import UnavailableError
 from schemas.ingest.messages import LaneState
 from schemas.plan import Way
 from schemas.planner import Following, ObjectState, PinInput, PlannerInput
-from tests.scripted_planner import EVERY, NEWEST, ScriptedPlanner, planner_workers
-from tests.waiting import until
+from tests.support.builders.waiting import until
+from tests.support.scripted.scripted_planner import EVERY, NEWEST, ScriptedPlanner, planner_workers
 from workflows import PlannerWorkflow, planner
 
 pytestmark = pytest.mark.service

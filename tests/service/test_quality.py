@@ -15,8 +15,8 @@ from clients.warehouse.postgres import PostgresWarehouse
 from schemas.catalogue import Catalogue, default_catalogue
 from schemas.errors import ObjectHeldError
 from schemas.quality_views import FindingChoice, Score
-from tests.batches import Road
-from tests.bus import event, stamps, whole_case
+from tests.support.builders.batches import Road
+from tests.support.builders.bus import event, stamps, whole_case
 from workers.quality import QualityActs, QualityLooks
 
 pytestmark = pytest.mark.service

@@ -16,9 +16,9 @@ from clients.database.migrations import ensure_schema
 from clients.storage.objects import ObjectStore, S3Address
 from clients.warehouse.postgres import PostgresWarehouse
 from schemas.errors import SettingsError
-from tests.batches import Road
-from tests.bus import event, whole_case
-from tests.replaying import ORG
+from tests.support.builders.batches import Road
+from tests.support.builders.bus import event, whole_case
+from tests.support.engines.replaying import ORG
 from transforms.ingest.decode_events import BROKEN
 
 pytestmark = pytest.mark.service

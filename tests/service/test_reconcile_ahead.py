@@ -12,10 +12,10 @@ from temporalio.client import Client
 from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
 from schemas.reconcile import Depth, ReconcileState, Verdict
-from tests.batches import Road
-from tests.bus import event, stamps
-from tests.reconciling import BEHIND, ReconcilingEngine, reconciling_engine
-from tests.replaying import Replays
+from tests.support.builders.batches import Road
+from tests.support.builders.bus import event, stamps
+from tests.support.engines.reconciling import BEHIND, ReconcilingEngine, reconciling_engine
+from tests.support.engines.replaying import Replays
 from transforms.ingest import decode_events as decode
 from transforms.ingest.decode_events import AHEAD_OF_CLOCK
 from transforms.reconcile.changes_ahead import NO_PLACE

@@ -19,7 +19,7 @@ from schemas.errors import (
     UnavailableError,
     UnknownOutcomeError,
 )
-from tests.served_org import ServedOrg, served_org
+from tests.support.engines.served_org import ServedOrg, served_org
 from transforms.writeback.row_errors import NOT_SENT
 
 KEY = "ExternalId__c"

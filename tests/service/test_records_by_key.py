@@ -11,7 +11,7 @@ from clients.salesforce.records_by_external_id import RecordsByKey
 from sandbox.org.faults import FaultRule
 from schemas.catalogue import FieldSpec, FieldType, default_catalogue
 from schemas.errors import CallTooSlowError, SchemaChangedError, UnavailableError
-from tests.served_org import ServedOrg, served_org
+from tests.support.engines.served_org import ServedOrg, served_org
 
 KEY = "ExternalId__c"
 ACCOUNT = default_catalogue().object("Account")

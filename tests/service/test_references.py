@@ -9,8 +9,8 @@ from activities.quality.late_parents import LateParents
 from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
 from schemas.catalogue import Catalogue, default_catalogue
-from tests.batches import Road
-from tests.bus import event, stamps, whole_case
+from tests.support.builders.batches import Road
+from tests.support.builders.bus import event, stamps, whole_case
 
 pytestmark = pytest.mark.service
 

@@ -8,8 +8,8 @@ from activities.apply.rebuild import rebuild_records
 from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
 from schemas.catalogue import Catalogue
-from tests.batches import Road
-from tests.bus import event
+from tests.support.builders.batches import Road
+from tests.support.builders.bus import event
 
 pytestmark = pytest.mark.service
 

@@ -21,12 +21,19 @@ from schemas.ids import lane_workflow_id
 from schemas.ingest.messages import PauseInput
 from schemas.reconcile import Depth, Verdict
 from schemas.repair import CloseInput, FindInput
-from tests.faults_of_stream import StreamFaults
-from tests.following import groups_settle_at_once  # noqa: F401
-from tests.reconciling import ReconcilingEngine
-from tests.repairing import LANE, assert_accounted_for, equals, follow, holes, repairing_engine
-from tests.small_engine import SmallEngine
-from tests.waiting import until
+from tests.support.builders.waiting import until
+from tests.support.engines.following import groups_settle_at_once  # noqa: F401
+from tests.support.engines.reconciling import ReconcilingEngine
+from tests.support.engines.repairing import (
+    LANE,
+    assert_accounted_for,
+    equals,
+    follow,
+    holes,
+    repairing_engine,
+)
+from tests.support.engines.small_engine import SmallEngine
+from tests.support.faults.faults_of_stream import StreamFaults
 from transforms.ingest.decode_events import change_order
 from transforms.repair import Asked, Cause
 from workflows import LaneWorkflow

@@ -22,10 +22,10 @@ from clients.storage.objects import ObjectStore, S3Address
 from clients.warehouse.postgres import PostgresWarehouse
 from schemas import names
 from schemas.errors import SettingsError
-from tests.batches import Road
-from tests.catalogues import lenient, strict
 from tests.laws.test_law_8_redrive import CASES, FITS, send
-from tests.replaying import ORG, Replays, checksum
+from tests.support.builders.batches import Road
+from tests.support.builders.catalogues import lenient, strict
+from tests.support.engines.replaying import ORG, Replays, checksum
 from workers.roles import sandboxed_runner
 from workflows import WORKFLOWS
 

@@ -10,8 +10,8 @@ from clients.temporal.replays import replay_state, start_replay
 from schemas.errors import StatementError
 from schemas.ingest.messages import PauseInput
 from schemas.replay import ReplayCounts, ReplayCursor, ReplayInput, ReplaySelection, ReplaySize, ReplayState
-from tests.scripted_replay import ScriptedReplay, replay_workers
-from tests.waiting import until
+from tests.support.builders.waiting import until
+from tests.support.scripted.scripted_replay import ScriptedReplay, replay_workers
 from workflows import ReplayWorkflow
 
 pytestmark = pytest.mark.service

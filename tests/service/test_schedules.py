@@ -10,8 +10,8 @@ from clients.temporal.schedules import Scheduled, ensure_schedule, remove_schedu
 from schemas import names
 from schemas.ids import reconcile_workflow_id, schedule_id
 from schemas.reconcile import ReconcileInput
-from tests.scripted_reconcile import ScriptedReconciliation, reconcile_workers
-from tests.waiting import until
+from tests.support.builders.waiting import until
+from tests.support.scripted.scripted_reconcile import ScriptedReconciliation, reconcile_workers
 
 pytestmark = pytest.mark.service
 

@@ -20,9 +20,9 @@ from schemas.errors import StreamBrokenError
 from schemas.ids import ORIGIN
 from schemas.ingest.messages import FollowInput
 from schemas.salesforce.limits import REPLAY_NEW_EVENTS
-from tests.batches import Road
-from tests.bus import Bus, Subscription, event, protector
-from tests.following import groups_settle_at_once  # noqa: F401
+from tests.support.builders.batches import Road
+from tests.support.builders.bus import Bus, Subscription, event, protector
+from tests.support.engines.following import groups_settle_at_once  # noqa: F401
 
 pytestmark = [pytest.mark.service, pytest.mark.usefixtures("groups_settle_at_once")]
 

@@ -11,7 +11,7 @@ import pytest
 from clients.salesforce.write_window import Stopwatch
 from schemas.errors import UnavailableError, UnknownOutcomeError
 from schemas.governor import LeaseClass
-from tests.served_org import ServedOrg, served_org
+from tests.support.engines.served_org import ServedOrg, served_org
 
 MUCH = bytes(16 * 1024 * 1024)
 """More than the sockets between us hold."""

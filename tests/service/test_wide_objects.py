@@ -20,11 +20,11 @@ from schemas.catalogue import FieldType
 from schemas.governor import LeaseClass
 from schemas.ids import ids_key
 from schemas.reconcile import Depth, Verdict
-from tests.polling import poll_lane, poll_until
-from tests.served_org import ServedOrg, served_org
 from tests.service.test_drift import DriftEngine, eventually
-from tests.small_engine import serving_engine
-from tests.wide import WIDE, field_name, make_wide, record, wide_catalogue, wide_spec
+from tests.support.builders.wide import WIDE, field_name, make_wide, record, wide_catalogue, wide_spec
+from tests.support.engines.polling import poll_lane, poll_until
+from tests.support.engines.served_org import ServedOrg, served_org
+from tests.support.engines.small_engine import serving_engine
 from transforms.catalogue.warehouse_names import within
 
 pytestmark = pytest.mark.service

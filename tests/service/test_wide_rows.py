@@ -15,8 +15,8 @@ from clients.warehouse.sql.apply import read_changes
 from clients.warehouse.sql.reconcile import read_rebuilt
 from schemas.catalogue import Catalogue
 from schemas.tables import current_columns, history_columns
-from tests.batches import Road, contents
-from tests.bus import event
+from tests.support.builders.batches import Road, contents
+from tests.support.builders.bus import event
 from transforms.catalogue.warehouse_names import within
 from transforms.reconcile.verify_fold import check_log
 

@@ -26,9 +26,9 @@ from schemas.writeback.messages import (
     WritebackState,
 )
 from tests.service.test_writebacks import case, effects, in_org
-from tests.small_engine import SmallEngine
-from tests.waiting import until
-from tests.writing_back import WritingEngine, writing
+from tests.support.builders.waiting import until
+from tests.support.engines.small_engine import SmallEngine
+from tests.support.engines.writing_back import WritingEngine, writing
 from transforms.writeback.batching import Terms
 from transforms.writeback.decide import Guard, look_up, weigh
 from transforms.writeback.facts import LoggedChange, Outcome, SeenRecord, SentAt, ToSend

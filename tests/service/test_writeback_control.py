@@ -15,11 +15,11 @@ from schemas import names
 from schemas.ids import writeback_queue_id
 from schemas.writeback.control import Handled, PauseResult, UndoResult, WritebackChoice
 from schemas.writeback.messages import PauseChange, SetPauseInput, WritebackControl
-from tests.batches import Road
 from tests.service.test_writebacks import case, effects, in_org, someone_changes
-from tests.small_engine import SmallEngine
-from tests.waiting import until
-from tests.writing_back import WritingEngine, writing
+from tests.support.builders.batches import Road
+from tests.support.builders.waiting import until
+from tests.support.engines.small_engine import SmallEngine
+from tests.support.engines.writing_back import WritingEngine, writing
 
 WRITE = "PATCH /services/data/v67.0/composite/sobjects/Case"
 

@@ -14,9 +14,9 @@ from schemas import names
 from schemas.writeback.messages import PauseChange
 from tests.service.test_writeback_control import WRITE, hold
 from tests.service.test_writebacks import case, effects
-from tests.small_engine import SmallEngine
-from tests.waiting import until
-from tests.writing_back import WritingEngine, writing
+from tests.support.builders.waiting import until
+from tests.support.engines.small_engine import SmallEngine
+from tests.support.engines.writing_back import WritingEngine, writing
 
 pytestmark = pytest.mark.service
 

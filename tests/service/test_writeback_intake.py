@@ -19,8 +19,8 @@ from schemas.catalogue import default_catalogue
 from schemas.errors import UnavailableError
 from schemas.tables import arrow_schema, current_columns
 from schemas.writeback.messages import DEADLINE, MOST_OF_A_REQUEST, Intake, WritebackState
-from tests.bus import protector
-from tests.writebacks import asked, checks
+from tests.support.builders.bus import protector
+from tests.support.builders.writebacks import asked, checks
 
 pytestmark = pytest.mark.service
 

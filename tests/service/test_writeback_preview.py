@@ -13,9 +13,9 @@ from schemas import names
 from schemas.ids import preview_key, preview_workflow_id
 from schemas.writeback.preview import Difference, Effect, Preview, PreviewInput
 from tests.service.test_writebacks import case, in_org
-from tests.small_engine import SmallEngine
-from tests.writebacks import asked
-from tests.writing_back import WritingEngine, writing
+from tests.support.builders.writebacks import asked
+from tests.support.engines.small_engine import SmallEngine
+from tests.support.engines.writing_back import WritingEngine, writing
 from workflows import WritebackPreviewWorkflow
 
 SECRET = "Zq7Personal"

@@ -20,9 +20,9 @@ from schemas.writeback.messages import (
     SetPauseInput,
     WritebackControl,
 )
-from tests.small_engine import SmallEngine
-from tests.waiting import until
-from tests.writing_back import AT_ONCE, WritingEngine, writing
+from tests.support.builders.waiting import until
+from tests.support.engines.small_engine import SmallEngine
+from tests.support.engines.writing_back import AT_ONCE, WritingEngine, writing
 
 LOCKED = FaultRule(
     point="row",

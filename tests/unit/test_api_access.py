@@ -19,7 +19,7 @@ from cli.api import entry_of, local_token, new_token
 from schemas import errors
 from schemas.access import OUR_NAMES, CallerRole
 from schemas.errors import SettingsError
-from tests.served_api import settings_for, tokens_and_entries
+from tests.support.engines.served_api import settings_for, tokens_and_entries
 from tests.unit.test_errors import EXAMPLES
 from workers.settings import ApiSettings, OidcSettings
 

@@ -9,7 +9,7 @@ from api.app import build_api
 from api.docs_page import docs_page
 from api.routes import ROUTERS, RUNS
 from schemas.access import CallerRole
-from tests.served_api import settings_for
+from tests.support.engines.served_api import settings_for
 
 DOCUMENT: dict[str, Any] = build_api(settings_for()).inner.openapi()
 OPERATIONS = {

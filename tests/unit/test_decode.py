@@ -12,7 +12,7 @@ from hypothesis import given, settings, strategies as st
 from schemas.catalogue import Catalogue, FieldSpec, FieldType, ObjectSpec
 from schemas.ingest.raw import UNREADABLE_OBJECT
 from schemas.quality import Rule
-from tests.bus import protector
+from tests.support.builders.bus import protector
 from tests.unit.test_protect import JSON
 from tests.unit.things import (
     CATALOGUE,

@@ -8,7 +8,7 @@ from clients.governor.event_lease import EventLease
 from clients.governor.leases import Leases
 from schemas.errors import BudgetSpentError
 from schemas.governor import Budget, LeaseClass, Reading
-from tests.local_governor import GREEDY, LocalGovernor
+from tests.support.engines.local_governor import GREEDY, LocalGovernor
 
 EVENTS = Budget.DELIVERED_EVENTS
 

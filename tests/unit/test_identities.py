@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from schemas.catalogue import default_catalogue
 from schemas.ingest.raw import RAW_SCHEMA
-from tests.bus import event
+from tests.support.builders.bus import event
 from transforms.ingest.stage_events import PLACE, events_of, stage_objects
 from transforms.replay.change_keys import identities_of
 

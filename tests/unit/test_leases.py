@@ -8,7 +8,7 @@ import pytest
 from clients.governor.leases import Leases
 from schemas.errors import BudgetSpentError, UnavailableError
 from schemas.governor import Answer, Budget, Exchange, LeaseClass, Reading, Terms
-from tests.local_governor import GREEDY, LocalGovernor
+from tests.support.engines.local_governor import GREEDY, LocalGovernor
 
 CALLS, LONG = Budget.API_CALLS, Budget.LONG_CALLS
 POLLING, WRITEBACK = LeaseClass.POLLING, LeaseClass.WRITEBACK

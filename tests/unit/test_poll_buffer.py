@@ -9,7 +9,7 @@ from activities.ingest.landing_buffer import CutRule
 from activities.ingest.poll_buffer import PollBuffer
 from schemas.ingest.polled import Deletion, PolledRow
 from schemas.ingest.raw import RAW_SCHEMA
-from tests.bus import protector
+from tests.support.builders.bus import protector
 from tests.unit.things import CATALOGUE, RECEIVED_MS, THING
 
 AT = 1_795_000_000_000

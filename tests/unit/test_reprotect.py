@@ -9,7 +9,7 @@ import pytest
 
 from schemas.catalogue import Catalogue
 from schemas.ingest.raw import RAW_SCHEMA
-from tests.bus import protector
+from tests.support.builders.bus import protector
 from transforms.ingest.row_pages import protect_page
 from transforms.replay.reencrypt import Reprotector
 

@@ -11,7 +11,7 @@ from clients.salesforce.streaming.avro_bitmaps import FieldPlace, FieldSets
 from sandbox.org.channels.event_schema import HEADER, EventCodec, event_schema
 from schemas.catalogue import Catalogue, FieldSpec, FieldType, ObjectSpec, default_catalogue
 from tests.sandbox.test_avro import header
-from tests.wide import field_name
+from tests.support.builders.wide import field_name
 
 FIELDS, PARTS = 800, ("Street", "City", "State", "PostalCode", "Country")
 PLACES = [FieldPlace(field_name(n, 60), PARTS if n % 7 == 3 else ()) for n in range(FIELDS)]

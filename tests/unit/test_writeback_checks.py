@@ -9,8 +9,8 @@ from hypothesis import given, strategies as st
 from schemas.catalogue import Catalogue, default_catalogue
 from schemas.salesforce.describe import DescribedField, DescribedObject
 from schemas.writeback.messages import RefusedWriteback, WritebackRequest
-from tests.bus import protector
-from tests.writebacks import NOON, asked, checks, request
+from tests.support.builders.bus import protector
+from tests.support.builders.writebacks import NOON, asked, checks, request
 from transforms.pii import is_token
 from transforms.writeback.validate import PreparedWriteback, parse
 from transforms.writeback.validate_fields import ParentKey

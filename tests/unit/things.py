@@ -10,7 +10,7 @@ from activities.ingest.landing_buffer import CutRule, LandingBuffer
 from clients.salesforce.streaming.stream import StreamMessage
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.tables import staged_columns
-from tests.bus import protector
+from tests.support.builders.bus import protector
 from transforms.ingest.decode_events import DecodedObject, RawEvent, decode_events
 
 THING = "Thing__c"

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from temporalio.client import WorkflowHandle
 
 from schemas.ingest.messages import PauseInput
-from tests.repairing import holes
-from tests.small_engine import SmallEngine
-from tests.waiting import until
+from tests.support.builders.waiting import until
+from tests.support.engines.repairing import holes
+from tests.support.engines.small_engine import SmallEngine
 from workflows import LaneWorkflow
 
 OBJECT, TABLE = "Account", "account"

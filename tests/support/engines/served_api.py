@@ -24,13 +24,13 @@ from clients.warehouse.postgres import PostgresWarehouse
 from schemas import names
 from schemas.access import CallerRole
 from schemas.catalogue import FieldSpec, FieldType, default_catalogue
-from tests.decided import decide
-from tests.scripted import ScriptedFollower
-from tests.scripted_backfill import ScriptedReader
-from tests.scripted_governor import governor_worker
-from tests.scripted_preview import ScriptedPreview
-from tests.scripted_queue import ScriptedQueue
-from tests.served_org import QuietServer
+from tests.support.builders.decided import decide
+from tests.support.engines.served_org import QuietServer
+from tests.support.scripted.scripted import ScriptedFollower
+from tests.support.scripted.scripted_backfill import ScriptedReader
+from tests.support.scripted.scripted_governor import governor_worker
+from tests.support.scripted.scripted_preview import ScriptedPreview
+from tests.support.scripted.scripted_queue import ScriptedQueue
 from workers.roles import sandboxed_runner
 from workers.settings import Settings
 from workflows import (

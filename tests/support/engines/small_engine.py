@@ -31,8 +31,8 @@ from sandbox.org.faults import FaultRule
 from schemas import names
 from schemas.backfill import BackfillInput, BackfillState
 from schemas.catalogue import Catalogue, default_catalogue
-from tests.bus import protector
-from tests.served_org import ServedOrg
+from tests.support.builders.bus import protector
+from tests.support.engines.served_org import ServedOrg
 from transforms.pii import Protector
 from workers.roles import sandboxed_runner
 from workflows import WORKFLOWS

@@ -15,7 +15,7 @@ from temporalio.testing import ActivityEnvironment
 
 from clients.writeback.tables import WRITEBACK
 from schemas.writeback.messages import FormInput, LookUpInput, SentBatch, WritebackBatchInput
-from tests.writing_back import WritingEngine
+from tests.support.engines.writing_back import WritingEngine
 
 Step = Callable[[Any], Awaitable[SentBatch]]
 

@@ -24,8 +24,8 @@ from schemas.doctor import Diagnosis, Remote, State
 from schemas.names import SEARCH_ATTRIBUTES
 from schemas.salesforce.limits import API_VERSION
 from tests.sandbox.org_in_process import http_client
-from tests.served_org import ServedOrg, served_org
-from tests.waiting import until
+from tests.support.builders.waiting import until
+from tests.support.engines.served_org import ServedOrg, served_org
 from workers.doctor import EVERYTHING, examine
 from workers.settings import Settings
 

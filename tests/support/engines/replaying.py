@@ -18,8 +18,8 @@ from schemas.replay import (
     ReplayCursor,
     ReplaySelection,
 )
-from tests.batches import Road
-from tests.bus import protector
+from tests.support.builders.batches import Road
+from tests.support.builders.bus import protector
 from transforms.replay.reencrypt import Reprotector
 
 ORG = "road"

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sandbox.org.changes import text_diff
 from schemas.catalogue import Catalogue
 from schemas.quality import Rule
-from tests.bus import event
+from tests.support.builders.bus import event
 
 OBJECT = "Odd__c"
 RECORDS = ("a0x000000000001AAA", "a0x000000000002AAA", "a0x000000000003AAA")

@@ -23,7 +23,7 @@ from schemas.catalogue import Catalogue, default_catalogue
 from schemas.ids import ORIGIN
 from schemas.ingest.messages import ApplyInput, ApplyResult, StageInput
 from schemas.ingest.raw import Manifest
-from tests.bus import protector
+from tests.support.builders.bus import protector
 
 
 @dataclass

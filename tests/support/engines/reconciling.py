@@ -23,8 +23,8 @@ from schemas import names
 from schemas.catalogue import Catalogue
 from schemas.ids import reconcile_workflow_id
 from schemas.reconcile import ReconcileInput, ReconcileState
-from tests.served_org import served_org
-from tests.small_engine import SmallEngine, serving_engine
+from tests.support.engines.served_org import served_org
+from tests.support.engines.small_engine import SmallEngine, serving_engine
 from transforms.reconcile.cost import PlanTerms
 
 SETTLE = timedelta(0)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from activities.apply.rebuild import rebuild_records
 from cli.local.compare_records import compare_all
 from schemas.tables import change_columns
-from tests.reconciling import ReconcilingEngine
+from tests.support.engines.reconciling import ReconcilingEngine
 
 OBJECT, TABLE = "Account", "account"
 FUTURE = datetime(2100, 1, 1, tzinfo=UTC)

@@ -22,9 +22,9 @@ from clients.writeback.tables import WRITEBACK, WRITEBACK_BATCH, WRITEBACK_CLAIM
 from schemas import names
 from schemas.ids import writeback_queue_id
 from schemas.writeback.messages import Accepted, Intake, QueueInput
-from tests.small_engine import SmallEngine
-from tests.waiting import until
-from tests.writebacks import asked, checks
+from tests.support.builders.waiting import until
+from tests.support.builders.writebacks import asked, checks
+from tests.support.engines.small_engine import SmallEngine
 from transforms.writeback.batching import Terms
 from workers.settings import WritebackSettings
 from workers.writeback import echo_steps, writeback_steps

@@ -6,7 +6,7 @@ from typing import Any
 from schemas.catalogue import Catalogue, default_catalogue
 from schemas.salesforce.describe import DescribedObject
 from schemas.writeback.messages import WritebackRequest
-from tests.bus import protector
+from tests.support.builders.bus import protector
 from transforms.writeback.validate import WritebackChecks
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)

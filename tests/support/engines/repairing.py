@@ -23,9 +23,9 @@ from schemas.ids import lane_workflow_id, repair_workflow_id
 from schemas.ingest.messages import LaneInput
 from schemas.repair import RepairInput
 from schemas.salesforce.limits import API_VERSION
-from tests.reconciling import BEHIND, ReconcilingEngine
-from tests.served_org import served_org
-from tests.small_engine import SmallEngine, serving_engine
+from tests.support.engines.reconciling import BEHIND, ReconcilingEngine
+from tests.support.engines.served_org import served_org
+from tests.support.engines.small_engine import SmallEngine, serving_engine
 from workflows import LaneWorkflow
 
 LANE, CHANNEL = "account", "/data/AccountChangeEvent"

@@ -31,7 +31,7 @@ from schemas.repair import (
     Repair,
     RepairInput,
 )
-from tests.scripted import MOMENT
+from tests.support.scripted.scripted import MOMENT
 from workers.roles import sandboxed_runner
 from workflows import WORKFLOWS, RepairWorkflow
 

@@ -18,8 +18,8 @@ from schemas.catalogue import default_catalogue
 from schemas.governor import LeaseClass
 from schemas.ids import ORIGIN
 from schemas.ingest.messages import PollInput
-from tests.bus import protector
-from tests.served_org import ServedOrg
+from tests.support.builders.bus import protector
+from tests.support.engines.served_org import ServedOrg
 
 _MOST_SECONDS = 30
 DELAY = timedelta(seconds=1)
