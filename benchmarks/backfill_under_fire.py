@@ -35,7 +35,7 @@ from cli.local.surge import org_state
 from cli.local.up import DELIVERED_EVENTS, Running
 from cli.sandbox import answered, start_traffic, traffic_state
 from cli.state import settings_file
-from sandbox.org.store import DATABASE_FILE
+from sandbox.org.data.store import DATABASE_FILE
 from sandbox.stack import running_sandbox
 from schemas.backfill import BackfillState
 from schemas.catalogue import load_catalogue

@@ -35,7 +35,7 @@ from cli.local.engine_processes import settings_of
 from cli.local.measurements import ProcessMeter
 from cli.local.surge import run_surge, wait_for_followers
 from cli.local.up import Running, running_all
-from sandbox.org.store import DATABASE_FILE
+from sandbox.org.data.store import DATABASE_FILE
 from sandbox.ports import free_port
 from schemas import names
 from schemas.ids import writeback_queue_id

@@ -39,7 +39,7 @@ from clients.salesforce.http import OrgHttp
 from clients.salesforce.limits import read_limits
 from clients.salesforce.session import Session
 from sandbox.org.app import build_app, open_org
-from sandbox.org.model import Org
+from sandbox.org.data.model import Org
 from sandbox.org.neighbour import Neighbour, NeighbourPlan
 from sandbox.org.traffic.fill import FillPlan, fill
 from schemas.catalogue import default_catalogue

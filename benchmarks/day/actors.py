@@ -10,7 +10,7 @@ from datetime import timedelta
 from benchmarks.day.record import Record
 from benchmarks.day.season import DAY, HOUR, ObjectShare, level
 from clients.salesforce.http import OrgHttp
-from sandbox.org.model import Org
+from sandbox.org.data.model import Org
 from schemas.errors import RateLimitedError, TidegateError
 from schemas.governor import LeaseClass
 

@@ -9,7 +9,7 @@ from benchmarks.day.season import DAY, SHARES, ObjectShare
 from clients.governor.leases import Leases
 from clients.salesforce.http import OrgHttp
 from clients.salesforce.polling import PolledSource
-from sandbox.org.model import Org
+from sandbox.org.data.model import Org
 from schemas.catalogue import ObjectSpec
 from schemas.errors import RateLimitedError, StreamBrokenError, TidegateError
 from schemas.governor import Budget, LeaseClass

@@ -17,16 +17,16 @@ from sandbox.org.cometd.clients import Clients
 from sandbox.org.cometd.routes import routes as cometd_routes
 from sandbox.org.control.handlers import Parts
 from sandbox.org.control.routes import routes as control_routes
+from sandbox.org.data.identity import load_identity
+from sandbox.org.data.model import Org
+from sandbox.org.data.store import Store
 from sandbox.org.header_names import SpelledHeaders
 from sandbox.org.http_faults import HttpFaults
-from sandbox.org.identity import load_identity
-from sandbox.org.model import Org
 from sandbox.org.neighbour import Neighbour
 from sandbox.org.pubsub.server import PubSubAddress, start_pubsub
 from sandbox.org.rest.routes import routes as rest_routes
 from sandbox.org.rest.service import RestService
 from sandbox.org.soap.routes import routes as soap_routes
-from sandbox.org.store import Store
 from sandbox.org.traffic.maker import TrafficMaker
 from schemas.catalogue import DEFAULT_CATALOGUE, load_catalogue
 from schemas.salesforce.limits import COMETD_CLIENTS, DELETED_MAX_AGE

@@ -9,7 +9,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Final
 
-from sandbox.org.store import Store
+from sandbox.org.data.store import Store
 from schemas.salesforce.limits import EVENT_RETENTION, REPLAY_ALL_EVENTS, REPLAY_NEW_EVENTS
 
 ALL_EVENTS_CHANNEL = "/data/ChangeEvents"

@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from sandbox.org.data.store import Store
 from sandbox.org.errors import SalesforceError
-from sandbox.org.store import Store
 from schemas.salesforce.limits import (
     BULK_INGEST_BATCHES,
     BULK_INGEST_ROWS,

@@ -23,7 +23,7 @@ from clients.writeback.audit_verify import broken_seals
 from clients.writeback.store import WritebackStore
 from clients.writeback.tables import WRITEBACK, WRITEBACK_BATCH, WRITEBACK_CLAIM
 from sandbox.endpoints import Endpoints
-from sandbox.org.store import DATABASE_FILE
+from sandbox.org.data.store import DATABASE_FILE
 from sandbox.ports import free_port
 from sandbox.postgres import start_postgres
 from sandbox.stack import OPERATIONAL, WAREHOUSE, RunningSandbox

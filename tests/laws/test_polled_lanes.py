@@ -19,7 +19,7 @@ from activities.ingest.poll_lane import PollLane
 from activities.runtime.error_interceptor import ErrorBoundary
 from clients.storage.chain import Chain
 from clients.storage.objects import ObjectStore
-from sandbox.org.model import Org
+from sandbox.org.data.model import Org
 from schemas import names
 from schemas.errors import UnavailableError
 from schemas.governor import LeaseClass

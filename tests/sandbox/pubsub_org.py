@@ -14,7 +14,7 @@ from clients.salesforce.streaming.pubsub import open_stream
 from clients.salesforce.streaming.pubsub_connection import PubsubAddress, PubsubConnection
 from clients.salesforce.streaming.stream import EventAllowance, StreamMessage
 from sandbox.org.app import build_app
-from sandbox.org.model import Org
+from sandbox.org.data.model import Org
 from sandbox.org.pubsub.server import PubSubAddress
 from sandbox.org.tls import ensure_certificates
 from sandbox.ports import free_port

@@ -14,8 +14,8 @@ from clients.governor.leases import Leases
 from clients.salesforce.streaming import pubsub
 from clients.salesforce.streaming.pubsub import PubsubStream
 from clients.salesforce.streaming.stream import StreamMessage
+from sandbox.org.data.model import Org
 from sandbox.org.faults import FaultRule
-from sandbox.org.model import Org
 from sandbox.org.pubsub.handlers import PubSub
 from sandbox.org.pubsub.model import Encoder
 from sandbox.org.traffic.maker import TrafficMaker

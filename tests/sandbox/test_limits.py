@@ -6,7 +6,7 @@ import re
 import pytest
 
 from sandbox.org.app import open_org
-from sandbox.org.identity import CONNECTED_APP
+from sandbox.org.data.identity import CONNECTED_APP
 from tests.sandbox.org_in_process import client_of, new_org
 
 V = "/services/data/v67.0"

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from sandbox.org.dml import Dml, Write
-from sandbox.org.model import Org
+from sandbox.org.data.dml import Dml, Write
+from sandbox.org.data.model import Org
 from sandbox.org.rest.describe import describe_entity
 from schemas.catalogue import FieldType, default_catalogue
 from schemas.salesforce.describe import DescribedObject

@@ -30,9 +30,9 @@ from clients.warehouse import redshift
 from clients.warehouse.postgres import PostgresWarehouse
 from clients.warehouse.sql import apply as sql
 from clients.warehouse.sql.apply import current_table, history_table, tables_of
+from sandbox.org.data.exact import exact
+from sandbox.org.data.model import Org
 from sandbox.org.errors import SalesforceError
-from sandbox.org.exact import exact
-from sandbox.org.model import Org
 from sandbox.org.pubsub.server import PubSubAddress
 from sandbox.org.tls import ensure_certificates
 from sandbox.ports import free_port

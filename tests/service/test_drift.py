@@ -26,8 +26,8 @@ from clients.storage.objects import ObjectStore
 from clients.warehouse import Warehouse
 from clients.warehouse.live_catalogue import LiveCatalogue
 from clients.warehouse.postgres import PostgresWarehouse
-from sandbox.org.objects import OrgField
-from sandbox.org.schema import SchemaChanges
+from sandbox.org.data.objects import OrgField
+from sandbox.org.data.schema import SchemaChanges
 from schemas import names
 from schemas.catalogue import Catalogue, default_catalogue
 from schemas.drift import DriftInput, DriftKind, DriftResult, FieldDrift

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
-from sandbox.org.dml import Dml, Write
+from sandbox.org.data.dml import Dml, Write
 from sandbox.org.faults import FaultRule
 from schemas import names
 from schemas.writeback.messages import (

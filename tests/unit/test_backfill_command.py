@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from cli.backfill.options import again_name, moment, read_ids, request_of, window_name
 from cli.main import app
-from sandbox.org.ids import eighteen
+from sandbox.org.data.ids import eighteen
 from schemas.backfill import BackfillPlan, BackfillRate, Part
 from schemas.catalogue import default_catalogue
 from schemas.errors import SettingsError

@@ -13,7 +13,7 @@ from sandbox.org.composite.errors import (
     too_many_records,
     unsupported_type,
 )
-from sandbox.org.dml import Outcome, Verb
+from sandbox.org.data.dml import Outcome, Verb
 from sandbox.org.errors import SalesforceError
 from sandbox.org.rest.call import Call
 from sandbox.org.soql.entities import Entity

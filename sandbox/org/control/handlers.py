@@ -15,11 +15,11 @@ from sandbox.org.cometd.clients import Clients
 from sandbox.org.control.errors import ControlError
 from sandbox.org.control.model import ClockRequest, GapRequest, MeterChange, RawRecord, parsed
 from sandbox.org.control.responses import JsonResponse
+from sandbox.org.data.model import Org
 from sandbox.org.dials import Dials
 from sandbox.org.errors import SalesforceError
 from sandbox.org.faults import KINDS, FaultRule
 from sandbox.org.http_faults import HttpFaults
-from sandbox.org.model import Org
 from sandbox.org.neighbour import Neighbour, NeighbourPlan
 from sandbox.org.traffic.fill import FillPlan, fill
 from sandbox.org.traffic.maker import TrafficMaker

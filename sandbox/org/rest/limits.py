@@ -8,8 +8,8 @@ import sqlite3
 
 from starlette.responses import Response
 
+from sandbox.org.data.identity import CONNECTED_APP
 from sandbox.org.errors import SalesforceError
-from sandbox.org.identity import CONNECTED_APP
 from sandbox.org.meters import RollingCount
 from sandbox.org.rest.call import Call, json_response
 from sandbox.org.soql.entities import Entity

@@ -11,8 +11,8 @@ from functools import cached_property
 
 import orjson
 
+from sandbox.org.data.model import Org
 from sandbox.org.errors import SalesforceError
-from sandbox.org.model import Org
 from sandbox.org.permissions import rows as permission_rows
 from sandbox.org.rest.cursors import Cursors
 from sandbox.org.rest.results import Result, ResultReader

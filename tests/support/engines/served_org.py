@@ -15,7 +15,7 @@ from clients.governor.leases import PATIENCE, Leases
 from clients.salesforce.http import OrgHttp
 from clients.salesforce.session import SalesforceAddress, SessionSource
 from sandbox.org.app import build_app
-from sandbox.org.model import Org
+from sandbox.org.data.model import Org
 from sandbox.org.pubsub.server import PubSubAddress
 from schemas.governor import Answer, Budget, Exchange, Reading
 from tests.sandbox.org_in_process import new_org

@@ -10,13 +10,13 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from sandbox.org.changes import EventShape, Header, event_json
-from sandbox.org.operations import Operation, merged, within_threshold
-from sandbox.org.records import Records
+from sandbox.org.data.operations import Operation, merged, within_threshold
+from sandbox.org.data.records import Records
 from schemas.salesforce.limits import EVENT_MAX_BYTES
 
 if TYPE_CHECKING:
-    from sandbox.org.model import Org
-    from sandbox.org.transaction import Transaction
+    from sandbox.org.data.model import Org
+    from sandbox.org.data.transaction import Transaction
 
 OVERFLOW_RECORD_ID = "000000000000000AAA"
 _keys = Random()  # noqa: S311 -- a transaction key tells transactions apart; it keeps no secret

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import orjson
 
-from sandbox.org.exact import dumps, loads
-from sandbox.org.fields import Value
-from sandbox.org.identity import Identity
-from sandbox.org.objects import OrgField, OrgObject, as_stored, org_object
+from sandbox.org.data.exact import dumps, loads
+from sandbox.org.data.fields import Value
+from sandbox.org.data.identity import Identity
+from sandbox.org.data.objects import OrgField, OrgObject, as_stored, org_object
+from sandbox.org.data.standard import STANDARD_OBJECTS, seed_standard_rows
 from sandbox.org.setup import load_setup
 from sandbox.org.soql.functions import register_functions
-from sandbox.org.standard import STANDARD_OBJECTS, seed_standard_rows
 from schemas.catalogue import Catalogue, FieldSpec, FieldType
 
 DATABASE_FILE = "org.sqlite3"

@@ -8,7 +8,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from sandbox.org.ids import eighteen
+from sandbox.org.data.ids import eighteen
 
 IDENTITY_FILE = "org.json"
 KEY_FILE = "jwt_private_key.pem"

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from sandbox.org.data.fields import Value, checker, is_text
 from sandbox.org.errors import SalesforceError
-from sandbox.org.fields import Value, checker, is_text
 from schemas.catalogue import FieldSpec, FieldType
 
 

@@ -9,12 +9,11 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from sandbox.org.calculated import CalculatedFields
 from sandbox.org.clock import Moment
-from sandbox.org.errors import SalesforceError, entity_is_deleted
-from sandbox.org.fields import Value
-from sandbox.org.operations import Operation
-from sandbox.org.persons import (
+from sandbox.org.data.calculated import CalculatedFields
+from sandbox.org.data.fields import Value
+from sandbox.org.data.operations import Operation
+from sandbox.org.data.persons import (
     ACCOUNT,
     CONTACT,
     CONTACT_ID,
@@ -25,10 +24,11 @@ from sandbox.org.persons import (
     is_person,
     refuse_wrong_name,
 )
-from sandbox.org.records import FIRST_FIELD, Records, required_missing
+from sandbox.org.data.records import FIRST_FIELD, Records, required_missing
+from sandbox.org.errors import SalesforceError, entity_is_deleted
 
 if TYPE_CHECKING:
-    from sandbox.org.model import Org
+    from sandbox.org.data.model import Org
 
 
 class Transaction:

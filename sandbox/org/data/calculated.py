@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from sandbox.org.changes import EventShape
-from sandbox.org.fields import Value
+from sandbox.org.data.fields import Value
 from sandbox.org.soql.entities import NUMBER_KINDS, Field
 from schemas.catalogue import ObjectSpec
 

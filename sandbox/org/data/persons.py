@@ -7,9 +7,9 @@ its own, which follows it in every write. An event of a person carries Name as a
 
 from collections.abc import Mapping
 
+from sandbox.org.data.fields import Value
+from sandbox.org.data.objects import OrgField, OrgObject
 from sandbox.org.errors import SalesforceError
-from sandbox.org.fields import Value
-from sandbox.org.objects import OrgField, OrgObject
 from schemas.catalogue import FieldType, ObjectSpec, Pii
 
 ACCOUNT, CONTACT = "Account", "Contact"

@@ -9,7 +9,7 @@ Compound Fields in Change Events").
 from collections.abc import Mapping
 from typing import Any
 
-from sandbox.org.objects import OrgField
+from sandbox.org.data.objects import OrgField
 from schemas.catalogue import FieldType
 
 _PLACE = FieldType.DOUBLE

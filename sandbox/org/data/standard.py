@@ -2,8 +2,8 @@
 
 import sqlite3
 
-from sandbox.org.identity import Identity
-from sandbox.org.ids import IdMaker
+from sandbox.org.data.identity import Identity
+from sandbox.org.data.ids import IdMaker
 from schemas.catalogue import ObjectSpec
 
 USERS = 40
