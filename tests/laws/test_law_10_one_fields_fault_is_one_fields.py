@@ -13,7 +13,7 @@ from activities.apply.rebuild import rebuild_records
 from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
 from clients.warehouse.sql.apply import LEDGER, QUALITY, tables_of
-from sandbox.org.changes import text_diff
+from sandbox.org.events.changes import text_diff
 from schemas.ids import ORIGIN
 from schemas.ingest.messages import ApplyInput
 from schemas.quality import Rule

@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given, strategies as st
 
-from sandbox.org.changes import text_diff
+from sandbox.org.events.changes import text_diff
 from transforms.ingest.text_diffs import DiffMismatchError, apply_diff, holds_diff
 
 LINES = st.lists(

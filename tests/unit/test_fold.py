@@ -2,7 +2,7 @@
 
 from hypothesis import given, strategies as st
 
-from sandbox.org.changes import text_diff
+from sandbox.org.events.changes import text_diff
 from schemas.catalogue import Catalogue
 from tests.unit.changes import SPEC, change, histories
 from transforms.apply.fold import LoggedChange, Version, fold

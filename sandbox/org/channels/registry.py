@@ -9,7 +9,6 @@ from typing import Any
 
 import orjson
 
-from sandbox.org.bus import ALL_EVENTS_CHANNEL, Bus, Row
 from sandbox.org.channels.comparisons import Place
 from sandbox.org.channels.event_schema import EventCodec, event_schema, schema_id
 from sandbox.org.channels.filters import event_filter
@@ -19,6 +18,7 @@ from sandbox.org.data.ids import IdMaker
 from sandbox.org.data.records import Records
 from sandbox.org.data.store import Store
 from sandbox.org.errors import SalesforceError
+from sandbox.org.events.bus import ALL_EVENTS_CHANNEL, Bus, Row
 from sandbox.org.faults import Faults
 from sandbox.org.meters import Meters
 from sandbox.org.permissions.model import Permissions

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from random import Random
 from typing import TYPE_CHECKING
 
-from sandbox.org.changes import EventShape, Header, event_json
 from sandbox.org.data.operations import Operation, merged, within_threshold
 from sandbox.org.data.records import Records
+from sandbox.org.events.changes import EventShape, Header, event_json
 from schemas.salesforce.limits import EVENT_MAX_BYTES
 
 if TYPE_CHECKING:

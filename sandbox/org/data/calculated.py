@@ -7,8 +7,8 @@ would have found. A change of another record, or of the day, tells nothing.
 import sqlite3
 from collections.abc import Sequence
 
-from sandbox.org.changes import EventShape
 from sandbox.org.data.fields import Value
+from sandbox.org.events.changes import EventShape
 from sandbox.org.soql.entities import NUMBER_KINDS, Field
 from schemas.catalogue import ObjectSpec
 

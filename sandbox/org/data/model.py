@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from random import Random
 
-from sandbox.org.bus import Bus
 from sandbox.org.channels.event_schema import event_schema
 from sandbox.org.channels.metadata import EventMetadata
 from sandbox.org.channels.registry import Channels
@@ -23,6 +22,7 @@ from sandbox.org.data.store import Store
 from sandbox.org.data.transaction import Transaction
 from sandbox.org.dials import Dials
 from sandbox.org.errors import SalesforceError, entity_is_deleted, not_found
+from sandbox.org.events.bus import Bus
 from sandbox.org.faults import Faults
 from sandbox.org.meters import Meters
 from sandbox.org.permissions.model import Permissions, Rights

@@ -7,7 +7,7 @@ the transaction has touched before starts an event of its own, so its changes ke
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sandbox.org.changes import EventShape
+from sandbox.org.events.changes import EventShape
 
 
 @dataclass(slots=True)

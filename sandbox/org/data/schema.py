@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from sandbox.org.changes import EventShape
 from sandbox.org.data.batch import Batch
 from sandbox.org.data.conversions import Conversion, convert
 from sandbox.org.data.exact import dumps
@@ -21,6 +20,7 @@ from sandbox.org.data.persons import ACCOUNT, CONTACT, IS_PERSON, has_persons, w
 from sandbox.org.data.records import READ_ONLY
 from sandbox.org.data.store import affinity
 from sandbox.org.errors import SalesforceError
+from sandbox.org.events.changes import EventShape
 from sandbox.org.setup import load_setup
 from schemas.catalogue import FieldType
 

@@ -9,10 +9,10 @@ from typing import Any
 import grpc
 
 from sandbox.org.auth.sessions import Sessions
-from sandbox.org.bus import ReplayPositionError
 from sandbox.org.channels.model import Channel
 from sandbox.org.data.model import Org
 from sandbox.org.errors import SalesforceError
+from sandbox.org.events.bus import ReplayPositionError
 from sandbox.org.pubsub import errors
 from sandbox.org.pubsub.errors import refuse
 from sandbox.org.pubsub.managed import Managed

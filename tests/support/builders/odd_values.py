@@ -11,7 +11,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from sandbox.org.changes import text_diff
+from sandbox.org.events.changes import text_diff
 from schemas.catalogue import Catalogue
 from schemas.quality import Rule
 from tests.support.builders.bus import event
