@@ -40,7 +40,7 @@ from clients.salesforce.limits import read_limits
 from clients.salesforce.session import Session
 from sandbox.org.app import build_app, open_org
 from sandbox.org.data.model import Org
-from sandbox.org.neighbour import Neighbour, NeighbourPlan
+from sandbox.org.faults.neighbour import Neighbour, NeighbourPlan
 from sandbox.org.traffic.fill import FillPlan, fill
 from schemas.catalogue import default_catalogue
 from schemas.errors import TidegateError

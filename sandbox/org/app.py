@@ -20,9 +20,9 @@ from sandbox.org.control.routes import routes as control_routes
 from sandbox.org.data.identity import load_identity
 from sandbox.org.data.model import Org
 from sandbox.org.data.store import Store
+from sandbox.org.faults.http_faults import HttpFaults
+from sandbox.org.faults.neighbour import Neighbour
 from sandbox.org.header_names import SpelledHeaders
-from sandbox.org.http_faults import HttpFaults
-from sandbox.org.neighbour import Neighbour
 from sandbox.org.pubsub.server import PubSubAddress, start_pubsub
 from sandbox.org.rest.routes import routes as rest_routes
 from sandbox.org.rest.service import RestService

@@ -21,9 +21,9 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount, Route
 
 from sandbox.org.app import build_app, open_org
-from sandbox.org.behaviours import BEHAVIOURS
-from sandbox.org.dials import Dials
-from sandbox.org.faults import KINDS
+from sandbox.org.faults.behaviours import BEHAVIOURS
+from sandbox.org.faults.dials import Dials
+from sandbox.org.faults.faults import KINDS
 from sandbox.org.pubsub.handlers import PubSub
 from sandbox.org.rest.not_built import NOT_BUILT
 from schemas.eventbus import pubsub_api_pb2 as wire

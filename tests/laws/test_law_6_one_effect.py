@@ -17,7 +17,7 @@ from temporalio.client import Client
 
 from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
-from sandbox.org.faults import FaultRule
+from sandbox.org.faults.faults import FaultRule
 from schemas.writeback.messages import PauseChange, SetPauseInput, WritebackControl
 from tests.support.builders.org_effects import compare
 from tests.support.engines.following_cases import another_writes, case_id, follow_cases, writing_and_following

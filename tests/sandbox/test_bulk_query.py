@@ -3,7 +3,7 @@
 import pytest
 
 from sandbox.org.data.identity import load_identity
-from sandbox.org.faults import FaultRule
+from sandbox.org.faults.faults import FaultRule
 from tests.sandbox.bulk_org import V, bulk_client, error, open_bulk_org, rows_of, until
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from sandbox.org.app import build_app
-from sandbox.org.behaviours import BEHAVIOURS
 from sandbox.org.coverage import page, served, without_source
+from sandbox.org.faults.behaviours import BEHAVIOURS
 from tests.sandbox.org_in_process import new_org
 
 ROOT = Path(__file__).parents[2]

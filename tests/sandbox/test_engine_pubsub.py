@@ -15,7 +15,7 @@ from clients.salesforce.streaming import pubsub
 from clients.salesforce.streaming.pubsub import PubsubStream
 from clients.salesforce.streaming.stream import StreamMessage
 from sandbox.org.data.model import Org
-from sandbox.org.faults import FaultRule
+from sandbox.org.faults.faults import FaultRule
 from sandbox.org.pubsub.handlers import PubSub
 from sandbox.org.pubsub.model import Encoder
 from sandbox.org.traffic.maker import TrafficMaker

@@ -11,7 +11,7 @@ import pytest
 from clients.salesforce.bulk.query import BulkQuery
 from clients.salesforce.polling import PolledSource
 from sandbox.org.data.model import Org
-from sandbox.org.faults import FaultRule
+from sandbox.org.faults.faults import FaultRule
 from sandbox.org.traffic.fill import FillPlan, fill
 from schemas.catalogue import default_catalogue
 from schemas.errors import BudgetSpentError, CallTooSlowError, UnavailableError

@@ -17,7 +17,7 @@ from clients.salesforce.polling import PolledSource
 from clients.salesforce.records_by_external_id import RecordsByKey
 from clients.salesforce.records_by_id import RecordsById
 from clients.salesforce.soql_requests import SoqlCalls
-from sandbox.org.faults import FaultRule
+from sandbox.org.faults.faults import FaultRule
 from schemas.catalogue import Catalogue, FieldType, ObjectSpec
 from schemas.errors import CallTooSlowError, SchemaChangedError
 from schemas.governor import LeaseClass

@@ -9,7 +9,7 @@ import pytest
 from temporalio.testing import ActivityEnvironment
 
 from clients.storage.chain import Chain
-from sandbox.org.faults import FaultRule
+from sandbox.org.faults.faults import FaultRule
 from schemas.backfill import BackfillState, ByTime, Part, PartInput, StretchResult
 from schemas.governor import LeaseClass
 from schemas.ids import part_lane

@@ -11,7 +11,7 @@ import pytest
 from clients.salesforce.bulk.ingest import BulkIngest, IngestInfo
 from clients.salesforce.bulk.ingest_csv import ingest_file
 from clients.salesforce.collections import Row, RowResult
-from sandbox.org.faults import FaultRule
+from sandbox.org.faults.faults import FaultRule
 from schemas.catalogue import default_catalogue
 from schemas.errors import BudgetSpentError, CallRefusedError, RateLimitedError, UnavailableError
 from schemas.governor import Budget

@@ -12,7 +12,7 @@ from temporalio.testing import ActivityEnvironment
 
 from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
-from sandbox.org.faults import FaultRule
+from sandbox.org.faults.faults import FaultRule
 from sandbox.org.traffic.fill import FillPlan, fill
 from schemas.reconcile import AskBucketsInput, Depth, Grain, Range, Verdict
 from tests.support.engines.reconciling import BEHIND, ReconcilingEngine, reconciling_engine

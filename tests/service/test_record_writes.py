@@ -11,7 +11,7 @@ import pytest
 
 from clients.salesforce.collections import CompositeWrites, Row, collections_needed
 from clients.salesforce.http import OrgHttp
-from sandbox.org.faults import FaultRule
+from sandbox.org.faults.faults import FaultRule
 from schemas.errors import (
     BudgetSpentError,
     CallRefusedError,

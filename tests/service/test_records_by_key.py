@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from clients.salesforce.records_by_external_id import RecordsByKey
-from sandbox.org.faults import FaultRule
+from sandbox.org.faults.faults import FaultRule
 from schemas.catalogue import FieldSpec, FieldType, default_catalogue
 from schemas.errors import CallTooSlowError, SchemaChangedError, UnavailableError
 from tests.support.engines.served_org import ServedOrg, served_org

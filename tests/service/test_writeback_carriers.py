@@ -14,7 +14,7 @@ from activities.writeback.bulk import JobTerms
 from activities.writeback.collections import Pace
 from clients.salesforce.bulk.ingest import BulkIngest
 from clients.writeback.batch_former import Forming
-from sandbox.org.faults import FaultRule
+from sandbox.org.faults.faults import FaultRule
 from schemas.catalogue import default_catalogue
 from schemas.errors import UnavailableError
 from schemas.writeback.messages import (

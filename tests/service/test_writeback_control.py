@@ -10,7 +10,7 @@ import pytest
 
 from clients.writeback.retry_discard import Unsent
 from clients.writeback.undo import Undoing
-from sandbox.org.faults import FaultRule
+from sandbox.org.faults.faults import FaultRule
 from schemas import names
 from schemas.ids import writeback_queue_id
 from schemas.writeback.control import Handled, PauseResult, UndoResult, WritebackChoice

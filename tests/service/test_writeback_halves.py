@@ -9,7 +9,7 @@ import pytest
 from activities.writeback.bisect import MOST_REFUSALS
 from sandbox.org.data.objects import OrgField
 from sandbox.org.data.schema import SchemaChanges
-from sandbox.org.faults import FaultRule
+from sandbox.org.faults.faults import FaultRule
 from schemas import names
 from schemas.writeback.messages import PauseChange
 from tests.service.test_writeback_control import WRITE, hold

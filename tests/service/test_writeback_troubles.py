@@ -14,7 +14,7 @@ from temporalio.client import Client
 from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
 from clients.writeback.retry_discard import Unsent
-from sandbox.org.faults import FaultRule
+from sandbox.org.faults.faults import FaultRule
 from schemas import names
 from schemas.catalogue import DEFAULT_CATALOGUE, Catalogue, load_catalogue
 from schemas.writeback.control import WritebackChoice

@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from sandbox.org.data.dml import Dml, Write
-from sandbox.org.faults import FaultRule
+from sandbox.org.faults.faults import FaultRule
 from schemas import names
 from schemas.writeback.messages import (
     FormInput,

@@ -15,7 +15,7 @@ from sandbox.org.bulk.model import Job, Kind
 from sandbox.org.bulk.result_file import StoppedError
 from sandbox.org.data.model import Org
 from sandbox.org.errors import SalesforceError
-from sandbox.org.faults import FaultRule
+from sandbox.org.faults.faults import FaultRule
 
 logger = logging.getLogger(__name__)
 

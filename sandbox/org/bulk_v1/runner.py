@@ -20,7 +20,7 @@ from sandbox.org.bulk_v1.rows import BatchRow, batch_rows, outcome_line
 from sandbox.org.data.dml import Dml
 from sandbox.org.data.model import Org
 from sandbox.org.errors import SalesforceError
-from sandbox.org.faults import FaultRule
+from sandbox.org.faults.faults import FaultRule
 from sandbox.org.rest.readers import Readers
 from sandbox.org.soql.compiled import CompiledQuery
 from schemas.salesforce.limits import DML_CHUNK_ROWS

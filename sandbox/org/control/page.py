@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from html import escape
 
 from sandbox.org.control.handlers import Parts
-from sandbox.org.http_faults import SeenCall
+from sandbox.org.faults.http_faults import SeenCall
 from sandbox.org.meters import RollingCount
 
 _STYLE = """

@@ -11,7 +11,6 @@ from random import Random
 from sandbox.org.channels.event_schema import event_schema
 from sandbox.org.channels.metadata import EventMetadata
 from sandbox.org.channels.registry import Channels
-from sandbox.org.clock import Clock
 from sandbox.org.data.batch import Batch
 from sandbox.org.data.calculated import CalculatedFields
 from sandbox.org.data.identity import CONNECTED_APP, Identity
@@ -20,10 +19,11 @@ from sandbox.org.data.operations import Operation
 from sandbox.org.data.records import Records
 from sandbox.org.data.store import Store
 from sandbox.org.data.transaction import Transaction
-from sandbox.org.dials import Dials
 from sandbox.org.errors import SalesforceError, entity_is_deleted, not_found
 from sandbox.org.events.bus import Bus
-from sandbox.org.faults import Faults
+from sandbox.org.faults.clock import Clock
+from sandbox.org.faults.dials import Dials
+from sandbox.org.faults.faults import Faults
 from sandbox.org.meters import Meters
 from sandbox.org.permissions.model import Permissions, Rights
 from sandbox.org.setup import OnDelete, load_setup

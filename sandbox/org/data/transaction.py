@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from sandbox.org.clock import Moment
 from sandbox.org.data.calculated import CalculatedFields
 from sandbox.org.data.fields import Value
 from sandbox.org.data.operations import Operation
@@ -26,6 +25,7 @@ from sandbox.org.data.persons import (
 )
 from sandbox.org.data.records import FIRST_FIELD, Records, required_missing
 from sandbox.org.errors import SalesforceError, entity_is_deleted
+from sandbox.org.faults.clock import Moment
 
 if TYPE_CHECKING:
     from sandbox.org.data.model import Org

@@ -27,7 +27,7 @@ from clients.database.audit_log import AuditLog
 from clients.storage.objects import ObjectStore
 from clients.temporal.backfills import start_backfill
 from clients.warehouse.postgres import PostgresWarehouse
-from sandbox.org.faults import FaultRule
+from sandbox.org.faults.faults import FaultRule
 from schemas import names
 from schemas.backfill import BackfillInput, BackfillState
 from schemas.catalogue import Catalogue, default_catalogue
