@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from sandbox.org.errors import SalesforceError
-from sandbox.org.meters import Meters
+from sandbox.org.limits.meters import Meters
 from sandbox.org.rest.cursors import Cursors
 from sandbox.org.soql.compiler import compile_soql
 from sandbox.org.soql.entities import build_entities

@@ -2,7 +2,7 @@
 
 How finely the org counts its "rolling 24 hours" is not documented (Salesforce Developer Limits, "API Requests"). Until
 something speaks against it, it is taken to count by whole clock hours (UTC), as the sandbox org does
-(`sandbox/org/meters.py`). Within an hour `used` then only grows, and what it grew by more than we spent is what others
+(`sandbox/org/limits/meters.py`). Within an hour `used` then only grows, and what it grew by more than we spent is what others
 spent. Over the turn of an hour it falls by what the oldest hour had held; nothing is concluded from that fall, others are
 taken to have gone on as before. So an error about an hour does not come back a day later.
 

@@ -20,7 +20,7 @@ from sandbox.org.data.store import Store
 from sandbox.org.errors import SalesforceError
 from sandbox.org.events.bus import ALL_EVENTS_CHANNEL, Bus, Row
 from sandbox.org.faults.faults import Faults
-from sandbox.org.meters import Meters
+from sandbox.org.limits.meters import Meters
 from sandbox.org.permissions.model import Permissions
 from sandbox.org.soql.entities import Entities
 from schemas.catalogue import ObjectSpec

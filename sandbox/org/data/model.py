@@ -24,7 +24,7 @@ from sandbox.org.events.bus import Bus
 from sandbox.org.faults.clock import Clock
 from sandbox.org.faults.dials import Dials
 from sandbox.org.faults.faults import Faults
-from sandbox.org.meters import Meters
+from sandbox.org.limits.meters import Meters
 from sandbox.org.permissions.model import Permissions, Rights
 from sandbox.org.setup import OnDelete, load_setup
 from sandbox.org.soql.entities import Entities, build_entities

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from sandbox.org.data.identity import CONNECTED_APP
 from sandbox.org.errors import SalesforceError
-from sandbox.org.meters import RollingCount
+from sandbox.org.limits.meters import RollingCount
 from sandbox.org.rest.call import Call, json_response
 from sandbox.org.soql.entities import Entity
 from schemas.salesforce.limits import COMETD_CLIENTS
