@@ -38,9 +38,9 @@ from clients.governor.protocol import Purse
 from clients.salesforce.http import OrgHttp
 from clients.salesforce.limits import read_limits
 from clients.salesforce.session import Session
-from sandbox.org.app import build_app, open_org
 from sandbox.org.data.model import Org
 from sandbox.org.faults.neighbour import Neighbour, NeighbourPlan
+from sandbox.org.server.app import build_app, open_org
 from sandbox.org.traffic.fill import FillPlan, fill
 from schemas.catalogue import default_catalogue
 from schemas.errors import TidegateError

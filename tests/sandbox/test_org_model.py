@@ -5,10 +5,10 @@ import hashlib
 import orjson
 import pytest
 
-from sandbox.org.app import open_org
 from sandbox.org.data.ids import eighteen
 from sandbox.org.errors import SalesforceError
-from sandbox.org.setup import load_setup
+from sandbox.org.server.app import open_org
+from sandbox.org.server.setup import load_setup
 from sandbox.org.traffic import forms
 
 CASE = {"Status": "New"}

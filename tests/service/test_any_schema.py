@@ -34,7 +34,7 @@ from sandbox.org.data.exact import exact
 from sandbox.org.data.model import Org
 from sandbox.org.errors import SalesforceError
 from sandbox.org.pubsub.server import PubSubAddress
-from sandbox.org.tls import ensure_certificates
+from sandbox.org.server.tls import ensure_certificates
 from sandbox.ports import free_port
 from schemas.catalogue import Catalogue, ObjectSpec, Pii, load_catalogue
 from schemas.column_names import MOST_NAME_BYTES

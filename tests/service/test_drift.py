@@ -240,7 +240,7 @@ CALCULATED: dict[str, dict[str, Any]] = {
         "SettledCount__c": {"type": "double", "calculated": True, "inputs": ["Payment__c.Status__c"]},
     },
 }
-"""As of sandbox/org/setup.yaml."""
+"""As of sandbox/org/server/setup.yaml."""
 
 
 async def test_the_schema_changes_while_traffic_runs_and_nothing_is_lost_or_nulled(

@@ -26,7 +26,7 @@ from sandbox.org.faults.dials import Dials
 from sandbox.org.faults.faults import Faults
 from sandbox.org.limits.meters import Meters
 from sandbox.org.permissions.model import Permissions, Rights
-from sandbox.org.setup import OnDelete, load_setup
+from sandbox.org.server.setup import OnDelete, load_setup
 from sandbox.org.soql.entities import Entities, build_entities
 from schemas.salesforce.limits import TRANSACTION_OVERFLOW_CHANGES
 

@@ -10,7 +10,7 @@ from sandbox.org.data.persons import WRITTEN_BY_THE_ORG, has_persons
 from sandbox.org.data.store import Store, collation, is_unique
 from sandbox.org.errors import WRONG_TYPE, SalesforceError, not_found
 from sandbox.org.events.changes import EventShape
-from sandbox.org.setup import load_setup
+from sandbox.org.server.setup import load_setup
 from schemas.catalogue import FieldType
 
 READ_ONLY = WRITTEN_BY_THE_ORG | {

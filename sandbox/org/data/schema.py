@@ -21,7 +21,7 @@ from sandbox.org.data.records import READ_ONLY
 from sandbox.org.data.store import affinity
 from sandbox.org.errors import SalesforceError
 from sandbox.org.events.changes import EventShape
-from sandbox.org.setup import load_setup
+from sandbox.org.server.setup import load_setup
 from schemas.catalogue import FieldType
 
 _GAP_RECORDS = 200

@@ -11,7 +11,7 @@ from functools import cached_property
 
 from sandbox.org.data.objects import OrgField, compound_of, org_object
 from sandbox.org.data.persons import FULL_NAME
-from sandbox.org.setup import Calculated, load_setup
+from sandbox.org.server.setup import Calculated, load_setup
 from schemas.catalogue import IDS, TEXTS, FieldType, ObjectSpec
 
 ID = "id"

@@ -14,9 +14,9 @@ from starlette.applications import Starlette
 from clients.governor.leases import PATIENCE, Leases
 from clients.salesforce.http import OrgHttp
 from clients.salesforce.session import SalesforceAddress, SessionSource
-from sandbox.org.app import build_app
 from sandbox.org.data.model import Org
 from sandbox.org.pubsub.server import PubSubAddress
+from sandbox.org.server.app import build_app
 from schemas.governor import Answer, Budget, Exchange, Reading
 from tests.sandbox.org_in_process import new_org
 from transforms.governor.ledger import OrgBooks

@@ -22,10 +22,10 @@ from sandbox.org.data.model import Org
 from sandbox.org.data.store import Store
 from sandbox.org.faults.http_faults import HttpFaults
 from sandbox.org.faults.neighbour import Neighbour
-from sandbox.org.header_names import SpelledHeaders
 from sandbox.org.pubsub.server import PubSubAddress, start_pubsub
 from sandbox.org.rest.routes import routes as rest_routes
 from sandbox.org.rest.service import RestService
+from sandbox.org.server.header_names import SpelledHeaders
 from sandbox.org.soap.routes import routes as soap_routes
 from sandbox.org.traffic.maker import TrafficMaker
 from schemas.catalogue import DEFAULT_CATALOGUE, load_catalogue
