@@ -15,7 +15,8 @@ import psycopg
 
 from clients.warehouse.sql import apply as sql
 from schemas.catalogue import Catalogue, ObjectSpec
-from transforms.ingest.decode_events import SNAPSHOT, change_order
+from schemas.ingest.change_types import SNAPSHOT
+from transforms.ingest.decode_events import change_order
 
 _DIGITS = 15
 """Hexadecimal digits of a fingerprint: they fit into a signed 64-bit integer."""

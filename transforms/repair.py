@@ -13,9 +13,10 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from schemas.ingest.change_types import WHOLE
 from schemas.ingest.positions import epoch_ms
 from schemas.tables import ID_SIZE, REREAD_COLUMNS, arrow_schema
-from transforms.ingest.decode_events import NEEDS_REREAD, WHOLE, change_order, moment_of
+from transforms.ingest.decode_events import NEEDS_REREAD, change_order, moment_of
 from transforms.pii import HEADER
 from transforms.quality.open_findings import FoundChange
 

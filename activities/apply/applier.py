@@ -28,6 +28,7 @@ from clients.warehouse.live_catalogue import check_catalogue
 from clients.warehouse.sql import apply as sql
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.errors import CatalogueBehindError, LedgerImbalanceError
+from schemas.ingest.change_types import SNAPSHOT
 from schemas.ingest.messages import ApplyInput, ApplyResult
 from schemas.tables import (
     LEDGER_COLUMNS,
@@ -40,7 +41,6 @@ from schemas.tables import (
     staged_columns,
 )
 from transforms.apply.net_changes import NetRows, first_current_rows, first_history_rows
-from transforms.ingest.decode_events import SNAPSHOT
 from transforms.ingest.snapshots import REPAIRS
 from transforms.ingest.stage_events import for_quarantine
 from transforms.ingest.wide_rows import is_bounded, room, widths

@@ -15,9 +15,9 @@ from clients.warehouse import Transaction
 from clients.warehouse.sql import quality, references as sql
 from clients.warehouse.sql.apply import DEPARTED, RECORD_LIST, current_table
 from schemas.catalogue import Catalogue, ObjectSpec
+from schemas.ingest.change_types import DELETE, WHOLE
 from schemas.quality import Rule
 from schemas.tables import DEPARTED_COLUMNS, arrow_schema
-from transforms.ingest.decode_events import DELETE, WHOLE
 from transforms.quality.references import (
     Pointing,
     carriers,

@@ -16,8 +16,8 @@ from clients.warehouse.sql.writeback import read_returned_changes
 from clients.writeback.echoes import Echoes
 from schemas import names
 from schemas.catalogue import Catalogue, ObjectSpec
+from schemas.ingest.change_types import SNAPSHOT
 from schemas.writeback.messages import EchoCounts, EchoInput
-from transforms.ingest.decode_events import SNAPSHOT
 from transforms.writeback.echo import Returned, Unechoed, echo_of
 
 _PAGE = 20_000

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from hypothesis import given, settings, strategies as st
 
+from schemas.ingest.change_types import SNAPSHOT
 from schemas.ingest.polled import PolledRow
 from schemas.ingest.positions import floor_to_second
 from tests.laws.test_law_3_unsettled_rows import (
@@ -23,7 +24,6 @@ from tests.laws.test_law_3_unsettled_rows import (
 )
 from tests.unit.changes import SPEC
 from transforms.apply.fold import LoggedChange, fold
-from transforms.ingest.decode_events import SNAPSHOT
 from transforms.ingest.snapshots import row_events
 from transforms.pii import HEADER
 

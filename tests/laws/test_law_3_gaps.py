@@ -9,12 +9,13 @@ from typing import NamedTuple
 
 from hypothesis import given, settings, strategies as st
 
+from schemas.ingest.change_types import SNAPSHOT, UPDATE
 from schemas.ingest.polled import PolledRow
 from schemas.ingest.positions import SECOND_MS, floor_to_second
 from tests.laws.test_law_3_unsettled_rows import DELAY, RECORD, START, logged
 from tests.unit.changes import SPEC
 from transforms.apply.fold import LoggedChange, fold
-from transforms.ingest.decode_events import NEEDS_REREAD, SNAPSHOT, UPDATE, Refusal, change_order
+from transforms.ingest.decode_events import NEEDS_REREAD, Refusal, change_order
 from transforms.ingest.snapshots import row_events
 from transforms.ingest.stage_events import refused_table
 from transforms.pii import HEADER

@@ -7,9 +7,10 @@ import pyarrow as pa
 from hypothesis import strategies as st
 
 from schemas.catalogue import Catalogue, ObjectSpec
+from schemas.ingest.change_types import CREATE, DELETE, SNAPSHOT, UNDELETE, UPDATE, WHOLE
 from schemas.tables import arrow_schema, staged_columns
 from transforms.apply.fold import LoggedChange
-from transforms.ingest.decode_events import CREATE, DELETE, SNAPSHOT, UNDELETE, UPDATE, WHOLE, change_order
+from transforms.ingest.decode_events import change_order
 
 FIELDS = {"A__c": {"type": "int"}, "B__c": {"type": "int"}, "C__c": {"type": "string"}}
 SPEC: ObjectSpec = Catalogue.model_validate(

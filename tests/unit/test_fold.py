@@ -4,9 +4,9 @@ from hypothesis import given, strategies as st
 
 from sandbox.org.events.changes import text_diff
 from schemas.catalogue import Catalogue
+from schemas.ingest.change_types import CREATE, DELETE, SNAPSHOT, UNDELETE, UPDATE
 from tests.unit.changes import SPEC, change, histories
 from transforms.apply.fold import LoggedChange, Version, fold
-from transforms.ingest.decode_events import CREATE, DELETE, SNAPSHOT, UNDELETE, UPDATE
 
 
 def latest(*changes: LoggedChange) -> Version:

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from schemas.catalogue import ObjectSpec
+from schemas.ingest.change_types import DELETE, WHOLE
 from schemas.tables import (
     BITS_PER_MASK,
     Column,
@@ -27,7 +28,6 @@ from schemas.tables import (
     mask_names,
     net_columns,
 )
-from transforms.ingest.decode_events import DELETE, WHOLE
 
 _Ints = NDArray[np.int64]
 _Bools = NDArray[np.bool_]

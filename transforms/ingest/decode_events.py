@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from schemas.catalogue import Catalogue, FieldType, ObjectSpec
+from schemas.ingest.change_types import CREATE, DELETE, SNAPSHOT, UNDELETE, UPDATE, WHOLE
 from schemas.quality import OF_THE_FIELD, Finding, Rule, Severity
 from schemas.salesforce.limits import CLOCK_ALLOWANCE
 from schemas.tables import ID_SIZE, KEY_SIZE, NAME_SIZE, most_text_bytes
@@ -22,10 +23,6 @@ from transforms.convert_values import Converter, MisfitError, NotedError, conver
 from transforms.pii import HEADER, is_any_token, is_misfit_token
 from transforms.quality import findings
 from transforms.quality.rules import checks_of, ruled
-
-CREATE, UPDATE, DELETE, UNDELETE, SNAPSHOT = "create", "update", "delete", "undelete", "snapshot"
-WHOLE = frozenset({CREATE, UNDELETE, SNAPSHOT})
-"""Change types that carry the whole record: what they leave out is null, unless they name the columns that they carry."""
 
 # Reasons of quarantine, as stored, beside the names of rules
 BROKEN_MESSAGE = "broken_message"

@@ -22,13 +22,14 @@ from schemas.catalogue import (
     FieldType,
     ObjectSpec,
 )
+from schemas.ingest.change_types import DELETE, SNAPSHOT, UPDATE
 from schemas.ingest.polled import Deletion, PolledRow
 from schemas.ingest.positions import SECOND_MS, epoch_ms, floor_to_second
 from schemas.salesforce.limits import CLOCK_ALLOWANCE
 from schemas.tables import ID_SIZE, TIME_SIZE, arrow_schema, staged_columns, text_size
 from transforms import exact_json
 from transforms.convert_values import INT64_DIGITS, SURE_DIGITS
-from transforms.ingest.decode_events import DELETE, SNAPSHOT, UPDATE, DecodedObject, RawEvent, decode_events
+from transforms.ingest.decode_events import DecodedObject, RawEvent, decode_events
 from transforms.ingest.row_pages import GONE, ID, IN_BIN, IS_DELETED, MODSTAMP, exact_json_value
 from transforms.ingest.snapshots import (
     DELETED,

@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.catalogue import ObjectSpec
+from schemas.ingest.change_types import DELETE
 from schemas.quality import OF_THE_FIELD, Finding, Rule, Severity
-from transforms.ingest.decode_events import DELETE
 from transforms.quality import findings
 
 Key = tuple[str, str, str]

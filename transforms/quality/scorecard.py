@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.catalogue import Catalogue, FieldSpec, ObjectSpec
+from schemas.ingest.change_types import WHOLE
 from schemas.quality import ANY_FIELD, FITS, ISOLATING, REJECTED, Rule, Severity
-from transforms.ingest.decode_events import WHOLE
 from transforms.quality.findings import is_isolating
 from transforms.quality.open_findings import FoundChange
 from transforms.quality.references import pointers

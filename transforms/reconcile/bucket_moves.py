@@ -9,9 +9,9 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
+from schemas.ingest.change_types import DELETE, WHOLE
 from schemas.ingest.positions import epoch_ms
 from schemas.reconcile import Grain, Range
-from transforms.ingest.decode_events import DELETE, WHOLE
 from transforms.reconcile.buckets import Moving, Place, Step
 
 _LMD = "last_modified_date"

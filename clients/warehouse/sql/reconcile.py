@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from clients.warehouse.sql.apply import QUALITY, REBUILT, change_table, current_table, history_table
 from schemas.catalogue import ObjectSpec
+from schemas.ingest.change_types import WHOLE
 from schemas.quality import Rule
 from schemas.tables import Column, field_columns
-from transforms.ingest.decode_events import WHOLE
 
 NAMED = "stage_named"
 """Temporary: the records that are looked at (record_id)."""
