@@ -8,10 +8,10 @@ import pytest
 import yaml
 from hypothesis import given, settings, strategies as st
 
-from schemas.catalogue import Catalogue, FieldType, Pii, load_catalogue
+from schemas.catalogue import STAMPS, Catalogue, FieldType, Pii, load_catalogue
 from schemas.drift import DescribedField, DescribedShape, DriftPolicy
 from transforms.catalogue.described_entries import COMPOUNDS, NOT_KEPT
-from transforms.catalogue.render import STAMPS, generate
+from transforms.catalogue.render import generate
 from transforms.drift.compare_schema import compare
 
 REFERENCE = {"type": "reference", "references": ("User",)}

@@ -7,13 +7,11 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from schemas.catalogue import Catalogue
+from schemas.catalogue import STAMPS, Catalogue
 from schemas.column_names import table_names
 from schemas.drift import DescribedShape
 from transforms.catalogue.entries import FREE_TEXT, Entry, entries_of
 
-STAMPS = ("OwnerId", "CreatedDate", "CreatedById", "LastModifiedDate", "LastModifiedById")
-"""Who and when: said once where all objects have the same."""
 _PLAIN = re.compile(r"[A-Za-z_](?:[\w .-]*\w)?", re.ASCII)
 _HEADER = """\
 # The object catalogue, made by `tidegate catalogue generate` from what the org describes. docs/objects.md says how to go on.

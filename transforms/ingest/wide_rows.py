@@ -16,10 +16,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from schemas.catalogue import ObjectSpec
+from schemas.catalogue import STAMPS, ObjectSpec
 from schemas.quality import Finding, Rule, Severity
 from schemas.tables import Column, Kind, field_columns
-from transforms.catalogue.render import STAMPS
 from transforms.quality import findings
 
 LARGEST_INLINE = 24
