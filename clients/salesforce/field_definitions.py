@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from clients.doctor.org_rights import rows
 from clients.salesforce.http import OrgHttp
+from clients.salesforce.soql_requests import SoqlCalls
 from schemas.drift import DescribedField, DescribedShape
+from schemas.governor import LeaseClass
 
 _DEFINITIONS = (
     "SELECT QualifiedApiName, ComplianceGroup, SecurityClassification FROM FieldDefinition "
@@ -18,7 +19,8 @@ async def with_definitions(org: OrgHttp, shape: DescribedShape) -> DescribedShap
 
     Of a part of a compound Setup may say nothing by itself: what it says of the compound counts then. Raises `CallRefusedError`.
     """
-    found = await rows(org, _DEFINITIONS.format(shape.name), tooling=True)
+    calls = SoqlCalls(org, LeaseClass.RECONCILIATION, with_deleted=False, of_tooling=True)
+    found = [row async for row in calls.rows([_DEFINITIONS.format(shape.name)])]
     if not found:
         return None
     definitions = {str(row["QualifiedApiName"]): row for row in found}
