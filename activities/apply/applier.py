@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from activities.apply.holds import TooManyRejectedError, check_hold, hold
+from activities.apply.ledger import Share, write_ledger
 from activities.apply.rebuild import refold_records
 from activities.quality.fold_findings import record_fold_findings
 from activities.quality.record_quality import count_rejected, record_quality
@@ -27,11 +28,10 @@ from clients.warehouse import Transaction, Warehouse
 from clients.warehouse.live_catalogue import check_catalogue
 from clients.warehouse.sql import apply as sql
 from schemas.catalogue import Catalogue, ObjectSpec
-from schemas.errors import CatalogueBehindError, LedgerImbalanceError
+from schemas.errors import CatalogueBehindError
 from schemas.ingest.change_types import SNAPSHOT
 from schemas.ingest.messages import ApplyInput, ApplyResult
 from schemas.tables import (
-    LEDGER_COLUMNS,
     QUARANTINE_COLUMNS,
     change_columns,
     current_columns,
@@ -45,43 +45,6 @@ from transforms.ingest.snapshots import REPAIRS
 from transforms.ingest.stage_events import for_quarantine
 from transforms.ingest.wide_rows import is_bounded, room, widths
 from transforms.repair import asked_by_refusals
-
-
-@dataclass
-class Share:
-    """One batch's part of the group, and what becomes of its changes."""
-
-    item: ApplyInput
-    changes: pa.Table | None
-    refused: pa.Table | None
-    applied: int = 0
-    duplicate: int = 0
-    rebuilt: int = 0
-    rereads: int = 0
-    isolated: int = 0
-
-    @property
-    def batch(self) -> str:
-        return self.item.manifest.batch
-
-    def result(self) -> ApplyResult:
-        staged = self.item.staged
-        changed_at = (
-            None
-            if self.changes is None or not len(self.changes)
-            else pc.max(self.changes["changed_at"]).as_py()
-        )
-        return ApplyResult(
-            object=staged.object,
-            landed=staged.landed,
-            applied=self.applied,
-            duplicate=self.duplicate,
-            quarantined=0 if self.refused is None else len(self.refused),
-            rebuilt=self.rebuilt,
-            isolated=self.isolated,
-            last_changed_at=changed_at,
-            rereads=self.rereads,
-        )
 
 
 @dataclass
@@ -367,25 +330,3 @@ def _count_rebuilt(shares: Sequence[Share], new: pa.Table, slow: set[str]) -> No
         if pair[1] in slow and pair not in counted:
             counted.add(pair)
             by_batch[pair[0]].rebuilt += 1
-
-
-def write_ledger(transaction: Transaction, shares: Sequence[Share]) -> None:
-    """A row a share; raises `LedgerImbalanceError` when law 8 does not hold for one."""
-    statement = sql.insert_row(sql.LEDGER, LEDGER_COLUMNS)
-    for share in shares:
-        result, manifest = share.result(), share.item.manifest
-        if result.landed != result.applied + result.duplicate + result.quarantined:
-            raise LedgerImbalanceError(
-                batch=manifest.batch,
-                object_name=result.object,
-                landed=result.landed,
-                applied=result.applied,
-                duplicate=result.duplicate,
-                quarantined=result.quarantined,
-            )
-        has_changes = share.changes is not None and len(share.changes) > 0
-        first = pc.min(share.changes["changed_at"]).as_py() if has_changes else None  # type: ignore[index]
-        facts = (manifest.batch, result.object, manifest.lane, manifest.start, manifest.end, manifest.raw_key)
-        counts = (result.landed, result.applied, result.duplicate, result.quarantined, result.rebuilt)
-        times = (first, result.last_changed_at, manifest.first_received_at, manifest.last_received_at, _now())
-        transaction.execute(statement, [*facts, *counts, *times, result.isolated])

@@ -6,8 +6,8 @@ What had been received when somebody released the object passes from then on: th
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
+from activities.apply.ledger import Share
 from activities.quality.record_quality import rejected_by_rules
 from clients.warehouse import Transaction, Warehouse
 from clients.warehouse.sql import holds as sql
@@ -15,9 +15,6 @@ from clients.warehouse.sql.apply import HOLD, insert_row
 from schemas.catalogue import ObjectSpec
 from schemas.errors import ObjectHeldError
 from schemas.tables import HOLD_COLUMNS
-
-if TYPE_CHECKING:
-    from activities.apply.applier import Share
 
 
 class TooManyRejectedError(Exception):
@@ -29,7 +26,7 @@ class TooManyRejectedError(Exception):
         super().__init__(reason)
 
 
-def check_hold(transaction: Transaction, spec: ObjectSpec, shares: Sequence["Share"]) -> None:
+def check_hold(transaction: Transaction, spec: ObjectSpec, shares: Sequence[Share]) -> None:
     """Raises `ObjectHeldError` while the object is held, and `TooManyRejectedError` for a batch that is to hold it.
 
     One small query for an object with a threshold, nothing for others. Run it under the object's lock.

@@ -14,7 +14,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from activities.apply.applier import Share, apply_changes, with_columns, write_ledger
+from activities.apply.applier import apply_changes, with_columns
+from activities.apply.ledger import Share, write_ledger
 from activities.apply.rebuild import rebuild_records
 from activities.replay.requarantine import Requarantine
 from clients.warehouse import Transaction, Warehouse

@@ -9,7 +9,7 @@ from functools import partial
 
 from temporalio import activity
 
-from activities.apply.applier import Share
+from activities.apply.ledger import Share
 from activities.replay.redrive import Redriver
 from activities.replay.restage import Landed, Restager
 from activities.replay.select_batches import groups_of, selected_batches, sized

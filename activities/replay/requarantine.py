@@ -11,7 +11,7 @@ from typing import NamedTuple, Self
 
 import pyarrow as pa
 
-from activities.apply.applier import Share
+from activities.apply.ledger import Share
 from activities.request_reread import ask
 from clients.warehouse import Transaction
 from clients.warehouse.sql import repair as reread_statements, replay as sql

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from activities.apply.applier import Share
+from activities.apply.ledger import Share
 from activities.apply.stage_and_apply import imbalance
 from clients.storage.chain import Chain
 from clients.storage.objects import ObjectStore

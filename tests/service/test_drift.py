@@ -12,7 +12,7 @@ import orjson
 import pytest
 from temporalio.client import Client
 
-from activities.apply.applier import Share
+from activities.apply.ledger import Share
 from activities.drift.check_schema import CheckDrift
 from activities.drift.plan_refresh import PlanRefresh
 from activities.drift.read_fields import ReadFields
