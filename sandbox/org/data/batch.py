@@ -7,16 +7,18 @@ the SQLite transaction has committed.
 import sqlite3
 from collections.abc import Sequence
 from random import Random
-from typing import TYPE_CHECKING
+from typing import Protocol
 
+from sandbox.org.channels.registry import Channels
+from sandbox.org.data.identity import Identity
 from sandbox.org.data.operations import Operation, merged, within_threshold
 from sandbox.org.data.records import Records
+from sandbox.org.data.store import Store
+from sandbox.org.events.bus import Bus
 from sandbox.org.events.changes import EventShape, Header, event_json
+from sandbox.org.faults.clock import Clock
+from sandbox.org.faults.dials import Dials
 from schemas.salesforce.limits import EVENT_MAX_BYTES
-
-if TYPE_CHECKING:
-    from sandbox.org.data.model import Org
-    from sandbox.org.data.transaction import Transaction
 
 OVERFLOW_RECORD_ID = "000000000000000AAA"
 _keys = Random()  # noqa: S311 -- a transaction key tells transactions apart; it keeps no secret
@@ -27,10 +29,33 @@ _HOLE_EVERY = 7
 """Every so many transactions the bus skips a replay id, as Salesforce's does: ids grow, but not by one."""
 
 
+class BatchOrg(Protocol):
+    """What a batch needs of its org."""
+
+    store: Store
+    identity: Identity
+    dials: Dials
+    bus: Bus
+    clock: Clock
+    channels: Channels
+    commit_number: int
+    overflow_changes: int
+
+    def take_replay_id(self) -> int: ...
+
+    def skip_replay_id(self) -> None: ...
+
+    def reset_counters(self, commit_number: int) -> None: ...
+
+    def count(self, operations: Sequence[Operation]) -> None: ...
+
+    def uncount(self, object_name: str, *, binned: bool) -> None: ...
+
+
 class Batch:
     """One SQLite transaction and the events that wait for its commit."""
 
-    def __init__(self, org: "Org") -> None:
+    def __init__(self, org: BatchOrg) -> None:
         self._org = org
         self.moment = org.clock.now()
         self._first_commit_number = org.commit_number
@@ -42,17 +67,17 @@ class Batch:
         """True when a transaction failed after it had written something: nothing of the batch may commit then."""
         org.store.connection.execute("BEGIN IMMEDIATE")
 
-    def add(self, tx: "Transaction", origin: str) -> None:
-        """Number a finished transaction and write its events down."""
-        if not tx.operations:
+    def add(self, operations: Sequence[Operation], user: str, origin: str) -> None:
+        """Number a finished transaction of a user and write its events down."""
+        if not operations:
             return
         org = self._org
         org.commit_number += 1
-        header = Header(origin, _transaction_key(), self.moment.second_ms, org.commit_number, tx.user)
-        told: Sequence[Operation] = tx.operations
+        header = Header(origin, _transaction_key(), self.moment.second_ms, org.commit_number, user)
+        told: Sequence[Operation] = operations
         untold: Sequence[Operation] = ()
         if len(told) > org.overflow_changes / _MOST_FIELDS:
-            told, untold = within_threshold(tx.operations, org.overflow_changes)
+            told, untold = within_threshold(operations, org.overflow_changes)
         sequence = 0
         for sequence, (operation, record_ids) in enumerate(merged(told), 1):
             self._event(header, operation, record_ids, sequence)
@@ -60,7 +85,7 @@ class Batch:
             sequence += 1
             overflow = Operation(shape, "GAP_OVERFLOW", OVERFLOW_RECORD_ID, b"{}", ())
             self._event(header, overflow, (OVERFLOW_RECORD_ID,), sequence)
-        self._operations += tx.operations
+        self._operations += operations
         if org.commit_number % _HOLE_EVERY == 0:
             org.skip_replay_id()
 

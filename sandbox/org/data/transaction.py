@@ -6,9 +6,11 @@ It is atomic and has one commit number. An operation that fails has done nothing
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from random import Random
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import Protocol
 
+from sandbox.org.data.batch import Batch
 from sandbox.org.data.calculated import CalculatedFields
 from sandbox.org.data.fields import Value
 from sandbox.org.data.operations import Operation
@@ -24,17 +26,34 @@ from sandbox.org.data.persons import (
     refuse_wrong_name,
 )
 from sandbox.org.data.records import FIRST_FIELD, Records, required_missing
+from sandbox.org.data.store import Store
 from sandbox.org.errors import SalesforceError, entity_is_deleted
 from sandbox.org.faults.clock import Moment
+from sandbox.org.faults.dials import Dials
+from sandbox.org.server.setup import OnDelete
 
-if TYPE_CHECKING:
-    from sandbox.org.data.model import Org
+
+class TransactionOrg(Protocol):
+    """What a transaction needs of its org."""
+
+    store: Store
+    dials: Dials
+    lag: Random
+    records: dict[str, Records]
+    calculated: dict[str, CalculatedFields]
+    child_rules: dict[str, list[tuple[str, str, OnDelete]]]
+
+    def records_of(self, object_name: str) -> Records: ...
+
+    def open_batch(self) -> tuple[Batch, bool]: ...
+
+    def close_batch(self, *, commit: bool) -> None: ...
 
 
 class Transaction:
     """The operations of one Salesforce transaction, in order."""
 
-    def __init__(self, org: "Org", user: str, origin: str) -> None:
+    def __init__(self, org: TransactionOrg, user: str, origin: str) -> None:
         self._org = org
         self._batch, self._owns_batch = org.open_batch()
         self._moment: Moment = self._batch.moment
@@ -52,7 +71,7 @@ class Transaction:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is None:
-            self._batch.add(self, self._origin)
+            self._batch.add(self.operations, self.user, self._origin)
         elif self.operations:
             self._batch.is_spoilt = True
         if self._owns_batch:
