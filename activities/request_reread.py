@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 
 from clients.warehouse import Transaction
-from clients.warehouse.sql import repair as reread_statements
+from clients.warehouse.sql import repair as sql
 from clients.warehouse.sql.apply import RECORD_LIST, REREAD, TOUCHED
 from schemas.catalogue import ObjectSpec
 from schemas.tables import REREAD_COLUMNS
@@ -29,5 +29,5 @@ def ask_for_incomplete(
         return 0
     rows = pa.table({"record_id": pa.array(doubtful, pa.large_string())})
     transaction.stage(TOUCHED, RECORD_LIST, rows)
-    incomplete = transaction.fetch(reread_statements.find_incomplete(spec))
+    incomplete = transaction.fetch(sql.find_incomplete(spec))
     return ask(transaction, asked_by_incomplete(spec.name, incomplete))

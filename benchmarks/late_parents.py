@@ -27,7 +27,7 @@ from activities.quality.late_parents import LateParents
 from cli.local.engine_processes import settings_of
 from clients.salesforce.streaming.stream import StreamMessage
 from clients.storage.chain import Chain
-from clients.warehouse.sql import repair as reread_statements
+from clients.warehouse.sql import repair as sql
 from sandbox.stack import running_sandbox
 from schemas.ingest.messages import ApplyInput
 from workers.clients import Parts, open_parts
@@ -150,7 +150,7 @@ def run(parts: Parts, count: int, parents: int, orphans: int) -> Outcome:
         asked = transaction.fetch("SELECT record_id FROM ops.reread WHERE cause = 'parent'")
         # As the repair workflow closes what the org was asked for in vain.
         transaction.execute("UPDATE ops.reread SET attempts = 3")
-        transaction.execute(reread_statements.give_up(), [_now(transaction), "Account", 3])
+        transaction.execute(sql.give_up(), [_now(transaction), "Account", 3])
     LateParents(parts.warehouse, parts.catalogue, timedelta(0)).look()
     return Outcome(
         *(seconds[0], seconds[1], noted[0], noted[1]),

@@ -21,7 +21,7 @@ from typing import Any
 
 import psycopg
 
-from cli.local import measurements as measures
+from cli.local import measurements
 from cli.local.engine_processes import settings_of
 from cli.local.surge import run_surge, wait_for_followers
 from cli.local.up import Running, running_all
@@ -105,7 +105,7 @@ def _surge(running: Running, rate: int, *, seed: int) -> dict[str, float]:
 
 
 def _replay(running: Running, settings: Settings, key: str, shadow: str | None = None) -> dict[str, Any]:
-    meter = measures.ProcessMeter(running.roots())
+    meter = measurements.ProcessMeter(running.roots())
     meter.start()
     state = asyncio.run(_run(settings, key, shadow))
     meter.stop()

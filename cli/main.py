@@ -10,7 +10,7 @@ import typer
 
 from cli import (
     api,
-    audit as audit_commands,
+    audit,
     budget,
     catalogue,
     doctor,
@@ -20,8 +20,8 @@ from cli import (
     quarantine,
     reconcile,
     refresh,
-    sandbox as sandbox_commands,
-    sandbox_org as org_commands,
+    sandbox,
+    sandbox_org,
     trace,
     worker,
 )
@@ -58,15 +58,15 @@ app.command("drift")(drift.drift)
 app.command("refresh")(refresh.refresh)
 app.command("trace")(trace.trace)
 app.command("worker")(worker.worker)
-sandbox_commands.app.add_typer(org_commands.faults_app, name="faults")
-sandbox_commands.app.command("dials")(org_commands.dials)
-sandbox_commands.app.command("clock")(org_commands.clock)
-sandbox_commands.app.command("reset")(org_commands.reset)
-sandbox_commands.app.command("neighbour")(org_commands.neighbour)
-app.add_typer(sandbox_commands.app, name="sandbox")
+sandbox.app.add_typer(sandbox_org.faults_app, name="faults")
+sandbox.app.command("dials")(sandbox_org.dials)
+sandbox.app.command("clock")(sandbox_org.clock)
+sandbox.app.command("reset")(sandbox_org.reset)
+sandbox.app.command("neighbour")(sandbox_org.neighbour)
+app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(catalogue.app, name="catalogue")
 app.add_typer(backfill.app, name="backfill")
-app.add_typer(audit_commands.app, name="audit")
+app.add_typer(audit.app, name="audit")
 app.add_typer(api.app, name="api")
 app.add_typer(replay.app, name="replay")
 app.add_typer(quality.app, name="quality")

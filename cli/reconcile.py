@@ -16,7 +16,7 @@ from cli.output import EXIT_FAILED, EXIT_ISOLATED, OUT, AsJson, print_json, prog
 from cli.sandbox import DEFAULT_STATE, StateFolder
 from cli.state import settings_of_state
 from clients.storage.objects import ObjectStore
-from clients.warehouse.sql import reconcile as questions
+from clients.warehouse.sql import reconcile as sql
 from schemas import names
 from schemas.catalogue import load_catalogue
 from schemas.errors import SettingsError
@@ -182,8 +182,8 @@ def _show_plan(
     warehouse = open_warehouse(settings)
     try:
         with warehouse.reading() as reading:
-            ((rows, days),) = reading.fetch(questions.count_days(spec))
-            ((isolated,),) = reading.fetch(questions.count_isolated(spec))
+            ((rows, days),) = reading.fetch(sql.count_days(spec))
+            ((isolated,),) = reading.fetch(sql.count_isolated(spec))
     finally:
         warehouse.close()
     terms = PlanTerms(page_rows=settings.reconciliation.page_rows)

@@ -17,7 +17,7 @@ from clients.salesforce.describe import OrgSchema
 from clients.salesforce.http import OrgHttp
 from clients.warehouse import Warehouse
 from clients.warehouse.live_catalogue import LiveCatalogue, check_catalogue, write_rows
-from clients.warehouse.sql import apply as sql, quality as quality_statements
+from clients.warehouse.sql import apply as sql, quality as quality_sql
 from clients.warehouse.stored_names import keep_names
 from schemas import names
 from schemas.catalogue import Catalogue
@@ -121,11 +121,11 @@ class CheckDrift:
         """Nobody is to do anything about a field that the file ignores by now."""
         rule = Rule.UNKNOWN_FIELD.value
         with self.warehouse.transaction() as transaction:
-            for name, known_as, _ in transaction.fetch(quality_statements.find_unknown_fields(), [rule]):
+            for name, known_as, _ in transaction.fetch(quality_sql.find_unknown_fields(), [rule]):
                 spec = self.catalogue.objects.get(name)
                 if spec is not None and known_as in spec.ignored:
                     told = [datetime.now(UTC), "ignored", name, known_as, rule]
-                    transaction.execute(quality_statements.close_field(), told)
+                    transaction.execute(quality_sql.close_field(), told)
 
     def _is_kept(self, row: DriftRow) -> bool:
         """False for a decision about a field that the file ignores by now, or whose object it lacks."""
@@ -152,7 +152,7 @@ class CheckDrift:
     def _late_fills(self, filled: Set[tuple[str, str]]) -> Iterator[Fill]:
         """Fills of fields that changes carried before the catalogue had them, and that no decision fills: the file got them."""
         with self.warehouse.transaction() as transaction:
-            rows = transaction.fetch(quality_statements.find_unknown_fields(), [Rule.UNKNOWN_FIELD.value])
+            rows = transaction.fetch(quality_sql.find_unknown_fields(), [Rule.UNKNOWN_FIELD.value])
         together: dict[tuple[str, int], list[str]] = {}
         for name, known_as, last_seen_at in rows:
             spec = self.catalogue.objects.get(name)

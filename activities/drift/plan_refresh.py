@@ -16,7 +16,7 @@ from temporalio import activity
 
 from clients.storage.objects import ObjectStore
 from clients.warehouse import Transaction, Warehouse
-from clients.warehouse.sql import quality as quality_statements, refresh as sql
+from clients.warehouse.sql import quality as quality_sql, refresh as sql
 from schemas import names
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.ids import ids_key, refresh_key
@@ -58,10 +58,10 @@ class PlanRefresh:
         """Fields that changes carried before the catalogue had them are filled now."""
         spec, rule = self.catalogue().object(name), Rule.UNKNOWN_FIELD.value
         with self.warehouse.transaction() as transaction:
-            for of, known_as, _ in transaction.fetch(quality_statements.find_unknown_fields(), [rule]):
+            for of, known_as, _ in transaction.fetch(quality_sql.find_unknown_fields(), [rule]):
                 if of == name and field_called(spec, known_as) in fields:
                     told = [datetime.now(UTC), "refresh", name, known_as, rule]
-                    transaction.execute(quality_statements.close_field(), told)
+                    transaction.execute(quality_sql.close_field(), told)
 
     def plan(self, request: RefreshInput) -> RefreshPlan:
         """As `plan_refresh`. Blocks."""

@@ -17,7 +17,7 @@ from clients.warehouse.sql.apply import RECORD_LIST
 from schemas.catalogue import ObjectSpec
 from schemas.quality import ASKED_OF_THE_WAREHOUSE, READ_AGAIN
 from schemas.tables import arrow_schema
-from transforms.quality import open_findings as quality_rows
+from transforms.quality import open_findings
 from transforms.quality.findings import is_isolating
 from transforms.quality.open_findings import Found, FoundChange
 from transforms.repair import asked_by_findings
@@ -49,14 +49,14 @@ def record_findings(
         new: The changes that were logged, in the columns of `staged_columns`.
         last_orders: Record -> the last change that was applied to it before; of records that were there.
     """
-    changes = quality_rows.found_changes(new)
+    changes = open_findings.found_changes(new)
     every = transaction.fetch(sql.find_open_findings(), [spec.name])
     open_rows = [row for row in every if row[2] not in ASKED_OF_THE_WAREHOUSE]
     if changes or open_rows:
         records = {row[0] for row in open_rows} | {change.record_id for change in changes}
-        places = quality_rows.places_of(new, records)
-        _settle(transaction, spec, [*quality_rows.settled(open_rows, places, spec)])
-        found = [quality_rows.answered(each, places, spec) for each in quality_rows.gathered(changes)]
+        places = open_findings.places_of(new, records)
+        _settle(transaction, spec, [*open_findings.settled(open_rows, places, spec)])
+        found = [open_findings.answered(each, places, spec) for each in open_findings.gathered(changes)]
         _write(transaction, spec, _answered_before(transaction, spec, found, last_orders))
     counts = Counter[str]()
     for change in changes:
@@ -85,9 +85,9 @@ def _answered_before(
     rows = pa.table({"record_id": pa.array(sorted(late), pa.large_string())})
     transaction.stage(sql.LATE, RECORD_LIST, rows)
     logged = transaction.fetch(sql.read_places(spec))
-    places = quality_rows.logged_places(logged, "a change that came before")
+    places = open_findings.logged_places(logged, "a change that came before")
     return [
-        quality_rows.answered(each, places, spec)
+        open_findings.answered(each, places, spec)
         if each.answered_by is None and each.key[0] in late
         else each
         for each in found
@@ -98,7 +98,7 @@ def _write(transaction: Transaction, spec: ObjectSpec, found: Sequence[Found]) -
     if not found:
         return
     schema = arrow_schema(sql.FOUND_COLUMNS)
-    table = quality_rows.found_table(found, spec.name, datetime.now(UTC), schema)
+    table = open_findings.found_table(found, spec.name, datetime.now(UTC), schema)
     transaction.stage(sql.FOUND, sql.FOUND_COLUMNS, table)
     transaction.execute(sql.update_findings())
     transaction.execute(sql.insert_findings())

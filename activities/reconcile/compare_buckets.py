@@ -19,7 +19,7 @@ from clients.salesforce.http import OrgHttp
 from clients.salesforce.polling import VISIBILITY_DELAY
 from clients.storage.objects import ObjectStore
 from clients.warehouse import Transaction, Warehouse
-from clients.warehouse.sql import reconcile as questions
+from clients.warehouse.sql import reconcile as sql
 from clients.warehouse.sql.apply import RECORD_LIST
 from schemas import names
 from schemas.catalogue import Catalogue, FieldType, ObjectSpec
@@ -118,7 +118,7 @@ class BucketLooks:
         delay = self.visibility_delay + timedelta(milliseconds=COMMIT_LAG_MS)
         begins = answer.asked_from - delay
         bounds = [moment for each in answer.ranges for moment in each.bounds]
-        statement = questions.sum_buckets(spec, numbers, grain.seconds, len(answer.ranges))
+        statement = sql.sum_buckets(spec, numbers, grain.seconds, len(answer.ranges))
         still = {
             int(row[0]): Bucket(int(row[1]), int(row[2]), tuple(float(each or 0) for each in row[3:]))
             for row in reading.fetch(statement, [begins, *bounds])
@@ -142,14 +142,14 @@ class BucketLooks:
         grain: Grain,
     ) -> Moving:
         moving = Moving()
-        ids = [row[0] for row in reading.fetch(questions.find_moving(spec), [begins])]
+        ids = [row[0] for row in reading.fetch(sql.find_moving(spec), [begins])]
         columns = ["last_modified_date", *(column.name for column in numbers)]
         for first in range(0, len(ids), MOVES_AT_ONCE):
             some = pa.table({"record_id": pa.array(ids[first : first + MOVES_AT_ONCE], pa.large_string())})
-            reading.stage(questions.NAMED, RECORD_LIST, some)
+            reading.stage(sql.NAMED, RECORD_LIST, some)
             add_moves(
                 moving,
-                reading.fetch(questions.read_moves(spec, numbers)),
+                reading.fetch(sql.read_moves(spec, numbers)),
                 columns,
                 since_ms=epoch_ms(begins),
                 grain=grain,
@@ -170,11 +170,11 @@ class _Doubtful:
 
     @classmethod
     def find(cls, reading: Transaction, spec: ObjectSpec, as_of: datetime) -> "_Doubtful":
-        ahead = [row[0] for row in reading.fetch(questions.find_ahead(spec), [clock_ends(as_of)])]
-        ((isolated,),) = reading.fetch(questions.count_isolated(spec))
+        ahead = [row[0] for row in reading.fetch(sql.find_ahead(spec), [clock_ends(as_of)])]
+        ((isolated,),) = reading.fetch(sql.count_isolated(spec))
         ids = []
         if 0 < isolated <= COLLECTION_RETRIEVE_MAX:
-            ids = [row[0] for row in reading.fetch(questions.find_isolated(spec, COLLECTION_RETRIEVE_MAX))]
+            ids = [row[0] for row in reading.fetch(sql.find_isolated(spec, COLLECTION_RETRIEVE_MAX))]
         return cls(ahead, int(isolated), ids)
 
 
@@ -184,7 +184,7 @@ def _unknown_sums(
     """By bucket, the places of the sums that miss an isolated number: their difference says nothing."""
     places = {column.name: place for place, column in enumerate(numbers)}
     bounds = [moment for each in answer.ranges for moment in each.bounds]
-    statement = questions.find_unknown_by_bucket(spec, grain.seconds, len(answer.ranges))
+    statement = sql.find_unknown_by_bucket(spec, grain.seconds, len(answer.ranges))
     found: dict[int, frozenset[int]] = {}
     for bucket, columns in reading.fetch(statement, bounds):
         if bucket is not None:

@@ -20,7 +20,7 @@ from activities.reconcile.read_digests import fields_of, named_ids
 from activities.runtime.heartbeat import heartbeating
 from clients.storage.objects import ObjectStore
 from clients.warehouse import Transaction, Warehouse
-from clients.warehouse.sql import reconcile as questions
+from clients.warehouse.sql import reconcile as sql
 from clients.warehouse.sql.apply import RECORD_LIST
 from schemas import names
 from schemas.catalogue import Catalogue
@@ -131,7 +131,7 @@ class _Comparison:
     def _every(self, reading: Transaction) -> Iterator[Facts]:
         """All rows of the warehouse, in the order of their ids. A record's rows are never cut apart."""
         limit, after = self._parent.rows_at_once, ""
-        statement = questions.read_facts(self._spec, self._columns, limit)
+        statement = sql.read_facts(self._spec, self._columns, limit)
         while True:
             rows = reading.fetch(statement, [after])
             if len(rows) < limit:
@@ -155,21 +155,21 @@ class _Comparison:
             self._row_digests = {each["id"].decode(): int(each["digest"]) for each in org}
         elif self._scope.ranges:
             bounds = [moment for each in self._scope.ranges for moment in each.bounds]
-            statement = questions.find_live(self._spec, len(self._scope.ranges))
+            statement = sql.find_live(self._spec, len(self._scope.ranges))
             ids |= {row[0] for row in reading.fetch(statement, bounds)}
         listed = sorted(ids)
         for first in range(0, len(listed), self._parent.rows_at_once):
             some = listed[first : first + self._parent.rows_at_once]
             named = pa.table({"record_id": pa.array(some, pa.large_string())})
-            reading.stage(questions.NAMED, RECORD_LIST, named)
-            rows = reading.fetch(questions.read_named_facts(self._spec, self._columns))
+            reading.stage(sql.NAMED, RECORD_LIST, named)
+            rows = reading.fetch(sql.read_named_facts(self._spec, self._columns))
             yield self._facts(rows, self._too_wide(reading))
 
     def _too_wide(self, reading: Transaction) -> dict[str, set[str]]:
         """Record -> fields that its row has no room for, of the named records."""
         found: dict[str, set[str]] = {}
         if self._digests and is_bounded(self._spec):
-            for record_id, field in reading.fetch(questions.find_too_wide(), [self._spec.name]):
+            for record_id, field in reading.fetch(sql.find_too_wide(), [self._spec.name]):
                 found.setdefault(record_id, set()).add(field)
         return found
 

@@ -11,7 +11,7 @@ from activities.reconcile.compare_digests import MOST_LISTED
 from activities.runtime.heartbeat import heartbeating
 from clients.storage.objects import ObjectStore
 from clients.warehouse import Warehouse
-from clients.warehouse.sql import reconcile as questions
+from clients.warehouse.sql import reconcile as sql
 from schemas import names
 from schemas.catalogue import Catalogue
 from schemas.ids import reconcile_key
@@ -37,9 +37,9 @@ class IsolatedLooks:
         is_whole = request.range == Range()
         bounds = [] if is_whole else list(request.range.bounds)
         with self.warehouse.reading() as reading:
-            ((records, fields),) = reading.fetch(questions.sum_isolated(spec, is_whole=is_whole), bounds)
+            ((records, fields),) = reading.fetch(sql.sum_isolated(spec, is_whole=is_whole), bounds)
             listed = (
-                reading.fetch(questions.list_isolated(spec, MOST_LISTED, is_whole=is_whole), bounds)
+                reading.fetch(sql.list_isolated(spec, MOST_LISTED, is_whole=is_whole), bounds)
                 if records
                 else []
             )

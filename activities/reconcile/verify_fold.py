@@ -16,7 +16,7 @@ from activities.apply.rebuild import rebuild_records
 from activities.runtime.heartbeat import heartbeating
 from clients.storage.objects import ObjectStore
 from clients.warehouse import Transaction, Warehouse
-from clients.warehouse.sql import apply as sql, reconcile as questions
+from clients.warehouse.sql import apply as sql, reconcile as reconcile_sql
 from schemas import names
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.ids import reconcile_key
@@ -69,7 +69,7 @@ class LogChecks:
 
     def _check_some(self, spec: ObjectSpec, after: str) -> tuple[Checked, str, bool]:
         with self.warehouse.reading() as reading:
-            found = reading.fetch(questions.find_bound(spec, self.changes_at_once), [after])
+            found = reading.fetch(reconcile_sql.find_bound(spec, self.changes_at_once), [after])
             bounds = [after, *(row[0] for row in found)]
             records, doubtful = _doubtful(reading, spec, bounds)
             checked = _compare(reading, spec, doubtful)
@@ -103,16 +103,18 @@ def _doubtful(reading: Transaction, spec: ObjectSpec, bounds: list[str]) -> tupl
     Most records are what their last whole change says. The warehouse compares these itself, and nothing but ids is read.
     """
     is_last = len(bounds) == 1
-    logged = reading.fetch(questions.count_logged(spec, is_last=is_last), bounds)
-    rows = Counter(_ids(reading, questions.find_rows(sql.current_table(spec), is_last=is_last), bounds))
+    logged = reading.fetch(reconcile_sql.count_logged(spec, is_last=is_last), bounds)
+    rows = Counter(_ids(reading, reconcile_sql.find_rows(sql.current_table(spec), is_last=is_last), bounds))
     expected = set(logged)
-    like = set(reading.fetch(questions.find_current_like_log(spec, is_last=is_last), 2 * bounds)) & expected
+    like = (
+        set(reading.fetch(reconcile_sql.find_current_like_log(spec, is_last=is_last), 2 * bounds)) & expected
+    )
     right = {record_id for record_id, _, _ in like if rows[record_id] == 1}
     every = rows.keys() | {row[0] for row in logged}
     if spec.history:
         history = sql.history_table(spec)
-        versions = Counter(_ids(reading, questions.find_rows(history, is_last=is_last), bounds))
-        single = set(_ids(reading, questions.find_history_like_log(spec, is_last=is_last), 2 * bounds))
+        versions = Counter(_ids(reading, reconcile_sql.find_rows(history, is_last=is_last), bounds))
+        single = set(_ids(reading, reconcile_sql.find_history_like_log(spec, is_last=is_last), 2 * bounds))
         counts = {row[0]: row[1] for row in logged}
         right = {name for name in right & single if versions[name] == 1 == counts[name]}
         every |= versions.keys()
@@ -129,8 +131,8 @@ def _compare(reading: Transaction, spec: ObjectSpec, record_ids: list[str]) -> C
         return Checked(0, [])
     named = pa.table({"record_id": pa.array(record_ids, pa.large_string())})
     reading.stage(sql.REBUILT, sql.RECORD_LIST, named)
-    current = reading.fetch(questions.read_rebuilt(sql.current_table(spec), current_columns(spec)))
+    current = reading.fetch(reconcile_sql.read_rebuilt(sql.current_table(spec), current_columns(spec)))
     history: list[tuple[Any, ...]] = []
     if spec.history:
-        history = reading.fetch(questions.read_rebuilt(sql.history_table(spec), history_columns(spec)))
+        history = reading.fetch(reconcile_sql.read_rebuilt(sql.history_table(spec), history_columns(spec)))
     return check_log(reading.fetch(sql.read_changes(spec)), current, history, spec)

@@ -14,7 +14,7 @@ import pyarrow as pa
 from activities.apply.ledger import Share
 from activities.request_reread import ask
 from clients.warehouse import Transaction
-from clients.warehouse.sql import repair as reread_statements, replay as sql
+from clients.warehouse.sql import repair as repair_sql, replay as sql
 from clients.warehouse.sql.apply import QUARANTINE
 from schemas.tables import QUARANTINE_COLUMNS, arrow_schema
 from transforms.ingest.stage_events import for_quarantine
@@ -59,7 +59,7 @@ class Requarantine:
             held[batch][row] = at
             if answered_at is not None:
                 answered.add((batch, row))
-        rows = transaction.fetch(reread_statements.find_open_changes(len(batches)), [name, *batches])
+        rows = transaction.fetch(repair_sql.find_open_changes(len(batches)), [name, *batches])
         return cls(held, answered, {(batch, int(ordinal)) for batch, ordinal in rows})
 
     def replace(self, share: Share, record: str | None) -> int:

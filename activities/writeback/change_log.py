@@ -9,7 +9,7 @@ from datetime import datetime
 import pyarrow as pa
 
 from clients.warehouse import Warehouse
-from clients.warehouse.sql import reconcile as questions
+from clients.warehouse.sql import reconcile as sql
 from clients.warehouse.sql.apply import RECORD_LIST
 from clients.warehouse.sql.writeback import read_recent_changes
 from schemas.catalogue import ObjectSpec
@@ -34,7 +34,7 @@ class ChangeLog:
     def _read(self, spec: ObjectSpec, record_ids: Collection[str], moment: datetime) -> Log:
         named = pa.table({"record_id": pa.array(sorted(record_ids), pa.large_string())})
         with self.warehouse.reading() as reading:
-            reading.stage(questions.NAMED, RECORD_LIST, named)
+            reading.stage(sql.NAMED, RECORD_LIST, named)
             rows = reading.fetch(read_recent_changes(spec), [moment])
         fields = {column: name for name, column in spec.columns.items()}
         found: Log = defaultdict(list)

@@ -10,7 +10,7 @@ from temporalio import activity
 from activities.runtime.threads import to_its_end
 from clients.salesforce.http import Sessions
 from clients.warehouse import Warehouse
-from clients.warehouse.sql import reconcile as questions
+from clients.warehouse.sql import reconcile as sql
 from clients.warehouse.sql.apply import RECORD_LIST
 from clients.warehouse.sql.writeback import read_returned_changes
 from clients.writeback.echoes import Echoes
@@ -59,7 +59,7 @@ class EchoSteps:
         since = min(each.sent_at for each in page).replace(microsecond=0)
         named = pa.table({"record_id": pa.array(records, pa.large_string())})
         with self.warehouse.reading() as reading:
-            reading.stage(questions.NAMED, RECORD_LIST, named)
+            reading.stage(sql.NAMED, RECORD_LIST, named)
             rows = reading.fetch(read_returned_changes(spec), [since])
         found: defaultdict[str, list[Returned]] = defaultdict(list)
         for record_id, at, applied_at, kind, user, origin in rows:

@@ -12,7 +12,7 @@ import psycopg
 import typer
 from rich.table import Table
 
-from cli.local import measurements as measures
+from cli.local import measurements
 from cli.local.compare_records import Comparison, compare_all
 from cli.local.demo_steps import judge_acts, run_acts
 from cli.local.surge import Surge, run_surge, wait_for_followers, wait_for_rereads
@@ -55,7 +55,7 @@ def demo(
     with running_all(state, fresh=True, catalogue=catalogue) as running:
         wait_for_followers(running.endpoints)
         say(f"Temporal's Web UI: {running.endpoints.temporal.ui_url}")
-        meter = measures.ProcessMeter(running.roots())
+        meter = measurements.ProcessMeter(running.roots())
         meter.start()
         with progress(f"{rate:,} changes a minute", seconds) as bar:
             surge = run_surge(
@@ -117,11 +117,11 @@ def _figures(
     catalogue: Catalogue,
     surge: Surge,
     compared: Comparison,
-    meter: measures.ProcessMeter,
+    meter: measurements.ProcessMeter,
 ) -> dict[str, Any]:
     with psycopg.connect(endpoints.warehouse.dsn) as connection:
-        fresh = measures.freshness(connection, catalogue)
-        versions = measures.history_versions(connection, catalogue)
+        fresh = measurements.freshness(connection, catalogue)
+        versions = measurements.history_versions(connection, catalogue)
     cpu = meter.cpu_seconds()
     ledger = asdict(surge.ledger)
     return {

@@ -16,7 +16,7 @@ from tests.support.builders.batches import Road
 from tests.support.builders.bus import event, stamps
 from tests.support.engines.reconciling import BEHIND, ReconcilingEngine, reconciling_engine
 from tests.support.engines.replaying import Replays
-from transforms.ingest import decode_events as decode
+from transforms.ingest import decode_events
 from transforms.ingest.decode_events import AHEAD_OF_CLOCK
 from transforms.reconcile.changes_ahead import NO_PLACE
 
@@ -48,7 +48,7 @@ async def plant(
         data["payload"]["ChangeEventHeader"]["commitTimestamp"] = round(at.timestamp() * 1_000)
     road = Road(engine.store, engine.warehouse, engine.catalogue)
     with monkeypatch.context() as older:
-        older.setattr(decode, "_AHEAD_MS", 10**15)
+        older.setattr(decode_events, "_AHEAD_MS", 10**15)
         results = await road.send(list(events))
     assert [result.quarantined for result in results.values()] == [0]
     [(batch,)] = engine.rows(f"SELECT batch FROM ops.ledger WHERE lane = '{road.lane}'")

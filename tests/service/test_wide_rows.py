@@ -10,7 +10,7 @@ from activities.apply.rebuild import rebuild_records
 from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
 from clients.warehouse.postgres_tables import MAX_ROW_BYTES
-from clients.warehouse.sql import apply as statements
+from clients.warehouse.sql import apply as sql
 from clients.warehouse.sql.apply import read_changes
 from clients.warehouse.sql.reconcile import read_rebuilt
 from schemas.catalogue import Catalogue
@@ -65,8 +65,8 @@ def expect_named(road: Road) -> None:
         current, history = (
             transaction.fetch(read_rebuilt(table, columns))
             for table, columns in (
-                (statements.current_table(spec), current_columns(spec)),
-                (statements.history_table(spec), history_columns(spec)),
+                (sql.current_table(spec), current_columns(spec)),
+                (sql.history_table(spec), history_columns(spec)),
             )
         )
         checked = check_log(transaction.fetch(read_changes(spec)), current, history, spec)

@@ -16,45 +16,45 @@ from sqlglot import exp
 from sqlglot.dialects import Redshift
 
 from clients.warehouse import redshift
-from clients.warehouse.shadow import schemas as shadows, sql as shadow_statements
+from clients.warehouse.shadow import schemas as shadow_schemas, sql as shadow_sql
 from clients.warehouse.sql import (
-    apply as statements,
-    changes_ahead as ahead_statements,
-    holds as hold_statements,
-    ledger as ledger_statements,
-    quality as quality_statements,
-    quality_queries as quality_questions,
-    reconcile as questions,
-    references as reference_statements,
-    refresh as refresh_statements,
-    repair as reread_statements,
-    replay as replay_statements,
-    scorecard as scorecard_statements,
-    writeback as writeback_questions,
+    apply,
+    changes_ahead,
+    holds,
+    ledger,
+    quality,
+    quality_queries,
+    reconcile,
+    references,
+    refresh,
+    repair,
+    replay,
+    scorecard,
+    writeback,
 )
 from schemas.catalogue import default_catalogue
 from schemas.tables import arrow_schema, field_column, field_columns
 from transforms.quality.scorecard import Score
 
 SPECS = list(default_catalogue().objects.values())
-TABLES = statements.TABLES_OF_OPS | {t: c for spec in SPECS for t, c in statements.tables_of(spec).items()}
-COMPARED = {t: c for spec in SPECS for t, c in shadow_statements.compared_tables(spec).items()}
+TABLES = apply.TABLES_OF_OPS | {t: c for spec in SPECS for t, c in apply.tables_of(spec).items()}
+COMPARED = {t: c for spec in SPECS for t, c in shadow_sql.compared_tables(spec).items()}
 MODULES = (
-    statements,
-    ahead_statements,
-    hold_statements,
-    ledger_statements,
-    quality_questions,
-    quality_statements,
-    questions,
-    reference_statements,
-    refresh_statements,
-    replay_statements,
-    reread_statements,
-    scorecard_statements,
-    shadow_statements,
-    shadows,
-    writeback_questions,
+    apply,
+    changes_ahead,
+    holds,
+    ledger,
+    quality_queries,
+    quality,
+    reconcile,
+    references,
+    refresh,
+    replay,
+    repair,
+    scorecard,
+    shadow_sql,
+    shadow_schemas,
+    writeback,
 )
 
 ARGUMENTS: dict[tuple[str, ...], list[tuple[Any, ...]]] = {
@@ -102,7 +102,7 @@ ARGUMENTS: dict[tuple[str, ...], list[tuple[Any, ...]]] = {
     ("spec", "fields", "limit"): [(spec, field_columns(spec), 2_000) for spec in SPECS],
     ("spec", "numbers", "seconds", "ranges"): [(spec, field_columns(spec), 3_600, 2) for spec in SPECS],
 }
-"""What a function of `statements` or `questions` is called with, by the names of its parameters."""
+"""What a function of `apply` or `reconcile` is called with, by the names of its parameters."""
 
 NOT_IN_REDSHIFT = [
     "ON CONFLICT",

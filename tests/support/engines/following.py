@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from temporalio.testing import ActivityEnvironment
 
-from activities.ingest import landing_buffer as landing
+from activities.ingest import landing_buffer
 from activities.ingest.follow_lane import FollowLane
 from clients.storage.chain import Chain
 from schemas.ids import ORIGIN
@@ -20,7 +20,7 @@ _MOST_SECONDS = 30
 @pytest.fixture
 def groups_settle_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The scripted bus gives a group within milliseconds: no test has to wait a second for its last event."""
-    monkeypatch.setattr(landing, "GROUP_SETTLED_MS", 120)
+    monkeypatch.setattr(landing_buffer, "GROUP_SETTLED_MS", 120)
 
 
 async def follow_until(
