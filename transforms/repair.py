@@ -118,7 +118,7 @@ def doubtful_records(new: pa.Table, known: Iterable[str]) -> list[str]:
 
 
 def asked_by_incomplete(object_name: str, rows: Iterable[Sequence[Any]]) -> list[Asked]:
-    """What incomplete records ask for; rows of `statements.find_incomplete`."""
+    """What incomplete records ask for; rows of `clients.warehouse.sql.repair.find_incomplete`."""
     return [
         Asked(batch, object_name, NOT_IN_QUARANTINE, record_id, Cause.INCOMPLETE, order, None, changed_at)
         for record_id, order, changed_at, batch in rows

@@ -44,7 +44,7 @@ _NEVER = datetime.fromtimestamp(0, UTC)
 
 
 class Open(NamedTuple):
-    """A row of `statements.count_open_rereads`."""
+    """A row of `clients.warehouse.sql.repair.count_open_rereads`."""
 
     object: str
     cause: str

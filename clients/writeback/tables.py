@@ -1,4 +1,4 @@
-"""The tables of the writeback store. Made by the migrations in `clients/migrations`, which a test holds to what is here.
+"""The tables of the writeback store. Made by the migrations in `clients/database/migrations`, which a test holds to what is here.
 
 Values of PII fields are in every one of them as tokens only (law 7).
 """

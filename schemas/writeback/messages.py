@@ -2,7 +2,7 @@
 
 A *writeback* is one outbound change to one record, under a key of its caller's. An *entry* is what a batch sends for one record: one
 writeback, or several that were merged. A *batch* of writebacks is what one call, or one ingest job, carries. The store
-(`clients/writebacks`) is the truth; only ids and counts travel through Temporal.
+(`clients/writeback`) is the truth; only ids and counts travel through Temporal.
 """
 
 from datetime import datetime, timedelta

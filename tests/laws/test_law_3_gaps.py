@@ -79,7 +79,7 @@ def place_of(each: Told) -> str:
 
 
 def still_open(gaps: list[Told], snapshots: list[LoggedChange]) -> list[Told]:
-    """By the rule of `statements.close_told`."""
+    """By the rule of `clients.warehouse.sql.repair.close_told`."""
     return [gap for gap in gaps if not any(each.change_order > place_of(gap) for each in snapshots)]
 
 

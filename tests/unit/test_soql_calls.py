@@ -218,7 +218,7 @@ def test_no_other_module_puts_a_query_into_an_address() -> None:
     rooms = ("activities", "api", "cli", "clients", "transforms", "workers", "workflows")
     files = [path for room in rooms for path in sorted((root / room).rglob("*.py"))]
     asking = [path.name for path in files if re.search(r"(?<!jobs)/query(All)?\b", path.read_text("utf-8"))]
-    assert asking == ["soql_calls.py"]
+    assert asking == ["soql_requests.py"]
 
 
 async def test_an_answer_that_lacks_a_query_is_no_answer() -> None:

@@ -87,7 +87,7 @@ def encrypted_texts(
 
 
 def json_value(text: str | None, kind: FieldType) -> Any:
-    """The value as an event would carry it; a text that is not of its type stays one, for `decode` to refuse."""
+    """The value as an event would carry it; a text that is not of its type stays one, for `decode_events` to refuse."""
     if text is None:
         return None
     try:

@@ -356,13 +356,13 @@ def _row_events(record: dict[str, Any], spec: ObjectSpec, facts: PageFacts) -> l
     is_settled = bound is None or modstamp_ms < epoch_ms(bound)
     if facts.is_partial:
         return [update_event(spec.name, row, is_settled=is_settled, reading=facts.reading)]
-    # A row without a readable modstamp stays without a place: `decode` refuses it.
+    # A row without a readable modstamp stays without a place: `decode_events` refuses it.
     earliest = facts.earliest_ms if modstamp_ms >= 0 else -1
     return row_events(spec.name, row, is_settled=is_settled, reading=facts.reading, earliest_ms=earliest)
 
 
 def _modstamp_ms(text: str | None) -> int:
-    """-1, which no change may have, for what is no time: `decode` refuses the change then."""
+    """-1, which no change may have, for what is no time: `decode_events` refuses the change then."""
     try:
         return epoch_ms(text or "")
     except ValueError:

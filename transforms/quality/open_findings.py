@@ -94,7 +94,7 @@ def places_of(new: pa.Table, record_ids: Collection[str]) -> dict[str, list[Plac
 
 
 def logged_places(rows: Iterable[Sequence[Any]], batch: str) -> dict[str, list[Place]]:
-    """The same of rows of `quality_statements.read_places`; what was wrong with them is in `ops.quality` already."""
+    """The same of rows of `clients.warehouse.sql.quality.read_places`; what was wrong with them is in `ops.quality` already."""
     found: defaultdict[str, list[Place]] = defaultdict(list)
     for record_id, order, kind, changed, diffs in rows:
         place = Place(order, _carried(changed, diffs), batch, frozenset(), kind == DELETE)
@@ -129,7 +129,7 @@ def answered(found: Found, places: Mapping[str, Sequence[Place]], spec: ObjectSp
 def settled(
     open_rows: Iterable[Sequence[Any]], places: Mapping[str, Sequence[Place]], spec: ObjectSpec
 ) -> Iterator[dict[str, str]]:
-    """The open rows (`quality_statements.find_open_findings`) that changes answer, in the columns of `SETTLED_COLUMNS`."""
+    """The open rows (`clients.warehouse.sql.quality.find_open_findings`) that changes answer, in the columns of `SETTLED_COLUMNS`."""
     for record_id, field, rule, order, severity in open_rows:
         key = (record_id, field, rule)
         newest = max(
@@ -160,7 +160,7 @@ def _answer(
 
 
 def found_table(rows: Sequence[Found], object_name: str, at: datetime, schema: pa.Schema) -> pa.Table:
-    """Rows in the columns of `quality_statements.FOUND_COLUMNS`."""
+    """Rows in the columns of `clients.warehouse.sql.quality.FOUND_COLUMNS`."""
     return pa.Table.from_pylist(
         [
             {

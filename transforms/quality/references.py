@@ -95,7 +95,7 @@ def carriers(new: pa.Table, pointer: Pointer, absent: pa.Array) -> int:
 def pointing(
     rows: Sequence[Sequence[Any]], found: Sequence[Pointer], absent: frozenset[str]
 ) -> Iterator[Pointing]:
-    """Rows of `reference_statements.read_pointing` that point to an absent record."""
+    """Rows of `clients.warehouse.sql.references.read_pointing` that point to an absent record."""
     for record_id, order, batch, *values in rows:
         for pointer, target in zip(found, values, strict=True):
             if target in absent:
@@ -103,7 +103,7 @@ def pointing(
 
 
 def note_table(spec: ObjectSpec, rule: Rule, notes: Sequence[Pointing], at: datetime) -> pa.Table:
-    """Findings in the columns of `reference_statements.NOTED_COLUMNS`."""
+    """Findings in the columns of `clients.warehouse.sql.references.NOTED_COLUMNS`."""
     detail = ABSENT if rule is Rule.PARENT else SHARED
     state = str(ParentState.WAITS) if rule is Rule.PARENT else None
     severities = {name: str(spec.fields[name].severity_of(rule)) for name in {each.field for each in notes}}
