@@ -22,7 +22,7 @@ from tests.laws.test_law_3_unsettled_rows import (
     logged,
     state,
 )
-from tests.unit.changes import SPEC
+from tests.support.builders.changes import SPEC
 from transforms.apply.fold import LoggedChange, fold
 from transforms.ingest.snapshots import row_events
 from transforms.pii import HEADER

@@ -13,7 +13,7 @@ from schemas.ingest.change_types import SNAPSHOT, UPDATE
 from schemas.ingest.polled import PolledRow
 from schemas.ingest.positions import SECOND_MS, floor_to_second
 from tests.laws.test_law_3_unsettled_rows import DELAY, RECORD, START, logged
-from tests.unit.changes import SPEC
+from tests.support.builders.changes import SPEC
 from transforms.apply.fold import LoggedChange, fold
 from transforms.ingest.decode_events import NEEDS_REREAD, Refusal, change_order
 from transforms.ingest.snapshots import row_events

@@ -14,7 +14,7 @@ from activities.ingest.landing_buffer import GROUP_SETTLED_MS, CutRule, LandingB
 from clients.salesforce.streaming.stream import StreamMessage
 from schemas.ingest.raw import RAW_SCHEMA, UNREADABLE_OBJECT
 from tests.support.builders.bus import protector
-from tests.unit.things import CATALOGUE, ID, THING, as_dict, decoded, event
+from tests.support.builders.things import CATALOGUE, ID, THING, as_dict, decoded, event
 from transforms import deep_json
 from transforms.ingest.decode_events import BROKEN, RawEvent, decode_events
 

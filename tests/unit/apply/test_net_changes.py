@@ -10,7 +10,7 @@ from hypothesis import given, strategies as st
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.ingest.change_types import CREATE, DELETE, UPDATE
 from schemas.tables import arrow_schema, current_columns, history_columns, net_columns, staged_columns
-from tests.unit.changes import APPLIED_AT, COLUMNS, SPEC, change, histories, staged
+from tests.support.builders.changes import APPLIED_AT, COLUMNS, SPEC, change, histories, staged
 from transforms.apply.fold import LoggedChange, Version, fold
 from transforms.apply.net_changes import NetRows, first_current_rows, first_history_rows
 

@@ -9,7 +9,7 @@ from hypothesis import given, strategies as st
 
 from schemas.catalogue import Catalogue
 from tests.support.builders.bus import protector
-from tests.unit.things import CATALOGUE, HEADER, THING, event, landed, typed
+from tests.support.builders.things import CATALOGUE, HEADER, THING, event, landed, typed
 from transforms.ingest.decode_events import BROKEN
 from transforms.pii import DataKey, Protector, is_misfit_token, is_token, longest_token
 

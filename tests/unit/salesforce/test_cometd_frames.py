@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from clients.salesforce.streaming.cometd_frames import BROKEN_CHANNEL, load_frame
-from tests.unit.things import event
+from tests.support.builders.things import event
 from transforms.ingest.decode_events import BROKEN
 
 CHANNEL = "/data/ChangeEvents"

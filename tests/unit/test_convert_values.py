@@ -11,7 +11,7 @@ from hypothesis import given, settings, strategies as st
 from schemas.catalogue import FieldSpec, FieldType
 from schemas.quality import Rule
 from schemas.tables import field_column
-from tests.unit.test_protect import JSON, PROTECTOR
+from tests.unit.test_pii import JSON, PROTECTOR
 from transforms.convert_values import MISFIT, MisfitError, NotedError, converter, landed
 
 CONTEXT = "Contact.Email"

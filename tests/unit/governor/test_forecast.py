@@ -8,7 +8,7 @@ from hypothesis import given, settings, strategies as st
 
 from schemas.forecast import OTHERS
 from schemas.governor import Budget, LeaseClass, LeaseLine, Refusal, RefusalKind, Terms
-from tests.unit.metered import BEGIN, HOUR, MeteredOrg, Rate, even, wave
+from tests.support.builders.metered import BEGIN, HOUR, MeteredOrg, Rate, even, wave
 from transforms.governor.budget import BudgetBook
 from transforms.governor.forecast import forecast
 from transforms.governor.usage import Usage

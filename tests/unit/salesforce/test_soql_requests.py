@@ -214,7 +214,7 @@ async def test_an_address_that_is_refused_for_its_length_goes_inside_a_call_from
 
 
 def test_no_other_module_puts_a_query_into_an_address() -> None:
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     rooms = ("activities", "api", "cli", "clients", "transforms", "workers", "workflows")
     files = [path for room in rooms for path in sorted((root / room).rglob("*.py"))]
     asking = [path.name for path in files if re.search(r"(?<!jobs)/query(All)?\b", path.read_text("utf-8"))]

@@ -5,7 +5,7 @@ from hypothesis import given, strategies as st
 from sandbox.org.events.changes import text_diff
 from schemas.catalogue import Catalogue
 from schemas.ingest.change_types import CREATE, DELETE, SNAPSHOT, UNDELETE, UPDATE
-from tests.unit.changes import SPEC, change, histories
+from tests.support.builders.changes import SPEC, change, histories
 from transforms.apply.fold import LoggedChange, Version, fold
 
 

@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from tests.unit.metered import BEGIN, HOUR, MeteredOrg, even, wave
+from tests.support.builders.metered import BEGIN, HOUR, MeteredOrg, even, wave
 from transforms.governor.budget import BudgetBook
 from transforms.governor.usage import Usage
 

@@ -13,8 +13,7 @@ from schemas.catalogue import Catalogue, FieldSpec, FieldType, ObjectSpec
 from schemas.ingest.raw import UNREADABLE_OBJECT
 from schemas.quality import Rule
 from tests.support.builders.bus import protector
-from tests.unit.test_protect import JSON
-from tests.unit.things import (
+from tests.support.builders.things import (
     CATALOGUE,
     COLUMNS,
     HEADER,
@@ -27,6 +26,7 @@ from tests.unit.things import (
     landed,
     typed,
 )
+from tests.unit.test_pii import JSON
 from transforms.drift.compare_schema import with_fields
 from transforms.ingest.decode_events import (
     AHEAD_OF_CLOCK,

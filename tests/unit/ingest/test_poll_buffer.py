@@ -10,7 +10,7 @@ from activities.ingest.poll_buffer import PollBuffer
 from schemas.ingest.polled import Deletion, PolledRow
 from schemas.ingest.raw import RAW_SCHEMA
 from tests.support.builders.bus import protector
-from tests.unit.things import CATALOGUE, RECEIVED_MS, THING
+from tests.support.builders.things import CATALOGUE, RECEIVED_MS, THING
 
 AT = 1_795_000_000_000
 

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from cli.budget import budget_page
 from schemas.governor import Budget, LeaseClass, Reading, Refusal, RefusalKind
-from tests.unit.metered import MeteredOrg, even
+from tests.support.builders.metered import MeteredOrg, even
 from transforms.governor.ledger import OrgBooks
 from workers.budget_words import Budgets, forecasts_of
 
