@@ -8,13 +8,13 @@ from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
 from starlette.types import ASGIApp
 
-from api.access import Authentication, Gate
-from api.body_limit import BodyLimit
+from api.dependencies import open_api_parts
 from api.docs_page import HEADERS, docs_page
-from api.documented import describe
-from api.parts import open_api_parts
+from api.middleware.auth import Authentication, Gate
+from api.middleware.body_limit import BodyLimit
+from api.middleware.request_id import RequestIds
+from api.openapi import describe
 from api.problems import handle_problems
-from api.request_ids import RequestIds
 from api.routes import ROUTERS
 from workers.settings import Settings
 

@@ -3,7 +3,7 @@
 from html import escape
 from typing import Any
 
-from api.documented import ROLE
+from api.openapi import ROLE
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem }

@@ -16,8 +16,8 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException as RoutingError
 
-from clients.request_keys import KeyUsedError
-from clients.run_workflows import RunExistsError
+from clients.database.idempotency_keys import KeyUsedError
+from clients.temporal.runs import RunExistsError
 from schemas.errors import (
     CallRefusedError,
     CredentialsRejectedError,

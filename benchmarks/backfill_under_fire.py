@@ -29,17 +29,17 @@ import psycopg
 
 from benchmarks.backfills import SHARES, backfill_all, engine_over, fill, spread
 from benchmarks.proofs import broken_history, missing_events, records_in_both
-from cli import measures
-from cli.comparison import Comparison, compare_all
-from cli.running import settings_file
-from cli.sandbox_commands import answered, start_traffic, traffic_state
-from cli.surge import org_state
-from cli.up import DELIVERED_EVENTS, Running
-from sandbox.org.store import DATABASE_FILE
+from cli.local import measurements
+from cli.local.compare_records import Comparison, compare_all
+from cli.local.surge import org_state
+from cli.local.up import DELIVERED_EVENTS, Running
+from cli.sandbox import answered, start_traffic, traffic_state
+from cli.state import settings_file
+from sandbox.org.data.store import DATABASE_FILE
 from sandbox.stack import running_sandbox
-from schemas.backfills import BackfillState
+from schemas.backfill import BackfillState
 from schemas.catalogue import load_catalogue
-from workers.parts import connect_temporal, open_parts
+from workers.clients import connect_temporal, open_parts
 from workers.settings import load_settings
 
 LANE = "changes"
@@ -76,7 +76,7 @@ def main() -> None:
             filled = _fill(sandbox.endpoints.salesforce.control_url, arguments)
             empty = _disk(folder)
             with engine_over(sandbox, folder) as running:
-                meter = measures.ProcessMeter(running.roots())
+                meter = measurements.ProcessMeter(running.roots())
                 meter.start()
                 fire = asyncio.run(_fire(running, folder, arguments))
                 meter.stop()
@@ -164,30 +164,30 @@ async def _watch(running: Running, folder: Path, work: "asyncio.Task[Any]", reco
                 )
 
 
-def _sums(connection: psycopg.Connection) -> tuple[measures.LedgerSums, measures.LedgerSums]:
-    return measures.ledger_sums(connection), measures.ledger_sums(connection, lane=LANE)
+def _sums(connection: psycopg.Connection) -> tuple[measurements.LedgerSums, measurements.LedgerSums]:
+    return measurements.ledger_sums(connection), measurements.ledger_sums(connection, lane=LANE)
 
 
 def _rest(running: Running, committed: int) -> float:
     began = time.monotonic()
     with psycopg.connect(running.endpoints.warehouse.dsn, autocommit=True) as connection:
-        while measures.ledger_sums(connection, lane=LANE).landed < committed:
+        while measurements.ledger_sums(connection, lane=LANE).landed < committed:
             if time.monotonic() - began > _REST_SECONDS:
                 return float("inf")
             time.sleep(0.2)
     return time.monotonic() - began
 
 
-def _figures(running: Running, fire: Fire, meter: measures.ProcessMeter) -> dict[str, Any]:
+def _figures(running: Running, fire: Fire, meter: measurements.ProcessMeter) -> dict[str, Any]:
     catalogue, seconds = load_catalogue(), (fire.ended - fire.began).total_seconds()
     rows = sum(state.counts.rows for state in fire.states.values())
     with psycopg.connect(running.endpoints.warehouse.dsn) as connection:
-        fresh = measures.freshness(connection, catalogue, lane=LANE, received=(fire.began, fire.ended))
+        fresh = measurements.freshness(connection, catalogue, lane=LANE, received=(fire.began, fire.ended))
         sums = {
-            "all": measures.ledger_sums(connection),
-            "stream": measures.ledger_sums(connection, lane=LANE),
+            "all": measurements.ledger_sums(connection),
+            "stream": measurements.ledger_sums(connection, lane=LANE),
         }
-        versions = measures.history_versions(connection, catalogue)
+        versions = measurements.history_versions(connection, catalogue)
     cpu = meter.cpu_seconds()
     return {
         "rows_backfilled": rows,

@@ -8,13 +8,13 @@ from pathlib import Path
 import httpx
 from temporalio.client import Client
 
-from cli.engine_processes import EngineProcesses, write_settings
-from cli.running import settings_file
-from cli.surge import wait_for_followers
-from cli.up import Running
+from cli.local.engine_processes import EngineProcesses, write_settings
+from cli.local.surge import wait_for_followers
+from cli.local.up import Running
+from cli.state import settings_file
 from sandbox.stack import RunningSandbox
 from schemas import names
-from schemas.backfills import BackfillInput, BackfillState
+from schemas.backfill import BackfillInput, BackfillState
 from schemas.ids import backfill_workflow_id
 
 SHARES = {

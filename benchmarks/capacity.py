@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 import psycopg
 
-from cli import measures
-from cli.surge import Surge, run_surge, wait_for_followers
-from cli.up import running_all
+from cli.local import measurements
+from cli.local.surge import Surge, run_surge, wait_for_followers
+from cli.local.up import running_all
 from schemas.catalogue import load_catalogue
 
 DEFAULT_RATES = (120_000, 150_000, 180_000, 210_000, 240_000)
@@ -77,12 +77,12 @@ def step(rate: int, seconds: float) -> dict[str, Any]:
         Path(folder).chmod(0o755)
         with running_all(Path(folder), fresh=True) as running:
             wait_for_followers(running.endpoints)
-            meter = measures.ProcessMeter(running.roots())
+            meter = measurements.ProcessMeter(running.roots())
             meter.start()
             surge = run_surge(running.endpoints, rate=rate, seconds=seconds, seed=1, show=watch)
             meter.stop()
             with psycopg.connect(running.endpoints.warehouse.dsn) as connection:
-                fresh = measures.freshness(connection, load_catalogue())
+                fresh = measurements.freshness(connection, load_catalogue())
     return _figures(rate, surge, backlog, meter, fresh)
 
 
@@ -90,7 +90,7 @@ def _figures(
     rate: int,
     surge: Surge,
     backlog: Backlog,
-    meter: measures.ProcessMeter,
+    meter: measurements.ProcessMeter,
     fresh: dict[str, dict[str, float]],
 ) -> dict[str, Any]:
     growth = backlog.growth_per_second()

@@ -19,12 +19,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks.backfills import backfill
-from cli.measures import ProcessMeter
-from cli.running import settings_file
-from cli.up import Running
-from clients.chain import Chain
-from clients.objectstore import ObjectStore
-from clients.warehouse import statements as sql
+from cli.local.measurements import ProcessMeter
+from cli.local.up import Running
+from cli.state import settings_file
+from clients.storage.chain import Chain
+from clients.storage.objects import ObjectStore
+from clients.warehouse.sql import apply as sql
 from sandbox.endpoints import Endpoints
 from schemas.catalogue import default_catalogue
 from schemas.ids import part_lane
@@ -32,7 +32,7 @@ from tests.real_clients.airbyte_source import Source
 from tests.real_clients.client import environment
 from tests.real_clients.org import SalesforceOrg
 from tests.real_clients.singer_tap import Tap
-from workers.parts import connect_temporal
+from workers.clients import connect_temporal
 from workers.settings import load_settings
 
 _ID = re.compile(rb'"Id": ?"(\w{18})"')

@@ -19,18 +19,18 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from activities.applier import Applier
-from activities.batches import Batches
-from activities.group_commit import GroupCommit
-from activities.landing import CutRule, LandingBuffer
-from activities.late_parents import LateParents
-from cli.engine_processes import settings_of
-from clients.chain import Chain
-from clients.streams import StreamMessage
-from clients.warehouse import reread_statements
+from activities.apply.applier import Applier
+from activities.apply.group_commit import GroupCommit
+from activities.apply.stage_and_apply import Batches
+from activities.ingest.landing_buffer import CutRule, LandingBuffer
+from activities.quality.late_parents import LateParents
+from cli.local.engine_processes import settings_of
+from clients.salesforce.streaming.stream import StreamMessage
+from clients.storage.chain import Chain
+from clients.warehouse.sql import repair as reread_statements
 from sandbox.stack import running_sandbox
-from schemas.messages import ApplyInput
-from workers.parts import Parts, open_parts
+from schemas.ingest.messages import ApplyInput
+from workers.clients import Parts, open_parts
 from workers.settings import Settings
 
 _BATCH = 8_000

@@ -20,13 +20,13 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Worker
 
-from clients.governor import TemporalGovernor
-from clients.leases import Leases
+from clients.governor.leases import Leases
+from clients.temporal.governor import TemporalGovernor
 from sandbox.ports import free_port
 from sandbox.processes import ProcessGroup
 from sandbox.temporal import start_temporal
 from schemas import names
-from schemas.budgets import Answer, Budget, Exchange, LeaseClass, Reading, ReadLimitsInput, ReadLimitsResult
+from schemas.governor import Answer, Budget, Exchange, LeaseClass, Reading, ReadLimitsInput, ReadLimitsResult
 from workers.roles import sandboxed_runner
 from workflows import GovernorWorkflow
 

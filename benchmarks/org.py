@@ -22,7 +22,7 @@ import psutil
 from benchmarks.backfills import SHARES
 from sandbox.ports import free_port
 from sandbox.processes import Child, ProcessGroup, wait_until
-from schemas.limits import API_VERSION
+from schemas.salesforce.limits import API_VERSION
 
 _DATA = f"/services/data/v{API_VERSION}"
 _UNLIMITED = 1_000_000_000

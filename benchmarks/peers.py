@@ -29,9 +29,9 @@ from rich.table import Table
 
 from benchmarks.backfills import engine_over, fill
 from benchmarks.contestants import Contestant, Reading, RunningOrg, airbyte, tap, to_curated, to_raw
-from cli.engine_processes import write_settings
-from cli.running import settings_file
-from cli.up import DELIVERED_EVENTS
+from cli.local.engine_processes import write_settings
+from cli.local.up import DELIVERED_EVENTS
+from cli.state import settings_file
 from sandbox.stack import RunningSandbox, running_sandbox
 from tests.real_clients.client import ClientError
 

@@ -13,9 +13,10 @@ from typing import Any
 import orjson
 import psycopg
 
-from clients.warehouse import statements as sql
+from clients.warehouse.sql import apply as sql
 from schemas.catalogue import Catalogue, ObjectSpec
-from transforms.decode import SNAPSHOT, change_order
+from schemas.ingest.change_types import SNAPSHOT
+from transforms.ingest.decode_events import change_order
 
 _DIGITS = 15
 """Hexadecimal digits of a fingerprint: they fit into a signed 64-bit integer."""

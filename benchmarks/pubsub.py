@@ -26,12 +26,12 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.delay_proxy import delayed
-from clients.pubsub import open_stream
-from clients.pubsub_connection import PubsubAddress, PubsubConnection
-from clients.salesforce import SalesforceAddress, SessionSource
+from clients.salesforce.session import SalesforceAddress, SessionSource
+from clients.salesforce.streaming.pubsub import open_stream
+from clients.salesforce.streaming.pubsub_connection import PubsubAddress, PubsubConnection
 from sandbox.processes import wait_until
 from schemas.catalogue import default_catalogue
-from schemas.limits import PUBSUB_MAX_OUTSTANDING
+from schemas.salesforce.limits import PUBSUB_MAX_OUTSTANDING
 from tests.real_clients import client as others
 from tests.real_clients.org import SalesforceOrg
 

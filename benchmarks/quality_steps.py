@@ -24,25 +24,25 @@ from typing import Any
 import psutil
 import yaml
 
-from activities.applier import Applier
-from activities.batches import Batches
-from activities.group_commit import GroupCommit
-from activities.landing import CutRule, LandingBuffer
-from activities.late_parents import LateParents
+from activities.apply.applier import Applier
+from activities.apply.group_commit import GroupCommit
+from activities.apply.stage_and_apply import Batches
+from activities.ingest.landing_buffer import CutRule, LandingBuffer
+from activities.quality.late_parents import LateParents
 from benchmarks.quality_cost import each_field, ruled, with_rules, without_rules
 from benchmarks.stages import receive
-from cli.engine_processes import settings_of
-from cli.sandbox_commands import start_traffic, traffic_state
-from cli.up import DELIVERED_EVENTS
-from clients.chain import Chain
-from clients.given_names import keep_names
-from clients.live_catalogue import LiveCatalogue
-from clients.warehouse.shadows import drop_statements, shadow_prefix
+from cli.local.engine_processes import settings_of
+from cli.local.up import DELIVERED_EVENTS
+from cli.sandbox import start_traffic, traffic_state
+from clients.storage.chain import Chain
+from clients.warehouse.live_catalogue import LiveCatalogue
+from clients.warehouse.shadow.schemas import drop_statements, shadow_prefix
+from clients.warehouse.stored_names import keep_names
 from sandbox.stack import running_sandbox
 from schemas.catalogue import DEFAULT_CATALOGUE
-from schemas.messages import ApplyInput
-from schemas.raw import Manifest
-from workers.parts import Parts, catalogue_file, open_parts, open_warehouse
+from schemas.ingest.messages import ApplyInput
+from schemas.ingest.raw import Manifest
+from workers.clients import Parts, catalogue_file, open_parts, open_warehouse
 from workers.settings import Settings
 
 _BATCH = 4_000

@@ -21,18 +21,18 @@ import httpx
 import psycopg
 from temporalio.client import Client
 
-from cli.measures import ProcessMeter
-from cli.running import settings_file
-from cli.surge import wait_for_followers
-from cli.up import Running, running_all
-from clients.warehouse.statements import change_table, current_table, history_table
+from cli.local.measurements import ProcessMeter
+from cli.local.surge import wait_for_followers
+from cli.local.up import Running, running_all
+from cli.state import settings_file
+from clients.warehouse.sql.apply import change_table, current_table, history_table
 from schemas import names
-from schemas.backfills import BackfillInput, BackfillState
+from schemas.backfill import BackfillInput, BackfillState
 from schemas.catalogue import default_catalogue
 from schemas.ids import backfill_workflow_id
-from schemas.reconciliations import Depth, ReconcileInput, ReconcileState
-from transforms.reconcile_plan import calls_needed
-from workers.parts import connect_temporal
+from schemas.reconcile import Depth, ReconcileInput, ReconcileState
+from transforms.reconcile.cost import calls_needed
+from workers.clients import connect_temporal
 from workers.reconciliations import start_reconciliation
 from workers.settings import Settings, load_settings
 

@@ -21,15 +21,15 @@ from typing import Any
 
 import psycopg
 
-from cli import measures
-from cli.engine_processes import settings_of
-from cli.surge import run_surge, wait_for_followers
-from cli.up import Running, running_all
-from clients.replay_workflows import replay_handle, start_replay
-from clients.warehouse.shadow_comparison import compare_shadow
+from cli.local import measurements
+from cli.local.engine_processes import settings_of
+from cli.local.surge import run_surge, wait_for_followers
+from cli.local.up import Running, running_all
+from clients.temporal.replays import replay_handle, start_replay
+from clients.warehouse.shadow.compare import compare_shadow
 from schemas.catalogue import load_catalogue
-from schemas.replays import ReplayInput, ReplaySelection, ReplayState
-from workers.parts import connect_temporal, open_warehouse
+from schemas.replay import ReplayInput, ReplaySelection, ReplayState
+from workers.clients import connect_temporal, open_warehouse
 from workers.settings import Settings
 
 
@@ -105,7 +105,7 @@ def _surge(running: Running, rate: int, *, seed: int) -> dict[str, float]:
 
 
 def _replay(running: Running, settings: Settings, key: str, shadow: str | None = None) -> dict[str, Any]:
-    meter = measures.ProcessMeter(running.roots())
+    meter = measurements.ProcessMeter(running.roots())
     meter.start()
     state = asyncio.run(_run(settings, key, shadow))
     meter.stop()

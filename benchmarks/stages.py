@@ -20,23 +20,23 @@ from pathlib import Path
 import orjson
 import psutil
 
-from activities.applier import Applier
-from activities.batches import Batches
-from activities.group_commit import GroupCommit
-from activities.landing import CutRule, LandingBuffer
-from cli.engine_processes import settings_of
-from cli.sandbox_commands import start_traffic, traffic_state
-from cli.up import DELIVERED_EVENTS
-from clients.chain import Chain
-from clients.frames import load_frame
-from clients.salesforce import SessionSource
-from clients.streams import StreamMessage
+from activities.apply.applier import Applier
+from activities.apply.group_commit import GroupCommit
+from activities.apply.stage_and_apply import Batches
+from activities.ingest.landing_buffer import CutRule, LandingBuffer
+from cli.local.engine_processes import settings_of
+from cli.local.up import DELIVERED_EVENTS
+from cli.sandbox import start_traffic, traffic_state
+from clients.salesforce.session import SessionSource
+from clients.salesforce.streaming.cometd_frames import load_frame
+from clients.salesforce.streaming.stream import StreamMessage
+from clients.storage.chain import Chain
 from sandbox.stack import RunningSandbox, running_sandbox
 from schemas.catalogue import load_catalogue
-from schemas.messages import ApplyInput
-from schemas.raw import Manifest
-from workers.org import stream_opener
-from workers.parts import Parts, open_parts
+from schemas.ingest.messages import ApplyInput
+from schemas.ingest.raw import Manifest
+from workers.clients import Parts, open_parts
+from workers.salesforce import stream_opener
 from workers.settings import Settings
 
 
@@ -67,7 +67,7 @@ class Steps:
 
 async def receive(settings: Settings, count: int) -> list[StreamMessage]:
     """The org's events over CometD."""
-    from schemas.messages import FollowInput
+    from schemas.ingest.messages import FollowInput
 
     request = FollowInput(
         org="o", lane="bench", channel="/data/ChangeEvents", position="origin", first_replay=-2

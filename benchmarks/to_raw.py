@@ -20,22 +20,22 @@ import uvloop
 from temporalio.client import Client
 from temporalio.testing import ActivityEnvironment
 
-from activities.land_rows import RowLanding, RowLandings
-from activities.plan_backfill import PlanBackfill
-from activities.read_part import ReadPart
-from clients.chain import Chain
-from clients.keys import org_data_key
-from clients.leases import Leases
-from clients.objectstore import ObjectStore
-from clients.org_http import OrgHttp
-from clients.salesforce import Session, SessionSource
-from schemas.backfills import BackfillCounts, BackfillInput, Part, PartInput
-from schemas.budgets import Budget, Reading
+from activities.backfill.plan import PlanBackfill
+from activities.backfill.read_part import ReadPart
+from activities.ingest.land_rows import RowLanding, RowLandings
+from clients.governor.leases import Leases
+from clients.salesforce.http import OrgHttp
+from clients.salesforce.session import Session, SessionSource
+from clients.storage.chain import Chain
+from clients.storage.data_key import org_data_key
+from clients.storage.objects import ObjectStore
+from schemas.backfill import BackfillCounts, BackfillInput, Part, PartInput
 from schemas.catalogue import Catalogue, ObjectSpec, load_catalogue
+from schemas.governor import Budget, Reading
 from schemas.ids import ORIGIN
-from schemas.raw import Manifest
-from tests.local_governor import GREEDY, LocalGovernor
-from transforms.protect import Protector
+from schemas.ingest.raw import Manifest
+from tests.support.engines.local_governor import GREEDY, LocalGovernor
+from transforms.pii import Protector
 from workers.settings import Settings, load_settings
 
 _UNLIMITED = 1_000_000_000_000

@@ -31,16 +31,16 @@ from benchmarks.writeback_load import Load, last_texts, wait_for_api
 from benchmarks.writeback_proof import not_arrived, one_effect
 from benchmarks.writeback_senders import by_lht, log_in, one_call_a_record
 from cli.api import local_token
-from cli.engine_processes import settings_of
-from cli.measures import ProcessMeter
-from cli.surge import run_surge, wait_for_followers
-from cli.up import Running, running_all
-from sandbox.org.store import DATABASE_FILE
+from cli.local.engine_processes import settings_of
+from cli.local.measurements import ProcessMeter
+from cli.local.surge import run_surge, wait_for_followers
+from cli.local.up import Running, running_all
+from sandbox.org.data.store import DATABASE_FILE
 from sandbox.ports import free_port
 from schemas import names
 from schemas.ids import writeback_queue_id
-from schemas.writebacks import DEADLINE, QueueInput, WritebackControl
-from workers.parts import connect_temporal
+from schemas.writeback.messages import DEADLINE, QueueInput, WritebackControl
+from workers.clients import connect_temporal
 from workers.settings import Settings
 
 _SUBMITTERS = 4

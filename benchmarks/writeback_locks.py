@@ -26,12 +26,12 @@ import psycopg
 from benchmarks.writeback_load import wait_for_api
 from benchmarks.writeback_senders import log_in
 from cli.api import local_token
-from cli.surge import wait_for_followers
-from cli.up import Running, running_all
+from cli.local.surge import wait_for_followers
+from cli.local.up import Running, running_all
 from sandbox.endpoints import SalesforceEndpoint
 from sandbox.ports import free_port
-from schemas.limits import COLLECTION_MAX_ROWS
-from schemas.writebacks import MOST_OF_A_REQUEST
+from schemas.salesforce.limits import COLLECTION_MAX_ROWS
+from schemas.writeback.messages import MOST_OF_A_REQUEST
 
 LOCKED = "UNABLE_TO_LOCK_ROW"
 _AT_ONCE = 4

@@ -12,8 +12,8 @@ from typing import Annotated, Any
 import typer
 
 from cli.output import OUT, AsJson, print_json
-from cli.running import settings_file
-from cli.sandbox_commands import DEFAULT_STATE, StateFolder
+from cli.sandbox import DEFAULT_STATE, StateFolder
+from cli.state import settings_file
 from schemas.access import CallerRole
 from schemas.errors import SettingsError
 from workers.settings import CALLER_NAME, FILE_VARIABLE

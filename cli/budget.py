@@ -12,9 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.output import OUT, AsJson, Every, Watch, show
-from cli.running import settings_of_state
-from cli.sandbox_commands import DEFAULT_STATE, StateFolder
-from schemas.forecasts import Forecast, Slowed, Spender
+from cli.sandbox import DEFAULT_STATE, StateFolder
+from cli.state import settings_of_state
+from schemas.forecast import Forecast, Slowed, Spender
 from workers.budget_words import (
     Budgets,
     budgets_of,
@@ -24,7 +24,7 @@ from workers.budget_words import (
     percent,
     rate_words,
 )
-from workers.parts import connect_temporal
+from workers.clients import connect_temporal
 from workers.settings import Settings
 
 _WIDE = 100

@@ -7,10 +7,10 @@ import typer
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from cli.acting import SettingsFile
+from cli.options import SettingsFile
 from cli.output import EXIT_FAILED, OUT, AsJson, print_json, progress
-from cli.running import settings_of_state
-from cli.sandbox_commands import DEFAULT_STATE, StateFolder
+from cli.sandbox import DEFAULT_STATE, StateFolder
+from cli.state import settings_of_state
 from schemas.doctor import Diagnosis, Finding, Remote, State
 from schemas.errors import SettingsError
 from workers.doctor import EVERYTHING, examine, without_settings

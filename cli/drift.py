@@ -11,18 +11,18 @@ from rich.text import Text
 from temporalio.client import WorkflowFailureError
 from temporalio.common import WorkflowIDConflictPolicy
 
-from cli.acting import By, SettingsFile, who
+from cli.options import By, SettingsFile, who
 from cli.output import OUT, AsJson, print_json, say
-from cli.running import settings_of_state
-from cli.sandbox_commands import DEFAULT_STATE, StateFolder
-from clients.live_catalogue import read_rows
+from cli.sandbox import DEFAULT_STATE, StateFolder
+from cli.state import settings_of_state
 from clients.warehouse import Warehouse
+from clients.warehouse.live_catalogue import read_rows
 from schemas import names
 from schemas.catalogue import load_catalogue
 from schemas.drift import DriftInput, DriftResult, DriftRow
 from schemas.errors import UnavailableError
 from schemas.ids import drift_workflow_id
-from workers.parts import connect_temporal, open_warehouse
+from workers.clients import connect_temporal, open_warehouse
 from workers.settings import Settings
 
 

@@ -10,28 +10,27 @@ import typer
 
 from cli import (
     api,
-    audit_commands,
-    backfill,
+    audit,
     budget,
     catalogue,
-    demo,
     doctor,
     drift,
-    org_commands,
     plan,
     quality,
     quarantine,
     reconcile,
     refresh,
-    replay,
-    sandbox_commands,
-    status,
+    sandbox,
+    sandbox_org,
     trace,
-    up,
     worker,
-    writeback,
 )
+from cli.backfill import commands as backfill
+from cli.local import demo, up
 from cli.output import EXIT_FAILED, EXIT_REFUSED, EXIT_UNAVAILABLE, TALK
+from cli.replay import commands as replay
+from cli.status import command as status
+from cli.writeback import commands as writeback
 from schemas.errors import (
     SettingsError,
     TidegateError,
@@ -59,15 +58,15 @@ app.command("drift")(drift.drift)
 app.command("refresh")(refresh.refresh)
 app.command("trace")(trace.trace)
 app.command("worker")(worker.worker)
-sandbox_commands.app.add_typer(org_commands.faults_app, name="faults")
-sandbox_commands.app.command("dials")(org_commands.dials)
-sandbox_commands.app.command("clock")(org_commands.clock)
-sandbox_commands.app.command("reset")(org_commands.reset)
-sandbox_commands.app.command("neighbour")(org_commands.neighbour)
-app.add_typer(sandbox_commands.app, name="sandbox")
+sandbox.app.add_typer(sandbox_org.faults_app, name="faults")
+sandbox.app.command("dials")(sandbox_org.dials)
+sandbox.app.command("clock")(sandbox_org.clock)
+sandbox.app.command("reset")(sandbox_org.reset)
+sandbox.app.command("neighbour")(sandbox_org.neighbour)
+app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(catalogue.app, name="catalogue")
 app.add_typer(backfill.app, name="backfill")
-app.add_typer(audit_commands.app, name="audit")
+app.add_typer(audit.app, name="audit")
 app.add_typer(api.app, name="api")
 app.add_typer(replay.app, name="replay")
 app.add_typer(quality.app, name="quality")

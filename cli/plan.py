@@ -10,19 +10,19 @@ import typer
 from temporalio.service import RPCError, RPCStatusCode
 
 from cli.output import EXIT_NO_PLAN, OUT, print_json
-from cli.plan_tables import plan_as_json, plan_page, view_as_json, view_page
-from cli.running import settings_of_state
-from cli.sandbox_commands import DEFAULT_STATE, StateFolder
+from cli.plan_output import plan_as_json, plan_page, view_as_json, view_page
+from cli.sandbox import DEFAULT_STATE, StateFolder
+from cli.state import settings_of_state
 from schemas import names
-from schemas.budgets import Budget, Terms
 from schemas.catalogue import default_catalogue
 from schemas.errors import SettingsError, UnavailableError
+from schemas.governor import Budget, Terms
 from schemas.ids import planner_workflow_id
+from schemas.plan import ObjectLoad, PlanTask
 from schemas.planner import PlannerView
-from schemas.plans import ObjectLoad, PlanTask
-from transforms.plan import make_plan
-from transforms.plan_budgets import allocations, following_may_spend
-from workers.parts import connect_temporal
+from transforms.planner.allocations import allocations, following_may_spend
+from transforms.planner.choose import make_plan
+from workers.clients import connect_temporal
 from workers.settings import Settings
 
 MINUTES_A_DAY = 24 * 60

@@ -11,14 +11,14 @@ from rich.table import Table
 from rich.text import Text
 from typer.core import TyperGroup
 
-from cli.acting import By, SettingsFile, who
+from cli.options import By, SettingsFile, who
 from cli.output import EXIT_FAILED, OUT, AsJson, print_json, say
-from cli.running import settings_of_state
-from cli.sandbox_commands import DEFAULT_STATE, StateFolder
-from clients.audit import AuditLog
+from cli.sandbox import DEFAULT_STATE, StateFolder
+from cli.state import settings_of_state
+from clients.database.audit_log import AuditLog
 from schemas.quality_views import FindingChoice, FindingGroup, FindingRow, HoldView, Score
-from workers.parts import open_warehouse
-from workers.quality_book import DAYS, QualityActs, QualityLooks
+from workers.clients import open_warehouse
+from workers.quality import DAYS, QualityActs, QualityLooks
 from workers.settings import Settings
 
 _SHOW = "show"

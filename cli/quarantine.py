@@ -11,17 +11,18 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from cli.acting import By, Reason, SettingsFile, who
+from cli.options import By, Reason, SettingsFile, who
 from cli.output import EXIT_FAILED, OUT, AsJson, print_json, say
 from cli.quality import quality_acts
-from cli.replay import run
-from cli.running import settings_of_state
-from cli.sandbox_commands import DEFAULT_STATE, StateFolder
-from clients.warehouse import Transaction, replay_statements as sql
+from cli.replay.commands import run
+from cli.sandbox import DEFAULT_STATE, StateFolder
+from cli.state import settings_of_state
+from clients.warehouse import Transaction
+from clients.warehouse.sql import replay as sql
 from schemas.errors import SettingsError
-from schemas.replays import QuarantineChoice, ReplayInput, ReplaySelection, replay_key
-from transforms.decode import REASONS
-from workers.parts import open_warehouse
+from schemas.replay import QuarantineChoice, ReplayInput, ReplaySelection, replay_key
+from transforms.ingest.decode_events import REASONS
+from workers.clients import open_warehouse
 from workers.settings import Settings
 
 app = typer.Typer(help="Changes that do not fit, and having them tried again.", no_args_is_help=True)

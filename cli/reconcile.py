@@ -11,19 +11,19 @@ import typer
 from rich.table import Table
 from temporalio.client import Client, WorkflowFailureError
 
-from cli.acting import time_of, who
+from cli.options import time_of, who
 from cli.output import EXIT_FAILED, EXIT_ISOLATED, OUT, AsJson, print_json, progress, say
-from cli.running import settings_of_state
-from cli.sandbox_commands import DEFAULT_STATE, StateFolder
-from clients.objectstore import ObjectStore
-from clients.warehouse import questions
+from cli.sandbox import DEFAULT_STATE, StateFolder
+from cli.state import settings_of_state
+from clients.storage.objects import ObjectStore
+from clients.warehouse.sql import reconcile as sql
 from schemas import names
 from schemas.catalogue import load_catalogue
 from schemas.errors import SettingsError
 from schemas.ids import reconcile_workflow_id
-from schemas.reconciliations import Depth, ReconcileInput, ReconcileState, Verdict
-from transforms.reconcile_plan import PlanTerms, calls_needed
-from workers.parts import connect_temporal, open_warehouse
+from schemas.reconcile import Depth, ReconcileInput, ReconcileState, Verdict
+from transforms.reconcile.cost import PlanTerms, calls_needed
+from workers.clients import connect_temporal, open_warehouse
 from workers.reconciliations import start_reconciliation
 from workers.settings import Settings
 
@@ -182,8 +182,8 @@ def _show_plan(
     warehouse = open_warehouse(settings)
     try:
         with warehouse.reading() as reading:
-            ((rows, days),) = reading.fetch(questions.count_days(spec))
-            ((isolated,),) = reading.fetch(questions.count_isolated(spec))
+            ((rows, days),) = reading.fetch(sql.count_days(spec))
+            ((isolated,),) = reading.fetch(sql.count_isolated(spec))
     finally:
         warehouse.close()
     terms = PlanTerms(page_rows=settings.reconciliation.page_rows)

@@ -9,17 +9,17 @@ from rich.table import Table
 from temporalio.client import WorkflowFailureError
 from temporalio.common import WorkflowIDConflictPolicy
 
-from activities.plan_refresh import PlanRefresh
-from cli.acting import By, Reason, SettingsFile, who
+from activities.drift.plan_refresh import PlanRefresh
+from cli.options import By, Reason, SettingsFile, who
 from cli.output import OUT, AsJson, print_json, say
-from cli.running import settings_of_state
-from cli.sandbox_commands import DEFAULT_STATE, StateFolder
-from clients.objectstore import ObjectStore
+from cli.sandbox import DEFAULT_STATE, StateFolder
+from cli.state import settings_of_state
+from clients.storage.objects import ObjectStore
 from schemas import names
 from schemas.errors import SettingsError, UnavailableError
 from schemas.ids import refresh_workflow_id
-from schemas.refreshes import RefreshInput, RefreshPlan, RefreshState
-from workers.parts import connect_temporal, decided_catalogue, open_warehouse
+from schemas.refresh import RefreshInput, RefreshPlan, RefreshState
+from workers.clients import connect_temporal, decided_catalogue, open_warehouse
 from workers.settings import Settings
 
 

@@ -12,14 +12,14 @@ import typer
 from rich.table import Table
 
 from cli.output import EXIT_FAILED, OUT, print_json, say
-from cli.running import settings_of_state, workflow_url
-from cli.sandbox_commands import DEFAULT_STATE, StateFolder
-from clients.warehouse import statements as sql
+from cli.sandbox import DEFAULT_STATE, StateFolder
+from cli.state import settings_of_state, workflow_url
 from clients.warehouse.psycopg_errors import translated
-from clients.writebacks.looks import Row, WritebackLooks
+from clients.warehouse.sql import apply as sql
+from clients.writeback.queries import Row, WritebackLooks
 from schemas.catalogue import ObjectSpec
 from schemas.ids import batch_workflow_id
-from workers.parts import decided_catalogue, open_warehouse
+from workers.clients import decided_catalogue, open_warehouse
 from workers.settings import Settings
 
 _MOST_WRITEBACKS = 100

@@ -11,8 +11,8 @@ import uvloop
 
 from cli.output import say
 from schemas.errors import UnavailableError
-from workers.engine import running_workers
 from workers.lanes import ensure_lanes
+from workers.process import running_workers
 from workers.reconciliations import ensure_reconciliations
 from workers.roles import Role
 from workers.schedules import ensure_watches

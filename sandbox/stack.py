@@ -16,8 +16,8 @@ from sandbox.ports import free_port
 from sandbox.processes import Child, ProcessGroup, wait_until
 from sandbox.temporal import start_temporal
 from schemas.errors import SettingsError
-from schemas.limits import API_VERSION
 from schemas.names import NAMESPACE
+from schemas.salesforce.limits import API_VERSION
 
 WAREHOUSE = "warehouse"
 OPERATIONAL = "operational"

@@ -29,6 +29,8 @@ from schemas.errors import CatalogueError, UnknownObjectError
 from schemas.quality import ASKED_OF_THE_WAREHOUSE, DECLARED, Rule, Severity
 
 DEFAULT_CATALOGUE = Path(__file__).with_name("catalogue.yaml")
+STAMPS = ("OwnerId", "CreatedDate", "CreatedById", "LastModifiedDate", "LastModifiedById")
+"""Fields of nearly every object: who and when."""
 
 _API_NAME = re.compile(r"[A-Za-z]\w{0,79}", re.ASCII)
 

@@ -5,10 +5,10 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from schemas.budgets import Budget
+from schemas.governor import Budget
 from schemas.ids import ORIGIN
 from schemas.message import Message
-from schemas.plans import Plan, PlanTask, Way
+from schemas.plan import Plan, PlanTask, Way
 
 HAND_OVER_OVERLAP = timedelta(seconds=60)
 """How far the two lanes of a hand-over overlap: for transactions that commit in another order than they reach the bus."""

@@ -131,7 +131,7 @@ VERSION = Column("version", Kind.INTEGER, required=True)
 UNKNOWN_FIELDS = Column("unknown_fields", Kind.TEXT, 65_535)
 """Columns of the row whose latest value did not fit, joined by commas; null: none. Such a column is null, and that null says nothing."""
 FIELD_FINDINGS = Column("field_findings", Kind.TEXT, 65_535)
-"""Of staged changes: what is wrong with the change's fields, as `transforms.findings` writes it; null: nothing."""
+"""Of staged changes: what is wrong with the change's fields, as `transforms.quality.findings` writes it; null: nothing."""
 
 CHANGE_HEADER = (
     RECORD_ID,
@@ -325,7 +325,7 @@ REREAD_COLUMNS = (
     Column("object", Kind.TEXT, NAME_SIZE, required=True),
     Column("ordinal", Kind.INTEGER, required=True),  # of the row in quarantine; -1: none is there
     Column("record_id", Kind.TEXT, NAME_SIZE),  # null: records that only a query can name
-    Column("cause", Kind.TEXT, 16, required=True),  # a `transforms.rereads.Cause`
+    Column("cause", Kind.TEXT, 16, required=True),  # a `transforms.repair.Cause`
     Column("change_order", Kind.TEXT, ORDER_SIZE, required=True),  # what is read must stand after this place
     Column("since_at", Kind.TIMESTAMP),  # without a record: rows modified from then on; null: all of them
     CHANGED_AT,

@@ -17,7 +17,7 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError
 
-from clients.objectstore import ObjectStore, S3Address
+from clients.storage.objects import ObjectStore, S3Address
 from clients.warehouse.postgres import PostgresWarehouse
 from sandbox import objectstore, postgres, temporal
 from sandbox.ports import free_port

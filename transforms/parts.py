@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
-from schemas.backfills import ByTime, Part
+from schemas.backfill import ByTime, Part
 
 
 class Bucket(NamedTuple):

@@ -8,13 +8,13 @@ from typing import Any, Literal
 
 from temporalio.client import Client
 
-from clients.governor import read_books
-from schemas.budgets import LeaseClass
+from clients.temporal.governor import read_books
 from schemas.errors import UnavailableError
-from schemas.forecasts import OTHERS, Forecast, Slowed
+from schemas.forecast import OTHERS, Forecast, Slowed
+from schemas.governor import LeaseClass
 from schemas.message import Message
-from transforms.books import OrgBooks
-from transforms.forecast import forecast
+from transforms.governor.forecast import forecast
+from transforms.governor.ledger import OrgBooks
 
 _STALE = timedelta(minutes=6)
 """A reading is due every minute, and the Limits API may be five minutes behind."""

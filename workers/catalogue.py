@@ -10,23 +10,23 @@ from typing import TypeVar
 
 from temporalio.client import Client
 
-from clients.call_count import counting_calls
-from clients.describe import OrgSchema
 from clients.doctor.org_events import examine_selection, read_selection
 from clients.doctor.org_rights import LEASE_CLASS
-from clients.field_definitions import with_definitions
-from clients.org_http import OrgHttp
-from clients.salesforce import SessionSource
+from clients.salesforce.call_count import counting_calls
+from clients.salesforce.describe import OrgSchema
+from clients.salesforce.field_definitions import with_definitions
+from clients.salesforce.http import OrgHttp
+from clients.salesforce.session import SessionSource
 from schemas.catalogue import Catalogue, load_catalogue
 from schemas.catalogue_check import CatalogueCheck, Costs, Difference
 from schemas.doctor import Finding, State
 from schemas.drift import DescribedShape
 from schemas.errors import CallRefusedError, CatalogueNotMadeError, UnavailableError
-from transforms.catalogue_check import differences_of, missing_object, sorted_differences
-from transforms.catalogue_text import Generated, generate
+from transforms.catalogue.render import Generated, generate
+from transforms.drift.check_catalogue import differences_of, missing_object, sorted_differences
+from workers.clients import connect_temporal
 from workers.doctor import streamed_objects
 from workers.org_purse import PaidBy, org_purse
-from workers.parts import connect_temporal
 from workers.settings import Settings
 
 T = TypeVar("T")

@@ -28,9 +28,9 @@ from schemas.doctor import (
     wrong,
 )
 from schemas.errors import CatalogueError, SettingsError, TidegateError
-from schemas.plans import Way
+from schemas.plan import Way
+from workers.clients import connect_temporal
 from workers.doctor_org import OrgLook
-from workers.parts import connect_temporal
 from workers.settings import LaneSettings, Settings
 
 EVERYTHING = frozenset(Remote)

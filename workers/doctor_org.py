@@ -5,15 +5,15 @@ from functools import partial
 
 from temporalio.client import Client
 
-from clients.call_count import counting_calls
 from clients.doctor import org_login
 from clients.doctor.asking import Deadline, asked
 from clients.doctor.org_allocations import examine_allocations
 from clients.doctor.org_events import Streamed, examine_selection
 from clients.doctor.org_objects import examine_object
 from clients.doctor.org_rights import examine_permissions
-from clients.org_http import OrgHttp
-from clients.salesforce import Session, SessionSource
+from clients.salesforce.call_count import counting_calls
+from clients.salesforce.http import OrgHttp
+from clients.salesforce.session import Session, SessionSource
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.doctor import CHECKS, Finding, unknown
 from workers.org_purse import PaidBy, org_purse

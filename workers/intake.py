@@ -3,16 +3,16 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from clients.describes import Describes
-from clients.keys import org_data_key
-from clients.live_catalogue import LiveCatalogue
-from clients.objectstore import ObjectStore
+from clients.salesforce.describe_cache import Describes
+from clients.storage.data_key import org_data_key
+from clients.storage.objects import ObjectStore
 from clients.warehouse import Warehouse
-from clients.writebacks.intake import WritebackIntake
-from clients.writebacks.parents import ParentLookup
+from clients.warehouse.live_catalogue import LiveCatalogue
+from clients.writeback.intake import WritebackIntake
+from clients.writeback.parent_locks import ParentLookup
 from schemas.catalogue import Catalogue
-from transforms.protect import Protector
-from transforms.writeback_checks import WritebackChecks
+from transforms.pii import Protector
+from transforms.writeback.validate import WritebackChecks
 from workers.settings import Settings
 
 

@@ -8,12 +8,12 @@ from temporalio.common import (
     WorkflowIDConflictPolicy,
 )
 
-from clients.lane_workflows import start_lane
+from clients.temporal.lanes import start_lane
 from schemas import names
 from schemas.ids import lane_workflow_id, planner_workflow_id, repair_workflow_id
-from schemas.messages import LaneInput
+from schemas.ingest.messages import LaneInput
 from schemas.planner import PlannerInput
-from schemas.rereads import RepairInput
+from schemas.repair import RepairInput
 from workers.settings import LaneSettings, Settings
 from workflows import LaneWorkflow
 

@@ -9,9 +9,9 @@ from typing import Literal
 from temporalio.client import Client
 
 from clients.doctor.payment import Allowance
-from clients.governor import TemporalGovernor, read_books
-from clients.leases import Leases
-from clients.purse import Purse
+from clients.governor.leases import Leases
+from clients.governor.protocol import Purse
+from clients.temporal.governor import TemporalGovernor, read_books
 from schemas.doctor import ALLOWANCE_CALLS
 from schemas.errors import UnavailableError
 from workers.settings import Settings

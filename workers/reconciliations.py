@@ -6,11 +6,11 @@ from datetime import timedelta
 from temporalio.client import Client, WorkflowHandle
 from temporalio.common import WorkflowIDConflictPolicy
 
-from clients.schedules import Scheduled, ensure_schedule, remove_schedule
+from clients.temporal.schedules import Scheduled, ensure_schedule, remove_schedule
 from schemas import names
 from schemas.catalogue import load_catalogue
 from schemas.ids import reconcile_workflow_id, schedule_id
-from schemas.reconciliations import Depth, ReconcileInput, ReconcileState
+from schemas.reconcile import Depth, ReconcileInput, ReconcileState
 from workers.settings import Settings
 from workflows import ReconcileWorkflow
 from workflows.reconcile import SCHEDULE

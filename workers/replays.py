@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from activities.replay_selection import selected_batches, sized
-from clients.objectstore import ObjectStore
+from activities.replay.select_batches import selected_batches, sized
+from clients.storage.objects import ObjectStore
 from clients.warehouse import Warehouse
 from schemas.catalogue import Catalogue
-from schemas.replays import ReplayCursor, ReplaySelection, ReplaySize
+from schemas.replay import ReplayCursor, ReplaySelection, ReplaySize
 
 _AT_ONCE = 1_000
 

@@ -15,47 +15,47 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
-from activities.acts import Acts
-from activities.applier import Applier
-from activities.backfill_rates import BackfillRates
-from activities.batches import Batches
-from activities.boundary import ErrorBoundary
-from activities.check_drift import CheckDrift
-from activities.draw_plan import PlanDrawer
-from activities.find_deleted import FindDeleted
-from activities.follow import FollowLane
-from activities.group_commit import GroupCommit
-from activities.holes import Holes
-from activities.keep_describe import KeepDescribe
-from activities.land_rows import RowLandings
-from activities.landing import CutRule
-from activities.limits import Limits
-from activities.one_org import OneOrg
-from activities.plan_backfill import PlanBackfill
-from activities.plan_refresh import PlanRefresh
-from activities.poll import PollLane
-from activities.read_fields import ReadFields
-from activities.read_part import ReadPart
-from activities.read_records import ReadRecords
-from activities.reconcile_buckets import BucketLooks
-from activities.reconcile_facts import FactComparisons
-from activities.reconcile_isolated import IsolatedLooks
-from activities.reconcile_log import LogChecks
-from activities.reconcile_read import FactReads
-from activities.reconcile_report import Reports
-from activities.replay import ReplaySteps
-from activities.rereads import Rereads
-from activities.set_aside import SettingAside
-from activities.watch_lanes import LaneWatch
-from clients.warehouse.shadows import shadow_prefix
-from clients.writebacks.sessions import WritebackStore
+from activities.apply.applier import Applier
+from activities.apply.group_commit import GroupCommit
+from activities.apply.stage_and_apply import Batches
+from activities.audit import Acts
+from activities.backfill.plan import PlanBackfill
+from activities.backfill.rates import BackfillRates
+from activities.backfill.read_part import ReadPart
+from activities.backfill.read_records import ReadRecords
+from activities.drift.check_schema import CheckDrift
+from activities.drift.plan_refresh import PlanRefresh
+from activities.drift.read_fields import ReadFields
+from activities.drift.refresh_describe import KeepDescribe
+from activities.governor import Limits
+from activities.ingest.follow_lane import FollowLane
+from activities.ingest.land_rows import RowLandings
+from activities.ingest.landing_buffer import CutRule
+from activities.ingest.poll_lane import PollLane
+from activities.planner.lanes import LaneWatch
+from activities.planner.make_plan import PlanDrawer
+from activities.reconcile.compare_buckets import BucketLooks
+from activities.reconcile.compare_digests import FactComparisons
+from activities.reconcile.find_isolated import IsolatedLooks
+from activities.reconcile.read_digests import FactReads
+from activities.reconcile.report import Reports
+from activities.reconcile.set_aside import SettingAside
+from activities.reconcile.verify_fold import LogChecks
+from activities.repair.find_deleted import FindDeleted
+from activities.repair.rereads import Rereads
+from activities.repair.retention_gap import Holes
+from activities.replay.replay import ReplaySteps
+from activities.runtime.error_interceptor import ErrorBoundary
+from activities.runtime.org_interceptor import OneOrg
+from clients.warehouse.shadow.schemas import shadow_prefix
+from clients.writeback.store import WritebackStore
 from schemas import names
 from schemas.catalogue import Catalogue
-from transforms.reconcile_plan import PlanTerms
-from transforms.reprotect import Reprotector
-from workers.org import Org, paid_streams, source_opener
-from workers.parts import Parts, open_warehouse
-from workers.writebacks import echo_steps, keeping_describes, keeping_queues, preview_steps, writeback_steps
+from transforms.reconcile.cost import PlanTerms
+from transforms.replay.reencrypt import Reprotector
+from workers.clients import Parts, open_warehouse
+from workers.salesforce import Org, paid_streams, source_opener
+from workers.writeback import echo_steps, keeping_describes, keeping_queues, preview_steps, writeback_steps
 from workflows import WORKFLOWS, GovernorWorkflow, PlannerWorkflow
 
 PASSED_THROUGH = ("schemas", "transforms", "workflows", "pydantic", "pyarrow", "numpy", "yaml", "orjson")

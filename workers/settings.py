@@ -18,30 +18,30 @@ from pydantic_settings import (
     SettingsError as EnvironmentFormError,
 )
 
-from activities.late_parents import GRACE
-from activities.plan_backfill import PART_ROWS
-from activities.poll import DELETIONS_EVERY, OVERLAP
-from activities.writeback_jobs import JOB_PATIENCE
-from activities.writeback_terms import LOG_PATIENCE, SETTLED_AFTER
-from clients.objectstore import S3Address
-from clients.polling import VISIBILITY_DELAY
-from clients.pubsub_connection import PubsubAddress
-from clients.salesforce import Grant, SalesforceAddress
-from clients.token_issuer import IssuerAddress
+from activities.backfill.plan import PART_ROWS
+from activities.ingest.poll_lane import DELETIONS_EVERY, OVERLAP
+from activities.quality.late_parents import GRACE
+from activities.writeback.bulk import JOB_PATIENCE
+from activities.writeback.config import LOG_PATIENCE, SETTLED_AFTER
+from clients.oidc import IssuerAddress
+from clients.salesforce.polling import VISIBILITY_DELAY
+from clients.salesforce.session import Grant, SalesforceAddress
+from clients.salesforce.streaming.pubsub_connection import PubsubAddress
+from clients.storage.objects import S3Address
 from schemas.access import OUR_NAMES, CallerRole
-from schemas.budgets import Terms
 from schemas.catalogue import DEFAULT_CATALOGUE, Pii
 from schemas.drift import CHECK_EVERY, DriftPolicy
 from schemas.errors import SettingsError
-from schemas.limits import API_VERSION
-from schemas.messages import POLL_EVERY
+from schemas.governor import Terms
+from schemas.ingest.messages import POLL_EVERY
+from schemas.plan import Way
 from schemas.planner import HAND_OVER_OVERLAP
-from schemas.plans import Way
-from schemas.reconciliations import SETTLE
-from schemas.refreshes import REFRESH_EVERY
-from schemas.writebacks import NewerChange
-from transforms.reconcile_plan import FACT_PAGE_ROWS
-from transforms.writeback_batches import LINGER
+from schemas.reconcile import SETTLE
+from schemas.refresh import REFRESH_EVERY
+from schemas.salesforce.limits import API_VERSION
+from schemas.writeback.messages import NewerChange
+from transforms.reconcile.cost import FACT_PAGE_ROWS
+from transforms.writeback.batching import LINGER
 
 DEFAULT_FILE = Path("var/settings.json")
 FILE_VARIABLE = "TIDEGATE_SETTINGS"

@@ -12,7 +12,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_
 
 with workflow.unsafe.imports_passed_through():
     from schemas import names
-    from schemas.backfills import (
+    from schemas.backfill import (
         BackfillCounts,
         BackfillInput,
         BackfillPlan,
@@ -24,11 +24,11 @@ with workflow.unsafe.imports_passed_through():
         StretchResult,
     )
     from schemas.ids import ORIGIN
+    from schemas.ingest.messages import Act, PauseInput
     from schemas.message import Message
-    from schemas.messages import Act, PauseInput
-    from workflows.acts import keep_record
     from workflows.backfill_progress import Progress
-    from workflows.options import DROP_JOB, KEEP_RATE, PLAN_BACKFILL, READ_ROWS, ActivityOptions
+    from workflows.contracts import DROP_JOB, KEEP_RATE, PLAN_BACKFILL, READ_ROWS, ActivityOptions
+    from workflows.runtime import keep_record
 
 PARTS_AT_ONCE = 2
 """Parts that are read at the same time: one is landed while the org still works at the other's job."""

@@ -1,6 +1,6 @@
 """What the Web UI shows of a backfill: how far it is, how long it will take, and what to do about it."""
 
-from schemas.backfills import BackfillState
+from schemas.backfill import BackfillState
 
 _NEXT = {
     "reading": "Signals `pause` and `cancel` stop it after the page that is being landed.",

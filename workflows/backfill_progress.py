@@ -4,8 +4,8 @@ from temporalio import workflow
 from temporalio.common import SearchAttributeKey
 
 with workflow.unsafe.imports_passed_through():
-    from schemas.backfills import BackfillCounts, BackfillInput, BackfillPlan, BackfillState
-    from schemas.messages import PauseInput
+    from schemas.backfill import BackfillCounts, BackfillInput, BackfillPlan, BackfillState
+    from schemas.ingest.messages import PauseInput
     from workflows.backfill_details import details
 
 _STAGE = SearchAttributeKey.for_keyword("Stage")

@@ -11,9 +11,16 @@ from temporalio.exceptions import FailureError
 with workflow.unsafe.imports_passed_through():
     from schemas import names
     from schemas.ids import repair_workflow_id
-    from schemas.messages import ApplyInput, ApplyResult, BatchResult, StagedObject, StageInput, StageResult
-    from schemas.raw import Manifest
-    from workflows.options import APPLY, STAGE
+    from schemas.ingest.messages import (
+        ApplyInput,
+        ApplyResult,
+        BatchResult,
+        StagedObject,
+        StageInput,
+        StageResult,
+    )
+    from schemas.ingest.raw import Manifest
+    from workflows.contracts import APPLY, STAGE
 
 _STAGE = SearchAttributeKey.for_keyword("Stage")
 _QUARANTINED = SearchAttributeKey.for_int("Quarantined")

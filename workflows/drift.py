@@ -7,15 +7,15 @@ from temporalio.workflow import ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
     from schemas import names
-    from schemas.budgets import LeaseClass
     from schemas.drift import DriftInput, DriftResult, FieldDrift, Fill
+    from schemas.governor import LeaseClass
     from schemas.ids import refresh_workflow_id, replay_workflow_id
+    from schemas.ingest.messages import Act
     from schemas.message import Message
-    from schemas.messages import Act
-    from schemas.refreshes import RefreshInput
-    from schemas.replays import QuarantineChoice, ReplayInput, ReplaySelection
-    from transforms.decode import UNKNOWN_FIELD
-    from workflows.options import CHECK_DRIFT, RECORD
+    from schemas.refresh import RefreshInput
+    from schemas.replay import QuarantineChoice, ReplayInput, ReplaySelection
+    from transforms.ingest.decode_events import UNKNOWN_FIELD
+    from workflows.contracts import CHECK_DRIFT, RECORD
 
 
 @workflow.defn(name=names.DRIFT_WORKFLOW)

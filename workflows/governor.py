@@ -10,9 +10,9 @@ from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from schemas import names
-    from schemas.budgets import Answer, Budget, Exchange, ReadLimitsInput, ReadLimitsResult
-    from transforms.books import OrgBooks
-    from workflows.options import READ_LIMITS
+    from schemas.governor import Answer, Budget, Exchange, ReadLimitsInput, ReadLimitsResult
+    from transforms.governor.ledger import OrgBooks
+    from workflows.contracts import READ_LIMITS
 
 _LONGEST_HISTORY = 1_500
 """Events of a run: a replay of more costs a second of processor time."""

@@ -13,7 +13,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_
 with workflow.unsafe.imports_passed_through():
     from schemas import names
     from schemas.ids import ORIGIN
-    from schemas.messages import (
+    from schemas.ingest.messages import (
         Act,
         FollowInput,
         FollowResult,
@@ -24,10 +24,10 @@ with workflow.unsafe.imports_passed_through():
         PollInput,
         SetEveryInput,
     )
-    from schemas.plans import Way
-    from schemas.positions import is_polled
-    from workflows.acts import keep_record
-    from workflows.options import FOLLOW
+    from schemas.ingest.positions import is_polled
+    from schemas.plan import Way
+    from workflows.contracts import FOLLOW
+    from workflows.runtime import keep_record
 
 _STAGE = SearchAttributeKey.for_keyword("Stage")
 _POSITION = SearchAttributeKey.for_keyword("Position")

@@ -12,7 +12,8 @@ from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
 with workflow.unsafe.imports_passed_through():
     from schemas import names
-    from schemas.messages import Act
+    from schemas.ingest.messages import Act
+    from schemas.plan import ObjectPlan
     from schemas.planner import (
         DrawnPlan,
         DrawPlanInput,
@@ -27,10 +28,9 @@ with workflow.unsafe.imports_passed_through():
         WatchLanesInput,
         WatchLanesResult,
     )
-    from schemas.plans import ObjectPlan
-    from workflows.acts import keep_record
-    from workflows.hand_over import HandOver
-    from workflows.options import DRAW_PLAN, WATCH_LANES
+    from workflows.contracts import DRAW_PLAN, WATCH_LANES
+    from workflows.planner_handover import HandOver
+    from workflows.runtime import keep_record
 
 _LONGEST_HISTORY = 1_500
 """Events of a run: a replay of more costs a second of processor time."""

@@ -13,11 +13,11 @@ from temporalio.exceptions import ChildWorkflowError
 
 with workflow.unsafe.imports_passed_through():
     from schemas import names
-    from schemas.backfills import BackfillInput, BackfillState
-    from schemas.budgets import LeaseClass
+    from schemas.backfill import BackfillInput, BackfillState
+    from schemas.governor import LeaseClass
     from schemas.ids import backfill_workflow_id
-    from schemas.messages import Act
-    from schemas.reconciliations import (
+    from schemas.ingest.messages import Act
+    from schemas.reconcile import (
         AskBucketsInput,
         AskedBuckets,
         CheckLogInput,
@@ -42,8 +42,8 @@ with workflow.unsafe.imports_passed_through():
         StepCost,
         Verdict,
     )
-    from transforms.reconcile_plan import FEW_ROWS
-    from workflows.options import LOOK, RECORD
+    from transforms.reconcile.cost import FEW_ROWS
+    from workflows.contracts import LOOK, RECORD
 
 _STAGE = SearchAttributeKey.for_keyword("Stage")
 _ORG = SearchAttributeKey.for_keyword("SfOrg")

@@ -5,8 +5,8 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from schemas import names
     from schemas.ids import ORIGIN, fields_lane
-    from schemas.messages import Act
-    from schemas.refreshes import (
+    from schemas.ingest.messages import Act
+    from schemas.refresh import (
         FieldsInput,
         FieldsResult,
         RefreshCounts,
@@ -15,7 +15,7 @@ with workflow.unsafe.imports_passed_through():
         RefreshPlan,
         RefreshState,
     )
-    from workflows.options import PLAN_REFRESH, READ_ROWS, RECORD
+    from workflows.contracts import PLAN_REFRESH, READ_ROWS, RECORD
 
 
 @workflow.defn(name=names.REFRESH_WORKFLOW)

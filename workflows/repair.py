@@ -12,10 +12,10 @@ from temporalio.exceptions import ActivityError, ApplicationError, ChildWorkflow
 
 with workflow.unsafe.imports_passed_through():
     from schemas import names
-    from schemas.backfills import BackfillInput, BackfillState
-    from schemas.budgets import LeaseClass
+    from schemas.backfill import BackfillInput, BackfillState
+    from schemas.governor import LeaseClass
     from schemas.ids import backfill_workflow_id
-    from schemas.rereads import (
+    from schemas.repair import (
         LOOK_AGAIN,
         CloseInput,
         FindDeletedInput,
@@ -26,7 +26,7 @@ with workflow.unsafe.imports_passed_through():
         RepairInput,
         RepairState,
     )
-    from workflows.options import FIND_DELETED, FIND_REREADS
+    from workflows.contracts import FIND_DELETED, FIND_REREADS
 
 
 @workflow.defn(name=names.REPAIR_WORKFLOW)

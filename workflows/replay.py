@@ -15,9 +15,9 @@ from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_
 
 with workflow.unsafe.imports_passed_through():
     from schemas import names
+    from schemas.ingest.messages import Act, PauseInput
     from schemas.message import Message
-    from schemas.messages import Act, PauseInput
-    from schemas.replays import (
+    from schemas.replay import (
         BatchGroup,
         FindBatchesInput,
         FoundBatches,
@@ -29,8 +29,8 @@ with workflow.unsafe.imports_passed_through():
         ReplayState,
         replay_key,
     )
-    from workflows.acts import keep_record
-    from workflows.options import FIND_BATCHES, REDRIVE, SIZE_REPLAY, ActivityOptions
+    from workflows.contracts import FIND_BATCHES, REDRIVE, SIZE_REPLAY, ActivityOptions
+    from workflows.runtime import keep_record
 
 _STAGE = SearchAttributeKey.for_keyword("Stage")
 _CHANGES = SearchAttributeKey.for_int("Changes")

@@ -10,8 +10,8 @@ from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_
 
 with workflow.unsafe.imports_passed_through():
     from schemas import names
-    from schemas.writebacks import LookUpInput, SentBatch, WritebackBatchInput
-    from workflows.options import LOOK_UP_WRITEBACKS, SEND_WRITEBACKS, ActivityOptions
+    from schemas.writeback.messages import LookUpInput, SentBatch, WritebackBatchInput
+    from workflows.contracts import LOOK_UP_WRITEBACKS, SEND_WRITEBACKS, ActivityOptions
 
 _STAGE = SearchAttributeKey.for_keyword("Stage")
 _WAITS = (1, 3, 6, 10, 20, 30, 60)

@@ -4,8 +4,8 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from schemas import names
-    from schemas.writeback_preview import Previewed, PreviewInput
-    from workflows.options import PREVIEW_WRITEBACKS
+    from schemas.writeback.preview import Previewed, PreviewInput
+    from workflows.contracts import PREVIEW_WRITEBACKS
 
 
 @workflow.defn(name=names.WRITEBACK_PREVIEW_WORKFLOW)

@@ -14,7 +14,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, WorkflowAlrea
 with workflow.unsafe.imports_passed_through():
     from schemas import names
     from schemas.ids import writeback_batch_id
-    from schemas.writebacks import (
+    from schemas.writeback.messages import (
         EchoInput,
         Formed,
         FormInput,
@@ -25,7 +25,7 @@ with workflow.unsafe.imports_passed_through():
         WritebackBatchInput,
         WritebackControl,
     )
-    from workflows.options import FIND_ECHOES, FORM_WRITEBACKS, SET_WRITEBACK_PAUSE
+    from workflows.contracts import FIND_ECHOES, FORM_WRITEBACKS, SET_WRITEBACK_PAUSE
     from workflows.writeback_batch import WritebackBatchWorkflow
 
 _ORG = SearchAttributeKey.for_keyword("SfOrg")

@@ -16,12 +16,10 @@ from api.routes import (
     quarantine,
     reconciliations,
     replays,
-    writeback_control,
-    writeback_files,
-    writebacks,
 )
-from api.run_routes import run_router
-from api.runs import RunKind
+from api.routes.writeback import control as writeback_control, files as writeback_files, writebacks
+from api.runs.kinds import RunKind
+from api.runs.routes import run_router
 
 RUNS: tuple[RunKind, ...] = (backfills.KIND, replays.KIND, reconciliations.KIND)
 

@@ -6,11 +6,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
-from api.documented import told
-from api.parts import Parts
-from clients.writebacks.proof import broken_seals
+from api.dependencies import Parts
+from api.openapi import told
+from clients.writeback.audit_verify import broken_seals
 from schemas.access import CallerRole
-from schemas.messages import Act
+from schemas.ingest.messages import Act
 
 router = APIRouter(prefix="/v1/audit", tags=["audit"])
 

@@ -7,12 +7,12 @@ from typing import Annotated, Literal, Self
 import orjson
 from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints, model_validator
 
-from api.parts import ApiParts
-from api.runs import RunKind, RunRequest, span
-from clients.backfill_workflows import start_options
+from api.dependencies import ApiParts
+from api.runs.kinds import RunKind, RunRequest, span
+from clients.temporal.backfills import start_options
 from schemas import ids as naming, names
-from schemas.backfills import BackfillInput, BackfillState
-from schemas.budgets import LeaseClass
+from schemas.backfill import BackfillInput, BackfillState
+from schemas.governor import LeaseClass
 
 MOST_IDS = 50_000
 RecordId = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z]{18}$")]

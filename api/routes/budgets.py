@@ -6,11 +6,11 @@ from typing import Literal
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from api.documented import told
-from api.parts import Parts
-from clients.run_workflows import translated
+from api.dependencies import Parts
+from api.openapi import told
+from clients.temporal.runs import translated
 from schemas.access import CallerRole
-from schemas.forecasts import Forecast
+from schemas.forecast import Forecast
 from workers.budget_words import budgets_of
 
 router = APIRouter(prefix="/v1/budgets", tags=["budgets"])

@@ -3,9 +3,9 @@
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from api.documented import told
-from api.parts import Parts
-from clients.warehouse import statements as sql
+from api.dependencies import Parts
+from api.openapi import told
+from clients.warehouse.sql import apply as sql
 from schemas.access import CallerRole
 from schemas.catalogue import FieldSpec, FieldType, ObjectSpec, Pii
 

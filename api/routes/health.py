@@ -9,8 +9,8 @@ from http import HTTPStatus
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
-from api.documented import public
-from api.parts import ApiParts, Parts
+from api.dependencies import ApiParts, Parts
+from api.openapi import public
 
 _LOG = logging.getLogger(__name__)
 _PATIENCE = timedelta(seconds=3)

@@ -7,16 +7,16 @@ from typing import Literal
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from api.documented import told
-from api.parts import ApiParts, CalledBy, Parts
+from api.dependencies import ApiParts, CalledBy, Parts
+from api.openapi import told
 from api.problems import not_found
-from api.run_answers import Reason, Steered
-from clients.run_workflows import Look, list_runs, look, query, signal
+from api.runs.models import Reason, Steered
+from clients.temporal.runs import Look, list_runs, look, query, signal
 from schemas import names
 from schemas.access import Caller, CallerRole
 from schemas.errors import UnavailableError
 from schemas.ids import lane_workflow_id
-from schemas.messages import LaneState, PauseInput
+from schemas.ingest.messages import LaneState, PauseInput
 
 _MOST = 500
 router = APIRouter(prefix="/v1/lanes", tags=["lanes"])

@@ -7,12 +7,12 @@ from typing import Annotated
 from fastapi import APIRouter
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from api.documented import told
-from api.parts import CalledBy, Parts
-from clients.governor import TemporalGovernor
-from clients.run_workflows import translated
+from api.dependencies import CalledBy, Parts
+from api.openapi import told
+from clients.temporal.governor import TemporalGovernor
+from clients.temporal.runs import translated
 from schemas.access import CallerRole
-from schemas.budgets import Answer, Budget, Exchange, LeaseClass, LeaseLine
+from schemas.governor import Answer, Budget, Exchange, LeaseClass, LeaseLine
 
 _MOST = 10**9
 router = APIRouter(prefix="/v1/leases", tags=["leases"])

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, BaseModel
 
-from api.documented import told
-from api.parts import ApiParts, Parts
-from clients.warehouse import ledger_statements as sql
+from api.dependencies import ApiParts, Parts
+from api.openapi import told
+from clients.warehouse.sql import ledger as sql
 from schemas.access import CallerRole
 
 router = APIRouter(prefix="/v1/ledger", tags=["ledger"])

@@ -4,10 +4,10 @@ from http import HTTPStatus
 
 from fastapi import APIRouter
 
-from api.documented import told
-from api.parts import Parts
+from api.dependencies import Parts
+from api.openapi import told
 from api.problems import ProblemError
-from clients.run_workflows import query
+from clients.temporal.runs import query
 from schemas import names
 from schemas.access import CallerRole
 from schemas.ids import planner_workflow_id

@@ -6,12 +6,12 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.documented import told
-from api.parts import CalledBy, Parts
-from api.run_answers import Reason
+from api.dependencies import CalledBy, Parts
+from api.openapi import told
+from api.runs.models import Reason
 from schemas.access import CallerRole
 from schemas.quality_views import FindingChoice, FindingGroup, FindingRow, HoldView, Score
-from workers.quality_book import DAYS, QualityActs, QualityLooks
+from workers.quality import DAYS, QualityActs, QualityLooks
 
 router = APIRouter(prefix="/v1/quality", tags=["quality"])
 Part = Annotated[str, Query(max_length=255, description="Only those; left out: any.")]

@@ -7,13 +7,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.documented import told
-from api.parts import ApiParts, CalledBy, Parts
+from api.dependencies import ApiParts, CalledBy, Parts
+from api.openapi import told
 from api.problems import invalid
-from api.run_answers import Reason
-from clients.warehouse import replay_statements as sql
+from api.runs.models import Reason
+from clients.warehouse.sql import replay as sql
 from schemas.access import CallerRole
-from workers.quality_book import QualityActs
+from workers.quality import QualityActs
 
 router = APIRouter(prefix="/v1/quarantine", tags=["quarantine"])
 Part = Annotated[str, Query(max_length=255, description="Only those; left out: any.")]

@@ -4,10 +4,10 @@ from typing import Any, Self
 
 from pydantic import AwareDatetime, ConfigDict, Field, model_validator
 
-from api.parts import ApiParts
-from api.runs import RunKind, RunRequest, span
+from api.dependencies import ApiParts
+from api.runs.kinds import RunKind, RunRequest, span
 from schemas import ids as naming, names
-from schemas.reconciliations import Depth, ReconcileInput, ReconcileState
+from schemas.reconcile import Depth, ReconcileInput, ReconcileState
 
 
 class ReconciliationRequest(RunRequest):

@@ -2,11 +2,11 @@
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from api.parts import ApiParts
-from api.runs import RunKind, RunRequest
-from clients.replay_workflows import start_options
+from api.dependencies import ApiParts
+from api.runs.kinds import RunKind, RunRequest
+from clients.temporal.replays import start_options
 from schemas import ids as naming, names
-from schemas.replays import (
+from schemas.replay import (
     KEY_PATTERN,
     POSITION_PATTERN,
     SHADOW_PATTERN,

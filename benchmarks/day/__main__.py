@@ -32,20 +32,20 @@ from benchmarks.day.record import Record, WatchedOrg
 from benchmarks.day.report import as_json, failures, page
 from benchmarks.day.season import DAY, HOUR, SCALE, SHARES
 from benchmarks.day.yesterdays import DAYS_BEFORE, spend_yesterdays
-from clients.leases import Leases
-from clients.org_http import OrgHttp
-from clients.org_limits import read_limits
-from clients.prepaid import PrepaidPurse
-from clients.purse import Purse
-from clients.salesforce import Session
-from sandbox.org.app import build_app, open_org
-from sandbox.org.model import Org
-from sandbox.org.neighbour import Neighbour, NeighbourPlan
+from clients.governor.leases import Leases
+from clients.governor.prepaid import PrepaidPurse
+from clients.governor.protocol import Purse
+from clients.salesforce.http import OrgHttp
+from clients.salesforce.limits import read_limits
+from clients.salesforce.session import Session
+from sandbox.org.data.model import Org
+from sandbox.org.faults.neighbour import Neighbour, NeighbourPlan
+from sandbox.org.server.app import build_app, open_org
 from sandbox.org.traffic.fill import FillPlan, fill
-from schemas.budgets import Budget, LeaseClass, Terms
 from schemas.catalogue import default_catalogue
 from schemas.errors import TidegateError
-from schemas.limits import DAILY_API_REQUESTS, QUERY_PAGE_MAX
+from schemas.governor import Budget, LeaseClass, Terms
+from schemas.salesforce.limits import DAILY_API_REQUESTS, QUERY_PAGE_MAX
 
 MIDNIGHT = datetime(2026, 11, 2, tzinfo=UTC).timestamp()
 RECORDS = 6_000

@@ -9,10 +9,10 @@ from datetime import timedelta
 
 from benchmarks.day.record import Record
 from benchmarks.day.season import DAY, HOUR, ObjectShare, level
-from clients.org_http import OrgHttp
-from sandbox.org.model import Org
-from schemas.budgets import LeaseClass
+from clients.salesforce.http import OrgHttp
+from sandbox.org.data.model import Org
 from schemas.errors import RateLimitedError, TidegateError
+from schemas.governor import LeaseClass
 
 TICK = 5.0
 

@@ -6,18 +6,18 @@ from dataclasses import dataclass, field
 
 from benchmarks.day.record import Record
 from benchmarks.day.season import DAY, SHARES, ObjectShare
-from clients.leases import Leases
-from clients.org_http import OrgHttp
-from clients.polling import PolledSource
-from sandbox.org.model import Org
-from schemas.budgets import Budget, LeaseClass
+from clients.governor.leases import Leases
+from clients.salesforce.http import OrgHttp
+from clients.salesforce.polling import PolledSource
+from sandbox.org.data.model import Org
 from schemas.catalogue import ObjectSpec
 from schemas.errors import RateLimitedError, StreamBrokenError, TidegateError
-from schemas.plans import ObjectLoad, Plan, PlanTask, Way
-from schemas.positions import PolledPosition
-from transforms.books import OrgBooks
-from transforms.plan import make_plan
-from transforms.plan_budgets import may_spend_by_books
+from schemas.governor import Budget, LeaseClass
+from schemas.ingest.positions import PolledPosition
+from schemas.plan import ObjectLoad, Plan, PlanTask, Way
+from transforms.governor.ledger import OrgBooks
+from transforms.planner.allocations import may_spend_by_books
+from transforms.planner.choose import make_plan
 
 STREAM_LOOK_SECONDS = 2.0
 PLAN_EVERY_SECONDS = 60.0

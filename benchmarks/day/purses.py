@@ -3,8 +3,8 @@
 import time
 from contextlib import AbstractAsyncContextManager, nullcontext
 
-from schemas.budgets import Answer, Budget, Exchange, LeaseClass, Reading, Refusal, Terms
-from transforms.books import OrgBooks
+from schemas.governor import Answer, Budget, Exchange, LeaseClass, Reading, Refusal, Terms
+from transforms.governor.ledger import OrgBooks
 
 
 class BooksGovernor:

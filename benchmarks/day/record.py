@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from schemas.budgets import Budget, LeaseClass
-from transforms.books import OrgBooks
-from transforms.forecast import forecast
+from schemas.governor import Budget, LeaseClass
+from transforms.governor.forecast import forecast
+from transforms.governor.ledger import OrgBooks
 
 APPLY_SECONDS = 6.0
 """From received to curated: what `tidegate demo` measures for 95 of 100 changes at the peak rate; not part of this simulation."""

@@ -3,8 +3,8 @@
 from typing import Any
 
 from benchmarks.day.record import Record, share
-from schemas.budgets import Budget, LeaseClass
-from transforms.books import OrgBooks
+from schemas.governor import Budget, LeaseClass
+from transforms.governor.ledger import OrgBooks
 
 FRESH_SECONDS = 120.0
 FORECAST_ERROR = 0.10

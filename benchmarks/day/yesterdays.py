@@ -5,10 +5,10 @@ import time
 from datetime import UTC, datetime
 
 from benchmarks.day.season import HOUR
-from sandbox.org.model import Org
-from schemas.budgets import Budget, Exchange, LeaseClass, LeaseLine, Reading
-from schemas.limits import API_USAGE_LAG
-from transforms.books import OrgBooks
+from sandbox.org.data.model import Org
+from schemas.governor import Budget, Exchange, LeaseClass, LeaseLine, Reading
+from schemas.salesforce.limits import API_USAGE_LAG
+from transforms.governor.ledger import OrgBooks
 
 DAYS_BEFORE = 2
 _STEP = 300.0

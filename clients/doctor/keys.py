@@ -7,11 +7,11 @@ from typing import Any
 import orjson
 
 from clients.doctor.object_storage import code_of
-from clients.objectstore import ObjectStore, S3Address, aws_client, translated
+from clients.storage.objects import ObjectStore, S3Address, aws_client, translated
 from schemas.doctor import Finding, ok, unknown, wrong
 from schemas.errors import TerminalError, TidegateError, UnavailableError
 from schemas.ids import data_key_key
-from transforms.protect import KEY_BYTES
+from transforms.pii import KEY_BYTES
 
 _MISSING = {"NotFoundException", "InvalidArnException", "InvalidAliasNameException"}
 

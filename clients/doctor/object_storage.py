@@ -6,7 +6,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from clients.objectstore import ObjectStore, S3Address, aws_client
+from clients.storage.objects import ObjectStore, S3Address, aws_client
 from schemas.doctor import Finding, ok, unknown, wrong
 from schemas.errors import TerminalError, TidegateError, UnavailableError
 

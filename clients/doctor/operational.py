@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from psycopg.errors import InsufficientPrivilege, InvalidPassword
 from sqlalchemy.exc import DBAPIError
 
-from clients.migrations import revisions
-from clients.operational import open_engine, translated
+from clients.database.engine import open_engine, translated
+from clients.database.migrations import revisions
 from schemas.doctor import Finding, ok, warning, wrong
 from schemas.errors import UnavailableError
 

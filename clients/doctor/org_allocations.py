@@ -3,7 +3,7 @@
 from typing import Any
 
 from clients.doctor.org_rights import LEASE_CLASS
-from clients.org_http import OrgHttp
+from clients.salesforce.http import OrgHttp
 from schemas.doctor import LOW_SHARE, Finding, ok, unknown, warning, wrong
 
 _CALLS = "DailyApiRequests"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from clients.doctor.org_rights import rows
-from clients.org_http import OrgHttp
+from clients.salesforce.http import OrgHttp
 from schemas.doctor import Finding, ok, warning, wrong
 
 STANDARD = "ChangeEvents"

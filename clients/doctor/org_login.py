@@ -3,10 +3,10 @@
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from clients.salesforce import SalesforceAddress, Session, SessionSource, served_versions
+from clients.salesforce.session import SalesforceAddress, Session, SessionSource, served_versions
 from schemas.doctor import Finding, ok, unknown, warning, wrong
 from schemas.errors import CredentialsRejectedError, SettingsError, UnavailableError
-from schemas.limits import CLOCK_SKEW_WARNING, CLOCK_SKEW_WRONG
+from schemas.salesforce.limits import CLOCK_SKEW_WARNING, CLOCK_SKEW_WRONG
 
 _SHORT_ID = 15
 _ID = "TIDEGATE_SALESFORCE__"

@@ -1,13 +1,13 @@
 """Asks the org for each object of the catalogue, as the integration user sees it: the object, its fields, their types."""
 
-from clients.describe import described_field
 from clients.doctor.org_rights import LEASE_CLASS
-from clients.org_http import OrgHttp
+from clients.salesforce.describe import described_field
+from clients.salesforce.http import OrgHttp
 from schemas.catalogue import ObjectSpec
 from schemas.doctor import Finding, ok, warning, wrong
 from schemas.drift import DriftKind, DriftPolicy, FieldDrift
 from schemas.errors import CallRefusedError
-from transforms.drift import compare
+from transforms.drift.compare_schema import compare
 
 _SHOWN = 5
 _NEW = {DriftKind.ADDED, DriftKind.UNKNOWN}

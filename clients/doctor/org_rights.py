@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from typing import Any
 
-from clients.org_http import OrgHttp
-from clients.soql_calls import SoqlCalls
-from schemas.budgets import LeaseClass
+from clients.salesforce.http import OrgHttp
+from clients.salesforce.soql_requests import SoqlCalls
 from schemas.doctor import Finding, ok, unknown, wrong
 from schemas.errors import CallRefusedError
+from schemas.governor import LeaseClass
 
 LEASE_CLASS = LeaseClass.RECONCILIATION
 """On whose behalf a look's calls are made."""

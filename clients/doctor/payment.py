@@ -8,8 +8,8 @@ once when the org's own count says that only so much is left.
 from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import timedelta
 
-from schemas.budgets import Budget, LeaseClass, Reading, Refusal
 from schemas.errors import BudgetSpentError
+from schemas.governor import Budget, LeaseClass, Reading, Refusal
 
 _LATER = timedelta(minutes=15)
 

@@ -4,8 +4,8 @@ import psycopg
 
 from clients.warehouse.psycopg_errors import translated
 from clients.warehouse.redshift import type_name
-from clients.warehouse.shadows import schemas_of
-from clients.warehouse.statements import TABLES_OF_OPS, tables_of
+from clients.warehouse.shadow.schemas import schemas_of
+from clients.warehouse.sql.apply import TABLES_OF_OPS, tables_of
 from schemas.catalogue import Catalogue
 from schemas.tables import Column
 

@@ -13,7 +13,7 @@ from clients.doctor import redshift_types
 from clients.doctor.warehouse_server import examine_server
 from clients.warehouse import postgres_tables
 from clients.warehouse.psycopg_errors import translated
-from clients.warehouse.shadows import schemas_of
+from clients.warehouse.shadow.schemas import schemas_of
 from schemas.catalogue import Catalogue
 from schemas.doctor import Finding, ok, unknown, wrong
 from schemas.errors import CredentialsRejectedError, TidegateError, UnavailableError

@@ -15,11 +15,11 @@ from typing import Any
 import adbc_driver_postgresql.dbapi as adbc
 import pyarrow as pa
 
-from clients import postgres_sessions
+from clients.database import postgres_sessions
 from clients.warehouse import postgres_tables
 from clients.warehouse.postgres_tables import INLINE, SYSTEM, definitions
 from clients.warehouse.protocol import Transaction
-from clients.warehouse.shadows import in_schemas
+from clients.warehouse.shadow.schemas import in_schemas
 from schemas.catalogue import Catalogue
 from schemas.errors import CredentialsRejectedError, StatementError, UnavailableError
 from schemas.tables import Column

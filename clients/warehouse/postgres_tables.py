@@ -6,16 +6,16 @@ from functools import partial
 
 import psycopg
 
-from clients.postgres_sessions import session_options
+from clients.database.postgres_sessions import session_options
 from clients.warehouse.psycopg_errors import translated
-from clients.warehouse.scorecard_statements import views
-from clients.warehouse.shadows import in_schemas, schemas_of
-from clients.warehouse.statements import QUALITY, TABLES_OF_OPS, change_table, current_table, tables_of
+from clients.warehouse.shadow.schemas import in_schemas, schemas_of
+from clients.warehouse.sql.apply import QUALITY, TABLES_OF_OPS, change_table, current_table, tables_of
+from clients.warehouse.sql.scorecard import views
 from schemas.catalogue import Catalogue
 from schemas.column_names import short_name
 from schemas.errors import SettingsError
 from schemas.tables import Column, Kind, quoted
-from transforms.references import looks_at_others, pointers
+from transforms.quality.references import looks_at_others, pointers
 
 SYSTEM = "PostgreSQL"
 INLINE = "WITH (toast_tuple_target = 8160)"

@@ -21,12 +21,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from clients.objectstore import ObjectStore
+from clients.storage.objects import ObjectStore
 from clients.warehouse.protocol import Transaction
 from clients.warehouse.psycopg_errors import translated
-from clients.warehouse.scorecard_statements import views
-from clients.warehouse.shadows import in_schemas, schemas_of
-from clients.warehouse.statements import QUARANTINE, TABLES_OF_OPS, tables_of
+from clients.warehouse.shadow.schemas import in_schemas, schemas_of
+from clients.warehouse.sql.apply import QUARANTINE, TABLES_OF_OPS, tables_of
+from clients.warehouse.sql.scorecard import views
 from schemas.catalogue import Catalogue
 from schemas.errors import StatementError, TidegateError
 from schemas.tables import CURATED, UTF8_BYTES, Column, Kind

@@ -13,11 +13,11 @@ import uvicorn
 import uvloop
 from starlette.types import ASGIApp
 
-from sandbox.org.app import build_app, open_org
-from sandbox.org.model import Org
+from sandbox.org.data.model import Org
 from sandbox.org.pubsub.server import PubSubAddress
-from sandbox.org.tls import Certificates, ensure_certificates
-from schemas.limits import DAILY_API_REQUESTS
+from sandbox.org.server.app import build_app, open_org
+from sandbox.org.server.tls import Certificates, ensure_certificates
+from schemas.salesforce.limits import DAILY_API_REQUESTS
 
 _STOP_SECONDS = 3
 

@@ -7,13 +7,13 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from cli.engine_processes import EngineProcesses, settings_of, write_settings
-from cli.running import settings_file
-from cli.surge import wait_for_followers
-from cli.up import DELIVERED_EVENTS
+from cli.local.engine_processes import EngineProcesses, settings_of, write_settings
+from cli.local.surge import wait_for_followers
+from cli.local.up import DELIVERED_EVENTS
+from cli.state import settings_file
 from sandbox.endpoints import Endpoints
 from sandbox.stack import RunningSandbox, running_sandbox
-from workers.parts import Parts, open_parts
+from workers.clients import Parts, open_parts
 from workers.settings import Settings
 
 

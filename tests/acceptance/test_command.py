@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.engine_processes import EngineProcesses, settings_of, write_settings
-from cli.running import settings_file
+from cli.local.engine_processes import EngineProcesses, settings_of, write_settings
+from cli.state import settings_file
 from sandbox.stack import RunningSandbox
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]

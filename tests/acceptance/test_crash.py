@@ -13,17 +13,17 @@ import httpx
 import psycopg
 import pytest
 
-from cli.comparison import compare_all
-from cli.engine_processes import EngineProcesses
-from cli.measures import ledger_sums
-from cli.sandbox_commands import start_traffic, traffic_state
-from cli.surge import org_state
-from clients.chain import Chain
-from clients.warehouse import statements as sql
+from cli.local.compare_records import compare_all
+from cli.local.engine_processes import EngineProcesses
+from cli.local.measurements import ledger_sums
+from cli.local.surge import org_state
+from cli.sandbox import start_traffic, traffic_state
+from clients.storage.chain import Chain
+from clients.warehouse.sql import apply as sql
 from sandbox.endpoints import Endpoints
 from sandbox.processes import Child
 from schemas.ids import part_lane
-from workers.parts import Parts
+from workers.clients import Parts
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
 

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from cli.engine_processes import EngineProcesses
+from cli.local.engine_processes import EngineProcesses
 from cli.output import EXIT_FAILED
 from sandbox.stack import RunningSandbox
 from schemas.doctor import Remote

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from cli.engine_processes import EngineProcesses
+from cli.local.engine_processes import EngineProcesses
 from cli.output import EXIT_REFUSED
 from sandbox.stack import RunningSandbox
 from schemas.catalogue import load_catalogue

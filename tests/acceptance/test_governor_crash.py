@@ -13,9 +13,9 @@ import pytest
 from sandbox.ports import free_port
 from sandbox.processes import Child, ProcessGroup
 from sandbox.temporal import start_temporal
-from schemas.budgets import LeaseClass
-from tests.local_governor import GREEDY
+from schemas.governor import LeaseClass
 from tests.sandbox.conftest import OrgProcess
+from tests.support.engines.local_governor import GREEDY
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
 
@@ -43,11 +43,17 @@ class Scene:
         self.temporal = start_temporal(self.group, self.group.folder / "temporal", port=port, ui_port=ui_port)
 
     def start_governor(self) -> None:
-        command = [sys.executable, "-m", "tests.governor_process", str(self.file)]
+        command = [sys.executable, "-m", "tests.support.processes.governor_process", str(self.file)]
         self.governor = self.group.start("governor", command)
 
     def start_holder(self, lease_class: LeaseClass) -> Child:
-        command = [sys.executable, "-m", "tests.lease_holder", str(self.file), lease_class.value]
+        command = [
+            sys.executable,
+            "-m",
+            "tests.support.processes.lease_holder",
+            str(self.file),
+            lease_class.value,
+        ]
         return self.group.start(f"holder-{lease_class}", command)
 
     def calls(self) -> int:
@@ -81,7 +87,7 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
     try:
         port, ui_port = ports
         temporal = start_temporal(group, group.folder / "temporal", port=port, ui_port=ui_port)
-        command = [sys.executable, "-m", "tests.governor_process", str(file)]
+        command = [sys.executable, "-m", "tests.support.processes.governor_process", str(file)]
         yield Scene(org, group, file, ports, temporal, group.start("governor", command))
     finally:
         group.stop()

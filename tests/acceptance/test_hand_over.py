@@ -10,19 +10,19 @@ import psycopg
 import pytest
 from temporalio.client import Client
 
-from cli.comparison import Comparison, compare_all
-from cli.engine_processes import EngineProcesses, settings_of
-from cli.measures import ledger_sums
-from cli.running import settings_file
-from cli.sandbox_commands import answered, start_traffic, traffic_state
-from cli.surge import org_state
+from cli.local.compare_records import Comparison, compare_all
+from cli.local.engine_processes import EngineProcesses, settings_of
+from cli.local.measurements import ledger_sums
+from cli.local.surge import org_state
+from cli.sandbox import answered, start_traffic, traffic_state
+from cli.state import settings_file
 from sandbox.endpoints import Endpoints
 from sandbox.stack import RunningSandbox
 from schemas import names
 from schemas.ids import planner_workflow_id
+from schemas.plan import Way
 from schemas.planner import Following, PinInput, PlannerView
-from schemas.plans import Way
-from workers.parts import Parts, connect_temporal
+from workers.clients import Parts, connect_temporal
 from workers.settings import Settings
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]

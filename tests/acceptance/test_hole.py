@@ -6,15 +6,15 @@ import httpx
 import psycopg
 import pytest
 
-from activities.holes import LANE_HOLE
-from cli.comparison import compare_all
-from cli.engine_processes import EngineProcesses
-from cli.measures import ledger_sums
-from cli.running import settings_file
-from cli.sandbox_commands import start_traffic, traffic_state
+from activities.repair.retention_gap import LANE_HOLE
+from cli.local.compare_records import compare_all
+from cli.local.engine_processes import EngineProcesses
+from cli.local.measurements import ledger_sums
+from cli.sandbox import start_traffic, traffic_state
+from cli.state import settings_file
 from sandbox.endpoints import Endpoints
 from sandbox.stack import RunningSandbox
-from workers.parts import Parts
+from workers.clients import Parts
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
 

@@ -9,17 +9,17 @@ import httpx
 import psycopg
 import pytest
 
-from cli.comparison import compare_all
-from cli.engine_processes import EngineProcesses, settings_of
-from cli.measures import ledger_sums
-from cli.running import settings_file
-from cli.sandbox_commands import start_traffic, traffic_state
-from clients.chain import Chain
-from clients.warehouse import statements as sql
+from cli.local.compare_records import compare_all
+from cli.local.engine_processes import EngineProcesses, settings_of
+from cli.local.measurements import ledger_sums
+from cli.sandbox import start_traffic, traffic_state
+from cli.state import settings_file
+from clients.storage.chain import Chain
+from clients.warehouse.sql import apply as sql
 from sandbox.endpoints import Endpoints
 from sandbox.stack import RunningSandbox
 from schemas.catalogue import default_catalogue
-from workers.parts import Parts
+from workers.clients import Parts
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
 

@@ -7,14 +7,14 @@ from typing import Any
 import httpx
 import pytest
 
-from cli.comparison import compare_all
-from cli.engine_processes import EngineProcesses
-from cli.sandbox_commands import start_traffic, traffic_state
-from clients.polling import VISIBILITY_DELAY
+from cli.local.compare_records import compare_all
+from cli.local.engine_processes import EngineProcesses
+from cli.sandbox import start_traffic, traffic_state
+from clients.salesforce.polling import VISIBILITY_DELAY
 from sandbox.endpoints import Endpoints
 from sandbox.stack import RunningSandbox
 from tests.acceptance.test_command import tidegate
-from workers.parts import Parts
+from workers.clients import Parts
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
 

@@ -16,20 +16,20 @@ import pytest
 import sqlalchemy as sa
 
 from cli.api import new_token
-from cli.engine_processes import EngineProcesses, settings_of
-from cli.running import settings_file
-from cli.surge import wait_for_followers
-from clients.writebacks.proof import broken_seals
-from clients.writebacks.sessions import WritebackStore
-from clients.writebacks.tables import WRITEBACK, WRITEBACK_BATCH, WRITEBACK_CLAIM
+from cli.local.engine_processes import EngineProcesses, settings_of
+from cli.local.surge import wait_for_followers
+from cli.state import settings_file
+from clients.writeback.audit_verify import broken_seals
+from clients.writeback.store import WritebackStore
+from clients.writeback.tables import WRITEBACK, WRITEBACK_BATCH, WRITEBACK_CLAIM
 from sandbox.endpoints import Endpoints
-from sandbox.org.store import DATABASE_FILE
+from sandbox.org.data.store import DATABASE_FILE
 from sandbox.ports import free_port
 from sandbox.postgres import start_postgres
 from sandbox.stack import OPERATIONAL, WAREHOUSE, RunningSandbox
 from sandbox.temporal import start_temporal
 from schemas.access import CallerRole
-from tests.org_effects import compare
+from tests.support.builders.org_effects import compare
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
 

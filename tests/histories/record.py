@@ -20,37 +20,43 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError
 from temporalio.worker import Worker
 
-from clients.backfill_workflows import start_backfill
-from clients.governor import TemporalGovernor
-from clients.leases import Leases
+from clients.governor.leases import Leases
+from clients.temporal.backfills import start_backfill
+from clients.temporal.governor import TemporalGovernor
 from sandbox.ports import free_port
 from sandbox.processes import ProcessGroup
 from sandbox.temporal import start_temporal
 from schemas import names
-from schemas.backfills import BackfillInput, BackfillState
-from schemas.budgets import Budget, LeaseClass, Terms
+from schemas.backfill import BackfillInput, BackfillState
 from schemas.drift import DriftInput
 from schemas.errors import ReplayExpiredError, StatementError, UnavailableError
+from schemas.governor import Budget, LeaseClass, Terms
 from schemas.ids import governor_workflow_id
-from schemas.messages import LaneInput, MovePositionInput, PauseInput, SetEveryInput
+from schemas.ingest.messages import LaneInput, MovePositionInput, PauseInput, SetEveryInput
+from schemas.plan import Way
 from schemas.planner import PinInput, PlannerInput
-from schemas.plans import Way
-from schemas.reconciliations import Depth, ReconcileInput
-from schemas.refreshes import RefreshInput
-from schemas.replays import ReplayInput, ReplaySelection, ReplayState
-from schemas.writeback_preview import PreviewInput
-from schemas.writebacks import QueueInput, WritebackControl
-from tests.scripted import ScriptedBatches, ScriptedFollower, manifest, serving
-from tests.scripted_backfill import ScriptedReader, backfill_workers
-from tests.scripted_drift import ScriptedSchema, schema_workers
-from tests.scripted_governor import governor_worker
-from tests.scripted_planner import NEWEST, ScriptedPlanner, planner_workers
-from tests.scripted_preview import ScriptedPreview
-from tests.scripted_reconcile import ScriptedReconciliation, reconcile_workers
-from tests.scripted_repairs import BY_IDS, BY_WINDOW, ScriptedRepairs, serving_repairs, start_repairs
-from tests.scripted_replay import ScriptedReplay, replay_workers
-from tests.scripted_writebacks import ScriptedWritebacks, batch, writeback_workers
-from tests.waiting import until
+from schemas.reconcile import Depth, ReconcileInput
+from schemas.refresh import RefreshInput
+from schemas.replay import ReplayInput, ReplaySelection, ReplayState
+from schemas.writeback.messages import QueueInput, WritebackControl
+from schemas.writeback.preview import PreviewInput
+from tests.support.builders.waiting import until
+from tests.support.scripted.scripted import ScriptedBatches, ScriptedFollower, manifest, serving
+from tests.support.scripted.scripted_backfill import ScriptedReader, backfill_workers
+from tests.support.scripted.scripted_drift import ScriptedSchema, schema_workers
+from tests.support.scripted.scripted_governor import governor_worker
+from tests.support.scripted.scripted_planner import NEWEST, ScriptedPlanner, planner_workers
+from tests.support.scripted.scripted_preview import ScriptedPreview
+from tests.support.scripted.scripted_reconcile import ScriptedReconciliation, reconcile_workers
+from tests.support.scripted.scripted_repairs import (
+    BY_IDS,
+    BY_WINDOW,
+    ScriptedRepairs,
+    serving_repairs,
+    start_repairs,
+)
+from tests.support.scripted.scripted_replay import ScriptedReplay, replay_workers
+from tests.support.scripted.scripted_writebacks import ScriptedWritebacks, batch, writeback_workers
 from workers.roles import sandboxed_runner
 from workflows import (
     WORKFLOWS,

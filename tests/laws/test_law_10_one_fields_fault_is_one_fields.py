@@ -9,18 +9,18 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from activities.rebuild import rebuild_records
-from clients.objectstore import ObjectStore
+from activities.apply.rebuild import rebuild_records
+from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
-from clients.warehouse.statements import LEDGER, QUALITY, tables_of
-from sandbox.org.changes import text_diff
+from clients.warehouse.sql.apply import LEDGER, QUALITY, tables_of
+from sandbox.org.events.changes import text_diff
 from schemas.ids import ORIGIN
-from schemas.messages import ApplyInput
+from schemas.ingest.messages import ApplyInput
 from schemas.quality import Rule
-from schemas.replays import ReplaySelection
-from tests.batches import Road
-from tests.bus import protector
-from tests.odd_values import (
+from schemas.replay import ReplaySelection
+from tests.support.builders.batches import Road
+from tests.support.builders.bus import protector
+from tests.support.builders.odd_values import (
     CATALOGUE,
     COLUMNS,
     NOTHING,
@@ -35,7 +35,7 @@ from tests.odd_values import (
     findings,
     versions,
 )
-from tests.replaying import ORG, Replays, checksum
+from tests.support.engines.replaying import ORG, Replays, checksum
 
 pytestmark = pytest.mark.service
 

@@ -9,15 +9,15 @@ import orjson
 import pytest
 from temporalio.client import Client, WorkflowExecutionStatus
 
-from activities.follow import FollowLane
-from activities.landing import CutRule
-from clients.chain import Chain
-from clients.objectstore import ObjectStore, S3Address
+from activities.ingest.follow_lane import FollowLane
+from activities.ingest.landing_buffer import CutRule
+from clients.storage.chain import Chain
+from clients.storage.objects import ObjectStore, S3Address
 from schemas.errors import UnavailableError
 from schemas.ids import ORIGIN
-from tests.bus import Bus, event, protector
-from tests.following import follow_until, groups_settle_at_once  # noqa: F401
-from tests.s3_proxy import Fate, S3Proxy, s3_proxy
+from tests.support.builders.bus import Bus, event, protector
+from tests.support.engines.following import follow_until, groups_settle_at_once  # noqa: F401
+from tests.support.faults.s3_proxy import Fate, S3Proxy, s3_proxy
 
 pytestmark = [pytest.mark.service, pytest.mark.usefixtures("groups_settle_at_once")]
 

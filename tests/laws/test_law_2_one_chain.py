@@ -13,16 +13,16 @@ import pyarrow as pa
 import pytest
 from temporalio.client import Client, WorkflowExecutionStatus
 
-from activities.follow import FollowLane
-from activities.landing import CutRule, LandingBuffer
-from clients.chain import Chain
-from clients.objectstore import ObjectStore
+from activities.ingest.follow_lane import FollowLane
+from activities.ingest.landing_buffer import CutRule, LandingBuffer
+from clients.storage.chain import Chain
+from clients.storage.objects import ObjectStore
 from schemas.errors import ChainBrokenError
 from schemas.ids import ORIGIN, manifest_key
-from schemas.raw import Manifest
-from tests.bus import Bus, Subscription, event, protector
-from tests.following import follow_until, groups_settle_at_once  # noqa: F401
-from transforms.decode import BROKEN
+from schemas.ingest.raw import Manifest
+from tests.support.builders.bus import Bus, Subscription, event, protector
+from tests.support.engines.following import follow_until, groups_settle_at_once  # noqa: F401
+from transforms.ingest.decode_events import BROKEN
 
 pytestmark = [pytest.mark.service, pytest.mark.usefixtures("groups_settle_at_once")]
 

@@ -12,15 +12,15 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from activities.applier import Applier
-from clients.objectstore import ObjectStore
-from clients.warehouse import statements as sql
+from activities.apply.applier import Applier
+from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
+from clients.warehouse.sql import apply as sql
 from schemas.catalogue import Catalogue
-from schemas.messages import ApplyInput, StagedObject
-from schemas.raw import RAW_SCHEMA, Manifest
-from tests.oracle import OracleVersion, fold_events
-from transforms.stage import stage_objects
+from schemas.ingest.messages import ApplyInput, StagedObject
+from schemas.ingest.raw import RAW_SCHEMA, Manifest
+from tests.support.builders.oracle import OracleVersion, fold_events
+from transforms.ingest.stage_events import stage_objects
 
 pytestmark = pytest.mark.service
 

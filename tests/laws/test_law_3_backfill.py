@@ -8,8 +8,9 @@ from dataclasses import replace
 
 from hypothesis import given, settings, strategies as st
 
-from schemas.polled import PolledRow
-from schemas.positions import floor_to_second
+from schemas.ingest.change_types import SNAPSHOT
+from schemas.ingest.polled import PolledRow
+from schemas.ingest.positions import floor_to_second
 from tests.laws.test_law_3_unsettled_rows import (
     DELAY,
     RECORD,
@@ -21,11 +22,10 @@ from tests.laws.test_law_3_unsettled_rows import (
     logged,
     state,
 )
-from tests.unit.changes import SPEC
-from transforms.decode import SNAPSHOT
-from transforms.fold import LoggedChange, fold
-from transforms.protect import HEADER
-from transforms.snapshots import row_events
+from tests.support.builders.changes import SPEC
+from transforms.apply.fold import LoggedChange, fold
+from transforms.ingest.snapshots import row_events
+from transforms.pii import HEADER
 
 
 def row_read(

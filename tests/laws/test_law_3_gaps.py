@@ -9,16 +9,17 @@ from typing import NamedTuple
 
 from hypothesis import given, settings, strategies as st
 
-from schemas.polled import PolledRow
-from schemas.positions import SECOND_MS, floor_to_second
+from schemas.ingest.change_types import SNAPSHOT, UPDATE
+from schemas.ingest.polled import PolledRow
+from schemas.ingest.positions import SECOND_MS, floor_to_second
 from tests.laws.test_law_3_unsettled_rows import DELAY, RECORD, START, logged
-from tests.unit.changes import SPEC
-from transforms.decode import NEEDS_REREAD, SNAPSHOT, UPDATE, Refusal, change_order
-from transforms.fold import LoggedChange, fold
-from transforms.protect import HEADER
-from transforms.rereads import Cause, asked_by_refusals
-from transforms.snapshots import row_events
-from transforms.stage import refused_table
+from tests.support.builders.changes import SPEC
+from transforms.apply.fold import LoggedChange, fold
+from transforms.ingest.decode_events import NEEDS_REREAD, Refusal, change_order
+from transforms.ingest.snapshots import row_events
+from transforms.ingest.stage_events import refused_table
+from transforms.pii import HEADER
+from transforms.repair import Cause, asked_by_refusals
 
 
 class Told(NamedTuple):
@@ -78,7 +79,7 @@ def place_of(each: Told) -> str:
 
 
 def still_open(gaps: list[Told], snapshots: list[LoggedChange]) -> list[Told]:
-    """By the rule of `statements.close_told`."""
+    """By the rule of `clients.warehouse.sql.repair.close_told`."""
     return [gap for gap in gaps if not any(each.change_order > place_of(gap) for each in snapshots)]
 
 

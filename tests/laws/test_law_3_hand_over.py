@@ -9,13 +9,14 @@ from itertools import pairwise
 
 from hypothesis import given, settings, strategies as st
 
-from schemas.polled import PolledRow
-from schemas.positions import floor_to_second
-from tests.unit.changes import APPLIED_AT, SPEC
-from transforms.decode import CREATE, SNAPSHOT, UPDATE, change_order
-from transforms.fold import LoggedChange, fold
-from transforms.protect import HEADER
-from transforms.snapshots import row_events
+from schemas.ingest.change_types import CREATE, SNAPSHOT, UPDATE
+from schemas.ingest.polled import PolledRow
+from schemas.ingest.positions import floor_to_second
+from tests.support.builders.changes import APPLIED_AT, SPEC
+from transforms.apply.fold import LoggedChange, fold
+from transforms.ingest.decode_events import change_order
+from transforms.ingest.snapshots import row_events
+from transforms.pii import HEADER
 
 START = 1_795_000_000_000
 SPAN = 12_000

@@ -11,17 +11,14 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from activities.applier import Applier
-from activities.redrive import Redriver
-from clients.chain import Chain, RowFacts
-from clients.objectstore import ObjectStore
+from activities.apply.applier import Applier
+from activities.replay.redrive import Redriver
+from clients.storage.chain import Chain, RowFacts
+from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
-from clients.warehouse.shadow_comparison import TableDifference, compare_shadow, drop_shadow, shadows_of
+from clients.warehouse.shadow.compare import TableDifference, compare_shadow, drop_shadow, shadows_of
 from schemas.errors import SettingsError
-from schemas.replays import ReplaySelection
-from tests.batches import Road, contents
-from tests.bus import event, protector, stamps
-from tests.catalogues import strict
+from schemas.replay import ReplaySelection
 from tests.laws.test_law_3_a_change_counts_once import (
     CATALOGUE,
     as_rows,
@@ -32,9 +29,12 @@ from tests.laws.test_law_3_a_change_counts_once import (
     unique,
     versions_of,
 )
-from tests.oracle import fold_events
-from tests.replaying import ORG, Replays, checksum
-from transforms.row_pages import page_of_records, protect_page
+from tests.support.builders.batches import Road, contents
+from tests.support.builders.bus import event, protector, stamps
+from tests.support.builders.catalogues import strict
+from tests.support.builders.oracle import fold_events
+from tests.support.engines.replaying import ORG, Replays, checksum
+from transforms.ingest.row_pages import page_of_records, protect_page
 
 pytestmark = pytest.mark.service
 

@@ -8,17 +8,17 @@ import psycopg
 import pyarrow as pa
 import pytest
 
-from clients.objectstore import ObjectStore
+from clients.storage.objects import ObjectStore
 from clients.warehouse import Transaction, Warehouse
 from clients.warehouse.postgres import PostgresWarehouse
 from sandbox import postgres
 from schemas.catalogue import Catalogue
 from schemas.errors import UnavailableError
-from schemas.messages import ApplyInput, ApplyResult
+from schemas.ingest.messages import ApplyInput, ApplyResult
 from schemas.tables import Column
-from tests.batches import Road, contents
-from tests.bus import event, stamps
-from tests.catalogues import with_fields
+from tests.support.builders.batches import Road, contents
+from tests.support.builders.bus import event, stamps
+from tests.support.builders.catalogues import with_fields
 
 pytestmark = pytest.mark.service
 

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from clients.leases import Leases
-from clients.org_http import OrgHttp
-from clients.org_limits import read_limits
-from clients.prepaid import PrepaidPurse
-from clients.salesforce import SalesforceAddress, SessionSource
-from schemas.budgets import Budget, LeaseClass, Reading
+from clients.governor.leases import Leases
+from clients.governor.prepaid import PrepaidPurse
+from clients.salesforce.http import OrgHttp
+from clients.salesforce.limits import read_limits
+from clients.salesforce.session import SalesforceAddress, SessionSource
 from schemas.errors import BudgetSpentError, CallRefusedError, RateLimitedError, UnavailableError
-from tests.local_governor import GREEDY, LocalGovernor
+from schemas.governor import Budget, LeaseClass, Reading
 from tests.sandbox.conftest import OrgProcess
+from tests.support.engines.local_governor import GREEDY, LocalGovernor
 
 ROOT = Path(__file__).parents[2]
 ENGINE = ("schemas", "transforms", "clients", "activities", "workflows", "workers")
@@ -33,14 +33,14 @@ TRANSPORTS = {
     "websockets",
 }
 PAID = {
-    "clients/org_http.py": "takes a token before each call",
-    "clients/salesforce.py": "logs in, and reads the list of versions: neither is an API call (Salesforce Developer Limits, API Requests)",
-    "clients/cometd.py": "takes an allowance for what it is sent",
-    "clients/pubsub.py": "takes an allowance before it asks for events",
-    "clients/pubsub_connection.py": "the one gRPC connection, for clients/pubsub.py",
-    "clients/pubsub_errors.py": "reads the errors of calls that others made",
-    "clients/body_in_pieces.py": "the form of a body that OrgHttp sends",
-    "clients/bulk_query.py": "reads the status of calls that OrgHttp made",
+    "clients/salesforce/http.py": "takes a token before each call",
+    "clients/salesforce/session.py": "logs in, and reads the list of versions: neither is an API call (Salesforce Developer Limits, API Requests)",
+    "clients/salesforce/streaming/cometd.py": "takes an allowance for what it is sent",
+    "clients/salesforce/streaming/pubsub.py": "takes an allowance before it asks for events",
+    "clients/salesforce/streaming/pubsub_connection.py": "the one gRPC connection, for clients/salesforce/streaming/pubsub.py",
+    "clients/salesforce/streaming/pubsub_errors.py": "reads the errors of calls that others made",
+    "clients/salesforce/request_body.py": "the form of a body that OrgHttp sends",
+    "clients/salesforce/bulk/query.py": "reads the status of calls that OrgHttp made",
 }
 """The modules that open a connection to Salesforce, and why each may."""
 

@@ -15,15 +15,15 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings, strategies as st
 from temporalio.client import Client
 
-from clients.objectstore import ObjectStore
+from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
-from sandbox.org.faults import FaultRule
-from schemas.writebacks import PauseChange, SetPauseInput, WritebackControl
-from tests.following_cases import another_writes, case_id, follow_cases, writing_and_following
-from tests.killing import Kill, Watched
-from tests.org_effects import compare
-from tests.troubled_writebacks import Mishap, Troubled, cut_connections
-from tests.writing_back import WritingEngine
+from sandbox.org.faults.faults import FaultRule
+from schemas.writeback.messages import PauseChange, SetPauseInput, WritebackControl
+from tests.support.builders.org_effects import compare
+from tests.support.engines.following_cases import another_writes, case_id, follow_cases, writing_and_following
+from tests.support.engines.writing_back import WritingEngine
+from tests.support.faults.killing import Kill, Watched
+from tests.support.faults.troubled_writebacks import Mishap, Troubled, cut_connections
 from workers.settings import WritebackSettings
 
 # A story is long when it is told; a warning about that would hide what it is told for.
@@ -138,7 +138,7 @@ stories = st.builds(
 
 @pytest.fixture
 def _short_calls(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("clients.org_http._SHORT_SECONDS", CALL_SECONDS)
+    monkeypatch.setattr("clients.salesforce.http._SHORT_SECONDS", CALL_SECONDS)
 
 
 @pytest.fixture

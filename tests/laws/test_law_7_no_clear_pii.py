@@ -18,21 +18,21 @@ import pytest
 from temporalio.client import Client, WorkflowHandle
 from temporalio.worker import Worker
 
-from activities.applier import Applier
-from activities.batches import Batches
-from activities.boundary import ErrorBoundary
-from activities.follow import FollowLane
-from activities.group_commit import GroupCommit
-from activities.landing import CutRule
-from clients.objectstore import ObjectStore
+from activities.apply.applier import Applier
+from activities.apply.group_commit import GroupCommit
+from activities.apply.stage_and_apply import Batches
+from activities.ingest.follow_lane import FollowLane
+from activities.ingest.landing_buffer import CutRule
+from activities.runtime.error_interceptor import ErrorBoundary
+from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
 from schemas import names
 from schemas.catalogue import default_catalogue
-from schemas.messages import LaneInput
-from tests.bus import Bus, event, protector, stamps, whole_case
-from tests.following import groups_settle_at_once  # noqa: F401
-from tests.waiting import until
-from transforms.decode import BROKEN
+from schemas.ingest.messages import LaneInput
+from tests.support.builders.bus import Bus, event, protector, stamps, whole_case
+from tests.support.builders.waiting import until
+from tests.support.engines.following import groups_settle_at_once  # noqa: F401
+from transforms.ingest.decode_events import BROKEN
 from workers.roles import sandboxed_runner
 from workflows import WORKFLOWS, LaneWorkflow
 

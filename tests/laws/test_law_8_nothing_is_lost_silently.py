@@ -6,16 +6,16 @@ from typing import Any
 import pytest
 from temporalio.testing import ActivityEnvironment
 
-from clients.objectstore import ObjectStore
+from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
 from schemas.errors import LedgerImbalanceError
-from schemas.messages import ApplyInput, StageInput
+from schemas.ingest.messages import ApplyInput, StageInput
+from schemas.ingest.raw import Manifest
 from schemas.quality import Rule
-from schemas.raw import Manifest
-from tests.batches import Road, contents
-from tests.bus import event, whole_case
-from tests.catalogues import strict
-from transforms.decode import (
+from tests.support.builders.batches import Road, contents
+from tests.support.builders.bus import event, whole_case
+from tests.support.builders.catalogues import strict
+from transforms.ingest.decode_events import (
     AHEAD_OF_CLOCK,
     BAD_HEADER,
     BROKEN,

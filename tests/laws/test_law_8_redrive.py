@@ -7,16 +7,16 @@ from typing import Any
 import psycopg
 import pytest
 
-from clients.objectstore import ObjectStore
+from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
 from schemas.quality import Rule
-from schemas.replays import QuarantineChoice, ReplaySelection
-from tests.batches import Road
-from tests.bus import event, stamps
-from tests.catalogues import lenient, strict
+from schemas.replay import QuarantineChoice, ReplaySelection
 from tests.laws.test_law_4_applied_whole import FailingWarehouse, PowerCut, as_warehouse, cut_power
-from tests.replaying import ORG, Replays, checksum
-from transforms.decode import MISSING_REQUIRED, UNKNOWN_FIELD, UNKNOWN_OBJECT
+from tests.support.builders.batches import Road
+from tests.support.builders.bus import event, stamps
+from tests.support.builders.catalogues import lenient, strict
+from tests.support.engines.replaying import ORG, Replays, checksum
+from transforms.ingest.decode_events import MISSING_REQUIRED, UNKNOWN_FIELD, UNKNOWN_OBJECT
 
 pytestmark = pytest.mark.service
 

@@ -5,15 +5,15 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
-from clients.writebacks.batches import Batches
-from clients.writebacks.forming import Forming
-from clients.writebacks.intake import WritebackIntake
-from clients.writebacks.proof import broken_seals
-from clients.writebacks.sessions import WritebackStore
-from schemas.writebacks import FormInput, WritebackState
-from tests.writebacks import asked, checks
-from transforms.writeback_batches import Terms
-from transforms.writeback_facts import Outcome
+from clients.writeback.audit_verify import broken_seals
+from clients.writeback.batch_former import Forming
+from clients.writeback.batches import Batches
+from clients.writeback.intake import WritebackIntake
+from clients.writeback.store import WritebackStore
+from schemas.writeback.messages import FormInput, WritebackState
+from tests.support.builders.writebacks import asked, checks
+from transforms.writeback.batching import Terms
+from transforms.writeback.facts import Outcome
 
 pytestmark = pytest.mark.service
 

@@ -11,13 +11,13 @@ import pytest
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from activities.acts import Acts
-from clients.audit import AuditLog, append_act
-from clients.operational import open_engine, translated
+from activities.audit import Acts
+from clients.database.audit_log import AuditLog, append_act
+from clients.database.engine import open_engine, translated
 from schemas import names
 from schemas.errors import UnavailableError
-from schemas.messages import Act, LaneInput, MovePositionInput, PauseInput
-from tests.waiting import until
+from schemas.ingest.messages import Act, LaneInput, MovePositionInput, PauseInput
+from tests.support.builders.waiting import until
 from workers.roles import sandboxed_runner
 from workflows import WORKFLOWS, LaneWorkflow
 
@@ -109,7 +109,7 @@ def test_acts_of_two_people_at_one_moment_are_two_acts(log: AuditLog):
 def test_a_writer_that_is_frozen_with_the_log_in_hand_lets_the_others_write(
     database: str, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("clients.postgres_sessions.IDLE_SECONDS", 1)
+    monkeypatch.setattr("clients.database.postgres_sessions.IDLE_SECONDS", 1)
     log, frozen = AuditLog(database), open_engine(database)
     log.ensure_tables()
 

@@ -15,22 +15,22 @@ import pytest
 from temporalio.client import Client, WorkflowHandle
 from temporalio.worker import Worker
 
-from activities.boundary import ErrorBoundary
-from activities.poll import PollLane
-from clients.chain import Chain
-from clients.objectstore import ObjectStore
-from sandbox.org.model import Org
+from activities.ingest.poll_lane import PollLane
+from activities.runtime.error_interceptor import ErrorBoundary
+from clients.storage.chain import Chain
+from clients.storage.objects import ObjectStore
+from sandbox.org.data.model import Org
 from schemas import names
-from schemas.budgets import LeaseClass
 from schemas.errors import UnavailableError
+from schemas.governor import LeaseClass
 from schemas.ids import lane_workflow_id
-from schemas.messages import LaneInput, PauseInput
-from schemas.plans import Way
-from schemas.raw import Manifest
-from tests.polling import poll_lane, poll_until
-from tests.scripted import ScriptedFollower
-from tests.served_org import ServedOrg, served_org
-from tests.waiting import until
+from schemas.ingest.messages import LaneInput, PauseInput
+from schemas.ingest.raw import Manifest
+from schemas.plan import Way
+from tests.support.builders.waiting import until
+from tests.support.engines.polling import poll_lane, poll_until
+from tests.support.engines.served_org import ServedOrg, served_org
+from tests.support.scripted.scripted import ScriptedFollower
 from workers.roles import sandboxed_runner
 from workflows import LaneWorkflow
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import httpx
 
-from sandbox.org.app import build_app
-from sandbox.org.identity import Identity
-from sandbox.org.model import Org
-from sandbox.org.store import Store
+from sandbox.org.data.identity import Identity
+from sandbox.org.data.model import Org
+from sandbox.org.data.store import Store
+from sandbox.org.server.app import build_app
 from schemas.catalogue import default_catalogue
 
 V = "/services/data/v67.0"

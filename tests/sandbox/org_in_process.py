@@ -11,9 +11,9 @@ from pathlib import Path
 import httpx
 from starlette.applications import Starlette
 
-from sandbox.org.app import build_app, open_org
-from sandbox.org.identity import IDENTITY_FILE, load_identity
-from sandbox.org.model import Org
+from sandbox.org.data.identity import IDENTITY_FILE, load_identity
+from sandbox.org.data.model import Org
+from sandbox.org.server.app import build_app, open_org
 
 
 @lru_cache

@@ -8,15 +8,15 @@ from typing import Any
 
 from starlette.applications import Starlette
 
-from activities.follow import Stream
-from clients.pubsub import open_stream
-from clients.pubsub_connection import PubsubAddress, PubsubConnection
-from clients.salesforce import SalesforceAddress, Session, SessionSource
-from clients.streams import EventAllowance, StreamMessage
-from sandbox.org.app import build_app
-from sandbox.org.model import Org
+from activities.ingest.follow_lane import Stream
+from clients.salesforce.session import SalesforceAddress, Session, SessionSource
+from clients.salesforce.streaming.pubsub import open_stream
+from clients.salesforce.streaming.pubsub_connection import PubsubAddress, PubsubConnection
+from clients.salesforce.streaming.stream import EventAllowance, StreamMessage
+from sandbox.org.data.model import Org
 from sandbox.org.pubsub.server import PubSubAddress
-from sandbox.org.tls import ensure_certificates
+from sandbox.org.server.app import build_app
+from sandbox.org.server.tls import ensure_certificates
 from sandbox.ports import free_port
 from schemas.catalogue import default_catalogue
 from tests.sandbox.org_in_process import new_org

@@ -5,8 +5,8 @@ import json
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from sandbox.org.faults import FaultRule
-from sandbox.org.identity import load_identity
+from sandbox.org.data.identity import load_identity
+from sandbox.org.faults.faults import FaultRule
 from sandbox.org.soql.compiler import compile_soql
 from tests.sandbox.bulk_org import V, bulk_client, csv_text, error, open_bulk_org, rows_of, until
 

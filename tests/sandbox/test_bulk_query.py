@@ -2,8 +2,8 @@
 
 import pytest
 
-from sandbox.org.faults import FaultRule
-from sandbox.org.identity import load_identity
+from sandbox.org.data.identity import load_identity
+from sandbox.org.faults.faults import FaultRule
 from tests.sandbox.bulk_org import V, bulk_client, error, open_bulk_org, rows_of, until
 
 

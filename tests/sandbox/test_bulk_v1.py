@@ -8,8 +8,8 @@ from xml.etree import ElementTree as ET
 import httpx
 import pytest
 
-from sandbox.org.faults import FaultRule
-from sandbox.org.identity import load_identity
+from sandbox.org.data.identity import load_identity
+from sandbox.org.faults.faults import FaultRule
 from tests.sandbox.bulk_org import bulk_client, csv_text, open_bulk_org, rows_of
 
 JOB = "/services/async/61.0/job"

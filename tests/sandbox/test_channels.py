@@ -8,8 +8,8 @@ import orjson
 import pytest
 
 from sandbox.org.channels.event_schema import EventCodec
-from sandbox.org.faults import FaultRule
-from sandbox.org.model import Org
+from sandbox.org.data.model import Org
+from sandbox.org.faults.faults import FaultRule
 from tests.sandbox.rest_client import V, error
 
 T = f"{V}/tooling/sobjects"

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.org.app import build_app
-from sandbox.org.behaviours import BEHAVIOURS
-from sandbox.org.coverage import page, served, without_source
+from sandbox.org.faults.behaviours import BEHAVIOURS
+from sandbox.org.server.app import build_app
+from sandbox.org.server.coverage import page, served, without_source
 from tests.sandbox.org_in_process import new_org
 
 ROOT = Path(__file__).parents[2]
@@ -26,7 +26,7 @@ def test_every_route_and_rpc_says_what_it_does_and_where_that_is_documented(app)
 
 def test_the_committed_page_is_what_the_code_makes(app):
     committed = (ROOT / "docs" / "sandbox.md").read_text()
-    assert page(app) == committed, "run: python -m sandbox.org.coverage > docs/sandbox.md"
+    assert page(app) == committed, "run: python -m sandbox.org.server.coverage > docs/sandbox.md"
 
 
 def test_every_behaviour_names_a_test_that_exists():

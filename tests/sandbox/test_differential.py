@@ -13,7 +13,7 @@ import orjson
 from hypothesis import HealthCheck, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from sandbox.org.app import build_app
+from sandbox.org.server.app import build_app
 from tests.sandbox.naive_org import BOOLEAN, DATE, FIELDS, NUMBER, REFERENCE, TEXT, Condition, NaiveOrg
 from tests.sandbox.org_in_process import http_client, new_org
 

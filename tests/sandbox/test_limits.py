@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from sandbox.org.app import open_org
-from sandbox.org.identity import CONNECTED_APP
+from sandbox.org.data.identity import CONNECTED_APP
+from sandbox.org.server.app import open_org
 from tests.sandbox.org_in_process import client_of, new_org
 
 V = "/services/data/v67.0"

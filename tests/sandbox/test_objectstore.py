@@ -10,7 +10,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from clients.objectstore import ObjectStore, S3Address
+from clients.storage.objects import ObjectStore, S3Address
 
 pytestmark = pytest.mark.service
 

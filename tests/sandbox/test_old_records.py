@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import orjson
 import pytest
 
-from sandbox.org.model import Org
+from sandbox.org.data.model import Org
 from sandbox.org.traffic.fill import FillPlan, fill
 from sandbox.org.traffic.maker import TrafficMaker
 from sandbox.org.traffic.plan import TrafficPlan

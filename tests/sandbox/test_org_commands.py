@@ -6,10 +6,10 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
-from cli.running import endpoints_file
+from cli.state import endpoints_file
 from sandbox.endpoints import DatabaseEndpoint, Endpoints, S3Endpoint, SalesforceEndpoint, TemporalEndpoint
 from schemas.errors import SettingsError, UnavailableError
-from schemas.limits import API_VERSION
+from schemas.salesforce.limits import API_VERSION
 
 _NOT_STARTED = DatabaseEndpoint(dsn="")
 

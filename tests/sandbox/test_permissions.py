@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 import pytest
 
-from sandbox.org.model import Org
+from sandbox.org.data.model import Org
 from sandbox.org.permissions.model import Rights
 from schemas.errors import CredentialsRejectedError
 from tests.sandbox.org_in_process import client_of

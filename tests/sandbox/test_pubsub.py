@@ -13,9 +13,9 @@ import grpc
 import orjson
 import pytest
 
-from sandbox.org.faults import FaultRule
-from sandbox.org.identity import IDENTITY_FILE
-from sandbox.org.model import Org
+from sandbox.org.data.identity import IDENTITY_FILE
+from sandbox.org.data.model import Org
+from sandbox.org.faults.faults import FaultRule
 from schemas.eventbus import pubsub_api_pb2 as wire
 from tests.sandbox.pubsub_client import Client, RefusedError, running
 

@@ -9,12 +9,12 @@ import orjson
 import pytest
 
 from sandbox.org.errors import SalesforceError
-from sandbox.org.meters import Meters
+from sandbox.org.limits.meters import Meters
 from sandbox.org.rest.cursors import Cursors
 from sandbox.org.soql.compiler import compile_soql
 from sandbox.org.soql.entities import build_entities
 from schemas.catalogue import default_catalogue
-from schemas.limits import QUERY_LOCATOR_LIFE
+from schemas.salesforce.limits import QUERY_LOCATOR_LIFE
 
 V = "/services/data/v67.0"
 

@@ -6,7 +6,7 @@ import fastavro
 import orjson
 import pytest
 
-from sandbox.org.app import open_org
+from sandbox.org.server.app import open_org
 from tests.sandbox.org_in_process import client_of, new_org
 
 V = "/services/data/v67.0"

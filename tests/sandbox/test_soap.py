@@ -5,7 +5,7 @@ from xml.sax.saxutils import escape
 
 import pytest
 
-from sandbox.org.app import build_app
+from sandbox.org.server.app import build_app
 from tests.sandbox.org_in_process import http_client, new_org
 
 PARTNER = "urn:partner.soap.sforce.com"

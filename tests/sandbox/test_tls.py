@@ -10,7 +10,7 @@ import grpc
 import httpx
 import pytest
 
-from sandbox.org.tls import ensure_certificates
+from sandbox.org.server.tls import ensure_certificates
 from sandbox.ports import free_port
 from sandbox.processes import ProcessGroup, wait_until
 from schemas.eventbus import pubsub_api_pb2 as wire, pubsub_api_pb2_grpc as service

@@ -10,12 +10,12 @@ import pytest_asyncio
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
-from clients.objectstore import ObjectStore, S3Address
+from clients.storage.objects import ObjectStore, S3Address
 from clients.warehouse.postgres import PostgresWarehouse
 from sandbox import postgres
-from tests.served_api import ServedApi, served_api
-from tests.served_org import served_org
-from tests.small_engine import SmallEngine, serving_engine
+from tests.support.engines.served_api import ServedApi, served_api
+from tests.support.engines.served_org import served_org
+from tests.support.engines.small_engine import SmallEngine, serving_engine
 
 
 @pytest.fixture

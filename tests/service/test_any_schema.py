@@ -18,43 +18,44 @@ import sqlglot
 from hypothesis import HealthCheck, Phase, given, settings, strategies as st
 from sqlglot import exp
 
-from activities.redrive import Redriver
-from activities.restage import Restager
-from clients.bulk_query import BulkQuery
-from clients.chain import Chain, RowFacts
-from clients.describe import OrgSchema
-from clients.objectstore import ObjectStore
-from clients.polling import PolledSource
-from clients.soql import keyset_query
-from clients.warehouse import redshift, statements as sql
+from activities.replay.redrive import Redriver
+from activities.replay.restage import Restager
+from clients.salesforce.bulk.query import BulkQuery
+from clients.salesforce.describe import OrgSchema
+from clients.salesforce.polling import PolledSource
+from clients.salesforce.soql import keyset_query
+from clients.storage.chain import Chain, RowFacts
+from clients.storage.objects import ObjectStore
+from clients.warehouse import redshift
 from clients.warehouse.postgres import PostgresWarehouse
-from clients.warehouse.statements import current_table, history_table, tables_of
+from clients.warehouse.sql import apply as sql
+from clients.warehouse.sql.apply import current_table, history_table, tables_of
+from sandbox.org.data.exact import exact
+from sandbox.org.data.model import Org
 from sandbox.org.errors import SalesforceError
-from sandbox.org.exact import exact
-from sandbox.org.model import Org
 from sandbox.org.pubsub.server import PubSubAddress
-from sandbox.org.tls import ensure_certificates
+from sandbox.org.server.tls import ensure_certificates
 from sandbox.ports import free_port
-from schemas.budgets import LeaseClass
 from schemas.catalogue import Catalogue, ObjectSpec, Pii, load_catalogue
 from schemas.column_names import MOST_NAME_BYTES
 from schemas.drift import DriftPolicy, DriftRow, Effect
-from schemas.messages import FollowInput
-from schemas.positions import PolledPosition
-from schemas.replays import BatchRef
+from schemas.governor import LeaseClass
+from schemas.ingest.messages import FollowInput
+from schemas.ingest.positions import PolledPosition
+from schemas.replay import BatchRef
 from schemas.tables import net_columns
-from tests.any_schema import BAD, CATALOGUE, OBJECT, fields, values_of
-from tests.batches import Road, contents
-from tests.bus import protector
 from tests.sandbox.pubsub_org import read_events
-from tests.served_org import ServedOrg, served_org
-from transforms.drift import compare, overlaid
-from transforms.given_names import with_objects
-from transforms.reprotect import Reprotector
-from transforms.row_pages import page_of_csv, protect_page
-from transforms.snapshots import row_events
-from transforms.values import MISFIT, converter, landed
-from workers.org import stream_opener
+from tests.support.builders.any_schema import BAD, CATALOGUE, OBJECT, fields, values_of
+from tests.support.builders.batches import Road, contents
+from tests.support.builders.bus import protector
+from tests.support.engines.served_org import ServedOrg, served_org
+from transforms.catalogue.warehouse_names import with_objects
+from transforms.convert_values import MISFIT, converter, landed
+from transforms.drift.compare_schema import compare, overlaid
+from transforms.ingest.row_pages import page_of_csv, protect_page
+from transforms.ingest.snapshots import row_events
+from transforms.replay.reencrypt import Reprotector
+from workers.salesforce import stream_opener
 from workers.settings import LaneSettings, SalesforceSettings, Settings
 
 pytestmark = pytest.mark.service

@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from api.client import MOST_OF_A_REQUEST, RequestRefusedError, TidegateClient
-from tests.served_api import MOST_BYTES, ServedApi, fresh
-from tests.writebacks import asked
+from tests.support.builders.writebacks import asked
+from tests.support.engines.served_api import MOST_BYTES, ServedApi, fresh
 
 pytestmark = [pytest.mark.service, pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 

@@ -6,11 +6,11 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from clients.governor import read_books
-from clients.lane_workflows import start_lane
-from clients.warehouse.statements import HOLD, LEDGER, QUALITY, QUARANTINE
-from schemas.budgets import Budget
-from schemas.messages import LaneInput
+from clients.temporal.governor import read_books
+from clients.temporal.lanes import start_lane
+from clients.warehouse.sql.apply import HOLD, LEDGER, QUALITY, QUARANTINE
+from schemas.governor import Budget
+from schemas.ingest.messages import LaneInput
 from schemas.tables import (
     HOLD_COLUMNS,
     LEDGER_COLUMNS,
@@ -19,8 +19,8 @@ from schemas.tables import (
     Column,
     arrow_schema,
 )
-from tests.served_api import MOST_BYTES, ORG, ServedApi, fresh
-from tests.waiting import until
+from tests.support.builders.waiting import until
+from tests.support.engines.served_api import MOST_BYTES, ORG, ServedApi, fresh
 
 pytestmark = [pytest.mark.service, pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)

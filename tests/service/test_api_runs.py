@@ -5,11 +5,11 @@ import asyncio
 import orjson
 import pytest
 
-from clients.backfill_workflows import start_backfill
-from schemas.backfills import BackfillInput
+from clients.temporal.backfills import start_backfill
+from schemas.backfill import BackfillInput
 from schemas.errors import TerminalError
-from tests.served_api import ORG, ServedApi, fresh
-from tests.waiting import until
+from tests.support.builders.waiting import until
+from tests.support.engines.served_api import ORG, ServedApi, fresh
 
 pytestmark = [pytest.mark.service, pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 

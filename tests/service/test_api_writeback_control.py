@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from schemas.ids import writeback_queue_id
-from tests.served_api import ORG, ServedApi, fresh
-from tests.waiting import until
-from tests.writebacks import asked
+from tests.support.builders.waiting import until
+from tests.support.builders.writebacks import asked
+from tests.support.engines.served_api import ORG, ServedApi, fresh
 
 pytestmark = [pytest.mark.service, pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 BASE = "/v1/writebacks"

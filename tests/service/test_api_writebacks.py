@@ -13,12 +13,19 @@ import pyarrow.parquet as pq
 import pytest
 
 from api.app import build_api
-from clients.objectstore import S3Address
+from clients.storage.objects import S3Address
 from schemas.ids import intake_prefix, writeback_queue_id
-from schemas.writebacks import MOST_OF_A_REQUEST
-from tests.served_api import MOST_BYTES, ORG, ServedApi, fresh, settings_for, tokens_and_entries
-from tests.waiting import until
-from tests.writebacks import asked
+from schemas.writeback.messages import MOST_OF_A_REQUEST
+from tests.support.builders.waiting import until
+from tests.support.builders.writebacks import asked
+from tests.support.engines.served_api import (
+    MOST_BYTES,
+    ORG,
+    ServedApi,
+    fresh,
+    settings_for,
+    tokens_and_entries,
+)
 
 pytestmark = [pytest.mark.service, pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 SECRET = "Zq7Personal"

@@ -7,8 +7,8 @@ import pytest
 from temporalio.client import Client
 from temporalio.testing import ActivityEnvironment
 
-from activities.ask_drift import asking_for_a_check
-from activities.boundary import as_application_error
+from activities.runtime.error_interceptor import as_application_error
+from activities.runtime.schema_check import asking_for_a_check
 from schemas.errors import SchemaChangedError
 from schemas.ids import drift_workflow_id
 

@@ -7,7 +7,7 @@ import pytest
 
 from sandbox.org.traffic.fill import FillPlan, fill
 from schemas.ids import ids_key
-from tests.small_engine import SmallEngine, curated
+from tests.support.engines.small_engine import SmallEngine, curated
 
 pytestmark = pytest.mark.service
 

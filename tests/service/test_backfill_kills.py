@@ -8,14 +8,14 @@ import httpx
 import pytest
 from temporalio.testing import ActivityEnvironment
 
-from clients.chain import Chain
-from sandbox.org.faults import FaultRule
-from schemas.backfills import BackfillState, ByTime, Part, PartInput, StretchResult
-from schemas.budgets import LeaseClass
+from clients.storage.chain import Chain
+from sandbox.org.faults.faults import FaultRule
+from schemas.backfill import BackfillState, ByTime, Part, PartInput, StretchResult
+from schemas.governor import LeaseClass
 from schemas.ids import part_lane
-from tests.killing import Kill, KilledError, Watched
-from tests.small_engine import BULK_REFUSES as REFUSED, SmallEngine, curated
-from tests.waiting import until
+from tests.support.builders.waiting import until
+from tests.support.engines.small_engine import BULK_REFUSES as REFUSED, SmallEngine, curated
+from tests.support.faults.killing import Kill, KilledError, Watched
 
 pytestmark = pytest.mark.service
 

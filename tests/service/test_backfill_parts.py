@@ -4,10 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sandbox.org.faults import FaultRule
+from sandbox.org.faults.faults import FaultRule
 from sandbox.org.traffic.fill import FillPlan, fill
-from schemas.backfills import BackfillInput, ByTime
-from tests.small_engine import BULK_REFUSES, SmallEngine, curated
+from schemas.backfill import BackfillInput, ByTime
+from tests.support.engines.small_engine import BULK_REFUSES, SmallEngine, curated
 
 pytestmark = pytest.mark.service
 

@@ -2,13 +2,13 @@
 
 import pytest
 
-from clients.backfill_workflows import start_backfill
+from clients.temporal.backfills import start_backfill
 from schemas import names
-from schemas.backfills import BackfillInput, BackfillState
+from schemas.backfill import BackfillInput, BackfillState
 from schemas.errors import WindowDoneError, WindowTakenError
-from schemas.messages import PauseInput
-from tests.small_engine import SmallEngine, curated
-from tests.waiting import until
+from schemas.ingest.messages import PauseInput
+from tests.support.builders.waiting import until
+from tests.support.engines.small_engine import SmallEngine, curated
 
 pytestmark = pytest.mark.service
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.service
 @pytest.fixture(autouse=True)
 def _quick_beats(monkeypatch: pytest.MonkeyPatch) -> None:
     """A reader hears with its heartbeats that it is to stop."""
-    monkeypatch.setattr("activities.heartbeats._EVERY_SECONDS", 0.1)
+    monkeypatch.setattr("activities.runtime.heartbeat._EVERY_SECONDS", 0.1)
 
 
 def filled(engine: SmallEngine) -> None:

@@ -3,10 +3,10 @@
 import pytest
 from temporalio.client import Client, WorkflowFailureError
 
-from clients.backfill_workflows import backfill_state, start_backfill
-from schemas.backfills import BackfillInput
+from clients.temporal.backfills import backfill_state, start_backfill
+from schemas.backfill import BackfillInput
 from schemas.errors import BatchFailedError
-from tests.scripted_backfill import LOST, ROWS, ScriptedReader, backfill_workers
+from tests.support.scripted.scripted_backfill import LOST, ROWS, ScriptedReader, backfill_workers
 
 pytestmark = pytest.mark.service
 

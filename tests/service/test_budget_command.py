@@ -11,16 +11,16 @@ from typing import Any
 import pytest
 from temporalio.client import Client
 
-from clients.governor import TemporalGovernor
-from clients.leases import Leases
+from clients.governor.leases import Leases
+from clients.temporal.governor import TemporalGovernor
 from schemas import names
-from schemas.budgets import Budget, LeaseClass
-from schemas.forecasts import Forecast
+from schemas.forecast import Forecast
+from schemas.governor import Budget, LeaseClass
 from schemas.ids import governor_workflow_id
-from tests.scripted_governor import governor_worker
 from tests.service.test_governor import ORG, books
-from tests.waiting import until
-from transforms.books import OrgBooks
+from tests.support.builders.waiting import until
+from tests.support.scripted.scripted_governor import governor_worker
+from transforms.governor.ledger import OrgBooks
 from workflows import GovernorWorkflow
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from clients.bulk_ingest import BulkIngest, IngestInfo
-from clients.ingest_csv import ingest_file
-from clients.record_writes import Row, RowResult
-from sandbox.org.faults import FaultRule
-from schemas.budgets import Budget
+from clients.salesforce.bulk.ingest import BulkIngest, IngestInfo
+from clients.salesforce.bulk.ingest_csv import ingest_file
+from clients.salesforce.collections import Row, RowResult
+from sandbox.org.faults.faults import FaultRule
 from schemas.catalogue import default_catalogue
 from schemas.errors import BudgetSpentError, CallRefusedError, RateLimitedError, UnavailableError
-from tests.served_org import ServedOrg, served_org
-from transforms.row_errors import UNPROCESSED
+from schemas.governor import Budget
+from tests.support.engines.served_org import ServedOrg, served_org
+from transforms.writeback.row_errors import UNPROCESSED
 
 KEY = "ExternalId__c"
 ACCOUNT = default_catalogue().object("Account")

@@ -7,16 +7,16 @@ from typing import Any
 import httpx
 import pytest
 
-from clients.describe import OrgSchema
+from clients.salesforce.describe import OrgSchema
 from schemas.catalogue import Pii, load_catalogue
 from schemas.catalogue_check import Costs
 from schemas.drift import DriftPolicy
 from schemas.errors import CatalogueNotMadeError
-from tests.estate import REST
 from tests.sandbox import every_type as types
 from tests.sandbox.org_in_process import http_client
-from tests.served_org import ServedOrg, served_org
-from transforms.drift import compare
+from tests.support.engines.estate import REST
+from tests.support.engines.served_org import ServedOrg, served_org
+from transforms.drift.compare_schema import compare
 from workers.catalogue import Wanted, check_catalogue, generate_catalogue
 from workers.settings import Settings
 

@@ -9,9 +9,9 @@ from temporalio.exceptions import ActivityError, ApplicationError
 
 from schemas import names
 from schemas.errors import StatementError, UnavailableError
-from schemas.messages import BatchResult
-from schemas.raw import Manifest
-from tests.scripted import MOMENT, ScriptedBatches, manifest, serving
+from schemas.ingest.messages import BatchResult
+from schemas.ingest.raw import Manifest
+from tests.support.scripted.scripted import MOMENT, ScriptedBatches, manifest, serving
 from workflows import ChangeBatchWorkflow
 
 pytestmark = pytest.mark.service

@@ -13,14 +13,14 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from clients.governor import TemporalGovernor, read_books
-from clients.objectstore import S3Address
-from clients.operational import open_engine
+from clients.database.engine import open_engine
+from clients.storage.objects import S3Address
+from clients.temporal.governor import TemporalGovernor, read_books
 from schemas import names
 from schemas.doctor import TOTAL_SECONDS, Remote, State
 from schemas.ids import data_key_key
-from tests.estate import ATTRIBUTES, Estate, new_database, problems, running_estate
-from tests.s3_proxy import s3_proxy
+from tests.support.engines.estate import ATTRIBUTES, Estate, new_database, problems, running_estate
+from tests.support.faults.s3_proxy import s3_proxy
 from workers.doctor import examine
 from workers.roles import sandboxed_runner
 from workers.settings import Settings

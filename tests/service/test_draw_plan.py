@@ -12,16 +12,16 @@ from temporalio.client import Client
 from temporalio.testing import ActivityEnvironment
 from temporalio.worker import Worker
 
-from activities.draw_plan import PlanDrawer
-from clients.warehouse import statements as sql
+from activities.planner.make_plan import PlanDrawer
 from clients.warehouse.postgres import PostgresWarehouse
+from clients.warehouse.sql import apply as sql
 from schemas import names
-from schemas.budgets import Budget, Reading, ReadLimitsInput, ReadLimitsResult, Terms
 from schemas.catalogue import default_catalogue
+from schemas.governor import Budget, Reading, ReadLimitsInput, ReadLimitsResult, Terms
+from schemas.plan import Way
 from schemas.planner import DrawnPlan, DrawPlanInput
-from schemas.plans import Way
 from schemas.tables import LEDGER_COLUMNS
-from tests.waiting import until
+from tests.support.builders.waiting import until
 from workers.roles import sandboxed_runner
 from workflows import GovernorWorkflow
 

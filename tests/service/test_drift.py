@@ -12,36 +12,36 @@ import orjson
 import pytest
 from temporalio.client import Client
 
-from activities.applier import Share
-from activities.check_drift import CheckDrift
-from activities.follow import FollowLane
-from activities.landing import CutRule
-from activities.plan_refresh import PlanRefresh
-from activities.read_fields import ReadFields
-from activities.redrive import Redriver
-from activities.replay import ReplaySteps
-from activities.restage import Restager
-from clients import cometd
-from clients.live_catalogue import LiveCatalogue
-from clients.objectstore import ObjectStore
+from activities.apply.ledger import Share
+from activities.drift.check_schema import CheckDrift
+from activities.drift.plan_refresh import PlanRefresh
+from activities.drift.read_fields import ReadFields
+from activities.ingest.follow_lane import FollowLane
+from activities.ingest.landing_buffer import CutRule
+from activities.replay.redrive import Redriver
+from activities.replay.replay import ReplaySteps
+from activities.replay.restage import Restager
+from clients.salesforce.streaming import cometd
+from clients.storage.objects import ObjectStore
 from clients.warehouse import Warehouse
+from clients.warehouse.live_catalogue import LiveCatalogue
 from clients.warehouse.postgres import PostgresWarehouse
-from sandbox.org.objects import OrgField
-from sandbox.org.schema import SchemaChanges
+from sandbox.org.data.objects import OrgField
+from sandbox.org.data.schema import SchemaChanges
 from schemas import names
 from schemas.catalogue import Catalogue, default_catalogue
 from schemas.drift import DriftInput, DriftKind, DriftResult, FieldDrift
 from schemas.errors import CatalogueBehindError
 from schemas.ids import drift_workflow_id, refresh_key, refresh_workflow_id, replay_workflow_id
-from schemas.limits import API_VERSION
-from schemas.messages import FollowInput, LaneInput
-from schemas.reconciliations import Depth
-from schemas.refreshes import RefreshInput, RefreshState
-from schemas.replays import BatchRef, ReplayState
-from tests.reconciling import ReconcilingEngine
-from tests.served_org import served_org
-from tests.small_engine import serving_engine
-from transforms.reprotect import Reprotector
+from schemas.ingest.messages import FollowInput, LaneInput
+from schemas.reconcile import Depth
+from schemas.refresh import RefreshInput, RefreshState
+from schemas.replay import BatchRef, ReplayState
+from schemas.salesforce.limits import API_VERSION
+from tests.support.engines.reconciling import ReconcilingEngine
+from tests.support.engines.served_org import served_org
+from tests.support.engines.small_engine import serving_engine
+from transforms.replay.reencrypt import Reprotector
 from workflows import LaneWorkflow
 
 pytestmark = pytest.mark.service
@@ -240,7 +240,7 @@ CALCULATED: dict[str, dict[str, Any]] = {
         "SettledCount__c": {"type": "double", "calculated": True, "inputs": ["Payment__c.Status__c"]},
     },
 }
-"""As of sandbox/org/setup.yaml."""
+"""As of sandbox/org/server/setup.yaml."""
 
 
 async def test_the_schema_changes_while_traffic_runs_and_nothing_is_lost_or_nulled(

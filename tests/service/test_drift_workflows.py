@@ -10,8 +10,8 @@ from temporalio.service import RPCError
 from schemas import names
 from schemas.drift import DriftInput, DriftResult
 from schemas.ids import drift_workflow_id, schedule_id
-from tests.scripted_drift import ScriptedSchema, schema_workers
-from tests.waiting import until
+from tests.support.builders.waiting import until
+from tests.support.scripted.scripted_drift import ScriptedSchema, schema_workers
 from workers.schedules import ensure_watches
 from workers.settings import DriftSettings, Settings
 

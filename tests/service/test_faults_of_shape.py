@@ -12,15 +12,15 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from clients.given_names import keep_names
-from clients.objectstore import ObjectStore
+from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
+from clients.warehouse.stored_names import keep_names
 from schemas.catalogue import Catalogue
 from schemas.quality import ISOLATING, Rule
-from tests.batches import Road
-from transforms.row_pages import ID, IS_DELETED, MODSTAMP
-from transforms.stage import ObjectShare
-from transforms.stage_rows import PageFacts, stage_rows
+from tests.support.builders.batches import Road
+from transforms.ingest.row_pages import ID, IS_DELETED, MODSTAMP
+from transforms.ingest.stage_events import ObjectShare
+from transforms.ingest.stage_rows import PageFacts, stage_rows
 
 pytestmark = pytest.mark.service
 

@@ -5,9 +5,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from clients.former_tables import former_names
-from clients.given_names import keep_names
+from clients.warehouse.former_tables import former_names
 from clients.warehouse.postgres import PostgresWarehouse
+from clients.warehouse.stored_names import keep_names
 from schemas.catalogue import Catalogue
 from schemas.errors import SettingsError
 

@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from temporalio.client import Client
 
-from clients.governor import TemporalGovernor
-from clients.leases import Leases
-from schemas.budgets import Budget, LeaseClass, Terms
+from clients.governor.leases import Leases
+from clients.temporal.governor import TemporalGovernor
 from schemas.errors import BudgetSpentError, TidegateError, UnavailableError
+from schemas.governor import Budget, LeaseClass, Terms
 from schemas.ids import governor_workflow_id
-from tests.scripted_governor import governor_worker
-from transforms.books import OrgBooks
+from tests.support.scripted.scripted_governor import governor_worker
+from transforms.governor.ledger import OrgBooks
 from workflows import GovernorWorkflow
 
 ORG = "00DTg0000000001MAA"

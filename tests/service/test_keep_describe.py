@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from temporalio.testing import ActivityEnvironment
 
-from activities.keep_describe import KeepDescribe
-from clients.describes import Describes
-from clients.objectstore import ObjectStore, S3Address
-from schemas.described import DESCRIBE_LIFE, KeepDescribeInput, KeptDescribe
+from activities.drift.refresh_describe import KeepDescribe
+from clients.salesforce.describe_cache import Describes
+from clients.storage.objects import ObjectStore, S3Address
 from schemas.ids import describe_key
-from tests.served_org import served_org
+from schemas.salesforce.describe import DESCRIBE_LIFE, KeepDescribeInput, KeptDescribe
+from tests.support.engines.served_org import served_org
 
 pytestmark = pytest.mark.service
 

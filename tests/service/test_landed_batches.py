@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 import pytest
 
-from clients.chain import Chain
-from clients.landed_batches import LandedBatches
-from clients.objectstore import ObjectStore
+from clients.storage.chain import Chain
+from clients.storage.landed_batches import LandedBatches
+from clients.storage.objects import ObjectStore
 from schemas.ids import ORIGIN, raw_key
-from schemas.raw import RAW_SCHEMA
-from schemas.replays import ReplayCursor, ReplaySelection
+from schemas.ingest.raw import RAW_SCHEMA
+from schemas.replay import ReplayCursor, ReplaySelection
 
 pytestmark = pytest.mark.service
 

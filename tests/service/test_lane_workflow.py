@@ -18,10 +18,10 @@ from temporalio.testing import WorkflowEnvironment
 from sandbox.temporal import temporal_binary
 from schemas import names
 from schemas.errors import ReplayExpiredError
-from schemas.messages import LaneInput, MovePositionInput, PauseInput, PollInput, SetEveryInput
-from schemas.plans import Way
-from tests.scripted import ScriptedFollower, serving
-from tests.waiting import until
+from schemas.ingest.messages import LaneInput, MovePositionInput, PauseInput, PollInput, SetEveryInput
+from schemas.plan import Way
+from tests.support.builders.waiting import until
+from tests.support.scripted.scripted import ScriptedFollower, serving
 from workflows import LaneWorkflow
 
 pytestmark = pytest.mark.service

@@ -9,13 +9,13 @@ import orjson
 import pytest
 from temporalio.client import Client
 
-from clients.objectstore import ObjectStore
+from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
-from tests.following import groups_settle_at_once  # noqa: F401
-from tests.reconciling import ReconcilingEngine
-from tests.repairing import follow, repairing_engine
-from tests.small_engine import SmallEngine
-from tests.waiting import until
+from tests.support.builders.waiting import until
+from tests.support.engines.following import groups_settle_at_once  # noqa: F401
+from tests.support.engines.reconciling import ReconcilingEngine
+from tests.support.engines.repairing import follow, repairing_engine
+from tests.support.engines.small_engine import SmallEngine
 
 pytestmark = [pytest.mark.service, pytest.mark.usefixtures("groups_settle_at_once")]
 

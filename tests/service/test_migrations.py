@@ -6,9 +6,9 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from clients.migrations import ensure_schema
-from clients.operational import open_engine
-from clients.writebacks.tables import METADATA
+from clients.database.engine import open_engine
+from clients.database.migrations import ensure_schema
+from clients.writeback.tables import METADATA
 
 
 def _differences(engine: sa.Engine) -> list[object]:

@@ -6,13 +6,13 @@ import pytest
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from activities.boundary import ErrorBoundary
-from activities.one_org import OneOrg
+from activities.runtime.error_interceptor import ErrorBoundary
+from activities.runtime.org_interceptor import OneOrg
 from schemas import names
 from schemas.ids import writeback_batch_id
-from schemas.writebacks import WritebackBatchInput
-from tests.scripted_writebacks import ScriptedWritebacks, batch
-from tests.waiting import until
+from schemas.writeback.messages import WritebackBatchInput
+from tests.support.builders.waiting import until
+from tests.support.scripted.scripted_writebacks import ScriptedWritebacks, batch
 from workers.roles import sandboxed_runner
 from workflows import WritebackBatchWorkflow
 

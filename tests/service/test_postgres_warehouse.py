@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from clients.warehouse.postgres import PostgresWarehouse
-from clients.warehouse.statements import TABLES_OF_OPS, tables_of
+from clients.warehouse.sql.apply import TABLES_OF_OPS, tables_of
 from sandbox.ports import free_port
 from sandbox.processes import ProcessGroup
 from schemas.catalogue import Catalogue, default_catalogue
@@ -257,7 +257,7 @@ def test_a_connection_that_was_ended_is_not_used_again(warehouse: PostgresWareho
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch, database: str) -> Iterator[PostgresWarehouse]:
     """Its server ends a session that is silent in a transaction after a second."""
-    monkeypatch.setattr("clients.postgres_sessions.IDLE_SECONDS", 1)
+    monkeypatch.setattr("clients.database.postgres_sessions.IDLE_SECONDS", 1)
     opened = PostgresWarehouse(database)
     yield opened
     opened.close()

@@ -8,16 +8,16 @@ from typing import Any
 import psycopg
 import pytest
 
-from cli.quality_view import quality_lines, quality_view
-from clients.audit import AuditLog
-from clients.objectstore import ObjectStore
+from cli.status.quality import quality_lines, quality_view
+from clients.database.audit_log import AuditLog
+from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
 from schemas.catalogue import Catalogue, default_catalogue
 from schemas.errors import ObjectHeldError
 from schemas.quality_views import FindingChoice, Score
-from tests.batches import Road
-from tests.bus import event, stamps, whole_case
-from workers.quality_book import QualityActs, QualityLooks
+from tests.support.builders.batches import Road
+from tests.support.builders.bus import event, stamps, whole_case
+from workers.quality import QualityActs, QualityLooks
 
 pytestmark = pytest.mark.service
 

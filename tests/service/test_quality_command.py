@@ -10,18 +10,18 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from activities.references import ReferenceChecks
+from activities.quality.references import ReferenceChecks
 from cli.main import app
-from clients.audit import AuditLog
-from clients.migrations import ensure_schema
-from clients.objectstore import ObjectStore, S3Address
-from clients.operational import open_engine
+from clients.database.audit_log import AuditLog
+from clients.database.engine import open_engine
+from clients.database.migrations import ensure_schema
+from clients.storage.objects import ObjectStore, S3Address
 from clients.warehouse.postgres import PostgresWarehouse
 from schemas.errors import SettingsError
-from tests.batches import Road
-from tests.bus import event, whole_case
-from tests.replaying import ORG
-from transforms.decode import BROKEN
+from tests.support.builders.batches import Road
+from tests.support.builders.bus import event, whole_case
+from tests.support.engines.replaying import ORG
+from transforms.ingest.decode_events import BROKEN
 
 pytestmark = pytest.mark.service
 

@@ -10,14 +10,14 @@ import pytest
 from temporalio.client import Client
 from temporalio.testing import ActivityEnvironment
 
-from clients.objectstore import ObjectStore
+from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
-from sandbox.org.faults import FaultRule
+from sandbox.org.faults.faults import FaultRule
 from sandbox.org.traffic.fill import FillPlan, fill
-from schemas.reconciliations import AskBucketsInput, Depth, Grain, Range, Verdict
-from tests.faults_of_data import FaultSeeds, differing_records
-from tests.reconciling import BEHIND, ReconcilingEngine, reconciling_engine
-from transforms.reconcile_plan import PlanTerms, calls_needed
+from schemas.reconcile import AskBucketsInput, Depth, Grain, Range, Verdict
+from tests.support.engines.reconciling import BEHIND, ReconcilingEngine, reconciling_engine
+from tests.support.faults.faults_of_data import FaultSeeds, differing_records
+from transforms.reconcile.cost import PlanTerms, calls_needed
 
 pytestmark = pytest.mark.service
 

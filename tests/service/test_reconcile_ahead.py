@@ -9,16 +9,16 @@ import orjson
 import pytest
 from temporalio.client import Client
 
-from clients.objectstore import ObjectStore
+from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
-from schemas.reconciliations import Depth, ReconcileState, Verdict
-from tests.batches import Road
-from tests.bus import event, stamps
-from tests.reconciling import BEHIND, ReconcilingEngine, reconciling_engine
-from tests.replaying import Replays
-from transforms import decode
-from transforms.decode import AHEAD_OF_CLOCK
-from transforms.set_aside import NO_PLACE
+from schemas.reconcile import Depth, ReconcileState, Verdict
+from tests.support.builders.batches import Road
+from tests.support.builders.bus import event, stamps
+from tests.support.engines.reconciling import BEHIND, ReconcilingEngine, reconciling_engine
+from tests.support.engines.replaying import Replays
+from transforms.ingest import decode_events
+from transforms.ingest.decode_events import AHEAD_OF_CLOCK
+from transforms.reconcile.changes_ahead import NO_PLACE
 
 pytestmark = pytest.mark.service
 
@@ -48,7 +48,7 @@ async def plant(
         data["payload"]["ChangeEventHeader"]["commitTimestamp"] = round(at.timestamp() * 1_000)
     road = Road(engine.store, engine.warehouse, engine.catalogue)
     with monkeypatch.context() as older:
-        older.setattr(decode, "_AHEAD_MS", 10**15)
+        older.setattr(decode_events, "_AHEAD_MS", 10**15)
         results = await road.send(list(events))
     assert [result.quarantined for result in results.values()] == [0]
     [(batch,)] = engine.rows(f"SELECT batch FROM ops.ledger WHERE lane = '{road.lane}'")

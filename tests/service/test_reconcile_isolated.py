@@ -9,15 +9,15 @@ import orjson
 import pytest
 from temporalio.client import Client
 
-from clients.objectstore import ObjectStore
+from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
 from sandbox.org.traffic.fill import FillPlan, fill
 from schemas.catalogue import Catalogue, default_catalogue
-from schemas.reconciliations import Depth, ReconcileState, Verdict
-from tests.reconciling import BEHIND, ReconcilingEngine
-from tests.served_org import ServedOrg, served_org
-from tests.small_engine import serving_engine
-from transforms.reconcile_plan import calls_needed
+from schemas.reconcile import Depth, ReconcileState, Verdict
+from tests.support.engines.reconciling import BEHIND, ReconcilingEngine
+from tests.support.engines.served_org import ServedOrg, served_org
+from tests.support.engines.small_engine import serving_engine
+from transforms.reconcile.cost import calls_needed
 
 pytestmark = pytest.mark.service
 

@@ -9,9 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
-from clients.org_http import OrgHttp
-from clients.record_writes import CompositeWrites, Row, collections_needed
-from sandbox.org.faults import FaultRule
+from clients.salesforce.collections import CompositeWrites, Row, collections_needed
+from clients.salesforce.http import OrgHttp
+from sandbox.org.faults.faults import FaultRule
 from schemas.errors import (
     BudgetSpentError,
     CallRefusedError,
@@ -19,8 +19,8 @@ from schemas.errors import (
     UnavailableError,
     UnknownOutcomeError,
 )
-from tests.served_org import ServedOrg, served_org
-from transforms.row_errors import NOT_SENT
+from tests.support.engines.served_org import ServedOrg, served_org
+from transforms.writeback.row_errors import NOT_SENT
 
 KEY = "ExternalId__c"
 
@@ -186,7 +186,7 @@ LOST = [
 async def test_a_write_without_a_clear_answer_has_an_unknown_outcome(
     served: ServedOrg, monkeypatch: pytest.MonkeyPatch, rule: dict[str, Any], is_written: bool, count: int
 ):
-    monkeypatch.setattr("clients.org_http._SHORT_SECONDS", 0.25)
+    monkeypatch.setattr("clients.salesforce.http._SHORT_SECONDS", 0.25)
     fault(served, match="/composite", **rule)
     with pytest.raises(UnknownOutcomeError) as caught:
         await write(served, accounts(count))
@@ -294,6 +294,6 @@ async def test_without_a_token_nothing_is_sent(tmp_path: Path):
 async def test_a_long_batch_is_not_given_up_when_it_becomes_long(
     served: ServedOrg, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("clients.org_http._SHORT_SECONDS", 0.25)
+    monkeypatch.setattr("clients.salesforce.http._SHORT_SECONDS", 0.25)
     fault(served, kind="latency", seconds=0.5, match="/composite")
     assert all(result.created for result in await write(served, accounts(5), is_long=True))

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from clients.records_by_key import RecordsByKey
-from sandbox.org.faults import FaultRule
+from clients.salesforce.records_by_external_id import RecordsByKey
+from sandbox.org.faults.faults import FaultRule
 from schemas.catalogue import FieldSpec, FieldType, default_catalogue
 from schemas.errors import CallTooSlowError, SchemaChangedError, UnavailableError
-from tests.served_org import ServedOrg, served_org
+from tests.support.engines.served_org import ServedOrg, served_org
 
 KEY = "ExternalId__c"
 ACCOUNT = default_catalogue().object("Account")
@@ -165,7 +165,7 @@ async def test_a_read_that_fails_has_no_unknown_outcome(
     error: type[Exception],
     count: int,
 ):
-    monkeypatch.setattr("clients.org_http._SHORT_SECONDS", 0.25)
+    monkeypatch.setattr("clients.salesforce.http._SHORT_SECONDS", 0.25)
     served.org.faults.add(FaultRule(point="http", times=1, match="/", **rule))
     with pytest.raises(Exception) as caught:
         await read(served, *(f"A-{number}" for number in range(count)))

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from activities.late_parents import LateParents
-from clients.objectstore import ObjectStore
+from activities.quality.late_parents import LateParents
+from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
 from schemas.catalogue import Catalogue, default_catalogue
-from tests.batches import Road
-from tests.bus import event, stamps, whole_case
+from tests.support.builders.batches import Road
+from tests.support.builders.bus import event, stamps, whole_case
 
 pytestmark = pytest.mark.service
 

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from activities.rebuild import rebuild_records
-from clients.objectstore import ObjectStore
+from activities.apply.rebuild import rebuild_records
+from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
 from schemas.catalogue import Catalogue
-from tests.batches import Road
-from tests.bus import event
+from tests.support.builders.batches import Road
+from tests.support.builders.bus import event
 
 pytestmark = pytest.mark.service
 

@@ -6,8 +6,15 @@ import pytest
 from temporalio.client import Client
 
 from schemas.errors import CallRefusedError, StatementError
-from tests.scripted_repairs import BY_IDS, BY_WINDOW, DELETED, ScriptedRepairs, serving_repairs, start_repairs
-from tests.waiting import until
+from tests.support.builders.waiting import until
+from tests.support.scripted.scripted_repairs import (
+    BY_IDS,
+    BY_WINDOW,
+    DELETED,
+    ScriptedRepairs,
+    serving_repairs,
+    start_repairs,
+)
 from workflows import RepairWorkflow
 
 pytestmark = pytest.mark.service

@@ -9,26 +9,33 @@ import pytest
 from temporalio.client import Client
 from temporalio.testing import ActivityEnvironment
 
-from activities.asking import ask
-from activities.holes import LANE_HOLE
-from activities.rereads import Rereads
-from clients.chain import Chain
-from clients.objectstore import ObjectStore
+from activities.repair.rereads import Rereads
+from activities.repair.retention_gap import LANE_HOLE
+from activities.request_reread import ask
+from clients.storage.chain import Chain
+from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
 from sandbox.org.traffic.fill import FillPlan, fill
 from schemas.catalogue import default_catalogue
 from schemas.ids import lane_workflow_id
-from schemas.messages import PauseInput
-from schemas.reconciliations import Depth, Verdict
-from schemas.rereads import CloseInput, FindInput
-from tests.faults_of_stream import StreamFaults
-from tests.following import groups_settle_at_once  # noqa: F401
-from tests.reconciling import ReconcilingEngine
-from tests.repairing import LANE, assert_accounted_for, equals, follow, holes, repairing_engine
-from tests.small_engine import SmallEngine
-from tests.waiting import until
-from transforms.decode import change_order
-from transforms.rereads import Asked, Cause
+from schemas.ingest.messages import PauseInput
+from schemas.reconcile import Depth, Verdict
+from schemas.repair import CloseInput, FindInput
+from tests.support.builders.waiting import until
+from tests.support.engines.following import groups_settle_at_once  # noqa: F401
+from tests.support.engines.reconciling import ReconcilingEngine
+from tests.support.engines.repairing import (
+    LANE,
+    assert_accounted_for,
+    equals,
+    follow,
+    holes,
+    repairing_engine,
+)
+from tests.support.engines.small_engine import SmallEngine
+from tests.support.faults.faults_of_stream import StreamFaults
+from transforms.ingest.decode_events import change_order
+from transforms.repair import Asked, Cause
 from workflows import LaneWorkflow
 
 pytestmark = [pytest.mark.service, pytest.mark.usefixtures("groups_settle_at_once")]

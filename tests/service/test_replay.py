@@ -23,7 +23,7 @@ def read(name: str) -> WorkflowHistory:
 
 
 def replayer() -> Replayer:
-    """Configured as `workers.engine` configures its workers."""
+    """Configured as `workers.process` configures its workers."""
     return Replayer(
         workflows=WORKFLOWS, workflow_runner=sandboxed_runner(), data_converter=pydantic_data_converter
     )

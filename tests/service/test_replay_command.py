@@ -13,19 +13,19 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 from typer.testing import CliRunner
 
-from activities.acts import Acts
-from activities.boundary import ErrorBoundary
+from activities.audit import Acts
+from activities.runtime.error_interceptor import ErrorBoundary
 from cli.main import app
 from cli.output import EXIT_REFUSED
-from clients.audit import AuditLog
-from clients.objectstore import ObjectStore, S3Address
+from clients.database.audit_log import AuditLog
+from clients.storage.objects import ObjectStore, S3Address
 from clients.warehouse.postgres import PostgresWarehouse
 from schemas import names
 from schemas.errors import SettingsError
-from tests.batches import Road
-from tests.catalogues import lenient, strict
 from tests.laws.test_law_8_redrive import CASES, FITS, send
-from tests.replaying import ORG, Replays, checksum
+from tests.support.builders.batches import Road
+from tests.support.builders.catalogues import lenient, strict
+from tests.support.engines.replaying import ORG, Replays, checksum
 from workers.roles import sandboxed_runner
 from workflows import WORKFLOWS
 

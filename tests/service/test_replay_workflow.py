@@ -6,19 +6,12 @@ import uuid
 import pytest
 from temporalio.client import Client, WorkflowHandle
 
-from clients.replay_workflows import replay_state, start_replay
+from clients.temporal.replays import replay_state, start_replay
 from schemas.errors import StatementError
-from schemas.messages import PauseInput
-from schemas.replays import (
-    ReplayCounts,
-    ReplayCursor,
-    ReplayInput,
-    ReplaySelection,
-    ReplaySize,
-    ReplayState,
-)
-from tests.scripted_replay import ScriptedReplay, replay_workers
-from tests.waiting import until
+from schemas.ingest.messages import PauseInput
+from schemas.replay import ReplayCounts, ReplayCursor, ReplayInput, ReplaySelection, ReplaySize, ReplayState
+from tests.support.builders.waiting import until
+from tests.support.scripted.scripted_replay import ScriptedReplay, replay_workers
 from workflows import ReplayWorkflow
 
 pytestmark = pytest.mark.service

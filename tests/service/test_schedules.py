@@ -6,12 +6,12 @@ from datetime import timedelta
 import pytest
 from temporalio.client import Client
 
-from clients.schedules import Scheduled, ensure_schedule, remove_schedule
+from clients.temporal.schedules import Scheduled, ensure_schedule, remove_schedule
 from schemas import names
 from schemas.ids import reconcile_workflow_id, schedule_id
-from schemas.reconciliations import ReconcileInput
-from tests.scripted_reconcile import ScriptedReconciliation, reconcile_workers
-from tests.waiting import until
+from schemas.reconcile import ReconcileInput
+from tests.support.builders.waiting import until
+from tests.support.scripted.scripted_reconcile import ScriptedReconciliation, reconcile_workers
 
 pytestmark = pytest.mark.service
 

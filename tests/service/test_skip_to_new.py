@@ -12,17 +12,17 @@ import pytest
 from temporalio.client import Client
 from temporalio.testing import ActivityEnvironment
 
-from activities.follow import FollowLane
-from activities.landing import CutRule
-from clients.chain import Chain
-from clients.objectstore import ObjectStore
+from activities.ingest.follow_lane import FollowLane
+from activities.ingest.landing_buffer import CutRule
+from clients.storage.chain import Chain
+from clients.storage.objects import ObjectStore
 from schemas.errors import StreamBrokenError
 from schemas.ids import ORIGIN
-from schemas.limits import REPLAY_NEW_EVENTS
-from schemas.messages import FollowInput
-from tests.batches import Road
-from tests.bus import Bus, Subscription, event, protector
-from tests.following import groups_settle_at_once  # noqa: F401
+from schemas.ingest.messages import FollowInput
+from schemas.salesforce.limits import REPLAY_NEW_EVENTS
+from tests.support.builders.batches import Road
+from tests.support.builders.bus import Bus, Subscription, event, protector
+from tests.support.engines.following import groups_settle_at_once  # noqa: F401
 
 pytestmark = [pytest.mark.service, pytest.mark.usefixtures("groups_settle_at_once")]
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from clients.write_window import Stopwatch
-from schemas.budgets import LeaseClass
+from clients.salesforce.write_window import Stopwatch
 from schemas.errors import UnavailableError, UnknownOutcomeError
-from tests.served_org import ServedOrg, served_org
+from schemas.governor import LeaseClass
+from tests.support.engines.served_org import ServedOrg, served_org
 
 MUCH = bytes(16 * 1024 * 1024)
 """More than the sockets between us hold."""
@@ -83,7 +83,7 @@ async def test_a_write_whose_time_is_over_while_its_body_goes_is_not_sent_whole(
 async def test_an_answer_that_drips_in_is_given_up_and_what_was_written_is_in_doubt(
     served: ServedOrg, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("clients.org_http._LONG_SECONDS", 0.5)
+    monkeypatch.setattr("clients.salesforce.http._LONG_SECONDS", 0.5)
     async with before(served, drips=True):
         with pytest.raises(UnknownOutcomeError, match="TimeoutError") as caught:
             await write(served, b"{}")

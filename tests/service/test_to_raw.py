@@ -6,10 +6,10 @@ import pytest
 from temporalio.client import Client
 
 from benchmarks.to_raw import RawLandings, read_parts
-from clients.chain import Chain
-from schemas.backfills import BackfillInput
+from clients.storage.chain import Chain
+from schemas.backfill import BackfillInput
 from schemas.ids import part_lane
-from tests.small_engine import SmallEngine
+from tests.support.engines.small_engine import SmallEngine
 
 pytestmark = pytest.mark.service
 

@@ -10,22 +10,22 @@ import orjson
 import pytest
 from temporalio.client import Client
 
-from clients.bulk_query import BulkQuery
-from clients.chain import Chain
-from clients.objectstore import ObjectStore
-from clients.polling import PolledSource
+from clients.salesforce.bulk.query import BulkQuery
+from clients.salesforce.polling import PolledSource
+from clients.storage.chain import Chain
+from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
 from clients.warehouse.postgres_tables import MAX_ROW_BYTES
-from schemas.budgets import LeaseClass
 from schemas.catalogue import FieldType
+from schemas.governor import LeaseClass
 from schemas.ids import ids_key
-from schemas.reconciliations import Depth, Verdict
-from tests.polling import poll_lane, poll_until
-from tests.served_org import ServedOrg, served_org
+from schemas.reconcile import Depth, Verdict
 from tests.service.test_drift import DriftEngine, eventually
-from tests.small_engine import serving_engine
-from tests.wide import WIDE, field_name, make_wide, record, wide_catalogue, wide_spec
-from transforms.given_names import within
+from tests.support.builders.wide import WIDE, field_name, make_wide, record, wide_catalogue, wide_spec
+from tests.support.engines.polling import poll_lane, poll_until
+from tests.support.engines.served_org import ServedOrg, served_org
+from tests.support.engines.small_engine import serving_engine
+from transforms.catalogue.warehouse_names import within
 
 pytestmark = pytest.mark.service
 

@@ -6,19 +6,19 @@ from typing import Any
 
 import pytest
 
-from activities.rebuild import rebuild_records
-from clients.objectstore import ObjectStore
-from clients.warehouse import statements
+from activities.apply.rebuild import rebuild_records
+from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
 from clients.warehouse.postgres_tables import MAX_ROW_BYTES
-from clients.warehouse.questions import read_rebuilt
-from clients.warehouse.statements import read_changes
+from clients.warehouse.sql import apply as sql
+from clients.warehouse.sql.apply import read_changes
+from clients.warehouse.sql.reconcile import read_rebuilt
 from schemas.catalogue import Catalogue
 from schemas.tables import current_columns, history_columns
-from tests.batches import Road, contents
-from tests.bus import event
-from transforms.given_names import within
-from transforms.log_check import check_log
+from tests.support.builders.batches import Road, contents
+from tests.support.builders.bus import event
+from transforms.catalogue.warehouse_names import within
+from transforms.reconcile.verify_fold import check_log
 
 pytestmark = pytest.mark.service
 
@@ -65,8 +65,8 @@ def expect_named(road: Road) -> None:
         current, history = (
             transaction.fetch(read_rebuilt(table, columns))
             for table, columns in (
-                (statements.current_table(spec), current_columns(spec)),
-                (statements.history_table(spec), history_columns(spec)),
+                (sql.current_table(spec), current_columns(spec)),
+                (sql.history_table(spec), history_columns(spec)),
             )
         )
         checked = check_log(transaction.fetch(read_changes(spec)), current, history, spec)

@@ -10,14 +10,14 @@ from typing import Any
 import orjson
 import pytest
 
-from activities.writeback_carriers import Pace
-from activities.writeback_jobs import JobTerms
-from clients.bulk_ingest import BulkIngest
-from clients.writebacks.forming import Forming
-from sandbox.org.faults import FaultRule
+from activities.writeback.bulk import JobTerms
+from activities.writeback.collections import Pace
+from clients.salesforce.bulk.ingest import BulkIngest
+from clients.writeback.batch_former import Forming
+from sandbox.org.faults.faults import FaultRule
 from schemas.catalogue import default_catalogue
 from schemas.errors import UnavailableError
-from schemas.writebacks import (
+from schemas.writeback.messages import (
     FormInput,
     NewerChange,
     PauseChange,
@@ -26,12 +26,12 @@ from schemas.writebacks import (
     WritebackState,
 )
 from tests.service.test_writebacks import case, effects, in_org
-from tests.small_engine import SmallEngine
-from tests.waiting import until
-from tests.writing_back import WritingEngine, writing
-from transforms.writeback_batches import Terms
-from transforms.writeback_decisions import Guard, look_up, weigh
-from transforms.writeback_facts import LoggedChange, Outcome, SeenRecord, SentAt, ToSend
+from tests.support.builders.waiting import until
+from tests.support.engines.small_engine import SmallEngine
+from tests.support.engines.writing_back import WritingEngine, writing
+from transforms.writeback.batching import Terms
+from transforms.writeback.decide import Guard, look_up, weigh
+from transforms.writeback.facts import LoggedChange, Outcome, SeenRecord, SentAt, ToSend
 
 JOBS = "/services/data/v67.0/jobs/ingest"
 BY_JOB = Terms(linger=timedelta(0), job_time=timedelta(0), job_rows=100_000, job_calls=0)

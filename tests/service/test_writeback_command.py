@@ -11,15 +11,15 @@ from temporalio.worker import Worker
 from typer.testing import CliRunner, Result
 
 from cli.main import app
-from clients.objectstore import S3Address
+from clients.storage.objects import S3Address
 from clients.warehouse.postgres import PostgresWarehouse
 from schemas import names
 from schemas.catalogue import FieldSpec, FieldType, default_catalogue
 from schemas.errors import SettingsError
 from schemas.ids import writeback_queue_id
-from tests.decided import decide
-from tests.scripted_queue import ScriptedQueue
-from tests.served_api import fresh
+from tests.support.builders.decided import decide
+from tests.support.engines.served_api import fresh
+from tests.support.scripted.scripted_queue import ScriptedQueue
 
 pytestmark = pytest.mark.service
 ORG = "00D00000000WBCMAAA"

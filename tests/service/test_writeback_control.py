@@ -8,18 +8,18 @@ from typing import Any
 import orjson
 import pytest
 
-from clients.writebacks.undoing import Undoing
-from clients.writebacks.unsent import Unsent
-from sandbox.org.faults import FaultRule
+from clients.writeback.retry_discard import Unsent
+from clients.writeback.undo import Undoing
+from sandbox.org.faults.faults import FaultRule
 from schemas import names
 from schemas.ids import writeback_queue_id
-from schemas.writeback_control import Handled, PauseResult, UndoResult, WritebackChoice
-from schemas.writebacks import PauseChange, SetPauseInput, WritebackControl
-from tests.batches import Road
+from schemas.writeback.control import Handled, PauseResult, UndoResult, WritebackChoice
+from schemas.writeback.messages import PauseChange, SetPauseInput, WritebackControl
 from tests.service.test_writebacks import case, effects, in_org, someone_changes
-from tests.small_engine import SmallEngine
-from tests.waiting import until
-from tests.writing_back import WritingEngine, writing
+from tests.support.builders.batches import Road
+from tests.support.builders.waiting import until
+from tests.support.engines.small_engine import SmallEngine
+from tests.support.engines.writing_back import WritingEngine, writing
 
 WRITE = "PATCH /services/data/v67.0/composite/sobjects/Case"
 

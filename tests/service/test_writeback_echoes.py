@@ -8,16 +8,16 @@ import orjson
 from rich.console import Console
 
 from cli import trace
-from cli.under_way import WritebackView
-from cli.writeback_pages import batches_page, latency_page
-from clients.writebacks.looks import WritebackLooks
-from schemas.writebacks import EchoCounts, EchoInput, PauseChange
-from tests.batches import Road
+from cli.status.work import WritebackView
+from cli.writeback.output import batches_page, latency_page
+from clients.writeback.queries import WritebackLooks
+from schemas.writeback.messages import EchoCounts, EchoInput, PauseChange
 from tests.service.test_writeback_control import hold
 from tests.service.test_writebacks import case, someone_changes
-from tests.small_engine import SmallEngine
-from tests.waiting import until
-from tests.writing_back import writing
+from tests.support.builders.batches import Road
+from tests.support.builders.waiting import until
+from tests.support.engines.small_engine import SmallEngine
+from tests.support.engines.writing_back import writing
 
 
 async def test_what_comes_back_closes_its_writeback_once(engine: SmallEngine) -> None:

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from temporalio.client import Client, WorkflowHandle
 
-from clients.objectstore import ObjectStore
+from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
 from schemas import names
-from tests.following_cases import another_writes, case_id, follow_cases, writing_and_following
-from tests.waiting import until
-from tests.writing_back import AT_ONCE, WritingEngine
+from tests.support.builders.waiting import until
+from tests.support.engines.following_cases import another_writes, case_id, follow_cases, writing_and_following
+from tests.support.engines.writing_back import AT_ONCE, WritingEngine
 
 pytestmark = pytest.mark.service
 

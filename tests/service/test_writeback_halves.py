@@ -6,17 +6,17 @@ from typing import Any
 
 import pytest
 
-from activities.writeback_halves import MOST_REFUSALS
-from sandbox.org.faults import FaultRule
-from sandbox.org.objects import OrgField
-from sandbox.org.schema import SchemaChanges
+from activities.writeback.bisect import MOST_REFUSALS
+from sandbox.org.data.objects import OrgField
+from sandbox.org.data.schema import SchemaChanges
+from sandbox.org.faults.faults import FaultRule
 from schemas import names
-from schemas.writebacks import PauseChange
+from schemas.writeback.messages import PauseChange
 from tests.service.test_writeback_control import WRITE, hold
 from tests.service.test_writebacks import case, effects
-from tests.small_engine import SmallEngine
-from tests.waiting import until
-from tests.writing_back import WritingEngine, writing
+from tests.support.builders.waiting import until
+from tests.support.engines.small_engine import SmallEngine
+from tests.support.engines.writing_back import WritingEngine, writing
 
 pytestmark = pytest.mark.service
 

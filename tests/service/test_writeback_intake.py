@@ -12,15 +12,15 @@ import pyarrow as pa
 import pytest
 
 from clients.warehouse.postgres import PostgresWarehouse
-from clients.writebacks.intake import WritebackIntake
-from clients.writebacks.looks import StateCount, WritebackFilter, WritebackLooks
-from clients.writebacks.parents import ParentLookup
+from clients.writeback.intake import WritebackIntake
+from clients.writeback.parent_locks import ParentLookup
+from clients.writeback.queries import StateCount, WritebackFilter, WritebackLooks
 from schemas.catalogue import default_catalogue
 from schemas.errors import UnavailableError
 from schemas.tables import arrow_schema, current_columns
-from schemas.writebacks import DEADLINE, MOST_OF_A_REQUEST, Intake, WritebackState
-from tests.bus import protector
-from tests.writebacks import asked, checks
+from schemas.writeback.messages import DEADLINE, MOST_OF_A_REQUEST, Intake, WritebackState
+from tests.support.builders.bus import protector
+from tests.support.builders.writebacks import asked, checks
 
 pytestmark = pytest.mark.service
 

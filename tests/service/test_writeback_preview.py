@@ -8,14 +8,14 @@ import orjson
 import pytest
 from rich.console import Console
 
-from cli.writeback_dry_run import DryRun, preview_page
+from cli.writeback.dry_run import DryRun, preview_page
 from schemas import names
 from schemas.ids import preview_key, preview_workflow_id
-from schemas.writeback_preview import Difference, Effect, Preview, PreviewInput
+from schemas.writeback.preview import Difference, Effect, Preview, PreviewInput
 from tests.service.test_writebacks import case, in_org
-from tests.small_engine import SmallEngine
-from tests.writebacks import asked
-from tests.writing_back import WritingEngine, writing
+from tests.support.builders.writebacks import asked
+from tests.support.engines.small_engine import SmallEngine
+from tests.support.engines.writing_back import WritingEngine, writing
 from workflows import WritebackPreviewWorkflow
 
 SECRET = "Zq7Personal"

@@ -11,19 +11,19 @@ import pytest
 import yaml
 from temporalio.client import Client
 
-from clients.objectstore import ObjectStore
+from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
-from clients.writebacks.unsent import Unsent
-from sandbox.org.faults import FaultRule
+from clients.writeback.retry_discard import Unsent
+from sandbox.org.faults.faults import FaultRule
 from schemas import names
 from schemas.catalogue import DEFAULT_CATALOGUE, Catalogue, load_catalogue
-from schemas.writeback_control import WritebackChoice
-from schemas.writebacks import FormInput, QueueState, WritebackControl
-from tests.served_org import served_org
+from schemas.writeback.control import WritebackChoice
+from schemas.writeback.messages import FormInput, QueueState, WritebackControl
 from tests.service.test_writebacks import case, effects, in_org, someone_changes
-from tests.small_engine import SmallEngine, serving_engine
-from tests.waiting import until
-from tests.writing_back import WritingEngine, writing
+from tests.support.builders.waiting import until
+from tests.support.engines.served_org import served_org
+from tests.support.engines.small_engine import SmallEngine, serving_engine
+from tests.support.engines.writing_back import WritingEngine, writing
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ from typing import Any
 import orjson
 import pytest
 
-from sandbox.org.dml import Dml, Write
-from sandbox.org.faults import FaultRule
+from sandbox.org.data.dml import Dml, Write
+from sandbox.org.faults.faults import FaultRule
 from schemas import names
-from schemas.writebacks import (
+from schemas.writeback.messages import (
     FormInput,
     NewerChange,
     PauseChange,
@@ -20,9 +20,9 @@ from schemas.writebacks import (
     SetPauseInput,
     WritebackControl,
 )
-from tests.small_engine import SmallEngine
-from tests.waiting import until
-from tests.writing_back import AT_ONCE, WritingEngine, writing
+from tests.support.builders.waiting import until
+from tests.support.engines.small_engine import SmallEngine
+from tests.support.engines.writing_back import AT_ONCE, WritingEngine, writing
 
 LOCKED = FaultRule(
     point="row",

@@ -13,9 +13,8 @@ from clients.doctor.asking import Deadline, asked
 from clients.doctor.payment import Allowance
 from clients.doctor.temporal import QUEUES
 from clients.doctor.warehouse import closed_tables, quoted
-from clients.warehouse.statements import TABLES_OF_OPS
+from clients.warehouse.sql.apply import TABLES_OF_OPS
 from schemas import names
-from schemas.budgets import Budget, LeaseClass, Reading
 from schemas.catalogue import default_catalogue
 from schemas.doctor import (
     CHECKS,
@@ -30,6 +29,7 @@ from schemas.doctor import (
     wrong,
 )
 from schemas.errors import BudgetSpentError, UnavailableError
+from schemas.governor import Budget, LeaseClass, Reading
 from workers.doctor import followed
 from workers.settings import Settings
 

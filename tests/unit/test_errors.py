@@ -14,10 +14,10 @@ import schemas
 import transforms
 import workers
 import workflows
-from activities.boundary import MESSAGE_LENGTH, as_application_error
-from clients.objectstore import ObjectMissingError
-from clients.request_keys import KeyUsedError
-from clients.run_workflows import RunExistsError
+from activities.runtime.error_interceptor import MESSAGE_LENGTH, as_application_error
+from clients.database.idempotency_keys import KeyUsedError
+from clients.storage.objects import ObjectMissingError
+from clients.temporal.runs import RunExistsError
 from schemas import errors
 from schemas.errors import RateLimitedError, TerminalError, TidegateError, TransientError
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import given, strategies as st
 
-from schemas.backfills import ByTime
+from schemas.backfill import ByTime
 from transforms.parts import Bucket, parts_of
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -1,7 +1,11 @@
-"""Imports run one way: schemas <- transforms <- clients <- activities <- workflows <- workers <- api, cli."""
+"""Imports run one way: schemas <- transforms <- clients <- activities <- workflows <- workers <- api, cli.
+
+Inside a layer they run one way between capabilities, too.
+"""
 
 import ast
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -22,16 +26,88 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 
 
+CAPABILITIES: dict[str, dict[str, set[str]]] = {
+    # By layer: a capability, and those of its layer that it imports. A new arrow is a decision; an arrow that is gone leaves the table.
+    "transforms": {
+        "apply": {"convert_values", "ingest"},
+        "backfill": set(),
+        "catalogue": set(),
+        "convert_values": {"pii"},
+        "deep_json": {"exact_json"},
+        "drift": {"catalogue", "convert_values", "ingest"},
+        "exact_json": set(),
+        "governor": set(),
+        "ingest": {"convert_values", "exact_json", "pii", "quality"},
+        "parts": set(),
+        "pii": {"deep_json"},
+        "planner": {"governor"},
+        "quality": {"convert_values"},
+        "reconcile": {"apply", "convert_values", "ingest", "pii", "quality"},
+        "repair": {"ingest", "pii", "quality"},
+        "replay": {"convert_values", "exact_json", "ingest", "pii"},
+        "writeback": {"convert_values", "ingest", "pii"},
+    },
+    "clients": {
+        "cleaning_up": set(),
+        "database": set(),
+        "doctor": {"database", "salesforce", "storage", "warehouse"},
+        "governor": set(),
+        "oidc": set(),
+        "salesforce": {"cleaning_up", "governor", "storage"},
+        "storage": set(),
+        "temporal": set(),
+        "warehouse": {"database", "storage"},
+        "writeback": {"database", "warehouse"},
+    },
+    "activities": {
+        "apply": {"quality", "request_reread", "runtime"},
+        "audit": set(),
+        "backfill": {"ingest", "runtime"},
+        "drift": {"ingest", "runtime"},
+        "governor": set(),
+        "ingest": {"repair", "runtime"},
+        "planner": set(),
+        "quality": {"request_reread"},
+        "reconcile": {"apply", "runtime"},
+        "repair": {"quality", "request_reread", "runtime"},
+        "replay": {"apply", "request_reread", "runtime"},
+        "request_reread": set(),
+        "runtime": set(),
+        "writeback": {"runtime"},
+    },
+}
+
+
+def imported_names(file: Path) -> Iterator[tuple[str, int]]:
+    """The dotted names that a file imports, anywhere in it, and the lines."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            # A relative import has no module of its own; ruff bans it.
+            yield from ((f"{node.module or ''}.{alias.name}", node.lineno) for alias in node.names)
+
+
 def imported_rooms(file: Path) -> Iterator[tuple[str, int]]:
     """The packages of ours that a file imports, anywhere in it, and the lines."""
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        if not isinstance(node, ast.Import | ast.ImportFrom):
+    for name, line in imported_names(file):
+        if (room := name.partition(".")[0]) in OURS:
+            yield room, line
+
+
+def capability_arrows(layer: Path) -> dict[str, set[str]]:
+    """The capabilities of a layer, each with the others that it imports. A module at the layer's root is one of its own."""
+    found: dict[str, set[str]] = {}
+    for file in sorted(layer.rglob("*.py")):
+        capability = file.relative_to(layer).parts[0].removesuffix(".py")
+        if capability == "__init__":
             continue
-        # A relative import has no module of its own; ruff bans it.
-        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""]
-        for name in names:
-            if (room := name.partition(".")[0]) in OURS:
-                yield room, node.lineno
+        arrows = found.setdefault(capability, set())
+        for name, _ in imported_names(file):
+            room, other, *_ = [*name.split("."), "", ""]
+            if room == layer.name and other and other != capability:
+                arrows.add(other)
+    return found
 
 
 @pytest.mark.parametrize("room", MAY_IMPORT)
@@ -45,6 +121,16 @@ def test_a_room_imports_only_what_lies_before_it(room: str) -> None:
     assert wrong == []
 
 
+@pytest.mark.parametrize("layer", CAPABILITIES)
+def test_a_capability_imports_only_those_that_the_table_gives_it(layer: str) -> None:
+    assert capability_arrows(ROOT / layer) == CAPABILITIES[layer]
+
+
+@pytest.mark.parametrize("layer", CAPABILITIES)
+def test_the_arrows_between_capabilities_form_no_circle(layer: str) -> None:
+    TopologicalSorter(CAPABILITIES[layer]).prepare()  # raises CycleError, which names the circle
+
+
 def test_only_the_cli_the_tests_or_the_benchmarks_import_the_sandbox() -> None:
     assert {room for room, others in MAY_IMPORT.items() if "sandbox" in others} == {"cli", "sandbox"}
 
@@ -56,5 +142,18 @@ def test_every_folder_with_python_in_it_is_a_known_room() -> None:
 
 def test_the_rule_sees_an_import_inside_a_function(tmp_path: Path) -> None:
     file = tmp_path / "late.py"
-    file.write_text("def run():\n    from sandbox.stack import running_sandbox\n    import clients.cometd\n")
+    file.write_text(
+        "def run():\n    from sandbox.stack import running_sandbox\n    import clients.salesforce.streaming.cometd\n"
+    )
     assert list(imported_rooms(file)) == [("sandbox", 2), ("clients", 3)]
+
+
+def test_an_arrow_is_seen_from_a_package_and_from_a_module_of_the_root(tmp_path: Path) -> None:
+    layer = tmp_path / "clients"
+    (layer / "storage").mkdir(parents=True)
+    (layer / "__init__.py").touch()
+    (layer / "storage" / "chain.py").write_text(
+        "from clients import oidc\nfrom clients.storage import objects\n"
+    )
+    (layer / "oidc.py").write_text("def run():\n    from clients.database.engine import open_engine\n")
+    assert capability_arrows(layer) == {"oidc": {"database"}, "storage": {"oidc"}}

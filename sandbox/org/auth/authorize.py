@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit
 
 from sandbox.org.auth.errors import OAuthError
-from sandbox.org.identity import Identity
+from sandbox.org.data.identity import Identity
 
 _SCRIPTS = frozenset({"javascript", "data", "vbscript"})
 

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from sandbox.org.auth.errors import OAuthError
 from sandbox.org.auth.grants import Grants, password_is_right
-from sandbox.org.identity import Identity
+from sandbox.org.data.identity import Identity
 from schemas.errors import SettingsError
 
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
+from sandbox.org.data.model import Org
 from sandbox.org.errors import SalesforceError, invalid_session
-from sandbox.org.model import Org
-from schemas.limits import SESSION_LIFE
+from schemas.salesforce.limits import SESSION_LIFE
 
 _SCHEMES = frozenset({"bearer", "oauth"})
 _SHORT_ORG_ID = 15

@@ -14,7 +14,11 @@ from typing import BinaryIO
 
 from sandbox.org.bulk.errors import InvalidBatchError
 from sandbox.org.bulk.model import LINE_ENDINGS
-from schemas.limits import BULK_FIELD_MAX_CHARACTERS, BULK_HEADER_MAX_CHARACTERS, BULK_INTERNAL_BATCH_ROWS
+from schemas.salesforce.limits import (
+    BULK_FIELD_MAX_CHARACTERS,
+    BULK_HEADER_MAX_CHARACTERS,
+    BULK_INTERNAL_BATCH_ROWS,
+)
 
 CsvRow = list[str]
 

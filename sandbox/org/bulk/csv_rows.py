@@ -7,7 +7,7 @@ from typing import Any
 
 from sandbox.org.bulk.csv_reader import CsvRow
 from sandbox.org.bulk.errors import InvalidBatchError
-from sandbox.org.dml import Verb, Write
+from sandbox.org.data.dml import Verb, Write
 from sandbox.org.errors import SalesforceError
 from sandbox.org.soql.entities import Entities, Entity
 

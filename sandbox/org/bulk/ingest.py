@@ -16,10 +16,10 @@ from sandbox.org.bulk.model import Job
 from sandbox.org.bulk.outcomes import OutcomeFiles, leave_all
 from sandbox.org.bulk.result_file import StoppedError
 from sandbox.org.bulk.runner import Run
-from sandbox.org.dml import Dml, Outcome, Verb, Write
+from sandbox.org.data.dml import Dml, Outcome, Verb, Write
+from sandbox.org.data.model import Org
 from sandbox.org.errors import SalesforceError
-from sandbox.org.model import Org
-from schemas.limits import DML_CHUNK_ROWS
+from schemas.salesforce.limits import DML_CHUNK_ROWS
 
 UPLOAD_FILE = "upload.csv"
 LOCKED = "UNABLE_TO_LOCK_ROW"

@@ -20,7 +20,7 @@ from sandbox.org.bulk.service import Bulk
 from sandbox.org.errors import SalesforceError, not_found
 from sandbox.org.rest.call import Call, json_response
 from sandbox.org.soql.entities import Entity
-from schemas.limits import BULK_INGEST_MAX_BYTES, BULK_MULTIPART_MAX_CHARACTERS
+from schemas.salesforce.limits import BULK_INGEST_MAX_BYTES, BULK_MULTIPART_MAX_CHARACTERS
 
 _FIELDS = (
     "object", "operation", "externalIdFieldName", "contentType", "lineEnding", "columnDelimiter", "assignmentRuleId",

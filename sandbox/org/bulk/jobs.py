@@ -7,11 +7,11 @@ from pathlib import Path
 import orjson
 
 from sandbox.org.bulk.model import Job, Kind
-from sandbox.org.clock import Clock
+from sandbox.org.data.ids import IdMaker, eighteen
+from sandbox.org.data.store import Store
 from sandbox.org.errors import not_found
-from sandbox.org.ids import IdMaker, eighteen
-from sandbox.org.store import Store
-from schemas.limits import BULK_JOB_LIFE
+from sandbox.org.faults.clock import Clock
+from schemas.salesforce.limits import BULK_JOB_LIFE
 
 JOB_PREFIX = "750"
 _SHORT_ID = 15

@@ -8,7 +8,7 @@ from sandbox.org.bulk.model import Job, Kind
 from sandbox.org.bulk.service import Bulk
 from sandbox.org.errors import SalesforceError
 from sandbox.org.rest.call import Call
-from schemas.limits import BULK_LIST_PAGE
+from schemas.salesforce.limits import BULK_LIST_PAGE
 
 _JOB_TYPES = ("BigObjectIngest", "Classic", "V2Ingest", "V2Query")
 

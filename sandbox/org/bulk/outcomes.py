@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sandbox.org.bulk.csv_reader import CsvRow
 from sandbox.org.bulk.model import Job
-from sandbox.org.dml import Outcome
+from sandbox.org.data.dml import Outcome
 from sandbox.org.errors import SalesforceError
 
 _SUCCESSFUL, _FAILED, _UNPROCESSED = "successful.csv", "failed.csv", "unprocessed.csv"

@@ -21,7 +21,7 @@ from sandbox.org.bulk.rules import bulk_query, can_be_chunked
 from sandbox.org.bulk.service import Bulk
 from sandbox.org.errors import SalesforceError, not_found
 from sandbox.org.rest.call import Call, json_response
-from schemas.limits import BULK_RESULT_PAGES
+from schemas.salesforce.limits import BULK_RESULT_PAGES
 
 _FIELDS = ("operation", "query", "contentType", "columnDelimiter", "lineEnding")
 _RESULT_PAGES_FROM = 58.0

@@ -11,9 +11,9 @@ from sandbox.org.bulk.rules import bulk_query
 from sandbox.org.bulk.runner import Run, Runner
 from sandbox.org.bulk_v1.jobs import ClassicJobs
 from sandbox.org.bulk_v1.runner import ClassicRunner
-from sandbox.org.dml import Dml
+from sandbox.org.data.dml import Dml
+from sandbox.org.data.model import Org
 from sandbox.org.errors import SalesforceError
-from sandbox.org.model import Org
 from sandbox.org.rest.readers import Readers
 
 _API: dict[Kind, str] = {"V2Query": "2.0 query", "V2Ingest": "2.0 ingest"}

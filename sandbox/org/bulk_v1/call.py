@@ -13,8 +13,8 @@ from sandbox.org.bulk_v1.errors import AsyncApiError, translated
 from sandbox.org.bulk_v1.jobs import ClassicJobs
 from sandbox.org.bulk_v1.model import Batch, ClassicJob
 from sandbox.org.bulk_v1.wire import answer, speaks_json
+from sandbox.org.data.model import Org
 from sandbox.org.errors import SalesforceError
-from sandbox.org.model import Org
 from sandbox.org.rest.versions import checked_version
 
 logger = logging.getLogger(__name__)

@@ -21,7 +21,7 @@ from sandbox.org.bulk_v1.runner import OUTCOMES
 from sandbox.org.bulk_v1.wire import NAMESPACE, answer, request_object, speaks_json, xml_response
 from sandbox.org.errors import SalesforceError
 from sandbox.org.soql.literals import full_id
-from schemas.limits import BULK_V1_BATCH_BYTES, PK_CHUNK_DEFAULT, PK_CHUNK_MAX
+from schemas.salesforce.limits import BULK_V1_BATCH_BYTES, PK_CHUNK_DEFAULT, PK_CHUNK_MAX
 
 _CLIENT = re.compile(r"client\s*=\s*([^,;\s]+)", re.IGNORECASE)
 _GZIP_WINDOW = 31

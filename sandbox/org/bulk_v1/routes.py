@@ -10,7 +10,7 @@ from sandbox.org.bulk.service import Bulk
 from sandbox.org.bulk_v1 import handlers
 from sandbox.org.bulk_v1.call import AsyncCall, AsyncHandler, async_endpoint
 from sandbox.org.bulk_v1.errors import AsyncApiError
-from sandbox.org.model import Org
+from sandbox.org.data.model import Org
 
 _METHODS = ("GET", "HEAD", "POST", "PATCH", "PUT", "DELETE")
 

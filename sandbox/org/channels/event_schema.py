@@ -17,8 +17,8 @@ import fastavro
 import orjson
 
 from sandbox.org.channels.comparisons import Place
-from sandbox.org.exact import Exact
-from sandbox.org.objects import OrgField
+from sandbox.org.data.exact import Exact
+from sandbox.org.data.objects import OrgField
 from schemas.catalogue import FieldSpec, FieldType, ObjectSpec
 
 HEADER = "ChangeEventHeader"

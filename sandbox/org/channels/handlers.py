@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import orjson
 from starlette.responses import Response
 
+from sandbox.org.data.ids import normalised
 from sandbox.org.errors import SalesforceError, not_found
-from sandbox.org.ids import normalised
 from sandbox.org.rest.call import Call, json_response
 from sandbox.org.tooling.objects import SPECS
 

@@ -12,10 +12,10 @@ import orjson
 
 from sandbox.org.channels import metadata_checks as checks
 from sandbox.org.channels.registry import MEMBER_PREFIX, STANDARD_CHANNEL, Channels
+from sandbox.org.data.ids import IdMaker
+from sandbox.org.data.store import Store
 from sandbox.org.errors import SalesforceError, not_found
-from sandbox.org.ids import IdMaker
-from sandbox.org.store import Store
-from schemas.limits import CUSTOM_CHANNELS_MAX, MANAGED_SUBSCRIPTIONS_MAX
+from schemas.salesforce.limits import CUSTOM_CHANNELS_MAX, MANAGED_SUBSCRIPTIONS_MAX
 
 CHANNEL = "PlatformEventChannel"
 MEMBER = "PlatformEventChannelMember"

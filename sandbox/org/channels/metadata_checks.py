@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sandbox.org.errors import SalesforceError
-from schemas.limits import ENRICHED_FIELDS_MAX
+from schemas.salesforce.limits import ENRICHED_FIELDS_MAX
 
 MANAGED_FIELDS = ("label", "topicName", "defaultReplay", "errorRecoveryReplay", "state", "version")
 _DEVELOPER_NAME = re.compile(r"[A-Za-z](?:_?[A-Za-z0-9])*")

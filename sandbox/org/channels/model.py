@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from sandbox.org.bus import Row
 from sandbox.org.channels.comparisons import Place
 from sandbox.org.channels.filters import HEADER, EventFilter
-from sandbox.org.exact import dumps, loads
+from sandbox.org.data.exact import dumps, loads
+from sandbox.org.events.bus import Row
 
 Enrich = Callable[[str, str, Sequence[str]], Mapping[str, Any]]
 """Object, record id and field names -> the values that are not empty, as they are now, in an event's form."""

@@ -9,20 +9,20 @@ from typing import Any
 
 import orjson
 
-from sandbox.org.bus import ALL_EVENTS_CHANNEL, Bus, Row
 from sandbox.org.channels.comparisons import Place
 from sandbox.org.channels.event_schema import EventCodec, event_schema, schema_id
 from sandbox.org.channels.filters import event_filter
 from sandbox.org.channels.model import Channel, Delivery, Member, without_fields
+from sandbox.org.data.exact import loads
+from sandbox.org.data.ids import IdMaker
+from sandbox.org.data.records import Records
+from sandbox.org.data.store import Store
 from sandbox.org.errors import SalesforceError
-from sandbox.org.exact import loads
-from sandbox.org.faults import Faults
-from sandbox.org.ids import IdMaker
-from sandbox.org.meters import Meters
+from sandbox.org.events.bus import ALL_EVENTS_CHANNEL, Bus, Row
+from sandbox.org.faults.faults import Faults
+from sandbox.org.limits.meters import Meters
 from sandbox.org.permissions.model import Permissions
-from sandbox.org.records import Records
 from sandbox.org.soql.entities import Entities
-from sandbox.org.store import Store
 from schemas.catalogue import ObjectSpec
 
 MEMBER_PREFIX = "0v8"

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass, field
 
 from sandbox.org.channels.model import Channel
-from schemas.limits import COMETD_RECONNECT_WINDOW
+from schemas.salesforce.limits import COMETD_RECONNECT_WINDOW
 
 
 @dataclass(slots=True)

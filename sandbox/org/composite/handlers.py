@@ -12,7 +12,7 @@ from sandbox.org.composite.references import mentioned
 from sandbox.org.composite.requests import Step, response_body, run, run_all_or_none, steps_of
 from sandbox.org.errors import SalesforceError, not_found
 from sandbox.org.rest.call import Call, json_response
-from schemas.limits import (
+from schemas.salesforce.limits import (
     COMPOSITE_MAX_QUERIES,
     COMPOSITE_MAX_REQUESTS,
     GRAPH_DEPTH_MAX,

@@ -13,11 +13,11 @@ from sandbox.org.composite.errors import (
     too_many_records,
     unsupported_type,
 )
-from sandbox.org.dml import Outcome, Verb
+from sandbox.org.data.dml import Outcome, Verb
 from sandbox.org.errors import SalesforceError
 from sandbox.org.rest.call import Call
 from sandbox.org.soql.entities import Entity
-from schemas.limits import COLLECTION_MAX_ROWS, COLLECTION_MAX_TYPE_CHUNKS
+from schemas.salesforce.limits import COLLECTION_MAX_ROWS, COLLECTION_MAX_TYPE_CHUNKS
 
 
 def flag(body: Mapping[str, Any], name: str) -> bool:

@@ -2,9 +2,9 @@
 
 import orjson
 
-from sandbox.org.exact import dumps, known
-from sandbox.org.fields import NUMBERS
-from sandbox.org.store import Store
+from sandbox.org.data.exact import dumps, known
+from sandbox.org.data.fields import NUMBERS
+from sandbox.org.data.store import Store
 from schemas.catalogue import FieldType, ObjectSpec
 
 _PAGE_ROWS = 2_000

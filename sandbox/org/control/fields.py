@@ -4,14 +4,14 @@ from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sandbox.org.compounds import compound_parts
 from sandbox.org.control.errors import ControlError
 from sandbox.org.control.model import FieldChange, NewField, parsed, parsed_list
 from sandbox.org.control.responses import JsonResponse
+from sandbox.org.data.compounds import compound_parts
+from sandbox.org.data.model import Org
+from sandbox.org.data.persons import ACCOUNT
+from sandbox.org.data.schema import SchemaChanges
 from sandbox.org.errors import SalesforceError
-from sandbox.org.model import Org
-from sandbox.org.persons import ACCOUNT
-from sandbox.org.schema import SchemaChanges
 from sandbox.org.soql.entities import COMPOUNDS
 
 

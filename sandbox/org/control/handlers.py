@@ -15,12 +15,12 @@ from sandbox.org.cometd.clients import Clients
 from sandbox.org.control.errors import ControlError
 from sandbox.org.control.model import ClockRequest, GapRequest, MeterChange, RawRecord, parsed
 from sandbox.org.control.responses import JsonResponse
-from sandbox.org.dials import Dials
+from sandbox.org.data.model import Org
 from sandbox.org.errors import SalesforceError
-from sandbox.org.faults import KINDS, FaultRule
-from sandbox.org.http_faults import HttpFaults
-from sandbox.org.model import Org
-from sandbox.org.neighbour import Neighbour, NeighbourPlan
+from sandbox.org.faults.dials import Dials
+from sandbox.org.faults.faults import KINDS, FaultRule
+from sandbox.org.faults.http_faults import HttpFaults
+from sandbox.org.faults.neighbour import Neighbour, NeighbourPlan
 from sandbox.org.traffic.fill import FillPlan, fill
 from sandbox.org.traffic.maker import TrafficMaker
 

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from html import escape
 
 from sandbox.org.control.handlers import Parts
-from sandbox.org.http_faults import SeenCall
-from sandbox.org.meters import RollingCount
+from sandbox.org.faults.http_faults import SeenCall
+from sandbox.org.limits.meters import RollingCount
 
 _STYLE = """
 body{font:14px/1.45 system-ui,sans-serif;margin:1.5rem auto;max-width:72rem;padding:0 1rem;color:#1c1e21;background:#fafafa}

@@ -16,7 +16,7 @@ from sandbox.org.control.handlers import Handles, Parts
 from sandbox.org.control.model import RetentionRequest, parsed
 from sandbox.org.control.page import control_page
 from sandbox.org.control.responses import JsonResponse
-from sandbox.org.exact import dumps, loads
+from sandbox.org.data.exact import dumps, loads
 from sandbox.org.permissions.handlers import PermissionHandles
 from sandbox.org.traffic.plan import TrafficPlan
 

@@ -10,9 +10,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from sandbox.org.data.store import Store
 from sandbox.org.errors import SalesforceError
 from sandbox.org.soql.entities import Entities, Entity
-from sandbox.org.store import Store
 
 ObjectAccess = Literal["none", "read", "view_all"]
 _TABLE = "CREATE TABLE IF NOT EXISTS sandbox_permissions (id INTEGER PRIMARY KEY, rights TEXT NOT NULL)"

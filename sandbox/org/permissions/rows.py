@@ -5,7 +5,7 @@ The org has one permission set, which stands for everything that the integration
 
 from collections.abc import Callable, Mapping, Sequence
 
-from sandbox.org.identity import Identity
+from sandbox.org.data.identity import Identity
 from sandbox.org.permissions.model import Permissions
 
 USER_PERMISSION_ACCESS = "UserPermissionAccess"

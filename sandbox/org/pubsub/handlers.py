@@ -9,16 +9,16 @@ from typing import Any
 import grpc
 
 from sandbox.org.auth.sessions import Sessions
-from sandbox.org.bus import ReplayPositionError
 from sandbox.org.channels.model import Channel
+from sandbox.org.data.model import Org
 from sandbox.org.errors import SalesforceError
-from sandbox.org.model import Org
+from sandbox.org.events.bus import ReplayPositionError
 from sandbox.org.pubsub import errors
 from sandbox.org.pubsub.errors import refuse
 from sandbox.org.pubsub.managed import Managed
 from sandbox.org.pubsub.model import REPLAY_BYTES, Encoder, Stream, replay_bytes
 from schemas.eventbus import pubsub_api_pb2 as wire, pubsub_api_pb2_grpc as service
-from schemas.limits import COMETD_CLIENTS, REPLAY_ALL_EVENTS, REPLAY_NEW_EVENTS
+from schemas.salesforce.limits import COMETD_CLIENTS, REPLAY_ALL_EVENTS, REPLAY_NEW_EVENTS
 
 _PRESETS = {wire.LATEST: REPLAY_NEW_EVENTS, wire.EARLIEST: REPLAY_ALL_EVENTS}
 _ORG_ID_CHARACTERS = 15

@@ -11,7 +11,7 @@ import orjson
 
 from sandbox.org.pubsub.model import REPLAY_BYTES
 from schemas.eventbus import pubsub_api_pb2 as wire
-from schemas.limits import REPLAY_ALL_EVENTS, REPLAY_NEW_EVENTS
+from schemas.salesforce.limits import REPLAY_ALL_EVENTS, REPLAY_NEW_EVENTS
 
 _PRESETS = {"LATEST": REPLAY_NEW_EVENTS, "EARLIEST": REPLAY_ALL_EVENTS}
 

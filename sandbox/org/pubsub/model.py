@@ -11,7 +11,7 @@ from sandbox.org.channels.event_schema import HEADER
 from sandbox.org.channels.model import Channel, Delivery
 from sandbox.org.channels.registry import Channels
 from schemas.eventbus import pubsub_api_pb2 as wire
-from schemas.limits import PUBSUB_MAX_OUTSTANDING
+from schemas.salesforce.limits import PUBSUB_MAX_OUTSTANDING
 
 logger = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import grpc
 
 from sandbox.org.auth.sessions import Sessions
-from sandbox.org.model import Org
+from sandbox.org.data.model import Org
 from sandbox.org.pubsub.handlers import PubSub
 from schemas.eventbus import pubsub_api_pb2_grpc as service
 

@@ -16,12 +16,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from sandbox.org.auth.sessions import authenticate
-from sandbox.org.dml import Outcome, Write
+from sandbox.org.data.dml import Outcome, Write
+from sandbox.org.data.exact import dumps, loads
+from sandbox.org.data.model import Org
 from sandbox.org.errors import SalesforceError
-from sandbox.org.exact import dumps, loads
-from sandbox.org.model import Org
 from sandbox.org.rest.versions import checked_version
-from schemas.limits import URI_MAX_BYTES
+from schemas.salesforce.limits import URI_MAX_BYTES
 
 if TYPE_CHECKING:
     from sandbox.org.rest.service import RestService

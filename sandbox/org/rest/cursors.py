@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from sandbox.org.errors import SalesforceError
 from sandbox.org.soql.compiled import CompiledQuery
-from schemas.limits import QUERY_LOCATOR_LIFE
+from schemas.salesforce.limits import QUERY_LOCATOR_LIFE
 
 LOCATOR_PREFIX = "01g"
 MAX_CURSORS = 500

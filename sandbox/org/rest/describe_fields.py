@@ -6,11 +6,11 @@ Clients read types, lengths, references and flags; the remaining keys are there 
 
 from typing import Any
 
-from sandbox.org.exact import DIGITS
-from sandbox.org.fields import scale_of
-from sandbox.org.objects import OrgField
-from sandbox.org.records import READ_ONLY
-from sandbox.org.setup import load_setup
+from sandbox.org.data.exact import DIGITS
+from sandbox.org.data.fields import scale_of
+from sandbox.org.data.objects import OrgField
+from sandbox.org.data.records import READ_ONLY
+from sandbox.org.server.setup import load_setup
 from sandbox.org.soql.entities import COMPOUNDS, DECIMAL_KINDS, TEXT_KINDS, Entity, Field
 from schemas.catalogue import FieldType
 

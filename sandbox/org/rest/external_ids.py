@@ -8,7 +8,7 @@ import base64
 
 from starlette.responses import Response
 
-from sandbox.org.dml import Write
+from sandbox.org.data.dml import Write
 from sandbox.org.errors import SalesforceError, not_found
 from sandbox.org.rest.call import Call, json_response
 from sandbox.org.rest.records import (

@@ -8,12 +8,12 @@ import sqlite3
 
 from starlette.responses import Response
 
+from sandbox.org.data.identity import CONNECTED_APP
 from sandbox.org.errors import SalesforceError
-from sandbox.org.identity import CONNECTED_APP
-from sandbox.org.meters import RollingCount
+from sandbox.org.limits.meters import RollingCount
 from sandbox.org.rest.call import Call, json_response
 from sandbox.org.soql.entities import Entity
-from schemas.limits import COMETD_CLIENTS
+from schemas.salesforce.limits import COMETD_CLIENTS
 
 _BULK_BATCHES_FROM = 49.0
 """Up to v48.0 the key was DailyBulkApiRequests."""

@@ -10,7 +10,7 @@ from sandbox.org.rest.call import GZIP_LEVEL, JSON, Call, json_response
 from sandbox.org.rest.results import ResultReader
 from sandbox.org.soql.compiler import compile_soql
 from sandbox.org.tooling.model import ROWS_ASKED
-from schemas.limits import QUERY_PAGE_DEFAULT, QUERY_PAGE_MAX, QUERY_PAGE_MIN
+from schemas.salesforce.limits import QUERY_PAGE_DEFAULT, QUERY_PAGE_MAX, QUERY_PAGE_MIN
 
 MIN_COMPRESSED_BYTES = 50_000
 """Smaller answers are left to the middleware."""

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from sandbox.org.model import Org
+from sandbox.org.data.model import Org
 from sandbox.org.soql.functions import register_functions
 
 READERS = 4

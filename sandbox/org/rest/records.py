@@ -10,7 +10,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from sandbox.org.dml import Outcome, Write
+from sandbox.org.data.dml import Outcome, Write
 from sandbox.org.errors import SalesforceError
 from sandbox.org.rest.call import Call, json_response
 from sandbox.org.rest.conditional import (

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from sandbox.org.errors import SalesforceError
 from sandbox.org.rest.call import Call, json_response
 from sandbox.org.soql.literals import stored_datetime
-from schemas.limits import DELETED_MAX_AGE, REPLICATION_MAX_IDS, UPDATED_MAX_AGE
+from schemas.salesforce.limits import DELETED_MAX_AGE, REPLICATION_MAX_IDS, UPDATED_MAX_AGE
 
 
 class _Span(NamedTuple):

@@ -13,7 +13,7 @@ from sandbox.org.errors import SalesforceError
 from sandbox.org.rest.cursors import Cursor, Cursors, ids_at
 from sandbox.org.rest.rows import Row, row_renderer
 from sandbox.org.soql.compiled import ChildRows, CompiledQuery
-from schemas.limits import QUERY_PAGE_MAX
+from schemas.salesforce.limits import QUERY_PAGE_MAX
 
 Result = dict[str, object]
 """A query result as JSON: totalSize, done, nextRecordsUrl, records."""

@@ -7,7 +7,7 @@ as a whole, and so is an address without any part (REST API Developer Guide, "Qu
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from sandbox.org.exact import stored_number
+from sandbox.org.data.exact import stored_number
 from sandbox.org.soql.compiled import CompiledQuery
 from sandbox.org.soql.entities import COMPOUNDS, DECIMAL_KINDS
 from sandbox.org.soql.selection import Column

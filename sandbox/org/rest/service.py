@@ -9,8 +9,8 @@ from typing import Any
 import orjson
 from starlette.responses import Response
 
-from sandbox.org.dml import Dml
-from sandbox.org.model import Org
+from sandbox.org.data.dml import Dml
+from sandbox.org.data.model import Org
 from sandbox.org.rest.cursors import Cursors
 from sandbox.org.rest.readers import Readers
 from sandbox.org.soql.entities import Entities, Entity

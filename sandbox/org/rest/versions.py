@@ -5,7 +5,7 @@ Versions come three a year, Spring, Summer and Winter; v21.0 was Spring '11. Ver
 
 from sandbox.org.errors import SalesforceError, not_found
 from sandbox.org.rest.not_built import NOT_BUILT
-from schemas.limits import API_VERSION
+from schemas.salesforce.limits import API_VERSION
 
 OLDEST_VERSION = 31
 NEWEST_VERSION = int(float(API_VERSION))

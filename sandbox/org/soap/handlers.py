@@ -10,8 +10,8 @@ from xml.etree import ElementTree
 
 from sandbox.org.auth.grants import password_is_right
 from sandbox.org.auth.sessions import Sessions
+from sandbox.org.data.model import Org
 from sandbox.org.errors import SalesforceError
-from sandbox.org.model import Org
 from sandbox.org.soap.errors import SoapError
 
 Pairs = list[tuple[str, object]]

@@ -8,8 +8,8 @@ from starlette.routing import BaseRoute, Route
 
 from sandbox.org.auth.routes import own_url
 from sandbox.org.auth.sessions import Sessions
+from sandbox.org.data.model import Org
 from sandbox.org.errors import SalesforceError
-from sandbox.org.model import Org
 from sandbox.org.rest.versions import checked_version
 from sandbox.org.soap.errors import SoapError, fault_body
 from sandbox.org.soap.handlers import Operations, Pairs

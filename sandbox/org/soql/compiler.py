@@ -16,7 +16,7 @@ from sandbox.org.soql.operands import Operand, operand
 from sandbox.org.soql.parser import parse
 from sandbox.org.soql.scope import Scope
 from sandbox.org.soql.selection import QueryShape, Selection, select_groups, select_rows, shape_of
-from schemas.limits import SOQL_MAX_OFFSET
+from schemas.salesforce.limits import SOQL_MAX_OFFSET
 
 MAX_CHILD_LEVELS = 4
 """Levels of subqueries below the outermost query: five in all (SOQL and SOSL Reference, since v58.0)."""

@@ -6,9 +6,9 @@ The store compares text with text, so a literal must end up in exactly the form 
 import re
 from datetime import UTC, date, datetime
 
-from sandbox.org.exact import Number, exact
-from sandbox.org.ids import eighteen
-from sandbox.org.moments import stored_time
+from sandbox.org.data.exact import Number, exact
+from sandbox.org.data.ids import eighteen
+from sandbox.org.data.moments import stored_time
 from sandbox.org.soql.errors import PlacedSoqlError
 from sandbox.org.soql.nodes import Literal
 

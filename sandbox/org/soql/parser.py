@@ -26,7 +26,7 @@ from sandbox.org.soql.nodes import (
     Query,
     SelectItem,
 )
-from schemas.limits import SOQL_MAX_CHARACTERS
+from schemas.salesforce.limits import SOQL_MAX_CHARACTERS
 
 _KINDS = {
     "STRING": LiteralKind.STRING,

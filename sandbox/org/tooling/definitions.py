@@ -5,9 +5,9 @@ How sensitive a field is comes from the catalogue's marks: what is personal is P
 
 from collections.abc import Iterator
 
-from sandbox.org.exact import DIGITS
-from sandbox.org.fields import scale_of
-from sandbox.org.objects import namespace_of
+from sandbox.org.data.exact import DIGITS
+from sandbox.org.data.fields import scale_of
+from sandbox.org.data.objects import namespace_of
 from sandbox.org.soql.entities import DECIMAL_KINDS, NUMBER_KINDS, Entities, Entity, Field
 from schemas.catalogue import Pii
 

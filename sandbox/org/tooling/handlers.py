@@ -6,7 +6,7 @@ from sandbox.org.errors import not_found
 from sandbox.org.rest.call import Call, json_response
 from sandbox.org.rest.describe import describe_entity, summary
 from sandbox.org.soql.entities import Entity
-from schemas.limits import QUERY_PAGE_MIN
+from schemas.salesforce.limits import QUERY_PAGE_MIN
 
 
 async def resources(call: Call) -> Response:

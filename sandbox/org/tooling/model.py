@@ -11,8 +11,8 @@ from functools import cached_property
 
 import orjson
 
+from sandbox.org.data.model import Org
 from sandbox.org.errors import SalesforceError
-from sandbox.org.model import Org
 from sandbox.org.permissions import rows as permission_rows
 from sandbox.org.rest.cursors import Cursors
 from sandbox.org.rest.results import Result, ResultReader
@@ -25,7 +25,7 @@ from sandbox.org.soql.nodes import AllOf, Comparison, Condition, FieldPath, Memb
 from sandbox.org.soql.parser import parse
 from sandbox.org.tooling.definitions import entity_rows, field_rows
 from sandbox.org.tooling.objects import ENTITY_DEFINITION, FIELD_DEFINITION, METADATA, SPECS, tooling_entities
-from schemas.limits import QUERY_PAGE_MAX
+from schemas.salesforce.limits import QUERY_PAGE_MAX
 
 Provider = Callable[[], Sequence[Mapping[str, object]]]
 _BORN = "2021-03-01T08:00:00.000Z"

@@ -11,9 +11,9 @@ from itertools import islice
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from sandbox.org.data.model import Org
+from sandbox.org.data.records import Records
 from sandbox.org.errors import SalesforceError
-from sandbox.org.model import Org
-from sandbox.org.records import Records
 from sandbox.org.traffic import forms
 from sandbox.org.traffic.world import World
 

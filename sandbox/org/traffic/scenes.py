@@ -5,9 +5,9 @@ A scene that finds no record to act on makes one instead, so an empty org fills 
 
 from collections.abc import Callable
 
+from sandbox.org.data.transaction import Transaction
 from sandbox.org.traffic import forms
 from sandbox.org.traffic.world import World
-from sandbox.org.transaction import Transaction
 
 Scene = Callable[[World, Transaction], None]
 _MERGED_SMALLEST, _MERGED_SPREAD = 5, 16

@@ -1,0 +1,332 @@
+"""Laws 3, 4 and 8 in the warehouse: a group of staged batches of one object becomes one transaction.
+
+In it: the change log, current, history, quarantine and a ledger row a batch. A batch that the ledger knows is
+not applied again; a change that the log knows is counted as a duplicate; a change that is later than everything
+applied to its record takes the fast path, any other has its record rebuilt from the log.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from activities.apply.holds import TooManyRejectedError, check_hold, hold
+from activities.apply.ledger import Share, write_ledger
+from activities.apply.rebuild import refold_records
+from activities.quality.fold_findings import record_fold_findings
+from activities.quality.record_quality import count_rejected, record_quality
+from activities.request_reread import ask, ask_for_incomplete
+from clients.storage.objects import ObjectStore
+from clients.warehouse import Transaction, Warehouse
+from clients.warehouse.live_catalogue import check_catalogue
+from clients.warehouse.sql import apply as sql
+from schemas.catalogue import Catalogue, ObjectSpec
+from schemas.errors import CatalogueBehindError
+from schemas.ingest.change_types import SNAPSHOT
+from schemas.ingest.messages import ApplyInput, ApplyResult
+from schemas.tables import (
+    QUARANTINE_COLUMNS,
+    change_columns,
+    current_columns,
+    field_columns,
+    history_columns,
+    net_columns,
+    staged_columns,
+)
+from transforms.apply.net_changes import NetRows, first_current_rows, first_history_rows
+from transforms.ingest.snapshots import REPAIRS
+from transforms.ingest.stage_events import for_quarantine
+from transforms.ingest.wide_rows import is_bounded, room, widths
+from transforms.repair import asked_by_refusals
+
+
+@dataclass
+class Applier:
+    """Applies groups of staged batches. One for a process; its methods block."""
+
+    warehouse: Warehouse
+    store: ObjectStore
+    catalogue: Catalogue
+
+    def apply(self, items: Sequence[ApplyInput]) -> list[ApplyResult]:
+        """Apply batches of one object in one transaction; the results are in the order of `items`.
+
+        Raises `ObjectHeldError` while the object is held, or when one of the batches holds it.
+        """
+        name = items[0].staged.object
+        # The revision first, so that the fields are those of it or newer ones.
+        known, spec = self.catalogue.revision_of(name), self.catalogue.objects.get(name)
+        try:
+            return self._apply(items, spec, known)
+        except CatalogueBehindError:
+            self.catalogue.follow()
+            raise
+        except TooManyRejectedError as cause:
+            raise hold(self.warehouse, self.catalogue.object(name), cause) from cause
+
+    def _apply(
+        self, items: Sequence[ApplyInput], spec: ObjectSpec | None, known: int | None
+    ) -> list[ApplyResult]:
+        name = items[0].staged.object
+        shares = [self.read(item, spec) for item in items]
+        with self.warehouse.transaction() as transaction:
+            transaction.lock_object(spec.table if spec else name)
+            check_catalogue(transaction, name, known)
+            done = _applied_before(transaction, name, [share.batch for share in shares])
+            fresh = [share for share in shares if share.batch not in done]
+            if spec is not None:
+                check_hold(transaction, spec, fresh)
+                with_changes = [share for share in fresh if share.changes is not None]
+                apply_changes(transaction, spec, with_changes, self.catalogue)
+                count_rejected(
+                    transaction,
+                    spec,
+                    sum(share.item.staged.landed for share in fresh),
+                    [share.refused for share in fresh],
+                )
+            for share in fresh:
+                self._load_refused(transaction, share)
+            write_ledger(transaction, fresh)
+            before = {batch: _ledger_result(row) for batch, row in done.items()}
+        return [before.get(share.batch) or share.result() for share in shares]
+
+    def read(self, item: ApplyInput, spec: ObjectSpec | None) -> Share:
+        """The batch's part as its staged files have it, in the columns of `spec`; None: of an object that the catalogue lacks."""
+        staged = item.staged
+        changes = None
+        if staged.staged_key is not None and spec is not None:
+            changes = with_columns(pq.read_table(pa.BufferReader(self.store.get(staged.staged_key))), spec)
+        refused = None
+        if staged.refused_key is not None:
+            refused = pq.read_table(pa.BufferReader(self.store.get(staged.refused_key)))
+        return Share(item, changes, refused)
+
+    def _load_refused(self, transaction: Transaction, share: Share) -> None:
+        if share.refused is None:
+            return
+        transaction.load(
+            sql.QUARANTINE, QUARANTINE_COLUMNS, for_quarantine(share.refused, [_now()] * len(share.refused))
+        )
+        share.rereads += ask(transaction, asked_by_refusals(share.refused))
+
+
+def with_columns(changes: pa.Table, spec: ObjectSpec) -> pa.Table:
+    """Staged changes in the columns of today. Raises `CatalogueBehindError` when they have columns that the spec lacks.
+
+    What was staged before a field was added has no column of it. Readings say nothing of the field then, so they name what they carry;
+    an event that had carried the field would have been refused.
+    """
+    wanted = pa.schema([(column.name, column.arrow) for column in staged_columns(spec)])
+    there = set(changes.column_names)
+    if there - set(wanted.names):
+        raise CatalogueBehindError(object_name=spec.name)
+    if missing := [name for name in wanted.names if name not in there]:
+        changes = _with_missing(changes, missing, spec)
+    return changes.select(wanted.names).cast(wanted)
+
+
+def _with_missing(changes: pa.Table, missing: Sequence[str], spec: ObjectSpec) -> pa.Table:
+    """The changes with empty columns for what came after they were staged."""
+    there = set(changes.column_names)
+    if not there.issuperset(spec.columns.values()):
+        carried = ",".join(column.name for column in field_columns(spec) if column.name in there)
+        is_reading = pc.and_(
+            pc.equal(changes["change_type"], SNAPSHOT), pc.is_null(changes["changed_fields"])
+        )
+        place = changes.column_names.index("changed_fields")
+        named = pc.if_else(is_reading, pa.scalar(carried, pa.large_string()), changes["changed_fields"])
+        changes = changes.set_column(place, "changed_fields", named)
+    types = {column.name: column.arrow for column in staged_columns(spec)}
+    for name in missing:
+        changes = changes.append_column(name, pa.nulls(len(changes), types[name]))
+    return changes
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _applied_before(transaction: Transaction, name: str, batches: list[str]) -> dict[str, tuple[Any, ...]]:
+    """Batches that the ledger has: an earlier try committed and was killed before it could say so."""
+    rows = transaction.fetch(sql.find_applied_batches(len(batches)), [name, *batches])
+    return {row[0]: row for row in rows}
+
+
+def _ledger_result(row: tuple[Any, ...]) -> ApplyResult:
+    _, name, landed, applied, duplicate, quarantined, rebuilt, isolated, last_changed_at = row
+    return ApplyResult(
+        object=name,
+        landed=landed,
+        applied=applied,
+        duplicate=duplicate,
+        quarantined=quarantined,
+        rebuilt=rebuilt,
+        isolated=isolated,
+        last_changed_at=last_changed_at,
+    )
+
+
+def apply_changes(
+    transaction: Transaction, spec: ObjectSpec, shares: Sequence[Share], catalogue: Catalogue
+) -> None:
+    """Log the shares' changes that are new and fold them in; counts in each share what became of its changes.
+
+    `catalogue` tells which other objects the warehouse has.
+    """
+    tables = [share.changes for share in shares if share.changes is not None and len(share.changes)]
+    if not tables:
+        return
+    incoming = pa.concat_tables(tables)
+    seen = _Seen.of(transaction, spec, incoming)
+    new = incoming if all(seen.is_new) else incoming.filter(pa.array(seen.is_new))
+    applied_at = _now()
+    if len(new):
+        _log(transaction, spec, new, applied_at)
+        slow = seen.slow_records(new)
+        fast = _without(new, slow)
+        if len(fast):
+            net = NetRows(fast, spec, applied_at=applied_at, unknown_before=seen.unknown_fields)
+            _fold_in(transaction, spec, net, seen.last_orders)
+        states = refold_records(transaction, spec, sorted(slow)) if slow else {}
+        _count_rebuilt(shares, new, slow)
+        recorded = record_quality(transaction, spec, catalogue, new, seen.last_orders)
+        record_fold_findings(transaction, spec, states)
+        for share in shares:
+            share.isolated += recorded.isolated.get(share.batch, 0)
+        shares[0].rereads += recorded.rereads
+        shares[0].rereads += ask_for_incomplete(transaction, spec, new, seen.last_orders)
+    _count(shares, incoming, seen.is_new)
+
+
+def _without(changes: pa.Table, record_ids: Collection[str]) -> pa.Table:
+    if not record_ids:
+        return changes
+    ids = changes["record_id"]
+    return changes.filter(pc.invert(pc.is_in(ids, value_set=pa.array(sorted(record_ids), ids.type))))
+
+
+def _log(transaction: Transaction, spec: ObjectSpec, new: pa.Table, applied_at: datetime) -> None:
+    stamp = pa.repeat(pa.scalar(applied_at, pa.timestamp("ms", tz="UTC")), len(new))
+    columns = change_columns(spec)
+    rows = new.append_column("applied_at", stamp).select([column.name for column in columns])
+    transaction.load(sql.change_table(spec), columns, rows)
+
+
+def _fold_in(transaction: Transaction, spec: ObjectSpec, net: NetRows, existing: Collection[str]) -> None:
+    """The fast path: records that are new are loaded as they are, the others merged."""
+    more = net.of_records(existing)
+    if not more.all():
+        rows = first_current_rows(net.table(net.is_latest & ~more), spec)
+        transaction.load(sql.current_table(spec), current_columns(spec), rows)
+        if spec.history:
+            versions = first_history_rows(net.table(~more), spec)
+            transaction.load(sql.history_table(spec), history_columns(spec), versions)
+    if more.any():
+        _merge(transaction, spec, net, more)
+
+
+def _merge(transaction: Transaction, spec: ObjectSpec, net: NetRows, more: NDArray[np.bool_]) -> None:
+    columns = net_columns(spec)
+    if spec.history:
+        transaction.stage(sql.net_stage(spec, "versions"), columns, net.table(more))
+        transaction.execute(sql.close_versions(spec))
+        transaction.execute(sql.open_versions(spec))
+    transaction.stage(sql.net_stage(spec, "latest"), columns, net.table(net.is_latest & more))
+    transaction.execute(sql.merge_current(spec))
+
+
+@dataclass
+class _Seen:
+    """What the warehouse knows of a group's changes."""
+
+    spec: ObjectSpec
+    is_new: list[bool]
+    """By row of the group: neither logged before nor a second copy inside the group."""
+    last_orders: dict[str, str]
+    """record_id -> the last change applied to it, for the records that exist."""
+    unknown_fields: dict[str, str]
+    """record_id -> `unknown_fields` of its row, for those that have any."""
+    widths: dict[str, int] | None
+    """record_id -> most bytes of its row, for the records that exist; None: the object's records always fit."""
+
+    @classmethod
+    def of(cls, transaction: Transaction, spec: ObjectSpec, incoming: pa.Table) -> "_Seen":
+        ids = incoming["record_id"].to_pylist()
+        orders = incoming["change_order"].to_pylist()
+        _stage_records(transaction, sql.TOUCHED, sorted(set(ids)))
+        rows = transaction.fetch(sql.find_last_orders(spec))
+        last_orders: dict[str, str] = {record_id: order for record_id, order, _ in rows}
+        unknown = {record_id: fields for record_id, _, fields in rows if fields is not None}
+        suspects = {id_ for id_, order in zip(ids, orders, strict=True) if order <= last_orders.get(id_, "")}
+        logged: set[tuple[str, str]] = set()
+        if suspects:
+            _stage_records(transaction, sql.SUSPECT, sorted(suspects))
+            logged = set(transaction.fetch(sql.find_logged_orders(spec)))
+        is_new = []
+        for identity in zip(ids, orders, strict=True):
+            is_new.append(identity not in logged)
+            logged.add(identity)
+        wide = dict(transaction.fetch(sql.find_widths(spec))) if is_bounded(spec) else None
+        return cls(spec, is_new, last_orders, unknown, wide)
+
+    def slow_records(self, new: pa.Table) -> set[str]:
+        """Records with a change that is out of order or a text diff, that are repaired, or that may be too wide for their row."""
+        last = self.last_orders
+        names = ("record_id", "change_order", "diff_fields", "change_origin")
+        columns = (new[name].to_pylist() for name in names)
+        return {
+            record_id
+            for record_id, order, diffs, origin in zip(*columns, strict=True)
+            if diffs is not None or order <= last.get(record_id, "") or origin in REPAIRS
+        } | self._too_wide(new)
+
+    def _too_wide(self, new: pa.Table) -> set[str]:
+        """Records whose row may have become too wide, or was: only the fold knows which of their fields fit."""
+        if self.widths is None:
+            return set()
+        total = Counter(self.widths)
+        changes = Counter[str]()
+        for record_id, width in zip(
+            new["record_id"].to_pylist(), widths(new, self.spec).tolist(), strict=True
+        ):
+            total[record_id] += width
+            changes[record_id] += 1
+        return {
+            record_id
+            for record_id, count in changes.items()
+            if record_id in self.unknown_fields
+            # One change fits by itself: staging has seen to it.
+            or (total[record_id] > room(self.spec) and (count > 1 or record_id in self.last_orders))
+        }
+
+
+def _stage_records(transaction: Transaction, name: str, record_ids: list[str]) -> None:
+    rows = pa.table({"record_id": pa.array(record_ids, pa.large_string())})
+    transaction.stage(name, sql.RECORD_LIST, rows)
+
+
+def _count(shares: Sequence[Share], incoming: pa.Table, is_new: list[bool]) -> None:
+    by_batch = {share.batch: share for share in shares}
+    for batch, new in zip(incoming["batch"].to_pylist(), is_new, strict=True):
+        if new:
+            by_batch[batch].applied += 1
+        else:
+            by_batch[batch].duplicate += 1
+
+
+def _count_rebuilt(shares: Sequence[Share], new: pa.Table, slow: set[str]) -> None:
+    if not slow:
+        return
+    by_batch = {share.batch: share for share in shares}
+    counted: set[tuple[str, str]] = set()
+    for pair in zip(new["batch"].to_pylist(), new["record_id"].to_pylist(), strict=True):
+        if pair[1] in slow and pair not in counted:
+            counted.add(pair)
+            by_batch[pair[0]].rebuilt += 1

@@ -1,0 +1,112 @@
+"""Group commit: one applier an object at a time takes everything that waits and applies it in one transaction.
+
+A warehouse likes few large commits. Under load the groups grow instead of the queue: whoever gets the object's turn
+takes every batch that waits for it, and those who come after find their work done.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+
+from schemas.errors import TerminalError
+from schemas.ingest.messages import ApplyInput, ApplyResult
+from schemas.ingest.raw import Form
+
+MOST_CHANGES = 60_000
+"""Staged changes of one transaction; bounds its memory and how long others wait for the object."""
+MOST_BESIDE_LANES = 20_000
+"""Of pages of a backfill while batches of lanes wait: what freshness may lose by them, once a turn."""
+
+ApplyGroup = Callable[[Sequence[ApplyInput]], list[ApplyResult]]
+_Waiter = tuple[ApplyInput, "asyncio.Future[ApplyResult]"]
+
+
+class GroupCommit:
+    """Collects batches of each object in this process. Another process is kept out by the warehouse's own lock."""
+
+    def __init__(self, apply: ApplyGroup) -> None:
+        self._apply = apply
+        self._waiting: defaultdict[str, list[_Waiter]] = defaultdict(list)
+        self._turns: dict[str, asyncio.Task[None]] = {}
+        self._pages_are_due: set[str] = set()
+
+    async def submit(self, item: ApplyInput) -> ApplyResult:
+        """Apply the batch, alone or in a group; returns when it is committed. Raises what its own apply raised.
+
+        Cancelled while it waits, the batch is taken out; cancelled while its group is applied, the group goes on.
+        """
+        name = item.staged.object
+        outcome: asyncio.Future[ApplyResult] = asyncio.get_running_loop().create_future()
+        waiter = (item, outcome)
+        self._waiting[name].append(waiter)
+        if name not in self._turns:
+            self._turns[name] = asyncio.create_task(self._take_turn(name))
+        try:
+            return await outcome
+        finally:
+            if waiter in self._waiting[name]:
+                self._waiting[name].remove(waiter)
+
+    async def _take_turn(self, name: str) -> None:
+        """Apply whatever waits for the object until nothing does. A task of its own, which no waiter's end ends."""
+        try:
+            while self._waiting[name]:
+                await self._apply_group(self._take(name))
+        finally:
+            del self._turns[name]
+            self._pages_are_due.discard(name)
+
+    def _take(self, name: str) -> list[_Waiter]:
+        """The batches of lanes that wait, or pages of backfills.
+
+        Lanes come first, since somebody waits for what has just changed. When both wait they take turns, and pages get small
+        ones: neither can hold up the other for long.
+        """
+        lanes: list[_Waiter] = []
+        pages: list[_Waiter] = []
+        for waiter in self._waiting[name]:
+            (pages if waiter[0].manifest.form is Form.ROWS else lanes).append(waiter)
+        if not lanes or not pages:
+            self._pages_are_due.discard(name)
+            return self._take_of(name, lanes or pages, MOST_CHANGES)
+        if name in self._pages_are_due:
+            self._pages_are_due.discard(name)
+            return self._take_of(name, pages, MOST_BESIDE_LANES)
+        self._pages_are_due.add(name)
+        return self._take_of(name, lanes, MOST_CHANGES)
+
+    def _take_of(self, name: str, some: list[_Waiter], most: int) -> list[_Waiter]:
+        """The oldest of some waiters, as many as fit; the same batch never twice in one group."""
+        waiting, changes = self._waiting[name], 0
+        taken: list[_Waiter] = []
+        batches: set[str] = set()
+        for waiter in some:
+            batch = waiter[0].manifest.batch
+            changes += waiter[0].staged.landed
+            if taken and (changes > most or batch in batches):
+                break
+            batches.add(batch)
+            taken.append(waiter)
+            waiting.remove(waiter)
+        return taken
+
+    async def _apply_group(self, group: list[_Waiter]) -> None:
+        items = [item for item, _ in group]
+        try:
+            results = list(zip(group, await asyncio.to_thread(self._apply, items), strict=True))
+        except Exception as error:
+            await self._fail(group, error)
+            return
+        for (_, outcome), result in results:
+            if not outcome.done():
+                outcome.set_result(result)
+
+    async def _fail(self, group: list[_Waiter], error: Exception) -> None:
+        """A batch that cannot be applied must not hold up the others: they go on one by one."""
+        if len(group) > 1 and isinstance(error, TerminalError):
+            for waiter in group:
+                await self._apply_group([waiter])
+            return
+        for _, outcome in group:
+            if not outcome.done():
+                outcome.set_exception(error)

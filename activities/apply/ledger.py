@@ -1,0 +1,79 @@
+"""One batch's part of a group, what becomes of its changes, and its row in the ledger (law 8)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from clients.warehouse import Transaction
+from clients.warehouse.sql import apply as sql
+from schemas.errors import LedgerImbalanceError
+from schemas.ingest.messages import ApplyInput, ApplyResult
+from schemas.tables import LEDGER_COLUMNS
+
+
+@dataclass
+class Share:
+    """One batch's part of the group, and what becomes of its changes."""
+
+    item: ApplyInput
+    changes: pa.Table | None
+    refused: pa.Table | None
+    applied: int = 0
+    duplicate: int = 0
+    rebuilt: int = 0
+    rereads: int = 0
+    isolated: int = 0
+
+    @property
+    def batch(self) -> str:
+        return self.item.manifest.batch
+
+    def result(self) -> ApplyResult:
+        staged = self.item.staged
+        changed_at = (
+            None
+            if self.changes is None or not len(self.changes)
+            else pc.max(self.changes["changed_at"]).as_py()
+        )
+        return ApplyResult(
+            object=staged.object,
+            landed=staged.landed,
+            applied=self.applied,
+            duplicate=self.duplicate,
+            quarantined=0 if self.refused is None else len(self.refused),
+            rebuilt=self.rebuilt,
+            isolated=self.isolated,
+            last_changed_at=changed_at,
+            rereads=self.rereads,
+        )
+
+
+def write_ledger(transaction: Transaction, shares: Sequence[Share]) -> None:
+    """A row a share; raises `LedgerImbalanceError` when law 8 does not hold for one."""
+    statement = sql.insert_row(sql.LEDGER, LEDGER_COLUMNS)
+    for share in shares:
+        result, manifest = share.result(), share.item.manifest
+        if result.landed != result.applied + result.duplicate + result.quarantined:
+            raise LedgerImbalanceError(
+                batch=manifest.batch,
+                object_name=result.object,
+                landed=result.landed,
+                applied=result.applied,
+                duplicate=result.duplicate,
+                quarantined=result.quarantined,
+            )
+        has_changes = share.changes is not None and len(share.changes) > 0
+        first = pc.min(share.changes["changed_at"]).as_py() if has_changes else None  # type: ignore[index]
+        facts = (manifest.batch, result.object, manifest.lane, manifest.start, manifest.end, manifest.raw_key)
+        counts = (result.landed, result.applied, result.duplicate, result.quarantined, result.rebuilt)
+        times = (
+            first,
+            result.last_changed_at,
+            manifest.first_received_at,
+            manifest.last_received_at,
+            datetime.now(UTC),
+        )
+        transaction.execute(statement, [*facts, *counts, *times, result.isolated])

@@ -1,0 +1,94 @@
+"""stage_batch and apply_batch: a landed batch becomes typed files, then warehouse rows."""
+
+import asyncio
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from temporalio import activity
+
+from activities.apply.group_commit import GroupCommit
+from activities.runtime.heartbeat import heartbeating
+from clients.storage.chain import Chain
+from clients.storage.objects import ObjectStore
+from schemas import names
+from schemas.catalogue import Catalogue
+from schemas.errors import LedgerImbalanceError
+from schemas.ids import refused_key, staged_key
+from schemas.ingest.messages import ApplyInput, ApplyResult, StagedObject, StageInput, StageResult
+from schemas.ingest.raw import Manifest
+from transforms.ingest.stage import stage_batch
+
+_COMPRESSION = "lz4"
+"""Staged files live for minutes and are read once: cheap to write beats small."""
+
+
+@dataclass
+class Batches:
+    """The activities of a batch and what they need; one for a process."""
+
+    store: ObjectStore
+    catalogue: Catalogue
+    group_commit: GroupCommit
+
+    @activity.defn(name=names.STAGE_BATCH)
+    async def stage_batch(self, request: StageInput) -> StageResult:
+        """Decode, fan out and check the batch's raw file; write its typed and refused changes by object."""
+        async with heartbeating():
+            return await asyncio.to_thread(self._stage, request.manifest)
+
+    @activity.defn(name=names.APPLY_BATCH)
+    async def apply_batch(self, request: ApplyInput) -> ApplyResult:
+        """Apply one object of the batch, together with whatever else waits for that object."""
+        async with heartbeating():
+            return await self.group_commit.submit(request)
+
+    def _stage(self, manifest: Manifest) -> StageResult:
+        raw = Chain(self.store, org=manifest.org, lane=manifest.lane).read_raw(manifest)
+        staged = stage_batch(raw, manifest, self.catalogue)
+        for name in manifest.landed.keys() - staged.keys():
+            raise imbalance(manifest, name, typed=0, refused=0)
+        return StageResult(
+            objects=tuple(self._write(manifest, name, *share) for name, share in staged.items())
+        )
+
+    def _write(
+        self, manifest: Manifest, name: str, landed: int, changes: pa.Table | None, refused: pa.Table
+    ) -> StagedObject:
+        typed = 0 if changes is None else len(changes)
+        if landed != manifest.landed.get(name) or landed != typed + len(refused):
+            raise imbalance(manifest, name, typed=typed, refused=len(refused))
+        where = None
+        if changes is not None and typed:
+            where = staged_key(manifest.org, manifest.lane, manifest.start, self.catalogue.object(name).table)
+            self.store.put(where, _parquet(changes))
+        refused_where = None
+        if len(refused):
+            refused_where = refused_key(manifest.org, manifest.lane, manifest.start, name or "unreadable")
+            self.store.put(refused_where, _parquet(refused))
+        return StagedObject(
+            object=name,
+            staged_key=where,
+            refused_key=refused_where,
+            landed=landed,
+            staged=typed,
+            refused=len(refused),
+        )
+
+
+def imbalance(manifest: Manifest, name: str, *, typed: int, refused: int) -> LedgerImbalanceError:
+    """Law 8 does not hold between a raw file and its manifest."""
+    return LedgerImbalanceError(
+        batch=manifest.batch,
+        object_name=name,
+        landed=manifest.landed.get(name, 0),
+        applied=typed,
+        duplicate=0,
+        quarantined=refused,
+    )
+
+
+def _parquet(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression=_COMPRESSION, use_dictionary=False, write_statistics=False)
+    return bytes(sink.getvalue())

@@ -1,0 +1,1 @@
+"""Activities of backfill: plan the parts and read them."""

@@ -1,0 +1,1 @@
+"""Activities of drift: check the schema and read new fields."""

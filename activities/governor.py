@@ -1,0 +1,34 @@
+"""read_limits: what the org says of its budgets, for the governor."""
+
+from dataclasses import dataclass
+
+from temporalio import activity
+
+from clients.governor.prepaid import PrepaidPurse
+from clients.salesforce.http import OrgHttp
+from clients.salesforce.limits import read_limits
+from clients.salesforce.session import SessionSource
+from schemas import names
+from schemas.errors import RateLimitedError
+from schemas.governor import LeaseClass, Reading, ReadLimitsInput, ReadLimitsResult
+
+
+@dataclass
+class Limits:
+    """The activity and what it needs; one for a process."""
+
+    sessions: SessionSource
+    api_version: str
+
+    @activity.defn(name=names.READ_LIMITS)
+    async def read_limits(self, request: ReadLimitsInput) -> ReadLimitsResult:
+        """Ask the Limits API once. A refusal is an answer, too: the governor must hear of it."""
+        purse = PrepaidPurse(request.calls)
+        readings: tuple[Reading, ...] = ()
+        async with OrgHttp(self.sessions, purse, api_version=self.api_version) as org:
+            try:
+                readings = await read_limits(org, LeaseClass.WRITEBACK)
+            except RateLimitedError:
+                if not purse.refusals:
+                    raise
+        return ReadLimitsResult(readings=(*readings, *purse.readings), refusals=tuple(purse.refusals))

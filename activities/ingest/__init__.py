@@ -1,0 +1,1 @@
+"""Activities of ingest: follow or poll a lane and land its batches."""

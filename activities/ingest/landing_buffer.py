@@ -1,0 +1,143 @@
+"""The buffer between a stream and its raw files: what has arrived, and where it may be cut.
+
+A cut never falls inside one replay id: the events of an enriched channel that Salesforce un-merged carry the same one
+(Change Data Capture Developer Guide, "Enrichment"), and a position inside such a group would skip or repeat members.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import orjson
+import pyarrow as pa
+
+from clients.salesforce.streaming.stream import StreamMessage
+from schemas.ingest.raw import RAW_SCHEMA, UNREADABLE_OBJECT
+from transforms import deep_json, exact_json
+from transforms.ingest.decode_events import BROKEN
+from transforms.pii import HEADER, Protector
+
+GROUP_SETTLED_MS = 1_000
+"""After this long without a further event the last replay id is taken to be complete."""
+
+
+@dataclass(frozen=True)
+class CutRule:
+    """A batch ends at N changes, B bytes or T seconds, whichever comes first."""
+
+    most_changes: int = 20_000
+    most_bytes: int = 64 * 1024 * 1024
+    most_age: timedelta = timedelta(seconds=4)
+
+
+@dataclass
+class LandingBuffer:
+    """Events that are not durable yet, protected, in the order of the lane."""
+
+    protector: Protector
+    rule: CutRule
+    _replay_ids: list[int] = field(default_factory=list)
+    _objects: list[str] = field(default_factory=list)
+    _changes: list[int] = field(default_factory=list)
+    _received_ms: list[int] = field(default_factory=list)
+    _events: list[bytes] = field(default_factory=list)
+    _bytes: int = 0
+    _landed_through: int = -1
+
+    def __len__(self) -> int:
+        return len(self._events)
+
+    def add(self, messages: Sequence[StreamMessage]) -> None:
+        """Take events in. They are encrypted here, before anything else sees them."""
+        for message in messages:
+            # Another follower's batch, which we adopted, went further than our stream had come. Its last id may still
+            # get members: a message that carries no id of its own belongs to the one before it.
+            if 0 < message.replay_id < self._landed_through:
+                continue
+            name, changes, event = protected_event(message.data, self.protector)
+            self._replay_ids.append(message.replay_id)
+            self._objects.append(name)
+            self._changes.append(changes)
+            self._received_ms.append(message.received_at_ms)
+            self._events.append(event)
+            self._bytes += len(event)
+
+    def is_due(self) -> bool:
+        """True when the rule asks for a cut and one can be made."""
+        if not self._events:
+            return False
+        age_ms = _now_ms() - self._received_ms[0]
+        full = self._bytes >= self.rule.most_bytes or sum(self._changes) >= self.rule.most_changes
+        return (full or age_ms >= self.rule.most_age.total_seconds() * 1000) and self._complete() > 0
+
+    def peek(self) -> pa.Table:
+        """The events that can be cut now, as a raw table. They stay in the buffer until `drop_through`."""
+        count = self._complete()
+        received = pa.array(self._received_ms[:count], pa.int64()).cast(pa.timestamp("ms", tz="UTC"))
+        arrays = [
+            pa.array([str(replay_id) for replay_id in self._replay_ids[:count]], pa.string()),
+            pa.array(self._objects[:count], pa.string()),
+            pa.array(self._changes[:count], pa.int32()),
+            received,
+            pa.array(self._events[:count], pa.large_binary()).cast(pa.large_string()),
+        ]
+        return pa.Table.from_arrays(arrays, schema=RAW_SCHEMA)
+
+    def drop_through(self, replay_id: int) -> None:
+        """Forget the events up to and including `replay_id`: they are durable, whoever landed them."""
+        self._landed_through = max(self._landed_through, replay_id)
+        count = next(
+            (n for n, held in enumerate(self._replay_ids) if held > replay_id), len(self._replay_ids)
+        )
+        self._bytes -= sum(map(len, self._events[:count]))
+        for column in (self._replay_ids, self._objects, self._changes, self._received_ms, self._events):
+            del column[:count]
+
+    def _complete(self) -> int:
+        """How many events may be cut off: all but a last group that may still grow."""
+        last = self._replay_ids[-1]
+        count = len(self._replay_ids)
+        if _now_ms() - self._received_ms[-1] < GROUP_SETTLED_MS:
+            while count and self._replay_ids[count - 1] == last:
+                count -= 1
+        # A late member of a landed group, or a message without a readable replay id, waits for the next event:
+        # alone it would make a batch that ends where it starts, and the chain would never leave it.
+        return count if count and self._replay_ids[count - 1] > self._landed_through else 0
+
+
+def protected_event(data: dict[str, Any], protector: Protector) -> tuple[str, int, bytes]:
+    """Object, changes and JSON of an event, safe to write.
+
+    One that is nested too deep to be written comes as a broken message: only its header or an unknown part of it can be, as a field's
+    value is encrypted, and thereby flat.
+    """
+    if BROKEN in data:
+        return _broken(data[BROKEN], data, protector)
+    name = protector.protect_event(data)
+    try:
+        changes = max(1, len(data["payload"][HEADER]["recordIds"]))
+    except (KeyError, TypeError):
+        changes = 1
+    try:
+        return name, changes, exact_json.dumps(data)
+    except orjson.JSONEncodeError as error:
+        if not deep_json.is_too_deep(error):
+            raise
+        return _broken(deep_json.dumps(data).decode(), data, protector)
+
+
+def _broken(text: object, data: dict[str, Any], protector: Protector) -> tuple[str, int, bytes]:
+    event = data.get("event")
+    place = {"replayId": event["replayId"]} if isinstance(event, dict) and _has_place(event) else {}
+    kept = {BROKEN: protector.encrypt("unknown", text), "event": place}
+    return UNREADABLE_OBJECT, 1, orjson.dumps(kept)
+
+
+def _has_place(event: dict[str, Any]) -> bool:
+    return isinstance(event.get("replayId"), int)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

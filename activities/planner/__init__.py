@@ -1,0 +1,1 @@
+"""Activities of the planner: look at the lanes and make a plan."""

@@ -1,0 +1,1 @@
+"""Quality in the activities: record findings, score the changes and check references."""

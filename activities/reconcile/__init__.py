@@ -1,0 +1,1 @@
+"""Activities of reconcile: compare the warehouse with the org and report the differences."""

@@ -1,0 +1,1 @@
+"""Activities of repair: find deleted records and read records again."""

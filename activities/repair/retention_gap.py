@@ -1,0 +1,74 @@
+"""A hole in a stream: the bus no longer holds the lane's position. What is between is asked for, and the act goes on record.
+
+Called when the new subscription stands and before anything of it is landed: whoever finds its first batch in the chain finds the
+hole on the list of what is to be read, too.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from activities.request_reread import ask
+from clients.database.audit_log import AuditLog
+from clients.salesforce.http import OrgHttp
+from clients.warehouse import Warehouse
+from clients.warehouse.sql import apply as sql
+from schemas import names
+from schemas.catalogue import Catalogue
+from schemas.governor import LeaseClass
+from schemas.ids import batch_name, lane_workflow_id, repair_workflow_id
+from schemas.ingest.messages import Act, FollowInput
+from transforms.repair import LONGEST_TRANSACTION, asked_by_hole
+
+LANE_HOLE = "lane.hole"
+"""The act: a lane went on with new events, because the bus held the others no more."""
+SUBSCRIBED_WITHIN = timedelta(seconds=10)
+"""How long after a subscription is opened the bus may still count an event as old."""
+
+
+@dataclass
+class Holes:
+    """What is done about holes; one for a process."""
+
+    client: Client
+    warehouse: Warehouse
+    audit: AuditLog
+    catalogue: Catalogue
+    org: OrgHttp
+    subscribed_within: timedelta = SUBSCRIBED_WITHIN
+
+    async def report(self, request: FollowInput, position: str) -> None:
+        """Ask for everything from a while before the lane's newest applied change up to now, and put the act on record."""
+        until = await self.org.ask_time(LeaseClass.REPAIR) + self.subscribed_within
+        objects = self._objects(request.channel)
+        since = await asyncio.to_thread(self._ask, request, position, objects, until)
+        begins = "its beginning" if since is None else f"{since:%Y-%m-%d %H:%M:%S} UTC"
+        detail = (
+            f"the bus no longer holds position {position}; goes on with new events, and what was modified from {begins} to "
+            f"{until:%Y-%m-%d %H:%M:%S} UTC is read again: {', '.join(objects)}"
+        )
+        target = lane_workflow_id(request.org, request.lane)
+        act = Act(act=LANE_HOLE, by="tidegate", target=target, detail=detail, at=datetime.now(UTC))
+        await asyncio.to_thread(self.audit.append, act)
+        try:
+            await self.client.get_workflow_handle(repair_workflow_id(request.org)).signal(names.LOOK)
+        except RPCError:
+            return  # nobody listens: it is on the list
+
+    def _ask(
+        self, request: FollowInput, position: str, objects: list[str], until: datetime
+    ) -> datetime | None:
+        with self.warehouse.transaction() as transaction:
+            ((newest,),) = transaction.fetch(sql.find_newest_past_change(), [request.lane])
+            since = None if newest is None else newest - LONGEST_TRANSACTION
+            ask(transaction, asked_by_hole(batch_name(request.lane, position), objects, since, until))
+        return since
+
+    def _objects(self, channel: str) -> list[str]:
+        """The channel's one object; of a channel of several, all of the catalogue's: one more that was not on it does no harm."""
+        name = channel.rpartition("/")[2]
+        of_one = [spec.name for spec in self.catalogue.objects.values() if spec.event_name == name]
+        return of_one or sorted(self.catalogue.objects)

@@ -1,0 +1,1 @@
+"""Activities of replay: select landed batches, stage them again and apply them."""

@@ -1,0 +1,1 @@
+"""Parts that activities of every capability use: interceptors, heartbeat, threads and waits."""

@@ -1,0 +1,1 @@
+"""Activities of writeback: send changes to Salesforce and record the outcomes."""

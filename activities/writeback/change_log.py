@@ -1,0 +1,48 @@
+"""What is known of records that are to be written: the change log's part of it."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+import pyarrow as pa
+
+from clients.warehouse import Warehouse
+from clients.warehouse.sql import reconcile as sql
+from clients.warehouse.sql.apply import RECORD_LIST
+from clients.warehouse.sql.writeback import read_recent_changes
+from schemas.catalogue import ObjectSpec
+from transforms.writeback.facts import LoggedChange
+
+Log = dict[str, list[LoggedChange]]
+"""Record id -> its changes."""
+
+
+@dataclass
+class ChangeLog:
+    """The change log of one warehouse."""
+
+    warehouse: Warehouse
+
+    async def since(self, spec: ObjectSpec, record_ids: Collection[str], moment: datetime) -> Log:
+        """The records' changes from a time on, that are applied. Without records nothing is asked."""
+        if not record_ids:
+            return {}
+        return await asyncio.to_thread(self._read, spec, record_ids, moment)
+
+    def _read(self, spec: ObjectSpec, record_ids: Collection[str], moment: datetime) -> Log:
+        named = pa.table({"record_id": pa.array(sorted(record_ids), pa.large_string())})
+        with self.warehouse.reading() as reading:
+            reading.stage(sql.NAMED, RECORD_LIST, named)
+            rows = reading.fetch(read_recent_changes(spec), [moment])
+        fields = {column: name for name, column in spec.columns.items()}
+        found: Log = defaultdict(list)
+        for record_id, at, columns, user, origin in rows:
+            carried = (
+                None
+                if columns is None
+                else frozenset(fields[name] for name in columns.split(",") if name in fields)
+            )
+            found[record_id].append(LoggedChange(at, carried, user or "", origin or ""))
+        return found

@@ -1,0 +1,67 @@
+"""Own changes that come back close their writebacks: the change log is asked for what was done lately."""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+from temporalio import activity
+
+from activities.runtime.threads import to_its_end
+from clients.salesforce.http import Sessions
+from clients.warehouse import Warehouse
+from clients.warehouse.sql import reconcile as sql
+from clients.warehouse.sql.apply import RECORD_LIST
+from clients.warehouse.sql.writeback import read_returned_changes
+from clients.writeback.echoes import Echoes
+from schemas import names
+from schemas.catalogue import Catalogue, ObjectSpec
+from schemas.ingest.change_types import SNAPSHOT
+from schemas.writeback.messages import EchoCounts, EchoInput
+from transforms.writeback.echo import Returned, Unechoed, echo_of
+
+_PAGE = 20_000
+"""Writebacks of one question to the warehouse."""
+_MOST_PAGES = 10
+
+
+@dataclass
+class EchoSteps:
+    """The activity and what it needs."""
+
+    echoes: Echoes
+    warehouse: Warehouse
+    sessions: Sessions
+    catalogue: Callable[[], Catalogue]
+
+    @activity.defn(name=names.FIND_ECHOES)
+    async def find_echoes(self, request: EchoInput) -> EchoCounts:
+        """Find the changes that an object's writebacks of the last hour have made, as far as they have come back."""
+        us = (await self.sessions.session()).user_id
+        return await to_its_end(self._find, self.catalogue().object(request.object), us)
+
+    def _find(self, spec: ObjectSpec, us: str) -> EchoCounts:
+        looked, found, after = 0, 0, 0
+        for _ in range(_MOST_PAGES):
+            page = self.echoes.missing(spec.name, _PAGE, after=after)
+            if not page:
+                break
+            returned = self._returned(spec, page)
+            echoed = {each.number: echo_of(each, returned.get(each.record_id, ()), us) for each in page}
+            known = {number: moment for number, moment in echoed.items() if moment is not None}
+            self.echoes.keep(known)
+            looked, found, after = looked + len(page), found + len(known), page[-1].number
+        return EchoCounts(looked=looked, found=found)
+
+    def _returned(self, spec: ObjectSpec, page: Sequence[Unechoed]) -> dict[str, list[Returned]]:
+        """Record id -> its changes since the first of these was sent."""
+        records = sorted({each.record_id for each in page})
+        since = min(each.sent_at for each in page).replace(microsecond=0)
+        named = pa.table({"record_id": pa.array(records, pa.large_string())})
+        with self.warehouse.reading() as reading:
+            reading.stage(sql.NAMED, RECORD_LIST, named)
+            rows = reading.fetch(read_returned_changes(spec), [since])
+        found: defaultdict[str, list[Returned]] = defaultdict(list)
+        for record_id, at, applied_at, kind, user, origin in rows:
+            found[record_id].append(Returned(at, applied_at, kind == SNAPSHOT, user or "", origin or ""))
+        return found

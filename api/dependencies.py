@@ -1,0 +1,99 @@
+"""What the API's routes work with: clients of the engine's own remote parts. It never calls Salesforce."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, closing
+from dataclasses import dataclass, field
+from typing import Annotated
+from urllib.parse import quote
+
+from fastapi import Depends, Request
+from temporalio.client import Client
+
+from clients.database.audit_log import AuditLog
+from clients.database.idempotency_keys import RequestKeys
+from clients.storage.objects import ObjectStore
+from clients.temporal.writeback_queues import WritebackQueues
+from clients.warehouse import Warehouse
+from clients.warehouse.live_catalogue import LiveCatalogue
+from clients.writeback.intake import WritebackIntake
+from clients.writeback.queries import WritebackLooks
+from clients.writeback.store import WritebackStore
+from schemas.access import Caller
+from schemas.catalogue import Catalogue
+from workers.clients import catalogue_file, connect_temporal, following, open_warehouse
+from workers.intake import writeback_intake
+from workers.settings import Settings
+
+_EXCHANGES_AT_ONCE = 4
+"""Of guests, from one process: more than ten in all stall a stock Temporal server."""
+
+
+@dataclass(frozen=True)
+class ApiParts:
+    """The clients of one API process."""
+
+    settings: Settings
+    catalogue: Catalogue
+    client: Client
+    store: ObjectStore
+    warehouse: Warehouse
+    audit: AuditLog
+    keys: RequestKeys
+    intake: WritebackIntake
+    looks: WritebackLooks
+    writebacks: WritebackStore
+    queues: WritebackQueues
+    exchanges: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_EXCHANGES_AT_ONCE))
+
+    @property
+    def org(self) -> str:
+        """The org's id, 18 characters."""
+        return self.settings.salesforce.org_id
+
+    def web_ui(self, workflow_id: str, run_id: str = "") -> str | None:
+        """Where Temporal's Web UI shows a workflow, or one run of it; None when no Web UI is configured."""
+        where = self.settings.temporal
+        if where.ui_url is None:
+            return None
+        link = f"{where.ui_url}/namespaces/{where.namespace}/workflows/{quote(workflow_id, safe='')}"
+        return f"{link}/{run_id}" if run_id else link
+
+
+@asynccontextmanager
+async def open_api_parts(settings: Settings) -> AsyncIterator[ApiParts]:
+    """Open every client. None of them connects before it is needed, so the API starts before its remote parts do."""
+    dsn = settings.operational.dsn.get_secret_value()
+    client = await connect_temporal(settings, lazy=True)
+    store = await asyncio.to_thread(ObjectStore, settings.s3.address())
+    async with AsyncExitStack() as stack:
+        warehouse = stack.enter_context(closing(open_warehouse(settings)))
+        catalogue = LiveCatalogue.unread(catalogue_file(settings), warehouse)
+        await stack.enter_async_context(following(catalogue))
+        yield ApiParts(
+            settings=settings,
+            catalogue=catalogue,
+            client=client,
+            store=store,
+            warehouse=warehouse,
+            audit=stack.enter_context(closing(AuditLog(dsn))),
+            keys=stack.enter_context(closing(RequestKeys(dsn))),
+            intake=stack.enter_context(writeback_intake(settings, catalogue, store, warehouse)),
+            looks=stack.enter_context(closing(WritebackLooks(dsn))),
+            writebacks=stack.enter_context(closing(WritebackStore(dsn))),
+            queues=await stack.enter_async_context(WritebackQueues(client, settings.salesforce.org_id)),
+        )
+
+
+async def _parts(request: Request) -> ApiParts:
+    parts: ApiParts = request.app.state.parts
+    return parts
+
+
+async def _caller(request: Request) -> Caller:
+    caller: Caller = request.state.caller
+    return caller
+
+
+Parts = Annotated[ApiParts, Depends(_parts)]
+CalledBy = Annotated[Caller, Depends(_caller)]

@@ -1,0 +1,1 @@
+"""Layers around every route: authentication, body limit and request id."""

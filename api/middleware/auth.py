@@ -1,0 +1,108 @@
+"""Who may call: bearer tokens, checked before anything else of a request is looked at, and roles a route."""
+
+import asyncio
+import hashlib
+import hmac
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import Depends, params
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api.dependencies import CalledBy
+from api.problems import ProblemError, problem_of, response_of
+from clients.oidc import TokenIssuer
+from schemas.access import Caller, CallerRole
+from schemas.errors import TidegateError
+from workers.settings import ApiSettings, OidcSettings
+
+PUBLIC = frozenset({"/healthz", "/readyz", "/v1/openapi.json", "/v1/docs"})
+"""Paths that anybody may ask for: they say nothing of any org."""
+_RANK = [CallerRole.GUEST, CallerRole.READER, CallerRole.WRITER, CallerRole.OPERATOR]
+
+
+class Gate:
+    """Knows tokens. They are kept and compared as hashes, and all of them are compared, so that time tells nothing."""
+
+    def __init__(self, settings: ApiSettings) -> None:
+        self._tokens = settings.tokens
+        self._oidc = settings.oidc
+        self._issuer = None if settings.oidc is None else TokenIssuer(settings.oidc.address())
+
+    async def caller(self, token: str) -> Caller | None:
+        """Whose token it is; None for an unknown one."""
+        given = hashlib.sha256(token.encode()).hexdigest()
+        found = None
+        for known in self._tokens:
+            if hmac.compare_digest(known.sha256, given):
+                found = Caller(name=known.name, role=known.role)
+        if found is None and self._issuer is not None and self._oidc is not None:
+            claims = await asyncio.to_thread(self._issuer.claims, token)
+            return None if claims is None else _signed_for(claims, self._oidc)
+        return found
+
+
+def _signed_for(claims: dict[str, Any], oidc: OidcSettings) -> Caller | None:
+    said = claims.get(oidc.role_claim, [])
+    roles = {oidc.roles.get(str(each)) for each in (said if isinstance(said, list) else [said])}
+    highest = max((role for role in roles if role is not None), key=_RANK.index, default=None)
+    return None if highest is None else Caller(name=f"oidc:{claims['sub']}"[:_LONGEST_NAME], role=highest)
+
+
+_LONGEST_NAME = 255
+
+
+class Authentication:
+    """Refuses every request without a good token, but for what is public."""
+
+    def __init__(self, app: ASGIApp, gate: Gate) -> None:
+        self._app = app
+        self._gate = gate
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] in PUBLIC:
+            await self._app(scope, receive, send)
+            return
+        try:
+            scope["state"]["caller"] = await self._authenticated(Headers(scope=scope))
+        except TidegateError as error:
+            await response_of(problem_of(error), scope["state"]["request_id"])(scope, receive, send)
+        except ProblemError as refusal:
+            await response_of(refusal, scope["state"]["request_id"])(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _authenticated(self, headers: Headers) -> Caller:
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise ProblemError(
+                HTTPStatus.UNAUTHORIZED,
+                "no-token",
+                "Send a token: `Authorization: Bearer …`. `tidegate api token NAME --role reader` makes one.",
+            )
+        caller = await self._gate.caller(token.strip())
+        if caller is None:
+            raise ProblemError(
+                HTTPStatus.UNAUTHORIZED,
+                "unknown-token",
+                "The token is unknown or out of date. Check it, or have a new one made: `tidegate api token NAME --role …`.",
+            )
+        return caller
+
+
+def needs(role: CallerRole, *others: CallerRole) -> params.Depends:
+    """A route's condition: its caller has the role, or one of the others."""
+    words = " or ".join((role, *others))
+
+    async def check(caller: CalledBy) -> None:
+        if not any(caller.role.includes(each) for each in (role, *others)):
+            raise ProblemError(
+                HTTPStatus.FORBIDDEN,
+                "role",
+                f"This needs the role {words}; the token {caller.name} has {caller.role}. Use another token, or have one made: "
+                f"`tidegate api token NAME --role {role}`.",
+            )
+
+    found: params.Depends = Depends(check)
+    return found

@@ -1,0 +1,87 @@
+"""What every route says of itself in OpenAPI: who may call it, and the errors that it can answer."""
+
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from api.middleware.auth import needs
+from api.problems import MEDIA_TYPE, Problem
+from schemas.access import CallerRole
+
+ROLE = "x-tidegate-role"
+"""The extension of OpenAPI that names a route's role; `anybody` for one that needs none."""
+ALSO = "x-tidegate-also"
+"""The extension that names other roles that may call it as well."""
+_SCHEME = "bearer"
+_MEANS = {
+    HTTPStatus.UNAUTHORIZED: "No token, or an unknown one.",
+    HTTPStatus.FORBIDDEN: "The token's role does not suffice.",
+    HTTPStatus.NOT_FOUND: "There is no such thing.",
+    HTTPStatus.CONFLICT: "It contradicts what was done before; the detail says what.",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is too long.",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "The request is wrong; `errors` names the fields.",
+    HTTPStatus.TOO_MANY_REQUESTS: "Not now; `Retry-After` says when.",
+    HTTPStatus.SERVICE_UNAVAILABLE: "Something does not answer; the same request may be sent again.",
+}
+_ALWAYS = (
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+)
+
+
+def told(role: CallerRole, *errors: HTTPStatus, also: tuple[CallerRole, ...] = ()) -> dict[str, Any]:
+    """Arguments of a route's decorator. `errors` are those beside 401, 403, 422 and 503, which any route can answer.
+
+    `also`: other roles that may call it; what they see is the route's to say.
+    """
+    others = {ALSO: [str(each) for each in also]} if also else {}
+    return {
+        "dependencies": [needs(role, *also)],
+        "responses": {int(status): _problem(status) for status in sorted({*_ALWAYS, *errors})},
+        "openapi_extra": {ROLE: str(role), **others, "security": [{_SCHEME: []}]},
+    }
+
+
+def public() -> dict[str, Any]:
+    """The same for a route that anybody may call."""
+    return {"openapi_extra": {ROLE: "anybody", "security": []}}
+
+
+def _problem(status: HTTPStatus) -> dict[str, Any]:
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {"description": _MEANS[status], "content": {MEDIA_TYPE: {"schema": schema}}}
+
+
+def describe(app: FastAPI) -> None:
+    """Have the app's OpenAPI document know the one form of errors, and how callers show who they are."""
+
+    def document() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            made = get_openapi(
+                title=app.title,
+                version=app.version,
+                description=app.description,
+                routes=app.routes,
+                tags=app.openapi_tags,
+            )
+            components = made.setdefault("components", {})
+            schemas = components.setdefault("schemas", {})
+            problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas |= problem.pop("$defs") | {"Problem": problem}
+            schemas.pop("HTTPValidationError", None)
+            schemas.pop("ValidationError", None)
+            components["securitySchemes"] = {
+                _SCHEME: {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "A token made by `tidegate api token`, or one signed by the configured issuer.",
+                }
+            }
+            app.openapi_schema = made
+        return app.openapi_schema
+
+    app.openapi = document  # type: ignore[method-assign]  # FastAPI's own way to extend it

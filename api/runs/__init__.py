@@ -1,0 +1,1 @@
+"""Runs: their kinds, models and routes."""

@@ -1,0 +1,1 @@
+"""Commands that run the sandbox and the engine on this machine."""

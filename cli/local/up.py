@@ -1,0 +1,104 @@
+"""tidegate up: sandbox and engine on this machine, in the foreground."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.api import local_token
+from cli.local.engine_processes import EngineProcesses, write_settings
+from cli.output import OUT, say
+from cli.sandbox import DEFAULT_STATE, StateFolder, show_endpoints, stop_event
+from cli.state import settings_file, write_endpoints
+from sandbox.endpoints import Endpoints
+from sandbox.ports import free_port
+from sandbox.processes import ProcessGroup
+from sandbox.stack import Ports, running_sandbox
+
+
+def up(
+    state: StateFolder = DEFAULT_STATE,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Forget what an earlier run left.")] = False,
+    planner: Annotated[
+        bool,
+        typer.Option(
+            "--planner",
+            help="Let the planner choose how each object is followed, within the edition's own limits.",
+        ),
+    ] = False,
+    temporal_port: Annotated[int, typer.Option(help="0: a free one.")] = 0,
+    temporal_ui_port: Annotated[int, typer.Option(help="0: a free one.")] = 0,
+    api_port: Annotated[int, typer.Option(help="0: a free one.")] = 0,
+    catalogue: Annotated[
+        Path | None, typer.Option(help="The engine's catalogue. By default the one that ships.")
+    ] = None,
+) -> None:
+    """Start sandbox and engine and stay in the foreground until Ctrl-C or SIGTERM; state is kept.
+
+    Example: tidegate up --fresh
+    """
+    stop = stop_event()
+    ports = Ports(temporal=temporal_port, temporal_ui=temporal_ui_port)
+    api = api_port or free_port()
+    with running_all(
+        state, fresh=fresh, ports=ports, planner=planner, api_port=api, catalogue=catalogue
+    ) as running:
+        show_endpoints(running.endpoints)
+        OUT.print(f"HTTP API     http://127.0.0.1:{api}/v1/docs   token in {state / 'api.token'}")
+        OUT.print("Try, in another terminal: tidegate sandbox traffic, tidegate status --watch")
+        stop.wait()
+        say("stopping")
+
+
+DELIVERED_EVENTS = 100_000_000
+"""Of a day, far beyond any contract: what streaming every object takes."""
+
+
+@dataclass(frozen=True)
+class Running:
+    """A running sandbox with its engine."""
+
+    endpoints: Endpoints
+    sandbox: ProcessGroup
+    engine: EngineProcesses
+
+    def roots(self) -> list[tuple[str, int]]:
+        """Name and pid of every process that was started."""
+        children = [*self.sandbox.children, *self.engine.group.children]
+        return [(child.name, child.process.pid) for child in children]
+
+
+@contextmanager
+def running_all(
+    state: Path,
+    *,
+    fresh: bool,
+    ports: Ports | None = None,
+    planner: bool = False,
+    api_port: int | None = None,
+    catalogue: Path | None = None,
+) -> Iterator[Running]:
+    """Sandbox and engine processes over one state folder, stopped in order when left.
+
+    Without the planner every object is streamed, and the org delivers as many events as that takes. Without `api_port` there is
+    no HTTP API. `catalogue`: the engine's; None: the one that ships. The org keeps its own objects.
+    """
+    folder = state.resolve()
+    allow = {} if planner else {"delivered_events": DELIVERED_EVENTS}
+    with running_sandbox(folder, fresh=fresh, ports=ports, allow=allow) as sandbox:
+        endpoints = sandbox.endpoints
+        write_endpoints(folder, endpoints)
+        api = None if api_port is None else {"port": api_port, "tokens": [local_token(folder)[1]]}
+        write_settings(settings_file(folder), endpoints, planner=planner, api=api, catalogue=catalogue)
+        engine = EngineProcesses(folder / "logs" / "engine", settings_file(folder))
+        engine.group.end_leftovers()
+        engine.start()
+        if api is not None:
+            engine.start_api()
+        try:
+            yield Running(endpoints, sandbox.group, engine)
+        finally:
+            engine.stop()

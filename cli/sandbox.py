@@ -1,0 +1,153 @@
+"""tidegate sandbox …: the remote systems on this machine."""
+
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import httpx
+import typer
+
+from cli.output import OUT, print_json, progress, say
+from cli.state import read_endpoints, write_endpoints
+from sandbox.endpoints import Endpoints
+from sandbox.stack import Ports, running_sandbox
+from schemas.errors import SettingsError, UnavailableError
+
+app = typer.Typer(
+    help="The remote systems on this machine: Salesforce, S3 and KMS, PostgreSQL, Temporal.",
+    no_args_is_help=True,
+)
+
+StateFolder = Annotated[Path, typer.Option("--state", help="Folder for all state.")]
+DEFAULT_STATE = Path("var")
+MOST_CHANGES_A_MINUTE = 240_000
+
+
+@app.command("up")
+def up(
+    state: StateFolder = DEFAULT_STATE,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Forget what an earlier run left.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print every endpoint and credential as one object.")
+    ] = False,
+    edition: Annotated[
+        str, typer.Option(help="The org's limits: developer, enterprise or unlimited.")
+    ] = "unlimited",
+    allow: Annotated[
+        list[str] | None,
+        typer.Option(metavar="METER=N", help="An allocation that is not the edition's; may be repeated."),
+    ] = None,
+    salesforce_port: Annotated[int, typer.Option(help="0: a free one.")] = 0,
+    salesforce_tls_port: Annotated[int, typer.Option(help="0: a free one.")] = 0,
+    pubsub_port: Annotated[int, typer.Option(help="0: a free one.")] = 0,
+    s3_port: Annotated[int, typer.Option(help="0: a free one.")] = 0,
+    postgres_port: Annotated[int, typer.Option(help="0: a free one.")] = 0,
+    temporal_port: Annotated[int, typer.Option(help="0: a free one.")] = 0,
+    temporal_ui_port: Annotated[int, typer.Option(help="0: a free one.")] = 0,
+) -> None:
+    """Start the sandbox alone and stay in the foreground until Ctrl-C or SIGTERM.
+
+    Example: tidegate sandbox up --json --state /tmp/sandbox
+    """
+    stop = stop_event()
+    ports = Ports(
+        salesforce_port,
+        salesforce_tls_port,
+        pubsub_port,
+        s3_port,
+        postgres_port,
+        temporal_port,
+        temporal_ui_port,
+    )
+    allowed = _allowances(allow or [])
+    with running_sandbox(
+        state.resolve(), ports=ports, fresh=fresh, edition=edition, allow=allowed
+    ) as sandbox:
+        endpoints = sandbox.endpoints
+        write_endpoints(state, endpoints)
+        if as_json:
+            print_json(endpoints.model_dump())
+        else:
+            show_endpoints(endpoints)
+        stop.wait()
+        say("stopping the sandbox")
+
+
+@app.command("traffic")
+def traffic(
+    rate: Annotated[int, typer.Option(min=1, max=MOST_CHANGES_A_MINUTE, help="Changes a minute.")] = 6_000,
+    seconds: Annotated[float, typer.Option(min=1, help="How long.")] = 60,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same choices.")] = 1,
+    old_share: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="Of the changes that hit any of the records there are already."),
+    ] = 0,
+    state: StateFolder = DEFAULT_STATE,
+) -> None:
+    """Make the running sandbox's org busy: an enrolment window's changes at a chosen rate.
+
+    Example: tidegate sandbox traffic --rate 120000 --seconds 120
+    """
+    control = read_endpoints(state).salesforce.control_url
+    start_traffic(control, rate=rate, seconds=seconds, seed=seed, old_share=old_share)
+    with progress(f"{rate:,} changes a minute", seconds) as bar:
+        while (now := traffic_state(control))["running"]:
+            bar.update(completed=now["elapsed_seconds"], detail=f"{now['sent']:,} changes sent")
+            time.sleep(0.5)
+    print_json(traffic_state(control))
+
+
+def _allowances(pairs: list[str]) -> dict[str, int]:
+    found = {}
+    for name, _, maximum in (pair.partition("=") for pair in pairs):
+        if not maximum.isdigit():
+            raise SettingsError(f"--allow takes METER=N, such as delivered_events=4500000, not {name!r}.")
+        found[name] = int(maximum)
+    return found
+
+
+def start_traffic(control_url: str, *, rate: int, seconds: float, seed: int, old_share: float = 0) -> None:
+    """Start the traffic maker; `old_share` as of `sandbox.org.traffic.plan.TrafficPlan`."""
+    body = {"rate_per_minute": rate, "seconds": seconds, "seed": seed, "old_share": old_share}
+    answered(lambda http: http.post(f"{control_url}/traffic", json=body))
+
+
+def traffic_state(control_url: str) -> dict[str, float]:
+    """running, sent, target, elapsed_seconds, rate_per_minute."""
+    state: dict[str, float] = answered(lambda http: http.get(f"{control_url}/traffic")).json()
+    return state
+
+
+def stop_event() -> threading.Event:
+    """Set by SIGTERM and Ctrl-C."""
+    stop = threading.Event()
+    for signal_ in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signal_, lambda *_: stop.set())
+    return stop
+
+
+def show_endpoints(endpoints: Endpoints) -> None:
+    """Where everything is, for a person."""
+    org = endpoints.salesforce
+    OUT.print(f"Salesforce   {org.login_url}   user {org.username}   a page about it: {org.control_url}")
+    OUT.print(f"  over TLS   {org.tls_login_url}   CA {org.ca_file}")
+    OUT.print(f"  Pub/Sub    {org.pubsub_endpoint}")
+    OUT.print(f"Temporal UI  {endpoints.temporal.ui_url}")
+    OUT.print(f"warehouse    {endpoints.warehouse.dsn}")
+    OUT.print(f"S3 and KMS   {endpoints.s3.endpoint_url}   bucket {endpoints.s3.bucket}")
+
+
+def answered(call: Callable[[httpx.Client], httpx.Response]) -> httpx.Response:
+    """The org's answer; raises `UnavailableError` without one and `SettingsError` for a refusal."""
+    try:
+        with httpx.Client(timeout=30, trust_env=False) as http:
+            response = call(http)
+    except httpx.HTTPError as error:
+        raise UnavailableError(system="the sandbox org", detail=str(error)) from error
+    if response.is_client_error:
+        raise SettingsError(f"The sandbox org refuses: {response.text[:500]}")
+    response.raise_for_status()
+    return response

@@ -1,0 +1,251 @@
+"""tidegate writeback submit: writebacks are accepted from a file, or one from the command line."""
+
+import asyncio
+import hashlib
+import io
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO
+
+import typer
+
+from cli.options import By, SettingsFile, time_of, who
+from cli.output import EXIT_FAILED, OUT, TALK, AsJson, print_json, say
+from cli.sandbox import DEFAULT_STATE, StateFolder
+from cli.state import settings_of_state
+from cli.writeback.dry_run import DryRun, tell
+from cli.writeback.output import refusals_page
+from clients.storage.objects import ObjectStore
+from clients.temporal.writeback_queues import WritebackQueues
+from clients.writeback.intake import WritebackIntake
+from clients.writeback.intake_files import FileReading
+from schemas.catalogue import Catalogue
+from schemas.errors import SettingsError, TransientError
+from schemas.writeback.files import FileFormat, FileIntake, RowDefaults
+from schemas.writeback.messages import Intake, Mode
+from schemas.writeback.preview import Preview
+from transforms.writeback.parse_rows import EMPTIES, RowForm
+from workers.clients import connect_temporal, decided_catalogue, open_warehouse
+from workers.intake import writeback_intake
+from workers.settings import Settings
+
+
+def submit(
+    file: Annotated[
+        str | None,
+        typer.Argument(help="CSV, NDJSON or Parquet by its ending; - for NDJSON on stdin."),
+    ] = None,
+    object_name: Annotated[str | None, typer.Option("--object", help="API name, as Case.")] = None,
+    external_id: Annotated[str | None, typer.Option(help="Of the one record, without a file.")] = None,
+    sets: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="FIELD=VALUE",
+            help="May be repeated; without a value it empties the field; a parent is Account.ExternalId__c=A-1.",
+        ),
+    ] = None,
+    key: Annotated[
+        str | None, typer.Option(help="The writeback's idempotency key; made up when it is left out.")
+    ] = None,
+    key_field: Annotated[
+        str | None, typer.Option(help="The external id field; by default the object's only one.")
+    ] = None,
+    file_format: Annotated[
+        FileFormat | None, typer.Option("--format", help="When the ending does not say.")
+    ] = None,
+    deadline: Annotated[str, typer.Option(help="When it has to be in Salesforce, ISO 8601.")] = "",
+    priority: Annotated[int, typer.Option(min=0, max=9, help="0 goes first.")] = 5,
+    creates: Annotated[
+        bool, typer.Option("--create/--no-create", help="Make the record when it is not there.")
+    ] = True,
+    mode: Annotated[Mode, typer.Option(help="Of several of one record that wait together.")] = Mode.ORDERED,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Accept nothing: show what they would do, and for how many calls."),
+    ] = False,
+    as_json: AsJson = False,
+    by: By = "",
+    settings: SettingsFile = None,
+    state: StateFolder = DEFAULT_STATE,
+) -> None:
+    """Accept writebacks of a file, or one that is given by options. Handed in again, they do nothing twice. Exits 1 when some are refused.
+
+    Example: tidegate writeback submit --object Case --external-id C-17 --set Status=Decided --key day-7-C-17
+    """
+    loaded = settings_of_state(settings, state)
+    defaults = RowDefaults(
+        object=object_name or "",
+        key_field=key_field,
+        deadline=_deadline(deadline),
+        priority=priority,
+        may_create=creates,
+        mode=mode,
+    )
+    with _intake(loaded) as (intake, catalogue):
+        dry = DryRun(intake)
+        if file is None:
+            item = _one(catalogue, defaults, external_id, sets or [], key)
+            if dry_run:
+                dry.take([item])
+                _tell_dry(dry.look(loaded, catalogue), as_json=as_json)
+                return
+            answer = intake.submit(who(by), [item])
+            wake(loaded, {defaults.object} if answer.accepted else set())
+            _say_one(answer, as_json=as_json)
+            return
+        if external_id is not None or sets or key is not None:
+            raise SettingsError(
+                "A file brings its own rows. Leave --external-id, --set and --key out, or the file."
+            )
+        accept = dry.take if dry_run else partial(intake.submit, who(by))
+        reading = _read(accept, catalogue, defaults, file, file_format)
+        if dry_run:
+            if reading.trouble:
+                raise SettingsError(reading.trouble)
+            _tell_dry(dry.look(loaded, catalogue), as_json=as_json)
+            return
+    wake(loaded, reading.objects)
+    _say_file(reading.result(), as_json=as_json)
+
+
+def _one(
+    catalogue: Catalogue, defaults: RowDefaults, external_id: str | None, sets: list[str], key: str | None
+) -> dict[str, Any]:
+    """The writeback of the command line, its values as the cells of a CSV."""
+    if not defaults.object or external_id is None or not sets:
+        raise SettingsError("Give a file, or --object, --external-id and at least one --set FIELD=VALUE.")
+    row: dict[str, Any] = {"external_id": external_id, "key": key or str(uuid.uuid4())}
+    for each in sets:
+        name, equals, value = each.partition("=")
+        if not equals or name in row:
+            raise SettingsError(f"--set takes FIELD=VALUE, each field once; {name!r} is not so. Correct it.")
+        row[name] = value or EMPTIES
+    return RowForm(catalogue, FileFormat.CSV, defaults, "").writeback(1, row)
+
+
+def _read(
+    accept: Callable[[list[Any]], Intake],
+    catalogue: Catalogue,
+    defaults: RowDefaults,
+    file: str,
+    file_format: FileFormat | None,
+) -> FileReading:
+    kind = file_format or _format_of(file)
+    if not defaults.object and kind is not FileFormat.NDJSON:
+        raise SettingsError("The rows of this file do not say their object. Give --object.")
+    if defaults.object:
+        catalogue.object(defaults.object)
+    with _opened(file) as stream, TALK.status("reading") as status:
+        # The same file has the same keys wherever it lies, and another one of the same name has others.
+        name = f"{Path(file).name}:{_digest(stream)}"
+        stream.seek(0)
+
+        def accepted(items: list[Any]) -> Intake:
+            answer = accept(items)
+            status.update(f"reading: {reading.rows + len(items):,} rows")
+            return answer
+
+        reading = FileReading(RowForm(catalogue, kind, defaults, name), accepted)
+        reading.read(stream, kind)
+    return reading
+
+
+def _digest(stream: BinaryIO) -> str:
+    digest = hashlib.sha256()
+    while part := stream.read(1024 * 1024):
+        digest.update(part)
+    return digest.hexdigest()[:16]
+
+
+def _format_of(file: str) -> FileFormat:
+    ending = "ndjson" if file == "-" else Path(file).suffix.lower().lstrip(".")
+    try:
+        return FileFormat({"jsonl": "ndjson"}.get(ending, ending))
+    except ValueError:
+        raise SettingsError(
+            f"The ending of {Path(file).name} does not say how it is written. Give --format csv, ndjson or parquet."
+        ) from None
+
+
+@contextmanager
+def _opened(file: str) -> Iterator[BinaryIO]:
+    """The file, which can be read twice; what comes on stdin is held in memory."""
+    if file == "-":
+        yield io.BytesIO(sys.stdin.buffer.read())
+        return
+    if not Path(file).is_file():
+        raise SettingsError(f"There is no file {file}. Correct the path.")
+    with Path(file).open("rb") as opened:
+        yield opened
+
+
+def _deadline(given: str) -> Any:
+    try:
+        return time_of(given) if given else None
+    except ValueError:
+        raise SettingsError("--deadline: that is no time. Give one as 2026-11-25T14:00Z.") from None
+
+
+@contextmanager
+def _intake(settings: Settings) -> Iterator[tuple[WritebackIntake, Catalogue]]:
+    """Where writebacks are accepted, and the catalogue by which they are checked."""
+    store = ObjectStore(settings.s3.address())
+    with closing(open_warehouse(settings)) as warehouse:
+        catalogue = decided_catalogue(settings, warehouse)
+        with writeback_intake(settings, catalogue, store, warehouse) as intake:
+            yield intake, catalogue
+
+
+def wake(settings: Settings, objects: set[str]) -> None:
+    """Have the objects' queues look. What was done is in the store by now; a queue that hears nothing looks by itself."""
+
+    async def tell() -> None:
+        client = await connect_temporal(settings)
+        async with WritebackQueues(client, settings.salesforce.org_id) as queues:
+            await queues.wake_all(objects)
+
+    if objects:
+        try:
+            asyncio.run(tell())
+        except TransientError:
+            say(
+                "Temporal does not answer. What was asked is in the store, and counts; the queues take it up when they can."
+            )
+
+
+def _tell_dry(found: Preview, *, as_json: bool) -> None:
+    tell(found, as_json=as_json)
+    if found.refused:
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _say_one(answer: Intake, *, as_json: bool) -> None:
+    if as_json:
+        print_json(answer.model_dump(mode="json"))
+    for each in answer.accepted if not as_json else ():
+        before = "" if each.is_new else ", which it was before"
+        OUT.print(f"accepted as writeback {each.number}{before}; its key is {each.key}", markup=False)
+    for refused in answer.refused:
+        say(f"refused: {refused.field}: {refused.message}")
+    if answer.refused:
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _say_file(result: FileIntake, *, as_json: bool) -> None:
+    if as_json:
+        print_json(result.model_dump(mode="json"))
+    else:
+        OUT.print(
+            f"{result.rows:,} rows: {result.accepted:,} accepted, {result.repeated:,} accepted before, {result.refused:,} refused"
+        )
+        if result.refusals:
+            OUT.print(refusals_page(result))
+    if result.trouble:
+        say(result.trouble)
+    if result.refused or result.trouble:
+        raise typer.Exit(EXIT_FAILED)

@@ -1,0 +1,1 @@
+"""The operational database: engine, sessions, audit log and migrations."""

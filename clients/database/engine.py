@@ -1,0 +1,33 @@
+"""The operational store: how it is reached, and its errors in our words."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+import sqlalchemy as sa
+from psycopg.errors import IdleInTransactionSessionTimeout
+from sqlalchemy.exc import DBAPIError
+
+from clients.database.postgres_sessions import session_options
+from schemas.errors import UnavailableError
+
+SYSTEM = "the operational store"
+
+
+def open_engine(dsn: str) -> sa.Engine:
+    """Connections to the store, made when they are needed; a few are kept."""
+    url = sa.make_url(dsn).set(drivername="postgresql+psycopg")
+    asked = {"connect_timeout": 5, "options": session_options()}
+    # An error that says its statement's parameters would carry them into logs and histories.
+    return sa.create_engine(url, pool_size=2, pool_pre_ping=True, connect_args=asked, hide_parameters=True)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """What the store does not answer becomes `UnavailableError`."""
+    try:
+        yield
+    except DBAPIError as error:
+        if not isinstance(error.orig, (psycopg.OperationalError, IdleInTransactionSessionTimeout)):
+            raise
+        raise UnavailableError(system=SYSTEM, detail=str(error.orig).strip()) from error

@@ -1,0 +1,38 @@
+"""How the operational store's tables came to be as they are: Alembic's steps, in order. `ensure_schema` takes those that are missing."""
+
+from importlib.resources import as_file, files
+
+import sqlalchemy as sa
+from alembic.config import Config
+from alembic.runtime.environment import EnvironmentContext
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from clients.database.engine import translated
+
+_LOCK = sa.text("SELECT pg_advisory_xact_lock(hashtext('tidegate migrations'))")
+
+
+def ensure_schema(engine: sa.Engine) -> None:
+    """Take every step that the store has not taken. Of several processes that start at once one does it. Blocks."""
+    with as_file(files(__name__)) as folder, translated(), engine.begin() as connection:
+        connection.execute(_LOCK)
+        steps = ScriptDirectory(str(folder))
+        # As Alembic's own command does, without the file by which it would find the connection.
+        with EnvironmentContext(
+            Config(),
+            steps,
+            fn=lambda revision, _: steps._upgrade_revs("head", revision),
+        ) as environment:
+            environment.configure(connection=connection)
+            environment.run_migrations()
+
+
+def revisions(connection: sa.Connection) -> tuple[str | None, str, frozenset[str]]:
+    """The last step that the store has taken (None: none), the newest that there is, and all that are known. Takes none."""
+    with as_file(files(__name__)) as folder:
+        steps = ScriptDirectory(str(folder))
+        newest = steps.get_current_head() or ""
+        known = frozenset(step.revision for step in steps.walk_revisions())
+    present = MigrationContext.configure(connection).get_current_revision()
+    return present, newest, known

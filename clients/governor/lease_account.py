@@ -1,0 +1,62 @@
+"""One lease as its process knows it: what it holds, how fast it spends, and how much it would like to have."""
+
+import math
+from dataclasses import dataclass
+
+from schemas.governor import GrantedLine
+
+IDLE_SECONDS = 20.0
+"""What has not been used for so long goes back."""
+_AHEAD_SECONDS = 10.0
+"""Tokens are held for so long a time of spending at the present rate."""
+_LEAST = 5
+_REFILL_BELOW = 0.4
+"""Ask for more when less than this fraction of the wish is left."""
+_RATE_SECONDS = (1.0, 10.0)
+"""A surge is felt within a second, and its end is not believed before ten."""
+
+
+@dataclass
+class LeaseAccount:
+    """One lease. Times are those of a monotonic clock."""
+
+    granted: int = 0
+    spent: int = 0
+    returned: int = 0
+    waiting: int = 0
+    """Tokens that callers wait for now."""
+    held: int = 0
+    """Tokens in use: calls under way, or events that were asked for and have not come."""
+    rates: tuple[float, ...] = (0.0, 0.0)
+    """Tokens a second, smoothed over each of `_RATE_SECONDS`."""
+    used_at: float = 0.0
+    answer: GrantedLine | None = None
+    ask_again_at: float = 0.0
+    paused_until: float = 0.0
+    paused_because: str = ""
+
+    @property
+    def left(self) -> int:
+        return max(0, self.granted - self.spent - self.returned - self.held)
+
+    def use(self, count: int, now: float) -> None:
+        gap = max(now - self.used_at, 1e-6)
+        self.rates = tuple(
+            rate * math.exp(-gap / over) + count / over
+            for rate, over in zip(self.rates, _RATE_SECONDS, strict=True)
+        )
+        self.used_at = now
+
+    def wish(self, now: float, *, is_concurrency: bool) -> int:
+        """Tokens to have beside those in use."""
+        if is_concurrency:
+            return self.waiting
+        if not self.waiting and now - self.used_at > IDLE_SECONDS:
+            return 0
+        return self.waiting + max(_LEAST, math.ceil(max(self.rates) * _AHEAD_SECONDS))
+
+    def is_low(self, usable: int, now: float, *, is_concurrency: bool) -> bool:
+        """True when it is time to ask: callers wait for more than is there, or little is left of the wish."""
+        if self.waiting > usable:
+            return True
+        return not is_concurrency and usable < _REFILL_BELOW * self.wish(now, is_concurrency=False)

@@ -1,0 +1,322 @@
+"""Law 5 in a process: tokens for calls, leased from the governor in advance, many at a time.
+
+One for a process. A token that is there costs no message; one exchange at most is under way, and it speaks for every
+budget and class of the process. When the governor does not answer, what was granted may be spent until the lease's life
+is over, and then calls stop. All times here are the process's own monotonic ones, counted from when an exchange was sent,
+so that no two clocks have to agree.
+"""
+
+import asyncio
+import math
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from clients.governor.lease_account import IDLE_SECONDS, LeaseAccount
+from clients.governor.protocol import Governor
+from schemas.errors import BudgetSpentError, TidegateError, UnavailableError
+from schemas.governor import Answer, Budget, Exchange, LeaseClass, LeaseLine, Reading, Refusal
+
+PATIENCE = timedelta(seconds=30)
+"""How long a call waits for its token before it fails, to be tried again by its step."""
+_RENEWALS = 3
+"""Exchanges in a lease's life, so that one or two may fail."""
+_SPACING = 0.1
+"""Seconds between two exchanges at least: callers that come meanwhile share the next one."""
+_BACKOFF = (0.2, 0.5, 1.0, 2.0)
+
+Key = tuple[Budget, LeaseClass]
+
+
+@dataclass
+class _Told:
+    """Readings and refusals that the governor has not heard yet."""
+
+    readings: dict[Budget, Reading] = field(default_factory=dict)
+    refusals: list[Refusal] = field(default_factory=list)
+
+
+class Leases:
+    """The process's tokens. Close it to give back what was not used."""
+
+    def __init__(
+        self,
+        governor: Governor,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        patience: timedelta = PATIENCE,
+    ) -> None:
+        self._governor = governor
+        self._clock = clock
+        self._patience = patience.total_seconds()
+        self._process = uuid.uuid4().hex
+        self._accounts: dict[Key, LeaseAccount] = {}
+        self._told = _Told()
+        self._valid_until = 0.0
+        self._sent_at = 0.0
+        self._life = 0.0
+        self._failure: TidegateError | None = None
+        self._ask = asyncio.Event()
+        self._news = asyncio.Condition()
+        self._pump: asyncio.Task[None] | None = None
+
+    async def take(self, budget: Budget, lease_class: LeaseClass, count: int = 1) -> None:
+        """Spend `count` tokens, waiting for them as long as the patience lasts.
+
+        Raises `BudgetSpentError`, which says when to come again, or `UnavailableError` when the governor does not answer.
+        """
+        account = self._reserve(budget, lease_class, count) or await self._wait(budget, lease_class, count)
+        account.spent += count
+        self._refill_early(account, budget)
+
+    def try_take(self, budget: Budget, lease_class: LeaseClass, most: int) -> int:
+        """Spend what is there, up to `most`, without waiting; more is asked for in the background."""
+        account = self._account(budget, lease_class)
+        got = min(most, account.left) if self._may_spend(account) else 0
+        account.use(most, self._clock())
+        account.spent += got
+        self._refill_early(account, budget)
+        return got
+
+    async def wait_for(self, budget: Budget, lease_class: LeaseClass) -> None:
+        """Wait until a token is there, and take none. Raises as `take` does."""
+        await self._wait(budget, lease_class, 1)
+
+    def reserve(self, budget: Budget, lease_class: LeaseClass, most: int) -> int:
+        """Take what is there, up to `most`, for something that was asked for and will be spent when it comes."""
+        got = self.try_take(budget, lease_class, most)
+        account = self._account(budget, lease_class)
+        account.spent -= got
+        account.held += got
+        return got
+
+    def spend_reserved(self, budget: Budget, lease_class: LeaseClass, count: int) -> None:
+        """It came: `count` of what was reserved is spent, and what came beyond that too."""
+        account = self._account(budget, lease_class)
+        reserved = min(count, account.held)
+        account.held -= reserved
+        account.spent += reserved
+        if count > reserved:
+            self.settle(budget, lease_class, count - reserved)
+
+    @asynccontextmanager
+    async def hold(self, budget: Budget, lease_class: LeaseClass) -> AsyncIterator[None]:
+        """Hold one token of a concurrency budget while the body runs."""
+        account = self._reserve(budget, lease_class, 1) or await self._wait(budget, lease_class, 1)
+        account.held += 1
+        self._refill_early(account, budget)
+        try:
+            yield
+        finally:
+            account.held -= 1
+            account.spent += 1
+            self._ask.set()
+
+    def settle(self, budget: Budget, lease_class: LeaseClass, count: int) -> None:
+        """Count what was spent without having been asked for, as an org does that sends more than was agreed."""
+        account = self._account(budget, lease_class)
+        account.use(count, self._clock())
+        account.spent += count
+        account.granted = max(account.granted, account.spent + account.returned)
+        self._refill_early(account, budget)
+
+    def read(self, reading: Reading) -> None:
+        """Tell the governor with the next exchange; the newest reading of a budget is enough."""
+        held = self._told.readings.get(reading.budget)
+        if held is None or held.at - held.lag <= reading.at - reading.lag:
+            self._told.readings[reading.budget] = reading
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Stop this process's spending of the budget, and tell the governor now: every process must hear of it."""
+        for (budget, _), account in self._accounts.items():
+            if budget is refusal.budget:
+                account.paused_until = self._clock() + refusal.retry_after.total_seconds()
+                account.paused_because = f"the org refused ({refusal.kind})"
+        self._told.refusals.append(refusal)
+        self._ensure_pump()
+        self._ask.set()
+
+    async def close(self) -> None:
+        """Give everything back."""
+        if self._pump is not None:
+            self._pump.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._pump
+            self._pump = None
+        if self._is_valid() and self._accounts:
+            for account in self._accounts.values():
+                account.waiting = account.held = 0
+                account.returned += account.left
+                account.used_at = -math.inf
+            with suppress(TidegateError):
+                await self._exchange()
+
+    def _account(self, budget: Budget, lease_class: LeaseClass) -> LeaseAccount:
+        return self._accounts.setdefault((budget, lease_class), LeaseAccount())
+
+    def _is_valid(self) -> bool:
+        return self._clock() < self._valid_until
+
+    def _may_spend(self, account: LeaseAccount) -> bool:
+        return self._is_valid() and self._clock() >= account.paused_until
+
+    def _reserve(self, budget: Budget, lease_class: LeaseClass, count: int) -> LeaseAccount | None:
+        """The account when it has the tokens; whoever waits already goes first."""
+        account = self._account(budget, lease_class)
+        if account.waiting or account.left < count or not self._may_spend(account):
+            return None
+        account.use(count, self._clock())
+        return account
+
+    async def _wait(self, budget: Budget, lease_class: LeaseClass, count: int) -> LeaseAccount:
+        deadline = self._clock() + self._patience
+        account = self._account(budget, lease_class)
+        account.waiting += count
+        account.used_at = self._clock()
+        try:
+            while True:
+                if account.left >= count and self._may_spend(account):
+                    account.use(count, self._clock())
+                    return account
+                self._ensure_pump()
+                self._ask.set()
+                self._give_up_when_hopeless(account, budget, lease_class, deadline)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self._until_change(account, deadline)), self._news:
+                        await self._news.wait()
+        finally:
+            account.waiting -= count
+
+    def _until_change(self, account: LeaseAccount, deadline: float) -> float:
+        """Seconds until waiting makes no more sense, or a pause is over: of its end there is no news when tokens are there."""
+        now = self._clock()
+        ends = account.paused_until if account.paused_until > now else deadline
+        return max(0.0, min(ends, deadline) - now)
+
+    def _give_up_when_hopeless(
+        self, account: LeaseAccount, budget: Budget, lease_class: LeaseClass, deadline: float
+    ) -> None:
+        now, answer = self._clock(), account.answer
+        if account.paused_until >= deadline:
+            raise BudgetSpentError(
+                budget=budget,
+                lease_class=lease_class,
+                reason=account.paused_because,
+                retry_after=timedelta(seconds=account.paused_until - now),
+            )
+        if answer is not None and answer.reason and max(now, account.ask_again_at) >= deadline:
+            raise BudgetSpentError(
+                budget=budget, lease_class=lease_class, reason=answer.reason, retry_after=answer.retry_after
+            )
+        if now >= deadline:
+            detail = "it has not answered" if self._failure is None else str(self._failure)
+            raise UnavailableError(system="The governor", detail=f"no token, no call: {detail}")
+
+    def _refill_early(self, account: LeaseAccount, budget: Budget) -> None:
+        if self._account_due(account, budget) <= self._clock():
+            self._ensure_pump()
+            self._ask.set()
+
+    def _ensure_pump(self) -> None:
+        if self._pump is None or self._pump.done():
+            self._pump = asyncio.create_task(self._keep_exchanging())
+
+    async def _keep_exchanging(self) -> None:
+        failed = 0
+        while True:
+            self._ask.clear()
+            try:
+                await self._exchange()
+                failed, self._failure = 0, None
+            except TidegateError as error:
+                failed, self._failure = failed + 1, error
+            async with self._news:
+                self._news.notify_all()
+            await self._until_due(failed)
+
+    async def _until_due(self, failed: int) -> None:
+        await asyncio.sleep(_BACKOFF[min(failed, len(_BACKOFF)) - 1] if failed else _SPACING)
+        while (due := self._next_due()) > (now := self._clock()):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(None if math.isinf(due) else due - now):
+                    await self._ask.wait()
+            self._ask.clear()
+
+    def _next_due(self) -> float:
+        """When the next exchange is needed; in the past for now, infinite when nothing is held or wished."""
+        if self._told.refusals:
+            return -math.inf
+        due = [self._account_due(account, budget) for (budget, _), account in self._accounts.items()]
+        return min(due, default=math.inf)
+
+    def _account_due(self, account: LeaseAccount, budget: Budget) -> float:
+        now, due = self._clock(), math.inf
+        if account.left or account.held:
+            due = self._sent_at + self._life / _RENEWALS
+            if account.left and not budget.is_concurrency:
+                due = min(due, account.used_at + IDLE_SECONDS)
+        usable = account.left if self._is_valid() else 0
+        if now < account.paused_until:
+            return min(due, account.paused_until)
+        if account.is_low(usable, now, is_concurrency=budget.is_concurrency):
+            due = min(due, account.ask_again_at)
+        return due
+
+    async def _exchange(self) -> None:
+        self._sent_at = sent = self._clock()
+        if sent >= self._valid_until:
+            self._begin_anew()
+        process, told = self._process, self._told
+        self._told = _Told()
+        lines = tuple(self._line(key, account, sent) for key, account in self._accounts.items())
+        message = Exchange(
+            process=process,
+            lines=lines,
+            readings=tuple(told.readings.values()),
+            refusals=tuple(told.refusals),
+        )
+        try:
+            answer = await self._governor.exchange(message)
+        except TidegateError:
+            self._told.refusals = told.refusals + self._told.refusals
+            for reading in told.readings.values():
+                self.read(reading)
+            raise
+        if process == self._process:
+            self._hear(answer, sent)
+
+    def _line(self, key: Key, account: LeaseAccount, now: float) -> LeaseLine:
+        budget, lease_class = key
+        wish = account.wish(now, is_concurrency=budget.is_concurrency)
+        if wish == 0:
+            account.returned += account.left
+        wish += account.held
+        return LeaseLine(
+            budget=budget,
+            lease_class=lease_class,
+            granted=account.granted,
+            spent=account.spent,
+            returned=account.returned,
+            want=wish,
+        )
+
+    def _hear(self, answer: Answer, sent: float) -> None:
+        self._life = answer.lease_life.total_seconds()
+        self._valid_until = sent + self._life
+        for line in answer.lines:
+            account = self._account(line.budget, line.lease_class)
+            account.granted = max(account.granted, line.granted)
+            account.answer = line
+            if line.paused_for:
+                account.paused_until = self._clock() + line.paused_for.total_seconds()
+                account.paused_because = line.reason
+            account.ask_again_at = self._clock() + line.retry_after.total_seconds()
+
+    def _begin_anew(self) -> None:
+        """The leases' life is over: the governor counts what was left as spent, so they are not continued."""
+        self._process = uuid.uuid4().hex
+        for account in self._accounts.values():
+            account.granted = account.spent = account.returned = 0

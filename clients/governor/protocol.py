@@ -1,0 +1,32 @@
+"""What a call to Salesforce is paid from, and who grants it: the two sides of a lease, as the rest of the engine knows them."""
+
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from schemas.governor import Answer, Budget, Exchange, LeaseClass, Reading, Refusal
+
+
+class Governor(Protocol):
+    """Whoever grants tokens."""
+
+    async def exchange(self, exchange: Exchange) -> Answer:
+        """The governor's answer; raises `UnavailableError` when there is none."""
+
+
+class Purse(Protocol):
+    """What a call to Salesforce is paid from."""
+
+    async def take(self, budget: Budget, lease_class: LeaseClass, count: int = 1) -> None:
+        """Spend `count` tokens; raises `BudgetSpentError` or `UnavailableError` when there are none."""
+
+    def hold(self, budget: Budget, lease_class: LeaseClass) -> AbstractAsyncContextManager[None]:
+        """Hold one token of a concurrency budget while the body runs; raises as `take` does."""
+
+    def settle(self, budget: Budget, lease_class: LeaseClass, count: int) -> None:
+        """Count what was spent without having been asked for."""
+
+    def read(self, reading: Reading) -> None:
+        """Take note of what the org says about a budget."""
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Take note of a refusal."""

@@ -1,0 +1,1 @@
+"""Salesforce: every call that the engine makes to an org."""

@@ -1,0 +1,55 @@
+"""What the org described of its objects, as it was kept in the object store; and asking the org anew."""
+
+import time
+from datetime import UTC, datetime, timedelta
+
+from clients.salesforce.http import OrgHttp
+from clients.storage.objects import ObjectStore
+from schemas.errors import TransientError
+from schemas.governor import LeaseClass
+from schemas.ids import describe_key
+from schemas.salesforce.describe import DescribedObject
+from transforms.drift.describe import described
+
+_CACHED = timedelta(minutes=1)
+
+
+class Describes:
+    """The kept describes of one org. Its methods block; threads may share it."""
+
+    def __init__(self, store: ObjectStore, org: str, *, cached: timedelta = _CACHED) -> None:
+        """`cached`: how long a look at the store is good for; what others kept meanwhile is seen later."""
+        self._store = store
+        self._org = org
+        self._cached_seconds = cached.total_seconds()
+        self._known: dict[str, tuple[float, DescribedObject | None]] = {}
+
+    def find(self, object_name: str) -> DescribedObject | None:
+        """What was kept of an object; None when nothing was, or when the store does not answer and never has."""
+        looked_at, found = self._known.get(object_name, (float("-inf"), None))
+        if time.monotonic() - looked_at < self._cached_seconds:
+            return found
+        try:
+            body = self._store.find(describe_key(self._org, object_name))
+        except TransientError:
+            fresh = found
+        else:
+            fresh = None if body is None else DescribedObject.model_validate_json(body)
+        # The same facts stay the same object: what was worked out from them holds.
+        found = found if fresh == found else fresh
+        self._known[object_name] = time.monotonic(), found
+        return found
+
+    def keep(self, facts: DescribedObject) -> None:
+        """Keep it in place of what was there."""
+        self._store.put(describe_key(self._org, facts.object), facts.model_dump_json().encode())
+        self._known[facts.object] = time.monotonic(), facts
+
+
+async def ask_describe(org: OrgHttp, object_name: str, lease_class: LeaseClass) -> DescribedObject:
+    """What the org says of an object now: one call (REST API Developer Guide, "sObject Describe")."""
+    at = datetime.now(UTC)
+    answer = await org.call(
+        "GET", f"{org.data_path}/sobjects/{object_name}/describe", lease_class=lease_class
+    )
+    return described(answer.json(), at)

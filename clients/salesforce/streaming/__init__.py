@@ -1,0 +1,1 @@
+"""Change events over Pub/Sub and CometD."""

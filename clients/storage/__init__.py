@@ -1,0 +1,1 @@
+"""Object storage: landed batches in a chain, encrypted with a data key."""

@@ -1,0 +1,164 @@
+"""Laws 1 and 2: a lane's batches as a chain of manifests, each created once, each named by where it starts."""
+
+import hashlib
+from collections.abc import Iterator
+from datetime import datetime
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import ValidationError
+
+from clients.storage.objects import ObjectStore
+from schemas.errors import ChainBrokenError
+from schemas.ids import ORIGIN, manifest_key, manifest_prefix, raw_key
+from schemas.ingest.raw import RAW_SCHEMA, Form, Manifest
+from transforms.ingest.row_pages import count_changes
+
+_ZSTD_LEVEL = 1
+"""Events are many and alike: higher levels cost processor time that the peak does not have."""
+
+
+class RowFacts(NamedTuple):
+    """What is to be remembered of a page of rows."""
+
+    object: str
+    received_at: datetime
+    settled_before: datetime | None
+    """As of `Manifest`."""
+    reading: int
+    """As of `Manifest`."""
+    stands_at: datetime | None = None
+    """As of `Manifest`."""
+    is_partial: bool = False
+    """As of `Manifest`."""
+
+
+class Chain:
+    """The chain of one lane."""
+
+    def __init__(self, store: ObjectStore, *, org: str, lane: str) -> None:
+        self._store = store
+        self.org = org
+        self.lane = lane
+
+    def find(self, start: str) -> Manifest | None:
+        """The batch that starts at `start`, or None when the chain ends there; raises `ChainBrokenError` on what is no manifest."""
+        key = manifest_key(self.org, self.lane, start)
+        found = self._store.find(key)
+        return None if found is None else self._read(key, found)
+
+    def walk(self, start: str = ORIGIN) -> Iterator[Manifest]:
+        """The batches from `start` to the chain's end, in order; raises `ChainBrokenError` on a loop."""
+        position = start
+        while (manifest := self.find(position)) is not None:
+            if manifest.end == position:
+                raise ChainBrokenError(lane=self.lane, detail=f"the batch at {position} ends where it starts")
+            yield manifest
+            position = manifest.end
+
+    def landed(self) -> Iterator[Manifest]:
+        """Every batch of the lane, also those that are beyond a gap: pages may be landed side by side."""
+        for key in self._store.keys(manifest_prefix(self.org, self.lane)):
+            yield self._read(key, self._store.get(key))
+
+    def land(self, raw: pa.Table, *, start: str, after_hole: bool = False) -> tuple[Manifest, bool]:
+        """Make `raw` (columns of `RAW_SCHEMA`, at least one row) the batch that starts at `start`.
+
+        Returns the batch that now starts there, and whether it is ours: another follower may have been first, then
+        it is theirs and may end elsewhere. Either way it is durable when this returns.
+        """
+        body = _parquet(raw, dictionary=["object"], statistics=["position", "received_at"])
+        digest = hashlib.sha256(body).hexdigest()
+        received: pa.ChunkedArray = raw["received_at"]
+        manifest = Manifest(
+            org=self.org,
+            lane=self.lane,
+            start=start,
+            end=raw["position"][-1].as_py(),
+            raw_key=raw_key(self.org, self.lane, start, digest, _landing_day(received)),
+            raw_sha256=digest,
+            raw_bytes=len(body),
+            events=len(raw),
+            landed=_landed(raw),
+            first_received_at=received[0].as_py(),
+            last_received_at=received[-1].as_py(),
+            after_hole=after_hole,
+        )
+        return self._claim(manifest, body)
+
+    def land_rows(self, page: pa.Table, *, start: str, end: str, facts: "RowFacts") -> tuple[Manifest, bool]:
+        """As `land`, of a page of rows (columns of `transforms.ingest.row_pages`, protected, at least one row)."""
+        body = _parquet(page, dictionary=[])
+        digest = hashlib.sha256(body).hexdigest()
+        manifest = Manifest(
+            org=self.org,
+            lane=self.lane,
+            start=start,
+            end=end,
+            raw_key=raw_key(self.org, self.lane, start, digest, facts.received_at),
+            raw_sha256=digest,
+            raw_bytes=len(body),
+            events=len(page),
+            landed={facts.object: count_changes(page)},
+            first_received_at=facts.received_at,
+            last_received_at=facts.received_at,
+            form=Form.ROWS,
+            settled_before=facts.settled_before,
+            reading=facts.reading,
+            stands_at=facts.stands_at,
+            is_partial=facts.is_partial,
+        )
+        return self._claim(manifest, body)
+
+    def _read(self, key: str, body: bytes) -> Manifest:
+        try:
+            return Manifest.model_validate_json(body)
+        except ValidationError as error:
+            detail = f"{key} is no manifest ({len(body)} bytes, {error.errors()[0]['msg']}); bring its first version back"
+            raise ChainBrokenError(lane=self.lane, detail=detail) from error
+
+    def _claim(self, manifest: Manifest, body: bytes) -> tuple[Manifest, bool]:
+        """Law 2: the batch and whether it is ours."""
+        start = manifest.start
+        self._store.put(manifest.raw_key, body)
+        if self._store.create(manifest_key(self.org, self.lane, start), manifest.model_dump_json().encode()):
+            return manifest, True
+        winner = self.find(start)
+        if winner is None:
+            raise ChainBrokenError(lane=self.lane, detail=f"the manifest at {start} vanished")
+        if winner.raw_key != manifest.raw_key:
+            self._store.delete(manifest.raw_key)
+        return winner, winner == manifest
+
+    def read_raw(self, manifest: Manifest) -> pa.Table:
+        """A batch's raw file; raises `ChainBrokenError` when it is not the file that was landed."""
+        body = self._store.get(manifest.raw_key)
+        if hashlib.sha256(body).hexdigest() != manifest.raw_sha256:
+            raise ChainBrokenError(lane=self.lane, detail=f"{manifest.raw_key} was altered after landing")
+        # A page has the columns of its object as they were when it was landed.
+        schema = RAW_SCHEMA if manifest.form is Form.EVENTS else None
+        return pq.read_table(pa.BufferReader(body), schema=schema)
+
+
+def _landing_day(received: pa.ChunkedArray) -> datetime:
+    day: datetime = received[0].as_py()
+    return day
+
+
+def _landed(raw: pa.Table) -> dict[str, int]:
+    counted = raw.group_by("object").aggregate([("changes", "sum")])
+    return dict(zip(counted["object"].to_pylist(), counted["changes_sum"].to_pylist(), strict=True))
+
+
+def _parquet(table: pa.Table, *, dictionary: list[str], statistics: list[str] | None = None) -> bytes:
+    sink = pa.BufferOutputStream()
+    pq.write_table(
+        table,
+        sink,
+        compression="zstd",
+        compression_level=_ZSTD_LEVEL,
+        use_dictionary=dictionary,
+        write_statistics=statistics or False,
+    )
+    return bytes(sink.getvalue())

@@ -1,0 +1,1 @@
+"""Temporal: start, signal and question the workflows."""

@@ -1,0 +1,95 @@
+"""The governor workflow as a process's lease client sees it: one update a time, started by whoever needs it first."""
+
+import asyncio
+from datetime import timedelta
+
+from temporalio.client import (
+    Client,
+    WithStartWorkflowOperation,
+    WorkflowExecutionStatus,
+    WorkflowQueryFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
+from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.exceptions import FailureError
+from temporalio.service import RPCError, RPCStatusCode
+
+from schemas import names
+from schemas.errors import UnavailableError
+from schemas.governor import Answer, Exchange, Terms
+from schemas.ids import governor_workflow_id
+from transforms.governor.ledger import OrgBooks
+
+_ANSWER_WITHIN = timedelta(seconds=10)
+_BOOKS_WITHIN = timedelta(seconds=3)
+
+
+async def read_books(client: Client, org: str) -> OrgBooks | None:
+    """The books of the org's governor; None when none runs. Starts none.
+
+    Raises:
+        UnavailableError: One runs, but no worker answers for it within three seconds.
+    """
+    handle = client.get_workflow_handle(governor_workflow_id(org))
+    try:
+        described = await handle.describe()
+        if described.status is not WorkflowExecutionStatus.RUNNING:
+            return None
+        books: OrgBooks = await handle.query(names.BOOKS, result_type=OrgBooks, rpc_timeout=_BOOKS_WITHIN)
+        return books
+    except (RPCError, WorkflowQueryFailedError) as error:
+        if isinstance(error, RPCError) and error.status is RPCStatusCode.NOT_FOUND:
+            return None
+        detail = f"no answer from {governor_workflow_id(org)}: {type(error).__name__}"
+        raise UnavailableError(system="The governor", detail=detail) from error
+
+
+class TemporalGovernor:
+    """`governor/{org}` through Temporal.
+
+    Args:
+        client: Must convert with `pydantic_data_converter`.
+        org: 18-character id.
+        terms: For a governor that has to be started; one that runs keeps its own.
+    """
+
+    def __init__(self, client: Client, org: str, terms: Terms | None = None) -> None:
+        self._client = client
+        self._id = governor_workflow_id(org)
+        self._first = OrgBooks(org=org, terms=terms or Terms())
+        self._summary = f"owns the budgets of {org}"
+
+    async def start(self) -> None:
+        """Start the workflow unless it runs; it reads the org's limits at once."""
+        await self._client.start_workflow(
+            names.GOVERNOR_WORKFLOW,
+            self._first,
+            id=self._id,
+            task_queue=names.GOVERNOR_QUEUE,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            static_summary=self._summary,
+        )
+
+    async def exchange(self, exchange: Exchange) -> Answer:
+        """The governor's answer; raises `UnavailableError` when there is none within ten seconds."""
+        start: WithStartWorkflowOperation[object, object] = WithStartWorkflowOperation(
+            names.GOVERNOR_WORKFLOW,
+            self._first,
+            id=self._id,
+            task_queue=names.GOVERNOR_QUEUE,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            static_summary=self._summary,
+        )
+        try:
+            async with asyncio.timeout(_ANSWER_WITHIN.total_seconds()):
+                answer: Answer = await self._client.execute_update_with_start_workflow(
+                    names.EXCHANGE, exchange, start_workflow_operation=start, result_type=Answer
+                )
+                return answer
+        except (RPCError, FailureError, TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError) as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                # The SDK turns a cancelled call into an error of its own, and the caller would go on for ever.
+                raise asyncio.CancelledError from error
+            detail = f"no answer from {self._id}: {type(error).__name__}"
+            raise UnavailableError(system="The governor", detail=detail) from error

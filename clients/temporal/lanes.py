@@ -1,0 +1,96 @@
+"""Lane workflows, from outside: start one, ask what its follower is doing."""
+
+from dataclasses import dataclass
+
+from temporalio.api.enums.v1 import PendingActivityState
+from temporalio.api.workflow.v1 import PendingActivityInfo
+from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.common import (
+    SearchAttributeKey,
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+)
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from schemas import names
+from schemas.ids import lane_workflow_id
+from schemas.ingest.messages import LaneInput, LaneState
+
+REFUSALS = frozenset({"RateLimitedError", "BudgetSpentError"})
+"""Errors, by the names that they have in histories, that say: not now, there is no allowance."""
+
+
+@dataclass(frozen=True)
+class FollowerView:
+    """A lane's activity as Temporal sees it."""
+
+    failure: str = ""
+    """Why it waits for another attempt; empty: it is at work."""
+    is_refused: bool = False
+    """It waits because an allowance is used up."""
+    details: tuple[str, ...] = ()
+    """Of its last heartbeat."""
+
+
+async def start_lane(client: Client, lane: LaneInput) -> bool:
+    """Start a lane; False when it runs already, and then nothing of it is changed."""
+    try:
+        await client.start_workflow(
+            names.LANE_WORKFLOW,
+            lane,
+            id=lane_workflow_id(lane.org, lane.lane),
+            task_queue=names.WORKFLOW_QUEUE,
+            id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+            search_attributes=TypedSearchAttributes(
+                [
+                    SearchAttributePair(SearchAttributeKey.for_keyword("SfOrg"), lane.org),
+                    SearchAttributePair(SearchAttributeKey.for_keyword("SfLane"), lane.lane),
+                ]
+            ),
+            static_summary=f"lane {lane.lane} follows {lane.channel or lane.object}",
+        )
+    except WorkflowAlreadyStartedError:
+        return False
+    return True
+
+
+async def lane_state(client: Client, org: str, lane: str) -> LaneState | None:
+    """The lane's own view; None for a lane that never ran."""
+    handle = client.get_workflow_handle(lane_workflow_id(org, lane))
+    try:
+        state: LaneState = await handle.query(names.LANE_STATE, result_type=LaneState)
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            return None
+        raise
+    return state
+
+
+async def follower_view(client: Client, org: str, lane: str, activity: str) -> FollowerView | None:
+    """What the lane's activity of that name is doing; None when it has none under way."""
+    try:
+        described = await client.get_workflow_handle(lane_workflow_id(org, lane)).describe()
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            return None
+        raise
+    if described.status is not WorkflowExecutionStatus.RUNNING:
+        return None
+    for pending in described.raw_description.pending_activities:
+        if pending.activity_type.name == activity:
+            return await _viewed(client, pending)
+    return None
+
+
+async def _viewed(client: Client, pending: PendingActivityInfo) -> FollowerView:
+    payloads = pending.heartbeat_details.payloads
+    details = tuple(map(str, await client.data_converter.decode(payloads))) if payloads else ()
+    # The failure of the last attempt stays to be seen while the next one is at work.
+    waits = pending.state == PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED
+    if not waits or not pending.HasField("last_failure"):
+        return FollowerView(details=details)
+    failure = pending.last_failure
+    kind = failure.application_failure_info.type
+    return FollowerView(failure=failure.message, is_refused=kind in REFUSALS, details=details)

@@ -1,0 +1,1 @@
+"""SQL text that the warehouse runs, one file a capability."""

@@ -1,0 +1,332 @@
+"""The fold's SQL: statements that PostgreSQL and Redshift both understand.
+
+Only what both have: MERGE with one WHEN MATCHED and no condition, UPDATE … FROM, DELETE … USING. Names come from the
+catalogue, whose table and column names are checked identifiers. A test parses every statement with sqlglot's Redshift
+dialect, and another runs it on PostgreSQL.
+"""
+
+from collections.abc import Sequence
+
+from schemas.catalogue import ObjectSpec
+from schemas.column_names import short_name
+from schemas.tables import (
+    ACKNOWLEDGEMENT_COLUMNS,
+    AUDIT,
+    BITS_PER_MASK,
+    CHECKED_COLUMNS,
+    CURATED,
+    DRIFT_COLUMNS,
+    HOLD_COLUMNS,
+    LEDGER_COLUMNS,
+    NAMES_COLUMNS,
+    OPS,
+    QUALITY_COLUMNS,
+    QUALITY_DAY_COLUMNS,
+    QUARANTINE_COLUMNS,
+    RECONCILIATION_COLUMNS,
+    RECORD_ID,
+    REREAD_COLUMNS,
+    RESOLUTION_COLUMNS,
+    Column,
+    Kind,
+    change_columns,
+    current_columns,
+    field_columns,
+    history_columns,
+    mask_names,
+    quoted,
+)
+from transforms.ingest.wide_rows import LARGEST_INLINE, most_bytes_of
+
+TOUCHED = "stage_touched"
+"""Temporary: the records of the group (record_id)."""
+SUSPECT = "stage_suspect"
+"""Temporary: records with a change that is not later than what was applied (record_id)."""
+REBUILT = "stage_rebuilt"
+"""Temporary: records to fold anew (record_id)."""
+NAMED_KEYS = "stage_named_keys"
+"""Temporary: external ids (key_value)."""
+RECORD_LIST: tuple[Column, ...] = (RECORD_ID,)
+
+
+def net_stage(spec: ObjectSpec, what: str) -> str:
+    """Temporary table of net rows: `what` is `latest` (one a record) or `versions` (one a change)."""
+    return short_name(f"stage_{spec.table}_{what}")
+
+
+def change_table(spec: ObjectSpec) -> str:
+    return f"{AUDIT}.{spec.table}_change"
+
+
+def current_table(spec: ObjectSpec) -> str:
+    return f"{CURATED}.{spec.table}_current"
+
+
+def history_table(spec: ObjectSpec) -> str:
+    return f"{CURATED}.{spec.table}_history"
+
+
+LEDGER = f"{OPS}.ledger"
+QUARANTINE = f"{OPS}.quarantine"
+RECONCILIATION = f"{OPS}.reconciliation"
+REREAD = f"{OPS}.reread"
+DRIFT = f"{OPS}.drift"
+QUALITY = f"{OPS}.quality"
+QUALITY_DAY = f"{OPS}.quality_day"
+CHECKED = f"{OPS}.checked"
+HOLD = f"{OPS}.hold"
+NAMES = f"{OPS}.names"
+
+TABLES_OF_OPS: dict[str, tuple[Column, ...]] = {
+    LEDGER: LEDGER_COLUMNS,
+    QUARANTINE: (*QUARANTINE_COLUMNS, *RESOLUTION_COLUMNS, *ACKNOWLEDGEMENT_COLUMNS),
+    QUALITY: (*QUALITY_COLUMNS, *RESOLUTION_COLUMNS, *ACKNOWLEDGEMENT_COLUMNS),
+    QUALITY_DAY: QUALITY_DAY_COLUMNS,
+    CHECKED: CHECKED_COLUMNS,
+    HOLD: HOLD_COLUMNS,
+    NAMES: NAMES_COLUMNS,
+    RECONCILIATION: RECONCILIATION_COLUMNS,
+    REREAD: REREAD_COLUMNS,
+    DRIFT: DRIFT_COLUMNS,
+}
+
+
+def tables_of(spec: ObjectSpec) -> dict[str, tuple[Column, ...]]:
+    """The object's permanent tables and their columns."""
+    tables = {change_table(spec): change_columns(spec), current_table(spec): current_columns(spec)}
+    if spec.history:
+        tables[history_table(spec)] = history_columns(spec)
+    return tables
+
+
+def find_by_key(spec: ObjectSpec, key: str, references: Sequence[str]) -> str:
+    """External id, record id and references of the live records that have one of the staged external ids in the column `key`."""
+    columns, key = "".join(f", c.{quoted(name)}" for name in references), quoted(key)
+    return (
+        f"SELECT c.{key}, c.record_id{columns} FROM {current_table(spec)} AS c "
+        f"JOIN {NAMED_KEYS} AS n ON c.{key} = n.key_value WHERE NOT c.is_deleted"
+    )
+
+
+def find_last_orders(spec: ObjectSpec) -> str:
+    """record_id, the order of the last change applied, unknown_fields: of the touched records that exist."""
+    return (
+        f"SELECT c.record_id, c.last_change_order, c.unknown_fields FROM {current_table(spec)} AS c "
+        f"JOIN {TOUCHED} AS t ON c.record_id = t.record_id"
+    )
+
+
+def find_widths(spec: ObjectSpec) -> str:
+    """record_id and the most bytes that its values take in a row, of the touched records that exist."""
+    sizes = " + ".join(_most_bytes(column) for column in field_columns(spec))
+    return (
+        f"SELECT c.record_id, {sizes} FROM {current_table(spec)} AS c "
+        f"JOIN {TOUCHED} AS t ON c.record_id = t.record_id"
+    )
+
+
+def _most_bytes(column: Column) -> str:
+    most = most_bytes_of(column)
+    name = f"c.{column.sql}"
+    if column.kind is not Kind.TEXT:
+        return f"CASE WHEN {name} IS NULL THEN 0 ELSE {most} END"
+    short = f"WHEN OCTET_LENGTH({name}) < {LARGEST_INLINE} THEN OCTET_LENGTH({name}) + 1"
+    return f"CASE WHEN {name} IS NULL THEN 0 {short} ELSE {most} END"
+
+
+def find_logged_orders(spec: ObjectSpec) -> str:
+    """record_id, change_order of every logged change of the suspect records."""
+    return (
+        f"SELECT c.record_id, c.change_order FROM {change_table(spec)} AS c "
+        f"JOIN {SUSPECT} AS s ON c.record_id = s.record_id"
+    )
+
+
+def read_changes(spec: ObjectSpec) -> str:
+    """Every logged change of the records to rebuild, in the columns of `LoggedChange`."""
+    head = [
+        "record_id",
+        "change_order",
+        "change_type",
+        "changed_at",
+        "changed_fields",
+        "diff_fields",
+        "isolated_fields",
+        "batch",
+        "applied_at",
+    ]
+    names = ", ".join(f"c.{name}" for name in [*head, *(column.sql for column in field_columns(spec))])
+    return f"SELECT {names} FROM {change_table(spec)} AS c JOIN {REBUILT} AS r ON c.record_id = r.record_id"
+
+
+def close_versions(spec: ObjectSpec) -> str:
+    """End the open version of each record of the group where the group's first change begins."""
+    return (
+        f"UPDATE {history_table(spec)} AS h SET valid_to = n.changed_at, is_current = FALSE "
+        f"FROM {net_stage(spec, 'versions')} AS n "
+        f"WHERE h.record_id = n.record_id AND h.is_current AND n.version_step = 1"
+    )
+
+
+def open_versions(spec: ObjectSpec) -> str:
+    """One version a change: the row as it was before the group, with what the changes up to it set."""
+    expressions = {
+        "record_id": "n.record_id",
+        **{
+            column.name: _merged(spec, column, place, "c") for place, column in enumerate(field_columns(spec))
+        },
+        **_merged_state("c"),
+        "valid_from": "n.changed_at",
+        "valid_to": "n.valid_to",
+        "is_current": "n.is_current",
+        **{name: f"n.{name}" for name in ("change_order", "changed_at", "applied_at", "batch")},
+    }
+    columns = history_columns(spec)
+    return (
+        f"INSERT INTO {history_table(spec)} ({', '.join(column.sql for column in columns)}) "
+        f"SELECT {', '.join(expressions[column.name] for column in columns)} "
+        f"FROM {net_stage(spec, 'versions')} AS n LEFT JOIN {current_table(spec)} AS c ON c.record_id = n.record_id"
+    )
+
+
+def merge_current(spec: ObjectSpec) -> str:
+    """Bring the latest state of each record of the group up to date; run it after `open_versions`."""
+    target = f"{spec.table}_current"
+    columns = current_columns(spec)
+    stamps = {"last_change_order": "n.change_order"} | {
+        n: f"n.{n}" for n in ("changed_at", "applied_at", "batch")
+    }
+    fields = field_columns(spec)
+    update = {
+        **{column.name: _merged(spec, column, place, target) for place, column in enumerate(fields)},
+        **_merged_state(target),
+        **stamps,
+    }
+    insert = {
+        "record_id": "n.record_id",
+        **{column.name: f"n.{column.sql}" for column in fields},
+        "is_deleted": "n.is_deleted",
+        "is_complete": "n.is_complete",
+        "unknown_fields": "n.unknown_fields",
+        "version": "n.version_step",
+        **stamps,
+    }
+    return (
+        f"MERGE INTO {current_table(spec)} USING {net_stage(spec, 'latest')} AS n "
+        f"ON {target}.record_id = n.record_id "
+        f"WHEN MATCHED THEN UPDATE SET {', '.join(f'{quoted(name)} = {value}' for name, value in update.items())} "
+        f"WHEN NOT MATCHED THEN INSERT ({', '.join(column.sql for column in columns)}) "
+        f"VALUES ({', '.join(insert[column.name] for column in columns)})"
+    )
+
+
+def delete_rebuilt(table: str) -> str:
+    """Remove the records to rebuild from a curated table; their new rows are loaded in the same transaction."""
+    bare = table.partition(".")[2]
+    return f"DELETE FROM {table} USING {REBUILT} AS r WHERE {bare}.record_id = r.record_id"
+
+
+def find_applied_batches(count: int) -> str:
+    """Which of `count` batches the ledger already has for an object; parameters: object, then the batches."""
+    facts = "batch, object, landed, applied, duplicate, quarantined, rebuilt, COALESCE(isolated, 0), last_changed_at"
+    return f"SELECT {facts} FROM {LEDGER} WHERE object = %s AND batch IN ({', '.join(['%s'] * count)})"
+
+
+def read_drift() -> str:
+    """Every decision about the schema, in order; parameter: the revision after which to begin."""
+    names = ", ".join(column.sql for column in DRIFT_COLUMNS)
+    return f"SELECT {names} FROM {DRIFT} WHERE revision > %s ORDER BY revision"
+
+
+def read_names() -> str:
+    """object, field, name, why of everything that has a name of its own in the warehouse."""
+    return f"SELECT object, field, name, why FROM {NAMES}"
+
+
+def find_revision() -> str:
+    """The last decision about an object's fields, 0 before the first; parameter: the object."""
+    return f"SELECT COALESCE(MAX(revision), 0) FROM {DRIFT} WHERE object = %s"
+
+
+def find_last_revision() -> str:
+    """The last decision about any field, 0 before the first."""
+    return f"SELECT COALESCE(MAX(revision), 0) FROM {DRIFT}"
+
+
+def count_unknown_fields() -> str:
+    """object, detail and number of the quarantined changes with a field that the catalogue lacked; parameter: the reason."""
+    return f"SELECT object, detail, COUNT(*) FROM {QUARANTINE} WHERE reason = %s AND resolved_at IS NULL GROUP BY object, detail"
+
+
+def read_fields(spec: ObjectSpec, columns: Sequence[Column]) -> str:
+    """record_id, unknown_fields and some columns of the touched records that exist."""
+    names = ", ".join(f"c.{column.sql}" for column in columns)
+    return (
+        f"SELECT c.record_id, c.unknown_fields, {names} FROM {current_table(spec)} AS c "
+        f"JOIN {TOUCHED} AS t ON c.record_id = t.record_id"
+    )
+
+
+def count_recent_changes() -> str:
+    """Changes by object and lane since a time; parameter: the time."""
+    return (
+        f"SELECT object, lane, SUM(applied) FROM {LEDGER} WHERE last_received_at >= %s GROUP BY object, lane"
+    )
+
+
+def count_changes_by_hour() -> str:
+    """Changes by object, lane and hour since a time: new ones, and all that were received; parameter: the time.
+
+    An hour is given as the seconds since the epoch at which it begins.
+    """
+    hour = "DATE_TRUNC('hour', last_received_at)"
+    return (
+        f"SELECT object, lane, CAST(EXTRACT(EPOCH FROM {hour}) AS BIGINT), SUM(applied), SUM(landed) "
+        f"FROM {LEDGER} WHERE last_received_at >= %s GROUP BY object, lane, {hour}"
+    )
+
+
+def find_ledger_beginning() -> str:
+    """When the first change of all was received; null in an empty ledger."""
+    return f"SELECT MIN(first_received_at) FROM {LEDGER}"
+
+
+def find_newest_change() -> str:
+    """Commit time of the newest applied change of a lane; parameter: the lane."""
+    return f"SELECT MAX(last_changed_at) FROM {LEDGER} WHERE lane = %s"
+
+
+def find_newest_past_change() -> str:
+    """As `find_newest_change`, without batches that hold a commit time which had not come yet; parameter: the lane."""
+    return f"SELECT MAX(last_changed_at) FROM {LEDGER} WHERE lane = %s AND last_changed_at <= committed_at"
+
+
+def find_batch_beginning() -> str:
+    """The first commit and receipt times of an applied batch, null before; parameter: the batch."""
+    return f"SELECT MIN(first_changed_at), MIN(first_received_at) FROM {LEDGER} WHERE batch = %s"
+
+
+def find_run() -> str:
+    """Whether a run of a reconciliation has its row; parameters: run, object."""
+    return f"SELECT run FROM {RECONCILIATION} WHERE run = %s AND object = %s"
+
+
+def insert_row(table: str, columns: Sequence[Column]) -> str:
+    """Insert one row given as parameters."""
+    names = ", ".join(column.sql for column in columns)
+    return f"INSERT INTO {table} ({names}) VALUES ({', '.join(['%s'] * len(columns))})"
+
+
+def _merged(spec: ObjectSpec, column: Column, place: int, before: str) -> str:
+    mask = mask_names(spec)[place // BITS_PER_MASK]
+    bit = 1 << (place % BITS_PER_MASK)
+    return f"CASE WHEN (n.{mask} & {bit}) <> 0 THEN n.{column.sql} ELSE {before}.{column.sql} END"
+
+
+def _merged_state(before: str) -> dict[str, str]:
+    return {
+        "is_deleted": f"CASE WHEN n.sets_deleted THEN n.is_deleted ELSE COALESCE({before}.is_deleted, FALSE) END",
+        "unknown_fields": "n.unknown_fields",
+        "is_complete": f"n.is_complete OR COALESCE({before}.is_complete, FALSE)",
+        "version": f"COALESCE({before}.version, 0) + n.version_step",
+    }

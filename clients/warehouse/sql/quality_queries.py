@@ -1,0 +1,94 @@
+"""SQL with which people look at findings and scorecards and act on them, in the part that PostgreSQL and Redshift share."""
+
+from clients.warehouse.sql.apply import QUALITY, QUARANTINE
+from clients.warehouse.sql.scorecard import SCORECARD
+
+_CHOSEN = " AND ".join(f"(%s = '' OR q.{name} = %s)" for name in ("object", "rule", "field", "record_id"))
+"""Parameters: object, rule, field and record, each twice, empty for any."""
+_OPEN = f"{_CHOSEN} AND q.resolved_at IS NULL"
+_ACKNOWLEDGED = "acknowledged_at = %s, acknowledged_by = %s, acknowledged_reason = %s"
+_REFUSED = " AND ".join(
+    [
+        *(f"(%s = '' OR {name} = %s)" for name in ("reason", "object", "batch")),
+        "resolved_at IS NULL",
+        "acknowledged_at IS NULL",
+    ]
+)
+_FACTS = (
+    "q.object, q.record_id, q.field, q.rule, q.severity, q.state, q.target, q.detail, q.change_order, q.batch, "
+    "q.first_seen_at, q.last_seen_at, q.seen, q.resolved_at, q.resolved_by, q.acknowledged_at, q.acknowledged_by, "
+    "q.acknowledged_reason"
+)
+
+
+def count_findings() -> str:
+    """What is open by object, field, rule, severity and state: findings, how many are acknowledged, first and last seen, a detail."""
+    return (
+        "SELECT q.object, q.field, q.rule, q.severity, COALESCE(q.state, ''), COUNT(*), "
+        "SUM(CASE WHEN q.acknowledged_at IS NULL THEN 0 ELSE 1 END), MIN(q.first_seen_at), MAX(q.last_seen_at), MAX(q.detail) "
+        f"FROM {QUALITY} AS q WHERE {_OPEN} GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5"
+    )
+
+
+def list_waiting_findings(count: int) -> str:
+    """The `count` findings seen last that are open and not acknowledged; parameters as of `_CHOSEN`."""
+    return (
+        f"SELECT {_FACTS} FROM {QUALITY} AS q WHERE {_OPEN} AND q.acknowledged_at IS NULL "
+        f"ORDER BY q.last_seen_at DESC, q.object, q.record_id, q.field, q.rule LIMIT {count}"
+    )
+
+
+def list_every_finding(count: int) -> str:
+    """The same with those that are acknowledged or resolved."""
+    return (
+        f"SELECT {_FACTS} FROM {QUALITY} AS q WHERE {_CHOSEN} "
+        f"ORDER BY q.last_seen_at DESC, q.object, q.record_id, q.field, q.rule LIMIT {count}"
+    )
+
+
+def acknowledge_findings() -> str:
+    """Parameters: when, by whom, why; then as of `_CHOSEN`."""
+    return f"UPDATE {QUALITY} AS q SET {_ACKNOWLEDGED} WHERE {_OPEN} AND q.acknowledged_at IS NULL"
+
+
+def count_unacknowledged() -> str:
+    """How many findings `acknowledge_findings` is about; parameters as of `_CHOSEN`."""
+    return f"SELECT COUNT(*) FROM {QUALITY} AS q WHERE {_OPEN} AND q.acknowledged_at IS NULL"
+
+
+def find_records_of_findings() -> str:
+    """Object, record, a batch and the latest place, of records with open findings."""
+    return (
+        f"SELECT q.object, q.record_id, MIN(q.batch), MAX(q.change_order) FROM {QUALITY} AS q "
+        f"WHERE {_OPEN} AND q.record_id <> '' GROUP BY q.object, q.record_id"
+    )
+
+
+def read_scorecard() -> str:
+    """Object, field, rule, day, checked, failed, percent, percent_before, trend, failed_now; parameters: object twice, the first day."""
+    return (
+        'SELECT s.object, s.field, s.rule, s.day, s.checked, s.failed, s."percent", s."percent_before", s.trend, s.failed_now '
+        f"FROM {SCORECARD} AS s WHERE (%s = '' OR s.object = %s) AND s.day >= CAST(%s AS DATE) "
+        "ORDER BY s.object, s.day DESC, s.field, s.rule"
+    )
+
+
+def count_isolated() -> str:
+    """Object, fields and findings that leave a field unknown, orphans, other open findings: of what nobody has acknowledged."""
+    is_lost = "q.severity = 'isolate'"
+    is_orphan = "q.state = 'orphan'"
+    return (
+        f"SELECT q.object, COUNT(DISTINCT CASE WHEN {is_lost} THEN q.field END), SUM(CASE WHEN {is_lost} THEN 1 ELSE 0 END), "
+        f"SUM(CASE WHEN {is_orphan} THEN 1 ELSE 0 END), SUM(CASE WHEN {is_lost} OR {is_orphan} THEN 0 ELSE 1 END) "
+        f"FROM {QUALITY} AS q WHERE q.resolved_at IS NULL AND q.acknowledged_at IS NULL GROUP BY q.object ORDER BY q.object"
+    )
+
+
+def acknowledge_quarantine() -> str:
+    """Parameters: when, by whom, why; then reason, object and batch, each twice, empty for any."""
+    return f"UPDATE {QUARANTINE} SET {_ACKNOWLEDGED} WHERE {_REFUSED}"
+
+
+def count_unacknowledged_quarantine() -> str:
+    """How many rows `acknowledge_quarantine` is about; parameters: reason, object and batch, each twice, empty for any."""
+    return f"SELECT COUNT(*) FROM {QUARANTINE} WHERE {_REFUSED}"

@@ -1,0 +1,240 @@
+"""SQL of the rules that look at other records, `parent` and `unique`, in the part that PostgreSQL and Redshift share.
+
+Every statement begins at the changes of a slice of time or at open findings. None reads a whole table.
+"""
+
+from clients.warehouse.sql.apply import CHECKED, QUALITY, REREAD, TOUCHED, change_table, current_table
+from clients.warehouse.sql.quality import LATE
+from schemas.catalogue import ObjectSpec
+from schemas.ingest.change_types import DELETE
+from schemas.quality import ParentState, Rule
+from schemas.salesforce.record_ids import KEY_PREFIX_CHARACTERS
+from schemas.tables import ID_SIZE, QUALITY_COLUMNS, Column, quoted
+from transforms.repair import Cause
+
+NOTED = "stage_noted"
+"""Temporary: findings about two records, one row for a record and field."""
+NOTED_COLUMNS: tuple[Column, ...] = QUALITY_COLUMNS
+
+_IN_SLICE = "applied_at >= %s AND applied_at < %s"
+_SAME = "q.object = n.object AND q.record_id = n.record_id AND q.field = n.field AND q.rule = n.rule"
+_OPEN = f"q.rule = '{Rule.PARENT}' AND q.resolved_at IS NULL"
+_ASKED_FOR = (
+    f"SELECT r.record_id FROM {REREAD} AS r "
+    f"WHERE r.closed_at IS NULL AND r.cause = '{Cause.PARENT}' AND r.record_id IS NOT NULL"
+)
+
+
+def read_checked() -> str:
+    """object, checked_until of every object whose references and unique values were looked at before."""
+    return f"SELECT object, checked_until FROM {CHECKED}"
+
+
+def find_first_applied(spec: ObjectSpec) -> str:
+    """When the first logged change from a time on was applied; null when there is none. Parameter: the time."""
+    return f"SELECT MIN(applied_at) FROM {change_table(spec)} WHERE applied_at >= %s"
+
+
+def touch_applied(spec: ObjectSpec) -> str:
+    """Put the records of the changes that were applied in a slice of time into `TOUCHED`; parameters: from, until."""
+    return f"INSERT INTO {TOUCHED} (record_id) SELECT DISTINCT record_id FROM {change_table(spec)} WHERE {_IN_SLICE}"
+
+
+def find_departed(spec: ObjectSpec) -> str:
+    """A row when a record was deleted in a slice of time; parameters: from, until."""
+    return (
+        f"SELECT record_id FROM {change_table(spec)} WHERE {_IN_SLICE} AND change_type = '{DELETE}' LIMIT 1"
+    )
+
+
+def find_pointing_nowhere(spec: ObjectSpec, name: str, parent: ObjectSpec) -> str:
+    """record_id, place and batch of the last change, and the parent, of live records whose parent is not there, or deleted.
+
+    Of the records that got a reference in a slice of time; parameters: from, until.
+    """
+    column, there = quoted(name), f"{current_table(parent)} AS p ON p.record_id"
+    prefix = f"1, {KEY_PREFIX_CHARACTERS}) = '{parent.key_prefix}'"
+    # The changes first: nearly all of them have their parents, so that few records are left to be looked at.
+    changed = (
+        f"SELECT DISTINCT n.record_id FROM {change_table(spec)} AS n LEFT JOIN {there} = n.{column} AND NOT p.is_deleted "
+        f"WHERE n.applied_at >= %s AND n.applied_at < %s AND SUBSTRING(n.{column}, {prefix} AND p.record_id IS NULL"
+    )
+    return (
+        f"SELECT c.record_id, c.last_change_order, c.batch, c.{column} FROM ({changed}) AS t "
+        f"JOIN {current_table(spec)} AS c ON c.record_id = t.record_id "
+        f"LEFT JOIN {there} = c.{column} AND NOT p.is_deleted "
+        f"WHERE NOT c.is_deleted AND SUBSTRING(c.{column}, {prefix} AND p.record_id IS NULL"
+    )
+
+
+def open_notes_again() -> str:
+    """Open what was resolved, and bring up to date what names another record by now; an acknowledgement ends with it."""
+    taken = ("severity", "detail", "change_order", "batch", "last_seen_at", "target", "state")
+    ended = (
+        "resolved_at",
+        "resolved_by",
+        "acknowledged_at",
+        "acknowledged_by",
+        "acknowledged_reason",
+    )
+    sets = [*(f"{name} = n.{name}" for name in taken), *(f"{name} = NULL" for name in ended)]
+    return (
+        f"UPDATE {QUALITY} AS q SET {', '.join(sets)}, seen = q.seen + 1 FROM {NOTED} AS n "
+        f"WHERE {_SAME} AND (q.resolved_at IS NOT NULL OR q.target <> n.target)"
+    )
+
+
+def count_new_notes() -> str:
+    """field, how many of the staged findings are not open; run it before `open_notes_again`."""
+    return (
+        f"SELECT n.field, COUNT(*) FROM {NOTED} AS n LEFT JOIN {QUALITY} AS q ON {_SAME} "
+        "AND q.resolved_at IS NULL WHERE q.object IS NULL GROUP BY n.field"
+    )
+
+
+def insert_notes() -> str:
+    """Add the findings that are not there; run it after `open_notes_again`."""
+    names = [column.sql for column in NOTED_COLUMNS]
+    return (
+        f"INSERT INTO {QUALITY} ({', '.join(names)}) SELECT {', '.join(f'n.{name}' for name in names)} "
+        f"FROM {NOTED} AS n LEFT JOIN {QUALITY} AS q ON {_SAME} WHERE q.object IS NULL"
+    )
+
+
+def resolve_left(spec: ObjectSpec) -> str:
+    """Close what was said of touched records that were deleted, or point elsewhere; parameter: when."""
+    return (
+        f"UPDATE {QUALITY} AS q SET resolved_at = %s, resolved_by = c.batch FROM {TOUCHED} AS t, {current_table(spec)} AS c "
+        f"WHERE q.object = '{spec.name}' AND {_OPEN} AND q.record_id = t.record_id AND c.record_id = t.record_id "
+        f"AND (c.is_deleted OR COALESCE({_pointed(spec)}, '') <> q.target)"
+    )
+
+
+def find_awaited(spec: ObjectSpec) -> str:
+    """A row when a record waits for one of the object."""
+    begins = f"SUBSTRING(q.target, 1, {KEY_PREFIX_CHARACTERS}) = '{spec.key_prefix}'"
+    return (
+        f"SELECT q.record_id FROM {QUALITY} AS q WHERE q.target IS NOT NULL AND {_OPEN} AND {begins} LIMIT 1"
+    )
+
+
+def resolve_arrived(spec: ObjectSpec) -> str:
+    """Close what waited for touched records of this object, which are there; parameter: when."""
+    return (
+        f"UPDATE {QUALITY} AS q SET resolved_at = %s, resolved_by = p.batch FROM {TOUCHED} AS t, {current_table(spec)} AS p "
+        f"WHERE q.target = t.record_id AND {_OPEN} AND p.record_id = t.record_id AND NOT p.is_deleted"
+    )
+
+
+def find_open(spec: ObjectSpec) -> str:
+    """The rules, each once, that have open findings about records of the object and another record."""
+    return f"SELECT DISTINCT q.rule FROM {QUALITY} AS q WHERE q.object = '{spec.name}' AND q.resolved_at IS NULL AND q.target IS NOT NULL"
+
+
+def find_newly_shared(spec: ObjectSpec, name: str) -> str:
+    """As `find_shared`, of the records that got a value in a slice of time after the other one; parameters: from, until."""
+    column = quoted(name)
+    changed = (
+        f"(SELECT DISTINCT record_id FROM {change_table(spec)} WHERE {_IN_SLICE} AND {column} IS NOT NULL)"
+    )
+    return _shared(spec, column, changed, "AND o.last_change_order <= c.last_change_order")
+
+
+def find_shared(spec: ObjectSpec, name: str) -> str:
+    """Of some records (`LATE`) those whose value another live record has in the same column, with one such record, place and batch of its last change."""
+    return _shared(spec, quoted(name), LATE, "")
+
+
+def find_open_shared(spec: ObjectSpec) -> str:
+    """record_id, field of open findings of the rule `unique` about touched records, of either side."""
+    is_open = f"q.object = '{spec.name}' AND q.rule = '{Rule.UNIQUE}' AND q.resolved_at IS NULL"
+    return " UNION ".join(
+        f"SELECT q.record_id, q.field FROM {QUALITY} AS q JOIN {TOUCHED} AS t ON q.{side} = t.record_id WHERE {is_open}"
+        for side in ("record_id", "target")
+    )
+
+
+def count_waiting() -> str:
+    """Objects with findings of the rule `parent` that are not decided, and how many."""
+    return f"SELECT q.object, COUNT(*) FROM {QUALITY} AS q WHERE {_OPEN} AND q.state <> '{ParentState.ORPHAN}' GROUP BY q.object"
+
+
+def resolve_found(spec: ObjectSpec, parent: ObjectSpec) -> str:
+    """Close what is open about records of `spec` whose parent is there by now; parameter: when."""
+    return (
+        f"UPDATE {QUALITY} AS q SET resolved_at = %s, resolved_by = p.batch FROM {current_table(parent)} AS p "
+        f"WHERE {_of(spec, parent)} AND p.record_id = q.target AND NOT p.is_deleted"
+    )
+
+
+def find_missing(spec: ObjectSpec, parent: ObjectSpec) -> str:
+    """Parents that were never seen, a batch and the latest place of what points to them; parameter: noted until when."""
+    return (
+        f"SELECT q.target, MIN(q.batch), MAX(q.change_order) FROM {QUALITY} AS q LEFT JOIN {current_table(parent)} AS p "
+        f"ON p.record_id = q.target WHERE {_due(spec, parent)} AND p.record_id IS NULL GROUP BY q.target"
+    )
+
+
+def find_left_behind(spec: ObjectSpec, parent: ObjectSpec) -> str:
+    """Records that point to a deleted parent, a batch and the latest place; parameter: noted until when."""
+    return (
+        f"SELECT q.record_id, MIN(q.batch), MAX(q.change_order) FROM {QUALITY} AS q JOIN {current_table(parent)} AS p "
+        f"ON p.record_id = q.target WHERE {_due(spec, parent)} AND p.is_deleted GROUP BY q.record_id"
+    )
+
+
+def mark_asked(spec: ObjectSpec, parent: ObjectSpec) -> str:
+    """The org is asked about what is due; parameter: noted until when."""
+    return f"UPDATE {QUALITY} AS q SET state = '{ParentState.ASKED}' WHERE {_due(spec, parent)}"
+
+
+def mark_orphans(spec: ObjectSpec, parent: ObjectSpec) -> str:
+    """What was asked, and is answered, and has no parent; run it after `resolve_found`. Parameter: the detail."""
+    return (
+        f"UPDATE {QUALITY} AS q SET state = '{ParentState.ORPHAN}', detail = %s "
+        f"WHERE {_of(spec, parent)} AND q.state = '{ParentState.ASKED}' "
+        f"AND q.target NOT IN ({_ASKED_FOR}) AND q.record_id NOT IN ({_ASKED_FOR})"
+    )
+
+
+def find_children(spec: ObjectSpec, name: str, parent: ObjectSpec) -> str:
+    """record_id, place and batch of the last change, and the parent, of live records that point to a touched and deleted one."""
+    column = quoted(name)
+    return (
+        f"SELECT c.record_id, c.last_change_order, c.batch, c.{column} FROM {TOUCHED} AS t "
+        f"JOIN {current_table(parent)} AS p ON p.record_id = t.record_id JOIN {current_table(spec)} AS c ON c.{column} = t.record_id "
+        "WHERE p.is_deleted AND NOT c.is_deleted"
+    )
+
+
+def keep_checked() -> str:
+    """Keep how far an object was looked at; run it after `forget_checked`. Parameters: the object, until when."""
+    return f"INSERT INTO {CHECKED} (object, checked_until) VALUES (%s, %s)"
+
+
+def forget_checked() -> str:
+    """Parameter: the object."""
+    return f"DELETE FROM {CHECKED} WHERE object = %s"
+
+
+def _shared(spec: ObjectSpec, column: str, records: str, further: str) -> str:
+    return (
+        f"SELECT c.record_id, MIN(o.record_id), MIN(c.last_change_order), MIN(c.batch) FROM {records} AS t JOIN {current_table(spec)} AS c ON c.record_id = t.record_id "
+        f"JOIN {current_table(spec)} AS o ON o.{column} = c.{column} AND o.record_id <> c.record_id "
+        f"WHERE NOT c.is_deleted AND NOT o.is_deleted {further} GROUP BY c.record_id"
+    )
+
+
+def _pointed(spec: ObjectSpec) -> str:
+    """What the finding's field of the row `c` points to; null for a field that is not looked at any more."""
+    cases = [f"WHEN '{name}' THEN c.{quoted(spec.columns[name])}" for name in spec.pointers]
+    return f"CASE q.field {' '.join(cases)} END" if cases else f"CAST(NULL AS VARCHAR({ID_SIZE}))"
+
+
+def _of(spec: ObjectSpec, parent: ObjectSpec) -> str:
+    begins = f"SUBSTRING(q.target, 1, {KEY_PREFIX_CHARACTERS}) = '{parent.key_prefix}'"
+    return f"q.object = '{spec.name}' AND {_OPEN} AND {begins}"
+
+
+def _due(spec: ObjectSpec, parent: ObjectSpec) -> str:
+    return f"{_of(spec, parent)} AND q.state = '{ParentState.WAITS}' AND q.last_seen_at <= %s"

@@ -1,0 +1,133 @@
+"""Looking at writebacks: one, its attempts, lists and counts. Nothing is decrypted: personal values come as tokens."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from clients.writeback.pauses import pause_views
+from clients.writeback.stats import RECENT, Latency, Standing, latencies, recent_batches, standings
+from clients.writeback.store import WritebackStore
+from clients.writeback.tables import WRITEBACK, WRITEBACK_ATTEMPT
+from schemas.writeback.control import PauseView
+from schemas.writeback.messages import WritebackState
+
+Row = Mapping[str, Any]
+"""A row of the store by the names of its columns."""
+_UNSEEN = {"fingerprint"}
+
+
+@dataclass(frozen=True)
+class WritebackFilter:
+    """Which writebacks are meant; None: any."""
+
+    object: str | None = None
+    state: WritebackState | None = None
+    caller: str | None = None
+    batch: str | None = None
+    external_id: str | None = None
+    """As stored: a token where the field is protected."""
+    key: str | None = None
+
+    def conditions(self) -> list[sa.ColumnElement[bool]]:
+        """In SQL."""
+        return [WRITEBACK.c[name] == str(value) for name, value in vars(self).items() if value is not None]
+
+
+@dataclass(frozen=True)
+class StateCount:
+    """How many writebacks of an object stand there."""
+
+    object: str
+    state: str
+    writebacks: int
+
+
+class WritebackLooks:
+    """Reads one store of writebacks. Its methods block; threads may share it."""
+
+    def __init__(self, dsn: str) -> None:
+        self._store = WritebackStore(dsn)
+
+    def one(self, number: int) -> Row | None:
+        """A writeback by its number; None when there is none."""
+        found = self._rows(_shown().where(WRITEBACK.c.number == number))
+        return found[0] if found else None
+
+    def of_key(self, caller: str, key: str) -> Row | None:
+        """A caller's writeback by its key; None when there is none."""
+        found = self._rows(_shown().where(WRITEBACK.c.caller == caller, WRITEBACK.c.key == key))
+        return found[0] if found else None
+
+    def page(
+        self, chosen: WritebackFilter, most: int, *, before: int | None = None, oldest_first: bool = False
+    ) -> list[Row]:
+        """The last `most` of those that are chosen, the newest first; with `before`, those with a smaller number.
+
+        With `oldest_first` the first ones instead; `before` then does not count.
+        """
+        query = _shown().where(*chosen.conditions()).limit(most)
+        if oldest_first:
+            return self._rows(query.order_by(WRITEBACK.c.number))
+        if before is not None:
+            query = query.where(WRITEBACK.c.number < before)
+        return self._rows(query.order_by(WRITEBACK.c.number.desc()))
+
+    def dead_letters(self, most: int, *, object_name: str | None = None) -> list[Row]:
+        """What was refused for good and waits for an operator, the oldest first."""
+        return self.page(WritebackFilter(object_name, WritebackState.DEAD), most, oldest_first=True)
+
+    def attempts(self, number: int) -> list[Row]:
+        """Every time a writeback was sent, in order."""
+        mine = WRITEBACK_ATTEMPT.c.number == number
+        return self._rows(sa.select(WRITEBACK_ATTEMPT).where(mine).order_by(WRITEBACK_ATTEMPT.c.attempt))
+
+    def counts(self, *, caller: str | None = None) -> list[StateCount]:
+        """How many writebacks stand where, by object and state."""
+        columns = (WRITEBACK.c.object, WRITEBACK.c.state)
+        query = sa.select(*columns, sa.func.count()).group_by(*columns).order_by(*columns)
+        if caller is not None:
+            query = query.where(WRITEBACK.c.caller == caller)
+        with self._store.begin() as connection:
+            return [StateCount(*row) for row in connection.execute(query)]
+
+    def of_record(self, record_id: str, most: int) -> list[Row]:
+        """The last `most` writebacks of a record by its Salesforce id, in the order of acceptance."""
+        query = _shown().where(WRITEBACK.c.record_id.startswith(record_id, autoescape=True))
+        return self._rows(query.order_by(WRITEBACK.c.number.desc()).limit(most))[::-1]
+
+    def latencies(self, within: timedelta = RECENT) -> list[Latency]:
+        """How long those took that were done within a time, by object."""
+        with self._store.begin() as connection:
+            return latencies(connection, within)
+
+    def standings(self) -> list[Standing]:
+        """What waits, is on its way, is held or dead, by object."""
+        with self._store.begin() as connection:
+            return standings(connection)
+
+    def pauses(self) -> list[PauseView]:
+        """What is held back, the whole org's first."""
+        with self._store.begin() as connection:
+            return pause_views(connection)
+
+    def batches(
+        self, most: int, *, object_name: str | None = None, is_open: bool = False
+    ) -> list[dict[str, Any]]:
+        """The last batches, the newest first; `is_open`: only those that are not closed."""
+        with self._store.begin() as connection:
+            return recent_batches(connection, most, object_name=object_name, is_open=is_open)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._store.close()
+
+    def _rows(self, query: sa.Select[Any]) -> list[Row]:
+        with self._store.begin() as connection:
+            return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def _shown() -> sa.Select[Any]:
+    return sa.select(*(column for column in WRITEBACK.c if column.name not in _UNSEEN))

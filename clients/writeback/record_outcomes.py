@@ -1,0 +1,83 @@
+"""What became of writebacks, written row by row: their new state, and an attempt for each."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from clients.writeback.store import storable
+from clients.writeback.tables import WRITEBACK, WRITEBACK_ATTEMPT
+from schemas.writeback.messages import WritebackState
+from transforms.writeback.facts import Outcome
+
+_MOST_CODE = 80
+"""Characters of the column `code`."""
+
+
+def open_in(batch: str) -> sa.ColumnElement[bool]:
+    """The writebacks of a batch of which nothing is known yet."""
+    return (WRITEBACK.c.batch == batch) & (WRITEBACK.c.state == WritebackState.OPEN)
+
+
+def settle(
+    connection: sa.Connection, batch: str, outcomes: Mapping[str, Outcome], *, sent_at: datetime | None
+) -> None:
+    """Write what became of open writebacks, and an attempt for each."""
+    if not outcomes:
+        return
+    now = datetime.now(UTC)
+    records = sa.literal(list(outcomes), sa.ARRAY(sa.Text))
+    open_ones = connection.execute(
+        sa.select(WRITEBACK).where(open_in(batch) & (WRITEBACK.c.record == sa.func.any(records)))
+    ).all()
+    if not open_ones:
+        return
+    attempts, updates = [], []
+    for row in open_ones:
+        outcome = outcomes[row.record]
+        attempts.append(_attempt(row, outcome, sent_at, now))
+        updates.append(_update(row, outcome, now))
+    connection.execute(insert(WRITEBACK_ATTEMPT), attempts)
+    names = ("state", "code", "reason", "record_id", "created", "attempts", "looks", "not_before", "done_at")
+    connection.execute(
+        WRITEBACK.update()
+        .where(WRITEBACK.c.number == sa.bindparam("of_number"))
+        .values({name: sa.bindparam(f"new_{name}") for name in names}),
+        updates,
+    )
+
+
+def _attempt(row: sa.Row[Any], outcome: Outcome, sent_at: datetime | None, now: datetime) -> dict[str, Any]:
+    return {
+        "number": row.number,
+        "attempt": row.looks + 1,
+        "batch": row.batch,
+        "caller": row.caller,
+        "sent": row.fields,
+        "before": row.replaced,
+        "outcome": outcome.state,
+        "code": storable(outcome.code, _MOST_CODE) or None,
+        "reason": storable(outcome.reason) or None,
+        "record_id": outcome.record_id or row.record_id,
+        "looked_up": outcome.looked_up,
+        "sent_at": sent_at,
+        "known_at": now,
+    }
+
+
+def _update(row: sa.Row[Any], outcome: Outcome, now: datetime) -> dict[str, Any]:
+    is_done = outcome.state is WritebackState.DONE
+    return {
+        "of_number": row.number,
+        "new_state": outcome.state,
+        "new_code": storable(outcome.code, _MOST_CODE) or None,
+        "new_reason": storable(outcome.reason) or None,
+        "new_record_id": outcome.record_id or row.record_id,
+        "new_created": outcome.created,
+        "new_attempts": row.attempts + outcome.is_try,
+        "new_looks": row.looks + 1,
+        "new_not_before": now + outcome.retry_in,
+        "new_done_at": now if is_done else None,
+    }

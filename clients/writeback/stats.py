@@ -1,0 +1,136 @@
+"""How writebacks stand as a whole: what waits and for how long, what is held back, and how long those took that are done."""
+
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from clients.writeback.tables import WRITEBACK, WRITEBACK_BATCH
+from schemas.writeback.messages import BatchState, WritebackState
+
+RECENT = timedelta(hours=1)
+"""Latencies are of what was done within this time."""
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Seconds."""
+
+    p50: float
+    p95: float
+    p99: float
+    most: float
+
+
+@dataclass(frozen=True)
+class Latency:
+    """How long an object's writebacks took that are done."""
+
+    object: str
+    writebacks: int
+    late: int
+    """Done after their deadline."""
+    sent: Spread
+    """From acceptance, or from an operator's retry, to the call."""
+    done: Spread
+    """From the same to the answer."""
+    echoed: int
+    """Those whose change came back."""
+    echo: Spread | None
+    """From the same to its being in the warehouse; None when none came back."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values for --json."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """An object's writebacks as they stand now."""
+
+    object: str
+    waiting: int
+    open: int
+    held: int
+    dead: int
+    oldest_waiting_at: datetime | None
+    """When the oldest one was accepted, or retried, that waits or is on its way."""
+
+
+def standings(connection: sa.Connection) -> list[Standing]:
+    """Objects with writebacks that are not over, or wait for an operator."""
+    table = WRITEBACK.c
+    states = (WritebackState.WAITING, WritebackState.OPEN, WritebackState.HELD, WritebackState.DEAD)
+    on_the_way = table.state.in_(states[:2])
+    counts = (sa.func.count().filter(table.state == state) for state in states)
+    query = (
+        sa.select(table.object, *counts, sa.func.min(_since()).filter(on_the_way))
+        .where(table.state.in_(states))
+        .group_by(table.object)
+        .order_by(table.object)
+    )
+    return [Standing(*row) for row in connection.execute(query)]
+
+
+def latencies(connection: sa.Connection, within: timedelta = RECENT) -> list[Latency]:
+    """Of what was done within a time, by object."""
+    table = WRITEBACK.c
+    query = (
+        sa.select(
+            table.object,
+            sa.func.count().label("writebacks"),
+            sa.func.count().filter(table.done_at > table.deadline).label("late"),
+            *_spread("sent", table.sent_at),
+            *_spread("done", table.done_at),
+            sa.func.count(table.echoed_at).label("echoed"),
+            *_spread("echo", table.echoed_at),
+        )
+        .where(table.state == WritebackState.DONE, table.done_at > datetime.now(UTC) - within)
+        .group_by(table.object)
+        .order_by(table.object)
+    )
+    return [_latency(row) for row in connection.execute(query)]
+
+
+def recent_batches(
+    connection: sa.Connection, most: int, *, object_name: str | None = None, is_open: bool = False
+) -> list[dict[str, Any]]:
+    """The last batches, the newest first."""
+    table = WRITEBACK_BATCH.c
+    query = sa.select(WRITEBACK_BATCH).order_by(table.formed_at.desc(), table.batch).limit(most)
+    if object_name is not None:
+        query = query.where(table.object == object_name)
+    if is_open:
+        query = query.where(table.state != BatchState.CLOSED)
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def _since() -> sa.ColumnElement[datetime]:
+    return sa.func.coalesce(WRITEBACK.c.retried_at, WRITEBACK.c.accepted_at)
+
+
+def _spread(name: str, until: sa.Column[Any]) -> list[sa.ColumnElement[Any]]:
+    seconds = sa.func.extract("epoch", until - _since())
+    shares = [
+        sa.func.percentile_cont(share).within_group(seconds).label(f"{name}_{part}")
+        for part, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))
+    ]
+    return [*shares, sa.func.max(seconds).label(f"{name}_most")]
+
+
+def _latency(row: sa.Row[Any]) -> Latency:
+    def spread(name: str) -> Spread | None:
+        found = [getattr(row, f"{name}_{part}") for part in ("p50", "p95", "p99", "most")]
+        return None if None in found else Spread(*(round(float(each), 3) for each in found))
+
+    nothing = Spread(0, 0, 0, 0)
+    return Latency(
+        row.object,
+        row.writebacks,
+        row.late,
+        spread("sent") or nothing,
+        spread("done") or nothing,
+        row.echoed,
+        spread("echo"),
+    )

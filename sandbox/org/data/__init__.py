@@ -1,0 +1,1 @@
+"""Data of the org: objects, records, transactions and locks."""

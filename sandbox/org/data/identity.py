@@ -1,0 +1,70 @@
+"""Who the org is and whom it lets in. Made at the first start, the same ever after, known to the supervisor by `org.json`."""
+
+import json
+import secrets
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from sandbox.org.data.ids import eighteen
+
+IDENTITY_FILE = "org.json"
+KEY_FILE = "jwt_private_key.pem"
+CONNECTED_APP = "tidegate"
+"""Name of the org's one connected app."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The org's id and the one integration user with its connected app."""
+
+    org_id: str
+    """18 characters."""
+    user_id: str
+    username: str
+    password: str
+    client_id: str
+    client_secret: str
+    refresh_token: str
+    private_key_file: str
+    """PEM file of the RSA key that signs JWT bearer assertions; its public half is what the org trusts."""
+
+
+def load_identity(folder: Path) -> Identity:
+    """Read the identity of the org in `folder`, or make it when the folder is new."""
+    path = folder / IDENTITY_FILE
+    if path.exists():
+        return Identity(**json.loads(path.read_text()))
+    folder.mkdir(parents=True, exist_ok=True)
+    identity = _new_identity(_write_private_key(folder / KEY_FILE))
+    draft = path.with_suffix(".draft")
+    draft.write_text(json.dumps(asdict(identity), indent=2))
+    draft.chmod(0o600)
+    draft.replace(path)
+    return identity
+
+
+def _new_identity(key_file: Path) -> Identity:
+    return Identity(
+        org_id=eighteen("00DTg0000000001"),
+        user_id=eighteen("005Tg0000000001"),
+        username="integration@tidegate.example",
+        password=secrets.token_urlsafe(12),
+        client_id="3MVG9" + secrets.token_urlsafe(60),
+        client_secret=secrets.token_hex(32).upper(),
+        refresh_token="5Aep861" + secrets.token_urlsafe(48),
+        private_key_file=str(key_file.resolve()),
+    )
+
+
+def _write_private_key(path: Path) -> Path:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    path.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    )
+    path.chmod(0o600)
+    return path

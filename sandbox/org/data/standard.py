@@ -1,0 +1,88 @@
+"""The objects every org has besides the catalogue's: its users and itself. They are read, and emit no change events here."""
+
+import sqlite3
+
+from sandbox.org.data.identity import Identity
+from sandbox.org.data.ids import IdMaker
+from schemas.catalogue import ObjectSpec
+
+USERS = 40
+_FIRST = ["Ada", "Ben", "Carla", "Dmitri", "Elena", "Farid", "Grace", "Hugo", "Ines", "Jonas"]
+_LAST = ["Lindqvist", "Okafor", "Marsh", "Petrov"]
+_BORN = "2021-03-01T08:00:00.000Z"
+
+_DATES = {"CreatedDate": {"type": "datetime"}, "LastModifiedDate": {"type": "datetime"}}
+STANDARD_OBJECTS = {
+    "User": ObjectSpec.model_validate(
+        {
+            "name": "User",
+            "label": "Users",
+            "key_prefix": "005",
+            "fields": {
+                "Username": {"type": "string", "length": 80, "required": True},
+                "Name": {"type": "string", "length": 121, "required": True},
+                "FirstName": {"type": "string", "length": 40},
+                "LastName": {"type": "string", "length": 80, "required": True},
+                "Email": {"type": "email", "length": 128, "required": True},
+                "Alias": {"type": "string", "length": 8},
+                "UserType": {"type": "picklist"},
+                "IsActive": {"type": "boolean"},
+                **_DATES,
+            },
+        }
+    ),
+    "Organization": ObjectSpec.model_validate(
+        {
+            "name": "Organization",
+            "label": "Organization",
+            "key_prefix": "00D",
+            "fields": {
+                "Name": {"type": "string", "length": 80},
+                "OrganizationType": {"type": "picklist"},
+                "InstanceName": {"type": "string", "length": 5},
+                "IsSandbox": {"type": "boolean"},
+                "NamespacePrefix": {"type": "string", "length": 15},
+                "TrialExpirationDate": {"type": "datetime"},
+                **_DATES,
+            },
+        }
+    ),
+}
+_EDITION_NAMES = {
+    "developer": "Developer Edition",
+    "enterprise": "Enterprise Edition",
+    "unlimited": "Unlimited Edition",
+}
+
+
+def seed_standard_rows(connection: sqlite3.Connection, identity: Identity, edition: str) -> None:
+    """Write the users and the org's own row when they are missing. The first user is the integration user."""
+    connection.execute(
+        'INSERT OR REPLACE INTO "Organization" (Id, IsDeleted, SystemModstamp, Name, OrganizationType, InstanceName, '
+        "IsSandbox, CreatedDate, LastModifiedDate) VALUES (?, 0, ?, 'Tidegate sandbox', ?, 'TG1', 1, ?, ?)",
+        (identity.org_id, _BORN, _EDITION_NAMES[edition], _BORN, _BORN),
+    )
+    maker = IdMaker("005", identity.user_id)
+    people = [(identity.user_id, "Integration", "User", identity.username)]
+    for number in range(1, USERS):
+        first, last = _FIRST[number % len(_FIRST)], _LAST[number // len(_FIRST)]
+        people.append((maker.next(), first, last, f"{first}.{last}@tidegate.example".lower()))
+    connection.executemany(
+        'INSERT OR IGNORE INTO "User" (Id, IsDeleted, SystemModstamp, Username, Name, FirstName, LastName, Email, Alias, '
+        "UserType, IsActive, CreatedDate, LastModifiedDate) VALUES (?, 0, ?, ?, ?, ?, ?, ?, ?, 'Standard', 1, ?, ?)",
+        [
+            (
+                id_,
+                _BORN,
+                username,
+                f"{first} {last}",
+                first,
+                last,
+                username,
+                (first[0] + last)[:8].lower(),
+                _BORN,
+                _BORN,
+            )
+            for id_, first, last, username in people
+        ],
+    )

@@ -1,0 +1,1 @@
+"""Change events of the org and the bus that carries them."""

@@ -1,0 +1,1 @@
+"""Faults that a test can set, and the dials that set them."""

@@ -1,0 +1,1 @@
+"""Limits of the org and their meters."""

@@ -1,0 +1,1 @@
+"""The server of the org: application, TLS, headers and setup."""

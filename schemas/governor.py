@@ -1,0 +1,190 @@
+"""The org's budgets and who may spend them: words, terms, and the messages between a process and the governor.
+
+A process holds at most one *lease* for each budget and class. The lease is a running account: the process says how many
+tokens it has spent since it began and how many it would like to hold; the governor answers with how many it has granted
+since then. All these numbers only grow, so an exchange may be repeated, lost or answered late, and nothing is counted twice.
+"""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from pydantic import Field
+
+from schemas.message import Message
+from schemas.salesforce.limits import LIMITS_LAG
+
+
+class Budget(StrEnum):
+    """What an org allows only so much of."""
+
+    API_CALLS = "api_calls"
+    LONG_CALLS = "long_calls"
+    BULK_QUERY_JOBS = "bulk_query_jobs"
+    BULK_QUERY_BYTES = "bulk_query_bytes"
+    INGEST_BATCHES = "ingest_batches"
+    INGEST_ROWS = "ingest_rows"
+    DELIVERED_EVENTS = "delivered_events"
+    STREAMING_CLIENTS = "streaming_clients"
+
+    @property
+    def is_concurrency(self) -> bool:
+        """True when tokens come back as soon as they are let go; false when they are spent for 24 hours."""
+        return self in (Budget.LONG_CALLS, Budget.STREAMING_CLIENTS)
+
+
+class LeaseClass(StrEnum):
+    """On whose behalf a token is spent, the most important first."""
+
+    WRITEBACK = "writeback"
+    REPAIR = "repair"
+    POLLING = "polling"
+    """Following lanes, by queries or by events."""
+    BACKFILL = "backfill"
+    RECONCILIATION = "reconciliation"
+    GUEST = "guest"
+    """Other teams' integrations that ask for leases too."""
+
+    @property
+    def rank(self) -> int:
+        """0 for the most important."""
+        return list(LeaseClass).index(self)
+
+
+class Share(Message):
+    """A class's part of a budget in 24 hours, as fractions of what the margin and other applications leave of it."""
+
+    floor: float = Field(ge=0, le=1)
+    """Kept for the class: no other class is served out of it while the class may need it."""
+    ceiling: float = Field(ge=0, le=1)
+    """The most that the class may spend, however much there is."""
+
+
+DEFAULT_SHARES: dict[LeaseClass, Share] = {
+    LeaseClass.WRITEBACK: Share(floor=0.20, ceiling=1.0),
+    LeaseClass.REPAIR: Share(floor=0.05, ceiling=0.6),
+    LeaseClass.POLLING: Share(floor=0.40, ceiling=0.9),
+    LeaseClass.BACKFILL: Share(floor=0.05, ceiling=0.4),
+    LeaseClass.RECONCILIATION: Share(floor=0.05, ceiling=0.3),
+    LeaseClass.GUEST: Share(floor=0.05, ceiling=0.3),
+}
+
+
+class Terms(Message):
+    """How the governor keeps the budgets of one org."""
+
+    margin: float = Field(default=0.05, ge=0, lt=1)
+    """Fraction of each budget that is never granted: what others may spend between two readings."""
+    hard_floor: float = Field(default=0.05, ge=0, lt=1)
+    """Fraction of what may be spent; with less than that left only the first class is served."""
+    lent: float = Field(default=0.5, ge=0, le=1)
+    """Fraction of a quiet class's unspent floor that others may have."""
+    quiet_after: timedelta = timedelta(minutes=30)
+    """A class that has asked for nothing for so long is quiet."""
+    ahead: float = Field(default=0.25, ge=0, le=1)
+    """Fraction of what a class spent in the last 24 hours that less important classes leave for it: six hours of it."""
+    lease_life: timedelta = timedelta(seconds=60)
+    """A lease that is not renewed within it counts as spent."""
+    read_every: timedelta = timedelta(minutes=1)
+    """Between two readings of the Limits API: 1,440 API calls a day."""
+    most_at_once: float = Field(default=0.02, gt=0, le=1)
+    """Fraction of what may be spent that one lease may hold."""
+    events_at_once: float = Field(default=0.2, gt=0, le=1)
+    """The same for delivered events: every stream holds tokens for what may be on its way."""
+    shares: dict[LeaseClass, Share] = DEFAULT_SHARES
+
+
+class Reading(Message):
+    """What the org itself says about a budget."""
+
+    budget: Budget
+    maximum: int
+    used: int
+    """In the last 24 hours, by everybody. Can exceed the maximum."""
+    at: datetime
+    lag: timedelta = LIMITS_LAG
+    """Spending of so long before `at` may be missing from `used`."""
+
+
+class RefusalKind(StrEnum):
+    """Why the org refused a call."""
+
+    QUOTA = "quota"
+    """REQUEST_LIMIT_EXCEEDED "TotalRequests …", or a job, batch or delivery limit: the day's allocation is used up."""
+    CONCURRENCY = "concurrency"
+    """REQUEST_LIMIT_EXCEEDED "ConcurrentRequests …": too many calls of 20 s and more at once."""
+    APEX = "apex"
+    """REQUEST_LIMIT_EXCEEDED "ConcurrentPerOrgLongTxn …": too many long Apex transactions in the org."""
+    UNAVAILABLE = "unavailable"
+    """503, or an answer with Retry-After: the org asks for quiet."""
+
+
+class Refusal(Message):
+    """A refusal, told to the governor so that every process hears of it."""
+
+    budget: Budget
+    kind: RefusalKind
+    at: datetime
+    retry_after: timedelta
+
+
+class LeaseLine(Message):
+    """One lease as its process sees it."""
+
+    budget: Budget
+    lease_class: LeaseClass
+    granted: int = Field(ge=0)
+    """Tokens granted so far, as far as the process has heard."""
+    spent: int = Field(ge=0)
+    """Tokens spent so far; of a concurrency budget, those let go."""
+    returned: int = Field(default=0, ge=0)
+    """Tokens given back unspent so far."""
+    want: int = Field(ge=0)
+    """Tokens that it would like to hold unspent now."""
+
+
+class Exchange(Message):
+    """What one process tells the governor, and asks of it."""
+
+    process: str
+    """Names the process for as long as it lives; never used again by another."""
+    lines: tuple[LeaseLine, ...] = ()
+    readings: tuple[Reading, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+
+
+class GrantedLine(Message):
+    """One lease as the governor sees it."""
+
+    budget: Budget
+    lease_class: LeaseClass
+    granted: int
+    """Tokens granted so far. The process may spend this minus what it has spent or returned."""
+    retry_after: timedelta = timedelta(0)
+    """With less than asked for: when to ask again. 0 otherwise."""
+    reason: str = ""
+    """With less than asked for, or while paused: why, in a sentence."""
+    paused_for: timedelta = timedelta(0)
+    """The org has refused: not even tokens that are held may be spent for so long."""
+
+
+class Answer(Message):
+    """The governor's answer to an exchange."""
+
+    lease_life: timedelta
+    """From the moment the exchange was *sent*, tokens may be spent for so long."""
+    lines: tuple[GrantedLine, ...]
+
+
+class ReadLimitsInput(Message):
+    """One question about the org's limits, paid for in advance."""
+
+    org: str
+    calls: int
+    """API calls that the governor has counted for it."""
+
+
+class ReadLimitsResult(Message):
+    """What the org answered."""
+
+    readings: tuple[Reading, ...]
+    refusals: tuple[Refusal, ...] = ()

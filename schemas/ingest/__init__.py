@@ -1,0 +1,1 @@
+"""Messages and positions of ingest: the rows and events that come in."""

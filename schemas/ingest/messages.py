@@ -1,0 +1,190 @@
+"""What travels through Temporal: references, positions and counts. Never a record, so never PII."""
+
+from datetime import datetime, timedelta
+
+from pydantic import Field
+
+from schemas.ids import ORIGIN
+from schemas.ingest.positions import POLLED_PATTERN
+from schemas.ingest.raw import Manifest
+from schemas.message import Message
+from schemas.plan import Way
+
+POLL_EVERY = timedelta(seconds=60)
+
+
+class LaneInput(Message):
+    """What a lane workflow is started with and carries from run to run."""
+
+    org: str
+    lane: str
+    channel: str = ""
+    """The CDC channel that it follows, e.g. /data/ChangeEvents; empty for a polled lane."""
+    way: Way = Way.STREAM
+    object: str = ""
+    """The object that it polls; empty for a stream."""
+    every: timedelta = POLL_EVERY
+    """Between the beginnings of two polls."""
+    start_at: datetime | None = None
+    """Nothing before needs polling, because another lane has received it; None: go on at the chain's end, and without a
+    chain a little before now."""
+    reads_unsettled: bool = False
+    """Each poll of a lane also lands what has changed since the end of its window: while the object goes over to a stream, whose
+    events would hide from the next polls what only these rows tell."""
+    began_at: datetime | None = None
+    """When the first run of the workflow began; it sets this itself."""
+    position: str = ORIGIN
+    """Where to look for the chain's end; a hint that saves walking the whole chain."""
+    first_replay: int = -2
+    """Where a lane without a chain begins: -2 all retained events, -1 new ones only."""
+    skip_from: str | None = None
+    """From this position the stream goes on with new events only, because another lane has received the rest; None: every
+    event is received."""
+    paused: bool = False
+    paused_because: str = ""
+
+
+class FollowInput(Message):
+    """One stretch of following a lane."""
+
+    org: str
+    lane: str
+    channel: str
+    position: str
+    first_replay: int
+    skip_from: str | None = None
+    """As of `LaneInput`."""
+
+
+class PollInput(Message):
+    """One stretch of polling an object."""
+
+    org: str
+    lane: str
+    object: str
+    position: str
+    every: timedelta
+    began_at: datetime
+    """A lane without a chain and without `start_at` begins a little before this."""
+    start_at: datetime | None = None
+    reads_unsettled: bool = False
+    """As of `LaneInput`."""
+
+
+class FollowResult(Message):
+    """How far a stretch came."""
+
+    position: str
+    batches: int
+    changes: int
+
+
+class LaneState(Message):
+    """A lane as its query shows it."""
+
+    org: str
+    lane: str
+    channel: str
+    position: str
+    paused: bool
+    paused_because: str
+    way: Way = Way.STREAM
+    object: str = ""
+    every: timedelta | None = None
+    """None for a stream."""
+
+
+class PauseInput(Message):
+    """Who pauses or resumes, and why; both go on record."""
+
+    by: str = "unknown"
+    reason: str = ""
+    skip_from: str | None = None
+    """Only of `resume`, and only for a stream: as of `LaneInput`."""
+
+
+class MovePositionInput(Message):
+    """Move a paused lane to another position."""
+
+    position: str = Field(pattern=rf"^(origin|[0-9]{{1,20}}|{POLLED_PATTERN})$")
+    by: str
+    reason: str = Field(min_length=3)
+
+
+class SetEveryInput(Message):
+    """Poll a lane more or less often, from now on."""
+
+    every: timedelta = Field(ge=timedelta(seconds=1))
+    start_at: datetime | None = None
+    """As of `LaneInput`; None leaves it as it is."""
+    reads_unsettled: bool | None = None
+    """As of `LaneInput`; None leaves it as it is."""
+
+
+class StageInput(Message):
+    """A batch to stage."""
+
+    manifest: Manifest
+
+
+class StagedObject(Message):
+    """One object's share of a staged batch: where its typed and refused changes lie, and how many there are."""
+
+    object: str
+    staged_key: str | None
+    """None when nothing of the object could be typed."""
+    refused_key: str | None
+    """None when nothing was refused."""
+    landed: int
+    staged: int
+    refused: int
+
+
+class StageResult(Message):
+    """Every object of a staged batch."""
+
+    objects: tuple[StagedObject, ...]
+
+
+class ApplyInput(Message):
+    """One object of one batch to apply."""
+
+    manifest: Manifest
+    staged: StagedObject
+
+
+class ApplyResult(Message):
+    """The ledger row's numbers: landed = applied + duplicate + quarantined."""
+
+    object: str
+    landed: int
+    applied: int
+    duplicate: int
+    quarantined: int
+    rebuilt: int
+    last_changed_at: datetime | None
+    isolated: int = 0
+    """Fields of the applied changes that did not fit."""
+    rereads: int = 0
+    """What could not be told and is to be read; 0 also of a batch that was applied before."""
+
+
+class BatchResult(Message):
+    """What became of a batch, over all its objects."""
+
+    landed: int
+    applied: int
+    duplicate: int
+    quarantined: int
+
+
+class Act(Message):
+    """Something that an operator did, for the audit log."""
+
+    act: str
+    """What: `lane.pause`."""
+    by: str
+    target: str
+    """To what: a workflow id."""
+    detail: str
+    at: datetime

@@ -1,0 +1,1 @@
+"""Forms that Salesforce gives: descriptions of objects, limits and record ids."""

@@ -1,0 +1,1 @@
+"""Messages of writeback: requests, control, files and previews."""

@@ -1,0 +1,58 @@
+"""Writebacks that come as the rows of a file."""
+
+from enum import StrEnum
+
+from pydantic import AwareDatetime, Field
+
+from schemas.message import Message
+from schemas.writeback.messages import Mode, RefusedWriteback
+
+CHUNK_ROWS = 10_000
+"""Rows that are read and accepted at once."""
+SHOWN_REFUSALS = 100
+"""Refusals that an answer has; those beyond are in a file."""
+MOST_REFUSALS = 100_000
+"""Refusals after which reading stops: something is wrong with the whole file."""
+MOST_LINE = 4 * 1024 * 1024
+"""Bytes of a line of NDJSON."""
+
+
+class FileFormat(StrEnum):
+    """How the rows are written."""
+
+    CSV = "csv"
+    """UTF-8, commas, a header. An empty cell leaves its field alone, `#N/A` empties it (as in Bulk API)."""
+    NDJSON = "ndjson"
+    """A JSON object a line. null empties a field; a row with `fields` is a whole writeback."""
+    PARQUET = "parquet"
+    """A null leaves its field alone."""
+
+
+class RowDefaults(Message):
+    """What the rows of a file have in common. Columns are `external_id`, `key` and fields; a parent's is `Account.ExternalId__c`."""
+
+    object: str = Field(max_length=80)
+    key_field: str | None = None
+    """The external id field; None: the object's only one."""
+    deadline: AwareDatetime | None = None
+    priority: int = Field(default=5, ge=0, le=9)
+    may_create: bool = True
+    mode: Mode = Mode.ORDERED
+
+
+class FileIntake(Message):
+    """What became of a file. Reading it again is harmless: a row is known by its key."""
+
+    rows: int
+    """Read."""
+    accepted: int
+    """New ones."""
+    repeated: int
+    """Accepted before under the same keys."""
+    refused: int
+    refusals: tuple[RefusedWriteback, ...]
+    """The first hundred; `index` is the row's number, 1 for the first one, a header not counted."""
+    refusals_key: str | None = None
+    """Where all of them are, as NDJSON, when there are more; None: these are all."""
+    trouble: str = ""
+    """Why reading stopped before the end, and what to do; empty when it did not."""

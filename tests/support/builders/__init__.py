@@ -1,0 +1,1 @@
+"""Builders of test data, and the oracle that checks results."""

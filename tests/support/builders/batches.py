@@ -1,0 +1,100 @@
+"""A batch's road without Temporal: protect, land, stage and apply, on real parts."""
+
+import json
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from temporalio.testing import ActivityEnvironment
+
+from activities.apply.applier import Applier
+from activities.apply.group_commit import GroupCommit
+from activities.apply.stage_and_apply import Batches
+from activities.ingest.landing_buffer import CutRule, LandingBuffer
+from clients.salesforce.streaming.stream import StreamMessage
+from clients.storage.chain import Chain
+from clients.storage.objects import ObjectStore
+from clients.warehouse import Warehouse
+from clients.warehouse.postgres import PostgresWarehouse
+from clients.warehouse.sql.apply import LEDGER, QUALITY, QUARANTINE, tables_of
+from schemas.catalogue import Catalogue, default_catalogue
+from schemas.ids import ORIGIN
+from schemas.ingest.messages import ApplyInput, ApplyResult, StageInput
+from schemas.ingest.raw import Manifest
+from tests.support.builders.bus import protector
+
+
+@dataclass
+class Road:
+    """One lane's batches, one after the other."""
+
+    store: ObjectStore
+    warehouse: Warehouse
+    catalogue: Catalogue = field(default_factory=default_catalogue)
+    lane: str = field(default_factory=lambda: uuid.uuid4().hex)
+    position: str = ORIGIN
+
+    @property
+    def batches(self) -> Batches:
+        return Batches(self.store, self.catalogue, GroupCommit(self.applier(self.warehouse).apply))
+
+    def applier(self, warehouse: Warehouse) -> Applier:
+        return Applier(warehouse, self.store, self.catalogue)
+
+    def land(self, events: Sequence[dict[str, Any]]) -> Manifest:
+        """Land the events (their `data`) as the lane's next batch."""
+        buffer = LandingBuffer(protector(self.catalogue), CutRule())
+        # As if they had arrived a while ago: a last event that is fresh might still get company.
+        received_ms = time.time_ns() // 1_000_000 - 5_000
+        last = 0
+        for data in events:
+            last = int((data.get("event") or {}).get("replayId", last))
+            buffer.add([StreamMessage(last, data, received_ms)])
+        chain = Chain(self.store, org="road", lane=self.lane)
+        manifest, _ = chain.land(buffer.peek(), start=self.position)
+        self.position = manifest.end
+        return manifest
+
+    async def stage(self, manifest: Manifest) -> dict[str, ApplyInput]:
+        """Stage the batch; what is to be applied, by object."""
+        staged = await ActivityEnvironment().run(self.batches.stage_batch, StageInput(manifest=manifest))
+        return {share.object: ApplyInput(manifest=manifest, staged=share) for share in staged.objects}
+
+    async def send(self, events: Sequence[dict[str, Any]]) -> dict[str, ApplyResult]:
+        """All of it; the results by object."""
+        items = await self.stage(self.land(events))
+        return {name: self.applier(self.warehouse).apply([item])[0] for name, item in items.items()}
+
+
+_OF_THE_RUN = {
+    "applied_at",
+    "committed_at",
+    "quarantined_at",
+    "received_at",
+    "first_received_at",
+    "last_received_at",
+    "first_seen_at",
+    "last_seen_at",
+    "resolved_at",
+}
+
+
+def contents(
+    warehouse: PostgresWarehouse, catalogue: Catalogue, *, clock: bool = True
+) -> dict[str, list[str]]:
+    """Every row of every table that has any, as sorted texts; `clock` False leaves out the run's own times."""
+    tables = [table for spec in catalogue.objects.values() for table in tables_of(spec)]
+    left_out = set() if clock else _OF_THE_RUN
+    every = " UNION ALL ".join(
+        f"SELECT '{table}', CAST(row_to_json(t.*) AS TEXT) FROM {table} AS t"
+        for table in [*tables, LEDGER, QUARANTINE, QUALITY]
+    )
+    found: dict[str, list[str]] = {}
+    with warehouse.transaction() as transaction:
+        for table, row in transaction.fetch(every):
+            found.setdefault(table, []).append(
+                str(sorted((name, value) for name, value in json.loads(row).items() if name not in left_out))
+            )
+    return {table: sorted(rows) for table, rows in found.items()}

@@ -1,0 +1,1 @@
+"""Engines and services that a test starts."""

@@ -1,0 +1,37 @@
+"""The governor's books without Temporal: for tests and simulations of what stands before or behind them."""
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+from schemas.errors import UnavailableError
+from schemas.governor import Answer, Exchange, LeaseClass, Share, Terms
+from transforms.governor.ledger import OrgBooks
+
+GREEDY = Terms(
+    hard_floor=0,
+    most_at_once=1,
+    events_at_once=1,
+    lease_life=timedelta(seconds=60),
+    shares={each: Share(floor=0, ceiling=1) for each in LeaseClass},
+)
+"""Nothing but the budget and its margin holds a class back."""
+
+
+class LocalGovernor:
+    """Answers from `OrgBooks` in this process; `silent` makes it unreachable."""
+
+    def __init__(
+        self, terms: Terms | None = None, *, org: str = "o", clock: Callable[[], float] = time.time
+    ) -> None:
+        self.books = OrgBooks(org=org, terms=terms or Terms())
+        self.silent = False
+        self.exchanges = 0
+        self._clock = clock
+
+    async def exchange(self, exchange: Exchange) -> Answer:
+        """What the workflow's update does."""
+        if self.silent:
+            raise UnavailableError(system="The governor", detail="it is silent")
+        self.exchanges += 1
+        return self.books.exchange(exchange, self._clock())

@@ -1,0 +1,94 @@
+"""A small engine that reconciles, too."""
+
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from temporalio.client import Client
+
+from activities.reconcile.compare_buckets import BucketLooks
+from activities.reconcile.compare_digests import FactComparisons
+from activities.reconcile.find_isolated import IsolatedLooks
+from activities.reconcile.read_digests import FactReads
+from activities.reconcile.report import Reports
+from activities.reconcile.set_aside import SettingAside
+from activities.reconcile.verify_fold import LogChecks
+from clients.storage.objects import ObjectStore
+from clients.warehouse.postgres import PostgresWarehouse
+from schemas import names
+from schemas.catalogue import Catalogue
+from schemas.ids import reconcile_workflow_id
+from schemas.reconcile import ReconcileInput, ReconcileState
+from tests.support.engines.served_org import served_org
+from tests.support.engines.small_engine import SmallEngine, serving_engine
+from transforms.reconcile.cost import PlanTerms
+
+SETTLE = timedelta(0)
+"""Nothing is on its way in these tests unless they say so; a timer of the server takes a second, however short."""
+
+
+BEHIND = timedelta(days=4)
+"""Faults are spread over hours of the org's clock, and nothing may come from ours' future."""
+
+
+@dataclass
+class ReconcilingEngine(SmallEngine):
+    """Its activities look at an org whose rows are seen after a second at the latest."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        delay = timedelta(seconds=1)
+        org, warehouse, store = self.served.http, self.warehouse, self.store
+        self.log_checks = LogChecks(warehouse, store, self._catalogue)
+        self.bucket_looks = BucketLooks(org, warehouse, store, self._catalogue, delay)
+        terms = PlanTerms(waits=(0.05, 0.2))
+        self.fact_reads = FactReads(org, store, self._catalogue, self.protector, delay, terms)
+        self.fact_comparisons = FactComparisons(warehouse, store, self._catalogue)
+        self.setting_aside = SettingAside(warehouse, store, self._catalogue)
+        self.isolated_looks = IsolatedLooks(warehouse, store, self._catalogue)
+        self.reports = Reports(warehouse, store)
+
+    def _catalogue(self) -> Catalogue:
+        return self.catalogue
+
+    def workers(self) -> dict[str, list[Any]]:
+        steps = [
+            self.log_checks.check_log,
+            self.bucket_looks.ask_buckets,
+            self.bucket_looks.compare_buckets,
+            self.fact_reads.read_facts,
+            self.fact_comparisons.compare_facts,
+            self.setting_aside.set_aside,
+            self.isolated_looks.find_isolated,
+            self.reports.keep_report,
+        ]
+        return super().workers() | {names.RECONCILE_QUEUE: steps}
+
+    async def reconcile(self, object_name: str, window: str = "all", **asked: Any) -> ReconcileState:
+        """Run a reconciliation to its end."""
+        request = ReconcileInput(
+            org=self.org, object=object_name, window=window, **({"settle": SETTLE} | asked)
+        )
+        state: ReconcileState = await self.client.execute_workflow(
+            names.RECONCILE_WORKFLOW,
+            request,
+            id=reconcile_workflow_id(self.org, object_name, window),
+            task_queue=names.WORKFLOW_QUEUE,
+            result_type=ReconcileState,
+        )
+        return state
+
+
+@asynccontextmanager
+async def reconciling_engine(
+    client: Client, store: ObjectStore, warehouse: PostgresWarehouse, database: str, folder: Path
+) -> AsyncIterator[ReconcilingEngine]:
+    """An engine at work, and an org whose clock is behind."""
+    async with served_org(folder, None, BEHIND) as served:
+        made = ReconcilingEngine(client, served, store, warehouse, database, org=f"r{uuid.uuid4().hex[:10]}")
+        async with serving_engine(made):
+            yield made

@@ -1,0 +1,171 @@
+"""An engine that writes back, in the test's process: intake, queue and steps, on real parts and a served org."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from temporalio.client import WorkflowHandle
+from temporalio.service import RPCError
+from temporalio.worker import Worker
+
+from activities.runtime.error_interceptor import ErrorBoundary
+from activities.writeback.echoes import EchoSteps
+from activities.writeback.preview import PreviewSteps
+from activities.writeback.send import WritebackSteps
+from clients.salesforce.records_by_external_id import RecordsByKey
+from clients.writeback.intake import WritebackIntake
+from clients.writeback.store import WritebackStore
+from clients.writeback.tables import WRITEBACK, WRITEBACK_BATCH, WRITEBACK_CLAIM
+from schemas import names
+from schemas.ids import writeback_queue_id
+from schemas.writeback.messages import Accepted, Intake, QueueInput
+from tests.support.builders.waiting import until
+from tests.support.builders.writebacks import asked, checks
+from tests.support.engines.small_engine import SmallEngine
+from transforms.writeback.batching import Terms
+from workers.settings import WritebackSettings
+from workers.writeback import echo_steps, writeback_steps
+from workflows import WritebackQueueWorkflow
+
+AT_ONCE = WritebackSettings(
+    linger=timedelta(0), settled_after=timedelta(seconds=1), patience=timedelta(seconds=3)
+)
+"""Nothing waits for company, and an org of a test is over with a call soon."""
+SOON = timedelta(seconds=0.2)
+"""Until what could not be sent is tried again."""
+
+
+@dataclass(repr=False)
+class WritingEngine:
+    """What writes back."""
+
+    engine: SmallEngine
+    store: WritebackStore
+    intake: WritebackIntake
+    steps: WritebackSteps
+    echoes: EchoSteps
+    previews: PreviewSteps
+    queues: list[WorkflowHandle[Any, Any]] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        return "the engine"  # what fails says what it was given
+
+    def submit(self, *items: dict[str, Any], caller: str = "tests") -> Intake:
+        """Hand in writebacks; those that name none have a key of their own."""
+        return self.intake.submit(caller, [asked(**item) for item in items])
+
+    def accepted(self, *items: dict[str, Any]) -> list[Accepted]:
+        """As `submit`, all of which must be accepted."""
+        told = self.submit(*items)
+        assert told.refused == ()
+        return list(told.accepted)
+
+    async def start(self, object_name: str = "Case", **other: Any) -> WorkflowHandle[Any, Any]:
+        """Start the object's queue."""
+        org = self.engine.org
+        handle = await self.engine.client.start_workflow(
+            WritebackQueueWorkflow.run,
+            QueueInput(org=org, object=object_name, **other),
+            id=writeback_queue_id(org, object_name),
+            task_queue=names.WORKFLOW_QUEUE,
+        )
+        self.queues.append(handle)
+        return handle
+
+    async def end(self) -> None:
+        """End the queues: the next test's workers would serve them, and they would look after its batches."""
+        for queue in self.queues:
+            with suppress(RPCError):
+                await queue.terminate("end of the test")
+
+    def rows(self) -> list[sa.Row[Any]]:
+        """Every writeback, in the order of acceptance."""
+        with self.store.begin() as connection:
+            return list(connection.execute(sa.select(WRITEBACK).order_by(WRITEBACK.c.number)))
+
+    def states(self) -> list[str]:
+        """Their states."""
+        return [row.state for row in self.rows()]
+
+    def batches(self) -> list[sa.Row[Any]]:
+        """Every batch, in the order of their forming."""
+        with self.store.begin() as connection:
+            return list(connection.execute(sa.select(WRITEBACK_BATCH).order_by(WRITEBACK_BATCH.c.formed_at)))
+
+    def claims(self) -> list[str]:
+        """What open batches hold."""
+        with self.store.begin() as connection:
+            return list(connection.execute(sa.select(WRITEBACK_CLAIM.c.name)).scalars())
+
+    async def settled(self, seconds: float = 30) -> list[sa.Row[Any]]:
+        """Every writeback, once none is waiting or open and every batch is closed."""
+
+        async def is_settled() -> bool:
+            return not {"waiting", "open"} & set(self.states()) and not self.claims()
+
+        await until(is_settled, seconds=seconds)
+        return self.rows()
+
+
+async def _quiet(store: WritebackStore) -> None:
+    """A worker that is stopped does not wait for the threads of its steps."""
+
+    async def is_quiet() -> bool:
+        return store.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
+
+    await until(is_quiet)
+
+
+@asynccontextmanager
+async def writing(engine: SmallEngine, settings: WritebackSettings = AT_ONCE) -> AsyncIterator[WritingEngine]:
+    """Run the steps' worker until left."""
+    store = WritebackStore(engine.database)
+    steps = writeback_steps(
+        settings,
+        store,
+        engine.served.http,
+        engine.served.sessions,
+        engine.warehouse,
+        engine.catalogue,
+        engine.protector,
+    )
+    steps.terms = replace(steps.terms, come_again=SOON)
+    steps.jobs.terms = replace(steps.jobs.terms, come_again=SOON)
+    echoes = echo_steps(store, engine.served.sessions, engine.warehouse, engine.catalogue)
+    previews = PreviewSteps(
+        RecordsByKey(engine.served.http),
+        engine.served.sessions,
+        engine.store,
+        engine.org,
+        lambda: engine.catalogue,
+        engine.protector,
+        Terms(linger=settings.linger),
+    )
+    worker = Worker(
+        engine.client,
+        task_queue=names.WRITEBACK_QUEUE,
+        activities=[
+            steps.form_writebacks,
+            steps.send_writebacks,
+            steps.look_up_writebacks,
+            steps.set_writeback_pause,
+            echoes.find_echoes,
+            previews.preview_writebacks,
+        ],
+        interceptors=[ErrorBoundary()],
+        max_heartbeat_throttle_interval=timedelta(seconds=0.1),
+        # A step that is cut short leaves its thread, and the thread a connection that nobody closes.
+        graceful_shutdown_timeout=timedelta(seconds=3),
+    )
+    intake = WritebackIntake(engine.database, lambda: checks(engine.catalogue))
+    async with AsyncExitStack() as stack:
+        stack.callback(store.close)
+        stack.callback(intake.close)
+        stack.push_async_callback(_quiet, store)
+        await stack.enter_async_context(worker)
+        writer = WritingEngine(engine, store, intake, steps, echoes, previews)
+        stack.push_async_callback(writer.end)
+        yield writer

@@ -1,0 +1,1 @@
+"""Scripted activities: they answer as the test says."""

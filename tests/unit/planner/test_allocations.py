@@ -1,0 +1,91 @@
+"""What following may spend: never more than the governor would grant it, and known only when the org has told."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, strategies as st
+
+from schemas.governor import Budget, Exchange, LeaseClass, LeaseLine, Reading, Terms
+from transforms.governor.ledger import OrgBooks
+from transforms.planner.allocations import PLANNED, allocations, following_may_spend, may_spend_by_books
+
+NOW = datetime(2026, 9, 21, 14, tzinfo=UTC)
+
+
+def read(books: OrgBooks, budget: Budget, maximum: int, used: int = 0) -> None:
+    reading = Reading(budget=budget, maximum=maximum, used=used, at=NOW, lag=timedelta(0))
+    books.take_in((reading,), ())
+
+
+def told(
+    calls: int = 100_000, events: int = 50_000, *, calls_used: int = 0, events_used: int = 0
+) -> OrgBooks:
+    books = OrgBooks(org="o")
+    read(books, Budget.API_CALLS, calls, calls_used)
+    read(books, Budget.DELIVERED_EVENTS, events, events_used)
+    return books
+
+
+def test_licences_add_calls_to_an_edition() -> None:
+    assert allocations("enterprise", licences=200)[Budget.API_CALLS] == 300_000
+    assert allocations("unlimited", licences=10)[Budget.API_CALLS] == 150_000
+
+
+def test_an_entitlement_takes_the_place_of_the_editions_events() -> None:
+    assert allocations("unlimited")[Budget.DELIVERED_EVENTS] == 50_000
+    assert allocations("unlimited", entitlement=4_500_000)[Budget.DELIVERED_EVENTS] == 4_500_000
+
+
+@given(st.sampled_from(PLANNED), st.integers(0, 10**9), st.floats(0, 2))
+def test_following_never_has_more_than_its_ceiling_or_what_others_leave(
+    budget: Budget, maximum: int, others: float
+) -> None:
+    terms = Terms()
+    may = following_may_spend(budget, maximum, others * maximum, terms)
+    assert 0 <= may <= 0.9 * 0.95 * maximum + 1e-6
+    assert may <= max(0.0, (0.95 - others) * maximum) + 1e-6
+
+
+def test_nothing_is_planned_before_the_org_has_told_its_limits() -> None:
+    books = OrgBooks(org="o")
+    assert may_spend_by_books(books, 0) is None
+    read(books, Budget.API_CALLS, 100_000)
+    assert may_spend_by_books(books, 0) is None
+
+
+def test_events_of_our_own_streams_are_not_taken_for_others() -> None:
+    used = told(events_used=10_000)
+    spent = told()
+    without, own = may_spend_by_books(used, 0), may_spend_by_books(used, 10_000)
+    untouched = may_spend_by_books(spent, 0)
+    assert without is not None
+    assert own is not None
+    assert untouched is not None
+    assert without[Budget.DELIVERED_EVENTS] < own[Budget.DELIVERED_EVENTS]
+    assert own[Budget.DELIVERED_EVENTS] == untouched[Budget.DELIVERED_EVENTS]
+
+
+def test_calls_that_following_made_are_not_taken_for_others() -> None:
+    books = told(calls_used=0)
+    line = LeaseLine(budget=Budget.API_CALLS, lease_class=LeaseClass.POLLING, granted=0, spent=20_000, want=0)
+    books.exchange(Exchange(process="p", lines=(line,)), NOW.timestamp())
+    may, untouched = may_spend_by_books(books, 0), may_spend_by_books(told(), 0)
+    assert may is not None
+    assert untouched is not None
+    # A new lease that begins with something spent counts it once.
+    assert may[Budget.API_CALLS] <= untouched[Budget.API_CALLS]
+
+
+@pytest.mark.parametrize("used", [40_000, 47_000, 60_000])
+def test_what_is_left_must_last_until_yesterday_drops_out(used: int) -> None:
+    may = may_spend_by_books(told(events_used=used), used)
+    assert may is not None
+    assert may[Budget.DELIVERED_EVENTS] == pytest.approx(3 * max(0, 47_500 - used))
+
+
+def test_numbers_of_any_size_are_carried() -> None:
+    books = told()
+    read(books, Budget.BULK_QUERY_BYTES, 10**15)
+    may = may_spend_by_books(books, 0)
+    assert may is not None
+    assert may[Budget.BULK_QUERY_BYTES] > 10**14

@@ -1,0 +1,164 @@
+"""Which records differ, when the org was asked first and the warehouse later."""
+
+import numpy as np
+import pytest
+from hypothesis import given, strategies as st
+
+from schemas.reconcile import Kind
+from transforms.reconcile.compare_rows import Judgement, judge
+from transforms.reconcile.row_digests import FACTS, Facts, partition
+
+ASKED = 1_000_000_000
+AHEAD = ASKED + 300_000
+"""What is later lies ahead of the clock."""
+OLD = ASKED - 500_000
+"""Long before the org was asked."""
+
+
+NAME = "A" + 17 * "0"
+
+
+def fact(
+    name: str = "A",
+    *,
+    lmd: int = OLD,
+    stamp: int = OLD,
+    deleted: bool = False,
+    complete: bool = True,
+    digest: int = 7,
+) -> tuple[bytes, int, int, bool, bool, int]:
+    return (name.ljust(18, "0").encode(), lmd, stamp, deleted, complete, digest)
+
+
+def array(*rows: tuple[bytes, int, int, bool, bool, int]) -> Facts:
+    return np.array(list(rows), FACTS)
+
+
+def judged(org: Facts, warehouse: Facts) -> Judgement:
+    return judge(org, warehouse, asked_from_ms=ASKED, ahead_from_ms=AHEAD, has_digests=True)
+
+
+def kind_of(org: Facts, warehouse: Facts) -> str:
+    found = judged(org, warehouse)
+    assert len(found.kinds) + bool(found.unsettled) <= 1
+    return next(iter(found.kinds)) if found.kinds else "unsettled" if found.unsettled else "equal"
+
+
+def test_what_is_the_same_on_both_sides_is_equal() -> None:
+    assert kind_of(array(fact()), array(fact())) == "equal"
+    assert kind_of(array(fact(deleted=True)), array(fact(deleted=True, lmd=-1))) == "equal"
+
+
+def test_each_kind_of_difference_has_its_name() -> None:
+    org = array(fact())
+    assert kind_of(org, array()) == Kind.MISSING
+    assert kind_of(array(), array(fact())) == Kind.GONE
+    assert kind_of(array(), array(fact(deleted=True))) == "equal"
+    assert kind_of(array(fact(deleted=True)), array(fact())) == Kind.EXTRA
+    assert kind_of(org, array(fact(deleted=True))) == Kind.DELETED
+    assert kind_of(org, array(fact(lmd=OLD - 60_000, stamp=OLD - 60_000))) == Kind.STALE
+    assert kind_of(org, array(fact(digest=8))) == Kind.FIELDS
+    assert kind_of(org, array(fact(complete=False))) == Kind.INCOMPLETE
+    assert kind_of(org, array(fact(), fact())) == Kind.DUPLICATE
+
+
+def test_a_change_that_only_the_modstamp_tells_of_makes_the_row_stale() -> None:
+    assert kind_of(array(fact(stamp=OLD + 60_000)), array(fact())) == Kind.STALE
+
+
+def test_an_event_that_commits_after_its_modstamp_is_no_difference() -> None:
+    assert kind_of(array(fact(stamp=OLD)), array(fact(stamp=OLD + 2_900))) == "equal"
+
+
+def test_what_happened_after_the_org_was_asked_is_no_difference() -> None:
+    later = ASKED + 5_000
+    org = array(fact())
+    assert kind_of(org, array(fact(lmd=later, stamp=later, digest=8))) == "equal"
+    assert kind_of(org, array(fact(deleted=True, stamp=later))) == "unsettled"
+    assert kind_of(array(), array(fact(lmd=later, stamp=later))) == "unsettled"
+    assert kind_of(array(fact(deleted=True)), array(fact(stamp=later))) == "unsettled"
+
+
+def test_a_warehouse_with_a_later_change_than_the_org_that_is_older_than_the_answer_is_ahead() -> None:
+    found = judged(array(fact()), array(fact(lmd=OLD + 60_000, stamp=OLD + 60_000)))
+    assert found.kinds == {Kind.AHEAD: [NAME]}
+    assert found.above == [NAME]
+
+
+def test_a_later_change_than_the_answer_is_no_difference_but_is_looked_at_again() -> None:
+    found = judged(array(fact()), array(fact(lmd=ASKED + 60_000, stamp=ASKED + 60_000)))
+    assert (found.kinds, found.unsettled, found.moved) == ({}, [], [NAME])
+
+
+@pytest.mark.parametrize("is_deleted_there", [False, True])
+@pytest.mark.parametrize("is_deleted_here", [False, True])
+def test_a_change_ahead_of_the_clock_is_named_however_like_the_sides_are(
+    is_deleted_there: bool, is_deleted_here: bool
+) -> None:
+    org, warehouse = (
+        array(fact(deleted=is_deleted_there)),
+        array(fact(deleted=is_deleted_here, stamp=AHEAD + 1)),
+    )
+    for there in (org, array()):
+        found = judged(there, warehouse)
+        assert (found.kinds, found.unsettled, found.above) == ({Kind.AHEAD: [NAME]}, [], [NAME])
+
+
+def test_a_repair_must_stand_above_a_row_that_is_later_than_the_orgs_modstamp() -> None:
+    other = judged(array(fact()), array(fact(stamp=OLD + 2_900, digest=8)))
+    assert (other.kinds, other.above) == ({Kind.FIELDS: [NAME]}, [NAME])
+    same_second = judged(array(fact()), array(fact(stamp=OLD + 999, digest=8)))
+    assert (same_second.kinds, same_second.above) == ({Kind.FIELDS: [NAME]}, [])
+    deleted = judged(array(fact()), array(fact(stamp=OLD + 60_000, deleted=True)))
+    assert (deleted.kinds, deleted.above) == ({Kind.DELETED: [NAME]}, [NAME])
+
+
+def test_a_reading_that_stands_above_its_modstamp_with_the_same_values_is_equal() -> None:
+    assert kind_of(array(fact()), array(fact(stamp=OLD + 400_000))) == "equal"
+
+
+def test_a_record_that_changes_within_the_second_of_the_look_is_looked_at_again() -> None:
+    assert (
+        kind_of(
+            array(fact(lmd=ASKED, stamp=ASKED)),
+            array(fact(lmd=ASKED, stamp=ASKED + 900, digest=8)),
+        )
+        == "unsettled"
+    )
+
+
+RECORD = st.tuples(
+    st.integers(0, 40).map(lambda number: f"001Tg{number:010d}AAA"),
+    st.sampled_from([OLD, OLD + 60_000, ASKED + 5_000]),
+    st.booleans(),
+    st.integers(0, 1),
+)
+
+
+@given(
+    st.lists(RECORD, max_size=30, unique_by=lambda each: each[0]),
+    st.lists(RECORD, max_size=30),
+    st.integers(1, 5),
+)
+def test_parts_give_what_the_whole_gives(
+    theirs: list[tuple[str, int, bool, int]], ours: list[tuple[str, int, bool, int]], count: int
+) -> None:
+    org, warehouse = (
+        array(
+            *(
+                fact(name, lmd=moment, stamp=moment, deleted=deleted, digest=digest)
+                for name, moment, deleted, digest in side
+            )
+        )
+        for side in (theirs, ours)
+    )
+    whole = judged(org, warehouse)
+    parts = [
+        judged(org[partition(org, count) == number], warehouse[partition(warehouse, count) == number])
+        for number in range(count)
+    ]
+    for kind in Kind:
+        found = sorted(name for part in parts for name in part.kinds.get(kind, []))
+        assert found == sorted(whole.kinds.get(kind, []))
+    assert sorted(name for part in parts for name in part.unsettled) == sorted(whole.unsettled)
+    assert sum(part.records for part in parts) == whole.records

@@ -1,0 +1,520 @@
+"""What is said to Redshift, word for word. There is no cluster: a connection that only writes down stands for it."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from io import BytesIO
+from typing import Any, Self
+
+import orjson
+import psycopg
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from activities.apply.applier import Applier
+from clients.storage.objects import ObjectStore
+from clients.warehouse import redshift
+from clients.warehouse.psycopg_errors import translated
+from clients.warehouse.redshift import RedshiftWarehouse
+from clients.warehouse.sql import apply as sql
+from clients.warehouse.sql.quality import find_open_findings
+from clients.warehouse.sql.scorecard import find_counts, insert_counts, views
+from schemas.catalogue import Catalogue
+from schemas.errors import CredentialsRejectedError, StatementError, TidegateError, UnavailableError
+from schemas.ingest.messages import ApplyInput, StagedObject
+from schemas.ingest.raw import RAW_SCHEMA, Manifest
+from schemas.tables import RECORD_ID, Column, Kind, change_columns, net_columns
+from transforms.ingest.stage_events import stage_objects
+from transforms.quality.scorecard import Score
+
+ROLE = "arn:aws:iam::123456789012:role/tidegate-copy"
+CATALOGUE = Catalogue.model_validate(
+    {
+        "objects": {
+            "Thing__c": {
+                "label": "Thing",
+                "key_prefix": "a0x",
+                "history": True,
+                "fields": {"Type": {"type": "string", "length": 20}, "Amount__c": {"type": "currency"}},
+            }
+        }
+    }
+)
+THING = CATALOGUE.object("Thing__c")
+CHECKED = [Score("*", "fits", 1, 0)]
+NOW = datetime(2026, 1, 31, 12, 0, 0, 250_000, UTC)
+
+
+class Conversation(list[str]):
+    """What was said to Redshift and S3, in order; loaded objects are numbered."""
+
+    def __init__(self, answers: dict[str, list[tuple[Any, ...]] | Exception] | None = None) -> None:
+        super().__init__()
+        self.answers = answers or {}
+        self._numbers: dict[str, str] = {}
+
+    def say(self, text: str) -> None:
+        self.append(re.sub(r"load/\w+", lambda found: self._number(found[0]), text))
+
+    def _number(self, key: str) -> str:
+        return self._numbers.setdefault(key, f"load/{len(self._numbers) + 1}")
+
+
+class Answer(list[tuple[Any, ...]]):
+    rowcount = 0
+
+    def fetchall(self) -> Self:
+        return self
+
+
+class NotedConnection:
+    """Stands for psycopg's connection: writes down, and answers what the conversation says, else nothing."""
+
+    closed = broken = False
+
+    def __init__(self, said: Conversation) -> None:
+        self._said = said
+
+    def execute(self, statement: bytes, parameters: object = None) -> Answer:
+        text = statement.decode()
+        self._said.say(text)
+        for start, answer in self._said.answers.items():
+            if text.startswith(start):
+                if isinstance(answer, Exception):
+                    raise answer
+                return Answer(answer)
+        return Answer()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        self._said.say("BEGIN")
+        try:
+            yield
+        except BaseException:
+            self._said.say("ROLLBACK")
+            raise
+        self._said.say("COMMIT")
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class NotedStore(ObjectStore):
+    """A bucket in memory that writes down what happens under `load/`."""
+
+    def __init__(self, said: Conversation) -> None:
+        self.bucket = "raw-bucket"
+        self.objects: dict[str, bytes] = {}
+        self.deletes_fail = False
+        self._said = said
+
+    def put(self, key: str, body: bytes) -> None:
+        self.objects[key] = body
+        if key.startswith(redshift.LOAD_PREFIX):
+            self._said.say(f"S3: put {key}")
+
+    def find(self, key: str) -> bytes | None:
+        return self.objects.get(key)
+
+    def delete(self, key: str) -> None:
+        self._said.say(f"S3: delete {key}")
+        if self.deletes_fail:
+            raise UnavailableError(system="S3", detail="slow down")
+        del self.objects[key]
+
+
+EXISTING = [
+    (*table.split("."), column.name)
+    for table, columns in (sql.TABLES_OF_OPS | sql.tables_of(THING)).items()
+    for column in columns
+]
+
+
+@pytest.fixture
+def said() -> Conversation:
+    return Conversation({"SELECT table_schema": EXISTING})
+
+
+@pytest.fixture
+def store(said: Conversation) -> NotedStore:
+    return NotedStore(said)
+
+
+@pytest.fixture
+def warehouse(said: Conversation, store: NotedStore, monkeypatch: pytest.MonkeyPatch) -> RedshiftWarehouse:
+    monkeypatch.setattr(psycopg, "connect", lambda *_, **__: NotedConnection(said))
+    return RedshiftWarehouse("dsn", store=store, copy_role=ROLE)
+
+
+def loaded(table: str, columns: tuple[Column, ...], number: int) -> list[str]:
+    url = f"s3://raw-bucket/load/{number}.parquet"
+    return [f"S3: put load/{number}.parquet", redshift.copy_statement(table, columns, url, ROLE)]
+
+
+SVV_COLUMNS = (
+    "SELECT table_schema, table_name, column_name FROM svv_columns "
+    "WHERE table_schema IN ('curated', 'audit', 'ops')"
+)
+
+
+# Texts
+
+
+def test_copy_text() -> None:
+    columns = (RECORD_ID, Column("type", Kind.TEXT, 20))
+    assert redshift.copy_statement(
+        "curated.thing_current", columns, "s3://raw-bucket/load/1.parquet", ROLE
+    ) == (
+        'COPY curated.thing_current ("record_id", "type") FROM \'s3://raw-bucket/load/1.parquet\' '
+        "IAM_ROLE 'arn:aws:iam::123456789012:role/tidegate-copy' FORMAT AS PARQUET"
+    )
+
+
+def test_copy_quotes_its_literals() -> None:
+    assert "IAM_ROLE 'a''b' FORMAT" in redshift.copy_statement("t", (RECORD_ID,), "s3://b/k", "a'b")
+
+
+def test_merge_text() -> None:
+    assert sql.merge_current(THING) == (
+        "MERGE INTO curated.thing_current USING stage_thing_latest AS n "
+        "ON thing_current.record_id = n.record_id "
+        "WHEN MATCHED THEN UPDATE SET "
+        '"type" = CASE WHEN (n.set_0 & 1) <> 0 THEN n."type" ELSE thing_current."type" END, '
+        '"amount" = CASE WHEN (n.set_0 & 2) <> 0 THEN n."amount" ELSE thing_current."amount" END, '
+        '"is_deleted" = CASE WHEN n.sets_deleted THEN n.is_deleted ELSE COALESCE(thing_current.is_deleted, FALSE) END, '
+        '"unknown_fields" = n.unknown_fields, '
+        '"is_complete" = n.is_complete OR COALESCE(thing_current.is_complete, FALSE), '
+        '"version" = COALESCE(thing_current.version, 0) + n.version_step, '
+        '"last_change_order" = n.change_order, "changed_at" = n.changed_at, "applied_at" = n.applied_at, '
+        '"batch" = n.batch '
+        'WHEN NOT MATCHED THEN INSERT ("record_id", "type", "amount", "is_deleted", "is_complete", "unknown_fields", '
+        '"version", "last_change_order", "changed_at", "applied_at", "batch") '
+        'VALUES (n.record_id, n."type", n."amount", n.is_deleted, n.is_complete, n.unknown_fields, n.version_step, '
+        "n.change_order, n.changed_at, n.applied_at, n.batch)"
+    )
+
+
+def test_ddl_of_an_object() -> None:
+    made = [redshift.create_statement(table, columns) for table, columns in sql.tables_of(THING).items()]
+    assert made == [
+        'CREATE TABLE IF NOT EXISTS audit.thing_change ("record_id" VARCHAR(72) NOT NULL, '
+        '"change_order" VARCHAR(192) NOT NULL, "change_type" VARCHAR(64) NOT NULL, "changed_at" TIMESTAMPTZ NOT NULL, '
+        '"changed_fields" VARCHAR(65535), "diff_fields" VARCHAR(65535), "isolated_fields" VARCHAR(65535), '
+        '"commit_user" VARCHAR(72), "change_origin" VARCHAR(1020), "transaction_key" VARCHAR(256), '
+        '"received_at" TIMESTAMPTZ NOT NULL, "batch" VARCHAR(1020) NOT NULL, "applied_at" TIMESTAMPTZ NOT NULL, '
+        '"type" VARCHAR(80), "amount" NUMERIC(18, 2)) '
+        "DISTSTYLE KEY DISTKEY(record_id) SORTKEY(record_id, change_order)",
+        'CREATE TABLE IF NOT EXISTS curated.thing_current ("record_id" VARCHAR(72) NOT NULL, '
+        '"type" VARCHAR(80), "amount" NUMERIC(18, 2), "is_deleted" BOOLEAN NOT NULL, "is_complete" BOOLEAN NOT NULL, '
+        '"unknown_fields" VARCHAR(65535), "version" BIGINT NOT NULL, "last_change_order" VARCHAR(192) NOT NULL, '
+        '"changed_at" TIMESTAMPTZ NOT NULL, "applied_at" TIMESTAMPTZ NOT NULL, "batch" VARCHAR(1020) NOT NULL) '
+        "DISTSTYLE KEY DISTKEY(record_id) SORTKEY(record_id)",
+        'CREATE TABLE IF NOT EXISTS curated.thing_history ("record_id" VARCHAR(72) NOT NULL, '
+        '"type" VARCHAR(80), "amount" NUMERIC(18, 2), "is_deleted" BOOLEAN NOT NULL, "is_complete" BOOLEAN NOT NULL, '
+        '"unknown_fields" VARCHAR(65535), "version" BIGINT NOT NULL, "valid_from" TIMESTAMPTZ NOT NULL, '
+        '"valid_to" TIMESTAMPTZ, "is_current" BOOLEAN NOT NULL, "change_order" VARCHAR(192) NOT NULL, '
+        '"changed_at" TIMESTAMPTZ NOT NULL, "applied_at" TIMESTAMPTZ NOT NULL, "batch" VARCHAR(1020) NOT NULL) '
+        "DISTSTYLE KEY DISTKEY(record_id) SORTKEY(record_id, valid_from)",
+    ]
+
+
+def test_redshift_distributes_the_tables_of_ops_itself() -> None:
+    for table, columns in sql.TABLES_OF_OPS.items():
+        assert redshift.create_statement(table, columns).endswith(") DISTSTYLE AUTO")
+
+
+def test_stage_text() -> None:
+    assert redshift.stage_statement(sql.TOUCHED, sql.RECORD_LIST) == (
+        'CREATE TEMP TABLE stage_touched ("record_id" VARCHAR(72)) DISTSTYLE KEY DISTKEY(record_id)'
+    )
+
+
+@pytest.mark.parametrize(
+    ("column", "name"),
+    [
+        (Column("c", Kind.TEXT, 255), "VARCHAR(1020)"),
+        (Column("c", Kind.TEXT, 16_384), "VARCHAR(65535)"),  # 65,536 bytes: one too many
+        (Column("c", Kind.TEXT, 131_072), "VARCHAR(65535)"),
+        (Column("c", Kind.TEXT), "VARCHAR(65535)"),  # unbounded
+        (Column("c", Kind.DECIMAL, scale=3), "NUMERIC(18, 3)"),
+        (Column("c", Kind.TIMESTAMP), "TIMESTAMPTZ"),
+        (Column("c", Kind.INTEGER), "BIGINT"),
+        (Column("c", Kind.DOUBLE), "DOUBLE PRECISION"),
+        (Column("c", Kind.DATE), "DATE"),
+        (Column("c", Kind.BOOLEAN), "BOOLEAN"),
+    ],
+)
+def test_every_kind_has_a_type(column: Column, name: str) -> None:
+    assert redshift.type_name(column) == name
+
+
+def test_an_object_without_tables_takes_the_lock_of_quarantine() -> None:
+    known = frozenset({"curated.thing_current"})
+    assert redshift.lock_statement("thing", known) == "LOCK TABLE curated.thing_current"
+    assert redshift.lock_statement("Foreign__c; DROP", known) == "LOCK TABLE ops.quarantine"
+
+
+# Parquet
+
+EVERY_KIND = tuple(Column(kind.value, kind, scale=2 if kind is Kind.DECIMAL else 0) for kind in Kind)
+ROW = {
+    "text": "x",
+    "boolean": True,
+    "integer": 1,
+    "double": 0.5,
+    "decimal": Decimal("1.25"),
+    "date": date(2026, 1, 31),
+    "timestamp": NOW,
+}
+
+
+def test_parquet_has_the_columns_in_the_order_of_copy() -> None:
+    shuffled = pa.table({name: [ROW[name]] for name in reversed(ROW)})
+    written = pq.read_table(BytesIO(redshift.parquet_of("t", EVERY_KIND, shuffled)))
+    assert written.column_names == [column.name for column in EVERY_KIND]
+    assert written.schema.types == [column.arrow for column in EVERY_KIND]
+    assert written.to_pylist() == [ROW]
+
+
+def test_parquet_types_are_those_that_copy_maps() -> None:
+    file = pq.ParquetFile(
+        BytesIO(redshift.parquet_of("t", EVERY_KIND, pa.table({n: [v] for n, v in ROW.items()})))
+    )
+    columns = [file.schema.column(place) for place in range(len(EVERY_KIND))]
+    assert {column.name: (column.physical_type, column.converted_type) for column in columns} == {
+        "text": ("BYTE_ARRAY", "UTF8"),
+        "boolean": ("BOOLEAN", "NONE"),
+        "integer": ("INT64", "NONE"),
+        "double": ("DOUBLE", "NONE"),
+        "decimal": ("FIXED_LEN_BYTE_ARRAY", "DECIMAL"),
+        "date": ("INT32", "DATE"),
+        # The older mark of the unit, which a timestamp without zone would lack.
+        "timestamp": ("INT64", "TIMESTAMP_MILLIS"),
+    }
+
+
+def test_a_text_is_measured_in_bytes() -> None:
+    column = Column("notes", Kind.TEXT, 4_000)
+    redshift.parquet_of("t", (column,), pa.table({"notes": ["\N{EURO SIGN}" * 4_000, None]}))
+    with pytest.raises(StatementError, match="notes holds a text of 16001 bytes"):
+        redshift.parquet_of("t", (column,), pa.table({"notes": ["x" * 16_001]}))
+
+
+# Conversations
+
+
+def an_update(store: NotedStore) -> ApplyInput:
+    header = {
+        "entityName": "Thing__c",
+        "recordIds": ["a0x000000000001AAA"],
+        "changeType": "UPDATE",
+        "commitTimestamp": 1_700_000_000_000,
+        "commitNumber": 7,
+        "sequenceNumber": 1,
+    }
+    event = orjson.dumps({"payload": {"ChangeEventHeader": header, "Type": "new"}}).decode()
+    row = {"position": "1", "object": "Thing__c", "changes": 1, "received_at": NOW, "event": event}
+    raw = pa.Table.from_pylist([row], schema=RAW_SCHEMA)
+    ((_, (landed, changes, _)),) = stage_objects(raw, CATALOGUE, batch="lane/1").items()
+    body = BytesIO()
+    pq.write_table(changes, body)
+    store.objects["staged/1"] = body.getvalue()
+    facts: dict[str, Any] = {
+        "raw_key": "raw/1",
+        "raw_sha256": "",
+        "raw_bytes": 0,
+        "events": 1,
+        "landed": {"Thing__c": 1},
+    }
+    times = {"first_received_at": NOW, "last_received_at": NOW}
+    return ApplyInput(
+        manifest=Manifest(org="o", lane="lane", start="1", end="2", **facts, **times),
+        staged=StagedObject(
+            object="Thing__c", staged_key="staged/1", refused_key=None, landed=landed, staged=1, refused=0
+        ),
+    )
+
+
+def test_one_applied_batch(warehouse: RedshiftWarehouse, store: NotedStore, said: Conversation) -> None:
+    said.answers[sql.find_last_orders(THING)] = [("a0x000000000001AAA", "0", None)]
+    (result,) = Applier(warehouse, store, CATALOGUE).apply([an_update(store)])
+    assert result.applied == 1
+    versions, latest = sql.net_stage(THING, "versions"), sql.net_stage(THING, "latest")
+    assert said == [
+        SVV_COLUMNS,
+        "BEGIN",
+        # Nothing may be read before the lock: the first query fixes what the transaction sees.
+        "LOCK TABLE curated.thing_current",
+        sql.find_applied_batches(1),
+        redshift.stage_statement(sql.TOUCHED, sql.RECORD_LIST),
+        *loaded(sql.TOUCHED, sql.RECORD_LIST, 1),
+        sql.find_last_orders(THING),
+        *loaded("audit.thing_change", change_columns(THING), 2),
+        redshift.stage_statement(versions, net_columns(THING)),
+        *loaded(versions, net_columns(THING), 3),
+        sql.close_versions(THING),
+        sql.open_versions(THING),
+        redshift.stage_statement(latest, net_columns(THING)),
+        *loaded(latest, net_columns(THING), 4),
+        sql.merge_current(THING),
+        find_open_findings(),
+        find_counts("Thing__c", datetime.now(UTC).date()),
+        insert_counts("Thing__c", datetime.now(UTC).date(), CHECKED),
+        sql.insert_row(sql.LEDGER, sql.TABLES_OF_OPS[sql.LEDGER]),
+        "DROP TABLE stage_thing_latest",
+        "DROP TABLE stage_thing_versions",
+        "DROP TABLE stage_touched",
+        "COMMIT",
+        *(f"S3: delete load/{number}.parquet" for number in (1, 2, 3, 4)),
+    ]
+
+
+def one_row(transaction: Any, name: str = sql.TOUCHED) -> None:
+    transaction.stage(name, sql.RECORD_LIST, pa.table({"record_id": ["a0x"]}))
+
+
+def test_what_was_loaded_is_deleted_after_a_rollback(
+    warehouse: RedshiftWarehouse, said: Conversation
+) -> None:
+    def fail_after_a_load() -> None:
+        with warehouse.transaction() as transaction:
+            one_row(transaction)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail_after_a_load()
+    assert said[-2:] == ["ROLLBACK", "S3: delete load/1.parquet"]
+
+
+def test_a_failed_deletion_leaves_the_commit_as_it_is(
+    warehouse: RedshiftWarehouse, store: NotedStore, said: Conversation, caplog: pytest.LogCaptureFixture
+) -> None:
+    store.deletes_fail = True
+    with warehouse.transaction() as transaction:
+        one_row(transaction)
+    assert said[-2:] == ["COMMIT", "S3: delete load/1.parquet"]
+    assert "Could not delete the loaded object load/" in caplog.text
+
+
+def test_a_second_stage_of_a_name_replaces_the_first(
+    warehouse: RedshiftWarehouse, said: Conversation
+) -> None:
+    with warehouse.transaction() as transaction:
+        one_row(transaction)
+        one_row(transaction)
+    create = redshift.stage_statement(sql.TOUCHED, sql.RECORD_LIST)
+    staging = [text for text in said if "TABLE" in text and "COPY" not in text]
+    assert staging == [create, "DROP TABLE stage_touched", create, "DROP TABLE stage_touched"]
+
+
+def test_no_rows_are_staged_without_s3(warehouse: RedshiftWarehouse, said: Conversation) -> None:
+    with warehouse.transaction() as transaction:
+        transaction.stage(sql.TOUCHED, sql.RECORD_LIST, pa.table({"record_id": pa.array([], pa.string())}))
+    assert [text for text in said if "load/" in text] == []
+
+
+def test_ensure_tables_makes_what_is_missing(warehouse: RedshiftWarehouse, said: Conversation) -> None:
+    lacking = {("curated", "thing_current", "type"), *(row for row in EXISTING if row[1] == "thing_history")}
+    said.answers["SELECT table_schema"] = [row for row in EXISTING if row not in lacking]
+    assert warehouse.ensure_tables(CATALOGUE) == ["curated.thing_current.type", "curated.thing_history"]
+    assert said == [
+        "CREATE SCHEMA IF NOT EXISTS curated",
+        "CREATE SCHEMA IF NOT EXISTS audit",
+        "CREATE SCHEMA IF NOT EXISTS ops",
+        SVV_COLUMNS,
+        'ALTER TABLE curated.thing_current ADD COLUMN "type" VARCHAR(80)',
+        redshift.create_statement("curated.thing_history", sql.tables_of(THING)["curated.thing_history"]),
+        *views(),
+    ]
+
+
+def test_a_shadow_is_named_in_every_statement_and_in_no_address(
+    store: NotedStore, said: Conversation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(psycopg, "connect", lambda *_, **__: NotedConnection(said))
+    said.answers["SELECT table_schema"] = [("shadow_s_curated", "thing_current", "type")]
+    shadow = RedshiftWarehouse("dsn", store=store, copy_role="arn/ops.role", prefix="shadow_s_")
+    with shadow.transaction() as transaction:
+        transaction.lock_object("thing")
+        transaction.execute("DELETE FROM curated.thing_current")
+        transaction.fetch("SELECT batch FROM ops.ledger")
+        transaction.load(sql.current_table(THING), sql.RECORD_LIST, pa.table({"record_id": ["a0x"]}))
+    url = "s3://raw-bucket/load/1.parquet"
+    assert [text for text in said if "BEGIN" not in text and "S3" not in text][1:5] == [
+        "LOCK TABLE shadow_s_curated.thing_current",
+        "DELETE FROM shadow_s_curated.thing_current",
+        "SELECT batch FROM shadow_s_ops.ledger",
+        redshift.copy_statement("shadow_s_curated.thing_current", sql.RECORD_LIST, url, "arn/ops.role"),
+    ]
+
+
+def test_what_another_worker_made_meanwhile_is_no_error(
+    warehouse: RedshiftWarehouse, said: Conversation
+) -> None:
+    said.answers = {
+        "CREATE SCHEMA": psycopg.errors.DuplicateSchema("exists"),
+        "CREATE TABLE": psycopg.errors.DuplicateTable("exists"),
+    }
+    assert warehouse.ensure_tables(CATALOGUE) == []
+
+
+def test_a_connection_is_used_again(warehouse: RedshiftWarehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    with warehouse.transaction():
+        pass
+    monkeypatch.setattr(psycopg, "connect", lambda *_, **__: pytest.fail("a second connection"))
+    with warehouse.transaction():
+        pass
+
+
+def test_connecting_asks_for_what_redshift_can_do(store: NotedStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, Any] = {}
+
+    def connect(dsn: str, **options: Any) -> NotedConnection:
+        asked.update(options)
+        return NotedConnection(Conversation())
+
+    monkeypatch.setattr(psycopg, "connect", connect)
+    with RedshiftWarehouse("dsn", store=store, copy_role=ROLE).transaction():
+        pass
+    assert asked["client_encoding"] == "utf8"
+    assert asked["prepare_threshold"] is None
+    assert asked["autocommit"] is True
+
+
+# Errors
+
+VIOLATION = (
+    "1023\nDETAIL:  Serializable isolation violation on table - 100, transactions forming the cycle are: 1, 2"
+)
+
+
+@pytest.mark.parametrize(
+    ("raised", "expected"),
+    [
+        (psycopg.errors.InternalError_(VIOLATION), UnavailableError),  # XX000, as Redshift sends it
+        (psycopg.errors.SerializationFailure(VIOLATION), UnavailableError),  # 40001
+        (psycopg.errors.DeadlockDetected("deadlock detected"), UnavailableError),
+        (psycopg.OperationalError("server closed the connection unexpectedly"), UnavailableError),
+        (psycopg.OperationalError("password authentication failed for user"), CredentialsRejectedError),
+        (psycopg.errors.InvalidPassword("no"), CredentialsRejectedError),
+        (psycopg.errors.InternalError_("Spectrum Scan Error"), StatementError),
+        (psycopg.errors.UndefinedTable("relation does not exist"), StatementError),
+    ],
+)
+def test_redshifts_errors_become_ours(raised: psycopg.Error, expected: type[TidegateError]) -> None:
+    with pytest.raises(expected), translated("Redshift"):
+        raise raised
+
+
+def test_a_transaction_translates_what_its_statements_raise(
+    warehouse: RedshiftWarehouse, said: Conversation
+) -> None:
+    said.answers["LOCK"] = psycopg.errors.InternalError_(VIOLATION)
+    with (
+        pytest.raises(UnavailableError, match="Redshift is unavailable"),
+        warehouse.transaction() as transaction,
+    ):
+        transaction.lock_object("thing")

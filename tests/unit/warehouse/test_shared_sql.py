@@ -1,0 +1,220 @@
+"""The fold's SQL is in the part of SQL that Redshift and PostgreSQL share.
+
+Statements are found by looking into the module, so that a new one is checked without being listed here. That
+PostgreSQL runs them is proved by the tests of law 3.
+"""
+
+import inspect
+import itertools
+from datetime import date
+from functools import cache
+from typing import Any
+
+import pytest
+import sqlglot
+from sqlglot import exp
+from sqlglot.dialects import Redshift
+
+from clients.warehouse import redshift
+from clients.warehouse.shadow import schemas as shadow_schemas, sql as shadow_sql
+from clients.warehouse.sql import (
+    apply,
+    changes_ahead,
+    holds,
+    ledger,
+    quality,
+    quality_queries,
+    reconcile,
+    references,
+    refresh,
+    repair,
+    replay,
+    scorecard,
+    writeback,
+)
+from schemas.catalogue import default_catalogue
+from schemas.tables import arrow_schema, field_column, field_columns
+from transforms.quality.scorecard import Score
+
+SPECS = list(default_catalogue().objects.values())
+TABLES = apply.TABLES_OF_OPS | {t: c for spec in SPECS for t, c in apply.tables_of(spec).items()}
+COMPARED = {t: c for spec in SPECS for t, c in shadow_sql.compared_tables(spec).items()}
+MODULES = (
+    apply,
+    changes_ahead,
+    holds,
+    ledger,
+    quality_queries,
+    quality,
+    reconcile,
+    references,
+    refresh,
+    replay,
+    repair,
+    scorecard,
+    shadow_sql,
+    shadow_schemas,
+    writeback,
+)
+
+ARGUMENTS: dict[tuple[str, ...], list[tuple[Any, ...]]] = {
+    (): [()],
+    ("spec",): [(spec,) for spec in SPECS],
+    ("table",): [(table,) for table in TABLES],
+    ("table", "columns"): list(TABLES.items()),
+    ("name",): [("rehearsal",)],
+    ("schema",): [("shadow_rehearsal_curated",)],
+    ("prefix",): [("shadow_rehearsal_",)],
+    ("statement", "prefix"): [("curated.case_current", "shadow_rehearsal_")],
+    ("table", "columns", "prefix"): [
+        (table, columns, "shadow_rehearsal_") for table, columns in COMPARED.items()
+    ],
+    ("table", "columns", "prefix", "count"): [
+        (table, columns, "shadow_rehearsal_", 5) for table, columns in COMPARED.items()
+    ],
+    ("count",): [(1,), (500,)],
+    ("acknowledged",): [(False,), (True,)],
+    ("count", "acknowledged"): [(5, False), (5, True)],
+    ("spec", "columns"): [(spec, [field_column("name", spec.fields["OwnerId"])]) for spec in SPECS],
+    ("spec", "names"): [(spec, ["owner_id", "status"]) for spec in SPECS],
+    ("spec", "reference", "parent", "names"): [(SPECS[0], "owner_id", SPECS[1], ["phone"])],
+    ("child", "reference", "names"): [(SPECS[1], "account_id", ["phone", "type"])],
+    ("object_name", "day"): [("Case", date(2026, 11, 29))],
+    ("object_name", "day", "scores"): [
+        ("Case", date(2026, 11, 29), [Score("*", "fits", 9, 1), Score("Status", "values", 3, 0)])
+    ],
+    ("spec", "parent"): list(itertools.pairwise(SPECS)),
+    ("spec", "name"): [(spec, "owner_id") for spec in SPECS],
+    ("spec", "name", "parent"): [(spec, "owner_id", SPECS[0]) for spec in SPECS],
+    ("spec", "what"): [(spec, what) for spec in SPECS for what in ("latest", "versions")],
+    ("spec", "key", "references"): [(spec, "external_id", ["owner_id"]) for spec in SPECS],
+    ("spec", "limit"): [(spec, 2_000) for spec in SPECS],
+    ("spec", "is_whole"): [(spec, is_whole) for spec in SPECS for is_whole in (False, True)],
+    ("spec", "limit", "is_whole"): [(spec, 100, is_whole) for spec in SPECS for is_whole in (False, True)],
+    ("spec", "seconds", "ranges"): [(spec, 3_600, 2) for spec in SPECS],
+    ("spec", "ranges"): [(spec, count) for spec in SPECS for count in (1, 60)],
+    ("table", "is_last"): [(table, is_last) for table in TABLES for is_last in (False, True)],
+    ("spec", "is_last"): [(spec, is_last) for spec in SPECS for is_last in (False, True)],
+    ("spec", "fields"): [(spec, field_columns(spec)) for spec in SPECS],
+    ("spec", "numbers"): [(spec, field_columns(spec)) for spec in SPECS],
+    ("spec", "fields", "limit"): [(spec, field_columns(spec), 2_000) for spec in SPECS],
+    ("spec", "numbers", "seconds", "ranges"): [(spec, field_columns(spec), 3_600, 2) for spec in SPECS],
+}
+"""What a function of `apply` or `reconcile` is called with, by the names of its parameters."""
+
+NOT_IN_REDSHIFT = [
+    "ON CONFLICT",
+    "RETURNING",
+    "FILTER(",
+    "FILTER (",
+    "DISTINCT ON",
+    "IS DISTINCT FROM",
+    "LATERAL",
+]
+
+
+FUNCTIONS = {
+    name: function
+    for module in MODULES
+    for name, function in inspect.getmembers(module, inspect.isfunction)
+    if function.__module__ == module.__name__ and not name.startswith("_")
+}
+
+
+@cache
+def statements_of(name: str) -> list[str]:
+    """Every text that the function makes; empty when what it makes is no statement but a name."""
+    function = FUNCTIONS[name]
+    signature = inspect.signature(function).parameters
+    parameters = tuple(signature)
+    assert parameters in ARGUMENTS, f"say in ARGUMENTS what {name}{parameters} is called with"
+    by_name = {each.name for each in signature.values() if each.kind is each.KEYWORD_ONLY}
+    made: list[Any] = []
+    for arguments in ARGUMENTS[parameters]:
+        given = dict(zip(parameters, arguments, strict=True))
+        named = {each: given.pop(each) for each in by_name}
+        found = function(*given.values(), **named)
+        made += found if isinstance(found, list) else [found]
+    return [text for text in made if isinstance(text, str) and " " in text]
+
+
+NAMES = [name for name in FUNCTIONS if statements_of(name)]
+
+
+@cache
+def parsed(statement: str) -> exp.Expr:
+    tree = sqlglot.parse_one(statement.replace("%s", "'x'"), read="redshift")
+    # What sqlglot does not understand it keeps as a Command, without complaint.
+    assert not tree.find(exp.Command), statement
+    return tree
+
+
+def test_statements_are_found() -> None:
+    known = {
+        "find_last_orders",
+        "read_changes",
+        "close_versions",
+        "open_versions",
+        "merge_current",
+        "delete_rebuilt",
+    }
+    assert known | {"find_logged_orders", "find_applied_batches", "insert_row"} <= set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_redshift_reads_back_what_was_written(name: str) -> None:
+    for statement in statements_of(name):
+        tree = parsed(statement)
+        assert sqlglot.parse_one(tree.sql("redshift"), read="redshift") == tree, statement
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_is_used_that_redshift_lacks(name: str) -> None:
+    for statement in statements_of(name):
+        assert [words for words in NOT_IN_REDSHIFT if words in statement.upper()] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_redshift_words_are_quoted_where_they_are_names(name: str) -> None:
+    for statement in statements_of(name):
+        bare = {i.name.lower() for i in parsed(statement).find_all(exp.Identifier) if not i.quoted}
+        assert bare & Redshift.Generator.RESERVED_KEYWORDS == set(), statement
+
+
+def test_every_table_can_be_made_in_redshift() -> None:
+    for table, columns in TABLES.items():
+        tree = parsed(redshift.create_statement(table, columns))
+        assert isinstance(tree, exp.Create)
+        made = {column.name: column.this.quoted for column in tree.find_all(exp.ColumnDef)}
+        assert list(made) == arrow_schema(columns).names
+        assert {
+            name for name, quoted in made.items() if not quoted
+        } & Redshift.Generator.RESERVED_KEYWORDS == set()
+
+
+def merges() -> list[exp.Merge]:
+    texts = itertools.chain.from_iterable(statements_of(name) for name in NAMES)
+    return [tree for tree in map(parsed, texts) if isinstance(tree, exp.Merge)]
+
+
+def test_a_merge_has_one_unconditional_branch_of_each_kind() -> None:
+    # https://docs.aws.amazon.com/redshift/latest/dg/r_MERGE.html
+    assert len(merges()) == len(SPECS)
+    for merge in merges():
+        branches = merge.args["whens"].expressions
+        assert [branch.args["matched"] for branch in branches] == [True, False]
+        assert [branch.args.get("condition") for branch in branches] == [None, None]
+
+
+def test_the_source_of_a_merge_is_a_plain_table() -> None:
+    # Redshift takes no view, subquery or CTE there.
+    for merge in merges():
+        source = merge.args["using"]
+        assert isinstance(source, exp.Table)
+        assert isinstance(source.this, exp.Identifier)
+        assert source.alias == "n"
+
+
+def test_the_target_of_a_merge_has_no_alias() -> None:
+    for merge in merges():
+        assert merge.this.alias == ""

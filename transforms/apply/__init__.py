@@ -1,0 +1,1 @@
+"""Apply: fold staged changes and net them, one result a record."""

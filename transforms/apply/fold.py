@@ -1,0 +1,181 @@
+"""The fold's slow path: one record's versions from all of its changes.
+
+`current` and `history` are a fold over the change log (law 3). This is that fold, written out; records that were
+touched out of order, or by a text diff, are rebuilt by it. In-order changes take `transforms.apply.net_changes`, which must give
+the same rows: a property test holds both against a third, naive fold.
+
+Rules: changes are taken in `change_order`. A create, undelete or snapshot sets every field (what it leaves out
+is null), or those that it names, and makes the record complete. An update sets the fields it carries. A field whose value did not fit is
+null and unknown until a later change sets it. A delete keeps the values and marks the record. Every change makes one version, from its `changed_at` to the next one's.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+
+from schemas.catalogue import ObjectSpec
+from schemas.ingest.change_types import DELETE, WHOLE
+from schemas.quality import Rule
+from transforms.apply.net_changes import known_only, unknown_after
+from transforms.convert_values import MISFIT, Converter, converter, landed
+from transforms.ingest.text_diffs import DiffMismatchError, apply_diff, holds_diff
+from transforms.ingest.wide_rows import overflow
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedChange:
+    """One row of the change log. `values` are in catalogue order."""
+
+    record_id: str
+    change_order: str
+    change_type: str
+    changed_at: datetime
+    changed_fields: str | None
+    diff_fields: str | None
+    isolated_fields: str | None
+    batch: str
+    applied_at: datetime
+    values: Sequence[Any]
+
+
+HEAD = len(fields(LoggedChange)) - 1
+"""Columns before the values in a row of the change log as it is read for the fold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """The state of a record from one change to the next."""
+
+    record_id: str
+    values: tuple[Any, ...]
+    is_deleted: bool
+    is_complete: bool
+    """False when no whole record was ever seen, or a text could not be made from its diff."""
+    unknown_fields: str | None
+    """As of `schemas.tables.UNKNOWN_FIELDS`."""
+    version: int
+    """1 for the first."""
+    valid_from: datetime
+    valid_to: datetime | None
+    change_order: str
+    applied_at: datetime
+    batch: str
+    of_fold: tuple[tuple[str, Rule], ...] = ()
+    """Columns that are unknown though no change says so: each change fits, and what they make together does not."""
+
+
+def fold(changes: Iterable[LoggedChange], spec: ObjectSpec) -> list[Version]:
+    """The versions of one record, oldest first. `changes` may come in any order but without duplicates."""
+    ordered = sorted(changes, key=lambda change: change.change_order)
+    record = _Record(spec)
+    versions: list[Version] = []
+    for number, change in enumerate(ordered, start=1):
+        record.take(change)
+        later = ordered[number].changed_at if number < len(ordered) else None
+        versions.append(record.version(change, number, later))
+    return versions
+
+
+class _Record:
+    """The state of one record while its changes are taken."""
+
+    def __init__(self, spec: ObjectSpec) -> None:
+        self._spec = spec
+        self._places = {column: place for place, column in enumerate(spec.columns.values())}
+        self._values: list[Any] = [None] * len(self._places)
+        self._is_deleted = self._is_whole = False
+        self._doubtful: set[int] = set()
+        """Places of texts that could not be made from their diff."""
+        self._unknown: str | None = None
+        self._grown: set[str] = set()
+        """Columns whose text a diff made longer than the column takes."""
+
+    def take(self, change: LoggedChange) -> None:
+        """Go on to the state after a change."""
+        if change.change_type == DELETE:
+            self._is_deleted = True
+            return
+        if change.change_type in WHOLE:
+            self._is_deleted, self._is_whole = False, True
+            if change.changed_fields is None:
+                self._values = list(change.values)
+                self._doubtful.clear()
+                self._grown.clear()
+                self._unknown = change.isolated_fields
+                return
+        stands, isolated = self._set_fields(change), change.isolated_fields
+        if self._grown:
+            isolated = ",".join(sorted(self._grown.union(isolated.split(",") if isolated else ())))
+        named = change.changed_fields if change.change_type in WHOLE else stands
+        self._unknown = unknown_after(self._unknown, change.change_type, named, isolated)
+
+    def version(self, change: LoggedChange, number: int, later: datetime | None) -> Version:
+        """The state as the version that the change makes, up to `later`. What is too wide is left out of the version, and stays in the state."""
+        values, unknown = tuple(self._values), self._unknown
+        of_fold = [(column, Rule.TOO_LONG) for column in sorted(self._grown)]
+        if beyond := overflow(values, self._spec):
+            lost = frozenset(beyond)
+            names = {column for column, place in self._places.items() if place in lost}
+            values = tuple(None if place in lost else value for place, value in enumerate(values))
+            unknown = ",".join(sorted(names.union(unknown.split(",") if unknown else ())))
+            of_fold += [(column, Rule.TOO_WIDE) for column in sorted(names)]
+        return Version(
+            record_id=change.record_id,
+            values=values,
+            is_deleted=self._is_deleted,
+            is_complete=self._is_whole and not self._doubtful,
+            unknown_fields=known_only(unknown, self._places),
+            version=number,
+            valid_from=change.changed_at,
+            valid_to=later,
+            change_order=change.change_order,
+            applied_at=change.applied_at,
+            batch=change.batch,
+            of_fold=tuple(of_fold),
+        )
+
+    def _set_fields(self, change: LoggedChange) -> str:
+        """Set what an update carries. A text whose diff does not fit stays as it was, and is doubtful until a later diff fits.
+
+        A snapshot that was read in the middle of a second holds diffs of that second already, though they stand after it.
+        A text that is unknown is no base of a diff, though it is stored as null. Returns the columns that were set, joined by commas.
+        """
+        diffs = set((change.diff_fields or "").split(","))
+        baseless = set((self._unknown or "").split(","))
+        was_set = []
+        for column in (change.changed_fields or "").split(","):
+            # The log may name a field that the catalogue has no more.
+            if (place := self._places.get(column)) is None:
+                continue
+            if column in diffs:
+                if column in baseless:
+                    self._doubtful.add(place)
+                    continue
+                if not self._patch(column, place, change.values[place]):
+                    continue
+            else:
+                self._values[place] = change.values[place]
+                self._grown.discard(column)
+            was_set.append(column)
+        return ",".join(was_set)
+
+    def _patch(self, column: str, place: int, diff: str) -> bool:
+        """Apply a diff; False when the text stays as it was. One that its column does not take is null, and unknown."""
+        try:
+            text = landed(_converter(self._spec, place), apply_diff(self._values[place], diff))
+        except DiffMismatchError:
+            if not holds_diff(self._values[place], diff):
+                self._doubtful.add(place)
+                return False
+            text = self._values[place]
+        self._doubtful.discard(place)
+        if text is MISFIT:
+            self._grown.add(column)
+            text = None
+        self._values[place] = text
+        return True
+
+
+def _converter(spec: ObjectSpec, place: int) -> Converter:
+    return converter([*spec.fields.values()][place], spec.most_bytes)

@@ -1,0 +1,1 @@
+"""The catalogue: derive its entries and write it as text."""

@@ -1,0 +1,305 @@
+"""How the org's fields differ from the catalogue's, and what follows from each difference. No I/O.
+
+The rule for values: what the warehouse has stays unless the org says something else of the same kind. So a field that is gone, or whose
+type holds less than before, is *held*: it is neither asked for nor set by whole records, and a lossy conversion writes no nulls.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from pydantic import ValidationError
+
+from schemas.catalogue import (
+    FRACTIONS,
+    IDS,
+    TEXTS,
+    WHOLE_NUMBERS,
+    Catalogue,
+    FieldSpec,
+    ObjectSpec,
+)
+from schemas.drift import (
+    DescribedField,
+    DriftKind,
+    DriftPolicy,
+    DriftRow,
+    Effect,
+    FieldDrift,
+    text_of,
+)
+from schemas.errors import CatalogueError
+from transforms.catalogue.described_entries import entry_of, fields_of, kind_of, part_name, text_length
+from transforms.drift.reports import described_text, reported
+
+_ALIKE = (FRACTIONS, WHOLE_NUMBERS, IDS)
+"""Types that are the same to the warehouse."""
+_DECIDED = ("type", "length", "scale", "references", "part_of", "part", "held")
+"""What a decision changes of an entry that is there; the rest is the file's."""
+
+
+def compare(
+    spec: ObjectSpec,
+    described: Iterable[DescribedField],
+    policy: DriftPolicy,
+    history: Mapping[str, DriftRow],
+) -> list[FieldDrift]:
+    """Every difference of one object that is new.
+
+    Args:
+        spec: As the engine goes by it now.
+        described: All fields of the object in the org.
+        policy: What to do with new fields.
+        history: The last decision about each field: one that says the same is not made again.
+    """
+    there = {
+        name: field
+        for name, field in fields_of(described, spec.fields).items()
+        if not _is_no_field(spec, name)
+    }
+    found = [*_known_fields(spec, there, policy), *_new_fields(spec, there, policy)]
+    return _guess_names(
+        [each for each in found if not _is_repeated(each, history.get(each.field))], there, spec
+    )
+
+
+def overlaid(catalogue: Catalogue, rows: Iterable[DriftRow]) -> dict[str, ObjectSpec]:
+    """The catalogue's objects with the decisions over them, in their order; those about entries that are otherwise now do not count.
+
+    Nor does one about a field that the file ignores. Raises `CatalogueError` when the file says by now what cannot be beside a decision.
+    """
+    fields = {name: dict(spec.fields) for name, spec in catalogue.objects.items()}
+    for row in rows:
+        of_object = fields.get(row.object)
+        if row.spec is None or of_object is None or row.field in catalogue.objects[row.object].ignored:
+            continue
+        present = of_object.get(row.field)
+        if present is None and row.was == "":
+            of_object[row.field] = row.spec
+        elif present is not None and row.was == _was(present, row.kind):
+            # What the file says besides, such as `pii`, is said since.
+            update = {name: getattr(row.spec, name) for name in _DECIDED}
+            of_object[row.field] = present.model_copy(update=update)
+    return {
+        name: spec if fields[name] == spec.fields else _decided(spec, fields[name])
+        for name, spec in catalogue.objects.items()
+    }
+
+
+def _decided(spec: ObjectSpec, fields: Mapping[str, FieldSpec]) -> ObjectSpec:
+    try:
+        return with_fields(spec, fields)
+    except ValidationError as error:
+        problems = [
+            f"objects.{spec.name}, with the fields that were found in the org: {item['msg']}"
+            for item in error.errors()
+        ]
+        raise CatalogueError(path="", problems=problems) from error
+
+
+def with_fields(spec: ObjectSpec, fields: Mapping[str, FieldSpec]) -> ObjectSpec:
+    """The object with other fields; nothing that was worked out from the old ones stays."""
+    described = spec.model_dump() | {"name": spec.name, "fields": dict(fields)}
+    return ObjectSpec.model_validate(described)
+
+
+def _is_no_field(spec: ObjectSpec, name: str) -> bool:
+    return (name in spec.compounds and name not in spec.fields) or name in spec.ignored
+
+
+def _was(entry: FieldSpec, kind: DriftKind) -> str:
+    """The entry in short, with the compound that it is a part of where that is what was decided about."""
+    if kind is not DriftKind.PART:
+        return text_of(entry)
+    return f"{text_of(entry)}, {'part of ' + entry.part_of if entry.part_of else 'no part'}"
+
+
+def _known_fields(
+    spec: ObjectSpec, there: Mapping[str, DescribedField], policy: DriftPolicy
+) -> Iterable[FieldDrift]:
+    for name, entry in spec.fields.items():
+        field = there.get(name)
+        if field is None:
+            if not entry.held:
+                yield _held(spec, name, entry, DriftKind.REMOVED, "")
+        elif entry.held:
+            if _fits(entry, field):
+                yield _restored(spec, name, entry, field)
+        elif not _fits(entry, field):
+            yield _other_type(spec, name, entry, field, policy)
+        elif _is_other_part(entry, field):
+            yield _other_part(spec, name, entry, field)
+        else:
+            yield from reported(spec.name, name, entry, field)
+
+
+def _new_fields(
+    spec: ObjectSpec, there: Mapping[str, DescribedField], policy: DriftPolicy
+) -> Iterable[FieldDrift]:
+    for name, field in there.items():
+        if name in spec.fields:
+            continue
+        entry = entry_of(field, policy.pii)
+        facts = {"object": spec.name, "field": name, "now": described_text(field)}
+        if entry is None:
+            advice = "Its type is not kept, so its values are left out. Say `ignore: true` in the catalogue to hear no more of it."
+            yield FieldDrift(**facts, kind=DriftKind.UNKNOWN, effect=Effect.REPORTED, advice=advice)
+        elif entry.calculated and not policy.add_calculated:
+            advice = (
+                "The org works it out. Add it to the catalogue as `calculated` to have it read on a schedule."
+            )
+            yield FieldDrift(**facts, kind=DriftKind.ADDED, effect=Effect.REPORTED, advice=advice)
+        elif not policy.add or not _fits_in(spec, name, entry):
+            advice = "Add the field to the catalogue: until then its values are left out of what lands."
+            yield FieldDrift(**facts, kind=DriftKind.ADDED, effect=Effect.REPORTED, advice=advice)
+        else:
+            advice = (
+                "Say in the catalogue what is in it: until then it is encrypted."
+                if entry.is_protected
+                else ""
+            )
+            yield FieldDrift(**facts, kind=DriftKind.ADDED, effect=Effect.ADDED, spec=entry, advice=advice)
+
+
+def field_called(spec: ObjectSpec, name: str) -> str | None:
+    """The field that changes carry under a name, which is `Compound.Part` for a part; None: the catalogue lacks it."""
+    compound, _, part = name.partition(".")
+    return spec.compounds.get(compound, {}).get(part) if part else name if name in spec.fields else None
+
+
+def _fits(entry: FieldSpec, field: DescribedField) -> bool:
+    """True when every value of the org's field has room in the entry, a number perhaps rounded."""
+    if not _is_same_kind(entry, field) or field.calculated != entry.calculated:
+        return False
+    return entry.type not in TEXTS or field.length == 0 or text_length(field) <= entry.length
+
+
+def _is_same_kind(entry: FieldSpec, field: DescribedField) -> bool:
+    kind = kind_of(field)
+    return kind is entry.type or any(kind in some and entry.type in some for some in _ALIKE)
+
+
+def _is_other_part(entry: FieldSpec, field: DescribedField) -> bool:
+    """True when the org has the field in a compound of which the entry does not know. A `part` that the file gives is taken as it is."""
+    if not field.compound:
+        return False
+    if entry.part_of != field.compound:
+        return True
+    return entry.part is None and part_name(field) not in (None, field.name)
+
+
+def _other_part(spec: ObjectSpec, name: str, entry: FieldSpec, field: DescribedField) -> FieldDrift:
+    part = part_name(field)
+    known = entry.model_copy(update={"part_of": field.compound, "part": part})
+    is_possible = _fits_in(spec, name, known)
+    say = f"part_of: {field.compound}" + ("" if part is None else f", part: {part}")
+    return FieldDrift(
+        object=spec.name,
+        field=name,
+        kind=DriftKind.PART,
+        effect=Effect.CHANGED if is_possible else Effect.REPORTED,
+        was=_was(entry, DriftKind.PART),
+        now=f"{described_text(field)}, part of {field.compound}",
+        spec=known if is_possible else None,
+        advice=f"Say `{say}` in the catalogue: change events carry the field as {field.compound}.{part or name}.",
+    )
+
+
+def _other_type(
+    spec: ObjectSpec, name: str, entry: FieldSpec, field: DescribedField, policy: DriftPolicy
+) -> FieldDrift:
+    kind = kind_of(field)
+    both_texts = entry.type in TEXTS and kind in TEXTS and field.calculated == entry.calculated
+    if both_texts and kind is not None and text_length(field) >= entry.length:
+        wider = entry.model_copy(update={"type": kind, "length": text_length(field)})
+        return FieldDrift(
+            object=spec.name,
+            field=name,
+            kind=DriftKind.WIDENED,
+            effect=Effect.CHANGED if policy.widen else Effect.REPORTED,
+            was=text_of(entry),
+            now=described_text(field),
+            spec=wider if policy.widen else None,
+            advice=""
+            if policy.widen
+            else "Widen the column, then correct the catalogue; longer values wait.",
+        )
+    return _held(spec, name, entry, DriftKind.RETYPED, described_text(field))
+
+
+def _held(spec: ObjectSpec, name: str, entry: FieldSpec, kind: DriftKind, now: str) -> FieldDrift:
+    advice = (
+        "Its column and values stay. Take it out of the catalogue when nobody needs them."
+        if kind is DriftKind.REMOVED
+        else "Its column and values stay as they were. Convert the column and correct the catalogue to take the new type."
+    )
+    return FieldDrift(
+        object=spec.name,
+        field=name,
+        kind=kind,
+        effect=Effect.HELD,
+        was=text_of(entry),
+        now=now,
+        spec=entry.model_copy(update={"held": True}),
+        advice=advice,
+    )
+
+
+def _restored(spec: ObjectSpec, name: str, entry: FieldSpec, field: DescribedField) -> FieldDrift:
+    return FieldDrift(
+        object=spec.name,
+        field=name,
+        kind=DriftKind.RESTORED,
+        effect=Effect.RELEASED,
+        was=text_of(entry),
+        now=described_text(field),
+        spec=entry.model_copy(update={"held": False}),
+    )
+
+
+def _fits_in(spec: ObjectSpec, name: str, entry: FieldSpec) -> bool:
+    """False when the catalogue cannot take the field beside its others: its name is none, or another field is the same part."""
+    try:
+        with_fields(spec, {**spec.fields, name: entry})
+    except ValueError:
+        return False
+    return True
+
+
+def _is_repeated(found: FieldDrift, last: DriftRow | None) -> bool:
+    return (
+        last is not None
+        and found.effect is Effect.REPORTED
+        and (last.kind, last.now, last.effect) == (found.kind, found.now, found.effect)
+    )
+
+
+def _guess_names(
+    found: list[FieldDrift], there: Mapping[str, DescribedField], spec: ObjectSpec
+) -> list[FieldDrift]:
+    """A field that went as another of its type came may have been renamed. It is only a guess, so nothing follows from it."""
+    gone = [each for each in found if each.kind is DriftKind.REMOVED]
+    new = [each for each in found if each.kind is DriftKind.ADDED]
+    pairs: dict[str, str] = {}
+    for old in gone:
+        entry = spec.fields[old.field]
+        alike = [each.field for each in new if _is_alike(entry, there[each.field])]
+        if len(alike) == 1 and alike[0] not in pairs.values():
+            pairs[old.field] = alike[0]
+    back = {young: old for old, young in pairs.items()}
+    return [_with_guess(each, pairs, back) for each in found]
+
+
+def _is_alike(entry: FieldSpec, field: DescribedField) -> bool:
+    same_length = entry.type not in TEXTS or entry.length == field.length
+    return kind_of(field) is entry.type and same_length
+
+
+def _with_guess(found: FieldDrift, pairs: Mapping[str, str], back: Mapping[str, str]) -> FieldDrift:
+    if found.kind is DriftKind.REMOVED and found.field in pairs:
+        guess = (
+            f"Perhaps it was renamed to {pairs[found.field]}, which came at the same time with the same type."
+        )
+    elif found.kind is DriftKind.ADDED and found.field in back:
+        guess = f"Perhaps it is {back[found.field]} under another name, which went at the same time."
+    else:
+        return found
+    return found.model_copy(update={"advice": f"{guess} {found.advice}".strip()})

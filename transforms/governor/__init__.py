@@ -1,0 +1,1 @@
+"""The governor: budgets, the ledger of calls and the forecast of spending."""

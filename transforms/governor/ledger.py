@@ -1,0 +1,49 @@
+"""All budgets of one org, and what the governor does with them. Pure: the caller says what time it is."""
+
+from pydantic import BaseModel
+
+from schemas.governor import Answer, Budget, Exchange, Reading, Refusal, Terms
+from schemas.salesforce.limits import BULK_INGEST_ROWS, COMETD_CLIENTS, LONG_CALLS_AT_ONCE
+from transforms.governor.budget import BudgetBook
+
+_TOLD_BY_NOBODY = {
+    Budget.LONG_CALLS: min(LONG_CALLS_AT_ONCE["enterprise"], LONG_CALLS_AT_ONCE["unlimited"]),
+    Budget.INGEST_ROWS: BULK_INGEST_ROWS,
+    Budget.STREAMING_CLIENTS: min(COMETD_CLIENTS.values()),
+}
+"""Limits that the Limits API does not list, or not in every edition: from the documentation, used by us alone as far as we know."""
+
+
+class OrgBooks(BaseModel):
+    """What a governor is started with and carries from run to run."""
+
+    org: str
+    terms: Terms = Terms()
+    books: dict[Budget, BudgetBook] = {}
+
+    def model_post_init(self, context: object) -> None:  # noqa: ARG002 -- pydantic's signature
+        """Open the books that are missing."""
+        for budget in Budget:
+            maximum = _TOLD_BY_NOBODY.get(budget)
+            self.books.setdefault(budget, BudgetBook(budget=budget, maximum=maximum))
+
+    def exchange(self, exchange: Exchange, now: float) -> Answer:
+        """Hear what a process has spent and what the org told it; grant what it may have, the highest class first."""
+        self.take_in(exchange.readings, exchange.refusals)
+        lines = [
+            self.books[line.budget].exchange(exchange.process, line, self.terms, now)
+            for line in sorted(exchange.lines, key=lambda line: line.lease_class.rank)
+        ]
+        return Answer(lease_life=self.terms.lease_life, lines=tuple(lines))
+
+    def take_in(self, readings: tuple[Reading, ...], refusals: tuple[Refusal, ...]) -> None:
+        """What the org says of itself."""
+        for reading in readings:
+            self.books[reading.budget].read(reading)
+        for refusal in refusals:
+            self.books[refusal.budget].refuse(refusal)
+
+    def let_time_pass(self, now: float) -> None:
+        """End leases whose life is over."""
+        for book in self.books.values():
+            book.let_time_pass(now)

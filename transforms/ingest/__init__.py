@@ -1,0 +1,1 @@
+"""Ingest: turn events and rows of Salesforce into stage rows."""

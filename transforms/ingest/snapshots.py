@@ -1,0 +1,100 @@
+"""Rows of a query as events, in the form in which the org's bus would have sent them: nothing after landing knows the difference.
+
+A snapshot stands at the end of the second of its SystemModstamp (docs/decisions/0012): the row was read after that second
+was over, so it holds whatever happened in it. A deleted row is two changes, its last values and then the deletion, because the
+fold lets a deletion keep the values that are there, and the lane may never have seen these.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from schemas.ingest.polled import Deletion, PolledRow
+from schemas.ingest.positions import SECOND_MS
+from transforms.pii import HEADER
+
+VALUES, DELETED = 0, 1
+"""Sequence numbers: the same in every reading, so that a row that is read twice is a duplicate."""
+
+
+REPAIR_ORIGIN = "tidegate;repair"
+"""Change origin of a row that was read because the warehouse was known to be wrong: its record is folded anew."""
+
+GONE_ORIGIN = "tidegate;gone"
+"""Change origin of the deletion of a record that the org has no more: it was purged, and not only put into the recycle bin."""
+REPAIRS = frozenset({REPAIR_ORIGIN, GONE_ORIGIN})
+
+
+REFRESH_ORIGIN = "tidegate;refresh"
+"""Change origin of some fields of a record that were read by themselves."""
+
+
+def row_events(
+    object_name: str, row: PolledRow, *, is_settled: bool = True, reading: int = 0, earliest_ms: int = -1
+) -> list[dict[str, Any]]:
+    """The `data` of one event, or of two for a record in the recycle bin.
+
+    Args:
+        object_name: Of the catalogue.
+        row: As it was read.
+        is_settled: False for a row that was read when its second may not have been over. It then stands at the beginning of
+            the second, under everything that happened in it: that is right as long as events tell of all of that.
+        reading: As of `Manifest`; 0 for a row that is no repair.
+        earliest_ms: Where it stands at the earliest: everything that was committed by then can be seen in it.
+    """
+    record_id = row.record_id
+    place_ms = max(row.modstamp_ms + (SECOND_MS - 1 if is_settled else 0), earliest_ms)
+    user = row.fields.get("LastModifiedById")
+    place, origin = (place_ms, reading), REPAIR_ORIGIN if reading else None
+    events = [_event(object_name, record_id, "SNAPSHOT", place, VALUES, user, row.fields, origin)]
+    if row.is_deleted:
+        events.append(_event(object_name, record_id, "DELETE", place, DELETED, user, {}, origin))
+    return events
+
+
+def update_event(
+    object_name: str, row: PolledRow, *, is_settled: bool = True, reading: int
+) -> dict[str, Any]:
+    """The `data` of the event for a record of which only the row's fields were read. It stands where `row_events` would be."""
+    place = (row.modstamp_ms + (SECOND_MS - 1 if is_settled else 0), reading)
+    return _event(object_name, row.record_id, "UPDATE", place, VALUES, None, row.fields, REFRESH_ORIGIN)
+
+
+def deletion_event(object_name: str, deletion: Deletion) -> dict[str, Any]:
+    """The `data` of the event for a record of which only its deletion is known."""
+    return _deletion(object_name, deletion, 0, None)
+
+
+def purge_event(object_name: str, deletion: Deletion, *, reading: int = 0) -> dict[str, Any]:
+    """The `data` of the event for a record that the org has no more; its deletion's time is when that was found out."""
+    return _deletion(object_name, deletion, reading, GONE_ORIGIN)
+
+
+def _deletion(object_name: str, deletion: Deletion, reading: int, origin: str | None) -> dict[str, Any]:
+    record_id, deleted_ms = deletion
+    place = (deleted_ms + SECOND_MS - 1, reading)
+    return _event(object_name, record_id, "DELETE", place, DELETED, None, {}, origin)
+
+
+def _event(
+    object_name: str,
+    record_id: str,
+    change_type: str,
+    place: tuple[int, int],
+    sequence: int,
+    user: str | None,
+    fields: Mapping[str, Any],
+    origin: str | None,
+) -> dict[str, Any]:
+    place_ms, reading = place
+    header = {
+        "entityName": object_name,
+        "recordIds": [record_id],
+        "changeType": change_type,
+        "changeOrigin": origin,
+        "transactionKey": None,
+        "sequenceNumber": sequence,
+        "commitTimestamp": place_ms,
+        "commitNumber": reading,
+        "commitUser": user,
+    }
+    return {"payload": {HEADER: header, **fields}, "event": {"source": "query"}}

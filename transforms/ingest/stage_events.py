@@ -1,0 +1,106 @@
+"""A batch's events as Parquet-ready tables: typed changes and refusals of each object."""
+
+from collections.abc import Collection, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from schemas.catalogue import Catalogue, ObjectSpec
+from schemas.tables import EVENT_BYTES, QUARANTINE_COLUMNS, arrow_schema, staged_columns
+from transforms.ingest.decode_events import DecodedObject, RawEvent, Refusal, decode_events
+from transforms.ingest.wide_rows import fitted
+
+REFUSED_SCHEMA = arrow_schema([column for column in QUARANTINE_COLUMNS if column.name != "quarantined_at"])
+
+
+_IN_RAW = '{"event":"longer than its column; it is in the raw file of the batch"}'
+PLACE = "place"
+"""Column that a part of a raw file has beside its own: how many changes of the file come before each event."""
+
+
+def events_of(raw: pa.Table, objects: Collection[str]) -> pa.Table:
+    """The events of some objects, with their `PLACE` in the file."""
+    if PLACE not in raw.column_names:
+        before = pc.subtract(pc.cumulative_sum(raw["changes"].cast(pa.int64())), raw["changes"])
+        raw = raw.append_column(PLACE, before)
+    return raw.filter(pc.is_in(raw["object"], value_set=pa.array(sorted(objects), pa.string())))
+
+
+class ObjectShare(NamedTuple):
+    """One object's share of a batch."""
+
+    landed: int
+    """Changes in the raw file; equals typed plus refused ones."""
+    changes: pa.Table | None
+    """Typed changes in the columns of `staged_columns`; None for an object that the catalogue lacks."""
+    refused: pa.Table
+    """Refused changes in the columns of `REFUSED_SCHEMA`."""
+
+
+def stage_objects(raw: pa.Table, catalogue: Catalogue, *, batch: str) -> dict[str, ObjectShare]:
+    """The shares of a raw file (columns of `RAW_SCHEMA`) by the object's name as received."""
+    staged = {}
+    for name, decoded in decode_events(_events(raw), catalogue).items():
+        spec = catalogue.objects.get(name)
+        changes = None if spec is None else fitted(typed_table(decoded, spec, batch), spec)
+        staged[name] = ObjectShare(decoded.landed, changes, refused_table(decoded.refusals, batch))
+    return staged
+
+
+def _events(raw: pa.Table) -> Iterator[RawEvent]:
+    received = raw["received_at"].cast(pa.int64())
+    events = raw["event"].cast(pa.large_binary())  # the JSON reader takes bytes; texts would be decoded twice
+    columns = [raw["position"], raw["object"], raw["changes"], received, events]
+    if PLACE in raw.column_names:
+        columns.append(raw[PLACE])
+    yield from map(RawEvent, *(column.to_pylist() for column in columns))
+
+
+def typed_table(decoded: DecodedObject, spec: ObjectSpec, batch: str) -> pa.Table:
+    """Decoded changes in the columns of `staged_columns`."""
+    schema = arrow_schema(staged_columns(spec))
+    count = len(decoded.rows)
+    columns = list(zip(*decoded.rows, strict=True)) or [()] * len(schema)
+    arrays = [_array(field, values, batch, count) for field, values in zip(schema, columns, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _array(field: pa.Field, values: Sequence[Any], batch: str, count: int) -> pa.Array:
+    if field.name == "batch":
+        return pa.repeat(pa.scalar(batch, field.type), count)
+    if field.name in ("changed_at", "received_at"):
+        return pa.array(values, pa.int64()).cast(field.type)
+    return pa.array(values, field.type)
+
+
+def for_quarantine(refused: pa.Table, at: Sequence[datetime]) -> pa.Table:
+    """Refused changes, each refused at its time of `at`, as rows of `ops.quarantine`.
+
+    An event that is longer than its column is left in the raw file.
+    """
+    stamps = pa.array(at, pa.timestamp("ms", tz="UTC"))
+    place = refused.column_names.index("event")
+    has_room = pc.less_equal(pc.binary_length(refused["event"]), EVENT_BYTES)
+    events = pc.if_else(has_room, refused["event"], pa.scalar(_IN_RAW, refused["event"].type))
+    return refused.set_column(place, "event", events).append_column("quarantined_at", stamps)
+
+
+def refused_table(refusals: list[Refusal], batch: str) -> pa.Table:
+    """Refusals in the columns of `REFUSED_SCHEMA`."""
+    rows = [
+        {
+            "batch": batch,
+            "ordinal": refusal.ordinal,
+            "object": refusal.object,
+            "record_id": refusal.record_id,
+            "position": refusal.position,
+            "reason": refusal.reason,
+            "detail": refusal.detail,
+            "event": refusal.event.decode(),
+            "received_at": datetime.fromtimestamp(refusal.received_ms / 1000, UTC),
+        }
+        for refusal in refusals
+    ]
+    return pa.Table.from_pylist(rows, schema=REFUSED_SCHEMA)

@@ -1,0 +1,1 @@
+"""The planner: choose for every object the lane that fits the budget."""

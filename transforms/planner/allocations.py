@@ -1,0 +1,87 @@
+"""What following may spend of each budget in the coming 24 hours: the governor's rules, read a day ahead. Pure."""
+
+from schemas.governor import Budget, LeaseClass, Terms
+from schemas.salesforce.limits import (
+    BULK_QUERY_JOBS,
+    BULK_QUERY_RESULT_BYTES,
+    COMETD_CLIENTS,
+    DAILY_API_REQUESTS,
+    DAILY_API_REQUESTS_PER_LICENCE,
+    DAILY_DELIVERED_EVENTS,
+)
+from transforms.governor.ledger import OrgBooks
+
+FOLLOWING_ALONE = frozenset({Budget.DELIVERED_EVENTS, Budget.STREAMING_CLIENTS})
+"""Budgets that no other class of ours has a use for, so that nothing of them is kept for others."""
+PLANNED = (
+    Budget.API_CALLS,
+    Budget.DELIVERED_EVENTS,
+    Budget.BULK_QUERY_JOBS,
+    Budget.BULK_QUERY_BYTES,
+    Budget.STREAMING_CLIENTS,
+)
+"""What following spends, the scarcest in the usual case first."""
+_DAY_HOURS = 24
+_LAST_HOURS = 8
+"""What is left now must last so long: later, what was spent yesterday drops out of the 24 hours."""
+
+
+def allocations(edition: str, *, licences: int = 0, entitlement: int | None = None) -> dict[Budget, int]:
+    """What an org of the edition is allowed in 24 hours.
+
+    Args:
+        edition: A key of the tables in `schemas.salesforce.limits`.
+        licences: Users' licences, each of which adds API calls.
+        entitlement: Delivered events by contract; None: the edition's own.
+    """
+    calls = DAILY_API_REQUESTS[edition] + licences * DAILY_API_REQUESTS_PER_LICENCE[edition]
+    return {
+        Budget.API_CALLS: calls,
+        Budget.DELIVERED_EVENTS: DAILY_DELIVERED_EVENTS[edition] if entitlement is None else entitlement,
+        Budget.BULK_QUERY_JOBS: BULK_QUERY_JOBS,
+        Budget.BULK_QUERY_BYTES: BULK_QUERY_RESULT_BYTES,
+        Budget.STREAMING_CLIENTS: COMETD_CLIENTS[edition],
+    }
+
+
+def following_may_spend(budget: Budget, maximum: float, others: float, terms: Terms) -> float:
+    """Following's part of a budget when other applications spend `others` of it, as the governor would grant it.
+
+    Other classes are taken to use of their floors what a quiet class keeps: when they use more, the governor's books show
+    it, and the next plan is made from those.
+    """
+    to_share = max(0.0, maximum * (1 - terms.margin) - others)
+    share = terms.shares[LeaseClass.POLLING]
+    ceiling = share.ceiling * to_share
+    if budget in FOLLOWING_ALONE:
+        return ceiling
+    kept = {each: other.floor * (1 - terms.lent) * to_share for each, other in terms.shares.items()}
+    above = sum(tokens for each, tokens in kept.items() if each.rank < LeaseClass.POLLING.rank)
+    free = to_share - sum(kept.values()) + kept[LeaseClass.POLLING]
+    return min(ceiling, max(free, min(share.floor * to_share, to_share - above)))
+
+
+def may_spend_by_books(books: OrgBooks, streamed: float) -> dict[Budget, float] | None:
+    """Of every budget that the org has told; None while the two that decide are not known.
+
+    Args:
+        books: The governor's.
+        streamed: Events that our streams received in the last 24 hours, in case the books do not hold them.
+    """
+    may: dict[Budget, float] = {}
+    for budget in PLANNED:
+        book = books.books[budget]
+        if book.maximum is None:
+            continue
+        if budget.is_concurrency:
+            may[budget] = following_may_spend(budget, book.maximum, 0, books.terms)
+            continue
+        ours = float(sum(sum(hour.values()) for hour in book.hours.values()))
+        if budget is Budget.DELIVERED_EVENTS:
+            ours = max(ours, streamed)
+        used = book.used_at_most()
+        usual = following_may_spend(budget, book.maximum, max(0.0, used - ours), books.terms)
+        left = max(0.0, book.maximum * (1 - books.terms.margin) - used)
+        may[budget] = min(usual, left * _DAY_HOURS / _LAST_HOURS)
+    known = Budget.API_CALLS in may and Budget.DELIVERED_EVENTS in may
+    return may if known else None

@@ -1,0 +1,1 @@
+"""Quality: rules, their findings and the scorecard."""

@@ -1,0 +1,1 @@
+"""Reconcile: compare the warehouse with the org by bucket, then by row."""

@@ -1,0 +1,1 @@
+"""Replay: find changes by key and encrypt them again."""

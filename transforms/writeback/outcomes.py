@@ -1,0 +1,60 @@
+"""From what Salesforce says of a row to what becomes of its writebacks, and how long they wait for another try."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from schemas.writeback.messages import WritebackState
+from transforms.writeback.facts import Outcome, ToSend
+from transforms.writeback.row_errors import RowError, RowFate, read_row_error, without_values
+
+MOST_TRIES = 12
+"""Tries of a writeback before it is a dead letter: with the waits between them some twenty minutes."""
+MOST_PARENT_TRIES = 4
+"""Tries of a writeback whose parent is not there; one that is queued here goes first anyway."""
+_FIRST_WAIT = timedelta(seconds=1)
+_LONGEST_WAIT = timedelta(minutes=5)
+_MOST_WORDS = 1_000
+
+
+def outcome_of(
+    entry: ToSend,
+    record_id: str,
+    *,
+    created: bool,
+    code: str,
+    message: str,
+    key_field: str,
+    hidden: Iterable[object],
+) -> Outcome | None:
+    """What becomes of an entry by its row's result; None when that does not say whether it was written.
+
+    Args:
+        entry: What was sent.
+        record_id: Of the record; empty when the row failed.
+        created: Whether the record was made.
+        code: Salesforce's; empty when the row was written.
+        message: Its words.
+        key_field: The external id field.
+        hidden: Values that must not be said (law 7).
+    """
+    if not code:
+        return Outcome(WritebackState.DONE, record_id=record_id, created=created)
+    error = read_row_error(code, message, key_field=key_field)
+    words = without_values(message, hidden)[:_MOST_WORDS]
+    if error.fate is RowFate.UNKNOWN:
+        return None
+    if error.fate is RowFate.DONE:
+        return Outcome(WritebackState.DONE, record_id=record_id or None, code=code, reason=words)
+    most = MOST_PARENT_TRIES if error.fate is RowFate.PARENT else MOST_TRIES
+    if error.fate is RowFate.DEAD or entry.attempts + 1 >= most:
+        return Outcome(WritebackState.DEAD, code, f"{words} {_advice(error)}".strip())
+    return Outcome(WritebackState.WAITING, code, words, retry_in=wait_after(entry.attempts))
+
+
+def wait_after(tries: int) -> timedelta:
+    """Before the next try after so many failed ones; doubled each time."""
+    return min(_FIRST_WAIT * (1 << min(tries, 20)), _LONGEST_WAIT)
+
+
+def _advice(error: RowError) -> str:
+    return error.advice or f"It was tried {MOST_TRIES} times. Mend what refuses it, then retry."

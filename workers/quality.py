@@ -1,0 +1,129 @@
+"""The findings, scorecards and holds of a warehouse, for the command and the API: looks, and acts that go on record (law 9).
+
+An act is written into the audit log before the warehouse commits it: what took effect is always on record.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+from activities.request_reread import ask
+from clients.database.audit_log import AuditLog
+from clients.warehouse import Transaction, Warehouse
+from clients.warehouse.sql import holds, quality_queries as sql
+from schemas.ingest.messages import Act
+from schemas.message import Message
+from schemas.quality_views import FindingChoice, FindingGroup, FindingRow, HoldView, Score
+from transforms.ingest.decode_events import moment_of
+from transforms.repair import NOT_IN_QUARANTINE, Asked, Cause
+
+DAYS = 7
+"""Of scorecards that are shown."""
+_REASON_LENGTH = 1_024
+
+M = TypeVar("M", bound=Message)
+
+
+@dataclass(frozen=True)
+class QualityLooks:
+    """Looks. Its methods block."""
+
+    warehouse: Warehouse
+
+    def scorecard(self, object_name: str = "", days: int = DAYS) -> list[Score]:
+        """The last days, today (UTC) included, the newest first; "": every object."""
+        first = datetime.now(UTC).date() - timedelta(days=days - 1)
+        return _read(Score, self._fetch(sql.read_scorecard(), [object_name, object_name, str(first)]))
+
+    def groups(self, choice: FindingChoice) -> list[FindingGroup]:
+        """What is open, counted."""
+        return _read(FindingGroup, self._fetch(sql.count_findings(), choice.parameters()))
+
+    def findings(self, choice: FindingChoice, most: int, *, everything: bool = False) -> list[FindingRow]:
+        """The findings seen last; `everything`: also those that are acknowledged or resolved."""
+        statement = sql.list_every_finding(most) if everything else sql.list_waiting_findings(most)
+        return _read(FindingRow, self._fetch(statement, choice.parameters()))
+
+    def holds(self) -> list[HoldView]:
+        """Objects whose batches wait."""
+        return _read(HoldView, self._fetch(holds.list_holds(), []))
+
+    def _fetch(self, statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+        with self.warehouse.transaction() as transaction:
+            return transaction.fetch(statement, parameters)
+
+
+@dataclass(frozen=True)
+class QualityActs:
+    """Acts. Each returns how many rows it changed; one that changes nothing is not on record. Its methods block."""
+
+    warehouse: Warehouse
+    audit: AuditLog
+
+    def acknowledge(self, choice: FindingChoice, *, by: str, reason: str) -> int:
+        """Open findings need no more care. A later breach opens a resolved one again, and needs care again."""
+        now, chosen = datetime.now(UTC), choice.parameters()
+        with self.warehouse.transaction() as transaction:
+            count = _count(transaction, sql.count_unacknowledged(), chosen)
+            said = (now, by, reason[:_REASON_LENGTH])
+            transaction.execute(sql.acknowledge_findings(), [*said, *chosen])
+            self._record("quality.acknowledge", choice.object, choice.words(), count, by, reason, now)
+        return count
+
+    def redrive(self, choice: FindingChoice, *, by: str, reason: str) -> int:
+        """The records of open findings are read from the org, and checked as they are there."""
+        now = datetime.now(UTC)
+        with self.warehouse.transaction() as transaction:
+            count = ask(transaction, _asked(transaction, choice))
+            self._record("quality.redrive", choice.object, choice.words(), count, by, reason, now)
+        return count
+
+    def release(self, object_name: str, *, by: str, reason: str) -> int:
+        """End an object's hold: what was received until now is applied, and what breaks rules of it waits in quarantine."""
+        now = datetime.now(UTC)
+        with self.warehouse.transaction() as transaction:
+            count = _count(transaction, holds.count_holds(), [object_name])
+            said = (now, by, reason[:_REASON_LENGTH])
+            transaction.execute(holds.release(), [*said, object_name])
+            self._record("quality.release", object_name, "the hold", count, by, reason, now)
+        return count
+
+    def acknowledge_quarantine(
+        self, *, reason: str = "", object_name: str = "", batch: str = "", by: str, why: str
+    ) -> int:
+        """Refused changes need no more care. They stay on record; nothing of them is counted as waiting any more."""
+        now = datetime.now(UTC)
+        chosen = [part for each in (reason, object_name, batch) for part in (each, each)]
+        parts = {"reason": reason, "batch": batch}
+        words = ", ".join(f"{name} {value}" for name, value in parts.items() if value) or "every change"
+        with self.warehouse.transaction() as transaction:
+            count = _count(transaction, sql.count_unacknowledged_quarantine(), chosen)
+            said = (now, by, why[:_REASON_LENGTH])
+            transaction.execute(sql.acknowledge_quarantine(), [*said, *chosen])
+            self._record("quarantine.acknowledge", object_name, words, count, by, why, now)
+        return count
+
+    def _record(
+        self, act: str, target: str, words: str, count: int, by: str, reason: str, at: datetime
+    ) -> None:
+        if count:
+            detail = f"{words} ({count}): {reason}"
+            self.audit.append(Act(act=act, by=by, target=target or "every object", detail=detail, at=at))
+
+
+def _count(transaction: Transaction, statement: str, parameters: Sequence[Any]) -> int:
+    [(count,)] = transaction.fetch(statement, parameters)
+    return int(count)
+
+
+def _asked(transaction: Transaction, choice: FindingChoice) -> list[Asked]:
+    rows = transaction.fetch(sql.find_records_of_findings(), choice.parameters())
+    return [
+        Asked(batch, name, NOT_IN_QUARANTINE, record_id, Cause.FIELD, order, None, moment_of(order))
+        for name, record_id, batch, order in rows
+    ]
+
+
+def _read(kind: type[M], rows: Iterable[Sequence[Any]]) -> list[M]:
+    return [kind(**dict(zip(kind.model_fields, row, strict=True))) for row in rows]

@@ -1,0 +1,118 @@
+"""The way to one org: one session, one purse and one connection pool for a process, and the sources that lanes follow."""
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from temporalio.client import Client
+
+from activities.ingest.follow_lane import OpenStream, Stream
+from clients.governor.event_lease import EventLease
+from clients.governor.leases import Leases
+from clients.salesforce.http import OrgHttp
+from clients.salesforce.polling import PolledSource
+from clients.salesforce.session import SessionSource
+from clients.salesforce.streaming import cometd, pubsub
+from clients.salesforce.streaming.pubsub_connection import PubsubConnection
+from clients.salesforce.streaming.stream import EventAllowance, EventTokens
+from clients.temporal.governor import TemporalGovernor
+from clients.warehouse.live_catalogue import LiveCatalogue
+from schemas.catalogue import Catalogue
+from schemas.errors import BudgetSpentError, RateLimitedError
+from schemas.governor import Budget, LeaseClass, Refusal, RefusalKind
+from schemas.ingest.messages import FollowInput
+from workers.settings import Settings
+
+
+@dataclass(frozen=True)
+class Org:
+    """The way to one org: one session, one purse and one connection pool for a process."""
+
+    sessions: SessionSource
+    leases: Leases
+    http: OrgHttp
+
+
+@asynccontextmanager
+async def open_org(client: Client, settings: Settings) -> AsyncIterator[Org]:
+    """The org's clients; what was leased and not used goes back when left."""
+    sessions = SessionSource(settings.salesforce.address())
+    governor = TemporalGovernor(client, settings.salesforce.org_id, settings.budgets)
+    await governor.start()
+    leases = Leases(governor)
+    try:
+        async with OrgHttp(sessions, leases, api_version=settings.salesforce.api_version) as http:
+            yield Org(sessions, leases, http)
+    finally:
+        await leases.close()
+
+
+def source_opener(settings: Settings, catalogue: Catalogue, org: Org) -> Callable[[str], PolledSource]:
+    """Opens an object of the catalogue for polling."""
+    delay = settings.polling.visibility_delay
+    return lambda name: PolledSource(
+        org.http,
+        catalogue.object(name),
+        visibility_delay=delay,
+        current=lambda: catalogue.object(name),
+    )
+
+
+def stream_opener(
+    settings: Settings, sessions: SessionSource, catalogue: Catalogue, allowance: EventAllowance | None = None
+) -> OpenStream:
+    """Opens a lane's channel by the lane's transport, with the process's one session and one Pub/Sub connection.
+
+    `allowance` pays for every event before it can come; None: nothing is paid.
+    """
+    connection = PubsubConnection(sessions, settings.salesforce.pubsub(), catalogue)
+    if isinstance(catalogue, LiveCatalogue):
+        catalogue.when_changed(lambda _: connection.forget_decoders())
+    version = settings.salesforce.api_version
+    held: defaultdict[str, EventTokens] = defaultdict(lambda: EventTokens(allowance))
+    transports = {lane.name: lane.transport for lane in settings.lanes}
+
+    def opened(request: FollowInput, replay_id: int) -> AbstractAsyncContextManager[Stream]:
+        lane, channel, tokens = request.lane, request.channel, held[request.lane]
+        if transports.get(lane, settings.planner.transport) == "pubsub":
+            return pubsub.open_stream(
+                connection, lane=lane, channel=channel, replay_id=replay_id, allowance=tokens
+            )
+        return cometd.open_stream(
+            sessions,
+            lane=lane,
+            channel=channel,
+            replay_id=replay_id,
+            api_version=version,
+            allowance=tokens,
+        )
+
+    return opened
+
+
+def paid_streams(settings: Settings, catalogue: Catalogue, org: Org) -> OpenStream:
+    """As `stream_opener`, every stream and every event of it paid for by the process's leases."""
+    opener = stream_opener(settings, org.sessions, catalogue, EventLease(org.leases))
+    return lambda request, replay_id: _leased(opener(request, replay_id), org.leases)
+
+
+@asynccontextmanager
+async def _leased(stream: AbstractAsyncContextManager[Stream], leases: Leases) -> AsyncIterator[Stream]:
+    """The stream as one of the org's streaming clients; when the org delivers no more, the governor hears of it."""
+    async with leases.hold(Budget.STREAMING_CLIENTS, LeaseClass.POLLING):
+        try:
+            async with stream as opened:
+                yield opened
+        except BudgetSpentError:
+            raise
+        except RateLimitedError as error:
+            refusal = Refusal(
+                budget=Budget.DELIVERED_EVENTS,
+                kind=RefusalKind.QUOTA,
+                at=datetime.now(UTC),
+                retry_after=error.retry_after,
+            )
+            leases.refuse(refusal)
+            raise
