@@ -73,16 +73,20 @@ def _sure(text: str) -> float | Decimal | str:
 
 
 def _whole(text: str) -> float | str:
-    # Longer ones are doubles for other readers, too.
-    return int(text) if len(text) < _LONGEST_WHOLE else _double(text)
+    if len(text) <= _LONGEST_WHOLE and (value := int(text)) in _SIXTY_FOUR_BITS:
+        return value
+    # Beyond 64 bits it is a double for other readers, too.
+    return _double(text)
 
 
 _LARGEST_EXPONENT = 300
 """Of a number that every reader takes: a double ends at 10^308."""
 
 
-_LONGEST_WHOLE = 19
-"""Characters with which a whole number may be larger than 64 bits hold."""
+_LONGEST_WHOLE = 20
+"""Characters of the longest whole number within 64 bits, its sign included."""
+_SIXTY_FOUR_BITS = range(-(2**63), 2**64)
+"""Whole numbers that the usual reader keeps (orjson: from the smallest signed to the largest unsigned one)."""
 
 
 def _repaired(value: Any) -> Any:

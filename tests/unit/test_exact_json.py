@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 
 from transforms import exact_json
 
@@ -38,11 +38,13 @@ def test_a_number_comes_back_with_every_digit(number: Decimal) -> None:
 
 @given(
     st.recursive(
-        st.none() | st.booleans() | st.integers(-(2**62), 2**62) | st.text(),
+        st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.text(),
         lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
         max_leaves=8,
     )
 )
+@example(-100_000_000_000_000_001)
+@example(2**64 - 1)
 def test_usual_json_is_read_as_usual(value: Any) -> None:
     text = orjson.dumps(value)
     assert exact_json.loads_where_needed(text) == exact_json.loads(text) == orjson.loads(text)
