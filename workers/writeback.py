@@ -57,7 +57,7 @@ def writeback_steps(
         jobs=IngestJobs(http, sessions, BulkIngest(http), batches, waits),
         records=RecordsByKey(http),
         change_log=ChangeLog(warehouse),
-        catalogue=lambda: catalogue,
+        catalogue=catalogue,
         protector=protector,
         terms=WritebackTerms(
             newer=settings.newer, settled_after=settings.settled_after, patience=settings.patience

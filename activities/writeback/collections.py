@@ -14,6 +14,7 @@ from clients.salesforce.collections import (
     collections_needed,
     reads_as_reference,
 )
+from clients.salesforce.request import Deadline
 from schemas.catalogue import ObjectSpec
 from schemas.errors import UnknownOutcomeError
 from schemas.salesforce.limits import COLLECTION_MAX_ROWS, COMPOSITE_MAX_QUERIES
@@ -82,13 +83,15 @@ class Collections:
         going = _fitting(entries, self.paces[spec.name].rows)
         return {entry.record: _LEFT for entry in entries if entry.record not in going}
 
-    async def send(self, spec: ObjectSpec, key_field: str, entries: Sequence[ToSend], batch: str) -> Sent:
-        """Send them in one call. Raises as `CompositeWrites.write`."""
+    async def send(
+        self, spec: ObjectSpec, key_field: str, entries: Sequence[ToSend], batch: str, *, not_after: Deadline
+    ) -> Sent:
+        """Send them in one call, which is not begun later than `not_after`. Raises as `CompositeWrites.write`."""
         pace, began = self.paces[spec.name], time.monotonic()
         rows = [_row(entry) for entry in entries]
         try:
             # Never as a long call: a look-up may then be sure that the org is done with it within `settled_after`.
-            results = await self.writes.write(spec.name, key_field, rows, batch)
+            results = await self.writes.write(spec.name, key_field, rows, batch, not_after=not_after)
         except UnknownOutcomeError as error:
             # A connection that was lost at once says nothing of how long the rows take.
             if not error.is_over and time.monotonic() - began > _AIM_SECONDS:

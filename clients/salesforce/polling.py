@@ -16,6 +16,7 @@ from typing import NamedTuple
 from clients.salesforce.bulk.query import BulkQuery
 from clients.salesforce.http import OrgHttp
 from clients.salesforce.polled_rows import rows_of_csv
+from clients.salesforce.request import Call
 from clients.salesforce.rest_query import RestQuery
 from clients.salesforce.soql import keyset_query, literal
 from schemas.catalogue import ObjectSpec
@@ -129,12 +130,9 @@ class PolledSource:
         if end <= start:
             return Deletions([], start)
         try:
-            response = await self.org.call(
-                "GET",
-                f"{self.org.data_path}/sobjects/{self.spec.name}/deleted/",
-                lease_class=self.lease_class,
-                params={"start": literal(start), "end": literal(end)},
-            )
+            path = f"{self.org.data_path}/sobjects/{self.spec.name}/deleted/"
+            params = {"start": literal(start), "end": literal(end)}
+            response = await self.org.read(Call("GET", path, self.lease_class, params=params))
         except CallRefusedError as error:
             if error.code != "EXCEEDED_ID_LIMIT" or end - start <= _MINUTE_MS:
                 raise

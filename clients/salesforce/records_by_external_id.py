@@ -55,7 +55,7 @@ class RecordsByKey:
 
         A record in the recycle bin is told when no live one has its id. Up to 1,000 ids are one call, fewer of a very wide object.
         What was committed less than some seconds ago may be missing or old: queries lag behind commits
-        (`clients.salesforce.polling.VISIBILITY_DELAY`). Raises as `OrgHttp.call`.
+        (`clients.salesforce.polling.VISIBILITY_DELAY`). Raises as `OrgHttp.read`.
 
         Args:
             spec: The object.

@@ -10,6 +10,7 @@ import pytest
 
 from clients.salesforce.bulk.query import BulkQuery
 from clients.salesforce.polling import PolledSource
+from clients.salesforce.request import Call
 from sandbox.org.data.model import Org
 from sandbox.org.faults.faults import FaultRule
 from sandbox.org.traffic.fill import FillPlan, fill
@@ -56,7 +57,7 @@ def make(org: Org, count: int, **fields: object) -> list[str]:
 async def later(served: ServedOrg, seconds: float = 10) -> None:
     """Let the org's time pass, and hear of it."""
     served.org.advance_clock(seconds)
-    await served.http.call("GET", f"{served.http.data_path}/limits", lease_class=LeaseClass.POLLING)
+    await served.http.read(Call("GET", f"{served.http.data_path}/limits", LeaseClass.POLLING))
     served.calls()
 
 
