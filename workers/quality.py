@@ -15,7 +15,7 @@ from clients.warehouse.sql import holds, quality_queries as sql
 from schemas.ingest.messages import Act
 from schemas.message import Message
 from schemas.quality_views import FindingChoice, FindingGroup, FindingRow, HoldView, Score
-from transforms.ingest.decode_events import moment_of
+from transforms.ingest.change_header import moment_of
 from transforms.repair import NOT_IN_QUARANTINE, Asked, Cause
 
 DAYS = 7

@@ -18,29 +18,31 @@ with workflow.unsafe.imports_passed_through():
     from schemas.ids import backfill_workflow_id
     from schemas.ingest.messages import Act
     from schemas.reconcile import (
+        Depth,
+        Grain,
+        Isolated,
+        Kind,
+        LogCheck,
+        Range,
+        ReconcileInput,
+        ReconcileState,
+        StepCost,
+        Verdict,
+    )
+    from schemas.reconcile_steps import (
         AskBucketsInput,
         AskedBuckets,
         CheckLogInput,
         ComparedFacts,
         CompareFactsInput,
-        Depth,
         DifferingBuckets,
         FindIsolatedInput,
-        Grain,
-        Isolated,
         KeepReportInput,
-        Kind,
-        LogCheck,
-        Range,
         ReadFacts,
         ReadFactsInput,
-        ReconcileInput,
-        ReconcileState,
         Scope,
         SetAside,
         SetAsideInput,
-        StepCost,
-        Verdict,
     )
     from transforms.reconcile.cost import FEW_ROWS
     from workflows.contracts import LOOK, RECORD

@@ -34,10 +34,10 @@ from schemas.ingest.positions import PolledPosition
 from schemas.refresh import FieldsInput, FieldsResult, RefreshCounts
 from schemas.salesforce.limits import COLLECTION_RETRIEVE_MAX
 from schemas.tables import RECORD_ID, field_column
-from transforms.convert_values import with_misfits
 from transforms.drift.changed_fields import differing
 from transforms.drift.compare_schema import with_fields
 from transforms.ingest.row_pages import page_of_records, protect_page
+from transforms.misfits import with_misfits
 
 STRETCH = timedelta(seconds=20)
 LAND_ROWS = 10_000

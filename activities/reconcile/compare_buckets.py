@@ -25,7 +25,8 @@ from schemas import names
 from schemas.catalogue import Catalogue, FieldType, ObjectSpec
 from schemas.ids import reconcile_key
 from schemas.ingest.positions import SECOND_MS, epoch_ms
-from schemas.reconcile import AskBucketsInput, AskedBuckets, DifferingBuckets, Grain, Range
+from schemas.reconcile import Grain, Range
+from schemas.reconcile_steps import AskBucketsInput, AskedBuckets, DifferingBuckets
 from schemas.salesforce.limits import COLLECTION_RETRIEVE_MAX
 from schemas.tables import Column, field_column
 from transforms.reconcile.bucket_moves import add_moves

@@ -26,11 +26,12 @@ from schemas import names
 from schemas.catalogue import Catalogue
 from schemas.ids import ids_key, reconcile_key
 from schemas.ingest.positions import epoch_ms
-from schemas.reconcile import ComparedFacts, CompareFactsInput, Difference, Kind
+from schemas.reconcile import Difference, Kind
+from schemas.reconcile_steps import ComparedFacts, CompareFactsInput
 from schemas.salesforce.limits import CLOCK_ALLOWANCE, COLLECTION_RETRIEVE_MAX
 from schemas.tables import field_column
-from transforms.convert_values import MISFIT, with_misfits
 from transforms.ingest.wide_rows import is_bounded
+from transforms.misfits import MISFIT, with_misfits
 from transforms.reconcile.compare_rows import Judgement, judge, undecided
 from transforms.reconcile.row_digests import (
     FACTS,

@@ -15,7 +15,8 @@ from clients.warehouse.sql import reconcile as sql
 from schemas import names
 from schemas.catalogue import Catalogue
 from schemas.ids import reconcile_key
-from schemas.reconcile import FindIsolatedInput, Isolated, Range
+from schemas.reconcile import Isolated, Range
+from schemas.reconcile_steps import FindIsolatedInput
 
 
 @dataclass

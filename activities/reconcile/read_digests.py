@@ -23,7 +23,8 @@ from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.errors import CallRefusedError
 from schemas.governor import LeaseClass
 from schemas.ids import reconcile_key
-from schemas.reconcile import Range, ReadFacts, ReadFactsInput, Scope
+from schemas.reconcile import Range
+from schemas.reconcile_steps import ReadFacts, ReadFactsInput, Scope
 from transforms.pii import Protector
 from transforms.reconcile.cost import PlanTerms
 from transforms.reconcile.row_digests import OrgValues, compared_fields

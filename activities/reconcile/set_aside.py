@@ -24,8 +24,9 @@ from clients.warehouse.sql.apply import QUARANTINE, RECORD_LIST
 from schemas import names
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.ingest.positions import epoch_ms
-from schemas.reconcile import SetAside, SetAsideInput
-from schemas.tables import QUARANTINE_COLUMNS, arrow_schema, change_columns
+from schemas.ops_tables import QUARANTINE_COLUMNS
+from schemas.reconcile_steps import SetAside, SetAsideInput
+from schemas.tables import arrow_schema, change_columns
 from transforms.reconcile.changes_ahead import moved_counts, refused_rows
 
 _ABOVE = timedelta(milliseconds=1)

@@ -20,7 +20,8 @@ from clients.warehouse.sql import apply as sql, reconcile as reconcile_sql
 from schemas import names
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.ids import reconcile_key
-from schemas.reconcile import CheckLogInput, Difference, Kind, LogCheck
+from schemas.reconcile import Difference, Kind, LogCheck
+from schemas.reconcile_steps import CheckLogInput
 from schemas.tables import current_columns, history_columns
 from transforms.reconcile.verify_fold import Altered, Checked, check_log
 

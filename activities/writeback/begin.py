@@ -15,7 +15,8 @@ from activities.writeback.entries import protected
 from activities.writeback.open_batch import OpenBatch
 from clients.salesforce.http import OrgHttp
 from clients.salesforce.request import Deadline
-from clients.writeback.batches import Batches, FoundRecord
+from clients.writeback.batch_queries import FoundRecord
+from clients.writeback.batches import Batches
 from schemas.governor import LeaseClass
 from schemas.writeback.messages import BatchState, Carrier
 from transforms.pii import Protector

@@ -17,7 +17,8 @@ from clients.salesforce.bulk.ingest_csv import IngestFile, ingest_file
 from clients.salesforce.collections import Row, RowResult
 from clients.salesforce.http import OrgHttp, Sessions
 from clients.salesforce.polling import VISIBILITY_DELAY
-from clients.writeback.batches import Batches, StoredBatch
+from clients.writeback.batch_queries import StoredBatch
+from clients.writeback.batches import Batches
 from schemas.catalogue import ObjectSpec
 from schemas.errors import (
     BudgetSpentError,

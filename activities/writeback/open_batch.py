@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 
 from activities.writeback.collections import Outcomes
 from activities.writeback.entries import entries_to_send
-from clients.writeback.batches import Batches, StoredBatch
+from clients.writeback.batch_queries import StoredBatch
+from clients.writeback.batches import Batches
 from schemas.catalogue import Catalogue, FieldType, ObjectSpec, relationship_name
 from schemas.writeback.messages import BatchState
 from transforms.pii import Protector

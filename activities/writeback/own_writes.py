@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from clients.salesforce.polling import VISIBILITY_DELAY
-from clients.writeback.batches import OwnWrite
+from clients.writeback.batch_queries import OwnWrite
 from schemas.catalogue import ObjectSpec
 from schemas.writeback.messages import WritebackState
 from transforms.writeback.equality import same

@@ -17,7 +17,7 @@ from clients.salesforce.describe_cache import Describes
 from clients.salesforce.http import Sessions
 from clients.salesforce.records_by_external_id import RecordsByKey, RecordSeen
 from clients.storage.objects import ObjectStore
-from clients.writeback.batches import StoredWriteback
+from clients.writeback.batch_queries import StoredWriteback
 from schemas import names
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.ids import preview_result_key

@@ -11,7 +11,8 @@ from activities.writeback.open_batch import OpenBatch
 from activities.writeback.own_writes import told_apart
 from clients.salesforce.http import Sessions
 from clients.salesforce.records_by_external_id import RecordsByKey
-from clients.writeback.batches import Batches, OwnWrite
+from clients.writeback.batch_queries import OwnWrite
+from clients.writeback.batches import Batches
 from schemas.catalogue import ObjectSpec
 from schemas.writeback.messages import CLIENT_PREFIX
 from transforms.writeback.decide import Guard, is_by_job, is_recent

@@ -15,7 +15,8 @@ from schemas.ingest.positions import SECOND_MS, floor_to_second
 from tests.laws.test_law_3_unsettled_rows import DELAY, RECORD, START, logged
 from tests.support.builders.changes import SPEC
 from transforms.apply.fold import LoggedChange, fold
-from transforms.ingest.decode_events import NEEDS_REREAD, Refusal, change_order
+from transforms.ingest.change_header import change_order
+from transforms.ingest.decode_events import NEEDS_REREAD, Refusal
 from transforms.ingest.snapshots import row_events
 from transforms.ingest.stage_events import refused_table
 from transforms.pii import HEADER
