@@ -68,7 +68,10 @@ class QualityActs:
             count = _count(transaction, sql.count_unacknowledged(), chosen)
             said = (now, by, reason[:_REASON_LENGTH])
             transaction.execute(sql.acknowledge_findings(), [*said, *chosen])
-            self._record("quality.acknowledge", choice.object, choice.words(), count, by, reason, now)
+            self._record(
+                _act("quality.acknowledge", choice.object, f"{choice.words()} ({count}): {reason}", by, now),
+                count,
+            )
         return count
 
     def redrive(self, choice: FindingChoice, *, by: str, reason: str) -> int:
@@ -76,7 +79,10 @@ class QualityActs:
         now = datetime.now(UTC)
         with self.warehouse.transaction() as transaction:
             count = ask(transaction, _asked(transaction, choice))
-            self._record("quality.redrive", choice.object, choice.words(), count, by, reason, now)
+            self._record(
+                _act("quality.redrive", choice.object, f"{choice.words()} ({count}): {reason}", by, now),
+                count,
+            )
         return count
 
     def release(self, object_name: str, *, by: str, reason: str) -> int:
@@ -86,7 +92,9 @@ class QualityActs:
             count = _count(transaction, holds.count_holds(), [object_name])
             said = (now, by, reason[:_REASON_LENGTH])
             transaction.execute(holds.release(), [*said, object_name])
-            self._record("quality.release", object_name, "the hold", count, by, reason, now)
+            self._record(
+                _act("quality.release", object_name, f"the hold ({count}): {reason}", by, now), count
+            )
         return count
 
     def acknowledge_quarantine(
@@ -101,15 +109,19 @@ class QualityActs:
             count = _count(transaction, sql.count_unacknowledged_quarantine(), chosen)
             said = (now, by, why[:_REASON_LENGTH])
             transaction.execute(sql.acknowledge_quarantine(), [*said, *chosen])
-            self._record("quarantine.acknowledge", object_name, words, count, by, why, now)
+            self._record(
+                _act("quarantine.acknowledge", object_name, f"{words} ({count}): {why}", by, now), count
+            )
         return count
 
-    def _record(
-        self, act: str, target: str, words: str, count: int, by: str, reason: str, at: datetime
-    ) -> None:
+    def _record(self, act: Act, count: int) -> None:
+        """Put the act on record, when it has changed any row."""
         if count:
-            detail = f"{words} ({count}): {reason}"
-            self.audit.append(Act(act=act, by=by, target=target or "every object", detail=detail, at=at))
+            self.audit.append(act)
+
+
+def _act(act: str, target: str, detail: str, by: str, at: datetime) -> Act:
+    return Act(act=act, by=by, target=target or "every object", detail=detail, at=at)
 
 
 def _count(transaction: Transaction, statement: str, parameters: Sequence[Any]) -> int:

@@ -14,7 +14,7 @@ from activities.writeback.collections import Outcomes, not_sent, outcomes_of
 from activities.writeback.config import COME_AGAIN
 from clients.salesforce.bulk.ingest import BulkIngest, IngestInfo
 from clients.salesforce.bulk.ingest_csv import IngestFile, ingest_file
-from clients.salesforce.collections import Row, RowResult
+from clients.salesforce.collections import Row
 from clients.salesforce.http import OrgHttp, Sessions
 from clients.salesforce.polling import VISIBILITY_DELAY
 from clients.writeback.batch_queries import StoredBatch
@@ -28,6 +28,7 @@ from schemas.errors import (
 )
 from schemas.governor import Budget, LeaseClass
 from transforms.writeback.facts import ToSend
+from transforms.writeback.outcomes import RowResult
 from transforms.writeback.row_errors import NOT_SENT
 
 JOB_PATIENCE = timedelta(minutes=10)

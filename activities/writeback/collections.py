@@ -7,13 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from clients.salesforce.collections import (
-    CompositeWrites,
-    Row,
-    RowResult,
-    collections_needed,
-    reads_as_reference,
-)
+from clients.salesforce.collections import CompositeWrites, Row, collections_needed, reads_as_reference
 from clients.salesforce.request import Deadline
 from schemas.catalogue import ObjectSpec
 from schemas.errors import UnknownOutcomeError
@@ -21,7 +15,7 @@ from schemas.salesforce.limits import COLLECTION_MAX_ROWS, COMPOSITE_MAX_QUERIES
 from schemas.writeback.messages import WritebackState
 from transforms.writeback.batching import CALL_ROWS
 from transforms.writeback.facts import Outcome, ToSend
-from transforms.writeback.outcomes import outcome_of
+from transforms.writeback.outcomes import RowResult, outcome_of
 
 Outcomes = dict[str, Outcome]
 """Record -> outcome."""
@@ -143,15 +137,8 @@ def outcomes_of(
     """Outcomes by record, of rows with their results."""
     found = {}
     for entry, result in zip(entries, results, strict=True):
-        outcome = outcome_of(
-            entry,
-            result.record_id,
-            created=result.created,
-            code=result.code,
-            message=result.message,
-            key_field=key_field,
-            hidden=_hidden(spec, key_field, entry),
-        )
+        hidden = _hidden(spec, key_field, entry)
+        outcome = outcome_of(entry, result, key_field=key_field, hidden=hidden)
         if outcome is not None:
             found[entry.record] = outcome
     return found

@@ -18,6 +18,7 @@ from schemas.errors import CallRefusedError, UnknownOutcomeError
 from schemas.governor import LeaseClass
 from schemas.salesforce.limits import COLLECTION_MAX_ROWS, COMPOSITE_MAX_QUERIES
 from schemas.writeback.messages import CLIENT_PREFIX
+from transforms.writeback.outcomes import RowResult
 from transforms.writeback.row_errors import NOT_SENT
 
 _ABOUT_THE_ROWS = (400, 404)
@@ -34,21 +35,6 @@ class Row:
     may_create: bool = True
     record_id: str = ""
     """Of the record, when it is known. A row that may not create is written by it, since an upsert cannot be told not to create."""
-
-
-@dataclass(frozen=True, slots=True)
-class RowResult:
-    """What the org says of one row."""
-
-    record_id: str = ""
-    """Empty when the row failed."""
-    created: bool = False
-    code: str = ""
-    """Salesforce's, or one of ours (`transforms.writeback.row_errors`); empty when the row was written."""
-    message: str = ""
-    """Its words, whole: they may quote values of the row."""
-    refusal: int = 0
-    """From 1: the number of the collection that was refused as a whole, so that any row of it may be to blame; 0: the error is the row's."""
 
 
 @dataclass(slots=True)

@@ -10,12 +10,13 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from clients.salesforce.bulk.ingest_csv import ID, ingest_results
-from clients.salesforce.collections import RowResult, call_options
+from clients.salesforce.collections import call_options
 from clients.salesforce.http import OrgHttp
 from clients.salesforce.request import Call
 from schemas.errors import CallRefusedError, UnavailableError
 from schemas.governor import Budget, LeaseClass
 from schemas.salesforce.limits import BULK_INTERNAL_BATCH_ROWS
+from transforms.writeback.outcomes import RowResult
 from transforms.writeback.row_errors import UNPROCESSED
 
 _UPLOADED_BEFORE = "multiple contents"
