@@ -130,7 +130,7 @@ def run(clean: Path, program: str, *arguments: str) -> subprocess.CompletedProce
         check=False,
         cwd=clean,
         env={**environment, "COLUMNS": "500", "NO_COLOR": "1"},
-        timeout=60,
+        timeout=240,
     )
 
 
