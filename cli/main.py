@@ -32,12 +32,12 @@ from cli.replay import commands as replay
 from cli.status import command as status
 from cli.writeback import commands as writeback
 from schemas.errors import (
+    RunAlreadyCompletedError,
+    RunConflictError,
     SettingsError,
     TidegateError,
     TransientError,
     UnknownObjectError,
-    WindowDoneError,
-    WindowTakenError,
 )
 
 app = typer.Typer(
@@ -120,7 +120,7 @@ def _leave(code: int) -> NoReturn:
     os._exit(code)
 
 
-_REFUSED = (SettingsError, UnknownObjectError, WindowDoneError, WindowTakenError)
+_REFUSED = (SettingsError, UnknownObjectError, RunAlreadyCompletedError, RunConflictError)
 """What was typed cannot be done."""
 
 

@@ -36,7 +36,7 @@ def as_application_error(error: TidegateError) -> ApplicationError:
     """The Temporal error that carries whether trying again helps, and when."""
     return ApplicationError(
         str(error)[:MESSAGE_LENGTH],
-        type=type(error).__name__,
+        type=error.code,
         non_retryable=isinstance(error, TerminalError),
         next_retry_delay=error.retry_after if isinstance(error, TransientError) else None,
     )
