@@ -27,9 +27,8 @@ class _Inbound(ActivityInboundInterceptor):
         try:
             return await super().execute_activity(input)
         except TidegateError as error:
-            # An error travels with its causes, and a driver's own may quote the row that it refused.
-            error.__cause__ = None
-            raise as_application_error(error) from error
+            # Alone: a cause would travel with it, named by its class and uncut, and a driver's own may quote the row it refused.
+            raise as_application_error(error).with_traceback(error.__traceback__) from None
 
 
 def as_application_error(error: TidegateError) -> ApplicationError:
