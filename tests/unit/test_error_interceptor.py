@@ -27,7 +27,7 @@ def raise_from_the_driver(error: Exception) -> None:
 async def failure_of(error: Exception) -> Failure:
     boundary = ErrorBoundary().intercept_activity(RefusingStep(error))
     with pytest.raises(Exception) as caught:
-        await boundary.execute_activity(None)  # type: ignore[arg-type] -- the step does not look at it
+        await boundary.execute_activity(None)  # type: ignore[arg-type]  # the step does not look at it
     failure = Failure()
     DefaultFailureConverter().to_failure(caught.value, PayloadConverter.default, failure)
     return failure
