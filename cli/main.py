@@ -33,12 +33,12 @@ from cli.status import command as status
 from cli.version import version_text
 from cli.writeback import commands as writeback
 from schemas.errors import (
+    RunAlreadyCompletedError,
+    RunConflictError,
     SettingsError,
     TidegateError,
     TransientError,
     UnknownObjectError,
-    WindowDoneError,
-    WindowTakenError,
 )
 
 app = typer.Typer(
@@ -136,7 +136,7 @@ def _leave(code: int) -> NoReturn:
     os._exit(code)
 
 
-_REFUSED = (SettingsError, UnknownObjectError, WindowDoneError, WindowTakenError)
+_REFUSED = (SettingsError, UnknownObjectError, RunAlreadyCompletedError, RunConflictError)
 """What was typed cannot be done."""
 
 
