@@ -59,7 +59,7 @@ def refused_call(response: httpx.Response, call: str, refusal: Refusal | None) -
     status, (code, message) = response.status_code, _error(response)
     if status == httpx.codes.UNAUTHORIZED:
         return CredentialsRejectedError(
-            system=SYSTEM, code=code, detail=message, setting="TIDEGATE_SALESFORCE__*"
+            system=SYSTEM, error_code=code, detail=message, setting="TIDEGATE_SALESFORCE__*"
         )
     if refusal is not None:
         return RateLimitedError(
@@ -71,7 +71,7 @@ def refused_call(response: httpx.Response, call: str, refusal: Refusal | None) -
         return CallTooSlowError(system=SYSTEM, detail=f"{call}: {code} {message}")
     if status >= httpx.codes.INTERNAL_SERVER_ERROR or code in _TRANSIENT:
         return UnavailableError(system=SYSTEM, detail=f"{call}: {status} {code} {message}")
-    return CallRefusedError(call=call, status=status, code=code, detail=message)
+    return CallRefusedError(call=call, status=status, error_code=code, detail=message)
 
 
 def refused_write(refused: TidegateError, response: httpx.Response, call: str) -> TidegateError:
@@ -95,7 +95,7 @@ def refused_write(refused: TidegateError, response: httpx.Response, call: str) -
         return UnknownOutcomeError(system=SYSTEM, detail=detail, is_over=is_orgs_own)
     if isinstance(refused, CallRefusedError):
         detail = "what it says may quote values, so it is not shown here"
-        return CallRefusedError(call=call, status=status, code=code, detail=detail, words=words)
+        return CallRefusedError(call=call, status=status, error_code=code, detail=detail, words=words)
     return refused
 
 

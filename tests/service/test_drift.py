@@ -31,7 +31,7 @@ from sandbox.org.data.schema import SchemaChanges
 from schemas import names
 from schemas.catalogue import Catalogue, default_catalogue
 from schemas.drift import DriftInput, DriftKind, DriftResult, FieldDrift
-from schemas.errors import CatalogueBehindError
+from schemas.errors import StaleCatalogueError
 from schemas.ids import drift_workflow_id, refresh_key, refresh_workflow_id, replay_workflow_id
 from schemas.ingest.messages import FollowInput, LaneInput
 from schemas.reconcile import Depth
@@ -422,7 +422,7 @@ async def test_a_process_that_has_not_heard_of_a_new_field_writes_nothing_before
     shares = landed_shares(engine, other)
     await engine.filled(await engine.drift())
     redriver = Redriver(engine.warehouse, other)
-    with pytest.raises(CatalogueBehindError):
+    with pytest.raises(StaleCatalogueError):
         redriver.redrive(shares, record=account)
     assert redriver.redrive(shares, record=account).rebuilt == 1
     engine.applier.catalogue = stale

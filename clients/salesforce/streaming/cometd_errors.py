@@ -34,7 +34,7 @@ def translated_error(error: Exception, lane: str, replay_id: int) -> TidegateErr
     )
     if isinstance(error, AuthenticationError):
         return CredentialsRejectedError(
-            system="Salesforce", code="401", detail=str(reason), setting="TIDEGATE_SALESFORCE__*"
+            system="Salesforce", error_code="401", detail=str(reason), setting="TIDEGATE_SALESFORCE__*"
         )
     return error_of_text(str(reason), lane, replay_id)
 
@@ -47,12 +47,12 @@ def error_of_text(reason: str, lane: str, replay_id: int) -> TidegateError:
         return RateLimitedError(system="Salesforce", detail=reason, retry_after=DELIVERY_LIMIT_PAUSE)
     if reason.startswith("401") or "Authentication invalid" in reason:
         return CredentialsRejectedError(
-            system="Salesforce", code="401", detail=reason, setting="TIDEGATE_SALESFORCE__*"
+            system="Salesforce", error_code="401", detail=reason, setting="TIDEGATE_SALESFORCE__*"
         )
     if reason.startswith("403::User not allowed"):
         return CredentialsRejectedError(
             system="Salesforce",
-            code="403",
+            error_code="403",
             detail=reason,
             setting="the integration user's View All Data permission",
         )
