@@ -8,8 +8,10 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Generator, Iterator
+from functools import lru_cache
 from pathlib import Path
 
+import httpx
 import psycopg
 import pytest
 from _pytest.faulthandler import fault_handler_stderr_fd_key
@@ -49,6 +51,14 @@ def _clean_environment() -> None:
 def _quiet_libraries() -> None:
     for name in ("botocore", "boto3", "urllib3", "s3transfer"):
         logging.getLogger(name).setLevel(logging.INFO)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _certificates_once() -> Iterator[None]:
+    """Read the machine's certificates once: httpx reads them for every client, which costs 20 ms, and tests make thousands."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("httpx._transports.default.create_ssl_context", lru_cache(httpx.create_ssl_context))
+        yield
 
 
 @pytest.fixture(scope="session")
