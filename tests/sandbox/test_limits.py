@@ -1,6 +1,5 @@
 """What the org allows: calls a day, long calls at once, what others spend; and how it tells what is left."""
 
-import asyncio
 import re
 
 import pytest
