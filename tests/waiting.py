@@ -6,6 +6,8 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from sandbox.org.model import Org
+
 PATIENCE: Final = float(os.environ.get("TEST_PATIENCE", "4"))
 """Times every limit of a wait: a machine may be so much slower than the one on which the limits were found. From TEST_PATIENCE; default 4."""
 
@@ -15,6 +17,11 @@ async def until(ready: Callable[[], Awaitable[bool]], *, seconds: float = 15) ->
     async with asyncio.timeout(seconds * PATIENCE):
         while not await ready():  # noqa: ASYNC110 -- another process cannot set an event
             await asyncio.sleep(0.03)
+
+
+async def has_struck(org: Org) -> bool:
+    """True once a fault has struck. A call that it delays is then under way, until `org.faults.clear()` lets it go."""
+    return any(rule["struck"] for rule in org.faults.listing())
 
 
 def wait_for(

@@ -19,7 +19,8 @@ from clients.operational import open_engine
 from schemas import names
 from schemas.doctor import TOTAL_SECONDS, Remote, State
 from schemas.ids import data_key_key
-from tests.estate import ATTRIBUTES, Estate, new_database, problems, running_estate
+from tests.databases import new_database
+from tests.estate import ATTRIBUTES, Estate, problems, running_estate
 from tests.s3_proxy import s3_proxy
 from workers.doctor import examine
 from workers.roles import sandboxed_runner
