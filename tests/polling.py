@@ -20,6 +20,7 @@ from schemas.ids import ORIGIN
 from schemas.messages import PollInput
 from tests.bus import protector
 from tests.served_org import ServedOrg
+from tests.waiting import SLOWNESS
 
 _MOST_SECONDS = 30
 DELAY = timedelta(seconds=1)
@@ -68,7 +69,7 @@ async def poll_until(
             await asyncio.sleep(0.1)
         environment.cancel()
 
-    async with asyncio.timeout(_MOST_SECONDS):
+    async with asyncio.timeout(_MOST_SECONDS * SLOWNESS):
         watching = asyncio.create_task(watch())
         try:
             await environment.run(activity.poll_lane, request)

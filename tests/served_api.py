@@ -31,6 +31,7 @@ from tests.scripted_governor import governor_worker
 from tests.scripted_preview import ScriptedPreview
 from tests.scripted_queue import ScriptedQueue
 from tests.served_org import QuietServer
+from tests.waiting import SLOWNESS
 from workers.roles import sandboxed_runner
 from workers.settings import Settings
 from workflows import (
@@ -131,7 +132,9 @@ async def served_api(client: Client, temporal: str, dsn: str, s3: S3Address) -> 
             await stack.enter_async_context(worker)
         await stack.enter_async_context(governor_worker(client, maximum=10_000))
         url = await stack.enter_async_context(_serving(settings))
-        http = await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=20, trust_env=False))
+        http = await stack.enter_async_context(
+            httpx.AsyncClient(base_url=url, timeout=20 * SLOWNESS, trust_env=False)
+        )
         yield ServedApi(client, http, tokens, ObjectStore(s3), warehouse, audit, reader, follower)
 
 

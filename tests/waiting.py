@@ -8,13 +8,18 @@ from typing import Final
 
 from sandbox.org.model import Org
 
-PATIENCE: Final = float(os.environ.get("TEST_PATIENCE", "4"))
-"""Times every limit of a wait: a machine may be so much slower than the one on which the limits were found. From TEST_PATIENCE; default 4."""
+SLOWNESS: Final = float(os.environ.get("TEST_SLOWNESS", "4"))
+"""Times every limit of a wait: a machine may be so much slower than the one on which the limits were found. From TEST_SLOWNESS; default 4."""
+
+
+def limit_in(seconds: float) -> float:
+    """The moment of `time.monotonic()` at which a wait of `seconds` times `SLOWNESS` is over."""
+    return time.monotonic() + seconds * SLOWNESS
 
 
 async def until(ready: Callable[[], Awaitable[bool]], *, seconds: float = 15) -> None:
-    """Return when `ready()` is true. Raise `TimeoutError` after `seconds` times `PATIENCE`."""
-    async with asyncio.timeout(seconds * PATIENCE):
+    """Return when `ready()` is true. Raise `TimeoutError` after `seconds` times `SLOWNESS`."""
+    async with asyncio.timeout(seconds * SLOWNESS):
         while not await ready():  # noqa: ASYNC110 -- another process cannot set an event
             await asyncio.sleep(0.03)
 
@@ -31,8 +36,8 @@ def wait_for(
     every: float = 0.1,
     why: Callable[[], object] = lambda: "it did not happen",
 ) -> None:
-    """Return when `ready()` is true, asked `every` so many seconds. Fail with `why()` after `seconds` times `PATIENCE`."""
-    deadline = time.monotonic() + seconds * PATIENCE
+    """Return when `ready()` is true, asked `every` so many seconds. Fail with `why()` after `seconds` times `SLOWNESS`."""
+    limit = limit_in(seconds)
     while not ready():
-        assert time.monotonic() < deadline, why()
+        assert time.monotonic() < limit, why()
         time.sleep(every)

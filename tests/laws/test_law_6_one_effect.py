@@ -23,6 +23,7 @@ from tests.following_cases import another_writes, case_id, follow_cases, writing
 from tests.killing import Kill, Watched
 from tests.org_effects import compare
 from tests.troubled_writebacks import Mishap, Troubled, cut_connections
+from tests.waiting import SLOWNESS
 from tests.writing_back import WritingEngine
 from workers.settings import WritebackSettings
 
@@ -229,7 +230,7 @@ async def live(writer: WritingEngine, story: Story) -> tuple[int, dict[str, floa
         steps.batches = Watched(whole, story.death)  # type: ignore[assignment]
     troubled = Troubled(writer, list(story.mishaps))
     try:
-        async with asyncio.timeout(40):
+        async with asyncio.timeout(40 * SLOWNESS):
             await asyncio.gather(troubled.settle(), trouble(writer, story))
             # What a dead process still had on the wire.
             await asyncio.sleep(LATE if any(rule.kind == "latency" for rule in story.faults) else 0)

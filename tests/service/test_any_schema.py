@@ -48,6 +48,7 @@ from tests.batches import Road, contents
 from tests.bus import protector
 from tests.sandbox.pubsub_org import read_events
 from tests.served_org import ServedOrg, served_org
+from tests.waiting import SLOWNESS
 from transforms.drift import compare, overlaid
 from transforms.given_names import with_objects
 from transforms.reprotect import Reprotector
@@ -115,7 +116,7 @@ async def described(served: ServedOrg, file: Catalogue) -> Catalogue:
 def add_fields(any_org: AnyOrg, wanted: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Add the fields as an administrator does; the writable fields as the org lists them."""
     url = f"{any_org.served.url}/sandbox/fields/{OBJECT}"
-    answer = httpx.post(url, json=wanted, timeout=60)
+    answer = httpx.post(url, json=wanted, timeout=60 * SLOWNESS)
     assert answer.status_code == 200, answer.text
     own = any_org.file.object(OBJECT).fields
     return {name: field for name, field in answer.json()["fields"].items() if name not in own}

@@ -41,6 +41,7 @@ from schemas.replays import BatchRef, ReplayState
 from tests.reconciling import ReconcilingEngine
 from tests.served_org import served_org
 from tests.small_engine import serving_engine
+from tests.waiting import SLOWNESS
 from transforms.reprotect import Reprotector
 from workflows import LaneWorkflow
 
@@ -189,7 +190,7 @@ def refuse_as_releases_before_0_2_did(engine: DriftEngine, record_id: str) -> No
 
 
 async def eventually(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(30 * SLOWNESS):
         while not await asyncio.to_thread(holds):  # noqa: ASYNC110 -- a warehouse sets no event
             await asyncio.sleep(0.1)
 

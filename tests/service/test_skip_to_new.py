@@ -23,6 +23,7 @@ from schemas.messages import FollowInput
 from tests.batches import Road
 from tests.bus import Bus, Subscription, event, protector
 from tests.following import groups_settle_at_once  # noqa: F401
+from tests.waiting import SLOWNESS
 
 pytestmark = [pytest.mark.service, pytest.mark.usefixtures("groups_settle_at_once")]
 
@@ -83,7 +84,7 @@ async def follow(following: FollowLane, road: Road, last: int | None, *, skip_fr
         await asyncio.sleep(0.05)
         running.cancel()
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(20 * SLOWNESS):
             await running
     except asyncio.CancelledError:
         assert last is None or told[-1] == str(last)

@@ -12,6 +12,7 @@ from clients.write_window import Stopwatch
 from schemas.budgets import LeaseClass
 from schemas.errors import UnavailableError, UnknownOutcomeError
 from tests.served_org import ServedOrg, served_org
+from tests.waiting import SLOWNESS
 
 MUCH = bytes(16 * 1024 * 1024)
 """More than the sockets between us hold."""
@@ -61,7 +62,7 @@ async def before(served: ServedOrg, *, drips: bool = False) -> AsyncIterator[Pee
         session = await served.sessions.session()
         object.__setattr__(session, "instance_url", f"http://127.0.0.1:{port}")
         yield peer
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(10 * SLOWNESS):
             await peer.is_over.wait()
 
 
