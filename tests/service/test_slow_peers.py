@@ -16,7 +16,7 @@ from tests.waiting import SLOWNESS
 
 MUCH = bytes(16 * 1024 * 1024)
 """More than the sockets between us hold."""
-WAITS = 1.0
+WAITS = 2.0
 
 
 @pytest.fixture
