@@ -38,6 +38,7 @@ from schemas.reconcile import Depth
 from schemas.refresh import RefreshInput, RefreshState
 from schemas.replay import BatchRef, ReplayState
 from schemas.salesforce.limits import API_VERSION
+from tests.support.builders.waiting import SLOWNESS
 from tests.support.engines.reconciling import ReconcilingEngine
 from tests.support.engines.served_org import served_org
 from tests.support.engines.small_engine import serving_engine
@@ -189,7 +190,7 @@ def refuse_as_releases_before_0_2_did(engine: DriftEngine, record_id: str) -> No
 
 
 async def eventually(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(30 * SLOWNESS):
         while not await asyncio.to_thread(holds):  # noqa: ASYNC110 -- a warehouse sets no event
             await asyncio.sleep(0.1)
 
