@@ -76,7 +76,7 @@ def _plan(settings: Settings, request: RefreshInput) -> RefreshPlan:
         spec = catalogue.object(request.object)
         if unknown := [name for name in request.fields if name not in spec.fields]:
             raise SettingsError(f"{request.object} has no field {', '.join(unknown)}. Correct the name.")
-        return PlanRefresh(ObjectStore(settings.s3.address()), warehouse, lambda: catalogue).plan(request)
+        return PlanRefresh(ObjectStore(settings.s3.address()), warehouse, catalogue).plan(request)
     finally:
         warehouse.close()
 

@@ -49,7 +49,6 @@ from activities.runtime.org_interceptor import OneOrg
 from clients.warehouse.shadow.schemas import shadow_prefix
 from clients.writeback.store import WritebackStore
 from schemas import names
-from schemas.catalogue import Catalogue
 from transforms.reconcile.cost import PlanTerms
 from transforms.replay.reencrypt import Reprotector
 from workers.clients import Parts, open_warehouse
@@ -184,10 +183,7 @@ def _lane_worker(client: Client, parts: Parts, org: Org) -> Worker:
 def _backfill_worker(client: Client, parts: Parts, org: Org) -> Worker:
     landings = RowLandings(client, parts.store, parts.protector)
     delay = parts.settings.polling.visibility_delay
-
-    def catalogue() -> Catalogue:
-        return parts.catalogue
-
+    catalogue = parts.catalogue
     read_part = ReadPart(org.http, landings, catalogue, visibility_delay=delay)
     part_rows = parts.settings.backfill.part_rows
     steps = [
@@ -205,10 +201,7 @@ def _backfill_worker(client: Client, parts: Parts, org: Org) -> Worker:
 def _reconcile_worker(client: Client, parts: Parts, org: Org) -> Worker:
     warehouse, store, delay = parts.warehouse, parts.store, parts.settings.polling.visibility_delay
     terms = PlanTerms(page_rows=parts.settings.reconciliation.page_rows)
-
-    def catalogue() -> Catalogue:
-        return parts.catalogue
-
+    catalogue = parts.catalogue
     buckets = BucketLooks(org.http, warehouse, store, catalogue, delay)
     reads = FactReads(org.http, store, catalogue, parts.protector, delay, terms)
     facts = FactComparisons(warehouse, store, catalogue)
@@ -269,10 +262,10 @@ def _schema_steps(parts: Parts, org: Org, landings: RowLandings) -> list[Callabl
         org.http,
         landings,
         parts.warehouse,
-        lambda: live,
+        live,
         visibility_delay=settings.polling.visibility_delay,
     )
-    plan = PlanRefresh(parts.store, parts.warehouse, lambda: live)
+    plan = PlanRefresh(parts.store, parts.warehouse, live)
     return [check.check_drift, fields.read_fields, plan.plan_refresh, plan.end_refresh]
 
 

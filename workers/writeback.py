@@ -77,14 +77,14 @@ def preview_steps(
     """Dry runs: an activity of the `writebacks` role, and the command line's."""
     terms = Terms(linger=settings.writeback.linger)
     org = settings.salesforce.org_id
-    return PreviewSteps(RecordsByKey(http), sessions, store, org, lambda: catalogue, protector, terms)
+    return PreviewSteps(RecordsByKey(http), sessions, store, org, catalogue, protector, terms)
 
 
 def echo_steps(
     store: WritebackStore, sessions: Sessions, warehouse: Warehouse, catalogue: Catalogue
 ) -> EchoSteps:
     """The activity of the `writebacks` role that recognises own changes."""
-    return EchoSteps(Echoes(store), warehouse, sessions, lambda: catalogue)
+    return EchoSteps(Echoes(store), warehouse, sessions, catalogue)
 
 
 _LOG = logging.getLogger(__name__)

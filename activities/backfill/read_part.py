@@ -6,7 +6,7 @@ landed one. Rows are proved against the org's own counts, of each page and of th
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -52,7 +52,7 @@ class ReadPart:
 
     org: OrgHttp
     landings: RowLandings
-    catalogue: Callable[[], Catalogue]
+    catalogue: Catalogue
     stretch: timedelta = STRETCH
     visibility_delay: timedelta = VISIBILITY_DELAY
     waits: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
@@ -81,7 +81,7 @@ class _Reader:
     def __init__(self, parent: ReadPart, request: PartInput) -> None:
         self._parent = parent
         self._request = request
-        self._spec: ObjectSpec = parent.catalogue().object(request.object)
+        self._spec: ObjectSpec = parent.catalogue.object(request.object)
         self._bulk = BulkQuery(
             parent.org, request.lease_class, waits=parent.waits, give_up_after=parent.give_up_after
         )

@@ -7,7 +7,7 @@ the record's own, its parents', its children's. A field without inputs changes w
 import asyncio
 import hashlib
 import math
-from collections.abc import Callable, Set
+from collections.abc import Set
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -37,7 +37,7 @@ class PlanRefresh:
 
     store: ObjectStore
     warehouse: Warehouse
-    catalogue: Callable[[], Catalogue]
+    catalogue: Catalogue
 
     @activity.defn(name=names.PLAN_REFRESH)
     async def plan_refresh(self, request: RefreshInput) -> RefreshPlan:
@@ -56,7 +56,7 @@ class PlanRefresh:
 
     def _close(self, name: str, fields: Set[str]) -> None:
         """Fields that changes carried before the catalogue had them are filled now."""
-        spec, rule = self.catalogue().object(name), Rule.UNKNOWN_FIELD.value
+        spec, rule = self.catalogue.object(name), Rule.UNKNOWN_FIELD.value
         with self.warehouse.transaction() as transaction:
             for of, known_as, _ in transaction.fetch(quality_sql.find_unknown_fields(), [rule]):
                 if of == name and field_called(spec, known_as) in fields:
@@ -65,7 +65,7 @@ class PlanRefresh:
 
     def plan(self, request: RefreshInput) -> RefreshPlan:
         """As `plan_refresh`. Blocks."""
-        catalogue = self.catalogue()
+        catalogue = self.catalogue
         catalogue.follow()
         spec = catalogue.object(request.object)
         covered = datetime.now(UTC) - _OVERLAP

@@ -6,7 +6,7 @@ the end, as they are then. What is landed is an update that carries these fields
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -54,7 +54,7 @@ class ReadFields:
     org: OrgHttp
     landings: RowLandings
     warehouse: Warehouse
-    catalogue: Callable[[], Catalogue]
+    catalogue: Catalogue
     stretch: timedelta = STRETCH
     visibility_delay: timedelta = VISIBILITY_DELAY
 
@@ -62,7 +62,7 @@ class ReadFields:
     async def read_fields(self, request: FieldsInput) -> FieldsResult:
         """Read for one stretch; the result's position is where the next one goes on."""
         async with heartbeating(), asking_for_a_check(request.org, request.object):
-            catalogue = self.catalogue()
+            catalogue = self.catalogue
             await asyncio.to_thread(catalogue.follow)
             with counting_calls() as count:
                 result = await _Reader(self, request, catalogue.object(request.object)).read()

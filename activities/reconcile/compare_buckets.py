@@ -1,7 +1,7 @@
 """ask_buckets, compare_buckets: aggregates of the org, then of the warehouse, and which buckets are not the same."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -55,13 +55,13 @@ class BucketLooks:
     org: OrgHttp
     warehouse: Warehouse
     store: ObjectStore
-    catalogue: Callable[[], Catalogue]
+    catalogue: Catalogue
     visibility_delay: timedelta = VISIBILITY_DELAY
 
     @activity.defn(name=names.ASK_BUCKETS)
     async def ask_buckets(self, request: AskBucketsInput) -> AskedBuckets:
         """Ask the org, and keep its answers."""
-        spec = self.catalogue().object(request.object)
+        spec = self.catalogue.object(request.object)
         answers: list[Answer] = []
         # An earlier attempt's calls were made, too.
         told = activity.info().heartbeat_details
@@ -87,7 +87,7 @@ class BucketLooks:
             return await asyncio.to_thread(self._compare, request)
 
     def _compare(self, request: AskBucketsInput) -> DifferingBuckets:
-        spec = self.catalogue().object(request.object)
+        spec = self.catalogue.object(request.object)
         key = reconcile_key(request.org, request.object, request.run, f"buckets-{request.number}.json")
         answers = _read(self.store.get(key))
         explained, doubtful = [], _Doubtful()

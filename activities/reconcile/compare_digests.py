@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -60,7 +60,7 @@ class FactComparisons:
 
     warehouse: Warehouse
     store: ObjectStore
-    catalogue: Callable[[], Catalogue]
+    catalogue: Catalogue
     part_rows: int = PART_ROWS
     rows_at_once: int = ROWS_AT_ONCE
 
@@ -78,7 +78,7 @@ class _Comparison:
         self._parent = parent
         self._request = request
         self._scope = request.scope
-        self._spec = parent.catalogue().object(request.object)
+        self._spec = parent.catalogue.object(request.object)
         # Those that were read: the catalogue's may be others by now.
         self._fields = fields = request.read.fields or fields_of(self._spec, self._scope)
         self._columns = [field_column(self._spec.columns[name], self._spec.fields[name]) for name in fields]

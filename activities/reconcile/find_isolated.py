@@ -1,7 +1,6 @@
 """find_isolated: which fields of which records are isolated when a reconciliation ends. They are neither equal nor repaired."""
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import orjson
@@ -25,7 +24,7 @@ class IsolatedLooks:
 
     warehouse: Warehouse
     store: ObjectStore
-    catalogue: Callable[[], Catalogue]
+    catalogue: Catalogue
 
     @activity.defn(name=names.FIND_ISOLATED)
     async def find_isolated(self, request: FindIsolatedInput) -> Isolated:
@@ -34,7 +33,7 @@ class IsolatedLooks:
             return await asyncio.to_thread(self._find, request)
 
     def _find(self, request: FindIsolatedInput) -> Isolated:
-        spec = self.catalogue().object(request.object)
+        spec = self.catalogue.object(request.object)
         is_whole = request.range == Range()
         bounds = [] if is_whole else list(request.range.bounds)
         with self.warehouse.reading() as reading:

@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -40,7 +40,7 @@ class FactReads:
 
     org: OrgHttp
     store: ObjectStore
-    catalogue: Callable[[], Catalogue]
+    catalogue: Catalogue
     protector: Protector
     visibility_delay: timedelta = VISIBILITY_DELAY
     terms: PlanTerms = field(default_factory=PlanTerms)
@@ -59,7 +59,7 @@ class FactReads:
     def query(self, spec: ObjectSpec, scope: Scope) -> FactQuery:
         """The question that the scope needs."""
         fields = fields_of(spec, scope)
-        prefixes = {name: each.key_prefix for name, each in self.catalogue().objects.items()}
+        prefixes = {name: each.key_prefix for name, each in self.catalogue.objects.items()}
         values = OrgValues(spec, fields, self.protector, prefixes) if fields else None
         return FactQuery(self.org, spec, values, fields, terms=self.terms)
 
@@ -89,7 +89,7 @@ class _Reader:
         self._request = request
         self._count = count
         self._ranges = request.scope.ranges or (Range(),)
-        self._spec = parent.catalogue().object(request.object)
+        self._spec = parent.catalogue.object(request.object)
         self._query = parent.query(self._spec, request.scope)
         told = activity.info().heartbeat_details
         job, at, pages, rows, calls, asked_from, fields = told if told else ("", "", "0", "0", "0", "", "")

@@ -5,7 +5,7 @@ those that older releases applied (docs/decisions/0028).
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -39,7 +39,7 @@ class SettingAside:
 
     warehouse: Warehouse
     store: ObjectStore
-    catalogue: Callable[[], Catalogue]
+    catalogue: Catalogue
 
     @activity.defn(name=names.SET_ASIDE)
     async def set_aside(self, request: SetAsideInput) -> SetAside:
@@ -48,7 +48,7 @@ class SettingAside:
             return await asyncio.to_thread(self._set_aside, request)
 
     def _set_aside(self, request: SetAsideInput) -> SetAside:
-        spec = self.catalogue().object(request.object)
+        spec = self.catalogue.object(request.object)
         ids: list[str] = orjson.loads(self.store.get(request.ids_key))
         ends = clock_ends(request.as_of)
         changes = records = 0

@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -37,7 +36,7 @@ class LogChecks:
 
     warehouse: Warehouse
     store: ObjectStore
-    catalogue: Callable[[], Catalogue]
+    catalogue: Catalogue
     stretch: timedelta = STRETCH
     changes_at_once: int = CHANGES_AT_ONCE
 
@@ -48,7 +47,7 @@ class LogChecks:
             return await asyncio.to_thread(self._check, request)
 
     def _check(self, request: CheckLogInput) -> LogCheck:
-        spec = self.catalogue().object(request.object)
+        spec = self.catalogue.object(request.object)
         ends = time.monotonic() + self.stretch.total_seconds()
         found: list[Altered] = []
         after, records, done = request.after, 0, False

@@ -1,7 +1,7 @@
 """Own changes that come back close their writebacks: the change log is asked for what was done lately."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -32,13 +32,13 @@ class EchoSteps:
     echoes: Echoes
     warehouse: Warehouse
     sessions: Sessions
-    catalogue: Callable[[], Catalogue]
+    catalogue: Catalogue
 
     @activity.defn(name=names.FIND_ECHOES)
     async def find_echoes(self, request: EchoInput) -> EchoCounts:
         """Find the changes that an object's writebacks of the last hour have made, as far as they have come back."""
         us = (await self.sessions.session()).user_id
-        return await to_its_end(self._find, self.catalogue().object(request.object), us)
+        return await to_its_end(self._find, self.catalogue.object(request.object), us)
 
     def _find(self, spec: ObjectSpec, us: str) -> EchoCounts:
         looked, found, after = 0, 0, 0

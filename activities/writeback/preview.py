@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -41,7 +41,7 @@ class PreviewSteps:
     sessions: Sessions
     store: ObjectStore
     org: str
-    catalogue: Callable[[], Catalogue]
+    catalogue: Catalogue
     protector: Protector
     terms: Terms
 
@@ -64,7 +64,7 @@ class PreviewSteps:
         found: list[WouldBe] = []
         with counting_calls() as count:
             for (name, key_field), some in by_object.items():
-                found += await self._of_object(self.catalogue().object(name), key_field, some, now)
+                found += await self._of_object(self.catalogue.object(name), key_field, some, now)
         objects = sorted({row["object"] for row in rows})
         costs = [
             cost_of(name, [_waiting(row, now) for row in rows if row["object"] == name], now, self.terms)
@@ -82,7 +82,7 @@ class PreviewSteps:
     ) -> list[WouldBe]:
         stored = [_stored(row, now) for row in rows]
         entries, _ = await asyncio.to_thread(
-            entries_to_send, stored, self.catalogue(), spec.name, self.protector
+            entries_to_send, stored, self.catalogue, spec.name, self.protector
         )
         asked = {name for entry in entries for name in (*entry.fields, *entry.only_if)} & spec.fields.keys()
         fields = sorted(name for name in asked if not spec.fields[name].held)

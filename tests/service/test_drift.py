@@ -62,9 +62,9 @@ class DriftEngine(ReconcilingEngine):
         self.live = live
         self.check = CheckDrift(self.served.http, self.warehouse, live)
         self.read_fields = ReadFields(
-            self.served.http, self.landings, self.warehouse, lambda: live, visibility_delay=DELAY
+            self.served.http, self.landings, self.warehouse, live, visibility_delay=DELAY
         )
-        self.plan_refresh = PlanRefresh(self.store, self.warehouse, lambda: live)
+        self.plan_refresh = PlanRefresh(self.store, self.warehouse, live)
         reprotector = Reprotector(self.protector, live)
         live.when_changed(reprotector.reload)
         self.replay_steps = ReplaySteps(self.store, self.warehouse, live, reprotector, self._no_shadow)

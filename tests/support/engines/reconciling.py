@@ -20,7 +20,6 @@ from activities.reconcile.verify_fold import LogChecks
 from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
 from schemas import names
-from schemas.catalogue import Catalogue
 from schemas.ids import reconcile_workflow_id
 from schemas.reconcile import ReconcileInput, ReconcileState
 from tests.support.engines.served_org import served_org
@@ -43,17 +42,14 @@ class ReconcilingEngine(SmallEngine):
         super().__post_init__()
         delay = timedelta(seconds=1)
         org, warehouse, store = self.served.http, self.warehouse, self.store
-        self.log_checks = LogChecks(warehouse, store, self._catalogue)
-        self.bucket_looks = BucketLooks(org, warehouse, store, self._catalogue, delay)
+        self.log_checks = LogChecks(warehouse, store, self.catalogue)
+        self.bucket_looks = BucketLooks(org, warehouse, store, self.catalogue, delay)
         terms = PlanTerms(waits=(0.05, 0.2))
-        self.fact_reads = FactReads(org, store, self._catalogue, self.protector, delay, terms)
-        self.fact_comparisons = FactComparisons(warehouse, store, self._catalogue)
-        self.setting_aside = SettingAside(warehouse, store, self._catalogue)
-        self.isolated_looks = IsolatedLooks(warehouse, store, self._catalogue)
+        self.fact_reads = FactReads(org, store, self.catalogue, self.protector, delay, terms)
+        self.fact_comparisons = FactComparisons(warehouse, store, self.catalogue)
+        self.setting_aside = SettingAside(warehouse, store, self.catalogue)
+        self.isolated_looks = IsolatedLooks(warehouse, store, self.catalogue)
         self.reports = Reports(warehouse, store)
-
-    def _catalogue(self) -> Catalogue:
-        return self.catalogue
 
     def workers(self) -> dict[str, list[Any]]:
         steps = [

@@ -67,18 +67,18 @@ class SmallEngine:
         self.read_part = ReadPart(
             self.served.http,
             self.landings,
-            lambda: self.catalogue,
+            self.catalogue,
             visibility_delay=timedelta(seconds=1),
             waits=(0.05, 0.2),
         )
         self.read_records = ReadRecords(
-            self.served.http, self.landings, lambda: self.catalogue, visibility_delay=timedelta(seconds=1)
+            self.served.http, self.landings, self.catalogue, visibility_delay=timedelta(seconds=1)
         )
-        self.plan_backfill = PlanBackfill(self.served.http, self.store, lambda: self.catalogue)
+        self.plan_backfill = PlanBackfill(self.served.http, self.store, self.catalogue)
         self.rates = BackfillRates(self.store)
         self.rereads = Rereads(self.client, self.warehouse, self.store, self.catalogue, patience=timedelta(0))
         self.find_deleted = FindDeleted(
-            self.served.http, self.store, lambda: self.catalogue, settles_after=timedelta(0)
+            self.served.http, self.store, self.catalogue, settles_after=timedelta(0)
         )
         self.applier = Applier(self.warehouse, self.store, self.catalogue)
         self.batches = Batches(self.store, self.catalogue, GroupCommit(self.applier.apply))

@@ -148,7 +148,7 @@ async def writing(engine: SmallEngine, settings: WritebackSettings = AT_ONCE) ->
         engine.served.sessions,
         engine.store,
         engine.org,
-        lambda: engine.catalogue,
+        engine.catalogue,
         engine.protector,
         Terms(linger=settings.linger),
     )
