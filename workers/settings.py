@@ -22,7 +22,7 @@ from activities.backfill.plan import PART_ROWS
 from activities.ingest.poll_lane import DELETIONS_EVERY, OVERLAP
 from activities.quality.late_parents import GRACE
 from activities.writeback.bulk import JOB_PATIENCE
-from activities.writeback.config import LOG_PATIENCE, SETTLED_AFTER
+from activities.writeback.config import LOST_ANSWER_PATIENCE, SETTLED_AFTER
 from clients.oidc import IssuerAddress
 from clients.salesforce.polling import VISIBILITY_DELAY
 from clients.salesforce.session import Grant, SalesforceAddress
@@ -216,7 +216,7 @@ class WritebackSettings(_Part):
     """`Object` or `Object.Field` -> what a change in Salesforce does that is newer than the writeback; others: it holds."""
     settled_after: timedelta = Field(default=SETTLED_AFTER, ge=timedelta(0))
     """The org is taken to be still at a call that was given up for so long; nothing is sent again before."""
-    patience: timedelta = Field(default=LOG_PATIENCE, ge=timedelta(0))
+    patience: timedelta = Field(default=LOST_ANSWER_PATIENCE, ge=timedelta(0))
     """How long the change log may take to tell whose a change was, after a call without an answer."""
     job_patience: timedelta = Field(default=JOB_PATIENCE, ge=timedelta(0))
     """How long an ingest job may get no further before it is aborted; what it has not written is sent again."""

@@ -7,7 +7,7 @@ from datetime import timedelta
 from schemas.writeback.messages import NewerChange
 
 SETTLED_AFTER = timedelta(minutes=2)
-LOG_PATIENCE = timedelta(minutes=4)
+LOST_ANSWER_PATIENCE = timedelta(minutes=4)
 SEND_WITHIN = timedelta(seconds=20)
 COME_AGAIN = timedelta(seconds=5)
 READ_WITHIN = timedelta(minutes=2)
@@ -29,9 +29,8 @@ class WritebackTerms:
     """What was read longer ago decides nothing any more: the batch is read anew, since somebody may have changed its records."""
     read_within_by_job: timedelta = READ_WITHIN_BY_JOB
     """The same of a batch whose job has to be made and filled in between."""
-    patience: timedelta = LOG_PATIENCE
-    """How long the change log may take to tell whose a change was."""
-
+    patience: timedelta = LOST_ANSWER_PATIENCE
+    """After a call without an answer, how long the change log may take to tell whose a change was."""
     come_again: timedelta = COME_AGAIN
     """Until what could not be sent is tried again, when the org does not say when."""
 
