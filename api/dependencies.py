@@ -22,8 +22,8 @@ from clients.writeback.store import WritebackStore
 from schemas.access import Caller
 from schemas.catalogue import Catalogue
 from workers.clients import catalogue_file, connect_temporal, following, open_warehouse
-from workers.intake import writeback_intake
 from workers.settings import Settings
+from workers.writeback import writeback_intake
 
 _EXCHANGES_AT_ONCE = 4
 """Of guests, from one process: more than ten in all stall a stock Temporal server."""

@@ -18,8 +18,7 @@ from schemas.catalogue import default_catalogue
 from schemas.errors import SettingsError, UnavailableError
 from schemas.governor import Budget, Terms
 from schemas.ids import planner_workflow_id
-from schemas.plan import ObjectLoad, PlanTask
-from schemas.planner import PlannerView
+from schemas.planner import ObjectLoad, PlannerView, PlanTask
 from transforms.planner.allocations import allocations, following_may_spend
 from transforms.planner.choose import make_plan
 from workers.clients import connect_temporal

@@ -16,9 +16,9 @@ from cli.sandbox import DEFAULT_STATE, StateFolder
 from cli.state import settings_of_state
 from clients.storage.objects import ObjectStore
 from schemas import names
+from schemas.drift import RefreshInput, RefreshPlan, RefreshState
 from schemas.errors import SettingsError, UnavailableError
 from schemas.ids import refresh_workflow_id
-from schemas.refresh import RefreshInput, RefreshPlan, RefreshState
 from workers.clients import connect_temporal, decided_catalogue, open_warehouse
 from workers.settings import Settings
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
-from activities.runtime.threads import to_its_end
+from clients.concurrency import run_to_completion
 from clients.database.audit_log import AuditLog
 from clients.storage.data_key import org_data_key
 from clients.storage.objects import ObjectStore
@@ -116,7 +116,7 @@ async def following(catalogue: LiveCatalogue) -> AsyncIterator[None]:
     async def follow() -> None:
         while True:
             try:
-                await to_its_end(catalogue.follow)
+                await run_to_completion(asyncio.to_thread(catalogue.follow))
             except TidegateError as error:
                 _log.warning("the catalogue's changes cannot be read now: %s", error)
             await asyncio.sleep(RELOAD_EVERY.total_seconds())

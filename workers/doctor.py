@@ -28,7 +28,7 @@ from schemas.doctor import (
     wrong,
 )
 from schemas.errors import CatalogueError, SettingsError, TidegateError
-from schemas.plan import Way
+from schemas.planner import Way
 from workers.clients import connect_temporal
 from workers.doctor_org import OrgLook
 from workers.settings import LaneSettings, Settings

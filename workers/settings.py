@@ -30,14 +30,12 @@ from clients.salesforce.streaming.pubsub_connection import PubsubAddress
 from clients.storage.objects import S3Address
 from schemas.access import OUR_NAMES, CallerRole
 from schemas.catalogue import DEFAULT_CATALOGUE, Pii
-from schemas.drift import CHECK_EVERY, DriftPolicy
+from schemas.drift import CHECK_EVERY, REFRESH_EVERY, DriftPolicy
 from schemas.errors import SettingsError
 from schemas.governor import Terms
 from schemas.ingest.messages import POLL_EVERY
-from schemas.plan import Way
-from schemas.planner import HAND_OVER_OVERLAP
+from schemas.planner import HAND_OVER_OVERLAP, Way
 from schemas.reconcile import SETTLE
-from schemas.refresh import REFRESH_EVERY
 from schemas.salesforce.limits import API_VERSION
 from schemas.writeback.messages import NewerChange
 from transforms.reconcile.cost import FACT_PAGE_ROWS

@@ -1,9 +1,9 @@
-"""From settings to the steps of writebacks."""
+"""From settings to the steps of writebacks, and to the way into their store that the API and the command line share."""
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 
 from temporalio.client import Client
@@ -17,21 +17,26 @@ from activities.writeback.preview import PreviewSteps
 from activities.writeback.send import WritebackSteps
 from clients.salesforce.bulk.ingest import BulkIngest
 from clients.salesforce.collections import CompositeWrites
-from clients.salesforce.describe_cache import refresh_describe
+from clients.salesforce.describe_cache import Describes, refresh_describe
 from clients.salesforce.http import OrgHttp, Sessions
 from clients.salesforce.records_by_external_id import RecordsByKey
+from clients.storage.data_key import org_data_key
 from clients.storage.objects import ObjectStore
 from clients.temporal.writeback_queues import WritebackQueues
 from clients.warehouse import Warehouse
+from clients.warehouse.live_catalogue import LiveCatalogue
 from clients.writeback.batch_former import Forming, objects_that_wait
 from clients.writeback.batches import Batches
 from clients.writeback.echoes import Echoes
+from clients.writeback.intake import WritebackIntake
+from clients.writeback.parent_locks import ParentLookup
 from clients.writeback.pauses import Pauses
 from clients.writeback.store import WritebackStore
 from schemas.catalogue import Catalogue
 from schemas.errors import TidegateError
 from transforms.pii import Protector
 from transforms.writeback.batching import Terms
+from transforms.writeback.validate import WritebackChecks
 from workers.salesforce import Org
 from workers.settings import Settings, WritebackSettings
 
@@ -138,3 +143,25 @@ async def _repeating(act: Callable[[], Awaitable[None]], every: timedelta) -> As
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+@contextmanager
+def writeback_intake(
+    settings: Settings, catalogue: Catalogue, store: ObjectStore, warehouse: Warehouse
+) -> Iterator[WritebackIntake]:
+    """Where writebacks are accepted, until left. Nothing has to answer before the first of them comes. A catalogue that lives is followed."""
+    org = settings.salesforce.org_id
+    parents = ParentLookup(warehouse, catalogue)
+
+    def checks() -> WritebackChecks:
+        protector = Protector(org_data_key(org, settings.s3.address(), store), catalogue)
+        if isinstance(catalogue, LiveCatalogue):
+            catalogue.when_changed(protector.reload)
+        return WritebackChecks(catalogue, protector, Describes(store, org).find)
+
+    intake = WritebackIntake(settings.operational.dsn.get_secret_value(), checks, parents.locks)
+    try:
+        yield intake
+    finally:
+        intake.close()
+        parents.close()

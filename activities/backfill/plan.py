@@ -17,7 +17,7 @@ from schemas.catalogue import Catalogue
 from schemas.errors import CallTooSlowError, RunConflictError
 from schemas.ids import backfill_plan_key
 from schemas.message import Message
-from transforms.parts import Bucket, parts_of
+from transforms.backfill import Bucket, parts_of
 
 PART_ROWS = 5_000_000
 """Rows of a part at the most: what is read anew when its query job is lost."""

@@ -19,9 +19,9 @@ from clients.warehouse import Transaction, Warehouse
 from clients.warehouse.sql import quality as quality_sql, refresh as sql
 from schemas import names
 from schemas.catalogue import Catalogue, ObjectSpec
+from schemas.drift import RefreshGroup, RefreshInput, RefreshPlan, RefreshState
 from schemas.ids import ids_key, refresh_key
 from schemas.quality import Rule
-from schemas.refresh import RefreshGroup, RefreshInput, RefreshPlan, RefreshState
 from schemas.salesforce.limits import COLLECTION_RETRIEVE_MAX
 from transforms.drift.compare_schema import field_called
 

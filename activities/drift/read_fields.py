@@ -28,10 +28,9 @@ from clients.warehouse import Warehouse
 from clients.warehouse.sql import apply as sql
 from schemas import names
 from schemas.catalogue import Catalogue, FieldSpec, ObjectSpec
+from schemas.drift import FieldsInput, FieldsResult, RefreshCounts
 from schemas.ids import ORIGIN
-from schemas.ingest.polled import PolledRow
-from schemas.ingest.positions import PolledPosition
-from schemas.refresh import FieldsInput, FieldsResult, RefreshCounts
+from schemas.ingest.positions import PolledPosition, PolledRow
 from schemas.salesforce.limits import COLLECTION_RETRIEVE_MAX
 from schemas.tables import RECORD_ID, field_column
 from transforms.drift.changed_fields import differing

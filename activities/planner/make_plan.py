@@ -22,8 +22,7 @@ from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.errors import UnavailableError
 from schemas.governor import Budget, Exchange, Terms
 from schemas.ids import governor_workflow_id
-from schemas.plan import PlanTask
-from schemas.planner import DrawnPlan, DrawPlanInput, FollowedObject
+from schemas.planner import DrawnPlan, DrawPlanInput, FollowedObject, PlanTask
 from transforms.governor.ledger import OrgBooks
 from transforms.planner.allocations import may_spend_by_books
 from transforms.planner.choose import make_plan

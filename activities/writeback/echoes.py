@@ -1,5 +1,6 @@
 """Own changes that come back close their writebacks: the change log is asked for what was done lately."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 from temporalio import activity
 
-from activities.runtime.threads import to_its_end
+from clients.concurrency import run_to_completion
 from clients.salesforce.http import Sessions
 from clients.warehouse import Warehouse
 from clients.warehouse.sql import reconcile as sql
@@ -38,7 +39,9 @@ class EchoSteps:
     async def find_echoes(self, request: EchoInput) -> EchoCounts:
         """Find the changes that an object's writebacks of the last hour have made, as far as they have come back."""
         us = (await self.sessions.session()).user_id
-        return await to_its_end(self._find, self.catalogue.object(request.object), us)
+        return await run_to_completion(
+            asyncio.to_thread(self._find, self.catalogue.object(request.object), us)
+        )
 
     def _find(self, spec: ObjectSpec, us: str) -> EchoCounts:
         looked, found, after = 0, 0, 0

@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from temporalio import activity
 
 from activities.runtime.heartbeat import heartbeating
-from activities.runtime.threads import to_its_end
 from activities.writeback.begin import Packed, Paused, begin, pack
 from activities.writeback.bulk import IngestJobs
 from activities.writeback.change_log import ChangeLog
@@ -26,6 +25,7 @@ from activities.writeback.open_batch import OpenBatch, open_batch
 from activities.writeback.record import record
 from activities.writeback.record_facts import FactSources
 from activities.writeback.resolve import Resolver
+from clients.concurrency import run_to_completion
 from clients.salesforce.call_count import CallCount, counting_calls
 from clients.salesforce.http import OrgHttp, Sessions
 from clients.salesforce.records_by_external_id import RecordsByKey
@@ -70,7 +70,7 @@ class WritebackSteps:
     async def form_writebacks(self, request: FormInput) -> Formed:
         """Form the batches that are due."""
         async with heartbeating():
-            return await to_its_end(self.forming.form, request)
+            return await run_to_completion(asyncio.to_thread(self.forming.form, request))
 
     @activity.defn(name=names.SEND_WRITEBACKS)
     async def send_writebacks(self, request: WritebackBatchInput) -> SentBatch:

@@ -19,9 +19,9 @@ from schemas.catalogue import load_catalogue
 from schemas.reconcile import Depth, ReconcileInput, ReconcileState, Verdict
 from schemas.writeback.messages import WritebackState
 from workers.clients import connect_temporal, open_warehouse
-from workers.intake import writeback_intake
 from workers.reconciliations import start_reconciliation
 from workers.settings import Settings
+from workers.writeback import writeback_intake
 
 WRITEBACKS = 2_000
 """Writebacks of the demo: two full batches and some change."""

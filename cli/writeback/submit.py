@@ -30,8 +30,8 @@ from schemas.writeback.messages import Intake, Mode
 from schemas.writeback.preview import Preview
 from transforms.writeback.parse_rows import EMPTIES, RowForm
 from workers.clients import connect_temporal, decided_catalogue, open_warehouse
-from workers.intake import writeback_intake
 from workers.settings import Settings
+from workers.writeback import writeback_intake
 
 
 def submit(

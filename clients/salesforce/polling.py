@@ -22,8 +22,7 @@ from clients.salesforce.soql import keyset_query, literal
 from schemas.catalogue import ObjectSpec
 from schemas.errors import BudgetSpentError, CallRefusedError, CallTooSlowError, UnavailableError
 from schemas.governor import Budget, LeaseClass
-from schemas.ingest.polled import Deletion, PolledRow
-from schemas.ingest.positions import SECOND_MS, PolledPosition, epoch_ms, floor_to_second
+from schemas.ingest.positions import SECOND_MS, Deletion, PolledPosition, PolledRow, epoch_ms, floor_to_second
 from schemas.salesforce.limits import DELETED_MAX_AGE, QUERY_PAGE_MAX
 
 VISIBILITY_DELAY = timedelta(seconds=5)

@@ -14,7 +14,7 @@ from clients.salesforce.soql_requests import Answer, SoqlCalls
 from schemas.backfill import ByTime
 from schemas.errors import CallTooSlowError
 from schemas.governor import LeaseClass
-from transforms.parts import Bucket
+from transforms.backfill import Bucket
 
 MOST_GROUPS = 2_000
 """Groups of one answer; an aggregate query has no further pages (SOQL and SOSL Reference, "GROUP BY")."""

@@ -20,8 +20,7 @@ from sandbox.endpoints import Endpoints
 from sandbox.stack import RunningSandbox
 from schemas import names
 from schemas.ids import planner_workflow_id
-from schemas.plan import Way
-from schemas.planner import Following, PinInput, PlannerView
+from schemas.planner import Following, PinInput, PlannerView, Way
 from tests.support.builders.waiting import limit_in
 from workers.clients import Parts, connect_temporal
 from workers.settings import Settings

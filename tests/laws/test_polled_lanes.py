@@ -27,7 +27,7 @@ from schemas.governor import LeaseClass
 from schemas.ids import lane_workflow_id
 from schemas.ingest.messages import LaneInput, PauseInput
 from schemas.ingest.raw import Manifest
-from schemas.plan import Way
+from schemas.planner import Way
 from tests.support.builders.waiting import until
 from tests.support.engines.polling import poll_lane, poll_until
 from tests.support.engines.served_org import ServedOrg, served_org

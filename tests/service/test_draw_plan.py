@@ -19,8 +19,7 @@ from schemas import names
 from schemas.catalogue import default_catalogue
 from schemas.governor import Budget, Reading, ReadLimitsInput, ReadLimitsResult, Terms
 from schemas.ops_tables import LEDGER_COLUMNS
-from schemas.plan import Way
-from schemas.planner import DrawnPlan, DrawPlanInput
+from schemas.planner import DrawnPlan, DrawPlanInput, Way
 from tests.support.builders.waiting import until
 from workers.roles import sandboxed_runner
 from workflows import GovernorWorkflow

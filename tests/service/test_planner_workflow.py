@@ -10,8 +10,7 @@ from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
 from schemas import names
 from schemas.errors import UnavailableError
 from schemas.ingest.messages import LaneState
-from schemas.plan import Way
-from schemas.planner import Following, ObjectState, PinInput, PlannerInput
+from schemas.planner import Following, ObjectState, PinInput, PlannerInput, Way
 from tests.support.builders.waiting import until
 from tests.support.scripted.scripted_planner import EVERY, NEWEST, ScriptedPlanner, planner_workers
 from workflows import PlannerWorkflow, planner

@@ -17,8 +17,7 @@ from sandbox.org.traffic.fill import FillPlan, fill
 from schemas.catalogue import default_catalogue
 from schemas.errors import BudgetSpentError, CallTooSlowError, UnavailableError
 from schemas.governor import Budget, LeaseClass
-from schemas.ingest.polled import PolledRow
-from schemas.ingest.positions import PolledPosition
+from schemas.ingest.positions import PolledPosition, PolledRow
 from tests.support.engines.served_org import ServedOrg, served_org
 
 QUERY, JOBS = "GET /queryAll", "/jobs/query"

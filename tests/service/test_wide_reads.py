@@ -22,8 +22,7 @@ from sandbox.org.faults.faults import FaultRule
 from schemas.catalogue import Catalogue, FieldType, ObjectSpec
 from schemas.errors import CallTooSlowError, SchemaChangedError
 from schemas.governor import LeaseClass
-from schemas.ingest.polled import PolledRow
-from schemas.ingest.positions import PolledPosition
+from schemas.ingest.positions import PolledPosition, PolledRow
 from schemas.reconcile import Grain, Range
 from schemas.salesforce.limits import QUERY_ADDRESS_MAX_BYTES, URI_MAX_BYTES
 from tests.support.builders.bus import protector

@@ -8,8 +8,7 @@ import math
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
-from schemas.forecast import OTHERS, Expected, Forecast, Slowed, Spender
-from schemas.governor import LeaseClass, Terms
+from schemas.governor import OTHERS, Expected, Forecast, LeaseClass, Slowed, Spender, Terms
 from transforms.governor.budget import GOVERNOR, BudgetBook
 from transforms.governor.projection import Course, clock_hours, courses, overlap
 from transforms.governor.spending import DAY_HOURS, HOUR

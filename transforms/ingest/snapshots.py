@@ -8,8 +8,7 @@ fold lets a deletion keep the values that are there, and the lane may never have
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from schemas.ingest.polled import Deletion, PolledRow
-from schemas.ingest.positions import SECOND_MS
+from schemas.ingest.positions import SECOND_MS, Deletion, PolledRow
 from transforms.pii import HEADER
 
 VALUES, DELETED = 0, 1

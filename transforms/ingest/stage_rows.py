@@ -17,8 +17,7 @@ from schemas.catalogue import (
     ObjectSpec,
 )
 from schemas.ingest.change_types import DELETE, SNAPSHOT, UPDATE
-from schemas.ingest.polled import Deletion, PolledRow
-from schemas.ingest.positions import SECOND_MS, epoch_ms, floor_to_second
+from schemas.ingest.positions import SECOND_MS, Deletion, PolledRow, epoch_ms, floor_to_second
 from schemas.salesforce.limits import CLOCK_ALLOWANCE
 from schemas.tables import ID_SIZE, arrow_schema, staged_columns
 from transforms import exact_json

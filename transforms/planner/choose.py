@@ -11,7 +11,7 @@ the three limits for that lie so far apart that loads which differ by a tenth gi
 from collections.abc import Iterable
 
 from schemas.governor import Budget
-from schemas.plan import ObjectLoad, Plan, PlanTask, Way
+from schemas.planner import ObjectLoad, Plan, PlanTask, Way
 from transforms.planner.candidate import ENTER, FRESH, FULL, STAY, Draft, Drawer
 from transforms.planner.explain import explained
 from transforms.planner.knapsack import most_worth

@@ -25,7 +25,7 @@ from aiosfstream_ng.client import Client, ReplayMarkerStoragePolicy
 from aiosfstream_ng.exceptions import AiosfstreamException
 from aiosfstream_ng.replay import ReplayMarker, ReplayMarkerStorage
 
-from clients.cleaning_up import to_the_end
+from clients.concurrency import run_to_completion
 from clients.salesforce.session import Session, SessionSource
 from clients.salesforce.streaming.cometd_errors import refused_subscription, translated_error
 from clients.salesforce.streaming.cometd_frames import BROKEN_CHANNEL, load_frame
@@ -126,7 +126,7 @@ async def open_stream(
         yield stream
     finally:
         try:
-            await to_the_end(_close(client, watch))
+            await run_to_completion(_close(client, watch))
         finally:
             stream.settle()
 
