@@ -53,7 +53,14 @@ from transforms.reconcile.cost import PlanTerms
 from transforms.replay.reencrypt import Reprotector
 from workers.clients import Parts, open_warehouse
 from workers.salesforce import Org, paid_streams, source_opener
-from workers.writeback import echo_steps, keeping_describes, keeping_queues, preview_steps, writeback_steps
+from workers.writeback import (
+    WritebackClients,
+    echo_steps,
+    keeping_describes,
+    keeping_queues,
+    preview_steps,
+    writeback_steps,
+)
 from workflows import WORKFLOWS, GovernorWorkflow, PlannerWorkflow
 
 PASSED_THROUGH = ("schemas", "transforms", "workflows", "pydantic", "pyarrow", "numpy", "yaml", "orjson")
@@ -223,21 +230,14 @@ async def writing_back(client: Client, parts: Parts, org: Org) -> AsyncIterator[
     """Serve the writebacks' steps until left, and see to queues and describes."""
     settings = parts.settings
     store = WritebackStore(settings.operational.dsn.get_secret_value())
-    steps = writeback_steps(
-        settings.writeback,
-        store,
-        org.http,
-        org.sessions,
-        parts.warehouse,
-        parts.catalogue,
-        parts.protector,
-    )
+    clients = WritebackClients(store, org.http, org.sessions, parts.warehouse)
+    steps = writeback_steps(settings.writeback, clients, parts.catalogue, parts.protector)
     activities = [
         steps.form_writebacks,
         steps.send_writebacks,
         steps.look_up_writebacks,
         steps.set_writeback_pause,
-        echo_steps(store, org.sessions, parts.warehouse, parts.catalogue).find_echoes,
+        echo_steps(clients, parts.catalogue).find_echoes,
         preview_steps(
             settings, parts.store, org.http, org.sessions, parts.catalogue, parts.protector
         ).preview_writebacks,

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 
 from temporalio.client import Client
@@ -41,16 +42,21 @@ from workers.salesforce import Org
 from workers.settings import Settings, WritebackSettings
 
 
+@dataclass(frozen=True)
+class WritebackClients:
+    """The clients with which writebacks are sent and recognised."""
+
+    store: WritebackStore
+    http: OrgHttp
+    sessions: Sessions
+    warehouse: Warehouse
+
+
 def writeback_steps(
-    settings: WritebackSettings,
-    store: WritebackStore,
-    http: OrgHttp,
-    sessions: Sessions,
-    warehouse: Warehouse,
-    catalogue: Catalogue,
-    protector: Protector,
+    settings: WritebackSettings, clients: WritebackClients, catalogue: Catalogue, protector: Protector
 ) -> WritebackSteps:
     """The activities of the `writebacks` role."""
+    store, http, sessions = clients.store, clients.http, clients.sessions
     batches = Batches(store)
     waits = JobTerms(patience=settings.job_patience)
     return WritebackSteps(
@@ -62,7 +68,7 @@ def writeback_steps(
         collections=Collections(CompositeWrites(http)),
         jobs=IngestJobs(http, sessions, BulkIngest(http), batches, waits),
         records=RecordsByKey(http),
-        change_log=ChangeLog(warehouse),
+        change_log=ChangeLog(clients.warehouse),
         catalogue=catalogue,
         protector=protector,
         terms=WritebackTerms(
@@ -85,11 +91,9 @@ def preview_steps(
     return PreviewSteps(RecordsByKey(http), sessions, store, org, catalogue, protector, terms)
 
 
-def echo_steps(
-    store: WritebackStore, sessions: Sessions, warehouse: Warehouse, catalogue: Catalogue
-) -> EchoSteps:
+def echo_steps(clients: WritebackClients, catalogue: Catalogue) -> EchoSteps:
     """The activity of the `writebacks` role that recognises own changes."""
-    return EchoSteps(Echoes(store), warehouse, sessions, catalogue)
+    return EchoSteps(Echoes(clients.store), clients.warehouse, clients.sessions, catalogue)
 
 
 _LOG = logging.getLogger(__name__)

@@ -28,7 +28,7 @@ from tests.support.builders.writebacks import asked, checks
 from tests.support.engines.small_engine import SmallEngine
 from transforms.writeback.batching import Terms
 from workers.settings import WritebackSettings
-from workers.writeback import echo_steps, writeback_steps
+from workers.writeback import WritebackClients, echo_steps, writeback_steps
 from workflows import WritebackQueueWorkflow
 
 AT_ONCE = WritebackSettings(
@@ -131,18 +131,11 @@ async def _quiet(store: WritebackStore) -> None:
 async def writing(engine: SmallEngine, settings: WritebackSettings = AT_ONCE) -> AsyncIterator[WritingEngine]:
     """Run the steps' worker until left."""
     store = WritebackStore(engine.database)
-    steps = writeback_steps(
-        settings,
-        store,
-        engine.served.http,
-        engine.served.sessions,
-        engine.warehouse,
-        engine.catalogue,
-        engine.protector,
-    )
+    clients = WritebackClients(store, engine.served.http, engine.served.sessions, engine.warehouse)
+    steps = writeback_steps(settings, clients, engine.catalogue, engine.protector)
     steps.terms = replace(steps.terms, come_again=SOON)
     steps.jobs.terms = replace(steps.jobs.terms, come_again=SOON)
-    echoes = echo_steps(store, engine.served.sessions, engine.warehouse, engine.catalogue)
+    echoes = echo_steps(clients, engine.catalogue)
     previews = PreviewSteps(
         RecordsByKey(engine.served.http),
         engine.served.sessions,
