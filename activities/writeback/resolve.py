@@ -29,10 +29,15 @@ class Resolver:
     async def resolve(self, batch: OpenBatch, *, is_over: bool) -> Outcomes:
         """Outcomes of the entries of which something can be told by now. `is_over`: the org is done with every call."""
         if batch.stored.carrier is Carrier.BULK:
-            return await self.ask_job(batch)
+            return await self._ask_job(batch)
         return await self._look_up(batch, is_over=is_over)
 
-    async def ask_job(self, batch: OpenBatch) -> Outcomes:
+    async def close_job(self, batch: OpenBatch) -> Outcomes:
+        """Close the ingest job that carries the batch, which sends it, and ask what became of it."""
+        await self.jobs.close(batch.stored.job or "")
+        return await self._ask_job(batch)
+
+    async def _ask_job(self, batch: OpenBatch) -> Outcomes:
         """Outcomes by the ingest job that carries the batch. Entries that it does not tell of are looked up."""
         told = await self.jobs.outcomes(batch.spec, batch.key_field, batch.entries, batch.stored.job or "")
         if told is None:

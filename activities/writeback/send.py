@@ -125,7 +125,11 @@ class WritebackSteps:
                 await self.jobs.abort(packed.job)
             return await record(batch, begun.outcomes, self.batches, calls=count.calls)
         carried = await deliver(
-            begun, collections=self.collections, batches=self.batches, resolver=self._resolver
+            begun,
+            collections=self.collections,
+            batches=self.batches,
+            resolver=self._resolver,
+            come_again=self.terms.come_again,
         )
         return await record(
             begun.batch, carried.outcomes, self.batches, calls=count.calls, is_over=carried.is_over
