@@ -3,15 +3,14 @@
 import asyncio
 import sys
 from datetime import timedelta
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 from temporalio.service import RPCError, RPCStatusCode
 
-from cli.output import EXIT_NO_PLAN, OUT, print_json
+from cli.options import DEFAULT_HOME, Home, SettingsFile
+from cli.output import EXIT_NO_PLAN, OUT, AsJson, print_json
 from cli.plan_output import plan_as_json, plan_page, view_as_json, view_page
-from cli.sandbox import DEFAULT_STATE, StateFolder
 from cli.state import settings_of_state
 from schemas import names
 from schemas.catalogue import default_catalogue
@@ -51,18 +50,16 @@ def plan(
     others: Annotated[
         float, typer.Option(min=0, max=1, help="Part of the API calls that other applications take.")
     ] = 0.5,
-    as_json: Annotated[bool, typer.Option("--json", help="One object on stdout.")] = False,
-    settings: Annotated[
-        Path | None, typer.Option(help="Settings file; by default the one under --state.")
-    ] = None,
-    state: StateFolder = DEFAULT_STATE,
+    as_json: AsJson = False,
+    settings: SettingsFile = None,
+    home: Home = DEFAULT_HOME,
 ) -> None:
-    """How each object is followed at present, or would be under an assumed load. Exit code 4: no plan fits.
+    """Show how each object is followed, or would be under a load. Exits 4 when no plan fits.
 
     Example: tidegate plan --changes-per-day 35000000 --edition unlimited --entitlement 50000
     """
     if changes_per_day is None:
-        _show_present(settings_of_state(settings, state), as_json=as_json)
+        _show_present(settings_of_state(settings, home), as_json=as_json)
         return
     limits = allocations(edition, licences=licences, entitlement=entitlement)
     terms = Terms()

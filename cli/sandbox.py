@@ -4,31 +4,29 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated
 
 import httpx
 import typer
 
+from cli.grammar import CommandApp
+from cli.options import DEFAULT_HOME, Home
 from cli.output import OUT, print_json, progress, say
 from cli.state import read_endpoints, write_endpoints
 from sandbox.endpoints import Endpoints
 from sandbox.stack import Ports, running_sandbox
 from schemas.errors import SettingsError, UnavailableError
 
-app = typer.Typer(
-    help="The remote systems on this machine: Salesforce, S3 and KMS, PostgreSQL, Temporal.",
-    no_args_is_help=True,
+app = CommandApp(
+    about="Run Salesforce, S3, KMS, PostgreSQL and Temporal here.\n\nExample: tidegate sandbox up",
 )
 
-StateFolder = Annotated[Path, typer.Option("--state", help="Folder for all state.")]
-DEFAULT_STATE = Path("var")
 MOST_CHANGES_A_MINUTE = 240_000
 
 
 @app.command("up")
 def up(
-    state: StateFolder = DEFAULT_STATE,
+    home: Home = DEFAULT_HOME,
     fresh: Annotated[bool, typer.Option("--fresh", help="Forget what an earlier run left.")] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print every endpoint and credential as one object.")
@@ -50,7 +48,7 @@ def up(
 ) -> None:
     """Start the sandbox alone and stay in the foreground until Ctrl-C or SIGTERM.
 
-    Example: tidegate sandbox up --json --state /tmp/sandbox
+    Example: tidegate sandbox up --json --home /tmp/sandbox
     """
     stop = stop_event()
     ports = Ports(
@@ -63,11 +61,9 @@ def up(
         temporal_ui_port,
     )
     allowed = _allowances(allow or [])
-    with running_sandbox(
-        state.resolve(), ports=ports, fresh=fresh, edition=edition, allow=allowed
-    ) as sandbox:
+    with running_sandbox(home.resolve(), ports=ports, fresh=fresh, edition=edition, allow=allowed) as sandbox:
         endpoints = sandbox.endpoints
-        write_endpoints(state, endpoints)
+        write_endpoints(home, endpoints)
         if as_json:
             print_json(endpoints.model_dump())
         else:
@@ -85,13 +81,13 @@ def traffic(
         float,
         typer.Option(min=0, max=1, help="Of the changes that hit any of the records there are already."),
     ] = 0,
-    state: StateFolder = DEFAULT_STATE,
+    home: Home = DEFAULT_HOME,
 ) -> None:
     """Make the running sandbox's org busy: an enrolment window's changes at a chosen rate.
 
     Example: tidegate sandbox traffic --rate 120000 --seconds 120
     """
-    control = read_endpoints(state).salesforce.control_url
+    control = read_endpoints(home).salesforce.control_url
     start_traffic(control, rate=rate, seconds=seconds, seed=seed, old_share=old_share)
     with progress(f"{rate:,} changes a minute", seconds) as bar:
         while (now := traffic_state(control))["running"]:

@@ -26,6 +26,7 @@ TidegateError
     ├── WindowTakenError           a backfill of the same window reads something else
     ├── LedgerImbalanceError       landed != applied + duplicate + quarantined
     ├── StatementError             the warehouse refuses a statement
+    ├── ActRefusedError            a workflow refuses what an operator asks of it
     └── SettingsError              a setting, port or file that cannot be used
 
 A class takes facts, keeps them as attributes, and writes its sentence once; the sentence ends with what to do.
@@ -286,7 +287,7 @@ class WindowDoneError(TerminalError):
         when = "before" if at is None else f"at {at:%Y-%m-%d %H:%M:%S} UTC"
         super().__init__(
             f"The backfill of {object_name}, window {window}, was done {when} with {rows:,} rows. "
-            "To read the rows anew, give another --window, or --again."
+            "To read the rows anew, give another --name, or --again."
         )
 
 
@@ -297,7 +298,7 @@ class WindowTakenError(TerminalError):
         self.object_name = object_name
         self.window = window
         super().__init__(
-            f"The window {window} of {object_name} was begun with other bounds or records. Give this one another --window."
+            f"The window {window} of {object_name} was begun with other bounds or records. Give this one another --name."
         )
 
 
@@ -325,6 +326,14 @@ class StatementError(TerminalError):
             f"The warehouse refuses a statement ({detail}): {statement[:300]}. "
             "Compare the table with schemas/tables.py and mend it; the step can then be run again."
         )
+
+
+class ActRefusedError(TerminalError):
+    """A workflow refuses what an operator asks of it; the workflow's own sentence says what to do."""
+
+    def __init__(self, *, detail: str) -> None:
+        self.detail = detail
+        super().__init__(detail)
 
 
 class SettingsError(TerminalError):

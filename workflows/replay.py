@@ -27,8 +27,8 @@ with workflow.unsafe.imports_passed_through():
         ReplayInput,
         ReplaySize,
         ReplayState,
-        replay_key,
     )
+    from schemas.run_names import replay_name
     from workflows.contracts import FIND_BATCHES, REDRIVE, SIZE_REPLAY, ActivityOptions
     from workflows.runtime import keep_record
 
@@ -59,7 +59,7 @@ class ReplayWorkflow:
         self._because = self._state.paused_because
         self._paused = bool(self._because)
         if request.carried is None:
-            what = replay_key(request.selection, request.shadow)
+            what = replay_name(request.selection, request.shadow)
             self._note("replay.start", request.by, f"{what}: {request.reason}" if request.reason else what)
 
     @workflow.run

@@ -39,12 +39,14 @@ def demo(
     seconds: Annotated[float, typer.Option(min=5, help="Length of the surge.")] = 125,
     seed: Annotated[int, typer.Option(help="The same seed makes the same choices.")] = 1,
     report: Annotated[Path | None, typer.Option(help="Write the figures to this file as JSON.")] = None,
-    state: Annotated[Path, typer.Option(help="Folder for the demo's state, made anew.")] = Path("var/demo"),
+    home: Annotated[Path, typer.Option("--home", help="Folder for the demo's state, emptied first.")] = Path(
+        "var/demo"
+    ),
     catalogue: Annotated[
         Path | None, typer.Option(help="The engine's catalogue. By default the one that ships.")
     ] = None,
 ) -> None:
-    """Start everything, send a surge of changes, read an object anew, write back, and prove that the warehouse equals the org. Ends by itself.
+    """Start everything, send a surge of changes, and prove the result. It also reads an object again, writes back, and ends by itself.
 
     Exits 0 only if every record is equal, every change is accounted for and the freshness goal is met.
 
@@ -52,7 +54,7 @@ def demo(
     """
     began = time.monotonic()
     say("starting Salesforce, S3, PostgreSQL, Temporal and the engine (all on this machine)")
-    with running_all(state, fresh=True, catalogue=catalogue) as running:
+    with running_all(home, fresh=True, catalogue=catalogue) as running:
         wait_for_followers(running.endpoints)
         say(f"Temporal's Web UI: {running.endpoints.temporal.ui_url}")
         meter = measurements.ProcessMeter(running.roots())
@@ -68,8 +70,8 @@ def demo(
         meter.stop()
         wait_for_rereads(running.endpoints)
         say("comparing every record of the org with its curated row")
-        compared = _compare(running.endpoints, state)
-        settings = load_settings(settings_file(state.resolve()))
+        compared = _compare(running.endpoints, home)
+        settings = load_settings(settings_file(home.resolve()))
         figures = _figures(running.endpoints, load_catalogue(settings.catalogue), surge, compared, meter)
         figures |= run_acts(settings, lambda name: say(_ACTS[name]))
     figures["wall_seconds"] = round(time.monotonic() - began, 1)
@@ -80,7 +82,7 @@ def demo(
     _show(figures, compared, failures)
     if failures:
         sys.exit(EXIT_FAILED)
-    shutil.rmtree(state, ignore_errors=True)
+    shutil.rmtree(home, ignore_errors=True)
 
 
 def judge(figures: dict[str, Any]) -> list[str]:

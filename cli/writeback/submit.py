@@ -13,9 +13,8 @@ from typing import Annotated, Any, BinaryIO
 
 import typer
 
-from cli.options import By, SettingsFile, time_of, who
+from cli.options import DEFAULT_HOME, By, Home, SettingsFile, time_of, who
 from cli.output import EXIT_FAILED, OUT, TALK, AsJson, print_json, say
-from cli.sandbox import DEFAULT_STATE, StateFolder
 from cli.state import settings_of_state
 from cli.writeback.dry_run import DryRun, tell
 from cli.writeback.output import refusals_page
@@ -71,13 +70,13 @@ def submit(
     as_json: AsJson = False,
     by: By = "",
     settings: SettingsFile = None,
-    state: StateFolder = DEFAULT_STATE,
+    home: Home = DEFAULT_HOME,
 ) -> None:
     """Accept writebacks of a file, or one that is given by options. Handed in again, they do nothing twice. Exits 1 when some are refused.
 
     Example: tidegate writeback submit --object Case --external-id C-17 --set Status=Decided --key day-7-C-17
     """
-    loaded = settings_of_state(settings, state)
+    loaded = settings_of_state(settings, home)
     defaults = RowDefaults(
         object=object_name or "",
         key_field=key_field,

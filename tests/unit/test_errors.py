@@ -35,7 +35,7 @@ EXAMPLES: dict[type[TidegateError], tuple[TidegateError, str]] = {
         (errors.JobLostError(lane="l", detail="d"), "with another job, by itself."),
         (errors.RowsMissingError(lane="l", job="j", expected=2, found=1), "with another job, by itself."),
         (errors.BatchFailedError(workflow_id="w"), "it goes on where it stopped."),
-        (errors.WindowTakenError(object_name="Case", window="all"), "Give this one another --window."),
+        (errors.WindowTakenError(object_name="Case", window="all"), "Give this one another --name."),
         (errors.WindowDoneError(object_name="Case", window="all", rows=1, at=None), "or --again."),
         (
             errors.BudgetSpentError(
@@ -73,7 +73,7 @@ EXAMPLES: dict[type[TidegateError], tuple[TidegateError, str]] = {
         (errors.SettingsError("The port is taken. Choose another."), "Choose another."),
         (ObjectMissingError(bucket="b", key="k"), "restore it from its version."),
         (KeyUsedError(workflow_id="backfill/o/Case/all"), "or make up a new key."),
-        (RunExistsError(workflow_id="backfill/o/Case/all"), "or give yours another window."),
+        (RunExistsError(workflow_id="backfill/o/Case/all"), "or give yours another name."),
     ]
 }
 
