@@ -27,29 +27,43 @@ from workers.settings import Settings
 MINUTES_A_DAY = 24 * 60
 
 
+_ChangesPerDay = Annotated[
+    float | None,
+    typer.Option(
+        "--changes-per-day", min=0, help="Assume so many changes a day, instead of what is measured."
+    ),
+]
+_Edition = Annotated[
+    Literal["developer", "enterprise", "unlimited"],
+    typer.Option("--edition", help="Whose allocations to assume."),
+]
+_Entitlement = Annotated[
+    int | None, typer.Option("--entitlement", min=0, help="Delivered events a day; by default the edition's.")
+]
+_Licences = Annotated[int, typer.Option("--licences", min=0, help="Users' licences; each adds API calls.")]
+_Shares = Annotated[
+    str, typer.Option("--objects", help="Parts of the changes, as Case=4,Account=1; by default even parts.")
+]
+_Peak = Annotated[
+    float, typer.Option("--peak", min=1, help="The busiest minute, as a multiple of the day's mean.")
+]
+_Goal = Annotated[
+    str, typer.Option("--goal", help="From commit to the curated table, for 95 of 100 changes: 120s, 5m.")
+]
+_Others = Annotated[
+    float, typer.Option("--others", min=0, max=1, help="Part of the API calls that other applications take.")
+]
+
+
 def plan(
-    changes_per_day: Annotated[
-        float | None, typer.Option(min=0, help="Assume so many changes a day, instead of what is measured.")
-    ] = None,
-    edition: Annotated[
-        Literal["developer", "enterprise", "unlimited"], typer.Option(help="Whose allocations to assume.")
-    ] = "unlimited",
-    entitlement: Annotated[
-        int | None, typer.Option(min=0, help="Delivered events a day; by default the edition's.")
-    ] = None,
-    licences: Annotated[int, typer.Option(min=0, help="Users' licences; each adds API calls.")] = 0,
-    objects: Annotated[
-        str, typer.Option(help="Parts of the changes, as Case=4,Account=1; by default even parts.")
-    ] = "",
-    peak: Annotated[
-        float, typer.Option(min=1, help="The busiest minute, as a multiple of the day's mean.")
-    ] = 5.0,
-    goal: Annotated[
-        str, typer.Option(help="From commit to the curated table, for 95 of 100 changes: 120s, 5m.")
-    ] = "120s",
-    others: Annotated[
-        float, typer.Option(min=0, max=1, help="Part of the API calls that other applications take.")
-    ] = 0.5,
+    changes_per_day: _ChangesPerDay = None,
+    edition: _Edition = "unlimited",
+    entitlement: _Entitlement = None,
+    licences: _Licences = 0,
+    objects: _Shares = "",
+    peak: _Peak = 5.0,
+    goal: _Goal = "120s",
+    others: _Others = 0.5,
     as_json: AsJson = False,
     settings: SettingsFile = None,
     home: Home = DEFAULT_HOME,

@@ -24,20 +24,28 @@ app = CommandApp(
 MOST_CHANGES_A_MINUTE = 240_000
 
 
+_Fresh = Annotated[bool, typer.Option("--fresh", help="Forget what an earlier run left.")]
+_AllAsJson = Annotated[
+    bool, typer.Option("--json", help="Print every endpoint and credential as one object.")
+]
+_Edition = Annotated[
+    str, typer.Option("--edition", help="The org's limits: developer, enterprise or unlimited.")
+]
+_Allow = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow", metavar="METER=N", help="An allocation that is not the edition's; may be repeated."
+    ),
+]
+
+
 @app.command("up")
 def up(
     home: Home = DEFAULT_HOME,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Forget what an earlier run left.")] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print every endpoint and credential as one object.")
-    ] = False,
-    edition: Annotated[
-        str, typer.Option(help="The org's limits: developer, enterprise or unlimited.")
-    ] = "unlimited",
-    allow: Annotated[
-        list[str] | None,
-        typer.Option(metavar="METER=N", help="An allocation that is not the edition's; may be repeated."),
-    ] = None,
+    fresh: _Fresh = False,
+    as_json: _AllAsJson = False,
+    edition: _Edition = "unlimited",
+    allow: _Allow = None,
     salesforce_port: Annotated[int, typer.Option(help="0: a free one.")] = 0,
     salesforce_tls_port: Annotated[int, typer.Option(help="0: a free one.")] = 0,
     pubsub_port: Annotated[int, typer.Option(help="0: a free one.")] = 0,

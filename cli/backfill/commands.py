@@ -54,19 +54,22 @@ class _Options:
     reason: str
 
 
+_Ids = Annotated[
+    str | None,
+    typer.Option("--ids", help="Only these records: a file, or - for stdin: one id a line, or CSV."),
+]
+_Name = Annotated[str | None, typer.Option("--name", help="Its name; by default made of the question.")]
+_Again = Annotated[bool, typer.Option("--again", help="Read again what such a backfill has read.")]
+
+
 @app.command("start")
 def start(
     object_name: ObjectName,
     since: Since = None,
     until: Until = None,
-    ids: Annotated[
-        str | None,
-        typer.Option("--ids", help="Only these records: a file, or - for stdin: one id a line, or CSV."),
-    ] = None,
-    name: Annotated[
-        str | None, typer.Option("--name", help="Its name; by default made of the question.")
-    ] = None,
-    again: Annotated[bool, typer.Option("--again", help="Read again what such a backfill has read.")] = False,
+    ids: _Ids = None,
+    name: _Name = None,
+    again: _Again = False,
     dry_run: DryRun = False,
     detach: Detach = False,
     by: By = "",

@@ -16,7 +16,7 @@ from cli.local import measurements
 from cli.local.compare_records import Comparison, compare_all
 from cli.local.demo_steps import judge_acts, run_acts
 from cli.local.surge import Surge, run_surge, wait_for_followers, wait_for_rereads
-from cli.local.up import running_all
+from cli.local.up import Running, running_all
 from cli.output import EXIT_FAILED, OUT, progress, say
 from cli.sandbox import MOST_CHANGES_A_MINUTE
 from cli.state import settings_file
@@ -34,17 +34,23 @@ GOAL_SECONDS = 60.0
 """Freshness that the demo holds the engine to: p99 of commit to curated. The promise to users is 120 s."""
 
 
+_Rate = Annotated[int, typer.Option("--rate", min=60, max=MOST_CHANGES_A_MINUTE, help="Changes a minute.")]
+_Seconds = Annotated[float, typer.Option("--seconds", min=5, help="Length of the surge.")]
+_Seed = Annotated[int, typer.Option("--seed", help="The same seed makes the same choices.")]
+_Report = Annotated[Path | None, typer.Option("--report", help="Write the figures to this file as JSON.")]
+_Home = Annotated[Path, typer.Option("--home", help="Folder for the demo's state, emptied first.")]
+_CatalogueFile = Annotated[
+    Path | None, typer.Option("--catalogue", help="The engine's catalogue. By default the one that ships.")
+]
+
+
 def demo(
-    rate: Annotated[int, typer.Option(min=60, max=MOST_CHANGES_A_MINUTE, help="Changes a minute.")] = 122_000,
-    seconds: Annotated[float, typer.Option(min=5, help="Length of the surge.")] = 125,
-    seed: Annotated[int, typer.Option(help="The same seed makes the same choices.")] = 1,
-    report: Annotated[Path | None, typer.Option(help="Write the figures to this file as JSON.")] = None,
-    home: Annotated[Path, typer.Option("--home", help="Folder for the demo's state, emptied first.")] = Path(
-        "var/demo"
-    ),
-    catalogue: Annotated[
-        Path | None, typer.Option(help="The engine's catalogue. By default the one that ships.")
-    ] = None,
+    rate: _Rate = 122_000,
+    seconds: _Seconds = 125,
+    seed: _Seed = 1,
+    report: _Report = None,
+    home: _Home = Path("var/demo"),
+    catalogue: _CatalogueFile = None,
 ) -> None:
     """Start everything, send a surge of changes, and prove the result. It also reads an object again, writes back, and ends by itself.
 
@@ -57,17 +63,7 @@ def demo(
     with running_all(home, fresh=True, catalogue=catalogue) as running:
         wait_for_followers(running.endpoints)
         say(f"Temporal's Web UI: {running.endpoints.temporal.ui_url}")
-        meter = measurements.ProcessMeter(running.roots())
-        meter.start()
-        with progress(f"{rate:,} changes a minute", seconds) as bar:
-            surge = run_surge(
-                running.endpoints,
-                rate=rate,
-                seconds=seconds,
-                seed=seed,
-                show=lambda done, text: bar.update(completed=done, detail=text),
-            )
-        meter.stop()
+        surge, meter = _measured_surge(running, rate=rate, seconds=seconds, seed=seed)
         wait_for_rereads(running.endpoints)
         say("comparing every record of the org with its curated row")
         compared = _compare(running.endpoints, home)
@@ -83,6 +79,24 @@ def demo(
     if failures:
         sys.exit(EXIT_FAILED)
     shutil.rmtree(home, ignore_errors=True)
+
+
+def _measured_surge(
+    running: Running, *, rate: int, seconds: float, seed: int
+) -> tuple[Surge, measurements.ProcessMeter]:
+    """Send the surge: `rate` changes a minute for `seconds`; processor time and memory are measured meanwhile."""
+    meter = measurements.ProcessMeter(running.roots())
+    meter.start()
+    with progress(f"{rate:,} changes a minute", seconds) as bar:
+        surge = run_surge(
+            running.endpoints,
+            rate=rate,
+            seconds=seconds,
+            seed=seed,
+            show=lambda done, text: bar.update(completed=done, detail=text),
+        )
+    meter.stop()
+    return surge, meter
 
 
 def judge(figures: dict[str, Any]) -> list[str]:

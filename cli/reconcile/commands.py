@@ -41,27 +41,30 @@ app = CommandApp(
 _EXITS = {Verdict.DIFFERS: EXIT_FAILED, Verdict.ISOLATED: EXIT_ISOLATED}
 
 
+_Depth = Annotated[Depth, typer.Option("--depth", help="Compare sums by day, ids and times, or every field.")]
+_Repairs = Annotated[bool, typer.Option("--repair/--no-repair", help="Repair what differs, or only name it.")]
+_ChecksLog = Annotated[
+    bool, typer.Option("--log/--no-log", help="Also compare the rows with the change log; no calls.")
+]
+_Settle = Annotated[
+    float | None, typer.Option("--settle", min=0, help="Seconds that a lane may take to bring a change.")
+]
+_Differences = Annotated[
+    int, typer.Option("--differences", min=0, help="Differing records that --dry-run assumes.")
+]
+
+
 @app.command("start")
 def start(
     object_name: ObjectName,
-    depth: Annotated[
-        Depth, typer.Option("--depth", help="Compare sums by day, ids and times, or every field.")
-    ] = Depth.BUCKETS,
+    depth: _Depth = Depth.BUCKETS,
     since: Since = None,
     until: Until = None,
-    repairs: Annotated[
-        bool, typer.Option("--repair/--no-repair", help="Repair what differs, or only name it.")
-    ] = True,
-    checks_log: Annotated[
-        bool, typer.Option("--log/--no-log", help="Also compare the rows with the change log; no calls.")
-    ] = True,
-    settle: Annotated[
-        float | None, typer.Option("--settle", min=0, help="Seconds that a lane may take to bring a change.")
-    ] = None,
+    repairs: _Repairs = True,
+    checks_log: _ChecksLog = True,
+    settle: _Settle = None,
     dry_run: DryRun = False,
-    differences: Annotated[
-        int, typer.Option("--differences", min=0, help="Differing records that --dry-run assumes.")
-    ] = 3,
+    differences: _Differences = 3,
     detach: Detach = False,
     by: By = "",
     reason: Reason = "",
@@ -74,7 +77,6 @@ def start(
     Example: tidegate reconcile Case --depth ids
     """
     loaded = settings_of_state(settings, home)
-    load_catalogue(loaded.catalogue).object(object_name)
     first, last = time_range(since, until)
     if dry_run:
         show_cost(loaded, object_name, depth, differences, as_json=as_json)
@@ -96,6 +98,7 @@ def start(
 
 
 def _run(loaded: Settings, request: ReconcileInput, *, detach: bool, as_json: bool) -> None:
+    load_catalogue(loaded.catalogue).object(request.object)
     asked = Asked(
         kind=RECONCILE,
         request=request,

@@ -58,25 +58,32 @@ class _Options:
         return not any((self.lane, self.object, self.record, self.bounds.since, self.bounds.until))
 
 
+_OfLane = Annotated[str | None, typer.Option("--lane", help="Only this lane.")]
+_OfRecord = Annotated[
+    str | None, typer.Option("--record", help="Only this record, by its id; it is folded again.")
+]
+_SinceHere = Annotated[str | None, typer.Option("--since", help=f"From here on: {_POSITIONS}.")]
+_UntilHere = Annotated[str | None, typer.Option("--until", help="Before here; as --since.")]
+_Shadow = Annotated[
+    str | None, typer.Option("--shadow", help="Into tables of this name beside the others, then compare.")
+]
+_Name = Annotated[
+    str | None, typer.Option("--name", help="Its name: one that has ended is not begun again under it.")
+]
+_Parallel = Annotated[int, typer.Option("--parallel", min=1, max=16, help="Groups of batches at once.")]
+
+
 @app.command("start")
 def start(
-    lane: Annotated[str | None, typer.Option("--lane", help="Only this lane.")] = None,
+    lane: _OfLane = None,
     object_name: OfObject = None,
-    record: Annotated[
-        str | None, typer.Option("--record", help="Only this record, by its id; it is folded again.")
-    ] = None,
-    since: Annotated[str | None, typer.Option("--since", help=f"From here on: {_POSITIONS}.")] = None,
-    until: Annotated[str | None, typer.Option("--until", help="Before here; as --since.")] = None,
+    record: _OfRecord = None,
+    since: _SinceHere = None,
+    until: _UntilHere = None,
     everything: Everything = False,
-    shadow: Annotated[
-        str | None, typer.Option("--shadow", help="Into tables of this name beside the others, then compare.")
-    ] = None,
-    name: Annotated[
-        str | None, typer.Option("--name", help="Its name: one that has ended is not begun again under it.")
-    ] = None,
-    parallel: Annotated[
-        int, typer.Option("--parallel", min=1, max=16, help="Groups of batches at once.")
-    ] = 2,
+    shadow: _Shadow = None,
+    name: _Name = None,
+    parallel: _Parallel = 2,
     dry_run: DryRun = False,
     detach: Detach = False,
     by: By = "",

@@ -41,7 +41,7 @@ def test_the_lost_events_of_a_surge_are_found_and_repaired_by_one_command(
     _wait_until_equal(endpoints, opened)
     status = tidegate("status", "--home", state)
     assert "Case: repaired, equal as of" in status.stdout
-    code, planned = _reconcile(state, "Case", "--depth", "ids", "--plan")
+    code, planned = _reconcile(state, "Case", "--depth", "ids", "--dry-run")
     assert (code, planned["differences"]) == (0, 3)
     assert planned["calls"] < 20
 

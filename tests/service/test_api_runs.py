@@ -5,7 +5,8 @@ import asyncio
 import orjson
 import pytest
 
-from clients.temporal.backfills import start_backfill
+from clients.temporal.run_kinds import BACKFILL
+from clients.temporal.runs import start_run
 from schemas.backfill import BackfillInput
 from schemas.errors import TerminalError
 from tests.support.builders.waiting import until
@@ -239,8 +240,8 @@ async def test_a_reconciliation_is_asked_for_by_the_same_road_and_cannot_be_stee
 
 async def test_a_backfill_that_the_command_started_is_found_and_told_from_another(api: ServedApi) -> None:
     request = BackfillInput(org=ORG, object="Case", window=fresh(), by="an operator")
-    handle = (await start_backfill(api.client, request)).handle
+    started = await start_run(api.client, BACKFILL, request)
     run = await api.backfill(object="Case", window=request.window)
-    assert (run["workflow_id"], run["is_new"]) == (handle.id, False)
+    assert (run["workflow_id"], run["is_new"]) == (started.workflow_id, False)
     body = {"object": "Case", "window": request.window, "is_repair": True}
     assert (await api.ask("POST", "/v1/backfills", json=body)).status_code == 409

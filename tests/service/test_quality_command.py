@@ -107,10 +107,10 @@ def test_findings_are_listed_acknowledged_and_listed_no_more(settings: Path, aud
 def test_a_message_that_nothing_can_mend_is_acknowledged_and_waits_no_more(
     settings: Path, audit: AuditLog
 ) -> None:
-    words = ("quarantine", "acknowledge", "--why", "the proxy was mended", "--by", "anna")
+    words = ("quarantine", "acknowledge", "--reason", "the proxy was mended", "--by", "anna")
     runner = CliRunner().invoke(app, [*words, "--settings", str(settings)])
     assert isinstance(runner.exception, SettingsError)  # nothing was chosen
-    assert asked(settings, *words, "--reason", "broken_message") == {"acknowledged": 1}
+    assert asked(settings, *words, "--because", "broken_message") == {"acknowledged": 1}
     assert asked(settings, "quarantine", "list")["rows"] == []
     assert [each["reason"] for each in asked(settings, "quarantine", "list", "--all")["rows"]] == [
         "broken_message"
