@@ -31,7 +31,7 @@ from cli import (
 from cli.backfill import commands as backfill
 from cli.grammar import CommandApp, Panel
 from cli.local import demo, up
-from cli.output import EXIT_FAILED, EXIT_REFUSED, EXIT_UNAVAILABLE, TALK
+from cli.output import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_REFUSED, EXIT_UNAVAILABLE, TALK
 from cli.reconcile import commands as reconcile
 from cli.replay import commands as replay
 from cli.status import command as status
@@ -138,7 +138,7 @@ def _run() -> int:
         TALK.print(f"[bold red]Error:[/] {error}", markup=True)
         return _exit_code(error)
     except KeyboardInterrupt:
-        return 130
+        return EXIT_INTERRUPTED
     return 0
 
 

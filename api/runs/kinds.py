@@ -91,13 +91,13 @@ async def ask_for_run(
     """
     kind = resource.kind
     try:
-        window = body.window or _named(body.derived_window(), key, caller)
+        window = body.window or await _derived(parts, resource, body, key=key, caller=caller)
         request = await body.as_input(parts, window=window, by=caller.name)
     except ValidationError as error:
         raise wrong_fields(error.errors(include_input=False, include_context=False)) from None
     if key is None:
         return await start_run(parts.client, kind, request, again=kind.repeats and body.window is None)
-    claim = KeyClaim(caller.name, key, resource.path, _fingerprint(request), kind.workflow_id(request))
+    claim = KeyClaim(caller.name, key, resource.path, fingerprint(request), kind.workflow_id(request))
     held = await asyncio.to_thread(parts.keys.claim, claim)
     if held.run_id is not None:
         return Started(held.workflow_id, held.run_id, is_new=False)
@@ -121,5 +121,16 @@ def _named(derived: str, key: str | None, caller: Caller) -> str:
     return f"{derived[:_KEPT]}.k-{hashlib.sha256(f'{caller.name} {key}'.encode()).hexdigest()[:12]}"
 
 
-def _fingerprint(request: Message) -> str:
+async def _derived(
+    parts: ApiParts, resource: RunResource, body: RunRequest, *, key: str | None, caller: Caller
+) -> str:
+    """The name of a run that the caller has not named. A key keeps the name that it was claimed with, by whatever release."""
+    earlier = None if key is None else await asyncio.to_thread(parts.keys.find, caller.name, key)
+    if earlier is not None and earlier.kind == resource.path:
+        return resource.kind.name_of(parts.org, earlier.workflow_id)[1]
+    return _named(body.derived_window(), key, caller)
+
+
+def fingerprint(request: Message) -> str:
+    """The SHA-256 of a request's content in hex, without who asks and why."""
     return hashlib.sha256(orjson.dumps(content(request), option=orjson.OPT_SORT_KEYS)).hexdigest()

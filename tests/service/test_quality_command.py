@@ -122,6 +122,29 @@ def test_a_message_that_nothing_can_mend_is_acknowledged_and_waits_no_more(
     )
 
 
+@pytest.mark.usefixtures("road")
+def test_a_refused_change_that_is_discarded_is_answered_and_stays_on_record(
+    settings: Path, audit: AuditLog
+) -> None:
+    [row] = asked(settings, "quarantine", "list")["rows"]
+    chosen = ("quarantine", "discard", "--batch", row["batch"], "--reason", "test data", "--by", "anna")
+    assert asked(settings, *chosen) == {"discarded": 1}
+    assert asked(settings, *chosen) == {"discarded": 0}
+    assert asked(settings, "quarantine", "list", "--all")["rows"] == []
+    shown = asked(settings, "quarantine", "show", row["batch"], str(row["ordinal"]))
+    assert shown["reason"] == "broken_message"
+    [(_, act)] = audit.rows()
+    assert (act.act, act.by) == ("quarantine.discard", "anna")
+    assert act.detail == f"batch {row['batch']} (1): test data"
+
+
+@pytest.mark.usefixtures("road", "audit")
+def test_a_cause_that_is_given_as_the_reason_is_refused_with_what_to_do(settings: Path) -> None:
+    words = ["quarantine", "discard", "--reason", "broken_message", "--settings", str(settings)]
+    refused = CliRunner().invoke(app, words)
+    assert "--because broken_message" in str(refused.exception)
+
+
 @pytest.mark.usefixtures("road", "audit")
 def test_a_trace_shows_the_record_s_findings_and_unknown_fields(settings: Path, database: str) -> None:
     engine = open_engine(database)

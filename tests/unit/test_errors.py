@@ -70,6 +70,7 @@ EXAMPLES: dict[type[TidegateError], tuple[TidegateError, str]] = {
             "this is a fault of Tidegate, report it.",
         ),
         (errors.StatementError(statement="SELECT 1", detail="d"), "the step can then be run again."),
+        (errors.ActRefusedError(detail="The lane runs. Pause it, then move it."), "Pause it, then move it."),
         (errors.SettingsError("The port is taken. Choose another."), "Choose another."),
         (ObjectMissingError(bucket="b", key="k"), "restore it from its version."),
         (KeyUsedError(workflow_id="backfill/o/Case/all"), "or make up a new key."),

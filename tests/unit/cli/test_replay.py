@@ -1,11 +1,10 @@
 """What `tidegate replay` understands, and how it refuses the rest."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
-from cli.replay.options import selection_of
+from cli.replay.options import Bounds, selection_of
 from clients.warehouse.shadow.schemas import in_schemas, name_of_schema, shadow_prefix
 from schemas.catalogue import default_catalogue
 from schemas.errors import SettingsError
@@ -24,8 +23,9 @@ SETTINGS = Settings.model_validate(
 
 
 def chosen(**options: str) -> ReplaySelection:
-    every: dict[str, Any] = dict.fromkeys(("lane", "object_name", "record", "since", "until"))
-    return selection_of(SETTINGS, default_catalogue(), **{**every, **options})
+    parts = (options.get("lane"), options.get("object_name"), options.get("record"))
+    bounds = Bounds(options.get("since"), options.get("until"))
+    return selection_of(SETTINGS, default_catalogue(), *parts, bounds)
 
 
 def test_a_number_is_a_position_and_a_date_is_a_time() -> None:
