@@ -35,16 +35,17 @@ from cli.output import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_REFUSED, EXIT_UNAVAIL
 from cli.reconcile import commands as reconcile
 from cli.replay import commands as replay
 from cli.status import command as status
+from cli.version import version_text
 from cli.writeback import commands as writeback
 from clients.temporal.runs import RunExistsError
 from schemas.errors import (
     ActRefusedError,
+    RunAlreadyCompletedError,
+    RunConflictError,
     SettingsError,
     TidegateError,
     TransientError,
     UnknownObjectError,
-    WindowDoneError,
-    WindowTakenError,
 )
 
 _COMMANDS: dict[Panel, dict[str, CommandApp | Callable[..., None]]] = {
@@ -108,10 +109,25 @@ _add_all()
 _debug = False
 
 
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(version_text())
+        raise typer.Exit
+
+
 @app.callback()
 def options(
     debug: Annotated[
         bool, typer.Option("--debug", help="Show where in the code an error came from.")
+    ] = False,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=_show_version,
+            is_eager=True,
+            help="Print the version, and the commit where it is known.",
+        ),
     ] = False,
 ) -> None:
     """Keeps a warehouse equal to a Salesforce org within two minutes, and proves it.
@@ -157,11 +173,11 @@ def _leave(code: int) -> NoReturn:
 
 _REFUSED = (
     ActRefusedError,
+    RunAlreadyCompletedError,
+    RunConflictError,
     RunExistsError,
     SettingsError,
     UnknownObjectError,
-    WindowDoneError,
-    WindowTakenError,
 )
 """Errors of a command that cannot be done as it was typed."""
 

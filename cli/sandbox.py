@@ -12,9 +12,9 @@ import typer
 from cli.grammar import CommandApp
 from cli.options import DEFAULT_HOME, Home
 from cli.output import OUT, print_json, progress, say
+from cli.sandbox_packages import require_sandbox_packages
 from cli.state import read_endpoints, write_endpoints
 from sandbox.endpoints import Endpoints
-from sandbox.stack import Ports, running_sandbox
 from schemas.errors import SettingsError, UnavailableError
 
 app = CommandApp(
@@ -58,6 +58,9 @@ def up(
 
     Example: tidegate sandbox up --json --home /tmp/sandbox
     """
+    require_sandbox_packages("tidegate sandbox up")
+    from sandbox.stack import Ports, running_sandbox
+
     stop = stop_event()
     ports = Ports(
         salesforce_port,

@@ -32,7 +32,7 @@ from cli.state import settings_of_state
 from clients.temporal.run_kinds import BACKFILL
 from schemas.backfill import BackfillInput, BackfillState
 from schemas.catalogue import load_catalogue
-from schemas.errors import WindowDoneError
+from schemas.errors import RunAlreadyCompletedError
 from schemas.run_names import again_name, backfill_name, id_list
 from workers.settings import Settings
 
@@ -135,7 +135,7 @@ def _tell_end(
 ) -> None:
     state, started = ended.state, ended.started
     if started.ended_at is not None and state is not None:
-        raise WindowDoneError(
+        raise RunAlreadyCompletedError(
             object_name=request.object, window=request.window, rows=state.counts.rows, at=started.ended_at
         )
     if state is not None:

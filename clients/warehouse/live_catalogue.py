@@ -16,7 +16,7 @@ from clients.warehouse.sql import apply as sql
 from clients.warehouse.stored_names import read_names
 from schemas.catalogue import Catalogue
 from schemas.drift import DriftRow, FieldDrift
-from schemas.errors import CatalogueBehindError
+from schemas.errors import StaleCatalogueError
 from schemas.tables import DRIFT_COLUMNS
 from transforms.catalogue.warehouse_names import named
 from transforms.drift.compare_schema import overlaid
@@ -110,7 +110,7 @@ def write_rows(transaction: Transaction, found: Iterable[FieldDrift], at: dateti
 
 
 def check_catalogue(transaction: Transaction, name: str, known: int | None) -> None:
-    """Raise `CatalogueBehindError` when the object's fields were changed after the revision that the step began with.
+    """Raise `StaleCatalogueError` when the object's fields were changed after the revision that the step began with.
 
     Ask it under the object's lock: whoever changes the fields holds it, so what is written after this is written with the fields
     that it was begun with. A record that is folded anew with fewer fields would lose the others.
@@ -124,4 +124,4 @@ def check_catalogue(transaction: Transaction, name: str, known: int | None) -> N
         return
     ((newest,),) = transaction.fetch(sql.find_revision(), [name])
     if newest > known:
-        raise CatalogueBehindError(object_name=name)
+        raise StaleCatalogueError(object_name=name)

@@ -20,6 +20,7 @@ from clients.warehouse.postgres import PostgresWarehouse
 from sandbox.org.faults.faults import FaultRule
 from schemas.writeback.messages import PauseChange, SetPauseInput, WritebackControl
 from tests.support.builders.org_effects import compare
+from tests.support.builders.waiting import SLOWNESS
 from tests.support.engines.following_cases import another_writes, case_id, follow_cases, writing_and_following
 from tests.support.engines.writing_back import WritingEngine
 from tests.support.faults.killing import Kill, Watched
@@ -229,7 +230,7 @@ async def live(writer: WritingEngine, story: Story) -> tuple[int, dict[str, floa
         steps.batches = Watched(whole, story.death)  # type: ignore[assignment]
     troubled = Troubled(writer, list(story.mishaps))
     try:
-        async with asyncio.timeout(40):
+        async with asyncio.timeout(40 * SLOWNESS):
             await asyncio.gather(troubled.settle(), trouble(writer, story))
             # What a dead process still had on the wire.
             await asyncio.sleep(LATE if any(rule.kind == "latency" for rule in story.faults) else 0)

@@ -8,7 +8,7 @@ from temporalio.client import Client, WorkflowHandle
 
 from clients.temporal.run_kinds import REPLAY
 from clients.temporal.run_views import query
-from clients.temporal.runs import start_run
+from clients.temporal.runs import run_handle, start_run
 from schemas import names
 from schemas.errors import StatementError
 from schemas.ingest.messages import PauseInput
@@ -160,8 +160,8 @@ async def test_the_next_run_goes_on_where_the_one_before_was(client: Client):
     )
     request = ReplayInput(selection=ReplaySelection(org="o"), key="carried", carried=carried)
     async with replay_workers(client, steps):
-        assert (await start_run(client, REPLAY, request)).is_new
-        state = await client.get_workflow_handle_for(ReplayWorkflow.run, "replay/o/carried").result()
+        started = await start_run(client, REPLAY, request)
+        state = await run_handle(client, REPLAY, started).result()
     assert sorted(steps.done) == ["4", "5"]
     assert state.counts.batches == 6
     assert steps.acts == []

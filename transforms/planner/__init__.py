@@ -1,1 +1,1 @@
-"""The planner: choose for every object the lane that fits the budget."""
+"""The planner: choose a way to follow each object, within the budgets."""

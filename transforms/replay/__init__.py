@@ -1,1 +1,1 @@
-"""Replay: find changes by key and encrypt them again."""
+"""Replay: find landed changes by their keys, and encrypt them as the present catalogue says."""
