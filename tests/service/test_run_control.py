@@ -1,6 +1,7 @@
 """A command joins the run that was asked the same, and no other: on a real Temporal, without workers, so that runs stay."""
 
 import asyncio
+import uuid
 from pathlib import Path
 
 import pytest
@@ -19,16 +20,26 @@ from tests.support.scripted.scripted_reconcile import ScriptedReconciliation, re
 
 pytestmark = pytest.mark.service
 
-ORG = "00D000000000RUNAAA"
 LEAVE = ("--detach",)
 
 
 @pytest.fixture
+def org() -> str:
+    """An org of the test's own: runs are found by their ids, also when they have ended."""
+    return f"r{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture
 def settings(
-    tmp_path: Path, temporal_address: str, database: str, warehouse: PostgresWarehouse, s3_address: S3Address
+    org: str,
+    tmp_path: Path,
+    temporal_address: str,
+    database: str,
+    warehouse: PostgresWarehouse,
+    s3_address: S3Address,
 ) -> Path:
     warehouse.ensure_tables(default_catalogue())
-    return settings_file_of(tmp_path, org=ORG, database=database, temporal=temporal_address, s3=s3_address)
+    return settings_file_of(tmp_path, org=org, database=database, temporal=temporal_address, s3=s3_address)
 
 
 async def test_a_deeper_reconciliation_does_not_join_a_shallow_one(settings: Path) -> None:
@@ -65,8 +76,10 @@ async def test_a_schema_check_that_redrives_is_not_joined_by_one_that_must_not(
         await command(settings, "drift", "--check", *LEAVE)
 
 
-async def test_an_ended_run_of_a_kind_that_repeats_makes_way_for_another_question(client: Client) -> None:
-    shallow = ReconcileInput(org=ORG, object="Case", window="w", settle="PT0S")
+async def test_an_ended_run_of_a_kind_that_repeats_makes_way_for_another_question(
+    client: Client, org: str
+) -> None:
+    shallow = ReconcileInput(org=org, object="Case", window="w", settle="PT0S")
     async with reconcile_workers(client, ScriptedReconciliation(rows=0)):
         first = await start_run(client, RECONCILE, shallow)
         await client.get_workflow_handle(first.workflow_id).result()
@@ -76,16 +89,18 @@ async def test_an_ended_run_of_a_kind_that_repeats_makes_way_for_another_questio
         await start_run(client, RECONCILE, shallow)
 
 
-async def test_ten_equal_requests_at_once_are_one_run(client: Client) -> None:
-    request = ReconcileInput(org=ORG, object="Case", window="ten")
+async def test_ten_equal_requests_at_once_are_one_run(client: Client, org: str) -> None:
+    request = ReconcileInput(org=org, object="Case", window="ten")
     started = await asyncio.gather(*(start_run(client, RECONCILE, request) for _ in range(10)))
     assert sum(each.is_new for each in started) == 1
     assert len({each.run_id for each in started}) == 1
 
 
-async def test_a_failed_run_is_shown_with_why_and_ends_with_one(settings: Path, client: Client) -> None:
+async def test_a_failed_run_is_shown_with_why_and_ends_with_one(
+    settings: Path, client: Client, org: str
+) -> None:
     waiting = asyncio.create_task(command(settings, "reconcile", "Case", "--settle", "0"))
-    run = client.get_workflow_handle(f"reconcile/{ORG}/Case/all.buckets")
+    run = client.get_workflow_handle(f"reconcile/{org}/Case/all.buckets")
 
     async def is_there() -> bool:
         return bool([each async for each in client.list_workflows(f'WorkflowId = "{run.id}"')])

@@ -6,6 +6,8 @@ import pytest
 
 from clients.storage.objects import S3Address
 from sandbox.org.data.ids import eighteen
+from schemas.errors import RunAlreadyCompletedError
+from tests.support.builders.waiting import until
 from tests.support.command_line import answer, settings_file_of
 from tests.support.engines.served_api import ORG, ServedApi
 
@@ -35,12 +37,12 @@ async def test_a_backfill_of_ids_is_one_run_at_both_doors(
 ) -> None:
     ids = [eighteen("001Tg0000000abD"), eighteen("001Tg0000000abC")]
     sent = await api.backfill(object="Account", ids=ids)
+    await until(lambda: api.has_ended(sent))
     file = tmp_path / "ids.txt"
     file.write_text("\n".join(each[:15] for each in reversed(ids)))
-    name = sent["id"].removeprefix("Account~")
-    with pytest.raises(Exception, match=f"The window {name} of Account|was done at") as refused:
+    with pytest.raises(RunAlreadyCompletedError) as refused:
         await answer(settings, "backfill", "Account", "--ids", str(file))
-    assert name in str(refused.value)
+    assert refused.value.window == sent["id"].removeprefix("Account~")
 
 
 async def test_a_reconciliation_is_one_run_at_both_doors(api: ServedApi, settings: Path) -> None:

@@ -14,6 +14,7 @@ from cli.main import app
 from cli.old_spellings import RENAMED, REPLACED, respelled
 from cli.output import EXIT_CODES
 
+ROOT_FOLDER = Path(__file__).parents[3]
 ROOT: Any = typer.main.get_command(app)
 OLD = {*RENAMED, *REPLACED} - {"--key", "--reason", "--state"}
 """Spellings of the release before that no command has any more. --key is the key of a writeback, --state a filter."""
@@ -147,7 +148,21 @@ def test_a_short_h_shows_the_same_help() -> None:
 
 
 def test_the_page_about_the_command_lists_every_exit_code_and_every_command() -> None:
-    page = (Path(__file__).parents[3] / "docs/cli.md").read_text()
+    page = (ROOT_FOLDER / "docs/cli.md").read_text()
     for code, meaning in EXIT_CODES.items():
         assert f"| {code} | {meaning} |" in page
     assert [name for name in ROOT.commands if f"`{name}`" not in page] == []
+
+
+PAGES = [*(ROOT_FOLDER / "docs").glob("*.md"), ROOT_FOLDER / "README.md"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_pages_show_no_old_spelling(page: Path) -> None:
+    old = [
+        f"{page.name}:{number}: {line}"
+        for number, line in enumerate(page.read_text().splitlines(), 1)
+        for typed in re.findall(r"tidegate ([^`#|]*)", line)
+        if set(re.findall(r"--[a-z-]+", typed)) & OLD
+    ]
+    assert old == []
