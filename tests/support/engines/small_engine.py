@@ -22,7 +22,8 @@ from activities.runtime.error_interceptor import ErrorBoundary
 from clients.database.audit_log import AuditLog
 from clients.dependencies import Clients, OrgClients
 from clients.storage.objects import ObjectStore
-from clients.temporal.backfills import start_backfill
+from clients.temporal.run_kinds import BACKFILL
+from clients.temporal.runs import run_handle, start_run
 from clients.warehouse.postgres import PostgresWarehouse
 from sandbox.org.faults.faults import FaultRule
 from schemas import names
@@ -86,7 +87,7 @@ class SmallEngine:
     ) -> WorkflowHandle[Any, BackfillState]:
         """Start a backfill."""
         request = BackfillInput(org=self.org, object=object_name, window=window, **asked)
-        return (await start_backfill(self.client, request)).handle
+        return run_handle(self.client, BACKFILL, await start_run(self.client, BACKFILL, request))
 
     async def backfill(self, object_name: str, window: str = "all", **asked: Any) -> BackfillState:
         """Run a backfill to its end."""
