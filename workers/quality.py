@@ -55,6 +55,20 @@ class QualityLooks:
 
 
 @dataclass(frozen=True)
+class _Answer:
+    """An act of an operator: which, by whom, why and when."""
+
+    act: str
+    by: str
+    why: str
+    at: datetime
+
+    def values(self) -> list[Any]:
+        """As the columns `acknowledged_at`, `_by` and `_reason` take them."""
+        return [self.at, self.by, self.why[:_REASON_LENGTH]]
+
+
+@dataclass(frozen=True)
 class QualityActs:
     """Acts. Each returns how many rows it changed; one that changes nothing is not on record. Its methods block."""
 
@@ -63,65 +77,75 @@ class QualityActs:
 
     def acknowledge(self, choice: FindingChoice, *, by: str, reason: str) -> int:
         """Open findings need no more care. A later breach opens a resolved one again, and needs care again."""
-        now, chosen = datetime.now(UTC), choice.parameters()
+        answer, chosen = _Answer("quality.acknowledge", by, reason, datetime.now(UTC)), choice.parameters()
         with self.warehouse.transaction() as transaction:
             count = _count(transaction, sql.count_unacknowledged(), chosen)
-            said = (now, by, reason[:_REASON_LENGTH])
-            transaction.execute(sql.acknowledge_findings(), [*said, *chosen])
-            self._record(
-                _act("quality.acknowledge", choice.object, f"{choice.words()} ({count}): {reason}", by, now),
-                count,
-            )
+            transaction.execute(sql.acknowledge_findings(), [*answer.values(), *chosen])
+            self._record(answer, choice.object, choice.words(), count)
         return count
 
     def redrive(self, choice: FindingChoice, *, by: str, reason: str) -> int:
         """The records of open findings are read from the org, and checked as they are there."""
-        now = datetime.now(UTC)
+        answer = _Answer("quality.redrive", by, reason, datetime.now(UTC))
         with self.warehouse.transaction() as transaction:
             count = ask(transaction, _asked(transaction, choice))
-            self._record(
-                _act("quality.redrive", choice.object, f"{choice.words()} ({count}): {reason}", by, now),
-                count,
-            )
+            self._record(answer, choice.object, choice.words(), count)
         return count
 
     def release(self, object_name: str, *, by: str, reason: str) -> int:
         """End an object's hold: what was received until now is applied, and what breaks rules of it waits in quarantine."""
-        now = datetime.now(UTC)
+        answer = _Answer("quality.release", by, reason, datetime.now(UTC))
         with self.warehouse.transaction() as transaction:
             count = _count(transaction, holds.count_holds(), [object_name])
-            said = (now, by, reason[:_REASON_LENGTH])
-            transaction.execute(holds.release(), [*said, object_name])
-            self._record(
-                _act("quality.release", object_name, f"the hold ({count}): {reason}", by, now), count
-            )
+            transaction.execute(holds.release(), [*answer.values(), object_name])
+            self._record(answer, object_name, "the hold", count)
         return count
 
     def acknowledge_quarantine(
         self, *, reason: str = "", object_name: str = "", batch: str = "", by: str, why: str
     ) -> int:
         """Refused changes need no more care. They stay on record; nothing of them is counted as waiting any more."""
-        now = datetime.now(UTC)
-        chosen = [part for each in (reason, object_name, batch) for part in (each, each)]
-        parts = {"reason": reason, "batch": batch}
-        words = ", ".join(f"{name} {value}" for name, value in parts.items() if value) or "every change"
+        answer = _Answer("quarantine.acknowledge", by, why, datetime.now(UTC))
+        statements = (sql.count_unacknowledged_quarantine(), sql.acknowledge_quarantine())
+        return self._answer_refused(answer, statements, (reason, object_name, batch), answer.values())
+
+    def discard_quarantine(
+        self, *, reason: str = "", object_name: str = "", batch: str = "", by: str, why: str
+    ) -> int:
+        """Refused changes are given up: they count as answered, and no replay of quarantine takes them. They stay on record."""
+        answer = _Answer("quarantine.discard", by, why, datetime.now(UTC))
+        statements = (sql.count_refused(), sql.discard_quarantine())
+        parts = (reason, object_name, batch)
+        return self._answer_refused(answer, statements, parts, [*answer.values(), answer.at])
+
+    def _answer_refused(
+        self, answer: _Answer, statements: tuple[str, str], parts: tuple[str, str, str], values: list[Any]
+    ) -> int:
+        """Change refused changes, on record; returns how many.
+
+        Args:
+            answer: The act.
+            statements: One that counts, and one that changes what is counted.
+            parts: Reason, object and batch; "" = any.
+            values: Parameters of the second statement, before the parts.
+        """
+        reason, object_name, batch = parts
+        chosen = [part for each in parts for part in (each, each)]
+        named = {"reason": reason, "batch": batch}
+        words = ", ".join(f"{name} {value}" for name, value in named.items() if value) or "every change"
+        count_statement, change = statements
         with self.warehouse.transaction() as transaction:
-            count = _count(transaction, sql.count_unacknowledged_quarantine(), chosen)
-            said = (now, by, why[:_REASON_LENGTH])
-            transaction.execute(sql.acknowledge_quarantine(), [*said, *chosen])
-            self._record(
-                _act("quarantine.acknowledge", object_name, f"{words} ({count}): {why}", by, now), count
-            )
+            count = _count(transaction, count_statement, chosen)
+            transaction.execute(change, [*values, *chosen])
+            self._record(answer, object_name, words, count)
         return count
 
-    def _record(self, act: Act, count: int) -> None:
-        """Put the act on record, when it has changed any row."""
+    def _record(self, answer: _Answer, target: str, words: str, count: int) -> None:
+        """Put the act on record, when it has changed any row. `target` "" = every object."""
         if count:
-            self.audit.append(act)
-
-
-def _act(act: str, target: str, detail: str, by: str, at: datetime) -> Act:
-    return Act(act=act, by=by, target=target or "every object", detail=detail, at=at)
+            detail = f"{words} ({count}): {answer.why}"
+            target = target or "every object"
+            self.audit.append(Act(act=answer.act, by=answer.by, target=target, detail=detail, at=answer.at))
 
 
 def _count(transaction: Transaction, statement: str, parameters: Sequence[Any]) -> int:

@@ -50,6 +50,7 @@ CAPABILITIES: dict[str, dict[str, set[str]]] = {
     "clients": {
         "concurrency": set(),
         "database": set(),
+        "dependencies": {"database", "salesforce", "storage", "warehouse"},
         "doctor": {"database", "salesforce", "storage", "warehouse"},
         "governor": set(),
         "oidc": set(),

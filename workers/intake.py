@@ -1,0 +1,38 @@
+"""From settings to the way into the store of writebacks; the API and the command line share it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from clients.salesforce.describe_cache import Describes
+from clients.storage.data_key import org_data_key
+from clients.storage.objects import ObjectStore
+from clients.warehouse import Warehouse
+from clients.warehouse.live_catalogue import LiveCatalogue
+from clients.writeback.intake import WritebackIntake
+from clients.writeback.parent_locks import ParentLookup
+from schemas.catalogue import Catalogue
+from transforms.pii import Protector
+from transforms.writeback.validate import WritebackChecks
+from workers.settings import Settings
+
+
+@contextmanager
+def writeback_intake(
+    settings: Settings, catalogue: Catalogue, store: ObjectStore, warehouse: Warehouse
+) -> Iterator[WritebackIntake]:
+    """Where writebacks are accepted, until left. Nothing has to answer before the first of them comes. A catalogue that lives is followed."""
+    org = settings.salesforce.org_id
+    parents = ParentLookup(warehouse, catalogue)
+
+    def checks() -> WritebackChecks:
+        protector = Protector(org_data_key(org, settings.s3.address(), store), catalogue)
+        if isinstance(catalogue, LiveCatalogue):
+            catalogue.when_changed(protector.reload)
+        return WritebackChecks(catalogue, protector, Describes(store, org).find)
+
+    intake = WritebackIntake(settings.operational.dsn.get_secret_value(), checks, parents.locks)
+    try:
+        yield intake
+    finally:
+        intake.close()
+        parents.close()
