@@ -18,20 +18,17 @@ from cli import (
     doctor,
     drift,
     lane,
-    plan,
-    planner,
     quality,
     quarantine,
     refresh,
-    sandbox,
-    sandbox_org,
     trace,
     worker,
 )
 from cli.backfill import commands as backfill
 from cli.grammar import CommandApp, Panel
-from cli.local import demo, up
+from cli.local import demo, sandbox, sandbox_org, up
 from cli.output import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_REFUSED, EXIT_UNAVAILABLE, TALK
+from cli.planner import commands as planner, plan
 from cli.reconcile import commands as reconcile
 from cli.replay import commands as replay
 from cli.status import command as status

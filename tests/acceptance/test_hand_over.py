@@ -14,8 +14,8 @@ from temporalio.client import Client
 from cli.local.compare_records import Comparison, compare_all
 from cli.local.engine_processes import EngineProcesses, settings_of
 from cli.local.measurements import ledger_sums
+from cli.local.sandbox import answered, start_traffic, traffic_state
 from cli.local.surge import org_state
-from cli.sandbox import answered, start_traffic, traffic_state
 from cli.state import settings_file
 from sandbox.endpoints import Endpoints
 from sandbox.stack import RunningSandbox

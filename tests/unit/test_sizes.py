@@ -18,21 +18,11 @@ MOST_PARAMETERS = 6
 
 GENERATED = ("schemas/eventbus/", "clients/database/migrations/versions/")
 LONG_FILES: dict[str, str] = {
-    "cli/replay/commands.py": "the commands of two capabilities, replay and redrive",
     "workers/settings.py": "every group of settings",
     "workflows/reconcile.py": "the stages of one workflow, in their order",
 }
 """Files over `MOST_FILE_LINES`, and what they hold."""
 LONG_FUNCTIONS: dict[str, str] = {
-    "cli/local/demo.py demo": "a command",
-    "cli/plan.py plan": "a command",
-    "cli/backfill/commands.py start_one": "a command",
-    "cli/reconcile.py reconcile": "a command",
-    "cli/refresh.py refresh": "a command",
-    "cli/replay/commands.py replay": "a command",
-    "cli/sandbox.py up": "a command",
-    "cli/writeback/submit.py submit": "a command",
-    "clients/temporal/runs.py start_run": "one way to start a run",
     "sandbox/org/auth/routes.py routes": "a table of routes",
 }
 """Functions over `MOST_FUNCTION_LINES`, and what they are."""
@@ -79,15 +69,15 @@ def test_no_folder_of_the_layers_has_too_many_files() -> None:
 
 def test_no_file_of_the_layers_is_too_long_but_those_that_are_named() -> None:
     found = {name for name, text in files(*ROAD) if len(text.splitlines()) > MOST_FILE_LINES}
-    assert found == LONG_FILES.keys()
+    assert found - LONG_FILES.keys() == set()
 
 
 def test_no_function_is_too_long_but_the_tables_that_are_named() -> None:
     found = {name for name, function in functions(*ROAD, "sandbox") if lines(function) > MOST_FUNCTION_LINES}
-    assert found == LONG_FUNCTIONS.keys()
+    assert found - LONG_FUNCTIONS.keys() == set()
 
 
 def test_no_function_but_a_command_has_too_many_parameters() -> None:
     rooms = [room for room in (*ROAD, "sandbox") if room != "cli"]
     found = {name for name, function in functions(*rooms) if parameters(function) > MOST_PARAMETERS}
-    assert found == MANY_PARAMETERS.keys()
+    assert found - MANY_PARAMETERS.keys() == set()

@@ -10,7 +10,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from cli.options import DEFAULT_HOME, Home, SettingsFile
 from cli.output import EXIT_NO_PLAN, OUT, AsJson, print_json
-from cli.plan_output import plan_as_json, plan_page, view_as_json, view_page
+from cli.planner.output import plan_as_json, plan_page, view_as_json, view_page
 from cli.state import settings_of_state
 from schemas import names
 from schemas.catalogue import default_catalogue
