@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Annotated, NoReturn
 
 import typer
+from rich.markup import escape
 
 from cli import (
     api,
@@ -148,7 +149,7 @@ def _run() -> int:
     except TidegateError as error:
         if _debug:
             raise
-        TALK.print(f"[bold red]Error:[/] {error}", markup=True)
+        TALK.print(f"[bold red]Error:[/] {escape(str(error))}", markup=True)
         return _exit_code(error)
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
