@@ -57,7 +57,7 @@ def build_api(settings: Settings) -> Api:
     handle_problems(app)
     describe(app)
     app.add_api_route("/v1/docs", _docs_of(app), include_in_schema=False)
-    limited = BodyLimit(app, settings.api.most_bytes)
+    limited = BodyLimit(app, settings.api.max_body_bytes)
     return Api(RequestIds(Authentication(limited, Gate(settings.api))), app)
 
 

@@ -32,6 +32,7 @@ from tests.real_clients.airbyte_source import Source
 from tests.real_clients.client import environment
 from tests.real_clients.org import SalesforceOrg
 from tests.real_clients.singer_tap import Tap
+from workers.addresses import s3_address
 from workers.clients import connect_temporal
 from workers.settings import load_settings
 
@@ -184,7 +185,7 @@ async def _backfill(folder: Path, name: str) -> Any:
 def _landed_ids(folder: Path, name: str, window: str, parts: int) -> Iterator[str]:
     """The record ids in the raw files, as often as they are there."""
     settings = load_settings(settings_file(folder))
-    store, table = ObjectStore(settings.s3.address()), default_catalogue().object(name).table
+    store, table = ObjectStore(s3_address(settings.s3)), default_catalogue().object(name).table
     for number in range(parts):
         chain = Chain(store, org=settings.salesforce.org_id, lane=part_lane(table, window, number, 0))
         for manifest in chain.walk():

@@ -35,6 +35,7 @@ from sandbox.stack import RunningSandbox, running_sandbox
 from schemas.catalogue import load_catalogue
 from schemas.ingest.messages import ApplyInput
 from schemas.ingest.raw import Manifest
+from workers.addresses import salesforce_address
 from workers.clients import Parts, open_parts
 from workers.salesforce import stream_opener
 from workers.settings import Settings
@@ -73,7 +74,7 @@ async def receive(settings: Settings, count: int) -> list[StreamMessage]:
         org="o", lane="bench", channel="/data/ChangeEvents", position="origin", first_replay=-2
     )
     messages: list[StreamMessage] = []
-    sessions = SessionSource(settings.salesforce.address())
+    sessions = SessionSource(salesforce_address(settings.salesforce))
     catalogue = load_catalogue(settings.catalogue)
     async with stream_opener(settings, sessions, catalogue)(request, -2) as stream:
         while sum(len(m.data["payload"]["ChangeEventHeader"]["recordIds"]) for m in messages) < count:

@@ -16,7 +16,8 @@ from cli.sandbox import DEFAULT_STATE, StateFolder
 from cli.state import settings_file
 from schemas.access import CallerRole
 from schemas.errors import SettingsError
-from workers.settings import CALLER_NAME, FILE_VARIABLE
+from schemas.settings.api import CALLER_NAME
+from workers.settings import FILE_VARIABLE
 
 app = typer.Typer(help="The HTTP API, and tokens for it.", invoke_without_command=True)
 

@@ -23,6 +23,7 @@ from schemas.errors import SettingsError
 from schemas.ids import reconcile_workflow_id
 from schemas.reconcile import Depth, ReconcileInput, ReconcileState, Verdict
 from transforms.reconcile.cost import PlanTerms, calls_needed
+from workers.addresses import s3_address
 from workers.clients import connect_temporal, open_warehouse
 from workers.reconciliations import start_reconciliation
 from workers.settings import Settings
@@ -85,7 +86,7 @@ def reconcile(
         until=bounds[1],
         repairs=repairs,
         checks_log=checks_log,
-        settle=loaded.reconciliation.settle if settle is None else timedelta(seconds=settle),
+        settle=loaded.reconciliation.comparison_delay if settle is None else timedelta(seconds=settle),
         by=who(""),
         reason=reason,
     )
@@ -134,7 +135,7 @@ def _place(stage: str) -> int:
 def _report(settings: Settings, done: ReconcileState) -> dict[str, Any]:
     if done.report_key is None:
         return done.model_dump(mode="json")
-    found: dict[str, Any] = orjson.loads(ObjectStore(settings.s3.address()).get(done.report_key))
+    found: dict[str, Any] = orjson.loads(ObjectStore(s3_address(settings.s3)).get(done.report_key))
     return found
 
 

@@ -19,6 +19,7 @@ from schemas import names
 from schemas.errors import SettingsError, UnavailableError
 from schemas.ids import refresh_workflow_id
 from schemas.refresh import RefreshInput, RefreshPlan, RefreshState
+from workers.addresses import s3_address
 from workers.clients import connect_temporal, decided_catalogue, open_warehouse
 from workers.settings import Settings
 
@@ -76,7 +77,7 @@ def _plan(settings: Settings, request: RefreshInput) -> RefreshPlan:
         spec = catalogue.object(request.object)
         if unknown := [name for name in request.fields if name not in spec.fields]:
             raise SettingsError(f"{request.object} has no field {', '.join(unknown)}. Correct the name.")
-        return PlanRefresh(ObjectStore(settings.s3.address()), warehouse, lambda: catalogue).plan(request)
+        return PlanRefresh(ObjectStore(s3_address(settings.s3)), warehouse, lambda: catalogue).plan(request)
     finally:
         warehouse.close()
 

@@ -14,6 +14,9 @@ from schemas.governor import LeaseClass
 from schemas.ids import ORIGIN
 from schemas.message import Counts, Message
 
+PART_ROWS = 5_000_000
+"""Rows of a backfill's part at most; one Bulk query job reads a part."""
+
 
 class BackfillInput(Message):
     """What to read anew of one object: all of it, the rows of a time window, or some records by their ids."""

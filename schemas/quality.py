@@ -3,8 +3,12 @@
 Law 10: one field's fault is one field's. A finding names the object, the record, the field and the rule; the rest of the change lands.
 """
 
+from datetime import timedelta
 from enum import StrEnum
 from typing import NamedTuple
+
+LATE_PARENT_GRACE = timedelta(minutes=10)
+"""How long a parent record may be missing before it is read from the org."""
 
 
 class Severity(StrEnum):

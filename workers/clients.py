@@ -24,6 +24,7 @@ from schemas.drift import RELOAD_EVERY
 from schemas.errors import SettingsError, StatementError, TidegateError, UnavailableError
 from transforms.catalogue.warehouse_names import within
 from transforms.pii import Protector
+from workers.addresses import s3_address
 from workers.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -68,7 +69,7 @@ def open_warehouse(settings: Settings, *, prefix: str = "") -> Warehouse:
         raise SettingsError(
             "Redshift needs TIDEGATE_WAREHOUSE__COPY_ROLE, the role with which COPY reads the bucket."
         )
-    store = ObjectStore(settings.s3.address())
+    store = ObjectStore(s3_address(settings.s3))
     return RedshiftWarehouse(dsn, store=store, copy_role=where.copy_role, prefix=prefix)
 
 
@@ -83,7 +84,7 @@ def catalogue_file(settings: Settings) -> Catalogue:
 def open_parts(settings: Settings) -> Parts:
     """Open every client and make the tables that are missing. Blocks."""
     file = catalogue_file(settings)
-    address = settings.s3.address()
+    address = s3_address(settings.s3)
     store = ObjectStore(address)
     warehouse = open_warehouse(settings)
     warehouse.ensure_tables(keep_names(warehouse, file))

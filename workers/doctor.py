@@ -29,9 +29,11 @@ from schemas.doctor import (
 )
 from schemas.errors import CatalogueError, SettingsError, TidegateError
 from schemas.plan import Way
+from schemas.settings.ingest import LaneSettings
+from workers.addresses import s3_address
 from workers.clients import connect_temporal
 from workers.doctor_org import OrgLook
-from workers.settings import LaneSettings, Settings
+from workers.settings import Settings
 
 EVERYTHING = frozenset(Remote)
 
@@ -149,7 +151,7 @@ def streamed_objects(settings: Settings, catalogue: Catalogue | None) -> list[St
 def _stores(
     settings: Settings, catalogue: Catalogue | None, deadline: Deadline
 ) -> Mapping[Remote, Callable[[], Awaitable[list[Finding]]]]:
-    address = settings.s3.address()
+    address = s3_address(settings.s3)
     warehouse = WarehouseAddress(settings.warehouse.kind, settings.warehouse.dsn.get_secret_value())
     store, org = settings.operational.dsn.get_secret_value(), settings.salesforce.org_id
     return {

@@ -16,6 +16,7 @@ from clients.salesforce.http import OrgHttp
 from clients.salesforce.session import Session, SessionSource
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.doctor import CHECKS, Finding, unknown
+from workers.addresses import salesforce_address
 from workers.org_purse import PaidBy, org_purse
 from workers.settings import Settings
 
@@ -47,7 +48,7 @@ class OrgLook:
 
     async def findings(self) -> list[Finding]:
         """Everything that is found."""
-        address = self._settings.salesforce.address()
+        address = salesforce_address(self._settings.salesforce)
         sessions = SessionSource(address)
         session: Session | None = None
 

@@ -14,7 +14,8 @@ from schemas.ids import lane_workflow_id, planner_workflow_id, repair_workflow_i
 from schemas.ingest.messages import LaneInput
 from schemas.planner import PlannerInput
 from schemas.repair import RepairInput
-from workers.settings import LaneSettings, Settings
+from schemas.settings.ingest import LaneSettings
+from workers.settings import Settings
 from workflows import LaneWorkflow
 
 
@@ -53,7 +54,7 @@ async def _ensure_lane(client: Client, org: str, lane: LaneSettings) -> None:
             first_replay=lane.first_replay,
             way=lane.way,
             object=lane.object,
-            every=lane.every,
+            every=lane.interval,
         ),
     )
 

@@ -167,7 +167,7 @@ def _lane_worker(client: Client, parts: Parts, org: Org) -> Worker:
         store=parts.store,
         protector=parts.protector,
         open_stream=paid_streams(parts.settings, parts.catalogue, org),
-        rule=CutRule(cut.most_changes, cut.most_bytes, cut.most_age),
+        rule=CutRule(cut.max_changes, cut.max_bytes, cut.max_age),
         holes=Holes(client, parts.warehouse, parts.audit, parts.catalogue, org.http),
     )
     polling = parts.settings.polling
@@ -178,7 +178,7 @@ def _lane_worker(client: Client, parts: Parts, org: Org) -> Worker:
         open_source=source_opener(parts.settings, parts.catalogue, org),
         rule=follow.rule,
         overlap=polling.overlap,
-        deletions_every=polling.deletions_every,
+        deletions_every=polling.deletions_interval,
     )
     return _activity_worker(client, parts, names.LANE_QUEUE, [follow.follow_lane, poll.poll_lane], most=20)
 
@@ -255,7 +255,7 @@ async def writing_back(client: Client, parts: Parts, org: Org) -> AsyncIterator[
     org_id = settings.salesforce.org_id
     describes = keeping_describes(KeepDescribe(org.http, parts.store).keep_describe, org_id, parts.catalogue)
     try:
-        async with worker, keeping_queues(client, org_id, store), describes:
+        async with worker, keeping_queues(client, settings, store), describes:
             yield
     finally:
         store.close()

@@ -23,6 +23,7 @@ from schemas.catalogue import Catalogue
 from schemas.errors import BudgetSpentError, RateLimitedError
 from schemas.governor import Budget, LeaseClass, Refusal, RefusalKind
 from schemas.ingest.messages import FollowInput
+from workers.addresses import pubsub_address, salesforce_address
 from workers.settings import Settings
 
 
@@ -38,7 +39,7 @@ class Org:
 @asynccontextmanager
 async def open_org(client: Client, settings: Settings) -> AsyncIterator[Org]:
     """The org's clients; what was leased and not used goes back when left."""
-    sessions = SessionSource(settings.salesforce.address())
+    sessions = SessionSource(salesforce_address(settings.salesforce))
     governor = TemporalGovernor(client, settings.salesforce.org_id, settings.budgets)
     await governor.start()
     leases = Leases(governor)
@@ -67,7 +68,7 @@ def stream_opener(
 
     `allowance` pays for every event before it can come; None: nothing is paid.
     """
-    connection = PubsubConnection(sessions, settings.salesforce.pubsub(), catalogue)
+    connection = PubsubConnection(sessions, pubsub_address(settings.salesforce), catalogue)
     if isinstance(catalogue, LiveCatalogue):
         catalogue.when_changed(lambda _: connection.forget_decoders())
     version = settings.salesforce.api_version

@@ -31,7 +31,7 @@ def watches(settings: Settings) -> Iterator[Scheduled]:
         workflow_id=drift_workflow_id(org),
         task_queue=names.WORKFLOW_QUEUE,
         request=DriftInput(org=org, redrive=drift.redrive),
-        every=drift.every,
+        every=drift.interval,
         note="looks at the fields of the org",
     )
     for name, spec in load_catalogue(settings.catalogue).objects.items():
@@ -42,6 +42,6 @@ def watches(settings: Settings) -> Iterator[Scheduled]:
                 workflow_id=refresh_workflow_id(org, name),
                 task_queue=names.WORKFLOW_QUEUE,
                 request=RefreshInput(org=org, object=name),
-                every=drift.refresh_every,
+                every=drift.refresh_interval,
                 note=f"reads calculated fields of {name}",
             )

@@ -20,7 +20,6 @@ from clients.salesforce.collections import CompositeWrites
 from clients.salesforce.http import OrgHttp, Sessions
 from clients.salesforce.records_by_external_id import RecordsByKey
 from clients.storage.objects import ObjectStore
-from clients.temporal.writeback_queues import WritebackQueues
 from clients.warehouse import Warehouse
 from clients.writeback.batch_former import Forming, objects_that_wait
 from clients.writeback.batches import Batches
@@ -30,9 +29,11 @@ from clients.writeback.store import WritebackStore
 from schemas.catalogue import Catalogue
 from schemas.errors import TidegateError
 from schemas.salesforce.describe import KeepDescribeInput
+from schemas.settings.writeback import WritebackSettings
 from transforms.pii import Protector
 from transforms.writeback.batching import Terms
-from workers.settings import Settings, WritebackSettings
+from workers.intake import writeback_queues
+from workers.settings import Settings
 
 
 def writeback_steps(
@@ -46,7 +47,7 @@ def writeback_steps(
 ) -> WritebackSteps:
     """The activities of the `writebacks` role."""
     batches = Batches(store)
-    waits = JobTerms(patience=settings.job_patience)
+    waits = JobTerms(patience=settings.job_stall_timeout)
     return WritebackSteps(
         org=http,
         sessions=sessions,
@@ -60,7 +61,9 @@ def writeback_steps(
         catalogue=lambda: catalogue,
         protector=protector,
         terms=WritebackTerms(
-            newer=settings.newer, settled_after=settings.settled_after, patience=settings.patience
+            newer=settings.conflict_policy,
+            settled_after=settings.abandoned_call_timeout,
+            patience=settings.change_log_timeout,
         ),
     )
 
@@ -94,9 +97,9 @@ _DESCRIBES_EVERY = timedelta(minutes=5)
 
 
 @asynccontextmanager
-async def keeping_queues(client: Client, org: str, store: WritebackStore) -> AsyncIterator[None]:
+async def keeping_queues(client: Client, settings: Settings, store: WritebackStore) -> AsyncIterator[None]:
     """See to it, until left, that whatever waits has a queue: a wake-up may have been lost before the queue was ever started."""
-    async with WritebackQueues(client, org) as queues:
+    async with writeback_queues(client, settings) as queues:
 
         async def wake() -> None:
             await queues.wake_all(await asyncio.to_thread(objects_that_wait, store))

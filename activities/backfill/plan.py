@@ -13,15 +13,12 @@ from clients.salesforce.http import OrgHttp
 from clients.salesforce.row_counts import RowCounts
 from clients.storage.objects import ObjectStore
 from schemas import names
-from schemas.backfill import BackfillInput, BackfillPlan, ByTime, Part
+from schemas.backfill import PART_ROWS, BackfillInput, BackfillPlan, ByTime, Part
 from schemas.catalogue import Catalogue
 from schemas.errors import CallTooSlowError, WindowTakenError
 from schemas.ids import backfill_plan_key
 from schemas.message import Message
 from transforms.parts import Bucket, parts_of
-
-PART_ROWS = 5_000_000
-"""Rows of a part at the most: what is read anew when its query job is lost."""
 
 
 class KeptPlan(Message):

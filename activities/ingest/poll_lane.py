@@ -28,12 +28,9 @@ from schemas.ingest.messages import FollowResult, PollInput
 from schemas.ingest.polled import PolledRow
 from schemas.ingest.positions import PolledPosition
 from schemas.ingest.raw import Manifest
+from schemas.settings.ingest import DELETIONS_INTERVAL, FIRST_POLL_OVERLAP
 from transforms.pii import Protector
 
-OVERLAP = timedelta(minutes=10)
-"""How far before its first poll a lane without a chain begins, unless it is told."""
-DELETIONS_EVERY = timedelta(minutes=10)
-"""Between two questions for records that are gone from the recycle bin: 144 calls a day."""
 _TICK_SECONDS = 0.25
 
 
@@ -48,8 +45,8 @@ class PollLane:
     """Opens an object by its name."""
     rule: CutRule = field(default_factory=CutRule)
     stretch: timedelta = STRETCH
-    overlap: timedelta = OVERLAP
-    deletions_every: timedelta = DELETIONS_EVERY
+    overlap: timedelta = FIRST_POLL_OVERLAP
+    deletions_every: timedelta = DELETIONS_INTERVAL
     deletions_covered_ms: dict[str, int] = field(default_factory=dict)
     """Lane -> until when this process knows its deletions. Only a hint: without it some are landed twice."""
 

@@ -11,12 +11,10 @@ from activities.request_reread import ask
 from clients.warehouse import Transaction, Warehouse
 from clients.warehouse.sql import references as sql
 from schemas.catalogue import Catalogue, ObjectSpec
+from schemas.quality import LATE_PARENT_GRACE
 from transforms.ingest.decode_events import moment_of
 from transforms.quality.references import ORPHAN, parents_of
 from transforms.repair import NOT_IN_QUARANTINE, Asked, Cause
-
-GRACE = timedelta(minutes=10)
-"""How long a parent may be late before the org is asked for it."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +23,7 @@ class LateParents:
 
     warehouse: Warehouse
     catalogue: Catalogue
-    grace: timedelta = GRACE
+    grace: timedelta = LATE_PARENT_GRACE
     delay: timedelta = DELAY
     """From a change to the first look at its references."""
 

@@ -16,7 +16,7 @@ import pyarrow as pa
 from temporalio import activity
 from temporalio.client import Client
 
-from activities.quality.late_parents import GRACE, LateParents
+from activities.quality.late_parents import LateParents
 from activities.quality.references import DELAY
 from activities.runtime.heartbeat import heartbeating
 from clients.storage.objects import ObjectStore
@@ -26,6 +26,7 @@ from clients.warehouse.sql.apply import RECORD_LIST, TOUCHED
 from schemas import names
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.ids import backfill_workflow_id, ids_key
+from schemas.quality import LATE_PARENT_GRACE
 from schemas.repair import CloseInput, FindInput, FindResult, Repair
 from schemas.salesforce.limits import COLLECTION_RETRIEVE_MAX
 from transforms.ingest.snapshots import GONE_ORIGIN
@@ -69,7 +70,7 @@ class Rereads:
     patience: timedelta = PATIENCE
     storm: int = STORM
     most_attempts: int = MOST_ATTEMPTS
-    grace: timedelta = GRACE
+    grace: timedelta = LATE_PARENT_GRACE
     delay: timedelta = DELAY
 
     @activity.defn(name=names.FIND_REREADS)

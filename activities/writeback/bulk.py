@@ -26,10 +26,10 @@ from schemas.errors import (
     UnavailableError,
 )
 from schemas.governor import Budget, LeaseClass
+from schemas.settings.writeback import JOB_STALL_TIMEOUT
 from transforms.writeback.facts import ToSend
 from transforms.writeback.row_errors import NOT_SENT
 
-JOB_PATIENCE = timedelta(minutes=10)
 _LONG_UPLOAD_BYTES = 10_000_000
 """From this size on an upload may take 20 seconds."""
 _ORPHANS_EVERY = timedelta(minutes=10)
@@ -55,7 +55,7 @@ class JobTerms:
     longest_wait: float = 30
     step: float = 480
     """Seconds that one step waits for a job; the next one goes on."""
-    patience: timedelta = JOB_PATIENCE
+    patience: timedelta = JOB_STALL_TIMEOUT
     """How long a job may get no further before it is aborted."""
     settled_after: timedelta = VISIBILITY_DELAY
     """After the job's end, until a query sees all that it has written."""

@@ -4,10 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from schemas.settings.writeback import ABANDONED_CALL_TIMEOUT, CHANGE_LOG_TIMEOUT
 from schemas.writeback.messages import NewerChange
 
-SETTLED_AFTER = timedelta(minutes=2)
-LOG_PATIENCE = timedelta(minutes=4)
 SEND_WITHIN = timedelta(seconds=20)
 COME_AGAIN = timedelta(seconds=5)
 READ_WITHIN = timedelta(minutes=2)
@@ -20,7 +19,7 @@ class WritebackTerms:
 
     newer: Mapping[str, NewerChange] = field(default_factory=dict)
     """`Object` or `Object.Field` -> what a newer change in Salesforce does; others: it holds."""
-    settled_after: timedelta = SETTLED_AFTER
+    settled_after: timedelta = ABANDONED_CALL_TIMEOUT
     """The org is taken to be still at a call that was given up for so long."""
     send_within: timedelta = SEND_WITHIN
     """A call that is not begun so soon after the store was told of it is not made. With what a call may take (connecting, sending,
@@ -29,7 +28,7 @@ class WritebackTerms:
     """What was read longer ago decides nothing any more: the batch is read anew, since somebody may have changed its records."""
     read_within_by_job: timedelta = READ_WITHIN_BY_JOB
     """The same of a batch whose job has to be made and filled in between."""
-    patience: timedelta = LOG_PATIENCE
+    patience: timedelta = CHANGE_LOG_TIMEOUT
     """How long the change log may take to tell whose a change was."""
 
     come_again: timedelta = COME_AGAIN

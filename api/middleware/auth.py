@@ -15,7 +15,8 @@ from api.problems import ProblemError, problem_of, response_of
 from clients.oidc import TokenIssuer
 from schemas.access import Caller, CallerRole
 from schemas.errors import TidegateError
-from workers.settings import ApiSettings, OidcSettings
+from schemas.settings.api import ApiSettings, OidcSettings
+from workers.addresses import issuer_address
 
 PUBLIC = frozenset({"/healthz", "/readyz", "/v1/openapi.json", "/v1/docs"})
 """Paths that anybody may ask for: they say nothing of any org."""
@@ -28,7 +29,7 @@ class Gate:
     def __init__(self, settings: ApiSettings) -> None:
         self._tokens = settings.tokens
         self._oidc = settings.oidc
-        self._issuer = None if settings.oidc is None else TokenIssuer(settings.oidc.address())
+        self._issuer = None if settings.oidc is None else TokenIssuer(issuer_address(settings.oidc))
 
     async def caller(self, token: str) -> Caller | None:
         """Whose token it is; None for an unknown one."""

@@ -36,5 +36,5 @@ class BodyLimit:
         await self._app(scope, counted, send)
 
     def _refusal(self) -> ProblemError:
-        detail = f"The body is longer than {self._most:,} bytes. Send it in parts, or raise TIDEGATE_API__MOST_BYTES."
+        detail = f"The body is longer than {self._most:,} bytes. Send it in parts, or raise TIDEGATE_API__MAX_BODY_BYTES."
         return ProblemError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", detail)

@@ -54,7 +54,7 @@ class ReconciliationRequest(RunRequest):
             since=self.since,
             until=self.until,
             repairs=self.repairs,
-            settle=parts.settings.reconciliation.settle,
+            settle=parts.settings.reconciliation.comparison_delay,
             by=by,
             reason=self.reason,
         )

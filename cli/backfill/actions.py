@@ -24,6 +24,7 @@ from schemas.errors import UnavailableError
 from schemas.ids import backfill_workflow_id, ids_key
 from schemas.ingest.messages import PauseInput
 from transforms.backfill import Estimate, estimate_ids, estimate_parts
+from workers.addresses import s3_address
 from workers.clients import connect_temporal
 from workers.salesforce import open_org
 from workers.settings import Settings
@@ -34,7 +35,7 @@ _OVER = frozenset({"done", "cancelled", "failed"})
 
 async def estimate(settings: Settings, request: BackfillInput, ids: int | None) -> Estimate:
     """Ask the org for its counts, and the store for the last rate; by ids no question is needed."""
-    store = ObjectStore(settings.s3.address())
+    store = ObjectStore(s3_address(settings.s3))
     rate = await asyncio.to_thread(BackfillRates(store).find, request.org, request.object)
     if ids is not None:
         return estimate_ids(ids, rate)
@@ -109,5 +110,5 @@ def keep_ids(settings: Settings, ids: list[str], *, is_kept: bool) -> str:
     body = orjson.dumps(ids)
     key = ids_key(settings.salesforce.org_id, hashlib.sha256(body).hexdigest())
     if is_kept:
-        ObjectStore(settings.s3.address()).put(key, body)
+        ObjectStore(s3_address(settings.s3)).put(key, body)
     return key

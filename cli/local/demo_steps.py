@@ -13,13 +13,13 @@ from temporalio.client import Client
 
 from clients.storage.objects import ObjectStore
 from clients.temporal.backfills import start_backfill
-from clients.temporal.writeback_queues import WritebackQueues
 from schemas.backfill import BackfillInput
 from schemas.catalogue import load_catalogue
 from schemas.reconcile import Depth, ReconcileInput, ReconcileState, Verdict
 from schemas.writeback.messages import WritebackState
+from workers.addresses import s3_address
 from workers.clients import connect_temporal, open_warehouse
-from workers.intake import writeback_intake
+from workers.intake import writeback_intake, writeback_queues
 from workers.reconciliations import start_reconciliation
 from workers.settings import Settings
 
@@ -71,7 +71,7 @@ class Acts:
     async def _write_back(self, client: Client) -> dict[str, Any]:
         """Change a field of records that are there, and wait until each is in the org or somebody has to act."""
         accepted = await asyncio.to_thread(self._submit)
-        async with WritebackQueues(client, self.settings.salesforce.org_id) as queues:
+        async with writeback_queues(client, self.settings) as queues:
             await queues.wake(_OBJECT)
         ends = time.monotonic() + _PATIENCE_SECONDS
         while await asyncio.to_thread(self._under_way) and time.monotonic() < ends:  # noqa: ASYNC110 -- others do it
@@ -97,7 +97,7 @@ class Acts:
                 }
                 for (external_id,) in rows
             ]
-            store = ObjectStore(settings.s3.address())
+            store = ObjectStore(s3_address(settings.s3))
             with writeback_intake(settings, catalogue, store, warehouse) as intake:
                 return len(intake.submit("demo", items).accepted)
 

@@ -26,6 +26,7 @@ from schemas.errors import SettingsError
 from schemas.ids import READING_LANES, replay_workflow_id
 from schemas.ingest.messages import Act, PauseInput
 from schemas.replay import ReplayInput, ReplaySelection, ReplaySize
+from workers.addresses import s3_address
 from workers.clients import connect_temporal, decided_catalogue, open_warehouse
 from workers.replays import count_replay
 from workers.settings import Settings
@@ -230,7 +231,7 @@ def drop(
 
 
 def _sized(settings: Settings, catalogue: Catalogue, selection: ReplaySelection) -> ReplaySize:
-    store, size = ObjectStore(settings.s3.address()), ReplaySize()
+    store, size = ObjectStore(s3_address(settings.s3)), ReplaySize()
     with TALK.status("counting batches") as status, closing(open_warehouse(settings)) as warehouse:
         for size in count_replay(store, warehouse, catalogue, selection):
             status.update(f"counting batches: {size.batches:,}, {size.changes:,} changes")
@@ -247,7 +248,7 @@ def _say_size(size: ReplaySize, *, as_json: bool) -> None:
 def _refuse_unknown_lane(settings: Settings, lane: str) -> None:
     """A misspelt lane would be replayed in no time, without a word."""
     everything = ReplaySelection(org=settings.salesforce.org_id)
-    known = LandedBatches(ObjectStore(settings.s3.address()), everything).lanes()
+    known = LandedBatches(ObjectStore(s3_address(settings.s3)), everything).lanes()
     listed = []
     for each in known:
         if each == lane:

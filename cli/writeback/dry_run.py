@@ -17,6 +17,7 @@ from schemas.catalogue import Catalogue
 from schemas.writeback.messages import Intake, RefusedWriteback
 from schemas.writeback.preview import Difference, Effect, Preview, WouldBe
 from transforms.pii import Protector
+from workers.addresses import s3_address
 from workers.clients import connect_temporal
 from workers.salesforce import open_org
 from workers.settings import Settings
@@ -93,9 +94,9 @@ def _difference(each: Difference) -> str:
 
 
 async def _preview(settings: Settings, catalogue: Catalogue, rows: list[dict[str, Any]]) -> Preview:
-    store = await asyncio.to_thread(ObjectStore, settings.s3.address())
+    store = await asyncio.to_thread(ObjectStore, s3_address(settings.s3))
     org = settings.salesforce.org_id
-    key = await asyncio.to_thread(org_data_key, org, settings.s3.address(), store)
+    key = await asyncio.to_thread(org_data_key, org, s3_address(settings.s3), store)
     client = await connect_temporal(settings)
     async with open_org(client, settings) as opened:
         steps = preview_steps(

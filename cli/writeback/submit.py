@@ -20,7 +20,6 @@ from cli.state import settings_of_state
 from cli.writeback.dry_run import DryRun, tell
 from cli.writeback.output import refusals_page
 from clients.storage.objects import ObjectStore
-from clients.temporal.writeback_queues import WritebackQueues
 from clients.writeback.intake import WritebackIntake
 from clients.writeback.intake_files import FileReading
 from schemas.catalogue import Catalogue
@@ -29,8 +28,9 @@ from schemas.writeback.files import FileFormat, FileIntake, RowDefaults
 from schemas.writeback.messages import Intake, Mode
 from schemas.writeback.preview import Preview
 from transforms.writeback.parse_rows import EMPTIES, RowForm
+from workers.addresses import s3_address
 from workers.clients import connect_temporal, decided_catalogue, open_warehouse
-from workers.intake import writeback_intake
+from workers.intake import writeback_intake, writeback_queues
 from workers.settings import Settings
 
 
@@ -194,7 +194,7 @@ def _deadline(given: str) -> Any:
 @contextmanager
 def _intake(settings: Settings) -> Iterator[tuple[WritebackIntake, Catalogue]]:
     """Where writebacks are accepted, and the catalogue by which they are checked."""
-    store = ObjectStore(settings.s3.address())
+    store = ObjectStore(s3_address(settings.s3))
     with closing(open_warehouse(settings)) as warehouse:
         catalogue = decided_catalogue(settings, warehouse)
         with writeback_intake(settings, catalogue, store, warehouse) as intake:
@@ -206,7 +206,7 @@ def wake(settings: Settings, objects: set[str]) -> None:
 
     async def tell() -> None:
         client = await connect_temporal(settings)
-        async with WritebackQueues(client, settings.salesforce.org_id) as queues:
+        async with writeback_queues(client, settings) as queues:
             await queues.wake_all(objects)
 
     if objects:

@@ -23,10 +23,9 @@ from schemas.errors import BudgetSpentError, CallRefusedError, CallTooSlowError,
 from schemas.governor import Budget, LeaseClass
 from schemas.ingest.polled import Deletion, PolledRow
 from schemas.ingest.positions import SECOND_MS, PolledPosition, epoch_ms, floor_to_second
-from schemas.salesforce.limits import DELETED_MAX_AGE, QUERY_PAGE_MAX
+from schemas.salesforce.limits import DELETED_MAX_AGE, QUERY_PAGE_MAX, QUERY_VISIBILITY_LAG
 
-VISIBILITY_DELAY = timedelta(seconds=5)
-"""How long after its commit a row may still be invisible to queries: 1 to 3 s are seen (salesforce.md I.1)."""
+VISIBILITY_DELAY = QUERY_VISIBILITY_LAG
 BULK_FROM_PAGES = 8
 """Pages of REST that cost more than a job: create, three questions, result, delete, and a spare."""
 _MINUTE_MS = 60 * SECOND_MS

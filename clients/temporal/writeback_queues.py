@@ -30,9 +30,11 @@ _PATIENCE = timedelta(seconds=5)
 class WritebackQueues:
     """The queues of one org, as one process wakes them. Open it as a context: what is to be said is said before it is left."""
 
-    def __init__(self, client: Client, org: str) -> None:
+    def __init__(self, client: Client, org: str, *, max_open_batches: int = 4) -> None:
+        """`max_open_batches` goes to queues that are started here; one that runs keeps its own."""
         self._client = client
         self._org = org
+        self._max_open_batches = max_open_batches
         self._told_at: dict[str, float] = {}
         self._waiting: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -79,7 +81,7 @@ class WritebackQueues:
         with translated():
             await self._client.start_workflow(
                 names.WRITEBACK_QUEUE_WORKFLOW,
-                QueueInput(org=self._org, object=object_name),
+                QueueInput(org=self._org, object=object_name, most_open=self._max_open_batches),
                 id=writeback_queue_id(self._org, object_name),
                 task_queue=names.WORKFLOW_QUEUE,
                 start_signal=names.WAKE,

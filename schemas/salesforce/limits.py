@@ -18,6 +18,8 @@ URI_MAX_BYTES = 16_384
 QUERY_ADDRESS_MAX_BYTES = URI_MAX_BYTES // 2
 """Of an address with a query: the same page recommends to leave the headers some 8,000 bytes. A longer query goes as a
 subrequest of a composite call, which is one call, too."""
+QUERY_VISIBILITY_LAG = timedelta(seconds=5)
+"""How long after its commit a row may be missing from queries. Our own allowance: orgs show 1 to 3 s, and no page gives a bound."""
 SESSION_LIFE = timedelta(hours=2)
 """Default session timeout, counted from the last use."""
 

@@ -18,13 +18,13 @@ from temporalio.client import Client
 from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
 from sandbox.org.faults.faults import FaultRule
+from schemas.settings.writeback import WritebackSettings
 from schemas.writeback.messages import PauseChange, SetPauseInput, WritebackControl
 from tests.support.builders.org_effects import compare
 from tests.support.engines.following_cases import another_writes, case_id, follow_cases, writing_and_following
 from tests.support.engines.writing_back import WritingEngine
 from tests.support.faults.killing import Kill, Watched
 from tests.support.faults.troubled_writebacks import Mishap, Troubled, cut_connections
-from workers.settings import WritebackSettings
 
 # A story is long when it is told; a warning about that would hide what it is told for.
 pytestmark = [
@@ -36,7 +36,9 @@ CALL_SECONDS = 0.3
 LATE = 0.5
 """A call that is answered so late is given up, and carried out all the same."""
 SETTINGS = WritebackSettings(
-    linger=timedelta(0), settled_after=timedelta(seconds=1.5), patience=timedelta(seconds=6)
+    linger=timedelta(0),
+    abandoned_call_timeout=timedelta(seconds=1.5),
+    change_log_timeout=timedelta(seconds=6),
 )
 SEND_WITHIN = timedelta(seconds=0.4)
 WRITE, READ = "PATCH /services/data/v67.0/composite/sobjects/Case", "/queryAll"

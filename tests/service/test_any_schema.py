@@ -43,6 +43,8 @@ from schemas.governor import LeaseClass
 from schemas.ingest.messages import FollowInput
 from schemas.ingest.positions import PolledPosition
 from schemas.replay import BatchRef
+from schemas.settings.ingest import LaneSettings
+from schemas.settings.salesforce import SalesforceSettings
 from schemas.tables import net_columns
 from tests.sandbox.pubsub_org import read_events
 from tests.support.builders.any_schema import BAD, CATALOGUE, OBJECT, fields, values_of
@@ -56,7 +58,7 @@ from transforms.ingest.row_pages import page_of_csv, protect_page
 from transforms.ingest.snapshots import row_events
 from transforms.replay.reencrypt import Reprotector
 from workers.salesforce import stream_opener
-from workers.settings import LaneSettings, SalesforceSettings, Settings
+from workers.settings import Settings
 
 pytestmark = pytest.mark.service
 

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 
 from schemas.salesforce.limits import COLLECTION_MAX_ROWS, COMPOSITE_MAX_QUERIES
+from schemas.settings.writeback import BATCH_LINGER
 from schemas.writeback.messages import Carrier, Mode
 
 CALL_ROWS = COLLECTION_MAX_ROWS * COMPOSITE_MAX_QUERIES
@@ -19,8 +20,6 @@ BULK_ROWS = 50_000
 JOB_CALLS = 14
 """What an ingest job costs in calls whatever its size: made, filled, closed, looked after, its three results fetched; of 20,000 rows
 against the sandbox org."""
-LINGER = timedelta(seconds=10)
-"""The longest that a batch waits to become full."""
 _CALLS_OF_A_BATCH = 2
 """One reads up to a thousand records, one writes them."""
 
@@ -98,7 +97,7 @@ class Draft:
 class Terms:
     """How batches are formed."""
 
-    linger: timedelta = LINGER
+    linger: timedelta = BATCH_LINGER
     """The longest that a batch waits to become full; less when a deadline is near."""
     job_time: timedelta = timedelta(seconds=90)
     """What an ingest job is taken to need whatever its size."""

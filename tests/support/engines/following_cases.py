@@ -16,11 +16,11 @@ from sandbox.org.data.dml import Dml, Write
 from schemas import names
 from schemas.ids import lane_workflow_id
 from schemas.ingest.messages import LaneInput
+from schemas.settings.writeback import WritebackSettings
 from tests.support.engines.repairing import follower
 from tests.support.engines.served_org import served_org
 from tests.support.engines.small_engine import SmallEngine, serving_engine
 from tests.support.engines.writing_back import WritingEngine, writing
-from workers.settings import WritebackSettings
 from workflows import LaneWorkflow
 
 LANE = "case"

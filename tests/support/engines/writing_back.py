@@ -21,17 +21,19 @@ from clients.writeback.store import WritebackStore
 from clients.writeback.tables import WRITEBACK, WRITEBACK_BATCH, WRITEBACK_CLAIM
 from schemas import names
 from schemas.ids import writeback_queue_id
+from schemas.settings.writeback import WritebackSettings
 from schemas.writeback.messages import Accepted, Intake, QueueInput
 from tests.support.builders.waiting import until
 from tests.support.builders.writebacks import asked, checks
 from tests.support.engines.small_engine import SmallEngine
 from transforms.writeback.batching import Terms
-from workers.settings import WritebackSettings
 from workers.writeback import echo_steps, writeback_steps
 from workflows import WritebackQueueWorkflow
 
 AT_ONCE = WritebackSettings(
-    linger=timedelta(0), settled_after=timedelta(seconds=1), patience=timedelta(seconds=3)
+    linger=timedelta(0),
+    abandoned_call_timeout=timedelta(seconds=1),
+    change_log_timeout=timedelta(seconds=3),
 )
 """Nothing waits for company, and an org of a test is over with a call soon."""
 SOON = timedelta(seconds=0.2)
