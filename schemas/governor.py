@@ -8,7 +8,7 @@ since then. All these numbers only grow, so an exchange may be repeated, lost or
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from schemas.message import Message
 from schemas.salesforce.limits import LIMITS_LAG
@@ -53,10 +53,12 @@ class LeaseClass(StrEnum):
 class Share(Message):
     """A class's part of a budget in 24 hours, as fractions of what the margin and other applications leave of it."""
 
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     floor: float = Field(ge=0, le=1)
-    """Kept for the class: no other class is served out of it while the class may need it."""
+    """Kept for the class: no other class receives tokens from it while the class may need them."""
     ceiling: float = Field(ge=0, le=1)
-    """The most that the class may spend, however much there is."""
+    """Maximum that the class may spend, however much is left."""
 
 
 DEFAULT_SHARES: dict[LeaseClass, Share] = {
@@ -70,27 +72,31 @@ DEFAULT_SHARES: dict[LeaseClass, Share] = {
 
 
 class Terms(Message):
-    """How the governor keeps the budgets of one org."""
+    """How the governor divides the org's budgets."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
     margin: float = Field(default=0.05, ge=0, lt=1)
-    """Fraction of each budget that is never granted: what others may spend between two readings."""
+    """Fraction of each budget that is never granted: room for other applications between two usage reports. Raise it when the org refuses calls."""
     hard_floor: float = Field(default=0.05, ge=0, lt=1)
-    """Fraction of what may be spent; with less than that left only the first class is served."""
+    """Fraction of the spendable budget. With less than this left, only writebacks are served. 0 = no reserve."""
     lent: float = Field(default=0.5, ge=0, le=1)
-    """Fraction of a quiet class's unspent floor that others may have."""
+    """Fraction of a quiet class's unspent floor that other classes may use. 0 = floors are never lent."""
     quiet_after: timedelta = timedelta(minutes=30)
-    """A class that has asked for nothing for so long is quiet."""
+    """Time without a request after which a class counts as quiet."""
     ahead: float = Field(default=0.25, ge=0, le=1)
-    """Fraction of what a class spent in the last 24 hours that less important classes leave for it: six hours of it."""
+    """Fraction of a class's last 24 hours of spending that less important classes leave for it. 0.25 = six hours of it."""
     lease_life: timedelta = timedelta(seconds=60)
-    """A lease that is not renewed within it counts as spent."""
+    """Lifetime of a lease. One that is not renewed in time counts as spent."""
     read_every: timedelta = timedelta(minutes=1)
-    """Between two readings of the Limits API: 1,440 API calls a day."""
+    """Time between two reads of the Limits API. Each costs one API call: 1,440 a day by default."""
     most_at_once: float = Field(default=0.02, gt=0, le=1)
-    """Fraction of what may be spent that one lease may hold."""
+    """Fraction of the spendable budget that one lease may hold."""
     events_at_once: float = Field(default=0.2, gt=0, le=1)
-    """The same for delivered events: every stream holds tokens for what may be on its way."""
+    """The same for delivered events, where every stream holds tokens for events that are on their way."""
     shares: dict[LeaseClass, Share] = DEFAULT_SHARES
+    """Class -> `floor` and `ceiling`, fractions of the spendable budget in 24 hours. The floor is kept for the class; the
+    ceiling is its maximum."""
 
 
 class Reading(Message):
