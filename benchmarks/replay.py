@@ -1,6 +1,6 @@
 """How fast landed batches are re-driven: a surge is landed and applied, then all of it replayed twice by the running engine.
 
-Nothing may change: the tables' checksums before and after are compared. Then once into a shadow, where every change is applied anew, and
+Nothing may change: the tables' checksums before and after are compared. Then once into a shadow, where every change is applied again, and
 again and again beside another surge.
 Prints one JSON object.
 

@@ -1,4 +1,4 @@
-"""The writebacks of a benchmark: the same ones for whoever sends them, told apart by a prefix of their external ids."""
+"""The writebacks of a benchmark: the same ones for whoever sends them, distinguished by a prefix of their external ids."""
 
 import time
 from collections.abc import Iterator, Mapping

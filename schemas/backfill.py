@@ -1,4 +1,4 @@
-"""A backfill: what is read anew, on whose behalf, and how far it has come.
+"""A backfill: what is read again, on whose behalf, and how far it has come.
 
 One mechanism for five uses: an operator's backfill, the repair of gap events, of an overflow, of a hole in a stream, and of what a
 reconciliation found. Its rows are snapshots; the fold settles which of a snapshot and the stream's events is newer.
@@ -19,7 +19,7 @@ PART_ROWS = 5_000_000
 
 
 class BackfillInput(Message):
-    """What to read anew of one object: all of it, the rows of a time window, or some records by their ids."""
+    """What to read again of one object: all of it, the rows of a time window, or some records by their ids."""
 
     org: str
     object: str
@@ -37,7 +37,7 @@ class BackfillInput(Message):
     """Who pays."""
     is_repair: bool = False
     """True when rows count though the warehouse has a snapshot with the same modstamp, because it is known to be wrong; the
-    records are then folded anew from their whole change log."""
+    records are then folded again from their whole change log."""
     after: datetime | None = None
     """Read no earlier than when everything that was committed up to then can be seen; None: at once."""
     stands_at: datetime | None = None
@@ -60,7 +60,7 @@ class BackfillCounts(Counts):
     """What has come of a backfill so far, or of a part of it. Deleted records count as two changes: their values, their end."""
 
     rows: int = 0
-    """Read from the org and landed. What a lost query job gave is read anew, and counts once here."""
+    """Read from the org and landed. What a lost query job gave is read again, and counts once here."""
     changes: int = 0
     """Landed: rows, and a deletion for each row in the recycle bin and each id that the org has no more."""
     applied: int = 0
@@ -134,7 +134,7 @@ class PartInput(Message):
     window: str
     part: Part
     attempt: int = 0
-    """Counts the query jobs of the part: a job that is lost with rows unread is replaced by another one, which reads all anew."""
+    """Counts the query jobs of the part: a job that is lost with rows unread is replaced by another one, which reads all again."""
     lease_class: LeaseClass
     reading: int = 0
     """As of `Manifest`."""

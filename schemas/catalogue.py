@@ -1,7 +1,7 @@
 """The object catalogue: which objects and fields Tidegate keeps, and how each field is to be treated.
 
 Everything downstream (raw protection, validation, table columns, history) is derived from this one file, so
-an object that is not here is not read, and a field that is not here is never written in clear anywhere.
+an object that is not here is not read, and a field that is not here is never written in plaintext anywhere.
 Change `catalogue.yaml`, not code, to add an object or a field.
 """
 
@@ -124,7 +124,7 @@ class FieldSpec(BaseModel):
     column: str | None = None
     """The column's name; None: it follows from the API name (`schemas.column_names`)."""
     ignore: bool = False
-    """True: the field is kept out on purpose. It has no column, and nothing of it is written in clear."""
+    """True: the field is kept out on purpose. It has no column, and nothing of it is written in plaintext."""
     too_long: TooLong = TooLong.ISOLATE
     required: bool = False
     """A whole record (create, undelete, snapshot) without it, or an update that nulls it, breaks the rule `required`."""

@@ -181,7 +181,7 @@ class CallRefusedError(TerminalError):
         self.is_missing = status == _NOT_FOUND
         super().__init__(
             f"Salesforce refuses {call} ({status} {code}: {detail}). Compare the catalogue and the integration user's "
-            "permissions with the org, mend what differs, and run the step again."
+            "permissions with the org, fix what differs, and run the step again."
         )
 
 
@@ -247,7 +247,7 @@ class JobLostError(TerminalError):
     def __init__(self, *, lane: str, detail: str) -> None:
         self.lane = lane
         super().__init__(
-            f"The query job of {lane} is lost: {detail}. The part is read anew with another job, by itself."
+            f"The query job of {lane} is lost: {detail}. The part is read again with another job, by itself."
         )
 
 
@@ -261,7 +261,7 @@ class RowsMissingError(TerminalError):
         self.found = found
         super().__init__(
             f"Query job {job} has {expected} rows by Salesforce's count, and {found} were landed in {lane}. "
-            "The part is read anew with another job, by itself."
+            "The part is read again with another job, by itself."
         )
 
 
@@ -271,7 +271,7 @@ class BatchFailedError(TerminalError):
     def __init__(self, *, workflow_id: str) -> None:
         self.workflow_id = workflow_id
         super().__init__(
-            f"The batch {workflow_id} failed. Its workflow says why; mend that, then start the backfill again: "
+            f"The batch {workflow_id} failed. Its workflow says why; fix that, then start the backfill again: "
             "it goes on where it stopped."
         )
 
@@ -286,7 +286,7 @@ class WindowDoneError(TerminalError):
         when = "before" if at is None else f"at {at:%Y-%m-%d %H:%M:%S} UTC"
         super().__init__(
             f"The backfill of {object_name}, window {window}, was done {when} with {rows:,} rows. "
-            "To read the rows anew, give another --window, or --again."
+            "To read the rows again, give another --window, or --again."
         )
 
 
@@ -323,7 +323,7 @@ class StatementError(TerminalError):
         self.detail = detail
         super().__init__(
             f"The warehouse refuses a statement ({detail}): {statement[:300]}. "
-            "Compare the table with schemas/tables.py and mend it; the step can then be run again."
+            "Compare the table with schemas/tables.py and fix it; the step can then be run again."
         )
 
 

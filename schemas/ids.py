@@ -103,7 +103,7 @@ def refresh_workflow_id(org: str, object_name: str, name: str = "") -> str:
 
 
 def batch_workflow_id(org: str, lane: str, start: str) -> str:
-    """The batch that starts after position `start` has one workflow, for ever."""
+    """The batch that starts after position `start` has one workflow, forever."""
     return f"batch/{org}/{lane}/{start}"
 
 

@@ -103,7 +103,7 @@ class ReconcileInput(Message):
     """Only records last modified before; None: up to now."""
     repairs: bool = True
     checks_log: bool = True
-    """Also holds the curated rows against the change log, which costs no call, and mends them from it."""
+    """Also holds the curated rows against the change log, which costs no call, and fixes them from it."""
     settle: timedelta = SETTLE
     """Between asking the org and asking the warehouse: what a lane may take to bring a change."""
     most_named: int = Field(default=20_000, ge=0)
@@ -199,7 +199,7 @@ class DifferingBuckets(Message):
     org_records: int
     warehouse_records: int
     in_flight: int
-    """Changes that were committed while the org was asked, and which were told apart by the change log."""
+    """Changes that were committed while the org was asked, and which were distinguished by the change log."""
     ahead: int = 0
     """Records of the whole object whose last change lies ahead of the clock. Asked once, by day; like the three that follow."""
     ahead_key: str | None = None

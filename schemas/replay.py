@@ -1,7 +1,7 @@
 """A replay: which landed batches are taken through the present code again, where their changes go, and how far it has come.
 
 Into the tables themselves a replay changes nothing that the change log has: it applies what was refused and fits now. Into a shadow it
-makes everything anew beside them, to be compared.
+makes everything again beside them, to be compared.
 """
 
 from datetime import UTC, datetime
@@ -34,7 +34,7 @@ class ReplaySelection(Message):
     object: str | None = None
     """None: every object."""
     record: str | None = Field(default=None, pattern=r"^[0-9A-Za-z]{18}$")
-    """One record; without lane and range the batches that the change log or quarantine names for it. It is folded anew then."""
+    """One record; without lane and range the batches that the change log or quarantine names for it. It is folded again then."""
     from_position: str | None = Field(default=None, pattern=POSITION_PATTERN)
     """Batches that hold changes after this position of the lane; None: from the chain's beginning."""
     to_position: str | None = Field(default=None, pattern=POSITION_PATTERN)
@@ -138,7 +138,7 @@ class ReplayCounts(Counts):
     released: int = 0
     """Rows that quarantine has no more: their changes fit now, or the log has them."""
     rebuilt: int = 0
-    """Records folded anew."""
+    """Records folded again."""
 
 
 class ReplaySize(Message):

@@ -42,7 +42,7 @@ _API_NAME = re.compile(r"\w{1,80}", re.ASCII)
 
 @dataclass(frozen=True)
 class DataKey:
-    """A data key in clear, in memory only. `id` names it inside tokens."""
+    """A data key in plaintext, in memory only. `id` names it inside tokens."""
 
     id: str
     key: bytes
@@ -193,7 +193,7 @@ class _Plan:
     clear: frozenset[str]
     """Top-level payload fields that need no look."""
     clear_parts: frozenset[str]
-    """Fields inside compounds that may stay in clear."""
+    """Fields inside compounds that may stay in plaintext."""
     compounds: Mapping[str, Mapping[str, str]]
     clear_texts: frozenset[str]
     """Clear fields that are a compound, too, as `Account.Name`: only when they come as an object is there something to look at."""
@@ -213,7 +213,7 @@ class _Plan:
         return cls(spec.name, top, parts, spec.compounds, both, clear, texts)
 
     def takes_diff(self, field: str, value: object) -> bool:
-        """True for the diff of a text that is in clear."""
+        """True for the diff of a text that is in plaintext."""
         is_diff = isinstance(value, dict) and value.keys() == DIFF_KEYS and isinstance(value["diff"], str)
         return is_diff and field in self.texts
 

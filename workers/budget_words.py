@@ -149,7 +149,7 @@ def slowed_words(slowed: tuple[Slowed, ...], at: datetime) -> str:
 
 
 def _badness(found: Forecast, at: datetime) -> tuple[int, float]:
-    """What to say first: the kind of trouble, then the sooner one; empty when there is none."""
+    """What to say first: the kind of problem, then the sooner one; empty when there is none."""
     if found.paused_until is not None:
         return (5, 0.0)
     if is_spent(found):

@@ -168,7 +168,7 @@ async def _whole_shape(org: OrgHttp, name: str) -> DescribedShape | str:
         return f"{name}: the org lets nobody query it"
     if not shape.key_prefix:
         return f"{name}: its records have no key prefix, so nothing can follow them"
-    # Without it a field that Setup calls personal would be written in clear.
+    # Without it a field that Setup calls personal would be written in plaintext.
     blind = f"{name}: what Setup says of how sensitive its fields are"
     try:
         return await with_definitions(org, shape) or _no_setup(blind, "no rows of FieldDefinition")

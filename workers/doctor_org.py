@@ -68,7 +68,7 @@ class OrgLook:
             return [
                 *found,
                 *await free,
-                *_not_asked("there is no session to ask with", "Mend the login first."),
+                *_not_asked("there is no session to ask with", "Fix the login first."),
             ]
         found += [*org_login.examine_org(session, self._settings.salesforce.org_id), *await free]
         if any(each.code == "salesforce.api_version_unsupported" for each in found):

@@ -59,7 +59,7 @@ from workers.writeback import echo_steps, keeping_describes, keeping_queues, pre
 from workflows import WORKFLOWS, GovernorWorkflow, PlannerWorkflow
 
 PASSED_THROUGH = ("schemas", "transforms", "workflows", "pydantic", "pyarrow", "numpy", "yaml", "orjson")
-"""Modules that the workflow sandbox does not import anew for every run: 8 ms instead of 212."""
+"""Modules that the workflow sandbox does not import again for every run: 8 ms instead of 212."""
 _DRAIN = timedelta(seconds=8)
 _REPLAY_STEPS = 2
 """Groups of replayed batches that a process takes at once: one is decoded while the other is in the warehouse."""
@@ -116,7 +116,7 @@ def batch_workers(client: Client, parts: Parts) -> list[Worker]:
 
 
 def replay_worker(client: Client, parts: Parts) -> Worker:
-    """Beside the backfills, so that decoding a day anew does not take the interpreter from the lanes' batches."""
+    """Beside the backfills, so that decoding a day again does not take the interpreter from the lanes' batches."""
     reprotector = Reprotector(parts.protector, parts.catalogue)
     parts.catalogue.when_changed(reprotector.reload)
     steps = ReplaySteps(

@@ -1,4 +1,4 @@
-"""The fold's slow path in the warehouse: some records anew from their whole change log."""
+"""The fold's slow path in the warehouse: some records again from their whole change log."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby

@@ -139,11 +139,11 @@ class _Reader:
         except SchemaChangedError as error:
             kept = await self._jobs.kept(self.lane)
             if kept is not None and not set(kept.columns) <= set(columns):
-                # The next job asks for the fields of today; this one would ask for a held one for ever.
+                # The next job asks for the fields of today; this one would ask for a held one forever.
                 raise JobLostError(lane=self.lane, detail="the org lacks a field that it asks for") from error
             raise
         except CallRefusedError:
-            # A query that REST refuses as well is wrong, and is no reason to read millions of rows by REST once it is mended.
+            # A query that REST refuses as well is wrong, and is no reason to read millions of rows by REST once it is fixed.
             await self._rest.probe()
             return await self._jobs.do_without(self.lane)
 

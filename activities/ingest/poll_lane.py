@@ -135,7 +135,7 @@ class _Poller:
             activity.heartbeat(*self.told())
 
     async def _read(self, until_ms: int) -> bool:
-        """Land a window's rows; False when another follower was met on the way, and the chain has to be read anew."""
+        """Land a window's rows; False when another follower was met on the way, and the chain has to be read again."""
         async with aclosing(self._source.read(self._start(), until_ms)) as pages:
             async for rows in pages:
                 if not await self._take(rows):

@@ -44,7 +44,7 @@ class FoldState(NamedTuple):
 def record_fold_findings(transaction: Transaction, spec: ObjectSpec, states: Mapping[str, FoldState]) -> None:
     """Open a row for each field that the fold of a record leaves unknown, and close the rows of fields that are known again.
 
-    Run it after `record_findings`, which closes what a change answers by itself. `states` are those of records that were folded anew.
+    Run it after `record_findings`, which closes what a change answers by itself. `states` are those of records that were folded again.
     """
     if not states:
         return

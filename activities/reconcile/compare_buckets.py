@@ -194,7 +194,7 @@ def _unknown_sums(
 
 
 def joined(buckets: Sequence[int], seconds: int, within: Sequence[Range]) -> tuple[Range, ...]:
-    """Buckets as ranges, none beyond `within`: adjacent ones as one, and so many at the most as one query can name.
+    """Buckets as ranges, none beyond `within`: adjacent ones as one, and so many at most as one query can name.
 
     Where there are more, those with the smallest gaps between them become one, and what lies between is looked at for nothing.
     """

@@ -119,7 +119,7 @@ class _Reader:
         )
 
     async def read(self) -> ReadFacts:
-        """Read to the end; anew when the org has forgotten the query job."""
+        """Read to the end; again when the org has forgotten the query job."""
         try:
             return await self._read()
         except CallRefusedError as error:

@@ -1,4 +1,4 @@
-"""set_aside: changes that lie ahead of the clock leave the change log for quarantine, and their records are folded anew.
+"""set_aside: changes that lie ahead of the clock leave the change log for quarantine, and their records are folded again.
 
 A change of the year 2100 stands above every later one of its record, a repair among them. Staging refuses such a change by now; this is for
 those that older releases applied (docs/decisions/0028).
@@ -67,7 +67,7 @@ class SettingAside:
 def _move(
     transaction: Transaction, spec: ObjectSpec, ids: Sequence[str], ends: datetime
 ) -> list[dict[str, Any]]:
-    """Move what lies ahead of `ends` of these records, correct the books, and fold the records anew; returns the changes."""
+    """Move what lies ahead of `ends` of these records, correct the books, and fold the records again; returns the changes."""
     table = pa.table({"record_id": pa.array(ids, pa.large_string())})
     transaction.stage(sql.ABOVE, RECORD_LIST, table)
     columns = [column.name for column in change_columns(spec)]

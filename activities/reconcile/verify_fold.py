@@ -1,4 +1,4 @@
-"""check_log: the warehouse held against itself. What is curated must follow from the change log; what does not is made anew from it."""
+"""check_log: the warehouse held against itself. What is curated must follow from the change log; what does not is made again from it."""
 
 import asyncio
 import time

@@ -179,7 +179,7 @@ def _close_answered(transaction: Transaction, spec: ObjectSpec) -> datetime:
 
 
 def _window() -> str:
-    """A name that no reading had before: one that is tried again reads anew."""
+    """A name that no reading had before: one that is tried again reads again."""
     return f"{REPAIR_WINDOW}{datetime.now(UTC):%Y%m%dT%H%M%S.%f}"
 
 

@@ -40,10 +40,10 @@ class Redriver:
 
         Args:
             shares: Of different batches.
-            record: Only its changes are taken, and it is folded anew; None: all. A batch that the ledger lacks is
+            record: Only its changes are taken, and it is folded again; None: all. A batch that the ledger lacks is
                 applied whole, since its row accounts for the whole of it.
 
-        Raises `CatalogueBehindError` when the fields were changed meanwhile; staged anew, the shares can be given again.
+        Raises `CatalogueBehindError` when the fields were changed meanwhile; staged again, the shares can be given again.
         """
         name = shares[0].item.staged.object
         # The revision first, so that the fields are those of it or newer ones.

@@ -82,7 +82,7 @@ class ReplaySteps:
 
     @activity.defn(name=names.REDRIVE_BATCHES)
     async def redrive_batches(self, request: RedriveInput) -> ReplayCounts:
-        """Stage the group's raw files anew and apply them, object by object."""
+        """Stage the group's raw files again and apply them, object by object."""
         async with heartbeating():
             return await asyncio.to_thread(self._redrive, request)
 

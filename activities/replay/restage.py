@@ -30,7 +30,7 @@ class Landed(NamedTuple):
 
 @dataclass
 class Restager:
-    """Reads landed batches and stages them anew. Its methods block, and may run in several threads."""
+    """Reads landed batches and stages them again. Its methods block, and may run in several threads."""
 
     store: ObjectStore
     catalogue: Catalogue
@@ -90,7 +90,7 @@ class Restager:
         return staged if closed is raw else stage_batch(closed, manifest, self.catalogue)
 
     def _lacks_protected(self, name: str, share: ObjectShare) -> bool:
-        """True when a value of a protected field did not fit: it may have landed in clear, before the field was declared personal."""
+        """True when a value of a protected field did not fit: it may have landed in plaintext, before the field was declared personal."""
         spec = self.catalogue.objects.get(name)
         if spec is None or share.changes is None:
             return False

@@ -1,6 +1,6 @@
 """Which shares of landed batches need no second look, told from their headers alone.
 
-When the change log has every change of a batch's object and quarantine has none of them, staging it anew could change nothing. Its
+When the change log has every change of a batch's object and quarantine has none of them, staging it again could change nothing. Its
 headers cost a sixth of what its values cost, so a replay of what is known goes four times as fast.
 """
 

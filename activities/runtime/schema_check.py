@@ -20,7 +20,7 @@ from transforms.drift.compare_schema import compare
 _SOON_TRIES = 20
 """With their waits some four minutes: by then a check has held the field back, and every process has heard of it."""
 _LATER = timedelta(minutes=10)
-"""Between two tries from then on: what no check finds is for somebody to mend, and every try costs calls."""
+"""Between two tries from then on: what no check finds is for somebody to fix, and every try costs calls."""
 
 
 @asynccontextmanager

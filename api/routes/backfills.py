@@ -1,4 +1,4 @@
-"""Backfills: an object is read anew, all of it, a time window, or some records by their ids."""
+"""Backfills: an object is read again, all of it, a time window, or some records by their ids."""
 
 import asyncio
 import hashlib
@@ -19,7 +19,7 @@ RecordId = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z]{18}$")]
 
 
 class BackfillRequest(RunRequest):
-    """What to read anew."""
+    """What to read again."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -108,5 +108,5 @@ KIND = RunKind(
     options=start_options,
     repeats=False,
     acts=("pause", "resume", "cancel"),
-    about="Reads an object anew while its lane goes on: all of it, a time window, or records by their ids.",
+    about="Reads an object again while its lane goes on: all of it, a time window, or records by their ids.",
 )

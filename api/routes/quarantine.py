@@ -57,7 +57,7 @@ class Refused(Reason):
     model_config = ConfigDict(
         extra="forbid",
         json_schema_extra={
-            "examples": [{"because": "broken_message", "reason": "the proxy was mended, nothing is lost"}]
+            "examples": [{"because": "broken_message", "reason": "the proxy was fixed, nothing is lost"}]
         },
     )
 

@@ -53,7 +53,7 @@ class ReplayRequest(RunRequest):
     lane: str | None = Field(default=None, max_length=120, description="Left out: every lane.")
     object: str | None = Field(default=None, max_length=80, description="Left out: every object.")
     record: str | None = Field(
-        default=None, pattern=r"^[0-9A-Za-z]{18}$", description="One record, folded anew; needs `object`."
+        default=None, pattern=r"^[0-9A-Za-z]{18}$", description="One record, folded again; needs `object`."
     )
     from_position: str | None = Field(
         default=None, pattern=POSITION_PATTERN, description="Only what comes after this position of the lane."

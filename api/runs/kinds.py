@@ -68,7 +68,7 @@ class RunKind:
     options: Callable[[Any], Mapping[str, Any]]
     """From its workflow's input: what Temporal is told besides."""
     repeats: bool
-    """True: asked for by neither a key nor a window, it is begun anew when the one before has ended, since the answer is
+    """True: asked for by neither a key nor a window, it is begun again when the one before has ended, since the answer is
     another one by then."""
     acts: tuple[RunAct, ...]
     """What it can be told while it runs."""

@@ -49,7 +49,7 @@ class WarpLoop(asyncio.SelectorEventLoop):
 
     def advance(self, seconds: float) -> None:
         """Let time pass, for the loop and for everybody who asks what time it is."""
-        # A hair more, lest rounding leaves the timer just ahead for ever.
+        # A hair more, lest rounding leaves the timer just ahead forever.
         self._now += seconds + 1e-6
         self._wall.shift(seconds + 1e-6)
 

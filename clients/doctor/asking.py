@@ -10,7 +10,7 @@ from schemas.doctor import CHECK_SECONDS, TOTAL_SECONDS, Finding, unknown
 from schemas.errors import BudgetSpentError, TidegateError, UnavailableError
 
 T = TypeVar("T")
-_AGAIN = "Mend what the sentence names, then run `tidegate doctor` again."
+_AGAIN = "Fix what the sentence names, then run `tidegate doctor` again."
 
 
 class Deadline:

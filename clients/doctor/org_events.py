@@ -83,7 +83,7 @@ def _of_object(streamed: Streamed, selected: Selection, version: str) -> list[Fi
         told = f"{streamed.event} is no member of {channel}, so no change of {streamed.name} is told"
         return [wrong("salesforce.cdc_not_selected", told, remedy, where=streamed.name)]
     if selected.filters[key]:
-        remedy = "Take the filter off the member, unless the records that it leaves out are polled: reconcile would repair them for ever."
+        remedy = "Take the filter off the member, unless the records that it leaves out are polled: reconcile would repair them forever."
         told = f"{channel} tells changes of {streamed.name} only where {selected.filters[key]}"
         return [warning("salesforce.channel_filtered", told, remedy, where=streamed.name)]
     return []

@@ -66,7 +66,7 @@ class Leases:
     async def take(self, budget: Budget, lease_class: LeaseClass, count: int = 1) -> None:
         """Spend `count` tokens, waiting for them as long as the patience lasts.
 
-        Raises `BudgetSpentError`, which says when to come again, or `UnavailableError` when the governor does not answer.
+        Raises `BudgetSpentError`, which says when to retry later, or `UnavailableError` when the governor does not answer.
         """
         account = self._reserve(budget, lease_class, count) or await self._wait(budget, lease_class, count)
         account.spent += count

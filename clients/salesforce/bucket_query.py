@@ -133,7 +133,7 @@ def _portions(ranges: Sequence[Range], grain: Grain) -> Iterator[tuple[Range, ..
 
 
 def _groups(each: Range, grain: Grain) -> int:
-    """Groups at the most; an open range is taken to be what fills an answer."""
+    """Groups at most; an open range is taken to be what fills an answer."""
     if each.since is None or each.until is None:
         return GROUPS_A_CALL
     return max(1, -(-round((each.until - each.since).total_seconds()) // grain.seconds))

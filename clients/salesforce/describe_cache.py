@@ -1,4 +1,4 @@
-"""What the org described of its objects, as it was kept in the object store; and asking the org anew."""
+"""What the org described of its objects, as it was kept in the object store; and asking the org again."""
 
 import time
 from datetime import UTC, datetime, timedelta

@@ -66,7 +66,7 @@ async def start_backfill(client: Client, request: BackfillInput) -> StartedBackf
     """Start a backfill, or find the one of the same object and window that runs.
 
     One that failed or was cancelled is started again and goes on where it stopped. Raises `WindowDoneError` for a window that
-    is done: its rows are older by now, so whoever wants them anew names another window. Raises `WindowTakenError` when what
+    is done: its rows are older by now, so whoever wants them again names another window. Raises `WindowTakenError` when what
     runs or is done under that name was asked for something else.
     """
     workflow_id = backfill_workflow_id(request.org, request.object, request.window)

@@ -89,7 +89,7 @@ class TemporalGovernor:
         except (RPCError, FailureError, TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError) as error:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
-                # The SDK turns a cancelled call into an error of its own, and the caller would go on for ever.
+                # The SDK turns a cancelled call into an error of its own, and the caller would go on forever.
                 raise asyncio.CancelledError from error
             detail = f"no answer from {self._id}: {type(error).__name__}"
             raise UnavailableError(system="The governor", detail=detail) from error

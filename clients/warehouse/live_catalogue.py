@@ -113,7 +113,7 @@ def check_catalogue(transaction: Transaction, name: str, known: int | None) -> N
     """Raise `CatalogueBehindError` when the object's fields were changed after the revision that the step began with.
 
     Ask it under the object's lock: whoever changes the fields holds it, so what is written after this is written with the fields
-    that it was begun with. A record that is folded anew with fewer fields would lose the others.
+    that it was begun with. A record that is folded again with fewer fields would lose the others.
 
     Args:
         transaction: Of the warehouse that the step writes to.

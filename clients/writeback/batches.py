@@ -261,7 +261,7 @@ def _is_over(row: sa.Row[Any], state: BatchState) -> bool:
 
 
 def _keep_before(connection: sa.Connection, batch: str, before: Mapping[str, FoundRecord]) -> None:
-    # What an earlier try found may be gone: a record that was deleted is made anew.
+    # What an earlier try found may be gone: a record that was deleted is made again.
     nothing = {"record_id": sa.null(), "foreign_at": sa.null(), "replaced": sa.null()}
     connection.execute(WRITEBACK.update().where(open_in(batch)).values(nothing))
     if not before:

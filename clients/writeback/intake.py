@@ -1,4 +1,4 @@
-"""Accepting writebacks: what is accepted is durable, and one key of a caller is one writeback for ever.
+"""Accepting writebacks: what is accepted is durable, and one key of a caller is one writeback forever.
 
 A request is one transaction. Requests are written one after the other, whoever asks: so keys that two of them share cannot make a
 deadlock, and numbers grow in the order in which they become visible. Two callers' writebacks of one record are sent in that order.

@@ -49,7 +49,7 @@ class FileReading:
         """All of them, by row."""
         self.trouble = ""
         self.objects: set[str] = set()
-        """Of what was accepted anew: whose queues have something to do."""
+        """Of what was accepted again: whose queues have something to do."""
 
     def read(self, stream: BinaryIO, file_format: FileFormat) -> None:
         """Read and accept it to its end, or to where it cannot be read."""
@@ -194,7 +194,7 @@ def _parquet(stream: BinaryIO) -> Iterator[Numbered]:
                 number += 1
                 yield Numbered(number, row)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError):
-        raise UnreadableError("it is no Parquet file, or a broken one; write it anew") from None
+        raise UnreadableError("it is no Parquet file, or a broken one; write it again") from None
 
 
 _READERS: dict[FileFormat, Callable[[BinaryIO], Iterator[Numbered]]] = {

@@ -52,5 +52,5 @@ def lock(connection: sa.Connection, name: str, *, shared: bool = False) -> None:
 
 
 def storable(text: str, most: int | None = None) -> str:
-    """A text from elsewhere as a column of so many characters takes it: what cannot be written would be tried for ever. None: any length."""
+    """A text from elsewhere as a column of so many characters takes it: what cannot be written would be tried forever. None: any length."""
     return text.replace("\0", "").encode(errors="replace").decode()[:most]

@@ -42,7 +42,7 @@ WRITEBACK = sa.Table(
     sa.Column("looks", sa.Integer, nullable=False, server_default="0"),  # rows of writeback_attempt
     sa.Column("not_before", _TIME, nullable=False),
     sa.Column("batch", sa.String(255)),  # the batch that it is in, or was in last
-    sa.Column("code", sa.String(80)),  # of the last trouble: Salesforce's, or ours in lower case
+    sa.Column("code", sa.String(80)),  # of the last problem: Salesforce's, or ours in lower case
     sa.Column("reason", sa.Text),
     sa.Column("record_id", sa.String(18)),
     sa.Column("created", sa.Boolean),

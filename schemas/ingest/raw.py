@@ -60,7 +60,7 @@ class Manifest(BaseModel):
     """Of rows: a SystemModstamp before it was a second that was over when the row was read. None of events."""
     reading: int = 0
     """Of rows: 0 when a row that was read twice with one modstamp is one change; else what tells this reading from others of the
-    same modstamp (epoch milliseconds of its beginning), and its records are folded anew."""
+    same modstamp (epoch milliseconds of its beginning), and its records are folded again."""
 
     stands_at: datetime | None = None
     """Of rows: as of `BackfillInput`."""

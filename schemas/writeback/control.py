@@ -17,7 +17,7 @@ class WritebackChoice(Message):
     numbers: tuple[int, ...] = Field(default=(), max_length=MOST_CHOSEN)
     object: str | None = None
     code: str | None = None
-    """Of the last trouble: Salesforce's, or ours in lower case."""
+    """Of the last problem: Salesforce's, or ours in lower case."""
     state: WritebackState | None = None
     batch: str | None = None
 

@@ -101,7 +101,7 @@ class WritebackRequest(Message):
     external_id: str = Field(min_length=1, max_length=255)
     """The value of the object's external id field that names the record."""
     key: str = Field(min_length=1, max_length=MOST_KEY)
-    """The caller's own name for this change: the same key is the same writeback, for ever."""
+    """The caller's own name for this change: the same key is the same writeback, forever."""
     fields: dict[str, Any] = Field(min_length=1, max_length=MOST_FIELDS)
     """Field -> value in REST's JSON; None empties it. A parent by its external id: {"Account__r": {"ExternalId__c": "A-1"}}."""
     key_field: str | None = None

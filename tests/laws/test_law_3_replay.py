@@ -162,7 +162,7 @@ async def test_a_warehouse_that_lost_everything_is_made_again_from_raw(
     replays.chance = random.Random(7)
     await replays.run()
     after = contents(warehouse, road.catalogue, clock=False)
-    # Which of two deliveries of a change was the first, and which records had to be folded anew, is a matter of order.
+    # Which of two deliveries of a change was the first, and which records had to be folded again, is a matter of order.
     assert without_order(after) == without_order(before)
 
 

@@ -124,7 +124,7 @@ def test_a_record_that_is_changed_all_the_time_is_whole_after_its_hand_over(
 
 
 def test_without_the_unsettled_row_a_change_is_lost() -> None:
-    """Field a is set before the stream begins, and before every horizon b is set anew: no window holds the record."""
+    """Field a is set before the stream begins, and before every horizon b is set again: no window holds the record."""
     written = [(0, "a"), (2_500, "a"), (4_500, "b"), (7_500, "b")]
     lost = received(written, [2, 2, 3], 1_000, reads_unsettled=False)
     whole = received(written, [2, 2, 3], 1_000, reads_unsettled=True)

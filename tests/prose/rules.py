@@ -26,7 +26,7 @@ def _first(pattern: str, better: str) -> Wording:
 WORDINGS = (
     _word("anew", "again, or from the start"),
     _word("for ever", "forever, or permanently"),
-    _word("at the (?:most|latest|least|earliest)", "at most, at least, no later than"),
+    _word("at the (?:most|least)", "at most, at least"),
     _word("(?:is|are|was|were|be|been|being|not|still) told", "receives, is notified, is reported"),
     _word("of late", "recently"),
     _word(r"besides(?=\s*(?:[.,;:)]|$))", "also, in addition"),
@@ -37,15 +37,12 @@ WORDINGS = (
     _word("(?:comes?|came) again", "retries, recurs"),
     _word("(?:gets?|got) no further", "makes no progress"),
     _word("given up for", "abandoned after"),
-    _word("under way", "in progress"),
     _word("in clear", "in plaintext"),
     _word("wherefrom|thereof|therein|hitherto|thereby|whereof|wherein", "a plain relative clause"),
     _word("mend|mends|mended|mending", "fix, repair, correct"),
     _word("trouble|troubles", "problem, failure, fault"),
     _word("in hand", "open, in progress"),
     _word("told apart", "distinguished"),
-    _word("in vain", "without success"),
-    _word("likewise", "also, the same way"),
     _first("What|Whoever|That which|Those that|Such", "the verb and its object, or the noun"),
 )
 """Applied to every passage of the kinds that a wording names."""

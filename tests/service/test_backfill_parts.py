@@ -83,7 +83,7 @@ async def test_what_bulk_api_refuses_is_read_by_rest_page_by_page(engine: SmallE
 async def test_a_query_that_rest_refuses_as_well_is_not_read_by_rest_ever_after(
     engine: SmallEngine,
 ) -> None:
-    """It is mended later, and a few million rows by REST would cost a day's calls."""
+    """It is fixed later, and a few million rows by REST would cost a day's calls."""
     org = engine.served.org
     await fill(org, FillPlan(object="Account", records=50))
     refused = {

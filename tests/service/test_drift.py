@@ -219,7 +219,7 @@ def catalogue() -> Catalogue:
 
 
 def landed_shares(engine: DriftEngine, under: Catalogue) -> list[Share]:
-    """The first batch that was applied, staged anew."""
+    """The first batch that was applied, staged again."""
     ((lane, start),) = engine.rows("SELECT lane, start_position FROM ops.ledger")
     restager = Restager(engine.store, under, Reprotector(engine.protector, under))
     landed = restager.read(engine.org, BatchRef(lane=lane, start=start), None)

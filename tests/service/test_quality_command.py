@@ -107,7 +107,7 @@ def test_findings_are_listed_acknowledged_and_listed_no_more(settings: Path, aud
 def test_a_message_that_nothing_can_mend_is_acknowledged_and_waits_no_more(
     settings: Path, audit: AuditLog
 ) -> None:
-    words = ("quarantine", "acknowledge", "--why", "the proxy was mended", "--by", "anna")
+    words = ("quarantine", "acknowledge", "--why", "the proxy was fixed", "--by", "anna")
     runner = CliRunner().invoke(app, [*words, "--settings", str(settings)])
     assert isinstance(runner.exception, SettingsError)  # nothing was chosen
     assert asked(settings, *words, "--reason", "broken_message") == {"acknowledged": 1}
@@ -118,7 +118,7 @@ def test_a_message_that_nothing_can_mend_is_acknowledged_and_waits_no_more(
     [(_, act)] = audit.rows()
     assert (act.act, act.detail) == (
         "quarantine.acknowledge",
-        "reason broken_message (1): the proxy was mended",
+        "reason broken_message (1): the proxy was fixed",
     )
 
 

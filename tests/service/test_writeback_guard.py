@@ -20,7 +20,7 @@ from tests.support.engines.writing_back import AT_ONCE, WritingEngine
 pytestmark = pytest.mark.service
 
 A_SECOND = 1.1
-"""LastModifiedDate has whole seconds: what is so far apart is told apart."""
+"""LastModifiedDate has whole seconds: what is so far apart is distinguished."""
 
 
 @pytest.fixture

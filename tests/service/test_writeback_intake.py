@@ -1,4 +1,4 @@
-"""What is accepted is in the store, each key once, whoever sends it at the same time, and nothing personal lies there in clear."""
+"""What is accepted is in the store, each key once, whoever sends it at the same time, and nothing personal lies there in plaintext."""
 
 import asyncio
 import itertools

@@ -40,7 +40,7 @@ class Spending(BaseModel):
                 parts[number] = parts.get(number, 0.0) + tokens * fraction
 
     def take_back(self, tokens: float, now: float) -> float:
-        """Undo what was added of late, as far as there is any; returns what there was not."""
+        """Undo what was added recently, as far as there is any; returns what there was not."""
         left = tokens
         for slot in (int(now // _SLOT), int(now // _SLOT) - 1):
             hour = slot * _SLOT // HOUR

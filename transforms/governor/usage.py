@@ -8,7 +8,7 @@ taken to have gone on as before. So an error about an hour does not come back a 
 
 An org that forgets little by little shows itself: within an hour `used` grows by less than we spend, or it does not fall
 at a turn. From then on what it let go of is reckoned from what we believe the same time yesterday to have held. A wrong
-conclusion is mended at the next turn.
+conclusion is fixed at the next turn.
 
 Before the first reading nothing is known of any hour: what was used by then is taken to be spread evenly over the day.
 """
@@ -35,7 +35,7 @@ class Mark(BaseModel):
 
 
 class Usage(BaseModel):
-    """Both sides of one budget, and the reading from which the next one is told apart."""
+    """Both sides of one budget, and the reading from which the next one is distinguished."""
 
     ours: Spending = Field(default_factory=Spending)
     others: Spending = Field(default_factory=Spending)

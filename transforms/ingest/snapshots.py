@@ -17,7 +17,7 @@ VALUES, DELETED = 0, 1
 
 
 REPAIR_ORIGIN = "tidegate;repair"
-"""Change origin of a row that was read because the warehouse was known to be wrong: its record is folded anew."""
+"""Change origin of a row that was read because the warehouse was known to be wrong: its record is folded again."""
 
 GONE_ORIGIN = "tidegate;gone"
 """Change origin of the deletion of a record that the org has no more: it was purged, and not only put into the recycle bin."""

@@ -33,7 +33,7 @@ class Place(NamedTuple):
     broken: frozenset[tuple[str, str]]
     """Field and rule of what is wrong with it."""
     is_delete: bool = False
-    """A delete carries nothing, and answers what a live record would have to mend. What it leaves unknown stays so."""
+    """A delete carries nothing, and answers what a live record would have to fix. What it leaves unknown stays so."""
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ def refused_rows(
         logged: Rows of the change log by column.
         spec: Their object.
         highest: Batch -> its highest ordinal in quarantine, for batches that have any. Ordinals go on from there, and from
-            `NO_PLACE` at the least: the place in the batch is not known, and no row that has one may be taken for this.
+            `NO_PLACE` at least: the place in the batch is not known, and no row that has one may be taken for this.
         at: When they are refused.
     """
     taken: dict[str, int] = {}

@@ -1,8 +1,8 @@
 """What was landed under an older catalogue, as the present one would have landed it. Pure.
 
 A field or object that the catalogue lacked was encrypted whole, because it might have been anything; when it is declared later, its
-values must be readable, or encrypted under their own name. A field that is declared to be personal later lies in clear in old raw
-files, and must not go on in clear.
+values must be readable, or encrypted under their own name. A field that is declared to be personal later lies in plaintext in old raw
+files, and must not go on in plaintext.
 """
 
 import re

@@ -16,7 +16,7 @@ from schemas.writeback.messages import Carrier, Mode
 CALL_ROWS = COLLECTION_MAX_ROWS * COMPOSITE_MAX_QUERIES
 """Rows that one composite call writes: five collections of 200."""
 BULK_ROWS = 50_000
-"""Entries of an ingest job at the most."""
+"""Entries of an ingest job at most."""
 JOB_CALLS = 14
 """What an ingest job costs in calls whatever its size: made, filled, closed, looked after, its three results fetched; of 20,000 rows
 against the sandbox org."""
@@ -184,7 +184,7 @@ def merged_fields(members: Sequence[Mapping[str, object]]) -> dict[str, object]:
 
 
 def _is_due(draft: Draft, now: datetime, terms: Terms) -> bool:
-    """A batch that is full goes at once; others wait for company, a thirtieth of the time that they have at the most."""
+    """A batch that is full goes at once; others wait for company, a thirtieth of the time that they have at most."""
     if draft.room <= 0:
         return True
     return any(_has_waited(each, now, terms) for entry in draft.entries for each in entry.members)

@@ -55,14 +55,14 @@ def weigh(
     if wrong:
         return _dead(
             "precondition",
-            f"{_listed(wrong)} no longer the value that only_if asks for. Look at the record, and submit anew.",
+            f"{_listed(wrong)} no longer the value that only_if asks for. Look at the record, and submit again.",
             seen,
         )
     if entry.unchanged_since is not None and seen.modified_at > entry.unchanged_since:
         return _dead(
             "precondition",
             f"The record was changed at {seen.modified_at:%Y-%m-%d %H:%M:%S} UTC, after unchanged_since. "
-            "Look at it, and submit anew.",
+            "Look at it, and submit again.",
             seen,
         )
     return _weigh_newer(entry, seen, log, guard, now)
@@ -202,7 +202,7 @@ def _look_up_missing(
     if entry.existed or (is_new and seen is not None and not _is_told(seen, log)):
         return _dead(
             "deleted",
-            "The record was deleted while the call was on its way. Submit anew to make it again.",
+            "The record was deleted while the call was on its way. Submit again to make it again.",
             seen,
         )
     return _not_written(sent)

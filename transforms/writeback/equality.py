@@ -37,7 +37,7 @@ def paths(spec: ObjectSpec, name: str, sent: Any) -> list[str]:
 
 @cache
 def _clear_converter(spec: FieldSpec) -> Converter:
-    """Of values as Salesforce has them: those of protected fields, too, are in clear here."""
+    """Of values as Salesforce has them: those of protected fields, too, are in plaintext here."""
     return converter(spec.model_copy(update={"pii": Pii.NONE}))
 
 

@@ -68,7 +68,7 @@ class LoggedChange:
 
 @dataclass(frozen=True)
 class ToSend:
-    """An entry, with its values in clear. In memory only."""
+    """An entry, with its values in plaintext. In memory only."""
 
     numbers: tuple[int, ...]
     record: str

@@ -41,7 +41,7 @@ class FieldRule:
     spec: FieldSpec
     check: ValueCheck
     context: str | None
-    """Under which its values are made tokens; None: they are kept in clear."""
+    """Under which its values are made tokens; None: they are kept in plaintext."""
     read_only: str
     """Why it cannot be written; empty: it can."""
     never_empty: str

@@ -57,4 +57,4 @@ def wait_after(tries: int) -> timedelta:
 
 
 def _advice(error: RowError) -> str:
-    return error.advice or f"It was tried {MOST_TRIES} times. Mend what refuses it, then retry."
+    return error.advice or f"It was tried {MOST_TRIES} times. Fix what refuses it, then retry."

@@ -1,7 +1,7 @@
 """What follows from a row's error: Salesforce's code and words as one of a few fates, and what an operator can do about it.
 
 (salesforce.md B.10, I.13; SOAP API Developer Guide, "Core Data Types Used in API Calls", StatusCode.) A code that is not in the
-table is dead: to send a row again for ever because of an error that nobody has read would hide it.
+table is dead: to send a row again forever because of an error that nobody has read would hide it.
 """
 
 import re
@@ -66,7 +66,7 @@ _UNKNOWN = frozenset(
 _VALUE = "Correct the value at its source and submit it again under a new key."
 _RULE = "Meet the rule, or have the org's administrator change it; then retry."
 _ACCESS = "Give the integration user this permission in the org, then retry."
-_CATALOGUE = "Compare the catalogue with the org's describe, mend what differs, then retry."
+_CATALOGUE = "Compare the catalogue with the org's describe, fix what differs, then retry."
 _STATE = "Bring the record into a state in which it may be changed, then retry, or discard the writeback."
 
 _DEAD = {
@@ -106,13 +106,13 @@ _DEAD = {
     "API_CURRENTLY_DISABLED": _ACCESS,
     "FUNCTIONALITY_NOT_ENABLED": "Have the feature enabled in the org, then retry.",
     "TXN_SECURITY_NO_ACCESS": "A transaction security policy refuses it: have the integration user excepted, then retry.",
-    "TXN_SECURITY_APEX_ERROR": "A transaction security policy fails: have it mended in the org, then retry.",
-    "TXN_SECURITY_RUNTIME_ERROR": "A transaction security policy fails: have it mended in the org, then retry.",
+    "TXN_SECURITY_APEX_ERROR": "A transaction security policy fails: have it fixed in the org, then retry.",
+    "TXN_SECURITY_RUNTIME_ERROR": "A transaction security policy fails: have it fixed in the org, then retry.",
     "MIXED_DML_OPERATION": "Set-up objects and others cannot be written together: submit them apart.",
     "ORG_LOCKED": "The org is locked: ask Salesforce, then retry.",
     "TRIAL_EXPIRED": "The org's trial is over: ask Salesforce, then retry.",
 }  # fmt: skip
-_READ_IT = "Salesforce's own words say why; mend that, then retry, or discard the writeback."
+_READ_IT = "Salesforce's own words say why; fix that, then retry, or discard the writeback."
 _NO_PARENT = "Submit the parent, or correct the reference; then retry."
 _TAKEN = "Another record has this value in a unique field: correct one of them, and submit it again under a new key."
 

@@ -68,7 +68,7 @@ class WritebackListed(BaseModel):
     attempts: int
     batch: str | None
     code: str | None
-    """Of the last trouble: Salesforce's, or Tidegate's in lower case."""
+    """Of the last problem: Salesforce's, or Tidegate's in lower case."""
     reason: str | None
     record_id: str | None
     created: bool | None
@@ -119,7 +119,7 @@ class WritebackPage(BaseModel):
     status_code=HTTPStatus.ACCEPTED,
     summary="Hand in writebacks",
     description=f"1 to {MOST_OF_A_REQUEST:,}. What is accepted is durable, and is in Salesforce within five minutes, or by its "
-    "deadline. The same key with the same content is the same writeback for ever, so without an answer send the same again. "
+    "deadline. The same key with the same content is the same writeback forever, so without an answer send the same again. "
     "When none can be accepted the answer is 422, with every one of them in `errors`.",
     **told(CallerRole.WRITER, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.TOO_MANY_REQUESTS),
 )

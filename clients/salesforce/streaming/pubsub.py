@@ -122,7 +122,7 @@ class _Subscription:
             at = self._stream.resume_id
             self._stream.fail(translated(error, lane=self._lane, channel=self._channel, replay_id=at))
         except Exception as error:
-            # Nobody awaits this task: an error that is not told would be silence for ever.
+            # Nobody awaits this task: an error that is not told would be silence forever.
             # Its text may hold a value of a record; its name does not.
             self._stream.fail(StreamBrokenError(lane=self._lane, detail=type(error).__name__))
             raise

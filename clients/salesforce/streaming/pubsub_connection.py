@@ -1,6 +1,6 @@
 """What the Pub/Sub subscriptions of a process share: one HTTP/2 connection, one session, and every event schema they met.
 
-Schemas are kept for ever by their id: an id names one schema, and a stream may carry several after a field was added.
+Schemas are kept forever by their id: an id names one schema, and a stream may carry several after a field was added.
 """
 
 import asyncio
@@ -95,7 +95,7 @@ class PubsubConnection:
         return self._decoders.get(schema_id)
 
     def forget_decoders(self) -> None:
-        """Make them anew, because the catalogue says otherwise what is a date."""
+        """Make them again, because the catalogue says otherwise what is a date."""
         self._decoders.clear()
 
     async def decoder(self, stub: Any, schema_id: str) -> EventDecoder | None:

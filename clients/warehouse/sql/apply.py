@@ -43,7 +43,7 @@ TOUCHED = "stage_touched"
 SUSPECT = "stage_suspect"
 """Temporary: records with a change that is not later than what was applied (record_id)."""
 REBUILT = "stage_rebuilt"
-"""Temporary: records to fold anew (record_id)."""
+"""Temporary: records to fold again (record_id)."""
 NAMED_KEYS = "stage_named_keys"
 """Temporary: external ids (key_value)."""
 RECORD_LIST: tuple[Column, ...] = (RECORD_ID,)

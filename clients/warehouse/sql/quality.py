@@ -20,7 +20,7 @@ LATE = "stage_late"
 """Temporary: records with a finding of a change that is not their last one (record_id)."""
 
 FOLDED = "stage_folded"
-"""Temporary: records that were folded anew (record_id)."""
+"""Temporary: records that were folded again (record_id)."""
 
 _SAME = "q.object = f.object AND q.record_id = f.record_id AND q.field = f.field AND q.rule = f.rule"
 
@@ -34,7 +34,7 @@ def find_open_findings() -> str:
 
 
 def find_open_isolating() -> str:
-    """record_id, field, rule of the open rows of the records that were folded anew, as far as they say that a field is unknown;
+    """record_id, field, rule of the open rows of the records that were folded again, as far as they say that a field is unknown;
     parameter: the object.
     """
     return (

@@ -30,7 +30,7 @@ class Flows:
         key = load_pem_private_key(Path(identity.private_key_file).read_bytes(), password=None)
         if not isinstance(key, RSAPrivateKey):
             raise SettingsError(
-                f"{identity.private_key_file} holds no RSA key. Delete the org's folder to make it anew."
+                f"{identity.private_key_file} holds no RSA key. Delete the org's folder to make it again."
             )
         self._public_key = key.public_key()
         self._by_grant: dict[str, Callable[[Mapping[str, str], str], None]] = {

@@ -31,7 +31,7 @@ class Run:
     job: Job
     stop: Event = field(default_factory=Event)
     fault: FaultRule | None = None
-    """Trouble that strikes this run: `hang` or `fail`."""
+    """Fault that strikes this run: `hang` or `fail`."""
 
     def check(self) -> None:
         """Raises `StoppedError` when the job is to stop."""

@@ -103,7 +103,7 @@ class Channels:
         return self._standard.get(name) or self._custom.get(name)
 
     def reload(self) -> None:
-        """Read the members anew; subscriptions that exist keep what they follow until they are made again."""
+        """Read the members again; subscriptions that exist keep what they follow until they are made again."""
         self._select_all()
         members = self._members(STANDARD_CHANNEL)
         selected = frozenset(member.entity for member in members)

@@ -94,7 +94,7 @@ async def _run(call: Call, sub: Subrequest, *, in_transaction: bool) -> Subrespo
 
 def _found(call: Call, request: Request) -> tuple[Handler, float]:
     """Handler and version of a subrequest; its path's parts are put into the request."""
-    # Not `url.path`, in which a question mark that belongs to an external id is quoted anew.
+    # Not `url.path`, in which a question mark that belongs to an external id is quoted again.
     version, _, rest = request.scope["path"].removeprefix(_ROOT).partition("/")
     path = "/" + rest.rstrip("/")
     if path == "/composite" or path.startswith(_CLOSED):

@@ -1,6 +1,6 @@
 """What a field accepts, and the form in which it is stored. A value that passes here needs no further check anywhere.
 
-Text is told apart from the rest because nearly every value is text and it is checked in the caller's loop, without a call.
+Text is distinguished from the rest because nearly every value is text and it is checked in the caller's loop, without a call.
 """
 
 import base64

@@ -221,7 +221,7 @@ class Org:
                 self.counts[object_name] += 1
 
     def reset(self) -> None:
-        """Empty the org and end its troubles. Identity, sessions, clock and used-up ids stay."""
+        """Empty the org and end its faults. Identity, sessions, clock and used-up ids stay."""
         connection = self.store.connection
         with self.batch():
             for table in (*self.records, *_EMPTIED):

@@ -1,6 +1,6 @@
 """The dials of the org: how long things take and which of two documented behaviours it shows.
 
-The control plane reads and turns them (`/sandbox/dials`); a default is what an org does that is in no hurry and in no trouble.
+The control plane reads and turns them (`/sandbox/dials`); a default is what an org does that is in no hurry and under no faults.
 """
 
 from pydantic import BaseModel, ConfigDict, Field

@@ -1,6 +1,6 @@
-"""Scripted trouble. A rule says at which point, how often and how hard; parts of the org ask whether it strikes now.
+"""Scripted faults. A rule says at which point, how often and how hard; parts of the org ask whether it strikes now.
 
-Everything is drawn from the rule's own seed, so the same requests in the same order meet the same trouble.
+Everything is drawn from the rule's own seed, so the same requests in the same order meet the same faults.
 """
 
 from collections.abc import Iterator, Mapping
@@ -37,7 +37,7 @@ KINDS: Mapping[Point, Mapping[str, str]] = {
 
 
 class FaultRule(BaseModel):
-    """One kind of trouble."""
+    """One kind of fault."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -48,7 +48,7 @@ class FaultRule(BaseModel):
     """Strikes only where this text is part of the subject (a method and path, an object, a channel); empty: everywhere."""
     probability: float = Field(default=1, ge=0, le=1)
     times: int | None = Field(default=None, ge=1)
-    """How often it strikes at the most; None: without end."""
+    """How often it strikes at most; None: without end."""
     after: int = Field(default=0, ge=0)
     """How many matching occasions it lets pass first."""
     seconds: float = Field(default=0, ge=0)
@@ -72,7 +72,7 @@ class _Armed:
         self.rule = rule
         self.seen = 0
         self.struck = 0
-        self._random = Random(rule.seed)  # noqa: S311 -- reproducible trouble is the point
+        self._random = Random(rule.seed)  # noqa: S311 -- reproducible faults are the point
 
     def strikes(self, subject: str) -> bool:
         rule = self.rule

@@ -1,4 +1,4 @@
-"""Trouble on the way of an HTTP call, outside everything else: the APIs do not know that it happens to them.
+"""Faults on the way of an HTTP call, outside everything else: the APIs do not know that it happens to them.
 
 It also keeps the latest calls for whoever looks at the control page, and tells the org's time in every answer's Date header.
 """

@@ -46,7 +46,7 @@ class Permissions:
         self.reload()
 
     def reload(self) -> None:
-        """Read the rights anew."""
+        """Read the rights again."""
         row = self._store.connection.execute("SELECT rights FROM sandbox_permissions").fetchone()
         self.rights = Rights() if row is None else Rights.model_validate_json(row[0])
 

@@ -132,7 +132,7 @@ def _order(item: OrderItem, scope: Scope, selection: Selection, shape: QueryShap
     direction = f"{' DESC' if item.descending else ''}{_nulls(item, found)}"
     order = f"{_collated(found)}{direction}"
     if found.is_decimal:
-        # Numbers that are the same to the digits of a float are told apart by their texts; few rows have one.
+        # Numbers that are the same to the digits of a float are distinguished by their texts; few rows have one.
         long = f"typeof({found.sql}) = 'text' OR abs({found.sql}) >= 1e15"
         text = f"CASE WHEN {long} THEN CAST({found.sql} AS TEXT) END"
         order += f", {text} COLLATE {EXACT_NUMBER}{direction}"

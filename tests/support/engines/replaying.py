@@ -33,7 +33,7 @@ class Replays:
     dsn: str
     catalogue: Catalogue
     chance: random.Random | None = None
-    """Shuffles the batches and cuts them into groups anew; None: as they are found."""
+    """Shuffles the batches and cuts them into groups again; None: as they are found."""
     groups: list[BatchGroup] = field(default_factory=list)
     """That were replayed."""
 

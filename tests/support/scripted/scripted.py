@@ -36,7 +36,7 @@ MOMENT = datetime(2026, 9, 21, 14, tzinfo=UTC)
 
 @dataclass
 class ScriptedFollower:
-    """follow_lane, poll_lane and record_act. A stretch comes to a position or fails; without a step left it goes on for ever."""
+    """follow_lane, poll_lane and record_act. A stretch comes to a position or fails; without a step left it goes on forever."""
 
     steps: list[str | Exception] = field(default_factory=list)
     requests: list[FollowInput | PollInput] = field(default_factory=list)
