@@ -26,7 +26,7 @@ _ABOUT = (
 
 @dataclass(frozen=True)
 class Api:
-    """What is served, and the FastAPI app inside, whose document describes it."""
+    """The served application, and the FastAPI app inside, whose document describes it."""
 
     served: ASGIApp
     inner: FastAPI

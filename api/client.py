@@ -32,7 +32,7 @@ class RequestRefusedError(Exception):
 
 @dataclass
 class Submitted:
-    """What became of writebacks: `accepted` (index, key, number, is_new) and `refused` (index, key, field, message).
+    """The outcome of each writeback: `accepted` (index, key, number, is_new) and `refused` (index, key, field, message).
 
     `index` is the place of each among all that were given.
     """

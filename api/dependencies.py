@@ -1,4 +1,4 @@
-"""What the API's routes work with: clients of the engine's own remote parts. It never calls Salesforce."""
+"""Dependencies of the API's routes: clients of the engine's own remote systems. It never calls Salesforce."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""What every route says of itself in OpenAPI: who may call it, and the errors that it can answer."""
+"""OpenAPI metadata of a route: who may call it, and the errors that it can answer."""
 
 from http import HTTPStatus
 from typing import Any

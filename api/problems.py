@@ -37,7 +37,7 @@ COME_AGAIN = timedelta(seconds=5)
 
 
 class FieldProblem(BaseModel):
-    """What is wrong with one field of a request."""
+    """An error in one field of a request."""
 
     field: str = Field(examples=["body.ids.3", "query.limit", "header.Idempotency-Key"])
     message: str
@@ -51,7 +51,7 @@ class Problem(BaseModel):
     title: str
     status: int
     detail: str
-    """What happened, and what to do."""
+    """The error, and the remedy."""
     request_id: str
     """Names the request in the log."""
     errors: list[FieldProblem] = []
@@ -99,7 +99,7 @@ def invalid(field: str, message: str, kind: str = "invalid-request") -> ProblemE
 
 
 def wrong_fields(found: Sequence[Mapping[str, Any]]) -> ProblemError:
-    """What pydantic found wrong, by place; a value is never said again."""
+    """Errors found by pydantic, by place; a value is never repeated."""
     errors = [
         FieldProblem(field=".".join(map(str, item["loc"])) or "body", message=_said(item)) for item in found
     ]

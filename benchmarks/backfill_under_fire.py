@@ -93,7 +93,7 @@ def main() -> None:
 
 
 def judge(figures: dict[str, Any]) -> list[str]:
-    """What does not hold, a sentence each."""
+    """Assertions that do not hold, a sentence each."""
     stream = figures["stream"]
     accounted = stream["applied"] + stream["duplicate"] + stream["quarantined"]
     checks = {

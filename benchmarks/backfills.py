@@ -1,4 +1,4 @@
-"""What the benchmarks of backfills share: old records, an engine over a running sandbox, and backfills run to their end."""
+"""Shared parts of the backfill benchmarks: old records, an engine over a running sandbox, and backfills run to their end."""
 
 import asyncio
 from collections.abc import Iterator, Mapping

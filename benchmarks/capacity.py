@@ -26,7 +26,7 @@ from schemas.catalogue import load_catalogue
 
 DEFAULT_RATES = (120_000, 150_000, 180_000, 210_000, 240_000)
 MOST_GROWTH = 0.02
-"""What is under way may grow by this share of the rate over the surge's second half; more is a growing lag."""
+"""The backlog may grow by this share of the rate over the surge's second half; more is a growing lag."""
 
 
 @dataclass

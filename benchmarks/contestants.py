@@ -1,4 +1,4 @@
-"""Whoever reads an object in `benchmarks.peers`: a process, its rows counted, its time taken from its start to its end."""
+"""A reader of an object in `benchmarks.peers`: a process, its rows counted, its time taken from its start to its end."""
 
 import asyncio
 import json
@@ -55,7 +55,7 @@ class RunningOrg(SalesforceOrg):
 
 @dataclass(frozen=True)
 class Reading:
-    """What one contestant did with one object."""
+    """One contestant's result for one object."""
 
     seconds: float
     """From the start of its process (of its workflow) to the end."""

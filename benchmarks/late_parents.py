@@ -42,7 +42,7 @@ _BASE_MS = 1_790_000_000_000
 
 @dataclass
 class Outcome:
-    """What was seen."""
+    """The observations."""
 
     children_seconds: float
     parents_seconds: float

@@ -1,4 +1,4 @@
-"""What the sandbox org carries on its own: records, a surge of changes with a follower, and a stream of bulk result pages.
+"""Measure the sandbox org alone: records, a surge of changes with a follower, and a stream of bulk result pages.
 
 The client is as cheap as a client can be (it counts bytes and reads headers), so what is measured is the org. Prints one JSON object.
 

@@ -92,7 +92,7 @@ def contestants(folder: Path, arguments: argparse.Namespace) -> Iterator[tuple[s
 
 
 def figures_of(name: str, start: Reading, whole: Reading, rows: int) -> dict[str, Any]:
-    """What is told of a contestant: `start` is its reading of the small object."""
+    """Input of a contestant: `start` is its reading of the small object."""
     seconds, cpu = whole.seconds - start.seconds, whole.cpu_seconds - start.cpu_seconds
     return {
         "contestant": name,

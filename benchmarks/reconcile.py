@@ -1,4 +1,4 @@
-"""What a full proof of a large object costs: calls, time and memory, with three differences found and repaired.
+"""Measure a full proof of a large object: calls, time and memory, with three differences found and repaired.
 
 Fills a fresh sandbox with old records of one object, backfills them, plants three differences (one record stands at an old time, two
 are missing), and reconciles by `--depth ids`. Measured calls stand beside those that the plan says, and the plan for 35 million.

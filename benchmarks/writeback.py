@@ -288,7 +288,7 @@ class Submitting:
         self._http.close()
 
     def figures(self) -> dict[str, Any]:
-        """What was accepted, and how long a request took."""
+        """The number accepted, and the duration of a request."""
         taken = sorted(self._seconds)
         return {
             "accepted": self._accepted,

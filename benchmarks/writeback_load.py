@@ -1,4 +1,4 @@
-"""The writebacks of a benchmark: the same ones for whoever sends them, distinguished by a prefix of their external ids."""
+"""The writebacks of a benchmark: the same ones for every sender, distinguished by a prefix of their external ids."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -88,7 +88,7 @@ def wait_for_api(url: str) -> None:
 
 
 def text_of(number: int) -> str:
-    """What a writeback writes into its record's `TEXT`: no two write the same."""
+    """The value that a writeback writes into its record's `TEXT`: no two write the same."""
     return f"writeback {number}"
 
 

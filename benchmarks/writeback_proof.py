@@ -17,7 +17,7 @@ from benchmarks.writeback_load import TEXT
 
 
 def one_effect(org_file: Path, dsn: str, user_id: str) -> dict[str, Any]:
-    """What the org has made of the writebacks in the store.
+    """The org's values for the writebacks in the store.
 
     `events_missing` and `events_beyond`: by how many our own changes of a record, as the org's event log has them, are fewer or more than
     the record's writebacks that are done; `records_twice`: external ids with two records; `last_value_lost`: records whose text is not

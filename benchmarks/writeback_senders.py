@@ -36,7 +36,7 @@ def log_in(org: SalesforceEndpoint) -> dict[str, str]:
 
 
 def one_call_a_record(org: SalesforceEndpoint, load: Load) -> dict[str, Any]:
-    """An upsert a record, eight at once, each tried up to three times: what is written first by whoever needs a sender."""
+    """An upsert a record, eight at once, each tried up to three times: the simplest sender that a team writes first."""
     session, began = log_in(org), time.monotonic()
     base = f"{session['instance_url']}/services/data/v{org.api_version}/sobjects"
     headers = {"Authorization": f"Bearer {session['access_token']}"}

@@ -8,7 +8,7 @@ import jwt
 from schemas.errors import UnavailableError
 
 _ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA")
-"""None with a shared secret: whoever may check a token must not be able to make one."""
+"""None with a shared secret: a process that may check a token must not be able to make one."""
 _LEEWAY_SECONDS = 30
 _KEYS_LIVE_SECONDS = 300
 

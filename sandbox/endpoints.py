@@ -1,4 +1,4 @@
-"""What a started sandbox offers: every address and credential, as `tidegate sandbox up --json` prints it."""
+"""The endpoints of a started sandbox: every address and credential, as `tidegate sandbox up --json` prints them."""
 
 from pydantic import BaseModel, ConfigDict
 

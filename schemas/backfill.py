@@ -19,13 +19,12 @@ PART_ROWS = 5_000_000
 
 
 class BackfillInput(Message):
-    """What to read again of one object: all of it, the rows of a time window, or some records by their ids."""
+    """The records of one object to read again: all, the rows of a time window, or some by their ids."""
 
     org: str
     object: str
     window: str = Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z._:+-]{0,79}$")
-    """Names the backfill among those of its object: the same window is the same backfill. `all`, `2026-11-01..2026-11-08`, or
-    any word of whoever asks."""
+    """Names the backfill among those of its object: the same window is the same backfill. `all`, `2026-11-01..2026-11-08`, or any word of the caller."""
     since: datetime | None = None
     """Only rows with a SystemModstamp from here on; None: from the beginning."""
     until: datetime | None = None
@@ -57,7 +56,7 @@ class BackfillInput(Message):
 
 
 class BackfillCounts(Counts):
-    """What has come of a backfill so far, or of a part of it. Deleted records count as two changes: their values, their end."""
+    """The progress of a backfill, or of a part of it. Deleted records count as two changes: their values, their end."""
 
     rows: int = 0
     """Read from the org and landed. What a lost query job gave is read again, and counts once here."""
@@ -88,7 +87,7 @@ class BackfillState(Message):
     parts_done: int = 0
     paused_because: str = ""
     notes: tuple[str, ...] = ()
-    """What happened on the way: query jobs that were lost, parts with other rows than were counted before."""
+    """Events on the way: query jobs that were lost, parts with other rows than were counted before."""
     began_at: datetime | None = None
     ended_at: datetime | None = None
     seconds: float = 0
@@ -160,7 +159,7 @@ class RecordsInput(Message):
 
 
 class StretchResult(Message):
-    """What a stretch has done."""
+    """The result of a stretch."""
 
     position: str
     done: bool

@@ -95,7 +95,7 @@ _CURRENCY_SCALE = 2
 
 
 class TooLong(StrEnum):
-    """What becomes of a text that is longer than its field, or than the warehouse's longest text."""
+    """Treatment of a text that is longer than its field, or than the warehouse's longest text."""
 
     ISOLATE = "isolate"
     """The field is unknown; its value is in raw."""
@@ -129,7 +129,7 @@ class FieldSpec(BaseModel):
     required: bool = False
     """A whole record (create, undelete, snapshot) without it, or an update that nulls it, breaks the rule `required`."""
     values: tuple[str, ...] = ()
-    """What the field may hold, each part of a multipicklist; empty: anything."""
+    """Allowed values of the field, for each part of a multipicklist; empty = anything."""
     unique: bool = False
     """No two live records have the same value."""
     min: float | None = None
@@ -140,7 +140,7 @@ class FieldSpec(BaseModel):
     not_after: Literal["now"] | None = None
     """`now`: a date or time that has not come breaks the rule."""
     severity: tuple[tuple[Rule, Severity], ...] = ()
-    """What follows when a value breaks a declared rule, in the file as `{rule: severity}`; `warn` for one that is not named."""
+    """Severity of a declared rule, in the file as `{rule: severity}`; `warn` for one that is not named."""
     references: tuple[str, ...] = ()
     """Objects that a reference may point to; they need not be in the catalogue."""
     external_id: bool = False
@@ -152,8 +152,7 @@ class FieldSpec(BaseModel):
     calculated: bool = False
     """The org works it out when it is read: it changes without SystemModstamp. It is read by refreshes alone."""
     inputs: tuple[str, ...] = ()
-    """What a calculated field is worked out from, as `Object.Field`, when only a change of that can change it; empty: time
-    alone can."""
+    """The inputs of a calculated field, as `Object.Field`, when only a change of them can change it; empty = time alone can."""
     held: bool = False
     """The org has it no more, or has another type under its name: it is not read, and what the warehouse has of it stays."""
     added: bool = False
@@ -217,7 +216,7 @@ class FieldSpec(BaseModel):
         return self.scale if self.type in FRACTIONS else None
 
     def severity_of(self, rule: Rule) -> Severity:
-        """What follows when a value breaks a declared rule."""
+        """Severity of a declared rule."""
         return dict(self.severity).get(rule, Severity.WARN)
 
     @property
@@ -241,7 +240,7 @@ class ObjectSpec(BaseModel):
     key_prefix: str = Field(pattern=r"^[0-9a-zA-Z]{3}$")
     history: bool = False
     table: str = ""
-    """What its tables are called by: ServiceRequest__c -> service_request. It follows from the name where the catalogue gives none."""
+    """The name of its tables: ServiceRequest__c -> service_request. It follows from the name where the catalogue gives none."""
     hold_above: float | None = Field(default=None, gt=0, lt=100)
     """Percent of a batch's changes of the object that may break a rule of severity `reject`; more hold its batches until somebody
     releases them. None: nothing is held."""
@@ -443,7 +442,7 @@ def _check_compounds(spec: ObjectSpec) -> None:
 
 
 def relationship_name(field: str) -> str | None:
-    """What leads from a reference to the record it points to: AccountId -> Account, Account__c -> Account__r; None for other names."""
+    """The relationship of a reference: AccountId -> Account, Account__c -> Account__r; None for other names."""
     if field.endswith("__c"):
         return f"{field[:-1]}r"
     return field.removesuffix("Id") if field.endswith("Id") and field != "Id" else None

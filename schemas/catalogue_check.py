@@ -1,4 +1,4 @@
-"""What `tidegate catalogue check` finds: how the catalogue file differs from the org, and what that costs."""
+"""The findings of `tidegate catalogue check`: how the catalogue file differs from the org, and the cost of that."""
 
 from enum import StrEnum
 from typing import Literal
@@ -9,7 +9,7 @@ from schemas.message import Message
 
 
 class Costs(StrEnum):
-    """What becomes of values while a difference is there, the worst first."""
+    """The effect of a difference on values, the worst first."""
 
     MISSED = "missed"
     """Changes or values of the org do not come to the warehouse."""

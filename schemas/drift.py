@@ -18,7 +18,7 @@ RELOAD_EVERY = timedelta(seconds=15)
 
 
 class DriftKind(StrEnum):
-    """What happened to a field."""
+    """A change of a field."""
 
     ADDED = "added"
     REMOVED = "removed"
@@ -41,7 +41,7 @@ class DriftKind(StrEnum):
 
 
 class Effect(StrEnum):
-    """What the engine does about it by itself."""
+    """The engine's own reaction to it."""
 
     ADDED = "added"
     """The field is kept from now on, and filled."""
@@ -73,7 +73,7 @@ class FieldDrift(Message):
     spec: FieldSpec | None = None
     """The entry from now on; None when nothing changes."""
     advice: str = ""
-    """What somebody should do; empty for nothing."""
+    """The remedy; empty when nothing is to be done."""
 
 
 class DriftRow(FieldDrift):
@@ -131,7 +131,7 @@ class DescribedShape(Message):
 
 
 class DriftPolicy(Message):
-    """What is done with what is found."""
+    """The reaction to a finding."""
 
     add: bool = True
     """False: a new field is reported, and its changes wait in quarantine."""
@@ -166,7 +166,7 @@ class Fill(Message):
 
 
 class DriftResult(Message):
-    """What a check has found."""
+    """The result of a check."""
 
     checked: int = 0
     """Objects that were described."""

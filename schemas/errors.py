@@ -46,7 +46,7 @@ class TransientError(TidegateError):
     """Trying again may help."""
 
     retry_after: timedelta | None = None
-    """No sooner than that; None: whoever tries again knows best when."""
+    """No sooner than that; None = the caller that tries again decides."""
 
 
 class TerminalError(TidegateError):
@@ -252,7 +252,7 @@ class JobLostError(TerminalError):
 
 
 class RowsMissingError(TerminalError):
-    """What was landed of a query job is not what the org says that its result has."""
+    """The landed rows of a query job differ from the org's count for its result."""
 
     def __init__(self, *, lane: str, job: str, expected: int, found: int) -> None:
         self.lane = lane

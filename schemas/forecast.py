@@ -1,4 +1,4 @@
-"""What becomes of a budget: what is left, who spends it, when it runs out, and who is slowed first."""
+"""Forecast of a budget: the rest, the spenders, the time when it runs out, and the class slowed first."""
 
 from datetime import datetime
 
@@ -20,7 +20,7 @@ class Spender(Message):
 
 
 class Expected(Message):
-    """What `used` will be."""
+    """The expected value of `used`."""
 
     at: datetime
     used: int
@@ -51,7 +51,7 @@ class Forecast(Message):
     margin: int = 0
     """Never granted."""
     left: int = 0
-    """What could still be granted. Never negative."""
+    """The number of tokens that could still be granted. Never negative."""
     read_at: datetime | None = None
     """When the org last said so; None for a budget that it says nothing of."""
     paused_until: datetime | None = None

@@ -15,7 +15,7 @@ from schemas.salesforce.limits import LIMITS_LAG
 
 
 class Budget(StrEnum):
-    """What an org allows only so much of."""
+    """A limited resource of an org."""
 
     API_CALLS = "api_calls"
     LONG_CALLS = "long_calls"
@@ -100,7 +100,7 @@ class Terms(Message):
 
 
 class Reading(Message):
-    """What the org itself says about a budget."""
+    """A budget as the org itself reports it."""
 
     budget: Budget
     maximum: int
@@ -108,7 +108,7 @@ class Reading(Message):
     """In the last 24 hours, by everybody. Can exceed the maximum."""
     at: datetime
     lag: timedelta = LIMITS_LAG
-    """Spending of so long before `at` may be missing from `used`."""
+    """Spending in this time before `at` may be missing from `used`."""
 
 
 class RefusalKind(StrEnum):
@@ -149,7 +149,7 @@ class LeaseLine(Message):
 
 
 class Exchange(Message):
-    """What one process tells the governor, and asks of it."""
+    """One process's report and request to the governor."""
 
     process: str
     """Names the process for as long as it lives; never used again by another."""
@@ -170,14 +170,14 @@ class GrantedLine(Message):
     reason: str = ""
     """With less than asked for, or while paused: why, in a sentence."""
     paused_for: timedelta = timedelta(0)
-    """The org has refused: not even tokens that are held may be spent for so long."""
+    """The org has refused: for this long not even tokens that are held may be spent."""
 
 
 class Answer(Message):
     """The governor's answer to an exchange."""
 
     lease_life: timedelta
-    """From the moment the exchange was *sent*, tokens may be spent for so long."""
+    """From the moment the exchange was *sent*, tokens may be spent for this long."""
     lines: tuple[GrantedLine, ...]
 
 
@@ -190,7 +190,7 @@ class ReadLimitsInput(Message):
 
 
 class ReadLimitsResult(Message):
-    """What the org answered."""
+    """The org's answer."""
 
     readings: tuple[Reading, ...]
     refusals: tuple[Refusal, ...] = ()

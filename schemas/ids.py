@@ -39,7 +39,7 @@ def reconcile_workflow_id(org: str, object_name: str, window: str) -> str:
 
 
 def describe_key(org: str, object_name: str) -> str:
-    """What the org's describe says of an object's fields, as it was kept last."""
+    """The org's describe of an object's fields, as it was cached last."""
     return f"describe/{org}/{object_name}.json"
 
 
@@ -148,7 +148,7 @@ def manifest_key(org: str, lane: str, start: str) -> str:
 
 
 def manifest_prefix(org: str, lane: str) -> str:
-    """What the keys of a lane's manifests begin with."""
+    """The prefix of the keys of a lane's manifests."""
     return f"chain/{org}/{lane}/"
 
 
@@ -200,7 +200,7 @@ def job_key(org: str, lane: str) -> str:
 
 
 def job_result_key(org: str, lane: str) -> str:
-    """What the org says of the job's result, once it is complete."""
+    """The org's counts for the job's result, once it is complete."""
     return f"jobs/{org}/{lane}/result.json"
 
 
@@ -220,7 +220,7 @@ def ids_key(org: str, digest: str) -> str:
 
 
 def reconcile_key(org: str, object_name: str, run: str, name: str) -> str:
-    """What one run of a reconciliation keeps: its report, and what its steps hand on."""
+    """Stored parts of one reconciliation: its report, and the results that its steps hand on."""
     return f"reconcile/{org}/{object_name}/{run}/{name}"
 
 

@@ -40,11 +40,11 @@ class ObjectLoad(Message):
 
 
 class PlanTask(Message):
-    """What a plan is made from."""
+    """The input of a plan."""
 
     loads: tuple[ObjectLoad, ...]
     may_spend: dict[Budget, float]
-    """What following may spend of each budget in 24 hours; a budget that is missing is unlimited."""
+    """Spendable tokens of each budget for following, in 24 hours; a budget that is missing is unlimited."""
     freshness_goal: timedelta = timedelta(seconds=120)
     """From commit in Salesforce to the curated table, for 95 of 100 changes."""
     pins: dict[str, Way] = Field(default_factory=dict)
@@ -77,4 +77,4 @@ class Plan(Message):
     fits: bool
     """True when every object meets the goal within every budget."""
     problems: tuple[str, ...] = ()
-    """What does not fit, in plain sentences that end with what would help."""
+    """Goals that are missed, in plain sentences that end with a remedy."""

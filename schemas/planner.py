@@ -1,4 +1,4 @@
-"""What the planner tells and is told: an object's place between two ways, what its lanes look like, the planner's view."""
+"""Planner messages: per-object follow state, lane status, and the result of the `plan` query."""
 
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -53,7 +53,7 @@ class ObjectState(Message):
     followed_since: datetime
     """Before it, nothing of the object was followed."""
     every: timedelta | None = None
-    """What the polled lane was told last; None: nothing yet."""
+    """The interval sent to the polled lane last; None = nothing was sent yet."""
     is_found: bool = False
     """Its lanes were there before the planner, in a state that it does not know: a hand-over is not called off."""
     asked: bool = False
@@ -68,7 +68,7 @@ class ObjectState(Message):
 
 
 class PlannerInput(Message):
-    """What a planner is started with and carries from run to run."""
+    """The input of a planner, carried from run to run."""
 
     org: str
     goal: timedelta = timedelta(seconds=120)
@@ -83,7 +83,7 @@ class PlannerInput(Message):
 
 
 class DrawPlanInput(Message):
-    """What the planner knows and the activity does not."""
+    """The planner's knowledge that the activity does not have."""
 
     org: str
     goal: timedelta
@@ -101,13 +101,13 @@ class DrawnPlan(Message):
     plan: Plan | None = None
     task: PlanTask | None = None
     maximums: dict[Budget, int] = Field(default_factory=dict)
-    """What the org allows everybody."""
+    """The org's limits for all applications together."""
     trouble: str = ""
     """Why there is no plan."""
 
 
 class LanePoint(Message):
-    """What to look for in an object's lanes."""
+    """The facts to find out about an object's lanes."""
 
     followed: FollowedObject
     mark: str | None = None

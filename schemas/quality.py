@@ -1,4 +1,4 @@
-"""What a quality rule is called, how much it weighs, and what is written down when a value breaks it.
+"""Quality rules: names, severities, and the record of a value that breaks one.
 
 Law 10: one field's fault is one field's. A finding names the object, the record, the field and the rule; the rest of the change lands.
 """
@@ -12,7 +12,7 @@ LATE_PARENT_GRACE = timedelta(minutes=10)
 
 
 class Severity(StrEnum):
-    """What follows when a value breaks a rule."""
+    """The reaction when a value breaks a rule."""
 
     OFF = "off"
     """Nothing; the rule is not checked."""
@@ -137,4 +137,4 @@ class Finding(NamedTuple):
     rule: Rule
     severity: Severity
     detail: str
-    """What is wrong and, where somebody must act, what to do."""
+    """The problem and, where somebody must act, the remedy."""

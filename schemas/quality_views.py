@@ -1,4 +1,4 @@
-"""What `tidegate quality` and `/v1/quality` show and take."""
+"""Parameters and results of `tidegate quality` and `/v1/quality`."""
 
 from datetime import date, datetime
 

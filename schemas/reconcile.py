@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from schemas.message import Message
 
 SETTLE = timedelta(minutes=2)
-"""The freshness goal: what the org had so long ago the warehouse must have by now."""
+"""The freshness goal: the longest time from the org to the warehouse."""
 
 
 _FIRST, _LAST = datetime(1900, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
@@ -42,7 +42,7 @@ class Grain(StrEnum):
 
 
 class Kind(StrEnum):
-    """What is wrong with a record in the warehouse."""
+    """A difference of a record in the warehouse."""
 
     MISSING = "missing"
     """The org has it, the warehouse has no row."""
@@ -67,7 +67,7 @@ class Kind(StrEnum):
 
 
 class Verdict(StrEnum):
-    """What a reconciliation says at its end."""
+    """The verdict at the end of a reconciliation."""
 
     EQUAL = "equal"
     REPAIRED = "repaired"
@@ -90,7 +90,7 @@ class Range(Message):
 
 
 class ReconcileInput(Message):
-    """What to reconcile of one object."""
+    """The records to reconcile of one object."""
 
     org: str
     object: str
@@ -129,7 +129,7 @@ class ReconcileInput(Message):
 
 
 class StepCost(Message):
-    """What one step has cost."""
+    """The cost of one step."""
 
     step: str
     calls: int
@@ -137,7 +137,7 @@ class StepCost(Message):
 
 
 class LogCheck(Message):
-    """What holding the curated rows against the change log has shown."""
+    """The result of comparing the curated rows with the change log."""
 
     records: int = 0
     altered: int = 0
@@ -233,7 +233,7 @@ class ReadFactsInput(Message):
     scope: Scope
     number: int
     expected_rows: int = 0
-    """What is known of the number of rows; 0 when nothing is."""
+    """The known number of rows; 0 when it is unknown."""
 
 
 class ReadFacts(Message):
@@ -250,7 +250,7 @@ class ReadFacts(Message):
 
 
 class CompareFactsInput(Message):
-    """What the org answered, to be held against the warehouse."""
+    """The org's answer, to be compared with the warehouse."""
 
     org: str
     object: str
@@ -261,7 +261,7 @@ class CompareFactsInput(Message):
 
 
 class ComparedFacts(Message):
-    """What holding records against each other has shown."""
+    """The result of comparing records with each other."""
 
     records: int = 0
     differing: int = 0
@@ -294,7 +294,7 @@ class SetAsideInput(Message):
 
 
 class SetAside(Message):
-    """What was taken out of the change log, and where a repair stands above the rest."""
+    """Rows removed from the change log, and rows above which a repair stands."""
 
     changes: int = 0
     """They lay ahead of the clock, and wait in quarantine now."""
@@ -350,7 +350,7 @@ class ReconcileState(Message):
     repaired: int = 0
     left: int = 0
     isolated: Isolated | None = None
-    """What is isolated at the end; None before, and of runs of older releases."""
+    """The isolated fields at the end; None before, and for runs of older releases."""
     kinds: dict[str, int] = Field(default_factory=dict)
     trouble: str = ""
     """Why a repair failed."""
@@ -365,7 +365,7 @@ class ReconcileState(Message):
         return sum(cost.calls for cost in self.costs)
 
     def sentence(self) -> str:
-        """The verdict as it is said to a person."""
+        """The verdict as a sentence."""
         at = "" if self.as_of is None else f" as of {self.as_of:%Y-%m-%d %H:%M:%S} UTC"
         if self.verdict is Verdict.ISOLATED and self.isolated is not None:
             fields, records = self.isolated.fields, self.isolated.records
@@ -378,7 +378,7 @@ class ReconcileState(Message):
 
 
 class KeepReportInput(Message):
-    """What to keep of a finished reconciliation."""
+    """The stored summary of a finished reconciliation."""
 
     state: ReconcileState
     found_keys: tuple[str, ...]

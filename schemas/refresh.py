@@ -16,7 +16,7 @@ REFRESH_EVERY = timedelta(hours=6)
 
 
 class RefreshInput(Message):
-    """What to read."""
+    """The selection to read."""
 
     org: str
     object: str
@@ -32,7 +32,7 @@ class RefreshInput(Message):
 
 
 class RefreshCounts(Counts):
-    """What has come of a refresh so far."""
+    """The progress of a refresh."""
 
     read: int = 0
     """Records whose fields were read."""
@@ -55,7 +55,7 @@ class RefreshGroup(Message):
 
 
 class RefreshPlan(Message):
-    """What is worth reading."""
+    """The records worth reading."""
 
     groups: tuple[RefreshGroup, ...] = ()
     expected_calls: int = 0
@@ -79,7 +79,7 @@ class FieldsInput(Message):
 
 
 class FieldsResult(Message):
-    """What a stretch has done."""
+    """The result of a stretch."""
 
     position: str
     done: bool

@@ -15,7 +15,7 @@ GATHER = timedelta(seconds=2)
 
 
 class RepairInput(Message):
-    """What a repair workflow is started with."""
+    """The input of a repair workflow."""
 
     org: str
     look_every: timedelta = LOOK_EVERY
@@ -33,7 +33,7 @@ class FindInput(Message):
 
 
 class Repair(Message):
-    """What one repair reads of one object: records by their ids, or the rows modified in a window."""
+    """The reading of one object by one repair: records by their ids, or the rows modified in a window."""
 
     object: str
     window: str
@@ -53,7 +53,7 @@ class Repair(Message):
 
 
 class FindResult(Message):
-    """What is to be read now; of an object one repair at most."""
+    """The repairs to make now; at most one an object."""
 
     repairs: tuple[Repair, ...] = ()
     waiting: tuple[str, ...] = ()

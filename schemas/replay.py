@@ -123,7 +123,7 @@ class BatchGroup(Message):
 
 
 class ReplayCounts(Counts):
-    """What came of replayed batches: changes = applied + duplicate + quarantined."""
+    """Outcome of replayed batches: changes = applied + duplicate + quarantined."""
 
     batches: int = 0
     changes: int = 0
@@ -171,7 +171,7 @@ class ReplayState(Message):
 
 
 class ReplayInput(Message):
-    """What a replay workflow is started with and carries from run to run."""
+    """The input of a replay workflow, carried from run to run."""
 
     selection: ReplaySelection
     key: str = Field(pattern=KEY_PATTERN)

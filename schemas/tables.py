@@ -26,7 +26,7 @@ OPS = "ops"
 
 
 class Kind(StrEnum):
-    """What a column holds."""
+    """The type of a column's values."""
 
     TEXT = "text"
     BOOLEAN = "boolean"
@@ -151,7 +151,7 @@ CHANGE_HEADER = (
     ),  # when we had it: what came before is Salesforce's part
     BATCH,
 )
-"""What the change log says of a change besides its values."""
+"""The change log's facts about a change, without its values."""
 
 
 def staged_columns(spec: ObjectSpec) -> tuple[Column, ...]:

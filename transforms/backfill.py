@@ -1,4 +1,4 @@
-"""What a backfill will cost and how long it will take, before it is begun."""
+"""Estimate the cost and the duration of a backfill, before it starts."""
 
 import math
 from dataclasses import dataclass

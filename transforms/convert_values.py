@@ -39,7 +39,7 @@ class MisfitError(ValueError):
 
 
 class Note(NamedTuple):
-    """What is said of a value that landed."""
+    """The note for a value that landed."""
 
     rule: Rule
     severity: Severity
@@ -306,7 +306,7 @@ _SIMPLE: dict[FieldType, Converter] = {
 
 
 def _kind(value: object) -> str:
-    """What a JSON value is, without showing it: it may be personal."""
+    """The kind of a JSON value, without showing it: it may be personal."""
     names = {
         str: "a text",
         bool: "true or false",

@@ -22,7 +22,7 @@ _LONG = 17 * b"9"
 def loads(text: bytes) -> Any:
     """The value of a JSON text, numbers with a point or an exponent as `Decimal`.
 
-    What JSON cannot hold becomes what `mended` makes of it. Raises `ValueError` for what is no JSON at all.
+    Values that JSON cannot hold are replaced as `mended` does. Raises `ValueError` for what is no JSON at all.
     """
     return _loads(text, _decimal)
 
@@ -106,7 +106,7 @@ def dumps(value: Any) -> bytes:
 
 
 def number(text: str) -> Any:
-    """What `dumps` writes as the number that the text shows; the text itself when it shows none, or one beyond a double."""
+    """The number that `dumps` writes for a text that shows one; the text itself when it shows none, or one beyond a double."""
     is_number = _NUMBER.fullmatch(text) is not None and math.isfinite(float(text))
     return orjson.Fragment(text) if is_number else text
 

@@ -28,7 +28,7 @@ from transforms import deep_json
 _TEXT = "tg1."
 _OTHER = "tg1x."
 DIFF_KEYS = frozenset({"diff"})
-"""What a text that came as a diff has (Change Data Capture Developer Guide, "Change Events for Large Text Fields")."""
+"""The form of a text that came as a diff (Change Data Capture Developer Guide, "Change Events for Large Text Fields")."""
 
 _KEY_ID_SIZE = 36
 KEY_BYTES = 64

@@ -1,4 +1,4 @@
-"""What is to be said of the org's budgets, the worst first: for `tidegate budget`, `tidegate status` and the API.
+"""Summaries of the org's budgets, the worst first: for `tidegate budget`, `tidegate status` and the API.
 
 The governor is asked, never Salesforce: looking costs no API call. Times are UTC, as the org counts.
 """
@@ -32,7 +32,7 @@ SILENT = (
 
 
 class Budgets(Message):
-    """What the governor of an org knows, and what becomes of it."""
+    """The governor's view of an org, and its forecast."""
 
     at: datetime
     org: str
@@ -60,7 +60,7 @@ class Budgets(Message):
         return said or ["No budget runs out within 24 hours, and nobody is slowed."]
 
     def lines(self) -> list[str]:
-        """What `tidegate status` says: a line a budget that matters."""
+        """Lines of `tidegate status`: one for each budget that matters."""
         if self.governor != "running":
             return [f"budgets: {self.headlines()[0]}"]
         return [f"budget {_line(each, self.at)}" for each in self.forecasts if _matters(each, self.at)]
@@ -149,7 +149,7 @@ def slowed_words(slowed: tuple[Slowed, ...], at: datetime) -> str:
 
 
 def _badness(found: Forecast, at: datetime) -> tuple[int, float]:
-    """What to say first: the kind of problem, then the sooner one; empty when there is none."""
+    """The headline: the kind of problem, then the sooner one; empty when there is none."""
     if found.paused_until is not None:
         return (5, 0.0)
     if is_spent(found):

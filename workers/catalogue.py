@@ -198,7 +198,7 @@ async def _compared(org: OrgHttp, catalogue: Catalogue, name: str) -> list[Diffe
 
 
 async def _selection(org: OrgHttp, settings: Settings, catalogue: Catalogue) -> list[Difference]:
-    """What the streamed objects lack of change events."""
+    """Change events that the streamed objects lack."""
     try:
         found = await examine_selection(org, streamed_objects(settings, catalogue))
     except CallRefusedError as error:

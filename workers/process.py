@@ -22,7 +22,7 @@ from workers.settings import Settings
 
 @asynccontextmanager
 async def running_workers(settings: Settings, role: Role = Role.ALL) -> AsyncIterator[Client]:
-    """Run the role's workers until left; they then finish what they have in hand."""
+    """Run the role's workers until the context is left; they then finish their current work."""
     client = await connect_temporal(settings)
     parts = await asyncio.to_thread(open_parts, settings)
     # Steps wait in threads for S3 and the warehouse; the loop's own default would be six of them.

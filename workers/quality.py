@@ -37,7 +37,7 @@ class QualityLooks:
         return _read(Score, self._fetch(sql.read_scorecard(), [object_name, object_name, str(first)]))
 
     def groups(self, choice: FindingChoice) -> list[FindingGroup]:
-        """What is open, counted."""
+        """Open findings, counted."""
         return _read(FindingGroup, self._fetch(sql.count_findings(), choice.parameters()))
 
     def findings(self, choice: FindingChoice, most: int, *, everything: bool = False) -> list[FindingRow]:

@@ -1,4 +1,4 @@
-"""What each role of a worker process serves.
+"""The activities and workflows of each worker role.
 
 Four roles, because their work waits for different things: `lanes` reads streams and must never be late for a long poll;
 `batches` decodes and loads, and is busy; `backfill` reads millions of rows, or replays what was landed, and may be late; `writebacks`
@@ -68,7 +68,7 @@ _EVERYWHERE: list[type] = [GovernorWorkflow, PlannerWorkflow]
 
 
 class Role(StrEnum):
-    """What a worker process does."""
+    """The tasks of a worker process."""
 
     ALL = "all"
     LANES = "lanes"

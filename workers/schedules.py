@@ -1,4 +1,4 @@
-"""What runs by the clock: checks of the org's schema, and refreshes of calculated fields."""
+"""Temporal schedules: checks of the org's schema, and refreshes of calculated fields."""
 
 from collections.abc import Iterator
 

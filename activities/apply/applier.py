@@ -244,7 +244,7 @@ def _merge(transaction: Transaction, spec: ObjectSpec, net: NetRows, more: NDArr
 
 @dataclass
 class _Seen:
-    """What the warehouse knows of a group's changes."""
+    """The warehouse's knowledge about a group's changes."""
 
     spec: ObjectSpec
     is_new: list[bool]

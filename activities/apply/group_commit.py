@@ -1,7 +1,6 @@
 """Group commit: one applier an object at a time takes everything that waits and applies it in one transaction.
 
-A warehouse likes few large commits. Under load the groups grow instead of the queue: whoever gets the object's turn
-takes every batch that waits for it, and those who come after find their work done.
+A warehouse likes few large commits. Under load the groups grow instead of the queue: the process that gets the object's turn takes every waiting batch, and later ones find their work done.
 """
 
 import asyncio

@@ -1,7 +1,6 @@
 """The rows of a part by REST pages, for objects that Bulk API does not take.
 
-No page can be asked for twice and be sure to be the same, so every batch ends at the position of its last row, and whoever goes on
-does so from where the chain ends.
+No page can be read twice with the same result, so every batch ends at the position of its last row, and the next reader starts where the chain ends.
 """
 
 import asyncio

@@ -1,7 +1,6 @@
 """check_drift: compare what the org describes with the catalogue, decide, and make room in the warehouse.
 
-A decision is committed under its object's lock, after the columns are there: whoever applies changes afterwards hears of it before it
-writes (`clients.warehouse.live_catalogue.check_catalogue`). Done twice it decides nothing twice, since what was decided is the catalogue then.
+A decision is committed under its object's lock, after the columns are there: later appliers see it before they write (`clients.warehouse.live_catalogue.check_catalogue`). Done twice it decides nothing twice, since what was decided is the catalogue then.
 """
 
 import asyncio
@@ -38,7 +37,7 @@ from transforms.drift.compare_schema import compare, field_called, overlaid
 from transforms.ingest.decode_events import UNKNOWN_FIELD
 
 _FILLS_OF = timedelta(hours=1)
-"""So long a fill is named again at every check: starting it twice starts it once."""
+"""For this time a fill is named again at every check: starting it twice starts it once."""
 _LOCK = "drift"
 WHOLE_OBJECT = "*"
 """Stands for the field when the org has the object no more."""

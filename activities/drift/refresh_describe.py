@@ -1,4 +1,4 @@
-"""keep_describe: what the org says of an object's fields, for whoever accepts writebacks of it."""
+"""keep_describe: cache the org's describe of an object's fields, for writeback intake."""
 
 import asyncio
 from collections.abc import Callable

@@ -46,7 +46,7 @@ class Stream(Protocol):
     """An open source of events, in the order of the lane."""
 
     async def read(self, *, wait_seconds: float) -> list[StreamMessage]:
-        """What has arrived; empty after `wait_seconds` without news."""
+        """The events that have arrived; empty after `wait_seconds` without any."""
 
 
 OpenStream = Callable[[FollowInput, int], AbstractAsyncContextManager[Stream]]
@@ -64,7 +64,7 @@ class FollowLane:
     rule: CutRule = field(default_factory=CutRule)
     stretch: timedelta = STRETCH
     holes: Holes | None = None
-    """What is done when the bus no longer holds the position; None: the lane stops with `ReplayExpiredError`."""
+    """Called when the bus no longer holds the position; None = the lane stops with `ReplayExpiredError`."""
 
     @activity.defn(name=names.FOLLOW_LANE)
     async def follow_lane(self, request: FollowInput) -> FollowResult:
@@ -119,14 +119,14 @@ class _Follower:
         self.position = position
 
     def replay_id(self, request: FollowInput) -> int:
-        """What to subscribe from. New events only until a batch is landed: an attempt that dies before has received none."""
+        """The subscription's starting position. New events only until a batch is landed: an attempt that dies before has received none."""
         first = request.first_replay if self.position == ORIGIN else int(self.position)
         replay_id = REPLAY_NEW_EVENTS if self.position == request.skip_from else first
         self.is_open_at_new = replay_id == REPLAY_NEW_EVENTS
         return replay_id
 
     def after_hole(self) -> int:
-        """What to subscribe from when the position is not held any more. What was received and not landed is read with the rest."""
+        """The starting position when the requested one is no longer retained. What was received and not landed is read with the rest."""
         self._buffer = LandingBuffer(self._parent.protector, self._parent.rule)
         self._is_after_hole = self.is_open_at_new = True
         return REPLAY_NEW_EVENTS
@@ -135,7 +135,7 @@ class _Follower:
         return FollowResult(position=self.position, batches=self._batches, changes=self._changes)
 
     async def adopt_chain(self) -> None:
-        """Go to the chain's end, whoever made it, starting on the way what may not have been started."""
+        """Go to the chain's end, whichever process made it, and start batches that may not have been started."""
         while (manifest := await asyncio.to_thread(self._chain.find, self.position)) is not None:
             await self._advance(manifest)
 

@@ -1,4 +1,4 @@
-"""What a backfill reads becomes batches: a page is encrypted, landed in slices, and each slice applied, a few at a time.
+"""Turn the rows of a backfill into batches: a page is encrypted, landed in slices, and each slice applied, a few at a time.
 
 The order is law 1's: raw file, manifest, workflow. A slice that stands in the chain already was landed by an earlier attempt and is
 only waited for.
@@ -81,7 +81,7 @@ class RowLanding:
         return True
 
     async def apply_all(self) -> None:
-        """Have every batch of the lane applied, whoever landed it."""
+        """Have every batch of the lane applied, whichever process landed it."""
         for manifest in await asyncio.to_thread(lambda: list(self.chain.landed())):
             await self.apply(manifest)
 

@@ -86,7 +86,7 @@ class LandingBuffer:
         return pa.Table.from_arrays(arrays, schema=RAW_SCHEMA)
 
     def drop_through(self, replay_id: int) -> None:
-        """Forget the events up to and including `replay_id`: they are durable, whoever landed them."""
+        """Forget the events up to and including `replay_id`: they are durable, whichever process landed them."""
         self._landed_through = max(self._landed_through, replay_id)
         count = next(
             (n for n, held in enumerate(self._replay_ids) if held > replay_id), len(self._replay_ids)
@@ -110,8 +110,7 @@ class LandingBuffer:
 def protected_event(data: dict[str, Any], protector: Protector) -> tuple[str, int, bytes]:
     """Object, changes and JSON of an event, safe to write.
 
-    One that is nested too deep to be written comes as a broken message: only its header or an unknown part of it can be, as a field's
-    value is encrypted, and thereby flat.
+    One that is nested too deep to be written comes as a broken message: only its header or an unknown part of it can be, because a field's value is encrypted, and therefore flat.
     """
     if BROKEN in data:
         return _broken(data[BROKEN], data, protector)

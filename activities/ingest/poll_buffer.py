@@ -55,7 +55,7 @@ class PollBuffer:
         return self._bytes >= self.rule.most_bytes or len(self) >= self.rule.most_changes
 
     def table(self) -> pa.Table:
-        """What is held, as a raw table. It stays until `clear`."""
+        """The buffered events, as a raw table. It stays until `clear`."""
         received = pa.array(self._received_ms, pa.int64()).cast(pa.timestamp("ms", tz="UTC"))
         arrays = [
             pa.array(self._positions, pa.string()),
@@ -67,7 +67,7 @@ class PollBuffer:
         return pa.Table.from_arrays(arrays, schema=RAW_SCHEMA)
 
     def clear(self) -> None:
-        """Forget what is held: it is durable, whoever landed it."""
+        """Forget the buffered events: they are durable, whichever process landed them."""
         for column in (self._positions, self._objects, self._received_ms, self._events):
             column.clear()
         self._bytes = 0

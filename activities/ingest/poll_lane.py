@@ -122,7 +122,7 @@ class _Poller:
             await asyncio.sleep(min(left, _TICK_SECONDS))
 
     async def _adopt_chain(self) -> None:
-        """Go to the chain's end, whoever made it, starting on the way what may not have been started."""
+        """Go to the chain's end, whichever process made it, and start batches that may not have been started."""
         while (manifest := await asyncio.to_thread(self._chain.find, self.position)) is not None:
             await self._advance(manifest)
 
@@ -181,7 +181,7 @@ class _Poller:
             self._parent.deletions_covered_ms[self._request.lane] = deletions.covered_ms
 
     async def _new_deletions(self, until_ms: int) -> Deletions | None:
-        """What was deleted since it was last asked; None while that is not due."""
+        """Records deleted since the last check; None = no check is due."""
         every_ms = self._parent.deletions_every // timedelta(milliseconds=1)
         known_ms = self._parent.deletions_covered_ms.get(self._request.lane)
         if known_ms is None:

@@ -1,4 +1,4 @@
-"""What the planner does with lanes: look at them, start them, find where they have come to."""
+"""Lane operations of the planner: read their status, start them, find their positions."""
 
 import asyncio
 import time

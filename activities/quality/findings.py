@@ -25,7 +25,7 @@ from transforms.repair import asked_by_findings
 
 @dataclass(frozen=True)
 class Recorded:
-    """What was written down of a group of changes."""
+    """The recorded changes of a group."""
 
     isolated: Mapping[str, int]
     """Batch -> fields of its applied changes that did not fit."""

@@ -25,7 +25,7 @@ _DETAILS = {
 
 
 class FoldState(NamedTuple):
-    """What the last version of a record says of its unknown fields."""
+    """The unknown fields of a record's latest version."""
 
     unknown: frozenset[str]
     """Columns."""

@@ -31,7 +31,7 @@ from transforms.quality.references import (
 from transforms.quality.scorecard import Score
 
 DELAY = timedelta(seconds=10)
-"""A change is looked at so long after it was applied: its parent has come by then, as a rule."""
+"""Delay between applying a change and checking its references: the parent has usually arrived by then."""
 SLICE = timedelta(minutes=5)
 """Most of an object's time that is looked at in one transaction: some hundred thousand changes in a surge."""
 _BEGIN = datetime(1970, 1, 1, tzinfo=UTC)

@@ -81,7 +81,7 @@ def _digest(fields: Sequence[str]) -> str:
 
 
 class _Reader:
-    """One reading. Where it is, is told with every heartbeat: job, place, pages, rows, calls, time of asking, fields."""
+    """One reading. Every heartbeat carries the position: job, place, pages, rows, calls, time of asking, fields."""
 
     def __init__(self, parent: FactReads, request: ReadFactsInput, count: CallCount) -> None:
         self._parent = parent

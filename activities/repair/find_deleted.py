@@ -36,7 +36,7 @@ class FindDeleted:
     store: ObjectStore
     catalogue: Callable[[], Catalogue]
     settles_after: timedelta = timedelta(minutes=1)
-    """The call counts in whole minutes: a deletion is told when its minute is over."""
+    """The call counts in whole minutes: a deletion is reported when its minute is over."""
 
     @activity.defn(name=names.FIND_DELETED)
     async def find_deleted(self, request: FindDeletedInput) -> FindDeletedResult:

@@ -1,7 +1,6 @@
 """find_rereads, close_rereads: what is on the list `ops.reread`, as repairs; and what of it is answered.
 
-The list is closed by what the change log holds, not by what was done: a gap is answered by a whole image that stands after it, whoever
-brought it. So nothing here need be done exactly once.
+The change log closes the list, not the work done: a gap is answered by any later whole image, whatever brought it. So nothing here need be done exactly once.
 """
 
 import asyncio
@@ -37,7 +36,7 @@ PATIENCE = timedelta(seconds=20)
 STORM = 10 * COLLECTION_RETRIEVE_MAX
 """More records than this are read as a window: ten calls are what a query job costs."""
 MOST_ATTEMPTS = 3
-"""A record that was read so often and is still not told is left, with the reason in quarantine."""
+"""A record that was read this often without an answer is left, with the reason in quarantine."""
 REPAIR_WINDOW = "repair-"
 """How the windows of repairs begin."""
 
@@ -75,7 +74,7 @@ class Rereads:
 
     @activity.defn(name=names.FIND_REREADS)
     async def find_rereads(self, request: FindInput) -> FindResult:
-        """What is to be read now, late parents among it. Three small queries when that is nothing."""
+        """The records to read now, late parents among them. Three small queries when that is nothing."""
         late = LateParents(self.warehouse, self.catalogue, self.grace, self.delay)
         async with heartbeating():
             await asyncio.to_thread(late.look)

@@ -1,7 +1,6 @@
 """A hole in a stream: the bus no longer holds the lane's position. What is between is asked for, and the act goes on record.
 
-Called when the new subscription stands and before anything of it is landed: whoever finds its first batch in the chain finds the
-hole on the list of what is to be read, too.
+Call after the new subscription is open and before its first batch is landed, so that the gap is always queued for repair before the chain moves past it.
 """
 
 import asyncio
@@ -31,7 +30,7 @@ SUBSCRIBED_WITHIN = timedelta(seconds=10)
 
 @dataclass
 class Holes:
-    """What is done about holes; one for a process."""
+    """Queue retention gaps for repair; one for a process."""
 
     client: Client
     warehouse: Warehouse

@@ -129,7 +129,7 @@ def _of_record(share: Share, record: str | None) -> Share:
 def _sorted_out(
     transaction: Transaction, spec: ObjectSpec | None, shares: Sequence[Share]
 ) -> list[_Redriven]:
-    """What of each share the log has, and what not: one query for all."""
+    """Find which changes of each slice the change log has, in one query for all."""
     if spec is None:
         return [_Redriven(share, None) for share in shares]
     tables = [_identities(share) for share in shares]

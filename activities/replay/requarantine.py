@@ -22,7 +22,7 @@ from transforms.repair import asked_by_refusals
 
 
 class _Row(NamedTuple):
-    """What tells one refusal from another."""
+    """The key that distinguishes one refusal from another."""
 
     ordinal: int
     record_id: str | None
@@ -43,13 +43,13 @@ class Requarantine:
     leave: list[tuple[str, _Row]] = field(default_factory=list)
     come: list[pa.Table] = field(default_factory=list)
     waiting: list[pa.Table] = field(default_factory=list)
-    """What is refused, not answered and not asked for, whether it comes or was there."""
+    """Rows refused, unanswered and not yet queued, whether they arrive now or were there before."""
     released: int = 0
     """Rows fewer than before."""
 
     @classmethod
     def read(cls, transaction: Transaction, name: str, batches: list[str]) -> Self:
-        """What there is of the object called `name`."""
+        """The rows of the object called `name`."""
         held: defaultdict[str, dict[_Row, datetime]] = defaultdict(dict)
         answered = set()
         for batch, ordinal, record_id, reason, detail, at, answered_at in transaction.fetch(

@@ -17,7 +17,7 @@ GROUP_CHANGES = 20_000
 def selected_batches(
     store: ObjectStore, warehouse: Warehouse, catalogue: Catalogue, selection: ReplaySelection
 ) -> LandedBatches | NamedBatches:
-    """What finds the selection's batches."""
+    """The finder of the selection's batches."""
     if selection.quarantine is not None or selection.is_by_record:
         return NamedBatches(store, warehouse, catalogue, selection)
     return LandedBatches(store, selection)

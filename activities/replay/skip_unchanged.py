@@ -21,7 +21,7 @@ from transforms.replay.change_keys import identities_of
 
 
 class Headers(NamedTuple):
-    """What a batch's headers say."""
+    """The facts in a batch's headers."""
 
     batch: str
     by_object: dict[str, pa.Table]

@@ -19,7 +19,7 @@ RecordId = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z]{18}$")]
 
 
 class BackfillRequest(RunRequest):
-    """What to read again."""
+    """The records to read again."""
 
     model_config = ConfigDict(
         json_schema_extra={

@@ -24,7 +24,7 @@ class BudgetsAnswer(BaseModel):
     governor: Literal["running", "not started", "silent"]
     """Calls to Salesforce stop while it is not running; `budgets` is empty then."""
     headlines: list[str]
-    """What is wrong, the worst first; one sentence that says so when nothing is."""
+    """Problems, the worst first; one sentence that says so when there are none."""
     budgets: list[Forecast]
 
 

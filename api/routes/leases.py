@@ -40,7 +40,7 @@ def _once(lines: Sequence[GuestLine]) -> Sequence[GuestLine]:
 
 
 class GuestExchange(BaseModel):
-    """What a process of another team has spent, and how many tokens it would like to hold."""
+    """Tokens spent by a process of another team, and the number it would like to hold."""
 
     model_config = ConfigDict(
         extra="forbid",

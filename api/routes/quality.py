@@ -33,7 +33,7 @@ class Findings(BaseModel):
 
 
 class Handled(BaseModel):
-    """What an act has changed."""
+    """The number of rows that an act has changed."""
 
     rows: int
     """0: nothing was chosen, and nothing is on record."""

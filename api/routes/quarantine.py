@@ -45,7 +45,7 @@ class QuarantineRow(BaseModel):
 
 
 class Quarantine(BaseModel):
-    """What waits: all of it counted, and the oldest rows one by one."""
+    """Rows in quarantine: all of them counted, and the oldest one by one."""
 
     groups: list[QuarantineGroup]
     rows: list[QuarantineRow]

@@ -11,7 +11,7 @@ from schemas.reconcile import Depth, ReconcileInput, ReconcileState
 
 
 class ReconciliationRequest(RunRequest):
-    """What to hold against the org, and how closely."""
+    """The object to compare with the org, and the depth."""
 
     model_config = ConfigDict(
         json_schema_extra={

@@ -74,7 +74,7 @@ class ReplayRequest(RunRequest):
     parallel: int = Field(default=2, ge=1, le=16, description="Groups of batches under way at once.")
 
     def selection(self, org: str) -> ReplaySelection:
-        """What is replayed; raises pydantic's `ValidationError` for parts that do not fit together."""
+        """The selection to replay; raises pydantic's `ValidationError` for parts that do not fit together."""
         choice = self.quarantine
         return ReplaySelection(
             org=org,

@@ -1,4 +1,4 @@
-"""What can be run by HTTP: one `RunKind` each, and how a request becomes exactly one run."""
+"""Runs that HTTP callers can start: one `RunKind` each, and how a request becomes exactly one run."""
 
 import asyncio
 import hashlib
@@ -62,18 +62,18 @@ class RunKind:
     """Also how its workflow ids begin."""
     request: type[RunRequest]
     state: type[Message]
-    """What its query `progress` answers and its workflow returns."""
+    """The type of its query `progress` and of its result."""
     workflow_id: Callable[[Any], str]
     """From its workflow's input."""
     options: Callable[[Any], Mapping[str, Any]]
-    """From its workflow's input: what Temporal is told besides."""
+    """Search attributes and memo, made from the workflow's input."""
     repeats: bool
     """True: asked for by neither a key nor a window, it is begun again when the one before has ended, since the answer is
     another one by then."""
     acts: tuple[RunAct, ...]
-    """What it can be told while it runs."""
+    """The signals that it accepts while it runs."""
     about: str
-    """What it does, in a sentence or two."""
+    """Its description, in a sentence or two."""
 
     def prefix(self, org: str) -> str:
         """How the workflow ids of an org's runs begin."""

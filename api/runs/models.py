@@ -1,4 +1,4 @@
-"""What is answered about runs."""
+"""Responses about runs."""
 
 from datetime import datetime
 from typing import Generic, Literal, TypeVar
@@ -47,7 +47,7 @@ class RunView(RunListed, Generic[S]):
     """A run, whole."""
 
     state: S | None
-    """As it tells itself, or its result when it has ended; null when there is none, and then `trouble` says why."""
+    """The state as the run reports it, or its result when it has ended; null when there is none, and then `trouble` says why."""
     trouble: str
     """Why it failed, or why it tells nothing now; empty otherwise."""
 

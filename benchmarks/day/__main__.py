@@ -51,7 +51,7 @@ MIDNIGHT = datetime(2026, 11, 2, tzinfo=UTC).timestamp()
 RECORDS = 6_000
 """Of each object."""
 CALL_SECONDS = 0.3
-"""What a call takes."""
+"""The time that a call takes."""
 _READ_EVERY = 60.0
 _CHECK_EVERY = 600.0
 _QUESTION_CALLS = 2

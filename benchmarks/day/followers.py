@@ -45,7 +45,7 @@ class Follower:
     """When, and how many real changes came: what the planner measures."""
 
     async def follow(self) -> None:
-        """For ever, now this way, now that."""
+        """Endless, alternating in direction."""
         source = PolledSource(self.http, self.spec)
         position = PolledPosition(int(self.now()) * 1_000)
         replay = self.org.bus.newest

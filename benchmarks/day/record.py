@@ -1,4 +1,4 @@
-"""What the day shows: refusals, freshness, who got how much, and how good the forecasts were."""
+"""The day's results: refusals, freshness, tokens by class, and the accuracy of the forecasts."""
 
 import asyncio
 import math
@@ -21,7 +21,7 @@ class Record:
     """Filled by everybody who takes part."""
 
     refused: Counter[str] = field(default_factory=Counter)
-    """What the org refused, by its words."""
+    """The org's refusals, by their words."""
     ages: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     """Object -> seconds from commit to curated, of every row or event."""
     asked: dict[LeaseClass, float] = field(default_factory=lambda: defaultdict(float))

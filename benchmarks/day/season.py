@@ -54,7 +54,7 @@ def _shape(hour: float) -> float:
 
 
 def _base() -> float:
-    """What the rest of the day is multiplied by, so that the whole is the day's changes."""
+    """Factor for the rest of the day, so that the whole is the day's changes."""
     steps = [n / 60 for n in range(24 * 60)]
     rest = sum(_shape(hour) for hour in steps if not _SPIKE[0] <= hour < _SPIKE[1]) / 60
     return (24 - (_SPIKE[1] - _SPIKE[0]) * _SPIKE_LEVEL) / rest

@@ -84,7 +84,7 @@ def demo(
 
 
 def judge(figures: dict[str, Any]) -> list[str]:
-    """What does not hold, a sentence each."""
+    """Assertions that do not hold, a sentence each."""
     accounted = figures["changes_applied"] + figures["changes_duplicate"] + figures["changes_quarantined"]
     checks = {
         f"{figures['records_different']} records differ from the org": figures["records_different"] == 0,

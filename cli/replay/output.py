@@ -48,7 +48,7 @@ async def follow(settings: Settings, request: ReplayInput) -> ReplayState:
 
 
 def result_page(found: ReplayState) -> RenderableType:
-    """What came of it."""
+    """Its outcome."""
     counts = found.counts
     table = numbers_table(
         {

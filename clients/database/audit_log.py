@@ -60,7 +60,7 @@ class AuditLog:
             return [(row.number, _act(row)) for row in connection.execute(query)]
 
     def verify(self) -> list[str]:
-        """What is wrong with the chain, a sentence each; empty when every row is as it was written."""
+        """Breaks of the audit chain, a sentence each; empty when every row is as it was written."""
         with translated(), self._engine.connect() as connection:
             found = connection.execute(sa.select(AUDIT_LOG).order_by(AUDIT_LOG.c.number)).all()
         problems = []

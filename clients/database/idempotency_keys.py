@@ -41,7 +41,7 @@ class KeyUsedError(TerminalError):
 
 @dataclass(frozen=True)
 class KeyClaim:
-    """What a key stands for."""
+    """The request that a key stands for."""
 
     caller: str
     key: str

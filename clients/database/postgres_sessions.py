@@ -1,4 +1,4 @@
-"""What every session with PostgreSQL is told: one that stops in the middle of a transaction lets the others go on."""
+"""Settings of every PostgreSQL session: one that stops in the middle of a transaction lets the others go on."""
 
 IDLE_SECONDS = 60
 """How long a session may be silent within a transaction until the server ends it and its locks are free.

@@ -30,10 +30,10 @@ class Streamed:
 
 @dataclass(frozen=True)
 class Selection:
-    """What the org has selected for change events."""
+    """The objects that the org has selected for change events."""
 
     filters: Mapping[tuple[str, str], str | None]
-    """(channel, event) -> the member's filter; None: every change is told."""
+    """(channel, event) -> the member's filter; None = no filter."""
     channels: frozenset[str]
     """Custom channels, where they were asked for."""
 

@@ -13,7 +13,7 @@ _SHOWN = 5
 _NEW = {DriftKind.ADDED, DriftKind.UNKNOWN}
 _RULES = {DriftKind.REQUIRED, DriftKind.OPTIONAL}
 _QUIET = {*_NEW, DriftKind.RESTORED, DriftKind.SCALE}
-"""What the engine goes on with; `tidegate catalogue check` tells of it."""
+"""Warnings with which the engine goes on; `tidegate catalogue check` lists them."""
 
 
 async def examine_object(org: OrgHttp, spec: ObjectSpec) -> list[Finding]:

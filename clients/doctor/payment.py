@@ -36,7 +36,7 @@ class Allowance:
         return nullcontext()
 
     def settle(self, budget: Budget, lease_class: LeaseClass, count: int) -> None:
-        """The questions spend calls, and nothing besides."""
+        """The checks spend calls, and nothing else."""
 
     def read(self, reading: Reading) -> None:
         """Stop when the org says that it has hardly any calls left."""

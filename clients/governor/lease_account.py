@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from schemas.governor import GrantedLine
 
 IDLE_SECONDS = 20.0
-"""What has not been used for so long goes back."""
+"""Tokens that have not been used for this long are returned."""
 _AHEAD_SECONDS = 10.0
-"""Tokens are held for so long a time of spending at the present rate."""
+"""Tokens are held for this much time of spending at the present rate."""
 _LEAST = 5
 _REFILL_BELOW = 0.4
 """Ask for more when less than this fraction of the wish is left."""

@@ -164,7 +164,7 @@ class Leases:
         return self._is_valid() and self._clock() >= account.paused_until
 
     def _reserve(self, budget: Budget, lease_class: LeaseClass, count: int) -> LeaseAccount | None:
-        """The account when it has the tokens; whoever waits already goes first."""
+        """The account when it has the tokens; earlier callers go first."""
         account = self._account(budget, lease_class)
         if account.waiting or account.left < count or not self._may_spend(account):
             return None

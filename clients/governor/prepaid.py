@@ -31,7 +31,7 @@ class PrepaidPurse:
         return nullcontext()
 
     def settle(self, budget: Budget, lease_class: LeaseClass, count: int) -> None:
-        """The question spends what was paid for, and nothing besides."""
+        """The check spends the tokens that were paid, and nothing else."""
 
     def read(self, reading: Reading) -> None:
         """Keep a reading."""

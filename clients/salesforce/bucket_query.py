@@ -29,7 +29,7 @@ RANGES_A_CALL = 60
 
 
 class Answer(NamedTuple):
-    """What the org said in one call, as it was at one moment between two of its clock."""
+    """The org's answers in one call, as of one moment between two of its clock."""
 
     ranges: tuple[Range, ...]
     asked_from: datetime

@@ -32,12 +32,12 @@ class Row:
     """In REST's JSON, without the external id field; None empties. A parent by its external id: {"Account": {"ExternalId__c": "A-1"}}."""
     may_create: bool = True
     record_id: str = ""
-    """Of the record, when it is known. A row that may not create is written by it, since an upsert cannot be told not to create."""
+    """Of the record, when it is known. A row that may not create is sent as an update by it, since an upsert always may create."""
 
 
 @dataclass(frozen=True, slots=True)
 class RowResult:
-    """What the org says of one row."""
+    """The org's result for one row."""
 
     record_id: str = ""
     """Empty when the row failed."""
@@ -81,7 +81,7 @@ class CompositeWrites:
             key_field: The external id field that names them.
             rows: At most five collections of 200 (`collections_needed`), each record once.
             batch: Its id, under which the changes come back (`changeOrigin`).
-            is_long: The call may take 20 seconds or more: as many rows as the org needs so long for.
+            is_long: True = the call may take 20 seconds or more: the number of rows decides.
 
         Without rows that can be sent nothing is called. Raises `ValueError` for rows that do not fit into one call,
         `UnknownOutcomeError` when some may have been written, and whatever else `OrgHttp.call` raises when none was.

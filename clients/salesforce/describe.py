@@ -1,4 +1,4 @@
-"""What the org says of its objects' fields, and whether that has changed since it was last asked.
+"""The org's describe of its objects' fields, and whether it has changed since it was last read.
 
 `If-Modified-Since` on describe global tells of any object, so a check of a quiet org is one call (REST API Developer Guide, "Describe
 Global"; "Conditional Request Headers").

@@ -1,4 +1,4 @@
-"""What the org described of its objects, as it was kept in the object store; and asking the org again."""
+"""The org's describes as cached in the object store, and reading them again."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -25,7 +25,7 @@ class Describes:
         self._known: dict[str, tuple[float, DescribedObject | None]] = {}
 
     def find(self, object_name: str) -> DescribedObject | None:
-        """What was kept of an object; None when nothing was, or when the store does not answer and never has."""
+        """The cached describe of an object; None when there is none, or when the store does not answer and never has."""
         looked_at, found = self._known.get(object_name, (float("-inf"), None))
         if time.monotonic() - looked_at < self._cached_seconds:
             return found
@@ -47,7 +47,7 @@ class Describes:
 
 
 async def ask_describe(org: OrgHttp, object_name: str, lease_class: LeaseClass) -> DescribedObject:
-    """What the org says of an object now: one call (REST API Developer Guide, "sObject Describe")."""
+    """Read the org's describe of an object: one call (REST API Developer Guide, "sObject Describe")."""
     at = datetime.now(UTC)
     answer = await org.call(
         "GET", f"{org.data_path}/sobjects/{object_name}/describe", lease_class=lease_class

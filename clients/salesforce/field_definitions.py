@@ -1,4 +1,4 @@
-"""What Setup says of how sensitive fields are (Tooling API, "FieldDefinition")."""
+"""The data sensitivity of fields in Setup (Tooling API, "FieldDefinition")."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -3,8 +3,7 @@
 What the org says in passing (its count of API calls, a refusal, a Retry-After) goes back to the governor, so that one
 process's bad news stops every other one.
 
-Law 6 begins here: of a write that fails it is told whether it was surely not carried out, or whether nobody knows
-(`UnknownOutcomeError`).
+Law 6 begins here: the error of a failed write says whether it was surely not carried out, or whether that is unknown (`UnknownOutcomeError`).
 """
 
 import asyncio
@@ -59,7 +58,7 @@ _TOO_SLOW = {"QUERY_TIMEOUT", "OPERATION_TOO_LARGE"}
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 """There was no connection, so the org has not seen a byte. A reset or an end of an open one says nothing of the kind."""
 _OF_THE_FORM = {405, 410, 411, 412, 413, 414, 415, 417, 428, 431}
-"""Refused for what it looks like, before anything is done; true of whoever answers, the org or what stands before it (RFC 9110)."""
+"""Status codes that reject a malformed request before executing it, whether sent by Salesforce or by a proxy (RFC 9110)."""
 _MIDWAY = {"REQUEST_RUNNING_TOO_LONG", "UNKNOWN_EXCEPTION", "QUERY_TIMEOUT", "InternalServerError", "Timeout"}
 """The org had begun, and what it had committed by then stays: each subrequest of a composite call is a transaction."""
 _OVER_QUOTA = {"LIMIT_EXCEEDED", "EXCEEDED_QUOTA", "ExceededQuota"}
@@ -93,7 +92,7 @@ class OrgHttp:
         self._told_time: tuple[datetime, float] | None = None
         self.api_version = api_version
         self.data_path = f"/services/data/v{api_version}"
-        """What the paths of the REST API begin with."""
+        """The prefix of the REST API's paths."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -189,7 +188,7 @@ class OrgHttp:
     def refused_inside(
         self, call: str, status: int, body: object, headers: Mapping[str, str] | None = None
     ) -> TidegateError:
-        """What the failure of a call inside another one means: what it would mean by itself."""
+        """The meaning of a failure of a call inside another one: the same as by itself."""
         return self._refused(httpx.Response(status, json=body, headers=headers), call, ())
 
     async def _send(
@@ -273,7 +272,7 @@ def _unanswered(error: httpx.HTTPError | TimeoutError, detail: str, *, may_be_do
 
 
 def _of_a_write(refused: TidegateError, response: httpx.Response, call: str) -> TidegateError:
-    """What a refusal says of a write.
+    """The meaning of a refusal for a write.
 
     Surely not carried out is what the org refuses with 4xx and a code of its own, unless it had begun; what anybody refuses for its
     form; and what is sent elsewhere (3xx). A 5xx is not sure even with SERVER_UNAVAILABLE, "a server that is necessary for this call
@@ -304,7 +303,7 @@ def _is_reading(call: str) -> bool:
 
 
 def _refusal(response: httpx.Response, code: str, message: str, also: tuple[Budget, ...]) -> Refusal | None:
-    """What the governor must hear; None for an error that says nothing about limits (salesforce.md B.10)."""
+    """The refusal to report to the governor; None for an error that says nothing about limits."""
     budget, kind, pause = Budget.API_CALLS, RefusalKind.UNAVAILABLE, _SHORT_PAUSE
     if code == "REQUEST_LIMIT_EXCEEDED" and message.startswith("ConcurrentRequests"):
         budget, kind = Budget.LONG_CALLS, RefusalKind.CONCURRENCY

@@ -34,7 +34,7 @@ _DELETED_AGE_MS = (DELETED_MAX_AGE - timedelta(hours=1)) // timedelta(millisecon
 
 
 class Deletions(NamedTuple):
-    """What the replication call tells."""
+    """The answer of the replication call."""
 
     rows: list[Deletion]
     covered_ms: int

@@ -18,7 +18,7 @@ IDS_OF_A_QUERY = 400
 
 
 class FoundRecords(NamedTuple):
-    """What became of the records that were asked for."""
+    """The states of the requested records."""
 
     records: list[Mapping[str, Any]]
     """Live ones and those in the recycle bin, in REST's JSON, with `IsDeleted` and `SystemModstamp`; a number of many digits is a

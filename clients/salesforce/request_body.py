@@ -1,4 +1,4 @@
-"""The body of a write, given away piece by piece, so that of one that was broken off it can be told whether the org can have it whole."""
+"""A request body sent in chunks: if the connection drops before the last chunk was handed over, the org cannot have executed the write."""
 
 from collections.abc import AsyncIterator, Callable
 

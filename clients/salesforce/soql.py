@@ -12,7 +12,7 @@ from schemas.ingest.positions import PolledPosition, epoch_ms
 from schemas.salesforce.limits import SOQL_MAX_CHARACTERS
 
 SYSTEM_FIELDS = ("Id", "IsDeleted", "SystemModstamp")
-"""What every object has and the catalogue does not list."""
+"""Fields that every object has and the catalogue does not list."""
 
 _ESCAPED = str.maketrans(
     {"\\": r"\\", "'": r"\'", "\n": r"\n", "\r": r"\r", "\t": r"\t", "\b": r"\b", "\f": r"\f"}

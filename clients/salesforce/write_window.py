@@ -1,6 +1,6 @@
 """Until when a write may be begun.
 
-Whoever looks up a write that nobody has answered takes it for not carried out after a while. So a process that was stopped between saying
+A lookup of an unanswered write takes it for not carried out after a while. So a process that was stopped between saying
 that it writes and writing must not go on where it was: by then somebody else may have written in its place.
 """
 

@@ -20,7 +20,7 @@ _ZSTD_LEVEL = 1
 
 
 class RowFacts(NamedTuple):
-    """What is to be remembered of a page of rows."""
+    """The facts to remember about a page of rows."""
 
     object: str
     received_at: datetime

@@ -65,8 +65,7 @@ class StartedBackfill:
 async def start_backfill(client: Client, request: BackfillInput) -> StartedBackfill:
     """Start a backfill, or find the one of the same object and window that runs.
 
-    One that failed or was cancelled is started again and goes on where it stopped. Raises `WindowDoneError` for a window that
-    is done: its rows are older by now, so whoever wants them again names another window. Raises `WindowTakenError` when what
+    One that failed or was cancelled is started again and goes on where it stopped. Raises `WindowDoneError` for a window that is done: its rows are older by now, so a new read needs another window. Raises `WindowTakenError` when what
     runs or is done under that name was asked for something else.
     """
     workflow_id = backfill_workflow_id(request.org, request.object, request.window)
@@ -161,7 +160,7 @@ async def _start(
 
 
 def start_options(request: BackfillInput) -> dict[str, Any]:
-    """What Temporal is told of a backfill besides its input."""
+    """Search attributes and memo of a backfill, next to its input."""
     attributes = TypedSearchAttributes(
         [
             SearchAttributePair(SearchAttributeKey.for_keyword("SfOrg"), request.org),
@@ -178,7 +177,7 @@ def start_options(request: BackfillInput) -> dict[str, Any]:
 
 
 def _asked(request: BackfillInput) -> dict[str, Any]:
-    """What is to be read, without who asks and why."""
+    """The selection to read, without the caller and the reason."""
     return request.model_dump(mode="json", include={"since", "until", "ids_key", "is_repair"})
 
 

@@ -1,4 +1,4 @@
-"""The governor workflow as a process's lease client sees it: one update a time, started by whoever needs it first."""
+"""The governor workflow as a process's lease client sees it: one update a time; the first process that needs it starts it."""
 
 import asyncio
 from datetime import timedelta

@@ -69,7 +69,7 @@ async def lane_state(client: Client, org: str, lane: str) -> LaneState | None:
 
 
 async def follower_view(client: Client, org: str, lane: str, activity: str) -> FollowerView | None:
-    """What the lane's activity of that name is doing; None when it has none under way."""
+    """The state of the lane's activity of that name; None when it has none under way."""
     try:
         described = await client.get_workflow_handle(lane_workflow_id(org, lane)).describe()
     except RPCError as error:

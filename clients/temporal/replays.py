@@ -44,7 +44,7 @@ async def start_replay(client: Client, request: ReplayInput, *, only_once: bool)
 
 
 def start_options(request: ReplayInput) -> dict[str, Any]:
-    """What Temporal is told of a replay besides its input."""
+    """Search attributes and memo of a replay, next to its input."""
     selection = request.selection
     pairs = [SearchAttributePair(SearchAttributeKey.for_keyword("SfOrg"), selection.org)]
     if selection.lane is not None:

@@ -73,7 +73,7 @@ class Look:
 
 
 def content(request: Message) -> dict[str, Any]:
-    """What a run is asked to do, as plain values: its input without who asks and why."""
+    """A run's input as plain values, without the caller and the reason."""
     return request.model_dump(mode="json", exclude=_NOT_CONTENT)
 
 
@@ -96,7 +96,7 @@ async def start_run(
         request: The workflow's input.
         workflow_id: Derived from the request.
         again: True starts one that has ended well again, too.
-        options: What Temporal is told besides: search attributes, a memo, a summary.
+        options: Search attributes, a memo, a summary, for Temporal.
 
     Raises:
         RunExistsError: A run with this id does something else.
@@ -135,7 +135,7 @@ async def _same(client: Client, workflow_id: str, request: Message) -> Look:
 
 
 async def _input(client: Client, workflow_id: str, run_id: str, kind: type[M]) -> M | None:
-    """What a workflow was started with; None when it was something of another kind."""
+    """The input that a workflow was started with; None when it has another type."""
     handle = client.get_workflow_handle(workflow_id, run_id=run_id)
     async for event in handle.fetch_history_events(page_size=1):
         payloads = event.workflow_execution_started_event_attributes.input.payloads
@@ -197,7 +197,7 @@ def _deepest(error: BaseException) -> str:
 
 
 async def query(client: Client, workflow_id: str, name: str, kind: type[M]) -> M | None:
-    """What a workflow answers to a query; None when no such workflow runs.
+    """The answer of a workflow to a query; None when no such workflow runs.
 
     Raises:
         UnavailableError: It runs, but no worker answers for it within three seconds.
@@ -273,7 +273,7 @@ STATUSES = tuple(_TEMPORAL_STATUS)
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """What Temporal does not answer becomes ours; that something is not there is the caller's to understand."""
+    """Turn Temporal's failures into ours; the caller interprets a missing workflow."""
     try:
         yield
     except RPCError as error:

@@ -1,4 +1,4 @@
-"""Temporal schedules: work that begins by the clock. Kept by whoever starts first, and the same however often it is asked for."""
+"""Temporal schedules: work that begins by the clock. Made by the first process that starts, and the same on every later call."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -33,7 +33,7 @@ class Scheduled:
     workflow: str
     """The workflow's type."""
     workflow_id: str
-    """What the ids of its runs begin with; the server adds the time."""
+    """The prefix of its runs' ids; the server adds the time."""
     task_queue: str
     request: Message
     every: timedelta

@@ -46,7 +46,7 @@ class LiveCatalogue(Catalogue):
 
     @classmethod
     def unread(cls, file: Catalogue, warehouse: Warehouse) -> "LiveCatalogue":
-        """The file alone until it is told to follow: for a process that starts before the warehouse answers."""
+        """The file alone until `follow` is called: for a process that starts before the warehouse answers."""
         live = cls.model_construct(every_object=dict(file.every_object), objects=dict(file.objects))
         live._file, live._warehouse = file, warehouse
         return live
@@ -112,8 +112,7 @@ def write_rows(transaction: Transaction, found: Iterable[FieldDrift], at: dateti
 def check_catalogue(transaction: Transaction, name: str, known: int | None) -> None:
     """Raise `CatalogueBehindError` when the object's fields were changed after the revision that the step began with.
 
-    Ask it under the object's lock: whoever changes the fields holds it, so what is written after this is written with the fields
-    that it was begun with. A record that is folded again with fewer fields would lose the others.
+    Ask under the object's lock: a change of the fields holds it, so later writes use the fields that they began with. A record that is folded again with fewer fields would lose the others.
 
     Args:
         transaction: Of the warehouse that the step writes to.

@@ -1,4 +1,4 @@
-"""What the engine asks of a warehouse. Loading and table options differ between warehouses; the rest is shared SQL."""
+"""The operations that the engine needs of a warehouse. Loading and table options differ between warehouses; the rest is shared SQL."""
 
 from collections.abc import Mapping, Sequence, Set
 from contextlib import AbstractContextManager

@@ -1,4 +1,4 @@
-"""What psycopg raises becomes ours: the one place that decides whether a refusal of the warehouse will pass."""
+"""Turn psycopg's errors into ours: the one place that decides whether a refusal of the warehouse will pass."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

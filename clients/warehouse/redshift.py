@@ -192,7 +192,7 @@ class _RedshiftTransaction:
             self._run(self._loader.put(in_schemas(table, self._prefix), columns, rows))
 
     def drop_stages(self) -> None:
-        """What ON COMMIT DROP does elsewhere. Only what this transaction made: the name is looked up along the
+        """The equivalent of ON COMMIT DROP. Only what this transaction made: the name is looked up along the
         search path, so that DROP … IF EXISTS could hit somebody's permanent table.
         """
         for name in sorted(self._staged):
@@ -239,7 +239,7 @@ def create_statement(table: str, columns: Sequence[Column]) -> str:
 
 
 def missing_statements(table: str, columns: Sequence[Column], existing: set[str] | None) -> dict[str, str]:
-    """What is to be made -> the DDL that makes it. `existing`: the table's columns; None when there is no table."""
+    """The object to create -> the DDL that creates it. `existing`: the table's columns; None when there is no table."""
     if existing is None:
         return {table: create_statement(table, columns)}
     # Nullable although it may be required: ADD COLUMN … NOT NULL asks for a default for the rows that are there.

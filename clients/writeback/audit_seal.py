@@ -38,7 +38,7 @@ def attempts_of(connection: sa.Connection, batch: str) -> list[sa.Row[Any]]:
 
 
 def sealed_target(object_name: str, batch: str) -> str:
-    """What the act that seals a batch is about."""
+    """The target of the act that seals a batch."""
     return f"writebacks/{object_name}/{batch}"
 
 

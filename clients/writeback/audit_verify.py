@@ -20,7 +20,7 @@ _SNAPSHOT = sa.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 
 
 def broken_seals(dsn: str) -> list[str]:
-    """What is wrong with the record of attempts, a sentence each; empty when every batch's are as they were sealed. Blocks.
+    """Breaks in the record of attempts, a sentence each; empty when every batch's are as they were sealed. Blocks.
 
     Attempts of a batch that is still open are not sealed yet. `dsn`: of the operational store. Raises `UnavailableError` when it does not
     answer.

@@ -45,7 +45,7 @@ _CANDIDATES = sa.text(
     LIMIT :most
     """
 )
-"""What may be sent now: due, the first of its record (or merged with all before it), and with no parent that is still to be written."""
+"""Writebacks that may be sent now: due, the first of their record (or merged with all before), and with no parent that is still to be written."""
 _NO_LAST = 2**62
 
 

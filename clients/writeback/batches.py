@@ -46,7 +46,7 @@ class OwnWrite:
     foreign_at: datetime | None
     """The latest time at which somebody else may have changed the record before; None: there was no record."""
     fields: Values
-    """What it wrote."""
+    """The values that it wrote."""
 
 
 class FoundRecord(NamedTuple):

@@ -61,7 +61,7 @@ class FileReading:
             self.trouble = f"Reading stopped after row {self.rows:,}: {error}. What was accepted stays; then hand it in again."
 
     def result(self, refusals_key: str | None = None) -> FileIntake:
-        """What became of it so far. `refusals_key`: where all refusals were put."""
+        """Its outcome so far. `refusals_key`: where all refusals were put."""
         return FileIntake(
             rows=self.rows,
             accepted=self.accepted,

@@ -60,7 +60,7 @@ class ParentLookup:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _asked(self, prepared: Sequence[PreparedWriteback]) -> dict[int, set[str]]:
-        """What the warehouse adds, by index: ids of parents, and the record's own, under which its children know it."""
+        """The warehouse's part, by index: ids of parents, and the record's own, under which its children know it."""
         wanted: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
         for each in prepared:
             wanted[each.request.object, each.key_field].add(each.external_id)

@@ -1,4 +1,4 @@
-"""Pauses of an object's writebacks, or of the whole org's. Whoever holds one back is on record with it (law 9)."""
+"""Pauses of an object's writebacks, or of the whole org's. The operator who pauses is recorded with it (law 9)."""
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -55,7 +55,7 @@ class Pauses:
 
 
 def pauses_of(connection: sa.Connection, object_name: str) -> list[sa.Row[tuple[object, ...]]]:
-    """Those that hold the object's writebacks back."""
+    """The pauses that hold the object's writebacks back."""
     holds = WRITEBACK_PAUSE.c.object.in_([object_name, WHOLE_ORG])
     return list(connection.execute(sa.select(WRITEBACK_PAUSE).where(holds)))
 

@@ -38,7 +38,7 @@ class WritebackFilter:
 
 @dataclass(frozen=True)
 class StateCount:
-    """How many writebacks of an object stand there."""
+    """The number of an object's writebacks in this state."""
 
     object: str
     state: str
@@ -76,7 +76,7 @@ class WritebackLooks:
         return self._rows(query.order_by(WRITEBACK.c.number.desc()))
 
     def dead_letters(self, most: int, *, object_name: str | None = None) -> list[Row]:
-        """What was refused for good and waits for an operator, the oldest first."""
+        """Dead letters, which wait for an operator, the oldest first."""
         return self.page(WritebackFilter(object_name, WritebackState.DEAD), most, oldest_first=True)
 
     def attempts(self, number: int) -> list[Row]:
@@ -104,12 +104,12 @@ class WritebackLooks:
             return latencies(connection, within)
 
     def standings(self) -> list[Standing]:
-        """What waits, is on its way, is held or dead, by object."""
+        """Counts of waiting, open, held and dead writebacks, by object."""
         with self._store.begin() as connection:
             return standings(connection)
 
     def pauses(self) -> list[PauseView]:
-        """What is held back, the whole org's first."""
+        """Pauses, the whole org's first."""
         with self._store.begin() as connection:
             return pause_views(connection)
 

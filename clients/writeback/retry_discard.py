@@ -16,7 +16,7 @@ from schemas.writeback.messages import DEADLINE, WritebackState
 from transforms.writeback.selection import ranges
 
 UNSENT = (WritebackState.DEAD, WritebackState.HELD, WritebackState.SUPERSEDED)
-"""What waits for an operator, or was decided without one."""
+"""Retry or discard writebacks that wait for an operator, or were decided without one."""
 _LATER = sa.text("""
     SELECT w.number, min(l.number)
     FROM writeback AS w JOIN writeback AS l ON l.record = w.record AND l.number > w.number AND l.state IN ('done', 'open')
@@ -36,8 +36,7 @@ class Unsent:
     def retry(self, chosen: WritebackChoice, *, by: str, reason: str, force: bool = False) -> Handled:
         """Have them sent once more, as if they had just been accepted: no attempts, and five minutes at least.
 
-        One that was held or superseded, or whose outcome could not be told, is sent although the record was changed in Salesforce
-        before now; a change after now counts as newer again. Preconditions stay.
+        One that was held or superseded, or whose outcome is unknown, is sent although the record was changed in Salesforce before now; a change after now counts as newer again. Preconditions stay.
 
         Args:
             chosen: Which ones; without a state, every one that was not sent.

@@ -62,7 +62,7 @@ class Undoing:
 
 
 class _Plan:
-    """What is undone, and what is not and why."""
+    """The writebacks to undo, and those that cannot be, with the reason."""
 
     def __init__(self, catalogue: Catalogue, of_records: defaultdict[str, list[Written]], by: str) -> None:
         self._catalogue = catalogue
@@ -103,11 +103,11 @@ class _Plan:
         return [common | _row(row, found, self._spec(row)) for row, found in self.reverts]
 
     def told(self, object_name: str, made: Mapping[int, int]) -> str:
-        """What the act's record says besides."""
+        """Further detail of the act's record."""
         return f"by {ranges(made[row.number] for row, _ in self.reverts if row.object == object_name)}"
 
     def result(self, made: Mapping[int, int], missing: Sequence[LeftAlone]) -> UndoResult:
-        """What is answered; `made`: number -> number of its undo."""
+        """The answer; `made`: number -> number of its undo."""
         new = [
             Undone(number=row.number, by=made[row.number], is_new=True, without=tuple(found.kept))
             for row, found in self.reverts

@@ -17,7 +17,7 @@ _SOAP_STATUS = 500
 
 
 def refusal(error: SalesforceError, request: Request) -> Response:
-    """What the caller is told."""
+    """The caller's error message."""
     path = request.url.path
     if path.startswith("/services/Soap/"):
         body = fault_body(SoapError(error.code, error.message))

@@ -1,4 +1,4 @@
-"""What travels through Temporal: references, positions and counts. Never a record, so never PII."""
+"""Messages that travel through Temporal: references, positions and counts. Never a record, so never PII."""
 
 from datetime import datetime, timedelta
 
@@ -14,7 +14,7 @@ POLL_EVERY = timedelta(seconds=60)
 
 
 class LaneInput(Message):
-    """What a lane workflow is started with and carries from run to run."""
+    """The input of a lane workflow, carried from run to run."""
 
     org: str
     lane: str
@@ -166,11 +166,11 @@ class ApplyResult(Message):
     isolated: int = 0
     """Fields of the applied changes that did not fit."""
     rereads: int = 0
-    """What could not be told and is to be read; 0 also of a batch that was applied before."""
+    """Changes without values that must be read again; 0 also of a batch that was applied before."""
 
 
 class BatchResult(Message):
-    """What became of a batch, over all its objects."""
+    """The outcome of a batch, over all its objects."""
 
     landed: int
     applied: int
@@ -182,7 +182,7 @@ class Act(Message):
     """Something that an operator did, for the audit log."""
 
     act: str
-    """What: `lane.pause`."""
+    """The act's name, such as `lane.pause`."""
     by: str
     target: str
     """To what: a workflow id."""

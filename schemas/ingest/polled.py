@@ -1,4 +1,4 @@
-"""What a query tells of records: rows, and ids of records that are gone."""
+"""The result of a poll: rows, and ids of records that are gone."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

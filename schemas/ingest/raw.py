@@ -1,4 +1,4 @@
-"""What is landed: the raw file's columns and the manifest that makes it a link of the lane's chain.
+"""The landed form: the raw file's columns and the manifest that makes it a link of the lane's chain.
 
 Every lane lands the same columns, events, so nothing after landing knows the transport. What a backfill reads is landed in the
 columns of its object (docs/decisions/0015): a thousand rows weigh less so, and cost a tenth of the time.

@@ -1,4 +1,4 @@
-"""What the org's describe says of an object's fields that the catalogue does not: what may be written, and which values.
+"""The parts of an object's describe that the catalogue lacks: writable fields and their values.
 
 The facts are optional: without them a writeback is checked against the catalogue alone, and the org says the rest.
 Source: REST API Developer Guide, "sObject Describe".
@@ -22,7 +22,7 @@ class DescribedField(Message):
     length: int = 0
     """Most characters of a text; 0 for other types."""
     values: tuple[str, ...] | None = None
-    """What a restricted picklist takes, active values only; None: it is not restricted."""
+    """Values of a restricted picklist, active ones only; None = it is not restricted."""
 
 
 class DescribedObject(Message):
@@ -41,7 +41,7 @@ class KeepDescribeInput(Message):
 
 
 class KeptDescribe(Message):
-    """What that took."""
+    """The duration of that."""
 
     calls: int
     """0: what was kept is young enough."""

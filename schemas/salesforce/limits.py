@@ -141,6 +141,6 @@ ENRICHED_FIELDS_MAX = 10
 
 # --- Clocks: ours, not a page's
 CLOCK_SKEW_WARNING = timedelta(seconds=5)
-"""Between the org's `Date` header and our clock: polls go by the org's clock, freshness is told by ours."""
+"""Between the org's `Date` header and our clock: polls follow the org's clock, freshness is measured by ours."""
 CLOCK_SKEW_WRONG = timedelta(seconds=60)
 """A JWT assertion lives three minutes, and change times ahead of our clock by minutes are refused."""

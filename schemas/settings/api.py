@@ -16,7 +16,7 @@ class ApiToken(SettingsGroup):
     name: str = Field(pattern=CALLER_NAME)
     """The caller's name, up to 64 characters. It is recorded with every act."""
     role: CallerRole
-    """What the caller may do: `reader`, `operator`, `writer` or `guest`."""
+    """The caller's permissions: `reader`, `operator`, `writer` or `guest`."""
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     """SHA-256 of the token, in hex. `tidegate api token` prints it."""
 

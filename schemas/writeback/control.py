@@ -1,4 +1,4 @@
-"""What an operator does with writebacks that were accepted, and what is answered."""
+"""Operator actions on accepted writebacks, and their results."""
 
 from datetime import datetime
 
@@ -32,14 +32,14 @@ class LeftAlone(Message):
 
     number: int
     why: str
-    """What is in the way, and what to do."""
+    """The obstacle, and the remedy."""
 
 
 class Handled(Message):
-    """What became of the writebacks that an operator chose to retry or to discard."""
+    """The outcome of writebacks that an operator chose to retry or to discard."""
 
     numbers: tuple[int, ...]
-    """Those that were changed."""
+    """The number of changed writebacks."""
     objects: tuple[str, ...]
     """Theirs."""
     left: tuple[LeftAlone, ...]
@@ -58,7 +58,7 @@ class Undone(Message):
 
 
 class UndoResult(Message):
-    """What became of a request to undo."""
+    """The outcome of a request to undo."""
 
     undone: tuple[Undone, ...]
     objects: tuple[str, ...]

@@ -29,7 +29,7 @@ class FileFormat(StrEnum):
 
 
 class RowDefaults(Message):
-    """What the rows of a file have in common. Columns are `external_id`, `key` and fields; a parent's is `Account.ExternalId__c`."""
+    """Shared values of the rows of a file. Columns are `external_id`, `key` and fields; a parent's is `Account.ExternalId__c`."""
 
     object: str = Field(max_length=80)
     key_field: str | None = None
@@ -41,7 +41,7 @@ class RowDefaults(Message):
 
 
 class FileIntake(Message):
-    """What became of a file. Reading it again is harmless: a row is known by its key."""
+    """The outcome of a file. Reading it again is harmless: a row is known by its key."""
 
     rows: int
     """Read."""

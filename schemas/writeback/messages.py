@@ -14,7 +14,7 @@ from pydantic import AwareDatetime, Field
 from schemas.message import Counts, Message
 
 DEADLINE = timedelta(minutes=5)
-"""What a writeback has that names no deadline: what is promised for 99 of 100."""
+"""The default deadline of a writeback: the promise for 99 of 100."""
 MOST_OF_A_REQUEST = 10_000
 """Writebacks of one request; more go by reference to a file."""
 MOST_KEY = 255
@@ -22,7 +22,7 @@ MOST_KEY = 255
 MOST_FIELDS = 200
 """Fields of one writeback."""
 CLIENT_PREFIX = "tidegate-"
-"""What the client name begins with under which a batch is sent; its id follows. It comes back in the events' `changeOrigin`
+"""The prefix of the client name under which a batch is sent; its id follows. It comes back in the events' `changeOrigin`
 (Change Data Capture Developer Guide, "Change Event Header Fields")."""
 
 
@@ -56,7 +56,7 @@ class WritebackState(StrEnum):
 
 
 class Carrier(StrEnum):
-    """What brings a batch into the org."""
+    """The carrier of a batch into the org."""
 
     COLLECTIONS = "collections"
     """Up to five collections of 200 rows in one composite call."""
@@ -75,7 +75,7 @@ class BatchState(StrEnum):
 
 
 class NewerChange(StrEnum):
-    """What happens to a writeback when its field was changed in Salesforce after it was accepted."""
+    """Conflict policy when the writeback's field was changed in Salesforce after it was accepted."""
 
     HOLDS = "holds"
     """The writeback waits for an operator."""
@@ -86,7 +86,7 @@ class NewerChange(StrEnum):
 
 
 class Mode(StrEnum):
-    """What happens to several writebacks of one record that wait together."""
+    """Treatment of several writebacks of one record that wait together."""
 
     ORDERED = "ordered"
     """Each is sent by itself, in the order of acceptance."""
@@ -137,13 +137,13 @@ class RefusedWriteback(Message):
     index: int
     key: str
     field: str
-    """What is at fault: `fields.Status__c`, `external_id`; empty when it is the whole."""
+    """The part at fault: `fields.Status__c`, `external_id`; empty = the whole."""
     message: str
-    """What is wrong, and what to do."""
+    """The error, and the remedy."""
 
 
 class Intake(Message):
-    """What became of a request."""
+    """The outcome of a request."""
 
     accepted: tuple[Accepted, ...]
     refused: tuple[RefusedWriteback, ...]
@@ -177,7 +177,7 @@ class FormInput(Message):
 
 
 class Formed(Message):
-    """What is open, and what waits."""
+    """Open batches, and the number of waiting writebacks."""
 
     batches: tuple[WritebackBatchInput, ...]
     """Every batch that is not closed, those formed before included."""
@@ -198,7 +198,7 @@ class EchoInput(Message):
 
 
 class EchoCounts(Counts):
-    """What came of it."""
+    """Its outcome."""
 
     looked: int = 0
     """Writebacks without an echo."""
@@ -214,7 +214,7 @@ class LookUpInput(Message):
 
 
 class SentBatch(Message):
-    """What is known of a batch after a step."""
+    """The state of a batch after a step."""
 
     is_known: bool
     """False: what became of some entries has to be looked up."""
@@ -223,7 +223,7 @@ class SentBatch(Message):
 
 
 class BatchCounts(Counts):
-    """What became of the writebacks of a batch."""
+    """The outcome of a batch's writebacks."""
 
     done: int = 0
     again: int = 0
@@ -244,7 +244,7 @@ class WritebackControl(Message):
 
 
 class PauseChange(StrEnum):
-    """What a signal does to an object's writebacks."""
+    """The effect of a signal on an object's writebacks."""
 
     PAUSE = "pause"
     RESUME = "resume"

@@ -1,4 +1,4 @@
-"""What writebacks would do, without accepting any: a dry run."""
+"""Preview of writebacks without accepting any: a dry run."""
 
 from enum import StrEnum
 from typing import Any
@@ -8,7 +8,7 @@ from schemas.writeback.messages import Carrier, RefusedWriteback
 
 
 class Effect(StrEnum):
-    """What a writeback would do now."""
+    """The effect of a writeback now."""
 
     CREATE = "create"
     UPDATE = "update"
@@ -41,11 +41,11 @@ class WouldBe(Message):
     """Why it would not be sent."""
     differences: tuple[Difference, ...] = ()
     warnings: tuple[str, ...] = ()
-    """What Salesforce is likely to refuse, or to do otherwise than meant."""
+    """Likely refusals of Salesforce, and likely surprises."""
 
 
 class Cost(Message):
-    """What an object's writebacks would take."""
+    """The cost of an object's writebacks."""
 
     object: str
     carrier: Carrier

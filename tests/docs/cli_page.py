@@ -81,7 +81,7 @@ def _spelling(parameter: Any) -> str:
 
 
 def _value(annotation: Any) -> str:
-    """What stands for a value: the choices of an enum, else the type."""
+    """The placeholder of a value: the choices of an enum, else the type."""
     options = [each for each in (annotation, *get_args(annotation)) if isinstance(each, type)]
     if found := next((each for each in options if issubclass(each, Enum)), None):
         return "|".join(str(each.value) for each in found)

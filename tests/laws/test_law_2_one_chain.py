@@ -1,4 +1,4 @@
-"""Law 2: the batches of a lane form one chain, whoever makes them."""
+"""Law 2: the batches of a lane form one chain, whichever process makes them."""
 
 import asyncio
 import dataclasses

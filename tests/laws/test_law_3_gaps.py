@@ -1,7 +1,6 @@
 """Law 3 over gaps: a record of which events tell only a part, and readings the rest, folds to what the org holds.
 
-An org in miniature: one record; transactions save it and commit later, each sets fields once or more; each setting is told by an event
-or by a gap. Gaps are read as repairs do it, until the log answers every one; the stream goes on meanwhile.
+An org in miniature: one record; transactions save it and commit later, each sets fields once or more; each setting is sent as an event or a gap. Gaps are read as repairs do it, until the log answers every one; the stream goes on meanwhile.
 """
 
 from datetime import UTC, datetime

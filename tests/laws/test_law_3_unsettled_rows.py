@@ -77,7 +77,7 @@ def logged(
 
 
 def polled(written: list[Commit], horizons: list[int], *, reads_unsettled: bool) -> list[LoggedChange]:
-    """What polls of [0, first), [first, second) … land, each made a delay after its horizon."""
+    """The rows landed by polls of [0, first), [first, second) …, each made a delay after its horizon."""
     found, begins = [], 0
     for ends in horizons:
         seen = [commit for commit in written if commit[0] < ends + DELAY]

@@ -34,7 +34,7 @@ TOUCHED = {
 
 
 class PowerCut(Exception):  # noqa: N818
-    """What the scripted failure raises."""
+    """The error of the scripted failure."""
 
 
 class FailingWarehouse:

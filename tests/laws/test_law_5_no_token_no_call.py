@@ -80,7 +80,7 @@ def _no_trouble_left(org: OrgProcess) -> Iterator[None]:
 
 
 def calls(org: OrgProcess) -> int:
-    """What the org has counted."""
+    """The org's counts."""
     counted: int = org.control("GET", "/meters")["api_calls"]["used"]
     return counted
 

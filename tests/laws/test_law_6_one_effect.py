@@ -48,7 +48,7 @@ _EXAMPLES = count(1)
 
 @dataclass
 class Story:
-    """What is asked, and what happens meanwhile."""
+    """The request, and the event in between."""
 
     existing: set[int]
     asked: list[dict[str, Any]]
@@ -214,7 +214,7 @@ async def set_pause(writer: WritingEngine, change: PauseChange) -> None:
 
 
 async def live(writer: WritingEngine, story: Story) -> tuple[int, dict[str, float]]:
-    """Let the story happen; returns the last number before it, and when each batch was taken in hand."""
+    """Let the story happen; returns the last number before it, and when each batch was opened."""
     org = writer.engine.served.org
     another_writes(writer, "Account", {"Name": "parent", "ExternalId__c": f"A{story.number}"})
     for place in sorted(story.existing):

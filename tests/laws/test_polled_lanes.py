@@ -1,4 +1,4 @@
-"""Laws 1 and 2 hold for polled lanes: nothing is passed that is not landed, and there is one chain whoever polls."""
+"""Laws 1 and 2 hold for polled lanes: nothing is passed that is not landed, and there is one chain, whichever process polls."""
 
 import asyncio
 import random

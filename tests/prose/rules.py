@@ -30,7 +30,7 @@ WORDINGS = (
     _word("(?:is|are|was|were|be|been|being|not|still) told", "receives, is notified, is reported"),
     _word("of late", "recently"),
     _word(r"besides(?=\s*(?:[.,;:)]|$))", "also, in addition"),
-    _word("so long(?! that)", "this long, or the duration by name"),
+    _word("(?<!for )so long(?! that| as)", "this long, or the duration by name"),
     _word("whoever|whomever", "the caller, the process, anyone who"),
     _word("it is said|as is said|is said (?:by|in|to|of|that)", "states, describes"),
     _word("stands? there", "exists, is present"),
@@ -58,9 +58,10 @@ class Finding:
 
 
 def findings(passage: Passage) -> list[Finding]:
-    """What `WORDINGS` match in `passage`, the first match of each."""
+    """Matches of `WORDINGS` in `passage`, the first of each; code in backticks is left out."""
+    text = re.sub(r"`[^`]*`", "``", passage.text)
     return [
         Finding(passage, match[0].strip(), wording.better)
         for wording in WORDINGS
-        if passage.kind in wording.kinds and (match := wording.pattern.search(passage.text))
+        if passage.kind in wording.kinds and (match := wording.pattern.search(text))
     ]

@@ -42,7 +42,7 @@ class Source:
         return records, [line["state"] for line in lines if line["type"] == "STATE"][-1:]
 
     def read_command(self, stream: str, mode: str, state: list[Any] | None = None) -> list[str]:
-        """What reads one stream, its files written; the connector is asked for its streams meanwhile."""
+        """Read one stream, its files written; the connector is asked for its streams meanwhile."""
         configured = {
             "stream": self.discover()[stream],
             "sync_mode": mode,

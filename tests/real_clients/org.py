@@ -89,7 +89,7 @@ class SalesforceOrg:
         return self.rest("POST", f"/sobjects/{object_name}", fields).json()["id"]
 
     def records(self, object_name: str, *, deleted: bool = False) -> dict[str, dict[str, Any]]:
-        """What the org holds, by id; `deleted` adds the recycle bin."""
+        """The org's records, by id; `deleted` adds the recycle bin."""
         text = httpx.get(f"{self.url}/sandbox/records/{object_name}", timeout=60).text
         rows = [json.loads(line) for line in text.split("\n") if line]
         return {row["Id"]: row for row in rows if deleted or not row["IsDeleted"]}

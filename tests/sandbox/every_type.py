@@ -205,7 +205,7 @@ def avro_of(org: Org, event: bytes) -> dict[str, Any]:
 
 
 def decoded(org: Org, schema_id: str, payload: bytes) -> dict[str, Any]:
-    """What an event's Avro says by the schema of that id."""
+    """The content of an event's Avro by the schema of that id."""
     schema = org.channels.schema_json(schema_id)
     assert schema is not None
     read: Any = fastavro.schemaless_reader(io.BytesIO(payload), fastavro.parse_schema(orjson.loads(schema)))

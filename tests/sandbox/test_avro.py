@@ -63,7 +63,7 @@ def decoded(payload: bytes) -> dict[str, Any]:
 
 
 def names_in(bitmaps: list[str]) -> set[str]:
-    """What a client makes of a header's bitmaps, written from the documentation's rules."""
+    """A client's reading of a header's bitmaps, written from the documentation's rules."""
     fields = orjson.loads(SCHEMA)["fields"]
     found: set[str] = set()
     for element in bitmaps:

@@ -237,7 +237,7 @@ class OrgBesideNaiveOrg(RuleBasedStateMachine):
     # --- helpers
 
     def _inside(self, address: str) -> tuple[int, Any]:
-        """What a call inside a composite one is answered."""
+        """The answer to a call inside a composite one."""
         sub = {"method": "GET", "url": address, "referenceId": "q"}
         answer = self.call("POST", "/composite", json={"compositeRequest": [sub]})
         [found] = answer.json()["compositeResponse"]

@@ -184,7 +184,7 @@ def opener(any_org: AnyOrg, catalogue: Catalogue) -> Any:
 
 
 async def events_of(any_org: AnyOrg, catalogue: Catalogue, lane: str, count: int) -> list[dict[str, Any]]:
-    """What the bus has, over a lane's transport."""
+    """The events on the bus, over a lane's transport."""
     request = FollowInput(org="o", lane=lane, channel=CHANNEL, position="origin", first_replay=-2)
     async with opener(any_org, catalogue)(request, -2) as stream:
         return [message.data for message in await read_events(stream, count)]
@@ -344,7 +344,7 @@ async def one_example(any_org: AnyOrg, data: st.DataObject, wanted: list[dict[st
 def with_odd(
     truth: Mapping[str, dict[str, Any]], record_id: str, odd: Mapping[str, Any]
 ) -> dict[str, dict[str, Any]]:
-    """What the stream told last of the record."""
+    """The record's last state on the stream."""
     return {**truth, record_id: {**truth[record_id], **odd}}
 
 

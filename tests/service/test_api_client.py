@@ -35,7 +35,7 @@ class Broken(httpx.HTTPTransport):
 
 
 async def used(api: ServedApi, use: Callable[[TidegateClient], Any], *troubles: str, **more: Any) -> Any:
-    """What is got with a client that has some problem first."""
+    """The result of a client that meets a fault first."""
 
     def run() -> Any:
         token = more.pop("token", api.tokens["writer"])

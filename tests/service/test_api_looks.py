@@ -1,4 +1,4 @@
-"""What the API shows and who may ask: on real parts, with lanes, a governor, a ledger and an audit log behind it."""
+"""The API's answers and its access rules: on real parts, with lanes, a governor, a ledger and an audit log behind it."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

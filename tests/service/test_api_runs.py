@@ -1,4 +1,4 @@
-"""What can be run by HTTP is run once: same key, same run; on real workflows, whose steps read nothing."""
+"""Runs requested by HTTP run once: same key, same run; on real workflows, whose steps read nothing."""
 
 import asyncio
 

@@ -37,7 +37,7 @@ async def submit(api: ServedApi, *items: Any, caller: str = "writer") -> tuple[i
 
 
 async def accepted(api: ServedApi, *items: Any, caller: str = "writer") -> dict[str, Any]:
-    """What is answered to writebacks of which some are good."""
+    """The answer to writebacks of which some are good."""
     status, answer = await submit(api, *items, caller=caller)
     assert status == 202, answer
     return answer

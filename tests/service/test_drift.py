@@ -160,12 +160,12 @@ class DriftEngine(ReconcilingEngine):
 
 
 def differences(result: DriftResult) -> list[FieldDrift]:
-    """What a check found, but for the numbers that the catalogue gives no `scale`: those are reported at the first check."""
+    """The findings of a check, without the numbers that the catalogue gives no `scale`: those are reported at the first check."""
     return [each for each in result.found if each.kind is not DriftKind.SCALE]
 
 
 def unknown_fields(engine: DriftEngine) -> set[str]:
-    """What changes carried and the catalogue lacked, and nobody has filled."""
+    """Values that changes carried and the catalogue lacked, and nobody has filled."""
     query = "SELECT field FROM ops.quality WHERE rule = 'unknown_field' AND resolved_at IS NULL"
     return {field for (field,) in engine.rows(query)}
 
@@ -207,7 +207,7 @@ async def engine(
 
 
 def catalogue() -> Catalogue:
-    """What ships, without the objects that these tests do not touch."""
+    """The shipped catalogue, without the objects that these tests do not touch."""
     described = default_catalogue().model_dump()
     wanted = ("Account", "Case", "ServiceRequest__c", "Payment__c")
     described["objects"] = {

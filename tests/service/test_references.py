@@ -53,7 +53,7 @@ def rows(road: Road, what: str, where: str = "TRUE") -> list[tuple[Any, ...]]:
 
 
 def noted(road: Road) -> list[tuple[Any, ...]]:
-    """What is open of the rule `parent` after a look."""
+    """Open findings of the rule `parent` after a check."""
     look(road)
     return rows(road, "record_id, field, target, state", "rule = 'parent' AND resolved_at IS NULL")
 

@@ -1,4 +1,4 @@
-"""What a stream cannot tell comes into the warehouse all the same: gaps, overflows, lost bases, and what the bus held no more."""
+"""Changes that a stream cannot carry reach the warehouse all the same: gaps, overflows, lost bases, and events that the bus no longer held."""
 
 import random
 from collections.abc import AsyncIterator

@@ -27,7 +27,7 @@ from tests.support.engines.following import groups_settle_at_once  # noqa: F401
 pytestmark = [pytest.mark.service, pytest.mark.usefixtures("groups_settle_at_once")]
 
 MISSED = [event(number) for number in range(6, 11)]
-"""What the bus holds of the time in which the lane was left."""
+"""The bus's events of the time in which the lane was left."""
 LATER = [event(number) for number in range(11, 15)]
 
 

@@ -244,7 +244,7 @@ async def test_a_gateway_that_takes_shorter_addresses_costs_one_call_once(
 
 
 async def test_a_direct_query_that_long_is_refused_by_the_org(served: ServedOrg, spec: ObjectSpec) -> None:
-    """What the mechanism is for: without it these tests would show nothing."""
+    """Proof that the mechanism is needed: without it these tests would show nothing."""
     address = served.http.address("/queryAll", {"q": f"SELECT {', '.join(spec.fields)} FROM {WIDE}"})
     assert len(address) > 2 * URI_MAX_BYTES
     async with httpx.AsyncClient() as client:

@@ -41,7 +41,7 @@ def org(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Org]:
 
 
 def facts(org: Org, name: str) -> DescribedObject:
-    """What the org says of an object."""
+    """The org's describe of an object."""
     answer = describe_entity(org.entities.all[name], org.entities, "/x", writable=True)
     return described(answer, NOON)
 

@@ -1,4 +1,4 @@
-"""What an operator does with writebacks, on real parts: hold back, try again, let go, undo."""
+"""Operator actions on writebacks, on real parts: pause, retry, discard, undo."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -47,7 +47,7 @@ def undo(writer: WritingEngine, **chosen: Any) -> UndoResult:
 
 
 def acts(writer: WritingEngine) -> list[tuple[str, str, str, str]]:
-    """What operators did: act, by, target, detail."""
+    """Operators' acts: act, by, target, detail."""
     rows = [act for _, act in writer.engine.audit.rows() if act.act != "writeback.batch"]
     return [(act.act, act.by, act.target, act.detail) for act in rows]
 

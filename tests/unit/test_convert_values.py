@@ -186,7 +186,7 @@ def test_a_refusal_does_not_show_a_text(kind: FieldType) -> None:
 @pytest.mark.parametrize("kind", FieldType)
 @given(value=JSON.filter(lambda value: value is not None))
 def test_whatever_fits_can_be_stored(kind: FieldType, value: Any) -> None:
-    """What is neither refused nor storable would stop every batch that holds it."""
+    """A value that is neither refused nor storable would stop every batch that holds it."""
     field = spec(kind)
     fits = landed(converter(field), value)
     if fits is MISFIT:

@@ -33,7 +33,7 @@ _OF_THE_READER = frozenset({"LastViewedDate", "LastReferencedDate"})
 
 
 def fields_of(described: Iterable[DescribedField], known: Container[str] = ()) -> dict[str, DescribedField]:
-    """What may have a column, by name: without Tidegate's own, what is of the reader, and compounds, whose parts are fields.
+    """Names of fields that may have a column: without Tidegate's own, the reader's, and compounds, whose parts are fields.
 
     `known`: names that the catalogue has; a name that the org puts together, as Contact.Name, is a field where it says so.
     """
@@ -49,7 +49,7 @@ def fields_of(described: Iterable[DescribedField], known: Container[str] = ()) -
 
 
 def _is_a_value(compound: DescribedField) -> bool:
-    """True for a compound that is a text besides, as the Name of accounts of which some are persons."""
+    """True for a compound that is also a text, as the Name of accounts of which some are persons."""
     return not compound.composed and kind_of(compound) is not None
 
 
@@ -79,7 +79,7 @@ def entry_of(field: DescribedField, pii: Pii, *, added: bool = True) -> FieldSpe
 
 
 def part_name(field: DescribedField) -> str | None:
-    """What the field is called inside its compound in change events; None: by its own name.
+    """The field's name inside its compound in change events; None = its own name.
 
     `BillingCity` is `City` of `BillingAddress`; `Home__City__s` is `City` of `Home__c`; `FirstName` is `FirstName` of `Name` (Change Data
     Capture Developer Guide, "Change Event Body"; Object Reference, "Compound Fields").

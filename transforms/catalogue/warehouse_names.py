@@ -12,7 +12,7 @@ from schemas.errors import CatalogueError
 
 
 class NameRow(NamedTuple):
-    """What `ops.names` says of an object (an empty field) or of a field."""
+    """The row of `ops.names` for an object (an empty field) or a field."""
 
     object: str
     field: str
@@ -48,7 +48,7 @@ def named(objects: Mapping[str, ObjectSpec], rows: Iterable[NameRow]) -> dict[st
 
 
 def new_rows(objects: Mapping[str, ObjectSpec], rows: Iterable[NameRow]) -> list[NameRow]:
-    """What has to be put on record of named objects."""
+    """The entries to record for named objects."""
     known = {(row.object, row.field) for row in rows}
     return [row for row in _rows(objects) if (row.object, row.field) not in known]
 

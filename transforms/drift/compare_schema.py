@@ -33,7 +33,7 @@ from transforms.drift.reports import described_text, reported
 _ALIKE = (FRACTIONS, WHOLE_NUMBERS, IDS)
 """Types that are the same to the warehouse."""
 _DECIDED = ("type", "length", "scale", "references", "part_of", "part", "held")
-"""What a decision changes of an entry that is there; the rest is the file's."""
+"""The change that a decision makes to an existing entry; the rest is the file's."""
 
 
 def compare(

@@ -1,4 +1,4 @@
-"""What is reported of a field that fits its catalogue entry, and that somebody should look at all the same. No I/O."""
+"""Reports about a field that fits its catalogue entry and still needs attention. No I/O."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from transforms.catalogue.described_entries import scale_of
 _EXACT_DIGITS = 15
 """Digits that a binary number keeps, whatever they are (IEEE 754, "double")."""
 _Report = tuple[DriftKind, str, str]
-"""What happened, a word for it where the type does not say it, and what to do."""
+"""The change, a word for it where the type does not say it, and the remedy."""
 
 
 def reported(object_name: str, name: str, entry: FieldSpec, field: DescribedField) -> Iterator[FieldDrift]:

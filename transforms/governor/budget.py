@@ -78,7 +78,7 @@ class BudgetBook(BaseModel):
     paused_because: str = ""
 
     def used_at_most(self) -> int:
-        """What the org may have counted by now, but for what others spent since the reading."""
+        """The org's possible count by now, without others' spending since the reading."""
         return self.used + sum(self.recent.values())
 
     def alive(self, lease_class: LeaseClass | None = None) -> int:
@@ -91,7 +91,7 @@ class BudgetBook(BaseModel):
         return 0 if self.maximum is None else self.maximum - math.ceil(self.maximum * terms.margin)
 
     def to_share(self, terms: Terms) -> int:
-        """What the classes' shares are parts of: the spendable rest after what other applications spent in 24 hours.
+        """The base of the classes' shares: the spendable rest after other applications' spending in 24 hours.
 
         They will go on, as far as anybody knows: floors that ignored them would promise what is not there.
         """
@@ -112,7 +112,7 @@ class BudgetBook(BaseModel):
         return self.alive(lease_class) + (0 if self.budget.is_concurrency else kept)
 
     def allowed(self, lease_class: LeaseClass, terms: Terms, now: float) -> tuple[int, str]:
-        """What the class may have now, and why not more."""
+        """The class's possible grant now, and the reason for its limit."""
         if self.maximum is None:
             return 0, "the org's limits have not been read yet"
         if now < self.paused_until:
@@ -239,14 +239,14 @@ class BudgetBook(BaseModel):
         self.usage.spend(tokens, now)
 
     def _kept_floor(self, lease_class: LeaseClass, to_share: int, terms: Terms, now: float) -> int:
-        """What others must leave for a class: its unspent floor, less what it lends while it is quiet."""
+        """The reserve that others must leave for a class: its unspent floor, less the lent part while it is quiet."""
         share = terms.shares.get(lease_class, _NONE)
         kept = max(0, math.floor(share.floor * to_share) - self.spent(lease_class))
         quiet = now - self.asked_at.get(lease_class, 0.0) >= terms.quiet_after.total_seconds()
         return math.ceil(kept * (1 - terms.lent)) if quiet else kept
 
     def _coming_need(self, lease_class: LeaseClass, terms: Terms) -> int:
-        """What less important classes leave for a class beyond their own floors, for its next hours.
+        """The reserve that less important classes leave for a class beyond their own floors, for its next hours.
 
         Without it a backfill would take at night what is free, and starve the lanes in the morning.
         """

@@ -1,4 +1,4 @@
-"""What becomes of a budget in the coming hours. Pure: from the governor's books, the terms and the time.
+"""Project a budget over the coming hours. Pure: from the governor's books, the terms and the time.
 
 Demand is assumed to go on as it is: that classes are slowed is what is forecast, and asked of the books themselves, as
 they will be. So this cannot disagree with what the governor then does.
@@ -21,7 +21,7 @@ _SPENDERS: tuple[LeaseClass | str, ...] = (*LeaseClass, GOVERNOR)
 def forecast(
     book: BudgetBook, terms: Terms, now: float, horizon: timedelta = timedelta(hours=DAY_HOURS)
 ) -> Forecast:
-    """What is left of a budget, who spends it, and what becomes of it.
+    """The rest of a budget, its spenders, and its forecast.
 
     Args:
         book: As the governor has it.

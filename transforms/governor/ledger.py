@@ -15,7 +15,7 @@ _TOLD_BY_NOBODY = {
 
 
 class OrgBooks(BaseModel):
-    """What a governor is started with and carries from run to run."""
+    """The input of a governor, carried from run to run."""
 
     org: str
     terms: Terms = Terms()
@@ -37,7 +37,7 @@ class OrgBooks(BaseModel):
         return Answer(lease_life=self.terms.lease_life, lines=tuple(lines))
 
     def take_in(self, readings: tuple[Reading, ...], refusals: tuple[Refusal, ...]) -> None:
-        """What the org says of itself."""
+        """The org's own report."""
         for reading in readings:
             self.books[reading.budget].read(reading)
         for refusal in refusals:

@@ -25,7 +25,7 @@ class Spending(BaseModel):
     slots: dict[int, float] = {}
 
     def begin(self, at: float) -> None:
-        """From now on everything is told; a second call changes nothing."""
+        """From now on every event is reported; a second call changes nothing."""
         self.since = at if self.since is None else self.since
 
     def add(self, tokens: float, begin: float, end: float) -> None:

@@ -31,7 +31,7 @@ class Mark(BaseModel):
     at: float
     used: int
     ours: int = 0
-    """What we counted since."""
+    """Our count since then."""
 
 
 class Usage(BaseModel):
@@ -44,7 +44,7 @@ class Usage(BaseModel):
     read_at: float | None = None
     """None until the org has been read."""
     unread: int = 0
-    """What we counted since that reading."""
+    """Our count since that reading."""
     sliding: bool = False
     """The org lets go of what is older than 24 hours little by little, and not an hour at a time."""
     before_turn: Mark | None = None
@@ -52,7 +52,7 @@ class Usage(BaseModel):
     in_hour: Mark | None = None
     """A reading of the present hour, from the time on when nothing may drop out any more."""
     early: float = 0.0
-    """What we counted and the org has not shown yet, or never will: it comes off what others seem to spend next."""
+    """Our count that the org has not shown yet, or never will: it is subtracted from others' apparent spending next."""
 
     def spend(self, tokens: int, now: float) -> None:
         """Count our own."""
@@ -167,7 +167,7 @@ class Usage(BaseModel):
         return 0.0
 
     def _dropped(self, begin: float, end: float) -> float:
-        """What the org let go of, if hours held what we believe."""
+        """The org's release of spending, if our guess about its hours is right."""
         window = self.window(self.used)
         return sum(
             tokens * (self.share(hour, begin) - self.share(hour, end)) for hour, tokens in window.items()

@@ -275,7 +275,7 @@ _Field = tuple[int, str, Converter]
 
 
 class _Read(NamedTuple):
-    """What a payload says of its object's fields."""
+    """The object's fields in a payload."""
 
     values: list[Any]
     """Typed, by place."""

@@ -21,10 +21,9 @@ from transforms.pii import Protector
 
 ID, IS_DELETED, MODSTAMP = "Id", "IsDeleted", "SystemModstamp"
 LIVE, IN_BIN, GONE = "false", "true", "gone"
-"""What `IsDeleted` says: of a record; of one in the recycle bin; of one that the org has no more, whose row has no values but its id
-and, as SystemModstamp, when that was found out."""
+"""The three states of `IsDeleted`: a record; one in the recycle bin; one that the org has no more, whose row has no values but its id and, as SystemModstamp, when that was found out."""
 PLACED = (ID, IS_DELETED, MODSTAMP)
-"""What places a row."""
+"""The ordering key of a row."""
 
 
 def page_fields(spec: ObjectSpec) -> tuple[str, ...]:

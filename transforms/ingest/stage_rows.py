@@ -51,7 +51,7 @@ _Cast = Callable[[pa.ChunkedArray], pa.ChunkedArray]
 
 
 class PageFacts(NamedTuple):
-    """What a page's manifest says of its rows."""
+    """The manifest's facts about a page's rows."""
 
     batch: str
     position: str
@@ -225,7 +225,7 @@ def _moment(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 _FIRST_MS, _LAST_MS = -62_135_596_800_000, 253_402_300_799_999
-"""What Python's datetime and the warehouses hold."""
+"""The range of Python's datetime and of the warehouses."""
 
 
 def _time(column: pa.ChunkedArray) -> pa.ChunkedArray:

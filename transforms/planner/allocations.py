@@ -1,4 +1,4 @@
-"""What following may spend of each budget in the coming 24 hours: the governor's rules, read a day ahead. Pure."""
+"""Spendable tokens of each budget for following in the coming 24 hours: the governor's rules, read a day ahead. Pure."""
 
 from schemas.governor import Budget, LeaseClass, Terms
 from schemas.salesforce.limits import (
@@ -20,14 +20,14 @@ PLANNED = (
     Budget.BULK_QUERY_BYTES,
     Budget.STREAMING_CLIENTS,
 )
-"""What following spends, the scarcest in the usual case first."""
+"""Spending of following, the usually scarcest budget first."""
 _DAY_HOURS = 24
 _LAST_HOURS = 8
-"""What is left now must last so long: later, what was spent yesterday drops out of the 24 hours."""
+"""The rest must last this long: later, yesterday's spending drops out of the 24 hours."""
 
 
 def allocations(edition: str, *, licences: int = 0, entitlement: int | None = None) -> dict[Budget, int]:
-    """What an org of the edition is allowed in 24 hours.
+    """Allocations of the edition in 24 hours.
 
     Args:
         edition: A key of the tables in `schemas.salesforce.limits`.

@@ -1,4 +1,4 @@
-"""A plan in numbers: once it is said which objects are streamed, how the others are polled and what all that spends."""
+"""A plan in numbers: the streamed objects, the intervals of the others, and the spending of all."""
 
 from bisect import bisect_left
 from dataclasses import dataclass

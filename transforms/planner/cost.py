@@ -1,4 +1,4 @@
-"""What it costs to follow one object, by events or by queries, and how fresh it is then. Pure arithmetic.
+"""The cost of following one object, by events or by queries, and the freshness. Pure arithmetic.
 
 Daily sums decide what is spent; the busiest minute decides how large a window can be, and so how long reading it takes.
 Hours of the day are unequal: a window of a quiet hour still costs one call. Every figure is an upper bound, so that a plan

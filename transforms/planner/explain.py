@@ -109,7 +109,7 @@ class _Problems:
         return found
 
     def _polling(self) -> list[str]:
-        """What the goal would take of each budget, had it been kept."""
+        """The spending that the goal would take of each budget."""
         wanted = self._drawer.draw(self._draft.streams, self._goal)
         found = []
         for budget in (Budget.API_CALLS, Budget.BULK_QUERY_JOBS, Budget.BULK_QUERY_BYTES):

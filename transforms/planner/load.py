@@ -1,4 +1,4 @@
-"""What an object's load will be in the coming 24 hours, from what came of it. Pure.
+"""Forecast an object's load in the coming 24 hours, from its past changes. Pure.
 
 The present rate fades into the usual one of the hour of the day within three hours: a surge is believed for a while, but not
 for a day. Hours of which nothing is known are taken to go on as at present.
@@ -12,7 +12,7 @@ from datetime import timedelta
 from schemas.plan import ObjectLoad
 
 RECENT = timedelta(minutes=10)
-"""What the present rate is measured over."""
+"""The time over which the present rate is measured."""
 KNOWN_DAYS = 7
 """Days that the usual rate of an hour is the mean of."""
 BURST = 2.0
@@ -25,7 +25,7 @@ _FADES = 3
 
 @dataclass(frozen=True)
 class Measured:
-    """What came of one object."""
+    """The changes of one object."""
 
     recent: float = 0.0
     """Changes within `RECENT`."""

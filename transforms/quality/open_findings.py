@@ -1,4 +1,4 @@
-"""What a group of changes does to the open rows of `ops.quality`. No I/O.
+"""The effect of a group of changes on the open rows of `ops.quality`. No I/O.
 
 A finding is open until a later change of its record carries the field and does not break the rule. Changes come in any order, so a finding
 may be answered by a change that came before it. A delete answers what leaves no field unknown; an undelete brings the whole record, and

@@ -1,4 +1,4 @@
-"""What a group of changes adds to the scorecards: by field and rule, how many changes were checked, and how many failed. No I/O."""
+"""A group's addition to the scorecards: by field and rule, how many changes were checked, and how many failed. No I/O."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence

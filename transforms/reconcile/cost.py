@@ -1,4 +1,4 @@
-"""What a reconciliation costs in API calls, before it is made: an upper bound that is close. Held to measured calls by a test."""
+"""Estimate the API calls of a reconciliation, before it is made: an upper bound that is close. Held to measured calls by a test."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -95,7 +95,7 @@ def calls_needed(
 
 
 def questions_about_a_job(seconds: float, waits: Sequence[float]) -> int:
-    """How often a job is asked for that takes so long."""
+    """The number of checks of a job that takes this long."""
     asked, waited = 0, 0.0
     while not asked or waited < seconds:
         waited += waits[min(asked, len(waits) - 1)]

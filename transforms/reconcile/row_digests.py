@@ -1,4 +1,4 @@
-"""What is known of a record without its values: its id, when it changed, whether it is deleted, and a digest of its fields.
+"""Facts about a record without its values: its id, when it changed, whether it is deleted, and a digest of its fields.
 
 Both sides of a reconciliation are such facts, in numpy arrays: 50 bytes a record, so that millions fit into memory and are
 compared without a loop.

@@ -1,4 +1,4 @@
-"""What was landed under an older catalogue, as the present one would have landed it. Pure.
+"""Turn rows landed under an older catalogue into those of the present one. Pure.
 
 A field or object that the catalogue lacked was encrypted whole, because it might have been anything; when it is declared later, its
 values must be readable, or encrypted under their own name. A field that is declared to be personal later lies in plaintext in old raw
@@ -23,9 +23,9 @@ _HIDDEN = "hidden"
 """Where `transforms.pii` puts the payload of an object that the catalogue lacks."""
 _UNKNOWN = "unknown"
 _SEALED = "tg1."
-"""What the token of a text begins with."""
+"""The prefix of a text's token."""
 _SEALED_OTHER = "tg1x."
-"""What the token of any other value begins with."""
+"""The prefix of any other value's token."""
 
 
 class Reprotector:
@@ -178,7 +178,7 @@ class Reprotector:
         return True
 
     def _decrypted(self, token: Any, context: str) -> Any:
-        """What the token hides; itself when it is none of ours: a text may look like one."""
+        """The value that the token hides; the text itself when it is none of ours: a text may look like one."""
         try:
             return self._protector.decrypt(context, token)
         except ValueError:

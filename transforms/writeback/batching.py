@@ -18,8 +18,7 @@ CALL_ROWS = COLLECTION_MAX_ROWS * COMPOSITE_MAX_QUERIES
 BULK_ROWS = 50_000
 """Entries of an ingest job at most."""
 JOB_CALLS = 14
-"""What an ingest job costs in calls whatever its size: made, filled, closed, looked after, its three results fetched; of 20,000 rows
-against the sandbox org."""
+"""API calls of an ingest job whatever its size: made, filled, closed, polled, its three results fetched; measured with 20,000 rows against the sandbox org."""
 _CALLS_OF_A_BATCH = 2
 """One reads up to a thousand records, one writes them."""
 
@@ -30,7 +29,7 @@ class Waiting:
 
     number: int
     record: str
-    """What it is locked by in the store: `Case.ExternalId__c=C-1`."""
+    """Its lock in the store: `Case.ExternalId__c=C-1`."""
     parents: tuple[str, ...]
     mode: Mode
     priority: int
@@ -46,7 +45,7 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Entry:
-    """What a batch sends for one record."""
+    """A batch's data for one record."""
 
     members: tuple[Waiting, ...]
     """In the order of acceptance; several only when all of them may be merged."""
@@ -100,11 +99,11 @@ class Terms:
     linger: timedelta = BATCH_LINGER
     """The longest that a batch waits to become full; less when a deadline is near."""
     job_time: timedelta = timedelta(seconds=90)
-    """What an ingest job is taken to need whatever its size."""
+    """Assumed duration of an ingest job whatever its size."""
     job_rows: int = 300
     """Rows that an ingest job is taken to write in a second."""
     job_calls: int = JOB_CALLS
-    """What an ingest job is taken to cost in calls, beside the reading of the records."""
+    """Assumed cost of an ingest job in calls, beside the reading of the records."""
 
 
 def entries_of(waiting: Sequence[Waiting]) -> list[Entry]:
@@ -154,9 +153,7 @@ def draft_batches(
 
 
 def _carried(family: list[Entry], usual: Carrier) -> tuple[Carrier, list[Entry]]:
-    """What of a family goes now, and by what: those that need a call first, and those of one external id field; the others when these
-    have given its names free.
-    """
+    """The part of a family that goes now, and its carrier: those that need a call first, and those of one external id field; the others when these have released its names."""
     carrier, going = usual, family
     if usual is Carrier.BULK and (called := [entry for entry in family if entry.needs_call]):
         carrier, going = Carrier.COLLECTIONS, called
@@ -179,7 +176,7 @@ def carrier_for(entries: Sequence[Entry], now: datetime, terms: Terms) -> Carrie
 
 
 def merged_fields(members: Sequence[Mapping[str, object]]) -> dict[str, object]:
-    """What is sent for writebacks that go as one: of a field that several name, the last one's value."""
+    """The data sent for writebacks that go as one: of a field that several name, the last one's value."""
     return {name: value for fields in members for name, value in fields.items()}
 
 

@@ -1,5 +1,4 @@
-"""What is done with an entry of a batch: before it is sent, by what the record is like; after a call without an answer, by what has become
-of it.
+"""Decide what to do with a batch entry: before sending, from the record's current values; after a lost response, from the org's present state.
 
 Salesforce's LastModifiedDate has seconds, and so have the commit times of most events; our own have more. Where the two have to be
 compared, a change of the same second is taken for the newer one: what is held can be sent later, what is overwritten is gone.
@@ -25,7 +24,7 @@ LOG_PATIENCE = timedelta(seconds=90)
 
 @dataclass(frozen=True)
 class Guard:
-    """What a newer change in Salesforce does, and how own changes are told."""
+    """Conflict policy for newer Salesforce changes, and the test that recognizes our own writes."""
 
     spec: ObjectSpec
     policy: Callable[[str], NewerChange]
@@ -38,7 +37,7 @@ class Guard:
 def weigh(
     entry: ToSend, seen: SeenRecord | None, log: Sequence[LoggedChange], guard: Guard, now: datetime
 ) -> Outcome | None:
-    """What becomes of an entry that is not sent; None when it is to be sent.
+    """The outcome of an entry that is not sent; None = it is to be sent.
 
     Args:
         entry: What is to be written.
@@ -76,7 +75,7 @@ def is_recent(entry: ToSend, seen: SeenRecord | None, guard: Guard) -> bool:
 def look_up(
     entry: ToSend, seen: SeenRecord | None, log: Sequence[LoggedChange], guard: Guard, sent: "SentAt"
 ) -> Outcome | None:
-    """What has become of an entry whose call had no answer; None: it cannot be told yet.
+    """The outcome of an entry whose call had no answer; None = not known yet.
 
     `log` has its changes since the batch was sent.
     """

@@ -26,7 +26,7 @@ def same(spec: ObjectSpec, name: str, sent: Any, values: Mapping[str, Any]) -> b
 
 
 def paths(spec: ObjectSpec, name: str, sent: Any) -> list[str]:
-    """What to read in order to compare a field: itself, or the parent's external id. Nothing for what cannot be read like that."""
+    """The fields to read in order to compare a field: itself, or the parent's external id. Nothing for what cannot be read like that."""
     if not isinstance(sent, Mapping):
         return [name] if name in spec.fields else []
     found = [field for known, field in spec.fields.items() if relationship_name(known) == name]

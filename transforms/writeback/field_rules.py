@@ -1,4 +1,4 @@
-"""What may be written to each field of an object, worked out once from the catalogue and from what the org has described. Pure."""
+"""The values that may be written to each field of an object, worked out once from the catalogue and the org's describe. Pure."""
 
 import difflib
 import re
@@ -64,7 +64,7 @@ class ParentRule:
 
 @dataclass(frozen=True)
 class ObjectRules:
-    """What may be written to one object."""
+    """The fields of one object that may be written."""
 
     name: str
     fields: Mapping[str, FieldRule]

@@ -26,7 +26,7 @@ def outcome_of(
     key_field: str,
     hidden: Iterable[object],
 ) -> Outcome | None:
-    """What becomes of an entry by its row's result; None when that does not say whether it was written.
+    """The outcome of an entry by its row's result; None when that does not say whether it was written.
 
     Args:
         entry: What was sent.

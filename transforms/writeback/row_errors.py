@@ -1,4 +1,4 @@
-"""What follows from a row's error: Salesforce's code and words as one of a few fates, and what an operator can do about it.
+"""Map a row's error, Salesforce's code and words, to one of a few fates and a remedy for an operator.
 
 (salesforce.md B.10, I.13; SOAP API Developer Guide, "Core Data Types Used in API Calls", StatusCode.) A code that is not in the
 table is dead: to send a row again forever because of an error that nobody has read would hide it.
@@ -17,7 +17,7 @@ NOT_SENT = "TIDEGATE_NOT_SENT"
 
 
 class RowFate(StrEnum):
-    """What becomes of a row that was refused."""
+    """The fate of a row that was refused."""
 
     AGAIN = "again"
     """Sent again later, unchanged: a lock, a timeout, a limit that passes."""
@@ -36,12 +36,12 @@ class RowError(NamedTuple):
 
     fate: RowFate
     advice: str
-    """What an operator does about it, in a sentence; empty unless the fate is DEAD or PARENT."""
+    """The remedy for an operator, in a sentence; empty unless the fate is DEAD or PARENT."""
 
 
 _LOCKED = ("UNABLE_TO_LOCK_ROW", "unable to obtain exclusive access")
 _PASSING = (*_LOCKED, "QUERY_TIMEOUT", "Apex CPU time limit exceeded", "ConcurrentPerOrgLongTxn")
-"""What the text of a trigger or a flow can hide: with fewer rows, or at another time, it succeeds."""
+"""Errors that the text of a trigger or a flow can hide: with fewer rows, or at another time, it succeeds."""
 _WRAPPERS = frozenset({"CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "CANNOT_EXECUTE_FLOW_TRIGGER", "APEX_ERROR"})
 _ALIKE = 8
 """Characters of a value by which it is recognised in a text that quotes only its beginning."""
@@ -120,7 +120,7 @@ _TAKEN = "Another record has this value in a unique field: correct one of them, 
 def read_row_error(
     code: str, message: str, *, key_field: str = "", names_parent: bool = True, is_delete: bool = False
 ) -> RowError:
-    """What follows from one row's error.
+    """The fate that follows from one row's error.
 
     Args:
         code: Salesforce's status code, or one of ours; must not be empty.

@@ -1,4 +1,4 @@
-"""What brings back the values that writebacks replaced. Pure, and values of PII fields are tokens all the way.
+"""Restore the values that writebacks replaced. Pure, and values of PII fields are tokens all the way.
 
 An undo is a writeback like any other: it goes the same road, and holds only where the record still has what the undone one wrote.
 """
@@ -26,18 +26,18 @@ class Written:
 
 @dataclass(frozen=True)
 class Revert:
-    """What undoes one writeback."""
+    """The undo of one writeback."""
 
     fields: dict[str, Any]
-    """What is written; empty when there is nothing to bring back."""
+    """The values to write; empty when there is nothing to restore."""
     only_if: dict[str, Any]
-    """What the undone one wrote. Without parents that it gave by an external id: their ids are not known."""
+    """The values that the undone one wrote. Without parents that it gave by an external id: their ids are not known."""
     kept: dict[str, str] = field(default_factory=dict)
     """Field -> why it is not brought back."""
 
 
 def revert(row: Written, later: Sequence[Written], spec: ObjectSpec) -> Revert:
-    """What brings back what a writeback replaced.
+    """Restore the value that a writeback replaced.
 
     Args:
         row: The writeback; done.

@@ -22,7 +22,7 @@ from transforms.writeback.validate_fields import FieldReading, ParentKey, as_key
 from transforms.writeback.validate_values import UnfitError, keepable
 
 Described = Callable[[str], DescribedObject | None]
-"""What is known of an object by its name."""
+"""Facts about an object by its name."""
 _FINGERPRINT = "writeback.fingerprint"
 
 
@@ -45,7 +45,7 @@ class PreparedWriteback:
 
 
 class _Faults:
-    """What is wrong with one writeback, by place."""
+    """Errors of one writeback, by place."""
 
     def __init__(self) -> None:
         self.found: list[tuple[str, str]] = []

@@ -32,7 +32,7 @@ class ParentKey(NamedTuple):
 
 @dataclass
 class FieldReading:
-    """What one writeback's fields come to, field by field."""
+    """Convert one writeback's fields, field by field."""
 
     rules: ObjectRules
     request: WritebackRequest

@@ -1,4 +1,4 @@
-"""What operators do with writebacks: hold them back, try again, let go, undo. In force and on record when it is answered."""
+"""Operator actions on writebacks: pause, retry, discard, undo. In force and on record when it is answered."""
 
 import asyncio
 from collections.abc import Iterable
@@ -97,7 +97,7 @@ class ToUndo(Reason):
 
 
 class PausesInForce(BaseModel):
-    """What is held back, the whole org first."""
+    """Pauses in force, the whole org first."""
 
     pauses: tuple[PauseView, ...]
 

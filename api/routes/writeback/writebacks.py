@@ -103,7 +103,7 @@ class WritebackView(WritebackListed):
     may_create: bool
     mode: Mode
     parents: list[str]
-    """What is locked in Salesforce while it is written."""
+    """Records that Salesforce locks while the writeback is written."""
     not_before: datetime
     tried: list[Attempt]
 

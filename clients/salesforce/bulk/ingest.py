@@ -18,7 +18,7 @@ from schemas.salesforce.limits import BULK_INTERNAL_BATCH_ROWS
 from transforms.writeback.row_errors import UNPROCESSED
 
 _UPLOADED_BEFORE = "multiple contents"
-"""What the refusal of a second upload says; its code says nothing (`API_ERROR`)."""
+"""The meaning of a second upload's refusal; its code is only `API_ERROR`."""
 
 
 class IngestInfo(NamedTuple):
@@ -142,7 +142,7 @@ class BulkIngest:
         return IngestInfo.of(await self._call("GET", f"/{job}"))
 
     async def results(self, info: IngestInfo, keys: Collection[str]) -> dict[str, RowResult]:
-        """What became of each row of a job that is over, by its external id (by its record id in an update).
+        """Row results of a finished job, by external id (by record id in an update).
 
         A row that the job did not come to, or that it lists nowhere, has `UNPROCESSED`: a chunk that was tried again may have written
         it. Up to two calls.

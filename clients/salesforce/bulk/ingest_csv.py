@@ -30,7 +30,7 @@ _NEVER_LOCKED = frozenset({"User", "Group"})
 
 @dataclass(frozen=True, slots=True)
 class IngestFile:
-    """What a job is given."""
+    """A job's parameters."""
 
     content: bytes
     """With its header; lines end with LF."""

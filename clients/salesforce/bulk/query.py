@@ -1,7 +1,6 @@
 """Query jobs of Bulk API 2.0: few calls for many rows (Bulk API 2.0 and Bulk API Developer Guide, "Query Jobs").
 
-A job's pages can be fetched again as long as the job exists, so whoever keeps its id and the locator of the next page can go
-on after a crash. The job is removed by whoever is done with it; one that is left over by a killed process goes after seven days.
+A job's pages can be fetched again while the job exists, so any process with its id and the locator of the next page can continue after a crash. Its owner removes the job; one left over by a killed process expires after seven days.
 """
 
 import asyncio
@@ -130,7 +129,7 @@ class BulkQuery:
         return not info.is_over and now - info.created_at >= self._give_up_after
 
     async def jobs_since(self, object_name: str, since: datetime) -> list[JobInfo]:
-        """The object's query jobs that were made since a time, the newest first, whoever made them."""
+        """The object's query jobs that were made since a time, the newest first, whichever process made them."""
         found: list[JobInfo] = []
         path, params = self._path, {"jobType": "V2Query"}
         while path:

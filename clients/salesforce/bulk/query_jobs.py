@@ -23,7 +23,7 @@ _CLOCKS_DIFFER = timedelta(minutes=10)
 
 
 class JobIntent(Message):
-    """What a lane's job was going to ask, before it was made."""
+    """The query of a lane's job, before the job was made."""
 
     object: str
     soql: str
@@ -86,7 +86,7 @@ class LaneJobs:
         await self._bulk.remove(job, is_finished=info.is_over)
 
     async def kept(self, lane: str) -> JobIntent | None:
-        """What the lane's job was going to ask; None before the first try."""
+        """The query of the lane's job; None before the first try."""
         found = await asyncio.to_thread(self._store.find, job_intent_key(self._org, lane))
         return None if found is None else JobIntent.model_validate_json(found)
 
@@ -165,7 +165,7 @@ def own_order(fields: Sequence[str], lane: str) -> tuple[str, ...]:
 
 
 def new_intent(object_name: str, columns: tuple[str, ...], where: str) -> JobIntent:
-    """What a lane is about to ask; `where` is empty for a whole object."""
+    """The query that a lane is about to make; `where` is empty for a whole object."""
     condition = f" WHERE {where}" if where else ""
     soql = f"SELECT {', '.join(columns)} FROM {object_name}{condition}"
     return JobIntent(object=object_name, soql=soql, columns=columns, at=datetime.now(UTC))

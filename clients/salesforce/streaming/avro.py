@@ -117,7 +117,7 @@ class EventDecoder:
         return payload
 
     def _tell_changes(self, payload: dict[str, Any], header: dict[str, Any]) -> None:
-        """What the bitmaps say goes into the body, where CometD has it; `changedFields` stays, as names."""
+        """Fields named by the bitmaps go into the body, where CometD has them; `changedFields` stays, as names."""
         nulled = header.pop("nulledFields", None)
         diffed = header.pop("diffFields", None)
         changed = self._sets.paths(header.get("changedFields") or ())
@@ -149,7 +149,7 @@ def _bare(schema: Any) -> Any:
 
 
 def _as_json(value: Any) -> Any:
-    """The value in JSON's types. As `exact_json.mended`, U+FFFD and a NUL stand for what is no text; bytes come as an object, which fits no field."""
+    """The value in JSON's types. As `exact_json.mended`, U+FFFD and a NUL replace invalid text; bytes come as an object, which fits no field."""
     if isinstance(value, str):
         return _UNREADABLE.sub("\ufffd\x00", value)
     if isinstance(value, bytes):

@@ -65,7 +65,7 @@ class CometdStream(BufferedStream):
     async def pay_ahead(self) -> None:
         """Hold tokens for as many events as an answer may bring. What comes beyond them is counted when it is here.
 
-        CometD cannot be asked for a number of events: whoever connects takes what there is.
+        CometD cannot limit the number of events: a connect takes all that there are.
         """
         while self._paid < COMETD_LOOK_AHEAD:
             self._paid += await self._tokens.take(COMETD_LOOK_AHEAD - self._paid)

@@ -112,7 +112,7 @@ class _Subscription:
         """Second chances that were given since the last answer."""
 
     async def run(self) -> None:
-        """Until it fails; the reader is told why."""
+        """Until it fails; the reader receives the error."""
         try:
             while True:
                 await self._call()

@@ -1,4 +1,4 @@
-"""What the Pub/Sub subscriptions of a process share: one HTTP/2 connection, one session, and every event schema they met.
+"""Shared by the Pub/Sub subscriptions of a process: one HTTP/2 connection, one session, and every event schema they met.
 
 Schemas are kept forever by their id: an id names one schema, and a stream may carry several after a field was added.
 """
@@ -83,7 +83,7 @@ class PubsubConnection:
         return await self._sessions.renew(refused)
 
     def metadata(self, session: Session) -> tuple[tuple[str, str], ...]:
-        """What every call carries (Pub/Sub API Guide, "Supported Authentication")."""
+        """Metadata of every call (Pub/Sub API Guide, "Supported Authentication")."""
         return (
             ("accesstoken", session.access_token),
             ("instanceurl", session.instance_url),

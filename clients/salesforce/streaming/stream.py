@@ -1,4 +1,4 @@
-"""What every source of events has in common: the message, the buffer that is read, and what deliveries cost.
+"""Shared by every source of events: the message, the buffer that is read, and the cost of deliveries.
 
 A delivered event is paid for before it is asked for (law 5). What was paid for and never delivered is not lost: it is kept
 for the lane's next stream.
@@ -17,7 +17,7 @@ DELIVERY_LIMIT_PAUSE = timedelta(minutes=15)
 """How long to wait when the org's deliveries are used up; they come back over 24 hours."""
 
 QUIET_SECONDS = 5.0
-"""After so long without an event none is on its way: what was paid for and did not come was not delivered."""
+"""After this long without an event none is on its way: events that were paid for and did not come were not delivered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class EventTokens:
 
 
 class BufferedStream:
-    """What has arrived and was not read yet. It never holds much more than `most`: who fills it waits for room."""
+    """Events that have arrived and were not read yet. It never holds much more than `most`: who fills it waits for room."""
 
     def __init__(self, replay_id: int, *, most: int) -> None:
         self.replay_id = replay_id

@@ -12,7 +12,7 @@ _SCHEMA = re.compile(rf"(?<![\w.])(?=(?:{CURATED}|{AUDIT}|{OPS})\.)")
 
 
 def shadow_prefix(name: str) -> str:
-    """What stands before the schema names of the shadow called `name`."""
+    """The prefix of the schema names of the shadow called `name`."""
     return f"shadow_{name}_"
 
 
@@ -40,5 +40,5 @@ def name_of_schema(schema: str) -> str:
 
 
 def drop_statements(name: str) -> list[str]:
-    """What removes a shadow, all of it."""
+    """The SQL that removes a whole shadow."""
     return [f"DROP SCHEMA IF EXISTS {schema} CASCADE" for schema in schemas_of(shadow_prefix(name))]

@@ -22,7 +22,7 @@ _FACTS = (
 
 
 def count_findings() -> str:
-    """What is open by object, field, rule, severity and state: findings, how many are acknowledged, first and last seen, a detail."""
+    """Open findings by object, field, rule, severity and state: how many, how many acknowledged, first and last seen, a detail."""
     return (
         "SELECT q.object, q.field, q.rule, q.severity, COALESCE(q.state, ''), COUNT(*), "
         "SUM(CASE WHEN q.acknowledged_at IS NULL THEN 0 ELSE 1 END), MIN(q.first_seen_at), MAX(q.last_seen_at), MAX(q.detail) "

@@ -1,4 +1,4 @@
-"""What a reconciliation asks the warehouse, in SQL that PostgreSQL and Redshift both understand.
+"""Reconciliation queries to the warehouse, in SQL that PostgreSQL and Redshift both understand.
 
 Times come as epoch milliseconds: millions of them are read, and numbers cost a tenth of what times do.
 """

@@ -189,7 +189,7 @@ def mark_asked(spec: ObjectSpec, parent: ObjectSpec) -> str:
 
 
 def mark_orphans(spec: ObjectSpec, parent: ObjectSpec) -> str:
-    """What was asked, and is answered, and has no parent; run it after `resolve_found`. Parameter: the detail."""
+    """Requests that are answered and have no parent; run it after `resolve_found`. Parameter: the detail."""
     return (
         f"UPDATE {QUALITY} AS q SET state = '{ParentState.ORPHAN}', detail = %s "
         f"WHERE {_of(spec, parent)} AND q.state = '{ParentState.ASKED}' "
@@ -226,7 +226,7 @@ def _shared(spec: ObjectSpec, column: str, records: str, further: str) -> str:
 
 
 def _pointed(spec: ObjectSpec) -> str:
-    """What the finding's field of the row `c` points to; null for a field that is not looked at any more."""
+    """The target of the finding's field of the row `c`; null for a field that is not checked any more."""
     cases = [f"WHEN '{name}' THEN c.{quoted(spec.columns[name])}" for name in spec.pointers]
     return f"CASE q.field {' '.join(cases)} END" if cases else f"CAST(NULL AS VARCHAR({ID_SIZE}))"
 

@@ -13,7 +13,7 @@ def find_incomplete(spec: ObjectSpec) -> str:
 
 
 def count_open_rereads() -> str:
-    """What is to be read: object, cause, records, earliest and latest commit, beginning of the window, first asked."""
+    """Records to read: object, cause, records, earliest and latest commit, beginning of the window, first asked."""
     return (
         "SELECT object, cause, COUNT(DISTINCT record_id), MIN(changed_at), MAX(changed_at), MIN(since_at), "
         "SUM(CASE WHEN record_id IS NULL AND since_at IS NULL THEN 1 ELSE 0 END), MAX(attempts), MIN(asked_at) "

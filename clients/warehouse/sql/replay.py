@@ -53,7 +53,7 @@ def correct_ledger() -> str:
 
 
 def find_refused(count: int) -> str:
-    """What quarantine holds of `count` batches, without the events, the last column when it was answered.
+    """Quarantine rows of `count` batches, without the events, the last column when it was answered.
 
     Parameters: object, then the batches.
     """

@@ -1,4 +1,4 @@
-"""What a writeback asks the warehouse, in SQL that PostgreSQL and Redshift both understand."""
+"""Writeback queries to the warehouse, in SQL that PostgreSQL and Redshift both understand."""
 
 from clients.warehouse.sql.apply import change_table
 from clients.warehouse.sql.reconcile import NAMED

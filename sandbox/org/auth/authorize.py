@@ -1,6 +1,6 @@
-"""What a client asks at /services/oauth2/authorize, checked before anything is approved.
+"""A client's request at /services/oauth2/authorize, checked before anything is approved.
 
-A wrong client or redirect address is told to whoever looks at the page; everything else goes back to the client that asked.
+A wrong client or redirect address is shown on the page; everything else goes back to the client that asked.
 """
 
 from collections.abc import Mapping

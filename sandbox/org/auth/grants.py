@@ -1,4 +1,4 @@
-"""What outlives an access token: refresh tokens with their rotation, and codes that are exchanged once.
+"""Grants that outlive an access token: refresh tokens with their rotation, and codes that are exchanged once.
 
 With rotation on, every refresh answers with a new token and the old one is spent; somebody who comes with a spent one may be a
 thief, so the whole grant ends, its sessions included (Salesforce Help, "Refresh Token Rotation").

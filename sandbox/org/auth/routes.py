@@ -127,7 +127,7 @@ def routes(org: Org, sessions: Sessions) -> list[BaseRoute]:
 
 
 def own_url(request: Request) -> str:
-    """The URL by which the client reached the org: what it is told is the org's instance."""
+    """The URL by which the client reached the org: the client sees it as the org's instance."""
     return f"{request.url.scheme}://{request.headers.get('host', request.url.netloc)}"
 
 

@@ -53,7 +53,7 @@ class RowMaker:
         return Write(self._verb, self._entity.name, fields, record_id if self._by_id else None, self._key)
 
     def record_id(self, row: CsvRow) -> str | None:
-        """What the row says in its Id column."""
+        """The value of the row's Id column."""
         return None if self._id_at is None else row[self._id_at]
 
     def _setter(self, entities: Entities, column: str) -> _Setter:

@@ -150,7 +150,7 @@ def _left(upload: Upload, job: Job) -> Iterator[list[CsvRow]]:
 
 
 def _with_id(outcome: Outcome, maker: RowMaker, row: CsvRow) -> Outcome:
-    """A row that failed is told with the id it named."""
+    """A row that failed is reported with the id it named."""
     if outcome.succeeded or outcome.record_id:
         return outcome
     return Outcome(maker.record_id(row), error=outcome.error)

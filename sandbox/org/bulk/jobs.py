@@ -84,7 +84,7 @@ class Jobs:
         return (job for job in self._by_id.values() if job.kind == kind)
 
     def unfinished(self) -> list[Job]:
-        """What a restart must take up again."""
+        """The state that a restart must take up again."""
         return [job for job in self._by_id.values() if job.state in ("UploadComplete", "InProgress")]
 
     def remove(self, job: Job) -> None:

@@ -1,4 +1,4 @@
-"""What a query must satisfy to become a job (Bulk API 2.0 and Bulk API Developer Guide, "SOQL Considerations").
+"""Check that a query may become a job (Bulk API 2.0 and Bulk API Developer Guide, "SOQL Considerations").
 
 Clients match the sentences to fall back to REST, so they are Salesforce's where these are known.
 """

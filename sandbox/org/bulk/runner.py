@@ -1,6 +1,6 @@
 """Jobs at work, beside the requests. What a job does is given by its kind; when it does it, by the dials and the faults.
 
-A job is never cancelled in the middle of a step: it is told to stop and does so at the next place where nothing is half done.
+A job is never cancelled in the middle of a step: it receives a stop request and stops at the next place where nothing is half done.
 """
 
 import asyncio
@@ -62,7 +62,7 @@ class Runner:
         self._at_work[job.id] = run, asyncio.create_task(self._serve(run))
 
     def halt(self, job: Job) -> None:
-        """Let the job stop where it is; whoever calls has set its state."""
+        """Let the job stop where it is; the caller has set its state."""
         if (found := self._at_work.get(job.id)) is not None:
             found[0].stop.set()
 

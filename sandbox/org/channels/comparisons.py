@@ -39,7 +39,7 @@ _LITERALS = {
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is compared."""
+    """The values compared."""
 
     name: str
     kind: str

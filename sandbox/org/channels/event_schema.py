@@ -69,7 +69,7 @@ def event_fields(spec: ObjectSpec) -> dict[str, FieldSpec]:
 def event_schema(spec: ObjectSpec) -> str:
     """The schema as JSON: the header first, then the fields in the order of their creation, compounds as records.
 
-    A compound that is a field besides, as Name of accounts that may be persons, is a text or a record.
+    A compound that is also a field, as Name of accounts that may be persons, is a text or a record.
     """
     fields: list[dict[str, Any]] = [
         {"name": HEADER, "type": {"type": "record", "name": HEADER, "fields": _HEADER_FIELDS}}
@@ -119,7 +119,7 @@ class EventCodec:
         self._kinds = {field["name"]: _kind(field) for field in self._fields[1:]}
 
     def refusal(self, payload: Mapping[str, Any]) -> str:
-        """Why the event cannot be told in full in Avro, in a sentence; empty when it can."""
+        """The reason why Avro cannot carry the event in full, in a sentence; empty when it can."""
         for name, value in payload.items():
             if name == HEADER:
                 continue
@@ -140,7 +140,7 @@ class EventCodec:
         return ""
 
     def encode(self, payload: Mapping[str, Any], extra: frozenset[Place] = frozenset()) -> bytes:
-        """An event's `payload` as CometD carries it, as Avro binary. Fields that the schema lacks cannot be told.
+        """An event's `payload` as CometD carries it, as Avro binary. Fields that the schema lacks are not sent.
 
         `extra` is what comes from enrichment, and so has not changed.
         """

@@ -1,4 +1,4 @@
-"""What an administrator sets up for events: custom channels, their members, managed subscriptions; checked, kept, listed.
+"""An administrator's event setup: custom channels, their members, managed subscriptions; checked, kept, listed.
 
 Each is a Tooling API object that is written whole, as `FullName` and `Metadata` (Tooling API, "PlatformEventChannel",
 "PlatformEventChannelMember", "ManagedEventSubscription"). Where the documentation does not word a refusal, the wording is ours.

@@ -27,7 +27,7 @@ class Delivery(NamedTuple):
     data: bytes
     """The message's `data` object."""
     extra: frozenset[Place] = frozenset()
-    """What of its body comes from enrichment: a Pub/Sub header does not name it among the changed fields."""
+    """The part of its body that comes from enrichment: a Pub/Sub header does not name it among the changed fields."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """What a subscriber names."""
+    """The channel that a subscriber names."""
 
     name: str
     entities: frozenset[str] | None

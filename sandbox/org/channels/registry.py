@@ -139,7 +139,7 @@ class Channels:
         return Member(entity, checked, tuple(dict.fromkeys(fields)))
 
     def selects(self, entity: str) -> bool:
-        """True when changes of the object are told at all: it is selected on the standard channel or is a member of another one."""
+        """True when changes of the object are sent at all: it is selected on the standard channel or is a member of another one."""
         return entity in self._selected
 
     def may_follow(self, channel: Channel) -> bool:
@@ -198,7 +198,7 @@ class Channels:
         return self.hand_out(channel, rows), position
 
     def hand_out(self, channel: Channel, rows: Sequence[Row]) -> list[Delivery]:
-        """What a subscriber gets for these rows, counted against the org's allocation of delivered events."""
+        """A subscriber's messages for these rows, counted against the org's allocation of delivered events."""
         found = channel.delivered(rows, self._current_values)
         if self._permissions.rights.hidden_fields:
             found = self._without_hidden(rows, found)
@@ -254,7 +254,7 @@ class Channels:
 
 
 def _special(members: Sequence[Member]) -> dict[str, Member]:
-    """Those that cost a look into each event."""
+    """Filters that need to read each event."""
     return {member.entity: member for member in members if not member.is_plain}
 
 

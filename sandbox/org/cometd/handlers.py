@@ -1,4 +1,4 @@
-"""What each CometD message does. Answers are bytes: events are joined into them as they were stored, never parsed."""
+"""Handle each CometD message. Answers are bytes: events are joined into them as they were stored, never parsed."""
 
 import asyncio
 import time
@@ -28,7 +28,7 @@ _EXTENSIONS = {"replay": True, "payload.format": True}
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """What the HTTP request tells about whoever sent it."""
+    """The caller's identity in the HTTP request."""
 
     authorization: str | None
     gone: Callable[[], Awaitable[None]]

@@ -21,7 +21,7 @@ from sandbox.org.rest.versions import checked_version
 _ROOT = "/services/data/"
 _INHERITED = ("host", "sforce-call-options", "sforce-query-options")
 _CLOSED = ("/composite/batch", "/composite/graph", "/composite/tree", "/jobs")
-"""What may not be called from inside a composite request (REST API Developer Guide, "Composite")."""
+"""Paths that may not be called from inside a composite request (REST API Developer Guide, "Composite")."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,7 @@ def id_in(record: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
 
 
 def row_result(verb: Verb, outcome: Outcome) -> dict[str, object]:
-    """What a row hears. A failed row has no id; an upsert says whether it created."""
+    """The result of a row. A failed row has no id; an upsert says whether it created."""
     if outcome.error is not None:
         return {"success": False, "errors": [row_error(outcome.error)]}
     result: dict[str, object] = {"id": outcome.record_id, "success": True, "errors": []}

@@ -16,7 +16,7 @@ from sandbox.org.soql.entities import COMPOUNDS
 
 
 class FieldHandles:
-    """What an administrator does to an object's fields."""
+    """An administrator's actions on an object's fields."""
 
     def __init__(self, org: Org) -> None:
         self._org = org

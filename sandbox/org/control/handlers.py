@@ -27,7 +27,7 @@ from sandbox.org.traffic.maker import TrafficMaker
 
 @dataclass(slots=True)
 class Parts:
-    """What the control plane reaches."""
+    """The org's parts that the control plane reaches."""
 
     org: Org
     sessions: Sessions
@@ -109,7 +109,7 @@ class Handles:
         return JsonResponse({"object": plan.object, "made": made})
 
     async def gap(self, request: Request) -> Response:
-        """Sends a gap event for records: what has happened to them is told without values."""
+        """Send a gap event for records: it reports a change without values."""
         wanted = parsed(GapRequest, await request.body())
         try:
             replay_id = self._org.emit_gap(wanted.object, wanted.record_ids, wanted.change)

@@ -1,4 +1,4 @@
-"""What the control plane is asked."""
+"""A request to the control plane."""
 
 import re
 from typing import Any, Literal, Self, TypeVar
@@ -26,7 +26,7 @@ class MeterChange(ControlRequest):
 
     maximum: int | None = Field(default=None, ge=0)
     used: int | None = Field(default=None, ge=0)
-    """As if so much had been counted in the last 24 hours, by whomever."""
+    """Count this much as spent in the last 24 hours, by an unnamed application."""
 
 
 class ClockRequest(ControlRequest):
@@ -73,7 +73,7 @@ class _FieldSetUp(ControlRequest):
     """`BusinessOwnerId`."""
 
     def set_up(self) -> dict[str, Any]:
-        """What of it is given."""
+        """The given part of it."""
         return self.model_dump(include=set(_FieldSetUp.model_fields), exclude_none=True)
 
 
@@ -96,9 +96,9 @@ class NewField(_FieldSetUp):
     part: str | None = None
     """Its name in there; None: its own."""
     default: Any = None
-    """What new records get."""
+    """The value of new records."""
     fills: Any = None
-    """What the records get that are there, without a modstamp or an event."""
+    """The value of existing records, without a modstamp or an event."""
 
     @model_validator(mode="after")
     def _possible(self) -> Self:

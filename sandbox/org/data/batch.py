@@ -30,7 +30,7 @@ _HOLE_EVERY = 7
 
 
 class BatchOrg(Protocol):
-    """What a batch needs of its org."""
+    """The org's parts that a batch needs."""
 
     store: Store
     identity: Identity

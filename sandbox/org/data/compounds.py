@@ -49,7 +49,7 @@ def compound_parts(kind: str, name: str, scale: int, set_up: Mapping[str, Any]) 
         kind: `address` or `location`.
         name: The compound's: `Loc__c`, `ns__Home__c`, `MailingAddress`.
         scale: Decimal places of a location's two numbers.
-        set_up: What every part is set up with besides, such as `pii`.
+        set_up: Further setup of every part, such as `pii`.
     """
     is_own = name.endswith("__c")
     stem = f"{name.removesuffix('__c')}__" if is_own else name.removesuffix("Address")

@@ -1,4 +1,4 @@
-"""What becomes of the values of a field when an administrator gives it another type (Salesforce Help, "Convert Field Types")."""
+"""Convert the values of a field when an administrator changes its type (Salesforce Help, "Convert Field Types")."""
 
 from dataclasses import dataclass, field
 

@@ -38,7 +38,7 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one row."""
+    """The outcome of one row."""
 
     record_id: str | None = None
     """None when there is no record to speak of."""
@@ -59,7 +59,7 @@ class RolledBackError(Exception):
 
 
 class Dml:
-    """Writes rows in the name of a user. Synchronous: whoever must wait for locks does so before (see `Org.locks`)."""
+    """Writes rows in the name of a user. Synchronous: a caller that needs locks takes them before (see `Org.locks`)."""
 
     def __init__(self, org: Org) -> None:
         self._org = org
@@ -110,7 +110,7 @@ class Dml:
             return [refused.get(place) or next(outcomes) for place in range(len(rows))]
 
     def _lock_ids(self, row: Write) -> set[str]:
-        """What a row needs: its record, the masters of that, and every record that it points to; users are never locked."""
+        """Locks of a row: its record, the masters of that, and every record that it points to; users are never locked."""
         entity = self._org.entities.find(row.object_name)
         if entity is None or entity.name not in self._org.records:
             return set()
@@ -297,7 +297,7 @@ class Dml:
 
 
 def _repeated_keys(rows: Sequence[Write]) -> dict[int, Outcome]:
-    """What the rows hear, by their places, that name a record by the same external id as another one of their call: none is written."""
+    """Results of rows, by their places, that name a record by the same external id as another one of their call: none is written."""
     named = {place: value for place, row in enumerate(rows) if (value := _key_value(row))}
     often = Counter((rows[place].object_name.lower(), value.lower()) for place, value in named.items())
     return {

@@ -90,14 +90,14 @@ def dumps(body: object, option: int = 0) -> bytes:
 
 
 def loads(body: bytes | str) -> Any:
-    """What a JSON text says, numbers of many digits as `exact` has them; raises `orjson.JSONDecodeError`."""
+    """Read a JSON text, numbers of many digits as `exact` has them; raises `orjson.JSONDecodeError`."""
     found = orjson.loads(body)
     text = body.encode() if isinstance(body, str) else body
     return json.loads(text, parse_float=exact) if _LONG in text.translate(_SHAPE) else found
 
 
 def shown(value: object) -> Any:
-    """What `orjson.dumps` is given for a value that it does not know, with `EXACT_OPTION`."""
+    """Replace a value that `orjson.dumps` does not know, with `EXACT_OPTION`."""
     if isinstance(value, Exact):
         return orjson.Fragment(value.encode())
     raise TypeError(type(value).__name__)

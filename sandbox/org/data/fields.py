@@ -1,4 +1,4 @@
-"""What a field accepts, and the form in which it is stored. A value that passes here needs no further check anywhere.
+"""The values that a field accepts, and the form in which they are stored. A value that passes here needs no further check anywhere.
 
 Text is distinguished from the rest because nearly every value is text and it is checked in the caller's loop, without a call.
 """
@@ -26,8 +26,7 @@ _MAX_INT = 2**31 - 1
 _MAX_LONG = 2**63 - 1
 _SHORT_ID, _LONG_ID = 15, 18
 _BLANK = "".join(map(chr, range(33)))
-"""What is trimmed from the ends of a text (Apex Developer Guide, "Primitive Data Types"; a no-break space is seen to stay). The page names no
-type that is left out, so long text areas are trimmed too; no org was asked."""
+"""Characters trimmed from the ends of a text (Apex Developer Guide, "Primitive Data Types"; a no-break space is seen to stay). The page names no exception by type, so long text areas are trimmed too; no org was asked."""
 DEFAULT_SCALE = 2
 """Decimal places of a number field of which nobody has said how many it has."""
 
@@ -71,7 +70,7 @@ def scale_of(spec: FieldSpec | None) -> int:
 
 
 def number_limit(spec: FieldSpec) -> float:
-    """What a number must stay below, whatever its sign: 18 digits in all, as many behind the point as describe says."""
+    """The bound of a number, whatever its sign: 18 digits in all, as many behind the point as describe says."""
     digits = spec.precision if isinstance(spec, OrgField) else DIGITS
     return float(10 ** max(digits - scale_of(spec), 0))
 

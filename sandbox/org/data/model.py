@@ -190,7 +190,7 @@ class Org:
     def change_outside(
         self, object_name: str, record_ids: Sequence[str], fields: Mapping[str, object]
     ) -> int:
-        """Change records past the application, as a job in Salesforce's own database does: a gap event is all that is told.
+        """Change records past the application, as a job in Salesforce's own database does: only a gap event is sent.
 
         Returns its replay id ("Gap Events").
         """

@@ -13,9 +13,9 @@ from sandbox.org.data.exact import DIGITS
 from schemas.catalogue import FieldSpec, FieldType, ObjectSpec
 
 _TAKEN = ("type", "length", "scale", "required", "references", "external_id", "pii", "part_of", "part")
-"""What the org takes over from a catalogue entry; its rules and its columns are the engine's."""
+"""The org's part of a catalogue entry; its rules and its columns are the engine's."""
 SYSTEM_FIELDS = ("Id", "IsDeleted", "SystemModstamp")
-"""What every object has besides."""
+"""Fields that every object has in addition."""
 SEPARATOR = "__"
 
 
@@ -102,7 +102,7 @@ def as_stored(spec: OrgObject) -> dict[str, Any]:
 
 
 def compound_of(part_names: Mapping[str, str]) -> Literal["name", "location", "address"]:
-    """What kind of compound has these parts (part -> field)."""
+    """The kind of compound with these parts (part -> field)."""
     if "LastName" in part_names or "FirstName" in part_names:
         return "name"
     return "location" if part_names.keys() <= {"Latitude", "Longitude"} else "address"

@@ -39,7 +39,7 @@ PERSON_FIELDS: Mapping[str, OrgField] = {
     "PersonTitle": _text(80, Pii.NONE),
     "PersonHasOptedOutOfEmail": OrgField(type=FieldType.BOOLEAN),
 }
-"""What Account has besides once an org has person accounts (Object Reference, "Account", "Person Account Fields")."""
+"""Further fields of Account once an org has person accounts (Object Reference, "Account", "Person Account Fields")."""
 _PARTS = frozenset(name for name, field in PERSON_FIELDS.items() if field.part_of is not None)
 
 
@@ -88,7 +88,7 @@ def full_name(parts: Mapping[str, Value]) -> str | None:
 
 
 def contact_values(values: Mapping[str, Value], contact: ObjectSpec) -> dict[str, Value]:
-    """What a person's contact gets of the account's values: the name, and `PersonEmail` as `Email`."""
+    """Values of an account that its person's contact gets: the name, and `PersonEmail` as `Email`."""
     found: dict[str, Value] = {}
     for name, value in values.items():
         own = name if name in _PARTS else name.removeprefix(_PREFIX) if _is_of_persons(name) else ""

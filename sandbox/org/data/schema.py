@@ -1,4 +1,4 @@
-"""What an administrator does to the fields of an object while the org is at work: add, rename, give another type, remove.
+"""An administrator's changes to the fields of an object while the org is at work: add, rename, change the type, remove.
 
 Everything follows at once: describe, queries, writes, events and their schemas. An event that is on the bus keeps the schema that it
 was written with. No change of the schema is a change of a record: SystemModstamp stays.
@@ -124,8 +124,7 @@ class SchemaChanges:
     def retype(self, object_name: str, name: str, spec: OrgField) -> Conversion:
         """Give a field another type or length, and convert its values.
 
-        A conversion that loses nothing tells nothing. One that leaves all values the same is one event for all records
-        (`001*`), any other is told by gap events (Change Data Capture Developer Guide, "Field Conversions").
+        A conversion that loses nothing tells nothing. One that leaves all values the same is one event for all records (`001*`), any other is reported by gap events (Change Data Capture Developer Guide, "Field Conversions").
         """
         old = self._field_of(object_name, name)
         changed = with_fields(old, {**old.fields, name: spec})

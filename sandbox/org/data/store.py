@@ -71,8 +71,7 @@ def collation(spec: OrgField) -> str:
 class Store:
     """The SQLite file in `folder`, made or completed for the catalogue's objects.
 
-    `connection` is the only writer and belongs to the event loop's thread; whoever reads for long, or in another thread,
-    takes a connection of its own from `reader()`.
+    `connection` is the only writer and belongs to the event loop's thread; a long read, or one in another thread, takes a connection of its own from `reader()`.
     """
 
     def __init__(self, folder: Path, catalogue: Catalogue, identity: Identity, edition: str) -> None:

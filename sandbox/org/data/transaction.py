@@ -34,7 +34,7 @@ from sandbox.org.server.setup import OnDelete
 
 
 class TransactionOrg(Protocol):
-    """What a transaction needs of its org."""
+    """The org's parts that a transaction needs."""
 
     store: Store
     dials: Dials
@@ -58,7 +58,7 @@ class Transaction:
         self._batch, self._owns_batch = org.open_batch()
         self._moment: Moment = self._batch.moment
         self._stored = self._moment.stored
-        """What SystemModstamp and its like become; before the commit when the transaction commits late."""
+        """The value of SystemModstamp and its like; before the commit when the transaction commits late."""
         self._is_late = org.dials.records.commit_lag_seconds > 0 and self._lag()
         self.user = user
         self._origin = origin
@@ -185,7 +185,7 @@ class Transaction:
                 self._undelete_children(record_id)
 
     def _delete_children(self, object_name: str, record_id: str) -> None:
-        """What a delete does to children is set up by reference: refused, carried out on them too, or their field emptied."""
+        """The effect of a delete on children, set up by reference: refused, carried out on them too, or their field emptied."""
         for child, reference, on_delete in self._org.child_rules.get(object_name, ()):
             records = self._org.records[child]
             found = records.children(reference, record_id)
@@ -232,7 +232,7 @@ class Transaction:
         return record_id
 
     def _person(self, records: Records, record_id: str) -> dict[str, Value]:
-        """What makes a record a person or none."""
+        """The field that makes a record a person or none."""
         names = (IS_PERSON, CONTACT_ID, *(name for name in FULL_NAME if name in records.spec.fields))
         return dict(zip(names, records.fetch(record_id, names)[FIRST_FIELD:], strict=True))
 
@@ -252,7 +252,7 @@ class Transaction:
         return (str(person[CONTACT_ID]), contact) if contact and person[CONTACT_ID] else None
 
     def _undelete_children(self, record_id: str) -> None:
-        """Those that the delete of this record took along; not one that was deleted before, or has come back since."""
+        """Records that the delete of this record took along; not one that was deleted before, or has come back since."""
         connection = self._org.store.connection
         taken = connection.execute(
             "DELETE FROM sandbox_cascades WHERE parent = ? RETURNING object, child", (record_id,)

@@ -116,7 +116,7 @@ class Bus:
         self.wake()
 
     def set_retention(self, milliseconds: int, now_ms: int) -> None:
-        """Hold events for so long from now on, across restarts; what is older goes at once."""
+        """Hold events for this long from now on, across restarts; older ones go at once."""
         self.retention_ms = milliseconds
         self._store.set_meta("retention_ms", milliseconds)
         while self.purge(now_ms):

@@ -26,7 +26,7 @@ _STAMP_SECONDS = len("2017-07-25T19:16:44")
 
 @dataclass(slots=True)
 class Header:
-    """What all events of one transaction share. Not frozen, like `Operation`, for speed."""
+    """The header that all events of one transaction share. Not frozen, like `Operation`, for speed."""
 
     origin: str
     """`changeOrigin`, such as `com/salesforce/api/rest/67.0;client=x`; empty for a change that came from no API."""

@@ -1,4 +1,4 @@
-"""What the org does beyond answering addresses: each behaviour with its source and the test that would fail without it."""
+"""The org's behaviours beyond its addresses: each with its source and the test that would fail without it."""
 
 from typing import NamedTuple
 

@@ -33,7 +33,7 @@ class QueryDials(_Dials):
 
 
 class EventDials(_Dials):
-    """What change events carry and when they come."""
+    """The content and the time of change events."""
 
     changed_fields_in_header: bool = False
     """True adds `changedFields` to CometD headers; Salesforce's pages disagree on whether CometD has it."""

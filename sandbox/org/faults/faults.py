@@ -33,7 +33,7 @@ KINDS: Mapping[Point, Mapping[str, str]] = {
     "event": {"drop": "the event is not handed out", "duplicate": "the event is handed out twice"},
     "stream": {"cut": "the stream ends as its protocol ends one: a forgotten client, or UNAVAILABLE"},
 }
-"""What each point can do, in a sentence."""
+"""The effect of each point, in a sentence."""
 
 
 class FaultRule(BaseModel):

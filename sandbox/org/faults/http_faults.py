@@ -1,6 +1,6 @@
 """Faults on the way of an HTTP call, outside everything else: the APIs do not know that it happens to them.
 
-It also keeps the latest calls for whoever looks at the control page, and tells the org's time in every answer's Date header.
+It also keeps the latest calls for the control page, and sends the org's time in every answer's Date header.
 """
 
 import asyncio

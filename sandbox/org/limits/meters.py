@@ -1,4 +1,4 @@
-"""What the org counts over the last 24 hours, and how much of each it allows.
+"""The org's meters over the last 24 hours, and the allowance of each.
 
 The counts outlive a restart, because a quota that a crash resets would teach clients the wrong lesson.
 """
@@ -50,7 +50,7 @@ class RollingCount:
 
     @property
     def used(self) -> int:
-        """What was counted in the last 24 h (by whole hours)."""
+        """The count of the last 24 h (by whole hours)."""
         return sum(self._buckets.get(hour, 0) for hour in self._window(self._hour()))
 
     @property

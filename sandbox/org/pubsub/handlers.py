@@ -35,7 +35,7 @@ class PubSub(service.PubSubServicer):  # type: ignore[misc]
         self._managed = Managed(org.store.connection)
 
     async def GetTopic(self, request: Any, context: Any) -> Any:
-        """What a topic is and which schema its events have now (Pub/Sub API Guide, "GetTopic RPC Method")."""
+        """A topic and the present schema of its events (Pub/Sub API Guide, "GetTopic RPC Method")."""
         await self._token(context)
         channel = await self._channel(request.topic_name, context)
         entities = channel.entities or ()

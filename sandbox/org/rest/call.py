@@ -1,4 +1,4 @@
-"""What every REST call has in common: who calls, in which version, what it costs, and how a refusal looks.
+"""Shared by every REST call: the caller, the version, the cost, and the form of a refusal.
 
 Handlers get a `Call` and return a response or raise `SalesforceError`; everything that is the same for all of them happens here
 and only here: the session, the version, the count against the quota, `Sforce-Limit-Info` on every answer, errors as a JSON array.
@@ -172,7 +172,7 @@ def _accept(service: "RestService", request: Request) -> Call:
 
 
 def _check_accept(request: Request) -> None:
-    """Answers are JSON only; who takes nothing but XML is told so."""
+    """Answers are JSON only; a caller that accepts only XML gets an error that says so."""
     accepted = [part.partition(";")[0].strip() for part in request.headers.get("accept", "").split(",")]
     if accepted and all(each.endswith("/xml") for each in accepted):
         message = "XML answers are not built in this sandbox; accept application/json"

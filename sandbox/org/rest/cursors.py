@@ -29,7 +29,7 @@ class Cursor:
     ids: bytes
     """18 characters a record, back to back."""
     page_size: int
-    """What the first call asked for; a later call may ask otherwise."""
+    """The request of the first call; a later call may ask otherwise."""
     opened_at: float
     """Seconds on the monotonic clock."""
 

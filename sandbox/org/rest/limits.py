@@ -1,7 +1,6 @@
 """`/limits` and `/limits/recordCount` (REST API Developer Guide, "Limits").
 
-What the sandbox meters is told truly; the rest of Salesforce's keys are there, at their edition's allocation and unused, because
-clients index them without asking (a missing DailyBulkApiBatches ends the Singer tap).
+The values of the sandbox's meters are real; the rest of Salesforce's keys are there, at their edition's allocation and unused, because clients index them without asking (a missing DailyBulkApiBatches ends the Singer tap).
 """
 
 import sqlite3

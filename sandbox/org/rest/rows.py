@@ -26,7 +26,7 @@ _ADDRESS_PARTS = (
     "state",
     "street",
 )
-"""What every address shows; codes of state and country come with the fields for them."""
+"""Subfields of every address; codes of state and country come with the fields for them."""
 _ADDRESS_CODES = ("countryCode", "stateCode")
 _NUMBER_PARTS = frozenset({"latitude", "longitude"})
 

@@ -1,4 +1,4 @@
-"""What the REST handlers share: the org, its objects as the API shows them, the open cursors, the quota."""
+"""Shared by the REST handlers: the org, its objects as the API shows them, the open cursors, the quota."""
 
 import re
 import zlib

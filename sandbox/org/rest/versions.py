@@ -12,7 +12,7 @@ NEWEST_VERSION = int(float(API_VERSION))
 _SPRING_11 = 21
 _SEASONS = ("Spring", "Summer", "Winter")
 _RESOURCES = ("sobjects", "query", "queryAll", "limits", "composite", "jobs", "tooling")
-"""What is served; a new family adds its name. What is not built is listed too, as in every org, and says so when called."""
+"""The served families; a new family adds its name. What is not built is listed too, as in every org, and says so when called."""
 
 
 def version_list() -> list[dict[str, str]]:

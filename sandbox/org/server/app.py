@@ -88,7 +88,7 @@ def build_app(org: Org, *, pubsub: PubSubAddress | None = None) -> Starlette:
         lifespan=lifespan,
     )
     parts.outermost = app.state.outermost = HttpFaults(SpelledHeaders(app), org, sessions)
-    """What a server serves: the application behind the scripted faults."""
+    """The application behind the scripted faults, as a server runs it."""
     app.state.org = org
     app.state.sessions = sessions
     app.state.bulk = bulk

@@ -1,4 +1,4 @@
-"""What of Salesforce is here: `docs/sandbox.md`, made from the routes, the RPCs, the faults and the dials as they are.
+"""Write `docs/sandbox.md`, the list of Salesforce features served here, from the routes, the RPCs, the faults and the dials.
 
     python -m sandbox.org.server.coverage > docs/sandbox.md
 

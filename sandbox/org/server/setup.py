@@ -1,4 +1,4 @@
-"""What the org's administrator has set up: restricted picklists, what a delete does to children, calculated fields."""
+"""The administrator's setup of the org: restricted picklists, effects of a delete on children, calculated fields."""
 
 from collections.abc import Mapping
 from functools import lru_cache

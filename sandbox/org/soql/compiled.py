@@ -27,7 +27,7 @@ class ChildRows:
     name: str
     """The relationship's name, which is the key in the parent's record."""
     query: "CompiledQuery"
-    """Its LIMIT and OFFSET count for each parent by itself, so whoever reads the rows applies them."""
+    """Its LIMIT and OFFSET count for each parent by itself, so the reader of the rows applies them."""
     parent_sql: str
 
     def rows_under(self, parent_ids: Sequence[str]) -> Statement:

@@ -1,4 +1,4 @@
-"""What SOQL and describe may say about each object: its fields, what can be done with them, and where they lead.
+"""Metadata of each object for SOQL and describe: its fields, the operations allowed on them, and their references.
 
 The store's objects carry only what the catalogue writes down. Salesforce adds fields to every object (Id, IsDeleted,
 SystemModstamp), makes compounds of some (Name of a Contact, BillingAddress) and names relationships by rule (AccountId leads to
@@ -137,7 +137,7 @@ class ChildRelationship:
     child: str
     field: str
     name: str | None
-    """What a subquery calls it; None when it cannot be queried (CreatedById and the like)."""
+    """Its name in a subquery; None when it cannot be queried (CreatedById and the like)."""
 
 
 @dataclass(frozen=True, eq=False)

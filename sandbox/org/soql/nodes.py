@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 
 class LiteralKind(StrEnum):
-    """What a literal looks like; whether it suits a field is the compiler's question."""
+    """The form of a literal; whether it suits a field is the compiler's question."""
 
     STRING = "string"
     NUMBER = "number"

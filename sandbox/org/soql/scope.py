@@ -15,7 +15,7 @@ MAX_LEVELS_UP = 5
 
 _POLYMORPHIC = 2
 _TYPE = Field("Type", "string", {"Type": "Type"}, 40)
-"""What every polymorphic relationship has (SOQL and SOSL Reference, "Understanding Polymorphic Keys and Relationships")."""
+"""Fields of every polymorphic relationship (SOQL and SOSL Reference, "Understanding Polymorphic Keys and Relationships")."""
 
 
 @dataclass(frozen=True, slots=True)

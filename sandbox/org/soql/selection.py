@@ -139,7 +139,7 @@ def _add_field(selection: Selection, resolved: ResolvedField, scope: Scope) -> N
 
 
 def _blob_sql(resolved: ResolvedField, selection: Selection, scope: Scope) -> str:
-    """The bytes of a file are told by their address, without the version (REST API Developer Guide, "sObject Blob Get")."""
+    """The field shows the address of a file's bytes, without the version (REST API Developer Guide, "sObject Blob Get")."""
     crossed = resolved.path[:-1]
     name = selection.parents[crossed].object_name if crossed else scope.entity.name
     address = f"'/sobjects/{name}/' || {resolved.source}.\"Id\" || '/{resolved.field.name}'"

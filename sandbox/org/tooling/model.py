@@ -30,7 +30,7 @@ from schemas.salesforce.limits import QUERY_PAGE_MAX
 Provider = Callable[[], Sequence[Mapping[str, object]]]
 _BORN = "2021-03-01T08:00:00.000Z"
 _IN_REST = frozenset(name.lower() for name in (ENTITY_DEFINITION, FIELD_DEFINITION, *permission_rows.FIELDS))
-"""Those that `/query` knows too, not only `/tooling/query`."""
+"""Objects that `/query` knows too, not only `/tooling/query`."""
 ROWS_ASKED = re.compile("definition|permission", re.IGNORECASE)
 """Whatever asks for one of them has one of these words."""
 _NEEDS_VIEW_SETUP = permission_rows.NEEDS_VIEW_SETUP | {"PlatformEventChannel", "PlatformEventChannelMember"}
@@ -80,7 +80,7 @@ class Tooling:
 
 
 def _with_metadata(query: Query, result: Result) -> Result:
-    """Metadata as the object that it is. It and FullName are told of one row at a time (Tooling API, "SOQL Operation Limitations")."""
+    """Metadata as the object that it is. It and FullName are returned for one row at a time (Tooling API, "SOQL Operation Limitations")."""
     names = {
         item.expression.text.lower()
         for item in query.select

@@ -1,4 +1,4 @@
-"""What happens in an enrolment season: each scene is one Salesforce transaction, and returns nothing but its traces in it.
+"""Scenes of an enrolment season: each is one Salesforce transaction, and returns nothing but its traces in it.
 
 A scene that finds no record to act on makes one instead, so an empty org fills by itself.
 """

@@ -1,4 +1,4 @@
-"""What the traffic knows of the org: which records are alive, which are in the bin, who works there.
+"""The traffic's knowledge of the org: live records, records in the bin, users.
 
 A few accounts are hot and most are not, and cases are worked on when they are young; both by a power of a random
 number, which is the cheapest skew there is. Records that were there before are drawn by their number, evenly, if a run

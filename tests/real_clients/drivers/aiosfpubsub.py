@@ -1,4 +1,4 @@
-"""What a user of aiosfpubsub writes: `python aiosfpubsub.py CALL` with the org on stdin, events on stdout."""
+"""A program of an aiosfpubsub user: `python aiosfpubsub.py CALL` with the org on stdin, events on stdout."""
 
 import asyncio
 import contextlib
@@ -87,7 +87,7 @@ async def topic(org):
 
 
 async def stale_replay(org):
-    """What a subscriber is told that asks for a position that the org does not hold."""
+    """The answer to a subscriber that asks for a position that the org does not hold."""
     import grpc
 
     client = connect(org)

@@ -1,4 +1,4 @@
-"""What a user of aiosfstream-ng writes: `python aiosfstream_ng.py CALL` with the org on stdin, messages on stdout."""
+"""A program of an aiosfstream-ng user: `python aiosfstream_ng.py CALL` with the org on stdin, messages on stdout."""
 
 import asyncio
 import json

@@ -49,7 +49,7 @@ def whole_case(number: int) -> dict[str, Any]:
 
 
 def stamps() -> dict[str, Any]:
-    """What every record of the org carries."""
+    """Fields of every record of the org."""
     moment = "2026-09-21T14:00:00Z"
     return {"CreatedDate": moment, "CreatedById": USER, "LastModifiedDate": moment, "LastModifiedById": USER}
 

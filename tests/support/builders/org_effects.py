@@ -1,4 +1,4 @@
-"""What writebacks did in the org, by the org's own log of events; and whether that is what the store says."""
+"""Effects of writebacks in the org, by the org's own log of events; and whether the store agrees."""
 
 import re
 from collections import defaultdict
@@ -45,7 +45,7 @@ def effects_of(bodies: Sequence[bytes | str]) -> list[Effect]:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What the store says, beside what the org says."""
+    """The store's record, beside the org's."""
 
     rows: list[sa.Row[Any]]
     attempts: list[sa.Row[Any]]
@@ -54,9 +54,9 @@ class Comparison:
     """External id -> the record's id, of records that are there."""
 
     def wrong(self, begun: dict[str, float] | None = None) -> list[str]:
-        """What is wrong, a sentence each.
+        """Errors, a sentence each.
 
-        `begun`: batch -> when it was taken in hand; a newer change by somebody else that was there by then must not be overwritten.
+        `begun`: batch -> when it was opened; a newer change by somebody else that was there by then must not be overwritten.
         """
         return [
             *self._not_once(),

@@ -33,7 +33,7 @@ async def follow_until(
 ) -> list[str]:
     """Follow until the position is `last`, from the heartbeat `hint` if there is one.
 
-    Returns the positions that were told, in order, each once; `heard` is called with every one. Raises what the
+    Returns the reported positions, in order, each once; `heard` is called with every one. Raises what the
     activity raises.
     """
     environment = ActivityEnvironment()

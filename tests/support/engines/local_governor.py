@@ -30,7 +30,7 @@ class LocalGovernor:
         self._clock = clock
 
     async def exchange(self, exchange: Exchange) -> Answer:
-        """What the workflow's update does."""
+        """The effect of the workflow's update."""
         if self.silent:
             raise UnavailableError(system="The governor", detail="it is silent")
         self.exchanges += 1

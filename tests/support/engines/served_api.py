@@ -72,13 +72,13 @@ class ServedApi:
         return await self.http.request(method, path, headers=headers, **more)
 
     async def get(self, path: str, caller: str = "reader") -> Any:
-        """What is answered, which must be 200."""
+        """The answer, which must be 200."""
         response = await self.ask("GET", path, caller)
         assert response.status_code == 200, response.text
         return response.json()
 
     async def backfill(self, *, key: str | None = None, **body: Any) -> dict[str, Any]:
-        """What is answered to the request for a backfill, which must be accepted."""
+        """The answer to the request for a backfill, which must be accepted."""
         response = await self.ask("POST", "/v1/backfills", key=key, json=body)
         assert response.status_code == 202, response.text
         answer: dict[str, Any] = response.json()
@@ -192,7 +192,7 @@ async def _serving(settings: Settings) -> AsyncIterator[str]:
 
 
 async def _end_all(client: Client) -> None:
-    """What runs still would be served by the next test's workers."""
+    """Workflows that still run would be served by the next test's workers."""
     async for each in client.list_workflows('ExecutionStatus = "Running"'):
         try:
             await client.get_workflow_handle(each.id).terminate("end of the tests")

@@ -37,7 +37,7 @@ class BookGovernor:
         return self.books.exchange(exchange, time.time())
 
     def spent(self, budget: Budget) -> int:
-        """What has been reported."""
+        """The reports so far."""
         return self.books.books[budget].used_at_most()
 
 

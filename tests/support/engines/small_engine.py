@@ -50,7 +50,7 @@ BULK_REFUSES = FaultRule(
 
 @dataclass
 class SmallEngine:
-    """What the engine consists of. A test may set the activities' attributes before they are used."""
+    """The parts of the engine. A test may set the activities' attributes before they are used."""
 
     client: Client
     served: ServedOrg

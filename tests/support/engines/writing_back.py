@@ -42,7 +42,7 @@ SOON = timedelta(seconds=0.2)
 
 @dataclass(repr=False)
 class WritingEngine:
-    """What writes back."""
+    """The parts that write back."""
 
     engine: SmallEngine
     store: WritebackStore
@@ -98,7 +98,7 @@ class WritingEngine:
             return list(connection.execute(sa.select(WRITEBACK_BATCH).order_by(WRITEBACK_BATCH.c.formed_at)))
 
     def claims(self) -> list[str]:
-        """What open batches hold."""
+        """The entries of open batches."""
         with self.store.begin() as connection:
             return list(connection.execute(sa.select(WRITEBACK_CLAIM.c.name)).scalars())
 

@@ -38,7 +38,7 @@ class FaultSeeds:
     """Records that are in the recycle bin on both sides."""
 
     async def prepare(self) -> None:
-        """What the org must hold before it is backfilled."""
+        """The org's content before it is backfilled."""
         org = self.engine.served.org
         with org.transaction() as tx:
             self.binned = [tx.create(OBJECT, {"Name": f"binned {n}"}) for n in range(12)]

@@ -19,7 +19,7 @@ _OVERFLOW_AFTER = 3
 
 @dataclass
 class StreamFaults:
-    """Plants faults in an engine whose lane follows; nobody is told of them but by the lane's events."""
+    """Plants faults in an engine whose lane follows; only the lane's events report them."""
 
     engine: SmallEngine
     chance: random.Random
@@ -79,7 +79,7 @@ class StreamFaults:
         return self.expired_delete(record_id)
 
     def wildcard(self, record_id: str) -> str:
-        """The record changes, and all that is told is how its id begins."""
+        """The record changes, and only the prefix of its id is sent."""
         org = self.engine.served.org
         records = org.records_of(OBJECT)
         with org.batch() as batch:

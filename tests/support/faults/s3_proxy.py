@@ -13,7 +13,7 @@ from typing import ClassVar
 
 
 class Fate(Enum):
-    """What becomes of a request."""
+    """The outcome of a request."""
 
     PASS = "pass"
     REFUSE = "refuse"

@@ -22,7 +22,7 @@ Step = Callable[[Any], Awaitable[SentBatch]]
 
 @dataclass(frozen=True)
 class Mishap:
-    """What happens to one attempt at a step."""
+    """The outcome of one attempt at a step."""
 
     kind: str
     """`cancel`: its process dies; `abandon`: its process goes on while another one begins again; `none`."""
@@ -39,7 +39,7 @@ class Troubled:
     """One for each attempt; later attempts have none."""
     zombies: list[asyncio.Task[SentBatch | None]] = field(default_factory=list)
     begun: dict[str, float] = field(default_factory=dict)
-    """Batch -> when it was first taken in hand, in epoch seconds of the org's clock."""
+    """Batch -> when it was first opened, in epoch seconds of the org's clock."""
 
     async def settle(self) -> None:
         """Return when nothing waits, is open or runs any more."""
@@ -93,7 +93,7 @@ class Troubled:
         return None
 
     async def _hurry(self) -> None:
-        """What waits for its time need not."""
+        """Waiting for a time is not needed."""
         try:
             await asyncio.to_thread(self._forget_waits)
         except Exception:

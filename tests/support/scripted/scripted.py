@@ -43,7 +43,7 @@ class ScriptedFollower:
     acts: list[Act] = field(default_factory=list)
     following: int = 0
     last_words: Exception | None = None
-    """What a follower that is told to stop ends with; None: it stops."""
+    """The end of a follower that receives a stop request; None = it stops."""
 
     @activity.defn(name=names.FOLLOW_LANE)
     async def follow_lane(self, request: FollowInput) -> FollowResult:

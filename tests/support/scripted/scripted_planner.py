@@ -37,7 +37,7 @@ EVERY = timedelta(seconds=70)
 
 @dataclass
 class ScriptedPlanner:
-    """What the planner is told, and what was done on its behalf. The test changes it while the planner runs."""
+    """The planner's inputs, and the actions on its behalf. The test changes it while the planner runs."""
 
     way: Way = Way.STREAM
     every: timedelta = EVERY

@@ -34,7 +34,7 @@ def batch(name: str) -> WritebackBatchInput:
 
 @dataclass
 class ScriptedWritebacks:
-    """The store as far as the queue sees it, and an org that answers as it is told."""
+    """The store as far as the queue sees it, and an org with scripted answers."""
 
     open: list[str] = field(default_factory=list)
     """Batches that are not closed."""

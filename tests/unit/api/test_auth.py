@@ -29,7 +29,7 @@ ISSUER, AUDIENCE = "https://login.test", "tidegate"
 
 
 def claims(**changed: Any) -> dict[str, Any]:
-    """What a good token says."""
+    """The claims of a good token."""
     now = datetime.now(UTC)
     said = {
         "iss": ISSUER,

@@ -318,7 +318,7 @@ def shapes(draw: st.DrawFn) -> list[DescribedShape]:
 
 
 def _sane(facts: dict[str, Any]) -> dict[str, Any]:
-    """What describe never says: a field that must be given and may be empty, or that is worked out."""
+    """Facts that describe never has: a field that must be given and may be empty, or that is worked out."""
     asked = facts.get("required") and not facts.get("calculated")
     return {**facts, "required": bool(asked), "nullable": facts.get("nullable", True) and not asked}
 

@@ -1,4 +1,4 @@
-"""What a person reads of the budgets at three in the morning: the problem first, in words, within the terminal's width."""
+"""The budget page for a person at three in the morning: the problem first, in words, within the terminal's width."""
 
 from datetime import UTC, datetime, timedelta
 from io import StringIO

@@ -1,4 +1,4 @@
-"""What a forecast claims, against what then happens."""
+"""A forecast's claims, against the later facts."""
 
 from datetime import UTC, datetime, timedelta
 from random import Random

@@ -35,7 +35,7 @@ class World:
             self.steps.append(Step(at_ms, name, None if gone else Place(DAYS, at_ms, (number,))))
 
     def answer(self, at_step: int) -> dict[int, Bucket]:
-        """What the org says when it shows the first `at_step` steps."""
+        """The org's answer when it shows the first `at_step` steps."""
         places = dict(self.places) | {step.record_id: step.after for step in self.steps[:at_step]}
         return totals([place for place in places.values() if place is not None])
 

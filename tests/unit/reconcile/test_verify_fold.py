@@ -49,7 +49,7 @@ def logged(changes: list[tuple[int, str, int, bool]]) -> list[Row]:
 
 
 def curated(changes: list[Row]) -> Tables:
-    """What follows from the log."""
+    """The state that follows from the log."""
     current, history = [], []
     for record in sorted({row[0] for row in changes}):
         versions = fold(

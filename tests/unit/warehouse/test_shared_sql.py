@@ -100,7 +100,7 @@ ARGUMENTS: dict[tuple[str, ...], list[tuple[Any, ...]]] = {
     ("spec", "fields", "limit"): [(spec, field_columns(spec), 2_000) for spec in SPECS],
     ("spec", "numbers", "seconds", "ranges"): [(spec, field_columns(spec), 3_600, 2) for spec in SPECS],
 }
-"""What a function of `apply` or `reconcile` is called with, by the names of its parameters."""
+"""Arguments of a function of `apply` or `reconcile`, by the names of its parameters."""
 
 NOT_IN_REDSHIFT = [
     "ON CONFLICT",
