@@ -16,11 +16,11 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException as RoutingError
 
-from clients.database.idempotency_keys import KeyUsedError
 from clients.temporal.runs import RunExistsError
 from schemas.errors import (
     CallRefusedError,
     CredentialsRejectedError,
+    KeyUsedError,
     RateLimitedError,
     TidegateError,
     TransientError,

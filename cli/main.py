@@ -30,14 +30,15 @@ from cli.local import demo, up
 from cli.output import EXIT_FAILED, EXIT_REFUSED, EXIT_UNAVAILABLE, TALK
 from cli.replay import commands as replay
 from cli.status import command as status
+from cli.version import version_text
 from cli.writeback import commands as writeback
 from schemas.errors import (
+    RunAlreadyCompletedError,
+    RunConflictError,
     SettingsError,
     TidegateError,
     TransientError,
     UnknownObjectError,
-    WindowDoneError,
-    WindowTakenError,
 )
 
 app = typer.Typer(
@@ -76,10 +77,25 @@ app.add_typer(writeback.app, name="writeback")
 _debug = False
 
 
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(version_text())
+        raise typer.Exit
+
+
 @app.callback()
 def options(
     debug: Annotated[
         bool, typer.Option("--debug", help="Show where in the code an error came from.")
+    ] = False,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=_show_version,
+            is_eager=True,
+            help="Print the version, and the commit where it is known.",
+        ),
     ] = False,
 ) -> None:
     """Keeps a warehouse equal to a Salesforce org within two minutes, and proves it."""
@@ -120,7 +136,7 @@ def _leave(code: int) -> NoReturn:
     os._exit(code)
 
 
-_REFUSED = (SettingsError, UnknownObjectError, WindowDoneError, WindowTakenError)
+_REFUSED = (SettingsError, UnknownObjectError, RunAlreadyCompletedError, RunConflictError)
 """What was typed cannot be done."""
 
 

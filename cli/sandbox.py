@@ -11,9 +11,9 @@ import httpx
 import typer
 
 from cli.output import OUT, print_json, progress, say
+from cli.sandbox_packages import require_sandbox_packages
 from cli.state import read_endpoints, write_endpoints
 from sandbox.endpoints import Endpoints
-from sandbox.stack import Ports, running_sandbox
 from schemas.errors import SettingsError, UnavailableError
 
 app = typer.Typer(
@@ -52,6 +52,9 @@ def up(
 
     Example: tidegate sandbox up --json --state /tmp/sandbox
     """
+    require_sandbox_packages("tidegate sandbox up")
+    from sandbox.stack import Ports, running_sandbox
+
     stop = stop_event()
     ports = Ports(
         salesforce_port,

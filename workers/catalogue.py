@@ -150,7 +150,7 @@ async def _selected(org: OrgHttp) -> frozenset[str]:
         return (await read_selection(org, custom=False)).objects()
     except CallRefusedError as error:
         raise CatalogueNotMadeError(
-            problems=[_no_setup("the selection for change events", error.code)]
+            problems=[_no_setup("the selection for change events", error.error_code)]
         ) from error
 
 
@@ -173,7 +173,7 @@ async def _whole_shape(org: OrgHttp, name: str) -> DescribedShape | str:
     try:
         return await with_definitions(org, shape) or _no_setup(blind, "no rows of FieldDefinition")
     except CallRefusedError as error:
-        return _no_setup(blind, error.code)
+        return _no_setup(blind, error.error_code)
 
 
 def _no_setup(what: str, why: str) -> str:
@@ -202,7 +202,7 @@ async def _selection(org: OrgHttp, settings: Settings, catalogue: Catalogue) -> 
     try:
         found = await examine_selection(org, streamed_objects(settings, catalogue))
     except CallRefusedError as error:
-        advice = _no_setup("the selection", error.code)
+        advice = _no_setup("the selection", error.error_code)
         return [Difference(object="*", what="cdc", costs=Costs.UNKNOWN, advice=advice)]
     return [_of_finding(each) for each in found if each.state is not State.OK]
 

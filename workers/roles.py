@@ -26,7 +26,6 @@ from activities.backfill.read_records import ReadRecords
 from activities.drift.check_schema import CheckDrift
 from activities.drift.plan_refresh import PlanRefresh
 from activities.drift.read_fields import ReadFields
-from activities.drift.refresh_describe import KeepDescribe
 from activities.governor import Limits
 from activities.ingest.follow_lane import FollowLane
 from activities.ingest.land_rows import RowLandings
@@ -156,8 +155,7 @@ def governor_worker(client: Client) -> Worker:
 
 def _org_worker(client: Client, parts: Parts, org: Org) -> Worker:
     limits = Limits(org.sessions, org.http.api_version)
-    steps = [limits.read_limits, KeepDescribe(org.http, parts.store).keep_describe]
-    return _activity_worker(client, parts, names.ORG_QUEUE, steps, most=20)
+    return _activity_worker(client, parts, names.ORG_QUEUE, [limits.read_limits], most=20)
 
 
 def _lane_worker(client: Client, parts: Parts, org: Org) -> Worker:
@@ -253,7 +251,7 @@ async def writing_back(client: Client, parts: Parts, org: Org) -> AsyncIterator[
     ]
     worker = _activity_worker(client, parts, names.WRITEBACK_QUEUE, activities, most=20)
     org_id = settings.salesforce.org_id
-    describes = keeping_describes(KeepDescribe(org.http, parts.store).keep_describe, org_id, parts.catalogue)
+    describes = keeping_describes(org, parts.store, org_id, parts.catalogue)
     try:
         async with worker, keeping_queues(client, settings, store), describes:
             yield

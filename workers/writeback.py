@@ -17,6 +17,7 @@ from activities.writeback.preview import PreviewSteps
 from activities.writeback.send import WritebackSteps
 from clients.salesforce.bulk.ingest import BulkIngest
 from clients.salesforce.collections import CompositeWrites
+from clients.salesforce.describe_cache import refresh_describe
 from clients.salesforce.http import OrgHttp, Sessions
 from clients.salesforce.records_by_external_id import RecordsByKey
 from clients.storage.objects import ObjectStore
@@ -28,11 +29,11 @@ from clients.writeback.pauses import Pauses
 from clients.writeback.store import WritebackStore
 from schemas.catalogue import Catalogue
 from schemas.errors import TidegateError
-from schemas.salesforce.describe import KeepDescribeInput
 from schemas.settings.writeback import WritebackSettings
 from transforms.pii import Protector
 from transforms.writeback.batching import Terms
 from workers.intake import writeback_queues
+from workers.salesforce import Org
 from workers.settings import Settings
 
 
@@ -89,8 +90,6 @@ def echo_steps(
     return EchoSteps(Echoes(store), warehouse, sessions, lambda: catalogue)
 
 
-Known = Callable[[KeepDescribeInput], Awaitable[object]]
-"""`KeepDescribe.keep_describe`."""
 _LOG = logging.getLogger(__name__)
 _QUEUES_EVERY = timedelta(minutes=1)
 _DESCRIBES_EVERY = timedelta(minutes=5)
@@ -109,7 +108,9 @@ async def keeping_queues(client: Client, settings: Settings, store: WritebackSto
 
 
 @asynccontextmanager
-async def keeping_describes(keep: Known, org: str, catalogue: Catalogue) -> AsyncIterator[None]:
+async def keeping_describes(
+    org: Org, store: ObjectStore, org_id: str, catalogue: Catalogue
+) -> AsyncIterator[None]:
     """See to it, until left, that intake knows what the org says of every object that can be written by an external id.
 
     One call an object and `DESCRIBE_LIFE`, whatever number of processes there is.
@@ -118,7 +119,7 @@ async def keeping_describes(keep: Known, org: str, catalogue: Catalogue) -> Asyn
     async def ask() -> None:
         for name, spec in catalogue.objects.items():
             if any(field.external_id for field in spec.fields.values()):
-                await keep(KeepDescribeInput(org=org, object=name))
+                await refresh_describe(org.http, store, org_id, name)
 
     async with _repeating(ask, _DESCRIBES_EVERY):
         yield

@@ -5,7 +5,6 @@ No lock keeps the stream out meanwhile: what is read are snapshots, and the fold
 
 import asyncio
 from contextlib import suppress
-from typing import Any, TypeVar
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
@@ -15,7 +14,6 @@ with workflow.unsafe.imports_passed_through():
     from schemas.backfill import (
         BackfillCounts,
         BackfillInput,
-        BackfillPlan,
         BackfillRate,
         BackfillState,
         Part,
@@ -23,12 +21,13 @@ with workflow.unsafe.imports_passed_through():
         RecordsInput,
         StretchResult,
     )
+    from schemas.errors import JobLostError
     from schemas.ids import ORIGIN
     from schemas.ingest.messages import Act, PauseInput
-    from schemas.message import Message
     from workflows.backfill_progress import Progress
-    from workflows.contracts import DROP_JOB, KEEP_RATE, PLAN_BACKFILL, READ_ROWS, ActivityOptions
-    from workflows.runtime import keep_record
+    from workflows.contracts.backfill import DROP_JOB, KEEP_RATE, PLAN_BACKFILL, READ_PART, READ_RECORDS
+    from workflows.contracts.contract import Contract, In, Out
+    from workflows.runtime import failure_message, keep_record, run, start
 
 PARTS_AT_ONCE = 2
 """Parts that are read at the same time: one is landed while the org still works at the other's job."""
@@ -36,7 +35,6 @@ _MOST_ATTEMPTS = 5
 """Query jobs of a part that may be lost; then something is wrong that another job does not mend."""
 _RATE_FROM_ROWS = 1_000
 """Fewer tell nothing of how fast many would be."""
-_Result = TypeVar("_Result")
 
 
 @workflow.defn(name=names.BACKFILL_WORKFLOW)
@@ -60,7 +58,7 @@ class BackfillWorkflow:
         try:
             await self._read()
         except Exception as error:
-            self._at.tell(_words(error))
+            self._at.tell(failure_message(error))
             self._at.show("failed")
             await self._end_record()
             raise
@@ -92,9 +90,7 @@ class BackfillWorkflow:
         while plan is None:
             if not await self._may_go_on("planning"):
                 return
-            plan = await self._step(
-                names.PLAN_BACKFILL, self._request, BackfillPlan, "divide into parts", PLAN_BACKFILL
-            )
+            plan = await self._step(PLAN_BACKFILL, self._request, "divide into parts")
         self._at.plan = plan
         self._at.counts = self._at.counts.plus(BackfillCounts(calls=plan.calls))
         waiting = list(plan.parts)
@@ -117,7 +113,7 @@ class BackfillWorkflow:
         self._under_way[part.number] = request
         while await self._may_go_on():
             what = f"part {part.number + 1} of {len(self._at.plan.parts)}"
-            stretch = await self._stretch(names.READ_PART, request, what)
+            stretch = await self._stretch(READ_PART, request, what)
             if stretch is None:
                 continue
             if stretch.lost:
@@ -151,7 +147,7 @@ class BackfillWorkflow:
         again = given.model_copy(update={"calls": 0, "rows": given.rows + stretch.counts.rows})
         self._at.counts = self._at.counts.minus(again)
         if request.attempt + 1 >= _MOST_ATTEMPTS:
-            raise ApplicationError(stretch.lost, type="JobLostError", non_retryable=True)
+            raise ApplicationError(stretch.lost, type=JobLostError.code, non_retryable=True)
         self._at.tell(f"part {request.part.number + 1}: {stretch.lost}")
 
     def _end_part(self, part: Part, rows: int) -> None:
@@ -177,7 +173,7 @@ class BackfillWorkflow:
                 stands_at=self._request.stands_at,
                 position=position,
             )
-            stretch = await self._stretch(names.READ_RECORDS, request, "records by id")
+            stretch = await self._stretch(READ_RECORDS, request, "records by id")
             if stretch is None:
                 continue
             if stretch.done:
@@ -194,45 +190,35 @@ class BackfillWorkflow:
         return not self._is_cancelled
 
     async def _stretch(
-        self, activity: str, request: PartInput | RecordsInput, what: str
+        self, contract: Contract[In, StretchResult], request: In, what: str
     ) -> StretchResult | None:
         """One stretch, its counts added; None when it was interrupted: what it landed is found again."""
-        stretch = await self._step(activity, request, StretchResult, what, READ_ROWS)
+        stretch = await self._step(contract, request, what)
         if stretch is not None:
             self._at.counts = self._at.counts.plus(stretch.counts)
             self._at.show(self._at.stage)
         return stretch
 
-    async def _step(
-        self, activity: str, request: Message, result: type[_Result], what: str, options: ActivityOptions
-    ) -> _Result | None:
+    async def _step(self, contract: Contract[In, Out], request: In, what: str) -> Out | None:
         """The activity's result; None when a signal has interrupted it."""
         before = self._interrupts
-        handle: Any = workflow.start_activity(
-            activity,
-            request,
-            result_type=result,
-            summary=f"{self._request.object}, {what}",
-            **options,
-        )
+        handle = start(contract, request, summary=f"{self._request.object}, {what}")
         try:
             await workflow.wait_condition(lambda: self._interrupts > before or handle.done())
         finally:
             if not handle.done():
                 handle.cancel()
         try:
-            answer: _Result = await handle
+            return await handle
         except ActivityError as error:
             if self._interrupts > before and is_cancelled_exception(error):
                 return None
             raise
-        return answer
 
     async def _drop_jobs(self) -> None:
         """Of the parts that were not read to their end. What cannot be dropped now the org forgets after seven days."""
         drops = (
-            workflow.execute_activity(names.DROP_JOB, request, summary="delete the query job", **DROP_JOB)
-            for request in self._under_way.values()
+            run(DROP_JOB, request, summary="delete the query job") for request in self._under_way.values()
         )
         await asyncio.gather(*drops, return_exceptions=True)
 
@@ -252,7 +238,7 @@ class BackfillWorkflow:
             at=workflow.now(),
         )
         with suppress(ActivityError):
-            await workflow.execute_activity(names.KEEP_RATE, rate, summary="remember the rate", **KEEP_RATE)
+            await run(KEEP_RATE, rate, summary="remember the rate")
 
     @workflow.signal(name=names.PAUSE)
     def pause(self, request: PauseInput) -> None:
@@ -286,9 +272,3 @@ class BackfillWorkflow:
 
 def _next_attempt(request: PartInput) -> PartInput:
     return request.model_copy(update={"attempt": request.attempt + 1, "position": ORIGIN})
-
-
-def _words(error: Exception) -> str:
-    """What it says, without the type that Temporal puts before."""
-    cause = error.cause if isinstance(error, ActivityError) else error
-    return cause.message if isinstance(cause, ApplicationError) else str(cause)

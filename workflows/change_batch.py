@@ -17,10 +17,10 @@ with workflow.unsafe.imports_passed_through():
         BatchResult,
         StagedObject,
         StageInput,
-        StageResult,
     )
     from schemas.ingest.raw import Manifest
-    from workflows.contracts import APPLY, STAGE
+    from workflows.contracts.apply import APPLY_BATCH, STAGE_BATCH
+    from workflows.runtime import run
 
 _STAGE = SearchAttributeKey.for_keyword("Stage")
 _QUARANTINED = SearchAttributeKey.for_int("Quarantined")
@@ -34,13 +34,7 @@ class ChangeBatchWorkflow:
     @workflow.run
     async def run(self, manifest: Manifest) -> BatchResult:
         self._show(manifest, "staging", {})
-        staged: StageResult = await workflow.execute_activity(
-            names.STAGE_BATCH,
-            StageInput(manifest=manifest),
-            result_type=StageResult,
-            summary="decode and check",
-            **STAGE,
-        )
+        staged = await run(STAGE_BATCH, StageInput(manifest=manifest), summary="decode and check")
         self._show(manifest, "applying", {})
         applied = await asyncio.gather(*(self._apply(manifest, share) for share in staged.objects))
         results = {result.object: result for result in applied}
@@ -55,14 +49,8 @@ class ChangeBatchWorkflow:
         )
 
     async def _apply(self, manifest: Manifest, share: StagedObject) -> ApplyResult:
-        result: ApplyResult = await workflow.execute_activity(
-            names.APPLY_BATCH,
-            ApplyInput(manifest=manifest, staged=share),
-            result_type=ApplyResult,
-            summary=f"{share.object or 'unreadable'}: {share.landed} changes",
-            **APPLY,
-        )
-        return result
+        summary = f"{share.object or 'unreadable'}: {share.landed} changes"
+        return await run(APPLY_BATCH, ApplyInput(manifest=manifest, staged=share), summary=summary)
 
     def _show(self, manifest: Manifest, stage: str, results: dict[str, ApplyResult]) -> None:
         updates: list[SearchAttributeUpdate[Any]] = [_STAGE.value_set(stage)]

@@ -15,7 +15,9 @@ with workflow.unsafe.imports_passed_through():
     from schemas.refresh import RefreshInput
     from schemas.replay import QuarantineChoice, ReplayInput, ReplaySelection
     from transforms.ingest.decode_events import UNKNOWN_FIELD
-    from workflows.contracts import CHECK_DRIFT, RECORD
+    from workflows.contracts.audit import RECORD_ACT
+    from workflows.contracts.drift import CHECK_DRIFT
+    from workflows.runtime import run
 
 
 @workflow.defn(name=names.DRIFT_WORKFLOW)
@@ -41,10 +43,7 @@ class DriftWorkflow:
         return result
 
     async def _check(self, request: DriftInput) -> DriftResult:
-        result: DriftResult = await workflow.execute_activity(
-            names.CHECK_DRIFT, request, result_type=DriftResult, summary="compare the fields", **CHECK_DRIFT
-        )
-        return result
+        return await run(CHECK_DRIFT, request, summary="compare the fields")
 
     async def _record(self, request: DriftInput, name: str, found: list[FieldDrift]) -> None:
         """Law 9: what the engine decides about the schema by itself is on record, too."""
@@ -52,7 +51,7 @@ class DriftWorkflow:
             f"{each.field} {each.kind}, {each.effect} ({each.was} -> {each.now})" for each in found
         )
         act = Act(act="drift.decide", by=request.by, target=name, detail=detail[:4_000], at=workflow.now())
-        await workflow.execute_activity(names.RECORD_ACT, act, summary=f"record drift of {name}", **RECORD)
+        await run(RECORD_ACT, act, summary=f"record drift of {name}")
 
     async def _fill(self, request: DriftInput, fill: Fill) -> None:
         name = f"fields-r{fill.revision}"

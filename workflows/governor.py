@@ -6,16 +6,15 @@ response mentions. Its own question is counted before it is asked.
 """
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
     from schemas import names
-    from schemas.governor import Answer, Budget, Exchange, ReadLimitsInput, ReadLimitsResult
+    from schemas.governor import Answer, Budget, Exchange, ReadLimitsInput
     from transforms.governor.ledger import OrgBooks
-    from workflows.contracts import READ_LIMITS
+    from workflows.contracts.governor import READ_LIMITS
+    from workflows.runtime import failure_message, is_history_long, run
 
-_LONGEST_HISTORY = 1_500
-"""Events of a run: a replay of more costs a second of processor time."""
 _QUESTION_CALLS = 2
 """API calls that one reading may take: one, and one more when the session has expired."""
 
@@ -31,34 +30,24 @@ class GovernorWorkflow:
 
     @workflow.run
     async def run(self, books: OrgBooks) -> None:  # noqa: ARG002 -- @workflow.init has taken it
-        while not self._is_long():
+        while not is_history_long():
             await self._read_limits()
             self._show()
             try:
-                await workflow.wait_condition(self._is_long, timeout=self._books.terms.read_every)
+                await workflow.wait_condition(is_history_long, timeout=self._books.terms.read_every)
             except TimeoutError:
                 continue
         await workflow.wait_condition(workflow.all_handlers_finished)
         workflow.continue_as_new(self._books)
 
-    def _is_long(self) -> bool:
-        info = workflow.info()
-        return info.is_continue_as_new_suggested() or info.get_current_history_length() > _LONGEST_HISTORY
-
     async def _read_limits(self) -> None:
         """A failure is shown, not raised: leases go on from what is known, and the next reading is a minute away."""
         self._books.books[Budget.API_CALLS].prepay(_QUESTION_CALLS, self._now())
         try:
-            result = await workflow.execute_activity(
-                names.READ_LIMITS,
-                ReadLimitsInput(org=self._books.org, calls=_QUESTION_CALLS),
-                result_type=ReadLimitsResult,
-                summary="read the org's limits",
-                **READ_LIMITS,
-            )
+            question = ReadLimitsInput(org=self._books.org, calls=_QUESTION_CALLS)
+            result = await run(READ_LIMITS, question, summary="read the org's limits")
         except ActivityError as error:
-            cause = error.cause
-            self._trouble = cause.message if isinstance(cause, ApplicationError) else str(error)
+            self._trouble = failure_message(error)
             return
         self._trouble = ""
         self._books.take_in(result.readings, result.refusals)

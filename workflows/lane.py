@@ -26,8 +26,8 @@ with workflow.unsafe.imports_passed_through():
     )
     from schemas.ingest.positions import is_polled
     from schemas.plan import Way
-    from workflows.contracts import FOLLOW
-    from workflows.runtime import keep_record
+    from workflows.contracts.ingest import FOLLOW_LANE, POLL_LANE
+    from workflows.runtime import failure_message, keep_record, start
 
 _STAGE = SearchAttributeKey.for_keyword("Stage")
 _POSITION = SearchAttributeKey.for_keyword("Position")
@@ -75,7 +75,8 @@ class LaneWorkflow:
         except ActivityError as error:
             # A follower that was told to stop and died instead is no reason to pause; a real one comes up again.
             if not (is_cancelled_exception(error) or self._interrupt):
-                self._pause_because(error)
+                self._paused = True
+                self._because = failure_message(error)
 
     def _follower(self) -> workflow.ActivityHandle[FollowResult]:
         request = FollowInput(
@@ -86,13 +87,7 @@ class LaneWorkflow:
             first_replay=self._lane.first_replay,
             skip_from=self._lane.skip_from,
         )
-        return workflow.start_activity(
-            names.FOLLOW_LANE,
-            request,
-            result_type=FollowResult,
-            summary=f"follow {self._lane.channel}",
-            **FOLLOW,
-        )
+        return start(FOLLOW_LANE, request, summary=f"follow {self._lane.channel}")
 
     def _poller(self) -> workflow.ActivityHandle[FollowResult]:
         request = PollInput(
@@ -105,19 +100,7 @@ class LaneWorkflow:
             start_at=self._lane.start_at,
             reads_unsettled=self._lane.reads_unsettled,
         )
-        return workflow.start_activity(
-            names.POLL_LANE,
-            request,
-            result_type=FollowResult,
-            summary=f"poll {self._lane.object}",
-            **FOLLOW,
-        )
-
-    def _pause_because(self, error: ActivityError) -> None:
-        cause = error.cause
-        message = cause.message if isinstance(cause, ApplicationError) else str(error)
-        self._paused = True
-        self._because = message
+        return start(POLL_LANE, request, summary=f"poll {self._lane.object}")
 
     @workflow.signal(name=names.PAUSE)
     def pause(self, request: PauseInput) -> None:

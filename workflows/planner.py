@@ -26,14 +26,11 @@ with workflow.unsafe.imports_passed_through():
         PlannerInput,
         PlannerView,
         WatchLanesInput,
-        WatchLanesResult,
     )
-    from workflows.contracts import DRAW_PLAN, WATCH_LANES
+    from workflows.contracts.planner import DRAW_PLAN, WATCH_LANES
     from workflows.planner_handover import HandOver
-    from workflows.runtime import keep_record
+    from workflows.runtime import failure_message, is_history_long, keep_record, run, start
 
-_LONGEST_HISTORY = 1_500
-"""Events of a run: a replay of more costs a second of processor time."""
 _NO_STREAMS = timedelta(hours=1)
 """After a refusal no object moves to a stream for so long: what was spent a day ago must drop out first."""
 _FIRST_LOOK = timedelta(seconds=2)
@@ -63,7 +60,7 @@ class PlannerWorkflow:
     @workflow.run
     async def run(self, planner: PlannerInput) -> None:  # noqa: ARG002 -- @workflow.init has taken it
         recorder = asyncio.create_task(keep_record(self._acts))
-        while not self._is_long():
+        while not is_history_long():
             await self._watch()
             if self._is_due():
                 await self._draw()
@@ -72,10 +69,6 @@ class PlannerWorkflow:
         await workflow.wait_condition(lambda: workflow.all_handlers_finished() and not self._acts)
         recorder.cancel()
         workflow.continue_as_new(self._carried())
-
-    def _is_long(self) -> bool:
-        info = workflow.info()
-        return info.is_continue_as_new_suggested() or info.get_current_history_length() > _LONGEST_HISTORY
 
     def _is_due(self) -> bool:
         return self._wake or self._plan_at is None or workflow.now() >= self._plan_at
@@ -92,9 +85,7 @@ class PlannerWorkflow:
             overlap=self._planner.overlap,
             known=tuple(sorted(self._refused)),
         )
-        watching = workflow.start_activity(
-            names.WATCH_LANES, request, result_type=WatchLanesResult, summary="watch the lanes", **WATCH_LANES
-        )
+        watching = start(WATCH_LANES, request, summary="watch the lanes")
         await workflow.wait_condition(lambda: self._wake or watching.done())
         if not watching.done():
             watching.cancel()
@@ -103,7 +94,7 @@ class PlannerWorkflow:
         except ActivityError as error:
             self._looks = {}
             if not self._wake:
-                self._trouble = _message(error)
+                self._trouble = failure_message(error)
             return
         self._looks = {look.object: look for look in looks}
         self._take_refusals()
@@ -132,11 +123,9 @@ class PlannerWorkflow:
             no_streams=self._no_streams_until is not None and workflow.now() < self._no_streams_until,
         )
         try:
-            drawn = await workflow.execute_activity(
-                names.DRAW_PLAN, request, result_type=DrawnPlan, summary="make a plan", **DRAW_PLAN
-            )
+            drawn = await run(DRAW_PLAN, request, summary="make a plan")
         except ActivityError as error:
-            self._trouble = _message(error)
+            self._trouble = failure_message(error)
             self._plan_at = workflow.now() + self._planner.plan_every
             return
         self._trouble = drawn.trouble
@@ -163,7 +152,7 @@ class PlannerWorkflow:
                     self._looks.pop(name, None)  # it tells of lanes as they were before
             self._notes[name] = self._note_of(name)
         except FailureError as error:
-            self._notes[name] = _message(error)
+            self._notes[name] = failure_message(error)
 
     def _followed(self, name: str) -> FollowedObject:
         assert self._drawn is not None  # noqa: S101 -- only objects of a drawn plan come here
@@ -244,8 +233,3 @@ class PlannerWorkflow:
 def _point(state: ObjectState) -> LanePoint:
     is_joining = state.following is Following.TO_STREAM and state.asked and state.joined_at is None
     return LanePoint(followed=state.followed, mark=state.mark if is_joining else None)
-
-
-def _message(error: FailureError) -> str:
-    cause = error.cause
-    return cause.message if isinstance(cause, ApplicationError) else str(error)

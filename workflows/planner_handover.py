@@ -29,7 +29,8 @@ with workflow.unsafe.imports_passed_through():
         ObjectState,
     )
     from schemas.salesforce.limits import REPLAY_NEW_EVENTS
-    from workflows.contracts import MOVE_LANE
+    from workflows.contracts.planner import FIND_LANE_END, OPEN_LANE
+    from workflows.runtime import run
 
 BY = "planner"
 """Who pauses and resumes, in the audit log."""
@@ -159,17 +160,11 @@ class HandOver:
 
     async def _open(self, lane: LaneInput) -> bool:
         """Start a lane; False when it runs already."""
-        opened: bool = await workflow.execute_activity(
-            names.OPEN_LANE, lane, result_type=bool, summary=f"start {lane.lane}", **MOVE_LANE
-        )
-        return opened
+        return await run(OPEN_LANE, lane, summary=f"start {lane.lane}")
 
     async def _end(self, lane: str) -> LaneEnd:
         request = LaneEndInput(org=self._org, lane=lane)
-        end: LaneEnd = await workflow.execute_activity(
-            names.FIND_LANE_END, request, result_type=LaneEnd, summary=f"find the end of {lane}", **MOVE_LANE
-        )
-        return end
+        return await run(FIND_LANE_END, request, summary=f"find the end of {lane}")
 
     async def _pause(self, lane: str, reason: str) -> None:
         try:

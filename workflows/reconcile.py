@@ -19,7 +19,6 @@ with workflow.unsafe.imports_passed_through():
     from schemas.ingest.messages import Act
     from schemas.reconcile import (
         AskBucketsInput,
-        AskedBuckets,
         CheckLogInput,
         ComparedFacts,
         CompareFactsInput,
@@ -27,23 +26,31 @@ with workflow.unsafe.imports_passed_through():
         DifferingBuckets,
         FindIsolatedInput,
         Grain,
-        Isolated,
         KeepReportInput,
         Kind,
         LogCheck,
         Range,
-        ReadFacts,
         ReadFactsInput,
         ReconcileInput,
         ReconcileState,
         Scope,
-        SetAside,
         SetAsideInput,
         StepCost,
         Verdict,
     )
     from transforms.reconcile.cost import FEW_ROWS
-    from workflows.contracts import LOOK, RECORD
+    from workflows.contracts.audit import RECORD_ACT
+    from workflows.contracts.reconcile import (
+        ASK_BUCKETS,
+        CHECK_LOG,
+        COMPARE_BUCKETS,
+        COMPARE_FACTS,
+        FIND_ISOLATED,
+        KEEP_REPORT,
+        READ_FACTS,
+        SET_ASIDE,
+    )
+    from workflows.runtime import failure_message, run
 
 _STAGE = SearchAttributeKey.for_keyword("Stage")
 _ORG = SearchAttributeKey.for_keyword("SfOrg")
@@ -111,7 +118,7 @@ class ReconcileWorkflow:
             detail=detail,
             at=workflow.now(),
         )
-        await workflow.execute_activity(names.RECORD_ACT, act, summary=f"record {what}", **RECORD)
+        await run(RECORD_ACT, act, summary=f"record {what}")
 
     async def _check_log(self) -> None:
         """The warehouse against itself, stretch by stretch."""
@@ -126,13 +133,8 @@ class ReconcileWorkflow:
                 after=total.after,
                 number=len(self._log_keys),
             )
-            part: LogCheck = await workflow.execute_activity(
-                names.CHECK_LOG,
-                request,
-                result_type=LogCheck,
-                summary=f"records after {total.after or 'the beginning'}",
-                **LOOK,
-            )
+            summary = f"records after {total.after or 'the beginning'}"
+            part = await run(CHECK_LOG, request, summary=summary)
             if part.key is not None:
                 self._log_keys.append(part.key)
             total = LogCheck(
@@ -183,18 +185,13 @@ class ReconcileWorkflow:
         )
         self._show(f"asking the org by {grain}")
         began = workflow.now()
-        asked: AskedBuckets = await workflow.execute_activity(
-            names.ASK_BUCKETS, question, result_type=AskedBuckets, summary=f"by {grain}", **LOOK
-        )
+        asked = await run(ASK_BUCKETS, question, summary=f"by {grain}")
         self._pay(f"buckets by {grain}", asked.calls, workflow.now() - began)
         if self._state.as_of is None:
             self._set(as_of=asked.asked_at)
         await self._settle()
         self._show(f"comparing by {grain}")
-        differing: DifferingBuckets = await workflow.execute_activity(
-            names.COMPARE_BUCKETS, question, result_type=DifferingBuckets, summary=f"by {grain}", **LOOK
-        )
-        return differing
+        return await run(COMPARE_BUCKETS, question, summary=f"by {grain}")
 
     async def _look(self, scope: Scope, rows: int, step: str) -> ComparedFacts:
         self._number += 1
@@ -204,22 +201,14 @@ class ReconcileWorkflow:
         )
         self._show(f"asking the org: {step}")
         began = workflow.now()
-        read: ReadFacts = await workflow.execute_activity(
-            names.READ_FACTS, question, result_type=ReadFacts, summary=step, **LOOK
-        )
+        read = await run(READ_FACTS, question, summary=step)
         self._pay(step, read.calls, workflow.now() - began)
         await self._settle()
         self._show(f"comparing: {step}")
-        compared: ComparedFacts = await workflow.execute_activity(
-            names.COMPARE_FACTS,
-            CompareFactsInput(
-                org=org, object=name, run=self._run, scope=scope, read=read, number=self._number
-            ),
-            result_type=ComparedFacts,
-            summary=step,
-            **LOOK,
+        both = CompareFactsInput(
+            org=org, object=name, run=self._run, scope=scope, read=read, number=self._number
         )
-        return compared
+        return await run(COMPARE_FACTS, both, summary=step)
 
     async def _confirm(self, suspects: Sequence[ComparedFacts], step: str) -> list[ComparedFacts]:
         """Look at suspects by their ids; those that change meanwhile again, some times."""
@@ -257,14 +246,8 @@ class ReconcileWorkflow:
             await self._record("reconcile.set_aside", detail)
         as_of = self._state.as_of or workflow.now()
         org, name = self._request.org, self._request.object
-        aside: SetAside = await workflow.execute_activity(
-            names.SET_ASIDE,
-            SetAsideInput(org=org, object=name, ids_key=ids_key, as_of=as_of),
-            result_type=SetAside,
-            summary="changes ahead of the clock",
-            **LOOK,
-        )
-        return aside.stands_at
+        request = SetAsideInput(org=org, object=name, ids_key=ids_key, as_of=as_of)
+        return (await run(SET_ASIDE, request, summary="changes ahead of the clock")).stands_at
 
     async def _read_anew(self, ids_key: str, window: str, stands_at: datetime | None = None) -> None:
         request = BackfillInput(
@@ -290,7 +273,7 @@ class ReconcileWorkflow:
                 static_summary=f"repairs what {workflow.info().workflow_id} has found",
             )
         except ChildWorkflowError as error:
-            self._set(trouble=str(error.cause or error)[:500])
+            self._set(trouble=failure_message(error)[:500])
             return
         self._pay("repair", done.counts.calls, workflow.now() - began)
 
@@ -299,9 +282,7 @@ class ReconcileWorkflow:
         question = FindIsolatedInput(
             org=self._request.org, object=self._request.object, run=self._run, range=self._request.range
         )
-        isolated: Isolated = await workflow.execute_activity(
-            names.FIND_ISOLATED, question, result_type=Isolated, summary="isolated fields", **LOOK
-        )
+        isolated = await run(FIND_ISOLATED, question, summary="isolated fields")
         self._set(isolated=isolated)
 
     async def _finish(self) -> None:
@@ -319,17 +300,12 @@ class ReconcileWorkflow:
         self._set(verdict=verdict, ended_at=workflow.now())
         keys = [*self._log_keys, *(each.key for each in self._found if each.key)]
         left = self._left if self._request.repairs else self._found
-        key: str = await workflow.execute_activity(
-            names.KEEP_REPORT,
-            KeepReportInput(
-                state=self._state,
-                found_keys=tuple(keys),
-                left_keys=tuple(each.key for each in left if each.key),
-            ),
-            result_type=str,
-            summary=verdict,
-            **LOOK,
+        report = KeepReportInput(
+            state=self._state,
+            found_keys=tuple(keys),
+            left_keys=tuple(each.key for each in left if each.key),
         )
+        key = await run(KEEP_REPORT, report, summary=verdict)
         self._set(report_key=key)
         self._show("done")
 

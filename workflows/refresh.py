@@ -8,14 +8,15 @@ with workflow.unsafe.imports_passed_through():
     from schemas.ingest.messages import Act
     from schemas.refresh import (
         FieldsInput,
-        FieldsResult,
         RefreshCounts,
         RefreshGroup,
         RefreshInput,
         RefreshPlan,
         RefreshState,
     )
-    from workflows.contracts import PLAN_REFRESH, READ_ROWS, RECORD
+    from workflows.contracts.audit import RECORD_ACT
+    from workflows.contracts.drift import END_REFRESH, PLAN_REFRESH, READ_FIELDS
+    from workflows.runtime import run
 
 
 @workflow.defn(name=names.REFRESH_WORKFLOW)
@@ -32,20 +33,12 @@ class RefreshWorkflow:
     @workflow.run
     async def run(self, request: RefreshInput) -> RefreshState:
         reading = round(workflow.now().timestamp() * 1_000)
-        plan = self._plan = await workflow.execute_activity(
-            names.PLAN_REFRESH,
-            request,
-            result_type=RefreshPlan,
-            summary=f"plan {request.object}",
-            **PLAN_REFRESH,
-        )
+        plan = self._plan = await run(PLAN_REFRESH, request, summary=f"plan {request.object}")
         self._stage = "reading"
         for number, group in enumerate(plan.groups):
             await self._read(group, reading, number)
         self._stage = "done"
-        await workflow.execute_activity(
-            names.END_REFRESH, self.progress(), summary="remember how far", **PLAN_REFRESH
-        )
+        await run(END_REFRESH, self.progress(), summary="remember how far")
         if request.by != "schedule":
             await self._record()
         return self.progress()
@@ -53,8 +46,8 @@ class RefreshWorkflow:
     async def _read(self, group: RefreshGroup, reading: int, number: int) -> None:
         request, position, done = self._request, ORIGIN, False
         while not done:
-            stretch: FieldsResult = await workflow.execute_activity(
-                names.READ_FIELDS,
+            stretch = await run(
+                READ_FIELDS,
                 FieldsInput(
                     org=request.org,
                     object=request.object,
@@ -65,9 +58,7 @@ class RefreshWorkflow:
                     reading=reading,
                     position=position,
                 ),
-                result_type=FieldsResult,
                 summary=f"{request.object}, {', '.join(group.fields)}"[:200],
-                **READ_ROWS,
             )
             position, done = stretch.position, stretch.done
             self._counts = self._counts.plus(stretch.counts)
@@ -82,7 +73,7 @@ class RefreshWorkflow:
             detail=detail,
             at=workflow.now(),
         )
-        await workflow.execute_activity(names.RECORD_ACT, act, summary="record the refresh", **RECORD)
+        await run(RECORD_ACT, act, summary="record the refresh")
 
     @workflow.query(name=names.PROGRESS)
     def progress(self) -> RefreshState:

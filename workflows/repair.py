@@ -8,25 +8,26 @@ from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.common import WorkflowIDReusePolicy
-from temporalio.exceptions import ActivityError, ApplicationError, ChildWorkflowError, FailureError
+from temporalio.exceptions import ActivityError, ApplicationError, ChildWorkflowError
 
 with workflow.unsafe.imports_passed_through():
     from schemas import names
     from schemas.backfill import BackfillInput, BackfillState
+    from schemas.errors import CallRefusedError
     from schemas.governor import LeaseClass
     from schemas.ids import backfill_workflow_id
     from schemas.repair import (
         LOOK_AGAIN,
         CloseInput,
         FindDeletedInput,
-        FindDeletedResult,
         FindInput,
         FindResult,
         Repair,
         RepairInput,
         RepairState,
     )
-    from workflows.contracts import FIND_DELETED, FIND_REREADS
+    from workflows.contracts.repair import CLOSE_REREADS, FIND_DELETED, FIND_REREADS
+    from workflows.runtime import failure_kinds, failure_message, run
 
 
 @workflow.defn(name=names.REPAIR_WORKFLOW)
@@ -63,13 +64,8 @@ class RepairWorkflow:
         return True
 
     async def _look(self) -> FindResult:
-        found: FindResult = await workflow.execute_activity(
-            names.FIND_REREADS,
-            FindInput(org=self._request.org, busy=tuple(sorted(self._running))),
-            result_type=FindResult,
-            summary="what is to be read again",
-            **FIND_REREADS,
-        )
+        request = FindInput(org=self._request.org, busy=tuple(sorted(self._running)))
+        found = await run(FIND_REREADS, request, summary="what is to be read again")
         for repair in found.repairs:
             self._running[repair.object] = repair.window
             task = asyncio.create_task(self._repair(repair))
@@ -82,8 +78,8 @@ class RepairWorkflow:
         try:
             await self._read(repair)
         except (ActivityError, ChildWorkflowError, ApplicationError) as error:
-            self._failed[repair.object] = _words(error)
-            if repair.ids_key is not None and "CallRefusedError" in _kinds(error):
+            self._failed[repair.object] = failure_message(error)[:500]
+            if repair.ids_key is not None and CallRefusedError.code in failure_kinds(error):
                 await self._close(
                     repair
                 )  # counts: an id that the org does not take must not be asked for for ever
@@ -97,24 +93,15 @@ class RepairWorkflow:
     async def _read(self, repair: Repair) -> None:
         await self._backfill(repair, repair.window, repair.ids_key)
         if repair.ids_key is None:
-            gone: FindDeletedResult = await workflow.execute_activity(
-                names.FIND_DELETED,
-                FindDeletedInput(org=self._request.org, repair=repair),
-                result_type=FindDeletedResult,
-                summary=f"{repair.object}: deleted meanwhile",
-                **FIND_DELETED,
-            )
+            question = FindDeletedInput(org=self._request.org, repair=repair)
+            gone = await run(FIND_DELETED, question, summary=f"{repair.object}: deleted meanwhile")
             if gone.ids_key is not None:
                 await self._backfill(repair, f"{repair.window}-deleted", gone.ids_key)
         await self._close(repair)
 
     async def _close(self, repair: Repair) -> None:
-        await workflow.execute_activity(
-            names.CLOSE_REREADS,
-            CloseInput(org=self._request.org, repair=repair),
-            summary=f"{repair.object}: close what is answered",
-            **FIND_REREADS,
-        )
+        request = CloseInput(org=self._request.org, repair=repair)
+        await run(CLOSE_REREADS, request, summary=f"{repair.object}: close what is answered")
 
     async def _backfill(self, repair: Repair, window: str, ids_key: str | None) -> None:
         is_named = ids_key is not None
@@ -159,19 +146,3 @@ class RepairWorkflow:
         workflow.set_current_details(
             f"**reading** {reading or 'nothing'} · {self._done} repairs done{failed}"
         )
-
-
-def _words(error: FailureError) -> str:
-    return _causes(error)[-1].message[:500]
-
-
-def _kinds(error: FailureError) -> set[str | None]:
-    return {each.type for each in _causes(error) if isinstance(each, ApplicationError)}
-
-
-def _causes(error: FailureError) -> list[FailureError]:
-    """The error and what it came from, the origin last."""
-    found = [error]
-    while isinstance(found[-1].__cause__, FailureError):
-        found.append(found[-1].__cause__)
-    return found

@@ -7,35 +7,32 @@ reason; an operator mends that and resumes.
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey
-from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from schemas import names
     from schemas.ingest.messages import Act, PauseInput
-    from schemas.message import Message
     from schemas.replay import (
         BatchGroup,
         FindBatchesInput,
-        FoundBatches,
         RedriveInput,
         ReplayCounts,
         ReplayCursor,
         ReplayInput,
-        ReplaySize,
         ReplayState,
         replay_key,
     )
-    from workflows.contracts import FIND_BATCHES, REDRIVE, SIZE_REPLAY, ActivityOptions
-    from workflows.runtime import keep_record
+    from workflows.contracts.contract import Contract, In, Out
+    from workflows.contracts.replay import FIND_BATCHES, REDRIVE_BATCHES, SIZE_REPLAY
+    from workflows.runtime import failure_message, keep_record, run
 
 _STAGE = SearchAttributeKey.for_keyword("Stage")
 _CHANGES = SearchAttributeKey.for_int("Changes")
 _QUARANTINED = SearchAttributeKey.for_int("Quarantined")
-R = TypeVar("R")
 
 
 @workflow.defn(name=names.REPLAY_WORKFLOW)
@@ -82,9 +79,7 @@ class ReplayWorkflow:
         if self._state.expected is not None:
             return
         self._show("counting")
-        expected = await self._step(
-            names.SIZE_REPLAY, self._selection, ReplaySize, SIZE_REPLAY, "count batches and changes"
-        )
+        expected = await self._step(SIZE_REPLAY, self._selection, "count batches and changes")
         if expected is not None:
             self._state = self._state.model_copy(update={"expected": expected})
 
@@ -92,13 +87,7 @@ class ReplayWorkflow:
         """Replay the next batches; where to go on, None when these were the last."""
         self._show("replaying")
         request = FindBatchesInput(selection=self._selection, cursor=cursor)
-        found = await self._step(
-            names.FIND_BATCHES,
-            request,
-            FoundBatches,
-            FIND_BATCHES,
-            f"batches after {cursor.after or 'the beginning'}",
-        )
+        found = await self._step(FIND_BATCHES, request, f"batches after {cursor.after or 'the beginning'}")
         if found is None:
             return cursor
         await self._redrive(found.groups)
@@ -115,7 +104,7 @@ class ReplayWorkflow:
                 group = left.pop(0)
                 request = RedriveInput(selection=self._selection, group=group, shadow=self._request.shadow)
                 summary = f"{len(group.batches)} batches, {group.changes} changes"
-                counts = await self._step(names.REDRIVE_BATCHES, request, ReplayCounts, REDRIVE, summary)
+                counts = await self._step(REDRIVE_BATCHES, request, summary)
                 if counts is not None:
                     self._add(counts)
                     self._show(self._stage)
@@ -123,9 +112,7 @@ class ReplayWorkflow:
         most = 1 if self._request.shadow else self._request.parallel
         await asyncio.gather(*(work() for _ in range(most)))
 
-    async def _step(
-        self, name: str, argument: Message, result: type[R], options: ActivityOptions, summary: str
-    ) -> R | None:
+    async def _step(self, contract: Contract[In, Out], request: In, summary: str) -> Out | None:
         """A step's result, however often it has to be begun; None when the replay is cancelled before."""
         while True:
             if self._paused:
@@ -135,16 +122,12 @@ class ReplayWorkflow:
                 return None
             self._show(self._stage)
             try:
-                found: R = await workflow.execute_activity(
-                    name, argument, result_type=result, summary=summary, **options
-                )
-                return found
+                return await run(contract, request, summary=summary)
             except ActivityError as error:
                 if is_cancelled_exception(error):
                     raise
-                cause = error.cause
                 self._paused = True
-                self._because = cause.message if isinstance(cause, ApplicationError) else str(error)
+                self._because = failure_message(error)
 
     @workflow.signal(name=names.PAUSE)
     def pause(self, request: PauseInput) -> None:

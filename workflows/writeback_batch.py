@@ -2,16 +2,17 @@
 
 import asyncio
 from datetime import timedelta
-from typing import Any
 
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey
-from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from schemas import names
-    from schemas.writeback.messages import LookUpInput, SentBatch, WritebackBatchInput
-    from workflows.contracts import LOOK_UP_WRITEBACKS, SEND_WRITEBACKS, ActivityOptions
+    from schemas.writeback.messages import LookUpInput, WritebackBatchInput
+    from workflows.contracts.contract import Contract, In, Out
+    from workflows.contracts.writeback import LOOK_UP_WRITEBACKS, SEND_WRITEBACKS
+    from workflows.runtime import failure_message, run
 
 _STAGE = SearchAttributeKey.for_keyword("Stage")
 _WAITS = (1, 3, 6, 10, 20, 30, 60)
@@ -33,14 +34,14 @@ class WritebackBatchWorkflow:
     async def run(self, request: WritebackBatchInput) -> None:
         summary = f"{request.size} records by {request.carrier}"
         self._show("sending")
-        sent = await self._step(names.SEND_WRITEBACKS, request, SEND_WRITEBACKS, summary)
+        sent = await self._step(SEND_WRITEBACKS, request, summary)
         looks, is_over = 0, sent.is_over
         while not sent.is_known:
             self._show("looking up")
             await asyncio.sleep(_WAITS[min(looks, len(_WAITS) - 1)])
             looks += 1
             question = LookUpInput(batch=request, is_over=is_over)
-            sent = await self._step(names.LOOK_UP_WRITEBACKS, question, LOOK_UP_WRITEBACKS, f"look {looks}")
+            sent = await self._step(LOOK_UP_WRITEBACKS, question, f"look {looks}")
         self._show("closed")
 
     @workflow.signal(name=names.WAKE)
@@ -48,19 +49,15 @@ class WritebackBatchWorkflow:
         """Try again what was refused: it has been mended."""
         self._is_woken = True
 
-    async def _step(self, name: str, argument: Any, options: ActivityOptions, summary: str) -> SentBatch:
+    async def _step(self, contract: Contract[In, Out], request: In, summary: str) -> Out:
         """A step's result, however often it has to be begun: what was perhaps sent cannot be given up."""
         while True:
             try:
-                sent: SentBatch = await workflow.execute_activity(
-                    name, argument, result_type=SentBatch, summary=summary, **options
-                )
-                return sent
+                return await run(contract, request, summary=summary)
             except ActivityError as error:
                 if is_cancelled_exception(error):
                     raise
-                cause = error.cause
-                self._show("refused", cause.message if isinstance(cause, ApplicationError) else str(error))
+                self._show("refused", failure_message(error))
             self._is_woken = False
             try:
                 await workflow.wait_condition(lambda: self._is_woken, timeout=_AFTER_REFUSAL)

@@ -5,7 +5,8 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from schemas import names
     from schemas.writeback.preview import Previewed, PreviewInput
-    from workflows.contracts import PREVIEW_WRITEBACKS
+    from workflows.contracts.writeback import PREVIEW_WRITEBACKS
+    from workflows.runtime import run
 
 
 @workflow.defn(name=names.WRITEBACK_PREVIEW_WORKFLOW)
@@ -14,11 +15,4 @@ class WritebackPreviewWorkflow:
 
     @workflow.run
     async def run(self, request: PreviewInput) -> Previewed:
-        found: Previewed = await workflow.execute_activity(
-            names.PREVIEW_WRITEBACKS,
-            request,
-            result_type=Previewed,
-            summary="what writebacks would do",
-            **PREVIEW_WRITEBACKS,
-        )
-        return found
+        return await run(PREVIEW_WRITEBACKS, request, summary="what writebacks would do")

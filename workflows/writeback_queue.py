@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
-from temporalio.exceptions import ActivityError, ApplicationError, WorkflowAlreadyStartedError
+from temporalio.exceptions import ActivityError, WorkflowAlreadyStartedError
 
 with workflow.unsafe.imports_passed_through():
     from schemas import names
@@ -25,7 +25,8 @@ with workflow.unsafe.imports_passed_through():
         WritebackBatchInput,
         WritebackControl,
     )
-    from workflows.contracts import FIND_ECHOES, FORM_WRITEBACKS, SET_WRITEBACK_PAUSE
+    from workflows.contracts.writeback import FIND_ECHOES, FORM_WRITEBACKS, SET_WRITEBACK_PAUSE
+    from workflows.runtime import failure_message, is_history_long, run
     from workflows.writeback_batch import WritebackBatchWorkflow
 
 _ORG = SearchAttributeKey.for_keyword("SfOrg")
@@ -40,6 +41,7 @@ _IDLE = timedelta(minutes=1)
 _ECHOES_EVERY = timedelta(seconds=15)
 """Between two questions to the warehouse while own changes have not come back."""
 _LONGEST_HISTORY = 4_000
+"""Events of a run: more than elsewhere, since a busy queue writes hundreds a minute."""
 
 
 @workflow.defn(name=names.WRITEBACK_QUEUE_WORKFLOW)
@@ -59,7 +61,7 @@ class WritebackQueueWorkflow:
 
     @workflow.run
     async def run(self, request: QueueInput) -> None:
-        while not self._is_long():
+        while not is_history_long(_LONGEST_HISTORY):
             await self._change_pauses()
             self._is_woken = False
             await self._form()
@@ -115,9 +117,7 @@ class WritebackQueueWorkflow:
         while self._changes:
             change = self._changes[0]
             summary = f"{change.change} by {change.control.by}"
-            await workflow.execute_activity(
-                names.SET_WRITEBACK_PAUSE, change, summary=summary, **SET_WRITEBACK_PAUSE
-            )
+            await run(SET_WRITEBACK_PAUSE, change, summary=summary)
             self._changes.pop(0)
 
     async def _form(self) -> None:
@@ -125,13 +125,10 @@ class WritebackQueueWorkflow:
             org=self._request.org, object=self._request.object, most_open=self._request.most_open
         )
         try:
-            self._formed = await workflow.execute_activity(
-                names.FORM_WRITEBACKS, request, result_type=Formed, summary="form batches", **FORM_WRITEBACKS
-            )
+            self._formed = await run(FORM_WRITEBACKS, request, summary="form batches")
             self._trouble = ""
         except ActivityError as error:
-            cause = error.cause
-            self._trouble = cause.message if isinstance(cause, ApplicationError) else str(error)
+            self._trouble = failure_message(error)
 
     def _follow(self, batch: WritebackBatchInput) -> None:
         if batch.batch not in self._open:
@@ -174,9 +171,7 @@ class WritebackQueueWorkflow:
     async def _find_echoes(self) -> None:
         request = EchoInput(org=self._request.org, object=self._request.object)
         try:
-            await workflow.execute_activity(
-                names.FIND_ECHOES, request, summary="own changes that came back", **FIND_ECHOES
-            )
+            await run(FIND_ECHOES, request, summary="own changes that came back")
         except ActivityError as error:
             workflow.logger.warning("echoes are not found now: %s", type(error.cause).__name__)
 
@@ -193,10 +188,6 @@ class WritebackQueueWorkflow:
         if self._formed.waiting:
             return _PAUSED
         return _ECHOES_EVERY if self._formed.lacks_echo else _IDLE
-
-    def _is_long(self) -> bool:
-        info = workflow.info()
-        return info.is_continue_as_new_suggested() or info.get_current_history_length() > _LONGEST_HISTORY
 
     def _show(self) -> None:
         formed = self._formed

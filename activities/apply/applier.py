@@ -28,7 +28,7 @@ from clients.warehouse import Transaction, Warehouse
 from clients.warehouse.live_catalogue import check_catalogue
 from clients.warehouse.sql import apply as sql
 from schemas.catalogue import Catalogue, ObjectSpec
-from schemas.errors import CatalogueBehindError
+from schemas.errors import StaleCatalogueError
 from schemas.ingest.change_types import SNAPSHOT
 from schemas.ingest.messages import ApplyInput, ApplyResult
 from schemas.tables import (
@@ -65,7 +65,7 @@ class Applier:
         known, spec = self.catalogue.revision_of(name), self.catalogue.objects.get(name)
         try:
             return self._apply(items, spec, known)
-        except CatalogueBehindError:
+        except StaleCatalogueError:
             self.catalogue.follow()
             raise
         except TooManyRejectedError as cause:
@@ -118,7 +118,7 @@ class Applier:
 
 
 def with_columns(changes: pa.Table, spec: ObjectSpec) -> pa.Table:
-    """Staged changes in the columns of today. Raises `CatalogueBehindError` when they have columns that the spec lacks.
+    """Staged changes in the columns of today. Raises `StaleCatalogueError` when they have columns that the spec lacks.
 
     What was staged before a field was added has no column of it. Readings say nothing of the field then, so they name what they carry;
     an event that had carried the field would have been refused.
@@ -126,7 +126,7 @@ def with_columns(changes: pa.Table, spec: ObjectSpec) -> pa.Table:
     wanted = pa.schema([(column.name, column.arrow) for column in staged_columns(spec)])
     there = set(changes.column_names)
     if there - set(wanted.names):
-        raise CatalogueBehindError(object_name=spec.name)
+        raise StaleCatalogueError(object_name=spec.name)
     if missing := [name for name in wanted.names if name not in there]:
         changes = _with_missing(changes, missing, spec)
     return changes.select(wanted.names).cast(wanted)

@@ -15,7 +15,7 @@ from clients.storage.objects import ObjectStore
 from schemas import names
 from schemas.backfill import PART_ROWS, BackfillInput, BackfillPlan, ByTime, Part
 from schemas.catalogue import Catalogue
-from schemas.errors import CallTooSlowError, WindowTakenError
+from schemas.errors import CallTooSlowError, RunConflictError
 from schemas.ids import backfill_plan_key
 from schemas.message import Message
 from transforms.parts import Bucket, parts_of
@@ -40,7 +40,7 @@ class PlanBackfill:
 
     @activity.defn(name=names.PLAN_BACKFILL)
     async def plan_backfill(self, request: BackfillInput) -> BackfillPlan:
-        """The parts of a backfill by time. Raises `WindowTakenError` when the window was begun with other bounds."""
+        """The parts of a backfill by time. Raises `RunConflictError` when the window was begun with other bounds."""
         async with heartbeating():
             with counting_calls() as count:
                 plan = await self.kept(request)
@@ -56,7 +56,7 @@ class PlanBackfill:
             found = await asyncio.to_thread(self.store.get, key)
         known = KeptPlan.model_validate_json(found)
         if (known.since, known.until) != (request.since, request.until):
-            raise WindowTakenError(object_name=request.object, window=request.window)
+            raise RunConflictError(object_name=request.object, window=request.window)
         return known.plan
 
     async def draw(self, request: BackfillInput) -> BackfillPlan:

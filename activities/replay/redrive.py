@@ -22,7 +22,7 @@ from clients.warehouse import Transaction, Warehouse
 from clients.warehouse.live_catalogue import check_catalogue
 from clients.warehouse.sql import replay as sql
 from schemas.catalogue import Catalogue, ObjectSpec
-from schemas.errors import CatalogueBehindError, LedgerImbalanceError
+from schemas.errors import LedgerImbalanceError, StaleCatalogueError
 from schemas.replay import ReplayCounts
 from schemas.tables import arrow_schema
 from transforms.ingest.decode_events import places_of
@@ -43,14 +43,14 @@ class Redriver:
             record: Only its changes are taken, and it is folded again; None: all. A batch that the ledger lacks is
                 applied whole, since its row accounts for the whole of it.
 
-        Raises `CatalogueBehindError` when the fields were changed meanwhile; staged again, the shares can be given again.
+        Raises `StaleCatalogueError` when the fields were changed meanwhile; staged again, the shares can be given again.
         """
         name = shares[0].item.staged.object
         # The revision first, so that the fields are those of it or newer ones.
         known, spec = self.catalogue.revision_of(name), self.catalogue.objects.get(name)
         try:
             return self._redrive(shares, spec, known, record)
-        except CatalogueBehindError:
+        except StaleCatalogueError:
             self.catalogue.follow()
             raise
 

@@ -27,16 +27,15 @@ class _Inbound(ActivityInboundInterceptor):
         try:
             return await super().execute_activity(input)
         except TidegateError as error:
-            # An error travels with its causes, and a driver's own may quote the row that it refused.
-            error.__cause__ = None
-            raise as_application_error(error) from error
+            # Alone: a cause would travel with it, named by its class and uncut, and a driver's own may quote the row it refused.
+            raise as_application_error(error).with_traceback(error.__traceback__) from None
 
 
 def as_application_error(error: TidegateError) -> ApplicationError:
     """The Temporal error that carries whether trying again helps, and when."""
     return ApplicationError(
         str(error)[:MESSAGE_LENGTH],
-        type=type(error).__name__,
+        type=error.code,
         non_retryable=isinstance(error, TerminalError),
         next_retry_delay=error.retry_after if isinstance(error, TransientError) else None,
     )

@@ -57,7 +57,7 @@ async def carry(
 def _unsent(error: TransientError | CallRefusedError, terms: WritebackTerms) -> Outcome:
     """Of rows whose call was surely not carried out."""
     if isinstance(error, CallRefusedError):
-        return Outcome(WritebackState.DEAD, error.code, str(error))
+        return Outcome(WritebackState.DEAD, error.error_code, str(error))
     return not_sent(str(error), terms.come_again if error.retry_after is None else error.retry_after)
 
 

@@ -225,7 +225,7 @@ def _left_by(
 ) -> Outcomes:
     """Outcomes of entries for which no job could be made or filled; nothing of them was written."""
     if isinstance(error, CallRefusedError):
-        return _waiting(entries, f"No ingest job takes it: {error.code}.", by_job=False)
+        return _waiting(entries, f"No ingest job takes it: {error.error_code}.", by_job=False)
     if isinstance(error, BudgetSpentError) and error.budget in _OF_JOBS:
         return _waiting(entries, str(error), by_job=False)
     return _waiting(entries, str(error), come_again if error.retry_after is None else error.retry_after)

@@ -103,7 +103,7 @@ async def findings(
 @router.post(
     "/acknowledge",
     summary="Open findings need no more care",
-    description="They stay on record, and are not counted as waiting any more. A finding that is resolved and comes again needs care again.",
+    description="They stay on record, and are not counted as waiting any more. A finding that is resolved and recurs needs care again.",
     **told(CallerRole.OPERATOR),
 )
 async def acknowledge(body: ChosenFindings, parts: Parts, caller: CalledBy) -> Handled:

@@ -19,6 +19,7 @@ from cli.local.surge import Surge, run_surge, wait_for_followers, wait_for_rerea
 from cli.local.up import running_all
 from cli.output import EXIT_FAILED, OUT, progress, say
 from cli.sandbox import MOST_CHANGES_A_MINUTE
+from cli.sandbox_packages import require_sandbox_packages
 from cli.state import settings_file
 from sandbox.endpoints import Endpoints
 from schemas.catalogue import Catalogue, load_catalogue
@@ -50,6 +51,7 @@ def demo(
 
     Example: tidegate demo --report report.json
     """
+    require_sandbox_packages("tidegate demo")
     began = time.monotonic()
     say("starting Salesforce, S3, PostgreSQL, Temporal and the engine (all on this machine)")
     with running_all(state, fresh=True, catalogue=catalogue) as running:

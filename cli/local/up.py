@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,11 +12,14 @@ from cli.api import local_token
 from cli.local.engine_processes import EngineProcesses, write_settings
 from cli.output import OUT, say
 from cli.sandbox import DEFAULT_STATE, StateFolder, show_endpoints, stop_event
+from cli.sandbox_packages import require_sandbox_packages
 from cli.state import settings_file, write_endpoints
 from sandbox.endpoints import Endpoints
 from sandbox.ports import free_port
 from sandbox.processes import ProcessGroup
-from sandbox.stack import Ports, running_sandbox
+
+if TYPE_CHECKING:
+    from sandbox.stack import Ports
 
 
 def up(
@@ -40,6 +43,9 @@ def up(
 
     Example: tidegate up --fresh
     """
+    require_sandbox_packages("tidegate up")
+    from sandbox.stack import Ports
+
     stop = stop_event()
     ports = Ports(temporal=temporal_port, temporal_ui=temporal_ui_port)
     api = api_port or free_port()
@@ -76,7 +82,7 @@ def running_all(
     state: Path,
     *,
     fresh: bool,
-    ports: Ports | None = None,
+    ports: "Ports | None" = None,
     planner: bool = False,
     api_port: int | None = None,
     catalogue: Path | None = None,
@@ -86,6 +92,8 @@ def running_all(
     Without the planner every object is streamed, and the org delivers as many events as that takes. Without `api_port` there is
     no HTTP API. `catalogue`: the engine's; None: the one that ships. The org keeps its own objects.
     """
+    from sandbox.stack import running_sandbox
+
     folder = state.resolve()
     allow = {} if planner else {"delivered_events": DELIVERED_EVENTS}
     with running_sandbox(folder, fresh=fresh, ports=ports, allow=allow) as sandbox:

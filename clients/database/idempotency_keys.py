@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from clients.database.engine import open_engine, translated
-from schemas.errors import TerminalError
+from schemas.errors import KeyUsedError
 
 _METADATA = sa.MetaData()
 REQUEST_KEY = sa.Table(
@@ -26,17 +26,6 @@ REQUEST_KEY = sa.Table(
     sa.Column("at", sa.DateTime(timezone=True), nullable=False),
 )
 _LOCK = sa.text("SELECT pg_advisory_xact_lock(hashtext('tidegate request keys'))")
-
-
-class KeyUsedError(TerminalError):
-    """An idempotency key that its caller has used for something else."""
-
-    def __init__(self, *, workflow_id: str) -> None:
-        self.workflow_id = workflow_id
-        super().__init__(
-            f"This Idempotency-Key was used for another request, which is {workflow_id}. Send what was sent then, or "
-            "make up a new key."
-        )
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ def _of_object(streamed: Streamed, selected: Selection, version: str) -> list[Fi
                 f'{{"FullName": "{channel.removesuffix(_CUSTOM)}_{streamed.event}", "Metadata": {{"eventChannel": "{channel}", '
                 f'"selectedEntity": "{streamed.event}"}}}}.'
             )
-        told = f"{streamed.event} is no member of {channel}, so no change of {streamed.name} is told"
+        told = f"{streamed.event} is no member of {channel}, so no change of {streamed.name} is sent"
         return [wrong("salesforce.cdc_not_selected", told, remedy, where=streamed.name)]
     if selected.filters[key]:
         remedy = "Take the filter off the member, unless the records that it leaves out are polled: reconcile would repair them forever."

@@ -25,7 +25,7 @@ async def log_in(sessions: SessionSource, address: SalesforceAddress) -> tuple[S
     except SettingsError as error:
         return None, [wrong("salesforce.credentials", str(error), "Set the setting that it names.")]
     except CredentialsRejectedError as error:
-        return None, [wrong("salesforce.credentials", str(error), _remedy(error.code, address))]
+        return None, [wrong("salesforce.credentials", str(error), _remedy(error.error_code, address))]
     except UnavailableError as error:
         remedy = (
             f"Correct {_ID}LOGIN_URL (https://MYDOMAIN.my.salesforce.com), or open the network way to it."

@@ -60,7 +60,7 @@ class BucketQuery:
             yield await self._call_with_sums(ranges, grain)
             return
         except CallRefusedError as error:
-            if error.code != _TOO_MANY:
+            if error.error_code != _TOO_MANY:
                 raise
         except CallTooSlowError:
             if _is_small(ranges, grain):
@@ -74,7 +74,7 @@ class BucketQuery:
         try:
             return await self._call(ranges, grain)
         except CallRefusedError as error:
-            if error.code not in _NOT_AGGREGATED or not self.numbers:
+            if error.error_code not in _NOT_AGGREGATED or not self.numbers:
                 raise
         except SchemaChangedError:
             if not self.numbers:

@@ -127,7 +127,7 @@ class CompositeWrites:
             # Inside a composite request this is the subrequest's answer; alone it must be no other.
             if error.status not in _ABOUT_THE_ROWS:
                 raise
-            return [{"errorCode": error.code, "message": error.words}]
+            return [{"errorCode": error.error_code, "message": error.words}]
         with _readable_answer():
             return orjson.loads(answer)
 

@@ -1,6 +1,8 @@
 """The org's describes as cached in the object store, and reading them again."""
 
+import asyncio
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from clients.salesforce.http import OrgHttp
@@ -8,7 +10,7 @@ from clients.storage.objects import ObjectStore
 from schemas.errors import TransientError
 from schemas.governor import LeaseClass
 from schemas.ids import describe_key
-from schemas.salesforce.describe import DescribedObject
+from schemas.salesforce.describe import DESCRIBE_LIFE, DescribedObject
 from transforms.drift.describe import described
 
 _CACHED = timedelta(minutes=1)
@@ -53,3 +55,24 @@ async def ask_describe(org: OrgHttp, object_name: str, lease_class: LeaseClass) 
         "GET", f"{org.data_path}/sobjects/{object_name}/describe", lease_class=lease_class
     )
     return described(answer.json(), at)
+
+
+async def refresh_describe(
+    org: OrgHttp,
+    store: ObjectStore,
+    org_id: str,
+    object_name: str,
+    *,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> bool:
+    """Ask the org for an object's describe and keep it; False when what was kept is younger than `DESCRIBE_LIFE`.
+
+    Processes call it by themselves, beside their work: it is no activity, and no workflow waits for it.
+    """
+    describes = Describes(store, org_id)
+    kept = await asyncio.to_thread(describes.find, object_name)
+    if kept is not None and clock() - kept.described_at < DESCRIBE_LIFE:
+        return False
+    facts = await ask_describe(org, object_name, LeaseClass.WRITEBACK)
+    await asyncio.to_thread(describes.keep, facts)
+    return True

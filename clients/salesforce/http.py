@@ -245,7 +245,7 @@ class OrgHttp:
         status, (code, message) = response.status_code, _error(response)
         if status == httpx.codes.UNAUTHORIZED:
             return CredentialsRejectedError(
-                system=_SYSTEM, code=code, detail=message, setting="TIDEGATE_SALESFORCE__*"
+                system=_SYSTEM, error_code=code, detail=message, setting="TIDEGATE_SALESFORCE__*"
             )
         refusal = _refusal(response, code, message, also)
         if refusal is not None:
@@ -259,7 +259,7 @@ class OrgHttp:
             return CallTooSlowError(system=_SYSTEM, detail=f"{call}: {code} {message}")
         if status >= httpx.codes.INTERNAL_SERVER_ERROR or code in _TRANSIENT:
             return UnavailableError(system=_SYSTEM, detail=f"{call}: {status} {code} {message}")
-        return CallRefusedError(call=call, status=status, code=code, detail=message)
+        return CallRefusedError(call=call, status=status, error_code=code, detail=message)
 
 
 def _unanswered(error: httpx.HTTPError | TimeoutError, detail: str, *, may_be_done: bool) -> TidegateError:
@@ -292,7 +292,7 @@ def _of_a_write(refused: TidegateError, response: httpx.Response, call: str) -> 
         return UnknownOutcomeError(system=_SYSTEM, detail=detail, is_over=is_orgs_own)
     if isinstance(refused, CallRefusedError):
         detail = "what it says may quote values, so it is not shown here"
-        return CallRefusedError(call=call, status=status, code=code, detail=detail, words=words)
+        return CallRefusedError(call=call, status=status, error_code=code, detail=detail, words=words)
     return refused
 
 

@@ -135,7 +135,7 @@ class PolledSource:
                 params={"start": literal(start), "end": literal(end)},
             )
         except CallRefusedError as error:
-            if error.code != "EXCEEDED_ID_LIMIT" or end - start <= _MINUTE_MS:
+            if error.error_code != "EXCEEDED_ID_LIMIT" or end - start <= _MINUTE_MS:
                 raise
             return await self.deleted(start, start + (end - start) // 2)
         answer = response.json()

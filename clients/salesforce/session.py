@@ -114,7 +114,7 @@ class SessionSource:
         if response.status_code in _REFUSED:
             raise CredentialsRejectedError(
                 system=_SYSTEM,
-                code=str(answer.get("error", response.status_code)),
+                error_code=str(answer.get("error", response.status_code)),
                 detail=str(answer.get("error_description", "no description")),
                 setting=f"TIDEGATE_SALESFORCE__* (grant {self._address.grant}, login at {self._address.login_url})",
             )

@@ -3,7 +3,8 @@
 import io
 from typing import Any, BinaryIO, cast
 
-from clients.storage.objects import ObjectMissingError, ObjectStore
+from clients.storage.objects import ObjectStore
+from schemas.errors import ObjectMissingError
 
 _AHEAD = 8 * 1024 * 1024
 """Bytes of one request, at least."""

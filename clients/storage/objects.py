@@ -12,7 +12,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
-from schemas.errors import CredentialsRejectedError, TerminalError, UnavailableError
+from schemas.errors import CredentialsRejectedError, ObjectMissingError, TerminalError, UnavailableError
 
 _SYSTEM = "S3"
 _REFUSED = {
@@ -37,16 +37,6 @@ class S3Address:
     endpoint_url: str | None = None
     access_key: str | None = None
     secret_key: str | None = field(default=None, repr=False)
-
-
-class ObjectMissingError(TerminalError):
-    """The object store has no such object."""
-
-    def __init__(self, *, bucket: str, key: str) -> None:
-        self.key = key
-        super().__init__(
-            f"s3://{bucket}/{key} does not exist. If it was deleted, restore it from its version."
-        )
 
 
 def aws_client(service: str, address: S3Address) -> Any:
@@ -166,7 +156,7 @@ def translated(system: str) -> Iterator[None]:
     except NoCredentialsError as error:
         raise CredentialsRejectedError(
             system=system,
-            code="NoCredentials",
+            error_code="NoCredentials",
             detail=str(error),
             setting="TIDEGATE_S3__ACCESS_KEY or the role",
         ) from error
@@ -179,7 +169,10 @@ def translated(system: str) -> Iterator[None]:
             raise _AbsentError from error
         if code in _REFUSED:
             raise CredentialsRejectedError(
-                system=system, code=code, detail=str(error), setting="TIDEGATE_S3__ACCESS_KEY and _SECRET_KEY"
+                system=system,
+                error_code=code,
+                detail=str(error),
+                setting="TIDEGATE_S3__ACCESS_KEY and _SECRET_KEY",
             ) from error
         if status >= 500 or code in {"SlowDown", "RequestTimeout", "Throttling"}:
             raise UnavailableError(system=system, detail=str(error)) from error

@@ -23,7 +23,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from schemas import names
 from schemas.backfill import BackfillInput, BackfillState
-from schemas.errors import UnavailableError, WindowDoneError, WindowTakenError
+from schemas.errors import RunAlreadyCompletedError, RunConflictError, UnavailableError
 from schemas.ids import backfill_workflow_id
 from schemas.ingest.messages import PauseInput
 
@@ -65,7 +65,7 @@ class StartedBackfill:
 async def start_backfill(client: Client, request: BackfillInput) -> StartedBackfill:
     """Start a backfill, or find the one of the same object and window that runs.
 
-    One that failed or was cancelled is started again and goes on where it stopped. Raises `WindowDoneError` for a window that is done: its rows are older by now, so a new read needs another window. Raises `WindowTakenError` when what
+    One that failed or was cancelled is started again and goes on where it stopped. Raises `RunAlreadyCompletedError` for a window that is done: its rows are older by now, so a new read needs another window. Raises `RunConflictError` when what
     runs or is done under that name was asked for something else.
     """
     workflow_id = backfill_workflow_id(request.org, request.object, request.window)
@@ -78,12 +78,12 @@ async def start_backfill(client: Client, request: BackfillInput) -> StartedBackf
         workflow_id, run_id=described.run_id, result_type=BackfillState
     )
     if (await described.memo()).get(_ASKED, _asked(request)) != _asked(request):
-        raise WindowTakenError(object_name=request.object, window=request.window)
+        raise RunConflictError(object_name=request.object, window=request.window)
     if described.status is WorkflowExecutionStatus.RUNNING:
         return StartedBackfill(found, is_new=False)
     state = await found.result()
     if state.stage not in _REDO:
-        raise WindowDoneError(
+        raise RunAlreadyCompletedError(
             object_name=request.object, window=request.window, rows=state.counts.rows, at=described.close_time
         )
     reuse = WorkflowIDReusePolicy.ALLOW_DUPLICATE

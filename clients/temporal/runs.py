@@ -41,6 +41,8 @@ _NOT_CONTENT = {"by", "reason"}
 class RunExistsError(TerminalError):
     """A run of that name exists and was asked to do something else."""
 
+    code = "RunExistsError"
+
     def __init__(self, *, workflow_id: str) -> None:
         self.workflow_id = workflow_id
         super().__init__(

@@ -75,7 +75,7 @@ class WritebackQueues:
         try:
             await self._signal(object_name)
         except (TidegateError, RPCError) as error:
-            _LOG.warning("the queue of %s is not told: %s", object_name, type(error).__name__)
+            _LOG.warning("could not wake the writeback queue of %s: %s", object_name, type(error).__name__)
 
     async def _signal(self, object_name: str) -> None:
         with translated():

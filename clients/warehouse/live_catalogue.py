@@ -16,7 +16,7 @@ from clients.warehouse.sql import apply as sql
 from clients.warehouse.stored_names import read_names
 from schemas.catalogue import Catalogue
 from schemas.drift import DriftRow, FieldDrift
-from schemas.errors import CatalogueBehindError
+from schemas.errors import StaleCatalogueError
 from schemas.tables import DRIFT_COLUMNS
 from transforms.catalogue.warehouse_names import named
 from transforms.drift.compare_schema import overlaid
@@ -80,7 +80,7 @@ class LiveCatalogue(Catalogue):
                 return False
             self._is_named = True
             self._rows = [*self._rows, *rows]
-            # Objects first: whoever sees the revision must see the fields.
+            # Objects first: a reader of the revision must see the fields.
             self.objects = named(overlaid(self._file, self._rows), names)
             for heard in self._heard:
                 heard(self)
@@ -110,7 +110,7 @@ def write_rows(transaction: Transaction, found: Iterable[FieldDrift], at: dateti
 
 
 def check_catalogue(transaction: Transaction, name: str, known: int | None) -> None:
-    """Raise `CatalogueBehindError` when the object's fields were changed after the revision that the step began with.
+    """Raise `StaleCatalogueError` when the object's fields were changed after the revision that the step began with.
 
     Ask under the object's lock: a change of the fields holds it, so later writes use the fields that they began with. A record that is folded again with fewer fields would lose the others.
 
@@ -123,4 +123,4 @@ def check_catalogue(transaction: Transaction, name: str, known: int | None) -> N
         return
     ((newest,),) = transaction.fetch(sql.find_revision(), [name])
     if newest > known:
-        raise CatalogueBehindError(object_name=name)
+        raise StaleCatalogueError(object_name=name)

@@ -180,7 +180,10 @@ def _translated() -> Iterator[None]:
         first_line = str(error).strip().splitlines()[0]
         if state.startswith(_REFUSED_STATE) or "authentication failed" in first_line:
             raise CredentialsRejectedError(
-                system=SYSTEM, code=state or "28P01", detail=first_line, setting="TIDEGATE_WAREHOUSE__DSN"
+                system=SYSTEM,
+                error_code=state or "28P01",
+                detail=first_line,
+                setting="TIDEGATE_WAREHOUSE__DSN",
             ) from error
         if not state or state.startswith(_TRANSIENT_STATES):
             raise UnavailableError(system=SYSTEM, detail=first_line) from error

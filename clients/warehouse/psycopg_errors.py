@@ -18,7 +18,7 @@ def translated(system: str) -> Iterator[None]:
         yield
     except (psycopg.errors.InvalidPassword, psycopg.errors.InvalidAuthorizationSpecification) as error:
         raise CredentialsRejectedError(
-            system=system, code=error.sqlstate or "", detail=str(error), setting=_SETTING
+            system=system, error_code=error.sqlstate or "", detail=str(error), setting=_SETTING
         ) from error
     except (
         psycopg.OperationalError,
@@ -27,7 +27,7 @@ def translated(system: str) -> Iterator[None]:
     ) as error:
         if "authentication failed" in str(error):
             raise CredentialsRejectedError(
-                system=system, code="28P01", detail=str(error), setting=_SETTING
+                system=system, error_code="28P01", detail=str(error), setting=_SETTING
             ) from error
         raise UnavailableError(system=system, detail=str(error).strip()) from error
     except psycopg.Error as error:

@@ -31,17 +31,3 @@ class DescribedObject(Message):
     object: str
     described_at: AwareDatetime
     fields: dict[str, DescribedField]
-
-
-class KeepDescribeInput(Message):
-    """Keep what the org says of an object."""
-
-    org: str
-    object: str
-
-
-class KeptDescribe(Message):
-    """The duration of that."""
-
-    calls: int
-    """0: what was kept is young enough."""

@@ -1,7 +1,6 @@
 """Bad input and outages: each gets a quarantine row with its reason or a clear error, and nothing else is lost."""
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -17,6 +16,7 @@ from cli.sandbox import start_traffic, traffic_state
 from clients.warehouse.sql import apply as sql
 from sandbox.endpoints import Endpoints
 from sandbox.stack import RunningSandbox
+from tests.support.builders.waiting import wait_for
 from workers.clients import Parts
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
@@ -197,10 +197,3 @@ class Frozen:
     def __exit__(self, *_: object) -> None:
         for process in self._processes:
             process.resume()
-
-
-def wait_for(condition: Callable[[], bool], *, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.3)

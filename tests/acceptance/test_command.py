@@ -16,6 +16,7 @@ import pytest
 from cli.local.engine_processes import EngineProcesses, settings_of, write_settings
 from cli.state import settings_file
 from sandbox.stack import RunningSandbox
+from tests.support.builders.waiting import SLOWNESS, limit_in
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
 
@@ -46,7 +47,7 @@ ENDPOINTS = {
 
 def tidegate(*arguments: str, seconds: float = 60) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "cli.main", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=seconds * SLOWNESS, check=False)
 
 
 @pytest.fixture
@@ -64,7 +65,7 @@ def test_sandbox_up_prints_one_object_and_leaves_nothing_running(folder: Path):
             printed = read_object(process.stdout.fileno())
         finally:
             process.send_signal(signal.SIGTERM)  # whatever it printed, or the test would wait for it forever
-        assert process.wait(30) == 0
+        assert process.wait(30 * SLOWNESS) == 0
         assert {part: set(values) for part, values in printed.items()} == ENDPOINTS
         port = int(printed["s3"]["endpoint_url"].rsplit(":", 1)[1])
     assert not listening(port)
@@ -76,12 +77,12 @@ def test_a_killed_sandbox_takes_its_processes_with_it(folder: Path):
         assert process.stdout is not None
         printed = read_object(process.stdout.fileno())
         process.kill()
-        process.wait(10)
+        process.wait(10 * SLOWNESS)
     ports = [
         int(printed["s3"]["endpoint_url"].rsplit(":", 1)[1]),
         int(printed["temporal"]["address"].rsplit(":", 1)[1]),
     ]
-    deadline = time.monotonic() + 15
+    deadline = limit_in(15)
     while any(map(listening, ports)):
         assert time.monotonic() < deadline, "a process outlived its sandbox"
         time.sleep(0.2)
@@ -122,7 +123,7 @@ def test_a_wrong_credential_pauses_the_lane_with_the_reason(sandbox: RunningSand
 
 
 def wait_for_pause(folder: Path) -> dict[str, str]:
-    deadline = time.monotonic() + 60
+    deadline = limit_in(60)
     ended = None
     while time.monotonic() < deadline:
         ended = tidegate("status", "--json", "--state", str(folder))

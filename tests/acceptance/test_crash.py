@@ -23,6 +23,7 @@ from clients.warehouse.sql import apply as sql
 from sandbox.endpoints import Endpoints
 from sandbox.processes import Child
 from schemas.ids import part_lane
+from tests.support.builders.waiting import SLOWNESS, limit_in
 from workers.clients import Parts
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
@@ -58,7 +59,7 @@ def test_ten_kills_two_followers_and_a_backfill_leave_an_equal_warehouse_and_one
         killed += [_kill_one(engine, chance) for _ in range(KILLS // 2)]
         assert len(killed) == KILLS
         _wait_until_done(endpoints, curated)
-        told, _ = asked.communicate(timeout=90)
+        told, _ = asked.communicate(timeout=90 * SLOWNESS)
     zombie.stop()
 
     state = json.loads(told)
@@ -91,13 +92,13 @@ def _fill(control: str) -> None:
     dials = {"bulk": {"run_seconds": 2, "page_rows": 1_000}}
     httpx.patch(f"{control}/dials", json=dials, trust_env=False).raise_for_status()
     plan = {"object": "Case", "records": OLD_CASES}
-    httpx.post(f"{control}/fill", json=plan, timeout=60, trust_env=False).raise_for_status()
+    httpx.post(f"{control}/fill", json=plan, timeout=60 * SLOWNESS, trust_env=False).raise_for_status()
 
 
 def _kill_reader(engine: EngineProcesses, opened: Parts) -> None:
     """SIGKILL the backfill's worker when its first page has just been landed."""
     pages = f"chain/{opened.settings.salesforce.org_id}/{part_lane('case', 'all', 0, 0)}/"
-    deadline = time.monotonic() + 60
+    deadline = limit_in(60)
     while not list(opened.store.keys(pages)):
         assert time.monotonic() < deadline, "no page was landed"
         time.sleep(0.02)
@@ -108,7 +109,7 @@ def _kill_reader(engine: EngineProcesses, opened: Parts) -> None:
 def _kill_one(engine: EngineProcesses, chance: random.Random) -> str:
     """SIGKILL a worker at a random moment; `EngineProcesses` starts it again."""
     time.sleep(chance.uniform(0.5, 3.0))
-    deadline = time.monotonic() + 60
+    deadline = limit_in(60)
     while True:
         assert time.monotonic() < deadline, "nobody starts the workers again"
         running = [child for child in list(engine.group.children) if child.is_running()]
@@ -124,7 +125,7 @@ def _second_follower(engine: EngineProcesses, endpoints: Endpoints) -> Child:
 
     Frozen in a transaction it holds its successor up until the server ends its session, a minute later.
     """
-    deadline = time.monotonic() + 60
+    deadline = limit_in(60)
     while not (
         running := [
             child
@@ -139,7 +140,7 @@ def _second_follower(engine: EngineProcesses, endpoints: Endpoints) -> Child:
     engine.group.children.remove(frozen)
     before = org_state(endpoints)["cometd_clients"]
     engine.start_role("lanes")
-    deadline = time.monotonic() + 120
+    deadline = limit_in(120)
     try:
         while org_state(endpoints)["cometd_clients"] <= before:
             assert time.monotonic() < deadline, "the test needs two followers at once"
@@ -150,7 +151,7 @@ def _second_follower(engine: EngineProcesses, endpoints: Endpoints) -> Child:
 
 
 def _wait_until_done(endpoints: Endpoints, curated: psycopg.Connection) -> None:
-    deadline = time.monotonic() + 150
+    deadline = limit_in(150)
     while traffic_state(endpoints.salesforce.control_url)["running"]:
         time.sleep(0.5)
     committed = org_state(endpoints)["changes_committed"]

@@ -14,6 +14,7 @@ from cli.local.engine_processes import EngineProcesses
 from cli.output import EXIT_FAILED
 from sandbox.stack import RunningSandbox
 from schemas.doctor import Remote
+from tests.support.builders.waiting import SLOWNESS
 from workers.doctor import examine
 from workers.settings import Settings
 
@@ -22,7 +23,7 @@ pytestmark = [pytest.mark.service, pytest.mark.slow]
 
 def doctor(state: Path, *options: str) -> tuple[int, str, str]:
     command = [sys.executable, "-m", "cli.main", "doctor", "--state", str(state), *options]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60 * SLOWNESS)
     return done.returncode, done.stdout, done.stderr
 
 

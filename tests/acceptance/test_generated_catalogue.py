@@ -13,13 +13,14 @@ from cli.local.engine_processes import EngineProcesses
 from cli.output import EXIT_REFUSED
 from sandbox.stack import RunningSandbox
 from schemas.catalogue import load_catalogue
+from tests.support.builders.waiting import SLOWNESS
 
 pytestmark = [pytest.mark.service, pytest.mark.heavy]
 
 
 def tidegate(*arguments: str, seconds: int = 60) -> tuple[int, str, str]:
     command = [sys.executable, "-m", "cli.main", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=seconds)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=seconds * SLOWNESS)
     return done.returncode, done.stdout, done.stderr
 
 

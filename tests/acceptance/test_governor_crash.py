@@ -3,7 +3,7 @@
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +15,7 @@ from sandbox.processes import Child, ProcessGroup
 from sandbox.temporal import start_temporal
 from schemas.governor import LeaseClass
 from tests.sandbox.conftest import OrgProcess
+from tests.support.builders.waiting import wait_for
 from tests.support.engines.local_governor import GREEDY
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
@@ -94,13 +95,6 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
         org.end()
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.1)
-
-
 def kill(child: Child) -> None:
     child.process.kill()
     child.process.wait()
@@ -128,6 +122,6 @@ def test_whoever_is_killed_the_org_never_refuses_and_what_the_dead_held_comes_ba
     wait_for(lambda: scene.calls() > ALLOWED * 0.4)
 
     # What the leases of the killed cost is made good by the org's own count: it can be spent again.
-    wait_for(lambda: scene.calls() >= MOST * 0.7, 120)
+    wait_for(lambda: scene.calls() >= MOST * 0.7, seconds=120)
     assert scene.refusals() == []
     assert scene.calls() <= MOST

@@ -22,6 +22,7 @@ from schemas import names
 from schemas.ids import planner_workflow_id
 from schemas.plan import Way
 from schemas.planner import Following, PinInput, PlannerView
+from tests.support.builders.waiting import limit_in
 from workers.clients import Parts, connect_temporal
 from workers.settings import Settings
 
@@ -92,7 +93,7 @@ async def _move(
         await _until(partial(_kill, engine, role), 30, lambda: "it is not started again")
 
     view: PlannerView | None = None
-    deadline = time.monotonic() + 150
+    deadline = limit_in(150)
     while True:
         view = await planner.query(names.PLAN, result_type=PlannerView)
         places = {state.followed.object: state.following for state in view.objects}
@@ -112,7 +113,7 @@ def _kill(engine: EngineProcesses, role: str) -> bool:
 
 
 async def _until(ready: Callable[[], bool], seconds: float, why: Callable[[], str] = lambda: "") -> None:
-    deadline = time.monotonic() + seconds
+    deadline = limit_in(seconds)
     while not await asyncio.to_thread(ready):
         assert time.monotonic() < deadline, why()
         await asyncio.sleep(0.5)

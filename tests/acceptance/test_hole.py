@@ -14,6 +14,7 @@ from cli.sandbox import start_traffic, traffic_state
 from cli.state import settings_file
 from sandbox.endpoints import Endpoints
 from sandbox.stack import RunningSandbox
+from tests.support.builders.waiting import wait_for
 from workers.clients import Parts
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
@@ -58,11 +59,4 @@ def tell(control: str, what: str, **body: int) -> None:
 def traffic(control: str, *, seed: int) -> None:
     start_traffic(control, rate=6_000, seconds=1, seed=seed)
     while traffic_state(control)["running"]:
-        time.sleep(0.2)
-
-
-def wait_for(condition, *, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
         time.sleep(0.2)

@@ -19,6 +19,7 @@ from clients.warehouse.sql import apply as sql
 from sandbox.endpoints import Endpoints
 from sandbox.stack import RunningSandbox
 from schemas.catalogue import default_catalogue
+from tests.support.builders.waiting import limit_in
 from workers.clients import Parts
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
@@ -67,7 +68,7 @@ def test_polled_lanes_converge_though_their_workers_are_killed(
 
 def _kill(engine: EngineProcesses, name: str) -> None:
     """SIGKILL a worker, as soon as there is one; `EngineProcesses` starts it again."""
-    deadline = time.monotonic() + 30
+    deadline = limit_in(30)
     while True:
         assert time.monotonic() < deadline, f"no {name} to kill"
         running = [
@@ -81,7 +82,7 @@ def _kill(engine: EngineProcesses, name: str) -> None:
 
 def _wait_until_equal(endpoints: Endpoints, opened: Parts) -> None:
     """Polls are behind by their delay, and a killed poller's work is taken up after its heartbeat is missed."""
-    deadline = time.monotonic() + 120
+    deadline = limit_in(120)
     while True:
         compared = compare_all(
             endpoints.salesforce.control_url, endpoints.warehouse.dsn, opened.catalogue, opened.protector
@@ -101,7 +102,7 @@ def _assert_chains(opened: Parts, curated: psycopg.Connection) -> None:
         batches = list(Chain(opened.store, org=org, lane=lane).walk())
         assert len(list(opened.store.keys(f"chain/{org}/{lane}/"))) == len(batches), "a fork"
         chained |= {batch.batch for batch in batches}
-    deadline = time.monotonic() + 30
+    deadline = limit_in(30)
     while True:
         applied = {row[0] for row in curated.execute(f"SELECT DISTINCT batch FROM {sql.LEDGER}".encode())}
         if applied == chained:

@@ -14,6 +14,7 @@ from clients.salesforce.polling import VISIBILITY_DELAY
 from sandbox.endpoints import Endpoints
 from sandbox.stack import RunningSandbox
 from tests.acceptance.test_command import tidegate
+from tests.support.builders.waiting import limit_in
 from workers.clients import Parts
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
@@ -53,7 +54,7 @@ def _reconcile(state: str, name: str, *options: str) -> tuple[int, dict[str, Any
 
 
 def _wait_until_equal(endpoints: Endpoints, opened: Parts) -> None:
-    deadline = time.monotonic() + 30
+    deadline = limit_in(30)
     while True:
         compared = compare_all(
             endpoints.salesforce.control_url, endpoints.warehouse.dsn, opened.catalogue, opened.protector

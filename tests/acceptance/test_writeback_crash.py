@@ -30,6 +30,7 @@ from sandbox.stack import OPERATIONAL, WAREHOUSE, RunningSandbox
 from sandbox.temporal import start_temporal
 from schemas.access import CallerRole
 from tests.support.builders.org_effects import compare
+from tests.support.builders.waiting import SLOWNESS, limit_in
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
 
@@ -141,14 +142,14 @@ def test_each_writeback_has_one_effect_whatever_is_killed(
 
 def submit(url: str, token: str, items: list[dict[str, Any]]) -> None:
     """Hand them in until they are accepted: the same keys are the same writebacks."""
-    deadline = time.monotonic() + 60
+    deadline = limit_in(60)
     while True:
         try:
             answer = httpx.post(
                 f"{url}/v1/writebacks",
                 json={"writebacks": items},
                 headers={"Authorization": f"Bearer {token}"},
-                timeout=10,
+                timeout=10 * SLOWNESS,
                 trust_env=False,
             )
             if answer.status_code == httpx.codes.ACCEPTED:
@@ -162,7 +163,7 @@ def submit(url: str, token: str, items: list[dict[str, Any]]) -> None:
 
 def wait_until_settled(store: WritebackStore) -> None:
     open_ones = sa.select(sa.func.count()).where(WRITEBACK.c.state.in_(["waiting", "open"]))
-    deadline = time.monotonic() + 300
+    deadline = limit_in(300)
     while True:
         with store.begin() as connection:
             left = connection.execute(open_ones).scalar_one()
@@ -195,7 +196,7 @@ def kill(sandbox: RunningSandbox, name: str) -> None:
     for process in processes:
         process.kill()
     child.process.wait()
-    psutil.wait_procs(processes, timeout=10)
+    psutil.wait_procs(processes, timeout=10 * SLOWNESS)
     sandbox.group.discard(child)
 
 

@@ -21,12 +21,13 @@ from sandbox.org.faults.faults import FaultRule
 from schemas.settings.writeback import WritebackSettings
 from schemas.writeback.messages import PauseChange, SetPauseInput, WritebackControl
 from tests.support.builders.org_effects import compare
+from tests.support.builders.waiting import SLOWNESS
 from tests.support.engines.following_cases import another_writes, case_id, follow_cases, writing_and_following
 from tests.support.engines.writing_back import WritingEngine
 from tests.support.faults.killing import Kill, Watched
 from tests.support.faults.troubled_writebacks import Mishap, Troubled, cut_connections
 
-# A story is long when it is told; a warning about that would hide what it is told for.
+# Failing examples are long; a warning about that would hide the failure.
 pytestmark = [
     pytest.mark.service,
     pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisWarning"),
@@ -231,7 +232,7 @@ async def live(writer: WritingEngine, story: Story) -> tuple[int, dict[str, floa
         steps.batches = Watched(whole, story.death)  # type: ignore[assignment]
     troubled = Troubled(writer, list(story.mishaps))
     try:
-        async with asyncio.timeout(40):
+        async with asyncio.timeout(40 * SLOWNESS):
             await asyncio.gather(troubled.settle(), trouble(writer, story))
             # What a dead process still had on the wire.
             await asyncio.sleep(LATE if any(rule.kind == "latency" for rule in story.faults) else 0)

@@ -20,6 +20,7 @@ from sandbox.org.rest.service import RestService
 from sandbox.ports import free_port
 from sandbox.processes import ProcessGroup, wait_until
 from schemas.catalogue import default_catalogue
+from tests.support.builders.waiting import SLOWNESS
 
 
 class OrgProcess:
@@ -47,7 +48,7 @@ class OrgProcess:
         """Stop in order; returns the exit status."""
         child = self._group.children[-1]
         child.process.send_signal(signal.SIGTERM)
-        return child.process.wait(10)
+        return child.process.wait(10 * SLOWNESS)
 
     def end(self) -> None:
         self._group.stop()
@@ -57,7 +58,7 @@ class OrgProcess:
         return json.loads((self.folder / "org.json").read_text())
 
     def grant(self, **form: str) -> httpx.Response:
-        return httpx.post(f"{self.url}/services/oauth2/token", data=form)
+        return httpx.post(f"{self.url}/services/oauth2/token", data=form, timeout=20 * SLOWNESS)
 
     @property
     def headers(self) -> dict[str, str]:
@@ -69,17 +70,17 @@ class OrgProcess:
 
     def rest(self, method: str, path: str, body: object = None) -> httpx.Response:
         url = f"{self.url}/services/data/v67.0{path}"
-        return httpx.request(method, url, json=body, headers=self.headers)
+        return httpx.request(method, url, json=body, headers=self.headers, timeout=20 * SLOWNESS)
 
     def control(self, method: str, path: str, body: object = None) -> dict:
-        answer = httpx.request(method, f"{self.url}/sandbox{path}", json=body, timeout=20)
+        answer = httpx.request(method, f"{self.url}/sandbox{path}", json=body, timeout=20 * SLOWNESS)
         answer.raise_for_status()
         return answer.json()
 
     def cometd(self, *messages: dict, version: str = "/67.0", headers: dict | None = None) -> list[dict]:
         chosen = self.headers if headers is None else headers
         return httpx.post(
-            f"{self.url}/cometd{version}", json=list(messages), headers=chosen, timeout=20
+            f"{self.url}/cometd{version}", json=list(messages), headers=chosen, timeout=20 * SLOWNESS
         ).json()
 
     def handshake(self) -> str:

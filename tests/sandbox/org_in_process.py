@@ -1,5 +1,6 @@
 """An org and its whole application in this process, without sockets; the RSA key, which is slow to make, is made once."""
 
+import asyncio
 import atexit
 import shutil
 import tempfile
@@ -14,6 +15,7 @@ from starlette.applications import Starlette
 from sandbox.org.data.identity import IDENTITY_FILE, load_identity
 from sandbox.org.data.model import Org
 from sandbox.org.server.app import build_app, open_org
+from tests.support.builders.waiting import until
 
 
 @lru_cache
@@ -47,3 +49,29 @@ def http_client(app: Starlette, org: Org) -> httpx.AsyncClient:
         base_url="http://org",
         headers={"Authorization": f"Bearer {token}"},
     )
+
+
+@asynccontextmanager
+async def long_calls_under_way(
+    client: httpx.AsyncClient, org: Org, count: int
+) -> AsyncIterator[list[asyncio.Task[httpx.Response]]]:
+    """Have `count` API calls under way, each of which makes an Account; they are answered when this is left. From now on every call is a long one."""
+    released = asyncio.Event()
+
+    async def body() -> AsyncIterator[bytes]:
+        await released.wait()
+        yield b'{"Name": "late"}'
+
+    long_calls = org.meters.long_calls
+    long_calls.seconds = 0
+    wanted = long_calls.now + count
+    path = "/services/data/v67.0/sobjects/Account"
+    calls = [asyncio.create_task(client.post(path, content=body())) for _ in range(count)]
+
+    async def are_under_way() -> bool:
+        return long_calls.now == wanted
+
+    await until(are_under_way)
+    yield calls
+    released.set()
+    await asyncio.gather(*calls)

@@ -13,6 +13,7 @@ from sandbox.org.pubsub.server import PubSubAddress
 from sandbox.org.server.app import build_app, open_org
 from sandbox.ports import free_port
 from schemas.eventbus import pubsub_api_pb2 as wire, pubsub_api_pb2_grpc as service
+from tests.support.builders.waiting import SLOWNESS
 
 
 class Client:
@@ -57,7 +58,7 @@ class Call:
     async def read(self) -> Any:
         """The next response; raises the stream's error."""
         try:
-            response = await asyncio.wait_for(self.call.read(), 10)
+            response = await asyncio.wait_for(self.call.read(), 10 * SLOWNESS)
         except grpc.aio.AioRpcError as error:
             trailers = {key: str(value) for key, value in error.trailing_metadata() or ()}
             raise RefusedError(error.code(), error.details() or "", trailers) from None

@@ -6,7 +6,8 @@ import httpx
 import pytest
 
 from tests.sandbox.conftest import OrgProcess
-from tests.sandbox.org_in_process import client_of, new_org
+from tests.sandbox.org_in_process import client_of, long_calls_under_way, new_org
+from tests.support.builders.waiting import until
 
 V = "/services/data/v67.0"
 
@@ -131,22 +132,15 @@ async def test_a_row_fault_fails_single_rows(client):
 
 
 async def test_too_many_long_calls_refuse_the_next_one(client):
-    import asyncio
-
-    client.org.meters.long_calls.seconds = 0.01
-    await client.post(
-        "/sandbox/faults", json={"point": "http", "kind": "latency", "seconds": 0.3, "times": 25}
-    )
-    long_calls = [asyncio.create_task(client.get(f"{V}/limits")) for _ in range(25)]
-    await asyncio.sleep(0.1)
-    refused = await client.get(f"{V}/limits")
+    async with long_calls_under_way(client, client.org, 25) as calls:
+        refused = await client.get(f"{V}/limits")
     assert refused.json() == [
         {
             "message": "ConcurrentRequests (Concurrent API Requests) Limit exceeded.",
             "errorCode": "REQUEST_LIMIT_EXCEEDED",
         }
     ]
-    assert {answer.status_code for answer in await asyncio.gather(*long_calls)} == {200}
+    assert {call.result().status_code for call in calls} == {201}
 
 
 # --- the control plane
@@ -179,16 +173,17 @@ async def test_meters_are_read_and_set(client):
 
 
 async def test_a_neighbour_spends_from_the_same_quota_by_the_orgs_clock(client):
-    import asyncio
-
     used = client.org.meters.api_calls.used
+
+    async def has_spent(calls: int) -> bool:
+        return client.org.meters.api_calls.used - used >= calls
+
     await client.post("/sandbox/neighbour", json={"calls_per_minute": 600})
-    await asyncio.sleep(0.15)
+    await until(lambda: has_spent(1))
     client.org.advance_clock(600)
-    await asyncio.sleep(0.25)
+    await until(lambda: has_spent(6_000))
     state = (await client.delete("/sandbox/neighbour")).json()
     assert state["spent"] >= 6_000
-    assert client.org.meters.api_calls.used - used >= 6_000
 
 
 async def test_old_records_are_filled_in_without_events(client):

@@ -13,6 +13,7 @@ from sandbox.org.server.app import open_org
 from tests.sandbox import every_type as types
 from tests.sandbox.bulk_org import V, bulk_client, rows_of, until
 from tests.sandbox.org_in_process import client_of, new_org
+from tests.support.builders.waiting import SLOWNESS
 
 FIELDS = "/sandbox/fields/Account"
 
@@ -328,7 +329,7 @@ async def classic_result(client, kind, media, soql):
     headers = {**accept, "Content-Type": media}
     batch = (await client.post(f"{root}/{job_id}/batch", content=soql, headers=headers)).json()
     path = f"{root}/{job_id}/batch/{batch['id']}"
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(20 * SLOWNESS):
         while (await client.get(path, headers=accept)).json()["state"] != "Completed":  # noqa: ASYNC110 -- HTTP sets no event
             await asyncio.sleep(0.01)
     [result] = (await client.get(f"{path}/result", headers=accept)).json()

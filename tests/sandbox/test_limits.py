@@ -1,13 +1,12 @@
 """The org's limits: calls a day, long calls at once, others' spending; and how it reports the rest."""
 
-import asyncio
 import re
 
 import pytest
 
 from sandbox.org.data.identity import CONNECTED_APP
 from sandbox.org.server.app import open_org
-from tests.sandbox.org_in_process import client_of, new_org
+from tests.sandbox.org_in_process import client_of, long_calls_under_way, new_org
 
 V = "/services/data/v67.0"
 ANCHORED = re.compile(r"^api-usage=(\d+)/(\d+)$")
@@ -116,15 +115,10 @@ async def test_long_calls_of_a_neighbour_leave_no_room_until_it_stops(client):
 
 
 async def test_a_neighbours_long_calls_leave_the_rest_of_the_room(client):
-    client.org.meters.long_calls.seconds = 0
     await client.post("/sandbox/neighbour", json={"calls_per_minute": 0, "long_calls": 24})
-    await client.post(
-        "/sandbox/faults", json={"point": "http", "kind": "latency", "seconds": 0.2, "times": 1}
-    )
-    mine = asyncio.create_task(client.get(f"{V}/limits"))
-    await asyncio.sleep(0.05)
-    assert (await client.get(f"{V}/limits")).status_code == 403
-    assert (await mine).is_success
+    async with long_calls_under_way(client, client.org, 1) as calls:
+        assert (await client.get(f"{V}/limits")).status_code == 403
+    assert calls[0].result().is_success
 
 
 async def test_a_refused_call_tells_what_is_left_too(client):

@@ -7,6 +7,7 @@ import pytest
 
 from sandbox.org.errors import SalesforceError
 from tests.sandbox.org_in_process import client_of, new_org
+from tests.support.builders.waiting import until
 
 V = "/services/data/v67.0"
 
@@ -291,14 +292,18 @@ def test_an_unknown_object_is_not_written(org):
 
 
 async def test_queries_see_a_commit_only_after_the_delay_and_reads_by_id_at_once(client, org):
-    org.dials.records.query_delay_seconds = 0.6
-    await asyncio.sleep(0.9)  # until a snapshot is old enough
-    account_id = await made(client, "Account", Name="A")
-    assert await query(client, "SELECT Id FROM Account") == []
-    assert (await client.get(f"{V}/sobjects/Account/{account_id}")).status_code == 200
-    found: list[dict] = []
-    for _ in range(40):
-        if found := await query(client, "SELECT Id FROM Account"):
-            break
-        await asyncio.sleep(0.1)
-    assert [record["Id"] for record in found] == [account_id]
+    org.dials.records.query_delay_seconds = 60
+    ids: list[str] = []
+
+    async def is_seen(account_id: str) -> bool:
+        found = await query(client, "SELECT Id FROM Account")
+        return account_id in {record["Id"] for record in found}
+
+    async def one_is_hidden() -> bool:  # there is no past yet that a query could see
+        ids.append(await made(client, "Account", Name="A"))
+        return not await is_seen(ids[-1])
+
+    await until(one_is_hidden)
+    assert (await client.get(f"{V}/sobjects/Account/{ids[-1]}")).status_code == 200
+    org.dials.records.query_delay_seconds = 0.01
+    await until(lambda: is_seen(ids[-1]))

@@ -8,6 +8,7 @@ import pytest
 
 from sandbox.org.server.app import open_org
 from tests.sandbox.org_in_process import client_of, new_org
+from tests.support.builders.waiting import SLOWNESS
 
 V = "/services/data/v67.0"
 FIELDS = "/sandbox/fields/Account"
@@ -170,7 +171,7 @@ async def test_traffic_goes_on_through_every_change(client, org):
     await change(client, "Website", type="textarea", length=4000)
     await change(client, "Industry", new_name="Branch__c")
     await client.delete(FIELDS, params={"name": "AccountSource"})
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(20 * SLOWNESS):
         while (await client.get("/sandbox/traffic")).json()["running"]:  # noqa: ASYNC110 -- HTTP sets no event
             await asyncio.sleep(0.02)
     state = (await client.get("/sandbox/traffic")).json()

@@ -4,7 +4,6 @@ import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 import pytest_asyncio
 from temporalio.client import Client
@@ -12,7 +11,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 
 from clients.storage.objects import ObjectStore, S3Address
 from clients.warehouse.postgres import PostgresWarehouse
-from sandbox import postgres
+from tests.databases import new_database
 from tests.support.engines.served_api import ServedApi, served_api
 from tests.support.engines.served_org import served_org
 from tests.support.engines.small_engine import SmallEngine, serving_engine
@@ -32,11 +31,8 @@ async def engine(
 @pytest.fixture(scope="module")
 def module_database(postgres_port: int) -> Iterator[str]:
     """The connection string of a database that is empty when the module begins."""
-    name = f"t{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(postgres.dsn(postgres_port, "postgres"), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}".encode())
-        yield postgres.dsn(postgres_port, name)
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+    with new_database(postgres_port) as dsn:
+        yield dsn
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -50,6 +50,7 @@ from tests.sandbox.pubsub_org import read_events
 from tests.support.builders.any_schema import BAD, CATALOGUE, OBJECT, fields, values_of
 from tests.support.builders.batches import Road, contents
 from tests.support.builders.bus import protector
+from tests.support.builders.waiting import SLOWNESS
 from tests.support.engines.served_org import ServedOrg, served_org
 from transforms.catalogue.warehouse_names import with_objects
 from transforms.convert_values import MISFIT, converter, landed
@@ -66,6 +67,11 @@ EXAMPLES = int(os.environ.get("TIDEGATE_EXAMPLES", "5"))
 """`make test-any-schema` asks for more, and for others each time."""
 CHANNEL = "/data/ChangeEvents"
 WAYS = ("cometd", "pubsub", "polled", "bulk")
+
+
+@pytest.fixture
+def database(empty_database: str) -> str:
+    return empty_database
 
 
 @dataclass(repr=False)
@@ -113,7 +119,7 @@ async def described(served: ServedOrg, file: Catalogue) -> Catalogue:
 def add_fields(any_org: AnyOrg, wanted: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Add the fields as an administrator does; the writable fields as the org lists them."""
     url = f"{any_org.served.url}/sandbox/fields/{OBJECT}"
-    answer = httpx.post(url, json=wanted, timeout=60)
+    answer = httpx.post(url, json=wanted, timeout=60 * SLOWNESS)
     assert answer.status_code == 200, answer.text
     own = any_org.file.object(OBJECT).fields
     return {name: field for name, field in answer.json()["fields"].items() if name not in own}

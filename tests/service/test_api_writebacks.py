@@ -4,6 +4,7 @@ import io
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import httpx
@@ -11,9 +12,12 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from temporalio.client import WorkflowHandle
+from temporalio.service import RPCError
 
 from api.app import build_api
 from clients.storage.objects import S3Address
+from clients.temporal.writeback_queues import WritebackQueues
 from schemas.ids import intake_prefix, writeback_queue_id
 from schemas.writeback.messages import MOST_OF_A_REQUEST
 from tests.support.builders.waiting import until
@@ -66,16 +70,41 @@ async def test_what_is_handed_in_is_seen_by_its_number_and_its_queue_is_woken(ap
     await until(is_woken)
 
 
-async def test_a_queue_hears_of_many_requests_at_most_once_a_second(api: ServedApi) -> None:
+async def test_a_queue_hears_of_many_requests_in_one_word(
+    api: ServedApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("clients.temporal.writeback_queues._APART_SECONDS", 3_600)
     for _ in range(5):
         await accepted(api, new(object="Payment__c", fields={"OnHold__c": True}))
     queue = api.client.get_workflow_handle(writeback_queue_id(ORG, "Payment__c"))
+    await until(partial(has_heard, queue, 1))
+    assert await queue.query("woken") == 1
 
-    async def hears_of_the_last() -> bool:
-        return bool(await queue.query("woken") >= 2)
 
-    await until(hears_of_the_last)
-    assert await queue.query("woken") < 5
+async def test_what_comes_between_two_words_is_said_with_the_next(
+    api: ServedApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    org = fresh("o")
+    queue = api.client.get_workflow_handle(writeback_queue_id(org, "Case"))
+    async with WritebackQueues(api.client, org) as queues:
+        await queues.wake("Case")
+        await until(partial(has_heard, queue, 1))
+        for _ in range(5):
+            await queues.wake("Case")
+        await until(partial(has_heard, queue, 2))
+        monkeypatch.setattr("clients.temporal.writeback_queues._APART_SECONDS", 3_600)
+        for _ in range(5):
+            await queues.wake("Case")
+    # Whoever leaves says what is left to say, once.
+    assert await queue.query("woken") == 3
+
+
+async def has_heard(queue: WorkflowHandle[Any, Any], count: int) -> bool:
+    """True when a queue was woken so often. A queue that is not there yet has heard nothing."""
+    try:
+        return bool(await queue.query("woken") >= count)
+    except RPCError:
+        return False
 
 
 async def test_a_field_that_the_org_got_since_the_catalogue_was_written_is_known(api: ServedApi) -> None:

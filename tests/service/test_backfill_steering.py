@@ -5,7 +5,7 @@ import pytest
 from clients.temporal.backfills import start_backfill
 from schemas import names
 from schemas.backfill import BackfillInput, BackfillState
-from schemas.errors import WindowDoneError, WindowTakenError
+from schemas.errors import RunAlreadyCompletedError, RunConflictError
 from schemas.ingest.messages import PauseInput
 from tests.support.builders.waiting import until
 from tests.support.engines.small_engine import SmallEngine, curated
@@ -81,9 +81,9 @@ async def test_a_cancelled_backfill_leaves_no_job_and_can_be_asked_for_again_a_d
     state = await again.handle.result()
     assert (state.stage, state.counts.rows) == ("done", 40)
     assert len(curated(engine, "account")) == 40
-    with pytest.raises(WindowTakenError):
+    with pytest.raises(RunConflictError):
         await start_backfill(engine.client, request.model_copy(update={"ids_key": "ids/o/x.json"}))
-    with pytest.raises(WindowDoneError, match=r"was done at .* with 40 rows"):
+    with pytest.raises(RunAlreadyCompletedError, match=r"was done at .* with 40 rows"):
         await start_backfill(engine.client, request)
 
 

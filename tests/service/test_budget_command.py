@@ -18,7 +18,7 @@ from schemas.forecast import Forecast
 from schemas.governor import Budget, LeaseClass
 from schemas.ids import governor_workflow_id
 from tests.service.test_governor import ORG, books
-from tests.support.builders.waiting import until
+from tests.support.builders.waiting import SLOWNESS, until
 from tests.support.scripted.scripted_governor import governor_worker
 from transforms.governor.ledger import OrgBooks
 from workflows import GovernorWorkflow
@@ -45,7 +45,7 @@ async def budget(settings: Path, *arguments: str) -> str:
     """The command's output; it must end well."""
     command = [sys.executable, "-m", "cli.main", "budget", "--settings", str(settings), *arguments]
     ended = await asyncio.to_thread(
-        subprocess.run, command, capture_output=True, text=True, timeout=60, check=False
+        subprocess.run, command, capture_output=True, text=True, timeout=60 * SLOWNESS, check=False
     )
     assert (ended.returncode, ended.stderr) == (0, "")
     return ended.stdout
@@ -116,7 +116,7 @@ async def test_a_watch_looks_again_and_again(client: Client, settings: Path) -> 
     assert watching.stdout is not None
     try:
         looks = 0
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(30 * SLOWNESS):
             while looks < 2:
                 looks += b'"governor": "not started"' in await watching.stdout.readline()
     finally:

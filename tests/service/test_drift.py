@@ -31,13 +31,14 @@ from sandbox.org.data.schema import SchemaChanges
 from schemas import names
 from schemas.catalogue import Catalogue, default_catalogue
 from schemas.drift import DriftInput, DriftKind, DriftResult, FieldDrift
-from schemas.errors import CatalogueBehindError
+from schemas.errors import StaleCatalogueError
 from schemas.ids import drift_workflow_id, refresh_key, refresh_workflow_id, replay_workflow_id
 from schemas.ingest.messages import FollowInput, LaneInput
 from schemas.reconcile import Depth
 from schemas.refresh import RefreshInput, RefreshState
 from schemas.replay import BatchRef, ReplayState
 from schemas.salesforce.limits import API_VERSION
+from tests.support.builders.waiting import SLOWNESS
 from tests.support.engines.reconciling import ReconcilingEngine
 from tests.support.engines.served_org import served_org
 from tests.support.engines.small_engine import serving_engine
@@ -189,7 +190,7 @@ def refuse_as_releases_before_0_2_did(engine: DriftEngine, record_id: str) -> No
 
 
 async def eventually(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(30 * SLOWNESS):
         while not await asyncio.to_thread(holds):  # noqa: ASYNC110 -- a warehouse sets no event
             await asyncio.sleep(0.1)
 
@@ -422,7 +423,7 @@ async def test_a_process_that_has_not_heard_of_a_new_field_writes_nothing_before
     shares = landed_shares(engine, other)
     await engine.filled(await engine.drift())
     redriver = Redriver(engine.warehouse, other)
-    with pytest.raises(CatalogueBehindError):
+    with pytest.raises(StaleCatalogueError):
         redriver.redrive(shares, record=account)
     assert redriver.redrive(shares, record=account).rebuilt == 1
     engine.applier.catalogue = stale

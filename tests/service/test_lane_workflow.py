@@ -161,7 +161,7 @@ async def test_a_new_run_carries_position_and_pause(short_history_client: Client
     follower = ScriptedFollower([*stretches, ApplicationError("no", non_retryable=True)])
     async with serving(client, follower):
         first = await start(client)
-        handle = client.get_workflow_handle_for(LaneWorkflow.run, first.id)
+        handle = client.get_workflow_handle(first.id)
         await until(lambda: is_paused(handle))
         state = await handle.query(LaneWorkflow.state)
         assert (state.position, state.paused_because) == ("5", "no")

@@ -266,7 +266,7 @@ async def test_a_new_run_carries_states_and_pins(client: Client, monkeypatch: py
     script = ScriptedPlanner()
     async with planner_workers(client, script):
         first = await start(client)
-        handle = client.get_workflow_handle_for(PlannerWorkflow.run, first.id)
+        handle = client.get_workflow_handle(first.id)
         await until(lambda: script.follows("case"))
         pin = PinInput(object="Case", way=Way.POLL, by="ada", reason="a mass update tonight")
         await handle.execute_update(PlannerWorkflow.pin, pin)

@@ -87,7 +87,7 @@ async def test_isolated_fields_are_named_at_every_depth_and_cost_the_same_each_t
         assert isinstance(engine, ReconcilingEngine)
         expected = await fill_with_misfits(engine)
         logged = engine.rows("SELECT COUNT(*) FROM audit.account_change")
-        # Aggregates, and the three records by their ids; every record besides; every field, and nothing besides.
+        # Aggregates, and the three records by their ids; then every record; then every field, and nothing else.
         for depth, calls in ((Depth.BUCKETS, 2), (Depth.IDS, 3), (Depth.FIELDS, 2)):
             for number in range(2):
                 engine.served.calls()

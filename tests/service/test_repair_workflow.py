@@ -36,7 +36,7 @@ async def test_a_window_is_read_with_what_was_deleted_in_it_and_then_closed(clie
 @pytest.mark.parametrize(
     ("error", "closed"),
     [
-        (CallRefusedError(call="POST", status=400, code="MALFORMED_ID", detail="d"), ["repair-1"]),
+        (CallRefusedError(call="POST", status=400, error_code="MALFORMED_ID", detail="d"), ["repair-1"]),
         (StatementError(statement="s", detail="d"), []),
     ],
 )

@@ -6,7 +6,7 @@ import uuid
 import pytest
 from temporalio.client import Client, WorkflowHandle
 
-from clients.temporal.replays import replay_state, start_replay
+from clients.temporal.replays import replay_handle, replay_state, start_replay
 from schemas.errors import StatementError
 from schemas.ingest.messages import PauseInput
 from schemas.replay import ReplayCounts, ReplayCursor, ReplayInput, ReplaySelection, ReplaySize, ReplayState
@@ -158,7 +158,7 @@ async def test_the_next_run_goes_on_where_the_one_before_was(client: Client):
     request = ReplayInput(selection=ReplaySelection(org="o"), key="carried", carried=carried)
     async with replay_workers(client, steps):
         assert await start_replay(client, request, only_once=False)
-        state = await client.get_workflow_handle_for(ReplayWorkflow.run, "replay/o/carried").result()
+        state = await replay_handle(client, "o", "carried").result()
     assert sorted(steps.done) == ["4", "5"]
     assert state.counts.batches == 6
     assert steps.acts == []

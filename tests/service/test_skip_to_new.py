@@ -22,6 +22,7 @@ from schemas.ingest.messages import FollowInput
 from schemas.salesforce.limits import REPLAY_NEW_EVENTS
 from tests.support.builders.batches import Road
 from tests.support.builders.bus import Bus, Subscription, event, protector
+from tests.support.builders.waiting import SLOWNESS
 from tests.support.engines.following import groups_settle_at_once  # noqa: F401
 
 pytestmark = [pytest.mark.service, pytest.mark.usefixtures("groups_settle_at_once")]
@@ -83,7 +84,7 @@ async def follow(following: FollowLane, road: Road, last: int | None, *, skip_fr
         await asyncio.sleep(0.05)
         running.cancel()
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(20 * SLOWNESS):
             await running
     except asyncio.CancelledError:
         assert last is None or told[-1] == str(last)

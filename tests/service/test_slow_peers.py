@@ -11,11 +11,12 @@ import pytest
 from clients.salesforce.write_window import Stopwatch
 from schemas.errors import UnavailableError, UnknownOutcomeError
 from schemas.governor import LeaseClass
+from tests.support.builders.waiting import SLOWNESS
 from tests.support.engines.served_org import ServedOrg, served_org
 
 MUCH = bytes(16 * 1024 * 1024)
 """More than the sockets between us hold."""
-WAITS = 1.0
+WAITS = 2.0
 
 
 @pytest.fixture
@@ -61,7 +62,7 @@ async def before(served: ServedOrg, *, drips: bool = False) -> AsyncIterator[Pee
         session = await served.sessions.session()
         object.__setattr__(session, "instance_url", f"http://127.0.0.1:{port}")
         yield peer
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(10 * SLOWNESS):
             await peer.is_over.wait()
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import orjson
@@ -17,7 +18,7 @@ from schemas.writeback.control import Handled, PauseResult, UndoResult, Writebac
 from schemas.writeback.messages import PauseChange, SetPauseInput, WritebackControl
 from tests.service.test_writebacks import case, effects, in_org, someone_changes
 from tests.support.builders.batches import Road
-from tests.support.builders.waiting import until
+from tests.support.builders.waiting import has_struck, until
 from tests.support.engines.small_engine import SmallEngine
 from tests.support.engines.writing_back import WritingEngine, writing
 
@@ -63,15 +64,13 @@ async def test_after_a_pause_only_what_was_on_the_wire_reaches_the_org_and_a_res
     writer: WritingEngine,
 ) -> None:
     served = writer.engine.served
-    served.org.faults.add(FaultRule(point="http", kind="latency", match=WRITE, times=1, seconds=2))
+    served.org.faults.add(FaultRule(point="http", kind="latency", match=WRITE, times=1, seconds=600))
     writer.accepted(*(case(number) for number in range(30)))
     queue = await writer.start()
 
-    async def is_on_the_wire() -> bool:
-        return [each.state for each in writer.batches()] == ["sent"]
-
-    await until(is_on_the_wire)
+    await until(partial(has_struck, served.org))
     told = await asyncio.to_thread(hold, writer, PauseChange.PAUSE)
+    served.org.faults.clear()
     served.calls()
     writer.accepted(*(case(number) for number in range(30, 60)))
     await queue.signal(names.WAKE)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from schemas import names
 from schemas.writeback.messages import PauseChange
 from tests.service.test_writeback_control import WRITE, hold
 from tests.service.test_writebacks import case, effects
-from tests.support.builders.waiting import until
+from tests.support.builders.waiting import has_struck, until
 from tests.support.engines.small_engine import SmallEngine
 from tests.support.engines.writing_back import WritingEngine, writing
 
@@ -64,16 +65,16 @@ async def test_where_every_row_is_refused_the_dividing_ends_and_each_says_why(wr
 
 
 async def test_a_pause_while_halves_are_sent_holds_back_those_that_are_left(writer: WritingEngine) -> None:
-    slow = FaultRule(point="http", kind="latency", match=WRITE, times=1, after=1, seconds=2)
+    slow = FaultRule(point="http", kind="latency", match=WRITE, times=1, after=1, seconds=600)
     writer.engine.served.org.faults.add(slow)
     writer.accepted(*cases(40, 27))
     queue = await writer.start()
 
-    async def is_dividing() -> bool:
-        return any(call.startswith("PATCH") for call in writer.engine.served.calls())
-
-    await until(is_dividing)  # the first call has ended, and the second one is slow
+    await until(
+        partial(has_struck, writer.engine.served.org)
+    )  # the first call has ended, the second one is under way
     await asyncio.to_thread(hold, writer, PauseChange.PAUSE)
+    writer.engine.served.org.faults.clear()
 
     async def is_over() -> bool:
         return writer.batches()[0].state == "closed"

@@ -47,7 +47,6 @@ FROZEN = {
     "FIND_REREADS": "find_rereads",
     "FIND_DELETED": "find_deleted",
     "CLOSE_REREADS": "close_rereads",
-    "KEEP_DESCRIBE": "keep_describe",
     "FORM_WRITEBACKS": "form_writebacks",
     "SEND_WRITEBACKS": "send_writebacks",
     "LOOK_UP_WRITEBACKS": "look_up_writebacks",

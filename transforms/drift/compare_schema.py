@@ -75,7 +75,7 @@ def overlaid(catalogue: Catalogue, rows: Iterable[DriftRow]) -> dict[str, Object
         if present is None and row.was == "":
             of_object[row.field] = row.spec
         elif present is not None and row.was == _was(present, row.kind):
-            # What the file says besides, such as `pii`, is said since.
+            # Other keys of the file, such as `pii`, count since then.
             update = {name: getattr(row.spec, name) for name in _DECIDED}
             of_object[row.field] = present.model_copy(update=update)
     return {

@@ -127,7 +127,7 @@ class Usage(BaseModel):
     def _lets_go(self, mark: Mark, used: int, at: float) -> bool:
         """Within an hour an org that counts by whole hours does not: `used` grows at least by what we spend."""
         missing = mark.ours - (used - mark.used)
-        # A process that died with tokens in hand may have spent none of what we counted for it: hence the half.
+        # A process that died holding tokens may have spent none of what we counted for it: hence the half.
         return missing > max(10, _UNSTEADY * used, self.ours.lately(at), mark.ours / 2)
 
     def _stayed(self, mark: Mark, used: int, at: float) -> bool:

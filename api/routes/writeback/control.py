@@ -60,7 +60,9 @@ class Chosen(Reason):
 
     numbers: Numbers = ()
     object: Word = None
-    code: Annotated[Word, Field(description="Of the last trouble, as the list of writebacks has it.")] = None
+    code: Annotated[Word, Field(description="Code of the last error, as the list of writebacks has it.")] = (
+        None
+    )
     state: Annotated[
         WritebackState | None, Field(description="dead, held or superseded; left out: all three.")
     ] = None

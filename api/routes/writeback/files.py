@@ -11,9 +11,9 @@ from api.dependencies import ApiParts, CalledBy, Parts
 from api.openapi import told
 from api.problems import invalid
 from clients.storage.object_reader import open_object
-from clients.storage.objects import ObjectMissingError
 from clients.writeback.intake_files import FileReading
 from schemas.access import CallerRole
+from schemas.errors import ObjectMissingError
 from schemas.ids import intake_prefix, intake_refusals_key
 from schemas.writeback.files import SHOWN_REFUSALS, FileFormat, FileIntake, RowDefaults
 from transforms.writeback.parse_rows import RowForm

@@ -131,7 +131,7 @@ class LaneJobs:
         except CallRefusedError:
             return False  # somebody has deleted it, or its results are not for this API version
         except UnavailableError:
-            # A job that never ends cannot be told; when it is ours, it is lost anyhow.
+            # A job that never ends cannot be recognized; when it is ours, it is lost anyhow.
             info = await self._bulk.info(job.id)
             if info.is_dead or self._bulk.hangs(info):
                 return False

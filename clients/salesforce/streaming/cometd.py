@@ -269,7 +269,7 @@ def _translated(error: Exception, lane: str, replay_id: int) -> TidegateError:
     )
     if isinstance(error, AuthenticationError):
         return CredentialsRejectedError(
-            system="Salesforce", code="401", detail=str(reason), setting="TIDEGATE_SALESFORCE__*"
+            system="Salesforce", error_code="401", detail=str(reason), setting="TIDEGATE_SALESFORCE__*"
         )
     return _classified(str(reason), lane, replay_id)
 
@@ -282,12 +282,12 @@ def _classified(reason: str, lane: str, replay_id: int) -> TidegateError:
         return RateLimitedError(system="Salesforce", detail=reason, retry_after=DELIVERY_LIMIT_PAUSE)
     if reason.startswith("401") or "Authentication invalid" in reason:
         return CredentialsRejectedError(
-            system="Salesforce", code="401", detail=reason, setting="TIDEGATE_SALESFORCE__*"
+            system="Salesforce", error_code="401", detail=reason, setting="TIDEGATE_SALESFORCE__*"
         )
     if reason.startswith("403::User not allowed"):
         return CredentialsRejectedError(
             system="Salesforce",
-            code="403",
+            error_code="403",
             detail=reason,
             setting="the integration user's View All Data permission",
         )

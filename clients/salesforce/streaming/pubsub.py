@@ -122,7 +122,7 @@ class _Subscription:
             at = self._stream.resume_id
             self._stream.fail(translated(error, lane=self._lane, channel=self._channel, replay_id=at))
         except Exception as error:
-            # Nobody awaits this task: an error that is not told would be silence forever.
+            # Nobody awaits this task: an error that is not passed on would be silence forever.
             # Its text may hold a value of a record; its name does not.
             self._stream.fail(StreamBrokenError(lane=self._lane, detail=type(error).__name__))
             raise
@@ -169,7 +169,7 @@ class _Subscription:
             try:
                 await call.write(request)
             except _OVER:
-                return  # the receiver is told why
+                return  # the receiver gets the error
             # A call that is refused is refused at once: a second request would cross the reason.
             await credits_.answered.wait()
             request = wire.FetchRequest(num_requested=await self._wanted(credits_, HALF))
@@ -204,7 +204,7 @@ class _Subscription:
                 self._stream.note(_position(response.latest_replay_id) or 0)
             return
         credits_.spend(len(response.events))
-        # Whoever asks for more goes first: decoding a response takes as long as many requests.
+        # Requests for more go first: decoding a response takes as long as many requests.
         await asyncio.sleep(0)
         self._stream.put([await self._decoded(event) for event in response.events])
 

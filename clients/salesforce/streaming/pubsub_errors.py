@@ -56,10 +56,10 @@ def translated(error: grpc.aio.AioRpcError, *, lane: str, channel: str, replay_i
         return RateLimitedError(system=_SYSTEM, detail=said, retry_after=_CLIENTS_PAUSE)
     if is_session_refused(error):
         setting = "TIDEGATE_SALESFORCE__*"
-        return CredentialsRejectedError(system=_SYSTEM, code="401", detail=said, setting=setting)
+        return CredentialsRejectedError(system=_SYSTEM, error_code="401", detail=said, setting=setting)
     if status is grpc.StatusCode.PERMISSION_DENIED:
         setting = "the integration user's View All Data permission"
-        return CredentialsRejectedError(system=_SYSTEM, code="403", detail=said, setting=setting)
+        return CredentialsRejectedError(system=_SYSTEM, error_code="403", detail=said, setting=setting)
     if code.startswith("topic.") and status in _NO_TOPIC:
         return SettingsError(
             f"Salesforce has no topic {channel} for lane {lane} ({said}). Correct TIDEGATE_LANES."

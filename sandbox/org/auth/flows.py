@@ -4,10 +4,11 @@ import base64
 import binascii
 import hmac
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
 
 import jwt
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from sandbox.org.auth.errors import OAuthError
@@ -27,12 +28,12 @@ class Flows:
     def __init__(self, identity: Identity, grants: Grants) -> None:
         self._identity = identity
         self._grants = grants
-        key = load_pem_private_key(Path(identity.private_key_file).read_bytes(), password=None)
-        if not isinstance(key, RSAPrivateKey):
+        public_key = _public_key(Path(identity.private_key_file).read_bytes())
+        if public_key is None:
             raise SettingsError(
                 f"{identity.private_key_file} holds no RSA key. Delete the org's folder to make it again."
             )
-        self._public_key = key.public_key()
+        self._public_key = public_key
         self._by_grant: dict[str, Callable[[Mapping[str, str], str], None]] = {
             "client_credentials": self._client_credentials,
             "password": self._password,
@@ -109,6 +110,13 @@ class Flows:
         secret = form.get("client_secret")
         if (secret is not None or needs_secret) and not _same(secret or "", identity.client_secret):
             raise OAuthError("invalid_client", "invalid client credentials")
+
+
+@lru_cache(maxsize=1)
+def _public_key(pem: bytes) -> RSAPublicKey | None:
+    """The public half of a private RSA key; None for a key of another kind. Reading one costs 40 ms: it is checked."""
+    key = load_pem_private_key(pem, password=None)
+    return key.public_key() if isinstance(key, RSAPrivateKey) else None
 
 
 def _basic_credentials(header: str | None) -> dict[str, str]:

@@ -136,7 +136,7 @@ class EventCodec:
         try:
             self.encode({HEADER: payload.get(HEADER)})
         except Exception as error:
-            return f"its header cannot be told: {type(error).__name__}: {error}"
+            return f"its header cannot be encoded: {type(error).__name__}: {error}"
         return ""
 
     def encode(self, payload: Mapping[str, Any], extra: frozenset[Place] = frozenset()) -> bytes:

@@ -52,6 +52,11 @@ class Clients:
         self._forget_absent()
         return len(self._by_id)
 
+    @property
+    def held(self) -> int:
+        """How many connects are being held open."""
+        return sum(each.poll is not None for each in self._by_id.values())
+
     def add(self) -> Client | None:
         """Know a new client; None when the org has as many as its edition allows."""
         self._forget_absent()

@@ -94,6 +94,7 @@ class _Handlers:
                 "delivered_events": self._org.meters.delivered_events.used,
                 "sessions": len(self._sessions),
                 "cometd_clients": len(self._clients),
+                "cometd_held": self._clients.held,
                 "pubsub_streams": org.pubsub_streams,
                 "traffic": self._traffic.state(),
             }

@@ -26,7 +26,7 @@ _MAX_INT = 2**31 - 1
 _MAX_LONG = 2**63 - 1
 _SHORT_ID, _LONG_ID = 15, 18
 _BLANK = "".join(map(chr, range(33)))
-"""Characters trimmed from the ends of a text (Apex Developer Guide, "Primitive Data Types"; a no-break space is seen to stay). The page names no exception by type, so long text areas are trimmed too; no org was asked."""
+"""Characters trimmed from the ends of a text (Apex Developer Guide, "Primitive Data Types"; a no-break space is seen to stay). The page names no exception by type: long text areas are trimmed too; no org was asked."""
 DEFAULT_SCALE = 2
 """Decimal places of a number field of which nobody has said how many it has."""
 

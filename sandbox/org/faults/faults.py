@@ -3,7 +3,9 @@
 Everything is drawn from the rule's own seed, so the same requests in the same order meet the same faults.
 """
 
+import asyncio
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from random import Random
 from typing import Literal, Self
 
@@ -15,7 +17,7 @@ Point = Literal["http", "row", "bulk.job", "bulk.page", "event", "stream"]
 
 KINDS: Mapping[Point, Mapping[str, str]] = {
     "http": {
-        "latency": "the call waits `seconds` before it is carried out, even if the caller gives up meanwhile",
+        "latency": "the call waits `seconds`, or until the rules are cleared, before it is carried out, even if the caller gives up meanwhile",
         "status": "the call is not carried out; the answer is `status` with `code` and `message`, in the form of the API called",
         "html": "the call is not carried out; the answer is `status` with a maintenance page",
         "reset_before": "the connection is reset before the call is carried out",
@@ -91,17 +93,26 @@ class Faults:
     def __init__(self) -> None:
         self._armed: list[_Armed] = []
         self._points: frozenset[str] = frozenset()
+        self._cleared = asyncio.Event()
 
     def add(self, rule: FaultRule) -> None:
         self._armed.append(_Armed(rule))
         self._points |= {rule.point}
 
     def clear(self) -> int:
-        """Forget every rule; returns how many there were."""
+        """Forget every rule, and let go what waits for one; returns how many rules there were."""
         count = len(self._armed)
         self._armed.clear()
         self._points = frozenset()
+        self._cleared.set()
+        self._cleared = asyncio.Event()
         return count
+
+    async def wait(self, seconds: float) -> None:
+        """Return after so many seconds, or as soon as the rules are cleared."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._cleared.wait()
 
     def has(self, point: Point) -> bool:
         """True when a rule is for this point."""

@@ -99,7 +99,7 @@ class HttpFaults:
             if fault.kind == "latency":
                 # What has arrived is carried out, though the caller may have given up by then.
                 receive = await _arrived(receive)
-                await asyncio.sleep(fault.seconds)
+                await self._org.faults.wait(fault.seconds)
             else:
                 self._expire(scope)
             await self._app(scope, receive, send)

@@ -67,7 +67,7 @@ class Encoder:
                 return event["schema"], codec.encode(event["payload"], delivery.extra)
             except Exception as error:
                 logger.warning(
-                    "the event %s is told as a gap, Avro cannot say it: %s", delivery.replay_id, error
+                    "the event %s is sent as a gap, Avro cannot carry it: %s", delivery.replay_id, error
                 )
         header = event["payload"][HEADER]
         schema_id = self._channels.schema_ids[header["entityName"]]

@@ -28,7 +28,7 @@ from sandbox.org.rest.service import RestService
 from sandbox.org.server.header_names import SpelledHeaders
 from sandbox.org.soap.routes import routes as soap_routes
 from sandbox.org.traffic.maker import TrafficMaker
-from schemas.catalogue import DEFAULT_CATALOGUE, load_catalogue
+from schemas.catalogue import default_catalogue, load_catalogue
 from schemas.salesforce.limits import COMETD_CLIENTS, DELETED_MAX_AGE
 
 _PURGE_EVERY_SECONDS = 2.0
@@ -37,7 +37,8 @@ _PURGE_EVERY_SECONDS = 2.0
 def open_org(folder: Path, *, edition: str = "unlimited", catalogue: Path | None = None) -> Org:
     """The org whose state is in `folder`, made when the folder is new. `catalogue` None takes the one that ships."""
     identity = load_identity(folder)
-    store = Store(folder, load_catalogue(catalogue or DEFAULT_CATALOGUE), identity, edition)
+    objects = default_catalogue() if catalogue is None else load_catalogue(catalogue)
+    store = Store(folder, objects, identity, edition)
     return Org(store, identity, edition)
 
 

@@ -3,8 +3,8 @@
 import asyncio
 import subprocess
 import uuid
-from collections.abc import AsyncIterator, Collection, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,6 @@ from clients.database.engine import open_engine
 from clients.database.migrations import ensure_schema
 from clients.storage.objects import ObjectStore, S3Address
 from clients.warehouse import postgres_tables
-from sandbox import postgres
 from sandbox.temporal import temporal_binary
 from schemas.catalogue import default_catalogue
 from schemas.doctor import Diagnosis, Remote, State
@@ -149,16 +148,6 @@ def settings_values(
         "operational": {"dsn": operational},
         "temporal": {"address": temporal, "namespace": "default"},
     }
-
-
-@contextmanager
-def new_database(port: int, *options: str) -> Iterator[str]:
-    """The connection string of an empty database."""
-    name = f"d{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(postgres.dsn(port, "postgres"), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} {' '.join(options)}".encode())
-        yield postgres.dsn(port, name)
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
 def problems(found: Diagnosis, but: Collection[str] = EVERY_DAY) -> set[tuple[str, str]]:

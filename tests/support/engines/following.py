@@ -12,6 +12,7 @@ from activities.ingest.follow_lane import FollowLane
 from clients.storage.chain import Chain
 from schemas.ids import ORIGIN
 from schemas.ingest.messages import FollowInput
+from tests.support.builders.waiting import SLOWNESS
 
 _MOST_SECONDS = 30
 """A follower that has not come to the end by then goes in circles."""
@@ -53,7 +54,7 @@ async def follow_until(
         org=chain.org, lane=chain.lane, channel="/data/ChangeEvents", position=ORIGIN, first_replay=-2
     )
     try:
-        async with asyncio.timeout(_MOST_SECONDS):
+        async with asyncio.timeout(_MOST_SECONDS * SLOWNESS):
             await environment.run(follower.follow_lane, request)
     except asyncio.CancelledError:
         assert positions[-1] == str(last)

@@ -19,6 +19,7 @@ from schemas.governor import LeaseClass
 from schemas.ids import ORIGIN
 from schemas.ingest.messages import PollInput
 from tests.support.builders.bus import protector
+from tests.support.builders.waiting import SLOWNESS
 from tests.support.engines.served_org import ServedOrg
 
 _MOST_SECONDS = 30
@@ -68,7 +69,7 @@ async def poll_until(
             await asyncio.sleep(0.1)
         environment.cancel()
 
-    async with asyncio.timeout(_MOST_SECONDS):
+    async with asyncio.timeout(_MOST_SECONDS * SLOWNESS):
         watching = asyncio.create_task(watch())
         try:
             await environment.run(activity.poll_lane, request)

@@ -25,6 +25,7 @@ from schemas import names
 from schemas.access import CallerRole
 from schemas.catalogue import FieldSpec, FieldType, default_catalogue
 from tests.support.builders.decided import decide
+from tests.support.builders.waiting import SLOWNESS
 from tests.support.engines.served_org import QuietServer
 from tests.support.scripted.scripted import ScriptedFollower
 from tests.support.scripted.scripted_backfill import ScriptedReader
@@ -131,7 +132,9 @@ async def served_api(client: Client, temporal: str, dsn: str, s3: S3Address) -> 
             await stack.enter_async_context(worker)
         await stack.enter_async_context(governor_worker(client, maximum=10_000))
         url = await stack.enter_async_context(_serving(settings))
-        http = await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=20, trust_env=False))
+        http = await stack.enter_async_context(
+            httpx.AsyncClient(base_url=url, timeout=20 * SLOWNESS, trust_env=False)
+        )
         yield ServedApi(client, http, tokens, ObjectStore(s3), warehouse, audit, reader, follower)
 
 

@@ -45,7 +45,7 @@ class StreamFaults:
         before = await holes(self.engine)
         await self.lane.signal(LaneWorkflow.pause, PauseInput(by="test", reason="the bus forgets"))
         planted = self._plant(self._in_a_hole(), count)
-        # Deletions are told by the whole minute.
+        # Deletions are reported by the whole minute.
         self.engine.served.org.advance_clock(130)
         self.engine.served.org.bus.forget_all()
         await self.lane.signal(LaneWorkflow.resume, PauseInput(by="test"))

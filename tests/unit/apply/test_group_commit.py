@@ -12,6 +12,7 @@ from activities.apply.group_commit import MOST_BESIDE_LANES, MOST_CHANGES, Group
 from schemas.errors import StatementError, UnavailableError
 from schemas.ingest.messages import ApplyInput, ApplyResult, StagedObject
 from schemas.ingest.raw import Form, Manifest
+from tests.support.builders.waiting import SLOWNESS
 
 AT = datetime(2026, 9, 21, tzinfo=UTC)
 
@@ -50,7 +51,7 @@ class Warehouse:
         starts = [item.manifest.start for item in items]
         self.groups.append(starts)
         self.entered.release()
-        assert self.gate.wait(10)
+        assert self.gate.wait(10 * SLOWNESS)
         if error := self.wrong(starts):
             raise error
         return [

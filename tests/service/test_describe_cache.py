@@ -5,13 +5,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from temporalio.testing import ActivityEnvironment
 
-from activities.drift.refresh_describe import KeepDescribe
-from clients.salesforce.describe_cache import Describes
+from clients.salesforce.describe_cache import Describes, refresh_describe
 from clients.storage.objects import ObjectStore, S3Address
 from schemas.ids import describe_key
-from schemas.salesforce.describe import DESCRIBE_LIFE, KeepDescribeInput, KeptDescribe
+from schemas.salesforce.describe import DESCRIBE_LIFE
 from tests.support.engines.served_org import served_org
 
 pytestmark = pytest.mark.service
@@ -25,17 +23,17 @@ async def test_a_describe_costs_one_call_an_hour_and_tells_what_may_be_written(
     reader = Describes(store, org, cached=timedelta(0))
     assert reader.find("Case") is None
     async with served_org(tmp_path) as served:
-        step = KeepDescribe(served.http, store, clock=lambda: datetime.now(UTC) + ahead[0]).keep_describe
-        request = KeepDescribeInput(org=org, object="Case")
 
-        async def keep() -> KeptDescribe:
-            found: KeptDescribe = await ActivityEnvironment().run(step, request)
-            return found
+        async def refresh() -> bool:
+            return await refresh_describe(
+                served.http, store, org, "Case", clock=lambda: datetime.now(UTC) + ahead[0]
+            )
 
-        assert [(await keep()).calls for _ in range(3)] == [1, 0, 0]
+        assert [await refresh() for _ in range(3)] == [True, False, False]
         assert served.calls() == ["GET /sobjects/Case/describe"]
         ahead[0] = DESCRIBE_LIFE
-        assert (await keep()).calls == 1
+        assert await refresh()
+        assert served.calls() == ["GET /sobjects/Case/describe"]
     found = reader.find("Case")
     assert found is not None
     assert found.fields["Priority"].values == ("Low", "Medium", "High", "Urgent")

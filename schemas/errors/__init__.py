@@ -1,0 +1,104 @@
+"""Every failure Tidegate can report, and whether trying again can help.
+
+TidegateError
+├── TransientError                 trying again may help
+│   ├── UnavailableError           a remote system does not answer, or answers with its own failure
+│   │   └── CallTooSlowError       it would take too long: less must be asked for
+│   ├── UnknownOutcomeError        a write was sent and nobody knows whether it was carried out
+│   ├── RateLimitedError           try again no sooner than `retry_after`
+│   │   └── BudgetSpentError       the governor grants no token now
+│   ├── StreamBrokenError          a stream ended; it is opened again from the last position
+│   ├── SchemaChangedError         the org has other fields than the catalogue
+│   ├── StaleCatalogueError        this process does not know yet how the catalogue was changed
+│   └── ObjectHeldError            an object's batches wait until an operator releases them
+└── TerminalError                  trying again cannot help; somebody has to act
+    ├── CredentialsRejectedError   the remote system refuses who we are
+    ├── CallRefusedError           Salesforce refuses a call as it was made
+    ├── CatalogueError             the catalogue file is wrong
+    │   └── UnknownObjectError     an object that the catalogue lacks
+    ├── CatalogueNotMadeError      the org describes an object in a way of which no catalogue can be made
+    ├── ReplayExpiredError         the stream no longer holds the position
+    ├── ChainBrokenError           raw batches do not form one chain
+    ├── JobLostError               a query job is gone with rows unread
+    ├── RowsMissingError           a query job gave other rows than it counts
+    ├── BatchFailedError           a batch's workflow failed
+    ├── RunAlreadyCompletedError   a backfill of the same window is done
+    ├── RunConflictError           a backfill of the same window reads something else
+    ├── KeyUsedError               an idempotency key stands for another request
+    ├── ObjectMissingError         the object store has no such object
+    ├── LedgerImbalanceError       landed != applied + duplicate + quarantined
+    ├── StatementError             the warehouse refuses a statement
+    └── SettingsError              a setting, port or file that cannot be used
+
+A class takes facts, keeps them as attributes, and writes its sentence once; the sentence ends with what to do. Its `code` is
+stored in Temporal's histories and compared there; the class may be renamed, the code never (`tests/unit/test_errors.py`).
+A change that is bad data is not an error: it is a row in quarantine.
+"""
+
+from schemas.errors.base import (
+    TerminalError,
+    TidegateError,
+    TransientError,
+)
+from schemas.errors.terminal import (
+    BatchFailedError,
+    CallRefusedError,
+    CatalogueError,
+    CatalogueNotMadeError,
+    ChainBrokenError,
+    CredentialsRejectedError,
+    JobLostError,
+    KeyUsedError,
+    LedgerImbalanceError,
+    ObjectMissingError,
+    ReplayExpiredError,
+    RowsMissingError,
+    RunAlreadyCompletedError,
+    RunConflictError,
+    SettingsError,
+    StatementError,
+    UnknownObjectError,
+)
+from schemas.errors.transient import (
+    BudgetSpentError,
+    CallTooSlowError,
+    ObjectHeldError,
+    RateLimitedError,
+    SchemaChangedError,
+    StaleCatalogueError,
+    StreamBrokenError,
+    UnavailableError,
+    UnknownOutcomeError,
+)
+
+__all__ = [
+    "BatchFailedError",
+    "BudgetSpentError",
+    "CallRefusedError",
+    "CallTooSlowError",
+    "CatalogueError",
+    "CatalogueNotMadeError",
+    "ChainBrokenError",
+    "CredentialsRejectedError",
+    "JobLostError",
+    "KeyUsedError",
+    "LedgerImbalanceError",
+    "ObjectHeldError",
+    "ObjectMissingError",
+    "RateLimitedError",
+    "ReplayExpiredError",
+    "RowsMissingError",
+    "RunAlreadyCompletedError",
+    "RunConflictError",
+    "SchemaChangedError",
+    "SettingsError",
+    "StaleCatalogueError",
+    "StatementError",
+    "StreamBrokenError",
+    "TerminalError",
+    "TidegateError",
+    "TransientError",
+    "UnavailableError",
+    "UnknownObjectError",
+    "UnknownOutcomeError",
+]
