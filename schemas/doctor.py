@@ -1,7 +1,7 @@
 """The checks of `tidegate doctor` and the problems that they may find, each by its stable name.
 
 A finding that is well has the name of its check; one that is not has the name of a problem. Names are never changed: scripts and
-run books go by them. `docs/operations.md` has the same names with their remedies.
+run books go by them. `docs/doctor.md` has the same names with their remedies.
 """
 
 from collections import Counter

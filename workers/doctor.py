@@ -79,7 +79,7 @@ async def examine(
 
 def without_settings(error: SettingsError, only: Collection[Remote] = EVERYTHING) -> Diagnosis:
     """The findings when the settings cannot be read: that, and that nothing else could be asked."""
-    remedy = "Set what is named, in the environment or in the settings file: docs/operations.md, Settings."
+    remedy = "Set what is named, in the environment or in the settings file: docs/settings.md."
     found = [wrong("local.settings_invalid", str(error), remedy)]
     told = "the settings do not say where it is"
     found += [
