@@ -32,7 +32,7 @@ with workflow.unsafe.imports_passed_through():
 PARTS_AT_ONCE = 2
 """Parts that are read at the same time: one is landed while the org still works at the other's job."""
 _MOST_ATTEMPTS = 5
-"""Query jobs of a part that may be lost; then something is wrong that another job does not mend."""
+"""Query jobs of a part that may be lost; then something is wrong that another job does not fix."""
 _RATE_FROM_ROWS = 1_000
 """Fewer tell nothing of how fast many would be."""
 
@@ -140,7 +140,7 @@ class BackfillWorkflow:
         )
 
     def _lose(self, request: PartInput, stretch: StretchResult, given: BackfillCounts) -> None:
-        """What the lost job has given stays, and is right, but is not the part's rows.
+        """Rows of the lost job stay, and are right, but they are not the part's rows.
 
         The stretch counts all of it, so what was counted before is taken off; calls are each stretch's own.
         """

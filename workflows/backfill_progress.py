@@ -1,4 +1,4 @@
-"""How far a backfill is, kept by its workflow and shown to whoever asks: its query, search attributes, current details."""
+"""Progress of a backfill, kept by its workflow: its query, search attributes, current details."""
 
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey

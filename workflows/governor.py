@@ -1,4 +1,4 @@
-"""The org's budgets, in one place, for ever: every call to Salesforce is paid for by a lease from here (law 5).
+"""The org's budgets, in one place, forever: every call to Salesforce is paid for by a lease from here (law 5).
 
 The handler of an exchange never waits. What the org says itself comes from two sides: processes pass on the counts that
 every response carries, and this workflow has the Limits API read every minute, which also shows the allocations that no

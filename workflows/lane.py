@@ -1,7 +1,7 @@
-"""A lane, for ever: holds its position and its pause, and keeps one follower at work.
+"""A lane, forever: holds its position and its pause, and keeps one follower at work.
 
 What cannot be retried (a refused credential, an expired replay id) pauses the lane with the reason instead of ending it:
-an operator mends it and resumes, and nothing has to be started again.
+an operator fixes it and resumes, and nothing has to be started again.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""An object goes over from one of its lanes to the other: nothing is lost, and what comes twice is told apart by its identity.
+"""An object goes over from one of its lanes to the other: nothing is lost, and what comes twice is distinguished by its identity.
 
 To polling: the polled lane starts from a little before the newest change that the stream has landed, and the stream is
 paused when the polled lane has read once. To the stream: it subscribes to new events only, because what it missed
@@ -39,7 +39,7 @@ _NOT_FOUND = "ExternalWorkflowExecutionNotFound"
 _FIRST_OVERLAP = timedelta(minutes=10)
 """How far before its beginning an object is polled whose stream never landed anything."""
 _NOTICED = 0.1
-"""Part by which an interval must change for the polled lane to be told: it polls at once when it is."""
+"""Smallest relative change of an interval that is sent to the polled lane: it polls at once when it receives one."""
 
 
 class HandOver:

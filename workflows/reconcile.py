@@ -226,7 +226,7 @@ class ReconcileWorkflow:
         return found
 
     async def _repair(self) -> None:
-        """Have exactly these records read anew, and look at them again."""
+        """Have exactly these records read again, and look at them again."""
         self._show("repairing")
         for number, each in enumerate(self._found):
             if each.ids_key is not None:
@@ -278,7 +278,7 @@ class ReconcileWorkflow:
         self._pay("repair", done.counts.calls, workflow.now() - began)
 
     async def _find_isolated(self) -> None:
-        """What is neither equal nor different: asked last, since a repair may have brought good values."""
+        """Isolated fields, neither equal nor different: asked last, since a repair may have brought good values."""
         question = FindIsolatedInput(
             org=self._request.org, object=self._request.object, run=self._run, range=self._request.range
         )

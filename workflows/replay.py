@@ -1,7 +1,7 @@
 """A replay: finds the landed batches that it is to take, and has them taken through the present code, some groups at once.
 
 It may be stopped and begun again anywhere: what has been replayed is found as duplicates. What cannot be retried pauses it with the
-reason; an operator mends that and resumes.
+reason; an operator fixes that and resumes.
 """
 
 import asyncio

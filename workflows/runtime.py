@@ -1,4 +1,4 @@
-"""What every workflow does in the same way: run an activity, name a failure, see that its history is long, keep the audit log."""
+"""Shared by all workflows: run an activity, name a failure, see that the history is long, keep the audit log."""
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError, FailureError
@@ -40,7 +40,7 @@ def start(contract: Contract[In, Out], request: In, *, summary: str) -> workflow
 
 
 def failure_message(error: BaseException) -> str:
-    """What the failed code itself says, without what Temporal wraps around it.
+    """The message of the failed code itself, without Temporal's wrapping.
 
     The first `ApplicationError` of the chain has it. A timeout has none: then the innermost failure says which timeout.
     """

@@ -1,7 +1,7 @@
-"""The queue of one object's writebacks, for ever: has batches formed of what waits, and each brought into the org by a workflow of its own.
+"""The queue of one object's writebacks, forever: has batches formed of what waits, and each brought into the org by a workflow of its own.
 
 The store knows what waits, what is open and what is paused; here is only the rhythm. So this workflow may be lost at any time: the next
-one asks the store, and starts anew whatever batch is open.
+one asks the store, and starts again whatever batch is open.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ _STAGE = SearchAttributeKey.for_keyword("Stage")
 _BUSY = timedelta(seconds=2)
 """Between two formings while something waits: for company, for a parent, or for its next try."""
 _PAUSED = timedelta(seconds=5)
-"""While something waits and is paused: the end of a pause of the whole org is told to one queue only."""
+"""While something waits and is paused: the end of a pause of the whole org is signalled to one queue only."""
 _IDLE = timedelta(minutes=1)
 """Without anything that waits: a wake-up can be lost."""
 _ECHOES_EVERY = timedelta(seconds=15)
@@ -101,7 +101,7 @@ class WritebackQueueWorkflow:
 
     @workflow.query(name=names.LANE_STATE)
     def state(self) -> QueueState:
-        """What waits, what is open, and who has paused it."""
+        """Waiting and open writebacks, and the pauses."""
         formed = self._formed
         return QueueState(
             waiting=formed.waiting,
@@ -135,7 +135,7 @@ class WritebackQueueWorkflow:
             self._open[batch.batch] = asyncio.create_task(self._bring(batch))
 
     async def _bring(self, batch: WritebackBatchInput) -> None:
-        """Start the batch's workflow, or find it running; returns when it has ended, as far as that is told here."""
+        """Start the batch's workflow, or find it running; returns when it has ended, as far as this workflow can see."""
         try:
             handle = await workflow.start_child_workflow(
                 WritebackBatchWorkflow.run,

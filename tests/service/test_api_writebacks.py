@@ -95,7 +95,7 @@ async def test_what_comes_between_two_words_is_said_with_the_next(
         monkeypatch.setattr("clients.temporal.writeback_queues._APART_SECONDS", 3_600)
         for _ in range(5):
             await queues.wake("Case")
-    # Whoever leaves says what is left to say, once.
+    # The last one to leave sends the pending signal, once.
     assert await queue.query("woken") == 3
 
 
