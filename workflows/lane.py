@@ -73,7 +73,7 @@ class LaneWorkflow:
         try:
             self._position = (await follower).position
         except ActivityError as error:
-            # A follower that was told to stop and died instead is no reason to pause; a real one comes up again.
+            # A follower that was cancelled and failed instead is no reason to pause; a real failure recurs.
             if not (is_cancelled_exception(error) or self._interrupt):
                 self._paused = True
                 self._because = failure_message(error)

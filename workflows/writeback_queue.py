@@ -173,7 +173,7 @@ class WritebackQueueWorkflow:
         try:
             await run(FIND_ECHOES, request, summary="own changes that came back")
         except ActivityError as error:
-            workflow.logger.warning("echoes are not found now: %s", type(error.cause).__name__)
+            workflow.logger.warning("could not look up echoes; retrying: %s", type(error.cause).__name__)
 
     def _has_ended(self) -> bool:
         """True when a batch has ended, so that there is room for another one; forgets those."""

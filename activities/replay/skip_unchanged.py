@@ -1,4 +1,4 @@
-"""Which shares of landed batches need no second look, told from their headers alone.
+"""Find batch shares that a replay can skip, from event headers alone.
 
 When the change log has every change of a batch's object and quarantine has none of them, staging it again could change nothing. Its
 headers cost a sixth of what its values cost, so a replay of what is known goes four times as fast.

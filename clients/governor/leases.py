@@ -94,7 +94,7 @@ class Leases:
         return got
 
     def spend_reserved(self, budget: Budget, lease_class: LeaseClass, count: int) -> None:
-        """It came: `count` of what was reserved is spent, and what came beyond that too."""
+        """Mark `count` reserved tokens as spent. Deliveries beyond the reservation are charged as well."""
         account = self._account(budget, lease_class)
         reserved = min(count, account.held)
         account.held -= reserved

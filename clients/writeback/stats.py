@@ -1,4 +1,4 @@
-"""How writebacks stand as a whole: what waits and for how long, what is held back, and how long those took that are done."""
+"""Writeback statistics: queue depth and age, held count, and latency percentiles of finished writebacks."""
 
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta

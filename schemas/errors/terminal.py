@@ -34,8 +34,8 @@ class CallRefusedError(TerminalError):
         self.words = words or detail
         self.is_missing = status == _NOT_FOUND
         super().__init__(
-            f"Salesforce refuses {call} ({status} {error_code}: {detail}). Compare the catalogue and the integration user's "
-            "permissions with the org, fix what differs, and run the step again."
+            f"Salesforce refuses {call} ({status} {error_code}: {detail}). Check the catalogue entry and the "
+            "integration user's field permissions, fix the mismatch, and run the step again."
         )
 
 

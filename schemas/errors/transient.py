@@ -94,8 +94,8 @@ class SchemaChangedError(TransientError):
     def __init__(self, *, call: str, detail: str) -> None:
         self.call = call
         super().__init__(
-            f"The org has other fields than {call} names ({detail}). The schema is checked and the step tried again by itself; "
-            "`tidegate drift` says what was found."
+            f"{call} references a field that the org no longer has, or has with another type ({detail}). "
+            "A schema check was started and the step will be retried; see `tidegate drift`."
         )
 
 

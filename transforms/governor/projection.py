@@ -1,8 +1,8 @@
-"""How a budget goes on: what will be used at a time, if hours are spent as they are expected to be.
+"""Project a budget's usage, if every hour is spent as expected.
 
-What is used at a time is the sum of the 24 hours up to it: those that are over with what they held, those to come with
-what is expected of them. So what was spent yesterday drops out while new spending comes in, and a budget that is nearly
-used up may recover by itself.
+Usage at time t is the sum of the 24 hours before t: actual usage for past hours, expected usage for
+future ones. So yesterday's spending drops out while new spending comes in, and a budget that is
+nearly used up may recover by itself.
 """
 
 from collections.abc import Callable, Iterator, Mapping
