@@ -39,7 +39,7 @@ def serve(
     ] = None,
     state: StateFolder = DEFAULT_STATE,
 ) -> None:
-    """Serve the HTTP API until it is told to stop (SIGTERM or Ctrl-C).
+    """Serve the HTTP API until SIGTERM or Ctrl-C.
 
     Example: tidegate api --port 8400
     """
@@ -93,7 +93,7 @@ def new_token(name: str, role: CallerRole) -> tuple[str, dict[str, Any]]:
 
 
 def entry_of(token: str, name: str, role: CallerRole) -> dict[str, Any]:
-    """What the settings hold of a token."""
+    """The settings' entry of a token."""
     return {"name": name, "role": str(role), "sha256": hashlib.sha256(token.encode()).hexdigest()}
 
 

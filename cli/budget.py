@@ -40,7 +40,7 @@ def budget(
     ] = None,
     state: StateFolder = DEFAULT_STATE,
 ) -> None:
-    """What is left of each limit of the org, who spends it, and when it runs out. Costs no API call.
+    """Show the rest of each limit of the org, its spenders, and when it runs out. Costs no API call.
 
     Example: tidegate budget --watch
     """
@@ -53,7 +53,7 @@ async def _ask(settings: Settings) -> Budgets:
 
 
 def budget_page(found: Budgets, width: int | None = None) -> RenderableType:
-    """What a person sees: first what is wrong, then each budget. `width` in columns; None: the terminal's."""
+    """The page for a person: first the problems, then each budget. `width` in columns; None: the terminal's."""
     columns = min(width or OUT.width, 160)
     ok = found.governor == "running" and not any(_colour(each) == "red" for each in found.forecasts)
     parts: list[RenderableType] = [

@@ -94,7 +94,7 @@ def check(
 
 
 def check_page(found: CatalogueCheck) -> RenderableType:
-    """What a person sees: a headline, then each difference with what to do, the worst first."""
+    """The page for a person: a headline, then each difference with its remedy, the worst first."""
     counts = {costs: sum(each.costs is costs for each in found.differences) for costs in Costs}
     told = ", ".join(f"{count} {costs}" for costs, count in counts.items() if count)
     words = "the catalogue fits the org" if found.is_well else "the catalogue does NOT fit the org"

@@ -100,7 +100,7 @@ def _decisions(warehouse: Warehouse, *, every: bool) -> list[DriftRow]:
 
 
 def drift_page(found: Found) -> RenderableType:
-    """What a person sees: a line a decision, and under it what to do."""
+    """The page for a person: a line a decision, and under it the remedy."""
     if not found.decisions:
         return Text("the org's fields are as the catalogue has them")
     table = Table("object", "field", "what", "was", "now", "done", "found (UTC)", box=None)

@@ -131,13 +131,13 @@ def _leave(code: int) -> NoReturn:
     """
     logging.shutdown()
     for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError):  # whoever read it has gone
+        with suppress(OSError, ValueError):  # its reader has gone
             stream.flush()
     os._exit(code)
 
 
 _REFUSED = (SettingsError, UnknownObjectError, RunAlreadyCompletedError, RunConflictError)
-"""What was typed cannot be done."""
+"""The command line asks for something that cannot be done."""
 
 
 def _exit_code(error: TidegateError) -> int:

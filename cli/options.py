@@ -1,4 +1,4 @@
-"""What commands have in common by which an operator does something: who, why, on which engine, and times as people write them."""
+"""Shared options of commands by which an operator does something: who, why, on which engine, and times as people write them."""
 
 import getpass
 import re

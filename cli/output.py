@@ -19,7 +19,7 @@ TALK = Console(stderr=True, highlight=False)
 """Progress, notes, errors."""
 
 EXIT_FAILED = 1
-"""What was asked was done and does not hold (a demo that found a difference, a broken audit chain)."""
+"""The command was carried out, and its result is bad (a demo that found a difference, a broken audit chain)."""
 EXIT_REFUSED = 2
 """The command line or a setting is wrong."""
 EXIT_UNAVAILABLE = 3
@@ -37,7 +37,7 @@ Every = Annotated[float, typer.Option(min=0.5, help="Seconds between two looks o
 
 
 class Shown(Protocol):
-    """What a command has found out."""
+    """The result of a command."""
 
     def as_json(self) -> dict[str, Any]:
         """Plain values for --json."""

@@ -164,7 +164,7 @@ def release(
 
 @contextmanager
 def quality_acts(settings: Settings) -> Iterator[QualityActs]:
-    """What operators do, on record."""
+    """Operator acts, which are recorded."""
     with (
         closing(open_warehouse(settings)) as warehouse,
         closing(AuditLog(settings.operational.dsn.get_secret_value())) as audit,

@@ -55,7 +55,7 @@ def list_rows(
     settings: SettingsFile = None,
     state: StateFolder = DEFAULT_STATE,
 ) -> None:
-    """What waits in quarantine: counts by object and reason, and the oldest rows.
+    """Show quarantine: counts by object and reason, and the oldest rows.
 
     Example: tidegate quarantine list --reason unknown_field
     """
@@ -142,7 +142,7 @@ def acknowledge(
 ) -> None:
     """Say that the chosen rows need no more care. They stay on record, and are not counted as waiting any more.
 
-    Example: tidegate quarantine acknowledge --reason broken_message --why "the proxy was mended, the records were read again"
+    Example: tidegate quarantine acknowledge --reason broken_message --why "the proxy was fixed, the records were read again"
     """
     if reason is None and object_name is None and batch is None:
         raise SettingsError("Nothing was chosen. Say what to acknowledge: --reason, --object or --batch.")

@@ -1,4 +1,4 @@
-"""tidegate refresh: read an object's calculated fields anew, and land those that differ."""
+"""tidegate refresh: read an object's calculated fields again, and land those that differ."""
 
 import asyncio
 from typing import Annotated

@@ -11,7 +11,7 @@ from cli.sandbox import DEFAULT_STATE, StateFolder, answered
 from cli.state import read_endpoints
 from schemas.errors import SettingsError
 
-faults_app = typer.Typer(help="Scripted trouble in the running org.", no_args_is_help=True)
+faults_app = typer.Typer(help="Scripted faults in the running org.", no_args_is_help=True)
 
 
 @faults_app.command("list")
@@ -28,8 +28,10 @@ def add_fault(
     point: Annotated[str, typer.Argument(help="Where: http, row, bulk.job, bulk.page, event or stream.")],
     kind: Annotated[str, typer.Argument(help="What; `faults list` names the kinds of each point.")],
     match: Annotated[str, typer.Option(help="Only where this text is in the call, object or channel.")] = "",
-    probability: Annotated[float, typer.Option(min=0, max=1)] = 1,
-    times: Annotated[int | None, typer.Option(min=1, help="How often at the most.")] = None,
+    probability: Annotated[
+        float, typer.Option(min=0, max=1, help="Chance that the fault strikes a call, 0 to 1.")
+    ] = 1,
+    times: Annotated[int | None, typer.Option(min=1, help="How often at most.")] = None,
     after: Annotated[int, typer.Option(min=0, help="Occasions that pass first.")] = 0,
     seconds: Annotated[float, typer.Option(min=0, help="For kinds that take time.")] = 0,
     status: Annotated[int | None, typer.Option(min=400, max=599, help="HTTP status.")] = None,
@@ -102,7 +104,7 @@ def reset(
     ],
     state: StateFolder = DEFAULT_STATE,
 ) -> None:
-    """Empty the org and end its troubles; identity, sessions and clock stay.
+    """Empty the org and end its problems; identity, sessions and clock stay.
 
     Example: tidegate sandbox reset --yes
     """

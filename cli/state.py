@@ -1,4 +1,4 @@
-"""What is running on this machine: `up` and `sandbox up` leave their endpoints where the other commands look."""
+"""The engine on this machine: `up` and `sandbox up` leave their endpoints where the other commands look."""
 
 from pathlib import Path
 from urllib.parse import quote

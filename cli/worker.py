@@ -27,7 +27,7 @@ def worker(
         Path | None, typer.Option(help="Settings file; the environment wins over it.")
     ] = None,
 ) -> None:
-    """Run one engine process until it is told to stop (SIGTERM or Ctrl-C).
+    """Run one engine process until SIGTERM or Ctrl-C.
 
     Example: tidegate worker --role lanes
     """

@@ -24,7 +24,7 @@ PAUSED = not_sent("A pause came before it was sent.", code="paused")
 
 
 class Carried(NamedTuple):
-    """What the calls of a batch came to."""
+    """The result of a batch's calls."""
 
     outcomes: Outcomes
     """Those are missing of which nobody knows whether they were written."""
@@ -35,7 +35,7 @@ class Carried(NamedTuple):
 async def carry(
     hand: BatchInHand, collections: Collections, batches: Batches, terms: WritebackTerms
 ) -> Carried:
-    """Send what is in hand. No call is begun later than `terms.send_within`, nor, after the first, during a pause."""
+    """Send the open batch. No call is begun later than `terms.send_within`, nor, after the first, during a pause."""
     halves = Halves([hand.entries])
     while halves.waiting:
         group = halves.waiting.pop(0)

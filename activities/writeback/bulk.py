@@ -1,7 +1,7 @@
 """Carrier `bulk`: a batch of writebacks as one ingest job.
 
 Nothing is written before the job is closed. So it is made and filled first, its id kept in the store; only then is the batch said to be
-sent, and the job closed. From then on the job itself is asked what became of it, however often and by whomever.
+sent, and the job closed. From then on the outcome is read from the job itself, however often and by any process.
 """
 
 import asyncio
@@ -56,7 +56,7 @@ class JobTerms:
     step: float = 480
     """Seconds that one step waits for a job; the next one goes on."""
     patience: timedelta = JOB_STALL_TIMEOUT
-    """How long a job may get no further before it is aborted."""
+    """How long a job may make no progress before it is aborted."""
     settled_after: timedelta = VISIBILITY_DELAY
     """After the job's end, until a query sees all that it has written."""
     aborted_after: timedelta = timedelta(seconds=30)
@@ -163,7 +163,7 @@ class IngestJobs:
             wait = min(1.5 * wait, self.terms.longest_wait)
 
     async def _pushed(self, info: IngestInfo) -> IngestInfo:
-        """A job that was not closed is closed now; one that gets no further is aborted. Neither can write a row twice."""
+        """A job that was not closed is closed now; one that makes no progress is aborted. Neither can write a row twice."""
         if info.state == "Open":
             try:
                 return await self.bulk.close(info.id)

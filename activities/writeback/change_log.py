@@ -1,4 +1,4 @@
-"""What is known of records that are to be written: the change log's part of it."""
+"""The change log's facts about records that are to be written."""
 
 import asyncio
 from collections import defaultdict

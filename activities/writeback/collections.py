@@ -25,7 +25,7 @@ from transforms.writeback.outcomes import outcome_of
 Outcomes = dict[str, Outcome]
 """Record -> outcome."""
 _AIM_SECONDS = 8.0
-"""What a call may take; one of 20 seconds would be a long one, of which an org has few."""
+"""Bounds of a call; one of 20 seconds would be a long one, of which an org has few."""
 _LEAST_ROWS = 1
 """The first entry always goes."""
 
@@ -39,7 +39,7 @@ _LEFT = not_sent("It did not fit into one call with those before it.")
 
 
 class Sent(NamedTuple):
-    """What a call came to."""
+    """The result of a call."""
 
     outcomes: Outcomes
     """Those are missing whose row's result leaves it open."""
@@ -155,7 +155,7 @@ def outcomes_of(
 
 
 def _hidden(spec: ObjectSpec, key_field: str, entry: ToSend) -> list[Any]:
-    """Values that Salesforce may quote and nobody may keep in clear."""
+    """Values that Salesforce may quote and nobody may keep in plaintext."""
     values: Mapping[str, Any] = {**entry.fields, key_field: entry.external_id}
     return [
         value for name, value in values.items() if name not in spec.fields or spec.fields[name].is_protected

@@ -1,4 +1,4 @@
-"""From a batch's rows in the store to entries with their values in clear, and back to tokens. Clear values stay in memory (law 7)."""
+"""From a batch's rows in the store to entries with their values in plaintext, and back to tokens. Clear values stay in memory (law 7)."""
 
 from collections.abc import Mapping, Sequence
 from itertools import groupby
@@ -53,7 +53,7 @@ def protected(values: Mapping[str, Any], spec: ObjectSpec, protector: Protector)
 
 
 class _Clear:
-    """What tokens stand for. They are told by the field: a text of a field without PII may look like one."""
+    """The plaintext of tokens. The field tells a token: a text of a field without PII may look like one."""
 
     def __init__(self, catalogue: Catalogue, object_name: str, protector: Protector) -> None:
         self._rules = object_rules(catalogue, object_name, None)

@@ -1,4 +1,4 @@
-"""A batch of writebacks in hand: its entries in clear, the records as they were seen, and what it has cost so far. In memory only."""
+"""An open writeback batch: its entries in plaintext, the records as read, and its cost so far. In memory only."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from transforms.writeback.facts import LoggedChange, SeenRecord, ToSend
 
 @dataclass
 class BatchInHand:
-    """A batch in hand."""
+    """An open batch."""
 
     batch: StoredBatch
     spec: ObjectSpec
@@ -24,7 +24,7 @@ class BatchInHand:
     """External id -> the record."""
     count: CallCount = field(default_factory=CallCount)
     watch: Stopwatch = field(default_factory=Stopwatch)
-    """Since the store was told that it is sent."""
+    """Since the batch was marked as sent."""
 
     @property
     def records(self) -> set[str]:
@@ -36,7 +36,7 @@ class BatchInHand:
 
     @property
     def asked_fields(self) -> list[str]:
-        """What is written or compared; of a parent by its external id both the reference, which an undo goes back to, and that id.
+        """The values to write or compare; of a parent by its external id both the reference, which an undo restores, and that id.
 
         A field that the org has no more is for the org to refuse.
         """
@@ -58,5 +58,5 @@ class BatchInHand:
 
 
 def logged(log: Log, record: SeenRecord | None) -> list[LoggedChange]:
-    """What the log has of a record; of none nothing."""
+    """The log's facts about a record; none for an unknown one."""
     return [] if record is None else log.get(record.record_id, [])

@@ -13,7 +13,7 @@ from transforms.writeback.equality import same
 from transforms.writeback.facts import Outcome, SeenRecord, whole_second
 
 _CLOCKS = timedelta(seconds=2)
-"""By how much the org's clock may be ahead of ours when an own write is told by its time."""
+"""How far the org's clock may be ahead of ours when an own write is recognized by its time."""
 UNSEEN = Outcome(
     WritebackState.WAITING,
     "change_under_way",

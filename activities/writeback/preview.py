@@ -56,7 +56,7 @@ class PreviewSteps:
         return Previewed(key=key)
 
     async def preview(self, rows: Sequence[Row]) -> Preview:
-        """What each would do, in the order of the request, and what each object's would cost. Refused ones are not among them."""
+        """The effect of each, in the order of the request, and the cost of each object's. Refused ones are not among them."""
         now = datetime.now(UTC)
         by_object: defaultdict[tuple[str, str], list[Row]] = defaultdict(list)
         for row in rows:

@@ -92,7 +92,7 @@ class WritebackSteps:
 
     @activity.defn(name=names.LOOK_UP_WRITEBACKS)
     async def look_up_writebacks(self, request: LookUpInput) -> SentBatch:
-        """Find out what became of a batch; `is_known` False when not all of it can be told yet."""
+        """Find out the outcome of a batch; `is_known` False when not all of it is known yet."""
         hand = await self._open(request.batch.batch)
         if hand is None:
             return SentBatch(is_known=True)
@@ -121,7 +121,7 @@ class WritebackSteps:
         if not going:
             return await self._keep(hand, settled)
         if reading.passed > (self.terms.read_within_by_job if filled.job else self.terms.read_within):
-            # A process that was stopped in between would overwrite what was changed meanwhile. Tried again, it reads anew.
+            # A process that was stopped in between would overwrite what was changed meanwhile. Tried again, it reads again.
             raise UnavailableError(system="the batch", detail=f"{hand.batch.batch} was read too long ago")
         hand.watch = Stopwatch()
         may_send = await asyncio.to_thread(
@@ -185,7 +185,7 @@ class WritebackSteps:
         return {record: outcome for record, outcome in weighed.items() if outcome is not None}
 
     async def _look_up(self, hand: "BatchInHand", *, is_over: bool) -> Outcomes:
-        """Outcomes of what can be told."""
+        """The outcomes that are known."""
         # Before the records are read: what they show must not be older than the time at which a call counts as over.
         now = await self.org.ask_time(LeaseClass.WRITEBACK)
         hand.seen = await self._seen(hand, with_bin=True)

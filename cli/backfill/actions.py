@@ -1,4 +1,4 @@
-"""What `tidegate backfill` does with Temporal, the object store and the org."""
+"""Actions of `tidegate backfill` on Temporal, the object store and the org."""
 
 import asyncio
 import hashlib

@@ -1,4 +1,4 @@
-"""tidegate backfill …: read an object anew, all of it, a time, or some records, while its lane streams."""
+"""tidegate backfill …: read an object again, all of it, a time, or some records, while its lane streams."""
 
 import asyncio
 import sys
@@ -43,7 +43,7 @@ class _Group(TyperGroup):
 app = typer.Typer(
     cls=_Group,
     no_args_is_help=True,
-    help="Read an object anew: tidegate backfill OBJECT. Also pause, resume, cancel, list, show.",
+    help="Read an object again: tidegate backfill OBJECT. Also pause, resume, cancel, list, show.",
 )
 ObjectName = Annotated[str, typer.Argument(metavar="OBJECT", help="An object of the catalogue: Case.")]
 Window = Annotated[str, typer.Option(help="Which backfill of the object; as it was named.")]
@@ -66,7 +66,7 @@ def start_one(
         str | None, typer.Option(help="Its name; by default made of what is asked for.")
     ] = None,
     again: Annotated[
-        bool, typer.Option("--again", help="Read anew what such a backfill has read before.")
+        bool, typer.Option("--again", help="Read again what such a backfill has read before.")
     ] = False,
     reason: Reason = "",
     by: By = "",
@@ -78,7 +78,7 @@ def start_one(
     settings: SettingsFile = None,
     state: StateFolder = DEFAULT_STATE,
 ) -> None:
-    """Read an object anew and follow it to its end; Ctrl-C leaves it running. Exit code 1: it failed or was cancelled.
+    """Read an object again and follow it to its end; Ctrl-C leaves it running. Exit code 1: it failed or was cancelled.
 
     Example: tidegate backfill Case --since 2026-11-01 --reason "new field"
     """
@@ -217,7 +217,7 @@ def _begin(loaded: Settings, request: BackfillInput) -> dict[str, Any]:
 def _steer(loaded: Settings, object_name: str, window: str, signal: str, by: str, reason: str) -> None:
     if not asyncio.run(steer(loaded, object_name, window, signal, who(by), reason)):
         raise SettingsError(_unknown(object_name, window))
-    say(f"{signal}: {backfill_workflow_id(loaded.salesforce.org_id, object_name, window)} was told")
+    say(f"Sent {signal} to {backfill_workflow_id(loaded.salesforce.org_id, object_name, window)}.")
 
 
 def _tell_end(state: BackfillState, loaded: Settings, *, as_json: bool) -> None:

@@ -1,4 +1,4 @@
-"""What the options of `tidegate backfill` mean."""
+"""Parse the options of `tidegate backfill`."""
 
 import csv
 import hashlib

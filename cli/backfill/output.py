@@ -17,7 +17,7 @@ from workers.settings import Settings
 
 
 def estimate_page(object_name: str, found: Estimate) -> RenderableType:
-    """What a backfill would be."""
+    """The estimate of a backfill."""
     table = Table("object", "rows", "parts", "Bulk jobs", "API calls", "raw", "minutes, about", box=None)
     for column in table.columns[1:]:
         column.justify = "right"

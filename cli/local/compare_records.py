@@ -25,7 +25,7 @@ _SHOWN = 20
 
 @dataclass
 class Comparison:
-    """What was compared and what differs."""
+    """The compared records and the differences."""
 
     records: int = 0
     different: int = 0

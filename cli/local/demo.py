@@ -27,7 +27,7 @@ from workers.clients import open_parts
 from workers.settings import load_settings
 
 _ACTS = {
-    "backfill": "reading every case anew, beside the stream",
+    "backfill": "reading every case again, beside the stream",
     "writebacks": "writing back to two thousand cases",
     "reconciliation": "asking the org itself whether the warehouse equals it",
 }
@@ -40,12 +40,12 @@ def demo(
     seconds: Annotated[float, typer.Option(min=5, help="Length of the surge.")] = 125,
     seed: Annotated[int, typer.Option(help="The same seed makes the same choices.")] = 1,
     report: Annotated[Path | None, typer.Option(help="Write the figures to this file as JSON.")] = None,
-    state: Annotated[Path, typer.Option(help="Folder for the demo's state, made anew.")] = Path("var/demo"),
+    state: Annotated[Path, typer.Option(help="Folder for the demo's state, made again.")] = Path("var/demo"),
     catalogue: Annotated[
         Path | None, typer.Option(help="The engine's catalogue. By default the one that ships.")
     ] = None,
 ) -> None:
-    """Start everything, send a surge of changes, read an object anew, write back, and prove that the warehouse equals the org. Ends by itself.
+    """Start everything, send a surge of changes, read an object again, write back, and prove that the warehouse equals the org. Ends by itself.
 
     Exits 0 only if every record is equal, every change is accounted for and the freshness goal is met.
 

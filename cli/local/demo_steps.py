@@ -1,4 +1,4 @@
-"""What the demo does after the surge: read an object anew, write records back, and prove that both sides are equal."""
+"""Steps of the demo after the surge: read an object again, write records back, and prove that both sides are equal."""
 
 import asyncio
 import time
@@ -28,7 +28,7 @@ WRITEBACKS = 2_000
 _OBJECT = "Case"
 _PATIENCE_SECONDS = 300.0
 _SETTLE = timedelta(seconds=15)
-"""What the stream may take to bring a change, after a surge that was applied within seconds."""
+"""The time that the stream may take to bring a change, after a surge that was applied within seconds."""
 _ON_THE_WAY = [WritebackState.WAITING, WritebackState.OPEN]
 Show = Callable[[str], None]
 

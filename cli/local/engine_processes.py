@@ -81,7 +81,7 @@ class EngineProcesses:
         self.group.start(API, list(COMMAND), environment={FILE_VARIABLE: str(self.settings_file)})
 
     def stop(self) -> None:
-        """Stop them in order; what they have in hand is finished or taken up at the next start."""
+        """Stop them in order; their work is finished or taken up at the next start."""
         self._stopping.set()
         if self._watcher.is_alive():
             self._watcher.join()

@@ -1,4 +1,4 @@
-"""What a run cost and how fresh it was: processor time, memory, freshness and the ledger's sums."""
+"""Cost and freshness of a run: processor time, memory, freshness and the ledger's sums."""
 
 import threading
 from collections.abc import Iterable, Sequence
@@ -31,7 +31,7 @@ class LedgerSums:
 def ledger_sums(
     connection: psycopg.Connection, *, lane: str | None = None, followed: bool = False
 ) -> LedgerSums:
-    """The ledger's totals; `lane` None: of all lanes, with `followed` of those alone that follow the org, and read nothing anew."""
+    """The ledger's totals; `lane` None: of all lanes, with `followed` of those alone that follow the org, and read nothing again."""
     query = f"""
         SELECT COALESCE(SUM(landed), 0), COALESCE(SUM(applied), 0), COALESCE(SUM(duplicate), 0),
                COALESCE(SUM(quarantined), 0), COALESCE(SUM(rebuilt), 0), COUNT(DISTINCT batch)

@@ -20,7 +20,7 @@ DRAIN_SECONDS = 120.0
 
 @dataclass(frozen=True)
 class Surge:
-    """What was sent, and how the engine followed."""
+    """The changes sent, and how the engine followed."""
 
     sent: int
     seconds: float

@@ -42,7 +42,7 @@ def replay(
     context: typer.Context,
     lane: Annotated[str | None, typer.Option(help="One lane; by default all of them.")] = None,
     object_name: Annotated[str | None, typer.Option("--object", help="One object, by its API name.")] = None,
-    record: Annotated[str | None, typer.Option(help="One record, by its id; it is folded anew.")] = None,
+    record: Annotated[str | None, typer.Option(help="One record, by its id; it is folded again.")] = None,
     since: Annotated[
         str | None,
         typer.Option(
@@ -197,7 +197,7 @@ def compare(
     settings: SettingsFile = None,
     state: StateFolder = DEFAULT_STATE,
 ) -> None:
-    """What a shadow has otherwise than the tables: rows, columns, and some record ids. Exits 1 when anything differs.
+    """Compare a shadow with the tables: rows, columns, and some record ids. Exits 1 when anything differs.
 
     Example: tidegate replay compare rehearsal
     """

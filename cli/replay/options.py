@@ -1,4 +1,4 @@
-"""What the options of `tidegate replay` mean."""
+"""Parse the options of `tidegate replay`."""
 
 import re
 from contextlib import suppress
@@ -23,7 +23,7 @@ def selection_of(
     since: str | None,
     until: str | None,
 ) -> ReplaySelection:
-    """What the options choose; raises `SettingsError` that says which of them cannot be."""
+    """The options' selection; raises `SettingsError` that names the options that do not fit."""
     if object_name is not None:
         catalogue.object(object_name)
     if record is not None:

@@ -80,7 +80,7 @@ def result_as_json(found: ReplayState, settings: Settings) -> dict[str, Any]:
 
 
 def size_page(size: ReplaySize) -> RenderableType:
-    """What a replay would be."""
+    """The estimate of a replay."""
     table = Table("batches", "changes", "raw", "API calls", "minutes, about", box=None)
     for column in table.columns:
         column.justify = "right"

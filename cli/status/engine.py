@@ -1,4 +1,4 @@
-"""What the engine knows of itself: lanes, what is under way, freshness, quarantine, budgets. Read-only; no call to Salesforce."""
+"""The engine's state: lanes, running work, freshness, quarantine, budgets. Read-only; no call to Salesforce."""
 
 import asyncio
 from dataclasses import asdict, dataclass, field
@@ -87,7 +87,7 @@ class Overview:
     """Law 8 over the whole ledger."""
     budgets: Budgets
     backfills: list[BackfillView] = field(default_factory=list)
-    """Those that run, repairs among them."""
+    """Running ones, repairs among them."""
     reconciled: list[ReconciledView] = field(default_factory=list)
     writebacks: WritebackView = field(default_factory=lambda: WritebackView([], [], []))
     other: OtherWork = field(default_factory=lambda: OtherWork({}, {}, 0))

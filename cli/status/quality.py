@@ -1,4 +1,4 @@
-"""What `tidegate status` says of quality: isolated fields, orphans and holds, one short line an object."""
+"""Quality in `tidegate status`: isolated fields, orphans and holds, one short line an object."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass

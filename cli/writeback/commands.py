@@ -29,7 +29,7 @@ OfObject = Annotated[str | None, typer.Option("--object", help="API name, as Cas
 def list_writebacks(
     object_name: OfObject = None,
     state_name: Annotated[
-        WritebackState | None, typer.Option("--is", help="Only those that stand there.")
+        WritebackState | None, typer.Option("--is", help="Only those in this state.")
     ] = None,
     caller: Annotated[str | None, typer.Option(help="Only those of one caller.")] = None,
     batch: Annotated[str | None, typer.Option(help="Only those of one batch.")] = None,
@@ -89,7 +89,7 @@ def list_batches(
     settings: SettingsFile = None,
     state: StateFolder = DEFAULT_STATE,
 ) -> None:
-    """What was sent together: carrier, calls, and what became of it, the newest first.
+    """List batches: carrier, calls, and outcome, the newest first.
 
     Example: tidegate writeback batches --object Case --open
     """

@@ -32,7 +32,7 @@ Everything = Annotated[bool, typer.Option("--all", help="Every object's.")]
 Numbers = Annotated[list[int] | None, typer.Argument(help="As `list` names them.")]
 OfObject = Annotated[str | None, typer.Option("--object", help="Only those of one object.")]
 OfCode = Annotated[
-    str | None, typer.Option("--code", help="Only those with this trouble, as `list` shows it.")
+    str | None, typer.Option("--code", help="Only those with this error code, as `list` shows it.")
 ]
 OfState = Annotated[WritebackState | None, typer.Option("--is", help="dead, held or superseded.")]
 OfBatch = Annotated[str | None, typer.Option("--batch", help="Only those of one batch.")]

@@ -55,7 +55,7 @@ def tell(found: Preview, *, as_json: bool) -> None:
 
 
 def preview_page(found: Preview) -> RenderableType:
-    """What a person sees: counts, costs, refusals, and the first differences."""
+    """The page for a person: counts, costs, refusals, and the first differences."""
     counts = {effect: sum(1 for each in found.writebacks if each.effect is effect) for effect in Effect}
     listed = ", ".join(f"{count:,} {effect.replace('_', ' ')}" for effect, count in counts.items() if count)
     head = f"{len(found.writebacks):,} writebacks: {listed or 'none'}; {len(found.refused):,} refused. Nothing was accepted; {found.calls} calls to look."
