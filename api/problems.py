@@ -1,4 +1,4 @@
-"""How the API says no: one form for every error (RFC 9457), which names the field and says what to do.
+"""Error responses of the API: one form for every error (RFC 9457), which names the field and the remedy.
 
 Nothing that was sent comes back in it: what is wrong is named by its place, so no value, and no PII, gets into an answer
 or a log.
@@ -47,7 +47,7 @@ class Problem(BaseModel):
     """Every error of this API."""
 
     type: str = Field(examples=["urn:tidegate:problem:not-found"])
-    """Which error, for programs."""
+    """The error's type, for programs."""
     title: str
     status: int
     detail: str

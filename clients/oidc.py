@@ -15,7 +15,7 @@ _KEYS_LIVE_SECONDS = 300
 
 @dataclass(frozen=True)
 class IssuerAddress:
-    """Which issuer, and what its tokens must be for."""
+    """The issuer's address, and the audience of its tokens."""
 
     issuer: str
     audience: str

@@ -1,4 +1,4 @@
-"""Who calls the HTTP API, and what a caller may do."""
+"""Callers of the HTTP API, and their permissions."""
 
 from enum import StrEnum
 

@@ -33,7 +33,7 @@ class BackfillInput(Message):
     """Object-store key of a JSON list of record ids: those are read one by one and nothing else, and those that the org
     has no more become deletions. None: rows are found by time."""
     lease_class: LeaseClass = LeaseClass.BACKFILL
-    """Who pays."""
+    """The lease class that pays."""
     is_repair: bool = False
     """True when rows count though the warehouse has a snapshot with the same modstamp, because it is known to be wrong; the
     records are then folded again from their whole change log."""
@@ -43,7 +43,7 @@ class BackfillInput(Message):
     """Rows stand no earlier than at the end of this second, which must not be later than `after`: they hold whatever was committed by
     then, though their modstamp may be older. None: every row stands at its modstamp."""
     by: str = "unknown"
-    """Who asked; goes on record."""
+    """The caller; goes on record."""
     reason: str = ""
 
     @model_validator(mode="after")
@@ -91,7 +91,7 @@ class BackfillState(Message):
     began_at: datetime | None = None
     ended_at: datetime | None = None
     seconds: float = 0
-    """How long it has been at work, without the pauses."""
+    """Working time, without the pauses."""
 
 
 class ByTime(StrEnum):
@@ -166,11 +166,11 @@ class StretchResult(Message):
     counts: BackfillCounts
     """Of this stretch alone; of a lost job, of everything that it gave."""
     lost: str = ""
-    """Why the part's query job is lost; empty: it is not."""
+    """The reason why the part's query job is lost; empty: it is not."""
 
 
 class BackfillRate(Message):
-    """How fast a backfill went: what the next one of the object is expected to do."""
+    """Speed of a past backfill: the expectation for the next one of the object."""
 
     org: str
     object: str

@@ -45,7 +45,7 @@ class CatalogueCheck(Message):
     org: str
     file: str
     objects: int
-    """That were compared."""
+    """Records compared."""
     calls: int
     paid_by: Literal["lease", "allowance", "nothing"]
     differences: tuple[Difference, ...]

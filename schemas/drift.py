@@ -14,7 +14,7 @@ from schemas.message import Message
 
 CHECK_EVERY = timedelta(minutes=5)
 RELOAD_EVERY = timedelta(seconds=15)
-"""How soon after a decision every process goes by it, at the latest."""
+"""Longest time after a decision until every process follows it."""
 
 
 class DriftKind(StrEnum):
@@ -140,7 +140,7 @@ class DriftPolicy(Message):
     widen: bool = True
     """False: a text with more room is reported, because the warehouse's columns have a length of their own."""
     pii: Pii = Pii.PERSONAL
-    """How a new field is treated, of which nobody has said what is in it."""
+    """Treatment of a new field that nobody has classified."""
 
 
 class DriftInput(Message):
@@ -148,7 +148,7 @@ class DriftInput(Message):
 
     org: str
     objects: tuple[str, ...] = ()
-    """Which to look at, whatever the org says of when it changed; empty: every object of the catalogue."""
+    """Objects to check, whatever the org says of when they changed; empty: every object of the catalogue."""
     redrive: bool = False
     """True: changes that wait in quarantine for a field that was added are re-driven by a `replay`."""
     settle: timedelta = Field(default=3 * RELOAD_EVERY, ge=timedelta(0))

@@ -62,7 +62,7 @@ class Forecast(Message):
     others_rate: float = 0.0
     """Of these, by others."""
     spenders: tuple[Spender, ...] = ()
-    """Who spends it, the largest of the last 24 hours first."""
+    """Spenders of the budget, the largest of the last 24 hours first."""
     expected: tuple[Expected, ...] = ()
     """One, two … hours ahead, at rates that go over from the present to the usual one of the hour of the day."""
     runs_out_at: datetime | None = None
@@ -70,7 +70,7 @@ class Forecast(Message):
     runs_out_at_usual: datetime | None = None
     """The same at the rates of `expected`; None: not within 24 hours."""
     slowed: tuple[Slowed, ...] = ()
-    """Who is slowed within 24 hours, the first one first."""
+    """Classes slowed within 24 hours, the first one first."""
 
     @property
     def first_runs_out_at(self) -> datetime | None:

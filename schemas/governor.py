@@ -112,7 +112,7 @@ class Reading(Message):
 
 
 class RefusalKind(StrEnum):
-    """Why the org refused a call."""
+    """The reason of the org's refusal."""
 
     QUOTA = "quota"
     """REQUEST_LIMIT_EXCEEDED "TotalRequests …", or a job, batch or delivery limit: the day's allocation is used up."""

@@ -108,7 +108,7 @@ def batch_workflow_id(org: str, lane: str, start: str) -> str:
 
 
 def batch_name(lane: str, start: str) -> str:
-    """How a batch is called in tables: unique in one warehouse, which holds one org."""
+    """Name of a batch in tables: unique in one warehouse, which holds one org."""
     return f"{lane}/{start}"
 
 
@@ -168,7 +168,7 @@ def refused_key(org: str, lane: str, start: str, object_name: str) -> str:
 
 
 READING_LANES = ("backfill-", "reread-")
-"""How the lanes begin that backfills make."""
+"""Prefix of the lanes that backfills make."""
 
 
 def part_lane(table: str, window: str, part: int, attempt: int) -> str:
@@ -190,7 +190,7 @@ def fields_lane(table: str, reading: int, group: int) -> str:
 
 
 def job_intent_key(org: str, lane: str) -> str:
-    """That a query job is about to be made for a lane, and with which query."""
+    """Intent to make a query job for a lane, with its query."""
     return f"jobs/{org}/{lane}/intent.json"
 
 
@@ -210,7 +210,7 @@ def backfill_plan_key(org: str, object_name: str, window: str) -> str:
 
 
 def backfill_rate_key(org: str, object_name: str) -> str:
-    """How fast the last whole backfill of the object went."""
+    """Speed of the last whole backfill of the object."""
     return f"rates/{org}/{object_name}.json"
 
 
@@ -225,7 +225,7 @@ def reconcile_key(org: str, object_name: str, run: str, name: str) -> str:
 
 
 def refresh_key(org: str, object_name: str) -> str:
-    """How far the change log has been looked through by refreshes of an object."""
+    """Position in the change log up to which refreshes of an object have read it."""
     return f"refresh/{org}/{object_name}.json"
 
 

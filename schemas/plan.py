@@ -1,4 +1,4 @@
-"""How each object is followed, and at what cost: what the planner is asked and what it answers."""
+"""Plan of how each object is followed, and its cost: the planner's input and output."""
 
 from datetime import timedelta
 from enum import StrEnum
@@ -10,7 +10,7 @@ from schemas.message import Message
 
 
 class Way(StrEnum):
-    """How an object's changes come."""
+    """Follow mode of an object: by events or by queries."""
 
     STREAM = "stream"
     """By events; each delivery is billed."""
@@ -67,7 +67,7 @@ class ObjectPlan(Message):
     spends: dict[Budget, float]
     """In 24 hours."""
     reason: str
-    """Why this way and not the other, in a sentence."""
+    """The reason for this way, in a sentence."""
 
 
 class Plan(Message):

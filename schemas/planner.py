@@ -103,7 +103,7 @@ class DrawnPlan(Message):
     maximums: dict[Budget, int] = Field(default_factory=dict)
     """The org's limits for all applications together."""
     trouble: str = ""
-    """Why there is no plan."""
+    """The reason why there is no plan."""
 
 
 class LanePoint(Message):
@@ -132,9 +132,9 @@ class LaneLook(Message):
 
     object: str
     refused: str = ""
-    """Why the stream is refused deliveries now; empty: it is not."""
+    """The reason why the stream is refused deliveries now; empty: it is not."""
     trouble: str = ""
-    """Why one of the lanes has stopped by itself or was paused by somebody; empty: none has."""
+    """The reason why one of the lanes has stopped by itself or was paused by somebody; empty: none has."""
     read_through: datetime | None = None
     """Every row that was last changed before has been landed by the polled lane; None: it has not polled since it last began."""
     known_through: datetime | None = None

@@ -117,7 +117,7 @@ ASKED_OF_THE_WAREHOUSE = frozenset({Rule.PARENT, Rule.UNIQUE})
 
 
 class ParentState(StrEnum):
-    """How far an open finding of the rule `parent` is."""
+    """State of an open finding of the rule `parent`."""
 
     WAITS = "waits"
     """The parent may be on its way, for as long as the grace time lasts."""

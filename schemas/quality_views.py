@@ -80,7 +80,7 @@ class HoldView(Message):
 
 
 class FindingChoice(Message):
-    """Which findings; an empty part chooses any."""
+    """Selection of findings; an empty part chooses any."""
 
     object: str = ""
     rule: str = ""

@@ -19,7 +19,7 @@ _FIRST, _LAST = datetime(1900, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UT
 
 
 class Depth(StrEnum):
-    """How much is asked. Each depth holds the ones before it."""
+    """Depth of the comparison. Each depth holds the ones before it."""
 
     BUCKETS = "buckets"
     """Counts, newest changes and sums by day; hours, then records, only where they differ. A few calls."""
@@ -30,7 +30,7 @@ class Depth(StrEnum):
 
 
 class Grain(StrEnum):
-    """How long a bucket is."""
+    """Length of a bucket."""
 
     DAY = "day"
     HOUR = "hour"
@@ -109,7 +109,7 @@ class ReconcileInput(Message):
     most_named: int = Field(default=20_000, ge=0)
     """With more suspects than this they are not looked at one by one: differences are then counted by what the sets say."""
     by: str = "unknown"
-    """Who asked; goes on record."""
+    """The caller; goes on record."""
     reason: str = ""
 
     @model_validator(mode="after")
@@ -188,7 +188,7 @@ class AskedBuckets(Message):
 
 
 class DifferingBuckets(Message):
-    """Which buckets are not the same on both sides."""
+    """Buckets that are not the same on both sides."""
 
     ranges: tuple[Range, ...]
     """Adjacent buckets are one range."""
@@ -211,7 +211,7 @@ class DifferingBuckets(Message):
 
 
 class Scope(Message):
-    """Which records are looked at one by one: all, those of some ranges, or those of a list."""
+    """Records to compare one by one: all, those of some ranges, or those of a list."""
 
     ranges: tuple[Range, ...] = ()
     ids_keys: tuple[str, ...] = ()
@@ -246,7 +246,7 @@ class ReadFacts(Message):
     asked_from: datetime
     """By the org's clock: everything that was committed before could be seen in the answer."""
     fields: tuple[str, ...] = ()
-    """Whose values were digested, in order; empty: none, or those that the scope needs."""
+    """Fields whose values were digested, in order; empty: none, or those that the scope needs."""
 
 
 class CompareFactsInput(Message):
@@ -304,7 +304,7 @@ class SetAside(Message):
 
 
 class FindIsolatedInput(Message):
-    """Which fields of which records are isolated at the end of a reconciliation."""
+    """Isolated fields by record at the end of a reconciliation."""
 
     org: str
     object: str
@@ -353,7 +353,7 @@ class ReconcileState(Message):
     """The isolated fields at the end; None before, and for runs of older releases."""
     kinds: dict[str, int] = Field(default_factory=dict)
     trouble: str = ""
-    """Why a repair failed."""
+    """The reason of a repair's failure."""
     costs: tuple[StepCost, ...] = ()
     report_key: str | None = None
     began_at: datetime | None = None

@@ -50,7 +50,7 @@ class RefreshGroup(Message):
     ids_key: str | None = None
     """As of `BackfillInput`; None: every record."""
     records: int | None = None
-    """How many; None: all there are."""
+    """The number to read; None = all."""
     why: str = ""
 
 

@@ -61,7 +61,7 @@ class FindResult(Message):
 
 
 class FindDeletedInput(Message):
-    """Which records were deleted since a window began: some may be gone from the recycle bin."""
+    """Records that were deleted since a window began: some may be gone from the recycle bin."""
 
     org: str
     repair: Repair

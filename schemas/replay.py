@@ -26,7 +26,7 @@ class QuarantineChoice(Message):
 
 
 class ReplaySelection(Message):
-    """Which landed batches, and what of them. Nothing given: every change of every lane."""
+    """Selection of landed batches, and of their changes. Nothing given: every change of every lane."""
 
     org: str
     lane: str | None = None
@@ -99,7 +99,7 @@ def _text(bound: str | datetime | None) -> str:
 
 
 class ReplayCursor(Message):
-    """How far the batches of a selection have been found."""
+    """Progress of finding the batches of a selection."""
 
     lane: str = ""
     """Lanes before it are done; empty: at the beginning."""
@@ -119,7 +119,7 @@ class BatchGroup(Message):
 
     batches: tuple[BatchRef, ...]
     changes: int
-    """That the selection takes of them."""
+    """Changes of them that the selection takes."""
 
 
 class ReplayCounts(Counts):
@@ -142,7 +142,7 @@ class ReplayCounts(Counts):
 
 
 class ReplaySize(Message):
-    """How much a selection is."""
+    """Size of a selection."""
 
     batches: int = 0
     changes: int = 0
@@ -181,7 +181,7 @@ class ReplayInput(Message):
     parallel: int = Field(default=2, ge=1, le=16)
     """Groups under way at once. A shadow takes them one by one, in the order of the lane: what comes in order is folded faster."""
     by: str = "unknown"
-    """Who asked; goes on record."""
+    """The caller; goes on record."""
     reason: str = ""
     carried: ReplayState | None = None
     """Set by the workflow for its next run."""

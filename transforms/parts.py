@@ -8,7 +8,7 @@ from schemas.backfill import ByTime, Part
 
 
 class Bucket(NamedTuple):
-    """How many rows have their time in a span."""
+    """The number of rows whose time is in a span."""
 
     since: datetime
     until: datetime

@@ -200,7 +200,7 @@ class _Plan:
     singles: frozenset[str]
     """Clear fields, parts among them: each holds one value."""
     texts: frozenset[str]
-    """Those of them that may come as a diff."""
+    """Text fields that may come as a diff."""
 
     @classmethod
     def of(cls, spec: ObjectSpec) -> "_Plan":

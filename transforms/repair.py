@@ -23,11 +23,11 @@ from transforms.quality.open_findings import FoundChange
 OVERFLOW_ID = "000000000000000AAA"
 """The record of an overflow event (Change Data Capture Developer Guide, "Overflow Events")."""
 LONGEST_TRANSACTION = timedelta(minutes=10)
-"""How much earlier than its commit a modstamp may be: no transaction of Apex or of an API call lasts longer."""
+"""Longest time between a modstamp and its commit: no transaction of Apex or of an API call lasts longer."""
 
 
 class Cause(StrEnum):
-    """Why something must be read."""
+    """The reason of a re-read."""
 
     GAP = "gap"
     """The event says that the records changed, and not how."""

@@ -40,7 +40,7 @@ _SETUP = "Setup > Permission Sets > the integration user's set >"
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which objects a catalogue is to have."""
+    """Choose the objects of a catalogue."""
 
     objects: Sequence[str] = ()
     all_with_cdc: bool = False

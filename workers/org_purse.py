@@ -1,4 +1,4 @@
-"""Who pays for the calls of a command that asks the org a few questions."""
+"""Tokens for the calls of a command that asks the org a few questions."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -18,7 +18,7 @@ from workers.settings import Settings
 
 PaidBy = Literal["lease", "allowance", "nothing"]
 _PATIENCE = timedelta(seconds=5)
-"""How long a call waits for its token."""
+"""Time that a call waits for its token."""
 _GOVERNOR_SECONDS = 4.0
 
 

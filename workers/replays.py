@@ -1,4 +1,4 @@
-"""How much a replay would be, asked from outside."""
+"""Estimate a replay."""
 
 from collections.abc import Iterator
 

@@ -262,7 +262,7 @@ class BackfillWorkflow:
 
     @workflow.query(name=names.PROGRESS)
     def progress(self) -> BackfillState:
-        """How far it has come."""
+        """Its progress."""
         return self._at.state()
 
     def _note(self, act: str, by: str, detail: str) -> None:

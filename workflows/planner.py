@@ -1,4 +1,4 @@
-"""Which way each object of an org is followed, forever: measured, planned and moved, before a budget is used up.
+"""Follow each object of an org: measure, plan and move it, before a budget is used up.
 
 Every minute the loads are measured and a plan is made; objects whose way has changed are handed over from lane to lane.
 Between two plans the lanes are watched, so that a stream that is refused its deliveries is moved at once.

@@ -33,11 +33,11 @@ with workflow.unsafe.imports_passed_through():
     from workflows.runtime import run
 
 BY = "planner"
-"""Who pauses and resumes, in the audit log."""
+"""Name used for pauses and resumes, in the audit log."""
 _NOT_FOUND = "ExternalWorkflowExecutionNotFound"
 """The SDK's error type for a signal to a workflow that does not run."""
 _FIRST_OVERLAP = timedelta(minutes=10)
-"""How far before its beginning an object is polled whose stream never landed anything."""
+"""Time before its beginning from which an object is polled whose stream never landed anything."""
 _NOTICED = 0.1
 """Smallest relative change of an interval that is sent to the polled lane: it polls at once when it receives one."""
 

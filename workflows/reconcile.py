@@ -56,11 +56,11 @@ _STAGE = SearchAttributeKey.for_keyword("Stage")
 _ORG = SearchAttributeKey.for_keyword("SfOrg")
 _OBJECTS = SearchAttributeKey.for_keyword_list("SfObjects")
 _LOOKS = 3
-"""How often records that change all the time are looked at."""
+"""Interval between checks of records that change all the time."""
 _NAMES_ISOLATED = "names-isolated-fields"
 """Patch of runs that name isolated fields; those that older releases began have no such step."""
 SCHEDULE = "schedule"
-"""Who asks when nobody does."""
+"""The caller of runs that a schedule starts."""
 
 
 @workflow.defn(name=names.RECONCILE_WORKFLOW)
@@ -107,7 +107,7 @@ class ReconcileWorkflow:
 
     @workflow.query(name=names.PROGRESS)
     def progress(self) -> ReconcileState:
-        """How far it has come."""
+        """Its progress."""
         return self._state
 
     async def _record(self, what: str, detail: str) -> None:
@@ -164,7 +164,7 @@ class ReconcileWorkflow:
         return [each for each in found if each.suspects]
 
     async def _drill(self, days: DifferingBuckets, every: Scope) -> tuple[Scope, int]:
-        """Which records are read one by one, and how many they are."""
+        """Count the records that are read one by one."""
         if days.rows <= FEW_ROWS:
             return Scope(ranges=days.ranges), days.rows
         if 2 * days.rows > days.org_records + days.warehouse_records:

@@ -77,7 +77,7 @@ class RefreshWorkflow:
 
     @workflow.query(name=names.PROGRESS)
     def progress(self) -> RefreshState:
-        """How far it has come."""
+        """Its progress."""
         return RefreshState(
             org=self._request.org,
             object=self._request.object,

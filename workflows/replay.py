@@ -151,7 +151,7 @@ class ReplayWorkflow:
 
     @workflow.query(name=names.PROGRESS)
     def progress(self) -> ReplayState:
-        """How far it has come."""
+        """Its progress."""
         return self._told()
 
     def _told(self) -> ReplayState:

@@ -41,7 +41,7 @@ from schemas.ids import ORIGIN, part_lane
 from transforms.ingest.row_pages import page_of_csv
 
 STRETCH = timedelta(seconds=20)
-"""How long one activity reads before its workflow hears of it."""
+"""Duration of one activity's read before its workflow hears of it."""
 PAGES_AT_ONCE = 2
 """Pages that are fetched and landed at the same time."""
 
@@ -58,7 +58,7 @@ class ReadPart:
     waits: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
     """Seconds before each question how far a job is; the last one from then on."""
     give_up_after: timedelta = timedelta(hours=2)
-    """How long a job may take: minutes for tens of millions of rows."""
+    """Time limit of a job: minutes for tens of millions of rows."""
 
     @activity.defn(name=names.READ_PART)
     async def read_part(self, request: PartInput) -> StretchResult:

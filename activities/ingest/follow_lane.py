@@ -38,7 +38,7 @@ from schemas.salesforce.limits import REPLAY_NEW_EVENTS
 from transforms.pii import Protector
 
 STRETCH = timedelta(hours=1)
-"""How long one activity follows before its workflow may continue as new."""
+"""Duration of one activity's following before its workflow may continue as new."""
 _TICK_SECONDS = 0.25
 
 

@@ -96,7 +96,7 @@ class LandingBuffer:
             del column[:count]
 
     def _complete(self) -> int:
-        """How many events may be cut off: all but a last group that may still grow."""
+        """The number of events that may be cut off: all but a last group that may still grow."""
         last = self._replay_ids[-1]
         count = len(self._replay_ids)
         if _now_ms() - self._received_ms[-1] < GROUP_SETTLED_MS:

@@ -28,7 +28,7 @@ from schemas.planner import (
 )
 
 BY = "planner"
-"""Who pauses and resumes lanes in a hand-over, in the audit log."""
+"""Name used for pauses and resumes of lanes in a handover, in the audit log."""
 
 
 @dataclass
@@ -94,7 +94,7 @@ class LaneWatch:
         )
 
     async def _stopped(self, org: str, *lanes: str) -> str:
-        """Why a lane is paused that the planner has not paused."""
+        """The reason why a lane is paused that the planner has not paused."""
         for lane in lanes:
             state = await lane_state(self.client, org, lane)
             if state is not None and state.paused and not state.paused_because.startswith(f"paused by {BY}:"):

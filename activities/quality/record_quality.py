@@ -57,7 +57,7 @@ def add_scores(transaction: Transaction, spec: ObjectSpec, found: Sequence[Score
 
 
 def rejected_by_rules(refused: pa.Table | None) -> int:
-    """How many refused changes (columns of `REFUSED_SCHEMA`) broke a rule of severity `reject`."""
+    """The number of refused changes (columns of `REFUSED_SCHEMA`) that broke a rule of severity `reject`."""
     if refused is None:
         return 0
     counts = Counter[str](refused["reason"].to_pylist())

@@ -163,10 +163,10 @@ class _Doubtful:
     """Records that aggregates tell nothing of, and that the warehouse knows itself."""
 
     ahead: list[str] = field(default_factory=list)
-    """Whose last change lies ahead of the clock: the log is summed up as of the org's answer, so their buckets may look equal."""
+    """Records whose last change lies ahead of the clock: the log is summed up as of the org's answer, so their buckets may look equal."""
     isolated: int = 0
     isolated_ids: list[str] = field(default_factory=list)
-    """Those with isolated fields, when one call reads them: the value may fit by now, without a change in the org."""
+    """Records with isolated fields, when one call reads them: the value may fit by now, without a change in the org."""
 
     @classmethod
     def find(cls, reading: Transaction, spec: ObjectSpec, as_of: datetime) -> "_Doubtful":

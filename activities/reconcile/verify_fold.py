@@ -25,7 +25,7 @@ from schemas.tables import current_columns, history_columns
 from transforms.reconcile.verify_fold import Altered, Checked, check_log
 
 STRETCH = timedelta(seconds=60)
-"""How long one activity checks before its workflow hears of it."""
+"""Duration of one activity's checks before its workflow hears of it."""
 CHANGES_AT_ONCE = 5_000
 """Of the log, in one look: bounds memory and how long a snapshot is held."""
 
@@ -98,7 +98,7 @@ class LogChecks:
 
 
 def _doubtful(reading: Transaction, spec: ObjectSpec, bounds: list[str]) -> tuple[int, list[str]]:
-    """How many records there are, and those that the warehouse alone cannot tell to be right.
+    """The number of records, and those that the warehouse alone cannot prove to be right.
 
     Most records are what their last whole change says. The warehouse compares these itself, and nothing but ids is read.
     """

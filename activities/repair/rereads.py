@@ -32,13 +32,13 @@ from transforms.ingest.snapshots import GONE_ORIGIN
 from transforms.repair import BY_WINDOW, LONGEST_TRANSACTION, Cause
 
 PATIENCE = timedelta(seconds=20)
-"""How long an incomplete record waits: what it lacks may be on its way, in another lane or a batch that is not applied yet."""
+"""Waiting time of an incomplete record: its missing part may be on its way, in another lane or a batch that is not applied yet."""
 STORM = 10 * COLLECTION_RETRIEVE_MAX
 """More records than this are read as a window: ten calls are what a query job costs."""
 MOST_ATTEMPTS = 3
 """A record that was read this often without an answer is left, with the reason in quarantine."""
 REPAIR_WINDOW = "repair-"
-"""How the windows of repairs begin."""
+"""Prefix of the windows of repairs."""
 
 
 _NEVER = datetime.fromtimestamp(0, UTC)

@@ -25,7 +25,7 @@ from transforms.repair import LONGEST_TRANSACTION, asked_by_hole
 LANE_HOLE = "lane.hole"
 """The act: a lane went on with new events, because the bus held the others no more."""
 SUBSCRIBED_WITHIN = timedelta(seconds=10)
-"""How long after a subscription is opened the bus may still count an event as old."""
+"""Time after opening a subscription in which the bus may still count an event as old."""
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Which batches a replay takes, how much they are, and which of them go together."""
+"""Choose the batches of a replay, count them, and group them."""
 
 from collections.abc import Iterable, Iterator
 

@@ -1,4 +1,4 @@
-"""Who may call: bearer tokens, checked before anything else of a request is looked at, and roles a route."""
+"""Authentication: bearer tokens, checked before anything else of a request, and roles a route."""
 
 import asyncio
 import hashlib
@@ -32,7 +32,7 @@ class Gate:
         self._issuer = None if settings.oidc is None else TokenIssuer(issuer_address(settings.oidc))
 
     async def caller(self, token: str) -> Caller | None:
-        """Whose token it is; None for an unknown one."""
+        """The caller of a token; None for an unknown one."""
         given = hashlib.sha256(token.encode()).hexdigest()
         found = None
         for known in self._tokens:

@@ -19,7 +19,7 @@ Word = Annotated[str, Field(max_length=255)]
 
 
 class QualityNow(BaseModel):
-    """How the values stand: counts by day, what is open, and objects whose batches wait."""
+    """Quality of the values: counts by day, open findings, and objects whose batches wait."""
 
     scorecard: list[Score]
     groups: list[FindingGroup]

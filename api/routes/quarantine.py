@@ -20,7 +20,7 @@ Part = Annotated[str, Query(max_length=255, description="Only those; left out: a
 
 
 class QuarantineGroup(BaseModel):
-    """How many changes of an object were refused for one reason."""
+    """The number of changes of an object that were refused for one reason."""
 
     object: str
     reason: str
@@ -67,7 +67,7 @@ class Refused(Reason):
 
 
 class Acknowledged(BaseModel):
-    """How many changes need no more care."""
+    """The number of changes that need no more care."""
 
     changes: int
     """0: none was chosen, and nothing is on record."""

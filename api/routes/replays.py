@@ -28,7 +28,7 @@ class QuarantineRows(BaseModel):
 
 
 class ReplayRequest(RunRequest):
-    """Which landed batches, and what of them. Nothing given: every change of every lane."""
+    """Selection of landed batches, and of their changes. Nothing given: every change of every lane."""
 
     model_config = ConfigDict(
         json_schema_extra={

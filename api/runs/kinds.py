@@ -76,7 +76,7 @@ class RunKind:
     """Its description, in a sentence or two."""
 
     def prefix(self, org: str) -> str:
-        """How the workflow ids of an org's runs begin."""
+        """Prefix of the workflow ids of an org's runs."""
         return f"{self.workflow_type}/{org}/"
 
     def run_id(self, org: str, workflow_id: str) -> str:

@@ -49,7 +49,7 @@ class RunView(RunListed, Generic[S]):
     state: S | None
     """The state as the run reports it, or its result when it has ended; null when there is none, and then `trouble` says why."""
     trouble: str
-    """Why it failed, or why it tells nothing now; empty otherwise."""
+    """The reason of the failure, or of the silence; empty otherwise."""
 
 
 class RunPage(BaseModel):

@@ -1,4 +1,4 @@
-"""How a question is asked so that one remote's silence hides nothing of the others: each has its time, and no answer is `unknown`."""
+"""Run one check, so that one remote's silence hides nothing of the others: each has its time, and no answer is `unknown`."""
 
 import asyncio
 import threading

@@ -44,7 +44,7 @@ class Selection:
 
 
 async def examine_selection(org: OrgHttp, streamed: list[Streamed]) -> list[Finding]:
-    """Whether every streamed object is selected on its lane's channel. One API call; two where a lane follows a custom channel."""
+    """Check that every streamed object is selected on its lane's channel. One API call; two where a lane follows a custom channel."""
     if not streamed:
         return [ok("salesforce.cdc", "no object is streamed")]
     custom = any(each.channel.endswith(_CUSTOM) for each in streamed)

@@ -53,7 +53,7 @@ def _remedy(code: str, address: SalesforceAddress) -> str:
 
 
 def examine_org(session: Session, org_id: str) -> list[Finding]:
-    """Whether the session is of the org that the settings name."""
+    """Check that the session is of the org that the settings name."""
     setting = f"{_ID}ORG_ID"
     if not session.org_id:
         told = "the token's answer does not say of which org it is"

@@ -23,7 +23,7 @@ async def rows(org: OrgHttp, soql: str, *, tooling: bool = False) -> list[dict[s
 
 
 async def examine_permissions(org: OrgHttp, user_id: str, objects: Iterable[str]) -> list[Finding]:
-    """Whether the user may call, may read the set-up, and sees every record of these objects."""
+    """Check that the user may call, may read the set-up, and sees every record of these objects."""
     try:
         own = await rows(org, _OWN)
     except CallRefusedError as error:

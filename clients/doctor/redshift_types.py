@@ -10,7 +10,7 @@ from schemas.catalogue import Catalogue
 from schemas.tables import Column
 
 _SPELLED = {"VARCHAR": "character varying", "TIMESTAMPTZ": "timestamp with time zone"}
-"""How the view spells what our statements call otherwise."""
+"""The view's spelling of types and names in our statements."""
 TYPES = (
     "SELECT table_schema || '.' || table_name, column_name, data_type FROM svv_columns "
     "WHERE table_schema IN ('{}', '{}', '{}')"

@@ -27,7 +27,7 @@ _PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
 
 @dataclass(frozen=True)
 class WarehouseAddress:
-    """Which warehouse. `kind` as in the settings."""
+    """The warehouse's address. `kind` as in the settings."""
 
     kind: Literal["postgres", "redshift"]
     dsn: str

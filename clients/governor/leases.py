@@ -21,7 +21,7 @@ from schemas.errors import BudgetSpentError, TidegateError, UnavailableError
 from schemas.governor import Answer, Budget, Exchange, LeaseClass, LeaseLine, Reading, Refusal
 
 PATIENCE = timedelta(seconds=30)
-"""How long a call waits for its token before it fails, to be tried again by its step."""
+"""Time that a call waits for its token before it fails, to be tried again by its step."""
 _RENEWALS = 3
 """Exchanges in a lease's life, so that one or two may fail."""
 _SPACING = 0.1

@@ -20,7 +20,7 @@ from schemas.writeback.messages import CLIENT_PREFIX
 from transforms.writeback.row_errors import NOT_SENT
 
 _ABOUT_THE_ROWS = (400, 404)
-"""How a collection is refused for its rows or its key field; other statuses are about the caller or the org."""
+"""Status codes of a collection refused for its rows or its key field; other statuses are about the caller or the org."""
 
 
 @dataclass(frozen=True, slots=True)

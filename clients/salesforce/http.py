@@ -65,7 +65,7 @@ _OVER_QUOTA = {"LIMIT_EXCEEDED", "EXCEEDED_QUOTA", "ExceededQuota"}
 
 
 class Sessions(Protocol):
-    """Who we are to the org: `SessionSource`."""
+    """The session with the org: `SessionSource`."""
 
     async def session(self) -> Session:
         """The present session."""

@@ -56,7 +56,7 @@ class PolledSource:
     bulk: BulkQuery | None = None
     """None: made here."""
     most_span: timedelta = timedelta(days=16)
-    """That one query reads."""
+    """Rows that one query reads."""
     current: Callable[[], ObjectSpec] | None = None
     """Gives the fields of today, asked for before every reading; None: they never change."""
 

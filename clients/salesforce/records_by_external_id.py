@@ -77,7 +77,7 @@ class RecordsByKey:
 
 @dataclass(frozen=True, slots=True)
 class _Key:
-    """How values of the external id field are written and compared."""
+    """Write and compare values of the external id field."""
 
     spec: ObjectSpec
     field: str

@@ -1,4 +1,4 @@
-"""How many rows an object has, and when they were made or changed: by counts alone, which are a call each.
+"""Count an object's rows, and when they were made or changed: by counts alone, which are a call each.
 
 A count over much data can take longer than a call may; then the span is halved, and each half counted.
 """

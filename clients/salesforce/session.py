@@ -26,7 +26,7 @@ Grant = Literal["client_credentials", "jwt_bearer", "password"]
 
 @dataclass(frozen=True)
 class SalesforceAddress:
-    """Which org, and how to log in. Fields that the chosen grant does not need may be None."""
+    """The org's address and the login. Fields that the chosen grant does not need may be None."""
 
     login_url: str
     client_id: str
@@ -46,7 +46,7 @@ class Session:
     instance_url: str
     token_type: str = "Bearer"  # noqa: S105 -- the scheme's name
     user_id: str = ""
-    """Who we are, from the token's identity address (OAuth API, "Identity URLs"); empty when the answer has none."""
+    """Our user, from the token's identity address (OAuth API, "Identity URLs"); empty when the answer has none."""
     org_id: str = ""
     """Of which org, 18 characters, from the same address; empty when the answer has none."""
 

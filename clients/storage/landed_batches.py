@@ -1,4 +1,4 @@
-"""Which landed batches a selection names: found by listing keys and reading manifests many at a time.
+"""Find the landed batches of a selection: by listing keys and reading manifests many at a time.
 
 A chain is a linked list, and walking thirteen months of it one object after the other takes hours. But its keys sort as the lane
 does, and raw files lie in folders by day, so a range is a listing: by position of the chain, by time of the raw files.
@@ -22,7 +22,7 @@ _BEFORE_ORIGIN = ":"
 _LAST = "~"
 """Sorts after everything that a key of ours holds."""
 _SPANS = [10**4, 10**6, 10**8, 10**11, 10**20]
-"""How far back the batch that holds a position is looked for, one after the other: a batch is short."""
+"""The number of batches searched backwards for a position, one after the other: a batch is short."""
 _DAY = timedelta(days=1)
 
 

@@ -115,7 +115,7 @@ async def list_backfills(
 
 
 async def backfill_state(client: Client, org: str, object_name: str, window: str) -> BackfillState | None:
-    """How far a backfill is, or how it ended; None when there is none."""
+    """Progress of a backfill, or its end; None when there is none."""
     handle = client.get_workflow_handle(backfill_workflow_id(org, object_name, window))
     try:
         state: BackfillState = await handle.query(

@@ -27,7 +27,7 @@ class FollowerView:
     """A lane's activity as Temporal sees it."""
 
     failure: str = ""
-    """Why it waits for another attempt; empty: it is at work."""
+    """The reason why it waits for another attempt; empty: it is at work."""
     is_refused: bool = False
     """It waits because an allowance is used up."""
     details: tuple[str, ...] = ()

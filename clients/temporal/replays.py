@@ -61,7 +61,7 @@ def replay_handle(client: Client, org: str, key: str) -> WorkflowHandle[object, 
 
 
 async def replay_state(client: Client, org: str, key: str) -> ReplayState | None:
-    """How far the newest replay of the key is; None when there was none."""
+    """Progress of the newest replay of the key; None when there was none."""
     try:
         state: ReplayState = await replay_handle(client, org, key).query(
             names.PROGRESS, result_type=ReplayState

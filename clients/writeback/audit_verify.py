@@ -1,6 +1,4 @@
-"""Whether the record of every attempt is as it was sealed: each batch that is closed has an act in the audit log with the digest of its
-attempts, and that log is chained by hash (law 9).
-"""
+"""Verify the record of every attempt against its seal: each batch that is closed has an act in the audit log with the digest of its attempts, and that log is chained by hash (law 9)."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping

@@ -12,7 +12,7 @@ from schemas.writeback.messages import WritebackState
 from transforms.writeback.echo import Unechoed
 
 LOOK_BACK = timedelta(hours=1)
-"""How long after it was done a writeback's change is looked for."""
+"""Time after its end in which a writeback's change is looked for."""
 
 
 class Echoes:

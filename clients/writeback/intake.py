@@ -153,7 +153,7 @@ class _Request:
 
     @property
     def refused(self) -> tuple[RefusedWriteback, ...]:
-        """Those whose content cannot be accepted."""
+        """Writebacks whose content cannot be accepted."""
         return tuple(each for each in self._found if isinstance(each, RefusedWriteback))
 
     def answer(self, kept: dict[str, _Kept]) -> Intake:

@@ -1,4 +1,4 @@
-"""Which records a writeback locks without saying so: the parents that the warehouse knows of the record, and their ids.
+"""Find the records that a writeback locks without naming them: the parents that the warehouse knows of the record, and their ids.
 
 Only a help for putting records of one parent into one batch: what the warehouse does not know, or is too slow to say, is left out,
 and a lock that was not foreseen is an error that is tried again.
@@ -25,9 +25,9 @@ from transforms.writeback.validate_fields import ParentKey
 
 _LOG = logging.getLogger(__name__)
 PATIENCE = timedelta(seconds=2)
-"""How long an acceptance waits for the warehouse."""
+"""Time that an acceptance waits for the warehouse."""
 REST = timedelta(seconds=30)
-"""How long the warehouse is left alone after it did not answer in time: each acceptance would else wait for it."""
+"""Pause before the warehouse is asked again after it did not answer in time: each acceptance would else wait for it."""
 _AT_ONCE = 2
 
 Parents = Mapping[int, tuple[str, ...]]

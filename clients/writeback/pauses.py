@@ -70,7 +70,7 @@ def pause_line(each: PauseView) -> str:
 
 
 def told(pauses: list[sa.Row[tuple[object, ...]]]) -> str:
-    """Who paused and why, for people; empty without a pause."""
+    """The operator and the reason, for people; empty without a pause."""
     return "; ".join(
         f"{'drained' if row.drains_to is not None else 'paused'} by {row.by}: {row.reason or 'no reason given'}"
         for row in pauses

@@ -21,7 +21,7 @@ _UNSEEN = {"fingerprint"}
 
 @dataclass(frozen=True)
 class WritebackFilter:
-    """Which writebacks are meant; None: any."""
+    """Selection of writebacks; None: any."""
 
     object: str | None = None
     state: WritebackState | None = None
@@ -85,7 +85,7 @@ class WritebackLooks:
         return self._rows(sa.select(WRITEBACK_ATTEMPT).where(mine).order_by(WRITEBACK_ATTEMPT.c.attempt))
 
     def counts(self, *, caller: str | None = None) -> list[StateCount]:
-        """How many writebacks stand where, by object and state."""
+        """The number of writebacks by object and state."""
         columns = (WRITEBACK.c.object, WRITEBACK.c.state)
         query = sa.select(*columns, sa.func.count()).group_by(*columns).order_by(*columns)
         if caller is not None:
@@ -99,7 +99,7 @@ class WritebackLooks:
         return self._rows(query.order_by(WRITEBACK.c.number.desc()).limit(most))[::-1]
 
     def latencies(self, within: timedelta = RECENT) -> list[Latency]:
-        """How long those took that were done within a time, by object."""
+        """Duration of the writebacks done within a time, by object."""
         with self._store.begin() as connection:
             return latencies(connection, within)
 

@@ -25,7 +25,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class Latency:
-    """How long an object's writebacks took that are done."""
+    """Duration of an object's finished writebacks."""
 
     object: str
     writebacks: int
@@ -36,7 +36,7 @@ class Latency:
     done: Spread
     """From the same to the answer."""
     echoed: int
-    """Those whose change came back."""
+    """Writebacks whose change came back."""
     echo: Spread | None
     """From the same to its being in the warehouse; None when none came back."""
 

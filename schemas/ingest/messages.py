@@ -72,7 +72,7 @@ class PollInput(Message):
 
 
 class FollowResult(Message):
-    """How far a stretch came."""
+    """The position that a stretch reached."""
 
     position: str
     batches: int
@@ -95,7 +95,7 @@ class LaneState(Message):
 
 
 class PauseInput(Message):
-    """Who pauses or resumes, and why; both go on record."""
+    """The operator of a pause or resume, and the reason; both go on record."""
 
     by: str = "unknown"
     reason: str = ""

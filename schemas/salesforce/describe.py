@@ -11,7 +11,7 @@ from pydantic import AwareDatetime
 from schemas.message import Message
 
 DESCRIBE_LIFE = timedelta(hours=1)
-"""How long what was kept is taken to hold before the org is asked again."""
+"""Lifetime of a cached describe."""
 
 
 class DescribedField(Message):

@@ -12,7 +12,7 @@ MOST_CHOSEN = 10_000
 
 
 class WritebackChoice(Message):
-    """Which writebacks an act is about; None: any. Numbers and the rest do not go together."""
+    """Selection of writebacks for an act; None: any. Numbers and the rest do not go together."""
 
     numbers: tuple[int, ...] = Field(default=(), max_length=MOST_CHOSEN)
     object: str | None = None
@@ -63,7 +63,7 @@ class UndoResult(Message):
     undone: tuple[Undone, ...]
     objects: tuple[str, ...]
     left: tuple[LeftAlone, ...]
-    """Those of which nothing, or not all, is brought back."""
+    """Writebacks of which nothing, or not all, is restored."""
 
 
 class PauseView(Message):

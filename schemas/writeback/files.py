@@ -18,7 +18,7 @@ MOST_LINE = 4 * 1024 * 1024
 
 
 class FileFormat(StrEnum):
-    """How the rows are written."""
+    """The rows' format."""
 
     CSV = "csv"
     """UTF-8, commas, a header. An empty cell leaves its field alone, `#N/A` empties it (as in Bulk API)."""

@@ -1,4 +1,4 @@
-"""Which rows of a page say something else than the warehouse. No I/O."""
+"""Find the rows of a page that differ from the warehouse. No I/O."""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation

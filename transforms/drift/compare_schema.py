@@ -1,4 +1,4 @@
-"""How the org's fields differ from the catalogue's, and what follows from each difference. No I/O.
+"""Compare the org's fields with the catalogue's, and decide what follows from each difference. No I/O.
 
 The rule for values: what the warehouse has stays unless the org says something else of the same kind. So a field that is gone, or whose
 type holds less than before, is *held*: it is neither asked for nor set by whole records, and a lossy conversion writes no nulls.

@@ -72,7 +72,7 @@ class BudgetBook(BaseModel):
     hours: dict[int, dict[str, int]] = {}
     """Hour since the epoch -> class, or `GOVERNOR` -> tokens spent: the last day and the present hour."""
     usage: Usage = Field(default_factory=Usage)
-    """Who spent it, hour by hour: for forecasts, not for grants."""
+    """Spending hour by hour: for forecasts, not for grants."""
     asked_at: dict[LeaseClass, float] = {}
     paused_until: float = 0.0
     paused_because: str = ""

@@ -17,7 +17,7 @@ _FROM_PRESENT_TO_USUAL = 3 * HOUR
 
 @dataclass(frozen=True)
 class Course:
-    """How a budget goes on from now."""
+    """Forecast a budget from now on."""
 
     past: Mapping[int, float]
     """Hour -> tokens in it so far."""

@@ -1,4 +1,4 @@
-"""Who spent a budget, hour by hour: we, whose tokens are counted one by one, and others, who show only in the org's readings.
+"""Spending of a budget, hour by hour: ours, counted token by token, and others', who show only in the org's readings.
 
 How finely the org counts its "rolling 24 hours" is not documented (Salesforce Developer Limits, "API Requests"). Until
 something speaks against it, it is taken to count by whole clock hours (UTC), as the sandbox org does

@@ -298,7 +298,7 @@ class _Reading:
 
 
 class _Plan:
-    """How to read one object's payloads: prepared once a batch, used for every event."""
+    """Decoder of one object's payloads: prepared once a batch, used for every event."""
 
     def __init__(self, spec: ObjectSpec, prefixes: Mapping[str, str]) -> None:
         self._name = spec.name

@@ -1,4 +1,4 @@
-"""How each object is followed, by events or by queries, at least cost that keeps the freshness goal. Pure.
+"""Choose how each object is followed, by events or by queries, at least cost that keeps the freshness goal. Pure.
 
 Delivered events serve nobody else, so within their limit they cost nothing; API calls are what following takes from
 others. So the plan streams the objects whose events save the most calls, and polls the rest at the longest interval that

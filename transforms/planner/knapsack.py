@@ -1,4 +1,4 @@
-"""Which things to take along: the most worth within a capacity, to a part in 8,192 of the capacity."""
+"""Solve a knapsack: the most worth within a capacity, to a part in 8,192 of the capacity."""
 
 from collections.abc import Sequence
 

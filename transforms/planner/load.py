@@ -30,7 +30,7 @@ class Measured:
     recent: float = 0.0
     """Changes within `RECENT`."""
     recent_seconds: float = RECENT.total_seconds()
-    """How much of it is known: less when following began later."""
+    """The known part of it: less when following began later."""
     hours: Mapping[int, float] | None = None
     """Hour since the epoch -> changes; an hour that is missing had none, from `known_from` on."""
     known_from: float = math.inf

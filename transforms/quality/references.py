@@ -1,4 +1,4 @@
-"""Who points to whom: the references whose parents the warehouse has, and what a group of changes says of them. No I/O."""
+"""References between records: those whose parents the warehouse has, and those in a group of changes. No I/O."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -47,7 +47,7 @@ def pointers(spec: ObjectSpec, catalogue: Catalogue) -> list[Pointer]:
 
 
 def children_of(parent: ObjectSpec, catalogue: Catalogue) -> Iterator[tuple[ObjectSpec, Pointer]]:
-    """Who may point to records of an object."""
+    """Fields that may point to records of an object."""
     for spec in catalogue.objects.values():
         for pointer in pointers(spec, catalogue):
             if parent.key_prefix in pointer.parents:

@@ -151,7 +151,7 @@ def _best_prefix(
     steps: Sequence[Step],
     unknown: Unknown,
 ) -> int:
-    """How many of the steps the answer shows: the number after which the fewest buckets differ, of equals the first."""
+    """The number of steps that the answer shows: the one after which the fewest buckets differ, of equals the first."""
     totals = _totals(still, places.values())
     present = dict(places)
     empty = Bucket()

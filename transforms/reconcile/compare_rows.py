@@ -1,4 +1,4 @@
-"""Which records are not the same on both sides.
+"""Compare records on both sides and name those that differ.
 
 The org is asked first, the warehouse `settle` later. So the warehouse must by then have everything that the org's answer
 showed; what it has beyond that happened since, and is no difference. Nothing has to stand still.

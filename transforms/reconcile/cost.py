@@ -25,7 +25,7 @@ _BINNED_A_CALL = 400
 
 @dataclass(frozen=True)
 class PlanTerms:
-    """How much one call brings."""
+    """Rows and groups that one call brings."""
 
     page_rows: int = FACT_PAGE_ROWS
     job_from_rows: int = JOB_FROM_ROWS
@@ -70,7 +70,7 @@ def calls_needed(
         days: Over which the records' last changes are spread evenly.
         depth: Of the reconciliation.
         isolated: Records with isolated fields. They are looked at by their ids where their fields are not compared and one call reads them.
-        terms: How much one call brings.
+        terms: Rows and groups that one call brings.
     """
     terms = terms or PlanTerms()
     days = max(1, days)

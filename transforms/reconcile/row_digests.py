@@ -40,7 +40,7 @@ FACTS_SCHEMA = pa.schema(
         pa.field("digests", pa.list_(pa.int64())),  # of each field; null when that is not asked
     ]
 )
-"""How the org's facts are kept between two steps."""
+"""Store the org's row digests between two steps."""
 
 Facts = NDArray[Any]
 """An array of `FACTS`."""
@@ -79,7 +79,7 @@ def facts_of_table(table: pa.Table) -> Facts:
 
 
 def partition(facts: Facts, count: int) -> NDArray[np.intp]:
-    """Which of `count` parts each record belongs to, by the characters of its id that differ most."""
+    """Divide records into `count` parts, by the characters of the id that differ most."""
     letters = np.ascontiguousarray(facts["id"]).view(np.uint8).reshape(len(facts), 18).astype(np.intp)
     return ((letters[:, 14] * 61 + letters[:, 13]) * 61 + letters[:, 12]) % count
 

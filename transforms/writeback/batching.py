@@ -1,4 +1,4 @@
-"""Which writebacks travel together: entries a record, batches that share no record and no parent, and what carries them.
+"""Group writebacks into batches: entries a record, batches that share no record and no parent, and their carrier.
 
 Records below one parent lock it, and one another, while they are written (Record Locking Cheat Sheet). So all that wait below one
 parent go into one batch, and what shares a name with a batch that is open waits until that is closed.
@@ -72,7 +72,7 @@ class Entry:
 
     @property
     def urgency(self) -> tuple[int, datetime, int]:
-        """Those with less go first."""
+        """Batches with less go first."""
         first = self.members[0]
         return min(each.priority for each in self.members), self.deadline, first.number
 

@@ -19,7 +19,7 @@ from transforms.writeback.row_errors import read_row_error
 LOG_WAIT = timedelta(seconds=3)
 """Until an entry is looked at again whose record has a change that the change log has not got yet."""
 LOG_PATIENCE = timedelta(seconds=90)
-"""How long before its deadline a writeback stops waiting for the change log."""
+"""Time before its deadline at which a writeback stops waiting for the change log."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Which change is the one that a writeback made, when it comes back to us. Pure."""
+"""Find the change that a writeback made, when it comes back to us. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Whether a record has what was sent, however Salesforce writes it."""
+"""True when a record has the sent values, in any of Salesforce's spellings."""
 
 from collections.abc import Mapping
 from functools import cache

@@ -104,7 +104,7 @@ class SentAt:
     settled_after: timedelta
     """From when on the org is no longer at a call that was given up."""
     patience: timedelta
-    """How long to wait for the change log."""
+    """Waiting time for the change log."""
 
     @property
     def second(self) -> datetime:

@@ -19,7 +19,7 @@ _NUMBERS = frozenset({FieldType.DOUBLE, FieldType.PERCENT, FieldType.CURRENCY})
 
 
 class RowForm:
-    """How one file's rows are read."""
+    """Reader of one file's rows."""
 
     def __init__(self, catalogue: Catalogue, form: FileFormat, defaults: RowDefaults, name: str) -> None:
         """`name`: what derived keys begin with, the same for the same file."""

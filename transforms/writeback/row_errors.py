@@ -181,6 +181,6 @@ def _without(message: str, text: str) -> str:
 
 
 def _alike(message: str, text: str) -> int:
-    """How many characters the two have in common from their beginning on."""
+    """The number of characters that the two have in common from the beginning."""
     pairs = takewhile(lambda pair: pair[0].lower() == pair[1].lower(), zip(message, text, strict=False))
     return sum(1 for _ in pairs)

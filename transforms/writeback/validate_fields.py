@@ -137,7 +137,7 @@ def _require_same(rule: FieldRule, external_id: str, value: object) -> None:
 
 
 def unknown(rules: ObjectRules, name: str) -> str:
-    """Why a name that the catalogue lacks cannot be written, and what to do."""
+    """The reason why a name that the catalogue lacks cannot be written, and the remedy."""
     if parts := rules.compounds.get(name):
         return f"is made of {', '.join(parts)}; give those"
     fact = rules.described.get(name)

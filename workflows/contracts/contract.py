@@ -42,11 +42,11 @@ class Contract(Generic[In, Out]):
     start_to_close: timedelta
     """The longest that one attempt may take."""
     why: str
-    """Why the limits are as they are."""
+    """The reason for the limits."""
     schedule_to_close: timedelta | None = None
     """The longest that all attempts may take together. None = no limit."""
     heartbeat: timedelta | None = None
     """A worker that is silent for so long counts as dead. None = only `start_to_close` ends an attempt."""
     retry: RetryPolicy = field(default_factory=lambda: PATIENT)
     cancellation: ActivityCancellationType = ActivityCancellationType.TRY_CANCEL
-    """Whether a cancelled activity is waited for."""
+    """True when a cancelled activity is waited for."""

@@ -105,7 +105,7 @@ class PausesInForce(BaseModel):
 
 
 class StandingNow(PausesInForce):
-    """How writebacks stand, by object."""
+    """Writeback statistics, by object."""
 
     standings: list[Standing]
     """Objects with writebacks that wait, are on their way, or wait for an operator."""

@@ -1,4 +1,4 @@
-"""How the operational store's tables came to be as they are: Alembic's steps, in order. `ensure_schema` takes those that are missing."""
+"""Migrations of the operational store: Alembic's steps, in order. `ensure_schema` takes those that are missing."""
 
 from importlib.resources import as_file, files
 

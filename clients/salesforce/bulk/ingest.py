@@ -37,7 +37,7 @@ class IngestInfo(NamedTuple):
     """Rows that it came to, those that failed included."""
     failed: int
     error: str
-    """Why the job failed; empty else."""
+    """The reason of the job's failure; empty else."""
 
     @property
     def is_closed(self) -> bool:
@@ -138,7 +138,7 @@ class BulkIngest:
             return info
 
     async def info(self, job: str) -> IngestInfo:
-        """How far the job is. Raises `CallRefusedError` with `is_missing` when the org knows it no more."""
+        """The job's progress. Raises `CallRefusedError` with `is_missing` when the org knows it no more."""
         return IngestInfo.of(await self._call("GET", f"/{job}"))
 
     async def results(self, info: IngestInfo, keys: Collection[str]) -> dict[str, RowResult]:

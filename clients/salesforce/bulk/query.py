@@ -48,7 +48,7 @@ class JobInfo(NamedTuple):
     rows: int
     """Of its result, once it is complete."""
     error: str
-    """Why it failed; empty else."""
+    """The reason of the failure; empty else."""
 
     @property
     def is_dead(self) -> bool:
@@ -120,7 +120,7 @@ class BulkQuery:
             raise UnavailableError(system="Salesforce", detail=detail) from error
 
     async def info(self, job: str) -> JobInfo:
-        """How far the job is. Raises `CallRefusedError` with status 404 when the org knows it no more."""
+        """The job's progress. Raises `CallRefusedError` with status 404 when the org knows it no more."""
         return JobInfo.of((await self._call("GET", f"{self._path}/{job}")).json())
 
     def hangs(self, info: JobInfo) -> bool:

@@ -19,7 +19,7 @@ from schemas.ids import job_intent_key, job_key, job_result_key
 from schemas.message import Message
 
 _CLOCKS_DIFFER = timedelta(minutes=10)
-"""How far our clock and the org's may be apart."""
+"""Tolerated difference between our clock and the org's."""
 
 
 class JobIntent(Message):

@@ -24,7 +24,7 @@ from schemas.salesforce.limits import EVENT_MAX_BYTES, PUBSUB_MAX_OUTSTANDING
 
 _CALL_SECONDS = 30
 _UNKNOWN_SECONDS = 60
-"""How long a schema id that nobody could explain is not asked for again."""
+"""Time in which an unknown schema id is not asked for again."""
 _OPTIONS = (
     # One response may hold all that was asked for; gRPC's default of 4 MB would end the stream.
     ("grpc.max_receive_message_length", PUBSUB_MAX_OUTSTANDING * EVENT_MAX_BYTES + 2**20),

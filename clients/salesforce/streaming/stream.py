@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from schemas.errors import TidegateError
 
 DELIVERY_LIMIT_PAUSE = timedelta(minutes=15)
-"""How long to wait when the org's deliveries are used up; they come back over 24 hours."""
+"""Waiting time when the org's deliveries are used up; they come back over 24 hours."""
 
 QUIET_SECONDS = 5.0
 """After this long without an event none is on its way: events that were paid for and did not come were not delivered."""

@@ -8,7 +8,7 @@ from schemas.tables import Column, change_columns, current_columns, history_colu
 KEY = ("record_id", "change_order")
 """Columns by which rows belong together; a current row has the first alone."""
 _OF_THE_RUN = frozenset({"applied_at", "batch", "received_at"})
-"""Which of two deliveries came first, and when it was applied: not what the tables say of a record."""
+"""Order of two deliveries, and the time of applying: not the facts of a record."""
 
 
 def compared_tables(spec: ObjectSpec) -> dict[str, tuple[Column, ...]]:

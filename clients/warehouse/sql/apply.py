@@ -227,7 +227,7 @@ def delete_rebuilt(table: str) -> str:
 
 
 def find_applied_batches(count: int) -> str:
-    """Which of `count` batches the ledger already has for an object; parameters: object, then the batches."""
+    """Find which of `count` batches the ledger already has for an object; parameters: object, then the batches."""
     facts = "batch, object, landed, applied, duplicate, quarantined, rebuilt, COALESCE(isolated, 0), last_changed_at"
     return f"SELECT {facts} FROM {LEDGER} WHERE object = %s AND batch IN ({', '.join(['%s'] * count)})"
 
@@ -307,7 +307,7 @@ def find_batch_beginning() -> str:
 
 
 def find_run() -> str:
-    """Whether a run of a reconciliation has its row; parameters: run, object."""
+    """True when a run of a reconciliation has its row; parameters: run, object."""
     return f"SELECT run FROM {RECONCILIATION} WHERE run = %s AND object = %s"
 
 

@@ -52,7 +52,7 @@ def acknowledge_findings() -> str:
 
 
 def count_unacknowledged() -> str:
-    """How many findings `acknowledge_findings` is about; parameters as of `_CHOSEN`."""
+    """The number of findings for `acknowledge_findings`; parameters as of `_CHOSEN`."""
     return f"SELECT COUNT(*) FROM {QUALITY} AS q WHERE {_OPEN} AND q.acknowledged_at IS NULL"
 
 
@@ -90,5 +90,5 @@ def acknowledge_quarantine() -> str:
 
 
 def count_unacknowledged_quarantine() -> str:
-    """How many rows `acknowledge_quarantine` is about; parameters: reason, object and batch, each twice, empty for any."""
+    """The number of rows for `acknowledge_quarantine`; parameters: reason, object and batch, each twice, empty for any."""
     return f"SELECT COUNT(*) FROM {QUARANTINE} WHERE {_REFUSED}"

@@ -70,7 +70,7 @@ def find_ahead(spec: ObjectSpec) -> str:
 
 
 def count_isolated(spec: ObjectSpec) -> str:
-    """How many live records have fields whose value did not fit."""
+    """The number of live records that have fields whose value did not fit."""
     return f"SELECT COUNT(*) FROM {current_table(spec)} AS c WHERE {_ISOLATED}"
 
 

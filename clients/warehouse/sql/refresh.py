@@ -7,7 +7,7 @@ from schemas.catalogue import ObjectSpec
 
 
 def count_live(spec: ObjectSpec) -> str:
-    """How many records are not deleted."""
+    """The number of records that are not deleted."""
     return f"SELECT COUNT(*) FROM {current_table(spec)} WHERE NOT is_deleted"
 
 
