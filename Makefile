@@ -30,7 +30,7 @@ up: setup  ## sandbox and engine on this machine, until Ctrl-C
 	@$(BIN)/tidegate up $(ARGS)
 
 # Three processes on two cores: half of the tests' time is waiting. Files are given out one by one, the slow ones come first in the
-# alphabet: played through with the durations of all tests, that ends within a second of the ideal, as --dist worksteal does, and
+# alphabet: played through with the durations of the tests but for acceptance, that ends as early as --dist worksteal, and
 # the fixtures of a module are made once. On a machine that is more than four times slower give TEST_SLOWNESS=8.
 test: setup  ## every test; starts the real parts that it needs
 	@$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --max-worker-restart 0 $(ARGS)

@@ -1,13 +1,15 @@
 """read_limits: what the org says of its budgets, for the governor."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from temporalio import activity
 
+from clients.dependencies import OrgClients
 from clients.governor.prepaid import PrepaidPurse
-from clients.salesforce.http import OrgHttp
+from clients.salesforce.http import OrgHttp, Sessions
 from clients.salesforce.limits import read_limits
-from clients.salesforce.session import SessionSource
 from schemas import names
 from schemas.errors import RateLimitedError
 from schemas.governor import LeaseClass, Reading, ReadLimitsInput, ReadLimitsResult
@@ -17,7 +19,7 @@ from schemas.governor import LeaseClass, Reading, ReadLimitsInput, ReadLimitsRes
 class Limits:
     """The activity and what it needs; one for a process."""
 
-    sessions: SessionSource
+    sessions: Sessions
     api_version: str
 
     @activity.defn(name=names.READ_LIMITS)
@@ -32,3 +34,8 @@ class Limits:
                 if not purse.refusals:
                     raise
         return ReadLimitsResult(readings=(*readings, *purse.readings), refusals=tuple(purse.refusals))
+
+
+def activities(org: OrgClients) -> list[Callable[..., Any]]:
+    """For `names.ORG_QUEUE`."""
+    return [Limits(org.sessions, org.http.api_version).read_limits]

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass, field
 from typing import Annotated
-from urllib.parse import quote
 
 from fastapi import Depends, Request
 from temporalio.client import Client
@@ -13,6 +12,7 @@ from temporalio.client import Client
 from clients.database.audit_log import AuditLog
 from clients.database.idempotency_keys import RequestKeys
 from clients.storage.objects import ObjectStore
+from clients.temporal.run_views import web_ui_url
 from clients.temporal.writeback_queues import WritebackQueues
 from clients.warehouse import Warehouse
 from clients.warehouse.live_catalogue import LiveCatalogue
@@ -55,10 +55,7 @@ class ApiParts:
     def web_ui(self, workflow_id: str, run_id: str = "") -> str | None:
         """Where Temporal's Web UI shows a workflow, or one run of it; None when no Web UI is configured."""
         where = self.settings.temporal
-        if where.ui_url is None:
-            return None
-        link = f"{where.ui_url}/namespaces/{where.namespace}/workflows/{quote(workflow_id, safe='')}"
-        return f"{link}/{run_id}" if run_id else link
+        return web_ui_url(where.ui_url, where.namespace, workflow_id, run_id)
 
 
 @asynccontextmanager

@@ -24,6 +24,7 @@ from activities.apply.group_commit import GroupCommit
 from activities.apply.stage_and_apply import Batches
 from activities.ingest.landing_buffer import CutRule, LandingBuffer
 from activities.quality.late_parents import LateParents
+from activities.quality.references import Pace
 from cli.local.engine_processes import settings_of
 from clients.salesforce.streaming.stream import StreamMessage
 from clients.storage.chain import Chain
@@ -172,7 +173,9 @@ def run(parts: Parts, count: int, parents: int, orphans: int) -> Outcome:
 
 
 def _look(parts: Parts, *, grace: timedelta) -> None:
-    LateParents(parts.warehouse, parts.catalogue, grace, delay=timedelta(0)).look()
+    LateParents(
+        parts.warehouse, parts.catalogue, grace, pace=Pace(delay=timedelta(0), every=timedelta(0))
+    ).look()
 
 
 def _now(transaction: Any) -> Any:

@@ -67,7 +67,7 @@ def _demo(catalogue: Path, folder: Path, seconds: float, rate: int) -> dict[str,
         "--report",
         str(report),
     ]
-    command += ["--state", str(folder / "state"), "--seconds", str(seconds), "--rate", str(rate)]
+    command += ["--home", str(folder / "state"), "--seconds", str(seconds), "--rate", str(rate)]
     done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 -- our own command
     if not report.exists():
         raise SystemExit(f"the demo ended without a report:\n{done.stderr[-2_000:]}")

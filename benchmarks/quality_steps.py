@@ -29,6 +29,7 @@ from activities.apply.group_commit import GroupCommit
 from activities.apply.stage_and_apply import Batches
 from activities.ingest.landing_buffer import CutRule, LandingBuffer
 from activities.quality.late_parents import LateParents
+from activities.quality.references import Pace
 from benchmarks.quality_cost import each_field, ruled, with_rules, without_rules
 from benchmarks.stages import receive
 from cli.local.engine_processes import settings_of
@@ -81,7 +82,7 @@ class Turn:
         applier = Applier(warehouse, self._parts.store, live)
         batches = Batches(self._parts.store, live, GroupCommit(applier.apply))
         # A turn takes a fifth of the surge's time, so no change is left out for being young: more is noted than in an engine.
-        late = LateParents(warehouse, live, delay=timedelta(0))
+        late = LateParents(warehouse, live, pace=Pace(delay=timedelta(0), every=timedelta(0)))
         ours, theirs = time.process_time(), self._postgres_seconds()
         for place, manifest in enumerate(manifests):
             for share in batches._stage(manifest).objects:

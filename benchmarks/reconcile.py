@@ -25,6 +25,8 @@ from cli.local.measurements import ProcessMeter
 from cli.local.surge import wait_for_followers
 from cli.local.up import Running, running_all
 from cli.state import settings_file
+from clients.temporal.run_kinds import RECONCILE
+from clients.temporal.runs import run_handle, start_run
 from clients.warehouse.sql.apply import change_table, current_table, history_table
 from schemas import names
 from schemas.backfill import BackfillInput, BackfillState
@@ -33,7 +35,6 @@ from schemas.ids import backfill_workflow_id
 from schemas.reconcile import Depth, ReconcileInput, ReconcileState
 from transforms.reconcile.cost import calls_needed
 from workers.clients import connect_temporal
-from workers.reconciliations import start_reconciliation
 from workers.settings import Settings, load_settings
 
 DAYS = 700
@@ -76,7 +77,8 @@ async def _measure(running: Running, settings: Settings, arguments: argparse.Nam
         settle=timedelta(seconds=arguments.settle),
         by="benchmark",
     )
-    state: ReconcileState = await (await start_reconciliation(client, request)).result()
+    started = await start_run(client, RECONCILE, request)
+    state: ReconcileState = await run_handle(client, RECONCILE, started).result()
     meter.stop()
     ended = time.monotonic()
     return {

@@ -25,7 +25,8 @@ from cli.local import measurements
 from cli.local.engine_processes import settings_of
 from cli.local.surge import run_surge, wait_for_followers
 from cli.local.up import Running, running_all
-from clients.temporal.replays import replay_handle, start_replay
+from clients.temporal.run_kinds import REPLAY
+from clients.temporal.runs import run_handle, start_run
 from clients.warehouse.shadow.compare import compare_shadow
 from schemas.catalogue import load_catalogue
 from schemas.replay import ReplayInput, ReplaySelection, ReplayState
@@ -125,8 +126,8 @@ async def _run(settings: Settings, key: str, shadow: str | None) -> ReplayState:
     client = await connect_temporal(settings)
     org = settings.salesforce.org_id
     request = ReplayInput(selection=ReplaySelection(org=org), key=key, shadow=shadow, by="benchmark")
-    await start_replay(client, request, only_once=False)
-    return await replay_handle(client, org, key).result()
+    state: ReplayState = await run_handle(client, REPLAY, await start_run(client, REPLAY, request)).result()
+    return state
 
 
 def checksums(dsn: str) -> dict[str, Any]:

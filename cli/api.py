@@ -11,41 +11,41 @@ from typing import Annotated, Any
 
 import typer
 
+from cli.grammar import CommandApp
+from cli.options import DEFAULT_HOME, Home, SettingsFile
 from cli.output import OUT, AsJson, print_json
-from cli.sandbox import DEFAULT_STATE, StateFolder
 from cli.state import settings_file
 from schemas.access import CallerRole
 from schemas.errors import SettingsError
 from schemas.settings.api import CALLER_NAME
 from workers.settings import FILE_VARIABLE
 
-app = typer.Typer(help="The HTTP API, and tokens for it.", invoke_without_command=True)
+app = CommandApp(
+    about="Serve the HTTP API, or make a token for it.\n\nExample: tidegate api --port 8400",
+    usual="serve",
+    meant_alone=True,
+)
 
 COMMAND = (sys.executable, "-m", "api")
 """A program of its own: the command line and the API are two doors, neither through the other."""
 
 
-@app.callback()
+@app.command("serve")
 def serve(
-    context: typer.Context,
     host: Annotated[
         str | None, typer.Option(help="Where it listens; by default what the settings say.")
     ] = None,
     port: Annotated[
         int | None, typer.Option(min=1, max=65_535, help="By default what the settings say.")
     ] = None,
-    settings: Annotated[
-        Path | None, typer.Option(help="Settings file; by default the one under --state.")
-    ] = None,
-    state: StateFolder = DEFAULT_STATE,
+    settings: SettingsFile = None,
+    home: Home = DEFAULT_HOME,
 ) -> None:
     """Serve the HTTP API until SIGTERM or Ctrl-C.
 
     Example: tidegate api --port 8400
     """
-    if context.invoked_subcommand is not None:
-        return
-    left = settings_file(state)
+    left = settings_file(home)
     file = settings or (left if left.exists() else None)
     given = {
         FILE_VARIABLE: None if file is None else str(file),

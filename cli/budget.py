@@ -2,17 +2,14 @@
 
 import asyncio
 from datetime import datetime
-from pathlib import Path
-from typing import Annotated
 
-import typer
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from cli.options import DEFAULT_HOME, Home, SettingsFile
 from cli.output import OUT, AsJson, Every, Watch, show
-from cli.sandbox import DEFAULT_STATE, StateFolder
 from cli.state import settings_of_state
 from schemas.forecast import Forecast, Slowed, Spender
 from workers.budget_words import (
@@ -35,16 +32,14 @@ def budget(
     as_json: AsJson = False,
     watch: Watch = False,
     every: Every = 5.0,
-    settings: Annotated[
-        Path | None, typer.Option(help="Settings file; by default the one under --state.")
-    ] = None,
-    state: StateFolder = DEFAULT_STATE,
+    settings: SettingsFile = None,
+    home: Home = DEFAULT_HOME,
 ) -> None:
-    """Show the rest of each limit of the org, its spenders, and when it runs out. Costs no API call.
+    """Show what is left of each limit, and who spends it. Also when it runs out. Costs no API call.
 
     Example: tidegate budget --watch
     """
-    loaded = settings_of_state(settings, state)
+    loaded = settings_of_state(settings, home)
     show(lambda: asyncio.run(_ask(loaded)), budget_page, as_json=as_json, watch=watch, every=every)
 
 

@@ -10,15 +10,17 @@ import typer
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from cli.options import SettingsFile
+from cli.grammar import CommandApp
+from cli.options import DEFAULT_HOME, Home, SettingsFile
 from cli.output import EXIT_FAILED, OUT, AsJson, print_json, say
-from cli.sandbox import DEFAULT_STATE, StateFolder
 from cli.state import settings_of_state
 from schemas.catalogue_check import CatalogueCheck, Costs, Difference
 from schemas.errors import SettingsError
 from workers.catalogue import Generation, Wanted, check_catalogue, generate_catalogue
 
-app = typer.Typer(help="The object catalogue: generate, check.", no_args_is_help=True)
+app = CommandApp(
+    about="Generate the object catalogue, or compare one with the org.\n\nExample: tidegate catalogue check",
+)
 _STYLES = {
     Costs.MISSED: "bold red",
     Costs.ISOLATED: "bold red",
@@ -50,9 +52,9 @@ def generate(
         bool, typer.Option("--polled", help="Take objects that are not selected; lanes must poll them.")
     ] = False,
     settings: SettingsFile = None,
-    state: StateFolder = DEFAULT_STATE,
+    home: Home = DEFAULT_HOME,
 ) -> None:
-    """Write a catalogue from what the org describes: types, lengths, references, compound parts, picklist values, and what is personal.
+    """Write a catalogue from what the org describes. Types, lengths, references, compound parts, picklist values, and what is personal.
 
     Example: tidegate catalogue generate --objects Case,Account --history Case --out catalogue.yaml
     """
@@ -63,7 +65,7 @@ def generate(
         raise SettingsError(
             f"{out} is there, and may hold decisions. Give another --out and compare them, or replace it with --force."
         )
-    made = asyncio.run(generate_catalogue(settings_of_state(settings, state), wanted))
+    made = asyncio.run(generate_catalogue(settings_of_state(settings, home), wanted))
     if out is None:
         sys.stdout.write(made.generated.text)
     else:
@@ -76,7 +78,7 @@ def check(
     file: Annotated[Path | None, typer.Option(help="By default the engine's own.")] = None,
     as_json: AsJson = False,
     settings: SettingsFile = None,
-    state: StateFolder = DEFAULT_STATE,
+    home: Home = DEFAULT_HOME,
 ) -> None:
     """Compare the catalogue with the org, and say what to do. Changes nothing.
 
@@ -84,7 +86,7 @@ def check(
 
     Example: tidegate catalogue check --file catalogue.yaml
     """
-    loaded = settings_of_state(settings, state)
+    loaded = settings_of_state(settings, home)
     found = asyncio.run(check_catalogue(loaded, file or loaded.catalogue))
     print_json(found.model_dump(mode="json") | {"is_well": found.is_well}) if as_json else OUT.print(
         check_page(found)

@@ -7,9 +7,8 @@ import typer
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from cli.options import SettingsFile
+from cli.options import DEFAULT_HOME, Home, SettingsFile
 from cli.output import EXIT_FAILED, OUT, AsJson, print_json, progress
-from cli.sandbox import DEFAULT_STATE, StateFolder
 from cli.state import settings_of_state
 from schemas.doctor import Diagnosis, Finding, Remote, State
 from schemas.errors import SettingsError
@@ -30,7 +29,7 @@ def doctor(
     ] = None,
     as_json: AsJson = False,
     settings: SettingsFile = None,
-    state: StateFolder = DEFAULT_STATE,
+    home: Home = DEFAULT_HOME,
 ) -> None:
     """Ask every remote what is missing or wrong, and say what to do. Changes nothing; takes 20 seconds at most.
 
@@ -40,7 +39,7 @@ def doctor(
     """
     wanted = frozenset(only) if only else EVERYTHING
     try:
-        loaded = settings_of_state(settings, state)
+        loaded = settings_of_state(settings, home)
     except SettingsError as error:
         found = without_settings(error, wanted)
     else:

@@ -1,6 +1,6 @@
 """tidegate drift: how the org's schema has come to differ from the catalogue file, what was done, and what is left to do."""
 
-import asyncio
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -8,21 +8,17 @@ import typer
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
-from temporalio.client import WorkflowFailureError
-from temporalio.common import WorkflowIDConflictPolicy
 
-from cli.options import By, SettingsFile, who
-from cli.output import OUT, AsJson, print_json, say
-from cli.sandbox import DEFAULT_STATE, StateFolder
+from cli.options import DEFAULT_HOME, By, Detach, Home, Reason, SettingsFile, who
+from cli.output import EXIT_FAILED, OUT, AsJson, print_json, say
+from cli.runs import Asked, run_to_its_end
 from cli.state import settings_of_state
+from clients.temporal.run_kinds import DRIFT
 from clients.warehouse import Warehouse
 from clients.warehouse.live_catalogue import read_rows
-from schemas import names
 from schemas.catalogue import load_catalogue
 from schemas.drift import DriftInput, DriftResult, DriftRow
-from schemas.errors import UnavailableError
-from schemas.ids import drift_workflow_id
-from workers.clients import connect_temporal, open_warehouse
+from workers.clients import open_warehouse
 from workers.settings import Settings
 
 
@@ -43,50 +39,49 @@ class Found:
 
 
 def drift(
-    check: Annotated[bool, typer.Option("--check", help="Ask the org now, every object of it.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Ask the org now, for every object.")] = False,
     every: Annotated[
         bool, typer.Option("--all", help="Every decision, not the last one of each field.")
     ] = False,
+    detach: Detach = False,
+    by: By = "",
+    reason: Reason = "",
     as_json: AsJson = False,
     settings: SettingsFile = None,
-    by: By = "",
-    state: StateFolder = DEFAULT_STATE,
+    home: Home = DEFAULT_HOME,
 ) -> None:
-    """Fields that the org has otherwise than the catalogue file: what was found, done, and is left to do.
+    """Show fields that the org has otherwise than the catalogue. What was found, what was done, and what is left to do.
 
     Example: tidegate drift --check
     """
-    loaded = settings_of_state(settings, state)
-    result = asyncio.run(_check(loaded, who(by))) if check else None
-    if result is not None:
-        say(
-            f"{result.checked} objects looked at with {result.calls} API calls; {len(result.found)} new findings"
-        )
-    warehouse = open_warehouse(loaded)
-    try:
+    loaded = settings_of_state(settings, home)
+    result = None
+    if check:
+        ended = run_to_its_end(loaded, _asked(loaded, who(by), reason), detach=detach, as_json=as_json)
+        if ended is None:
+            return
+        if ended.trouble or ended.state is None:
+            say(f"The check of the schema failed: {ended.trouble}")
+            raise typer.Exit(EXIT_FAILED)
+        result = ended.state
+        calls = f"{result.checked} objects looked at with {result.calls} API calls"
+        say(f"{calls}; {len(result.found)} new findings")
+    with closing(open_warehouse(loaded)) as warehouse:
         found = Found(_decisions(warehouse, every=every), result)
-    finally:
-        warehouse.close()
     print_json(found.as_json()) if as_json else OUT.print(drift_page(found))
 
 
-async def _check(settings: Settings, by: str) -> DriftResult:
-    client = await connect_temporal(settings)
-    org = settings.salesforce.org_id
-    request = DriftInput(org=org, objects=tuple(_objects(settings)), redrive=settings.drift.redrive, by=by)
-    try:
-        result: DriftResult = await client.execute_workflow(
-            names.DRIFT_WORKFLOW,
-            request,
-            id=drift_workflow_id(org),
-            task_queue=names.WORKFLOW_QUEUE,
-            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            result_type=DriftResult,
-            static_summary="a check of the schema",
-        )
-    except WorkflowFailureError as error:
-        raise UnavailableError(system="The check of the schema", detail=str(error.cause)) from error
-    return result
+def _asked(settings: Settings, by: str, reason: str) -> Asked[DriftResult]:
+    request = DriftInput(
+        org=settings.salesforce.org_id,
+        objects=tuple(_objects(settings)),
+        redrive=settings.drift.redrive,
+        by=by,
+        reason=reason,
+    )
+    return Asked(
+        kind=DRIFT, request=request, state=DriftResult, title="check of the schema", show="tidegate drift"
+    )
 
 
 def _objects(settings: Settings) -> list[str]:

@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Annotated, NoReturn
 
@@ -13,12 +14,14 @@ from cli import (
     audit,
     budget,
     catalogue,
+    config,
     doctor,
     drift,
+    lane,
     plan,
+    planner,
     quality,
     quarantine,
-    reconcile,
     refresh,
     sandbox,
     sandbox_org,
@@ -26,13 +29,17 @@ from cli import (
     worker,
 )
 from cli.backfill import commands as backfill
+from cli.grammar import CommandApp, Panel
 from cli.local import demo, up
-from cli.output import EXIT_FAILED, EXIT_REFUSED, EXIT_UNAVAILABLE, TALK
+from cli.output import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_REFUSED, EXIT_UNAVAILABLE, TALK
+from cli.reconcile import commands as reconcile
 from cli.replay import commands as replay
 from cli.status import command as status
 from cli.version import version_text
 from cli.writeback import commands as writeback
+from clients.temporal.runs import RunExistsError
 from schemas.errors import (
+    ActRefusedError,
     RunAlreadyCompletedError,
     RunConflictError,
     SettingsError,
@@ -41,38 +48,63 @@ from schemas.errors import (
     UnknownObjectError,
 )
 
-app = typer.Typer(
+_COMMANDS: dict[Panel, dict[str, CommandApp | Callable[..., None]]] = {
+    Panel.LOOK: {
+        "status": status.status,
+        "trace": trace.trace,
+        "budget": budget.budget,
+        "plan": plan.plan,
+        "quality": quality.app,
+        "audit": audit.app,
+        "drift": drift.drift,
+    },
+    Panel.REPAIR: {
+        "reconcile": reconcile.app,
+        "backfill": backfill.app,
+        "refresh": refresh.refresh,
+        "replay": replay.app,
+        "quarantine": quarantine.app,
+    },
+    Panel.HOLD: {
+        "lane": lane.app,
+        "planner": planner.app,
+        "writeback": writeback.app,
+    },
+    Panel.RUN: {
+        "worker": worker.worker,
+        "api": api.app,
+        "catalogue": catalogue.app,
+        "config": config.app,
+        "doctor": doctor.doctor,
+    },
+    Panel.LOCAL: {
+        "demo": demo.demo,
+        "up": up.up,
+        "sandbox": sandbox.app,
+    },
+}
+app = CommandApp(
+    about="Keeps a warehouse equal to a Salesforce org within two minutes, and proves it.\n\nExample: tidegate status --watch",
     name="tidegate",
-    help="Keeps a warehouse equal to a Salesforce org within two minutes, and proves it.",
-    no_args_is_help=True,
+    order=tuple(name for commands in _COMMANDS.values() for name in commands),
     pretty_exceptions_enable=False,
-    rich_markup_mode=None,
 )
-app.command("up")(up.up)
-app.command("demo")(demo.demo)
-app.command("doctor")(doctor.doctor)
-app.command("status")(status.status)
-app.command("budget")(budget.budget)
-app.command("plan")(plan.plan)
-app.command("reconcile")(reconcile.reconcile)
-app.command("drift")(drift.drift)
-app.command("refresh")(refresh.refresh)
-app.command("trace")(trace.trace)
-app.command("worker")(worker.worker)
-sandbox.app.add_typer(sandbox_org.faults_app, name="faults")
-sandbox.app.command("dials")(sandbox_org.dials)
-sandbox.app.command("clock")(sandbox_org.clock)
-sandbox.app.command("reset")(sandbox_org.reset)
-sandbox.app.command("neighbour")(sandbox_org.neighbour)
-app.add_typer(sandbox.app, name="sandbox")
-app.add_typer(catalogue.app, name="catalogue")
-app.add_typer(backfill.app, name="backfill")
-app.add_typer(audit.app, name="audit")
-app.add_typer(api.app, name="api")
-app.add_typer(replay.app, name="replay")
-app.add_typer(quality.app, name="quality")
-app.add_typer(quarantine.app, name="quarantine")
-app.add_typer(writeback.app, name="writeback")
+
+
+def _add_all() -> None:
+    """Every command, in the group of the help where it is looked for."""
+    for panel, commands in _COMMANDS.items():
+        for name, command in commands.items():
+            if isinstance(command, typer.Typer):
+                app.add_typer(command, name=name, rich_help_panel=panel)
+            else:
+                app.command(name, rich_help_panel=panel)(command)
+    sandbox.app.add_typer(sandbox_org.faults_app, name="faults")
+    for command in (sandbox_org.dials, sandbox_org.clock, sandbox_org.reset, sandbox_org.neighbour):
+        sandbox.app.command(command.__name__)(command)
+
+
+_add_all()
 
 _debug = False
 
@@ -98,7 +130,10 @@ def options(
         ),
     ] = False,
 ) -> None:
-    """Keeps a warehouse equal to a Salesforce org within two minutes, and proves it."""
+    """Keeps a warehouse equal to a Salesforce org within two minutes, and proves it.
+
+    Example: tidegate status --watch
+    """
     global _debug
     _debug = debug
 
@@ -119,7 +154,7 @@ def _run() -> int:
         TALK.print(f"[bold red]Error:[/] {error}", markup=True)
         return _exit_code(error)
     except KeyboardInterrupt:
-        return 130
+        return EXIT_INTERRUPTED
     return 0
 
 
@@ -136,8 +171,15 @@ def _leave(code: int) -> NoReturn:
     os._exit(code)
 
 
-_REFUSED = (SettingsError, UnknownObjectError, RunAlreadyCompletedError, RunConflictError)
-"""The command line asks for something that cannot be done."""
+_REFUSED = (
+    ActRefusedError,
+    RunAlreadyCompletedError,
+    RunConflictError,
+    RunExistsError,
+    SettingsError,
+    UnknownObjectError,
+)
+"""Errors of a command that cannot be done as it was typed."""
 
 
 def _exit_code(error: TidegateError) -> int:

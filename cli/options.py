@@ -1,4 +1,4 @@
-"""Shared options of commands by which an operator does something: who, why, on which engine, and times as people write them."""
+"""The options that commands share, each spelled once: which engine, who and why, times, what to show and whether to wait."""
 
 import getpass
 import re
@@ -8,26 +8,77 @@ from typing import Annotated
 
 import typer
 
-SettingsFile = Annotated[Path | None, typer.Option(help="Settings file; by default the one under --state.")]
-By = Annotated[str, typer.Option(help="Who asks; goes on record. By default who is logged in.")]
-Reason = Annotated[str, typer.Option(help="Why; goes on record.")]
+from schemas.errors import SettingsError
+
+DEFAULT_HOME = Path("var")
+Home = Annotated[Path, typer.Option("--home", help="Folder of an engine that `tidegate up` runs.")]
+SettingsFile = Annotated[
+    Path | None, typer.Option("--settings", help="Settings file; by default the one under --home.")
+]
+
+By = Annotated[str, typer.Option("--by", help="Who asks, for the audit log; by default the login name.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why, for the audit log.")]
+NeededReason = Annotated[str, typer.Option("--reason", help="Why, for the audit log.", show_default=False)]
+
+TIMES = "2026-11-24, 2026-11-24T10:00Z or 2h (ago)"
+Since = Annotated[str | None, typer.Option("--since", help=f"From this time on: {TIMES}.")]
+Until = Annotated[str | None, typer.Option("--until", help="Before this time.")]
+
+Detach = Annotated[bool, typer.Option("--detach", help="Start it and do not wait for its end.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what it would do and cost; start nothing.")]
+Everything = Annotated[bool, typer.Option("--all", help="Everything, without a choice.")]
+OfObject = Annotated[str | None, typer.Option("--object", help="Only this object, by its API name.")]
+Most = Annotated[int, typer.Option("--most", min=1, help="Rows shown one by one.")]
+ObjectName = Annotated[str, typer.Argument(metavar="OBJECT", help="API name, such as Case.")]
 
 _AGO = re.compile(r"(\d+)([smhd])")
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
 def who(by: str) -> str:
-    """Who acts: as given, else who is logged in."""
+    """The person who acts: as given, else the login name."""
     return by or getpass.getuser()
 
 
 def time_ago(text: str) -> datetime | None:
-    """The time that was 90s, 10m, 2h or 3d ago; None for any other text."""
+    """The time that was 90s, 10m, 2h or 3d ago, in whole seconds; None for any other text."""
     ago = _AGO.fullmatch(text)
-    return None if ago is None else datetime.now(UTC) - timedelta(seconds=int(ago[1]) * _UNITS[ago[2]])
+    if ago is None:
+        return None
+    return datetime.now(UTC).replace(microsecond=0) - timedelta(seconds=int(ago[1]) * _UNITS[ago[2]])
 
 
 def time_of(text: str) -> datetime:
     """A time such as 2026-11-24 or 2026-11-24T10:00Z, in UTC where it names no zone; raises `ValueError` for any other text."""
     found = datetime.fromisoformat(text)
     return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def moment(option: str, given: str | None) -> datetime | None:
+    """The time that an option names: a date, an ISO time, or 2h for two hours ago.
+
+    Args:
+        option: For the error: `--since`.
+        given: The text; None or "" = no time.
+
+    Raises:
+        SettingsError: The text is no time.
+    """
+    if not given:
+        return None
+    try:
+        return time_ago(given) or time_of(given)
+    except ValueError:
+        raise SettingsError(f"{option}: {given!r} is not a time such as {TIMES}.") from None
+
+
+def time_range(since: str | None, until: str | None) -> tuple[datetime | None, datetime | None]:
+    """Both bounds of --since and --until; None = open.
+
+    Raises:
+        SettingsError: A text is no time, or --since is not before --until.
+    """
+    first, last = moment("--since", since), moment("--until", until)
+    if first is not None and last is not None and first >= last:
+        raise SettingsError(f"--since {since} is not before --until {until}. Correct one of them.")
+    return first, last

@@ -18,17 +18,24 @@ OUT = Console(highlight=False, width=None if sys.stdout.isatty() else 180)
 TALK = Console(stderr=True, highlight=False)
 """Progress, notes, errors."""
 
+EXIT_OK = 0
 EXIT_FAILED = 1
-"""The command was carried out, and its result is bad (a demo that found a difference, a broken audit chain)."""
 EXIT_REFUSED = 2
-"""The command line or a setting is wrong."""
 EXIT_UNAVAILABLE = 3
-"""Something remote does not answer; the same command may work later."""
-
 EXIT_NO_PLAN = 4
-"""No plan keeps every object fresh within every budget; the output says what would help."""
 EXIT_ISOLATED = 5
-"""A reconciliation left nothing that differs, but fields whose value does not fit: they are unknown in the warehouse."""
+EXIT_INTERRUPTED = 130
+
+EXIT_CODES = {
+    EXIT_OK: "It is done, and what was asked holds.",
+    EXIT_FAILED: "It is done and does not hold, or the run failed: a difference is left, the audit log is broken.",
+    EXIT_REFUSED: "The command line or a setting is wrong, or a run of that name was asked something else.",
+    EXIT_UNAVAILABLE: "A remote system does not answer. The same command may work later.",
+    EXIT_NO_PLAN: "`plan`: no plan keeps every object fresh within every budget. The output says what would help.",
+    EXIT_ISOLATED: "`reconcile`: nothing differs but fields whose value does not fit. They are unknown in the warehouse.",
+    EXIT_INTERRUPTED: "Ctrl-C. A run that was started goes on.",
+}
+"""How commands end; `docs/command_line.md` has the same table."""
 
 
 AsJson = Annotated[bool, typer.Option("--json", help="One object on stdout.")]

@@ -3,15 +3,14 @@
 import asyncio
 import sys
 from datetime import timedelta
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 from temporalio.service import RPCError, RPCStatusCode
 
-from cli.output import EXIT_NO_PLAN, OUT, print_json
+from cli.options import DEFAULT_HOME, Home, SettingsFile
+from cli.output import EXIT_NO_PLAN, OUT, AsJson, print_json
 from cli.plan_output import plan_as_json, plan_page, view_as_json, view_page
-from cli.sandbox import DEFAULT_STATE, StateFolder
 from cli.state import settings_of_state
 from schemas import names
 from schemas.catalogue import default_catalogue
@@ -28,41 +27,53 @@ from workers.settings import Settings
 MINUTES_A_DAY = 24 * 60
 
 
+_ChangesPerDay = Annotated[
+    float | None,
+    typer.Option(
+        "--changes-per-day", min=0, help="Assume so many changes a day, instead of what is measured."
+    ),
+]
+_Edition = Annotated[
+    Literal["developer", "enterprise", "unlimited"],
+    typer.Option("--edition", help="Whose allocations to assume."),
+]
+_Entitlement = Annotated[
+    int | None, typer.Option("--entitlement", min=0, help="Delivered events a day; by default the edition's.")
+]
+_Licences = Annotated[int, typer.Option("--licences", min=0, help="Users' licences; each adds API calls.")]
+_Shares = Annotated[
+    str, typer.Option("--objects", help="Parts of the changes, as Case=4,Account=1; by default even parts.")
+]
+_Peak = Annotated[
+    float, typer.Option("--peak", min=1, help="The busiest minute, as a multiple of the day's mean.")
+]
+_Goal = Annotated[
+    str, typer.Option("--goal", help="From commit to the curated table, for 95 of 100 changes: 120s, 5m.")
+]
+_Others = Annotated[
+    float, typer.Option("--others", min=0, max=1, help="Part of the API calls that other applications take.")
+]
+
+
 def plan(
-    changes_per_day: Annotated[
-        float | None, typer.Option(min=0, help="Assume so many changes a day, instead of what is measured.")
-    ] = None,
-    edition: Annotated[
-        Literal["developer", "enterprise", "unlimited"], typer.Option(help="Whose allocations to assume.")
-    ] = "unlimited",
-    entitlement: Annotated[
-        int | None, typer.Option(min=0, help="Delivered events a day; by default the edition's.")
-    ] = None,
-    licences: Annotated[int, typer.Option(min=0, help="Users' licences; each adds API calls.")] = 0,
-    objects: Annotated[
-        str, typer.Option(help="Parts of the changes, as Case=4,Account=1; by default even parts.")
-    ] = "",
-    peak: Annotated[
-        float, typer.Option(min=1, help="The busiest minute, as a multiple of the day's mean.")
-    ] = 5.0,
-    goal: Annotated[
-        str, typer.Option(help="From commit to the curated table, for 95 of 100 changes: 120s, 5m.")
-    ] = "120s",
-    others: Annotated[
-        float, typer.Option(min=0, max=1, help="Part of the API calls that other applications take.")
-    ] = 0.5,
-    as_json: Annotated[bool, typer.Option("--json", help="One object on stdout.")] = False,
-    settings: Annotated[
-        Path | None, typer.Option(help="Settings file; by default the one under --state.")
-    ] = None,
-    state: StateFolder = DEFAULT_STATE,
+    changes_per_day: _ChangesPerDay = None,
+    edition: _Edition = "unlimited",
+    entitlement: _Entitlement = None,
+    licences: _Licences = 0,
+    objects: _Shares = "",
+    peak: _Peak = 5.0,
+    goal: _Goal = "120s",
+    others: _Others = 0.5,
+    as_json: AsJson = False,
+    settings: SettingsFile = None,
+    home: Home = DEFAULT_HOME,
 ) -> None:
-    """How each object is followed at present, or would be under an assumed load. Exit code 4: no plan fits.
+    """Show how each object is followed, or would be under a load. Exits 4 when no plan fits.
 
     Example: tidegate plan --changes-per-day 35000000 --edition unlimited --entitlement 50000
     """
     if changes_per_day is None:
-        _show_present(settings_of_state(settings, state), as_json=as_json)
+        _show_present(settings_of_state(settings, home), as_json=as_json)
         return
     limits = allocations(edition, licences=licences, entitlement=entitlement)
     terms = Terms()

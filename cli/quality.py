@@ -3,17 +3,16 @@
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
-from typer.core import TyperGroup
 
-from cli.options import By, SettingsFile, who
+from cli.grammar import CommandApp
+from cli.options import DEFAULT_HOME, By, Home, Most, NeededReason, ObjectName, SettingsFile, who
 from cli.output import EXIT_FAILED, OUT, AsJson, print_json, say
-from cli.sandbox import DEFAULT_STATE, StateFolder
 from cli.state import settings_of_state
 from clients.database.audit_log import AuditLog
 from schemas.quality_views import FindingChoice, FindingGroup, FindingRow, HoldView, Score
@@ -24,40 +23,33 @@ from workers.settings import Settings
 _SHOW = "show"
 
 
-class _Group(TyperGroup):
-    """`tidegate quality Case` is `tidegate quality show Case`."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        if not args or (args[0] not in self.commands and args[0] != "--help"):
-            args = [_SHOW, *args]
-        return super().parse_args(ctx, args)
-
-
-app = typer.Typer(
-    cls=_Group, help="Scorecards, open findings and holds: tidegate quality [OBJECT], or one of these."
+app = CommandApp(
+    about="Show scorecards, open findings and holds, and act on them.\n\nExample: tidegate quality Case",
+    usual=_SHOW,
+    meant_alone=True,
 )
 
-Named = Annotated[str, typer.Argument(metavar="OBJECT", help="API name, as Case.")]
 AnyObject = Annotated[str, typer.Argument(metavar="[OBJECT]", help="API name, as Case; left out: every one.")]
 OfRule = Annotated[str, typer.Option("--rule", help="Only this rule, as `values`.")]
 OfField = Annotated[str, typer.Option("--field", help="Only this field, by its API name.")]
 OfRecord = Annotated[str, typer.Option("--record", help="Only this record, by its 18-character id.")]
-Why = Annotated[str, typer.Option("--reason", help="Why; goes on record.")]
 
 
 @app.command(_SHOW)
 def show(
     object_name: AnyObject = "",
-    days: Annotated[int, typer.Option(min=1, help="Of the scorecards, today (UTC) included.")] = DAYS,
+    days: Annotated[
+        int, typer.Option("--days", min=1, help="Of the scorecards, today (UTC) included.")
+    ] = DAYS,
     as_json: AsJson = False,
     settings: SettingsFile = None,
-    state: StateFolder = DEFAULT_STATE,
+    home: Home = DEFAULT_HOME,
 ) -> None:
-    """Scorecards, open findings by field and rule, and what is held.
+    """Show scorecards, open findings by field and rule, and what is held.
 
     Example: tidegate quality Case
     """
-    with _looks(settings_of_state(settings, state)) as looks:
+    with _looks(settings_of_state(settings, home)) as looks:
         scores = looks.scorecard(object_name, days)
         groups = looks.groups(FindingChoice(object=object_name))
         held = [each for each in looks.holds() if object_name in ("", each.object)]
@@ -82,17 +74,17 @@ def list_findings(
     everything: Annotated[
         bool, typer.Option("--all", help="Also those that are acknowledged or resolved.")
     ] = False,
-    most: Annotated[int, typer.Option(min=1, help="Findings shown.")] = 50,
+    most: Most = 50,
     as_json: AsJson = False,
     settings: SettingsFile = None,
-    state: StateFolder = DEFAULT_STATE,
+    home: Home = DEFAULT_HOME,
 ) -> None:
-    """Findings one by one, those seen last first.
+    """List findings one by one, those seen last first.
 
     Example: tidegate quality list Case --rule parent
     """
     choice = FindingChoice(object=object_name, rule=rule, field=field, record_id=record)
-    with _looks(settings_of_state(settings, state)) as looks:
+    with _looks(settings_of_state(settings, home)) as looks:
         rows = looks.findings(choice, most, everything=everything)
     if as_json:
         print_json([each.model_dump() for each in rows])
@@ -102,62 +94,62 @@ def list_findings(
 
 @app.command("acknowledge")
 def acknowledge(
-    object_name: Named,
-    reason: Why,
+    object_name: ObjectName,
+    reason: NeededReason,
     rule: OfRule = "",
     field: OfField = "",
     record: OfRecord = "",
     as_json: AsJson = False,
     by: By = "",
     settings: SettingsFile = None,
-    state: StateFolder = DEFAULT_STATE,
+    home: Home = DEFAULT_HOME,
 ) -> None:
     """Say that open findings need no more care. They stay on record, and `status` does not count them.
 
     Example: tidegate quality acknowledge Case --rule values --field Status --reason "the list is being extended"
     """
     choice = FindingChoice(object=object_name, rule=rule, field=field, record_id=record)
-    with quality_acts(settings_of_state(settings, state)) as acts:
+    with quality_acts(settings_of_state(settings, home)) as acts:
         count = acts.acknowledge(choice, by=who(by), reason=reason)
     _tell(count, f"{count:,} findings are acknowledged.", as_json=as_json)
 
 
 @app.command("redrive")
 def redrive(
-    object_name: Named,
-    reason: Why,
+    object_name: ObjectName,
+    reason: NeededReason,
     rule: OfRule = "",
     field: OfField = "",
     record: OfRecord = "",
     as_json: AsJson = False,
     by: By = "",
     settings: SettingsFile = None,
-    state: StateFolder = DEFAULT_STATE,
+    home: Home = DEFAULT_HOME,
 ) -> None:
     """Have the records of open findings read from the org once more: what is wrong no more is resolved by what comes.
 
     Example: tidegate quality redrive Case --rule too_long --reason "the field was made longer"
     """
     choice = FindingChoice(object=object_name, rule=rule, field=field, record_id=record)
-    with quality_acts(settings_of_state(settings, state)) as acts:
+    with quality_acts(settings_of_state(settings, home)) as acts:
         count = acts.redrive(choice, by=who(by), reason=reason)
     _tell(count, f"{count:,} records are on the list of what is to be read again.", as_json=as_json)
 
 
 @app.command("release")
 def release(
-    object_name: Named,
-    reason: Why,
+    object_name: ObjectName,
+    reason: NeededReason,
     as_json: AsJson = False,
     by: By = "",
     settings: SettingsFile = None,
-    state: StateFolder = DEFAULT_STATE,
+    home: Home = DEFAULT_HOME,
 ) -> None:
     """Let the batches of a held object be applied. What breaks rules of severity `reject` goes to quarantine.
 
     Example: tidegate quality release Case --reason "the import was as it should be"
     """
-    with quality_acts(settings_of_state(settings, state)) as acts:
+    with quality_acts(settings_of_state(settings, home)) as acts:
         count = acts.release(object_name, by=who(by), reason=reason)
     _tell(count, f"{object_name} is released; its batches are applied within a minute.", as_json=as_json)
 

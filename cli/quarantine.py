@@ -11,25 +11,41 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from cli.options import By, Reason, SettingsFile, who
+from cli.grammar import CommandApp
+from cli.options import (
+    DEFAULT_HOME,
+    By,
+    Detach,
+    Everything,
+    Home,
+    Most,
+    NeededReason,
+    OfObject,
+    Reason,
+    SettingsFile,
+    who,
+)
 from cli.output import EXIT_FAILED, OUT, AsJson, print_json, say
 from cli.quality import quality_acts
-from cli.replay.commands import run
-from cli.sandbox import DEFAULT_STATE, StateFolder
+from cli.replay.commands import run_replay
 from cli.state import settings_of_state
 from clients.warehouse import Transaction
 from clients.warehouse.sql import replay as sql
 from schemas.errors import SettingsError
-from schemas.replay import QuarantineChoice, ReplayInput, ReplaySelection, replay_key
+from schemas.replay import QuarantineChoice, ReplayInput, ReplaySelection
+from schemas.run_names import replay_name
 from transforms.ingest.decode_events import REASONS
 from workers.clients import open_warehouse
 from workers.settings import Settings
 
-app = typer.Typer(help="Changes that do not fit, and having them tried again.", no_args_is_help=True)
+app = CommandApp(
+    about="Look at changes that do not fit, and have them tried again.\n\nExample: tidegate quarantine list",
+)
 
-OfReason = Annotated[str | None, typer.Option("--reason", help=f"One of {', '.join(REASONS)}.")]
-OfObject = Annotated[str | None, typer.Option("--object", help="One object, by its name as received.")]
-OfBatch = Annotated[str | None, typer.Option("--batch", help="One batch, as `list` names it.")]
+OfCause = Annotated[
+    str | None, typer.Option("--because", help=f"Only those refused as one of {', '.join(REASONS)}.")
+]
+OfBatch = Annotated[str | None, typer.Option("--batch", help="Only this batch, as `list` names it.")]
 
 _ROW = (
     "batch",
@@ -46,21 +62,21 @@ _ROW = (
 
 @app.command("list")
 def list_rows(
-    reason: OfReason = None,
+    because: OfCause = None,
     object_name: OfObject = None,
     batch: OfBatch = None,
-    most: Annotated[int, typer.Option(min=1, help="Rows shown one by one; all are counted.")] = 20,
+    most: Most = 20,
     everything: Annotated[bool, typer.Option("--all", help="Also what was acknowledged.")] = False,
     as_json: AsJson = False,
     settings: SettingsFile = None,
-    state: StateFolder = DEFAULT_STATE,
+    home: Home = DEFAULT_HOME,
 ) -> None:
-    """Show quarantine: counts by object and reason, and the oldest rows.
+    """List what waits in quarantine: counts by object and cause, and the oldest rows.
 
-    Example: tidegate quarantine list --reason unknown_field
+    Example: tidegate quarantine list --because unknown_field
     """
-    chosen = _chosen(reason, object_name, batch)
-    with _asking(settings_of_state(settings, state)) as transaction:
+    chosen = _chosen(because, object_name, batch)
+    with _asking(settings_of_state(settings, home)) as transaction:
         counts = transaction.fetch(sql.count_quarantine(acknowledged=everything), chosen)
         rows = transaction.fetch(sql.list_quarantine(most, acknowledged=everything), chosen)
     if as_json:
@@ -79,13 +95,13 @@ def show_row(
     ordinal: Annotated[int, typer.Argument(help="The row's place in the batch, as `list` names it.")],
     as_json: AsJson = False,
     settings: SettingsFile = None,
-    state: StateFolder = DEFAULT_STATE,
+    home: Home = DEFAULT_HOME,
 ) -> None:
-    """One refused change with its event, as it was landed: personal and unknown values stay encrypted.
+    """Show one refused change with its event, as it was landed. Personal and unknown values stay encrypted.
 
     Example: tidegate quarantine show changes/123456 3
     """
-    with _asking(settings_of_state(settings, state)) as transaction:
+    with _asking(settings_of_state(settings, home)) as transaction:
         found = _row(transaction, batch, ordinal)
     if found is None:
         say(f"Quarantine has no row {batch} {ordinal}. `tidegate quarantine list` shows what it has.")
@@ -101,60 +117,93 @@ def show_row(
 
 @app.command("redrive")
 def redrive(
-    reason: OfReason = None,
+    because: OfCause = None,
     object_name: OfObject = None,
     batch: OfBatch = None,
-    everything: Annotated[bool, typer.Option("--all", help="Whatever waits.")] = False,
-    follows: Annotated[bool, typer.Option("--follow", help="Stay until it has ended.")] = False,
-    as_json: AsJson = False,
+    everything: Everything = False,
+    detach: Detach = False,
     by: By = "",
-    why: Reason = "",
+    reason: Reason = "",
+    as_json: AsJson = False,
     settings: SettingsFile = None,
-    state: StateFolder = DEFAULT_STATE,
+    home: Home = DEFAULT_HOME,
 ) -> None:
-    """Replay the batches of the chosen rows: what fits now is applied, the rest stays. The workers must have the new catalogue.
+    """Replay the batches of the chosen rows. What fits now is applied, the rest stays. The workers must have the new catalogue.
 
-    Example: tidegate quarantine redrive --object Case --reason unknown_field --follow
+    Example: tidegate quarantine redrive --object Case --because unknown_field
     """
-    if not everything and reason is None and object_name is None and batch is None:
-        raise SettingsError("Nothing was chosen. Say what to redrive: --reason, --object, --batch; or --all.")
-    _chosen(reason, object_name, batch)
-    loaded = settings_of_state(settings, state)
+    _choice(because, object_name, batch, reason, everything=everything)
+    loaded = settings_of_state(settings, home)
     selection = ReplaySelection(
         org=loaded.salesforce.org_id,
         object=object_name,
-        quarantine=QuarantineChoice(reason=reason, batch=batch),
+        quarantine=QuarantineChoice(reason=because, batch=batch),
     )
-    request = ReplayInput(selection=selection, key=replay_key(selection), by=who(by), reason=why)
-    run(loaded, request, only_once=False, follows=follows, as_json=as_json)
+    request = ReplayInput(selection=selection, key=replay_name(selection), by=who(by), reason=reason)
+    run_replay(loaded, request, again=True, detach=detach, as_json=as_json)
 
 
 @app.command("acknowledge")
 def acknowledge(
-    why: Annotated[str, typer.Option("--why", help="Why they need no more care; goes on record.")],
-    reason: OfReason = None,
+    reason: NeededReason,
+    because: OfCause = None,
     object_name: OfObject = None,
     batch: OfBatch = None,
     as_json: AsJson = False,
     by: By = "",
     settings: SettingsFile = None,
-    state: StateFolder = DEFAULT_STATE,
+    home: Home = DEFAULT_HOME,
 ) -> None:
     """Say that the chosen rows need no more care. They stay on record, and are not counted as waiting any more.
 
-    Example: tidegate quarantine acknowledge --reason broken_message --why "the proxy was fixed, the records were read again"
+    Example: tidegate quarantine acknowledge --because broken_message --reason "the proxy was fixed"
     """
-    if reason is None and object_name is None and batch is None:
-        raise SettingsError("Nothing was chosen. Say what to acknowledge: --reason, --object or --batch.")
-    _chosen(reason, object_name, batch)
-    with quality_acts(settings_of_state(settings, state)) as acts:
-        count = acts.acknowledge_quarantine(
-            reason=reason or "", object_name=object_name or "", batch=batch or "", by=who(by), why=why
-        )
+    choice = _choice(because, object_name, batch, reason)
+    with quality_acts(settings_of_state(settings, home)) as acts:
+        count = acts.acknowledge_quarantine(**choice, by=who(by), why=reason)
+    _tell_count(count, "acknowledged", as_json=as_json)
+
+
+@app.command("discard")
+def discard(
+    reason: NeededReason,
+    because: OfCause = None,
+    object_name: OfObject = None,
+    batch: OfBatch = None,
+    as_json: AsJson = False,
+    by: By = "",
+    settings: SettingsFile = None,
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """Give up the chosen rows: they are answered, never redriven again, and shown only by `show` and `trace`.
+
+    Example: tidegate quarantine discard --batch changes/123456 --reason "test data"
+    """
+    choice = _choice(because, object_name, batch, reason)
+    with quality_acts(settings_of_state(settings, home)) as acts:
+        count = acts.discard_quarantine(**choice, by=who(by), why=reason)
+    _tell_count(count, "discarded", as_json=as_json)
+
+
+def _choice(
+    because: str | None, object_name: str | None, batch: str | None, reason: str, *, everything: bool = False
+) -> dict[str, str]:
+    """The chosen parts; raises `SettingsError` when there are none."""
+    _chosen(because, object_name, batch)
+    if not (everything or because or object_name or batch):
+        if reason in REASONS:
+            raise SettingsError(
+                f"--reason says why you do it. To choose the changes that were refused as {reason}: --because {reason}."
+            )
+        raise SettingsError("Nothing was chosen. Give --because, --object or --batch.")
+    return {"reason": because or "", "object_name": object_name or "", "batch": batch or ""}
+
+
+def _tell_count(count: int, done: str, *, as_json: bool) -> None:
     if as_json:
-        print_json({"acknowledged": count})
+        print_json({done: count})
     else:
-        say(f"{count:,} changes are acknowledged." if count else "Nothing of that waits in quarantine.")
+        say(f"{count:,} changes are {done}." if count else "Nothing of that waits in quarantine.")
 
 
 @contextmanager
@@ -163,11 +212,11 @@ def _asking(settings: Settings) -> Iterator[Transaction]:
         yield transaction
 
 
-def _chosen(reason: str | None, object_name: str | None, batch: str | None) -> list[str]:
+def _chosen(because: str | None, object_name: str | None, batch: str | None) -> list[str]:
     """Parameters of the statements: each part twice, empty for any."""
-    if reason is not None and reason not in REASONS:
-        raise SettingsError(f"--reason: {reason!r} is none of {', '.join(REASONS)}.")
-    return [part for each in (reason, object_name, batch) for part in (each or "", each or "")]
+    if because is not None and because not in REASONS:
+        raise SettingsError(f"--because: {because!r} is none of {', '.join(REASONS)}. Correct it.")
+    return [part for each in (because, object_name, batch) for part in (each or "", each or "")]
 
 
 def _row(transaction: Transaction, batch: str, ordinal: int) -> dict[str, Any] | None:

@@ -1,68 +1,83 @@
 """tidegate refresh: read an object's calculated fields again, and land those that differ."""
 
-import asyncio
 from typing import Annotated
 
 import typer
 from rich.console import RenderableType
 from rich.table import Table
-from temporalio.client import WorkflowFailureError
-from temporalio.common import WorkflowIDConflictPolicy
 
 from activities.drift.plan_refresh import PlanRefresh
-from cli.options import By, Reason, SettingsFile, who
-from cli.output import OUT, AsJson, print_json, say
-from cli.sandbox import DEFAULT_STATE, StateFolder
+from cli.options import DEFAULT_HOME, By, Detach, DryRun, Home, ObjectName, Reason, SettingsFile, who
+from cli.output import EXIT_FAILED, OUT, AsJson, print_json, say
+from cli.runs import Asked, run_to_its_end
 from cli.state import settings_of_state
 from clients.storage.objects import ObjectStore
-from schemas import names
-from schemas.errors import SettingsError, UnavailableError
-from schemas.ids import refresh_workflow_id
+from clients.temporal.run_kinds import REFRESH
+from schemas.errors import SettingsError
 from schemas.refresh import RefreshInput, RefreshPlan, RefreshState
+from schemas.run_names import refresh_name
 from workers.addresses import s3_address
-from workers.clients import connect_temporal, decided_catalogue, open_warehouse
+from workers.clients import decided_catalogue, open_warehouse
 from workers.settings import Settings
 
 
 def refresh(
-    object_name: Annotated[str, typer.Argument(metavar="OBJECT", help="By its API name.")],
-    plan: Annotated[bool, typer.Option("--plan", help="Say what would be read, and read nothing.")] = False,
+    object_name: ObjectName,
     everything: Annotated[
-        bool, typer.Option("--everything", help="Every record, even where the inputs tell which are enough.")
+        bool, typer.Option("--all", help="Every record, even where the inputs tell which are enough.")
     ] = False,
     fields: Annotated[
-        str, typer.Option(help="These fields, of every record: A__c,B__c; by default the calculated ones.")
+        str, typer.Option("--fields", help="Only these: A__c,B__c; by default the calculated ones.")
     ] = "",
-    as_json: AsJson = False,
-    settings: SettingsFile = None,
+    dry_run: DryRun = False,
+    detach: Detach = False,
     by: By = "",
     reason: Reason = "",
-    state: StateFolder = DEFAULT_STATE,
+    as_json: AsJson = False,
+    settings: SettingsFile = None,
+    home: Home = DEFAULT_HOME,
 ) -> None:
-    """Read fields that change without a modstamp, and land those that differ from the warehouse.
+    """Read fields that change without a modstamp. Land those that differ from the warehouse.
 
-    Example: tidegate refresh ServiceRequest__c --plan
+    Example: tidegate refresh ServiceRequest__c --dry-run
     """
-    loaded = settings_of_state(settings, state)
+    loaded = settings_of_state(settings, home)
+    listed = tuple(sorted(set(filter(None, (each.strip() for each in fields.split(","))))))
     request = RefreshInput(
         org=loaded.salesforce.org_id,
         object=object_name,
-        fields=tuple(filter(None, (each.strip() for each in fields.split(",")))),
-        name="by-hand",
+        fields=listed,
+        name=refresh_name(listed, is_whole=everything),
         everything=everything,
         by=who(by),
         reason=reason,
     )
     planned = _plan(loaded, request)
-    if plan:
-        print_json(planned.model_dump(mode="json")) if as_json else OUT.print(
-            _plan_page(object_name, planned)
-        )
+    if dry_run:
+        page = planned.model_dump(mode="json") if as_json else _plan_page(object_name, planned)
+        print_json(page) if as_json else OUT.print(page)
         return
-    done = asyncio.run(_run(loaded, request))
-    counts = done.counts
+    _run(loaded, request, detach=detach, as_json=as_json)
+
+
+def _run(loaded: Settings, request: RefreshInput, *, detach: bool, as_json: bool) -> None:
+    asked = Asked(
+        kind=REFRESH,
+        request=request,
+        state=RefreshState,
+        title=f"refresh of {request.object}",
+        show="tidegate status",
+        words=lambda state: f"{state.stage}, {state.counts.read:,} records read, {state.counts.calls} calls",
+    )
+    ended = run_to_its_end(loaded, asked, detach=detach, as_json=as_json)
+    if ended is None:
+        return
+    if ended.trouble or ended.state is None:
+        say(f"The refresh failed: {ended.trouble}")
+        raise typer.Exit(EXIT_FAILED)
+    counts = ended.state.counts
     if as_json:
-        print_json(done.model_dump(mode="json"))
+        print_json(ended.state.model_dump(mode="json"))
         return
     say(
         f"{counts.read:,} records read with {counts.calls:,} API calls; {counts.differed:,} differed, "
@@ -80,23 +95,6 @@ def _plan(settings: Settings, request: RefreshInput) -> RefreshPlan:
         return PlanRefresh(ObjectStore(s3_address(settings.s3)), warehouse, lambda: catalogue).plan(request)
     finally:
         warehouse.close()
-
-
-async def _run(settings: Settings, request: RefreshInput) -> RefreshState:
-    client = await connect_temporal(settings)
-    try:
-        state: RefreshState = await client.execute_workflow(
-            names.REFRESH_WORKFLOW,
-            request,
-            id=refresh_workflow_id(request.org, request.object, request.name),
-            task_queue=names.WORKFLOW_QUEUE,
-            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            result_type=RefreshState,
-            static_summary=f"refreshes {request.object}",
-        )
-    except WorkflowFailureError as error:
-        raise UnavailableError(system="The refresh", detail=str(error.cause)) from error
-    return state
 
 
 def _plan_page(object_name: str, planned: RefreshPlan) -> RenderableType:

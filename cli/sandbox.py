@@ -4,42 +4,48 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated
 
 import httpx
 import typer
 
+from cli.grammar import CommandApp
+from cli.options import DEFAULT_HOME, Home
 from cli.output import OUT, print_json, progress, say
 from cli.sandbox_packages import require_sandbox_packages
 from cli.state import read_endpoints, write_endpoints
 from sandbox.endpoints import Endpoints
 from schemas.errors import SettingsError, UnavailableError
 
-app = typer.Typer(
-    help="The remote systems on this machine: Salesforce, S3 and KMS, PostgreSQL, Temporal.",
-    no_args_is_help=True,
+app = CommandApp(
+    about="Run Salesforce, S3, KMS, PostgreSQL and Temporal here.\n\nExample: tidegate sandbox up",
 )
 
-StateFolder = Annotated[Path, typer.Option("--state", help="Folder for all state.")]
-DEFAULT_STATE = Path("var")
 MOST_CHANGES_A_MINUTE = 240_000
+
+
+_Fresh = Annotated[bool, typer.Option("--fresh", help="Forget what an earlier run left.")]
+_AllAsJson = Annotated[
+    bool, typer.Option("--json", help="Print every endpoint and credential as one object.")
+]
+_Edition = Annotated[
+    str, typer.Option("--edition", help="The org's limits: developer, enterprise or unlimited.")
+]
+_Allow = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow", metavar="METER=N", help="An allocation that is not the edition's; may be repeated."
+    ),
+]
 
 
 @app.command("up")
 def up(
-    state: StateFolder = DEFAULT_STATE,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Forget what an earlier run left.")] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print every endpoint and credential as one object.")
-    ] = False,
-    edition: Annotated[
-        str, typer.Option(help="The org's limits: developer, enterprise or unlimited.")
-    ] = "unlimited",
-    allow: Annotated[
-        list[str] | None,
-        typer.Option(metavar="METER=N", help="An allocation that is not the edition's; may be repeated."),
-    ] = None,
+    home: Home = DEFAULT_HOME,
+    fresh: _Fresh = False,
+    as_json: _AllAsJson = False,
+    edition: _Edition = "unlimited",
+    allow: _Allow = None,
     salesforce_port: Annotated[int, typer.Option(help="0: a free one.")] = 0,
     salesforce_tls_port: Annotated[int, typer.Option(help="0: a free one.")] = 0,
     pubsub_port: Annotated[int, typer.Option(help="0: a free one.")] = 0,
@@ -50,7 +56,7 @@ def up(
 ) -> None:
     """Start the sandbox alone and stay in the foreground until Ctrl-C or SIGTERM.
 
-    Example: tidegate sandbox up --json --state /tmp/sandbox
+    Example: tidegate sandbox up --json --home /tmp/sandbox
     """
     require_sandbox_packages("tidegate sandbox up")
     from sandbox.stack import Ports, running_sandbox
@@ -66,11 +72,9 @@ def up(
         temporal_ui_port,
     )
     allowed = _allowances(allow or [])
-    with running_sandbox(
-        state.resolve(), ports=ports, fresh=fresh, edition=edition, allow=allowed
-    ) as sandbox:
+    with running_sandbox(home.resolve(), ports=ports, fresh=fresh, edition=edition, allow=allowed) as sandbox:
         endpoints = sandbox.endpoints
-        write_endpoints(state, endpoints)
+        write_endpoints(home, endpoints)
         if as_json:
             print_json(endpoints.model_dump())
         else:
@@ -88,13 +92,13 @@ def traffic(
         float,
         typer.Option(min=0, max=1, help="Of the changes that hit any of the records there are already."),
     ] = 0,
-    state: StateFolder = DEFAULT_STATE,
+    home: Home = DEFAULT_HOME,
 ) -> None:
     """Make the running sandbox's org busy: an enrolment window's changes at a chosen rate.
 
     Example: tidegate sandbox traffic --rate 120000 --seconds 120
     """
-    control = read_endpoints(state).salesforce.control_url
+    control = read_endpoints(home).salesforce.control_url
     start_traffic(control, rate=rate, seconds=seconds, seed=seed, old_share=old_share)
     with progress(f"{rate:,} changes a minute", seconds) as bar:
         while (now := traffic_state(control))["running"]:

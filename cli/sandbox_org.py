@@ -6,21 +6,23 @@ from typing import Annotated, Any
 
 import typer
 
+from cli.grammar import CommandApp
+from cli.options import DEFAULT_HOME, Home
 from cli.output import print_json
-from cli.sandbox import DEFAULT_STATE, StateFolder, answered
+from cli.sandbox import answered
 from cli.state import read_endpoints
 from schemas.errors import SettingsError
 
-faults_app = typer.Typer(help="Scripted faults in the running org.", no_args_is_help=True)
+faults_app = CommandApp(about="Scripted trouble in the running org.\n\nExample: tidegate sandbox faults list")
 
 
 @faults_app.command("list")
-def list_faults(state: StateFolder = DEFAULT_STATE) -> None:
+def list_faults(home: Home = DEFAULT_HOME) -> None:
     """The faults in force with how often each struck, and every kind there is with what it does.
 
     Example: tidegate sandbox faults list
     """
-    print_json(_ask(state, "GET", "faults"))
+    print_json(_ask(home, "GET", "faults"))
 
 
 @faults_app.command("add")
@@ -28,9 +30,7 @@ def add_fault(
     point: Annotated[str, typer.Argument(help="Where: http, row, bulk.job, bulk.page, event or stream.")],
     kind: Annotated[str, typer.Argument(help="What; `faults list` names the kinds of each point.")],
     match: Annotated[str, typer.Option(help="Only where this text is in the call, object or channel.")] = "",
-    probability: Annotated[
-        float, typer.Option(min=0, max=1, help="Chance that the fault strikes a call, 0 to 1.")
-    ] = 1,
+    probability: Annotated[float, typer.Option(min=0, max=1, help="Of each occasion.")] = 1,
     times: Annotated[int | None, typer.Option(min=1, help="How often at most.")] = None,
     after: Annotated[int, typer.Option(min=0, help="Occasions that pass first.")] = 0,
     seconds: Annotated[float, typer.Option(min=0, help="For kinds that take time.")] = 0,
@@ -39,7 +39,7 @@ def add_fault(
     message: Annotated[str | None, typer.Option(help="The sentence that goes with it.")] = None,
     retry_after: Annotated[int | None, typer.Option(min=0, help="Seconds that Retry-After names.")] = None,
     seed: Annotated[int, typer.Option(help="The same seed strikes at the same occasions.")] = 1,
-    state: StateFolder = DEFAULT_STATE,
+    home: Home = DEFAULT_HOME,
 ) -> None:
     """Add one fault.
 
@@ -57,23 +57,23 @@ def add_fault(
     }
     chosen = {"status": status, "code": code, "message": message, "retry_after": retry_after}
     rule |= {name: value for name, value in chosen.items() if value is not None}
-    print_json(_ask(state, "POST", "faults", rule)["rules"])
+    print_json(_ask(home, "POST", "faults", rule)["rules"])
 
 
 @faults_app.command("clear")
-def clear_faults(state: StateFolder = DEFAULT_STATE) -> None:
+def clear_faults(home: Home = DEFAULT_HOME) -> None:
     """End all faults.
 
     Example: tidegate sandbox faults clear
     """
-    print_json(_ask(state, "DELETE", "faults")["rules"])
+    print_json(_ask(home, "DELETE", "faults")["rules"])
 
 
 def dials(
     turns: Annotated[
         list[str] | None, typer.Argument(help="FAMILY.DIAL=VALUE; none only shows them.")
     ] = None,
-    state: StateFolder = DEFAULT_STATE,
+    home: Home = DEFAULT_HOME,
 ) -> None:
     """Show the org's dials, after turning those that are named.
 
@@ -83,26 +83,26 @@ def dials(
     for turn in turns or []:
         family, name, value = _turn(turn)
         wanted.setdefault(family, {})[name] = value
-    print_json(_ask(state, "PATCH", "dials", wanted) if wanted else _ask(state, "GET", "dials"))
+    print_json(_ask(home, "PATCH", "dials", wanted) if wanted else _ask(home, "GET", "dials"))
 
 
 def clock(
     advance: Annotated[float, typer.Option(min=0, help="Seconds that pass at once.")] = 0,
-    state: StateFolder = DEFAULT_STATE,
+    home: Home = DEFAULT_HOME,
 ) -> None:
     """Tell the org's time, after letting some of it pass.
 
     Example: tidegate sandbox clock --advance 259200
     """
     body = {"advance_seconds": advance}
-    print_json(_ask(state, "POST", "clock", body) if advance else _ask(state, "GET", "clock"))
+    print_json(_ask(home, "POST", "clock", body) if advance else _ask(home, "GET", "clock"))
 
 
 def reset(
     yes: Annotated[
         bool, typer.Option("--yes", help="Do not ask.", prompt="Delete every record and event of the org?")
     ],
-    state: StateFolder = DEFAULT_STATE,
+    home: Home = DEFAULT_HOME,
 ) -> None:
     """Empty the org and end its problems; identity, sessions and clock stay.
 
@@ -110,7 +110,7 @@ def reset(
     """
     if not yes:
         raise SettingsError("Nothing was reset.")
-    print_json(_ask(state, "POST", "reset"))
+    print_json(_ask(home, "POST", "reset"))
 
 
 def neighbour(
@@ -121,16 +121,16 @@ def neighbour(
     wave: Annotated[float, typer.Option(min=0, max=1, help="How far the rate swings.")] = 0,
     period_seconds: Annotated[float, typer.Option(min=0.001, help="Of one swing.")] = 3_600,
     seed: Annotated[int, typer.Option(help="The same seed strays alike.")] = 1,
-    state: StateFolder = DEFAULT_STATE,
+    home: Home = DEFAULT_HOME,
 ) -> None:
     """Another application that spends API calls of the same quota.
 
     Example: tidegate sandbox neighbour --calls-per-minute 40 --wave 0.5
     """
     if calls_per_minute is None:
-        answer = _ask(state, "GET", "neighbour")
+        answer = _ask(home, "GET", "neighbour")
     elif calls_per_minute == 0:
-        answer = _ask(state, "DELETE", "neighbour")
+        answer = _ask(home, "DELETE", "neighbour")
     else:
         plan = {
             "calls_per_minute": calls_per_minute,
@@ -139,12 +139,12 @@ def neighbour(
             "period_seconds": period_seconds,
             "seed": seed,
         }
-        answer = _ask(state, "POST", "neighbour", plan)
+        answer = _ask(home, "POST", "neighbour", plan)
     print_json(answer)
 
 
-def _ask(state: Path, method: str, path: str, body: object = None) -> Any:
-    url = f"{read_endpoints(state).salesforce.control_url}/{path}"
+def _ask(home: Path, method: str, path: str, body: object = None) -> Any:
+    url = f"{read_endpoints(home).salesforce.control_url}/{path}"
     return answered(lambda http: http.request(method, url, json=body)).json()
 
 

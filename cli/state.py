@@ -1,10 +1,10 @@
 """The engine on this machine: `up` and `sandbox up` leave their endpoints where the other commands look."""
 
 from pathlib import Path
-from urllib.parse import quote
 
 from pydantic import ValidationError
 
+from clients.temporal.run_views import web_ui_url
 from sandbox.endpoints import Endpoints
 from schemas.errors import SettingsError
 from workers.settings import Settings, load_settings
@@ -31,7 +31,7 @@ def read_endpoints(state: Path) -> Endpoints:
         return Endpoints.model_validate_json(endpoints_file(state).read_text())
     except OSError as error:
         raise SettingsError(
-            f"No sandbox was started with its state in {state}. Run `tidegate up`, or give its --state folder."
+            f"No sandbox was started with its state in {state}. Run `tidegate up`, or give its --home folder."
         ) from error
     except ValidationError as error:
         raise SettingsError(f"{endpoints_file(state)} is not readable; start the sandbox again.") from error
@@ -45,7 +45,5 @@ def settings_of_state(named: Path | None, state: Path) -> Settings:
 
 def workflow_url(settings: Settings, workflow: str) -> str | None:
     """Where the Web UI shows a workflow; None when the settings name no Web UI."""
-    ui = settings.temporal.ui_url
-    if ui is None:
-        return None
-    return f"{ui}/namespaces/{settings.temporal.namespace}/workflows/{quote(workflow, safe='')}"
+    where = settings.temporal
+    return web_ui_url(where.ui_url, where.namespace, workflow)

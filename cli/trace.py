@@ -4,15 +4,14 @@ import asyncio
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Annotated, Any
 
 import psycopg
 import typer
 from rich.table import Table
 
-from cli.output import EXIT_FAILED, OUT, print_json, say
-from cli.sandbox import DEFAULT_STATE, StateFolder
+from cli.options import DEFAULT_HOME, Home, SettingsFile
+from cli.output import EXIT_FAILED, OUT, AsJson, print_json, say
 from cli.state import settings_of_state, workflow_url
 from clients.warehouse.psycopg_errors import translated
 from clients.warehouse.sql import apply as sql
@@ -46,17 +45,15 @@ class Step:
 
 def trace(
     record_id: Annotated[str, typer.Argument(help="18-character (or 15-character) record id.")],
-    as_json: Annotated[bool, typer.Option("--json", help="One object on stdout.")] = False,
-    settings: Annotated[
-        Path | None, typer.Option(help="Settings file; by default the one under --state.")
-    ] = None,
-    state: StateFolder = DEFAULT_STATE,
+    as_json: AsJson = False,
+    settings: SettingsFile = None,
+    home: Home = DEFAULT_HOME,
 ) -> None:
-    """Show one record's way: its changes, raw files, batches, versions and writebacks, with links into the Web UI.
+    """Show one record's way from the event to the row. With raw files, batches, versions, writebacks and links into the Web UI.
 
     Example: tidegate trace 500Tg0000000001AAA
     """
-    found = asyncio.run(asyncio.to_thread(_find, settings_of_state(settings, state), record_id))
+    found = asyncio.run(asyncio.to_thread(_find, settings_of_state(settings, home), record_id))
     if found is None:
         say(
             f"No change of {record_id} is in the warehouse. Check the id, and `tidegate status` for quarantine."

@@ -24,7 +24,7 @@ _RETRY_SECONDS = 2.0
 def worker(
     role: Annotated[Role, typer.Option(help="What this process does.")] = Role.ALL,
     settings: Annotated[
-        Path | None, typer.Option(help="Settings file; the environment wins over it.")
+        Path | None, typer.Option("--settings", help="Settings file; the environment wins over it.")
     ] = None,
 ) -> None:
     """Run one engine process until SIGTERM or Ctrl-C.

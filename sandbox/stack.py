@@ -201,6 +201,6 @@ def _only_one(folder: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise SettingsError(
-                f"Another sandbox is running with its state in {folder}. Stop it, or give another --state folder."
+                f"Another sandbox is running with its state in {folder}. Stop it, or give another --home folder."
             ) from error
         yield

@@ -154,6 +154,8 @@ class DriftInput(Message):
     settle: timedelta = Field(default=3 * RELOAD_EVERY, ge=timedelta(0))
     """From a decision until everything that was staged before it has been applied."""
     by: str = "schedule"
+    reason: str = ""
+    """Goes on record with each decision."""
 
 
 class Fill(Message):

@@ -354,6 +354,8 @@ class ReconcileState(Message):
     kinds: dict[str, int] = Field(default_factory=dict)
     trouble: str = ""
     """The reason of a repair's failure."""
+    repairs: bool | None = None
+    """As of `ReconcileInput`; None = a run of an older release, which does not say."""
     costs: tuple[StepCost, ...] = ()
     report_key: str | None = None
     began_at: datetime | None = None
@@ -365,16 +367,19 @@ class ReconcileState(Message):
         return sum(cost.calls for cost in self.costs)
 
     def sentence(self) -> str:
-        """The verdict as a sentence."""
+        """The verdict as it is said to a person, with its depth and whether it was allowed to repair."""
+        if self.verdict is None:
+            return self.stage
         at = "" if self.as_of is None else f" as of {self.as_of:%Y-%m-%d %H:%M:%S} UTC"
+        how = f", by {self.depth}{_REPAIRS[self.repairs]}"
         if self.verdict is Verdict.ISOLATED and self.isolated is not None:
             fields, records = self.isolated.fields, self.isolated.records
             repaired = "repaired, " if self.found or (self.log and self.log.altered) else ""
             named = (
                 f"{fields:,} isolated field{'s' * (fields != 1)} of {records:,} record{'s' * (records != 1)}"
             )
-            return f"{repaired}equal but for {named}, named in the report,{at}"
-        return self.stage if self.verdict is None else f"{_SAID[self.verdict]}{at}"
+            return f"{repaired}equal but for {named}, named in the report,{at}{how}"
+        return f"{_SAID[self.verdict]}{at}{how}"
 
 
 class KeepReportInput(Message):
@@ -393,3 +398,4 @@ _SAID = {
     Verdict.DIFFERS: "differs",
     Verdict.ISOLATED: "equal but for isolated fields",
 }
+_REPAIRS = {True: " with repair", False: " without repair", None: ""}

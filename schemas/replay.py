@@ -4,7 +4,7 @@ Into the tables themselves a replay changes nothing that the change log has: it 
 makes everything again beside them, to be compared.
 """
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Self
 
 from pydantic import Field, model_validator
@@ -72,30 +72,6 @@ class ReplaySelection(Message):
         """True when the batches are those that the warehouse names for the record."""
         bounds = (self.lane, self.from_position, self.to_position, self.since, self.until)
         return self.record is not None and all(bound is None for bound in bounds)
-
-
-def replay_key(selection: ReplaySelection, shadow: str | None = None) -> str:
-    """A key that says what is replayed: `changes,Case,2026-11-24T00:00:00Z..` for instance; `all` for everything."""
-    bounds = [
-        _text(selection.from_position or selection.since),
-        _text(selection.to_position or selection.until),
-    ]
-    choice = selection.quarantine
-    parts = [
-        f"shadow-{shadow}" if shadow else "",
-        selection.lane or "",
-        selection.object or "",
-        selection.record or "",
-        "..".join(bounds) if any(bounds) else "",
-        "" if choice is None else f"quarantine-{choice.reason or choice.batch or 'all'}".replace("/", "."),
-    ]
-    return ",".join(part for part in parts if part) or "all"
-
-
-def _text(bound: str | datetime | None) -> str:
-    return (
-        bound.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if isinstance(bound, datetime) else bound or ""
-    )
 
 
 class ReplayCursor(Message):

@@ -85,8 +85,8 @@ def postgres_port(parts: ProcessGroup) -> int:
 
 
 @pytest.fixture
-def empty_database(postgres_port: int) -> Iterator[str]:
-    """The connection string of a database without tables."""
+def database(postgres_port: int) -> Iterator[str]:
+    """The connection string of an empty database."""
     with new_database(postgres_port) as dsn:
         yield dsn
 
@@ -105,10 +105,10 @@ def template(postgres_port: int) -> Iterator[str]:
 
 
 @pytest.fixture
-def database(postgres_port: int, template: str) -> Iterator[str]:
-    """The connection string of a database of its own with all tables of the shipped catalogue. They are empty.
+def database_with_tables(postgres_port: int, template: str) -> Iterator[str]:
+    """The connection string of a database of its own with all tables of the shipped catalogue, which are empty.
 
-    A module whose tests need a database without tables overrides it: `def database(empty_database): return empty_database`.
+    A module whose tests need them overrides `database` by it, so that `warehouse` and `engine` use it too.
     """
     with new_database(postgres_port, f"TEMPLATE {template}") as dsn:
         yield dsn

@@ -11,6 +11,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 
 from activities.runtime.threads import to_its_end
 from clients.database.audit_log import AuditLog
+from clients.dependencies import Clients
 from clients.storage.data_key import org_data_key
 from clients.storage.objects import ObjectStore
 from clients.warehouse import Warehouse
@@ -42,6 +43,10 @@ class Parts:
     warehouse: Warehouse
     audit: AuditLog
     protector: Protector
+
+    def clients(self, temporal: Client) -> Clients:
+        """The same, as activities take them."""
+        return Clients(temporal, self.store, self.warehouse, self.catalogue, self.audit, self.protector)
 
 
 async def connect_temporal(settings: Settings, *, lazy: bool = False) -> Client:

@@ -7,17 +7,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from temporalio.client import Client
 
+from clients.writeback.store import WritebackStore
 from workers.clients import connect_temporal, following, open_parts
-from workers.roles import (
-    Role,
-    batch_workers,
-    governor_worker,
-    replay_worker,
-    workers_at_the_org,
-    writing_back,
-)
+from workers.queues import Process
+from workers.roles import Role, activity_workers, governor_worker, workflow_worker
 from workers.salesforce import open_org
 from workers.settings import Settings
+from workers.writeback import keeping_describes, keeping_queues
 
 
 @asynccontextmanager
@@ -32,15 +28,17 @@ async def running_workers(settings: Settings, role: Role = Role.ALL) -> AsyncIte
         stack.callback(parts.warehouse.close)
         await stack.enter_async_context(following(parts.catalogue))
         await stack.enter_async_context(governor_worker(client))
-        if role in (Role.ALL, Role.BATCHES):
-            for worker in batch_workers(client, parts):
-                await stack.enter_async_context(worker)
-        if role in (Role.ALL, Role.BACKFILL):
-            await stack.enter_async_context(replay_worker(client, parts))
+        if role.includes(Role.BATCHES):
+            await stack.enter_async_context(workflow_worker(client))
+        org = store = None
         if role is not Role.BATCHES:
             org = await stack.enter_async_context(open_org(client, settings))
-            for worker in workers_at_the_org(client, parts, org, role):
-                await stack.enter_async_context(worker)
-            if role in (Role.ALL, Role.WRITEBACKS):
-                await stack.enter_async_context(writing_back(client, parts, org))
+        if role.includes(Role.WRITEBACKS):
+            store = WritebackStore(settings.operational.dsn.get_secret_value())
+            stack.callback(store.close)
+        for worker in activity_workers(Process(parts, parts.clients(client), org, store), role):
+            await stack.enter_async_context(worker)
+        if org is not None and store is not None:
+            await stack.enter_async_context(keeping_queues(client, settings, store))
+            await stack.enter_async_context(keeping_describes(org, parts.store, parts.catalogue))
         yield client

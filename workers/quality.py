@@ -55,6 +55,20 @@ class QualityLooks:
 
 
 @dataclass(frozen=True)
+class _Answer:
+    """An act on refused changes: which, by whom, why and when."""
+
+    act: str
+    by: str
+    why: str
+    at: datetime
+
+    def values(self) -> list[Any]:
+        """As the columns `acknowledged_at`, `_by` and `_reason` take them."""
+        return [self.at, self.by, self.why[:_REASON_LENGTH]]
+
+
+@dataclass(frozen=True)
 class QualityActs:
     """Acts. Each returns how many rows it changed; one that changes nothing is not on record. Its methods block."""
 
@@ -93,15 +107,39 @@ class QualityActs:
         self, *, reason: str = "", object_name: str = "", batch: str = "", by: str, why: str
     ) -> int:
         """Refused changes need no more care. They stay on record; nothing of them is counted as waiting any more."""
-        now = datetime.now(UTC)
-        chosen = [part for each in (reason, object_name, batch) for part in (each, each)]
-        parts = {"reason": reason, "batch": batch}
-        words = ", ".join(f"{name} {value}" for name, value in parts.items() if value) or "every change"
+        answer = _Answer("quarantine.acknowledge", by, why, datetime.now(UTC))
+        statements = (sql.count_unacknowledged_quarantine(), sql.acknowledge_quarantine())
+        return self._answer_refused(answer, statements, (reason, object_name, batch), answer.values())
+
+    def discard_quarantine(
+        self, *, reason: str = "", object_name: str = "", batch: str = "", by: str, why: str
+    ) -> int:
+        """Refused changes are given up: they count as answered, and no replay of quarantine takes them. They stay on record."""
+        answer = _Answer("quarantine.discard", by, why, datetime.now(UTC))
+        statements = (sql.count_refused(), sql.discard_quarantine())
+        parts = (reason, object_name, batch)
+        return self._answer_refused(answer, statements, parts, [*answer.values(), answer.at])
+
+    def _answer_refused(
+        self, answer: _Answer, statements: tuple[str, str], parts: tuple[str, str, str], values: list[Any]
+    ) -> int:
+        """Change refused changes, on record; returns how many.
+
+        Args:
+            answer: The act.
+            statements: One that counts, and one that changes what is counted.
+            parts: Reason, object and batch; "" = any.
+            values: Parameters of the second statement, before the parts.
+        """
+        reason, object_name, batch = parts
+        chosen = [part for each in parts for part in (each, each)]
+        named = {"reason": reason, "batch": batch}
+        words = ", ".join(f"{name} {value}" for name, value in named.items() if value) or "every change"
+        count_statement, change = statements
         with self.warehouse.transaction() as transaction:
-            count = _count(transaction, sql.count_unacknowledged_quarantine(), chosen)
-            said = (now, by, why[:_REASON_LENGTH])
-            transaction.execute(sql.acknowledge_quarantine(), [*said, *chosen])
-            self._record("quarantine.acknowledge", object_name, words, count, by, why, now)
+            count = _count(transaction, count_statement, chosen)
+            transaction.execute(change, [*values, *chosen])
+            self._record(answer.act, object_name, words, count, answer.by, answer.why, answer.at)
         return count
 
     def _record(

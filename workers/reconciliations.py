@@ -1,33 +1,17 @@
-"""Reconciliations from outside: started when somebody asks, and by Temporal schedules."""
+"""The schedules of reconciliations: a cheap one and a thorough one for each object."""
 
 from collections.abc import Iterator
 from datetime import timedelta
 
-from temporalio.client import Client, WorkflowHandle
-from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.client import Client
 
 from clients.temporal.schedules import Scheduled, ensure_schedule, remove_schedule
 from schemas import names
 from schemas.catalogue import load_catalogue
 from schemas.ids import reconcile_workflow_id, schedule_id
-from schemas.reconcile import Depth, ReconcileInput, ReconcileState
+from schemas.reconcile import Depth, ReconcileInput
 from workers.settings import Settings
-from workflows import ReconcileWorkflow
 from workflows.reconcile import SCHEDULE
-
-
-async def start_reconciliation(
-    client: Client, request: ReconcileInput
-) -> WorkflowHandle[ReconcileWorkflow, ReconcileState]:
-    """Start a reconciliation; one of the same object and window that is under way is joined."""
-    return await client.start_workflow(
-        ReconcileWorkflow.run,
-        request,
-        id=reconcile_workflow_id(request.org, request.object, request.window),
-        task_queue=names.WORKFLOW_QUEUE,
-        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-        static_summary=f"holds {request.object} against the org, depth {request.depth}",
-    )
 
 
 async def ensure_reconciliations(client: Client, settings: Settings) -> None:

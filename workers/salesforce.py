@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from temporalio.client import Client
 
 from activities.ingest.follow_lane import OpenStream, Stream
+from clients.dependencies import OrgClients
 from clients.governor.event_lease import EventLease
 from clients.governor.leases import Leases
 from clients.salesforce.http import OrgHttp
@@ -28,12 +29,11 @@ from workers.settings import Settings
 
 
 @dataclass(frozen=True)
-class Org:
+class Org(OrgClients):
     """The way to one org: one session, one purse and one connection pool for a process."""
 
     sessions: SessionSource
     leases: Leases
-    http: OrgHttp
 
 
 @asynccontextmanager
@@ -45,7 +45,7 @@ async def open_org(client: Client, settings: Settings) -> AsyncIterator[Org]:
     leases = Leases(governor)
     try:
         async with OrgHttp(sessions, leases, api_version=settings.salesforce.api_version) as http:
-            yield Org(sessions, leases, http)
+            yield Org(org_id=settings.salesforce.org_id, sessions=sessions, http=http, leases=leases)
     finally:
         await leases.close()
 

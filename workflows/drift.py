@@ -50,7 +50,14 @@ class DriftWorkflow:
         detail = "; ".join(
             f"{each.field} {each.kind}, {each.effect} ({each.was} -> {each.now})" for each in found
         )
-        act = Act(act="drift.decide", by=request.by, target=name, detail=detail[:4_000], at=workflow.now())
+        why = f": {request.reason}" if request.reason else ""
+        act = Act(
+            act="drift.decide",
+            by=request.by,
+            target=name,
+            detail=f"{detail[:4_000]}{why}",
+            at=workflow.now(),
+        )
         await run(RECORD_ACT, act, summary=f"record drift of {name}")
 
     async def _fill(self, request: DriftInput, fill: Fill) -> None:

@@ -82,6 +82,7 @@ class ReconcileWorkflow:
             window=request.window,
             run=self._run,
             depth=request.depth,
+            repairs=request.repairs,
             stage="beginning",
             began_at=info.start_time,
         )

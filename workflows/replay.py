@@ -24,8 +24,8 @@ with workflow.unsafe.imports_passed_through():
         ReplayCursor,
         ReplayInput,
         ReplayState,
-        replay_key,
     )
+    from schemas.run_names import replay_name
     from workflows.contracts.contract import Contract, In, Out
     from workflows.contracts.replay import FIND_BATCHES, REDRIVE_BATCHES, SIZE_REPLAY
     from workflows.runtime import failure_message, keep_record, run
@@ -56,7 +56,7 @@ class ReplayWorkflow:
         self._because = self._state.paused_because
         self._paused = bool(self._because)
         if request.carried is None:
-            what = replay_key(request.selection, request.shadow)
+            what = replay_name(request.selection, request.shadow)
             self._note("replay.start", request.by, f"{what}: {request.reason}" if request.reason else what)
 
     @workflow.run

@@ -24,7 +24,7 @@ class GroupCommit:
     """Collects batches of each object in this process. Another process is kept out by the warehouse's own lock."""
 
     def __init__(self, apply: ApplyGroup) -> None:
-        self._apply = apply
+        self.apply = apply
         self._waiting: defaultdict[str, list[_Waiter]] = defaultdict(list)
         self._turns: dict[str, asyncio.Task[None]] = {}
         self._pages_are_due: set[str] = set()
@@ -92,7 +92,7 @@ class GroupCommit:
     async def _apply_group(self, group: list[_Waiter]) -> None:
         items = [item for item, _ in group]
         try:
-            results = list(zip(group, await asyncio.to_thread(self._apply, items), strict=True))
+            results = list(zip(group, await asyncio.to_thread(self.apply, items), strict=True))
         except Exception as error:
             await self._fail(group, error)
             return

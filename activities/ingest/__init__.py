@@ -1,1 +1,60 @@
 """Activities of ingest: follow or poll a lane and land its batches."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from activities.ingest.follow_lane import FollowLane, OpenStream
+from activities.ingest.landing_buffer import CutRule
+from activities.ingest.poll_lane import PollLane
+from activities.repair.retention_gap import Holes
+from clients.dependencies import Clients, OrgClients
+from clients.salesforce.polling import PolledSource
+from schemas.settings.ingest import DELETIONS_INTERVAL, FIRST_POLL_OVERLAP
+
+
+def stream_activities(
+    clients: Clients, org: OrgClients, open_stream: OpenStream, rule: CutRule
+) -> list[Callable[..., Any]]:
+    """Of streamed lanes, for `names.LANE_QUEUE`.
+
+    Args:
+        clients: Of the process.
+        org: The way to the org.
+        open_stream: Opens a lane's channel.
+        rule: When a batch is cut.
+    """
+    holes = Holes(clients.temporal, clients.warehouse, clients.audit, clients.catalogue, org.http)
+    follow = FollowLane(
+        clients.temporal, clients.store, clients.protector, open_stream, rule=rule, holes=holes
+    )
+    return [follow.follow_lane]
+
+
+def poll_activities(
+    clients: Clients,
+    open_source: Callable[[str], PolledSource],
+    rule: CutRule,
+    *,
+    overlap: timedelta = FIRST_POLL_OVERLAP,
+    deletions_every: timedelta = DELETIONS_INTERVAL,
+) -> list[Callable[..., Any]]:
+    """Of polled lanes, for `names.LANE_QUEUE`.
+
+    Args:
+        clients: Of the process.
+        open_source: Opens an object by its API name.
+        rule: When a batch is cut.
+        overlap: How long before its start a lane without a chain begins.
+        deletions_every: Between two questions for deleted records.
+    """
+    poll = PollLane(
+        clients.temporal,
+        clients.store,
+        clients.protector,
+        open_source,
+        rule=rule,
+        overlap=overlap,
+        deletions_every=deletions_every,
+    )
+    return [poll.poll_lane]

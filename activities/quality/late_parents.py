@@ -6,7 +6,7 @@ What waits is noted by `activities.quality.references`, which also takes off the
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from activities.quality.references import DELAY, ReferenceChecks
+from activities.quality.references import USUAL, Pace, ReferenceChecks
 from activities.request_reread import ask
 from clients.warehouse import Transaction, Warehouse
 from clients.warehouse.sql import references as sql
@@ -24,15 +24,14 @@ class LateParents:
     warehouse: Warehouse
     catalogue: Catalogue
     grace: timedelta = LATE_PARENT_GRACE
-    delay: timedelta = DELAY
-    """From a change to the first look at its references."""
+    pace: Pace = USUAL
 
     def look(self) -> int:
         """Look at what was applied since the last look, then decide about all that waits; returns for how many records the org is to be asked.
 
         A few small queries when nothing was applied and none waits.
         """
-        ReferenceChecks(self.warehouse, self.catalogue, self.delay).check()
+        ReferenceChecks(self.warehouse, self.catalogue, self.pace).check()
         with self.warehouse.transaction() as transaction:
             waiting = {name for name, _ in transaction.fetch(sql.count_waiting())}
         return sum(

@@ -5,10 +5,12 @@ time, and noted thousands of children whose parents were on their way (decision 
 everything that was applied before its end has committed. Looking twice changes nothing.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence, Set
+import time
+from collections import defaultdict, deque
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 import pyarrow as pa
 
@@ -22,6 +24,7 @@ from schemas.salesforce.limits import CLOCK_SKEW_WRONG
 from schemas.tables import arrow_schema
 from transforms.quality.references import (
     Pointing,
+    asked_fields,
     children_of,
     is_parent,
     looks_at_others,
@@ -32,12 +35,30 @@ from transforms.quality.scorecard import Score
 
 DELAY = timedelta(seconds=10)
 """Delay between applying a change and checking its references: the parent has usually arrived by then."""
-SLICE = timedelta(minutes=5)
-"""Most of an object's time that is looked at in one transaction: some hundred thousand changes in a surge."""
-_BEGIN = datetime(1970, 1, 1, tzinfo=UTC)
+EVERY = timedelta(seconds=45)
+"""Least time between two looks at an object. Each look repeats the last minute of the look before, so more looks would cost more."""
+BUDGET = timedelta(seconds=20)
+"""No slice is begun after so long; the next look goes on. Repairs wait for a look to end."""
+SLICE = 100_000
+"""Changes that are looked at in one transaction; those of the last group come whole."""
+_AT_FIRST = timedelta(days=1)
+"""How far back the first look at an object goes. Older records are looked at when they change."""
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 Notes = Mapping[str, Sequence[Pointing]]
 """Object -> findings about its records."""
+
+
+class Pace(NamedTuple):
+    """When changes are looked at."""
+
+    delay: timedelta = DELAY
+    every: timedelta = EVERY
+    slice: int = SLICE
+
+
+USUAL = Pace()
 
 
 @dataclass(frozen=True)
@@ -46,64 +67,117 @@ class ReferenceChecks:
 
     warehouse: Warehouse
     catalogue: Catalogue
-    delay: timedelta = DELAY
+    pace: Pace = USUAL
 
     def check(self) -> None:
-        """Look at every object, as far as its changes are older than the delay."""
+        """Look at every object, the one that is furthest behind first, as far as its changes are older than the delay."""
+        ends_at = time.monotonic() + BUDGET.total_seconds()
         with self.warehouse.transaction() as transaction:
             checked = dict(transaction.fetch(sql.read_checked()))
-        for spec in list(self.catalogue.objects.values()):
-            if looks_at_others(spec, self.catalogue):
-                since = checked.get(spec.name)
-                while (until := self._check(spec, since)) is not None:
-                    since = until
+        now = datetime.now(UTC) - self.pace.delay
+        due = {
+            spec.name: self._since(checked.get(spec.name), now)
+            for spec in self.catalogue.objects.values()
+            if looks_at_others(spec, self.catalogue)
+            and now - checked.get(spec.name, _NEVER) >= self.pace.every
+        }
+        behind = deque(sorted(due, key=lambda name: due[name]))
+        while behind and time.monotonic() < ends_at:
+            name = behind.popleft()
+            last = self._check(self.catalogue.objects[name], due[name], now)
+            if last is not None:
+                due[name] = last
+                behind.append(name)
 
-    def _check(self, spec: ObjectSpec, checked: datetime | None) -> datetime | None:
-        """Look at the next slice; returns its end, None when nothing is left.
+    def _since(self, checked: datetime | None, now: datetime) -> datetime:
+        """Processes' clocks differ by up to `CLOCK_SKEW_WRONG`, so what was applied shortly before the last look is looked at again."""
+        return now - _AT_FIRST if checked is None else checked - CLOCK_SKEW_WRONG
 
-        Processes' clocks differ by up to `CLOCK_SKEW_WRONG`, so what was applied shortly before the last look is looked at again.
-        """
-        since = _BEGIN if checked is None else checked - CLOCK_SKEW_WRONG
+    def close_rules_that_are_off(self) -> None:
+        """Close the findings about two records whose rule is asked no more: it is off, or its field or object is gone."""
         with self.warehouse.transaction() as transaction:
-            [(first,)] = transaction.fetch(sql.find_first_applied(spec), [since])
-        now = datetime.now(UTC) - self.delay
-        if first is None or first >= now:
+            is_open = transaction.fetch(sql.find_open_rules())
+            for name, rule, field in is_open:
+                if field not in asked_fields(self.catalogue, name, rule):
+                    values = [datetime.now(UTC), "the rule is off", name, rule, field]
+                    transaction.execute(sql.resolve_rule(), values)
+
+    def _check(self, spec: ObjectSpec, since: datetime, now: datetime) -> datetime | None:
+        """Look at the next slice; returns when its last change was applied, None when nothing is left."""
+        with self.warehouse.transaction() as transaction:
+            [(last,)] = transaction.fetch(sql.find_slice_end(spec, self.pace.slice), [since, now])
+        if last is None:
             return None
-        until = min(now, max(first, checked or first) + SLICE)
-        for name, notes in self._look(spec, first, until).items():
+        for name, notes in self._look(spec, since, last).items():
             self._note_children(self.catalogue.objects[name], notes)
-        with self.warehouse.transaction() as transaction:
-            transaction.execute(sql.forget_checked(), [spec.name])
-            transaction.execute(sql.keep_checked(), [spec.name, until])
-        return until if until < now else None
+        # Not later than what was seen, so that a clock that is ahead for once leaves nothing out.
+        self._keep(spec, min(now, last + CLOCK_SKEW_WRONG))
+        found: datetime = last
+        return found
 
-    def _look(self, spec: ObjectSpec, since: datetime, until: datetime) -> Notes:
-        """Look at one slice; returns what is to be noted of other objects, whose parents were deleted in it."""
+    def _keep(self, spec: ObjectSpec, until: datetime) -> None:
+        """Keep how far the object was looked at. It never goes back: two processes may look."""
         with self.warehouse.transaction() as transaction:
             transaction.lock_object(spec.table)
-            between = [since, until]
-            _note_absent(transaction, spec, self.catalogue, between)
+            checked = dict(transaction.fetch(sql.read_checked())).get(spec.name)
+            if checked is None or checked < until:
+                transaction.execute(sql.forget_checked(), [spec.name])
+                transaction.execute(sql.keep_checked(), [spec.name, until])
+
+    def _look(self, spec: ObjectSpec, since: datetime, until: datetime) -> Notes:
+        """Look at one slice; returns what is to be noted of other objects, whose parents were deleted in it.
+
+        Other objects' tables are read before anything is written: on Redshift a table that is written is locked.
+        """
+        between = [since, until]
+        with self.warehouse.transaction() as transaction:
+            transaction.lock_object(spec.table)
+            touched = _Touched(transaction, spec, between)
+            left: Notes = {}
+            if is_parent(spec, self.catalogue) and transaction.fetch(sql.find_departed(spec), between):
+                touched.stage()
+                left = _left_behind(transaction, spec, self.catalogue)
+            absent = _find_absent(transaction, spec, self.catalogue, between)
+            write_notes(transaction, spec, Rule.PARENT, absent)
             _note_shared(transaction, spec, between)
-            is_open = {row[0] for row in transaction.fetch(sql.find_open(spec))}
-            is_awaited = bool(transaction.fetch(sql.find_awaited(spec)))
-            has_departed = is_parent(spec, self.catalogue) and transaction.fetch(
-                sql.find_departed(spec), between
-            )
-            if is_open or is_awaited or has_departed:
-                transaction.stage(TOUCHED, RECORD_LIST, _records([]))
-                transaction.execute(sql.touch_applied(spec), between)
-                _resolve(transaction, spec, is_open, is_awaited=is_awaited)
-                return _left_behind(transaction, spec, self.catalogue) if has_departed else {}
-        return {}
+            _resolve(transaction, spec, touched)
+        return left
 
     def _note_children(self, spec: ObjectSpec, notes: Sequence[Pointing]) -> None:
         with self.warehouse.transaction() as transaction:
             transaction.lock_object(spec.table)
-            write_notes(transaction, spec, Rule.PARENT, notes)
+            # No change of theirs broke the rule, so none is counted.
+            write_notes(transaction, spec, Rule.PARENT, notes, are_counted=False)
 
 
-def write_notes(transaction: Transaction, spec: ObjectSpec, rule: Rule, notes: Sequence[Pointing]) -> None:
-    """Write findings about two records, and count them. A finding that is open about the same two stays as it is."""
+@dataclass
+class _Touched:
+    """The records of a slice as the temporary table `TOUCHED`, made when they are first needed."""
+
+    transaction: Transaction
+    spec: ObjectSpec
+    between: Sequence[datetime]
+    is_staged: bool = False
+
+    def stage(self) -> None:
+        if not self.is_staged:
+            self.transaction.stage(TOUCHED, RECORD_LIST, _records([]))
+            self.transaction.execute(sql.touch_applied(self.spec), self.between)
+            self.is_staged = True
+
+
+def write_notes(
+    transaction: Transaction,
+    spec: ObjectSpec,
+    rule: Rule,
+    notes: Sequence[Pointing],
+    *,
+    are_counted: bool = True,
+) -> None:
+    """Write findings about two records. A finding that is open about the same two stays as it is.
+
+    `are_counted`: whether those that were not open count as failed on the scorecard of the day.
+    """
     if not notes:
         return
     table = note_table(spec, rule, notes, datetime.now(UTC))
@@ -111,24 +185,29 @@ def write_notes(transaction: Transaction, spec: ObjectSpec, rule: Rule, notes: S
     opened = transaction.fetch(sql.count_new_notes())
     transaction.execute(sql.open_notes_again())
     transaction.execute(sql.insert_notes())
-    add_scores(transaction, spec, [Score(field, str(rule), 0, count) for field, count in opened])
+    if are_counted:
+        add_scores(transaction, spec, [Score(field, str(rule), 0, count) for field, count in opened])
 
 
-def _resolve(transaction: Transaction, spec: ObjectSpec, is_open: Set[str], *, is_awaited: bool) -> None:
+def _resolve(transaction: Transaction, spec: ObjectSpec, touched: _Touched) -> None:
     """Close what the touched records answer: as children that point elsewhere or are deleted, as parents that came, and as holders of a value."""
     now = datetime.now(UTC)
-    if Rule.PARENT in is_open:
+    if transaction.fetch(sql.find_open(spec, Rule.PARENT)):
+        touched.stage()
         transaction.execute(sql.resolve_left(spec), [now])
-    if is_awaited:
+    if transaction.fetch(sql.find_awaited(spec)):
+        touched.stage()
         transaction.execute(sql.resolve_arrived(spec), [now])
-    if Rule.UNIQUE in is_open:
+    if transaction.fetch(sql.find_open(spec, Rule.UNIQUE)):
+        touched.stage()
         _resolve_shared(transaction, spec)
 
 
-def _note_absent(
+def _find_absent(
     transaction: Transaction, spec: ObjectSpec, catalogue: Catalogue, between: Sequence[datetime]
-) -> None:
-    notes = [
+) -> list[Pointing]:
+    """References of the slice to records that are not there."""
+    return [
         Pointing(record_id, pointer.field, target, order, batch)
         for pointer in pointers(spec, catalogue)
         for parent in pointer.parents.values()
@@ -136,7 +215,6 @@ def _note_absent(
             sql.find_pointing_nowhere(spec, pointer.column, parent), between
         )
     ]
-    write_notes(transaction, spec, Rule.PARENT, notes)
 
 
 def _left_behind(transaction: Transaction, parent: ObjectSpec, catalogue: Catalogue) -> Notes:
@@ -152,31 +230,34 @@ def _left_behind(transaction: Transaction, parent: ObjectSpec, catalogue: Catalo
 
 
 def _note_shared(transaction: Transaction, spec: ObjectSpec, between: Sequence[datetime]) -> None:
-    """Note records that share a value of a unique field with another one."""
+    """Note the records that got a value of a unique field that another live record has, too."""
     for field in spec.unique_fields:
-        rows = transaction.fetch(sql.find_newly_shared(spec, spec.columns[field]), between)
-        notes = [Pointing(record_id, field, other, order, batch) for record_id, other, order, batch in rows]
-        write_notes(transaction, spec, Rule.UNIQUE, notes)
+        statement = sql.find_newly_shared(spec, spec.columns[field])
+        rows = transaction.fetch(statement, [*between, *between])
+        write_notes(transaction, spec, Rule.UNIQUE, _sharing(field, rows))
 
 
 def _resolve_shared(transaction: Transaction, spec: ObjectSpec) -> None:
-    """Close the findings about touched records whose value is theirs alone by now."""
+    """Close the findings about touched records whose value is theirs alone by now; the others name a record that still shares it."""
     is_open: defaultdict[str, set[str]] = defaultdict(set)
     for record_id, field in transaction.fetch(sql.find_open_shared(spec)):
         is_open[field].add(record_id)
     for field, record_ids in is_open.items():
-        still = []
-        # Of a field that is no longer unique nothing is wrong.
         if field in spec.unique_fields:
             transaction.stage(quality.LATE, RECORD_LIST, _records(record_ids))
             still = transaction.fetch(sql.find_shared(spec, spec.columns[field]))
-        _settle(transaction, spec, field, record_ids - {row[0] for row in still})
+            write_notes(transaction, spec, Rule.UNIQUE, _sharing(field, still))
+            _settle(transaction, spec, field, record_ids - {row[0] for row in still})
+
+
+def _sharing(field: str, rows: Sequence[Sequence[str]]) -> list[Pointing]:
+    return [Pointing(record_id, field, other, order, batch) for record_id, other, order, batch in rows]
 
 
 def _settle(transaction: Transaction, spec: ObjectSpec, field: str, record_ids: set[str]) -> None:
     if record_ids:
         rows = [
-            {"record_id": each, "field": field, "rule": str(Rule.UNIQUE), "batch": "unique again"}
+            {"record_id": each, "field": field, "rule": str(Rule.UNIQUE), "batch": "a later change"}
             for each in record_ids
         ]
         table = pa.Table.from_pylist(rows, schema=arrow_schema(quality.SETTLED_COLUMNS))

@@ -16,7 +16,7 @@ from temporalio import activity
 from temporalio.client import Client
 
 from activities.quality.late_parents import LateParents
-from activities.quality.references import DELAY
+from activities.quality.references import USUAL, Pace, ReferenceChecks
 from activities.runtime.heartbeat import heartbeating
 from clients.storage.objects import ObjectStore
 from clients.warehouse import Transaction, Warehouse
@@ -70,19 +70,26 @@ class Rereads:
     storm: int = STORM
     most_attempts: int = MOST_ATTEMPTS
     grace: timedelta = LATE_PARENT_GRACE
-    delay: timedelta = DELAY
+    pace: Pace = USUAL
+    has_closed_rules: bool = False
 
     @activity.defn(name=names.FIND_REREADS)
     async def find_rereads(self, request: FindInput) -> FindResult:
-        """The records to read now, late parents among them. Three small queries when that is nothing."""
-        late = LateParents(self.warehouse, self.catalogue, self.grace, self.delay)
+        """The records to read now, late parents among them. A few small queries when that is nothing."""
         async with heartbeating():
-            await asyncio.to_thread(late.look)
+            await asyncio.to_thread(self._look)
             found = await asyncio.to_thread(self._open, request)
             held = await self._being_backfilled(request.org, found)
             repairs = await asyncio.to_thread(self._repairs, request.org, found, held)
         waits = {row.object for row in found} - {repair.object for repair in repairs}
         return FindResult(repairs=tuple(repairs), waiting=tuple(sorted(waits)))
+
+    def _look(self) -> None:
+        if not self.has_closed_rules:
+            # Which rules are asked is in the catalogue's file, which is read when a process starts.
+            ReferenceChecks(self.warehouse, self.catalogue).close_rules_that_are_off()
+            self.has_closed_rules = True
+        LateParents(self.warehouse, self.catalogue, self.grace, self.pace).look()
 
     @activity.defn(name=names.CLOSE_REREADS)
     async def close_rereads(self, request: CloseInput) -> None:

@@ -18,10 +18,10 @@ from api.routes import (
     replays,
 )
 from api.routes.writeback import control as writeback_control, files as writeback_files, writebacks
-from api.runs.kinds import RunKind
+from api.runs.kinds import RunResource
 from api.runs.routes import run_router
 
-RUNS: tuple[RunKind, ...] = (backfills.KIND, replays.KIND, reconciliations.KIND)
+RUNS: tuple[RunResource, ...] = (backfills.RESOURCE, replays.RESOURCE, reconciliations.RESOURCE)
 
 ROUTERS: tuple[APIRouter, ...] = (
     *map(run_router, RUNS),

@@ -1,18 +1,17 @@
 """Backfills: an object is read again, all of it, a time window, or some records by their ids."""
 
 import asyncio
-import hashlib
 from typing import Annotated, Literal, Self
 
-import orjson
 from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints, model_validator
 
 from api.dependencies import ApiParts
-from api.runs.kinds import RunKind, RunRequest, span
-from clients.temporal.backfills import start_options
-from schemas import ids as naming, names
-from schemas.backfill import BackfillInput, BackfillState
+from api.runs.kinds import RunRequest, RunResource
+from clients.temporal.run_kinds import BACKFILL
+from schemas import ids as naming
+from schemas.backfill import BackfillInput
 from schemas.governor import LeaseClass
+from schemas.run_names import backfill_name, id_list, id_list_digest
 
 MOST_IDS = 50_000
 RecordId = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z]{18}$")]
@@ -63,8 +62,9 @@ class BackfillRequest(RunRequest):
         return self
 
     def derived_window(self) -> str:
-        """`all`, `2026-11-01T00:00:00Z..now`, or `ids-` and the hash of the ids."""
-        return span(self.since, self.until) if self.ids is None else f"ids-{_digest(_listed(self.ids))[:16]}"
+        """As the command names it: `all`, `2026-11-01..now`, or `ids-` and the hash of the ids."""
+        listed = None if self.ids is None else id_list(self.ids)
+        return backfill_name(self.since, self.until, listed, is_repair=self.is_repair)
 
     async def as_input(self, parts: ApiParts, *, window: str, by: str) -> BackfillInput:
         """Ids go to the object store, and their key alone to the workflow."""
@@ -84,29 +84,14 @@ class BackfillRequest(RunRequest):
 
 
 async def _stored(parts: ApiParts, record_ids: tuple[str, ...]) -> str:
-    listed = _listed(record_ids)
-    key = naming.ids_key(parts.org, _digest(listed))
+    listed = id_list(record_ids)
+    key = naming.ids_key(parts.org, id_list_digest(listed))
     await asyncio.to_thread(parts.store.put, key, listed)
     return key
 
 
-def _listed(record_ids: tuple[str, ...]) -> bytes:
-    return orjson.dumps(sorted(set(record_ids)))
-
-
-def _digest(listed: bytes) -> str:
-    return hashlib.sha256(listed).hexdigest()
-
-
-KIND = RunKind(
-    path="backfills",
-    noun="backfill",
-    workflow_type=names.BACKFILL_WORKFLOW,
+RESOURCE = RunResource(
+    kind=BACKFILL,
     request=BackfillRequest,
-    state=BackfillState,
-    workflow_id=lambda request: naming.backfill_workflow_id(request.org, request.object, request.window),
-    options=start_options,
-    repeats=False,
-    acts=("pause", "resume", "cancel"),
     about="Reads an object again while its lane goes on: all of it, a time window, or records by their ids.",
 )

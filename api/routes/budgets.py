@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from api.dependencies import Parts
 from api.openapi import told
-from clients.temporal.runs import translated
+from clients.temporal.run_views import translated
 from schemas.access import CallerRole
 from schemas.forecast import Forecast
 from workers.budget_words import budgets_of

@@ -1,6 +1,5 @@
 """Lanes: what is followed, and how to pause and resume it."""
 
-import asyncio
 from http import HTTPStatus
 from typing import Literal
 
@@ -11,14 +10,13 @@ from api.dependencies import ApiParts, CalledBy, Parts
 from api.openapi import told
 from api.problems import not_found
 from api.runs.models import Reason, Steered
-from clients.temporal.runs import Look, list_runs, look, query, signal
+from clients.temporal.lanes import SeenLane, find_lane, list_lanes
+from clients.temporal.runs import signal
 from schemas import names
 from schemas.access import Caller, CallerRole
-from schemas.errors import UnavailableError
 from schemas.ids import lane_workflow_id
 from schemas.ingest.messages import LaneState, PauseInput
 
-_MOST = 500
 router = APIRouter(prefix="/v1/lanes", tags=["lanes"])
 
 
@@ -41,18 +39,16 @@ class Lanes(BaseModel):
 
 @router.get("", summary="Every lane that runs, with its position", **told(CallerRole.READER))
 async def lanes(parts: Parts) -> Lanes:
-    prefix = lane_workflow_id(parts.org, "")
-    found, _ = await list_runs(parts.client, names.LANE_WORKFLOW, prefix, status="running", most=_MOST)
-    views = await asyncio.gather(*(_view(parts, each) for each in found))
-    return Lanes(lanes=sorted(views, key=lambda view: view.lane))
+    found = await list_lanes(parts.client, parts.org)
+    return Lanes(lanes=[_view(parts, each) for each in found])
 
 
 @router.get("/{lane}", summary="One lane", **told(CallerRole.READER, HTTPStatus.NOT_FOUND))
 async def lane(lane: str, parts: Parts) -> LaneView:
-    found = await look(parts.client, lane_workflow_id(parts.org, lane))
-    if found is None or found.status != "running":
+    found = await find_lane(parts.client, parts.org, lane)
+    if found is None:
         raise not_found("lane", "/v1/lanes")
-    return await _view(parts, found)
+    return _view(parts, found)
 
 
 @router.post(
@@ -86,16 +82,12 @@ async def _steer(
     return Steered(act=act, by=caller.name, workflow_id=workflow_id, state_url=f"/v1/lanes/{lane}")
 
 
-async def _view(parts: ApiParts, found: Look) -> LaneView:
-    state, trouble = None, ""
-    try:
-        state = await query(parts.client, found.workflow_id, names.LANE_STATE, LaneState)
-    except UnavailableError as error:
-        trouble = error.detail
+def _view(parts: ApiParts, found: SeenLane) -> LaneView:
+    web_ui = parts.web_ui(found.workflow_id)
     return LaneView(
-        lane=found.workflow_id.removeprefix(lane_workflow_id(parts.org, "")),
+        lane=found.lane,
         workflow_id=found.workflow_id,
-        web_ui=parts.web_ui(found.workflow_id),
-        state=state,
-        trouble=trouble,
+        web_ui=web_ui,
+        state=found.state,
+        trouble=found.trouble,
     )

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from api.dependencies import CalledBy, Parts
 from api.openapi import told
 from clients.temporal.governor import TemporalGovernor
-from clients.temporal.runs import translated
+from clients.temporal.run_views import translated
 from schemas.access import CallerRole
 from schemas.governor import Answer, Budget, Exchange, LeaseClass, LeaseLine
 

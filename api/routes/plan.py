@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from api.dependencies import Parts
 from api.openapi import told
 from api.problems import ProblemError
-from clients.temporal.runs import query
+from clients.temporal.run_views import query
 from schemas import names
 from schemas.access import CallerRole
 from schemas.ids import planner_workflow_id

@@ -1,13 +1,14 @@
 """Reconciliations: whether the warehouse equals the org; what differs is repaired, or only named."""
 
-from typing import Any, Self
+from typing import Self
 
 from pydantic import AwareDatetime, ConfigDict, Field, model_validator
 
 from api.dependencies import ApiParts
-from api.runs.kinds import RunKind, RunRequest, span
-from schemas import ids as naming, names
-from schemas.reconcile import Depth, ReconcileInput, ReconcileState
+from api.runs.kinds import RunRequest, RunResource
+from clients.temporal.run_kinds import RECONCILE
+from schemas.reconcile import Depth, ReconcileInput
+from schemas.run_names import reconcile_name
 
 
 class ReconciliationRequest(RunRequest):
@@ -39,9 +40,8 @@ class ReconciliationRequest(RunRequest):
         return self
 
     def derived_window(self) -> str:
-        """The time window and what else is asked: `all.ids.looks`."""
-        depth = "" if self.depth is Depth.BUCKETS else f".{self.depth}"
-        return f"{span(self.since, self.until)}{depth}{'' if self.repairs else '.looks'}"
+        """As the command names it: `all.buckets`, `all.ids.no-repair`."""
+        return reconcile_name(self.since, self.until, self.depth, repairs=self.repairs)
 
     async def as_input(self, parts: ApiParts, *, window: str, by: str) -> ReconcileInput:
         """The question; its object must be in the catalogue."""
@@ -60,19 +60,8 @@ class ReconciliationRequest(RunRequest):
         )
 
 
-def _options(request: ReconcileInput) -> dict[str, Any]:
-    return {"static_summary": f"holds {request.object} against the org, depth {request.depth}"}
-
-
-KIND = RunKind(
-    path="reconciliations",
-    noun="reconciliation",
-    workflow_type=names.RECONCILE_WORKFLOW,
+RESOURCE = RunResource(
+    kind=RECONCILE,
     request=ReconciliationRequest,
-    state=ReconcileState,
-    workflow_id=lambda request: naming.reconcile_workflow_id(request.org, request.object, request.window),
-    options=_options,
-    repeats=True,
-    acts=(),
     about="Holds an object's rows against the org, the cheapest question first, and repairs what differs.",
 )

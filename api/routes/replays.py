@@ -3,9 +3,8 @@
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from api.dependencies import ApiParts
-from api.runs.kinds import RunKind, RunRequest
-from clients.temporal.replays import start_options
-from schemas import ids as naming, names
+from api.runs.kinds import RunRequest, RunResource
+from clients.temporal.run_kinds import REPLAY
 from schemas.replay import (
     KEY_PATTERN,
     POSITION_PATTERN,
@@ -13,9 +12,8 @@ from schemas.replay import (
     QuarantineChoice,
     ReplayInput,
     ReplaySelection,
-    ReplayState,
-    replay_key,
 )
+from schemas.run_names import replay_name
 
 
 class QuarantineRows(BaseModel):
@@ -89,8 +87,8 @@ class ReplayRequest(RunRequest):
         )
 
     def derived_window(self) -> str:
-        """As the command names it: `changes,Case,2026-11-24T00:00:00Z..`."""
-        return replay_key(self.selection(""), self.shadow)
+        """As the command names it: `changes,Case,2026-11-24..now`."""
+        return replay_name(self.selection(""), self.shadow)
 
     async def as_input(self, parts: ApiParts, *, window: str, by: str) -> ReplayInput:
         """The selection; an object must be in the catalogue."""
@@ -106,15 +104,8 @@ class ReplayRequest(RunRequest):
         )
 
 
-KIND = RunKind(
-    path="replays",
-    noun="replay",
-    workflow_type=names.REPLAY_WORKFLOW,
+RESOURCE = RunResource(
+    kind=REPLAY,
     request=ReplayRequest,
-    state=ReplayState,
-    workflow_id=lambda request: naming.replay_workflow_id(request.selection.org, request.key),
-    options=start_options,
-    repeats=True,
-    acts=("pause", "resume", "cancel"),
     about="Takes landed batches through the present code once more; what the change log has already changes nothing.",
 )

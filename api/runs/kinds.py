@@ -1,20 +1,17 @@
-"""Runs that HTTP callers can start: one `RunKind` each, and how a request becomes exactly one run."""
+"""The kinds of runs by HTTP: one `RunResource` each, and how a request becomes exactly one run."""
 
 import asyncio
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from api.dependencies import ApiParts
 from api.problems import wrong_fields
-from api.runs.models import RunAct
 from clients.database.idempotency_keys import KeyClaim
+from clients.temporal.run_kinds import RunKind
 from clients.temporal.runs import RunExistsError, Started, content, start_run
 from schemas.access import Caller
 from schemas.message import Message
@@ -52,40 +49,31 @@ class RunRequest(BaseModel, ABC):
 
 
 @dataclass(frozen=True)
-class RunKind:
-    """One kind of run."""
+class RunResource:
+    """One kind of run, and its resource."""
 
-    path: str
-    """Of its resource: `backfills`."""
-    noun: str
-    workflow_type: str
-    """Also how its workflow ids begin."""
+    kind: RunKind
     request: type[RunRequest]
-    state: type[Message]
-    """The type of its query `progress` and of its result."""
-    workflow_id: Callable[[Any], str]
-    """From its workflow's input."""
-    options: Callable[[Any], Mapping[str, Any]]
-    """Search attributes and memo, made from the workflow's input."""
-    repeats: bool
-    """True: asked for by neither a key nor a window, it is begun again when the one before has ended, since the answer is
-    another one by then."""
-    acts: tuple[RunAct, ...]
-    """The signals that it accepts while it runs."""
     about: str
     """Its description, in a sentence or two."""
 
-    def prefix(self, org: str) -> str:
-        """Prefix of the workflow ids of an org's runs."""
-        return f"{self.workflow_type}/{org}/"
+    @property
+    def path(self) -> str:
+        """Of the resource: `backfills`."""
+        return self.kind.plural
+
+    @property
+    def noun(self) -> str:
+        """What one is called."""
+        return self.kind.noun
 
     def run_id(self, org: str, workflow_id: str) -> str:
         """A run's id in URLs: `Case~2026-11-01..2026-11-08`."""
-        return workflow_id.removeprefix(self.prefix(org)).replace("/", _APART)
+        return workflow_id.removeprefix(self.kind.prefix(org)).replace("/", _APART)
 
     def workflow_of(self, org: str, run_id: str) -> str:
         """The workflow id behind a run's id in URLs."""
-        return self.prefix(org) + run_id.replace(_APART, "/")
+        return self.kind.prefix(org) + run_id.replace(_APART, "/")
 
     def url(self, run_id: str) -> str:
         """Where a run's state is."""
@@ -93,7 +81,7 @@ class RunKind:
 
 
 async def ask_for_run(
-    parts: ApiParts, kind: RunKind, body: RunRequest, *, key: str | None, caller: Caller
+    parts: ApiParts, resource: RunResource, body: RunRequest, *, key: str | None, caller: Caller
 ) -> Started:
     """Start what is asked for, or find what was started for the same request before.
 
@@ -101,39 +89,25 @@ async def ask_for_run(
         KeyUsedError: The caller has used the key for something else.
         RunExistsError: A run of that window does something else.
     """
+    kind = resource.kind
     try:
-        window = body.window or _named(body.derived_window(), key, caller)
+        window = body.window or await _derived(parts, resource, body, key=key, caller=caller)
         request = await body.as_input(parts, window=window, by=caller.name)
     except ValidationError as error:
         raise wrong_fields(error.errors(include_input=False, include_context=False)) from None
-    workflow_id = kind.workflow_id(request)
     if key is None:
-        again = kind.repeats and body.window is None
-        return await _start(parts, kind, request, workflow_id, again=again)
-    claim = KeyClaim(caller.name, key, kind.path, _fingerprint(request), workflow_id)
+        return await start_run(parts.client, kind, request, again=kind.repeats and body.window is None)
+    claim = KeyClaim(caller.name, key, resource.path, fingerprint(request), kind.workflow_id(request))
     held = await asyncio.to_thread(parts.keys.claim, claim)
     if held.run_id is not None:
         return Started(held.workflow_id, held.run_id, is_new=False)
     try:
-        started = await _start(parts, kind, request, workflow_id, again=False)
+        started = await start_run(parts.client, kind, request, again=False)
     except RunExistsError:
         await asyncio.to_thread(parts.keys.release, claim)
         raise
     await asyncio.to_thread(parts.keys.record_start, claim, started.run_id)
     return started
-
-
-async def _start(
-    parts: ApiParts, kind: RunKind, request: Message, workflow_id: str, *, again: bool
-) -> Started:
-    return await start_run(
-        parts.client,
-        kind.workflow_type,
-        request,
-        workflow_id=workflow_id,
-        again=again,
-        options=kind.options(request),
-    )
 
 
 _KEPT = 60
@@ -147,16 +121,16 @@ def _named(derived: str, key: str | None, caller: Caller) -> str:
     return f"{derived[:_KEPT]}.k-{hashlib.sha256(f'{caller.name} {key}'.encode()).hexdigest()[:12]}"
 
 
-def _fingerprint(request: Message) -> str:
+async def _derived(
+    parts: ApiParts, resource: RunResource, body: RunRequest, *, key: str | None, caller: Caller
+) -> str:
+    """The name of a run that the caller has not named. A key keeps the name that it was claimed with, by whatever release."""
+    earlier = None if key is None else await asyncio.to_thread(parts.keys.find, caller.name, key)
+    if earlier is not None and earlier.kind == resource.path:
+        return resource.kind.name_of(parts.org, earlier.workflow_id)[1]
+    return _named(body.derived_window(), key, caller)
+
+
+def fingerprint(request: Message) -> str:
+    """The SHA-256 of a request's content in hex, without who asks and why."""
     return hashlib.sha256(orjson.dumps(content(request), option=orjson.OPT_SORT_KEYS)).hexdigest()
-
-
-def span(since: datetime | None, until: datetime | None) -> str:
-    """A time window as a word: `all`, `2026-11-01T00:00:00Z..now`."""
-    if since is None and until is None:
-        return "all"
-    return f"{'origin' if since is None else _utc(since)}..{'now' if until is None else _utc(until)}"
-
-
-def _utc(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -5,11 +5,11 @@ from typing import Generic, Literal, TypeVar
 
 from pydantic import BaseModel, Field
 
-from clients.temporal.runs import Look
+from clients.temporal.run_kinds import RunAct
+from clients.temporal.run_views import Look
 from schemas.message import Message
 
 S = TypeVar("S", bound=Message)
-RunAct = Literal["pause", "resume", "cancel"]
 Status = Literal["running", "completed", "failed", "cancelled", "terminated", "timed_out"]
 
 

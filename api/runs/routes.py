@@ -10,10 +10,9 @@ from fastapi import APIRouter, Header, Query, Response
 from api.dependencies import ApiParts, CalledBy, Parts
 from api.openapi import told
 from api.problems import ProblemError, invalid, not_found
-from api.runs.kinds import RunKind, RunRequest, ask_for_run
+from api.runs.kinds import RunRequest, RunResource, ask_for_run
 from api.runs.models import (
     Reason,
-    RunAct,
     RunListed,
     RunPage,
     RunStarted,
@@ -22,7 +21,9 @@ from api.runs.models import (
     Steered,
     status_of,
 )
-from clients.temporal.runs import Look, list_runs, look, progress, signal
+from clients.temporal.run_kinds import RunAct
+from clients.temporal.run_views import Look, list_runs, look, progress
+from clients.temporal.runs import signal
 from schemas import names
 from schemas.access import CallerRole
 from schemas.errors import UnavailableError
@@ -54,43 +55,43 @@ _REPEATS = {
 }
 
 
-def run_router(kind: RunKind) -> APIRouter:
+def run_router(resource: RunResource) -> APIRouter:
     """The routes of a kind."""
-    router = APIRouter(prefix=f"/v1/{kind.path}", tags=[kind.path])
-    _add_start(router, kind)
-    _add_list(router, kind)
-    _add_view(router, kind)
-    for act in kind.acts:
-        _add_act(router, kind, act)
+    router = APIRouter(prefix=f"/v1/{resource.path}", tags=[resource.path])
+    _add_start(router, resource)
+    _add_list(router, resource)
+    _add_view(router, resource)
+    for act in resource.kind.acts:
+        _add_act(router, resource, act)
     return router
 
 
-def _add_start(router: APIRouter, kind: RunKind) -> None:
+def _add_start(router: APIRouter, resource: RunResource) -> None:
     async def start(
         body: RunRequest, response: Response, parts: Parts, caller: CalledBy, key: IdempotencyKey = None
     ) -> RunStarted:
-        started = await ask_for_run(parts, kind, body, key=key, caller=caller)
-        run_id = kind.run_id(parts.org, started.workflow_id)
-        response.headers["Location"] = kind.url(run_id)
+        started = await ask_for_run(parts, resource, body, key=key, caller=caller)
+        run_id = resource.run_id(parts.org, started.workflow_id)
+        response.headers["Location"] = resource.url(run_id)
         return RunStarted(
             id=run_id,
             workflow_id=started.workflow_id,
             run_id=started.run_id,
-            state_url=kind.url(run_id),
+            state_url=resource.url(run_id),
             web_ui=parts.web_ui(started.workflow_id, started.run_id),
             is_new=started.is_new,
         )
 
     # FastAPI takes a body's form from the annotation; each kind has its own.
-    start.__annotations__["body"] = kind.request
+    start.__annotations__["body"] = resource.request
     router.add_api_route(
         "",
         start,
         methods=["POST"],
         status_code=HTTPStatus.ACCEPTED,
-        name=f"start_{kind.noun}",
-        summary=f"Ask for a {kind.noun}",
-        description=f"{kind.about} {_REPEATS[kind.repeats]}",
+        name=f"start_{resource.noun}",
+        summary=f"Ask for a {resource.noun}",
+        description=f"{resource.about} {_REPEATS[resource.kind.repeats]}",
         **told(
             CallerRole.OPERATOR,
             HTTPStatus.CONFLICT,
@@ -100,7 +101,7 @@ def _add_start(router: APIRouter, kind: RunKind) -> None:
     )
 
 
-def _add_list(router: APIRouter, kind: RunKind) -> None:
+def _add_list(router: APIRouter, resource: RunResource) -> None:
     async def runs(
         parts: Parts,
         of: Annotated[
@@ -110,83 +111,83 @@ def _add_list(router: APIRouter, kind: RunKind) -> None:
         limit: Annotated[int, Query(ge=1, le=200, description="Of a page.")] = 50,
         page: Annotated[str, Query(max_length=4_000, description="`next_page` of the page before.")] = "",
     ) -> RunPage:
-        prefix = kind.prefix(parts.org) + (f"{of}/" if of else "")
+        prefix = resource.kind.prefix(parts.org) + (f"{of}/" if of else "")
         found, token = await list_runs(
             parts.client,
-            kind.workflow_type,
+            resource.kind.workflow_type,
             prefix,
             status=status or "",
             most=limit,
             token=_token(page),
         )
-        listed = [_listed(parts, kind, each) for each in found]
+        listed = [_listed(parts, resource, each) for each in found]
         return RunPage(runs=listed, next_page=base64.urlsafe_b64encode(token).decode() if token else None)
 
     router.add_api_route(
         "",
         runs,
         methods=["GET"],
-        name=f"list_{kind.path}",
-        summary=f"List {kind.path}, the newest first",
+        name=f"list_{resource.path}",
+        summary=f"List {resource.path}, the newest first",
         description="A run is listed some milliseconds after its start, and for as long as Temporal keeps it.",
         **told(CallerRole.READER),
     )
 
 
-def _add_view(router: APIRouter, kind: RunKind) -> None:
+def _add_view(router: APIRouter, resource: RunResource) -> None:
     async def view(id: str, parts: Parts) -> RunView[Any]:  # noqa: A002 -- it is called so in the URL
-        found = await _found(parts, kind, id)
+        found = await _found(parts, resource, id)
         try:
-            state, trouble = await progress(parts.client, found, kind.state)
+            state, trouble = await progress(parts.client, found, resource.kind.state)
         except UnavailableError as error:
             state, trouble = None, error.detail
-        return RunView(**_listed(parts, kind, found).model_dump(), state=state, trouble=trouble)
+        return RunView(**_listed(parts, resource, found).model_dump(), state=state, trouble=trouble)
 
     router.add_api_route(
         "/{id}",
         view,
         methods=["GET"],
-        response_model=RunView[kind.state],  # type: ignore[name-defined]  # a class, though only known when this runs
-        name=f"get_{kind.noun}",
-        summary=f"A {kind.noun}'s state, or its result",
+        response_model=RunView[resource.kind.state],  # type: ignore[name-defined]  # a class, though only known when this runs
+        name=f"get_{resource.noun}",
+        summary=f"A {resource.noun}'s state, or its result",
         **told(CallerRole.READER, HTTPStatus.NOT_FOUND),
     )
 
 
-def _add_act(router: APIRouter, kind: RunKind, act: RunAct) -> None:
+def _add_act(router: APIRouter, resource: RunResource, act: RunAct) -> None:
     signal_name, summary = _ACTS[act]
 
     async def steer(id: str, body: Reason, parts: Parts, caller: CalledBy) -> Steered:  # noqa: A002
-        found = await _found(parts, kind, id)
+        found = await _found(parts, resource, id)
         request = PauseInput(by=caller.name, reason=body.reason)
         is_told = found.status == "running" and await signal(
             parts.client, found.workflow_id, signal_name, request
         )
         if not is_told:
-            detail = f"This {kind.noun} has ended ({found.status}); there is nothing to {act}. GET {kind.url(id)} shows its result."
+            detail = f"This {resource.noun} has ended ({found.status}); there is nothing to {act}. GET {resource.url(id)} shows its result."
             raise ProblemError(HTTPStatus.CONFLICT, "has-ended", detail)
-        return Steered(act=act, by=caller.name, workflow_id=found.workflow_id, state_url=kind.url(id))
+        return Steered(act=act, by=caller.name, workflow_id=found.workflow_id, state_url=resource.url(id))
 
     router.add_api_route(
         f"/{{id}}/{act}",
         steer,
         methods=["POST"],
         status_code=HTTPStatus.ACCEPTED,
-        name=f"{act}_{kind.noun}",
+        name=f"{act}_{resource.noun}",
         summary=summary,
         **told(CallerRole.OPERATOR, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
     )
 
 
-async def _found(parts: ApiParts, kind: RunKind, run_id: str) -> Look:
-    found = await look(parts.client, kind.workflow_of(parts.org, run_id))
+async def _found(parts: ApiParts, resource: RunResource, run_id: str) -> Look:
+    found = await look(parts.client, resource.workflow_of(parts.org, run_id))
     if found is None:
-        raise not_found(kind.noun, f"/v1/{kind.path}")
+        raise not_found(resource.noun, f"/v1/{resource.path}")
     return found
 
 
-def _listed(parts: ApiParts, kind: RunKind, found: Look) -> RunListed:
-    run_id = kind.run_id(parts.org, found.workflow_id)
+def _listed(parts: ApiParts, resource: RunResource, found: Look) -> RunListed:
+    run_id = resource.run_id(parts.org, found.workflow_id)
     return RunListed(
         id=run_id,
         workflow_id=found.workflow_id,
@@ -195,7 +196,7 @@ def _listed(parts: ApiParts, kind: RunKind, found: Look) -> RunListed:
         stage=found.stage,
         began_at=found.began_at,
         ended_at=found.ended_at,
-        state_url=kind.url(run_id),
+        state_url=resource.url(run_id),
         web_ui=parts.web_ui(found.workflow_id, found.run_id),
     )
 

@@ -1,230 +1,163 @@
-"""tidegate backfill …: read an object again, all of it, a time, or some records, while its lane streams."""
+"""tidegate backfill …: read an object again, all of it, a time window, or some records, while its lane streams."""
 
-import asyncio
 import sys
-from typing import Annotated, Any
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
-from cli.backfill.actions import estimate, find, find_all, follow, keep_ids, start, steer
-from cli.backfill.options import again_name, moment, read_ids, request_of, window_name
-from cli.backfill.output import (
-    estimate_as_json,
-    estimate_page,
-    list_as_json,
-    list_page,
-    state_as_json,
-    state_page,
+from cli.backfill.estimate import estimate, keep_ids
+from cli.backfill.options import read_ids, request_of
+from cli.backfill.output import estimate_as_json, estimate_page, pace, share, state_page
+from cli.grammar import CommandApp
+from cli.options import (
+    DEFAULT_HOME,
+    By,
+    Detach,
+    DryRun,
+    Home,
+    ObjectName,
+    Reason,
+    SettingsFile,
+    Since,
+    Until,
+    time_range,
+    who,
 )
-from cli.options import By, Reason, SettingsFile, who
-from cli.output import EXIT_FAILED, OUT, TALK, AsJson, print_json, say
-from cli.sandbox import DEFAULT_STATE, StateFolder
-from cli.state import settings_of_state, workflow_url
-from schemas import names
+from cli.output import EXIT_FAILED, OUT, AsJson, print_json, say
+from cli.run_control import ShownRun, add_run_control, state_as_json
+from cli.runs import Asked, Ended, run_to_its_end
+from cli.state import settings_of_state
+from clients.temporal.run_kinds import BACKFILL
 from schemas.backfill import BackfillInput, BackfillState
 from schemas.catalogue import load_catalogue
-from schemas.errors import SettingsError
-from schemas.ids import backfill_workflow_id
+from schemas.errors import RunAlreadyCompletedError
+from schemas.run_names import again_name, backfill_name, id_list
 from workers.settings import Settings
 
-_START = "start"
-
-
-class _Group(TyperGroup):
-    """`tidegate backfill Case` is short for `tidegate backfill start Case`."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        if args and args[0] not in self.commands and args[0] != "--help":
-            args = [_START, *args]
-        return super().parse_args(ctx, args)
-
-
-app = typer.Typer(
-    cls=_Group,
-    no_args_is_help=True,
-    help="Read an object again: tidegate backfill OBJECT. Also pause, resume, cancel, list, show.",
+app = CommandApp(
+    about="Read an object again: all of it, a time window, or some records.\n\nExample: tidegate backfill Case --since 2h",
+    usual="start",
 )
-ObjectName = Annotated[str, typer.Argument(metavar="OBJECT", help="An object of the catalogue: Case.")]
-Window = Annotated[str, typer.Option(help="Which backfill of the object; as it was named.")]
 
 
-@app.command(_START)
-def start_one(
+@dataclass(frozen=True)
+class _Options:
+    object: str
+    since: str | None
+    until: str | None
+    ids: str | None
+    name: str | None
+    is_again: bool
+    by: str
+    reason: str
+
+
+_Ids = Annotated[
+    str | None,
+    typer.Option("--ids", help="Only these records: a file, or - for stdin: one id a line, or CSV."),
+]
+_Name = Annotated[str | None, typer.Option("--name", help="Its name; by default made of the question.")]
+_Again = Annotated[bool, typer.Option("--again", help="Read again what such a backfill has read.")]
+
+
+@app.command("start")
+def start(
     object_name: ObjectName,
-    since: Annotated[
-        str | None, typer.Option(help="Only rows changed from then on: 2026-11-24, 2026-11-24T10:00Z, 2h.")
-    ] = None,
-    until: Annotated[str | None, typer.Option(help="Only rows changed before.")] = None,
-    ids: Annotated[
-        str | None,
-        typer.Option(
-            help="Only these records: a file (or - for stdin) with one id a line, or a CSV with a column Id."
-        ),
-    ] = None,
-    window: Annotated[
-        str | None, typer.Option(help="Its name; by default made of what is asked for.")
-    ] = None,
-    again: Annotated[
-        bool, typer.Option("--again", help="Read again what such a backfill has read before.")
-    ] = False,
-    reason: Reason = "",
+    since: Since = None,
+    until: Until = None,
+    ids: _Ids = None,
+    name: _Name = None,
+    again: _Again = False,
+    dry_run: DryRun = False,
+    detach: Detach = False,
     by: By = "",
-    plan: Annotated[
-        bool, typer.Option("--plan", help="Say rows, calls, jobs, bytes and minutes, and start nothing.")
-    ] = False,
-    detach: Annotated[bool, typer.Option("--detach", help="Start it and do not wait for it.")] = False,
+    reason: Reason = "",
     as_json: AsJson = False,
     settings: SettingsFile = None,
-    state: StateFolder = DEFAULT_STATE,
+    home: Home = DEFAULT_HOME,
 ) -> None:
-    """Read an object again and follow it to its end; Ctrl-C leaves it running. Exit code 1: it failed or was cancelled.
+    """Read an object again and wait for its end. Ctrl-C leaves it running. Exits 1 when it failed or was cancelled.
 
     Example: tidegate backfill Case --since 2026-11-01 --reason "new field"
     """
-    loaded = settings_of_state(settings, state)
-    spec = load_catalogue(loaded.catalogue).object(object_name)
-    listed = None if ids is None else read_ids(ids, spec)
-    bounds = moment("--since", since), moment("--until", until)
-    name = window or window_name(*bounds, listed)
-    if again:
-        name = again_name(name)
+    loaded = settings_of_state(settings, home)
+    options = _Options(object_name, since, until, ids, name, again, by, reason)
+    request, count = _request(loaded, options, keeps=not dry_run)
+    if dry_run:
+        found = estimate(loaded, request, count)
+        page = estimate_as_json if as_json else estimate_page
+        print_json(page(request.object, found)) if as_json else OUT.print(page(request.object, found))
+        return
+    ended = run_to_its_end(loaded, asked(request), detach=detach, as_json=as_json)
+    if ended is not None:
+        _tell_end(ended, request, loaded, as_json=as_json)
+
+
+def _request(loaded: Settings, options: _Options, *, keeps: bool) -> tuple[BackfillInput, int | None]:
+    """The workflow's input, and the number of its record ids; None = it is by time. `keeps`: put the ids into the store."""
+    spec = load_catalogue(loaded.catalogue).object(options.object)
+    listed = None if options.ids is None else read_ids(options.ids, spec)
+    since, until = time_range(options.since, options.until)
+    stored = None if listed is None else id_list(listed)
+    name = options.name or backfill_name(since, until, stored)
+    if options.is_again:
+        name = again_name(name, datetime.now(UTC))
     request = request_of(
         org=loaded.salesforce.org_id,
         object=spec.name,
         window=name,
-        since=bounds[0],
-        until=bounds[1],
-        ids_key=None if listed is None else keep_ids(loaded, listed, is_kept=not plan),
-        by=who(by),
-        reason=reason,
+        since=since,
+        until=until,
+        ids_key=None if stored is None else keep_ids(loaded, stored, is_kept=keeps),
+        by=who(options.by),
+        reason=options.reason,
     )
-    if plan:
-        _show_plan(loaded, request, None if listed is None else len(listed), as_json=as_json)
-        return
-    told = _begin(loaded, request)
-    if detach:
-        print_json(told) if as_json else OUT.print(told["workflow"])
-        return
-    try:
-        ended = asyncio.run(follow(loaded, request))
-    except KeyboardInterrupt:
-        say(f"It goes on; see it with: tidegate backfill show {spec.name} --window {name}")
-        raise
-    _tell_end(ended, loaded, as_json=as_json)
+    return request, None if listed is None else len(listed)
 
 
-@app.command("pause")
-def pause(
-    object_name: ObjectName,
-    window: Window = "all",
-    reason: Reason = "",
-    by: By = "",
-    settings: SettingsFile = None,
-    state: StateFolder = DEFAULT_STATE,
+def asked(request: BackfillInput) -> Asked[BackfillState]:
+    """A backfill as the command line waits for it."""
+    return Asked(
+        kind=BACKFILL,
+        request=request,
+        state=BackfillState,
+        title=f"backfill of {request.object}",
+        show=f"tidegate backfill show {request.object} --name {request.window}",
+        share=share,
+        words=lambda state: f"{state.stage}, {pace(state)}",
+    )
+
+
+def _tell_end(
+    ended: Ended[BackfillState], request: BackfillInput, loaded: Settings, *, as_json: bool
 ) -> None:
-    """Read nothing more until it is resumed; a query job lives for seven days.
-
-    Example: tidegate backfill pause Case --reason "month's end"
-    """
-    _steer(settings_of_state(settings, state), object_name, window, names.PAUSE, by, reason)
-
-
-@app.command("resume")
-def resume(
-    object_name: ObjectName,
-    window: Window = "all",
-    reason: Reason = "",
-    by: By = "",
-    settings: SettingsFile = None,
-    state: StateFolder = DEFAULT_STATE,
-) -> None:
-    """Go on at the page after the last one that was landed.
-
-    Example: tidegate backfill resume Case
-    """
-    _steer(settings_of_state(settings, state), object_name, window, names.RESUME, by, reason)
-
-
-@app.command("cancel")
-def cancel(
-    object_name: ObjectName,
-    window: Window = "all",
-    reason: Reason = "",
-    by: By = "",
-    settings: SettingsFile = None,
-    state: StateFolder = DEFAULT_STATE,
-) -> None:
-    """End it, and delete its query jobs; what was landed stays, and is right.
-
-    Example: tidegate backfill cancel Case --reason "wrong object"
-    """
-    _steer(settings_of_state(settings, state), object_name, window, names.CANCEL, by, reason)
-
-
-@app.command("list")
-def list_all(
-    running: Annotated[bool, typer.Option("--running", help="Only those that run.")] = False,
-    as_json: AsJson = False,
-    settings: SettingsFile = None,
-    state: StateFolder = DEFAULT_STATE,
-) -> None:
-    """Backfills, the newest first, repairs among them.
-
-    Example: tidegate backfill list --running
-    """
-    loaded = settings_of_state(settings, state)
-    views = asyncio.run(find_all(loaded, running=running))
-    print_json(list_as_json(views, loaded)) if as_json else OUT.print(list_page(views))
-
-
-@app.command("show")
-def show_one(
-    object_name: ObjectName,
-    window: Window = "all",
-    as_json: AsJson = False,
-    settings: SettingsFile = None,
-    state: StateFolder = DEFAULT_STATE,
-) -> None:
-    """How far one backfill is, or what came of it.
-
-    Example: tidegate backfill show Case --window 2026-11-01..
-    """
-    loaded = settings_of_state(settings, state)
-    found = asyncio.run(find(loaded, object_name, window))
-    if found is None:
-        raise SettingsError(_unknown(object_name, window))
-    print_json(state_as_json(found, loaded)) if as_json else OUT.print(state_page(found))
-
-
-def _show_plan(loaded: Settings, request: BackfillInput, ids: int | None, *, as_json: bool) -> None:
-    found = asyncio.run(estimate(loaded, request, ids))
-    if as_json:
-        print_json(estimate_as_json(request.object, found))
-    else:
-        OUT.print(estimate_page(request.object, found))
-
-
-def _begin(loaded: Settings, request: BackfillInput) -> dict[str, Any]:
-    """Start it and say where it is; returns the same for programs."""
-    is_new = asyncio.run(start(loaded, request))
-    workflow = backfill_workflow_id(request.org, request.object, request.window)
-    url = workflow_url(loaded, workflow)
-    TALK.print(f"{'started' if is_new else 'runs already'}: {url or workflow}", soft_wrap=True)
-    return {"workflow": workflow, "url": url, "is_new": is_new}
-
-
-def _steer(loaded: Settings, object_name: str, window: str, signal: str, by: str, reason: str) -> None:
-    if not asyncio.run(steer(loaded, object_name, window, signal, who(by), reason)):
-        raise SettingsError(_unknown(object_name, window))
-    say(f"Sent {signal} to {backfill_workflow_id(loaded.salesforce.org_id, object_name, window)}.")
-
-
-def _tell_end(state: BackfillState, loaded: Settings, *, as_json: bool) -> None:
-    print_json(state_as_json(state, loaded)) if as_json else OUT.print(state_page(state))
-    if state.stage != "done":
+    state, started = ended.state, ended.started
+    if started.ended_at is not None and state is not None:
+        raise RunAlreadyCompletedError(
+            object_name=request.object, window=request.window, rows=state.counts.rows, at=started.ended_at
+        )
+    if state is not None:
+        values = state_as_json(state, loaded, started.workflow_id)
+        print_json(values) if as_json else OUT.print(state_page(state))
+    if ended.trouble:
+        say(f"The backfill failed: {ended.trouble}")
+    if ended.trouble or state is None or state.stage != "done":
         sys.exit(EXIT_FAILED)
 
 
-def _unknown(object_name: str, window: str) -> str:
-    return f"No backfill of {object_name} with the window {window} runs. `tidegate backfill list` shows those there are."
+add_run_control(
+    app,
+    BACKFILL,
+    ShownRun(
+        group="backfill",
+        sample="Case",
+        about={
+            "pause": "Read nothing more until it is resumed. A query job lives for seven days.",
+            "resume": "Continue at the page after the last one that was landed.",
+            "cancel": "End it and delete its query jobs. Landed rows stay, and are right.",
+        },
+        page=state_page,
+    ),
+)

@@ -1,52 +1,17 @@
 """Parse the options of `tidegate backfill`."""
 
 import csv
-import hashlib
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from cli.options import time_ago, time_of
 from schemas.backfill import BackfillInput
 from schemas.catalogue import ObjectSpec
 from schemas.errors import SettingsError
 from schemas.salesforce.record_ids import whole_id
 
 _MOST_PROBLEMS = 10
-
-
-def moment(option: str, given: str | None) -> datetime | None:
-    """A time such as 2026-11-24, 2026-11-24T10:00Z or 2h (ago); UTC where it says no zone. Raises `SettingsError`."""
-    if given is None:
-        return None
-    if (found := time_ago(given)) is not None:
-        return found.replace(microsecond=0)
-    try:
-        return time_of(given)
-    except ValueError:
-        raise SettingsError(
-            f"{option}: {given!r} is not a time such as 2026-11-24, 2026-11-24T10:00Z or 2h."
-        ) from None
-
-
-def window_name(since: datetime | None, until: datetime | None, ids: list[str] | None) -> str:
-    """How a backfill is called when the operator gives it no name: the same question has the same name."""
-    if ids is not None:
-        digest = hashlib.sha256("".join(ids).encode()).hexdigest()
-        name = f"ids-{digest[:12]}"
-    elif since is None and until is None:
-        name = "all"
-    else:
-        name = "..".join("" if bound is None else _short(bound) for bound in (since, until))
-        name = f"before{name}" if since is None else name
-    return name
-
-
-def again_name(name: str) -> str:
-    """Another window that reads the same, called by the time."""
-    return f"{name}+{datetime.now(UTC):%Y%m%dT%H%M%S}"
 
 
 def request_of(**asked: object) -> BackfillInput:
@@ -107,8 +72,3 @@ def _values(text: str) -> list[tuple[int, str]]:
     return [
         (number, row[column].strip()) for number, row in numbered if len(row) > column and row[column].strip()
     ]
-
-
-def _short(bound: datetime) -> str:
-    at = bound.astimezone(UTC)
-    return f"{at:%Y-%m-%d}" if at.time() == datetime.min.time() else f"{at:%Y-%m-%dT%H:%M:%SZ}"

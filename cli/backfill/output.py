@@ -8,12 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.output import numbers_table
-from cli.state import workflow_url
-from clients.temporal.backfills import BackfillView
 from schemas.backfill import BackfillState
-from schemas.ids import backfill_workflow_id
 from transforms.backfill import Estimate
-from workers.settings import Settings
 
 
 def estimate_page(object_name: str, found: Estimate) -> RenderableType:
@@ -50,7 +46,7 @@ def state_page(state: BackfillState) -> RenderableType:
             "API calls": counts.calls,
         }
     )
-    title = f"backfill of {state.object}, window {state.window}: {state.stage}, {pace(state)}"
+    title = f"backfill of {state.object}, {state.window}: {state.stage}, {pace(state)}"
     told = [state.paused_because, *state.notes]
     return Group(Text(title, style="bold"), table, *(Text(f"  {line}") for line in told if line))
 
@@ -69,39 +65,11 @@ def pace(state: BackfillState) -> str:
     return words
 
 
-def state_as_json(state: BackfillState, settings: Settings) -> dict[str, Any]:
-    """The same for programs."""
-    workflow = backfill_workflow_id(state.org, state.object, state.window)
-    return {
-        **state.model_dump(mode="json"),
-        "workflow": workflow,
-        "url": workflow_url(settings, workflow),
-    }
-
-
-def list_page(views: list[BackfillView]) -> RenderableType:
-    """Many, a line each."""
-    table = Table(
-        "object", "window", "stage", "changes", "quarantined", "began (UTC)", "ended (UTC)", box=None
-    )
-    for view in views:
-        stage = view.stage if view.status in ("running", "completed") else view.status
-        ended = "" if view.ended_at is None else f"{view.ended_at:%m-%d %H:%M:%S}"
-        table.add_row(
-            view.object,
-            view.window,
-            stage,
-            f"{view.changes:,}",
-            f"{view.quarantined:,}",
-            f"{view.began_at:%m-%d %H:%M:%S}",
-            ended,
-        )
-    return table if views else Text("no backfill was started yet")
-
-
-def list_as_json(views: list[BackfillView], settings: Settings) -> list[dict[str, Any]]:
-    """The same for programs."""
-    return [{**asdict(view), "url": workflow_url(settings, view.workflow)} for view in views]
+def share(state: BackfillState) -> float:
+    """How much of it is read, from 0 to 1; 0 while the org's count is not known."""
+    if state.stage == "done":
+        return 1.0
+    return min(1.0, state.counts.rows / state.expected_rows) if state.expected_rows else 0.0
 
 
 def estimate_as_json(object_name: str, found: Estimate) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from cli.local import measurements
 from cli.local.compare_records import Comparison, compare_all
 from cli.local.demo_steps import judge_acts, run_acts
 from cli.local.surge import Surge, run_surge, wait_for_followers, wait_for_rereads
-from cli.local.up import running_all
+from cli.local.up import Running, running_all
 from cli.output import EXIT_FAILED, OUT, progress, say
 from cli.sandbox import MOST_CHANGES_A_MINUTE
 from cli.sandbox_packages import require_sandbox_packages
@@ -35,17 +35,25 @@ GOAL_SECONDS = 60.0
 """Freshness that the demo holds the engine to: p99 of commit to curated. The promise to users is 120 s."""
 
 
+_Rate = Annotated[int, typer.Option("--rate", min=60, max=MOST_CHANGES_A_MINUTE, help="Changes a minute.")]
+_Seconds = Annotated[float, typer.Option("--seconds", min=5, help="Length of the surge.")]
+_Seed = Annotated[int, typer.Option("--seed", help="The same seed makes the same choices.")]
+_Report = Annotated[Path | None, typer.Option("--report", help="Write the figures to this file as JSON.")]
+_Home = Annotated[Path, typer.Option("--home", help="Folder for the demo's state, emptied first.")]
+_CatalogueFile = Annotated[
+    Path | None, typer.Option("--catalogue", help="The engine's catalogue. By default the one that ships.")
+]
+
+
 def demo(
-    rate: Annotated[int, typer.Option(min=60, max=MOST_CHANGES_A_MINUTE, help="Changes a minute.")] = 122_000,
-    seconds: Annotated[float, typer.Option(min=5, help="Length of the surge.")] = 125,
-    seed: Annotated[int, typer.Option(help="The same seed makes the same choices.")] = 1,
-    report: Annotated[Path | None, typer.Option(help="Write the figures to this file as JSON.")] = None,
-    state: Annotated[Path, typer.Option(help="Folder for the demo's state, made again.")] = Path("var/demo"),
-    catalogue: Annotated[
-        Path | None, typer.Option(help="The engine's catalogue. By default the one that ships.")
-    ] = None,
+    rate: _Rate = 122_000,
+    seconds: _Seconds = 125,
+    seed: _Seed = 1,
+    report: _Report = None,
+    home: _Home = Path("var/demo"),
+    catalogue: _CatalogueFile = None,
 ) -> None:
-    """Start everything, send a surge of changes, read an object again, write back, and prove that the warehouse equals the org. Ends by itself.
+    """Start everything, send a surge of changes, and prove the result. It also reads an object again, writes back, and ends by itself.
 
     Exits 0 only if every record is equal, every change is accounted for and the freshness goal is met.
 
@@ -54,24 +62,14 @@ def demo(
     require_sandbox_packages("tidegate demo")
     began = time.monotonic()
     say("starting Salesforce, S3, PostgreSQL, Temporal and the engine (all on this machine)")
-    with running_all(state, fresh=True, catalogue=catalogue) as running:
+    with running_all(home, fresh=True, catalogue=catalogue) as running:
         wait_for_followers(running.endpoints)
         say(f"Temporal's Web UI: {running.endpoints.temporal.ui_url}")
-        meter = measurements.ProcessMeter(running.roots())
-        meter.start()
-        with progress(f"{rate:,} changes a minute", seconds) as bar:
-            surge = run_surge(
-                running.endpoints,
-                rate=rate,
-                seconds=seconds,
-                seed=seed,
-                show=lambda done, text: bar.update(completed=done, detail=text),
-            )
-        meter.stop()
+        surge, meter = _measured_surge(running, rate=rate, seconds=seconds, seed=seed)
         wait_for_rereads(running.endpoints)
         say("comparing every record of the org with its curated row")
-        compared = _compare(running.endpoints, state)
-        settings = load_settings(settings_file(state.resolve()))
+        compared = _compare(running.endpoints, home)
+        settings = load_settings(settings_file(home.resolve()))
         figures = _figures(running.endpoints, load_catalogue(settings.catalogue), surge, compared, meter)
         figures |= run_acts(settings, lambda name: say(_ACTS[name]))
     figures["wall_seconds"] = round(time.monotonic() - began, 1)
@@ -82,7 +80,25 @@ def demo(
     _show(figures, compared, failures)
     if failures:
         sys.exit(EXIT_FAILED)
-    shutil.rmtree(state, ignore_errors=True)
+    shutil.rmtree(home, ignore_errors=True)
+
+
+def _measured_surge(
+    running: Running, *, rate: int, seconds: float, seed: int
+) -> tuple[Surge, measurements.ProcessMeter]:
+    """Send the surge: `rate` changes a minute for `seconds`; processor time and memory are measured meanwhile."""
+    meter = measurements.ProcessMeter(running.roots())
+    meter.start()
+    with progress(f"{rate:,} changes a minute", seconds) as bar:
+        surge = run_surge(
+            running.endpoints,
+            rate=rate,
+            seconds=seconds,
+            seed=seed,
+            show=lambda done, text: bar.update(completed=done, detail=text),
+        )
+    meter.stop()
+    return surge, meter
 
 
 def judge(figures: dict[str, Any]) -> list[str]:

@@ -12,7 +12,8 @@ import psycopg
 from temporalio.client import Client
 
 from clients.storage.objects import ObjectStore
-from clients.temporal.backfills import start_backfill
+from clients.temporal.run_kinds import BACKFILL, RECONCILE
+from clients.temporal.runs import run_handle, start_run
 from schemas.backfill import BackfillInput
 from schemas.catalogue import load_catalogue
 from schemas.reconcile import Depth, ReconcileInput, ReconcileState, Verdict
@@ -20,7 +21,6 @@ from schemas.writeback.messages import WritebackState
 from workers.addresses import s3_address
 from workers.clients import connect_temporal, open_warehouse
 from workers.intake import writeback_intake, writeback_queues
-from workers.reconciliations import start_reconciliation
 from workers.settings import Settings
 
 WRITEBACKS = 2_000
@@ -65,7 +65,7 @@ class Acts:
         request = BackfillInput(
             org=self.settings.salesforce.org_id, object=_OBJECT, window="demo", by="demo", reason="demo"
         )
-        state = await (await start_backfill(client, request)).handle.result()
+        state = await run_handle(client, BACKFILL, await start_run(client, BACKFILL, request)).result()
         return {"object": _OBJECT, "rows": state.counts.rows, "stage": state.stage}
 
     async def _write_back(self, client: Client) -> dict[str, Any]:
@@ -143,7 +143,9 @@ class Acts:
             by="demo",
             reason="demo",
         )
-        return await (await start_reconciliation(client, request)).result()
+        started = await start_run(client, RECONCILE, request)
+        state: ReconcileState = await run_handle(client, RECONCILE, started).result()
+        return state
 
 
 def run_acts(settings: Settings, show: Show) -> dict[str, Any]:

@@ -10,8 +10,9 @@ import typer
 
 from cli.api import local_token
 from cli.local.engine_processes import EngineProcesses, write_settings
+from cli.options import DEFAULT_HOME, Home
 from cli.output import OUT, say
-from cli.sandbox import DEFAULT_STATE, StateFolder, show_endpoints, stop_event
+from cli.sandbox import show_endpoints, stop_event
 from cli.sandbox_packages import require_sandbox_packages
 from cli.state import settings_file, write_endpoints
 from sandbox.endpoints import Endpoints
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def up(
-    state: StateFolder = DEFAULT_STATE,
+    home: Home = DEFAULT_HOME,
     fresh: Annotated[bool, typer.Option("--fresh", help="Forget what an earlier run left.")] = False,
     planner: Annotated[
         bool,
@@ -39,7 +40,7 @@ def up(
         Path | None, typer.Option(help="The engine's catalogue. By default the one that ships.")
     ] = None,
 ) -> None:
-    """Start sandbox and engine and stay in the foreground until Ctrl-C or SIGTERM; state is kept.
+    """Start sandbox and engine, and stay until Ctrl-C or SIGTERM. State is kept.
 
     Example: tidegate up --fresh
     """
@@ -50,10 +51,10 @@ def up(
     ports = Ports(temporal=temporal_port, temporal_ui=temporal_ui_port)
     api = api_port or free_port()
     with running_all(
-        state, fresh=fresh, ports=ports, planner=planner, api_port=api, catalogue=catalogue
+        home, fresh=fresh, ports=ports, planner=planner, api_port=api, catalogue=catalogue
     ) as running:
         show_endpoints(running.endpoints)
-        OUT.print(f"HTTP API     http://127.0.0.1:{api}/v1/docs   token in {state / 'api.token'}")
+        OUT.print(f"HTTP API     http://127.0.0.1:{api}/v1/docs   token in {home / 'api.token'}")
         OUT.print("Try, in another terminal: tidegate sandbox traffic, tidegate status --watch")
         stop.wait()
         say("stopping")

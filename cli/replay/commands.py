@@ -1,233 +1,171 @@
-"""tidegate replay: landed batches once more through the present code, into the tables or into a shadow of them."""
+"""tidegate replay …: landed batches once more through the present code, into the tables or into a shadow of them."""
 
 import asyncio
 from contextlib import closing
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
-from temporalio.service import RPCError, RPCStatusCode
 
-from cli.options import By, Reason, SettingsFile, who
+from cli.grammar import CommandApp
+from cli.options import (
+    DEFAULT_HOME,
+    By,
+    Detach,
+    DryRun,
+    Everything,
+    Home,
+    OfObject,
+    Reason,
+    SettingsFile,
+)
 from cli.output import EXIT_FAILED, OUT, TALK, AsJson, print_json, say
-from cli.replay.options import request_of, selection_of
-from cli.replay.output import begin, follow, result_as_json, result_page, size_page
-from cli.replay.shadow_output import differences_page
-from cli.sandbox import DEFAULT_STATE, StateFolder
+from cli.replay.options import Bounds, request_of, selection_of
+from cli.replay.output import part_done, result_page, size_page, words
+from cli.replay.shadow import add_shadow_commands, compare_with_tables
+from cli.run_control import ShownRun, add_run_control, state_as_json
+from cli.runs import Asked, run_to_its_end
 from cli.state import settings_of_state
-from clients.database.audit_log import AuditLog
 from clients.storage.landed_batches import LandedBatches
 from clients.storage.objects import ObjectStore
-from clients.temporal.replays import replay_handle, replay_state
-from clients.warehouse.shadow.compare import compare_shadow, drop_shadow, shadows_of
-from schemas import names
+from clients.temporal.run_kinds import REPLAY
+from clients.temporal.run_views import look
+from clients.warehouse.shadow.compare import shadows_of
 from schemas.catalogue import Catalogue, load_catalogue
 from schemas.errors import SettingsError
-from schemas.ids import READING_LANES, replay_workflow_id
-from schemas.ingest.messages import Act, PauseInput
-from schemas.replay import ReplayInput, ReplaySelection, ReplaySize
+from schemas.ids import READING_LANES
+from schemas.replay import ReplayInput, ReplaySelection, ReplaySize, ReplayState
 from workers.addresses import s3_address
-from workers.clients import connect_temporal, decided_catalogue, open_warehouse
+from workers.clients import connect_temporal, open_warehouse
 from workers.replays import count_replay
 from workers.settings import Settings
 
-app = typer.Typer(help="Landed batches once more through the present code.", no_args_is_help=False)
+app = CommandApp(
+    about="Take landed batches through the present code once more.\n\nExample: tidegate replay --since 2h --dry-run",
+    usual="start",
+)
+_POSITIONS = "a time such as 2026-11-24 or 2h (ago), or a position of the lane"
 
-Key = Annotated[str, typer.Argument(help="The replay's key, as `tidegate replay` prints it.")]
-Name = Annotated[str, typer.Argument(help="The shadow's name.")]
+
+@dataclass(frozen=True)
+class _Options:
+    lane: str | None
+    object: str | None
+    record: str | None
+    bounds: Bounds
+
+    @property
+    def is_empty(self) -> bool:
+        return not any((self.lane, self.object, self.record, self.bounds.since, self.bounds.until))
 
 
-@app.callback(invoke_without_command=True)
-def replay(
-    context: typer.Context,
-    lane: Annotated[str | None, typer.Option(help="One lane; by default all of them.")] = None,
-    object_name: Annotated[str | None, typer.Option("--object", help="One object, by its API name.")] = None,
-    record: Annotated[str | None, typer.Option(help="One record, by its id; it is folded again.")] = None,
-    since: Annotated[
-        str | None,
-        typer.Option(
-            "--from", help="A position of the lane, a time (2026-11-24, 2026-11-24T10:00Z), or 2h, 3d ago."
-        ),
-    ] = None,
-    until: Annotated[
-        str | None, typer.Option("--to", help="As --from; what begins there is left out.")
-    ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Everything that raw has.")] = False,
-    shadow: Annotated[
-        str | None, typer.Option(help="Into a shadow of this name, beside the tables, and compare.")
-    ] = None,
-    plan: Annotated[
-        bool, typer.Option("--plan", help="Only say how much it is and how long it takes.")
-    ] = False,
-    key: Annotated[
-        str | None, typer.Option(help="Name of this wish: the same key is granted once, ever.")
-    ] = None,
-    parallel: Annotated[int, typer.Option(min=1, max=16, help="Groups of batches at once.")] = 2,
-    follows: Annotated[bool, typer.Option("--follow", help="Stay until it has ended.")] = False,
-    as_json: AsJson = False,
+_OfLane = Annotated[str | None, typer.Option("--lane", help="Only this lane.")]
+_OfRecord = Annotated[
+    str | None, typer.Option("--record", help="Only this record, by its id; it is folded again.")
+]
+_SinceHere = Annotated[str | None, typer.Option("--since", help=f"From here on: {_POSITIONS}.")]
+_UntilHere = Annotated[str | None, typer.Option("--until", help="Before here; as --since.")]
+_Shadow = Annotated[
+    str | None, typer.Option("--shadow", help="Into tables of this name beside the others, then compare.")
+]
+_Name = Annotated[
+    str | None, typer.Option("--name", help="Its name: one that has ended is not begun again under it.")
+]
+_Parallel = Annotated[int, typer.Option("--parallel", min=1, max=16, help="Groups of batches at once.")]
+
+
+@app.command("start")
+def start(
+    lane: _OfLane = None,
+    object_name: OfObject = None,
+    record: _OfRecord = None,
+    since: _SinceHere = None,
+    until: _UntilHere = None,
+    everything: Everything = False,
+    shadow: _Shadow = None,
+    name: _Name = None,
+    parallel: _Parallel = 2,
+    dry_run: DryRun = False,
+    detach: Detach = False,
     by: By = "",
     reason: Reason = "",
+    as_json: AsJson = False,
     settings: SettingsFile = None,
-    state: StateFolder = DEFAULT_STATE,
+    home: Home = DEFAULT_HOME,
 ) -> None:
-    """Take landed batches through the present code once more. What the change log has is not applied again. Costs no API call.
+    """Take landed batches through the present code once more. Changes of the change log are not applied again. Costs no API call.
 
-    Example: tidegate replay --from 2026-11-24 --to 2026-11-25 --follow
+    Example: tidegate replay --since 2026-11-24 --until 2026-11-25
     """
-    if context.invoked_subcommand is not None:
-        return
-    chosen = (lane, object_name, record, since, until)
-    if not everything and all(each is None for each in chosen):
+    options = _Options(lane, object_name, record, Bounds(since, until))
+    if not everything and options.is_empty:
         raise SettingsError(
-            "Nothing was chosen. Say what to replay: --lane, --object, --record, --from and --to; or --all."
+            "Nothing was chosen. Give --lane, --object, --record, --since and --until; or --all."
         )
-    loaded = settings_of_state(settings, state)
-    catalogue = load_catalogue(loaded.catalogue)
-    selection = selection_of(loaded, catalogue, lane, object_name, record, since, until)
-    if lane is not None:
-        _refuse_unknown_lane(loaded, lane)
-    if plan:
-        _say_size(_sized(loaded, catalogue, selection), as_json=as_json)
+    loaded = settings_of_state(settings, home)
+    selection = _selection(loaded, options)
+    if dry_run:
+        _show_size(loaded, selection, as_json=as_json)
         return
-    request = request_of(selection, shadow=shadow, key=key, parallel=parallel, by=by, reason=reason)
-    run(loaded, request, only_once=key is not None, follows=follows, as_json=as_json)
+    request = request_of(selection, shadow=shadow, key=name, parallel=parallel, by=by, reason=reason)
+    run_replay(loaded, request, again=name is None, detach=detach, as_json=as_json)
 
 
-def run(
-    settings: Settings,
-    request: ReplayInput,
-    *,
-    only_once: bool,
-    follows: bool,
-    as_json: bool,
-) -> None:
-    """Start the replay and say how to steer it, or stay until it has ended; a shadow is compared then."""
+def _selection(settings: Settings, options: _Options) -> ReplaySelection:
+    catalogue = load_catalogue(settings.catalogue)
+    parts = (options.lane, options.object, options.record)
+    selection = selection_of(settings, catalogue, *parts, options.bounds)
+    if options.lane is not None:
+        _refuse_unknown_lane(settings, options.lane)
+    return selection
+
+
+def run_replay(settings: Settings, request: ReplayInput, *, again: bool, detach: bool, as_json: bool) -> None:
+    """Start a replay and wait for its end; its shadow is compared then.
+
+    Args:
+        settings: Which engine.
+        request: The replay.
+        again: False = one of the name that has ended well is shown, and not begun again.
+        detach: True = do not wait.
+        as_json: Print the result as JSON.
+    """
     if request.shadow is not None:
         _refuse_old_shadow(settings, request)
-    ended = asyncio.run(begin(settings, request, only_once=only_once))
-    if follows or ended:
-        found = asyncio.run(follow(settings, request))
-        if as_json:
-            print_json(result_as_json(found, settings))
-        else:
-            OUT.print(result_page(found))
-        if found.stage == "paused":
-            say(f"It waits: `tidegate replay resume {request.key}` goes on, `cancel` ends it.")
-            raise typer.Exit(EXIT_FAILED)
-        if request.shadow is not None and found.stage == "done" and not as_json:
-            _compare(settings, request.shadow, request.selection.object, as_json=False)
-    elif as_json:
-        workflow = replay_workflow_id(request.selection.org, request.key)
-        print_json({"key": request.key, "workflow": workflow})
+    ended = run_to_its_end(settings, _asked(request), again=again, detach=detach, as_json=as_json)
+    if ended is None:
+        return
+    state = ended.state
+    if state is not None:
+        values = state_as_json(state, settings, ended.started.workflow_id)
+        print_json(values) if as_json else OUT.print(result_page(state))
+    if ended.trouble or state is None or state.stage == "paused":
+        say(
+            f"The replay failed: {ended.trouble}"
+            if ended.trouble
+            else f"It waits: `tidegate replay resume {request.key}` continues it, `cancel` ends it."
+        )
+        raise typer.Exit(EXIT_FAILED)
+    if request.shadow is not None and state.stage == "done" and not as_json:
+        compare_with_tables(settings, request.shadow, request.selection.object, as_json=False)
 
 
-@app.command("show")
-def show_replay(
-    key: Key, as_json: AsJson = False, settings: SettingsFile = None, state: StateFolder = DEFAULT_STATE
-) -> None:
-    """How far a replay is, or how it ended.
-
-    Example: tidegate replay show changes
-    """
-    loaded = settings_of_state(settings, state)
-
-    async def ask() -> None:
-        client = await connect_temporal(loaded)
-        found = await replay_state(client, loaded.salesforce.org_id, key)
-        if found is None:
-            raise _no_such(key)
-        if as_json:
-            print_json(result_as_json(found, loaded))
-        else:
-            OUT.print(result_page(found))
-
-    asyncio.run(ask())
+def _asked(request: ReplayInput) -> Asked[ReplayState]:
+    return Asked(
+        kind=REPLAY,
+        request=request,
+        state=ReplayState,
+        title="replay",
+        show=f"tidegate replay show {request.key}",
+        share=part_done,
+        words=words,
+        waits=lambda state: state.stage == "paused",
+    )
 
 
-@app.command("pause")
-def pause(
-    key: Key,
-    by: By = "",
-    reason: Reason = "",
-    settings: SettingsFile = None,
-    state: StateFolder = DEFAULT_STATE,
-) -> None:
-    """Begin no further group; those under way are finished.
-
-    Example: tidegate replay pause changes --reason "the warehouse is busy"
-    """
-    _signal(settings_of_state(settings, state), key, names.PAUSE, by, reason)
-
-
-@app.command("resume")
-def resume(
-    key: Key,
-    by: By = "",
-    reason: Reason = "",
-    settings: SettingsFile = None,
-    state: StateFolder = DEFAULT_STATE,
-) -> None:
-    """Go on with a replay that was paused, or that waits because a step failed.
-
-    Example: tidegate replay resume changes
-    """
-    _signal(settings_of_state(settings, state), key, names.RESUME, by, reason)
-
-
-@app.command("cancel")
-def cancel(
-    key: Key,
-    by: By = "",
-    reason: Reason = "",
-    settings: SettingsFile = None,
-    state: StateFolder = DEFAULT_STATE,
-) -> None:
-    """End a replay after the groups under way. What was replayed stays.
-
-    Example: tidegate replay cancel changes
-    """
-    _signal(settings_of_state(settings, state), key, names.CANCEL, by, reason)
-
-
-@app.command("compare")
-def compare(
-    name: Name,
-    object_name: Annotated[str | None, typer.Option("--object", help="One object; by default all.")] = None,
-    as_json: AsJson = False,
-    settings: SettingsFile = None,
-    state: StateFolder = DEFAULT_STATE,
-) -> None:
-    """Compare a shadow with the tables: rows, columns, and some record ids. Exits 1 when anything differs.
-
-    Example: tidegate replay compare rehearsal
-    """
-    loaded = settings_of_state(settings, state)
-    _compare(loaded, name, object_name, as_json=as_json)
-
-
-@app.command("drop")
-def drop(
-    name: Name,
-    by: By = "",
-    reason: Reason = "",
-    settings: SettingsFile = None,
-    state: StateFolder = DEFAULT_STATE,
-) -> None:
-    """Remove a shadow with all that is in it.
-
-    Example: tidegate replay drop rehearsal
-    """
-    loaded = settings_of_state(settings, state)
-    with (
-        closing(open_warehouse(loaded)) as warehouse,
-        closing(AuditLog(loaded.operational.dsn.get_secret_value())) as log,
-    ):
-        if name not in (known := shadows_of(warehouse)):
-            raise SettingsError(f"There is no shadow {name}; there is {', '.join(known) or 'none'}.")
-        log.ensure_tables()
-        log.append(Act(act="shadow.drop", by=who(by), target=name, detail=reason, at=datetime.now(UTC)))
-        drop_shadow(warehouse, name)
-    say(f"the shadow {name} is gone")
+def _show_size(settings: Settings, selection: ReplaySelection, *, as_json: bool) -> None:
+    size = _sized(settings, load_catalogue(settings.catalogue), selection)
+    print_json(size.model_dump()) if as_json else OUT.print(size_page(size))
 
 
 def _sized(settings: Settings, catalogue: Catalogue, selection: ReplaySelection) -> ReplaySize:
@@ -238,15 +176,8 @@ def _sized(settings: Settings, catalogue: Catalogue, selection: ReplaySelection)
     return size
 
 
-def _say_size(size: ReplaySize, *, as_json: bool) -> None:
-    if as_json:
-        print_json(size.model_dump())
-    else:
-        OUT.print(size_page(size))
-
-
 def _refuse_unknown_lane(settings: Settings, lane: str) -> None:
-    """A misspelt lane would be replayed in no time, without a word."""
+    """Raise `SettingsError` for a lane that landed nothing: misspelt, it would be replayed in no time without a word."""
     everything = ReplaySelection(org=settings.salesforce.org_id)
     known = LandedBatches(ObjectStore(s3_address(settings.s3)), everything).lanes()
     listed = []
@@ -262,12 +193,11 @@ def _refuse_unknown_lane(settings: Settings, lane: str) -> None:
 
 
 def _refuse_old_shadow(settings: Settings, request: ReplayInput) -> None:
-    """A shadow of another day would be mixed with this one's; that of a replay under way is this one's."""
+    """Raise `SettingsError` for a shadow of another day, which would be mixed. A replay under way keeps its own."""
 
     async def runs() -> bool:
-        client = await connect_temporal(settings)
-        found = await replay_state(client, request.selection.org, request.key)
-        return found is not None and found.ended_at is None
+        found = await look(await connect_temporal(settings), REPLAY.workflow_id(request))
+        return found is not None and found.status == "running"
 
     with closing(open_warehouse(settings)) as warehouse:
         exists = request.shadow in shadows_of(warehouse)
@@ -278,36 +208,18 @@ def _refuse_old_shadow(settings: Settings, request: ReplayInput) -> None:
         )
 
 
-def _compare(settings: Settings, name: str, only: str | None, *, as_json: bool) -> None:
-    with TALK.status("comparing"), closing(open_warehouse(settings)) as warehouse:
-        catalogue = decided_catalogue(settings, warehouse)
-        if only is not None:
-            catalogue.object(only)
-        found = list(compare_shadow(warehouse, catalogue, name, only=only))
-    if as_json:
-        print_json([each.as_json() for each in found])
-    else:
-        OUT.print(differences_page(name, found))
-    if not all(each.is_equal for each in found):
-        raise typer.Exit(EXIT_FAILED)
-
-
-def _signal(settings: Settings, key: str, signal: str, by: str, reason: str) -> None:
-    async def send() -> None:
-        client = await connect_temporal(settings)
-        try:
-            request = PauseInput(by=who(by), reason=reason)
-            await replay_handle(client, settings.salesforce.org_id, key).signal(signal, request)
-        except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND:
-                raise _no_such(key) from error
-            raise
-
-    asyncio.run(send())
-    say(f"{signal}: told to {replay_workflow_id(settings.salesforce.org_id, key)}")
-
-
-def _no_such(key: str) -> SettingsError:
-    return SettingsError(
-        f"No replay {key} is under way. `temporal workflow list --query 'WorkflowType = \"replay\"'` lists them."
-    )
+add_run_control(
+    app,
+    REPLAY,
+    ShownRun(
+        group="replay",
+        sample="changes",
+        about={
+            "pause": "Begin no further group of batches. Groups under way are finished.",
+            "resume": "Continue a replay that was paused, or that waits because a step failed.",
+            "cancel": "End it after the groups under way. What was replayed stays.",
+        },
+        page=result_page,
+    ),
+)
+add_shadow_commands(app)

@@ -2,6 +2,7 @@
 
 import re
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 
 from pydantic import ValidationError
@@ -9,9 +10,18 @@ from pydantic import ValidationError
 from cli.options import time_ago, time_of, who
 from schemas.catalogue import Catalogue
 from schemas.errors import SettingsError
-from schemas.replay import POSITION_PATTERN, ReplayInput, ReplaySelection, replay_key
+from schemas.replay import POSITION_PATTERN, ReplayInput, ReplaySelection
+from schemas.run_names import replay_name
 from schemas.salesforce.record_ids import whole_id
 from workers.settings import Settings
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """--since and --until as they were typed; None = open."""
+
+    since: str | None
+    until: str | None
 
 
 def selection_of(
@@ -20,36 +30,44 @@ def selection_of(
     lane: str | None,
     object_name: str | None,
     record: str | None,
-    since: str | None,
-    until: str | None,
+    bounds: Bounds,
 ) -> ReplaySelection:
-    """The options' selection; raises `SettingsError` that names the options that do not fit."""
+    """The selection of the options; None of a part = any.
+
+    Args:
+        settings: Which org.
+        catalogue: Must know the object.
+        lane: One lane.
+        object_name: One object.
+        record: One record, by its id of 15 or 18 characters.
+        bounds: Times or positions.
+
+    Raises:
+        SettingsError: The options do not fit together.
+    """
     if object_name is not None:
         catalogue.object(object_name)
     if record is not None:
         with suppress(ValueError):  # what is no id is refused with the rest of the selection
             record = whole_id(record)
         object_name = object_name or _object_of(catalogue, record)
-    bounds: dict[str, str | datetime] = {}
+    parts = {"org": settings.salesforce.org_id, "lane": lane, "object": object_name, "record": record}
+    try:
+        return ReplaySelection.model_validate({**parts, **_range(bounds)})
+    except ValidationError as error:
+        raise SettingsError(_sentences(error)) from error
+
+
+def _range(bounds: Bounds) -> dict[str, str | datetime]:
+    found: dict[str, str | datetime] = {}
     for option, given, position, time in (
-        ("--from", since, "from_position", "since"),
-        ("--to", until, "to_position", "until"),
+        ("--since", bounds.since, "from_position", "since"),
+        ("--until", bounds.until, "to_position", "until"),
     ):
         if given is not None:
             bound = _bound(option, given)
-            bounds[time if isinstance(bound, datetime) else position] = bound
-    try:
-        return ReplaySelection.model_validate(
-            {
-                "org": settings.salesforce.org_id,
-                "lane": lane,
-                "object": object_name,
-                "record": record,
-                **bounds,
-            }
-        )
-    except ValidationError as error:
-        raise SettingsError(_sentences(error)) from error
+            found[time if isinstance(bound, datetime) else position] = bound
+    return found
 
 
 def request_of(
@@ -59,7 +77,7 @@ def request_of(
     try:
         return ReplayInput(
             selection=selection,
-            key=key or replay_key(selection, shadow),
+            key=key or replay_name(selection, shadow),
             shadow=shadow,
             parallel=parallel,
             by=who(by),
@@ -78,12 +96,10 @@ def _sentences(error: ValidationError) -> str:
 
 
 def _bound(option: str, given: str) -> str | datetime:
-    if (ago := time_ago(given)) is not None:
-        return ago
     if re.fullmatch(POSITION_PATTERN, given):
         return given
     try:
-        return time_of(given)
+        return time_ago(given) or time_of(given)
     except ValueError:
         raise SettingsError(
             f"{option}: {given!r} is neither a position of a lane nor a time such as 2026-11-24, 2026-11-24T10:00Z or 2h."

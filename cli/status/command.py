@@ -2,36 +2,31 @@
 
 import asyncio
 from datetime import datetime
-from pathlib import Path
-from typing import Annotated
 
-import typer
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from cli.options import DEFAULT_HOME, Home, SettingsFile
 from cli.output import AsJson, Every, Watch, show
-from cli.sandbox import DEFAULT_STATE, StateFolder
+from cli.runs import RunRow
 from cli.state import settings_of_state
 from cli.status.engine import RECENT_MINUTES, LaneView, ObjectView, Overview, ReconciledView, overview
 from cli.status.quality import quality_lines
-from clients.temporal.backfills import BackfillView
 
 
 def status(
     as_json: AsJson = False,
     watch: Watch = False,
     every: Every = 2.0,
-    settings: Annotated[
-        Path | None, typer.Option(help="Settings file; by default the one under --state.")
-    ] = None,
-    state: StateFolder = DEFAULT_STATE,
+    settings: SettingsFile = None,
+    home: Home = DEFAULT_HOME,
 ) -> None:
-    """Lanes, what is under way, freshness, quarantine, writebacks and budgets, at a glance.
+    """Show lanes, runs, freshness, quarantine, writebacks and budgets.
 
     Example: tidegate status --watch
     """
-    loaded = settings_of_state(settings, state)
+    loaded = settings_of_state(settings, home)
     show(lambda: asyncio.run(overview(loaded)), _page, as_json=as_json, watch=watch, every=every)
 
 
@@ -94,10 +89,10 @@ def _seconds(value: float | None) -> str:
     return "" if value is None else f"{value:.1f} s"
 
 
-def _backfill(view: BackfillView, now: datetime) -> Text:
+def _backfill(view: RunRow, now: datetime) -> Text:
     minutes = (now - view.began_at).total_seconds() / 60
     return Text(
-        f"backfill of {view.object}, window {view.window}: {view.stage} for {minutes:,.0f} min, {view.changes:,} changes"
+        f"backfill of {view.object}, {view.name}: {view.stage} for {minutes:,.0f} min, {view.changes:,} changes"
     )
 
 

@@ -9,9 +9,11 @@ import psycopg
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError
 
+from cli.run_control import rows_of
+from cli.runs import RunRow
 from cli.status.quality import QualityView, quality_view
 from cli.status.work import OtherWork, WritebackView, other_work, writebacks
-from clients.temporal.backfills import BackfillView, list_backfills
+from clients.temporal.run_kinds import BACKFILL
 from clients.warehouse.psycopg_errors import translated
 from clients.warehouse.sql import apply as sql
 from schemas import names
@@ -86,7 +88,7 @@ class Overview:
     balanced: bool
     """Law 8 over the whole ledger."""
     budgets: Budgets
-    backfills: list[BackfillView] = field(default_factory=list)
+    backfills: list[RunRow] = field(default_factory=list)
     """Running ones, repairs among them."""
     reconciled: list[ReconciledView] = field(default_factory=list)
     writebacks: WritebackView = field(default_factory=lambda: WritebackView([], [], []))
@@ -97,6 +99,7 @@ class Overview:
     def as_json(self) -> dict[str, Any]:
         """Plain values for --json."""
         return asdict(self) | {
+            "backfills": [asdict(each) | {"window": each.name} for each in self.backfills],
             "budgets": self.budgets.as_json(),
             "writebacks": self.writebacks.as_json(),
             "quality": "unknown" if self.quality is None else self.quality.as_json(),
@@ -121,7 +124,7 @@ async def overview(settings: Settings) -> Overview:
     lanes = [await _lane(client, org, name, positions) for name in await _lane_names(client, settings)]
     balanced = all(view.landed == view.applied + view.duplicate + view.quarantined for view in objects)
     budgets = await budgets_of(client, org)
-    backfills = [view async for view in list_backfills(client, org, running=True)]
+    backfills = await rows_of(client, settings, BACKFILL, status="running")
     return Overview(
         datetime.now(UTC),
         org,

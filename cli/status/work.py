@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 from temporalio.client import Client
 
-from clients.temporal.runs import list_runs
+from clients.temporal.run_views import list_runs
 from clients.warehouse.sql import apply as sql
 from clients.writeback.pauses import pause_line
 from clients.writeback.queries import WritebackLooks

@@ -2,13 +2,14 @@
 
 from contextlib import closing
 from datetime import timedelta
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from cli.options import SettingsFile
+from cli.grammar import CommandApp
+from cli.options import DEFAULT_HOME, Home, Most, OfObject, SettingsFile
 from cli.output import EXIT_FAILED, OUT, AsJson, print_json, say
-from cli.sandbox import DEFAULT_STATE, StateFolder
 from cli.state import settings_of_state
 from cli.writeback.control import COMMANDS
 from cli.writeback.output import attempts_page, batches_page, latency_page, list_page, shown_text
@@ -17,37 +18,43 @@ from clients.writeback.queries import Row, WritebackFilter, WritebackLooks
 from schemas.writeback.messages import WritebackState
 from workers.settings import Settings
 
-app = typer.Typer(help="Changes that Salesforce is to have, and what became of them.", no_args_is_help=True)
+
+class BatchState(StrEnum):
+    """States of batches that can be asked for."""
+
+    OPEN = "open"
+
+
+app = CommandApp(
+    about="Send changes to Salesforce, and see what became of them.\n\nExample: tidegate writeback list --state dead",
+)
 app.command("submit")(submit)
 for _name, _command in COMMANDS.items():
     app.command(_name)(_command)
-
-OfObject = Annotated[str | None, typer.Option("--object", help="API name, as Case.")]
 
 
 @app.command("list")
 def list_writebacks(
     object_name: OfObject = None,
     state_name: Annotated[
-        WritebackState | None, typer.Option("--is", help="Only those in this state.")
+        WritebackState | None,
+        typer.Option("--state", help="Only those in this state; dead ones: the oldest first."),
     ] = None,
-    caller: Annotated[str | None, typer.Option(help="Only those of one caller.")] = None,
-    batch: Annotated[str | None, typer.Option(help="Only those of one batch.")] = None,
-    dead: Annotated[bool, typer.Option("--dead", help="Dead letters, the oldest first.")] = False,
-    most: Annotated[int, typer.Option(min=1, help="Rows shown one by one; all are counted.")] = 20,
+    caller: Annotated[str | None, typer.Option("--caller", help="Only those of one caller.")] = None,
+    batch: Annotated[str | None, typer.Option("--batch", help="Only those of one batch.")] = None,
+    most: Most = 20,
     as_json: AsJson = False,
     settings: SettingsFile = None,
-    state: StateFolder = DEFAULT_STATE,
+    home: Home = DEFAULT_HOME,
 ) -> None:
-    """Where writebacks stand: counts by object and state, and the newest one by one.
+    """List writebacks: counts by object and state, and the newest one by one.
 
-    Example: tidegate writeback list --dead
+    Example: tidegate writeback list --state dead
     """
-    chosen = WritebackFilter(
-        object_name, WritebackState.DEAD if dead else state_name, caller=caller, batch=batch
-    )
-    with closing(_looks(settings_of_state(settings, state))) as looks:
-        counts, rows = looks.counts(caller=caller), looks.page(chosen, most, oldest_first=dead)
+    chosen = WritebackFilter(object_name, state_name, caller=caller, batch=batch)
+    is_dead = state_name is WritebackState.DEAD
+    with closing(_looks(settings_of_state(settings, home))) as looks:
+        counts, rows = looks.counts(caller=caller), looks.page(chosen, most, oldest_first=is_dead)
     if as_json:
         print_json({"counts": [vars(each) for each in counts], "writebacks": rows})
     else:
@@ -59,13 +66,13 @@ def show_writeback(
     number: Annotated[int, typer.Argument(help="As `list` and `submit` name it.")],
     as_json: AsJson = False,
     settings: SettingsFile = None,
-    state: StateFolder = DEFAULT_STATE,
+    home: Home = DEFAULT_HOME,
 ) -> None:
-    """One writeback and every attempt to send it; personal values stay encrypted.
+    """Show one writeback and every attempt to send it. Personal values stay encrypted.
 
     Example: tidegate writeback show 17
     """
-    with closing(_looks(settings_of_state(settings, state))) as looks:
+    with closing(_looks(settings_of_state(settings, home))) as looks:
         found = looks.one(number)
         attempts: list[Row] = [] if found is None else looks.attempts(number)
     if found is None:
@@ -83,33 +90,37 @@ def show_writeback(
 @app.command("batches")
 def list_batches(
     object_name: OfObject = None,
-    is_open: Annotated[bool, typer.Option("--open", help="Only those that are not closed.")] = False,
-    most: Annotated[int, typer.Option(min=1, help="The last so many.")] = 20,
+    state_name: Annotated[
+        BatchState | None, typer.Option("--state", help="open: only those that are not closed.")
+    ] = None,
+    most: Most = 20,
     as_json: AsJson = False,
     settings: SettingsFile = None,
-    state: StateFolder = DEFAULT_STATE,
+    home: Home = DEFAULT_HOME,
 ) -> None:
-    """List batches: carrier, calls, and outcome, the newest first.
+    """List what was sent together: carrier, calls and outcome, the newest first.
 
-    Example: tidegate writeback batches --object Case --open
+    Example: tidegate writeback batches --object Case --state open
     """
-    with closing(_looks(settings_of_state(settings, state))) as looks:
-        rows = looks.batches(most, object_name=object_name, is_open=is_open)
+    with closing(_looks(settings_of_state(settings, home))) as looks:
+        rows = looks.batches(most, object_name=object_name, is_open=state_name is BatchState.OPEN)
     print_json({"batches": rows}) if as_json else OUT.print(batches_page(rows))
 
 
 @app.command("latency")
 def show_latency(
-    hours: Annotated[float, typer.Option(min=0.01, help="Of what was done within this time.")] = 1.0,
+    hours: Annotated[
+        float, typer.Option("--hours", min=0.01, help="Of what was done within this time.")
+    ] = 1.0,
     as_json: AsJson = False,
     settings: SettingsFile = None,
-    state: StateFolder = DEFAULT_STATE,
+    home: Home = DEFAULT_HOME,
 ) -> None:
-    """How long writebacks took from acceptance: until they were sent, done in Salesforce, and back in the warehouse.
+    """Show how long writebacks took: until sent, done in Salesforce, and back in the warehouse.
 
     Example: tidegate writeback latency --hours 24
     """
-    with closing(_looks(settings_of_state(settings, state))) as looks:
+    with closing(_looks(settings_of_state(settings, home))) as looks:
         found = looks.latencies(timedelta(hours=hours))
     print_json({"objects": [each.as_json() for each in found]}) if as_json else OUT.print(latency_page(found))
 

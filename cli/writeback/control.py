@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from cli.options import By, Reason, SettingsFile, who
+from cli.options import DEFAULT_HOME, By, Everything, Home, OfObject, Reason, SettingsFile, who
 from cli.output import EXIT_FAILED, OUT, AsJson, print_json, say
-from cli.sandbox import DEFAULT_STATE, StateFolder
 from cli.state import settings_of_state
 from cli.writeback.output import left_page
 from cli.writeback.submit import wake
@@ -28,64 +27,64 @@ from workers.clients import decided_catalogue, open_warehouse
 from workers.settings import Settings
 
 Held = Annotated[str | None, typer.Argument(metavar="[OBJECT]", help="API name, as Case.")]
-Everything = Annotated[bool, typer.Option("--all", help="Every object's.")]
 Numbers = Annotated[list[int] | None, typer.Argument(help="As `list` names them.")]
-OfObject = Annotated[str | None, typer.Option("--object", help="Only those of one object.")]
 OfCode = Annotated[
     str | None, typer.Option("--code", help="Only those with this error code, as `list` shows it.")
 ]
-OfState = Annotated[WritebackState | None, typer.Option("--is", help="dead, held or superseded.")]
+OfState = Annotated[
+    WritebackState | None, typer.Option("--state", help="Only these: dead, held or superseded.")
+]
 OfBatch = Annotated[str | None, typer.Option("--batch", help="Only those of one batch.")]
 
 
 def pause(
     object_name: Held = None,
     everything: Everything = False,
+    by: By = "",
     reason: Reason = "",
     as_json: AsJson = False,
-    by: By = "",
     settings: SettingsFile = None,
-    state: StateFolder = DEFAULT_STATE,
+    home: Home = DEFAULT_HOME,
 ) -> None:
     """Send nothing more. In force when the command ends: what is on the wire by then comes to its end, and the rest waits.
 
     Example: tidegate writeback pause Case --reason "release tonight"
     """
-    loaded = settings_of_state(settings, state)
+    loaded = settings_of_state(settings, home)
     _hold(loaded, PauseChange.PAUSE, object_name, _control(by, reason, everything), as_json=as_json)
 
 
 def resume(
     object_name: Held = None,
     everything: Everything = False,
+    by: By = "",
     reason: Reason = "",
     as_json: AsJson = False,
-    by: By = "",
     settings: SettingsFile = None,
-    state: StateFolder = DEFAULT_STATE,
+    home: Home = DEFAULT_HOME,
 ) -> None:
     """End a pause or a drain, of an object or (--all) of the whole org; the other one stays.
 
     Example: tidegate writeback resume Case
     """
-    loaded = settings_of_state(settings, state)
+    loaded = settings_of_state(settings, home)
     _hold(loaded, PauseChange.RESUME, object_name, _control(by, reason, everything), as_json=as_json)
 
 
 def drain(
     object_name: Held = None,
     everything: Everything = False,
+    by: By = "",
     reason: Reason = "",
     as_json: AsJson = False,
-    by: By = "",
     settings: SettingsFile = None,
-    state: StateFolder = DEFAULT_STATE,
+    home: Home = DEFAULT_HOME,
 ) -> None:
     """Send what was accepted until now, and nothing that comes later, until `resume`.
 
     Example: tidegate writeback drain --all --reason "the org moves to another instance"
     """
-    loaded = settings_of_state(settings, state)
+    loaded = settings_of_state(settings, home)
     _hold(loaded, PauseChange.DRAIN, object_name, _control(by, reason, everything), as_json=as_json)
 
 
@@ -98,18 +97,18 @@ def retry(
     force: Annotated[
         bool, typer.Option("--force", help="Also where a later one of the same record and field is done.")
     ] = False,
+    by: By = "",
     reason: Reason = "",
     as_json: AsJson = False,
-    by: By = "",
     settings: SettingsFile = None,
-    state: StateFolder = DEFAULT_STATE,
+    home: Home = DEFAULT_HOME,
 ) -> None:
     """Send dead letters, held and superseded ones once more. A held one is then sent although the record was changed before now.
 
     Example: tidegate writeback retry --object Case --code UNABLE_TO_LOCK_ROW
     """
     chosen = _choice(numbers, object=object_name, code=code, state=state_name, batch=batch)
-    loaded = settings_of_state(settings, state)
+    loaded = settings_of_state(settings, home)
     with _store(loaded) as store:
         handled = Unsent(store).retry(chosen, by=who(by), reason=reason, force=force)
     wake(loaded, set(handled.objects))
@@ -122,18 +121,18 @@ def discard(
     code: OfCode = None,
     state_name: OfState = None,
     batch: OfBatch = None,
+    by: By = "",
     reason: Reason = "",
     as_json: AsJson = False,
-    by: By = "",
     settings: SettingsFile = None,
-    state: StateFolder = DEFAULT_STATE,
+    home: Home = DEFAULT_HOME,
 ) -> None:
     """Let dead letters, held and superseded ones go: they are never sent.
 
     Example: tidegate writeback discard 17 18 --reason "corrected by hand"
     """
     chosen = _choice(numbers, object=object_name, code=code, state=state_name, batch=batch)
-    with _store(settings_of_state(settings, state)) as store:
+    with _store(settings_of_state(settings, home)) as store:
         handled = Unsent(store).discard(chosen, by=who(by), reason=reason)
     _tell(handled, f"{_counted(handled.numbers)} discarded", handled.left, as_json=as_json)
 
@@ -141,18 +140,18 @@ def discard(
 def undo(
     numbers: Numbers = None,
     batch: OfBatch = None,
+    by: By = "",
     reason: Reason = "",
     as_json: AsJson = False,
-    by: By = "",
     settings: SettingsFile = None,
-    state: StateFolder = DEFAULT_STATE,
+    home: Home = DEFAULT_HOME,
 ) -> None:
     """Bring back what writebacks replaced, by new ones, where the record still has what was written. Made records are not deleted.
 
     Example: tidegate writeback undo --batch 4711.0 --reason "wrong file"
     """
     chosen = _choice(numbers, batch=batch)
-    loaded = settings_of_state(settings, state)
+    loaded = settings_of_state(settings, home)
     with _store(loaded) as store, closing(open_warehouse(loaded)) as warehouse:
         catalogue = decided_catalogue(loaded, warehouse)
         result = Undoing(store, catalogue).undo(chosen, by=who(by), reason=reason)
@@ -170,7 +169,7 @@ def _control(by: str, reason: str, everything: bool) -> WritebackControl:
 def _choice(numbers: list[int] | None, **parts: str | None) -> WritebackChoice:
     given = {name: part for name, part in parts.items() if part is not None}
     if bool(numbers) == bool(given):
-        options = ", ".join("--is" if name == "state" else f"--{name}" for name in parts)
+        options = ", ".join(f"--{name}" for name in parts)
         raise SettingsError(f"Say which writebacks: numbers, or {options}; not both.")
     return WritebackChoice.model_validate({"numbers": tuple(numbers or ()), **given})
 

@@ -8,6 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from activities.writeback import preview_steps
 from cli.output import OUT, print_json
 from cli.writeback.output import shown_text
 from clients.storage.data_key import org_data_key
@@ -17,11 +18,11 @@ from schemas.catalogue import Catalogue
 from schemas.writeback.messages import Intake, RefusedWriteback
 from schemas.writeback.preview import Difference, Effect, Preview, WouldBe
 from transforms.pii import Protector
+from transforms.writeback.batching import Terms
 from workers.addresses import s3_address
 from workers.clients import connect_temporal
 from workers.salesforce import open_org
 from workers.settings import Settings
-from workers.writeback import preview_steps
 
 _SHOWN = 20
 
@@ -99,7 +100,6 @@ async def _preview(settings: Settings, catalogue: Catalogue, rows: list[dict[str
     key = await asyncio.to_thread(org_data_key, org, s3_address(settings.s3), store)
     client = await connect_temporal(settings)
     async with open_org(client, settings) as opened:
-        steps = preview_steps(
-            settings, store, opened.http, opened.sessions, catalogue, Protector(key, catalogue)
-        )
+        batching = Terms(linger=settings.writeback.linger)
+        steps = preview_steps(store, opened, catalogue, Protector(key, catalogue), batching)
         return await steps.preview(rows)

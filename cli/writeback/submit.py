@@ -7,23 +7,26 @@ import sys
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
 
 import typer
 
-from cli.options import By, SettingsFile, time_of, who
+from cli.options import DEFAULT_HOME, By, Home, Reason, SettingsFile, time_of, who
 from cli.output import EXIT_FAILED, OUT, TALK, AsJson, print_json, say
-from cli.sandbox import DEFAULT_STATE, StateFolder
 from cli.state import settings_of_state
 from cli.writeback.dry_run import DryRun, tell
 from cli.writeback.output import refusals_page
+from clients.database.audit_log import AuditLog
 from clients.storage.objects import ObjectStore
 from clients.writeback.intake import WritebackIntake
 from clients.writeback.intake_files import FileReading
 from schemas.catalogue import Catalogue
 from schemas.errors import SettingsError, TransientError
+from schemas.ingest.messages import Act
 from schemas.writeback.files import FileFormat, FileIntake, RowDefaults
 from schemas.writeback.messages import Intake, Mode
 from schemas.writeback.preview import Preview
@@ -33,51 +36,61 @@ from workers.clients import connect_temporal, decided_catalogue, open_warehouse
 from workers.intake import writeback_intake, writeback_queues
 from workers.settings import Settings
 
+_File = Annotated[
+    str | None,
+    typer.Argument(help="CSV, NDJSON or Parquet by its ending; - for NDJSON on stdin."),
+]
+_Object = Annotated[str | None, typer.Option("--object", help="API name, as Case.")]
+_ExternalId = Annotated[str | None, typer.Option("--external-id", help="Of the one record, without a file.")]
+_Sets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="FIELD=VALUE",
+        help="May be repeated; without a value it empties the field; a parent is Account.ExternalId__c=A-1.",
+    ),
+]
+_Key = Annotated[
+    str | None, typer.Option("--key", help="The writeback's idempotency key; made up when it is left out.")
+]
+_KeyField = Annotated[
+    str | None, typer.Option("--key-field", help="The external id field; by default the object's only one.")
+]
+_Format = Annotated[FileFormat | None, typer.Option("--format", help="When the ending does not say.")]
+_Deadline = Annotated[str, typer.Option("--deadline", help="When it has to be in Salesforce, ISO 8601.")]
+_Priority = Annotated[int, typer.Option("--priority", min=0, max=9, help="0 goes first.")]
+_Creates = Annotated[bool, typer.Option("--create/--no-create", help="Make the record when it is not there.")]
+_Mode = Annotated[Mode, typer.Option("--mode", help="Of several of one record that wait together.")]
+_DryRun = Annotated[
+    bool,
+    typer.Option("--dry-run", help="Accept nothing: show what they would do, and for how many calls."),
+]
+
 
 def submit(
-    file: Annotated[
-        str | None,
-        typer.Argument(help="CSV, NDJSON or Parquet by its ending; - for NDJSON on stdin."),
-    ] = None,
-    object_name: Annotated[str | None, typer.Option("--object", help="API name, as Case.")] = None,
-    external_id: Annotated[str | None, typer.Option(help="Of the one record, without a file.")] = None,
-    sets: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="FIELD=VALUE",
-            help="May be repeated; without a value it empties the field; a parent is Account.ExternalId__c=A-1.",
-        ),
-    ] = None,
-    key: Annotated[
-        str | None, typer.Option(help="The writeback's idempotency key; made up when it is left out.")
-    ] = None,
-    key_field: Annotated[
-        str | None, typer.Option(help="The external id field; by default the object's only one.")
-    ] = None,
-    file_format: Annotated[
-        FileFormat | None, typer.Option("--format", help="When the ending does not say.")
-    ] = None,
-    deadline: Annotated[str, typer.Option(help="When it has to be in Salesforce, ISO 8601.")] = "",
-    priority: Annotated[int, typer.Option(min=0, max=9, help="0 goes first.")] = 5,
-    creates: Annotated[
-        bool, typer.Option("--create/--no-create", help="Make the record when it is not there.")
-    ] = True,
-    mode: Annotated[Mode, typer.Option(help="Of several of one record that wait together.")] = Mode.ORDERED,
-    dry_run: Annotated[
-        bool,
-        typer.Option("--dry-run", help="Accept nothing: show what they would do, and for how many calls."),
-    ] = False,
-    as_json: AsJson = False,
+    file: _File = None,
+    object_name: _Object = None,
+    external_id: _ExternalId = None,
+    sets: _Sets = None,
+    key: _Key = None,
+    key_field: _KeyField = None,
+    file_format: _Format = None,
+    deadline: _Deadline = "",
+    priority: _Priority = 5,
+    creates: _Creates = True,
+    mode: _Mode = Mode.ORDERED,
+    dry_run: _DryRun = False,
     by: By = "",
+    reason: Reason = "",
+    as_json: AsJson = False,
     settings: SettingsFile = None,
-    state: StateFolder = DEFAULT_STATE,
+    home: Home = DEFAULT_HOME,
 ) -> None:
     """Accept writebacks of a file, or one that is given by options. Handed in again, they do nothing twice. Exits 1 when some are refused.
 
     Example: tidegate writeback submit --object Case --external-id C-17 --set Status=Decided --key day-7-C-17
     """
-    loaded = settings_of_state(settings, state)
+    loaded = settings_of_state(settings, home)
     defaults = RowDefaults(
         object=object_name or "",
         key_field=key_field,
@@ -86,31 +99,70 @@ def submit(
         may_create=creates,
         mode=mode,
     )
-    with _intake(loaded) as (intake, catalogue):
-        dry = DryRun(intake)
-        if file is None:
-            item = _one(catalogue, defaults, external_id, sets or [], key)
-            if dry_run:
-                dry.take([item])
-                _tell_dry(dry.look(loaded, catalogue), as_json=as_json)
-                return
-            answer = intake.submit(who(by), [item])
-            wake(loaded, {defaults.object} if answer.accepted else set())
-            _say_one(answer, as_json=as_json)
-            return
-        if external_id is not None or sets or key is not None:
+    asked = _Submission(file, file_format, defaults, external_id, tuple(sets or ()), key)
+    if dry_run:
+        _show_dry_run(loaded, asked, as_json=as_json)
+    else:
+        _submit(loaded, asked, (who(by), reason), as_json=as_json)
+
+
+@dataclass(frozen=True)
+class _Submission:
+    """The writebacks of the command line: a file, or one that the options give."""
+
+    file: str | None
+    file_format: FileFormat | None
+    defaults: RowDefaults
+    external_id: str | None
+    sets: tuple[str, ...]
+    key: str | None
+
+    def give(self, catalogue: Catalogue, accept: Callable[[list[Any]], Intake]) -> Intake | FileReading:
+        """Hand the writebacks to `accept`; the answer to the one, or what a file came to."""
+        if self.file is None:
+            return accept([_one(catalogue, self.defaults, self.external_id, list(self.sets), self.key)])
+        if self.external_id is not None or self.sets or self.key is not None:
             raise SettingsError(
                 "A file brings its own rows. Leave --external-id, --set and --key out, or the file."
             )
-        accept = dry.take if dry_run else partial(intake.submit, who(by))
-        reading = _read(accept, catalogue, defaults, file, file_format)
-        if dry_run:
-            if reading.trouble:
-                raise SettingsError(reading.trouble)
-            _tell_dry(dry.look(loaded, catalogue), as_json=as_json)
-            return
-    wake(loaded, reading.objects)
-    _say_file(reading.result(), as_json=as_json)
+        return _read(accept, catalogue, self.defaults, self.file, self.file_format)
+
+
+def _show_dry_run(loaded: Settings, asked: _Submission, *, as_json: bool) -> None:
+    with _intake(loaded) as (intake, catalogue):
+        dry = DryRun(intake)
+        taken = asked.give(catalogue, dry.take)
+        if isinstance(taken, FileReading) and taken.trouble:
+            raise SettingsError(taken.trouble)
+        _tell_dry(dry.look(loaded, catalogue), as_json=as_json)
+
+
+def _submit(loaded: Settings, asked: _Submission, acting: tuple[str, str], *, as_json: bool) -> None:
+    """Accept them, on record. `acting`: by whom, and why."""
+    with _intake(loaded) as (intake, catalogue):
+        taken = asked.give(catalogue, partial(intake.submit, acting[0]))
+    if isinstance(taken, FileReading):
+        result = taken.result()
+        wake(loaded, taken.objects)
+        _record(loaded, asked, acting, result.accepted)
+        _say_file(result, as_json=as_json)
+        return
+    wake(loaded, {asked.defaults.object} if taken.accepted else set())
+    _record(loaded, asked, acting, sum(each.is_new for each in taken.accepted))
+    _say_one(taken, as_json=as_json)
+
+
+def _record(loaded: Settings, asked: _Submission, acting: tuple[str, str], accepted: int) -> None:
+    """Put a submission on record that has brought something new."""
+    if not accepted:
+        return
+    by, reason = acting
+    source = "the command line" if asked.file is None else Path(asked.file).name
+    detail = f"{accepted:,} writebacks of {source}{': ' if reason else ''}{reason}"
+    target = asked.defaults.object or "every object"
+    with closing(AuditLog(loaded.operational.dsn.get_secret_value())) as log:
+        log.ensure_tables()
+        log.append(Act(act="writeback.submit", by=by, target=target, detail=detail, at=datetime.now(UTC)))
 
 
 def _one(

@@ -5,7 +5,7 @@ says where.
 """
 
 import hashlib
-from datetime import UTC
+from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
@@ -50,6 +50,33 @@ class AuditLog:
         with translated(), self._engine.connect() as connection:
             found = connection.execute(sa.select(AUDIT_LOG).order_by(AUDIT_LOG.c.number)).all()
         return [(row.number, _act(row)) for row in found]
+
+    def find(
+        self,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        by: str = "",
+        act: str = "",
+    ) -> list[tuple[int, Act]]:
+        """Acts in order.
+
+        Args:
+            since: From this time on; None = from the first.
+            until: Before this time; None = up to the last.
+            by: Of this person or caller; "" = of anybody.
+            act: This act, such as `lane.pause`, or all of a kind, such as `lane`; "" = any.
+        """
+        bounds = [] if since is None else [AUDIT_LOG.c.at >= since]
+        bounds += [] if until is None else [AUDIT_LOG.c.at < until]
+        bounds += [AUDIT_LOG.c.by == by] if by else []
+        if act:
+            bounds.append(
+                sa.or_(AUDIT_LOG.c.act == act, AUDIT_LOG.c.act.startswith(f"{act}.", autoescape=True))
+            )
+        query = sa.select(AUDIT_LOG).where(*bounds).order_by(AUDIT_LOG.c.number)
+        with translated(), self._engine.connect() as connection:
+            return [(row.number, _act(row)) for row in connection.execute(query)]
 
     def page(self, most: int, *, before: int | None = None) -> list[tuple[int, Act]]:
         """The last `most` acts, the newest first; with `before`, those with a smaller number."""

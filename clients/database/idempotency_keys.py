@@ -66,6 +66,16 @@ class RequestKeys:
             raise KeyUsedError(workflow_id=held.workflow_id)
         return held
 
+    def find(self, caller: str, key: str) -> KeyClaim | None:
+        """The claim of a caller's key; None when the key is new."""
+        self._ensure_table()
+        query = sa.select(REQUEST_KEY).where(REQUEST_KEY.c.caller == caller, REQUEST_KEY.c.key == key)
+        with translated(), self._engine.connect() as connection:
+            row = connection.execute(query).one_or_none()
+        if row is None:
+            return None
+        return KeyClaim(row.caller, row.key, row.kind, row.fingerprint, row.workflow_id, row.run_id)
+
     def record_start(self, claim: KeyClaim, run_id: str) -> None:
         """The claim's run has started."""
         with translated(), self._engine.begin() as connection:

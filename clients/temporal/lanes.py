@@ -1,5 +1,6 @@
 """Lane workflows, from outside: start one, ask what its follower is doing."""
 
+import asyncio
 from dataclasses import dataclass
 
 from temporalio.api.enums.v1 import PendingActivityState
@@ -14,10 +15,15 @@ from temporalio.common import (
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from clients.temporal.run_views import list_runs, look, query
+from clients.temporal.updates import send_update
 from schemas import names
+from schemas.errors import UnavailableError
 from schemas.ids import lane_workflow_id
-from schemas.ingest.messages import LaneInput, LaneState
+from schemas.ingest.messages import LaneInput, LaneState, MovePositionInput
 
+_RUNNING = "running"
+_MOST = 500
 REFUSALS = frozenset({"RateLimitedError", "BudgetSpentError"})
 """Errors, by the names that they have in histories, that say: not now, there is no allowance."""
 
@@ -54,6 +60,54 @@ async def start_lane(client: Client, lane: LaneInput) -> bool:
     except WorkflowAlreadyStartedError:
         return False
     return True
+
+
+@dataclass(frozen=True)
+class SeenLane:
+    """A lane whose workflow runs."""
+
+    lane: str
+    workflow_id: str
+    state: LaneState | None
+    """Its own view; None = no worker answers for it, and then `trouble` says so."""
+    trouble: str
+
+
+async def list_lanes(client: Client, org: str) -> list[SeenLane]:
+    """Every lane whose workflow runs, by name."""
+    found, _ = await list_runs(
+        client, names.LANE_WORKFLOW, lane_workflow_id(org, ""), status=_RUNNING, most=_MOST
+    )
+    seen = await asyncio.gather(*(_seen(client, org, each.workflow_id) for each in found))
+    return sorted(seen, key=lambda each: each.lane)
+
+
+async def find_lane(client: Client, org: str, lane: str) -> SeenLane | None:
+    """One lane; None = no workflow of it runs."""
+    found = await look(client, lane_workflow_id(org, lane))
+    if found is None or found.status != _RUNNING:
+        return None
+    return await _seen(client, org, found.workflow_id)
+
+
+async def _seen(client: Client, org: str, workflow_id: str) -> SeenLane:
+    state, trouble = None, ""
+    try:
+        state = await query(client, workflow_id, names.LANE_STATE, LaneState)
+    except UnavailableError as error:
+        trouble = error.detail
+    lane = workflow_id.removeprefix(lane_workflow_id(org, ""))
+    return SeenLane(lane, workflow_id, state, trouble)
+
+
+async def move_lane(client: Client, org: str, lane: str, request: MovePositionInput) -> LaneState | None:
+    """Have a paused lane look for its chain's end from another position; None = no such lane runs.
+
+    Raises:
+        ActRefusedError: The lane is not paused, or the position is not one of its own.
+        UnavailableError: No worker answers for it.
+    """
+    return await send_update(client, lane_workflow_id(org, lane), names.MOVE_POSITION, request, LaneState)
 
 
 async def lane_state(client: Client, org: str, lane: str) -> LaneState | None:

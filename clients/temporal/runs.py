@@ -1,37 +1,28 @@
-"""Runs, from outside: workflows that somebody asks for, that do one thing and end with a result.
+"""Run control: start, find, join, steer, list and describe the runs of every kind (`clients.temporal.run_kinds`).
 
-The id of a run is derived from what it stands for, so asking again finds it. A run that failed is started again; one that
-is under way is not, and one that has ended well only where the caller says so.
+A run's id is derived from what is asked, so asking again finds it. A run that failed or was cancelled is started again. A run under way
+is joined when it was asked the same, and refused when it was not.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
-from temporalio.client import (
-    Client,
-    WorkflowExecution,
-    WorkflowExecutionDescription,
-    WorkflowExecutionStatus,
-    WorkflowFailureError,
-    WorkflowQueryFailedError,
-)
-from temporalio.common import SearchAttributeKey, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
-from temporalio.exceptions import ApplicationError, FailureError, WorkflowAlreadyStartedError
+from temporalio.client import Client, WorkflowHandle
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from clients.temporal.run_kinds import RunKind
+from clients.temporal.run_views import Look, seen, translated
 from schemas import names
-from schemas.errors import TerminalError, UnavailableError
+from schemas.errors import TerminalError
 from schemas.ingest.messages import PauseInput
 from schemas.message import Message
 
 M = TypeVar("M", bound=Message)
 
-_SYSTEM = "Temporal"
-_ANSWER_WITHIN = timedelta(seconds=3)
 _CANCELLED = "cancelled"
 """The stage of a run that an operator has ended."""
 _NOT_CONTENT = {"by", "reason"}
@@ -46,7 +37,8 @@ class RunExistsError(TerminalError):
     def __init__(self, *, workflow_id: str) -> None:
         self.workflow_id = workflow_id
         super().__init__(
-            f"{workflow_id} exists and was asked to do something else. Look at what it does, or give yours another window."
+            f"{workflow_id} exists and was asked to do something else. Look at what it does and wait for its end, "
+            "or give yours another name."
         )
 
 
@@ -58,82 +50,81 @@ class Started:
     run_id: str
     is_new: bool
     """False when it was there before."""
-
-
-@dataclass(frozen=True)
-class Look:
-    """A run as Temporal sees it."""
-
-    workflow_id: str
-    run_id: str
-    status: str
-    """running, completed, failed, cancelled, terminated or timed_out."""
-    began_at: datetime
-    ended_at: datetime | None
-    stage: str
-    """Its search attribute `Stage`; "" when it has none."""
+    ended_at: datetime | None = None
+    """When a run that was there before had ended; None = it runs."""
 
 
 def content(request: Message) -> dict[str, Any]:
-    """A run's input as plain values, without the caller and the reason."""
+    """The question of a run as plain values: its input without who asks and why."""
     return request.model_dump(mode="json", exclude=_NOT_CONTENT)
 
 
-async def start_run(
-    client: Client,
-    workflow_type: str,
-    request: Message,
-    *,
-    workflow_id: str,
-    again: bool,
-    options: Mapping[str, Any],
-) -> Started:
-    """Start a run, or find the one that does the same.
-
-    One that failed, or was cancelled, is started again.
+async def start_run(client: Client, kind: RunKind, request: Message, *, again: bool | None = None) -> Started:
+    """Start a run, or join the one under way that was asked the same.
 
     Args:
-        client: Of the server to ask.
-        workflow_type: As in `schemas.names`.
+        client: Must convert with `pydantic_data_converter`.
+        kind: The row of `run_kinds`.
         request: The workflow's input.
-        workflow_id: Derived from the request.
-        again: True starts one that has ended well again, too.
-        options: Search attributes, a memo, a summary, for Temporal.
+        again: True = also start a run again that has ended well. None = as the kind does (`RunKind.repeats`).
 
     Raises:
-        RunExistsError: A run with this id does something else.
+        RunExistsError: A run with this id was asked something else.
         UnavailableError: Temporal does not answer.
     """
+    again = kind.repeats if again is None else again
+    workflow_id = kind.workflow_id(request)
     reuse = WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY
     with translated():
         while True:
             try:
                 handle = await client.start_workflow(
-                    workflow_type,
+                    kind.workflow_type,
                     request,
                     id=workflow_id,
                     task_queue=names.WORKFLOW_QUEUE,
                     id_reuse_policy=reuse,
                     id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
-                    **options,
+                    **kind.options(request),
                 )
             except WorkflowAlreadyStartedError:
-                found = await _same(client, workflow_id, request)
-                if found.status != "completed" or not (again or found.stage == _CANCELLED):
-                    return Started(workflow_id, found.run_id, is_new=False)
-                reuse = WorkflowIDReusePolicy.ALLOW_DUPLICATE
-            else:
-                return Started(workflow_id, handle.first_execution_run_id or "", is_new=True)
+                found = await _newest(client, workflow_id)
+                if found.is_restartable(again=again):
+                    reuse = WorkflowIDReusePolicy.ALLOW_DUPLICATE
+                    continue
+                await _refuse_another(client, found, request)
+                return Started(workflow_id, found.look.run_id, is_new=False, ended_at=found.look.ended_at)
+            return Started(workflow_id, handle.first_execution_run_id or "", is_new=True)
 
 
-async def _same(client: Client, workflow_id: str, request: Message) -> Look:
-    """The run of that id; raises `RunExistsError` when it was asked for something else."""
+@dataclass(frozen=True)
+class _Newest:
+    look: Look
+    first_run: str
+    """The run of its chain whose history begins with the question."""
+
+    def is_restartable(self, *, again: bool) -> bool:
+        if self.look.status == "running":
+            return False
+        return again or self.look.status != "completed" or self.look.stage == _CANCELLED
+
+
+async def _newest(client: Client, workflow_id: str) -> _Newest:
     described = await client.get_workflow_handle(workflow_id).describe()
     first_run = described.raw_description.workflow_execution_info.first_run_id or described.run_id
-    asked = await _input(client, workflow_id, first_run, type(request))
+    return _Newest(seen(described), first_run)
+
+
+async def _refuse_another(client: Client, found: _Newest, request: Message) -> None:
+    """Raise `RunExistsError` when the run was asked something else."""
+    asked = await _input(client, found.look.workflow_id, found.first_run, type(request))
     if asked is None or content(asked) != content(request):
-        raise RunExistsError(workflow_id=workflow_id)
-    return seen(described)
+        raise RunExistsError(workflow_id=found.look.workflow_id)
+
+
+def run_handle(client: Client, kind: RunKind, found: Started | Look) -> WorkflowHandle[Any, Any]:
+    """Temporal's handle of a run from `start_run` or `look`; its result is the kind's state."""
+    return client.get_workflow_handle(found.workflow_id, run_id=found.run_id, result_type=kind.state)
 
 
 async def _input(client: Client, workflow_id: str, run_id: str, kind: type[M]) -> M | None:
@@ -149,77 +140,8 @@ async def _input(client: Client, workflow_id: str, run_id: str, kind: type[M]) -
     return None
 
 
-async def look(client: Client, workflow_id: str) -> Look | None:
-    """The newest run of that id; None when there is none."""
-    with translated():
-        try:
-            described = await client.get_workflow_handle(workflow_id).describe()
-        except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND:
-                return None
-            raise
-    return seen(described)
-
-
-def seen(execution: WorkflowExecution | WorkflowExecutionDescription) -> Look:
-    """Temporal's words for a run, in ours."""
-    status = execution.status or WorkflowExecutionStatus.RUNNING
-    stage = execution.typed_search_attributes.get(SearchAttributeKey.for_keyword("Stage"), "")
-    return Look(
-        workflow_id=execution.id,
-        run_id=execution.run_id,
-        status={"canceled": "cancelled"}.get(status.name.lower(), status.name.lower()),
-        began_at=execution.start_time,
-        ended_at=execution.close_time,
-        stage=str(stage),
-    )
-
-
-async def progress(client: Client, found: Look, kind: type[M]) -> tuple[M | None, str]:
-    """A run's state, by its query or as its result; and why there is none, in a sentence, or "".
-
-    Raises:
-        UnavailableError: No worker answers for it within three seconds.
-    """
-    if found.status == "running":
-        return await query(client, found.workflow_id, names.PROGRESS, kind), ""
-    handle = client.get_workflow_handle(found.workflow_id, run_id=found.run_id, result_type=kind)
-    try:
-        with translated():
-            return await handle.result(follow_runs=False), ""
-    except WorkflowFailureError as error:
-        return None, _deepest(error)
-
-
-def _deepest(error: BaseException) -> str:
-    cause = error.__cause__
-    while isinstance(cause, FailureError) and cause.__cause__ is not None:
-        cause = cause.__cause__
-    return cause.message if isinstance(cause, ApplicationError) else str(cause or error)
-
-
-async def query(client: Client, workflow_id: str, name: str, kind: type[M]) -> M | None:
-    """The answer of a workflow to a query; None when no such workflow runs.
-
-    Raises:
-        UnavailableError: It runs, but no worker answers for it within three seconds.
-    """
-    handle = client.get_workflow_handle(workflow_id)
-    try:
-        answer: M = await handle.query(name, result_type=kind, rpc_timeout=_ANSWER_WITHIN)
-    except RPCError as error:
-        if error.status is RPCStatusCode.NOT_FOUND:
-            return None
-        detail = f"no worker answers for {workflow_id}"
-        raise UnavailableError(system=_SYSTEM, detail=detail) from error
-    except WorkflowQueryFailedError as error:
-        detail = f"{workflow_id} does not answer its query {name}"
-        raise UnavailableError(system=_SYSTEM, detail=detail) from error
-    return answer
-
-
 async def signal(client: Client, workflow_id: str, name: str, request: PauseInput) -> bool:
-    """Tell a workflow to pause, resume or end; False when it does not run."""
+    """Send `pause`, `resume` or `cancel`; False when the workflow does not run."""
     with translated():
         try:
             await client.get_workflow_handle(workflow_id).signal(name, request)
@@ -228,59 +150,3 @@ async def signal(client: Client, workflow_id: str, name: str, request: PauseInpu
                 return False
             raise
     return True
-
-
-async def list_runs(
-    client: Client,
-    workflow_type: str,
-    prefix: str,
-    *,
-    status: str = "",
-    most: int,
-    token: bytes | None = None,
-) -> tuple[list[Look], bytes | None]:
-    """Runs whose ids begin with `prefix`, the newest first, and where the next page begins; None after the last.
-
-    Args:
-        client: Of the server to ask.
-        workflow_type: As in `schemas.names`.
-        prefix: Holds no quotation mark.
-        status: One of `Look`'s; "" for all.
-        most: Of a page.
-        token: What the page before gave; None for the first.
-    """
-    wanted = (
-        f'ExecutionStatus = "{_TEMPORAL_STATUS[status]}"' if status else 'ExecutionStatus != "ContinuedAsNew"'
-    )
-    found = client.list_workflows(
-        f'WorkflowType = "{workflow_type}" AND WorkflowId STARTS_WITH "{prefix}" AND {wanted}',
-        page_size=most,
-        next_page_token=token,
-    )
-    with translated():
-        await found.fetch_next_page()
-    return [seen(each) for each in found.current_page or ()], found.next_page_token or None
-
-
-_TEMPORAL_STATUS = {
-    "running": "Running",
-    "completed": "Completed",
-    "failed": "Failed",
-    "cancelled": "Canceled",
-    "terminated": "Terminated",
-    "timed_out": "TimedOut",
-}
-STATUSES = tuple(_TEMPORAL_STATUS)
-
-
-@contextmanager
-def translated() -> Iterator[None]:
-    """Turn Temporal's failures into ours; the caller interprets a missing workflow."""
-    try:
-        yield
-    except RPCError as error:
-        if error.status is RPCStatusCode.NOT_FOUND:
-            raise
-        raise UnavailableError(system=_SYSTEM, detail=f"{error.status.name}: {error.message}") from error
-    except RuntimeError as error:  # the connection of a client that connects when it is first used
-        raise UnavailableError(system=_SYSTEM, detail="no connection") from error

@@ -15,7 +15,7 @@ from temporalio.client import Client
 from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 from temporalio.service import RPCError
 
-from clients.temporal.runs import translated
+from clients.temporal.run_views import translated
 from schemas import names
 from schemas.errors import TidegateError
 from schemas.ids import writeback_queue_id

@@ -14,6 +14,8 @@ from clients.warehouse.sql.scorecard import views
 from schemas.catalogue import Catalogue
 from schemas.column_names import short_name
 from schemas.errors import SettingsError
+from schemas.quality import ParentState
+from schemas.salesforce.record_ids import KEY_PREFIX_CHARACTERS
 from schemas.tables import Column, Kind, quoted
 from transforms.quality.references import looks_at_others, pointers
 
@@ -31,6 +33,7 @@ _TYPES = {
     Kind.DATE: "DATE",
     Kind.TIMESTAMP: "TIMESTAMPTZ",
 }
+_LOCK = b"SELECT pg_advisory_xact_lock(hashtext('tidegate tables'))"
 _SPELLED = {"TIMESTAMPTZ": "timestamp with time zone"}
 
 
@@ -45,7 +48,7 @@ def ensure_tables(dsn: str, catalogue: Catalogue, *, prefix: str = "") -> list[s
         psycopg.connect(dsn, connect_timeout=5, options=session_options()) as connection,
     ):
         # Several workers start at once: one makes the tables, the others wait and find them.
-        connection.execute("SELECT pg_advisory_xact_lock(hashtext('tidegate tables'))")
+        connection.execute(_LOCK)
         schemas = schemas_of(prefix)
         for schema in schemas:
             connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}".encode())
@@ -53,7 +56,12 @@ def ensure_tables(dsn: str, catalogue: Catalogue, *, prefix: str = "") -> list[s
         for table, columns in _tables(catalogue):
             where = in_schemas(table, prefix)
             made += _ensure_table(connection, where, columns, existing.get(where))
-        for statement in [*_indexes(catalogue, prefix), *map(partial(in_schemas, prefix=prefix), views())]:
+        for statement in map(partial(in_schemas, prefix=prefix), views()):
+            connection.execute(statement.encode())
+        for statement in _indexes(catalogue, prefix):
+            # One a transaction: an index of a large table keeps the writers of that table out, and of no other.
+            connection.commit()
+            connection.execute(_LOCK)
             connection.execute(statement.encode())
     return made
 
@@ -62,7 +70,16 @@ def _indexes(catalogue: Catalogue, prefix: str) -> Iterator[str]:
     """Indexes that a table may come to need after it was made."""
     # A parent that comes finds by it what waits.
     waiting = "(target) WHERE resolved_at IS NULL AND target IS NOT NULL"
-    yield f"CREATE INDEX IF NOT EXISTS quality_target ON {in_schemas(QUALITY, prefix)} {waiting}"
+    about_two = "WHERE resolved_at IS NULL AND target IS NOT NULL"
+    parts = {
+        "quality_target": waiting,
+        # Looks ask whether anything is open at all; orphans may be millions.
+        "quality_open_rule": f"(object, rule, field) {about_two}",
+        "quality_awaited": f"(SUBSTRING(target, 1, {KEY_PREFIX_CHARACTERS})) {about_two}",
+        "quality_undecided": f"(object) WHERE resolved_at IS NULL AND state <> '{ParentState.ORPHAN}'",
+    }
+    for name, columns in parts.items():
+        yield f"CREATE INDEX IF NOT EXISTS {name} ON {in_schemas(QUALITY, prefix)} {columns}"
     for spec in catalogue.objects.values():
         if looks_at_others(spec, catalogue):
             # What was applied since the last look is read.

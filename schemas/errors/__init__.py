@@ -28,6 +28,7 @@ TidegateError
     ├── ObjectMissingError         the object store has no such object
     ├── LedgerImbalanceError       landed != applied + duplicate + quarantined
     ├── StatementError             the warehouse refuses a statement
+    ├── ActRefusedError            a workflow refuses what an operator asks of it
     └── SettingsError              a setting, port or file that cannot be used
 
 A class takes facts, keeps them as attributes, and writes its sentence once; the sentence ends with what to do. Its `code` is
@@ -41,6 +42,7 @@ from schemas.errors.base import (
     TransientError,
 )
 from schemas.errors.terminal import (
+    ActRefusedError,
     BatchFailedError,
     CallRefusedError,
     CatalogueError,
@@ -72,6 +74,7 @@ from schemas.errors.transient import (
 )
 
 __all__ = [
+    "ActRefusedError",
     "BatchFailedError",
     "BudgetSpentError",
     "CallRefusedError",

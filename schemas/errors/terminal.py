@@ -158,7 +158,7 @@ class RunAlreadyCompletedError(TerminalError):
         when = "before" if at is None else f"at {at:%Y-%m-%d %H:%M:%S} UTC"
         super().__init__(
             f"The backfill of {object_name}, window {window}, was done {when} with {rows:,} rows. "
-            "To read the rows again, give another --window, or --again."
+            "To read the rows again, give another --name, or --again."
         )
 
 
@@ -171,7 +171,7 @@ class RunConflictError(TerminalError):
         self.object_name = object_name
         self.window = window
         super().__init__(
-            f"The window {window} of {object_name} was begun with other bounds or records. Give this one another --window."
+            f"The window {window} of {object_name} was begun with other bounds or records. Give this one another --name."
         )
 
 
@@ -203,6 +203,16 @@ class StatementError(TerminalError):
             f"The warehouse refuses a statement ({detail}): {statement[:300]}. "
             "Compare the table with schemas/tables.py and fix it; the step can then be run again."
         )
+
+
+class ActRefusedError(TerminalError):
+    """A workflow refuses what an operator asks of it; the workflow's own sentence says what to do."""
+
+    code = "ActRefusedError"
+
+    def __init__(self, *, detail: str) -> None:
+        self.detail = detail
+        super().__init__(detail)
 
 
 class SettingsError(TerminalError):

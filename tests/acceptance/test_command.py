@@ -58,7 +58,7 @@ def folder() -> Iterator[Path]:
 
 
 def test_sandbox_up_prints_one_object_and_leaves_nothing_running(folder: Path):
-    command = [sys.executable, "-m", "cli.main", "sandbox", "up", "--json", "--state", str(folder)]
+    command = [sys.executable, "-m", "cli.main", "sandbox", "up", "--json", "--home", str(folder)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout is not None
         try:
@@ -72,7 +72,7 @@ def test_sandbox_up_prints_one_object_and_leaves_nothing_running(folder: Path):
 
 
 def test_a_killed_sandbox_takes_its_processes_with_it(folder: Path):
-    command = [sys.executable, "-m", "cli.main", "sandbox", "up", "--json", "--state", str(folder)]
+    command = [sys.executable, "-m", "cli.main", "sandbox", "up", "--json", "--home", str(folder)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout is not None
         printed = read_object(process.stdout.fileno())
@@ -93,7 +93,7 @@ def test_a_taken_port_is_named_with_what_to_do(folder: Path):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        ended = tidegate("sandbox", "up", "--state", str(folder), "--temporal-port", str(port))
+        ended = tidegate("sandbox", "up", "--home", str(folder), "--temporal-port", str(port))
     assert ended.returncode == 2
     assert ended.stdout == ""
     assert f"Port {port}" in ended.stderr
@@ -101,7 +101,7 @@ def test_a_taken_port_is_named_with_what_to_do(folder: Path):
 
 
 def test_status_without_a_sandbox_says_what_is_missing(folder: Path):
-    ended = tidegate("status", "--state", str(folder), "--settings", str(folder / "none.json"))
+    ended = tidegate("status", "--home", str(folder), "--settings", str(folder / "none.json"))
     assert ended.returncode == 2
     assert "tidegate up" in ended.stderr
 
@@ -126,7 +126,7 @@ def wait_for_pause(folder: Path) -> dict[str, str]:
     deadline = limit_in(60)
     ended = None
     while time.monotonic() < deadline:
-        ended = tidegate("status", "--json", "--state", str(folder))
+        ended = tidegate("status", "--json", "--home", str(folder))
         if ended.returncode == 0:
             (lane,) = json.loads(ended.stdout)["lanes"]
             if lane["state"] == "paused":

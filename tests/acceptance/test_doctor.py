@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.service, pytest.mark.slow]
 
 
 def doctor(state: Path, *options: str) -> tuple[int, str, str]:
-    command = [sys.executable, "-m", "cli.main", "doctor", "--state", str(state), *options]
+    command = [sys.executable, "-m", "cli.main", "doctor", "--home", str(state), *options]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60 * SLOWNESS)
     return done.returncode, done.stdout, done.stderr
 

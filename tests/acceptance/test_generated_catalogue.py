@@ -28,7 +28,7 @@ def test_the_demo_holds_with_a_catalogue_that_was_generated_from_its_org(
     sandbox: RunningSandbox, engine: EngineProcesses, tmp_path: Path
 ) -> None:
     state, file = str(sandbox.group.folder.parent), tmp_path / "catalogue.yaml"
-    ask = ("catalogue", "generate", "--all-with-cdc", "--history", "Account,Contact", "--state", state)
+    ask = ("catalogue", "generate", "--all-with-cdc", "--history", "Account,Contact", "--home", state)
     code, _, err = tidegate(*ask, "--out", str(file))
     assert code == 0, err
     assert "leased from the governor" in " ".join(err.split())
@@ -40,7 +40,7 @@ def test_the_demo_holds_with_a_catalogue_that_was_generated_from_its_org(
         field.is_protected and field.type == "textarea" for field in made.object("Case").fields.values()
     )
 
-    code, out, _ = tidegate("catalogue", "check", "--file", str(file), "--json", "--state", state)
+    code, out, _ = tidegate("catalogue", "check", "--file", str(file), "--json", "--home", state)
     found: dict[str, Any] = json.loads(out)
     assert (code, found["is_well"], found["differences"]) == (0, True, [])
 
@@ -48,5 +48,5 @@ def test_the_demo_holds_with_a_catalogue_that_was_generated_from_its_org(
     report = tmp_path / "report.json"
     options = ("--catalogue", str(file), "--rate", "12000", "--seconds", "15", "--report", str(report))
     demo = Path(state, "demo")  # PostgreSQL's user must be able to enter
-    code, out, err = tidegate("demo", *options, "--state", str(demo), seconds=400)
+    code, out, err = tidegate("demo", *options, "--home", str(demo), seconds=400)
     assert (code, json.loads(report.read_text())["holds"]) == (0, True), out + err

@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from functools import partial
 
 import psycopg
@@ -22,7 +23,7 @@ from schemas import names
 from schemas.ids import planner_workflow_id
 from schemas.plan import Way
 from schemas.planner import Following, PinInput, PlannerView
-from tests.support.builders.waiting import limit_in
+from tests.support.builders.waiting import SLOWNESS, limit_in
 from workers.clients import Parts, connect_temporal
 from workers.settings import Settings
 
@@ -32,6 +33,8 @@ MOVED = ("Case", "Contact")
 OBJECTS = 6
 RATE = 4_000
 SECONDS = 300
+PATIENT = timedelta(seconds=15 * SLOWNESS)
+"""With a query of a planner whose worker has just been killed."""
 """At most: the traffic is stopped when the objects have been moved there and back."""
 
 
@@ -87,7 +90,7 @@ async def _move(
     planner = client.get_workflow_handle(planner_workflow_id(settings.salesforce.org_id))
     for name in MOVED:
         pin = PinInput(object=name, way=way, by="test", reason="to be moved")
-        await planner.execute_update(names.PIN, pin, result_type=PlannerView)
+        await planner.execute_update(names.PIN, pin, result_type=PlannerView, rpc_timeout=PATIENT)
     for role in ("worker-lanes", "worker-batches"):
         await asyncio.sleep(2)
         await _until(partial(_kill, engine, role), 30, lambda: "it is not started again")
@@ -95,7 +98,7 @@ async def _move(
     view: PlannerView | None = None
     deadline = limit_in(150)
     while True:
-        view = await planner.query(names.PLAN, result_type=PlannerView)
+        view = await planner.query(names.PLAN, result_type=PlannerView, rpc_timeout=PATIENT)
         places = {state.followed.object: state.following for state in view.objects}
         if all(places[name] is following for name in MOVED):
             return

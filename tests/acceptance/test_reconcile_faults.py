@@ -40,15 +40,15 @@ def test_the_lost_events_of_a_surge_are_found_and_repaired_by_one_command(
     assert (code, cases["verdict"]) == (0, "repaired")
     assert cases["found"] == cases["repaired"] > 3
     _wait_until_equal(endpoints, opened)
-    status = tidegate("status", "--state", state)
+    status = tidegate("status", "--home", state)
     assert "Case: repaired, equal as of" in status.stdout
-    code, planned = _reconcile(state, "Case", "--depth", "ids", "--plan")
+    code, planned = _reconcile(state, "Case", "--depth", "ids", "--dry-run")
     assert (code, planned["differences"]) == (0, 3)
     assert planned["calls"] < 20
 
 
 def _reconcile(state: str, name: str, *options: str) -> tuple[int, dict[str, Any]]:
-    ended = tidegate("reconcile", name, *options, "--json", "--state", state)
+    ended = tidegate("reconcile", name, *options, "--json", "--home", state)
     assert ended.stdout, ended.stderr
     return ended.returncode, json.loads(ended.stdout)
 

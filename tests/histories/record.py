@@ -21,8 +21,9 @@ from temporalio.service import RPCError
 from temporalio.worker import Worker
 
 from clients.governor.leases import Leases
-from clients.temporal.backfills import start_backfill
 from clients.temporal.governor import TemporalGovernor
+from clients.temporal.run_kinds import BACKFILL
+from clients.temporal.runs import run_handle, start_run
 from sandbox.ports import free_port
 from sandbox.processes import ProcessGroup
 from sandbox.temporal import start_temporal
@@ -206,7 +207,7 @@ async def backfill_paused_with_a_lost_job(client: Client) -> Handle:
     script = ScriptedReader(parts=3, is_held=True)
     async with backfill_workers(client, script):
         request = BackfillInput(org="o", object="Case", window="all", by="ada", reason="new field")
-        handle = (await start_backfill(client, request)).handle
+        handle = run_handle(client, BACKFILL, await start_run(client, BACKFILL, request))
         await until(script.is_reading)
         await handle.signal(names.PAUSE, PauseInput(by="ada", reason="maintenance"))
         await until(lambda: _is_at(handle, "paused"))
@@ -221,7 +222,7 @@ async def backfill_cancelled(client: Client) -> Handle:
     script = ScriptedReader(is_held=True)
     async with backfill_workers(client, script):
         request = BackfillInput(org="o", object="Case", window="cancelled", by="ada")
-        handle = (await start_backfill(client, request)).handle
+        handle = run_handle(client, BACKFILL, await start_run(client, BACKFILL, request))
         await until(script.is_reading)
         await handle.signal(names.CANCEL, PauseInput(by="ada", reason="wrong object"))
         await handle.result()

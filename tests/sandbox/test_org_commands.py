@@ -44,7 +44,7 @@ def state(org_process, tmp_path):
 @pytest.fixture
 def command(state):
     def run(*arguments: str):
-        result = CliRunner().invoke(app, ["sandbox", *arguments, "--state", str(state)])
+        result = CliRunner().invoke(app, ["sandbox", *arguments, "--home", str(state)])
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         assert result.exit_code == 0, result.output
@@ -97,7 +97,7 @@ def test_a_reset_that_is_confirmed_empties_the_org(command, org_process):
 
 def test_a_reset_that_is_not_confirmed_deletes_nothing(state, org_process):
     org_process.rest("POST", "/sobjects/Account", {"Name": "A"})
-    result = CliRunner().invoke(app, ["sandbox", "reset", "--state", str(state)], input="n\n")
+    result = CliRunner().invoke(app, ["sandbox", "reset", "--home", str(state)], input="n\n")
     assert result.exit_code != 0
     assert org_process.control("GET", "/state")["records"]["Account"] >= 1
 
@@ -105,5 +105,5 @@ def test_a_reset_that_is_not_confirmed_deletes_nothing(state, org_process):
 def test_an_org_that_does_not_run_is_said_to_be_unavailable(state, org_process):
     gone = endpoints("http://127.0.0.1:1", org_process.identity)
     endpoints_file(state).write_text(gone.model_dump_json())
-    result = CliRunner().invoke(app, ["sandbox", "clock", "--state", str(state)])
+    result = CliRunner().invoke(app, ["sandbox", "clock", "--home", str(state)])
     assert isinstance(result.exception, UnavailableError)

@@ -69,11 +69,6 @@ CHANNEL = "/data/ChangeEvents"
 WAYS = ("cometd", "pubsub", "polled", "bulk")
 
 
-@pytest.fixture
-def database(empty_database: str) -> str:
-    return empty_database
-
-
 @dataclass(repr=False)
 class AnyOrg:
     """One org whose schema is thrown away after each example, and what the examples land in."""

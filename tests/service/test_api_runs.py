@@ -1,11 +1,16 @@
 """Runs requested by HTTP run once: same key, same run; on real workflows, whose steps read nothing."""
 
 import asyncio
+from contextlib import closing
+from datetime import UTC, datetime
 
 import orjson
 import pytest
 
-from clients.temporal.backfills import start_backfill
+from api.runs.kinds import fingerprint
+from clients.database.idempotency_keys import KeyClaim, RequestKeys
+from clients.temporal.run_kinds import BACKFILL
+from clients.temporal.runs import start_run
 from schemas.backfill import BackfillInput
 from schemas.errors import TerminalError
 from tests.support.builders.waiting import until
@@ -60,6 +65,24 @@ async def test_the_same_key_with_other_content_is_refused_and_names_what_it_stan
     problem = response.json()
     assert (response.status_code, problem["type"]) == (409, "urn:tidegate:problem:key-used")
     assert run["workflow_id"] in problem["detail"]
+
+
+@pytest.mark.parametrize("was_started", [True, False])
+async def test_a_key_of_a_release_that_named_runs_otherwise_answers_its_run(
+    api: ServedApi, module_database: str, was_started: bool
+) -> None:
+    key, window = fresh("key"), f"2026-11-01T00:00:00Z..now.{fresh('k')}"
+    since = datetime(2026, 11, 1, tzinfo=UTC)
+    request = BackfillInput(org=ORG, object="Account", window=window, since=since, by="operator")
+    claim = KeyClaim("operator", key, "backfills", fingerprint(request), BACKFILL.workflow_id(request))
+    with closing(RequestKeys(module_database)) as keys:
+        keys.claim(claim)
+        if was_started:
+            keys.record_start(claim, (await start_run(api.client, BACKFILL, request)).run_id)
+    run = await api.backfill(key=key, object="Account", since="2026-11-01T00:00:00Z")
+    assert (run["workflow_id"], run["is_new"]) == (claim.workflow_id, not was_started)
+    other = {"object": "Account", "since": "2026-11-02T00:00:00Z"}
+    assert (await api.ask("POST", "/v1/backfills", key=key, json=other)).status_code == 409
 
 
 async def test_another_key_is_another_run_of_the_same_content(api: ServedApi) -> None:
@@ -239,8 +262,8 @@ async def test_a_reconciliation_is_asked_for_by_the_same_road_and_cannot_be_stee
 
 async def test_a_backfill_that_the_command_started_is_found_and_told_from_another(api: ServedApi) -> None:
     request = BackfillInput(org=ORG, object="Case", window=fresh(), by="an operator")
-    handle = (await start_backfill(api.client, request)).handle
+    started = await start_run(api.client, BACKFILL, request)
     run = await api.backfill(object="Case", window=request.window)
-    assert (run["workflow_id"], run["is_new"]) == (handle.id, False)
+    assert (run["workflow_id"], run["is_new"]) == (started.workflow_id, False)
     body = {"object": "Case", "window": request.window, "is_repair": True}
     assert (await api.ask("POST", "/v1/backfills", json=body)).status_code == 409

@@ -2,10 +2,10 @@
 
 import pytest
 
-from clients.temporal.backfills import start_backfill
+from clients.temporal.run_kinds import BACKFILL
+from clients.temporal.runs import RunExistsError, run_handle, start_run
 from schemas import names
 from schemas.backfill import BackfillInput, BackfillState
-from schemas.errors import RunAlreadyCompletedError, RunConflictError
 from schemas.ingest.messages import PauseInput
 from tests.support.builders.waiting import until
 from tests.support.engines.small_engine import SmallEngine, curated
@@ -62,29 +62,31 @@ async def test_a_cancelled_backfill_leaves_no_job_and_can_be_asked_for_again_a_d
     filled(engine)
     jobs = engine.served.app.state.bulk.jobs
     request = BackfillInput(org=engine.org, object="Account", window="all", by="ada")
-    first = await start_backfill(engine.client, request)
-    second = await start_backfill(engine.client, request)
+    first = await start_run(engine.client, BACKFILL, request)
+    second = await start_run(engine.client, BACKFILL, request)
     assert (first.is_new, second.is_new) == (True, False)
 
     async def is_under_way() -> bool:
         return bool(await engine.jobs_kept())
 
     await until(is_under_way)
-    await second.handle.signal(names.CANCEL, PauseInput(by="ben", reason="wrong object"))
-    assert (await first.handle.result()).stage == "cancelled"
+    await run_handle(engine.client, BACKFILL, second).signal(
+        names.CANCEL, PauseInput(by="ben", reason="wrong object")
+    )
+    assert (await run_handle(engine.client, BACKFILL, first).result()).stage == "cancelled"
     assert list(jobs.of_kind("V2Query")) == []
     assert acts(engine) == [("backfill.start", "ada"), ("backfill.cancel", "ben")]
 
     engine.served.org.dials.bulk.hold = False
-    again = await start_backfill(engine.client, request)
+    again = await start_run(engine.client, BACKFILL, request)
     assert again.is_new
-    state = await again.handle.result()
+    state = await run_handle(engine.client, BACKFILL, again).result()
     assert (state.stage, state.counts.rows) == ("done", 40)
     assert len(curated(engine, "account")) == 40
-    with pytest.raises(RunConflictError):
-        await start_backfill(engine.client, request.model_copy(update={"ids_key": "ids/o/x.json"}))
-    with pytest.raises(RunAlreadyCompletedError, match=r"was done at .* with 40 rows"):
-        await start_backfill(engine.client, request)
+    with pytest.raises(RunExistsError):
+        await start_run(engine.client, BACKFILL, request.model_copy(update={"ids_key": "ids/o/x.json"}))
+    done = await start_run(engine.client, BACKFILL, request)
+    assert (done.is_new, done.run_id, done.ended_at is None) == (False, again.run_id, False)
 
 
 async def test_a_window_that_was_begun_with_other_bounds_is_not_mixed_with_them(engine: SmallEngine) -> None:

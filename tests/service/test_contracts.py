@@ -1,6 +1,9 @@
-"""An activity scheduled by `workflows.runtime` carries all that its row says."""
+"""What `workflows.runtime` schedules carries all that the row says, and a worker of some role serves it."""
 
 import uuid
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +13,22 @@ from temporalio.api.history.v1 import ActivityTaskScheduledEventAttributes
 from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from tests.support.builders.contracts import contracts
+from clients.database.audit_log import AuditLog
+from clients.storage.objects import ObjectStore, S3Address
+from clients.warehouse.live_catalogue import LiveCatalogue
+from clients.warehouse.postgres import PostgresWarehouse
+from clients.writeback.store import WritebackStore
+from schemas import names
+from schemas.catalogue import default_catalogue
+from tests.support.builders.bus import protector
+from tests.support.builders.contracts import contracts, name_of
+from tests.support.engines.estate import settings_values
+from tests.support.engines.served_org import served_org
+from workers.clients import Parts
+from workers.queues import Process
+from workers.roles import SERVED, Role
+from workers.salesforce import Org
+from workers.settings import Settings
 from workflows.contracts.contract import Contract
 from workflows.runtime import start
 
@@ -72,3 +90,37 @@ async def test_a_scheduled_activity_has_its_rows_queue_limits_and_the_summary(cl
 
 def _attributes(event: Any) -> ActivityTaskScheduledEventAttributes:
     return event.activity_task_scheduled_event_attributes
+
+
+@pytest.fixture
+async def process(
+    client: Client,
+    store: ObjectStore,
+    warehouse: PostgresWarehouse,
+    database: str,
+    s3_address: S3Address,
+    tmp_path: Path,
+) -> AsyncIterator[Process]:
+    """A process that has opened everything."""
+    warehouse.ensure_tables(default_catalogue())
+    live = LiveCatalogue.over(default_catalogue(), warehouse)
+    async with AsyncExitStack() as stack:
+        served = await stack.enter_async_context(served_org(tmp_path))
+        values = settings_values(served, s3_address, "127.0.0.1:1", database, database)
+        audit, writebacks = AuditLog(database), WritebackStore(database)
+        stack.callback(audit.close)
+        stack.callback(writebacks.close)
+        parts = Parts(Settings.model_validate(values), live, store, warehouse, audit, protector(live))
+        org = Org(org_id="o", sessions=served.sessions, http=served.http, leases=served.leases)
+        yield Process(parts, parts.clients(client), org, writebacks)
+
+
+def test_the_table_of_roles_serves_every_activity_once_and_at_its_rows_queue(process: Process) -> None:
+    served = [(name_of(each), row.queue) for row in SERVED for each in row.activities(process)]
+    assert sorted(served) == sorted((row.name, row.queue) for row in contracts())
+
+
+def test_a_process_of_the_role_batches_needs_no_org(process: Process) -> None:
+    without = Process(process.parts, process.clients)
+    assert {row.queue for row in SERVED if Role.BATCHES.includes(row.role)} == {names.BATCH_QUEUE}
+    assert all(row.activities(without) for row in SERVED if Role.BATCHES.includes(row.role))

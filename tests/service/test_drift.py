@@ -12,14 +12,11 @@ import orjson
 import pytest
 from temporalio.client import Client
 
+from activities import drift, ingest, replay
 from activities.apply.ledger import Share
 from activities.drift.check_schema import CheckDrift
-from activities.drift.plan_refresh import PlanRefresh
-from activities.drift.read_fields import ReadFields
-from activities.ingest.follow_lane import FollowLane
 from activities.ingest.landing_buffer import CutRule
 from activities.replay.redrive import Redriver
-from activities.replay.replay import ReplaySteps
 from activities.replay.restage import Restager
 from clients.salesforce.streaming import cometd
 from clients.storage.objects import ObjectStore
@@ -30,7 +27,7 @@ from sandbox.org.data.objects import OrgField
 from sandbox.org.data.schema import SchemaChanges
 from schemas import names
 from schemas.catalogue import Catalogue, default_catalogue
-from schemas.drift import DriftInput, DriftKind, DriftResult, FieldDrift
+from schemas.drift import DriftInput, DriftKind, DriftPolicy, DriftResult, FieldDrift
 from schemas.errors import StaleCatalogueError
 from schemas.ids import drift_workflow_id, refresh_key, refresh_workflow_id, replay_workflow_id
 from schemas.ingest.messages import FollowInput, LaneInput
@@ -42,6 +39,7 @@ from tests.support.builders.waiting import SLOWNESS
 from tests.support.engines.reconciling import ReconcilingEngine
 from tests.support.engines.served_org import served_org
 from tests.support.engines.small_engine import serving_engine
+from tests.support.engines.wiring import owner
 from transforms.replay.reencrypt import Reprotector
 from workflows import LaneWorkflow
 
@@ -60,36 +58,16 @@ class DriftEngine(ReconcilingEngine):
         super().__post_init__()
         live.when_changed(self.protector.reload)
         self.live = live
-        self.check = CheckDrift(self.served.http, self.warehouse, live)
-        self.read_fields = ReadFields(
-            self.served.http, self.landings, self.warehouse, lambda: live, visibility_delay=DELAY
+        steps = drift.activities(
+            self.clients, self.way, live=live, policy=DriftPolicy(), visibility_delay=DELAY
         )
-        self.plan_refresh = PlanRefresh(self.store, self.warehouse, lambda: live)
-        reprotector = Reprotector(self.protector, live)
-        live.when_changed(reprotector.reload)
-        self.replay_steps = ReplaySteps(self.store, self.warehouse, live, reprotector, self._no_shadow)
-
-    def workers(self) -> dict[str, list[Any]]:
-        found = super().workers()
-        found[names.BACKFILL_QUEUE] += [
-            self.check.check_drift,
-            self.read_fields.read_fields,
-            self.plan_refresh.plan_refresh,
-            self.plan_refresh.end_refresh,
+        self.check = owner(steps, CheckDrift)
+        rule = CutRule(most_age=timedelta(seconds=0.2))
+        self.steps += [
+            *steps,
+            *replay.activities(self.clients, self._no_shadow),
+            *ingest.stream_activities(self.clients, self.way, self._open_stream, rule),
         ]
-        follow = FollowLane(
-            client=self.client,
-            store=self.store,
-            protector=self.protector,
-            open_stream=self._open_stream,
-            rule=CutRule(most_age=timedelta(seconds=0.2)),
-        )
-        replay = [
-            self.replay_steps.size_replay,
-            self.replay_steps.find_batches,
-            self.replay_steps.redrive_batches,
-        ]
-        return {**found, names.LANE_QUEUE: [follow.follow_lane], names.REPLAY_QUEUE: replay}
 
     def _no_shadow(self, name: str) -> Warehouse:
         raise AssertionError(name)

@@ -29,11 +29,6 @@ RECORD = "a0x000000000001AAA"
 AT = datetime(2026, 9, 21, 14, tzinfo=UTC)
 
 
-@pytest.fixture
-def database(empty_database: str) -> str:
-    return empty_database
-
-
 @dataclass(frozen=True)
 class Case:
     """One fault."""

@@ -18,11 +18,6 @@ LONGEST = "Abcde_fghi_" + 44 * "j" + "__c"
 TEXT: dict[str, Any] = {"type": "string"}
 
 
-@pytest.fixture
-def database(empty_database: str) -> str:
-    return empty_database
-
-
 def catalogue(name: str = "Thing__c", **fields: dict[str, Any]) -> Catalogue:
     entry = {"label": "T", "key_prefix": "a0x", "history": True, "fields": {"Title__c": TEXT, **fields}}
     return Catalogue.model_validate({"objects": {name: entry}})

@@ -9,6 +9,7 @@ import orjson
 import pytest
 from temporalio.client import Client
 
+from activities.quality.references import Pace
 from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
 from tests.support.builders.waiting import until
@@ -27,7 +28,8 @@ async def engine(
     client: Client, store: ObjectStore, warehouse: PostgresWarehouse, database: str, tmp_path: Path
 ) -> AsyncIterator[ReconcilingEngine]:
     async with repairing_engine(client, store, warehouse, database, tmp_path) as made:
-        made.rereads.grace = made.rereads.delay = timedelta(0)
+        made.rereads.grace = timedelta(0)
+        made.rereads.pace = Pace(delay=timedelta(0), every=timedelta(0))
         yield made
 
 

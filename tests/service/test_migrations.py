@@ -2,7 +2,6 @@
 
 import asyncio
 
-import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -10,11 +9,6 @@ from alembic.migration import MigrationContext
 from clients.database.engine import open_engine
 from clients.database.migrations import ensure_schema
 from clients.writeback.tables import METADATA
-
-
-@pytest.fixture
-def database(empty_database: str) -> str:
-    return empty_database
 
 
 def _differences(engine: sa.Engine) -> list[object]:

@@ -24,11 +24,6 @@ pytestmark = pytest.mark.service
 TEXT = (Column("place", Kind.INTEGER), Column("value", Kind.TEXT))
 
 
-@pytest.fixture
-def database(empty_database: str) -> str:
-    return empty_database
-
-
 def catalogue(*fields: str) -> Catalogue:
     """One object with a text field of each name."""
     entry = {

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from activities.quality.references import ReferenceChecks
+from activities.quality.references import Pace, ReferenceChecks
 from cli.main import app
 from clients.database.audit_log import AuditLog
 from clients.database.engine import open_engine
@@ -36,7 +36,7 @@ async def road(warehouse: PostgresWarehouse, store: ObjectStore) -> Road:
     case = {**whole_case(1), "Subject": "x" * 300, "AccountId": "001000000000001AAA"}
     broken = {BROKEN: '{"data": {"payload": {"ChangeEventHea', "event": {"replayId": 2}}
     await opened.send([event(1, case, record_ids=[CASE]), broken])
-    ReferenceChecks(warehouse, opened.catalogue, delay=timedelta(0)).check()
+    ReferenceChecks(warehouse, opened.catalogue, pace=Pace(delay=timedelta(0), every=timedelta(0))).check()
     return opened
 
 
@@ -107,10 +107,10 @@ def test_findings_are_listed_acknowledged_and_listed_no_more(settings: Path, aud
 def test_a_message_that_nothing_can_mend_is_acknowledged_and_waits_no_more(
     settings: Path, audit: AuditLog
 ) -> None:
-    words = ("quarantine", "acknowledge", "--why", "the proxy was fixed", "--by", "anna")
+    words = ("quarantine", "acknowledge", "--reason", "the proxy was fixed", "--by", "anna")
     runner = CliRunner().invoke(app, [*words, "--settings", str(settings)])
     assert isinstance(runner.exception, SettingsError)  # nothing was chosen
-    assert asked(settings, *words, "--reason", "broken_message") == {"acknowledged": 1}
+    assert asked(settings, *words, "--because", "broken_message") == {"acknowledged": 1}
     assert asked(settings, "quarantine", "list")["rows"] == []
     assert [each["reason"] for each in asked(settings, "quarantine", "list", "--all")["rows"]] == [
         "broken_message"
@@ -120,6 +120,29 @@ def test_a_message_that_nothing_can_mend_is_acknowledged_and_waits_no_more(
         "quarantine.acknowledge",
         "reason broken_message (1): the proxy was fixed",
     )
+
+
+@pytest.mark.usefixtures("road")
+def test_a_refused_change_that_is_discarded_is_answered_and_stays_on_record(
+    settings: Path, audit: AuditLog
+) -> None:
+    [row] = asked(settings, "quarantine", "list")["rows"]
+    chosen = ("quarantine", "discard", "--batch", row["batch"], "--reason", "test data", "--by", "anna")
+    assert asked(settings, *chosen) == {"discarded": 1}
+    assert asked(settings, *chosen) == {"discarded": 0}
+    assert asked(settings, "quarantine", "list", "--all")["rows"] == []
+    shown = asked(settings, "quarantine", "show", row["batch"], str(row["ordinal"]))
+    assert shown["reason"] == "broken_message"
+    [(_, act)] = audit.rows()
+    assert (act.act, act.by) == ("quarantine.discard", "anna")
+    assert act.detail == f"batch {row['batch']} (1): test data"
+
+
+@pytest.mark.usefixtures("road", "audit")
+def test_a_cause_that_is_given_as_the_reason_is_refused_with_what_to_do(settings: Path) -> None:
+    words = ["quarantine", "discard", "--reason", "broken_message", "--settings", str(settings)]
+    refused = CliRunner().invoke(app, words)
+    assert "--because broken_message" in str(refused.exception)
 
 
 @pytest.mark.usefixtures("road", "audit")

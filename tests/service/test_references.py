@@ -1,11 +1,13 @@
 """The rules `parent` and `unique`: a late parent is waited for, asked for and then missed by name; a value is one record's."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from activities.quality.late_parents import LateParents
+from activities.quality.references import Pace, ReferenceChecks
 from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
 from schemas.catalogue import Catalogue, default_catalogue
@@ -15,7 +17,9 @@ from tests.support.builders.bus import event, stamps, whole_case
 pytestmark = pytest.mark.service
 
 ACCOUNTS = [f"001{number:012d}AAA" for number in range(4)]
-CASE, OTHER = "500000000000001AAA", "500000000000002AAA"
+CASE, OTHER, THIRD = "500000000000001AAA", "500000000000002AAA", "500000000000003AAA"
+AT_ONCE = Pace(delay=timedelta(0), every=timedelta(0))
+SHARED = "rule = 'unique' AND resolved_at IS NULL"
 
 
 def catalogue() -> Catalogue:
@@ -66,7 +70,7 @@ def asked(road: Road) -> list[tuple[Any, ...]]:
 
 
 def look(road: Road, grace: timedelta = timedelta(minutes=10)) -> int:
-    return LateParents(road.warehouse, road.catalogue, grace, delay=timedelta(0)).look()
+    return LateParents(road.warehouse, road.catalogue, grace, pace=AT_ONCE).look()
 
 
 def answer_that_nothing_was_found(road: Road) -> None:
@@ -83,14 +87,77 @@ async def test_a_child_whose_parent_comes_within_the_delay_is_never_noted(road: 
     assert rows(road, "record_id") == []
 
 
-async def test_changes_of_hours_are_looked_at_slice_by_slice(road: Road) -> None:
-    await road.send([child(1, ACCOUNTS[0]), child(2, ACCOUNTS[1], OTHER)])
+def let_an_hour_pass(road: Road) -> None:
+    """What was looked at is looked at no more."""
     with road.warehouse.transaction() as transaction:
-        hours_ago = (
-            "UPDATE audit.case_change SET applied_at = applied_at - INTERVAL '3 hours' WHERE record_id = %s"
+        for table in ("case", "account"):
+            transaction.execute(
+                f"UPDATE audit.{table}_change SET applied_at = applied_at - INTERVAL '1 hour'"
+            )
+
+
+async def test_changes_of_hours_are_looked_at_slice_by_slice(road: Road) -> None:
+    cases = [f"500{number:012d}AAB" for number in range(5)]
+    await road.send([child(number, ACCOUNTS[0], each) for number, each in enumerate(cases, start=1)])
+    with road.warehouse.transaction() as transaction:
+        apart = "UPDATE audit.case_change SET applied_at = applied_at - INTERVAL '3 hours' * CAST(SUBSTRING(record_id, 4, 12) AS INT)"
+        transaction.execute(apart)
+    LateParents(road.warehouse, road.catalogue, pace=AT_ONCE._replace(slice=1)).look()
+    assert rows(road, "record_id", "rule = 'parent'") == [(each,) for each in cases]
+
+
+async def test_what_is_older_than_a_day_at_the_first_look_is_left_to_its_next_change(road: Road) -> None:
+    await road.send([child(1, ACCOUNTS[0])])
+    with road.warehouse.transaction() as transaction:
+        transaction.execute("UPDATE audit.case_change SET applied_at = applied_at - INTERVAL '30 days'")
+    assert noted(road) == []
+    await road.send([moved(2, ACCOUNTS[1])])
+    assert [record_id for record_id, *_ in noted(road)] == [CASE]
+
+
+async def test_a_look_comes_not_sooner_than_its_pace_says(road: Road) -> None:
+    pace = AT_ONCE._replace(every=timedelta(seconds=45))
+    await road.send([child(1, ACCOUNTS[0])])
+    LateParents(road.warehouse, road.catalogue, pace=pace).look()
+    await road.send([child(2, ACCOUNTS[0], OTHER)])
+    LateParents(road.warehouse, road.catalogue, pace=pace).look()
+    assert rows(road, "record_id") == [(CASE,)]
+    assert len(noted(road)) == 2
+
+
+async def test_two_that_look_at_once_do_not_disturb_each_other(road: Road) -> None:
+    cases = [f"500{number:012d}AAB" for number in range(60)]
+    await road.send([child(number, ACCOUNTS[0], each) for number, each in enumerate(cases, start=1)])
+    with road.warehouse.transaction() as transaction:
+        apart = "UPDATE audit.case_change SET applied_at = applied_at - INTERVAL '1 minute' * CAST(SUBSTRING(record_id, 4, 12) AS INT)"
+        transaction.execute(apart)
+    both = [LateParents(road.warehouse, road.catalogue, pace=AT_ONCE._replace(slice=3)) for _ in range(2)]
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(lambda each: each.look(), both))
+    assert rows(road, "record_id, seen") == [(each, 1) for each in cases]
+
+
+async def test_children_of_a_deleted_parent_do_not_count_as_changes_that_failed(road: Road) -> None:
+    await road.send([account(1, ACCOUNTS[0]), child(2, ACCOUNTS[0]), child(3, ACCOUNTS[0], OTHER)])
+    look(road)
+    await road.send([account(4, ACCOUNTS[0], "DELETE")])
+    assert len(noted(road)) == 2
+    with road.warehouse.transaction() as transaction:
+        counts = transaction.fetch(
+            "SELECT checked, failed FROM ops.quality_day WHERE field = 'AccountId' AND rule = 'parent'"
         )
-        transaction.execute(hours_ago, [CASE])
-    assert [record_id for record_id, *_ in noted(road)] == [CASE, OTHER]
+    assert counts == [(2, 0)]
+
+
+async def test_a_rule_that_is_switched_off_leaves_no_open_finding(road: Road) -> None:
+    await road.send([child(1, ACCOUNTS[0]), case_of(2, OTHER, "same"), case_of(3, THIRD, "same")])
+    look(road)
+    before = rows(road, "DISTINCT record_id, rule", "resolved_at IS NULL")
+    given = road.catalogue.model_dump(mode="json", exclude_defaults=True)
+    del given["objects"]["Case"]["fields"]["Subject"]["unique"]
+    given["objects"]["Case"]["fields"]["AccountId"]["severity"] = {"parent": "off"}
+    ReferenceChecks(road.warehouse, Catalogue.model_validate(given)).close_rules_that_are_off()
+    assert (len(before), rows(road, "record_id", "resolved_at IS NULL")) == (3, [])
 
 
 async def test_a_change_of_a_process_whose_clock_is_behind_is_looked_at(road: Road) -> None:
@@ -216,19 +283,57 @@ async def test_what_the_catalogue_does_not_have_is_no_parent(road: Road) -> None
     assert noted(road) == []
 
 
+def case_of(number: int, record_id: str, subject: str) -> dict[str, Any]:
+    return event(number, {**whole_case(number), "Subject": subject}, record_ids=[record_id])
+
+
+def update(number: int, record_id: str, fields: dict[str, Any]) -> dict[str, Any]:
+    change = {**fields, "LastModifiedDate": stamps()["LastModifiedDate"]}
+    return event(number, change, change_type="UPDATE", record_ids=[record_id])
+
+
+def sharing(road: Road) -> list[tuple[Any, ...]]:
+    look(road)
+    return rows(road, "record_id, target", SHARED)
+
+
 async def test_two_live_records_with_one_value_are_noted_until_one_of_them_changes(road: Road) -> None:
-    same = {"Subject": "the same"}
-    where = "rule = 'unique' AND resolved_at IS NULL"
-    await road.send([event(1, {**whole_case(1), **same}, record_ids=[CASE])])
-    look(road)
-    assert rows(road, "record_id", where) == []
-    await road.send([event(2, {**whole_case(2), **same}, record_ids=[OTHER])])
-    look(road)
-    assert rows(road, "record_id, field, target, severity", where) == [(OTHER, "Subject", CASE, "warn")]
+    await road.send([case_of(1, CASE, "same")])
+    assert sharing(road) == []
+    let_an_hour_pass(road)
+    await road.send([case_of(2, OTHER, "same")])
+    assert sharing(road) == [(OTHER, CASE)]
     # The other one changes: the note is about a record that this batch does not touch.
-    await road.send([event(3, {"Subject": "another"}, change_type="UPDATE", record_ids=[CASE])])
+    await road.send([update(3, CASE, {"Subject": "another"})])
+    assert sharing(road) == []
+
+
+async def test_a_record_is_noted_also_when_the_other_holder_was_changed_after_it(road: Road) -> None:
+    await road.send([case_of(1, CASE, "same")])
     look(road)
-    assert rows(road, "record_id", where) == []
+    let_an_hour_pass(road)
+    await road.send([case_of(2, OTHER, "same")])
+    await road.send([update(3, CASE, {"Status": "Closed"})])
+    assert sharing(road) == [(OTHER, CASE)]
+
+
+async def test_an_older_record_that_comes_late_is_noted(road: Road) -> None:
+    await road.send([case_of(9, CASE, "same")])
+    look(road)
+    let_an_hour_pass(road)
+    await road.send([case_of(2, OTHER, "same")])
+    assert sharing(road) == [(OTHER, CASE)]
+
+
+async def test_of_three_holders_of_a_value_the_last_one_is_noted_no_more(road: Road) -> None:
+    await road.send([case_of(1, CASE, "same"), case_of(2, OTHER, "same"), case_of(3, THIRD, "same")])
+    assert [record_id for record_id, _ in sharing(road)] == [CASE, OTHER, THIRD]
+    let_an_hour_pass(road)
+    await road.send([update(4, CASE, {"Subject": "a"})])
+    assert sharing(road) == [(OTHER, THIRD), (THIRD, OTHER)]
+    let_an_hour_pass(road)
+    await road.send([update(5, THIRD, {"Subject": "b"})])
+    assert sharing(road) == []
 
 
 async def test_a_deleted_record_gives_its_value_back(road: Road) -> None:

@@ -17,11 +17,6 @@ OBJECT = "Thing__c"
 RECORD = "a0x000000000001AAA"
 
 
-@pytest.fixture
-def database(empty_database: str) -> str:
-    return empty_database
-
-
 def catalogue(gone: dict[str, object] | None) -> Catalogue:
     fields = {"Name": {"type": "string"}} | ({} if gone is None else {"Gone__c": gone})
     thing = {"label": "Things", "key_prefix": "a0x", "history": True, "fields": fields}

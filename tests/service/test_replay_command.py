@@ -91,15 +91,15 @@ async def test_a_day_is_replayed_into_the_tables_and_into_a_shadow(
     await send(road)
     before = checksum(database)
     lane = ("--lane", road.lane)
-    assert (await asked(settings, "replay", *lane, "--plan"))["changes"] == 9
-    refused = await tidegate(settings, "replay", "--lane", "no-such", "--plan", code=EXIT_REFUSED)
+    assert (await asked(settings, "replay", *lane, "--dry-run"))["changes"] == 9
+    refused = await tidegate(settings, "replay", "--lane", "no-such", "--dry-run", code=EXIT_REFUSED)
     assert road.lane in refused
     async with serving(client, Replays(road, database, road.catalogue), database):
-        found = await asked(settings, "replay", *lane, "--from", "1d", "--follow", "--by", "ada")
+        found = await asked(settings, "replay", *lane, "--since", "1d", "--by", "ada")
         assert found["stage"] == "done"
         assert (found["counts"]["duplicate"], found["counts"]["quarantined"]) == (4, 5)
         assert checksum(database) == before
-        page = await tidegate(settings, "replay", *lane, "--shadow", "again", "--follow", "--key", "mine")
+        page = await tidegate(settings, "replay", *lane, "--shadow", "again", "--name", "mine")
         assert "shadow again is equal" in page
         assert "The shadow again exists" in (
             await tidegate(settings, "replay", *lane, "--shadow", "again", code=EXIT_REFUSED)
@@ -126,7 +126,7 @@ async def test_what_fits_now_is_redriven_out_of_quarantine(
     client: Client, settings: Path, road: Road, warehouse: PostgresWarehouse, database: str
 ) -> None:
     await send(road)
-    listed = await asked(settings, "quarantine", "list", "--reason", "values")
+    listed = await asked(settings, "quarantine", "list", "--because", "values")
     assert [(group["object"], group["changes"]) for group in listed["groups"]] == [("Case", 3)]
     row = listed["rows"][0]
     shown = await asked(settings, "quarantine", "show", row["batch"], str(row["ordinal"]))
@@ -135,7 +135,7 @@ async def test_what_fits_now_is_redriven_out_of_quarantine(
     replays = Replays(road, database, lenient(Surprise__c=FITS))
     warehouse.ensure_tables(replays.catalogue)
     async with serving(client, replays, database):
-        found = await asked(settings, "quarantine", "redrive", "--reason", "values", "--follow")
+        found = await asked(settings, "quarantine", "redrive", "--because", "values")
         assert (found["counts"]["applied"], found["counts"]["released"]) == (3, 4)
-    assert (await asked(settings, "quarantine", "list", "--reason", "values"))["groups"] == []
+    assert (await asked(settings, "quarantine", "list", "--because", "values"))["groups"] == []
     await tidegate(settings, "quarantine", "show", row["batch"], str(row["ordinal"]), code=1)

@@ -6,7 +6,10 @@ import uuid
 import pytest
 from temporalio.client import Client, WorkflowHandle
 
-from clients.temporal.replays import replay_handle, replay_state, start_replay
+from clients.temporal.run_kinds import REPLAY
+from clients.temporal.run_views import query
+from clients.temporal.runs import run_handle, start_run
+from schemas import names
 from schemas.errors import StatementError
 from schemas.ingest.messages import PauseInput
 from schemas.replay import ReplayCounts, ReplayCursor, ReplayInput, ReplaySelection, ReplaySize, ReplayState
@@ -28,7 +31,7 @@ async def start(client: Client, *, parallel: int = 2, shadow: str | None = None)
         by="ada",
         reason="after the release",
     )
-    assert await start_replay(client, request, only_once=False)
+    assert (await start_run(client, REPLAY, request)).is_new
     return client.get_workflow_handle_for(ReplayWorkflow.run, f"replay/o/{request.key}")
 
 
@@ -133,12 +136,12 @@ async def test_a_key_is_granted_once_and_a_derived_key_as_often_as_it_is_asked_f
     steps.gate.set()
     request = ReplayInput(selection=ReplaySelection(org="o"), key=uuid.uuid4().hex)
     async with replay_workers(client, steps):
-        assert await start_replay(client, request, only_once=True)
+        assert (await start_run(client, REPLAY, request, again=False)).is_new
         await client.get_workflow_handle(f"replay/o/{request.key}").result()
-        assert not await start_replay(client, request, only_once=True)
-        assert await start_replay(client, request, only_once=False)
+        assert not (await start_run(client, REPLAY, request, again=False)).is_new
+        assert (await start_run(client, REPLAY, request)).is_new
         await client.get_workflow_handle(f"replay/o/{request.key}").result()
-        found = await replay_state(client, "o", request.key)
+        found = await query(client, f"replay/o/{request.key}", names.PROGRESS, ReplayState)
     assert found is not None
     assert found.stage == "done"
     assert steps.done == ["0", "0"]
@@ -157,8 +160,8 @@ async def test_the_next_run_goes_on_where_the_one_before_was(client: Client):
     )
     request = ReplayInput(selection=ReplaySelection(org="o"), key="carried", carried=carried)
     async with replay_workers(client, steps):
-        assert await start_replay(client, request, only_once=False)
-        state = await replay_handle(client, "o", "carried").result()
+        started = await start_run(client, REPLAY, request)
+        state = await run_handle(client, REPLAY, started).result()
     assert sorted(steps.done) == ["4", "5"]
     assert state.counts.batches == 6
     assert steps.acts == []

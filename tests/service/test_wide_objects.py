@@ -60,11 +60,6 @@ TEXT, NUMBER, LAST = (field_name(number, CHARACTERS) for number in (0, 1, FIELDS
 
 
 @pytest.fixture
-def database(empty_database: str) -> str:
-    return empty_database
-
-
-@pytest.fixture
 def most_row_bytes() -> int | None:
     """Of the warehouse; a test may set another one."""
     return None

@@ -29,11 +29,6 @@ TEXT = {"type": "string", "length": 200}
 AMOUNT = {"type": "currency", "scale": 0}
 
 
-@pytest.fixture
-def database(empty_database: str) -> str:
-    return empty_database
-
-
 def road_of(store: ObjectStore, warehouse: PostgresWarehouse, fields: dict[str, dict[str, Any]]) -> Road:
     thing = {"label": "Things", "key_prefix": "a0x", "history": True, "fields": fields}
     catalogue = Catalogue.model_validate({"objects": {OBJECT: thing}})

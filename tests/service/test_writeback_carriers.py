@@ -48,6 +48,11 @@ SOON = JobTerms(
 
 
 @pytest.fixture
+def database(database_with_tables: str) -> str:
+    return database_with_tables
+
+
+@pytest.fixture
 async def writer(engine: SmallEngine) -> AsyncIterator[WritingEngine]:
     """Sends by ingest jobs."""
     await engine.served.sessions.session()

@@ -129,8 +129,8 @@ def test_a_file_is_read_and_the_same_file_again_does_nothing(settings: Path, tmp
     assert answered(settings, "submit", str(file), "--object", "Case")["accepted"] == 1
     counts = answered(settings, "list")["counts"]
     assert counts == [{"object": "Case", "state": "waiting", "writebacks": 3}]
-    assert "C-2" in run(settings, "list", "--is", "waiting").stdout
-    assert answered(settings, "list", "--dead")["writebacks"] == []
+    assert "C-2" in run(settings, "list", "--state", "waiting").stdout
+    assert answered(settings, "list", "--state", "dead")["writebacks"] == []
 
 
 def test_a_field_that_the_org_got_since_the_catalogue_was_written_can_be_set(
@@ -175,7 +175,7 @@ def test_what_is_left_as_it_is_is_listed_with_the_reason_and_ends_with_1(setting
         True,
         True,
     )
-    assert answered(settings, "discard", "--object", "Case", "--is", "dead")["numbers"] == []
+    assert answered(settings, "discard", "--object", "Case", "--state", "dead")["numbers"] == []
     assert "nothing is undone" in run(settings, "undo", str(accepted["number"])).stdout
 
 
@@ -184,7 +184,7 @@ def test_what_is_left_as_it_is_is_listed_with_the_reason_and_ends_with_1(setting
     [
         (("pause",), "Name an object, or say --all"),
         (("pause", "Case", "--all"), "not both"),
-        (("retry",), "numbers, or --object, --code, --is, --batch"),
+        (("retry",), "numbers, or --object, --code, --state, --batch"),
         (("discard", "1", "--object", "Case"), "not both"),
         (("undo",), "numbers, or --batch"),
     ],
@@ -197,7 +197,7 @@ def test_an_act_that_chooses_nothing_or_twice_says_what_to_give(
 
 
 def test_batches_and_latencies_are_empty_before_anything_is_sent(settings: Path) -> None:
-    assert answered(settings, "batches", "--open") == {"batches": []}
+    assert answered(settings, "batches", "--state", "open") == {"batches": []}
     assert answered(settings, "latency", "--hours", "24") == {"objects": []}
     assert "no batches" in run(settings, "batches", "--object", "Case").stdout
     assert "nothing was done" in run(settings, "latency").stdout

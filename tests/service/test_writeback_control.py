@@ -26,6 +26,11 @@ WRITE = "PATCH /services/data/v67.0/composite/sobjects/Case"
 
 
 @pytest.fixture
+def database(database_with_tables: str) -> str:
+    return database_with_tables
+
+
+@pytest.fixture
 async def writer(engine: SmallEngine) -> AsyncIterator[WritingEngine]:
     await engine.served.sessions.session()
     async with writing(engine) as found:

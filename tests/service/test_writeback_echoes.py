@@ -5,6 +5,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 
 import orjson
+import pytest
 from rich.console import Console
 
 from cli import trace
@@ -18,6 +19,11 @@ from tests.support.builders.batches import Road
 from tests.support.builders.waiting import until
 from tests.support.engines.small_engine import SmallEngine
 from tests.support.engines.writing_back import writing
+
+
+@pytest.fixture
+def database(database_with_tables: str) -> str:
+    return database_with_tables
 
 
 async def test_what_comes_back_closes_its_writeback_once(engine: SmallEngine) -> None:

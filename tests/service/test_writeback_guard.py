@@ -24,6 +24,11 @@ A_SECOND = 1.1
 
 
 @pytest.fixture
+def database(database_with_tables: str) -> str:
+    return database_with_tables
+
+
+@pytest.fixture
 async def writer(
     client: Client, store: ObjectStore, warehouse: PostgresWarehouse, database: str, tmp_path: Path
 ) -> AsyncIterator[WritingEngine]:

@@ -23,6 +23,11 @@ pytestmark = pytest.mark.service
 
 
 @pytest.fixture
+def database(database_with_tables: str) -> str:
+    return database_with_tables
+
+
+@pytest.fixture
 async def writer(engine: SmallEngine) -> AsyncIterator[WritingEngine]:
     """The org takes only numbers for a subject since a moment ago; nobody has heard of it."""
     await engine.served.sessions.session()

@@ -35,6 +35,11 @@ LOCKED = FaultRule(
 
 
 @pytest.fixture
+def database(database_with_tables: str) -> str:
+    return database_with_tables
+
+
+@pytest.fixture
 async def writer(engine: SmallEngine) -> AsyncIterator[WritingEngine]:
     await engine.served.sessions.session()  # so that a fault meets the call and not the login
     async with writing(engine) as found:

@@ -24,6 +24,7 @@ SYSTEM = {"system": "S3", "detail": "it said so"}
 
 # Histories, alerts and other people's dashboards compare these strings. Add, never change: a class that is renamed keeps its code.
 CODES = {
+    "ActRefusedError",
     "BatchFailedError",
     "BudgetSpentError",
     "CallRefusedError",
@@ -64,7 +65,7 @@ EXAMPLES: dict[type[TidegateError], tuple[TidegateError, str]] = {
         (errors.JobLostError(lane="l", detail="d"), "with another job, by itself."),
         (errors.RowsMissingError(lane="l", job="j", expected=2, found=1), "with another job, by itself."),
         (errors.BatchFailedError(workflow_id="w"), "it goes on where it stopped."),
-        (errors.RunConflictError(object_name="Case", window="all"), "Give this one another --window."),
+        (errors.RunConflictError(object_name="Case", window="all"), "Give this one another --name."),
         (errors.RunAlreadyCompletedError(object_name="Case", window="all", rows=1, at=None), "or --again."),
         (
             errors.BudgetSpentError(
@@ -102,10 +103,11 @@ EXAMPLES: dict[type[TidegateError], tuple[TidegateError, str]] = {
             "this is a fault of Tidegate, report it.",
         ),
         (errors.StatementError(statement="SELECT 1", detail="d"), "the step can then be run again."),
+        (errors.ActRefusedError(detail="The lane runs. Pause it, then move it."), "Pause it, then move it."),
         (errors.SettingsError("The port is taken. Choose another."), "Choose another."),
         (errors.ObjectMissingError(bucket="b", key="k"), "restore it from its version."),
         (errors.KeyUsedError(workflow_id="backfill/o/Case/all"), "or make up a new key."),
-        (RunExistsError(workflow_id="backfill/o/Case/all"), "or give yours another window."),
+        (RunExistsError(workflow_id="backfill/o/Case/all"), "or give yours another name."),
     ]
 }
 

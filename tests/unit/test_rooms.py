@@ -50,6 +50,7 @@ CAPABILITIES: dict[str, dict[str, set[str]]] = {
     "clients": {
         "cleaning_up": set(),
         "database": set(),
+        "dependencies": {"database", "salesforce", "storage", "warehouse"},
         "doctor": {"database", "salesforce", "storage", "warehouse"},
         "governor": set(),
         "oidc": set(),

@@ -68,6 +68,16 @@ def looks_at_others(spec: ObjectSpec, catalogue: Catalogue) -> bool:
     return bool(spec.unique_fields or pointers(spec, catalogue)) or is_parent(spec, catalogue)
 
 
+def asked_fields(catalogue: Catalogue, object_name: str, rule: str) -> frozenset[str]:
+    """The fields of an object of which `parent` or `unique` is asked; none of an object that the catalogue lacks."""
+    spec = catalogue.objects.get(object_name)
+    if spec is None:
+        return frozenset()
+    if rule == Rule.UNIQUE:
+        return frozenset(spec.unique_fields)
+    return frozenset(each.field for each in pointers(spec, catalogue))
+
+
 def parents_of(spec: ObjectSpec, catalogue: Catalogue) -> list[ObjectSpec]:
     """Every object that records of this one may point to, each once."""
     found = {prefix: parent for each in pointers(spec, catalogue) for prefix, parent in each.parents.items()}
@@ -75,7 +85,7 @@ def parents_of(spec: ObjectSpec, catalogue: Catalogue) -> list[ObjectSpec]:
 
 
 def note_table(spec: ObjectSpec, rule: Rule, notes: Sequence[Pointing], at: datetime) -> pa.Table:
-    """Findings in the columns of `reference_statements.NOTED_COLUMNS`."""
+    """Findings in the columns of `clients.warehouse.sql.references.NOTED_COLUMNS`."""
     detail = ABSENT if rule is Rule.PARENT else SHARED
     state = str(ParentState.WAITS) if rule is Rule.PARENT else None
     severities = {name: str(spec.fields[name].severity_of(rule)) for name in {each.field for each in notes}}

@@ -15,7 +15,7 @@ PLAN_BACKFILL = Contract(
     queue=names.BACKFILL_QUEUE,
     start_to_close=timedelta(minutes=10),
     heartbeat=timedelta(seconds=12),
-    why="It counts rows in the org, window by window.",
+    why="It counts the object's rows in the org: at once, by day, and by hour where a day has many.",
 )
 READ_PART = Contract(
     names.READ_PART,

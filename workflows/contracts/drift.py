@@ -43,5 +43,5 @@ END_REFRESH = Contract(
     type(None),
     queue=names.BACKFILL_QUEUE,
     start_to_close=timedelta(minutes=10),
-    why="Two small writes, tried until they succeed: the next refresh starts from them.",
+    why="The next refresh starts from what it keeps, so it is tried until it succeeds.",
 )

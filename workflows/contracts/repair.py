@@ -31,5 +31,5 @@ FIND_DELETED = Contract(
     queue=names.BACKFILL_QUEUE,
     start_to_close=timedelta(minutes=30),
     heartbeat=timedelta(seconds=12),
-    why="It asks the org page by page, and waits for tokens between two pages.",
+    why="It waits a minute until the org can tell the deletions, then asks by ranges of time, each for a token.",
 )

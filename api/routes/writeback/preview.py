@@ -10,7 +10,7 @@ import orjson
 from temporalio.client import WorkflowFailureError
 
 from api.dependencies import ApiParts
-from clients.temporal.runs import translated
+from clients.temporal.run_views import translated
 from schemas import names
 from schemas.errors import UnavailableError
 from schemas.ids import preview_key, preview_workflow_id

@@ -7,13 +7,12 @@ _CHOSEN = " AND ".join(f"(%s = '' OR q.{name} = %s)" for name in ("object", "rul
 """Parameters: object, rule, field and record, each twice, empty for any."""
 _OPEN = f"{_CHOSEN} AND q.resolved_at IS NULL"
 _ACKNOWLEDGED = "acknowledged_at = %s, acknowledged_by = %s, acknowledged_reason = %s"
-_REFUSED = " AND ".join(
-    [
-        *(f"(%s = '' OR {name} = %s)" for name in ("reason", "object", "batch")),
-        "resolved_at IS NULL",
-        "acknowledged_at IS NULL",
-    ]
+_ANSWERABLE = " AND ".join(
+    [*(f"(%s = '' OR {name} = %s)" for name in ("reason", "object", "batch")), "resolved_at IS NULL"]
 )
+_REFUSED = f"{_ANSWERABLE} AND acknowledged_at IS NULL"
+DISCARDED = "discarded"
+"""In `resolved_by` of a row that an operator has given up; other rows name a batch there."""
 _FACTS = (
     "q.object, q.record_id, q.field, q.rule, q.severity, q.state, q.target, q.detail, q.change_order, q.batch, "
     "q.first_seen_at, q.last_seen_at, q.seen, q.resolved_at, q.resolved_by, q.acknowledged_at, q.acknowledged_by, "
@@ -92,3 +91,13 @@ def acknowledge_quarantine() -> str:
 def count_unacknowledged_quarantine() -> str:
     """The number of rows for `acknowledge_quarantine`; parameters: reason, object and batch, each twice, empty for any."""
     return f"SELECT COUNT(*) FROM {QUARANTINE} WHERE {_REFUSED}"
+
+
+def discard_quarantine() -> str:
+    """Parameters: when, by whom, why, when; then reason, object and batch, each twice, empty for any."""
+    return f"UPDATE {QUARANTINE} SET {_ACKNOWLEDGED}, resolved_at = %s, resolved_by = '{DISCARDED}' WHERE {_ANSWERABLE}"
+
+
+def count_refused() -> str:
+    """How many rows `discard_quarantine` is about, acknowledged ones too; parameters: reason, object and batch, each twice."""
+    return f"SELECT COUNT(*) FROM {QUARANTINE} WHERE {_ANSWERABLE}"

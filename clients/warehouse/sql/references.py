@@ -1,6 +1,6 @@
 """SQL of the rules that look at other records, `parent` and `unique`, in the part that PostgreSQL and Redshift share.
 
-Every statement begins at the changes of a slice of time or at open findings. None reads a whole table.
+Every statement begins at the changes of a slice of the change log or at open findings.
 """
 
 from clients.warehouse.sql.apply import CHECKED, QUALITY, REREAD, TOUCHED, change_table, current_table
@@ -16,13 +16,10 @@ NOTED = "stage_noted"
 """Temporary: findings about two records, one row for a record and field."""
 NOTED_COLUMNS: tuple[Column, ...] = QUALITY_COLUMNS
 
-_IN_SLICE = "applied_at >= %s AND applied_at < %s"
+_IN_SLICE = "applied_at > %s AND applied_at <= %s"
+"""Parameters of each statement about a slice: after when, until when."""
 _SAME = "q.object = n.object AND q.record_id = n.record_id AND q.field = n.field AND q.rule = n.rule"
 _OPEN = f"q.rule = '{Rule.PARENT}' AND q.resolved_at IS NULL"
-_ASKED_FOR = (
-    f"SELECT r.record_id FROM {REREAD} AS r "
-    f"WHERE r.closed_at IS NULL AND r.cause = '{Cause.PARENT}' AND r.record_id IS NOT NULL"
-)
 
 
 def read_checked() -> str:
@@ -30,18 +27,21 @@ def read_checked() -> str:
     return f"SELECT object, checked_until FROM {CHECKED}"
 
 
-def find_first_applied(spec: ObjectSpec) -> str:
-    """When the first logged change from a time on was applied; null when there is none. Parameter: the time."""
-    return f"SELECT MIN(applied_at) FROM {change_table(spec)} WHERE applied_at >= %s"
+def find_slice_end(spec: ObjectSpec, most: int) -> str:
+    """When the last of the next `most` changes was applied; null when there is none. Parameters: after when, until when."""
+    return (
+        f"SELECT MAX(s.applied_at) FROM (SELECT applied_at FROM {change_table(spec)} WHERE {_IN_SLICE} "
+        f"ORDER BY applied_at LIMIT {most}) AS s"
+    )
 
 
 def touch_applied(spec: ObjectSpec) -> str:
-    """Put the records of the changes that were applied in a slice of time into `TOUCHED`; parameters: from, until."""
+    """Put the records of the changes that were applied in a slice of time into `TOUCHED`; parameters: after when, until when."""
     return f"INSERT INTO {TOUCHED} (record_id) SELECT DISTINCT record_id FROM {change_table(spec)} WHERE {_IN_SLICE}"
 
 
 def find_departed(spec: ObjectSpec) -> str:
-    """A row when a record was deleted in a slice of time; parameters: from, until."""
+    """A row when a record was deleted in a slice of time; parameters: after when, until when."""
     return (
         f"SELECT record_id FROM {change_table(spec)} WHERE {_IN_SLICE} AND change_type = '{DELETE}' LIMIT 1"
     )
@@ -50,14 +50,14 @@ def find_departed(spec: ObjectSpec) -> str:
 def find_pointing_nowhere(spec: ObjectSpec, name: str, parent: ObjectSpec) -> str:
     """record_id, place and batch of the last change, and the parent, of live records whose parent is not there, or deleted.
 
-    Of the records that got a reference in a slice of time; parameters: from, until.
+    Of the records that got a reference in a slice of time; parameters: after when, until when.
     """
     column, there = quoted(name), f"{current_table(parent)} AS p ON p.record_id"
     prefix = f"1, {KEY_PREFIX_CHARACTERS}) = '{parent.key_prefix}'"
     # The changes first: nearly all of them have their parents, so that few records are left to be looked at.
     changed = (
         f"SELECT DISTINCT n.record_id FROM {change_table(spec)} AS n LEFT JOIN {there} = n.{column} AND NOT p.is_deleted "
-        f"WHERE n.applied_at >= %s AND n.applied_at < %s AND SUBSTRING(n.{column}, {prefix} AND p.record_id IS NULL"
+        f"WHERE n.applied_at > %s AND n.applied_at <= %s AND SUBSTRING(n.{column}, {prefix} AND p.record_id IS NULL"
     )
     return (
         f"SELECT c.record_id, c.last_change_order, c.batch, c.{column} FROM ({changed}) AS t "
@@ -113,9 +113,7 @@ def resolve_left(spec: ObjectSpec) -> str:
 def find_awaited(spec: ObjectSpec) -> str:
     """A row when a record waits for one of the object."""
     begins = f"SUBSTRING(q.target, 1, {KEY_PREFIX_CHARACTERS}) = '{spec.key_prefix}'"
-    return (
-        f"SELECT q.record_id FROM {QUALITY} AS q WHERE q.target IS NOT NULL AND {_OPEN} AND {begins} LIMIT 1"
-    )
+    return f"SELECT q.record_id FROM {QUALITY} AS q WHERE q.resolved_at IS NULL AND q.target IS NOT NULL AND {begins} LIMIT 1"
 
 
 def resolve_arrived(spec: ObjectSpec) -> str:
@@ -126,23 +124,37 @@ def resolve_arrived(spec: ObjectSpec) -> str:
     )
 
 
-def find_open(spec: ObjectSpec) -> str:
-    """The rules, each once, that have open findings about records of the object and another record."""
-    return f"SELECT DISTINCT q.rule FROM {QUALITY} AS q WHERE q.object = '{spec.name}' AND q.resolved_at IS NULL AND q.target IS NOT NULL"
+def find_open(spec: ObjectSpec, rule: Rule) -> str:
+    """A row when a finding of the rule, `parent` or `unique`, is open about a record of the object."""
+    is_open = "q.resolved_at IS NULL AND q.target IS NOT NULL"
+    return f"SELECT q.record_id FROM {QUALITY} AS q WHERE q.object = '{spec.name}' AND q.rule = '{rule}' AND {is_open} LIMIT 1"
+
+
+def find_open_rules() -> str:
+    """object, rule, field, each once, of the open findings about two records."""
+    return f"SELECT DISTINCT q.object, q.rule, q.field FROM {QUALITY} AS q WHERE q.resolved_at IS NULL AND q.target IS NOT NULL"
+
+
+def resolve_rule() -> str:
+    """Close the open findings of a rule that is asked no more; parameters: when, by what, the object, the rule, the field."""
+    return (
+        f"UPDATE {QUALITY} SET resolved_at = %s, resolved_by = %s "
+        "WHERE object = %s AND rule = %s AND field = %s AND resolved_at IS NULL AND target IS NOT NULL"
+    )
 
 
 def find_newly_shared(spec: ObjectSpec, name: str) -> str:
-    """As `find_shared`, of the records that got a value in a slice of time after the other one; parameters: from, until."""
+    """As `find_shared`, of the records that got a value in a slice of time; parameters: after when, until when, twice."""
     column = quoted(name)
     changed = (
         f"(SELECT DISTINCT record_id FROM {change_table(spec)} WHERE {_IN_SLICE} AND {column} IS NOT NULL)"
     )
-    return _shared(spec, column, changed, "AND o.last_change_order <= c.last_change_order")
+    return _shared(spec, column, changed)
 
 
 def find_shared(spec: ObjectSpec, name: str) -> str:
     """Of some records (`LATE`) those whose value another live record has in the same column, with one such record, place and batch of its last change."""
-    return _shared(spec, quoted(name), LATE, "")
+    return _shared(spec, quoted(name), LATE)
 
 
 def find_open_shared(spec: ObjectSpec) -> str:
@@ -160,10 +172,10 @@ def count_waiting() -> str:
 
 
 def resolve_found(spec: ObjectSpec, parent: ObjectSpec) -> str:
-    """Close what is open about records of `spec` whose parent is there by now; parameter: when."""
+    """Close what is undecided about records of `spec` whose parent is there by now; parameter: when."""
     return (
         f"UPDATE {QUALITY} AS q SET resolved_at = %s, resolved_by = p.batch FROM {current_table(parent)} AS p "
-        f"WHERE {_of(spec, parent)} AND p.record_id = q.target AND NOT p.is_deleted"
+        f"WHERE {_of(spec, parent)} AND q.state <> '{ParentState.ORPHAN}' AND p.record_id = q.target AND NOT p.is_deleted"
     )
 
 
@@ -193,7 +205,7 @@ def mark_orphans(spec: ObjectSpec, parent: ObjectSpec) -> str:
     return (
         f"UPDATE {QUALITY} AS q SET state = '{ParentState.ORPHAN}', detail = %s "
         f"WHERE {_of(spec, parent)} AND q.state = '{ParentState.ASKED}' "
-        f"AND q.target NOT IN ({_ASKED_FOR}) AND q.record_id NOT IN ({_ASKED_FOR})"
+        f"AND NOT EXISTS ({_asked_for('q.target')}) AND NOT EXISTS ({_asked_for('q.record_id')})"
     )
 
 
@@ -217,12 +229,24 @@ def forget_checked() -> str:
     return f"DELETE FROM {CHECKED} WHERE object = %s"
 
 
-def _shared(spec: ObjectSpec, column: str, records: str, further: str) -> str:
-    return (
-        f"SELECT c.record_id, MIN(o.record_id), MIN(c.last_change_order), MIN(c.batch) FROM {records} AS t JOIN {current_table(spec)} AS c ON c.record_id = t.record_id "
-        f"JOIN {current_table(spec)} AS o ON o.{column} = c.{column} AND o.record_id <> c.record_id "
-        f"WHERE NOT c.is_deleted AND NOT o.is_deleted {further} GROUP BY c.record_id"
+def _shared(spec: ObjectSpec, column: str, records: str) -> str:
+    current = current_table(spec)
+    wanted = f"SELECT DISTINCT w.{column} AS value FROM {records} AS r JOIN {current} AS w ON w.record_id = r.record_id WHERE NOT w.is_deleted"
+    # Each value's holders are counted once: a pair for each two of them would be 50 million of ten thousand equal values.
+    held = (
+        f"SELECT o.{column} AS value, MIN(o.record_id) AS first_id, MAX(o.record_id) AS last_id FROM ({wanted}) AS v "
+        f"JOIN {current} AS o ON o.{column} = v.value WHERE NOT o.is_deleted GROUP BY o.{column} HAVING COUNT(*) > 1"
     )
+    return (
+        "SELECT c.record_id, CASE WHEN h.first_id = c.record_id THEN h.last_id ELSE h.first_id END, c.last_change_order, c.batch "
+        f"FROM {records} AS t JOIN {current} AS c ON c.record_id = t.record_id JOIN ({held}) AS h ON h.value = c.{column} "
+        "WHERE NOT c.is_deleted"
+    )
+
+
+def _asked_for(column: str) -> str:
+    """The org was asked for the record for the sake of a child, and has not answered."""
+    return f"SELECT 1 FROM {REREAD} AS r WHERE r.closed_at IS NULL AND r.cause = '{Cause.PARENT}' AND r.record_id = {column}"
 
 
 def _pointed(spec: ObjectSpec) -> str:

@@ -10,21 +10,19 @@ from typing import Any
 
 from temporalio.client import Client
 
+from activities import reconcile
 from activities.reconcile.compare_buckets import BucketLooks
 from activities.reconcile.compare_digests import FactComparisons
-from activities.reconcile.find_isolated import IsolatedLooks
 from activities.reconcile.read_digests import FactReads
-from activities.reconcile.report import Reports
-from activities.reconcile.set_aside import SettingAside
 from activities.reconcile.verify_fold import LogChecks
 from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
 from schemas import names
-from schemas.catalogue import Catalogue
 from schemas.ids import reconcile_workflow_id
 from schemas.reconcile import ReconcileInput, ReconcileState
 from tests.support.engines.served_org import served_org
 from tests.support.engines.small_engine import SmallEngine, serving_engine
+from tests.support.engines.wiring import owner
 from transforms.reconcile.cost import PlanTerms
 
 SETTLE = timedelta(0)
@@ -41,32 +39,13 @@ class ReconcilingEngine(SmallEngine):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        delay = timedelta(seconds=1)
-        org, warehouse, store = self.served.http, self.warehouse, self.store
-        self.log_checks = LogChecks(warehouse, store, self._catalogue)
-        self.bucket_looks = BucketLooks(org, warehouse, store, self._catalogue, delay)
-        terms = PlanTerms(waits=(0.05, 0.2))
-        self.fact_reads = FactReads(org, store, self._catalogue, self.protector, delay, terms)
-        self.fact_comparisons = FactComparisons(warehouse, store, self._catalogue)
-        self.setting_aside = SettingAside(warehouse, store, self._catalogue)
-        self.isolated_looks = IsolatedLooks(warehouse, store, self._catalogue)
-        self.reports = Reports(warehouse, store)
-
-    def _catalogue(self) -> Catalogue:
-        return self.catalogue
-
-    def workers(self) -> dict[str, list[Any]]:
-        steps = [
-            self.log_checks.check_log,
-            self.bucket_looks.ask_buckets,
-            self.bucket_looks.compare_buckets,
-            self.fact_reads.read_facts,
-            self.fact_comparisons.compare_facts,
-            self.setting_aside.set_aside,
-            self.isolated_looks.find_isolated,
-            self.reports.keep_report,
-        ]
-        return super().workers() | {names.RECONCILE_QUEUE: steps}
+        delay, terms = timedelta(seconds=1), PlanTerms(waits=(0.05, 0.2))
+        steps = reconcile.activities(self.clients, self.way, terms, visibility_delay=delay)
+        self.log_checks = owner(steps, LogChecks)
+        self.bucket_looks = owner(steps, BucketLooks)
+        self.fact_reads = owner(steps, FactReads)
+        self.fact_comparisons = owner(steps, FactComparisons)
+        self.steps += steps
 
     async def reconcile(self, object_name: str, window: str = "all", **asked: Any) -> ReconcileState:
         """Run a reconciliation to its end."""

@@ -11,21 +11,19 @@ import psycopg
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.worker import Worker
 
+from activities import apply, audit, backfill, repair
 from activities.apply.applier import Applier
-from activities.apply.group_commit import GroupCommit
 from activities.apply.stage_and_apply import Batches
-from activities.audit import Acts
 from activities.backfill.plan import PlanBackfill
-from activities.backfill.rates import BackfillRates
 from activities.backfill.read_part import ReadPart
-from activities.backfill.read_records import ReadRecords
-from activities.ingest.land_rows import RowLandings
 from activities.repair.find_deleted import FindDeleted
 from activities.repair.rereads import Rereads
 from activities.runtime.error_interceptor import ErrorBoundary
 from clients.database.audit_log import AuditLog
+from clients.dependencies import Clients, OrgClients
 from clients.storage.objects import ObjectStore
-from clients.temporal.backfills import start_backfill
+from clients.temporal.run_kinds import BACKFILL
+from clients.temporal.runs import run_handle, start_run
 from clients.warehouse.postgres import PostgresWarehouse
 from sandbox.org.faults.faults import FaultRule
 from schemas import names
@@ -33,6 +31,7 @@ from schemas.backfill import BackfillInput, BackfillState
 from schemas.catalogue import Catalogue, default_catalogue
 from tests.support.builders.bus import protector
 from tests.support.engines.served_org import ServedOrg
+from tests.support.engines.wiring import by_queue, owner
 from transforms.pii import Protector
 from workers.roles import sandboxed_runner
 from workflows import WORKFLOWS
@@ -50,7 +49,7 @@ BULK_REFUSES = FaultRule(
 
 @dataclass
 class SmallEngine:
-    """The parts of the engine. A test may set the activities' attributes before they are used."""
+    """The parts of the engine. A test may set the attributes of the activities' objects, and add to `steps`, before they are used."""
 
     client: Client
     served: ServedOrg
@@ -63,32 +62,32 @@ class SmallEngine:
     def __post_init__(self) -> None:
         self.protector: Protector = protector(self.catalogue)
         self.audit = AuditLog(self.database)
-        self.landings = RowLandings(self.client, self.store, self.protector)
-        self.read_part = ReadPart(
-            self.served.http,
-            self.landings,
-            lambda: self.catalogue,
-            visibility_delay=timedelta(seconds=1),
-            waits=(0.05, 0.2),
+        clients = self.clients = Clients(
+            self.client, self.store, self.warehouse, self.catalogue, self.audit, self.protector
         )
-        self.read_records = ReadRecords(
-            self.served.http, self.landings, lambda: self.catalogue, visibility_delay=timedelta(seconds=1)
-        )
-        self.plan_backfill = PlanBackfill(self.served.http, self.store, lambda: self.catalogue)
-        self.rates = BackfillRates(self.store)
-        self.rereads = Rereads(self.client, self.warehouse, self.store, self.catalogue, patience=timedelta(0))
-        self.find_deleted = FindDeleted(
-            self.served.http, self.store, lambda: self.catalogue, settles_after=timedelta(0)
-        )
-        self.applier = Applier(self.warehouse, self.store, self.catalogue)
-        self.batches = Batches(self.store, self.catalogue, GroupCommit(self.applier.apply))
+        way = self.way = OrgClients(self.org, self.served.sessions, self.served.http)
+        self.steps = [
+            *apply.activities(clients),
+            *audit.activities(clients),
+            *repair.activities(clients),
+            *repair.org_activities(clients, way),
+            *backfill.activities(clients, way, visibility_delay=timedelta(seconds=1)),
+        ]
+        self.read_part = owner(self.steps, ReadPart)
+        self.read_part.waits = (0.05, 0.2)
+        self.landings = self.read_part.landings
+        self.plan_backfill = owner(self.steps, PlanBackfill)
+        self.rereads = owner(self.steps, Rereads)
+        self.rereads.patience = timedelta(0)
+        owner(self.steps, FindDeleted).settles_after = timedelta(0)
+        self.applier = owner([owner(self.steps, Batches).group_commit.apply], Applier)
 
     async def start_backfill(
         self, object_name: str, window: str = "all", **asked: Any
     ) -> WorkflowHandle[Any, BackfillState]:
         """Start a backfill."""
         request = BackfillInput(org=self.org, object=object_name, window=window, **asked)
-        return (await start_backfill(self.client, request)).handle
+        return run_handle(self.client, BACKFILL, await start_run(self.client, BACKFILL, request))
 
     async def backfill(self, object_name: str, window: str = "all", **asked: Any) -> BackfillState:
         """Run a backfill to its end."""
@@ -115,26 +114,6 @@ class SmallEngine:
         with psycopg.connect(self.database) as connection:
             return connection.execute(query.encode()).fetchall()
 
-    def workers(self) -> dict[str, list[Any]]:
-        """Activities by task queue."""
-        return {
-            names.BATCH_QUEUE: [
-                self.batches.stage_batch,
-                self.batches.apply_batch,
-                Acts(self.audit).record_act,
-                self.rereads.find_rereads,
-                self.rereads.close_rereads,
-            ],
-            names.BACKFILL_QUEUE: [
-                self.plan_backfill.plan_backfill,
-                self.read_part.read_part,
-                self.read_part.drop_job,
-                self.rates.keep_rate,
-                self.read_records.read_records,
-                self.find_deleted.find_deleted,
-            ],
-        }
-
 
 def curated(engine: SmallEngine, table: str) -> dict[str, tuple[Any, ...]]:
     """Of each record by its id: whether it is deleted, whether it is complete, its name."""
@@ -156,7 +135,7 @@ async def serving_engine(engine: SmallEngine) -> AsyncIterator[SmallEngine]:
             workflow_runner=sandboxed_runner(),
         )
         await stack.enter_async_context(workflows)
-        for queue, activities in engine.workers().items():
+        for queue, activities in by_queue(engine.steps).items():
             worker = Worker(
                 engine.client,
                 task_queue=queue,

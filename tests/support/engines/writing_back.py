@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -12,11 +12,13 @@ from temporalio.client import WorkflowHandle
 from temporalio.service import RPCError
 from temporalio.worker import Worker
 
+from activities import writeback
 from activities.runtime.error_interceptor import ErrorBoundary
+from activities.writeback.bulk import JobTerms
+from activities.writeback.config import WritebackTerms
 from activities.writeback.echoes import EchoSteps
 from activities.writeback.preview import PreviewSteps
 from activities.writeback.send import WritebackSteps
-from clients.salesforce.records_by_external_id import RecordsByKey
 from clients.writeback.intake import WritebackIntake
 from clients.writeback.store import WritebackStore
 from clients.writeback.tables import WRITEBACK, WRITEBACK_BATCH, WRITEBACK_CLAIM
@@ -27,8 +29,8 @@ from schemas.writeback.messages import Accepted, Intake, QueueInput
 from tests.support.builders.waiting import until
 from tests.support.builders.writebacks import asked, checks
 from tests.support.engines.small_engine import SmallEngine
+from tests.support.engines.wiring import owner
 from transforms.writeback.batching import Terms
-from workers.writeback import echo_steps, writeback_steps
 from workflows import WritebackQueueWorkflow
 
 AT_ONCE = WritebackSettings(
@@ -133,38 +135,23 @@ async def _quiet(store: WritebackStore) -> None:
 async def writing(engine: SmallEngine, settings: WritebackSettings = AT_ONCE) -> AsyncIterator[WritingEngine]:
     """Run the steps' worker until left."""
     store = WritebackStore(engine.database)
-    steps = writeback_steps(
-        settings,
+    activities = writeback.activities(
+        engine.clients,
+        engine.way,
         store,
-        engine.served.http,
-        engine.served.sessions,
-        engine.warehouse,
-        engine.catalogue,
-        engine.protector,
-    )
-    steps.terms = replace(steps.terms, come_again=SOON)
-    steps.jobs.terms = replace(steps.jobs.terms, come_again=SOON)
-    echoes = echo_steps(store, engine.served.sessions, engine.warehouse, engine.catalogue)
-    previews = PreviewSteps(
-        RecordsByKey(engine.served.http),
-        engine.served.sessions,
-        engine.store,
-        engine.org,
-        lambda: engine.catalogue,
-        engine.protector,
-        Terms(linger=settings.linger),
+        batching=Terms(linger=settings.linger),
+        sending=WritebackTerms(
+            newer=settings.conflict_policy,
+            settled_after=settings.abandoned_call_timeout,
+            patience=settings.change_log_timeout,
+            come_again=SOON,
+        ),
+        jobs=JobTerms(patience=settings.job_stall_timeout, come_again=SOON),
     )
     worker = Worker(
         engine.client,
         task_queue=names.WRITEBACK_QUEUE,
-        activities=[
-            steps.form_writebacks,
-            steps.send_writebacks,
-            steps.look_up_writebacks,
-            steps.set_writeback_pause,
-            echoes.find_echoes,
-            previews.preview_writebacks,
-        ],
+        activities=activities,
         interceptors=[ErrorBoundary()],
         max_heartbeat_throttle_interval=timedelta(seconds=0.1),
         # A step that is cut short leaves its thread, and the thread a connection that nobody closes.
@@ -176,6 +163,13 @@ async def writing(engine: SmallEngine, settings: WritebackSettings = AT_ONCE) ->
         stack.callback(intake.close)
         stack.push_async_callback(_quiet, store)
         await stack.enter_async_context(worker)
-        writer = WritingEngine(engine, store, intake, steps, echoes, previews)
+        writer = WritingEngine(
+            engine,
+            store,
+            intake,
+            steps=owner(activities, WritebackSteps),
+            echoes=owner(activities, EchoSteps),
+            previews=owner(activities, PreviewSteps),
+        )
         stack.push_async_callback(writer.end)
         yield writer

@@ -62,21 +62,21 @@ def test_a_route_documents_its_errors_in_the_one_form(name: str) -> None:
         assert schema == {"$ref": "#/components/schemas/Problem"}
 
 
-@pytest.mark.parametrize("kind", RUNS, ids=lambda kind: kind.path)
-def test_a_kind_of_run_is_asked_for_with_a_key_or_without_and_may_be_looked_at(kind: Any) -> None:
-    start = OPERATIONS[f"POST /v1/{kind.path}"]
+@pytest.mark.parametrize("resource", RUNS, ids=lambda each: each.path)
+def test_a_kind_of_run_is_asked_for_with_a_key_or_without_and_may_be_looked_at(resource: Any) -> None:
+    start = OPERATIONS[f"POST /v1/{resource.path}"]
     [key] = [each for each in start["parameters"] if each["name"] == "Idempotency-Key"]
     assert (key["required"], "409" in start["responses"], "202" in start["responses"]) == (False, True, True)
     body = start["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
     assert DOCUMENT["components"]["schemas"][body]["examples"]
-    view = OPERATIONS[f"GET /v1/{kind.path}/{{id}}"]["responses"]["200"]["content"]["application/json"][
+    view = OPERATIONS[f"GET /v1/{resource.path}/{{id}}"]["responses"]["200"]["content"]["application/json"][
         "schema"
     ]
-    assert kind.state.__name__ in view["$ref"]
+    assert resource.kind.state.__name__ in view["$ref"]
     steered = {
-        act for act in ("pause", "resume", "cancel") if f"POST /v1/{kind.path}/{{id}}/{act}" in OPERATIONS
+        act for act in ("pause", "resume", "cancel") if f"POST /v1/{resource.path}/{{id}}/{act}" in OPERATIONS
     }
-    assert steered == set(kind.acts)
+    assert steered == set(resource.kind.acts)
 
 
 def test_every_reference_leads_somewhere() -> None:
@@ -90,8 +90,8 @@ def test_the_page_shows_every_route_and_fetches_nothing_from_elsewhere() -> None
     assert re.findall(r"<(?:script|img|link|iframe)|https?://|@import", page) == []
 
 
-@pytest.mark.parametrize("kind", RUNS, ids=lambda kind: kind.path)
-def test_the_id_of_a_run_in_urls_leads_back_to_its_workflow(kind: Any) -> None:
-    workflow = f"{kind.prefix('ORG')}Case/2026-11-01T00:00:00Z..now"
-    run_id = kind.run_id("ORG", workflow)
-    assert ("/" in run_id, kind.workflow_of("ORG", run_id)) == (False, workflow)
+@pytest.mark.parametrize("resource", RUNS, ids=lambda each: each.path)
+def test_the_id_of_a_run_in_urls_leads_back_to_its_workflow(resource: Any) -> None:
+    workflow = f"{resource.kind.prefix('ORG')}Case/2026-11-01T00:00:00Z..now"
+    run_id = resource.run_id("ORG", workflow)
+    assert ("/" in run_id, resource.workflow_of("ORG", run_id)) == (False, workflow)

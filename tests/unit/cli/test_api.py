@@ -45,7 +45,7 @@ def test_serving_becomes_the_program_of_the_api_with_what_was_given(
     for name in ("TIDEGATE_SETTINGS", "TIDEGATE_API__PORT"):
         monkeypatch.setenv(name, "before")  # so that it is taken back afterwards
     (tmp_path / "settings.json").write_text("{}")
-    assert run("--port", "9000", "--state", str(tmp_path)).exit_code == 0
+    assert run("--port", "9000", "--home", str(tmp_path)).exit_code == 0
     [(_, command)] = became
     assert command[1:] == ("-m", "api")
     assert os.environ["TIDEGATE_SETTINGS"] == str(tmp_path / "settings.json")

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, strategies as st
 from typer.testing import CliRunner
 
-from cli.backfill.options import again_name, moment, read_ids, request_of, window_name
+from cli.backfill.options import read_ids, request_of
 from cli.main import app
+from cli.options import moment
 from sandbox.org.data.ids import eighteen
 from schemas.backfill import BackfillPlan, BackfillRate, Part
 from schemas.catalogue import default_catalogue
@@ -45,18 +46,6 @@ def test_a_wrong_id_is_named_with_its_line_and_nothing_is_read(tmp_path: Path):
     assert "line 2: '001Tg0000000abcXXX': its last three characters do not fit" in said
     assert "line 4: '500Tg0000000abC': the ids of Account begin with 001" in said
     assert "line 5: 'short': an id has 15 or 18 letters and digits" in said
-
-
-def test_the_same_question_has_the_same_name_and_again_another():
-    assert window_name(None, None, None) == "all"
-    week = DAY, DAY + timedelta(days=7)
-    assert window_name(*week, None) == "2026-11-01..2026-11-08"
-    assert window_name(DAY + timedelta(hours=1), None, None) == "2026-11-01T01:00:00Z.."
-    assert window_name(None, DAY, None) == "before..2026-11-01"
-    assert window_name(None, None, ["a"]) != window_name(None, None, ["b"])
-    again = again_name(window_name(*week, None))
-    assert again.startswith("2026-11-01..2026-11-08+")
-    assert request_of(org="o", object="Account", window=again).window == again
 
 
 def test_times_are_taken_as_utc_or_as_so_long_ago():

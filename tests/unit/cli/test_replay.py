@@ -1,15 +1,15 @@
 """Arguments of `tidegate replay`, and how it refuses the rest."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
-from cli.replay.options import selection_of
+from cli.replay.options import Bounds, selection_of
 from clients.warehouse.shadow.schemas import in_schemas, name_of_schema, shadow_prefix
 from schemas.catalogue import default_catalogue
 from schemas.errors import SettingsError
-from schemas.replay import QuarantineChoice, ReplaySelection, replay_key
+from schemas.replay import QuarantineChoice, ReplaySelection
+from schemas.run_names import replay_name
 from workers.settings import Settings
 
 SETTINGS = Settings.model_validate(
@@ -23,8 +23,9 @@ SETTINGS = Settings.model_validate(
 
 
 def chosen(**options: str) -> ReplaySelection:
-    every: dict[str, Any] = dict.fromkeys(("lane", "object_name", "record", "since", "until"))
-    return selection_of(SETTINGS, default_catalogue(), **{**every, **options})
+    parts = (options.get("lane"), options.get("object_name"), options.get("record"))
+    bounds = Bounds(options.get("since"), options.get("until"))
+    return selection_of(SETTINGS, default_catalogue(), *parts, bounds)
 
 
 def test_a_number_is_a_position_and_a_date_is_a_time() -> None:
@@ -73,11 +74,11 @@ def test_what_cannot_be_is_refused_with_what_to_do(options: dict[str, str], says
     ("selection", "shadow", "key"),
     [
         (ReplaySelection(org="o"), None, "all"),
-        (ReplaySelection(org="o", lane="changes", from_position="40"), None, "changes,40.."),
+        (ReplaySelection(org="o", lane="changes", from_position="40"), None, "changes,40..now"),
         (
             ReplaySelection(org="o", object="Case", since=datetime(2026, 11, 24, tzinfo=UTC)),
             "again",
-            "shadow-again,Case,2026-11-24T00:00:00Z..",
+            "shadow-again,Case,2026-11-24..now",
         ),
         (
             ReplaySelection(org="o", quarantine=QuarantineChoice(batch="changes/40")),
@@ -89,7 +90,7 @@ def test_what_cannot_be_is_refused_with_what_to_do(options: dict[str, str], says
 def test_a_derived_key_says_what_is_replayed(
     selection: ReplaySelection, shadow: str | None, key: str
 ) -> None:
-    assert replay_key(selection, shadow) == key
+    assert replay_name(selection, shadow) == key
 
 
 def test_a_shadow_differs_in_its_schemas_alone() -> None:

@@ -33,6 +33,7 @@ from clients.warehouse.sql import (
     writeback,
 )
 from schemas.catalogue import default_catalogue
+from schemas.quality import Rule
 from schemas.tables import arrow_schema, field_column, field_columns
 from transforms.quality.scorecard import Score
 
@@ -89,6 +90,8 @@ ARGUMENTS: dict[tuple[str, ...], list[tuple[Any, ...]]] = {
     ("spec", "what"): [(spec, what) for spec in SPECS for what in ("latest", "versions")],
     ("spec", "key", "references"): [(spec, "external_id", ["owner_id"]) for spec in SPECS],
     ("spec", "limit"): [(spec, 2_000) for spec in SPECS],
+    ("spec", "most"): [(spec, 100_000) for spec in SPECS],
+    ("spec", "rule"): [(spec, rule) for spec in SPECS for rule in (Rule.PARENT, Rule.UNIQUE)],
     ("spec", "is_whole"): [(spec, is_whole) for spec in SPECS for is_whole in (False, True)],
     ("spec", "limit", "is_whole"): [(spec, 100, is_whole) for spec in SPECS for is_whole in (False, True)],
     ("spec", "seconds", "ranges"): [(spec, 3_600, 2) for spec in SPECS],

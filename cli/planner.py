@@ -1,0 +1,89 @@
+"""tidegate planner pin, unpin: bind an object to a way, whatever the plan says. `tidegate plan` shows the plan."""
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from cli.grammar import CommandApp
+from cli.options import DEFAULT_HOME, By, Home, NeededReason, ObjectName, SettingsFile, who
+from cli.output import AsJson, print_json, say
+from cli.plan_output import view_as_json
+from cli.state import settings_of_state
+from clients.temporal.planner import pin_object
+from schemas.errors import SettingsError
+from schemas.plan import Way
+from schemas.planner import PinInput, PlannerView
+from workers.clients import connect_temporal
+from workers.settings import Settings
+
+app = CommandApp(
+    about='Bind an object to a stream or to polling, or let it go.\n\nExample: tidegate planner pin Case stream --reason "audit week"',
+)
+_SHORTEST_REASON = 3
+
+
+@app.command("pin")
+def pin(
+    object_name: ObjectName,
+    way: Annotated[Way, typer.Argument(help="The way that it is followed.")],
+    reason: NeededReason,
+    by: By = "",
+    as_json: AsJson = False,
+    settings: SettingsFile = None,
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """Bind an object to a way, whatever it costs. A plan is made at once.
+
+    Example: tidegate planner pin Case stream --reason "audit week"
+    """
+    loaded = settings_of_state(settings, home)
+    _tell(
+        _ask(loaded, object_name, way, (who(by), reason)), f"{object_name} goes by {way} now", as_json=as_json
+    )
+
+
+@app.command("unpin")
+def unpin(
+    object_name: ObjectName,
+    reason: NeededReason,
+    by: By = "",
+    as_json: AsJson = False,
+    settings: SettingsFile = None,
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """Let the plan decide again how an object is followed.
+
+    Example: tidegate planner unpin Case --reason "the audit is over"
+    """
+    loaded = settings_of_state(settings, home)
+    _tell(
+        _ask(loaded, object_name, None, (who(by), reason)),
+        f"the plan decides on {object_name}",
+        as_json=as_json,
+    )
+
+
+def _ask(settings: Settings, object_name: str, way: Way | None, asked: tuple[str, str]) -> PlannerView:
+    """Send the update; the planner puts it on record. `asked`: by whom, and why."""
+    by, reason = asked
+    if len(reason) < _SHORTEST_REASON:
+        raise SettingsError("--reason: say in some words why the plan is overruled.")
+    request = PinInput(object=object_name, way=way, by=by, reason=reason)
+
+    async def send() -> PlannerView | None:
+        return await pin_object(await connect_temporal(settings), settings.salesforce.org_id, request)
+
+    view = asyncio.run(send())
+    if view is None:
+        raise SettingsError(
+            "No planner runs: the configured lanes are followed as they are. Set TIDEGATE_PLANNER__ON=true."
+        )
+    return view
+
+
+def _tell(view: PlannerView, words: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json(view_as_json(view))
+    else:
+        say(f"{words}; see `tidegate plan`.")

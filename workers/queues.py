@@ -1,0 +1,134 @@
+"""From settings to the activities of each task queue."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from activities import (
+    apply,
+    audit,
+    backfill,
+    drift,
+    governor,
+    ingest,
+    planner,
+    reconcile,
+    repair,
+    replay,
+    writeback,
+)
+from activities.ingest.landing_buffer import CutRule
+from activities.writeback.bulk import JobTerms
+from activities.writeback.config import WritebackTerms
+from clients.dependencies import Clients
+from clients.warehouse.shadow.schemas import shadow_prefix
+from clients.writeback.store import WritebackStore
+from transforms.reconcile.cost import PlanTerms
+from transforms.writeback.batching import Terms
+from workers.clients import Parts, open_warehouse
+from workers.salesforce import Org, paid_streams, source_opener
+
+Activities = list[Callable[..., Any]]
+
+
+@dataclass(frozen=True)
+class Process:
+    """What a worker process has opened."""
+
+    parts: Parts
+    clients: Clients
+    opened_org: Org | None = None
+    """None in a process of the role `batches`, which never calls the org."""
+    opened_writebacks: WritebackStore | None = None
+    """None in a process that does not write back."""
+
+    @property
+    def org(self) -> Org:
+        """The way to the org, for a queue whose role has one."""
+        assert self.opened_org is not None, "this role calls no org"  # noqa: S101 -- the table of roles is wrong
+        return self.opened_org
+
+    @property
+    def writebacks(self) -> WritebackStore:
+        """Where writebacks wait, for a queue whose role sends them."""
+        assert self.opened_writebacks is not None, "this role sends no writebacks"  # noqa: S101 -- as above
+        return self.opened_writebacks
+
+
+def lane_activities(process: Process) -> Activities:
+    """Follow and poll lanes."""
+    parts, settings, org = process.parts, process.parts.settings, process.org
+    rule = CutRule(settings.cut.max_changes, settings.cut.max_bytes, settings.cut.max_age)
+    polled = ingest.poll_activities(
+        process.clients,
+        source_opener(settings, parts.catalogue, org),
+        rule,
+        overlap=settings.polling.overlap,
+        deletions_every=settings.polling.deletions_interval,
+    )
+    streams = paid_streams(settings, parts.catalogue, org)
+    return [*ingest.stream_activities(process.clients, org, streams, rule), *polled]
+
+
+def limit_activities(process: Process) -> Activities:
+    """Read the org's limits for the governor."""
+    return governor.activities(process.org)
+
+
+def batch_activities(process: Process) -> Activities:
+    """Bring batches into the warehouse, and what else asks the warehouse only."""
+    settings, clients = process.parts.settings, process.clients
+    other_lanes = frozenset(lane.name for lane in settings.lanes)
+    return [
+        *apply.activities(clients),
+        *audit.activities(clients),
+        *repair.activities(clients, grace=settings.quality.grace),
+        *planner.activities(clients, settings.budgets, other_lanes),
+    ]
+
+
+def backfill_activities(process: Process) -> Activities:
+    """Read rows, single fields and deletions from the org."""
+    settings, clients, org = process.parts.settings, process.clients, process.org
+    delay = settings.polling.visibility_delay
+    # Redshift's columns have lengths, and a longer value would fail its batch instead of waiting in quarantine.
+    policy = settings.drift.policy().model_copy(update={"widen": settings.warehouse.kind == "postgres"})
+    part_rows = settings.backfill.part_rows
+    live = process.parts.catalogue
+    return [
+        *backfill.activities(clients, org, visibility_delay=delay, part_rows=part_rows),
+        *repair.org_activities(clients, org),
+        *drift.activities(clients, org, live=live, policy=policy, visibility_delay=delay),
+    ]
+
+
+def reconcile_activities(process: Process) -> Activities:
+    """Compare the warehouse with the org."""
+    settings = process.parts.settings
+    terms, delay = PlanTerms(page_rows=settings.reconciliation.page_rows), settings.polling.visibility_delay
+    return reconcile.activities(process.clients, process.org, terms, visibility_delay=delay)
+
+
+def replay_activities(process: Process) -> Activities:
+    """Take landed batches through the present code."""
+    settings = process.parts.settings
+    return replay.activities(
+        process.clients, lambda name: open_warehouse(settings, prefix=shadow_prefix(name))
+    )
+
+
+def writeback_activities(process: Process) -> Activities:
+    """Send writebacks."""
+    settings = process.parts.settings.writeback
+    return writeback.activities(
+        process.clients,
+        process.org,
+        process.writebacks,
+        batching=Terms(linger=settings.linger),
+        sending=WritebackTerms(
+            newer=settings.conflict_policy,
+            settled_after=settings.abandoned_call_timeout,
+            patience=settings.change_log_timeout,
+        ),
+        jobs=JobTerms(patience=settings.job_stall_timeout),
+    )
