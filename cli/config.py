@@ -124,7 +124,7 @@ def _holds(values: Any, path: tuple[str, ...]) -> bool:
 
 
 def problems_of(settings: Settings) -> Iterator[str]:
-    """What does not fit, a sentence each."""
+    """Mistakes in the settings, a sentence each."""
     for name, file in (
         ("SALESFORCE__PRIVATE_KEY_FILE", settings.salesforce.private_key_file),
         ("SALESFORCE__CA_FILE", settings.salesforce.ca_file),

@@ -13,7 +13,7 @@ from cli.sandbox import answered
 from cli.state import read_endpoints
 from schemas.errors import SettingsError
 
-faults_app = CommandApp(about="Scripted trouble in the running org.\n\nExample: tidegate sandbox faults list")
+faults_app = CommandApp(about="Scripted faults in the running org.\n\nExample: tidegate sandbox faults list")
 
 
 @faults_app.command("list")

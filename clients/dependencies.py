@@ -1,4 +1,4 @@
-"""What activities are made of: the clients of one process. Workers open them; so do tests, over parts of their own."""
+"""The clients of one process, which its activities use. Workers open them; so do tests, over parts of their own."""
 
 from dataclasses import dataclass
 

@@ -367,7 +367,7 @@ class ReconcileState(Message):
         return sum(cost.calls for cost in self.costs)
 
     def sentence(self) -> str:
-        """The verdict as it is said to a person, with its depth and whether it was allowed to repair."""
+        """The verdict as a sentence for a person, with its depth and whether it was allowed to repair."""
         if self.verdict is None:
             return self.stage
         at = "" if self.as_of is None else f" as of {self.as_of:%Y-%m-%d %H:%M:%S} UTC"

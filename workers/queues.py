@@ -33,7 +33,7 @@ Activities = list[Callable[..., Any]]
 
 @dataclass(frozen=True)
 class Process:
-    """What a worker process has opened."""
+    """The clients that a worker process has opened."""
 
     parts: Parts
     clients: Clients

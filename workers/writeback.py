@@ -1,4 +1,4 @@
-"""What a process of the role `writebacks` does beside its activities: it looks after queues and describes."""
+"""Background tasks of the role `writebacks`, beside its activities: queues and describes."""
 
 import asyncio
 import logging

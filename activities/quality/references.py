@@ -38,7 +38,7 @@ DELAY = timedelta(seconds=10)
 EVERY = timedelta(seconds=45)
 """Least time between two looks at an object. Each look repeats the last minute of the look before, so more looks would cost more."""
 BUDGET = timedelta(seconds=20)
-"""No slice is begun after so long; the next look goes on. Repairs wait for a look to end."""
+"""No slice begins after this time; the next check goes on. Repairs wait for a look to end."""
 SLICE = 100_000
 """Changes that are looked at in one transaction; those of the last group come whole."""
 _AT_FIRST = timedelta(days=1)

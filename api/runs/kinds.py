@@ -64,7 +64,7 @@ class RunResource:
 
     @property
     def noun(self) -> str:
-        """What one is called."""
+        """The name of one."""
         return self.kind.noun
 
     def run_id(self, org: str, workflow_id: str) -> str:

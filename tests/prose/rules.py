@@ -59,7 +59,7 @@ class Finding:
 
 def findings(passage: Passage) -> list[Finding]:
     """Matches of `WORDINGS` in `passage`, the first of each; code in backticks is left out."""
-    text = re.sub(r"`[^`]*`|\"\w+\"", "``", passage.text)
+    text = re.sub(r"`[^`]*`|\]\([^)]*\)|\"\w+\"", "``", passage.text)
     return [
         Finding(passage, match[0].strip(), wording.better)
         for wording in WORDINGS

@@ -88,7 +88,7 @@ async def test_a_child_whose_parent_comes_within_the_delay_is_never_noted(road: 
 
 
 def let_an_hour_pass(road: Road) -> None:
-    """What was looked at is looked at no more."""
+    """A checked reference is not checked again."""
     with road.warehouse.transaction() as transaction:
         for table in ("case", "account"):
             transaction.execute(
