@@ -33,7 +33,9 @@ class Api:
 
 
 def build_api(settings: Settings) -> Api:
-    """The app for these settings. It opens its clients when it is started, and connects when it is asked."""
+    """The app for these settings. It opens its clients when it is started, and connects when it is
+    asked.
+    """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

@@ -1,4 +1,6 @@
-"""Dependencies of the API's routes: clients of the engine's own remote systems. It never calls Salesforce."""
+"""Dependencies of the API's routes: clients of the engine's own remote systems. It never calls
+Salesforce.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -53,14 +55,18 @@ class ApiParts:
         return self.settings.salesforce.org_id
 
     def web_ui(self, workflow_id: str, run_id: str = "") -> str | None:
-        """Where Temporal's Web UI shows a workflow, or one run of it; None when no Web UI is configured."""
+        """Where Temporal's Web UI shows a workflow, or one run of it; None when no Web UI is
+        configured.
+        """
         where = self.settings.temporal
         return web_ui_url(where.ui_url, where.namespace, workflow_id, run_id)
 
 
 @asynccontextmanager
 async def open_api_parts(settings: Settings) -> AsyncIterator[ApiParts]:
-    """Open every client. None of them connects before it is needed, so the API starts before its remote parts do."""
+    """Open every client. None of them connects before it is needed, so the API starts before its
+    remote parts do.
+    """
     dsn = settings.operational.dsn.get_secret_value()
     client = await connect_temporal(settings, lazy=True)
     store = await asyncio.to_thread(ObjectStore, s3_address(settings.s3))

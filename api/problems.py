@@ -1,7 +1,8 @@
-"""Error responses of the API: one form for every error (RFC 9457), which names the field and the remedy.
+"""Error responses of the API: one form for every error (RFC 9457), which names the field and the
+remedy.
 
-Nothing that was sent comes back in it: what is wrong is named by its place, so no value, and no PII, gets into an answer
-or a log.
+Nothing that was sent comes back in it: what is wrong is named by its place, so no value, and no
+PII, gets into an answer or a log.
 """
 
 import math

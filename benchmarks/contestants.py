@@ -1,4 +1,6 @@
-"""A reader of an object in `benchmarks.peers`: a process, its rows counted, its time taken from its start to its end."""
+"""A reader of an object in `benchmarks.peers`: a process, its rows counted, its time taken from its
+start to its end.
+"""
 
 import asyncio
 import json
@@ -137,9 +139,11 @@ def timed(
     environment: Mapping[str, str],
     stdin: Path | None = None,
 ) -> tuple[float, float]:
-    """Run a command that must succeed, its standard output into a file, on one core unless that is None.
+    """Run a command that must succeed, its standard output into a file, on one core unless that is
+    None.
 
-    Returns the seconds it took and the processor seconds that the kernel counts for it and its children.
+    Returns the seconds it took and the processor seconds that the kernel counts for it and its
+    children.
     """
 
     def pin() -> None:

@@ -1,4 +1,5 @@
-"""Is everything there? The org's own events against the change log, one by one, and the change log against the history, row by row.
+"""Is everything there? The org's own events against the change log, one by one, and the change log
+against the history, row by row.
 
 Against the sandbox only: its file is read, which Salesforce does not have.
 """
@@ -24,7 +25,9 @@ _DIGITS = 15
 
 @dataclass(frozen=True)
 class Prints:
-    """A set of changes that can be compared with another: how many, and the sum of their fingerprints."""
+    """A set of changes that can be compared with another: how many, and the sum of their
+    fingerprints.
+    """
 
     changes: int
     total: int
@@ -73,8 +76,9 @@ def missing_events(
 def broken_history(connection: psycopg.Connection, spec: ObjectSpec) -> dict[str, int]:
     """Counts of errors in an object's history, all 0 when it is right.
 
-    `without_version`: changes that have no version; `without_change`: versions that have no change; `not_contiguous`: versions that do
-    not end where the next one begins, that are not counted up from 1, or that are the current one and not the last, or the other way round;
+    `without_version`: changes that have no version; `without_change`: versions that have no
+    change; `not_contiguous`: versions that do not end where the next one begins, that are not
+    counted up from 1, or that are the current one and not the last, or the other way round;
     `not_current`: records whose latest state stands at another version than the last.
     """
     log, history = sql.change_table(spec), sql.history_table(spec)

@@ -1,7 +1,7 @@
 """Processor time per change, by step of the road: where the next gain is.
 
-Real parts, one step after another: an org's surge is landed once, then its raw batches are taken through each step by
-itself. PostgreSQL's own processor time is read from its processes.
+Real parts, one step after another: an org's surge is landed once, then its raw batches are taken
+through each step by itself. PostgreSQL's own processor time is read from its processes.
 
     python -m benchmarks.stages [--changes 20000]
 """

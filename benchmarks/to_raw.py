@@ -1,7 +1,8 @@
-"""Our way to raw alone, in a process of its own: a query job's pages, encrypted and landed in S3 with their manifests, and no batch started.
+"""Our way to raw alone, in a process of its own: a query job's pages, encrypted and landed in S3
+with their manifests, and no batch started.
 
-It is the engine's own reading of a backfill's part; only what starts the batches is left out. Takes one JSON object on stdin,
-prints one.
+It is the engine's own reading of a backfill's part; only what starts the batches is left out.
+Takes one JSON object on stdin, prints one.
 """
 
 import json
@@ -95,7 +96,9 @@ def unlimited() -> LocalGovernor:
 
 
 async def read(given: dict[str, Any]) -> dict[str, Any]:
-    """Every part of the object; `given` holds settings (a file), object, window, tls_url and ca_file."""
+    """Every part of the object; `given` holds settings (a file), object, window, tls_url and
+    ca_file.
+    """
     settings: Settings = load_settings(Path(given["settings"]))
     catalogue, address = load_catalogue(settings.catalogue), s3_address(settings.s3)
     store = ObjectStore(address)
@@ -123,7 +126,9 @@ async def read(given: dict[str, Any]) -> dict[str, Any]:
 async def read_parts(
     http: OrgHttp, landings: RawLandings, catalogue: Catalogue, request: BackfillInput
 ) -> tuple[BackfillCounts, int]:
-    """Read every part of the object, one after the other; what was landed, and how many parts there were."""
+    """Read every part of the object, one after the other; what was landed, and how many parts there
+    were.
+    """
     env, total = ActivityEnvironment(), BackfillCounts()
     plan = await env.run(PlanBackfill(http, landings.store, lambda: catalogue).plan_backfill, request)
     reader = ReadPart(http, landings, lambda: catalogue)

@@ -98,7 +98,9 @@ def entry_of(token: str, name: str, role: CallerRole) -> dict[str, Any]:
 
 
 def local_token(folder: Path) -> tuple[str, dict[str, Any]]:
-    """The operator's token of `tidegate up`, kept under its state folder, readable by its owner alone."""
+    """The operator's token of `tidegate up`, kept under its state folder, readable by its owner
+    alone.
+    """
     path = folder / "api.token"
     if not path.exists():
         path.touch(mode=0o600)

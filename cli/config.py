@@ -49,7 +49,8 @@ def show(as_json: AsJson = False, settings: SettingsFile = None, home: Home = DE
 
 @app.command("check")
 def check(as_json: AsJson = False, settings: SettingsFile = None, home: Home = DEFAULT_HOME) -> None:
-    """Check that the settings are complete and fit the catalogue. Asks nobody; `tidegate doctor` asks. Exits 2 when they do not.
+    """Check that the settings are complete and fit the catalogue. Asks nobody; `tidegate doctor`
+    asks. Exits 2 when they do not.
 
     Example: tidegate config check --settings settings.json
     """

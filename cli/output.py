@@ -72,7 +72,9 @@ def show(
     watch: bool,
     every: float,
 ) -> None:
-    """Look and show what there is; with `watch` again and again, `every` seconds apart: a page in place, or one object after another."""
+    """Look and show what there is; with `watch` again and again, `every` seconds apart: a page in
+    place, or one object after another.
+    """
     if not watch:
         found = look()
         print_json(found.as_json()) if as_json else OUT.print(page(found))

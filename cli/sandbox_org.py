@@ -1,4 +1,6 @@
-"""tidegate sandbox faults, dials, clock, reset, neighbour: the running org's handles. Each prints what the org answers."""
+"""tidegate sandbox faults, dials, clock, reset, neighbour: the running org's handles. Each prints
+what the org answers.
+"""
 
 import json
 from pathlib import Path

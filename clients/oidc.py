@@ -1,4 +1,6 @@
-"""An OpenID Connect issuer: checks the signed tokens that it gives out, with the keys that it publishes."""
+"""An OpenID Connect issuer: checks the signed tokens that it gives out, with the keys that it
+publishes.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -23,14 +25,17 @@ class IssuerAddress:
 
 
 class TokenIssuer:
-    """Checks tokens; one for a process, so that the issuer's keys are fetched once in five minutes."""
+    """Checks tokens; one for a process, so that the issuer's keys are fetched once in five
+    minutes.
+    """
 
     def __init__(self, address: IssuerAddress) -> None:
         self._address = address
         self._keys = jwt.PyJWKClient(address.jwks_url, lifespan=_KEYS_LIVE_SECONDS, timeout=5)
 
     def claims(self, token: str) -> dict[str, Any] | None:
-        """The token's claims; None when it is not one of the issuer's, not for us, or out of date. Blocks.
+        """The token's claims; None when it is not one of the issuer's, not for us, or out of date.
+        Blocks.
 
         Raises:
             UnavailableError: The issuer's keys cannot be fetched.

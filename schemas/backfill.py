@@ -1,7 +1,8 @@
 """A backfill: what is read again, on whose behalf, and how far it has come.
 
-One mechanism for five uses: an operator's backfill, the repair of gap events, of an overflow, of a hole in a stream, and of what a
-reconciliation found. Its rows are snapshots; the fold settles which of a snapshot and the stream's events is newer.
+One mechanism for five uses: an operator's backfill, the repair of gap events, of an overflow, of
+a hole in a stream, and of what a reconciliation found. Its rows are snapshots; the fold settles
+which of a snapshot and the stream's events is newer.
 """
 
 from datetime import datetime
@@ -19,29 +20,39 @@ PART_ROWS = 5_000_000
 
 
 class BackfillInput(Message):
-    """The records of one object to read again: all, the rows of a time window, or some by their ids."""
+    """The records of one object to read again: all, the rows of a time window, or some by their
+    ids.
+    """
 
     org: str
     object: str
     window: str = Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z._:+-]{0,79}$")
-    """Names the backfill among those of its object: the same window is the same backfill. `all`, `2026-11-01..2026-11-08`, or any word of the caller."""
+    """Names the backfill among those of its object: the same window is the same backfill. `all`,
+    `2026-11-01..2026-11-08`, or any word of the caller.
+    """
     since: datetime | None = None
     """Only rows with a SystemModstamp from here on; None: from the beginning."""
     until: datetime | None = None
     """Only rows with a SystemModstamp before; None: up to now."""
     ids_key: str | None = None
-    """Object-store key of a JSON list of record ids: those are read one by one and nothing else, and those that the org
-    has no more become deletions. None: rows are found by time."""
+    """Object-store key of a JSON list of record ids: those are read one by one and nothing else,
+    and those that the org has no more become deletions. None: rows are found by time.
+    """
     lease_class: LeaseClass = LeaseClass.BACKFILL
     """The lease class that pays."""
     is_repair: bool = False
-    """True when rows count though the warehouse has a snapshot with the same modstamp, because it is known to be wrong; the
-    records are then folded again from their whole change log."""
+    """True when rows count though the warehouse has a snapshot with the same modstamp, because it
+    is known to be wrong; the records are then folded again from their whole change log.
+    """
     after: datetime | None = None
-    """Read no earlier than when everything that was committed up to then can be seen; None: at once."""
+    """Read no earlier than when everything that was committed up to then can be seen; None: at
+    once.
+    """
     stands_at: datetime | None = None
-    """Rows stand no earlier than at the end of this second, which must not be later than `after`: they hold whatever was committed by
-    then, though their modstamp may be older. None: every row stands at its modstamp."""
+    """Rows stand no earlier than at the end of this second, which must not be later than `after`:
+    they hold whatever was committed by then, though their modstamp may be older. None: every row
+    stands at its modstamp.
+    """
     by: str = "unknown"
     """The caller; goes on record."""
     reason: str = ""
@@ -56,12 +67,17 @@ class BackfillInput(Message):
 
 
 class BackfillCounts(Counts):
-    """The progress of a backfill, or of a part of it. Deleted records count as two changes: their values, their end."""
+    """The progress of a backfill, or of a part of it. Deleted records count as two changes: their
+    values, their end.
+    """
 
     rows: int = 0
-    """Read from the org and landed. What a lost query job gave is read again, and counts once here."""
+    """Read from the org and landed. What a lost query job gave is read again, and counts once here.
+    """
     changes: int = 0
-    """Landed: rows, and a deletion for each row in the recycle bin and each id that the org has no more."""
+    """Landed: rows, and a deletion for each row in the recycle bin and each id that the org has no
+    more.
+    """
     applied: int = 0
     duplicate: int = 0
     quarantined: int = 0
@@ -69,7 +85,9 @@ class BackfillCounts(Counts):
     bytes: int = 0
     """Of the raw files."""
     calls: int = 0
-    """API calls made, failed ones included; those of a step that was killed or interrupted only the governor knows."""
+    """API calls made, failed ones included; those of a step that was killed or interrupted only the
+    governor knows.
+    """
 
 
 class BackfillState(Message):
@@ -87,7 +105,8 @@ class BackfillState(Message):
     parts_done: int = 0
     paused_because: str = ""
     notes: tuple[str, ...] = ()
-    """Events on the way: query jobs that were lost, parts with other rows than were counted before."""
+    """Events on the way: query jobs that were lost, parts with other rows than were counted before.
+    """
     began_at: datetime | None = None
     ended_at: datetime | None = None
     seconds: float = 0
@@ -98,7 +117,9 @@ class ByTime(StrEnum):
     """The field whose times divide an object into parts."""
 
     MODIFIED = "SystemModstamp"
-    """For a window of changes. A record that changes meanwhile may leave its part; then the stream has it."""
+    """For a window of changes. A record that changes meanwhile may leave its part; then the stream
+    has it.
+    """
     CREATED = "CreatedDate"
     """For a whole object: it never changes, so no record ever leaves its part."""
 
@@ -133,7 +154,9 @@ class PartInput(Message):
     window: str
     part: Part
     attempt: int = 0
-    """Counts the query jobs of the part: a job that is lost with rows unread is replaced by another one, which reads all again."""
+    """Counts the query jobs of the part: a job that is lost with rows unread is replaced by another
+    one, which reads all again.
+    """
     lease_class: LeaseClass
     reading: int = 0
     """As of `Manifest`."""
@@ -176,7 +199,9 @@ class BackfillRate(Message):
     object: str
     rows: int
     seconds: float
-    """From its beginning to its end, without the pauses; the org's query jobs and the warehouse included."""
+    """From its beginning to its end, without the pauses; the org's query jobs and the warehouse
+    included.
+    """
     bytes: int
     """Of the raw files."""
     at: datetime

@@ -1,8 +1,9 @@
-"""The object catalogue: which objects and fields Tidegate keeps, and how each field is to be treated.
+"""The object catalogue: which objects and fields Tidegate keeps, and how each field is to be
+treated.
 
-Everything downstream (raw protection, validation, table columns, history) is derived from this one file, so
-an object that is not here is not read, and a field that is not here is never written in plaintext anywhere.
-Change `catalogue.yaml`, not code, to add an object or a field.
+Everything downstream (raw protection, validation, table columns, history) is derived from this
+one file, so an object that is not here is not read, and a field that is not here is never
+written in plaintext anywhere. Change `catalogue.yaml`, not code, to add an object or a field.
 """
 
 import re
@@ -40,7 +41,9 @@ class FieldType(StrEnum):
 
     STRING = "string"
     TEXTAREA = "textarea"
-    """Long and rich text areas, too: describe tells them apart by `htmlFormatted` and `extraTypeInfo` alone."""
+    """Long and rich text areas, too: describe tells them apart by `htmlFormatted` and
+    `extraTypeInfo` alone.
+    """
     ENCRYPTEDSTRING = "encryptedstring"
     PICKLIST = "picklist"
     MULTIPICKLIST = "multipicklist"
@@ -90,7 +93,9 @@ FRACTIONAL = FRACTIONS | {FieldType.CURRENCY}
 """Numbers that may have decimal places."""
 MOMENTS = frozenset({FieldType.DATE, FieldType.DATETIME})
 DIGITS_MAX = 18
-"""Digits of a number, decimal places included (Object Reference, "Primitive Data Types"; the same in the warehouses' columns)."""
+"""Digits of a number, decimal places included (Object Reference, "Primitive Data Types"; the same
+in the warehouses' columns).
+"""
 _CURRENCY_SCALE = 2
 
 
@@ -104,7 +109,9 @@ class TooLong(StrEnum):
 
 
 class Pii(StrEnum):
-    """How much a field says about a person. Both classes but `none` are encrypted before they are written."""
+    """How much a field says about a person. Both classes but `none` are encrypted before they are
+    written.
+    """
 
     NONE = "none"
     PERSONAL = "personal"
@@ -118,16 +125,23 @@ class FieldSpec(BaseModel):
 
     type: FieldType
     length: int = Field(default=255, ge=1, le=131_072)
-    """Most characters of a text; ignored for other types. 131,072 is the Bulk API's largest field."""
+    """Most characters of a text; ignored for other types. 131,072 is the Bulk API's largest field.
+    """
     scale: int | None = Field(default=None, ge=0, le=DIGITS_MAX)
-    """Decimal places of a currency (None: 2), a double or a percent (None: the column is binary and exact to 15 digits)."""
+    """Decimal places of a currency (None: 2), a double or a percent (None: the column is binary and
+    exact to 15 digits).
+    """
     column: str | None = None
     """The column's name; None: it follows from the API name (`schemas.column_names`)."""
     ignore: bool = False
-    """True: the field is kept out on purpose. It has no column, and nothing of it is written in plaintext."""
+    """True: the field is kept out on purpose. It has no column, and nothing of it is written in
+    plaintext.
+    """
     too_long: TooLong = TooLong.ISOLATE
     required: bool = False
-    """A whole record (create, undelete, snapshot) without it, or an update that nulls it, breaks the rule `required`."""
+    """A whole record (create, undelete, snapshot) without it, or an update that nulls it, breaks
+    the rule `required`.
+    """
     values: tuple[str, ...] = ()
     """Allowed values of the field, for each part of a multipicklist; empty = anything."""
     unique: bool = False
@@ -140,7 +154,9 @@ class FieldSpec(BaseModel):
     not_after: Literal["now"] | None = None
     """`now`: a date or time that has not come breaks the rule."""
     severity: tuple[tuple[Rule, Severity], ...] = ()
-    """Severity of a declared rule, in the file as `{rule: severity}`; `warn` for one that is not named."""
+    """Severity of a declared rule, in the file as `{rule: severity}`; `warn` for one that is not
+    named.
+    """
     references: tuple[str, ...] = ()
     """Objects that a reference may point to; they need not be in the catalogue."""
     external_id: bool = False
@@ -150,11 +166,17 @@ class FieldSpec(BaseModel):
     part: str | None = None
     """Its name inside the compound; None means its own name."""
     calculated: bool = False
-    """The org works it out when it is read: it changes without SystemModstamp. It is read by refreshes alone."""
+    """The org works it out when it is read: it changes without SystemModstamp. It is read by
+    refreshes alone.
+    """
     inputs: tuple[str, ...] = ()
-    """The inputs of a calculated field, as `Object.Field`, when only a change of them can change it; empty = time alone can."""
+    """The inputs of a calculated field, as `Object.Field`, when only a change of them can change
+    it; empty = time alone can.
+    """
     held: bool = False
-    """The org has it no more, or has another type under its name: it is not read, and what the warehouse has of it stays."""
+    """The org has it no more, or has another type under its name: it is not read, and what the
+    warehouse has of it stays.
+    """
     added: bool = False
     """The catalogue file lacks it: it was found in the org while the engine ran."""
 
@@ -240,17 +262,24 @@ class ObjectSpec(BaseModel):
     key_prefix: str = Field(pattern=r"^[0-9a-zA-Z]{3}$")
     history: bool = False
     table: str = ""
-    """The name of its tables: ServiceRequest__c -> service_request. It follows from the name where the catalogue gives none."""
+    """The name of its tables: ServiceRequest__c -> service_request. It follows from the name where
+    the catalogue gives none.
+    """
     hold_above: float | None = Field(default=None, gt=0, lt=100)
-    """Percent of a batch's changes of the object that may break a rule of severity `reject`; more hold its batches until somebody
-    releases them. None: nothing is held."""
+    """Percent of a batch's changes of the object that may break a rule of severity `reject`; more
+    hold its batches until somebody releases them. None: nothing is held.
+    """
     fields: dict[str, FieldSpec]
     ignored: dict[str, FieldSpec] = {}
     """Fields that are kept out on purpose, `ignore: true` in the catalogue."""
     former_columns: dict[str, str] = {}
-    """API name -> column, of fields that the catalogue had once: the columns are still there. From `ops.names`, and in no file."""
+    """API name -> column, of fields that the catalogue had once: the columns are still there. From
+    `ops.names`, and in no file.
+    """
     most_bytes: int | None = None
-    """Of a text in the warehouse, in UTF-8; None: any number. It is the warehouse's, and in no file."""
+    """Of a text in the warehouse, in UTF-8; None: any number. It is the warehouse's, and in no
+    file.
+    """
     most_row_bytes: int | None = None
     """Of a row in the warehouse, long texts aside; None: any number. Likewise."""
 
@@ -277,7 +306,9 @@ class ObjectSpec(BaseModel):
 
     @property
     def event_name(self) -> str:
-        """The change event's entity channel name: Case -> CaseChangeEvent, X__c -> X__ChangeEvent."""
+        """The change event's entity channel name: Case -> CaseChangeEvent, X__c ->
+        X__ChangeEvent.
+        """
         return f"{self.name[:-1]}ChangeEvent" if self.name.endswith("__c") else f"{self.name}ChangeEvent"
 
     @cached_property
@@ -335,7 +366,9 @@ class ObjectSpec(BaseModel):
 
 
 class Catalogue(BaseModel):
-    """The whole file. `objects` have `every_object`'s fields merged in (an object's own entry wins)."""
+    """The whole file. `objects` have `every_object`'s fields merged in (an object's own entry
+    wins).
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -360,11 +393,15 @@ class Catalogue(BaseModel):
         return self
 
     def revision_of(self, name: str) -> int | None:  # noqa: ARG002 -- of a catalogue that follows the org
-        """The number of the last change of the object's fields; None for a catalogue that never changes."""
+        """The number of the last change of the object's fields; None for a catalogue that never
+        changes.
+        """
         return None
 
     def follow(self) -> bool:
-        """Take in what was changed since; False, always, for a catalogue that never changes. May block."""
+        """Take in what was changed since; False, always, for a catalogue that never changes. May
+        block.
+        """
         return False
 
     def object(self, name: str) -> ObjectSpec:
@@ -376,7 +413,9 @@ class Catalogue(BaseModel):
 
 
 def _completed(name: object, entry: object, common: object) -> object:
-    """The entry with its name and the common fields; as it is when its shape is wrong, for validation to refuse."""
+    """The entry with its name and the common fields; as it is when its shape is wrong, for
+    validation to refuse.
+    """
     if not isinstance(entry, dict):
         return entry
     own = entry.get("fields") or {}
@@ -397,7 +436,9 @@ def _with_table(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _with_tables(objects: Mapping[str, Any]) -> dict[str, Any]:
-    """The entries with the names of their tables; as they are where their shape is wrong, for validation to refuse."""
+    """The entries with the names of their tables; as they are where their shape is wrong, for
+    validation to refuse.
+    """
     given = {name: entry.get("table") or None for name, entry in objects.items() if isinstance(entry, dict)}
     if not all(isinstance(each, str | None) for each in (*given, *given.values())):
         return dict(objects)
@@ -426,7 +467,9 @@ def _without_ignored(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is_ignored(spec: object) -> bool:
-    """True for a field that is kept out on purpose, or whose values no event and no query job carries."""
+    """True for a field that is kept out on purpose, or whose values no event and no query job
+    carries.
+    """
     if isinstance(spec, FieldSpec):
         return spec.ignore or spec.type is FieldType.BASE64
     return isinstance(spec, dict) and (spec.get("ignore") is True or spec.get("type") == "base64")
@@ -442,14 +485,18 @@ def _check_compounds(spec: ObjectSpec) -> None:
 
 
 def relationship_name(field: str) -> str | None:
-    """The relationship of a reference: AccountId -> Account, Account__c -> Account__r; None for other names."""
+    """The relationship of a reference: AccountId -> Account, Account__c -> Account__r; None for
+    other names.
+    """
     if field.endswith("__c"):
         return f"{field[:-1]}r"
     return field.removesuffix("Id") if field.endswith("Id") and field != "Id" else None
 
 
 def load_catalogue(path: Path = DEFAULT_CATALOGUE) -> Catalogue:
-    """Read and check a catalogue file; raises `CatalogueError` that names each wrong line's place."""
+    """Read and check a catalogue file; raises `CatalogueError` that names each wrong line's
+    place.
+    """
     try:
         return Catalogue.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

@@ -1,4 +1,6 @@
-"""The findings of `tidegate catalogue check`: how the catalogue file differs from the org, and the cost of that."""
+"""The findings of `tidegate catalogue check`: how the catalogue file differs from the org, and the
+cost of that.
+"""
 
 from enum import StrEnum
 from typing import Literal
@@ -28,8 +30,9 @@ class Difference(Message):
     field: str = ""
     """Empty: it is about the object."""
     what: str
-    """A `DriftKind`, or of an object: `object_missing`, `object_not_queryable`, `persons`, `key_prefix`, and doctor's names for the
-    selection."""
+    """A `DriftKind`, or of an object: `object_missing`, `object_not_queryable`, `persons`,
+    `key_prefix`, and doctor's names for the selection.
+    """
     costs: Costs
     was: str = ""
     """The catalogue's entry in short; empty when it has none."""

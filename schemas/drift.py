@@ -1,7 +1,8 @@
 """Schema drift: how the org's fields differ from the catalogue, and what was decided about it.
 
-A row of `ops.drift` is a decision. The catalogue that the engine goes by is the file with the decisions over it, so the table is both
-the report and the memory. A decision is about an entry as it was: once the file says otherwise, the file counts.
+A row of `ops.drift` is a decision. The catalogue that the engine goes by is the file with the
+decisions over it, so the table is both the report and the memory. A decision is about an entry
+as it was: once the file says otherwise, the file counts.
 """
 
 from datetime import datetime, timedelta
@@ -102,7 +103,9 @@ class DescribedField(Message):
     label: str = ""
     unique: bool = False
     compliance: tuple[str, ...] = ()
-    """`ComplianceGroup` of its definition (Tooling API, "FieldDefinition"), split; empty: none, or not asked."""
+    """`ComplianceGroup` of its definition (Tooling API, "FieldDefinition"), split; empty: none, or
+    not asked.
+    """
     classification: str = ""
     """`SecurityClassification`; empty: none, or not asked."""
     references: tuple[str, ...] = ()
@@ -113,8 +116,10 @@ class DescribedField(Message):
     defaulted: bool = False
     """The org gives it a value where nobody does (`defaultedOnCreate`)."""
     composed: bool = False
-    """A name that the org puts together of its parts, as Contact.Name: change events carry the parts and no text. Account.Name
-    in an org with person accounts is none: it is a text of businesses."""
+    """A name that the org puts together of its parts, as Contact.Name: change events carry the
+    parts and no text. Account.Name in an org with person accounts is none: it is a text of
+    businesses.
+    """
     required: bool = False
     """A record cannot be made without giving it."""
 
@@ -136,9 +141,13 @@ class DriftPolicy(Message):
     add: bool = True
     """False: a new field is reported, and its changes wait in quarantine."""
     add_calculated: bool = False
-    """True: a new field that the org works out is kept, too. Reading it costs calls, and few are needed."""
+    """True: a new field that the org works out is kept, too. Reading it costs calls, and few are
+    needed.
+    """
     widen: bool = True
-    """False: a text with more room is reported, because the warehouse's columns have a length of their own."""
+    """False: a text with more room is reported, because the warehouse's columns have a length of
+    their own.
+    """
     pii: Pii = Pii.PERSONAL
     """Treatment of a new field that nobody has classified."""
 
@@ -148,9 +157,12 @@ class DriftInput(Message):
 
     org: str
     objects: tuple[str, ...] = ()
-    """Objects to check, whatever the org says of when they changed; empty: every object of the catalogue."""
+    """Objects to check, whatever the org says of when they changed; empty: every object of the
+    catalogue.
+    """
     redrive: bool = False
-    """True: changes that wait in quarantine for a field that was added are re-driven by a `replay`."""
+    """True: changes that wait in quarantine for a field that was added are re-driven by a `replay`.
+    """
     settle: timedelta = Field(default=3 * RELOAD_EVERY, ge=timedelta(0))
     """From a decision until everything that was staged before it has been applied."""
     by: str = "schedule"
@@ -183,7 +195,9 @@ class DriftResult(Message):
 def entry_text(
     kind: str, length: int, scale: int | None, *, calculated: bool = False, held: bool = False
 ) -> str:
-    """A field in short: `string(255)`, `currency(2)`, `double, calculated`, `date, held`. `scale` None: not decimal."""
+    """A field in short: `string(255)`, `currency(2)`, `double, calculated`, `date, held`. `scale`
+    None: not decimal.
+    """
     is_decimal = scale is not None and kind in FRACTIONAL
     size = f"({scale})" if is_decimal else f"({length})" if kind in TEXTS else ""
     return f"{kind}{size}{', calculated' if calculated else ''}{', held' if held else ''}"

@@ -1,4 +1,6 @@
-"""Forecast of a budget: the rest, the spenders, the time when it runs out, and the class slowed first."""
+"""Forecast of a budget: the rest, the spenders, the time when it runs out, and the class slowed
+first.
+"""
 
 from datetime import datetime
 
@@ -35,11 +37,15 @@ class Slowed(Message):
     """Now or later; the earlier of what the two rates give."""
     reason: str
     spends: bool
-    """False when the class has neither spent nor asked in the last hour: it would be refused if it did."""
+    """False when the class has neither spent nor asked in the last hour: it would be refused if it
+    did.
+    """
 
 
 class Forecast(Message):
-    """One budget, now and in the coming 24 hours. Of a concurrency budget only `used` and `granted` are known."""
+    """One budget, now and in the coming 24 hours. Of a concurrency budget only `used` and `granted`
+    are known.
+    """
 
     budget: Budget
     maximum: int | None
@@ -64,9 +70,13 @@ class Forecast(Message):
     spenders: tuple[Spender, ...] = ()
     """Spenders of the budget, the largest of the last 24 hours first."""
     expected: tuple[Expected, ...] = ()
-    """One, two … hours ahead, at rates that go over from the present to the usual one of the hour of the day."""
+    """One, two … hours ahead, at rates that go over from the present to the usual one of the hour
+    of the day.
+    """
     runs_out_at: datetime | None = None
-    """When the margin is reached at the present rate; None: not within 24 hours, and so never at this rate."""
+    """When the margin is reached at the present rate; None: not within 24 hours, and so never at
+    this rate.
+    """
     runs_out_at_usual: datetime | None = None
     """The same at the rates of `expected`; None: not within 24 hours."""
     slowed: tuple[Slowed, ...] = ()

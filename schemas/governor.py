@@ -1,8 +1,10 @@
-"""The org's budgets and who may spend them: words, terms, and the messages between a process and the governor.
+"""The org's budgets and who may spend them: words, terms, and the messages between a process and
+the governor.
 
-A process holds at most one *lease* for each budget and class. The lease is a running account: the process says how many
-tokens it has spent since it began and how many it would like to hold; the governor answers with how many it has granted
-since then. All these numbers only grow, so an exchange may be repeated, lost or answered late, and nothing is counted twice.
+A process holds at most one *lease* for each budget and class. The lease is a running account:
+the process says how many tokens it has spent since it began and how many it would like to hold;
+the governor answers with how many it has granted since then. All these numbers only grow, so an
+exchange may be repeated, lost or answered late, and nothing is counted twice.
 """
 
 from datetime import datetime, timedelta
@@ -28,7 +30,9 @@ class Budget(StrEnum):
 
     @property
     def is_concurrency(self) -> bool:
-        """True when tokens come back as soon as they are let go; false when they are spent for 24 hours."""
+        """True when tokens come back as soon as they are let go; false when they are spent for 24
+        hours.
+        """
         return self in (Budget.LONG_CALLS, Budget.STREAMING_CLIENTS)
 
 
@@ -51,7 +55,9 @@ class LeaseClass(StrEnum):
 
 
 class Share(Message):
-    """A class's part of a budget in 24 hours, as fractions of what the margin and other applications leave of it."""
+    """A class's part of a budget in 24 hours, as fractions of what the margin and other
+    applications leave of it.
+    """
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
@@ -77,15 +83,23 @@ class Terms(Message):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     margin: float = Field(default=0.05, ge=0, lt=1)
-    """Fraction of each budget that is never granted: room for other applications between two usage reports. Raise it when the org refuses calls."""
+    """Fraction of each budget that is never granted: room for other applications between two usage
+    reports. Raise it when the org refuses calls.
+    """
     hard_floor: float = Field(default=0.05, ge=0, lt=1)
-    """Fraction of the spendable budget. With less than this left, only writebacks are served. 0 = no reserve."""
+    """Fraction of the spendable budget. With less than this left, only writebacks are served. 0 =
+    no reserve.
+    """
     lent: float = Field(default=0.5, ge=0, le=1)
-    """Fraction of a quiet class's unspent floor that other classes may use. 0 = floors are never lent."""
+    """Fraction of a quiet class's unspent floor that other classes may use. 0 = floors are never
+    lent.
+    """
     quiet_after: timedelta = timedelta(minutes=30)
     """Time without a request after which a class counts as quiet."""
     ahead: float = Field(default=0.25, ge=0, le=1)
-    """Fraction of a class's last 24 hours of spending that less important classes leave for it. 0.25 = six hours of it."""
+    """Fraction of a class's last 24 hours of spending that less important classes leave for it.
+    0.25 = six hours of it.
+    """
     lease_life: timedelta = timedelta(seconds=60)
     """Lifetime of a lease. One that is not renewed in time counts as spent."""
     read_every: timedelta = timedelta(minutes=1)
@@ -93,10 +107,13 @@ class Terms(Message):
     most_at_once: float = Field(default=0.02, gt=0, le=1)
     """Fraction of the spendable budget that one lease may hold."""
     events_at_once: float = Field(default=0.2, gt=0, le=1)
-    """The same for delivered events, where every stream holds tokens for events that are on their way."""
+    """The same for delivered events, where every stream holds tokens for events that are on their
+    way.
+    """
     shares: dict[LeaseClass, Share] = DEFAULT_SHARES
-    """Class -> `floor` and `ceiling`, fractions of the spendable budget in 24 hours. The floor is kept for the class; the
-    ceiling is its maximum."""
+    """Class -> `floor` and `ceiling`, fractions of the spendable budget in 24 hours. The floor is
+    kept for the class; the ceiling is its maximum.
+    """
 
 
 class Reading(Message):
@@ -115,11 +132,15 @@ class RefusalKind(StrEnum):
     """The reason of the org's refusal."""
 
     QUOTA = "quota"
-    """REQUEST_LIMIT_EXCEEDED "TotalRequests …", or a job, batch or delivery limit: the day's allocation is used up."""
+    """REQUEST_LIMIT_EXCEEDED "TotalRequests …", or a job, batch or delivery limit: the day's
+    allocation is used up.
+    """
     CONCURRENCY = "concurrency"
     """REQUEST_LIMIT_EXCEEDED "ConcurrentRequests …": too many calls of 20 s and more at once."""
     APEX = "apex"
-    """REQUEST_LIMIT_EXCEEDED "ConcurrentPerOrgLongTxn …": too many long Apex transactions in the org."""
+    """REQUEST_LIMIT_EXCEEDED "ConcurrentPerOrgLongTxn …": too many long Apex transactions in the
+    org.
+    """
     UNAVAILABLE = "unavailable"
     """503, or an answer with Retry-After: the org asks for quiet."""
 

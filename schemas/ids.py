@@ -1,7 +1,9 @@
-"""The ID grammar: workflow ids and object-store keys, derived from what they stand for and from nothing else.
+"""The ID grammar: workflow ids and object-store keys, derived from what they stand for and from
+nothing else.
 
-The same lane, position or object gives the same id on every machine and after every crash; that is what makes
-a second start, a second upload or a second follower harmless. Ids stay below 255 bytes and hold no PII.
+The same lane, position or object gives the same id on every machine and after every crash; that
+is what makes a second start, a second upload or a second follower harmless. Ids stay below 255
+bytes and hold no PII.
 """
 
 import hashlib
@@ -64,7 +66,9 @@ def preview_workflow_id(org: str, name: str) -> str:
 
 
 def preview_key(org: str, name: str) -> str:
-    """The writebacks of a dry run in the object store, personal values as tokens; gone when it has been answered."""
+    """The writebacks of a dry run in the object store, personal values as tokens; gone when it has
+    been answered.
+    """
     return f"preview/{org}/{name}.json"
 
 
@@ -74,12 +78,16 @@ def preview_result_key(key: str) -> str:
 
 
 def intake_prefix(org: str) -> str:
-    """Where files of writebacks are put to be read by reference; no other key of the bucket is read so."""
+    """Where files of writebacks are put to be read by reference; no other key of the bucket is read
+    so.
+    """
     return f"intake/{org}/"
 
 
 def intake_refusals_key(org: str, file_key: str) -> str:
-    """The refused rows of a file of writebacks: their numbers, keys and what is wrong, without their values."""
+    """The refused rows of a file of writebacks: their numbers, keys and what is wrong, without
+    their values.
+    """
     return f"intake-refused/{org}/{file_key.removeprefix(intake_prefix(org))}.ndjson"
 
 
@@ -143,7 +151,9 @@ def raw_day(at: datetime) -> str:
 
 
 def manifest_key(org: str, lane: str, start: str) -> str:
-    """Law 2: the manifest's key is the position where its batch starts, so only one can be created."""
+    """Law 2: the manifest's key is the position where its batch starts, so only one can be
+    created.
+    """
     return f"{chain_prefix(org, lane)}{padded(start)}.json"
 
 

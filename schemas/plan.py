@@ -44,7 +44,9 @@ class PlanTask(Message):
 
     loads: tuple[ObjectLoad, ...]
     may_spend: dict[Budget, float]
-    """Spendable tokens of each budget for following, in 24 hours; a budget that is missing is unlimited."""
+    """Spendable tokens of each budget for following, in 24 hours; a budget that is missing is
+    unlimited.
+    """
     freshness_goal: timedelta = timedelta(seconds=120)
     """From commit in Salesforce to the curated table, for 95 of 100 changes."""
     pins: dict[str, Way] = Field(default_factory=dict)

@@ -11,7 +11,9 @@ from schemas.message import Message
 from schemas.plan import Plan, PlanTask, Way
 
 HAND_OVER_OVERLAP = timedelta(seconds=60)
-"""How far the two lanes of a hand-over overlap: for transactions that commit in another order than they reach the bus."""
+"""How far the two lanes of a hand-over overlap: for transactions that commit in another order than
+they reach the bus.
+"""
 
 
 class Following(StrEnum):
@@ -55,16 +57,20 @@ class ObjectState(Message):
     every: timedelta | None = None
     """The interval sent to the polled lane last; None = nothing was sent yet."""
     is_found: bool = False
-    """Its lanes were there before the planner, in a state that it does not know: a hand-over is not called off."""
+    """Its lanes were there before the planner, in a state that it does not know: a hand-over is not
+    called off.
+    """
     asked: bool = False
     """In a hand-over: the other lane has been started."""
     start_at: datetime | None = None
     """To polling: from when on the polled lane reads. None until it is known."""
     mark: str = ORIGIN
-    """To the stream: the end of its chain at the beginning of the hand-over. The batch that starts here is the first new
-    one."""
+    """To the stream: the end of its chain at the beginning of the hand-over. The batch that starts
+    here is the first new one.
+    """
     joined_at: datetime | None = None
-    """To the stream: what was committed later comes by it. None until its first batch is applied."""
+    """To the stream: what was committed later comes by it. None until its first batch is applied.
+    """
 
 
 class PlannerInput(Message):
@@ -134,14 +140,20 @@ class LaneLook(Message):
     refused: str = ""
     """The reason why the stream is refused deliveries now; empty: it is not."""
     trouble: str = ""
-    """The reason why one of the lanes has stopped by itself or was paused by somebody; empty: none has."""
+    """The reason why one of the lanes has stopped by itself or was paused by somebody; empty: none
+    has.
+    """
     read_through: datetime | None = None
-    """Every row that was last changed before has been landed by the polled lane; None: it has not polled since it last began."""
+    """Every row that was last changed before has been landed by the polled lane; None: it has not
+    polled since it last began.
+    """
     known_through: datetime | None = None
-    """Every change committed before is held by what it has landed: rows changed since and unseen deletions, too. None: it does not
-    read unsettled rows."""
+    """Every change committed before is held by what it has landed: rows changed since and unseen
+    deletions, too. None: it does not read unsettled rows.
+    """
     joined_at: datetime | None = None
-    """The stream's batch at the mark has been applied: changes committed later come by the stream."""
+    """The stream's batch at the mark has been applied: changes committed later come by the stream.
+    """
 
 
 class WatchLanesResult(Message):

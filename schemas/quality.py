@@ -1,6 +1,7 @@
 """Quality rules: names, severities, and the record of a value that breaks one.
 
-Law 10: one field's fault is one field's. A finding names the object, the record, the field and the rule; the rest of the change lands.
+Law 10: one field's fault is one field's. A finding names the object, the record, the field and
+the rule; the rest of the change lands.
 """
 
 from datetime import timedelta
@@ -27,7 +28,9 @@ class Severity(StrEnum):
 
 
 class Rule(StrEnum):
-    """A rule's name, as stored. The first group is always checked; the second one is declared in the catalogue."""
+    """A rule's name, as stored. The first group is always checked; the second one is declared in
+    the catalogue.
+    """
 
     WRONG_TYPE = "wrong_type"
     """The value is not of the field's type."""
@@ -40,9 +43,13 @@ class Rule(StrEnum):
     UNKNOWN_FIELD = "unknown_field"
     """The catalogue lacks the field, so it has no column."""
     DIFF_ONLY = "diff_only"
-    """The text came as a diff, and the field is encrypted or the diff does not fit its column; the record is read again."""
+    """The text came as a diff, and the field is encrypted or the diff does not fit its column; the
+    record is read again.
+    """
     COMPOUND_ONLY = "compound_only"
-    """The parts of a compound came, and not the text that the org makes of them; the record is read again."""
+    """The parts of a compound came, and not the text that the org makes of them; the record is read
+    again.
+    """
     ROUNDED = "rounded"
     """The number had more decimals than the field; it landed rounded half to even."""
     DIGITS_LOST = "digits_lost"

@@ -6,7 +6,9 @@ from schemas.message import Message
 
 
 class Score(Message):
-    """One day of one rule of one field. Field `*` with rule `fits`: whether every value of a change fits its field."""
+    """One day of one rule of one field. Field `*` with rule `fits`: whether every value of a change
+    fits its field.
+    """
 
     object: str
     field: str

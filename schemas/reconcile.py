@@ -1,6 +1,8 @@
-"""A reconciliation: the question whether the warehouse equals the org, how deep it goes, and what came of it.
+"""A reconciliation: the question whether the warehouse equals the org, how deep it goes, and what
+came of it.
 
-Only references and counts travel: what a step hands on to the next one lies in the object store (`ids.reconcile_key`).
+Only references and counts travel: what a step hands on to the next one lies in the object store
+(`ids.reconcile_key`).
 """
 
 from datetime import UTC, datetime, timedelta
@@ -22,7 +24,9 @@ class Depth(StrEnum):
     """Depth of the comparison. Each depth holds the ones before it."""
 
     BUCKETS = "buckets"
-    """Counts, newest changes and sums by day; hours, then records, only where they differ. A few calls."""
+    """Counts, newest changes and sums by day; hours, then records, only where they differ. A few
+    calls.
+    """
     IDS = "ids"
     """Id and time of change of every record, deleted ones too. A call for each quarter million."""
     FIELDS = "fields"
@@ -74,7 +78,9 @@ class Verdict(StrEnum):
     """Differences were found and repaired, and are gone."""
     DIFFERS = "differs"
     ISOLATED = "isolated"
-    """Nothing differs any more but fields whose value does not fit: they are unknown in the warehouse, and named."""
+    """Nothing differs any more but fields whose value does not fit: they are unknown in the
+    warehouse, and named.
+    """
 
 
 class Range(Message):
@@ -103,11 +109,15 @@ class ReconcileInput(Message):
     """Only records last modified before; None: up to now."""
     repairs: bool = True
     checks_log: bool = True
-    """Also holds the curated rows against the change log, which costs no call, and fixes them from it."""
+    """Also holds the curated rows against the change log, which costs no call, and fixes them from
+    it.
+    """
     settle: timedelta = SETTLE
     """Between asking the org and asking the warehouse: what a lane may take to bring a change."""
     most_named: int = Field(default=20_000, ge=0)
-    """With more suspects than this they are not looked at one by one: differences are then counted by what the sets say."""
+    """With more suspects than this they are not looked at one by one: differences are then counted
+    by what the sets say.
+    """
     by: str = "unknown"
     """The caller; goes on record."""
     reason: str = ""
@@ -199,9 +209,13 @@ class DifferingBuckets(Message):
     org_records: int
     warehouse_records: int
     in_flight: int
-    """Changes that were committed while the org was asked, and which were distinguished by the change log."""
+    """Changes that were committed while the org was asked, and which were distinguished by the
+    change log.
+    """
     ahead: int = 0
-    """Records of the whole object whose last change lies ahead of the clock. Asked once, by day; like the three that follow."""
+    """Records of the whole object whose last change lies ahead of the clock. Asked once, by day;
+    like the three that follow.
+    """
     ahead_key: str | None = None
     """Where their ids lie."""
     isolated: int = 0
@@ -273,7 +287,9 @@ class ComparedFacts(Message):
     ids_key: str | None = None
     """Where the ids lie of those whose repair may stand at its own modstamp."""
     above_key: str | None = None
-    """Where the ids lie of the others: the warehouse holds a later change, so that their repair must stand above it."""
+    """Where the ids lie of the others: the warehouse holds a later change, so that their repair
+    must stand above it.
+    """
     unsettled_key: str | None = None
 
     @property
@@ -313,7 +329,9 @@ class FindIsolatedInput(Message):
 
 
 class Isolated(Message):
-    """Fields of live records whose value does not fit. Reports list them as `record_id` and `fields`, API names."""
+    """Fields of live records whose value does not fit. Reports list them as `record_id` and
+    `fields`, API names.
+    """
 
     records: int = 0
     fields: int = 0
@@ -327,7 +345,8 @@ class Difference(Message):
     record_id: str
     kind: Kind
     fields: tuple[str, ...] = ()
-    """Names of the fields that differ; empty when that was not looked at, or is beside the point."""
+    """Names of the fields that differ; empty when that was not looked at, or is beside the point.
+    """
 
 
 class ReconcileState(Message):
@@ -367,7 +386,9 @@ class ReconcileState(Message):
         return sum(cost.calls for cost in self.costs)
 
     def sentence(self) -> str:
-        """The verdict as a sentence for a person, with its depth and whether it was allowed to repair."""
+        """The verdict as a sentence for a person, with its depth and whether it was allowed to
+        repair.
+        """
         if self.verdict is None:
             return self.stage
         at = "" if self.as_of is None else f" as of {self.as_of:%Y-%m-%d %H:%M:%S} UTC"

@@ -1,7 +1,8 @@
-"""A refresh: some fields of an object are read by themselves, and those that differ from the warehouse are landed.
+"""A refresh: some fields of an object are read by themselves, and those that differ from the
+warehouse are landed.
 
-For fields that change without a modstamp (formulas, roll-ups), and for a field that is new, whose values the records that are there
-have got without an event.
+For fields that change without a modstamp (formulas, roll-ups), and for a field that is new,
+whose values the records that are there have got without an event.
 """
 
 from datetime import datetime, timedelta
@@ -60,7 +61,9 @@ class RefreshPlan(Message):
     groups: tuple[RefreshGroup, ...] = ()
     expected_calls: int = 0
     covered: datetime | None = None
-    """The change log has been looked through up to here; the next refresh begins here. None: it was not looked at."""
+    """The change log has been looked through up to here; the next refresh begins here. None: it was
+    not looked at.
+    """
 
 
 class FieldsInput(Message):

@@ -33,7 +33,9 @@ class FindInput(Message):
 
 
 class Repair(Message):
-    """The reading of one object by one repair: records by their ids, or the rows modified in a window."""
+    """The reading of one object by one repair: records by their ids, or the rows modified in a
+    window.
+    """
 
     object: str
     window: str
@@ -43,11 +45,13 @@ class Repair(Message):
     since: datetime | None = None
     """Where the window begins; None: all of the object, when there are no ids."""
     after: datetime
-    """The latest commit among what asks: the reading waits until everything up to then can be seen."""
+    """The latest commit among what asks: the reading waits until everything up to then can be seen.
+    """
     stands_at: datetime | None = None
     """As of `BackfillInput`."""
     answers_records: bool = False
-    """The window is read for records that are named, because there are too many to read one by one."""
+    """The window is read for records that are named, because there are too many to read one by one.
+    """
     asked: int
     """Records, or windows, that asked."""
 

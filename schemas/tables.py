@@ -1,4 +1,5 @@
-"""The warehouse's tables, as columns: the one place from which DDL, loads, the fold's SQL and Parquet files follow.
+"""The warehouse's tables, as columns: the one place from which DDL, loads, the fold's SQL and
+Parquet files follow.
 
 A column has a kind, not a type name: each warehouse adapter spells the kinds in its own words.
 """
@@ -39,7 +40,9 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Column:
-    """One column: `size` is most characters of a text (0: unbounded), `scale` decimal places of a decimal."""
+    """One column: `size` is most characters of a text (0: unbounded), `scale` decimal places of a
+    decimal.
+    """
 
     name: str
     kind: Kind
@@ -91,7 +94,9 @@ KEY_SIZE = 64
 
 
 def field_column(name: str, spec: FieldSpec) -> Column:
-    """The column of a catalogue field called `name` in the warehouse; an encrypted field is always text."""
+    """The column of a catalogue field called `name` in the warehouse; an encrypted field is always
+    text.
+    """
     if spec.is_protected:
         return Column(name, Kind.TEXT, size=max(ENCRYPTED_SIZE, 2 * spec.length))
     if (scale := spec.decimals) is not None:
@@ -110,7 +115,8 @@ def text_size(spec: FieldSpec) -> int:
 def most_text_bytes(spec: FieldSpec, most_bytes: int | None) -> int | None:
     """Most bytes (UTF-8) that the column of a clear text takes; None: any number.
 
-    `most_bytes` is that of the warehouse, as of `ObjectSpec`: Redshift sizes a column in bytes, and PostgreSQL does not.
+    `most_bytes` is that of the warehouse, as of `ObjectSpec`: Redshift sizes a column in bytes,
+    and PostgreSQL does not.
     """
     return None if most_bytes is None else min(UTF8_BYTES * text_size(spec), most_bytes)
 
@@ -129,16 +135,21 @@ IS_DELETED = Column("is_deleted", Kind.BOOLEAN, required=True)
 IS_COMPLETE = Column("is_complete", Kind.BOOLEAN, required=True)
 VERSION = Column("version", Kind.INTEGER, required=True)
 UNKNOWN_FIELDS = Column("unknown_fields", Kind.TEXT, 65_535)
-"""Columns of the row whose latest value did not fit, joined by commas; null: none. Such a column is null, and that null says nothing."""
+"""Columns of the row whose latest value did not fit, joined by commas; null: none. Such a column is
+null, and that null says nothing.
+"""
 FIELD_FINDINGS = Column("field_findings", Kind.TEXT, 65_535)
-"""Of staged changes: what is wrong with the change's fields, as `transforms.quality.findings` writes it; null: nothing."""
+"""Of staged changes: what is wrong with the change's fields, as `transforms.quality.findings`
+writes it; null: nothing.
+"""
 
 CHANGE_HEADER = (
     RECORD_ID,
     CHANGE_ORDER,
     Column("change_type", Kind.TEXT, 16, required=True),
     CHANGED_AT,
-    Column("changed_fields", Kind.TEXT, 65_535),  # columns an update carries; null: the whole record
+    # columns an update carries; null: the whole record
+    Column("changed_fields", Kind.TEXT, 65_535),
     Column(
         "diff_fields", Kind.TEXT, 65_535
     ),  # columns whose value is a diff against the one before; null: none
@@ -199,14 +210,17 @@ def mask_names(spec: ObjectSpec) -> tuple[str, ...]:
 
 
 def net_columns(spec: ObjectSpec) -> tuple[Column, ...]:
-    """A net row: what a record's changes, up to this one, do to the row that was there before them."""
+    """A net row: what a record's changes, up to this one, do to the row that was there before
+    them.
+    """
     masks = tuple(Column(name, Kind.INTEGER, required=True) for name in mask_names(spec))
     flags = (
         Column("sets_deleted", Kind.BOOLEAN, required=True),
         IS_DELETED,
         IS_COMPLETE,
         UNKNOWN_FIELDS,
-        Column("version_step", Kind.INTEGER, required=True),  # 1 for the record's first change of the group
+        # 1 for the record's first change of the group
+        Column("version_step", Kind.INTEGER, required=True),
         Column("valid_to", Kind.TIMESTAMP),
         Column("is_current", Kind.BOOLEAN, required=True),
     )
@@ -240,7 +254,8 @@ EVENT_BYTES = 65_535
 """Of an event in quarantine: the longest text of Redshift."""
 QUARANTINE_COLUMNS = (
     Column("batch", Kind.TEXT, NAME_SIZE, required=True),
-    Column("ordinal", Kind.INTEGER, required=True),  # place in the batch; with `batch` it names the row
+    # place in the batch; with `batch` it names the row
+    Column("ordinal", Kind.INTEGER, required=True),
     Column("object", Kind.TEXT, NAME_SIZE, required=True),
     Column("record_id", Kind.TEXT, NAME_SIZE),
     Column("position", Kind.TEXT, NAME_SIZE, required=True),
@@ -254,7 +269,8 @@ QUARANTINE_COLUMNS = (
 
 RESOLUTION_COLUMNS = (
     Column("resolved_at", Kind.TIMESTAMP),
-    Column("resolved_by", Kind.TEXT, NAME_SIZE),  # the batch that brought what the change did not tell
+    # the batch that brought what the change did not tell
+    Column("resolved_by", Kind.TEXT, NAME_SIZE),
 )
 """Further columns of `ops.quarantine` and `ops.quality`; null while the row waits."""
 
@@ -274,21 +290,29 @@ QUALITY_COLUMNS = (
     Column("rule", Kind.TEXT, 64, required=True),  # with the three before it names the row
     Column("severity", Kind.TEXT, 16, required=True),
     Column("detail", Kind.TEXT, 1_024, required=True),
-    Column("change_order", Kind.TEXT, ORDER_SIZE, required=True),  # the newest change that broke the rule
+    # the newest change that broke the rule
+    Column("change_order", Kind.TEXT, ORDER_SIZE, required=True),
     Column("batch", Kind.TEXT, NAME_SIZE, required=True),  # of that change
     Column("first_seen_at", Kind.TIMESTAMP, required=True),
     Column("last_seen_at", Kind.TIMESTAMP, required=True),
     Column("seen", Kind.INTEGER, required=True),  # changes that broke it
-    Column("target", Kind.TEXT, ID_SIZE),  # of `parent` and `unique`: the other record; null for other rules
-    Column("state", Kind.TEXT, 16),  # of `parent`: a `schemas.quality.ParentState`; null for other rules
+    # of `parent` and `unique`: the other record; null for other rules
+    Column("target", Kind.TEXT, ID_SIZE),
+    # of `parent`: a `schemas.quality.ParentState`; null for other rules
+    Column("state", Kind.TEXT, 16),
 )
-"""`ops.quality`: a row a field of a record, or a field, that a rule named; a new breach opens a resolved row again."""
+"""`ops.quality`: a row a field of a record, or a field, that a rule named; a new breach opens a
+resolved row again.
+"""
 
 CHECKED_COLUMNS = (
     Column("object", Kind.TEXT, NAME_SIZE, required=True),
-    Column("checked_until", Kind.TIMESTAMP, required=True),  # changes applied before it were looked at
+    # changes applied before it were looked at
+    Column("checked_until", Kind.TIMESTAMP, required=True),
 )
-"""`ops.checked`: how far the rules `parent` and `unique` have looked at the change log of each object."""
+"""`ops.checked`: how far the rules `parent` and `unique` have looked at the change log of each
+object.
+"""
 
 HOLD_COLUMNS = (
     Column("object", Kind.TEXT, NAME_SIZE, required=True),
@@ -314,11 +338,13 @@ QUALITY_DAY_COLUMNS = (
 NAMES_COLUMNS = (
     Column("object", Kind.TEXT, NAME_SIZE, required=True),
     Column("field", Kind.TEXT, NAME_SIZE, required=True),  # empty: the object's tables
-    Column("name", Kind.TEXT, NAME_SIZE, required=True),  # the column, or what the tables are called by
+    # the column, or what the tables are called by
+    Column("name", Kind.TEXT, NAME_SIZE, required=True),
     Column("why", Kind.TEXT, NAME_SIZE, required=True),  # empty: it is the usual one
     Column("at", Kind.TIMESTAMP, required=True),
 )
-"""`ops.names`: the name of every field and object in the warehouse, written once and never changed."""
+"""`ops.names`: the name of every field and object in the warehouse, written once and never changed.
+"""
 
 REREAD_COLUMNS = (
     Column("batch", Kind.TEXT, NAME_SIZE, required=True),
@@ -326,8 +352,10 @@ REREAD_COLUMNS = (
     Column("ordinal", Kind.INTEGER, required=True),  # of the row in quarantine; -1: none is there
     Column("record_id", Kind.TEXT, NAME_SIZE),  # null: records that only a query can name
     Column("cause", Kind.TEXT, 16, required=True),  # a `transforms.repair.Cause`
-    Column("change_order", Kind.TEXT, ORDER_SIZE, required=True),  # what is read must stand after this place
-    Column("since_at", Kind.TIMESTAMP),  # without a record: rows modified from then on; null: all of them
+    # what is read must stand after this place
+    Column("change_order", Kind.TEXT, ORDER_SIZE, required=True),
+    # without a record: rows modified from then on; null: all of them
+    Column("since_at", Kind.TIMESTAMP),
     CHANGED_AT,
     Column("attempts", Kind.INTEGER, required=True),
     Column("asked_at", Kind.TIMESTAMP, required=True),
@@ -335,7 +363,9 @@ REREAD_COLUMNS = (
     Column("closed_by", Kind.TEXT, NAME_SIZE),
     Column("outcome", Kind.TEXT, 16),  # read, given_up
 )
-"""`ops.reread`: what events could not tell and must be asked for, written with the effects of their batch."""
+"""`ops.reread`: what events could not tell and must be asked for, written with the effects of their
+batch.
+"""
 
 RECONCILIATION_COLUMNS = (
     Column("run", Kind.TEXT, KEY_SIZE, required=True),  # with `object` it names the row
@@ -355,7 +385,8 @@ RECONCILIATION_COLUMNS = (
     Column("report_key", Kind.TEXT, 1_024, required=True),
     Column("began_at", Kind.TIMESTAMP, required=True),
     Column("ended_at", Kind.TIMESTAMP, required=True),
-    Column("isolated", Kind.INTEGER),  # fields that are unknown at the end; null in rows of older releases
+    # fields that are unknown at the end; null in rows of older releases
+    Column("isolated", Kind.INTEGER),
 )
 """`ops.reconciliation`: a row a run."""
 
@@ -369,11 +400,14 @@ DRIFT_COLUMNS = (
     Column("effect", Kind.TEXT, 16, required=True),
     Column("was", Kind.TEXT, NAME_SIZE, required=True),
     Column("now", Kind.TEXT, NAME_SIZE, required=True),
-    Column("spec", Kind.TEXT, 4_096),  # the field's entry from then on, as JSON; null: nothing changes
+    # the field's entry from then on, as JSON; null: nothing changes
+    Column("spec", Kind.TEXT, 4_096),
     Column("advice", Kind.TEXT, 1_024, required=True),
     Column("found_by", Kind.TEXT, NAME_SIZE, required=True),
 )
-"""`ops.drift`: a row a decision about a field that the org has otherwise than the catalogue; the catalogue's changes since its file."""
+"""`ops.drift`: a row a decision about a field that the org has otherwise than the catalogue; the
+catalogue's changes since its file.
+"""
 
 
 def arrow_schema(columns: Sequence[Column]) -> pa.Schema:

@@ -1,7 +1,8 @@
 """From a JSON value of an event to a typed value of a column, or a sentence that says why not.
 
-Text is kept as it came, to the character. Money becomes an exact decimal. Nothing is coerced that the field's type
-does not allow: a number in a text field does not fit, and does not become a text.
+Text is kept as it came, to the character. Money becomes an exact decimal. Nothing is coerced
+that the field's type does not allow: a number in a text field does not fit, and does not become
+a text.
 """
 
 import re
@@ -25,11 +26,15 @@ from schemas.tables import text_size
 from transforms.pii import is_any_token, is_misfit_token, is_token, longest_token
 
 Converter = Callable[[Any], Any]
-"""Takes a JSON value that is not null; raises `MisfitError` when it does not fit, `NotedError` when it fits in another form."""
+"""Takes a JSON value that is not null; raises `MisfitError` when it does not fit, `NotedError` when
+it fits in another form.
+"""
 
 
 class MisfitError(ValueError):
-    """A value that does not fit its field: the field is unknown. Its message never shows the value."""
+    """A value that does not fit its field: the field is unknown. Its message never shows the
+    value.
+    """
 
     def __init__(self, rule: Rule, detail: str, severity: Severity = Severity.ISOLATE) -> None:
         self.rule = rule
@@ -56,7 +61,9 @@ class NotedError(ValueError):
 
 
 MISFIT = b"\xff"
-"""Stands for a value that does not fit its field, where values are compared: unlike every value, and like itself."""
+"""Stands for a value that does not fit its field, where values are compared: unlike every value,
+and like itself.
+"""
 _MAX_INTEGER = 2**63
 SURE_DIGITS = 15
 """Digits that every double holds."""
@@ -242,7 +249,8 @@ def _decimal(scale: int) -> Converter:
     def convert(value: object) -> Decimal:
         if not isinstance(value, int | float | Decimal) or isinstance(value, bool):
             raise MisfitError(Rule.WRONG_TYPE, f"expected a number, got {_kind(value)}")
-        # repr gives the shortest decimal that reads back as the same double: the amount that was meant.
+        # repr gives the shortest decimal that reads back as the same double: the amount that was
+        # meant.
         amount = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
         try:
             rounded = amount.quantize(step, context=_ROUNDING)

@@ -26,8 +26,8 @@ def parts_of(
 ) -> tuple[Part, ...]:
     """Parts of at most `most_rows` rows, at least one; a bucket with more is a part of its own.
 
-    Together the parts are everything from `since` up to `until`, without gaps, whatever the buckets say: a wrong count makes
-    a part too large or too small, and loses nothing.
+    Together the parts are everything from `since` up to `until`, without gaps, whatever the
+    buckets say: a wrong count makes a part too large or too small, and loses nothing.
     """
     filled: list[list[Bucket]] = [[]]
     for bucket in buckets:

@@ -1,7 +1,9 @@
-"""Choose re-reads for changes without values: the records, or the part of an object, to read after a batch was applied.
+"""Choose re-reads for changes without values: the records, or the part of an object, to read after
+a batch was applied.
 
-A gap event names records without values; a wildcard or an overflow names none; an update whose record was never seen, or whose text
-diff does not fit, leaves a record that is not complete. Each becomes a row of `ops.reread`, in the transaction of its batch.
+A gap event names records without values; a wildcard or an overflow names none; an update whose
+record was never seen, or whose text diff does not fit, leaves a record that is not complete.
+Each becomes a row of `ops.reread`, in the transaction of its batch.
 """
 
 from collections.abc import Iterable, Sequence
@@ -23,7 +25,9 @@ from transforms.quality.open_findings import FoundChange
 OVERFLOW_ID = "000000000000000AAA"
 """The record of an overflow event (Change Data Capture Developer Guide, "Overflow Events")."""
 LONGEST_TRANSACTION = timedelta(minutes=10)
-"""Longest time between a modstamp and its commit: no transaction of Apex or of an API call lasts longer."""
+"""Longest time between a modstamp and its commit: no transaction of Apex or of an API call lasts
+longer.
+"""
 
 
 class Cause(StrEnum):
@@ -44,7 +48,8 @@ class Cause(StrEnum):
     FIELD = "field"
     """An event said of a field that it changed, in a form that its value cannot be taken from."""
     PARENT = "parent"
-    """Another record points to it and it has not come, or it points to a record that was deleted."""
+    """Another record points to it and it has not come, or it points to a record that was deleted.
+    """
 
 
 BY_WINDOW = frozenset({Cause.WILDCARD, Cause.OVERFLOW, Cause.HOLE})
@@ -104,7 +109,8 @@ def _cause(kind: str, record_id: str | None) -> Cause:
 
 
 def doubtful_records(new: pa.Table, known: Iterable[str]) -> list[str]:
-    """Records that new changes (columns of `staged_columns`) may leave incomplete; `known` had a row before.
+    """Records that new changes (columns of `staged_columns`) may leave incomplete; `known` had a
+    row before.
 
     Those that were not seen before and are not seen whole now, and those with a text diff.
     """
@@ -144,7 +150,9 @@ def asked_by_findings(object_name: str, changes: Iterable[FoundChange]) -> list[
 
 
 def asked_by_hole(batch: str, objects: Iterable[str], since: datetime | None, until: datetime) -> list[Asked]:
-    """Re-reads for a retention gap of a stream: of each object the rows modified from `since` on, None for all, seen after `until`."""
+    """Re-reads for a retention gap of a stream: of each object the rows modified from `since` on,
+    None for all, seen after `until`.
+    """
     order = change_order(epoch_ms(until), 0, 0)
     return [Asked(batch, name, NOT_IN_QUARANTINE, None, Cause.HOLE, order, since, until) for name in objects]
 

@@ -1,4 +1,6 @@
-"""Addresses for the clients, made from their settings: the only place where a secret is unwrapped for a client."""
+"""Addresses for the clients, made from their settings: the only place where a secret is unwrapped
+for a client.
+"""
 
 from pydantic import SecretStr
 

@@ -1,6 +1,8 @@
-"""Summaries of the org's budgets, the worst first: for `tidegate budget`, `tidegate status` and the API.
+"""Summaries of the org's budgets, the worst first: for `tidegate budget`, `tidegate status` and the
+API.
 
-The governor is asked, never Salesforce: looking costs no API call. Times are UTC, as the org counts.
+The governor is asked, never Salesforce: looking costs no API call. Times are UTC, as the org
+counts.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -47,7 +49,9 @@ class Budgets(Message):
         return whole | {"headlines": self.headlines()}
 
     def headlines(self) -> list[str]:
-        """A sentence for each thing that is wrong or will be, the worst first; one that says so when nothing is."""
+        """A sentence for each thing that is wrong or will be, the worst first; one that says so
+        when nothing is.
+        """
         if self.governor != "running":
             return [NOT_STARTED if self.governor == "not started" else SILENT]
         if all(each.read_at is None for each in self.forecasts):
@@ -67,7 +71,9 @@ class Budgets(Message):
 
 
 async def budgets_of(client: Client, org: str) -> Budgets:
-    """Ask the governor and forecast each budget; what it does not answer is a state, not an error."""
+    """Ask the governor and forecast each budget; what it does not answer is a state, not an
+    error.
+    """
     at = datetime.now(UTC)
     try:
         books = await read_books(client, org)
@@ -135,7 +141,9 @@ def rate_words(found: Forecast) -> str:
 
 
 def slowed_words(slowed: tuple[Slowed, ...], at: datetime) -> str:
-    """The classes that are slowed first, those that spend before those that would; "" when none is."""
+    """The classes that are slowed first, those that spend before those that would; "" when none
+    is.
+    """
     if sum(each.at <= at for each in slowed) == len(LeaseClass):
         return "every class is refused now"
     who = [each for each in slowed if each.spends] or list(slowed)

@@ -1,4 +1,6 @@
-"""`tidegate catalogue`: asks the org for what a catalogue says, and for what it should say. Nothing is changed in the org or the warehouse."""
+"""`tidegate catalogue`: asks the org for what a catalogue says, and for what it should say. Nothing
+is changed in the org or the warehouse.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
@@ -44,7 +46,9 @@ class Wanted:
 
     objects: Sequence[str] = ()
     all_with_cdc: bool = False
-    """True: also every object that is selected for Change Data Capture, behind the named ones, by name."""
+    """True: also every object that is selected for Change Data Capture, behind the named ones, by
+    name.
+    """
     polled: bool = False
     """True: the named objects need not be selected; they are polled."""
     history: frozenset[str] = frozenset()
@@ -63,7 +67,8 @@ class Generation:
 async def generate_catalogue(settings: Settings, wanted: Wanted) -> Generation:
     """A catalogue of the wanted objects: two API calls an object, and one or two for the selection.
 
-    Raises `CatalogueNotMadeError` with a line for each object that cannot be taken, and the errors of a remote that cannot be asked.
+    Raises `CatalogueNotMadeError` with a line for each object that cannot be taken, and the
+    errors of a remote that cannot be asked.
     """
     sessions, client = SessionSource(salesforce_address(settings.salesforce)), await _temporal(settings)
     with counting_calls() as count:
@@ -93,9 +98,11 @@ async def generate_catalogue(settings: Settings, wanted: Wanted) -> Generation:
 
 
 async def check_catalogue(settings: Settings, file: Path) -> CatalogueCheck:
-    """Compare a catalogue file with the org: one API call an object, and one or two for the selection.
+    """Compare a catalogue file with the org: one API call an object, and one or two for the
+    selection.
 
-    Raises `CatalogueError` for a file that cannot be used, and the errors of a remote that cannot be asked.
+    Raises `CatalogueError` for a file that cannot be used, and the errors of a remote that
+    cannot be asked.
     """
     catalogue = load_catalogue(file)
     sessions, client = SessionSource(salesforce_address(settings.salesforce)), await _temporal(settings)
@@ -126,7 +133,9 @@ async def _asking(
 
 
 async def _temporal(settings: Settings) -> Client | None:
-    """A client of Temporal, where the governor is; None when it does not answer, as on the first day."""
+    """A client of Temporal, where the governor is; None when it does not answer, as on the first
+    day.
+    """
     try:
         async with asyncio.timeout(_CONNECT_SECONDS):
             return await connect_temporal(settings)

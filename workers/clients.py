@@ -65,7 +65,9 @@ async def connect_temporal(settings: Settings, *, lazy: bool = False) -> Client:
 
 
 def open_warehouse(settings: Settings, *, prefix: str = "") -> Warehouse:
-    """The adapter of the settings' warehouse. `prefix`: of the schemas' names; empty but for a shadow."""
+    """The adapter of the settings' warehouse. `prefix`: of the schemas' names; empty but for a
+    shadow.
+    """
     where = settings.warehouse
     dsn = where.dsn.get_secret_value()
     if where.kind == "postgres":
@@ -79,7 +81,9 @@ def open_warehouse(settings: Settings, *, prefix: str = "") -> Warehouse:
 
 
 def catalogue_file(settings: Settings) -> Catalogue:
-    """The catalogue's file, for texts and rows of the size that the settings' warehouse takes. Raises `CatalogueError`."""
+    """The catalogue's file, for texts and rows of the size that the settings' warehouse takes.
+    Raises `CatalogueError`.
+    """
     file = load_catalogue(settings.catalogue)
     if settings.warehouse.kind == "postgres":
         return within(file, most_bytes=None, most_row_bytes=MAX_ROW_BYTES)

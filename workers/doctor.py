@@ -1,4 +1,6 @@
-"""A look at everything that the engine needs: from settings to clients to findings. Nothing is changed, and nothing is left behind."""
+"""A look at everything that the engine needs: from settings to clients to findings. Nothing is
+changed, and nothing is left behind.
+"""
 
 import asyncio
 import time
@@ -45,7 +47,8 @@ async def examine(
 ) -> Diagnosis:
     """Ask every remote of `only` at once; within 20 seconds everything has answered or is unknown.
 
-    Raises nothing: a remote that cannot be asked is a finding. `on_done` hears of each remote when it is done.
+    Raises nothing: a remote that cannot be asked is a finding. `on_done` hears of each remote
+    when it is done.
     """
     began, deadline = time.monotonic(), Deadline()
     catalogue, local = examine_catalogue(settings)
@@ -119,7 +122,9 @@ def examine_catalogue(settings: Settings) -> tuple[Catalogue | None, list[Findin
 
 
 def followed(settings: Settings, catalogue: Catalogue) -> dict[str, str | None]:
-    """Object -> the channel by which it is followed, None when it is polled. Objects that no lane follows are left out."""
+    """Object -> the channel by which it is followed, None when it is polled. Objects that no lane
+    follows are left out.
+    """
     if settings.planner.on:  # it may stream any of them, each by its own channel
         return {name: f"/data/{spec.event_name}" for name, spec in catalogue.objects.items()}
     by_event = {f"/data/{spec.event_name}": name for name, spec in catalogue.objects.items()}
@@ -138,7 +143,9 @@ def followed(settings: Settings, catalogue: Catalogue) -> dict[str, str | None]:
 
 
 def streamed_objects(settings: Settings, catalogue: Catalogue | None) -> list[Streamed]:
-    """The objects that lanes follow by change events, and their channels; none without a catalogue."""
+    """The objects that lanes follow by change events, and their channels; none without a
+    catalogue.
+    """
     if catalogue is None:
         return []
     return [

@@ -37,7 +37,9 @@ class OrgLook:
         deadline: Deadline,
         connection: "asyncio.Task[Client | None]",
     ) -> None:
-        """`catalogue` None: it cannot be read. `connection`: to Temporal, where the governor is; None of it: no answer."""
+        """`catalogue` None: it cannot be read. `connection`: to Temporal, where the governor is;
+        None of it: no answer.
+        """
         self._settings = settings
         self._catalogue = catalogue
         self._streamed = streamed
@@ -78,7 +80,9 @@ class OrgLook:
         return found + await self._paid(sessions, session)
 
     async def _paid(self, sessions: SessionSource, session: Session) -> list[Finding]:
-        """The checks that cost API calls. The allocations come first: an org without calls to spare is asked nothing else."""
+        """The checks that cost API calls. The allocations come first: an org without calls to spare
+        is asked nothing else.
+        """
         settings = self._settings
         with counting_calls() as count:
             objects = 0 if self._catalogue is None else len(self._catalogue.objects)

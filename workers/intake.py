@@ -24,7 +24,9 @@ from workers.settings import Settings
 def writeback_intake(
     settings: Settings, catalogue: Catalogue, store: ObjectStore, warehouse: Warehouse
 ) -> Iterator[WritebackIntake]:
-    """Where writebacks are accepted, until left. Nothing has to answer before the first of them comes. A catalogue that lives is followed."""
+    """Where writebacks are accepted, until left. Nothing has to answer before the first of them
+    comes. A catalogue that lives is followed.
+    """
     org = settings.salesforce.org_id
     parents = ParentLookup(warehouse, catalogue)
 
@@ -43,7 +45,9 @@ def writeback_intake(
 
 
 def writeback_queues(client: Client, settings: Settings) -> WritebackQueues:
-    """The org's writeback queues, to be opened as a context; new ones open as many batches at once as the settings say."""
+    """The org's writeback queues, to be opened as a context; new ones open as many batches at once
+    as the settings say.
+    """
     return WritebackQueues(
         client, settings.salesforce.org_id, max_open_batches=settings.writeback.max_open_batches
     )

@@ -20,7 +20,9 @@ from workflows import LaneWorkflow
 
 
 async def ensure_lanes(client: Client, settings: Settings) -> None:
-    """Start the planner, or the workflow of every configured lane; one that runs already is left alone."""
+    """Start the planner, or the workflow of every configured lane; one that runs already is left
+    alone.
+    """
     await ensure_repairs(client, settings.salesforce.org_id)
     if settings.planner.on:
         await _ensure_planner(client, settings)

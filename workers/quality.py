@@ -1,6 +1,8 @@
-"""The findings, scorecards and holds of a warehouse, for the command and the API: looks, and acts that go on record (law 9).
+"""The findings, scorecards and holds of a warehouse, for the command and the API: looks, and acts
+that go on record (law 9).
 
-An act is written into the audit log before the warehouse commits it: what took effect is always on record.
+An act is written into the audit log before the warehouse commits it: what took effect is always
+on record.
 """
 
 from collections.abc import Iterable, Sequence
@@ -70,13 +72,17 @@ class _Answer:
 
 @dataclass(frozen=True)
 class QualityActs:
-    """Acts. Each returns how many rows it changed; one that changes nothing is not on record. Its methods block."""
+    """Acts. Each returns how many rows it changed; one that changes nothing is not on record. Its
+    methods block.
+    """
 
     warehouse: Warehouse
     audit: AuditLog
 
     def acknowledge(self, choice: FindingChoice, *, by: str, reason: str) -> int:
-        """Open findings need no more care. A later breach opens a resolved one again, and needs care again."""
+        """Open findings need no more care. A later breach opens a resolved one again, and needs
+        care again.
+        """
         now, chosen = datetime.now(UTC), choice.parameters()
         with self.warehouse.transaction() as transaction:
             count = _count(transaction, sql.count_unacknowledged(), chosen)
@@ -94,7 +100,9 @@ class QualityActs:
         return count
 
     def release(self, object_name: str, *, by: str, reason: str) -> int:
-        """End an object's hold: what was received until now is applied, and what breaks rules of it waits in quarantine."""
+        """End an object's hold: what was received until now is applied, and what breaks rules of it
+        waits in quarantine.
+        """
         now = datetime.now(UTC)
         with self.warehouse.transaction() as transaction:
             count = _count(transaction, holds.count_holds(), [object_name])
@@ -106,7 +114,9 @@ class QualityActs:
     def acknowledge_quarantine(
         self, *, reason: str = "", object_name: str = "", batch: str = "", by: str, why: str
     ) -> int:
-        """Refused changes need no more care. They stay on record; nothing of them is counted as waiting any more."""
+        """Refused changes need no more care. They stay on record; nothing of them is counted as
+        waiting any more.
+        """
         answer = _Answer("quarantine.acknowledge", by, why, datetime.now(UTC))
         statements = (sql.count_unacknowledged_quarantine(), sql.acknowledge_quarantine())
         return self._answer_refused(answer, statements, (reason, object_name, batch), answer.values())
@@ -114,7 +124,9 @@ class QualityActs:
     def discard_quarantine(
         self, *, reason: str = "", object_name: str = "", batch: str = "", by: str, why: str
     ) -> int:
-        """Refused changes are given up: they count as answered, and no replay of quarantine takes them. They stay on record."""
+        """Refused changes are given up: they count as answered, and no replay of quarantine takes
+        them. They stay on record.
+        """
         answer = _Answer("quarantine.discard", by, why, datetime.now(UTC))
         statements = (sql.count_refused(), sql.discard_quarantine())
         parts = (reason, object_name, batch)

@@ -91,7 +91,8 @@ def backfill_activities(process: Process) -> Activities:
     """Read rows, single fields and deletions from the org."""
     settings, clients, org = process.parts.settings, process.clients, process.org
     delay = settings.polling.visibility_delay
-    # Redshift's columns have lengths, and a longer value would fail its batch instead of waiting in quarantine.
+    # Redshift's columns have lengths, and a longer value would fail its batch instead of waiting in
+    # quarantine.
     policy = settings.drift.policy().model_copy(update={"widen": settings.warehouse.kind == "postgres"})
     part_rows = settings.backfill.part_rows
     live = process.parts.catalogue

@@ -14,7 +14,9 @@ _AT_ONCE = 1_000
 def count_replay(
     store: ObjectStore, warehouse: Warehouse, catalogue: Catalogue, selection: ReplaySelection
 ) -> Iterator[ReplaySize]:
-    """The count so far, repeatedly; the last one is complete. Reads keys and manifests, no raw file."""
+    """The count so far, repeatedly; the last one is complete. Reads keys and manifests, no raw
+    file.
+    """
     batches = selected_batches(store, warehouse, catalogue, selection)
     size, cursor = ReplaySize(), ReplayCursor()
     while True:

@@ -1,4 +1,6 @@
-"""The way to one org: one session, one purse and one connection pool for a process, and the sources that lanes follow."""
+"""The way to one org: one session, one purse and one connection pool for a process, and the sources
+that lanes follow.
+"""
 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
@@ -64,7 +66,8 @@ def source_opener(settings: Settings, catalogue: Catalogue, org: Org) -> Callabl
 def stream_opener(
     settings: Settings, sessions: SessionSource, catalogue: Catalogue, allowance: EventAllowance | None = None
 ) -> OpenStream:
-    """Opens a lane's channel by the lane's transport, with the process's one session and one Pub/Sub connection.
+    """Opens a lane's channel by the lane's transport, with the process's one session and one
+    Pub/Sub connection.
 
     `allowance` pays for every event before it can come; None: nothing is paid.
     """
@@ -101,7 +104,9 @@ def paid_streams(settings: Settings, catalogue: Catalogue, org: Org) -> OpenStre
 
 @asynccontextmanager
 async def _leased(stream: AbstractAsyncContextManager[Stream], leases: Leases) -> AsyncIterator[Stream]:
-    """The stream as one of the org's streaming clients; when the org delivers no more, the governor hears of it."""
+    """The stream as one of the org's streaming clients; when the org delivers no more, the governor
+    hears of it.
+    """
     async with leases.hold(Budget.STREAMING_CLIENTS, LeaseClass.POLLING):
         try:
             async with stream as opened:

@@ -14,7 +14,9 @@ from workers.settings import Settings
 
 
 async def ensure_watches(client: Client, settings: Settings) -> None:
-    """Have the schema checked, and each object's calculated fields refreshed, every so often; or not, as the settings say."""
+    """Have the schema checked, and each object's calculated fields refreshed, every so often; or
+    not, as the settings say.
+    """
     for wanted in watches(settings):
         if settings.drift.on:
             await ensure_schedule(client, wanted)

@@ -1,7 +1,9 @@
-"""Every setting of the engine, composed from the groups of `schemas/settings` and loaded once at startup.
+"""Every setting of the engine, composed from the groups of `schemas/settings` and loaded once at
+startup.
 
-From the environment (`TIDEGATE_WAREHOUSE__DSN=…`), over a JSON file (`TIDEGATE_SETTINGS=path`, by default
-`var/settings.json`, which `tidegate up` writes), over the defaults of the groups. docs/settings.md lists them all.
+From the environment (`TIDEGATE_WAREHOUSE__DSN=…`), over a JSON file (`TIDEGATE_SETTINGS=path`,
+by default `var/settings.json`, which `tidegate up` writes), over the defaults of the groups.
+docs/settings.md lists them all.
 """
 
 import json
@@ -58,7 +60,9 @@ class Settings(BaseSettings):
     operational: OperationalSettings
     temporal: TemporalSettings = TemporalSettings()
     lanes: tuple[LaneSettings, ...] = (LaneSettings(name="changes", channel="/data/ChangeEvents"),)
-    """JSON list of lanes. Two lanes must not follow the same object: it would be delivered, and billed, twice."""
+    """JSON list of lanes. Two lanes must not follow the same object: it would be delivered, and
+    billed, twice.
+    """
     cut: CutSettings = CutSettings()
     polling: PollingSettings = PollingSettings()
     planner: PlannerSettings = PlannerSettings()
@@ -86,7 +90,9 @@ class Settings(BaseSettings):
 
 
 def load_settings(file: Path | None = None) -> Settings:
-    """The settings of this process; raises `SettingsError` that names each setting that is missing or wrong."""
+    """The settings of this process; raises `SettingsError` that names each setting that is missing
+    or wrong.
+    """
     named = file or (Path(os.environ[FILE_VARIABLE]) if FILE_VARIABLE in os.environ else None)
     path = named or DEFAULT_FILE
     values: dict[str, Any] = {}

@@ -25,7 +25,9 @@ _DESCRIBES_EVERY = timedelta(minutes=5)
 
 @asynccontextmanager
 async def keeping_queues(client: Client, settings: Settings, store: WritebackStore) -> AsyncIterator[None]:
-    """See to it, until left, that whatever waits has a queue: a wake-up may have been lost before the queue was ever started."""
+    """See to it, until left, that whatever waits has a queue: a wake-up may have been lost before
+    the queue was ever started.
+    """
     async with writeback_queues(client, settings) as queues:
 
         async def wake() -> None:
@@ -37,7 +39,8 @@ async def keeping_queues(client: Client, settings: Settings, store: WritebackSto
 
 @asynccontextmanager
 async def keeping_describes(org: OrgClients, store: ObjectStore, catalogue: Catalogue) -> AsyncIterator[None]:
-    """See to it, until left, that intake knows what the org says of every object that can be written by an external id.
+    """See to it, until left, that intake knows what the org says of every object that can be
+    written by an external id.
 
     One call an object and `DESCRIBE_LIFE`, whatever number of processes there is.
     """

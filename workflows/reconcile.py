@@ -1,7 +1,9 @@
-"""Is the warehouse equal to the org? The cheapest question first, and deeper only where the answers differ.
+"""Is the warehouse equal to the org? The cheapest question first, and deeper only where the answers
+differ.
 
-Every look asks the org first and the warehouse `settle` later, so that a change on its way is no difference. What differs is
-looked at record by record, repaired by a backfill of exactly these records, and looked at again.
+Every look asks the org first and the warehouse `settle` later, so that a change on its way is no
+difference. What differs is looked at record by record, repaired by a backfill of exactly these
+records, and looked at again.
 """
 
 from collections.abc import Sequence
@@ -241,7 +243,9 @@ class ReconcileWorkflow:
         self._set(left=left, repaired=self._state.found - left)
 
     async def _set_aside(self, ids_key: str, ahead: int) -> datetime | None:
-        """Take out of force what no repair could stand above; returns where one stands above the rest."""
+        """Take out of force what no repair could stand above; returns where one stands above the
+        rest.
+        """
         if ahead:
             detail = f"what lies ahead of the clock of {ahead:,} records of {self._request.object} leaves the change log for quarantine"
             await self._record("reconcile.set_aside", detail)
@@ -279,7 +283,9 @@ class ReconcileWorkflow:
         self._pay("repair", done.counts.calls, workflow.now() - began)
 
     async def _find_isolated(self) -> None:
-        """Isolated fields, neither equal nor different: asked last, since a repair may have brought good values."""
+        """Isolated fields, neither equal nor different: asked last, since a repair may have brought
+        good values.
+        """
         question = FindIsolatedInput(
             org=self._request.org, object=self._request.object, run=self._run, range=self._request.range
         )
@@ -332,7 +338,9 @@ class ReconcileWorkflow:
 
 
 def _doubtful(days: DifferingBuckets, depth: Depth) -> list[ComparedFacts]:
-    """Records that aggregates tell nothing of: those ahead of the clock, and, unless every field is compared, those with isolated fields."""
+    """Records that aggregates tell nothing of: those ahead of the clock, and, unless every field is
+    compared, those with isolated fields.
+    """
     found = []
     if days.ahead_key is not None:
         kinds = {Kind.AHEAD.value: days.ahead}

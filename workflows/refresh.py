@@ -1,4 +1,6 @@
-"""A refresh: what is worth reading is planned, read stretch by stretch, and what differed is in the warehouse at the end."""
+"""A refresh: what is worth reading is planned, read stretch by stretch, and what differed is in the
+warehouse at the end.
+"""
 
 from temporalio import workflow
 

@@ -1,6 +1,8 @@
-"""Repairs of an org, forever: what events could not tell is looked up on a list and read again, one repair an object at a time.
+"""Repairs of an org, forever: what events could not tell is looked up on a list and read again, one
+repair an object at a time.
 
-Nothing waits for it: the batches that could not tell are applied long before. What a dead worker leaves is on the list still.
+Nothing waits for it: the batches that could not tell are applied long before. What a dead worker
+leaves is on the list still.
 """
 
 import asyncio

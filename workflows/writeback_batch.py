@@ -1,4 +1,6 @@
-"""A batch of writebacks on its way into the org: it is sent once; what became of it is looked up for as long as nobody knows."""
+"""A batch of writebacks on its way into the org: it is sent once; what became of it is looked up
+for as long as nobody knows.
+"""
 
 import asyncio
 from datetime import timedelta
@@ -50,7 +52,9 @@ class WritebackBatchWorkflow:
         self._is_woken = True
 
     async def _step(self, contract: Contract[In, Out], request: In, summary: str) -> Out:
-        """A step's result, however often it has to be begun: what was perhaps sent cannot be given up."""
+        """A step's result, however often it has to be begun: what was perhaps sent cannot be given
+        up.
+        """
         while True:
             try:
                 return await run(contract, request, summary=summary)

@@ -1,8 +1,10 @@
-"""Laws 3, 4 and 8 in the warehouse: a group of staged batches of one object becomes one transaction.
+"""Laws 3, 4 and 8 in the warehouse: a group of staged batches of one object becomes one
+transaction.
 
-In it: the change log, current, history, quarantine and a ledger row a batch. A batch that the ledger knows is
-not applied again; a change that the log knows is counted as a duplicate; a change that is later than everything
-applied to its record takes the fast path, any other has its record rebuilt from the log.
+In it: the change log, current, history, quarantine and a ledger row a batch. A batch that the
+ledger knows is not applied again; a change that the log knows is counted as a duplicate; a
+change that is later than everything applied to its record takes the fast path, any other has its
+record rebuilt from the log.
 """
 
 from collections import Counter
@@ -98,7 +100,9 @@ class Applier:
         return [before.get(share.batch) or share.result() for share in shares]
 
     def read(self, item: ApplyInput, spec: ObjectSpec | None) -> Share:
-        """The batch's part as its staged files have it, in the columns of `spec`; None: of an object that the catalogue lacks."""
+        """The batch's part as its staged files have it, in the columns of `spec`; None: of an
+        object that the catalogue lacks.
+        """
         staged = item.staged
         changes = None
         if staged.staged_key is not None and spec is not None:
@@ -118,10 +122,12 @@ class Applier:
 
 
 def with_columns(changes: pa.Table, spec: ObjectSpec) -> pa.Table:
-    """Staged changes in the columns of today. Raises `StaleCatalogueError` when they have columns that the spec lacks.
+    """Staged changes in the columns of today. Raises `StaleCatalogueError` when they have columns
+    that the spec lacks.
 
-    What was staged before a field was added has no column of it. Readings say nothing of the field then, so they name what they carry;
-    an event that had carried the field would have been refused.
+    What was staged before a field was added has no column of it. Readings say nothing of the
+    field then, so they name what they carry; an event that had carried the field would have been
+    refused.
     """
     wanted = pa.schema([(column.name, column.arrow) for column in staged_columns(spec)])
     there = set(changes.column_names)
@@ -154,7 +160,9 @@ def _now() -> datetime:
 
 
 def _applied_before(transaction: Transaction, name: str, batches: list[str]) -> dict[str, tuple[Any, ...]]:
-    """Batches that the ledger has: an earlier try committed and was killed before it could say so."""
+    """Batches that the ledger has: an earlier try committed and was killed before it could say
+    so.
+    """
     rows = transaction.fetch(sql.find_applied_batches(len(batches)), [name, *batches])
     return {row[0]: row for row in rows}
 
@@ -176,7 +184,8 @@ def _ledger_result(row: tuple[Any, ...]) -> ApplyResult:
 def apply_changes(
     transaction: Transaction, spec: ObjectSpec, shares: Sequence[Share], catalogue: Catalogue
 ) -> None:
-    """Log the shares' changes that are new and fold them in; counts in each share what became of its changes.
+    """Log the shares' changes that are new and fold them in; counts in each share what became of
+    its changes.
 
     `catalogue` tells which other objects the warehouse has.
     """
@@ -254,7 +263,9 @@ class _Seen:
     unknown_fields: dict[str, str]
     """record_id -> `unknown_fields` of its row, for those that have any."""
     widths: dict[str, int] | None
-    """record_id -> most bytes of its row, for the records that exist; None: the object's records always fit."""
+    """record_id -> most bytes of its row, for the records that exist; None: the object's records
+    always fit.
+    """
 
     @classmethod
     def of(cls, transaction: Transaction, spec: ObjectSpec, incoming: pa.Table) -> "_Seen":
@@ -277,7 +288,9 @@ class _Seen:
         return cls(spec, is_new, last_orders, unknown, wide)
 
     def slow_records(self, new: pa.Table) -> set[str]:
-        """Records with a change that is out of order or a text diff, that are repaired, or that may be too wide for their row."""
+        """Records with a change that is out of order or a text diff, that are repaired, or that may
+        be too wide for their row.
+        """
         last = self.last_orders
         names = ("record_id", "change_order", "diff_fields", "change_origin")
         columns = (new[name].to_pylist() for name in names)
@@ -288,7 +301,9 @@ class _Seen:
         } | self._too_wide(new)
 
     def _too_wide(self, new: pa.Table) -> set[str]:
-        """Records whose row may have become too wide, or was: only the fold knows which of their fields fit."""
+        """Records whose row may have become too wide, or was: only the fold knows which of their
+        fields fit.
+        """
         if self.widths is None:
             return set()
         total = Counter(self.widths)

@@ -19,7 +19,8 @@ RECORDS_AT_ONCE = 2_000
 
 
 def rebuild_records(transaction: Transaction, spec: ObjectSpec, record_ids: Sequence[str]) -> None:
-    """Replace the curated rows of `record_ids` by the fold over their logged changes, in this transaction.
+    """Replace the curated rows of `record_ids` by the fold over their logged changes, in this
+    transaction.
 
     What the fold itself leaves unknown, or no longer does, is written down in `ops.quality`.
     """

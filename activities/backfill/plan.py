@@ -22,7 +22,9 @@ from transforms.parts import Bucket, parts_of
 
 
 class KeptPlan(Message):
-    """A plan as it is remembered: a window that is begun again has the same parts, whatever the counts say by then."""
+    """A plan as it is remembered: a window that is begun again has the same parts, whatever the
+    counts say by then.
+    """
 
     since: datetime | None
     until: datetime | None
@@ -40,14 +42,18 @@ class PlanBackfill:
 
     @activity.defn(name=names.PLAN_BACKFILL)
     async def plan_backfill(self, request: BackfillInput) -> BackfillPlan:
-        """The parts of a backfill by time. Raises `RunConflictError` when the window was begun with other bounds."""
+        """The parts of a backfill by time. Raises `RunConflictError` when the window was begun with
+        other bounds.
+        """
         async with heartbeating():
             with counting_calls() as count:
                 plan = await self.kept(request)
             return plan.model_copy(update={"calls": count.calls})
 
     async def kept(self, request: BackfillInput) -> BackfillPlan:
-        """The plan that was kept when the window was first begun; drawn and kept when this is the first time."""
+        """The plan that was kept when the window was first begun; drawn and kept when this is the
+        first time.
+        """
         key = backfill_plan_key(request.org, request.object, request.window)
         found = await asyncio.to_thread(self.store.find, key)
         if found is None:

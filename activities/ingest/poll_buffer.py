@@ -1,6 +1,8 @@
-"""The buffer between a polled object and its raw files: rows as protected events, cut where a position is.
+"""The buffer between a polled object and its raw files: rows as protected events, cut where a
+position is.
 
-A row's events share its position and are never parted: a batch that ended between them would lose the second one.
+A row's events share its position and are never parted: a batch that ended between them would
+lose the second one.
 """
 
 from collections.abc import Iterable
@@ -33,7 +35,9 @@ class PollBuffer:
         return len(self._events)
 
     def fill(self, rows: list[PolledRow], received_ms: int) -> list[PolledRow]:
-        """Take rows in until the rule asks for a cut; returns those that are left. They are encrypted here."""
+        """Take rows in until the rule asks for a cut; returns those that are left. They are
+        encrypted here.
+        """
         for place, row in enumerate(rows):
             if self.is_full():
                 return rows[place:]

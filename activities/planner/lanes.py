@@ -41,7 +41,9 @@ class LaneWatch:
 
     @activity.defn(name=names.WATCH_LANES)
     async def watch_lanes(self, request: WatchLanesInput) -> WatchLanesResult:
-        """Look at the lanes when `wait` is over, or at once when a stream is refused its deliveries or the worker ends."""
+        """Look at the lanes when `wait` is over, or at once when a stream is refused its deliveries
+        or the worker ends.
+        """
         ends = time.monotonic() + request.wait.total_seconds()
         while (left := ends - time.monotonic()) > 0 and not activity.is_worker_shutdown():
             activity.heartbeat()
@@ -119,7 +121,9 @@ def _end(chain: Chain, start: str) -> str:
 
 
 def _through(poll: FollowerView | None) -> tuple[datetime | None, datetime | None]:
-    """From what `poll_lane` tells with its heartbeats: through when it has read rows, and knows everything."""
+    """From what `poll_lane` tells with its heartbeats: through when it has read rows, and knows
+    everything.
+    """
     if poll is None or len(poll.details) < 4:
         return None, None
     rows, deletions, unsettled = poll.details[1:4]

@@ -1,6 +1,8 @@
-"""Law 10 in the warehouse: what a group of changes found goes into `ops.quality`, in the transaction of its effects.
+"""Law 10 in the warehouse: what a group of changes found goes into `ops.quality`, in the
+transaction of its effects.
 
-A change that is applied once is counted once. What the org can tell better than the event is put on the list of what is to be read.
+A change that is applied once is counted once. What the org can tell better than the event is put
+on the list of what is to be read.
 """
 
 from collections import Counter
@@ -45,7 +47,8 @@ def record_findings(
         transaction: Of the group.
         spec: The object.
         new: The changes that were logged, in the columns of `staged_columns`.
-        last_orders: Record -> the last change that was applied to it before; of records that were there.
+        last_orders: Record -> the last change that was applied to it before; of records that
+            were there.
     """
     changes = quality_rows.found_changes(new)
     open_rows = transaction.fetch(sql.find_open_findings(), [spec.name])

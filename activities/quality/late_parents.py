@@ -1,6 +1,8 @@
-"""Decide about children whose parents did not come: ask the org for a parent after the grace time; a child whose parent the org lacks is an orphan.
+"""Decide about children whose parents did not come: ask the org for a parent after the grace time;
+a child whose parent the org lacks is an orphan.
 
-What waits is noted by `activities.quality.references`, which also takes off the notes of parents that came.
+What waits is noted by `activities.quality.references`, which also takes off the notes of parents
+that came.
 """
 
 from dataclasses import dataclass
@@ -27,7 +29,8 @@ class LateParents:
     pace: Pace = USUAL
 
     def look(self) -> int:
-        """Look at what was applied since the last look, then decide about all that waits; returns for how many records the org is to be asked.
+        """Look at what was applied since the last look, then decide about all that waits; returns
+        for how many records the org is to be asked.
 
         A few small queries when nothing was applied and none waits.
         """
@@ -54,7 +57,9 @@ class LateParents:
 
 
 def _questions(transaction: Transaction, spec: ObjectSpec, parent: ObjectSpec, due: datetime) -> list[Asked]:
-    """The parents that were never seen, and the children of deleted ones: the org may have emptied their reference, which no event tells."""
+    """The parents that were never seen, and the children of deleted ones: the org may have emptied
+    their reference, which no event tells.
+    """
     missing = transaction.fetch(sql.find_missing(spec, parent), [due])
     left = transaction.fetch(sql.find_left_behind(spec, parent), [due])
     return [

@@ -1,4 +1,6 @@
-"""check_log: the warehouse held against itself. What is curated must follow from the change log; what does not is made again from it."""
+"""check_log: the warehouse held against itself. What is curated must follow from the change log;
+what does not is made again from it.
+"""
 
 import asyncio
 import time
@@ -42,7 +44,9 @@ class LogChecks:
 
     @activity.defn(name=names.CHECK_LOG)
     async def check_log(self, request: CheckLogInput) -> LogCheck:
-        """Check records for one stretch, in the order of their ids; `after` says where the next one goes on."""
+        """Check records for one stretch, in the order of their ids; `after` says where the next one
+        goes on.
+        """
         async with heartbeating():
             return await asyncio.to_thread(self._check, request)
 
@@ -100,7 +104,8 @@ class LogChecks:
 def _doubtful(reading: Transaction, spec: ObjectSpec, bounds: list[str]) -> tuple[int, list[str]]:
     """The number of records, and those that the warehouse alone cannot prove to be right.
 
-    Most records are what their last whole change says. The warehouse compares these itself, and nothing but ids is read.
+    Most records are what their last whole change says. The warehouse compares these itself, and
+    nothing but ids is read.
     """
     is_last = len(bounds) == 1
     logged = reading.fetch(reconcile_sql.count_logged(spec, is_last=is_last), bounds)

@@ -11,7 +11,9 @@ from schemas.quality import LATE_PARENT_GRACE
 
 
 def activities(clients: Clients, *, grace: timedelta = LATE_PARENT_GRACE) -> list[Callable[..., Any]]:
-    """For `names.BATCH_QUEUE`: they ask the warehouse only. `grace`: how long a parent may be late. 0 = not at all."""
+    """For `names.BATCH_QUEUE`: they ask the warehouse only. `grace`: how long a parent may be late.
+    0 = not at all.
+    """
     rereads = Rereads(clients.temporal, clients.warehouse, clients.store, clients.catalogue, grace=grace)
     return [rereads.find_rereads, rereads.close_rereads]
 

@@ -1,7 +1,8 @@
-"""find_deleted: records that were deleted since a window began and may be gone from the recycle bin: no query tells of them.
+"""find_deleted: records that were deleted since a window began and may be gone from the recycle
+bin: no query tells of them.
 
-The replication call goes back 15 days (REST API Developer Guide, "Get Deleted"); what was purged longer ago, the id sets of a
-reconciliation tell.
+The replication call goes back 15 days (REST API Developer Guide, "Get Deleted"); what was purged
+longer ago, the id sets of a reconciliation tell.
 """
 
 import asyncio

@@ -1,6 +1,8 @@
-"""find_rereads, close_rereads: what is on the list `ops.reread`, as repairs; and what of it is answered.
+"""find_rereads, close_rereads: what is on the list `ops.reread`, as repairs; and what of it is
+answered.
 
-The change log closes the list, not the work done: a gap is answered by any later whole image, whatever brought it. So nothing here need be done exactly once.
+The change log closes the list, not the work done: a gap is answered by any later whole image,
+whatever brought it. So nothing here need be done exactly once.
 """
 
 import asyncio
@@ -32,7 +34,9 @@ from transforms.ingest.snapshots import GONE_ORIGIN
 from transforms.repair import BY_WINDOW, LONGEST_TRANSACTION, Cause
 
 PATIENCE = timedelta(seconds=20)
-"""Waiting time of an incomplete record: its missing part may be on its way, in another lane or a batch that is not applied yet."""
+"""Waiting time of an incomplete record: its missing part may be on its way, in another lane or a
+batch that is not applied yet.
+"""
 STORM = 10 * COLLECTION_RETRIEVE_MAX
 """More records than this are read as a window: ten calls are what a query job costs."""
 MOST_ATTEMPTS = 3
@@ -75,7 +79,9 @@ class Rereads:
 
     @activity.defn(name=names.FIND_REREADS)
     async def find_rereads(self, request: FindInput) -> FindResult:
-        """The records to read now, late parents among them. A few small queries when that is nothing."""
+        """The records to read now, late parents among them. A few small queries when that is
+        nothing.
+        """
         async with heartbeating():
             await asyncio.to_thread(self._look)
             found = await asyncio.to_thread(self._open, request)
@@ -190,7 +196,9 @@ def _window() -> str:
 
 
 def _by_window(name: str, rows: list[Open]) -> Repair:
-    """A hole's rows stand at their modstamps. What one transaction left untold stands at its commit."""
+    """A hole's rows stand at their modstamps. What one transaction left untold stands at its
+    commit.
+    """
     since = [row.since for row in rows if row.since is not None]
     commits = [row.last for row in rows if row.cause != Cause.HOLE]
     return Repair(

@@ -1,7 +1,8 @@
 """The rows that quarantine holds of replayed batches, replaced by those that still do not fit.
 
-A row that stays as it is, is not touched; one whose reason has changed keeps the time of its first refusal. What of them a query can
-answer, and none has answered yet, is asked for once more.
+A row that stays as it is, is not touched; one whose reason has changed keeps the time of its
+first refusal. What of them a query can answer, and none has answered yet, is asked for once
+more.
 """
 
 from collections import defaultdict
@@ -63,7 +64,8 @@ class Requarantine:
         return cls(held, answered, {(batch, int(ordinal)) for batch, ordinal in rows})
 
     def replace(self, share: Share, record: str | None) -> int:
-        """Let the share's refused changes be all that is refused of its batch, or of one record in it.
+        """Let the share's refused changes be all that is refused of its batch, or of one record in
+        it.
 
         Returns the rows that quarantine then holds of the batch.
         """

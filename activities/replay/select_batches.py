@@ -11,7 +11,9 @@ from schemas.ingest.raw import Manifest
 from schemas.replay import BatchGroup, BatchRef, ReplaySelection, ReplaySize
 
 GROUP_CHANGES = 20_000
-"""Changes that are read and applied together: enough to share a commit, few enough to hold in memory."""
+"""Changes that are read and applied together: enough to share a commit, few enough to hold in
+memory.
+"""
 
 
 def selected_batches(
@@ -34,7 +36,9 @@ def sized(page: BatchPage, selection: ReplaySelection, before: ReplaySize) -> Re
 
 
 def _taken(manifest: Manifest, selection: ReplaySelection) -> int:
-    """Changes that the selection takes of a batch; of one record it is not known beforehand, and the object's are read."""
+    """Changes that the selection takes of a batch; of one record it is not known beforehand, and
+    the object's are read.
+    """
     if selection.object is None:
         return manifest.changes
     return manifest.landed.get(selection.object, 0)

@@ -11,5 +11,7 @@ R = TypeVar("R")
 
 
 async def to_its_end(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Run it in a thread. Cancelled, it is waited for: what it has borrowed is given back before anybody closes what it came from."""
+    """Run it in a thread. Cancelled, it is waited for: what it has borrowed is given back before
+    anybody closes what it came from.
+    """
     return await to_the_end(asyncio.to_thread(function, *args, **kwargs))

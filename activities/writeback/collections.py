@@ -1,4 +1,6 @@
-"""Carrier `collections`: a batch of writebacks as one call. And what becomes of rows by their results, whatever carried them."""
+"""Carrier `collections`: a batch of writebacks as one call. And what becomes of rows by their
+results, whatever carried them.
+"""
 
 import time
 from collections import defaultdict
@@ -44,12 +46,16 @@ class Sent(NamedTuple):
     outcomes: Outcomes
     """Those are missing whose row's result leaves it open."""
     refused: Sequence[Sequence[ToSend]]
-    """Collections of which each was refused as a whole; the outcomes have every entry of them as the one to blame."""
+    """Collections of which each was refused as a whole; the outcomes have every entry of them as
+    the one to blame.
+    """
 
 
 @dataclass
 class Pace:
-    """How long one object's rows take, as measured in this process; until a call has told, they are taken to be quick."""
+    """How long one object's rows take, as measured in this process; until a call has told, they are
+    taken to be quick.
+    """
 
     seconds_a_row: float = 0.0
 
@@ -61,7 +67,9 @@ class Pace:
         return max(_LEAST_ROWS, int(_AIM_SECONDS / self.seconds_a_row))
 
     def learn(self, rows: int, seconds: float) -> None:
-        """Take in how long a call took; the last one counts most, since a call that was given up says little of those after it."""
+        """Take in how long a call took; the last one counts most, since a call that was given up
+        says little of those after it.
+        """
         self.seconds_a_row = (self.seconds_a_row + 3 * seconds / rows) / 4
 
     def give_up(self, rows: int, seconds: float) -> None:
@@ -78,7 +86,9 @@ class Collections:
     """By object."""
 
     def left(self, spec: ObjectSpec, entries: Sequence[ToSend]) -> Outcomes:
-        """Outcomes of entries that do not fit into one call, or would make it too long: they wait again. The first one always goes."""
+        """Outcomes of entries that do not fit into one call, or would make it too long: they wait
+        again. The first one always goes.
+        """
         going = _fitting(entries, self.paces[spec.name].rows)
         return {entry.record: _LEFT for entry in entries if entry.record not in going}
 
@@ -87,7 +97,8 @@ class Collections:
         pace, began = self.paces[spec.name], time.monotonic()
         rows = [_row(entry) for entry in entries]
         try:
-            # Never as a long call: a look-up may then be sure that the org is done with it within `settled_after`.
+            # Never as a long call: a look-up may then be sure that the org is done with it within
+            # `settled_after`.
             results = await self.writes.write(spec.name, key_field, rows, batch)
         except UnknownOutcomeError as error:
             # A connection that was lost at once says nothing of how long the rows take.
@@ -113,7 +124,8 @@ def _row(entry: ToSend) -> Row:
 def _fitting(entries: Sequence[ToSend], most: int) -> set[str]:
     """The records that go together in one call.
 
-    A row that a composite request would misread goes by one collection, without a composite request; other calls leave such rows for later.
+    A row that a composite request would misread goes by one collection, without a composite
+    request; other calls leave such rows for later.
     """
     first, going = entries[0], list(entries)
     if collections_needed([_row(entry) for entry in going]) > 1 and any(map(_is_misread, going)):

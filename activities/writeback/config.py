@@ -22,10 +22,14 @@ class WritebackTerms:
     settled_after: timedelta = ABANDONED_CALL_TIMEOUT
     """The org is taken to be still at a call that was abandoned for so long."""
     send_within: timedelta = SEND_WITHIN
-    """A call that does not begin this soon after the batch was marked as sent is not made. With what a call may take (connecting, sending,
-    waiting: each less than 20 seconds) it is over before `settled_after` is."""
+    """A call that does not begin this soon after the batch was marked as sent is not made. With
+    what a call may take (connecting, sending, waiting: each less than 20 seconds) it is over
+    before `settled_after` is.
+    """
     read_within: timedelta = READ_WITHIN
-    """Older reads decide nothing any more: the batch is read again, since somebody may have changed its records."""
+    """Older reads decide nothing any more: the batch is read again, since somebody may have changed
+    its records.
+    """
     read_within_by_job: timedelta = READ_WITHIN_BY_JOB
     """The same of a batch whose job has to be made and filled in between."""
     patience: timedelta = CHANGE_LOG_TIMEOUT

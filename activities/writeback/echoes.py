@@ -1,4 +1,6 @@
-"""Own changes that come back close their writebacks: the change log is asked for what was done lately."""
+"""Own changes that come back close their writebacks: the change log is asked for what was done
+lately.
+"""
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -36,7 +38,9 @@ class EchoSteps:
 
     @activity.defn(name=names.FIND_ECHOES)
     async def find_echoes(self, request: EchoInput) -> EchoCounts:
-        """Find the changes that an object's writebacks of the last hour have made, as far as they have come back."""
+        """Find the changes that an object's writebacks of the last hour have made, as far as they
+        have come back.
+        """
         us = (await self.sessions.session()).user_id
         return await to_its_end(self._find, self.catalogue().object(request.object), us)
 

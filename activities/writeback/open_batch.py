@@ -1,4 +1,6 @@
-"""An open writeback batch: its entries in plaintext, the records as read, and its cost so far. In memory only."""
+"""An open writeback batch: its entries in plaintext, the records as read, and its cost so far. In
+memory only.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -36,7 +38,8 @@ class BatchInHand:
 
     @property
     def asked_fields(self) -> list[str]:
-        """The values to write or compare; of a parent by its external id both the reference, which an undo restores, and that id.
+        """The values to write or compare; of a parent by its external id both the reference, which
+        an undo restores, and that id.
 
         A field that the org has no more is for the org to refuse.
         """

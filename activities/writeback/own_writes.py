@@ -26,7 +26,9 @@ UNSEEN = Outcome(
 def told_apart(
     seen: Mapping[str, SeenRecord], hand: BatchInHand, us: str, own: Mapping[str, OwnWrite]
 ) -> dict[str, SeenRecord]:
-    """The records, with what is known of when somebody else may have changed them: our own last write is no such change."""
+    """The records, with what is known of when somebody else may have changed them: our own last
+    write is no such change.
+    """
     found = dict(seen)
     for entry in hand.entries:
         record, write = seen.get(entry.external_id), own.get(entry.record)
@@ -39,7 +41,8 @@ def told_apart(
 
 
 def is_unseen(spec: ObjectSpec, seen: SeenRecord | None, write: OwnWrite | None, now: datetime) -> bool:
-    """True when our own last write may be younger than what a query shows: the record would be taken for what it was before.
+    """True when our own last write may be younger than what a query shows: the record would be
+    taken for what it was before.
 
     Times alone do not tell, since `sent_at` is the org's time or somewhat before it.
     """

@@ -1,7 +1,8 @@
-"""The steps of a batch of writebacks: it is sent once, and when nobody knows what became of it, it is looked up.
+"""The steps of a batch of writebacks: it is sent once, and when nobody knows what became of it, it
+is looked up.
 
-Each is safe to repeat. `send_batch` says in the store that it is about to send before it does; found again in that state it sends
-nothing.
+Each is safe to repeat. `send_batch` says in the store that it is about to send before it does;
+found again in that state it sends nothing.
 """
 
 import asyncio
@@ -80,7 +81,9 @@ class WritebackSteps:
 
     @activity.defn(name=names.SEND_WRITEBACKS)
     async def send_writebacks(self, request: WritebackBatchInput) -> SentBatch:
-        """Send a batch that was not sent. After a loss of the worker nothing is known of one that perhaps was."""
+        """Send a batch that was not sent. After a loss of the worker nothing is known of one that
+        perhaps was.
+        """
         hand = await self._open(request.batch)
         if hand is None:
             return SentBatch(is_known=True)
@@ -121,7 +124,8 @@ class WritebackSteps:
         if not going:
             return await self._keep(hand, settled)
         if reading.passed > (self.terms.read_within_by_job if filled.job else self.terms.read_within):
-            # A process that was stopped in between would overwrite what was changed meanwhile. Tried again, it reads again.
+            # A process that was stopped in between would overwrite what was changed meanwhile.
+            # Tried again, it reads again.
             raise UnavailableError(system="the batch", detail=f"{hand.batch.batch} was read too long ago")
         hand.watch = Stopwatch()
         may_send = await asyncio.to_thread(
@@ -152,7 +156,9 @@ class WritebackSteps:
         return Filled("", self.collections.left(hand.spec, going) if going else {})
 
     async def _ask_job(self, hand: "BatchInHand") -> Outcomes:
-        """Outcomes by the ingest job that carries the batch. What it does not tell of is looked up."""
+        """Outcomes by the ingest job that carries the batch. What it does not tell of is looked
+        up.
+        """
         told = await self.jobs.outcomes(hand.spec, hand.key_field, hand.entries, hand.batch.job or "")
         rest = [entry for entry in hand.entries if told is not None and entry.record not in told]
         if told is None or not rest:
@@ -186,7 +192,8 @@ class WritebackSteps:
 
     async def _look_up(self, hand: "BatchInHand", *, is_over: bool) -> Outcomes:
         """The outcomes that are known."""
-        # Before the records are read: what they show must not be older than the time at which a call counts as over.
+        # Before the records are read: what they show must not be older than the time at which a
+        # call counts as over.
         now = await self.org.ask_time(LeaseClass.WRITEBACK)
         hand.seen = await self._seen(hand, with_bin=True)
         sent = SentAt(
@@ -224,8 +231,8 @@ class WritebackSteps:
         return SentBatch(is_known=hand.records <= outcomes.keys(), is_over=is_over)
 
     async def _open(self, batch: str) -> "BatchInHand | None":
-        """The batch with its entries that are open; None when it is closed. What nobody can send any more is settled: it would keep the
-        others from being sent.
+        """The batch with its entries that are open; None when it is closed. What nobody can send
+        any more is settled: it would keep the others from being sent.
         """
         stored, rows = await asyncio.to_thread(self.batches.load, batch)
         if stored.state is BatchState.CLOSED:
@@ -244,7 +251,9 @@ class WritebackSteps:
         return BatchInHand(stored, catalogue.object(stored.object), key_field, entries)
 
     async def _seen(self, hand: "BatchInHand", *, with_bin: bool = False) -> dict[str, SeenRecord]:
-        """External id -> the record. One in the recycle bin is none, since an upsert does not find it, unless asked for `with_bin`."""
+        """External id -> the record. One in the recycle bin is none, since an upsert does not find
+        it, unless asked for `with_bin`.
+        """
         found = await self.records.read(hand.spec, hand.key_field, hand.external_ids, hand.asked_fields)
         return {
             external_id: SeenRecord(
@@ -274,7 +283,9 @@ class WritebackSteps:
         return await self.change_log.since(hand.spec, ids, whole_second(min(times)))
 
     def _before(self, hand: "BatchInHand", going: Sequence[ToSend]) -> dict[str, FoundRecord]:
-        """The records that are there, with the values of the fields that are written, as the store keeps them."""
+        """The records that are there, with the values of the fields that are written, as the store
+        keeps them.
+        """
         found, references = {}, hand.references
         for entry in going:
             seen = hand.seen.get(entry.external_id)

@@ -24,7 +24,9 @@ _RANK = [CallerRole.GUEST, CallerRole.READER, CallerRole.WRITER, CallerRole.OPER
 
 
 class Gate:
-    """Knows tokens. They are kept and compared as hashes, and all of them are compared, so that time tells nothing."""
+    """Knows tokens. They are kept and compared as hashes, and all of them are compared, so that
+    time tells nothing.
+    """
 
     def __init__(self, settings: ApiSettings) -> None:
         self._tokens = settings.tokens

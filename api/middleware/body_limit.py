@@ -1,4 +1,6 @@
-"""No body is longer than agreed: a request that says so itself is refused unread, another one as soon as it is too long."""
+"""No body is longer than agreed: a request that says so itself is refused unread, another one as
+soon as it is too long.
+"""
 
 from http import HTTPStatus
 

@@ -1,4 +1,6 @@
-"""Budgets: what the governor knows of each, who spends it, and when it runs out. Costs no call to Salesforce."""
+"""Budgets: what the governor knows of each, who spends it, and when it runs out. Costs no call to
+Salesforce.
+"""
 
 from datetime import datetime
 from typing import Literal

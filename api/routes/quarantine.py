@@ -30,7 +30,9 @@ class QuarantineGroup(BaseModel):
 
 
 class QuarantineRow(BaseModel):
-    """One refused change. Its event stays in the warehouse: `tidegate quarantine show BATCH ORDINAL`."""
+    """One refused change. Its event stays in the warehouse: `tidegate quarantine show BATCH
+    ORDINAL`.
+    """
 
     batch: str
     ordinal: int
@@ -52,7 +54,9 @@ class Quarantine(BaseModel):
 
 
 class Refused(Reason):
-    """Refused changes, by what they have in common. `reason` says why they need no more care; `because` is why they were refused."""
+    """Refused changes, by what they have in common. `reason` says why they need no more care;
+    `because` is why they were refused.
+    """
 
     model_config = ConfigDict(
         extra="forbid",

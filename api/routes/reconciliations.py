@@ -1,4 +1,6 @@
-"""Reconciliations: whether the warehouse equals the org; what differs is repaired, or only named."""
+"""Reconciliations: whether the warehouse equals the org; what differs is repaired, or only
+named.
+"""
 
 from typing import Self
 

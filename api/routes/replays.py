@@ -1,4 +1,6 @@
-"""Replays: landed batches once more through the present code, into the tables or a shadow; quarantine re-driven."""
+"""Replays: landed batches once more through the present code, into the tables or a shadow;
+quarantine re-driven.
+"""
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -26,7 +28,9 @@ class QuarantineRows(BaseModel):
 
 
 class ReplayRequest(RunRequest):
-    """Selection of landed batches, and of their changes. Nothing given: every change of every lane."""
+    """Selection of landed batches, and of their changes. Nothing given: every change of every
+    lane.
+    """
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -72,7 +76,9 @@ class ReplayRequest(RunRequest):
     parallel: int = Field(default=2, ge=1, le=16, description="Groups of batches under way at once.")
 
     def selection(self, org: str) -> ReplaySelection:
-        """The selection to replay; raises pydantic's `ValidationError` for parts that do not fit together."""
+        """The selection to replay; raises pydantic's `ValidationError` for parts that do not fit
+        together.
+        """
         choice = self.quarantine
         return ReplaySelection(
             org=org,

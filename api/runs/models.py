@@ -47,7 +47,9 @@ class RunView(RunListed, Generic[S]):
     """A run, whole."""
 
     state: S | None
-    """The state as the run reports it, or its result when it has ended; null when there is none, and then `trouble` says why."""
+    """The state as the run reports it, or its result when it has ended; null when there is none,
+    and then `trouble` says why.
+    """
     trouble: str
     """The reason of the failure, or of the silence; empty otherwise."""
 
@@ -81,7 +83,9 @@ class Reason(BaseModel):
 
 
 def status_of(found: Look) -> Status:
-    """Temporal's word; a link of a chain that went on is not shown anywhere, so it is never asked for."""
+    """Temporal's word; a link of a chain that went on is not shown anywhere, so it is never asked
+    for.
+    """
     known: dict[str, Status] = {
         "running": "running",
         "completed": "completed",

@@ -1,4 +1,6 @@
-"""The routes of one kind of run: ask for one, look, list, pause, resume, cancel. The same for every kind."""
+"""The routes of one kind of run: ask for one, look, list, pause, resume, cancel. The same for every
+kind.
+"""
 
 import base64
 import binascii

@@ -1,4 +1,6 @@
-"""The lanes of the day: each object followed the way the plan says, with the engine's own sources and leases."""
+"""The lanes of the day: each object followed the way the plan says, with the engine's own sources
+and leases.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -96,7 +98,9 @@ class Follower:
         return position
 
     def load(self) -> ObjectLoad:
-        """As the planner measures it: the busiest of the last minutes, and what such a day brings."""
+        """As the planner measures it: the busiest of the last minutes, and what such a day
+        brings.
+        """
         now = self.now()
         self.recent = [each for each in self.recent if each[0] > now - _MEASURED_SECONDS]
         measured = sum(count for _, count in self.recent) / (_MEASURED_SECONDS / 60)

@@ -12,7 +12,9 @@ from transforms.governor.forecast import forecast
 from transforms.governor.ledger import OrgBooks
 
 APPLY_SECONDS = 6.0
-"""From received to curated: what `tidegate demo` measures for 95 of 100 changes at the peak rate; not part of this simulation."""
+"""From received to curated: what `tidegate demo` measures for 95 of 100 changes at the peak rate;
+not part of this simulation.
+"""
 AHEAD_HOURS = 6
 
 
@@ -65,7 +67,9 @@ REFUSALS = ("REQUEST_LIMIT_EXCEEDED", "LIMIT_EXCEEDED", "EXCEEDED_QUOTA")
 
 
 class WatchedOrg(httpx.AsyncBaseTransport):
-    """The org's application without sockets, with the time that a call takes, and every refusal noted."""
+    """The org's application without sockets, with the time that a call takes, and every refusal
+    noted.
+    """
 
     def __init__(self, inner: httpx.AsyncBaseTransport, record: Record, seconds: float) -> None:
         self._inner = inner

@@ -1,7 +1,8 @@
 """The day's load: what changes when, by object, and how much of it is made for real.
 
-A record change is made for every `SCALE` of the day, and a page of the org's answers holds as many times fewer rows, so that
-pages, jobs and calls are as many as the whole load would take. Streamed objects are made in full, since each of their events counts.
+A record change is made for every `SCALE` of the day, and a page of the org's answers holds as
+many times fewer rows, so that pages, jobs and calls are as many as the whole load would take.
+Streamed objects are made in full, since each of their events counts.
 """
 
 import math
@@ -40,7 +41,9 @@ SHARES = (
 
 
 def level(hour: float) -> float:
-    """The rate at an hour of the day, as a multiple of the day's mean. Its mean over the day is 1."""
+    """The rate at an hour of the day, as a multiple of the day's mean. Its mean over the day is
+    1.
+    """
     if _SPIKE[0] <= hour < _SPIKE[1]:
         return _SPIKE_LEVEL
     return _BASE * _shape(hour)

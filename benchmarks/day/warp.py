@@ -1,7 +1,8 @@
 """An event loop in which time passes when nobody has anything to do.
 
-Whatever waits for a timer (a lease's life, a poll's interval, the neighbour's next step) runs as it is, in order; only the
-waiting is left out. While a thread works, time stands still. The wall clock of the process goes with the loop's.
+Whatever waits for a timer (a lease's life, a poll's interval, the neighbour's next step) runs as
+it is, in order; only the waiting is left out. While a thread works, time stands still. The wall
+clock of the process goes with the loop's.
 """
 
 import asyncio
@@ -67,7 +68,9 @@ class WarpLoop(asyncio.SelectorEventLoop):
 
 
 def run(main: Callable[[], Coroutine[Any, Any, _Result]], *, began: float) -> _Result:
-    """Run a coroutine to its end in a loop of its own whose wall clock begins at `began` (seconds since the epoch)."""
+    """Run a coroutine to its end in a loop of its own whose wall clock begins at `began` (seconds
+    since the epoch).
+    """
     with time_machine.travel(began, tick=False) as wall:
         loop = WarpLoop(wall)
         try:

@@ -1,4 +1,6 @@
-"""Steps of the demo after the surge: read an object again, write records back, and prove that both sides are equal."""
+"""Steps of the demo after the surge: read an object again, write records back, and prove that both
+sides are equal.
+"""
 
 import asyncio
 import time
@@ -28,7 +30,9 @@ WRITEBACKS = 2_000
 _OBJECT = "Case"
 _PATIENCE_SECONDS = 300.0
 _SETTLE = timedelta(seconds=15)
-"""The time that the stream may take to bring a change, after a surge that was applied within seconds."""
+"""The time that the stream may take to bring a change, after a surge that was applied within
+seconds.
+"""
 _ON_THE_WAY = [WritebackState.WAITING, WritebackState.OPEN]
 Show = Callable[[str], None]
 
@@ -69,7 +73,9 @@ class Acts:
         return {"object": _OBJECT, "rows": state.counts.rows, "stage": state.stage}
 
     async def _write_back(self, client: Client) -> dict[str, Any]:
-        """Change a field of records that are there, and wait until each is in the org or somebody has to act."""
+        """Change a field of records that are there, and wait until each is in the org or somebody
+        has to act.
+        """
         accepted = await asyncio.to_thread(self._submit)
         async with writeback_queues(client, self.settings) as queues:
             await queues.wake(_OBJECT)

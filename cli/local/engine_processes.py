@@ -1,4 +1,6 @@
-"""The engine's worker processes under `tidegate up`: started with a settings file, and started again when they die."""
+"""The engine's worker processes under `tidegate up`: started with a settings file, and started
+again when they die.
+"""
 
 import json
 import sys
@@ -44,7 +46,9 @@ def write_settings(
     api: dict[str, Any] | None = None,
     catalogue: Path | None = None,
 ) -> None:
-    """Write the settings file, readable by its owner alone. `catalogue` None: the one that ships."""
+    """Write the settings file, readable by its owner alone. `catalogue` None: the one that
+    ships.
+    """
     settings = settings_of(endpoints) | ({"planner": {"on": True}} if planner else {})
     settings |= {} if catalogue is None else {"catalogue": str(catalogue.resolve())}
     settings |= {} if api is None else {"api": api}

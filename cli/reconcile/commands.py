@@ -72,7 +72,8 @@ def start(
     settings: SettingsFile = None,
     home: Home = DEFAULT_HOME,
 ) -> None:
-    """Compare the warehouse with the org, repair what differs, and report it. Exits 1 when something is left, 5 when only isolated fields are.
+    """Compare the warehouse with the org, repair what differs, and report it. Exits 1 when
+    something is left, 5 when only isolated fields are.
 
     Example: tidegate reconcile Case --depth ids
     """

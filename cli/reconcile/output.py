@@ -20,7 +20,9 @@ _STAGES = ("beginning", "checking the log", "asking", "waiting", "comparing", "r
 
 
 def share(state: ReconcileState) -> float:
-    """How far it is, from 0 to 1, by its stage. A stage may retry later: the bar stands still then."""
+    """How far it is, from 0 to 1, by its stage. A stage may retry later: the bar stands still
+    then.
+    """
     place = next((place for place, name in enumerate(_STAGES) if state.stage.startswith(name)), 0)
     return place / (len(_STAGES) - 1)
 

@@ -1,4 +1,6 @@
-"""tidegate replay …: landed batches once more through the present code, into the tables or into a shadow of them."""
+"""tidegate replay …: landed batches once more through the present code, into the tables or into a
+shadow of them.
+"""
 
 import asyncio
 from contextlib import closing
@@ -93,7 +95,8 @@ def start(
     settings: SettingsFile = None,
     home: Home = DEFAULT_HOME,
 ) -> None:
-    """Take landed batches through the present code once more. Changes of the change log are not applied again. Costs no API call.
+    """Take landed batches through the present code once more. Changes of the change log are not
+    applied again. Costs no API call.
 
     Example: tidegate replay --since 2026-11-24 --until 2026-11-25
     """
@@ -177,7 +180,9 @@ def _sized(settings: Settings, catalogue: Catalogue, selection: ReplaySelection)
 
 
 def _refuse_unknown_lane(settings: Settings, lane: str) -> None:
-    """Raise `SettingsError` for a lane that landed nothing: misspelt, it would be replayed in no time without a word."""
+    """Raise `SettingsError` for a lane that landed nothing: misspelt, it would be replayed in no
+    time without a word.
+    """
     everything = ReplaySelection(org=settings.salesforce.org_id)
     known = LandedBatches(ObjectStore(s3_address(settings.s3)), everything).lanes()
     listed = []
@@ -193,7 +198,9 @@ def _refuse_unknown_lane(settings: Settings, lane: str) -> None:
 
 
 def _refuse_old_shadow(settings: Settings, request: ReplayInput) -> None:
-    """Raise `SettingsError` for a shadow of another day, which would be mixed. A replay under way keeps its own."""
+    """Raise `SettingsError` for a shadow of another day, which would be mixed. A replay under way
+    keeps its own.
+    """
 
     async def runs() -> bool:
         found = await look(await connect_temporal(settings), REPLAY.workflow_id(request))

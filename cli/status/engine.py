@@ -1,4 +1,6 @@
-"""The engine's state: lanes, running work, freshness, quarantine, budgets. Read-only; no call to Salesforce."""
+"""The engine's state: lanes, running work, freshness, quarantine, budgets. Read-only; no call to
+Salesforce.
+"""
 
 import asyncio
 from dataclasses import asdict, dataclass, field
@@ -54,7 +56,9 @@ class ObjectView:
     quarantined: int
     changes_per_minute: float
     freshness_p50_seconds: float | None
-    """Commit to curated of a recent batch's slowest change, median over the batches of lanes; None without recent batches."""
+    """Commit to curated of a recent batch's slowest change, median over the batches of lanes; None
+    without recent batches.
+    """
     freshness_max_seconds: float | None
     newest_change_at: datetime | None
 

@@ -1,4 +1,6 @@
-"""tidegate writeback submit --dry-run: what writebacks would do to the records as they are now. Nothing is accepted."""
+"""tidegate writeback submit --dry-run: what writebacks would do to the records as they are now.
+Nothing is accepted.
+"""
 
 import asyncio
 from collections.abc import Sequence

@@ -86,9 +86,11 @@ def submit(
     settings: SettingsFile = None,
     home: Home = DEFAULT_HOME,
 ) -> None:
-    """Accept writebacks of a file, or one that is given by options. Handed in again, they do nothing twice. Exits 1 when some are refused.
+    """Accept writebacks of a file, or one that is given by options. Handed in again, they do
+    nothing twice. Exits 1 when some are refused.
 
-    Example: tidegate writeback submit --object Case --external-id C-17 --set Status=Decided --key day-7-C-17
+    Example: tidegate writeback submit --object Case --external-id C-17 --set Status=Decided
+    --key day-7-C-17
     """
     loaded = settings_of_state(settings, home)
     defaults = RowDefaults(
@@ -193,7 +195,8 @@ def _read(
     if defaults.object:
         catalogue.object(defaults.object)
     with _opened(file) as stream, TALK.status("reading") as status:
-        # The same file has the same keys wherever it lies, and another one of the same name has others.
+        # The same file has the same keys wherever it lies, and another one of the same name has
+        # others.
         name = f"{Path(file).name}:{_digest(stream)}"
         stream.seek(0)
 
@@ -254,7 +257,9 @@ def _intake(settings: Settings) -> Iterator[tuple[WritebackIntake, Catalogue]]:
 
 
 def wake(settings: Settings, objects: set[str]) -> None:
-    """Have the objects' queues look. What was done is in the store by now; a queue that hears nothing looks by itself."""
+    """Have the objects' queues look. What was done is in the store by now; a queue that hears
+    nothing looks by itself.
+    """
 
     async def tell() -> None:
         client = await connect_temporal(settings)

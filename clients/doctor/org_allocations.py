@@ -21,7 +21,9 @@ _ENTITLEMENT = "MonthlyPlatformEventsUsageEntitlement"
 
 
 async def examine_allocations(org: OrgHttp, *, streams: bool, margin: float) -> list[Finding]:
-    """The rest of each allocation; one API call. `margin`: the part that the governor never grants. `streams`: some object is streamed."""
+    """The rest of each allocation; one API call. `margin`: the part that the governor never grants.
+    `streams`: some object is streamed.
+    """
     answer = await org.call("GET", f"{org.data_path}/limits", lease_class=LEASE_CLASS)
     limits = answer.json()
     found: list[Finding] = []
@@ -49,7 +51,9 @@ async def examine_allocations(org: OrgHttp, *, streams: bool, margin: float) -> 
 
 
 def _entitlement(limit: Any) -> list[Finding]:
-    """The add-on's month; a maximum of 0 is an org without it. Salesforce goes on delivering beyond it, and asks for more money."""
+    """The add-on's month; a maximum of 0 is an org without it. Salesforce goes on delivering beyond
+    it, and asks for more money.
+    """
     pair = _pair(limit)
     if pair is None or pair[0] == 0 or pair[1] > 0:
         return []

@@ -1,4 +1,6 @@
-"""Asks the org for each object of the catalogue, as the integration user sees it: the object, its fields, their types."""
+"""Asks the org for each object of the catalogue, as the integration user sees it: the object, its
+fields, their types.
+"""
 
 from clients.doctor.org_rights import LEASE_CLASS
 from clients.salesforce.describe import described_field
@@ -17,7 +19,9 @@ _QUIET = {*_NEW, DriftKind.RESTORED, DriftKind.SCALE}
 
 
 async def examine_object(org: OrgHttp, spec: ObjectSpec) -> list[Finding]:
-    """Every finding about one object; one API call. It is compared with the catalogue file, without the decisions of drift."""
+    """Every finding about one object; one API call. It is compared with the catalogue file, without
+    the decisions of drift.
+    """
     name = spec.name
     try:
         answer = await org.call("GET", f"{org.data_path}/sobjects/{name}/describe", lease_class=LEASE_CLASS)

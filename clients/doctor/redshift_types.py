@@ -1,4 +1,6 @@
-"""The types of Redshift's columns beside the catalogue's (Amazon Redshift Database Developer Guide, "SVV_COLUMNS"). No cluster has run this."""
+"""The types of Redshift's columns beside the catalogue's (Amazon Redshift Database Developer Guide,
+"SVV_COLUMNS"). No cluster has run this.
+"""
 
 import psycopg
 
@@ -18,7 +20,9 @@ TYPES = (
 
 
 def wrong_types(dsn: str, catalogue: Catalogue) -> list[str]:
-    """A sentence for each column that is there with another type than the catalogue's; lengths are not compared."""
+    """A sentence for each column that is there with another type than the catalogue's; lengths are
+    not compared.
+    """
     with (
         translated("Redshift"),
         psycopg.connect(dsn, connect_timeout=5, client_encoding="utf8", prepare_threshold=None) as connection,

@@ -1,4 +1,6 @@
-"""Asks Temporal: the namespace, its search attributes, how long it keeps closed workflows, and who polls the task queues."""
+"""Asks Temporal: the namespace, its search attributes, how long it keeps closed workflows, and who
+polls the task queues.
+"""
 
 from collections.abc import Mapping
 from datetime import timedelta

@@ -1,4 +1,6 @@
-"""One lease as its process knows it: what it holds, how fast it spends, and how much it would like to have."""
+"""One lease as its process knows it: what it holds, how fast it spends, and how much it would like
+to have.
+"""
 
 import math
 from dataclasses import dataclass
@@ -56,7 +58,9 @@ class LeaseAccount:
         return self.waiting + max(_LEAST, math.ceil(max(self.rates) * _AHEAD_SECONDS))
 
     def is_low(self, usable: int, now: float, *, is_concurrency: bool) -> bool:
-        """True when it is time to ask: callers wait for more than is there, or little is left of the wish."""
+        """True when it is time to ask: callers wait for more than is there, or little is left of
+        the wish.
+        """
         if self.waiting > usable:
             return True
         return not is_concurrency and usable < _REFILL_BELOW * self.wish(now, is_concurrency=False)

@@ -1,4 +1,6 @@
-"""A purse for the governor's own question about the limits: its calls were counted before it was asked."""
+"""A purse for the governor's own question about the limits: its calls were counted before it was
+asked.
+"""
 
 from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import timedelta

@@ -1,4 +1,6 @@
-"""Interfaces for API-budget tokens: token sources (used by callers) and the governor (grants tokens)."""
+"""Interfaces for API-budget tokens: token sources (used by callers) and the governor (grants
+tokens).
+"""
 
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
@@ -17,7 +19,9 @@ class Purse(Protocol):
     """The source of tokens for calls to Salesforce."""
 
     async def take(self, budget: Budget, lease_class: LeaseClass, count: int = 1) -> None:
-        """Spend `count` tokens; raises `BudgetSpentError` or `UnavailableError` when there are none."""
+        """Spend `count` tokens; raises `BudgetSpentError` or `UnavailableError` when there are
+        none.
+        """
 
     def hold(self, budget: Budget, lease_class: LeaseClass) -> AbstractAsyncContextManager[None]:
         """Hold one token of a concurrency budget while the body runs; raises as `take` does."""

@@ -1,7 +1,9 @@
-"""Aggregates of an object by day or hour: the cheapest question there is, one call for up to 2,000 buckets.
+"""Aggregates of an object by day or hour: the cheapest question there is, one call for up to 2,000
+buckets.
 
-REST alone answers it (salesforce.md, Bulk API 2.0 has no GROUP BY). Days and hours are those of UTC, as every function of dates
-without convertTimezone() takes them (SOQL and SOSL Reference, "Date Functions").
+REST alone answers it (salesforce.md, Bulk API 2.0 has no GROUP BY). Days and hours are those of
+UTC, as every function of dates without convertTimezone() takes them (SOQL and SOSL Reference,
+"Date Functions").
 """
 
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -70,7 +72,9 @@ class BucketQuery:
                 yield answer
 
     async def _call_with_sums(self, ranges: tuple[Range, ...], grain: Grain) -> Answer:
-        """An answer without sums when one of them cannot be had: of a kind that this org does not add up, or of a field that is gone."""
+        """An answer without sums when one of them cannot be had: of a kind that this org does not
+        add up, or of a field that is gone.
+        """
         try:
             return await self._call(ranges, grain)
         except CallRefusedError as error:
@@ -148,7 +152,8 @@ def _halves(ranges: tuple[Range, ...], now: datetime) -> tuple[tuple[Range, ...]
         return ranges[: len(ranges) // 2], ranges[len(ranges) // 2 :]
     (whole,) = ranges
     since, until = whole.since or _FIRST, whole.until or now
-    # The half of the time that has most of the records is the later one: an open range is cut where it is thick.
+    # The half of the time that has most of the records is the later one: an open range is cut where
+    # it is thick.
     middle = since + (until - since) / 2
     middle = middle.replace(hour=middle.hour, minute=0, second=0, microsecond=0)
     if whole.until is None or until - since > timedelta(days=2):

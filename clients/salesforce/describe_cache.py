@@ -20,14 +20,18 @@ class Describes:
     """The kept describes of one org. Its methods block; threads may share it."""
 
     def __init__(self, store: ObjectStore, org: str, *, cached: timedelta = _CACHED) -> None:
-        """`cached`: how long a look at the store is good for; what others kept meanwhile is seen later."""
+        """`cached`: how long a look at the store is good for; what others kept meanwhile is seen
+        later.
+        """
         self._store = store
         self._org = org
         self._cached_seconds = cached.total_seconds()
         self._known: dict[str, tuple[float, DescribedObject | None]] = {}
 
     def find(self, object_name: str) -> DescribedObject | None:
-        """The cached describe of an object; None when there is none, or when the store does not answer and never has."""
+        """The cached describe of an object; None when there is none, or when the store does not
+        answer and never has.
+        """
         looked_at, found = self._known.get(object_name, (float("-inf"), None))
         if time.monotonic() - looked_at < self._cached_seconds:
             return found
@@ -49,7 +53,9 @@ class Describes:
 
 
 async def ask_describe(org: OrgHttp, object_name: str, lease_class: LeaseClass) -> DescribedObject:
-    """Read the org's describe of an object: one call (REST API Developer Guide, "sObject Describe")."""
+    """Read the org's describe of an object: one call (REST API Developer Guide, "sObject
+    Describe").
+    """
     at = datetime.now(UTC)
     answer = await org.call(
         "GET", f"{org.data_path}/sobjects/{object_name}/describe", lease_class=lease_class
@@ -65,9 +71,11 @@ async def refresh_describe(
     *,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> bool:
-    """Ask the org for an object's describe and keep it; False when what was kept is younger than `DESCRIBE_LIFE`.
+    """Ask the org for an object's describe and keep it; False when what was kept is younger than
+    `DESCRIBE_LIFE`.
 
-    Processes call it by themselves, beside their work: it is no activity, and no workflow waits for it.
+    Processes call it by themselves, beside their work: it is no activity, and no workflow waits
+    for it.
     """
     describes = Describes(store, org_id)
     kept = await asyncio.to_thread(describes.find, object_name)

@@ -1,9 +1,11 @@
-"""Calls to Salesforce's HTTP APIs. Law 5 stands here: a call takes its token first, and without one nothing is sent.
+"""Calls to Salesforce's HTTP APIs. Law 5 stands here: a call takes its token first, and without one
+nothing is sent.
 
-What the org says in passing (its count of API calls, a refusal, a Retry-After) goes back to the governor, so that one
-process's bad news stops every other one.
+What the org says in passing (its count of API calls, a refusal, a Retry-After) goes back to the
+governor, so that one process's bad news stops every other one.
 
-Law 6 begins here: the error of a failed write says whether it was surely not carried out, or whether that is unknown (`UnknownOutcomeError`).
+Law 6 begins here: the error of a failed write says whether it was surely not carried out, or
+whether that is unknown (`UnknownOutcomeError`).
 """
 
 import asyncio
@@ -56,11 +58,17 @@ _TRANSIENT = {
 }
 _TOO_SLOW = {"QUERY_TIMEOUT", "OPERATION_TOO_LARGE"}
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
-"""There was no connection, so the org has not seen a byte. A reset or an end of an open one says nothing of the kind."""
+"""There was no connection, so the org has not seen a byte. A reset or an end of an open one says
+nothing of the kind.
+"""
 _OF_THE_FORM = {405, 410, 411, 412, 413, 414, 415, 417, 428, 431}
-"""Status codes that reject a malformed request before executing it, whether sent by Salesforce or by a proxy (RFC 9110)."""
+"""Status codes that reject a malformed request before executing it, whether sent by Salesforce or
+by a proxy (RFC 9110).
+"""
 _MIDWAY = {"REQUEST_RUNNING_TOO_LONG", "UNKNOWN_EXCEPTION", "QUERY_TIMEOUT", "InternalServerError", "Timeout"}
-"""The org had begun, and what it had committed by then stays: each subrequest of a composite call is a transaction."""
+"""The org had begun, and what it had committed by then stays: each subrequest of a composite call
+is a transaction.
+"""
 _OVER_QUOTA = {"LIMIT_EXCEEDED", "EXCEEDED_QUOTA", "ExceededQuota"}
 
 
@@ -103,8 +111,9 @@ class OrgHttp:
     def now(self) -> datetime | None:
         """The org's time, never ahead of it; None before its first answer.
 
-        From the `Date` header of its latest answer and the time that has passed since on a clock that nobody sets. Our
-        own clock may be minutes off, and a poll that ran ahead of the org's would skip rows.
+        From the `Date` header of its latest answer and the time that has passed since on a clock
+        that nobody sets. Our own clock may be minutes off, and a poll that ran ahead of the
+        org's would skip rows.
         """
         if self._told_time is None:
             return None
@@ -112,8 +121,9 @@ class OrgHttp:
         return told + timedelta(seconds=time.monotonic() - at)
 
     async def ask_time(self, lease_class: LeaseClass) -> datetime:
-        """The org's time, as `now`. A process that has not heard from the org yet asks it, which is one call; our own clock stands
-        in only when something on the way takes the org's `Date` headers away.
+        """The org's time, as `now`. A process that has not heard from the org yet asks it, which is
+        one call; our own clock stands in only when something on the way takes the org's `Date`
+        headers away.
         """
         if self.now() is None:
             await self.call("GET", f"{self.data_path}/limits", lease_class=lease_class)
@@ -141,20 +151,23 @@ class OrgHttp:
 
         Args:
             method: HTTP method.
-            path: From the host on, as nextRecordsUrl and other links give it; `data_path` begins most.
+            path: From the host on, as nextRecordsUrl and other links give it; `data_path` begins
+                most.
             lease_class: On whose behalf.
             params: Query.
             json: Body, or None.
             content: Body as bytes, or None.
             headers: Beyond authorization.
             also: What the call spends besides one API call: {Budget.BULK_QUERY_JOBS: 1}.
-            is_long: It may take 20 seconds or more: it then holds a token of `long_calls`, too. Without it, the call
+            is_long: It may take 20 seconds or more: it then holds a token of `long_calls`, too.
+                Without it, the call
                 is given up before it becomes a long one.
             is_write: It changes records, and a failure must say whether it may have done so.
 
-        Raises `BudgetSpentError` before anything is sent; `RateLimitedError`, `UnavailableError`, `CallTooSlowError`,
-        `CredentialsRejectedError` or `CallRefusedError` for what the org answers. A write raises `UnknownOutcomeError` when it may
-        have been carried out; after any other error it was not.
+        Raises `BudgetSpentError` before anything is sent; `RateLimitedError`,
+        `UnavailableError`, `CallTooSlowError`, `CredentialsRejectedError` or `CallRefusedError`
+        for what the org answers. A write raises `UnknownOutcomeError` when it may have been
+        carried out; after any other error it was not.
         """
         async with AsyncExitStack() as held:
             if is_long:
@@ -204,12 +217,14 @@ class OrgHttp:
         refuse_late()
         note_call()
         request.headers["Authorization"] = f"{session.token_type} {session.access_token}"
-        # Asked once more when the connection is there: making one may take longer than what is left of the time.
+        # Asked once more when the connection is there: making one may take longer than what is left
+        # of the time.
         body = BodyInPieces(request.content, refuse_late)
         if is_write and request.content:
             request.stream = body
         try:
-            # The client's own limits are for each piece of an answer: one that drips in would never be given up.
+            # The client's own limits are for each piece of an answer: one that drips in would never
+            # be given up.
             async with asyncio.timeout(request.extensions["timeout"]["read"] if is_write else None):
                 response = await self._http.send(request)
         except (httpx.HTTPError, TimeoutError) as error:
@@ -224,7 +239,8 @@ class OrgHttp:
             told = parsedate_to_datetime(response.headers.get("Date", ""))
         except ValueError:
             return  # a proxy may leave it out
-        # Counted from when the answer is here, a little late, so that the time is a little early: the safe side.
+        # Counted from when the answer is here, a little late, so that the time is a little early:
+        # the safe side.
         self._told_time = told.astimezone(UTC), time.monotonic()
 
     def _read_usage(self, response: httpx.Response) -> None:
@@ -274,10 +290,12 @@ def _unanswered(error: httpx.HTTPError | TimeoutError, detail: str, *, may_be_do
 def _of_a_write(refused: TidegateError, response: httpx.Response, call: str) -> TidegateError:
     """The meaning of a refusal for a write.
 
-    Surely not carried out is what the org refuses with 4xx and a code of its own, unless it had begun; what anybody refuses for its
-    form; and what is sent elsewhere (3xx). A 5xx is not sure even with SERVER_UNAVAILABLE, "a server that is necessary for this call
-    is unavailable" (SOAP API Developer Guide, "Core Data Types"): nothing says that it was found out before the first row. Looking up
-    is one call for a thousand rows; taking a write for undone that was done is a second effect.
+    Surely not carried out is what the org refuses with 4xx and a code of its own, unless it had
+    begun; what anybody refuses for its form; and what is sent elsewhere (3xx). A 5xx is not sure
+    even with SERVER_UNAVAILABLE, "a server that is necessary for this call is unavailable" (SOAP
+    API Developer Guide, "Core Data Types"): nothing says that it was found out before the first
+    row. Looking up is one call for a thousand rows; taking a write for undone that was done is a
+    second effect.
     """
     status, (code, words) = response.status_code, _error(response)
     is_orgs_own = code != str(status)
@@ -327,7 +345,9 @@ def _retry_after(response: httpx.Response) -> timedelta | None:
 
 
 def _error(response: httpx.Response) -> tuple[str, str]:
-    """Code and message of an error body: a list in REST, one object in Bulk API 1.0, a page when the edge answers."""
+    """Code and message of an error body: a list in REST, one object in Bulk API 1.0, a page when
+    the edge answers.
+    """
     try:
         body: Any = response.json()
     except ValueError:

@@ -1,4 +1,6 @@
-"""Records by their external ids, as they are now: a thousand in one call (REST API Developer Guide, "Composite", "QueryAll")."""
+"""Records by their external ids, as they are now: a thousand in one call (REST API Developer Guide,
+"Composite", "QueryAll").
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -24,7 +26,8 @@ class RecordSeen:
 
     record_id: str
     values: Mapping[str, Any]
-    """The fields that were asked for, in REST's JSON; a path to a parent's field by its whole path."""
+    """The fields that were asked for, in REST's JSON; a path to a parent's field by its whole path.
+    """
     modified_at: datetime
     """LastModifiedDate, to the second."""
     modified_by: str
@@ -53,8 +56,9 @@ class RecordsByKey:
     ) -> dict[str, RecordSeen]:
         """The records by the external ids as they were asked for; an id without a record is absent.
 
-        A record in the recycle bin is reported when no live one has its id. Up to 1,000 ids are one call, fewer of a very wide object.
-        What was committed less than some seconds ago may be missing or old: queries lag behind commits
+        A record in the recycle bin is reported when no live one has its id. Up to 1,000 ids are
+        one call, fewer of a very wide object. What was committed less than some seconds ago may
+        be missing or old: queries lag behind commits
         (`clients.salesforce.polling.VISIBILITY_DELAY`). Raises as `OrgHttp.call`.
 
         Args:

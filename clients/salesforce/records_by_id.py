@@ -21,8 +21,9 @@ class FoundRecords(NamedTuple):
     """The states of the requested records."""
 
     records: list[Mapping[str, Any]]
-    """Live ones and those in the recycle bin, in REST's JSON, with `IsDeleted` and `SystemModstamp`; a number of many digits is a
-    `Decimal`."""
+    """Live ones and those in the recycle bin, in REST's JSON, with `IsDeleted` and
+    `SystemModstamp`; a number of many digits is a `Decimal`.
+    """
     gone: list[str]
     """Ids that the org has no more."""
     asked_at: datetime
@@ -38,9 +39,11 @@ class RecordsById:
     lease_class: LeaseClass
 
     async def read(self, ids: Sequence[str]) -> FoundRecords:
-        """The records of up to 2,000 ids (REST API Developer Guide, "Get Records Using sObject Collections").
+        """The records of up to 2,000 ids (REST API Developer Guide, "Get Records Using sObject
+        Collections").
 
-        One call for live ones, and one for up to 2,000 others. Ids whose records are too much for a call are asked for in halves.
+        One call for live ones, and one for up to 2,000 others. Ids whose records are too much
+        for a call are asked for in halves.
         """
         asked_at = await self.org.ask_time(self.lease_class)
         fields = selected_fields(self.spec)
@@ -61,7 +64,8 @@ class RecordsById:
                 json={"ids": list(ids), "fields": list(fields)},
             )
         except CallTooSlowError:
-            # No page cuts this answer short: two thousand records of 800 fields are a hundred megabytes.
+            # No page cuts this answer short: two thousand records of 800 fields are a hundred
+            # megabytes.
             if len(ids) == 1:
                 raise
             middle = len(ids) // 2

@@ -1,18 +1,26 @@
-"""A request body sent in chunks: if the connection drops before the last chunk was handed over, the org cannot have executed the write."""
+"""A request body sent in chunks: if the connection drops before the last chunk was handed over, the
+org cannot have executed the write.
+"""
 
 from collections.abc import AsyncIterator, Callable
 
 import httpx
 
 _PIECE_BYTES = 32 * 1024
-"""Of the piece that is on its way when a connection ends nobody knows how much has gone, so pieces are small."""
+"""Of the piece that is on its way when a connection ends nobody knows how much has gone, so pieces
+are small.
+"""
 
 
 class BodyInPieces(httpx.AsyncByteStream):
-    """A body whose length is in the request's header. An org that lacks the last piece waits for it, and carries nothing out."""
+    """A body whose length is in the request's header. An org that lacks the last piece waits for
+    it, and carries nothing out.
+    """
 
     def __init__(self, content: bytes, before_last: Callable[[], None]) -> None:
-        """`before_last` is called when all but the last piece has gone; what it raises keeps that one back."""
+        """`before_last` is called when all but the last piece has gone; what it raises keeps that
+        one back.
+        """
         self._content = content
         self._before_last = before_last
         self.may_be_whole = not content

@@ -1,7 +1,8 @@
 """Until when a write may be begun.
 
-A lookup of an unanswered write takes it for not carried out after a while. So a process that was stopped between saying
-that it writes and writing must not go on where it was: by then somebody else may have written in its place.
+A lookup of an unanswered write takes it for not carried out after a while. So a process that was
+stopped between saying that it writes and writing must not go on where it was: by then somebody
+else may have written in its place.
 """
 
 import time
@@ -23,7 +24,9 @@ _WINDOW: ContextVar[_Window | None] = ContextVar("window", default=None)
 
 
 class Stopwatch:
-    """The time since it was made, by two clocks: one that nobody sets, and one that goes on while the machine sleeps."""
+    """The time since it was made, by two clocks: one that nobody sets, and one that goes on while
+    the machine sleeps.
+    """
 
     def __init__(self) -> None:
         self._since = time.monotonic()
@@ -37,7 +40,9 @@ class Stopwatch:
 
     @contextmanager
     def writing_within(self, limit: timedelta) -> Iterator[None]:
-        """Writes that the body would begin later than that are not begun; `OrgHttp` raises `UnavailableError` for them."""
+        """Writes that the body would begin later than that are not begun; `OrgHttp` raises
+        `UnavailableError` for them.
+        """
         token = _WINDOW.set(_Window(self._since, self._since_by_the_wall, limit.total_seconds()))
         try:
             yield

@@ -1,4 +1,6 @@
-"""Temporal schedules: work that begins by the clock. Made by the first process that starts, and the same on every later call."""
+"""Temporal schedules: work that begins by the clock. Made by the first process that starts, and the
+same on every later call.
+"""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -38,12 +40,14 @@ class Scheduled:
     request: Message
     every: timedelta
     offset: timedelta = timedelta(0)
-    """Later than the whole multiples of `every` since the epoch: keeps schedules of one kind apart."""
+    """Later than the whole multiples of `every` since the epoch: keeps schedules of one kind apart.
+    """
     note: str = ""
 
 
 async def ensure_schedule(client: Client, wanted: Scheduled) -> bool:
-    """Make the schedule, or bring it up to date; True when it was made. One that an operator has paused stays paused.
+    """Make the schedule, or bring it up to date; True when it was made. One that an operator has
+    paused stays paused.
 
     A run that has not ended when the next one is due has it left out.
     """

@@ -1,11 +1,11 @@
 """Redshift as the warehouse: COPY of Parquet from S3, table locks, distribution and sort keys.
 
-A load is one Parquet object under `load/`, whose values are as protected as everything we write (law 7). It is
-deleted after commit and after rollback alike; what a killed process leaves there is nobody's, the bucket's
-lifecycle rule may expire it.
+A load is one Parquet object under `load/`, whose values are as protected as everything we write
+(law 7). It is deleted after commit and after rollback alike; what a killed process leaves there
+is nobody's, the bucket's lifecycle rule may expire it.
 
-No cluster has run this: what AWS' pages leave open is marked "unverified" where it matters. SQL text is made by pure
-functions, so that tests hold it whole.
+No cluster has run this: what AWS' pages leave open is marked "unverified" where it matters. SQL
+text is made by pure functions, so that tests hold it whole.
 """
 
 import logging
@@ -42,15 +42,17 @@ _TYPES = {
     Kind.INTEGER: "BIGINT",
     Kind.DOUBLE: "DOUBLE PRECISION",
     Kind.DATE: "DATE",
-    # Loaded from Parquet INT64 timestamps that are marked UTC. AWS documents no mapping for this type; that COPY
-    # takes it is known from two public loaders that do just so, PostHog's batch exports (destinations/
-    # redshift_batch_export.py) and dlt (impl/redshift/factory.py): unverified here. A timestamp without a zone would
-    # be worse: pyarrow then leaves out the older of Parquet's two type marks, and COPY was seen to misread the unit
+    # Loaded from Parquet INT64 timestamps that are marked UTC. AWS documents no mapping for this
+    # type; that COPY takes it is known from two public loaders that do just so, PostHog's batch
+    # exports (destinations/ redshift_batch_export.py) and dlt (impl/redshift/factory.py):
+    # unverified here. A timestamp without a zone would be worse: pyarrow then leaves out the older
+    # of Parquet's two type marks, and COPY was seen to misread the unit
     # (https://github.com/apache/arrow/issues/38000).
     Kind.TIMESTAMP: "TIMESTAMPTZ",
 }
 _SORT_KEYS = {"current": "record_id", "history": "record_id, valid_from", "change": "record_id, change_order"}
-# Somebody else was faster: several workers start at once, and Redshift has no lock that is not on a table.
+# Somebody else was faster: several workers start at once, and Redshift has no lock that is not on a
+# table.
 _MADE_MEANWHILE = (
     psycopg.errors.DuplicateSchema,
     psycopg.errors.DuplicateTable,
@@ -61,17 +63,20 @@ _log = logging.getLogger(__name__)
 
 
 class RedshiftWarehouse:
-    """A Redshift database as the warehouse. Safe to share between threads: each transaction has its connection.
+    """A Redshift database as the warehouse. Safe to share between threads: each transaction has its
+    connection.
 
-    The database should have SNAPSHOT isolation (the default of new ones): every transaction reads and writes the
-    ledger, and under SERIALIZABLE two objects applied at once conflict there. The loser is tried again, so that is
-    slow, not wrong. https://docs.aws.amazon.com/redshift/latest/dg/c_serial_isolation.html
+    The database should have SNAPSHOT isolation (the default of new ones): every transaction
+    reads and writes the ledger, and under SERIALIZABLE two objects applied at once conflict
+    there. The loser is tried again, so that is slow, not wrong.
+    https://docs.aws.amazon.com/redshift/latest/dg/c_serial_isolation.html
     """
 
     def __init__(
         self, dsn: str, *, store: ObjectStore, copy_role: str, connections: int = 8, prefix: str = ""
     ) -> None:
-        """`copy_role`: ARN of the role with which COPY reads the store's bucket, which must be in Redshift's region.
+        """`copy_role`: ARN of the role with which COPY reads the store's bucket, which must be in
+        Redshift's region.
 
         `prefix`: of the schemas' names; empty but for a shadow.
         """
@@ -92,7 +97,8 @@ class RedshiftWarehouse:
             existing = _existing_columns(connection, self._prefix)
             tables = {in_schemas(table, self._prefix): c for table, c in _tables(catalogue).items()}
             for table, columns in tables.items():
-                # Each statement commits by itself: a transaction over all would hold locks that appliers wait for.
+                # Each statement commits by itself: a transaction over all would hold locks that
+                # appliers wait for.
                 statements = missing_statements(table, columns, existing.get(table))
                 made += [name for name, statement in statements.items() if _make(connection, statement)]
             for view in views():
@@ -113,7 +119,8 @@ class RedshiftWarehouse:
             load = _Loader(self._store, self._copy_role)
             try:
                 with translated(_SYSTEM):
-                    # Looked up before the transaction begins: in it, a query would take the snapshot before the lock.
+                    # Looked up before the transaction begins: in it, a query would take the
+                    # snapshot before the lock.
                     tables = self._known_tables(connection)
                     with connection.transaction():
                         opened = _RedshiftTransaction(connection, load, tables, self._prefix)
@@ -153,8 +160,8 @@ class RedshiftWarehouse:
             if not connection.closed:
                 return connection
         with translated(_SYSTEM):
-            # Redshift calls its encoding UNICODE, which psycopg does not know, and has no DEALLOCATE ALL:
-            # https://github.com/psycopg/psycopg/issues/122
+            # Redshift calls its encoding UNICODE, which psycopg does not know, and has no
+            # DEALLOCATE ALL: https://github.com/psycopg/psycopg/issues/122
             return psycopg.connect(
                 self._dsn, autocommit=True, connect_timeout=10, client_encoding="utf8", prepare_threshold=None
             )
@@ -192,8 +199,8 @@ class _RedshiftTransaction:
             self._run(self._loader.put(in_schemas(table, self._prefix), columns, rows))
 
     def drop_stages(self) -> None:
-        """The equivalent of ON COMMIT DROP. Only what this transaction made: the name is looked up along the
-        search path, so that DROP … IF EXISTS could hit somebody's permanent table.
+        """The equivalent of ON COMMIT DROP. Only what this transaction made: the name is looked up
+        along the search path, so that DROP … IF EXISTS could hit somebody's permanent table.
         """
         for name in sorted(self._staged):
             self.execute(f"DROP TABLE {name}")
@@ -230,8 +237,9 @@ class _Loader:
 def create_statement(table: str, columns: Sequence[Column]) -> str:
     """The DDL of one permanent table.
 
-    No primary keys: Redshift does not enforce them, yet its planner trusts them. A record's rows lie on one slice in
-    every table of its object, so that the fold's joins move nothing between nodes.
+    No primary keys: Redshift does not enforce them, yet its planner trusts them. A record's rows
+    lie on one slice in every table of its object, so that the fold's joins move nothing between
+    nodes.
     """
     keys = _SORT_KEYS.get(table.rpartition("_")[2])
     options = f"DISTSTYLE KEY DISTKEY(record_id) SORTKEY({keys})" if keys else "DISTSTYLE AUTO"
@@ -239,10 +247,13 @@ def create_statement(table: str, columns: Sequence[Column]) -> str:
 
 
 def missing_statements(table: str, columns: Sequence[Column], existing: set[str] | None) -> dict[str, str]:
-    """The object to create -> the DDL that creates it. `existing`: the table's columns; None when there is no table."""
+    """The object to create -> the DDL that creates it. `existing`: the table's columns; None when
+    there is no table.
+    """
     if existing is None:
         return {table: create_statement(table, columns)}
-    # Nullable although it may be required: ADD COLUMN … NOT NULL asks for a default for the rows that are there.
+    # Nullable although it may be required: ADD COLUMN … NOT NULL asks for a default for the rows
+    # that are there.
     return {
         f"{table}.{column.name}": f"ALTER TABLE {table} ADD COLUMN {column.sql} {type_name(column)}"
         for column in columns
@@ -258,11 +269,13 @@ def stage_statement(name: str, columns: Sequence[Column]) -> str:
 
 
 def lock_statement(table: str, known: frozenset[str], prefix: str = "") -> str:
-    """Lock for the object whose tables are called after `table`; quarantine's for an object that has none.
+    """Lock for the object whose tables are called after `table`; quarantine's for an object that
+    has none.
 
-    LOCK is the transaction's first statement: the snapshot is taken by the first query after it, so that it shows what
-    the transaction before has committed. It is ACCESS EXCLUSIVE and so makes readers of the table wait until
-    commit; Redshift has no weaker one. https://docs.aws.amazon.com/redshift/latest/dg/r_LOCK.html
+    LOCK is the transaction's first statement: the snapshot is taken by the first query after it,
+    so that it shows what the transaction before has committed. It is ACCESS EXCLUSIVE and so
+    makes readers of the table wait until commit; Redshift has no weaker one.
+    https://docs.aws.amazon.com/redshift/latest/dg/r_LOCK.html
     """
     current = f"{prefix}{CURATED}.{table}_current"
     return f"LOCK TABLE {current if current in known else prefix + QUARANTINE}"
@@ -279,8 +292,8 @@ def copy_statement(table: str, columns: Sequence[Column], url: str, role: str) -
 def parquet_of(table: str, columns: Sequence[Column], rows: pa.Table) -> bytes:
     """The rows as one Parquet object, in exactly the order and the types of `columns`.
 
-    Raises `StatementError` for a text beyond `MAX_TEXT_BYTES`: COPY from Parquet has no TRUNCATECOLUMNS, and would
-    fail with a message that may show the row.
+    Raises `StatementError` for a text beyond `MAX_TEXT_BYTES`: COPY from Parquet has no
+    TRUNCATECOLUMNS, and would fail with a message that may show the row.
     """
     typed = rows.select([column.name for column in columns]).cast(
         pa.schema([(c.name, c.arrow) for c in columns])
@@ -300,7 +313,9 @@ def parquet_of(table: str, columns: Sequence[Column], rows: pa.Table) -> bytes:
 
 
 def type_name(column: Column) -> str:
-    """The column's type in Redshift. A VARCHAR's length is in bytes, a column's size in characters."""
+    """The column's type in Redshift. A VARCHAR's length is in bytes, a column's size in
+    characters.
+    """
     if column.kind is Kind.DECIMAL:
         return f"NUMERIC(18, {column.scale})"
     if column.kind is Kind.TEXT:

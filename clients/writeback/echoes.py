@@ -22,7 +22,9 @@ class Echoes:
         self._store = store
 
     def missing(self, object_name: str, most: int, *, after: int = 0) -> list[Unechoed]:
-        """The first `most` writebacks of an object with larger numbers than `after` that are done and without an echo."""
+        """The first `most` writebacks of an object with larger numbers than `after` that are done
+        and without an echo.
+        """
         table = WRITEBACK.c
         names = ("number", "batch", "record_id", "sent_at", "done_at")
         query = (

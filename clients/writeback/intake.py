@@ -1,6 +1,9 @@
-"""Accepting writebacks: what is accepted is durable, and one key of a caller is one writeback forever.
+"""Accepting writebacks: what is accepted is durable, and one key of a caller is one writeback
+forever.
 
-A request is one transaction. Requests are written one after the other, whichever caller asks: so keys that two of them share cannot make a deadlock, and numbers grow in the order in which they become visible. Two callers' writebacks of one record are sent in that order.
+A request is one transaction. Requests are written one after the other, whichever caller asks: so
+keys that two of them share cannot make a deadlock, and numbers grow in the order in which they
+become visible. Two callers' writebacks of one record are sent in that order.
 """
 
 from collections.abc import Callable, Sequence
@@ -63,7 +66,9 @@ class WritebackIntake:
         *,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """`checks` is called when the first writebacks come, so that nothing has to answer before."""
+        """`checks` is called when the first writebacks come, so that nothing has to answer
+        before.
+        """
         self._store = WritebackStore(dsn)
         self._open_checks = checks
         self._checks: WritebackChecks | None = None
@@ -75,7 +80,8 @@ class WritebackIntake:
 
         Args:
             caller: Whose keys they are.
-            items: `WritebackRequest`s, or the JSON objects that should be some. What is wrong with one concerns no other.
+            items: `WritebackRequest`s, or the JSON objects that should be some. What is wrong
+                with one concerns no other.
 
         Raises:
             UnavailableError: The store does not answer; the same request may be sent again.
@@ -90,7 +96,9 @@ class WritebackIntake:
         return request.answer(self._kept(caller, rows, request))
 
     def prepare(self, items: Sequence[object]) -> tuple[list[dict[str, Any]], tuple[RefusedWriteback, ...]]:
-        """Check without storing: the writebacks that `submit` would store, with the `index` of each, and those that it would refuse. Nothing is stored."""
+        """Check without storing: the writebacks that `submit` would store, with the `index` of
+        each, and those that it would refuse. Nothing is stored.
+        """
         if self._checks is None:
             self._checks = self._open_checks()
         request = _Request(self._checks, items, self._clock())
@@ -106,7 +114,9 @@ class WritebackIntake:
         self._store.close()
 
     def _kept(self, caller: str, rows: list[dict[str, Any]], request: "_Request") -> dict[str, _Kept]:
-        """Store the rows whose keys are free; returns what every key of the request stands for now."""
+        """Store the rows whose keys are free; returns what every key of the request stands for
+        now.
+        """
         values = {"caller": caller, "state": str(WritebackState.WAITING), "now": request.now}
         kept: dict[str, _Kept] = {}
         with self._store.begin() as connection:
@@ -157,7 +167,9 @@ class _Request:
         return tuple(each for each in self._found if isinstance(each, RefusedWriteback))
 
     def answer(self, kept: dict[str, _Kept]) -> Intake:
-        """The outcome of each. A key that is known with the same content is accepted, whatever the checks say of it today."""
+        """The outcome of each. A key that is known with the same content is accepted, whatever the
+        checks say of it today.
+        """
         accepted, refused = [], []
         firsts = {each.index for each in self.first}
         for index, (read, found) in enumerate(zip(self._read, self._found, strict=True)):

@@ -1,4 +1,6 @@
-"""Reading writebacks from a file, so many rows at a time, and accepting them. One bad row concerns no other."""
+"""Reading writebacks from a file, so many rows at a time, and accepting them. One bad row concerns
+no other.
+"""
 
 import csv
 from collections import deque
@@ -26,7 +28,9 @@ _HEADER = 256 * 1024
 
 
 class UnreadableError(ValueError):
-    """The file cannot be read on; the message says why and what to do, and nothing of what is in it."""
+    """The file cannot be read on; the message says why and what to do, and nothing of what is in
+    it.
+    """
 
 
 class Numbered(NamedTuple):
@@ -157,7 +161,9 @@ def _csv(stream: BinaryIO) -> Iterator[Numbered]:
 
 
 def _with_odd(rows: Iterator[dict[str, Any]], odd: deque[int], cells: int) -> Iterator[Numbered]:
-    """The rows with their numbers, and in their places those that were skipped: their numbers are in `odd` before the next row comes."""
+    """The rows with their numbers, and in their places those that were skipped: their numbers are
+    in `odd` before the next row comes.
+    """
     message = (
         f"This row has more or fewer cells than the {cells} of the header. Put texts with commas in quotes."
     )

@@ -1,4 +1,6 @@
-"""Looking at writebacks: one, its attempts, lists and counts. Nothing is decrypted: personal values come as tokens."""
+"""Looking at writebacks: one, its attempts, lists and counts. Nothing is decrypted: personal values
+come as tokens.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -64,7 +66,8 @@ class WritebackLooks:
     def page(
         self, chosen: WritebackFilter, most: int, *, before: int | None = None, oldest_first: bool = False
     ) -> list[Row]:
-        """The last `most` of those that are chosen, the newest first; with `before`, those with a smaller number.
+        """The last `most` of those that are chosen, the newest first; with `before`, those with a
+        smaller number.
 
         With `oldest_first` the first ones instead; `before` then does not count.
         """
@@ -94,7 +97,9 @@ class WritebackLooks:
             return [StateCount(*row) for row in connection.execute(query)]
 
     def of_record(self, record_id: str, most: int) -> list[Row]:
-        """The last `most` writebacks of a record by its Salesforce id, in the order of acceptance."""
+        """The last `most` writebacks of a record by its Salesforce id, in the order of
+        acceptance.
+        """
         query = _shown().where(WRITEBACK.c.record_id.startswith(record_id, autoescape=True))
         return self._rows(query.order_by(WRITEBACK.c.number.desc()).limit(most))[::-1]
 

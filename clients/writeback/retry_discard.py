@@ -1,4 +1,6 @@
-"""Writebacks that were not sent, in an operator's hands: tried again, or let go. Each act is on record with what it did (law 9)."""
+"""Writebacks that were not sent, in an operator's hands: tried again, or let go. Each act is on
+record with what it did (law 9).
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,7 +26,9 @@ _LATER = sa.text("""
       AND EXISTS (SELECT 1 FROM jsonb_object_keys(w.fields) AS name WHERE l.fields ? name)
     GROUP BY w.number
 """)
-"""Of some writebacks the first later one of the same record and a field of theirs that is in Salesforce, or on its way."""
+"""Of some writebacks the first later one of the same record and a field of theirs that is in
+Salesforce, or on its way.
+"""
 
 
 class Unsent:
@@ -34,15 +38,19 @@ class Unsent:
         self._store = store
 
     def retry(self, chosen: WritebackChoice, *, by: str, reason: str, force: bool = False) -> Handled:
-        """Have them sent once more, as if they had just been accepted: no attempts, and five minutes at least.
+        """Have them sent once more, as if they had just been accepted: no attempts, and five
+        minutes at least.
 
-        One that was held or superseded, or whose outcome is unknown, is sent although the record was changed in Salesforce before now; a change after now counts as newer again. Preconditions stay.
+        One that was held or superseded, or whose outcome is unknown, is sent although the record
+        was changed in Salesforce before now; a change after now counts as newer again.
+        Preconditions stay.
 
         Args:
             chosen: Which ones; without a state, every one that was not sent.
             by: Who asks.
             reason: Why.
-            force: Also those with a later writeback of the same record and field that is done or on its way.
+            force: Also those with a later writeback of the same record and field that is done or
+                on its way.
         """
         with self._store.begin() as connection:
             # No batch is formed meanwhile, so what is found later than these stays the last.
@@ -88,7 +96,9 @@ def record_act(
     at: datetime,
     told: Mapping[str, str] | None = None,
 ) -> None:
-    """Put an act on record, once an object, with the numbers it is about. `told`: object -> what else is to be said."""
+    """Put an act on record, once an object, with the numbers it is about. `told`: object -> what
+    else is to be said.
+    """
     of_object: defaultdict[str, list[int]] = defaultdict(list)
     for row in rows:
         of_object[row.object].append(row.number)

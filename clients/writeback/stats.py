@@ -1,4 +1,6 @@
-"""Writeback statistics: queue depth and age, held count, and latency percentiles of finished writebacks."""
+"""Writeback statistics: queue depth and age, held count, and latency percentiles of finished
+writebacks.
+"""
 
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta

@@ -32,7 +32,9 @@ def refusal(error: SalesforceError, request: Request) -> Response:
 
 
 def _of_bulk_v1(error: SalesforceError) -> AsyncApiError:
-    """A quota is the API's own to word; a fault is what its rule says, even where this API has no such code."""
+    """A quota is the API's own to word; a fault is what its rule says, even where this API has no
+    such code.
+    """
     known = translated(error)
     if known.code == "ClientInputError":
         return AsyncApiError(error.code, error.message, error.status)

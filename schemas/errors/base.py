@@ -8,7 +8,9 @@ class TidegateError(Exception):
     """Base of every error of ours."""
 
     code: ClassVar[str] = "TidegateError"
-    """The type of the failure in Temporal's histories. It is stored: it stays when the class is renamed."""
+    """The type of the failure in Temporal's histories. It is stored: it stays when the class is
+    renamed.
+    """
 
 
 class TransientError(TidegateError):

@@ -26,7 +26,9 @@ class CallRefusedError(TerminalError):
     code = "CallRefusedError"
 
     def __init__(self, *, call: str, status: int, error_code: str, detail: str, words: str = "") -> None:
-        """`words` is what Salesforce says where that may quote a record's values: it is in no message, so in no log."""
+        """`words` is what Salesforce says where that may quote a record's values: it is in no
+        message, so in no log.
+        """
         self.call = call
         self.status = status
         self.error_code = error_code
@@ -206,7 +208,9 @@ class StatementError(TerminalError):
 
 
 class ActRefusedError(TerminalError):
-    """A workflow refuses what an operator asks of it; the workflow's own sentence says what to do."""
+    """A workflow refuses what an operator asks of it; the workflow's own sentence says what to
+    do.
+    """
 
     code = "ActRefusedError"
 

@@ -1,4 +1,6 @@
-"""Messages that travel through Temporal: references, positions and counts. Never a record, so never PII."""
+"""Messages that travel through Temporal: references, positions and counts. Never a record, so never
+PII.
+"""
 
 from datetime import datetime, timedelta
 
@@ -26,11 +28,13 @@ class LaneInput(Message):
     every: timedelta = POLL_EVERY
     """Between the beginnings of two polls."""
     start_at: datetime | None = None
-    """Nothing before needs polling, because another lane has received it; None: go on at the chain's end, and without a
-    chain a little before now."""
+    """Nothing before needs polling, because another lane has received it; None: go on at the
+    chain's end, and without a chain a little before now.
+    """
     reads_unsettled: bool = False
-    """Each poll of a lane also lands what has changed since the end of its window: while the object goes over to a stream, whose
-    events would hide from the next polls what only these rows tell."""
+    """Each poll of a lane also lands what has changed since the end of its window: while the object
+    goes over to a stream, whose events would hide from the next polls what only these rows tell.
+    """
     began_at: datetime | None = None
     """When the first run of the workflow began; it sets this itself."""
     position: str = ORIGIN
@@ -38,8 +42,9 @@ class LaneInput(Message):
     first_replay: int = -2
     """Where a lane without a chain begins: -2 all retained events, -1 new ones only."""
     skip_from: str | None = None
-    """From this position the stream goes on with new events only, because another lane has received the rest; None: every
-    event is received."""
+    """From this position the stream goes on with new events only, because another lane has received
+    the rest; None: every event is received.
+    """
     paused: bool = False
     paused_because: str = ""
 
@@ -128,7 +133,9 @@ class StageInput(Message):
 
 
 class StagedObject(Message):
-    """One object's share of a staged batch: where its typed and refused changes lie, and how many there are."""
+    """One object's share of a staged batch: where its typed and refused changes lie, and how many
+    there are.
+    """
 
     object: str
     staged_key: str | None

@@ -1,7 +1,7 @@
 """The parts of an object's describe that the catalogue lacks: writable fields and their values.
 
-The facts are optional: without them a writeback is checked against the catalogue alone, and the org says the rest.
-Source: REST API Developer Guide, "sObject Describe".
+The facts are optional: without them a writeback is checked against the catalogue alone, and the
+org says the rest. Source: REST API Developer Guide, "sObject Describe".
 """
 
 from datetime import timedelta
@@ -26,7 +26,9 @@ class DescribedField(Message):
 
 
 class DescribedObject(Message):
-    """The fields of one object by name. One that is missing here does not exist for the integration user."""
+    """The fields of one object by name. One that is missing here does not exist for the integration
+    user.
+    """
 
     object: str
     described_at: AwareDatetime

@@ -33,14 +33,18 @@ class OidcSettings(SettingsGroup):
     role_claim: str = "roles"
     """Claim that names the caller's roles, a text or a list."""
     roles: dict[str, CallerRole] = Field(default={role.value: role for role in CallerRole})
-    """Value of the claim -> role. The highest role of several is used; a caller without one is refused."""
+    """Value of the claim -> role. The highest role of several is used; a caller without one is
+    refused.
+    """
 
 
 class ApiSettings(SettingsGroup):
     """The HTTP API."""
 
     host: str = "127.0.0.1"
-    """Address to listen on. The API speaks plain HTTP: outside one machine, put a proxy that ends TLS before it."""
+    """Address to listen on. The API speaks plain HTTP: outside one machine, put a proxy that ends
+    TLS before it.
+    """
     port: int = Field(default=8400, ge=1, le=65_535)
     """Port to listen on."""
     tokens: tuple[ApiToken, ...] = ()
@@ -50,7 +54,8 @@ class ApiSettings(SettingsGroup):
     max_body_bytes: int = Field(
         default=16 * 1024 * 1024, ge=1_024, validation_alias=renamed("max_body_bytes", old="most_bytes")
     )
-    """Bytes of a request body. 50,000 IDs take 1.1 MB, 10,000 writebacks of 1,500 bytes take 15 MB."""
+    """Bytes of a request body. 50,000 IDs take 1.1 MB, 10,000 writebacks of 1,500 bytes take 15 MB.
+    """
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:

@@ -1,4 +1,6 @@
-"""The base of every settings group, and how a setting is renamed without breaking an installation."""
+"""The base of every settings group, and how a setting is renamed without breaking an
+installation.
+"""
 
 from typing import Any
 
@@ -6,7 +8,9 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, model_validator
 
 
 class SettingsGroup(BaseModel):
-    """A group of settings. Frozen; unknown names are errors. The docstring below a field describes it."""
+    """A group of settings. Frozen; unknown names are errors. The docstring below a field describes
+    it.
+    """
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, populate_by_name=True, use_attribute_docstrings=True
@@ -15,7 +19,9 @@ class SettingsGroup(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _prefer_new_names(cls, values: Any) -> Any:
-        """Drop the old name of a setting when the new one is given, too: from the file and the environment, say."""
+        """Drop the old name of a setting when the new one is given, too: from the file and the
+        environment, say.
+        """
         if not isinstance(values, dict):
             return values
         dropped = set()

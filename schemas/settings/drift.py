@@ -14,7 +14,9 @@ class DriftSettings(SettingsGroup):
     """How changes of the org's schema are found and handled."""
 
     on: bool = True
-    """True = keep Temporal schedules for checks and refreshes. False = remove them; `tidegate drift --check` still works."""
+    """True = keep Temporal schedules for checks and refreshes. False = remove them; `tidegate drift
+    --check` still works.
+    """
     interval: timedelta = Field(
         default=CHECK_EVERY, ge=timedelta(seconds=1), validation_alias=renamed("interval", old="every")
     )
@@ -24,9 +26,13 @@ class DriftSettings(SettingsGroup):
     add_calculated: bool = False
     """True = also keep new calculated fields, and refresh them. False = report them only."""
     pii: Pii = Pii.PERSONAL
-    """How a new field is treated until the catalogue file classifies it. `none` stores it in plaintext."""
+    """How a new field is treated until the catalogue file classifies it. `none` stores it in
+    plaintext.
+    """
     redrive: bool = True
-    """True = re-drive quarantined changes once the field they need was added. False = wait for `tidegate quarantine redrive`."""
+    """True = re-drive quarantined changes once the field they need was added. False = wait for
+    `tidegate quarantine redrive`.
+    """
     refresh_interval: timedelta = Field(
         default=REFRESH_EVERY,
         ge=timedelta(minutes=1),

@@ -31,9 +31,13 @@ class LaneSettings(SettingsGroup):
     )
     """Time between two polls of a polled lane. Each poll costs at least one API call."""
     first_replay: Literal[-1, -2] = -2
-    """Where a lane without a chain starts: -2 = all retained events (72 hours), -1 = new events only."""
+    """Where a lane without a chain starts: -2 = all retained events (72 hours), -1 = new events
+    only.
+    """
     transport: StreamTransport = "cometd"
-    """Protocol of a streamed lane. Events and positions are the same, so a lane may change at any worker restart."""
+    """Protocol of a streamed lane. Events and positions are the same, so a lane may change at any
+    worker restart.
+    """
 
     @model_validator(mode="after")
     def _follows_one_source(self) -> Self:
@@ -46,8 +50,9 @@ class PollingSettings(SettingsGroup):
     """How objects are polled."""
 
     visibility_delay: timedelta = Field(default=QUERY_VISIBILITY_LAG, ge=timedelta(0))
-    """Lag of each poll's upper bound behind the org's clock: rows become queryable at most this long after commit.
-    Raise it when reconciliations find records that a poll missed."""
+    """Lag of each poll's upper bound behind the org's clock: rows become queryable at most this
+    long after commit. Raise it when reconciliations find records that a poll missed.
+    """
     overlap: timedelta = Field(default=FIRST_POLL_OVERLAP, ge=timedelta(0))
     """How far before its start time a lane without a chain starts to read."""
     deletions_interval: timedelta = Field(
@@ -55,7 +60,9 @@ class PollingSettings(SettingsGroup):
         ge=timedelta(minutes=1),
         validation_alias=renamed("deletions_interval", old="deletions_every"),
     )
-    """Time between two checks for purged records. Each check costs one API call: 144 a day by default."""
+    """Time between two checks for purged records. Each check costs one API call: 144 a day by
+    default.
+    """
 
 
 class CutSettings(SettingsGroup):
@@ -72,4 +79,5 @@ class CutSettings(SettingsGroup):
     max_age: timedelta = Field(
         default=timedelta(seconds=4), validation_alias=renamed("max_age", old="most_age")
     )
-    """Age of a batch's first change. It is part of freshness; longer makes fewer, larger batches."""
+    """Age of a batch's first change. It is part of freshness; longer makes fewer, larger batches.
+    """

@@ -14,11 +14,17 @@ class PlannerSettings(SettingsGroup):
     """Who decides whether an object is streamed or polled."""
 
     on: bool = False
-    """True = the planner starts and steers the lanes of every object, and `LANES` is not started. False = `LANES` alone."""
+    """True = the planner starts and steers the lanes of every object, and `LANES` is not started.
+    False = `LANES` alone.
+    """
     goal: timedelta = Field(default=timedelta(seconds=120), gt=timedelta(0))
-    """Time from commit in Salesforce to the curated table, for 95 of 100 changes. Shorter costs more API calls."""
+    """Time from commit in Salesforce to the curated table, for 95 of 100 changes. Shorter costs
+    more API calls.
+    """
     pins: dict[str, Way] = Field(default={})
-    """Object -> `stream` or `poll`, whatever it costs. Read when the planner first starts; later use its `pin` update."""
+    """Object -> `stream` or `poll`, whatever it costs. Read when the planner first starts; later
+    use its `pin` update.
+    """
     overlap: timedelta = Field(default=HAND_OVER_OVERLAP, gt=timedelta(0))
     """How long both lanes of a handover receive the same changes."""
     transport: StreamTransport = "cometd"

@@ -12,4 +12,6 @@ class QualitySettings(SettingsGroup):
     """How the catalogue's rules are applied."""
 
     grace: timedelta = Field(default=LATE_PARENT_GRACE, ge=timedelta(0))
-    """How long a parent record may be missing before it is read from the org. 0 = read it at the next check."""
+    """How long a parent record may be missing before it is read from the org. 0 = read it at the
+    next check.
+    """

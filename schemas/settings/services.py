@@ -1,4 +1,6 @@
-"""Settings of the services that the engine runs on: object store, warehouse, operational store, Temporal."""
+"""Settings of the services that the engine runs on: object store, warehouse, operational store,
+Temporal.
+"""
 
 from typing import Literal
 
@@ -32,7 +34,9 @@ class WarehouseSettings(SettingsGroup):
     dsn: SecretStr
     """Connection URL, `postgresql://user:password@host:port/database`."""
     copy_role: str | None = None
-    """Redshift: ARN of the role with which COPY reads the bucket. None = PostgreSQL, which needs none."""
+    """Redshift: ARN of the role with which COPY reads the bucket. None = PostgreSQL, which needs
+    none.
+    """
 
 
 class OperationalSettings(SettingsGroup):
@@ -48,6 +52,8 @@ class TemporalSettings(SettingsGroup):
     address: str = "127.0.0.1:7233"
     """`host:port` of the frontend."""
     namespace: str = "default"
-    """Namespace of this org's engine alone: two engines use the same task queue names. A worker refuses the activities of another org."""
+    """Namespace of this org's engine alone: two engines use the same task queue names. A worker
+    refuses the activities of another org.
+    """
     ui_url: str | None = None
     """Base URL of the Web UI, for links in output. None = no links."""

@@ -87,4 +87,6 @@ class PauseResult(Message):
     pauses: tuple[PauseView, ...]
     """All that are in force now."""
     on_the_wire: tuple[str, ...]
-    """Batches that were about to be sent, or had been, when it came into force; they come to their end."""
+    """Batches that were about to be sent, or had been, when it came into force; they come to their
+    end.
+    """

@@ -21,7 +21,9 @@ class FileFormat(StrEnum):
     """The rows' format."""
 
     CSV = "csv"
-    """UTF-8, commas, a header. An empty cell leaves its field alone, `#N/A` empties it (as in Bulk API)."""
+    """UTF-8, commas, a header. An empty cell leaves its field alone, `#N/A` empties it (as in Bulk
+    API).
+    """
     NDJSON = "ndjson"
     """A JSON object a line. null empties a field; a row with `fields` is a whole writeback."""
     PARQUET = "parquet"
@@ -29,7 +31,9 @@ class FileFormat(StrEnum):
 
 
 class RowDefaults(Message):
-    """Shared values of the rows of a file. Columns are `external_id`, `key` and fields; a parent's is `Account.ExternalId__c`."""
+    """Shared values of the rows of a file. Columns are `external_id`, `key` and fields; a parent's
+    is `Account.ExternalId__c`.
+    """
 
     object: str = Field(max_length=80)
     key_field: str | None = None

@@ -1,8 +1,10 @@
-"""Writebacks: what outside systems ask to be written into the org, what becomes of it, and the messages of its road.
+"""Writebacks: what outside systems ask to be written into the org, what becomes of it, and the
+messages of its road.
 
-A *writeback* is one outbound change to one record, under a key of its caller's. An *entry* is what a batch sends for one record: one
-writeback, or several that were merged. A *batch* of writebacks is what one call, or one ingest job, carries. The store
-(`clients/writeback`) is the truth; only ids and counts travel through Temporal.
+A *writeback* is one outbound change to one record, under a key of its caller's. An *entry* is
+what a batch sends for one record: one writeback, or several that were merged. A *batch* of
+writebacks is what one call, or one ingest job, carries. The store (`clients/writeback`) is the
+truth; only ids and counts travel through Temporal.
 """
 
 from datetime import datetime, timedelta
@@ -22,8 +24,9 @@ MOST_KEY = 255
 MOST_FIELDS = 200
 """Fields of one writeback."""
 CLIENT_PREFIX = "tidegate-"
-"""The prefix of the client name under which a batch is sent; its id follows. It comes back in the events' `changeOrigin`
-(Change Data Capture Developer Guide, "Change Event Header Fields")."""
+"""The prefix of the client name under which a batch is sent; its id follows. It comes back in the
+events' `changeOrigin` (Change Data Capture Developer Guide, "Change Event Header Fields").
+"""
 
 
 def client_name(batch: str) -> str:
@@ -75,7 +78,9 @@ class BatchState(StrEnum):
 
 
 class NewerChange(StrEnum):
-    """Conflict policy when the writeback's field was changed in Salesforce after it was accepted."""
+    """Conflict policy when the writeback's field was changed in Salesforce after it was
+    accepted.
+    """
 
     HOLDS = "holds"
     """The writeback waits for an operator."""
@@ -103,7 +108,9 @@ class WritebackRequest(Message):
     key: str = Field(min_length=1, max_length=MOST_KEY)
     """The caller's own name for this change: the same key is the same writeback, forever."""
     fields: dict[str, Any] = Field(min_length=1, max_length=MOST_FIELDS)
-    """Field -> value in REST's JSON; None empties it. A parent by its external id: {"Account__r": {"ExternalId__c": "A-1"}}."""
+    """Field -> value in REST's JSON; None empties it. A parent by its external id: {"Account__r":
+    {"ExternalId__c": "A-1"}}.
+    """
     key_field: str | None = None
     """The external id field; None: the only one that the catalogue has for the object."""
     deadline: AwareDatetime | None = None
@@ -114,9 +121,13 @@ class WritebackRequest(Message):
     """False: a record that is not there is an error, not made."""
     mode: Mode = Mode.ORDERED
     only_if: dict[str, Any] | None = None
-    """Field -> the value that the record must still have; otherwise the writeback is a dead letter. None: no condition."""
+    """Field -> the value that the record must still have; otherwise the writeback is a dead letter.
+    None: no condition.
+    """
     unchanged_since: AwareDatetime | None = None
-    """The record must not have been changed in Salesforce after this; otherwise a dead letter. None: no condition."""
+    """The record must not have been changed in Salesforce after this; otherwise a dead letter.
+    None: no condition.
+    """
 
 
 class Accepted(Message):

@@ -52,7 +52,8 @@ class Cost(Message):
     batches: int
     calls: int
     sharing: int
-    """Records that lock a record which another one of them locks as well; they travel in one batch."""
+    """Records that lock a record which another one of them locks as well; they travel in one batch.
+    """
     parents: int
     """The records so locked."""
 
@@ -72,7 +73,8 @@ class PreviewInput(Message):
 
     org: str
     key: str
-    """Of the object: a JSON list of rows, personal values as tokens. The outcome is put beside it."""
+    """Of the object: a JSON list of rows, personal values as tokens. The outcome is put beside it.
+    """
 
 
 class Previewed(Message):

@@ -1,4 +1,6 @@
-"""docs/cli.md: each command with its arguments, options and examples, from the typer application."""
+"""docs/cli.md: each command with its arguments, options and examples, from the typer
+application.
+"""
 
 import inspect
 import re
@@ -40,7 +42,9 @@ def page() -> str:
 
 
 def _leaves(command: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Commands that do something, hidden ones left out; a group counts when it has arguments of its own."""
+    """Commands that do something, hidden ones left out; a group counts when it has arguments of its
+    own.
+    """
     if command.hidden:
         return
     children = getattr(command, "commands", None)

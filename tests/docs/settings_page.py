@@ -1,4 +1,6 @@
-"""docs/settings.md: each environment variable with its type, its default and its meaning, from `workers.settings.Settings`."""
+"""docs/settings.md: each environment variable with its type, its default and its meaning, from
+`workers.settings.Settings`.
+"""
 
 import enum
 import types

@@ -56,7 +56,9 @@ def follower(client: Client, store: ObjectStore, bus: Bus) -> FollowLane:
 
 
 def landed(chain: Chain, through: str | None = None) -> list[int]:
-    """Replay ids in raw from the lane's origin, in order, up to the batch that ends at `through`."""
+    """Replay ids in raw from the lane's origin, in order, up to the batch that ends at
+    `through`.
+    """
     found: list[int] = []
     if through == ORIGIN:
         return found

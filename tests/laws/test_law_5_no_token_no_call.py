@@ -1,4 +1,6 @@
-"""Law 5: every call to Salesforce is paid for by a lease; when the governor cannot be asked, calls stop."""
+"""Law 5: every call to Salesforce is paid for by a lease; when the governor cannot be asked, calls
+stop.
+"""
 
 import ast
 from collections.abc import AsyncIterator, Iterator

@@ -1,4 +1,6 @@
-"""Law 6: a writeback changes Salesforce once. When the outcome of a call is unknown it is looked up, not repeated."""
+"""Law 6: a writeback changes Salesforce once. When the outcome of a call is unknown it is looked
+up, not repeated.
+"""
 
 import asyncio
 import time
@@ -221,7 +223,8 @@ async def live(writer: WritingEngine, story: Story) -> tuple[int, dict[str, floa
     for place in sorted(story.existing):
         old = {"Subject": "old", "Status": "New", "ExternalId__c": external_id(story, place)}
         another_writes(writer, "Case", old)
-    await asyncio.sleep(1 - time.time() % 1)  # what is made in the second of its acceptance counts as newer
+    # what is made in the second of its acceptance counts as newer
+    await asyncio.sleep(1 - time.time() % 1)
     before = max((row.number for row in writer.rows()), default=0)
     for rule in story.faults:
         org.faults.add(rule)

@@ -85,7 +85,9 @@ def link_files(dist: Distribution, site: Path) -> None:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built from a copy of the files that git knows, so that no older build's leftovers are in it."""
+    """Built from a copy of the files that git knows, so that no older build's leftovers are in
+    it.
+    """
     source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
     for name in of_git("ls-files", "--cached", "--others", "--exclude-standard"):
         if name.startswith((*(f"{package}/" for package in PACKAGES), "pyproject", "README", "LICENSE")):
@@ -107,7 +109,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def clean(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The `bin` folder of an environment with the wheel and its declared dependencies, and nothing else."""
+    """The `bin` folder of an environment with the wheel and its declared dependencies, and nothing
+    else.
+    """
     folder = tmp_path_factory.mktemp("clean")
     venv.EnvBuilder(with_pip=False, symlinks=True).create(folder)
     site = next(folder.glob("lib/python*/site-packages"))

@@ -12,6 +12,7 @@ from pathlib import Path
 WIDTH = 100
 """Characters of the longest line of prose. Code lines may have 110: the formatter owns them."""
 PRAGMA = re.compile(r"#\s*(noqa|type:|pragma|ruff|fmt:|mypy:|!)")
+_COLUMNS = re.compile(r"\S   +\S|[├└│]")
 _LINK = re.compile(r"https?://\S{60,}|\]\([^)]{40,}\)")
 
 
@@ -55,7 +56,8 @@ def long_lines(path: Path) -> Iterator[int]:
     prose = _lines_of_page(lines) if path.suffix == ".md" else _lines_of_code(path, lines)
     for number in sorted(prose):
         line = lines[number - 1]
-        if len(line) > WIDTH and not line.lstrip().startswith("|") and not _LINK.search(line):
+        is_table = line.lstrip().startswith(("|", "# ")) and path.suffix == ".md"
+        if len(line) > WIDTH and not is_table and not _LINK.search(line) and not _COLUMNS.search(line):
             yield number
 
 

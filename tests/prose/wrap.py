@@ -12,8 +12,9 @@ from collections.abc import Iterator
 
 from tests.prose.passages import PRAGMA, WIDTH, docstrings
 
+_ARGUMENT = re.compile(r" {4}\*{0,2}\w+: ")
 _ITEM = re.compile(r"([-*] |\d+\. )")
-_FIXED = re.compile(r"\s*(\||>>>|\.\.\.|```|#|<|    \S)|.*[├└│]|.*\S   +\S")
+_FIXED = re.compile(r"\s*(\||>>>|\.\.\.|```|#|<|    (?!\*{0,2}\w+: )\S)|.*[├└│]|.*\S   +\S")
 
 
 def wrapped(source: str, suffix: str) -> str:
@@ -42,7 +43,11 @@ def _docstring(lines: list[str], column: int) -> list[str]:
     body[-1] = body[-1].rstrip().removesuffix('"""')
     if not body[-1].strip():
         body.pop()
-    made = [line for part in _parts(body) for line in _fill(part, WIDTH - column, quotes)]
+    # A text on one line needs room for the closing quotes, too: ruff takes a lone line back (D200).
+    width = WIDTH - column - (3 if len(body) == 1 else 0)
+    made = [line for part in _parts(body) for line in _fill(part, width, quotes)]
+    if len(made) == 1 and len(indent + quotes + made[0]) + 3 > WIDTH:
+        made = _fill(made, width - 3, quotes)
     made[0] = quotes + made[0]
     if len(made) == 1 and len(indent + made[0]) + 3 <= WIDTH:
         return [f'{indent}{made[0]}"""']
@@ -72,7 +77,9 @@ def _indent(line: str) -> int:
 
 
 def _hang(part: list[str]) -> int:
-    """Where a further line of the part begins."""
+    """Where a further line of the part begins: an item's text, or an argument's description."""
+    if len(part) == 1 and _ARGUMENT.match(part[0]):
+        return _indent(part[0]) + 4
     match = _ITEM.match(part[0].lstrip())
     return (
         len(part[1]) - len(part[1].lstrip())

@@ -11,7 +11,9 @@ CLIENT = "airbyte-source-salesforce"
 
 
 class Source:
-    """The connector's command with a config of its own; objects other than the catalogue's are filtered out by it."""
+    """The connector's command with a config of its own; objects other than the catalogue's are
+    filtered out by it.
+    """
 
     def __init__(self, org: SalesforceOrg, folder: Path, **more: object) -> None:
         self._org = org

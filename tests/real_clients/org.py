@@ -1,4 +1,6 @@
-"""The org that the clients are let loose on: HTTP, HTTPS and Pub/Sub, with records that are awkward to carry."""
+"""The org that the clients are let loose on: HTTP, HTTPS and Pub/Sub, with records that are awkward
+to carry.
+"""
 
 import json
 import sys
@@ -24,7 +26,9 @@ AWKWARD_TEXTS = (
 
 
 class SalesforceOrg:
-    """One org process and what a test checks a client's output against: the org's own export of its records."""
+    """One org process and what a test checks a client's output against: the org's own export of its
+    records.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

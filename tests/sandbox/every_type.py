@@ -1,4 +1,6 @@
-"""A field of every type on Account, values for them, and what each way out of the org makes of a value."""
+"""A field of every type on Account, values for them, and what each way out of the org makes of a
+value.
+"""
 
 import io
 import json
@@ -214,7 +216,9 @@ def decoded(org: Org, schema_id: str, payload: bytes) -> dict[str, Any]:
 
 
 def from_avro(record: dict[str, Any]) -> dict[str, Any]:
-    """Its fields as the other ways have them; numbers stay floats, which is what the transport does to them."""
+    """Its fields as the other ways have them; numbers stay floats, which is what the transport does
+    to them.
+    """
     return {name: _from_avro(FIELDS[name]["type"], record[name]) for name in FIELDS}
 
 

@@ -1,4 +1,6 @@
-"""Channels: how they are set up, which events they carry, what filters and enrichment make of them, and what they cost."""
+"""Channels: how they are set up, which events they carry, what filters and enrichment make of them,
+and what they cost.
+"""
 
 import io
 from typing import Any

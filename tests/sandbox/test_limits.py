@@ -1,4 +1,6 @@
-"""The org's limits: calls a day, long calls at once, others' spending; and how it reports the rest."""
+"""The org's limits: calls a day, long calls at once, others' spending; and how it reports the
+rest.
+"""
 
 import re
 

@@ -1,4 +1,6 @@
-"""Any schema, any values, by every way in: every record arrives, and every field is the org's or is named with a reason."""
+"""Any schema, any values, by every way in: every record arrives, and every field is the org's or is
+named with a reason.
+"""
 
 import asyncio
 import os
@@ -121,7 +123,9 @@ def add_fields(any_org: AnyOrg, wanted: list[dict[str, Any]]) -> dict[str, dict[
 
 
 def write_records(org: Org, chosen: list[dict[str, Any]], bad: Mapping[str, Any]) -> list[str]:
-    """Records with good values, changed once; the last one is stored unchecked with the bad ones, and told by an event."""
+    """Records with good values, changed once; the last one is stored unchecked with the bad ones,
+    and told by an event.
+    """
     ids = []
     for values in chosen:
         try:

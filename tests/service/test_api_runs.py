@@ -1,4 +1,6 @@
-"""Runs requested by HTTP run once: same key, same run; on real workflows, whose steps read nothing."""
+"""Runs requested by HTTP run once: same key, same run; on real workflows, whose steps read
+nothing.
+"""
 
 import asyncio
 from contextlib import closing

@@ -1,4 +1,6 @@
-"""Operator actions on writebacks by HTTP: the same acts as the command's, for operators only, and each on record."""
+"""Operator actions on writebacks by HTTP: the same acts as the command's, for operators only, and
+each on record.
+"""
 
 from typing import Any
 

@@ -1,4 +1,6 @@
-"""Handing in writebacks by HTTP: each kind of bad input has its own answer, and what is good goes on."""
+"""Handing in writebacks by HTTP: each kind of bad input has its own answer, and what is good goes
+on.
+"""
 
 import io
 from collections.abc import Sequence

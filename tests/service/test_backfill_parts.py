@@ -1,4 +1,6 @@
-"""Into which parts a backfill is divided, with how many calls, and what is read when Bulk API takes none of it."""
+"""Into which parts a backfill is divided, with how many calls, and what is read when Bulk API takes
+none of it.
+"""
 
 from datetime import UTC, datetime, timedelta
 
@@ -30,7 +32,8 @@ async def test_a_large_object_is_read_in_parts_two_at_a_time_and_every_row_is_in
     engine: SmallEngine,
 ) -> None:
     org = engine.served.org
-    # Six hundred rows in the first hour, since the prototypes have one time; the rest over ten days.
+    # Six hundred rows in the first hour, since the prototypes have one time; the rest over ten
+    # days.
     await fill(org, FillPlan(object="Account", records=1_500, days=10))
     engine.plan_backfill.part_rows = 400
     state = await engine.backfill("Account")

@@ -1,4 +1,6 @@
-"""Decisions of a backfill: the number of parts at once, the next try of a job, the end of trying."""
+"""Decisions of a backfill: the number of parts at once, the next try of a job, the end of
+trying.
+"""
 
 import pytest
 from temporalio.client import Client, WorkflowFailureError

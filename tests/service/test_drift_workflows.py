@@ -1,4 +1,6 @@
-"""A check of the schema and a refresh on a real server, with scripted activities; and the schedules that start them."""
+"""A check of the schema and a refresh on a real server, with scripted activities; and the schedules
+that start them.
+"""
 
 import uuid
 from datetime import timedelta

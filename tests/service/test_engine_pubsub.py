@@ -1,4 +1,6 @@
-"""The engine's Pub/Sub source against the org: the same events as over CometD, none lost, none asked for that is not paid."""
+"""The engine's Pub/Sub source against the org: the same events as over CometD, none lost, none
+asked for that is not paid.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator

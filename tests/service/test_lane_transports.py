@@ -1,4 +1,6 @@
-"""A lane's transport is a setting: the engine's opener gives the same messages over either, from an org process over sockets."""
+"""A lane's transport is a setting: the engine's opener gives the same messages over either, from an
+org process over sockets.
+"""
 
 import asyncio
 import gc

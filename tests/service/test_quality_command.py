@@ -1,4 +1,6 @@
-"""`tidegate quality`, `tidegate quarantine acknowledge` and `tidegate trace` on real parts: what they show, change and leave on record."""
+"""`tidegate quality`, `tidegate quarantine acknowledge` and `tidegate trace` on real parts: what
+they show, change and leave on record.
+"""
 
 import json
 from collections.abc import Iterator
@@ -30,7 +32,9 @@ CASE = "500000000000001AAA"
 
 @pytest.fixture
 async def road(warehouse: PostgresWarehouse, store: ObjectStore) -> Road:
-    """A case whose subject is too long and whose account has not come, and a message that cannot be read."""
+    """A case whose subject is too long and whose account has not come, and a message that cannot be
+    read.
+    """
     opened = Road(store, warehouse)
     warehouse.ensure_tables(opened.catalogue)
     case = {**whole_case(1), "Subject": "x" * 300, "AccountId": "001000000000001AAA"}

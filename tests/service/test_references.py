@@ -1,4 +1,6 @@
-"""The rules `parent` and `unique`: a late parent is waited for, asked for and then missed by name; a value is one record's."""
+"""The rules `parent` and `unique`: a late parent is waited for, asked for and then missed by name;
+a value is one record's.
+"""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta

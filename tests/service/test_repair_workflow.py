@@ -1,4 +1,6 @@
-"""Decisions of the repair workflow; the activities are scripted, the backfills that it starts are real workflows."""
+"""Decisions of the repair workflow; the activities are scripted, the backfills that it starts are
+real workflows.
+"""
 
 import uuid
 

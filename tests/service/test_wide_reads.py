@@ -1,4 +1,6 @@
-"""Objects of 800 fields against the org: every way of reading them works, costs one call a page, and no address is too long."""
+"""Objects of 800 fields against the org: every way of reading them works, costs one call a page,
+and no address is too long.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -220,7 +222,9 @@ async def test_a_page_size_that_is_asked_for_inside_a_call_holds(served: ServedO
 
 
 class ShortAddresses(httpx.AsyncHTTPTransport):
-    """A gateway on the way that takes less than the org does, and says so with a page of its own."""
+    """A gateway on the way that takes less than the org does, and says so with a page of its
+    own.
+    """
 
     most = 1_000
 

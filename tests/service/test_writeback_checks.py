@@ -1,4 +1,6 @@
-"""Whatever the checks accept, the org accepts: the checks know the org's rules from elsewhere, the org is the judge."""
+"""Whatever the checks accept, the org accepts: the checks know the org's rules from elsewhere, the
+org is the judge.
+"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -76,7 +78,9 @@ def writebacks(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
 
 
 def account_alone(name: str, fields: dict[str, Any]) -> bool:
-    """References that are given lead to the one account there is; whether a record exists is for the org to know."""
+    """References that are given lead to the one account there is; whether a record exists is for
+    the org to know.
+    """
     spec = CATALOGUE.objects[name].fields
     given = [
         (spec[field], value)

@@ -87,7 +87,8 @@ async def test_after_a_pause_only_what_was_on_the_wire_reaches_the_org_and_a_res
     for _ in range(4):
         await queue.signal(names.WAKE)
         await asyncio.sleep(0.2)
-    # A look-up may read. The org keeps a call when it ends, so the one that was on the wire is among these.
+    # A look-up may read. The org keeps a call when it ends, so the one that was on the wire is
+    # among these.
     writes = [call.partition(" ")[0] for call in served.calls() if not call.startswith("GET")]
     assert (writes, told.on_the_wire) == (["PATCH"], (writer.batches()[0].batch,))
     assert [row.state for row in writer.rows()] == ["done"] * 30 + ["waiting"] * 30

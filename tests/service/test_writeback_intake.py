@@ -1,4 +1,6 @@
-"""Accepted writebacks are in the store, each key once, whichever callers send it at the same time, and no personal value is stored in plaintext."""
+"""Accepted writebacks are in the store, each key once, whichever callers send it at the same time,
+and no personal value is stored in plaintext.
+"""
 
 import asyncio
 import itertools

@@ -1,4 +1,6 @@
-"""A value either fits its field's type, to the character and to the cent, or is refused with the reason."""
+"""A value either fits its field's type, to the character and to the cent, or is refused with the
+reason.
+"""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal

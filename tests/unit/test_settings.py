@@ -1,4 +1,6 @@
-"""Settings are read once at the edge: the environment wins over the file, what is wrong is named, secrets stay unseen."""
+"""Settings are read once at the edge: the environment wins over the file, what is wrong is named,
+secrets stay unseen.
+"""
 
 import json
 from pathlib import Path

@@ -1,7 +1,9 @@
-"""Compare the org's fields with the catalogue's, and decide what follows from each difference. No I/O.
+"""Compare the org's fields with the catalogue's, and decide what follows from each difference. No
+I/O.
 
-The rule for values: what the warehouse has stays unless the org says something else of the same kind. So a field that is gone, or whose
-type holds less than before, is *held*: it is neither asked for nor set by whole records, and a lossy conversion writes no nulls.
+The rule for values: what the warehouse has stays unless the org says something else of the same
+kind. So a field that is gone, or whose type holds less than before, is *held*: it is neither
+asked for nor set by whole records, and a lossy conversion writes no nulls.
 """
 
 from collections.abc import Iterable, Mapping
@@ -62,9 +64,11 @@ def compare(
 
 
 def overlaid(catalogue: Catalogue, rows: Iterable[DriftRow]) -> dict[str, ObjectSpec]:
-    """The catalogue's objects with the decisions over them, in their order; those about entries that are otherwise now do not count.
+    """The catalogue's objects with the decisions over them, in their order; those about entries
+    that are otherwise now do not count.
 
-    Nor does one about a field that the file ignores. Raises `CatalogueError` when the file says by now what cannot be beside a decision.
+    Nor does one about a field that the file ignores. Raises `CatalogueError` when the file says
+    by now what cannot be beside a decision.
     """
     fields = {name: dict(spec.fields) for name, spec in catalogue.objects.items()}
     for row in rows:
@@ -106,7 +110,9 @@ def _is_no_field(spec: ObjectSpec, name: str) -> bool:
 
 
 def _was(entry: FieldSpec, kind: DriftKind) -> str:
-    """The entry in short, with the compound that it is a part of where that is what was decided about."""
+    """The entry in short, with the compound that it is a part of where that is what was decided
+    about.
+    """
     if kind is not DriftKind.PART:
         return text_of(entry)
     return f"{text_of(entry)}, {'part of ' + entry.part_of if entry.part_of else 'no part'}"
@@ -160,7 +166,9 @@ def _new_fields(
 
 
 def field_called(spec: ObjectSpec, name: str) -> str | None:
-    """The field that changes carry under a name, which is `Compound.Part` for a part; None: the catalogue lacks it."""
+    """The field that changes carry under a name, which is `Compound.Part` for a part; None: the
+    catalogue lacks it.
+    """
     compound, _, part = name.partition(".")
     return spec.compounds.get(compound, {}).get(part) if part else name if name in spec.fields else None
 
@@ -178,7 +186,9 @@ def _is_same_kind(entry: FieldSpec, field: DescribedField) -> bool:
 
 
 def _is_other_part(entry: FieldSpec, field: DescribedField) -> bool:
-    """True when the org has the field in a compound of which the entry does not know. A `part` that the file gives is taken as it is."""
+    """True when the org has the field in a compound of which the entry does not know. A `part` that
+    the file gives is taken as it is.
+    """
     if not field.compound:
         return False
     if entry.part_of != field.compound:
@@ -256,7 +266,9 @@ def _restored(spec: ObjectSpec, name: str, entry: FieldSpec, field: DescribedFie
 
 
 def _fits_in(spec: ObjectSpec, name: str, entry: FieldSpec) -> bool:
-    """False when the catalogue cannot take the field beside its others: its name is none, or another field is the same part."""
+    """False when the catalogue cannot take the field beside its others: its name is none, or
+    another field is the same part.
+    """
     try:
         with_fields(spec, {**spec.fields, name: entry})
     except ValueError:
@@ -275,7 +287,9 @@ def _is_repeated(found: FieldDrift, last: DriftRow | None) -> bool:
 def _guess_names(
     found: list[FieldDrift], there: Mapping[str, DescribedField], spec: ObjectSpec
 ) -> list[FieldDrift]:
-    """A field that went as another of its type came may have been renamed. It is only a guess, so nothing follows from it."""
+    """A field that went as another of its type came may have been renamed. It is only a guess, so
+    nothing follows from it.
+    """
     gone = [each for each in found if each.kind is DriftKind.REMOVED]
     new = [each for each in found if each.kind is DriftKind.ADDED]
     pairs: dict[str, str] = {}

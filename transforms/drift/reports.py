@@ -13,7 +13,9 @@ _Report = tuple[DriftKind, str, str]
 
 
 def reported(object_name: str, name: str, entry: FieldSpec, field: DescribedField) -> Iterator[FieldDrift]:
-    """One row for all that somebody should know of a field that fits: its last row is what keeps it from being said again."""
+    """One row for all that somebody should know of a field that fits: its last row is what keeps it
+    from being said again.
+    """
     found = [*_other_scale(entry, field), *_other_rule(entry, field)]
     if not found:
         return
@@ -30,7 +32,9 @@ def reported(object_name: str, name: str, entry: FieldSpec, field: DescribedFiel
 
 
 def _other_scale(entry: FieldSpec, field: DescribedField) -> Iterator[_Report]:
-    """Digits for which the column has no room. Such a field is read on: its numbers land rounded, which is noted, or are isolated."""
+    """Digits for which the column has no room. Such a field is read on: its numbers land rounded,
+    which is noted, or are isolated.
+    """
     scale = scale_of(entry.type, field)
     if scale is None or field.calculated:
         return

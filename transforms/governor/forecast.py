@@ -1,7 +1,7 @@
 """Project a budget over the coming hours. Pure: from the governor's books, the terms and the time.
 
-Demand is assumed to go on as it is: that classes are slowed is what is forecast, and asked of the books themselves, as
-they will be. So this cannot disagree with what the governor then does.
+Demand is assumed to go on as it is: that classes are slowed is what is forecast, and asked of
+the books themselves, as they will be. So this cannot disagree with what the governor then does.
 """
 
 import math
@@ -27,7 +27,8 @@ def forecast(
         book: As the governor has it.
         terms: By which it is kept.
         now: Seconds since the epoch.
-        horizon: How far to look; at most 24 hours, after which everything that is known has dropped out.
+        horizon: How far to look; at most 24 hours, after which everything that is known has
+            dropped out.
     """
     spendable = book.spendable(terms)
     read_at = book.usage.read_at
@@ -110,7 +111,9 @@ def _slowed(book: BudgetBook, terms: Terms, ways: list[Course], ends: float) -> 
 def _slowed_on(
     book: BudgetBook, terms: Terms, course: Course, lease_class: LeaseClass, ends: float
 ) -> Slowed | None:
-    """Found by asking the books as they will be: within an hour they fill up, so halving finds the minute."""
+    """Found by asking the books as they will be: within an hour they fill up, so halving finds the
+    minute.
+    """
     a_minute = _last_hour(_hours_of(book, lease_class), course.now) / 60
     spends = a_minute > 0 or course.now - book.asked_at.get(lease_class, 0.0) < HOUR
 

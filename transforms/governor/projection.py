@@ -44,7 +44,9 @@ class Course:
         return tokens
 
     def reaches(self, most: float, horizon: float) -> float | None:
-        """When `most` are used; None when never within the horizon. Exact, because within an hour rates are constant."""
+        """When `most` are used; None when never within the horizon. Exact, because within an hour
+        rates are constant.
+        """
         for begin, end in clock_hours(self.now, horizon):
             first, last = self.used(begin), self.used(end)
             if first >= most:
@@ -87,7 +89,9 @@ def _blended(present: float, usual: float | None, hour: int, now: float) -> floa
 
 
 def clock_hours(begin: float, end: float) -> Iterator[tuple[float, float]]:
-    """The time from `begin` to `end` in pieces that turn with the clock's hours; a piece ends just before its turn."""
+    """The time from `begin` to `end` in pieces that turn with the clock's hours; a piece ends just
+    before its turn.
+    """
     while begin < end:
         turn = min(end, (begin // HOUR + 1) * HOUR)
         yield begin, turn - 1e-3

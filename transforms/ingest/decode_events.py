@@ -1,8 +1,10 @@
 """From raw events to typed changes: fan out, check, and name with a reason what does not fit.
 
-Law 8 begins here: every change that was landed comes out either as a typed change or as a refusal, never neither
-and never both. A merged event with ten recordIds comes out as ten. Law 10, too: a value that does not fit its field is isolated and named,
-and the rest of its change goes on. Refused is a change that cannot be identified or ordered, or that breaks a rule of severity `reject`.
+Law 8 begins here: every change that was landed comes out either as a typed change or as a
+refusal, never neither and never both. A merged event with ten recordIds comes out as ten. Law
+10, too: a value that does not fit its field is isolated and named, and the rest of its change
+goes on. Refused is a change that cannot be identified or ordered, or that breaks a rule of
+severity `reject`.
 """
 
 import re
@@ -42,7 +44,8 @@ REASONS = (
     NEEDS_REREAD,
     *(rule.value for rule in Rule),
 )
-"""Rules stand here for what breaks one of severity `reject`, and for what older releases refused."""
+"""Rules stand here for what breaks one of severity `reject`, and for what older releases refused.
+"""
 
 BROKEN = "broken"
 """Key of an event's `data` that could not be read; its value is the message's text, encrypted."""
@@ -87,9 +90,11 @@ class Refusal:
 
 @dataclass(slots=True)
 class DecodedObject:
-    """One object's share of a batch. `rows` are in the order of `schemas.tables.staged_columns`, batch left None.
+    """One object's share of a batch. `rows` are in the order of `schemas.tables.staged_columns`,
+    batch left None.
 
-    Times of the header are epoch milliseconds; Arrow makes timestamps of them faster than Python does.
+    Times of the header are epoch milliseconds; Arrow makes timestamps of them faster than Python
+    does.
     """
 
     landed: int = 0
@@ -98,9 +103,11 @@ class DecodedObject:
 
 
 def change_order(commit_ms: int, commit_number: int, sequence: int) -> str:
-    """The place of a change among its record's changes, as a text that sorts: commit time, number, sequence.
+    """The place of a change among its record's changes, as a text that sorts: commit time, number,
+    sequence.
 
-    With the record's id it is also the change's identity: two deliveries with the same place are one change.
+    With the record's id it is also the change's identity: two deliveries with the same place are
+    one change.
     """
     return f"{commit_ms:013d}.{commit_number:020d}.{sequence:08d}"
 
@@ -127,7 +134,8 @@ def decode_events(
         except _RefusedError as refused:
             for ordinal, record_id in enumerate(refused.record_ids or (None,) * event.changes, place):
                 share.refusals.append(_refusal(event, refused, record_id, ordinal))
-        # Counted over all changes, not refused ones alone: a row of quarantine keeps its name when others come to fit.
+        # Counted over all changes, not refused ones alone: a row of quarantine keeps its name when
+        # others come to fit.
         place += event.changes
     return decoded
 
@@ -190,7 +198,9 @@ def _changes(event: RawEvent, data: dict[str, Any], plans: dict[str, "_Plan"]) -
 
 
 def places_of(event: bytes) -> tuple[tuple[str, ...], str] | None:
-    """The records of an event and their changes' `change_order`, whether or not they fit; None when the header cannot be read."""
+    """The records of an event and their changes' `change_order`, whether or not they fit; None when
+    the header cannot be read.
+    """
     data = orjson.loads(event)
     payload = data.get("payload") if isinstance(data, dict) else None
     if not isinstance(payload, dict):
@@ -357,9 +367,10 @@ class _Plan:
     def _carried(self, change_type: str, changed: list[str], unread: set[str]) -> str | None:
         """The columns of which the change says something; None when that is all of them.
 
-        A query gives just the fields that it asked for. An event of a whole record leaves out what is empty, and may know nothing
-        of a loose field. A value of an added field that was encrypted before the catalogue knew how to treat it cannot be read; the
-        field is filled from the org after it was added.
+        A query gives just the fields that it asked for. An event of a whole record leaves out
+        what is empty, and may know nothing of a loose field. A value of an added field that was
+        encrypted before the catalogue knew how to treat it cannot be read; the field is filled
+        from the org after it was added.
         """
         if change_type not in WHOLE:
             return ",".join([each for each in changed if each not in unread] if unread else changed)
@@ -390,7 +401,8 @@ class _Plan:
         elif isinstance(value, dict):
             self._read_dict(name, field, value, odd, reading)
         elif name in self._secret_texts and is_misfit_token(value):
-            # Salesforce sends a long text as a text or as a diff. What is encrypted and no text was a diff.
+            # Salesforce sends a long text as a text or as a diff. What is encrypted and no text was
+            # a diff.
             reading.found.append(Finding(name, column, Rule.DIFF_ONLY, Severity.ISOLATE, _SECRET_DIFF))
         else:
             reading.found.append(Finding(name, column, odd.rule, Severity.ISOLATE, str(odd)))
@@ -398,7 +410,9 @@ class _Plan:
     def _read_dict(
         self, name: str, field: _Field, value: dict[str, Any], odd: MisfitError, reading: _Reading
     ) -> None:
-        """An object in place of a field's value: a text diff, or the parts of a compound that is a field, too."""
+        """An object in place of a field's value: a text diff, or the parts of a compound that is a
+        field, too.
+        """
         place, column, _ = field
         diff = value.get("diff") if value.keys() == _DIFF_KEYS else None
         rule, detail = odd.rule, str(odd)
@@ -481,7 +495,9 @@ class _Plan:
 
 
 def _no_column_takes(diff: str, most_bytes: int | None) -> str:
-    """Why a diff cannot be logged; empty when it can. Its hash is of the text with every character, so none is left out."""
+    """Why a diff cannot be logged; empty when it can. Its hash is of the text with every character,
+    so none is left out.
+    """
     if "\x00" in diff:
         return "holds NUL, which no warehouse stores"
     if most_bytes is not None and (size := len(diff.encode())) > most_bytes:

@@ -1,7 +1,8 @@
 """A page of rows as typed changes: the same that its rows would be as events, a column at a time.
 
-`transforms.ingest.snapshots` and `transforms.ingest.decode_events` say what a row means, one by one; this says the same of columns, forty times as
-fast. Rows with a value that does not fit take that other way, which knows the reason; a property test holds both against each other.
+`transforms.ingest.snapshots` and `transforms.ingest.decode_events` say what a row means, one by
+one; this says the same of columns, forty times as fast. Rows with a value that does not fit take
+that other way, which knows the reason; a property test holds both against each other.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -92,13 +93,16 @@ def stage_rows(page: pa.Table, spec: ObjectSpec, catalogue: Catalogue, facts: Pa
 def _typed_values(
     page: pa.Table, spec: ObjectSpec, prefixes: Mapping[str, str]
 ) -> tuple[dict[str, pa.ChunkedArray], np.ndarray]:
-    """Columns by field name, and by row whether everything in it fits and breaks no rule. What does not fit is null."""
+    """Columns by field name, and by row whether everything in it fits and breaks no rule. What does
+    not fit is null.
+    """
     fits = np.ones(len(page), np.bool_)
     gone = _flags(pc.equal(page[IS_DELETED], GONE))
     typed = {}
     for name, field in spec.fields.items():
         if name not in page.column_names:
-            # The query was made before the field was added, or it is one that whole records do not bring.
+            # The query was made before the field was added, or it is one that whole records do not
+            # bring.
             continue
         typed[name], good = _typed(page[name], field, spec.most_bytes)
         fits &= good
@@ -136,7 +140,9 @@ def _typed(
 
 
 def _first_inexact(column: pa.ChunkedArray) -> np.ndarray:
-    """The first row whose number a binary column may not hold: it is asked one by one, so that it is noted."""
+    """The first row whose number a binary column may not hold: it is asked one by one, so that it
+    is noted.
+    """
     first = np.zeros(len(column), np.bool_)
     if (pc.max(pc.binary_length(column)).as_py() or 0) > SURE_DIGITS:
         first[np.flatnonzero(_flags(pc.match_substring_regex(column, r"^-?[0-9]{16,}$")))[:1]] = True
@@ -182,7 +188,9 @@ def _fraction(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _typed_decimals(column: pa.ChunkedArray, scale: int) -> tuple[pa.ChunkedArray, np.ndarray]:
-    """Rounded half to even where there are more decimals. The first row that is rounded is said not to fit, so that it is noted."""
+    """Rounded half to even where there are more decimals. The first row that is rounded is said not
+    to fit, so that it is noted.
+    """
     kind = pa.decimal128(DIGITS_MAX, scale)
     try:
         return column.cast(kind), np.ones(len(column), np.bool_)
@@ -197,7 +205,9 @@ def _typed_decimals(column: pa.ChunkedArray, scale: int) -> tuple[pa.ChunkedArra
 
 
 def _wide(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Numbers that are written plainly. The cast itself does not say of longer ones that they do not fit."""
+    """Numbers that are written plainly. The cast itself does not say of longer ones that they do
+    not fit.
+    """
     if not pc.all(pc.fill_null(pc.match_substring_regex(column, _PLAIN), True), min_count=0).as_py():
         raise pa.ArrowInvalid("a number is written otherwise, or is too long")
     return column.cast(_WIDE)
@@ -209,7 +219,9 @@ _WIDE = pa.decimal256(76, 38)
 
 
 def _with_nul(column: pa.ChunkedArray) -> np.ndarray:
-    """By row, whether the text holds a NUL character; a look at all bytes at once says for most pages that none does."""
+    """By row, whether the text holds a NUL character; a look at all bytes at once says for most
+    pages that none does.
+    """
     buffers = [chunk.buffers()[2] for chunk in column.chunks]
     if all(buffer is None or not buffer.size or np.frombuffer(buffer, np.uint8).min() for buffer in buffers):
         return np.zeros(len(column), np.bool_)
@@ -260,7 +272,9 @@ def _changes(
 
 
 def _places(page: pa.Table, facts: PageFacts) -> np.ndarray:
-    """Where each row stands, as `transforms.ingest.snapshots` places it. Rows that do not fit get a number that nobody reads."""
+    """Where each row stands, as `transforms.ingest.snapshots` places it. Rows that do not fit get a
+    number that nobody reads.
+    """
     stamps, _ = _cast(page[MODSTAMP], lambda column: column.cast(_MS))
     modstamps = np.asarray(pc.fill_null(stamps.cast(pa.int64()), 0))
     if facts.settled_before is None:
@@ -362,7 +376,9 @@ def _row_events(record: dict[str, Any], spec: ObjectSpec, facts: PageFacts) -> l
 
 
 def _modstamp_ms(text: str | None) -> int:
-    """-1, which no change may have, for what is no time: `decode_events` refuses the change then."""
+    """-1, which no change may have, for what is no time: `decode_events` refuses the change
+    then.
+    """
     try:
         return epoch_ms(text or "")
     except ValueError:

@@ -1,7 +1,8 @@
 """Forecast an object's load in the coming 24 hours, from its past changes. Pure.
 
-The present rate fades into the usual one of the hour of the day within three hours: a surge is believed for a while, but not
-for a day. Hours of which nothing is known are taken to go on as at present.
+The present rate fades into the usual one of the hour of the day within three hours: a surge is
+believed for a while, but not for a day. Hours of which nothing is known are taken to go on as at
+present.
 """
 
 import math

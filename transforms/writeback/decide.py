@@ -1,7 +1,9 @@
-"""Decide what to do with a batch entry: before sending, from the record's current values; after a lost response, from the org's present state.
+"""Decide what to do with a batch entry: before sending, from the record's current values; after a
+lost response, from the org's present state.
 
-Salesforce's LastModifiedDate has seconds, and so have the commit times of most events; our own have more. Where the two have to be
-compared, a change of the same second is taken for the newer one: what is held can be sent later, what is overwritten is gone.
+Salesforce's LastModifiedDate has seconds, and so have the commit times of most events; our own
+have more. Where the two have to be compared, a change of the same second is taken for the newer
+one: what is held can be sent later, what is overwritten is gone.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -17,7 +19,8 @@ from transforms.writeback.facts import LoggedChange, Outcome, SeenRecord, SentAt
 from transforms.writeback.row_errors import read_row_error
 
 LOG_WAIT = timedelta(seconds=3)
-"""Until an entry is looked at again whose record has a change that the change log has not got yet."""
+"""Until an entry is looked at again whose record has a change that the change log has not got yet.
+"""
 LOG_PATIENCE = timedelta(seconds=90)
 """Time before its deadline at which a writeback stops waiting for the change log."""
 
@@ -68,7 +71,9 @@ def weigh(
 
 
 def is_recent(entry: ToSend, seen: SeenRecord | None, guard: Guard) -> bool:
-    """True when the record was changed since a guarded field's writeback was accepted, so that the change log has to be asked."""
+    """True when the record was changed since a guarded field's writeback was accepted, so that the
+    change log has to be asked.
+    """
     return seen is not None and bool(_recent(entry, seen, guard))
 
 
@@ -108,8 +113,8 @@ def is_by_job(change: LoggedChange, us: str) -> bool:
 
 
 def _is_of_batch(change: LoggedChange, us: str, sent: SentAt) -> bool:
-    """True when the batch made it. No other one of ours writes the record meanwhile: whatever job of ours did was this one's, also when
-    the org keeps another value than was sent.
+    """True when the batch made it. No other one of ours writes the record meanwhile: whatever job
+    of ours did was this one's, also when the org keeps another value than was sent.
     """
     return came_from(change.origin, sent.client) if sent.client else is_by_job(change, us)
 
@@ -184,8 +189,8 @@ def _newer(touched: Collection[str], seen: SeenRecord, guard: Guard) -> Outcome 
 
 
 def _is_newer(change: LoggedChange, at: datetime) -> bool:
-    """True when a change may have been made after a moment. Commit times and times that a query reads have whole seconds: such a change
-    was made anywhere in its own.
+    """True when a change may have been made after a moment. Commit times and times that a query
+    reads have whole seconds: such a change was made anywhere in its own.
     """
     is_whole = change.at == whole_second(change.at)
     return change.at > at or (is_whole and change.at >= whole_second(at))
@@ -216,7 +221,9 @@ def _is_there(entry: ToSend, seen: SeenRecord, spec: ObjectSpec) -> bool:
 
 
 def _is_told(seen: SeenRecord, log: Sequence[LoggedChange], by: str = "") -> bool:
-    """True when the change log has the change that the record was last modified by; `by`: whose it was, empty: anybody's."""
+    """True when the change log has the change that the record was last modified by; `by`: whose it
+    was, empty: anybody's.
+    """
     return any(
         whole_second(change.at) >= seen.touched_at
         and (not by or not change.user or change.user[:ID_CHARACTERS] == by[:ID_CHARACTERS])
@@ -225,7 +232,9 @@ def _is_told(seen: SeenRecord, log: Sequence[LoggedChange], by: str = "") -> boo
 
 
 def _tells_whose(change: LoggedChange) -> bool:
-    """True for an event, a creation's included; a record that was read as a whole may have several changes in it."""
+    """True for an event, a creation's included; a record that was read as a whole may have several
+    changes in it.
+    """
     return change.fields is not None or change.origin not in ("", REFRESH_ORIGIN, REPAIR_ORIGIN)
 
 

@@ -12,8 +12,8 @@ ID_CHARACTERS = 15
 
 
 def same(spec: ObjectSpec, name: str, sent: Any, values: Mapping[str, Any]) -> bool:
-    """True when a field has the value that was sent, however Salesforce writes it. A parent by its external id is compared when that was
-    read (`paths`).
+    """True when a field has the value that was sent, however Salesforce writes it. A parent by its
+    external id is compared when that was read (`paths`).
     """
     if isinstance(sent, Mapping):
         asked = {f"{name}.{key}": value for key, value in sent.items()}
@@ -26,7 +26,9 @@ def same(spec: ObjectSpec, name: str, sent: Any, values: Mapping[str, Any]) -> b
 
 
 def paths(spec: ObjectSpec, name: str, sent: Any) -> list[str]:
-    """The fields to read in order to compare a field: itself, or the parent's external id. Nothing for what cannot be read like that."""
+    """The fields to read in order to compare a field: itself, or the parent's external id. Nothing
+    for what cannot be read like that.
+    """
     if not isinstance(sent, Mapping):
         return [name] if name in spec.fields else []
     found = [field for known, field in spec.fields.items() if relationship_name(known) == name]
@@ -54,5 +56,6 @@ def _comparable(spec: ObjectSpec, name: str, value: Any) -> Any:
     found = landed(_clear_converter(known), value)
     if found is MISFIT:
         return value
-    # Salesforce cuts white space off the ends of texts (REST API Developer Guide, "Working with Records").
+    # Salesforce cuts white space off the ends of texts (REST API Developer Guide, "Working with
+    # Records").
     return found.strip() or None if isinstance(found, str) else found

@@ -1,4 +1,6 @@
-"""Facts for a decision about a writeback: the data to send, the present record, the change log's rows, and the conclusion."""
+"""Facts for a decision about a writeback: the data to send, the present record, the change log's
+rows, and the conclusion.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -75,7 +77,9 @@ class ToSend:
     external_id: str
     fields: Mapping[str, Any]
     accepted: Mapping[str, datetime]
-    """Field -> when the writeback was accepted whose value it is; or retried, when an operator has said that it is to be sent."""
+    """Field -> when the writeback was accepted whose value it is; or retried, when an operator has
+    said that it is to be sent.
+    """
     deadline: datetime
     may_create: bool = True
     only_if: Mapping[str, Any] = field(default_factory=dict)

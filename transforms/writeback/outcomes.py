@@ -1,4 +1,6 @@
-"""From what Salesforce says of a row to what becomes of its writebacks, and how long they wait for another try."""
+"""From what Salesforce says of a row to what becomes of its writebacks, and how long they wait for
+another try.
+"""
 
 from collections.abc import Iterable
 from datetime import timedelta
@@ -8,7 +10,8 @@ from transforms.writeback.facts import Outcome, ToSend
 from transforms.writeback.row_errors import RowError, RowFate, read_row_error, without_values
 
 MOST_TRIES = 12
-"""Tries of a writeback before it is a dead letter: with the waits between them some twenty minutes."""
+"""Tries of a writeback before it is a dead letter: with the waits between them some twenty minutes.
+"""
 MOST_PARENT_TRIES = 4
 """Tries of a writeback whose parent is not there; one that is queued here goes first anyway."""
 _FIRST_WAIT = timedelta(seconds=1)
@@ -26,7 +29,8 @@ def outcome_of(
     key_field: str,
     hidden: Iterable[object],
 ) -> Outcome | None:
-    """The outcome of an entry by its row's result; None when that does not say whether it was written.
+    """The outcome of an entry by its row's result; None when that does not say whether it was
+    written.
 
     Args:
         entry: What was sent.

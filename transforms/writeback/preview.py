@@ -32,7 +32,8 @@ def would_be(
     Args:
         row: As the store would have it.
         entry: The same with its values in plaintext.
-        seen: The record as it is, or as earlier ones of the request would have it; None when there is none.
+        seen: The record as it is, or as earlier ones of the request would have it; None when
+            there is none.
         guard: The object's rules.
         described: What the org says of the object's fields; None when nothing is known.
         now: The time.

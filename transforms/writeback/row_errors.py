@@ -1,7 +1,9 @@
-"""Map a row's error, Salesforce's code and words, to one of a few fates and a remedy for an operator.
+"""Map a row's error, Salesforce's code and words, to one of a few fates and a remedy for an
+operator.
 
-(salesforce.md B.10, I.13; SOAP API Developer Guide, "Core Data Types Used in API Calls", StatusCode.) A code that is not in the
-table is dead: to send a row again forever because of an error that nobody has read would hide it.
+(salesforce.md B.10, I.13; SOAP API Developer Guide, "Core Data Types Used in API Calls",
+StatusCode.) A code that is not in the table is dead: to send a row again forever because of an
+error that nobody has read would hide it.
 """
 
 import re
@@ -41,7 +43,9 @@ class RowError(NamedTuple):
 
 _LOCKED = ("UNABLE_TO_LOCK_ROW", "unable to obtain exclusive access")
 _PASSING = (*_LOCKED, "QUERY_TIMEOUT", "Apex CPU time limit exceeded", "ConcurrentPerOrgLongTxn")
-"""Errors that the text of a trigger or a flow can hide: with fewer rows, or at another time, it succeeds."""
+"""Errors that the text of a trigger or a flow can hide: with fewer rows, or at another time, it
+succeeds.
+"""
 _WRAPPERS = frozenset({"CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "CANNOT_EXECUTE_FLOW_TRIGGER", "APEX_ERROR"})
 _ALIKE = 8
 """Characters of a value by which it is recognised in a text that quotes only its beginning."""
@@ -144,7 +148,9 @@ def read_row_error(
 
 
 def _duplicate(message: str, key_field: str) -> RowError:
-    """An upsert that lost a race for its own key finds the record at the next try; any other unique field stays taken."""
+    """An upsert that lost a race for its own key finds the record at the next try; any other unique
+    field stays taken.
+    """
     is_race = key_field and (
         f"{key_field.lower()} duplicates" in message.lower()
         or "<unknown>" in message
@@ -158,10 +164,11 @@ def _misses_parent(message: str) -> bool:
 
 
 def without_values(message: str, values: Iterable[object]) -> str:
-    """Salesforce's words without the values that they quote, in any case, whole or only their beginning.
+    """Salesforce's words without the values that they quote, in any case, whole or only their
+    beginning.
 
-    For the values of protected fields: an error is kept, and what it quotes would be kept with it (law 7). Texts of
-    fewer than three characters are left: they are in every sentence.
+    For the values of protected fields: an error is kept, and what it quotes would be kept with
+    it (law 7). Texts of fewer than three characters are left: they are in every sentence.
     """
     texts = {str(value) for value in values if value is not None}
     for text in sorted(texts, key=len, reverse=True):

@@ -1,4 +1,6 @@
-"""The fields of one writeback, one by one: what is stored of each, and which records they point to. Pure."""
+"""The fields of one writeback, one by one: what is stored of each, and which records they point to.
+Pure.
+"""
 
 import string
 from collections.abc import Callable, Mapping
@@ -23,8 +25,9 @@ class ParentKey(NamedTuple):
 
     @property
     def locks(self) -> frozenset[str]:
-        """Its names among locks: `writeback.record` of the store has the same form. Two for a value with capitals beyond ASCII: whether
-        a database's `lower` knows those depends on its locale.
+        """Its names among locks: `writeback.record` of the store has the same form. Two for a value
+        with capitals beyond ASCII: whether a database's `lower` knows those depends on its
+        locale.
         """
         lowered = {self.value.lower(), self.value.translate(_ASCII_LOWER)}
         return frozenset(f"{self.object}.{self.field}={value}" for value in lowered)

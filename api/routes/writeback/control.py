@@ -1,4 +1,6 @@
-"""Operator actions on writebacks: pause, retry, discard, undo. In force and on record when it is answered."""
+"""Operator actions on writebacks: pause, retry, discard, undo. In force and on record when it is
+answered.
+"""
 
 import asyncio
 from collections.abc import Iterable

@@ -1,4 +1,6 @@
-"""Dry runs of writebacks for the API, which calls no Salesforce: a workflow has a worker look, and the answer comes by the object store."""
+"""Dry runs of writebacks for the API, which calls no Salesforce: a workflow has a worker look, and
+the answer comes by the object store.
+"""
 
 import asyncio
 import uuid

@@ -31,7 +31,9 @@ _SAID = 3
 
 
 class Submission(BaseModel):
-    """Writebacks to accept. Each is looked at by itself: what is wrong with one concerns no other."""
+    """Writebacks to accept. Each is looked at by itself: what is wrong with one concerns no
+    other.
+    """
 
     model_config = ConfigDict(
         extra="forbid",

@@ -1,7 +1,9 @@
-"""Ingest jobs of Bulk API 2.0: a few calls for any number of rows (Bulk API 2.0 and Bulk API Developer Guide, "Ingest Jobs").
+"""Ingest jobs of Bulk API 2.0: a few calls for any number of rows (Bulk API 2.0 and Bulk API
+Developer Guide, "Ingest Jobs").
 
-Nothing is written before a job is closed, and a job is closed once. So every step may be repeated: a job of which nobody remembers the
-id was never closed, and is aborted as an orphan. Keep the id before you close.
+Nothing is written before a job is closed, and a job is closed once. So every step may be
+repeated: a job of which nobody remembers the id was never closed, and is aborted as an orphan.
+Keep the id before you close.
 """
 
 import asyncio
@@ -72,7 +74,9 @@ class IngestInfo(NamedTuple):
 
 
 class BulkIngest:
-    """Ingest jobs of one org, paid for by one class. Every method raises as `OrgHttp.call`, and may be called again."""
+    """Ingest jobs of one org, paid for by one class. Every method raises as `OrgHttp.call`, and may
+    be called again.
+    """
 
     def __init__(self, org: OrgHttp, lease_class: LeaseClass = LeaseClass.WRITEBACK) -> None:
         self._org = org
@@ -99,7 +103,8 @@ class BulkIngest:
         return str(made["id"])
 
     async def upload(self, job: str, content: bytes, *, is_long: bool = False) -> None:
-        """Give the job its file, once: what it has already stays, so a repeated upload must be of the same file.
+        """Give the job its file, once: what it has already stays, so a repeated upload must be of
+        the same file.
 
         With `is_long` it may take 20 seconds or more.
         """
@@ -126,7 +131,8 @@ class BulkIngest:
                 "PATCH",
                 f"/{job}",
                 json={"state": "UploadComplete"},
-                # Paid for when it was made; named, so that a refusal for the day's quota stops the budget.
+                # Paid for when it was made; named, so that a refusal for the day's quota stops the
+                # budget.
                 also={Budget.INGEST_BATCHES: 0},
             )
             return IngestInfo.of(closed)
@@ -138,14 +144,16 @@ class BulkIngest:
             return info
 
     async def info(self, job: str) -> IngestInfo:
-        """The job's progress. Raises `CallRefusedError` with `is_missing` when the org knows it no more."""
+        """The job's progress. Raises `CallRefusedError` with `is_missing` when the org knows it no
+        more.
+        """
         return IngestInfo.of(await self._call("GET", f"/{job}"))
 
     async def results(self, info: IngestInfo, keys: Collection[str]) -> dict[str, RowResult]:
         """Row results of a finished job, by external id (by record id in an update).
 
-        A row that the job did not come to, or that it lists nowhere, has `UNPROCESSED`: a chunk that was tried again may have written
-        it. Up to two calls.
+        A row that the job did not come to, or that it lists nowhere, has `UNPROCESSED`: a chunk
+        that was tried again may have written it. Up to two calls.
         """
         why = info.error or f"The job is {info.state} and does not list the row."
         found = dict.fromkeys(keys, RowResult(code=UNPROCESSED, message=why))
@@ -162,7 +170,9 @@ class BulkIngest:
         return found
 
     async def abort(self, job: str) -> IngestInfo:
-        """Stop the job; what it has written stays. Returns how far it was: one that is over is left as it is."""
+        """Stop the job; what it has written stays. Returns how far it was: one that is over is left
+        as it is.
+        """
         try:
             return IngestInfo.of(await self._call("PATCH", f"/{job}", json={"state": "Aborted"}))
         except CallRefusedError:
@@ -171,7 +181,8 @@ class BulkIngest:
     async def orphans(
         self, object_name: str, created_by: str, before: datetime, known: Collection[str]
     ) -> list[str]:
-        """Ids of open jobs of ours that nobody knows: never closed, they wrote nothing, and can be aborted.
+        """Ids of open jobs of ours that nobody knows: never closed, they wrote nothing, and can be
+        aborted.
 
         Args:
             object_name: Of the jobs.

@@ -1,6 +1,8 @@
-"""Shared by the Pub/Sub subscriptions of a process: one HTTP/2 connection, one session, and every event schema they met.
+"""Shared by the Pub/Sub subscriptions of a process: one HTTP/2 connection, one session, and every
+event schema they met.
 
-Schemas are kept forever by their id: an id names one schema, and a stream may carry several after a field was added.
+Schemas are kept forever by their id: an id names one schema, and a stream may carry several
+after a field was added.
 """
 
 import asyncio
@@ -59,7 +61,9 @@ class PubsubConnection:
 
     @asynccontextmanager
     async def stub(self) -> AsyncIterator[Any]:
-        """The service's stub on the shared connection. Raises `SettingsError` when the CA file cannot be read."""
+        """The service's stub on the shared connection. Raises `SettingsError` when the CA file
+        cannot be read.
+        """
         if self._channel is None:
             self._channel = grpc.aio.secure_channel(
                 self._address.endpoint, self._credentials(), options=_OPTIONS
@@ -99,7 +103,8 @@ class PubsubConnection:
         self._decoders.clear()
 
     async def decoder(self, stub: Any, schema_id: str) -> EventDecoder | None:
-        """The decoder of a schema, asked for at its first event; None when nobody knows the schema or it is no Avro.
+        """The decoder of a schema, asked for at its first event; None when nobody knows the schema
+        or it is no Avro.
 
         Raises `grpc.aio.AioRpcError` when Salesforce cannot be asked.
         """

@@ -1,7 +1,7 @@
 """Shadows: the same tables beside the warehouse's own, in schemas whose names have a prefix.
 
-Every statement names its tables with their schema, and values travel as parameters, so a prefix before the three schema names is
-all that a shadow's statements differ by.
+Every statement names its tables with their schema, and values travel as parameters, so a prefix
+before the three schema names is all that a shadow's statements differ by.
 """
 
 import re
@@ -17,7 +17,9 @@ def shadow_prefix(name: str) -> str:
 
 
 def in_schemas(statement: str, prefix: str) -> str:
-    """The statement, or the table's name, for tables whose schemas have the prefix; an empty one changes nothing."""
+    """The statement, or the table's name, for tables whose schemas have the prefix; an empty one
+    changes nothing.
+    """
     return _SCHEMA.sub(prefix, statement) if prefix else statement
 
 

@@ -1,4 +1,6 @@
-"""SQL that sets a shadow's tables beside the warehouse's own, row by row of the same key, in what PostgreSQL and Redshift share."""
+"""SQL that sets a shadow's tables beside the warehouse's own, row by row of the same key, in what
+PostgreSQL and Redshift share.
+"""
 
 from clients.warehouse.shadow.schemas import in_schemas
 from clients.warehouse.sql.apply import change_table, current_table, history_table
@@ -25,7 +27,9 @@ def _keyed(columns: tuple[Column, ...]) -> tuple[Column, ...]:
 
 
 def count_differences(table: str, columns: tuple[Column, ...], prefix: str) -> str:
-    """One row: rows of both, only of the warehouse, only of the shadow, that differ; then by column how many differ in it."""
+    """One row: rows of both, only of the warehouse, only of the shadow, that differ; then by column
+    how many differ in it.
+    """
     values = [column for column in columns if column.name not in KEY]
     both = "c.record_id IS NOT NULL AND s.record_id IS NOT NULL"
     sums = [

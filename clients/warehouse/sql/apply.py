@@ -1,8 +1,8 @@
 """The fold's SQL: statements that PostgreSQL and Redshift both understand.
 
-Only what both have: MERGE with one WHEN MATCHED and no condition, UPDATE … FROM, DELETE … USING. Names come from the
-catalogue, whose table and column names are checked identifiers. A test parses every statement with sqlglot's Redshift
-dialect, and another runs it on PostgreSQL.
+Only what both have: MERGE with one WHEN MATCHED and no condition, UPDATE … FROM, DELETE … USING.
+Names come from the catalogue, whose table and column names are checked identifiers. A test
+parses every statement with sqlglot's Redshift dialect, and another runs it on PostgreSQL.
 """
 
 from collections.abc import Sequence
@@ -50,7 +50,9 @@ RECORD_LIST: tuple[Column, ...] = (RECORD_ID,)
 
 
 def net_stage(spec: ObjectSpec, what: str) -> str:
-    """Temporary table of net rows: `what` is `latest` (one a record) or `versions` (one a change)."""
+    """Temporary table of net rows: `what` is `latest` (one a record) or `versions` (one a
+    change).
+    """
     return short_name(f"stage_{spec.table}_{what}")
 
 
@@ -100,7 +102,9 @@ def tables_of(spec: ObjectSpec) -> dict[str, tuple[Column, ...]]:
 
 
 def find_by_key(spec: ObjectSpec, key: str, references: Sequence[str]) -> str:
-    """External id, record id and references of the live records that have one of the staged external ids in the column `key`."""
+    """External id, record id and references of the live records that have one of the staged
+    external ids in the column `key`.
+    """
     columns, key = "".join(f", c.{quoted(name)}" for name in references), quoted(key)
     return (
         f"SELECT c.{key}, c.record_id{columns} FROM {current_table(spec)} AS c "
@@ -109,7 +113,9 @@ def find_by_key(spec: ObjectSpec, key: str, references: Sequence[str]) -> str:
 
 
 def find_last_orders(spec: ObjectSpec) -> str:
-    """record_id, the order of the last change applied, unknown_fields: of the touched records that exist."""
+    """record_id, the order of the last change applied, unknown_fields: of the touched records that
+    exist.
+    """
     return (
         f"SELECT c.record_id, c.last_change_order, c.unknown_fields FROM {current_table(spec)} AS c "
         f"JOIN {TOUCHED} AS t ON c.record_id = t.record_id"
@@ -117,7 +123,9 @@ def find_last_orders(spec: ObjectSpec) -> str:
 
 
 def find_widths(spec: ObjectSpec) -> str:
-    """record_id and the most bytes that its values take in a row, of the touched records that exist."""
+    """record_id and the most bytes that its values take in a row, of the touched records that
+    exist.
+    """
     sizes = " + ".join(_most_bytes(column) for column in field_columns(spec))
     return (
         f"SELECT c.record_id, {sizes} FROM {current_table(spec)} AS c "
@@ -169,7 +177,9 @@ def close_versions(spec: ObjectSpec) -> str:
 
 
 def open_versions(spec: ObjectSpec) -> str:
-    """One version a change: the row as it was before the group, with what the changes up to it set."""
+    """One version a change: the row as it was before the group, with what the changes up to it
+    set.
+    """
     expressions = {
         "record_id": "n.record_id",
         **{
@@ -190,7 +200,9 @@ def open_versions(spec: ObjectSpec) -> str:
 
 
 def merge_current(spec: ObjectSpec) -> str:
-    """Bring the latest state of each record of the group up to date; run it after `open_versions`."""
+    """Bring the latest state of each record of the group up to date; run it after
+    `open_versions`.
+    """
     target = f"{spec.table}_current"
     columns = current_columns(spec)
     stamps = {"last_change_order": "n.change_order"} | {
@@ -221,13 +233,17 @@ def merge_current(spec: ObjectSpec) -> str:
 
 
 def delete_rebuilt(table: str) -> str:
-    """Remove the records to rebuild from a curated table; their new rows are loaded in the same transaction."""
+    """Remove the records to rebuild from a curated table; their new rows are loaded in the same
+    transaction.
+    """
     bare = table.partition(".")[2]
     return f"DELETE FROM {table} USING {REBUILT} AS r WHERE {bare}.record_id = r.record_id"
 
 
 def find_applied_batches(count: int) -> str:
-    """Find which of `count` batches the ledger already has for an object; parameters: object, then the batches."""
+    """Find which of `count` batches the ledger already has for an object; parameters: object, then
+    the batches.
+    """
     facts = "batch, object, landed, applied, duplicate, quarantined, rebuilt, COALESCE(isolated, 0), last_changed_at"
     return f"SELECT {facts} FROM {LEDGER} WHERE object = %s AND batch IN ({', '.join(['%s'] * count)})"
 
@@ -254,7 +270,9 @@ def find_last_revision() -> str:
 
 
 def count_unknown_fields() -> str:
-    """object, detail and number of the quarantined changes with a field that the catalogue lacked; parameter: the reason."""
+    """object, detail and number of the quarantined changes with a field that the catalogue lacked;
+    parameter: the reason.
+    """
     return f"SELECT object, detail, COUNT(*) FROM {QUARANTINE} WHERE reason = %s AND resolved_at IS NULL GROUP BY object, detail"
 
 
@@ -275,7 +293,8 @@ def count_recent_changes() -> str:
 
 
 def count_changes_by_hour() -> str:
-    """Changes by object, lane and hour since a time: new ones, and all that were received; parameter: the time.
+    """Changes by object, lane and hour since a time: new ones, and all that were received;
+    parameter: the time.
 
     An hour is given as the seconds since the epoch at which it begins.
     """
@@ -297,7 +316,9 @@ def find_newest_change() -> str:
 
 
 def find_newest_past_change() -> str:
-    """As `find_newest_change`, without batches that hold a commit time which had not come yet; parameter: the lane."""
+    """As `find_newest_change`, without batches that hold a commit time which had not come yet;
+    parameter: the lane.
+    """
     return f"SELECT MAX(last_changed_at) FROM {LEDGER} WHERE lane = %s AND last_changed_at <= committed_at"
 
 

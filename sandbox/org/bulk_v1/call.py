@@ -1,4 +1,6 @@
-"""Shared by every call of Bulk API 1.0: the session, the version, the count against the quota, and the form of a refusal."""
+"""Shared by every call of Bulk API 1.0: the session, the version, the count against the quota, and
+the form of a refusal.
+"""
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping

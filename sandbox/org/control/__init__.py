@@ -1,1 +1,3 @@
-"""The control plane, which Salesforce does not have: handles by which tests and the supervisor move the org."""
+"""The control plane, which Salesforce does not have: handles by which tests and the supervisor move
+the org.
+"""

@@ -41,8 +41,9 @@ class GapRequest(ControlRequest):
 
 _FieldName = Field(pattern=r"^[A-Za-z]\w{0,79}$")
 _CUSTOM = re.compile(r"(?:([A-Za-z](?:_?[A-Za-z0-9]){0,14})__)?([A-Za-z](?:_?[A-Za-z0-9]){0,39})__c")
-"""Up to 15 characters of a namespace and 40 of a name, without two underscores in a row or one at an end (Metadata API Developer Guide,
-"CustomField")."""
+"""Up to 15 characters of a namespace and 40 of a name, without two underscores in a row or one at
+an end (Metadata API Developer Guide, "CustomField").
+"""
 NEW_TYPES = {
     **{kind.value: kind for kind in FieldType},
     "richtextarea": FieldType.TEXTAREA,
@@ -78,7 +79,9 @@ class _FieldSetUp(ControlRequest):
 
 
 class NewField(_FieldSetUp):
-    """A field to add; `address` and `location` are compounds, which come with the fields of their parts."""
+    """A field to add; `address` and `location` are compounds, which come with the fields of their
+    parts.
+    """
 
     name: str = _FieldName
     type: str
@@ -90,7 +93,9 @@ class NewField(_FieldSetUp):
     references: tuple[str, ...] = ()
     external_id: bool = False
     calculated: bool = False
-    """True makes it read-only and keeps it out of events, as a formula is; `fills` and unchecked writes give it values."""
+    """True makes it read-only and keeps it out of events, as a formula is; `fills` and unchecked
+    writes give it values.
+    """
     part_of: str | None = None
     """The compound that it is a part of, as `compoundFieldName` says it."""
     part: str | None = None

@@ -1,7 +1,8 @@
-"""The objects of the org with what describe and Setup say of their fields beyond the catalogue's entries.
+"""The objects of the org with what describe and Setup say of their fields beyond the catalogue's
+entries.
 
-The catalogue tells how the engine treats a field; this tells how the org has it. Where both say the same (type, length, references),
-the org begins with the catalogue's word.
+The catalogue tells how the engine treats a field; this tells how the org has it. Where both say
+the same (type, length, references), the org begins with the catalogue's word.
 """
 
 from collections.abc import Mapping
@@ -36,7 +37,9 @@ class OrgField(FieldSpec):
     """True tells capitals from small letters in a unique text."""
     label: str | None = None
     compliance: str | None = None
-    """`ComplianceGroup` of the FieldDefinition, such as `PII;GDPR`; None: it follows from the catalogue's mark."""
+    """`ComplianceGroup` of the FieldDefinition, such as `PII;GDPR`; None: it follows from the
+    catalogue's mark.
+    """
     classification: str | None = None
     """`SecurityClassification`; None likewise."""
     business_owner: str | None = None

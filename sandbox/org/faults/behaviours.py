@@ -1,4 +1,6 @@
-"""The org's behaviours beyond its addresses: each with its source and the test that would fail without it."""
+"""The org's behaviours beyond its addresses: each with its source and the test that would fail
+without it.
+"""
 
 from typing import NamedTuple
 

@@ -1,6 +1,8 @@
-"""Scripted faults. A rule says at which point, how often and how hard; parts of the org ask whether it strikes now.
+"""Scripted faults. A rule says at which point, how often and how hard; parts of the org ask whether
+it strikes now.
 
-Everything is drawn from the rule's own seed, so the same requests in the same order meet the same faults.
+Everything is drawn from the rule's own seed, so the same requests in the same order meet the
+same faults.
 """
 
 import asyncio
@@ -12,7 +14,9 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Point = Literal["http", "row", "bulk.job", "bulk.page", "event", "stream"]
-"""Where a rule can strike: an HTTP call, a row of a write, a bulk job, a page of bulk results, an event on its way out, a stream."""
+"""Where a rule can strike: an HTTP call, a row of a write, a bulk job, a page of bulk results, an
+event on its way out, a stream.
+"""
 
 
 KINDS: Mapping[Point, Mapping[str, str]] = {
@@ -47,7 +51,9 @@ class FaultRule(BaseModel):
     kind: str
     """One of the point's `KINDS`."""
     match: str = ""
-    """Strikes only where this text is part of the subject (a method and path, an object, a channel); empty: everywhere."""
+    """Strikes only where this text is part of the subject (a method and path, an object, a
+    channel); empty: everywhere.
+    """
     probability: float = Field(default=1, ge=0, le=1)
     times: int | None = Field(default=None, ge=1)
     """How often it strikes at most; None: without end."""
@@ -119,7 +125,9 @@ class Faults:
         return point in self._points
 
     def strike(self, point: Point, subject: str) -> FaultRule | None:
-        """The first rule that strikes here and now; None when none does. Free when no rule is for this point."""
+        """The first rule that strikes here and now; None when none does. Free when no rule is for
+        this point.
+        """
         if point not in self._points:
             return None
         return next((a.rule for a in self._armed if a.rule.point == point and a.strikes(subject)), None)

@@ -1,6 +1,7 @@
 """The org's meters over the last 24 hours, and the allowance of each.
 
-The counts outlive a restart, because a quota that a crash resets would teach clients the wrong lesson.
+The counts outlive a restart, because a quota that a crash resets would teach clients the wrong
+lesson.
 """
 
 import time
@@ -58,7 +59,9 @@ class RollingCount:
         return self.maximum - self.used
 
     def count(self, amount: int = 1) -> None:
-        """Count; raises the refusal when that would go beyond the maximum, and then counts nothing."""
+        """Count; raises the refusal when that would go beyond the maximum, and then counts
+        nothing.
+        """
         if self.used + amount > self.maximum:
             raise SalesforceError(self._refusal.code, self._refusal.message, self._refusal.status)
         self.add(amount)
@@ -93,9 +96,11 @@ class RollingCount:
 
 
 class LongCalls:
-    """How many API calls have been under way for so long that they count against the concurrency limit.
+    """How many API calls have been under way for so long that they count against the concurrency
+    limit.
 
-    A call is refused when it arrives, never later (Salesforce Developer Limits, "Concurrent API Requests").
+    A call is refused when it arrives, never later (Salesforce Developer Limits, "Concurrent API
+    Requests").
     """
 
     def __init__(self, edition: str, *, seconds: float = LONG_CALL.total_seconds()) -> None:
@@ -147,7 +152,9 @@ class Meters:
             "TotalRequests Limit exceeded.",
             403,
         )
-        """Every authenticated call, failed ones too; logins and the version list do not count. A licence is an active user."""
+        """Every authenticated call, failed ones too; logins and the version list do not count. A
+        licence is an active user.
+        """
         self.delivered_events = counted(
             "delivered_events",
             DAILY_DELIVERED_EVENTS[edition],
@@ -174,7 +181,9 @@ class Meters:
             "TotalRequests Limit exceeded.",
             403,
         )
-        """The `api_calls` that came by the org's own connected app. Told where the dial says so; its maximum refuses nothing."""
+        """The `api_calls` that came by the org's own connected app. Told where the dial says so;
+        its maximum refuses nothing.
+        """
         self.long_calls = LongCalls(edition)
 
     def by_name(self) -> dict[str, RollingCount]:

@@ -1,4 +1,6 @@
-"""One subscription stream: how much its client can take, where it stands, and the events that are due to it."""
+"""One subscription stream: how much its client can take, where it stands, and the events that are
+due to it.
+"""
 
 import asyncio
 import logging
@@ -60,7 +62,9 @@ class Encoder:
         return wire.ConsumerEvent(event=producer, replay_id=replay_bytes(delivery.replay_id))
 
     def _payload(self, event: dict[str, Any], delivery: Delivery) -> tuple[str, bytes]:
-        """Schema id and Avro form. Changes that Avro cannot carry are sent as a gap, as Salesforce sends its own errors ("Gap Events")."""
+        """Schema id and Avro form. Changes that Avro cannot carry are sent as a gap, as Salesforce
+        sends its own errors ("Gap Events").
+        """
         codec = self._channels.codec(event["schema"])
         if codec is not None:
             try:

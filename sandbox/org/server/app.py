@@ -35,7 +35,9 @@ _PURGE_EVERY_SECONDS = 2.0
 
 
 def open_org(folder: Path, *, edition: str = "unlimited", catalogue: Path | None = None) -> Org:
-    """The org whose state is in `folder`, made when the folder is new. `catalogue` None takes the one that ships."""
+    """The org whose state is in `folder`, made when the folder is new. `catalogue` None takes the
+    one that ships.
+    """
     identity = load_identity(folder)
     objects = default_catalogue() if catalogue is None else load_catalogue(catalogue)
     store = Store(folder, objects, identity, edition)
@@ -43,7 +45,9 @@ def open_org(folder: Path, *, edition: str = "unlimited", catalogue: Path | None
 
 
 def build_app(org: Org, *, pubsub: PubSubAddress | None = None) -> Starlette:
-    """The ASGI application that serves `org`; while it runs, so does the Pub/Sub API at `pubsub` (None: nowhere)."""
+    """The ASGI application that serves `org`; while it runs, so does the Pub/Sub API at `pubsub`
+    (None: nowhere).
+    """
     sessions = Sessions(org)
     clients = Clients(COMETD_CLIENTS[org.edition])
     traffic = TrafficMaker(org)
@@ -97,7 +101,9 @@ def build_app(org: Org, *, pubsub: PubSubAddress | None = None) -> Starlette:
 
 
 async def _purge_for_ever(org: Org) -> None:
-    """Forget events that are past retention, a few at a time so that nobody waits for it, and what has been binned too long."""
+    """Forget events that are past retention, a few at a time so that nobody waits for it, and what
+    has been binned too long.
+    """
     pause = 0.0
     while True:
         await asyncio.sleep(pause)

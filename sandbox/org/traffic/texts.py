@@ -1,4 +1,6 @@
-"""Texts of caseworkers: a few sentences, made once from a seed and then drawn from, because a draw costs nothing."""
+"""Texts of caseworkers: a few sentences, made once from a seed and then drawn from, because a draw
+costs nothing.
+"""
 
 from random import Random
 

@@ -1,4 +1,5 @@
-"""Random changes whose values fit or do not, and what a warehouse must hold after them: a fold apart from `transforms`.
+"""Random changes whose values fit or do not, and what a warehouse must hold after them: a fold
+apart from `transforms`.
 
 Changes are made in the order of the org; they may be delivered in any other.
 """

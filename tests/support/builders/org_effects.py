@@ -1,4 +1,6 @@
-"""Effects of writebacks in the org, by the org's own log of events; and whether the store agrees."""
+"""Effects of writebacks in the org, by the org's own log of events; and whether the store
+agrees.
+"""
 
 import re
 from collections import defaultdict
@@ -56,7 +58,8 @@ class Comparison:
     def wrong(self, begun: dict[str, float] | None = None) -> list[str]:
         """Errors, a sentence each.
 
-        `begun`: batch -> when it was opened; a newer change by somebody else that was there by then must not be overwritten.
+        `begun`: batch -> when it was opened; a newer change by somebody else that was there by
+        then must not be overwritten.
         """
         return [
             *self._not_once(),
@@ -111,7 +114,9 @@ class Comparison:
         return found
 
     def _out_of_order(self) -> list[str]:
-        """No lost update: of one record, what was accepted later is written later, and has its values."""
+        """No lost update: of one record, what was accepted later is written later, and has its
+        values.
+        """
         done, wrong = self._done_in(), []
         last: dict[str, int] = defaultdict(int)
         for effect in self.effects:
@@ -143,7 +148,9 @@ class Comparison:
 def compare(
     store: WritebackStore, bodies: Sequence[bytes | str], record_ids: dict[str, str], *, after: int = 0
 ) -> Comparison:
-    """The writebacks with numbers above `after`, their attempts, and the org's events of those records."""
+    """The writebacks with numbers above `after`, their attempts, and the org's events of those
+    records.
+    """
     with store.begin() as connection:
         rows = connection.execute(
             sa.select(WRITEBACK).where(WRITEBACK.c.number > after).order_by(WRITEBACK.c.number)

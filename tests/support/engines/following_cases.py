@@ -1,4 +1,6 @@
-"""An engine that writes back while a lane follows the same org, so that the change log has what others do."""
+"""An engine that writes back while a lane follows the same org, so that the change log has what
+others do.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager

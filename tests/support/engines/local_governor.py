@@ -1,4 +1,6 @@
-"""The governor's books without Temporal: for tests and simulations of what stands before or behind them."""
+"""The governor's books without Temporal: for tests and simulations of what stands before or behind
+them.
+"""
 
 import time
 from collections.abc import Callable

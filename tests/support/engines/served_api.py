@@ -1,4 +1,6 @@
-"""The HTTP API on a real socket, over a real Temporal, PostgreSQL and S3, with the engine's workflows behind it."""
+"""The HTTP API on a real socket, over a real Temporal, PostgreSQL and S3, with the engine's
+workflows behind it.
+"""
 
 import asyncio
 import uuid
@@ -108,7 +110,9 @@ def settings_for(
 
 
 def tokens_and_entries() -> tuple[dict[str, str], list[dict[str, Any]]]:
-    """A token for each role and a second operator's, by name, and what the settings hold of them."""
+    """A token for each role and a second operator's, by name, and what the settings hold of
+    them.
+    """
     made = {str(role): new_token(str(role), role) for role in CallerRole}
     made["second"] = new_token("second", CallerRole.OPERATOR)
     return {role: token for role, (token, _) in made.items()}, [entry for _, entry in made.values()]

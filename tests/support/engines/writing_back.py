@@ -1,4 +1,6 @@
-"""An engine that writes back, in the test's process: intake, queue and steps, on real parts and a served org."""
+"""An engine that writes back, in the test's process: intake, queue and steps, on real parts and a
+served org.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -81,7 +83,9 @@ class WritingEngine:
         return handle
 
     async def end(self) -> None:
-        """End the queues: the next test's workers would serve them, and they would look after its batches."""
+        """End the queues: the next test's workers would serve them, and they would look after its
+        batches.
+        """
         for queue in self.queues:
             with suppress(RPCError):
                 await queue.terminate("end of the test")
@@ -154,7 +158,8 @@ async def writing(engine: SmallEngine, settings: WritebackSettings = AT_ONCE) ->
         activities=activities,
         interceptors=[ErrorBoundary()],
         max_heartbeat_throttle_interval=timedelta(seconds=0.1),
-        # A step that is cut short leaves its thread, and the thread a connection that nobody closes.
+        # A step that is cut short leaves its thread, and the thread a connection that nobody
+        # closes.
         graceful_shutdown_timeout=timedelta(seconds=3),
     )
     intake = WritebackIntake(engine.database, lambda: checks(engine.catalogue))

@@ -41,7 +41,9 @@ class StreamFaults:
         return self._plant(self._told_badly(), count)
 
     async def plant_expired(self, count: int) -> dict[str, str]:
-        """Changes that the bus has forgotten when the lane comes back; returns when it has noticed."""
+        """Changes that the bus has forgotten when the lane comes back; returns when it has
+        noticed.
+        """
         before = await holes(self.engine)
         await self.lane.signal(LaneWorkflow.pause, PauseInput(by="test", reason="the bus forgets"))
         planted = self._plant(self._in_a_hole(), count)

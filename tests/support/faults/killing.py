@@ -1,7 +1,9 @@
-"""A process that dies at a scripted moment, without a process: what it was talking to is the last that it hears of.
+"""A process that dies at a scripted moment, without a process: what it was talking to is the last
+that it hears of.
 
-A kill is an error of no kind that the engine knows, raised where a part outside is called: before the part has done what it was
-asked, or after, when the answer is lost. The next one is a new attempt in another process, which knows only the stored state.
+A kill is an error of no kind that the engine knows, raised where a part outside is called:
+before the part has done what it was asked, or after, when the answer is lost. The next one is a
+new attempt in another process, which knows only the stored state.
 """
 
 import asyncio

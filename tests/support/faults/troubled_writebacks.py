@@ -1,7 +1,8 @@
-"""Steps of writebacks during faults: a process dies at any moment, or lives on while another one has taken its place.
+"""Steps of writebacks during faults: a process dies at any moment, or lives on while another one
+has taken its place.
 
-What a workflow does with the steps is done here without waiting: a step that ends without a result is begun again, and what is unknown is
-looked up. Time passes as fast as the org allows.
+What a workflow does with the steps is done here without waiting: a step that ends without a
+result is begun again, and what is unknown is looked up. Time passes as fast as the org allows.
 """
 
 import asyncio
@@ -25,7 +26,9 @@ class Mishap:
     """The outcome of one attempt at a step."""
 
     kind: str
-    """`cancel`: its process dies; `abandon`: its process goes on while another one begins again; `none`."""
+    """`cancel`: its process dies; `abandon`: its process goes on while another one begins again;
+    `none`.
+    """
     seconds: float = 0.0
     """How far into the attempt."""
 

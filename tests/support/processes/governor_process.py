@@ -1,4 +1,6 @@
-"""The governor's worker as a process of its own, to be killed: `python -m tests.support.processes.governor_process FILE`."""
+"""The governor's worker as a process of its own, to be killed: `python -m
+tests.support.processes.governor_process FILE`.
+"""
 
 import asyncio
 import json

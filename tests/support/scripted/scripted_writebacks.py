@@ -1,4 +1,6 @@
-"""The steps of writebacks as a test says, under the names of the real ones; what they do has tests of its own, on real parts."""
+"""The steps of writebacks as a test says, under the names of the real ones; what they do has tests
+of its own, on real parts.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -1,4 +1,6 @@
-"""The holder of an object's turn applies everything that waits for it, and no waiter's end is another's."""
+"""The holder of an object's turn applies everything that waits for it, and no waiter's end is
+another's.
+"""
 
 import asyncio
 import threading

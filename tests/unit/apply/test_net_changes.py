@@ -1,4 +1,6 @@
-"""The fast path gives the rows of the slow one: net rows, merged into what was there, are the fold."""
+"""The fast path gives the rows of the slow one: net rows, merged into what was there, are the
+fold.
+"""
 
 from collections import defaultdict
 from typing import Any

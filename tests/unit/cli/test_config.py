@@ -1,4 +1,6 @@
-"""`tidegate config`: what is in force and where it comes from, never a secret; and what does not fit."""
+"""`tidegate config`: what is in force and where it comes from, never a secret; and what does not
+fit.
+"""
 
 import json
 from pathlib import Path

@@ -1,4 +1,6 @@
-"""Spendable tokens for following: never more than the governor would grant, and known only when the org has reported."""
+"""Spendable tokens for following: never more than the governor would grant, and known only when the
+org has reported.
+"""
 
 from datetime import UTC, datetime, timedelta
 

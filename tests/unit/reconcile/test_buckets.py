@@ -26,7 +26,9 @@ class World:
             self.places[f"r{number}"] = Place(day, day * DAY_MS, (float(self.chance.randrange(100)),))
 
     def change(self, count: int, span_ms: int) -> None:
-        """Changes around the moment at which the org is asked; each moves its record into the newest bucket."""
+        """Changes around the moment at which the org is asked; each moves its record into the
+        newest bucket.
+        """
         times = sorted(ASKED + self.chance.randrange(-span_ms, span_ms) for _ in range(count))
         for at_ms in times:
             name = self.chance.choice([*self.places, f"new{at_ms}"])

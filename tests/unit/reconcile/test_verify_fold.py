@@ -1,4 +1,6 @@
-"""Curated rows are held against the fold: what is right passes, and each thing that is not is found."""
+"""Curated rows are held against the fold: what is right passes, and each thing that is not is
+found.
+"""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta

@@ -19,7 +19,8 @@ SCHEMA = event_schema(CATALOGUE.objects["Contact"])
 CODEC = EventCodec(SCHEMA)
 DECODER = EventDecoder(SCHEMA, CATALOGUE)
 
-# The order of Account's fields in the samples of the Pub/Sub API Guide, "Event Deserialization Considerations".
+# The order of Account's fields in the samples of the Pub/Sub API Guide, "Event Deserialization
+# Considerations".
 ACCOUNT = [
     "ChangeEventHeader",
     "Name",

@@ -1,4 +1,6 @@
-"""Bitmaps over 800 fields name the fields that they mean, those of nested records at any place too."""
+"""Bitmaps over 800 fields name the fields that they mean, those of nested records at any place
+too.
+"""
 
 from typing import Any
 

@@ -1,4 +1,6 @@
-"""One broken message must not cost the others: it is cut out and handed on, with its replay id where that can be read."""
+"""One broken message must not cost the others: it is cut out and handed on, with its replay id
+where that can be read.
+"""
 
 from typing import Any
 

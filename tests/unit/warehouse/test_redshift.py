@@ -1,4 +1,6 @@
-"""Statements sent to Redshift, word for word. There is no cluster: a connection that only writes down stands for it."""
+"""Statements sent to Redshift, word for word. There is no cluster: a connection that only writes
+down stands for it.
+"""
 
 import re
 from collections.abc import Iterator
@@ -71,7 +73,9 @@ class Answer(list[tuple[Any, ...]]):
 
 
 class NotedConnection:
-    """Stands for psycopg's connection: writes down, and answers what the conversation says, else nothing."""
+    """Stands for psycopg's connection: writes down, and answers what the conversation says, else
+    nothing.
+    """
 
     closed = broken = False
 

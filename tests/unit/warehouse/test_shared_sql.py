@@ -1,7 +1,7 @@
 """The fold's SQL is in the part of SQL that Redshift and PostgreSQL share.
 
-Statements are found by looking into the module, so that a new one is checked without being listed here. That
-PostgreSQL runs them is proved by the tests of law 3.
+Statements are found by looking into the module, so that a new one is checked without being
+listed here. That PostgreSQL runs them is proved by the tests of law 3.
 """
 
 import inspect

@@ -1,4 +1,6 @@
-"""A row and its activity agree: else a workflow sends what no activity takes, or waits at a queue that nobody serves."""
+"""A row and its activity agree: else a workflow sends what no activity takes, or waits at a queue
+that nobody serves.
+"""
 
 import json
 import subprocess

@@ -1,4 +1,6 @@
-"""Errors of a writeback are found before it is accepted, and reported with the field's name and without its value."""
+"""Errors of a writeback are found before it is accepted, and reported with the field's name and
+without its value.
+"""
 
 from datetime import timedelta
 from typing import Any
