@@ -7,7 +7,7 @@ EXAMPLES ?= 40
 CLIENTS := $(patsubst tests/real_clients/locks/%.lock,%,$(wildcard tests/real_clients/locks/*.lock))
 PEERS := airbyte-source-salesforce tap-salesforce
 
-.PHONY: help setup demo up test test-heavy test-any-schema test-clients lint format bench bench-day bench-peers bench-writeback lock clean
+.PHONY: help setup demo up test test-heavy test-any-schema test-clients lint prose docs format bench bench-day bench-peers bench-writeback lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -56,12 +56,19 @@ test-clients: setup $(CLIENTS:%=.venv-clients/%/.installed) .venv-clients/node/.
 	@$(@D)/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
 	@touch $@
 
-lint: setup  ## ruff and mypy
+lint: setup prose  ## ruff, mypy and the wording of docs and comments
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-format: setup  ## let ruff write the code's layout
+prose: setup  ## wordings that are not used here, and long lines of prose
+	@$(BIN)/python -m tests.prose
+
+docs: setup  ## write the reference pages that are made from the code
+	@$(BIN)/python -m tests.docs
+
+format: setup  ## let ruff write the code's layout, and wrap prose
+	@$(BIN)/python -m tests.prose --wrap
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
@@ -78,7 +85,7 @@ bench-peers: setup $(PEERS:%=.venv-clients/%/.installed)  ## rows a second of a 
 bench-writeback: setup .venv-clients/lht/.installed  ## ten thousand writebacks a minute during a surge, amid trouble, beside other senders
 	@$(BIN)/python -m benchmarks.writeback $(ARGS)
 
-lock: setup  ## write requirements.lock anew from pyproject.toml
+lock: setup  ## write requirements.lock from pyproject.toml
 	@$(BIN)/pip install --quiet uv
 	@$(BIN)/uv pip compile pyproject.toml --group sandbox --group dev --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements.lock

@@ -1,4 +1,6 @@
-"""What a batch could not tell goes on a list, `ops.reread`, in the transaction of its effects: a killed worker forgets nothing."""
+"""Changes that a batch could not carry go on a list, `ops.reread`, in the transaction of its
+effects: a killed worker forgets nothing.
+"""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime

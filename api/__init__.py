@@ -1,1 +1,3 @@
-"""HTTP for the integration services: the same acts as the command's, with tokens, roles and idempotency keys."""
+"""HTTP for the integration services: the same acts as the command's, with tokens, roles and
+idempotency keys.
+"""

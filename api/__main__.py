@@ -1,4 +1,4 @@
-"""`python -m api`: one process of the HTTP API, until it is told to stop."""
+"""`python -m api`: one process of the HTTP API, until it receives a stop signal."""
 
 import logging
 import sys

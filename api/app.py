@@ -26,14 +26,16 @@ _ABOUT = (
 
 @dataclass(frozen=True)
 class Api:
-    """What is served, and the FastAPI app inside, whose document describes it."""
+    """The served application, and the FastAPI app inside, whose document describes it."""
 
     served: ASGIApp
     inner: FastAPI
 
 
 def build_api(settings: Settings) -> Api:
-    """The app for these settings. It opens its clients when it is started, and connects when it is asked."""
+    """The app for these settings. It opens its clients when it is started, and connects when it is
+    asked.
+    """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -57,7 +59,7 @@ def build_api(settings: Settings) -> Api:
     handle_problems(app)
     describe(app)
     app.add_api_route("/v1/docs", _docs_of(app), include_in_schema=False)
-    limited = BodyLimit(app, settings.api.most_bytes)
+    limited = BodyLimit(app, settings.api.max_body_bytes)
     return Api(RequestIds(Authentication(limited, Gate(settings.api))), app)
 
 

@@ -1,7 +1,10 @@
-"""A client for programs of other teams that hand in writebacks. It needs httpx and nothing else of this project; it may be copied.
+"""A client for programs of other teams that hand in writebacks. It needs httpx and nothing else of
+this project; it may be copied.
 
     with TidegateClient("https://tidegate.example.org", token) as tidegate:
-        result = tidegate.submit([{"object": "Case", "external_id": "C-1", "key": "day-7-C-1", "fields": {"Status": "Decided"}}])
+        change = {"object": "Case", "external_id": "C-1", "key": "C-1-day-7",
+                  "fields": {"Status": "Decided"}}
+        result = tidegate.submit([change])
 
 A request without an answer is sent again with the same keys, which does nothing twice.
 """
@@ -32,7 +35,8 @@ class RequestRefusedError(Exception):
 
 @dataclass
 class Submitted:
-    """What became of writebacks: `accepted` (index, key, number, is_new) and `refused` (index, key, field, message).
+    """The outcome of each writeback: `accepted` (index, key, number, is_new) and `refused` (index,
+    key, field, message).
 
     `index` is the place of each among all that were given.
     """
@@ -47,7 +51,9 @@ class TidegateClient:
     def __init__(
         self, url: str, token: str, *, tries: int = 6, transport: httpx.BaseTransport | None = None
     ) -> None:
-        """`tries`: of one request, before its last error is raised. `transport` None: the network."""
+        """`tries`: of one request, before its last error is raised. `transport` None: the
+        network.
+        """
         headers = {"Authorization": f"Bearer {token}"}
         self._http = httpx.Client(base_url=url, timeout=60, headers=headers, transport=transport)
         self._tries = tries
@@ -61,9 +67,11 @@ class TidegateClient:
     def submit(self, writebacks: Iterable[Mapping[str, Any]]) -> Submitted:
         """Hand in writebacks, as many as there are; what comes back accepted is durable.
 
-        One without a `key` gets one made up, which is safe against lost answers, but not against a second call of this method.
+        One without a `key` gets one made up, which is safe against lost answers, but not against
+        a second call of this method.
 
-        Raises `RequestRefusedError` for a request as a whole (token, role), `httpx.TransportError` without an answer after every try.
+        Raises `RequestRefusedError` for a request as a whole (token, role),
+        `httpx.TransportError` without an answer after every try.
         """
         result, first = Submitted(), 0
         keyed = ({"key": str(uuid.uuid4()), **each} for each in writebacks)

@@ -1,4 +1,6 @@
-"""What the API's routes work with: clients of the engine's own remote parts. It never calls Salesforce."""
+"""Dependencies of the API's routes: clients of the engine's own remote systems. It never calls
+Salesforce.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -21,8 +23,9 @@ from clients.writeback.queries import WritebackLooks
 from clients.writeback.store import WritebackStore
 from schemas.access import Caller
 from schemas.catalogue import Catalogue
+from workers.addresses import s3_address
 from workers.clients import catalogue_file, connect_temporal, following, open_warehouse
-from workers.intake import writeback_intake
+from workers.intake import writeback_intake, writeback_queues
 from workers.settings import Settings
 
 _EXCHANGES_AT_ONCE = 4
@@ -52,17 +55,21 @@ class ApiParts:
         return self.settings.salesforce.org_id
 
     def web_ui(self, workflow_id: str, run_id: str = "") -> str | None:
-        """Where Temporal's Web UI shows a workflow, or one run of it; None when no Web UI is configured."""
+        """Where Temporal's Web UI shows a workflow, or one run of it; None when no Web UI is
+        configured.
+        """
         where = self.settings.temporal
         return web_ui_url(where.ui_url, where.namespace, workflow_id, run_id)
 
 
 @asynccontextmanager
 async def open_api_parts(settings: Settings) -> AsyncIterator[ApiParts]:
-    """Open every client. None of them connects before it is needed, so the API starts before its remote parts do."""
+    """Open every client. None of them connects before it is needed, so the API starts before its
+    remote parts do.
+    """
     dsn = settings.operational.dsn.get_secret_value()
     client = await connect_temporal(settings, lazy=True)
-    store = await asyncio.to_thread(ObjectStore, settings.s3.address())
+    store = await asyncio.to_thread(ObjectStore, s3_address(settings.s3))
     async with AsyncExitStack() as stack:
         warehouse = stack.enter_context(closing(open_warehouse(settings)))
         catalogue = LiveCatalogue.unread(catalogue_file(settings), warehouse)
@@ -78,7 +85,7 @@ async def open_api_parts(settings: Settings) -> AsyncIterator[ApiParts]:
             intake=stack.enter_context(writeback_intake(settings, catalogue, store, warehouse)),
             looks=stack.enter_context(closing(WritebackLooks(dsn))),
             writebacks=stack.enter_context(closing(WritebackStore(dsn))),
-            queues=await stack.enter_async_context(WritebackQueues(client, settings.salesforce.org_id)),
+            queues=await stack.enter_async_context(writeback_queues(client, settings)),
         )
 
 

@@ -1,4 +1,6 @@
-"""The API for a person: one page made from its OpenAPI document, without scripts and without anything from elsewhere."""
+"""The API for a person: one page made from its OpenAPI document, without scripts and without
+anything from elsewhere.
+"""
 
 from html import escape
 from typing import Any

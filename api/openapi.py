@@ -1,4 +1,4 @@
-"""What every route says of itself in OpenAPI: who may call it, and the errors that it can answer."""
+"""OpenAPI metadata of a route: who may call it, and the errors that it can answer."""
 
 from http import HTTPStatus
 from typing import Any
@@ -34,7 +34,8 @@ _ALWAYS = (
 
 
 def told(role: CallerRole, *errors: HTTPStatus, also: tuple[CallerRole, ...] = ()) -> dict[str, Any]:
-    """Arguments of a route's decorator. `errors` are those beside 401, 403, 422 and 503, which any route can answer.
+    """Arguments of a route's decorator. `errors` are those beside 401, 403, 422 and 503, which any
+    route can answer.
 
     `also`: other roles that may call it; what they see is the route's to say.
     """
@@ -57,7 +58,9 @@ def _problem(status: HTTPStatus) -> dict[str, Any]:
 
 
 def describe(app: FastAPI) -> None:
-    """Have the app's OpenAPI document know the one form of errors, and how callers show who they are."""
+    """Have the app's OpenAPI document know the one form of errors, and how callers show who they
+    are.
+    """
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:

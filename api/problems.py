@@ -1,7 +1,8 @@
-"""How the API says no: one form for every error (RFC 9457), which names the field and says what to do.
+"""Error responses of the API: one form for every error (RFC 9457), which names the field and the
+remedy.
 
-Nothing that was sent comes back in it: what is wrong is named by its place, so no value, and no PII, gets into an answer
-or a log.
+Nothing that was sent comes back in it: what is wrong is named by its place, so no value, and no
+PII, gets into an answer or a log.
 """
 
 import math
@@ -37,7 +38,7 @@ COME_AGAIN = timedelta(seconds=5)
 
 
 class FieldProblem(BaseModel):
-    """What is wrong with one field of a request."""
+    """An error in one field of a request."""
 
     field: str = Field(examples=["body.ids.3", "query.limit", "header.Idempotency-Key"])
     message: str
@@ -47,11 +48,11 @@ class Problem(BaseModel):
     """Every error of this API."""
 
     type: str = Field(examples=["urn:tidegate:problem:not-found"])
-    """Which error, for programs."""
+    """The error's type, for programs."""
     title: str
     status: int
     detail: str
-    """What happened, and what to do."""
+    """The error, and the remedy."""
     request_id: str
     """Names the request in the log."""
     errors: list[FieldProblem] = []
@@ -99,7 +100,7 @@ def invalid(field: str, message: str, kind: str = "invalid-request") -> ProblemE
 
 
 def wrong_fields(found: Sequence[Mapping[str, Any]]) -> ProblemError:
-    """What pydantic found wrong, by place; a value is never said again."""
+    """Errors found by pydantic, by place; a value is never repeated."""
     errors = [
         FieldProblem(field=".".join(map(str, item["loc"])) or "body", message=_said(item)) for item in found
     ]

@@ -1,13 +1,17 @@
-"""Millions of old records are backfilled while a surge changes the same records; then everything is compared.
+"""Millions of old records are backfilled while a surge changes the same records; then everything is
+compared.
 
-The org is filled; the engine follows it; a surge begins, half of whose changes hit old records all over the tables; every object is
-backfilled meanwhile; the surge ends with the last backfill. At rest, every record of the org is compared with its row, field by
-field, every event of the org's bus is looked for in the change log, and every change in the history. Exits 0 only if all of it holds.
+The org is filled; the engine follows it; a surge begins, half of whose changes hit old records
+all over the tables; every object is backfilled meanwhile; the surge ends with the last backfill.
+At rest, every record of the org is compared with its row, field by field, every event of the
+org's bus is looked for in the change log, and every change in the history. Exits 0 only if all
+of it holds.
 
     python -m benchmarks.backfill_under_fire [--records 5000000] [--rate 120000] [--report FILE]
 
-Disk, all copies together: 3.2 KB a record of 1 KB, 20 KB a change of the surge (2.4 GB a minute at 120,000), 6 GB of write-ahead log.
-Five million records are 16 GB, the log, and what the surge brings while they are read. Fifty thousand take a minute.
+Disk, all copies together: 3.2 KB a record of 1 KB, 20 KB a change of the surge (2.4 GB a minute
+at 120,000), 6 GB of write-ahead log. Five million records are 16 GB, the log, and what the surge
+brings while they are read. Fifty thousand take a minute.
 """
 
 import argparse
@@ -59,7 +63,8 @@ class Fire:
     began: datetime
     ended: datetime
     rest_seconds: float
-    """From the end of both until every change of the surge was applied; infinite when it never was."""
+    """From the end of both until every change of the surge was applied; infinite when it never was.
+    """
     traffic: dict[str, float]
     is_covered: bool
     """Whether the surge went on until the last backfill had ended."""
@@ -93,7 +98,7 @@ def main() -> None:
 
 
 def judge(figures: dict[str, Any]) -> list[str]:
-    """What does not hold, a sentence each."""
+    """Assertions that do not hold, a sentence each."""
     stream = figures["stream"]
     accounted = stream["applied"] + stream["duplicate"] + stream["quarantined"]
     checks = {

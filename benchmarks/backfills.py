@@ -1,4 +1,6 @@
-"""What the benchmarks of backfills share: old records, an engine over a running sandbox, and backfills run to their end."""
+"""Shared parts of the backfill benchmarks: old records, an engine over a running sandbox, and
+backfills run to their end.
+"""
 
 import asyncio
 from collections.abc import Iterator, Mapping
@@ -45,7 +47,9 @@ def spread(records: int) -> Mapping[str, int]:
 
 @contextmanager
 def engine_over(sandbox: RunningSandbox, folder: Path) -> Iterator[Running]:
-    """The engine's processes over a running sandbox whose state is in `folder`, following the org when this yields."""
+    """The engine's processes over a running sandbox whose state is in `folder`, following the org
+    when this yields.
+    """
     write_settings(settings_file(folder), sandbox.endpoints)
     engine = EngineProcesses(folder / "logs" / "engine", settings_file(folder))
     engine.start()

@@ -1,9 +1,9 @@
 """The highest rate at which the engine keeps up, and where the processor time goes.
 
-Each step is a surge of three minutes at one rate on a fresh sandbox. The engine keeps up when what is under way does
-not grow over the surge's second half and every change is accounted for at the end. Rates rise until it does not keep up,
-or the org itself cannot send what was asked. The capacity is the highest rate that was really sent and kept up with.
-Prints one JSON object.
+Each step is a surge of three minutes at one rate on a fresh sandbox. The engine keeps up when
+what is under way does not grow over the surge's second half and every change is accounted for at
+the end. Rates rise until it does not keep up, or the org itself cannot send what was asked. The
+capacity is the highest rate that was really sent and kept up with. Prints one JSON object.
 
     python -m benchmarks.capacity [--rates 150000,180000,210000] [--seconds 180]
 """
@@ -26,7 +26,9 @@ from schemas.catalogue import load_catalogue
 
 DEFAULT_RATES = (120_000, 150_000, 180_000, 210_000, 240_000)
 MOST_GROWTH = 0.02
-"""What is under way may grow by this share of the rate over the surge's second half; more is a growing lag."""
+"""The backlog may grow by this share of the rate over the surge's second half; more is a growing
+lag.
+"""
 
 
 @dataclass

@@ -1,4 +1,6 @@
-"""Whoever reads an object in `benchmarks.peers`: a process, its rows counted, its time taken from its start to its end."""
+"""A reader of an object in `benchmarks.peers`: a process, its rows counted, its time taken from its
+start to its end.
+"""
 
 import asyncio
 import json
@@ -32,6 +34,7 @@ from tests.real_clients.airbyte_source import Source
 from tests.real_clients.client import environment
 from tests.real_clients.org import SalesforceOrg
 from tests.real_clients.singer_tap import Tap
+from workers.addresses import s3_address
 from workers.clients import connect_temporal
 from workers.settings import load_settings
 
@@ -54,7 +57,7 @@ class RunningOrg(SalesforceOrg):
 
 @dataclass(frozen=True)
 class Reading:
-    """What one contestant did with one object."""
+    """One contestant's result for one object."""
 
     seconds: float
     """From the start of its process (of its workflow) to the end."""
@@ -136,9 +139,11 @@ def timed(
     environment: Mapping[str, str],
     stdin: Path | None = None,
 ) -> tuple[float, float]:
-    """Run a command that must succeed, its standard output into a file, on one core unless that is None.
+    """Run a command that must succeed, its standard output into a file, on one core unless that is
+    None.
 
-    Returns the seconds it took and the processor seconds that the kernel counts for it and its children.
+    Returns the seconds it took and the processor seconds that the kernel counts for it and its
+    children.
     """
 
     def pin() -> None:
@@ -184,7 +189,7 @@ async def _backfill(folder: Path, name: str) -> Any:
 def _landed_ids(folder: Path, name: str, window: str, parts: int) -> Iterator[str]:
     """The record ids in the raw files, as often as they are there."""
     settings = load_settings(settings_file(folder))
-    store, table = ObjectStore(settings.s3.address()), default_catalogue().object(name).table
+    store, table = ObjectStore(s3_address(settings.s3)), default_catalogue().object(name).table
     for number in range(parts):
         chain = Chain(store, org=settings.salesforce.org_id, lane=part_lane(table, window, number, 0))
         for manifest in chain.walk():

@@ -1,4 +1,5 @@
-"""A TCP proxy that makes a round trip longer: every byte waits half of it in each direction, and none more than that.
+"""A TCP proxy that makes a round trip longer: every byte waits half of it in each direction, and
+none more than that.
 
 Bandwidth stays unlimited, so what a client loses to the distance is its own doing.
 """
@@ -67,7 +68,9 @@ class _Accepting(_Delayed):
 
 @contextmanager
 def delayed(port: int, round_trip: float) -> Iterator[int]:
-    """A port that leads to `port` of this machine with a round trip of so many seconds; served by a thread until left."""
+    """A port that leads to `port` of this machine with a round trip of so many seconds; served by a
+    thread until left.
+    """
     if round_trip == 0:
         yield port
         return

@@ -1,7 +1,9 @@
-"""Children before their parents: 100,000 cases whose 5,000 accounts come after them, and 50 cases whose accounts never come.
+"""Children before their parents: 100,000 cases whose 5,000 accounts come after them, and 50 cases
+whose accounts never come.
 
-Real PostgreSQL and S3, the road from the event to the row without Temporal. Two appliers work at once, one an object, so that a batch of
-children and one of parents may miss each other. At the end no child of a parent that came is noted, and the fifty orphans are named exactly.
+Real PostgreSQL and S3, the road from the event to the row without Temporal. Two appliers work at
+once, one an object, so that a batch of children and one of parents may miss each other. At the
+end no child of a parent that came is noted, and the fifty orphans are named exactly.
 
     python -m benchmarks.late_parents [--children 100000] [--parents 5000] [--orphans 50]
 """
@@ -43,7 +45,7 @@ _BASE_MS = 1_790_000_000_000
 
 @dataclass
 class Outcome:
-    """What was seen."""
+    """The observations."""
 
     children_seconds: float
     parents_seconds: float
@@ -91,7 +93,9 @@ def event(number: int, name: str, record_id: str, fields: dict[str, Any]) -> dic
 
 
 def children(count: int, parents: int, orphans: int) -> list[dict[str, Any]]:
-    """Their events. The last parents, as many as there are orphans, have one child each and never come."""
+    """Their events. The last parents, as many as there are orphans, have one child each and never
+    come.
+    """
     chance = random.Random(13)  # noqa: S311 -- the same children every time
     found = []
     for number in range(1, count + orphans + 1):
@@ -143,7 +147,8 @@ def run(parts: Parts, count: int, parents: int, orphans: int) -> Outcome:
     seconds: list[float] = []
     looks: list[float] = []
     noted: list[int] = []
-    # The last batches of children and the parents are applied side by side: neither sees the other before it commits.
+    # The last batches of children and the parents are applied side by side: neither sees the other
+    # before it commits.
     for group in (of_children[:-2], [*of_children[-2:], *of_parents]):
         began = time.perf_counter()
         with ThreadPoolExecutor(2) as threads:

@@ -1,7 +1,8 @@
-"""What a lease costs: 50 consumers that take 500 tokens a second together, from one process, through a real Temporal.
+"""Measure the cost of a lease: 50 consumers that take 500 tokens a second together, from one
+process, through a real Temporal.
 
-Reports how long a take waited, separately for those that found their token in the cache, and how many updates reached the
-governor workflow. Prints one JSON object.
+Reports how long a take waited, separately for those that found their token in the cache, and how
+many updates reached the governor workflow. Prints one JSON object.
 
     python -m benchmarks.leases [--consumers 50] [--rate 500] [--seconds 30]
 """

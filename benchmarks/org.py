@@ -1,6 +1,8 @@
-"""What the sandbox org carries on its own: records, a surge of changes with a follower, and a stream of bulk result pages.
+"""Measure the sandbox org alone: records, a surge of changes with a follower, and a stream of bulk
+result pages.
 
-The client is as cheap as a client can be (it counts bytes and reads headers), so what is measured is the org. Prints one JSON object.
+The client is as cheap as a client can be (it counts bytes and reads headers), so what is
+measured is the org. Prints one JSON object.
 
     python -m benchmarks.org [--records 10000000] [--rate 240000] [--seconds 60] [--state DIR]
 """
@@ -169,7 +171,9 @@ class _Follower(threading.Thread):
 
 
 def bulk_pages(org: _Org, name: str) -> dict[str, Any]:
-    """Every record of an object by a Bulk API 2.0 query: the job, then its pages one after another, gzipped."""
+    """Every record of an object by a Bulk API 2.0 query: the job, then its pages one after another,
+    gzipped.
+    """
     fields = [f["name"] for f in org.http.get(f"{_DATA}/sobjects/{name}/describe").json()["fields"]]
     compound = {"BillingAddress"}
     soql = f"SELECT {', '.join(f for f in fields if f not in compound)} FROM {name}"

@@ -1,12 +1,14 @@
-"""A whole object from the org, by Tidegate and by two published connectors, in one run on one machine.
+"""A whole object from the org, by Tidegate and by two published connectors, in one run on one
+machine.
 
-Tidegate reads it twice: to raw alone (encrypted Parquet with manifests in S3; one process), and to curated (the whole engine, until
-the last batch is applied). airbyte-source-salesforce and tap-salesforce write the records to their standard output, which
-is a file here; they encrypt nothing and load nothing. Each must deliver every record exactly once. All but the whole engine are
-held to one core and read over HTTPS.
+Tidegate reads it twice: to raw alone (encrypted Parquet with manifests in S3; one process), and
+to curated (the whole engine, until the last batch is applied). airbyte-source-salesforce and
+tap-salesforce write the records to their standard output, which is a file here; they encrypt
+nothing and load nothing. Each must deliver every record exactly once. All but the whole engine
+are held to one core and read over HTTPS.
 
-The first figures count from the start of the process to its end. Then the same after taking off what it spends on an object of ten
-records: its imports, logins, questions and waits.
+The first figures count from the start of the process to its end. Then the same after taking off
+what it spends on an object of ten records: its imports, logins, questions and waits.
 
     python -m benchmarks.peers [--object Account] [--rows 300000] [--long-texts] [--report FILE]
 
@@ -92,7 +94,7 @@ def contestants(folder: Path, arguments: argparse.Namespace) -> Iterator[tuple[s
 
 
 def figures_of(name: str, start: Reading, whole: Reading, rows: int) -> dict[str, Any]:
-    """What is told of a contestant: `start` is its reading of the small object."""
+    """Input of a contestant: `start` is its reading of the small object."""
     seconds, cpu = whole.seconds - start.seconds, whole.cpu_seconds - start.cpu_seconds
     return {
         "contestant": name,

@@ -1,4 +1,5 @@
-"""Is everything there? The org's own events against the change log, one by one, and the change log against the history, row by row.
+"""Is everything there? The org's own events against the change log, one by one, and the change log
+against the history, row by row.
 
 Against the sandbox only: its file is read, which Salesforce does not have.
 """
@@ -24,14 +25,16 @@ _DIGITS = 15
 
 @dataclass(frozen=True)
 class Prints:
-    """A set of changes that can be compared with another: how many, and the sum of their fingerprints."""
+    """A set of changes that can be compared with another: how many, and the sum of their
+    fingerprints.
+    """
 
     changes: int
     total: int
 
 
 def logged(connection: psycopg.Connection, spec: ObjectSpec, lane: str) -> Prints:
-    """What the change log holds of a lane's changes of an object."""
+    """The change log's rows of a lane's changes of an object."""
     one = f"('x' || SUBSTR(MD5(record_id || '|' || change_order), 1, {_DIGITS}))::bit({_DIGITS * 4})::bigint"
     query = f"SELECT COUNT(*), COALESCE(SUM({one}), 0) FROM {sql.change_table(spec)} WHERE batch LIKE %s"
     count, total = connection.execute(query.encode(), (f"{lane}/%",)).fetchall()[0]
@@ -39,7 +42,7 @@ def logged(connection: psycopg.Connection, spec: ObjectSpec, lane: str) -> Print
 
 
 def committed(org_file: Path) -> dict[str, Prints]:
-    """What the org has told on its bus, by object: every record of every event."""
+    """The events on the org's bus, by object: every record of every event."""
     counts: Counter[str] = Counter()
     totals: Counter[str] = Counter()
     connection = sqlite3.connect(f"file:{org_file}?mode=ro", uri=True)
@@ -71,10 +74,11 @@ def missing_events(
 
 
 def broken_history(connection: psycopg.Connection, spec: ObjectSpec) -> dict[str, int]:
-    """What is wrong with an object's history, all 0 when it is right.
+    """Counts of errors in an object's history, all 0 when it is right.
 
-    `without_version`: changes that have no version; `without_change`: versions that have no change; `not_contiguous`: versions that do
-    not end where the next one begins, that are not counted up from 1, or that are the current one and not the last, or the other way round;
+    `without_version`: changes that have no version; `without_change`: versions that have no
+    change; `not_contiguous`: versions that do not end where the next one begins, that are not
+    counted up from 1, or that are the current one and not the last, or the other way round;
     `not_current`: records whose latest state stands at another version than the last.
     """
     log, history = sql.change_table(spec), sql.history_table(spec)

@@ -1,8 +1,10 @@
-"""Events a second over the Pub/Sub API: Tidegate's client beside the two that others published, at several round trips.
+"""Events a second over the Pub/Sub API: Tidegate's client beside the two that others published, at
+several round trips.
 
-One org, one set of events, one run. Every subscription reads a channel of its own from the earliest event on; the channels
-carry the same events, so the org encodes each once. A proxy makes the round trip. A client's rate counts from its first
-hundred events a subscription on; logins and schemas are left out. Each client decodes every event.
+One org, one set of events, one run. Every subscription reads a channel of its own from the
+earliest event on; the channels carry the same events, so the org encodes each once. A proxy
+makes the round trip. A client's rate counts from its first hundred events a subscription on;
+logins and schemas are left out. Each client decodes every event.
 
     python -m benchmarks.pubsub [--seconds 8] [--events 15000] [--clients tidegate,…] [--json]
 
@@ -95,7 +97,9 @@ def running_org(folder: Path) -> Iterator[BenchOrg]:
 
 
 async def receive(given: dict[str, Any]) -> dict[str, Any]:
-    """Our client: every topic a subscription, on one connection, decoded, until time or events are up."""
+    """Our client: every topic a subscription, on one connection, decoded, until time or events are
+    up.
+    """
     sessions = SessionSource(
         SalesforceAddress(given["login_url"], given["client_id"], client_secret=given["client_secret"])
     )

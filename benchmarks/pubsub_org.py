@@ -1,4 +1,5 @@
-"""The org of `benchmarks.pubsub`: it remembers the Avro of every event, so that what is measured is its subscribers.
+"""The org of `benchmarks.pubsub`: it remembers the Avro of every event, so that what is measured is
+its subscribers.
 
 python -m benchmarks.pubsub_org  # takes what `python -m sandbox.org` takes
 """

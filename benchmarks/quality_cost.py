@@ -1,7 +1,9 @@
-"""Processor time a change with the quality rules on and off: the same demo, turn by turn, in one run.
+"""Processor time a change with the quality rules on and off: the same demo, turn by turn, in one
+run.
 
-On: the shipped catalogue's own (required fields, references and their parents), and beside them `min` and `max` on every number, `pattern` on every
-e-mail and phone in clear, `not_after` on the stamps that the org sets, `unique` on every external id. Off: every rule `off`.
+On: the shipped catalogue's own (required fields, references and their parents), and beside them
+`min` and `max` on every number, `pattern` on every e-mail and phone in plaintext, `not_after` on
+the stamps that the org sets, `unique` on every external id. Off: every rule `off`.
 
     python -m benchmarks.quality_cost [--rounds 2] [--seconds 60] [--rate 122000]
 """

@@ -1,13 +1,16 @@
-"""Processor time a change of stage and apply with quality rules on and off: the same landed surge, turn by turn, in one run.
+"""Processor time a change of stage and apply with quality rules on and off: the same landed surge,
+turn by turn, in one run.
 
-A whole demo varies by a tenth from run to run, which hides a cost of a few percent (`benchmarks.quality_cost`). Here the surge is landed
-once; each turn then takes it through stage and apply into new tables. Our own processor time and that of PostgreSQL are counted, the looks
+A whole demo varies by a tenth from run to run, which hides a cost of a few percent
+(`benchmarks.quality_cost`). Here the surge is landed once; each turn then takes it through stage
+and apply into new tables. Our own processor time and that of PostgreSQL are counted, the looks
 for late parents included.
 
-    python -m benchmarks.quality_steps [--seconds 30] [--rate 122000] [--rounds 4] [--kinds off,shipped,on]
+    python -m benchmarks.quality_steps [--seconds 30] [--rate 122000] [--rounds 4]
+        [--kinds off,shipped,on]
 
-Kinds: `off` no rule; `shipped` the catalogue as it is; `on` every kind of rule (`benchmarks.quality_cost`); `no-parent`, `no-unique` the
-same but for one.
+Kinds: `off` no rule; `shipped` the catalogue as it is; `on` every kind of rule
+(`benchmarks.quality_cost`); `no-parent`, `no-unique` the same but for one.
 """
 
 import argparse
@@ -81,7 +84,8 @@ class Turn:
         live = LiveCatalogue.over(file, warehouse)
         applier = Applier(warehouse, self._parts.store, live)
         batches = Batches(self._parts.store, live, GroupCommit(applier.apply))
-        # A turn takes a fifth of the surge's time, so no change is left out for being young: more is noted than in an engine.
+        # A turn takes a fifth of the surge's time, so no change is left out for being young: more
+        # is noted than in an engine.
         late = LateParents(warehouse, live, pace=Pace(delay=timedelta(0), every=timedelta(0)))
         ours, theirs = time.process_time(), self._postgres_seconds()
         for place, manifest in enumerate(manifests):

@@ -1,8 +1,9 @@
-"""What a full proof of a large object costs: calls, time and memory, with three differences found and repaired.
+"""Measure a full proof of a large object: calls, time and memory, with three differences found and
+repaired.
 
-Fills a fresh sandbox with old records of one object, backfills them, plants three differences (one record stands at an old time, two
-are missing), and reconciles by `--depth ids`. Measured calls stand beside those that the plan says, and the plan for 35 million.
-Prints one JSON object.
+Fills a fresh sandbox with old records of one object, backfills them, plants three differences
+(one record stands at an old time, two are missing), and reconciles by `--depth ids`. Measured
+calls stand beside those that the plan says, and the plan for 35 million. Prints one JSON object.
 
     python -m benchmarks.reconcile [--records 5000000] [--object Opportunity] [--no-log]
 """
@@ -117,7 +118,9 @@ async def _backfill(client: Client, org: str, name: str) -> BackfillState:
 
 
 def _plant(running: Running, name: str) -> None:
-    """A record that stands at an old time, and two that are missing: what lost events leave behind."""
+    """A record that stands at an old time, and two that are missing: what lost events leave
+    behind.
+    """
     spec = default_catalogue().object(name)
     with psycopg.connect(running.endpoints.warehouse.dsn) as connection:
         tables = [current_table(spec), change_table(spec), *([history_table(spec)] if spec.history else [])]

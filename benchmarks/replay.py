@@ -1,8 +1,9 @@
-"""How fast landed batches are re-driven: a surge is landed and applied, then all of it replayed twice by the running engine.
+"""How fast landed batches are re-driven: a surge is landed and applied, then all of it replayed
+twice by the running engine.
 
-Nothing may change: the tables' checksums before and after are compared. Then once into a shadow, where every change is applied anew, and
-again and again beside another surge.
-Prints one JSON object.
+Nothing may change: the tables' checksums before and after are compared. Then once into a shadow,
+where every change is applied again, and again and again beside another surge. Prints one JSON
+object.
 
     python -m benchmarks.replay [--rate 120000] [--seconds 150] [--beside 60000]
 """
@@ -74,7 +75,9 @@ def measure(running: Running) -> dict[str, Any]:
 
 
 def beside(running: Running, rate: int) -> dict[str, Any]:
-    """How fresh a surge of a minute is by itself, and while everything is replayed again and again."""
+    """How fresh a surge of a minute is by itself, and while everything is replayed again and
+    again.
+    """
     settings = Settings.model_validate(settings_of(running.endpoints))
     found: dict[str, Any] = {"rate_beside": rate, "fresh_alone": _surge(running, rate, seed=2)}
     ended = threading.Event()
@@ -131,12 +134,15 @@ async def _run(settings: Settings, key: str, shadow: str | None) -> ReplayState:
 
 
 def checksums(dsn: str) -> dict[str, Any]:
-    """Table -> count and digest of its rows, whatever their order, for every table of the curated, audit and ops schemas."""
+    """Table -> count and digest of its rows, whatever their order, for every table of the curated,
+    audit and ops schemas.
+    """
     query = b"SELECT schemaname || '.' || tablename FROM pg_tables WHERE schemaname IN ('curated', 'audit', 'ops')"
     found = {}
     with psycopg.connect(dsn) as connection:
         for (table,) in connection.execute(query).fetchall():
-            # Half of each row's MD5 as a number: their sum does not depend on the order, and sorting would take minutes.
+            # Half of each row's MD5 as a number: their sum does not depend on the order, and
+            # sorting would take minutes.
             digest = (
                 f"SELECT COUNT(*), SUM(('x' || LEFT(MD5(t::text), 15))::bit(60)::bigint) FROM {table} AS t"
             )

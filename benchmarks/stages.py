@@ -1,7 +1,7 @@
 """Processor time per change, by step of the road: where the next gain is.
 
-Real parts, one step after another: an org's surge is landed once, then its raw batches are taken through each step by
-itself. PostgreSQL's own processor time is read from its processes.
+Real parts, one step after another: an org's surge is landed once, then its raw batches are taken
+through each step by itself. PostgreSQL's own processor time is read from its processes.
 
     python -m benchmarks.stages [--changes 20000]
 """
@@ -35,6 +35,7 @@ from sandbox.stack import RunningSandbox, running_sandbox
 from schemas.catalogue import load_catalogue
 from schemas.ingest.messages import ApplyInput
 from schemas.ingest.raw import Manifest
+from workers.addresses import salesforce_address
 from workers.clients import Parts, open_parts
 from workers.salesforce import stream_opener
 from workers.settings import Settings
@@ -73,7 +74,7 @@ async def receive(settings: Settings, count: int) -> list[StreamMessage]:
         org="o", lane="bench", channel="/data/ChangeEvents", position="origin", first_replay=-2
     )
     messages: list[StreamMessage] = []
-    sessions = SessionSource(settings.salesforce.address())
+    sessions = SessionSource(salesforce_address(settings.salesforce))
     catalogue = load_catalogue(settings.catalogue)
     async with stream_opener(settings, sessions, catalogue)(request, -2) as stream:
         while sum(len(m.data["payload"]["ChangeEventHeader"]["recordIds"]) for m in messages) < count:

@@ -1,7 +1,8 @@
-"""Our way to raw alone, in a process of its own: a query job's pages, encrypted and landed in S3 with their manifests, and no batch started.
+"""Our way to raw alone, in a process of its own: a query job's pages, encrypted and landed in S3
+with their manifests, and no batch started.
 
-It is the engine's own reading of a backfill's part; only what starts the batches is left out. Takes one JSON object on stdin,
-prints one.
+It is the engine's own reading of a backfill's part; only what starts the batches is left out.
+Takes one JSON object on stdin, prints one.
 """
 
 import json
@@ -36,6 +37,7 @@ from schemas.ids import ORIGIN
 from schemas.ingest.raw import Manifest
 from tests.support.engines.local_governor import GREEDY, LocalGovernor
 from transforms.pii import Protector
+from workers.addresses import s3_address, salesforce_address
 from workers.settings import Settings, load_settings
 
 _UNLIMITED = 1_000_000_000_000
@@ -94,13 +96,15 @@ def unlimited() -> LocalGovernor:
 
 
 async def read(given: dict[str, Any]) -> dict[str, Any]:
-    """Every part of the object; `given` holds settings (a file), object, window, tls_url and ca_file."""
+    """Every part of the object; `given` holds settings (a file), object, window, tls_url and
+    ca_file.
+    """
     settings: Settings = load_settings(Path(given["settings"]))
-    catalogue, address = load_catalogue(settings.catalogue), settings.s3.address()
+    catalogue, address = load_catalogue(settings.catalogue), s3_address(settings.s3)
     store = ObjectStore(address)
     protector = Protector(org_data_key(settings.salesforce.org_id, address, store), catalogue)
     landings = RawLandings(cast(Client, None), store, protector)
-    sessions = TlsSessions(SessionSource(settings.salesforce.address()), given["tls_url"])
+    sessions = TlsSessions(SessionSource(salesforce_address(settings.salesforce)), given["tls_url"])
     trusted = httpx.AsyncHTTPTransport(verify=ssl.create_default_context(cafile=given["ca_file"]))
     leases = Leases(unlimited())
     request = BackfillInput(org=settings.salesforce.org_id, object=given["object"], window=given["window"])
@@ -122,7 +126,9 @@ async def read(given: dict[str, Any]) -> dict[str, Any]:
 async def read_parts(
     http: OrgHttp, landings: RawLandings, catalogue: Catalogue, request: BackfillInput
 ) -> tuple[BackfillCounts, int]:
-    """Read every part of the object, one after the other; what was landed, and how many parts there were."""
+    """Read every part of the object, one after the other; what was landed, and how many parts there
+    were.
+    """
     env, total = ActivityEnvironment(), BackfillCounts()
     plan = await env.run(PlanBackfill(http, landings.store, catalogue).plan_backfill, request)
     reader = ReadPart(http, landings, catalogue)

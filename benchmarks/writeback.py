@@ -1,13 +1,17 @@
-"""Ten thousand writebacks a minute through the HTTP API, beside a surge of changes and amid trouble: when each is in the org, and how often.
+"""Ten thousand writebacks a minute through the HTTP API, beside a surge of changes and amid faults:
+when each is in the org, and how often.
 
-Two rows in a hundred meet a lock; one write call in a hundred is reset before or after it was carried out, or so slow that it is
-given up; and everything is paused for a minute. Told are the seconds from acceptance until it is done, the calls, the dead letters, and
-by the org's own event log whether each had one effect. Then, amid the same trouble, a sample of the same writebacks goes by a call a record, and by the
-PyPI package lht. Prints one JSON object.
+Two rows in a hundred meet a lock; one write call in a hundred is reset before or after it was
+carried out, or so slow that it is given up; and everything is paused for a minute. Told are the
+seconds from acceptance until it is done, the calls, the dead letters, and by the org's own event
+log whether each had one effect. Then, amid the same faults, a sample of the same writebacks goes
+by a call a record, and by the PyPI package lht. Prints one JSON object.
 
-    python -m benchmarks.writeback [--minutes 10] [--rate 10000] [--surge 120000] [--pause 60] [--report FILE]
+    python -m benchmarks.writeback [--minutes 10] [--rate 10000] [--surge 120000] [--pause 60]
+        [--report FILE]
 
-`make bench-writeback` installs lht first. `--minutes 1 --rate 1000 --surge 6000 --pause 5` is a small one.
+`make bench-writeback` installs lht first. `--minutes 1 --rate 1000 --surge 6000 --pause 5` is a
+small one.
 """
 
 import argparse
@@ -252,7 +256,9 @@ class Bench:
 
 
 class Submitting:
-    """Hands the load in by HTTP at its rate, several requests at once; one that has no answer is sent again, with the same keys."""
+    """Hands the load in by HTTP at its rate, several requests at once; one that has no answer is
+    sent again, with the same keys.
+    """
 
     def __init__(self, api: str, token: str, load: Load, rate: int) -> None:
         self._load, self._rate = load, rate
@@ -288,7 +294,7 @@ class Submitting:
         self._http.close()
 
     def figures(self) -> dict[str, Any]:
-        """What was accepted, and how long a request took."""
+        """The number accepted, and the duration of a request."""
         taken = sorted(self._seconds)
         return {
             "accepted": self._accepted,

@@ -1,4 +1,6 @@
-"""The writebacks of a benchmark: the same ones for whoever sends them, told apart by a prefix of their external ids."""
+"""The writebacks of a benchmark: the same ones for every sender, distinguished by a prefix of their
+external ids.
+"""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -74,7 +76,9 @@ class Load:
 
 
 def wait_for_api(url: str) -> None:
-    """Return when the HTTP API can accept; raises what httpx does when it does not within a minute."""
+    """Return when the HTTP API can accept; raises what httpx does when it does not within a
+    minute.
+    """
     until = time.monotonic() + _READY_SECONDS
     while True:
         try:
@@ -88,7 +92,7 @@ def wait_for_api(url: str) -> None:
 
 
 def text_of(number: int) -> str:
-    """What a writeback writes into its record's `TEXT`: no two write the same."""
+    """The value that a writeback writes into its record's `TEXT`: no two write the same."""
     return f"writeback {number}"
 
 

@@ -1,8 +1,11 @@
-"""Twenty thousand children of fifty parents: how many rows meet a lock when batches are formed by parent, and when they are not.
+"""Twenty thousand children of fifty parents: how many rows meet a lock when batches are formed by
+parent, and when they are not.
 
-The org takes its time over a write, and holds the written records and their parents meanwhile; a row that does not get its locks in time
-fails with UNABLE_TO_LOCK_ROW. Both times the same writebacks go by collections, four calls at once: formed by the engine, and then shuffled, in calls of a
-thousand without regard to parents, as a sender does that does not know of locks. Prints one JSON object.
+The org takes its time over a write, and holds the written records and their parents meanwhile; a
+row that does not get its locks in time fails with UNABLE_TO_LOCK_ROW. Both times the same
+writebacks go by collections, four calls at once: formed by the engine, and then shuffled, in
+calls of a thousand without regard to parents, as a sender does that does not know of locks.
+Prints one JSON object.
 
     python -m benchmarks.writeback_locks [--children 20000] [--parents 50] [--report FILE]
 

@@ -17,10 +17,11 @@ from benchmarks.writeback_load import TEXT
 
 
 def one_effect(org_file: Path, dsn: str, user_id: str) -> dict[str, Any]:
-    """What the org has made of the writebacks in the store.
+    """The org's values for the writebacks in the store.
 
-    `events_missing` and `events_beyond`: by how many our own changes of a record, as the org's event log has them, are fewer or more than
-    the record's writebacks that are done; `records_twice`: external ids with two records; `last_value_lost`: records whose text is not
+    `events_missing` and `events_beyond`: by how many our own changes of a record, as the org's
+    event log has them, are fewer or more than the record's writebacks that are done;
+    `records_twice`: external ids with two records; `last_value_lost`: records whose text is not
     that of their last writeback that is done. All are 0 when each has had one effect.
     """
     done, last = _done(dsn)
@@ -41,7 +42,9 @@ def one_effect(org_file: Path, dsn: str, user_id: str) -> dict[str, Any]:
 
 
 def own_events(org_file: Path, user_id: str) -> Counter[str]:
-    """Record id -> events that say that we have changed it: under a batch's name, or by an ingest job of our user."""
+    """Record id -> events that say that we have changed it: under a batch's name, or by an ingest
+    job of our user.
+    """
     found: Counter[str] = Counter()
     with closing(sqlite3.connect(f"file:{org_file}?mode=ro", uri=True)) as connection:
         for (body,) in connection.execute("SELECT body FROM events"):

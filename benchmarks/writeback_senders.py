@@ -1,4 +1,6 @@
-"""Others that bring the same writebacks into the same org: a call a record, and the PyPI package lht. Both meet the same faults."""
+"""Others that bring the same writebacks into the same org: a call a record, and the PyPI package
+lht. Both meet the same faults.
+"""
 
 import json
 import time
@@ -36,7 +38,9 @@ def log_in(org: SalesforceEndpoint) -> dict[str, str]:
 
 
 def one_call_a_record(org: SalesforceEndpoint, load: Load) -> dict[str, Any]:
-    """An upsert a record, eight at once, each tried up to three times: what is written first by whoever needs a sender."""
+    """An upsert a record, eight at once, each tried up to three times: the simplest sender that a
+    team writes first.
+    """
     session, began = log_in(org), time.monotonic()
     base = f"{session['instance_url']}/services/data/v{org.api_version}/sobjects"
     headers = {"Authorization": f"Bearer {session['access_token']}"}
@@ -65,7 +69,9 @@ def one_call_a_record(org: SalesforceEndpoint, load: Load) -> dict[str, Any]:
 
 
 def by_lht(org: SalesforceEndpoint, files: RunningOrg, load: Load) -> dict[str, Any]:
-    """`lht.salesforce.retl.upsert`, an object after the other: an ingest job each, whose results it leaves unread."""
+    """`lht.salesforce.retl.upsert`, an object after the other: an ingest job each, whose results it
+    leaves unread.
+    """
     began, calls = time.monotonic(), Counter[str]()
     session = log_in(org)
     before = api_calls(org)
@@ -90,7 +96,9 @@ def api_calls(org: SalesforceEndpoint) -> int:
 
 
 def _tables(items: Iterable[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    """Rows by object, as a query of a warehouse gives them: a parent's external id is a column of its own."""
+    """Rows by object, as a query of a warehouse gives them: a parent's external id is a column of
+    its own.
+    """
     found: dict[str, list[dict[str, Any]]] = {}
     for item in items:
         row = {"ExternalId__c": item["external_id"]}

@@ -1,1 +1,3 @@
-"""The `tidegate` command: data on stdout, talk on stderr, stable exit codes, errors that end with what to do."""
+"""The `tidegate` command: data on stdout, talk on stderr, stable exit codes, errors that end with
+what to do.
+"""

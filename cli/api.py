@@ -17,7 +17,8 @@ from cli.output import OUT, AsJson, print_json
 from cli.state import settings_file
 from schemas.access import CallerRole
 from schemas.errors import SettingsError
-from workers.settings import CALLER_NAME, FILE_VARIABLE
+from schemas.settings.api import CALLER_NAME
+from workers.settings import FILE_VARIABLE
 
 app = CommandApp(
     about="Serve the HTTP API, or make a token for it.\n\nExample: tidegate api --port 8400",
@@ -40,7 +41,7 @@ def serve(
     settings: SettingsFile = None,
     home: Home = DEFAULT_HOME,
 ) -> None:
-    """Serve the HTTP API until it is told to stop (SIGTERM or Ctrl-C).
+    """Serve the HTTP API until SIGTERM or Ctrl-C.
 
     Example: tidegate api --port 8400
     """
@@ -92,12 +93,14 @@ def new_token(name: str, role: CallerRole) -> tuple[str, dict[str, Any]]:
 
 
 def entry_of(token: str, name: str, role: CallerRole) -> dict[str, Any]:
-    """What the settings hold of a token."""
+    """The settings' entry of a token."""
     return {"name": name, "role": str(role), "sha256": hashlib.sha256(token.encode()).hexdigest()}
 
 
 def local_token(folder: Path) -> tuple[str, dict[str, Any]]:
-    """The operator's token of `tidegate up`, kept under its state folder, readable by its owner alone."""
+    """The operator's token of `tidegate up`, kept under its state folder, readable by its owner
+    alone.
+    """
     path = folder / "api.token"
     if not path.exists():
         path.touch(mode=0o600)

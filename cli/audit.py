@@ -51,9 +51,11 @@ def list_acts(
 
 @app.command("verify")
 def verify(settings: SettingsFile = None, home: Home = DEFAULT_HOME) -> None:
-    """Check that no row was altered, removed or moved, of the log and of the attempts at writebacks; exits 1 and says where when one was.
+    """Check that no row was altered, removed or moved, of the log and of the attempts at
+    writebacks; exits 1 and says where when one was.
 
-    Rows cut off the end cannot be seen from inside: compare the last number with a copy kept elsewhere.
+    Rows cut off the end cannot be seen from inside: compare the last number with a copy kept
+    elsewhere.
 
     Example: tidegate audit verify
     """

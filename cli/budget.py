@@ -1,4 +1,6 @@
-"""tidegate budget: what is left of each limit, who spends it, when it runs out, who is slowed first."""
+"""tidegate budget: what is left of each limit, who spends it, when it runs out, who is slowed
+first.
+"""
 
 import asyncio
 from datetime import datetime
@@ -48,7 +50,9 @@ async def _ask(settings: Settings) -> Budgets:
 
 
 def budget_page(found: Budgets, width: int | None = None) -> RenderableType:
-    """What a person sees: first what is wrong, then each budget. `width` in columns; None: the terminal's."""
+    """The page for a person: first the problems, then each budget. `width` in columns; None: the
+    terminal's.
+    """
     columns = min(width or OUT.width, 160)
     ok = found.governor == "running" and not any(_colour(each) == "red" for each in found.forecasts)
     parts: list[RenderableType] = [
@@ -123,7 +127,9 @@ def _slowed(slowed: tuple[Slowed, ...], now: datetime) -> str:
 
 
 def _bar(found: Forecast, width: int) -> Text:
-    """Used, granted, what is left, and the margin, to scale; what there is of something is never drawn as nothing."""
+    """Used, granted, what is left, and the margin, to scale; what there is of something is never
+    drawn as nothing.
+    """
     whole = max(1, found.maximum or 0)
 
     def cells(tokens: int) -> int:

@@ -1,4 +1,6 @@
-"""tidegate catalogue: write the catalogue from what the org describes, and compare one with the org."""
+"""tidegate catalogue: write the catalogue from what the org describes, and compare one with the
+org.
+"""
 
 import asyncio
 import sys
@@ -54,9 +56,11 @@ def generate(
     settings: SettingsFile = None,
     home: Home = DEFAULT_HOME,
 ) -> None:
-    """Write a catalogue from what the org describes. Types, lengths, references, compound parts, picklist values, and what is personal.
+    """Write a catalogue from what the org describes. Types, lengths, references, compound parts,
+    picklist values, and what is personal.
 
-    Example: tidegate catalogue generate --objects Case,Account --history Case --out catalogue.yaml
+    Example: tidegate catalogue generate --objects Case,Account --history Case --out
+    catalogue.yaml
     """
     wanted = Wanted(_names(objects), all_with_cdc, polled, frozenset(_names(history)))
     if not wanted.objects and not all_with_cdc:
@@ -96,7 +100,7 @@ def check(
 
 
 def check_page(found: CatalogueCheck) -> RenderableType:
-    """What a person sees: a headline, then each difference with what to do, the worst first."""
+    """The page for a person: a headline, then each difference with its remedy, the worst first."""
     counts = {costs: sum(each.costs is costs for each in found.differences) for costs in Costs}
     told = ", ".join(f"{count} {costs}" for costs, count in counts.items() if count)
     words = "the catalogue fits the org" if found.is_well else "the catalogue does NOT fit the org"

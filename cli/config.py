@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import typer
+from pydantic import AliasChoices
 from rich.table import Table
 
 from cli.grammar import CommandApp
@@ -48,7 +49,8 @@ def show(as_json: AsJson = False, settings: SettingsFile = None, home: Home = DE
 
 @app.command("check")
 def check(as_json: AsJson = False, settings: SettingsFile = None, home: Home = DEFAULT_HOME) -> None:
-    """Check that the settings are complete and fit the catalogue. Asks nobody; `tidegate doctor` asks. Exits 2 when they do not.
+    """Check that the settings are complete and fit the catalogue. Asks nobody; `tidegate doctor`
+    asks. Exits 2 when they do not.
 
     Example: tidegate config check --settings settings.json
     """
@@ -96,19 +98,34 @@ def _file_of(named: Path | None, home: Path) -> Path | None:
 
 
 def _source(path: tuple[str, ...], left: dict[str, Any]) -> str:
-    parts = [part.upper() for part in path]
-    if any(_PREFIX + "__".join(parts[:length]) in os.environ for length in range(1, len(parts) + 1)):
-        return "environment"
-    found: Any = left
+    spellings = list(_spellings(path))
+    for spelled in spellings:
+        parts = [part.upper() for part in spelled]
+        if any(_PREFIX + "__".join(parts[:length]) in os.environ for length in range(1, len(parts) + 1)):
+            return "environment"
+    return "file" if any(_holds(left, spelled) for spelled in spellings) else "default"
+
+
+def _spellings(path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """The path of a setting, by its name and by its old one."""
+    yield path
+    group: Any = Settings.model_fields[path[0]].annotation
+    fields = getattr(group, "model_fields", {})
+    if len(path) > 1 and path[1] in fields and isinstance(fields[path[1]].validation_alias, AliasChoices):
+        for name in fields[path[1]].validation_alias.choices[1:]:
+            yield (path[0], str(name), *path[2:])
+
+
+def _holds(values: Any, path: tuple[str, ...]) -> bool:
     for part in path:
-        if not isinstance(found, dict) or part not in found:
-            return "default"
-        found = found[part]
-    return "file"
+        if not isinstance(values, dict) or part not in values:
+            return False
+        values = values[part]
+    return True
 
 
 def problems_of(settings: Settings) -> Iterator[str]:
-    """What does not fit, a sentence each."""
+    """Mistakes in the settings, a sentence each."""
     for name, file in (
         ("SALESFORCE__PRIVATE_KEY_FILE", settings.salesforce.private_key_file),
         ("SALESFORCE__CA_FILE", settings.salesforce.ca_file),
@@ -129,7 +146,10 @@ def _unknown(settings: Settings, catalogue: Catalogue) -> Iterator[str]:
     """Settings that name what the catalogue lacks."""
     named = {f"LANES, lane {lane.name}": lane.object for lane in settings.lanes if lane.way is Way.POLL}
     named |= {f"PLANNER__PINS, {name}": name for name in settings.planner.pins}
-    named |= {f"WRITEBACK__NEWER, {name}": name.partition(".")[0] for name in settings.writeback.newer}
+    named |= {
+        f"WRITEBACK__CONFLICT_POLICY, {name}": name.partition(".")[0]
+        for name in settings.writeback.conflict_policy
+    }
     for where, name in named.items():
         if name not in catalogue.objects:
             yield f"{_PREFIX}{where}: {settings.catalogue} has no object {name}. Correct the name, or add the object."

@@ -1,4 +1,6 @@
-"""tidegate doctor: ask the org, S3, KMS, warehouse, operational store and Temporal, and print each fault with its remedy."""
+"""tidegate doctor: ask the org, S3, KMS, warehouse, operational store and Temporal, and print each
+fault with its remedy.
+"""
 
 import asyncio
 from typing import Annotated
@@ -31,7 +33,8 @@ def doctor(
     settings: SettingsFile = None,
     home: Home = DEFAULT_HOME,
 ) -> None:
-    """Ask every remote what is missing or wrong, and say what to do. Changes nothing; takes 20 seconds at most.
+    """Ask every remote what is missing or wrong, and say what to do. Changes nothing; takes 20
+    seconds at most.
 
     Ends with 0 when nothing is wrong and nothing unknown, else with 1.
 

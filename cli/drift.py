@@ -1,4 +1,6 @@
-"""tidegate drift: how the org's schema has come to differ from the catalogue file, what was done, and what is left to do."""
+"""tidegate drift: how the org's schema has come to differ from the catalogue file, what was done,
+and what is left to do.
+"""
 
 from contextlib import closing
 from dataclasses import dataclass
@@ -50,7 +52,8 @@ def drift(
     settings: SettingsFile = None,
     home: Home = DEFAULT_HOME,
 ) -> None:
-    """Show fields that the org has otherwise than the catalogue. What was found, what was done, and what is left to do.
+    """Show fields that the org has otherwise than the catalogue. What was found, what was done, and
+    what is left to do.
 
     Example: tidegate drift --check
     """
@@ -95,7 +98,7 @@ def _decisions(warehouse: Warehouse, *, every: bool) -> list[DriftRow]:
 
 
 def drift_page(found: Found) -> RenderableType:
-    """What a person sees: a line a decision, and under it what to do."""
+    """The page for a person: a line a decision, and under it the remedy."""
     if not found.decisions:
         return Text("the org's fields are as the catalogue has them")
     table = Table("object", "field", "what", "was", "now", "done", "found (UTC)", box=None)

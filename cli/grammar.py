@@ -1,6 +1,7 @@
 """The grammar of the commands: how help looks, and that old spellings are still understood.
 
-Every command is made with `CommandApp`. Help fits 80 columns, is never cut, and ends with an example.
+Every command is made with `CommandApp`. Help fits 80 columns, is never cut, and ends with an
+example.
 """
 
 from collections.abc import Callable, Iterator
@@ -28,7 +29,9 @@ class Panel(StrEnum):
 
 
 class _Help:
-    """Help without boxes: the first sentence, the rest, the options, and the example as it can be typed."""
+    """Help without boxes: the first sentence, the rest, the options, and the example as it can be
+    typed.
+    """
 
     help: str | None
 

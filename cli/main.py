@@ -159,12 +159,13 @@ def _run() -> int:
 def _leave(code: int) -> NoReturn:
     """End the process without taking the interpreter down.
 
-    A thread of the Temporal SDK that is still handing back its last answer would abort it then: one short command in
-    five ended with SIGABRT after it had done its work (temporalio/sdk-python issue 300, open).
+    A thread of the Temporal SDK that is still handing back its last answer would abort it then:
+    one short command in five ended with SIGABRT after it had done its work
+    (temporalio/sdk-python issue 300, open).
     """
     logging.shutdown()
     for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError):  # whoever read it has gone
+        with suppress(OSError, ValueError):  # its reader has gone
             stream.flush()
     os._exit(code)
 

@@ -1,4 +1,6 @@
-"""Spellings of the release before: accepted and not shown, each with a note that names the new one. They go with the next release."""
+"""Spellings of the release before: accepted and not shown, each with a note that names the new one.
+They go with the next release.
+"""
 
 from collections.abc import Iterator, Sequence, Set as AbstractSet
 
@@ -29,7 +31,8 @@ def respelled(given: Sequence[str], known: AbstractSet[str]) -> tuple[list[str],
 
     Args:
         given: Arguments of one command.
-        known: Options of that command. An old spelling that it has as an option of its own is left alone.
+        known: Options of that command. An old spelling that it has as an option of its own is
+            left alone.
     """
     found: list[str] = []
     notes: list[str] = []

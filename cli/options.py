@@ -1,4 +1,6 @@
-"""The options that commands share, each spelled once: which engine, who and why, times, what to show and whether to wait."""
+"""The options that commands share, each spelled once: which engine, who and why, times, what to
+show and whether to wait.
+"""
 
 import getpass
 import re
@@ -49,7 +51,9 @@ def time_ago(text: str) -> datetime | None:
 
 
 def time_of(text: str) -> datetime:
-    """A time such as 2026-11-24 or 2026-11-24T10:00Z, in UTC where it names no zone; raises `ValueError` for any other text."""
+    """A time such as 2026-11-24 or 2026-11-24T10:00Z, in UTC where it names no zone; raises
+    `ValueError` for any other text.
+    """
     found = datetime.fromisoformat(text)
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 

@@ -35,7 +35,7 @@ EXIT_CODES = {
     EXIT_ISOLATED: "`reconcile`: nothing differs but fields whose value does not fit. They are unknown in the warehouse.",
     EXIT_INTERRUPTED: "Ctrl-C. A run that was started goes on.",
 }
-"""How commands end; `docs/cli.md` has the same table."""
+"""How commands end; `docs/command_line.md` has the same table."""
 
 
 AsJson = Annotated[bool, typer.Option("--json", help="One object on stdout.")]
@@ -44,7 +44,7 @@ Every = Annotated[float, typer.Option(min=0.5, help="Seconds between two looks o
 
 
 class Shown(Protocol):
-    """What a command has found out."""
+    """The result of a command."""
 
     def as_json(self) -> dict[str, Any]:
         """Plain values for --json."""
@@ -72,7 +72,9 @@ def show(
     watch: bool,
     every: float,
 ) -> None:
-    """Look and show what there is; with `watch` again and again, `every` seconds apart: a page in place, or one object after another."""
+    """Look and show what there is; with `watch` again and again, `every` seconds apart: a page in
+    place, or one object after another.
+    """
     if not watch:
         found = look()
         print_json(found.as_json()) if as_json else OUT.print(page(found))

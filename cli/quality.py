@@ -104,9 +104,11 @@ def acknowledge(
     settings: SettingsFile = None,
     home: Home = DEFAULT_HOME,
 ) -> None:
-    """Say that open findings need no more care. They stay on record, and `status` does not count them.
+    """Say that open findings need no more care. They stay on record, and `status` does not count
+    them.
 
-    Example: tidegate quality acknowledge Case --rule values --field Status --reason "the list is being extended"
+    Example: tidegate quality acknowledge Case --rule values --field Status --reason "the list is
+    being extended"
     """
     choice = FindingChoice(object=object_name, rule=rule, field=field, record_id=record)
     with quality_acts(settings_of_state(settings, home)) as acts:
@@ -126,7 +128,8 @@ def redrive(
     settings: SettingsFile = None,
     home: Home = DEFAULT_HOME,
 ) -> None:
-    """Have the records of open findings read from the org once more: what is wrong no more is resolved by what comes.
+    """Have the records of open findings read from the org once more: what is wrong no more is
+    resolved by what comes.
 
     Example: tidegate quality redrive Case --rule too_long --reason "the field was made longer"
     """
@@ -145,7 +148,8 @@ def release(
     settings: SettingsFile = None,
     home: Home = DEFAULT_HOME,
 ) -> None:
-    """Let the batches of a held object be applied. What breaks rules of severity `reject` goes to quarantine.
+    """Let the batches of a held object be applied. What breaks rules of severity `reject` goes to
+    quarantine.
 
     Example: tidegate quality release Case --reason "the import was as it should be"
     """
@@ -156,7 +160,7 @@ def release(
 
 @contextmanager
 def quality_acts(settings: Settings) -> Iterator[QualityActs]:
-    """What operators do, on record."""
+    """Operator acts, which are recorded."""
     with (
         closing(open_warehouse(settings)) as warehouse,
         closing(AuditLog(settings.operational.dsn.get_secret_value())) as audit,

@@ -97,7 +97,8 @@ def show_row(
     settings: SettingsFile = None,
     home: Home = DEFAULT_HOME,
 ) -> None:
-    """Show one refused change with its event, as it was landed. Personal and unknown values stay encrypted.
+    """Show one refused change with its event, as it was landed. Personal and unknown values stay
+    encrypted.
 
     Example: tidegate quarantine show changes/123456 3
     """
@@ -128,7 +129,8 @@ def redrive(
     settings: SettingsFile = None,
     home: Home = DEFAULT_HOME,
 ) -> None:
-    """Replay the batches of the chosen rows. What fits now is applied, the rest stays. The workers must have the new catalogue.
+    """Replay the batches of the chosen rows. What fits now is applied, the rest stays. The workers
+    must have the new catalogue.
 
     Example: tidegate quarantine redrive --object Case --because unknown_field
     """
@@ -154,9 +156,11 @@ def acknowledge(
     settings: SettingsFile = None,
     home: Home = DEFAULT_HOME,
 ) -> None:
-    """Say that the chosen rows need no more care. They stay on record, and are not counted as waiting any more.
+    """Say that the chosen rows need no more care. They stay on record, and are not counted as
+    waiting any more.
 
-    Example: tidegate quarantine acknowledge --because broken_message --reason "the proxy was mended"
+    Example: tidegate quarantine acknowledge --because broken_message --reason "the proxy was
+    fixed"
     """
     choice = _choice(because, object_name, batch, reason)
     with quality_acts(settings_of_state(settings, home)) as acts:
@@ -175,7 +179,8 @@ def discard(
     settings: SettingsFile = None,
     home: Home = DEFAULT_HOME,
 ) -> None:
-    """Give up the chosen rows: they are answered, never redriven again, and shown only by `show` and `trace`.
+    """Give up the chosen rows: they are answered, never redriven again, and shown only by `show`
+    and `trace`.
 
     Example: tidegate quarantine discard --batch changes/123456 --reason "test data"
     """

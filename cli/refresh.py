@@ -16,6 +16,7 @@ from clients.temporal.run_kinds import REFRESH
 from schemas.drift import RefreshInput, RefreshPlan, RefreshState
 from schemas.errors import SettingsError
 from schemas.run_names import refresh_name
+from workers.addresses import s3_address
 from workers.clients import decided_catalogue, open_warehouse
 from workers.settings import Settings
 
@@ -91,7 +92,7 @@ def _plan(settings: Settings, request: RefreshInput) -> RefreshPlan:
         spec = catalogue.object(request.object)
         if unknown := [name for name in request.fields if name not in spec.fields]:
             raise SettingsError(f"{request.object} has no field {', '.join(unknown)}. Correct the name.")
-        return PlanRefresh(ObjectStore(settings.s3.address()), warehouse, catalogue).plan(request)
+        return PlanRefresh(ObjectStore(s3_address(settings.s3)), warehouse, catalogue).plan(request)
     finally:
         warehouse.close()
 

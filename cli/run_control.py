@@ -47,7 +47,7 @@ class ShownRun:
     sample: str
     """An argument for the examples: `Case`."""
     about: Mapping[RunAct, str]
-    """What each act does, in a sentence."""
+    """The effect of each act, in a sentence."""
     page: Callable[[Any], RenderableType]
     """A state on the terminal."""
 

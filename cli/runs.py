@@ -1,4 +1,6 @@
-"""Runs from the command line: start one or join it, wait for its end with a bar, and the rows of their lists."""
+"""Runs from the command line: start one or join it, wait for its end with a bar, and the rows of
+their lists.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -66,7 +68,8 @@ def run_to_its_end(
         settings: Which engine.
         asked: The run.
         again: As of `clients.temporal.runs.start_run`.
-        detach: True = do not wait: print where it is, and return None. A run that has ended is returned all the same.
+        detach: True = do not wait: print where it is, and return None. A run that has ended is
+            returned all the same.
         as_json: Print that as JSON.
 
     Raises:
@@ -135,7 +138,8 @@ async def _state(client: Client, asked: Asked[S], found: Look) -> tuple[S | None
 async def outcome(client: Client, kind: RunKind, found: Look, state: type[S]) -> tuple[S | None, str]:
     """The state of a run, and why it failed, or "".
 
-    A run that has failed still answers its query where a worker is there; None = none is, or the kind has no query.
+    A run that has failed still answers its query where a worker is there; None = none is, or the
+    kind has no query.
     """
     known, trouble = await run_progress(client, found, state)
     if known is None and trouble and kind.has_progress:

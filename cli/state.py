@@ -1,4 +1,6 @@
-"""What is running on this machine: `up` and `sandbox up` leave their endpoints where the other commands look."""
+"""The engine on this machine: `up` and `sandbox up` leave their endpoints where the other commands
+look.
+"""
 
 from pathlib import Path
 
@@ -19,14 +21,18 @@ def settings_file(state: Path) -> Path:
 
 
 def write_endpoints(state: Path, endpoints: Endpoints) -> None:
-    """Leave the endpoints for other commands, readable by their owner alone: they hold credentials."""
+    """Leave the endpoints for other commands, readable by their owner alone: they hold
+    credentials.
+    """
     path = endpoints_file(state)
     path.touch(mode=0o600)
     path.write_text(endpoints.model_dump_json(indent=2) + "\n")
 
 
 def read_endpoints(state: Path) -> Endpoints:
-    """The endpoints of the sandbox over `state`; raises `SettingsError` when none was started there."""
+    """The endpoints of the sandbox over `state`; raises `SettingsError` when none was started
+    there.
+    """
     try:
         return Endpoints.model_validate_json(endpoints_file(state).read_text())
     except OSError as error:
@@ -38,7 +44,9 @@ def read_endpoints(state: Path) -> Endpoints:
 
 
 def settings_of_state(named: Path | None, state: Path) -> Settings:
-    """The engine's settings: the named file, else what `up` left under `state`, else the environment alone."""
+    """The engine's settings: the named file, else what `up` left under `state`, else the
+    environment alone.
+    """
     left = settings_file(state)
     return load_settings(named or (left if left.exists() else None))
 

@@ -49,7 +49,8 @@ def trace(
     settings: SettingsFile = None,
     home: Home = DEFAULT_HOME,
 ) -> None:
-    """Show one record's way from the event to the row. With raw files, batches, versions, writebacks and links into the Web UI.
+    """Show one record's way from the event to the row. With raw files, batches, versions,
+    writebacks and links into the Web UI.
 
     Example: tidegate trace 500Tg0000000001AAA
     """

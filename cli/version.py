@@ -13,7 +13,9 @@ _GIT_SECONDS = 5.0
 
 
 def version_text() -> str:
-    """The line that `--version` prints, such as `tidegate 0.1.0, commit 1a2b3c4`; without the commit when it is not known."""
+    """The line that `--version` prints, such as `tidegate 0.1.0, commit 1a2b3c4`; without the
+    commit when it is not known.
+    """
     try:
         version = distribution("tidegate").version
     except PackageNotFoundError:
@@ -23,7 +25,9 @@ def version_text() -> str:
 
 
 def commit_of_this_code() -> str | None:
-    """The commit: from the environment, else from the checkout, else from pip's record of the installation. None = not known."""
+    """The commit: from the environment, else from the checkout, else from pip's record of the
+    installation. None = not known.
+    """
     return os.environ.get(COMMIT_VARIABLE) or _of_checkout(_ROOT) or _of_installation()
 
 

@@ -1,1 +1,3 @@
-"""One remote system each: speaks its protocol, translates its errors, knows nothing of workflows."""
+"""One remote system each: speaks its protocol, translates its errors, knows nothing of
+workflows.
+"""

@@ -1,4 +1,6 @@
-"""What activities are made of: the clients of one process. Workers open them; so do tests, over parts of their own."""
+"""The clients of one process, which its activities use. Workers open them; so do tests, over parts
+of their own.
+"""
 
 from dataclasses import dataclass
 
@@ -14,7 +16,9 @@ from transforms.pii import Protector
 
 @dataclass(frozen=True)
 class Clients:
-    """Temporal, the store, the warehouse, the audit log, and the catalogue with what protects its values."""
+    """Temporal, the store, the warehouse, the audit log, and the catalogue with what protects its
+    values.
+    """
 
     temporal: Client
     store: ObjectStore

@@ -1,4 +1,6 @@
-"""An OpenID Connect issuer: checks the signed tokens that it gives out, with the keys that it publishes."""
+"""An OpenID Connect issuer: checks the signed tokens that it gives out, with the keys that it
+publishes.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,14 +10,14 @@ import jwt
 from schemas.errors import UnavailableError
 
 _ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA")
-"""None with a shared secret: whoever may check a token must not be able to make one."""
+"""None with a shared secret: a process that may check a token must not be able to make one."""
 _LEEWAY_SECONDS = 30
 _KEYS_LIVE_SECONDS = 300
 
 
 @dataclass(frozen=True)
 class IssuerAddress:
-    """Which issuer, and what its tokens must be for."""
+    """The issuer's address, and the audience of its tokens."""
 
     issuer: str
     audience: str
@@ -23,14 +25,17 @@ class IssuerAddress:
 
 
 class TokenIssuer:
-    """Checks tokens; one for a process, so that the issuer's keys are fetched once in five minutes."""
+    """Checks tokens; one for a process, so that the issuer's keys are fetched once in five
+    minutes.
+    """
 
     def __init__(self, address: IssuerAddress) -> None:
         self._address = address
         self._keys = jwt.PyJWKClient(address.jwks_url, lifespan=_KEYS_LIVE_SECONDS, timeout=5)
 
     def claims(self, token: str) -> dict[str, Any] | None:
-        """The token's claims; None when it is not one of the issuer's, not for us, or out of date. Blocks.
+        """The token's claims; None when it is not one of the issuer's, not for us, or out of date.
+        Blocks.
 
         Raises:
             UnavailableError: The issuer's keys cannot be fetched.

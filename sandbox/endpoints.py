@@ -1,4 +1,6 @@
-"""What a started sandbox offers: every address and credential, as `tidegate sandbox up --json` prints it."""
+"""The endpoints of a started sandbox: every address and credential, as `tidegate sandbox up --json`
+prints them.
+"""
 
 from pydantic import BaseModel, ConfigDict
 
@@ -37,7 +39,9 @@ class S3Endpoint(_Part):
     secret_key: str
     bucket: str
     kms_key_id: str
-    """KMS key or alias for SSE-KMS and for the engine's data keys; the KMS API is at `endpoint_url` too."""
+    """KMS key or alias for SSE-KMS and for the engine's data keys; the KMS API is at `endpoint_url`
+    too.
+    """
 
 
 class DatabaseEndpoint(_Part):

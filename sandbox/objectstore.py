@@ -1,7 +1,8 @@
 """S3 and KMS from the package `ministack`: objects are files, so they outlive a killed emulator.
 
-The emulator writes its KMS keys only when it is stopped in order. A key that encrypts data must not be lost, so
-the first start makes the key, stops the emulator and starts it again; from then on the key is on disk.
+The emulator writes its KMS keys only when it is stopped in order. A key that encrypts data must
+not be lost, so the first start makes the key, stops the emulator and starts it again; from then
+on the key is on disk.
 """
 
 import sys

@@ -1,8 +1,9 @@
 """TCP ports on loopback for servers that are about to start.
 
-Between the choice of a port and its server's start lies a second or more. So a port is chosen below the range that the kernel gives to
-outgoing connections, and is locked on this machine for as long as the process that chose it lives: two sandboxes that start at once
-would else choose the same one now and then.
+Between the choice of a port and its server's start lies a second or more. So a port is chosen
+below the range that the kernel gives to outgoing connections, and is locked on this machine for
+as long as the process that chose it lives: two sandboxes that start at once would else choose
+the same one now and then.
 """
 
 import fcntl
@@ -23,7 +24,9 @@ _CHOSEN: set[int] = set()
 
 
 def free_port(wanted: int = 0) -> int:
-    """A TCP port on loopback: `wanted` if it is free, any free one when `wanted` is 0. Raises `SettingsError` when it is taken."""
+    """A TCP port on loopback: `wanted` if it is free, any free one when `wanted` is 0. Raises
+    `SettingsError` when it is taken.
+    """
     if wanted:
         try:
             return _bound(wanted)
@@ -65,6 +68,8 @@ def _is_ours(port: int) -> bool:
 
 @cache
 def _locks() -> int:
-    """A file of which each byte stands for a port. It stays open: closing it once would let go of every lock."""
+    """A file of which each byte stands for a port. It stays open: closing it once would let go of
+    every lock.
+    """
     path = Path(tempfile.gettempdir()) / f"tidegate-ports-{os.getuid()}"
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)

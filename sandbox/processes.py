@@ -1,8 +1,9 @@
 """Child processes that never outlive the sandbox.
 
-A child dies in one of three ways: `stop` ends it in order; the kernel ends it when the sandbox is killed
-(Linux' parent-death signal); and whatever a crash of the machine's user session still left behind is ended by
-the next start, which reads the pids from the state folder and checks that each is still the same process.
+A child dies in one of three ways: `stop` ends it in order; the kernel ends it when the sandbox
+is killed (Linux' parent-death signal); and whatever a crash of the machine's user session still
+left behind is ended by the next start, which reads the pids from the state folder and checks
+that each is still the same process.
 """
 
 import ctypes
@@ -40,7 +41,9 @@ class Child:
         return self.process.poll() is None
 
     def stop(self) -> None:
-        """End the process: in order first, by force after `STOP_SECONDS`. Returns at once when it has ended."""
+        """End the process: in order first, by force after `STOP_SECONDS`. Returns at once when it
+        has ended.
+        """
         if not self.is_running():
             return
         self.process.send_signal(self.stop_signal)
@@ -72,7 +75,9 @@ class ProcessGroup:
         user: str | None = None,
         stop_signal: signal.Signals = signal.SIGTERM,
     ) -> Child:
-        """Start `command` in the background; its output goes to `<name>.log`. `user` None keeps ours."""
+        """Start `command` in the background; its output goes to `<name>.log`. `user` None keeps
+        ours.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         log = self.folder / f"{name}.log"
         with log.open("ab") as output:
@@ -85,7 +90,8 @@ class ProcessGroup:
                 user=user,
                 group=user,
                 extra_groups=[] if user else None,
-                start_new_session=True,  # Ctrl-C reaches the sandbox alone, which then stops them in order
+                # Ctrl-C reaches the sandbox alone, which then stops them in order
+                start_new_session=True,
                 preexec_fn=_die_with_parent(stop_signal),
             )
         child = Child(name, process, log, stop_signal)
@@ -110,7 +116,8 @@ class ProcessGroup:
         for name, pid, started in _read_pids(self.folder / "pids.json"):
             try:
                 process = psutil.Process(pid)
-                # A pid may have been given to a stranger since: only the same start time is the same process.
+                # A pid may have been given to a stranger since: only the same start time is the
+                # same process.
                 if abs(process.create_time() - started) <= 1:
                     _end(process)
                     ended.append(name)
@@ -159,7 +166,9 @@ def _die_with_parent(how: signal.Signals) -> Callable[[], None] | None:
 
 
 def wait_until(ready: Callable[[], bool], child: Child, *, seconds: float = READY_SECONDS) -> None:
-    """Return when `ready()` is true; raise `UnavailableError` with the log's end when the child ends or time does."""
+    """Return when `ready()` is true; raise `UnavailableError` with the log's end when the child
+    ends or time does.
+    """
     deadline = time.monotonic() + seconds
     while not ready():
         if not child.is_running() or time.monotonic() > deadline:

@@ -1,7 +1,9 @@
-"""The S3 emulator, kept to S3's word that an object is stored whole or not at all: `python -m sandbox.s3_server`.
+"""The S3 emulator, kept to S3's word that an object is stored whole or not at all: `python -m
+sandbox.s3_server`.
 
-The emulator takes a request whose sender dies for a whole one, and stores what has arrived, often nothing; S3 never adds a
-partial object ("Amazon S3 never adds partial objects", user guide, Uploading objects). Here such a request never reaches it.
+The emulator takes a request whose sender dies for a whole one, and stores what has arrived,
+often nothing; S3 never adds a partial object ("Amazon S3 never adds partial objects", user
+guide, Uploading objects). Here such a request never reaches it.
 """
 
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -16,7 +18,9 @@ App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
 
 def whole_requests_only(inner: App) -> App:
-    """An app that hands a request on when its body has arrived to the end, and drops it when its sender has gone before."""
+    """An app that hands a request on when its body has arrived to the end, and drops it when its
+    sender has gone before.
+    """
 
     async def app(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

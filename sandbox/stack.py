@@ -1,4 +1,6 @@
-"""The whole sandbox: four real processes, started together, stopped together, state in one folder."""
+"""The whole sandbox: four real processes, started together, stopped together, state in one
+folder.
+"""
 
 import json
 import shutil
@@ -66,10 +68,11 @@ def running_sandbox(
 ) -> Iterator[RunningSandbox]:
     """Start the sandbox with its state in `folder`; yields when all is ready, stops it when left.
 
-    `fresh` forgets what an earlier run left in the folder. `edition` chooses the org's limits (developer,
-    enterprise, unlimited); `allow` gives it more or less of single allocations, by meter, such as
-    `{"delivered_events": 4_500_000}`. `catalogue` None takes the one that ships. Raises `SettingsError` for a port that is
-    taken or a folder in use, `UnavailableError` when a part does not start.
+    `fresh` forgets what an earlier run left in the folder. `edition` chooses the org's limits
+    (developer, enterprise, unlimited); `allow` gives it more or less of single allocations, by
+    meter, such as `{"delivered_events": 4_500_000}`. `catalogue` None takes the one that ships.
+    Raises `SettingsError` for a port that is taken or a folder in use, `UnavailableError` when a
+    part does not start.
     """
     group = ProcessGroup(folder / "logs")
     folder.mkdir(parents=True, exist_ok=True)

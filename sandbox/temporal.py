@@ -1,7 +1,9 @@
-"""The Temporal dev server and its Web UI, started so that a workflow step costs 15 ms instead of 50.
+"""The Temporal dev server and its Web UI, started so that a workflow step costs 15 ms instead of
+50.
 
-Stock, its single history shard polls its queues 20 times a second; the dynamic configuration below lifts that.
-The state file is disposable: raw chain, ledger and change log are enough to start again from nothing.
+Stock, its single history shard polls its queues 20 times a second; the dynamic configuration
+below lifts that. The state file is disposable: raw chain, ledger and change log are enough to
+start again from nothing.
 """
 
 import shutil
@@ -36,7 +38,9 @@ def temporal_binary() -> str:
 
 
 def start_temporal(group: ProcessGroup, folder: Path, *, port: int, ui_port: int) -> Child:
-    """Start the server on `port` with the Web UI on `ui_port`; returns when it serves and the namespace is set."""
+    """Start the server on `port` with the Web UI on `ui_port`; returns when it serves and the
+    namespace is set.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     command = [temporal_binary(), "server", "start-dev", "--ip", "127.0.0.1"]
     command += ["--port", str(port), "--ui-port", str(ui_port), "--log-level", "error"]

@@ -1,4 +1,4 @@
-"""Who calls the HTTP API, and what a caller may do."""
+"""Callers of the HTTP API, and their permissions."""
 
 from enum import StrEnum
 
@@ -6,7 +6,7 @@ from schemas.message import Message
 
 
 class CallerRole(StrEnum):
-    """What a caller may do."""
+    """Permissions of a caller."""
 
     READER = "reader"
     """Look at everything; change nothing."""
@@ -23,7 +23,7 @@ class CallerRole(StrEnum):
 
 
 OUR_NAMES = frozenset({"planner", "schedule", "unknown"})
-"""What the engine's own acts have as `by`: no caller may be called so."""
+"""Names used as `by` for the engine's own acts: no caller may have one of them."""
 
 
 class Caller(Message):

@@ -1,7 +1,8 @@
-"""A backfill: what is read anew, on whose behalf, and how far it has come.
+"""A backfill: what is read again, on whose behalf, and how far it has come.
 
-One mechanism for five uses: an operator's backfill, the repair of gap events, of an overflow, of a hole in a stream, and of what a
-reconciliation found. Its rows are snapshots; the fold settles which of a snapshot and the stream's events is newer.
+One mechanism for five uses: an operator's backfill, the repair of gap events, of an overflow, of
+a hole in a stream, and of what a reconciliation found. Its rows are snapshots; the fold settles
+which of a snapshot and the stream's events is newer.
 """
 
 from datetime import datetime
@@ -14,34 +15,46 @@ from schemas.governor import LeaseClass
 from schemas.ids import ORIGIN
 from schemas.message import Counts, Message
 
+PART_ROWS = 5_000_000
+"""Rows of a backfill's part at most; one Bulk query job reads a part."""
+
 
 class BackfillInput(Message):
-    """What to read anew of one object: all of it, the rows of a time window, or some records by their ids."""
+    """The records of one object to read again: all, the rows of a time window, or some by their
+    ids.
+    """
 
     org: str
     object: str
     window: str = Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z._:+-]{0,79}$")
-    """Names the backfill among those of its object: the same window is the same backfill. `all`, `2026-11-01..2026-11-08`, or
-    any word of whoever asks."""
+    """Names the backfill among those of its object: the same window is the same backfill. `all`,
+    `2026-11-01..2026-11-08`, or any word of the caller.
+    """
     since: datetime | None = None
     """Only rows with a SystemModstamp from here on; None: from the beginning."""
     until: datetime | None = None
     """Only rows with a SystemModstamp before; None: up to now."""
     ids_key: str | None = None
-    """Object-store key of a JSON list of record ids: those are read one by one and nothing else, and those that the org
-    has no more become deletions. None: rows are found by time."""
+    """Object-store key of a JSON list of record ids: those are read one by one and nothing else,
+    and those that the org has no more become deletions. None: rows are found by time.
+    """
     lease_class: LeaseClass = LeaseClass.BACKFILL
-    """Who pays."""
+    """The lease class that pays."""
     is_repair: bool = False
-    """True when rows count though the warehouse has a snapshot with the same modstamp, because it is known to be wrong; the
-    records are then folded anew from their whole change log."""
+    """True when rows count though the warehouse has a snapshot with the same modstamp, because it
+    is known to be wrong; the records are then folded again from their whole change log.
+    """
     after: datetime | None = None
-    """Read no earlier than when everything that was committed up to then can be seen; None: at once."""
+    """Read no earlier than when everything that was committed up to then can be seen; None: at
+    once.
+    """
     stands_at: datetime | None = None
-    """Rows stand no earlier than at the end of this second, which must not be later than `after`: they hold whatever was committed by
-    then, though their modstamp may be older. None: every row stands at its modstamp."""
+    """Rows stand no earlier than at the end of this second, which must not be later than `after`:
+    they hold whatever was committed by then, though their modstamp may be older. None: every row
+    stands at its modstamp.
+    """
     by: str = "unknown"
-    """Who asked; goes on record."""
+    """The caller; goes on record."""
     reason: str = ""
 
     @model_validator(mode="after")
@@ -54,12 +67,17 @@ class BackfillInput(Message):
 
 
 class BackfillCounts(Counts):
-    """What has come of a backfill so far, or of a part of it. Deleted records count as two changes: their values, their end."""
+    """The progress of a backfill, or of a part of it. Deleted records count as two changes: their
+    values, their end.
+    """
 
     rows: int = 0
-    """Read from the org and landed. What a lost query job gave is read anew, and counts once here."""
+    """Read from the org and landed. What a lost query job gave is read again, and counts once here.
+    """
     changes: int = 0
-    """Landed: rows, and a deletion for each row in the recycle bin and each id that the org has no more."""
+    """Landed: rows, and a deletion for each row in the recycle bin and each id that the org has no
+    more.
+    """
     applied: int = 0
     duplicate: int = 0
     quarantined: int = 0
@@ -67,7 +85,9 @@ class BackfillCounts(Counts):
     bytes: int = 0
     """Of the raw files."""
     calls: int = 0
-    """API calls made, failed ones included; those of a step that was killed or interrupted only the governor knows."""
+    """API calls made, failed ones included; those of a step that was killed or interrupted only the
+    governor knows.
+    """
 
 
 class BackfillState(Message):
@@ -85,18 +105,21 @@ class BackfillState(Message):
     parts_done: int = 0
     paused_because: str = ""
     notes: tuple[str, ...] = ()
-    """What happened on the way: query jobs that were lost, parts with other rows than were counted before."""
+    """Events on the way: query jobs that were lost, parts with other rows than were counted before.
+    """
     began_at: datetime | None = None
     ended_at: datetime | None = None
     seconds: float = 0
-    """How long it has been at work, without the pauses."""
+    """Working time, without the pauses."""
 
 
 class ByTime(StrEnum):
     """The field whose times divide an object into parts."""
 
     MODIFIED = "SystemModstamp"
-    """For a window of changes. A record that changes meanwhile may leave its part; then the stream has it."""
+    """For a window of changes. A record that changes meanwhile may leave its part; then the stream
+    has it.
+    """
     CREATED = "CreatedDate"
     """For a whole object: it never changes, so no record ever leaves its part."""
 
@@ -131,7 +154,9 @@ class PartInput(Message):
     window: str
     part: Part
     attempt: int = 0
-    """Counts the query jobs of the part: a job that is lost with rows unread is replaced by another one, which reads all anew."""
+    """Counts the query jobs of the part: a job that is lost with rows unread is replaced by another
+    one, which reads all again.
+    """
     lease_class: LeaseClass
     reading: int = 0
     """As of `Manifest`."""
@@ -157,24 +182,26 @@ class RecordsInput(Message):
 
 
 class StretchResult(Message):
-    """What a stretch has done."""
+    """The result of a stretch."""
 
     position: str
     done: bool
     counts: BackfillCounts
     """Of this stretch alone; of a lost job, of everything that it gave."""
     lost: str = ""
-    """Why the part's query job is lost; empty: it is not."""
+    """The reason why the part's query job is lost; empty: it is not."""
 
 
 class BackfillRate(Message):
-    """How fast a backfill went: what the next one of the object is expected to do."""
+    """Speed of a past backfill: the expectation for the next one of the object."""
 
     org: str
     object: str
     rows: int
     seconds: float
-    """From its beginning to its end, without the pauses; the org's query jobs and the warehouse included."""
+    """From its beginning to its end, without the pauses; the org's query jobs and the warehouse
+    included.
+    """
     bytes: int
     """Of the raw files."""
     at: datetime

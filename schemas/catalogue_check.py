@@ -1,4 +1,6 @@
-"""What `tidegate catalogue check` finds: how the catalogue file differs from the org, and what that costs."""
+"""The findings of `tidegate catalogue check`: how the catalogue file differs from the org, and the
+cost of that.
+"""
 
 from enum import StrEnum
 from typing import Literal
@@ -9,7 +11,7 @@ from schemas.message import Message
 
 
 class Costs(StrEnum):
-    """What becomes of values while a difference is there, the worst first."""
+    """The effect of a difference on values, the worst first."""
 
     MISSED = "missed"
     """Changes or values of the org do not come to the warehouse."""
@@ -28,8 +30,9 @@ class Difference(Message):
     field: str = ""
     """Empty: it is about the object."""
     what: str
-    """A `DriftKind`, or of an object: `object_missing`, `object_not_queryable`, `persons`, `key_prefix`, and doctor's names for the
-    selection."""
+    """A `DriftKind`, or of an object: `object_missing`, `object_not_queryable`, `persons`,
+    `key_prefix`, and doctor's names for the selection.
+    """
     costs: Costs
     was: str = ""
     """The catalogue's entry in short; empty when it has none."""
@@ -45,7 +48,7 @@ class CatalogueCheck(Message):
     org: str
     file: str
     objects: int
-    """That were compared."""
+    """Records compared."""
     calls: int
     paid_by: Literal["lease", "allowance", "nothing"]
     differences: tuple[Difference, ...]

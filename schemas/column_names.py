@@ -1,8 +1,11 @@
-"""From API names to names of columns and tables: short, unique, and the same for as long as the warehouse stands.
+"""From API names to names of columns and tables: short, unique, and the same for as long as the
+warehouse stands.
 
-The usual name is the API name in snake case without `__c`. Where that name is taken, is Tidegate's own, or is longer than the warehouses
-allow, the field gets the usual name, cut, with a digest of its API name behind it. The digest makes it the same on every machine; the table
-`ops.names` keeps it, so that a field that comes later never changes the column of one that was there.
+The usual name is the API name in snake case without `__c`. Where that name is taken, is
+Tidegate's own, or is longer than the warehouses allow, the field gets the usual name, cut, with
+a digest of its API name behind it. The digest makes it the same on every machine; the table
+`ops.names` keeps it, so that a field that comes later never changes the column of one that was
+there.
 """
 
 import hashlib
@@ -12,10 +15,14 @@ from typing import NamedTuple
 
 MOST_NAME_BYTES = 63
 """PostgreSQL cuts longer names (manual, 4.1.1 "Identifiers and Key Words"). Redshift allows 127
-(https://docs.aws.amazon.com/redshift/latest/dg/r_names.html); one catalogue has the same columns in both."""
+(https://docs.aws.amazon.com/redshift/latest/dg/r_names.html); one catalogue has the same columns
+in both.
+"""
 MOST_TABLE_BYTES = MOST_NAME_BYTES - len("_current")
-"""The longest of what is put behind the names of permanent tables; names of indexes and temporary tables are cut where they are longer.
-Releases before names were kept knew no bound, and no longer name has ever worked in PostgreSQL: this one orphans no table."""
+"""The longest of what is put behind the names of permanent tables; names of indexes and temporary
+tables are cut where they are longer. Releases before names were kept knew no bound, and no
+longer name has ever worked in PostgreSQL: this one orphans no table.
+"""
 _DIGEST = 8
 
 RESERVED_COLUMNS = frozenset(
@@ -50,7 +57,9 @@ RESERVED_COLUMNS = frozenset(
 SYSTEM_COLUMNS = frozenset(
     ["oid", "tableoid", "xmin", "cmin", "xmax", "cmax", "ctid", "deletexid", "insertxid"]
 )
-"""Columns that every table has by itself, in PostgreSQL (manual, 5.6 "System Columns") or in Redshift, quoted or not."""
+"""Columns that every table has by itself, in PostgreSQL (manual, 5.6 "System Columns") or in
+Redshift, quoted or not.
+"""
 
 _MASK_COLUMN = re.compile(r"set_\d+")
 _COLUMN = re.compile(r"[a-z_][a-z0-9_]*")
@@ -76,7 +85,9 @@ def is_ours(column: str) -> bool:
 
 
 def is_usable(name: str, most: int) -> bool:
-    """True for what a catalogue may give as a column or table name: lower-case snake case of up to `most` bytes."""
+    """True for what a catalogue may give as a column or table name: lower-case snake case of up to
+    `most` bytes.
+    """
     return len(name) <= most and _COLUMN.fullmatch(name) is not None
 
 
@@ -86,8 +97,10 @@ def column_names(
     """The columns of an object's fields.
 
     Args:
-        given: API name -> the column that it has for good (from the catalogue or `ops.names`), None for one that has none yet. A name is
-            free when no field has it for good; of two fields that come together, the earlier one gets it.
+        given: API name -> the column that it has for good (from the catalogue or `ops.names`),
+            None for one that has none yet. A name is
+            free when no field has it for good; of two fields that come together, the earlier
+            one gets it.
         taken: API name -> column, of fields that were there once; None: there are none.
 
     Returns: API name -> column, in the order of `given`. No two are the same.

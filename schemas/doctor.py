@@ -1,7 +1,8 @@
 """The checks of `tidegate doctor` and the problems that they may find, each by its stable name.
 
-A finding that is well has the name of its check; one that is not has the name of a problem. Names are never changed: scripts and
-run books go by them. `docs/operations.md` has the same names with their remedies.
+A finding that is well has the name of its check; one that is not has the name of a problem.
+Names are never changed: scripts and run books go by them. `docs/doctor.md` has the same names
+with their remedies.
 """
 
 from collections import Counter
@@ -18,11 +19,14 @@ TOTAL_SECONDS = 20.0
 CHECK_SECONDS = 7.0
 """The most that one question may take."""
 ALLOWANCE_CALLS = 20
-"""API calls that a look may make without a lease, besides one an object: while no governor can be asked, as on the first day."""
+"""API calls that a look may make without a lease, besides one an object: while no governor can be
+asked, as on the first day.
+"""
 LOW_SHARE = 0.2
 """An allocation of which less is left is worth a warning."""
 RETENTION_LEAST = timedelta(days=7)
-"""Of closed workflows: a backfill's window is known to be done for as long as its workflow is kept."""
+"""Of closed workflows: a backfill's window is known to be done for as long as its workflow is kept.
+"""
 
 
 class Remote(StrEnum):

@@ -18,11 +18,11 @@ from schemas.message import Counts, Message
 
 CHECK_EVERY = timedelta(minutes=5)
 RELOAD_EVERY = timedelta(seconds=15)
-"""How soon after a decision every process goes by it, at the latest."""
+"""Longest time after a decision until every process follows it."""
 
 
 class DriftKind(StrEnum):
-    """What happened to a field."""
+    """A change of a field."""
 
     ADDED = "added"
     REMOVED = "removed"
@@ -45,7 +45,7 @@ class DriftKind(StrEnum):
 
 
 class Effect(StrEnum):
-    """What the engine does about it by itself."""
+    """The engine's own reaction to it."""
 
     ADDED = "added"
     """The field is kept from now on, and filled."""
@@ -77,7 +77,7 @@ class FieldDrift(Message):
     spec: FieldSpec | None = None
     """The entry from now on; None when nothing changes."""
     advice: str = ""
-    """What somebody should do; empty for nothing."""
+    """The remedy; empty when nothing is to be done."""
 
 
 class DriftRow(FieldDrift):
@@ -106,7 +106,9 @@ class DescribedField(Message):
     label: str = ""
     unique: bool = False
     compliance: tuple[str, ...] = ()
-    """`ComplianceGroup` of its definition (Tooling API, "FieldDefinition"), split; empty: none, or not asked."""
+    """`ComplianceGroup` of its definition (Tooling API, "FieldDefinition"), split; empty: none, or
+    not asked.
+    """
     classification: str = ""
     """`SecurityClassification`; empty: none, or not asked."""
     references: tuple[str, ...] = ()
@@ -117,8 +119,10 @@ class DescribedField(Message):
     defaulted: bool = False
     """The org gives it a value where nobody does (`defaultedOnCreate`)."""
     composed: bool = False
-    """A name that the org puts together of its parts, as Contact.Name: change events carry the parts and no text. Account.Name
-    in an org with person accounts is none: it is a text of businesses."""
+    """A name that the org puts together of its parts, as Contact.Name: change events carry the
+    parts and no text. Account.Name in an org with person accounts is none: it is a text of
+    businesses.
+    """
     required: bool = False
     """A record cannot be made without giving it."""
 
@@ -135,16 +139,20 @@ class DescribedShape(Message):
 
 
 class DriftPolicy(Message):
-    """What is done with what is found."""
+    """The reaction to a finding."""
 
     add: bool = True
     """False: a new field is reported, and its changes wait in quarantine."""
     add_calculated: bool = False
-    """True: a new field that the org works out is kept, too. Reading it costs calls, and few are needed."""
+    """True: a new field that the org works out is kept, too. Reading it costs calls, and few are
+    needed.
+    """
     widen: bool = True
-    """False: a text with more room is reported, because the warehouse's columns have a length of their own."""
+    """False: a text with more room is reported, because the warehouse's columns have a length of
+    their own.
+    """
     pii: Pii = Pii.PERSONAL
-    """How a new field is treated, of which nobody has said what is in it."""
+    """Treatment of a new field that nobody has classified."""
 
 
 class DriftInput(Message):
@@ -152,9 +160,12 @@ class DriftInput(Message):
 
     org: str
     objects: tuple[str, ...] = ()
-    """Which to look at, whatever the org says of when it changed; empty: every object of the catalogue."""
+    """Objects to check, whatever the org says of when they changed; empty: every object of the
+    catalogue.
+    """
     redrive: bool = False
-    """True: changes that wait in quarantine for a field that was added are re-driven by a `replay`."""
+    """True: changes that wait in quarantine for a field that was added are re-driven by a `replay`.
+    """
     settle: timedelta = Field(default=3 * RELOAD_EVERY, ge=timedelta(0))
     """From a decision until everything that was staged before it has been applied."""
     by: str = "schedule"
@@ -172,7 +183,7 @@ class Fill(Message):
 
 
 class DriftResult(Message):
-    """What a check has found."""
+    """The result of a check."""
 
     checked: int = 0
     """Objects that were described."""
@@ -187,7 +198,9 @@ class DriftResult(Message):
 def entry_text(
     kind: str, length: int, scale: int | None, *, calculated: bool = False, held: bool = False
 ) -> str:
-    """A field in short: `string(255)`, `currency(2)`, `double, calculated`, `date, held`. `scale` None: not decimal."""
+    """A field in short: `string(255)`, `currency(2)`, `double, calculated`, `date, held`. `scale`
+    None: not decimal.
+    """
     is_decimal = scale is not None and kind in FRACTIONAL
     size = f"({scale})" if is_decimal else f"({length})" if kind in TEXTS else ""
     return f"{kind}{size}{', calculated' if calculated else ''}{', held' if held else ''}"

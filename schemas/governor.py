@@ -1,4 +1,5 @@
-"""The org's budgets and who may spend them: words, terms, and the messages between a process and the governor.
+"""The org's budgets and who may spend them: words, terms, and the messages between a process and
+the governor.
 
 A process holds at most one *lease* for each budget and class. The lease is a running account: the process says how many
 tokens it has spent since it began and how many it would like to hold; the governor answers with how many it has granted
@@ -10,14 +11,14 @@ A forecast tells what is left of a budget, who spends it, and when it runs out.
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from schemas.message import Message
 from schemas.salesforce.limits import LIMITS_LAG
 
 
 class Budget(StrEnum):
-    """What an org allows only so much of."""
+    """A limited resource of an org."""
 
     API_CALLS = "api_calls"
     LONG_CALLS = "long_calls"
@@ -30,7 +31,9 @@ class Budget(StrEnum):
 
     @property
     def is_concurrency(self) -> bool:
-        """True when tokens come back as soon as they are let go; false when they are spent for 24 hours."""
+        """True when tokens come back as soon as they are let go; false when they are spent for 24
+        hours.
+        """
         return self in (Budget.LONG_CALLS, Budget.STREAMING_CLIENTS)
 
 
@@ -53,12 +56,16 @@ class LeaseClass(StrEnum):
 
 
 class Share(Message):
-    """A class's part of a budget in 24 hours, as fractions of what the margin and other applications leave of it."""
+    """A class's part of a budget in 24 hours, as fractions of what the margin and other
+    applications leave of it.
+    """
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
     floor: float = Field(ge=0, le=1)
-    """Kept for the class: no other class is served out of it while the class may need it."""
+    """Kept for the class: no other class receives tokens from it while the class may need them."""
     ceiling: float = Field(ge=0, le=1)
-    """The most that the class may spend, however much there is."""
+    """Maximum that the class may spend, however much is left."""
 
 
 DEFAULT_SHARES: dict[LeaseClass, Share] = {
@@ -72,31 +79,46 @@ DEFAULT_SHARES: dict[LeaseClass, Share] = {
 
 
 class Terms(Message):
-    """How the governor keeps the budgets of one org."""
+    """How the governor divides the org's budgets."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
     margin: float = Field(default=0.05, ge=0, lt=1)
-    """Fraction of each budget that is never granted: what others may spend between two readings."""
+    """Fraction of each budget that is never granted: room for other applications between two usage
+    reports. Raise it when the org refuses calls.
+    """
     hard_floor: float = Field(default=0.05, ge=0, lt=1)
-    """Fraction of what may be spent; with less than that left only the first class is served."""
+    """Fraction of the spendable budget. With less than this left, only writebacks are served. 0 =
+    no reserve.
+    """
     lent: float = Field(default=0.5, ge=0, le=1)
-    """Fraction of a quiet class's unspent floor that others may have."""
+    """Fraction of a quiet class's unspent floor that other classes may use. 0 = floors are never
+    lent.
+    """
     quiet_after: timedelta = timedelta(minutes=30)
-    """A class that has asked for nothing for so long is quiet."""
+    """Time without a request after which a class counts as quiet."""
     ahead: float = Field(default=0.25, ge=0, le=1)
-    """Fraction of what a class spent in the last 24 hours that less important classes leave for it: six hours of it."""
+    """Fraction of a class's last 24 hours of spending that less important classes leave for it.
+    0.25 = six hours of it.
+    """
     lease_life: timedelta = timedelta(seconds=60)
-    """A lease that is not renewed within it counts as spent."""
+    """Lifetime of a lease. One that is not renewed in time counts as spent."""
     read_every: timedelta = timedelta(minutes=1)
-    """Between two readings of the Limits API: 1,440 API calls a day."""
+    """Time between two reads of the Limits API. Each costs one API call: 1,440 a day by default."""
     most_at_once: float = Field(default=0.02, gt=0, le=1)
-    """Fraction of what may be spent that one lease may hold."""
+    """Fraction of the spendable budget that one lease may hold."""
     events_at_once: float = Field(default=0.2, gt=0, le=1)
-    """The same for delivered events: every stream holds tokens for what may be on its way."""
+    """The same for delivered events, where every stream holds tokens for events that are on their
+    way.
+    """
     shares: dict[LeaseClass, Share] = DEFAULT_SHARES
+    """Class -> `floor` and `ceiling`, fractions of the spendable budget in 24 hours. The floor is
+    kept for the class; the ceiling is its maximum.
+    """
 
 
 class Reading(Message):
-    """What the org itself says about a budget."""
+    """A budget as the org itself reports it."""
 
     budget: Budget
     maximum: int
@@ -104,18 +126,22 @@ class Reading(Message):
     """In the last 24 hours, by everybody. Can exceed the maximum."""
     at: datetime
     lag: timedelta = LIMITS_LAG
-    """Spending of so long before `at` may be missing from `used`."""
+    """Spending in this time before `at` may be missing from `used`."""
 
 
 class RefusalKind(StrEnum):
-    """Why the org refused a call."""
+    """The reason of the org's refusal."""
 
     QUOTA = "quota"
-    """REQUEST_LIMIT_EXCEEDED "TotalRequests …", or a job, batch or delivery limit: the day's allocation is used up."""
+    """REQUEST_LIMIT_EXCEEDED "TotalRequests …", or a job, batch or delivery limit: the day's
+    allocation is used up.
+    """
     CONCURRENCY = "concurrency"
     """REQUEST_LIMIT_EXCEEDED "ConcurrentRequests …": too many calls of 20 s and more at once."""
     APEX = "apex"
-    """REQUEST_LIMIT_EXCEEDED "ConcurrentPerOrgLongTxn …": too many long Apex transactions in the org."""
+    """REQUEST_LIMIT_EXCEEDED "ConcurrentPerOrgLongTxn …": too many long Apex transactions in the
+    org.
+    """
     UNAVAILABLE = "unavailable"
     """503, or an answer with Retry-After: the org asks for quiet."""
 
@@ -145,7 +171,7 @@ class LeaseLine(Message):
 
 
 class Exchange(Message):
-    """What one process tells the governor, and asks of it."""
+    """One process's report and request to the governor."""
 
     process: str
     """Names the process for as long as it lives; never used again by another."""
@@ -166,14 +192,14 @@ class GrantedLine(Message):
     reason: str = ""
     """With less than asked for, or while paused: why, in a sentence."""
     paused_for: timedelta = timedelta(0)
-    """The org has refused: not even tokens that are held may be spent for so long."""
+    """The org has refused: for this long not even tokens that are held may be spent."""
 
 
 class Answer(Message):
     """The governor's answer to an exchange."""
 
     lease_life: timedelta
-    """From the moment the exchange was *sent*, tokens may be spent for so long."""
+    """From the moment the exchange was *sent*, tokens may be spent for this long."""
     lines: tuple[GrantedLine, ...]
 
 
@@ -186,7 +212,7 @@ class ReadLimitsInput(Message):
 
 
 class ReadLimitsResult(Message):
-    """What the org answered."""
+    """The org's answer."""
 
     readings: tuple[Reading, ...]
     refusals: tuple[Refusal, ...] = ()

@@ -1,7 +1,9 @@
-"""The ID grammar: workflow ids and object-store keys, derived from what they stand for and from nothing else.
+"""The ID grammar: workflow ids and object-store keys, derived from what they stand for and from
+nothing else.
 
-The same lane, position or object gives the same id on every machine and after every crash; that is what makes
-a second start, a second upload or a second follower harmless. Ids stay below 255 bytes and hold no PII.
+The same lane, position or object gives the same id on every machine and after every crash; that
+is what makes a second start, a second upload or a second follower harmless. Ids stay below 255
+bytes and hold no PII.
 """
 
 import hashlib
@@ -39,7 +41,7 @@ def reconcile_workflow_id(org: str, object_name: str, window: str) -> str:
 
 
 def describe_key(org: str, object_name: str) -> str:
-    """What the org's describe says of an object's fields, as it was kept last."""
+    """The org's describe of an object's fields, as it was cached last."""
     return f"describe/{org}/{object_name}.json"
 
 
@@ -64,7 +66,9 @@ def preview_workflow_id(org: str, name: str) -> str:
 
 
 def preview_key(org: str, name: str) -> str:
-    """The writebacks of a dry run in the object store, personal values as tokens; gone when it has been answered."""
+    """The writebacks of a dry run in the object store, personal values as tokens; gone when it has
+    been answered.
+    """
     return f"preview/{org}/{name}.json"
 
 
@@ -74,12 +78,16 @@ def preview_result_key(key: str) -> str:
 
 
 def intake_prefix(org: str) -> str:
-    """Where files of writebacks are put to be read by reference; no other key of the bucket is read so."""
+    """Where files of writebacks are put to be read by reference; no other key of the bucket is read
+    so.
+    """
     return f"intake/{org}/"
 
 
 def intake_refusals_key(org: str, file_key: str) -> str:
-    """The refused rows of a file of writebacks: their numbers, keys and what is wrong, without their values."""
+    """The refused rows of a file of writebacks: their numbers, keys and what is wrong, without
+    their values.
+    """
     return f"intake-refused/{org}/{file_key.removeprefix(intake_prefix(org))}.ndjson"
 
 
@@ -103,12 +111,12 @@ def refresh_workflow_id(org: str, object_name: str, name: str = "") -> str:
 
 
 def batch_workflow_id(org: str, lane: str, start: str) -> str:
-    """The batch that starts after position `start` has one workflow, for ever."""
+    """The batch that starts after position `start` has one workflow, forever."""
     return f"batch/{org}/{lane}/{start}"
 
 
 def batch_name(lane: str, start: str) -> str:
-    """How a batch is called in tables: unique in one warehouse, which holds one org."""
+    """Name of a batch in tables: unique in one warehouse, which holds one org."""
     return f"{lane}/{start}"
 
 
@@ -143,12 +151,14 @@ def raw_day(at: datetime) -> str:
 
 
 def manifest_key(org: str, lane: str, start: str) -> str:
-    """Law 2: the manifest's key is the position where its batch starts, so only one can be created."""
+    """Law 2: the manifest's key is the position where its batch starts, so only one can be
+    created.
+    """
     return f"{chain_prefix(org, lane)}{padded(start)}.json"
 
 
 def manifest_prefix(org: str, lane: str) -> str:
-    """What the keys of a lane's manifests begin with."""
+    """The prefix of the keys of a lane's manifests."""
     return f"chain/{org}/{lane}/"
 
 
@@ -168,7 +178,7 @@ def refused_key(org: str, lane: str, start: str, object_name: str) -> str:
 
 
 READING_LANES = ("backfill-", "reread-")
-"""How the lanes begin that backfills make."""
+"""Prefix of the lanes that backfills make."""
 
 
 def part_lane(table: str, window: str, part: int, attempt: int) -> str:
@@ -190,7 +200,7 @@ def fields_lane(table: str, reading: int, group: int) -> str:
 
 
 def job_intent_key(org: str, lane: str) -> str:
-    """That a query job is about to be made for a lane, and with which query."""
+    """Intent to make a query job for a lane, with its query."""
     return f"jobs/{org}/{lane}/intent.json"
 
 
@@ -200,7 +210,7 @@ def job_key(org: str, lane: str) -> str:
 
 
 def job_result_key(org: str, lane: str) -> str:
-    """What the org says of the job's result, once it is complete."""
+    """The org's counts for the job's result, once it is complete."""
     return f"jobs/{org}/{lane}/result.json"
 
 
@@ -210,7 +220,7 @@ def backfill_plan_key(org: str, object_name: str, window: str) -> str:
 
 
 def backfill_rate_key(org: str, object_name: str) -> str:
-    """How fast the last whole backfill of the object went."""
+    """Speed of the last whole backfill of the object."""
     return f"rates/{org}/{object_name}.json"
 
 
@@ -220,12 +230,12 @@ def ids_key(org: str, digest: str) -> str:
 
 
 def reconcile_key(org: str, object_name: str, run: str, name: str) -> str:
-    """What one run of a reconciliation keeps: its report, and what its steps hand on."""
+    """Stored parts of one reconciliation: its report, and the results that its steps hand on."""
     return f"reconcile/{org}/{object_name}/{run}/{name}"
 
 
 def refresh_key(org: str, object_name: str) -> str:
-    """How far the change log has been looked through by refreshes of an object."""
+    """Position in the change log up to which refreshes of an object have read it."""
     return f"refresh/{org}/{object_name}.json"
 
 

@@ -1,7 +1,7 @@
 """Names that are stored in histories, tables and buckets: they are data, so they must never change.
 
-A workflow type, signal or search attribute that is renamed orphans every run that carries the old one. Add, do
-not rename. `tests/unit/test_names.py` holds the frozen list.
+A workflow type, signal or search attribute that is renamed orphans every run that carries the
+old one. Add, do not rename. `tests/unit/test_names.py` holds the frozen list.
 """
 
 from typing import Final

@@ -82,7 +82,9 @@ class Plan(Message):
 
 
 HAND_OVER_OVERLAP = timedelta(seconds=60)
-"""How far the two lanes of a hand-over overlap: for transactions that commit in another order than they reach the bus."""
+"""How far the two lanes of a hand-over overlap: for transactions that commit in another order than
+they reach the bus.
+"""
 
 
 class Following(StrEnum):
@@ -124,22 +126,26 @@ class ObjectState(Message):
     followed_since: datetime
     """Before it, nothing of the object was followed."""
     every: timedelta | None = None
-    """What the polled lane was told last; None: nothing yet."""
+    """The interval sent to the polled lane last; None = nothing was sent yet."""
     is_found: bool = False
-    """Its lanes were there before the planner, in a state that it does not know: a hand-over is not called off."""
+    """Its lanes were there before the planner, in a state that it does not know: a hand-over is not
+    called off.
+    """
     asked: bool = False
     """In a hand-over: the other lane has been started."""
     start_at: datetime | None = None
     """To polling: from when on the polled lane reads. None until it is known."""
     mark: str = ORIGIN
-    """To the stream: the end of its chain at the beginning of the hand-over. The batch that starts here is the first new
-    one."""
+    """To the stream: the end of its chain at the beginning of the hand-over. The batch that starts
+    here is the first new one.
+    """
     joined_at: datetime | None = None
-    """To the stream: what was committed later comes by it. None until its first batch is applied."""
+    """To the stream: what was committed later comes by it. None until its first batch is applied.
+    """
 
 
 class PlannerInput(Message):
-    """What a planner is started with and carries from run to run."""
+    """The input of a planner, carried from run to run."""
 
     org: str
     goal: timedelta = timedelta(seconds=120)
@@ -154,7 +160,7 @@ class PlannerInput(Message):
 
 
 class DrawPlanInput(Message):
-    """What the planner knows and the activity does not."""
+    """The planner's knowledge that the activity does not have."""
 
     org: str
     goal: timedelta
@@ -172,13 +178,13 @@ class DrawnPlan(Message):
     plan: Plan | None = None
     task: PlanTask | None = None
     maximums: dict[Budget, int] = Field(default_factory=dict)
-    """What the org allows everybody."""
+    """The org's limits for all applications together."""
     trouble: str = ""
-    """Why there is no plan."""
+    """The reason why there is no plan."""
 
 
 class LanePoint(Message):
-    """What to look for in an object's lanes."""
+    """The facts to find out about an object's lanes."""
 
     followed: FollowedObject
     mark: str | None = None
@@ -203,16 +209,22 @@ class LaneLook(Message):
 
     object: str
     refused: str = ""
-    """Why the stream is refused deliveries now; empty: it is not."""
+    """The reason why the stream is refused deliveries now; empty: it is not."""
     trouble: str = ""
-    """Why one of the lanes has stopped by itself or was paused by somebody; empty: none has."""
+    """The reason why one of the lanes has stopped by itself or was paused by somebody; empty: none
+    has.
+    """
     read_through: datetime | None = None
-    """Every row that was last changed before has been landed by the polled lane; None: it has not polled since it last began."""
+    """Every row that was last changed before has been landed by the polled lane; None: it has not
+    polled since it last began.
+    """
     known_through: datetime | None = None
-    """Every change committed before is held by what it has landed: rows changed since and unseen deletions, too. None: it does not
-    read unsettled rows."""
+    """Every change committed before is held by what it has landed: rows changed since and unseen
+    deletions, too. None: it does not read unsettled rows.
+    """
     joined_at: datetime | None = None
-    """The stream's batch at the mark has been applied: changes committed later come by the stream."""
+    """The stream's batch at the mark has been applied: changes committed later come by the stream.
+    """
 
 
 class WatchLanesResult(Message):

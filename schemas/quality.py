@@ -1,14 +1,19 @@
-"""What a quality rule is called, how much it weighs, and what is written down when a value breaks it.
+"""Quality rules: names, severities, and the record of a value that breaks one.
 
-Law 10: one field's fault is one field's. A finding names the object, the record, the field and the rule; the rest of the change lands.
+Law 10: one field's fault is one field's. A finding names the object, the record, the field and
+the rule; the rest of the change lands.
 """
 
+from datetime import timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
+LATE_PARENT_GRACE = timedelta(minutes=10)
+"""How long a parent record may be missing before it is read from the org."""
+
 
 class Severity(StrEnum):
-    """What follows when a value breaks a rule."""
+    """The reaction when a value breaks a rule."""
 
     OFF = "off"
     """Nothing; the rule is not checked."""
@@ -23,7 +28,9 @@ class Severity(StrEnum):
 
 
 class Rule(StrEnum):
-    """A rule's name, as stored. The first group is always checked; the second one is declared in the catalogue."""
+    """A rule's name, as stored. The first group is always checked; the second one is declared in
+    the catalogue.
+    """
 
     WRONG_TYPE = "wrong_type"
     """The value is not of the field's type."""
@@ -36,9 +43,13 @@ class Rule(StrEnum):
     UNKNOWN_FIELD = "unknown_field"
     """The catalogue lacks the field, so it has no column."""
     DIFF_ONLY = "diff_only"
-    """The text came as a diff, and the field is encrypted or the diff does not fit its column; the record is read again."""
+    """The text came as a diff, and the field is encrypted or the diff does not fit its column; the
+    record is read again.
+    """
     COMPOUND_ONLY = "compound_only"
-    """The parts of a compound came, and not the text that the org makes of them; the record is read again."""
+    """The parts of a compound came, and not the text that the org makes of them; the record is read
+    again.
+    """
     ROUNDED = "rounded"
     """The number had more decimals than the field; it landed rounded half to even."""
     DIGITS_LOST = "digits_lost"
@@ -113,7 +124,7 @@ ASKED_OF_THE_WAREHOUSE = frozenset({Rule.PARENT, Rule.UNIQUE})
 
 
 class ParentState(StrEnum):
-    """How far an open finding of the rule `parent` is."""
+    """State of an open finding of the rule `parent`."""
 
     WAITS = "waits"
     """The parent may be on its way, for as long as the grace time lasts."""
@@ -133,4 +144,4 @@ class Finding(NamedTuple):
     rule: Rule
     severity: Severity
     detail: str
-    """What is wrong and, where somebody must act, what to do."""
+    """The problem and, where somebody must act, the remedy."""

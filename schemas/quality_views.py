@@ -1,4 +1,4 @@
-"""What `tidegate quality` and `/v1/quality` show and take."""
+"""Parameters and results of `tidegate quality` and `/v1/quality`."""
 
 from datetime import date, datetime
 
@@ -6,7 +6,9 @@ from schemas.message import Message
 
 
 class Score(Message):
-    """One day of one rule of one field. Field `*` with rule `fits`: whether every value of a change fits its field."""
+    """One day of one rule of one field. Field `*` with rule `fits`: whether every value of a change
+    fits its field.
+    """
 
     object: str
     field: str
@@ -80,7 +82,7 @@ class HoldView(Message):
 
 
 class FindingChoice(Message):
-    """Which findings; an empty part chooses any."""
+    """Selection of findings; an empty part chooses any."""
 
     object: str = ""
     rule: str = ""

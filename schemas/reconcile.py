@@ -1,6 +1,8 @@
-"""A reconciliation: the question whether the warehouse equals the org, how deep it goes, and what came of it.
+"""A reconciliation: the question whether the warehouse equals the org, how deep it goes, and what
+came of it.
 
-Only references and counts travel: what a step hands on to the next one lies in the object store (`ids.reconcile_key`).
+Only references and counts travel: what a step hands on to the next one lies in the object store
+(`ids.reconcile_key`).
 """
 
 from datetime import UTC, datetime, timedelta
@@ -17,10 +19,12 @@ _FIRST, _LAST = datetime(1900, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UT
 
 
 class Depth(StrEnum):
-    """How much is asked. Each depth holds the ones before it."""
+    """Depth of the comparison. Each depth holds the ones before it."""
 
     BUCKETS = "buckets"
-    """Counts, newest changes and sums by day; hours, then records, only where they differ. A few calls."""
+    """Counts, newest changes and sums by day; hours, then records, only where they differ. A few
+    calls.
+    """
     IDS = "ids"
     """Id and time of change of every record, deleted ones too. A call for each quarter million."""
     FIELDS = "fields"
@@ -28,7 +32,7 @@ class Depth(StrEnum):
 
 
 class Grain(StrEnum):
-    """How long a bucket is."""
+    """Length of a bucket."""
 
     DAY = "day"
     HOUR = "hour"
@@ -40,7 +44,7 @@ class Grain(StrEnum):
 
 
 class Kind(StrEnum):
-    """What is wrong with a record in the warehouse."""
+    """A difference of a record in the warehouse."""
 
     MISSING = "missing"
     """The org has it, the warehouse has no row."""
@@ -65,14 +69,16 @@ class Kind(StrEnum):
 
 
 class Verdict(StrEnum):
-    """What a reconciliation says at its end."""
+    """The verdict at the end of a reconciliation."""
 
     EQUAL = "equal"
     REPAIRED = "repaired"
     """Differences were found and repaired, and are gone."""
     DIFFERS = "differs"
     ISOLATED = "isolated"
-    """Nothing differs any more but fields whose value does not fit: they are unknown in the warehouse, and named."""
+    """Nothing differs any more but fields whose value does not fit: they are unknown in the
+    warehouse, and named.
+    """
 
 
 class Range(Message):
@@ -88,7 +94,7 @@ class Range(Message):
 
 
 class ReconcileInput(Message):
-    """What to reconcile of one object."""
+    """The records to reconcile of one object."""
 
     org: str
     object: str
@@ -101,13 +107,17 @@ class ReconcileInput(Message):
     """Only records last modified before; None: up to now."""
     repairs: bool = True
     checks_log: bool = True
-    """Also holds the curated rows against the change log, which costs no call, and mends them from it."""
+    """Also holds the curated rows against the change log, which costs no call, and fixes them from
+    it.
+    """
     settle: timedelta = SETTLE
     """Between asking the org and asking the warehouse: what a lane may take to bring a change."""
     most_named: int = Field(default=20_000, ge=0)
-    """With more suspects than this they are not looked at one by one: differences are then counted by what the sets say."""
+    """With more suspects than this they are not looked at one by one: differences are then counted
+    by what the sets say.
+    """
     by: str = "unknown"
-    """Who asked; goes on record."""
+    """The caller; goes on record."""
     reason: str = ""
 
     @model_validator(mode="after")
@@ -127,7 +137,7 @@ class ReconcileInput(Message):
 
 
 class StepCost(Message):
-    """What one step has cost."""
+    """The cost of one step."""
 
     step: str
     calls: int
@@ -135,7 +145,7 @@ class StepCost(Message):
 
 
 class LogCheck(Message):
-    """What holding the curated rows against the change log has shown."""
+    """The result of comparing the curated rows with the change log."""
 
     records: int = 0
     altered: int = 0
@@ -151,7 +161,9 @@ class LogCheck(Message):
 
 
 class Isolated(Message):
-    """Fields of live records whose value does not fit. Reports list them as `record_id` and `fields`, API names."""
+    """Fields of live records whose value does not fit. Reports list them as `record_id` and
+    `fields`, API names.
+    """
 
     records: int = 0
     fields: int = 0
@@ -165,7 +177,8 @@ class Difference(Message):
     record_id: str
     kind: Kind
     fields: tuple[str, ...] = ()
-    """Names of the fields that differ; empty when that was not looked at, or is beside the point."""
+    """Names of the fields that differ; empty when that was not looked at, or is beside the point.
+    """
 
 
 class ReconcileState(Message):
@@ -188,10 +201,10 @@ class ReconcileState(Message):
     repaired: int = 0
     left: int = 0
     isolated: Isolated | None = None
-    """What is isolated at the end; None before, and of runs of older releases."""
+    """The isolated fields at the end; None before, and for runs of older releases."""
     kinds: dict[str, int] = Field(default_factory=dict)
     trouble: str = ""
-    """Why a repair failed."""
+    """The reason of a repair's failure."""
     repairs: bool | None = None
     """As of `ReconcileInput`; None = a run of an older release, which does not say."""
     costs: tuple[StepCost, ...] = ()
@@ -205,7 +218,9 @@ class ReconcileState(Message):
         return sum(cost.calls for cost in self.costs)
 
     def sentence(self) -> str:
-        """The verdict as it is said to a person, with its depth and whether it was allowed to repair."""
+        """The verdict as a sentence for a person, with its depth and whether it was allowed to
+        repair.
+        """
         if self.verdict is None:
             return self.stage
         at = "" if self.as_of is None else f" as of {self.as_of:%Y-%m-%d %H:%M:%S} UTC"

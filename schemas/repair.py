@@ -15,7 +15,7 @@ GATHER = timedelta(seconds=2)
 
 
 class RepairInput(Message):
-    """What a repair workflow is started with."""
+    """The input of a repair workflow."""
 
     org: str
     look_every: timedelta = LOOK_EVERY
@@ -33,7 +33,9 @@ class FindInput(Message):
 
 
 class Repair(Message):
-    """What one repair reads of one object: records by their ids, or the rows modified in a window."""
+    """The reading of one object by one repair: records by their ids, or the rows modified in a
+    window.
+    """
 
     object: str
     window: str
@@ -43,17 +45,19 @@ class Repair(Message):
     since: datetime | None = None
     """Where the window begins; None: all of the object, when there are no ids."""
     after: datetime
-    """The latest commit among what asks: the reading waits until everything up to then can be seen."""
+    """The latest commit among what asks: the reading waits until everything up to then can be seen.
+    """
     stands_at: datetime | None = None
     """As of `BackfillInput`."""
     answers_records: bool = False
-    """The window is read for records that are named, because there are too many to read one by one."""
+    """The window is read for records that are named, because there are too many to read one by one.
+    """
     asked: int
     """Records, or windows, that asked."""
 
 
 class FindResult(Message):
-    """What is to be read now; of an object one repair at most."""
+    """The repairs to make now; at most one an object."""
 
     repairs: tuple[Repair, ...] = ()
     waiting: tuple[str, ...] = ()
@@ -61,7 +65,7 @@ class FindResult(Message):
 
 
 class FindDeletedInput(Message):
-    """Which records were deleted since a window began: some may be gone from the recycle bin."""
+    """Records that were deleted since a window began: some may be gone from the recycle bin."""
 
     org: str
     repair: Repair

@@ -1,7 +1,8 @@
-"""A replay: which landed batches are taken through the present code again, where their changes go, and how far it has come.
+"""A replay: which landed batches are taken through the present code again, where their changes go,
+and how far it has come.
 
-Into the tables themselves a replay changes nothing that the change log has: it applies what was refused and fits now. Into a shadow it
-makes everything anew beside them, to be compared.
+Into the tables themselves a replay changes nothing that the change log has: it applies what was
+refused and fits now. Into a shadow it makes everything again beside them, to be compared.
 """
 
 from datetime import datetime
@@ -26,7 +27,9 @@ class QuarantineChoice(Message):
 
 
 class ReplaySelection(Message):
-    """Which landed batches, and what of them. Nothing given: every change of every lane."""
+    """Selection of landed batches, and of their changes. Nothing given: every change of every
+    lane.
+    """
 
     org: str
     lane: str | None = None
@@ -34,9 +37,12 @@ class ReplaySelection(Message):
     object: str | None = None
     """None: every object."""
     record: str | None = Field(default=None, pattern=r"^[0-9A-Za-z]{18}$")
-    """One record; without lane and range the batches that the change log or quarantine names for it. It is folded anew then."""
+    """One record; without lane and range the batches that the change log or quarantine names for
+    it. It is folded again then.
+    """
     from_position: str | None = Field(default=None, pattern=POSITION_PATTERN)
-    """Batches that hold changes after this position of the lane; None: from the chain's beginning."""
+    """Batches that hold changes after this position of the lane; None: from the chain's beginning.
+    """
     to_position: str | None = Field(default=None, pattern=POSITION_PATTERN)
     """Batches that begin before this position; None: up to the chain's end."""
     since: datetime | None = None
@@ -75,7 +81,7 @@ class ReplaySelection(Message):
 
 
 class ReplayCursor(Message):
-    """How far the batches of a selection have been found."""
+    """Progress of finding the batches of a selection."""
 
     lane: str = ""
     """Lanes before it are done; empty: at the beginning."""
@@ -95,16 +101,18 @@ class BatchGroup(Message):
 
     batches: tuple[BatchRef, ...]
     changes: int
-    """That the selection takes of them."""
+    """Changes of them that the selection takes."""
 
 
 class ReplayCounts(Counts):
-    """What came of replayed batches: changes = applied + duplicate + quarantined."""
+    """Outcome of replayed batches: changes = applied + duplicate + quarantined."""
 
     batches: int = 0
     changes: int = 0
     applied: int = 0
-    """New to the change log. A step that is done a second time, because its worker died, finds them as duplicates."""
+    """New to the change log. A step that is done a second time, because its worker died, finds them
+    as duplicates.
+    """
     duplicate: int = 0
     """In the change log already."""
     quarantined: int = 0
@@ -114,11 +122,11 @@ class ReplayCounts(Counts):
     released: int = 0
     """Rows that quarantine has no more: their changes fit now, or the log has them."""
     rebuilt: int = 0
-    """Records folded anew."""
+    """Records folded again."""
 
 
 class ReplaySize(Message):
-    """How much a selection is."""
+    """Size of a selection."""
 
     batches: int = 0
     changes: int = 0
@@ -147,7 +155,7 @@ class ReplayState(Message):
 
 
 class ReplayInput(Message):
-    """What a replay workflow is started with and carries from run to run."""
+    """The input of a replay workflow, carried from run to run."""
 
     selection: ReplaySelection
     key: str = Field(pattern=KEY_PATTERN)
@@ -155,9 +163,11 @@ class ReplayInput(Message):
     shadow: str | None = Field(default=None, pattern=SHADOW_PATTERN)
     """Into the schemas `shadow_<name>_…`; None: into the tables themselves."""
     parallel: int = Field(default=2, ge=1, le=16)
-    """Groups under way at once. A shadow takes them one by one, in the order of the lane: what comes in order is folded faster."""
+    """Groups under way at once. A shadow takes them one by one, in the order of the lane: what
+    comes in order is folded faster.
+    """
     by: str = "unknown"
-    """Who asked; goes on record."""
+    """The caller; goes on record."""
     reason: str = ""
     carried: ReplayState | None = None
     """Set by the workflow for its next run."""

@@ -1,7 +1,8 @@
 """The names of runs: one derivation for the command, the API and the schedules.
 
-A name says what is asked, so the same question is the same run at every door and another question is another run. Names are parts of
-workflow ids, which are stored: decision 0030 lists those that have changed.
+A name says what is asked, so the same question is the same run at every door and another
+question is another run. Names are parts of workflow ids, which are stored: decision 0030 lists
+those that have changed.
 """
 
 import hashlib
@@ -80,7 +81,8 @@ def reconcile_name(
     repairs: bool = True,
     checks_log: bool = True,
 ) -> str:
-    """The name of a reconciliation among those of its object: `all.buckets`, `2026-11-01..now.fields.no-repair.no-log`.
+    """The name of a reconciliation among those of its object: `all.buckets`,
+    `2026-11-01..now.fields.no-repair.no-log`.
 
     Args:
         since: As of `ReconcileInput`, like the others.
@@ -95,7 +97,8 @@ def reconcile_name(
 
 
 def refresh_name(fields: tuple[str, ...], *, is_whole: bool) -> str:
-    """The name of a refresh among those of its object: `calculated`, `Amount__c+Grade__c`, `fields-` and 12 hex digits.
+    """The name of a refresh among those of its object: `calculated`, `Amount__c+Grade__c`,
+    `fields-` and 12 hex digits.
 
     Args:
         fields: Those that are read; empty = the object's calculated fields.

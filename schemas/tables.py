@@ -1,4 +1,5 @@
-"""The warehouse's tables, as columns: the one place from which DDL, loads, the fold's SQL and Parquet files follow.
+"""The warehouse's tables, as columns: the one place from which DDL, loads, the fold's SQL and
+Parquet files follow.
 
 A column has a kind, not a type name: each warehouse adapter spells the kinds in its own words.
 """
@@ -25,7 +26,7 @@ OPS = "ops"
 
 
 class Kind(StrEnum):
-    """What a column holds."""
+    """The type of a column's values."""
 
     TEXT = "text"
     BOOLEAN = "boolean"
@@ -38,7 +39,9 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Column:
-    """One column: `size` is most characters of a text (0: unbounded), `scale` decimal places of a decimal."""
+    """One column: `size` is most characters of a text (0: unbounded), `scale` decimal places of a
+    decimal.
+    """
 
     name: str
     kind: Kind
@@ -88,7 +91,9 @@ KEY_SIZE = 64
 
 
 def field_column(name: str, spec: FieldSpec) -> Column:
-    """The column of a catalogue field called `name` in the warehouse; an encrypted field is always text."""
+    """The column of a catalogue field called `name` in the warehouse; an encrypted field is always
+    text.
+    """
     if spec.is_protected:
         return Column(name, Kind.TEXT, size=max(ENCRYPTED_SIZE, 2 * spec.length))
     if (scale := spec.decimals) is not None:
@@ -107,7 +112,8 @@ def text_size(spec: FieldSpec) -> int:
 def most_text_bytes(spec: FieldSpec, most_bytes: int | None) -> int | None:
     """Most bytes (UTF-8) that the column of a clear text takes; None: any number.
 
-    `most_bytes` is that of the warehouse, as of `ObjectSpec`: Redshift sizes a column in bytes, and PostgreSQL does not.
+    `most_bytes` is that of the warehouse, as of `ObjectSpec`: Redshift sizes a column in bytes,
+    and PostgreSQL does not.
     """
     return None if most_bytes is None else min(UTF8_BYTES * text_size(spec), most_bytes)
 
@@ -126,7 +132,9 @@ IS_DELETED = Column("is_deleted", Kind.BOOLEAN, required=True)
 IS_COMPLETE = Column("is_complete", Kind.BOOLEAN, required=True)
 VERSION = Column("version", Kind.INTEGER, required=True)
 UNKNOWN_FIELDS = Column("unknown_fields", Kind.TEXT, 65_535)
-"""Columns of the row whose latest value did not fit, joined by commas; null: none. Such a column is null, and that null says nothing."""
+"""Columns of the row whose latest value did not fit, joined by commas; null: none. Such a column is
+null, and that null says nothing.
+"""
 FIELD_FINDINGS = Column("field_findings", Kind.TEXT, 65_535)
 """Of staged changes: what is wrong with the change's fields, as `transforms.quality.findings` writes it; null: nothing."""
 CHANGE_HEADER = (
@@ -134,7 +142,8 @@ CHANGE_HEADER = (
     CHANGE_ORDER,
     Column("change_type", Kind.TEXT, 16, required=True),
     CHANGED_AT,
-    Column("changed_fields", Kind.TEXT, 65_535),  # columns an update carries; null: the whole record
+    # columns an update carries; null: the whole record
+    Column("changed_fields", Kind.TEXT, 65_535),
     Column(
         "diff_fields", Kind.TEXT, 65_535
     ),  # columns whose value is a diff against the one before; null: none
@@ -147,7 +156,7 @@ CHANGE_HEADER = (
     ),  # when we had it: what came before is Salesforce's part
     BATCH,
 )
-"""What the change log says of a change besides its values."""
+"""The change log's facts about a change, without its values."""
 
 
 def staged_columns(spec: ObjectSpec) -> tuple[Column, ...]:
@@ -195,14 +204,17 @@ def mask_names(spec: ObjectSpec) -> tuple[str, ...]:
 
 
 def net_columns(spec: ObjectSpec) -> tuple[Column, ...]:
-    """A net row: what a record's changes, up to this one, do to the row that was there before them."""
+    """A net row: what a record's changes, up to this one, do to the row that was there before
+    them.
+    """
     masks = tuple(Column(name, Kind.INTEGER, required=True) for name in mask_names(spec))
     flags = (
         Column("sets_deleted", Kind.BOOLEAN, required=True),
         IS_DELETED,
         IS_COMPLETE,
         UNKNOWN_FIELDS,
-        Column("version_step", Kind.INTEGER, required=True),  # 1 for the record's first change of the group
+        # 1 for the record's first change of the group
+        Column("version_step", Kind.INTEGER, required=True),
         Column("valid_to", Kind.TIMESTAMP),
         Column("is_current", Kind.BOOLEAN, required=True),
     )

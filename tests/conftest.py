@@ -1,4 +1,6 @@
-"""Real parts for the tests that need them: started once a session, on free ports, ended also when tests fail."""
+"""Real parts for the tests that need them: started once a session, on free ports, ended also when
+tests fail.
+"""
 
 import asyncio
 import faulthandler
@@ -59,7 +61,9 @@ def _quiet_libraries() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _certificates_once() -> Iterator[None]:
-    """Read the machine's certificates once: httpx reads them for every client, which costs 20 ms, and tests make thousands."""
+    """Read the machine's certificates once: httpx reads them for every client, which costs 20 ms,
+    and tests make thousands.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("httpx._transports.default.create_ssl_context", lru_cache(httpx.create_ssl_context))
         yield
@@ -93,7 +97,9 @@ def database(postgres_port: int) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def template(postgres_port: int) -> Iterator[str]:
-    """The name of a database in which the engine has made its tables: to copy them is half of what making them costs."""
+    """The name of a database in which the engine has made its tables: to copy them is half of what
+    making them costs.
+    """
     with new_database(postgres_port) as dsn:
         postgres_tables.ensure_tables(dsn, default_catalogue())
         engine = open_engine(dsn)
@@ -106,9 +112,11 @@ def template(postgres_port: int) -> Iterator[str]:
 
 @pytest.fixture
 def database_with_tables(postgres_port: int, template: str) -> Iterator[str]:
-    """The connection string of a database of its own with all tables of the shipped catalogue, which are empty.
+    """The connection string of a database of its own with all tables of the shipped catalogue,
+    which are empty.
 
-    A module whose tests need them overrides `database` by it, so that `warehouse` and `engine` use it too.
+    A module whose tests need them overrides `database` by it, so that `warehouse` and `engine`
+    use it too.
     """
     with new_database(postgres_port, f"TEMPLATE {template}") as dsn:
         yield dsn
@@ -155,7 +163,9 @@ def temporal_server(parts: ProcessGroup) -> str:
 
 @pytest.fixture
 async def client(temporal_server: str) -> AsyncIterator[Client]:
-    """A client of the session's Temporal; what the test leaves running is ended, so that no later test serves it."""
+    """A client of the session's Temporal; what the test leaves running is ended, so that no later
+    test serves it.
+    """
     # The identity is written into histories; the SDK's own would name this machine.
     connected = await Client.connect(
         temporal_server, data_converter=pydantic_data_converter, identity="tests"
@@ -171,7 +181,9 @@ async def client(temporal_server: str) -> AsyncIterator[Client]:
 
 @pytest.fixture
 def temporal_address(temporal_server: str, client: Client) -> str:
-    """As `temporal_server`, for what only has the address: what is started there ends with `client`."""
+    """As `temporal_server`, for what only has the address: what is started there ends with
+    `client`.
+    """
     return temporal_server
 
 

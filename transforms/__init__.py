@@ -1,1 +1,3 @@
-"""Pure functions: from events to tables, from changes to states. No I/O, no clock, no randomness."""
+"""Pure functions: from events to tables, from changes to states. No I/O, no clock, no
+randomness.
+"""

@@ -10,7 +10,9 @@ from schemas.backfill import BackfillPlan, BackfillRate, ByTime, Part
 from schemas.salesforce.limits import BULK_RESULT_PAGES, COLLECTION_RETRIEVE_MAX
 
 USUAL_RATE = 8_000
-"""Rows a second, when no backfill of the object was measured: what two shared cores do with rows of some thirty fields."""
+"""Rows a second, when no backfill of the object was measured: what two shared cores do with rows of
+some thirty fields.
+"""
 USUAL_BYTES = 250
 """Of a raw file, a row."""
 _PAGE_ROWS = 50_000
@@ -37,7 +39,9 @@ class Estimate:
 
 
 def estimate_parts(plan: BackfillPlan, rate: BackfillRate | None) -> Estimate:
-    """Of a backfill by time; `rate` is that of the last one of the object, None when there was none."""
+    """Of a backfill by time; `rate` is that of the last one of the object, None when there was
+    none.
+    """
     rows = [part.expected_rows or 0 for part in plan.parts]
     pages = sum(math.ceil(count / _PAGE_ROWS) for count in rows)
     lists = sum(max(1, math.ceil(math.ceil(count / _PAGE_ROWS) / BULK_RESULT_PAGES)) for count in rows)

@@ -1,7 +1,8 @@
 """From a JSON value of an event to a typed value of a column, or a sentence that says why not.
 
-Text is kept as it came, to the character. Money becomes an exact decimal. Nothing is coerced that the field's type
-does not allow: a number in a text field does not fit, and does not become a text.
+Text is kept as it came, to the character. Money becomes an exact decimal. Nothing is coerced
+that the field's type does not allow: a number in a text field does not fit, and does not become
+a text.
 """
 
 import re
@@ -190,7 +191,8 @@ def _decimal(scale: int) -> Converter:
     def convert(value: object) -> Decimal:
         if not isinstance(value, int | float | Decimal) or isinstance(value, bool):
             raise MisfitError(Rule.WRONG_TYPE, f"expected a number, got {_kind(value)}")
-        # repr gives the shortest decimal that reads back as the same double: the amount that was meant.
+        # repr gives the shortest decimal that reads back as the same double: the amount that was
+        # meant.
         amount = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
         try:
             rounded = amount.quantize(step, context=_ROUNDING)
@@ -254,7 +256,7 @@ _SIMPLE: dict[FieldType, Converter] = {
 
 
 def _kind(value: object) -> str:
-    """What a JSON value is, without showing it: it may be personal."""
+    """The kind of a JSON value, without showing it: it may be personal."""
     names = {
         str: "a text",
         bool: "true or false",

@@ -1,6 +1,7 @@
 """JSON that is nested deeper than its writer goes.
 
-orjson reads 1,024 levels and writes 254 (its README, "Serialize" and "Deserialize"), so that it cannot write all that it has read.
+orjson reads 1,024 levels and writes 254 (its README, "Serialize" and "Deserialize"), so that it
+cannot write all that it has read.
 """
 
 from itertools import chain
@@ -15,7 +16,9 @@ _STEP = 200
 
 
 def dumps(value: Any) -> bytes:
-    """As `exact_json.dumps`, however deep the value is. One that is too deep for one piece is used up: its inner values become fragments."""
+    """As `exact_json.dumps`, however deep the value is. One that is too deep for one piece is used
+    up: its inner values become fragments.
+    """
     try:
         return exact_json.dumps(value)
     except orjson.JSONEncodeError as error:

@@ -1,7 +1,8 @@
 """JSON whose numbers keep every digit.
 
-Salesforce's numbers have up to 18 digits, a binary double has 15 that are sure. The usual reader makes doubles, at a tenth of the cost; this one is
-for the few texts whose digits count: rows that are typed one by one, and what is read to be compared.
+Salesforce's numbers have up to 18 digits, a binary double has 15 that are sure. The usual reader
+makes doubles, at a tenth of the cost; this one is for the few texts whose digits count: rows
+that are typed one by one, and what is read to be compared.
 """
 
 import json
@@ -16,13 +17,16 @@ import orjson
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
 _SHAPE = bytes(ord("9") if chr(code) in "0123456789." else ord(" ") for code in range(256))
 _LONG = 17 * b"9"
-"""In a text translated by `_SHAPE`: sixteen digits and a point, the fewest that a double may not hold. Whole numbers stay exact in any reader."""
+"""In a text translated by `_SHAPE`: sixteen digits and a point, the fewest that a double may not
+hold. Whole numbers stay exact in any reader.
+"""
 
 
 def loads(text: bytes) -> Any:
     """The value of a JSON text, numbers with a point or an exponent as `Decimal`.
 
-    What JSON cannot hold becomes what `mended` makes of it. Raises `ValueError` for what is no JSON at all.
+    Values that JSON cannot hold are replaced as `mended` does. Raises `ValueError` for what is
+    no JSON at all.
     """
     return _loads(text, _decimal)
 
@@ -33,7 +37,9 @@ def _loads(text: bytes, parse_float: Callable[[str], Any]) -> Any:
 
 
 def loads_where_needed(text: bytes) -> Any:
-    """The value of a JSON text, numbers that a double may not hold as `Decimal`, all others as the usual reader has them."""
+    """The value of a JSON text, numbers that a double may not hold as `Decimal`, all others as the
+    usual reader has them.
+    """
     try:
         return _loads(text, _sure) if _LONG in text.translate(_SHAPE) else orjson.loads(text)
     except orjson.JSONDecodeError:
@@ -41,7 +47,9 @@ def loads_where_needed(text: bytes) -> Any:
 
 
 def _text_of(text: bytes) -> str:
-    """Bytes that are no UTF-8 become U+FFFD with a NUL behind it, which staging takes out and notes."""
+    """Bytes that are no UTF-8 become U+FFFD with a NUL behind it, which staging takes out and
+    notes.
+    """
     try:
         return text.decode()
     except UnicodeDecodeError:
@@ -51,8 +59,9 @@ def _text_of(text: bytes) -> str:
 def mended(text: str) -> Any:
     """The value of a text that is JSON but for characters and numbers that JSON cannot hold.
 
-    Half of a surrogate pair becomes U+FFFD with a NUL behind it, which staging takes out and notes. NaN, Infinity and numbers
-    beyond a double become texts, which fit no number. Raises `ValueError` for what is no JSON at all.
+    Half of a surrogate pair becomes U+FFFD with a NUL behind it, which staging takes out and
+    notes. NaN, Infinity and numbers beyond a double become texts, which fit no number. Raises
+    `ValueError` for what is no JSON at all.
     """
     return _repaired(json.loads(text, parse_constant=str, parse_float=_double, parse_int=_whole))
 
@@ -68,7 +77,9 @@ def _decimal(text: str) -> Decimal | str:
 
 
 def _sure(text: str) -> float | Decimal | str:
-    """A double where it has every digit: the text may be long for another reason, as an account number."""
+    """A double where it has every digit: the text may be long for another reason, as an account
+    number.
+    """
     return _double(text) if len(text) < len(_LONG) else _decimal(text)
 
 
@@ -86,7 +97,9 @@ _LARGEST_EXPONENT = 300
 _LONGEST_WHOLE = 20
 """Characters of the longest whole number within 64 bits, its sign included."""
 _SIXTY_FOUR_BITS = range(-(2**63), 2**64)
-"""Whole numbers that the usual reader keeps (orjson: from the smallest signed to the largest unsigned one)."""
+"""Whole numbers that the usual reader keeps (orjson: from the smallest signed to the largest
+unsigned one).
+"""
 
 
 def _repaired(value: Any) -> Any:
@@ -106,7 +119,9 @@ def dumps(value: Any) -> bytes:
 
 
 def number(text: str) -> Any:
-    """What `dumps` writes as the number that the text shows; the text itself when it shows none, or one beyond a double."""
+    """The number that `dumps` writes for a text that shows one; the text itself when it shows none,
+    or one beyond a double.
+    """
     is_number = _NUMBER.fullmatch(text) is not None and math.isfinite(float(text))
     return orjson.Fragment(text) if is_number else text
 

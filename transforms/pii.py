@@ -1,15 +1,19 @@
-"""Law 7 at the door: what the catalogue does not declare to be harmless is encrypted before it is written anywhere.
+"""Law 7 at the door: what the catalogue does not declare to be harmless is encrypted before it is
+written anywhere.
 
-An event is protected before it is landed. A field that is not in the catalogue may be anything, so it is encrypted
-too, as is the whole payload of an object that the catalogue lacks and the text of a message that cannot be read.
+An event is protected before it is landed. A field that is not in the catalogue may be anything,
+so it is encrypted too, as is the whole payload of an object that the catalogue lacks and the
+text of a message that cannot be read.
 
-A token is `tg1.<key id>.<base64url>` for a text, `tg1x.<key id>.<base64url>` for any other JSON value (which for a
-declared field means that its type is wrong, and validation says so without having to decrypt). The cipher is
-AES-SIV (RFC 5297): the same value of the same field always gives the same token, so that encrypted columns can be
-joined and compared; the field's name is authenticated with it, so a token cannot be moved to another field.
+A token is `tg1.<key id>.<base64url>` for a text, `tg1x.<key id>.<base64url>` for any other JSON
+value (which for a declared field means that its type is wrong, and validation says so without
+having to decrypt). The cipher is AES-SIV (RFC 5297): the same value of the same field always
+gives the same token, so that encrypted columns can be joined and compared; the field's name is
+authenticated with it, so a token cannot be moved to another field.
 
-A field that is declared to be harmless is so for one value, not for an object or a list, whose inside nobody declared. These come as
-`[token]`: a token by itself would fit a text field, a list fits none.
+A field that is declared to be harmless is so for one value, not for an object or a list, whose
+inside nobody declared. These come as `[token]`: a token by itself would fit a text field, a list
+fits none.
 """
 
 import base64
@@ -28,7 +32,9 @@ from transforms import deep_json
 _TEXT = "tg1."
 _OTHER = "tg1x."
 DIFF_KEYS = frozenset({"diff"})
-"""What a text that came as a diff has (Change Data Capture Developer Guide, "Change Events for Large Text Fields")."""
+"""The form of a text that came as a diff (Change Data Capture Developer Guide, "Change Events for
+Large Text Fields").
+"""
 
 _KEY_ID_SIZE = 36
 KEY_BYTES = 64
@@ -42,7 +48,7 @@ _API_NAME = re.compile(r"\w{1,80}", re.ASCII)
 
 @dataclass(frozen=True)
 class DataKey:
-    """A data key in clear, in memory only. `id` names it inside tokens."""
+    """A data key in plaintext, in memory only. `id` names it inside tokens."""
 
     id: str
     key: bytes
@@ -60,7 +66,9 @@ class Protector:
         self._plans = {name: _Plan.of(spec) for name, spec in catalogue.objects.items()}
 
     def protect_event(self, data: dict[str, Any]) -> str:
-        """Encrypt, in place, what must be encrypted in an event's `data`; returns the object's name or ""."""
+        """Encrypt, in place, what must be encrypted in an event's `data`; returns the object's name
+        or "".
+        """
         payload = data.get("payload")
         header = payload.get(HEADER) if isinstance(payload, dict) else None
         name = header.get("entityName") if isinstance(header, dict) else None
@@ -83,12 +91,16 @@ class Protector:
         return str(name)
 
     def clear_value(self, name: str, field: str, value: object) -> object:
-        """A value of a clear field as it may be written: itself, but for an object or a list, which is sealed."""
+        """A value of a clear field as it may be written: itself, but for an object or a list, which
+        is sealed.
+        """
         plan = self._plans[name]
         return self._single(plan, field, value) if value.__class__ in _NESTED else value
 
     def protect_value(self, context: str, value: object) -> str | dict[str, str]:
-        """The token of a value. That it is a text diff stays to be seen: nobody can apply it, and the record must be read again."""
+        """The token of a value. That it is a text diff stays to be seen: nobody can apply it, and
+        the record must be read again.
+        """
         if isinstance(value, dict) and value.keys() == DIFF_KEYS:
             return {key: self.encrypt(context, inner) for key, inner in value.items()}
         return self.encrypt(context, value)
@@ -97,7 +109,8 @@ class Protector:
         """The token of a JSON value that belongs to `context` ("Contact.Email")."""
         is_text = isinstance(value, str)
         plain = value.encode() if isinstance(value, str) else deep_json.dumps(value)
-        # SIV refuses nothing but an empty message, which is a value like any other: a space-free prefix carries it.
+        # SIV refuses nothing but an empty message, which is a value like any other: a space-free
+        # prefix carries it.
         cipher = self._cipher.encrypt(b"." + plain, [context.encode()])
         prefix = _TEXT if is_text else _OTHER
         return f"{prefix}{self._key_id}.{base64.urlsafe_b64encode(cipher).decode()}"
@@ -116,7 +129,9 @@ class Protector:
         ]
 
     def decrypt(self, context: str, token: str) -> Any:
-        """The value behind a token; raises `ValueError` when it is not a token of this key and context."""
+        """The value behind a token; raises `ValueError` when it is not a token of this key and
+        context.
+        """
         prefix, _, rest = token.partition(".")
         key_id, _, cipher = rest.partition(".")
         if prefix not in ("tg1", "tg1x") or key_id != self._key_id:
@@ -154,7 +169,9 @@ class Protector:
         data["payload"] = hidden
 
     def _hide_rest(self, data: dict[str, Any]) -> None:
-        """A message with a misspelt part is still JSON: what stands beside the known parts may be anything."""
+        """A message with a misspelt part is still JSON: what stands beside the known parts may be
+        anything.
+        """
         for part in data.keys() - _PARTS:
             data[part] = self.encrypt("unknown", data[part])
 
@@ -193,14 +210,16 @@ class _Plan:
     clear: frozenset[str]
     """Top-level payload fields that need no look."""
     clear_parts: frozenset[str]
-    """Fields inside compounds that may stay in clear."""
+    """Fields inside compounds that may stay in plaintext."""
     compounds: Mapping[str, Mapping[str, str]]
     clear_texts: frozenset[str]
-    """Clear fields that are a compound, too, as `Account.Name`: only when they come as an object is there something to look at."""
+    """Clear fields that are a compound, too, as `Account.Name`: only when they come as an object is
+    there something to look at.
+    """
     singles: frozenset[str]
     """Clear fields, parts among them: each holds one value."""
     texts: frozenset[str]
-    """Those of them that may come as a diff."""
+    """Text fields that may come as a diff."""
 
     @classmethod
     def of(cls, spec: ObjectSpec) -> "_Plan":
@@ -213,7 +232,7 @@ class _Plan:
         return cls(spec.name, top, parts, spec.compounds, both, clear, texts)
 
     def takes_diff(self, field: str, value: object) -> bool:
-        """True for the diff of a text that is in clear."""
+        """True for the diff of a text that is in plaintext."""
         is_diff = isinstance(value, dict) and value.keys() == DIFF_KEYS and isinstance(value["diff"], str)
         return is_diff and field in self.texts
 

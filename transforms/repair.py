@@ -1,7 +1,9 @@
-"""What events could not tell: which records, or which part of an object, must be asked for after a batch was applied.
+"""Choose re-reads for changes without values: the records, or the part of an object, to read after
+a batch was applied.
 
-A gap event names records without values; a wildcard or an overflow names none; an update whose record was never seen, or whose text
-diff does not fit, leaves a record that is not complete. Each becomes a row of `ops.reread`, in the transaction of its batch.
+A gap event names records without values; a wildcard or an overflow names none; an update whose
+record was never seen, or whose text diff does not fit, leaves a record that is not complete.
+Each becomes a row of `ops.reread`, in the transaction of its batch.
 """
 
 from collections.abc import Iterable, Sequence
@@ -25,11 +27,13 @@ from transforms.quality.open_findings import FoundChange
 OVERFLOW_ID = "000000000000000AAA"
 """The record of an overflow event (Change Data Capture Developer Guide, "Overflow Events")."""
 LONGEST_TRANSACTION = timedelta(minutes=10)
-"""How much earlier than its commit a modstamp may be: no transaction of Apex or of an API call lasts longer."""
+"""Longest time between a modstamp and its commit: no transaction of Apex or of an API call lasts
+longer.
+"""
 
 
 class Cause(StrEnum):
-    """Why something must be read."""
+    """The reason of a re-read."""
 
     GAP = "gap"
     """The event says that the records changed, and not how."""
@@ -46,7 +50,8 @@ class Cause(StrEnum):
     FIELD = "field"
     """An event said of a field that it changed, in a form that its value cannot be taken from."""
     PARENT = "parent"
-    """Another record points to it and it has not come, or it points to a record that was deleted."""
+    """Another record points to it and it has not come, or it points to a record that was deleted.
+    """
 
 
 BY_WINDOW = frozenset({Cause.WILDCARD, Cause.OVERFLOW, Cause.HOLE})
@@ -68,13 +73,13 @@ class Asked(NamedTuple):
 
 
 def asked_by_refusals(refused: pa.Table) -> list[Asked]:
-    """What the refused changes of a batch (columns of `REFUSED_SCHEMA`) ask for."""
+    """Re-reads for the refused changes of a batch (columns of `REFUSED_SCHEMA`)."""
     rows = refused.filter(pc.equal(refused["reason"], NEEDS_REREAD)).to_pylist()
     return [_asked(row) for row in rows if _can_be_asked(row["record_id"])]
 
 
 def _can_be_asked(record_id: str | None) -> bool:
-    """What is no record's id would have the whole question refused; it stays in quarantine."""
+    """An invalid record id would have the whole query refused; it stays in quarantine."""
     return record_id is None or record_id.endswith("*") or len(record_id) == ID_SIZE
 
 
@@ -106,7 +111,8 @@ def _cause(kind: str, record_id: str | None) -> Cause:
 
 
 def doubtful_records(new: pa.Table, known: Iterable[str]) -> list[str]:
-    """Records that new changes (columns of `staged_columns`) may leave incomplete; `known` had a row before.
+    """Records that new changes (columns of `staged_columns`) may leave incomplete; `known` had a
+    row before.
 
     Those that were not seen before and are not seen whole now, and those with a text diff.
     """
@@ -120,7 +126,7 @@ def doubtful_records(new: pa.Table, known: Iterable[str]) -> list[str]:
 
 
 def asked_by_incomplete(object_name: str, rows: Iterable[Sequence[Any]]) -> list[Asked]:
-    """What incomplete records ask for; rows of `clients.warehouse.sql.repair.find_incomplete`."""
+    """Re-reads for incomplete records; rows of `clients.warehouse.sql.repair.find_incomplete`."""
     return [
         Asked(batch, object_name, NOT_IN_QUARANTINE, record_id, Cause.INCOMPLETE, order, None, changed_at)
         for record_id, order, changed_at, batch in rows
@@ -128,7 +134,7 @@ def asked_by_incomplete(object_name: str, rows: Iterable[Sequence[Any]]) -> list
 
 
 def asked_by_findings(object_name: str, changes: Iterable[FoundChange]) -> list[Asked]:
-    """What changes ask for whose fields the org can tell better than they can."""
+    """Re-reads for changes whose fields the org knows better."""
     return [
         Asked(
             change.batch,
@@ -146,7 +152,9 @@ def asked_by_findings(object_name: str, changes: Iterable[FoundChange]) -> list[
 
 
 def asked_by_hole(batch: str, objects: Iterable[str], since: datetime | None, until: datetime) -> list[Asked]:
-    """What a hole in a stream asks for: of each object the rows modified from `since` on, None for all, seen after `until`."""
+    """Re-reads for a retention gap of a stream: of each object the rows modified from `since` on,
+    None for all, seen after `until`.
+    """
     order = change_order(epoch_ms(until), 0, 0)
     return [Asked(batch, name, NOT_IN_QUARANTINE, None, Cause.HOLE, order, since, until) for name in objects]
 

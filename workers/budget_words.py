@@ -1,6 +1,8 @@
-"""What is to be said of the org's budgets, the worst first: for `tidegate budget`, `tidegate status` and the API.
+"""Summaries of the org's budgets, the worst first: for `tidegate budget`, `tidegate status` and the
+API.
 
-The governor is asked, never Salesforce: looking costs no API call. Times are UTC, as the org counts.
+The governor is asked, never Salesforce: looking costs no API call. Times are UTC, as the org
+counts.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -31,7 +33,7 @@ SILENT = (
 
 
 class Budgets(Message):
-    """What the governor of an org knows, and what becomes of it."""
+    """The governor's view of an org, and its forecast."""
 
     at: datetime
     org: str
@@ -46,7 +48,9 @@ class Budgets(Message):
         return whole | {"headlines": self.headlines()}
 
     def headlines(self) -> list[str]:
-        """A sentence for each thing that is wrong or will be, the worst first; one that says so when nothing is."""
+        """A sentence for each thing that is wrong or will be, the worst first; one that says so
+        when nothing is.
+        """
         if self.governor != "running":
             return [NOT_STARTED if self.governor == "not started" else SILENT]
         if all(each.read_at is None for each in self.forecasts):
@@ -59,14 +63,16 @@ class Budgets(Message):
         return said or ["No budget runs out within 24 hours, and nobody is slowed."]
 
     def lines(self) -> list[str]:
-        """What `tidegate status` says: a line a budget that matters."""
+        """Lines of `tidegate status`: one for each budget that matters."""
         if self.governor != "running":
             return [f"budgets: {self.headlines()[0]}"]
         return [f"budget {_line(each, self.at)}" for each in self.forecasts if _matters(each, self.at)]
 
 
 async def budgets_of(client: Client, org: str) -> Budgets:
-    """Ask the governor and forecast each budget; what it does not answer is a state, not an error."""
+    """Ask the governor and forecast each budget; what it does not answer is a state, not an
+    error.
+    """
     at = datetime.now(UTC)
     try:
         books = await read_books(client, org)
@@ -134,7 +140,9 @@ def rate_words(found: Forecast) -> str:
 
 
 def slowed_words(slowed: tuple[Slowed, ...], at: datetime) -> str:
-    """The classes that are slowed first, those that spend before those that would; "" when none is."""
+    """The classes that are slowed first, those that spend before those that would; "" when none
+    is.
+    """
     if sum(each.at <= at for each in slowed) == len(LeaseClass):
         return "every class is refused now"
     who = [each for each in slowed if each.spends] or list(slowed)
@@ -148,7 +156,7 @@ def slowed_words(slowed: tuple[Slowed, ...], at: datetime) -> str:
 
 
 def _badness(found: Forecast, at: datetime) -> tuple[int, float]:
-    """What to say first: the kind of trouble, then the sooner one; empty when there is none."""
+    """The headline: the kind of problem, then the sooner one; empty when there is none."""
     if found.paused_until is not None:
         return (5, 0.0)
     if is_spent(found):

@@ -1,4 +1,6 @@
-"""`tidegate catalogue`: asks the org for what a catalogue says, and for what it should say. Nothing is changed in the org or the warehouse."""
+"""`tidegate catalogue`: asks the org for what a catalogue says, and for what it should say. Nothing
+is changed in the org or the warehouse.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
@@ -24,6 +26,7 @@ from schemas.drift import DescribedShape
 from schemas.errors import CallRefusedError, CatalogueNotMadeError, UnavailableError
 from transforms.catalogue.render import Generated, generate
 from transforms.drift.check_catalogue import differences_of, missing_object, sorted_differences
+from workers.addresses import salesforce_address
 from workers.clients import connect_temporal
 from workers.doctor import streamed_objects
 from workers.org_purse import PaidBy, org_purse
@@ -39,11 +42,13 @@ _SETUP = "Setup > Permission Sets > the integration user's set >"
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which objects a catalogue is to have."""
+    """Choose the objects of a catalogue."""
 
     objects: Sequence[str] = ()
     all_with_cdc: bool = False
-    """True: also every object that is selected for Change Data Capture, behind the named ones, by name."""
+    """True: also every object that is selected for Change Data Capture, behind the named ones, by
+    name.
+    """
     polled: bool = False
     """True: the named objects need not be selected; they are polled."""
     history: frozenset[str] = frozenset()
@@ -62,9 +67,10 @@ class Generation:
 async def generate_catalogue(settings: Settings, wanted: Wanted) -> Generation:
     """A catalogue of the wanted objects: two API calls an object, and one or two for the selection.
 
-    Raises `CatalogueNotMadeError` with a line for each object that cannot be taken, and the errors of a remote that cannot be asked.
+    Raises `CatalogueNotMadeError` with a line for each object that cannot be taken, and the
+    errors of a remote that cannot be asked.
     """
-    sessions, client = SessionSource(settings.salesforce.address()), await _temporal(settings)
+    sessions, client = SessionSource(salesforce_address(settings.salesforce)), await _temporal(settings)
     with counting_calls() as count:
         names = list(dict.fromkeys(wanted.objects))
         selected: frozenset[str] | None = None
@@ -92,12 +98,14 @@ async def generate_catalogue(settings: Settings, wanted: Wanted) -> Generation:
 
 
 async def check_catalogue(settings: Settings, file: Path) -> CatalogueCheck:
-    """Compare a catalogue file with the org: one API call an object, and one or two for the selection.
+    """Compare a catalogue file with the org: one API call an object, and one or two for the
+    selection.
 
-    Raises `CatalogueError` for a file that cannot be used, and the errors of a remote that cannot be asked.
+    Raises `CatalogueError` for a file that cannot be used, and the errors of a remote that
+    cannot be asked.
     """
     catalogue = load_catalogue(file)
-    sessions, client = SessionSource(settings.salesforce.address()), await _temporal(settings)
+    sessions, client = SessionSource(salesforce_address(settings.salesforce)), await _temporal(settings)
     with counting_calls() as count:
         async with _asking(settings, sessions, client, len(catalogue.objects)) as (org, paid_by):
             found = await _at_once(list(catalogue.objects), lambda name: _compared(org, catalogue, name))
@@ -125,7 +133,9 @@ async def _asking(
 
 
 async def _temporal(settings: Settings) -> Client | None:
-    """A client of Temporal, where the governor is; None when it does not answer, as on the first day."""
+    """A client of Temporal, where the governor is; None when it does not answer, as on the first
+    day.
+    """
     try:
         async with asyncio.timeout(_CONNECT_SECONDS):
             return await connect_temporal(settings)
@@ -167,7 +177,7 @@ async def _whole_shape(org: OrgHttp, name: str) -> DescribedShape | str:
         return f"{name}: the org lets nobody query it"
     if not shape.key_prefix:
         return f"{name}: its records have no key prefix, so nothing can follow them"
-    # Without it a field that Setup calls personal would be written in clear.
+    # Without it a field that Setup calls personal would be written in plaintext.
     blind = f"{name}: what Setup says of how sensitive its fields are"
     try:
         return await with_definitions(org, shape) or _no_setup(blind, "no rows of FieldDefinition")
@@ -197,7 +207,7 @@ async def _compared(org: OrgHttp, catalogue: Catalogue, name: str) -> list[Diffe
 
 
 async def _selection(org: OrgHttp, settings: Settings, catalogue: Catalogue) -> list[Difference]:
-    """What the streamed objects lack of change events."""
+    """Change events that the streamed objects lack."""
     try:
         found = await examine_selection(org, streamed_objects(settings, catalogue))
     except CallRefusedError as error:

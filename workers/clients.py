@@ -26,6 +26,7 @@ from schemas.drift import RELOAD_EVERY
 from schemas.errors import SettingsError, StatementError, TidegateError, UnavailableError
 from transforms.catalogue.warehouse_names import within
 from transforms.pii import Protector
+from workers.addresses import s3_address
 from workers.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -65,7 +66,9 @@ async def connect_temporal(settings: Settings, *, lazy: bool = False) -> Client:
 
 
 def open_warehouse(settings: Settings, *, prefix: str = "") -> Warehouse:
-    """The adapter of the settings' warehouse. `prefix`: of the schemas' names; empty but for a shadow."""
+    """The adapter of the settings' warehouse. `prefix`: of the schemas' names; empty but for a
+    shadow.
+    """
     where = settings.warehouse
     dsn = where.dsn.get_secret_value()
     if where.kind == "postgres":
@@ -74,12 +77,14 @@ def open_warehouse(settings: Settings, *, prefix: str = "") -> Warehouse:
         raise SettingsError(
             "Redshift needs TIDEGATE_WAREHOUSE__COPY_ROLE, the role with which COPY reads the bucket."
         )
-    store = ObjectStore(settings.s3.address())
+    store = ObjectStore(s3_address(settings.s3))
     return RedshiftWarehouse(dsn, store=store, copy_role=where.copy_role, prefix=prefix)
 
 
 def catalogue_file(settings: Settings) -> Catalogue:
-    """The catalogue's file, for texts and rows of the size that the settings' warehouse takes. Raises `CatalogueError`."""
+    """The catalogue's file, for texts and rows of the size that the settings' warehouse takes.
+    Raises `CatalogueError`.
+    """
     file = load_catalogue(settings.catalogue)
     if settings.warehouse.kind == "postgres":
         return within(file, most_bytes=None, most_row_bytes=MAX_ROW_BYTES)
@@ -89,7 +94,7 @@ def catalogue_file(settings: Settings) -> Catalogue:
 def open_parts(settings: Settings) -> Parts:
     """Open every client and make the tables that are missing. Blocks."""
     file = catalogue_file(settings)
-    address = settings.s3.address()
+    address = s3_address(settings.s3)
     store = ObjectStore(address)
     warehouse = open_warehouse(settings)
     warehouse.ensure_tables(keep_names(warehouse, file))

@@ -1,4 +1,6 @@
-"""A look at everything that the engine needs: from settings to clients to findings. Nothing is changed, and nothing is left behind."""
+"""A look at everything that the engine needs: from settings to clients to findings. Nothing is
+changed, and nothing is left behind.
+"""
 
 import asyncio
 import time
@@ -29,9 +31,11 @@ from schemas.doctor import (
 )
 from schemas.errors import CatalogueError, SettingsError, TidegateError
 from schemas.planner import Way
+from schemas.settings.ingest import LaneSettings
+from workers.addresses import s3_address
 from workers.clients import connect_temporal
 from workers.doctor_org import OrgLook
-from workers.settings import LaneSettings, Settings
+from workers.settings import Settings
 
 EVERYTHING = frozenset(Remote)
 
@@ -43,7 +47,8 @@ async def examine(
 ) -> Diagnosis:
     """Ask every remote of `only` at once; within 20 seconds everything has answered or is unknown.
 
-    Raises nothing: a remote that cannot be asked is a finding. `on_done` hears of each remote when it is done.
+    Raises nothing: a remote that cannot be asked is a finding. `on_done` hears of each remote
+    when it is done.
     """
     began, deadline = time.monotonic(), DoctorDeadline()
     catalogue, local = examine_catalogue(settings)
@@ -77,7 +82,7 @@ async def examine(
 
 def without_settings(error: SettingsError, only: Collection[Remote] = EVERYTHING) -> Diagnosis:
     """The findings when the settings cannot be read: that, and that nothing else could be asked."""
-    remedy = "Set what is named, in the environment or in the settings file: docs/operations.md, Settings."
+    remedy = "Set what is named, in the environment or in the settings file: docs/settings.md."
     found = [wrong("local.settings_invalid", str(error), remedy)]
     told = "the settings do not say where it is"
     found += [
@@ -117,7 +122,9 @@ def examine_catalogue(settings: Settings) -> tuple[Catalogue | None, list[Findin
 
 
 def followed(settings: Settings, catalogue: Catalogue) -> dict[str, str | None]:
-    """Object -> the channel by which it is followed, None when it is polled. Objects that no lane follows are left out."""
+    """Object -> the channel by which it is followed, None when it is polled. Objects that no lane
+    follows are left out.
+    """
     if settings.planner.on:  # it may stream any of them, each by its own channel
         return {name: f"/data/{spec.event_name}" for name, spec in catalogue.objects.items()}
     by_event = {f"/data/{spec.event_name}": name for name, spec in catalogue.objects.items()}
@@ -136,7 +143,9 @@ def followed(settings: Settings, catalogue: Catalogue) -> dict[str, str | None]:
 
 
 def streamed_objects(settings: Settings, catalogue: Catalogue | None) -> list[Streamed]:
-    """The objects that lanes follow by change events, and their channels; none without a catalogue."""
+    """The objects that lanes follow by change events, and their channels; none without a
+    catalogue.
+    """
     if catalogue is None:
         return []
     return [
@@ -149,7 +158,7 @@ def streamed_objects(settings: Settings, catalogue: Catalogue | None) -> list[St
 def _stores(
     settings: Settings, catalogue: Catalogue | None, deadline: DoctorDeadline
 ) -> Mapping[Remote, Callable[[], Awaitable[list[Finding]]]]:
-    address = settings.s3.address()
+    address = s3_address(settings.s3)
     warehouse = WarehouseAddress(settings.warehouse.kind, settings.warehouse.dsn.get_secret_value())
     store, org = settings.operational.dsn.get_secret_value(), settings.salesforce.org_id
     return {

@@ -16,6 +16,7 @@ from clients.salesforce.http import OrgHttp
 from clients.salesforce.session import Session, SessionSource
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.doctor import CHECKS, Finding, unknown
+from workers.addresses import salesforce_address
 from workers.org_purse import PaidBy, org_purse
 from workers.settings import Settings
 
@@ -36,7 +37,9 @@ class OrgLook:
         deadline: DoctorDeadline,
         connection: "asyncio.Task[Client | None]",
     ) -> None:
-        """`catalogue` None: it cannot be read. `connection`: to Temporal, where the governor is; None of it: no answer."""
+        """`catalogue` None: it cannot be read. `connection`: to Temporal, where the governor is;
+        None of it: no answer.
+        """
         self._settings = settings
         self._catalogue = catalogue
         self._streamed = streamed
@@ -47,7 +50,7 @@ class OrgLook:
 
     async def findings(self) -> list[Finding]:
         """Everything that is found."""
-        address = self._settings.salesforce.address()
+        address = salesforce_address(self._settings.salesforce)
         sessions = SessionSource(address)
         session: Session | None = None
 
@@ -67,7 +70,7 @@ class OrgLook:
             return [
                 *found,
                 *await free,
-                *_not_asked("there is no session to ask with", "Mend the login first."),
+                *_not_asked("there is no session to ask with", "Fix the login first."),
             ]
         found += [*org_login.examine_org(session, self._settings.salesforce.org_id), *await free]
         if any(each.code == "salesforce.api_version_unsupported" for each in found):
@@ -77,7 +80,9 @@ class OrgLook:
         return found + await self._paid(sessions, session)
 
     async def _paid(self, sessions: SessionSource, session: Session) -> list[Finding]:
-        """The checks that cost API calls. The allocations come first: an org without calls to spare is asked nothing else."""
+        """The checks that cost API calls. The allocations come first: an org without calls to spare
+        is asked nothing else.
+        """
         settings = self._settings
         with counting_calls() as count:
             objects = 0 if self._catalogue is None else len(self._catalogue.objects)

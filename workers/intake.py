@@ -3,9 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from temporalio.client import Client
+
 from clients.salesforce.describe_cache import Describes
 from clients.storage.data_key import org_data_key
 from clients.storage.objects import ObjectStore
+from clients.temporal.writeback_queues import WritebackQueues
 from clients.warehouse import Warehouse
 from clients.warehouse.live_catalogue import LiveCatalogue
 from clients.writeback.intake import WritebackIntake
@@ -13,6 +16,7 @@ from clients.writeback.parent_locks import ParentLookup
 from schemas.catalogue import Catalogue
 from transforms.pii import Protector
 from transforms.writeback.validate import WritebackChecks
+from workers.addresses import s3_address
 from workers.settings import Settings
 
 
@@ -20,12 +24,14 @@ from workers.settings import Settings
 def writeback_intake(
     settings: Settings, catalogue: Catalogue, store: ObjectStore, warehouse: Warehouse
 ) -> Iterator[WritebackIntake]:
-    """Where writebacks are accepted, until left. Nothing has to answer before the first of them comes. A catalogue that lives is followed."""
+    """Where writebacks are accepted, until left. Nothing has to answer before the first of them
+    comes. A catalogue that lives is followed.
+    """
     org = settings.salesforce.org_id
     parents = ParentLookup(warehouse, catalogue)
 
     def checks() -> WritebackChecks:
-        protector = Protector(org_data_key(org, settings.s3.address(), store), catalogue)
+        protector = Protector(org_data_key(org, s3_address(settings.s3), store), catalogue)
         if isinstance(catalogue, LiveCatalogue):
             catalogue.when_changed(protector.reload)
         return WritebackChecks(catalogue, protector, Describes(store, org).find)
@@ -36,3 +42,12 @@ def writeback_intake(
     finally:
         intake.close()
         parents.close()
+
+
+def writeback_queues(client: Client, settings: Settings) -> WritebackQueues:
+    """The org's writeback queues, to be opened as a context; new ones open as many batches at once
+    as the settings say.
+    """
+    return WritebackQueues(
+        client, settings.salesforce.org_id, max_open_batches=settings.writeback.max_open_batches
+    )

@@ -14,12 +14,15 @@ from schemas.ids import lane_workflow_id, planner_workflow_id, repair_workflow_i
 from schemas.ingest.messages import LaneInput
 from schemas.planner import PlannerInput
 from schemas.repair import RepairInput
-from workers.settings import LaneSettings, Settings
+from schemas.settings.ingest import LaneSettings
+from workers.settings import Settings
 from workflows import LaneWorkflow
 
 
 async def ensure_lanes(client: Client, settings: Settings) -> None:
-    """Start the planner, or the workflow of every configured lane; one that runs already is left alone."""
+    """Start the planner, or the workflow of every configured lane; one that runs already is left
+    alone.
+    """
     await ensure_repairs(client, settings.salesforce.org_id)
     if settings.planner.on:
         await _ensure_planner(client, settings)
@@ -53,7 +56,7 @@ async def _ensure_lane(client: Client, org: str, lane: LaneSettings) -> None:
             first_replay=lane.first_replay,
             way=lane.way,
             object=lane.object,
-            every=lane.every,
+            every=lane.interval,
         ),
     )
 

@@ -1,4 +1,4 @@
-"""Who pays for the calls of a command that asks the org a few questions."""
+"""Tokens for the calls of a command that asks the org a few questions."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -18,7 +18,7 @@ from workers.settings import Settings
 
 PaidBy = Literal["lease", "allowance", "nothing"]
 _PATIENCE = timedelta(seconds=5)
-"""How long a call waits for its token."""
+"""Time that a call waits for its token."""
 _GOVERNOR_SECONDS = 4.0
 
 
@@ -26,7 +26,8 @@ _GOVERNOR_SECONDS = 4.0
 async def org_purse(
     settings: Settings, client: Client | None, objects: int
 ) -> AsyncIterator[tuple[Purse, PaidBy]]:
-    """The governor's leases where one answers, else an allowance (docs/decisions/0027); and which of the two it is.
+    """The governor's leases where one answers, else an allowance (docs/decisions/0027); and which
+    of the two it is.
 
     Args:
         settings: Of the engine.
@@ -45,7 +46,9 @@ async def org_purse(
 
 
 async def _governor(settings: Settings, client: Client) -> TemporalGovernor | None:
-    """The org's governor; None when none runs or answers. None is started: a look changes nothing."""
+    """The org's governor; None when none runs or answers. None is started: a look changes
+    nothing.
+    """
     org = settings.salesforce.org_id
     try:
         async with asyncio.timeout(_GOVERNOR_SECONDS):

@@ -18,7 +18,7 @@ from workers.writeback import keeping_describes, keeping_queues
 
 @asynccontextmanager
 async def running_workers(settings: Settings, role: Role = Role.ALL) -> AsyncIterator[Client]:
-    """Run the role's workers until left; they then finish what they have in hand."""
+    """Run the role's workers until the context is left; they then finish their current work."""
     client = await connect_temporal(settings)
     parts = await asyncio.to_thread(open_parts, settings)
     # Steps wait in threads for S3 and the warehouse; the loop's own default would be six of them.
@@ -39,6 +39,6 @@ async def running_workers(settings: Settings, role: Role = Role.ALL) -> AsyncIte
         for worker in activity_workers(Process(parts, parts.clients(client), org, store), role):
             await stack.enter_async_context(worker)
         if org is not None and store is not None:
-            await stack.enter_async_context(keeping_queues(client, org.org_id, store))
+            await stack.enter_async_context(keeping_queues(client, settings, store))
             await stack.enter_async_context(keeping_describes(org, parts.store, parts.catalogue))
         yield client

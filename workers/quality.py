@@ -1,6 +1,8 @@
-"""The findings, scorecards and holds of a warehouse, for the command and the API: looks, and acts that go on record (law 9).
+"""The findings, scorecards and holds of a warehouse, for the command and the API: looks, and acts
+that go on record (law 9).
 
-An act is written into the audit log before the warehouse commits it: what took effect is always on record.
+An act is written into the audit log before the warehouse commits it: what took effect is always
+on record.
 """
 
 from collections.abc import Iterable, Sequence
@@ -37,7 +39,7 @@ class QualityLooks:
         return _read(Score, self._fetch(sql.read_scorecard(), [object_name, object_name, str(first)]))
 
     def groups(self, choice: FindingChoice) -> list[FindingGroup]:
-        """What is open, counted."""
+        """Open findings, counted."""
         return _read(FindingGroup, self._fetch(sql.count_findings(), choice.parameters()))
 
     def findings(self, choice: FindingChoice, most: int, *, everything: bool = False) -> list[FindingRow]:
@@ -70,7 +72,9 @@ class _Answer:
 
 @dataclass(frozen=True)
 class QualityActs:
-    """Acts. Each returns how many rows it changed; one that changes nothing is not on record. Its methods block."""
+    """Acts. Each returns how many rows it changed; one that changes nothing is not on record. Its
+    methods block.
+    """
 
     warehouse: Warehouse
     audit: AuditLog
@@ -104,7 +108,9 @@ class QualityActs:
     def acknowledge_quarantine(
         self, *, reason: str = "", object_name: str = "", batch: str = "", by: str, why: str
     ) -> int:
-        """Refused changes need no more care. They stay on record; nothing of them is counted as waiting any more."""
+        """Refused changes need no more care. They stay on record; nothing of them is counted as
+        waiting any more.
+        """
         answer = _Answer("quarantine.acknowledge", by, why, datetime.now(UTC))
         statements = (sql.count_unacknowledged_quarantine(), sql.acknowledge_quarantine())
         return self._answer_refused(answer, statements, (reason, object_name, batch), answer.values())
@@ -112,7 +118,9 @@ class QualityActs:
     def discard_quarantine(
         self, *, reason: str = "", object_name: str = "", batch: str = "", by: str, why: str
     ) -> int:
-        """Refused changes are given up: they count as answered, and no replay of quarantine takes them. They stay on record."""
+        """Refused changes are given up: they count as answered, and no replay of quarantine takes
+        them. They stay on record.
+        """
         answer = _Answer("quarantine.discard", by, why, datetime.now(UTC))
         statements = (sql.count_refused(), sql.discard_quarantine())
         parts = (reason, object_name, batch)

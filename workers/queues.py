@@ -33,7 +33,7 @@ Activities = list[Callable[..., Any]]
 
 @dataclass(frozen=True)
 class Process:
-    """What a worker process has opened."""
+    """The clients that a worker process has opened."""
 
     parts: Parts
     clients: Clients
@@ -58,13 +58,13 @@ class Process:
 def lane_activities(process: Process) -> Activities:
     """Follow and poll lanes."""
     parts, settings, org = process.parts, process.parts.settings, process.org
-    rule = CutRule(settings.cut.most_changes, settings.cut.most_bytes, settings.cut.most_age)
+    rule = CutRule(settings.cut.max_changes, settings.cut.max_bytes, settings.cut.max_age)
     polled = ingest.poll_activities(
         process.clients,
         source_opener(settings, parts.catalogue, org),
         rule,
         overlap=settings.polling.overlap,
-        deletions_every=settings.polling.deletions_every,
+        deletions_every=settings.polling.deletions_interval,
     )
     streams = paid_streams(settings, parts.catalogue, org)
     return [*ingest.stream_activities(process.clients, org, streams, rule), *polled]
@@ -91,7 +91,8 @@ def backfill_activities(process: Process) -> Activities:
     """Read rows, single fields and deletions from the org."""
     settings, clients, org = process.parts.settings, process.clients, process.org
     delay = settings.polling.visibility_delay
-    # Redshift's columns have lengths, and a longer value would fail its batch instead of waiting in quarantine.
+    # Redshift's columns have lengths, and a longer value would fail its batch instead of waiting in
+    # quarantine.
     policy = settings.drift.policy().model_copy(update={"widen": settings.warehouse.kind == "postgres"})
     part_rows = settings.backfill.part_rows
     live = process.parts.catalogue
@@ -126,7 +127,9 @@ def writeback_activities(process: Process) -> Activities:
         process.writebacks,
         batching=Terms(linger=settings.linger),
         sending=WritebackTerms(
-            newer=settings.newer, settled_after=settings.settled_after, patience=settings.patience
+            newer=settings.conflict_policy,
+            settled_after=settings.abandoned_call_timeout,
+            patience=settings.change_log_timeout,
         ),
-        jobs=JobTerms(patience=settings.job_patience),
+        jobs=JobTerms(patience=settings.job_stall_timeout),
     )

@@ -27,7 +27,7 @@ def scheduled(settings: Settings) -> Iterator[Scheduled]:
     """A cheap schedule and a thorough one for each object, spread over their intervals."""
     terms, org = settings.reconciliation, settings.salesforce.org_id
     objects = list(load_catalogue(settings.catalogue).objects)
-    for depth, every in ((Depth.BUCKETS, terms.buckets_every), (Depth.IDS, terms.ids_every)):
+    for depth, every in ((Depth.BUCKETS, terms.buckets_interval), (Depth.IDS, terms.ids_interval)):
         for place, name in enumerate(objects):
             request = ReconcileInput(
                 org=org,
@@ -35,7 +35,7 @@ def scheduled(settings: Settings) -> Iterator[Scheduled]:
                 window=depth,
                 depth=depth,
                 checks_log=depth is not Depth.BUCKETS,
-                settle=terms.settle,
+                settle=terms.comparison_delay,
                 by=SCHEDULE,
                 reason=f"every {every}",
             )

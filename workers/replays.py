@@ -1,4 +1,4 @@
-"""How much a replay would be, asked from outside."""
+"""Estimate a replay."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,9 @@ _AT_ONCE = 1_000
 def count_replay(
     store: ObjectStore, warehouse: Warehouse, catalogue: Catalogue, selection: ReplaySelection
 ) -> Iterator[ReplaySize]:
-    """What has been counted so far, again and again; the last is all. Reads keys and manifests, no raw file."""
+    """The count so far, repeatedly; the last one is complete. Reads keys and manifests, no raw
+    file.
+    """
     batches = selected_batches(store, warehouse, catalogue, selection)
     size, cursor = ReplaySize(), ReplayCursor()
     while True:

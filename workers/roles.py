@@ -1,8 +1,9 @@
-"""What each role of a worker process serves.
+"""The activities and workflows of each worker role.
 
-Four roles, because their work waits for different things: `lanes` reads streams and must never be late for a long poll;
-`batches` decodes and loads, and is busy; `backfill` reads millions of rows, or replays what was landed, and may be late;
-`writebacks` writes into the org, and has deadlines. One process may have all.
+Four roles, because their work waits for different things: `lanes` reads streams and must never
+be late for a long poll; `batches` decodes and loads, and is busy; `backfill` reads millions of
+rows, or replays what was landed, and may be late; `writebacks` writes into the org, and has
+deadlines. One process may have all.
 """
 
 from collections.abc import Callable
@@ -38,7 +39,7 @@ _EVERYWHERE: list[type] = [GovernorWorkflow, PlannerWorkflow]
 
 
 class Role(StrEnum):
-    """What a worker process does."""
+    """The tasks of a worker process."""
 
     ALL = "all"
     LANES = "lanes"
@@ -64,8 +65,8 @@ class ServedQueue:
 
 SERVED = (
     ServedQueue(Role.BATCHES, names.BATCH_QUEUE, 200, batch_activities),
-    # Beside the backfills, so that decoding a day again does not take the interpreter from the lanes' batches. Two at once: one
-    # group is decoded while the other is in the warehouse.
+    # Beside the backfills, so that decoding a day again does not take the interpreter from the
+    # lanes' batches. Two at once: one group is decoded while the other is in the warehouse.
     ServedQueue(Role.BACKFILL, names.REPLAY_QUEUE, 2, replay_activities),
     ServedQueue(Role.LANES, names.LANE_QUEUE, 20, lane_activities),
     ServedQueue(Role.LANES, names.ORG_QUEUE, 20, limit_activities),
@@ -73,7 +74,9 @@ SERVED = (
     ServedQueue(Role.BACKFILL, names.RECONCILE_QUEUE, 4, reconcile_activities),
     ServedQueue(Role.WRITEBACKS, names.WRITEBACK_QUEUE, 20, writeback_activities),
 )
-"""In the order in which workers start. They stop in the reverse order: those that land before those that apply."""
+"""In the order in which workers start. They stop in the reverse order: those that land before those
+that apply.
+"""
 
 
 def activity_workers(process: Process, role: Role) -> list[Worker]:
@@ -118,7 +121,9 @@ def governor_worker(client: Client) -> Worker:
 
 
 def sandboxed_runner() -> SandboxedWorkflowRunner:
-    """The workflow sandbox with our own packages passed through; workers and replay tests use the same."""
+    """The workflow sandbox with our own packages passed through; workers and replay tests use the
+    same.
+    """
     return SandboxedWorkflowRunner(
         restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH)
     )

@@ -1,4 +1,6 @@
-"""The way to one org: one session, one purse and one connection pool for a process, and the sources that lanes follow."""
+"""The way to one org: one session, one purse and one connection pool for a process, and the sources
+that lanes follow.
+"""
 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
@@ -24,6 +26,7 @@ from schemas.catalogue import Catalogue
 from schemas.errors import BudgetSpentError, RateLimitedError
 from schemas.governor import Budget, LeaseClass, Refusal, RefusalKind
 from schemas.ingest.messages import FollowInput
+from workers.addresses import pubsub_address, salesforce_address
 from workers.settings import Settings
 
 
@@ -38,7 +41,7 @@ class Org(OrgClients):
 @asynccontextmanager
 async def open_org(client: Client, settings: Settings) -> AsyncIterator[Org]:
     """The org's clients; what was leased and not used goes back when left."""
-    sessions = SessionSource(settings.salesforce.address())
+    sessions = SessionSource(salesforce_address(settings.salesforce))
     governor = TemporalGovernor(client, settings.salesforce.org_id, settings.budgets)
     await governor.start()
     leases = Leases(governor)
@@ -63,11 +66,12 @@ def source_opener(settings: Settings, catalogue: Catalogue, org: Org) -> Callabl
 def stream_opener(
     settings: Settings, sessions: SessionSource, catalogue: Catalogue, allowance: EventAllowance | None = None
 ) -> OpenStream:
-    """Opens a lane's channel by the lane's transport, with the process's one session and one Pub/Sub connection.
+    """Opens a lane's channel by the lane's transport, with the process's one session and one
+    Pub/Sub connection.
 
     `allowance` pays for every event before it can come; None: nothing is paid.
     """
-    connection = PubsubConnection(sessions, settings.salesforce.pubsub(), catalogue)
+    connection = PubsubConnection(sessions, pubsub_address(settings.salesforce), catalogue)
     if isinstance(catalogue, LiveCatalogue):
         catalogue.when_changed(lambda _: connection.forget_decoders())
     version = settings.salesforce.api_version
@@ -100,7 +104,9 @@ def paid_streams(settings: Settings, catalogue: Catalogue, org: Org) -> OpenStre
 
 @asynccontextmanager
 async def _leased(stream: AbstractAsyncContextManager[Stream], leases: Leases) -> AsyncIterator[Stream]:
-    """The stream as one of the org's streaming clients; when the org delivers no more, the governor hears of it."""
+    """The stream as one of the org's streaming clients; when the org delivers no more, the governor
+    hears of it.
+    """
     async with leases.hold(Budget.STREAMING_CLIENTS, LeaseClass.POLLING):
         try:
             async with stream as opened:

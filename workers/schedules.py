@@ -1,4 +1,4 @@
-"""What runs by the clock: checks of the org's schema, and refreshes of calculated fields."""
+"""Temporal schedules: checks of the org's schema, and refreshes of calculated fields."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,9 @@ from workers.settings import Settings
 
 
 async def ensure_watches(client: Client, settings: Settings) -> None:
-    """Have the schema checked, and each object's calculated fields refreshed, every so often; or not, as the settings say."""
+    """Have the schema checked, and each object's calculated fields refreshed, every so often; or
+    not, as the settings say.
+    """
     for wanted in watches(settings):
         if settings.drift.on:
             await ensure_schedule(client, wanted)
@@ -30,7 +32,7 @@ def watches(settings: Settings) -> Iterator[Scheduled]:
         workflow_id=drift_workflow_id(org),
         task_queue=names.WORKFLOW_QUEUE,
         request=DriftInput(org=org, redrive=drift.redrive),
-        every=drift.every,
+        every=drift.interval,
         note="looks at the fields of the org",
     )
     for name, spec in load_catalogue(settings.catalogue).objects.items():
@@ -41,6 +43,6 @@ def watches(settings: Settings) -> Iterator[Scheduled]:
                 workflow_id=refresh_workflow_id(org, name),
                 task_queue=names.WORKFLOW_QUEUE,
                 request=RefreshInput(org=org, object=name),
-                every=drift.refresh_every,
+                every=drift.refresh_interval,
                 note=f"reads calculated fields of {name}",
             )

@@ -1,4 +1,4 @@
-"""What a process of the role `writebacks` does beside its activities: it looks after queues and describes."""
+"""Background tasks of the role `writebacks`, beside its activities: queues and describes."""
 
 import asyncio
 import logging
@@ -11,11 +11,12 @@ from temporalio.client import Client
 from clients.dependencies import OrgClients
 from clients.salesforce.describe_cache import refresh_describe
 from clients.storage.objects import ObjectStore
-from clients.temporal.writeback_queues import WritebackQueues
 from clients.writeback.batch_former import objects_that_wait
 from clients.writeback.store import WritebackStore
 from schemas.catalogue import Catalogue
 from schemas.errors import TidegateError
+from workers.intake import writeback_queues
+from workers.settings import Settings
 
 _LOG = logging.getLogger(__name__)
 _QUEUES_EVERY = timedelta(minutes=1)
@@ -23,9 +24,11 @@ _DESCRIBES_EVERY = timedelta(minutes=5)
 
 
 @asynccontextmanager
-async def keeping_queues(client: Client, org: str, store: WritebackStore) -> AsyncIterator[None]:
-    """See to it, until left, that whatever waits has a queue: a wake-up may have been lost before the queue was ever started."""
-    async with WritebackQueues(client, org) as queues:
+async def keeping_queues(client: Client, settings: Settings, store: WritebackStore) -> AsyncIterator[None]:
+    """See to it, until left, that whatever waits has a queue: a wake-up may have been lost before
+    the queue was ever started.
+    """
+    async with writeback_queues(client, settings) as queues:
 
         async def wake() -> None:
             await queues.wake_all(await asyncio.to_thread(objects_that_wait, store))
@@ -36,7 +39,8 @@ async def keeping_queues(client: Client, org: str, store: WritebackStore) -> Asy
 
 @asynccontextmanager
 async def keeping_describes(org: OrgClients, store: ObjectStore, catalogue: Catalogue) -> AsyncIterator[None]:
-    """See to it, until left, that intake knows what the org says of every object that can be written by an external id.
+    """See to it, until left, that intake knows what the org says of every object that can be
+    written by an external id.
 
     One call an object and `DESCRIBE_LIFE`, whatever number of processes there is.
     """

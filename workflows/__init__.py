@@ -1,4 +1,4 @@
-"""What happens, in which order, for as long as it takes."""
+"""Workflows: the order of the steps, for as long as they take."""
 
 from workflows.backfill import BackfillWorkflow
 from workflows.change_batch import ChangeBatchWorkflow

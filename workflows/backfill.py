@@ -1,6 +1,8 @@
-"""A backfill: its parts are read, two at a time, or its records by their ids; then it tells what came of it.
+"""A backfill: its parts are read, two at a time, or its records by their ids; then it tells what
+came of it.
 
-No lock keeps the stream out meanwhile: what is read are snapshots, and the fold settles what is newer.
+No lock keeps the stream out meanwhile: what is read are snapshots, and the fold settles what is
+newer.
 """
 
 import asyncio
@@ -30,16 +32,19 @@ with workflow.unsafe.imports_passed_through():
     from workflows.runtime import failure_message, keep_record, run, start
 
 PARTS_AT_ONCE = 2
-"""Parts that are read at the same time: one is landed while the org still works at the other's job."""
+"""Parts that are read at the same time: one is landed while the org still works at the other's job.
+"""
 _MOST_ATTEMPTS = 5
-"""Query jobs of a part that may be lost; then something is wrong that another job does not mend."""
+"""Query jobs of a part that may be lost; then something is wrong that another job does not fix."""
 _RATE_FROM_ROWS = 1_000
 """Fewer tell nothing of how fast many would be."""
 
 
 @workflow.defn(name=names.BACKFILL_WORKFLOW)
 class BackfillWorkflow:
-    """`backfill/{org}/{object}/{window}`. Signals: pause, resume, cancel. Query: progress. Returns its last state."""
+    """`backfill/{org}/{object}/{window}`. Signals: pause, resume, cancel. Query: progress. Returns
+    its last state.
+    """
 
     @workflow.init
     def __init__(self, request: BackfillInput) -> None:
@@ -140,9 +145,10 @@ class BackfillWorkflow:
         )
 
     def _lose(self, request: PartInput, stretch: StretchResult, given: BackfillCounts) -> None:
-        """What the lost job has given stays, and is right, but is not the part's rows.
+        """Rows of the lost job stay, and are right, but they are not the part's rows.
 
-        The stretch counts all of it, so what was counted before is taken off; calls are each stretch's own.
+        The stretch counts all of it, so what was counted before is taken off; calls are each
+        stretch's own.
         """
         again = given.model_copy(update={"calls": 0, "rows": given.rows + stretch.counts.rows})
         self._at.counts = self._at.counts.minus(again)
@@ -192,7 +198,9 @@ class BackfillWorkflow:
     async def _stretch(
         self, contract: Contract[In, StretchResult], request: In, what: str
     ) -> StretchResult | None:
-        """One stretch, its counts added; None when it was interrupted: what it landed is found again."""
+        """One stretch, its counts added; None when it was interrupted: what it landed is found
+        again.
+        """
         stretch = await self._step(contract, request, what)
         if stretch is not None:
             self._at.counts = self._at.counts.plus(stretch.counts)
@@ -216,7 +224,9 @@ class BackfillWorkflow:
             raise
 
     async def _drop_jobs(self) -> None:
-        """Of the parts that were not read to their end. What cannot be dropped now the org forgets after seven days."""
+        """Of the parts that were not read to their end. What cannot be dropped now the org forgets
+        after seven days.
+        """
         drops = (
             run(DROP_JOB, request, summary="delete the query job") for request in self._under_way.values()
         )
@@ -262,7 +272,7 @@ class BackfillWorkflow:
 
     @workflow.query(name=names.PROGRESS)
     def progress(self) -> BackfillState:
-        """How far it has come."""
+        """Its progress."""
         return self._at.state()
 
     def _note(self, act: str, by: str, detail: str) -> None:

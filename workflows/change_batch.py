@@ -1,4 +1,6 @@
-"""A batch's way into the warehouse: stage, then apply each object. Only references and counts travel here."""
+"""A batch's way into the warehouse: stage, then apply each object. Only references and counts
+travel here.
+"""
 
 import asyncio
 from contextlib import suppress
@@ -64,7 +66,9 @@ class ChangeBatchWorkflow:
 
 
 async def _say_so(org: str) -> None:
-    """What could not be told is on the list in any case: when nobody listens it is found a little later."""
+    """Changes without values are on the list in any case: a lost signal only delays their
+    repair.
+    """
     repairs = workflow.get_external_workflow_handle(repair_workflow_id(org))
     with suppress(FailureError):
         await repairs.signal(names.LOOK)

@@ -1,4 +1,6 @@
-"""A check of an org's schema: what was found goes on record, new fields are filled, changes that waited for them are re-driven."""
+"""A check of an org's schema: what was found goes on record, new fields are filled, changes that
+waited for them are re-driven.
+"""
 
 from temporalio import workflow
 from temporalio.common import WorkflowIDReusePolicy
@@ -30,8 +32,8 @@ class DriftWorkflow:
             await self._record(request, name, [each for each in result.found if each.object == name])
         workflow.set_current_details(_details(result))
         if result.fills or result.waiting:
-            # By then every process goes by the decision: nobody reads records without the new fields after they were filled, and
-            # what was staged before is applied.
+            # By then every process goes by the decision: nobody reads records without the new
+            # fields after they were filled, and what was staged before is applied.
             await workflow.sleep(request.settle)
         for fill in result.fills:
             await self._fill(request, fill)
@@ -92,7 +94,9 @@ async def _start(
     workflow_id: str,
     reuse: WorkflowIDReusePolicy = WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
 ) -> None:
-    """Start it, and let it go on by itself; one that runs, or that `reuse` does not let be started again, is enough."""
+    """Start it, and let it go on by itself; one that runs, or that `reuse` does not let be started
+    again, is enough.
+    """
     try:
         await workflow.start_child_workflow(
             workflow_type,

@@ -1,8 +1,10 @@
-"""The org's budgets, in one place, for ever: every call to Salesforce is paid for by a lease from here (law 5).
+"""The org's budgets, in one place, forever: every call to Salesforce is paid for by a lease from
+here (law 5).
 
-The handler of an exchange never waits. What the org says itself comes from two sides: processes pass on the counts that
-every response carries, and this workflow has the Limits API read every minute, which also shows the allocations that no
-response mentions. Its own question is counted before it is asked.
+The handler of an exchange never waits. What the org says itself comes from two sides: processes
+pass on the counts that every response carries, and this workflow has the Limits API read every
+minute, which also shows the allocations that no response mentions. Its own question is counted
+before it is asked.
 """
 
 from temporalio import workflow
@@ -41,7 +43,9 @@ class GovernorWorkflow:
         workflow.continue_as_new(self._books)
 
     async def _read_limits(self) -> None:
-        """A failure is shown, not raised: leases go on from what is known, and the next reading is a minute away."""
+        """A failure is shown, not raised: leases go on from what is known, and the next reading is
+        a minute away.
+        """
         self._books.books[Budget.API_CALLS].prepay(_QUESTION_CALLS, self._now())
         try:
             question = ReadLimitsInput(org=self._books.org, calls=_QUESTION_CALLS)

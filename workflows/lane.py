@@ -1,7 +1,8 @@
-"""A lane, for ever: holds its position and its pause, and keeps one follower at work.
+"""A lane, forever: holds its position and its pause, and keeps one follower at work.
 
-What cannot be retried (a refused credential, an expired replay id) pauses the lane with the reason instead of ending it:
-an operator mends it and resumes, and nothing has to be started again.
+What cannot be retried (a refused credential, an expired replay id) pauses the lane with the
+reason instead of ending it: an operator fixes it and resumes, and nothing has to be started
+again.
 """
 
 import asyncio
@@ -35,7 +36,9 @@ _POSITION = SearchAttributeKey.for_keyword("Position")
 
 @workflow.defn(name=names.LANE_WORKFLOW)
 class LaneWorkflow:
-    """`lane/{org}/{lane}`. Signals: pause, resume, set_every. Update: move_position. Query: state."""
+    """`lane/{org}/{lane}`. Signals: pause, resume, set_every. Update: move_position. Query:
+    state.
+    """
 
     @workflow.init
     def __init__(self, lane: LaneInput) -> None:
@@ -73,7 +76,8 @@ class LaneWorkflow:
         try:
             self._position = (await follower).position
         except ActivityError as error:
-            # A follower that was told to stop and died instead is no reason to pause; a real one comes up again.
+            # A follower that was cancelled and failed instead is no reason to pause; a real failure
+            # recurs.
             if not (is_cancelled_exception(error) or self._interrupt):
                 self._paused = True
                 self._because = failure_message(error)
@@ -104,7 +108,9 @@ class LaneWorkflow:
 
     @workflow.signal(name=names.PAUSE)
     def pause(self, request: PauseInput) -> None:
-        """Stop following after what has been landed; the org's event bus keeps the rest for 72 hours."""
+        """Stop following after what has been landed; the org's event bus keeps the rest for 72
+        hours.
+        """
         self._paused = True
         self._because = f"paused by {request.by}: {request.reason or 'no reason given'}"
         self._interrupt = True

@@ -1,7 +1,8 @@
-"""Which way each object of an org is followed, for ever: measured, planned and moved, before a budget is used up.
+"""Follow each object of an org: measure, plan and move it, before a budget is used up.
 
-Every minute the loads are measured and a plan is made; objects whose way has changed are handed over from lane to lane.
-Between two plans the lanes are watched, so that a stream that is refused its deliveries is moved at once.
+Every minute the loads are measured and a plan is made; objects whose way has changed are handed
+over from lane to lane. Between two plans the lanes are watched, so that a stream that is refused
+its deliveries is moved at once.
 """
 
 import asyncio
@@ -32,7 +33,9 @@ with workflow.unsafe.imports_passed_through():
     from workflows.runtime import failure_message, is_history_long, keep_record, run, start
 
 _NO_STREAMS = timedelta(hours=1)
-"""After a refusal no object moves to a stream for so long: what was spent a day ago must drop out first."""
+"""After a refusal no object moves to a stream for so long: what was spent a day ago must drop out
+first.
+"""
 _FIRST_LOOK = timedelta(seconds=2)
 """Until the next try, while there is no plan yet."""
 

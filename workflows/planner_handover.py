@@ -1,12 +1,16 @@
-"""An object goes over from one of its lanes to the other: nothing is lost, and what comes twice is told apart by its identity.
+"""An object goes over from one of its lanes to the other: nothing is lost, and what comes twice is
+distinguished by its identity.
 
-To polling: the polled lane starts from a little before the newest change that the stream has landed, and the stream is
-paused when the polled lane has read once. To the stream: it subscribes to new events only, because what it missed
-would be delivered and billed, and was polled; the polled lane goes on until the stream has landed a batch and the polling
-has come past its beginning. Its last polls also read what has changed since their windows' ends: an event of the stream may
-tell only a part of a record, and would hide the rest from a poll that no longer comes. A follower that dies before has received nothing, and subscribes to new events again.
+To polling: the polled lane starts from a little before the newest change that the stream has
+landed, and the stream is paused when the polled lane has read once. To the stream: it subscribes
+to new events only, because what it missed would be delivered and billed, and was polled; the
+polled lane goes on until the stream has landed a batch and the polling has come past its
+beginning. Its last polls also read what has changed since their windows' ends: an event of the
+stream may tell only a part of a record, and would hide the rest from a poll that no longer
+comes. A follower that dies before has received nothing, and subscribes to new events again.
 
-Every step may be done twice, and a hand-over may be called off at any point: the lane that it leaves is paused last.
+Every step may be done twice, and a hand-over may be called off at any point: the lane that it
+leaves is paused last.
 """
 
 from datetime import datetime, timedelta
@@ -34,13 +38,15 @@ with workflow.unsafe.imports_passed_through():
     from workflows.runtime import run
 
 BY = "planner"
-"""Who pauses and resumes, in the audit log."""
+"""Name used for pauses and resumes, in the audit log."""
 _NOT_FOUND = "ExternalWorkflowExecutionNotFound"
 """The SDK's error type for a signal to a workflow that does not run."""
 _FIRST_OVERLAP = timedelta(minutes=10)
-"""How far before its beginning an object is polled whose stream never landed anything."""
+"""Time before its beginning from which an object is polled whose stream never landed anything."""
 _NOTICED = 0.1
-"""Part by which an interval must change for the polled lane to be told: it polls at once when it is."""
+"""Smallest relative change of an interval that is sent to the polled lane: it polls at once when it
+receives one.
+"""
 
 
 class HandOver:
@@ -53,7 +59,8 @@ class HandOver:
     async def begin(self, followed: FollowedObject, plan: ObjectPlan) -> ObjectState:
         """Follow an object of which this planner knows nothing.
 
-        Lanes that are there already may be paused or not: then it is polled first, which is safe whatever they did before.
+        Lanes that are there already may be paused or not: then it is polled first, which is safe
+        whatever they did before.
         """
         now = workflow.now()
         state = ObjectState(
@@ -70,7 +77,9 @@ class HandOver:
         return state
 
     async def advance(self, state: ObjectState, look: LaneLook, plan: ObjectPlan) -> ObjectState:
-        """The next step of an object that is, or should be, on its way from one lane to the other."""
+        """The next step of an object that is, or should be, on its way from one lane to the
+        other.
+        """
         match state.following:
             case Following.STREAM if plan.way is Way.POLL:
                 state = _turned(state, Following.TO_POLL, plan)

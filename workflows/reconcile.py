@@ -1,7 +1,9 @@
-"""Is the warehouse equal to the org? The cheapest question first, and deeper only where the answers differ.
+"""Is the warehouse equal to the org? The cheapest question first, and deeper only where the answers
+differ.
 
-Every look asks the org first and the warehouse `settle` later, so that a change on its way is no difference. What differs is
-looked at record by record, repaired by a backfill of exactly these records, and looked at again.
+Every look asks the org first and the warehouse `settle` later, so that a change on its way is no
+difference. What differs is looked at record by record, repaired by a backfill of exactly these
+records, and looked at again.
 """
 
 from collections.abc import Sequence
@@ -58,11 +60,11 @@ _STAGE = SearchAttributeKey.for_keyword("Stage")
 _ORG = SearchAttributeKey.for_keyword("SfOrg")
 _OBJECTS = SearchAttributeKey.for_keyword_list("SfObjects")
 _LOOKS = 3
-"""How often records that change all the time are looked at."""
+"""Interval between checks of records that change all the time."""
 _NAMES_ISOLATED = "names-isolated-fields"
 """Patch of runs that name isolated fields; those that older releases began have no such step."""
 SCHEDULE = "schedule"
-"""Who asks when nobody does."""
+"""The caller of runs that a schedule starts."""
 
 
 @workflow.defn(name=names.RECONCILE_WORKFLOW)
@@ -110,7 +112,7 @@ class ReconcileWorkflow:
 
     @workflow.query(name=names.PROGRESS)
     def progress(self) -> ReconcileState:
-        """How far it has come."""
+        """Its progress."""
         return self._state
 
     async def _record(self, what: str, detail: str) -> None:
@@ -160,7 +162,7 @@ class ReconcileWorkflow:
         return [each for each in found if each.suspects]
 
     async def _drill(self, days: DifferingBuckets, every: Scope) -> tuple[Scope, int]:
-        """Which records are read one by one, and how many they are."""
+        """Count the records that are read one by one."""
         if days.rows <= FEW_ROWS:
             return Scope(ranges=days.ranges), days.rows
         if 2 * days.rows > days.org_records + days.warehouse_records:
@@ -222,7 +224,7 @@ class ReconcileWorkflow:
         return found
 
     async def _repair(self) -> None:
-        """Have exactly these records read anew, and look at them again."""
+        """Have exactly these records read again, and look at them again."""
         self._show("repairing")
         for number, each in enumerate(self._found):
             if each.ids_key is not None:
@@ -236,7 +238,9 @@ class ReconcileWorkflow:
         self._set(left=left, repaired=self._state.found - left)
 
     async def _set_aside(self, ids_key: str, ahead: int) -> datetime | None:
-        """Take out of force what no repair could stand above; returns where one stands above the rest."""
+        """Take out of force what no repair could stand above; returns where one stands above the
+        rest.
+        """
         if ahead:
             detail = f"what lies ahead of the clock of {ahead:,} records of {self._request.object} leaves the change log for quarantine"
             await self._record("reconcile.set_aside", detail)
@@ -274,7 +278,9 @@ class ReconcileWorkflow:
         self._pay("repair", done.counts.calls, workflow.now() - began)
 
     async def _find_isolated(self) -> None:
-        """What is neither equal nor different: asked last, since a repair may have brought good values."""
+        """Isolated fields, neither equal nor different: asked last, since a repair may have brought
+        good values.
+        """
         question = FindIsolatedInput(
             org=self._request.org, object=self._request.object, run=self._run, range=self._request.range
         )

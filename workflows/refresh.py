@@ -1,4 +1,6 @@
-"""A refresh: what is worth reading is planned, read stretch by stretch, and what differed is in the warehouse at the end."""
+"""A refresh: what is worth reading is planned, read stretch by stretch, and what differed is in the
+warehouse at the end.
+"""
 
 from temporalio import workflow
 
@@ -77,7 +79,7 @@ class RefreshWorkflow:
 
     @workflow.query(name=names.PROGRESS)
     def progress(self) -> RefreshState:
-        """How far it has come."""
+        """Its progress."""
         return RefreshState(
             org=self._request.org,
             object=self._request.object,

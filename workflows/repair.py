@@ -1,6 +1,8 @@
-"""Repairs of an org, for ever: what events could not tell is looked up on a list and read again, one repair an object at a time.
+"""Repairs of an org, forever: what events could not tell is looked up on a list and read again, one
+repair an object at a time.
 
-Nothing waits for it: the batches that could not tell are applied long before. What a dead worker leaves is on the list still.
+Nothing waits for it: the batches that could not tell are applied long before. What a dead worker
+leaves is on the list still.
 """
 
 import asyncio
@@ -82,7 +84,7 @@ class RepairWorkflow:
             if repair.ids_key is not None and CallRefusedError.code in failure_kinds(error):
                 await self._close(
                     repair
-                )  # counts: an id that the org does not take must not be asked for for ever
+                )  # counts: an id that the org does not take must not be asked for forever
         else:
             self._failed.pop(repair.object, None)
             self._done += 1
@@ -137,7 +139,7 @@ class RepairWorkflow:
 
     @workflow.query(name=names.LANE_STATE)
     def state(self) -> RepairState:
-        """What is being read, and what could not be."""
+        """Open re-reads, and those that failed."""
         return RepairState(reading=dict(self._running), done=self._done, failed=dict(self._failed))
 
     def _show(self) -> None:

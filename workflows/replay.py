@@ -1,7 +1,8 @@
-"""A replay: finds the landed batches that it is to take, and has them taken through the present code, some groups at once.
+"""A replay: finds the landed batches that it is to take, and has them taken through the present
+code, some groups at once.
 
-It may be stopped and begun again anywhere: what has been replayed is found as duplicates. What cannot be retried pauses it with the
-reason; an operator mends that and resumes.
+It may be stopped and begun again anywhere: what has been replayed is found as duplicates. What
+cannot be retried pauses it with the reason; an operator fixes that and resumes.
 """
 
 import asyncio
@@ -113,7 +114,9 @@ class ReplayWorkflow:
         await asyncio.gather(*(work() for _ in range(most)))
 
     async def _step(self, contract: Contract[In, Out], request: In, summary: str) -> Out | None:
-        """A step's result, however often it has to be begun; None when the replay is cancelled before."""
+        """A step's result, however often it has to be begun; None when the replay is cancelled
+        before.
+        """
         while True:
             if self._paused:
                 self._show(self._stage)
@@ -151,7 +154,7 @@ class ReplayWorkflow:
 
     @workflow.query(name=names.PROGRESS)
     def progress(self) -> ReplayState:
-        """How far it has come."""
+        """Its progress."""
         return self._told()
 
     def _told(self) -> ReplayState:

@@ -1,4 +1,6 @@
-"""What every workflow does in the same way: run an activity, name a failure, see that its history is long, keep the audit log."""
+"""Shared by all workflows: run an activity, name a failure, see that the history is long, keep the
+audit log.
+"""
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError, FailureError
@@ -13,7 +15,8 @@ LONGEST_HISTORY = 1_500
 
 
 async def run(contract: Contract[In, Out], request: In, *, summary: str) -> Out:
-    """Run an activity to its end. Raises `ActivityError` when it fails for good or the run is cancelled.
+    """Run an activity to its end. Raises `ActivityError` when it fails for good or the run is
+    cancelled.
 
     Args:
         contract: The activity.
@@ -24,7 +27,9 @@ async def run(contract: Contract[In, Out], request: In, *, summary: str) -> Out:
 
 
 def start(contract: Contract[In, Out], request: In, *, summary: str) -> workflow.ActivityHandle[Out]:
-    """Schedule an activity and go on; as `run`, for callers that wait for something else, too, or cancel it."""
+    """Schedule an activity and go on; as `run`, for callers that wait for something else, too, or
+    cancel it.
+    """
     return workflow.start_activity(
         contract.name,
         request,
@@ -40,9 +45,10 @@ def start(contract: Contract[In, Out], request: In, *, summary: str) -> workflow
 
 
 def failure_message(error: BaseException) -> str:
-    """What the failed code itself says, without what Temporal wraps around it.
+    """The message of the failed code itself, without Temporal's wrapping.
 
-    The first `ApplicationError` of the chain has it. A timeout has none: then the innermost failure says which timeout.
+    The first `ApplicationError` of the chain has it. A timeout has none: then the innermost
+    failure says which timeout.
     """
     chain = _chain(error)
     said = next((each for each in chain if isinstance(each, ApplicationError)), chain[-1])
@@ -74,7 +80,9 @@ def is_history_long(longest: int | None = None) -> bool:
 
 
 async def keep_record(acts: list[Act]) -> None:
-    """Write each act into the audit log as it comes, and take it off the list then (law 9). Never ends: run it as a task."""
+    """Write each act into the audit log as it comes, and take it off the list then (law 9). Never
+    ends: run it as a task.
+    """
     while True:
         await workflow.wait_condition(lambda: bool(acts))
         act = acts[0]

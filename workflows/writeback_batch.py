@@ -1,4 +1,6 @@
-"""A batch of writebacks on its way into the org: it is sent once; what became of it is looked up for as long as nobody knows."""
+"""A batch of writebacks on its way into the org: it is sent once; what became of it is looked up
+for as long as nobody knows.
+"""
 
 import asyncio
 from datetime import timedelta
@@ -16,9 +18,9 @@ with workflow.unsafe.imports_passed_through():
 
 _STAGE = SearchAttributeKey.for_keyword("Stage")
 _WAITS = (1, 3, 6, 10, 20, 30, 60)
-"""Seconds between two look-ups; the last one for ever."""
+"""Seconds between two look-ups; the last one forever."""
 _AFTER_REFUSAL = timedelta(seconds=60)
-"""Until a step is tried again that cannot succeed as things are: somebody may have mended them."""
+"""Until a step is tried again that cannot succeed as things are: somebody may have fixed them."""
 
 
 @workflow.defn(name=names.WRITEBACK_BATCH_WORKFLOW)
@@ -46,11 +48,13 @@ class WritebackBatchWorkflow:
 
     @workflow.signal(name=names.WAKE)
     def wake(self) -> None:
-        """Try again what was refused: it has been mended."""
+        """Try again what was refused: it has been fixed."""
         self._is_woken = True
 
     async def _step(self, contract: Contract[In, Out], request: In, summary: str) -> Out:
-        """A step's result, however often it has to be begun: what was perhaps sent cannot be given up."""
+        """A step's result, however often it has to be begun: what was perhaps sent cannot be given
+        up.
+        """
         while True:
             try:
                 return await run(contract, request, summary=summary)

@@ -1,4 +1,6 @@
-"""A dry run of writebacks for those who may not call the org themselves: one look, and its answer."""
+"""A dry run of writebacks for those who may not call the org themselves: one look, and its
+answer.
+"""
 
 from temporalio import workflow
 

@@ -1,7 +1,9 @@
-"""The queue of one object's writebacks, for ever: has batches formed of what waits, and each brought into the org by a workflow of its own.
+"""The queue of one object's writebacks, forever: has batches formed of what waits, and each brought
+into the org by a workflow of its own.
 
-The store knows what waits, what is open and what is paused; here is only the rhythm. So this workflow may be lost at any time: the next
-one asks the store, and starts anew whatever batch is open.
+The store knows what waits, what is open and what is paused; here is only the rhythm. So this
+workflow may be lost at any time: the next one asks the store, and starts again whatever batch is
+open.
 """
 
 import asyncio
@@ -35,7 +37,9 @@ _STAGE = SearchAttributeKey.for_keyword("Stage")
 _BUSY = timedelta(seconds=2)
 """Between two formings while something waits: for company, for a parent, or for its next try."""
 _PAUSED = timedelta(seconds=5)
-"""While something waits and is paused: the end of a pause of the whole org is told to one queue only."""
+"""While something waits and is paused: the end of a pause of the whole org is signalled to one
+queue only.
+"""
 _IDLE = timedelta(minutes=1)
 """Without anything that waits: a wake-up can be lost."""
 _ECHOES_EVERY = timedelta(seconds=15)
@@ -101,7 +105,7 @@ class WritebackQueueWorkflow:
 
     @workflow.query(name=names.LANE_STATE)
     def state(self) -> QueueState:
-        """What waits, what is open, and who has paused it."""
+        """Waiting and open writebacks, and the pauses."""
         formed = self._formed
         return QueueState(
             waiting=formed.waiting,
@@ -135,7 +139,9 @@ class WritebackQueueWorkflow:
             self._open[batch.batch] = asyncio.create_task(self._bring(batch))
 
     async def _bring(self, batch: WritebackBatchInput) -> None:
-        """Start the batch's workflow, or find it running; returns when it has ended, as far as that is told here."""
+        """Start the batch's workflow, or find it running; returns when it has ended, as far as this
+        workflow can see.
+        """
         try:
             handle = await workflow.start_child_workflow(
                 WritebackBatchWorkflow.run,
@@ -162,7 +168,9 @@ class WritebackQueueWorkflow:
             workflow.logger.warning("batch %s ended with %s", batch.batch, type(error).__name__)
 
     def _look_for_echoes(self) -> None:
-        """Beside everything else: what the warehouse takes to answer keeps nothing from being sent."""
+        """Beside everything else: what the warehouse takes to answer keeps nothing from being
+        sent.
+        """
         is_asking = self._echoes is not None and not self._echoes.done()
         if self._formed.lacks_echo and not is_asking and workflow.now() >= self._echoes_at:
             self._echoes_at = workflow.now() + _ECHOES_EVERY
@@ -173,7 +181,7 @@ class WritebackQueueWorkflow:
         try:
             await run(FIND_ECHOES, request, summary="own changes that came back")
         except ActivityError as error:
-            workflow.logger.warning("echoes are not found now: %s", type(error.cause).__name__)
+            workflow.logger.warning("could not look up echoes; retrying: %s", type(error.cause).__name__)
 
     def _has_ended(self) -> bool:
         """True when a batch has ended, so that there is room for another one; forgets those."""

@@ -1,8 +1,10 @@
-"""Laws 3, 4 and 8 in the warehouse: a group of staged batches of one object becomes one transaction.
+"""Laws 3, 4 and 8 in the warehouse: a group of staged batches of one object becomes one
+transaction.
 
-In it: the change log, current, history, quarantine and a ledger row a batch. A batch that the ledger knows is
-not applied again; a change that the log knows is counted as a duplicate; a change that is later than everything
-applied to its record takes the fast path, any other has its record rebuilt from the log.
+In it: the change log, current, history, quarantine and a ledger row a batch. A batch that the
+ledger knows is not applied again; a change that the log knows is counted as a duplicate; a
+change that is later than everything applied to its record takes the fast path, any other has its
+record rebuilt from the log.
 """
 
 from collections.abc import Collection, Sequence
@@ -96,7 +98,9 @@ class Applier:
         return [before.get(share.batch) or share.result() for share in shares]
 
     def read(self, item: ApplyInput, spec: ObjectSpec | None) -> Share:
-        """The batch's part as its staged files have it, in the columns of `spec`; None: of an object that the catalogue lacks."""
+        """The batch's part as its staged files have it, in the columns of `spec`; None: of an
+        object that the catalogue lacks.
+        """
         staged = item.staged
         changes = None
         if staged.staged_key is not None and spec is not None:
@@ -116,10 +120,12 @@ class Applier:
 
 
 def with_columns(changes: pa.Table, spec: ObjectSpec) -> pa.Table:
-    """Staged changes in the columns of today. Raises `StaleCatalogueError` when they have columns that the spec lacks.
+    """Staged changes in the columns of today. Raises `StaleCatalogueError` when they have columns
+    that the spec lacks.
 
-    What was staged before a field was added has no column of it. Readings say nothing of the field then, so they name what they carry;
-    an event that had carried the field would have been refused.
+    What was staged before a field was added has no column of it. Readings say nothing of the
+    field then, so they name what they carry; an event that had carried the field would have been
+    refused.
     """
     wanted = pa.schema([(column.name, column.arrow) for column in staged_columns(spec)])
     there = set(changes.column_names)
@@ -174,7 +180,8 @@ def _ledger_result(row: tuple[Any, ...]) -> ApplyResult:
 def apply_changes(
     transaction: Transaction, spec: ObjectSpec, shares: Sequence[Share], catalogue: Catalogue
 ) -> None:
-    """Log the shares' changes that are new and fold them in; counts in each share what became of its changes.
+    """Log the shares' changes that are new and fold them in; counts in each share what became of
+    its changes.
 
     `catalogue` tells which other objects the warehouse has.
     """

@@ -1,7 +1,8 @@
-"""Group commit: one applier an object at a time takes everything that waits and applies it in one transaction.
+"""Group commit: one applier an object at a time takes everything that waits and applies it in one
+transaction.
 
-A warehouse likes few large commits. Under load the groups grow instead of the queue: whoever gets the object's turn
-takes every batch that waits for it, and those who come after find their work done.
+A warehouse likes few large commits. Under load the groups grow instead of the queue: the process
+that gets the object's turn takes every waiting batch, and later ones find their work done.
 """
 
 import asyncio
@@ -15,14 +16,17 @@ from schemas.ingest.raw import Form
 MOST_CHANGES = 60_000
 """Staged changes of one transaction; bounds its memory and how long others wait for the object."""
 MOST_BESIDE_LANES = 20_000
-"""Of pages of a backfill while batches of lanes wait: what freshness may lose by them, once a turn."""
+"""Of pages of a backfill while batches of lanes wait: what freshness may lose by them, once a turn.
+"""
 
 ApplyGroup = Callable[[Sequence[ApplyInput]], list[ApplyResult]]
 _Waiter = tuple[ApplyInput, "asyncio.Future[ApplyResult]"]
 
 
 class GroupCommit:
-    """Collects batches of each object in this process. Another process is kept out by the warehouse's own lock."""
+    """Collects batches of each object in this process. Another process is kept out by the
+    warehouse's own lock.
+    """
 
     def __init__(self, apply: ApplyGroup) -> None:
         self.apply = apply
@@ -31,9 +35,11 @@ class GroupCommit:
         self._pages_are_due: set[str] = set()
 
     async def submit(self, item: ApplyInput) -> ApplyResult:
-        """Apply the batch, alone or in a group; returns when it is committed. Raises what its own apply raised.
+        """Apply the batch, alone or in a group; returns when it is committed. Raises what its own
+        apply raised.
 
-        Cancelled while it waits, the batch is taken out; cancelled while its group is applied, the group goes on.
+        Cancelled while it waits, the batch is taken out; cancelled while its group is applied,
+        the group goes on.
         """
         name = item.staged.object
         outcome: asyncio.Future[ApplyResult] = asyncio.get_running_loop().create_future()
@@ -48,7 +54,9 @@ class GroupCommit:
                 self._waiting[name].remove(waiter)
 
     async def _take_turn(self, name: str) -> None:
-        """Apply whatever waits for the object until nothing does. A task of its own, which no waiter's end ends."""
+        """Apply whatever waits for the object until nothing does. A task of its own, which no
+        waiter's end ends.
+        """
         try:
             while self._waiting[name]:
                 await self._apply_group(self._take(name))
@@ -59,8 +67,8 @@ class GroupCommit:
     def _take(self, name: str) -> list[_Waiter]:
         """The batches of lanes that wait, or pages of backfills.
 
-        Lanes come first, since somebody waits for what has just changed. When both wait they take turns, and pages get small
-        ones: neither can hold up the other for long.
+        Lanes come first, since somebody waits for what has just changed. When both wait they
+        take turns, and pages get small ones: neither can hold up the other for long.
         """
         lanes: list[_Waiter] = []
         pages: list[_Waiter] = []

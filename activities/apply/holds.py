@@ -1,7 +1,8 @@
 """An object is held when too many changes of one of its batches break rules of severity `reject`.
 
-Raw goes on landing. The object's staged batches wait, also those that came before the one that held it, so that nothing overtakes them.
-What had been received when somebody released the object passes from then on: they have seen it.
+Raw goes on landing. The object's staged batches wait, also those that came before the one that
+held it, so that nothing overtakes them. What had been received when somebody released the object
+passes from then on: they have seen it.
 """
 
 from collections.abc import Sequence
@@ -18,7 +19,9 @@ from schemas.ops_tables import HOLD_COLUMNS
 
 
 class TooManyRejectedError(Exception):
-    """A batch of the group holds its object. It ends the transaction, whose effects must not be seen."""
+    """A batch of the group holds its object. It ends the transaction, whose effects must not be
+    seen.
+    """
 
     def __init__(self, batch: str, reason: str) -> None:
         self.batch = batch
@@ -27,9 +30,11 @@ class TooManyRejectedError(Exception):
 
 
 def check_hold(transaction: Transaction, spec: ObjectSpec, shares: Sequence[Share]) -> None:
-    """Raises `ObjectHeldError` while the object is held, and `TooManyRejectedError` for a batch that is to hold it.
+    """Raises `ObjectHeldError` while the object is held, and `TooManyRejectedError` for a batch
+    that is to hold it.
 
-    One small query for an object with a threshold, nothing for others. Run it under the object's lock.
+    One small query for an object with a threshold, nothing for others. Run it under the object's
+    lock.
     """
     if spec.hold_above is None or not shares:
         return

@@ -1,4 +1,4 @@
-"""The fold's slow path in the warehouse: some records anew from their whole change log."""
+"""The fold's slow path in the warehouse: some records again from their whole change log."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
@@ -19,7 +19,8 @@ RECORDS_AT_ONCE = 2_000
 
 
 def rebuild_records(transaction: Transaction, spec: ObjectSpec, record_ids: Sequence[str]) -> None:
-    """Replace the curated rows of `record_ids` by the fold over their logged changes, in this transaction.
+    """Replace the curated rows of `record_ids` by the fold over their logged changes, in this
+    transaction.
 
     What the fold itself leaves unknown, or no longer does, is written down in `ops.quality`.
     """

@@ -33,7 +33,9 @@ class Batches:
 
     @activity.defn(name=names.STAGE_BATCH)
     async def stage_batch(self, request: StageInput) -> StageResult:
-        """Decode, fan out and check the batch's raw file; write its typed and refused changes by object."""
+        """Decode, fan out and check the batch's raw file; write its typed and refused changes by
+        object.
+        """
         async with heartbeating():
             return await asyncio.to_thread(self._stage, request.manifest)
 

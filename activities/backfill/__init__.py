@@ -4,13 +4,14 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from activities.backfill.plan import PART_ROWS, PlanBackfill
+from activities.backfill.plan import PlanBackfill
 from activities.backfill.rates import BackfillRates
 from activities.backfill.read_part import ReadPart
 from activities.backfill.read_records import ReadRecords
 from activities.ingest.land_rows import RowLandings
 from clients.dependencies import Clients, OrgClients
 from clients.salesforce.polling import VISIBILITY_DELAY
+from schemas.backfill import PART_ROWS
 
 
 def activities(

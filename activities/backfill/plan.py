@@ -12,19 +12,18 @@ from clients.salesforce.http import OrgHttp
 from clients.salesforce.row_counts import RowCounts
 from clients.storage.objects import ObjectStore
 from schemas import names
-from schemas.backfill import BackfillInput, BackfillPlan, ByTime, Part
+from schemas.backfill import PART_ROWS, BackfillInput, BackfillPlan, ByTime, Part
 from schemas.catalogue import Catalogue
 from schemas.errors import CallTooSlowError, RunConflictError
 from schemas.ids import backfill_plan_key
 from schemas.message import Message
 from transforms.backfill import Bucket, parts_of
 
-PART_ROWS = 5_000_000
-"""Rows of a part at the most: what is read anew when its query job is lost."""
-
 
 class KeptPlan(Message):
-    """A plan as it is remembered: a window that is begun again has the same parts, whatever the counts say by then."""
+    """A plan as it is remembered: a window that is begun again has the same parts, whatever the
+    counts say by then.
+    """
 
     since: datetime | None
     until: datetime | None
@@ -42,14 +41,18 @@ class PlanBackfill:
 
     @activity.defn(name=names.PLAN_BACKFILL)
     async def plan_backfill(self, request: BackfillInput) -> BackfillPlan:
-        """The parts of a backfill by time. Raises `RunConflictError` when the window was begun with other bounds."""
+        """The parts of a backfill by time. Raises `RunConflictError` when the window was begun with
+        other bounds.
+        """
         async with heartbeating():
             with counting_calls() as count:
                 plan = await self.kept(request)
             return plan.model_copy(update={"calls": count.calls})
 
     async def kept(self, request: BackfillInput) -> BackfillPlan:
-        """The plan that was kept when the window was first begun; drawn and kept when this is the first time."""
+        """The plan that was kept when the window was first begun; drawn and kept when this is the
+        first time.
+        """
         key = backfill_plan_key(request.org, request.object, request.window)
         found = await asyncio.to_thread(self.store.find, key)
         if found is None:

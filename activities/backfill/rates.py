@@ -1,4 +1,4 @@
-"""keep_rate: how fast a backfill went, for whoever plans the next one of the object."""
+"""keep_rate: record how fast a backfill went, for the next plan of the object."""
 
 import asyncio
 from dataclasses import dataclass
@@ -24,6 +24,6 @@ class BackfillRates:
         await asyncio.to_thread(self.store.put, key, rate.model_dump_json().encode())
 
     def find(self, org: str, object_name: str) -> BackfillRate | None:
-        """What was remembered last. Blocks."""
+        """The position that was remembered last. Blocks."""
         found = self.store.find(backfill_rate_key(org, object_name))
         return None if found is None else BackfillRate.model_validate_json(found)

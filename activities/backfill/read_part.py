@@ -1,7 +1,8 @@
 """read_part: the rows of one query job, page by page, from the org to the warehouse.
 
-Killed anywhere, the next attempt finds the same job (`clients.salesforce.bulk.query_jobs`), walks the chain, and goes on at the page after the last
-landed one. Rows are proved against the org's own counts, of each page and of the job. What Bulk API refuses is read by REST.
+Killed anywhere, the next attempt finds the same job (`clients.salesforce.bulk.query_jobs`),
+walks the chain, and goes on at the page after the last landed one. Rows are proved against the
+org's own counts, of each page and of the job. What Bulk API refuses is read by REST.
 """
 
 import asyncio
@@ -41,7 +42,7 @@ from schemas.ids import ORIGIN, part_lane
 from transforms.ingest.row_pages import page_of_csv
 
 STRETCH = timedelta(seconds=20)
-"""How long one activity reads before its workflow hears of it."""
+"""Duration of one activity's read before its workflow hears of it."""
 PAGES_AT_ONCE = 2
 """Pages that are fetched and landed at the same time."""
 
@@ -58,11 +59,13 @@ class ReadPart:
     waits: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
     """Seconds before each question how far a job is; the last one from then on."""
     give_up_after: timedelta = timedelta(hours=2)
-    """How long a job may take: minutes for tens of millions of rows."""
+    """Time limit of a job: minutes for tens of millions of rows."""
 
     @activity.defn(name=names.READ_PART)
     async def read_part(self, request: PartInput) -> StretchResult:
-        """Read pages of the part for one stretch; the result's position is where the next one goes on."""
+        """Read pages of the part for one stretch; the result's position is where the next one goes
+        on.
+        """
         asking = asking_for_a_check(request.org, request.object)
         async with asking, heartbeating():
             with counting_calls() as count:
@@ -73,7 +76,9 @@ class ReadPart:
 
     @activity.defn(name=names.DROP_JOB)
     async def drop_job(self, request: PartInput) -> None:
-        """Stop and delete the query job of a part that is not read any further; what it gave is applied."""
+        """Stop and delete the query job of a part that is not read any further; what it gave is
+        applied.
+        """
         await _Reader(self, request).drop()
 
 
@@ -102,7 +107,9 @@ class _Reader:
             return await self._close(str(error))
 
     async def _close(self, why: str) -> StretchResult:
-        """Have all applied that the lost job has given: no batch that was landed is left behind (law 8)."""
+        """Have all applied that the lost job has given: no batch that was landed is left behind
+        (law 8).
+        """
         async with self._landing() as landing:
             await landing.apply_all()
         return StretchResult(position=self._request.position, done=False, counts=landing.counts, lost=why)
@@ -128,7 +135,9 @@ class _Reader:
         return self._parent.landings.landing(self._request.org, self.lane, self._spec)
 
     async def _job(self) -> str | None:
-        """The part's job, which is made if there is none; None when Bulk API does not take the object."""
+        """The part's job, which is made if there is none; None when Bulk API does not take the
+        object.
+        """
         part = self._request.part
         if self._request.reading:
             await check_before_repair(self._parent.org, self._spec, self._request.lease_class)
@@ -139,11 +148,13 @@ class _Reader:
         except SchemaChangedError as error:
             kept = await self._jobs.kept(self.lane)
             if kept is not None and not set(kept.columns) <= set(columns):
-                # The next job asks for the fields of today; this one would ask for a held one for ever.
+                # The next job asks for the fields of today; this one would ask for a held one
+                # forever.
                 raise JobLostError(lane=self.lane, detail="the org lacks a field that it asks for") from error
             raise
         except CallRefusedError:
-            # A query that REST refuses as well is wrong, and is no reason to read millions of rows by REST once it is mended.
+            # A query that REST refuses as well is wrong, and is no reason to read millions of rows
+            # by REST once it is fixed.
             await self._rest.probe()
             return await self._jobs.do_without(self.lane)
 
@@ -163,7 +174,9 @@ class _Reader:
             raise
 
     async def _give_up_dead(self, job: str, error: UnavailableError) -> None:
-        """Raise `JobLostError` for a job that has failed, and for one that hangs, which is stopped."""
+        """Raise `JobLostError` for a job that has failed, and for one that hangs, which is
+        stopped.
+        """
         info = await self._bulk.info(job)
         if info.is_dead:
             raise JobLostError(lane=self.lane, detail=f"it is {info.state}: {info.error}") from error
@@ -172,7 +185,9 @@ class _Reader:
             raise JobLostError(lane=self.lane, detail="it did not end, and was stopped") from error
 
     async def _read_pages(self, landing: RowLanding, result: JobResult) -> str:
-        """Pages from the request's position on, until the stretch is over; returns where the next one begins."""
+        """Pages from the request's position on, until the stretch is over; returns where the next
+        one begins.
+        """
         starts = [ORIGIN, *(f"{result.id}-{locator}" for locator in result.locators[1:])]
         bounds = [*starts, _end_of(result.id)]
         place = bounds.index(self._request.position)
@@ -215,7 +230,8 @@ class _Reader:
         return page
 
     def _facts(self, info: JobResult) -> RowFacts:
-        # A row was read after the job was made: what had been settled by then holds all of its second.
+        # A row was read after the job was made: what had been settled by then holds all of its
+        # second.
         settled = settled_before(info.created_at, self._parent.visibility_delay)
         request = self._request
         return RowFacts(self._spec.name, datetime.now(UTC), settled, request.reading, request.stands_at)

@@ -1,7 +1,9 @@
-"""read_records: records by their ids, from the org to the warehouse; those that the org has no more become deletions.
+"""read_records: records by their ids, from the org to the warehouse; those that the org has no more
+become deletions.
 
-Two thousand ids a call (REST API Developer Guide, "Get Records Using sObject Collections"). The collections call does not tell a
-record in the recycle bin from one that is gone, so what it does not find is asked for by queryAll.
+Two thousand ids a call (REST API Developer Guide, "Get Records Using sObject Collections"). The
+collections call does not tell a record in the recycle bin from one that is gone, so what it does
+not find is asked for by queryAll.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """The rows of a part by REST pages, for objects that Bulk API does not take.
 
-No page can be asked for twice and be sure to be the same, so every batch ends at the position of its last row, and whoever goes on
-does so from where the chain ends.
+No page can be read twice with the same result, so every batch ends at the position of its last
+row, and the next reader starts where the chain ends.
 """
 
 import asyncio
@@ -36,11 +36,15 @@ class RestRows:
         self._rest = RestQuery(self.org, self.request.lease_class)
 
     async def probe(self) -> None:
-        """One page, for nothing: raises `CallRefusedError` when the org refuses the query by REST, too."""
+        """One page, for nothing: raises `CallRefusedError` when the org refuses the query by REST,
+        too.
+        """
         await self._page(ORIGIN)
 
     async def read(self, landing: RowLanding, is_over: Callable[[], bool]) -> tuple[str, bool]:
-        """Land pages until there are none or the stretch is over; returns the position, and whether all is read."""
+        """Land pages until there are none or the stretch is over; returns the position, and whether
+        all is read.
+        """
         position = await landing.adopt(self.request.position)
         while not is_over():
             records, left, asked_at = await self._some(position, landing.slice_rows)
@@ -51,7 +55,9 @@ class RestRows:
         return position, False
 
     async def _some(self, position: str, most: int) -> tuple[list[dict[str, Any]], int, datetime]:
-        """The next pages, as many as a batch takes, one at least; how many rows are left, and when was asked."""
+        """The next pages, as many as a batch takes, one at least; how many rows are left, and when
+        was asked.
+        """
         asked_at = self.org.now() or datetime.now(UTC)
         records, left = await self._page(position)
         while left and len(records) + QUERY_PAGE_MAX <= most:

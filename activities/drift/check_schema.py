@@ -1,7 +1,9 @@
-"""check_drift: compare what the org describes with the catalogue, decide, and make room in the warehouse.
+"""check_drift: compare what the org describes with the catalogue, decide, and make room in the
+warehouse.
 
-A decision is committed under its object's lock, after the columns are there: whoever applies changes afterwards hears of it before it
-writes (`clients.warehouse.live_catalogue.check_catalogue`). Done twice it decides nothing twice, since what was decided is the catalogue then.
+A decision is committed under its object's lock, after the columns are there: later appliers see
+it before they write (`clients.warehouse.live_catalogue.check_catalogue`). Done twice it decides
+nothing twice, since what was decided is the catalogue then.
 """
 
 import asyncio
@@ -38,7 +40,7 @@ from transforms.drift.compare_schema import compare, field_called, overlaid
 from transforms.ingest.decode_events import UNKNOWN_FIELD
 
 _FILLS_OF = timedelta(hours=1)
-"""So long a fill is named again at every check: starting it twice starts it once."""
+"""For this time a fill is named again at every check: starting it twice starts it once."""
 _LOCK = "drift"
 WHOLE_OBJECT = "*"
 """Stands for the field when the org has the object no more."""
@@ -57,7 +59,9 @@ class CheckDrift:
 
     @activity.defn(name=names.CHECK_DRIFT)
     async def check_drift(self, request: DriftInput) -> DriftResult:
-        """Look at the objects that may have changed; returns what was decided just now, and what is to be done about it."""
+        """Look at the objects that may have changed; returns what was decided just now, and what is
+        to be done about it.
+        """
         async with heartbeating():
             await asyncio.to_thread(self.catalogue.follow)
             known = {name: self.catalogue.revision_of(name) for name in self.catalogue.objects}
@@ -128,7 +132,9 @@ class CheckDrift:
                     transaction.execute(quality_sql.close_field(), told)
 
     def _is_kept(self, row: DriftRow) -> bool:
-        """False for a decision about a field that the file ignores by now, or whose object it lacks."""
+        """False for a decision about a field that the file ignores by now, or whose object it
+        lacks.
+        """
         spec = self.catalogue.objects.get(row.object)
         return spec is not None and row.field in spec.fields
 
@@ -150,7 +156,9 @@ class CheckDrift:
         return (*fills, *self._late_fills(filled)), tuple(sorted(self._waiting()))
 
     def _late_fills(self, filled: Set[tuple[str, str]]) -> Iterator[Fill]:
-        """Fills of fields that changes carried before the catalogue had them, and that no decision fills: the file got them."""
+        """Fills of fields that changes carried before the catalogue had them, and that no decision
+        fills: the file got them.
+        """
         with self.warehouse.transaction() as transaction:
             rows = transaction.fetch(quality_sql.find_unknown_fields(), [Rule.UNKNOWN_FIELD.value])
         together: dict[tuple[str, int], list[str]] = {}
@@ -160,7 +168,8 @@ class CheckDrift:
             if field is not None and (name, field) not in filled:
                 together.setdefault((name, int(last_seen_at.timestamp())), []).append(field)
         for (name, seen), fields in together.items():
-            # Nothing adds to a row of a known field, so its time names the same fill at every check.
+            # Nothing adds to a row of a known field, so its time names the same fill at every
+            # check.
             yield Fill(object=name, fields=tuple(sorted(fields)), revision=seen)
 
     def _waiting(self) -> set[str]:

@@ -1,7 +1,9 @@
-"""plan_refresh: which records' calculated fields are worth reading; end_refresh: from where the next one begins.
+"""plan_refresh: which records' calculated fields are worth reading; end_refresh: from where the
+next one begins.
 
-What a field is worked out from is in the catalogue (`inputs`). The change log tells whose inputs were changed since the last refresh:
-the record's own, its parents', its children's. A field without inputs changes with time alone, and is read of every record.
+What a field is worked out from is in the catalogue (`inputs`). The change log tells whose inputs
+were changed since the last refresh: the record's own, its parents', its children's. A field
+without inputs changes with time alone, and is read of every record.
 """
 
 import asyncio
@@ -46,7 +48,9 @@ class PlanRefresh:
 
     @activity.defn(name=names.END_REFRESH)
     async def end_refresh(self, state: RefreshState) -> None:
-        """Remember how far the change log has been looked through, and that unknown fields are filled."""
+        """Remember how far the change log has been looked through, and that unknown fields are
+        filled.
+        """
         if state.plan is not None and state.plan.covered is not None:
             body = orjson.dumps({"covered": state.plan.covered.isoformat()})
             await asyncio.to_thread(self.store.put, refresh_key(state.org, state.object), body)
@@ -125,7 +129,9 @@ class PlanRefresh:
 def changed_records(
     transaction: Transaction, catalogue: Catalogue, spec: ObjectSpec, inputs: tuple[str, ...], since: datetime
 ) -> set[str] | None:
-    """Records of which an input was changed by what was applied since; None when the catalogue cannot tell."""
+    """Records of which an input was changed by what was applied since; None when the catalogue
+    cannot tell.
+    """
     found: set[str] = set()
     own: list[str] = []
     for name in dict.fromkeys(each.partition(".")[0] for each in inputs):

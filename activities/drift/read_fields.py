@@ -1,7 +1,9 @@
-"""read_fields: some fields of an object's records, from the org; what differs from the warehouse is landed and applied.
+"""read_fields: some fields of an object's records, from the org; what differs from the warehouse is
+landed and applied.
 
-Records are read in the order of their SystemModstamp, so where a stretch ended is a position; those that change meanwhile are read at
-the end, as they are then. What is landed is an update that carries these fields alone, at the place of a snapshot of its modstamp.
+Records are read in the order of their SystemModstamp, so where a stretch ended is a position;
+those that change meanwhile are read at the end, as they are then. What is landed is an update
+that carries these fields alone, at the place of a snapshot of its modstamp.
 """
 
 import asyncio
@@ -42,7 +44,8 @@ STRETCH = timedelta(seconds=20)
 LAND_ROWS = 10_000
 """Differing rows that make a batch."""
 _YOUNG = timedelta(hours=1)
-"""A record that the warehouse lacks and that has changed within this time may still be on its way."""
+"""A record that the warehouse lacks and that has changed within this time may still be on its way.
+"""
 _EVER = timedelta(days=36_500)
 
 

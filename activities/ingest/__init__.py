@@ -6,10 +6,11 @@ from typing import Any
 
 from activities.ingest.follow_lane import FollowLane, OpenStream
 from activities.ingest.landing_buffer import CutRule
-from activities.ingest.poll_lane import DELETIONS_EVERY, OVERLAP, PollLane
+from activities.ingest.poll_lane import PollLane
 from activities.repair.retention_gap import Holes
 from clients.dependencies import Clients, OrgClients
 from clients.salesforce.polling import PolledSource
+from schemas.settings.ingest import DELETIONS_INTERVAL, FIRST_POLL_OVERLAP
 
 
 def stream_activities(
@@ -35,8 +36,8 @@ def poll_activities(
     open_source: Callable[[str], PolledSource],
     rule: CutRule,
     *,
-    overlap: timedelta = OVERLAP,
-    deletions_every: timedelta = DELETIONS_EVERY,
+    overlap: timedelta = FIRST_POLL_OVERLAP,
+    deletions_every: timedelta = DELETIONS_INTERVAL,
 ) -> list[Callable[..., Any]]:
     """Of polled lanes, for `names.LANE_QUEUE`.
 

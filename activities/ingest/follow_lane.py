@@ -1,7 +1,9 @@
-"""follow_lane: from a lane's position on, land what comes and start a batch workflow for each landed batch.
+"""follow_lane: from a lane's position on, land what comes and start a batch workflow for each
+landed batch.
 
-The order is law 1: raw file, manifest, workflow, heartbeat. Killed anywhere, the next attempt walks the chain from the
-last heartbeat to its end, starts what was not started, and subscribes from there.
+The order is law 1: raw file, manifest, workflow, heartbeat. Killed anywhere, the next attempt
+walks the chain from the last heartbeat to its end, starts what was not started, and subscribes
+from there.
 """
 
 import asyncio
@@ -38,7 +40,7 @@ from schemas.salesforce.limits import REPLAY_NEW_EVENTS
 from transforms.pii import Protector
 
 STRETCH = timedelta(hours=1)
-"""How long one activity follows before its workflow may continue as new."""
+"""Duration of one activity's following before its workflow may continue as new."""
 _TICK_SECONDS = 0.25
 
 
@@ -46,7 +48,7 @@ class Stream(Protocol):
     """An open source of events, in the order of the lane."""
 
     async def read(self, *, wait_seconds: float) -> list[StreamMessage]:
-        """What has arrived; empty after `wait_seconds` without news."""
+        """The events that have arrived; empty after `wait_seconds` without any."""
 
 
 OpenStream = Callable[[FollowInput, int], AbstractAsyncContextManager[Stream]]
@@ -64,7 +66,9 @@ class FollowLane:
     rule: CutRule = field(default_factory=CutRule)
     stretch: timedelta = STRETCH
     holes: Holes | None = None
-    """What is done when the bus no longer holds the position; None: the lane stops with `ReplayExpiredError`."""
+    """Called when the bus no longer holds the position; None = the lane stops with
+    `ReplayExpiredError`.
+    """
 
     @activity.defn(name=names.FOLLOW_LANE)
     async def follow_lane(self, request: FollowInput) -> FollowResult:
@@ -93,7 +97,9 @@ class FollowLane:
             await self._follow_after_hole(follower, self.holes, request)
 
     async def _follow_after_hole(self, follower: "_Follower", holes: Holes, request: FollowInput) -> None:
-        """Go on with new events. They are subscribed to first: what comes between is then either received or read."""
+        """Go on with new events. They are subscribed to first: what comes between is then either
+        received or read.
+        """
         async with self.open_stream(request, follower.after_hole()) as stream:
             async with heartbeating(lambda: (follower.position,)):
                 await holes.report(request, follower.position)
@@ -119,14 +125,18 @@ class _Follower:
         self.position = position
 
     def replay_id(self, request: FollowInput) -> int:
-        """What to subscribe from. New events only until a batch is landed: an attempt that dies before has received none."""
+        """The subscription's starting position. New events only until a batch is landed: an attempt
+        that dies before has received none.
+        """
         first = request.first_replay if self.position == ORIGIN else int(self.position)
         replay_id = REPLAY_NEW_EVENTS if self.position == request.skip_from else first
         self.is_open_at_new = replay_id == REPLAY_NEW_EVENTS
         return replay_id
 
     def after_hole(self) -> int:
-        """What to subscribe from when the position is not held any more. What was received and not landed is read with the rest."""
+        """The starting position when the requested one is no longer retained. What was received and
+        not landed is read with the rest.
+        """
         self._buffer = LandingBuffer(self._parent.protector, self._parent.rule)
         self._is_after_hole = self.is_open_at_new = True
         return REPLAY_NEW_EVENTS
@@ -135,7 +145,9 @@ class _Follower:
         return FollowResult(position=self.position, batches=self._batches, changes=self._changes)
 
     async def adopt_chain(self) -> None:
-        """Go to the chain's end, whoever made it, starting on the way what may not have been started."""
+        """Go to the chain's end, whichever process made it, and start batches that may not have
+        been started.
+        """
         while (manifest := await asyncio.to_thread(self._chain.find, self.position)) is not None:
             await self._advance(manifest)
 
@@ -155,12 +167,15 @@ class _Follower:
         )
         await self._advance(manifest)
         if self.is_open_at_new and not is_ours:
-            # The other one subscribed earlier, and what came between its last event and our first is not here.
+            # The other one subscribed earlier, and what came between its last event and our first
+            # is not here.
             raise StreamBrokenError(lane=manifest.lane, detail="another follower has landed first")
         self.is_open_at_new = self._is_after_hole = False
 
     async def _advance(self, manifest: Manifest) -> None:
-        """The batch is durable: start its workflow, then let go of its events and of the old position."""
+        """The batch is durable: start its workflow, then let go of its events and of the old
+        position.
+        """
         await start_batch(self._parent.client, manifest)
         self._buffer.drop_through(int(manifest.end))
         self.position = manifest.end

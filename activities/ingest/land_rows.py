@@ -1,7 +1,8 @@
-"""What a backfill reads becomes batches: a page is encrypted, landed in slices, and each slice applied, a few at a time.
+"""Turn the rows of a backfill into batches: a page is encrypted, landed in slices, and each slice
+applied, a few at a time.
 
-The order is law 1's: raw file, manifest, workflow. A slice that stands in the chain already was landed by an earlier attempt and is
-only waited for.
+The order is law 1's: raw file, manifest, workflow. A slice that stands in the chain already was
+landed by an earlier attempt and is only waited for.
 """
 
 import asyncio
@@ -46,7 +47,9 @@ class RowLanding:
         self._under_way: set[asyncio.Task[None]] = set()
 
     async def land_page(self, page: pa.Table, *, start: str, end: str, facts: RowFacts) -> None:
-        """Land a page as the batches from `start` to `end`; returns when they are durable and not too many wait to be applied."""
+        """Land a page as the batches from `start` to `end`; returns when they are durable and not
+        too many wait to be applied.
+        """
         page = await self._protected(page)
         position = start
         for first in range(0, len(page), self.slice_rows):
@@ -56,7 +59,9 @@ class RowLanding:
             position = await self._land(piece, position, upto, facts)
 
     async def land_batch(self, page: pa.Table, *, start: str, end: str, facts: RowFacts) -> str:
-        """Land a page as one batch; returns the end of the batch that starts there now, which is another's when that was first."""
+        """Land a page as one batch; returns the end of the batch that starts there now, which is
+        another's when that was first.
+        """
         return await self._land(await self._protected(page), start, end, facts)
 
     async def adopt(self, start: str) -> str:
@@ -68,7 +73,9 @@ class RowLanding:
         return position
 
     async def apply_known(self, start: str, end: str) -> bool:
-        """Have the batches from `start` to `end` applied if all of them were landed before; False when they were not."""
+        """Have the batches from `start` to `end` applied if all of them were landed before; False
+        when they were not.
+        """
         found, position = [], start
         while position != end:
             manifest = await asyncio.to_thread(self.chain.find, position)
@@ -81,7 +88,7 @@ class RowLanding:
         return True
 
     async def apply_all(self) -> None:
-        """Have every batch of the lane applied, whoever landed it."""
+        """Have every batch of the lane applied, whichever process landed it."""
         for manifest in await asyncio.to_thread(lambda: list(self.chain.landed())):
             await self.apply(manifest)
 
@@ -91,7 +98,9 @@ class RowLanding:
             await self.start(manifest)
 
     async def apply(self, manifest: Manifest) -> None:
-        """Have the batch applied; returns when not too many are under way. Raises `BatchFailedError` for one that failed before."""
+        """Have the batch applied; returns when not too many are under way. Raises
+        `BatchFailedError` for one that failed before.
+        """
         await self.start(manifest)
         await self.follow(manifest)
 
@@ -166,7 +175,9 @@ class RowLandings:
 
     @asynccontextmanager
     async def landing(self, org: str, lane: str, spec: ObjectSpec) -> AsyncIterator[RowLanding]:
-        """A landing whose batches are applied when left; left by an error, nothing is waited for."""
+        """A landing whose batches are applied when left; left by an error, nothing is waited
+        for.
+        """
         chain = Chain(self.store, org=org, lane=lane)
         made = RowLanding(self.client, chain, spec, self.protector, self.slice_rows)
         try:
@@ -178,5 +189,7 @@ class RowLandings:
 
 
 def settled_before(asked_at: datetime, visibility_delay: timedelta) -> datetime:
-    """Of what was read after `asked_at`, SystemModstamps before this time were of seconds that were over (`Manifest.settled_before`)."""
+    """Of what was read after `asked_at`, SystemModstamps before this time were of seconds that were
+    over (`Manifest.settled_before`).
+    """
     return (asked_at - visibility_delay).astimezone(UTC).replace(microsecond=0)

@@ -1,7 +1,8 @@
 """The buffer between a stream and its raw files: what has arrived, and where it may be cut.
 
-A cut never falls inside one replay id: the events of an enriched channel that Salesforce un-merged carry the same one
-(Change Data Capture Developer Guide, "Enrichment"), and a position inside such a group would skip or repeat members.
+A cut never falls inside one replay id: the events of an enriched channel that Salesforce
+un-merged carry the same one (Change Data Capture Developer Guide, "Enrichment"), and a position
+inside such a group would skip or repeat members.
 """
 
 import time
@@ -52,8 +53,9 @@ class LandingBuffer:
     def add(self, messages: Sequence[StreamMessage]) -> None:
         """Take events in. They are encrypted here, before anything else sees them."""
         for message in messages:
-            # Another follower's batch, which we adopted, went further than our stream had come. Its last id may still
-            # get members: a message that carries no id of its own belongs to the one before it.
+            # Another follower's batch, which we adopted, went further than our stream had come. Its
+            # last id may still get members: a message that carries no id of its own belongs to the
+            # one before it.
             if 0 < message.replay_id < self._landed_through:
                 continue
             name, changes, event = protected_event(message.data, self.protector)
@@ -73,7 +75,9 @@ class LandingBuffer:
         return (full or age_ms >= self.rule.most_age.total_seconds() * 1000) and self._complete() > 0
 
     def peek(self) -> pa.Table:
-        """The events that can be cut now, as a raw table. They stay in the buffer until `drop_through`."""
+        """The events that can be cut now, as a raw table. They stay in the buffer until
+        `drop_through`.
+        """
         count = self._complete()
         received = pa.array(self._received_ms[:count], pa.int64()).cast(pa.timestamp("ms", tz="UTC"))
         arrays = [
@@ -86,7 +90,9 @@ class LandingBuffer:
         return pa.Table.from_arrays(arrays, schema=RAW_SCHEMA)
 
     def drop_through(self, replay_id: int) -> None:
-        """Forget the events up to and including `replay_id`: they are durable, whoever landed them."""
+        """Forget the events up to and including `replay_id`: they are durable, whichever process
+        landed them.
+        """
         self._landed_through = max(self._landed_through, replay_id)
         count = next(
             (n for n, held in enumerate(self._replay_ids) if held > replay_id), len(self._replay_ids)
@@ -96,22 +102,23 @@ class LandingBuffer:
             del column[:count]
 
     def _complete(self) -> int:
-        """How many events may be cut off: all but a last group that may still grow."""
+        """The number of events that may be cut off: all but a last group that may still grow."""
         last = self._replay_ids[-1]
         count = len(self._replay_ids)
         if _now_ms() - self._received_ms[-1] < GROUP_SETTLED_MS:
             while count and self._replay_ids[count - 1] == last:
                 count -= 1
-        # A late member of a landed group, or a message without a readable replay id, waits for the next event:
-        # alone it would make a batch that ends where it starts, and the chain would never leave it.
+        # A late member of a landed group, or a message without a readable replay id, waits for the
+        # next event: alone it would make a batch that ends where it starts, and the chain would
+        # never leave it.
         return count if count and self._replay_ids[count - 1] > self._landed_through else 0
 
 
 def protected_event(data: dict[str, Any], protector: Protector) -> tuple[str, int, bytes]:
     """Object, changes and JSON of an event, safe to write.
 
-    One that is nested too deep to be written comes as a broken message: only its header or an unknown part of it can be, as a field's
-    value is encrypted, and thereby flat.
+    One that is nested too deep to be written comes as a broken message: only its header or an
+    unknown part of it can be, because a field's value is encrypted, and therefore flat.
     """
     if BROKEN in data:
         return _broken(data[BROKEN], data, protector)

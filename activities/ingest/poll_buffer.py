@@ -1,6 +1,8 @@
-"""The buffer between a polled object and its raw files: rows as protected events, cut where a position is.
+"""The buffer between a polled object and its raw files: rows as protected events, cut where a
+position is.
 
-A row's events share its position and are never parted: a batch that ended between them would lose the second one.
+A row's events share its position and are never parted: a batch that ended between them would
+lose the second one.
 """
 
 from collections.abc import Iterable
@@ -33,7 +35,9 @@ class PollBuffer:
         return len(self._events)
 
     def fill(self, rows: list[PolledRow], received_ms: int) -> list[PolledRow]:
-        """Take rows in until the rule asks for a cut; returns those that are left. They are encrypted here."""
+        """Take rows in until the rule asks for a cut; returns those that are left. They are
+        encrypted here.
+        """
         for place, row in enumerate(rows):
             if self.is_full():
                 return rows[place:]
@@ -55,7 +59,7 @@ class PollBuffer:
         return self._bytes >= self.rule.most_bytes or len(self) >= self.rule.most_changes
 
     def table(self) -> pa.Table:
-        """What is held, as a raw table. It stays until `clear`."""
+        """The buffered events, as a raw table. It stays until `clear`."""
         received = pa.array(self._received_ms, pa.int64()).cast(pa.timestamp("ms", tz="UTC"))
         arrays = [
             pa.array(self._positions, pa.string()),
@@ -67,7 +71,7 @@ class PollBuffer:
         return pa.Table.from_arrays(arrays, schema=RAW_SCHEMA)
 
     def clear(self) -> None:
-        """Forget what is held: it is durable, whoever landed it."""
+        """Forget the buffered events: they are durable, whichever process landed them."""
         for column in (self._positions, self._objects, self._received_ms, self._events):
             column.clear()
         self._bytes = 0

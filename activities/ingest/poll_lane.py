@@ -1,7 +1,9 @@
-"""poll_lane: from a polled lane's position on, read what has changed again and again, land it, start batch workflows.
+"""poll_lane: from a polled lane's position on, read what has changed again and again, land it,
+start batch workflows.
 
-The order is follow_lane's (law 1): raw file, manifest, workflow, heartbeat; and the chain is the same kind of chain (law 2). An
-empty poll lands nothing, so the position stays and the next poll looks at a longer window.
+The order is follow_lane's (law 1): raw file, manifest, workflow, heartbeat; and the chain is the
+same kind of chain (law 2). An empty poll lands nothing, so the position stays and the next poll
+looks at a longer window.
 """
 
 import asyncio
@@ -27,12 +29,9 @@ from schemas.ids import ORIGIN
 from schemas.ingest.messages import FollowResult, PollInput
 from schemas.ingest.positions import PolledPosition, PolledRow
 from schemas.ingest.raw import Manifest
+from schemas.settings.ingest import DELETIONS_INTERVAL, FIRST_POLL_OVERLAP
 from transforms.pii import Protector
 
-OVERLAP = timedelta(minutes=10)
-"""How far before its first poll a lane without a chain begins, unless it is told."""
-DELETIONS_EVERY = timedelta(minutes=10)
-"""Between two questions for records that are gone from the recycle bin: 144 calls a day."""
 _TICK_SECONDS = 0.25
 
 
@@ -47,10 +46,12 @@ class PollLane:
     """Opens an object by its name."""
     rule: CutRule = field(default_factory=CutRule)
     stretch: timedelta = STRETCH
-    overlap: timedelta = OVERLAP
-    deletions_every: timedelta = DELETIONS_EVERY
+    overlap: timedelta = FIRST_POLL_OVERLAP
+    deletions_every: timedelta = DELETIONS_INTERVAL
     deletions_covered_ms: dict[str, int] = field(default_factory=dict)
-    """Lane -> until when this process knows its deletions. Only a hint: without it some are landed twice."""
+    """Lane -> until when this process knows its deletions. Only a hint: without it some are landed
+    twice.
+    """
 
     @activity.defn(name=names.POLL_LANE)
     async def poll_lane(self, request: PollInput) -> FollowResult:
@@ -68,7 +69,8 @@ class PollLane:
             cancelled = activity.cancellation_details()
             if cancelled is None or not cancelled.cancel_requested:
                 raise
-            # The lane was paused or is to be polled at another interval: it wants to know how far we came.
+            # The lane was paused or is to be polled at another interval: it wants to know how far
+            # we came.
         return poller.result()
 
 
@@ -91,7 +93,8 @@ class _Poller:
         return FollowResult(position=self.position, batches=self._batches, changes=self._changes)
 
     def told(self) -> tuple[str, ...]:
-        """Position; and, once it has polled, through when it knows every row, deletion and unsettled row ("" for none).
+        """Position; and, once it has polled, through when it knows every row, deletion and
+        unsettled row ("" for none).
 
         A quiet object's position says nothing of it.
         """
@@ -124,7 +127,9 @@ class _Poller:
             await asyncio.sleep(min(left, _TICK_SECONDS))
 
     async def _adopt_chain(self) -> None:
-        """Go to the chain's end, whoever made it, starting on the way what may not have been started."""
+        """Go to the chain's end, whichever process made it, and start batches that may not have
+        been started.
+        """
         while (manifest := await asyncio.to_thread(self._chain.find, self.position)) is not None:
             await self._advance(manifest)
 
@@ -137,7 +142,9 @@ class _Poller:
             activity.heartbeat(*self.told())
 
     async def _read(self, until_ms: int) -> bool:
-        """Land a window's rows; False when another follower was met on the way, and the chain has to be read anew."""
+        """Land a window's rows; False when another follower was met on the way, and the chain has
+        to be read again.
+        """
         async with aclosing(self._source.read(self._start(), until_ms)) as pages:
             async for rows in pages:
                 if not await self._take(rows):
@@ -183,18 +190,21 @@ class _Poller:
             self._parent.deletions_covered_ms[self._request.lane] = deletions.covered_ms
 
     async def _new_deletions(self, until_ms: int) -> Deletions | None:
-        """What was deleted since it was last asked; None while that is not due."""
+        """Records deleted since the last check; None = no check is due."""
         every_ms = self._parent.deletions_every // timedelta(milliseconds=1)
         known_ms = self._parent.deletions_covered_ms.get(self._request.lane)
         if known_ms is None:
-            # A batch was landed at most one interval after the last question; the other one is for late deletions.
+            # A batch was landed at most one interval after the last question; the other one is for
+            # late deletions.
             known_ms = self._start().modstamp_ms - 2 * every_ms
         elif until_ms - known_ms < every_ms:
             return None
         return await self._source.deleted(known_ms, until_ms)
 
     def _start(self) -> PolledPosition:
-        """Where the next window begins: at the chain's end, or where another lane has left off if that is later."""
+        """Where the next window begins: at the chain's end, or where another lane has left off if
+        that is later.
+        """
         if self.position == ORIGIN:
             return self._origin
         landed = PolledPosition.parse(self.position)

@@ -1,4 +1,4 @@
-"""What the planner does with lanes: look at them, start them, find where they have come to."""
+"""Lane operations of the planner: read their status, start them, find their positions."""
 
 import asyncio
 import time
@@ -28,7 +28,7 @@ from schemas.planner import (
 )
 
 BY = "planner"
-"""Who pauses and resumes lanes in a hand-over, in the audit log."""
+"""Name used for pauses and resumes of lanes in a handover, in the audit log."""
 
 
 @dataclass
@@ -41,7 +41,9 @@ class LaneWatch:
 
     @activity.defn(name=names.WATCH_LANES)
     async def watch_lanes(self, request: WatchLanesInput) -> WatchLanesResult:
-        """Look at the lanes when `wait` is over, or at once when a stream is refused its deliveries or the worker ends."""
+        """Look at the lanes when `wait` is over, or at once when a stream is refused its deliveries
+        or the worker ends.
+        """
         ends = time.monotonic() + request.wait.total_seconds()
         while (left := ends - time.monotonic()) > 0 and not activity.is_worker_shutdown():
             activity.heartbeat()
@@ -94,7 +96,7 @@ class LaneWatch:
         )
 
     async def _stopped(self, org: str, *lanes: str) -> str:
-        """Why a lane is paused that the planner has not paused."""
+        """The reason why a lane is paused that the planner has not paused."""
         for lane in lanes:
             state = await lane_state(self.client, org, lane)
             if state is not None and state.paused and not state.paused_because.startswith(f"paused by {BY}:"):
@@ -119,7 +121,9 @@ def _end(chain: Chain, start: str) -> str:
 
 
 def _through(poll: FollowerView | None) -> tuple[datetime | None, datetime | None]:
-    """From what `poll_lane` tells with its heartbeats: through when it has read rows, and knows everything."""
+    """From what `poll_lane` tells with its heartbeats: through when it has read rows, and knows
+    everything.
+    """
     if poll is None or len(poll.details) < 4:
         return None, None
     rows, deletions, unsettled = poll.details[1:4]

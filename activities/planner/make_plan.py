@@ -1,6 +1,7 @@
 """draw_plan: measure every object's load, ask the governor what may be spent, and make the plan.
 
-All in one activity, so that a history holds the plan that was made, and not how it would be made today.
+All in one activity, so that a history holds the plan that was made, and not how it would be made
+today.
 """
 
 import asyncio

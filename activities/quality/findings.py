@@ -1,6 +1,8 @@
-"""Law 10 in the warehouse: what a group of changes found goes into `ops.quality`, in the transaction of its effects.
+"""Law 10 in the warehouse: what a group of changes found goes into `ops.quality`, in the
+transaction of its effects.
 
-A change that is applied once is counted once. What the org can tell better than the event is put on the list of what is to be read.
+A change that is applied once is counted once. What the org can tell better than the event is put
+on the list of what is to be read.
 """
 
 from collections import Counter
@@ -25,7 +27,7 @@ from transforms.repair import asked_by_findings
 
 @dataclass(frozen=True)
 class Recorded:
-    """What was written down of a group of changes."""
+    """The recorded changes of a group."""
 
     isolated: Mapping[str, int]
     """Batch -> fields of its applied changes that did not fit."""
@@ -45,7 +47,8 @@ def record_findings(
         transaction: Of the group.
         spec: The object.
         new: The changes that were logged, in the columns of `staged_columns`.
-        last_orders: Record -> the last change that was applied to it before; of records that were there.
+        last_orders: Record -> the last change that was applied to it before; of records that
+            were there.
     """
     changes = quality_rows.found_changes(new)
     open_rows = transaction.fetch(sql.find_open_findings(), [spec.name])

@@ -1,6 +1,8 @@
-"""Fields that only the fold of a record leaves unknown, in `ops.quality`: each of its changes fits, and what they make together does not.
+"""Fields that only the fold of a record leaves unknown, in `ops.quality`: each of its changes fits,
+and what they make together does not.
 
-They follow from the record's whole log, as its row does. So they are brought in line with it after each fold, not change by change.
+They follow from the record's whole log, as its row does. So they are brought in line with it
+after each fold, not change by change.
 """
 
 from collections.abc import Iterator, Mapping
@@ -25,7 +27,7 @@ _DETAILS = {
 
 
 class FoldState(NamedTuple):
-    """What the last version of a record says of its unknown fields."""
+    """The unknown fields of a record's latest version."""
 
     unknown: frozenset[str]
     """Columns."""
@@ -42,9 +44,11 @@ class FoldState(NamedTuple):
 
 
 def record_fold_findings(transaction: Transaction, spec: ObjectSpec, states: Mapping[str, FoldState]) -> None:
-    """Open a row for each field that the fold of a record leaves unknown, and close the rows of fields that are known again.
+    """Open a row for each field that the fold of a record leaves unknown, and close the rows of
+    fields that are known again.
 
-    Run it after `record_findings`, which closes what a change answers by itself. `states` are those of records that were folded anew.
+    Run it after `record_findings`, which closes what a change answers by itself. `states` are
+    those of records that were folded again.
     """
     if not states:
         return

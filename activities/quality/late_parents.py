@@ -1,6 +1,8 @@
-"""Decide about children whose parents did not come: ask the org for a parent after the grace time; a child whose parent the org lacks is an orphan.
+"""Decide about children whose parents did not come: ask the org for a parent after the grace time;
+a child whose parent the org lacks is an orphan.
 
-What waits is noted by `activities.quality.references`, which also takes off the notes of parents that came.
+What waits is noted by `activities.quality.references`, which also takes off the notes of parents
+that came.
 """
 
 from dataclasses import dataclass
@@ -11,12 +13,10 @@ from activities.request_reread import ask
 from clients.warehouse import Transaction, Warehouse
 from clients.warehouse.sql import references as sql
 from schemas.catalogue import Catalogue, ObjectSpec
+from schemas.quality import LATE_PARENT_GRACE
 from transforms.ingest.change_header import moment_of
 from transforms.quality.references import ORPHAN, parents_of
 from transforms.repair import NOT_IN_QUARANTINE, Asked, Cause
-
-GRACE = timedelta(minutes=10)
-"""How long a parent may be late before the org is asked for it."""
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,12 @@ class LateParents:
 
     warehouse: Warehouse
     catalogue: Catalogue
-    grace: timedelta = GRACE
+    grace: timedelta = LATE_PARENT_GRACE
     pace: Pace = USUAL
 
     def look(self) -> int:
-        """Look at what was applied since the last look, then decide about all that waits; returns for how many records the org is to be asked.
+        """Look at what was applied since the last look, then decide about all that waits; returns
+        for how many records the org is to be asked.
 
         A few small queries when nothing was applied and none waits.
         """
@@ -56,7 +57,9 @@ class LateParents:
 
 
 def _questions(transaction: Transaction, spec: ObjectSpec, parent: ObjectSpec, due: datetime) -> list[Asked]:
-    """The parents that were never seen, and the children of deleted ones: the org may have emptied their reference, which no event tells."""
+    """The parents that were never seen, and the children of deleted ones: the org may have emptied
+    their reference, which no event tells.
+    """
     missing = transaction.fetch(sql.find_missing(spec, parent), [due])
     left = transaction.fetch(sql.find_left_behind(spec, parent), [due])
     return [

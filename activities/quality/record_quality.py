@@ -1,4 +1,6 @@
-"""Law 10 and the rules of the catalogue, in the transaction of a group's effects: findings, and the day's counts."""
+"""Law 10 and the rules of the catalogue, in the transaction of a group's effects: findings, and the
+day's counts.
+"""
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -29,14 +31,16 @@ def record_quality(
 ) -> Recorded:
     """Write down what is wrong with new changes, close what they answer, and count both.
 
-    Run it after the changes are folded in, while the temporary table `TOUCHED` holds their records.
+    Run it after the changes are folded in, while the temporary table `TOUCHED` holds their
+    records.
 
     Args:
         transaction: Of the group.
         spec: The object.
         catalogue: Says which other objects the warehouse has.
         new: The changes that were logged, in the columns of `staged_columns`.
-        last_orders: Record -> the last change that was applied to it before; of records that were there.
+        last_orders: Record -> the last change that was applied to it before; of records that
+            were there.
     """
     recorded = record_findings(transaction, spec, new, last_orders)
     add_scores(transaction, spec, scores(spec, catalogue, new, recorded.changes))
@@ -57,7 +61,9 @@ def add_scores(transaction: Transaction, spec: ObjectSpec, found: Sequence[Score
 
 
 def rejected_by_rules(refused: pa.Table | None) -> int:
-    """How many refused changes (columns of `REFUSED_SCHEMA`) broke a rule of severity `reject`."""
+    """The number of refused changes (columns of `REFUSED_SCHEMA`) that broke a rule of severity
+    `reject`.
+    """
     if refused is None:
         return 0
     counts = Counter[str](refused["reason"].to_pylist())

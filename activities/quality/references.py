@@ -1,8 +1,10 @@
-"""The rules `parent` and `unique`: asked of the warehouse some seconds after changes have landed, a slice of time at once.
+"""The rules `parent` and `unique`: asked of the warehouse some seconds after changes have landed, a
+slice of time at once.
 
-A surge makes children some seconds before their parents. Asking in the transaction of each group cost a tenth of the engine's processor
-time, and noted thousands of children whose parents were on their way (decision 0029). A slice is looked at under its object's lock, so
-everything that was applied before its end has committed. Looking twice changes nothing.
+A surge makes children some seconds before their parents. Asking in the transaction of each group
+cost a tenth of the engine's processor time, and noted thousands of children whose parents were
+on their way (decision 0029). A slice is looked at under its object's lock, so everything that
+was applied before its end has committed. Looking twice changes nothing.
 """
 
 import time
@@ -34,11 +36,15 @@ from transforms.quality.references import (
 from transforms.quality.scorecard import Score
 
 DELAY = timedelta(seconds=10)
-"""A change is looked at so long after it was applied: its parent has come by then, as a rule."""
+"""Delay between applying a change and checking its references: the parent has usually arrived by
+then.
+"""
 EVERY = timedelta(seconds=45)
-"""Least time between two looks at an object. Each look repeats the last minute of the look before, so more looks would cost more."""
+"""Least time between two looks at an object. Each look repeats the last minute of the look before,
+so more looks would cost more.
+"""
 BUDGET = timedelta(seconds=20)
-"""No slice is begun after so long; the next look goes on. Repairs wait for a look to end."""
+"""No slice begins after this time; the next check goes on. Repairs wait for a look to end."""
 SLICE = 100_000
 """Changes that are looked at in one transaction; those of the last group come whole."""
 _AT_FIRST = timedelta(days=1)
@@ -70,7 +76,9 @@ class ReferenceChecks:
     pace: Pace = USUAL
 
     def check(self) -> None:
-        """Look at every object, the one that is furthest behind first, as far as its changes are older than the delay."""
+        """Look at every object, the one that is furthest behind first, as far as its changes are
+        older than the delay.
+        """
         ends_at = time.monotonic() + BUDGET.total_seconds()
         with self.warehouse.transaction() as transaction:
             checked = dict(transaction.fetch(sql.read_checked()))
@@ -90,11 +98,15 @@ class ReferenceChecks:
                 behind.append(name)
 
     def _since(self, checked: datetime | None, now: datetime) -> datetime:
-        """Processes' clocks differ by up to `CLOCK_SKEW_WRONG`, so what was applied shortly before the last look is looked at again."""
+        """Processes' clocks differ by up to `CLOCK_SKEW_WRONG`, so what was applied shortly before
+        the last look is looked at again.
+        """
         return now - _AT_FIRST if checked is None else checked - CLOCK_SKEW_WRONG
 
     def close_rules_that_are_off(self) -> None:
-        """Close the findings about two records whose rule is asked no more: it is off, or its field or object is gone."""
+        """Close the findings about two records whose rule is asked no more: it is off, or its field
+        or object is gone.
+        """
         with self.warehouse.transaction() as transaction:
             is_open = transaction.fetch(sql.find_open_rules())
             for name, rule, field in is_open:
@@ -103,7 +115,9 @@ class ReferenceChecks:
                     transaction.execute(sql.resolve_rule(), values)
 
     def _check(self, spec: ObjectSpec, since: datetime, now: datetime) -> datetime | None:
-        """Look at the next slice; returns when its last change was applied, None when nothing is left."""
+        """Look at the next slice; returns when its last change was applied, None when nothing is
+        left.
+        """
         with self.warehouse.transaction() as transaction:
             [(last,)] = transaction.fetch(sql.find_slice_end(spec, self.pace.slice), [since, now])
         if last is None:
@@ -125,9 +139,11 @@ class ReferenceChecks:
                 transaction.execute(sql.keep_checked(), [spec.name, until])
 
     def _look(self, spec: ObjectSpec, since: datetime, until: datetime) -> Notes:
-        """Look at one slice; returns what is to be noted of other objects, whose parents were deleted in it.
+        """Look at one slice; returns what is to be noted of other objects, whose parents were
+        deleted in it.
 
-        Other objects' tables are read before anything is written: on Redshift a table that is written is locked.
+        Other objects' tables are read before anything is written: on Redshift a table that is
+        written is locked.
         """
         between = [since, until]
         with self.warehouse.transaction() as transaction:
@@ -190,7 +206,9 @@ def write_notes(
 
 
 def _resolve(transaction: Transaction, spec: ObjectSpec, touched: _Touched) -> None:
-    """Close what the touched records answer: as children that point elsewhere or are deleted, as parents that came, and as holders of a value."""
+    """Close what the touched records answer: as children that point elsewhere or are deleted, as
+    parents that came, and as holders of a value.
+    """
     now = datetime.now(UTC)
     if transaction.fetch(sql.find_open(spec, Rule.PARENT)):
         touched.stage()
@@ -238,7 +256,9 @@ def _note_shared(transaction: Transaction, spec: ObjectSpec, between: Sequence[d
 
 
 def _resolve_shared(transaction: Transaction, spec: ObjectSpec) -> None:
-    """Close the findings about touched records whose value is theirs alone by now; the others name a record that still shares it."""
+    """Close the findings about touched records whose value is theirs alone by now; the others name
+    a record that still shares it.
+    """
     is_open: defaultdict[str, set[str]] = defaultdict(set)
     for record_id, field in transaction.fetch(sql.find_open_shared(spec)):
         is_open[field].add(record_id)

@@ -1,4 +1,6 @@
-"""ask_buckets, compare_buckets: aggregates of the org, then of the warehouse, and which buckets are not the same."""
+"""ask_buckets, compare_buckets: aggregates of the org, then of the warehouse, and which buckets are
+not the same.
+"""
 
 import asyncio
 from collections.abc import Sequence
@@ -39,7 +41,9 @@ _NUMBERS = frozenset({FieldType.INT, FieldType.DOUBLE, FieldType.PERCENT, FieldT
 
 
 def summed_fields(spec: ObjectSpec) -> tuple[str, ...]:
-    """The numeric fields. Not amounts of an org with several currencies, which SUM() converts into one of them."""
+    """The numeric fields. Not amounts of an org with several currencies, which SUM() converts into
+    one of them.
+    """
     left_out = {FieldType.CURRENCY} if "CurrencyIsoCode" in spec.fields else set()
     return tuple(
         name
@@ -115,7 +119,8 @@ class BucketLooks:
     def _explain(self, reading: Transaction, spec: ObjectSpec, answer: Answer, grain: Grain) -> Explained:
         # Those that were asked for: the catalogue's may be others by now.
         numbers = [field_column(spec.columns[name], spec.fields[name]) for name in answer.numbers]
-        # Modstamps may precede their commits, and snapshots stand at the end of their second: the seconds before count as open.
+        # Modstamps may precede their commits, and snapshots stand at the end of their second: the
+        # seconds before count as open.
         delay = self.visibility_delay + timedelta(milliseconds=COMMIT_LAG_MS)
         begins = answer.asked_from - delay
         bounds = [moment for each in answer.ranges for moment in each.bounds]
@@ -164,10 +169,14 @@ class _Doubtful:
     """Records that aggregates tell nothing of, and that the warehouse knows itself."""
 
     ahead: list[str] = field(default_factory=list)
-    """Whose last change lies ahead of the clock: the log is summed up as of the org's answer, so their buckets may look equal."""
+    """Records whose last change lies ahead of the clock: the log is summed up as of the org's
+    answer, so their buckets may look equal.
+    """
     isolated: int = 0
     isolated_ids: list[str] = field(default_factory=list)
-    """Those with isolated fields, when one call reads them: the value may fit by now, without a change in the org."""
+    """Records with isolated fields, when one call reads them: the value may fit by now, without a
+    change in the org.
+    """
 
     @classmethod
     def find(cls, reading: Transaction, spec: ObjectSpec, as_of: datetime) -> "_Doubtful":
@@ -182,7 +191,9 @@ class _Doubtful:
 def _unknown_sums(
     reading: Transaction, spec: ObjectSpec, numbers: Sequence[Column], answer: Answer, grain: Grain
 ) -> dict[int, frozenset[int]]:
-    """By bucket, the places of the sums that miss an isolated number: their difference says nothing."""
+    """By bucket, the places of the sums that miss an isolated number: their difference says
+    nothing.
+    """
     places = {column.name: place for place, column in enumerate(numbers)}
     bounds = [moment for each in answer.ranges for moment in each.bounds]
     statement = sql.find_unknown_by_bucket(spec, grain.seconds, len(answer.ranges))
@@ -195,9 +206,11 @@ def _unknown_sums(
 
 
 def joined(buckets: Sequence[int], seconds: int, within: Sequence[Range]) -> tuple[Range, ...]:
-    """Buckets as ranges, none beyond `within`: adjacent ones as one, and so many at the most as one query can name.
+    """Buckets as ranges, none beyond `within`: adjacent ones as one, and so many at most as one
+    query can name.
 
-    Where there are more, those with the smallest gaps between them become one, and what lies between is looked at for nothing.
+    Where there are more, those with the smallest gaps between them become one, and what lies
+    between is looked at for nothing.
     """
     buckets = _bridged(buckets)
     ends = [place for place, (one, other) in enumerate(pairwise(buckets), start=1) if other != one + 1]

@@ -1,4 +1,6 @@
-"""compare_facts: what the org said of its records, held against the warehouse, and what is wrong with which."""
+"""compare_facts: what the org said of its records, held against the warehouse, and what is wrong
+with which.
+"""
 
 import asyncio
 import hashlib
@@ -49,8 +51,10 @@ ROWS_AT_ONCE = 50_000
 MOST_LISTED = 10_000
 """Differences that a report names one by one; all are repaired."""
 MOST_MOVED = COLLECTION_RETRIEVE_MAX
-"""Records that changed after the org was asked are looked at again when one call reads them all. More of them are a busy object's, and
-the next reconciliation judges them: by then their changes are older than the org's answer."""
+"""Records that changed after the org was asked are looked at again when one call reads them all.
+More of them are a busy object's, and the next reconciliation judges them: by then their changes
+are older than the org's answer.
+"""
 (_MISFIT,) = field_digests([MISFIT])
 
 
@@ -87,7 +91,9 @@ class _Comparison:
         self._row_digests: dict[str, int] = {}
         """Of the same records: the digest of all fields in the org."""
         self._undecided: set[str] = set()
-        """Records whose rows may have no room for a field: whether they differ is seen when they are looked at field by field."""
+        """Records whose rows may have no room for a field: whether they differ is seen when they
+        are looked at field by field.
+        """
 
     def run(self) -> ComparedFacts:
         """Compare, and keep what was found."""
@@ -119,7 +125,9 @@ class _Comparison:
             yield pq.read_table(pa.BufferReader(body))
 
     def _in_parts(self, folder: Path) -> Iterator[Judgement]:
-        """Divide both sides by id over files, then compare file by file: memory does not grow with the object."""
+        """Divide both sides by id over files, then compare file by file: memory does not grow with
+        the object.
+        """
         count = -(-self._request.read.rows // self._parent.part_rows)
         for table in self._pages():
             _spill(facts_of_table(table), count, folder, "org")
@@ -130,7 +138,9 @@ class _Comparison:
             yield self._judge(_spilled(folder, "org", number), _spilled(folder, "warehouse", number))
 
     def _every(self, reading: Transaction) -> Iterator[Facts]:
-        """All rows of the warehouse, in the order of their ids. A record's rows are never cut apart."""
+        """All rows of the warehouse, in the order of their ids. A record's rows are never cut
+        apart.
+        """
         limit, after = self._parent.rows_at_once, ""
         statement = sql.read_facts(self._spec, self._columns, limit)
         while True:
@@ -144,7 +154,9 @@ class _Comparison:
             after = whole[-1][0]
 
     def _named(self, reading: Transaction, org: Facts) -> Iterator[Facts]:
-        """The warehouse's rows of the records that the org gave, of those on the list, and of those in the ranges."""
+        """The warehouse's rows of the records that the org gave, of those on the list, and of those
+        in the ranges.
+        """
         ids = {name.decode() for name in org["id"].tolist()}
         if self._scope.ids_keys:
             ids |= set(named_ids(self._parent.store, self._scope))
@@ -251,7 +263,9 @@ class _Comparison:
 
 
 def clock_ends(as_of: datetime) -> datetime:
-    """A commit time after this one lies ahead of the clock, of ours and of the org's, which said `as_of` not long ago."""
+    """A commit time after this one lies ahead of the clock, of ours and of the org's, which said
+    `as_of` not long ago.
+    """
     return max(datetime.now(UTC), as_of) + CLOCK_ALLOWANCE
 
 

@@ -1,4 +1,6 @@
-"""find_isolated: which fields of which records are isolated when a reconciliation ends. They are neither equal nor repaired."""
+"""find_isolated: which fields of which records are isolated when a reconciliation ends. They are
+neither equal nor repaired.
+"""
 
 import asyncio
 from dataclasses import dataclass

@@ -47,7 +47,9 @@ class FactReads:
 
     @activity.defn(name=names.READ_FACTS)
     async def read_facts(self, request: ReadFactsInput) -> ReadFacts:
-        """Ask the org, and keep its answer page by page. A killed attempt is gone on with at its last page."""
+        """Ask the org, and keep its answer page by page. A killed attempt is gone on with at its
+        last page.
+        """
         with counting_calls() as count:
             reader = _Reader(self, request, count)
             async with asking_for_a_check(request.org, request.object), heartbeating(reader.told):
@@ -65,7 +67,9 @@ class FactReads:
 
 
 def fields_of(spec: ObjectSpec, scope: Scope) -> tuple[str, ...]:
-    """The fields that are compared: those of single records all, those of ranges without long texts, else what is asked for."""
+    """The fields that are compared: those of single records all, those of ranges without long
+    texts, else what is asked for.
+    """
     if scope.has_fields or scope.ids_keys:
         return compared_fields(spec, long_texts=True)
     return compared_fields(spec, long_texts=False) if scope.ranges else ()
@@ -82,7 +86,9 @@ def _digest(fields: Sequence[str]) -> str:
 
 
 class _Reader:
-    """One reading. Where it is, is told with every heartbeat: job, place, pages, rows, calls, time of asking, fields."""
+    """One reading. Every heartbeat carries the position: job, place, pages, rows, calls, time of
+    asking, fields.
+    """
 
     def __init__(self, parent: FactReads, request: ReadFactsInput, count: CallCount) -> None:
         self._parent = parent
@@ -120,7 +126,7 @@ class _Reader:
         )
 
     async def read(self) -> ReadFacts:
-        """Read to the end; anew when the org has forgotten the query job."""
+        """Read to the end; again when the org has forgotten the query job."""
         try:
             return await self._read()
         except CallRefusedError as error:

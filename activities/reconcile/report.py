@@ -1,4 +1,6 @@
-"""keep_report: what a reconciliation has found goes into the bucket as JSON, and as a row into `ops.reconciliation`."""
+"""keep_report: what a reconciliation has found goes into the bucket as JSON, and as a row into
+`ops.reconciliation`.
+"""
 
 import asyncio
 from dataclasses import dataclass

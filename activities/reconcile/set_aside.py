@@ -1,7 +1,9 @@
-"""set_aside: changes that lie ahead of the clock leave the change log for quarantine, and their records are folded anew.
+"""set_aside: changes that lie ahead of the clock leave the change log for quarantine, and their
+records are folded again.
 
-A change of the year 2100 stands above every later one of its record, a repair among them. Staging refuses such a change by now; this is for
-those that older releases applied (docs/decisions/0028).
+A change of the year 2100 stands above every later one of its record, a repair among them.
+Staging refuses such a change by now; this is for those that older releases applied
+(docs/decisions/0028).
 """
 
 import asyncio
@@ -30,7 +32,9 @@ from schemas.tables import arrow_schema, change_columns
 from transforms.reconcile.changes_ahead import moved_counts, refused_rows
 
 _ABOVE = timedelta(milliseconds=1)
-"""A repair at the very millisecond of an event would stand below it: events have the larger numbers."""
+"""A repair at the very millisecond of an event would stand below it: events have the larger
+numbers.
+"""
 
 
 @dataclass
@@ -43,7 +47,9 @@ class SettingAside:
 
     @activity.defn(name=names.SET_ASIDE)
     async def set_aside(self, request: SetAsideInput) -> SetAside:
-        """Take what lies ahead of the clock out of force; returns where a repair stands above the rest. Done twice, it is done once."""
+        """Take what lies ahead of the clock out of force; returns where a repair stands above the
+        rest. Done twice, it is done once.
+        """
         async with heartbeating():
             return await asyncio.to_thread(self._set_aside, request)
 
@@ -68,7 +74,9 @@ class SettingAside:
 def _move(
     transaction: Transaction, spec: ObjectSpec, ids: Sequence[str], ends: datetime
 ) -> list[dict[str, Any]]:
-    """Move what lies ahead of `ends` of these records, correct the books, and fold the records anew; returns the changes."""
+    """Move what lies ahead of `ends` of these records, correct the books, and fold the records
+    again; returns the changes.
+    """
     table = pa.table({"record_id": pa.array(ids, pa.large_string())})
     transaction.stage(sql.ABOVE, RECORD_LIST, table)
     columns = [column.name for column in change_columns(spec)]

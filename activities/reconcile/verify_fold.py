@@ -1,4 +1,6 @@
-"""check_log: the warehouse held against itself. What is curated must follow from the change log; what does not is made anew from it."""
+"""check_log: the warehouse held against itself. What is curated must follow from the change log;
+what does not is made again from it.
+"""
 
 import asyncio
 import time
@@ -25,7 +27,7 @@ from schemas.tables import current_columns, history_columns
 from transforms.reconcile.verify_fold import Altered, Checked, check_log
 
 STRETCH = timedelta(seconds=60)
-"""How long one activity checks before its workflow hears of it."""
+"""Duration of one activity's checks before its workflow hears of it."""
 CHANGES_AT_ONCE = 5_000
 """Of the log, in one look: bounds memory and how long a snapshot is held."""
 
@@ -42,7 +44,9 @@ class LogChecks:
 
     @activity.defn(name=names.CHECK_LOG)
     async def check_log(self, request: CheckLogInput) -> LogCheck:
-        """Check records for one stretch, in the order of their ids; `after` says where the next one goes on."""
+        """Check records for one stretch, in the order of their ids; `after` says where the next one
+        goes on.
+        """
         async with heartbeating():
             return await asyncio.to_thread(self._check, request)
 
@@ -98,9 +102,10 @@ class LogChecks:
 
 
 def _doubtful(reading: Transaction, spec: ObjectSpec, bounds: list[str]) -> tuple[int, list[str]]:
-    """How many records there are, and those that the warehouse alone cannot tell to be right.
+    """The number of records, and those that the warehouse alone cannot prove to be right.
 
-    Most records are what their last whole change says. The warehouse compares these itself, and nothing but ids is read.
+    Most records are what their last whole change says. The warehouse compares these itself, and
+    nothing but ids is read.
     """
     is_last = len(bounds) == 1
     logged = reading.fetch(reconcile_sql.count_logged(spec, is_last=is_last), bounds)

@@ -1,7 +1,8 @@
-"""find_deleted: records that were deleted since a window began and may be gone from the recycle bin: no query tells of them.
+"""find_deleted: records that were deleted since a window began and may be gone from the recycle
+bin: no query tells of them.
 
-The replication call goes back 15 days (REST API Developer Guide, "Get Deleted"); what was purged longer ago, the id sets of a
-reconciliation tell.
+The replication call goes back 15 days (REST API Developer Guide, "Get Deleted"); what was purged
+longer ago, the id sets of a reconciliation tell.
 """
 
 import asyncio
@@ -35,7 +36,7 @@ class FindDeleted:
     store: ObjectStore
     catalogue: Catalogue
     settles_after: timedelta = timedelta(minutes=1)
-    """The call counts in whole minutes: a deletion is told when its minute is over."""
+    """The call counts in whole minutes: a deletion is reported when its minute is over."""
 
     @activity.defn(name=names.FIND_DELETED)
     async def find_deleted(self, request: FindDeletedInput) -> FindDeletedResult:

@@ -1,7 +1,8 @@
-"""find_rereads, close_rereads: what is on the list `ops.reread`, as repairs; and what of it is answered.
+"""find_rereads, close_rereads: what is on the list `ops.reread`, as repairs; and what of it is
+answered.
 
-The list is closed by what the change log holds, not by what was done: a gap is answered by a whole image that stands after it, whoever
-brought it. So nothing here need be done exactly once.
+The change log closes the list, not the work done: a gap is answered by any later whole image,
+whatever brought it. So nothing here need be done exactly once.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ import pyarrow as pa
 from temporalio import activity
 from temporalio.client import Client
 
-from activities.quality.late_parents import GRACE, LateParents
+from activities.quality.late_parents import LateParents
 from activities.quality.references import USUAL, Pace, ReferenceChecks
 from activities.runtime.heartbeat import heartbeating
 from clients.storage.objects import ObjectStore
@@ -26,19 +27,22 @@ from clients.warehouse.sql.apply import RECORD_LIST, TOUCHED
 from schemas import names
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.ids import backfill_workflow_id, ids_key
+from schemas.quality import LATE_PARENT_GRACE
 from schemas.repair import CloseInput, FindInput, FindResult, Repair
 from schemas.salesforce.limits import COLLECTION_RETRIEVE_MAX
 from transforms.ingest.snapshots import GONE_ORIGIN
 from transforms.repair import BY_WINDOW, LONGEST_TRANSACTION, Cause
 
 PATIENCE = timedelta(seconds=20)
-"""How long an incomplete record waits: what it lacks may be on its way, in another lane or a batch that is not applied yet."""
+"""Waiting time of an incomplete record: its missing part may be on its way, in another lane or a
+batch that is not applied yet.
+"""
 STORM = 10 * COLLECTION_RETRIEVE_MAX
 """More records than this are read as a window: ten calls are what a query job costs."""
 MOST_ATTEMPTS = 3
-"""A record that was read so often and is still not told is left, with the reason in quarantine."""
+"""A record that was read this often without an answer is left, with the reason in quarantine."""
 REPAIR_WINDOW = "repair-"
-"""How the windows of repairs begin."""
+"""Prefix of the windows of repairs."""
 
 
 _NEVER = datetime.fromtimestamp(0, UTC)
@@ -69,13 +73,15 @@ class Rereads:
     patience: timedelta = PATIENCE
     storm: int = STORM
     most_attempts: int = MOST_ATTEMPTS
-    grace: timedelta = GRACE
+    grace: timedelta = LATE_PARENT_GRACE
     pace: Pace = USUAL
     has_closed_rules: bool = False
 
     @activity.defn(name=names.FIND_REREADS)
     async def find_rereads(self, request: FindInput) -> FindResult:
-        """What is to be read now, late parents among it. A few small queries when that is nothing."""
+        """The records to read now, late parents among them. A few small queries when that is
+        nothing.
+        """
         async with heartbeating():
             await asyncio.to_thread(self._look)
             found = await asyncio.to_thread(self._open, request)
@@ -185,12 +191,14 @@ def _close_answered(transaction: Transaction, spec: ObjectSpec) -> datetime:
 
 
 def _window() -> str:
-    """A name that no reading had before: one that is tried again reads anew."""
+    """A name that no reading had before: one that is tried again reads again."""
     return f"{REPAIR_WINDOW}{datetime.now(UTC):%Y%m%dT%H%M%S.%f}"
 
 
 def _by_window(name: str, rows: list[Open]) -> Repair:
-    """A hole's rows stand at their modstamps. What one transaction left untold stands at its commit."""
+    """A hole's rows stand at their modstamps. What one transaction left untold stands at its
+    commit.
+    """
     since = [row.since for row in rows if row.since is not None]
     commits = [row.last for row in rows if row.cause != Cause.HOLE]
     return Repair(

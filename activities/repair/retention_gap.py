@@ -1,7 +1,8 @@
-"""A hole in a stream: the bus no longer holds the lane's position. What is between is asked for, and the act goes on record.
+"""A hole in a stream: the bus no longer holds the lane's position. What is between is asked for,
+and the act goes on record.
 
-Called when the new subscription stands and before anything of it is landed: whoever finds its first batch in the chain finds the
-hole on the list of what is to be read, too.
+Call after the new subscription is open and before its first batch is landed, so that the gap is
+always queued for repair before the chain moves past it.
 """
 
 import asyncio
@@ -26,12 +27,12 @@ from transforms.repair import LONGEST_TRANSACTION, asked_by_hole
 LANE_HOLE = "lane.hole"
 """The act: a lane went on with new events, because the bus held the others no more."""
 SUBSCRIBED_WITHIN = timedelta(seconds=10)
-"""How long after a subscription is opened the bus may still count an event as old."""
+"""Time after opening a subscription in which the bus may still count an event as old."""
 
 
 @dataclass
 class Holes:
-    """What is done about holes; one for a process."""
+    """Queue retention gaps for repair; one for a process."""
 
     client: Client
     warehouse: Warehouse
@@ -41,7 +42,9 @@ class Holes:
     subscribed_within: timedelta = SUBSCRIBED_WITHIN
 
     async def report(self, request: FollowInput, position: str) -> None:
-        """Ask for everything from a while before the lane's newest applied change up to now, and put the act on record."""
+        """Ask for everything from a while before the lane's newest applied change up to now, and
+        put the act on record.
+        """
         until = await self.org.ask_time(LeaseClass.REPAIR) + self.subscribed_within
         objects = self._objects(request.channel)
         since = await asyncio.to_thread(self._ask, request, position, objects, until)
@@ -68,7 +71,9 @@ class Holes:
         return since
 
     def _objects(self, channel: str) -> list[str]:
-        """The channel's one object; of a channel of several, all of the catalogue's: one more that was not on it does no harm."""
+        """The channel's one object; of a channel of several, all of the catalogue's: one more that
+        was not on it does no harm.
+        """
         name = channel.rpartition("/")[2]
         of_one = [spec.name for spec in self.catalogue.objects.values() if spec.event_name == name]
         return of_one or sorted(self.catalogue.objects)

@@ -1,9 +1,11 @@
-"""Batches that were applied before, once more: the change log decides what is new, and the books are put right.
+"""Batches that were applied before, once more: the change log decides what is new, and the books
+are put right.
 
-One transaction for an object's share of a group of batches, as `activities.apply.applier` has it. What the log has counts as a duplicate,
-found with one query for all of them; what it lacks is applied as any change. A change that the log has stays applied, whatever the
-present catalogue would say of it. Rows of quarantine are replaced by those that still do not fit, and the ledger's counts are
-corrected in the same transaction; its times stay those of the first time.
+One transaction for an object's share of a group of batches, as `activities.apply.applier` has
+it. What the log has counts as a duplicate, found with one query for all of them; what it lacks
+is applied as any change. A change that the log has stays applied, whatever the present catalogue
+would say of it. Rows of quarantine are replaced by those that still do not fit, and the ledger's
+counts are corrected in the same transaction; its times stay those of the first time.
 """
 
 from collections.abc import Sequence
@@ -40,10 +42,12 @@ class Redriver:
 
         Args:
             shares: Of different batches.
-            record: Only its changes are taken, and it is folded anew; None: all. A batch that the ledger lacks is
+            record: Only its changes are taken, and it is folded again; None: all. A batch that
+                the ledger lacks is
                 applied whole, since its row accounts for the whole of it.
 
-        Raises `StaleCatalogueError` when the fields were changed meanwhile; staged anew, the shares can be given again.
+        Raises `StaleCatalogueError` when the fields were changed meanwhile; staged again, the
+        shares can be given again.
         """
         name = shares[0].item.staged.object
         # The revision first, so that the fields are those of it or newer ones.
@@ -129,7 +133,7 @@ def _of_record(share: Share, record: str | None) -> Share:
 def _sorted_out(
     transaction: Transaction, spec: ObjectSpec | None, shares: Sequence[Share]
 ) -> list[_Redriven]:
-    """What of each share the log has, and what not: one query for all."""
+    """Find which changes of each slice the change log has, in one query for all."""
     if spec is None:
         return [_Redriven(share, None) for share in shares]
     tables = [_identities(share) for share in shares]
@@ -146,7 +150,9 @@ def _sorted_out(
 
 
 def _identities(share: Share) -> pa.Table:
-    """Record and place of the typed changes, then of the refused ones; the place is null where it cannot be read."""
+    """Record and place of the typed changes, then of the refused ones; the place is null where it
+    cannot be read.
+    """
     schema = arrow_schema(sql.IDENTITY_COLUMNS[:2])
     parts = []
     if share.changes is not None:
@@ -190,7 +196,9 @@ def _apply(
 
 
 def _correct(transaction: Transaction, each: _Redriven, before: tuple[Any, ...], *, landed: int) -> None:
-    """Law 8 for a batch that the ledger has: what was applied stays so, what is neither applied nor refused is a duplicate."""
+    """Law 8 for a batch that the ledger has: what was applied stays so, what is neither applied nor
+    refused is a duplicate.
+    """
     was_landed, applied, duplicate, quarantined, rebuilt, isolated = before
     now_applied = applied + each.share.applied
     now_duplicate = landed - now_applied - each.quarantined

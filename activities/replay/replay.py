@@ -1,4 +1,6 @@
-"""size_replay, find_batches, redrive_batches: which landed batches a replay takes, and taking them through the present code."""
+"""size_replay, find_batches, redrive_batches: which landed batches a replay takes, and taking them
+through the present code.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -34,7 +36,9 @@ from transforms.replay.reencrypt import Reprotector
 _LOOKED_AT = 1_000
 """Batches of one look, when they are only counted."""
 _READERS = 12
-"""Raw files that are read at once: at quiet times batches are small, and the object store is what takes the time."""
+"""Raw files that are read at once: at quiet times batches are small, and the object store is what
+takes the time.
+"""
 
 _APPLIERS = 3
 """Objects that are applied at once."""
@@ -82,7 +86,7 @@ class ReplaySteps:
 
     @activity.defn(name=names.REDRIVE_BATCHES)
     async def redrive_batches(self, request: RedriveInput) -> ReplayCounts:
-        """Stage the group's raw files anew and apply them, object by object."""
+        """Stage the group's raw files again and apply them, object by object."""
         async with heartbeating():
             return await asyncio.to_thread(self._redrive, request)
 
@@ -112,7 +116,8 @@ class ReplaySteps:
         known = sum(settled.values())
         counts = ReplayCounts(batches=len(landed), changes=known, duplicate=known)
         redrive = partial(Redriver(warehouse, self.catalogue).redrive, record=record)
-        # An object's transaction waits for the warehouse most of the time, and for no other object's.
+        # An object's transaction waits for the warehouse most of the time, and for no other
+        # object's.
         with ThreadPoolExecutor(_APPLIERS, thread_name_prefix="redrive") as pool:
             for some in pool.map(redrive, by_object.values()):
                 counts = counts.plus(some)

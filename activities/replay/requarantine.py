@@ -1,7 +1,8 @@
 """The rows that quarantine holds of replayed batches, replaced by those that still do not fit.
 
-A row that stays as it is, is not touched; one whose reason has changed keeps the time of its first refusal. What of them a query can
-answer, and none has answered yet, is asked for once more.
+A row that stays as it is, is not touched; one whose reason has changed keeps the time of its
+first refusal. What of them a query can answer, and none has answered yet, is asked for once
+more.
 """
 
 from collections import defaultdict
@@ -23,7 +24,7 @@ from transforms.repair import asked_by_refusals
 
 
 class _Row(NamedTuple):
-    """What tells one refusal from another."""
+    """The key that distinguishes one refusal from another."""
 
     ordinal: int
     record_id: str | None
@@ -44,13 +45,13 @@ class Requarantine:
     leave: list[tuple[str, _Row]] = field(default_factory=list)
     come: list[pa.Table] = field(default_factory=list)
     waiting: list[pa.Table] = field(default_factory=list)
-    """What is refused, not answered and not asked for, whether it comes or was there."""
+    """Rows refused, unanswered and not yet queued, whether they arrive now or were there before."""
     released: int = 0
     """Rows fewer than before."""
 
     @classmethod
     def read(cls, transaction: Transaction, name: str, batches: list[str]) -> Self:
-        """What there is of the object called `name`."""
+        """The rows of the object called `name`."""
         held: defaultdict[str, dict[_Row, datetime]] = defaultdict(dict)
         answered = set()
         for batch, ordinal, record_id, reason, detail, at, answered_at in transaction.fetch(
@@ -64,7 +65,8 @@ class Requarantine:
         return cls(held, answered, {(batch, int(ordinal)) for batch, ordinal in rows})
 
     def replace(self, share: Share, record: str | None) -> int:
-        """Let the share's refused changes be all that is refused of its batch, or of one record in it.
+        """Let the share's refused changes be all that is refused of its batch, or of one record in
+        it.
 
         Returns the rows that quarantine then holds of the batch.
         """

@@ -30,14 +30,18 @@ class Landed(NamedTuple):
 
 @dataclass
 class Restager:
-    """Reads landed batches and stages them anew. Its methods block, and may run in several threads."""
+    """Reads landed batches and stages them again. Its methods block, and may run in several
+    threads.
+    """
 
     store: ObjectStore
     catalogue: Catalogue
     reprotector: Reprotector
 
     def read(self, org: str, ref: BatchRef, only: str | None) -> Landed:
-        """The batch, or one object's events of it. Raises `ChainBrokenError` when its file is not what was landed."""
+        """The batch, or one object's events of it. Raises `ChainBrokenError` when its file is not
+        what was landed.
+        """
         chain = Chain(self.store, org=org, lane=ref.lane)
         manifest = chain.find(ref.start)
         if manifest is None:
@@ -50,13 +54,15 @@ class Restager:
     def shares(
         self, landed: Landed, *, only: str | None, without: set[str], record: str | None
     ) -> dict[str, Share]:
-        """The batch's shares by object; raises `LedgerImbalanceError` when a change of them is unaccounted for.
+        """The batch's shares by object; raises `LedgerImbalanceError` when a change of them is
+        unaccounted for.
 
         Args:
             landed: The batch.
             only: One object; None: all of them.
             without: Objects that are left out.
-            record: The shares are as if nothing but this record's changes had landed; None: all did.
+            record: The shares are as if nothing but this record's changes had landed; None: all
+                did.
         """
         manifest, raw = landed
         names = {only} if only is not None else manifest.landed.keys()
@@ -76,7 +82,9 @@ class Restager:
         return shares
 
     def _staged(self, raw: pa.Table, manifest: Manifest) -> dict[str, ObjectShare]:
-        """The raw file's shares; what was encrypted or clear under an older catalogue is brought up to this one first."""
+        """The raw file's shares; what was encrypted or clear under an older catalogue is brought up
+        to this one first.
+        """
         if manifest.form is Form.ROWS:
             (name,) = manifest.landed
             return stage_batch(self.reprotector.page(raw, name), manifest, self.catalogue)
@@ -90,7 +98,9 @@ class Restager:
         return staged if closed is raw else stage_batch(closed, manifest, self.catalogue)
 
     def _lacks_protected(self, name: str, share: ObjectShare) -> bool:
-        """True when a value of a protected field did not fit: it may have landed in clear, before the field was declared personal."""
+        """True when a value of a protected field did not fit: it may have landed in plaintext,
+        before the field was declared personal.
+        """
         spec = self.catalogue.objects.get(name)
         if spec is None or share.changes is None:
             return False

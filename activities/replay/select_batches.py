@@ -1,4 +1,4 @@
-"""Which batches a replay takes, how much they are, and which of them go together."""
+"""Choose the batches of a replay, count them, and group them."""
 
 from collections.abc import Iterable, Iterator
 
@@ -11,13 +11,15 @@ from schemas.ingest.raw import Manifest
 from schemas.replay import BatchGroup, BatchRef, ReplaySelection, ReplaySize
 
 GROUP_CHANGES = 20_000
-"""Changes that are read and applied together: enough to share a commit, few enough to hold in memory."""
+"""Changes that are read and applied together: enough to share a commit, few enough to hold in
+memory.
+"""
 
 
 def selected_batches(
     store: ObjectStore, warehouse: Warehouse, catalogue: Catalogue, selection: ReplaySelection
 ) -> LandedBatches | NamedBatches:
-    """What finds the selection's batches."""
+    """The finder of the selection's batches."""
     if selection.quarantine is not None or selection.is_by_record:
         return NamedBatches(store, warehouse, catalogue, selection)
     return LandedBatches(store, selection)
@@ -34,7 +36,9 @@ def sized(page: BatchPage, selection: ReplaySelection, before: ReplaySize) -> Re
 
 
 def _taken(manifest: Manifest, selection: ReplaySelection) -> int:
-    """Changes that the selection takes of a batch; of one record it is not known beforehand, and the object's are read."""
+    """Changes that the selection takes of a batch; of one record it is not known beforehand, and
+    the object's are read.
+    """
     if selection.object is None:
         return manifest.changes
     return manifest.landed.get(selection.object, 0)

@@ -1,7 +1,8 @@
-"""Which shares of landed batches need no second look, told from their headers alone.
+"""Find batch shares that a replay can skip, from event headers alone.
 
-When the change log has every change of a batch's object and quarantine has none of them, staging it anew could change nothing. Its
-headers cost a sixth of what its values cost, so a replay of what is known goes four times as fast.
+When the change log has every change of a batch's object and quarantine has none of them, staging
+it again could change nothing. Its headers cost a sixth of what its values cost, so a replay of
+what is known goes four times as fast.
 """
 
 from collections import defaultdict
@@ -21,15 +22,19 @@ from transforms.replay.change_keys import identities_of
 
 
 class Headers(NamedTuple):
-    """What a batch's headers say."""
+    """The facts in a batch's headers."""
 
     batch: str
     by_object: dict[str, pa.Table]
-    """Object -> record and place of each of its changes; an object with a header that cannot be read is left out."""
+    """Object -> record and place of each of its changes; an object with a header that cannot be
+    read is left out.
+    """
 
 
 def headers_of(landed: Landed) -> Headers:
-    """The batch's headers. A page of rows has none: its typed values cost no more than they would."""
+    """The batch's headers. A page of rows has none: its typed values cost no more than they
+    would.
+    """
     is_events = landed.manifest.form is Form.EVENTS
     return Headers(landed.manifest.batch, identities_of(landed.raw) if is_events else {})
 

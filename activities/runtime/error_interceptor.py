@@ -1,7 +1,8 @@
 """The one place where our errors become Temporal's.
 
-Temporal matches a retry policy's names against the exact class, never an ancestor, so a hierarchy cannot be named in
-a policy. Here the hierarchy decides, and no workflow lists error names. Messages are cut to what a history should hold.
+Temporal matches a retry policy's names against the exact class, never an ancestor, so a
+hierarchy cannot be named in a policy. Here the hierarchy decides, and no workflow lists error
+names. Messages are cut to what a history should hold.
 """
 
 from typing import Any
@@ -12,7 +13,9 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, 
 from schemas.errors import TerminalError, TidegateError, TransientError
 
 MESSAGE_LENGTH = 2_000
-"""Characters of an error that reach a history; the server cuts what it keeps of a failing activity at 4 KiB."""
+"""Characters of an error that reach a history; the server cuts what it keeps of a failing activity
+at 4 KiB.
+"""
 
 
 class ErrorBoundary(Interceptor):
@@ -27,7 +30,8 @@ class _Inbound(ActivityInboundInterceptor):
         try:
             return await super().execute_activity(input)
         except TidegateError as error:
-            # Alone: a cause would travel with it, named by its class and uncut, and a driver's own may quote the row it refused.
+            # Alone: a cause would travel with it, named by its class and uncut, and a driver's own
+            # may quote the row it refused.
             raise as_application_error(error).with_traceback(error.__traceback__) from None
 
 

@@ -1,4 +1,6 @@
-"""Heartbeats for steps that work in threads: a killed worker is noticed in seconds, not at the step's timeout."""
+"""Heartbeats for steps that work in threads: a killed worker is noticed in seconds, not at the
+step's timeout.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable

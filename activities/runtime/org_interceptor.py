@@ -1,6 +1,8 @@
-"""A worker serves one org. A step that is meant for another one is not carried out: it would read, or write, the wrong org.
+"""A worker serves one org. A step that is meant for another one is not carried out: it would read,
+or write, the wrong org.
 
-Task queues have the same names everywhere, so engines of two orgs in one Temporal namespace would be handed each other's steps.
+Task queues have the same names everywhere, so engines of two orgs in one Temporal namespace
+would be handed each other's steps.
 """
 
 from typing import Any
@@ -11,7 +13,9 @@ from schemas.errors import UnavailableError
 
 
 class OneOrg(Interceptor):
-    """Worker interceptor: a step of another org than `org` ends with `UnavailableError`, and is tried again until the right worker has it."""
+    """Worker interceptor: a step of another org than `org` ends with `UnavailableError`, and is
+    tried again until the right worker has it.
+    """
 
     def __init__(self, org: str) -> None:
         self._org = org
@@ -37,7 +41,9 @@ class _Inbound(ActivityInboundInterceptor):
 
 
 def _org_of(argument: Any) -> str | None:
-    """The org that an input names, itself or in one of its parts (a batch, a manifest); None when it names none."""
+    """The org that an input names, itself or in one of its parts (a batch, a manifest); None when
+    it names none.
+    """
     for each in (argument, *getattr(argument, "__dict__", {}).values()):
         org = getattr(each, "org", None)
         if isinstance(org, str):

@@ -1,4 +1,6 @@
-"""A step that finds the org's fields to be others than the catalogue's asks for a check of the schema, and is tried again."""
+"""A step that finds the org's fields to be others than the catalogue's asks for a check of the
+schema, and is tried again.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,14 +20,19 @@ from schemas.ids import drift_workflow_id
 from transforms.drift.compare_schema import compare
 
 _SOON_TRIES = 20
-"""With their waits some four minutes: by then a check has held the field back, and every process has heard of it."""
+"""With their waits some four minutes: by then a check has held the field back, and every process
+has heard of it.
+"""
 _LATER = timedelta(minutes=10)
-"""Between two tries from then on: what no check finds is for somebody to mend, and every try costs calls."""
+"""Between two tries from then on: what no check finds is for somebody to fix, and every try costs
+calls.
+"""
 
 
 @asynccontextmanager
 async def asking_for_a_check(org: str, object_name: str) -> AsyncIterator[None]:
-    """Let `SchemaChangedError` pass after a check of the object's fields was started; one that runs already is enough.
+    """Let `SchemaChangedError` pass after a check of the object's fields was started; one that runs
+    already is enough.
 
     A step that goes on being refused is tried every ten minutes only.
     """
@@ -48,8 +55,9 @@ async def asking_for_a_check(org: str, object_name: str) -> AsyncIterator[None]:
 async def check_before_repair(org: OrgHttp, spec: ObjectSpec, lease_class: LeaseClass) -> None:
     """Raise `SchemaChangedError` when a field should be held first; one call.
 
-    What says that records must be read again may be the conversion of a field that has emptied it (salesforce.md D.5): a reading
-    before the field is held would write that over what the warehouse has.
+    What says that records must be read again may be the conversion of a field that has emptied
+    it (salesforce.md D.5): a reading before the field is held would write that over what the
+    warehouse has.
     """
     described = await OrgSchema(org, lease_class).fields(spec.name)
     found = compare(spec, described, DriftPolicy(add=False), {})

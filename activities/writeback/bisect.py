@@ -1,8 +1,10 @@
-"""The calls of a batch that goes by collections: one, and more when the org refuses whole collections of it for one of their rows.
+"""The calls of a batch that goes by collections: one, and more when the org refuses whole
+collections of it for one of their rows.
 
-JSON's reader gives a body up at the first value that it cannot take for its field, and a field that is gone refuses all rows
-beside the one that names it. So what is refused together is sent again in halves, until the row that is to blame is by itself; without
-this, one row would make dead letters of up to two hundred.
+JSON's reader gives a body up at the first value that it cannot take for its field, and a field
+that is gone refuses all rows beside the one that names it. So what is refused together is sent
+again in halves, until the row that is to blame is by itself; without this, one row would make
+dead letters of up to two hundred.
 """
 
 import asyncio
@@ -20,12 +22,14 @@ from schemas.writeback.messages import WritebackState
 from transforms.writeback.facts import Outcome, ToSend
 
 MOST_REFUSALS = 24
-"""Refused groups of a batch that are divided: one bad row of a thousand takes ten. Where every row is bad it ends here."""
+"""Refused groups of a batch that are divided: one bad row of a thousand takes ten. Where every row
+is bad it ends here.
+"""
 PAUSED = not_sent("A pause came before it was sent.", code="paused")
 
 
 class Carried(NamedTuple):
-    """What the calls of a batch came to."""
+    """The result of a batch's calls."""
 
     outcomes: Outcomes
     """Those are missing of which nobody knows whether they were written."""
@@ -80,7 +84,9 @@ class Halves:
     refusals: int = 0
 
     def take_in(self, sent: Sent) -> None:
-        """Keep what a call came to. What it refused together for good is divided, and has no outcome yet."""
+        """Keep what a call came to. What it refused together for good is divided, and has no
+        outcome yet.
+        """
         self.outcomes |= sent.outcomes
         for group in sent.refused:
             told = [sent.outcomes.get(entry.record) for entry in group]
@@ -99,7 +105,9 @@ class Halves:
 
 
 def _divided(group: Sequence[ToSend]) -> list[Sequence[ToSend]]:
-    """Two halves. Rows that write the same fields stay together, since a field may be what is wrong."""
+    """Two halves. Rows that write the same fields stay together, since a field may be what is
+    wrong.
+    """
     alike = sorted(group, key=lambda entry: sorted(entry.fields))
     half = len(alike) // 2
     return [alike[:half], alike[half:]]

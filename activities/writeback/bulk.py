@@ -1,7 +1,8 @@
 """Carrier `bulk`: a batch of writebacks as one ingest job.
 
-Nothing is written before the job is closed. So it is made and filled first, its id kept in the store; only then is the batch said to be
-sent, and the job closed. From then on the job itself is asked what became of it, however often and by whomever.
+Nothing is written before the job is closed. So it is made and filled first, its id kept in the
+store; only then is the batch said to be sent, and the job closed. From then on the outcome is
+read from the job itself, however often and by any process.
 """
 
 import asyncio
@@ -27,11 +28,11 @@ from schemas.errors import (
     UnavailableError,
 )
 from schemas.governor import Budget, LeaseClass
+from schemas.settings.writeback import JOB_STALL_TIMEOUT
 from transforms.writeback.facts import ToSend
 from transforms.writeback.outcomes import RowResult
 from transforms.writeback.row_errors import NOT_SENT
 
-JOB_PATIENCE = timedelta(minutes=10)
 _LONG_UPLOAD_BYTES = 10_000_000
 """From this size on an upload may take 20 seconds."""
 _ORPHANS_EVERY = timedelta(minutes=10)
@@ -57,8 +58,8 @@ class JobTerms:
     longest_wait: float = 30
     step: float = 480
     """Seconds that one step waits for a job; the next one goes on."""
-    patience: timedelta = JOB_PATIENCE
-    """How long a job may get no further before it is aborted."""
+    patience: timedelta = JOB_STALL_TIMEOUT
+    """How long a job may make no progress before it is aborted."""
     settled_after: timedelta = VISIBILITY_DELAY
     """After the job's end, until a query sees all that it has written."""
     aborted_after: timedelta = timedelta(seconds=30)
@@ -66,7 +67,9 @@ class JobTerms:
     come_again: timedelta = COME_AGAIN
     """Until rows for which no job could be made are tried again, when the org does not say when."""
     orphan_age: timedelta = timedelta(minutes=30)
-    """From when on an open job of ours that belongs to no batch is aborted; a younger one may be in somebody's hands."""
+    """From when on an open job of ours that belongs to no batch is aborted; a younger one may be in
+    somebody's hands.
+    """
 
 
 @dataclass
@@ -87,9 +90,11 @@ class IngestJobs:
     async def fill(
         self, spec: ObjectSpec, key_field: str, entries: Sequence[ToSend], batch: StoredBatch
     ) -> Filled:
-        """Make a job of the entries and give it its file. What cannot go by a job, is to go by collections.
+        """Make a job of the entries and give it its file. What cannot go by a job, is to go by
+        collections.
 
-        A job that an earlier try has made is aborted: it was never closed. `UnavailableError` when another process sends the batch.
+        A job that an earlier try has made is aborted: it was never closed. `UnavailableError`
+        when another process sends the batch.
         """
         if batch.job:
             await self.abort(batch.job)
@@ -114,7 +119,9 @@ class IngestJobs:
         return Filled(job, left)
 
     async def abort(self, job: str) -> None:
-        """Stop a job that was not closed, as far as that is possible; else it is found among the orphans."""
+        """Stop a job that was not closed, as far as that is possible; else it is found among the
+        orphans.
+        """
         try:
             await self.bulk.abort(job)
         except (TransientError, CallRefusedError):
@@ -130,10 +137,11 @@ class IngestJobs:
     async def outcomes(
         self, spec: ObjectSpec, key_field: str, entries: Sequence[ToSend], job: str
     ) -> Outcomes | None:
-        """Outcomes by record, as the job tells them, which may take minutes; None when it is still at it.
+        """Outcomes by record, as the job tells them, which may take minutes; None when it is still
+        at it.
 
-        Those are missing that it does not tell of; what it has written of them can be seen by now. A job that the org knows no more
-        tells nothing.
+        Those are missing that it does not tell of; what it has written of them can be seen by
+        now. A job that the org knows no more tells nothing.
         """
         info = await self._over(job) if job else None
         if info is not None and not info.is_over:
@@ -150,7 +158,9 @@ class IngestJobs:
         return found
 
     async def _over(self, job: str) -> IngestInfo | None:
-        """The job once it is over, or as it is after a step's time; None when the org knows it no more."""
+        """The job once it is over, or as it is after a step's time; None when the org knows it no
+        more.
+        """
         until, wait = time.monotonic() + self.terms.step, self.terms.first_wait
         while True:
             try:
@@ -165,7 +175,9 @@ class IngestJobs:
             wait = min(1.5 * wait, self.terms.longest_wait)
 
     async def _pushed(self, info: IngestInfo) -> IngestInfo:
-        """A job that was not closed is closed now; one that gets no further is aborted. Neither can write a row twice."""
+        """A job that was not closed is closed now; one that makes no progress is aborted. Neither
+        can write a row twice.
+        """
         if info.state == "Open":
             try:
                 return await self.bulk.close(info.id)
@@ -183,7 +195,9 @@ class IngestJobs:
         return time.monotonic() - since > self.terms.patience.total_seconds()
 
     async def _clear(self, object_name: str) -> None:
-        """Abort jobs that were made without anybody hearing of it, now and then: open ones count against the org's limits."""
+        """Abort jobs that were made without anybody hearing of it, now and then: open ones count
+        against the org's limits.
+        """
         last = self._cleared_at.get(object_name)
         if last is not None and time.monotonic() - last < _ORPHANS_EVERY.total_seconds():
             return

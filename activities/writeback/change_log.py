@@ -1,4 +1,4 @@
-"""What is known of records that are to be written: the change log's part of it."""
+"""The change log's facts about records that are to be written."""
 
 import asyncio
 from collections import defaultdict
@@ -26,7 +26,9 @@ class ChangeLog:
     warehouse: Warehouse
 
     async def since(self, spec: ObjectSpec, record_ids: Collection[str], moment: datetime) -> Log:
-        """The records' changes from a time on, that are applied. Without records nothing is asked."""
+        """The records' changes from a time on, that are applied. Without records nothing is
+        asked.
+        """
         if not record_ids:
             return {}
         return await asyncio.to_thread(self._read, spec, record_ids, moment)

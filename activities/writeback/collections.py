@@ -1,4 +1,6 @@
-"""Carrier `collections`: a batch of writebacks as one call. And what becomes of rows by their results, whatever carried them."""
+"""Carrier `collections`: a batch of writebacks as one call. And what becomes of rows by their
+results, whatever carried them.
+"""
 
 import time
 from collections import defaultdict
@@ -20,7 +22,7 @@ from transforms.writeback.outcomes import RowResult, outcome_of
 Outcomes = dict[str, Outcome]
 """Record -> outcome."""
 _AIM_SECONDS = 8.0
-"""What a call may take; one of 20 seconds would be a long one, of which an org has few."""
+"""Bounds of a call; one of 20 seconds would be a long one, of which an org has few."""
 _LEAST_ROWS = 1
 """The first entry always goes."""
 
@@ -34,17 +36,21 @@ _LEFT = not_sent("It did not fit into one call with those before it.")
 
 
 class Sent(NamedTuple):
-    """What a call came to."""
+    """The result of a call."""
 
     outcomes: Outcomes
     """Those are missing whose row's result leaves it open."""
     refused: Sequence[Sequence[ToSend]]
-    """Collections of which each was refused as a whole; the outcomes have every entry of them as the one to blame."""
+    """Collections of which each was refused as a whole; the outcomes have every entry of them as
+    the one to blame.
+    """
 
 
 @dataclass
 class Pace:
-    """How long one object's rows take, as measured in this process; until a call has told, they are taken to be quick."""
+    """How long one object's rows take, as measured in this process; until a call has told, they are
+    taken to be quick.
+    """
 
     seconds_a_row: float = 0.0
 
@@ -56,7 +62,9 @@ class Pace:
         return max(_LEAST_ROWS, int(_AIM_SECONDS / self.seconds_a_row))
 
     def learn(self, rows: int, seconds: float) -> None:
-        """Take in how long a call took; the last one counts most, since a call that was given up says little of those after it."""
+        """Take in how long a call took; the last one counts most, since a call that was given up
+        says little of those after it.
+        """
         self.seconds_a_row = (self.seconds_a_row + 3 * seconds / rows) / 4
 
     def give_up(self, rows: int, seconds: float) -> None:
@@ -73,7 +81,9 @@ class Collections:
     """By object."""
 
     def left(self, spec: ObjectSpec, entries: Sequence[ToSend]) -> Outcomes:
-        """Outcomes of entries that do not fit into one call, or would make it too long: they wait again. The first one always goes."""
+        """Outcomes of entries that do not fit into one call, or would make it too long: they wait
+        again. The first one always goes.
+        """
         going = _fitting(entries, self.paces[spec.name].rows)
         return {entry.record: _LEFT for entry in entries if entry.record not in going}
 
@@ -110,7 +120,8 @@ def _row(entry: ToSend) -> Row:
 def _fitting(entries: Sequence[ToSend], most: int) -> set[str]:
     """The records that go together in one call.
 
-    A row that a composite request would misread goes by one collection, without a composite request; other calls leave such rows for later.
+    A row that a composite request would misread goes by one collection, without a composite
+    request; other calls leave such rows for later.
     """
     first, going = entries[0], list(entries)
     if collections_needed([_row(entry) for entry in going]) > 1 and any(map(_is_misread, going)):
@@ -145,7 +156,7 @@ def outcomes_of(
 
 
 def _hidden(spec: ObjectSpec, key_field: str, entry: ToSend) -> list[Any]:
-    """Values that Salesforce may quote and nobody may keep in clear."""
+    """Values that Salesforce may quote and nobody may keep in plaintext."""
     values: Mapping[str, Any] = {**entry.fields, key_field: entry.external_id}
     return [
         value for name, value in values.items() if name not in spec.fields or spec.fields[name].is_protected

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from schemas.settings.writeback import ABANDONED_CALL_TIMEOUT
 from schemas.writeback.messages import NewerChange
 
 SETTLED_AFTER = timedelta(minutes=2)
@@ -20,13 +21,17 @@ class WritebackTerms:
 
     newer: Mapping[str, NewerChange] = field(default_factory=dict)
     """`Object` or `Object.Field` -> what a newer change in Salesforce does; others: it holds."""
-    settled_after: timedelta = SETTLED_AFTER
-    """The org is taken to be still at a call that was given up for so long."""
+    settled_after: timedelta = ABANDONED_CALL_TIMEOUT
+    """The org is taken to be still at a call that was abandoned for so long."""
     send_within: timedelta = SEND_WITHIN
-    """A call that is not begun so soon after the store was told of it is not made. With what a call may take (connecting, sending,
-    waiting: each less than 20 seconds) it is over before `settled_after` is."""
+    """A call that does not begin this soon after the batch was marked as sent is not made. With
+    what a call may take (connecting, sending, waiting: each less than 20 seconds) it is over
+    before `settled_after` is.
+    """
     read_within: timedelta = READ_WITHIN
-    """What was read longer ago decides nothing any more: the batch is read anew, since somebody may have changed its records."""
+    """Older reads decide nothing any more: the batch is read again, since somebody may have changed
+    its records.
+    """
     read_within_by_job: timedelta = READ_WITHIN_BY_JOB
     """The same of a batch whose job has to be made and filled in between."""
     patience: timedelta = LOST_ANSWER_PATIENCE
@@ -35,6 +40,6 @@ class WritebackTerms:
     """Until what could not be sent is tried again, when the org does not say when."""
 
     def policy(self, object_name: str) -> Callable[[str], NewerChange]:
-        """What is configured for an object's field, else for the object."""
+        """The configured conflict policy of an object's field, else of the object."""
         usual = self.newer.get(object_name, NewerChange.HOLDS)
         return lambda name: self.newer.get(f"{object_name}.{name}", usual)

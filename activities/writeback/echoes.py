@@ -1,4 +1,6 @@
-"""Own changes that come back close their writebacks: the change log is asked for what was done lately."""
+"""Own changes that come back close their writebacks: the change log is asked for what was done
+lately.
+"""
 
 import asyncio
 from collections import defaultdict
@@ -37,7 +39,9 @@ class EchoSteps:
 
     @activity.defn(name=names.FIND_ECHOES)
     async def find_echoes(self, request: EchoInput) -> EchoCounts:
-        """Find the changes that an object's writebacks of the last hour have made, as far as they have come back."""
+        """Find the changes that an object's writebacks of the last hour have made, as far as they
+        have come back.
+        """
         us = (await self.sessions.session()).user_id
         return await run_to_completion(
             asyncio.to_thread(self._find, self.catalogue.object(request.object), us)

@@ -1,4 +1,6 @@
-"""From a batch's rows in the store to entries with their values in clear, and back to tokens. Clear values stay in memory (law 7)."""
+"""From a batch's rows in the store to entries with their values in plaintext, and back to tokens.
+Clear values stay in memory (law 7).
+"""
 
 from collections.abc import Mapping, Sequence
 from itertools import groupby
@@ -18,8 +20,9 @@ _OTHER_KEY = "Its personal values were encrypted with a key that is not the org'
 def entries_to_send(
     rows: Sequence[StoredWriteback], catalogue: Catalogue, object_name: str, protector: Protector
 ) -> tuple[list[ToSend], dict[str, Outcome]]:
-    """One entry a record, in the order of the first acceptance; and record -> outcome of those that nobody can send any more: the
-    catalogue has changed since they were accepted, or the key of their tokens is not ours.
+    """One entry a record, in the order of the first acceptance; and record -> outcome of those that
+    nobody can send any more: the catalogue has changed since they were accepted, or the key of
+    their tokens is not ours.
     """
     if object_name not in catalogue.objects:
         return [], dict.fromkeys((row.record for row in rows), _unsendable(object_name))
@@ -43,7 +46,9 @@ def _unsendable(name: str) -> Outcome:
 
 
 def protected(values: Mapping[str, Any], spec: ObjectSpec, protector: Protector) -> dict[str, Any]:
-    """Values as the store keeps them: those of PII fields, and of fields that the catalogue lacks, as tokens."""
+    """Values as the store keeps them: those of PII fields, and of fields that the catalogue lacks,
+    as tokens.
+    """
     return {
         name: value
         if value is None or (name in spec.fields and not spec.fields[name].is_protected)
@@ -53,7 +58,9 @@ def protected(values: Mapping[str, Any], spec: ObjectSpec, protector: Protector)
 
 
 class _Clear:
-    """What tokens stand for. They are told by the field: a text of a field without PII may look like one."""
+    """The plaintext of tokens. The field tells a token: a text of a field without PII may look like
+    one.
+    """
 
     def __init__(self, catalogue: Catalogue, object_name: str, protector: Protector) -> None:
         self._rules = object_rules(catalogue, object_name, None)

@@ -12,7 +12,7 @@ from transforms.writeback.equality import same
 from transforms.writeback.facts import Outcome, SeenRecord, ToSend, whole_second
 
 _CLOCKS = timedelta(seconds=2)
-"""By how much the org's clock may be ahead of ours when an own write is told by its time."""
+"""How far the org's clock may be ahead of ours when an own write is recognized by its time."""
 UNSEEN = Outcome(
     WritebackState.WAITING,
     "change_under_way",
@@ -25,7 +25,9 @@ UNSEEN = Outcome(
 def told_apart(
     seen: Mapping[str, SeenRecord], entries: Sequence[ToSend], us: str, own: Mapping[str, OwnWrite]
 ) -> dict[str, SeenRecord]:
-    """The records, with what is known of when somebody else may have changed them: our own last write is no such change."""
+    """The records, with what is known of when somebody else may have changed them: our own last
+    write is no such change.
+    """
     found = dict(seen)
     for entry in entries:
         record, write = seen.get(entry.external_id), own.get(entry.record)
@@ -38,7 +40,8 @@ def told_apart(
 
 
 def is_unseen(spec: ObjectSpec, seen: SeenRecord | None, write: OwnWrite | None, now: datetime) -> bool:
-    """True when our own last write may be younger than what a query shows: the record would be taken for what it was before.
+    """True when our own last write may be younger than what a query shows: the record would be
+    taken for what it was before.
 
     Times alone do not tell, since `sent_at` is the org's time or somewhat before it.
     """

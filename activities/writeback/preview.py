@@ -1,4 +1,6 @@
-"""A dry run: what writebacks would do to the records as they are now. Reads the org, and writes nothing anywhere but its own answer."""
+"""A dry run: what writebacks would do to the records as they are now. Reads the org, and writes
+nothing anywhere but its own answer.
+"""
 
 import asyncio
 from collections import defaultdict
@@ -47,7 +49,9 @@ class PreviewSteps:
 
     @activity.defn(name=names.PREVIEW_WRITEBACKS)
     async def preview_writebacks(self, request: PreviewInput) -> Previewed:
-        """As `preview`, of rows that lie in the object store; the answer is put there, too, for values must not travel."""
+        """As `preview`, of rows that lie in the object store; the answer is put there, too, for
+        values must not travel.
+        """
         async with heartbeating():
             rows = orjson.loads(await asyncio.to_thread(self.store.get, request.key))
             found = await self.preview(rows)
@@ -56,7 +60,9 @@ class PreviewSteps:
         return Previewed(key=key)
 
     async def preview(self, rows: Sequence[Row]) -> Preview:
-        """What each would do, in the order of the request, and what each object's would cost. Refused ones are not among them."""
+        """The effect of each, in the order of the request, and the cost of each object's. Refused
+        ones are not among them.
+        """
         now = datetime.now(UTC)
         by_object: defaultdict[tuple[str, str], list[Row]] = defaultdict(list)
         for row in rows:

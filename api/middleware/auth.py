@@ -1,4 +1,4 @@
-"""Who may call: bearer tokens, checked before anything else of a request is looked at, and roles a route."""
+"""Authentication: bearer tokens, checked before anything else of a request, and roles a route."""
 
 import asyncio
 import hashlib
@@ -15,7 +15,8 @@ from api.problems import ProblemError, problem_of, response_of
 from clients.oidc import TokenIssuer
 from schemas.access import Caller, CallerRole
 from schemas.errors import TidegateError
-from workers.settings import ApiSettings, OidcSettings
+from schemas.settings.api import ApiSettings, OidcSettings
+from workers.addresses import issuer_address
 
 PUBLIC = frozenset({"/healthz", "/readyz", "/v1/openapi.json", "/v1/docs"})
 """Paths that anybody may ask for: they say nothing of any org."""
@@ -23,15 +24,17 @@ _RANK = [CallerRole.GUEST, CallerRole.READER, CallerRole.WRITER, CallerRole.OPER
 
 
 class Gate:
-    """Knows tokens. They are kept and compared as hashes, and all of them are compared, so that time tells nothing."""
+    """Knows tokens. They are kept and compared as hashes, and all of them are compared, so that
+    time tells nothing.
+    """
 
     def __init__(self, settings: ApiSettings) -> None:
         self._tokens = settings.tokens
         self._oidc = settings.oidc
-        self._issuer = None if settings.oidc is None else TokenIssuer(settings.oidc.address())
+        self._issuer = None if settings.oidc is None else TokenIssuer(issuer_address(settings.oidc))
 
     async def caller(self, token: str) -> Caller | None:
-        """Whose token it is; None for an unknown one."""
+        """The caller of a token; None for an unknown one."""
         given = hashlib.sha256(token.encode()).hexdigest()
         found = None
         for known in self._tokens:

@@ -1,4 +1,6 @@
-"""No body is longer than agreed: a request that says so itself is refused unread, another one as soon as it is too long."""
+"""No body is longer than agreed: a request that says so itself is refused unread, another one as
+soon as it is too long.
+"""
 
 from http import HTTPStatus
 
@@ -36,5 +38,5 @@ class BodyLimit:
         await self._app(scope, counted, send)
 
     def _refusal(self) -> ProblemError:
-        detail = f"The body is longer than {self._most:,} bytes. Send it in parts, or raise TIDEGATE_API__MOST_BYTES."
+        detail = f"The body is longer than {self._most:,} bytes. Send it in parts, or raise TIDEGATE_API__MAX_BODY_BYTES."
         return ProblemError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", detail)

@@ -1,4 +1,6 @@
-"""The outermost layer: every request has an id and a line in the log, and whatever fails inside is answered."""
+"""The outermost layer: every request has an id and a line in the log, and whatever fails inside is
+answered.
+"""
 
 import logging
 import re
@@ -20,8 +22,8 @@ _USABLE = re.compile(r"[A-Za-z0-9._-]{1,64}")
 class RequestIds:
     """Takes the caller's `X-Request-Id` or makes one up, and sends it back.
 
-    The log's line has the method, the path without its query, the status, the caller's name and the time taken; never a
-    header, a parameter or a body.
+    The log's line has the method, the path without its query, the status, the caller's name and
+    the time taken; never a header, a parameter or a body.
     """
 
     def __init__(self, app: ASGIApp) -> None:

@@ -30,7 +30,9 @@ class AuditPage(BaseModel):
 
 
 class AuditCheck(BaseModel):
-    """Whether every row is as it was written, of the log and of the attempts at writebacks that it seals. Rows cut off the end cannot be seen: compare `acts` with a copy kept elsewhere."""
+    """Verify that every row is as it was written, of the log and of the attempts at writebacks that
+    it seals. Rows cut off the end cannot be seen: compare `acts` with a copy kept elsewhere.
+    """
 
     is_whole: bool
     acts: int

@@ -1,4 +1,4 @@
-"""Backfills: an object is read anew, all of it, a time window, or some records by their ids."""
+"""Backfills: an object is read again, all of it, a time window, or some records by their ids."""
 
 import asyncio
 from typing import Annotated, Literal, Self
@@ -18,7 +18,7 @@ RecordId = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z]{18}$")]
 
 
 class BackfillRequest(RunRequest):
-    """What to read anew."""
+    """The records to read again."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -93,5 +93,5 @@ async def _stored(parts: ApiParts, record_ids: tuple[str, ...]) -> str:
 RESOURCE = RunResource(
     kind=BACKFILL,
     request=BackfillRequest,
-    about="Reads an object anew while its lane goes on: all of it, a time window, or records by their ids.",
+    about="Reads an object again while its lane goes on: all of it, a time window, or records by their ids.",
 )

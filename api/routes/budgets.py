@@ -1,4 +1,6 @@
-"""Budgets: what the governor knows of each, who spends it, and when it runs out. Costs no call to Salesforce."""
+"""Budgets: what the governor knows of each, who spends it, and when it runs out. Costs no call to
+Salesforce.
+"""
 
 from datetime import datetime
 from typing import Literal
@@ -24,7 +26,7 @@ class BudgetsAnswer(BaseModel):
     governor: Literal["running", "not started", "silent"]
     """Calls to Salesforce stop while it is not running; `budgets` is empty then."""
     headlines: list[str]
-    """What is wrong, the worst first; one sentence that says so when nothing is."""
+    """Problems, the worst first; one sentence that says so when there are none."""
     budgets: list[Forecast]
 
 

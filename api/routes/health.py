@@ -1,4 +1,4 @@
-"""Whether the process lives, and whether it can serve."""
+"""Liveness and readiness of the process."""
 
 import asyncio
 import logging
@@ -24,7 +24,7 @@ class Alive(BaseModel):
 
 
 class Readiness(BaseModel):
-    """Whether every remote part can be reached."""
+    """True when every remote part can be reached."""
 
     ready: bool
     parts: dict[str, bool]

@@ -27,7 +27,9 @@ class LaneView(BaseModel):
     workflow_id: str
     web_ui: str | None
     state: LaneState | None
-    """As it tells itself; null when no worker answers for it, and then `trouble` says so."""
+    """The state as the run reports it; null when no worker answers for it, and then `trouble` says
+    so.
+    """
     trouble: str
 
 

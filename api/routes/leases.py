@@ -40,7 +40,7 @@ def _once(lines: Sequence[GuestLine]) -> Sequence[GuestLine]:
 
 
 class GuestExchange(BaseModel):
-    """What a process of another team has spent, and how many tokens it would like to hold."""
+    """Tokens spent by a process of another team, and the number it would like to hold."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -56,7 +56,7 @@ class GuestExchange(BaseModel):
 
     process: str = Field(
         pattern=r"^[A-Za-z0-9._-]{1,64}$",
-        description="Names the process for as long as it lives; made up anew at each start.",
+        description="Names the process for as long as it lives; made up again at each start.",
     )
     lines: Annotated[list[GuestLine], Field(min_length=1, max_length=len(Budget)), AfterValidator(_once)]
 

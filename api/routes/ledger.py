@@ -44,7 +44,7 @@ class Ledger(BaseModel):
 @router.get(
     "",
     summary="What became of each batch, the newest first",
-    description="For older rows ask again with the last row's `committed_at` as `until`; rows of that very moment come again.",
+    description="For older rows ask again with the last row's `committed_at` as `until`; rows of that very moment are repeated.",
     **told(CallerRole.READER),
 )
 async def ledger(

@@ -19,7 +19,7 @@ Word = Annotated[str, Field(max_length=255)]
 
 
 class QualityNow(BaseModel):
-    """How the values stand: counts by day, what is open, and objects whose batches wait."""
+    """Quality of the values: counts by day, open findings, and objects whose batches wait."""
 
     scorecard: list[Score]
     groups: list[FindingGroup]
@@ -33,7 +33,7 @@ class Findings(BaseModel):
 
 
 class Handled(BaseModel):
-    """What an act has changed."""
+    """The number of rows that an act has changed."""
 
     rows: int
     """0: nothing was chosen, and nothing is on record."""
@@ -106,7 +106,7 @@ async def findings(parts: Parts, query: Annotated[FindingQuery, Query()]) -> Fin
 @router.post(
     "/acknowledge",
     summary="Open findings need no more care",
-    description="They stay on record, and are not counted as waiting any more. A finding that is resolved and comes again needs care again.",
+    description="They stay on record, and are not counted as waiting any more. A finding that is resolved and recurs needs care again.",
     **told(CallerRole.OPERATOR),
 )
 async def acknowledge(body: ChosenFindings, parts: Parts, caller: CalledBy) -> Handled:

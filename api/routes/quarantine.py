@@ -20,7 +20,7 @@ Part = Annotated[str, Query(max_length=255, description="Only those; left out: a
 
 
 class QuarantineGroup(BaseModel):
-    """How many changes of an object were refused for one reason."""
+    """The number of changes of an object that were refused for one reason."""
 
     object: str
     reason: str
@@ -30,7 +30,9 @@ class QuarantineGroup(BaseModel):
 
 
 class QuarantineRow(BaseModel):
-    """One refused change. Its event stays in the warehouse: `tidegate quarantine show BATCH ORDINAL`."""
+    """One refused change. Its event stays in the warehouse: `tidegate quarantine show BATCH
+    ORDINAL`.
+    """
 
     batch: str
     ordinal: int
@@ -45,19 +47,21 @@ class QuarantineRow(BaseModel):
 
 
 class Quarantine(BaseModel):
-    """What waits: all of it counted, and the oldest rows one by one."""
+    """Rows in quarantine: all of them counted, and the oldest one by one."""
 
     groups: list[QuarantineGroup]
     rows: list[QuarantineRow]
 
 
 class Refused(Reason):
-    """Refused changes, by what they have in common. `reason` says why they need no more care; `because` is why they were refused."""
+    """Refused changes, by what they have in common. `reason` says why they need no more care;
+    `because` is why they were refused.
+    """
 
     model_config = ConfigDict(
         extra="forbid",
         json_schema_extra={
-            "examples": [{"because": "broken_message", "reason": "the proxy was mended, nothing is lost"}]
+            "examples": [{"because": "broken_message", "reason": "the proxy was fixed, nothing is lost"}]
         },
     )
 
@@ -67,7 +71,7 @@ class Refused(Reason):
 
 
 class Acknowledged(BaseModel):
-    """How many changes need no more care."""
+    """The number of changes that need no more care."""
 
     changes: int
     """0: none was chosen, and nothing is on record."""

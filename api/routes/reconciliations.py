@@ -1,4 +1,6 @@
-"""Reconciliations: whether the warehouse equals the org; what differs is repaired, or only named."""
+"""Reconciliations: whether the warehouse equals the org; what differs is repaired, or only
+named.
+"""
 
 from typing import Self
 
@@ -12,7 +14,7 @@ from schemas.run_names import reconcile_name
 
 
 class ReconciliationRequest(RunRequest):
-    """What to hold against the org, and how closely."""
+    """The object to compare with the org, and the depth."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -54,7 +56,7 @@ class ReconciliationRequest(RunRequest):
             since=self.since,
             until=self.until,
             repairs=self.repairs,
-            settle=parts.settings.reconciliation.settle,
+            settle=parts.settings.reconciliation.comparison_delay,
             by=by,
             reason=self.reason,
         )

@@ -1,4 +1,6 @@
-"""Replays: landed batches once more through the present code, into the tables or a shadow; quarantine re-driven."""
+"""Replays: landed batches once more through the present code, into the tables or a shadow;
+quarantine re-driven.
+"""
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -26,7 +28,9 @@ class QuarantineRows(BaseModel):
 
 
 class ReplayRequest(RunRequest):
-    """Which landed batches, and what of them. Nothing given: every change of every lane."""
+    """Selection of landed batches, and of their changes. Nothing given: every change of every
+    lane.
+    """
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -51,7 +55,7 @@ class ReplayRequest(RunRequest):
     lane: str | None = Field(default=None, max_length=120, description="Left out: every lane.")
     object: str | None = Field(default=None, max_length=80, description="Left out: every object.")
     record: str | None = Field(
-        default=None, pattern=r"^[0-9A-Za-z]{18}$", description="One record, folded anew; needs `object`."
+        default=None, pattern=r"^[0-9A-Za-z]{18}$", description="One record, folded again; needs `object`."
     )
     from_position: str | None = Field(
         default=None, pattern=POSITION_PATTERN, description="Only what comes after this position of the lane."
@@ -72,7 +76,9 @@ class ReplayRequest(RunRequest):
     parallel: int = Field(default=2, ge=1, le=16, description="Groups of batches under way at once.")
 
     def selection(self, org: str) -> ReplaySelection:
-        """What is replayed; raises pydantic's `ValidationError` for parts that do not fit together."""
+        """The selection to replay; raises pydantic's `ValidationError` for parts that do not fit
+        together.
+        """
         choice = self.quarantine
         return ReplaySelection(
             org=org,

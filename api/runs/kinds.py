@@ -17,7 +17,9 @@ from schemas.access import Caller
 from schemas.message import Message
 
 _APART = "~"
-"""Stands for the `/` of a workflow id in a run's id: a letter of URLs that no object, lane or window has."""
+"""Stands for the `/` of a workflow id in a run's id: a letter of URLs that no object, lane or
+window has.
+"""
 
 
 class RunRequest(BaseModel, ABC):
@@ -55,7 +57,7 @@ class RunResource:
     kind: RunKind
     request: type[RunRequest]
     about: str
-    """What it does, in a sentence or two."""
+    """Its description, in a sentence or two."""
 
     @property
     def path(self) -> str:
@@ -64,7 +66,7 @@ class RunResource:
 
     @property
     def noun(self) -> str:
-        """What one is called."""
+        """The name of one."""
         return self.kind.noun
 
     def run_id(self, org: str, workflow_id: str) -> str:
@@ -124,7 +126,9 @@ def _named(derived: str, key: str | None, caller: Caller) -> str:
 async def _derived(
     parts: ApiParts, resource: RunResource, body: RunRequest, *, key: str | None, caller: Caller
 ) -> str:
-    """The name of a run that the caller has not named. A key keeps the name that it was claimed with, by whatever release."""
+    """The name of a run that the caller has not named. A key keeps the name that it was claimed
+    with, by whatever release.
+    """
     earlier = None if key is None else await asyncio.to_thread(parts.keys.find, caller.name, key)
     if earlier is not None and earlier.kind == resource.path:
         return resource.kind.name_of(parts.org, earlier.workflow_id)[1]

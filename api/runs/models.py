@@ -1,4 +1,4 @@
-"""What is answered about runs."""
+"""Responses about runs."""
 
 from datetime import datetime
 from typing import Generic, Literal, TypeVar
@@ -47,9 +47,11 @@ class RunView(RunListed, Generic[S]):
     """A run, whole."""
 
     state: S | None
-    """As it tells itself, or its result when it has ended; null when there is none, and then `trouble` says why."""
+    """The state as the run reports it, or its result when it has ended; null when there is none,
+    and then `trouble` says why.
+    """
     trouble: str
-    """Why it failed, or why it tells nothing now; empty otherwise."""
+    """The reason of the failure, or of the silence; empty otherwise."""
 
 
 class RunPage(BaseModel):
@@ -81,7 +83,9 @@ class Reason(BaseModel):
 
 
 def status_of(found: Look) -> Status:
-    """Temporal's word; a link of a chain that went on is not shown anywhere, so it is never asked for."""
+    """Temporal's word; a link of a chain that went on is not shown anywhere, so it is never asked
+    for.
+    """
     known: dict[str, Status] = {
         "running": "running",
         "completed": "completed",

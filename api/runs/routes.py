@@ -1,4 +1,6 @@
-"""The routes of one kind of run: ask for one, look, list, pause, resume, cancel. The same for every kind."""
+"""The routes of one kind of run: ask for one, look, list, pause, resume, cancel. The same for every
+kind.
+"""
 
 import base64
 import binascii
@@ -50,7 +52,7 @@ _ACTS: dict[RunAct, tuple[str, str]] = {
 _REPEATS = {
     False: "The same asked again answers the same run; one that failed or was cancelled is started again, unless an Idempotency-Key "
     "was given.",
-    True: "The same asked again while it runs answers the same run. When it has ended, it is begun anew, unless a window or an "
+    True: "The same asked again while it runs answers the same run. When it has ended, it is begun again, unless a window or an "
     "Idempotency-Key was given.",
 }
 

@@ -1,9 +1,10 @@
 """A day of 35 million changes against an Unlimited-edition org's own limits, in some minutes.
 
-The org is the sandbox's, whole, in this process; the lease client, the governor's books, the planner, the polled source and
-the forecast are the engine's. Time is the only thing that is made up (`warp.py`), and the load's scale (`season.py`). A
-neighbour takes half of the API calls at a rate that swings, and every class asks for calls. Exits 0 if nothing was refused,
-95 of 100 changes of every object were fresh, and every class got its floor.
+The org is the sandbox's, whole, in this process; the lease client, the governor's books, the
+planner, the polled source and the forecast are the engine's. Time is the only thing that is made
+up (`warp.py`), and the load's scale (`season.py`). A neighbour takes half of the API calls at a
+rate that swings, and every class asks for calls. Exits 0 if nothing was refused, 95 of 100
+changes of every object were fresh, and every class got its floor.
 
     python -m benchmarks.day [--hours 24] [--reckless] [--json]
 
@@ -51,7 +52,7 @@ MIDNIGHT = datetime(2026, 11, 2, tzinfo=UTC).timestamp()
 RECORDS = 6_000
 """Of each object."""
 CALL_SECONDS = 0.3
-"""What a call takes."""
+"""The time that a call takes."""
 _READ_EVERY = 60.0
 _CHECK_EVERY = 600.0
 _QUESTION_CALLS = 2
@@ -111,7 +112,9 @@ async def read_the_limits(day: Day) -> None:
 
 
 async def look_now_and_then(day: Day, hours: float) -> None:
-    """Forecast, compare, and say how far the day is; ends with the day, or with the first refusal of a reckless one."""
+    """Forecast, compare, and say how far the day is; ends with the day, or with the first refusal
+    of a reckless one.
+    """
     ends = MIDNIGHT + hours * HOUR
     while day.now() < ends:
         await asyncio.sleep(_CHECK_EVERY)

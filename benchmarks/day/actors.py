@@ -21,7 +21,7 @@ TICK = 5.0
 async def change_records(
     org: Org, share: ObjectShare, ids: Sequence[str], record: Record, hour_of: Callable[[], float]
 ) -> None:
-    """Write as the season has it, for ever."""
+    """Write as the season has it, forever."""
     chance = random.Random(share.object)  # noqa: S311 -- reproducible load is the point
     owed = 0.0
     per_tick = share.changes / share.scale / DAY * TICK

@@ -1,4 +1,6 @@
-"""The lanes of the day: each object followed the way the plan says, with the engine's own sources and leases."""
+"""The lanes of the day: each object followed the way the plan says, with the engine's own sources
+and leases.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -45,7 +47,7 @@ class Follower:
     """When, and how many real changes came: what the planner measures."""
 
     async def follow(self) -> None:
-        """For ever, now this way, now that."""
+        """Endless, alternating in direction."""
         source = PolledSource(self.http, self.spec)
         position = PolledPosition(int(self.now()) * 1_000)
         replay = self.org.bus.newest
@@ -96,7 +98,9 @@ class Follower:
         return position
 
     def load(self) -> ObjectLoad:
-        """As the planner measures it: the busiest of the last minutes, and what such a day brings."""
+        """As the planner measures it: the busiest of the last minutes, and what such a day
+        brings.
+        """
         now = self.now()
         self.recent = [each for each in self.recent if each[0] > now - _MEASURED_SECONDS]
         measured = sum(count for _, count in self.recent) / (_MEASURED_SECONDS / 60)

@@ -8,7 +8,7 @@ from transforms.governor.ledger import OrgBooks
 
 
 class BooksGovernor:
-    """What the governor workflow does with an exchange."""
+    """The governor workflow's handling of an exchange."""
 
     def __init__(self, terms: Terms) -> None:
         self.books = OrgBooks(org="day", terms=terms)

@@ -1,4 +1,4 @@
-"""What the day shows: refusals, freshness, who got how much, and how good the forecasts were."""
+"""The day's results: refusals, freshness, tokens by class, and the accuracy of the forecasts."""
 
 import asyncio
 import math
@@ -12,7 +12,9 @@ from transforms.governor.forecast import forecast
 from transforms.governor.ledger import OrgBooks
 
 APPLY_SECONDS = 6.0
-"""From received to curated: what `tidegate demo` measures for 95 of 100 changes at the peak rate; not part of this simulation."""
+"""From received to curated: what `tidegate demo` measures for 95 of 100 changes at the peak rate;
+not part of this simulation.
+"""
 AHEAD_HOURS = 6
 
 
@@ -21,7 +23,7 @@ class Record:
     """Filled by everybody who takes part."""
 
     refused: Counter[str] = field(default_factory=Counter)
-    """What the org refused, by its words."""
+    """The org's refusals, by their words."""
     ages: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     """Object -> seconds from commit to curated, of every row or event."""
     asked: dict[LeaseClass, float] = field(default_factory=lambda: defaultdict(float))
@@ -65,7 +67,9 @@ REFUSALS = ("REQUEST_LIMIT_EXCEEDED", "LIMIT_EXCEEDED", "EXCEEDED_QUOTA")
 
 
 class WatchedOrg(httpx.AsyncBaseTransport):
-    """The org's application without sockets, with the time that a call takes, and every refusal noted."""
+    """The org's application without sockets, with the time that a call takes, and every refusal
+    noted.
+    """
 
     def __init__(self, inner: httpx.AsyncBaseTransport, record: Record, seconds: float) -> None:
         self._inner = inner

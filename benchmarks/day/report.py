@@ -12,7 +12,7 @@ _ENOUGH_FORECASTS = 12
 
 
 def failures(record: Record, books: OrgBooks) -> list[str]:
-    """What is not as it must be; empty for a good day."""
+    """Failed assertions; empty for a good day."""
     wrong = [f"the org refused {count} times: {code}" for code, count in record.refused.items()]
     for name, ages in record.ages.items():
         if (late := share(ages, 0.95)) >= FRESH_SECONDS:

@@ -1,7 +1,8 @@
 """The day's load: what changes when, by object, and how much of it is made for real.
 
-A record change is made for every `SCALE` of the day, and a page of the org's answers holds as many times fewer rows, so that
-pages, jobs and calls are as many as the whole load would take. Streamed objects are made in full, since each of their events counts.
+A record change is made for every `SCALE` of the day, and a page of the org's answers holds as
+many times fewer rows, so that pages, jobs and calls are as many as the whole load would take.
+Streamed objects are made in full, since each of their events counts.
 """
 
 import math
@@ -40,7 +41,9 @@ SHARES = (
 
 
 def level(hour: float) -> float:
-    """The rate at an hour of the day, as a multiple of the day's mean. Its mean over the day is 1."""
+    """The rate at an hour of the day, as a multiple of the day's mean. Its mean over the day is
+    1.
+    """
     if _SPIKE[0] <= hour < _SPIKE[1]:
         return _SPIKE_LEVEL
     return _BASE * _shape(hour)
@@ -54,7 +57,7 @@ def _shape(hour: float) -> float:
 
 
 def _base() -> float:
-    """What the rest of the day is multiplied by, so that the whole is the day's changes."""
+    """Factor for the rest of the day, so that the whole is the day's changes."""
     steps = [n / 60 for n in range(24 * 60)]
     rest = sum(_shape(hour) for hour in steps if not _SPIKE[0] <= hour < _SPIKE[1]) / 60
     return (24 - (_SPIKE[1] - _SPIKE[0]) * _SPIKE_LEVEL) / rest

@@ -1,7 +1,8 @@
 """An event loop in which time passes when nobody has anything to do.
 
-Whatever waits for a timer (a lease's life, a poll's interval, the neighbour's next step) runs as it is, in order; only the
-waiting is left out. While a thread works, time stands still. The wall clock of the process goes with the loop's.
+Whatever waits for a timer (a lease's life, a poll's interval, the neighbour's next step) runs as
+it is, in order; only the waiting is left out. While a thread works, time stands still. The wall
+clock of the process goes with the loop's.
 """
 
 import asyncio
@@ -49,7 +50,7 @@ class WarpLoop(asyncio.SelectorEventLoop):
 
     def advance(self, seconds: float) -> None:
         """Let time pass, for the loop and for everybody who asks what time it is."""
-        # A hair more, lest rounding leaves the timer just ahead for ever.
+        # A hair more, lest rounding leaves the timer just ahead forever.
         self._now += seconds + 1e-6
         self._wall.shift(seconds + 1e-6)
 
@@ -67,7 +68,9 @@ class WarpLoop(asyncio.SelectorEventLoop):
 
 
 def run(main: Callable[[], Coroutine[Any, Any, _Result]], *, began: float) -> _Result:
-    """Run a coroutine to its end in a loop of its own whose wall clock begins at `began` (seconds since the epoch)."""
+    """Run a coroutine to its end in a loop of its own whose wall clock begins at `began` (seconds
+    since the epoch).
+    """
     with time_machine.travel(began, tick=False) as wall:
         loop = WarpLoop(wall)
         try:

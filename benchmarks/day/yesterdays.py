@@ -1,4 +1,6 @@
-"""The days before, in outline: who spent how many calls, without making them, so that there is a usual day to forecast from."""
+"""The days before, in outline: who spent how many calls, without making them, so that there is a
+usual day to forecast from.
+"""
 
 import asyncio
 import time

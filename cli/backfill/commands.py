@@ -1,4 +1,6 @@
-"""tidegate backfill …: read an object again, all of it, a time window, or some records, while its lane streams."""
+"""tidegate backfill …: read an object again, all of it, a time window, or some records, while its
+lane streams.
+"""
 
 import sys
 from dataclasses import dataclass
@@ -78,7 +80,8 @@ def start(
     settings: SettingsFile = None,
     home: Home = DEFAULT_HOME,
 ) -> None:
-    """Read an object again and wait for its end. Ctrl-C leaves it running. Exits 1 when it failed or was cancelled.
+    """Read an object again and wait for its end. Ctrl-C leaves it running. Exits 1 when it failed
+    or was cancelled.
 
     Example: tidegate backfill Case --since 2026-11-01 --reason "new field"
     """
@@ -96,7 +99,9 @@ def start(
 
 
 def _request(loaded: Settings, options: _Options, *, keeps: bool) -> tuple[BackfillInput, int | None]:
-    """The workflow's input, and the number of its record ids; None = it is by time. `keeps`: put the ids into the store."""
+    """The workflow's input, and the number of its record ids; None = it is by time. `keeps`: put
+    the ids into the store.
+    """
     spec = load_catalogue(loaded.catalogue).object(options.object)
     listed = None if options.ids is None else read_ids(options.ids, spec)
     since, until = time_range(options.since, options.until)

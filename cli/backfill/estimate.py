@@ -10,6 +10,7 @@ from schemas.catalogue import load_catalogue
 from schemas.ids import ids_key
 from schemas.run_names import id_list_digest
 from transforms.backfill import Estimate, estimate_ids, estimate_parts
+from workers.addresses import s3_address
 from workers.clients import connect_temporal
 from workers.salesforce import open_org
 from workers.settings import Settings
@@ -27,7 +28,7 @@ def estimate(settings: Settings, request: BackfillInput, ids: int | None) -> Est
 
 
 async def _estimate(settings: Settings, request: BackfillInput, ids: int | None) -> Estimate:
-    store = ObjectStore(settings.s3.address())
+    store = ObjectStore(s3_address(settings.s3))
     rate = await asyncio.to_thread(BackfillRates(store).find, request.org, request.object)
     if ids is not None:
         return estimate_ids(ids, rate)
@@ -48,5 +49,5 @@ def keep_ids(settings: Settings, listed: bytes, *, is_kept: bool) -> str:
     """
     key = ids_key(settings.salesforce.org_id, id_list_digest(listed))
     if is_kept:
-        ObjectStore(settings.s3.address()).put(key, listed)
+        ObjectStore(s3_address(settings.s3)).put(key, listed)
     return key

@@ -1,4 +1,4 @@
-"""What the options of `tidegate backfill` mean."""
+"""Parse the options of `tidegate backfill`."""
 
 import csv
 import sys
@@ -29,7 +29,8 @@ def request_of(**asked: object) -> BackfillInput:
 
 
 def read_ids(given: str, spec: ObjectSpec) -> list[str]:
-    """Record ids of a file (`-`: of stdin), one a line or the column Id of a CSV; sorted, each once.
+    """Record ids of a file (`-`: of stdin), one a line or the column Id of a CSV; sorted, each
+    once.
 
     Raises `SettingsError` that names the lines that hold none.
     """

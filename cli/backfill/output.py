@@ -13,7 +13,7 @@ from transforms.backfill import Estimate
 
 
 def estimate_page(object_name: str, found: Estimate) -> RenderableType:
-    """What a backfill would be."""
+    """The estimate of a backfill."""
     table = Table("object", "rows", "parts", "Bulk jobs", "API calls", "raw", "minutes, about", box=None)
     for column in table.columns[1:]:
         column.justify = "right"

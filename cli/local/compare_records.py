@@ -1,8 +1,9 @@
 """Record by record, field by field: is the curated warehouse equal to the sandbox org?
 
-Both sides are read in the order of the record ids and walked side by side, so size does not matter. Encrypted columns
-are decrypted before they are compared. The org's side comes from its control plane, which Salesforce does not have:
-against a live org this question is reconciliation's.
+Both sides are read in the order of the record ids and walked side by side, so size does not
+matter. Encrypted columns are decrypted before they are compared. The org's side comes from its
+control plane, which Salesforce does not have: against a live org this question is
+reconciliation's.
 """
 
 from collections.abc import Iterator
@@ -25,7 +26,7 @@ _SHOWN = 20
 
 @dataclass
 class Comparison:
-    """What was compared and what differs."""
+    """The compared records and the differences."""
 
     records: int = 0
     different: int = 0

@@ -27,12 +27,14 @@ from workers.clients import open_parts
 from workers.settings import load_settings
 
 _ACTS = {
-    "backfill": "reading every case anew, beside the stream",
+    "backfill": "reading every case again, beside the stream",
     "writebacks": "writing back to two thousand cases",
     "reconciliation": "asking the org itself whether the warehouse equals it",
 }
 GOAL_SECONDS = 60.0
-"""Freshness that the demo holds the engine to: p99 of commit to curated. The promise to users is 120 s."""
+"""Freshness that the demo holds the engine to: p99 of commit to curated. The promise to users is
+120 s.
+"""
 
 
 _Rate = Annotated[int, typer.Option("--rate", min=60, max=MOST_CHANGES_A_MINUTE, help="Changes a minute.")]
@@ -53,9 +55,11 @@ def demo(
     home: _Home = Path("var/demo"),
     catalogue: _CatalogueFile = None,
 ) -> None:
-    """Start everything, send a surge of changes, and prove the result. It also reads an object again, writes back, and ends by itself.
+    """Start everything, send a surge of changes, and prove the result. It also reads an object
+    again, writes back, and ends by itself.
 
-    Exits 0 only if every record is equal, every change is accounted for and the freshness goal is met.
+    Exits 0 only if every record is equal, every change is accounted for and the freshness goal
+    is met.
 
     Example: tidegate demo --report report.json
     """
@@ -86,7 +90,9 @@ def demo(
 def _measured_surge(
     running: Running, *, rate: int, seconds: float, seed: int
 ) -> tuple[Surge, measurements.ProcessMeter]:
-    """Send the surge: `rate` changes a minute for `seconds`; processor time and memory are measured meanwhile."""
+    """Send the surge: `rate` changes a minute for `seconds`; processor time and memory are measured
+    meanwhile.
+    """
     meter = measurements.ProcessMeter(running.roots())
     meter.start()
     with progress(f"{rate:,} changes a minute", seconds) as bar:
@@ -102,7 +108,7 @@ def _measured_surge(
 
 
 def judge(figures: dict[str, Any]) -> list[str]:
-    """What does not hold, a sentence each."""
+    """Assertions that do not hold, a sentence each."""
     accounted = figures["changes_applied"] + figures["changes_duplicate"] + figures["changes_quarantined"]
     checks = {
         f"{figures['records_different']} records differ from the org": figures["records_different"] == 0,

@@ -1,4 +1,6 @@
-"""What the demo does after the surge: read an object anew, write records back, and prove that both sides are equal."""
+"""Steps of the demo after the surge: read an object again, write records back, and prove that both
+sides are equal.
+"""
 
 import asyncio
 import time
@@ -14,13 +16,13 @@ from temporalio.client import Client
 from clients.storage.objects import ObjectStore
 from clients.temporal.run_kinds import BACKFILL, RECONCILE
 from clients.temporal.runs import run_handle, start_run
-from clients.temporal.writeback_queues import WritebackQueues
 from schemas.backfill import BackfillInput
 from schemas.catalogue import load_catalogue
 from schemas.reconcile import Depth, ReconcileInput, ReconcileState, Verdict
 from schemas.writeback.messages import WritebackState
+from workers.addresses import s3_address
 from workers.clients import connect_temporal, open_warehouse
-from workers.intake import writeback_intake
+from workers.intake import writeback_intake, writeback_queues
 from workers.settings import Settings
 
 WRITEBACKS = 2_000
@@ -28,7 +30,9 @@ WRITEBACKS = 2_000
 _OBJECT = "Case"
 _PATIENCE_SECONDS = 300.0
 _SETTLE = timedelta(seconds=15)
-"""What the stream may take to bring a change, after a surge that was applied within seconds."""
+"""The time that the stream may take to bring a change, after a surge that was applied within
+seconds.
+"""
 _ON_THE_WAY = [WritebackState.WAITING, WritebackState.OPEN]
 Show = Callable[[str], None]
 
@@ -69,9 +73,11 @@ class Acts:
         return {"object": _OBJECT, "rows": state.counts.rows, "stage": state.stage}
 
     async def _write_back(self, client: Client) -> dict[str, Any]:
-        """Change a field of records that are there, and wait until each is in the org or somebody has to act."""
+        """Change a field of records that are there, and wait until each is in the org or somebody
+        has to act.
+        """
         accepted = await asyncio.to_thread(self._submit)
-        async with WritebackQueues(client, self.settings.salesforce.org_id) as queues:
+        async with writeback_queues(client, self.settings) as queues:
             await queues.wake(_OBJECT)
         ends = time.monotonic() + _PATIENCE_SECONDS
         while await asyncio.to_thread(self._under_way) and time.monotonic() < ends:  # noqa: ASYNC110 -- others do it
@@ -97,7 +103,7 @@ class Acts:
                 }
                 for (external_id,) in rows
             ]
-            store = ObjectStore(settings.s3.address())
+            store = ObjectStore(s3_address(settings.s3))
             with writeback_intake(settings, catalogue, store, warehouse) as intake:
                 return len(intake.submit("demo", items).accepted)
 

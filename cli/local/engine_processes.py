@@ -1,4 +1,6 @@
-"""The engine's worker processes under `tidegate up`: started with a settings file, and started again when they die."""
+"""The engine's worker processes under `tidegate up`: started with a settings file, and started
+again when they die.
+"""
 
 import json
 import sys
@@ -44,7 +46,9 @@ def write_settings(
     api: dict[str, Any] | None = None,
     catalogue: Path | None = None,
 ) -> None:
-    """Write the settings file, readable by its owner alone. `catalogue` None: the one that ships."""
+    """Write the settings file, readable by its owner alone. `catalogue` None: the one that
+    ships.
+    """
     settings = settings_of(endpoints) | ({"planner": {"on": True}} if planner else {})
     settings |= {} if catalogue is None else {"catalogue": str(catalogue.resolve())}
     settings |= {} if api is None else {"api": api}
@@ -81,7 +85,7 @@ class EngineProcesses:
         self.group.start(API, list(COMMAND), environment={FILE_VARIABLE: str(self.settings_file)})
 
     def stop(self) -> None:
-        """Stop them in order; what they have in hand is finished or taken up at the next start."""
+        """Stop them in order; their work is finished or taken up at the next start."""
         self._stopping.set()
         if self._watcher.is_alive():
             self._watcher.join()

@@ -1,4 +1,4 @@
-"""What a run cost and how fresh it was: processor time, memory, freshness and the ledger's sums."""
+"""Cost and freshness of a run: processor time, memory, freshness and the ledger's sums."""
 
 import threading
 from collections.abc import Iterable, Sequence
@@ -31,7 +31,9 @@ class LedgerSums:
 def ledger_sums(
     connection: psycopg.Connection, *, lane: str | None = None, followed: bool = False
 ) -> LedgerSums:
-    """The ledger's totals; `lane` None: of all lanes, with `followed` of those alone that follow the org, and read nothing anew."""
+    """The ledger's totals; `lane` None: of all lanes, with `followed` of those alone that follow
+    the org, and read nothing again.
+    """
     query = f"""
         SELECT COALESCE(SUM(landed), 0), COALESCE(SUM(applied), 0), COALESCE(SUM(duplicate), 0),
                COALESCE(SUM(quarantined), 0), COALESCE(SUM(rebuilt), 0), COUNT(DISTINCT batch)
@@ -49,10 +51,12 @@ def freshness(
     lane: str | None = None,
     received: tuple[datetime, datetime] | None = None,
 ) -> dict[str, dict[str, float]]:
-    """Seconds, over every applied change: `total` commit to curated, `received` commit to received, `ours` the rest.
+    """Seconds, over every applied change: `total` commit to curated, `received` commit to received,
+    `ours` the rest.
 
-    `lane` leaves out what other lanes brought, `received` what came before the first time or from the second on; None: nothing
-    is left out. A change's commit time has a resolution of one second and is rounded down, so the figures are up to 1 s too high.
+    `lane` leaves out what other lanes brought, `received` what came before the first time or
+    from the second on; None: nothing is left out. A change's commit time has a resolution of one
+    second and is rounded down, so the figures are up to 1 s too high.
     """
     changes = " UNION ALL ".join(
         f"SELECT changed_at, received_at, batch, '{spec.name}' AS object FROM {sql.change_table(spec)}"
@@ -91,7 +95,9 @@ def history_versions(connection: psycopg.Connection, catalogue: Catalogue) -> in
 
 
 class ProcessMeter:
-    """Processor time and memory of named processes and all their descendants, sampled in a thread."""
+    """Processor time and memory of named processes and all their descendants, sampled in a
+    thread.
+    """
 
     def __init__(self, roots: Sequence[tuple[str, int]], *, every_seconds: float = 1.0) -> None:
         """`roots` are (name, pid); a name may come twice."""
@@ -101,7 +107,8 @@ class ProcessMeter:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="process-meter", daemon=True)
         self.peak_rss_bytes = 0
-        """Highest sum of proportional set sizes seen: memory shared between processes counts once."""
+        """Highest sum of proportional set sizes seen: memory shared between processes counts once.
+        """
 
     def start(self) -> None:
         self._sample()
@@ -114,7 +121,9 @@ class ProcessMeter:
         self._sample()
 
     def cpu_seconds(self) -> dict[str, float]:
-        """Processor seconds by name since `start`; processes that ended in between count as far as they were seen."""
+        """Processor seconds by name since `start`; processes that ended in between count as far as
+        they were seen.
+        """
         used: dict[str, float] = {}
         for (name, pid), seconds in self._cpu.items():
             used[name] = used.get(name, 0.0) + seconds - self._begin.get((name, pid), 0.0)

@@ -1,4 +1,6 @@
-"""tidegate sandbox faults, dials, clock, reset, neighbour: the running org's handles. Each prints what the org answers."""
+"""tidegate sandbox faults, dials, clock, reset, neighbour: the running org's handles. Each prints
+what the org answers.
+"""
 
 import json
 from pathlib import Path
@@ -13,7 +15,7 @@ from cli.output import print_json
 from cli.state import read_endpoints
 from schemas.errors import SettingsError
 
-faults_app = CommandApp(about="Scripted trouble in the running org.\n\nExample: tidegate sandbox faults list")
+faults_app = CommandApp(about="Scripted faults in the running org.\n\nExample: tidegate sandbox faults list")
 
 
 @faults_app.command("list")
@@ -31,7 +33,7 @@ def add_fault(
     kind: Annotated[str, typer.Argument(help="What; `faults list` names the kinds of each point.")],
     match: Annotated[str, typer.Option(help="Only where this text is in the call, object or channel.")] = "",
     probability: Annotated[float, typer.Option(min=0, max=1, help="Of each occasion.")] = 1,
-    times: Annotated[int | None, typer.Option(min=1, help="How often at the most.")] = None,
+    times: Annotated[int | None, typer.Option(min=1, help="How often at most.")] = None,
     after: Annotated[int, typer.Option(min=0, help="Occasions that pass first.")] = 0,
     seconds: Annotated[float, typer.Option(min=0, help="For kinds that take time.")] = 0,
     status: Annotated[int | None, typer.Option(min=400, max=599, help="HTTP status.")] = None,
@@ -104,7 +106,7 @@ def reset(
     ],
     home: Home = DEFAULT_HOME,
 ) -> None:
-    """Empty the org and end its troubles; identity, sessions and clock stay.
+    """Empty the org and end its problems; identity, sessions and clock stay.
 
     Example: tidegate sandbox reset --yes
     """

@@ -17,7 +17,9 @@ SANDBOX_PACKAGES = (
 
 
 def require_sandbox_packages(command: str) -> None:
-    """Raise `SettingsError` when a package is missing that `command`, such as "tidegate up", needs."""
+    """Raise `SettingsError` when a package is missing that `command`, such as "tidegate up",
+    needs.
+    """
     missing = [name for name in SANDBOX_PACKAGES if not _is_installed(name)]
     if missing:
         raise SettingsError(

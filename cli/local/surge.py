@@ -20,7 +20,7 @@ DRAIN_SECONDS = 120.0
 
 @dataclass(frozen=True)
 class Surge:
-    """What was sent, and how the engine followed."""
+    """The changes sent, and how the engine followed."""
 
     sent: int
     seconds: float
@@ -43,7 +43,9 @@ def org_state(endpoints: Endpoints) -> dict[str, int]:
 
 
 def wait_for_followers(endpoints: Endpoints) -> None:
-    """Return when the engine listens to the org; raises `UnavailableError` when it does not within a minute."""
+    """Return when the engine listens to the org; raises `UnavailableError` when it does not within
+    a minute.
+    """
     deadline = time.monotonic() + _READY_SECONDS
     while not (state := org_state(endpoints))["cometd_clients"] + state["pubsub_streams"]:
         if time.monotonic() > deadline:
@@ -62,7 +64,9 @@ def run_surge(
     seed: int,
     show: Callable[[float, str], None] = lambda *_: None,
 ) -> Surge:
-    """Send `rate` changes a minute for `seconds`, then wait for the engine. `show` gets seconds and a line of text."""
+    """Send `rate` changes a minute for `seconds`, then wait for the engine. `show` gets seconds and
+    a line of text.
+    """
     control = endpoints.salesforce.control_url
     before = org_state(endpoints)["changes_committed"]
     with psycopg.connect(endpoints.warehouse.dsn, autocommit=True) as connection:
@@ -84,7 +88,9 @@ def run_surge(
 
 
 def wait_for_rereads(endpoints: Endpoints) -> None:
-    """Return when nothing waits to be read again, or after two minutes: an encrypted text whose change came as a diff is asked of the org."""
+    """Return when nothing waits to be read again, or after two minutes: an encrypted text whose
+    change came as a diff is asked of the org.
+    """
     deadline = time.monotonic() + DRAIN_SECONDS
     query = f"SELECT 1 FROM {sql.REREAD} WHERE closed_at IS NULL LIMIT 1".encode()
     with psycopg.connect(endpoints.warehouse.dsn, autocommit=True) as connection:

@@ -90,8 +90,9 @@ def running_all(
 ) -> Iterator[Running]:
     """Sandbox and engine processes over one state folder, stopped in order when left.
 
-    Without the planner every object is streamed, and the org delivers as many events as that takes. Without `api_port` there is
-    no HTTP API. `catalogue`: the engine's; None: the one that ships. The org keeps its own objects.
+    Without the planner every object is streamed, and the org delivers as many events as that
+    takes. Without `api_port` there is no HTTP API. `catalogue`: the engine's; None: the one that
+    ships. The org keeps its own objects.
     """
     from sandbox.stack import running_sandbox
 

@@ -1,4 +1,6 @@
-"""tidegate planner pin, unpin: bind an object to a way, whatever the plan says. `tidegate plan` shows the plan."""
+"""tidegate planner pin, unpin: bind an object to a way, whatever the plan says. `tidegate plan`
+shows the plan.
+"""
 
 import asyncio
 from typing import Annotated

@@ -68,7 +68,7 @@ def plan_as_json(plan: Plan, task: PlanTask, maximums: Mapping[Budget, float]) -
 
 
 def view_page(view: PlannerView) -> Group:
-    """What the running planner does, and the plan that it is doing it by."""
+    """The running planner's actions, and the plan behind them."""
     parts: list[RenderableType] = [_states(view)]
     if view.trouble:
         parts.append(Text(view.trouble, style="red"))
@@ -107,7 +107,7 @@ def view_as_json(view: PlannerView) -> dict[str, Any]:
 
 
 def spent_of(plan: Plan, budget: Budget) -> float:
-    """What all objects spend of a budget in 24 hours."""
+    """Spending of all objects from a budget in 24 hours."""
     return sum(each.spends.get(budget, 0.0) for each in plan.objects)
 
 

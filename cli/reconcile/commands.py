@@ -72,7 +72,8 @@ def start(
     settings: SettingsFile = None,
     home: Home = DEFAULT_HOME,
 ) -> None:
-    """Compare the warehouse with the org, repair what differs, and report it. Exits 1 when something is left, 5 when only isolated fields are.
+    """Compare the warehouse with the org, repair what differs, and report it. Exits 1 when
+    something is left, 5 when only isolated fields are.
 
     Example: tidegate reconcile Case --depth ids
     """
@@ -90,7 +91,7 @@ def start(
         until=last,
         repairs=repairs,
         checks_log=checks_log,
-        settle=loaded.reconciliation.settle if settle is None else timedelta(seconds=settle),
+        settle=loaded.reconciliation.comparison_delay if settle is None else timedelta(seconds=settle),
         by=who(by),
         reason=reason,
     )

@@ -11,6 +11,7 @@ from clients.warehouse.sql import reconcile as sql
 from schemas.catalogue import load_catalogue
 from schemas.reconcile import Depth, ReconcileState
 from transforms.reconcile.cost import PlanTerms, calls_needed
+from workers.addresses import s3_address
 from workers.clients import open_warehouse
 from workers.settings import Settings
 
@@ -19,7 +20,9 @@ _STAGES = ("beginning", "checking the log", "asking", "waiting", "comparing", "r
 
 
 def share(state: ReconcileState) -> float:
-    """How far it is, from 0 to 1, by its stage. A stage may come again: the bar stands still then."""
+    """How far it is, from 0 to 1, by its stage. A stage may retry later: the bar stands still
+    then.
+    """
     place = next((place for place, name in enumerate(_STAGES) if state.stage.startswith(name)), 0)
     return place / (len(_STAGES) - 1)
 
@@ -28,7 +31,7 @@ def report_of(settings: Settings, done: ReconcileState) -> dict[str, Any]:
     """The report in the object store, with every difference; the state alone where none is kept."""
     if done.report_key is None:
         return done.model_dump(mode="json")
-    found: dict[str, Any] = orjson.loads(ObjectStore(settings.s3.address()).get(done.report_key))
+    found: dict[str, Any] = orjson.loads(ObjectStore(s3_address(settings.s3)).get(done.report_key))
     return found
 
 

@@ -1,4 +1,6 @@
-"""tidegate replay …: landed batches once more through the present code, into the tables or into a shadow of them."""
+"""tidegate replay …: landed batches once more through the present code, into the tables or into a
+shadow of them.
+"""
 
 import asyncio
 from contextlib import closing
@@ -35,6 +37,7 @@ from schemas.catalogue import Catalogue, load_catalogue
 from schemas.errors import SettingsError
 from schemas.ids import READING_LANES
 from schemas.replay import ReplayInput, ReplaySelection, ReplaySize, ReplayState
+from workers.addresses import s3_address
 from workers.clients import connect_temporal, open_warehouse
 from workers.replays import count_replay
 from workers.settings import Settings
@@ -92,7 +95,8 @@ def start(
     settings: SettingsFile = None,
     home: Home = DEFAULT_HOME,
 ) -> None:
-    """Take landed batches through the present code once more. Changes of the change log are not applied again. Costs no API call.
+    """Take landed batches through the present code once more. Changes of the change log are not
+    applied again. Costs no API call.
 
     Example: tidegate replay --since 2026-11-24 --until 2026-11-25
     """
@@ -168,7 +172,7 @@ def _show_size(settings: Settings, selection: ReplaySelection, *, as_json: bool)
 
 
 def _sized(settings: Settings, catalogue: Catalogue, selection: ReplaySelection) -> ReplaySize:
-    store, size = ObjectStore(settings.s3.address()), ReplaySize()
+    store, size = ObjectStore(s3_address(settings.s3)), ReplaySize()
     with TALK.status("counting batches") as status, closing(open_warehouse(settings)) as warehouse:
         for size in count_replay(store, warehouse, catalogue, selection):
             status.update(f"counting batches: {size.batches:,}, {size.changes:,} changes")
@@ -176,9 +180,11 @@ def _sized(settings: Settings, catalogue: Catalogue, selection: ReplaySelection)
 
 
 def _refuse_unknown_lane(settings: Settings, lane: str) -> None:
-    """Raise `SettingsError` for a lane that landed nothing: misspelt, it would be replayed in no time without a word."""
+    """Raise `SettingsError` for a lane that landed nothing: misspelt, it would be replayed in no
+    time without a word.
+    """
     everything = ReplaySelection(org=settings.salesforce.org_id)
-    known = LandedBatches(ObjectStore(settings.s3.address()), everything).lanes()
+    known = LandedBatches(ObjectStore(s3_address(settings.s3)), everything).lanes()
     listed = []
     for each in known:
         if each == lane:
@@ -192,7 +198,9 @@ def _refuse_unknown_lane(settings: Settings, lane: str) -> None:
 
 
 def _refuse_old_shadow(settings: Settings, request: ReplayInput) -> None:
-    """Raise `SettingsError` for a shadow of another day, which would be mixed. A replay under way keeps its own."""
+    """Raise `SettingsError` for a shadow of another day, which would be mixed. A replay under way
+    keeps its own.
+    """
 
     async def runs() -> bool:
         found = await look(await connect_temporal(settings), REPLAY.workflow_id(request))

@@ -1,4 +1,4 @@
-"""What the options of `tidegate replay` mean."""
+"""Parse the options of `tidegate replay`."""
 
 import re
 from contextlib import suppress
@@ -73,7 +73,9 @@ def _range(bounds: Bounds) -> dict[str, str | datetime]:
 def request_of(
     selection: ReplaySelection, *, shadow: str | None, key: str | None, parallel: int, by: str, reason: str
 ) -> ReplayInput:
-    """The workflow's input; raises `SettingsError` for a key or a shadow's name that cannot be one."""
+    """The workflow's input; raises `SettingsError` for a key or a shadow's name that cannot be
+    one.
+    """
     try:
         return ReplayInput(
             selection=selection,

@@ -12,7 +12,7 @@ USUAL_RATE = 10_000
 
 
 def result_page(found: ReplayState) -> RenderableType:
-    """What came of it."""
+    """Its outcome."""
     counts = found.counts
     table = numbers_table(
         {
@@ -34,7 +34,7 @@ def result_page(found: ReplayState) -> RenderableType:
 
 
 def size_page(size: ReplaySize) -> RenderableType:
-    """What a replay would be."""
+    """The estimate of a replay."""
     table = Table("batches", "changes", "raw", "API calls", "minutes, about", box=None)
     for column in table.columns:
         column.justify = "right"

@@ -34,7 +34,8 @@ def compare(
     settings: SettingsFile = None,
     home: Home = DEFAULT_HOME,
 ) -> None:
-    """Compare a shadow with the tables: rows, columns and some record ids. Exits 1 when anything differs.
+    """Compare a shadow with the tables: rows, columns and some record ids. Exits 1 when anything
+    differs.
 
     Example: tidegate replay compare rehearsal
     """

@@ -1,4 +1,6 @@
-"""What the engine knows of itself: lanes, what is under way, freshness, quarantine, budgets. Read-only; no call to Salesforce."""
+"""The engine's state: lanes, running work, freshness, quarantine, budgets. Read-only; no call to
+Salesforce.
+"""
 
 import asyncio
 from dataclasses import asdict, dataclass, field
@@ -54,7 +56,9 @@ class ObjectView:
     quarantined: int
     changes_per_minute: float
     freshness_p50_seconds: float | None
-    """Commit to curated of a recent batch's slowest change, median over the batches of lanes; None without recent batches."""
+    """Commit to curated of a recent batch's slowest change, median over the batches of lanes; None
+    without recent batches.
+    """
     freshness_max_seconds: float | None
     newest_change_at: datetime | None
 
@@ -89,7 +93,7 @@ class Overview:
     """Law 8 over the whole ledger."""
     budgets: Budgets
     backfills: list[RunRow] = field(default_factory=list)
-    """Those that run, repairs among them."""
+    """Running ones, repairs among them."""
     reconciled: list[ReconciledView] = field(default_factory=list)
     writebacks: WritebackView = field(default_factory=lambda: WritebackView([], [], []))
     other: OtherWork = field(default_factory=lambda: OtherWork({}, {}, 0))

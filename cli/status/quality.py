@@ -1,4 +1,4 @@
-"""What `tidegate status` says of quality: isolated fields, orphans and holds, one short line an object."""
+"""Quality in `tidegate status`: isolated fields, orphans and holds, one short line an object."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -34,7 +34,9 @@ class QualityView:
 
 
 def quality_view(connection: psycopg.Connection) -> QualityView | None:
-    """Ask the warehouse; None when it refuses the question, which must not take the rest of the page away."""
+    """Ask the warehouse; None when it refuses the question, which must not take the rest of the
+    page away.
+    """
     try:
         with connection.transaction():
             rows = connection.execute(sql.count_isolated().encode()).fetchall()

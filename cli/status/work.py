@@ -1,4 +1,4 @@
-"""What `tidegate status` says of writebacks, and of what else is under way: replays, what is read again, drift."""
+"""Writebacks and other running work in `tidegate status`: replays, re-reads, drift."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -52,7 +52,7 @@ class WritebackView:
 
 @dataclass(frozen=True)
 class OtherWork:
-    """What else is under way."""
+    """Other running work."""
 
     replays: dict[str, str]
     """Key -> stage, of those that run."""

@@ -1,4 +1,6 @@
-"""tidegate writeback pause, resume, drain, retry, discard, undo: in force and on record when the command says so."""
+"""tidegate writeback pause, resume, drain, retry, discard, undo: in force and on record when the
+command says so.
+"""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
@@ -29,7 +31,7 @@ from workers.settings import Settings
 Held = Annotated[str | None, typer.Argument(metavar="[OBJECT]", help="API name, as Case.")]
 Numbers = Annotated[list[int] | None, typer.Argument(help="As `list` names them.")]
 OfCode = Annotated[
-    str | None, typer.Option("--code", help="Only those with this trouble, as `list` shows it.")
+    str | None, typer.Option("--code", help="Only those with this error code, as `list` shows it.")
 ]
 OfState = Annotated[
     WritebackState | None, typer.Option("--state", help="Only these: dead, held or superseded.")
@@ -46,7 +48,8 @@ def pause(
     settings: SettingsFile = None,
     home: Home = DEFAULT_HOME,
 ) -> None:
-    """Send nothing more. In force when the command ends: what is on the wire by then comes to its end, and the rest waits.
+    """Send nothing more. In force when the command ends: what is on the wire by then comes to its
+    end, and the rest waits.
 
     Example: tidegate writeback pause Case --reason "release tonight"
     """
@@ -103,7 +106,8 @@ def retry(
     settings: SettingsFile = None,
     home: Home = DEFAULT_HOME,
 ) -> None:
-    """Send dead letters, held and superseded ones once more. A held one is then sent although the record was changed before now.
+    """Send dead letters, held and superseded ones once more. A held one is then sent although the
+    record was changed before now.
 
     Example: tidegate writeback retry --object Case --code UNABLE_TO_LOCK_ROW
     """
@@ -146,7 +150,8 @@ def undo(
     settings: SettingsFile = None,
     home: Home = DEFAULT_HOME,
 ) -> None:
-    """Bring back what writebacks replaced, by new ones, where the record still has what was written. Made records are not deleted.
+    """Bring back what writebacks replaced, by new ones, where the record still has what was
+    written. Made records are not deleted.
 
     Example: tidegate writeback undo --batch 4711.0 --reason "wrong file"
     """

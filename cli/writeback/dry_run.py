@@ -1,4 +1,6 @@
-"""tidegate writeback submit --dry-run: what writebacks would do to the records as they are now. Nothing is accepted."""
+"""tidegate writeback submit --dry-run: what writebacks would do to the records as they are now.
+Nothing is accepted.
+"""
 
 import asyncio
 from collections.abc import Sequence
@@ -19,6 +21,7 @@ from schemas.writeback.messages import Intake, RefusedWriteback
 from schemas.writeback.preview import Difference, Effect, Preview, WouldBe
 from transforms.pii import Protector
 from transforms.writeback.batching import Terms
+from workers.addresses import s3_address
 from workers.clients import connect_temporal
 from workers.salesforce import open_org
 from workers.settings import Settings
@@ -55,7 +58,7 @@ def tell(found: Preview, *, as_json: bool) -> None:
 
 
 def preview_page(found: Preview) -> RenderableType:
-    """What a person sees: counts, costs, refusals, and the first differences."""
+    """The page for a person: counts, costs, refusals, and the first differences."""
     counts = {effect: sum(1 for each in found.writebacks if each.effect is effect) for effect in Effect}
     listed = ", ".join(f"{count:,} {effect.replace('_', ' ')}" for effect, count in counts.items() if count)
     head = f"{len(found.writebacks):,} writebacks: {listed or 'none'}; {len(found.refused):,} refused. Nothing was accepted; {found.calls} calls to look."
@@ -94,9 +97,9 @@ def _difference(each: Difference) -> str:
 
 
 async def _preview(settings: Settings, catalogue: Catalogue, rows: list[dict[str, Any]]) -> Preview:
-    store = await asyncio.to_thread(ObjectStore, settings.s3.address())
+    store = await asyncio.to_thread(ObjectStore, s3_address(settings.s3))
     org = settings.salesforce.org_id
-    key = await asyncio.to_thread(org_data_key, org, settings.s3.address(), store)
+    key = await asyncio.to_thread(org_data_key, org, s3_address(settings.s3), store)
     client = await connect_temporal(settings)
     async with open_org(client, settings) as opened:
         batching = Terms(linger=settings.writeback.linger)

@@ -20,7 +20,6 @@ from cli.writeback.output import refusals_page
 from cli.writeback.read_file import read_file
 from clients.database.audit_log import AuditLog
 from clients.storage.objects import ObjectStore
-from clients.temporal.writeback_queues import WritebackQueues
 from clients.writeback.intake import WritebackIntake
 from clients.writeback.intake_files import FileReading
 from schemas.catalogue import Catalogue
@@ -30,8 +29,9 @@ from schemas.writeback.files import FileFormat, FileIntake, RowDefaults
 from schemas.writeback.messages import Intake, Mode
 from schemas.writeback.preview import Preview
 from transforms.writeback.parse_rows import EMPTIES, RowForm
+from workers.addresses import s3_address
 from workers.clients import connect_temporal, decided_catalogue, open_warehouse
-from workers.intake import writeback_intake
+from workers.intake import writeback_intake, writeback_queues
 from workers.settings import Settings
 
 _File = Annotated[
@@ -84,9 +84,11 @@ def submit(
     settings: SettingsFile = None,
     home: Home = DEFAULT_HOME,
 ) -> None:
-    """Accept writebacks of a file, or one that is given by options. Handed in again, they do nothing twice. Exits 1 when some are refused.
+    """Accept writebacks of a file, or one that is given by options. Handed in again, they do
+    nothing twice. Exits 1 when some are refused.
 
-    Example: tidegate writeback submit --object Case --external-id C-17 --set Status=Decided --key day-7-C-17
+    Example: tidegate writeback submit --object Case --external-id C-17 --set Status=Decided
+    --key day-7-C-17
     """
     loaded = settings_of_state(settings, home)
     defaults = RowDefaults(
@@ -188,7 +190,7 @@ def _deadline(given: str) -> Any:
 @contextmanager
 def _intake(settings: Settings) -> Iterator[tuple[WritebackIntake, Catalogue]]:
     """Where writebacks are accepted, and the catalogue by which they are checked."""
-    store = ObjectStore(settings.s3.address())
+    store = ObjectStore(s3_address(settings.s3))
     with closing(open_warehouse(settings)) as warehouse:
         catalogue = decided_catalogue(settings, warehouse)
         with writeback_intake(settings, catalogue, store, warehouse) as intake:
@@ -196,11 +198,13 @@ def _intake(settings: Settings) -> Iterator[tuple[WritebackIntake, Catalogue]]:
 
 
 def wake(settings: Settings, objects: set[str]) -> None:
-    """Have the objects' queues look. What was done is in the store by now; a queue that hears nothing looks by itself."""
+    """Have the objects' queues look. What was done is in the store by now; a queue that hears
+    nothing looks by itself.
+    """
 
     async def tell() -> None:
         client = await connect_temporal(settings)
-        async with WritebackQueues(client, settings.salesforce.org_id) as queues:
+        async with writeback_queues(client, settings) as queues:
             await queues.wake_all(objects)
 
     if objects:

@@ -1,7 +1,7 @@
 """Law 9: the audit log, append-only, each row chained to the one before it by hash.
 
-Kept in the operational store. A row that is altered, removed or moved breaks the chain at its place, and `verify`
-says where.
+Kept in the operational store. A row that is altered, removed or moved breaks the chain at its
+place, and `verify` says where.
 """
 
 import hashlib
@@ -41,7 +41,9 @@ class AuditLog:
             ensure_audit_log(connection)
 
     def append(self, act: Act) -> int:
-        """Write an act; returns its number. An act that is tried again is found and written once."""
+        """Write an act; returns its number. An act that is tried again is found and written
+        once.
+        """
         with translated(), self._engine.begin() as connection:
             return append_act(connection, act)
 
@@ -87,7 +89,7 @@ class AuditLog:
             return [(row.number, _act(row)) for row in connection.execute(query)]
 
     def verify(self) -> list[str]:
-        """What is wrong with the chain, a sentence each; empty when every row is as it was written."""
+        """Breaks of the audit chain, a sentence each; empty when every row is as it was written."""
         with translated(), self._engine.connect() as connection:
             found = connection.execute(sa.select(AUDIT_LOG).order_by(AUDIT_LOG.c.number)).all()
         problems = []
@@ -108,7 +110,9 @@ class AuditLog:
 
 
 def append_act(connection: sa.Connection, act: Act) -> int:
-    """As `AuditLog.append`, within a transaction of the same store: the act is on record when what it speaks of is. The table must be there."""
+    """As `AuditLog.append`, within a transaction of the same store: the act is on record when what
+    it speaks of is. The table must be there.
+    """
     connection.execute(_LOCK)
     written = _number_of(connection, act)
     return _insert(connection, act) if written is None else written
@@ -133,7 +137,8 @@ def _insert(connection: sa.Connection, act: Act) -> int:
 
 
 def _number_of(connection: sa.Connection, act: Act) -> int | None:
-    # All of it: two people's acts may have one moment, a workflow's clock stands still within a task.
+    # All of it: two people's acts may have one moment, a workflow's clock stands still within a
+    # task.
     same = [AUDIT_LOG.c[name] == value for name, value in act.model_dump().items()]
     number = connection.execute(sa.select(AUDIT_LOG.c.number).where(*same)).scalar()
     return None if number is None else int(number)

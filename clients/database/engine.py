@@ -23,7 +23,7 @@ def open_engine(dsn: str) -> sa.Engine:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """What the store does not answer becomes `UnavailableError`."""
+    """Turn failures of the store into `UnavailableError`."""
     try:
         yield
     except DBAPIError as error:

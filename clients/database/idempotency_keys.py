@@ -1,7 +1,9 @@
-"""Idempotency keys of the HTTP API: which run a caller's key stands for, kept in the operational store.
+"""Idempotency keys of the HTTP API: which run a caller's key stands for, kept in the operational
+store.
 
-A key is claimed before its run is started, and the run's id follows from the request, so a crash between the two is healed
-by the caller's next try. Once the start is on record the key never starts anything again, however long ago it was.
+A key is claimed before its run is started, and the run's id follows from the request, so a crash
+between the two is healed by the caller's next try. Once the start is on record the key never
+starts anything again, however long ago it was.
 """
 
 from dataclasses import dataclass
@@ -30,7 +32,7 @@ _LOCK = sa.text("SELECT pg_advisory_xact_lock(hashtext('tidegate request keys'))
 
 @dataclass(frozen=True)
 class KeyClaim:
-    """What a key stands for."""
+    """The request that a key stands for."""
 
     caller: str
     key: str

@@ -1,4 +1,6 @@
-"""How a question is asked so that one remote's silence hides nothing of the others: each has its time, and no answer is `unknown`."""
+"""Run one check, so that one remote's silence hides nothing of the others: each has its time, and
+no answer is `unknown`.
+"""
 
 import asyncio
 import threading
@@ -10,7 +12,7 @@ from schemas.doctor import CHECK_SECONDS, TOTAL_SECONDS, Finding, unknown
 from schemas.errors import BudgetSpentError, TidegateError, UnavailableError
 
 T = TypeVar("T")
-_AGAIN = "Mend what the sentence names, then run `tidegate doctor` again."
+_AGAIN = "Fix what the sentence names, then run `tidegate doctor` again."
 
 
 class DoctorDeadline:
@@ -32,7 +34,9 @@ async def asked(
     where: str = "",
     most: float = CHECK_SECONDS,
 ) -> list[Finding]:
-    """The findings of `ask`. Raises nothing: a failure, or no answer within `most` seconds, is one finding that is unknown."""
+    """The findings of `ask`. Raises nothing: a failure, or no answer within `most` seconds, is one
+    finding that is unknown.
+    """
     limit = deadline.left(most)
     try:
         async with asyncio.timeout(limit):
@@ -57,9 +61,11 @@ async def asked(
 
 
 async def in_thread(work: Callable[..., T], *arguments: Any) -> T:
-    """Run `work` in a thread, and return its result. The thread is left behind when nobody waits any more.
+    """Run `work` in a thread, and return its result. The thread is left behind when nobody waits
+    any more.
 
-    Not the loop's own executor: a remote that is frozen would hold up the end of the process with it.
+    Not the loop's own executor: a remote that is frozen would hold up the end of the process
+    with it.
     """
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[T] = loop.create_future()

@@ -1,4 +1,6 @@
-"""Asks KMS: whether the key makes data keys and opens them, and whether the org's own data key still opens."""
+"""Asks KMS: whether the key makes data keys and opens them, and whether the org's own data key
+still opens.
+"""
 
 import base64
 from collections.abc import Callable

@@ -1,4 +1,6 @@
-"""Asks S3: the bucket, the rights, and the conditional put on which the chain of batches stands (law 2)."""
+"""Asks S3: the bucket, the rights, and the conditional put on which the chain of batches stands
+(law 2).
+"""
 
 import uuid
 from collections.abc import Callable

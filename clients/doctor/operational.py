@@ -1,4 +1,6 @@
-"""Asks the operational store: whether it answers, and whether its tables are those of this release."""
+"""Asks the operational store: whether it answers, and whether its tables are those of this
+release.
+"""
 
 import uuid
 

@@ -50,7 +50,9 @@ async def examine_allocations(org: OrgHttp, *, streams: bool, margin: float) -> 
 
 
 def _entitlement(limit: Any) -> list[Finding]:
-    """The add-on's month; a maximum of 0 is an org without it. Salesforce goes on delivering beyond it, and asks for more money."""
+    """The add-on's month; a maximum of 0 is an org without it. Salesforce goes on delivering beyond
+    it, and asks for more money.
+    """
     pair = _pair(limit)
     if pair is None or pair[0] == 0 or pair[1] > 0:
         return []

@@ -1,4 +1,6 @@
-"""Asks the org which objects are selected for change events, and on which channels (Tooling API, "PlatformEventChannelMember")."""
+"""Asks the org which objects are selected for change events, and on which channels (Tooling API,
+"PlatformEventChannelMember").
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,21 +32,25 @@ class Streamed:
 
 @dataclass(frozen=True)
 class Selection:
-    """What the org has selected for change events."""
+    """The objects that the org has selected for change events."""
 
     filters: Mapping[tuple[str, str], str | None]
-    """(channel, event) -> the member's filter; None: every change is told."""
+    """(channel, event) -> the member's filter; None = no filter."""
     channels: frozenset[str]
     """Custom channels, where they were asked for."""
 
     def objects(self) -> frozenset[str]:
-        """The objects that some channel tells of: Case for CaseChangeEvent, Thing__c for Thing__ChangeEvent."""
+        """The objects that some channel tells of: Case for CaseChangeEvent, Thing__c for
+        Thing__ChangeEvent.
+        """
         bare = {event.removesuffix("ChangeEvent") for _, event in self.filters}
         return frozenset(f"{name}c" if name.endswith("__") else name for name in bare)
 
 
 async def examine_selection(org: OrgHttp, streamed: list[Streamed]) -> list[Finding]:
-    """Whether every streamed object is selected on its lane's channel. One API call; two where a lane follows a custom channel."""
+    """Check that every streamed object is selected on its lane's channel. One API call; two where a
+    lane follows a custom channel.
+    """
     if not streamed:
         return [ok("salesforce.cdc", "no object is streamed")]
     custom = any(each.channel.endswith(_CUSTOM) for each in streamed)
@@ -80,17 +86,19 @@ def _of_object(streamed: Streamed, selected: Selection, version: str) -> list[Fi
                 f'{{"FullName": "{channel.removesuffix(_CUSTOM)}_{streamed.event}", "Metadata": {{"eventChannel": "{channel}", '
                 f'"selectedEntity": "{streamed.event}"}}}}.'
             )
-        told = f"{streamed.event} is no member of {channel}, so no change of {streamed.name} is told"
+        told = f"{streamed.event} is no member of {channel}, so no change of {streamed.name} is sent"
         return [wrong("salesforce.cdc_not_selected", told, remedy, where=streamed.name)]
     if selected.filters[key]:
-        remedy = "Take the filter off the member, unless the records that it leaves out are polled: reconcile would repair them for ever."
+        remedy = "Take the filter off the member, unless the records that it leaves out are polled: reconcile would repair them forever."
         told = f"{channel} tells changes of {streamed.name} only where {selected.filters[key]}"
         return [warning("salesforce.channel_filtered", told, remedy, where=streamed.name)]
     return []
 
 
 async def read_selection(org: OrgHttp, *, custom: bool) -> Selection:
-    """Every member of every channel; one API call, two with `custom`: then custom channels go by their names, else by their ids."""
+    """Every member of every channel; one API call, two with `custom`: then custom channels go by
+    their names, else by their ids.
+    """
     names: dict[str, str] = {}
     if custom:
         listed = await rows(org, _CHANNELS, tooling=True)
@@ -103,7 +111,9 @@ async def read_selection(org: OrgHttp, *, custom: bool) -> Selection:
 
 
 def _event(row: Mapping[str, Any]) -> str:
-    """The event's name. Of a custom object some orgs give an id; the member's own name then ends with it."""
+    """The event's name. Of a custom object some orgs give an id; the member's own name then ends
+    with it.
+    """
     selected = str(row.get("SelectedEntity") or "")
     if selected.endswith("ChangeEvent"):
         return selected

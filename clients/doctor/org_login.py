@@ -1,4 +1,6 @@
-"""Asks the org without spending an API call: the grant, the org's id, its API versions, and its clock."""
+"""Asks the org without spending an API call: the grant, the org's id, its API versions, and its
+clock.
+"""
 
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -53,7 +55,7 @@ def _remedy(code: str, address: SalesforceAddress) -> str:
 
 
 def examine_org(session: Session, org_id: str) -> list[Finding]:
-    """Whether the session is of the org that the settings name."""
+    """Check that the session is of the org that the settings name."""
     setting = f"{_ID}ORG_ID"
     if not session.org_id:
         told = "the token's answer does not say of which org it is"
@@ -73,7 +75,9 @@ def examine_org(session: Session, org_id: str) -> list[Finding]:
 
 
 async def examine_versions(instance_url: str, api_version: str) -> list[Finding]:
-    """The API version and the clock, from the list of versions, which needs no session (REST API Developer Guide, "Versions")."""
+    """The API version and the clock, from the list of versions, which needs no session (REST API
+    Developer Guide, "Versions").
+    """
     served = await served_versions(instance_url)
     return [
         _version(served.versions, api_version),
@@ -91,7 +95,9 @@ def _version(served: frozenset[str], wanted: str) -> Finding:
 
 
 def _clock(header: str, before: datetime, took: float) -> Finding:
-    """The header has whole seconds, cut: on average the org is half a second further, and so is the middle of the call."""
+    """The header has whole seconds, cut: on average the org is half a second further, and so is the
+    middle of the call.
+    """
     try:
         told = parsedate_to_datetime(header).astimezone(UTC)
     except (TypeError, ValueError):

@@ -1,4 +1,6 @@
-"""Asks the org for each object of the catalogue, as the integration user sees it: the object, its fields, their types."""
+"""Asks the org for each object of the catalogue, as the integration user sees it: the object, its
+fields, their types.
+"""
 
 from clients.doctor.org_rights import LEASE_CLASS
 from clients.salesforce.describe import described_field
@@ -14,11 +16,13 @@ _SHOWN = 5
 _NEW = {DriftKind.ADDED, DriftKind.UNKNOWN}
 _RULES = {DriftKind.REQUIRED, DriftKind.OPTIONAL}
 _QUIET = {*_NEW, DriftKind.RESTORED, DriftKind.SCALE}
-"""What the engine goes on with; `tidegate catalogue check` tells of it."""
+"""Warnings with which the engine goes on; `tidegate catalogue check` lists them."""
 
 
 async def examine_object(org: OrgHttp, spec: ObjectSpec) -> list[Finding]:
-    """Every finding about one object; one API call. It is compared with the catalogue file, without the decisions of drift."""
+    """Every finding about one object; one API call. It is compared with the catalogue file, without
+    the decisions of drift.
+    """
     name = spec.name
     try:
         answer = await org.read(Call("GET", f"{org.data_path}/sobjects/{name}/describe", LEASE_CLASS))

@@ -1,4 +1,6 @@
-"""Asks the org what the integration user may do (Object Reference, "UserPermissionAccess", "ObjectPermissions")."""
+"""Asks the org what the integration user may do (Object Reference, "UserPermissionAccess",
+"ObjectPermissions").
+"""
 
 from collections.abc import Iterable
 from typing import Any
@@ -23,7 +25,7 @@ async def rows(org: OrgHttp, soql: str, *, tooling: bool = False) -> list[dict[s
 
 
 async def examine_permissions(org: OrgHttp, user_id: str, objects: Iterable[str]) -> list[Finding]:
-    """Whether the user may call, may read the set-up, and sees every record of these objects."""
+    """Check that the user may call, may read the set-up, and sees every record of these objects."""
     try:
         own = await rows(org, _OWN)
     except CallRefusedError as error:
@@ -45,7 +47,9 @@ async def examine_permissions(org: OrgHttp, user_id: str, objects: Iterable[str]
 
 
 async def _objects_not_all_seen(org: OrgHttp, user_id: str, objects: list[str]) -> list[Finding]:
-    """Sharing hides records from a user without View All: they would be missing, and nobody would say so."""
+    """Sharing hides records from a user without View All: they would be missing, and nobody would
+    say so.
+    """
     listed = ", ".join(f"'{name}'" for name in objects)
     soql = (
         "SELECT SobjectType, PermissionsViewAllRecords, PermissionsModifyAllRecords FROM ObjectPermissions "

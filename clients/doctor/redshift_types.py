@@ -1,4 +1,6 @@
-"""The types of Redshift's columns beside the catalogue's (Amazon Redshift Database Developer Guide, "SVV_COLUMNS"). No cluster has run this."""
+"""The types of Redshift's columns beside the catalogue's (Amazon Redshift Database Developer Guide,
+"SVV_COLUMNS"). No cluster has run this.
+"""
 
 import psycopg
 
@@ -10,7 +12,7 @@ from schemas.catalogue import Catalogue
 from schemas.tables import Column
 
 _SPELLED = {"VARCHAR": "character varying", "TIMESTAMPTZ": "timestamp with time zone"}
-"""How the view spells what our statements call otherwise."""
+"""The view's spelling of types and names in our statements."""
 TYPES = (
     "SELECT table_schema || '.' || table_name, column_name, data_type FROM svv_columns "
     "WHERE table_schema IN ('{}', '{}', '{}')"
@@ -18,7 +20,9 @@ TYPES = (
 
 
 def wrong_types(dsn: str, catalogue: Catalogue) -> list[str]:
-    """A sentence for each column that is there with another type than the catalogue's; lengths are not compared."""
+    """A sentence for each column that is there with another type than the catalogue's; lengths are
+    not compared.
+    """
     with (
         translated("Redshift"),
         psycopg.connect(dsn, connect_timeout=5, client_encoding="utf8", prepare_threshold=None) as connection,

@@ -1,4 +1,6 @@
-"""Asks Temporal: the namespace, its search attributes, how long it keeps closed workflows, and who polls the task queues."""
+"""Asks Temporal: the namespace, its search attributes, how long it keeps closed workflows, and who
+polls the task queues.
+"""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -32,7 +34,7 @@ QUEUES: Mapping[str, tuple[int, str]] = {
 
 
 async def examine_namespace(client: Client, address: str) -> list[Finding]:
-    """Whether the namespace is there, and how long it keeps closed workflows."""
+    """Check that the namespace is there, and how long it keeps closed workflows."""
     name = client.namespace
     request = DescribeNamespaceRequest(namespace=name)
     try:
@@ -57,7 +59,7 @@ async def examine_namespace(client: Client, address: str) -> list[Finding]:
 
 
 async def examine_search_attributes(client: Client, address: str) -> list[Finding]:
-    """Whether every search attribute is registered with the type that the engine writes."""
+    """Check that every search attribute is registered with the type that the engine writes."""
     request = ListSearchAttributesRequest(namespace=client.namespace)
     try:
         listed = await client.operator_service.list_search_attributes(request, timeout=_RPC)
@@ -81,7 +83,7 @@ async def examine_search_attributes(client: Client, address: str) -> list[Findin
 
 
 async def examine_workers(client: Client) -> list[Finding]:
-    """Whether somebody polls each task queue: a server remembers pollers for five minutes."""
+    """Check that each task queue has a poller: a server remembers pollers for five minutes."""
     idle = [queue for queue, (kind, _) in QUEUES.items() if not await _is_polled(client, queue, kind)]
     if not idle:
         return [ok("temporal.workers", f"all {len(QUEUES)} task queues are polled")]

@@ -1,4 +1,6 @@
-"""Asks the warehouse, PostgreSQL or Redshift: server, rights, and the types of the columns. Every attempt is rolled back."""
+"""Asks the warehouse, PostgreSQL or Redshift: server, rights, and the types of the columns. Every
+attempt is rolled back.
+"""
 
 import re
 import uuid
@@ -27,14 +29,16 @@ _PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
 
 @dataclass(frozen=True)
 class WarehouseAddress:
-    """Which warehouse. `kind` as in the settings."""
+    """The warehouse's address. `kind` as in the settings."""
 
     kind: Literal["postgres", "redshift"]
     dsn: str
 
 
 def examine_warehouse(address: WarehouseAddress, catalogue: Catalogue | None) -> list[Finding]:
-    """Every finding about the warehouse. `catalogue` None: it cannot be read, so the columns are unknown. Blocks."""
+    """Every finding about the warehouse. `catalogue` None: it cannot be read, so the columns are
+    unknown. Blocks.
+    """
     try:
         with translated("the warehouse"), _connected(address) as connection:
             where = str(connection.info.dbname)
@@ -51,7 +55,8 @@ def examine_warehouse(address: WarehouseAddress, catalogue: Catalogue | None) ->
 
 
 def _connected(address: WarehouseAddress) -> psycopg.Connection:
-    # Redshift calls its encoding UNICODE, which psycopg does not know; in SQL_ASCII it would return texts as bytes.
+    # Redshift calls its encoding UNICODE, which psycopg does not know; in SQL_ASCII it would return
+    # texts as bytes.
     if address.kind == "redshift":
         return psycopg.connect(address.dsn, connect_timeout=5, client_encoding="utf8", prepare_threshold=None)
     limits = f"-cstatement_timeout={_STATEMENT_MS} -clock_timeout={_LOCK_MS}"

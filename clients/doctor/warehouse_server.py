@@ -52,7 +52,9 @@ def _postgres(connection: psycopg.Connection) -> list[Finding]:
 
 
 def _redshift_isolation(connection: psycopg.Connection) -> list[Finding]:
-    """Amazon Redshift Database Developer Guide, "Serializable isolation" (c_serial_isolation) and ALTER DATABASE."""
+    """Amazon Redshift Database Developer Guide, "Serializable isolation" (c_serial_isolation) and
+    ALTER DATABASE.
+    """
     database = connection.info.dbname
     query = "SELECT db_isolation_level FROM stv_db_isolation_level WHERE db_name = current_database()"
     remedy = f"ALTER DATABASE {database} ISOLATION LEVEL SNAPSHOT; with nobody connected to it. The database dev cannot be altered."

@@ -1,4 +1,6 @@
-"""One lease as its process knows it: what it holds, how fast it spends, and how much it would like to have."""
+"""One lease as its process knows it: what it holds, how fast it spends, and how much it would like
+to have.
+"""
 
 import math
 from dataclasses import dataclass
@@ -10,9 +12,9 @@ from schemas.governor import Budget, GrantedLine, LeaseClass, LeaseLine
 LeaseKey = tuple[Budget, LeaseClass]
 
 IDLE_SECONDS = 20.0
-"""What has not been used for so long goes back."""
+"""Tokens that have not been used for this long are returned."""
 _AHEAD_SECONDS = 10.0
-"""Tokens are held for so long a time of spending at the present rate."""
+"""Tokens are held for this much time of spending at the present rate."""
 _LEAST = 5
 _REFILL_BELOW = 0.4
 """Ask for more when less than this fraction of the wish is left."""
@@ -60,7 +62,9 @@ class LeaseAccount:
         return self.waiting + max(_LEAST, math.ceil(max(self.rates) * _AHEAD_SECONDS))
 
     def is_low(self, usable: int, now: float, *, is_concurrency: bool) -> bool:
-        """True when it is time to ask: callers wait for more than is there, or little is left of the wish."""
+        """True when it is time to ask: callers wait for more than is there, or little is left of
+        the wish.
+        """
         if self.waiting > usable:
             return True
         return not is_concurrency and usable < _REFILL_BELOW * self.wish(now, is_concurrency=False)

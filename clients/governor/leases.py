@@ -1,9 +1,10 @@
 """Law 5 in a process: tokens for calls, leased from the governor in advance, many at a time.
 
-One for a process. A token that is there costs no message; one exchange at most is under way, and it speaks for every
-budget and class of the process. When the governor does not answer, what was granted may be spent until the lease's life
-is over, and then calls stop. All times here are the process's own monotonic ones, counted from when an exchange was sent,
-so that no two clocks have to agree.
+One for a process. A token that is there costs no message; one exchange at most is under way, and
+it speaks for every budget and class of the process. When the governor does not answer, what was
+granted may be spent until the lease's life is over, and then calls stop. All times here are the
+process's own monotonic ones, counted from when an exchange was sent, so that no two clocks have
+to agree.
 """
 
 import asyncio
@@ -21,7 +22,7 @@ from schemas.errors import TidegateError, UnavailableError
 from schemas.governor import Answer, Budget, Exchange, LeaseClass, Reading, Refusal
 
 PATIENCE = timedelta(seconds=30)
-"""How long a call waits for its token before it fails, to be tried again by its step."""
+"""Time that a call waits for its token before it fails, to be tried again by its step."""
 _RENEWALS = 3
 """Exchanges in a lease's life, so that one or two may fail."""
 _SPACING = 0.1
@@ -64,14 +65,17 @@ class Leases:
     async def take(self, budget: Budget, lease_class: LeaseClass, count: int = 1) -> None:
         """Spend `count` tokens, waiting for them as long as the patience lasts.
 
-        Raises `BudgetSpentError`, which says when to come again, or `UnavailableError` when the governor does not answer.
+        Raises `BudgetSpentError`, which says when to retry later, or `UnavailableError` when the
+        governor does not answer.
         """
         account = self._reserve(budget, lease_class, count) or await self._wait(budget, lease_class, count)
         account.spent += count
         self._refill_early(account, budget)
 
     def try_take(self, budget: Budget, lease_class: LeaseClass, most: int) -> int:
-        """Spend what is there, up to `most`, without waiting; more is asked for in the background."""
+        """Spend what is there, up to `most`, without waiting; more is asked for in the
+        background.
+        """
         account = self._account(budget, lease_class)
         got = min(most, account.left) if self._may_spend(account) else 0
         account.use(most, self._clock())
@@ -84,7 +88,9 @@ class Leases:
         await self._wait(budget, lease_class, 1)
 
     def reserve(self, budget: Budget, lease_class: LeaseClass, most: int) -> int:
-        """Take what is there, up to `most`, for something that was asked for and will be spent when it comes."""
+        """Take what is there, up to `most`, for something that was asked for and will be spent when
+        it comes.
+        """
         got = self.try_take(budget, lease_class, most)
         account = self._account(budget, lease_class)
         account.spent -= got
@@ -92,7 +98,9 @@ class Leases:
         return got
 
     def spend_reserved(self, budget: Budget, lease_class: LeaseClass, count: int) -> None:
-        """It came: `count` of what was reserved is spent, and what came beyond that too."""
+        """Mark `count` reserved tokens as spent. Deliveries beyond the reservation are charged as
+        well.
+        """
         account = self._account(budget, lease_class)
         reserved = min(count, account.held)
         account.held -= reserved
@@ -114,7 +122,9 @@ class Leases:
             self._ask.set()
 
     def settle(self, budget: Budget, lease_class: LeaseClass, count: int) -> None:
-        """Count what was spent without having been asked for, as an org does that sends more than was agreed."""
+        """Count what was spent without having been asked for, as an org does that sends more than
+        was agreed.
+        """
         account = self._account(budget, lease_class)
         account.use(count, self._clock())
         account.spent += count
@@ -128,7 +138,9 @@ class Leases:
             self._told.readings[reading.budget] = reading
 
     def refuse(self, refusal: Refusal) -> None:
-        """Stop this process's spending of the budget, and tell the governor now: every process must hear of it."""
+        """Stop this process's spending of the budget, and tell the governor now: every process must
+        hear of it.
+        """
         for (budget, _), account in self._accounts.items():
             if budget is refusal.budget:
                 account.paused_until = self._clock() + refusal.retry_after.total_seconds()
@@ -162,7 +174,7 @@ class Leases:
         return self._is_valid() and self._clock() >= account.paused_until
 
     def _reserve(self, budget: Budget, lease_class: LeaseClass, count: int) -> LeaseAccount | None:
-        """The account when it has the tokens; whoever waits already goes first."""
+        """The account when it has the tokens; earlier callers go first."""
         account = self._account(budget, lease_class)
         if account.waiting or account.left < count or not self._may_spend(account):
             return None
@@ -189,7 +201,9 @@ class Leases:
             account.waiting -= count
 
     def _until_change(self, account: LeaseAccount, deadline: float) -> float:
-        """Seconds until waiting makes no more sense, or a pause is over: of its end there is no news when tokens are there."""
+        """Seconds until waiting makes no more sense, or a pause is over: of its end there is no
+        news when tokens are there.
+        """
         now = self._clock()
         ends = account.paused_until if account.paused_until > now else deadline
         return max(0.0, min(ends, deadline) - now)
@@ -231,7 +245,9 @@ class Leases:
             self._ask.clear()
 
     def _next_due(self) -> float:
-        """When the next exchange is needed; in the past for now, infinite when nothing is held or wished."""
+        """When the next exchange is needed; in the past for now, infinite when nothing is held or
+        wished.
+        """
         if self._told.refusals:
             return -math.inf
         due = [self._account_due(account, budget) for (budget, _), account in self._accounts.items()]
@@ -280,7 +296,9 @@ class Leases:
             self._account(line.budget, line.lease_class).hear(line, self._clock())
 
     def _begin_anew(self) -> None:
-        """The leases' life is over: the governor counts what was left as spent, so they are not continued."""
+        """The leases' life is over: the governor counts what was left as spent, so they are not
+        continued.
+        """
         self._process = uuid.uuid4().hex
         for account in self._accounts.values():
             account.granted = account.spent = account.returned = 0

@@ -1,4 +1,6 @@
-"""A purse for the governor's own question about the limits: its calls were counted before it was asked."""
+"""A purse for the governor's own question about the limits: its calls were counted before it was
+asked.
+"""
 
 from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import timedelta
@@ -31,7 +33,7 @@ class PrepaidPurse:
         return nullcontext()
 
     def settle(self, budget: Budget, lease_class: LeaseClass, count: int) -> None:
-        """The question spends what was paid for, and nothing besides."""
+        """The check spends the tokens that were paid, and nothing else."""
 
     def read(self, reading: Reading) -> None:
         """Keep a reading."""

@@ -1,4 +1,6 @@
-"""What a call to Salesforce is paid from, and who grants it: the two sides of a lease, as the rest of the engine knows them."""
+"""Interfaces for API-budget tokens: token sources (used by callers) and the governor (grants
+tokens).
+"""
 
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
@@ -7,17 +9,19 @@ from schemas.governor import Answer, Budget, Exchange, LeaseClass, Reading, Refu
 
 
 class Governor(Protocol):
-    """Whoever grants tokens."""
+    """The grantor of tokens."""
 
     async def exchange(self, exchange: Exchange) -> Answer:
         """The governor's answer; raises `UnavailableError` when there is none."""
 
 
 class Purse(Protocol):
-    """What a call to Salesforce is paid from."""
+    """The source of tokens for calls to Salesforce."""
 
     async def take(self, budget: Budget, lease_class: LeaseClass, count: int = 1) -> None:
-        """Spend `count` tokens; raises `BudgetSpentError` or `UnavailableError` when there are none."""
+        """Spend `count` tokens; raises `BudgetSpentError` or `UnavailableError` when there are
+        none.
+        """
 
     def hold(self, budget: Budget, lease_class: LeaseClass) -> AbstractAsyncContextManager[None]:
         """Hold one token of a concurrency budget while the body runs; raises as `take` does."""

@@ -1,7 +1,9 @@
-"""Aggregates of an object by day or hour: the cheapest question there is, one call for up to 2,000 buckets.
+"""Aggregates of an object by day or hour: the cheapest question there is, one call for up to 2,000
+buckets.
 
-REST alone answers it (salesforce.md, Bulk API 2.0 has no GROUP BY). Days and hours are those of UTC, as every function of dates
-without convertTimezone() takes them (SOQL and SOSL Reference, "Date Functions").
+REST alone answers it (salesforce.md, Bulk API 2.0 has no GROUP BY). Days and hours are those of
+UTC, as every function of dates without convertTimezone() takes them (SOQL and SOSL Reference,
+"Date Functions").
 """
 
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -29,7 +31,7 @@ RANGES_A_CALL = 60
 
 
 class Answer(NamedTuple):
-    """What the org said in one call, as it was at one moment between two of its clock."""
+    """The org's answers in one call, as of one moment between two of its clock."""
 
     ranges: tuple[Range, ...]
     asked_from: datetime
@@ -70,7 +72,9 @@ class BucketQuery:
                 yield answer
 
     async def _call_with_sums(self, ranges: tuple[Range, ...], grain: Grain) -> Answer:
-        """An answer without sums when one of them cannot be had: of a kind that this org does not add up, or of a field that is gone."""
+        """An answer without sums when one of them cannot be had: of a kind that this org does not
+        add up, or of a field that is gone.
+        """
         try:
             return await self._call(ranges, grain)
         except CallRefusedError as error:
@@ -133,7 +137,7 @@ def _portions(ranges: Sequence[Range], grain: Grain) -> Iterator[tuple[Range, ..
 
 
 def _groups(each: Range, grain: Grain) -> int:
-    """Groups at the most; an open range is taken to be what fills an answer."""
+    """Groups at most; an open range is taken to be what fills an answer."""
     if each.since is None or each.until is None:
         return GROUPS_A_CALL
     return max(1, -(-round((each.until - each.since).total_seconds()) // grain.seconds))
@@ -148,7 +152,8 @@ def _halves(ranges: tuple[Range, ...], now: datetime) -> tuple[tuple[Range, ...]
         return ranges[: len(ranges) // 2], ranges[len(ranges) // 2 :]
     (whole,) = ranges
     since, until = whole.since or _FIRST, whole.until or now
-    # The half of the time that has most of the records is the later one: an open range is cut where it is thick.
+    # The half of the time that has most of the records is the later one: an open range is cut where
+    # it is thick.
     middle = since + (until - since) / 2
     middle = middle.replace(hour=middle.hour, minute=0, second=0, microsecond=0)
     if whole.until is None or until - since > timedelta(days=2):

@@ -1,4 +1,6 @@
-"""How many API calls a piece of work has made: for reports, not for the limits, which the leases keep."""
+"""Count the API calls of a piece of work: for reports, not for the limits, which the leases
+keep.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,8 +1,9 @@
-"""Rows into the org by sObject Collections: up to a thousand in one call (REST API Developer Guide, "Composite", "Upsert Records Using
-sObject Collections", "Update Records Using sObject Collections").
+"""Rows into the org by sObject Collections: up to a thousand in one call (REST API Developer Guide,
+"Composite", "Upsert Records Using sObject Collections", "Update Records Using sObject
+Collections").
 
-A collection of 200 rows is one transaction, in which a row that fails leaves the others alone. A batch is sent once: what an
-`UnknownOutcomeError` means for it is for the caller to find out.
+A collection of 200 rows is one transaction, in which a row that fails leaves the others alone. A
+batch is sent once: what an `UnknownOutcomeError` means for it is for the caller to find out.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +23,9 @@ from transforms.writeback.outcomes import RowResult
 from transforms.writeback.row_errors import NOT_SENT
 
 _ABOUT_THE_ROWS = (400, 404)
-"""How a collection is refused for its rows or its key field; other statuses are about the caller or the org."""
+"""Status codes of a collection refused for its rows or its key field; other statuses are about the
+caller or the org.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +34,14 @@ class Row:
 
     external_id: str
     fields: Mapping[str, Any]
-    """In REST's JSON, without the external id field; None empties. A parent by its external id: {"Account": {"ExternalId__c": "A-1"}}."""
+    """In REST's JSON, without the external id field; None empties. A parent by its external id:
+    {"Account": {"ExternalId__c": "A-1"}}.
+    """
     may_create: bool = True
     record_id: str = ""
-    """Of the record, when it is known. A row that may not create is written by it, since an upsert cannot be told not to create."""
+    """Of the record, when it is known. A row that may not create is sent as an update by it, since
+    an upsert always may create.
+    """
 
 
 @dataclass(slots=True)
@@ -135,20 +142,25 @@ class CompositeWrites:
 
 
 def call_options(batch: str) -> dict[str, str]:
-    """The header by which the changes of a batch are known when they come back (REST API Developer Guide, "Call Options Header")."""
+    """The header by which the changes of a batch are known when they come back (REST API Developer
+    Guide, "Call Options Header").
+    """
     return {"Sforce-Call-Options": f"client={CLIENT_PREFIX}{batch}"}
 
 
 def collections_needed(rows: Sequence[Row]) -> int:
-    """Collections that the rows need; one call carries five. Rows by key and rows by id share none."""
+    """Collections that the rows need; one call carries five. Rows by key and rows by id share
+    none.
+    """
     return len(_collections("", "", rows, range(len(rows))))
 
 
 def reads_as_reference(value: object) -> bool:
-    """True when a composite request would take part of the value for a reference to another subrequest's answer.
+    """True when a composite request would take part of the value for a reference to another
+    subrequest's answer.
 
-    Nothing is known that escapes `@{`, so a row with it goes by a collection that is called by itself, or by Bulk API
-    (REST API Developer Guide, "Composite Subrequest").
+    Nothing is known that escapes `@{`, so a row with it goes by a collection that is called by
+    itself, or by Bulk API (REST API Developer Guide, "Composite Subrequest").
     """
     if isinstance(value, str):
         return "@{" in value

@@ -1,7 +1,7 @@
-"""What the org says of its objects' fields, and whether that has changed since it was last asked.
+"""The org's describe of its objects' fields, and whether it has changed since it was last read.
 
-`If-Modified-Since` on describe global tells of any object, so a check of a quiet org is one call (REST API Developer Guide, "Describe
-Global"; "Conditional Request Headers").
+`If-Modified-Since` on describe global tells of any object, so a check of a quiet org is one call
+(REST API Developer Guide, "Describe Global"; "Conditional Request Headers").
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,8 @@ class OrgSchema:
     lease_class: LeaseClass = LeaseClass.RECONCILIATION
 
     async def changed_since(self, seen: str) -> str | None:
-        """The `Last-Modified` of the org's schema when it is another than `seen`; None when nothing has changed.
+        """The `Last-Modified` of the org's schema when it is another than `seen`; None when nothing
+        has changed.
 
         Args:
             seen: What it was; empty: never asked.
@@ -37,7 +38,9 @@ class OrgSchema:
         return list((await self.shape(object_name)).fields)
 
     async def shape(self, object_name: str) -> DescribedShape:
-        """An object and its fields; one API call. Raises `CallRefusedError` for one that the org lacks."""
+        """An object and its fields; one API call. Raises `CallRefusedError` for one that the org
+        lacks.
+        """
         path = f"{self.org.data_path}/sobjects/{object_name}/describe"
         answer = await self.org.read(Call("GET", path, self.lease_class))
         return described_shape(answer.json())
@@ -91,8 +94,9 @@ def described_field(described: Mapping[str, Any]) -> DescribedField:
 
 
 def _is_composed(described: Mapping[str, Any]) -> bool:
-    """True for Contact.Name (`personname`), False for Account.Name, which is a text of businesses (`switchable_personname`). Where an API
-    version does not say which it is, a name that nobody can write is put together of others.
+    """True for Contact.Name (`personname`), False for Account.Name, which is a text of businesses
+    (`switchable_personname`). Where an API version does not say which it is, a name that nobody
+    can write is put together of others.
     """
     if (extra := described.get("extraTypeInfo")) is not None:
         return bool(extra == "personname")

@@ -1,4 +1,4 @@
-"""What the org described of its objects, as it was kept in the object store; and asking the org again."""
+"""The org's describes as cached in the object store, and reading them again."""
 
 import asyncio
 import time
@@ -21,14 +21,18 @@ class Describes:
     """The kept describes of one org. Its methods block; threads may share it."""
 
     def __init__(self, store: ObjectStore, org: str, *, cached: timedelta = _CACHED) -> None:
-        """`cached`: how long a look at the store is good for; what others kept meanwhile is seen later."""
+        """`cached`: how long a look at the store is good for; what others kept meanwhile is seen
+        later.
+        """
         self._store = store
         self._org = org
         self._cached_seconds = cached.total_seconds()
         self._known: dict[str, tuple[float, DescribedObject | None]] = {}
 
     def find(self, object_name: str) -> DescribedObject | None:
-        """What was kept of an object; None when nothing was, or when the store does not answer and never has."""
+        """The cached describe of an object; None when there is none, or when the store does not
+        answer and never has.
+        """
         looked_at, found = self._known.get(object_name, (float("-inf"), None))
         if time.monotonic() - looked_at < self._cached_seconds:
             return found
@@ -50,7 +54,9 @@ class Describes:
 
 
 async def ask_describe(org: OrgHttp, object_name: str, lease_class: LeaseClass) -> DescribedObject:
-    """What the org says of an object now: one call (REST API Developer Guide, "sObject Describe")."""
+    """Read the org's describe of an object: one call (REST API Developer Guide, "sObject
+    Describe").
+    """
     at = datetime.now(UTC)
     path = f"{org.data_path}/sobjects/{object_name}/describe"
     answer = await org.read(Call("GET", path, lease_class))
@@ -65,9 +71,11 @@ async def refresh_describe(
     *,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> bool:
-    """Ask the org for an object's describe and keep it; False when what was kept is younger than `DESCRIBE_LIFE`.
+    """Ask the org for an object's describe and keep it; False when what was kept is younger than
+    `DESCRIBE_LIFE`.
 
-    Processes call it by themselves, beside their work: it is no activity, and no workflow waits for it.
+    Processes call it by themselves, beside their work: it is no activity, and no workflow waits
+    for it.
     """
     describes = Describes(store, org_id)
     kept = await asyncio.to_thread(describes.find, object_name)

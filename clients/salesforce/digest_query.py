@@ -1,7 +1,8 @@
-"""Records of the org as facts: ids and times of change, of all records, of some ranges, or of a list of ids.
+"""Records of the org as facts: ids and times of change, of all records, of some ranges, or of a
+list of ids.
 
-Few rows come by REST, 2,000 a call; many by one query job with large pages. Wherever reading stops it can go on at a position,
-so a killed step repeats one page.
+Few rows come by REST, 2,000 a call; many by one query job with large pages. Wherever reading
+stops it can go on at a position, so a killed step repeats one page.
 """
 
 import asyncio
@@ -50,7 +51,9 @@ class Position(NamedTuple):
     job: str | None = None
     """A query job; None asks by REST."""
     at: str = ""
-    """The job's locator; the last id of the page before; how many ids of a list have been asked. Empty at the beginning."""
+    """The job's locator; the last id of the page before; how many ids of a list have been asked.
+    Empty at the beginning.
+    """
 
 
 class FactPage(NamedTuple):
@@ -159,7 +162,9 @@ class FactQuery:
 
 
 def _bare(body: bytes) -> pa.Table:
-    """Ids and times of a page without values: a quarter of a million rows in some tenths of a second."""
+    """Ids and times of a page without values: a quarter of a million rows in some tenths of a
+    second.
+    """
     table = csv.read_csv(
         pa.BufferReader(body),
         csv.ReadOptions(use_threads=False),

@@ -1,4 +1,4 @@
-"""What Setup says of how sensitive fields are (Tooling API, "FieldDefinition")."""
+"""The data sensitivity of fields in Setup (Tooling API, "FieldDefinition")."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,9 +15,11 @@ _DEFINITIONS = (
 
 
 async def with_definitions(org: OrgHttp, shape: DescribedShape) -> DescribedShape | None:
-    """The object with what Setup says of its fields; None when Setup shows no field of it. One API call.
+    """The object with what Setup says of its fields; None when Setup shows no field of it. One API
+    call.
 
-    Of a part of a compound Setup may say nothing by itself: what it says of the compound counts then. Raises `CallRefusedError`.
+    Of a part of a compound Setup may say nothing by itself: what it says of the compound counts
+    then. Raises `CallRefusedError`.
     """
     calls = SoqlCalls(org, LeaseClass.RECONCILIATION, with_deleted=False, of_tooling=True)
     found = [row async for row in calls.rows([_DEFINITIONS.format(shape.name)])]

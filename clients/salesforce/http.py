@@ -1,7 +1,8 @@
-"""Calls to Salesforce's HTTP APIs. Law 5 stands here: a call takes its token first, and without one nothing is sent.
+"""Calls to Salesforce's HTTP APIs. Law 5 stands here: a call takes its token first, and without one
+nothing is sent.
 
-What the org says in passing (its count of API calls, a refusal, a Retry-After) goes back to the governor, so that one
-process's bad news stops every other one.
+What the org says in passing (its count of API calls, a refusal, a Retry-After) goes back to the
+governor, so that one process's bad news stops every other one.
 
 Law 6 begins here: the error of a write says whether the write was surely not carried out, or whether nobody knows
 (`UnknownOutcomeError`).
@@ -43,7 +44,7 @@ _Transmit = Callable[[httpx.Request], Awaitable[httpx.Response]]
 
 
 class Sessions(Protocol):
-    """Who we are to the org: `SessionSource`."""
+    """The session with the org: `SessionSource`."""
 
     async def session(self) -> Session:
         """The present session."""
@@ -70,7 +71,7 @@ class OrgHttp:
         self._told_time: tuple[datetime, float] | None = None
         self.api_version = api_version
         self.data_path = f"/services/data/v{api_version}"
-        """What the paths of the REST API begin with."""
+        """The prefix of the REST API's paths."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -81,8 +82,9 @@ class OrgHttp:
     def now(self) -> datetime | None:
         """The org's time, never ahead of it; None before its first answer.
 
-        From the `Date` header of its latest answer and the time that has passed since on a clock that nobody sets. Our
-        own clock may be minutes off, and a poll that ran ahead of the org's would skip rows.
+        From the `Date` header of its latest answer and the time that has passed since on a clock
+        that nobody sets. Our own clock may be minutes off, and a poll that ran ahead of the
+        org's would skip rows.
         """
         if self._told_time is None:
             return None
@@ -90,8 +92,9 @@ class OrgHttp:
         return told + timedelta(seconds=time.monotonic() - at)
 
     async def ask_time(self, lease_class: LeaseClass) -> datetime:
-        """The org's time, as `now`. A process that has not heard from the org yet asks it, which is one call; our own clock stands
-        in only when something on the way takes the org's `Date` headers away.
+        """The org's time, as `now`. A process that has not heard from the org yet asks it, which is
+        one call; our own clock stands in only when something on the way takes the org's `Date`
+        headers away.
         """
         if self.now() is None:
             await self.read(Call("GET", f"{self.data_path}/limits", lease_class))
@@ -136,7 +139,7 @@ class OrgHttp:
     def refused_inside(
         self, call: str, status: int, body: object, headers: Mapping[str, str] | None = None
     ) -> TidegateError:
-        """What the failure of a call inside another one means: what it would mean by itself."""
+        """The meaning of a failure of a call inside another one: the same as by itself."""
         return self._refused(httpx.Response(status, json=body, headers=headers), call, ())
 
     async def _exchange(self, call: Call, transmit: _Transmit) -> httpx.Response:
@@ -206,7 +209,8 @@ class OrgHttp:
             told = parsedate_to_datetime(response.headers.get("Date", ""))
         except ValueError:
             return  # a proxy may leave it out
-        # Counted from when the answer is here, a little late, so that the time is a little early: the safe side.
+        # Counted from when the answer is here, a little late, so that the time is a little early:
+        # the safe side.
         self._told_time = told.astimezone(UTC), time.monotonic()
 
     def _refused(self, response: httpx.Response, call: str, also: tuple[Budget, ...]) -> TidegateError:

@@ -25,7 +25,9 @@ async def read_limits(org: OrgHttp, lease_class: LeaseClass) -> tuple[Reading, .
 
 
 def readings_of(limits: dict[str, Any], *, at: datetime) -> tuple[Reading, ...]:
-    """The answer's numbers. Remaining may be negative, and a limit may hold further ones of connected apps."""
+    """The answer's numbers. Remaining may be negative, and a limit may hold further ones of
+    connected apps.
+    """
     readings = []
     for name, (budget, unit) in _NAMES.items():
         limit = limits.get(name)

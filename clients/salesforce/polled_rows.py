@@ -1,7 +1,8 @@
 """From what REST and Bulk API answer to rows, the same whichever of them answered.
 
-REST gives JSON, Bulk API gives CSV in which everything is text. What CSV has lost is restored from the catalogue's types, so
-that both ways land equal events: otherwise the same row would depend on how busy the object was.
+REST gives JSON, Bulk API gives CSV in which everything is text. What CSV has lost is restored
+from the catalogue's types, so that both ways land equal events: otherwise the same row would
+depend on how busy the object was.
 """
 
 from collections.abc import Mapping
@@ -23,9 +24,11 @@ def row_of(record: Mapping[str, Any], spec: ObjectSpec) -> PolledRow:
 
 
 def rows_of_csv(body: bytes, spec: ObjectSpec) -> list[PolledRow]:
-    """The rows of a page of Bulk API results (Bulk API 2.0 and Bulk API Developer Guide, "Get Results for a Query Job").
+    """The rows of a page of Bulk API results (Bulk API 2.0 and Bulk API Developer Guide, "Get
+    Results for a Query Job").
 
-    Empty is null: Salesforce stores no empty texts. NUL bytes, which results may hold, stay: staging leaves them out and says so.
+    Empty is null: Salesforce stores no empty texts. NUL bytes, which results may hold, stay:
+    staging leaves them out and says so.
     """
     table = read_csv_texts(body)
     kinds = {name: field.type for name, field in spec.fields.items()}

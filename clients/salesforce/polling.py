@@ -1,7 +1,8 @@
-"""A polled object as a source: its rows between two positions, in the order of the lane, by the cheaper of two APIs.
+"""A polled object as a source: its rows between two positions, in the order of the lane, by the
+cheaper of two APIs.
 
-The invariant: when `read` has yielded a row, every row before it has been yielded. So a lane may stop after any row and go on
-from there.
+The invariant: when `read` has yielded a row, every row before it has been yielded. So a lane may
+stop after any row and go on from there.
 """
 
 import asyncio
@@ -23,10 +24,9 @@ from schemas.catalogue import ObjectSpec
 from schemas.errors import BudgetSpentError, CallRefusedError, CallTooSlowError, UnavailableError
 from schemas.governor import Budget, LeaseClass
 from schemas.ingest.positions import SECOND_MS, Deletion, PolledPosition, PolledRow, epoch_ms, floor_to_second
-from schemas.salesforce.limits import DELETED_MAX_AGE, QUERY_PAGE_MAX
+from schemas.salesforce.limits import DELETED_MAX_AGE, QUERY_PAGE_MAX, QUERY_VISIBILITY_LAG
 
-VISIBILITY_DELAY = timedelta(seconds=5)
-"""How long after its commit a row may still be invisible to queries: 1 to 3 s are seen (salesforce.md I.1)."""
+VISIBILITY_DELAY = QUERY_VISIBILITY_LAG
 BULK_FROM_PAGES = 8
 """Pages of REST that cost more than a job: create, three questions, result, delete, and a spare."""
 _MINUTE_MS = 60 * SECOND_MS
@@ -35,18 +35,20 @@ _DELETED_AGE_MS = (DELETED_MAX_AGE - timedelta(hours=1)) // timedelta(millisecon
 
 
 class Deletions(NamedTuple):
-    """What the replication call tells."""
+    """The answer of the replication call."""
 
     rows: list[Deletion]
     covered_ms: int
-    """Where the next question begins. Can be before the end that was asked for (salesforce.md B.5)."""
+    """Where the next question begins. Can be before the end that was asked for (salesforce.md B.5).
+    """
 
 
 @dataclass
 class PolledSource:
     """One object of one org.
 
-    Its `read` may be given any span; it divides what is too much for one query, and remembers how busy the object is.
+    Its `read` may be given any span; it divides what is too much for one query, and remembers
+    how busy the object is.
     """
 
     org: OrgHttp
@@ -57,7 +59,7 @@ class PolledSource:
     bulk: BulkQuery | None = None
     """None: made here."""
     most_span: timedelta = timedelta(days=16)
-    """That one query reads."""
+    """Rows that one query reads."""
     current: Callable[[], ObjectSpec] | None = None
     """Gives the fields of today, asked for before every reading; None: they never change."""
 
@@ -71,7 +73,8 @@ class PolledSource:
         self._page_rows = QUERY_PAGE_MAX
 
     async def horizon_ms(self) -> int:
-        """Up to where every row can be seen by now (exclusive): a whole second, later than nothing that is still to come.
+        """Up to where every row can be seen by now (exclusive): a whole second, later than nothing
+        that is still to come.
 
         By the org's clock, since SystemModstamps are.
         """
@@ -79,9 +82,11 @@ class PolledSource:
         return floor_to_second(epoch_ms(now - self.visibility_delay))
 
     async def read(self, after: PolledPosition, until_ms: int) -> AsyncGenerator[list[PolledRow], None]:
-        """The rows after a position with a SystemModstamp before `until_ms`, in order, a page at a time; close the iterator.
+        """The rows after a position with a SystemModstamp before `until_ms`, in order, a page at a
+        time; close the iterator.
 
-        A window that is too much for one query is halved, down to a second; then `CallTooSlowError` is raised.
+        A window that is too much for one query is halved, down to a second; then
+        `CallTooSlowError` is raised.
         """
         self._take_fields()
         while after.modstamp_ms < until_ms:
@@ -103,7 +108,8 @@ class PolledSource:
     async def unsettled(self, since_ms: int) -> AsyncGenerator[list[PolledRow], None]:
         """The rows with a SystemModstamp from `since_ms` on, as they are now; close the iterator.
 
-        Their seconds may not be over, and some may not be seen yet: a lane's position does not pass them.
+        Their seconds may not be over, and some may not be seen yet: a lane's position does not
+        pass them.
         """
         self._take_fields()
         after, left = PolledPosition(since_ms), 1
@@ -120,9 +126,11 @@ class PolledSource:
             self.spec = self.current()
 
     async def deleted(self, since_ms: int, until_ms: int) -> Deletions:
-        """Records deleted between two times, of which queries may know nothing any more (REST API Developer Guide, "Get Deleted").
+        """Records deleted between two times, of which queries may know nothing any more (REST API
+        Developer Guide, "Get Deleted").
 
-        Salesforce counts in whole minutes and goes back 15 days; a span below a minute is no call.
+        Salesforce counts in whole minutes and goes back 15 days; a span below a minute is no
+        call.
         """
         end = until_ms // _MINUTE_MS * _MINUTE_MS
         start = max(since_ms, end - _DELETED_AGE_MS) // _MINUTE_MS * _MINUTE_MS
@@ -167,9 +175,11 @@ class PolledSource:
         return time.monotonic() >= self._bulk_from and rows > (self.bulk_from_pages - 1) * self._page_rows
 
     async def _made_job(self, after: PolledPosition, bound: int) -> str | None:
-        """None when Bulk API does not take the object, or there is no job left to spend: REST goes on.
+        """None when Bulk API does not take the object, or there is no job left to spend: REST goes
+        on.
 
-        The order that the lane needs keeps Salesforce from splitting the job by primary key, so it is one query there, too.
+        The order that the lane needs keeps Salesforce from splitting the job by primary key, so
+        it is one query there, too.
         """
         try:
             return await self._bulk.create(keyset_query(self.spec, after, bound))
@@ -193,7 +203,9 @@ class PolledSource:
 
 
 def _check_order(rows: list[PolledRow], after: PolledPosition, bound: int) -> None:
-    """Positions are only worth something in order; Ids are compared by the org alone, whose order of them is its own."""
+    """Positions are only worth something in order; Ids are compared by the org alone, whose order
+    of them is its own.
+    """
     last = after.modstamp_ms
     for row in rows:
         if not last <= row.modstamp_ms < bound:

@@ -1,4 +1,6 @@
-"""Records by their external ids, as they are now: a thousand in one call (REST API Developer Guide, "Composite", "QueryAll")."""
+"""Records by their external ids, as they are now: a thousand in one call (REST API Developer Guide,
+"Composite", "QueryAll").
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -24,7 +26,8 @@ class RecordSeen:
 
     record_id: str
     values: Mapping[str, Any]
-    """The fields that were asked for, in REST's JSON; a path to a parent's field by its whole path."""
+    """The fields that were asked for, in REST's JSON; a path to a parent's field by its whole path.
+    """
     modified_at: datetime
     """LastModifiedDate, to the second."""
     modified_by: str
@@ -77,7 +80,7 @@ class RecordsByKey:
 
 @dataclass(frozen=True, slots=True)
 class _Key:
-    """How values of the external id field are written and compared."""
+    """Write and compare values of the external id field."""
 
     spec: ObjectSpec
     field: str

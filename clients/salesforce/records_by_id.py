@@ -19,11 +19,12 @@ IDS_OF_A_QUERY = 400
 
 
 class FoundRecords(NamedTuple):
-    """What became of the records that were asked for."""
+    """The states of the requested records."""
 
     records: list[Mapping[str, Any]]
-    """Live ones and those in the recycle bin, in REST's JSON, with `IsDeleted` and `SystemModstamp`; a number of many digits is a
-    `Decimal`."""
+    """Live ones and those in the recycle bin, in REST's JSON, with `IsDeleted` and
+    `SystemModstamp`; a number of many digits is a `Decimal`.
+    """
     gone: list[str]
     """Ids that the org has no more."""
     asked_at: datetime
@@ -39,9 +40,11 @@ class RecordsById:
     lease_class: LeaseClass
 
     async def read(self, ids: Sequence[str]) -> FoundRecords:
-        """The records of up to 2,000 ids (REST API Developer Guide, "Get Records Using sObject Collections").
+        """The records of up to 2,000 ids (REST API Developer Guide, "Get Records Using sObject
+        Collections").
 
-        One call for live ones, and one for up to 2,000 others. Ids whose records are too much for a call are asked for in halves.
+        One call for live ones, and one for up to 2,000 others. Ids whose records are too much
+        for a call are asked for in halves.
         """
         asked_at = await self.org.ask_time(self.lease_class)
         fields = selected_fields(self.spec)
@@ -59,7 +62,8 @@ class RecordsById:
             body = {"ids": list(ids), "fields": list(fields)}
             answer = await self.org.read(Call("POST", path, self.lease_class, body=body))
         except CallTooSlowError:
-            # No page cuts this answer short: two thousand records of 800 fields are a hundred megabytes.
+            # No page cuts this answer short: two thousand records of 800 fields are a hundred
+            # megabytes.
             if len(ids) == 1:
                 raise
             middle = len(ids) // 2

@@ -1,8 +1,9 @@
 """Reading an object by REST queries, one page a call.
 
-Every page is a query of its own that begins where the last page ended. Salesforce's own way, a locator to the next page, costs
-the same calls and has three faults that this has not: its later pages may show records as they have become since, out of the
-order of the lane; locators expire; and each holds a cursor open in the org.
+Every page is a query of its own that begins where the last page ended. Salesforce's own way, a
+locator to the next page, costs the same calls and has three faults that this has not: its later
+pages may show records as they have become since, out of the order of the lane; locators expire;
+and each holds a cursor open in the org.
 """
 
 from typing import Any, NamedTuple
@@ -46,9 +47,11 @@ class RestQuery:
     async def records(
         self, spec: ObjectSpec, after: PolledPosition, until_ms: int | None, *, also: str = ""
     ) -> RecordPage:
-        """The first records after a position, deleted ones too (REST API Developer Guide, "QueryAll").
+        """The first records after a position, deleted ones too (REST API Developer Guide,
+        "QueryAll").
 
-        `also` is a further condition. Raises `CallTooSlowError` when the window is too much for a query.
+        `also` is a further condition. Raises `CallTooSlowError` when the window is too much for
+        a query.
         """
         answer = await self._calls.ask(keyset_query(spec, after, until_ms, also=also))
         records = answer["records"]

@@ -1,6 +1,8 @@
-"""How many rows an object has, and when they were made or changed: by counts alone, which are a call each.
+"""Count an object's rows, and when they were made or changed: by counts alone, which are a call
+each.
 
-A count over much data can take longer than a call may; then the span is halved, and each half counted.
+A count over much data can take longer than a call may; then the span is halved, and each half
+counted.
 """
 
 from collections.abc import AsyncIterator
@@ -17,22 +19,28 @@ from schemas.governor import LeaseClass
 from transforms.backfill import Bucket
 
 MOST_GROUPS = 2_000
-"""Groups of one answer; an aggregate query has no further pages (SOQL and SOSL Reference, "GROUP BY")."""
+"""Groups of one answer; an aggregate query has no further pages (SOQL and SOSL Reference, "GROUP
+BY").
+"""
 _DAY, _HOUR = timedelta(days=1), timedelta(hours=1)
 
 
 @dataclass
 class RowCounts:
-    """Counts of one object, records in the recycle bin included where nothing else is said; paid for by one class."""
+    """Counts of one object, records in the recycle bin included where nothing else is said; paid
+    for by one class.
+    """
 
     org: OrgHttp
     object: str
     lease_class: LeaseClass
 
     async def roughly(self) -> int | None:
-        """The org's own count, without deleted records, some time old; None when it keeps none of this object.
+        """The org's own count, without deleted records, some time old; None when it keeps none of
+        this object.
 
-        Never too slow, however many records there are (REST API Developer Guide, "Record Count").
+        Never too slow, however many records there are (REST API Developer Guide, "Record
+        Count").
         """
         path = f"{self.org.data_path}/limits/recordCount"
         params = {"sObjects": self.object}
@@ -41,13 +49,17 @@ class RowCounts:
         return counts.get(self.object)
 
     async def exactly(self, by: ByTime, since: datetime | None, until: datetime | None) -> int:
-        """Rows with a time from `since` up to `until` (exclusive); None is no bound. Raises `CallTooSlowError`."""
+        """Rows with a time from `since` up to `until` (exclusive); None is no bound. Raises
+        `CallTooSlowError`.
+        """
         where = between(by, since, until)
         answer = await self._query(f"SELECT COUNT() FROM {self.object}{' WHERE ' if where else ''}{where}")
         return int(answer["totalSize"])
 
     async def days(self, by: ByTime, since: datetime | None, until: datetime | None) -> list[Bucket]:
-        """Rows by day (UTC), the days that have some, in order; a bucket ends where its day does."""
+        """Rows by day (UTC), the days that have some, in order; a bucket ends where its day
+        does.
+        """
         first = since or await self._first(by)
         if first is None:
             return []

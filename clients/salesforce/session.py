@@ -1,7 +1,8 @@
 """Salesforce's token endpoint: who we are, and a session to speak with.
 
-Three grants (REST API Developer Guide, "Authorization Through Connected Apps"): client credentials for a server
-without a user, JWT bearer where a key is trusted instead of a secret, username and password for old orgs.
+Three grants (REST API Developer Guide, "Authorization Through Connected Apps"): client
+credentials for a server without a user, JWT bearer where a key is trusted instead of a secret,
+username and password for old orgs.
 """
 
 import asyncio
@@ -26,7 +27,7 @@ Grant = Literal["client_credentials", "jwt_bearer", "password"]
 
 @dataclass(frozen=True)
 class SalesforceAddress:
-    """Which org, and how to log in. Fields that the chosen grant does not need may be None."""
+    """The org's address and the login. Fields that the chosen grant does not need may be None."""
 
     login_url: str
     client_id: str
@@ -46,7 +47,9 @@ class Session:
     instance_url: str
     token_type: str = "Bearer"  # noqa: S105 -- the scheme's name
     user_id: str = ""
-    """Who we are, from the token's identity address (OAuth API, "Identity URLs"); empty when the answer has none."""
+    """Our user, from the token's identity address (OAuth API, "Identity URLs"); empty when the
+    answer has none.
+    """
     org_id: str = ""
     """Of which org, 18 characters, from the same address; empty when the answer has none."""
 
@@ -65,7 +68,8 @@ class ServedVersions:
 
 
 async def served_versions(instance_url: str) -> ServedVersions:
-    """The API versions that the org serves. Needs no session and is not an API call (REST API Developer Guide, "Versions").
+    """The API versions that the org serves. Needs no session and is not an API call (REST API
+    Developer Guide, "Versions").
 
     Raises `UnavailableError` for no answer, and for another one than a list of versions.
     """
@@ -82,7 +86,9 @@ async def served_versions(instance_url: str) -> ServedVersions:
 
 
 class SessionSource:
-    """Logs in when asked. One for a process: callers share the session until one of them finds it expired."""
+    """Logs in when asked. One for a process: callers share the session until one of them finds it
+    expired.
+    """
 
     def __init__(self, address: SalesforceAddress) -> None:
         self._address = address
@@ -97,7 +103,9 @@ class SessionSource:
             return self._session
 
     async def renew(self, expired: Session | None) -> Session:
-        """A session newer than `expired`; of many callers with the same expired session one logs in."""
+        """A session newer than `expired`; of many callers with the same expired session one logs
+        in.
+        """
         async with self._lock:
             if self._session is None or self._session == expired:
                 self._session = await self._log_in()

@@ -1,8 +1,10 @@
-"""The one way by which SOQL goes to REST: as an address while that is short, else as part of a composite call.
+"""The one way by which SOQL goes to REST: as an address while that is short, else as part of a
+composite call.
 
-An address and its headers share 16,384 bytes; a subrequest of a composite call stands in a body and is bound by nothing but the
-100,000 characters of SOQL (Salesforce Help 000386264, "Maximum number of rows returned by SOQL queries over the REST API", which
-advises it). Both ways are one API call, and so are five queries in one composite call (REST API Developer Guide, "Composite").
+An address and its headers share 16,384 bytes; a subrequest of a composite call stands in a body
+and is bound by nothing but the 100,000 characters of SOQL (Salesforce Help 000386264, "Maximum
+number of rows returned by SOQL queries over the REST API", which advises it). Both ways are one
+API call, and so are five queries in one composite call (REST API Developer Guide, "Composite").
 """
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
@@ -17,8 +19,9 @@ from schemas.salesforce.limits import COMPOSITE_MAX_QUERIES, QUERY_ADDRESS_MAX_B
 from transforms import exact_json
 
 Answer = dict[str, Any]
-"""A page as REST writes it: `totalSize`, `done`, `records`, and `nextRecordsUrl` unless it is the last one. A number
-of more digits than a double holds is a `Decimal`."""
+"""A page as REST writes it: `totalSize`, `done`, `records`, and `nextRecordsUrl` unless it is the
+last one. A number of more digits than a double holds is a `Decimal`.
+"""
 _OPTIONS = {"Sforce-Query-Options": f"batchSize={QUERY_PAGE_MAX}"}
 _TOO_LONG = (414, 431)
 
@@ -56,7 +59,9 @@ class SoqlCalls:
         return answer
 
     async def rows(self, queries: Iterable[str]) -> AsyncIterator[Mapping[str, Any]]:
-        """Every record of several queries, in their order: five queries a call, and a call for every further page."""
+        """Every record of several queries, in their order: five queries a call, and a call for
+        every further page.
+        """
         left = iter(queries)
         while some := list(islice(left, COMPOSITE_MAX_QUERIES)):
             for page in await self._ask_together(some):

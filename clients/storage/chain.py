@@ -1,4 +1,6 @@
-"""Laws 1 and 2: a lane's batches as a chain of manifests, each created once, each named by where it starts."""
+"""Laws 1 and 2: a lane's batches as a chain of manifests, each created once, each named by where it
+starts.
+"""
 
 import hashlib
 from collections.abc import Iterator
@@ -20,7 +22,7 @@ _ZSTD_LEVEL = 1
 
 
 class RowFacts(NamedTuple):
-    """What is to be remembered of a page of rows."""
+    """The facts to remember about a page of rows."""
 
     object: str
     received_at: datetime
@@ -43,13 +45,17 @@ class Chain:
         self.lane = lane
 
     def find(self, start: str) -> Manifest | None:
-        """The batch that starts at `start`, or None when the chain ends there; raises `ChainBrokenError` on what is no manifest."""
+        """The batch that starts at `start`, or None when the chain ends there; raises
+        `ChainBrokenError` on what is no manifest.
+        """
         key = manifest_key(self.org, self.lane, start)
         found = self._store.find(key)
         return None if found is None else self._read(key, found)
 
     def walk(self, start: str = ORIGIN) -> Iterator[Manifest]:
-        """The batches from `start` to the chain's end, in order; raises `ChainBrokenError` on a loop."""
+        """The batches from `start` to the chain's end, in order; raises `ChainBrokenError` on a
+        loop.
+        """
         position = start
         while (manifest := self.find(position)) is not None:
             if manifest.end == position:
@@ -58,15 +64,18 @@ class Chain:
             position = manifest.end
 
     def landed(self) -> Iterator[Manifest]:
-        """Every batch of the lane, also those that are beyond a gap: pages may be landed side by side."""
+        """Every batch of the lane, also those that are beyond a gap: pages may be landed side by
+        side.
+        """
         for key in self._store.keys(manifest_prefix(self.org, self.lane)):
             yield self._read(key, self._store.get(key))
 
     def land(self, raw: pa.Table, *, start: str, after_hole: bool = False) -> tuple[Manifest, bool]:
         """Make `raw` (columns of `RAW_SCHEMA`, at least one row) the batch that starts at `start`.
 
-        Returns the batch that now starts there, and whether it is ours: another follower may have been first, then
-        it is theirs and may end elsewhere. Either way it is durable when this returns.
+        Returns the batch that now starts there, and whether it is ours: another follower may
+        have been first, then it is theirs and may end elsewhere. Either way it is durable when
+        this returns.
         """
         body = _parquet(raw, dictionary=["object"], statistics=["position", "received_at"])
         digest = hashlib.sha256(body).hexdigest()
@@ -88,7 +97,9 @@ class Chain:
         return self._claim(manifest, body)
 
     def land_rows(self, page: pa.Table, *, start: str, end: str, facts: "RowFacts") -> tuple[Manifest, bool]:
-        """As `land`, of a page of rows (columns of `transforms.ingest.row_pages`, protected, at least one row)."""
+        """As `land`, of a page of rows (columns of `transforms.ingest.row_pages`, protected, at
+        least one row).
+        """
         body = _parquet(page, dictionary=[])
         digest = hashlib.sha256(body).hexdigest()
         manifest = Manifest(

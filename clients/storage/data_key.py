@@ -12,9 +12,10 @@ _KEY_ID = "1"
 
 
 def org_data_key(org: str, address: S3Address, store: ObjectStore) -> DataKey:
-    """The data key of `org`; the first caller makes it, whoever comes second finds it.
+    """The data key of `org`; the first caller makes it, the second one finds it.
 
-    Raises `CredentialsRejectedError` when KMS or S3 refuse us, `UnavailableError` when they do not answer.
+    Raises `CredentialsRejectedError` when KMS or S3 refuse us, `UnavailableError` when they do
+    not answer.
     """
     kms = aws_client("kms", address)
     where = data_key_key(org)

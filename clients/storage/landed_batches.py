@@ -1,7 +1,8 @@
-"""Which landed batches a selection names: found by listing keys and reading manifests many at a time.
+"""Find the landed batches of a selection: by listing keys and reading manifests many at a time.
 
-A chain is a linked list, and walking thirteen months of it one object after the other takes hours. But its keys sort as the lane
-does, and raw files lie in folders by day, so a range is a listing: by position of the chain, by time of the raw files.
+A chain is a linked list, and walking thirteen months of it one object after the other takes
+hours. But its keys sort as the lane does, and raw files lie in folders by day, so a range is a
+listing: by position of the chain, by time of the raw files.
 """
 
 from collections.abc import Iterator
@@ -22,7 +23,8 @@ _BEFORE_ORIGIN = ":"
 _LAST = "~"
 """Sorts after everything that a key of ours holds."""
 _SPANS = [10**4, 10**6, 10**8, 10**11, 10**20]
-"""How far back the batch that holds a position is looked for, one after the other: a batch is short."""
+"""The number of batches searched backwards for a position, one after the other: a batch is short.
+"""
 _DAY = timedelta(days=1)
 
 
@@ -97,7 +99,9 @@ class LandedBatches:
             yield key
 
     def _holder(self, lane: str, position: str) -> str:
-        """Key of the batch that holds what comes after the position: it starts there or begins before."""
+        """Key of the batch that holds what comes after the position: it starts there or begins
+        before.
+        """
         org = self._selection.org
         exact, prefix = manifest_key(org, lane, position), chain_prefix(org, lane)
         if position == ORIGIN or self._store.find(exact) is not None:
@@ -117,7 +121,9 @@ class LandedBatches:
         return manifest_key(org, lane, ORIGIN)
 
     def _by_time(self, lane: str, after: str) -> Iterator[str]:
-        """Keys of raw files. A batch lies in the folder of the day on which its first change was received."""
+        """Keys of raw files. A batch lies in the folder of the day on which its first change was
+        received.
+        """
         since, until = self._selection.since, self._selection.until
         prefix = raw_prefix(self._selection.org, lane)
         lower = prefix if since is None else f"{prefix}{raw_day(since.astimezone(UTC) - _DAY)}/"
@@ -134,7 +140,9 @@ class LandedBatches:
             return [manifest for manifest in found if manifest is not None and self._takes(manifest)]
 
     def _manifest(self, key: str) -> Manifest | None:
-        """The manifest at a key, or of the raw file at a key; None for a raw file that is no link of the chain."""
+        """The manifest at a key, or of the raw file at a key; None for a raw file that is no link
+        of the chain.
+        """
         is_raw = not key.endswith(".json")
         found = self._store.find(_manifest_key_of(key) if is_raw else key)
         if found is None:

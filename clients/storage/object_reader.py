@@ -44,7 +44,9 @@ class _Raw(io.RawIOBase):
 
 
 def open_object(store: ObjectStore, key: str) -> BinaryIO:
-    """The object, to be read from its beginning; raises `ObjectMissingError`. Blocks when it is read."""
+    """The object, to be read from its beginning; raises `ObjectMissingError`. Blocks when it is
+    read.
+    """
     size = store.size(key)
     if size is None:
         raise ObjectMissingError(bucket=store.bucket, key=key)

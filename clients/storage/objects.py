@@ -29,7 +29,9 @@ _EXISTS = {"PreconditionFailed", "412", "ConditionalRequestConflict", "409"}
 
 @dataclass(frozen=True)
 class S3Address:
-    """Where objects go. `endpoint_url` None is AWS itself; keys None take AWS' own credential chain."""
+    """Where objects go. `endpoint_url` None is AWS itself; keys None take AWS' own credential
+    chain.
+    """
 
     bucket: str
     region: str
@@ -53,7 +55,8 @@ def aws_client(service: str, address: S3Address) -> Any:
             read_timeout=60,
             retries={"mode": "standard", "max_attempts": 3},
             max_pool_connections=32,
-            # The bodies' own checksums are in the manifests; a second one per request only costs time.
+            # The bodies' own checksums are in the manifests; a second one per request only costs
+            # time.
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
         ),
@@ -74,7 +77,9 @@ class ObjectStore:
             self._s3.put_object(**self._request(key, body))
 
     def create(self, key: str, body: bytes) -> bool:
-        """Write an object only if the key is free; False when it is taken. Of two callers exactly one gets True."""
+        """Write an object only if the key is free; False when it is taken. Of two callers exactly
+        one gets True.
+        """
         try:
             with translated(_SYSTEM):
                 self._s3.put_object(**self._request(key, body), IfNoneMatch="*")

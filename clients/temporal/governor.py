@@ -1,4 +1,6 @@
-"""The governor workflow as a process's lease client sees it: one update a time, started by whoever needs it first."""
+"""The governor workflow as a process's lease client sees it: one update a time; the first process
+that needs it starts it.
+"""
 
 import asyncio
 from datetime import timedelta
@@ -71,7 +73,9 @@ class TemporalGovernor:
         )
 
     async def exchange(self, exchange: Exchange) -> Answer:
-        """The governor's answer; raises `UnavailableError` when there is none within ten seconds."""
+        """The governor's answer; raises `UnavailableError` when there is none within ten
+        seconds.
+        """
         start: WithStartWorkflowOperation[object, object] = WithStartWorkflowOperation(
             names.GOVERNOR_WORKFLOW,
             self._first,
@@ -89,7 +93,8 @@ class TemporalGovernor:
         except (RPCError, FailureError, TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError) as error:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
-                # The SDK turns a cancelled call into an error of its own, and the caller would go on for ever.
+                # The SDK turns a cancelled call into an error of its own, and the caller would go
+                # on forever.
                 raise asyncio.CancelledError from error
             detail = f"no answer from {self._id}: {type(error).__name__}"
             raise UnavailableError(system="The governor", detail=detail) from error

@@ -33,7 +33,7 @@ class FollowerView:
     """A lane's activity as Temporal sees it."""
 
     failure: str = ""
-    """Why it waits for another attempt; empty: it is at work."""
+    """The reason why it waits for another attempt; empty: it is at work."""
     is_refused: bool = False
     """It waits because an allowance is used up."""
     details: tuple[str, ...] = ()
@@ -123,7 +123,7 @@ async def lane_state(client: Client, org: str, lane: str) -> LaneState | None:
 
 
 async def follower_view(client: Client, org: str, lane: str, activity: str) -> FollowerView | None:
-    """What the lane's activity of that name is doing; None when it has none under way."""
+    """The state of the lane's activity of that name; None when it has none under way."""
     try:
         described = await client.get_workflow_handle(lane_workflow_id(org, lane)).describe()
     except RPCError as error:

@@ -9,7 +9,8 @@ from schemas.planner import PinInput, PlannerView
 
 
 async def pin_object(client: Client, org: str, request: PinInput) -> PlannerView | None:
-    """Bind an object to `request.way`, or, with None there, let the plan decide again; None = no planner runs.
+    """Bind an object to `request.way`, or, with None there, let the plan decide again; None = no
+    planner runs.
 
     Raises:
         ActRefusedError: The planner does not know the object.

@@ -1,6 +1,7 @@
 """The kinds of runs: one row each, which the command and the API share.
 
-A run is a workflow that somebody asks for, that does one thing and ends with a result. `clients.temporal.runs` starts and steers it.
+A run is a workflow that somebody asks for, that does one thing and ends with a result.
+`clients.temporal.runs` starts and steers it.
 """
 
 from collections.abc import Callable, Mapping
@@ -42,7 +43,9 @@ class RunKind:
     options: Callable[[Any], Mapping[str, Any]]
     """From its workflow's input: search attributes, memo and summary for Temporal."""
     repeats: bool
-    """True: a run that has ended well is started again when it is asked for, because its answer may be another one by then."""
+    """True: a run that has ended well is started again when it is asked for, because its answer may
+    be another one by then.
+    """
     acts: tuple[RunAct, ...] = ()
     """The signals that it takes while it runs."""
     is_of_object: bool = True

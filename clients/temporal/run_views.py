@@ -1,4 +1,6 @@
-"""Runs as they are seen: find one, its progress or result, lists of them, and where the Web UI shows them."""
+"""Runs as they are seen: find one, its progress or result, lists of them, and where the Web UI
+shows them.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -103,7 +105,7 @@ def _deepest(error: BaseException) -> str:
 
 
 async def query(client: Client, workflow_id: str, name: str, kind: type[M]) -> M | None:
-    """What a workflow answers to a query; None when no such workflow runs.
+    """The answer of a workflow to a query; None when no such workflow runs.
 
     Raises:
         UnavailableError: It runs, but no worker answers for it within three seconds.
@@ -131,7 +133,8 @@ async def list_runs(
     most: int,
     token: bytes | None = None,
 ) -> tuple[list[Look], bytes | None]:
-    """Runs whose ids begin with `prefix`, the newest first, and where the next page begins; None after the last.
+    """Runs whose ids begin with `prefix`, the newest first, and where the next page begins; None
+    after the last.
 
     Args:
         client: Of the server to ask.
@@ -182,7 +185,9 @@ STATUSES = tuple(_TEMPORAL_STATUS)
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn failures of Temporal into ours. "Not found" passes through: its meaning is the caller's."""
+    """Turn failures of Temporal into ours. "Not found" passes through: its meaning is the
+    caller's.
+    """
     try:
         yield
     except RPCError as error:

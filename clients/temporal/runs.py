@@ -1,7 +1,9 @@
-"""Run control: start, find, join, steer, list and describe the runs of every kind (`clients.temporal.run_kinds`).
+"""Run control: start, find, join, steer, list and describe the runs of every kind
+(`clients.temporal.run_kinds`).
 
-A run's id is derived from what is asked, so asking again finds it. A run that failed or was cancelled is started again. A run under way
-is joined when it was asked the same, and refused when it was not.
+A run's id is derived from what is asked, so asking again finds it. A run that failed or was
+cancelled is started again. A run under way is joined when it was asked the same, and refused
+when it was not.
 """
 
 from dataclasses import dataclass
@@ -66,7 +68,8 @@ async def start_run(client: Client, kind: RunKind, request: Message, *, again: b
         client: Must convert with `pydantic_data_converter`.
         kind: The row of `run_kinds`.
         request: The workflow's input.
-        again: True = also start a run again that has ended well. None = as the kind does (`RunKind.repeats`).
+        again: True = also start a run again that has ended well. None = as the kind does
+            (`RunKind.repeats`).
 
     Raises:
         RunExistsError: A run with this id was asked something else.
@@ -128,7 +131,7 @@ def run_handle(client: Client, kind: RunKind, found: Started | Look) -> Workflow
 
 
 async def _input(client: Client, workflow_id: str, run_id: str, kind: type[M]) -> M | None:
-    """What a workflow was started with; None when it was something of another kind."""
+    """The input that a workflow was started with; None when it has another type."""
     handle = client.get_workflow_handle(workflow_id, run_id=run_id)
     async for event in handle.fetch_history_events(page_size=1):
         payloads = event.workflow_execution_started_event_attributes.input.payloads

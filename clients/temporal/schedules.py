@@ -1,4 +1,6 @@
-"""Temporal schedules: work that begins by the clock. Kept by whoever starts first, and the same however often it is asked for."""
+"""Temporal schedules: work that begins by the clock. Made by the first process that starts, and the
+same on every later call.
+"""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -33,17 +35,19 @@ class Scheduled:
     workflow: str
     """The workflow's type."""
     workflow_id: str
-    """What the ids of its runs begin with; the server adds the time."""
+    """The prefix of its runs' ids; the server adds the time."""
     task_queue: str
     request: Message
     every: timedelta
     offset: timedelta = timedelta(0)
-    """Later than the whole multiples of `every` since the epoch: keeps schedules of one kind apart."""
+    """Later than the whole multiples of `every` since the epoch: keeps schedules of one kind apart.
+    """
     note: str = ""
 
 
 async def ensure_schedule(client: Client, wanted: Scheduled) -> bool:
-    """Make the schedule, or bring it up to date; True when it was made. One that an operator has paused stays paused.
+    """Make the schedule, or bring it up to date; True when it was made. One that an operator has
+    paused stays paused.
 
     A run that has not ended when the next one is due has it left out.
     """

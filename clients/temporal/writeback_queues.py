@@ -1,6 +1,7 @@
 """The workflows that send writebacks, from outside: tell one that there is something to send.
 
-A word to a queue makes it look sooner; one that is lost costs time and nothing else, because a queue also looks by itself.
+A word to a queue makes it look sooner; one that is lost costs time and nothing else, because a
+queue also looks by itself.
 """
 
 import asyncio
@@ -28,11 +29,15 @@ _PATIENCE = timedelta(seconds=5)
 
 
 class WritebackQueues:
-    """The queues of one org, as one process wakes them. Open it as a context: what is to be said is said before it is left."""
+    """The queues of one org, as one process wakes them. Open it as a context: what is to be said is
+    said before it is left.
+    """
 
-    def __init__(self, client: Client, org: str) -> None:
+    def __init__(self, client: Client, org: str, *, max_open_batches: int = 4) -> None:
+        """`max_open_batches` goes to queues that are started here; one that runs keeps its own."""
         self._client = client
         self._org = org
+        self._max_open_batches = max_open_batches
         self._told_at: dict[str, float] = {}
         self._waiting: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -46,9 +51,11 @@ class WritebackQueues:
         await asyncio.gather(*self._tasks)
 
     async def wake(self, object_name: str) -> None:
-        """Have the object's queue look at what waits; it is started when there is none. Comes back at once.
+        """Have the object's queue look at what waits; it is started when there is none. Comes back
+        at once.
 
-        A queue hears at most one word a second; what comes in between is said at the end of the second.
+        A queue hears at most one word a second; what comes in between is said at the end of the
+        second.
         """
         if object_name in self._waiting:
             return
@@ -73,13 +80,13 @@ class WritebackQueues:
         try:
             await self._signal(object_name)
         except (TidegateError, RPCError) as error:
-            _LOG.warning("the queue of %s is not told: %s", object_name, type(error).__name__)
+            _LOG.warning("could not wake the writeback queue of %s: %s", object_name, type(error).__name__)
 
     async def _signal(self, object_name: str) -> None:
         with translated():
             await self._client.start_workflow(
                 names.WRITEBACK_QUEUE_WORKFLOW,
-                QueueInput(org=self._org, object=object_name),
+                QueueInput(org=self._org, object=object_name, most_open=self._max_open_batches),
                 id=writeback_queue_id(self._org, object_name),
                 task_queue=names.WORKFLOW_QUEUE,
                 start_signal=names.WAKE,

@@ -1,4 +1,6 @@
-"""The warehouse: one protocol, two adapters (PostgreSQL, Redshift), and the SQL that both understand."""
+"""The warehouse: one protocol, two adapters (PostgreSQL, Redshift), and the SQL that both
+understand.
+"""
 
 from clients.warehouse.protocol import Transaction, Warehouse
 

@@ -1,4 +1,6 @@
-"""The batches that the warehouse names: those of one record, and those that quarantine holds changes of."""
+"""The batches that the warehouse names: those of one record, and those that quarantine holds
+changes of.
+"""
 
 from clients.storage.chain import Chain
 from clients.storage.landed_batches import BatchPage

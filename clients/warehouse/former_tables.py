@@ -1,6 +1,8 @@
-"""Tables of releases that put no names on record: refuse those whose names are others now, for they would be orphaned without a word.
+"""Tables of releases that put no names on record: refuse those whose names are others now, for they
+would be orphaned without a word.
 
-Up to release 0.1 a table or column was called by the usual name, whatever its length, and three of today's own columns could be a field's.
+Up to release 0.1 a table or column was called by the usual name, whatever its length, and three
+of today's own columns could be a field's.
 """
 
 from collections.abc import Iterator, Mapping, Set
@@ -11,7 +13,9 @@ from schemas.column_names import snake_case
 from schemas.tables import field_columns
 
 _OF_SOME_TABLES = ("isolated_fields", "unknown_fields")
-"""Our own columns that release 0.1 did not have; each is in some of an object's tables only, a field's column in all."""
+"""Our own columns that release 0.1 did not have; each is in some of an object's tables only, a
+field's column in all.
+"""
 
 
 def former_names(
@@ -21,7 +25,8 @@ def former_names(
 
     Args:
         objects: All of the catalogue, with their names.
-        named: Those of them that get names just now, which no release with names on record has seen.
+        named: Those of them that get names just now, which no release with names on record has
+            seen.
         existing: As `Warehouse.existing_columns`.
     """
     tables = {spec.table for spec in objects.values()}

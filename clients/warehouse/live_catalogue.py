@@ -1,6 +1,8 @@
-"""The catalogue of a running process: the file with the decisions of `ops.drift` over it, read again while it runs.
+"""The catalogue of a running process: the file with the decisions of `ops.drift` over it, read
+again while it runs.
 
-Holders keep the one object and take an `ObjectSpec` from it once a step: specs never change, the catalogue's objects do.
+Holders keep the one object and take an `ObjectSpec` from it once a step: specs never change, the
+catalogue's objects do.
 """
 
 import threading
@@ -46,7 +48,9 @@ class LiveCatalogue(Catalogue):
 
     @classmethod
     def unread(cls, file: Catalogue, warehouse: Warehouse) -> "LiveCatalogue":
-        """The file alone until it is told to follow: for a process that starts before the warehouse answers."""
+        """The file alone until `follow` is called: for a process that starts before the warehouse
+        answers.
+        """
         live = cls.model_construct(every_object=dict(file.every_object), objects=dict(file.objects))
         live._file, live._warehouse = file, warehouse
         return live
@@ -80,7 +84,7 @@ class LiveCatalogue(Catalogue):
                 return False
             self._is_named = True
             self._rows = [*self._rows, *rows]
-            # Objects first: whoever sees the revision must see the fields.
+            # Objects first: a reader of the revision must see the fields.
             self.objects = named(overlaid(self._file, self._rows), names)
             for heard in self._heard:
                 heard(self)
@@ -110,15 +114,17 @@ def write_rows(transaction: Transaction, found: Iterable[FieldDrift], at: dateti
 
 
 def check_catalogue(transaction: Transaction, name: str, known: int | None) -> None:
-    """Raise `StaleCatalogueError` when the object's fields were changed after the revision that the step began with.
+    """Raise `StaleCatalogueError` when the object's fields were changed after the revision that the
+    step began with.
 
-    Ask it under the object's lock: whoever changes the fields holds it, so what is written after this is written with the fields
-    that it was begun with. A record that is folded anew with fewer fields would lose the others.
+    Ask under the object's lock: a change of the fields holds it, so later writes use the fields
+    that they began with. A record that is folded again with fewer fields would lose the others.
 
     Args:
         transaction: Of the warehouse that the step writes to.
         name: The object.
-        known: Its `revision_of`, asked before its fields were taken: another thread may follow at any time. None: it never changes.
+        known: Its `revision_of`, asked before its fields were taken: another thread may follow
+            at any time. None: it never changes.
     """
     if known is None:
         return

@@ -1,7 +1,8 @@
 """PostgreSQL as the warehouse: Arrow tables in by binary COPY, advisory locks.
 
-Transactions run on Arrow's own driver (ADBC): it sends a table as binary COPY from C, which costs a row of 5 KB 12 µs
-here and 31 µs in the server, against 22 and 60 as CSV. Tables are made with psycopg (`postgres_tables`).
+Transactions run on Arrow's own driver (ADBC): it sends a table as binary COPY from C, which
+costs a row of 5 KB 12 µs here and 31 µs in the server, against 22 and 60 as CSV. Tables are made
+with psycopg (`postgres_tables`).
 """
 
 import re
@@ -25,13 +26,17 @@ from schemas.errors import CredentialsRejectedError, StatementError, Unavailable
 from schemas.tables import Column
 
 _TRANSIENT_STATES = ("08", "25P03", "40", "53", "55", "57", "58", "XX")
-"""SQLSTATE classes that pass by themselves (PostgreSQL manual, appendix A): connection, silent in a transaction, rollback, resources, lock,
-operator intervention, system, internal. What is refused by any other class, a row that is too big among them, is refused again."""
+"""SQLSTATE classes that pass by themselves (PostgreSQL manual, appendix A): connection, silent in a
+transaction, rollback, resources, lock, operator intervention, system, internal. What is refused
+by any other class, a row that is too big among them, is refused again.
+"""
 _REFUSED_STATE = "28"
 
 
 class PostgresWarehouse:
-    """A PostgreSQL database as the warehouse. Safe to share between threads: each transaction has its connection."""
+    """A PostgreSQL database as the warehouse. Safe to share between threads: each transaction has
+    its connection.
+    """
 
     def __init__(self, dsn: str, *, connections: int = 8, prefix: str = "") -> None:
         """`prefix`: of the schemas' names; empty but for a shadow."""
@@ -79,7 +84,9 @@ class PostgresWarehouse:
                 self._idle.get_nowait()[1].close()
 
     def _kept(self) -> "_Connection | None":
-        """One that the server has not ended: the driver begins the next transaction when it ends one, so an idle one is silent in it."""
+        """One that the server has not ended: the driver begins the next transaction when it ends
+        one, so an idle one is silent in it.
+        """
         try:
             since, connection = self._idle.get_nowait()
         except Empty:

@@ -21,10 +21,14 @@ from transforms.quality.references import looks_at_others, pointers
 
 SYSTEM = "PostgreSQL"
 INLINE = "WITH (toast_tuple_target = 8160)"
-"""Rows up to a page stay in it. PostgreSQL would else move or compress every text that makes a row longer than 2 KB,
-which costs more processor time than all the rest of a load (145 against 65 µs a row of 5 KB)."""
+"""Rows up to a page stay in it. PostgreSQL would else move or compress every text that makes a row
+longer than 2 KB, which costs more processor time than all the rest of a load (145 against 65 µs
+a row of 5 KB).
+"""
 MAX_ROW_BYTES = 7_600
-"""Of the fields' values in a row: a page has 8,160 bytes for one row (manual, appendix K "PostgreSQL Limits"), the rest is for our own columns."""
+"""Of the fields' values in a row: a page has 8,160 bytes for one row (manual, appendix K
+"PostgreSQL Limits"), the rest is for our own columns.
+"""
 _TYPES = {
     Kind.TEXT: "TEXT",
     Kind.BOOLEAN: "BOOLEAN",
@@ -38,7 +42,8 @@ _SPELLED = {"TIMESTAMPTZ": "timestamp with time zone"}
 
 
 def ensure_tables(dsn: str, catalogue: Catalogue, *, prefix: str = "") -> list[str]:
-    """Create the schemas, tables and columns that are missing; returns what was made. Drops nothing.
+    """Create the schemas, tables and columns that are missing; returns what was made. Drops
+    nothing.
 
     `prefix`: of the schemas' names.
     """
@@ -59,7 +64,8 @@ def ensure_tables(dsn: str, catalogue: Catalogue, *, prefix: str = "") -> list[s
         for statement in map(partial(in_schemas, prefix=prefix), views()):
             connection.execute(statement.encode())
         for statement in _indexes(catalogue, prefix):
-            # One a transaction: an index of a large table keeps the writers of that table out, and of no other.
+            # One a transaction: an index of a large table keeps the writers of that table out, and
+            # of no other.
             connection.commit()
             connection.execute(_LOCK)
             connection.execute(statement.encode())
@@ -146,7 +152,9 @@ def existing_columns(dsn: str, *, prefix: str = "") -> dict[str, Set[str]]:
 
 
 def wrong_types(dsn: str, catalogue: Catalogue) -> list[str]:
-    """A sentence for each column that is there with another type than the catalogue's. Changes nothing."""
+    """A sentence for each column that is there with another type than the catalogue's. Changes
+    nothing.
+    """
     found = []
     with (
         translated(SYSTEM),
@@ -165,7 +173,9 @@ def wrong_types(dsn: str, catalogue: Catalogue) -> list[str]:
 
 
 def _check_type(table: str, column: Column, found: str) -> None:
-    """A binary COPY does not look at types: eight letters that are sent to a BIGINT column become a number."""
+    """A binary COPY does not look at types: eight letters that are sent to a BIGINT column become a
+    number.
+    """
     wanted = _SPELLED.get(_type_name(column), _type_name(column)).lower().replace(", ", ",")
     if found != wanted:
         raise SettingsError(

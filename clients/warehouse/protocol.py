@@ -1,4 +1,6 @@
-"""What the engine asks of a warehouse. Loading and table options differ between warehouses; the rest is shared SQL."""
+"""The operations that the engine needs of a warehouse. Loading and table options differ between
+warehouses; the rest is shared SQL.
+"""
 
 from collections.abc import Mapping, Sequence, Set
 from contextlib import AbstractContextManager
@@ -14,7 +16,9 @@ class Transaction(Protocol):
     """One warehouse transaction: everything in it commits together or not at all (law 4)."""
 
     def lock_object(self, table: str) -> None:
-        """Wait until nobody else applies to this object, and keep others out until the transaction ends."""
+        """Wait until nobody else applies to this object, and keep others out until the transaction
+        ends.
+        """
 
     def execute(self, statement: str, parameters: Sequence[Any] = ()) -> int:
         """Run a statement; returns the number of rows it touched."""
@@ -23,7 +27,9 @@ class Transaction(Protocol):
         """Run a query; returns all of its rows."""
 
     def stage(self, name: str, columns: Sequence[Column], rows: pa.Table) -> None:
-        """Make `rows` readable as the session's temporary table `name`, in place of what was there."""
+        """Make `rows` readable as the session's temporary table `name`, in place of what was
+        there.
+        """
 
     def load(self, table: str, columns: Sequence[Column], rows: pa.Table) -> None:
         """Append `rows` to a table (schema.name); their columns are `columns`, in that order."""
@@ -33,16 +39,22 @@ class Warehouse(Protocol):
     """A warehouse. Its methods block; callers run them in threads."""
 
     def ensure_tables(self, catalogue: Catalogue) -> list[str]:
-        """Create what is missing: schemas, tables, columns of new fields. Returns what was made. Drops nothing."""
+        """Create what is missing: schemas, tables, columns of new fields. Returns what was made.
+        Drops nothing.
+        """
 
     def existing_columns(self) -> Mapping[str, Set[str]]:
-        """Table (schema.name, without a shadow's prefix) -> its columns, of all tables in the warehouse's schemas."""
+        """Table (schema.name, without a shadow's prefix) -> its columns, of all tables in the
+        warehouse's schemas.
+        """
 
     def transaction(self) -> AbstractContextManager[Transaction]:
         """A transaction: commits when left, rolls back when an exception leaves it."""
 
     def reading(self) -> AbstractContextManager[Transaction]:
-        """A transaction whose queries all see the warehouse as it was at the first of them. It changes no table."""
+        """A transaction whose queries all see the warehouse as it was at the first of them. It
+        changes no table.
+        """
 
     def close(self) -> None:
         """Give the connections back."""

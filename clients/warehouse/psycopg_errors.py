@@ -1,4 +1,6 @@
-"""What psycopg raises becomes ours: the one place that decides whether a refusal of the warehouse will pass."""
+"""Turn psycopg's errors into ours: the one place that decides whether a refusal of the warehouse
+will pass.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +15,9 @@ _SERIALIZATION = "serializable isolation violation"
 
 @contextmanager
 def translated(system: str) -> Iterator[None]:
-    """Turn psycopg's errors into ours; `system` is how the warehouse is called in their sentences."""
+    """Turn psycopg's errors into ours; `system` is how the warehouse is called in their
+    sentences.
+    """
     try:
         yield
     except (psycopg.errors.InvalidPassword, psycopg.errors.InvalidAuthorizationSpecification) as error:
@@ -43,7 +47,8 @@ def translated(system: str) -> Iterator[None]:
 def _is_conflict(error: psycopg.Error) -> bool:
     """Redshift's error 1023: two transactions that fit into no order; one of them is to try again.
 
-    SQLSTATE 40001 is an OperationalError already, but Redshift also sends XX000 with the bare number as its message:
+    SQLSTATE 40001 is an OperationalError already, but Redshift also sends XX000 with the bare
+    number as its message:
     https://docs.aws.amazon.com/redshift/latest/dg/c_serial_isolation-serializable-isolation-troubleshooting.html
     """
     return _SERIALIZATION in str(error).lower() or error.diag.message_primary == "1023"

@@ -1,11 +1,11 @@
 """Redshift as the warehouse: COPY of Parquet from S3, table locks, distribution and sort keys.
 
-A load is one Parquet object under `load/`, whose values are as protected as everything we write (law 7). It is
-deleted after commit and after rollback alike; what a killed process leaves there is nobody's, the bucket's
-lifecycle rule may expire it.
+A load is one Parquet object under `load/`, whose values are as protected as everything we write
+(law 7). It is deleted after commit and after rollback alike; what a killed process leaves there
+is nobody's, the bucket's lifecycle rule may expire it.
 
-No cluster has run this: what AWS' pages leave open is marked "unverified" where it matters. SQL text is made by pure
-functions, so that tests hold it whole.
+No cluster has run this: what AWS' pages leave open is marked "unverified" where it matters. SQL
+text is made by pure functions, so that tests hold it whole.
 """
 
 import logging
@@ -49,17 +49,20 @@ _log = logging.getLogger(__name__)
 
 
 class RedshiftWarehouse:
-    """A Redshift database as the warehouse. Safe to share between threads: each transaction has its connection.
+    """A Redshift database as the warehouse. Safe to share between threads: each transaction has its
+    connection.
 
-    The database should have SNAPSHOT isolation (the default of new ones): every transaction reads and writes the
-    ledger, and under SERIALIZABLE two objects applied at once conflict there. The loser is tried again, so that is
-    slow, not wrong. https://docs.aws.amazon.com/redshift/latest/dg/c_serial_isolation.html
+    The database should have SNAPSHOT isolation (the default of new ones): every transaction
+    reads and writes the ledger, and under SERIALIZABLE two objects applied at once conflict
+    there. The loser is tried again, so that is slow, not wrong.
+    https://docs.aws.amazon.com/redshift/latest/dg/c_serial_isolation.html
     """
 
     def __init__(
         self, dsn: str, *, store: ObjectStore, copy_role: str, connections: int = 8, prefix: str = ""
     ) -> None:
-        """`copy_role`: ARN of the role with which COPY reads the store's bucket, which must be in Redshift's region.
+        """`copy_role`: ARN of the role with which COPY reads the store's bucket, which must be in
+        Redshift's region.
 
         `prefix`: of the schemas' names; empty but for a shadow.
         """
@@ -80,7 +83,8 @@ class RedshiftWarehouse:
             existing = _existing_columns(connection, self._prefix)
             tables = {in_schemas(table, self._prefix): c for table, c in _tables(catalogue).items()}
             for table, columns in tables.items():
-                # Each statement commits by itself: a transaction over all would hold locks that appliers wait for.
+                # Each statement commits by itself: a transaction over all would hold locks that
+                # appliers wait for.
                 statements = missing_statements(table, columns, existing.get(table))
                 made += [name for name, statement in statements.items() if _make(connection, statement)]
             for view in views():
@@ -101,7 +105,8 @@ class RedshiftWarehouse:
             load = _Loader(self._store, self._copy_role)
             try:
                 with translated(_SYSTEM):
-                    # Looked up before the transaction begins: in it, a query would take the snapshot before the lock.
+                    # Looked up before the transaction begins: in it, a query would take the
+                    # snapshot before the lock.
                     tables = self._known_tables(connection)
                     with connection.transaction():
                         opened = _RedshiftTransaction(connection, load, tables, self._prefix)
@@ -141,8 +146,8 @@ class RedshiftWarehouse:
             if not connection.closed:
                 return connection
         with translated(_SYSTEM):
-            # Redshift calls its encoding UNICODE, which psycopg does not know, and has no DEALLOCATE ALL:
-            # https://github.com/psycopg/psycopg/issues/122
+            # Redshift calls its encoding UNICODE, which psycopg does not know, and has no
+            # DEALLOCATE ALL: https://github.com/psycopg/psycopg/issues/122
             return psycopg.connect(
                 self._dsn, autocommit=True, connect_timeout=10, client_encoding="utf8", prepare_threshold=None
             )
@@ -180,8 +185,8 @@ class _RedshiftTransaction:
             self._run(self._loader.put(in_schemas(table, self._prefix), columns, rows))
 
     def drop_stages(self) -> None:
-        """What ON COMMIT DROP does elsewhere. Only what this transaction made: the name is looked up along the
-        search path, so that DROP … IF EXISTS could hit somebody's permanent table.
+        """The equivalent of ON COMMIT DROP. Only what this transaction made: the name is looked up
+        along the search path, so that DROP … IF EXISTS could hit somebody's permanent table.
         """
         for name in sorted(self._staged):
             self.execute(f"DROP TABLE {name}")

@@ -22,9 +22,10 @@ def read_names(transaction: Transaction) -> list[NameRow]:
 def keep_names(warehouse: Warehouse, catalogue: Catalogue) -> Catalogue:
     """Put the names of what is new on record; returns the catalogue with every name that is.
 
-    Whoever comes first decides, so it is done before a table or column is made. Raises `CatalogueError` when the catalogue gives something
-    another name than it has, and `SettingsError` when the warehouse has tables or columns of a release before names were kept that would be
-    called otherwise now.
+    The first one decides, so it is done before a table or column is made. Raises
+    `CatalogueError` when the catalogue gives something another name than it has, and
+    `SettingsError` when the warehouse has tables or columns of a release before names were kept
+    that would be called otherwise now.
     """
     warehouse.ensure_tables(with_objects(catalogue, {}))
     with warehouse.transaction() as transaction:

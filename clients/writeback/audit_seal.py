@@ -18,11 +18,15 @@ ACT = "writeback.batch"
 SEALED = (
     "number", "attempt", "batch", "caller", "sent", "before", "outcome", "code", "reason", "record_id", "looked_up", "sent_at", "known_at"
 )  # fmt: skip
-"""The columns of an attempt that are sealed, in this order: a column that is added later does not change what was sealed before."""
+"""The columns of an attempt that are sealed, in this order: a column that is added later does not
+change what was sealed before.
+"""
 
 
 def attempts_digest(rows: Iterable[sa.Row[Any]]) -> str:
-    """SHA-256 of attempts, in hex; they come by number and attempt, with the columns of `SEALED`."""
+    """SHA-256 of attempts, in hex; they come by number and attempt, with the columns of
+    `SEALED`.
+    """
     digest = hashlib.sha256()
     for row in rows:
         digest.update(orjson.dumps(_facts(row), option=orjson.OPT_SORT_KEYS))
@@ -38,7 +42,7 @@ def attempts_of(connection: sa.Connection, batch: str) -> list[sa.Row[Any]]:
 
 
 def sealed_target(object_name: str, batch: str) -> str:
-    """What the act that seals a batch is about."""
+    """The target of the act that seals a batch."""
     return f"writebacks/{object_name}/{batch}"
 
 

@@ -1,5 +1,5 @@
-"""Whether the record of every attempt is as it was sealed: each batch that is closed has an act in the audit log with the digest of its
-attempts, and that log is chained by hash (law 9).
+"""Verify the record of every attempt against its seal: each batch that is closed has an act in the
+audit log with the digest of its attempts, and that log is chained by hash (law 9).
 """
 
 from collections import defaultdict
@@ -20,10 +20,11 @@ _SNAPSHOT = sa.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 
 
 def broken_seals(dsn: str) -> list[str]:
-    """What is wrong with the record of attempts, a sentence each; empty when every batch's are as they were sealed. Blocks.
+    """Breaks in the record of attempts, a sentence each; empty when every batch's are as they were
+    sealed. Blocks.
 
-    Attempts of a batch that is still open are not sealed yet. `dsn`: of the operational store. Raises `UnavailableError` when it does not
-    answer.
+    Attempts of a batch that is still open are not sealed yet. `dsn`: of the operational store.
+    Raises `UnavailableError` when it does not answer.
     """
     with closing(WritebackStore(dsn)) as store, store.begin() as connection:
         connection.execute(_SNAPSHOT)

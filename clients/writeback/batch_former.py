@@ -1,4 +1,6 @@
-"""Forming batches: one transaction reads what waits and what is claimed, drafts, and writes batches and claims."""
+"""Forming batches: one transaction reads what waits and what is claimed, drafts, and writes batches
+and claims.
+"""
 
 from datetime import UTC, datetime
 
@@ -45,7 +47,9 @@ _CANDIDATES = sa.text(
     LIMIT :most
     """
 )
-"""What may be sent now: due, the first of its record (or merged with all before it), and with no parent that is still to be written."""
+"""Writebacks that may be sent now: due, the first of their record (or merged with all before), and
+with no parent that is still to be written.
+"""
 _NO_LAST = 2**62
 
 
@@ -58,7 +62,9 @@ class Forming:
         self._terms = terms or Terms()
 
     def form(self, request: FormInput) -> Formed:
-        """Form what is due, up to `most_open` open batches of the object; returns those and every one that was open before. Blocks."""
+        """Form what is due, up to `most_open` open batches of the object; returns those and every
+        one that was open before. Blocks.
+        """
         now = datetime.now(UTC)
         with self._store.begin() as connection:
             lock(connection, FORMING)

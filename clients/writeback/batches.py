@@ -1,7 +1,8 @@
 """One batch in the store: what it sends, that it is about to be sent, and what became of it.
 
-A batch goes `formed` -> `sent` -> `closed`. The first step is taken before the call, under the lock of the pauses; so a batch that is found
-`sent` was perhaps carried out, and a pause that is acknowledged has no batch left to stop.
+A batch goes `formed` -> `sent` -> `closed`. The first step is taken before the call, under the
+lock of the pauses; so a batch that is found `sent` was perhaps carried out, and a pause that is
+acknowledged has no batch left to stop.
 """
 
 from collections.abc import Mapping, Sequence
@@ -62,8 +63,9 @@ class Batches:
             settled: Record -> outcome, of those that are not sent.
             job: The ingest job that is about to be closed; None: another carrier.
 
-        Returns False, and changes nothing, when it was paused; what it held then waits again. Raises `UnavailableError` when somebody
-        else has begun: two that took the batch for unsent would send it twice.
+        Returns False, and changes nothing, when it was paused; what it held then waits again.
+        Raises `UnavailableError` when somebody else has begun: two that took the batch for
+        unsent would send it twice.
         """
         with self._store.begin() as connection:
             lock(connection, PAUSING, shared=True)
@@ -88,7 +90,9 @@ class Batches:
             return not _is_paused(connection, batch)
 
     def keep_job(self, batch: str, job: str) -> bool:
-        """The ingest job that is to carry the batch, as long as nothing was sent; False, and nothing is kept, when something was."""
+        """The ingest job that is to carry the batch, as long as nothing was sent; False, and
+        nothing is kept, when something was.
+        """
         with self._store.begin() as connection:
             if not _is_formed(connection, batch):
                 return False
@@ -108,7 +112,8 @@ class Batches:
     def settle(
         self, batch: str, outcomes: Mapping[str, Outcome], *, calls: int, state: BatchState = BatchState.SENT
     ) -> None:
-        """Record -> outcome, of some; the others stay open, and keep only what they claim themselves. A batch that is closed stays as it is.
+        """Record -> outcome, of some; the others stay open, and keep only what they claim
+        themselves. A batch that is closed stays as it is.
 
         Raises `UnavailableError` as `close`.
         """
@@ -127,15 +132,18 @@ class Batches:
     def close(
         self, batch: str, outcomes: Mapping[str, Outcome], *, calls: int, state: BatchState = BatchState.SENT
     ) -> BatchCounts:
-        """Record -> outcome, of all that is still open. Claims end, attempts are sealed in the audit log; all in one transaction.
+        """Record -> outcome, of all that is still open. Claims end, attempts are sealed in the
+        audit log; all in one transaction.
 
         Args:
             batch: The batch.
             outcomes: Whatever is open needs one.
             calls: That were made since the last time.
-            state: In which the outcomes were found. That nothing is to be sent is not true any more of a batch that was sent meanwhile.
+            state: In which the outcomes were found. That nothing is to be sent is not true any
+                more of a batch that was sent meanwhile.
 
-        A batch that is closed stays as it is, and says what became of it. Raises `UnavailableError` when it is in another state.
+        A batch that is closed stays as it is, and says what became of it. Raises
+        `UnavailableError` when it is in another state.
         """
         with self._store.begin() as connection:
             row = _held(connection, batch)
@@ -189,7 +197,7 @@ def _is_over(row: sa.Row[Any], state: BatchState) -> bool:
 
 
 def _keep_before(connection: sa.Connection, batch: str, before: Mapping[str, FoundRecord]) -> None:
-    # What an earlier try found may be gone: a record that was deleted is made anew.
+    # What an earlier try found may be gone: a record that was deleted is made again.
     nothing = {"record_id": sa.null(), "foreign_at": sa.null(), "replaced": sa.null()}
     connection.execute(WRITEBACK.update().where(open_in(batch)).values(nothing))
     if not before:
@@ -216,7 +224,9 @@ def _keep_before(connection: sa.Connection, batch: str, before: Mapping[str, Fou
 
 
 def _release(connection: sa.Connection, batch: str) -> None:
-    """End the claims of what is settled: one entry that nobody knows of yet would else hold up all that shares a parent with the others."""
+    """End the claims of what is settled: one entry that nobody knows of yet would else hold up all
+    that shares a parent with the others.
+    """
     names = sa.union(
         sa.select(WRITEBACK.c.record).where(open_in(batch)),
         sa.select(sa.func.unnest(WRITEBACK.c.parents)).where(open_in(batch)),

@@ -12,7 +12,7 @@ from schemas.writeback.messages import WritebackState
 from transforms.writeback.echo import Unechoed
 
 LOOK_BACK = timedelta(hours=1)
-"""How long after it was done a writeback's change is looked for."""
+"""Time after its end in which a writeback's change is looked for."""
 
 
 class Echoes:
@@ -22,7 +22,9 @@ class Echoes:
         self._store = store
 
     def missing(self, object_name: str, most: int, *, after: int = 0) -> list[Unechoed]:
-        """The first `most` writebacks of an object with larger numbers than `after` that are done and without an echo."""
+        """The first `most` writebacks of an object with larger numbers than `after` that are done
+        and without an echo.
+        """
         table = WRITEBACK.c
         names = ("number", "batch", "record_id", "sent_at", "done_at")
         query = (

@@ -1,7 +1,9 @@
-"""Accepting writebacks: what is accepted is durable, and one key of a caller is one writeback for ever.
+"""Accepting writebacks: what is accepted is durable, and one key of a caller is one writeback
+forever.
 
-A request is one transaction. Requests are written one after the other, whoever asks: so keys that two of them share cannot make a
-deadlock, and numbers grow in the order in which they become visible. Two callers' writebacks of one record are sent in that order.
+A request is one transaction. Requests are written one after the other, whichever caller asks: so
+keys that two of them share cannot make a deadlock, and numbers grow in the order in which they
+become visible. Two callers' writebacks of one record are sent in that order.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,7 +27,7 @@ from schemas.writeback.messages import (
 from transforms.writeback.validate import PreparedWriteback, WritebackChecks, parse
 
 INTAKE_LOCK = sa.text("SELECT pg_advisory_xact_lock(hashtext('tidegate intake'))")
-"""Held by whoever accepts writebacks, until the transaction ends: numbers become visible in their order."""
+"""Held by intake until the transaction ends: numbers become visible in their order."""
 _INSERT = sa.text("""
     INSERT INTO writeback (caller, key, fingerprint, object, key_field, external_id, fields, deadline, priority, may_create, mode,
         only_if, unchanged_since, parents, state, not_before, accepted_at)
@@ -46,7 +48,7 @@ _KNOWN = sa.text(
 
 @dataclass(frozen=True)
 class _Kept:
-    """What a key of the caller stands for."""
+    """The request that a caller's key stands for."""
 
     number: int
     fingerprint: str
@@ -64,7 +66,9 @@ class WritebackIntake:
         *,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """`checks` is called when the first writebacks come, so that nothing has to answer before."""
+        """`checks` is called when the first writebacks come, so that nothing has to answer
+        before.
+        """
         self._store = WritebackStore(dsn)
         self._open_checks = checks
         self._checks: WritebackChecks | None = None
@@ -76,7 +80,8 @@ class WritebackIntake:
 
         Args:
             caller: Whose keys they are.
-            items: `WritebackRequest`s, or the JSON objects that should be some. What is wrong with one concerns no other.
+            items: `WritebackRequest`s, or the JSON objects that should be some. What is wrong
+                with one concerns no other.
 
         Raises:
             UnavailableError: The store does not answer; the same request may be sent again.
@@ -91,7 +96,9 @@ class WritebackIntake:
         return request.answer(self._kept(caller, rows, request))
 
     def prepare(self, items: Sequence[object]) -> tuple[list[dict[str, Any]], tuple[RefusedWriteback, ...]]:
-        """What `submit` would store, with the `index` of each, and what it would refuse for what it is. Nothing is stored."""
+        """Check without storing: the writebacks that `submit` would store, with the `index` of
+        each, and those that it would refuse. Nothing is stored.
+        """
         if self._checks is None:
             self._checks = self._open_checks()
         request = _Request(self._checks, items, self._clock())
@@ -107,7 +114,9 @@ class WritebackIntake:
         self._store.close()
 
     def _kept(self, caller: str, rows: list[dict[str, Any]], request: "_Request") -> dict[str, _Kept]:
-        """Store the rows whose keys are free; returns what every key of the request stands for now."""
+        """Store the rows whose keys are free; returns what every key of the request stands for
+        now.
+        """
         values = {"caller": caller, "state": str(WritebackState.WAITING), "now": request.now}
         kept: dict[str, _Kept] = {}
         with self._store.begin() as connection:
@@ -154,11 +163,13 @@ class _Request:
 
     @property
     def refused(self) -> tuple[RefusedWriteback, ...]:
-        """Those that cannot be accepted for what they are."""
+        """Writebacks whose content cannot be accepted."""
         return tuple(each for each in self._found if isinstance(each, RefusedWriteback))
 
     def answer(self, kept: dict[str, _Kept]) -> Intake:
-        """What becomes of each. A key that is known with the same content is accepted, whatever the checks say of it today."""
+        """The outcome of each. A key that is known with the same content is accepted, whatever the
+        checks say of it today.
+        """
         accepted, refused = [], []
         firsts = {each.index for each in self.first}
         for index, (read, found) in enumerate(zip(self._read, self._found, strict=True)):

@@ -1,4 +1,6 @@
-"""Reading writebacks from a file, so many rows at a time, and accepting them. One bad row concerns no other."""
+"""Reading writebacks from a file, so many rows at a time, and accepting them. One bad row concerns
+no other.
+"""
 
 import csv
 from collections import deque
@@ -26,7 +28,9 @@ _HEADER = 256 * 1024
 
 
 class UnreadableError(ValueError):
-    """The file cannot be read on; the message says why and what to do, and nothing of what is in it."""
+    """The file cannot be read on; the message says why and what to do, and nothing of what is in
+    it.
+    """
 
 
 class Numbered(NamedTuple):
@@ -49,7 +53,7 @@ class FileReading:
         """All of them, by row."""
         self.trouble = ""
         self.objects: set[str] = set()
-        """Of what was accepted anew: whose queues have something to do."""
+        """Of what was accepted again: whose queues have something to do."""
 
     def read(self, stream: BinaryIO, file_format: FileFormat) -> None:
         """Read and accept it to its end, or to where it cannot be read."""
@@ -61,7 +65,7 @@ class FileReading:
             self.trouble = f"Reading stopped after row {self.rows:,}: {error}. What was accepted stays; then hand it in again."
 
     def result(self, refusals_key: str | None = None) -> FileIntake:
-        """What became of it so far. `refusals_key`: where all refusals were put."""
+        """Its outcome so far. `refusals_key`: where all refusals were put."""
         return FileIntake(
             rows=self.rows,
             accepted=self.accepted,
@@ -157,7 +161,9 @@ def _csv(stream: BinaryIO) -> Iterator[Numbered]:
 
 
 def _with_odd(rows: Iterator[dict[str, Any]], odd: deque[int], cells: int) -> Iterator[Numbered]:
-    """The rows with their numbers, and in their places those that were skipped: their numbers are in `odd` before the next row comes."""
+    """The rows with their numbers, and in their places those that were skipped: their numbers are
+    in `odd` before the next row comes.
+    """
     message = (
         f"This row has more or fewer cells than the {cells} of the header. Put texts with commas in quotes."
     )
@@ -194,7 +200,7 @@ def _parquet(stream: BinaryIO) -> Iterator[Numbered]:
                 number += 1
                 yield Numbered(number, row)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError):
-        raise UnreadableError("it is no Parquet file, or a broken one; write it anew") from None
+        raise UnreadableError("it is no Parquet file, or a broken one; write it again") from None
 
 
 _READERS: dict[FileFormat, Callable[[BinaryIO], Iterator[Numbered]]] = {

@@ -1,7 +1,9 @@
-"""Which records a writeback locks without saying so: the parents that the warehouse knows of the record, and their ids.
+"""Find the records that a writeback locks without naming them: the parents that the warehouse knows
+of the record, and their ids.
 
-Only a help for putting records of one parent into one batch: what the warehouse does not know, or is too slow to say, is left out,
-and a lock that was not foreseen is an error that is tried again.
+Only a help for putting records of one parent into one batch: what the warehouse does not know,
+or is too slow to say, is left out, and a lock that was not foreseen is an error that is tried
+again.
 """
 
 import logging
@@ -25,9 +27,11 @@ from transforms.writeback.validate_fields import ParentKey
 
 _LOG = logging.getLogger(__name__)
 PATIENCE = timedelta(seconds=2)
-"""How long an acceptance waits for the warehouse."""
+"""Time that an acceptance waits for the warehouse."""
 REST = timedelta(seconds=30)
-"""How long the warehouse is left alone after it did not answer in time: each acceptance would else wait for it."""
+"""Pause before the warehouse is asked again after it did not answer in time: each acceptance would
+else wait for it.
+"""
 _AT_ONCE = 2
 
 Parents = Mapping[int, tuple[str, ...]]
@@ -60,7 +64,9 @@ class ParentLookup:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _asked(self, prepared: Sequence[PreparedWriteback]) -> dict[int, set[str]]:
-        """What the warehouse adds, by index: ids of parents, and the record's own, under which its children know it."""
+        """The warehouse's part, by index: ids of parents, and the record's own, under which its
+        children know it.
+        """
         wanted: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
         for each in prepared:
             wanted[each.request.object, each.key_field].add(each.external_id)

@@ -1,4 +1,6 @@
-"""Pauses of an object's writebacks, or of the whole org's. Whoever holds one back is on record with it (law 9)."""
+"""Pauses of an object's writebacks, or of the whole org's. The operator who pauses is recorded with
+it (law 9).
+"""
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -22,14 +24,17 @@ class Pauses:
         self._store = store
 
     def set(self, request: SetPauseInput) -> PauseResult:
-        """From when this returns with a pause, nothing more is sent; what is on the wire by then ends.
+        """From when this returns with a pause, nothing more is sent; what is on the wire by then
+        ends.
 
-        A drain lets go what was accepted until now, and nothing that comes later. A resume ends a pause or a drain, of the object or of
-        the whole org; the other one stays. An act that is on record already changes nothing: the step that said it was tried again, and
-        somebody may have said otherwise meanwhile.
+        A drain lets go what was accepted until now, and nothing that comes later. A resume ends
+        a pause or a drain, of the object or of the whole org; the other one stays. An act that
+        is on record already changes nothing: the step that said it was tried again, and somebody
+        may have said otherwise meanwhile.
         """
         control = request.control
-        # A signal's words are nobody's to check; a pause that cannot be written would stop its queue for good.
+        # A signal's words are nobody's to check; a pause that cannot be written would stop its
+        # queue for good.
         by, reason = storable(control.by, _MOST_BY), storable(control.reason)
         target = WHOLE_ORG if control.whole_org else request.object
         with self._store.begin() as connection:
@@ -55,7 +60,7 @@ class Pauses:
 
 
 def pauses_of(connection: sa.Connection, object_name: str) -> list[sa.Row[tuple[object, ...]]]:
-    """Those that hold the object's writebacks back."""
+    """The pauses that hold the object's writebacks back."""
     holds = WRITEBACK_PAUSE.c.object.in_([object_name, WHOLE_ORG])
     return list(connection.execute(sa.select(WRITEBACK_PAUSE).where(holds)))
 
@@ -70,7 +75,7 @@ def pause_line(each: PauseView) -> str:
 
 
 def told(pauses: list[sa.Row[tuple[object, ...]]]) -> str:
-    """Who paused and why, for people; empty without a pause."""
+    """The operator and the reason, for people; empty without a pause."""
     return "; ".join(
         f"{'drained' if row.drains_to is not None else 'paused'} by {row.by}: {row.reason or 'no reason given'}"
         for row in pauses

@@ -1,4 +1,6 @@
-"""Looking at writebacks: one, its attempts, lists and counts. Nothing is decrypted: personal values come as tokens."""
+"""Looking at writebacks: one, its attempts, lists and counts. Nothing is decrypted: personal values
+come as tokens.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,7 +23,7 @@ _UNSEEN = {"fingerprint"}
 
 @dataclass(frozen=True)
 class WritebackFilter:
-    """Which writebacks are meant; None: any."""
+    """Selection of writebacks; None: any."""
 
     object: str | None = None
     state: WritebackState | None = None
@@ -38,7 +40,7 @@ class WritebackFilter:
 
 @dataclass(frozen=True)
 class StateCount:
-    """How many writebacks of an object stand there."""
+    """The number of an object's writebacks in this state."""
 
     object: str
     state: str
@@ -64,7 +66,8 @@ class WritebackLooks:
     def page(
         self, chosen: WritebackFilter, most: int, *, before: int | None = None, oldest_first: bool = False
     ) -> list[Row]:
-        """The last `most` of those that are chosen, the newest first; with `before`, those with a smaller number.
+        """The last `most` of those that are chosen, the newest first; with `before`, those with a
+        smaller number.
 
         With `oldest_first` the first ones instead; `before` then does not count.
         """
@@ -76,7 +79,7 @@ class WritebackLooks:
         return self._rows(query.order_by(WRITEBACK.c.number.desc()))
 
     def dead_letters(self, most: int, *, object_name: str | None = None) -> list[Row]:
-        """What was refused for good and waits for an operator, the oldest first."""
+        """Dead letters, which wait for an operator, the oldest first."""
         return self.page(WritebackFilter(object_name, WritebackState.DEAD), most, oldest_first=True)
 
     def attempts(self, number: int) -> list[Row]:
@@ -85,7 +88,7 @@ class WritebackLooks:
         return self._rows(sa.select(WRITEBACK_ATTEMPT).where(mine).order_by(WRITEBACK_ATTEMPT.c.attempt))
 
     def counts(self, *, caller: str | None = None) -> list[StateCount]:
-        """How many writebacks stand where, by object and state."""
+        """The number of writebacks by object and state."""
         columns = (WRITEBACK.c.object, WRITEBACK.c.state)
         query = sa.select(*columns, sa.func.count()).group_by(*columns).order_by(*columns)
         if caller is not None:
@@ -94,22 +97,24 @@ class WritebackLooks:
             return [StateCount(*row) for row in connection.execute(query)]
 
     def of_record(self, record_id: str, most: int) -> list[Row]:
-        """The last `most` writebacks of a record by its Salesforce id, in the order of acceptance."""
+        """The last `most` writebacks of a record by its Salesforce id, in the order of
+        acceptance.
+        """
         query = _shown().where(WRITEBACK.c.record_id.startswith(record_id, autoescape=True))
         return self._rows(query.order_by(WRITEBACK.c.number.desc()).limit(most))[::-1]
 
     def latencies(self, within: timedelta = RECENT) -> list[Latency]:
-        """How long those took that were done within a time, by object."""
+        """Duration of the writebacks done within a time, by object."""
         with self._store.begin() as connection:
             return latencies(connection, within)
 
     def standings(self) -> list[Standing]:
-        """What waits, is on its way, is held or dead, by object."""
+        """Counts of waiting, open, held and dead writebacks, by object."""
         with self._store.begin() as connection:
             return standings(connection)
 
     def pauses(self) -> list[PauseView]:
-        """What is held back, the whole org's first."""
+        """Pauses, the whole org's first."""
         with self._store.begin() as connection:
             return pause_views(connection)
 

@@ -1,4 +1,4 @@
-"""What became of writebacks, written row by row: their new state, and an attempt for each."""
+"""Write outcomes row by row: the writebacks' new state, and an attempt for each."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime

@@ -1,4 +1,6 @@
-"""Writebacks that were not sent, in an operator's hands: tried again, or let go. Each act is on record with what it did (law 9)."""
+"""Writebacks that were not sent, in an operator's hands: tried again, or let go. Each act is on
+record with what it did (law 9).
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +18,7 @@ from schemas.writeback.messages import DEADLINE, WritebackState
 from transforms.writeback.selection import ranges
 
 UNSENT = (WritebackState.DEAD, WritebackState.HELD, WritebackState.SUPERSEDED)
-"""What waits for an operator, or was decided without one."""
+"""Retry or discard writebacks that wait for an operator, or were decided without one."""
 _LATER = sa.text("""
     SELECT w.number, min(l.number)
     FROM writeback AS w JOIN writeback AS l ON l.record = w.record AND l.number > w.number AND l.state IN ('done', 'open')
@@ -24,7 +26,9 @@ _LATER = sa.text("""
       AND EXISTS (SELECT 1 FROM jsonb_object_keys(w.fields) AS name WHERE l.fields ? name)
     GROUP BY w.number
 """)
-"""Of some writebacks the first later one of the same record and a field of theirs that is in Salesforce, or on its way."""
+"""Of some writebacks the first later one of the same record and a field of theirs that is in
+Salesforce, or on its way.
+"""
 
 
 class Unsent:
@@ -34,16 +38,19 @@ class Unsent:
         self._store = store
 
     def retry(self, chosen: WritebackChoice, *, by: str, reason: str, force: bool = False) -> Handled:
-        """Have them sent once more, as if they had just been accepted: no attempts, and five minutes at least.
+        """Have them sent once more, as if they had just been accepted: no attempts, and five
+        minutes at least.
 
-        One that was held or superseded, or whose outcome could not be told, is sent although the record was changed in Salesforce
-        before now; a change after now counts as newer again. Preconditions stay.
+        One that was held or superseded, or whose outcome is unknown, is sent although the record
+        was changed in Salesforce before now; a change after now counts as newer again.
+        Preconditions stay.
 
         Args:
             chosen: Which ones; without a state, every one that was not sent.
             by: Who asks.
             reason: Why.
-            force: Also those with a later writeback of the same record and field that is done or on its way.
+            force: Also those with a later writeback of the same record and field that is done or
+                on its way.
         """
         with self._store.begin() as connection:
             # No batch is formed meanwhile, so what is found later than these stays the last.

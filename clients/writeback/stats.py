@@ -1,4 +1,6 @@
-"""How writebacks stand as a whole: what waits and for how long, what is held back, and how long those took that are done."""
+"""Writeback statistics: queue depth and age, held count, and latency percentiles of finished
+writebacks.
+"""
 
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -25,7 +27,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class Latency:
-    """How long an object's writebacks took that are done."""
+    """Duration of an object's finished writebacks."""
 
     object: str
     writebacks: int
@@ -36,7 +38,7 @@ class Latency:
     done: Spread
     """From the same to the answer."""
     echoed: int
-    """Those whose change came back."""
+    """Writebacks whose change came back."""
     echo: Spread | None
     """From the same to its being in the warehouse; None when none came back."""
 

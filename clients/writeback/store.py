@@ -1,4 +1,6 @@
-"""What the store's parts have in common: the engine, made ready once, and the locks that order who goes first."""
+"""Shared by the store's parts: the engine, made ready once, and the locks that order who goes
+first.
+"""
 
 import threading
 from collections.abc import Iterator
@@ -42,7 +44,9 @@ class WritebackStore:
 FORMING = "tidegate writeback forming"
 """One at a time forms batches: two could else take the same parent."""
 PAUSING = "tidegate writeback pauses"
-"""Held by whoever writes a pause, and shared by those who begin to send: a pause is acknowledged when nobody can miss it."""
+"""Held by the writer of a pause, and shared by senders that begin: a pause is acknowledged when
+nobody can miss it.
+"""
 
 
 def lock(connection: sa.Connection, name: str, *, shared: bool = False) -> None:
@@ -52,5 +56,7 @@ def lock(connection: sa.Connection, name: str, *, shared: bool = False) -> None:
 
 
 def storable(text: str, most: int | None = None) -> str:
-    """A text from elsewhere as a column of so many characters takes it: what cannot be written would be tried for ever. None: any length."""
+    """A text from elsewhere as a column of so many characters takes it: what cannot be written
+    would be tried forever. None: any length.
+    """
     return text.replace("\0", "").encode(errors="replace").decode()[:most]

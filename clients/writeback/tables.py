@@ -1,4 +1,5 @@
-"""The tables of the writeback store. Made by the migrations in `clients/database/migrations`, which a test holds to what is here.
+"""The tables of the writeback store. Made by the migrations in `clients/database/migrations`, which
+a test holds to what is here.
 
 Values of PII fields are in every one of them as tokens only (law 7).
 """
@@ -32,7 +33,8 @@ WRITEBACK = sa.Table(
     sa.Column("mode", sa.String(16), nullable=False),
     sa.Column("only_if", JSONB),
     sa.Column("unchanged_since", _TIME),
-    sa.Column("parents", ARRAY(sa.Text), nullable=False),  # what is locked in the org while it is written
+    # what is locked in the org while it is written
+    sa.Column("parents", ARRAY(sa.Text), nullable=False),
     sa.Column("undoes", sa.BigInteger),  # the writeback whose values it brings back
     # From when on a change in Salesforce is newer than it; null: from its acceptance
     sa.Column("guarded_from", _TIME),
@@ -42,13 +44,14 @@ WRITEBACK = sa.Table(
     sa.Column("looks", sa.Integer, nullable=False, server_default="0"),  # rows of writeback_attempt
     sa.Column("not_before", _TIME, nullable=False),
     sa.Column("batch", sa.String(255)),  # the batch that it is in, or was in last
-    sa.Column("code", sa.String(80)),  # of the last trouble: Salesforce's, or ours in lower case
+    sa.Column("code", sa.String(80)),  # of the last problem: Salesforce's, or ours in lower case
     sa.Column("reason", sa.Text),
     sa.Column("record_id", sa.String(18)),
     sa.Column("created", sa.Boolean),
     # The latest time at which somebody else may have changed the record before it was written
     sa.Column("foreign_at", _TIME),
-    sa.Column("replaced", JSONB),  # the record's values before; null: not read, or there was no record
+    # the record's values before; null: not read, or there was no record
+    sa.Column("replaced", JSONB),
     sa.Column("accepted_at", _TIME, nullable=False),
     sa.Column("sent_at", _TIME),
     sa.Column("done_at", _TIME),
@@ -117,7 +120,8 @@ WRITEBACK_PAUSE = sa.Table(
     sa.Column("by", sa.String(255), nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("at", _TIME, nullable=False),
-    sa.Column("drains_to", sa.BigInteger),  # not null: what was accepted up to this number still goes
+    # not null: what was accepted up to this number still goes
+    sa.Column("drains_to", sa.BigInteger),
 )
 
 WRITEBACK_ATTEMPT = sa.Table(

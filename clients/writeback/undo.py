@@ -1,4 +1,6 @@
-"""Undoing: new writebacks that bring back what others replaced. They are accepted like any other, in one transaction, on record."""
+"""Undoing: new writebacks that bring back what others replaced. They are accepted like any other,
+in one transaction, on record.
+"""
 
 import hashlib
 from collections import defaultdict
@@ -33,10 +35,11 @@ class Undoing:
         self._catalogue = catalogue
 
     def undo(self, chosen: WritebackChoice, *, by: str, reason: str) -> UndoResult:
-        """Have the values brought back that writebacks replaced, the newest first. Asked again, it answers the same.
+        """Have the values brought back that writebacks replaced, the newest first. Asked again, it
+        answers the same.
 
-        A record that has other values by now than were written is left as it is: the undo is a dead letter then. A record that was
-        made stays.
+        A record that has other values by now than were written is left as it is: the undo is a
+        dead letter then. A record that was made stays.
 
         Args:
             chosen: Numbers, or a batch.
@@ -45,7 +48,8 @@ class Undoing:
         """
         now = datetime.now(UTC)
         with self._store.begin() as connection:
-            # What is on its way by now counts, and nothing is formed or accepted under the same caller meanwhile.
+            # What is on its way by now counts, and nothing is formed or accepted under the same
+            # caller meanwhile.
             lock(connection, FORMING)
             connection.execute(INTAKE_LOCK)
             rows = _chosen(connection, chosen)
@@ -62,7 +66,7 @@ class Undoing:
 
 
 class _Plan:
-    """What is undone, and what is not and why."""
+    """The writebacks to undo, and those that cannot be, with the reason."""
 
     def __init__(self, catalogue: Catalogue, of_records: defaultdict[str, list[Written]], by: str) -> None:
         self._catalogue = catalogue
@@ -103,11 +107,11 @@ class _Plan:
         return [common | _row(row, found, self._spec(row)) for row, found in self.reverts]
 
     def told(self, object_name: str, made: Mapping[int, int]) -> str:
-        """What the act's record says besides."""
+        """Further detail of the act's record."""
         return f"by {ranges(made[row.number] for row, _ in self.reverts if row.object == object_name)}"
 
     def result(self, made: Mapping[int, int], missing: Sequence[LeftAlone]) -> UndoResult:
-        """What is answered; `made`: number -> number of its undo."""
+        """The answer; `made`: number -> number of its undo."""
         new = [
             Undone(number=row.number, by=made[row.number], is_new=True, without=tuple(found.kept))
             for row, found in self.reverts
@@ -128,7 +132,8 @@ class _Plan:
         )
         if found.fields:
             self.reverts.append((row, found))
-            # What comes before it in the same request finds it undone; its number is not known yet, but larger than all.
+            # What comes before it in the same request finds it undone; its number is not known yet,
+            # but larger than all.
             number = max(each.number for each in of_record) + 1
             of_record.append(replace(_written(row), number=number, batch=None, undoes=row.number))
         if found.kept:
@@ -156,7 +161,8 @@ def _row(row: sa.Row[Any], found: Revert, spec: ObjectSpec) -> dict[str, Any]:
         "only_if": found.only_if,
         "parents": sorted({*row.parents, *locked_by(found.fields, spec)}),
         "undoes": row.number,
-        # What anybody else wrote to these fields after the undone one was sent is newer than what it replaced.
+        # What anybody else wrote to these fields after the undone one was sent is newer than what
+        # it replaced.
         "guarded_from": row.sent_at,
     }
 

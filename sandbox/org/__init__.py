@@ -1,1 +1,3 @@
-"""A Salesforce org on one machine: records, change events, sessions and the APIs in front of them."""
+"""A Salesforce org on one machine: records, change events, sessions and the APIs in front of
+them.
+"""

@@ -23,7 +23,9 @@ _STOP_SECONDS = 3
 
 
 class OrgServer(uvicorn.Server):
-    """uvicorn, but held connects are let go, and HTTPS has ended, before it waits for its own connections to end."""
+    """uvicorn, but held connects are let go, and HTTPS has ended, before it waits for its own
+    connections to end.
+    """
 
     def __init__(self, config: uvicorn.Config, org: Org, beside: "SecondServer | None") -> None:
         super().__init__(config)
@@ -48,7 +50,9 @@ class OrgServer(uvicorn.Server):
 
 
 class SecondServer(uvicorn.Server):
-    """Serves the same application at another port; the first server hears the signals and runs the lifespan."""
+    """Serves the same application at another port; the first server hears the signals and runs the
+    lifespan.
+    """
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)

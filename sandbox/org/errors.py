@@ -1,7 +1,8 @@
-"""Salesforce's refusals. One class carries them all, because the wire does: a code, a sentence, an HTTP status.
+"""Salesforce's refusals. One class carries them all, because the wire does: a code, a sentence, an
+HTTP status.
 
-Every API family translates a `SalesforceError` into its own body (REST an array, the token endpoint an object,
-CometD a string); none of them invents codes.
+Every API family translates a `SalesforceError` into its own body (REST an array, the token
+endpoint an object, CometD a string); none of them invents codes.
 """
 
 from collections.abc import Sequence
@@ -13,9 +14,11 @@ class SalesforceError(Exception):
     """The org refuses a request or one of its rows.
 
     Args:
-        code: Salesforce's code, such as `REQUIRED_FIELD_MISSING` (REST API Developer Guide, "Status Codes").
+        code: Salesforce's code, such as `REQUIRED_FIELD_MISSING` (REST API Developer Guide,
+            "Status Codes").
         message: The sentence that goes with it.
-        status: HTTP status of a request that fails altogether; a row's failure inside a collection ignores it.
+        status: HTTP status of a request that fails altogether; a row's failure inside a
+            collection ignores it.
         fields: API names of the fields at fault; empty when none is to blame.
     """
 

@@ -17,7 +17,7 @@ _SOAP_STATUS = 500
 
 
 def refusal(error: SalesforceError, request: Request) -> Response:
-    """What the caller is told."""
+    """The caller's error message."""
     path = request.url.path
     if path.startswith("/services/Soap/"):
         body = fault_body(SoapError(error.code, error.message))
@@ -32,7 +32,9 @@ def refusal(error: SalesforceError, request: Request) -> Response:
 
 
 def _of_bulk_v1(error: SalesforceError) -> AsyncApiError:
-    """A quota is the API's own to word; a fault is what its rule says, even where this API has no such code."""
+    """A quota is the API's own to word; a fault is what its rule says, even where this API has no
+    such code.
+    """
     known = translated(error)
     if known.code == "ClientInputError":
         return AsyncApiError(error.code, error.message, error.status)

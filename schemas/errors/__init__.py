@@ -31,9 +31,10 @@ TidegateError
     ├── ActRefusedError            a workflow refuses what an operator asks of it
     └── SettingsError              a setting, port or file that cannot be used
 
-A class takes facts, keeps them as attributes, and writes its sentence once; the sentence ends with what to do. Its `code` is
-stored in Temporal's histories and compared there; the class may be renamed, the code never (`tests/unit/test_errors.py`).
-A change that is bad data is not an error: it is a row in quarantine.
+A class takes facts, keeps them as attributes, and writes its sentence once; the sentence ends
+with what to do. Its `code` is stored in Temporal's histories and compared there; the class may
+be renamed, the code never (`tests/unit/test_errors.py`). A change that is bad data is not an
+error: it is a row in quarantine.
 """
 
 from schemas.errors.base import (

@@ -8,7 +8,9 @@ class TidegateError(Exception):
     """Base of every error of ours."""
 
     code: ClassVar[str] = "TidegateError"
-    """The type of the failure in Temporal's histories. It is stored: it stays when the class is renamed."""
+    """The type of the failure in Temporal's histories. It is stored: it stays when the class is
+    renamed.
+    """
 
 
 class TransientError(TidegateError):
@@ -16,7 +18,7 @@ class TransientError(TidegateError):
 
     code = "TransientError"
     retry_after: timedelta | None = None
-    """No sooner than that; None: whoever tries again knows best when."""
+    """No sooner than that; None = the caller that tries again decides."""
 
 
 class TerminalError(TidegateError):

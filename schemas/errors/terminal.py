@@ -16,7 +16,7 @@ class CredentialsRejectedError(TerminalError):
     def __init__(self, *, system: str, error_code: str, detail: str, setting: str) -> None:
         self.system = system
         self.error_code = error_code
-        """What the system calls it: an HTTP status, an OAuth error, an SQLSTATE."""
+        """The system's own code: an HTTP status, an OAuth error, an SQLSTATE."""
         super().__init__(f"{system} rejects the credentials ({error_code}: {detail}). Check {setting}.")
 
 
@@ -26,7 +26,9 @@ class CallRefusedError(TerminalError):
     code = "CallRefusedError"
 
     def __init__(self, *, call: str, status: int, error_code: str, detail: str, words: str = "") -> None:
-        """`words` is what Salesforce says where that may quote a record's values: it is in no message, so in no log."""
+        """`words` is what Salesforce says where that may quote a record's values: it is in no
+        message, so in no log.
+        """
         self.call = call
         self.status = status
         self.error_code = error_code
@@ -34,8 +36,8 @@ class CallRefusedError(TerminalError):
         self.words = words or detail
         self.is_missing = status == _NOT_FOUND
         super().__init__(
-            f"Salesforce refuses {call} ({status} {error_code}: {detail}). Compare the catalogue and the integration user's "
-            "permissions with the org, mend what differs, and run the step again."
+            f"Salesforce refuses {call} ({status} {error_code}: {detail}). Check the catalogue entry and the "
+            "integration user's field permissions, fix the mismatch, and run the step again."
         )
 
 
@@ -74,7 +76,7 @@ class CatalogueNotMadeError(TerminalError):
         self.problems = list(problems)
         listed = "\n  ".join(self.problems)
         super().__init__(
-            f"No catalogue was made, and nothing was written:\n  {listed}\nMend what is named, or leave the object out, and run it again."
+            f"No catalogue was made, and nothing was written:\n  {listed}\nFix the listed names, or leave the object out, and run it again."
         )
 
 
@@ -113,12 +115,12 @@ class JobLostError(TerminalError):
     def __init__(self, *, lane: str, detail: str) -> None:
         self.lane = lane
         super().__init__(
-            f"The query job of {lane} is lost: {detail}. The part is read anew with another job, by itself."
+            f"The query job of {lane} is lost: {detail}. The part is read again with another job, by itself."
         )
 
 
 class RowsMissingError(TerminalError):
-    """What was landed of a query job is not what the org says that its result has."""
+    """The landed rows of a query job differ from the org's count for its result."""
 
     code = "RowsMissingError"
 
@@ -129,7 +131,7 @@ class RowsMissingError(TerminalError):
         self.found = found
         super().__init__(
             f"Query job {job} has {expected} rows by Salesforce's count, and {found} were landed in {lane}. "
-            "The part is read anew with another job, by itself."
+            "The part is read again with another job, by itself."
         )
 
 
@@ -141,7 +143,7 @@ class BatchFailedError(TerminalError):
     def __init__(self, *, workflow_id: str) -> None:
         self.workflow_id = workflow_id
         super().__init__(
-            f"The batch {workflow_id} failed. Its workflow says why; mend that, then start the backfill again: "
+            f"The batch {workflow_id} failed. Its workflow says why; fix that, then start the backfill again: "
             "it goes on where it stopped."
         )
 
@@ -158,7 +160,7 @@ class RunAlreadyCompletedError(TerminalError):
         when = "before" if at is None else f"at {at:%Y-%m-%d %H:%M:%S} UTC"
         super().__init__(
             f"The backfill of {object_name}, window {window}, was done {when} with {rows:,} rows. "
-            "To read the rows anew, give another --name, or --again."
+            "To read the rows again, give another --name, or --again."
         )
 
 
@@ -201,12 +203,14 @@ class StatementError(TerminalError):
         self.detail = detail
         super().__init__(
             f"The warehouse refuses a statement ({detail}): {statement[:300]}. "
-            "Compare the table with schemas/tables.py and mend it; the step can then be run again."
+            "Compare the table with schemas/tables.py and fix it; the step can then be run again."
         )
 
 
 class ActRefusedError(TerminalError):
-    """A workflow refuses what an operator asks of it; the workflow's own sentence says what to do."""
+    """A workflow refuses what an operator asks of it; the workflow's own sentence says what to
+    do.
+    """
 
     code = "ActRefusedError"
 

@@ -17,7 +17,9 @@ class UnavailableError(TransientError):
 
 
 class CallTooSlowError(UnavailableError):
-    """A call was given up because it took too long, by Salesforce or by us; a narrower one may succeed."""
+    """A call was given up because it took too long, by Salesforce or by us; a narrower one may
+    succeed.
+    """
 
     code = "CallTooSlowError"
 
@@ -30,14 +32,18 @@ class CallTooSlowError(UnavailableError):
 
 
 class UnknownOutcomeError(TransientError):
-    """A write was sent, and nobody knows whether the remote system carried it out: it is looked up before it is sent again."""
+    """A write was sent, and nobody knows whether the remote system carried it out: it is looked up
+    before it is sent again.
+    """
 
     code = "UnknownOutcomeError"
 
     def __init__(self, *, system: str, detail: str, is_over: bool) -> None:
         self.system = system
         self.is_over = is_over
-        """True: the system itself has answered, so what it did is done. False: it may still be at it."""
+        """True: the system itself has answered, so what it did is done. False: it may still be at
+        it.
+        """
         super().__init__(
             f"{system} may or may not have carried out a write: {detail}. It is looked up before anything is sent again."
         )
@@ -87,15 +93,17 @@ class StreamBrokenError(TransientError):
 
 
 class SchemaChangedError(TransientError):
-    """A call names a field that the org does not have any more, or has of another type; a check of the schema holds it back."""
+    """A call names a field that the org does not have any more, or has of another type; a check of
+    the schema holds it back.
+    """
 
     code = "SchemaChangedError"
 
     def __init__(self, *, call: str, detail: str) -> None:
         self.call = call
         super().__init__(
-            f"The org has other fields than {call} names ({detail}). The schema is checked and the step tried again by itself; "
-            "`tidegate drift` says what was found."
+            f"{call} references a field that the org no longer has, or has with another type ({detail}). "
+            "A schema check was started and the step will be retried; see `tidegate drift`."
         )
 
 
@@ -113,7 +121,9 @@ class StaleCatalogueError(TransientError):
 
 
 class ObjectHeldError(TransientError):
-    """Too many changes of a batch broke rules of severity `reject`; the object's batches wait, and raw goes on landing."""
+    """Too many changes of a batch broke rules of severity `reject`; the object's batches wait, and
+    raw goes on landing.
+    """
 
     code = "ObjectHeldError"
     retry_after = timedelta(seconds=30)

@@ -1,4 +1,6 @@
-"""What travels through Temporal: references, positions and counts. Never a record, so never PII."""
+"""Messages that travel through Temporal: references, positions and counts. Never a record, so never
+PII.
+"""
 
 from datetime import datetime, timedelta
 
@@ -14,7 +16,7 @@ POLL_EVERY = timedelta(seconds=60)
 
 
 class LaneInput(Message):
-    """What a lane workflow is started with and carries from run to run."""
+    """The input of a lane workflow, carried from run to run."""
 
     org: str
     lane: str
@@ -26,11 +28,13 @@ class LaneInput(Message):
     every: timedelta = POLL_EVERY
     """Between the beginnings of two polls."""
     start_at: datetime | None = None
-    """Nothing before needs polling, because another lane has received it; None: go on at the chain's end, and without a
-    chain a little before now."""
+    """Nothing before needs polling, because another lane has received it; None: go on at the
+    chain's end, and without a chain a little before now.
+    """
     reads_unsettled: bool = False
-    """Each poll of a lane also lands what has changed since the end of its window: while the object goes over to a stream, whose
-    events would hide from the next polls what only these rows tell."""
+    """Each poll of a lane also lands what has changed since the end of its window: while the object
+    goes over to a stream, whose events would hide from the next polls what only these rows tell.
+    """
     began_at: datetime | None = None
     """When the first run of the workflow began; it sets this itself."""
     position: str = ORIGIN
@@ -38,8 +42,9 @@ class LaneInput(Message):
     first_replay: int = -2
     """Where a lane without a chain begins: -2 all retained events, -1 new ones only."""
     skip_from: str | None = None
-    """From this position the stream goes on with new events only, because another lane has received the rest; None: every
-    event is received."""
+    """From this position the stream goes on with new events only, because another lane has received
+    the rest; None: every event is received.
+    """
     paused: bool = False
     paused_because: str = ""
 
@@ -72,7 +77,7 @@ class PollInput(Message):
 
 
 class FollowResult(Message):
-    """How far a stretch came."""
+    """The position that a stretch reached."""
 
     position: str
     batches: int
@@ -95,7 +100,7 @@ class LaneState(Message):
 
 
 class PauseInput(Message):
-    """Who pauses or resumes, and why; both go on record."""
+    """The operator of a pause or resume, and the reason; both go on record."""
 
     by: str = "unknown"
     reason: str = ""
@@ -128,7 +133,9 @@ class StageInput(Message):
 
 
 class StagedObject(Message):
-    """One object's share of a staged batch: where its typed and refused changes lie, and how many there are."""
+    """One object's share of a staged batch: where its typed and refused changes lie, and how many
+    there are.
+    """
 
     object: str
     staged_key: str | None
@@ -166,11 +173,11 @@ class ApplyResult(Message):
     isolated: int = 0
     """Fields of the applied changes that did not fit."""
     rereads: int = 0
-    """What could not be told and is to be read; 0 also of a batch that was applied before."""
+    """Changes without values that must be read again; 0 also of a batch that was applied before."""
 
 
 class BatchResult(Message):
-    """What became of a batch, over all its objects."""
+    """The outcome of a batch, over all its objects."""
 
     landed: int
     applied: int
@@ -182,7 +189,7 @@ class Act(Message):
     """Something that an operator did, for the audit log."""
 
     act: str
-    """What: `lane.pause`."""
+    """The act's name, such as `lane.pause`."""
     by: str
     target: str
     """To what: a workflow id."""

@@ -1,4 +1,5 @@
-"""A polled lane's position: up to where the object has been read, as text that sorts as the lane does.
+"""A polled lane's position: up to where the object has been read, as text that sorts as the lane
+does.
 
 Two forms. `1795000000000` says that every row whose SystemModstamp is earlier has been read; `1795000000000-500…AAA`
 says that of the rows with that SystemModstamp those up to and including that Id have been read, too. SystemModstamp has a
@@ -50,12 +51,16 @@ class PolledPosition(NamedTuple):
 
 
 def is_polled(position: str) -> bool:
-    """True for what can be a polled lane's position; a replay id of 13 digits looks like one, too."""
+    """True for what can be a polled lane's position; a replay id of 13 digits looks like one,
+    too.
+    """
     return _POLLED.fullmatch(position) is not None
 
 
 def epoch_ms(moment: datetime | str) -> int:
-    """A time in epoch milliseconds; a text is one of the org's JSON. Raises `ValueError` for a text that is no time."""
+    """A time in epoch milliseconds; a text is one of the org's JSON. Raises `ValueError` for a text
+    that is no time.
+    """
     at = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
     return round(at.timestamp() * SECOND_MS)
 

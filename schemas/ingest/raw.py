@@ -1,7 +1,9 @@
-"""What is landed: the raw file's columns and the manifest that makes it a link of the lane's chain.
+"""The landed form: the raw file's columns and the manifest that makes it a link of the lane's
+chain.
 
-Every lane lands the same columns, events, so nothing after landing knows the transport. What a backfill reads is landed in the
-columns of its object (docs/decisions/0015): a thousand rows weigh less so, and cost a tenth of the time.
+Every lane lands the same columns, events, so nothing after landing knows the transport. What a
+backfill reads is landed in the columns of its object (docs/decisions/0015): a thousand rows
+weigh less so, and cost a tenth of the time.
 """
 
 from datetime import datetime
@@ -15,10 +17,13 @@ from schemas.ids import batch_name, batch_workflow_id
 RAW_SCHEMA = pa.schema(
     [
         pa.field("position", pa.string(), nullable=False),  # lane position after this event
-        pa.field("object", pa.string(), nullable=False),  # entityName as received; "" when it cannot be read
-        pa.field("changes", pa.int32(), nullable=False),  # changes in the event: its recordIds, at least 1
+        # entityName as received; "" when it cannot be read
+        pa.field("object", pa.string(), nullable=False),
+        # changes in the event: its recordIds, at least 1
+        pa.field("changes", pa.int32(), nullable=False),
         pa.field("received_at", pa.timestamp("ms", tz="UTC"), nullable=False),
-        pa.field("event", pa.large_string(), nullable=False),  # the event's `data` as JSON, PII encrypted
+        # the event's `data` as JSON, PII encrypted
+        pa.field("event", pa.large_string(), nullable=False),
     ]
 )
 
@@ -36,7 +41,9 @@ class Form(StrEnum):
 
 
 class Manifest(BaseModel):
-    """One batch of a lane: the changes after `start` up to and including `end`, and the raw file that holds them."""
+    """One batch of a lane: the changes after `start` up to and including `end`, and the raw file
+    that holds them.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -57,16 +64,22 @@ class Manifest(BaseModel):
     last_received_at: datetime
     form: Form = Form.EVENTS
     settled_before: datetime | None = None
-    """Of rows: a SystemModstamp before it was a second that was over when the row was read. None of events."""
+    """Of rows: a SystemModstamp before it was a second that was over when the row was read. None of
+    events.
+    """
     reading: int = 0
-    """Of rows: 0 when a row that was read twice with one modstamp is one change; else what tells this reading from others of the
-    same modstamp (epoch milliseconds of its beginning), and its records are folded anew."""
+    """Of rows: 0 when a row that was read twice with one modstamp is one change; else what tells
+    this reading from others of the same modstamp (epoch milliseconds of its beginning), and its
+    records are folded again.
+    """
 
     stands_at: datetime | None = None
     """Of rows: as of `BackfillInput`."""
     after_hole: bool = False
-    """Of a stream: the bus no longer held what came after `start`. The batch begins with the first new event, and what is between
-    was read by repairs; the act `lane.hole` in the audit log says which."""
+    """Of a stream: the bus no longer held what came after `start`. The batch begins with the first
+    new event, and what is between was read by repairs; the act `lane.hole` in the audit log says
+    which.
+    """
     is_partial: bool = False
     """Of rows: True when the page holds some fields only; each row is then an update of these."""
 

@@ -1,7 +1,7 @@
-"""What the org's describe says of an object's fields that the catalogue does not: what may be written, and which values.
+"""The parts of an object's describe that the catalogue lacks: writable fields and their values.
 
-The facts are optional: without them a writeback is checked against the catalogue alone, and the org says the rest.
-Source: REST API Developer Guide, "sObject Describe".
+The facts are optional: without them a writeback is checked against the catalogue alone, and the
+org says the rest. Source: REST API Developer Guide, "sObject Describe".
 """
 
 from datetime import timedelta
@@ -11,7 +11,7 @@ from pydantic import AwareDatetime
 from schemas.message import Message
 
 DESCRIBE_LIFE = timedelta(hours=1)
-"""How long what was kept is taken to hold before the org is asked again."""
+"""Lifetime of a cached describe."""
 
 
 class DescribedField(Message):
@@ -22,11 +22,13 @@ class DescribedField(Message):
     length: int = 0
     """Most characters of a text; 0 for other types."""
     values: tuple[str, ...] | None = None
-    """What a restricted picklist takes, active values only; None: it is not restricted."""
+    """Values of a restricted picklist, active ones only; None = it is not restricted."""
 
 
 class DescribedObject(Message):
-    """The fields of one object by name. One that is missing here does not exist for the integration user."""
+    """The fields of one object by name. One that is missing here does not exist for the integration
+    user.
+    """
 
     object: str
     described_at: AwareDatetime

@@ -1,4 +1,6 @@
-"""Salesforce's limits, each with its unit and its source. Client and sandbox use the same numbers."""
+"""Salesforce's limits, each with its unit and its source. Client and sandbox use the same
+numbers.
+"""
 
 from datetime import timedelta
 
@@ -16,27 +18,38 @@ SOQL_MAX_OFFSET = 2_000
 URI_MAX_BYTES = 16_384
 """URI and headers together; beyond it 414 or 431 (Salesforce Developer Limits, "API Requests")."""
 QUERY_ADDRESS_MAX_BYTES = URI_MAX_BYTES // 2
-"""Of an address with a query: the same page recommends to leave the headers some 8,000 bytes. A longer query goes as a
-subrequest of a composite call, which is one call, too."""
+"""Of an address with a query: the same page recommends to leave the headers some 8,000 bytes. A
+longer query goes as a subrequest of a composite call, which is one call, too.
+"""
+QUERY_VISIBILITY_LAG = timedelta(seconds=5)
+"""How long after its commit a row may be missing from queries. Our own allowance: orgs show 1 to 3
+s, and no page gives a bound.
+"""
 SESSION_LIFE = timedelta(hours=2)
 """Default session timeout, counted from the last use."""
 
 API_USAGE_LAG = timedelta(seconds=15)
-"""How far the count in a response's Sforce-Limit-Info header is taken to be behind: our own allowance for calls under
-way and for clocks that differ; the header itself is exact (REST API Developer Guide, "Limit Info Header")."""
+"""How far the count in a response's Sforce-Limit-Info header is taken to be behind: our own
+allowance for calls under way and for clocks that differ; the header itself is exact (REST API
+Developer Guide, "Limit Info Header").
+"""
 LIMITS_LAG = timedelta(minutes=5)
 """How far the Limits API may be behind (REST API Developer Guide, "Limits")."""
 
 CLOCK_ALLOWANCE = timedelta(minutes=5)
-"""How far a commit time may lie ahead of the worker that received it. Our own: an org's clock and ours are kept by NTP, and a change
-from the future would stand above every later one of its record."""
+"""How far a commit time may lie ahead of the worker that received it. Our own: an org's clock and
+ours are kept by NTP, and a change from the future would stand above every later one of its
+record.
+"""
 
 # --- Edition allocations: Salesforce Developer Limits and Allocations Quick Reference
 DAILY_API_REQUESTS = {"developer": 15_000, "enterprise": 100_000, "unlimited": 100_000}
 """Calls a rolling 24 h without licences; a licence adds 1,000 (enterprise) or 5,000 (unlimited)."""
 DAILY_API_REQUESTS_PER_LICENCE = {"developer": 0, "enterprise": 1_000, "unlimited": 5_000}
 DAILY_DELIVERED_EVENTS = {"developer": 10_000, "enterprise": 25_000, "unlimited": 50_000}
-"""Delivered events a rolling 24 h over all subscribers (Change Data Capture Developer Guide, "Allocations")."""
+"""Delivered events a rolling 24 h over all subscribers (Change Data Capture Developer Guide,
+"Allocations").
+"""
 COMETD_CLIENTS = {"developer": 20, "enterprise": 1_000, "unlimited": 2_000}
 
 # --- Change Data Capture: Change Data Capture Developer Guide
@@ -47,7 +60,9 @@ EVENT_MAX_BYTES = 1_000_000
 DIFF_MIN_CHARACTERS = 1_000
 """An update of a longer text is sent as a unified diff ("Change Events for Large Text Fields")."""
 MERGE_WINDOW = timedelta(seconds=1)
-"""The same change to several records of one object in one transaction within it is one event ("Merged Change Events")."""
+"""The same change to several records of one object in one transaction within it is one event
+("Merged Change Events").
+"""
 TRANSACTION_OVERFLOW_CHANGES = 100_000
 """More changes than this in one transaction end in GAP_OVERFLOW."""
 
@@ -58,7 +73,9 @@ COMETD_RECONNECT_WINDOW = timedelta(seconds=40)
 """A client that does not connect again within it is forgotten (403::Unknown client)."""
 COMETD_MAX_REQUEST_BYTES = 32_768
 COMETD_LOOK_AHEAD = 500
-"""Events for which tokens are held before a connect is sent. No page says how many an answer may bring; hundreds are seen."""
+"""Events for which tokens are held before a connect is sent. No page says how many an answer may
+bring; hundreds are seen.
+"""
 REPLAY_NEW_EVENTS = -1
 REPLAY_ALL_EVENTS = -2
 
@@ -74,11 +91,14 @@ BULK_INGEST_ROWS = 150_000_000
 BULK_INGEST_MAX_BYTES = 150_000_000
 """Of one job's CSV."""
 BULK_UPLOAD_BYTES = 100_000_000
-"""Of one job's CSV as it should be sent: the org holds it as base64, which is half as long again ("Upload Job Data")."""
+"""Of one job's CSV as it should be sent: the org holds it as base64, which is half as long again
+("Upload Job Data").
+"""
 BULK_INTERNAL_BATCH_ROWS = 10_000
 """A batch that Bulk API 2.0 makes of an ingest job's rows."""
 DML_CHUNK_ROWS = 200
-"""Rows that are one transaction inside a batch, and the most that one collections call may write."""
+"""Rows that are one transaction inside a batch, and the most that one collections call may write.
+"""
 BULK_FIELD_MAX_CHARACTERS = 131_072
 BULK_RECORD_MAX_CHARACTERS = 400_000
 BULK_HEADER_MAX_CHARACTERS = 32_000
@@ -139,6 +159,9 @@ ENRICHED_FIELDS_MAX = 10
 
 # --- Clocks: ours, not a page's
 CLOCK_SKEW_WARNING = timedelta(seconds=5)
-"""Between the org's `Date` header and our clock: polls go by the org's clock, freshness is told by ours."""
+"""Between the org's `Date` header and our clock: polls follow the org's clock, freshness is
+measured by ours.
+"""
 CLOCK_SKEW_WRONG = timedelta(seconds=60)
-"""A JWT assertion lives three minutes, and change times ahead of our clock by minutes are refused."""
+"""A JWT assertion lives three minutes, and change times ahead of our clock by minutes are refused.
+"""

@@ -1,11 +1,15 @@
-"""Record ids as people write them: 15 characters, whose capitals count, or 18, of which three tell which letters are capitals."""
+"""Record ids as people write them: 15 characters, whose capitals count, or 18, of which three tell
+which letters are capitals.
+"""
 
 _SUFFIX = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 _SHORT, _LONG = 15, 18
 
 
 def whole_id(text: str) -> str:
-    """The 18 characters of an id (SOAP API Developer Guide, "ID Field Type"); raises `ValueError` for what is none."""
+    """The 18 characters of an id (SOAP API Developer Guide, "ID Field Type"); raises `ValueError`
+    for what is none.
+    """
     if len(text) not in (_SHORT, _LONG) or not (text.isascii() and text.isalnum()):
         raise ValueError("an id has 15 or 18 letters and digits")
     short = text[:_SHORT]
@@ -22,4 +26,6 @@ def _capitals(chunk: str) -> str:
 
 
 KEY_PREFIX_CHARACTERS = 3
-"""Of an id, that say which object it is of (Salesforce Help, "Standard Field Record ID Prefix Decoder")."""
+"""Of an id, that say which object it is of (Salesforce Help, "Standard Field Record ID Prefix
+Decoder").
+"""

@@ -1,4 +1,4 @@
-"""What an operator does with writebacks that were accepted, and what is answered."""
+"""Operator actions on accepted writebacks, and their results."""
 
 from datetime import datetime
 
@@ -12,12 +12,12 @@ MOST_CHOSEN = 10_000
 
 
 class WritebackChoice(Message):
-    """Which writebacks an act is about; None: any. Numbers and the rest do not go together."""
+    """Selection of writebacks for an act; None: any. Numbers and the rest do not go together."""
 
     numbers: tuple[int, ...] = Field(default=(), max_length=MOST_CHOSEN)
     object: str | None = None
     code: str | None = None
-    """Of the last trouble: Salesforce's, or ours in lower case."""
+    """Of the last problem: Salesforce's, or ours in lower case."""
     state: WritebackState | None = None
     batch: str | None = None
 
@@ -32,14 +32,14 @@ class LeftAlone(Message):
 
     number: int
     why: str
-    """What is in the way, and what to do."""
+    """The obstacle, and the remedy."""
 
 
 class Handled(Message):
-    """What became of the writebacks that an operator chose to retry or to discard."""
+    """The outcome of writebacks that an operator chose to retry or to discard."""
 
     numbers: tuple[int, ...]
-    """Those that were changed."""
+    """The number of changed writebacks."""
     objects: tuple[str, ...]
     """Theirs."""
     left: tuple[LeftAlone, ...]
@@ -58,12 +58,12 @@ class Undone(Message):
 
 
 class UndoResult(Message):
-    """What became of a request to undo."""
+    """The outcome of a request to undo."""
 
     undone: tuple[Undone, ...]
     objects: tuple[str, ...]
     left: tuple[LeftAlone, ...]
-    """Those of which nothing, or not all, is brought back."""
+    """Writebacks of which nothing, or not all, is restored."""
 
 
 class PauseView(Message):
@@ -87,4 +87,6 @@ class PauseResult(Message):
     pauses: tuple[PauseView, ...]
     """All that are in force now."""
     on_the_wire: tuple[str, ...]
-    """Batches that were about to be sent, or had been, when it came into force; they come to their end."""
+    """Batches that were about to be sent, or had been, when it came into force; they come to their
+    end.
+    """

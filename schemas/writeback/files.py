@@ -18,10 +18,12 @@ MOST_LINE = 4 * 1024 * 1024
 
 
 class FileFormat(StrEnum):
-    """How the rows are written."""
+    """The rows' format."""
 
     CSV = "csv"
-    """UTF-8, commas, a header. An empty cell leaves its field alone, `#N/A` empties it (as in Bulk API)."""
+    """UTF-8, commas, a header. An empty cell leaves its field alone, `#N/A` empties it (as in Bulk
+    API).
+    """
     NDJSON = "ndjson"
     """A JSON object a line. null empties a field; a row with `fields` is a whole writeback."""
     PARQUET = "parquet"
@@ -29,7 +31,9 @@ class FileFormat(StrEnum):
 
 
 class RowDefaults(Message):
-    """What the rows of a file have in common. Columns are `external_id`, `key` and fields; a parent's is `Account.ExternalId__c`."""
+    """Shared values of the rows of a file. Columns are `external_id`, `key` and fields; a parent's
+    is `Account.ExternalId__c`.
+    """
 
     object: str = Field(max_length=80)
     key_field: str | None = None
@@ -41,7 +45,7 @@ class RowDefaults(Message):
 
 
 class FileIntake(Message):
-    """What became of a file. Reading it again is harmless: a row is known by its key."""
+    """The outcome of a file. Reading it again is harmless: a row is known by its key."""
 
     rows: int
     """Read."""

@@ -1,8 +1,10 @@
-"""Writebacks: what outside systems ask to be written into the org, what becomes of it, and the messages of its road.
+"""Writebacks: what outside systems ask to be written into the org, what becomes of it, and the
+messages of its road.
 
-A *writeback* is one outbound change to one record, under a key of its caller's. An *entry* is what a batch sends for one record: one
-writeback, or several that were merged. A *batch* of writebacks is what one call, or one ingest job, carries. The store
-(`clients/writeback`) is the truth; only ids and counts travel through Temporal.
+A *writeback* is one outbound change to one record, under a key of its caller's. An *entry* is
+what a batch sends for one record: one writeback, or several that were merged. A *batch* of
+writebacks is what one call, or one ingest job, carries. The store (`clients/writeback`) is the
+truth; only ids and counts travel through Temporal.
 """
 
 from datetime import datetime, timedelta
@@ -14,7 +16,7 @@ from pydantic import AwareDatetime, Field
 from schemas.message import Counts, Message
 
 DEADLINE = timedelta(minutes=5)
-"""What a writeback has that names no deadline: what is promised for 99 of 100."""
+"""The default deadline of a writeback: the promise for 99 of 100."""
 MOST_OF_A_REQUEST = 10_000
 """Writebacks of one request; more go by reference to a file."""
 MOST_KEY = 255
@@ -22,8 +24,9 @@ MOST_KEY = 255
 MOST_FIELDS = 200
 """Fields of one writeback."""
 CLIENT_PREFIX = "tidegate-"
-"""What the client name begins with under which a batch is sent; its id follows. It comes back in the events' `changeOrigin`
-(Change Data Capture Developer Guide, "Change Event Header Fields")."""
+"""The prefix of the client name under which a batch is sent; its id follows. It comes back in the
+events' `changeOrigin` (Change Data Capture Developer Guide, "Change Event Header Fields").
+"""
 
 
 def client_name(batch: str) -> str:
@@ -56,7 +59,7 @@ class WritebackState(StrEnum):
 
 
 class Carrier(StrEnum):
-    """What brings a batch into the org."""
+    """The carrier of a batch into the org."""
 
     COLLECTIONS = "collections"
     """Up to five collections of 200 rows in one composite call."""
@@ -75,7 +78,9 @@ class BatchState(StrEnum):
 
 
 class NewerChange(StrEnum):
-    """What happens to a writeback when its field was changed in Salesforce after it was accepted."""
+    """Conflict policy when the writeback's field was changed in Salesforce after it was
+    accepted.
+    """
 
     HOLDS = "holds"
     """The writeback waits for an operator."""
@@ -86,7 +91,7 @@ class NewerChange(StrEnum):
 
 
 class Mode(StrEnum):
-    """What happens to several writebacks of one record that wait together."""
+    """Treatment of several writebacks of one record that wait together."""
 
     ORDERED = "ordered"
     """Each is sent by itself, in the order of acceptance."""
@@ -101,9 +106,11 @@ class WritebackRequest(Message):
     external_id: str = Field(min_length=1, max_length=255)
     """The value of the object's external id field that names the record."""
     key: str = Field(min_length=1, max_length=MOST_KEY)
-    """The caller's own name for this change: the same key is the same writeback, for ever."""
+    """The caller's own name for this change: the same key is the same writeback, forever."""
     fields: dict[str, Any] = Field(min_length=1, max_length=MOST_FIELDS)
-    """Field -> value in REST's JSON; None empties it. A parent by its external id: {"Account__r": {"ExternalId__c": "A-1"}}."""
+    """Field -> value in REST's JSON; None empties it. A parent by its external id: {"Account__r":
+    {"ExternalId__c": "A-1"}}.
+    """
     key_field: str | None = None
     """The external id field; None: the only one that the catalogue has for the object."""
     deadline: AwareDatetime | None = None
@@ -114,9 +121,13 @@ class WritebackRequest(Message):
     """False: a record that is not there is an error, not made."""
     mode: Mode = Mode.ORDERED
     only_if: dict[str, Any] | None = None
-    """Field -> the value that the record must still have; otherwise the writeback is a dead letter. None: no condition."""
+    """Field -> the value that the record must still have; otherwise the writeback is a dead letter.
+    None: no condition.
+    """
     unchanged_since: AwareDatetime | None = None
-    """The record must not have been changed in Salesforce after this; otherwise a dead letter. None: no condition."""
+    """The record must not have been changed in Salesforce after this; otherwise a dead letter.
+    None: no condition.
+    """
 
 
 class Accepted(Message):
@@ -137,13 +148,13 @@ class RefusedWriteback(Message):
     index: int
     key: str
     field: str
-    """What is at fault: `fields.Status__c`, `external_id`; empty when it is the whole."""
+    """The part at fault: `fields.Status__c`, `external_id`; empty = the whole."""
     message: str
-    """What is wrong, and what to do."""
+    """The error, and the remedy."""
 
 
 class Intake(Message):
-    """What became of a request."""
+    """The outcome of a request."""
 
     accepted: tuple[Accepted, ...]
     refused: tuple[RefusedWriteback, ...]
@@ -177,7 +188,7 @@ class FormInput(Message):
 
 
 class Formed(Message):
-    """What is open, and what waits."""
+    """Open batches, and the number of waiting writebacks."""
 
     batches: tuple[WritebackBatchInput, ...]
     """Every batch that is not closed, those formed before included."""
@@ -198,7 +209,7 @@ class EchoInput(Message):
 
 
 class EchoCounts(Counts):
-    """What came of it."""
+    """Its outcome."""
 
     looked: int = 0
     """Writebacks without an echo."""
@@ -214,7 +225,7 @@ class LookUpInput(Message):
 
 
 class SentBatch(Message):
-    """What is known of a batch after a step."""
+    """The state of a batch after a step."""
 
     is_known: bool
     """False: what became of some entries has to be looked up."""
@@ -223,7 +234,7 @@ class SentBatch(Message):
 
 
 class BatchCounts(Counts):
-    """What became of the writebacks of a batch."""
+    """The outcome of a batch's writebacks."""
 
     done: int = 0
     again: int = 0
@@ -244,7 +255,7 @@ class WritebackControl(Message):
 
 
 class PauseChange(StrEnum):
-    """What a signal does to an object's writebacks."""
+    """The effect of a signal on an object's writebacks."""
 
     PAUSE = "pause"
     RESUME = "resume"

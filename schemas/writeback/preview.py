@@ -1,4 +1,4 @@
-"""What writebacks would do, without accepting any: a dry run."""
+"""Preview of writebacks without accepting any: a dry run."""
 
 from enum import StrEnum
 from typing import Any
@@ -8,7 +8,7 @@ from schemas.writeback.messages import Carrier, RefusedWriteback
 
 
 class Effect(StrEnum):
-    """What a writeback would do now."""
+    """The effect of a writeback now."""
 
     CREATE = "create"
     UPDATE = "update"
@@ -41,18 +41,19 @@ class WouldBe(Message):
     """Why it would not be sent."""
     differences: tuple[Difference, ...] = ()
     warnings: tuple[str, ...] = ()
-    """What Salesforce is likely to refuse, or to do otherwise than meant."""
+    """Likely refusals of Salesforce, and likely surprises."""
 
 
 class Cost(Message):
-    """What an object's writebacks would take."""
+    """The cost of an object's writebacks."""
 
     object: str
     carrier: Carrier
     batches: int
     calls: int
     sharing: int
-    """Records that lock a record which another one of them locks as well; they travel in one batch."""
+    """Records that lock a record which another one of them locks as well; they travel in one batch.
+    """
     parents: int
     """The records so locked."""
 
@@ -72,7 +73,8 @@ class PreviewInput(Message):
 
     org: str
     key: str
-    """Of the object: a JSON list of rows, personal values as tokens. The outcome is put beside it."""
+    """Of the object: a JSON list of rows, personal values as tokens. The outcome is put beside it.
+    """
 
 
 class Previewed(Message):

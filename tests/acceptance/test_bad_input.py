@@ -1,4 +1,6 @@
-"""Bad input and outages: each gets a quarantine row with its reason or a clear error, and nothing else is lost."""
+"""Bad input and outages: each gets a quarantine row with its reason or a clear error, and nothing
+else is lost.
+"""
 
 import time
 from typing import Any

@@ -64,7 +64,8 @@ def test_sandbox_up_prints_one_object_and_leaves_nothing_running(folder: Path):
         try:
             printed = read_object(process.stdout.fileno())
         finally:
-            process.send_signal(signal.SIGTERM)  # whatever it printed, or the test would wait for it for ever
+            # whatever it printed, or the test would wait for it forever
+            process.send_signal(signal.SIGTERM)
         assert process.wait(30 * SLOWNESS) == 0
         assert {part: set(values) for part, values in printed.items()} == ENDPOINTS
         port = int(printed["s3"]["endpoint_url"].rsplit(":", 1)[1])

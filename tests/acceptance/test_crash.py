@@ -1,4 +1,6 @@
-"""Workers killed at random during a surge and a backfill: nothing lost, nothing doubled, one chain (laws 1, 2, 3, 4, 8)."""
+"""Workers killed at random during a surge and a backfill: nothing lost, nothing doubled, one chain
+(laws 1, 2, 3, 4, 8).
+"""
 
 import json
 import random
@@ -79,7 +81,9 @@ def test_ten_kills_two_followers_and_a_backfill_leave_an_equal_warehouse_and_one
 
 @contextmanager
 def _started(words: list[str]) -> Iterator[subprocess.Popen[bytes]]:
-    """The command as a process, which ends also when the test fails: what it follows may never end then."""
+    """The command as a process, which ends also when the test fails: what it follows may never end
+    then.
+    """
     with subprocess.Popen([sys.executable, "-m", "cli.main", *words], stdout=subprocess.PIPE) as process:
         try:
             yield process
@@ -121,9 +125,11 @@ def _kill_one(engine: EngineProcesses, chance: random.Random) -> str:
 
 
 def _second_follower(engine: EngineProcesses, endpoints: Endpoints) -> Child:
-    """Freeze the lanes worker until another follows in its place, then let it go on: a zombie, exempt from the kills.
+    """Freeze the lanes worker until another follows in its place, then let it go on: a zombie,
+    exempt from the kills.
 
-    Frozen in a transaction it holds its successor up until the server ends its session, a minute later.
+    Frozen in a transaction it holds its successor up until the server ends its session, a minute
+    later.
     """
     deadline = limit_in(60)
     while not (

@@ -1,4 +1,6 @@
-"""`tidegate doctor` on the sandbox and engine of `tidegate up`: all is well, and a planted fault ends with exit code 1."""
+"""`tidegate doctor` on the sandbox and engine of `tidegate up`: all is well, and a planted fault
+ends with exit code 1.
+"""
 
 import asyncio
 import json

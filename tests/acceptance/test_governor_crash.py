@@ -1,4 +1,6 @@
-"""The governor's worker, Temporal and the holders of leases are killed: never is more granted than there is (law 5)."""
+"""The governor's worker, Temporal and the holders of leases are killed: never is more granted than
+there is (law 5).
+"""
 
 import json
 import sys

@@ -1,4 +1,6 @@
-"""Objects go from stream to polling and back under traffic, while workers are killed: nothing lost, nothing doubled (law 3)."""
+"""Objects go from stream to polling and back under traffic, while workers are killed: nothing lost,
+nothing doubled (law 3).
+"""
 
 import asyncio
 import json
@@ -85,7 +87,9 @@ async def test_objects_moved_to_polling_and_back_leave_an_equal_warehouse(
 async def _move(
     client: Client, settings: Settings, engine: EngineProcesses, way: Way, following: Following
 ) -> None:
-    """Pin the objects to a way, kill one worker of each role on the way there, and wait until they go it."""
+    """Pin the objects to a way, kill one worker of each role on the way there, and wait until they
+    go it.
+    """
     planner = client.get_workflow_handle(planner_workflow_id(settings.salesforce.org_id))
     for name in MOVED:
         pin = PinInput(object=name, way=way, by="test", reason="to be moved")

@@ -1,4 +1,6 @@
-"""Every worker is down until the bus has forgotten what came meanwhile: on their return the warehouse is equal, with no operator."""
+"""Every worker is down until the bus has forgotten what came meanwhile: on their return the
+warehouse is equal, with no operator.
+"""
 
 import time
 

@@ -1,4 +1,6 @@
-"""Every object polled and none streamed, under traffic, with workers killed in the middle: the warehouse is equal to the org."""
+"""Every object polled and none streamed, under traffic, with workers killed in the middle: the
+warehouse is equal to the org.
+"""
 
 import json
 import random
@@ -81,7 +83,9 @@ def _kill(engine: EngineProcesses, name: str) -> None:
 
 
 def _wait_until_equal(endpoints: Endpoints, opened: Parts) -> None:
-    """Polls are behind by their delay, and a killed poller's work is taken up after its heartbeat is missed."""
+    """Polls are behind by their delay, and a killed poller's work is taken up after its heartbeat
+    is missed.
+    """
     deadline = limit_in(120)
     while True:
         compared = compare_all(

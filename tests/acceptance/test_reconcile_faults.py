@@ -1,4 +1,6 @@
-"""Events that never come: one command finds what is missing, repairs it, and says that both are equal."""
+"""Events that never come: one command finds what is missing, repairs it, and says that both are
+equal.
+"""
 
 import json
 import time
@@ -33,7 +35,8 @@ def test_the_lost_events_of_a_surge_are_found_and_repaired_by_one_command(
     start_traffic(control, rate=12_000, seconds=3, seed=3)
     while traffic_state(control)["running"]:
         time.sleep(0.2)
-    # Both sides are proved equal as of a time that lies behind the org's clock: the last change must be older than that.
+    # Both sides are proved equal as of a time that lies behind the org's clock: the last change
+    # must be older than that.
     time.sleep(VISIBILITY_DELAY.total_seconds() + 1)
     # A later event may hide what was lost before it: only the fields themselves tell.
     code, cases = _reconcile(state, "Case", "--depth", "fields", "--settle", "0")

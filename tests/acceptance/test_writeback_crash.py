@@ -1,4 +1,6 @@
-"""Writebacks while everything that may die does: each has one effect in the org, or none and a reason (law 6)."""
+"""Writebacks while everything that may die does: each has one effect in the org, or none and a
+reason (law 6).
+"""
 
 import json
 import random

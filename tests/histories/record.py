@@ -1,8 +1,10 @@
-"""Records the histories anew: `python -m tests.histories.record`, from the project's folder, takes some seconds.
+"""Records the histories again: `python -m tests.histories.record`, from the project's folder, takes
+some seconds.
 
-Run it when a workflow type is added, or when a workflow is changed on purpose in a way that running workflows never
-see (before a first release). After a release, keep the old files and add new ones beside them: they stand for runs
-that are still open somewhere, and a change that cannot replay them needs `workflow.patched`.
+Run it when a workflow type is added, or when a workflow is changed on purpose in a way that
+running workflows never see (before a first release). After a release, keep the old files and add
+new ones beside them: they stand for runs that are still open somewhere, and a change that cannot
+replay them needs `workflow.patched`.
 """
 
 import asyncio

@@ -1,4 +1,6 @@
-"""Law 10: a value or a name that does not fit is isolated, named with its reason and counted; the rest of its change lands."""
+"""Law 10: a value or a name that does not fit is isolated, named with its reason and counted; the
+rest of its change lands.
+"""
 
 import asyncio
 import random
@@ -51,7 +53,9 @@ def road(warehouse: PostgresWarehouse, store: ObjectStore) -> Road:
 
 @st.composite
 def deliveries(draw: st.DrawFn) -> tuple[list[Change], list[list[int]]]:
-    """Changes, and batches of indexes into them: every change at least once, duplicates and disorder as drawn."""
+    """Changes, and batches of indexes into them: every change at least once, duplicates and
+    disorder as drawn.
+    """
     made = draw(changes())
     places = list(range(len(made))) + draw(st.lists(st.integers(0, len(made) - 1), max_size=5))
     if draw(st.booleans()):
@@ -162,7 +166,9 @@ def ask(road: Road, query: str) -> list[tuple[Any, ...]]:
 
 
 def settled(dsn: str) -> dict[str, str]:
-    """Digests of all but the ledger, whose counts of duplicates and rebuilt records are those of another order after a replay."""
+    """Digests of all but the ledger, whose counts of duplicates and rebuilt records are those of
+    another order after a replay.
+    """
     return {table: digest for table, digest in checksum(dsn).items() if table != LEDGER}
 
 
@@ -175,7 +181,8 @@ def empty(road: Road) -> Road:
 
 
 async def staged(road: Road, some: Sequence[Change]) -> ApplyInput:
-    # Each delivery has a replay id of its own, whatever the change's number: two batches never start at one position.
+    # Each delivery has a replay id of its own, whatever the change's number: two batches never
+    # start at one position.
     first = 0 if road.position == ORIGIN else int(road.position)
     events = [change.data() | {"event": {"replayId": first + n}} for n, change in enumerate(some, 1)]
     return (await road.stage(road.land(events)))[OBJECT]

@@ -56,7 +56,9 @@ def follower(client: Client, store: ObjectStore, bus: Bus) -> FollowLane:
 
 
 def landed(chain: Chain, through: str | None = None) -> list[int]:
-    """Replay ids in raw from the lane's origin, in order, up to the batch that ends at `through`."""
+    """Replay ids in raw from the lane's origin, in order, up to the batch that ends at
+    `through`.
+    """
     found: list[int] = []
     if through == ORIGIN:
         return found
@@ -70,7 +72,7 @@ def landed(chain: Chain, through: str | None = None) -> list[int]:
 
 
 def in_raw_through(chain: Chain) -> Callable[[str], None]:
-    """Asserts, of a position that is told, that everything up to it is in raw."""
+    """Asserts, of each reported position, that everything up to it is in raw."""
 
     def heard(position: str) -> None:
         assert landed(chain, through=position) == list(range(1, 1 + int(position.replace(ORIGIN, "0"))))

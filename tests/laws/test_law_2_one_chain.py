@@ -1,4 +1,4 @@
-"""Law 2: the batches of a lane form one chain, whoever makes them."""
+"""Law 2: the batches of a lane form one chain, whichever process makes them."""
 
 import asyncio
 import dataclasses
@@ -35,7 +35,9 @@ def chain(store: ObjectStore) -> Chain:
 
 
 def events(chance: random.Random, count: int) -> list[dict]:
-    """Events whose ids have gaps; some are groups of one id, as Salesforce sends merged changes when enriched."""
+    """Events whose ids have gaps; some are groups of one id, as Salesforce sends merged changes
+    when enriched.
+    """
     made: list[dict] = []
     replay_id = 0
     while len(made) < count:
@@ -76,7 +78,9 @@ def raw_keys(chain: Chain) -> set[str]:
 
 
 def assert_whole(chain: Chain, expected: list[dict]) -> None:
-    """No fork, no gap, no disorder; only the event that ends an adopted batch may have been landed twice."""
+    """No fork, no gap, no disorder; only the event that ends an adopted batch may have been landed
+    twice.
+    """
     for manifest in manifests(chain):
         assert manifest.start == ORIGIN or int(manifest.start) < int(manifest.end), "a loop"
     walked = list(chain.walk())
@@ -104,7 +108,8 @@ async def test_two_followers_at_once_make_one_chain(
     last = expected[-1]["event"]["replayId"]
     runs = []
     for slowness in (0.01, chance.choice((0.01, 0.08))):
-        # Each reads in pieces of its own and cuts by a rule of its own, one of them perhaps far behind the other.
+        # Each reads in pieces of its own and cuts by a rule of its own, one of them perhaps far
+        # behind the other.
         bus = Bus(expected, random.Random(chance.random()), most_at_once=9, most_pause=slowness)
         runs.append(follow_until(follow(client, store, bus, most_changes=chance.randint(3, 20)), chain, last))
     await asyncio.gather(*runs)
@@ -141,7 +146,9 @@ async def test_a_follower_with_an_old_hint_walks_to_the_end(client: Client, stor
 async def test_a_follower_that_was_overtaken_goes_on_after_the_others_batch(
     client: Client, store: ObjectStore, chain: Chain
 ):
-    """It adopts a batch that ends beyond what it has read, and reads the rest of that batch afterwards."""
+    """It adopts a batch that ends beyond what it has read, and reads the rest of that batch
+    afterwards.
+    """
     made = [event(number) for number in range(1, 21)]
     slow = Bus(made, random.Random(1), most_at_once=2, most_pause=0.05)
     following = asyncio.ensure_future(follow_until(follow(client, store, slow, most_changes=4), chain, 20))
@@ -154,7 +161,9 @@ async def test_a_follower_that_was_overtaken_goes_on_after_the_others_batch(
 async def test_a_message_without_a_replay_id_does_not_bend_the_chain(
     client: Client, store: ObjectStore, chain: Chain
 ):
-    """It belongs to the position before it, which was landed: a batch must not end where it starts."""
+    """It belongs to the position before it, which was landed: a batch must not end where it
+    starts.
+    """
     bus = Bus([event(1)])
 
     def add_broken(position: str) -> None:

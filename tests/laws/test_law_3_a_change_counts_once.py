@@ -1,4 +1,6 @@
-"""Law 3: any multiset of deliveries, in any order, cut anyhow, replayed at will, gives the fold of the changes."""
+"""Law 3: any multiset of deliveries, in any order, cut anyhow, replayed at will, gives the fold of
+the changes.
+"""
 
 import random
 import uuid
@@ -52,7 +54,9 @@ BASE_MS = 1_790_000_000_000
 
 @st.composite
 def events(draw: st.DrawFn) -> list[dict[str, Any]]:
-    """The changes of a few records, several of them within one second, some of them merged into one event."""
+    """The changes of a few records, several of them within one second, some of them merged into one
+    event.
+    """
     made = []
     for number in range(draw(st.integers(1, 14))):
         kind = draw(
@@ -82,7 +86,9 @@ def events(draw: st.DrawFn) -> list[dict[str, Any]]:
 
 @st.composite
 def deliveries(draw: st.DrawFn) -> tuple[list[dict[str, Any]], list[list[int]]]:
-    """Events, and batches of indexes into them: every event at least once, duplicates and disorder as drawn."""
+    """Events, and batches of indexes into them: every event at least once, duplicates and disorder
+    as drawn.
+    """
     made = draw(events())
     places = list(range(len(made))) + draw(st.lists(st.integers(0, len(made) - 1), max_size=6))
     if draw(st.booleans()):

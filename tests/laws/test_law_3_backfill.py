@@ -1,7 +1,9 @@
-"""Law 3 under a backfill: a row that is read while its record changes folds, with the stream's events, to what the org holds.
+"""Law 3 under a backfill: a row that is read while its record changes folds, with the stream's
+events, to what the org holds.
 
-An org in miniature: one record; commits set one of two fields; a third one changes without a modstamp, as formulas do. The stream
-tells of commits from before the query job was made; the job reads the row some time after it was made.
+An org in miniature: one record; commits set one of two fields; a third one changes without a
+modstamp, as formulas do. The stream tells of commits from before the query job was made; the job
+reads the row some time after it was made.
 """
 
 from dataclasses import replace
@@ -30,7 +32,9 @@ from transforms.pii import HEADER
 def row_read(
     written: list[Commit], made: int, read: int, silent: int | None, *, reading: int = 0
 ) -> list[LoggedChange]:
-    """The row of a job that was made at `made` and came to it at `read`; `silent` is the third field's value then."""
+    """The row of a job that was made at `made` and came to it at `read`; `silent` is the third
+    field's value then.
+    """
     seen = [commit for commit in written if commit[0] <= read]
     if not seen:
         return []
@@ -69,7 +73,9 @@ def test_a_record_that_changes_under_a_backfill_is_what_the_org_holds(
 @settings(max_examples=200)
 @given(commits, times, st.integers(0, 6_000), st.randoms(use_true_random=False))
 def test_a_repair_brings_what_changed_without_a_modstamp(written, made, later, chance) -> None:
-    """Both readings have one modstamp, which has settled: without a number of its own the second one would be a duplicate."""
+    """Both readings have one modstamp, which has settled: without a number of its own the second
+    one would be a duplicate.
+    """
     quiet = [commit for commit in written if floor_to_second(commit[0]) < floor_to_second(made - DELAY)]
     first = row_read(quiet, made, made, 1)
     second = row_read(quiet, made + later, made + later, 2, reading=START + made + later)

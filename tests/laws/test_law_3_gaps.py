@@ -1,7 +1,9 @@
-"""Law 3 over gaps: a record of which events tell only a part, and readings the rest, folds to what the org holds.
+"""Law 3 over gaps: a record of which events tell only a part, and readings the rest, folds to what
+the org holds.
 
-An org in miniature: one record; transactions save it and commit later, each sets fields once or more; each setting is told by an event
-or by a gap. Gaps are read as repairs do it, until the log answers every one; the stream goes on meanwhile.
+An org in miniature: one record; transactions save it and commit later, each sets fields once or
+more; each setting is sent as an event or a gap. Gaps are read as repairs do it, until the log
+answers every one; the stream goes on meanwhile.
 """
 
 from datetime import UTC, datetime
@@ -111,7 +113,9 @@ def test_what_gaps_hid_is_there_once_every_gap_is_answered(told, steps, chance) 
 
 
 def test_a_reading_that_stands_at_its_modstamp_alone_may_lie_under_what_it_holds() -> None:
-    """One long transaction tells a first setting and hides a second one: the row's modstamp is older than both."""
+    """One long transaction tells a first setting and hides a second one: the row's modstamp is
+    older than both.
+    """
     told = [Told(500, 9_000, 1, "a", is_gap=False), Told(500, 9_000, 2, "a", is_gap=True)]
     late = read(told, 20_000, 9_000)
     early = read(told, 20_000, 0)

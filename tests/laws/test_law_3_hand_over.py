@@ -1,7 +1,9 @@
-"""Law 3 where a lane hands over to another: events and snapshots of one second fold to what the org holds.
+"""Law 3 where a lane hands over to another: events and snapshots of one second fold to what the org
+holds.
 
-An org in miniature: one record, commits at milliseconds, modstamps in seconds. Its changes are streamed, then polled, then
-streamed again, each with an overlap; what was received is folded and compared with what the org holds.
+An org in miniature: one record, commits at milliseconds, modstamps in seconds. Its changes are
+streamed, then polled, then streamed again, each with an overlap; what was received is folded and
+compared with what the org holds.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -49,7 +51,9 @@ def logged(kind: str, named: str | None, at: int, number: int, sequence: int, va
 
 
 def polled(written: list[int], since: int, horizons: list[int]) -> list[LoggedChange]:
-    """The snapshots that polls of [since, first), [first, second) … bring, each made a delay after its horizon."""
+    """The snapshots that polls of [since, first), [first, second) … bring, each made a delay after
+    its horizon.
+    """
     found = []
     for begins, ends in pairwise([since, *horizons]):
         seen = [at for at in written if at < ends + DELAY]
@@ -83,7 +87,9 @@ def test_a_record_that_was_streamed_polled_and_streamed_again_is_what_the_org_ho
 
 
 def test_a_snapshot_before_the_events_of_its_second_would_take_a_record_back() -> None:
-    """Why snapshots stand at the end: the event at .300 was received, the commit at .700 is known by the snapshot alone."""
+    """Why snapshots stand at the end: the event at .300 was received, the commit at .700 is known
+    by the snapshot alone.
+    """
     first, last = event(0, 300), snapshot(1, 0)
     assert fold([first, last], SPEC)[-1].values[0] == 1
     too_early = logged(SNAPSHOT, None, START, 0, 0, 1)

@@ -1,4 +1,5 @@
-"""Law 3 for replays: whatever is replayed, in whichever order and however often, the warehouse stays the fold of its changes.
+"""Law 3 for replays: whatever is replayed, in whichever order and however often, the warehouse
+stays the fold of its changes.
 
 And law 8 with it: what a replay finds to fit is taken out of quarantine and counted as applied.
 """
@@ -61,7 +62,9 @@ def replays(road: Road, database: str) -> Replays:
 
 
 def batches() -> list[list[dict[str, Any]]]:
-    """Updates, duplicates, merged events, deletions, values that do not fit, and changes that are refused, in five batches."""
+    """Updates, duplicates, merged events, deletions, values that do not fit, and changes that are
+    refused, in five batches.
+    """
     updates = [
         event(10 + number, {"Subject": f"s{number}"}, change_type="UPDATE", record_ids=[CASES[number % 4]])
         for number in range(12)
@@ -91,7 +94,9 @@ ROWS = [
     {"Id": CASES[8], "IsDeleted": True, "SystemModstamp": "2027-01-01T00:00:00.000Z", "CaseNumber": "8"},
     {"Id": CASES[6], "IsDeleted": False, "SystemModstamp": "2027-01-01T00:00:00.000Z"},
 ]
-"""As a backfill reads them: one that the stream knows, one in the recycle bin (two changes), one that lacks a required field."""
+"""As a backfill reads them: one that the stream knows, one in the recycle bin (two changes), one
+that lacks a required field.
+"""
 CHANGES = (
     sum(len(each["payload"]["ChangeEventHeader"]["recordIds"]) for some in batches() for each in some) + 4
 )
@@ -162,7 +167,8 @@ async def test_a_warehouse_that_lost_everything_is_made_again_from_raw(
     replays.chance = random.Random(7)
     await replays.run()
     after = contents(warehouse, road.catalogue, clock=False)
-    # Which of two deliveries of a change was the first, and which records had to be folded anew, is a matter of order.
+    # Which of two deliveries of a change was the first, and which records had to be folded again,
+    # is a matter of order.
     assert without_order(after) == without_order(before)
 
 

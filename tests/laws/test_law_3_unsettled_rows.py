@@ -1,7 +1,9 @@
-"""Law 3 where polling hands over to a stream: a record that is changed again and again is whole, though events tell parts of it.
+"""Law 3 where polling hands over to a stream: a record that is changed again and again is whole,
+though events tell parts of it.
 
-An org in miniature: one record with two fields, each commit sets one. It is polled; then its stream begins, and polling ends
-with a poll that knows everything before. Whatever the times, what was received folds to what the org holds.
+An org in miniature: one record with two fields, each commit sets one. It is polled; then its
+stream begins, and polling ends with a poll that knows everything before. Whatever the times,
+what was received folds to what the org holds.
 """
 
 from collections.abc import Mapping, Sequence
@@ -76,7 +78,9 @@ def logged(
 
 
 def polled(written: list[Commit], horizons: list[int], *, reads_unsettled: bool) -> list[LoggedChange]:
-    """What polls of [0, first), [first, second) … land, each made a delay after its horizon."""
+    """The rows landed by polls of [0, first), [first, second) …, each made a delay after its
+    horizon.
+    """
     found, begins = [], 0
     for ends in horizons:
         seen = [commit for commit in written if commit[0] < ends + DELAY]
@@ -123,7 +127,9 @@ def test_a_record_that_is_changed_all_the_time_is_whole_after_its_hand_over(
 
 
 def test_without_the_unsettled_row_a_change_is_lost() -> None:
-    """Field a is set before the stream begins, and before every horizon b is set anew: no window holds the record."""
+    """Field a is set before the stream begins, and before every horizon b is set again: no window
+    holds the record.
+    """
     written = [(0, "a"), (2_500, "a"), (4_500, "b"), (7_500, "b")]
     lost = received(written, [2, 2, 3], 1_000, reads_unsettled=False)
     whole = received(written, [2, 2, 3], 1_000, reads_unsettled=True)
@@ -133,7 +139,9 @@ def test_without_the_unsettled_row_a_change_is_lost() -> None:
 
 @pytest.mark.parametrize("is_settled", [True, False])
 def test_the_events_of_an_unsettled_rows_second_stand_over_it(is_settled: bool) -> None:
-    """The row was read between two commits of a second: put at the second's end it would hide the later one."""
+    """The row was read between two commits of a second: put at the second's end it would hide the
+    later one.
+    """
     first, second = (300, "a"), (700, "a")
     changes = [event(0, first), event(1, second), snapshot([first], is_settled=is_settled)]
     assert (last_values(changes) == (1, 0)) is not is_settled

@@ -1,4 +1,6 @@
-"""Law 4: change log, current, history, quarantine and ledger of a batch are committed together or not at all."""
+"""Law 4: change log, current, history, quarantine and ledger of a batch are committed together or
+not at all.
+"""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager, contextmanager
@@ -34,11 +36,13 @@ TOUCHED = {
 
 
 class PowerCut(Exception):  # noqa: N818
-    """What the scripted failure raises."""
+    """The error of the scripted failure."""
 
 
 class FailingWarehouse:
-    """A warehouse whose transactions fail when one of their steps is done, the last one before the commit."""
+    """A warehouse whose transactions fail when one of their steps is done, the last one before the
+    commit.
+    """
 
     def __init__(self, inner: PostgresWarehouse, fails_at: int, how: Callable[[Transaction], None]) -> None:
         self._inner = inner
@@ -123,7 +127,9 @@ def before() -> list[dict[str, Any]]:
 
 
 async def the_group(road: Road) -> list[ApplyInput]:
-    """Two batches that take every path: new, in order, out of order, duplicate, refused, and with fields that do not fit."""
+    """Two batches that take every path: new, in order, out of order, duplicate, refused, and with
+    fields that do not fit.
+    """
     first = [
         contact(10, FRESH, "CREATE", **whole_contact("c")),
         contact(11, KNOWN, "UPDATE", Title="d"),

@@ -1,4 +1,6 @@
-"""Law 5: every call to Salesforce is paid for by a lease; when the governor cannot be asked, calls stop."""
+"""Law 5: every call to Salesforce is paid for by a lease; when the governor cannot be asked, calls
+stop.
+"""
 
 import ast
 from collections.abc import AsyncIterator, Iterator
@@ -83,7 +85,7 @@ def _no_trouble_left(org: OrgProcess) -> Iterator[None]:
 
 
 def calls(org: OrgProcess) -> int:
-    """What the org has counted."""
+    """The org's counts."""
     counted: int = org.control("GET", "/meters")["api_calls"]["used"]
     return counted
 

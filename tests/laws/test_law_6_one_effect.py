@@ -1,4 +1,6 @@
-"""Law 6: a writeback changes Salesforce once. When the outcome of a call is unknown it is looked up, not repeated."""
+"""Law 6: a writeback changes Salesforce once. When the outcome of a call is unknown it is looked
+up, not repeated.
+"""
 
 import asyncio
 import time
@@ -18,6 +20,7 @@ from temporalio.client import Client
 from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
 from sandbox.org.faults.faults import FaultRule
+from schemas.settings.writeback import WritebackSettings
 from schemas.writeback.messages import PauseChange, SetPauseInput, WritebackControl
 from tests.support.builders.org_effects import compare
 from tests.support.builders.waiting import SLOWNESS
@@ -25,9 +28,8 @@ from tests.support.engines.following_cases import another_writes, case_id, follo
 from tests.support.engines.writing_back import WritingEngine
 from tests.support.faults.killing import Kill, Watched
 from tests.support.faults.troubled_writebacks import Mishap, Troubled, cut_connections
-from workers.settings import WritebackSettings
 
-# A story is long when it is told; a warning about that would hide what it is told for.
+# Failing examples are long; a warning about that would hide the failure.
 pytestmark = [
     pytest.mark.service,
     pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisWarning"),
@@ -37,7 +39,9 @@ CALL_SECONDS = 0.3
 LATE = 0.5
 """A call that is answered so late is given up, and carried out all the same."""
 SETTINGS = WritebackSettings(
-    linger=timedelta(0), settled_after=timedelta(seconds=1.5), patience=timedelta(seconds=6)
+    linger=timedelta(0),
+    abandoned_call_timeout=timedelta(seconds=1.5),
+    change_log_timeout=timedelta(seconds=6),
 )
 SEND_WITHIN = timedelta(seconds=0.4)
 WRITE, READ = "PATCH /services/data/v67.0/composite/sobjects/Case", "/queryAll"
@@ -47,7 +51,7 @@ _EXAMPLES = count(1)
 
 @dataclass
 class Story:
-    """What is asked, and what happens meanwhile."""
+    """The request, and the event in between."""
 
     existing: set[int]
     asked: list[dict[str, Any]]
@@ -213,13 +217,14 @@ async def set_pause(writer: WritingEngine, change: PauseChange) -> None:
 
 
 async def live(writer: WritingEngine, story: Story) -> tuple[int, dict[str, float]]:
-    """Let the story happen; returns the last number before it, and when each batch was taken in hand."""
+    """Let the story happen; returns the last number before it, and when each batch was opened."""
     org = writer.engine.served.org
     another_writes(writer, "Account", {"Name": "parent", "ExternalId__c": f"A{story.number}"})
     for place in sorted(story.existing):
         old = {"Subject": "old", "Status": "New", "ExternalId__c": external_id(story, place)}
         another_writes(writer, "Case", old)
-    await asyncio.sleep(1 - time.time() % 1)  # what is made in the second of its acceptance counts as newer
+    # what is made in the second of its acceptance counts as newer
+    await asyncio.sleep(1 - time.time() % 1)
     before = max((row.number for row in writer.rows()), default=0)
     for rule in story.faults:
         org.faults.add(rule)

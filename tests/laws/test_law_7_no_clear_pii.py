@@ -1,7 +1,8 @@
-"""Law 7: no personal value at rest outside the org, and none in Temporal histories, logs or error messages.
+"""Law 7: no personal value at rest outside the org, and none in Temporal histories, logs or error
+messages.
 
-One road for all of it, with workflows and workers as in production: marked values go in at the stream, and then every
-place where anything is kept is searched for the marks.
+One road for all of it, with workflows and workers as in production: marked values go in at the
+stream, and then every place where anything is kept is searched for the marks.
 """
 
 import asyncio
@@ -117,7 +118,9 @@ def records(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixtu
 
 
 class Travelled:
-    """The engine's workers over a scripted stream, until every batch of it is applied or refused for good."""
+    """The engine's workers over a scripted stream, until every batch of it is applied or refused
+    for good.
+    """
 
     def __init__(self, client: Client, store: ObjectStore, warehouse: PostgresWarehouse) -> None:
         self.client, self.store, self.warehouse = client, store, warehouse
@@ -279,7 +282,9 @@ async def has_failed(records: pytest.LogCaptureFixture, activity: str) -> bool:
 async def test_an_event_that_fails_the_follower_shows_no_mark(
     client: Client, store: ObjectStore, warehouse: PostgresWarehouse, records: pytest.LogCaptureFixture
 ):
-    """Whatever a broken event does to the code, its values are not part of what is said about it."""
+    """Whatever a broken event does to the code, its values are not part of what is said about
+    it.
+    """
     strange = contact(1, Name=without_nick(), Email={1: marked("a key that is no text")})
     road = Travelled(client, store, warehouse)
     warehouse.ensure_tables(default_catalogue())

@@ -1,4 +1,6 @@
-"""Law 8: for every batch and object, landed = applied + duplicate + quarantined, and it is checked always."""
+"""Law 8: for every batch and object, landed = applied + duplicate + quarantined, and it is checked
+always.
+"""
 
 from collections import Counter
 from typing import Any
@@ -48,7 +50,9 @@ def ahead(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def mixed() -> list[dict[str, Any]]:
-    """Good, bad, doubled and strange events; each of the reasons of quarantine is among them, and fields that do not fit."""
+    """Good, bad, doubled and strange events; each of the reasons of quarantine is among them, and
+    fields that do not fit.
+    """
     same = event(1, record_ids=CASES[:3])
     return [
         event(1, record_ids=CASES[:3]),

@@ -1,4 +1,6 @@
-"""Law 8 after a replay: what fits now leaves quarantine, is applied, and every batch's counts are right again."""
+"""Law 8 after a replay: what fits now leaves quarantine, is applied, and every batch's counts are
+right again.
+"""
 
 import json
 from dataclasses import replace

@@ -22,7 +22,9 @@ DONE = Outcome(WritebackState.DONE, record_id="500000000000001AAA", created=True
 
 @pytest.fixture
 def sealed(database: str) -> str:
-    """A store with two closed batches, of two attempts and of one, and an open one with an attempt; its connection string."""
+    """A store with two closed batches, of two attempts and of one, and an open one with an attempt;
+    its connection string.
+    """
     intake, store = WritebackIntake(database, checks), WritebackStore(database)
     forming, batches = Forming(store, Terms(linger=timedelta(0))), Batches(store)
     for names, is_last in ((("C-1", "C-2"), False), (("C-3",), False), (("C-4", "C-5"), True)):

@@ -173,7 +173,8 @@ async def test_signals_that_arrive_together_are_all_in_the_log(client: Client, l
     handle = await client.start_workflow(
         LaneWorkflow.run, start, id=f"lane/law9/{uuid.uuid4().hex}", task_queue=names.WORKFLOW_QUEUE
     )
-    # No worker serves yet: the workflow will see all of them in one task, at one moment of its clock.
+    # No worker serves yet: the workflow will see all of them in one task, at one moment of its
+    # clock.
     for by in ("ada", "ben", "cleo"):
         await handle.signal(names.PAUSE, PauseInput(by=by, reason="maintenance"))
     async with (

@@ -1,4 +1,6 @@
-"""Laws 1 and 2 hold for polled lanes: nothing is passed that is not landed, and there is one chain whoever polls."""
+"""Laws 1 and 2 hold for polled lanes: nothing is passed that is not landed, and there is one chain,
+whichever process polls.
+"""
 
 import asyncio
 import random
@@ -141,7 +143,9 @@ async def test_two_pollers_at_once_make_one_chain(
 async def test_a_poller_that_dies_anywhere_is_followed_without_a_gap(
     client: Client, store: ObjectStore, served: ServedOrg, chain: Chain
 ) -> None:
-    """Every attempt dies at another step of landing a batch: before the file, the manifest, the workflow."""
+    """Every attempt dies at another step of landing a batch: before the file, the manifest, the
+    workflow.
+    """
     began = start()
     made = set(make(served.org, 60))
     for dies_at in ("put", "create", "start"):
@@ -240,7 +244,8 @@ async def _is_at(handle: WorkflowHandle[LaneWorkflow, None], position: str) -> b
 @asynccontextmanager
 async def _serving(client: Client, activity: PollLane) -> AsyncIterator[None]:
     """Workers for lane workflows and the real poll_lane; acts are taken note of by a script."""
-    throttle = timedelta(milliseconds=100)  # a cancelled activity hears of it with its next heartbeat
+    # a cancelled activity hears of it with its next heartbeat
+    throttle = timedelta(milliseconds=100)
     async with (
         Worker(
             client,

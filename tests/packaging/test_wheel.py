@@ -59,7 +59,7 @@ def requirements_of(dist: Distribution, extras: set[str]) -> Iterator[Requiremen
 
 
 def runtime_distributions() -> dict[str, Distribution]:
-    """What `pip install tidegate` would install, out of this environment."""
+    """The packages that `pip install tidegate` would install, out of this environment."""
     found: dict[str, Distribution] = {}
     asked: set[tuple[str, frozenset[str]]] = set()
     waiting = [Requirement(text) for text in PROJECT["project"]["dependencies"]]
@@ -85,7 +85,9 @@ def link_files(dist: Distribution, site: Path) -> None:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built from a copy of the files that git knows, so that no older build's leftovers are in it."""
+    """Built from a copy of the files that git knows, so that no older build's leftovers are in
+    it.
+    """
     source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
     for name in of_git("ls-files", "--cached", "--others", "--exclude-standard"):
         if name.startswith((*(f"{package}/" for package in PACKAGES), "pyproject", "README", "LICENSE")):
@@ -107,7 +109,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def clean(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The `bin` folder of an environment with the wheel and its declared dependencies, and nothing else."""
+    """The `bin` folder of an environment with the wheel and its declared dependencies, and nothing
+    else.
+    """
     folder = tmp_path_factory.mktemp("clean")
     venv.EnvBuilder(with_pip=False, symlinks=True).create(folder)
     site = next(folder.glob("lib/python*/site-packages"))
@@ -136,7 +140,7 @@ def run(clean: Path, program: str, *arguments: str) -> subprocess.CompletedProce
 
 @pytest.fixture(scope="module")
 def answers(clean: Path) -> subprocess.CompletedProcess[str]:
-    """What `--version` and the commands that need the sandbox say."""
+    """The output of `--version` and of the commands that need the sandbox."""
     return run(clean, "python", "-c", RUN_EACH, "--version", *NEED_SANDBOX)
 
 

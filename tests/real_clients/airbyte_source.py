@@ -11,7 +11,9 @@ CLIENT = "airbyte-source-salesforce"
 
 
 class Source:
-    """The connector's command with a config of its own; objects other than the catalogue's are filtered out by it."""
+    """The connector's command with a config of its own; objects other than the catalogue's are
+    filtered out by it.
+    """
 
     def __init__(self, org: SalesforceOrg, folder: Path, **more: object) -> None:
         self._org = org
@@ -42,7 +44,7 @@ class Source:
         return records, [line["state"] for line in lines if line["type"] == "STATE"][-1:]
 
     def read_command(self, stream: str, mode: str, state: list[Any] | None = None) -> list[str]:
-        """What reads one stream, its files written; the connector is asked for its streams meanwhile."""
+        """Read one stream, its files written; the connector is asked for its streams meanwhile."""
         configured = {
             "stream": self.discover()[stream],
             "sync_mode": mode,

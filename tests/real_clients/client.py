@@ -1,4 +1,6 @@
-"""Runs a client in the environment that `make test-clients` made for it, told of nothing but the host and the CA."""
+"""Runs a client in the environment that `make test-clients` made for it, told of nothing but the
+host and the CA.
+"""
 
 import json
 import os
@@ -19,7 +21,9 @@ class ClientError(AssertionError):
 
 
 def own_python(client: str) -> Path:
-    """The interpreter of a client's environment. A missing environment is a failure: nothing was shown."""
+    """The interpreter of a client's environment. A missing environment is a failure: nothing was
+    shown.
+    """
     return _existing(ENVIRONMENTS / client / "bin" / "python")
 
 
@@ -29,7 +33,7 @@ def own_command(client: str, command: str) -> Path:
 
 
 def python_driver(org: SalesforceOrg, client: str, call: str, **given: object) -> Any:
-    """What `call` of drivers/<client>.py prints, run by the client's own interpreter."""
+    """The output of `call` of drivers/<client>.py, run by the client's own interpreter."""
     return _driver(org, own_python(client), client.replace("-", "_") + ".py", call, given)
 
 
@@ -39,7 +43,9 @@ def this_python_driver(org: SalesforceOrg, script: str, call: str, **given: obje
 
 
 def node_driver(org: SalesforceOrg, client: str, call: str, **given: object) -> Any:
-    """What `call` of drivers/<client>.mjs prints. Node looks for packages beside the script, so it is copied there."""
+    """The output of `call` of drivers/<client>.mjs. Node looks for packages beside the script, so
+    it is copied there.
+    """
     home = _existing(ENVIRONMENTS / "node" / "node_modules" / client).parents[1]
     script = home / f"{client}.mjs"
     script.write_text((HERE / "drivers" / f"{client}.mjs").read_text())

@@ -1,4 +1,6 @@
-"""The org that the clients are let loose on: HTTP, HTTPS and Pub/Sub, with records that are awkward to carry."""
+"""The org that the clients are let loose on: HTTP, HTTPS and Pub/Sub, with records that are awkward
+to carry.
+"""
 
 import json
 import sys
@@ -24,7 +26,9 @@ AWKWARD_TEXTS = (
 
 
 class SalesforceOrg:
-    """One org process and what a test checks a client's output against: the org's own export of its records."""
+    """One org process and what a test checks a client's output against: the org's own export of its
+    records.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -89,7 +93,7 @@ class SalesforceOrg:
         return self.rest("POST", f"/sobjects/{object_name}", fields).json()["id"]
 
     def records(self, object_name: str, *, deleted: bool = False) -> dict[str, dict[str, Any]]:
-        """What the org holds, by id; `deleted` adds the recycle bin."""
+        """The org's records, by id; `deleted` adds the recycle bin."""
         text = httpx.get(f"{self.url}/sandbox/records/{object_name}", timeout=60).text
         rows = [json.loads(line) for line in text.split("\n") if line]
         return {row["Id"]: row for row in rows if deleted or not row["IsDeleted"]}

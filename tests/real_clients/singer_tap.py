@@ -39,7 +39,7 @@ class Tap:
         return records, states[-1]
 
     def sync_command(self, stream: str, state: dict[str, Any] | None = None) -> list[str]:
-        """What syncs one stream, its files written; the tap is asked for its streams meanwhile."""
+        """Sync one stream, its files written; the tap is asked for its streams meanwhile."""
         catalog = self.discover()
         [found] = [entry for entry in catalog["streams"] if entry["tap_stream_id"] == stream]
         for entry in found["metadata"]:

@@ -1,4 +1,6 @@
-"""aiosfpubsub: the Pub/Sub API with its own stubs, the Avro library of Apache, and a SOAP login without security token."""
+"""aiosfpubsub: the Pub/Sub API with its own stubs, the Avro library of Apache, and a SOAP login
+without security token.
+"""
 
 import pytest
 

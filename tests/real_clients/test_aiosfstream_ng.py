@@ -1,4 +1,6 @@
-"""aiosfstream-ng: CometD over aiohttp. Its login host is built in, as is the version of the Streaming API."""
+"""aiosfstream-ng: CometD over aiohttp. Its login host is built in, as is the version of the
+Streaming API.
+"""
 
 import pytest
 

@@ -1,4 +1,6 @@
-"""airbyte-source-salesforce: `check`, `discover` and `read` of the published connector, full and incremental."""
+"""airbyte-source-salesforce: `check`, `discover` and `read` of the published connector, full and
+incremental.
+"""
 
 from typing import Any
 

@@ -1,4 +1,6 @@
-"""jsforce: the JavaScript client; REST by three grants and SOAP, collections for many records, Bulk API 2.0, faye for streaming."""
+"""jsforce: the JavaScript client; REST by three grants and SOAP, collections for many records, Bulk
+API 2.0, faye for streaming.
+"""
 
 import pytest
 

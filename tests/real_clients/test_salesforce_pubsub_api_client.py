@@ -1,4 +1,6 @@
-"""salesforce-pubsub-api-client: Pub/Sub from Node; decodes bitmaps of changed fields itself and asks for more when it is through."""
+"""salesforce-pubsub-api-client: Pub/Sub from Node; decodes bitmaps of changed fields itself and
+asks for more when it is through.
+"""
 
 import pytest
 

@@ -1,4 +1,6 @@
-"""simple-salesforce: the most used Python client; it logs in by SOAP and has every login host built in."""
+"""simple-salesforce: the most used Python client; it logs in by SOAP and has every login host built
+in.
+"""
 
 import csv
 import io

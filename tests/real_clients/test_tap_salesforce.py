@@ -1,4 +1,6 @@
-"""tap-salesforce, the tap of Singer: discovers over describe, then syncs by REST or by Bulk API 1.0 with a bookmark."""
+"""tap-salesforce, the tap of Singer: discovers over describe, then syncs by REST or by Bulk API 1.0
+with a bookmark.
+"""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What the bulk tests share: an org with its APIs in process, and the steps of a job."""
+"""Shared by the bulk tests: an org with its APIs in process, and the steps of a job."""
 
 import asyncio
 import csv

@@ -1,4 +1,6 @@
-"""A field of every type on Account, values for them, and what each way out of the org makes of a value."""
+"""A field of every type on Account, values for them, and what each way out of the org makes of a
+value.
+"""
 
 import io
 import json
@@ -205,7 +207,7 @@ def avro_of(org: Org, event: bytes) -> dict[str, Any]:
 
 
 def decoded(org: Org, schema_id: str, payload: bytes) -> dict[str, Any]:
-    """What an event's Avro says by the schema of that id."""
+    """The content of an event's Avro by the schema of that id."""
     schema = org.channels.schema_json(schema_id)
     assert schema is not None
     read: Any = fastavro.schemaless_reader(io.BytesIO(payload), fastavro.parse_schema(orjson.loads(schema)))
@@ -214,7 +216,9 @@ def decoded(org: Org, schema_id: str, payload: bytes) -> dict[str, Any]:
 
 
 def from_avro(record: dict[str, Any]) -> dict[str, Any]:
-    """Its fields as the other ways have them; numbers stay floats, which is what the transport does to them."""
+    """Its fields as the other ways have them; numbers stay floats, which is what the transport does
+    to them.
+    """
     return {name: _from_avro(FIELDS[name]["type"], record[name]) for name in FIELDS}
 
 

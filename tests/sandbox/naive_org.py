@@ -1,4 +1,5 @@
-"""An org as simple as it can be thought: records in dictionaries, rules in plain sentences, queries by looking at every record.
+"""An org as simple as it can be thought: records in dictionaries, rules in plain sentences, queries
+by looking at every record.
 
 It is what the real one is compared with, so it shares no code with it.
 """

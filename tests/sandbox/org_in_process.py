@@ -1,4 +1,6 @@
-"""An org and its whole application in this process, without sockets; the RSA key, which is slow to make, is made once."""
+"""An org and its whole application in this process, without sockets; the RSA key, which is slow to
+make, is made once.
+"""
 
 import asyncio
 import atexit
@@ -27,7 +29,9 @@ def _identity_folder() -> Path:
 
 
 def new_org(folder: Path, *, edition: str = "enterprise", catalogue: Path | None = None) -> Org:
-    """An empty org whose state is in `folder`. `catalogue`: of its objects; None: the one that ships."""
+    """An empty org whose state is in `folder`. `catalogue`: of its objects; None: the one that
+    ships.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copy(_identity_folder() / IDENTITY_FILE, folder)
     return open_org(folder, edition=edition, catalogue=catalogue)
@@ -55,7 +59,9 @@ def http_client(app: Starlette, org: Org) -> httpx.AsyncClient:
 async def long_calls_under_way(
     client: httpx.AsyncClient, org: Org, count: int
 ) -> AsyncIterator[list[asyncio.Task[httpx.Response]]]:
-    """Have `count` API calls under way, each of which makes an Account; they are answered when this is left. From now on every call is a long one."""
+    """Have `count` API calls under way, each of which makes an Account; they are answered when this
+    is left. From now on every call is a long one.
+    """
     released = asyncio.Event()
 
     async def body() -> AsyncIterator[bytes]:

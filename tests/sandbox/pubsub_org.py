@@ -54,7 +54,9 @@ class PubsubOrg:
 
 @dataclass
 class Counting:
-    """An allowance that grants everything, or `most` at a time, and remembers what was asked of it."""
+    """An allowance that grants everything, or `most` at a time, and remembers what was asked of
+    it.
+    """
 
     most: int = 1_000
     asked: list[int] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""What tests of the REST families share."""
+"""Shared by tests of the REST families."""
 
 V = "/services/data/v67.0"
 

@@ -42,7 +42,9 @@ def header(change: str) -> dict[str, Any]:
 
 @st.composite
 def bodies(draw: st.DrawFn) -> dict[str, Any]:
-    """An update's body as CometD carries it: some fields, some of them null, compounds nested, some texts as diffs."""
+    """An update's body as CometD carries it: some fields, some of them null, compounds nested, some
+    texts as diffs.
+    """
     body: dict[str, Any] = {}
     for name in draw(st.sets(st.sampled_from(sorted(CONTACT.fields)), min_size=1)):
         field = CONTACT.fields[name]
@@ -63,7 +65,7 @@ def decoded(payload: bytes) -> dict[str, Any]:
 
 
 def names_in(bitmaps: list[str]) -> set[str]:
-    """What a client makes of a header's bitmaps, written from the documentation's rules."""
+    """A client's reading of a header's bitmaps, written from the documentation's rules."""
     fields = orjson.loads(SCHEMA)["fields"]
     found: set[str] = set()
     for element in bitmaps:

@@ -19,7 +19,7 @@ def identity(tmp_path_factory):
 
 
 BLANK = "".join(map(chr, range(33)))
-"""What Salesforce trims from the ends of a text."""
+"""Characters that Salesforce trims from the ends of a text."""
 
 
 @pytest.fixture

@@ -1,4 +1,6 @@
-"""Bulk API 1.0: jobs of batches, in JSON and XML, as the Singer tap, jsforce, simple-salesforce and salesforce_bulk speak it."""
+"""Bulk API 1.0: jobs of batches, in JSON and XML, as the Singer tap, jsforce, simple-salesforce and
+salesforce_bulk speak it.
+"""
 
 import asyncio
 import gzip

@@ -1,4 +1,6 @@
-"""Calculated fields: worked out when read, by the org's clock, and in events only where the org sends them."""
+"""Calculated fields: worked out when read, by the org's clock, and in events only where the org
+sends them.
+"""
 
 import orjson
 import pytest

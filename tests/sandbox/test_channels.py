@@ -1,4 +1,6 @@
-"""Channels: how they are set up, which events they carry, what filters and enrichment make of them, and what they cost."""
+"""Channels: how they are set up, which events they carry, what filters and enrichment make of them,
+and what they cost.
+"""
 
 import io
 from typing import Any
@@ -31,7 +33,7 @@ async def make_channel(client, *members: dict[str, Any]) -> list[str]:
 
 
 def delivered(org: Org, name: str = "/data/Sales__chn") -> list[dict[str, Any]]:
-    """What a subscriber of all retained events gets at once."""
+    """The first messages of a subscriber of all retained events."""
     channel = org.channels.find(name)
     assert channel is not None
     rows, _ = org.bus.read(org.bus.purged_through, channel.entities, 10_000, 10**9)

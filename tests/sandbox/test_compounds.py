@@ -1,4 +1,6 @@
-"""Compound fields: locations and addresses with the fields of their parts, in answers, in events and in no bulk job."""
+"""Compound fields: locations and addresses with the fields of their parts, in answers, in events
+and in no bulk job.
+"""
 
 import orjson
 import pytest

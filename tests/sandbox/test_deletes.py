@@ -1,4 +1,6 @@
-"""Deletes that take children along, hard deletes and the recycle bin, held to happening as a whole."""
+"""Deletes that take children along, hard deletes and the recycle bin, held to happening as a
+whole.
+"""
 
 import pytest
 

@@ -1,4 +1,6 @@
-"""The org beside a naive one: the same random writes to both, then records, query answers, events and bulk results are compared."""
+"""The org beside a naive one: the same random writes to both, then records, query answers, events
+and bulk results are compared.
+"""
 
 import asyncio
 import csv
@@ -237,7 +239,7 @@ class OrgBesideNaiveOrg(RuleBasedStateMachine):
     # --- helpers
 
     def _inside(self, address: str) -> tuple[int, Any]:
-        """What a call inside a composite one is answered."""
+        """The answer to a call inside a composite one."""
         sub = {"method": "GET", "url": address, "referenceId": "q"}
         answer = self.call("POST", "/composite", json={"compositeRequest": [sub]})
         [found] = answer.json()["compositeResponse"]
@@ -262,7 +264,9 @@ class OrgBesideNaiveOrg(RuleBasedStateMachine):
 
 
 def _by_record(changes: list[tuple[str, str]]) -> dict[str, list[str]]:
-    """Merged events list their records apart from the order of writing, so the order is compared record by record."""
+    """Merged events list their records apart from the order of writing, so the order is compared
+    record by record.
+    """
     found: dict[str, list[str]] = {}
     for change, record_id in changes:
         found.setdefault(record_id, []).append(change)

@@ -1,4 +1,4 @@
-"""Scripted trouble, over a socket where the connection itself is at stake."""
+"""Scripted faults, over a socket where the connection itself is at stake."""
 
 from collections.abc import Iterator
 

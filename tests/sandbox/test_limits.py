@@ -1,4 +1,6 @@
-"""What the org allows: calls a day, long calls at once, what others spend; and how it tells what is left."""
+"""The org's limits: calls a day, long calls at once, others' spending; and how it reports the
+rest.
+"""
 
 import re
 

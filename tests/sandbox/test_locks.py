@@ -1,4 +1,4 @@
-"""Which records a write locks, and that nobody waits for ever or for nothing."""
+"""Which records a write locks, and that nobody waits forever or for nothing."""
 
 import asyncio
 

@@ -18,7 +18,9 @@ BODY = b"x" * 100
 
 
 def upload(address: S3Address, key: str, sent: bytes) -> bytes:
-    """Begin to put `BODY` under a key and go after `sent`; returns the status line if there is one."""
+    """Begin to put `BODY` under a key and go after `sent`; returns the status line if there is
+    one.
+    """
     s3 = boto3.client(
         "s3",
         endpoint_url=address.endpoint_url,

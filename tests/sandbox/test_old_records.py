@@ -1,4 +1,6 @@
-"""The traffic's share of old records: those that were there before a run, each with the same chance."""
+"""The traffic's share of old records: those that were there before a run, each with the same
+chance.
+"""
 
 import asyncio
 from collections.abc import Iterator

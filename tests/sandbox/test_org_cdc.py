@@ -160,7 +160,8 @@ def test_stop_answers_held_connects_and_does_not_wait_for_events(new_org):
         held = pool.submit(org.connect, client_id)
         wait_for(lambda: org.control("GET", "/state")["cometd_held"] == 1)
         assert org.stop() == 0
-        # Answered in order, long before the 110 s that a connect may be held: it was not cut off either.
+        # Answered in order, long before the 110 s that a connect may be held: it was not cut off
+        # either.
         assert [message["successful"] for message in held.result()] == [True]
 
 

@@ -15,7 +15,7 @@ _NOT_STARTED = DatabaseEndpoint(dsn="")
 
 
 def endpoints(url: str, identity: dict[str, str]) -> Endpoints:
-    """What `sandbox up` leaves, as far as the org goes."""
+    """The files that `sandbox up` leaves, as far as the org goes."""
     return Endpoints(
         salesforce=SalesforceEndpoint(
             login_url=url,

@@ -1,4 +1,6 @@
-"""Hidden objects and fields do not exist for the integration user; and objects can be taken off the standard channel."""
+"""Hidden objects and fields do not exist for the integration user; and objects can be taken off the
+standard channel.
+"""
 
 from typing import Any
 

@@ -1,4 +1,6 @@
-"""The Pub/Sub API over a socket: demand, positions, refusals, schemas, and the allocation of delivered events."""
+"""The Pub/Sub API over a socket: demand, positions, refusals, schemas, and the allocation of
+delivered events.
+"""
 
 import asyncio
 import io

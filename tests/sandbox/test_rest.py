@@ -295,7 +295,8 @@ async def test_pages_are_stable_while_records_come_and_go(client, org):
     first = (
         await query(client, "SELECT Id FROM Account ORDER BY Id", **{"Sforce-Query-Options": "batchSize=100"})
     ).json()
-    assert (first["totalSize"], first["done"], len(first["records"])) == (450, False, 200)  # 200 is the least
+    # 200 is the least
+    assert (first["totalSize"], first["done"], len(first["records"])) == (450, False, 200)
     assert first["nextRecordsUrl"].startswith(f"{V}/query/01g")
     assert first["nextRecordsUrl"].endswith("-200")
     org.delete("Account", ids[300])

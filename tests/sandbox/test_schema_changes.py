@@ -1,4 +1,6 @@
-"""An administrator changes fields while the org is at work: describe, queries, writes, events and their schemas follow at once."""
+"""An administrator changes fields while the org is at work: describe, queries, writes, events and
+their schemas follow at once.
+"""
 
 import asyncio
 

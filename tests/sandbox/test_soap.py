@@ -1,4 +1,6 @@
-"""The SOAP API beyond the login itself: who one is, what time it is, how a session ends, and what is refused."""
+"""The SOAP API beyond the login itself: who one is, what time it is, how a session ends, and what
+is refused.
+"""
 
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape

@@ -1,4 +1,6 @@
-"""Values that no API would take, on purpose: events that are put on the bus, and records that are stored as they are."""
+"""Values that no API would take, on purpose: events that are put on the bus, and records that are
+stored as they are.
+"""
 
 import orjson
 import pytest

@@ -1,4 +1,6 @@
-"""Any schema, any values, by every way in: every record arrives, and every field is the org's or is named with a reason."""
+"""Any schema, any values, by every way in: every record arrives, and every field is the org's or is
+named with a reason.
+"""
 
 import asyncio
 import os
@@ -43,6 +45,8 @@ from schemas.governor import LeaseClass
 from schemas.ingest.messages import FollowInput
 from schemas.ingest.positions import PolledPosition
 from schemas.replay import BatchRef
+from schemas.settings.ingest import LaneSettings
+from schemas.settings.salesforce import SalesforceSettings
 from schemas.tables import net_columns
 from tests.sandbox.pubsub_org import read_events
 from tests.support.builders.any_schema import BAD, CATALOGUE, OBJECT, fields, values_of
@@ -58,7 +62,7 @@ from transforms.ingest.snapshots import row_events
 from transforms.misfits import MISFIT, landed
 from transforms.replay.reencrypt import Reprotector
 from workers.salesforce import stream_opener
-from workers.settings import LaneSettings, SalesforceSettings, Settings
+from workers.settings import Settings
 
 pytestmark = pytest.mark.service
 
@@ -120,7 +124,9 @@ def add_fields(any_org: AnyOrg, wanted: list[dict[str, Any]]) -> dict[str, dict[
 
 
 def write_records(org: Org, chosen: list[dict[str, Any]], bad: Mapping[str, Any]) -> list[str]:
-    """Records with good values, changed once; the last one is stored unchecked with the bad ones, and told by an event."""
+    """Records with good values, changed once; the last one is stored unchecked with the bad ones,
+    and told by an event.
+    """
     ids = []
     for values in chosen:
         try:
@@ -184,7 +190,7 @@ def opener(any_org: AnyOrg, catalogue: Catalogue) -> Any:
 
 
 async def events_of(any_org: AnyOrg, catalogue: Catalogue, lane: str, count: int) -> list[dict[str, Any]]:
-    """What the bus has, over a lane's transport."""
+    """The events on the bus, over a lane's transport."""
     request = FollowInput(org="o", lane=lane, channel=CHANNEL, position="origin", first_replay=-2)
     async with opener(any_org, catalogue)(request, -2) as stream:
         return [message.data for message in await read_events(stream, count)]
@@ -344,7 +350,7 @@ async def one_example(any_org: AnyOrg, data: st.DataObject, wanted: list[dict[st
 def with_odd(
     truth: Mapping[str, dict[str, Any]], record_id: str, odd: Mapping[str, Any]
 ) -> dict[str, dict[str, Any]]:
-    """What the stream told last of the record."""
+    """The record's last state on the stream."""
     return {**truth, record_id: {**truth[record_id], **odd}}
 
 

@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.service, pytest.mark.slow, pytest.mark.asyncio(loop_sc
 
 
 class Broken(httpx.HTTPTransport):
-    """The network, on which each request of the first ones has its own trouble."""
+    """The network, on which each request of the first ones has its own fault."""
 
     def __init__(self, *troubles: str) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class Broken(httpx.HTTPTransport):
 
 
 async def used(api: ServedApi, use: Callable[[TidegateClient], Any], *troubles: str, **more: Any) -> Any:
-    """What is got with a client that has some trouble first."""
+    """The result of a client that meets a fault first."""
 
     def run() -> Any:
         token = more.pop("token", api.tokens["writer"])

@@ -1,4 +1,6 @@
-"""What the API shows and who may ask: on real parts, with lanes, a governor, a ledger and an audit log behind it."""
+"""The API's answers and its access rules: on real parts, with lanes, a governor, a ledger and an
+audit log behind it.
+"""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -36,7 +38,9 @@ def ledger_row(batch: int, object_name: str) -> dict[str, Any]:
 
 
 async def operations(api: ServedApi) -> list[tuple[str, str, str, set[str]]]:
-    """Method, path with its parameters filled in, role, and all roles that suffice, of every operation."""
+    """Method, path with its parameters filled in, role, and all roles that suffice, of every
+    operation.
+    """
     response = await api.ask("GET", "/v1/openapi.json", "")
     return [
         (

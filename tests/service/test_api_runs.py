@@ -1,4 +1,6 @@
-"""What can be run by HTTP is run once: same key, same run; on real workflows, whose steps read nothing."""
+"""Runs requested by HTTP run once: same key, same run; on real workflows, whose steps read
+nothing.
+"""
 
 import asyncio
 from contextlib import closing
@@ -174,11 +176,11 @@ async def test_a_run_is_paused_resumed_and_cancelled_and_every_act_is_on_record(
 
 async def test_a_failed_run_tells_why_and_is_started_again_but_not_for_its_key(api: ServedApi) -> None:
     window, key = fresh(), fresh("key")
-    api.reader.failures = [TerminalError("The part cannot be read. Mend it.")]
+    api.reader.failures = [TerminalError("The part cannot be read. Fix it.")]
     run = await api.backfill(key=key, object="Opportunity", window=window)
     await until(lambda: api.has_ended(run))
     view = await api.get(run["state_url"])
-    assert (view["status"], view["trouble"]) == ("failed", "The part cannot be read. Mend it.")
+    assert (view["status"], view["trouble"]) == ("failed", "The part cannot be read. Fix it.")
     assert (await api.backfill(key=key, object="Opportunity", window=window))["run_id"] == run["run_id"]
     again = await api.backfill(object="Opportunity", window=window)
     assert (again["is_new"], again["run_id"] == run["run_id"]) == (True, False)

@@ -1,4 +1,6 @@
-"""What operators do with writebacks by HTTP: the same acts as the command's, for operators only, and each on record."""
+"""Operator actions on writebacks by HTTP: the same acts as the command's, for operators only, and
+each on record.
+"""
 
 from typing import Any
 
@@ -14,7 +16,7 @@ BASE = "/v1/writebacks"
 
 
 async def post(api: ServedApi, act: str, caller: str = "operator", status: int = 200, **body: Any) -> Any:
-    """What is answered to an act, which must have that status."""
+    """The answer to an act, which must have that status."""
     response = await api.ask("POST", f"{BASE}/{act}", caller, json={"reason": "release tonight", **body})
     assert response.status_code == status, response.text
     return response.json()

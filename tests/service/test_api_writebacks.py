@@ -1,4 +1,6 @@
-"""Handing in writebacks by HTTP: each kind of bad input has its own answer, and what is good goes on."""
+"""Handing in writebacks by HTTP: each kind of bad input has its own answer, and what is good goes
+on.
+"""
 
 import io
 from collections.abc import Sequence
@@ -41,7 +43,7 @@ async def submit(api: ServedApi, *items: Any, caller: str = "writer") -> tuple[i
 
 
 async def accepted(api: ServedApi, *items: Any, caller: str = "writer") -> dict[str, Any]:
-    """What is answered to writebacks of which some are good."""
+    """The answer to writebacks of which some are good."""
     status, answer = await submit(api, *items, caller=caller)
     assert status == 202, answer
     return answer
@@ -95,7 +97,7 @@ async def test_what_comes_between_two_words_is_said_with_the_next(
         monkeypatch.setattr("clients.temporal.writeback_queues._APART_SECONDS", 3_600)
         for _ in range(5):
             await queues.wake("Case")
-    # Whoever leaves says what is left to say, once.
+    # The last one to leave sends the pending signal, once.
     assert await queue.query("woken") == 3
 
 

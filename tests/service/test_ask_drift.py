@@ -1,4 +1,6 @@
-"""A step that the org refuses for a field asks for a check of the schema, and soon goes on; or, when no check helps, comes rarely."""
+"""A step that the org refuses for a field asks for a check of the schema, and soon goes on; or,
+when no check helps, comes rarely.
+"""
 
 import dataclasses
 from datetime import timedelta

@@ -1,4 +1,6 @@
-"""A worker dies at every step of a backfill, and jobs, pages and sessions fail: no row is lost, none is doubled, one job is made."""
+"""A worker dies at every step of a backfill, and jobs, pages and sessions fail: no row is lost,
+none is doubled, one job is made.
+"""
 
 import asyncio
 import dataclasses
@@ -47,7 +49,8 @@ def filled(engine: SmallEngine) -> None:
     with org.transaction() as tx:
         for number in range(ROWS):
             tx.create("Account", {"Name": f"Account {number}"})
-    # Rows of the second in which they are read are a case of their own: here every reading sees the same change.
+    # Rows of the second in which they are read are a case of their own: here every reading sees the
+    # same change.
     org.clock.advance(10)
     org.dials.bulk.page_rows = PAGES[0]
     engine.landings.slice_rows = BATCHES[0]
@@ -68,7 +71,9 @@ def whole_part(engine: SmallEngine) -> PartInput:
 
 
 async def read_through(engine: SmallEngine) -> StretchResult:
-    """Read the part by the activity alone, with a new attempt after each death, as the workflow's retries would."""
+    """Read the part by the activity alone, with a new attempt after each death, as the workflow's
+    retries would.
+    """
     while True:
         try:
             return await ActivityEnvironment().run(engine.read_part.read_part, whole_part(engine))
@@ -77,7 +82,9 @@ async def read_through(engine: SmallEngine) -> StretchResult:
 
 
 def assert_whole(engine: SmallEngine, *, attempt: int = 0) -> None:
-    """Every record once in the log and in current, every batch balanced, the pages as they ever are, no job left."""
+    """Every record once in the log and in current, every batch balanced, the pages as they ever
+    are, no job left.
+    """
     log = "SELECT COUNT(*), COUNT(DISTINCT record_id) FROM audit.account_change"
     assert engine.rows(log) == [(ROWS, ROWS)]
     assert len(curated(engine, "account")) == ROWS
@@ -165,7 +172,9 @@ async def test_a_job_that_somebody_deletes_is_replaced_and_its_rows_count_once(e
 async def test_what_was_landed_of_a_part_that_is_given_up_is_applied_and_its_job_deleted(
     engine: SmallEngine,
 ) -> None:
-    """Law 8: landed = applied + duplicate + quarantined, also for the batch that nobody has started yet."""
+    """Law 8: landed = applied + duplicate + quarantined, also for the batch that nobody has started
+    yet.
+    """
     filled(engine)
     watch(engine, Kill(("create", "chain/"), nth=2))
     with pytest.raises(KilledError):

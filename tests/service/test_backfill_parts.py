@@ -1,4 +1,6 @@
-"""Into which parts a backfill is divided, with how many calls, and what is read when Bulk API takes none of it."""
+"""Into which parts a backfill is divided, with how many calls, and what is read when Bulk API takes
+none of it.
+"""
 
 from datetime import UTC, datetime, timedelta
 
@@ -30,7 +32,8 @@ async def test_a_large_object_is_read_in_parts_two_at_a_time_and_every_row_is_in
     engine: SmallEngine,
 ) -> None:
     org = engine.served.org
-    # Six hundred rows in the first hour, since the prototypes have one time; the rest over ten days.
+    # Six hundred rows in the first hour, since the prototypes have one time; the rest over ten
+    # days.
     await fill(org, FillPlan(object="Account", records=1_500, days=10))
     engine.plan_backfill.part_rows = 400
     state = await engine.backfill("Account")
@@ -83,7 +86,7 @@ async def test_what_bulk_api_refuses_is_read_by_rest_page_by_page(engine: SmallE
 async def test_a_query_that_rest_refuses_as_well_is_not_read_by_rest_ever_after(
     engine: SmallEngine,
 ) -> None:
-    """It is mended later, and a few million rows by REST would cost a day's calls."""
+    """It is fixed later, and a few million rows by REST would cost a day's calls."""
     org = engine.served.org
     await fill(org, FillPlan(object="Account", records=50))
     refused = {

@@ -20,7 +20,7 @@ def _quick_beats(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def filled(engine: SmallEngine) -> None:
-    """Accounts, and an org that holds every job until it is told otherwise."""
+    """Accounts, and an org that holds every job until it is released."""
     org = engine.served.org
     with org.transaction() as tx:
         for number in range(40):

@@ -1,4 +1,6 @@
-"""What a backfill decides: how many parts at once, when another job is tried, when it is given up."""
+"""Decisions of a backfill: the number of parts at once, the next try of a job, the end of
+trying.
+"""
 
 import pytest
 from temporalio.client import Client, WorkflowFailureError

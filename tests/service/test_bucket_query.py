@@ -1,4 +1,6 @@
-"""Aggregates by bucket as an org answers them, too many for one answer, too, and fields that it does not add up."""
+"""Aggregates by bucket as an org answers them, too many for one answer, too, and fields that it
+does not add up.
+"""
 
 from collections import Counter
 from collections.abc import AsyncIterator

@@ -41,7 +41,7 @@ def settings(tmp_path: Path, temporal_address: str) -> Path:
 
 
 async def budget(settings: Path, *arguments: str) -> str:
-    """What the command prints; it must end well."""
+    """The command's output; it must end well."""
     command = [sys.executable, "-m", "cli.main", "budget", "--settings", str(settings), *arguments]
     ended = await asyncio.to_thread(
         subprocess.run, command, capture_output=True, text=True, timeout=60 * SLOWNESS, check=False

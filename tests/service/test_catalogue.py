@@ -1,4 +1,6 @@
-"""`tidegate catalogue` against an org over a real socket: what is written, what is refused, and what a check says of planted differences."""
+"""`tidegate catalogue` against an org over a real socket: what is written, what is refused, and
+what a check says of planted differences.
+"""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

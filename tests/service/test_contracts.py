@@ -1,4 +1,6 @@
-"""What `workflows.runtime` schedules carries all that the row says, and a worker of some role serves it."""
+"""An activity scheduled by `workflows.runtime` carries all that its row says, and a worker of some
+role serves it.
+"""
 
 import uuid
 from collections.abc import AsyncIterator

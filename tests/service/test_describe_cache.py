@@ -1,4 +1,4 @@
-"""What the org says of an object is asked once an hour, kept, and found by whoever accepts writebacks."""
+"""The org's describe of an object is read once an hour, cached, and found by writeback intake."""
 
 import uuid
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,6 @@
-"""tidegate doctor over real parts: each misconfiguration, planted as an administrator would, is found by its name, and nothing else is."""
+"""tidegate doctor over real parts: each misconfiguration, planted as an administrator would, is
+found by its name, and nothing else is.
+"""
 
 import socket
 import threading
@@ -34,7 +36,9 @@ PLANTS: list[Any] = []
 
 
 def plants(only: Remote, *codes: str | tuple[str, str]) -> Callable[[Plant], Plant]:
-    """A fault, the remote that is asked, and exactly what it says: codes, with the place where that matters."""
+    """A fault, the remote that is asked, and exactly what it says: codes, with the place where that
+    matters.
+    """
     wanted = {code if isinstance(code, tuple) else (code, "") for code in codes}
 
     def kept(plant: Plant) -> Plant:

@@ -1,4 +1,6 @@
-"""draw_plan on a real warehouse and a real governor: what the ledger and the books say becomes a plan."""
+"""draw_plan on a real warehouse and a real governor: what the ledger and the books say becomes a
+plan.
+"""
 
 import uuid
 from collections.abc import AsyncIterator

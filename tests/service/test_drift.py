@@ -1,4 +1,6 @@
-"""The schema changes while traffic runs: the catalogue follows by itself, old rows are filled, and nothing is nulled or lost."""
+"""The schema changes while traffic runs: the catalogue follows by itself, old rows are filled, and
+nothing is nulled or lost.
+"""
 
 import asyncio
 import uuid
@@ -56,7 +58,9 @@ DELAY = timedelta(seconds=1)
 
 @dataclass
 class DriftEngine(ReconcilingEngine):
-    """A small engine that follows one lane and the org's schema, and can be held against the org."""
+    """A small engine that follows one lane and the org's schema, and can be held against the
+    org.
+    """
 
     def __post_init__(self) -> None:
         self.warehouse.ensure_tables(self.catalogue)
@@ -136,7 +140,9 @@ class DriftEngine(ReconcilingEngine):
         return dict(self.rows("SELECT record_id, account_region FROM curated.case_current"))
 
     def remember(self, object_name: str) -> None:
-        """As if a refresh had looked through the change log up to now, without the overlap that slow transactions need."""
+        """As if a refresh had looked through the change log up to now, without the overlap that
+        slow transactions need.
+        """
         body = orjson.dumps({"covered": datetime.now(UTC).isoformat()})
         self.store.put(refresh_key(self.org, object_name), body)
 
@@ -146,18 +152,22 @@ class DriftEngine(ReconcilingEngine):
 
 
 def differences(result: DriftResult) -> list[FieldDrift]:
-    """What a check found, but for the numbers that the catalogue gives no `scale`: those are reported at the first check."""
+    """The findings of a check, without the numbers that the catalogue gives no `scale`: those are
+    reported at the first check.
+    """
     return [each for each in result.found if each.kind is not DriftKind.SCALE]
 
 
 def unknown_fields(engine: DriftEngine) -> set[str]:
-    """What changes carried and the catalogue lacked, and nobody has filled."""
+    """Values that changes carried and the catalogue lacked, and nobody has filled."""
     query = "SELECT field FROM ops.quality WHERE rule = 'unknown_field' AND resolved_at IS NULL"
     return {field for (field,) in engine.rows(query)}
 
 
 def refuse_as_releases_before_0_2_did(engine: DriftEngine, record_id: str) -> None:
-    """Leave the creation of an account as a change with a field that the catalogue lacked was left: in quarantine alone."""
+    """Leave the creation of an account as a change with a field that the catalogue lacked was left:
+    in quarantine alone.
+    """
     chosen = f"record_id = '{record_id}' AND change_type = 'create'"
     ((batch,),) = engine.rows(f"SELECT batch FROM audit.account_change WHERE {chosen}")
     with engine.warehouse.transaction() as transaction:
@@ -193,7 +203,7 @@ async def engine(
 
 
 def catalogue() -> Catalogue:
-    """What ships, without the objects that these tests do not touch."""
+    """The shipped catalogue, without the objects that these tests do not touch."""
     described = default_catalogue().model_dump()
     wanted = ("Account", "Case", "ServiceRequest__c", "Payment__c")
     described["objects"] = {
@@ -205,7 +215,7 @@ def catalogue() -> Catalogue:
 
 
 def landed_shares(engine: DriftEngine, under: Catalogue) -> list[Share]:
-    """The first batch that was applied, staged anew."""
+    """The first batch that was applied, staged again."""
     ((lane, start),) = engine.rows("SELECT lane, start_position FROM ops.ledger")
     restager = Restager(engine.store, under, Reprotector(engine.protector, under))
     landed = restager.read(engine.org, BatchRef(lane=lane, start=start), None)

@@ -1,4 +1,6 @@
-"""A check of the schema and a refresh on a real server, with scripted activities; and the schedules that start them."""
+"""A check of the schema and a refresh on a real server, with scripted activities; and the schedules
+that start them.
+"""
 
 import uuid
 from datetime import timedelta
@@ -10,10 +12,11 @@ from temporalio.service import RPCError
 from schemas import names
 from schemas.drift import DriftInput, DriftResult
 from schemas.ids import drift_workflow_id, schedule_id
+from schemas.settings.drift import DriftSettings
 from tests.support.builders.waiting import until
 from tests.support.scripted.scripted_drift import ScriptedSchema, schema_workers
 from workers.schedules import ensure_watches
-from workers.settings import DriftSettings, Settings
+from workers.settings import Settings
 
 pytestmark = pytest.mark.service
 
@@ -65,7 +68,7 @@ async def test_the_schema_is_watched_by_the_clock_until_the_settings_say_otherwi
     script, org = ScriptedSchema(), f"o{uuid.uuid4().hex[:10]}"
     handle = client.get_schedule_handle(schedule_id(org, "drift"))
     async with schema_workers(client, script):
-        await ensure_watches(client, settings(org, DriftSettings(every=timedelta(hours=1))))
+        await ensure_watches(client, settings(org, DriftSettings(interval=timedelta(hours=1))))
         await handle.trigger()
 
         async def is_checked() -> bool:

@@ -1,4 +1,6 @@
-"""The engine's Pub/Sub source against the org: the same events as over CometD, none lost, none asked for that is not paid."""
+"""The engine's Pub/Sub source against the org: the same events as over CometD, none lost, none
+asked for that is not paid.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -315,7 +317,7 @@ async def test_unread_events_stop_the_asking_and_a_call_closed_for_it_is_made_ag
     assert org.meters.delivered_events.used <= len(ids) + 2 * len(calls)
 
 
-# --- trouble
+# --- faults
 
 
 async def test_a_revoked_session_is_renewed_and_the_stream_goes_on(served: PubsubOrg, org: Org) -> None:

@@ -1,7 +1,9 @@
-"""Faults of shape that people who replicate Salesforce met in public, each with the value that is right.
+"""Faults of shape that people who replicate Salesforce met in public, each with the value that is
+right.
 
-One row a fault: the kind, the field, the value as an event and as a query's row carry it, what lands, and the rule that names it. All of
-them are in one record, by an event and by a page of rows, and every one of them lands beside the others.
+One row a fault: the kind, the field, the value as an event and as a query's row carry it, what
+lands, and the rule that names it. All of them are in one record, by an event and by a page of
+rows, and every one of them lands beside the others.
 """
 
 from dataclasses import dataclass, field
@@ -199,7 +201,9 @@ async def test_an_account_may_be_a_business_or_a_person(road: Road) -> None:
 
 
 async def test_names_are_kept_whatever_comes_later(road: Road) -> None:
-    """A custom field that came first keeps its column when a standard one of the same name comes."""
+    """A custom field that came first keeps its column when a standard one of the same name
+    comes.
+    """
     alone = Catalogue.model_validate(
         {
             "objects": {

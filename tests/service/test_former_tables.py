@@ -1,4 +1,6 @@
-"""A warehouse of a release that put no names on record: its tables go on, or somebody hears why they do not."""
+"""A warehouse of a release that put no names on record: its tables go on, or somebody hears why
+they do not.
+"""
 
 from typing import Any
 
@@ -14,7 +16,9 @@ from schemas.errors import SettingsError
 pytestmark = pytest.mark.service
 
 LONGEST = "Abcde_fghi_" + 44 * "j" + "__c"
-"""Its tables' names begin with 55 bytes: the most that worked in PostgreSQL before there was a bound."""
+"""Its tables' names begin with 55 bytes: the most that worked in PostgreSQL before there was a
+bound.
+"""
 TEXT: dict[str, Any] = {"type": "string"}
 
 

@@ -1,4 +1,6 @@
-"""The governor under a real Temporal: started by whoever asks first, and read by the Limits API of a real org."""
+"""The governor under a real Temporal: started by the first process that asks, and read by the
+Limits API of a real org.
+"""
 
 import asyncio
 from datetime import UTC, datetime, timedelta

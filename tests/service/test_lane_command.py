@@ -1,4 +1,6 @@
-"""`tidegate lane` and `tidegate planner`: real workflows are looked at, held and moved, on record."""
+"""`tidegate lane` and `tidegate planner`: real workflows are looked at, held and moved, on
+record.
+"""
 
 from pathlib import Path
 

@@ -1,4 +1,6 @@
-"""A lane's transport is a setting: the engine's opener gives the same messages over either, from an org process over sockets."""
+"""A lane's transport is a setting: the engine's opener gives the same messages over either, from an
+org process over sockets.
+"""
 
 import asyncio
 import gc
@@ -19,10 +21,13 @@ from schemas.catalogue import default_catalogue
 from schemas.errors import RateLimitedError, SettingsError
 from schemas.ingest.messages import FollowInput
 from schemas.salesforce.limits import COMETD_LOOK_AHEAD
+from schemas.settings.ingest import LaneSettings
+from schemas.settings.salesforce import SalesforceSettings
 from tests.real_clients.org import AWKWARD_TEXTS, SalesforceOrg
 from tests.sandbox.pubsub_org import Counting, read_events
+from workers.addresses import salesforce_address
 from workers.salesforce import stream_opener
-from workers.settings import LaneSettings, SalesforceSettings, Settings
+from workers.settings import Settings
 
 pytestmark = pytest.mark.service
 
@@ -61,7 +66,7 @@ def settings_for(org: SalesforceOrg, **salesforce: Any) -> Settings:
 
 def opener(org: SalesforceOrg, allowance: EventAllowance | None = None, **salesforce: Any) -> OpenStream:
     settings = settings_for(org, **salesforce)
-    sessions = SessionSource(settings.salesforce.address())
+    sessions = SessionSource(salesforce_address(settings.salesforce))
     return stream_opener(settings, sessions, default_catalogue(), allowance)
 
 

@@ -1,4 +1,6 @@
-"""The lane workflow on a real server, with an activity that does what the test says in the place of follow_lane."""
+"""The lane workflow on a real server, with an activity that does what the test says in the place of
+follow_lane.
+"""
 
 import asyncio
 import uuid
@@ -226,7 +228,9 @@ async def test_another_interval_is_in_force_at_once(client: Client):
 
 
 async def test_a_poller_that_dies_while_it_is_told_another_interval_does_not_pause_the_lane(client: Client):
-    """As a killed worker does: its activity times out, and is not tried again because it was to stop."""
+    """As a killed worker does: its activity times out, and is not tried again because it was to
+    stop.
+    """
     follower = ScriptedFollower([ROW], last_words=ApplicationError("died", non_retryable=True))
     async with serving(client, follower):
         handle = await start_polling(client)

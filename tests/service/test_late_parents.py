@@ -1,4 +1,6 @@
-"""A parent that never came is asked for through the engine's own repairs: the org has it, or the child is an orphan by name."""
+"""A parent that never came is asked for through the engine's own repairs: the org has it, or the
+child is an orphan by name.
+"""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta

@@ -1,4 +1,6 @@
-"""The planner on a real server: real lanes are paused and resumed, what it measures and sees is what the test says."""
+"""The planner on a real server: real lanes are paused and resumed, what it measures and sees is
+what the test says.
+"""
 
 import uuid
 from datetime import timedelta

@@ -1,4 +1,6 @@
-"""A polled object against the org: what changes is read once, in order, by either API, whatever happens meanwhile."""
+"""A polled object against the org: what changes is read once, in order, by either API, whatever
+happens meanwhile.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -130,7 +132,9 @@ async def test_records_that_left_the_recycle_bin_are_known_by_their_ids(served: 
 
 
 async def test_rows_that_commit_late_are_not_missed(served: ServedOrg) -> None:
-    """Polls follow each other closely while transactions commit up to three seconds after their modstamp."""
+    """Polls follow each other closely while transactions commit up to three seconds after their
+    modstamp.
+    """
     served.org.dials.records.commit_lag_seconds = 3
     served.org.dials.records.commit_lag_share = 0.5
     position = PolledPosition(start(served.org).modstamp_ms - 5_000)

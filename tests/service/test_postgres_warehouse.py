@@ -1,4 +1,6 @@
-"""The PostgreSQL adapter against a real server: tables that only grow, one applier an object, texts to the character."""
+"""The PostgreSQL adapter against a real server: tables that only grow, one applier an object, texts
+to the character.
+"""
 
 import threading
 import time
@@ -185,7 +187,9 @@ def test_a_staged_text_is_kept_to_the_character(warehouse: PostgresWarehouse):
 
 
 def test_a_single_column_of_odd_texts_is_kept_to_the_character(warehouse: PostgresWarehouse):
-    """One column has no commas around it: an empty line, or a line that ends a COPY, must not be taken for itself."""
+    """One column has no commas around it: an empty line, or a line that ends a COPY, must not be
+    taken for itself.
+    """
     texts = sorted(text for text in ODD_TEXTS if text is not None)
     only = (TEXT[1],)
     with warehouse.transaction() as transaction:
@@ -348,7 +352,9 @@ def test_a_refused_row_is_not_in_the_error(warehouse: PostgresWarehouse):
 
 
 def test_a_field_whose_type_changed_is_refused_before_anything_is_loaded(warehouse: PostgresWarehouse):
-    """A binary COPY does not look at types: eight letters in a BIGINT column would become a number."""
+    """A binary COPY does not look at types: eight letters in a BIGINT column would become a
+    number.
+    """
     before = catalogue("Name", "Color__c")
     warehouse.ensure_tables(before)
     changed = before.model_dump()

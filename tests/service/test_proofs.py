@@ -1,4 +1,6 @@
-"""The proofs of the benchmarks can fail: each thing that may be wrong with a log or a history is found."""
+"""The proofs of the benchmarks can fail: each thing that may be wrong with a log or a history is
+found.
+"""
 
 import sqlite3
 from collections.abc import Iterator

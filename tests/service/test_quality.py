@@ -1,4 +1,6 @@
-"""Scorecards, holds, and what operators do with findings: counted as they came, held above a threshold, released and acknowledged on record."""
+"""Scorecards, holds, and what operators do with findings: counted as they came, held above a
+threshold, released and acknowledged on record.
+"""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -26,7 +28,9 @@ CASES = [f"500{number:012d}AAA" for number in range(20)]
 
 
 def catalogue() -> Catalogue:
-    """The default one, with rules: half of a batch's cases may have a wrong origin, a wrong priority is noted."""
+    """The default one, with rules: half of a batch's cases may have a wrong origin, a wrong
+    priority is noted.
+    """
     given = default_catalogue().model_dump(mode="json", exclude_defaults=True)
     case = given["objects"]["Case"]
     case["hold_above"] = 50

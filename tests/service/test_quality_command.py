@@ -1,4 +1,6 @@
-"""`tidegate quality`, `tidegate quarantine acknowledge` and `tidegate trace` on real parts: what they show, change and leave on record."""
+"""`tidegate quality`, `tidegate quarantine acknowledge` and `tidegate trace` on real parts: what
+they show, change and leave on record.
+"""
 
 import json
 from collections.abc import Iterator
@@ -30,7 +32,9 @@ CASE = "500000000000001AAA"
 
 @pytest.fixture
 async def road(warehouse: PostgresWarehouse, store: ObjectStore) -> Road:
-    """A case whose subject is too long and whose account has not come, and a message that cannot be read."""
+    """A case whose subject is too long and whose account has not come, and a message that cannot be
+    read.
+    """
     opened = Road(store, warehouse)
     warehouse.ensure_tables(opened.catalogue)
     case = {**whole_case(1), "Subject": "x" * 300, "AccountId": "001000000000001AAA"}
@@ -107,7 +111,7 @@ def test_findings_are_listed_acknowledged_and_listed_no_more(settings: Path, aud
 def test_a_message_that_nothing_can_mend_is_acknowledged_and_waits_no_more(
     settings: Path, audit: AuditLog
 ) -> None:
-    words = ("quarantine", "acknowledge", "--reason", "the proxy was mended", "--by", "anna")
+    words = ("quarantine", "acknowledge", "--reason", "the proxy was fixed", "--by", "anna")
     runner = CliRunner().invoke(app, [*words, "--settings", str(settings)])
     assert isinstance(runner.exception, SettingsError)  # nothing was chosen
     assert asked(settings, *words, "--because", "broken_message") == {"acknowledged": 1}
@@ -118,7 +122,7 @@ def test_a_message_that_nothing_can_mend_is_acknowledged_and_waits_no_more(
     [(_, act)] = audit.rows()
     assert (act.act, act.detail) == (
         "quarantine.acknowledge",
-        "reason broken_message (1): the proxy was mended",
+        "reason broken_message (1): the proxy was fixed",
     )
 
 

@@ -108,7 +108,9 @@ async def test_without_repair_the_differences_are_named_and_stay(engine: Reconci
 
 
 async def test_calls_are_as_many_as_the_plan_says_at_three_sizes(engine: ReconcilingEngine) -> None:
-    """Pages are made small instead of objects large. What is measured holds the plan for 35 million records."""
+    """Pages are made small instead of objects large. What is measured holds the plan for 35 million
+    records.
+    """
     org, terms = (
         engine.served.org,
         PlanTerms(page_rows=100, job_from_rows=150, waits=(0.2,), job_rows_a_second=10**9),

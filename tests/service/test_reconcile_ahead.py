@@ -1,4 +1,6 @@
-"""A change ahead of the clock, as older releases applied it: it is named, taken out of force, and nothing is frozen by it any more."""
+"""A change ahead of the clock, as older releases applied it: it is named, taken out of force, and
+nothing is frozen by it any more.
+"""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -130,7 +132,9 @@ async def test_a_change_ahead_of_the_clock_that_looks_equal_is_found_too(
     engine: ReconcilingEngine,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The values are the org's own: only the place in the order is wrong, and it would hide every later change."""
+    """The values are the org's own: only the place in the order is wrong, and it would hide every
+    later change.
+    """
     ids = await fill(engine, "Account")
     await plant(engine, monkeypatch, update("Account", ids[0], Name="record 0"))
     state = await engine.reconcile("Account", "first")
@@ -185,7 +189,9 @@ async def test_a_redrive_of_its_batch_brings_the_message_in_the_rows_place(
     engine: ReconcilingEngine,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The log holds no message: until a re-drive the row shows what the log held, under a place that no message has."""
+    """The log holds no message: until a re-drive the row shows what the log held, under a place
+    that no message has.
+    """
     ids = await fill(engine, "Account")
     batch = await plant(engine, monkeypatch, *(update("Account", each, Name="future") for each in ids[:2]))
     await engine.reconcile("Account", "first")
@@ -209,7 +215,9 @@ async def test_a_repair_stands_above_a_past_change_that_the_org_never_had(
     monkeypatch: pytest.MonkeyPatch,
     has_later_stamp: bool,
 ) -> None:
-    """A snapshot in its own place would stand below the false change, and be read again and again."""
+    """A snapshot in its own place would stand below the false change, and be read again and
+    again.
+    """
     org = engine.served.org
     ids = await fill(engine, "Account")
     org.advance_clock(3_600)

@@ -1,4 +1,6 @@
-"""Isolated fields in reconciliations: named, neither equal nor repaired in circles, and repaired when their value fits."""
+"""Isolated fields in reconciliations: named, neither equal nor repaired in circles, and repaired
+when their value fits.
+"""
 
 import uuid
 from collections.abc import AsyncIterator
@@ -54,7 +56,9 @@ def engines(
 
 
 async def fill_with_misfits(engine: ReconcilingEngine) -> dict[str, list[str]]:
-    """Sixty records of as many days, of which three have fields that do not fit; returns these fields."""
+    """Sixty records of as many days, of which three have fields that do not fit; returns these
+    fields.
+    """
     org = engine.served.org
     await fill(org, FillPlan(object="Account", records=60, days=60))
     with org.batch():
@@ -87,7 +91,8 @@ async def test_isolated_fields_are_named_at_every_depth_and_cost_the_same_each_t
         assert isinstance(engine, ReconcilingEngine)
         expected = await fill_with_misfits(engine)
         logged = engine.rows("SELECT COUNT(*) FROM audit.account_change")
-        # Aggregates, and the three records by their ids; every record besides; every field, and nothing besides.
+        # Aggregates, and the three records by their ids; then every record; then every field, and
+        # nothing else.
         for depth, calls in ((Depth.BUCKETS, 2), (Depth.IDS, 3), (Depth.FIELDS, 2)):
             for number in range(2):
                 engine.served.calls()

@@ -190,7 +190,8 @@ async def test_a_write_without_a_clear_answer_has_an_unknown_outcome(
     fault(served, match="/composite", **rule)
     with pytest.raises(UnknownOutcomeError) as caught:
         await write(served, accounts(count))
-    # What is worked at longest is committed after we have given up: so late may "not there" be wrong.
+    # What is worked at longest is committed after we have given up: so late may "not there" be
+    # wrong.
     for _ in range(100):
         if bool(records(served)) == is_written:
             break

@@ -1,4 +1,6 @@
-"""The rules `parent` and `unique`: a late parent is waited for, asked for and then missed by name; a value is one record's."""
+"""The rules `parent` and `unique`: a late parent is waited for, asked for and then missed by name;
+a value is one record's.
+"""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -57,7 +59,7 @@ def rows(road: Road, what: str, where: str = "TRUE") -> list[tuple[Any, ...]]:
 
 
 def noted(road: Road) -> list[tuple[Any, ...]]:
-    """What is open of the rule `parent` after a look."""
+    """Open findings of the rule `parent` after a check."""
     look(road)
     return rows(road, "record_id, field, target, state", "rule = 'parent' AND resolved_at IS NULL")
 
@@ -88,7 +90,7 @@ async def test_a_child_whose_parent_comes_within_the_delay_is_never_noted(road: 
 
 
 def let_an_hour_pass(road: Road) -> None:
-    """What was looked at is looked at no more."""
+    """A checked reference is not checked again."""
     with road.warehouse.transaction() as transaction:
         for table in ("case", "account"):
             transaction.execute(

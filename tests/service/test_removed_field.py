@@ -1,4 +1,6 @@
-"""A field that the catalogue has no more: its records are rebuilt, changed and settled without it."""
+"""A field that the catalogue has no more: its records are rebuilt, changed and settled without
+it.
+"""
 
 from typing import Any
 

@@ -1,4 +1,6 @@
-"""What the repair workflow decides; the activities are scripted, the backfills that it starts are real workflows."""
+"""Decisions of the repair workflow; the activities are scripted, the backfills that it starts are
+real workflows.
+"""
 
 import uuid
 

@@ -1,4 +1,6 @@
-"""What a stream cannot tell comes into the warehouse all the same: gaps, overflows, lost bases, and what the bus held no more."""
+"""Changes that a stream cannot carry reach the warehouse all the same: gaps, overflows, lost bases,
+and events that the bus no longer held.
+"""
 
 import random
 from collections.abc import AsyncIterator
@@ -60,7 +62,8 @@ async def test_gaps_overflows_and_lost_bases_are_read_again_by_themselves(
         ids = [tx.create("Account", {"Name": f"Account {n}"}) for n in range(6)]
     org.bus.forget_all()
     await follow(engine)
-    # Updates without a base, a change that only a gap event tells, and one of a record that is deleted meanwhile.
+    # Updates without a base, a change that only a gap event tells, and one of a record that is
+    # deleted meanwhile.
     with org.transaction() as tx:
         tx.update("Account", ids[0], {"Name": "known in part"})
     org.change_outside("Account", ids[1:4], {"Name": "told by a gap"})
@@ -119,7 +122,9 @@ async def has_linked(engine: SmallEngine) -> bool:
 async def test_sixty_five_seeded_faults_of_a_stream_are_all_found_and_repaired_with_no_operator(
     engine: ReconcilingEngine,
 ) -> None:
-    """Gaps, wildcards, overflows, lost bases, and expired replay ids with all that happened in the hole."""
+    """Gaps, wildcards, overflows, lost bases, and expired replay ids with all that happened in the
+    hole.
+    """
     await fill(engine.served.org, FillPlan(object="Account", records=150, days=20))
     engine.served.org.bus.forget_all()
     await engine.backfill("Account")

@@ -1,4 +1,6 @@
-"""Recorded histories replay: a changed workflow still understands the runs that are open when it is deployed."""
+"""Recorded histories replay: a changed workflow still understands the runs that are open when it is
+deployed.
+"""
 
 import re
 from pathlib import Path

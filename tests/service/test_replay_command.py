@@ -1,4 +1,6 @@
-"""`tidegate replay` and `tidegate quarantine` on real parts: what they print, refuse and leave on record."""
+"""`tidegate replay` and `tidegate quarantine` on real parts: what they print, refuse and leave on
+record.
+"""
 
 import asyncio
 import json
@@ -71,7 +73,9 @@ async def serving(client: Client, replays: Replays, dsn: str) -> AsyncIterator[N
 
 
 async def tidegate(settings: Path, *arguments: str, code: int = 0) -> str:
-    """What the command prints, or what it refuses with; it must end with `code`. In this process: a new one takes a second."""
+    """The command's output, or its refusal; it must end with `code`. In this process: a new one
+    takes a second.
+    """
     line = [*arguments, "--settings", str(settings)]
     ended = await asyncio.to_thread(CliRunner().invoke, app, line)
     if isinstance(ended.exception, SettingsError):

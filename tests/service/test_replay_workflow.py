@@ -1,4 +1,6 @@
-"""The replay workflow on a real server, with scripted steps: order, bounds, pause, failure, a worker that goes."""
+"""The replay workflow on a real server, with scripted steps: order, bounds, pause, failure, a
+worker that goes.
+"""
 
 import asyncio
 import uuid

@@ -1,4 +1,6 @@
-"""A command joins the run that was asked the same, and no other: on a real Temporal, without workers, so that runs stay."""
+"""A command joins the run that was asked the same, and no other: on a real Temporal, without
+workers, so that runs stay.
+"""
 
 import asyncio
 import uuid

@@ -1,4 +1,4 @@
-"""Temporal schedules: kept by whoever starts, removed when they are not wanted."""
+"""Temporal schedules: made by the process that starts, removed when they are not wanted."""
 
 import uuid
 from datetime import timedelta

@@ -1,4 +1,6 @@
-"""A stream that goes on with new events only, because another lane has received the rest (decision 0013)."""
+"""A stream that goes on with new events only, because another lane has received the rest (decision
+0013).
+"""
 
 import asyncio
 import uuid
@@ -28,7 +30,7 @@ from tests.support.engines.following import groups_settle_at_once  # noqa: F401
 pytestmark = [pytest.mark.service, pytest.mark.usefixtures("groups_settle_at_once")]
 
 MISSED = [event(number) for number in range(6, 11)]
-"""What the bus holds of the time in which the lane was left."""
+"""The bus's events of the time in which the lane was left."""
 LATER = [event(number) for number in range(11, 15)]
 
 
@@ -62,7 +64,9 @@ def follower(client: Client, store: ObjectStore, bus: Bus) -> FollowLane:
 
 
 async def follow(following: FollowLane, road: Road, last: int | None, *, skip_from: str | None = "5") -> None:
-    """Follow from the beginning of the chain until `last` is landed; None: for a moment, without landing anything."""
+    """Follow from the beginning of the chain until `last` is landed; None: for a moment, without
+    landing anything.
+    """
     environment = ActivityEnvironment()
     told: list[str] = []
     has_adopted = asyncio.Event()
@@ -138,7 +142,8 @@ async def test_an_attempt_after_a_landed_batch_goes_on_from_its_end(
 async def test_a_follower_that_finds_anothers_first_batch_opens_the_stream_anew(
     client: Client, store: ObjectStore, road: Road
 ):
-    # The other one subscribed when 11 was new, and landed it only now; this one has subscribed later, and has 13 and 14.
+    # The other one subscribed when 11 was new, and landed it only now; this one has subscribed
+    # later, and has 13 and 14.
     bus = NewsBus([*MISSED, event(11), event(12)], later=LATER[2:])
     following = follower(client, store, bus)
     chain = Chain(store, org="road", lane=road.lane)

@@ -1,4 +1,6 @@
-"""Writes to somebody who takes the bytes slowly, or answers in drips: what may have been done is in doubt, the rest is not."""
+"""Writes to somebody who takes the bytes slowly, or answers in drips: what may have been done is in
+doubt, the rest is not.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,6 @@
-"""An object of 800 fields with names of 60 characters goes every way of the engine, and ends equal to the org."""
+"""An object of 800 fields with names of 60 characters goes every way of the engine, and ends equal
+to the org.
+"""
 
 import uuid
 from collections.abc import AsyncIterator

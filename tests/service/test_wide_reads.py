@@ -1,4 +1,6 @@
-"""Objects of 800 fields against the org: every way of reading them works, costs one call a page, and no address is too long."""
+"""Objects of 800 fields against the org: every way of reading them works, costs one call a page,
+and no address is too long.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -216,7 +218,9 @@ async def test_a_page_size_that_is_asked_for_inside_a_call_holds(served: ServedO
 
 
 class ShortAddresses(httpx.AsyncHTTPTransport):
-    """A gateway on the way that takes less than the org does, and says so with a page of its own."""
+    """A gateway on the way that takes less than the org does, and says so with a page of its
+    own.
+    """
 
     most = 1_000
 
@@ -240,7 +244,7 @@ async def test_a_gateway_that_takes_shorter_addresses_costs_one_call_once(
 
 
 async def test_a_direct_query_that_long_is_refused_by_the_org(served: ServedOrg, spec: ObjectSpec) -> None:
-    """What the mechanism is for: without it these tests would show nothing."""
+    """Proof that the mechanism is needed: without it these tests would show nothing."""
     address = served.http.address("/queryAll", {"q": f"SELECT {', '.join(spec.fields)} FROM {WIDE}"})
     assert len(address) > 2 * URI_MAX_BYTES
     async with httpx.AsyncClient() as client:

@@ -1,4 +1,6 @@
-"""Records that are wider than a row of PostgreSQL: by one change or by several, their last fields are unknown and named."""
+"""Records that are wider than a row of PostgreSQL: by one change or by several, their last fields
+are unknown and named.
+"""
 
 import random
 import string
@@ -134,7 +136,8 @@ async def test_changes_that_are_too_wide_together_leave_the_last_fields_unknown_
     assert 300 < len(lost) < 400
     expect_named(road)
 
-    # A change of what is left out changes nothing of that, and neither does one of a field that fits.
+    # A change of what is left out changes nothing of that, and neither does one of a field that
+    # fits.
     await road.send([change(3, "UPDATE", filled(798, 800))])
     await road.send([change(4, "UPDATE", filled(0, 1))])
     assert unknown(road) == lost

@@ -1,4 +1,6 @@
-"""What carries a batch: an ingest job that goes wrong at any point has its effect once, and a call takes what fits into it."""
+"""Carriers of a batch: an ingest job that goes wrong at any point has its effect once, and a call
+takes as much as fits into it.
+"""
 
 import asyncio
 from collections import Counter

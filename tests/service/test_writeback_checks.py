@@ -1,4 +1,6 @@
-"""Whatever the checks accept, the org accepts: the checks know the org's rules from elsewhere, the org is the judge."""
+"""Whatever the checks accept, the org accepts: the checks know the org's rules from elsewhere, the
+org is the judge.
+"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -41,7 +43,7 @@ def org(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Org]:
 
 
 def facts(org: Org, name: str) -> DescribedObject:
-    """What the org says of an object."""
+    """The org's describe of an object."""
     answer = describe_entity(org.entities.all[name], org.entities, "/x", writable=True)
     return described(answer, NOON)
 
@@ -76,7 +78,9 @@ def writebacks(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
 
 
 def account_alone(name: str, fields: dict[str, Any]) -> bool:
-    """References that are given lead to the one account there is; whether a record exists is for the org to know."""
+    """References that are given lead to the one account there is; whether a record exists is for
+    the org to know.
+    """
     spec = CATALOGUE.objects[name].fields
     given = [
         (spec[field], value)

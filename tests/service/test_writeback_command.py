@@ -51,7 +51,7 @@ def run(settings: Path, *words: str, stdin: str | None = None) -> Result:
 
 
 def answered(settings: Path, *words: str, code: int = 0, stdin: str | None = None) -> Any:
-    """What is printed with --json."""
+    """The output with --json."""
     ended = run(settings, *words, "--json", stdin=stdin)
     assert ended.exit_code == code, ended.output
     return json.loads(ended.stdout)

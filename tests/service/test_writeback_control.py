@@ -1,4 +1,4 @@
-"""What an operator does with writebacks, on real parts: hold back, try again, let go, undo."""
+"""Operator actions on writebacks, on real parts: pause, retry, discard, undo."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -53,7 +53,7 @@ def undo(writer: WritingEngine, **chosen: Any) -> UndoResult:
 
 
 def acts(writer: WritingEngine) -> list[tuple[str, str, str, str]]:
-    """What operators did: act, by, target, detail."""
+    """Operators' acts: act, by, target, detail."""
     rows = [act for _, act in writer.engine.audit.rows() if act.act != "writeback.batch"]
     return [(act.act, act.by, act.target, act.detail) for act in rows]
 
@@ -87,7 +87,8 @@ async def test_after_a_pause_only_what_was_on_the_wire_reaches_the_org_and_a_res
     for _ in range(4):
         await queue.signal(names.WAKE)
         await asyncio.sleep(0.2)
-    # A look-up may read. The org keeps a call when it ends, so the one that was on the wire is among these.
+    # A look-up may read. The org keeps a call when it ends, so the one that was on the wire is
+    # among these.
     writes = [call.partition(" ")[0] for call in served.calls() if not call.startswith("GET")]
     assert (writes, told.on_the_wire) == (["PATCH"], (writer.batches()[0].batch,))
     assert [row.state for row in writer.rows()] == ["done"] * 30 + ["waiting"] * 30

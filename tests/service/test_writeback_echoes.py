@@ -1,4 +1,6 @@
-"""Own changes that come back close their writebacks; how writebacks stand is told as a whole."""
+"""Own changes that come back close their writebacks; the states of writebacks are reported as a
+whole.
+"""
 
 import asyncio
 from contextlib import closing

@@ -1,4 +1,6 @@
-"""The guard against overwriting newer changes, with a change log that a lane fills, or a poll, or nobody."""
+"""The guard against overwriting newer changes, with a change log that a lane fills, or a poll, or
+nobody.
+"""
 
 import asyncio
 import uuid
@@ -20,7 +22,7 @@ from tests.support.engines.writing_back import AT_ONCE, WritingEngine
 pytestmark = pytest.mark.service
 
 A_SECOND = 1.1
-"""LastModifiedDate has whole seconds: what is so far apart is told apart."""
+"""LastModifiedDate has whole seconds: what is so far apart is distinguished."""
 
 
 @pytest.fixture
@@ -145,7 +147,8 @@ async def test_without_a_log_a_change_holds_whatever_it_was_when_the_deadline_is
 async def test_a_snapshot_may_be_any_change_so_it_holds(writer: WritingEngine) -> None:
     writer.accepted(ours())
     theirs(writer, Priority="High")
-    await writer.engine.backfill("Case")  # as a polled lane: whole records, which do not say what was changed
+    # as a polled lane: whole records, which do not say what was changed
+    await writer.engine.backfill("Case")
     await started(writer)
     (row,) = await writer.settled()
     assert (row.state, subject(writer)) == ("held", "old")

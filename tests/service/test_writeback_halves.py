@@ -1,4 +1,6 @@
-"""What the org refuses as a whole for one of its rows is sent again in halves, until that row is by itself."""
+"""A collection that the org refuses for one of its rows is sent again in halves, until that row is
+by itself.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,6 @@
-"""What is accepted is in the store, each key once, whoever sends it at the same time, and nothing personal lies there in clear."""
+"""Accepted writebacks are in the store, each key once, whichever callers send it at the same time,
+and no personal value is stored in plaintext.
+"""
 
 import asyncio
 import itertools

@@ -1,4 +1,6 @@
-"""A dry run says what writebacks would do to the records as they are, what it would cost, and changes nothing."""
+"""A dry run says what writebacks would do to the records as they are, what it would cost, and
+changes nothing.
+"""
 
 import uuid
 from collections.abc import AsyncIterator

@@ -1,4 +1,6 @@
-"""Writebacks of which one is unlike the others: it concerns no other, and is sent as it was meant or not at all."""
+"""Writebacks of which one is unlike the others: it concerns no other, and is sent as it was meant
+or not at all.
+"""
 
 import asyncio
 import uuid

@@ -1,4 +1,6 @@
-"""The road of a writeback: accepted, formed into a batch, sent once, done; or looked up, tried again, held, dead."""
+"""The road of a writeback: accepted, formed into a batch, sent once, done; or looked up, tried
+again, held, dead.
+"""
 
 import asyncio
 from collections import Counter
@@ -84,7 +86,8 @@ async def test_what_is_accepted_is_in_the_org_once_for_two_calls_a_thousand(writ
 )
 async def test_a_call_that_goes_wrong_has_its_effect_once(writer: WritingEngine, kind: str) -> None:
     write = "PATCH /services/data/v67.0/composite/sobjects/Case"
-    # With 503 the governor has every call wait for ten seconds: one of the kinds is enough for that.
+    # With 503 the governor has every call wait for ten seconds: one of the kinds is enough for
+    # that.
     status = 503 if kind == "status" else 500
     writer.engine.served.org.faults.add(
         FaultRule(point="http", kind=kind, match=write, times=1, status=status)

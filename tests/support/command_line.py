@@ -1,4 +1,6 @@
-"""The command in the test's process, on settings that name the session's real parts: a process of its own takes a second."""
+"""The command in the test's process, on settings that name the session's real parts: a process of
+its own takes a second.
+"""
 
 import asyncio
 import json
@@ -39,7 +41,9 @@ def settings_file_of(
 
 
 async def command(settings: Path, *words: str) -> Result:
-    """Run a command on these settings; returns what it printed and how it ended. An error of ours is raised."""
+    """Run a command on these settings; returns what it printed and how it ended. An error of ours
+    is raised.
+    """
     ended = await asyncio.to_thread(CliRunner().invoke, app, [*words, "--settings", str(settings)])
     if isinstance(ended.exception, TidegateError):
         raise ended.exception

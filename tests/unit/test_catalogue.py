@@ -1,4 +1,6 @@
-"""The catalogue is the one file from which everything follows, so what is wrong in it is found when it is read."""
+"""The catalogue is the one file from which everything follows, so what is wrong in it is found when
+it is read.
+"""
 
 import re
 from pathlib import Path

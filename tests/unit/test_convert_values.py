@@ -1,4 +1,6 @@
-"""A value either fits its field's type, to the character and to the cent, or is refused with the reason."""
+"""A value either fits its field's type, to the character and to the cent, or is refused with the
+reason.
+"""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -187,7 +189,7 @@ def test_a_refusal_does_not_show_a_text(kind: FieldType) -> None:
 @pytest.mark.parametrize("kind", FieldType)
 @given(value=JSON.filter(lambda value: value is not None))
 def test_whatever_fits_can_be_stored(kind: FieldType, value: Any) -> None:
-    """What is neither refused nor storable would stop every batch that holds it."""
+    """A value that is neither refused nor storable would stop every batch that holds it."""
     field = spec(kind)
     fits = landed(converter(field), value)
     if fits is MISFIT:

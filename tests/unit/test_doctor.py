@@ -46,7 +46,7 @@ def test_no_name_is_a_check_and_a_problem() -> None:
 
 
 def test_every_problem_is_in_the_operators_page_with_its_remedy() -> None:
-    page = (ROOT / "docs" / "operations.md").read_text()
+    page = (ROOT / "docs" / "doctor.md").read_text()
     assert [code for code in PROBLEMS if f"| `{code}` |" not in page] == []
 
 

@@ -1,4 +1,4 @@
-"""What of an error of ours reaches a history: its code and its words, once, and where it was raised."""
+"""Errors of ours in a history: the code and the words, once, and where it was raised."""
 
 import pytest
 from temporalio.api.failure.v1 import Failure

@@ -22,7 +22,8 @@ from schemas.errors import RateLimitedError, TerminalError, TidegateError, Trans
 BASES = {TidegateError, TransientError, TerminalError}
 SYSTEM = {"system": "S3", "detail": "it said so"}
 
-# Histories, alerts and other people's dashboards compare these strings. Add, never change: a class that is renamed keeps its code.
+# Histories, alerts and other people's dashboards compare these strings. Add, never change: a class
+# that is renamed keeps its code.
 CODES = {
     "ActRefusedError",
     "BatchFailedError",

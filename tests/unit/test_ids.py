@@ -1,4 +1,6 @@
-"""Ids follow from what they stand for and from nothing else, so a second start or upload meets the first."""
+"""Ids follow from what they stand for and from nothing else, so a second start or upload meets the
+first.
+"""
 
 from datetime import UTC, datetime
 

@@ -1,6 +1,8 @@
-"""Names that are stored never change: a renamed one orphans every history, bucket and table that carries the old one.
+"""Names that are stored never change: a renamed one orphans every history, bucket and table that
+carries the old one.
 
-When a test here fails because a name was added, add it to the list. When one was changed, change it back.
+When a test here fails because a name was added, add it to the list. When one was changed, change
+it back.
 """
 
 from schemas import names

@@ -1,4 +1,5 @@
-"""Imports run one way: schemas <- transforms <- clients <- activities <- workflows <- workers <- api, cli.
+"""Imports run one way: schemas <- transforms <- clients <- activities <- workflows <- workers <-
+api, cli.
 
 Inside a layer they run one way between capabilities, too.
 """
@@ -17,7 +18,8 @@ OURS = {*ROAD, "sandbox", "tests", "benchmarks"}
 MAY_IMPORT: dict[str, set[str]] = {
     # A room may use itself and what lies before it on the road.
     **{room: set(ROAD[: place + 1]) for place, room in enumerate(ROAD)},
-    # Workflow code is replayed: it may think (pure functions), names activities by their stored names, and touches no client.
+    # Workflow code is replayed: it may think (pure functions), names activities by their stored
+    # names, and touches no client.
     "workflows": {"schemas", "transforms", "workflows"},
     # Two front doors, neither through the other.
     "cli": {*ROAD, "sandbox"} - {"api"},
@@ -27,7 +29,8 @@ MAY_IMPORT: dict[str, set[str]] = {
 
 
 CAPABILITIES: dict[str, dict[str, set[str]]] = {
-    # By layer: a capability, and those of its layer that it imports. A new arrow is a decision; an arrow that is gone leaves the table.
+    # By layer: a capability, and those of its layer that it imports. A new arrow is a decision; an
+    # arrow that is gone leaves the table.
     "transforms": {
         "apply": {"convert_values", "ingest", "misfits"},
         "backfill": set(),
@@ -97,7 +100,9 @@ def imported_rooms(file: Path) -> Iterator[tuple[str, int]]:
 
 
 def capability_arrows(layer: Path) -> dict[str, set[str]]:
-    """The capabilities of a layer, each with the others that it imports. A module at the layer's root is one of its own."""
+    """The capabilities of a layer, each with the others that it imports. A module at the layer's
+    root is one of its own.
+    """
     found: dict[str, set[str]] = {}
     for file in sorted(layer.rglob("*.py")):
         capability = file.relative_to(layer).parts[0].removesuffix(".py")

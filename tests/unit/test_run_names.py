@@ -1,4 +1,6 @@
-"""A run's name is derived in one place: the same question has the same name at every door, another question another one."""
+"""A run's name is derived in one place: the same question has the same name at every door, another
+question another one.
+"""
 
 import json
 import re

@@ -1,4 +1,6 @@
-"""Settings are read once at the edge: the environment wins over the file, what is wrong is named, secrets stay unseen."""
+"""Settings are read once at the edge: the environment wins over the file, what is wrong is named,
+secrets stay unseen.
+"""
 
 import json
 from pathlib import Path
@@ -7,6 +9,7 @@ from typing import Any
 import pytest
 
 from schemas.errors import SettingsError
+from workers.addresses import s3_address, salesforce_address
 from workers.settings import FILE_VARIABLE, Settings, load_settings
 
 SECRETS = ["hush-client", "hush-password", "hush-s3", "hush-warehouse", "hush-operational"]
@@ -115,7 +118,7 @@ def test_a_variable_that_is_no_json_is_refused_by_name(
 
 def test_no_secret_is_in_the_representation() -> None:
     settings = Settings(**whole())
-    seen = f"{settings!r} {settings} {settings.s3.address()!r} {settings.salesforce.address()!r}"
+    seen = f"{settings!r} {settings} {s3_address(settings.s3)!r} {salesforce_address(settings.salesforce)!r}"
     assert [secret for secret in SECRETS if secret in seen] == []
 
 
@@ -130,12 +133,12 @@ def test_no_secret_is_in_an_error(tmp_path: Path) -> None:
 
 def test_an_address_has_the_secrets_in_clear() -> None:
     settings = Settings(**whole())
-    assert settings.s3.address().secret_key == "hush-s3"
-    assert settings.salesforce.address().client_secret == "hush-client"
+    assert s3_address(settings.s3).secret_key == "hush-s3"
+    assert salesforce_address(settings.salesforce).client_secret == "hush-client"
 
 
 def test_the_login_url_has_no_slash_at_its_end() -> None:
-    assert Settings(**whole()).salesforce.address().login_url == "https://login.example"
+    assert salesforce_address(Settings(**whole()).salesforce).login_url == "https://login.example"
 
 
 def test_settings_cannot_be_changed() -> None:
@@ -151,7 +154,7 @@ def test_settings_cannot_be_changed() -> None:
         {"name": "poll-case", "way": "poll", "object": "Case", "channel": "/data/CaseChangeEvent"},
         {"name": "changes"},
         {"name": "changes", "channel": "/data/ChangeEvents", "object": "Case"},
-        {"name": "poll-case", "way": "poll", "object": "Case", "every": "PT0.1S"},
+        {"name": "poll-case", "way": "poll", "object": "Case", "interval": "PT0.1S"},
     ],
 )
 def test_a_lane_follows_a_channel_or_polls_an_object(tmp_path: Path, lane: dict[str, Any]) -> None:
@@ -160,9 +163,37 @@ def test_a_lane_follows_a_channel_or_polls_an_object(tmp_path: Path, lane: dict[
 
 
 def test_a_polled_lane_is_configured_by_its_object(tmp_path: Path) -> None:
+    lane = {"name": "poll-case", "way": "poll", "object": "Case", "interval": "PT30S"}
+    [found] = load_settings(written(tmp_path, {**whole(), "lanes": [lane]})).lanes
+    assert (found.object, found.interval.total_seconds()) == ("Case", 30)
+
+
+def test_a_lane_accepts_the_old_name_of_its_interval(tmp_path: Path) -> None:
     lane = {"name": "poll-case", "way": "poll", "object": "Case", "every": "PT30S"}
     [found] = load_settings(written(tmp_path, {**whole(), "lanes": [lane]})).lanes
-    assert (found.object, found.every.total_seconds()) == ("Case", 30)
+    assert found.interval.total_seconds() == 30
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("TIDEGATE_WRITEBACK__NEWER", '{"Case": "wins"}'),
+        ("TIDEGATE_WRITEBACK__CONFLICT_POLICY", '{"Case": "wins"}'),
+    ],
+)
+def test_a_renamed_variable_works_under_both_names(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    assert Settings(**whole()).writeback.conflict_policy == {"Case": "wins"}
+
+
+def test_the_new_name_wins_over_the_old_one_in_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIDEGATE_CUT__MAX_CHANGES", "7")
+    values = whole() | {"cut": {"most_changes": 5}}
+    assert load_settings(written(tmp_path, values)).cut.max_changes == 7
 
 
 def test_a_lane_is_followed_over_cometd_unless_it_says_otherwise() -> None:

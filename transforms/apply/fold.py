@@ -1,12 +1,15 @@
 """The fold's slow path: one record's versions from all of its changes.
 
-`current` and `history` are a fold over the change log (law 3). This is that fold, written out; records that were
-touched out of order, or by a text diff, are rebuilt by it. In-order changes take `transforms.apply.net_changes`, which must give
-the same rows: a property test holds both against a third, naive fold.
+`current` and `history` are a fold over the change log (law 3). This is that fold, written out;
+records that were touched out of order, or by a text diff, are rebuilt by it. In-order changes
+take `transforms.apply.net_changes`, which must give the same rows: a property test holds both
+against a third, naive fold.
 
-Rules: changes are taken in `change_order`. A create, undelete or snapshot sets every field (what it leaves out
-is null), or those that it names, and makes the record complete. An update sets the fields it carries. A field whose value did not fit is
-null and unknown until a later change sets it. A delete keeps the values and marks the record. Every change makes one version, from its `changed_at` to the next one's.
+Rules: changes are taken in `change_order`. A create, undelete or snapshot sets every field (what
+it leaves out is null), or those that it names, and makes the record complete. An update sets the
+fields it carries. A field whose value did not fit is null and unknown until a later change sets
+it. A delete keeps the values and marks the record. Every change makes one version, from its
+`changed_at` to the next one's.
 """
 
 from collections.abc import Iterable, Sequence
@@ -63,11 +66,15 @@ class Version:
     applied_at: datetime
     batch: str
     of_fold: tuple[tuple[str, Rule], ...] = ()
-    """Columns that are unknown though no change says so: each change fits, and what they make together does not."""
+    """Columns that are unknown though no change says so: each change fits, and what they make
+    together does not.
+    """
 
 
 def fold(changes: Iterable[LoggedChange], spec: ObjectSpec) -> list[Version]:
-    """The versions of one record, oldest first. `changes` may come in any order but without duplicates."""
+    """The versions of one record, oldest first. `changes` may come in any order but without
+    duplicates.
+    """
     ordered = sorted(changes, key=lambda change: change.change_order)
     record = _Record(spec)
     versions: list[Version] = []
@@ -112,7 +119,9 @@ class _Record:
         self._unknown = unknown_after(self._unknown, change.change_type, named, isolated)
 
     def version(self, change: LoggedChange, number: int, later: datetime | None) -> Version:
-        """The state as the version that the change makes, up to `later`. What is too wide is left out of the version, and stays in the state."""
+        """The state as the version that the change makes, up to `later`. What is too wide is left
+        out of the version, and stays in the state.
+        """
         values, unknown = tuple(self._values), self._unknown
         of_fold = [(column, Rule.TOO_LONG) for column in sorted(self._grown)]
         if beyond := overflow(values, self._spec):
@@ -137,10 +146,12 @@ class _Record:
         )
 
     def _set_fields(self, change: LoggedChange) -> str:
-        """Set what an update carries. A text whose diff does not fit stays as it was, and is doubtful until a later diff fits.
+        """Set what an update carries. A text whose diff does not fit stays as it was, and is
+        doubtful until a later diff fits.
 
-        A snapshot that was read in the middle of a second holds diffs of that second already, though they stand after it.
-        A text that is unknown is no base of a diff, though it is stored as null. Returns the columns that were set, joined by commas.
+        A snapshot that was read in the middle of a second holds diffs of that second already,
+        though they stand after it. A text that is unknown is no base of a diff, though it is
+        stored as null. Returns the columns that were set, joined by commas.
         """
         diffs = set((change.diff_fields or "").split(","))
         baseless = set((self._unknown or "").split(","))
@@ -162,7 +173,9 @@ class _Record:
         return ",".join(was_set)
 
     def _patch(self, column: str, place: int, diff: str) -> bool:
-        """Apply a diff; False when the text stays as it was. One that its column does not take is null, and unknown."""
+        """Apply a diff; False when the text stays as it was. One that its column does not take is
+        null, and unknown.
+        """
         try:
             text = landed(_converter(self._spec, place), apply_diff(self._values[place], diff))
         except DiffMismatchError:

@@ -1,11 +1,13 @@
-"""The fold's fast path: what a group of new changes does to each record, as net rows that SQL can merge.
+"""The fold's fast path: what a group of new changes does to each record, as net rows that SQL can
+merge.
 
-A net row sums up a record's changes in the group from the first up to one of them: which fields they set, and to
-what. The state after that change is then the row before the group with those fields replaced: one CASE a column,
-for one change or for a hundred, so hot records cost no extra round.
+A net row sums up a record's changes in the group from the first up to one of them: which fields
+they set, and to what. The state after that change is then the row before the group with those
+fields replaced: one CASE a column, for one change or for a hundred, so hot records cost no extra
+round.
 
-Only for changes that are new, later than everything applied to their record, and free of text diffs; the rest
-takes the slow path (`transforms.apply.fold`), which gives the same rows.
+Only for changes that are new, later than everything applied to their record, and free of text
+diffs; the rest takes the slow path (`transforms.apply.fold`), which gives the same rows.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -34,9 +36,11 @@ _Bools = NDArray[np.bool_]
 
 
 class NetRows:
-    """The net rows of a group's changes (columns of `staged_columns`), one a change, by record and change.
+    """The net rows of a group's changes (columns of `staged_columns`), one a change, by record and
+    change.
 
-    Only keys and masks are held; a column's values are copied once, for the rows that `table` is asked for.
+    Only keys and masks are held; a column's values are copied once, for the rows that `table` is
+    asked for.
     """
 
     def __init__(
@@ -47,7 +51,9 @@ class NetRows:
         applied_at: datetime,
         unknown_before: Mapping[str, str] | None = None,
     ) -> None:
-        """`unknown_before`: record -> `unknown_fields` of its row before the group; None: no record has any."""
+        """`unknown_before`: record -> `unknown_fields` of its row before the group; None: no record
+        has any.
+        """
         self._changes = changes
         self._spec = spec
         self._applied_at = applied_at
@@ -140,7 +146,9 @@ class _Records:
         self.following: _Ints = np.where(ends, -1, self.row + 1)
 
     def last_true(self, flags: _Bools) -> _Ints:
-        """For each row the latest row of the same record, itself included, that has the flag; -1 when none has."""
+        """For each row the latest row of the same record, itself included, that has the flag; -1
+        when none has.
+        """
         latest = np.maximum.accumulate(np.where(flags, self.row, -1))
         return np.where(latest >= self.begin, latest, np.int64(-1))
 
@@ -170,7 +178,9 @@ def _unknown_texts(changes: pa.Table, order: _Ints, before: Mapping[str, str]) -
 def unknown_after(
     before: str | None, change_type: str, changed: str | None, isolated: str | None
 ) -> str | None:
-    """`unknown_fields` of a record after a change, given those before it and the change's own columns of the same names."""
+    """`unknown_fields` of a record after a change, given those before it and the change's own
+    columns of the same names.
+    """
     if change_type == DELETE or (before is None and isolated is None):
         return before
     known = _columns(before)
@@ -179,7 +189,9 @@ def unknown_after(
 
 
 def known_only(unknown: str | None, columns: Collection[str]) -> str | None:
-    """`unknown_fields` without the columns that the catalogue has no more: it removed their field, or ignores it."""
+    """`unknown_fields` without the columns that the catalogue has no more: it removed their field,
+    or ignores it.
+    """
     if unknown is None:
         return None
     return ",".join(name for name in unknown.split(",") if name in columns) or None

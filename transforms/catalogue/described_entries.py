@@ -1,7 +1,8 @@
 """From a field as the org describes it to a catalogue entry. No I/O.
 
-Types in describe's words (SOAP API Developer Guide, "Field Types"; REST API Developer Guide, "sObject Describe"): each is kept, is a compound
-whose parts are fields of their own, or is one that no change event and no query job carries as a value.
+Types in describe's words (SOAP API Developer Guide, "Field Types"; REST API Developer Guide,
+"sObject Describe"): each is kept, is a compound whose parts are fields of their own, or is one
+that no change event and no query job carries as a value.
 """
 
 import re
@@ -23,7 +24,9 @@ NOT_KEPT = frozenset(
         "masterrecord",
     }
 )
-"""Known types without a value that a column could hold. A type that is in no list is left out like them."""
+"""Known types without a value that a column could hold. A type that is in no list is left out like
+them.
+"""
 MOST_LENGTH = 131_072
 """Characters of the longest text (`FieldSpec.length`)."""
 _SYSTEM = frozenset({"Id", "IsDeleted", "SystemModstamp"})
@@ -33,9 +36,11 @@ _OF_THE_READER = frozenset({"LastViewedDate", "LastReferencedDate"})
 
 
 def fields_of(described: Iterable[DescribedField], known: Container[str] = ()) -> dict[str, DescribedField]:
-    """What may have a column, by name: without Tidegate's own, what is of the reader, and compounds, whose parts are fields.
+    """Names of fields that may have a column: without Tidegate's own, the reader's, and compounds,
+    whose parts are fields.
 
-    `known`: names that the catalogue has; a name that the org puts together, as Contact.Name, is a field where it says so.
+    `known`: names that the catalogue has; a name that the org puts together, as Contact.Name, is
+    a field where it says so.
     """
     fields = list(described)
     compounds = {field.compound for field in fields if field.compound}
@@ -49,7 +54,9 @@ def fields_of(described: Iterable[DescribedField], known: Container[str] = ()) -
 
 
 def _is_a_value(compound: DescribedField) -> bool:
-    """True for a compound that is a text besides, as the Name of accounts of which some are persons."""
+    """True for a compound that is also a text, as the Name of accounts of which some are
+    persons.
+    """
     return not compound.composed and kind_of(compound) is not None
 
 
@@ -79,10 +86,11 @@ def entry_of(field: DescribedField, pii: Pii, *, added: bool = True) -> FieldSpe
 
 
 def part_name(field: DescribedField) -> str | None:
-    """What the field is called inside its compound in change events; None: by its own name.
+    """The field's name inside its compound in change events; None = its own name.
 
-    `BillingCity` is `City` of `BillingAddress`; `Home__City__s` is `City` of `Home__c`; `FirstName` is `FirstName` of `Name` (Change Data
-    Capture Developer Guide, "Change Event Body"; Object Reference, "Compound Fields").
+    `BillingCity` is `City` of `BillingAddress`; `Home__City__s` is `City` of `Home__c`;
+    `FirstName` is `FirstName` of `Name` (Change Data Capture Developer Guide, "Change Event
+    Body"; Object Reference, "Compound Fields").
     """
     compound, name = field.compound, field.name
     if custom := re.fullmatch(r"(\w+)__c", compound):
@@ -95,7 +103,9 @@ def part_name(field: DescribedField) -> str | None:
 
 
 def kind_of(field: DescribedField) -> FieldType | None:
-    """The type that its column has; None for one that is not kept. A reference that names no object is an id."""
+    """The type that its column has; None for one that is not kept. A reference that names no object
+    is an id.
+    """
     if field.type not in set(FieldType) or field.type in NOT_KEPT:
         return None
     kind = FieldType(field.type)
@@ -111,5 +121,7 @@ def scale_of(kind: FieldType, field: DescribedField) -> int | None:
 
 
 def text_length(field: DescribedField) -> int:
-    """The most characters of a text. Of some types, as anyType, describe bounds none: the longest then."""
+    """The most characters of a text. Of some types, as anyType, describe bounds none: the longest
+    then.
+    """
     return min(field.length, MOST_LENGTH) or MOST_LENGTH

@@ -1,7 +1,9 @@
-"""What a generated catalogue says of each field, and which decisions it leaves to a person. No I/O.
+"""The entry of each field in a generated catalogue, and the decisions that it leaves to a person.
+No I/O.
 
-How sensitive a field is: what Setup says of it counts most (Tooling API, "FieldDefinition", `ComplianceGroup` and
-`SecurityClassification`), then its type, then its name. A long text of which nobody has said anything is encrypted until somebody does.
+How sensitive a field is: what Setup says of it counts most (Tooling API, "FieldDefinition",
+`ComplianceGroup` and `SecurityClassification`), then its type, then its name. A long text of
+which nobody has said anything is encrypted until somebody does.
 """
 
 import re
@@ -38,7 +40,7 @@ class Entry(NamedTuple):
     values: Mapping[str, Any]
     """The entry, its values in the order in which they are written."""
     comment: str
-    """What somebody should know or decide; empty: nothing."""
+    """Notes for a person; empty = nothing."""
 
 
 def entries_of(described: Iterable[DescribedField]) -> dict[str, Entry]:
@@ -78,7 +80,8 @@ def pii_of(field: DescribedField, *, is_name_of_people: bool = False) -> tuple[P
 
     Args:
         field: With what Setup says of it.
-        is_name_of_people: True for a text whose parts are the names of people, as Account.Name with person accounts.
+        is_name_of_people: True for a text whose parts are the names of people, as Account.Name
+            with person accounts.
     """
     told = _told(field)
     if told is not None:
@@ -102,7 +105,9 @@ def pii_of(field: DescribedField, *, is_name_of_people: bool = False) -> tuple[P
 
 
 def _told(field: DescribedField) -> Pii | None:
-    """What Setup says; None: nothing that settles it. `Internal` says who may see a field, not that it is about nobody."""
+    """The sensitivity in Setup; None = nothing that settles it. `Internal` says who may see a
+    field, not that it is about nobody.
+    """
     if field.classification in _SENSITIVE_CLASSES or _HEALTH_OR_PAYMENT.intersection(field.compliance):
         return Pii.SENSITIVE
     if field.compliance or field.classification == _PERSONAL_CLASS:
@@ -111,7 +116,7 @@ def _told(field: DescribedField) -> Pii | None:
 
 
 def _values(field: DescribedField, spec: FieldSpec) -> Iterator[tuple[str, Any]]:
-    """What differs from a catalogue entry's defaults. A textarea's length is always said."""
+    """Differences from a catalogue entry's defaults. A textarea's length is always said."""
     yield "type", spec.type.value
     if spec.type in TEXTS and (spec.length != _USUAL_LENGTH or spec.type is FieldType.TEXTAREA):
         yield "length", spec.length
@@ -137,7 +142,9 @@ def _values(field: DescribedField, spec: FieldSpec) -> Iterator[tuple[str, Any]]
 
 
 def _is_required(field: DescribedField) -> bool:
-    """Every record has a value that somebody gave. A user who may only read is told of no field that it can be created."""
+    """Every record has a value that somebody gave. For a user who may only read, no field is
+    described as one that can be created.
+    """
     if field.calculated:
         return False
     return field.required or not (field.nullable or field.defaulted or field.type == FieldType.BOOLEAN)

@@ -39,7 +39,8 @@ def generate(shapes: Sequence[DescribedShape], history: Set[str] = frozenset()) 
     """A catalogue of these objects, in this order, with their fields in describe's order.
 
     Args:
-        shapes: As the org describes them, each with a key prefix; with what Setup says of their fields.
+        shapes: As the org describes them, each with a key prefix; with what Setup says of their
+            fields.
         history: Objects whose versions are kept.
     """
     entries = {shape.name: entries_of(shape.fields) for shape in shapes}

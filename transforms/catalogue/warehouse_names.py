@@ -1,4 +1,6 @@
-"""The catalogue with the names that its objects and fields have in the warehouse for good. No I/O."""
+"""The catalogue with the names that its objects and fields have in the warehouse for good. No
+I/O.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,7 +14,7 @@ from schemas.errors import CatalogueError
 
 
 class NameRow(NamedTuple):
-    """What `ops.names` says of an object (an empty field) or of a field."""
+    """The row of `ops.names` for an object (an empty field) or a field."""
 
     object: str
     field: str
@@ -24,8 +26,9 @@ class NameRow(NamedTuple):
 def named(objects: Mapping[str, ObjectSpec], rows: Iterable[NameRow]) -> dict[str, ObjectSpec]:
     """The objects with the names that are on record, and names for what is not.
 
-    Raises `CatalogueError` when the catalogue gives another name than the one on record, or one that is on record for something else,
-    which may be there no more: the tables have these, with its values.
+    Raises `CatalogueError` when the catalogue gives another name than the one on record, or one
+    that is on record for something else, which may be there no more: the tables have these, with
+    its values.
     """
     tables: dict[str, str] = {}
     columns: defaultdict[str, dict[str, str]] = defaultdict(dict)
@@ -48,7 +51,7 @@ def named(objects: Mapping[str, ObjectSpec], rows: Iterable[NameRow]) -> dict[st
 
 
 def new_rows(objects: Mapping[str, ObjectSpec], rows: Iterable[NameRow]) -> list[NameRow]:
-    """What has to be put on record of named objects."""
+    """The entries to record for named objects."""
     known = {(row.object, row.field) for row in rows}
     return [row for row in _rows(objects) if (row.object, row.field) not in known]
 

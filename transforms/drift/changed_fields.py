@@ -1,4 +1,4 @@
-"""Which rows of a page say something else than the warehouse. No I/O."""
+"""Find the rows of a page that differ from the warehouse. No I/O."""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
@@ -22,14 +22,15 @@ def differing(
 ) -> list[int]:
     """The places of the rows to land, in order.
 
-    A row whose record the warehouse lacks counts only when it is young: the record's own change may still be on its way, and not
-    carry what the row says; an older one is not followed.
+    A row whose record the warehouse lacks counts only when it is young: the record's own change
+    may still be on its way, and not carry what the row says; an older one is not followed.
 
     Args:
         page: Live and protected rows; columns of `transforms.ingest.row_pages`.
         spec: The object.
         fields: Columns to compare.
-        known: record id -> the warehouse's values, in the order of `fields`; `MISFIT` for a field that is unknown.
+        known: record id -> the warehouse's values, in the order of `fields`; `MISFIT` for a
+            field that is unknown.
         young_from: SystemModstamp from which a row is young, in the form of the page's.
     """
     columns = [page[name].to_pylist() for name in fields]

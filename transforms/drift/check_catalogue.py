@@ -26,7 +26,9 @@ _NAME = "Name"
 
 
 def differences_of(spec: ObjectSpec, shape: DescribedShape) -> list[Difference]:
-    """Every difference of one object, with the file alone: what the engine would decide by itself counts, too."""
+    """Every difference of one object, with the file alone: what the engine would decide by itself
+    counts, too.
+    """
     if not shape.queryable:
         advice = "Take it out of the catalogue: the org lets nobody query it."
         return [Difference(object=spec.name, what="object_not_queryable", costs=Costs.MISSED, advice=advice)]

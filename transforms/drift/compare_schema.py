@@ -1,7 +1,9 @@
-"""How the org's fields differ from the catalogue's, and what follows from each difference. No I/O.
+"""Compare the org's fields with the catalogue's, and decide what follows from each difference. No
+I/O.
 
-The rule for values: what the warehouse has stays unless the org says something else of the same kind. So a field that is gone, or whose
-type holds less than before, is *held*: it is neither asked for nor set by whole records, and a lossy conversion writes no nulls.
+The rule for values: what the warehouse has stays unless the org says something else of the same
+kind. So a field that is gone, or whose type holds less than before, is *held*: it is neither
+asked for nor set by whole records, and a lossy conversion writes no nulls.
 """
 
 from collections.abc import Iterable, Mapping
@@ -34,7 +36,7 @@ from transforms.drift.reports import described_text, reported
 _ALIKE = (FRACTIONS, WHOLE_NUMBERS, IDS)
 """Types that are the same to the warehouse."""
 _DECIDED = ("type", "length", "scale", "references", "part_of", "part", "held")
-"""What a decision changes of an entry that is there; the rest is the file's."""
+"""The change that a decision makes to an existing entry; the rest is the file's."""
 
 
 def compare(
@@ -63,9 +65,11 @@ def compare(
 
 
 def overlaid(catalogue: Catalogue, rows: Iterable[DriftRow]) -> dict[str, ObjectSpec]:
-    """The catalogue's objects with the decisions over them, in their order; those about entries that are otherwise now do not count.
+    """The catalogue's objects with the decisions over them, in their order; those about entries
+    that are otherwise now do not count.
 
-    Nor does one about a field that the file ignores. Raises `CatalogueError` when the file says by now what cannot be beside a decision.
+    Nor does one about a field that the file ignores. Raises `CatalogueError` when the file says
+    by now what cannot be beside a decision.
     """
     fields = {name: dict(spec.fields) for name, spec in catalogue.objects.items()}
     for row in rows:
@@ -76,7 +80,7 @@ def overlaid(catalogue: Catalogue, rows: Iterable[DriftRow]) -> dict[str, Object
         if present is None and row.was == "":
             of_object[row.field] = row.spec
         elif present is not None and row.was == _was(present, row.kind):
-            # What the file says besides, such as `pii`, is said since.
+            # Other keys of the file, such as `pii`, count since then.
             update = {name: getattr(row.spec, name) for name in _DECIDED}
             of_object[row.field] = present.model_copy(update=update)
     return {
@@ -107,7 +111,9 @@ def _is_no_field(spec: ObjectSpec, name: str) -> bool:
 
 
 def _was(entry: FieldSpec, kind: DriftKind) -> str:
-    """The entry in short, with the compound that it is a part of where that is what was decided about."""
+    """The entry in short, with the compound that it is a part of where that is what was decided
+    about.
+    """
     if kind is not DriftKind.PART:
         return text_of(entry)
     return f"{text_of(entry)}, {'part of ' + entry.part_of if entry.part_of else 'no part'}"
@@ -161,7 +167,9 @@ def _new_fields(
 
 
 def field_called(spec: ObjectSpec, name: str) -> str | None:
-    """The field that changes carry under a name, which is `Compound.Part` for a part; None: the catalogue lacks it."""
+    """The field that changes carry under a name, which is `Compound.Part` for a part; None: the
+    catalogue lacks it.
+    """
     compound, _, part = name.partition(".")
     return spec.compounds.get(compound, {}).get(part) if part else name if name in spec.fields else None
 
@@ -179,7 +187,9 @@ def _is_same_kind(entry: FieldSpec, field: DescribedField) -> bool:
 
 
 def _is_other_part(entry: FieldSpec, field: DescribedField) -> bool:
-    """True when the org has the field in a compound of which the entry does not know. A `part` that the file gives is taken as it is."""
+    """True when the org has the field in a compound of which the entry does not know. A `part` that
+    the file gives is taken as it is.
+    """
     if not field.compound:
         return False
     if entry.part_of != field.compound:
@@ -257,7 +267,9 @@ def _restored(spec: ObjectSpec, name: str, entry: FieldSpec, field: DescribedFie
 
 
 def _fits_in(spec: ObjectSpec, name: str, entry: FieldSpec) -> bool:
-    """False when the catalogue cannot take the field beside its others: its name is none, or another field is the same part."""
+    """False when the catalogue cannot take the field beside its others: its name is none, or
+    another field is the same part.
+    """
     try:
         with_fields(spec, {**spec.fields, name: entry})
     except ValueError:

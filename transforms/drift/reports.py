@@ -1,4 +1,4 @@
-"""What is reported of a field that fits its catalogue entry, and that somebody should look at all the same. No I/O."""
+"""Reports about a field that fits its catalogue entry and still needs attention. No I/O."""
 
 from collections.abc import Iterator
 
@@ -9,11 +9,13 @@ from transforms.catalogue.described_entries import scale_of
 _EXACT_DIGITS = 15
 """Digits that a binary number keeps, whatever they are (IEEE 754, "double")."""
 _Report = tuple[DriftKind, str, str]
-"""What happened, a word for it where the type does not say it, and what to do."""
+"""The change, a word for it where the type does not say it, and the remedy."""
 
 
 def reported(object_name: str, name: str, entry: FieldSpec, field: DescribedField) -> Iterator[FieldDrift]:
-    """One row for all that somebody should know of a field that fits: its last row is what keeps it from being said again."""
+    """One row for all that somebody should know of a field that fits: its last row is what keeps it
+    from being said again.
+    """
     found = [*_other_scale(entry, field), *_other_rule(entry, field)]
     if not found:
         return
@@ -30,7 +32,9 @@ def reported(object_name: str, name: str, entry: FieldSpec, field: DescribedFiel
 
 
 def _other_scale(entry: FieldSpec, field: DescribedField) -> Iterator[_Report]:
-    """Digits for which the column has no room. Such a field is read on: its numbers land rounded, which is noted, or are isolated."""
+    """Digits for which the column has no room. Such a field is read on: its numbers land rounded,
+    which is noted, or are isolated.
+    """
     scale = scale_of(entry.type, field)
     if scale is None or field.calculated:
         return

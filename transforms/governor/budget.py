@@ -1,12 +1,14 @@
-"""The arithmetic of one budget: what is used, what is granted and still alive, and what a class may have now.
+"""The arithmetic of one budget: what is used, what is granted and still alive, and what a class may
+have now.
 
 The invariant, whatever the order of grants, returns, expiries, readings and restarts:
 
     what the org has counted + tokens granted and alive <= maximum - margin
 
-It holds because spending is counted at the latest moment at which it can have happened (when it is reported, or when the
-lease ends), and a reading replaces only what was spent before the time that the reading speaks of. What *others* spend
-between two readings is not known; the margin is for them.
+It holds because spending is counted at the latest moment at which it can have happened (when it
+is reported, or when the lease ends), and a reading replaces only what was spent before the time
+that the reading speaks of. What *others* spend between two readings is not known; the margin is
+for them.
 """
 
 import math
@@ -70,15 +72,17 @@ class BudgetBook(BaseModel):
     recent: dict[int, int] = {}
     """End of a bucket -> tokens spent in it: what the reading may not hold yet."""
     hours: dict[int, dict[str, int]] = {}
-    """Hour since the epoch -> class, or `GOVERNOR` -> tokens spent: the last day and the present hour."""
+    """Hour since the epoch -> class, or `GOVERNOR` -> tokens spent: the last day and the present
+    hour.
+    """
     usage: Usage = Field(default_factory=Usage)
-    """Who spent it, hour by hour: for forecasts, not for grants."""
+    """Spending hour by hour: for forecasts, not for grants."""
     asked_at: dict[LeaseClass, float] = {}
     paused_until: float = 0.0
     paused_because: str = ""
 
     def used_at_most(self) -> int:
-        """What the org may have counted by now, but for what others spent since the reading."""
+        """The org's possible count by now, without others' spending since the reading."""
         return self.used + sum(self.recent.values())
 
     def alive(self, lease_class: LeaseClass | None = None) -> int:
@@ -91,9 +95,11 @@ class BudgetBook(BaseModel):
         return 0 if self.maximum is None else self.maximum - math.ceil(self.maximum * terms.margin)
 
     def to_share(self, terms: Terms) -> int:
-        """What the classes' shares are parts of: the spendable rest after what other applications spent in 24 hours.
+        """The base of the classes' shares: the spendable rest after other applications' spending in
+        24 hours.
 
-        They will go on, as far as anybody knows: floors that ignored them would promise what is not there.
+        They will go on, as far as anybody knows: floors that ignored them would promise what is
+        not there.
         """
         spendable = self.spendable(terms)
         if self.budget.is_concurrency:
@@ -102,7 +108,9 @@ class BudgetBook(BaseModel):
         return max(0, spendable - max(0, self.used_at_most() - ours))
 
     def room(self, terms: Terms) -> int:
-        """Tokens that could be granted now if there was but one class. Negative when others took more than the margin."""
+        """Tokens that could be granted now if there was but one class. Negative when others took
+        more than the margin.
+        """
         used = 0 if self.budget.is_concurrency else self.used_at_most()
         return self.spendable(terms) - used - self.alive()
 
@@ -112,7 +120,7 @@ class BudgetBook(BaseModel):
         return self.alive(lease_class) + (0 if self.budget.is_concurrency else kept)
 
     def allowed(self, lease_class: LeaseClass, terms: Terms, now: float) -> tuple[int, str]:
-        """What the class may have now, and why not more."""
+        """The class's possible grant now, and the reason for its limit."""
         if self.maximum is None:
             return 0, "the org's limits have not been read yet"
         if now < self.paused_until:
@@ -217,7 +225,8 @@ class BudgetBook(BaseModel):
     def _lease(self, process: str, line: LeaseLine) -> HeldLease:
         key = f"{process} {line.lease_class}"
         if key not in self.leases:
-            # Unknown here but not new: it ended (then it is counted twice, which is the safe side), or our books are new.
+            # Unknown here but not new: it ended (then it is counted twice, which is the safe side),
+            # or our books are new.
             self.leases[key] = HeldLease(
                 process=process,
                 lease_class=line.lease_class,
@@ -230,7 +239,8 @@ class BudgetBook(BaseModel):
     def _count(self, spender: str, tokens: int, now: float) -> None:
         if tokens <= 0 or self.budget.is_concurrency:
             return
-        # Without readings a day's worth is kept: by the hour, or it would be the largest part of the books.
+        # Without readings a day's worth is kept: by the hour, or it would be the largest part of
+        # the books.
         bucket = _BUCKET if self.as_of else _HOUR
         end = (math.floor(now / bucket) + 1) * bucket
         self.recent[end] = self.recent.get(end, 0) + tokens
@@ -239,16 +249,20 @@ class BudgetBook(BaseModel):
         self.usage.spend(tokens, now)
 
     def _kept_floor(self, lease_class: LeaseClass, to_share: int, terms: Terms, now: float) -> int:
-        """What others must leave for a class: its unspent floor, less what it lends while it is quiet."""
+        """The reserve that others must leave for a class: its unspent floor, less the lent part
+        while it is quiet.
+        """
         share = terms.shares.get(lease_class, _NONE)
         kept = max(0, math.floor(share.floor * to_share) - self.spent(lease_class))
         quiet = now - self.asked_at.get(lease_class, 0.0) >= terms.quiet_after.total_seconds()
         return math.ceil(kept * (1 - terms.lent)) if quiet else kept
 
     def _coming_need(self, lease_class: LeaseClass, terms: Terms) -> int:
-        """What less important classes leave for a class beyond their own floors, for its next hours.
+        """The reserve that less important classes leave for a class beyond their own floors, for
+        its next hours.
 
-        Without it a backfill would take at night what is free, and starve the lanes in the morning.
+        Without it a backfill would take at night what is free, and starve the lanes in the
+        morning.
         """
         return 0 if self.budget.is_concurrency else math.ceil(self.spent(lease_class) * terms.ahead)
 

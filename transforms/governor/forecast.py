@@ -1,7 +1,7 @@
-"""What becomes of a budget in the coming hours. Pure: from the governor's books, the terms and the time.
+"""Project a budget over the coming hours. Pure: from the governor's books, the terms and the time.
 
-Demand is assumed to go on as it is: that classes are slowed is what is forecast, and asked of the books themselves, as
-they will be. So this cannot disagree with what the governor then does.
+Demand is assumed to go on as it is: that classes are slowed is what is forecast, and asked of
+the books themselves, as they will be. So this cannot disagree with what the governor then does.
 """
 
 import math
@@ -20,13 +20,14 @@ _SPENDERS: tuple[LeaseClass | str, ...] = (*LeaseClass, GOVERNOR)
 def forecast(
     book: BudgetBook, terms: Terms, now: float, horizon: timedelta = timedelta(hours=DAY_HOURS)
 ) -> Forecast:
-    """What is left of a budget, who spends it, and what becomes of it.
+    """The rest of a budget, its spenders, and its forecast.
 
     Args:
         book: As the governor has it.
         terms: By which it is kept.
         now: Seconds since the epoch.
-        horizon: How far to look; at most 24 hours, after which everything that is known has dropped out.
+        horizon: How far to look; at most 24 hours, after which everything that is known has
+            dropped out.
     """
     known, spendable = _present(book, terms, now), book.spendable(terms)
     if book.maximum is None or book.budget.is_concurrency:
@@ -113,7 +114,9 @@ def _slowed(book: BudgetBook, terms: Terms, ways: list[Course], ends: float) -> 
 def _slowed_on(
     book: BudgetBook, terms: Terms, course: Course, lease_class: LeaseClass, ends: float
 ) -> Slowed | None:
-    """Found by asking the books as they will be: within an hour they fill up, so halving finds the minute."""
+    """Found by asking the books as they will be: within an hour they fill up, so halving finds the
+    minute.
+    """
     a_minute = _last_hour(_hours_of(book, lease_class), course.now) / 60
     spends = a_minute > 0 or course.now - book.asked_at.get(lease_class, 0.0) < HOUR
 

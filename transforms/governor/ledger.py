@@ -1,4 +1,6 @@
-"""All budgets of one org, and what the governor does with them. Pure: the caller says what time it is."""
+"""All budgets of one org, and what the governor does with them. Pure: the caller says what time it
+is.
+"""
 
 from pydantic import BaseModel
 
@@ -11,11 +13,13 @@ _TOLD_BY_NOBODY = {
     Budget.INGEST_ROWS: BULK_INGEST_ROWS,
     Budget.STREAMING_CLIENTS: min(COMETD_CLIENTS.values()),
 }
-"""Limits that the Limits API does not list, or not in every edition: from the documentation, used by us alone as far as we know."""
+"""Limits that the Limits API does not list, or not in every edition: from the documentation, used
+by us alone as far as we know.
+"""
 
 
 class OrgBooks(BaseModel):
-    """What a governor is started with and carries from run to run."""
+    """The input of a governor, carried from run to run."""
 
     org: str
     terms: Terms = Terms()
@@ -28,7 +32,9 @@ class OrgBooks(BaseModel):
             self.books.setdefault(budget, BudgetBook(budget=budget, maximum=maximum))
 
     def exchange(self, exchange: Exchange, now: float) -> Answer:
-        """Hear what a process has spent and what the org told it; grant what it may have, the highest class first."""
+        """Hear what a process has spent and what the org told it; grant what it may have, the
+        highest class first.
+        """
         self.take_in(exchange.readings, exchange.refusals)
         lines = [
             self.books[line.budget].exchange(exchange.process, line, self.terms, now)
@@ -37,7 +43,7 @@ class OrgBooks(BaseModel):
         return Answer(lease_life=self.terms.lease_life, lines=tuple(lines))
 
     def take_in(self, readings: tuple[Reading, ...], refusals: tuple[Refusal, ...]) -> None:
-        """What the org says of itself."""
+        """The org's own report."""
         for reading in readings:
             self.books[reading.budget].read(reading)
         for refusal in refusals:

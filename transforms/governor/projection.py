@@ -1,8 +1,8 @@
-"""How a budget goes on: what will be used at a time, if hours are spent as they are expected to be.
+"""Project a budget's usage, if every hour is spent as expected.
 
-What is used at a time is the sum of the 24 hours up to it: those that are over with what they held, those to come with
-what is expected of them. So what was spent yesterday drops out while new spending comes in, and a budget that is nearly
-used up may recover by itself.
+Usage at time t is the sum of the 24 hours before t: actual usage for past hours, expected usage for
+future ones. So yesterday's spending drops out while new spending comes in, and a budget that is
+nearly used up may recover by itself.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -17,7 +17,7 @@ _FROM_PRESENT_TO_USUAL = 3 * HOUR
 
 @dataclass(frozen=True)
 class Course:
-    """How a budget goes on from now."""
+    """Forecast a budget from now on."""
 
     past: Mapping[int, float]
     """Hour -> tokens in it so far."""
@@ -44,7 +44,9 @@ class Course:
         return tokens
 
     def reaches(self, most: float, horizon: float) -> float | None:
-        """When `most` are used; None when never within the horizon. Exact, because within an hour rates are constant."""
+        """When `most` are used; None when never within the horizon. Exact, because within an hour
+        rates are constant.
+        """
         for begin, end in clock_hours(self.now, horizon):
             first, last = self.used(begin), self.used(end)
             if first >= most:
@@ -87,7 +89,9 @@ def _blended(present: float, usual: float | None, hour: int, now: float) -> floa
 
 
 def clock_hours(begin: float, end: float) -> Iterator[tuple[float, float]]:
-    """The time from `begin` to `end` in pieces that turn with the clock's hours; a piece ends just before its turn."""
+    """The time from `begin` to `end` in pieces that turn with the clock's hours; a piece ends just
+    before its turn.
+    """
     while begin < end:
         turn = min(end, (begin // HOUR + 1) * HOUR)
         yield begin, turn - 1e-3

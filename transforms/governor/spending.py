@@ -1,4 +1,5 @@
-"""Tokens of a budget by the time at which they were spent: enough for a present rate and for the usual one of an hour of the day.
+"""Tokens of a budget by the time at which they were spent: enough for a present rate and for the
+usual one of an hour of the day.
 
 Bounded: hours of eight days, ten minutes of the last hour. Times are seconds since the epoch.
 """
@@ -17,7 +18,9 @@ _LATELY = 3_600
 
 
 class Spending(BaseModel):
-    """Tokens of one side: by hour for eight days, and by ten minutes for the last hour. Times are seconds since the epoch."""
+    """Tokens of one side: by hour for eight days, and by ten minutes for the last hour. Times are
+    seconds since the epoch.
+    """
 
     since: float | None = None
     """From when on every token is in here; None before anything is."""
@@ -25,11 +28,13 @@ class Spending(BaseModel):
     slots: dict[int, float] = {}
 
     def begin(self, at: float) -> None:
-        """From now on everything is told; a second call changes nothing."""
+        """From now on every event is reported; a second call changes nothing."""
         self.since = at if self.since is None else self.since
 
     def add(self, tokens: float, begin: float, end: float) -> None:
-        """Tokens that were spent at some time between `begin` and `end`: evenly, for want of better knowledge."""
+        """Tokens that were spent at some time between `begin` and `end`: evenly, for want of better
+        knowledge.
+        """
         if tokens <= 0:
             return
         for size, kept, parts in ((HOUR, _KEPT_HOURS, self.hours), (_SLOT, _KEPT_SLOTS, self.slots)):
@@ -40,7 +45,7 @@ class Spending(BaseModel):
                 parts[number] = parts.get(number, 0.0) + tokens * fraction
 
     def take_back(self, tokens: float, now: float) -> float:
-        """Undo what was added of late, as far as there is any; returns what there was not."""
+        """Undo what was added recently, as far as there is any; returns what there was not."""
         left = tokens
         for slot in (int(now // _SLOT), int(now // _SLOT) - 1):
             hour = slot * _SLOT // HOUR
@@ -57,7 +62,9 @@ class Spending(BaseModel):
         return self.slots.get(slot, 0.0) + self.slots.get(slot - 1, 0.0)
 
     def rate(self, now: float, otherwise: float = 0.0) -> float:
-        """Tokens an hour, over the last hour; `otherwise` fills up what is known of less than ten minutes."""
+        """Tokens an hour, over the last hour; `otherwise` fills up what is known of less than ten
+        minutes.
+        """
         if self.since is None:
             return otherwise
         oldest = int((now - _LATELY) // _SLOT) + 1
@@ -67,7 +74,9 @@ class Spending(BaseModel):
         return (spent * HOUR + otherwise * missing) / (max(known, 0.0) + missing)
 
     def usual(self, hour: int, now: float) -> float | None:
-        """Tokens of the same hour of the day, as the mean of the days of which it is known; None when of none."""
+        """Tokens of the same hour of the day, as the mean of the days of which it is known; None
+        when of none.
+        """
         if self.since is None:
             return None
         present = int(now // HOUR)
@@ -77,7 +86,9 @@ class Spending(BaseModel):
 
 
 def pieces(begin: float, end: float, size: int) -> Iterator[tuple[int, float]]:
-    """The periods of `size` seconds from `begin` to `end`, by number, and which fraction of the time lies in each."""
+    """The periods of `size` seconds from `begin` to `end`, by number, and which fraction of the
+    time lies in each.
+    """
     first, last = math.floor(begin / size), math.floor(end / size)
     if first == last:
         yield first, 1.0

@@ -1,16 +1,19 @@
-"""Who spent a budget, hour by hour: we, whose tokens are counted one by one, and others, who show only in the org's readings.
+"""Spending of a budget, hour by hour: ours, counted token by token, and others', who show only in
+the org's readings.
 
-How finely the org counts its "rolling 24 hours" is not documented (Salesforce Developer Limits, "API Requests"). Until
-something speaks against it, it is taken to count by whole clock hours (UTC), as the sandbox org does
-(`sandbox/org/limits/meters.py`). Within an hour `used` then only grows, and what it grew by more than we spent is what others
-spent. Over the turn of an hour it falls by what the oldest hour had held; nothing is concluded from that fall, others are
-taken to have gone on as before. So an error about an hour does not come back a day later.
+How finely the org counts its "rolling 24 hours" is not documented (Salesforce Developer Limits,
+"API Requests"). Until something speaks against it, it is taken to count by whole clock hours
+(UTC), as the sandbox org does (`sandbox/org/limits/meters.py`). Within an hour `used` then only
+grows, and what it grew by more than we spent is what others spent. Over the turn of an hour it
+falls by what the oldest hour had held; nothing is concluded from that fall, others are taken to
+have gone on as before. So an error about an hour does not come back a day later.
 
-An org that forgets little by little shows itself: within an hour `used` grows by less than we spend, or it does not fall
-at a turn. From then on what it let go of is reckoned from what we believe the same time yesterday to have held. A wrong
-conclusion is mended at the next turn.
+An org that forgets little by little shows itself: within an hour `used` grows by less than we
+spend, or it does not fall at a turn. From then on what it let go of is reckoned from what we
+believe the same time yesterday to have held. A wrong conclusion is fixed at the next turn.
 
-Before the first reading nothing is known of any hour: what was used by then is taken to be spread evenly over the day.
+Before the first reading nothing is known of any hour: what was used by then is taken to be
+spread evenly over the day.
 """
 
 from pydantic import BaseModel, Field
@@ -18,7 +21,8 @@ from pydantic import BaseModel, Field
 from transforms.governor.spending import DAY_HOURS, HOUR, Spending
 
 _BLIND = 900
-"""Seconds between two readings beyond which the rate before them says nothing of what lay between."""
+"""Seconds between two readings beyond which the rate before them says nothing of what lay between.
+"""
 _TURN = 600
 """Seconds after the turn of an hour within which a late reading may still show the fall."""
 _UNSTEADY = 0.001
@@ -31,11 +35,11 @@ class Mark(BaseModel):
     at: float
     used: int
     ours: int = 0
-    """What we counted since."""
+    """Our count since then."""
 
 
 class Usage(BaseModel):
-    """Both sides of one budget, and the reading from which the next one is told apart."""
+    """Both sides of one budget, and the reading from which the next one is distinguished."""
 
     ours: Spending = Field(default_factory=Spending)
     others: Spending = Field(default_factory=Spending)
@@ -44,15 +48,18 @@ class Usage(BaseModel):
     read_at: float | None = None
     """None until the org has been read."""
     unread: int = 0
-    """What we counted since that reading."""
+    """Our count since that reading."""
     sliding: bool = False
-    """The org lets go of what is older than 24 hours little by little, and not an hour at a time."""
+    """The org lets go of what is older than 24 hours little by little, and not an hour at a time.
+    """
     before_turn: Mark | None = None
     """The last reading of the hour before, until it has told whether an hour dropped out."""
     in_hour: Mark | None = None
     """A reading of the present hour, from the time on when nothing may drop out any more."""
     early: float = 0.0
-    """What we counted and the org has not shown yet, or never will: it comes off what others seem to spend next."""
+    """Our count that the org has not shown yet, or never will: it is subtracted from others'
+    apparent spending next.
+    """
 
     def spend(self, tokens: int, now: float) -> None:
         """Count our own."""
@@ -64,7 +71,9 @@ class Usage(BaseModel):
                 mark.ours += tokens
 
     def read(self, used: int, at: float) -> None:
-        """Take in what the org says, and give others what we did not spend. A reading older than the last is passed over."""
+        """Take in what the org says, and give others what we did not spend. A reading older than
+        the last is passed over.
+        """
         if self.read_at is None:
             self.ours.begin(at)
             self.others.begin(at)
@@ -82,7 +91,8 @@ class Usage(BaseModel):
         return self.others.rate(min(now, self.read_at), otherwise=max(0, self.used) / DAY_HOURS)
 
     def window(self, used: int) -> dict[int, float]:
-        """Hour -> tokens by everybody: the 24 hours up to the last reading and what we counted since.
+        """Hour -> tokens by everybody: the 24 hours up to the last reading and what we counted
+        since.
 
         With the `share` of each hour they add up to `used`.
         """
@@ -99,7 +109,9 @@ class Usage(BaseModel):
         return {hour: tokens * used / total for hour, tokens in known.items()} if total > 0 else known
 
     def share(self, hour: int, at: float) -> float:
-        """The part of what was spent in a clock hour that is still counted at a time: 1 for 24 hours, then less."""
+        """The part of what was spent in a clock hour that is still counted at a time: 1 for 24
+        hours, then less.
+        """
         late = at / HOUR - hour - DAY_HOURS
         if self.sliding:
             return min(1.0, max(0.0, 1.0 - late))
@@ -125,9 +137,12 @@ class Usage(BaseModel):
             self.in_hour = self.in_hour or Mark(at=at, used=used)
 
     def _lets_go(self, mark: Mark, used: int, at: float) -> bool:
-        """Within an hour an org that counts by whole hours does not: `used` grows at least by what we spend."""
+        """Within an hour an org that counts by whole hours does not: `used` grows at least by what
+        we spend.
+        """
         missing = mark.ours - (used - mark.used)
-        # A process that died with tokens in hand may have spent none of what we counted for it: hence the half.
+        # A process that died holding tokens may have spent none of what we counted for it: hence
+        # the half.
         return missing > max(10, _UNSTEADY * used, self.ours.lately(at), mark.ours / 2)
 
     def _stayed(self, mark: Mark, used: int, at: float) -> bool:
@@ -139,7 +154,9 @@ class Usage(BaseModel):
         return not self._is_unknown(oldest) and held > self.ours.lately(at) and fell < held / 2
 
     def _tell_apart(self, grown: float, begin: float, end: float) -> None:
-        """`grown`: by how much `used` rose from `begin` to `end` beyond what we counted; negative when it fell."""
+        """`grown`: by how much `used` rose from `begin` to `end` beyond what we counted; negative
+        when it fell.
+        """
         expected = self.others_rate(begin) * (end - begin) / HOUR
         turned = int(begin // HOUR) < int(end // HOUR)
         if self.sliding and self._fell_at_a_turn(grown, end):
@@ -160,14 +177,15 @@ class Usage(BaseModel):
             self.early = 0.0
             return rest
         if -rest > self.ours.lately(now):
-            # Later than all our reports: the org let go of something. What others spent is hidden by it.
+            # Later than all our reports: the org let go of something. What others spent is hidden
+            # by it.
             self.early = 0.0
             return expected
         self.early = self.others.take_back(-rest, now)
         return 0.0
 
     def _dropped(self, begin: float, end: float) -> float:
-        """What the org let go of, if hours held what we believe."""
+        """The org's release of spending, if our guess about its hours is right."""
         window = self.window(self.used)
         return sum(
             tokens * (self.share(hour, begin) - self.share(hour, end)) for hour, tokens in window.items()

@@ -1,8 +1,10 @@
 """From raw events to typed changes: fan out, check, and name with a reason what does not fit.
 
-Law 8 begins here: every change that was landed comes out either as a typed change or as a refusal, never neither
-and never both. A merged event with ten recordIds comes out as ten. Law 10, too: a value that does not fit its field is isolated and named,
-and the rest of its change goes on. Refused is a change that cannot be identified or ordered, or that breaks a rule of severity `reject`.
+Law 8 begins here: every change that was landed comes out either as a typed change or as a
+refusal, never neither and never both. A merged event with ten recordIds comes out as ten. Law
+10, too: a value that does not fit its field is isolated and named, and the rest of its change
+goes on. Refused is a change that cannot be identified or ordered, or that breaks a rule of
+severity `reject`.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -74,9 +76,11 @@ class Refusal:
 
 @dataclass(slots=True)
 class DecodedObject:
-    """One object's share of a batch. `rows` are in the order of `schemas.tables.staged_columns`, batch left None.
+    """One object's share of a batch. `rows` are in the order of `schemas.tables.staged_columns`,
+    batch left None.
 
-    Times of the header are epoch milliseconds; Arrow makes timestamps of them faster than Python does.
+    Times of the header are epoch milliseconds; Arrow makes timestamps of them faster than Python
+    does.
     """
 
     landed: int = 0
@@ -101,7 +105,8 @@ def decode_events(
         except EventRefusedError as refused:
             for ordinal, record_id in enumerate(refused.record_ids or (None,) * event.changes, place):
                 share.refusals.append(_refusal(event, refused, record_id, ordinal))
-        # Counted over all changes, not refused ones alone: a row of quarantine keeps its name when others come to fit.
+        # Counted over all changes, not refused ones alone: a row of quarantine keeps its name when
+        # others come to fit.
         place += event.changes
     return decoded
 
@@ -161,7 +166,9 @@ def _changes(
 
 
 def places_of(event: bytes) -> tuple[tuple[str, ...], str] | None:
-    """The records of an event and their changes' `change_order`, whether or not they fit; None when the header cannot be read."""
+    """The records of an event and their changes' `change_order`, whether or not they fit; None when
+    the header cannot be read.
+    """
     data = orjson.loads(event)
     payload = data.get("payload") if isinstance(data, dict) else None
     if not isinstance(payload, dict):

@@ -1,7 +1,9 @@
-"""Pages of rows: what a query gave, in the columns of its object, every value a text as Bulk API writes it.
+"""Pages of rows: what a query gave, in the columns of its object, every value a text as Bulk API
+writes it.
 
-This is the raw form of backfills. Nothing is read from the values but what must be encrypted, so a raw page holds what the org
-said, and a page that does not fit the catalogue is as durable as one that does.
+This is the raw form of backfills. Nothing is read from the values but what must be encrypted, so
+a raw page holds what the org said, and a page that does not fit the catalogue is as durable as
+one that does.
 """
 
 import math
@@ -21,10 +23,11 @@ from transforms.pii import Protector
 
 ID, IS_DELETED, MODSTAMP = "Id", "IsDeleted", "SystemModstamp"
 LIVE, IN_BIN, GONE = "false", "true", "gone"
-"""What `IsDeleted` says: of a record; of one in the recycle bin; of one that the org has no more, whose row has no values but its id
-and, as SystemModstamp, when that was found out."""
+"""The three states of `IsDeleted`: a record; one in the recycle bin; one that the org has no more,
+whose row has no values but its id and, as SystemModstamp, when that was found out.
+"""
 PLACED = (ID, IS_DELETED, MODSTAMP)
-"""What places a row."""
+"""The ordering key of a row."""
 
 
 def page_fields(spec: ObjectSpec) -> tuple[str, ...]:
@@ -33,16 +36,20 @@ def page_fields(spec: ObjectSpec) -> tuple[str, ...]:
 
 
 def page_schema(spec: ObjectSpec, fields: Iterable[str] | None = None) -> pa.Schema:
-    """The Arrow schema of a page: texts, null for what is empty. `fields` None are those of whole records."""
+    """The Arrow schema of a page: texts, null for what is empty. `fields` None are those of whole
+    records.
+    """
     return pa.schema([pa.field(name, pa.large_string()) for name in fields or page_fields(spec)])
 
 
 def page_of_csv(body: bytes, spec: ObjectSpec) -> pa.Table:
-    """Results of a query job as a page (Bulk API 2.0 and Bulk API Developer Guide, "Get Results for a Query Job").
+    """Results of a query job as a page (Bulk API 2.0 and Bulk API Developer Guide, "Get Results for
+    a Query Job").
 
-    Columns are found by their names. Empty is null: Salesforce stores no empty texts. NUL bytes, which results may hold, stay: staging
-    leaves them out and says so. A query that was made before a field was added lacks it, and so does the page. Raises
-    `pyarrow.ArrowInvalid` for a body that is cut short, and `KeyError` for one that lacks what places a row.
+    Columns are found by their names. Empty is null: Salesforce stores no empty texts. NUL bytes,
+    which results may hold, stay: staging leaves them out and says so. A query that was made
+    before a field was added lacks it, and so does the page. Raises `pyarrow.ArrowInvalid` for a
+    body that is cut short, and `KeyError` for one that lacks what places a row.
     """
     table = read_csv_texts(body)
     known = [*PLACED, *(name for name in spec.fields if name not in PLACED)]
@@ -53,14 +60,18 @@ def page_of_csv(body: bytes, spec: ObjectSpec) -> pa.Table:
 def page_of_records(
     records: Iterable[Mapping[str, Any]], spec: ObjectSpec, fields: Iterable[str] | None = None
 ) -> pa.Table:
-    """Records of REST's JSON as the same page that Bulk API would have given. `fields` None are those of whole records."""
+    """Records of REST's JSON as the same page that Bulk API would have given. `fields` None are
+    those of whole records.
+    """
     schema = page_schema(spec, fields)
     rows = [{name: text_of_json(record.get(name)) for name in schema.names} for record in records]
     return pa.Table.from_pylist(rows, schema=schema)
 
 
 def page_of_gone(record_ids: Iterable[str], found_at: str, spec: ObjectSpec) -> pa.Table:
-    """Rows for records that the org has no more; `found_at` is the time, in the form of a SystemModstamp."""
+    """Rows for records that the org has no more; `found_at` is the time, in the form of a
+    SystemModstamp.
+    """
     rows = [{ID: record_id, IS_DELETED: GONE, MODSTAMP: found_at} for record_id in record_ids]
     return pa.Table.from_pylist(rows, schema=page_schema(spec))
 
@@ -87,7 +98,9 @@ def encrypted_texts(
 
 
 def json_value(text: str | None, kind: FieldType) -> Any:
-    """The value as an event would carry it; a text that is not of its type stays one, for `decode_events` to refuse."""
+    """The value as an event would carry it; a text that is not of its type stays one, for
+    `decode_events` to refuse.
+    """
     if text is None:
         return None
     try:
@@ -129,7 +142,9 @@ def _json_fraction(text: str) -> float | int:
 
 
 def _finite(text: str) -> float:
-    """Raises `ValueError` for what is no number in JSON: NaN, Infinity, and what a double does not hold."""
+    """Raises `ValueError` for what is no number in JSON: NaN, Infinity, and what a double does not
+    hold.
+    """
     value = float(text)
     if not math.isfinite(value):
         raise ValueError(text)
@@ -159,7 +174,8 @@ def read_csv_texts(body: bytes) -> pa.Table:
     try:
         return _read_csv(body, names)
     except pa.ArrowInvalid:
-        # One text that is no UTF-8 must not cost the page; U+FFFD stands for what cannot be read, with a NUL behind it, which staging notes.
+        # One text that is no UTF-8 must not cost the page; U+FFFD stands for what cannot be read,
+        # with a NUL behind it, which staging notes.
         mended = body.decode(errors="replace")
         if "\ufffd" not in mended:
             raise

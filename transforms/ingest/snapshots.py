@@ -1,8 +1,10 @@
-"""Rows of a query as events, in the form in which the org's bus would have sent them: nothing after landing knows the difference.
+"""Rows of a query as events, in the form in which the org's bus would have sent them: nothing after
+landing knows the difference.
 
-A snapshot stands at the end of the second of its SystemModstamp (docs/decisions/0012): the row was read after that second
-was over, so it holds whatever happened in it. A deleted row is two changes, its last values and then the deletion, because the
-fold lets a deletion keep the values that are there, and the lane may never have seen these.
+A snapshot stands at the end of the second of its SystemModstamp (docs/decisions/0012): the row
+was read after that second was over, so it holds whatever happened in it. A deleted row is two
+changes, its last values and then the deletion, because the fold lets a deletion keep the values
+that are there, and the lane may never have seen these.
 """
 
 from collections.abc import Mapping
@@ -16,10 +18,14 @@ VALUES, DELETED = 0, 1
 
 
 REPAIR_ORIGIN = "tidegate;repair"
-"""Change origin of a row that was read because the warehouse was known to be wrong: its record is folded anew."""
+"""Change origin of a row that was read because the warehouse was known to be wrong: its record is
+folded again.
+"""
 
 GONE_ORIGIN = "tidegate;gone"
-"""Change origin of the deletion of a record that the org has no more: it was purged, and not only put into the recycle bin."""
+"""Change origin of the deletion of a record that the org has no more: it was purged, and not only
+put into the recycle bin.
+"""
 REPAIRS = frozenset({REPAIR_ORIGIN, GONE_ORIGIN})
 
 
@@ -35,10 +41,13 @@ def row_events(
     Args:
         object_name: Of the catalogue.
         row: As it was read.
-        is_settled: False for a row that was read when its second may not have been over. It then stands at the beginning of
-            the second, under everything that happened in it: that is right as long as events tell of all of that.
+        is_settled: False for a row that was read when its second may not have been over. It then
+            stands at the beginning of
+            the second, under everything that happened in it: that is right as long as events
+            carry all of that.
         reading: As of `Manifest`; 0 for a row that is no repair.
-        earliest_ms: Where it stands at the earliest: everything that was committed by then can be seen in it.
+        earliest_ms: Where it stands at the earliest: everything that was committed by then can
+            be seen in it.
     """
     record_id = row.record_id
     place_ms = max(row.modstamp_ms + (SECOND_MS - 1 if is_settled else 0), earliest_ms)
@@ -66,7 +75,9 @@ def deletion_event(object_name: str, deletion: Deletion) -> dict[str, Any]:
 
 
 def purge_event(object_name: str, deletion: Deletion, *, reading: int = 0) -> dict[str, Any]:
-    """The `data` of the event for a record that the org has no more; its deletion's time is when that was found out."""
+    """The `data` of the event for a record that the org has no more; its deletion's time is when
+    that was found out.
+    """
     return _deletion(object_name, deletion, reading, GONE_ORIGIN)
 
 

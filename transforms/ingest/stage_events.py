@@ -18,7 +18,9 @@ REFUSED_SCHEMA = arrow_schema([column for column in QUARANTINE_COLUMNS if column
 
 _IN_RAW = '{"event":"longer than its column; it is in the raw file of the batch"}'
 PLACE = "place"
-"""Column that a part of a raw file has beside its own: how many changes of the file come before each event."""
+"""Column that a part of a raw file has beside its own: how many changes of the file come before
+each event.
+"""
 
 
 def events_of(raw: pa.Table, objects: Collection[str]) -> pa.Table:
@@ -35,7 +37,9 @@ class ObjectShare(NamedTuple):
     landed: int
     """Changes in the raw file; equals typed plus refused ones."""
     changes: pa.Table | None
-    """Typed changes in the columns of `staged_columns`; None for an object that the catalogue lacks."""
+    """Typed changes in the columns of `staged_columns`; None for an object that the catalogue
+    lacks.
+    """
     refused: pa.Table
     """Refused changes in the columns of `REFUSED_SCHEMA`."""
 
@@ -52,7 +56,8 @@ def stage_objects(raw: pa.Table, catalogue: Catalogue, *, batch: str) -> dict[st
 
 def _events(raw: pa.Table) -> Iterator[RawEvent]:
     received = raw["received_at"].cast(pa.int64())
-    events = raw["event"].cast(pa.large_binary())  # the JSON reader takes bytes; texts would be decoded twice
+    # the JSON reader takes bytes; texts would be decoded twice
+    events = raw["event"].cast(pa.large_binary())
     columns = [raw["position"], raw["object"], raw["changes"], received, events]
     if PLACE in raw.column_names:
         columns.append(raw[PLACE])

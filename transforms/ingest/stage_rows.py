@@ -1,7 +1,8 @@
 """A page of rows as typed changes: the same that its rows would be as events, a column at a time.
 
-`transforms.ingest.snapshots` and `transforms.ingest.decode_events` say what a row means, one by one; this says the same of columns, forty times as
-fast. Rows with a value that does not fit take that other way, which knows the reason; a property test holds both against each other.
+`transforms.ingest.snapshots` and `transforms.ingest.decode_events` say what a row means, one by
+one; this says the same of columns, forty times as fast. Rows with a value that does not fit take
+that other way, which knows the reason; a property test holds both against each other.
 """
 
 from collections.abc import Iterator
@@ -39,7 +40,7 @@ from transforms.ingest.wide_rows import fitted
 
 
 class PageFacts(NamedTuple):
-    """What a page's manifest says of its rows."""
+    """The manifest's facts about a page's rows."""
 
     batch: str
     position: str
@@ -204,7 +205,9 @@ def _row_events(record: dict[str, Any], spec: ObjectSpec, facts: PageFacts) -> l
 
 
 def _modstamp_ms(text: str | None) -> int:
-    """-1, which no change may have, for what is no time: `decode_events` refuses the change then."""
+    """-1, which no change may have, for what is no time: `decode_events` refuses the change
+    then.
+    """
     try:
         return epoch_ms(text or "")
     except ValueError:

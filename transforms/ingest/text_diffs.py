@@ -1,8 +1,9 @@
-"""Large text diffs: how Salesforce sends an update of a long text, and how the new text is made from the old.
+"""Large text diffs: how Salesforce sends an update of a long text, and how the new text is made
+from the old.
 
-Change Data Capture Developer Guide, "Change Events for Large Text Fields": a unified diff without context, whose
-`+++` line carries the SHA-256 of the text before the change. The hash makes a wrong base visible: then the new
-text is unknown, and says so, rather than wrong.
+Change Data Capture Developer Guide, "Change Events for Large Text Fields": a unified diff
+without context, whose `+++` line carries the SHA-256 of the text before the change. The hash
+makes a wrong base visible: then the new text is unknown, and says so, rather than wrong.
 """
 
 import hashlib
@@ -17,7 +18,9 @@ class DiffMismatchError(ValueError):
 
 
 def apply_diff(base: str | None, diff: str) -> str:
-    """The text after `diff`, given the text before; raises `DiffMismatchError` when they do not belong together."""
+    """The text after `diff`, given the text before; raises `DiffMismatchError` when they do not
+    belong together.
+    """
     before = base or ""
     if _hash(before) != _hash_of_base(diff):
         raise DiffMismatchError("the stored text is not the one that the diff was made against")
@@ -25,7 +28,9 @@ def apply_diff(base: str | None, diff: str) -> str:
 
 
 def holds_diff(text: str | None, diff: str) -> bool:
-    """True when `text` is what `diff` makes of its base: taking the diff out of it gives the text with the base's hash."""
+    """True when `text` is what `diff` makes of its base: taking the diff out of it gives the text
+    with the base's hash.
+    """
     try:
         return _hash(_patched(text or "", diff, _BACK)) == _hash_of_base(diff)
     except DiffMismatchError:
@@ -77,17 +82,23 @@ def _patched(before: str, diff: str, signs: str) -> str:
 
 
 _Line = tuple[str, str]
-"""A line and the break that ends it; "" for a text's last line and for a line that comes from a diff."""
+"""A line and the break that ends it; "" for a text's last line and for a line that comes from a
+diff.
+"""
 
 
 def _split(text: str) -> list[_Line]:
-    """Lines as Salesforce counts them: a text typed in a browser has CR LF, one from an API may have any break."""
+    """Lines as Salesforce counts them: a text typed in a browser has CR LF, one from an API may
+    have any break.
+    """
     pieces = [*_BREAK.split(text), ""]
     return list(zip(pieces[::2], pieces[1::2], strict=True))
 
 
 def _style(lines: list[_Line]) -> str:
-    """The break that new lines take. A diff does not say which they have, so they follow the text's first."""
+    """The break that new lines take. A diff does not say which they have, so they follow the text's
+    first.
+    """
     return next((end for _, end in lines if end), "\n")
 
 

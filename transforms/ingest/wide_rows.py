@@ -1,9 +1,12 @@
-"""Records that are too wide for one row of the warehouse: the last of their fields are isolated, so that the others land.
+"""Records that are too wide for one row of the warehouse: the last of their fields are isolated, so
+that the others land.
 
-A row of PostgreSQL lies in one page of 8 KB. A long text is moved out and leaves a pointer of 18 bytes, so some 400 texts fit, however long they
-are (PostgreSQL manual, "TOAST", "Database Page Layout", and appendix K "PostgreSQL Limits"). Redshift has no such bound below 1,600 columns.
+A row of PostgreSQL lies in one page of 8 KB. A long text is moved out and leaves a pointer of 18
+bytes, so some 400 texts fit, however long they are (PostgreSQL manual, "TOAST", "Database Page
+Layout", and appendix K "PostgreSQL Limits"). Redshift has no such bound below 1,600 columns.
 
-A change fits by itself when it is staged (`fitted`). What changes make together is bounded by the fold (`overflow`).
+A change fits by itself when it is staged (`fitted`). What changes make together is bounded by
+the fold (`overflow`).
 """
 
 from collections.abc import Sequence
@@ -22,10 +25,13 @@ from schemas.tables import Column, Kind, field_columns
 from transforms.quality import findings
 
 LARGEST_INLINE = 24
-"""Bytes of a text that is left in its row, with one byte of length; a longer one can be moved out."""
+"""Bytes of a text that is left in its row, with one byte of length; a longer one can be moved out.
+"""
 _POINTER = 18
 _PRESSED = 27
-"""Most bytes of a text that PostgreSQL may compress in its row instead of moving it out: 24, which begin at a multiple of 4."""
+"""Most bytes of a text that PostgreSQL may compress in its row instead of moving it out: 24, which
+begin at a multiple of 4.
+"""
 _PRESSED_LETTERS = 16
 """A text of more letters has more than 24 bytes when it is compressed."""
 _PRESSED_LENGTH = 5_000
@@ -58,9 +64,12 @@ def room(spec: ObjectSpec) -> int:
 
 
 def overflow(values: Sequence[Any], spec: ObjectSpec) -> list[int]:
-    """Places of the values, in catalogue order, that do not fit into the row of a record any more; null ones are left out.
+    """Places of the values, in catalogue order, that do not fit into the row of a record any more;
+    null ones are left out.
 
-    They are the last in catalogue order, but for what the org's records are found and compared by: that is left out last. It follows from the values alone, so that a record comes out the same however it is folded.
+    They are the last in catalogue order, but for what the org's records are found and compared
+    by: that is left out last. It follows from the values alone, so that a record comes out the
+    same however it is folded.
     """
     if not is_bounded(spec):
         return []
@@ -76,7 +85,8 @@ def overflow(values: Sequence[Any], spec: ObjectSpec) -> list[int]:
         size = _size(value)
         total += size
         aligned, others = (aligned + 1, others) if size == 0 else (aligned, others + 1)
-        # Each run of aligned values begins with at most one padding, and there are no more runs than other values.
+        # Each run of aligned values begins with at most one padding, and there are no more runs
+        # than other values.
         if total + aligned * _ALIGNED + min(aligned, others + 1) * _PADDING > bytes_there:
             return [later for later in order[number:] if values[later] is not None]
     return []
@@ -110,7 +120,9 @@ def _text_size(text: str) -> int:
 
 
 def fitted(changes: pa.Table, spec: ObjectSpec) -> pa.Table:
-    """Changes (columns of `staged_columns`) whose rows fit; the fields that are left out are named as too wide."""
+    """Changes (columns of `staged_columns`) whose rows fit; the fields that are left out are named
+    as too wide.
+    """
     if not is_bounded(spec) or not len(changes):
         return changes
     suspects = np.flatnonzero(widths(changes, spec) > room(spec))
@@ -125,7 +137,9 @@ def fitted(changes: pa.Table, spec: ObjectSpec) -> pa.Table:
 
 
 def widths(changes: pa.Table, spec: ObjectSpec) -> Sizes:
-    """By change, the most bytes that its values take in a row; those of two changes take no more than both."""
+    """By change, the most bytes that its values take in a row; those of two changes take no more
+    than both.
+    """
     total = np.zeros(len(changes), np.int32)
     for column in field_columns(spec):
         total += _sizes(changes[column.name], column)

@@ -1,4 +1,6 @@
-"""What following may spend of each budget in the coming 24 hours: the governor's rules, read a day ahead. Pure."""
+"""Spendable tokens of each budget for following in the coming 24 hours: the governor's rules, read
+a day ahead. Pure.
+"""
 
 from schemas.governor import Budget, LeaseClass, Terms
 from schemas.salesforce.limits import (
@@ -20,14 +22,14 @@ PLANNED = (
     Budget.BULK_QUERY_BYTES,
     Budget.STREAMING_CLIENTS,
 )
-"""What following spends, the scarcest in the usual case first."""
+"""Spending of following, the usually scarcest budget first."""
 _DAY_HOURS = 24
 _LAST_HOURS = 8
-"""What is left now must last so long: later, what was spent yesterday drops out of the 24 hours."""
+"""The rest must last this long: later, yesterday's spending drops out of the 24 hours."""
 
 
 def allocations(edition: str, *, licences: int = 0, entitlement: int | None = None) -> dict[Budget, int]:
-    """What an org of the edition is allowed in 24 hours.
+    """Allocations of the edition in 24 hours.
 
     Args:
         edition: A key of the tables in `schemas.salesforce.limits`.
@@ -45,10 +47,11 @@ def allocations(edition: str, *, licences: int = 0, entitlement: int | None = No
 
 
 def following_may_spend(budget: Budget, maximum: float, others: float, terms: Terms) -> float:
-    """Following's part of a budget when other applications spend `others` of it, as the governor would grant it.
+    """Following's part of a budget when other applications spend `others` of it, as the governor
+    would grant it.
 
-    Other classes are taken to use of their floors what a quiet class keeps: when they use more, the governor's books show
-    it, and the next plan is made from those.
+    Other classes are taken to use of their floors what a quiet class keeps: when they use more,
+    the governor's books show it, and the next plan is made from those.
     """
     to_share = max(0.0, maximum * (1 - terms.margin) - others)
     share = terms.shares[LeaseClass.POLLING]
@@ -66,7 +69,8 @@ def may_spend_by_books(books: OrgBooks, streamed: float) -> dict[Budget, float] 
 
     Args:
         books: The governor's.
-        streamed: Events that our streams received in the last 24 hours, in case the books do not hold them.
+        streamed: Events that our streams received in the last 24 hours, in case the books do not
+            hold them.
     """
     may: dict[Budget, float] = {}
     for budget in PLANNED:

@@ -1,4 +1,4 @@
-"""A plan in numbers: once it is said which objects are streamed, how the others are polled and what all that spends."""
+"""A plan in numbers: the streamed objects, the intervals of the others, and the spending of all."""
 
 from bisect import bisect_left
 from dataclasses import dataclass
@@ -19,7 +19,9 @@ from transforms.planner.cost import (
 _STRETCHES = [1.25**step for step in range(1, 30)]
 """Of the goal, when it cannot be kept: as little longer as the budgets allow."""
 STAY = 0.85
-"""Of the events that may be delivered that streams may need and still stay: beyond it some move, before it is used up."""
+"""Of the events that may be delivered that streams may need and still stay: beyond it some move,
+before it is used up.
+"""
 FRESH = 0.77
 """The same, for objects that go no way yet: a tenth below `STAY`."""
 ENTER = 0.68
@@ -60,7 +62,9 @@ class Drawer:
         self._options: dict[tuple[str, float], tuple[Option | None, Option | None]] = {}
 
     def draw(self, streams: frozenset[str], freshness: float) -> Draft:
-        """The cheapest polling of all objects that are not streamed, `freshness` seconds being enough."""
+        """The cheapest polling of all objects that are not streamed, `freshness` seconds being
+        enough.
+        """
         polled = [load for load in self._task.loads if load.object not in streams]
         bulk = self._bulk_readers(polled, freshness)
         polls: dict[str, Option] = {}
@@ -75,7 +79,9 @@ class Drawer:
         return self._summed(streams, polls, frozenset(stale | slow), freshness)
 
     def stretched(self, streams: frozenset[str]) -> Draft:
-        """Intervals as much longer as polling's budgets ask for; the longest when even those are not enough."""
+        """Intervals as much longer as polling's budgets ask for; the longest when even those are
+        not enough.
+        """
         goal = self._task.freshness_goal.total_seconds()
         freshnesses = [goal, *(goal * stretch for stretch in _STRETCHES)]
         place = bisect_left(freshnesses, x=True, key=lambda each: self._can_poll(self.draw(streams, each)))
@@ -93,7 +99,9 @@ class Drawer:
         return set(streams) if freshness < STREAM_FRESHNESS else set()
 
     def _bulk_readers(self, polled: list[ObjectLoad], freshness: float) -> set[str]:
-        """Objects that Bulk reads with fewer API calls, the most saving a job first, as far as jobs and bytes reach."""
+        """Objects that Bulk reads with fewer API calls, the most saving a job first, as far as jobs
+        and bytes reach.
+        """
         savings: list[tuple[float, int, ObjectLoad, Option]] = []
         for place, load in enumerate(polled):
             rest, bulk = self._options_of(load, freshness)

@@ -1,11 +1,13 @@
-"""How each object is followed, by events or by queries, at the least cost that keeps the freshness goal. Pure.
+"""Choose how each object is followed, by events or by queries, at least cost that keeps the
+freshness goal. Pure.
 
-Delivered events serve nobody else, so within their limit they cost nothing; API calls are what following takes from
-others. So the plan streams the objects whose events save the most calls, and polls the rest at the longest interval that
-keeps the goal, with headroom if it can be paid.
+Delivered events serve nobody else, so within their limit they cost nothing; API calls are what
+following takes from others. So the plan streams the objects whose events save the most calls,
+and polls the rest at the longest interval that keeps the goal, with headroom if it can be paid.
 
-The plan is calm: a stream stays until its events come near the limit, a polled object moves only for a good saving, and
-the three limits for that lie so far apart that loads which differ by a tenth give the same ways.
+The plan is calm: a stream stays until its events come near the limit, a polled object moves only
+for a good saving, and the three limits for that lie so far apart that loads which differ by a
+tenth give the same ways.
 """
 
 from collections.abc import Iterable
@@ -17,7 +19,8 @@ from transforms.planner.explain import explained
 from transforms.planner.knapsack import most_worth
 
 HEADROOM = 0.75
-"""Of the goal that intervals are planned for: a late page or a slow commit then does not break it."""
+"""Of the goal that intervals are planned for: a late page or a slow commit then does not break it.
+"""
 WORTH_IT = 0.20
 """Of all API calls of following that a move must save."""
 _ONLY_WAY = 1e12
@@ -27,8 +30,8 @@ _ONLY_WAY = 1e12
 def make_plan(task: PlanTask) -> Plan:
     """The best plan for the task; the same task gives the same plan.
 
-    A plan that fits spends no more than `may_spend`. One that does not fit polls as often as the budgets allow, and its
-    problems end with what would help.
+    A plan that fits spends no more than `may_spend`. One that does not fit polls as often as the
+    budgets allow, and its problems end with what would help.
     """
     chooser = _Chooser(task)
     usual, draft = chooser.choose()
@@ -80,7 +83,9 @@ class _Chooser:
         return self._with(self._pinned, self._free, part, at_goal=at_goal)
 
     def _as_before(self, part: float) -> frozenset[str]:
-        """The streams of the last plan, without those that have become too many events; newcomers as they come."""
+        """The streams of the last plan, without those that have become too many events; newcomers
+        as they come.
+        """
         previous = self._task.previous
         present = [load for load in self._free if previous.get(load.object) is Way.STREAM]
         kept = self._with(self._pinned, present, part)
@@ -92,7 +97,9 @@ class _Chooser:
     def _with(
         self, base: Iterable[ObjectLoad], more: list[ObjectLoad], part: float, *, at_goal: bool = False
     ) -> frozenset[str]:
-        """`base`, and those of `more` that save the most calls while all events fit into the part of the limit."""
+        """`base`, and those of `more` that save the most calls while all events fit into the part
+        of the limit.
+        """
         taken = list(base)
         room = part * self._events - sum(load.changes_per_day for load in taken)
         weights = [load.changes_per_day for load in more]

@@ -1,8 +1,8 @@
-"""What it costs to follow one object, by events or by queries, and how fresh it is then. Pure arithmetic.
+"""The cost of following one object, by events or by queries, and the freshness. Pure arithmetic.
 
-Daily sums decide what is spent; the busiest minute decides how large a window can be, and so how long reading it takes.
-Hours of the day are unequal: a window of a quiet hour still costs one call. Every figure is an upper bound, so that a plan
-that fits on paper fits in the org.
+Daily sums decide what is spent; the busiest minute decides how large a window can be, and so how
+long reading it takes. Hours of the day are unequal: a window of a quiet hour still costs one
+call. Every figure is an upper bound, so that a plan that fits on paper fits in the org.
 """
 
 import math
@@ -17,19 +17,29 @@ DAY = 86_400
 SHORTEST_EVERY = 10
 """Seconds between polls: below it the visibility delay and landing outweigh the interval."""
 LONGEST_EVERY = 3_600
-"""Seconds between polls when nothing better can be paid: 24 polls a day, and a window that one reading can still carry."""
+"""Seconds between polls when nothing better can be paid: 24 polls a day, and a window that one
+reading can still carry.
+"""
 
 VISIBILITY_DELAY = 5
-"""Seconds a query lags the clock; a record may become visible 1-3 s after its commit (reference threads), doubled to be safe."""
+"""Seconds a query lags the clock; a record may become visible 1-3 s after its commit (reference
+threads), doubled to be safe.
+"""
 LANDING = 10
-"""Seconds from the last row read to the curated table: a cut of the batch (4 s), staging, one commit."""
+"""Seconds from the last row read to the curated table: a cut of the batch (4 s), staging, one
+commit.
+"""
 STREAM_FRESHNESS = 10
-"""Seconds of a streamed change, from delivery to the curated table: the same landing, without an interval."""
+"""Seconds of a streamed change, from delivery to the curated table: the same landing, without an
+interval.
+"""
 
 REST_PAGE_SECONDS = 0.5
 """To read and convert one page of 2,000 rows."""
 BULK_SECONDS = 15
-"""From creating a query job to its first row: the org queues it, and its state is asked for every few seconds."""
+"""From creating a query job to its first row: the org queues it, and its state is asked for every
+few seconds.
+"""
 BULK_ROWS_PER_SECOND = 5_000
 """At which a job's result is made and read."""
 BULK_PAGE_ROWS = 50_000
@@ -114,7 +124,9 @@ def _longest(option: Callable[[int], Option], upper: float, freshness: float) ->
 
 
 def _even(seconds: float) -> int:
-    """Five-second steps: a plan that is read by people, and that does not change with every measurement."""
+    """Five-second steps: a plan that is read by people, and that does not change with every
+    measurement.
+    """
     return math.floor(seconds / 5) * 5
 
 

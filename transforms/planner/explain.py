@@ -1,4 +1,6 @@
-"""A draft as a plan: each object's reason in a sentence, and what does not fit, with what would help. Pure."""
+"""A draft as a plan: each object's reason in a sentence, and what does not fit, with what would
+help. Pure.
+"""
 
 import math
 from datetime import timedelta
@@ -109,7 +111,7 @@ class _Problems:
         return found
 
     def _polling(self) -> list[str]:
-        """What the goal would take of each budget, had it been kept."""
+        """The spending that the goal would take of each budget."""
         wanted = self._drawer.draw(self._draft.streams, self._goal)
         found = []
         for budget in (Budget.API_CALLS, Budget.BULK_QUERY_JOBS, Budget.BULK_QUERY_BYTES):
@@ -129,7 +131,9 @@ class _Problems:
         return found
 
     def _more_events(self, wanted: Draft) -> str:
-        """The fewest more delivered events, the cheapest objects first, with which the rest could be polled in time."""
+        """The fewest more delivered events, the cheapest objects first, with which the rest could
+        be polled in time.
+        """
         calls = wanted.over.get(Budget.API_CALLS, 0.0)
         events = wanted.spends.get(Budget.DELIVERED_EVENTS, 0.0)
         for load in sorted(

@@ -1,4 +1,4 @@
-"""Which things to take along: the most worth within a capacity, to a part in 8,192 of the capacity."""
+"""Solve a knapsack: the most worth within a capacity, to a part in 8,192 of the capacity."""
 
 from collections.abc import Sequence
 
@@ -8,10 +8,12 @@ _STEPS = 8_192
 
 
 def most_worth(weights: Sequence[float], worths: Sequence[float], capacity: float) -> set[int]:
-    """Places of the things whose worths add up to the most while their weights fit into the capacity.
+    """Places of the things whose worths add up to the most while their weights fit into the
+    capacity.
 
-    Weights are rounded up to a step of the capacity, so what is taken always fits; a set that fits by less than a step a
-    thing may be missed. The same arguments give the same set. Worths must not be negative; an infinite capacity takes all.
+    Weights are rounded up to a step of the capacity, so what is taken always fits; a set that
+    fits by less than a step a thing may be missed. The same arguments give the same set. Worths
+    must not be negative; an infinite capacity takes all.
     """
     if sum(weights) <= capacity:
         return set(range(len(weights)))

@@ -1,7 +1,8 @@
-"""What an object's load will be in the coming 24 hours, from what came of it. Pure.
+"""Forecast an object's load in the coming 24 hours, from its past changes. Pure.
 
-The present rate fades into the usual one of the hour of the day within three hours: a surge is believed for a while, but not
-for a day. Hours of which nothing is known are taken to go on as at present.
+The present rate fades into the usual one of the hour of the day within three hours: a surge is
+believed for a while, but not for a day. Hours of which nothing is known are taken to go on as at
+present.
 """
 
 import math
@@ -12,7 +13,7 @@ from datetime import timedelta
 from schemas.planner import ObjectLoad
 
 RECENT = timedelta(minutes=10)
-"""What the present rate is measured over."""
+"""The time over which the present rate is measured."""
 KNOWN_DAYS = 7
 """Days that the usual rate of an hour is the mean of."""
 BURST = 2.0
@@ -25,12 +26,12 @@ _FADES = 3
 
 @dataclass(frozen=True)
 class Measured:
-    """What came of one object."""
+    """The changes of one object."""
 
     recent: float = 0.0
     """Changes within `RECENT`."""
     recent_seconds: float = RECENT.total_seconds()
-    """How much of it is known: less when following began later."""
+    """The known part of it: less when following began later."""
     hours: Mapping[int, float] | None = None
     """Hour since the epoch -> changes; an hour that is missing had none, from `known_from` on."""
     known_from: float = math.inf

@@ -1,6 +1,8 @@
-"""What is wrong with a change's fields, as it travels from staging to `ops.quality`: one text a change, null for most.
+"""Errors of a change's fields, as they travel from staging to `ops.quality`: one text a change,
+null for most.
 
-Findings about a field as such that change nothing (rounded, NUL removed) stand at one change of a batch only: they are written once a field.
+Findings about a field as such that change nothing (rounded, NUL removed) stand at one change of
+a batch only: they are written once a field.
 """
 
 from collections.abc import Iterable, Sequence

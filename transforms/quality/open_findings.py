@@ -1,8 +1,9 @@
-"""What a group of changes does to the open rows of `ops.quality`. No I/O.
+"""The effect of a group of changes on the open rows of `ops.quality`. No I/O.
 
-A finding is open until a later change of its record carries the field and does not break the rule. Changes come in any order, so a finding
-may be answered by a change that came before it. A delete answers what leaves no field unknown; an undelete brings the whole record, and
-with it what is still wrong.
+A finding is open until a later change of its record carries the field and does not break the
+rule. Changes come in any order, so a finding may be answered by a change that came before it. A
+delete answers what leaves no field unknown; an undelete brings the whole record, and with it
+what is still wrong.
 """
 
 from collections import defaultdict
@@ -28,12 +29,16 @@ class Place(NamedTuple):
 
     order: str
     carried: frozenset[str] | None
-    """Its columns but those of text diffs, which say nothing of a text that is unknown; None: all of them."""
+    """Its columns but those of text diffs, which say nothing of a text that is unknown; None: all
+    of them.
+    """
     batch: str
     broken: frozenset[tuple[str, str]]
     """Field and rule of what is wrong with it."""
     is_delete: bool = False
-    """A delete carries nothing, and answers what a live record would have to mend. What it leaves unknown stays so."""
+    """A delete carries nothing, and answers what a live record would have to fix. What it leaves
+    unknown stays so.
+    """
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,9 @@ class FoundChange(NamedTuple):
 
 
 def found_changes(new: pa.Table) -> list[FoundChange]:
-    """The changes (columns of `staged_columns`) with which something is wrong, in their order of coming."""
+    """The changes (columns of `staged_columns`) with which something is wrong, in their order of
+    coming.
+    """
     names = ("record_id", "change_order", "batch", "field_findings")
     rows = new.select(names).filter(pc.is_valid(new["field_findings"]))
     columns = (rows[name].to_pylist() for name in names)
@@ -94,7 +101,9 @@ def places_of(new: pa.Table, record_ids: Collection[str]) -> dict[str, list[Plac
 
 
 def logged_places(rows: Iterable[Sequence[Any]], batch: str) -> dict[str, list[Place]]:
-    """The same of rows of `clients.warehouse.sql.quality.read_places`; what was wrong with them is in `ops.quality` already."""
+    """The same of rows of `clients.warehouse.sql.quality.read_places`; what was wrong with them is
+    in `ops.quality` already.
+    """
     found: defaultdict[str, list[Place]] = defaultdict(list)
     for record_id, order, kind, changed, diffs in rows:
         place = Place(order, _carried(changed, diffs), batch, frozenset(), kind == DELETE)
@@ -129,7 +138,9 @@ def answered(found: Found, places: Mapping[str, Sequence[Place]], spec: ObjectSp
 def settled(
     open_rows: Iterable[Sequence[Any]], places: Mapping[str, Sequence[Place]], spec: ObjectSpec
 ) -> Iterator[dict[str, str]]:
-    """The open rows (`clients.warehouse.sql.quality.find_open_findings`) that changes answer, in the columns of `SETTLED_COLUMNS`."""
+    """The open rows (`clients.warehouse.sql.quality.find_open_findings`) that changes answer, in
+    the columns of `SETTLED_COLUMNS`.
+    """
     for record_id, field, rule, order, severity in open_rows:
         key = (record_id, field, rule)
         newest = max(

@@ -1,4 +1,6 @@
-"""Who points to whom: the references whose parents the warehouse has, and what a group of changes says of them. No I/O."""
+"""References between records: those whose parents the warehouse has, and those in a group of
+changes. No I/O.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -36,7 +38,9 @@ class Pointing(NamedTuple):
 
 
 def pointers(spec: ObjectSpec, catalogue: Catalogue) -> list[Pointer]:
-    """The references of an object that point to objects of the catalogue; what points elsewhere is left out."""
+    """The references of an object that point to objects of the catalogue; what points elsewhere is
+    left out.
+    """
     found = []
     for name in spec.pointers:
         known = [
@@ -48,7 +52,7 @@ def pointers(spec: ObjectSpec, catalogue: Catalogue) -> list[Pointer]:
 
 
 def children_of(parent: ObjectSpec, catalogue: Catalogue) -> Iterator[tuple[ObjectSpec, Pointer]]:
-    """Who may point to records of an object."""
+    """Fields that may point to records of an object."""
     for spec in catalogue.objects.values():
         for pointer in pointers(spec, catalogue):
             if parent.key_prefix in pointer.parents:
@@ -65,12 +69,16 @@ def is_parent(spec: ObjectSpec, catalogue: Catalogue) -> bool:
 
 
 def looks_at_others(spec: ObjectSpec, catalogue: Catalogue) -> bool:
-    """True when a rule about two records concerns the object: its changes are looked at after they have landed."""
+    """True when a rule about two records concerns the object: its changes are looked at after they
+    have landed.
+    """
     return bool(spec.unique_fields or pointers(spec, catalogue)) or is_parent(spec, catalogue)
 
 
 def asked_fields(catalogue: Catalogue, object_name: str, rule: str) -> frozenset[str]:
-    """The fields of an object of which `parent` or `unique` is asked; none of an object that the catalogue lacks."""
+    """The fields of an object of which `parent` or `unique` is asked; none of an object that the
+    catalogue lacks.
+    """
     spec = catalogue.objects.get(object_name)
     if spec is None:
         return frozenset()

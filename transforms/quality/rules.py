@@ -1,7 +1,9 @@
-"""The catalogue's declared rules over typed values: `values`, `min`, `max`, `pattern`, `not_after`, `references`.
+"""The catalogue's declared rules over typed values: `values`, `min`, `max`, `pattern`, `not_after`,
+`references`.
 
-A rule is asked one value at a time where events are staged, and a column at a time where pages of rows are: both give the same answer.
-`required` is asked where it is known what a change carries (`transforms.ingest.decode_events`); `unique` and `parent` are asked of the warehouse.
+A rule is asked one value at a time where events are staged, and a column at a time where pages
+of rows are: both give the same answer. `required` is asked where it is known what a change
+carries (`transforms.ingest.decode_events`); `unique` and `parent` are asked of the warehouse.
 """
 
 import re
@@ -23,7 +25,9 @@ from transforms.convert_values import INT64_DIGITS
 from transforms.misfits import Converter, MisfitError, Note, NotedError
 
 _STANDARD_PREFIXES = {"User": "005", "Group": "00G"}
-"""Objects that every org has and few catalogues list (Salesforce Help, "Standard Field Record ID Prefix Decoder")."""
+"""Objects that every org has and few catalogues list (Salesforce Help, "Standard Field Record ID
+Prefix Decoder").
+"""
 
 
 @dataclass(frozen=True)
@@ -129,7 +133,9 @@ def _bounded(field: FieldSpec) -> Iterator[Check]:
 
 
 def _bound(field: FieldSpec, given: float) -> Decimal | float:
-    """The bound as the field's values are: 0.3 of a decimal column is three tenths, and not the nearest double."""
+    """The bound as the field's values are: 0.3 of a decimal column is three tenths, and not the
+    nearest double.
+    """
     is_binary = field.type in FRACTIONS and field.decimals is None
     return given if is_binary else Decimal(format(Decimal(repr(given)), "f"))
 

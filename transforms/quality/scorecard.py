@@ -1,4 +1,6 @@
-"""What a group of changes adds to the scorecards: by field and rule, how many changes were checked, and how many failed. No I/O."""
+"""A group's addition to the scorecards: by field and rule, how many changes were checked, and how
+many failed. No I/O.
+"""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -32,7 +34,8 @@ def scores(
     new: pa.Table,
     changes: Sequence[FoundChange],
 ) -> list[Score]:
-    """The rows that are not zero. `parent` and `unique` are counted as checked; their failures are counted when they are found.
+    """The rows that are not zero. `parent` and `unique` are counted as checked; their failures are
+    counted when they are found.
 
     Args:
         spec: The object.
@@ -91,7 +94,9 @@ def _whole(new: pa.Table) -> pa.ChunkedArray:
 
 
 def _required(column: pa.ChunkedArray, whole: pa.ChunkedArray, failed: int) -> int:
-    """Whole records, and updates that carry the field: with a value, or as null, which is a failure."""
+    """Whole records, and updates that carry the field: with a value, or as null, which is a
+    failure.
+    """
     valid = pc.is_valid(column)
     records = pc.sum(whole).as_py() or 0
     with_value = pc.sum(pc.and_not(valid, whole)).as_py() or 0

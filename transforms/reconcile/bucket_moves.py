@@ -1,6 +1,7 @@
 """From the change log to steps: where a record counted before and after each of its changes.
 
-A small fold, of the few columns that aggregates look at; `transforms.apply.fold` says what a change does to a row, and this says the same.
+A small fold, of the few columns that aggregates look at; `transforms.apply.fold` says what a
+change does to a row, and this says the same.
 """
 
 from collections.abc import Iterable, Sequence
@@ -30,7 +31,8 @@ def add_moves(
 
     Args:
         moving: Is added to.
-        rows: record_id, change_order, change_type, changed_at, changed_fields, LastModifiedDate, numbers.
+        rows: record_id, change_order, change_type, changed_at, changed_fields, LastModifiedDate,
+            numbers.
         names: Columns of the values, from LastModifiedDate on.
         since_ms: Where `moving` begins; what happened before is one state.
         grain: Of the buckets.

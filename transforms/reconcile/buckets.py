@@ -1,9 +1,11 @@
 """Aggregates of both sides, bucket by bucket, while changes go on.
 
-The org's answer shows it as it was at one moment, of which only bounds are known, while changes are on their way. The change log
-knows the order of the changes of these seconds, so the warehouse's aggregates can be worked out for every moment between the
-bounds. The moment that explains most buckets is taken; what it does not explain differs. Under a surge of thousands of changes a
-second no bucket has to be looked into because of records that were merely on their way (docs/decisions/0017).
+The org's answer shows it as it was at one moment, of which only bounds are known, while changes
+are on their way. The change log knows the order of the changes of these seconds, so the
+warehouse's aggregates can be worked out for every moment between the bounds. The moment that
+explains most buckets is taken; what it does not explain differs. Under a surge of thousands of
+changes a second no bucket has to be looked into because of records that were merely on their way
+(docs/decisions/0017).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,7 +16,9 @@ from schemas.ingest.positions import SECOND_MS
 
 _RELATIVE = 1e-10
 _ABSOLUTE = 1e-6
-"""Sums of doubles depend on their order; amounts are exact in the warehouse and doubles in the org's answer."""
+"""Sums of doubles depend on their order; amounts are exact in the warehouse and doubles in the
+org's answer.
+"""
 
 
 @dataclass(slots=True)
@@ -27,7 +31,9 @@ class Bucket:
     sums: tuple[float, ...] = ()
 
     def is_like(self, other: "Bucket", unknown: frozenset[int] = frozenset()) -> bool:
-        """The same, but for the roundings of sums, and without the sums whose place is in `unknown`."""
+        """The same, but for the roundings of sums, and without the sums whose place is in
+        `unknown`.
+        """
         is_newest = self.newest_ms // SECOND_MS == other.newest_ms // SECOND_MS
         return is_newest and self.counts_like(other, unknown)
 
@@ -41,7 +47,9 @@ class Bucket:
 
 
 Unknown = Mapping[int, frozenset[int]]
-"""Bucket -> places of the sums of which a live record's number is isolated in the warehouse: the org adds it up, the warehouse cannot."""
+"""Bucket -> places of the sums of which a live record's number is isolated in the warehouse: the
+org adds it up, the warehouse cannot.
+"""
 _NOTHING: Unknown = {}
 
 
@@ -58,7 +66,9 @@ class Place(NamedTuple):
 
 
 class Step(NamedTuple):
-    """One change of one record, as the aggregates see it; None is a record that does not count: deleted, or not yet made."""
+    """One change of one record, as the aggregates see it; None is a record that does not count:
+    deleted, or not yet made.
+    """
 
     at_ms: int
     record_id: str
@@ -67,7 +77,9 @@ class Step(NamedTuple):
 
 @dataclass
 class Moving:
-    """The records that changed since the earliest moment: as they were then, and every step since."""
+    """The records that changed since the earliest moment: as they were then, and every step
+    since.
+    """
 
     before: dict[str, Place | None] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
@@ -96,7 +108,8 @@ def explain(
     to_ms: int,
     unknown: Unknown = _NOTHING,
 ) -> Explained:
-    """Hold the org's aggregates against the warehouse's at the moment between the bounds that explains them best.
+    """Hold the org's aggregates against the warehouse's at the moment between the bounds that
+    explains them best.
 
     Args:
         answer: The org's.
@@ -151,7 +164,9 @@ def _best_prefix(
     steps: Sequence[Step],
     unknown: Unknown,
 ) -> int:
-    """How many of the steps the answer shows: the number after which the fewest buckets differ, of equals the first."""
+    """The number of steps that the answer shows: the one after which the fewest buckets differ, of
+    equals the first.
+    """
     totals = _totals(still, places.values())
     present = dict(places)
     empty = Bucket()

@@ -1,7 +1,7 @@
 """Logged changes that lie ahead of the clock, as rows of quarantine. No I/O.
 
-The log holds the typed values, not the message: the event is put together from them. A re-drive of the batch brings the message itself, from
-raw, in the row's place.
+The log holds the typed values, not the message: the event is put together from them. A re-drive
+of the batch brings the message itself, from raw, in the row's place.
 """
 
 from collections import Counter
@@ -29,8 +29,10 @@ def refused_rows(
     Args:
         logged: Rows of the change log by column.
         spec: Their object.
-        highest: Batch -> its highest ordinal in quarantine, for batches that have any. Ordinals go on from there, and from
-            `NO_PLACE` at the least: the place in the batch is not known, and no row that has one may be taken for this.
+        highest: Batch -> its highest ordinal in quarantine, for batches that have any. Ordinals
+            go on from there, and from
+            `NO_PLACE` at least: the place in the batch is not known, and no row that has one may
+            be taken for this.
         at: When they are refused.
     """
     taken: dict[str, int] = {}

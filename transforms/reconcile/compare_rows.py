@@ -1,7 +1,8 @@
-"""Which records are not the same on both sides.
+"""Compare records on both sides and name those that differ.
 
-The org is asked first, the warehouse `settle` later. So the warehouse must by then have everything that the org's answer
-showed; what it has beyond that happened since, and is no difference. Nothing has to stand still.
+The org is asked first, the warehouse `settle` later. So the warehouse must by then have
+everything that the org's answer showed; what it has beyond that happened since, and is no
+difference. Nothing has to stand still.
 """
 
 from collections.abc import Collection
@@ -15,7 +16,9 @@ from schemas.reconcile import Kind
 from transforms.reconcile.row_digests import Facts
 
 COMMIT_LAG_MS = 5 * SECOND_MS
-"""By how much a commit may come after the modstamp of what it commits; 1 to 3 s are seen (salesforce.md I.1)."""
+"""By how much a commit may come after the modstamp of what it commits; 1 to 3 s are seen
+(salesforce.md I.1).
+"""
 
 _Mask = NDArray[np.bool_]
 
@@ -28,9 +31,13 @@ class Judgement(NamedTuple):
     records: int
     """On either side."""
     above: list[str]
-    """Of the different ones: the warehouse's last change stands above the org's, so that a repair in its own place would not win."""
+    """Of the different ones: the warehouse's last change stands above the org's, so that a repair
+    in its own place would not win.
+    """
     moved: list[str]
-    """Neither different nor unsettled: the warehouse holds a later change than the org's answer, which may have come since."""
+    """Neither different nor unsettled: the warehouse holds a later change than the org's answer,
+    which may have come since.
+    """
 
 
 def judge(
@@ -41,7 +48,8 @@ def judge(
     Args:
         org: One row a record; every record that was asked about and exists, deleted ones too.
         warehouse: Its rows of the same records, in any order.
-        asked_from_ms: What was committed before could be seen in the org's answer (its clock, epoch milliseconds).
+        asked_from_ms: What was committed before could be seen in the org's answer (its clock,
+            epoch milliseconds).
         ahead_from_ms: A change that is later lies ahead of the clock.
         has_digests: False compares no fields.
     """
@@ -73,7 +81,9 @@ def judge(
 
 
 def undecided(found: Judgement, record_ids: Collection[str]) -> Judgement:
-    """The judgement in which no fields of these records are different yet: they must be looked at again, field by field."""
+    """The judgement in which no fields of these records are different yet: they must be looked at
+    again, field by field.
+    """
     names = found.kinds.get(Kind.FIELDS, [])
     waiting = {name for name in names if name in record_ids}
     if not waiting:
@@ -133,7 +143,8 @@ def _judge_pairs(
     other = np.zeros(len(org), bool)
     if has_digests:
         other = same & ~incomplete & (org["digest"] != warehouse["digest"])
-    # A later time of change than the org's own is right only when the change is later than the answer.
+    # A later time of change than the org's own is right only when the change is later than the
+    # answer.
     later = both_live & (known_lmd > lmd)
     may_move = since | (org["stamp"] >= asked_from_ms)
     found = {

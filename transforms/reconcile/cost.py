@@ -1,4 +1,6 @@
-"""What a reconciliation costs in API calls, before it is made: an upper bound that is close. Held to measured calls by a test."""
+"""Estimate the API calls of a reconciliation, before it is made: an upper bound that is close. Held
+to measured calls by a test.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,15 +10,24 @@ from schemas.reconcile import Depth
 from schemas.salesforce.limits import COLLECTION_RETRIEVE_MAX, PK_CHUNK_MAX, QUERY_PAGE_MAX
 
 GROUPS_A_CALL = 2_000
-"""Groups of one answer: an aggregate query has no second page (SOQL and SOSL Reference, "GROUP BY")."""
+"""Groups of one answer: an aggregate query has no second page (SOQL and SOSL Reference, "GROUP
+BY").
+"""
 FACT_PAGE_ROWS = PK_CHUNK_MAX
-"""Rows of a page of a query job: 20 MB of ids and times, which a call brings well within 20 seconds."""
+"""Rows of a page of a query job: 20 MB of ids and times, which a call brings well within 20
+seconds.
+"""
 JOB_WAITS = (2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
-"""Seconds before each question about a job, the last one from then on. A job of 35 million rows takes some 20 minutes: 25 calls."""
+"""Seconds before each question about a job, the last one from then on. A job of 35 million rows
+takes some 20 minutes: 25 calls.
+"""
 JOB_FROM_ROWS = 7 * QUERY_PAGE_MAX
-"""More rows cost more pages of REST than a job costs calls: create, a few questions, result, delete."""
+"""More rows cost more pages of REST than a job costs calls: create, a few questions, result,
+delete.
+"""
 FEW_ROWS = 3 * QUERY_PAGE_MAX
-"""With no more rows in the days that differ, hours are not asked for: the rows cost no more calls."""
+"""With no more rows in the days that differ, hours are not asked for: the rows cost no more calls.
+"""
 JOB_ROWS_A_SECOND = 30_000
 """At which Salesforce writes ids and times; tens of millions take tens of minutes."""
 _BINNED_A_CALL = 400
@@ -25,7 +36,7 @@ _BINNED_A_CALL = 400
 
 @dataclass(frozen=True)
 class PlanTerms:
-    """How much one call brings."""
+    """Rows and groups that one call brings."""
 
     page_rows: int = FACT_PAGE_ROWS
     job_from_rows: int = JOB_FROM_ROWS
@@ -69,8 +80,9 @@ def calls_needed(
         differences: That it will find and repair, each of a day of its own.
         days: Over which the records' last changes are spread evenly.
         depth: Of the reconciliation.
-        isolated: Records with isolated fields. They are looked at by their ids where their fields are not compared and one call reads them.
-        terms: How much one call brings.
+        isolated: Records with isolated fields. They are looked at by their ids where their
+            fields are not compared and one call reads them.
+        terms: Rows and groups that one call brings.
     """
     terms = terms or PlanTerms()
     days = max(1, days)
@@ -95,7 +107,7 @@ def calls_needed(
 
 
 def questions_about_a_job(seconds: float, waits: Sequence[float]) -> int:
-    """How often a job is asked for that takes so long."""
+    """The number of checks of a job that takes this long."""
     asked, waited = 0, 0.0
     while not asked or waited < seconds:
         waited += waits[min(asked, len(waits) - 1)]

@@ -1,7 +1,8 @@
-"""What is known of a record without its values: its id, when it changed, whether it is deleted, and a digest of its fields.
+"""Facts about a record without its values: its id, when it changed, whether it is deleted, and a
+digest of its fields.
 
-Both sides of a reconciliation are such facts, in numpy arrays: 50 bytes a record, so that millions fit into memory and are
-compared without a loop.
+Both sides of a reconciliation are such facts, in numpy arrays: 50 bytes a record, so that
+millions fit into memory and are compared without a loop.
 """
 
 from collections.abc import Mapping, Sequence
@@ -41,7 +42,7 @@ FACTS_SCHEMA = pa.schema(
         pa.field("digests", pa.list_(pa.int64())),  # of each field; null when that is not asked
     ]
 )
-"""How the org's facts are kept between two steps."""
+"""Store the org's row digests between two steps."""
 
 Facts = NDArray[Any]
 """An array of `FACTS`."""
@@ -50,7 +51,9 @@ _LONG = frozenset({FieldType.TEXTAREA})
 
 
 def compared_fields(spec: ObjectSpec, *, long_texts: bool) -> tuple[str, ...]:
-    """The fields whose values are compared: all that whole records bring, or these without long texts, which make pages of a query small."""
+    """The fields whose values are compared: all that whole records bring, or these without long
+    texts, which make pages of a query small.
+    """
     return tuple(name for name in spec.read_fields if long_texts or spec.fields[name].type not in _LONG)
 
 
@@ -80,7 +83,7 @@ def facts_of_table(table: pa.Table) -> Facts:
 
 
 def partition(facts: Facts, count: int) -> NDArray[np.intp]:
-    """Which of `count` parts each record belongs to, by the characters of its id that differ most."""
+    """Divide records into `count` parts, by the characters of the id that differ most."""
     letters = np.ascontiguousarray(facts["id"]).view(np.uint8).reshape(len(facts), 18).astype(np.intp)
     return ((letters[:, 14] * 61 + letters[:, 13]) * 61 + letters[:, 12]) % count
 
@@ -125,9 +128,11 @@ def _bytes(value: Any) -> bytes:
 
 
 class OrgValues:
-    """Types the values of REST's JSON as staging does, PII encrypted, so that they can be held against the warehouse's.
+    """Types the values of REST's JSON as staging does, PII encrypted, so that they can be held
+    against the warehouse's.
 
-    Declared rules are asked, too: a value that one of severity `isolate` keeps out is unknown on both sides. `prefixes` as of `checks_of`.
+    Declared rules are asked, too: a value that one of severity `isolate` keeps out is unknown on
+    both sides. `prefixes` as of `checks_of`.
     """
 
     def __init__(
@@ -145,7 +150,9 @@ class OrgValues:
         self._protector = protector
 
     def typed(self, record: Mapping[str, Any]) -> list[Any]:
-        """One record's values; `MISFIT` for one that does not fit, as the warehouse has it for a field that is unknown."""
+        """One record's values; `MISFIT` for one that does not fit, as the warehouse has it for a
+        field that is unknown.
+        """
         values: list[Any] = []
         for name, convert, is_protected, context, empty in self._fields:
             value = record.get(name)

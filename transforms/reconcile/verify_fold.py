@@ -1,4 +1,6 @@
-"""Curated rows held against the fold of their changes: what is in current and history and does not follow from the change log."""
+"""Curated rows held against the fold of their changes: what is in current and history and does not
+follow from the change log.
+"""
 
 from collections.abc import Iterable, Sequence
 from itertools import groupby
@@ -29,7 +31,8 @@ class Checked(NamedTuple):
 
 
 def check_log(changes: Rows, current: Rows, history: Rows, spec: ObjectSpec) -> Checked:
-    """Fold the changes of some records and compare; all three must hold the same records and no others.
+    """Fold the changes of some records and compare; all three must hold the same records and no
+    others.
 
     Args:
         changes: Rows of the change log, in the columns of `LoggedChange`, the values last.

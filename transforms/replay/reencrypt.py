@@ -1,8 +1,9 @@
-"""What was landed under an older catalogue, as the present one would have landed it. Pure.
+"""Turn rows landed under an older catalogue into those of the present one. Pure.
 
-A field or object that the catalogue lacked was encrypted whole, because it might have been anything; when it is declared later, its
-values must be readable, or encrypted under their own name. A field that is declared to be personal later lies in clear in old raw
-files, and must not go on in clear.
+A field or object that the catalogue lacked was encrypted whole, because it might have been
+anything; when it is declared later, its values must be readable, or encrypted under their own
+name. A field that is declared to be personal later lies in plaintext in old raw files, and must
+not go on in plaintext.
 """
 
 import re
@@ -23,9 +24,9 @@ _HIDDEN = "hidden"
 """Where `transforms.pii` puts the payload of an object that the catalogue lacks."""
 _UNKNOWN = "unknown"
 _SEALED = "tg1."
-"""What the token of a text begins with."""
+"""The prefix of a text's token."""
 _SEALED_OTHER = "tg1x."
-"""What the token of any other value begins with."""
+"""The prefix of any other value's token."""
 
 
 class Reprotector:
@@ -41,7 +42,8 @@ class Reprotector:
         self._specs = catalogue.objects
 
     def opened(self, raw: pa.Table) -> pa.Table:
-        """The raw table (columns of `RAW_SCHEMA`) with readable values for fields and objects that were unknown when it was landed.
+        """The raw table (columns of `RAW_SCHEMA`) with readable values for fields and objects that
+        were unknown when it was landed.
 
         What needs it is found by its text, without reading JSON: as a rule nothing does.
         """
@@ -53,7 +55,8 @@ class Reprotector:
         return self._rewritten(raw, mask)
 
     def closed(self, raw: pa.Table, refused: set[str], objects: set[str]) -> pa.Table:
-        """The raw table with the events that were refused, and all of some objects, brought up to the present catalogue.
+        """The raw table with the events that were refused, and all of some objects, brought up to
+        the present catalogue.
 
         The same table when that changes none of them.
         """
@@ -65,9 +68,11 @@ class Reprotector:
         return self._rewritten(raw, np.asarray(mask))
 
     def page(self, page: pa.Table, name: str) -> pa.Table:
-        """A page of rows of one object (`transforms.ingest.row_pages`), protected as the present catalogue says.
+        """A page of rows of one object (`transforms.ingest.row_pages`), protected as the present
+        catalogue says.
 
-        A column that the page lacks it goes on lacking: the query had not asked for it, and says nothing of it.
+        A column that the page lacks it goes on lacking: the query had not asked for it, and says
+        nothing of it.
         """
         spec = self._specs.get(name)
         fields = {} if spec is None else spec.fields
@@ -154,7 +159,9 @@ class Reprotector:
         }
 
     def _value(self, spec: ObjectSpec, field: str, value: Any, former: str) -> Any:
-        """The field's value in its present form; `former` is the context that it had while it was unknown."""
+        """The field's value in its present form; `former` is the context that it had while it was
+        unknown.
+        """
         if isinstance(value, dict) and value.keys() == DIFF_KEYS:
             return {part: self._value(spec, field, inner, former) for part, inner in value.items()}
         context = f"{spec.name}.{field}"
@@ -178,7 +185,9 @@ class Reprotector:
         return True
 
     def _decrypted(self, token: Any, context: str) -> Any:
-        """What the token hides; itself when it is none of ours: a text may look like one."""
+        """The value that the token hides; the text itself when it is none of ours: a text may look
+        like one.
+        """
         try:
             return self._protector.decrypt(context, token)
         except ValueError:
@@ -186,7 +195,9 @@ class Reprotector:
 
 
 def _is_otherwise(column: pa.ChunkedArray, field: FieldSpec) -> np.ndarray:
-    """The cells of a page that are not as the field's entry would have them: a token, of a text or not, or clear."""
+    """The cells of a page that are not as the field's entry would have them: a token, of a text or
+    not, or clear.
+    """
     sealed, other = (pc.starts_with(column, prefix) for prefix in (_SEALED, _SEALED_OTHER))
     if not field.is_protected:
         return np.asarray(pc.fill_null(pc.or_(sealed, other), False))

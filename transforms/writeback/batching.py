@@ -1,7 +1,9 @@
-"""Which writebacks travel together: entries a record, batches that share no record and no parent, and what carries them.
+"""Group writebacks into batches: entries a record, batches that share no record and no parent, and
+their carrier.
 
-Records below one parent lock it, and one another, while they are written (Record Locking Cheat Sheet). So all that wait below one
-parent go into one batch, and what shares a name with a batch that is open waits until that is closed.
+Records below one parent lock it, and one another, while they are written (Record Locking Cheat
+Sheet). So all that wait below one parent go into one batch, and what shares a name with a batch
+that is open waits until that is closed.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -10,17 +12,17 @@ from datetime import datetime, timedelta
 from itertools import groupby
 
 from schemas.salesforce.limits import COLLECTION_MAX_ROWS, COMPOSITE_MAX_QUERIES
+from schemas.settings.writeback import BATCH_LINGER
 from schemas.writeback.messages import Carrier, Mode
 
 CALL_ROWS = COLLECTION_MAX_ROWS * COMPOSITE_MAX_QUERIES
 """Rows that one composite call writes: five collections of 200."""
 BULK_ROWS = 50_000
-"""Entries of an ingest job at the most."""
+"""Entries of an ingest job at most."""
 JOB_CALLS = 14
-"""What an ingest job costs in calls whatever its size: made, filled, closed, looked after, its three results fetched; of 20,000 rows
-against the sandbox org."""
-LINGER = timedelta(seconds=10)
-"""The longest that a batch waits to become full."""
+"""API calls of an ingest job whatever its size: made, filled, closed, polled, its three results
+fetched; measured with 20,000 rows against the sandbox org.
+"""
 _CALLS_OF_A_BATCH = 2
 """One reads up to a thousand records, one writes them."""
 
@@ -31,7 +33,7 @@ class Waiting:
 
     number: int
     record: str
-    """What it is locked by in the store: `Case.ExternalId__c=C-1`."""
+    """Its lock in the store: `Case.ExternalId__c=C-1`."""
     parents: tuple[str, ...]
     mode: Mode
     priority: int
@@ -40,14 +42,15 @@ class Waiting:
     ready_at: datetime | None = None
     """Before when it may not be sent, after a try; None: since it was accepted."""
     needs_call: bool = False
-    """An ingest job cannot carry it: it may not create, or has a value that no CSV has a place for."""
+    """An ingest job cannot carry it: it may not create, or has a value that no CSV has a place for.
+    """
     key_field: str = ""
     """The external id field that names its record."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What a batch sends for one record."""
+    """A batch's data for one record."""
 
     members: tuple[Waiting, ...]
     """In the order of acceptance; several only when all of them may be merged."""
@@ -74,14 +77,16 @@ class Entry:
 
     @property
     def urgency(self) -> tuple[int, datetime, int]:
-        """Those with less go first."""
+        """Batches with less go first."""
         first = self.members[0]
         return min(each.priority for each in self.members), self.deadline, first.number
 
 
 @dataclass
 class Draft:
-    """A batch to be. A call and a job upsert by one external id field, so its entries are named by one."""
+    """A batch to be. A call and a job upsert by one external id field, so its entries are named by
+    one.
+    """
 
     carrier: Carrier
     key_field: str = ""
@@ -98,14 +103,14 @@ class Draft:
 class Terms:
     """How batches are formed."""
 
-    linger: timedelta = LINGER
+    linger: timedelta = BATCH_LINGER
     """The longest that a batch waits to become full; less when a deadline is near."""
     job_time: timedelta = timedelta(seconds=90)
-    """What an ingest job is taken to need whatever its size."""
+    """Assumed duration of an ingest job whatever its size."""
     job_rows: int = 300
     """Rows that an ingest job is taken to write in a second."""
     job_calls: int = JOB_CALLS
-    """What an ingest job is taken to cost in calls, beside the reading of the records."""
+    """Assumed cost of an ingest job in calls, beside the reading of the records."""
 
 
 def entries_of(waiting: Sequence[Waiting]) -> list[Entry]:
@@ -155,8 +160,8 @@ def draft_batches(
 
 
 def _carried(family: list[Entry], usual: Carrier) -> tuple[Carrier, list[Entry]]:
-    """What of a family goes now, and by what: those that need a call first, and those of one external id field; the others when these
-    have given its names free.
+    """The part of a family that goes now, and its carrier: those that need a call first, and those
+    of one external id field; the others when these have released its names.
     """
     carrier, going = usual, family
     if usual is Carrier.BULK and (called := [entry for entry in family if entry.needs_call]):
@@ -180,25 +185,32 @@ def carrier_for(entries: Sequence[Entry], now: datetime, terms: Terms) -> Carrie
 
 
 def merged_fields(members: Sequence[Mapping[str, object]]) -> dict[str, object]:
-    """What is sent for writebacks that go as one: of a field that several name, the last one's value."""
+    """The data sent for writebacks that go as one: of a field that several name, the last one's
+    value.
+    """
     return {name: value for fields in members for name, value in fields.items()}
 
 
 def _is_due(draft: Draft, now: datetime, terms: Terms) -> bool:
-    """A batch that is full goes at once; others wait for company, a thirtieth of the time that they have at the most."""
+    """A batch that is full goes at once; others wait for company, a thirtieth of the time that they
+    have at most.
+    """
     if draft.room <= 0:
         return True
     return any(_has_waited(each, now, terms) for entry in draft.entries for each in entry.members)
 
 
 def _has_waited(each: Waiting, now: datetime, terms: Terms) -> bool:
-    # What is tried again waits for company once more: the few that met a lock would else make a call of their own, time after time.
+    # What is tried again waits for company once more: the few that met a lock would else make a
+    # call of their own, time after time.
     since = max(each.accepted_at, each.ready_at or each.accepted_at)
     return now - since >= min(terms.linger, (each.deadline - since) / 30)
 
 
 def _families(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
-    """Entries that share a name, directly or through others, together; families by their most urgent entry."""
+    """Entries that share a name, directly or through others, together; families by their most
+    urgent entry.
+    """
     leader: dict[int, int] = {}
 
     def find(at: int) -> int:

@@ -1,8 +1,9 @@
-"""What is done with an entry of a batch: before it is sent, by what the record is like; after a call without an answer, by what has become
-of it.
+"""Decide what to do with a batch entry: before sending, from the record's current values; after a
+lost response, from the org's present state.
 
-Salesforce's LastModifiedDate has seconds, and so have the commit times of most events; our own have more. Where the two have to be
-compared, a change of the same second is taken for the newer one: what is held can be sent later, what is overwritten is gone.
+Salesforce's LastModifiedDate has seconds, and so have the commit times of most events; our own
+have more. Where the two have to be compared, a change of the same second is taken for the newer
+one: what is held can be sent later, what is overwritten is gone.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -25,7 +26,7 @@ CHANGE_LOG_MARGIN = timedelta(seconds=90)
 
 @dataclass(frozen=True)
 class Guard:
-    """What a newer change in Salesforce does, and how own changes are told."""
+    """Conflict policy for newer Salesforce changes, and the test that recognizes our own writes."""
 
     spec: ObjectSpec
     policy: Callable[[str], NewerChange]
@@ -38,7 +39,7 @@ class Guard:
 def weigh(
     entry: ToSend, seen: SeenRecord | None, log: Sequence[LoggedChange], guard: Guard, now: datetime
 ) -> Outcome | None:
-    """What becomes of an entry that is not sent; None when it is to be sent.
+    """The outcome of an entry that is not sent; None = it is to be sent.
 
     Args:
         entry: What is to be written.
@@ -55,28 +56,30 @@ def weigh(
     if wrong:
         return _dead(
             "precondition",
-            f"{_listed(wrong)} no longer the value that only_if asks for. Look at the record, and submit anew.",
+            f"{_listed(wrong)} no longer the value that only_if asks for. Look at the record, and submit again.",
             seen,
         )
     if entry.unchanged_since is not None and seen.modified_at > entry.unchanged_since:
         return _dead(
             "precondition",
             f"The record was changed at {seen.modified_at:%Y-%m-%d %H:%M:%S} UTC, after unchanged_since. "
-            "Look at it, and submit anew.",
+            "Look at it, and submit again.",
             seen,
         )
     return _weigh_newer(entry, seen, log, guard, now)
 
 
 def is_recent(entry: ToSend, seen: SeenRecord | None, guard: Guard) -> bool:
-    """True when the record was changed since a guarded field's writeback was accepted, so that the change log has to be asked."""
+    """True when the record was changed since a guarded field's writeback was accepted, so that the
+    change log has to be asked.
+    """
     return seen is not None and bool(_recent(entry, seen, guard))
 
 
 def look_up(
     entry: ToSend, seen: SeenRecord | None, log: Sequence[LoggedChange], guard: Guard, sent: "SentAt"
 ) -> Outcome | None:
-    """What has become of an entry whose call had no answer; None: it cannot be told yet.
+    """The outcome of an entry whose call had no answer; None = not known yet.
 
     `log` has its changes since the batch was sent.
     """
@@ -109,8 +112,8 @@ def is_by_job(change: LoggedChange, us: str) -> bool:
 
 
 def _is_of_batch(change: LoggedChange, us: str, sent: SentAt) -> bool:
-    """True when the batch made it. No other one of ours writes the record meanwhile: whatever job of ours did was this one's, also when
-    the org keeps another value than was sent.
+    """True when the batch made it. No other one of ours writes the record meanwhile: whatever job
+    of ours did was this one's, also when the org keeps another value than was sent.
     """
     return came_from(change.origin, sent.client) if sent.client else is_by_job(change, us)
 
@@ -185,8 +188,8 @@ def _newer(touched: Collection[str], seen: SeenRecord, guard: Guard) -> Outcome 
 
 
 def _is_newer(change: LoggedChange, at: datetime) -> bool:
-    """True when a change may have been made after a moment. Commit times and times that a query reads have whole seconds: such a change
-    was made anywhere in its own.
+    """True when a change may have been made after a moment. Commit times and times that a query
+    reads have whole seconds: such a change was made anywhere in its own.
     """
     is_whole = change.at == whole_second(change.at)
     return change.at > at or (is_whole and change.at >= whole_second(at))
@@ -202,7 +205,7 @@ def _look_up_missing(
     if entry.existed or (is_new and seen is not None and not _is_told(seen, log)):
         return _dead(
             "deleted",
-            "The record was deleted while the call was on its way. Submit anew to make it again.",
+            "The record was deleted while the call was on its way. Submit again to make it again.",
             seen,
         )
     return _not_written(sent)
@@ -217,7 +220,9 @@ def _is_there(entry: ToSend, seen: SeenRecord, spec: ObjectSpec) -> bool:
 
 
 def _is_told(seen: SeenRecord, log: Sequence[LoggedChange], by: str = "") -> bool:
-    """True when the change log has the change that the record was last modified by; `by`: whose it was, empty: anybody's."""
+    """True when the change log has the change that the record was last modified by; `by`: whose it
+    was, empty: anybody's.
+    """
     return any(
         whole_second(change.at) >= seen.touched_at
         and (not by or not change.user or change.user[:ID_CHARACTERS] == by[:ID_CHARACTERS])
@@ -226,7 +231,9 @@ def _is_told(seen: SeenRecord, log: Sequence[LoggedChange], by: str = "") -> boo
 
 
 def _tells_whose(change: LoggedChange) -> bool:
-    """True for an event, a creation's included; a record that was read as a whole may have several changes in it."""
+    """True for an event, a creation's included; a record that was read as a whole may have several
+    changes in it.
+    """
     return change.fields is not None or change.origin not in ("", REFRESH_ORIGIN, REPAIR_ORIGIN)
 
 

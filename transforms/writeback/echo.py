@@ -1,4 +1,4 @@
-"""Which change is the one that a writeback made, when it comes back to us. Pure."""
+"""Find the change that a writeback made, when it comes back to us. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,8 +37,9 @@ class Returned:
 def echo_of(sent: Unechoed, changes: Sequence[Returned], us: str) -> datetime | None:
     """When the writeback's change was applied; None when it has not come back.
 
-    An event of a batch has its client name. One of an ingest job has none, and neither has a record that was read: there it is
-    our user, or a whole record that is newer than the answer, and so has what was written.
+    An event of a batch has its client name. One of an ingest job has none, and neither has a
+    record that was read: there it is our user, or a whole record that is newer than the answer,
+    and so has what was written.
 
     Args:
         sent: The writeback.
@@ -50,7 +51,9 @@ def echo_of(sent: Unechoed, changes: Sequence[Returned], us: str) -> datetime | 
 
 
 def came_from(origin: str, client: str) -> bool:
-    """True when a change's origin names this client, and not one whose name begins alike: `com/salesforce/api/rest/67.0;client=x`."""
+    """True when a change's origin names this client, and not one whose name begins alike:
+    `com/salesforce/api/rest/67.0;client=x`.
+    """
     return f"client={client}" in origin.split(";")
 
 

@@ -1,4 +1,4 @@
-"""Whether a record has what was sent, however Salesforce writes it."""
+"""True when a record has the sent values, in any of Salesforce's spellings."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -13,8 +13,8 @@ ID_CHARACTERS = 15
 
 
 def same(spec: ObjectSpec, name: str, sent: Any, values: Mapping[str, Any]) -> bool:
-    """True when a field has the value that was sent, however Salesforce writes it. A parent by its external id is compared when that was
-    read (`paths`).
+    """True when a field has the value that was sent, however Salesforce writes it. A parent by its
+    external id is compared when that was read (`paths`).
     """
     if isinstance(sent, Mapping):
         asked = {f"{name}.{key}": value for key, value in sent.items()}
@@ -27,7 +27,9 @@ def same(spec: ObjectSpec, name: str, sent: Any, values: Mapping[str, Any]) -> b
 
 
 def paths(spec: ObjectSpec, name: str, sent: Any) -> list[str]:
-    """What to read in order to compare a field: itself, or the parent's external id. Nothing for what cannot be read like that."""
+    """The fields to read in order to compare a field: itself, or the parent's external id. Nothing
+    for what cannot be read like that.
+    """
     if not isinstance(sent, Mapping):
         return [name] if name in spec.fields else []
     found = [field for known, field in spec.fields.items() if relationship_name(known) == name]
@@ -38,7 +40,7 @@ def paths(spec: ObjectSpec, name: str, sent: Any) -> list[str]:
 
 @cache
 def _clear_converter(spec: FieldSpec) -> Converter:
-    """Of values as Salesforce has them: those of protected fields, too, are in clear here."""
+    """Of values as Salesforce has them: those of protected fields, too, are in plaintext here."""
     return converter(spec.model_copy(update={"pii": Pii.NONE}))
 
 
@@ -55,5 +57,6 @@ def _comparable(spec: ObjectSpec, name: str, value: Any) -> Any:
     found = landed(_clear_converter(known), value)
     if found is MISFIT:
         return value
-    # Salesforce cuts white space off the ends of texts (REST API Developer Guide, "Working with Records").
+    # Salesforce cuts white space off the ends of texts (REST API Developer Guide, "Working with
+    # Records").
     return found.strip() or None if isinstance(found, str) else found

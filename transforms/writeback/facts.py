@@ -1,4 +1,6 @@
-"""What is known when a writeback is decided about: what is to be sent, the record as it is, what the change log has of it, and what comes of that."""
+"""Facts for a decision about a writeback: the data to send, the present record, the change log's
+rows, and the conclusion.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,13 +12,13 @@ from schemas.writeback.messages import WritebackState
 
 @dataclass(frozen=True)
 class Outcome:
-    """What becomes of an entry's writebacks."""
+    """The outcome of an entry's writebacks."""
 
     state: WritebackState
     code: str = ""
     """Salesforce's, or one of ours in lower case; empty when there is nothing to say."""
     reason: str = ""
-    """What happened, and what to do. Never a value."""
+    """The error, and the remedy. Never a value."""
     record_id: str | None = None
     created: bool | None = None
     """None: not known."""
@@ -68,14 +70,16 @@ class LoggedChange:
 
 @dataclass(frozen=True)
 class ToSend:
-    """An entry, with its values in clear. In memory only."""
+    """An entry, with its values in plaintext. In memory only."""
 
     numbers: tuple[int, ...]
     record: str
     external_id: str
     fields: Mapping[str, Any]
     accepted: Mapping[str, datetime]
-    """Field -> when the writeback was accepted whose value it is; or retried, when an operator has said that it is to be sent."""
+    """Field -> when the writeback was accepted whose value it is; or retried, when an operator has
+    said that it is to be sent.
+    """
     deadline: datetime
     may_create: bool = True
     only_if: Mapping[str, Any] = field(default_factory=dict)
@@ -100,11 +104,11 @@ class SentAt:
     """When the batch was about to be sent, by the org's clock."""
     now: datetime
     client: str
-    """What the origin of its changes contains; empty when they do not tell (an ingest job)."""
+    """Text in the origin of its changes; empty when they do not show it (an ingest job)."""
     settled_after: timedelta
     """From when on the org is no longer at a call that was given up."""
     patience: timedelta
-    """How long to wait for the change log."""
+    """Waiting time for the change log."""
 
     @property
     def second(self) -> datetime:

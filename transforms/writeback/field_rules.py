@@ -1,4 +1,6 @@
-"""What may be written to each field of an object, worked out once from the catalogue and from what the org has described. Pure."""
+"""The values that may be written to each field of an object, worked out once from the catalogue and
+the org's describe. Pure.
+"""
 
 import difflib
 import re
@@ -11,7 +13,9 @@ from schemas.salesforce.describe import DescribedField, DescribedObject
 from transforms.writeback.validate_values import ValueCheck, value_check
 
 PREFIXES = {"User": "005", "Group": "00G"}
-"""Of objects that every org has and the catalogue does not list (salesforce.md, "Standard key prefixes")."""
+"""Of objects that every org has and the catalogue does not list (salesforce.md, "Standard key
+prefixes").
+"""
 UNLOCKED = frozenset(PREFIXES)
 """Objects whose records no write of another record locks."""
 SYSTEM_FIELDS = frozenset(
@@ -41,7 +45,7 @@ class FieldRule:
     spec: FieldSpec
     check: ValueCheck
     context: str | None
-    """Under which its values are made tokens; None: they are kept in clear."""
+    """Under which its values are made tokens; None: they are kept in plaintext."""
     read_only: str
     """Why it cannot be written; empty: it can."""
     never_empty: str
@@ -64,7 +68,7 @@ class ParentRule:
 
 @dataclass(frozen=True)
 class ObjectRules:
-    """What may be written to one object."""
+    """The fields of one object that may be written."""
 
     name: str
     fields: Mapping[str, FieldRule]
@@ -174,7 +178,9 @@ def shown(name: str) -> str:
 
 @lru_cache(maxsize=4_096)
 def nearest(name: str, known: tuple[str, ...]) -> str:
-    """` Did you mean A or B?` for a name that is not among those that are known; empty when nothing is like it."""
+    """` Did you mean A or B?` for a name that is not among those that are known; empty when nothing
+    is like it.
+    """
     lower = {each.lower(): each for each in known}
     found = difflib.get_close_matches(name[:80].lower(), list(lower), n=_SUGGESTIONS)
     return f" Did you mean {' or '.join(lower[each] for each in found)}?" if found else ""

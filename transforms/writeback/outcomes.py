@@ -1,4 +1,6 @@
-"""From what Salesforce says of a row to what becomes of its writebacks, and how long they wait for another try."""
+"""From what Salesforce says of a row to what becomes of its writebacks, and how long they wait for
+another try.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,7 +11,8 @@ from transforms.writeback.facts import Outcome, ToSend
 from transforms.writeback.row_errors import RowError, RowFate, read_row_error, without_values
 
 MOST_TRIES = 12
-"""Tries of a writeback before it is a dead letter: with the waits between them some twenty minutes."""
+"""Tries of a writeback before it is a dead letter: with the waits between them some twenty minutes.
+"""
 MOST_PARENT_TRIES = 4
 """Tries of a writeback whose parent is not there; one that is queued here goes first anyway."""
 _FIRST_WAIT = timedelta(seconds=1)
@@ -35,7 +38,8 @@ class RowResult:
 def outcome_of(
     entry: ToSend, result: RowResult, *, key_field: str, hidden: Iterable[object]
 ) -> Outcome | None:
-    """What becomes of an entry by its row's result; None when that does not say whether it was written.
+    """The outcome of an entry by its row's result; None when that does not say whether it was
+    written.
 
     Args:
         entry: What was sent.
@@ -64,4 +68,4 @@ def wait_after(tries: int) -> timedelta:
 
 
 def _advice(error: RowError) -> str:
-    return error.advice or f"It was tried {MOST_TRIES} times. Mend what refuses it, then retry."
+    return error.advice or f"It was tried {MOST_TRIES} times. Fix what refuses it, then retry."

@@ -1,4 +1,6 @@
-"""From a row of a file to a writeback as JSON has it. Pure; the checks say what is wrong with it."""
+"""From a row of a file to a writeback as JSON has it. Pure; the checks say what is wrong with
+it.
+"""
 
 import hashlib
 import re
@@ -19,7 +21,7 @@ _NUMBERS = frozenset({FieldType.DOUBLE, FieldType.PERCENT, FieldType.CURRENCY})
 
 
 class RowForm:
-    """How one file's rows are read."""
+    """Reader of one file's rows."""
 
     def __init__(self, catalogue: Catalogue, form: FileFormat, defaults: RowDefaults, name: str) -> None:
         """`name`: what derived keys begin with, the same for the same file."""
@@ -51,7 +53,9 @@ class RowForm:
             fields[name] = given
 
     def _cell(self, name: str, text: Any) -> Any:
-        """A cell of a CSV as its field's type; as it is when it is none, for the checks to refuse."""
+        """A cell of a CSV as its field's type; as it is when it is none, for the checks to
+        refuse.
+        """
         if text == EMPTIES:
             return None
         kind = self._types.get(name)

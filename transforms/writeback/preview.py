@@ -1,4 +1,4 @@
-"""What a writeback would do to a record as it is now, and what a set of them would cost. Pure."""
+"""Preview a writeback's effect on a record as it is now, and the cost of a set of them. Pure."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -27,12 +27,13 @@ def would_be(
     described: DescribedObject | None,
     now: datetime,
 ) -> WouldBe:
-    """What one writeback would do.
+    """The effect of one writeback.
 
     Args:
         row: As the store would have it.
-        entry: The same with its values in clear.
-        seen: The record as it is, or as earlier ones of the request would have it; None when there is none.
+        entry: The same with its values in plaintext.
+        seen: The record as it is, or as earlier ones of the request would have it; None when
+            there is none.
         guard: The object's rules.
         described: What the org says of the object's fields; None when nothing is known.
         now: The time.
@@ -58,7 +59,7 @@ def flagged(found: WouldBe, *, is_ambiguous: bool, is_binned: bool) -> WouldBe:
 
 
 def cost_of(object_name: str, waiting: Sequence[Waiting], now: datetime, terms: Terms) -> Cost:
-    """What an object's writebacks would take if they were accepted now, and nothing else waited."""
+    """The cost of an object's writebacks if they were accepted now, and nothing else waited."""
     drafts, left = [], list(waiting)
     at_once = Terms(linger=timedelta(0), job_time=terms.job_time, job_rows=terms.job_rows)
     while left:  # several of one record go one after the other

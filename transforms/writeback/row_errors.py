@@ -1,7 +1,9 @@
-"""What follows from a row's error: Salesforce's code and words as one of a few fates, and what an operator can do about it.
+"""Map a row's error, Salesforce's code and words, to one of a few fates and a remedy for an
+operator.
 
-(salesforce.md B.10, I.13; SOAP API Developer Guide, "Core Data Types Used in API Calls", StatusCode.) A code that is not in the
-table is dead: to send a row again for ever because of an error that nobody has read would hide it.
+(salesforce.md B.10, I.13; SOAP API Developer Guide, "Core Data Types Used in API Calls",
+StatusCode.) A code that is not in the table is dead: to send a row again forever because of an
+error that nobody has read would hide it.
 """
 
 import re
@@ -17,7 +19,7 @@ NOT_SENT = "TIDEGATE_NOT_SENT"
 
 
 class RowFate(StrEnum):
-    """What becomes of a row that was refused."""
+    """The fate of a row that was refused."""
 
     AGAIN = "again"
     """Sent again later, unchanged: a lock, a timeout, a limit that passes."""
@@ -36,12 +38,14 @@ class RowError(NamedTuple):
 
     fate: RowFate
     advice: str
-    """What an operator does about it, in a sentence; empty unless the fate is DEAD or PARENT."""
+    """The remedy for an operator, in a sentence; empty unless the fate is DEAD or PARENT."""
 
 
 _LOCKED = ("UNABLE_TO_LOCK_ROW", "unable to obtain exclusive access")
 _PASSING = (*_LOCKED, "QUERY_TIMEOUT", "Apex CPU time limit exceeded", "ConcurrentPerOrgLongTxn")
-"""What the text of a trigger or a flow can hide: with fewer rows, or at another time, it succeeds."""
+"""Errors that the text of a trigger or a flow can hide: with fewer rows, or at another time, it
+succeeds.
+"""
 _WRAPPERS = frozenset({"CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "CANNOT_EXECUTE_FLOW_TRIGGER", "APEX_ERROR"})
 _ALIKE = 8
 """Characters of a value by which it is recognised in a text that quotes only its beginning."""
@@ -66,7 +70,7 @@ _UNKNOWN = frozenset(
 _VALUE = "Correct the value at its source and submit it again under a new key."
 _RULE = "Meet the rule, or have the org's administrator change it; then retry."
 _ACCESS = "Give the integration user this permission in the org, then retry."
-_CATALOGUE = "Compare the catalogue with the org's describe, mend what differs, then retry."
+_CATALOGUE = "Compare the catalogue with the org's describe, fix what differs, then retry."
 _STATE = "Bring the record into a state in which it may be changed, then retry, or discard the writeback."
 
 _DEAD = {
@@ -106,13 +110,13 @@ _DEAD = {
     "API_CURRENTLY_DISABLED": _ACCESS,
     "FUNCTIONALITY_NOT_ENABLED": "Have the feature enabled in the org, then retry.",
     "TXN_SECURITY_NO_ACCESS": "A transaction security policy refuses it: have the integration user excepted, then retry.",
-    "TXN_SECURITY_APEX_ERROR": "A transaction security policy fails: have it mended in the org, then retry.",
-    "TXN_SECURITY_RUNTIME_ERROR": "A transaction security policy fails: have it mended in the org, then retry.",
+    "TXN_SECURITY_APEX_ERROR": "A transaction security policy fails: have it fixed in the org, then retry.",
+    "TXN_SECURITY_RUNTIME_ERROR": "A transaction security policy fails: have it fixed in the org, then retry.",
     "MIXED_DML_OPERATION": "Set-up objects and others cannot be written together: submit them apart.",
     "ORG_LOCKED": "The org is locked: ask Salesforce, then retry.",
     "TRIAL_EXPIRED": "The org's trial is over: ask Salesforce, then retry.",
 }  # fmt: skip
-_READ_IT = "Salesforce's own words say why; mend that, then retry, or discard the writeback."
+_READ_IT = "Salesforce's own words say why; fix that, then retry, or discard the writeback."
 _NO_PARENT = "Submit the parent, or correct the reference; then retry."
 _TAKEN = "Another record has this value in a unique field: correct one of them, and submit it again under a new key."
 
@@ -120,7 +124,7 @@ _TAKEN = "Another record has this value in a unique field: correct one of them, 
 def read_row_error(
     code: str, message: str, *, key_field: str = "", names_parent: bool = True, is_delete: bool = False
 ) -> RowError:
-    """What follows from one row's error.
+    """The fate that follows from one row's error.
 
     Args:
         code: Salesforce's status code, or one of ours; must not be empty.
@@ -144,7 +148,9 @@ def read_row_error(
 
 
 def _duplicate(message: str, key_field: str) -> RowError:
-    """An upsert that lost a race for its own key finds the record at the next try; any other unique field stays taken."""
+    """An upsert that lost a race for its own key finds the record at the next try; any other unique
+    field stays taken.
+    """
     is_race = key_field and (
         f"{key_field.lower()} duplicates" in message.lower()
         or "<unknown>" in message
@@ -158,10 +164,11 @@ def _misses_parent(message: str) -> bool:
 
 
 def without_values(message: str, values: Iterable[object]) -> str:
-    """Salesforce's words without the values that they quote, in any case, whole or only their beginning.
+    """Salesforce's words without the values that they quote, in any case, whole or only their
+    beginning.
 
-    For the values of protected fields: an error is kept, and what it quotes would be kept with it (law 7). Texts of
-    fewer than three characters are left: they are in every sentence.
+    For the values of protected fields: an error is kept, and what it quotes would be kept with
+    it (law 7). Texts of fewer than three characters are left: they are in every sentence.
     """
     texts = {str(value) for value in values if value is not None}
     for text in sorted(texts, key=len, reverse=True):
@@ -181,6 +188,6 @@ def _without(message: str, text: str) -> str:
 
 
 def _alike(message: str, text: str) -> int:
-    """How many characters the two have in common from their beginning on."""
+    """The number of characters that the two have in common from the beginning."""
     pairs = takewhile(lambda pair: pair[0].lower() == pair[1].lower(), zip(message, text, strict=False))
     return sum(1 for _ in pairs)

@@ -1,6 +1,8 @@
-"""What brings back the values that writebacks replaced. Pure, and values of PII fields are tokens all the way.
+"""Restore the values that writebacks replaced. Pure, and values of PII fields are tokens all the
+way.
 
-An undo is a writeback like any other: it goes the same road, and holds only where the record still has what the undone one wrote.
+An undo is a writeback like any other: it goes the same road, and holds only where the record
+still has what the undone one wrote.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,18 +28,20 @@ class Written:
 
 @dataclass(frozen=True)
 class Revert:
-    """What undoes one writeback."""
+    """The undo of one writeback."""
 
     fields: dict[str, Any]
-    """What is written; empty when there is nothing to bring back."""
+    """The values to write; empty when there is nothing to restore."""
     only_if: dict[str, Any]
-    """What the undone one wrote. Without parents that it gave by an external id: their ids are not known."""
+    """The values that the undone one wrote. Without parents that it gave by an external id: their
+    ids are not known.
+    """
     kept: dict[str, str] = field(default_factory=dict)
     """Field -> why it is not brought back."""
 
 
 def revert(row: Written, later: Sequence[Written], spec: ObjectSpec) -> Revert:
-    """What brings back what a writeback replaced.
+    """Restore the value that a writeback replaced.
 
     Args:
         row: The writeback; done.
@@ -81,7 +85,9 @@ def _names(row: Written, references: Mapping[str | None, str]) -> list[str]:
 
 
 def _effective(row: Written, later: Sequence[Written]) -> list[Written]:
-    """The later ones that still count, in their order: an undo and what it undoes leave the record as it was between."""
+    """The later ones that still count, in their order: an undo and what it undoes leave the record
+    as it was between.
+    """
     cancelled: set[int] = set()
     found = []
     for each in sorted(later, key=lambda one: one.number, reverse=True):

@@ -1,7 +1,9 @@
-"""Is a writeback one that the org can be asked for? Checked before it is accepted, against the catalogue and what the org described. Pure.
+"""Is a writeback one that the org can be asked for? Checked before it is accepted, against the
+catalogue and what the org described. Pure.
 
-What passes is ready to be stored: personal values are tokens, ids are whole, and the records that it locks are named. What does
-not pass is refused with the field's name and what to do; no message says a value.
+What passes is ready to be stored: personal values are tokens, ids are whole, and the records
+that it locks are named. What does not pass is refused with the field's name and what to do; no
+message says a value.
 """
 
 import hashlib
@@ -22,7 +24,7 @@ from transforms.writeback.validate_fields import FieldReading, ParentKey, as_key
 from transforms.writeback.validate_values import UnfitError, keepable
 
 Described = Callable[[str], DescribedObject | None]
-"""What is known of an object by its name."""
+"""Facts about an object by its name."""
 _FINGERPRINT = "writeback.fingerprint"
 
 
@@ -36,7 +38,9 @@ class PreparedWriteback:
     external_id: str
     """A token when the field is protected."""
     fields: dict[str, Any]
-    """REST's JSON; protected values are tokens of "Object.Field", also inside a parent given by external id."""
+    """REST's JSON; protected values are tokens of "Object.Field", also inside a parent given by
+    external id.
+    """
     only_if: dict[str, Any] | None
     parent_ids: frozenset[str]
     """Records that it points to, by id."""
@@ -45,7 +49,7 @@ class PreparedWriteback:
 
 
 class _Faults:
-    """What is wrong with one writeback, by place."""
+    """Errors of one writeback, by place."""
 
     def __init__(self) -> None:
         self.found: list[tuple[str, str]] = []
@@ -75,7 +79,9 @@ class WritebackChecks:
     def check(
         self, index: int, request: WritebackRequest, now: datetime
     ) -> PreparedWriteback | RefusedWriteback:
-        """The writeback as it is stored, or why it is refused. `index`: its place in the request; `now`: for its deadline."""
+        """The writeback as it is stored, or why it is refused. `index`: its place in the request;
+        `now`: for its deadline.
+        """
         faults = _Faults()
         rules = self._rules_of(request.object)
         if rules is None:
@@ -108,9 +114,11 @@ class WritebackChecks:
         )
 
     def fingerprint(self, request: WritebackRequest) -> str:
-        """SHA-256 (hex) of what was asked, the same for the same content whatever the catalogue says.
+        """SHA-256 (hex) of what was asked, the same for the same content whatever the catalogue
+        says.
 
-        Taken over a token, so that nobody without the data key can find out a personal value by trying.
+        Taken over a token, so that nobody without the data key can find out a personal value by
+        trying.
         """
         asked = request.model_dump(exclude_defaults=True)
         for name in ("deadline", "unchanged_since"):
@@ -120,7 +128,8 @@ class WritebackChecks:
         return hashlib.sha256(token.encode()).hexdigest()
 
     def _rules_of(self, name: str) -> ObjectRules | None:
-        # First, and once: what is decided meanwhile makes another one, so that these rules are made again.
+        # First, and once: what is decided meanwhile makes another one, so that these rules are made
+        # again.
         objects = self._catalogue.objects
         if name not in objects:
             return None
@@ -175,7 +184,9 @@ class WritebackChecks:
 
 
 def parse(index: int, item: object) -> WritebackRequest | RefusedWriteback:
-    """A writeback as JSON gives it; refused when its form is wrong, so that its neighbours go on."""
+    """A writeback as JSON gives it; refused when its form is wrong, so that its neighbours go
+    on.
+    """
     if isinstance(item, WritebackRequest):
         return _keepable(index, item)
     try:

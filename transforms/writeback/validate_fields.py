@@ -1,4 +1,6 @@
-"""The fields of one writeback, one by one: what is stored of each, and which records they point to. Pure."""
+"""The fields of one writeback, one by one: what is stored of each, and which records they point to.
+Pure.
+"""
 
 import string
 from collections.abc import Callable, Mapping
@@ -23,8 +25,9 @@ class ParentKey(NamedTuple):
 
     @property
     def locks(self) -> frozenset[str]:
-        """Its names among locks: `writeback.record` of the store has the same form. Two for a value with capitals beyond ASCII: whether
-        a database's `lower` knows those depends on its locale.
+        """Its names among locks: `writeback.record` of the store has the same form. Two for a value
+        with capitals beyond ASCII: whether a database's `lower` knows those depends on its
+        locale.
         """
         lowered = {self.value.lower(), self.value.translate(_ASCII_LOWER)}
         return frozenset(f"{self.object}.{self.field}={value}" for value in lowered)
@@ -32,7 +35,7 @@ class ParentKey(NamedTuple):
 
 @dataclass
 class FieldReading:
-    """What one writeback's fields come to, field by field."""
+    """Convert one writeback's fields, field by field."""
 
     rules: ObjectRules
     request: WritebackRequest
@@ -137,7 +140,7 @@ def _require_same(rule: FieldRule, external_id: str, value: object) -> None:
 
 
 def unknown(rules: ObjectRules, name: str) -> str:
-    """Why a name that the catalogue lacks cannot be written, and what to do."""
+    """The reason why a name that the catalogue lacks cannot be written, and the remedy."""
     if parts := rules.compounds.get(name):
         return f"is made of {', '.join(parts)}; give those"
     fact = rules.described.get(name)

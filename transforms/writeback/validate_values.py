@@ -1,7 +1,9 @@
-"""Does a value that somebody wants written fit its field? From REST's JSON to what is stored of it, or a sentence that says why not.
+"""Does a value that somebody wants written fit its field? From REST's JSON to what is stored of it,
+or a sentence that says why not.
 
-The sentences say what is expected, never what was sent: a value may be personal. Sources: Object Reference, "Primitive Data Types"
-and "Field Types"; REST API Developer Guide, "Valid Date and DateTime Formats".
+The sentences say what is expected, never what was sent: a value may be personal. Sources: Object
+Reference, "Primitive Data Types" and "Field Types"; REST API Developer Guide, "Valid Date and
+DateTime Formats".
 """
 
 import math
@@ -16,7 +18,9 @@ from schemas.salesforce.describe import DescribedField
 from schemas.salesforce.record_ids import whole_id
 
 ValueCheck = Callable[[Any], Any]
-"""Takes a JSON value that is not null, returns it as it is stored (None: empty); raises `UnfitError`."""
+"""Takes a JSON value that is not null, returns it as it is stored (None: empty); raises
+`UnfitError`.
+"""
 
 _MOST_INT = 2**31 - 1
 _DIGITS = 18
@@ -73,7 +77,8 @@ def _text(length: int, *, is_email: bool) -> ValueCheck:
             raise UnfitError(f"takes at most {length:,} characters, and this has {len(value):,}; shorten it")
         if is_email and value and not _EMAIL.fullmatch(value):
             raise UnfitError("takes an e-mail address, and this is none; correct it")
-        # A text of blanks alone is empty to Salesforce (Apex Developer Guide, "Primitive Data Types").
+        # A text of blanks alone is empty to Salesforce (Apex Developer Guide, "Primitive Data
+        # Types").
         return keepable(value) if value.strip() else None
 
     return check

@@ -1,7 +1,7 @@
 """A contract: what a workflow and an activity agree on.
 
-The workflow gives `run` the row and a request of its input type; mypy refuses another type. A test holds the activity's
-signature and its worker's task queue to the same row.
+The workflow gives `run` the row and a request of its input type; mypy refuses another type. A
+test holds the activity's signature and its worker's task queue to the same row.
 """
 
 from dataclasses import dataclass, field
@@ -19,7 +19,8 @@ PATIENT = RetryPolicy(
     backoff_coefficient=1.6,
     maximum_interval=timedelta(seconds=15),
 )
-"""Try again after 0.5, 0.8, 1.3, 2.0, 3.3, … 15 seconds, without end: an outage of a day is waited out.
+"""Try again after 0.5, 0.8, 1.3, 2.0, 3.3, … 15 seconds, without end: an outage of a day is waited
+out.
 
 An error that cannot pass is marked non-retryable where it is raised.
 """
@@ -42,11 +43,13 @@ class Contract(Generic[In, Out]):
     start_to_close: timedelta
     """The longest that one attempt may take."""
     why: str
-    """Why the limits are as they are."""
+    """The reason for the limits."""
     schedule_to_close: timedelta | None = None
     """The longest that all attempts may take together. None = no limit."""
     heartbeat: timedelta | None = None
-    """A worker that is silent for so long counts as dead. None = only `start_to_close` ends an attempt."""
+    """A worker that is silent for so long counts as dead. None = only `start_to_close` ends an
+    attempt.
+    """
     retry: RetryPolicy = field(default_factory=lambda: PATIENT)
     cancellation: ActivityCancellationType = ActivityCancellationType.TRY_CANCEL
-    """Whether a cancelled activity is waited for."""
+    """True when a cancelled activity is waited for."""

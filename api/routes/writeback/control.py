@@ -1,4 +1,6 @@
-"""What operators do with writebacks: hold them back, try again, let go, undo. In force and on record when it is answered."""
+"""Operator actions on writebacks: pause, retry, discard, undo. In force and on record when it is
+answered.
+"""
 
 import asyncio
 from collections.abc import Iterable
@@ -60,7 +62,9 @@ class Chosen(Reason):
 
     numbers: Numbers = ()
     object: Word = None
-    code: Annotated[Word, Field(description="Of the last trouble, as the list of writebacks has it.")] = None
+    code: Annotated[Word, Field(description="Code of the last error, as the list of writebacks has it.")] = (
+        None
+    )
     state: Annotated[
         WritebackState | None, Field(description="dead, held or superseded; left out: all three.")
     ] = None
@@ -97,13 +101,13 @@ class ToUndo(Reason):
 
 
 class PausesInForce(BaseModel):
-    """What is held back, the whole org first."""
+    """Pauses in force, the whole org first."""
 
     pauses: tuple[PauseView, ...]
 
 
 class StandingNow(PausesInForce):
-    """How writebacks stand, by object."""
+    """Writeback statistics, by object."""
 
     standings: list[Standing]
     """Objects with writebacks that wait, are on their way, or wait for an operator."""

@@ -59,7 +59,7 @@ async def submit_file(body: FileSubmission, parts: Parts, caller: CalledBy) -> F
 
 
 def _read(parts: ApiParts, body: FileSubmission, caller: str) -> tuple[FileIntake, set[str]]:
-    """What became of the file, and the objects with something to send."""
+    """The outcome of a file, and the objects with something to send."""
     defaults = RowDefaults(**body.model_dump(include=set(RowDefaults.model_fields)))
     form = RowForm(parts.catalogue, body.format, defaults, body.key)
     reading = FileReading(form, partial(parts.intake.submit, caller))

@@ -1,4 +1,6 @@
-"""Dry runs of writebacks for the API, which calls no Salesforce: a workflow has a worker look, and the answer comes by the object store."""
+"""Dry runs of writebacks for the API, which calls no Salesforce: a workflow has a worker look, and
+the answer comes by the object store.
+"""
 
 import asyncio
 import uuid
@@ -20,7 +22,7 @@ _PATIENCE = timedelta(seconds=60)
 
 
 async def dry_run_of(parts: ApiParts, items: Sequence[Any], *, shows_values: bool) -> Preview:
-    """What writebacks would do now; without `shows_values` only which fields differ.
+    """The effect of writebacks now; without `shows_values` only the names of fields that differ.
 
     Raises:
         UnavailableError: No `writebacks` worker answers in a minute, or the org does not.

@@ -31,7 +31,9 @@ _SAID = 3
 
 
 class Submission(BaseModel):
-    """Writebacks to accept. Each is looked at by itself: what is wrong with one concerns no other."""
+    """Writebacks to accept. Each is looked at by itself: what is wrong with one concerns no
+    other.
+    """
 
     model_config = ConfigDict(
         extra="forbid",
@@ -68,7 +70,7 @@ class WritebackListed(BaseModel):
     attempts: int
     batch: str | None
     code: str | None
-    """Of the last trouble: Salesforce's, or Tidegate's in lower case."""
+    """Of the last problem: Salesforce's, or Tidegate's in lower case."""
     reason: str | None
     record_id: str | None
     created: bool | None
@@ -103,7 +105,7 @@ class WritebackView(WritebackListed):
     may_create: bool
     mode: Mode
     parents: list[str]
-    """What is locked in Salesforce while it is written."""
+    """Records that Salesforce locks while the writeback is written."""
     not_before: datetime
     tried: list[Attempt]
 
@@ -131,7 +133,7 @@ class WritebackPage(BaseModel):
     status_code=HTTPStatus.ACCEPTED,
     summary="Hand in writebacks",
     description=f"1 to {MOST_OF_A_REQUEST:,}. What is accepted is durable, and is in Salesforce within five minutes, or by its "
-    "deadline. The same key with the same content is the same writeback for ever, so without an answer send the same again. "
+    "deadline. The same key with the same content is the same writeback forever, so without an answer send the same again. "
     "When none can be accepted the answer is 422, with every one of them in `errors`.",
     **told(CallerRole.WRITER, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.TOO_MANY_REQUESTS),
 )

@@ -1,4 +1,6 @@
-"""How the operational store's tables came to be as they are: Alembic's steps, in order. `ensure_schema` takes those that are missing."""
+"""Migrations of the operational store: Alembic's steps, in order. `ensure_schema` takes those that
+are missing.
+"""
 
 from importlib.resources import as_file, files
 
@@ -14,7 +16,9 @@ _LOCK = sa.text("SELECT pg_advisory_xact_lock(hashtext('tidegate migrations'))")
 
 
 def ensure_schema(engine: sa.Engine) -> None:
-    """Take every step that the store has not taken. Of several processes that start at once one does it. Blocks."""
+    """Take every step that the store has not taken. Of several processes that start at once one
+    does it. Blocks.
+    """
     with as_file(files(__name__)) as folder, translated(), engine.begin() as connection:
         connection.execute(_LOCK)
         steps = ScriptDirectory(str(folder))
@@ -29,7 +33,9 @@ def ensure_schema(engine: sa.Engine) -> None:
 
 
 def revisions(connection: sa.Connection) -> tuple[str | None, str, frozenset[str]]:
-    """The last step that the store has taken (None: none), the newest that there is, and all that are known. Takes none."""
+    """The last step that the store has taken (None: none), the newest that there is, and all that
+    are known. Takes none.
+    """
     with as_file(files(__name__)) as folder:
         steps = ScriptDirectory(str(folder))
         newest = steps.get_current_head() or ""

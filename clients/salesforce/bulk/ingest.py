@@ -1,7 +1,9 @@
-"""Ingest jobs of Bulk API 2.0: a few calls for any number of rows (Bulk API 2.0 and Bulk API Developer Guide, "Ingest Jobs").
+"""Ingest jobs of Bulk API 2.0: a few calls for any number of rows (Bulk API 2.0 and Bulk API
+Developer Guide, "Ingest Jobs").
 
-Nothing is written before a job is closed, and a job is closed once. So every step may be repeated: a job of which nobody remembers the
-id was never closed, and is aborted as an orphan. Keep the id before you close.
+Nothing is written before a job is closed, and a job is closed once. So every step may be
+repeated: a job of which nobody remembers the id was never closed, and is aborted as an orphan.
+Keep the id before you close.
 """
 
 import asyncio
@@ -20,7 +22,7 @@ from transforms.writeback.outcomes import RowResult
 from transforms.writeback.row_errors import UNPROCESSED
 
 _UPLOADED_BEFORE = "multiple contents"
-"""What the refusal of a second upload says; its code says nothing (`API_ERROR`)."""
+"""The meaning of a second upload's refusal; its code is only `API_ERROR`."""
 
 
 class IngestInfo(NamedTuple):
@@ -39,7 +41,7 @@ class IngestInfo(NamedTuple):
     """Rows that it came to, those that failed included."""
     failed: int
     error: str
-    """Why the job failed; empty else."""
+    """The reason of the job's failure; empty else."""
 
     @property
     def is_closed(self) -> bool:
@@ -110,7 +112,8 @@ class BulkIngest:
         return str(made.json()["id"])
 
     async def upload(self, job: str, content: bytes, *, is_long: bool = False) -> None:
-        """Give the job its file, once: what it has already stays, so a repeated upload must be of the same file.
+        """Give the job its file, once: what it has already stays, so a repeated upload must be of
+        the same file.
 
         With `is_long` it may take 20 seconds or more.
         """
@@ -150,10 +153,10 @@ class BulkIngest:
         return IngestInfo.of(await self._get(f"{self._path}/{job}"))
 
     async def results(self, info: IngestInfo, keys: Collection[str]) -> dict[str, RowResult]:
-        """What became of each row of a job that is over, by its external id (by its record id in an update).
+        """Row results of a finished job, by external id (by record id in an update).
 
-        A row that the job did not come to, or that it lists nowhere, has `UNPROCESSED`: a chunk that was tried again may have written
-        it. Up to two calls.
+        A row that the job did not come to, or that it lists nowhere, has `UNPROCESSED`: a chunk
+        that was tried again may have written it. Up to two calls.
         """
         why = info.error or f"The job is {info.state} and does not list the row."
         found = dict.fromkeys(keys, RowResult(code=UNPROCESSED, message=why))
@@ -171,7 +174,9 @@ class BulkIngest:
         return found
 
     async def abort(self, job: str) -> IngestInfo:
-        """Stop the job; what it has written stays. Returns how far it was: one that is over is left as it is."""
+        """Stop the job; what it has written stays. Returns how far it was: one that is over is left
+        as it is.
+        """
         try:
             return await self._set_state(job, "Aborted")
         except CallRefusedError:
@@ -180,7 +185,8 @@ class BulkIngest:
     async def orphans(
         self, object_name: str, created_by: str, before: datetime, known: Collection[str]
     ) -> list[str]:
-        """Ids of open jobs of ours that nobody knows: never closed, they wrote nothing, and can be aborted.
+        """Ids of open jobs of ours that nobody knows: never closed, they wrote nothing, and can be
+        aborted.
 
         Args:
             object_name: Of the jobs.

@@ -1,8 +1,8 @@
-"""The CSV of an ingest job: rows as it takes them, and what became of them (Bulk API 2.0 and Bulk API Developer Guide, "Prepare CSV
-Files", "Get Job Successful Record Results").
+"""The CSV of an ingest job: rows as it takes them, and what became of them (Bulk API 2.0 and Bulk
+API Developer Guide, "Prepare CSV Files", "Get Job Successful Record Results").
 
-An empty cell is a field that is left alone, `#N/A` one that is emptied. So rows with different fields share a job: what a row does not
-name is an empty cell.
+An empty cell is a field that is left alone, `#N/A` one that is emptied. So rows with different
+fields share a job: what a row does not name is an empty cell.
 """
 
 import csv
@@ -31,7 +31,7 @@ _NEVER_LOCKED = frozenset({"User", "Group"})
 
 @dataclass(frozen=True, slots=True)
 class IngestFile:
-    """What a job is given."""
+    """A job's parameters."""
 
     content: bytes
     """With its header; lines end with LF."""
@@ -45,14 +45,15 @@ class _UnfitError(Exception):
 
 
 def ingest_file(spec: ObjectSpec, key_field: str, rows: Sequence[Row], *, by_id: bool = False) -> IngestFile:
-    """The rows as a file, sorted so that rows of one parent are neighbours: the org writes 200 at a time, several at once, and each
-    locks its parents.
+    """The rows as a file, sorted so that rows of one parent are neighbours: the org writes 200 at a
+    time, several at once, and each locks its parents.
 
     Args:
         spec: Their object.
         key_field: The external id field that names them.
         rows: Each record once. The same rows make the same file.
-        by_id: For a job that updates by id instead of upserting: rows that may not create, all with a record id.
+        by_id: For a job that updates by id instead of upserting: rows that may not create, all
+            with a record id.
 
     Raises `ValueError` for more than one job takes.
     """
@@ -74,7 +75,9 @@ def ingest_file(spec: ObjectSpec, key_field: str, rows: Sequence[Row], *, by_id:
 
 
 def ingest_results(content: bytes, column: str) -> Iterator[tuple[str, RowResult]]:
-    """The rows of a job's results by their value of a column: what was written, or what was refused and why."""
+    """The rows of a job's results by their value of a column: what was written, or what was refused
+    and why.
+    """
     text = io.StringIO(content.replace(b"\0", b"").decode(), newline="")
     for row in csv.DictReader(text):
         if "sf__Error" in row:
@@ -107,7 +110,9 @@ def _cells(row: Row, key_field: str, *, by_id: bool) -> dict[str, str]:
 
 
 def _parent(relationship: str, value: Mapping[str, Any]) -> dict[str, str]:
-    """`{"Account": {"ExternalId__c": "A-1"}}` as `Account.ExternalId__c`; with a type, as `Account:What.ExternalId__c`."""
+    """`{"Account": {"ExternalId__c": "A-1"}}` as `Account.ExternalId__c`; with a type, as
+    `Account:What.ExternalId__c`.
+    """
     kind = (value.get("attributes") or {}).get("type")
     prefix = f"{kind}:{relationship}" if kind else relationship
     return {f"{prefix}.{name}": _text(each) for name, each in value.items() if name != "attributes"}

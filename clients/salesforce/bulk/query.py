@@ -1,7 +1,9 @@
-"""Query jobs of Bulk API 2.0: few calls for many rows (Bulk API 2.0 and Bulk API Developer Guide, "Query Jobs").
+"""Query jobs of Bulk API 2.0: few calls for many rows (Bulk API 2.0 and Bulk API Developer Guide,
+"Query Jobs").
 
-A job's pages can be fetched again as long as the job exists, so whoever keeps its id and the locator of the next page can go
-on after a crash. The job is removed by whoever is done with it; one that is left over by a killed process goes after seven days.
+A job's pages can be fetched again while the job exists, so any process with its id and the
+locator of the next page can continue after a crash. Its owner removes the job; one left over by
+a killed process expires after seven days.
 """
 
 import asyncio
@@ -22,7 +24,9 @@ PAGE_ROWS = 10_000
 GIVE_UP_AFTER = timedelta(minutes=10)
 """A job that has not ended by then is taken to hang."""
 _WAITS = (1.0, 2.0, 4.0, 8.0, 15.0)
-"""Seconds before each question how far the job is; the last one from then on. Every question is a call."""
+"""Seconds before each question how far the job is; the last one from then on. Every question is a
+call.
+"""
 _PAGE_TRIES = 3
 _LAST = "null"
 """The locator of the page after the last one, literally."""
@@ -50,7 +54,7 @@ class JobInfo(NamedTuple):
     rows: int
     """Of its result, once it is complete."""
     error: str
-    """Why it failed; empty else."""
+    """The reason of the failure; empty else."""
 
     @property
     def is_dead(self) -> bool:
@@ -105,7 +109,8 @@ class BulkQuery:
     async def create(self, soql: str) -> str:
         """Make a job that reads deleted records, too; returns its id.
 
-        Raises `CallRefusedError` for a query that Bulk API does not take, and `RateLimitedError` when there is no job left.
+        Raises `CallRefusedError` for a query that Bulk API does not take, and `RateLimitedError`
+        when there is no job left.
         """
         body = {"operation": "queryAll", "query": soql, "contentType": "CSV", "lineEnding": "LF"}
         made = await self._org.read(
@@ -133,7 +138,9 @@ class BulkQuery:
         return not info.is_over and now - info.created_at >= self._give_up_after
 
     async def jobs_since(self, object_name: str, since: datetime) -> list[JobInfo]:
-        """The object's query jobs that were made since a time, the newest first, whoever made them."""
+        """The object's query jobs that were made since a time, the newest first, whichever process
+        made them.
+        """
         found: list[JobInfo] = []
         path, params = self._path, {"jobType": "V2Query"}
         while path:
@@ -149,8 +156,9 @@ class BulkQuery:
         return tuple(name.strip('"') for name in page.csv[: page.csv.find(b"\n")].decode().split(","))
 
     async def page_locators(self, job: str) -> list[str | None]:
-        """Where each page of a finished job begins, None for the first (Bulk API 2.0 and Bulk API Developer Guide, "Get Parallel
-        Results for a Query Job", v58.0); the org settles how many rows a page has.
+        """Where each page of a finished job begins, None for the first (Bulk API 2.0 and Bulk API
+        Developer Guide, "Get Parallel Results for a Query Job", v58.0); the org settles how many
+        rows a page has.
         """
         found: list[str | None] = []
         path = f"{self._path}/{job}/resultPages"
@@ -165,7 +173,8 @@ class BulkQuery:
         return await self.page_of_size(job, locator, self._page_rows)
 
     async def page_of_size(self, job: str, locator: str | None, most_rows: int | None) -> BulkPage:
-        """A page of a finished job; `locator` None for the first, `most_rows` None: as many as the org likes.
+        """A page of a finished job; `locator` None for the first, `most_rows` None: as many as the
+        org likes.
 
         A page that breaks off is fetched again.
         """
@@ -179,7 +188,9 @@ class BulkQuery:
         raise AssertionError("unreachable")
 
     async def pages(self, soql: str) -> AsyncGenerator[BulkPage, None]:
-        """All pages of a new job, which is removed at the end, however it comes. Close the iterator."""
+        """All pages of a new job, which is removed at the end, however it comes. Close the
+        iterator.
+        """
         job = await self.create(soql)
         async with aclosing(self.pages_of(job)) as pages:
             async for page in pages:
@@ -201,7 +212,9 @@ class BulkQuery:
             await self.remove(job, is_finished=is_finished)
 
     async def remove(self, job: str, *, is_finished: bool) -> None:
-        """Delete the job, stopping it first. What fails is left to the org, which forgets jobs after seven days."""
+        """Delete the job, stopping it first. What fails is left to the org, which forgets jobs
+        after seven days.
+        """
         if not is_finished:
             with suppress(TidegateError):
                 body = {"state": "Aborted"}

@@ -1,7 +1,9 @@
-"""The one query job of a lane: made once, found again after a crash, whatever became of the call that made it.
+"""The one query job of a lane: made once, found again after a crash, whatever became of the call
+that made it.
 
-The org does not tell what a job's query was. But a result has its columns in the order of the query (v50.0), so each lane asks in an
-order of its own, and the job that answers in that order is the lane's.
+The org does not tell what a job's query was. But a result has its columns in the order of the
+query (v50.0), so each lane asks in an order of its own, and the job that answers in that order
+is the lane's.
 """
 
 import asyncio
@@ -19,11 +21,11 @@ from schemas.ids import job_intent_key, job_key, job_result_key
 from schemas.message import Message
 
 _CLOCKS_DIFFER = timedelta(minutes=10)
-"""How far our clock and the org's may be apart."""
+"""Tolerated difference between our clock and the org's."""
 
 
 class JobIntent(Message):
-    """What a lane's job was going to ask, before it was made."""
+    """The query of a lane's job, before the job was made."""
 
     object: str
     soql: str
@@ -58,10 +60,12 @@ class LaneJobs:
         self._org = org
 
     async def ensure(self, lane: str, intent: JobIntent) -> str | None:
-        """The id of the lane's job, which is made if there is none; None for a lane that was settled to do without.
+        """The id of the lane's job, which is made if there is none; None for a lane that was
+        settled to do without.
 
-        An intent that was kept before wins over the new one. Raises what `BulkQuery.create` raises; `UnavailableError` when it
-        is not known whether a job was made and none is found: the next try looks again first.
+        An intent that was kept before wins over the new one. Raises what `BulkQuery.create`
+        raises; `UnavailableError` when it is not known whether a job was made and none is found:
+        the next try looks again first.
         """
         made = await asyncio.to_thread(self._store.find, job_key(self._org, lane))
         if made is not None:
@@ -71,11 +75,15 @@ class LaneJobs:
         return await asyncio.to_thread(self._claim, lane, job or await self._create(kept))
 
     async def do_without(self, lane: str) -> str | None:
-        """Settle that the lane has no job, because Bulk API takes none; returns the job that it has for all that."""
+        """Settle that the lane has no job, because Bulk API takes none; returns the job that it has
+        for all that.
+        """
         return await asyncio.to_thread(self._claim, lane, None)
 
     async def drop(self, lane: str) -> None:
-        """Stop and delete the lane's job; nothing happens when it has none, or the org knows it no more."""
+        """Stop and delete the lane's job; nothing happens when it has none, or the org knows it no
+        more.
+        """
         made = await asyncio.to_thread(self._store.find, job_key(self._org, lane))
         if made is None or (job := _id_of(made)) is None:
             return
@@ -86,7 +94,7 @@ class LaneJobs:
         await self._bulk.remove(job, is_finished=info.is_over)
 
     async def kept(self, lane: str) -> JobIntent | None:
-        """What the lane's job was going to ask; None before the first try."""
+        """The query of the lane's job; None before the first try."""
         found = await asyncio.to_thread(self._store.find, job_intent_key(self._org, lane))
         return None if found is None else JobIntent.model_validate_json(found)
 
@@ -96,7 +104,9 @@ class LaneJobs:
         return None if found is None else JobResult.model_validate_json(found)
 
     async def keep_result(self, lane: str, info: JobInfo) -> JobResult:
-        """Ask where the pages of a complete job begin, and remember it: every fifth page costs a call."""
+        """Ask where the pages of a complete job begin, and remember it: every fifth page costs a
+        call.
+        """
         locators = await self._bulk.page_locators(info.id)
         result = JobResult(id=info.id, rows=info.rows, created_at=info.created_at, locators=tuple(locators))
         key, body = job_result_key(self._org, lane), result.model_dump_json().encode()
@@ -131,7 +141,7 @@ class LaneJobs:
         except CallRefusedError:
             return False  # somebody has deleted it, or its results are not for this API version
         except UnavailableError:
-            # A job that never ends cannot be told; when it is ours, it is lost anyhow.
+            # A job that never ends cannot be recognized; when it is ours, it is lost anyhow.
             info = await self._bulk.info(job.id)
             if info.is_dead or self._bulk.hangs(info):
                 return False
@@ -144,10 +154,11 @@ class LaneJobs:
         return JobIntent.model_validate_json(self._store.get(key)), False
 
     def _claim(self, lane: str, job: str | None) -> str | None:
-        """Make `job` the lane's (None: it has none); returns the lane's, which is another one when another process was first.
+        """Make `job` the lane's (None: it has none); returns the lane's, which is another one when
+        another process was first.
 
-        The job that lost is left to the org, which forgets jobs after seven days: deleting it here could delete the winner's, found
-        by both.
+        The job that lost is left to the org, which forgets jobs after seven days: deleting it
+        here could delete the winner's, found by both.
         """
         key = job_key(self._org, lane)
         self._store.create(key, orjson.dumps({"id": job}))
@@ -165,7 +176,7 @@ def own_order(fields: Sequence[str], lane: str) -> tuple[str, ...]:
 
 
 def new_intent(object_name: str, columns: tuple[str, ...], where: str) -> JobIntent:
-    """What a lane is about to ask; `where` is empty for a whole object."""
+    """The query that a lane is about to make; `where` is empty for a whole object."""
     condition = f" WHERE {where}" if where else ""
     soql = f"SELECT {', '.join(columns)} FROM {object_name}{condition}"
     return JobIntent(object=object_name, soql=soql, columns=columns, at=datetime.now(UTC))

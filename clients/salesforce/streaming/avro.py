@@ -1,12 +1,14 @@
-"""Change events in Avro, brought into the form in which CometD carries them, so that nothing behind a source knows which it was.
+"""Change events in Avro, brought into the form in which CometD carries them, so that nothing behind
+a source knows which it was.
 
-What differs (Change Data Capture Developer Guide, "Change Event Body"; Pub/Sub API Guide, "Event Deserialization
-Considerations"): Avro holds every field and a null for what did not change, and tells in the header's bitmaps which nulls are
-values; dates and times are epoch milliseconds; a text diff is a bare text. CometD leaves out what did not change, writes
-dates in ISO 8601, and a diff as an object.
+What differs (Change Data Capture Developer Guide, "Change Event Body"; Pub/Sub API Guide, "Event
+Deserialization Considerations"): Avro holds every field and a null for what did not change, and
+tells in the header's bitmaps which nulls are values; dates and times are epoch milliseconds; a
+text diff is a bare text. CometD leaves out what did not change, writes dates in ISO 8601, and a
+diff as an object.
 
-An event that cannot be read whole raises `UndecodableError`; nothing of it is guessed. A value that JSON cannot hold costs no other:
-it comes in a form that staging notes or isolates.
+An event that cannot be read whole raises `UndecodableError`; nothing of it is guessed. A value
+that JSON cannot hold costs no other: it comes in a form that staging notes or isolates.
 """
 
 import base64
@@ -35,7 +37,9 @@ _DOCUMENTED = {"DateOnly": _DATE, "DateTime": _DATETIME, "TimeOnly": _TIME}
 _NOT_JSON = {"bytes", "fixed"}
 _NUMBERS = ("null", "int", "long", "float", "double")
 _UNREADABLE = re.compile("[\udc80-\udcff]+")
-"""Bytes that are no UTF-8, as `surrogateescape` shows them (Python's codecs, "Error Handlers"). No text that is UTF-8 has them."""
+"""Bytes that are no UTF-8, as `surrogateescape` shows them (Python's codecs, "Error Handlers"). No
+text that is UTF-8 has them.
+"""
 
 
 class UndecodableError(Exception):
@@ -43,7 +47,9 @@ class UndecodableError(Exception):
 
 
 class EventDecoder:
-    """Decodes events of one schema. The catalogue tells dates from times: to Avro both are a number."""
+    """Decodes events of one schema. The catalogue tells dates from times: to Avro both are a
+    number.
+    """
 
     def __init__(self, schema_json: str, catalogue: Catalogue) -> None:
         """Raises `UndecodableError` for what is no Avro schema of a record."""
@@ -77,7 +83,8 @@ class EventDecoder:
         except UndecodableError:
             raise
         except Exception as error:
-            # Garbage makes the reader raise nearly anything; the event is kept as it came all the same.
+            # Garbage makes the reader raise nearly anything; the event is kept as it came all the
+            # same.
             raise UndecodableError(type(error).__name__) from error
         if source.tell() != len(encoded):
             raise UndecodableError("bytes are left over")
@@ -117,7 +124,9 @@ class EventDecoder:
         return payload
 
     def _tell_changes(self, payload: dict[str, Any], header: dict[str, Any]) -> None:
-        """What the bitmaps say goes into the body, where CometD has it; `changedFields` stays, as names."""
+        """Fields named by the bitmaps go into the body, where CometD has them; `changedFields`
+        stays, as names.
+        """
         nulled = header.pop("nulledFields", None)
         diffed = header.pop("diffFields", None)
         changed = self._sets.paths(header.get("changedFields") or ())
@@ -149,7 +158,9 @@ def _bare(schema: Any) -> Any:
 
 
 def _as_json(value: Any) -> Any:
-    """The value in JSON's types. As `exact_json.mended`, U+FFFD and a NUL stand for what is no text; bytes come as an object, which fits no field."""
+    """The value in JSON's types. As `exact_json.mended`, U+FFFD and a NUL replace invalid text;
+    bytes come as an object, which fits no field.
+    """
     if isinstance(value, str):
         return _UNREADABLE.sub("\ufffd\x00", value)
     if isinstance(value, bytes):
@@ -208,7 +219,9 @@ def _of_numbers(convert: Convert) -> Convert:
 
 
 def _moment_kind(field: Mapping[str, Any], spec: ObjectSpec | None, compound: str | None) -> str | None:
-    """Date or datetime, as the catalogue has it, else as the schema documents it; None for a plain number."""
+    """Date or datetime, as the catalogue has it, else as the schema documents it; None for a plain
+    number.
+    """
     name = str(field["name"])
     if spec is not None:
         known = name if compound is None else spec.compounds.get(compound, {}).get(name, "")
@@ -220,7 +233,8 @@ def _moment_kind(field: Mapping[str, Any], spec: ObjectSpec | None, compound: st
 
 @lru_cache(maxsize=16_384)
 def _date(ms: int) -> str | int:
-    # A moment within a day is no date; told as what it is, it meets the checks of every other wrong value.
+    # A moment within a day is no date; told as what it is, it meets the checks of every other wrong
+    # value.
     moment = _moment(ms)
     return ms if moment is None else _datetime(ms) if ms % _DAY_MS else moment.date().isoformat()
 

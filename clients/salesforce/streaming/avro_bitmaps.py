@@ -1,8 +1,9 @@
 """The field sets of an Avro change event: which fields changed, were emptied, or came as a diff.
 
-A set is a list of texts such as `["0x650004E0", "4-0x10"]`: the first is a bitmap over the fields of the event's schema
-(lowest bit: field 0, the header itself), `4-0x10` one over the parts of field 4. The first is left out when only parts are
-in the set (Pub/Sub API Guide, "Event Deserialization Considerations").
+A set is a list of texts such as `["0x650004E0", "4-0x10"]`: the first is a bitmap over the
+fields of the event's schema (lowest bit: field 0, the header itself), `4-0x10` one over the
+parts of field 4. The first is left out when only parts are in the set (Pub/Sub API Guide, "Event
+Deserialization Considerations").
 """
 
 from collections.abc import Sequence
@@ -14,21 +15,27 @@ _MOST_CACHED = 4_096
 
 
 class FieldPlace(NamedTuple):
-    """A field of a schema at the place that its bit means, with the names of its parts; a plain field has none."""
+    """A field of a schema at the place that its bit means, with the names of its parts; a plain
+    field has none.
+    """
 
     name: str
     parts: tuple[str, ...] = ()
 
 
 class FieldSets:
-    """Reads the field sets of one schema. Few sets make up most of a stream, so what was read is remembered."""
+    """Reads the field sets of one schema. Few sets make up most of a stream, so what was read is
+    remembered.
+    """
 
     def __init__(self, fields: Sequence[FieldPlace]) -> None:
         self._fields = tuple(fields)
         self._known: dict[tuple[str, ...], tuple[FieldPath, ...]] = {}
 
     def paths(self, bitmaps: Sequence[str]) -> tuple[FieldPath, ...]:
-        """The fields in a set, in the schema's order, parts last; raises `ValueError` when it names what is not there."""
+        """The fields in a set, in the schema's order, parts last; raises `ValueError` when it names
+        what is not there.
+        """
         if not bitmaps:
             return ()
         key = tuple(bitmaps)

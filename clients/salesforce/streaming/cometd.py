@@ -3,12 +3,13 @@
 Built on aiosfstream-ng, used so that three of its ways cannot hurt (salesforce.md H, I.7, I.22):
 
 - `receive()` starts three tasks a message and, on Python >= 3.10, fails at every lost connection
-  (`asyncio.wait_for(loop=)`). Events are taken in bulk by an extension instead, before they reach its queue,
-  and its connection timeout is switched off: silence is watched here.
-- Its AUTOMATIC replay policy stores a replay id before the handler ran. Here the position moves when an event has
-  been handed to the buffer, and the buffer is the process's only state: a new process starts from the chain.
-- After a new handshake it subscribes again by itself and drops a refusal silently. Here a refused subscription
-  ends the stream with an error.
+  (`asyncio.wait_for(loop=)`). Events are taken in bulk by an extension instead, before they
+  reach its queue, and its connection timeout is switched off: silence is watched here.
+- Its AUTOMATIC replay policy stores a replay id before the handler ran. Here the position moves
+  when an event has been handed to the buffer, and the buffer is the process's only state: a new
+  process starts from the chain.
+- After a new handshake it subscribes again by itself and drops a refusal silently. Here a
+  refused subscription ends the stream with an error.
 """
 
 import asyncio
@@ -44,11 +45,15 @@ from schemas.salesforce.limits import COMETD_CONNECT_TIMEOUT, COMETD_LOOK_AHEAD,
 MOST_BUFFERED = 30_000
 """Events that wait for landing before the client stops asking for more (some 250 MB)."""
 _MOST_SILENCE = COMETD_CONNECT_TIMEOUT.total_seconds() + 40
-"""The server answers every long poll within 110 s; after this many seconds without any answer the stream is dead."""
+"""The server answers every long poll within 110 s; after this many seconds without any answer the
+stream is dead.
+"""
 
 
 class CometdStream(BufferedStream):
-    """An open subscription. `read` gives what has arrived; the position is that of the last event it gave or holds."""
+    """An open subscription. `read` gives what has arrived; the position is that of the last event
+    it gave or holds.
+    """
 
     def __init__(self, channel: str, replay_id: int, allowance: EventAllowance | None = None) -> None:
         super().__init__(replay_id, most=MOST_BUFFERED)
@@ -59,9 +64,10 @@ class CometdStream(BufferedStream):
         self._last_event = -math.inf
 
     async def pay_ahead(self) -> None:
-        """Hold tokens for as many events as an answer may bring. What comes beyond them is counted when it is here.
+        """Hold tokens for as many events as an answer may bring. What comes beyond them is counted
+        when it is here.
 
-        CometD cannot be asked for a number of events: whoever connects takes what there is.
+        CometD cannot limit the number of events: a connect takes all that there are.
         """
         while self._paid < COMETD_LOOK_AHEAD:
             self._paid += await self._tokens.take(COMETD_LOOK_AHEAD - self._paid)
@@ -78,7 +84,9 @@ class CometdStream(BufferedStream):
         await self.wait_for_room()
 
     def settle(self) -> None:
-        """The stream is closed: what was paid for and cannot be on its way any more is kept for the next one."""
+        """The stream is closed: what was paid for and cannot be on its way any more is kept for the
+        next one.
+        """
         if time.monotonic() - self._last_event > QUIET_SECONDS:
             self._tokens.give_back(self._paid)
         else:
@@ -110,8 +118,9 @@ async def open_stream(
 
     `allowance` pays for the events before they can come; None: nothing is paid.
 
-    Raises `ReplayExpiredError` when the bus no longer holds the position, `CredentialsRejectedError`,
-    `RateLimitedError` when the org's deliveries are used up, `UnavailableError` or `StreamBrokenError` otherwise.
+    Raises `ReplayExpiredError` when the bus no longer holds the position,
+    `CredentialsRejectedError`, `RateLimitedError` when the org's deliveries are used up,
+    `UnavailableError` or `StreamBrokenError` otherwise.
     """
     stream = CometdStream(channel, replay_id, allowance)
     client = _client_of(sessions, stream, api_version)
@@ -206,7 +215,9 @@ class _Authenticator(AuthenticatorBase):
 
 
 class _Tap(ReplayMarkerStorage):
-    """Takes events out of every response in bulk, and tells the server where to go on after a new handshake."""
+    """Takes events out of every response in bulk, and tells the server where to go on after a new
+    handshake.
+    """
 
     def __init__(self, stream: CometdStream) -> None:
         super().__init__()
@@ -219,12 +230,14 @@ class _Tap(ReplayMarkerStorage):
         if any(message.get("channel") == "/meta/connect" for message in payload):
             self._connects += 1
             if self._connects == 1:
-                return  # nothing is subscribed to yet; the opener must not wait where nobody hears it
+                # nothing is subscribed to yet; the opener must not wait where nobody hears it
+                return
             try:
                 await self._stream.pay_ahead()
             except TidegateError as error:
                 self._stream.fail(error)
-                await asyncio.Event().wait()  # nothing is asked for any more; the reader closes the stream
+                # nothing is asked for any more; the reader closes the stream
+                await asyncio.Event().wait()
 
     async def incoming(self, payload: list[dict[str, Any]], headers: object = None) -> None:  # noqa: ARG002
         events = [message for message in payload if _is_event(message)]

@@ -1,7 +1,7 @@
 """CometD responses as JSON, also when one message in them is broken.
 
-A response carries hundreds of messages. One that is not JSON must not cost the others: it is cut out, kept as text
-and handed on as a message of its own, so that it can be quarantined.
+A response carries hundreds of messages. One that is not JSON must not cost the others: it is cut
+out, kept as text and handed on as a message of its own, so that it can be quarantined.
 """
 
 import json
@@ -27,7 +27,9 @@ _DECODER = json.JSONDecoder()
 
 
 def load_frame(text: str) -> Any:
-    """The messages of a response; broken ones as `{"channel": BROKEN_CHANNEL, "data": {"broken": text, …}}`."""
+    """The messages of a response; broken ones as `{"channel": BROKEN_CHANNEL, "data": {"broken":
+    text, …}}`.
+    """
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
@@ -58,7 +60,8 @@ def _read_message(text: str, start: int) -> tuple[dict[str, Any], int] | None:
     """The whole message that begins at `start`, and where it ends; None when there is none."""
     try:
         _, end = _DECODER.raw_decode(text, start)
-        # The first reader finds the end but takes NaN and half a surrogate pair, which cannot be written again as they are.
+        # The first reader finds the end but takes NaN and half a surrogate pair, which cannot be
+        # written again as they are.
         message = _whole(text[start:end])
     except (ValueError, RecursionError):
         return None
@@ -74,7 +77,9 @@ def _whole(text: str) -> Any:
 
 
 def _broken(text: str) -> list[dict[str, Any]]:
-    """A broken message for what stands between two whole ones; none when that is punctuation alone."""
+    """A broken message for what stands between two whole ones; none when that is punctuation
+    alone.
+    """
     bare = text.strip(_BETWEEN)
     if not bare:
         return []

@@ -1,11 +1,13 @@
 """A CDC channel over the Pub/Sub API: events in order, from a position on, as many as we ask for.
 
-Salesforce sends no more events than were asked for, and lets at most 100 be outstanding (Pub/Sub API Guide, "Flow
-Control"). What is asked for is paid for first, so here demand and payment are one thing.
+Salesforce sends no more events than were asked for, and lets at most 100 be outstanding (Pub/Sub
+API Guide, "Flow Control"). What is asked for is paid for first, so here demand and payment are
+one thing.
 
-A position is the wire's eight bytes, read as a number: the same number that CometD shows. The end of a stream may cut the
-events of one replay id (an enriched channel's) apart, so a stream that is opened again starts before the last id that it
-saw: a repeated event is a duplicate, a missing one would be lost.
+A position is the wire's eight bytes, read as a number: the same number that CometD shows. The
+end of a stream may cut the events of one replay id (an enriched channel's) apart, so a stream
+that is opened again starts before the last id that it saw: a repeated event is a duplicate, a
+missing one would be lost.
 """
 
 import asyncio
@@ -36,14 +38,18 @@ from transforms.ingest.decode_events import BROKEN
 MOST_BUFFERED = 4_000
 """Events that wait for landing before a subscription asks for no more (some 30 MB)."""
 MOST_SILENCE = PUBSUB_KEEPALIVE.total_seconds() + 30
-"""With demand the server answers within 270 s; after this many seconds without any answer the stream is dead."""
+"""With demand the server answers within 270 s; after this many seconds without any answer the
+stream is dead.
+"""
 _REPLAY_BYTES = 8
 _PRESETS = {REPLAY_NEW_EVENTS: wire.LATEST, REPLAY_ALL_EVENTS: wire.EARLIEST}
 _OVER = (asyncio.InvalidStateError, grpc.aio.UsageError, grpc.aio.AioRpcError)
 
 
 class PubsubStream(BufferedStream):
-    """An open subscription. `read` gives what has arrived; the position is that of the last event it gave or holds."""
+    """An open subscription. `read` gives what has arrived; the position is that of the last event
+    it gave or holds.
+    """
 
     def __init__(self, replay_id: int) -> None:
         super().__init__(replay_id, most=MOST_BUFFERED)
@@ -74,10 +80,11 @@ async def open_stream(
 ) -> AsyncIterator[PubsubStream]:
     """Subscribe to `channel` after `replay_id` (-1: new events only, -2: all retained).
 
-    `allowance` pays for events before they are asked for; None: nothing is paid. What ends the stream is raised by its
-    `read`: `ReplayExpiredError` when the bus no longer holds the position, `CredentialsRejectedError`,
-    `RateLimitedError` when the org's deliveries are used up, `SettingsError` for a channel that does not exist,
-    `UnavailableError` or `StreamBrokenError` otherwise.
+    `allowance` pays for events before they are asked for; None: nothing is paid. What ends the
+    stream is raised by its `read`: `ReplayExpiredError` when the bus no longer holds the
+    position, `CredentialsRejectedError`, `RateLimitedError` when the org's deliveries are used
+    up, `SettingsError` for a channel that does not exist, `UnavailableError` or
+    `StreamBrokenError` otherwise.
     """
     stream = PubsubStream(replay_id)
     async with connection.stub() as stub:
@@ -91,7 +98,9 @@ async def open_stream(
 
 
 class _Subscription:
-    """Keeps a call open that fills the stream: one after another, when they end for a reason that is none of the lane's."""
+    """Keeps a call open that fills the stream: one after another, when they end for a reason that
+    is none of the lane's.
+    """
 
     def __init__(
         self,
@@ -112,7 +121,7 @@ class _Subscription:
         """Second chances that were given since the last answer."""
 
     async def run(self) -> None:
-        """Until it fails; the reader is told why."""
+        """Until it fails; the reader receives the error."""
         try:
             while True:
                 await self._call()
@@ -122,7 +131,7 @@ class _Subscription:
             at = self._stream.resume_id
             self._stream.fail(translated(error, lane=self._lane, channel=self._channel, replay_id=at))
         except Exception as error:
-            # Nobody awaits this task: an error that is not told would be silence for ever.
+            # Nobody awaits this task: an error that is not passed on would be silence forever.
             # Its text may hold a value of a record; its name does not.
             self._stream.fail(StreamBrokenError(lane=self._lane, detail=type(error).__name__))
             raise
@@ -153,7 +162,9 @@ class _Subscription:
             credits_.settle(is_told=is_told)
 
     async def _try_again_or_raise(self, error: grpc.aio.AioRpcError, session: Session) -> None:
-        """A session that was refused is renewed, a reason that was lost is asked for: once, until an answer comes."""
+        """A session that was refused is renewed, a reason that was lost is asked for: once, until
+        an answer comes.
+        """
         if is_session_refused(error) and "session" not in self._tried:
             self._tried.add("session")
             await self._connection.renew(session)
@@ -163,13 +174,15 @@ class _Subscription:
             raise error
 
     async def _ask(self, call: Any, first: Any, credits_: Credits) -> None:
-        """Ask again whenever it is time. Ends with the call, or with the error of an allowance that refuses."""
+        """Ask again whenever it is time. Ends with the call, or with the error of an allowance that
+        refuses.
+        """
         request = first
         while True:
             try:
                 await call.write(request)
             except _OVER:
-                return  # the receiver is told why
+                return  # the receiver gets the error
             # A call that is refused is refused at once: a second request would cross the reason.
             await credits_.answered.wait()
             request = wire.FetchRequest(num_requested=await self._wanted(credits_, HALF))
@@ -180,7 +193,9 @@ class _Subscription:
         return await credits_.pay(most)
 
     async def _receive(self, call: Any, credits_: Credits) -> None:
-        """Take in what comes. Returns when the server has closed the call, which it does after 70 s without demand."""
+        """Take in what comes. Returns when the server has closed the call, which it does after 70 s
+        without demand.
+        """
         while True:
             try:
                 async with asyncio.timeout(MOST_SILENCE):
@@ -204,7 +219,7 @@ class _Subscription:
                 self._stream.note(_position(response.latest_replay_id) or 0)
             return
         credits_.spend(len(response.events))
-        # Whoever asks for more goes first: decoding a response takes as long as many requests.
+        # Requests for more go first: decoding a response takes as long as many requests.
         await asyncio.sleep(0)
         self._stream.put([await self._decoded(event) for event in response.events])
 

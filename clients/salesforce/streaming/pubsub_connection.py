@@ -1,6 +1,8 @@
-"""What the Pub/Sub subscriptions of a process share: one HTTP/2 connection, one session, and every event schema they met.
+"""Shared by the Pub/Sub subscriptions of a process: one HTTP/2 connection, one session, and every
+event schema they met.
 
-Schemas are kept for ever by their id: an id names one schema, and a stream may carry several after a field was added.
+Schemas are kept forever by their id: an id names one schema, and a stream may carry several
+after a field was added.
 """
 
 import asyncio
@@ -24,7 +26,7 @@ from schemas.salesforce.limits import EVENT_MAX_BYTES, PUBSUB_MAX_OUTSTANDING
 
 _CALL_SECONDS = 30
 _UNKNOWN_SECONDS = 60
-"""How long a schema id that nobody could explain is not asked for again."""
+"""Time in which an unknown schema id is not asked for again."""
 _OPTIONS = (
     # One response may hold all that was asked for; gRPC's default of 4 MB would end the stream.
     ("grpc.max_receive_message_length", PUBSUB_MAX_OUTSTANDING * EVENT_MAX_BYTES + 2**20),
@@ -59,7 +61,9 @@ class PubsubConnection:
 
     @asynccontextmanager
     async def stub(self) -> AsyncIterator[Any]:
-        """The service's stub on the shared connection. Raises `SettingsError` when the CA file cannot be read."""
+        """The service's stub on the shared connection. Raises `SettingsError` when the CA file
+        cannot be read.
+        """
         if self._channel is None:
             self._channel = grpc.aio.secure_channel(
                 self._address.endpoint, self._credentials(), options=_OPTIONS
@@ -83,7 +87,7 @@ class PubsubConnection:
         return await self._sessions.renew(refused)
 
     def metadata(self, session: Session) -> tuple[tuple[str, str], ...]:
-        """What every call carries (Pub/Sub API Guide, "Supported Authentication")."""
+        """Metadata of every call (Pub/Sub API Guide, "Supported Authentication")."""
         return (
             ("accesstoken", session.access_token),
             ("instanceurl", session.instance_url),
@@ -95,11 +99,12 @@ class PubsubConnection:
         return self._decoders.get(schema_id)
 
     def forget_decoders(self) -> None:
-        """Make them anew, because the catalogue says otherwise what is a date."""
+        """Make them again, because the catalogue says otherwise what is a date."""
         self._decoders.clear()
 
     async def decoder(self, stub: Any, schema_id: str) -> EventDecoder | None:
-        """The decoder of a schema, asked for at its first event; None when nobody knows the schema or it is no Avro.
+        """The decoder of a schema, asked for at its first event; None when nobody knows the schema
+        or it is no Avro.
 
         Raises `grpc.aio.AioRpcError` when Salesforce cannot be asked.
         """

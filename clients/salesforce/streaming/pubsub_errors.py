@@ -1,6 +1,8 @@
-"""What a refusal of the Pub/Sub API means to us: the gRPC status, and Salesforce's own code in the trailer `error-code`.
+"""The error for a refusal of the Pub/Sub API: the gRPC status, and Salesforce's own code in the
+trailer `error-code`.
 
-Pub/Sub API Guide, "Handle Errors". A status without the trailer is gRPC's own: the transport broke.
+Pub/Sub API Guide, "Handle Errors". A status without the trailer is gRPC's own: the transport
+broke.
 """
 
 from datetime import timedelta
@@ -37,9 +39,10 @@ def is_session_refused(error: grpc.aio.AioRpcError) -> bool:
 
 
 def is_garbled(error: grpc.aio.AioRpcError) -> bool:
-    """True when the server's own words may be lost: a request that crosses the end of its call replaces the status.
+    """True when the server's own words may be lost: a request that crosses the end of its call
+    replaces the status.
 
-    A known fault of grpc.aio (grpc/grpc#36066). The next call is told the reason if it lasts.
+    A known fault of grpc.aio (grpc/grpc#36066). The next call raises the reason if it lasts.
     """
     return error.code() is grpc.StatusCode.INTERNAL and not error_code(error)
 

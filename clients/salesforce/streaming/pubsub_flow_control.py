@@ -1,7 +1,8 @@
 """Credits of one Subscribe call: events that were asked for, and so paid for, and have not come.
 
-They are asked for in halves of the most that may be outstanding, one half while the other is on its way: who waits until
-all have come waits a round trip for every hundred, and then decodes while nothing comes.
+They are asked for in halves of the most that may be outstanding, one half while the other is on
+its way: who waits until all have come waits a round trip for every hundred, and then decodes
+while nothing comes.
 """
 
 import asyncio
@@ -30,7 +31,9 @@ class Credits:
         await self._is_low.wait()
 
     async def pay(self, most: int) -> int:
-        """Pay for the next events; returns how many to ask for, at most `most`. Raises what the allowance raises."""
+        """Pay for the next events; returns how many to ask for, at most `most`. Raises what the
+        allowance raises.
+        """
         granted = await self._tokens.take(min(most, PUBSUB_MAX_OUTSTANDING - self.outstanding))
         self._set(self.outstanding + granted)
         return granted
@@ -45,8 +48,8 @@ class Credits:
     def settle(self, *, is_told: bool) -> None:
         """The call is over. Credits that cannot have been used are kept for the next one.
 
-        `is_told`: the server itself ended the call, so everything that it had sent has come. Otherwise events may have
-        been on their way, unless it was quiet.
+        `is_told`: the server itself ended the call, so everything that it had sent has come.
+        Otherwise events may have been on their way, unless it was quiet.
         """
         if is_told or time.monotonic() - self._last_event > QUIET_SECONDS:
             self._tokens.give_back(self.outstanding)

@@ -1,7 +1,8 @@
-"""What every source of events has in common: the message, the buffer that is read, and what deliveries cost.
+"""Shared by every source of events: the message, the buffer that is read, and the cost of
+deliveries.
 
-A delivered event is paid for before it is asked for (law 5). What was paid for and never delivered is not lost: it is kept
-for the lane's next stream.
+A delivered event is paid for before it is asked for (law 5). What was paid for and never
+delivered is not lost: it is kept for the lane's next stream.
 """
 
 import asyncio
@@ -14,15 +15,19 @@ from typing import Any, Protocol
 from schemas.errors import TidegateError
 
 DELIVERY_LIMIT_PAUSE = timedelta(minutes=15)
-"""How long to wait when the org's deliveries are used up; they come back over 24 hours."""
+"""Waiting time when the org's deliveries are used up; they come back over 24 hours."""
 
 QUIET_SECONDS = 5.0
-"""After so long without an event none is on its way: what was paid for and did not come was not delivered."""
+"""After this long without an event none is on its way: events that were paid for and did not come
+were not delivered.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class StreamMessage:
-    """One event as received: `data` is the `data` object of the event's CometD message, whatever brought it."""
+    """One event as received: `data` is the `data` object of the event's CometD message, whatever
+    brought it.
+    """
 
     replay_id: int
     data: dict[str, Any]
@@ -43,7 +48,8 @@ class EventAllowance(Protocol):
 
 
 class EventTokens:
-    """An allowance that remembers what was taken and not delivered. With None behind it everything is free.
+    """An allowance that remembers what was taken and not delivered. With None behind it everything
+    is free.
 
     Kept by the opener, one a lane, it lasts from one stream to the next.
     """
@@ -78,7 +84,9 @@ class EventTokens:
 
 
 class BufferedStream:
-    """What has arrived and was not read yet. It never holds much more than `most`: who fills it waits for room."""
+    """Events that have arrived and were not read yet. It never holds much more than `most`: who
+    fills it waits for room.
+    """
 
     def __init__(self, replay_id: int, *, most: int) -> None:
         self.replay_id = replay_id
@@ -91,7 +99,8 @@ class BufferedStream:
         self._failure: TidegateError | None = None
 
     async def read(self, *, wait_seconds: float) -> list[StreamMessage]:
-        """Everything that arrived since the last call, after waiting at most `wait_seconds` for the first of it.
+        """Everything that arrived since the last call, after waiting at most `wait_seconds` for the
+        first of it.
 
         Raises what ended the stream, once everything that arrived before has been read.
         """
@@ -108,7 +117,8 @@ class BufferedStream:
         return arrived
 
     def put(self, events: Sequence[tuple[int | None, dict[str, Any]]]) -> None:
-        """Take in events, each with its replay id; None belongs to the position of the one before it.
+        """Take in events, each with its replay id; None belongs to the position of the one before
+        it.
 
         The position never goes back: a broken message may show any number.
         """

@@ -1,4 +1,6 @@
-"""A shadow and the warehouse's own tables, compared: counts by table and column, and some record ids. No values."""
+"""A shadow and the warehouse's own tables, compared: counts by table and column, and some record
+ids. No values.
+"""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
@@ -58,7 +60,9 @@ def drop_shadow(warehouse: Warehouse, name: str) -> None:
 def compare_shadow(
     warehouse: Warehouse, catalogue: Catalogue, name: str, *, only: str | None = None
 ) -> Iterator[TableDifference]:
-    """Each table of each object, or of the object `only`, one after the other; raises `SettingsError` when there is no such shadow."""
+    """Each table of each object, or of the object `only`, one after the other; raises
+    `SettingsError` when there is no such shadow.
+    """
     known = shadows_of(warehouse)
     if name not in known:
         listed = ", ".join(known) or "none"

@@ -1,7 +1,7 @@
 """Shadows: the same tables beside the warehouse's own, in schemas whose names have a prefix.
 
-Every statement names its tables with their schema, and values travel as parameters, so a prefix before the three schema names is
-all that a shadow's statements differ by.
+Every statement names its tables with their schema, and values travel as parameters, so a prefix
+before the three schema names is all that a shadow's statements differ by.
 """
 
 import re
@@ -12,12 +12,14 @@ _SCHEMA = re.compile(rf"(?<![\w.])(?=(?:{CURATED}|{AUDIT}|{OPS})\.)")
 
 
 def shadow_prefix(name: str) -> str:
-    """What stands before the schema names of the shadow called `name`."""
+    """The prefix of the schema names of the shadow called `name`."""
     return f"shadow_{name}_"
 
 
 def in_schemas(statement: str, prefix: str) -> str:
-    """The statement, or the table's name, for tables whose schemas have the prefix; an empty one changes nothing."""
+    """The statement, or the table's name, for tables whose schemas have the prefix; an empty one
+    changes nothing.
+    """
     return _SCHEMA.sub(prefix, statement) if prefix else statement
 
 
@@ -40,5 +42,5 @@ def name_of_schema(schema: str) -> str:
 
 
 def drop_statements(name: str) -> list[str]:
-    """What removes a shadow, all of it."""
+    """The SQL that removes a whole shadow."""
     return [f"DROP SCHEMA IF EXISTS {schema} CASCADE" for schema in schemas_of(shadow_prefix(name))]

@@ -1,4 +1,6 @@
-"""SQL that sets a shadow's tables beside the warehouse's own, row by row of the same key, in what PostgreSQL and Redshift share."""
+"""SQL that sets a shadow's tables beside the warehouse's own, row by row of the same key, in what
+PostgreSQL and Redshift share.
+"""
 
 from clients.warehouse.shadow.schemas import in_schemas
 from clients.warehouse.sql.apply import change_table, current_table, history_table
@@ -8,7 +10,7 @@ from schemas.tables import Column, change_columns, current_columns, history_colu
 KEY = ("record_id", "change_order")
 """Columns by which rows belong together; a current row has the first alone."""
 _OF_THE_RUN = frozenset({"applied_at", "batch", "received_at"})
-"""Which of two deliveries came first, and when it was applied: not what the tables say of a record."""
+"""Order of two deliveries, and the time of applying: not the facts of a record."""
 
 
 def compared_tables(spec: ObjectSpec) -> dict[str, tuple[Column, ...]]:
@@ -25,7 +27,9 @@ def _keyed(columns: tuple[Column, ...]) -> tuple[Column, ...]:
 
 
 def count_differences(table: str, columns: tuple[Column, ...], prefix: str) -> str:
-    """One row: rows of both, only of the warehouse, only of the shadow, that differ; then by column how many differ in it."""
+    """One row: rows of both, only of the warehouse, only of the shadow, that differ; then by column
+    how many differ in it.
+    """
     values = [column for column in columns if column.name not in KEY]
     both = "c.record_id IS NOT NULL AND s.record_id IS NOT NULL"
     sums = [

@@ -1,8 +1,8 @@
 """The fold's SQL: statements that PostgreSQL and Redshift both understand.
 
-Only what both have: MERGE with one WHEN MATCHED and no condition, UPDATE … FROM, DELETE … USING. Names come from the
-catalogue, whose table and column names are checked identifiers. A test parses every statement with sqlglot's Redshift
-dialect, and another runs it on PostgreSQL.
+Only what both have: MERGE with one WHEN MATCHED and no condition, UPDATE … FROM, DELETE … USING.
+Names come from the catalogue, whose table and column names are checked identifiers. A test
+parses every statement with sqlglot's Redshift dialect, and another runs it on PostgreSQL.
 """
 
 from collections.abc import Sequence
@@ -45,14 +45,16 @@ TOUCHED = "stage_touched"
 SUSPECT = "stage_suspect"
 """Temporary: records with a change that is not later than what was applied (record_id)."""
 REBUILT = "stage_rebuilt"
-"""Temporary: records to fold anew (record_id)."""
+"""Temporary: records to fold again (record_id)."""
 NAMED_KEYS = "stage_named_keys"
 """Temporary: external ids (key_value)."""
 RECORD_LIST: tuple[Column, ...] = (RECORD_ID,)
 
 
 def net_stage(spec: ObjectSpec, what: str) -> str:
-    """Temporary table of net rows: `what` is `latest` (one a record) or `versions` (one a change)."""
+    """Temporary table of net rows: `what` is `latest` (one a record) or `versions` (one a
+    change).
+    """
     return short_name(f"stage_{spec.table}_{what}")
 
 
@@ -101,7 +103,9 @@ def tables_of(spec: ObjectSpec) -> dict[str, tuple[Column, ...]]:
 
 
 def find_by_key(spec: ObjectSpec, key: str, references: Sequence[str]) -> str:
-    """External id, record id and references of the live records that have one of the staged external ids in the column `key`."""
+    """External id, record id and references of the live records that have one of the staged
+    external ids in the column `key`.
+    """
     columns, key = "".join(f", c.{quoted(name)}" for name in references), quoted(key)
     return (
         f"SELECT c.{key}, c.record_id{columns} FROM {current_table(spec)} AS c "
@@ -110,7 +114,9 @@ def find_by_key(spec: ObjectSpec, key: str, references: Sequence[str]) -> str:
 
 
 def find_last_orders(spec: ObjectSpec) -> str:
-    """record_id, the order of the last change applied, unknown_fields: of the touched records that exist."""
+    """record_id, the order of the last change applied, unknown_fields: of the touched records that
+    exist.
+    """
     return (
         f"SELECT c.record_id, c.last_change_order, c.unknown_fields FROM {current_table(spec)} AS c "
         f"JOIN {TOUCHED} AS t ON c.record_id = t.record_id"
@@ -118,7 +124,9 @@ def find_last_orders(spec: ObjectSpec) -> str:
 
 
 def find_widths(spec: ObjectSpec) -> str:
-    """record_id and the most bytes that its values take in a row, of the touched records that exist."""
+    """record_id and the most bytes that its values take in a row, of the touched records that
+    exist.
+    """
     sizes = " + ".join(_most_bytes(column) for column in field_columns(spec))
     return (
         f"SELECT c.record_id, {sizes} FROM {current_table(spec)} AS c "
@@ -170,7 +178,9 @@ def close_versions(spec: ObjectSpec) -> str:
 
 
 def open_versions(spec: ObjectSpec) -> str:
-    """One version a change: the row as it was before the group, with what the changes up to it set."""
+    """One version a change: the row as it was before the group, with what the changes up to it
+    set.
+    """
     expressions = {
         "record_id": "n.record_id",
         **{
@@ -191,7 +201,9 @@ def open_versions(spec: ObjectSpec) -> str:
 
 
 def merge_current(spec: ObjectSpec) -> str:
-    """Bring the latest state of each record of the group up to date; run it after `open_versions`."""
+    """Bring the latest state of each record of the group up to date; run it after
+    `open_versions`.
+    """
     target = f"{spec.table}_current"
     columns = current_columns(spec)
     stamps = {"last_change_order": "n.change_order"} | {
@@ -222,7 +234,9 @@ def merge_current(spec: ObjectSpec) -> str:
 
 
 def delete_rebuilt(table: str) -> str:
-    """Remove the records to rebuild from a curated table; their new rows are loaded in the same transaction."""
+    """Remove the records to rebuild from a curated table; their new rows are loaded in the same
+    transaction.
+    """
     bare = table.partition(".")[2]
     return f"DELETE FROM {table} USING {REBUILT} AS r WHERE {bare}.record_id = r.record_id"
 
@@ -237,7 +251,7 @@ def read_fields(spec: ObjectSpec, columns: Sequence[Column]) -> str:
 
 
 def find_run() -> str:
-    """Whether a run of a reconciliation has its row; parameters: run, object."""
+    """True when a run of a reconciliation has its row; parameters: run, object."""
     return f"SELECT run FROM {RECONCILIATION} WHERE run = %s AND object = %s"
 
 

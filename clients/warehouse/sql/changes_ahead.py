@@ -1,4 +1,6 @@
-"""SQL that takes changes ahead of the clock out of the change log, in the part that PostgreSQL and Redshift share."""
+"""SQL that takes changes ahead of the clock out of the change log, in the part that PostgreSQL and
+Redshift share.
+"""
 
 from clients.warehouse.sql.apply import LEDGER, QUALITY, QUARANTINE, REREAD, change_table
 from schemas.catalogue import ObjectSpec
@@ -9,7 +11,9 @@ ABOVE = "stage_above"
 
 
 def read_ahead(spec: ObjectSpec) -> str:
-    """The logged changes of the staged records that are later than a time, in the columns of `change_columns`; parameter: the time."""
+    """The logged changes of the staged records that are later than a time, in the columns of
+    `change_columns`; parameter: the time.
+    """
     names = ", ".join(f"c.{column.sql}" for column in change_columns(spec))
     return (
         f"SELECT {names} FROM {change_table(spec)} AS c JOIN {ABOVE} AS a ON c.record_id = a.record_id "
@@ -30,12 +34,15 @@ def find_last_change(spec: ObjectSpec) -> str:
 
 
 def find_highest_ordinals(count: int) -> str:
-    """The highest ordinal in quarantine by batch, of those of `count` batches that it has; parameters: the batches."""
+    """The highest ordinal in quarantine by batch, of those of `count` batches that it has;
+    parameters: the batches.
+    """
     return f"SELECT batch, MAX(ordinal) FROM {QUARANTINE} WHERE batch IN ({', '.join(['%s'] * count)}) GROUP BY batch"
 
 
 def move_counts() -> str:
-    """Changes of a batch that were applied are refused now; its last commit time lies no more ahead of when it was received.
+    """Changes of a batch that were applied are refused now; its last commit time lies no more ahead
+    of when it was received.
 
     Parameters: changes, changes, isolated fields, batch, object.
     """
@@ -47,7 +54,8 @@ def move_counts() -> str:
 
 
 def settle_findings_ahead() -> str:
-    """Close what changes beyond a place said of the staged records, as of the lowest place: a reading can open it again.
+    """Close what changes beyond a place said of the staged records, as of the lowest place: a
+    reading can open it again.
 
     Parameters: when, object, the place.
     """
@@ -58,7 +66,8 @@ def settle_findings_ahead() -> str:
 
 
 def close_rereads_ahead() -> str:
-    """Close what changes beyond a place asked for of the staged records: no reading would ever stand above them.
+    """Close what changes beyond a place asked for of the staged records: no reading would ever
+    stand above them.
 
     Parameters: when, object, the place.
     """

@@ -16,7 +16,7 @@ def list_holds() -> str:
 
 
 def count_holds() -> str:
-    """How many holds of an object are in force; parameter: the object."""
+    """The number of holds of an object in force; parameter: the object."""
     return f"SELECT COUNT(*) FROM {HOLD} WHERE object = %s AND released_at IS NULL"
 
 

@@ -16,7 +16,9 @@ def list_ledger(count: int) -> str:
 
 
 def list_ledger_until(count: int) -> str:
-    """The same of the rows that were committed by a time; parameters: as of `list_ledger`, then the time."""
+    """The same of the rows that were committed by a time; parameters: as of `list_ledger`, then the
+    time.
+    """
     return (
         f"SELECT {_FACTS} FROM {LEDGER} WHERE {_CHOSEN} AND committed_at <= %s {_NEWEST_FIRST} LIMIT {count}"
     )

@@ -21,13 +21,15 @@ LATE = "stage_late"
 """Temporary: records with a finding of a change that is not their last one (record_id)."""
 
 FOLDED = "stage_folded"
-"""Temporary: records that were folded anew (record_id)."""
+"""Temporary: records that were folded again (record_id)."""
 
 _SAME = "q.object = f.object AND q.record_id = f.record_id AND q.field = f.field AND q.rule = f.rule"
 
 
 def find_open_findings() -> str:
-    """record_id, field, rule, change_order, severity of what is open of the touched records and of them alone; parameter: the object."""
+    """record_id, field, rule, change_order, severity of what is open of the touched records and of
+    them alone; parameter: the object.
+    """
     return (
         f"SELECT q.record_id, q.field, q.rule, q.change_order, q.severity FROM {QUALITY} AS q JOIN {TOUCHED} AS t "
         f"ON q.record_id = t.record_id WHERE q.object = %s AND q.resolved_at IS NULL AND q.target IS NULL"
@@ -35,8 +37,8 @@ def find_open_findings() -> str:
 
 
 def find_open_isolating() -> str:
-    """record_id, field, rule of the open rows of the records that were folded anew, as far as they say that a field is unknown;
-    parameter: the object.
+    """record_id, field, rule of the open rows of the records that were folded again, as far as they
+    say that a field is unknown; parameter: the object.
     """
     return (
         f"SELECT q.record_id, q.field, q.rule FROM {QUALITY} AS q JOIN {FOLDED} AS f ON q.record_id = f.record_id "
@@ -45,7 +47,9 @@ def find_open_isolating() -> str:
 
 
 def read_places(spec: ObjectSpec) -> str:
-    """record_id, change_order, change_type, changed_fields, diff_fields of every logged change of the late records."""
+    """record_id, change_order, change_type, changed_fields, diff_fields of every logged change of
+    the late records.
+    """
     return (
         f"SELECT c.record_id, c.change_order, c.change_type, c.changed_fields, c.diff_fields "
         f"FROM {change_table(spec)} AS c JOIN {LATE} AS l ON c.record_id = l.record_id"
@@ -53,7 +57,9 @@ def read_places(spec: ObjectSpec) -> str:
 
 
 def update_findings() -> str:
-    """Bring the rows that are there up to date. A newer breach opens a row again, and takes its acknowledgement away."""
+    """Bring the rows that are there up to date. A newer breach opens a row again, and takes its
+    acknowledgement away.
+    """
     is_newer = "f.change_order > q.change_order"
     newer = [
         f"{name} = CASE WHEN {is_newer} THEN f.{name} ELSE q.{name} END"
@@ -70,7 +76,9 @@ def update_findings() -> str:
 
 
 def reopen_findings() -> str:
-    """Open the rows that are there and resolved; their field is unknown again. Run it before `insert_findings`."""
+    """Open the rows that are there and resolved; their field is unknown again. Run it before
+    `insert_findings`.
+    """
     same = [f"{name} = f.{name}" for name in ("severity", "detail", "batch", "change_order", "last_seen_at")]
     none = [f"{name} = NULL" for name in ("resolved_at", "resolved_by")]
     none += [f"acknowledged_{name} = NULL" for name in ("at", "by", "reason")]
@@ -87,12 +95,16 @@ def insert_findings() -> str:
 
 
 def find_unknown_fields() -> str:
-    """object, field, last_seen_at of the fields that changes carried and the catalogue lacked; parameter: the rule."""
+    """object, field, last_seen_at of the fields that changes carried and the catalogue lacked;
+    parameter: the rule.
+    """
     return f"SELECT object, field, last_seen_at FROM {QUALITY} WHERE rule = %s AND resolved_at IS NULL"
 
 
 def close_field() -> str:
-    """Close what was said about a field as such; parameters: when, by what, the object, the field as changes call it, the rule."""
+    """Close what was said about a field as such; parameters: when, by what, the object, the field
+    as changes call it, the rule.
+    """
     return (
         f"UPDATE {QUALITY} SET resolved_at = %s, resolved_by = %s "
         "WHERE object = %s AND field = %s AND rule = %s AND record_id = '' AND resolved_at IS NULL"

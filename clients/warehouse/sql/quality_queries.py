@@ -1,4 +1,6 @@
-"""SQL with which people look at findings and scorecards and act on them, in the part that PostgreSQL and Redshift share."""
+"""SQL with which people look at findings and scorecards and act on them, in the part that
+PostgreSQL and Redshift share.
+"""
 
 from clients.warehouse.sql.apply import QUALITY, QUARANTINE
 from clients.warehouse.sql.scorecard import SCORECARD
@@ -21,7 +23,9 @@ _FACTS = (
 
 
 def count_findings() -> str:
-    """What is open by object, field, rule, severity and state: findings, how many are acknowledged, first and last seen, a detail."""
+    """Open findings by object, field, rule, severity and state: how many, how many acknowledged,
+    first and last seen, a detail.
+    """
     return (
         "SELECT q.object, q.field, q.rule, q.severity, COALESCE(q.state, ''), COUNT(*), "
         "SUM(CASE WHEN q.acknowledged_at IS NULL THEN 0 ELSE 1 END), MIN(q.first_seen_at), MAX(q.last_seen_at), MAX(q.detail) "
@@ -30,7 +34,9 @@ def count_findings() -> str:
 
 
 def list_waiting_findings(count: int) -> str:
-    """The `count` findings seen last that are open and not acknowledged; parameters as of `_CHOSEN`."""
+    """The `count` findings seen last that are open and not acknowledged; parameters as of
+    `_CHOSEN`.
+    """
     return (
         f"SELECT {_FACTS} FROM {QUALITY} AS q WHERE {_OPEN} AND q.acknowledged_at IS NULL "
         f"ORDER BY q.last_seen_at DESC, q.object, q.record_id, q.field, q.rule LIMIT {count}"
@@ -51,7 +57,7 @@ def acknowledge_findings() -> str:
 
 
 def count_unacknowledged() -> str:
-    """How many findings `acknowledge_findings` is about; parameters as of `_CHOSEN`."""
+    """The number of findings for `acknowledge_findings`; parameters as of `_CHOSEN`."""
     return f"SELECT COUNT(*) FROM {QUALITY} AS q WHERE {_OPEN} AND q.acknowledged_at IS NULL"
 
 
@@ -64,7 +70,9 @@ def find_records_of_findings() -> str:
 
 
 def read_scorecard() -> str:
-    """Object, field, rule, day, checked, failed, percent, percent_before, trend, failed_now; parameters: object twice, the first day."""
+    """Object, field, rule, day, checked, failed, percent, percent_before, trend, failed_now;
+    parameters: object twice, the first day.
+    """
     return (
         'SELECT s.object, s.field, s.rule, s.day, s.checked, s.failed, s."percent", s."percent_before", s.trend, s.failed_now '
         f"FROM {SCORECARD} AS s WHERE (%s = '' OR s.object = %s) AND s.day >= CAST(%s AS DATE) "
@@ -73,7 +81,9 @@ def read_scorecard() -> str:
 
 
 def count_isolated() -> str:
-    """Object, fields and findings that leave a field unknown, orphans, other open findings: of what nobody has acknowledged."""
+    """Object, fields and findings that leave a field unknown, orphans, other open findings: of what
+    nobody has acknowledged.
+    """
     is_lost = "q.severity = 'isolate'"
     is_orphan = "q.state = 'orphan'"
     return (
@@ -89,15 +99,21 @@ def acknowledge_quarantine() -> str:
 
 
 def count_unacknowledged_quarantine() -> str:
-    """How many rows `acknowledge_quarantine` is about; parameters: reason, object and batch, each twice, empty for any."""
+    """The number of rows for `acknowledge_quarantine`; parameters: reason, object and batch, each
+    twice, empty for any.
+    """
     return f"SELECT COUNT(*) FROM {QUARANTINE} WHERE {_REFUSED}"
 
 
 def discard_quarantine() -> str:
-    """Parameters: when, by whom, why, when; then reason, object and batch, each twice, empty for any."""
+    """Parameters: when, by whom, why, when; then reason, object and batch, each twice, empty for
+    any.
+    """
     return f"UPDATE {QUARANTINE} SET {_ACKNOWLEDGED}, resolved_at = %s, resolved_by = '{DISCARDED}' WHERE {_ANSWERABLE}"
 
 
 def count_refused() -> str:
-    """How many rows `discard_quarantine` is about, acknowledged ones too; parameters: reason, object and batch, each twice."""
+    """How many rows `discard_quarantine` is about, acknowledged ones too; parameters: reason,
+    object and batch, each twice.
+    """
     return f"SELECT COUNT(*) FROM {QUARANTINE} WHERE {_ANSWERABLE}"

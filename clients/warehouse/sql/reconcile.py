@@ -1,6 +1,7 @@
-"""What a reconciliation asks the warehouse, in SQL that PostgreSQL and Redshift both understand.
+"""Reconciliation queries to the warehouse, in SQL that PostgreSQL and Redshift both understand.
 
-Times come as epoch milliseconds: millions of them are read, and numbers cost a tenth of what times do.
+Times come as epoch milliseconds: millions of them are read, and numbers cost a tenth of what
+times do.
 """
 
 from collections.abc import Sequence
@@ -16,9 +17,11 @@ NAMED = "stage_named"
 
 
 def sum_buckets(spec: ObjectSpec, numbers: Sequence[Column], seconds: int, ranges: int) -> str:
-    """Bucket, live records, newest change and sums, of the rows that were last changed before a time.
+    """Bucket, live records, newest change and sums, of the rows that were last changed before a
+    time.
 
-    A bucket is so many whole lengths of `seconds` since the epoch. Parameters: the time, then `since` and `until` of each range.
+    A bucket is so many whole lengths of `seconds` since the epoch. Parameters: the time, then
+    `since` and `until` of each range.
     """
     bucket = _bucket(seconds)
     sums = "".join(f", SUM(c.{column.sql})" for column in numbers)
@@ -44,7 +47,9 @@ def read_moves(spec: ObjectSpec, numbers: Sequence[Column]) -> str:
 
 
 def read_facts(spec: ObjectSpec, fields: Sequence[Column], limit: int) -> str:
-    """Facts of the first `limit` rows after a record, in the order of their ids; parameter: the record's id."""
+    """Facts of the first `limit` rows after a record, in the order of their ids; parameter: the
+    record's id.
+    """
     return (
         f"SELECT {_facts(fields)} FROM {current_table(spec)} AS c WHERE c.record_id > %s "
         f"ORDER BY c.record_id LIMIT {limit}"
@@ -57,7 +62,9 @@ def read_named_facts(spec: ObjectSpec, fields: Sequence[Column]) -> str:
 
 
 def find_too_wide() -> str:
-    """record_id and field, of what the rows of the named records have no room for; parameter: the object."""
+    """record_id and field, of what the rows of the named records have no room for; parameter: the
+    object.
+    """
     return (
         f"SELECT q.record_id, q.field FROM {QUALITY} AS q JOIN {NAMED} AS n ON q.record_id = n.record_id "
         f"WHERE q.object = %s AND q.rule = '{Rule.TOO_WIDE}' AND q.resolved_at IS NULL"
@@ -70,7 +77,7 @@ def find_ahead(spec: ObjectSpec) -> str:
 
 
 def count_isolated(spec: ObjectSpec) -> str:
-    """How many live records have fields whose value did not fit."""
+    """The number of live records that have fields whose value did not fit."""
     return f"SELECT COUNT(*) FROM {current_table(spec)} AS c WHERE {_ISOLATED}"
 
 
@@ -80,7 +87,9 @@ def find_isolated(spec: ObjectSpec, limit: int) -> str:
 
 
 def sum_isolated(spec: ObjectSpec, *, is_whole: bool) -> str:
-    """Records and fields that are isolated, of all live records or of a range; parameters: its `since` and `until`."""
+    """Records and fields that are isolated, of all live records or of a range; parameters: its
+    `since` and `until`.
+    """
     fields = "LENGTH(c.unknown_fields) - LENGTH(REPLACE(c.unknown_fields, ',', '')) + 1"
     return (
         f"SELECT COUNT(*), SUM({fields}) FROM {current_table(spec)} AS c WHERE {_isolated(is_whole=is_whole)}"
@@ -88,13 +97,17 @@ def sum_isolated(spec: ObjectSpec, *, is_whole: bool) -> str:
 
 
 def list_isolated(spec: ObjectSpec, limit: int, *, is_whole: bool) -> str:
-    """record_id and unknown_fields of the first `limit` of them; parameters as of `sum_isolated`."""
+    """record_id and unknown_fields of the first `limit` of them; parameters as of
+    `sum_isolated`.
+    """
     where = _isolated(is_whole=is_whole)
     return f"SELECT c.record_id, c.unknown_fields FROM {current_table(spec)} AS c WHERE {where} ORDER BY c.record_id LIMIT {limit}"
 
 
 def find_unknown_by_bucket(spec: ObjectSpec, seconds: int, ranges: int) -> str:
-    """Bucket and unknown_fields of live records with isolated fields, each pair once; parameters: `since` and `until` of each range."""
+    """Bucket and unknown_fields of live records with isolated fields, each pair once; parameters:
+    `since` and `until` of each range.
+    """
     bucket = _bucket(seconds)
     return (
         f"SELECT DISTINCT {bucket}, c.unknown_fields FROM {current_table(spec)} AS c "
@@ -114,7 +127,9 @@ def count_days(spec: ObjectSpec) -> str:
 
 
 def find_bound(spec: ObjectSpec, limit: int) -> str:
-    """The record of the change that is `limit` changes after a record, in the order of ids; parameter: its id."""
+    """The record of the change that is `limit` changes after a record, in the order of ids;
+    parameter: its id.
+    """
     return (
         f"SELECT c.record_id FROM {change_table(spec)} AS c WHERE c.record_id > %s "
         f"ORDER BY c.record_id LIMIT 1 OFFSET {limit - 1}"
@@ -122,8 +137,8 @@ def find_bound(spec: ObjectSpec, limit: int) -> str:
 
 
 def count_logged(spec: ObjectSpec, *, is_last: bool) -> str:
-    """Records of the change log with their changes and the last place, of the records after one and up to another, or of all after
-    one; parameters: their ids.
+    """Records of the change log with their changes and the last place, of the records after one and
+    up to another, or of all after one; parameters: their ids.
     """
     return (
         f"SELECT c.record_id, COUNT(*), MAX(c.change_order) FROM {change_table(spec)} AS c "
@@ -132,12 +147,15 @@ def count_logged(spec: ObjectSpec, *, is_last: bool) -> str:
 
 
 def find_rows(table: str, *, is_last: bool) -> str:
-    """The record of each row, of the records after one and up to another, or of all after one; parameters: their ids."""
+    """The record of each row, of the records after one and up to another, or of all after one;
+    parameters: their ids.
+    """
     return f"SELECT c.record_id FROM {table} AS c WHERE {_between(is_last=is_last)}"
 
 
 def find_current_like_log(spec: ObjectSpec, *, is_last: bool) -> str:
-    """Of the same records those whose row of current is what one whole change of theirs says, with its version and place.
+    """Of the same records those whose row of current is what one whole change of theirs says, with
+    its version and place.
 
     Parameters: the ids twice.
     """
@@ -149,7 +167,8 @@ def find_current_like_log(spec: ObjectSpec, *, is_last: bool) -> str:
 
 
 def find_history_like_log(spec: ObjectSpec, *, is_last: bool) -> str:
-    """Of the same records those with a row of history that is what a whole first and only change says.
+    """Of the same records those with a row of history that is what a whole first and only change
+    says.
 
     Parameters: the ids twice.
     """
@@ -168,7 +187,8 @@ def read_rebuilt(table: str, columns: Sequence[Column]) -> str:
 
 
 def _both_between(*, is_last: bool) -> str:
-    # Said of both tables: a planner without statistics would else read all of the second one for each stretch of the first.
+    # Said of both tables: a planner without statistics would else read all of the second one for
+    # each stretch of the first.
     return f"{_between(is_last=is_last)} AND {_between(is_last=is_last, of='r')}"
 
 

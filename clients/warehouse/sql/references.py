@@ -1,4 +1,5 @@
-"""SQL of the rules that look at other records, `parent` and `unique`, in the part that PostgreSQL and Redshift share.
+"""SQL of the rules that look at other records, `parent` and `unique`, in the part that PostgreSQL
+and Redshift share.
 
 Every statement begins at the changes of a slice of the change log or at open findings.
 """
@@ -24,12 +25,16 @@ _OPEN = f"q.rule = '{Rule.PARENT}' AND q.resolved_at IS NULL"
 
 
 def read_checked() -> str:
-    """object, checked_until of every object whose references and unique values were looked at before."""
+    """object, checked_until of every object whose references and unique values were looked at
+    before.
+    """
     return f"SELECT object, checked_until FROM {CHECKED}"
 
 
 def find_slice_end(spec: ObjectSpec, most: int) -> str:
-    """When the last of the next `most` changes was applied; null when there is none. Parameters: after when, until when."""
+    """When the last of the next `most` changes was applied; null when there is none. Parameters:
+    after when, until when.
+    """
     return (
         f"SELECT MAX(s.applied_at) FROM (SELECT applied_at FROM {change_table(spec)} WHERE {_IN_SLICE} "
         f"ORDER BY applied_at LIMIT {most}) AS s"
@@ -37,7 +42,9 @@ def find_slice_end(spec: ObjectSpec, most: int) -> str:
 
 
 def touch_applied(spec: ObjectSpec) -> str:
-    """Put the records of the changes that were applied in a slice of time into `TOUCHED`; parameters: after when, until when."""
+    """Put the records of the changes that were applied in a slice of time into `TOUCHED`;
+    parameters: after when, until when.
+    """
     return f"INSERT INTO {TOUCHED} (record_id) SELECT DISTINCT record_id FROM {change_table(spec)} WHERE {_IN_SLICE}"
 
 
@@ -49,13 +56,15 @@ def find_departed(spec: ObjectSpec) -> str:
 
 
 def find_pointing_nowhere(spec: ObjectSpec, name: str, parent: ObjectSpec) -> str:
-    """record_id, place and batch of the last change, and the parent, of live records whose parent is not there, or deleted.
+    """record_id, place and batch of the last change, and the parent, of live records whose parent
+    is not there, or deleted.
 
     Of the records that got a reference in a slice of time; parameters: after when, until when.
     """
     column, there = quoted(name), f"{current_table(parent)} AS p ON p.record_id"
     prefix = f"1, {KEY_PREFIX_CHARACTERS}) = '{parent.key_prefix}'"
-    # The changes first: nearly all of them have their parents, so that few records are left to be looked at.
+    # The changes first: nearly all of them have their parents, so that few records are left to be
+    # looked at.
     changed = (
         f"SELECT DISTINCT n.record_id FROM {change_table(spec)} AS n LEFT JOIN {there} = n.{column} AND NOT p.is_deleted "
         f"WHERE n.applied_at > %s AND n.applied_at <= %s AND SUBSTRING(n.{column}, {prefix} AND p.record_id IS NULL"
@@ -69,7 +78,9 @@ def find_pointing_nowhere(spec: ObjectSpec, name: str, parent: ObjectSpec) -> st
 
 
 def open_notes_again() -> str:
-    """Open what was resolved, and bring up to date what names another record by now; an acknowledgement ends with it."""
+    """Open what was resolved, and bring up to date what names another record by now; an
+    acknowledgement ends with it.
+    """
     taken = ("severity", "detail", "change_order", "batch", "last_seen_at", "target", "state")
     ended = (
         "resolved_at",
@@ -103,7 +114,9 @@ def insert_notes() -> str:
 
 
 def resolve_left(spec: ObjectSpec) -> str:
-    """Close what was said of touched records that were deleted, or point elsewhere; parameter: when."""
+    """Close what was said of touched records that were deleted, or point elsewhere; parameter:
+    when.
+    """
     return (
         f"UPDATE {QUALITY} AS q SET resolved_at = %s, resolved_by = c.batch FROM {TOUCHED} AS t, {current_table(spec)} AS c "
         f"WHERE q.object = '{spec.name}' AND {_OPEN} AND q.record_id = t.record_id AND c.record_id = t.record_id "
@@ -126,7 +139,9 @@ def resolve_arrived(spec: ObjectSpec) -> str:
 
 
 def find_open(spec: ObjectSpec, rule: Rule) -> str:
-    """A row when a finding of the rule, `parent` or `unique`, is open about a record of the object."""
+    """A row when a finding of the rule, `parent` or `unique`, is open about a record of the
+    object.
+    """
     is_open = "q.resolved_at IS NULL AND q.target IS NOT NULL"
     return f"SELECT q.record_id FROM {QUALITY} AS q WHERE q.object = '{spec.name}' AND q.rule = '{rule}' AND {is_open} LIMIT 1"
 
@@ -137,7 +152,9 @@ def find_open_rules() -> str:
 
 
 def resolve_rule() -> str:
-    """Close the open findings of a rule that is asked no more; parameters: when, by what, the object, the rule, the field."""
+    """Close the open findings of a rule that is asked no more; parameters: when, by what, the
+    object, the rule, the field.
+    """
     return (
         f"UPDATE {QUALITY} SET resolved_at = %s, resolved_by = %s "
         "WHERE object = %s AND rule = %s AND field = %s AND resolved_at IS NULL AND target IS NOT NULL"
@@ -145,7 +162,9 @@ def resolve_rule() -> str:
 
 
 def find_newly_shared(spec: ObjectSpec, name: str) -> str:
-    """As `find_shared`, of the records that got a value in a slice of time; parameters: after when, until when, twice."""
+    """As `find_shared`, of the records that got a value in a slice of time; parameters: after when,
+    until when, twice.
+    """
     column = quoted(name)
     changed = (
         f"(SELECT DISTINCT record_id FROM {change_table(spec)} WHERE {_IN_SLICE} AND {column} IS NOT NULL)"
@@ -154,12 +173,16 @@ def find_newly_shared(spec: ObjectSpec, name: str) -> str:
 
 
 def find_shared(spec: ObjectSpec, name: str) -> str:
-    """Of some records (`LATE`) those whose value another live record has in the same column, with one such record, place and batch of its last change."""
+    """Of some records (`LATE`) those whose value another live record has in the same column, with
+    one such record, place and batch of its last change.
+    """
     return _shared(spec, quoted(name), LATE)
 
 
 def find_open_shared(spec: ObjectSpec) -> str:
-    """record_id, field of open findings of the rule `unique` about touched records, of either side."""
+    """record_id, field of open findings of the rule `unique` about touched records, of either
+    side.
+    """
     is_open = f"q.object = '{spec.name}' AND q.rule = '{Rule.UNIQUE}' AND q.resolved_at IS NULL"
     return " UNION ".join(
         f"SELECT q.record_id, q.field FROM {QUALITY} AS q JOIN {TOUCHED} AS t ON q.{side} = t.record_id WHERE {is_open}"
@@ -173,7 +196,9 @@ def count_waiting() -> str:
 
 
 def resolve_found(spec: ObjectSpec, parent: ObjectSpec) -> str:
-    """Close what is undecided about records of `spec` whose parent is there by now; parameter: when."""
+    """Close what is undecided about records of `spec` whose parent is there by now; parameter:
+    when.
+    """
     return (
         f"UPDATE {QUALITY} AS q SET resolved_at = %s, resolved_by = p.batch FROM {current_table(parent)} AS p "
         f"WHERE {_of(spec, parent)} AND q.state <> '{ParentState.ORPHAN}' AND p.record_id = q.target AND NOT p.is_deleted"
@@ -181,7 +206,9 @@ def resolve_found(spec: ObjectSpec, parent: ObjectSpec) -> str:
 
 
 def find_missing(spec: ObjectSpec, parent: ObjectSpec) -> str:
-    """Parents that were never seen, a batch and the latest place of what points to them; parameter: noted until when."""
+    """Parents that were never seen, a batch and the latest place of what points to them; parameter:
+    noted until when.
+    """
     return (
         f"SELECT q.target, MIN(q.batch), MAX(q.change_order) FROM {QUALITY} AS q LEFT JOIN {current_table(parent)} AS p "
         f"ON p.record_id = q.target WHERE {_due(spec, parent)} AND p.record_id IS NULL GROUP BY q.target"
@@ -189,7 +216,9 @@ def find_missing(spec: ObjectSpec, parent: ObjectSpec) -> str:
 
 
 def find_left_behind(spec: ObjectSpec, parent: ObjectSpec) -> str:
-    """Records that point to a deleted parent, a batch and the latest place; parameter: noted until when."""
+    """Records that point to a deleted parent, a batch and the latest place; parameter: noted until
+    when.
+    """
     return (
         f"SELECT q.record_id, MIN(q.batch), MAX(q.change_order) FROM {QUALITY} AS q JOIN {current_table(parent)} AS p "
         f"ON p.record_id = q.target WHERE {_due(spec, parent)} AND p.is_deleted GROUP BY q.record_id"
@@ -202,7 +231,9 @@ def mark_asked(spec: ObjectSpec, parent: ObjectSpec) -> str:
 
 
 def mark_orphans(spec: ObjectSpec, parent: ObjectSpec) -> str:
-    """What was asked, and is answered, and has no parent; run it after `resolve_found`. Parameter: the detail."""
+    """Requests that are answered and have no parent; run it after `resolve_found`. Parameter: the
+    detail.
+    """
     return (
         f"UPDATE {QUALITY} AS q SET state = '{ParentState.ORPHAN}', detail = %s "
         f"WHERE {_of(spec, parent)} AND q.state = '{ParentState.ASKED}' "
@@ -211,7 +242,9 @@ def mark_orphans(spec: ObjectSpec, parent: ObjectSpec) -> str:
 
 
 def find_children(spec: ObjectSpec, name: str, parent: ObjectSpec) -> str:
-    """record_id, place and batch of the last change, and the parent, of live records that point to a touched and deleted one."""
+    """record_id, place and batch of the last change, and the parent, of live records that point to
+    a touched and deleted one.
+    """
     column = quoted(name)
     return (
         f"SELECT c.record_id, c.last_change_order, c.batch, c.{column} FROM {TOUCHED} AS t "
@@ -221,7 +254,9 @@ def find_children(spec: ObjectSpec, name: str, parent: ObjectSpec) -> str:
 
 
 def keep_checked() -> str:
-    """Keep how far an object was looked at; run it after `forget_checked`. Parameters: the object, until when."""
+    """Keep how far an object was looked at; run it after `forget_checked`. Parameters: the object,
+    until when.
+    """
     return f"INSERT INTO {CHECKED} (object, checked_until) VALUES (%s, %s)"
 
 
@@ -233,7 +268,8 @@ def forget_checked() -> str:
 def _shared(spec: ObjectSpec, column: str, records: str) -> str:
     current = current_table(spec)
     wanted = f"SELECT DISTINCT w.{column} AS value FROM {records} AS r JOIN {current} AS w ON w.record_id = r.record_id WHERE NOT w.is_deleted"
-    # Each value's holders are counted once: a pair for each two of them would be 50 million of ten thousand equal values.
+    # Each value's holders are counted once: a pair for each two of them would be 50 million of ten
+    # thousand equal values.
     held = (
         f"SELECT o.{column} AS value, MIN(o.record_id) AS first_id, MAX(o.record_id) AS last_id FROM ({wanted}) AS v "
         f"JOIN {current} AS o ON o.{column} = v.value WHERE NOT o.is_deleted GROUP BY o.{column} HAVING COUNT(*) > 1"
@@ -251,7 +287,9 @@ def _asked_for(column: str) -> str:
 
 
 def _pointed(spec: ObjectSpec) -> str:
-    """What the finding's field of the row `c` points to; null for a field that is not looked at any more."""
+    """The target of the finding's field of the row `c`; null for a field that is not checked any
+    more.
+    """
     cases = [f"WHEN '{name}' THEN c.{quoted(spec.columns[name])}" for name in spec.pointers]
     return f"CASE q.field {' '.join(cases)} END" if cases else f"CAST(NULL AS VARCHAR({ID_SIZE}))"
 

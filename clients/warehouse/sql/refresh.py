@@ -1,4 +1,6 @@
-"""Shared SQL of refreshes: whose inputs were changed, by the change log. Every parameter is the time since when."""
+"""Shared SQL of refreshes: whose inputs were changed, by the change log. Every parameter is the
+time since when.
+"""
 
 from collections.abc import Sequence
 
@@ -7,7 +9,7 @@ from schemas.catalogue import ObjectSpec
 
 
 def count_live(spec: ObjectSpec) -> str:
-    """How many records are not deleted."""
+    """The number of records that are not deleted."""
     return f"SELECT COUNT(*) FROM {current_table(spec)} WHERE NOT is_deleted"
 
 
@@ -25,7 +27,9 @@ def records_below(spec: ObjectSpec, reference: str, parent: ObjectSpec, names: S
 
 
 def records_above(child: ObjectSpec, reference: str, names: Sequence[str]) -> str:
-    """Records to which a child with such a change leads, or has led: its `reference` counts as one of the columns."""
+    """Records to which a child with such a change leads, or has led: its `reference` counts as one
+    of the columns.
+    """
     changed = records_changed(child, [*names, reference])
     return (
         f'SELECT DISTINCT k."{reference}" FROM {change_table(child)} AS k '

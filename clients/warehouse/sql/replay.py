@@ -1,4 +1,6 @@
-"""SQL of replays, in the part that PostgreSQL and Redshift share: what the log has, what quarantine and ledger become, how a shadow differs."""
+"""SQL of replays, in the part that PostgreSQL and Redshift share: what the log has, what quarantine
+and ledger become, how a shadow differs.
+"""
 
 from clients.warehouse.sql.apply import LEDGER, QUARANTINE, change_table
 from schemas.catalogue import ObjectSpec
@@ -12,7 +14,9 @@ IDENTITY_COLUMNS: tuple[Column, ...] = (
     Column("number", Kind.INTEGER),
 )
 RELEASED = "stage_released"
-"""Temporary: rows that leave quarantine. The record is there because temporary tables are distributed by it."""
+"""Temporary: rows that leave quarantine. The record is there because temporary tables are
+distributed by it.
+"""
 RELEASED_COLUMNS: tuple[Column, ...] = (
     RECORD_ID,
     Column("batch", Kind.TEXT, 255),
@@ -36,7 +40,9 @@ def find_unlogged(spec: ObjectSpec) -> str:
 
 
 def find_ledger_counts(count: int) -> str:
-    """batch, landed, applied, duplicate, quarantined, rebuilt, isolated of `count` batches; parameters: object, then the batches."""
+    """batch, landed, applied, duplicate, quarantined, rebuilt, isolated of `count` batches;
+    parameters: object, then the batches.
+    """
     facts = "batch, landed, applied, duplicate, quarantined, rebuilt, COALESCE(isolated, 0)"
     return f"SELECT {facts} FROM {LEDGER} WHERE object = %s AND batch IN ({', '.join(['%s'] * count)})"
 
@@ -53,7 +59,7 @@ def correct_ledger() -> str:
 
 
 def find_refused(count: int) -> str:
-    """What quarantine holds of `count` batches, without the events, the last column when it was answered.
+    """Quarantine rows of `count` batches, without the events, the last column when it was answered.
 
     Parameters: object, then the batches.
     """
@@ -78,7 +84,8 @@ def find_quarantined_batches(count: int) -> str:
 
 
 def count_quarantine(*, acknowledged: bool = False) -> str:
-    """object, reason, changes, batches, the oldest refusal; parameters: reason, object and batch, each twice, empty for any.
+    """object, reason, changes, batches, the oldest refusal; parameters: reason, object and batch,
+    each twice, empty for any.
 
     `acknowledged`: also what needs no more care.
     """
@@ -101,7 +108,9 @@ def find_quarantine_row() -> str:
 
 
 def find_batches_of_record(spec: ObjectSpec) -> str:
-    """Every batch that holds changes of a record; parameters: the record, the object, the record."""
+    """Every batch that holds changes of a record; parameters: the record, the object, the
+    record.
+    """
     return (
         f"SELECT batch FROM {change_table(spec)} WHERE record_id = %s UNION "
         f"SELECT batch FROM {QUARANTINE} WHERE object = %s AND record_id = %s"

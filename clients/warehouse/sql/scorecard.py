@@ -1,4 +1,6 @@
-"""SQL of the scorecards, in the part that PostgreSQL and Redshift share: counts by day, and the view over them."""
+"""SQL of the scorecards, in the part that PostgreSQL and Redshift share: counts by day, and the
+view over them.
+"""
 
 from collections.abc import Sequence
 from datetime import date
@@ -19,7 +21,9 @@ def find_counts(object_name: str, day: date) -> str:
 
 
 def add_counts(object_name: str, day: date, scores: Sequence[Score]) -> str:
-    """Add to counts that are there. A few rows are said in the statement: to stage them, or to join them, costs several times as much."""
+    """Add to counts that are there. A few rows are said in the statement: to stage them, or to join
+    them, costs several times as much.
+    """
     checked, failed = (
         " ".join(f"WHEN {_key(each)} THEN {getattr(each, name)}" for each in scores)
         for name in ("checked", "failed")
@@ -58,7 +62,8 @@ def views() -> list[str]:
 def _scorecard() -> str:
     """A row a day, object, field and rule.
 
-    `percent` of the checked changes failed; `percent_before` is that of the seven days before; `failed_now` is what is open.
+    `percent` of the checked changes failed; `percent_before` is that of the seven days before;
+    `failed_now` is what is open.
     """
     isolating = ", ".join(f"'{rule}'" for rule in sorted(ISOLATING))
     is_fits = f"q.rule IN ({isolating})"

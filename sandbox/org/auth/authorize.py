@@ -1,6 +1,7 @@
-"""What a client asks at /services/oauth2/authorize, checked before anything is approved.
+"""A client's request at /services/oauth2/authorize, checked before anything is approved.
 
-A wrong client or redirect address is told to whoever looks at the page; everything else goes back to the client that asked.
+A wrong client or redirect address is shown on the page; everything else goes back to the client
+that asked.
 """
 
 from collections.abc import Mapping
@@ -39,7 +40,9 @@ def approved(identity: Identity, asked: Mapping[str, str]) -> Target:
 
 
 def _is_address(uri: str) -> bool:
-    """The org's app has no list of addresses; any absolute one will do, an app's own scheme too, but for scripts."""
+    """The org's app has no list of addresses; any absolute one will do, an app's own scheme too,
+    but for scripts.
+    """
     parts = urlsplit(uri)
     return bool(parts.scheme and (parts.netloc or parts.path)) and parts.scheme not in _SCRIPTS
 

@@ -1,4 +1,6 @@
-"""The ways to an access token. Each checks its grant and returns the user whom the token stands for."""
+"""The ways to an access token. Each checks its grant and returns the user whom the token stands
+for.
+"""
 
 import base64
 import binascii
@@ -31,7 +33,7 @@ class Flows:
         public_key = _public_key(Path(identity.private_key_file).read_bytes())
         if public_key is None:
             raise SettingsError(
-                f"{identity.private_key_file} holds no RSA key. Delete the org's folder to make it anew."
+                f"{identity.private_key_file} holds no RSA key. Delete the org's folder to make it again."
             )
         self._public_key = public_key
         self._by_grant: dict[str, Callable[[Mapping[str, str], str], None]] = {
@@ -83,7 +85,8 @@ class Flows:
         )
 
     def _jwt_bearer(self, form: Mapping[str, str], own_url: str) -> None:
-        # `exp` is not compared with the clock: real clients send it as text, as "now" and in milliseconds.
+        # `exp` is not compared with the clock: real clients send it as text, as "now" and in
+        # milliseconds.
         options = {"verify_exp": False, "verify_aud": False, "verify_iat": False, "verify_nbf": False}
         try:
             claims = jwt.decode(
@@ -114,7 +117,9 @@ class Flows:
 
 @lru_cache(maxsize=1)
 def _public_key(pem: bytes) -> RSAPublicKey | None:
-    """The public half of a private RSA key; None for a key of another kind. Reading one costs 40 ms: it is checked."""
+    """The public half of a private RSA key; None for a key of another kind. Reading one costs 40
+    ms: it is checked.
+    """
     key = load_pem_private_key(pem, password=None)
     return key.public_key() if isinstance(key, RSAPrivateKey) else None
 

@@ -1,7 +1,9 @@
-"""What outlives an access token: refresh tokens with their rotation, and codes that are exchanged once.
+"""Grants that outlive an access token: refresh tokens with their rotation, and codes that are
+exchanged once.
 
-With rotation on, every refresh answers with a new token and the old one is spent; somebody who comes with a spent one may be a
-thief, so the whole grant ends, its sessions included (Salesforce Help, "Refresh Token Rotation").
+With rotation on, every refresh answers with a new token and the old one is spent; somebody who
+comes with a spent one may be a thief, so the whole grant ends, its sessions included (Salesforce
+Help, "Refresh Token Rotation").
 """
 
 import base64
@@ -41,7 +43,9 @@ class Grants:
         self._codes: dict[str, Code] = {}
 
     def grant_of(self, token: str) -> str:
-        """The grant that a refresh token belongs to; raises `OAuthError` for one that is unknown, revoked or spent."""
+        """The grant that a refresh token belongs to; raises `OAuthError` for one that is unknown,
+        revoked or spent.
+        """
         grant_id, spent = self._find(token) or ("", False)
         if spent:
             self.revoke(grant_id)
@@ -111,7 +115,9 @@ class Grants:
             raise OAuthError("invalid_grant", "invalid code verifier")
 
     def _find(self, token: str) -> tuple[str, bool] | None:
-        """The grant of a refresh token, and whether the token is spent; None for one that was never given out."""
+        """The grant of a refresh token, and whether the token is spent; None for one that was never
+        given out.
+        """
         if hmac.compare_digest(token.encode(), self._org.identity.refresh_token.encode()):
             self._keep(token, _FIRST_GRANT)
         row = self._connection.execute(
@@ -126,7 +132,9 @@ class Grants:
 
 
 def password_is_right(identity: Identity, username: str, password: str) -> bool:
-    """Whether a login is the integration user's. A client may append a security token: this org has none, and takes any."""
+    """Whether a login is the integration user's. A client may append a security token: this org has
+    none, and takes any.
+    """
     own = identity.password
     right = hmac.compare_digest(password[: len(own)].encode(), own.encode())
     token = password[len(own) :]

@@ -69,7 +69,9 @@ def identity(org: Org, user_id: str, url: str) -> dict[str, object]:
 
 
 def wrong_identity(org: Org, named: tuple[str, str], user_id: str) -> tuple[str, int] | None:
-    """Text and status for an identity URL of another org or user (OAuth API, "Identity URLs"); None when it is the caller's."""
+    """Text and status for an identity URL of another org or user (OAuth API, "Identity URLs"); None
+    when it is the caller's.
+    """
     org_id, named_user = named
     if org_id[:_SHORT_ID] != org.identity.org_id[:_SHORT_ID]:
         return "Wrong_Org", 403

@@ -1,4 +1,6 @@
-"""`/services/oauth2`: token, revoke and userinfo. None of them is an API call, so none is counted."""
+"""`/services/oauth2`: token, revoke and userinfo. None of them is an API call, so none is
+counted.
+"""
 
 import base64
 import hashlib
@@ -26,7 +28,9 @@ def routes(org: Org, sessions: Sessions) -> list[BaseRoute]:
     flows = Flows(org.identity, grants)
 
     async def token(request: Request) -> Response:
-        """Gives an access token for a grant (Salesforce Help, "OAuth 2.0 Token Endpoint" of Authorize Apps with OAuth API)."""
+        """Gives an access token for a grant (Salesforce Help, "OAuth 2.0 Token Endpoint" of
+        Authorize Apps with OAuth API).
+        """
         form = dict(request.query_params) | await _form(request)
         try:
             flows.check(form, request.headers.get("authorization"), own_url(request))
@@ -46,7 +50,9 @@ def routes(org: Org, sessions: Sessions) -> list[BaseRoute]:
         return JSONResponse(body, headers={"Cache-Control": "no-store"})
 
     async def revoke(request: Request) -> Response:
-        """Ends an access token, or a refresh token with its grant (Salesforce Help, "Revoke OAuth Tokens" of the OAuth API)."""
+        """Ends an access token, or a refresh token with its grant (Salesforce Help, "Revoke OAuth
+        Tokens" of the OAuth API).
+        """
         form = await _form(request) or dict(request.query_params)
         given = form.get("token", "")
         if not (sessions.close(given) or grants.revoke_token(given)):
@@ -57,7 +63,9 @@ def routes(org: Org, sessions: Sessions) -> list[BaseRoute]:
         return Response(status_code=200)
 
     async def authorize(request: Request) -> Response:
-        """Approves at once in the integration user's name and sends the code back (OAuth API, "Web Server Flow")."""
+        """Approves at once in the integration user's name and sends the code back (OAuth API, "Web
+        Server Flow").
+        """
         asked = dict(request.query_params) or await _form(request)
         try:
             target = approved(org.identity, asked)
@@ -102,7 +110,9 @@ def routes(org: Org, sessions: Sessions) -> list[BaseRoute]:
         return JSONResponse(user_info(org, session.user_id, own_url(request)))
 
     async def identity_url(request: Request) -> Response:
-        """Tells who the token stands for, at the address of the token's `id` (OAuth API, "Identity URLs")."""
+        """Tells who the token stands for, at the address of the token's `id` (OAuth API, "Identity
+        URLs").
+        """
         given = request.query_params.get("oauth_token")
         if given is None and "authorization" not in request.headers:
             return PlainTextResponse("Missing_OAuth_Token", 403)
@@ -127,7 +137,7 @@ def routes(org: Org, sessions: Sessions) -> list[BaseRoute]:
 
 
 def own_url(request: Request) -> str:
-    """The URL by which the client reached the org: what it is told is the org's instance."""
+    """The URL by which the client reached the org: the client sees it as the org's instance."""
     return f"{request.url.scheme}://{request.headers.get('host', request.url.netloc)}"
 
 

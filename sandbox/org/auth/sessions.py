@@ -1,4 +1,6 @@
-"""Access tokens. A token lives for two hours from its last use, and survives a restart of the org."""
+"""Access tokens. A token lives for two hours from its last use, and survives a restart of the
+org.
+"""
 
 import secrets
 from dataclasses import dataclass
@@ -35,7 +37,8 @@ class Sessions:
         now = org.clock.seconds()
         rows = store.connection.execute("SELECT token, user_id, client_id FROM sandbox_sessions")
         self._by_token = {row[0]: Session(row[0], row[1], row[2], now) for row in rows}
-        # A restart gives each session its two hours again: Salesforce's sessions do not notice one either.
+        # A restart gives each session its two hours again: Salesforce's sessions do not notice one
+        # either.
 
     def __len__(self) -> int:
         return len(self._by_token)
@@ -68,7 +71,9 @@ class Sessions:
         return None if session is None or self.seconds_left(session) < 0 else session
 
     def is_known(self, token: str) -> bool:
-        """True until the session is ended; its time running out does not cut the streams that it opened."""
+        """True until the session is ended; its time running out does not cut the streams that it
+        opened.
+        """
         return token in self._by_token
 
     def seconds_left(self, session: Session) -> float:

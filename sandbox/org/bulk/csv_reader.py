@@ -1,7 +1,7 @@
 """An uploaded CSV: checked once as a whole, then read batch by batch without holding it in memory.
 
-The dialect is the job's and not guessed: a line that ends otherwise fails the job, as in Salesforce (Bulk API 2.0 and Bulk API
-Developer Guide, "Prepare CSV Files").
+The dialect is the job's and not guessed: a line that ends otherwise fails the job, as in
+Salesforce (Bulk API 2.0 and Bulk API Developer Guide, "Prepare CSV Files").
 """
 
 import codecs

@@ -1,5 +1,5 @@
-"""Rows of a CSV as rows to write. Empty means "leave alone", `#N/A` means null (Bulk API 2.0 and Bulk API Developer Guide, "Valid CSV
-Record Rows").
+"""Rows of a CSV as rows to write. Empty means "leave alone", `#N/A` means null (Bulk API 2.0 and
+Bulk API Developer Guide, "Valid CSV Record Rows").
 """
 
 from collections.abc import Callable, Sequence
@@ -20,7 +20,9 @@ _BY_ID: frozenset[Verb] = frozenset({"update", "delete", "hardDelete", "undelete
 
 
 class RowMaker:
-    """Makes `Write`s of one job's rows; raises `InvalidBatchError` for a column that means nothing."""
+    """Makes `Write`s of one job's rows; raises `InvalidBatchError` for a column that means
+    nothing.
+    """
 
     def __init__(
         self, entities: Entities, entity: Entity, verb: Verb, key: str | None, header: Sequence[str]
@@ -53,7 +55,7 @@ class RowMaker:
         return Write(self._verb, self._entity.name, fields, record_id if self._by_id else None, self._key)
 
     def record_id(self, row: CsvRow) -> str | None:
-        """What the row says in its Id column."""
+        """The value of the row's Id column."""
         return None if self._id_at is None else row[self._id_at]
 
     def _setter(self, entities: Entities, column: str) -> _Setter:

@@ -1,8 +1,10 @@
 """Rows of a query as CSV lines, written by SQLite itself.
 
-In C and without Python's global lock, a row of 1 KB costs a few microseconds. Texts are joined two by two, so that long ones are copied a
-few times only; `printf` would be as fast and end a value at the first NUL in it. Every value is quoted; null is an empty pair of quotes, datetimes end in `Z`, numbers are plain and have all their
-digits (Bulk API 2.0 and Bulk API Developer Guide, "Get Results for a Query Job").
+In C and without Python's global lock, a row of 1 KB costs a few microseconds. Texts are joined
+two by two, so that long ones are copied a few times only; `printf` would be as fast and end a
+value at the first NUL in it. Every value is quoted; null is an empty pair of quotes, datetimes
+end in `Z`, numbers are plain and have all their digits (Bulk API 2.0 and Bulk API Developer
+Guide, "Get Results for a Query Job").
 """
 
 from collections.abc import Sequence
@@ -44,7 +46,8 @@ def _joined(pieces: Sequence[str]) -> str:
 
 def _value_sql(sql: str, column: Column) -> str:
     if column.kind in DECIMAL_KINDS:
-        # SQLite writes 15 digits of a float, and an exponent where the number is very large or very small.
+        # SQLite writes 15 digits of a float, and an exponent where the number is very large or very
+        # small.
         is_plain = f"abs({sql}) < 1e15 AND abs({sql}) >= 1e-4 AND CAST(CAST({sql} AS TEXT) AS REAL) = {sql}"
         text = f"CASE WHEN {is_plain} THEN CAST({sql} AS TEXT) ELSE number_text({sql}) END"
         return (
@@ -63,7 +66,9 @@ def _quoted(sql: str) -> str:
 
 
 def is_whole_object(compiled: CompiledQuery) -> bool:
-    """True when the query reads all live (or all) records: then its blocks are ranges of row numbers."""
+    """True when the query reads all live (or all) records: then its blocks are ranges of row
+    numbers.
+    """
     bare = compiled.where.sql in ("", f'{compiled.source}."IsDeleted" = 0')
     return bare and not compiled.tail.sql and compiled.limit is None and not compiled.offset
 

@@ -1,6 +1,8 @@
-"""The refusals of Bulk API 2.0. Its codes are those of Bulk API 1.0 in capitals: `InvalidJobState` is INVALIDJOBSTATE.
+"""The refusals of Bulk API 2.0. Its codes are those of Bulk API 1.0 in capitals: `InvalidJobState`
+is INVALIDJOBSTATE.
 
-Salesforce documents few of the sentences; those marked so are our wording, the others are known from orgs.
+Salesforce documents few of the sentences; those marked so are our wording, the others are known
+from orgs.
 """
 
 from sandbox.org.errors import SalesforceError

@@ -1,7 +1,9 @@
-"""How an ingest job's rows are written: batches of 10,000, in them chunks of 200, each chunk a transaction of its own.
+"""How an ingest job's rows are written: batches of 10,000, in them chunks of 200, each chunk a
+transaction of its own.
 
-The order in which batches are taken and results are listed is not the file's, as in Salesforce; it is drawn from the job's id, so a
-restart meets the same. A job that fails leaves what it has written and lists the rest as unprocessed.
+The order in which batches are taken and results are listed is not the file's, as in Salesforce;
+it is drawn from the job's id, so a restart meets the same. A job that fails leaves what it has
+written and lists the rest as unprocessed.
 """
 
 import asyncio
@@ -25,7 +27,8 @@ UPLOAD_FILE = "upload.csv"
 LOCKED = "UNABLE_TO_LOCK_ROW"
 _RETRY_SECONDS = 0.01
 BREATH_SECONDS = 0.002
-"""Between two chunks everybody else has his turn; a request needs several rounds of the event loop."""
+"""Between two chunks everybody else has his turn; a request needs several rounds of the event loop.
+"""
 VERBS: dict[str, Verb] = {
     "insert": "insert",
     "update": "update",
@@ -46,7 +49,9 @@ class ChunkWriter:
         self.retries = 0
 
     async def write(self, rows: Sequence[Write | SalesforceError]) -> list[Outcome]:
-        """Write one chunk; rows that meet a lock are tried again, up to the dial's number of attempts."""
+        """Write one chunk; rows that meet a lock are tried again, up to the dial's number of
+        attempts.
+        """
         outcomes = [Outcome(error=row) if isinstance(row, SalesforceError) else Outcome() for row in rows]
         waiting = [(place, row) for place, row in enumerate(rows) if isinstance(row, Write)]
         for attempt in range(self._org.dials.bulk.chunk_attempts):
@@ -141,7 +146,9 @@ def _order(job: Job, batches: int) -> list[int]:
 
 
 def _left(upload: Upload, job: Job) -> Iterator[list[CsvRow]]:
-    """The rows that were not processed: of the batch in work what is left of it, and the batches after it."""
+    """The rows that were not processed: of the batch in work what is left of it, and the batches
+    after it.
+    """
     done = job.chunks_done * DML_CHUNK_ROWS
     for number in _order(job, len(upload.starts)):
         if number not in job.batches_done:
@@ -150,7 +157,7 @@ def _left(upload: Upload, job: Job) -> Iterator[list[CsvRow]]:
 
 
 def _with_id(outcome: Outcome, maker: RowMaker, row: CsvRow) -> Outcome:
-    """A row that failed is told with the id it named."""
+    """A row that failed is reported with the id it named."""
     if outcome.succeeded or outcome.record_id:
         return outcome
     return Outcome(maker.record_id(row), error=outcome.error)

@@ -51,17 +51,23 @@ async def create(call: Call) -> Response:
 
 
 async def list_jobs(call: Call) -> Response:
-    """List the ingest jobs. (Bulk API 2.0 and Bulk API Developer Guide, "Get Information About All Jobs")."""
+    """List the ingest jobs. (Bulk API 2.0 and Bulk API Developer Guide, "Get Information About All
+    Jobs").
+    """
     return json_response(listing(call, bulk_of(call), "V2Ingest", "/jobs/ingest"))
 
 
 async def get(call: Call) -> Response:
-    """Tell how far an ingest job is. (Bulk API 2.0 and Bulk API Developer Guide, "Get Information About a Job")."""
+    """Tell how far an ingest job is. (Bulk API 2.0 and Bulk API Developer Guide, "Get Information
+    About a Job").
+    """
     return json_response(_job(call).details())
 
 
 async def upload(call: Call) -> Response:
-    """Take a job's rows; 201 without a body, once. (Bulk API 2.0 and Bulk API Developer Guide, "Upload Job Data")."""
+    """Take a job's rows; 201 without a body, once. (Bulk API 2.0 and Bulk API Developer Guide,
+    "Upload Job Data").
+    """
     bulk, job = bulk_of(call), _job(call)
     path = anyio.Path(_upload(bulk, job))
     if await path.exists():
@@ -105,10 +111,11 @@ async def delete(call: Call) -> Response:
 
 
 async def results(call: Call) -> Response:
-    """Fetch the rows that were written, that failed, or that the job did not come to; the path is taken in any case.
+    """Fetch the rows that were written, that failed, or that the job did not come to; the path is
+    taken in any case.
 
-    (Bulk API 2.0 and Bulk API Developer Guide, "Get Job Successful Record Results", "Get Job Failed Record Results",
-    "Get Job Unprocessed Record Results").
+    (Bulk API 2.0 and Bulk API Developer Guide, "Get Job Successful Record Results", "Get Job
+    Failed Record Results", "Get Job Unprocessed Record Results").
     """
     bulk, job = bulk_of(call), _job(call)
     path = outcome_file(bulk.jobs.folder(job.id), call.path("part"))

@@ -22,7 +22,9 @@ CREATE TABLE IF NOT EXISTS sandbox_bulk_jobs (
 
 
 class Jobs:
-    """The jobs by id; belongs to the event loop's thread. A job is gone when it is seven days old by the org's clock."""
+    """The jobs by id; belongs to the event loop's thread. A job is gone when it is seven days old
+    by the org's clock.
+    """
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._connection = store.connection
@@ -84,7 +86,7 @@ class Jobs:
         return (job for job in self._by_id.values() if job.kind == kind)
 
     def unfinished(self) -> list[Job]:
-        """What a restart must take up again."""
+        """The state that a restart must take up again."""
         return [job for job in self._by_id.values() if job.state in ("UploadComplete", "InProgress")]
 
     def remove(self, job: Job) -> None:

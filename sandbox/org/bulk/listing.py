@@ -1,4 +1,6 @@
-"""Lists of jobs, a thousand to a page (Bulk API 2.0 and Bulk API Developer Guide, "Get Information About All Query Jobs")."""
+"""Lists of jobs, a thousand to a page (Bulk API 2.0 and Bulk API Developer Guide, "Get Information
+About All Query Jobs").
+"""
 
 from itertools import islice
 

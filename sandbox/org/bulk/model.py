@@ -48,13 +48,17 @@ class Job:
     """How long it was worked on."""
     started_ms: int | None = None
     page_rows: int = 0
-    """Rows of a page when the client does not ask; fixed when the job completes, so that pages stay as they are."""
+    """Rows of a page when the client does not ask; fixed when the job completes, so that pages stay
+    as they are.
+    """
     batches_done: list[int] = field(default_factory=list)
     """Internal batches that are wholly processed, in that order."""
     chunks_done: int = 0
     """Chunks processed of the batch that is in work."""
     result_bytes: list[int] = field(default_factory=lambda: [0, 0])
-    """Lengths of the two result files when it was last written down; what is beyond is forgotten at a restart."""
+    """Lengths of the two result files when it was last written down; what is beyond is forgotten at
+    a restart.
+    """
 
     @property
     def is_finished(self) -> bool:
@@ -69,7 +73,9 @@ class Job:
         return LINE_ENDINGS[self.line_ending]
 
     def info(self) -> dict[str, object]:
-        """JobInfo as the call that makes or changes the job answers it (Bulk API 2.0 and Bulk API Developer Guide, "Create a Job")."""
+        """JobInfo as the call that makes or changes the job answers it (Bulk API 2.0 and Bulk API
+        Developer Guide, "Create a Job").
+        """
         found: dict[str, object] = {
             "id": self.id,
             "operation": self.operation,

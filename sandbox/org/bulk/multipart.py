@@ -1,4 +1,6 @@
-"""The one multipart form of Bulk API 2.0: a job and its rows in one call (RFC 7578, as far as that form needs it)."""
+"""The one multipart form of Bulk API 2.0: a job and its rows in one call (RFC 7578, as far as that
+form needs it).
+"""
 
 import re
 

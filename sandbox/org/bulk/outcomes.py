@@ -1,7 +1,8 @@
 """The two result files of an ingest job, and the third that is made when it ends early.
 
-They are appended to chunk by chunk; the job remembers how long they were, so that a restart forgets a chunk that was not written
-down as done (Bulk API 2.0 and Bulk API Developer Guide, "Get Job Successful Record Results" and the two after it).
+They are appended to chunk by chunk; the job remembers how long they were, so that a restart
+forgets a chunk that was not written down as done (Bulk API 2.0 and Bulk API Developer Guide,
+"Get Job Successful Record Results" and the two after it).
 """
 
 import csv
@@ -80,7 +81,9 @@ def leave_all(folder: Path, upload: Path) -> None:
 
 
 def outcome_file(folder: Path, part: str) -> Path | None:
-    """The file of that part of the path, in any case; None for an unknown one. It may not exist yet."""
+    """The file of that part of the path, in any case; None for an unknown one. It may not exist
+    yet.
+    """
     name = _PARTS.get(part.lower())
     return None if name is None else folder / name
 

@@ -1,4 +1,6 @@
-"""A range of bytes of a result on its way to a client: read, compressed and sent piece by piece, in bounded memory."""
+"""A range of bytes of a result on its way to a client: read, compressed and sent piece by piece, in
+bounded memory.
+"""
 
 import asyncio
 from collections.abc import AsyncGenerator, Generator, Mapping
@@ -74,7 +76,8 @@ class PageResponse(Response):
                 following = asyncio.create_task(asyncio.to_thread(next, pieces, None))
                 yield piece
         finally:
-            # The thread may still be inside the generator; it must be out before the file is closed.
+            # The thread may still be inside the generator; it must be out before the file is
+            # closed.
             await asyncio.wait([following])
             pieces.close()
 

@@ -64,12 +64,16 @@ async def create(call: Call) -> Response:
 
 
 async def list_jobs(call: Call) -> Response:
-    """List the query jobs. (Bulk API 2.0 and Bulk API Developer Guide, "Get Information About All Query Jobs")."""
+    """List the query jobs. (Bulk API 2.0 and Bulk API Developer Guide, "Get Information About All
+    Query Jobs").
+    """
     return json_response(listing(call, bulk_of(call), "V2Query", "/jobs/query"))
 
 
 async def get(call: Call) -> Response:
-    """Tell how far a query job is. (Bulk API 2.0 and Bulk API Developer Guide, "Get Information About a Query Job")."""
+    """Tell how far a query job is. (Bulk API 2.0 and Bulk API Developer Guide, "Get Information
+    About a Query Job").
+    """
     return json_response(_job(call).details())
 
 
@@ -84,15 +88,18 @@ async def change(call: Call) -> Response:
 
 
 async def delete(call: Call) -> Response:
-    """Delete a query job and its results. (Bulk API 2.0 and Bulk API Developer Guide, "Delete a Query Job")."""
+    """Delete a query job and its results. (Bulk API 2.0 and Bulk API Developer Guide, "Delete a
+    Query Job").
+    """
     return remove(bulk_of(call), _job(call))
 
 
 async def results(call: Call) -> Response:
     """Fetch a page of results, or the addresses of pages.
 
-    The last part of the path is taken in any case, as Salesforce's own `resultPages` and `resultpages` demand.
-    (Bulk API 2.0 and Bulk API Developer Guide, "Get Results for a Query Job", "Get Parallel Results for a Query Job").
+    The last part of the path is taken in any case, as Salesforce's own `resultPages` and
+    `resultpages` demand. (Bulk API 2.0 and Bulk API Developer Guide, "Get Results for a Query
+    Job", "Get Parallel Results for a Query Job").
     """
     part = call.path("part").lower()
     if part == "results":
@@ -171,7 +178,9 @@ def _result_pages(call: Call) -> Response:
 
 
 def _locator(row: int) -> str:
-    """The locator of the page that begins at that row: base64 without padding, as Salesforce's looks."""
+    """The locator of the page that begins at that row: base64 without padding, as Salesforce's
+    looks.
+    """
     return base64.urlsafe_b64encode(str(row).encode()).decode().rstrip("=")
 
 

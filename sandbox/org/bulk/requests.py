@@ -1,4 +1,6 @@
-"""The JSON bodies that make and change jobs, checked: unknown names and values are refused as Salesforce's parser refuses them."""
+"""The JSON bodies that make and change jobs, checked: unknown names and values are refused as
+Salesforce's parser refuses them.
+"""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -16,7 +18,9 @@ def known_only(body: Mapping[str, Any], names: Collection[str]) -> None:
 
 
 def chosen(body: Mapping[str, Any], name: str, allowed: Collection[str], default: str | None = None) -> str:
-    """The value of `name`, one of `allowed`; the default when it is not given (None: it must be)."""
+    """The value of `name`, one of `allowed`; the default when it is not given (None: it must
+    be).
+    """
     value = body.get(name)
     if value is None:
         if default is None:
@@ -38,7 +42,9 @@ def text(body: Mapping[str, Any], name: str) -> str:
 
 
 def csv_dialect(body: Mapping[str, Any]) -> tuple[str, str]:
-    """The names of delimiter and line ending of the job's CSV; raises for any other content type."""
+    """The names of delimiter and line ending of the job's CSV; raises for any other content
+    type.
+    """
     if str(body.get("contentType", "CSV")).upper() != "CSV":
         raise invalid_job("The only content type supported is CSV")
     return (

@@ -1,6 +1,7 @@
 """The result of a query job on disk: lines one after the other, and beside them where each begins.
 
-Any run of rows is therefore one range of bytes, found by two reads of eight bytes; pages are the same whenever they are fetched.
+Any run of rows is therefore one range of bytes, found by two reads of eight bytes; pages are the
+same whenever they are fetched.
 """
 
 from array import array
@@ -79,7 +80,9 @@ def _offset(offsets: BinaryIO, row: int) -> int:
 
 
 def _blocks(connection: Connection, compiled: CompiledQuery, line: str) -> Iterator[tuple[bytes, list[int]]]:
-    """Lines, many at a time, and the length of each: a step of SQLite for every row would fight for Python's lock."""
+    """Lines, many at a time, and the length of each: a step of SQLite for every row would fight for
+    Python's lock.
+    """
     if is_whole_object(compiled):
         last = connection.execute(f'SELECT max(rowid) FROM "{compiled.entity.name}"').fetchone()[0] or 0
         sql = range_sql(compiled, line)

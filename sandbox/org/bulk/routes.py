@@ -1,4 +1,6 @@
-"""The addresses of Bulk API 2.0. They are REST calls like any other: session, version, quota and errors are REST's."""
+"""The addresses of Bulk API 2.0. They are REST calls like any other: session, version, quota and
+errors are REST's.
+"""
 
 from collections.abc import Mapping
 
@@ -31,7 +33,9 @@ HANDLERS: Mapping[str, Mapping[str, Handler]] = {
 
 
 def routes(service: RestService) -> list[BaseRoute]:
-    """Bulk API 2.0 of `org`; they must come before REST's refusal of unknown addresses. `app.state.bulk` is the `Bulk`."""
+    """Bulk API 2.0 of `org`; they must come before REST's refusal of unknown addresses.
+    `app.state.bulk` is the `Bulk`.
+    """
     return [
         Route(f"/services/data/v{{version}}{path}{slash}", endpoint(service, handlers), methods=_METHODS)
         for path, handlers in HANDLERS.items()

@@ -1,4 +1,5 @@
-"""What a query must satisfy to become a job (Bulk API 2.0 and Bulk API Developer Guide, "SOQL Considerations").
+"""Check that a query may become a job (Bulk API 2.0 and Bulk API Developer Guide, "SOQL
+Considerations").
 
 Clients match the sentences to fall back to REST, so they are Salesforce's where these are known.
 """
@@ -25,7 +26,9 @@ _WITHOUT_BULK = frozenset(
 
 
 def bulk_query(soql: str, entities: Entities, operation: str, *, created_ms: int) -> CompiledQuery:
-    """Compile a query for a job; raises `SalesforceError`. Date words count from the day on which the job was made."""
+    """Compile a query for a job; raises `SalesforceError`. Date words count from the day on which
+    the job was made.
+    """
     words = _QUOTED.sub("''", soql)
     if _TYPEOF.search(words):
         raise _refused("TYPEOF is not supported in Bulk Query")

@@ -1,6 +1,8 @@
-"""Jobs at work, beside the requests. What a job does is given by its kind; when it does it, by the dials and the faults.
+"""Jobs at work, beside the requests. What a job does is given by its kind; when it does it, by the
+dials and the faults.
 
-A job is never cancelled in the middle of a step: it is told to stop and does so at the next place where nothing is half done.
+A job is never cancelled in the middle of a step: it receives a stop request and stops at the
+next place where nothing is half done.
 """
 
 import asyncio
@@ -31,7 +33,7 @@ class Run:
     job: Job
     stop: Event = field(default_factory=Event)
     fault: FaultRule | None = None
-    """Trouble that strikes this run: `hang` or `fail`."""
+    """Fault that strikes this run: `hang` or `fail`."""
 
     def check(self) -> None:
         """Raises `StoppedError` when the job is to stop."""
@@ -62,12 +64,14 @@ class Runner:
         self._at_work[job.id] = run, asyncio.create_task(self._serve(run))
 
     def halt(self, job: Job) -> None:
-        """Let the job stop where it is; whoever calls has set its state."""
+        """Let the job stop where it is; the caller has set its state."""
         if (found := self._at_work.get(job.id)) is not None:
             found[0].stop.set()
 
     async def stop(self) -> None:
-        """Stop everything; the jobs go on after a restart. What waits for a lock for too long is cut off."""
+        """Stop everything; the jobs go on after a restart. What waits for a lock for too long is
+        cut off.
+        """
         found = list(self._at_work.values())
         if not found:
             return
@@ -122,7 +126,9 @@ class Runner:
 
 
 async def wait_for_turn(org: Org, stop: Event, until: float) -> None:
-    """Wait until that second of the org's clock, and as long as jobs are held; raises `StoppedError`."""
+    """Wait until that second of the org's clock, and as long as jobs are held; raises
+    `StoppedError`.
+    """
     # Neither dials nor the clock tell when they are turned, so they are looked at.
     while not stop.is_set() and (org.dials.bulk.hold or org.clock.seconds() < until):  # noqa: ASYNC110
         await asyncio.sleep(_LOOK_SECONDS)

@@ -1,4 +1,4 @@
-"""What the Bulk APIs share: the jobs, who works on them, and how query jobs are worked on."""
+"""Shared by the Bulk APIs: the jobs, their workers, and how query jobs are worked on."""
 
 import asyncio
 from collections import Counter

@@ -1,4 +1,6 @@
-"""What every call of Bulk API 1.0 has in common: the session, the version, the count against the quota, and how a refusal looks."""
+"""Shared by every call of Bulk API 1.0: the session, the version, the count against the quota, and
+the form of a refusal.
+"""
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping

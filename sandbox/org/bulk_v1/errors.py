@@ -1,6 +1,7 @@
 """The refusals of Bulk API 1.0: a code in words of its own and a sentence, nearly always HTTP 400.
 
-(Bulk API 2.0 and Bulk API Developer Guide, "Bulk API Errors"). Where the guide has no sentence the wording is ours.
+(Bulk API 2.0 and Bulk API Developer Guide, "Bulk API Errors"). Where the guide has no sentence
+the wording is ours.
 """
 
 from sandbox.org.errors import SalesforceError
@@ -27,7 +28,9 @@ class AsyncApiError(Exception):
 
 
 def translated(error: SalesforceError) -> AsyncApiError:
-    """A refusal of the org in the words of this API. A lost session is a 400 here, and clients look for that."""
+    """A refusal of the org in the words of this API. A lost session is a 400 here, and clients look
+    for that.
+    """
     code = _CODES.get(error.code, "ClientInputError")
     message = "Invalid session id" if code == "InvalidSessionId" else error.message
     return AsyncApiError(code, message)

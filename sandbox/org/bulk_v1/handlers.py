@@ -71,12 +71,16 @@ async def create_job(call: AsyncCall) -> Response:
 
 
 async def get_job(call: AsyncCall) -> Response:
-    """Tell how far a job is. (Bulk API 2.0 and Bulk API Developer Guide, "Bulk API: Get Job Details")."""
+    """Tell how far a job is. (Bulk API 2.0 and Bulk API Developer Guide, "Bulk API: Get Job
+    Details").
+    """
     return answer("jobInfo", call.job().info(), json=speaks_json(call.request))
 
 
 async def change_job(call: AsyncCall) -> Response:
-    """Close or abort a job. (Bulk API 2.0 and Bulk API Developer Guide, "Bulk API: Close a Job", "Bulk API: Abort a Job")."""
+    """Close or abort a job. (Bulk API 2.0 and Bulk API Developer Guide, "Bulk API: Close a Job",
+    "Bulk API: Abort a Job").
+    """
     job = call.job()
     body = request_object(call.request, await call.request.body())
     state = str(body.get("state") or "")
@@ -97,7 +101,9 @@ async def change_job(call: AsyncCall) -> Response:
 
 
 async def add_batch(call: AsyncCall) -> Response:
-    """Add a batch; 201. (Bulk API 2.0 and Bulk API Developer Guide, "Bulk API: Add a Batch to a Job")."""
+    """Add a batch; 201. (Bulk API 2.0 and Bulk API Developer Guide, "Bulk API: Add a Batch to a
+    Job").
+    """
     job = call.job()
     if job.state != "Open":
         raise AsyncApiError("InvalidJobState", f"{job.state} job cannot accept a batch")
@@ -119,20 +125,26 @@ async def add_batch(call: AsyncCall) -> Response:
 
 
 async def list_batches(call: AsyncCall) -> Response:
-    """List a job's batches. (Bulk API 2.0 and Bulk API Developer Guide, "Bulk API: Get Information for All Batches in a Job")."""
+    """List a job's batches. (Bulk API 2.0 and Bulk API Developer Guide, "Bulk API: Get Information
+    for All Batches in a Job").
+    """
     job = call.job()
     infos = [job.batch_info(batch) for batch in job.batches]
     return answer("batchInfoList", infos, json=speaks_json(call.request, job.content_type))
 
 
 async def get_batch(call: AsyncCall) -> Response:
-    """Tell how far a batch is. (Bulk API 2.0 and Bulk API Developer Guide, "Bulk API: Get Information for a Batch")."""
+    """Tell how far a batch is. (Bulk API 2.0 and Bulk API Developer Guide, "Bulk API: Get
+    Information for a Batch").
+    """
     job = call.job()
     return _about_batch(call, job, job.batch_info(call.batch(job)))
 
 
 async def get_request(call: AsyncCall) -> Response:
-    """Give back what a batch was made of. (Bulk API 2.0 and Bulk API Developer Guide, "Bulk API: Get a Batch Request")."""
+    """Give back what a batch was made of. (Bulk API 2.0 and Bulk API Developer Guide, "Bulk API:
+    Get a Batch Request").
+    """
     job = call.job()
     body = await anyio.Path(call.jobs.request_file(job, call.batch(job))).read_bytes()
     return Response(body, media_type=_media_type(job))
@@ -156,7 +168,9 @@ async def get_results(call: AsyncCall) -> Response:
 
 
 async def get_result(call: AsyncCall) -> Response:
-    """One result of a query batch. (Bulk API 2.0 and Bulk API Developer Guide, "Bulk API: Get Results for a Query Batch")."""
+    """One result of a query batch. (Bulk API 2.0 and Bulk API Developer Guide, "Bulk API: Get
+    Results for a Query Batch").
+    """
     job = call.job()
     batch = call.batch(job)
     call.jobs.require_result(job, batch)
@@ -213,10 +227,11 @@ def _origin(call: AsyncCall) -> str:
 
 
 def _chunking(call: AsyncCall, operation: str) -> tuple[int | None, str | None]:
-    """Rows of a chunk and the Id to begin with, of `Sforce-Enable-PKChunking: true; chunkSize=50000; startRow=001…`.
+    """Rows of a chunk and the Id to begin with, of `Sforce-Enable-PKChunking: true;
+    chunkSize=50000; startRow=001…`.
 
-    `parent` names the object whose keys a sharing or history object is cut by, and changes nothing for others
-    (Bulk API 2.0 and Bulk API Developer Guide, "PK Chunking Header").
+    `parent` names the object whose keys a sharing or history object is cut by, and changes
+    nothing for others (Bulk API 2.0 and Bulk API Developer Guide, "PK Chunking Header").
     """
     words = [word.strip() for word in call.request.headers.get("sforce-enable-pkchunking", "").split(";")]
     options = {
@@ -234,7 +249,9 @@ def _chunking(call: AsyncCall, operation: str) -> tuple[int | None, str | None]:
 
 
 async def _body(call: AsyncCall) -> bytes:
-    """The body of a batch, unpacked when it came packed; raises InvalidBatch beyond the size of a batch."""
+    """The body of a batch, unpacked when it came packed; raises InvalidBatch beyond the size of a
+    batch.
+    """
     unpack = (
         isal_zlib.decompressobj(_GZIP_WINDOW)
         if call.request.headers.get("content-encoding", "").lower() == "gzip"

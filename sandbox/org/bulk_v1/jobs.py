@@ -82,7 +82,7 @@ class ClassicJobs:
         return self._shared.folder(job.id)
 
     def request_file(self, job: ClassicJob, batch: Batch) -> Path:
-        """What the client sent."""
+        """The client's body."""
         return self.folder(job) / f"{batch.source or batch.id}.request"
 
     def result_folder(self, job: ClassicJob, batch: Batch) -> Path:

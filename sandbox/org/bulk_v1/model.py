@@ -28,7 +28,9 @@ class Batch:
     result_id: str | None = None
     """`752…`; None while a query has no result."""
     rows: tuple[int, int] | None = None
-    """A chunk of a query: its row numbers are above the first, up to the second. None for a whole query."""
+    """A chunk of a query: its row numbers are above the first, up to the second. None for a whole
+    query.
+    """
     source: str | None = None
     """The batch whose query a chunk is a part of."""
     chunks_done: int = 0

@@ -1,6 +1,7 @@
-"""What a query batch leaves behind: a CSV file as Bulk API 2.0 writes it, or records as JSON or XML.
+"""The result of a query batch: a CSV file as Bulk API 2.0 writes it, or records as JSON or XML.
 
-In JSON, times are milliseconds since 1970, unlike anywhere else (Bulk API 2.0 and Bulk API Developer Guide, "Get Batch Results").
+In JSON, times are milliseconds since 1970, unlike anywhere else (Bulk API 2.0 and Bulk API
+Developer Guide, "Get Batch Results").
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,5 @@
-"""A batch's rows as rows to write, from CSV, JSON or XML, and what became of them in the same three formats.
+"""A batch's rows as rows to write, from CSV, JSON or XML, and what became of them in the same three
+formats.
 
 (Bulk API 2.0 and Bulk API Developer Guide, "Bulk API: Prepare Data Files", "Get Batch Results").
 """
@@ -28,7 +29,9 @@ BatchRow = Write | SalesforceError
 
 
 def batch_rows(job: ClassicJob, file: Path, entities: Entities, entity: Entity) -> list[BatchRow]:
-    """The rows of a request; raises `InvalidBatchError` or `AsyncApiError` for what cannot be read."""
+    """The rows of a request; raises `InvalidBatchError` or `AsyncApiError` for what cannot be
+    read.
+    """
     rows = (
         _csv_rows(job, file, entities, entity)
         if job.content_type == "CSV"

@@ -1,6 +1,7 @@
 """Batches at work: those of one job one after the other, different jobs beside each other.
 
-A query batch with PK chunking turns into one batch per range of primary keys and ends NotProcessed itself.
+A query batch with PK chunking turns into one batch per range of primary keys and ends
+NotProcessed itself.
 """
 
 import asyncio
@@ -148,7 +149,8 @@ class ClassicRunner:
         folder = self._jobs.result_folder(job, batch)
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / OUTCOMES).open("ab") as file:
-            # What was written after the job was last written down belongs to a chunk that is done again.
+            # What was written after the job was last written down belongs to a chunk that is done
+            # again.
             file.truncate(batch.outcome_bytes)
         writer = ChunkWriter(self._org, self._dml, user=job.user_id, origin=job.origin)
         for start in range(batch.chunks_done * DML_CHUNK_ROWS, len(rows), DML_CHUNK_ROWS):

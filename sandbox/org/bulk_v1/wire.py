@@ -1,7 +1,8 @@
 """JSON and XML, as Bulk API 1.0 reads and writes them.
 
-What is said about a job is JSON when the request is JSON; what is said about a batch follows the job's own content type, so a CSV
-job speaks XML (Bulk API 2.0 and Bulk API Developer Guide, "Bulk API: Headers", "Add a Batch to a Job").
+What is said about a job is JSON when the request is JSON; what is said about a batch follows the
+job's own content type, so a CSV job speaks XML (Bulk API 2.0 and Bulk API Developer Guide, "Bulk
+API: Headers", "Add a Batch to a Job").
 """
 
 from collections.abc import Mapping, Sequence
@@ -82,7 +83,9 @@ def request_object(request: Request, body: bytes) -> dict[str, Any]:
 
 
 def parsed_xml(body: bytes) -> ET.Element:
-    """The document's root; raises InvalidXML. A DTD is refused, and with it every entity of a client's own."""
+    """The document's root; raises InvalidXML. A DTD is refused, and with it every entity of a
+    client's own.
+    """
     if b"<!DOCTYPE" in body or b"<!ENTITY" in body:
         raise AsyncApiError("InvalidXML", "DTD is not allowed")
     try:
@@ -97,7 +100,9 @@ def bare(element: ET.Element) -> str:
 
 
 def xml_rows(body: bytes) -> list[dict[str, Any]]:
-    """The rows of `<sObjects><sObject>…`; `xsi:nil` is null, an inner sObject a parent by external id."""
+    """The rows of `<sObjects><sObject>…`; `xsi:nil` is null, an inner sObject a parent by external
+    id.
+    """
     return [_xml_row(row) for row in parsed_xml(body)]
 
 

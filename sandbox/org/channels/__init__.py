@@ -1,1 +1,1 @@
-"""What subscribers follow: channels, their members, and how an event of the bus becomes what a subscriber gets."""
+"""Channels and their members, and how an event of the bus becomes a subscriber's message."""

@@ -1,7 +1,8 @@
-"""One comparison of a filter expression: where its value stands in an event, and what it may be compared with.
+"""One comparison of a filter expression: where its value stands in an event, and what it may be
+compared with.
 
-Texts are compared without regard to case, and an empty checkbox counts as false (Change Data Capture Developer Guide, "Field
-Considerations").
+Texts are compared without regard to case, and an empty checkbox counts as false (Change Data
+Capture Developer Guide, "Field Considerations").
 """
 
 import re
@@ -39,7 +40,7 @@ _LITERALS = {
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is compared."""
+    """The values compared."""
 
     name: str
     kind: str

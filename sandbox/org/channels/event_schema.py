@@ -1,8 +1,9 @@
 """The Avro schema of an object's change events, its id, and the events in that form.
 
-The bus holds events as CometD's JSON. Everything else that the Pub/Sub API tells is in there: an update's body names what
-changed, a null in it what was emptied, an object with `diff` what was changed by a diff (Pub/Sub API Guide, "Event
-Deserialization Considerations"; Change Data Capture Developer Guide, "Change Event Message Structure").
+The bus holds events as CometD's JSON. Everything else that the Pub/Sub API tells is in there: an
+update's body names what changed, a null in it what was emptied, an object with `diff` what was
+changed by a diff (Pub/Sub API Guide, "Event Deserialization Considerations"; Change Data Capture
+Developer Guide, "Change Event Message Structure").
 """
 
 import base64
@@ -56,8 +57,8 @@ _AVRO = {
 
 
 def event_fields(spec: ObjectSpec) -> dict[str, FieldSpec]:
-    """The fields that events carry: neither formulas nor the bytes of files (Change Data Capture Developer Guide, "Change Event Message
-    Structure").
+    """The fields that events carry: neither formulas nor the bytes of files (Change Data Capture
+    Developer Guide, "Change Event Message Structure").
     """
     return {
         name: field
@@ -67,9 +68,11 @@ def event_fields(spec: ObjectSpec) -> dict[str, FieldSpec]:
 
 
 def event_schema(spec: ObjectSpec) -> str:
-    """The schema as JSON: the header first, then the fields in the order of their creation, compounds as records.
+    """The schema as JSON: the header first, then the fields in the order of their creation,
+    compounds as records.
 
-    A compound that is a field besides, as Name of accounts that may be persons, is a text or a record.
+    A compound that is also a field, as Name of accounts that may be persons, is a text or a
+    record.
     """
     fields: list[dict[str, Any]] = [
         {"name": HEADER, "type": {"type": "record", "name": HEADER, "fields": _HEADER_FIELDS}}
@@ -104,7 +107,9 @@ def _compound(name: str, parts: Mapping[str, FieldSpec], plain: Sequence[object]
 
 @lru_cache(maxsize=1_024)
 def schema_id(schema_json: str) -> str:
-    """Its fingerprint: base64url of an MD5, 22 characters (REST API Developer Guide, "Platform Event Schema by Schema ID")."""
+    """Its fingerprint: base64url of an MD5, 22 characters (REST API Developer Guide, "Platform
+    Event Schema by Schema ID").
+    """
     digest = hashlib.md5(schema_json.encode(), usedforsecurity=False).digest()
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
@@ -119,7 +124,7 @@ class EventCodec:
         self._kinds = {field["name"]: _kind(field) for field in self._fields[1:]}
 
     def refusal(self, payload: Mapping[str, Any]) -> str:
-        """Why the event cannot be told in full in Avro, in a sentence; empty when it can."""
+        """The reason why Avro cannot carry the event in full, in a sentence; empty when it can."""
         for name, value in payload.items():
             if name == HEADER:
                 continue
@@ -136,11 +141,12 @@ class EventCodec:
         try:
             self.encode({HEADER: payload.get(HEADER)})
         except Exception as error:
-            return f"its header cannot be told: {type(error).__name__}: {error}"
+            return f"its header cannot be encoded: {type(error).__name__}: {error}"
         return ""
 
     def encode(self, payload: Mapping[str, Any], extra: frozenset[Place] = frozenset()) -> bytes:
-        """An event's `payload` as CometD carries it, as Avro binary. Fields that the schema lacks cannot be told.
+        """An event's `payload` as CometD carries it, as Avro binary. Fields that the schema lacks
+        are not sent.
 
         `extra` is what comes from enrichment, and so has not changed.
         """
@@ -201,7 +207,9 @@ def _header(given: Mapping[str, Any], changed: "_Bits", nulled: "_Bits", diffed:
 
 
 class _Bits:
-    """A set of fields as the header writes it: `["0x650004E0", "4-0x10"]`, capitals, whole bytes, field 0 the lowest bit."""
+    """A set of fields as the header writes it: `["0x650004E0", "4-0x10"]`, capitals, whole bytes,
+    field 0 the lowest bit.
+    """
 
     def __init__(self) -> None:
         self._top = 0
@@ -217,7 +225,9 @@ class _Bits:
                 self._inside[place] = self._inside.get(place, 0) | 1 << bit
 
     def encoded(self) -> list[str]:
-        """Empty when no field is in it. The bitmap of the top level is there whenever any is: some clients look at it first."""
+        """Empty when no field is in it. The bitmap of the top level is there whenever any is: some
+        clients look at it first.
+        """
         if not self._top and not self._inside:
             return []
         nested = [f"{place}-{_hex(bits)}" for place, bits in sorted(self._inside.items())]
@@ -230,7 +240,9 @@ def _hex(bits: int) -> str:
 
 
 def _kind(field: Mapping[str, Any]) -> Any:
-    """The type's name; of a compound, the types of its parts by name, whether or not it may be a text too."""
+    """The type's name; of a compound, the types of its parts by name, whether or not it may be a
+    text too.
+    """
     kind = field["type"][-1]
     if isinstance(kind, dict):
         return {part["name"]: part["type"][1] for part in kind["fields"]}
@@ -264,7 +276,9 @@ def _double(value: Any) -> float:
 
 @lru_cache(maxsize=16_384)
 def _epoch_ms_of_text(text: str) -> int:
-    """Epoch ms of a date or datetime, ms of the day of a time (Pub/Sub API Guide, "Event Deserialization Considerations")."""
+    """Epoch ms of a date or datetime, ms of the day of a time (Pub/Sub API Guide, "Event
+    Deserialization Considerations").
+    """
     if len(text) == _TIME_CHARACTERS:
         at = time.fromisoformat(text)
         return ((at.hour * 60 + at.minute) * 60 + at.second) * 1000 + at.microsecond // 1000

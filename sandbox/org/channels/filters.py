@@ -1,8 +1,10 @@
-"""Filter expressions of channel members: a part of SOQL's conditions, held against an event instead of a table.
+"""Filter expressions of channel members: a part of SOQL's conditions, held against an event instead
+of a table.
 
-Fields of the object and of the header may be compared, but not the header's lists (Change Data Capture Developer Guide, "Filter
-Expression Format", "Field Considerations"). What cannot be answered of an event, because a gap event has no values, is unknown, and
-unknown is neither true nor false.
+Fields of the object and of the header may be compared, but not the header's lists (Change Data
+Capture Developer Guide, "Filter Expression Format", "Field Considerations"). What cannot be
+answered of an event, because a gap event has no values, is unknown, and unknown is neither true
+nor false.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -51,7 +53,9 @@ class EventFilter:
 
 
 def event_filter(text: str, entity: Entity, places: Mapping[str, Place]) -> EventFilter:
-    """Read an expression; raises `SalesforceError` for what a channel member refuses. `places` says where fields stand in events."""
+    """Read an expression; raises `SalesforceError` for what a channel member refuses. `places` says
+    where fields stand in events.
+    """
     reader = _Reader(text, entity, places)
     try:
         query = parse(f"SELECT Id FROM {entity.name} WHERE ({text})")
@@ -68,7 +72,9 @@ def event_filter(text: str, entity: Entity, places: Mapping[str, Place]) -> Even
 
 
 def refused(text: str, why: str) -> SalesforceError:
-    """The wording is ours; that a bad expression is refused when the member is saved is documented."""
+    """The wording is ours; that a bad expression is refused when the member is saved is
+    documented.
+    """
     return SalesforceError(
         "INVALID_INPUT", f"The filter expression isn't valid: {text}: {why}", fields=["FilterExpression"]
     )

@@ -12,7 +12,9 @@ from sandbox.org.tooling.objects import SPECS
 
 
 async def create(call: Call) -> Response:
-    """`POST /tooling/sobjects/X` with FullName and Metadata: 201 (Tooling API, "REST Resources")."""
+    """`POST /tooling/sobjects/X` with FullName and Metadata: 201 (Tooling API, "REST
+    Resources").
+    """
     name = _object(call)
     record_id = call.org.event_metadata.create(name, await call.json_object())
     body = {"id": record_id, "success": True, "errors": [], "warnings": [], "infos": []}
@@ -20,14 +22,18 @@ async def create(call: Call) -> Response:
 
 
 async def retrieve(call: Call) -> Response:
-    """`GET /tooling/sobjects/X/{id}`: the object with its Metadata (Tooling API, "REST Resources")."""
+    """`GET /tooling/sobjects/X/{id}`: the object with its Metadata (Tooling API, "REST
+    Resources").
+    """
     name = _object(call)
     row = call.org.event_metadata.row(name, _id(call, name))
     return json_response(_shown(name, row, f"{call.base}/tooling"))
 
 
 async def update(call: Call) -> Response:
-    """`PATCH /tooling/sobjects/X/{id}` with Metadata, which replaces the old: 204 (Tooling API, "REST Resources")."""
+    """`PATCH /tooling/sobjects/X/{id}` with Metadata, which replaces the old: 204 (Tooling API,
+    "REST Resources").
+    """
     name = _object(call)
     call.org.event_metadata.update(name, _id(call, name), await call.json_object())
     return Response(status_code=204)

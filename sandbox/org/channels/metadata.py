@@ -1,7 +1,9 @@
-"""What an administrator sets up for events: custom channels, their members, managed subscriptions; checked, kept, listed.
+"""An administrator's event setup: custom channels, their members, managed subscriptions; checked,
+kept, listed.
 
-Each is a Tooling API object that is written whole, as `FullName` and `Metadata` (Tooling API, "PlatformEventChannel",
-"PlatformEventChannelMember", "ManagedEventSubscription"). Where the documentation does not word a refusal, the wording is ours.
+Each is a Tooling API object that is written whole, as `FullName` and `Metadata` (Tooling API,
+"PlatformEventChannel", "PlatformEventChannelMember", "ManagedEventSubscription"). Where the
+documentation does not word a refusal, the wording is ours.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -31,7 +33,8 @@ class _Kind:
     maximum: int | None
     """How many an org may have; None is without limit."""
     columns: Callable[[str, Mapping[str, Any]], dict[str, object]]
-    """FullName and Metadata, checked, as columns beside `id` and `name`; raises `SalesforceError`."""
+    """FullName and Metadata, checked, as columns beside `id` and `name`; raises `SalesforceError`.
+    """
     rows: Callable[[], list[dict[str, object]]]
 
 

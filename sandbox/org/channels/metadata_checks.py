@@ -97,7 +97,9 @@ def managed(given: Mapping[str, Any]) -> dict[str, object]:
 
 
 def unmoved(before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
-    """A member's channel and object cannot be changed (Tooling API, "PlatformEventChannelMember")."""
+    """A member's channel and object cannot be changed (Tooling API,
+    "PlatformEventChannelMember").
+    """
     for name in ("eventChannel", "selectedEntity"):
         if after.get(name) != before[name]:
             raise SalesforceError("FIELD_INTEGRITY_EXCEPTION", f"{name} can't be updated", fields=[name])

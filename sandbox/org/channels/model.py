@@ -1,8 +1,9 @@
 """Channels and their members.
 
-A plain channel hands out the bus's bytes as they are. A member with a filter or with enriched fields costs a look into each
-event, and un-merges events of several records into events of one, which then share a replay id (Change Data Capture
-Developer Guide, "Enrich Change Events with Extra Fields", "Event Enrichment Considerations", "Change Event Filters").
+A plain channel hands out the bus's bytes as they are. A member with a filter or with enriched
+fields costs a look into each event, and un-merges events of several records into events of one,
+which then share a replay id (Change Data Capture Developer Guide, "Enrich Change Events with
+Extra Fields", "Event Enrichment Considerations", "Change Event Filters").
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +16,9 @@ from sandbox.org.data.exact import dumps, loads
 from sandbox.org.events.bus import Row
 
 Enrich = Callable[[str, str, Sequence[str]], Mapping[str, Any]]
-"""Object, record id and field names -> the values that are not empty, as they are now, in an event's form."""
+"""Object, record id and field names -> the values that are not empty, as they are now, in an
+event's form.
+"""
 _ENRICHED_CHANGES = frozenset({"UPDATE", "DELETE"})
 """A create and an undelete carry every field already."""
 
@@ -27,7 +30,9 @@ class Delivery(NamedTuple):
     data: bytes
     """The message's `data` object."""
     extra: frozenset[Place] = frozenset()
-    """What of its body comes from enrichment: a Pub/Sub header does not name it among the changed fields."""
+    """The part of its body that comes from enrichment: a Pub/Sub header does not name it among the
+    changed fields.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +42,8 @@ class Member:
     entity: str
     event_filter: EventFilter | None = None
     enriched: tuple[str, ...] = ()
-    """Fields that come with every update and delete, changed or not; those of the filter included."""
+    """Fields that come with every update and delete, changed or not; those of the filter included.
+    """
 
     @property
     def is_plain(self) -> bool:
@@ -46,7 +52,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """What a subscriber names."""
+    """The channel that a subscriber names."""
 
     name: str
     entities: frozenset[str] | None
@@ -87,7 +93,9 @@ def _of_member(member: Member, row: Row, enrich: Enrich) -> list[Delivery]:
 
 
 def _enriched(own: dict[str, Any], values: Mapping[str, Any]) -> tuple[dict[str, Any], frozenset[Place]]:
-    """The body with the values that it lacks, and which they are. What the event itself tells is never replaced."""
+    """The body with the values that it lacks, and which they are. What the event itself tells is
+    never replaced.
+    """
     extra: set[Place] = set()
     whole = dict(own)
     for name, value in values.items():
@@ -104,7 +112,9 @@ def _enriched(own: dict[str, Any], values: Mapping[str, Any]) -> tuple[dict[str,
 
 
 def without_fields(data: bytes, hidden: frozenset[str]) -> bytes:
-    """An event's `data` without fields that its subscriber may not see. Data in another form stays as it is."""
+    """An event's `data` without fields that its subscriber may not see. Data in another form stays
+    as it is.
+    """
     if not hidden:
         return data
     try:

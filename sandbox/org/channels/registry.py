@@ -1,7 +1,8 @@
 """Every channel of the org: the standard one, one an object, and those that an administrator made.
 
-Custom channels, their members and managed subscriptions are Tooling API objects and live in the org's SQLite file; so do the
-schemas of events, because an event keeps the schema that it was written with.
+Custom channels, their members and managed subscriptions are Tooling API objects and live in the
+org's SQLite file; so do the schemas of events, because an event keeps the schema that it was
+written with.
 """
 
 from collections.abc import Mapping, Sequence
@@ -83,7 +84,9 @@ class Channels:
         self.reload()
 
     def take(self, spec: ObjectSpec, entities: Entities) -> None:
-        """Go by an object's new fields: its events carry them from now on, those that are held keep their schema."""
+        """Go by an object's new fields: its events carry them from now on, those that are held keep
+        their schema.
+        """
         self._entities = entities
         self._keep_schema(spec)
         self.reload()
@@ -108,7 +111,9 @@ class Channels:
         return self._standard.get(name) or self._custom.get(name)
 
     def reload(self) -> None:
-        """Read the members anew; subscriptions that exist keep what they follow until they are made again."""
+        """Read the members again; subscriptions that exist keep what they follow until they are
+        made again.
+        """
         self._select_all()
         members = self._members(STANDARD_CHANNEL)
         selected = frozenset(member.entity for member in members)
@@ -144,11 +149,15 @@ class Channels:
         return Member(entity, checked, tuple(dict.fromkeys(fields)))
 
     def selects(self, entity: str) -> bool:
-        """True when changes of the object are told at all: it is selected on the standard channel or is a member of another one."""
+        """True when changes of the object are sent at all: it is selected on the standard channel
+        or is a member of another one.
+        """
         return entity in self._selected
 
     def may_follow(self, channel: Channel) -> bool:
-        """True when the integration user may subscribe: it may view all records of every object whose events the channel carries."""
+        """True when the integration user may subscribe: it may view all records of every object
+        whose events the channel carries.
+        """
         return self._permissions.may_follow(self._selected if channel.entities is None else channel.entities)
 
     def deselect(self, entity: str) -> None:
@@ -160,7 +169,9 @@ class Channels:
         self._connection.execute("DELETE FROM sandbox_deselected WHERE entity = ?", (entity,))
 
     def _select_all(self) -> None:
-        """Every object that nobody has taken off is selected on the standard channel, and so is a member of it."""
+        """Every object that nobody has taken off is selected on the standard channel, and so is a
+        member of it.
+        """
         last = self._connection.execute("SELECT max(id) FROM sandbox_channel_members").fetchone()[0]
         ids = IdMaker(MEMBER_PREFIX, last)
         present = {
@@ -196,14 +207,18 @@ class Channels:
     def read(
         self, channel: Channel, after: int, max_events: int, max_bytes: int
     ) -> tuple[list[Delivery], int]:
-        """A channel's next events after a position, counted as delivered, and the position that was then read through."""
+        """A channel's next events after a position, counted as delivered, and the position that was
+        then read through.
+        """
         if channel.members:
             max_events = min(max_events, _LOOKED_INTO)
         rows, position = self.bus.read(after, channel.entities, max_events, max_bytes)
         return self.hand_out(channel, rows), position
 
     def hand_out(self, channel: Channel, rows: Sequence[Row]) -> list[Delivery]:
-        """What a subscriber gets for these rows, counted against the org's allocation of delivered events."""
+        """A subscriber's messages for these rows, counted against the org's allocation of delivered
+        events.
+        """
         found = channel.delivered(rows, self._current_values)
         if self._permissions.rights.hidden_fields:
             found = self._without_hidden(rows, found)
@@ -215,7 +230,9 @@ class Channels:
 
     @property
     def is_exhausted(self) -> bool:
-        """True when the allocation of delivered events is spent: nobody gets another event until it recovers."""
+        """True when the allocation of delivered events is spent: nobody gets another event until it
+        recovers.
+        """
         return self._meters.delivered_events.left <= 0
 
     def _disturbed(self, rows: Sequence[Row], found: Sequence[Delivery]) -> list[Delivery]:
@@ -246,7 +263,9 @@ class Channels:
         return [self.member(entity, text, orjson.loads(enriched)) for entity, text, enriched in rows]
 
     def _current_values(self, entity: str, record_id: str, names: Sequence[str]) -> dict[str, Any]:
-        """Enriched values are read when the event is handed out; a record that is gone for good has none."""
+        """Enriched values are read when the event is handed out; a record that is gone for good has
+        none.
+        """
         records = self._records[entity]
         wanted = tuple(names)
         try:
@@ -259,7 +278,7 @@ class Channels:
 
 
 def _special(members: Sequence[Member]) -> dict[str, Member]:
-    """Those that cost a look into each event."""
+    """Filters that need to read each event."""
     return {member.entity: member for member in members if not member.is_plain}
 
 

@@ -17,12 +17,16 @@ _FORMATS_FROM = 43.0
 
 
 async def by_id(call: Call) -> Response:
-    """`GET /event/eventSchema/{id}`: a schema, however old (REST API Developer Guide, "Platform Event Schema by Schema ID")."""
+    """`GET /event/eventSchema/{id}`: a schema, however old (REST API Developer Guide, "Platform
+    Event Schema by Schema ID").
+    """
     return _schema(call, call.path("schema_id"))
 
 
 async def by_name(call: Call) -> Response:
-    """`GET /sobjects/XChangeEvent/eventSchema`: what events carry now (REST API Developer Guide, "Platform Event Schema by Event Name")."""
+    """`GET /sobjects/XChangeEvent/eventSchema`: what events carry now (REST API Developer Guide,
+    "Platform Event Schema by Event Name").
+    """
     channels = call.org.channels
     entity = channels.by_event_name.get(call.path("object"))
     if entity is None:
@@ -47,7 +51,9 @@ def _is_expanded(call: Call) -> bool:
 
 
 def _expanded(schema: Mapping[str, Any], schema_id: str) -> dict[str, Any]:
-    """The form of a CometD message: the event's fields inside `data.payload`, its replay id beside them."""
+    """The form of a CometD message: the event's fields inside `data.payload`, its replay id beside
+    them.
+    """
     payload = {"type": "record", "name": "Payload", "doc": "", "fields": schema["fields"]}
     event = {"type": "record", "name": "Event", "fields": [{"name": "replayId", "type": "long"}]}
     data = [

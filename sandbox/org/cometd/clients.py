@@ -1,6 +1,8 @@
-"""CometD clients: who shook hands, what each follows, how far each was served, and when the org forgets one.
+"""CometD clients: who shook hands, what each follows, how far each was served, and when the org
+forgets one.
 
-A client that does not come back within 40 seconds of its last answer is forgotten, and hears `403::Unknown client`.
+A client that does not come back within 40 seconds of its last answer is forgotten, and hears
+`403::Unknown client`.
 """
 
 import asyncio
@@ -79,7 +81,9 @@ class Clients:
         client.release()
 
     def forget_all(self) -> int:
-        """Forget everyone, as an org does that moves to another host; returns how many there were."""
+        """Forget everyone, as an org does that moves to another host; returns how many there
+        were.
+        """
         clients = list(self._by_id.values())
         for client in clients:
             self.forget(client)

@@ -1,4 +1,6 @@
-"""CometD's refusals, word by word (Streaming API Developer Guide, "Streaming API Error Codes"). Braces are literal."""
+"""CometD's refusals, word by word (Streaming API Developer Guide, "Streaming API Error Codes").
+Braces are literal.
+"""
 
 NO_VERSION = "400::API version in the URI is mandatory. URI format: '/cometd/67.0'"
 OLD_VERSION = "400::Unsupported API version. Only API versions '37.0' and later are supported. URI format: '/cometd/67.0'"

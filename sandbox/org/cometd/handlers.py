@@ -1,4 +1,6 @@
-"""What each CometD message does. Answers are bytes: events are joined into them as they were stored, never parsed."""
+"""Handle each CometD message. Answers are bytes: events are joined into them as they were stored,
+never parsed.
+"""
 
 import asyncio
 import time
@@ -28,7 +30,7 @@ _EXTENSIONS = {"replay": True, "payload.format": True}
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """What the HTTP request tells about whoever sent it."""
+    """The caller's identity in the HTTP request."""
 
     authorization: str | None
     gone: Callable[[], Awaitable[None]]
@@ -93,7 +95,9 @@ class Handlers:
         return None
 
     def _handshake(self, message: Message, refusal: str | None) -> bytes:
-        """Knows a new client, unless the org has too many (Streaming API Developer Guide, "Streaming API Error Codes")."""
+        """Knows a new client, unless the org has too many (Streaming API Developer Guide,
+        "Streaming API Error Codes").
+        """
         client = self._clients.add() if refusal is None else None
         if client is None:
             reason = {"sfdc": {"failureReason": refusal or errors.TOO_MANY_CLIENTS}, **_EXTENSIONS}
@@ -109,7 +113,9 @@ class Handlers:
         )
 
     async def _connect(self, client: Client, message: Message, caller: Caller) -> bytes:
-        """Answers with events; the first at once, later ones after up to 110 s (Streaming API Developer Guide, "Clients and Timeouts")."""
+        """Answers with events; the first at once, later ones after up to 110 s (Streaming API
+        Developer Guide, "Clients and Timeouts").
+        """
         kind = message.get("connectionType")
         if kind != "long-polling":
             return _refused(message, errors.bad_connection_type(kind))
@@ -132,7 +138,9 @@ class Handlers:
         return b",".join([_done(message, clientId=client.client_id, advice=_RETRY), *events])
 
     def _cut(self, client: Client) -> tuple[str, dict[str, object]] | None:
-        """Error and advice when the client may not have its events: the allocation is spent, or the stream is to be cut."""
+        """Error and advice when the client may not have its events: the allocation is spent, or the
+        stream is to be cut.
+        """
         if not client.subscriptions or not self._has_news(client):
             return None
         if self._channels.is_exhausted:
@@ -143,9 +151,11 @@ class Handlers:
         return None
 
     async def _hold(self, client: Client, caller: Caller, deadline: float) -> bool:
-        """Wait for an event that concerns the client; also ends with the time limit. False when a newer connect took over.
+        """Wait for an event that concerns the client; also ends with the time limit. False when a
+        newer connect took over.
 
-        Raises `CallerGoneError` when the caller goes away; its events then stay for the next connect.
+        Raises `CallerGoneError` when the caller goes away; its events then stay for the next
+        connect.
         """
         poll = client.poll = asyncio.get_running_loop().create_future()
         gone = asyncio.ensure_future(caller.gone())
@@ -180,7 +190,9 @@ class Handlers:
         return False
 
     def _take(self, client: Client) -> list[bytes]:
-        """The messages that are due to a client, within the limits of one answer; its positions move past them."""
+        """The messages that are due to a client, within the limits of one answer; its positions
+        move past them.
+        """
         taken: list[bytes] = []
         size = 0
         for channel, subscription in client.subscriptions.items():
@@ -196,7 +208,9 @@ class Handlers:
         return taken
 
     def _subscribe(self, client: Client, message: Message) -> bytes:
-        """Follows a channel from -1, -2 or a replay id (Streaming API Developer Guide, "Message Durability")."""
+        """Follows a channel from -1, -2 or a replay id (Streaming API Developer Guide, "Message
+        Durability").
+        """
         wanted = message.get("subscription")
         channels = wanted if isinstance(wanted, list) else [wanted]
         replays = (message.get("ext") or {}).get("replay")

@@ -1,1 +1,3 @@
-"""The composite family: collections, composite, batch, graph and tree (REST API Developer Guide, "Composite Resources")."""
+"""The composite family: collections, composite, batch, graph and tree (REST API Developer Guide,
+"Composite Resources").
+"""

@@ -1,4 +1,6 @@
-"""sObject Collections: up to 200 rows in one call, each with an outcome of its own (REST API Developer Guide, "sObject Collections")."""
+"""sObject Collections: up to 200 rows in one call, each with an outcome of its own (REST API
+Developer Guide, "sObject Collections").
+"""
 
 import sqlite3
 from collections.abc import Sequence
@@ -19,7 +21,9 @@ from schemas.salesforce.limits import COLLECTION_MAX_ROWS, COLLECTION_RETRIEVE_M
 
 
 async def create(call: Call) -> Response:
-    """`POST /composite/sobjects`: make up to 200 records, of several objects (REST API Developer Guide, "Create Records Using sObject Collections")."""
+    """`POST /composite/sobjects`: make up to 200 records, of several objects (REST API Developer
+    Guide, "Create Records Using sObject Collections").
+    """
     body = await call.json_object()
     records = records_of(body)
     rows = [
@@ -30,7 +34,9 @@ async def create(call: Call) -> Response:
 
 
 async def update(call: Call) -> Response:
-    """`PATCH /composite/sobjects`: change up to 200 records by id (REST API Developer Guide, "Update Records Using sObject Collections")."""
+    """`PATCH /composite/sobjects`: change up to 200 records by id (REST API Developer Guide,
+    "Update Records Using sObject Collections").
+    """
     body = await call.json_object()
     records = records_of(body)
     rows = []
@@ -43,7 +49,9 @@ async def update(call: Call) -> Response:
 
 
 async def upsert(call: Call) -> Response:
-    """`PATCH /composite/sobjects/X/Key`: insert or update by an external id or by Id (REST API Developer Guide, "Upsert Records Using sObject Collections")."""
+    """`PATCH /composite/sobjects/X/Key`: insert or update by an external id or by Id (REST API
+    Developer Guide, "Upsert Records Using sObject Collections").
+    """
     entity = call.service.entity(call.path("object"))
     key = entity.by_lower_name.get(call.path("field").lower())
     if key is None or not (key.kind == "id" or (key.spec is not None and key.spec.external_id)):
@@ -59,7 +67,9 @@ async def upsert(call: Call) -> Response:
 
 
 async def delete(call: Call) -> Response:
-    """`DELETE /composite/sobjects?ids=`: up to 200 records to the recycle bin (REST API Developer Guide, "Delete Records Using sObject Collections")."""
+    """`DELETE /composite/sobjects?ids=`: up to 200 records to the recycle bin (REST API Developer
+    Guide, "Delete Records Using sObject Collections").
+    """
     ids = _listed(call, "ids")
     if len(ids) > COLLECTION_MAX_ROWS:
         raise too_many_records(COLLECTION_MAX_ROWS)
@@ -74,12 +84,16 @@ async def delete(call: Call) -> Response:
 
 
 async def retrieve(call: Call) -> Response:
-    """`GET /composite/sobjects/X?ids=&fields=`: records by id, null where there is none (REST API Developer Guide, "Get Records Using sObject Collections")."""
+    """`GET /composite/sobjects/X?ids=&fields=`: records by id, null where there is none (REST API
+    Developer Guide, "Get Records Using sObject Collections").
+    """
     return await _retrieved(call, _listed(call, "ids"), _listed(call, "fields"))
 
 
 async def retrieve_by_body(call: Call) -> Response:
-    """`POST /composite/sobjects/X` with `ids` and `fields`: up to 2,000 records (REST API Developer Guide, "Get Records Using sObject Collections")."""
+    """`POST /composite/sobjects/X` with `ids` and `fields`: up to 2,000 records (REST API Developer
+    Guide, "Get Records Using sObject Collections").
+    """
     body = await call.json_object()
     return await _retrieved(call, _texts(body, "ids"), _texts(body, "fields"))
 

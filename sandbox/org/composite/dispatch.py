@@ -1,7 +1,8 @@
 """Subrequests reach the same handlers as ordinary calls, by the same addresses.
 
-Inside a transaction a handler is driven to its end without a pause, because whatever else ran meanwhile would write into the same
-transaction; a handler that would have to wait for another writer gets what Salesforce says of a lock that is not to be had.
+Inside a transaction a handler is driven to its end without a pause, because whatever else ran
+meanwhile would write into the same transaction; a handler that would have to wait for another
+writer gets what Salesforce says of a lock that is not to be had.
 """
 
 from collections.abc import Coroutine, Mapping
@@ -21,7 +22,9 @@ from sandbox.org.rest.versions import checked_version
 _ROOT = "/services/data/"
 _INHERITED = ("host", "sforce-call-options", "sforce-query-options")
 _CLOSED = ("/composite/batch", "/composite/graph", "/composite/tree", "/jobs")
-"""What may not be called from inside a composite request (REST API Developer Guide, "Composite")."""
+"""Paths that may not be called from inside a composite request (REST API Developer Guide,
+"Composite").
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,9 @@ class Subresponse:
 
     @property
     def failed(self) -> bool:
-        """True for errors and for an upsert that has several matches; "not modified" is no failure."""
+        """True for errors and for an upsert that has several matches; "not modified" is no
+        failure.
+        """
         return self.status >= 400 or self.status == 300
 
     @classmethod
@@ -53,7 +58,9 @@ class Subresponse:
 
 
 async def perform(call: Call, sub: Subrequest) -> Subresponse:
-    """Run a subrequest as a call of its own that is not counted. It never raises: an error is its response."""
+    """Run a subrequest as a call of its own that is not counted. It never raises: an error is its
+    response.
+    """
     return await _run(call, sub, in_transaction=False)
 
 
@@ -64,7 +71,9 @@ def perform_at_once(call: Call, sub: Subrequest) -> Subresponse:
 
 
 def resource(url: str) -> str:
-    """The path below the version, as in `HANDLERS`; for counting what a composite may hold only so many of."""
+    """The path below the version, as in `HANDLERS`; for counting what a composite may hold only so
+    many of.
+    """
     _, _, rest = urlsplit(url).path.removeprefix(_ROOT).partition("/")
     return f"/{rest}"
 
@@ -94,7 +103,7 @@ async def _run(call: Call, sub: Subrequest, *, in_transaction: bool) -> Subrespo
 
 def _found(call: Call, request: Request) -> tuple[Handler, float]:
     """Handler and version of a subrequest; its path's parts are put into the request."""
-    # Not `url.path`, in which a question mark that belongs to an external id is quoted anew.
+    # Not `url.path`, in which a question mark that belongs to an external id is quoted again.
     version, _, rest = request.scope["path"].removeprefix(_ROOT).partition("/")
     path = "/" + rest.rstrip("/")
     if path == "/composite" or path.startswith(_CLOSED):

@@ -42,7 +42,7 @@ def unsupported_type(name: str) -> SalesforceError:
 
 
 def halted() -> SalesforceError:
-    """What the innocent subrequests of an all-or-none composite hear."""
+    """The error for the innocent subrequests of an all-or-none composite."""
     message = "The transaction was rolled back since another operation in the same transaction failed."
     return SalesforceError("PROCESSING_HALTED", message)
 

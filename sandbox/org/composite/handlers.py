@@ -1,4 +1,6 @@
-"""Composite, batch and graph: several calls in one (REST API Developer Guide, "Composite Resources")."""
+"""Composite, batch and graph: several calls in one (REST API Developer Guide, "Composite
+Resources").
+"""
 
 import asyncio
 from typing import Any
@@ -26,13 +28,17 @@ _GRAPHS_FROM = 50.0
 
 
 async def addresses(call: Call) -> Response:
-    """`GET /composite`: the family's addresses (REST API Developer Guide, "Composite Resources")."""
+    """`GET /composite`: the family's addresses (REST API Developer Guide, "Composite
+    Resources").
+    """
     names = ("tree", "batch", "sobjects", "graph")
     return json_response({name: f"{call.base}/composite/{name}" for name in names})
 
 
 async def composite(call: Call) -> Response:
-    """`POST /composite`: up to 25 calls that may refer to one another, one API call in all (REST API Developer Guide, "Composite")."""
+    """`POST /composite`: up to 25 calls that may refer to one another, one API call in all (REST
+    API Developer Guide, "Composite").
+    """
     body = await call.json_object()
     steps = steps_of(body)
     if len(steps) > COMPOSITE_MAX_REQUESTS:
@@ -48,7 +54,9 @@ async def composite(call: Call) -> Response:
 
 
 async def batch(call: Call) -> Response:
-    """`POST /composite/batch`: up to 25 independent calls, each counted as one (REST API Developer Guide, "Composite Batch")."""
+    """`POST /composite/batch`: up to 25 independent calls, each counted as one (REST API Developer
+    Guide, "Composite Batch").
+    """
     body = await call.json_object()
     entries = body.get("batchRequests")
     if not isinstance(entries, list) or not entries:
@@ -67,7 +75,9 @@ async def batch(call: Call) -> Response:
 
 
 async def graph(call: Call) -> Response:
-    """`POST /composite/graph`: graphs of calls, each a transaction (REST API Developer Guide, "Composite Graphs")."""
+    """`POST /composite/graph`: graphs of calls, each a transaction (REST API Developer Guide,
+    "Composite Graphs").
+    """
     if call.version < _GRAPHS_FROM:
         raise not_found()
     graphs = _graphs(await call.json_object())
@@ -126,7 +136,9 @@ def _graphs(body: dict[str, Any]) -> list[tuple[str, list[Step]]]:
 
 
 def _check_shape(graph_id: str, steps: list[Step]) -> None:
-    """A graph's depth is its longest chain of references; its kinds are the different methods and resources."""
+    """A graph's depth is its longest chain of references; its kinds are the different methods and
+    resources.
+    """
     depths: dict[str, int] = {}
     for step in steps:
         earlier = mentioned([step.url, step.body])

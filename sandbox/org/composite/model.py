@@ -1,6 +1,8 @@
-"""Rows of collections: read from a body, written in one Salesforce transaction, told one by one in the order they came.
+"""Rows of collections: read from a body, written in one Salesforce transaction, told one by one in
+the order they came.
 
-A request that is wrong as a whole is refused before a row is written; a row that is wrong only fails itself, unless all or none.
+A request that is wrong as a whole is refused before a row is written; a row that is wrong only
+fails itself, unless all or none.
 """
 
 from collections.abc import Mapping, Sequence
@@ -41,7 +43,9 @@ def records_of(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def typed(call: Call, records: Sequence[Mapping[str, Any]]) -> list[Entity]:
-    """Each record's object by its `attributes.type`; consecutive records of one object form a chunk, of which ten may be."""
+    """Each record's object by its `attributes.type`; consecutive records of one object form a
+    chunk, of which ten may be.
+    """
     found = [type_of(call, record) for record in records]
     chunks = sum(here is not before for here, before in zip(found, [None, *found], strict=False))
     if chunks > COLLECTION_MAX_TYPE_CHUNKS:
@@ -68,7 +72,7 @@ def id_in(record: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
 
 
 def row_result(verb: Verb, outcome: Outcome) -> dict[str, object]:
-    """What a row hears. A failed row has no id; an upsert says whether it created."""
+    """The result of a row. A failed row has no id; an upsert says whether it created."""
     if outcome.error is not None:
         return {"success": False, "errors": [row_error(outcome.error)]}
     result: dict[str, object] = {"id": outcome.record_id, "success": True, "errors": []}
@@ -78,7 +82,9 @@ def row_result(verb: Verb, outcome: Outcome) -> dict[str, object]:
 
 
 def row_error(error: SalesforceError) -> dict[str, object]:
-    """A row's error has `statusCode`; a record that is not there is an invalid reference, because a row has no address."""
+    """A row's error has `statusCode`; a record that is not there is an invalid reference, because a
+    row has no address.
+    """
     if error.code == "NOT_FOUND":
         return {
             "statusCode": "INVALID_CROSS_REFERENCE_KEY",

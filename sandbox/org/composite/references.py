@@ -1,4 +1,6 @@
-"""`@{ref.records[0].Id}`: what an earlier subrequest answered, put into a later one's address or body."""
+"""`@{ref.records[0].Id}`: what an earlier subrequest answered, put into a later one's address or
+body.
+"""
 
 import re
 from collections.abc import Mapping
@@ -11,7 +13,9 @@ _STEP = re.compile(r"\.(\w+)|\[(\d+)\]", re.ASCII)
 
 
 def resolved(value: Any, answers: Mapping[str, Any]) -> Any:
-    """`value` with every reference replaced; raises for one to nothing. A text that is one reference takes the value's own type."""
+    """`value` with every reference replaced; raises for one to nothing. A text that is one
+    reference takes the value's own type.
+    """
     if isinstance(value, str):
         whole = _REFERENCE.fullmatch(value)
         if whole is not None:

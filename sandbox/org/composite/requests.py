@@ -1,4 +1,6 @@
-"""A list of subrequests that may refer to one another, read from a body and run in order: composite requests and graphs alike."""
+"""A list of subrequests that may refer to one another, read from a body and run in order: composite
+requests and graphs alike.
+"""
 
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -81,7 +83,9 @@ async def run(call: Call, steps: Sequence[Step]) -> list[Subresponse]:
 
 
 def run_all_or_none(call: Call, steps: Sequence[Step]) -> tuple[list[Subresponse], bool]:
-    """All in one transaction, and whether it was committed; otherwise the innocent ones hear PROCESSING_HALTED."""
+    """All in one transaction, and whether it was committed; otherwise the innocent ones hear
+    PROCESSING_HALTED.
+    """
     found: list[Subresponse] = []
     try:
         with call.org.batch() as batch:

@@ -1,4 +1,6 @@
-"""sObject Tree: records with their children in one call, all or none (REST API Developer Guide, "sObject Tree")."""
+"""sObject Tree: records with their children in one call, all or none (REST API Developer Guide,
+"sObject Tree").
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -32,7 +34,9 @@ class _FailedError(Exception):
 
 
 async def create(call: Call) -> Response:
-    """`POST /composite/tree/X`: 201 with every record's id, or 400 with the errors (REST API Developer Guide, "sObject Tree")."""
+    """`POST /composite/tree/X`: 201 with every record's id, or 400 with the errors (REST API
+    Developer Guide, "sObject Tree").
+    """
     entity = call.service.entity(call.path("object"))
     body = await call.json_object()
     nodes = list(_nodes(call, body.get("records"), entity, 1, None, ""))

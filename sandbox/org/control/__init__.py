@@ -1,1 +1,3 @@
-"""What Salesforce does not have: the handles by which tests and the supervisor move the org."""
+"""The control plane, which Salesforce does not have: handles by which tests and the supervisor move
+the org.
+"""

@@ -1,4 +1,6 @@
-"""All records of an object, deleted ones too, page by page on a connection of its own, so that a surge goes on meanwhile."""
+"""All records of an object, deleted ones too, page by page on a connection of its own, so that a
+surge goes on meanwhile.
+"""
 
 import orjson
 
@@ -11,7 +13,9 @@ _PAGE_ROWS = 2_000
 
 
 class RecordExport:
-    """Reads records in Id order. Each page is consistent in itself; the pages are not, while the org changes."""
+    """Reads records in Id order. Each page is consistent in itself; the pages are not, while the
+    org changes.
+    """
 
     def __init__(self, store: Store, spec: ObjectSpec, after: str, limit: int | None) -> None:
         self._connection = store.reader()

@@ -16,14 +16,16 @@ from sandbox.org.soql.entities import COMPOUNDS
 
 
 class FieldHandles:
-    """What an administrator does to an object's fields."""
+    """An administrator's actions on an object's fields."""
 
     def __init__(self, org: Org) -> None:
         self._org = org
         self._schema = SchemaChanges(org)
 
     async def fields(self, request: Request) -> Response:
-        """Lists an object's fields; POST adds one or a list of them, PATCH renames or retypes one, DELETE (`?name=`) removes one."""
+        """Lists an object's fields; POST adds one or a list of them, PATCH renames or retypes one,
+        DELETE (`?name=`) removes one.
+        """
         name, lost = request.path_params["object"], 0
         try:
             if request.method == "POST":
@@ -44,7 +46,9 @@ class FieldHandles:
         return JsonResponse({"object": name, "fields": found, "values_lost": lost})
 
     async def persons(self, request: Request) -> Response:
-        """Tells whether the org has person accounts; POST enables them, for good (until a reset)."""
+        """Tells whether the org has person accounts; POST enables them, for good (until a
+        reset).
+        """
         if request.method == "POST":
             try:
                 self._schema.allow_persons()

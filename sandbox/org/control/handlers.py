@@ -1,4 +1,6 @@
-"""The handles by which tests and people turn the org: dials, allocations, the clock, faults, neighbours, old records, a reset."""
+"""The handles by which tests and people turn the org: dials, allocations, the clock, faults,
+neighbours, old records, a reset.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,7 +29,7 @@ from sandbox.org.traffic.maker import TrafficMaker
 
 @dataclass(slots=True)
 class Parts:
-    """What the control plane reaches."""
+    """The org's parts that the control plane reaches."""
 
     org: Org
     sessions: Sessions
@@ -47,13 +49,17 @@ class Handles:
         self._org = parts.org
 
     async def dials(self, request: Request) -> Response:
-        """Reads the dials; a PATCH turns those that it names, such as `{"bulk": {"hold": true}}`."""
+        """Reads the dials; a PATCH turns those that it names, such as `{"bulk": {"hold":
+        true}}`.
+        """
         if request.method == "PATCH":
             self._turn(_json_object(await request.body()))
         return JsonResponse(self._org.dials.model_dump())
 
     async def meters(self, request: Request) -> Response:
-        """Reads what is counted over 24 hours; a POST sets `maximum` or `used` of the meters that it names."""
+        """Reads what is counted over 24 hours; a POST sets `maximum` or `used` of the meters that
+        it names.
+        """
         meters = self._org.meters.by_name()
         if request.method == "POST":
             changes = _json_object(await request.body())
@@ -79,7 +85,9 @@ class Handles:
         return JsonResponse({"now": clock.now().stored, "ahead_seconds": clock.ahead_ms / 1_000})
 
     async def faults(self, request: Request) -> Response:
-        """Lists the faults in force and the kinds there are; POST adds a rule or a list of them, DELETE ends all."""
+        """Lists the faults in force and the kinds there are; POST adds a rule or a list of them,
+        DELETE ends all.
+        """
         if request.method == "POST":
             body = orjson.loads(await request.body())
             rules = [
@@ -109,7 +117,7 @@ class Handles:
         return JsonResponse({"object": plan.object, "made": made})
 
     async def gap(self, request: Request) -> Response:
-        """Sends a gap event for records: what has happened to them is told without values."""
+        """Send a gap event for records: it reports a change without values."""
         wanted = parsed(GapRequest, await request.body())
         try:
             replay_id = self._org.emit_gap(wanted.object, wanted.record_ids, wanted.change)
@@ -118,8 +126,9 @@ class Handles:
         return JsonResponse({"replay_id": replay_id})
 
     async def raw(self, request: Request) -> Response:
-        """Stores values of a record unchecked and without an event, as `{"fields": {...}}`: queries, polls and bulk jobs return them, right or
-        wrong. A record that is not there is made. `"touch": false` leaves SystemModstamp as it is.
+        """Stores values of a record unchecked and without an event, as `{"fields": {...}}`:
+        queries, polls and bulk jobs return them, right or wrong. A record that is not there is
+        made. `"touch": false` leaves SystemModstamp as it is.
         """
         wanted = parsed(RawRecord, await request.body())
         record_id = request.path_params["id"]

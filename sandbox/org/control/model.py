@@ -1,4 +1,4 @@
-"""What the control plane is asked."""
+"""A request to the control plane."""
 
 import re
 from typing import Any, Literal, Self, TypeVar
@@ -26,7 +26,7 @@ class MeterChange(ControlRequest):
 
     maximum: int | None = Field(default=None, ge=0)
     used: int | None = Field(default=None, ge=0)
-    """As if so much had been counted in the last 24 hours, by whomever."""
+    """Count this much as spent in the last 24 hours, by an unnamed application."""
 
 
 class ClockRequest(ControlRequest):
@@ -41,8 +41,9 @@ class GapRequest(ControlRequest):
 
 _FieldName = Field(pattern=r"^[A-Za-z]\w{0,79}$")
 _CUSTOM = re.compile(r"(?:([A-Za-z](?:_?[A-Za-z0-9]){0,14})__)?([A-Za-z](?:_?[A-Za-z0-9]){0,39})__c")
-"""Up to 15 characters of a namespace and 40 of a name, without two underscores in a row or one at an end (Metadata API Developer Guide,
-"CustomField")."""
+"""Up to 15 characters of a namespace and 40 of a name, without two underscores in a row or one at
+an end (Metadata API Developer Guide, "CustomField").
+"""
 NEW_TYPES = {
     **{kind.value: kind for kind in FieldType},
     "richtextarea": FieldType.TEXTAREA,
@@ -73,12 +74,14 @@ class _FieldSetUp(ControlRequest):
     """`BusinessOwnerId`."""
 
     def set_up(self) -> dict[str, Any]:
-        """What of it is given."""
+        """The given part of it."""
         return self.model_dump(include=set(_FieldSetUp.model_fields), exclude_none=True)
 
 
 class NewField(_FieldSetUp):
-    """A field to add; `address` and `location` are compounds, which come with the fields of their parts."""
+    """A field to add; `address` and `location` are compounds, which come with the fields of their
+    parts.
+    """
 
     name: str = _FieldName
     type: str
@@ -90,15 +93,17 @@ class NewField(_FieldSetUp):
     references: tuple[str, ...] = ()
     external_id: bool = False
     calculated: bool = False
-    """True makes it read-only and keeps it out of events, as a formula is; `fills` and unchecked writes give it values."""
+    """True makes it read-only and keeps it out of events, as a formula is; `fills` and unchecked
+    writes give it values.
+    """
     part_of: str | None = None
     """The compound that it is a part of, as `compoundFieldName` says it."""
     part: str | None = None
     """Its name in there; None: its own."""
     default: Any = None
-    """What new records get."""
+    """The value of new records."""
     fills: Any = None
-    """What the records get that are there, without a modstamp or an event."""
+    """The value of existing records, without a modstamp or an event."""
 
     @model_validator(mode="after")
     def _possible(self) -> Self:

@@ -1,4 +1,6 @@
-"""`/sandbox`: the org at a glance, for a person at three in the morning. Plain HTML, made anew every five seconds."""
+"""`/sandbox`: the org at a glance, for a person at three in the morning. Plain HTML, made again
+every five seconds.
+"""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime

@@ -1,4 +1,6 @@
-"""`/sandbox`: health, state, traffic, events of a test's own making, time limits, and all records for verification."""
+"""`/sandbox`: health, state, traffic, events of a test's own making, time limits, and all records
+for verification.
+"""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -109,9 +111,10 @@ class _Handlers:
         return JsonResponse(self._traffic.state())
 
     async def inject(self, request: Request) -> Response:
-        """Puts an event of a test's own on the bus: `data` (an object; its replayId, and a `schema` that is left out, are filled in) or
-        `raw` (text as it is, which only CometD carries). `data` that Avro cannot say is refused, unless `unchecked` is true: then CometD
-        carries it and Pub/Sub tells a gap.
+        """Puts an event of a test's own on the bus: `data` (an object; its replayId, and a `schema`
+        that is left out, are filled in) or `raw` (text as it is, which only CometD carries).
+        `data` that Avro cannot say is refused, unless `unchecked` is true: then CometD carries
+        it and Pub/Sub tells a gap.
         """
         body = loads(await request.body())
         if "raw" in body:
@@ -126,7 +129,9 @@ class _Handlers:
         return JsonResponse({"replay_id": self._org.publish_raw(entity, text)})
 
     def _event(self, data: dict[str, Any], entity: str | None, *, checked: bool) -> tuple[str, bytes]:
-        """Object and bytes of an event; raises `ControlError` for one that the two transports cannot both carry."""
+        """Object and bytes of an event; raises `ControlError` for one that the two transports
+        cannot both carry.
+        """
         payload = data.get("payload")
         header = payload.get(HEADER) if isinstance(payload, dict) else None
         named = header.get("entityName") if isinstance(header, dict) else None

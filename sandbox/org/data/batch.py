@@ -1,7 +1,8 @@
-"""One SQLite transaction, and the events that wait for its commit; several Salesforce transactions may share it.
+"""One SQLite transaction, and the events that wait for its commit; several Salesforce transactions
+may share it.
 
-Sharing is what makes a surge affordable. Events are numbered when their Salesforce transaction ends and become visible only after
-the SQLite transaction has committed.
+Sharing is what makes a surge affordable. Events are numbered when their Salesforce transaction
+ends and become visible only after the SQLite transaction has committed.
 """
 
 import sqlite3
@@ -23,14 +24,18 @@ from schemas.salesforce.limits import EVENT_MAX_BYTES
 OVERFLOW_RECORD_ID = "000000000000000AAA"
 _keys = Random()  # noqa: S311 -- a transaction key tells transactions apart; it keeps no secret
 _MOST_FIELDS = 500
-"""No operation counts for more changes than an object has fields; fewer operations than that need no counting."""
+"""No operation counts for more changes than an object has fields; fewer operations than that need
+no counting.
+"""
 _PURGED_AT_ONCE = 200
 _HOLE_EVERY = 7
-"""Every so many transactions the bus skips a replay id, as Salesforce's does: ids grow, but not by one."""
+"""Every so many transactions the bus skips a replay id, as Salesforce's does: ids grow, but not by
+one.
+"""
 
 
 class BatchOrg(Protocol):
-    """What a batch needs of its org."""
+    """The org's parts that a batch needs."""
 
     store: Store
     identity: Identity
@@ -64,7 +69,9 @@ class Batch:
         self.gone: list[tuple[str, bool]] = []
         """Object and whether it was binned, of each record that is forgotten for good."""
         self.is_spoilt = False
-        """True when a transaction failed after it had written something: nothing of the batch may commit then."""
+        """True when a transaction failed after it had written something: nothing of the batch may
+        commit then.
+        """
         org.store.connection.execute("BEGIN IMMEDIATE")
 
     def add(self, operations: Sequence[Operation], user: str, origin: str) -> None:
@@ -117,7 +124,9 @@ class Batch:
         return replay_id
 
     def purge(self, records: Records, older_than: str) -> int:
-        """Forget some of the records that went to the recycle bin before that time; returns how many."""
+        """Forget some of the records that went to the recycle bin before that time; returns how
+        many.
+        """
         execute = self._org.store.connection.execute
         name = records.spec.name
         found = records.binned_before(older_than, _PURGED_AT_ONCE)

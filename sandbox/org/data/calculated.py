@@ -1,7 +1,9 @@
-"""Calculated fields in change events, as Salesforce sends them since v66.0; older releases leave them out.
+"""Calculated fields in change events, as Salesforce sends them since v66.0; older releases leave
+them out.
 
-Nothing is stored: a value is worked out when it is asked for, so the event of a record carries what a query in its transaction
-would have found. A change of another record, or of the day, tells nothing.
+Nothing is stored: a value is worked out when it is asked for, so the event of a record carries
+what a query in its transaction would have found. A change of another record, or of the day,
+tells nothing.
 """
 
 import sqlite3

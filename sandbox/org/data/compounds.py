@@ -1,9 +1,10 @@
 """The fields that a compound field is made of, by the names that Salesforce gives them.
 
-A geolocation `Loc__c` has `Loc__Latitude__s` and `Loc__Longitude__s`; an address of one's own, `Home__c`, has `Home__Street__s` and so on; a
-standard one, `MailingAddress`, has `MailingStreet` and so on (Object Reference, "Address Compound Fields", "Geolocation Compound Field";
-Salesforce Help, "Custom Address Fields"). In an event a part goes by its short name, `Street` (Change Data Capture Developer Guide, "Get
-Compound Fields in Change Events").
+A geolocation `Loc__c` has `Loc__Latitude__s` and `Loc__Longitude__s`; an address of one's own,
+`Home__c`, has `Home__Street__s` and so on; a standard one, `MailingAddress`, has `MailingStreet`
+and so on (Object Reference, "Address Compound Fields", "Geolocation Compound Field"; Salesforce
+Help, "Custom Address Fields"). In an event a part goes by its short name, `Street` (Change Data
+Capture Developer Guide, "Get Compound Fields in Change Events").
 """
 
 from collections.abc import Mapping
@@ -49,7 +50,7 @@ def compound_parts(kind: str, name: str, scale: int, set_up: Mapping[str, Any]) 
         kind: `address` or `location`.
         name: The compound's: `Loc__c`, `ns__Home__c`, `MailingAddress`.
         scale: Decimal places of a location's two numbers.
-        set_up: What every part is set up with besides, such as `pii`.
+        set_up: Further setup of every part, such as `pii`.
     """
     is_own = name.endswith("__c")
     stem = f"{name.removesuffix('__c')}__" if is_own else name.removesuffix("Address")

@@ -1,4 +1,6 @@
-"""What becomes of the values of a field when an administrator gives it another type (Salesforce Help, "Convert Field Types")."""
+"""Convert the values of a field when an administrator changes its type (Salesforce Help, "Convert
+Field Types").
+"""
 
 from dataclasses import dataclass, field
 
@@ -18,7 +20,9 @@ class Conversion:
 
 
 def convert(rows: list[tuple[str, Value]], name: str, new: FieldSpec) -> Conversion:
-    """The records' values of a field as its new type holds them; `rows` are id and value, which is never None."""
+    """The records' values of a field as its new type holds them; `rows` are id and value, which is
+    never None.
+    """
     found = Conversion()
     for record_id, value in rows:
         made, is_whole = _converted(value, name, new)

@@ -1,6 +1,8 @@
-"""Rows as clients write them, made into the model's operations: names in any case, parents by external id, one outcome a row.
+"""Rows as clients write them, made into the model's operations: names in any case, parents by
+external id, one outcome a row.
 
-Every API that writes (REST, collections, composite, bulk) comes through here, so a rule of records is the same for all of them.
+Every API that writes (REST, collections, composite, bulk) comes through here, so a rule of
+records is the same for all of them.
 """
 
 import asyncio
@@ -38,7 +40,7 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one row."""
+    """The outcome of one row."""
 
     record_id: str | None = None
     """None when there is no record to speak of."""
@@ -59,7 +61,9 @@ class RolledBackError(Exception):
 
 
 class Dml:
-    """Writes rows in the name of a user. Synchronous: whoever must wait for locks does so before (see `Org.locks`)."""
+    """Writes rows in the name of a user. Synchronous: a caller that needs locks takes them before
+    (see `Org.locks`).
+    """
 
     def __init__(self, org: Org) -> None:
         self._org = org
@@ -69,8 +73,8 @@ class Dml:
     ) -> list[Outcome]:
         """Write the rows in one Salesforce transaction; returns their outcomes in order.
 
-        A row that fails leaves the others alone, unless `all_or_none`: then nothing is written, and the innocent rows hear
-        ALL_OR_NONE_OPERATION_ROLLED_BACK.
+        A row that fails leaves the others alone, unless `all_or_none`: then nothing is written,
+        and the innocent rows hear ALL_OR_NONE_OPERATION_ROLLED_BACK.
         """
         repeated = _repeated_keys(rows)
         try:
@@ -85,9 +89,11 @@ class Dml:
     async def apply(
         self, rows: Sequence[Write], *, user: str, origin: str, all_or_none: bool = False
     ) -> list[Outcome]:
-        """`write` for callers that can wait: the write takes its time, and its records and their parents are locked meanwhile.
+        """`write` for callers that can wait: the write takes its time, and its records and their
+        parents are locked meanwhile.
 
-        A row that cannot get its locks in time fails with UNABLE_TO_LOCK_ROW; the others are written.
+        A row that cannot get its locks in time fails with UNABLE_TO_LOCK_ROW; the others are
+        written.
         """
         dials = self._org.dials.records
         if not dials.chunk_seconds:
@@ -110,7 +116,9 @@ class Dml:
             return [refused.get(place) or next(outcomes) for place in range(len(rows))]
 
     def _lock_ids(self, row: Write) -> set[str]:
-        """What a row needs: its record, the masters of that, and every record that it points to; users are never locked."""
+        """Locks of a row: its record, the masters of that, and every record that it points to;
+        users are never locked.
+        """
         entity = self._org.entities.find(row.object_name)
         if entity is None or entity.name not in self._org.records:
             return set()
@@ -131,7 +139,9 @@ class Dml:
         return own | parents
 
     def _masters(self, object_name: str, record_id: str) -> list[str]:
-        """The records that this one is a detail of: their roll-ups change with it ("Record Locking Cheat Sheet")."""
+        """The records that this one is a detail of: their roll-ups change with it ("Record Locking
+        Cheat Sheet").
+        """
         names = self._org.records[object_name].masters
         if not names:
             return []
@@ -160,7 +170,9 @@ class Dml:
         return entity
 
     def values(self, entity: Entity, body: Mapping[str, Any]) -> dict[str, object]:
-        """A body as the model wants it: canonical names, parents given by external id as their ids."""
+        """A body as the model wants it: canonical names, parents given by external id as their
+        ids.
+        """
         values: dict[str, object] = {}
         for name, value in body.items():
             if name == "attributes":
@@ -177,7 +189,9 @@ class Dml:
         return values
 
     def _checked(self, entity: Entity, body: Mapping[str, Any]) -> dict[str, object]:
-        """`values`, once every reference in them leads to a record that exists; the ids in their long form."""
+        """`values`, once every reference in them leads to a record that exists; the ids in their
+        long form.
+        """
         values = self.values(entity, body)
         for name, value in values.items():
             field = entity.fields.get(name)
@@ -199,7 +213,9 @@ class Dml:
         return target is not None and self.is_deleted(target, record_id) is False
 
     def ids_by_key(self, entity: Entity, name: str, value: str) -> list[str]:
-        """The live records with this external id, at most three; raises NOT_FOUND when `name` is no external id field."""
+        """The live records with this external id, at most three; raises NOT_FOUND when `name` is no
+        external id field.
+        """
         field = entity.by_lower_name.get(name.lower())
         if field is not None and field.name == "Id":
             record_id = full_id(value)
@@ -214,7 +230,9 @@ class Dml:
         return [row[0] for row in self._org.store.connection.execute(statement, (key,))]
 
     def live_id(self, entity: Entity, text: str) -> str:
-        """The 18-character id of a record that exists; raises NOT_FOUND or ENTITY_IS_DELETED (both 404)."""
+        """The 18-character id of a record that exists; raises NOT_FOUND or ENTITY_IS_DELETED (both
+        404).
+        """
         record_id = full_id(text)
         if record_id is None or not record_id.startswith(entity.key_prefix):
             message = "Provided external ID field does not exist or is not accessible: " + text
@@ -283,7 +301,9 @@ class Dml:
         return Outcome(matches[0])
 
     def _parent_id(self, reference: Field, key: Mapping[str, Any]) -> str:
-        """`{"ExternalId__c": "A-1"}` -> the id of the parent that has it; raises when there is none."""
+        """`{"ExternalId__c": "A-1"}` -> the id of the parent that has it; raises when there is
+        none.
+        """
         pairs = [(name, value) for name, value in key.items() if name != "attributes"]
         target = self._org.entities.target(reference)
         if target is not None and len(pairs) == 1:
@@ -297,7 +317,9 @@ class Dml:
 
 
 def _repeated_keys(rows: Sequence[Write]) -> dict[int, Outcome]:
-    """What the rows hear, by their places, that name a record by the same external id as another one of their call: none is written."""
+    """Results of rows, by their places, that name a record by the same external id as another one
+    of their call: none is written.
+    """
     named = {place: value for place, row in enumerate(rows) if (value := _key_value(row))}
     often = Counter((rows[place].object_name.lower(), value.lower()) for place, value in named.items())
     return {

@@ -1,6 +1,8 @@
-"""What a field accepts, and the form in which it is stored. A value that passes here needs no further check anywhere.
+"""The values that a field accepts, and the form in which they are stored. A value that passes here
+needs no further check anywhere.
 
-Text is told apart from the rest because nearly every value is text and it is checked in the caller's loop, without a call.
+Text is distinguished from the rest because nearly every value is text and it is checked in the
+caller's loop, without a call.
 """
 
 import base64
@@ -26,8 +28,10 @@ _MAX_INT = 2**31 - 1
 _MAX_LONG = 2**63 - 1
 _SHORT_ID, _LONG_ID = 15, 18
 _BLANK = "".join(map(chr, range(33)))
-"""What is trimmed from the ends of a text (Apex Developer Guide, "Primitive Data Types"; a no-break space is seen to stay). The page names no
-type that is left out, so long text areas are trimmed too; no org was asked."""
+"""Characters trimmed from the ends of a text (Apex Developer Guide, "Primitive Data Types"; a
+no-break space is seen to stay). The page names no exception by type: long text areas are trimmed
+too; no org was asked.
+"""
 DEFAULT_SCALE = 2
 """Decimal places of a number field of which nobody has said how many it has."""
 
@@ -37,7 +41,9 @@ def is_text(spec: FieldSpec) -> bool:
 
 
 def checker(name: str, spec: FieldSpec) -> Callable[[object], Value]:
-    """A function from what a client sent (never None) to what is stored; it raises `SalesforceError`."""
+    """A function from what a client sent (never None) to what is stored; it raises
+    `SalesforceError`.
+    """
     if isinstance(spec, OrgField) and spec.restricted:
         several = spec.type is FieldType.MULTIPICKLIST
         return (restricted_multipicklist if several else restricted_picklist)(name, spec.picklist)
@@ -71,7 +77,9 @@ def scale_of(spec: FieldSpec | None) -> int:
 
 
 def number_limit(spec: FieldSpec) -> float:
-    """What a number must stay below, whatever its sign: 18 digits in all, as many behind the point as describe says."""
+    """The bound of a number, whatever its sign: 18 digits in all, as many behind the point as
+    describe says.
+    """
     digits = spec.precision if isinstance(spec, OrgField) else DIGITS
     return float(10 ** max(digits - scale_of(spec), 0))
 
@@ -191,7 +199,9 @@ def _number(name: str, value: object) -> Number | None:
 
 
 def _base64(name: str, value: object) -> Value:
-    """The bytes of a file, as a client sends them (REST API Developer Guide, "Insert or Update Blob Data")."""
+    """The bytes of a file, as a client sends them (REST API Developer Guide, "Insert or Update Blob
+    Data").
+    """
     try:
         base64.b64decode(str(value), validate=True)
     except binascii.Error:

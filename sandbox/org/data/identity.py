@@ -1,4 +1,6 @@
-"""Who the org is and whom it lets in. Made at the first start, the same ever after, known to the supervisor by `org.json`."""
+"""Who the org is and whom it lets in. Made at the first start, the same ever after, known to the
+supervisor by `org.json`.
+"""
 
 import json
 import secrets
@@ -29,7 +31,9 @@ class Identity:
     client_secret: str
     refresh_token: str
     private_key_file: str
-    """PEM file of the RSA key that signs JWT bearer assertions; its public half is what the org trusts."""
+    """PEM file of the RSA key that signs JWT bearer assertions; its public half is what the org
+    trusts.
+    """
 
 
 def load_identity(folder: Path) -> Identity:

@@ -1,7 +1,7 @@
 """Record ids: 15 case-sensitive characters, and the 18 that survive a system which ignores case.
 
-The ids of an object grow, and sort as text in the order in which they were made, so an index on them is only
-ever appended to.
+The ids of an object grow, and sort as text in the order in which they were made, so an index on
+them is only ever appended to.
 """
 
 from functools import lru_cache
@@ -19,7 +19,9 @@ _LONG = 18
 
 
 def eighteen(short: str) -> str:
-    """The 18-character form of a 15-character id: three characters that tell which letters are capitals."""
+    """The 18-character form of a 15-character id: three characters that tell which letters are
+    capitals.
+    """
     return short + _suffix(short[:5]) + _suffix(short[5:10]) + _suffix(short[10:])
 
 
@@ -33,7 +35,9 @@ def _capitals(chunk: str) -> int:
 
 
 def normalised(object_name: str, key_prefix: str, value: object) -> str:
-    """The 18-character form of an id as a client wrote it; raises `MALFORMED_ID` for anything else."""
+    """The 18-character form of an id as a client wrote it; raises `MALFORMED_ID` for anything
+    else.
+    """
     if not isinstance(value, str) or len(value) not in (_SHORT, _LONG) or not value.isalnum():
         raise malformed_id(object_name, value)
     long = eighteen(value[:_SHORT])
@@ -43,7 +47,9 @@ def normalised(object_name: str, key_prefix: str, value: object) -> str:
 
 
 class IdMaker:
-    """Makes an object's ids, continuing after `last` (an 18-character id; None before the first record)."""
+    """Makes an object's ids, continuing after `last` (an 18-character id; None before the first
+    record).
+    """
 
     def __init__(self, key_prefix: str, last: str | None) -> None:
         self._prefix = key_prefix + _INSTANCE

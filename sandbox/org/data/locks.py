@@ -1,7 +1,9 @@
-"""Record locks: a write holds its records, and the parents that they point to, for as long as it takes.
+"""Record locks: a write holds its records, and the parents that they point to, for as long as it
+takes.
 
-Only writes that take time can meet, so with `dials.records.chunk_seconds` at 0 nobody ever waits. A row that cannot get its
-locks in time fails with UNABLE_TO_LOCK_ROW and leaves the others alone (Salesforce Developer, "Record Locking Cheat Sheet").
+Only writes that take time can meet, so with `dials.records.chunk_seconds` at 0 nobody ever
+waits. A row that cannot get its locks in time fails with UNABLE_TO_LOCK_ROW and leaves the
+others alone (Salesforce Developer, "Record Locking Cheat Sheet").
 """
 
 import asyncio
@@ -22,7 +24,8 @@ class Locks:
     async def held(
         self, rows: Sequence[Iterable[str]], wait_seconds: float
     ) -> AsyncIterator[list[str | None]]:
-        """Hold what each row needs (record ids); yields, by row, None or the id that it could not get.
+        """Hold what each row needs (record ids); yields, by row, None or the id that it could not
+        get.
 
         Ids are taken in their order, so that two writes never wait for each other in a circle.
         """

@@ -1,7 +1,9 @@
-"""The rules of records: what a write must satisfy, what it leaves in the tables, and which events it emits.
+"""The rules of records: what a write must satisfy, what it leaves in the tables, and which events
+it emits.
 
-A Salesforce transaction is atomic and has one commit number; several of them may share one SQLite transaction (a *batch*),
-which is what makes a surge affordable. Events become visible only after their SQLite transaction has committed.
+A Salesforce transaction is atomic and has one commit number; several of them may share one
+SQLite transaction (a *batch*), which is what makes a surge affordable. Events become visible
+only after their SQLite transaction has committed.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -65,7 +67,9 @@ class Org:
         """Of the integration user, as whom everybody comes in."""
         everything = build_entities(store.objects)
         self.entities: Entities = self.permissions.visible(everything)
-        """Every object as the APIs show it; another one after the schema or the permissions have changed."""
+        """Every object as the APIs show it; another one after the schema or the permissions have
+        changed.
+        """
         self.schema_revision = 0
         """Counts the changes of the schema since this process started."""
         access = ChannelAccess(everything, self.permissions, self.meters, self.faults)
@@ -129,7 +133,9 @@ class Org:
 
     @contextmanager
     def batch(self) -> Iterator[Batch]:
-        """Let the transactions inside share one SQLite transaction: all of them commit, or none when it raises."""
+        """Let the transactions inside share one SQLite transaction: all of them commit, or none
+        when it raises.
+        """
         batch, is_new = self.open_batch()
         try:
             yield batch
@@ -141,8 +147,9 @@ class Org:
             self.close_batch(commit=True)
 
     def transaction(self, user: str | None = None, origin: str = "") -> Transaction:
-        """One Salesforce transaction, as a context. An operation that raises `SalesforceError` has done nothing, so the
-        caller may catch it and go on; whatever leaves the block undoes the whole transaction, and the batch around it.
+        """One Salesforce transaction, as a context. An operation that raises `SalesforceError` has
+        done nothing, so the caller may catch it and go on; whatever leaves the block undoes the
+        whole transaction, and the batch around it.
 
         Args:
             user: Id of the user who writes; None is the integration user.
@@ -151,14 +158,18 @@ class Org:
         return Transaction(self, user or self.identity.user_id, origin)
 
     def open_batch(self) -> tuple[Batch, bool]:
-        """The batch that is open, or a new one; True when it is new, and so the caller's to close."""
+        """The batch that is open, or a new one; True when it is new, and so the caller's to
+        close.
+        """
         if self._batch is not None:
             return self._batch, False
         self._batch = Batch(self)
         return self._batch, True
 
     def close_batch(self, *, commit: bool) -> None:
-        """End the open batch; one that holds half of a failed transaction is rolled back with a `RuntimeError`."""
+        """End the open batch; one that holds half of a failed transaction is rolled back with a
+        `RuntimeError`.
+        """
         batch, self._batch = self._batch, None
         if batch is None:
             return
@@ -168,7 +179,8 @@ class Org:
             batch.roll_back()
 
     def emit_gap(self, object_name: str, record_ids: Sequence[str], change: str) -> int:
-        """Send a gap event: something happened to the records that the bus cannot tell ("Gap Events"). Returns its replay id.
+        """Send a gap event: something happened to the records that the bus cannot tell ("Gap
+        Events"). Returns its replay id.
 
         `change` is CREATE, UPDATE, DELETE or UNDELETE.
         """
@@ -177,9 +189,11 @@ class Org:
             return batch.gap(records.shape, change, [records.normalised(each) for each in record_ids])
 
     def empty_bin(self, older_than: str) -> int:
-        """Forget records that went to the recycle bin before that time (as stored); returns how many, 0 when none is left.
+        """Forget records that went to the recycle bin before that time (as stored); returns how
+        many, 0 when none is left.
 
-        A few at a time, so that nobody waits for it. What is known of hard deletes before that time is forgotten too.
+        A few at a time, so that nobody waits for it. What is known of hard deletes before that
+        time is forgotten too.
         """
         with self.batch() as batch:
             return sum(batch.purge(records, older_than) for records in self.records.values())
@@ -187,7 +201,8 @@ class Org:
     def change_outside(
         self, object_name: str, record_ids: Sequence[str], fields: Mapping[str, object]
     ) -> int:
-        """Change records past the application, as a job in Salesforce's own database does: a gap event is all that is told.
+        """Change records past the application, as a job in Salesforce's own database does: only a
+        gap event is sent.
 
         Returns its replay id ("Gap Events").
         """
@@ -204,7 +219,8 @@ class Org:
     def write_raw(
         self, object_name: str, record_id: str, fields: Mapping[str, object], *, touch: bool = True
     ) -> None:
-        """Store values whatever they are, without an event; a record that is not there is made. For values that no API would take.
+        """Store values whatever they are, without an event; a record that is not there is made. For
+        values that no API would take.
 
         Args:
             object_name: Of an object that can be written.
@@ -218,7 +234,7 @@ class Org:
                 self.counts[object_name] += 1
 
     def reset(self) -> None:
-        """Empty the org and end its troubles. Identity, sessions, clock and used-up ids stay."""
+        """Empty the org and end its faults. Identity, sessions, clock and used-up ids stay."""
         connection = self.store.connection
         with self.batch():
             for table in (*self.records, *_EMPTIED):
@@ -252,7 +268,9 @@ class Org:
         self.schema_revision += 1
 
     def give_rights(self, rights: Rights) -> None:
-        """Let the integration user have these permissions from now on; raises `SalesforceError` for one that makes no sense."""
+        """Let the integration user have these permissions from now on; raises `SalesforceError` for
+        one that makes no sense.
+        """
         self.permissions.give(rights)
         self.entities = self.permissions.visible(build_entities(self.store.objects))
         self.schema_revision += 1
@@ -283,12 +301,16 @@ class Org:
             self.meters.app_calls.add(calls)
 
     def advance_clock(self, seconds: float) -> None:
-        """Let time pass at once, for everything that counts it; a restart does not bring it back."""
+        """Let time pass at once, for everything that counts it; a restart does not bring it
+        back.
+        """
         self.clock.advance(seconds)
         self.store.set_meta("clock_ahead_ms", self.clock.ahead_ms)
 
     def publish_raw(self, entity: str, data: bytes) -> int:
-        """Put `data` on the bus exactly as given, but for `$REPLAY_ID`, which becomes the event's replay id (returned)."""
+        """Put `data` on the bus exactly as given, but for `$REPLAY_ID`, which becomes the event's
+        replay id (returned).
+        """
         with self.batch() as batch:
             replay_id = self.take_replay_id()
             batch.rows.append(
@@ -328,7 +350,9 @@ class Org:
             self.deleted_counts[object_name] -= 1
 
     def records_of(self, object_name: str) -> Records:
-        """The writable object of that name; raises `SalesforceError` for one that is unknown or read-only."""
+        """The writable object of that name; raises `SalesforceError` for one that is unknown or
+        read-only.
+        """
         found = self.records.get(object_name)
         if found is not None:
             return found
@@ -351,7 +375,9 @@ def _child_rules(store: Store) -> dict[str, list[tuple[str, str, OnDelete]]]:
 
 
 def _calculated(store: Store, entities: Entities) -> dict[str, CalculatedFields]:
-    """Of every object that has some; the schema of the events that carry them is kept like any other."""
+    """Of every object that has some; the schema of the events that carry them is kept like any
+    other.
+    """
     found: dict[str, CalculatedFields] = {}
     for name in store.tracked:
         entity = entities.find(name)

@@ -1,6 +1,7 @@
 """Dates, datetimes and times of day: what is taken of a client, and the form in which it is stored.
 
-A stored date is `YYYY-MM-DD`, a datetime `YYYY-MM-DDTHH:MM:SS.000Z`, a time `HH:MM:SS.mmmZ`; so texts sort as what they say.
+A stored date is `YYYY-MM-DD`, a datetime `YYYY-MM-DDTHH:MM:SS.000Z`, a time `HH:MM:SS.mmmZ`; so
+texts sort as what they say.
 """
 
 import re
@@ -14,7 +15,9 @@ _TIME = re.compile(r"(\d\d:\d\d(?::\d\d(?:\.\d+)?)?)(?:Z|\+00:?00)?", re.IGNOREC
 _DATE_CHARACTERS = 10
 _STAMP_CHARACTERS = 19
 FIRST_YEAR, LAST_YEAR = "1700", "4000"
-"""Of dates and datetimes (SOAP API Developer Guide, "Primitive Data Types": from 1700-01-01 to 4000-12-31)."""
+"""Of dates and datetimes (SOAP API Developer Guide, "Primitive Data Types": from 1700-01-01 to
+4000-12-31).
+"""
 
 
 def checked_date(name: str, value: object) -> str | None:
@@ -28,7 +31,9 @@ def checked_date(name: str, value: object) -> str | None:
 
 
 def checked_datetime(name: str, value: object) -> str | None:
-    """The stored form, of one-second resolution; raises `SalesforceError`. An empty text is none."""
+    """The stored form, of one-second resolution; raises `SalesforceError`. An empty text is
+    none.
+    """
     if value == "":
         return None
     stored = _stored_datetime(value) if isinstance(value, str) else None
@@ -38,7 +43,9 @@ def checked_datetime(name: str, value: object) -> str | None:
 
 
 def checked_time(name: str, value: object) -> str | None:
-    """The stored form; raises `SalesforceError`. Times have milliseconds and no zone (Salesforce Help, "Custom Field Types")."""
+    """The stored form; raises `SalesforceError`. Times have milliseconds and no zone (Salesforce
+    Help, "Custom Field Types").
+    """
     if value == "":
         return None
     stored = stored_time(value) if isinstance(value, str) else None
@@ -75,7 +82,9 @@ def _stored_date(text: str) -> str | None:
 
 @lru_cache(maxsize=16_384)
 def _stored_datetime(text: str) -> str | None:
-    """The stored form of an ISO 8601 time, None for what is none. Without a zone it is taken as UTC."""
+    """The stored form of an ISO 8601 time, None for what is none. Without a zone it is taken as
+    UTC.
+    """
     try:
         moment = datetime.fromisoformat(text)
         zoned = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

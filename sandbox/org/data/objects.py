@@ -1,7 +1,8 @@
-"""The objects of the org with what describe and Setup say of their fields beyond the catalogue's entries.
+"""The objects of the org with what describe and Setup say of their fields beyond the catalogue's
+entries.
 
-The catalogue tells how the engine treats a field; this tells how the org has it. Where both say the same (type, length, references),
-the org begins with the catalogue's word.
+The catalogue tells how the engine treats a field; this tells how the org has it. Where both say
+the same (type, length, references), the org begins with the catalogue's word.
 """
 
 from collections.abc import Mapping
@@ -13,9 +14,9 @@ from sandbox.org.data.exact import DIGITS
 from schemas.catalogue import FieldSpec, FieldType, ObjectSpec
 
 _TAKEN = ("type", "length", "scale", "required", "references", "external_id", "pii", "part_of", "part")
-"""What the org takes over from a catalogue entry; its rules and its columns are the engine's."""
+"""The org's part of a catalogue entry; its rules and its columns are the engine's."""
 SYSTEM_FIELDS = ("Id", "IsDeleted", "SystemModstamp")
-"""What every object has besides."""
+"""Fields that every object has in addition."""
 SEPARATOR = "__"
 
 
@@ -36,7 +37,9 @@ class OrgField(FieldSpec):
     """True tells capitals from small letters in a unique text."""
     label: str | None = None
     compliance: str | None = None
-    """`ComplianceGroup` of the FieldDefinition, such as `PII;GDPR`; None: it follows from the catalogue's mark."""
+    """`ComplianceGroup` of the FieldDefinition, such as `PII;GDPR`; None: it follows from the
+    catalogue's mark.
+    """
     classification: str | None = None
     """`SecurityClassification`; None likewise."""
     business_owner: str | None = None
@@ -102,7 +105,7 @@ def as_stored(spec: OrgObject) -> dict[str, Any]:
 
 
 def compound_of(part_names: Mapping[str, str]) -> Literal["name", "location", "address"]:
-    """What kind of compound has these parts (part -> field)."""
+    """The kind of compound with these parts (part -> field)."""
     if "LastName" in part_names or "FirstName" in part_names:
         return "name"
     return "location" if part_names.keys() <= {"Latitude", "Longitude"} else "address"

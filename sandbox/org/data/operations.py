@@ -1,7 +1,8 @@
 """Which changes of a transaction travel as one event.
 
-The same change to several records of one object is one event with several record ids ("Merged Change Events"). A record that
-the transaction has touched before starts an event of its own, so its changes keep their order.
+The same change to several records of one object is one event with several record ids ("Merged
+Change Events"). A record that the transaction has touched before starts an event of its own, so
+its changes keep their order.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,7 +13,9 @@ from sandbox.org.events.changes import EventShape
 
 @dataclass(slots=True)
 class Operation:
-    """One change that a transaction made. Not frozen: it is made for every change, and freezing costs a microsecond."""
+    """One change that a transaction made. Not frozen: it is made for every change, and freezing
+    costs a microsecond.
+    """
 
     shape: EventShape
     change: str
@@ -45,7 +48,8 @@ def merged(operations: Sequence[Operation]) -> Iterable[tuple[Operation, Sequenc
 def within_threshold(
     operations: Sequence[Operation], threshold: int
 ) -> tuple[Sequence[Operation], Sequence[Operation]]:
-    """The operations whose events are sent, and those beyond that an overflow event stands for ("Overflow Events").
+    """The operations whose events are sent, and those beyond that an overflow event stands for
+    ("Overflow Events").
 
     An update counts once for every field that it changed, every other change once.
     """

@@ -1,8 +1,9 @@
-"""Person accounts: accounts that are persons, beside accounts that are businesses (Object Reference, "Account"; Salesforce Help, "Person
-Accounts").
+"""Person accounts: accounts that are persons, beside accounts that are businesses (Object
+Reference, "Account"; Salesforce Help, "Person Accounts").
 
-A person's Name is made of its parts and cannot be written; a business's is a text and has no parts. Every person account has a contact of
-its own, which follows it in every write. An event of a person carries Name as an object of its parts, one of a business as a text.
+A person's Name is made of its parts and cannot be written; a business's is a text and has no
+parts. Every person account has a contact of its own, which follows it in every write. An event
+of a person carries Name as an object of its parts, one of a business as a text.
 """
 
 from collections.abc import Mapping
@@ -16,7 +17,9 @@ ACCOUNT, CONTACT = "Account", "Contact"
 IS_PERSON, CONTACT_ID = "IsPersonAccount", "PersonContactId"
 WRITTEN_BY_THE_ORG = frozenset({IS_PERSON, CONTACT_ID})
 FULL_NAME = ("FirstName", "MiddleName", "LastName", "Suffix")
-"""The parts of a full name in their order; the salutation is none of it (Object Reference, "Name" of Contact)."""
+"""The parts of a full name in their order; the salutation is none of it (Object Reference, "Name"
+of Contact).
+"""
 _PREFIX = "Person"
 _TEXT, _PART = FieldType.STRING, "Name"
 
@@ -39,7 +42,9 @@ PERSON_FIELDS: Mapping[str, OrgField] = {
     "PersonTitle": _text(80, Pii.NONE),
     "PersonHasOptedOutOfEmail": OrgField(type=FieldType.BOOLEAN),
 }
-"""What Account has besides once an org has person accounts (Object Reference, "Account", "Person Account Fields")."""
+"""Further fields of Account once an org has person accounts (Object Reference, "Account", "Person
+Account Fields").
+"""
 _PARTS = frozenset(name for name, field in PERSON_FIELDS.items() if field.part_of is not None)
 
 
@@ -57,7 +62,9 @@ def with_persons(spec: OrgObject) -> dict[str, OrgField]:
 
 
 def is_person(fields: Mapping[str, object]) -> bool:
-    """Whether what is to be made is a person: it has a last name. Salesforce asks the record type instead; the sandbox has none."""
+    """Whether what is to be made is a person: it has a last name. Salesforce asks the record type
+    instead; the sandbox has none.
+    """
     return bool(fields.get("LastName"))
 
 
@@ -88,7 +95,9 @@ def full_name(parts: Mapping[str, Value]) -> str | None:
 
 
 def contact_values(values: Mapping[str, Value], contact: ObjectSpec) -> dict[str, Value]:
-    """What a person's contact gets of the account's values: the name, and `PersonEmail` as `Email`."""
+    """Values of an account that its person's contact gets: the name, and `PersonEmail` as
+    `Email`.
+    """
     found: dict[str, Value] = {}
     for name, value in values.items():
         own = name if name in _PARTS else name.removeprefix(_PREFIX) if _is_of_persons(name) else ""

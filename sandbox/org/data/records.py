@@ -1,4 +1,6 @@
-"""The records of one object: the checks before a write and the statements that make it, prepared once per shape."""
+"""The records of one object: the checks before a write and the statements that make it, prepared
+once per shape.
+"""
 
 import sqlite3
 from collections.abc import Mapping, Sequence
@@ -99,7 +101,9 @@ class Records:
         return normalised(self.spec.name, self.spec.key_prefix, record_id)
 
     def for_create(self, fields: Mapping[str, object], user: str, now: str) -> dict[str, Value]:
-        """Every field of the new record, in catalogue order; raises `SalesforceError` when it may not be made."""
+        """Every field of the new record, in catalogue order; raises `SalesforceError` when it may
+        not be made.
+        """
         values = self._blank.copy()
         self._check(fields, values)
         for name in self._boolean_names:
@@ -143,7 +147,9 @@ class Records:
         return record_id
 
     def fetch(self, record_id: str, names: tuple[str, ...]) -> Sequence[Value]:
-        """Row number, IsDeleted, LastModifiedById and the named fields as stored; raises NOT_FOUND."""
+        """Row number, IsDeleted, LastModifiedById and the named fields as stored; raises
+        NOT_FOUND.
+        """
         statement = self._selects.get(names)
         if statement is None:
             columns = "".join(f', "{name}"' for name in names)
@@ -170,8 +176,8 @@ class Records:
             raise self._duplicate(values) from None
 
     def put(self, record_id: str, fields: Mapping[str, object], now: str, *, touch: bool) -> bool:
-        """Store values unchecked; returns True when the record was made for it. Raises INVALID_FIELD for what has no column, and for a value
-        that no column holds.
+        """Store values unchecked; returns True when the record was made for it. Raises
+        INVALID_FIELD for what has no column, and for a value that no column holds.
         """
         for name, value in fields.items():
             if name not in self.spec.fields and name not in SYSTEM_FIELDS:
@@ -220,7 +226,9 @@ class Records:
         return str(row[0])
 
     def children(self, reference: str, parent_id: str, *, binned: bool = False) -> list[str]:
-        """Ids of the records that point to a parent: the live ones, with `binned` those in the recycle bin too."""
+        """Ids of the records that point to a parent: the live ones, with `binned` those in the
+        recycle bin too.
+        """
         state = "" if binned else " AND IsDeleted = 0"
         rows = self._connection.execute(
             f'SELECT Id FROM "{self.spec.name}" WHERE "{reference}" = ?{state} ORDER BY Id', (parent_id,)
@@ -234,7 +242,8 @@ class Records:
 
     def binned_before(self, moment: str, most: int) -> list[str]:
         """Ids of records that went to the recycle bin before `moment`, the oldest first."""
-        # Without the hint SQLite walks the live records of that age too, which may be all ten million.
+        # Without the hint SQLite walks the live records of that age too, which may be all ten
+        # million.
         rows = self._connection.execute(
             f'SELECT Id FROM "{self.spec.name}" INDEXED BY "{self.spec.name}_binned" '
             "WHERE IsDeleted = 1 AND SystemModstamp < ? ORDER BY SystemModstamp LIMIT ?",
@@ -252,7 +261,9 @@ class Records:
         return dict(zip(names, self.fetch(record_id, names)[FIRST_FIELD:], strict=True))
 
     def _names_itself(self, name: str) -> bool:
-        """A custom object's Name is its own id when nobody gives one (Object Reference, "Custom Objects")."""
+        """A custom object's Name is its own id when nobody gives one (Object Reference, "Custom
+        Objects").
+        """
         return name == "Name" and self.spec.name.endswith("__c")
 
     def _check(self, fields: Mapping[str, object], into: dict[str, Value]) -> None:
@@ -263,7 +274,8 @@ class Records:
             self._numbers,
         )
         for name, value in fields.items():
-            # Nearly all values are short enough texts without blank ends, ids or booleans; they pass here without a call.
+            # Nearly all values are short enough texts without blank ends, ids or booleans; they
+            # pass here without a call.
             if type(value) is str:
                 if (0 < len(value) <= lengths.get(name, 0) and value[0] > " " < value[-1]) or (
                     name in references and len(value) == _ID_CHARACTERS and value.isalnum()
@@ -280,7 +292,9 @@ class Records:
             into[name] = self._checked(name, value)
 
     def misread(self, fields: Mapping[str, object]) -> SalesforceError | None:
-        """The error of the first value that is of no type that its field can have; None when each may be."""
+        """The error of the first value that is of no type that its field can have; None when each
+        may be.
+        """
         for name, value in fields.items():
             check = None if type(value) is str and name in self._text_length else self._checks.get(name)
             if check is None or value is None:

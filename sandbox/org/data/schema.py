@@ -1,7 +1,9 @@
-"""What an administrator does to the fields of an object while the org is at work: add, rename, give another type, remove.
+"""An administrator's changes to the fields of an object while the org is at work: add, rename,
+change the type, remove.
 
-Everything follows at once: describe, queries, writes, events and their schemas. An event that is on the bus keeps the schema that it
-was written with. No change of the schema is a change of a record: SystemModstamp stays.
+Everything follows at once: describe, queries, writes, events and their schemas. An event that is
+on the bus keeps the schema that it was written with. No change of the schema is a change of a
+record: SystemModstamp stays.
 """
 
 import sqlite3
@@ -29,7 +31,9 @@ _GAP_RECORDS = 200
 
 
 class SchemaChanges:
-    """The fields of one org's objects. Its methods raise `SalesforceError` for what an administrator may not do."""
+    """The fields of one org's objects. Its methods raise `SalesforceError` for what an
+    administrator may not do.
+    """
 
     def __init__(self, org: Org) -> None:
         self._org = org
@@ -37,7 +41,9 @@ class SchemaChanges:
 
     @contextmanager
     def together(self, object_name: str) -> Iterator[None]:
-        """Make the changes inside one: all of them happen or none, and the object is read again once."""
+        """Make the changes inside one: all of them happen or none, and the object is read again
+        once.
+        """
         with self._changing(object_name):
             self._is_together = True
             try:
@@ -56,8 +62,10 @@ class SchemaChanges:
             object_name: Of an object that can be written.
             name: As in the API.
             spec: Its type.
-            default: What new records get; of a boolean, False when it is None (Salesforce Help, "Default Field Values").
-            fills: What the records get that are there, without a modstamp or an event; of a boolean, the default.
+            default: What new records get; of a boolean, False when it is None (Salesforce Help,
+                "Default Field Values").
+            fills: What the records get that are there, without a modstamp or an event; of a
+                boolean, the default.
         """
         old = self._spec(object_name)
         self._refuse_taken(old, name, spec)
@@ -77,7 +85,9 @@ class SchemaChanges:
             self._keep(with_fields(old, {**old.fields, name: spec}), defaults)
 
     def add_compound(self, object_name: str, name: str, parts: Mapping[str, OrgField]) -> None:
-        """Add a compound field: those of its parts that are not there yet, by name. At least one must be new."""
+        """Add a compound field: those of its parts that are not there yet, by name. At least one
+        must be new.
+        """
         old = self._spec(object_name)
         missing = {each: spec for each, spec in parts.items() if each not in old.fields}
         if name.lower() in _taken(old) - {each.lower() for each in old.compounds} or not missing:
@@ -92,7 +102,9 @@ class SchemaChanges:
             )
 
     def allow_persons(self) -> None:
-        """Give the org person accounts, which nobody can take away again but by a reset (Salesforce Help, "Enable Person Accounts")."""
+        """Give the org person accounts, which nobody can take away again but by a reset (Salesforce
+        Help, "Enable Person Accounts").
+        """
         old = self._spec(ACCOUNT)
         if has_persons(old):
             return
@@ -124,8 +136,9 @@ class SchemaChanges:
     def retype(self, object_name: str, name: str, spec: OrgField) -> Conversion:
         """Give a field another type or length, and convert its values.
 
-        A conversion that loses nothing tells nothing. One that leaves all values the same is one event for all records
-        (`001*`), any other is told by gap events (Change Data Capture Developer Guide, "Field Conversions").
+        A conversion that loses nothing tells nothing. One that leaves all values the same is one
+        event for all records (`001*`), any other is reported by gap events (Change Data Capture
+        Developer Guide, "Field Conversions").
         """
         old = self._field_of(object_name, name)
         changed = with_fields(old, {**old.fields, name: spec})
@@ -145,7 +158,9 @@ class SchemaChanges:
         return found
 
     def remove(self, object_name: str, name: str) -> None:
-        """Take a field away, of a compound all parts. Values are kept in columns that nobody sees, as the org does for 15 days."""
+        """Take a field away, of a compound all parts. Values are kept in columns that nobody sees,
+        as the org does for 15 days.
+        """
         parts = self._spec(object_name).compounds.get(name, {}).values()
         gone = {*parts, name} if parts else {name}
         old = self._spec(object_name)
@@ -159,7 +174,9 @@ class SchemaChanges:
 
     @contextmanager
     def _changing(self, object_name: str) -> Iterator[Batch]:
-        """One SQLite transaction, after which everything goes by the object's new fields; a change that fails has done nothing."""
+        """One SQLite transaction, after which everything goes by the object's new fields; a change
+        that fails has done nothing.
+        """
         if self._is_together:
             with self._org.batch() as batch:
                 yield batch
@@ -180,7 +197,9 @@ class SchemaChanges:
         self._org.take_schema(object_name)
 
     def _refuse_taken(self, old: OrgObject, name: str, spec: OrgField) -> None:
-        """Raises DUPLICATE_DEVELOPER_NAME for a name that a field has, capitals or not, and for a second part of that name."""
+        """Raises DUPLICATE_DEVELOPER_NAME for a name that a field has, capitals or not, and for a
+        second part of that name.
+        """
         if name.lower() in _taken(old):
             raise _duplicate(old.name, name)
         if spec.part_of is not None and (spec.part or name) in old.compounds.get(spec.part_of, {}):
@@ -235,7 +254,9 @@ class SchemaChanges:
 
 
 def _taken(spec: OrgObject) -> set[str]:
-    """Names that a new field cannot have, in small letters: a field's, a compound's, a calculated field's, one that every object has."""
+    """Names that a new field cannot have, in small letters: a field's, a compound's, a calculated
+    field's, one that every object has.
+    """
     names = (*spec.fields, *spec.compounds, *load_setup().calculated.get(spec.name, {}), *SYSTEM_FIELDS)
     return {name.lower() for name in names}
 

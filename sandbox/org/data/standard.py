@@ -1,4 +1,6 @@
-"""The objects every org has besides the catalogue's: its users and itself. They are read, and emit no change events here."""
+"""The objects every org has besides the catalogue's: its users and itself. They are read, and emit
+no change events here.
+"""
 
 import sqlite3
 
@@ -56,7 +58,9 @@ _EDITION_NAMES = {
 
 
 def seed_standard_rows(connection: sqlite3.Connection, identity: Identity, edition: str) -> None:
-    """Write the users and the org's own row when they are missing. The first user is the integration user."""
+    """Write the users and the org's own row when they are missing. The first user is the
+    integration user.
+    """
     connection.execute(
         'INSERT OR REPLACE INTO "Organization" (Id, IsDeleted, SystemModstamp, Name, OrganizationType, InstanceName, '
         "IsSandbox, CreatedDate, LastModifiedDate) VALUES (?, 0, ?, 'Tidegate sandbox', ?, 'TG1', 1, ?, ?)",

@@ -1,8 +1,10 @@
-"""The org's one SQLite file: records and events change in the same transaction, so neither can exist without the other.
+"""The org's one SQLite file: records and events change in the same transaction, so neither can
+exist without the other.
 
-A table per object, called by its API name, with a column per field plus Id, IsDeleted and SystemModstamp. Text is TEXT, boolean
-INTEGER 0/1, int and long INTEGER, date `YYYY-MM-DD`, datetime `YYYY-MM-DDTHH:MM:SS.000Z`, time `HH:MM:SS.mmmZ`. A double, percent or
-currency has no type of column: it is REAL, or INTEGER or TEXT where a float would lose digits (`exact.py`).
+A table per object, called by its API name, with a column per field plus Id, IsDeleted and
+SystemModstamp. Text is TEXT, boolean INTEGER 0/1, int and long INTEGER, date `YYYY-MM-DD`,
+datetime `YYYY-MM-DDTHH:MM:SS.000Z`, time `HH:MM:SS.mmmZ`. A double, percent or currency has no
+type of column: it is REAL, or INTEGER or TEXT where a float would lose digits (`exact.py`).
 """
 
 import sqlite3
@@ -71,8 +73,8 @@ def collation(spec: OrgField) -> str:
 class Store:
     """The SQLite file in `folder`, made or completed for the catalogue's objects.
 
-    `connection` is the only writer and belongs to the event loop's thread; whoever reads for long, or in another thread,
-    takes a connection of its own from `reader()`.
+    `connection` is the only writer and belongs to the event loop's thread; a long read, or one
+    in another thread, takes a connection of its own from `reader()`.
     """
 
     def __init__(self, folder: Path, catalogue: Catalogue, identity: Identity, edition: str) -> None:
@@ -97,7 +99,9 @@ class Store:
         seed_standard_rows(self.connection, identity, edition)
 
     def reader(self) -> sqlite3.Connection:
-        """A new read-only connection, for one thread at a time; the caller closes it. It never waits for the writer."""
+        """A new read-only connection, for one thread at a time; the caller closes it. It never
+        waits for the writer.
+        """
         connection = sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, check_same_thread=False)
         connection.execute("PRAGMA cache_size=-65536")
         self._give_clock(connection)
@@ -125,8 +129,8 @@ class Store:
         register_functions(connection)
 
     def _configure(self) -> None:
-        # Losing the last moments with the machine is acceptable for a sandbox; losing them with the process is not,
-        # and WAL without fsync survives that.
+        # Losing the last moments with the machine is acceptable for a sandbox; losing them with the
+        # process is not, and WAL without fsync survives that.
         self.connection.executescript(
             f"PRAGMA page_size={_PAGE_BYTES}; PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF; PRAGMA cache_size=-{_CACHE_KIB};"
             f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}; PRAGMA temp_store=MEMORY;"
@@ -162,7 +166,9 @@ class Store:
         self.connection.execute("DELETE FROM sandbox_schema")
 
     def index_unique(self, object_name: str, name: str, spec: OrgField) -> None:
-        """Keep the values of a field unique among the records that are not in the recycle bin, if it is to be."""
+        """Keep the values of a field unique among the records that are not in the recycle bin, if
+        it is to be.
+        """
         if is_unique(spec):
             self.connection.execute(
                 f'CREATE UNIQUE INDEX IF NOT EXISTS "{object_name}_{name}" ON "{object_name}" ("{name}"{collation(spec)}) '

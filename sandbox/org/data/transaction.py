@@ -34,7 +34,7 @@ from sandbox.org.server.setup import OnDelete
 
 
 class TransactionOrg(Protocol):
-    """What a transaction needs of its org."""
+    """The org's parts that a transaction needs."""
 
     store: Store
     dials: Dials
@@ -58,7 +58,9 @@ class Transaction:
         self._batch, self._owns_batch = org.open_batch()
         self._moment: Moment = self._batch.moment
         self._stored = self._moment.stored
-        """What SystemModstamp and its like become; before the commit when the transaction commits late."""
+        """The value of SystemModstamp and its like; before the commit when the transaction commits
+        late.
+        """
         self._is_late = org.dials.records.commit_lag_seconds > 0 and self._lag()
         self.user = user
         self._origin = origin
@@ -100,7 +102,9 @@ class Transaction:
         return record_id
 
     def update(self, object_name: str, record_id: str, fields: Mapping[str, object]) -> None:
-        """Change the given fields; None or an empty text empties one. What does not change anything emits nothing."""
+        """Change the given fields; None or an empty text empties one. What does not change anything
+        emits nothing.
+        """
         records = self._org.records_of(object_name)
         record_id = records.normalised(record_id)
         values = records.for_update(fields)
@@ -134,7 +138,9 @@ class Transaction:
             self.update(CONTACT, *contact)
 
     def delete(self, object_name: str, record_id: str) -> None:
-        """Move a record to the recycle bin. LastModifiedDate stays as it is; SystemModstamp moves."""
+        """Move a record to the recycle bin. LastModifiedDate stays as it is; SystemModstamp
+        moves.
+        """
         records = self._org.records_of(object_name)
         record_id = records.normalised(record_id)
         _, is_deleted, _ = records.fetch(record_id, ())
@@ -148,7 +154,9 @@ class Transaction:
             self.operations.append(Operation(records.shape, "DELETE", record_id, b"{}", ()))
 
     def hard_delete(self, object_name: str, record_id: str) -> None:
-        """Forget a record, whether or not it is in the recycle bin; one that was has had its event. So go its details."""
+        """Forget a record, whether or not it is in the recycle bin; one that was has had its event.
+        So go its details.
+        """
         records = self._org.records_of(object_name)
         record_id = records.normalised(record_id)
         _, is_deleted, _ = records.fetch(record_id, ())
@@ -169,7 +177,9 @@ class Transaction:
             self._batch.gone.append((object_name, True))
 
     def undelete(self, object_name: str, record_id: str) -> None:
-        """Bring a record back from the recycle bin, as modified now by who does it, and what went there with it."""
+        """Bring a record back from the recycle bin, as modified now by who does it, and what went
+        there with it.
+        """
         records = self._org.records_of(object_name)
         record_id = records.normalised(record_id)
         row, is_deleted, _ = records.fetch(record_id, ())
@@ -185,7 +195,9 @@ class Transaction:
                 self._undelete_children(record_id)
 
     def _delete_children(self, object_name: str, record_id: str) -> None:
-        """What a delete does to children is set up by reference: refused, carried out on them too, or their field emptied."""
+        """The effect of a delete on children, set up by reference: refused, carried out on them
+        too, or their field emptied.
+        """
         for child, reference, on_delete in self._org.child_rules.get(object_name, ()):
             records = self._org.records[child]
             found = records.children(reference, record_id)
@@ -213,7 +225,8 @@ class Transaction:
         """A business, or a person with a contact of its own."""
         person = is_person(fields)
         refuse_wrong_name(fields, person=person)
-        # The name is known once its parts have been checked; until then the field is filled, because it is required.
+        # The name is known once its parts have been checked; until then the field is filled,
+        # because it is required.
         values = records.for_create({**fields, "Name": "-"} if person else fields, self.user, self._stored)
         if not person:
             record_id = records.insert(values, self._stored)
@@ -232,14 +245,16 @@ class Transaction:
         return record_id
 
     def _person(self, records: Records, record_id: str) -> dict[str, Value]:
-        """What makes a record a person or none."""
+        """The field that makes a record a person or none."""
         names = (IS_PERSON, CONTACT_ID, *(name for name in FULL_NAME if name in records.spec.fields))
         return dict(zip(names, records.fetch(record_id, names)[FIRST_FIELD:], strict=True))
 
     def _person_changes(
         self, records: Records, record_id: str, values: dict[str, Value]
     ) -> tuple[str, dict[str, Value]] | None:
-        """The contact of a person and what changes in it, None for a business. `values` gets the full name, if that changes."""
+        """The contact of a person and what changes in it, None for a business. `values` gets the
+        full name, if that changes.
+        """
         person = self._person(records, record_id)
         refuse_wrong_name(values, person=bool(person[IS_PERSON]))
         if not person[IS_PERSON]:
@@ -252,7 +267,9 @@ class Transaction:
         return (str(person[CONTACT_ID]), contact) if contact and person[CONTACT_ID] else None
 
     def _undelete_children(self, record_id: str) -> None:
-        """Those that the delete of this record took along; not one that was deleted before, or has come back since."""
+        """Records that the delete of this record took along; not one that was deleted before, or
+        has come back since.
+        """
         connection = self._org.store.connection
         taken = connection.execute(
             "DELETE FROM sandbox_cascades WHERE parent = ? RETURNING object, child", (record_id,)
@@ -272,7 +289,9 @@ class Transaction:
 
     @contextmanager
     def _whole(self, object_name: str) -> Iterator[None]:
-        """Let an operation that takes children along happen as a whole, or not at all when one of them refuses."""
+        """Let an operation that takes children along happen as a whole, or not at all when one of
+        them refuses.
+        """
         if object_name not in self._org.child_rules and not self._org.records[object_name].has_persons:
             yield
             return

@@ -1,7 +1,9 @@
-"""The event bus: what was committed, in commit order, held for 72 hours and handed out from any position.
+"""The event bus: what was committed, in commit order, held for 72 hours and handed out from any
+position.
 
-Followers at the end are served from a tail in memory, those behind from SQLite. A position is good when nothing after it
-has been purged and it is not ahead of the newest event; an id that no event has is as good as one that has.
+Followers at the end are served from a tail in memory, those behind from SQLite. A position is
+good when nothing after it has been purged and it is not ahead of the newest event; an id that no
+event has is as good as one that has.
 """
 
 import asyncio
@@ -20,7 +22,9 @@ _SCAN_IDS = 4_000
 
 
 Row = tuple[int, str, int, bytes]
-"""An event as it is stored: replay id, object API name, epoch ms of its commit, and the message's `data` object as JSON."""
+"""An event as it is stored: replay id, object API name, epoch ms of its commit, and the message's
+`data` object as JSON.
+"""
 _ID: Final = 0
 _ENTITY: Final = 1
 _BODY: Final = 3
@@ -56,7 +60,8 @@ class Bus:
         return None if row[0] is None else int(row[0])
 
     def start_position(self, replay: int) -> int:
-        """The position after which a subscriber who asks for `replay` is served: -1 new events, -2 all retained, or an id.
+        """The position after which a subscriber who asks for `replay` is served: -1 new events, -2
+        all retained, or an id.
 
         Raises `ReplayPositionError` for an id that is purged or not yet given out.
         """
@@ -69,7 +74,9 @@ class Bus:
         return replay
 
     def append(self, rows: Sequence[Row]) -> None:
-        """Write events inside the transaction of their records; `publish` them after it has committed."""
+        """Write events inside the transaction of their records; `publish` them after it has
+        committed.
+        """
         self._store.connection.executemany("INSERT INTO events VALUES (?, ?, ?, ?)", rows)
 
     def publish(self, rows: Sequence[Row]) -> None:
@@ -86,8 +93,9 @@ class Bus:
     def read(
         self, after: int, entities: frozenset[str] | None, max_events: int, max_bytes: int
     ) -> tuple[list[Row], int]:
-        """Events after a position, and the position that has then been read through (beyond the last event when
-        those that follow belong to other objects than `entities`; None wants all). At least one event is returned, however large, when there is one.
+        """Events after a position, and the position that has then been read through (beyond the
+        last event when those that follow belong to other objects than `entities`; None wants
+        all). At least one event is returned, however large, when there is one.
         """
         if after >= self.newest:
             return [], after
@@ -116,7 +124,7 @@ class Bus:
         self.wake()
 
     def set_retention(self, milliseconds: int, now_ms: int) -> None:
-        """Hold events for so long from now on, across restarts; what is older goes at once."""
+        """Hold events for this long from now on, across restarts; older ones go at once."""
         self.retention_ms = milliseconds
         self._store.set_meta("retention_ms", milliseconds)
         while self.purge(now_ms):
@@ -131,7 +139,9 @@ class Bus:
         self._drop_tail_through(self.newest)
 
     def purge(self, now_ms: int) -> int:
-        """Forget some of the events that are past retention; returns how many. 0 means none is left to forget."""
+        """Forget some of the events that are past retention; returns how many. 0 means none is left
+        to forget.
+        """
         connection = self._store.connection
         oldest = "SELECT replay_id, at_epoch_ms FROM events ORDER BY replay_id LIMIT ?"
         limit = now_ms - self.retention_ms
@@ -165,7 +175,8 @@ class Bus:
     def _from_store(
         self, after: int, entities: frozenset[str] | None, max_events: int, max_bytes: int
     ) -> tuple[list[Row], int]:
-        # A bounded range of ids, so that one object's rare events do not cost a scan of the whole file.
+        # A bounded range of ids, so that one object's rare events do not cost a scan of the whole
+        # file.
         end = min(after + _SCAN_IDS, self.newest)
         rows = self._store.connection.execute(
             "SELECT replay_id, entity, at_epoch_ms, body FROM events WHERE replay_id > ? AND replay_id <= ? ORDER BY replay_id",

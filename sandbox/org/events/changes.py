@@ -1,7 +1,9 @@
-"""Change events as CometD carries them, built as bytes: header and body are each written once and never parsed again.
+"""Change events as CometD carries them, built as bytes: header and body are each written once and
+never parsed again.
 
-Change Data Capture Developer Guide, "ChangeEventHeader Fields" and "Change Event Body": a create and an undelete carry the
-fields that hold something, an update those that changed (null when emptied), a delete none.
+Change Data Capture Developer Guide, "ChangeEventHeader Fields" and "Change Event Body": a create
+and an undelete carry the fields that hold something, an update those that changed (null when
+emptied), a delete none.
 """
 
 import difflib
@@ -26,10 +28,14 @@ _STAMP_SECONDS = len("2017-07-25T19:16:44")
 
 @dataclass(slots=True)
 class Header:
-    """What all events of one transaction share. Not frozen, like `Operation`, for speed."""
+    """The header that all events of one transaction share. Not frozen, like `Operation`, for
+    speed.
+    """
 
     origin: str
-    """`changeOrigin`, such as `com/salesforce/api/rest/67.0;client=x`; empty for a change that came from no API."""
+    """`changeOrigin`, such as `com/salesforce/api/rest/67.0;client=x`; empty for a change that came
+    from no API.
+    """
     transaction_key: str
     timestamp_ms: int
     """Epoch ms, whole seconds."""
@@ -48,7 +54,9 @@ class EventShape:
         self._texts = frozenset(n for n, f in fields.items() if f.type is FieldType.TEXTAREA)
         self._parts = {n: (f.part_of, f.part or n) for n, f in fields.items() if f.part_of is not None}
         self._switchable = frozenset(place[0] for place in self._parts.values()) & fields.keys()
-        """Names that are a text in some records and an object of parts in others: Name of accounts that may be persons."""
+        """Names that are a text in some records and an object of parts in others: Name of accounts
+        that may be persons.
+        """
         self._untold = spec.fields.keys() - fields.keys()
         self._odd = self._switchable | self._untold
         self._booleans = frozenset(n for n, f in spec.fields.items() if f.type is FieldType.BOOLEAN)
@@ -70,7 +78,9 @@ class EventShape:
         return orjson.dumps(body, shown, EXACT_OPTION)
 
     def changed(self, values: Mapping[str, Value], old: Mapping[str, Value]) -> bytes:
-        """The body of an update: new `values` of the fields that changed, a diff where a long text did."""
+        """The body of an update: new `values` of the fields that changed, a diff where a long text
+        did.
+        """
         body: dict[str, object] = {}
         for name, value in values.items():
             before = old.get(name)
@@ -88,8 +98,8 @@ class EventShape:
         return orjson.dumps(body, shown, EXACT_OPTION)
 
     def told(self, names: Sequence[str]) -> tuple[str, ...]:
-        """The names of changed fields as a header lists them: `Name.LastName` (CDC Developer Guide, "Get Compound Fields in Change
-        Events").
+        """The names of changed fields as a header lists them: `Name.LastName` (CDC Developer Guide,
+        "Get Compound Fields in Change Events").
         """
         made_of_parts = {self._parts[name][0] for name in names if name in self._parts}
         return tuple(
@@ -164,7 +174,8 @@ def _json(value: str | tuple[str, ...]) -> str:
 def text_diff(old: str, new: str) -> str:
     """The unified diff that stands for a long text. The hash is of the text *before* the change.
 
-    "Change Events for Large Text Fields": so a subscriber can tell whether it holds the text that the diff starts from.
+    "Change Events for Large Text Fields": so a subscriber can tell whether it holds the text
+    that the diff starts from.
     """
     digest = hashlib.sha256(old.encode()).hexdigest()
     lines = difflib.unified_diff(_LINE_BREAK.split(old), _LINE_BREAK.split(new), n=0, lineterm="")

@@ -1,4 +1,6 @@
-"""What the org does beyond answering addresses: each behaviour with its source and the test that would fail without it."""
+"""The org's behaviours beyond its addresses: each with its source and the test that would fail
+without it.
+"""
 
 from typing import NamedTuple
 
@@ -85,7 +87,7 @@ BEHAVIOURS = (
               "test_an_address_of_ones_own_has_codes_and_its_geocode"),
     Behaviour("An account that is a person has a name of parts, and a contact that follows it (POST /sandbox/person-accounts)",
               "Salesforce Help, Person Accounts", "test_one_object_carries_a_text_and_an_object_as_its_name"),
-    Behaviour("What Avro cannot say of an event is told to Pub/Sub subscribers as a gap",
+    Behaviour("Changes that Avro cannot carry are sent to Pub/Sub subscribers as a gap",
               "Change Data Capture Developer Guide, Gap Events",
               "test_what_avro_cannot_say_is_a_gap_to_pubsub_and_never_missing"),
     Behaviour("What field-level security hides is in no describe, query, write or event", "Salesforce Help, Field-Level Security",

@@ -1,4 +1,6 @@
-"""The org's clock: it never goes back, and what is stored has one-second resolution, as in Salesforce."""
+"""The org's clock: it never goes back, and what is stored has one-second resolution, as in
+Salesforce.
+"""
 
 import time
 from dataclasses import dataclass

@@ -1,6 +1,7 @@
 """The dials of the org: how long things take and which of two documented behaviours it shows.
 
-The control plane reads and turns them (`/sandbox/dials`); a default is what an org does that is in no hurry and in no trouble.
+The control plane reads and turns them (`/sandbox/dials`); a default is what an org does that is
+in no hurry and under no faults.
 """
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,13 +15,18 @@ class RecordDials(_Dials):
     """How writes and their visibility behave in time."""
 
     commit_lag_seconds: float = Field(default=0, ge=0, le=60)
-    """The most by which a transaction's modstamp precedes its commit; 0: they are the same second (1 to 3 s are seen in orgs)."""
+    """The most by which a transaction's modstamp precedes its commit; 0: they are the same second
+    (1 to 3 s are seen in orgs).
+    """
     commit_lag_share: float = Field(default=0.1, ge=0, le=1)
     """Share of the transactions that commit late."""
     query_delay_seconds: float = Field(default=0, ge=0, le=60)
-    """How old a commit must be for queries to see it; reads by id see it at once. 0: queries see everything committed."""
+    """How old a commit must be for queries to see it; reads by id see it at once. 0: queries see
+    everything committed.
+    """
     chunk_seconds: float = Field(default=0, ge=0, le=60)
-    """How long a write of up to 200 rows takes, its locks held; 0: no write ever waits for another."""
+    """How long a write of up to 200 rows takes, its locks held; 0: no write ever waits for another.
+    """
     lock_wait_seconds: float = Field(default=10, ge=0, le=60)
     """How long a write waits for a lock before UNABLE_TO_LOCK_ROW."""
 
@@ -33,12 +39,16 @@ class QueryDials(_Dials):
 
 
 class EventDials(_Dials):
-    """What change events carry and when they come."""
+    """The content and the time of change events."""
 
     changed_fields_in_header: bool = False
-    """True adds `changedFields` to CometD headers; Salesforce's pages disagree on whether CometD has it."""
+    """True adds `changedFields` to CometD headers; Salesforce's pages disagree on whether CometD
+    has it.
+    """
     calculated_fields: bool = False
-    """True puts formula and roll-up fields into event bodies, as v66.0 does; older releases leave them out."""
+    """True puts formula and roll-up fields into event bodies, as v66.0 does; older releases leave
+    them out.
+    """
     keepalive_seconds: float = Field(default=270, gt=0)
     """The longest a Pub/Sub stream with demand stays silent."""
     no_demand_seconds: float = Field(default=70, gt=0)
@@ -57,14 +67,18 @@ class BulkDials(_Dials):
     page_rows: int = Field(default=50_000, ge=1)
     """Rows of a result page when the client does not ask."""
     chunk_attempts: int = Field(default=10, ge=1)
-    """How often a chunk that cannot get a lock is tried before its rows fail with UNABLE_TO_LOCK_ROW."""
+    """How often a chunk that cannot get a lock is tried before its rows fail with
+    UNABLE_TO_LOCK_ROW.
+    """
 
 
 class AuthDials(_Dials):
     """How logins behave."""
 
     rotate_refresh_tokens: bool = False
-    """True answers a refresh grant with a new refresh token and revokes the grant when an old one is used again."""
+    """True answers a refresh grant with a new refresh token and revokes the grant when an old one
+    is used again.
+    """
     session_seconds: float | None = Field(default=None, gt=0)
     """How long a token lives from its last use; None is Salesforce's two hours."""
 
@@ -73,7 +87,9 @@ class LimitDials(_Dials):
     """How the org tells what is used."""
 
     tell_apps: bool = False
-    """True adds the connected app's own part to `Sforce-Limit-Info` and `/limits`, as an org with a quota per app does."""
+    """True adds the connected app's own part to `Sforce-Limit-Info` and `/limits`, as an org with a
+    quota per app does.
+    """
 
 
 class Dials(_Dials):

@@ -1,6 +1,8 @@
-"""Scripted trouble. A rule says at which point, how often and how hard; parts of the org ask whether it strikes now.
+"""Scripted faults. A rule says at which point, how often and how hard; parts of the org ask whether
+it strikes now.
 
-Everything is drawn from the rule's own seed, so the same requests in the same order meet the same trouble.
+Everything is drawn from the rule's own seed, so the same requests in the same order meet the
+same faults.
 """
 
 import asyncio
@@ -12,7 +14,9 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Point = Literal["http", "row", "bulk.job", "bulk.page", "event", "stream"]
-"""Where a rule can strike: an HTTP call, a row of a write, a bulk job, a page of bulk results, an event on its way out, a stream."""
+"""Where a rule can strike: an HTTP call, a row of a write, a bulk job, a page of bulk results, an
+event on its way out, a stream.
+"""
 
 
 KINDS: Mapping[Point, Mapping[str, str]] = {
@@ -35,11 +39,11 @@ KINDS: Mapping[Point, Mapping[str, str]] = {
     "event": {"drop": "the event is not handed out", "duplicate": "the event is handed out twice"},
     "stream": {"cut": "the stream ends as its protocol ends one: a forgotten client, or UNAVAILABLE"},
 }
-"""What each point can do, in a sentence."""
+"""The effect of each point, in a sentence."""
 
 
 class FaultRule(BaseModel):
-    """One kind of trouble."""
+    """One kind of fault."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -47,10 +51,12 @@ class FaultRule(BaseModel):
     kind: str
     """One of the point's `KINDS`."""
     match: str = ""
-    """Strikes only where this text is part of the subject (a method and path, an object, a channel); empty: everywhere."""
+    """Strikes only where this text is part of the subject (a method and path, an object, a
+    channel); empty: everywhere.
+    """
     probability: float = Field(default=1, ge=0, le=1)
     times: int | None = Field(default=None, ge=1)
-    """How often it strikes at the most; None: without end."""
+    """How often it strikes at most; None: without end."""
     after: int = Field(default=0, ge=0)
     """How many matching occasions it lets pass first."""
     seconds: float = Field(default=0, ge=0)
@@ -74,7 +80,7 @@ class _Armed:
         self.rule = rule
         self.seen = 0
         self.struck = 0
-        self._random = Random(rule.seed)  # noqa: S311 -- reproducible trouble is the point
+        self._random = Random(rule.seed)  # noqa: S311 -- reproducible faults are the point
 
     def strikes(self, subject: str) -> bool:
         rule = self.rule
@@ -119,7 +125,9 @@ class Faults:
         return point in self._points
 
     def strike(self, point: Point, subject: str) -> FaultRule | None:
-        """The first rule that strikes here and now; None when none does. Free when no rule is for this point."""
+        """The first rule that strikes here and now; None when none does. Free when no rule is for
+        this point.
+        """
         if point not in self._points:
             return None
         return next((a.rule for a in self._armed if a.rule.point == point and a.strikes(subject)), None)

@@ -1,6 +1,8 @@
-"""Trouble on the way of an HTTP call, outside everything else: the APIs do not know that it happens to them.
+"""Faults on the way of an HTTP call, outside everything else: the APIs do not know that it happens
+to them.
 
-It also keeps the latest calls for whoever looks at the control page, and tells the org's time in every answer's Date header.
+It also keeps the latest calls for the control page, and sends the org's time in every answer's
+Date header.
 """
 
 import asyncio
@@ -131,7 +133,9 @@ class HttpFaults:
 
 
 class _Watched:
-    """The server's `send`, which remembers the status, tells the time, and can end the connection."""
+    """The server's `send`, which remembers the status, tells the time, and can end the
+    connection.
+    """
 
     def __init__(self, send: Send, date: bytes) -> None:
         self._send = send
@@ -145,10 +149,12 @@ class _Watched:
         await self._send(message)
 
     async def cut(self, *, reset: bool) -> None:
-        """End the connection. ASGI has no word for it, so uvicorn's connection is reached through its bound method.
+        """End the connection. ASGI has no word for it, so uvicorn's connection is reached through
+        its bound method.
 
         Args:
-            reset: True throws away what is unsent and resets (ECONNRESET); False lets what was sent arrive, then closes.
+            reset: True throws away what is unsent and resets (ECONNRESET); False lets what was
+                sent arrive, then closes.
         """
         self.status = 0
         connection: Any = getattr(self._send, "__self__", None)
@@ -158,7 +164,8 @@ class _Watched:
         if reset:
             _linger_not(transport.get_extra_info("socket").fileno())
         transport.abort()
-        # uvicorn has to notice before the call returns, or it logs an application that forgot to answer.
+        # uvicorn has to notice before the call returns, or it logs an application that forgot to
+        # answer.
         for _ in range(_LOOPS_TO_NOTICE):
             if connection.disconnected:
                 return
@@ -166,7 +173,9 @@ class _Watched:
 
 
 def _linger_not(descriptor: int) -> None:
-    """Make closing a socket a reset. The loop's own object for it takes no options, a duplicate reaches the same socket."""
+    """Make closing a socket a reset. The loop's own object for it takes no options, a duplicate
+    reaches the same socket.
+    """
     with socket.socket(fileno=os.dup(descriptor)) as same:
         same.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 

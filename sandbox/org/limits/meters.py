@@ -1,6 +1,7 @@
-"""What the org counts over the last 24 hours, and how much of each it allows.
+"""The org's meters over the last 24 hours, and the allowance of each.
 
-The counts outlive a restart, because a quota that a crash resets would teach clients the wrong lesson.
+The counts outlive a restart, because a quota that a crash resets would teach clients the wrong
+lesson.
 """
 
 import time
@@ -50,7 +51,7 @@ class RollingCount:
 
     @property
     def used(self) -> int:
-        """What was counted in the last 24 h (by whole hours)."""
+        """The count of the last 24 h (by whole hours)."""
         return sum(self._buckets.get(hour, 0) for hour in self._window(self._hour()))
 
     @property
@@ -58,7 +59,9 @@ class RollingCount:
         return self.maximum - self.used
 
     def count(self, amount: int = 1) -> None:
-        """Count; raises the refusal when that would go beyond the maximum, and then counts nothing."""
+        """Count; raises the refusal when that would go beyond the maximum, and then counts
+        nothing.
+        """
         if self.used + amount > self.maximum:
             raise SalesforceError(self._refusal.code, self._refusal.message, self._refusal.status)
         self.add(amount)
@@ -93,9 +96,11 @@ class RollingCount:
 
 
 class LongCalls:
-    """How many API calls have been under way for so long that they count against the concurrency limit.
+    """How many API calls have been under way for so long that they count against the concurrency
+    limit.
 
-    A call is refused when it arrives, never later (Salesforce Developer Limits, "Concurrent API Requests").
+    A call is refused when it arrives, never later (Salesforce Developer Limits, "Concurrent API
+    Requests").
     """
 
     def __init__(self, edition: str, *, seconds: float = LONG_CALL.total_seconds()) -> None:
@@ -171,7 +176,9 @@ class Meters:
             "TotalRequests Limit exceeded.",
             403,
         )
-        """The `api_calls` that came by the org's own connected app. Told where the dial says so; its maximum refuses nothing."""
+        """The `api_calls` that came by the org's own connected app. Told where the dial says so;
+        its maximum refuses nothing.
+        """
         self.long_calls = LongCalls(edition)
 
     def by_name(self) -> dict[str, RollingCount]:

@@ -19,7 +19,9 @@ class PermissionHandles:
         self._org = org
 
     async def permissions(self, request: Request) -> Response:
-        """Reads the integration user's permissions; a PATCH gives or takes those that it names, such as `{"view_all_data": false}`."""
+        """Reads the integration user's permissions; a PATCH gives or takes those that it names,
+        such as `{"view_all_data": false}`.
+        """
         if request.method == "PATCH":
             wanted = orjson.loads(await request.body() or b"{}")
             if not isinstance(wanted, dict):

@@ -1,7 +1,9 @@
-"""The integration user's permissions: system permissions, object permissions and field-level security.
+"""The integration user's permissions: system permissions, object permissions and field-level
+security.
 
-A hidden object or field does not exist for the user: describe leaves it out, queries and writes refuse its name, events come without it
-(Salesforce Help, "Field-Level Security"; Change Data Capture Developer Guide, "Required Permissions for Receiving Change Events").
+A hidden object or field does not exist for the user: describe leaves it out, queries and writes
+refuse its name, events come without it (Salesforce Help, "Field-Level Security"; Change Data
+Capture Developer Guide, "Required Permissions for Receiving Change Events").
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,24 +22,30 @@ _NEVER_HIDDEN = frozenset({"Id", "IsDeleted", "SystemModstamp"})
 
 
 class Rights(BaseModel):
-    """Everything that can be given or taken. The defaults are those of a user that is set up well."""
+    """Everything that can be given or taken. The defaults are those of a user that is set up
+    well.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     api_enabled: bool = True
     """API Enabled. Without it every API call is refused; the login is not."""
     view_setup: bool = True
-    """View Setup and Configuration: the limits, channel members and object permissions can be read."""
+    """View Setup and Configuration: the limits, channel members and object permissions can be read.
+    """
     view_all_data: bool = True
     """View All Data: every object's change events may be followed."""
     objects: Mapping[str, ObjectAccess] = {}
     """By API name; others: read. `view_all` is View All Records; `none` hides the object."""
     hidden_fields: tuple[str, ...] = ()
-    """`Case.Subject`: fields, or compounds with all their parts, that field-level security hides."""
+    """`Case.Subject`: fields, or compounds with all their parts, that field-level security hides.
+    """
 
 
 class Permissions:
-    """The rights as they are now. They survive a restart; a reset of the org gives them all back."""
+    """The rights as they are now. They survive a restart; a reset of the org gives them all
+    back.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -46,12 +54,14 @@ class Permissions:
         self.reload()
 
     def reload(self) -> None:
-        """Read the rights anew."""
+        """Read the rights again."""
         row = self._store.connection.execute("SELECT rights FROM sandbox_permissions").fetchone()
         self.rights = Rights() if row is None else Rights.model_validate_json(row[0])
 
     def give(self, rights: Rights) -> None:
-        """Let the user have these rights from now on; raises `SalesforceError` for an object or field that there is not."""
+        """Let the user have these rights from now on; raises `SalesforceError` for an object or
+        field that there is not.
+        """
         self._check(rights)
         self._store.connection.execute(
             "INSERT OR REPLACE INTO sandbox_permissions VALUES (1, ?)", (rights.model_dump_json(),)
@@ -65,7 +75,9 @@ class Permissions:
         )
 
     def hidden(self, object_name: str) -> frozenset[str]:
-        """The fields of the object that the user does not see, parts of hidden compounds included."""
+        """The fields of the object that the user does not see, parts of hidden compounds
+        included.
+        """
         fields = self._store.objects[object_name].fields
         named = {
             field

@@ -1,4 +1,5 @@
-"""The permissions as objects that can be queried (Object Reference, "UserPermissionAccess", "PermissionSetAssignment", "ObjectPermissions").
+"""The permissions as objects that can be queried (Object Reference, "UserPermissionAccess",
+"PermissionSetAssignment", "ObjectPermissions").
 
 The org has one permission set, which stands for everything that the integration user is given.
 """

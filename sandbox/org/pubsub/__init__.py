@@ -1,1 +1,3 @@
-"""Change events over the Pub/Sub API: gRPC, Avro, and a client that says how many events it can take."""
+"""Change events over the Pub/Sub API: gRPC, Avro, and a client that says how many events it can
+take.
+"""

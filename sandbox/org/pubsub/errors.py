@@ -1,6 +1,7 @@
 """The Pub/Sub API's refusals: a gRPC status, and Salesforce's own code in the trailer `error-code`.
 
-Pub/Sub API Guide, "Handle Errors". Where the guide names no status or code, the one here is our guess and says so.
+Pub/Sub API Guide, "Handle Errors". Where the guide names no status or code, the one here is our
+guess and says so.
 """
 
 import uuid

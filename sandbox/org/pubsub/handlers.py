@@ -35,7 +35,9 @@ class PubSub(service.PubSubServicer):  # type: ignore[misc]
         self._managed = Managed(org.store.connection)
 
     async def GetTopic(self, request: Any, context: Any) -> Any:
-        """What a topic is and which schema its events have now (Pub/Sub API Guide, "GetTopic RPC Method")."""
+        """A topic and the present schema of its events (Pub/Sub API Guide, "GetTopic RPC
+        Method").
+        """
         await self._token(context)
         channel = await self._channel(request.topic_name, context)
         entities = channel.entities or ()
@@ -58,7 +60,9 @@ class PubSub(service.PubSubServicer):  # type: ignore[misc]
         return wire.SchemaInfo(schema_json=schema, schema_id=request.schema_id, rpc_id=str(uuid.uuid4()))
 
     async def Subscribe(self, requests: Any, context: Any) -> AsyncIterator[Any]:
-        """Events of a topic, as many as the client asks for (Pub/Sub API Guide, "Subscribe RPC Method")."""
+        """Events of a topic, as many as the client asks for (Pub/Sub API Guide, "Subscribe RPC
+        Method").
+        """
         token = await self._token(context)
         first = await anext(aiter(requests), None)
         if first is None:
@@ -77,7 +81,9 @@ class PubSub(service.PubSubServicer):  # type: ignore[misc]
                 )
 
     async def ManagedSubscribe(self, requests: Any, context: Any) -> AsyncIterator[Any]:
-        """A subscription whose position the org keeps (Pub/Sub API Guide, "ManagedSubscribe RPC Method (Beta)")."""
+        """A subscription whose position the org keeps (Pub/Sub API Guide, "ManagedSubscribe RPC
+        Method (Beta)").
+        """
         token = await self._token(context)
         first = await anext(aiter(requests), None)
         if first is None:
@@ -106,7 +112,9 @@ class PubSub(service.PubSubServicer):  # type: ignore[misc]
                     )
 
     async def Publish(self, request: Any, context: Any) -> Any:
-        """Refused: only Salesforce publishes change events (Pub/Sub API Guide, "Publish RPC Method")."""
+        """Refused: only Salesforce publishes change events (Pub/Sub API Guide, "Publish RPC
+        Method").
+        """
         await self._token(context)
         await self._channel(request.topic_name, context)
         await refuse(context, errors.NO_PUBLISHING)
@@ -171,7 +179,9 @@ class PubSub(service.PubSubServicer):  # type: ignore[misc]
     async def _served(
         self, stream: Stream, token: str, reading: "_Reading", context: Any
     ) -> AsyncIterator[list[Any]]:
-        """Lists of events to send; an empty one is a sign of life or carries a commit's answer. Ends the RPC when it must."""
+        """Lists of events to send; an empty one is a sign of life or carries a commit's answer.
+        Ends the RPC when it must.
+        """
         if self._org.pubsub_streams >= COMETD_CLIENTS[self._org.edition]:
             await refuse(context, errors.TOO_MANY_CLIENTS)
         self._org.pubsub_streams += 1
@@ -196,7 +206,8 @@ class PubSub(service.PubSubServicer):  # type: ignore[misc]
                     yield events
                     silent_until = self._keepalive_at()
                 else:
-                    # What a filter holds back costs time too; the org has others to serve meanwhile.
+                    # What a filter holds back costs time too; the org has others to serve
+                    # meanwhile.
                     await asyncio.sleep(0)
         finally:
             self._org.pubsub_streams -= 1
@@ -266,7 +277,9 @@ class _Reading:
             self._task.cancel()
 
     async def _read(self) -> None:
-        """A client that closes its side has gone; what it has asked for is still sent until then."""
+        """A client that closes its side has gone; what it has asked for is still sent until
+        then.
+        """
         try:
             async for request in self._requests:
                 self._take(request)

@@ -1,4 +1,6 @@
-"""Managed subscriptions: the org keeps their position, and gives one client at a time its events (beta)."""
+"""Managed subscriptions: the org keeps their position, and gives one client at a time its events
+(beta).
+"""
 
 import sqlite3
 import time

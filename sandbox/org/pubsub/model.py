@@ -1,4 +1,6 @@
-"""One subscription stream: how much its client can take, where it stands, and the events that are due to it."""
+"""One subscription stream: how much its client can take, where it stands, and the events that are
+due to it.
+"""
 
 import asyncio
 import logging
@@ -60,14 +62,16 @@ class Encoder:
         return wire.ConsumerEvent(event=producer, replay_id=replay_bytes(delivery.replay_id))
 
     def _payload(self, event: dict[str, Any], delivery: Delivery) -> tuple[str, bytes]:
-        """Schema id and Avro form. What Avro cannot say is told as a gap, as Salesforce tells its own errors ("Gap Events")."""
+        """Schema id and Avro form. Changes that Avro cannot carry are sent as a gap, as Salesforce
+        sends its own errors ("Gap Events").
+        """
         codec = self._channels.codec(event["schema"])
         if codec is not None:
             try:
                 return event["schema"], codec.encode(event["payload"], delivery.extra)
             except Exception as error:
                 logger.warning(
-                    "the event %s is told as a gap, Avro cannot say it: %s", delivery.replay_id, error
+                    "the event %s is sent as a gap, Avro cannot carry it: %s", delivery.replay_id, error
                 )
         header = event["payload"][HEADER]
         schema_id = self._channels.schema_ids[header["entityName"]]

@@ -1,7 +1,8 @@
-"""What every REST call has in common: who calls, in which version, what it costs, and how a refusal looks.
+"""Shared by every REST call: the caller, the version, the cost, and the form of a refusal.
 
-Handlers get a `Call` and return a response or raise `SalesforceError`; everything that is the same for all of them happens here
-and only here: the session, the version, the count against the quota, `Sforce-Limit-Info` on every answer, errors as a JSON array.
+Handlers get a `Call` and return a response or raise `SalesforceError`; everything that is the
+same for all of them happens here and only here: the session, the version, the count against the
+quota, `Sforce-Limit-Info` on every answer, errors as a JSON array.
 """
 
 import logging
@@ -48,7 +49,9 @@ class Call:
     client_id: str
     """The connected app that the caller came by."""
     in_transaction: bool = False
-    """True inside an all-or-none composite: it must neither wait nor read beside the writer, who alone sees its rows."""
+    """True inside an all-or-none composite: it must neither wait nor read beside the writer, who
+    alone sees its rows.
+    """
 
     async def read(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
         """Read beside the event loop; inside a transaction, through the writer's connection."""
@@ -74,7 +77,9 @@ class Call:
 
     @property
     def origin(self) -> str:
-        """`changeOrigin` of what this call writes (Change Data Capture Developer Guide, "Change Event Header Fields")."""
+        """`changeOrigin` of what this call writes (Change Data Capture Developer Guide, "Change
+        Event Header Fields").
+        """
         option = _option(self.request.headers.get("sforce-call-options", ""), "client")
         client = f";client={option}" if option else ""
         return f"com/salesforce/api/rest/{self.version:.1f}{client}"
@@ -125,7 +130,8 @@ def endpoint(
 ) -> Callable[[Request], Awaitable[Response]]:
     """An ASGI endpoint that serves each HTTP method by its handler.
 
-    HEAD falls back to GET without its body. `POST …?_HttpMethod=PATCH` is taken as PATCH, for clients that cannot send it.
+    HEAD falls back to GET without its body. `POST …?_HttpMethod=PATCH` is taken as PATCH, for
+    clients that cannot send it.
     """
 
     async def serve(request: Request) -> Response:
@@ -144,7 +150,9 @@ def endpoint(
 
 
 def unexpected(request: Request, error: Exception) -> SalesforceError:
-    """A fault of the sandbox itself, told as Salesforce tells its own; the ErrorId finds it in the log."""
+    """A fault of the sandbox itself, told as Salesforce tells its own; the ErrorId finds it in the
+    log.
+    """
     error_id = secrets.token_hex(4)
     place = f"{request.method} {request.url.path}"
     logger.error("REST call failed, ErrorId %s: %s", error_id, place, exc_info=error)
@@ -153,7 +161,9 @@ def unexpected(request: Request, error: Exception) -> SalesforceError:
 
 
 def _accept(service: "RestService", request: Request) -> Call:
-    """Let a call in. What comes before the count is free: a call that is too long or has no session never reaches the API."""
+    """Let a call in. What comes before the count is free: a call that is too long or has no session
+    never reaches the API.
+    """
     _check_length(request)
     session = authenticate(request)
     service.org.count_call(session.client_id)
@@ -172,7 +182,7 @@ def _accept(service: "RestService", request: Request) -> Call:
 
 
 def _check_accept(request: Request) -> None:
-    """Answers are JSON only; who takes nothing but XML is told so."""
+    """Answers are JSON only; a caller that accepts only XML gets an error that says so."""
     accepted = [part.partition(";")[0].strip() for part in request.headers.get("accept", "").split(",")]
     if accepted and all(each.endswith("/xml") for each in accepted):
         message = "XML answers are not built in this sandbox; accept application/json"
@@ -180,7 +190,9 @@ def _check_accept(request: Request) -> None:
 
 
 def _check_length(request: Request) -> None:
-    """URI and headers share 16,384 bytes (Salesforce Developer Limits, "API Requests"); the codes are our guess."""
+    """URI and headers share 16,384 bytes (Salesforce Developer Limits, "API Requests"); the codes
+    are our guess.
+    """
     uri = len(request.scope["raw_path"]) + len(request.scope["query_string"])
     if uri > URI_MAX_BYTES:
         raise SalesforceError("URI_TOO_LONG", "URI too long", 414)

@@ -1,7 +1,7 @@
 """Conditional requests (REST API Developer Guide, "Conditional Request Headers").
 
-`If-Modified-Since` and `If-Unmodified-Since` work for every object, at one-second resolution; `ETag`, `If-Match` and
-`If-None-Match` for rows of Account only. Deletes take no condition.
+`If-Modified-Since` and `If-Unmodified-Since` work for every object, at one-second resolution;
+`ETag`, `If-Match` and `If-None-Match` for rows of Account only. Deletes take no condition.
 """
 
 import re
@@ -27,7 +27,9 @@ def entity_tag(row: Sequence[Any]) -> str:
 
 
 def check_tag(request: Request, tag: str) -> Response | None:
-    """The 304 for a record that the client has already, None to go on; raises 412 when a condition does not hold."""
+    """The 304 for a record that the client has already, None to go on; raises 412 when a condition
+    does not hold.
+    """
     wanted, known = _tags(request, "if-match"), _tags(request, "if-none-match")
     if wanted and not {tag, "*"} & wanted:
         raise _failed()
@@ -46,7 +48,9 @@ def refuse_conditions(request: Request) -> None:
 
 
 def _tags(request: Request, name: str) -> frozenset[str]:
-    """The tags of a header, weak ones as strong; one that cannot be read is refused when it guards a write, else ignored."""
+    """The tags of a header, weak ones as strong; one that cannot be read is refused when it guards
+    a write, else ignored.
+    """
     text = request.headers.get(name, "")
     if text and not _TAGS.fullmatch(text):
         if request.method in ("GET", "HEAD"):
@@ -66,7 +70,9 @@ def http_date(moment: datetime) -> str:
 
 
 def not_modified(request: Request, changed_at: datetime) -> Response | None:
-    """The 304 to answer with when nothing changed since the client's date; None to answer in full."""
+    """The 304 to answer with when nothing changed since the client's date; None to answer in
+    full.
+    """
     since = _header_date(request, "if-modified-since")
     if since is None or changed_at > since:
         return None
@@ -81,7 +87,9 @@ def check_unmodified(request: Request, changed_at: datetime) -> None:
 
 
 def _header_date(request: Request, name: str) -> datetime | None:
-    """The header as a time; a date that cannot be read is refused when it guards a write, else ignored."""
+    """The header as a time; a date that cannot be read is refused when it guards a write, else
+    ignored.
+    """
     text = request.headers.get(name)
     if not text:
         return None

@@ -1,7 +1,8 @@
 """Query results that are read page by page.
 
-A cursor keeps the ids of its result, 18 bytes each, in their order: pages neither overlap nor leave out a record, whatever is
-written meanwhile. Cursors live in memory: after a restart, as after two days, a locator is unknown and the client asks again.
+A cursor keeps the ids of its result, 18 bytes each, in their order: pages neither overlap nor
+leave out a record, whatever is written meanwhile. Cursors live in memory: after a restart, as
+after two days, a locator is unknown and the client asks again.
 """
 
 import secrets
@@ -29,7 +30,7 @@ class Cursor:
     ids: bytes
     """18 characters a record, back to back."""
     page_size: int
-    """What the first call asked for; a later call may ask otherwise."""
+    """The request of the first call; a later call may ask otherwise."""
     opened_at: float
     """Seconds on the monotonic clock."""
 
@@ -45,7 +46,9 @@ def ids_at(ids: bytes, offset: int, count: int) -> list[str]:
 
 
 class Cursors:
-    """The open cursors, oldest first. A locator is `01g` + 15 characters + `-` + the next row's offset."""
+    """The open cursors, oldest first. A locator is `01g` + 15 characters + `-` + the next row's
+    offset.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -65,7 +68,9 @@ class Cursors:
         return name, cursor
 
     def find(self, locator: str) -> tuple[str, Cursor, int]:
-        """Name, cursor and offset of a locator; raises INVALID_QUERY_LOCATOR for one that is unknown, stale or cut short."""
+        """Name, cursor and offset of a locator; raises INVALID_QUERY_LOCATOR for one that is
+        unknown, stale or cut short.
+        """
         name, _, offset = locator.rpartition("-")
         cursor = self._open.get(name)
         if cursor is not None and self._clock() - cursor.opened_at > QUERY_LOCATOR_LIFE.total_seconds():

@@ -26,7 +26,9 @@ _MASTER_RECORD_TYPE = "012000000000000AAA"
 
 
 async def describe_global(call: Call) -> Response:
-    """`GET /sobjects`: every object, change events as not queryable, which clients skip (REST API Developer Guide, "Describe Global")."""
+    """`GET /sobjects`: every object, change events as not queryable, which clients skip (REST API
+    Developer Guide, "Describe Global").
+    """
     tracked = call.org.store.tracked
     found = [summary(entity, call.base, writable=entity.name in tracked) for entity in call.service.entities]
     events = [_event_object(call.org.store.objects[name].event_name, call.base) for name in sorted(tracked)]
@@ -39,14 +41,18 @@ async def describe_global(call: Call) -> Response:
 
 
 async def basic_information(call: Call) -> Response:
-    """`GET /sobjects/X`: an object in short (REST API Developer Guide, "sObject Basic Information")."""
+    """`GET /sobjects/X`: an object in short (REST API Developer Guide, "sObject Basic
+    Information").
+    """
     entity = call.service.entity(call.path("object"))
     writable = entity.name in call.org.store.tracked
     return json_response({"objectDescribe": summary(entity, call.base, writable=writable), "recentItems": []})
 
 
 async def describe(call: Call) -> Response:
-    """`GET /sobjects/X/describe`: an object and its fields (REST API Developer Guide, "sObject Describe")."""
+    """`GET /sobjects/X/describe`: an object and its fields (REST API Developer Guide, "sObject
+    Describe").
+    """
     entity = call.service.entity(call.path("object"))
     writable = entity.name in call.org.store.tracked
     return _unless_unmodified(
@@ -135,7 +141,9 @@ def _master_record_type(base: str, entity: Entity) -> dict[str, Any]:
 
 
 def _event_object(name: str, base: str) -> dict[str, Any]:
-    """The change event object of a tracked object: it is known, and nothing can be done with it over REST."""
+    """The change event object of a tracked object: it is known, and nothing can be done with it
+    over REST.
+    """
     entity = Entity(name, name, "", {})
     refused = dict.fromkeys(("queryable", "replicateable", "retrieveable", "searchable", "mruEnabled"), False)
     return summary(entity, base, writable=False) | refused | {"keyPrefix": None}

@@ -1,7 +1,8 @@
-"""One field as describe shows it: every key that Salesforce sends, whether or not it says something here.
+"""One field as describe shows it: every key that Salesforce sends, whether or not it says something
+here.
 
-Clients read types, lengths, references and flags; the remaining keys are there because generated clients fail on a missing one
-(REST API Developer Guide, "sObject Describe"; salesforce.md B.2).
+Clients read types, lengths, references and flags; the remaining keys are there because generated
+clients fail on a missing one (REST API Developer Guide, "sObject Describe"; salesforce.md B.2).
 """
 
 from typing import Any
@@ -68,7 +69,9 @@ _NO_SPEC = OrgField(type=FieldType.STRING)
 
 
 def _extra_type(entity: Entity, field: Field) -> str | None:
-    """What tells rich from plain text areas, and a name that has parts from one that has none."""
+    """Attributes that distinguish rich from plain text areas, and a name that has parts from one
+    that has none.
+    """
     if field.spec is not None and field.spec.html:
         return "richtextarea"
     if field.is_long_text:
@@ -93,7 +96,9 @@ def _numbers(field: Field) -> dict[str, Any]:
 
 
 def _rights(entity: Entity, field: Field) -> dict[str, Any]:
-    """What may be done with it. Only Salesforce writes system fields, numbers of cases and compounds."""
+    """The operations allowed on it. Only Salesforce writes system fields, numbers of cases and
+    compounds.
+    """
     is_number = field.name == f"{entity.name}Number"
     is_own = field.is_system or field.name in READ_ONLY
     writable = not (is_own or field.is_compound or is_number or field.is_calculated)

@@ -1,7 +1,8 @@
 """Rows by external id: `/sobjects/X/{field}/{value}`, for reading, upserting and deleting.
 
-An upsert answers by version: 201 with a body when it created; when it updated, 200 with a body from v46.0 on and 204 without one
-before. Several matches are 300 with their addresses, and nothing is written (REST API Developer Guide, "Upsert").
+An upsert answers by version: 201 with a body when it created; when it updated, 200 with a body
+from v46.0 on and 204 without one before. Several matches are 300 with their addresses, and
+nothing is written (REST API Developer Guide, "Upsert").
 """
 
 import base64
@@ -24,7 +25,8 @@ _BODY_ON_UPDATE_FROM = 46.0
 
 
 async def retrieve(call: Call) -> Response:
-    """`GET /sobjects/X/{field}/{value}`: the record with that external id (REST API Developer Guide, "sObject Rows by External ID").
+    """`GET /sobjects/X/{field}/{value}`: the record with that external id (REST API Developer
+    Guide, "sObject Rows by External ID").
 
     `GET /sobjects/X/{id}/{field}` of a base64 field: the bytes themselves ("sObject Blob Get").
     """
@@ -35,7 +37,9 @@ async def retrieve(call: Call) -> Response:
 
 
 async def delete(call: Call) -> Response:
-    """`DELETE /sobjects/X/{field}/{value}`: 204 (REST API Developer Guide, "sObject Rows by External ID")."""
+    """`DELETE /sobjects/X/{field}/{value}`: 204 (REST API Developer Guide, "sObject Rows by
+    External ID").
+    """
     entity, matches = _matches(call)
     if (several := _several(call, entity, matches)) is not None:
         return several
@@ -44,7 +48,9 @@ async def delete(call: Call) -> Response:
 
 
 async def upsert(call: Call) -> Response:
-    """`PATCH /sobjects/X/{field}/{value}`: upsert; `?updateOnly=true` forbids to create (REST API Developer Guide, "sObject Rows by External ID")."""
+    """`PATCH /sobjects/X/{field}/{value}`: upsert; `?updateOnly=true` forbids to create (REST API
+    Developer Guide, "sObject Rows by External ID").
+    """
     entity, matches = _matches(call)
     body = await call.json_object()
     key = entity.by_lower_name[call.path("field").lower()]
@@ -63,7 +69,9 @@ async def upsert(call: Call) -> Response:
 
 
 async def insert(call: Call) -> Response:
-    """`POST /sobjects/X/Id`: an insert by the upsert address, since v37.0 (REST API Developer Guide, "sObject Rows by External ID")."""
+    """`POST /sobjects/X/Id`: an insert by the upsert address, since v37.0 (REST API Developer
+    Guide, "sObject Rows by External ID").
+    """
     entity = call.service.entity(call.path("object"))
     outcome = await write(call, Write("insert", entity.name, await call.json_object()))
     return created(call, entity, outcome, extra=_created_flag(call, created=True))

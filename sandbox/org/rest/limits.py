@@ -1,7 +1,8 @@
 """`/limits` and `/limits/recordCount` (REST API Developer Guide, "Limits").
 
-What the sandbox meters is told truly; the rest of Salesforce's keys are there, at their edition's allocation and unused, because
-clients index them without asking (a missing DailyBulkApiBatches ends the Singer tap).
+The values of the sandbox's meters are real; the rest of Salesforce's keys are there, at their
+edition's allocation and unused, because clients index them without asking (a missing
+DailyBulkApiBatches ends the Singer tap).
 """
 
 import sqlite3
@@ -40,7 +41,9 @@ _EDITION_FREE = {
 
 
 async def limits(call: Call) -> Response:
-    """`GET /limits`: `{"DailyApiRequests": {"Max": …, "Remaining": …}, …}` (REST API Developer Guide, "Limits")."""
+    """`GET /limits`: `{"DailyApiRequests": {"Max": …, "Remaining": …}, …}` (REST API Developer
+    Guide, "Limits").
+    """
     if not call.org.permissions.rights.view_setup:
         message = "View Setup and Configuration is needed for this resource"
         raise SalesforceError("INSUFFICIENT_ACCESS", message, 403)
@@ -76,7 +79,9 @@ def _unused(maximum: int) -> dict[str, object]:
 
 
 async def record_count(call: Call) -> Response:
-    """`GET /limits/recordCount?sObjects=A,B`: without deleted records; no parameter means all (REST API Developer Guide, "Record Count")."""
+    """`GET /limits/recordCount?sObjects=A,B`: without deleted records; no parameter means all (REST
+    API Developer Guide, "Record Count").
+    """
     wanted = [
         name.strip() for name in call.request.query_params.get("sObjects", "").split(",") if name.strip()
     ]

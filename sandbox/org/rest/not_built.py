@@ -1,4 +1,6 @@
-"""Resources that Salesforce has and this org has not: each says so, by name, instead of looking like a wrong address."""
+"""Resources that Salesforce has and this org has not: each says so, by name, instead of looking
+like a wrong address.
+"""
 
 from collections.abc import Mapping
 
@@ -38,4 +40,5 @@ NOT_BUILT: Mapping[str, str] = {
     "/ui-api": "User Interface API",
     "/wave": "CRM Analytics REST API",
 }
-"""Path below `/services/data/vXX.X` -> what it is. Whatever is below the path is not built either."""
+"""Path below `/services/data/vXX.X` -> what it is. Whatever is below the path is not built either.
+"""

@@ -1,4 +1,6 @@
-"""`/query` and `/queryAll` as addresses: what is asked, in which page size, and how the answer travels."""
+"""`/query` and `/queryAll` as addresses: what is asked, in which page size, and how the answer
+travels.
+"""
 
 import gzip
 import re
@@ -18,7 +20,9 @@ _BATCH_SIZE = re.compile(r"batchSize\s*=\s*(\d+)", re.IGNORECASE)
 
 
 async def query(call: Call) -> Response:
-    """`GET /query?q=`: records that are not deleted; `?explain=` its plan instead (REST API Developer Guide, "Query")."""
+    """`GET /query?q=`: records that are not deleted; `?explain=` its plan instead (REST API
+    Developer Guide, "Query").
+    """
     if "explain" in call.request.query_params:
         return await explain(call)
     return await _first_page(call, include_deleted=False)
@@ -30,7 +34,9 @@ async def query_all(call: Call) -> Response:
 
 
 async def explain(call: Call) -> Response:
-    """`GET /query?explain=`: how a query would be run (REST API Developer Guide, "Query Performance Feedback")."""
+    """`GET /query?explain=`: how a query would be run (REST API Developer Guide, "Query Performance
+    Feedback").
+    """
     soql = call.request.query_params["explain"]
 
     def read(connection: sqlite3.Connection) -> Response:
@@ -55,7 +61,9 @@ async def explain(call: Call) -> Response:
 
 
 async def next_page(call: Call) -> Response:
-    """`GET /query/01g…-2000`, and the same below /queryAll: the cursor knows which (REST API Developer Guide, "Query More Results")."""
+    """`GET /query/01g…-2000`, and the same below /queryAll: the cursor knows which (REST API
+    Developer Guide, "Query More Results").
+    """
     name, cursor, offset = call.service.cursors.find(call.path("locator"))
     size = _held_to_dial(call, _asked_page_size(call) or cursor.page_size)
 
@@ -84,7 +92,9 @@ async def _first_page(call: Call, *, include_deleted: bool) -> Response:
 
 
 def _answer(call: Call, body: dict[str, object]) -> Response:
-    """The response, compressed already: megabytes are squeezed here, in the reader's thread, not on the event loop."""
+    """The response, compressed already: megabytes are squeezed here, in the reader's thread, not on
+    the event loop.
+    """
     response = json_response(body)
     if len(response.body) < MIN_COMPRESSED_BYTES or "gzip" not in call.request.headers.get(
         "accept-encoding", ""

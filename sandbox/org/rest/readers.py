@@ -1,6 +1,7 @@
 """Queries run beside the event loop: a scan of a million records must not hold up a CometD client.
 
-A few read-only connections, each used by one thread at a time; one query sees one state of the data from beginning to end.
+A few read-only connections, each used by one thread at a time; one query sees one state of the
+data from beginning to end.
 """
 
 import asyncio
@@ -63,7 +64,9 @@ class Readers:
                 self._free.append(connection)
 
     async def keep_the_past(self) -> None:
-        """Hold a snapshot every quarter of a second while `dials.records.query_delay_seconds` is on; never returns."""
+        """Hold a snapshot every quarter of a second while `dials.records.query_delay_seconds` is
+        on; never returns.
+        """
         while True:
             if delay := self._delay():
                 connection = self._new()
@@ -82,7 +85,9 @@ class Readers:
         return old_enough[-1] if old_enough else (self._past[0] if self._past else None)
 
     def _let_go(self, delay: float) -> None:
-        """Close the snapshots that no later query will want; one that is being read is left for the next time."""
+        """Close the snapshots that no later query will want; one that is being read is left for the
+        next time.
+        """
         latest = time.monotonic() - delay
         while self._past and (not delay or (len(self._past) > 1 and self._past[1].taken_at <= latest)):
             if self._past[0].users:

@@ -1,6 +1,7 @@
 """Rows by id: `/sobjects/X` and `/sobjects/X/{id}`.
 
-What a write must satisfy is the model's business; here names and bodies of the wire become its calls.
+What a write must satisfy is the model's business; here names and bodies of the wire become its
+calls.
 """
 
 from collections.abc import Mapping
@@ -31,20 +32,26 @@ from sandbox.org.soql.nodes import FieldPath, Query, SelectItem
 
 
 async def create(call: Call) -> Response:
-    """`POST /sobjects/X`: 201 with the new id (REST API Developer Guide, "sObject Basic Information")."""
+    """`POST /sobjects/X`: 201 with the new id (REST API Developer Guide, "sObject Basic
+    Information").
+    """
     entity = call.service.entity(call.path("object"))
     outcome = await write(call, Write("insert", entity.name, await call.json_object()))
     return created(call, entity, outcome)
 
 
 async def retrieve(call: Call) -> Response:
-    """`GET /sobjects/X/{id}?fields=A,B`; all fields without the parameter (REST API Developer Guide, "sObject Rows")."""
+    """`GET /sobjects/X/{id}?fields=A,B`; all fields without the parameter (REST API Developer
+    Guide, "sObject Rows").
+    """
     entity = call.service.entity(call.path("object"))
     return record_response(call, entity, call.service.dml.live_id(entity, call.path("id")))
 
 
 async def update(call: Call) -> Response:
-    """`PATCH /sobjects/X/{id}`: 204; a field that is null is emptied, one that is absent stays (REST API Developer Guide, "sObject Rows")."""
+    """`PATCH /sobjects/X/{id}`: 204; a field that is null is emptied, one that is absent stays
+    (REST API Developer Guide, "sObject Rows").
+    """
     entity = call.service.entity(call.path("object"))
     record_id = call.service.dml.live_id(entity, call.path("id"))
     check_unmodified(call.request, _changed_at(call, entity, record_id))
@@ -55,7 +62,9 @@ async def update(call: Call) -> Response:
 
 
 async def delete(call: Call) -> Response:
-    """`DELETE /sobjects/X/{id}`: 204, and the record is in the recycle bin (REST API Developer Guide, "sObject Rows")."""
+    """`DELETE /sobjects/X/{id}`: 204, and the record is in the recycle bin (REST API Developer
+    Guide, "sObject Rows").
+    """
     entity = call.service.entity(call.path("object"))
     refuse_conditions(call.request)
     await delete_record(call, entity, call.service.dml.live_id(entity, call.path("id")))
@@ -89,7 +98,9 @@ async def write(call: Call, row: Write) -> Outcome:
 
 
 def record_response(call: Call, entity: Entity, record_id: str) -> Response:
-    """The record, in full or as far as `?fields=` asks; 304 when it has not changed since the client's date."""
+    """The record, in full or as far as `?fields=` asks; 304 when it has not changed since the
+    client's date.
+    """
     changed_at = _changed_at(call, entity, record_id)
     if (unchanged := not_modified(call.request, changed_at)) is not None:
         return unchanged
@@ -106,7 +117,9 @@ def record_response(call: Call, entity: Entity, record_id: str) -> Response:
 
 @lru_cache(maxsize=256)
 def reading(entities: Entities, object_name: str, names: tuple[str, ...]) -> CompiledQuery:
-    """How to read these fields (paths allowed) of a record; a field that does not exist is INVALID_FIELD."""
+    """How to read these fields (paths allowed) of a record; a field that does not exist is
+    INVALID_FIELD.
+    """
     items = tuple(SelectItem(FieldPath(tuple(name.split(".")), 0), None) for name in names)
     query = Query(select=items, object_name=object_name, object_at=0)
     try:

@@ -1,6 +1,8 @@
-"""`/sobjects/X/updated` and `/deleted`: which records changed in a span of time, for clients that copy an object.
+"""`/sobjects/X/updated` and `/deleted`: which records changed in a span of time, for clients that
+copy an object.
 
-Spans are half open and counted in whole minutes; `latestDateCovered` is where the client's next span begins.
+Spans are half open and counted in whole minutes; `latestDateCovered` is where the client's next
+span begins.
 """
 
 import sqlite3
@@ -26,7 +28,9 @@ class _Span(NamedTuple):
 
 
 async def updated(call: Call) -> Response:
-    """`GET /sobjects/X/updated?start=&end=`: ids of records made or changed (REST API Developer Guide, "sObject Get Updated")."""
+    """`GET /sobjects/X/updated?start=&end=`: ids of records made or changed (REST API Developer
+    Guide, "sObject Get Updated").
+    """
     entity = call.service.entity(call.path("object"))
     span = _span(call, UPDATED_MAX_AGE)
     rows = await call.read(lambda connection: _changed(connection, entity.name, span, deleted=False))
@@ -35,7 +39,9 @@ async def updated(call: Call) -> Response:
 
 
 async def deleted(call: Call) -> Response:
-    """`GET /sobjects/X/deleted?start=&end=`: ids of records in the recycle bin (REST API Developer Guide, "sObject Get Deleted")."""
+    """`GET /sobjects/X/deleted?start=&end=`: ids of records in the recycle bin (REST API Developer
+    Guide, "sObject Get Deleted").
+    """
     entity = call.service.entity(call.path("object"))
     span = _span(call, DELETED_MAX_AGE)
     rows = await call.read(lambda connection: _changed(connection, entity.name, span, deleted=True))
@@ -68,7 +74,9 @@ def _changed(
 
 
 def _span(call: Call, oldest: timedelta) -> _Span:
-    """The span asked for, seconds cut off; raises INVALID_REPLICATION_DATE for one that may not be asked for."""
+    """The span asked for, seconds cut off; raises INVALID_REPLICATION_DATE for one that may not be
+    asked for.
+    """
     now = _minute(datetime.fromtimestamp(call.org.clock.now().epoch_ms / 1000, UTC))
     start, end = _moment(call, "start"), _moment(call, "end")
     if start >= end:

@@ -1,7 +1,8 @@
 """Query results, page by page, children included.
 
-A result that does not fit in one page is pinned to its ids before the first page goes out, so that its pages neither overlap nor miss a
-record. The children of a record are a result of their own, with their own pages.
+A result that does not fit in one page is pinned to its ids before the first page goes out, so
+that its pages neither overlap nor miss a record. The children of a record are a result of their
+own, with their own pages.
 """
 
 import sqlite3
@@ -41,7 +42,8 @@ class ResultReader:
         if compiled.shape == "groups":
             message = "Aggregate query does not support queryMore(), use LIMIT to restrict the results to a single batch"
             raise SalesforceError("EXCEEDED_ID_LIMIT", message)
-        # The rows at hand are not used: without ORDER BY the ids may come in another order, and the pages follow the ids.
+        # The rows at hand are not used: without ORDER BY the ids may come in another order, and the
+        # pages follow the ids.
         name, cursor = self.cursors.open(compiled, self._all_ids(compiled), self.size)
         return self.page(name, cursor, 0)
 
@@ -53,7 +55,9 @@ class ResultReader:
         return self._part(name, cursor, offset + self.size, rows)
 
     def _part(self, name: str, cursor: Cursor, following: int, rows: Sequence[Row]) -> Result:
-        """The page before row `following`. Its next address says /query/ even when queryAll opened it, as Salesforce's does."""
+        """The page before row `following`. Its next address says /query/ even when queryAll opened
+        it, as Salesforce's does.
+        """
         page: Result = {"totalSize": cursor.total, "done": following >= cursor.total}
         if not page["done"]:
             page["nextRecordsUrl"] = f"{self.base}/query/{name}-{following}"
@@ -63,7 +67,9 @@ class ResultReader:
         return {"totalSize": len(rows), "done": True, "records": self._records(compiled, rows)}
 
     def _all_ids(self, compiled: CompiledQuery) -> bytes:
-        """Back to back, gathered in chunks: ten million Python strings would not fit beside everything else."""
+        """Back to back, gathered in chunks: ten million Python strings would not fit beside
+        everything else.
+        """
         ids, found = bytearray(), self.connection.execute(*compiled.ids())
         while chunk := found.fetchmany(QUERY_PAGE_MAX):
             ids += "".join(row[0] for row in chunk).encode("ascii")

@@ -1,4 +1,6 @@
-"""The addresses of the REST API. A trailing slash never matters, and what has no address is refused loudly."""
+"""The addresses of the REST API. A trailing slash never matters, and what has no address is refused
+loudly.
+"""
 
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -53,7 +55,8 @@ HANDLERS: Mapping[str, Mapping[str, Handler]] = {
 def routes(service: RestService) -> list[BaseRoute]:
     """The REST API of `org`, its refusal of unknown addresses last.
 
-    Other families below `/services/data` (composite, jobs) must come before these in the application, or be added to `HANDLERS`.
+    Other families below `/services/data` (composite, jobs) must come before these in the
+    application, or be added to `HANDLERS`.
     """
     addresses = {**_refusals(), **HANDLERS}
     service.addresses = [(compile_path(path)[0], handlers) for path, handlers in addresses.items()]
@@ -71,12 +74,16 @@ def _route(path: str, serve: Callable[[Request], Awaitable[Response]]) -> Route:
 
 
 async def _versions(_request: Request) -> Response:
-    """`GET /services/data`: needs no session, costs nothing (REST API Developer Guide, "Versions")."""
+    """`GET /services/data`: needs no session, costs nothing (REST API Developer Guide,
+    "Versions").
+    """
     return json_response(version_list())
 
 
 async def _resources(call: Call) -> Response:
-    """`GET /services/data/vXX.X`: what there is (REST API Developer Guide, "Resources by Version")."""
+    """`GET /services/data/vXX.X`: what there is (REST API Developer Guide, "Resources by
+    Version").
+    """
     identity = call.org.identity
     return json_response(
         resource_map(call.base, f"{own_url(call.request)}/id/{identity.org_id}/{call.user_id}")

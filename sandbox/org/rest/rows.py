@@ -1,7 +1,9 @@
-"""SQL rows as the JSON of records: values in REST's forms, parents nested, every record with its address.
+"""SQL rows as the JSON of records: values in REST's forms, parents nested, every record with its
+address.
 
-Datetimes end in `+0000` here (`Z` in Bulk CSV), numbers with decimals are always floats (`10.0`), a parent that is missing is null
-as a whole, and so is an address without any part (REST API Developer Guide, "Query"; salesforce.md B.1).
+Datetimes end in `+0000` here (`Z` in Bulk CSV), numbers with decimals are always floats
+(`10.0`), a parent that is missing is null as a whole, and so is an address without any part
+(REST API Developer Guide, "Query"; salesforce.md B.1).
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -26,7 +28,7 @@ _ADDRESS_PARTS = (
     "state",
     "street",
 )
-"""What every address shows; codes of state and country come with the fields for them."""
+"""Subfields of every address; codes of state and country come with the fields for them."""
 _ADDRESS_CODES = ("countryCode", "stateCode")
 _NUMBER_PARTS = frozenset({"latitude", "longitude"})
 
@@ -50,7 +52,9 @@ def _group_reader(columns: Iterable[Column]) -> Callable[[Row], dict[str, Any]]:
 
 
 def _flat_reader(object_name: str, columns: Iterable[Column], base: str) -> Callable[[Row], dict[str, Any]]:
-    """The common case, three times as fast: no nesting, and conversions only where the stored form is another."""
+    """The common case, three times as fast: no nesting, and conversions only where the stored form
+    is another.
+    """
     plain = [(column.path[0], column.index) for column in columns]
     converted = [
         (column.path[0], column.index, convert)
@@ -73,7 +77,9 @@ def _flat_reader(object_name: str, columns: Iterable[Column], base: str) -> Call
 def _record_reader(
     compiled: CompiledQuery, here: tuple[str, ...], object_name: str, id_index: int, base: str
 ) -> Callable[[Row], Any]:
-    """A reader of the record reached by the relationships `here`, with all that was asked of it and its parents."""
+    """A reader of the record reached by the relationships `here`, with all that was asked of it and
+    its parents.
+    """
     url = f"{base}/sobjects/{object_name}/"
     readers: list[tuple[str, Reader]] = []
     nested: set[str] = set()
@@ -126,7 +132,9 @@ def _compound_reader(column: Column) -> Reader:
 
 
 def _conversion(kind: str, base: str) -> Callable[[Any], Any] | None:
-    """From the store's form to REST's; None where they are the same. What an unchecked write has left is shown as it is."""
+    """From the store's form to REST's; None where they are the same. What an unchecked write has
+    left is shown as it is.
+    """
     if kind == "base64":
         return lambda stored: None if stored is None else base + stored
     return _CONVERSIONS.get(kind)

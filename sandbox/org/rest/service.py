@@ -1,4 +1,6 @@
-"""What the REST handlers share: the org, its objects as the API shows them, the open cursors, the quota."""
+"""Shared by the REST handlers: the org, its objects as the API shows them, the open cursors, the
+quota.
+"""
 
 import re
 import zlib
@@ -50,9 +52,11 @@ class RestService:
 
     @property
     def schema_changed_at(self) -> datetime:
-        """When an object or field last changed, to the second: what `Last-Modified` of a describe says.
+        """When an object or field last changed, to the second: what `Last-Modified` of a describe
+        says.
 
-        The org remembers a checksum of its schema, so a restart with the same catalogue changes nothing.
+        The org remembers a checksum of its schema, so a restart with the same catalogue changes
+        nothing.
         """
         if self._schema_seen != self.org.schema_revision:
             self._schema_changed_at = self._find_schema_change()

@@ -1,6 +1,7 @@
 """Which API versions the org serves, and what each of them offers.
 
-Versions come three a year, Spring, Summer and Winter; v21.0 was Spring '11. Versions up to 30.0 are retired.
+Versions come three a year, Spring, Summer and Winter; v21.0 was Spring '11. Versions up to 30.0
+are retired.
 """
 
 from sandbox.org.errors import SalesforceError, not_found
@@ -12,7 +13,9 @@ NEWEST_VERSION = int(float(API_VERSION))
 _SPRING_11 = 21
 _SEASONS = ("Spring", "Summer", "Winter")
 _RESOURCES = ("sobjects", "query", "queryAll", "limits", "composite", "jobs", "tooling")
-"""What is served; a new family adds its name. What is not built is listed too, as in every org, and says so when called."""
+"""The served families; a new family adds its name. What is not built is listed too, as in every
+org, and says so when called.
+"""
 
 
 def version_list() -> list[dict[str, str]]:

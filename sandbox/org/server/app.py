@@ -35,7 +35,9 @@ _PURGE_EVERY_SECONDS = 2.0
 
 
 def open_org(folder: Path, *, edition: str = "unlimited", catalogue: Path | None = None) -> Org:
-    """The org whose state is in `folder`, made when the folder is new. `catalogue` None takes the one that ships."""
+    """The org whose state is in `folder`, made when the folder is new. `catalogue` None takes the
+    one that ships.
+    """
     identity = load_identity(folder)
     objects = default_catalogue() if catalogue is None else load_catalogue(catalogue)
     store = Store(folder, objects, identity, edition)
@@ -43,7 +45,9 @@ def open_org(folder: Path, *, edition: str = "unlimited", catalogue: Path | None
 
 
 def build_app(org: Org, *, pubsub: PubSubAddress | None = None) -> Starlette:
-    """The ASGI application that serves `org`; while it runs, so does the Pub/Sub API at `pubsub` (None: nowhere)."""
+    """The ASGI application that serves `org`; while it runs, so does the Pub/Sub API at `pubsub`
+    (None: nowhere).
+    """
     sessions = Sessions(org)
     clients = Clients(COMETD_CLIENTS[org.edition])
     traffic = TrafficMaker(org)
@@ -71,7 +75,7 @@ def build_app(org: Org, *, pubsub: PubSubAddress | None = None) -> Starlette:
         lifespan=lifespan,
     )
     parts.outermost = app.state.outermost = HttpFaults(SpelledHeaders(app), org, sessions)
-    """What a server serves: the application behind the scripted trouble."""
+    """The application behind the scripted faults, as a server runs it."""
     app.state.org = org
     app.state.sessions = sessions
     app.state.bulk = bulk
@@ -105,7 +109,9 @@ async def _running(parts: Parts, service: RestService, pubsub: PubSubAddress | N
 
 
 async def _purge_for_ever(org: Org) -> None:
-    """Forget events that are past retention, a few at a time so that nobody waits for it, and what has been binned too long."""
+    """Forget events that are past retention, a few at a time so that nobody waits for it, and what
+    has been binned too long.
+    """
     pause = 0.0
     while True:
         await asyncio.sleep(pause)

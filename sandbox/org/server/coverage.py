@@ -1,9 +1,11 @@
-"""What of Salesforce is here: `docs/sandbox.md`, made from the routes, the RPCs, the faults and the dials as they are.
+"""Write `docs/sandbox.md`, the list of Salesforce features served here, from the routes, the RPCs,
+the faults and the dials.
 
     python -m sandbox.org.server.coverage > docs/sandbox.md
 
-A route says what it does and where that is documented in its handler's docstring, so a page that is out of date cannot be
-written; a test holds the committed page against what this makes, and fails for a route that names no source.
+A route says what it does and where that is documented in its handler's docstring, so a page that
+is out of date cannot be written; a test holds the committed page against what this makes, and
+fails for a route that names no source.
 """
 
 import ast
@@ -60,7 +62,9 @@ class Served:
 
 
 def served(app: Starlette) -> list[Served]:
-    """Everything that `app` answers, trailing slashes left out, in the order of families and addresses."""
+    """Everything that `app` answers, trailing slashes left out, in the order of families and
+    addresses.
+    """
     found = {(row.family, row.path, row.method): row for route in app.routes for row in _of_route(route)}
     found |= {(row.family, row.path, row.method): row for row in rpcs()}
     order = {name: place for place, (_, name) in enumerate(_FAMILIES)}

@@ -1,7 +1,9 @@
-"""Response headers spelled as Salesforce spells them over HTTP/1.1: `Content-Type`, `Sforce-Limit-Info`.
+"""Response headers spelled as Salesforce spells them over HTTP/1.1: `Content-Type`,
+`Sforce-Limit-Info`.
 
-To a standard the case of a name means nothing, but some clients look names up in a plain dictionary and only ever met
-Salesforce's spelling. uvicorn writes names in lower case; a `HeaderName` keeps its own when it is asked for that.
+To a standard the case of a name means nothing, but some clients look names up in a plain
+dictionary and only ever met Salesforce's spelling. uvicorn writes names in lower case; a
+`HeaderName` keeps its own when it is asked for that.
 """
 
 from functools import cache

@@ -1,4 +1,6 @@
-"""What the org's administrator has set up: restricted picklists, what a delete does to children, calculated fields."""
+"""The administrator's setup of the org: restricted picklists, effects of a delete on children,
+calculated fields.
+"""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -68,7 +70,9 @@ class Calculated(_Part):
         return self.formula
 
     def fits(self, objects: Mapping[str, ObjectSpec], spec: ObjectSpec, reference: str) -> bool:
-        """False in an org whose catalogue lacks what it is worked out from. `reference` is that of the formula's path."""
+        """False in an org whose catalogue lacks what it is worked out from. `reference` is that of
+        the formula's path.
+        """
         if self.days_since is not None:
             return self.days_since in spec.fields
         if self.roll_up is None:
@@ -80,7 +84,9 @@ class Calculated(_Part):
         return child is not None and needed <= child.fields.keys()
 
     def sql(self, source: str, reference: str, parent: str) -> str:
-        """As an SQL expression over the table alias. `reference` and `parent` are the formula's column and table."""
+        """As an SQL expression over the table alias. `reference` and `parent` are the formula's
+        column and table.
+        """
         if self.roll_up is not None:
             return self.roll_up.sql(source)
         if self.days_since is not None:

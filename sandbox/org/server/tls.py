@@ -1,6 +1,8 @@
-"""The org's own certificate authority, made at the first start: clients that insist on TLS are told to trust it.
+"""The org's own certificate authority, made at the first start: clients that insist on TLS are
+configured to trust it.
 
-The certificate also carries the hosts that clients have built in, so that whoever maps those names to this machine gets through.
+The certificate also carries the hosts that clients have built in, so that a client that maps
+those names to this machine gets through.
 """
 
 from dataclasses import dataclass
@@ -26,7 +28,7 @@ class Certificates:
     """PEM files."""
 
     ca_file: Path
-    """What a client has to trust."""
+    """The certificate that a client has to trust."""
     certificate: Path
     """The server's certificate and its chain."""
     key: Path

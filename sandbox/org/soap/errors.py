@@ -1,4 +1,6 @@
-"""SOAP faults. The prefix `sf:` and the code before the colon are compared letter by letter by clients."""
+"""SOAP faults. The prefix `sf:` and the code before the colon are compared letter by letter by
+clients.
+"""
 
 from xml.sax.saxutils import escape
 
@@ -7,7 +9,8 @@ class SoapError(Exception):
     """A fault.
 
     Args:
-        code: Salesforce's ExceptionCode, such as INVALID_LOGIN (SOAP API Developer Guide, "ExceptionCode").
+        code: Salesforce's ExceptionCode, such as INVALID_LOGIN (SOAP API Developer Guide,
+            "ExceptionCode").
         message: The sentence that goes with it.
     """
 

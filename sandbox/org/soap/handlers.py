@@ -1,7 +1,8 @@
 """The operations: login, logout, getUserInfo, getServerTimestamp. All others are refused by name.
 
-Results come as ordered pairs, because clients find elements by their place, and without namespace prefixes, because others
-find them by a regular expression (SOAP API Developer Guide, "login()", "LoginResult").
+Results come as ordered pairs, because clients find elements by their place, and without
+namespace prefixes, because others find them by a regular expression (SOAP API Developer Guide,
+"login()", "LoginResult").
 """
 
 from collections.abc import Callable, Mapping

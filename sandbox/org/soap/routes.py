@@ -1,4 +1,6 @@
-"""`/services/Soap/u/XX.X` and `/services/Soap/c/XX.X`, with or without a trailing slash or the org's id."""
+"""`/services/Soap/u/XX.X` and `/services/Soap/c/XX.X`, with or without a trailing slash or the
+org's id.
+"""
 
 from xml.sax.saxutils import escape
 
@@ -23,7 +25,9 @@ def routes(org: Org, sessions: Sessions) -> list[BaseRoute]:
     operations = Operations(org, sessions)
 
     async def soap(request: Request) -> Response:
-        """Logs in and out; other operations are refused by name (SOAP API Developer Guide, "login()")."""
+        """Logs in and out; other operations are refused by name (SOAP API Developer Guide,
+        "login()").
+        """
         try:
             namespace = _namespace(request.path_params["api"], request.path_params["version"])
             operation, result = operations.perform(await request.body(), own_url(request), request.url.path)
@@ -36,7 +40,9 @@ def routes(org: Org, sessions: Sessions) -> list[BaseRoute]:
 
 
 def _namespace(api: str, version: str) -> str:
-    """The namespace of an API's answers; raises `SoapError` for an API or a version that is not served."""
+    """The namespace of an API's answers; raises `SoapError` for an API or a version that is not
+    served.
+    """
     if api not in _NAMESPACES:
         served = " and ".join(f"/services/Soap/{letter}" for letter in _NAMESPACES)
         raise SoapError(

@@ -1,7 +1,7 @@
 """A query that is known to be valid, and the statements by which it can be read.
 
-The same compiled query can be asked for its rows, for its ids alone (a cursor keeps those), for the rows of some ids, or for how many
-there are.
+The same compiled query can be asked for its rows, for its ids alone (a cursor keeps those), for
+the rows of some ids, or for how many there are.
 """
 
 from collections.abc import Sequence
@@ -22,16 +22,21 @@ class Statement(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ChildRows:
-    """A parent-to-child subquery: its own query, and the column by which its records belong to the parents."""
+    """A parent-to-child subquery: its own query, and the column by which its records belong to the
+    parents.
+    """
 
     name: str
     """The relationship's name, which is the key in the parent's record."""
     query: "CompiledQuery"
-    """Its LIMIT and OFFSET count for each parent by itself, so whoever reads the rows applies them."""
+    """Its LIMIT and OFFSET count for each parent by itself, so the reader of the rows applies them.
+    """
     parent_sql: str
 
     def rows_under(self, parent_ids: Sequence[str]) -> Statement:
-        """The children of these parents, in the subquery's order; the last column is the parent's Id."""
+        """The children of these parents, in the subquery's order; the last column is the parent's
+        Id.
+        """
         child = self.query
         conditions = [child.where.sql] if child.where.sql else []
         conditions.append(f"{self.parent_sql} IN (SELECT value FROM json_each(?))")
@@ -75,7 +80,9 @@ class CompiledQuery:
         return self._statement(f'{self.source}."Id"', self.tail, _window(self.limit, self.offset))
 
     def rows_of(self, ids: Sequence[str]) -> Statement:
-        """The rows of these records, in any order, whatever the query's conditions; the first column is the Id. For `rows` only."""
+        """The rows of these records, in any order, whatever the query's conditions; the first
+        column is the Id. For `rows` only.
+        """
         sql = (
             f"SELECT {', '.join(self.selection.sql)} FROM {self.from_sql} "
             f'WHERE {self.source}."Id" IN (SELECT value FROM json_each(?))'

@@ -1,6 +1,7 @@
 """A SOQL tree as SQLite statements, plus the plan by which their rows are read.
 
-Values are always bound, never spliced; the only names that reach the SQL are those of the store's own tables and columns.
+Values are always bound, never spliced; the only names that reach the SQL are those of the
+store's own tables and columns.
 """
 
 from dataclasses import dataclass, replace
@@ -19,7 +20,9 @@ from sandbox.org.soql.selection import QueryShape, Selection, select_groups, sel
 from schemas.salesforce.limits import SOQL_MAX_OFFSET
 
 MAX_CHILD_LEVELS = 4
-"""Levels of subqueries below the outermost query: five in all (SOQL and SOSL Reference, since v58.0)."""
+"""Levels of subqueries below the outermost query: five in all (SOQL and SOSL Reference, since
+v58.0).
+"""
 
 
 def compile_soql(
@@ -27,7 +30,8 @@ def compile_soql(
 ) -> CompiledQuery:
     """Parse and compile; raises `SoqlError` with Salesforce's code and words.
 
-    `include_deleted` is the difference between queryAll and query. `today` is what date words count from; None means now, UTC.
+    `include_deleted` is the difference between queryAll and query. `today` is what date words
+    count from; None means now, UTC.
     """
     try:
         return compile_query(
@@ -132,7 +136,8 @@ def _order(item: OrderItem, scope: Scope, selection: Selection, shape: QueryShap
     direction = f"{' DESC' if item.descending else ''}{_nulls(item, found)}"
     order = f"{_collated(found)}{direction}"
     if found.is_decimal:
-        # Numbers that are the same to the digits of a float are told apart by their texts; few rows have one.
+        # Numbers that are the same to the digits of a float are distinguished by their texts; few
+        # rows have one.
         long = f"typeof({found.sql}) = 'text' OR abs({found.sql}) >= 1e15"
         text = f"CASE WHEN {long} THEN CAST({found.sql} AS TEXT) END"
         order += f", {text} COLLATE {EXACT_NUMBER}{direction}"
@@ -144,7 +149,9 @@ def _collated(found: Operand) -> str:
 
 
 def _nulls(item: OrderItem, found: Operand) -> str:
-    """Said only where it differs from SQLite's habit, because saying it costs the use of an index."""
+    """Said only where it differs from SQLite's habit, because saying it costs the use of an
+    index.
+    """
     if found.never_null or item.descending == item.nulls_last:
         return ""
     return " NULLS LAST" if item.nulls_last else " NULLS FIRST"

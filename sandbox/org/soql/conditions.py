@@ -1,8 +1,9 @@
 """WHERE and HAVING as SQL conditions with bound values.
 
-SOQL knows true and false only, SQL also unknown. A comparison with an absent value is false in SOQL (but `!=`, `NOT IN` and
-`EXCLUDES` hold for it), so every negation first turns unknown into false; AND and OR need no such care, because an unknown that
-reaches the top filters the row out just as false does.
+SOQL knows true and false only, SQL also unknown. A comparison with an absent value is false in
+SOQL (but `!=`, `NOT IN` and `EXCLUDES` hold for it), so every negation first turns unknown into
+false; AND and OR need no such care, because an unknown that reaches the top filters the row out
+just as false does.
 """
 
 from collections.abc import Callable, Sequence
@@ -119,7 +120,9 @@ def _comparison(node: Comparison, context: ConditionContext) -> Fragment:
 
 
 def _number_comparison(left: Operand, operator: str, value: SqlValue) -> Fragment:
-    """Numbers are compared as SQLite has them, but for those that are stored as texts, and with such a one."""
+    """Numbers are compared as SQLite has them, but for those that are stored as texts, and with
+    such a one.
+    """
     sign = {"!=": "IS NOT", "<>": "IS NOT"}.get(operator, operator)
     by_text = f"number_order({left.sql}, ?) {sign} 0"
     if isinstance(value, str):
@@ -131,7 +134,8 @@ def _number_comparison(left: Operand, operator: str, value: SqlValue) -> Fragmen
 def _comparable(left: Operand, value: SqlValue) -> tuple[str, SqlValue]:
     """Both sides so that SQLite compares them as Salesforce does: texts without regard to case.
 
-    SQLite's NOCASE knows ASCII letters only, but can use an index; it is enough when the literal has no others.
+    SQLite's NOCASE knows ASCII letters only, but can use an index; it is enough when the literal
+    has no others.
     """
     if not left.is_text or not isinstance(value, str):
         return left.sql, value
@@ -240,7 +244,9 @@ def _like_escaped(value: str) -> str:
 
 
 def _value(left: Operand, literal: Literal) -> SqlValue:
-    """The literal in the store's form of the operand's type; the empty text is no value, as in Salesforce."""
+    """The literal in the store's form of the operand's type; the empty text is no value, as in
+    Salesforce.
+    """
     if literal.kind is LiteralKind.NULL:
         return None
     match left.kind, literal.kind:

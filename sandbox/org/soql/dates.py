@@ -1,7 +1,8 @@
-"""Date words (TODAY, LAST_N_DAYS:30, THIS_QUARTER) as half-open ranges of days, in UTC, the org's time zone.
+"""Date words (TODAY, LAST_N_DAYS:30, THIS_QUARTER) as half-open ranges of days, in UTC, the org's
+time zone.
 
-Weeks begin on Sunday and fiscal years are calendar years, as in an org of the United States with standard settings
-(SOQL and SOSL Reference, "Date Formats and Date Literals").
+Weeks begin on Sunday and fiscal years are calendar years, as in an org of the United States with
+standard settings (SOQL and SOSL Reference, "Date Formats and Date Literals").
 """
 
 from collections.abc import Callable
@@ -57,8 +58,9 @@ def takes_count(word: str) -> bool:
 def date_range(word: str, count: int | None, *, today: date) -> Range | None:
     """The days that a date word means; None when there is no such word.
 
-    `LAST_N_DAYS:n` ends with today and `NEXT_N_DAYS:n` begins with tomorrow; `LAST_N_WEEKS:n` and larger units are whole units
-    before the present one. `count` is None for words without a number.
+    `LAST_N_DAYS:n` ends with today and `NEXT_N_DAYS:n` begins with tomorrow; `LAST_N_WEEKS:n`
+    and larger units are whole units before the present one. `count` is None for words without a
+    number.
     """
     word = word.upper()
     if takes_count(word) != (count is not None):

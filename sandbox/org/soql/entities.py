@@ -1,8 +1,10 @@
-"""What SOQL and describe may say about each object: its fields, what can be done with them, and where they lead.
+"""Metadata of each object for SOQL and describe: its fields, the operations allowed on them, and
+their references.
 
-The store's objects carry only what the catalogue writes down. Salesforce adds fields to every object (Id, IsDeleted,
-SystemModstamp), makes compounds of some (Name of a Contact, BillingAddress) and names relationships by rule (AccountId leads to
-Account, Case__c to Case__r); those rules live here, once, for queries, describe and record pages alike.
+The store's objects carry only what the catalogue writes down. Salesforce adds fields to every
+object (Id, IsDeleted, SystemModstamp), makes compounds of some (Name of a Contact,
+BillingAddress) and names relationships by rule (AccountId leads to Account, Case__c to Case__r);
+those rules live here, once, for queries, describe and record pages alike.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -22,7 +24,9 @@ DECIMAL_KINDS = frozenset({"double", "percent", "currency"})
 NUMBER_KINDS = DECIMAL_KINDS | {"int", "long"}
 ID_KINDS = frozenset({ID, "reference"})
 LONG_TEXT_CHARACTERS = 255
-"""A textarea that may hold more can be neither filtered, sorted nor grouped by (Object Reference, Field Types)."""
+"""A textarea that may hold more can be neither filtered, sorted nor grouped by (Object Reference,
+Field Types).
+"""
 _UNGROUPABLE = DECIMAL_KINDS | COMPOUNDS | {"datetime", "multipicklist", "encryptedstring", "base64"}
 _UNFILTERABLE = COMPOUNDS | {"encryptedstring", "base64"}
 """Object Reference, "Field Types" and "Compound Field Considerations and Limitations"."""
@@ -40,7 +44,9 @@ class Field:
     kind: str
     """Its type in describe's words; `address` and `location` besides the catalogue's."""
     parts: Mapping[str, str]
-    """Column by part. A plain field has one, under its own name; a compound one for each part it is made of."""
+    """Column by part. A plain field has one, under its own name; a compound one for each part it is
+    made of.
+    """
     length: int = 0
     references: tuple[str, ...] = ()
     relationship: str | None = None
@@ -48,7 +54,8 @@ class Field:
     spec: OrgField | None = None
     """Its set-up; None for a field that Salesforce adds."""
     expression: Callable[[str], str] | None = None
-    """Of a calculated field: the SQL that works it out over a table alias. None for what is stored."""
+    """Of a calculated field: the SQL that works it out over a table alias. None for what is stored.
+    """
     formula: str | None = None
     """Of a calculated field, as describe shows it."""
     compound: str | None = None
@@ -137,7 +144,7 @@ class ChildRelationship:
     child: str
     field: str
     name: str | None
-    """What a subquery calls it; None when it cannot be queried (CreatedById and the like)."""
+    """Its name in a subquery; None when it cannot be queried (CreatedById and the like)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,7 +164,9 @@ class Entities:
         return self._lower.get(name.lower())
 
     def target(self, reference: Field) -> Entity | None:
-        """The object that `reference` leads to: the first that the org has, which for an owner is User."""
+        """The object that `reference` leads to: the first that the org has, which for an owner is
+        User.
+        """
         return next((found for name in reference.references if (found := self.find(name))), None)
 
     def children(self, parent: Entity) -> list[ChildRelationship]:
@@ -218,7 +227,9 @@ def _calculated(name: str, entry: Calculated, spec: ObjectSpec, reference: str) 
 
 
 def _compound(name: str, columns: Mapping[str, str]) -> Field:
-    """A person's name is a text of its parts in their order; an address and a location are objects."""
+    """A person's name is a text of its parts in their order; an address and a location are
+    objects.
+    """
     kind = compound_of(columns)
     if kind == "name":
         parts = {part: columns[part] for part in FULL_NAME if part in columns}

@@ -1,14 +1,17 @@
 """The refusals of SOQL, worded as Salesforce words them.
 
-Clients match on the code and people read the caret, so both are part of the contract: a message that concerns a place in the
-query shows the words around it, a caret under it, and `ERROR at Row:1:Column:8`.
+Clients match on the code and people read the caret, so both are part of the contract: a message
+that concerns a place in the query shows the words around it, a caret under it, and `ERROR at
+Row:1:Column:8`.
 """
 
 from sandbox.org.errors import SalesforceError
 
 SNIPPET_BEFORE = 40
 SNIPPET_AFTER = 30
-"""Characters of the query shown on either side of the place; Salesforce shows a window too, not the whole query."""
+"""Characters of the query shown on either side of the place; Salesforce shows a window too, not the
+whole query.
+"""
 
 _LOOK_UP = "Please reference your WSDL or the describe call for the appropriate names."
 
@@ -21,7 +24,9 @@ class SoqlError(SalesforceError):
 
 
 class PlacedSoqlError(SoqlError):
-    """A refusal that points into the query; `at` is the offset of the offending character, from 0."""
+    """A refusal that points into the query; `at` is the offset of the offending character, from
+    0.
+    """
 
     def __init__(self, code: str, detail: str, *, at: int) -> None:
         self.detail = detail

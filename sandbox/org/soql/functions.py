@@ -10,7 +10,9 @@ EXACT_NUMBER = "exact_number"
 
 
 def register_functions(connection: sqlite3.Connection) -> None:
-    """Give `connection` what compiled queries need; every connection that runs them must have it."""
+    """Give `connection` what compiled queries need; every connection that runs them must have
+    it.
+    """
     connection.create_function("soql_lower", 1, _lower, deterministic=True)
     connection.create_function("number_order", 2, _number_order, deterministic=True)
     connection.create_function("number_text", 1, number_text, deterministic=True)
@@ -22,7 +24,9 @@ def _lower(value: object) -> str | None:
 
 
 def _number_order(left: object, right: object) -> int | None:
-    """-1, 0 or 1 as `left` is the smaller, the same or the larger number; None when one of them is none."""
+    """-1, 0 or 1 as `left` is the smaller, the same or the larger number; None when one of them is
+    none.
+    """
     try:
         one, other = Decimal(str(left)), Decimal(str(right))
     except InvalidOperation:

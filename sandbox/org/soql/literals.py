@@ -1,6 +1,8 @@
-"""SOQL's literals as SQLite values: escapes undone, times in UTC at one-second resolution, ids at 18 characters.
+"""SOQL's literals as SQLite values: escapes undone, times in UTC at one-second resolution, ids at
+18 characters.
 
-The store compares text with text, so a literal must end up in exactly the form in which the store keeps the field's type.
+The store compares text with text, so a literal must end up in exactly the form in which the
+store keeps the field's type.
 """
 
 import re
@@ -24,13 +26,17 @@ _ID = re.compile(r"[0-9a-zA-Z]{15}(?:[A-Z0-5]{3})?")
 
 
 def quote_string(value: str) -> str:
-    """`value` as a SOQL string literal, quotes included (SOQL and SOSL Reference, "Quoted String Escape Sequences")."""
+    """`value` as a SOQL string literal, quotes included (SOQL and SOSL Reference, "Quoted String
+    Escape Sequences").
+    """
     escaped = value.replace("\\", "\\\\").replace("'", "\\'")
     return "'" + escaped.replace("\n", "\\n").replace("\r", "\\r") + "'"
 
 
 def string_value(literal: Literal) -> str:
-    """The text that a quoted literal stands for; raises for an escape that SOQL does not have, and for a text too long."""
+    """The text that a quoted literal stands for; raises for an escape that SOQL does not have, and
+    for a text too long.
+    """
     if len(literal.text) - 2 > SOQL_MAX_STRING_CHARACTERS:
         detail = f"String literals cannot be longer than {SOQL_MAX_STRING_CHARACTERS} characters"
         raise PlacedSoqlError("MALFORMED_QUERY", detail, at=literal.at)

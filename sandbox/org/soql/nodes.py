@@ -1,7 +1,7 @@
 """The tree of a SOQL statement, as written: nothing here knows an object or a field.
 
-`at` is always the offset of the thing's first character in the text, so that an error can point at it. It takes no part in
-equality: the same words at another place are the same tree.
+`at` is always the offset of the thing's first character in the text, so that an error can point
+at it. It takes no part in equality: the same words at another place are the same tree.
 """
 
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 
 class LiteralKind(StrEnum):
-    """What a literal looks like; whether it suits a field is the compiler's question."""
+    """The form of a literal; whether it suits a field is the compiler's question."""
 
     STRING = "string"
     NUMBER = "number"

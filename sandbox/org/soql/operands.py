@@ -1,4 +1,6 @@
-"""Anything that stands for a value in a query - a field, an aggregate, a date function - as SQL with a type."""
+"""Anything that stands for a value in a query - a field, an aggregate, a date function - as SQL
+with a type.
+"""
 
 from dataclasses import dataclass
 
@@ -39,7 +41,9 @@ class Operand:
 
     sql: str
     kind: str
-    """Its type in describe's words; what a function makes is int, double or date, or its argument's."""
+    """Its type in describe's words; what a function makes is int, double or date, or its
+    argument's.
+    """
     name: str
     """As messages call it."""
     at: int
@@ -73,7 +77,9 @@ def is_aggregate(expression: Expression) -> bool:
 
 
 def operand(expression: Expression, scope: Scope) -> Operand:
-    """The expression over `scope`'s tables; raises `PlacedSoqlError` for unknown fields and functions."""
+    """The expression over `scope`'s tables; raises `PlacedSoqlError` for unknown fields and
+    functions.
+    """
     if isinstance(expression, FieldPath):
         resolved = scope.resolve(expression)
         return Operand(
@@ -108,7 +114,8 @@ def _aggregate(call: FunctionCall, argument: Operand) -> Operand:
         detail = f"field {argument.name} does not support aggregate operator {call.name}"
         raise PlacedSoqlError("MALFORMED_QUERY", detail, at=call.at)
     kind = "int" if counts else "double" if call.name == "AVG" else argument.kind
-    # A count of texts does not tell capitals from small letters, as no comparison of texts in SOQL does.
+    # A count of texts does not tell capitals from small letters, as no comparison of texts in SOQL
+    # does.
     value = f"{argument.sql} COLLATE NOCASE" if argument.is_text else argument.as_number
     sql = _AGGREGATES[call.name].format(value)
     return Operand(sql, kind, f"{call.name}({argument.name})", call.at, is_aggregate=True)

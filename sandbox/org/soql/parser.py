@@ -1,4 +1,6 @@
-"""SOQL text to tree. A text that Salesforce refuses is refused here, or in the compiler, never passed on to SQLite."""
+"""SOQL text to tree. A text that Salesforce refuses is refused here, or in the compiler, never
+passed on to SQLite.
+"""
 
 from functools import lru_cache
 from importlib.resources import files
@@ -83,7 +85,8 @@ class _TreeBuilder(Transformer[Token, Query]):
         return str(name)
 
     def scope(self, name: Token) -> None:
-        # `mine` and the like would need sharing rules; to ignore them would answer another question than was asked.
+        # `mine` and the like would need sharing rules; to ignore them would answer another question
+        # than was asked.
         if name.lower() != "everything":
             raise PlacedSoqlError("MALFORMED_QUERY", f"Scope {name} is not supported", at=_at(name))
 
@@ -145,7 +148,8 @@ class _TreeBuilder(Transformer[Token, Query]):
         return int(count), _at(count)
 
     def with_mode(self, mode: Token) -> None:
-        # The user of the API sees every field and record here, so each of these modes gives the same rows.
+        # The user of the API sees every field and record here, so each of these modes gives the
+        # same rows.
         _require_word(mode, "SECURITY_ENFORCED", "USER_MODE", "SYSTEM_MODE")
 
     def for_view(self, *purposes: Token) -> None:
@@ -197,7 +201,9 @@ _LARK = Lark(
     transformer=_TreeBuilder(),
     cache=True,
 )
-"""The tables are kept in the temporary folder under the grammar's checksum: to make them takes over a second, to read them 70 ms."""
+"""The tables are kept in the temporary folder under the grammar's checksum: to make them takes over
+a second, to read them 70 ms.
+"""
 
 
 @lru_cache(maxsize=256)

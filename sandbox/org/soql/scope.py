@@ -1,7 +1,7 @@
 """Field paths of one query level as columns of joined tables.
 
-Every relationship that a path crosses becomes one LEFT JOIN on the parent's primary key, shared by all paths that cross it; a record
-without the parent keeps its row.
+Every relationship that a path crosses becomes one LEFT JOIN on the parent's primary key, shared
+by all paths that cross it; a record without the parent keeps its row.
 """
 
 from dataclasses import dataclass
@@ -11,11 +11,15 @@ from sandbox.org.soql.errors import PlacedSoqlError, no_such_field, no_such_obje
 from sandbox.org.soql.nodes import FieldPath, Query
 
 MAX_LEVELS_UP = 5
-"""Relationships that one path may cross (SOQL and SOSL Reference, "Understanding Relationship Query Limitations")."""
+"""Relationships that one path may cross (SOQL and SOSL Reference, "Understanding Relationship Query
+Limitations").
+"""
 
 _POLYMORPHIC = 2
 _TYPE = Field("Type", "string", {"Type": "Type"}, 40)
-"""What every polymorphic relationship has (SOQL and SOSL Reference, "Understanding Polymorphic Keys and Relationships")."""
+"""Fields of every polymorphic relationship (SOQL and SOSL Reference, "Understanding Polymorphic
+Keys and Relationships").
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,9 @@ class Parent:
 
 
 class Scope:
-    """The tables of one query level. Aliases are `prefix`0 for the object, `prefix`1… for parents."""
+    """The tables of one query level. Aliases are `prefix`0 for the object, `prefix`1… for
+    parents.
+    """
 
     def __init__(self, query: Query, entities: Entities, *, prefix: str = "t") -> None:
         entity = entities.find(query.object_name)
@@ -88,7 +94,9 @@ class Scope:
         return ResolvedField(found, source, (*crossed, found.name))
 
     def _type_of(self, reference: Field | None, source: str) -> str | None:
-        """The SQL of `Owner.Type`: which object a polymorphic reference leads to, told by the id's prefix."""
+        """The SQL of `Owner.Type`: which object a polymorphic reference leads to, told by the id's
+        prefix.
+        """
         if reference is None or len(reference.references) < _POLYMORPHIC:
             return None
         targets = [found for name in reference.references if (found := self.entities.find(name))]

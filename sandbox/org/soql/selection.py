@@ -1,7 +1,8 @@
 """The select list: which SQL expressions are read, and which column of the answer each of them is.
 
-A record's row always begins with its Id, and every parent's columns are accompanied by the parent's Id, because a record in an answer
-carries its own address and a missing parent is null as a whole.
+A record's row always begins with its Id, and every parent's columns are accompanied by the
+parent's Id, because a record in an answer carries its own address and a missing parent is null
+as a whole.
 """
 
 from dataclasses import dataclass, field
@@ -139,7 +140,9 @@ def _add_field(selection: Selection, resolved: ResolvedField, scope: Scope) -> N
 
 
 def _blob_sql(resolved: ResolvedField, selection: Selection, scope: Scope) -> str:
-    """The bytes of a file are told by their address, without the version (REST API Developer Guide, "sObject Blob Get")."""
+    """The field shows the address of a file's bytes, without the version (REST API Developer Guide,
+    "sObject Blob Get").
+    """
     crossed = resolved.path[:-1]
     name = selection.parents[crossed].object_name if crossed else scope.entity.name
     address = f"'/sobjects/{name}/' || {resolved.source}.\"Id\" || '/{resolved.field.name}'"

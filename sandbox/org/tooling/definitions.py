@@ -1,6 +1,8 @@
-"""EntityDefinition and FieldDefinition rows, made from the org's objects (Tooling API, "EntityDefinition", "FieldDefinition").
+"""EntityDefinition and FieldDefinition rows, made from the org's objects (Tooling API,
+"EntityDefinition", "FieldDefinition").
 
-How sensitive a field is comes from the catalogue's marks: what is personal is PII and Confidential, what is sensitive Restricted.
+How sensitive a field is comes from the catalogue's marks: what is personal is PII and
+Confidential, what is sensitive Restricted.
 """
 
 from collections.abc import Iterator

@@ -15,7 +15,9 @@ async def resources(call: Call) -> Response:
 
 
 async def query(call: Call) -> Response:
-    """`GET /tooling/query?q=` and `/tooling/queryAll?q=`: rows that describe the org (Tooling API, "REST Resources")."""
+    """`GET /tooling/query?q=` and `/tooling/queryAll?q=`: rows that describe the org (Tooling API,
+    "REST Resources").
+    """
     soql = call.request.query_params.get("q", "")
     return json_response(call.service.tooling.query(soql, f"{call.base}/tooling"))
 
@@ -33,7 +35,9 @@ async def basic_information(call: Call) -> Response:
 
 
 async def describe(call: Call) -> Response:
-    """`GET /tooling/sobjects/X/describe`: an object and its fields (Tooling API, "REST Resources")."""
+    """`GET /tooling/sobjects/X/describe`: an object and its fields (Tooling API, "REST
+    Resources").
+    """
     entities = call.service.tooling.entities
     return json_response(describe_entity(_entity(call), entities, _base(call), writable=False))
 

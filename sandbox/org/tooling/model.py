@@ -1,4 +1,5 @@
-"""Rows that are in no table, queried as if they were: each query lays them out in memory and is compiled like any other.
+"""Rows that are in no table, queried as if they were: each query lays them out in memory and is
+compiled like any other.
 
 An object is served as soon as it has a provider of rows.
 """
@@ -30,7 +31,7 @@ from schemas.salesforce.limits import QUERY_PAGE_MAX
 Provider = Callable[[], Sequence[Mapping[str, object]]]
 _BORN = "2021-03-01T08:00:00.000Z"
 _IN_REST = frozenset(name.lower() for name in (ENTITY_DEFINITION, FIELD_DEFINITION, *permission_rows.FIELDS))
-"""Those that `/query` knows too, not only `/tooling/query`."""
+"""Objects that `/query` knows too, not only `/tooling/query`."""
 ROWS_ASKED = re.compile("definition|permission", re.IGNORECASE)
 """Whatever asks for one of them has one of these words."""
 _NEEDS_VIEW_SETUP = permission_rows.NEEDS_VIEW_SETUP | {"PlatformEventChannel", "PlatformEventChannelMember"}
@@ -47,7 +48,9 @@ class Tooling:
             **org.event_metadata.providers,
             **permission_rows.providers(org.permissions, org.identity, lambda: sorted(org.store.tracked)),
         }
-        """Object -> its rows, keyed by field name with an `Id` each; a field that is left out is null."""
+        """Object -> its rows, keyed by field name with an `Id` each; a field that is left out is
+        null.
+        """
 
     @cached_property
     def entities(self) -> Entities:
@@ -80,7 +83,9 @@ class Tooling:
 
 
 def _with_metadata(query: Query, result: Result) -> Result:
-    """Metadata as the object that it is. It and FullName are told of one row at a time (Tooling API, "SOQL Operation Limitations")."""
+    """Metadata as the object that it is. It and FullName are returned for one row at a time
+    (Tooling API, "SOQL Operation Limitations").
+    """
     names = {
         item.expression.text.lower()
         for item in query.select
@@ -117,7 +122,9 @@ def _lay_out(connection: sqlite3.Connection, name: str, rows: Sequence[Mapping[s
 
 
 def _is_narrowed(condition: Condition | None) -> bool:
-    """True when the rows of one object, or one row, are asked for: what Salesforce requires of FieldDefinition."""
+    """True when the rows of one object, or one row, are asked for: what Salesforce requires of
+    FieldDefinition.
+    """
     if isinstance(condition, AllOf):
         return any(_is_narrowed(each) for each in condition.operands)
     if isinstance(condition, Comparison | Membership) and isinstance(condition.left, FieldPath):

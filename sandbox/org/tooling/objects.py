@@ -1,4 +1,6 @@
-"""The objects of the Tooling API and their fields (Tooling API, "Tooling API Objects"). An object is served once it has rows to show."""
+"""The objects of the Tooling API and their fields (Tooling API, "Tooling API Objects"). An object
+is served once it has rows to show.
+"""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -94,7 +96,9 @@ def tooling_entities(names: frozenset[str]) -> Entities:
 
 
 def _with_plain_keys(entity: Entity) -> Entity:
-    """A definition's key is the name of what it defines, not an id of 18 characters, and may be compared with any text."""
+    """A definition's key is the name of what it defines, not an id of 18 characters, and may be
+    compared with any text.
+    """
     fields = {
         name: replace(found, kind="string", length=255) if ENTITY_DEFINITION in found.references else found
         for name, found in entity.fields.items()

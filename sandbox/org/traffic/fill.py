@@ -1,7 +1,9 @@
-"""Old records by the million: what an org holds before anybody follows it. They emit no events, as if retention had passed.
+"""Old records by the million: what an org holds before anybody follows it. They emit no events, as
+if retention had passed.
 
-A few hundred prototypes are made by the forms of the traffic; the rest are copies with an id, an external id, a number and
-times of their own, so that ten million rows are a matter of minutes and every column still holds something plausible.
+A few hundred prototypes are made by the forms of the traffic; the rest are copies with an id, an
+external id, a number and times of their own, so that ten million rows are a matter of minutes
+and every column still holds something plausible.
 """
 
 import asyncio
@@ -32,14 +34,18 @@ class FillPlan(BaseModel):
     object: str
     records: int = Field(ge=1, le=100_000_000)
     days: float = Field(default=700, gt=0, le=3_000)
-    """Their modstamps are spread evenly over so many days, the last of them an hour ago by the org's clock."""
+    """Their modstamps are spread evenly over so many days, the last of them an hour ago by the
+    org's clock.
+    """
     long_texts: bool = False
     """True fills long texts too: 4 KB a record instead of 1."""
     seed: int = 1
 
 
 async def fill(org: Org, plan: FillPlan) -> int:
-    """Make the records; returns how many. Others are served meanwhile. Raises `SalesforceError` for an unknown object."""
+    """Make the records; returns how many. Others are served meanwhile. Raises `SalesforceError` for
+    an unknown object.
+    """
     records = org.records_of(plan.object)
     prototypes = _prototypes(org, records, plan)
     statement = _copy_statement(records)

@@ -1,4 +1,4 @@
-"""What is filled in when a record is made: realistic values for every field, of public-sector work."""
+"""Initial values of a new record: realistic values for every field, of public-sector work."""
 
 from sandbox.org.traffic.world import World
 

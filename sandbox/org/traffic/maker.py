@@ -1,4 +1,5 @@
-"""Plays scenes at a rate: many Salesforce transactions a slice, one SQLite transaction a slice, through the model's own code.
+"""Plays scenes at a rate: many Salesforce transactions a slice, one SQLite transaction a slice,
+through the model's own code.
 
 What was sent is counted from what was committed, never from what was meant.
 """
@@ -78,7 +79,8 @@ class _Run:
         self._org = org
         self._world = World(org, plan.seed, old_share=plan.old_share)
         everyday = sum(weight for _, weight in scenes.EVERYDAY)
-        # The everyday scenes make 1.25 events each on average; the shares of the plan are of events.
+        # The everyday scenes make 1.25 events each on average; the shares of the plan are of
+        # events.
         events = everyday * 1.25 / max(1 - plan.merged - plan.diffs, 0.01)
         played = [
             *scenes.EVERYDAY,

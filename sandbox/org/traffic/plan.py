@@ -17,12 +17,16 @@ class TrafficPlan(BaseModel):
     diffs: float = Field(default=0.005, ge=0, le=1)
     """Share of the events that carry a long text as a diff."""
     bursts: float = Field(default=0, ge=0, le=1)
-    """How far the rate swings about its mean, in waves of ten seconds: 0 is even, 1 swings from nothing to double."""
+    """How far the rate swings about its mean, in waves of ten seconds: 0 is even, 1 swings from
+    nothing to double.
+    """
 
     old_share: float = Field(default=0, ge=0, le=1)
-    """How often a scene that changes, deletes or refers to a record takes one of those that were there before the run, all of
-    them with the same chance, however many they are; otherwise it takes one that the run has made. 0: one of the youngest 200,000
-    that were there, or one that the run has made, the young or the hot ones the most often."""
+    """How often a scene that changes, deletes or refers to a record takes one of those that were
+    there before the run, all of them with the same chance, however many they are; otherwise it
+    takes one that the run has made. 0: one of the youngest 200,000 that were there, or one that
+    the run has made, the young or the hot ones the most often.
+    """
 
     @property
     def target(self) -> int:

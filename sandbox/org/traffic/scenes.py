@@ -1,4 +1,5 @@
-"""What happens in an enrolment season: each scene is one Salesforce transaction, and returns nothing but its traces in it.
+"""Scenes of an enrolment season: each is one Salesforce transaction, and returns nothing but its
+traces in it.
 
 A scene that finds no record to act on makes one instead, so an empty org fills by itself.
 """
@@ -263,7 +264,9 @@ EVERYDAY: tuple[tuple[Scene, float], ...] = (
     (deletion, 2),
     (restoration, 0.7),
 )
-"""The scenes and how often each is played; with 2 % merged events this makes 45 % creates and 50 % updates."""
+"""The scenes and how often each is played; with 2 % merged events this makes 45 % creates and 50 %
+updates.
+"""
 
 
 def _made(w: World, tx: Transaction, object_name: str, values: dict[str, object]) -> str:

@@ -1,4 +1,6 @@
-"""What caseworkers write: texts of a few sentences, made once from a seed and then drawn from, for a draw costs nothing."""
+"""Texts of caseworkers: a few sentences, made once from a seed and then drawn from, because a draw
+costs nothing.
+"""
 
 from random import Random
 

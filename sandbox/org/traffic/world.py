@@ -1,8 +1,9 @@
-"""What the traffic knows of the org: which records are alive, which are in the bin, who works there.
+"""The traffic's knowledge of the org: live records, records in the bin, users.
 
-A few accounts are hot and most are not, and cases are worked on when they are young; both by a power of a random
-number, which is the cheapest skew there is. Records that were there before are drawn by their number, evenly, if a run
-asks for them: ids follow from numbers, so that takes no list of millions.
+A few accounts are hot and most are not, and cases are worked on when they are young; both by a
+power of a random number, which is the cheapest skew there is. Records that were there before are
+drawn by their number, evenly, if a run asks for them: ids follow from numbers, so that takes no
+list of millions.
 """
 
 from collections.abc import Sequence
@@ -77,7 +78,9 @@ class World:
         return self._phones[int(self.random() * len(self._phones))]
 
     def external_id(self, object_name: str, prefix: str) -> str:
-        """The id that the outside system gives to the next record of the object; never given twice."""
+        """The id that the outside system gives to the next record of the object; never given
+        twice.
+        """
         return f"{prefix}-{self.counters[object_name].counter + 1:09d}"
 
     def hot(self, object_name: str) -> str | None:
@@ -95,7 +98,9 @@ class World:
         return live[-1 - int(len(live) * self.random() ** 3)] if live else None
 
     def neighbours(self, object_name: str, count: int) -> list[str]:
-        """Live records that were made one after another, fewer when some of them are gone; empty when there are not so many."""
+        """Live records that were made one after another, fewer when some of them are gone; empty
+        when there are not so many.
+        """
         live = self.live[object_name]
         if self._takes_old(object_name) and self._old[object_name] > count:
             first = 1 + int(self.random() * (self._old[object_name] - count))
@@ -145,7 +150,9 @@ class World:
         return not self.live[object_name] or self.random() < self._old_share
 
     def _old_record(self, object_name: str) -> str | None:
-        """One of the old records; it may have been deleted before the run. None when those that are tried are gone."""
+        """One of the old records; it may have been deleted before the run. None when those that are
+        tried are gone.
+        """
         ids, count = self.counters[object_name], self._old[object_name]
         for _ in range(_TRIES):
             record_id = ids.made(1 + int(self.random() * count))

@@ -1,4 +1,6 @@
-"""What a user of aiosfpubsub writes: `python aiosfpubsub.py CALL` with the org on stdin, events on stdout."""
+"""A program of an aiosfpubsub user: `python aiosfpubsub.py CALL` with the org on stdin, events on
+stdout.
+"""
 
 import asyncio
 import contextlib
@@ -55,7 +57,9 @@ async def receive(org):
 
 
 async def rate(org):
-    """How many events of several topics are received and decoded from the earliest on, in `seconds` after the first `skip`."""
+    """How many events of several topics are received and decoded from the earliest on, in `seconds`
+    after the first `skip`.
+    """
     client = connect(org)
     marks = []
     received = 0
@@ -87,7 +91,7 @@ async def topic(org):
 
 
 async def stale_replay(org):
-    """What a subscriber is told that asks for a position that the org does not hold."""
+    """The answer to a subscriber that asks for a position that the org does not hold."""
     import grpc
 
     client = connect(org)

@@ -1,4 +1,6 @@
-"""What a user of aiosfstream-ng writes: `python aiosfstream_ng.py CALL` with the org on stdin, messages on stdout."""
+"""A program of an aiosfstream-ng user: `python aiosfstream_ng.py CALL` with the org on stdin,
+messages on stdout.
+"""
 
 import asyncio
 import json
@@ -36,7 +38,9 @@ async def receive(org):
 
 
 async def resume(org):
-    """All messages in two turns: the second client goes on from the replay marker that the first has stored."""
+    """All messages in two turns: the second client goes on from the replay marker that the first
+    has stored.
+    """
     received = []
     markers = {org["channel"]: ReplayMarker(date=org["date"], replay_id=org["replay_id"])}
     for count in org["counts"]:

@@ -1,4 +1,4 @@
-"""What a user of lht writes: `python lht.py CALL` with the org on stdin, a result on stdout."""
+"""A program of an lht user: `python lht.py CALL` with the org on stdin, a result on stdout."""
 
 import json
 import logging

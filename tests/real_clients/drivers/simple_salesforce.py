@@ -1,4 +1,6 @@
-"""What a user of simple-salesforce writes: `python simple_salesforce.py CALL` with the org on stdin, a result on stdout."""
+"""A program of a simple-salesforce user: `python simple_salesforce.py CALL` with the org on stdin,
+a result on stdout.
+"""
 
 import json
 import sys

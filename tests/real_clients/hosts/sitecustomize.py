@@ -1,7 +1,8 @@
-"""Put on PYTHONPATH, it is the DNS of a client whose login host is built in: every *.salesforce.com is this machine.
+"""Put on PYTHONPATH, it is the DNS of a client whose login host is built in: every *.salesforce.com
+is this machine.
 
-The client itself is as it was published: it still says login.salesforce.com, port 443, still checks that name in the
-certificate, and still trusts nothing but the CA that it is told of.
+The client itself is as it was published: it still says login.salesforce.com, port 443, still
+checks that name in the certificate, and still trusts nothing but the configured CA.
 """
 
 import os

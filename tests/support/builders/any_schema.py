@@ -1,4 +1,6 @@
-"""Schemas and values of any org: names that collide, are reserved or are long; every type; compounds; and values that do not fit."""
+"""Schemas and values of any org: names that collide, are reserved or are long; every type;
+compounds; and values that do not fit.
+"""
 
 from decimal import Decimal
 from typing import Any

@@ -84,7 +84,9 @@ _OF_THE_RUN = {
 def contents(
     warehouse: PostgresWarehouse, catalogue: Catalogue, *, clock: bool = True
 ) -> dict[str, list[str]]:
-    """Every row of every table that has any, as sorted texts; `clock` False leaves out the run's own times."""
+    """Every row of every table that has any, as sorted texts; `clock` False leaves out the run's
+    own times.
+    """
     tables = [table for spec in catalogue.objects.values() for table in tables_of(spec)]
     left_out = set() if clock else _OF_THE_RUN
     every = " UNION ALL ".join(

@@ -1,4 +1,5 @@
-"""A lane's events as a script: what an org's event bus would hold, given out in pieces as a test wants them.
+"""A lane's events as a script: what an org's event bus would hold, given out in pieces as a test
+wants them.
 
 `Bus.open` is a `follow_lane` source: it starts strictly after a replay id, as Salesforce does.
 """
@@ -49,7 +50,7 @@ def whole_case(number: int) -> dict[str, Any]:
 
 
 def stamps() -> dict[str, Any]:
-    """What every record of the org carries."""
+    """Fields of every record of the org."""
     moment = "2026-09-21T14:00:00Z"
     return {"CreatedDate": moment, "CreatedById": USER, "LastModifiedDate": moment, "LastModifiedById": USER}
 
@@ -61,7 +62,9 @@ def protector(catalogue: Catalogue | None = None) -> Protector:
 
 @dataclass
 class Bus:
-    """Events in the order of the lane. `pieces` and `pause` say how a subscriber gets them; both draw from `chance`."""
+    """Events in the order of the lane. `pieces` and `pause` say how a subscriber gets them; both
+    draw from `chance`.
+    """
 
     events: list[dict[str, Any]]
     chance: random.Random = field(default_factory=lambda: random.Random(0))
@@ -93,7 +96,8 @@ class Subscription:
         return [self._message(each) for each in given]
 
     def _message(self, data: dict[str, Any]) -> StreamMessage:
-        # As the CometD client does: what has no replay id of its own belongs to the position before it.
+        # As the CometD client does: what has no replay id of its own belongs to the position before
+        # it.
         self.last = _id(data, self.last)
         return StreamMessage(self.last, copy.deepcopy(data), time.time_ns() // 1_000_000)
 

@@ -1,4 +1,6 @@
-"""Catalogues that are stricter than the one that ships, so that changes go to quarantine for a reason that may be taken away."""
+"""Catalogues that are stricter than the one that ships, so that changes go to quarantine for a
+reason that may be taken away.
+"""
 
 from typing import Any
 
@@ -19,7 +21,9 @@ STRANGER: dict[str, Any] = {
 
 
 def with_fields(fields: dict[str, Fields], **more: dict[str, Any]) -> Catalogue:
-    """The catalogue that ships with other fields of some objects, by object, and with more objects."""
+    """The catalogue that ships with other fields of some objects, by object, and with more
+    objects.
+    """
     described = default_catalogue().model_dump(mode="json")
     for name, some in fields.items():
         described["objects"][name]["fields"] |= some
@@ -28,7 +32,9 @@ def with_fields(fields: dict[str, Fields], **more: dict[str, Any]) -> Catalogue:
 
 
 def strict(**of_case: dict[str, Any]) -> Catalogue:
-    """A case without a status is refused, and one with a `Surprise__c` that nobody foresaw; `of_case`: other entries of its fields."""
+    """A case without a status is refused, and one with a `Surprise__c` that nobody foresaw;
+    `of_case`: other entries of its fields.
+    """
     return with_fields({"Case": {"Status": STATUS, "Surprise__c": SURPRISE} | of_case})
 
 

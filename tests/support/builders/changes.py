@@ -33,7 +33,9 @@ def change(
     isolated: str | None = None,
     record_id: str = "r1",
 ) -> LoggedChange:
-    """The record's change of that number: a second later than the one before. `changed` defaults to none, or all."""
+    """The record's change of that number: a second later than the one before. `changed` defaults to
+    none, or all.
+    """
     named = None if kind in WHOLE else changed or ""
     at = datetime(2026, 9, 21, 14, tzinfo=UTC) + timedelta(seconds=number)
     order = change_order(round(at.timestamp() * 1000), number, 1)

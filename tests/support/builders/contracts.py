@@ -1,4 +1,6 @@
-"""Every row of `workflows/contracts/`, and every activity of `activities/`, by their stored names."""
+"""Every row of `workflows/contracts/`, and every activity of `activities/`, by their stored
+names.
+"""
 
 import importlib
 import inspect

@@ -1,4 +1,6 @@
-"""An org that counts what is spent, a process that spends by leases, and others who spend without: days in milliseconds."""
+"""An org that counts what is spent, a process that spends by leases, and others who spend without:
+days in milliseconds.
+"""
 
 import math
 from collections import deque
@@ -65,7 +67,9 @@ class MeteredOrg:
         self.hours[hour] = self.hours.get(hour, 0) + tokens
 
     def forgets_evenly(self, tokens: int) -> None:
-        """As if somebody had spent so much, evenly, in the 24 hours before the books were opened (of a sliding org)."""
+        """As if somebody had spent so much, evenly, in the 24 hours before the books were opened
+        (of a sliding org).
+        """
         steps = self._newest.maxlen or 1
         self._newest.extend(
             round(tokens * (step + 1) / steps) - round(tokens * step / steps) for step in range(steps)

@@ -1,4 +1,5 @@
-"""Random changes whose values fit or do not, and what a warehouse must hold after them: a fold apart from `transforms`.
+"""Random changes whose values fit or do not, and what a warehouse must hold after them: a fold
+apart from `transforms`.
 
 Changes are made in the order of the org; they may be delivered in any other.
 """
@@ -61,7 +62,7 @@ _GOOD: dict[str, list[tuple[Any, Any]]] = {
     SECRET: [("s", "s"), ("t", "t")],
     TEXT: [("a\nb", "a\nb"), ("a\nc", "a\nc"), ("", "")],
 }
-"""What comes, and what lands."""
+"""The input, and the landed value."""
 _BAD: dict[str, list[tuple[Any, Rule]]] = {
     "Name": [(7, Rule.WRONG_TYPE), ("x" * 11, Rule.TOO_LONG)],
     "Amount__c": [("much", Rule.WRONG_TYPE), (10**17, Rule.OUT_OF_RANGE)],
@@ -71,7 +72,7 @@ _BAD: dict[str, list[tuple[Any, Rule]]] = {
     SECRET: [("s" * 99, Rule.TOO_LONG)],
     TEXT: [("a\n" * 30, Rule.TOO_LONG), (False, Rule.WRONG_TYPE)],
 }
-"""What comes, and the rule that it breaks."""
+"""The input, and the rule that it breaks."""
 
 
 @dataclass(frozen=True)
@@ -189,7 +190,7 @@ def _value(name: str, kind: str) -> st.SearchStrategy[Value]:
 
 
 def _remember(texts: dict[str, str], record: str, kind: str, value: Value | None) -> None:
-    """What the org holds, against which it makes diffs: its text, whether or not it fits the catalogue."""
+    """The org's text, against which it makes diffs, whether or not it fits the catalogue."""
     if kind == "DELETE":
         return
     if value is None:

@@ -1,6 +1,8 @@
-"""The naive fold: what current and history must be, in plain Python, from events as Salesforce sends them.
+"""The naive fold: what current and history must be, in plain Python, from events as Salesforce
+sends them.
 
-Written apart from `transforms` on purpose: it reads events, not change-log rows, and knows nothing of batches.
+Written apart from `transforms` on purpose: it reads events, not change-log rows, and knows
+nothing of batches.
 """
 
 from dataclasses import dataclass, field
@@ -24,7 +26,9 @@ class OracleVersion:
 
 
 def fold_events(events: list[dict[str, Any]]) -> dict[str, list[OracleVersion]]:
-    """record id -> versions, oldest first. `events` are payloads; duplicates and any order are allowed."""
+    """record id -> versions, oldest first. `events` are payloads; duplicates and any order are
+    allowed.
+    """
     by_record: dict[str, dict[tuple[int, int, int], dict[str, Any]]] = {}
     for event in events:
         header = event["ChangeEventHeader"]

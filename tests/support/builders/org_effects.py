@@ -1,4 +1,6 @@
-"""What writebacks did in the org, by the org's own log of events; and whether that is what the store says."""
+"""Effects of writebacks in the org, by the org's own log of events; and whether the store
+agrees.
+"""
 
 import re
 from collections import defaultdict
@@ -45,7 +47,7 @@ def effects_of(bodies: Sequence[bytes | str]) -> list[Effect]:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What the store says, beside what the org says."""
+    """The store's record, beside the org's."""
 
     rows: list[sa.Row[Any]]
     attempts: list[sa.Row[Any]]
@@ -54,9 +56,10 @@ class Comparison:
     """External id -> the record's id, of records that are there."""
 
     def wrong(self, begun: dict[str, float] | None = None) -> list[str]:
-        """What is wrong, a sentence each.
+        """Errors, a sentence each.
 
-        `begun`: batch -> when it was taken in hand; a newer change by somebody else that was there by then must not be overwritten.
+        `begun`: batch -> when it was opened; a newer change by somebody else that was there by
+        then must not be overwritten.
         """
         return [
             *self._not_once(),
@@ -111,7 +114,9 @@ class Comparison:
         return found
 
     def _out_of_order(self) -> list[str]:
-        """No lost update: of one record, what was accepted later is written later, and has its values."""
+        """No lost update: of one record, what was accepted later is written later, and has its
+        values.
+        """
         done, wrong = self._done_in(), []
         last: dict[str, int] = defaultdict(int)
         for effect in self.effects:
@@ -143,7 +148,9 @@ class Comparison:
 def compare(
     store: WritebackStore, bodies: Sequence[bytes | str], record_ids: dict[str, str], *, after: int = 0
 ) -> Comparison:
-    """The writebacks with numbers above `after`, their attempts, and the org's events of those records."""
+    """The writebacks with numbers above `after`, their attempts, and the org's events of those
+    records.
+    """
     with store.begin() as connection:
         rows = connection.execute(
             sa.select(WRITEBACK).where(WRITEBACK.c.number > after).order_by(WRITEBACK.c.number)

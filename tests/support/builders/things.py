@@ -1,4 +1,6 @@
-"""A small object with a field of every kind, and the road from an event to its typed or refused changes."""
+"""A small object with a field of every kind, and the road from an event to its typed or refused
+changes.
+"""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -79,7 +81,8 @@ def landed(*events: dict[str, Any]) -> pa.Table:
     """The events as the raw file would hold them."""
     buffer = LandingBuffer(protector(CATALOGUE), CutRule())
     buffer.add([StreamMessage(place, data, RECEIVED_MS) for place, data in enumerate(events, start=1)])
-    buffer._received_ms = [0] * len(events)  # long ago: no further member of the last group is awaited
+    # long ago: no further member of the last group is awaited
+    buffer._received_ms = [0] * len(events)
     return buffer.peek().set_column(
         3, "received_at", pa.array([RECEIVED_AT] * len(events), pa.timestamp("ms", "UTC"))
     )

@@ -9,7 +9,9 @@ from typing import Final
 from sandbox.org.data.model import Org
 
 SLOWNESS: Final = float(os.environ.get("TEST_SLOWNESS", "4"))
-"""Times every limit of a wait: a machine may be so much slower than the one on which the limits were found. From TEST_SLOWNESS; default 4."""
+"""Times every limit of a wait: a machine may be so much slower than the one on which the limits
+were found. From TEST_SLOWNESS; default 4.
+"""
 
 
 def limit_in(seconds: float) -> float:
@@ -25,7 +27,9 @@ async def until(ready: Callable[[], Awaitable[bool]], *, seconds: float = 15) ->
 
 
 async def has_struck(org: Org) -> bool:
-    """True once a fault has struck. A call that it delays is then under way, until `org.faults.clear()` lets it go."""
+    """True once a fault has struck. A call that it delays is then under way, until
+    `org.faults.clear()` lets it go.
+    """
     return any(rule["struck"] for rule in org.faults.listing())
 
 
@@ -36,7 +40,9 @@ def wait_for(
     every: float = 0.1,
     why: Callable[[], object] = lambda: "it did not happen",
 ) -> None:
-    """Return when `ready()` is true, asked `every` so many seconds. Fail with `why()` after `seconds` times `SLOWNESS`."""
+    """Return when `ready()` is true, asked `every` so many seconds. Fail with `why()` after
+    `seconds` times `SLOWNESS`.
+    """
     limit = limit_in(seconds)
     while not ready():
         assert time.monotonic() < limit, why()

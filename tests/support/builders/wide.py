@@ -29,7 +29,9 @@ def field_name(number: int, characters: int) -> str:
 
 
 def wide_catalogue(folder: Path, fields: int, characters: int) -> Path:
-    """A catalogue with Account and `Wide__c`, whose custom fields are so many and have names that long."""
+    """A catalogue with Account and `Wide__c`, whose custom fields are so many and have names that
+    long.
+    """
     shipped = yaml.safe_load(DEFAULT_CATALOGUE.read_text())
     own = {field_name(number, characters): dict(_KINDS[number % len(_KINDS)]) for number in range(fields)}
     head = {

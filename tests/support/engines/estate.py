@@ -1,4 +1,6 @@
-"""Everything that `tidegate doctor` asks, set up well, and the handles by which an administrator sets it up wrongly."""
+"""Everything that `tidegate doctor` asks, set up well, and the handles by which an administrator
+sets it up wrongly.
+"""
 
 import asyncio
 import subprocess
@@ -101,7 +103,9 @@ class Estate:
                 connection.execute(statement.encode())
 
     def user_of_the_warehouse(self, *grants: str) -> str:
-        """A new user who may log in, and has the grants; the settings name it. Grants have {user} and {database}."""
+        """A new user who may log in, and has the grants; the settings name it. Grants have {user}
+        and {database}.
+        """
         name, parts = f"u{uuid.uuid4().hex[:8]}", sa.make_url(self.warehouse)
         self.sql(
             f"CREATE ROLE {name} LOGIN", *(each.format(user=name, database=parts.database) for each in grants)

@@ -20,7 +20,9 @@ _MOST_SECONDS = 30
 
 @pytest.fixture
 def groups_settle_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The scripted bus gives a group within milliseconds: no test has to wait a second for its last event."""
+    """The scripted bus gives a group within milliseconds: no test has to wait a second for its last
+    event.
+    """
     monkeypatch.setattr(landing_buffer, "GROUP_SETTLED_MS", 120)
 
 
@@ -34,8 +36,8 @@ async def follow_until(
 ) -> list[str]:
     """Follow until the position is `last`, from the heartbeat `hint` if there is one.
 
-    Returns the positions that were told, in order, each once; `heard` is called with every one. Raises what the
-    activity raises.
+    Returns the reported positions, in order, each once; `heard` is called with every one. Raises
+    what the activity raises.
     """
     environment = ActivityEnvironment()
     if hint is not None:

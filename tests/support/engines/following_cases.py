@@ -1,4 +1,6 @@
-"""An engine that writes back while a lane follows the same org, so that the change log has what others do."""
+"""An engine that writes back while a lane follows the same org, so that the change log has what
+others do.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -16,11 +18,11 @@ from sandbox.org.data.dml import Dml, Write
 from schemas import names
 from schemas.ids import lane_workflow_id
 from schemas.ingest.messages import LaneInput
+from schemas.settings.writeback import WritebackSettings
 from tests.support.engines.repairing import follower
 from tests.support.engines.served_org import served_org
 from tests.support.engines.small_engine import SmallEngine, serving_engine
 from tests.support.engines.writing_back import WritingEngine, writing
-from workers.settings import WritebackSettings
 from workflows import LaneWorkflow
 
 LANE = "case"

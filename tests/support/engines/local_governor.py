@@ -1,4 +1,6 @@
-"""The governor's books without Temporal: for tests and simulations of what stands before or behind them."""
+"""The governor's books without Temporal: for tests and simulations of what stands before or behind
+them.
+"""
 
 import time
 from collections.abc import Callable
@@ -30,7 +32,7 @@ class LocalGovernor:
         self._clock = clock
 
     async def exchange(self, exchange: Exchange) -> Answer:
-        """What the workflow's update does."""
+        """The effect of the workflow's update."""
         if self.silent:
             raise UnavailableError(system="The governor", detail="it is silent")
         self.exchanges += 1

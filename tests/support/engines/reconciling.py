@@ -26,7 +26,9 @@ from tests.support.engines.wiring import owner
 from transforms.reconcile.cost import PlanTerms
 
 SETTLE = timedelta(0)
-"""Nothing is on its way in these tests unless they say so; a timer of the server takes a second, however short."""
+"""Nothing is on its way in these tests unless they say so; a timer of the server takes a second,
+however short.
+"""
 
 
 BEHIND = timedelta(days=4)

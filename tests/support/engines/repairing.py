@@ -1,4 +1,6 @@
-"""A small engine that follows a stream and repairs, with nobody at the controls; it reconciles when it is asked."""
+"""A small engine that follows a stream and repairs, with nobody at the controls; it reconciles when
+it is asked.
+"""
 
 import asyncio
 import uuid
@@ -90,7 +92,9 @@ async def follow(engine: SmallEngine, first_replay: int = -2) -> WorkflowHandle[
 
 
 async def equals(engine: SmallEngine, *purged: str) -> bool:
-    """The warehouse is equal to the org, but for deleted rows of purged records; and nothing is left on the list."""
+    """The warehouse is equal to the org, but for deleted rows of purged records; and nothing is
+    left on the list.
+    """
     session = await engine.served.sessions.session()
     control = f"{session.instance_url}/sandbox"
     found = await asyncio.to_thread(compare_all, control, engine.database, engine.catalogue, engine.protector)

@@ -27,13 +27,15 @@ ORG = "road"
 
 @dataclass
 class Replays:
-    """Replays of a road's batches, with a catalogue that may be another than the one they were landed under."""
+    """Replays of a road's batches, with a catalogue that may be another than the one they were
+    landed under.
+    """
 
     road: Road
     dsn: str
     catalogue: Catalogue
     chance: random.Random | None = None
-    """Shuffles the batches and cuts them into groups anew; None: as they are found."""
+    """Shuffles the batches and cuts them into groups again; None: as they are found."""
     groups: list[BatchGroup] = field(default_factory=list)
     """That were replayed."""
 
@@ -84,7 +86,9 @@ def shuffled(groups: list[BatchGroup], chance: random.Random) -> list[BatchGroup
 
 
 def checksum(dsn: str) -> dict[str, str]:
-    """Table -> digest of its rows, for every table of the curated, audit and ops schemas that has any."""
+    """Table -> digest of its rows, for every table of the curated, audit and ops schemas that has
+    any.
+    """
     tables = """SELECT schemaname || '.' || tablename FROM pg_tables WHERE schemaname IN ('curated', 'audit', 'ops')"""
     found = {}
     with psycopg.connect(dsn) as connection:

@@ -1,4 +1,6 @@
-"""The HTTP API on a real socket, over a real Temporal, PostgreSQL and S3, with the engine's workflows behind it."""
+"""The HTTP API on a real socket, over a real Temporal, PostgreSQL and S3, with the engine's
+workflows behind it.
+"""
 
 import asyncio
 import uuid
@@ -73,13 +75,13 @@ class ServedApi:
         return await self.http.request(method, path, headers=headers, **more)
 
     async def get(self, path: str, caller: str = "reader") -> Any:
-        """What is answered, which must be 200."""
+        """The answer, which must be 200."""
         response = await self.ask("GET", path, caller)
         assert response.status_code == 200, response.text
         return response.json()
 
     async def backfill(self, *, key: str | None = None, **body: Any) -> dict[str, Any]:
-        """What is answered to the request for a backfill, which must be accepted."""
+        """The answer to the request for a backfill, which must be accepted."""
         response = await self.ask("POST", "/v1/backfills", key=key, json=body)
         assert response.status_code == 202, response.text
         answer: dict[str, Any] = response.json()
@@ -108,7 +110,9 @@ def settings_for(
 
 
 def tokens_and_entries() -> tuple[dict[str, str], list[dict[str, Any]]]:
-    """A token for each role and a second operator's, by name, and what the settings hold of them."""
+    """A token for each role and a second operator's, by name, and what the settings hold of
+    them.
+    """
     made = {str(role): new_token(str(role), role) for role in CallerRole}
     made["second"] = new_token("second", CallerRole.OPERATOR)
     return {role: token for role, (token, _) in made.items()}, [entry for _, entry in made.values()]
@@ -195,7 +199,7 @@ async def _serving(settings: Settings) -> AsyncIterator[str]:
 
 
 async def _end_all(client: Client) -> None:
-    """What runs still would be served by the next test's workers."""
+    """Workflows that still run would be served by the next test's workers."""
     async for each in client.list_workflows('ExecutionStatus = "Running"'):
         try:
             await client.get_workflow_handle(each.id).terminate("end of the tests")

@@ -1,4 +1,6 @@
-"""An org in this process that is served over a real socket, and a way to it that is paid for by a governor in this process."""
+"""An org in this process that is served over a real socket, and a way to it that is paid for by a
+governor in this process.
+"""
 
 import asyncio
 import time
@@ -37,7 +39,7 @@ class BookGovernor:
         return self.books.exchange(exchange, time.time())
 
     def spent(self, budget: Budget) -> int:
-        """What has been reported."""
+        """The reports so far."""
         return self.books.books[budget].used_at_most()
 
 
@@ -63,7 +65,9 @@ class ServedOrg:
     """Of its login."""
 
     def calls(self) -> list[str]:
-        """Method and path of every API call since the last look, without the host and the API's own part."""
+        """Method and path of every API call since the last look, without the host and the API's own
+        part.
+        """
         seen = [
             f"{call.method} {call.path.removeprefix('/services/data/v67.0')}"
             for call in self.app.state.outermost.calls
@@ -84,9 +88,10 @@ async def served_org(
     pubsub: PubSubAddress | None = None,
     **maxima: int,
 ) -> AsyncIterator[ServedOrg]:
-    """Serve a new org; a call waits for its token with that `patience`, and `maxima` are budgets of less than a thousand million.
-    `catalogue`: of the org's objects; None: the one that ships. `behind`: how far its clock is behind ours, so that a test can let hours pass
-    and nothing comes from the future. `pubsub`: where the Pub/Sub API is served; None: nowhere.
+    """Serve a new org; a call waits for its token with that `patience`, and `maxima` are budgets of
+    less than a thousand million. `catalogue`: of the org's objects; None: the one that ships.
+    `behind`: how far its clock is behind ours, so that a test can let hours pass and nothing
+    comes from the future. `pubsub`: where the Pub/Sub API is served; None: nowhere.
     """
     org = new_org(folder, catalogue=catalogue)
     if behind:

@@ -1,4 +1,6 @@
-"""An engine in the test's process: every workflow and the batch road's activities, on real parts and a served org."""
+"""An engine in the test's process: every workflow and the batch road's activities, on real parts
+and a served org.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -49,7 +51,9 @@ BULK_REFUSES = FaultRule(
 
 @dataclass
 class SmallEngine:
-    """What the engine consists of. A test may set the attributes of the activities' objects, and add to `steps`, before they are used."""
+    """The parts of the engine. A test may set the attributes of the activities' objects, and add to
+    `steps`, before they are used.
+    """
 
     client: Client
     served: ServedOrg

@@ -1,4 +1,6 @@
-"""From lists of activities, as the packages of `activities/` make them, to workers and to the objects behind them."""
+"""From lists of activities, as the packages of `activities/` make them, to workers and to the
+objects behind them.
+"""
 
 from collections.abc import Iterable
 from typing import Any, TypeVar
@@ -10,7 +12,9 @@ QUEUES = {row.name: row.queue for row in contracts()}
 
 
 def owner(activities: Iterable[Any], kind: type[T]) -> T:
-    """The one object of that class whose methods are among the activities: a test may set its attributes."""
+    """The one object of that class whose methods are among the activities: a test may set its
+    attributes.
+    """
     found = {id(each.__self__): each.__self__ for each in activities if isinstance(each.__self__, kind)}
     [only] = found.values()
     return only

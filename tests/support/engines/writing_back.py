@@ -1,4 +1,6 @@
-"""An engine that writes back, in the test's process: intake, queue and steps, on real parts and a served org."""
+"""An engine that writes back, in the test's process: intake, queue and steps, on real parts and a
+served org.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -24,17 +26,19 @@ from clients.writeback.store import WritebackStore
 from clients.writeback.tables import WRITEBACK, WRITEBACK_BATCH, WRITEBACK_CLAIM
 from schemas import names
 from schemas.ids import writeback_queue_id
+from schemas.settings.writeback import WritebackSettings
 from schemas.writeback.messages import Accepted, Intake, QueueInput
 from tests.support.builders.waiting import until
 from tests.support.builders.writebacks import asked, checks
 from tests.support.engines.small_engine import SmallEngine
 from tests.support.engines.wiring import owner
 from transforms.writeback.batching import Terms
-from workers.settings import WritebackSettings
 from workflows import WritebackQueueWorkflow
 
 AT_ONCE = WritebackSettings(
-    linger=timedelta(0), settled_after=timedelta(seconds=1), patience=timedelta(seconds=3)
+    linger=timedelta(0),
+    abandoned_call_timeout=timedelta(seconds=1),
+    change_log_timeout=timedelta(seconds=3),
 )
 """Nothing waits for company, and an org of a test is over with a call soon."""
 SOON = timedelta(seconds=0.2)
@@ -43,7 +47,7 @@ SOON = timedelta(seconds=0.2)
 
 @dataclass(repr=False)
 class WritingEngine:
-    """What writes back."""
+    """The parts that write back."""
 
     engine: SmallEngine
     store: WritebackStore
@@ -79,7 +83,9 @@ class WritingEngine:
         return handle
 
     async def end(self) -> None:
-        """End the queues: the next test's workers would serve them, and they would look after its batches."""
+        """End the queues: the next test's workers would serve them, and they would look after its
+        batches.
+        """
         for queue in self.queues:
             with suppress(RPCError):
                 await queue.terminate("end of the test")
@@ -99,7 +105,7 @@ class WritingEngine:
             return list(connection.execute(sa.select(WRITEBACK_BATCH).order_by(WRITEBACK_BATCH.c.formed_at)))
 
     def claims(self) -> list[str]:
-        """What open batches hold."""
+        """The entries of open batches."""
         with self.store.begin() as connection:
             return list(connection.execute(sa.select(WRITEBACK_CLAIM.c.name)).scalars())
 
@@ -139,12 +145,12 @@ async def writing(engine: SmallEngine, settings: WritebackSettings = AT_ONCE) ->
         store,
         batching=Terms(linger=settings.linger),
         sending=WritebackTerms(
-            newer=settings.newer,
-            settled_after=settings.settled_after,
-            patience=settings.patience,
+            newer=settings.conflict_policy,
+            settled_after=settings.abandoned_call_timeout,
+            patience=settings.change_log_timeout,
             come_again=SOON,
         ),
-        jobs=JobTerms(patience=settings.job_patience, come_again=SOON),
+        jobs=JobTerms(patience=settings.job_stall_timeout, come_again=SOON),
     )
     worker = Worker(
         engine.client,
@@ -152,7 +158,8 @@ async def writing(engine: SmallEngine, settings: WritebackSettings = AT_ONCE) ->
         activities=activities,
         interceptors=[ErrorBoundary()],
         max_heartbeat_throttle_interval=timedelta(seconds=0.1),
-        # A step that is cut short leaves its thread, and the thread a connection that nobody closes.
+        # A step that is cut short leaves its thread, and the thread a connection that nobody
+        # closes.
         graceful_shutdown_timeout=timedelta(seconds=3),
     )
     intake = WritebackIntake(engine.database, lambda: checks(engine.catalogue))

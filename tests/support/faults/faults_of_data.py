@@ -1,4 +1,6 @@
-"""Faults of data, planted by a seed: what events that never came, lost batches and people with a SQL prompt leave behind."""
+"""Faults of data, planted by a seed: what events that never came, lost batches and people with a
+SQL prompt leave behind.
+"""
 
 import asyncio
 import random
@@ -17,7 +19,9 @@ _CURRENT, _HISTORY, _CHANGE = "curated.account_current", "curated.account_histor
 
 
 async def differing_records(engine: ReconcilingEngine) -> list[str]:
-    """A sentence for each record that is not the same in the org and the warehouse, value by value; the first twenty."""
+    """A sentence for each record that is not the same in the org and the warehouse, value by value;
+    the first twenty.
+    """
     session = await engine.served.sessions.session()
     only = engine.catalogue.model_copy(update={"objects": {OBJECT: engine.catalogue.object(OBJECT)}})
     control = f"{session.instance_url}/sandbox"
@@ -30,7 +34,9 @@ async def differing_records(engine: ReconcilingEngine) -> list[str]:
 
 @dataclass
 class FaultSeeds:
-    """Plants faults in an engine that has been backfilled and gets no events: whatever the org does now is lost."""
+    """Plants faults in an engine that has been backfilled and gets no events: whatever the org does
+    now is lost.
+    """
 
     engine: ReconcilingEngine
     chance: random.Random
@@ -38,7 +44,7 @@ class FaultSeeds:
     """Records that are in the recycle bin on both sides."""
 
     async def prepare(self) -> None:
-        """What the org must hold before it is backfilled."""
+        """The org's content before it is backfilled."""
         org = self.engine.served.org
         with org.transaction() as tx:
             self.binned = [tx.create(OBJECT, {"Name": f"binned {n}"}) for n in range(12)]
@@ -48,7 +54,9 @@ class FaultSeeds:
         self._sql(f"ALTER TABLE {_CURRENT} DROP CONSTRAINT {TABLE}_current_pkey")
 
     def plant(self, count: int, *, hidden: bool = True) -> dict[str, str]:
-        """Plant `count` faults, one a record; returns record id -> kind. `hidden`: also those that no aggregate shows."""
+        """Plant `count` faults, one a record; returns record id -> kind. `hidden`: also those that
+        no aggregate shows.
+        """
         kinds = [*self._shown(), *(self._hidden() if hidden else [])]
         rows = self.engine.rows(f"SELECT record_id FROM {_CURRENT} WHERE NOT is_deleted ORDER BY record_id")
         live = [row[0] for row in rows]
@@ -163,7 +171,9 @@ class FaultSeeds:
         return record_id
 
     def lost_before_a_later_one(self, record_id: str) -> str:
-        """The lost update hides behind a later one that came: the log itself holds the old value, under the right time."""
+        """The lost update hides behind a later one that came: the log itself holds the old value,
+        under the right time.
+        """
         for table in (_CURRENT, _HISTORY, _CHANGE):
             self._sql(f"UPDATE {table} SET account_source = 'of old' WHERE record_id = '{record_id}'")
         return record_id

@@ -19,7 +19,7 @@ _OVERFLOW_AFTER = 3
 
 @dataclass
 class StreamFaults:
-    """Plants faults in an engine whose lane follows; nobody is told of them but by the lane's events."""
+    """Plants faults in an engine whose lane follows; only the lane's events report them."""
 
     engine: SmallEngine
     chance: random.Random
@@ -41,11 +41,13 @@ class StreamFaults:
         return self._plant(self._told_badly(), count)
 
     async def plant_expired(self, count: int) -> dict[str, str]:
-        """Changes that the bus has forgotten when the lane comes back; returns when it has noticed."""
+        """Changes that the bus has forgotten when the lane comes back; returns when it has
+        noticed.
+        """
         before = await holes(self.engine)
         await self.lane.signal(LaneWorkflow.pause, PauseInput(by="test", reason="the bus forgets"))
         planted = self._plant(self._in_a_hole(), count)
-        # Deletions are told by the whole minute.
+        # Deletions are reported by the whole minute.
         self.engine.served.org.advance_clock(130)
         self.engine.served.org.bus.forget_all()
         await self.lane.signal(LaneWorkflow.resume, PauseInput(by="test"))
@@ -79,7 +81,7 @@ class StreamFaults:
         return self.expired_delete(record_id)
 
     def wildcard(self, record_id: str) -> str:
-        """The record changes, and all that is told is how its id begins."""
+        """The record changes, and only the prefix of its id is sent."""
         org = self.engine.served.org
         records = org.records_of(OBJECT)
         with org.batch() as batch:

@@ -1,7 +1,9 @@
-"""A process that dies at a scripted moment, without a process: what it was talking to is the last that it hears of.
+"""A process that dies at a scripted moment, without a process: what it was talking to is the last
+that it hears of.
 
-A kill is an error of no kind that the engine knows, raised where a part outside is called: before the part has done what it was
-asked, or after, when the answer is lost. Whoever comes next is a new attempt in another process, which knows what is stored only.
+A kill is an error of no kind that the engine knows, raised where a part outside is called:
+before the part has done what it was asked, or after, when the answer is lost. The next one is a
+new attempt in another process, which knows only the stored state.
 """
 
 import asyncio
@@ -22,9 +24,9 @@ class Kill:
     when: str = "after"
     nth: int = 1
     then: Callable[[], None] | None = None
-    """What happens in place of a death."""
+    """The action in place of a death."""
     alter: Callable[[Any], Any] | None = None
-    """What becomes of the answer in place of a death."""
+    """The answer in place of a death."""
     struck: bool = False
 
     def meets(self, subject: str) -> bool:

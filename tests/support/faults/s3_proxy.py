@@ -1,6 +1,8 @@
-"""A door in front of S3 that a test can close: before a request is done, or after it and before its answer.
+"""A door in front of S3 that a test can close: before a request is done, or after it and before its
+answer.
 
-The second is the nasty one. The caller cannot tell it from the first, and S3 has done what was asked.
+The second is the nasty one. The caller cannot tell it from the first, and S3 has done what was
+asked.
 """
 
 import http.client
@@ -13,7 +15,7 @@ from typing import ClassVar
 
 
 class Fate(Enum):
-    """What becomes of a request."""
+    """The outcome of a request."""
 
     PASS = "pass"
     REFUSE = "refuse"
@@ -36,7 +38,9 @@ class S3Proxy(ThreadingHTTPServer):
         self.upstream = upstream
         self.decide: Decide = lambda method, path: Fate.PASS
         self.drops: set[str] = set()
-        """Headers, in lower case, that do not get through, as with a gateway that knows nothing of them."""
+        """Headers, in lower case, that do not get through, as with a gateway that knows nothing of
+        them.
+        """
 
     @property
     def url(self) -> str:

@@ -1,7 +1,8 @@
-"""Steps of writebacks among troubles: a process dies at any moment, or lives on while another one has taken its place.
+"""Steps of writebacks during faults: a process dies at any moment, or lives on while another one
+has taken its place.
 
-What a workflow does with the steps is done here without waiting: a step that ends without a result is begun again, and what is unknown is
-looked up. Time passes as fast as the org allows.
+What a workflow does with the steps is done here without waiting: a step that ends without a
+result is begun again, and what is unknown is looked up. Time passes as fast as the org allows.
 """
 
 import asyncio
@@ -22,10 +23,12 @@ Step = Callable[[Any], Awaitable[SentBatch]]
 
 @dataclass(frozen=True)
 class Mishap:
-    """What happens to one attempt at a step."""
+    """The outcome of one attempt at a step."""
 
     kind: str
-    """`cancel`: its process dies; `abandon`: its process goes on while another one begins anew; `none`."""
+    """`cancel`: its process dies; `abandon`: its process goes on while another one begins again;
+    `none`.
+    """
     seconds: float = 0.0
     """How far into the attempt."""
 
@@ -39,7 +42,7 @@ class Troubled:
     """One for each attempt; later attempts have none."""
     zombies: list[asyncio.Task[SentBatch | None]] = field(default_factory=list)
     begun: dict[str, float] = field(default_factory=dict)
-    """Batch -> when it was first taken in hand, in epoch seconds of the org's clock."""
+    """Batch -> when it was first opened, in epoch seconds of the org's clock."""
 
     async def settle(self) -> None:
         """Return when nothing waits, is open or runs any more."""
@@ -93,7 +96,7 @@ class Troubled:
         return None
 
     async def _hurry(self) -> None:
-        """What waits for its time need not."""
+        """Waiting for a time is not needed."""
         try:
             await asyncio.to_thread(self._forget_waits)
         except Exception:

@@ -1,4 +1,6 @@
-"""The governor's worker as a process of its own, to be killed: `python -m tests.support.processes.governor_process FILE`."""
+"""The governor's worker as a process of its own, to be killed: `python -m
+tests.support.processes.governor_process FILE`.
+"""
 
 import asyncio
 import json
@@ -18,7 +20,7 @@ from workflows import GovernorWorkflow
 
 
 async def serve(where: dict[str, str]) -> None:
-    """Serve the governor and its question about the limits, for ever."""
+    """Serve the governor and its question about the limits, forever."""
     client = await Client.connect(where["temporal"], data_converter=pydantic_data_converter)
     address = SalesforceAddress(
         login_url=where["org"], client_id=where["client_id"], client_secret=where["client_secret"]

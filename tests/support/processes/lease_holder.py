@@ -1,7 +1,8 @@
-"""A process that calls an org as fast as its leases allow, until it is killed: `python -m tests.support.processes.lease_holder FILE CLASS`.
+"""A process that calls an org as fast as its leases allow, until it is killed: `python -m
+tests.support.processes.lease_holder FILE CLASS`.
 
-FILE holds JSON: where Temporal and the org are, and the governor's terms. Writes a line to stdout for every refusal by the
-org (there must be none) and every hundredth call.
+FILE holds JSON: where Temporal and the org are, and the governor's terms. Writes a line to
+stdout for every refusal by the org (there must be none) and every hundredth call.
 """
 
 import asyncio

@@ -1,4 +1,5 @@
-"""Activities that do what a test says, under the names of the real ones, on workers like `workers.process`'s.
+"""Activities that do what a test says, under the names of the real ones, on workers like
+`workers.process`'s.
 
 For tests of what workflows decide; what the activities do has tests of its own, on real parts.
 """
@@ -36,14 +37,16 @@ MOMENT = datetime(2026, 9, 21, 14, tzinfo=UTC)
 
 @dataclass
 class ScriptedFollower:
-    """follow_lane, poll_lane and record_act. A stretch comes to a position or fails; without a step left it goes on for ever."""
+    """follow_lane, poll_lane and record_act. A stretch comes to a position or fails; without a step
+    left it goes on forever.
+    """
 
     steps: list[str | Exception] = field(default_factory=list)
     requests: list[FollowInput | PollInput] = field(default_factory=list)
     acts: list[Act] = field(default_factory=list)
     following: int = 0
     last_words: Exception | None = None
-    """What a follower that is told to stop ends with; None: it stops."""
+    """The end of a follower that receives a stop request; None = it stops."""
 
     @activity.defn(name=names.FOLLOW_LANE)
     async def follow_lane(self, request: FollowInput) -> FollowResult:
@@ -98,7 +101,9 @@ class ScriptedFollower:
 
 @dataclass
 class ScriptedBatches:
-    """stage_batch and apply_batch: every object loses one change to quarantine, and finds one doubled."""
+    """stage_batch and apply_batch: every object loses one change to quarantine, and finds one
+    doubled.
+    """
 
     failures: list[Exception] = field(default_factory=list)
     """Raised by apply_batch, one a call, before it succeeds."""

@@ -1,4 +1,6 @@
-"""Checks of the schema and refreshes whose activities do what a test says, under the names of the real ones."""
+"""Checks of the schema and refreshes whose activities do what a test says, under the names of the
+real ones.
+"""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -43,7 +45,9 @@ GRADE = FieldDrift(
 
 @dataclass
 class ScriptedSchema:
-    """The first check finds a new field; it has one fill of two stretches, and nothing waits afterwards."""
+    """The first check finds a new field; it has one fill of two stretches, and nothing waits
+    afterwards.
+    """
 
     calls: list[str] = field(default_factory=list)
     acts: list[Act] = field(default_factory=list)

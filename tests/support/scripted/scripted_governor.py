@@ -20,7 +20,9 @@ from workflows import GovernorWorkflow
 async def governor_worker(
     client: Client, *, maximum: int = 1_000, used: int = 0, failures: list[TidegateError] | None = None
 ) -> AsyncIterator[None]:
-    """The governor's worker, and one that says how much there is; `failures` come first, one a question."""
+    """The governor's worker, and one that says how much there is; `failures` come first, one a
+    question.
+    """
     first = failures or []
 
     @activity.defn(name=names.READ_LIMITS)

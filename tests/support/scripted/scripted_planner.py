@@ -1,4 +1,6 @@
-"""Activities of the planner that do what a test says, beside real lane workflows whose followers are scripted, too."""
+"""Activities of the planner that do what a test says, beside real lane workflows whose followers
+are scripted, too.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -39,7 +41,9 @@ EVERY = timedelta(seconds=70)
 
 @dataclass
 class ScriptedPlanner:
-    """What the planner is told, and what was done on its behalf. The test changes it while the planner runs."""
+    """The planner's inputs, and the actions on its behalf. The test changes it while the planner
+    runs.
+    """
 
     way: Way = Way.STREAM
     every: timedelta = EVERY

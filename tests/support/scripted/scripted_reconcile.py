@@ -1,4 +1,6 @@
-"""The steps of a reconciliation as a script: one record differs, is repaired by a backfill, and is equal then."""
+"""The steps of a reconciliation as a script: one record differs, is repaired by a backfill, and is
+equal then.
+"""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager

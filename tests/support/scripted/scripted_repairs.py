@@ -1,4 +1,6 @@
-"""Activities of repairs that do what a test says, under the names of the real ones; the backfills in between are real workflows."""
+"""Activities of repairs that do what a test says, under the names of the real ones; the backfills
+in between are real workflows.
+"""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager

@@ -1,4 +1,6 @@
-"""The steps of a replay as a test says, under the names of the real ones; what they do has tests of its own, on real parts."""
+"""The steps of a replay as a test says, under the names of the real ones; what they do has tests of
+its own, on real parts.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -77,7 +79,9 @@ class ScriptedReplay:
 
 @asynccontextmanager
 async def replay_workers(client: Client, steps: ScriptedReplay) -> AsyncIterator[None]:
-    """Workers that serve all workflows, with the scripted steps; those that are under way end with them."""
+    """Workers that serve all workflows, with the scripted steps; those that are under way end with
+    them.
+    """
     activities: list[Callable[..., Any]] = [steps.size_replay, steps.find_batches, steps.redrive_batches]
     async with (
         Worker(

@@ -1,4 +1,6 @@
-"""The steps of writebacks as a test says, under the names of the real ones; what they do has tests of its own, on real parts."""
+"""The steps of writebacks as a test says, under the names of the real ones; what they do has tests
+of its own, on real parts.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -34,7 +36,7 @@ def batch(name: str) -> WritebackBatchInput:
 
 @dataclass
 class ScriptedWritebacks:
-    """The store as far as the queue sees it, and an org that answers as it is told."""
+    """The store as far as the queue sees it, and an org with scripted answers."""
 
     open: list[str] = field(default_factory=list)
     """Batches that are not closed."""

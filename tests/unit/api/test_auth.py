@@ -19,9 +19,9 @@ from cli.api import entry_of, local_token, new_token
 from schemas import errors
 from schemas.access import OUR_NAMES, CallerRole
 from schemas.errors import SettingsError
+from schemas.settings.api import ApiSettings, OidcSettings
 from tests.support.engines.served_api import settings_for, tokens_and_entries
 from tests.unit.test_errors import EXAMPLES
-from workers.settings import ApiSettings, OidcSettings
 
 KEY = rsa.generate_private_key(public_exponent=65_537, key_size=2_048)
 SECRET = "secret@example.org"
@@ -29,7 +29,7 @@ ISSUER, AUDIENCE = "https://login.test", "tidegate"
 
 
 def claims(**changed: Any) -> dict[str, Any]:
-    """What a good token says."""
+    """The claims of a good token."""
     now = datetime.now(UTC)
     said = {
         "iss": ISSUER,

@@ -1,4 +1,6 @@
-"""Every route says what it is, who may call it, and how it refuses; the document and its page can be read by anybody."""
+"""Every route says what it is, who may call it, and how it refuses; the document and its page can
+be read by anybody.
+"""
 
 import re
 from typing import Any

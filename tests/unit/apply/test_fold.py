@@ -105,7 +105,9 @@ def test_a_diff_that_came_before_its_base_fits_once_the_base_is_there() -> None:
 
 
 def test_diffs_that_a_snapshot_read_in_their_second_holds_already_change_nothing() -> None:
-    """The row stands at the beginning of its second, under the events that had happened when it was read (decision 0013)."""
+    """The row stands at the beginning of its second, under the events that had happened when it was
+    read (decision 0013).
+    """
     texts = ["a\nb", "a\nc", "d\nc"]
     updates = [
         change(2 + n, UPDATE, (None, None, text_diff(texts[n], texts[n + 1])), changed="c", diffs="c")

@@ -1,4 +1,6 @@
-"""Whoever has an object's turn applies everything that waits for it, and no waiter's end is another's."""
+"""The holder of an object's turn applies everything that waits for it, and no waiter's end is
+another's.
+"""
 
 import asyncio
 import threading
@@ -40,7 +42,7 @@ def batch(start: int, *, name: str = "Case", landed: int = 1, form: Form = Form.
 
 @dataclass
 class Warehouse:
-    """What a group does when it is applied: waits at the gate, then fails as told or answers."""
+    """The scripted end of applying a group: waits at the gate, then fails or answers."""
 
     wrong: Callable[[list[str]], Exception | None] = lambda starts: None
     groups: list[list[str]] = field(default_factory=list)
@@ -84,7 +86,7 @@ async def behind_a_gate(
 
 
 async def outcomes(tasks: Sequence[Awaitable[ApplyResult]]) -> list[int | str]:
-    """What each waiter hears: the number of its own batch, or the name of the error."""
+    """Each waiter's result: the number of its own batch, or the name of the error."""
     found = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 10)
     return [each.applied if isinstance(each, ApplyResult) else type(each).__name__ for each in found]
 

@@ -1,4 +1,6 @@
-"""The fast path gives the rows of the slow one: net rows, merged into what was there, are the fold."""
+"""The fast path gives the rows of the slow one: net rows, merged into what was there, are the
+fold.
+"""
 
 from collections import defaultdict
 from typing import Any
@@ -33,7 +35,7 @@ def net(changes: list[LoggedChange]) -> list[dict[str, Any]]:
 
 
 def merged(row: dict[str, Any], before: Version | None) -> tuple[Any, ...]:
-    """What `clients.warehouse.sql.apply` does with a net row: one CASE a column."""
+    """The effect of `clients.warehouse.sql.apply` for a net row: one CASE a column."""
     values = [
         row[column] if row["set_0"] >> place & 1 else (before.values[place] if before else None)
         for place, column in enumerate(COLUMNS)

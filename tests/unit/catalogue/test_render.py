@@ -1,4 +1,6 @@
-"""A catalogue made from describe: what it says of each type and name, that it can be read, and that the org has nothing else."""
+"""A catalogue made from describe: what it says of each type and name, that it can be read, and that
+the org has nothing else.
+"""
 
 import tempfile
 from pathlib import Path
@@ -318,7 +320,9 @@ def shapes(draw: st.DrawFn) -> list[DescribedShape]:
 
 
 def _sane(facts: dict[str, Any]) -> dict[str, Any]:
-    """What describe never says: a field that must be given and may be empty, or that is worked out."""
+    """Facts that describe never has: a field that must be given and may be empty, or that is worked
+    out.
+    """
     asked = facts.get("required") and not facts.get("calculated")
     return {**facts, "required": bool(asked), "nullable": facts.get("nullable", True) and not asked}
 

@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 from cli.main import app
 from schemas.errors import SettingsError
-from workers.settings import ApiSettings
+from schemas.settings.api import ApiSettings
 
 
 def run(*words: str) -> Result:

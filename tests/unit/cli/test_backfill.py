@@ -1,4 +1,4 @@
-"""What is typed after `tidegate backfill`: times, names, ids; and what a backfill is expected to cost."""
+"""Arguments of `tidegate backfill`: times, names, ids; and the expected cost of a backfill."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path

@@ -1,4 +1,6 @@
-"""What a person reads of the budgets at three in the morning: the trouble first, in words, within the terminal's width."""
+"""The budget page for a person at three in the morning: the problem first, in words, within the
+terminal's width.
+"""
 
 from datetime import UTC, datetime, timedelta
 from io import StringIO
@@ -24,7 +26,9 @@ DAILY = {
 def found(
     maximum: int, *, hours: float = 7.25, refused: RefusalKind | None = None, later: float = 0
 ) -> Budgets:
-    """After some hours of 2,000 calls of ours and 3,000 of others, and a tenth used of every other budget."""
+    """After some hours of 2,000 calls of ours and 3,000 of others, and a tenth used of every other
+    budget.
+    """
     org = MeteredOrg(maximum=maximum, own=even(2_000), others=even(3_000), step=120)
     org.run(hours=hours)
     at = datetime.fromtimestamp(org.now + 20 + later, UTC)

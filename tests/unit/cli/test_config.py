@@ -1,4 +1,6 @@
-"""`tidegate config`: what is in force and where it comes from, never a secret; and what does not fit."""
+"""`tidegate config`: what is in force and where it comes from, never a secret; and what does not
+fit.
+"""
 
 import json
 from pathlib import Path
@@ -68,7 +70,7 @@ def test_settings_that_fit_are_said_to(tmp_path: Path) -> None:
     ("more", "says"),
     [
         ({"planner": {"pins": {"Nope": "poll"}}}, "TIDEGATE_PLANNER__PINS, Nope"),
-        ({"writeback": {"newer": {"Nope.Field": "wins"}}}, "TIDEGATE_WRITEBACK__NEWER, Nope.Field"),
+        ({"writeback": {"newer": {"Nope.Field": "wins"}}}, "TIDEGATE_WRITEBACK__CONFLICT_POLICY, Nope.Field"),
         ({"lanes": [{"name": "poll-x", "way": "poll", "object": "Nope"}]}, "TIDEGATE_LANES, lane poll-x"),
         ({"warehouse": {"kind": "redshift", "dsn": "x"}}, "TIDEGATE_WAREHOUSE__COPY_ROLE is missing"),
         ({"catalogue": "/nowhere/catalogue.yaml"}, "TIDEGATE_CATALOGUE"),

@@ -1,4 +1,6 @@
-"""One grammar for every command: help that is whole and has an example, one spelling each, old ones still understood."""
+"""One grammar for every command: help that is whole and has an example, one spelling each, old ones
+still understood.
+"""
 
 import re
 from collections.abc import Iterator
@@ -17,7 +19,9 @@ from cli.output import EXIT_CODES
 ROOT_FOLDER = Path(__file__).parents[3]
 ROOT: Any = typer.main.get_command(app)
 OLD = {*RENAMED, *REPLACED} - {"--key", "--reason", "--state"}
-"""Spellings of the release before that no command has any more. --key is the key of a writeback, --state a filter."""
+"""Spellings of the release before that no command has any more. --key is the key of a writeback,
+--state a filter.
+"""
 READ_ONLY = {"status", "trace", "budget", "plan", "doctor", "audit", "config", "worker", "api", "catalogue"}
 LOCAL = {"demo", "up", "sandbox"}
 ACTS = {"start", "pause", "resume", "cancel", "drop", "redrive", "acknowledge", "discard", "release", "move"}
@@ -148,7 +152,7 @@ def test_a_short_h_shows_the_same_help() -> None:
 
 
 def test_the_page_about_the_command_lists_every_exit_code_and_every_command() -> None:
-    page = (ROOT_FOLDER / "docs/cli.md").read_text()
+    page = (ROOT_FOLDER / "docs/command_line.md").read_text()
     for code, meaning in EXIT_CODES.items():
         assert f"| {code} | {meaning} |" in page
     assert [name for name in ROOT.commands if f"`{name}`" not in page] == []

@@ -1,4 +1,4 @@
-"""What `tidegate replay` understands, and how it refuses the rest."""
+"""Arguments of `tidegate replay`, and how it refuses the rest."""
 
 from datetime import UTC, datetime, timedelta
 

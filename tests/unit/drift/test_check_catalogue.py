@@ -1,4 +1,4 @@
-"""What a difference between catalogue file and org costs, and what the command says of it."""
+"""The cost of a difference between catalogue file and org, and the command's words for it."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime

@@ -31,7 +31,7 @@ def read(made: OrgBooks, used: int, now: float = NOW) -> None:
 
 
 def take(made: OrgBooks, lease_class: LeaseClass, want: int, now: float = NOW) -> int:
-    """What a new process of the class gets."""
+    """The first grant of a new process of the class."""
     line = LeaseLine(budget=Budget.API_CALLS, lease_class=lease_class, granted=0, spent=0, want=want)
     [answer] = made.exchange(Exchange(process=f"{lease_class}{now}{want}", lines=(line,)), now).lines
     return answer.granted

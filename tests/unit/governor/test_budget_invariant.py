@@ -1,7 +1,9 @@
-"""Whatever the order of grants, returns, expiries, readings and restarts, never more is granted than there is.
+"""Whatever the order of grants, returns, expiries, readings and restarts, never more is granted
+than there is.
 
-An org counts truly; processes spend what they hold; messages are late, lost or come twice; readings come late and out
-of order and may lack what was spent just before; the governor is written down and read again at any moment.
+An org counts truly; processes spend what they hold; messages are late, lost or come twice;
+readings come late and out of order and may lack what was spent just before; the governor is
+written down and read again at any moment.
 """
 
 from collections.abc import Callable
@@ -91,7 +93,9 @@ class Interleavings(RuleBasedStateMachine):
         self.turns = 0
 
     def patience(self) -> bool:
-        """Hours pass, and messages are lost, now and then only: most of the time something is under way."""
+        """Hours pass, and messages are lost, now and then only: most of the time something is under
+        way.
+        """
         self.turns += 1
         return self.turns % 10 == 0
 

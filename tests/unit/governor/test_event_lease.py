@@ -1,4 +1,6 @@
-"""A stream's tokens come out of the process's leases: many when they are there, one at least, none when refused."""
+"""A stream's tokens come out of the process's leases: many when they are there, one at least, none
+when refused.
+"""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""What a forecast claims, against what then happens."""
+"""A forecast's claims, against the later facts."""
 
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -16,7 +16,9 @@ AHEAD = 6
 
 
 def noisy(rate: Rate, noise: float) -> Rate:
-    """Each step strays by up to `noise` from the rate, and each hour by up to half of that as a whole."""
+    """Each step strays by up to `noise` from the rate, and each hour by up to half of that as a
+    whole.
+    """
     chance, hours = Random(7), Random(8)
     by_hour = [1 + noise / 2 * hours.uniform(-1, 1) for _ in range(24 * 10)]
     return lambda at: rate(at) * (1 + noise * chance.uniform(-1, 1)) * by_hour[int(at // HOUR)]
@@ -76,7 +78,8 @@ def test_at_a_constant_rate_it_runs_out_in_the_hour_that_was_forecast(
     true = org.now + HOUR * (spendable - org.book.used_at_most()) / (own + others)
     told = forecast(org.book, org.terms, org.now).runs_out_at
     assert told is not None
-    # Calls are whole: of a slow spender the hour that was measured has up to one too many or too few.
+    # Calls are whole: of a slow spender the hour that was measured has up to one too many or too
+    # few.
     off = 0.02 + 2 / (own + others)
     assert abs(told.timestamp() - true) <= off * (true - org.now) + 120
 

@@ -1,4 +1,6 @@
-"""One lease a process, budget and class: cached, asked for once by many callers, given back, and lost whole at most."""
+"""One lease a process, budget and class: cached, asked for once by many callers, given back, and
+lost whole at most.
+"""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -61,7 +63,8 @@ async def test_a_killed_process_costs_one_lease_and_no_more() -> None:
     watch.now += GREEDY.lease_life.total_seconds()
     book.let_time_pass(watch.now)
     assert book.alive() == 0
-    # Nobody knows what it did with the rest of its lease, so all of it counts; what it reported is part of that.
+    # Nobody knows what it did with the rest of its lease, so all of it counts; what it reported is
+    # part of that.
     assert book.spent(POLLING) == lost
     await killed.close()
 

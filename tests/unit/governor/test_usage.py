@@ -1,4 +1,4 @@
-"""Who spent what: others' spending is told from ours, from nothing but the org's counts."""
+"""Spending by class: others' spending is distinguished from ours by the org's counts alone."""
 
 import pytest
 from hypothesis import given, settings, strategies as st

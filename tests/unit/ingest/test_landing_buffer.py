@@ -24,7 +24,9 @@ PROTECTOR = protector(CATALOGUE)
 
 
 class Clock:
-    """The time that the buffer sees, in epoch milliseconds; it stands still until a test moves it."""
+    """The time that the buffer sees, in epoch milliseconds; it stands still until a test moves
+    it.
+    """
 
     now_ms = 1_790_000_000_000
 

@@ -1,4 +1,6 @@
-"""A polled position is text that sorts as the lane does, in Python, in a bucket's listing and in a manifest's name."""
+"""A polled position is text that sorts as the lane does, in Python, in a bucket's listing and in a
+manifest's name.
+"""
 
 from datetime import UTC, datetime
 

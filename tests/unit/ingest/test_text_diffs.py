@@ -45,7 +45,8 @@ def test_a_record_without_the_text_is_another_base() -> None:
 def test_a_text_that_a_diff_has_made_holds_it(old: list[str], new: list[str], end: str) -> None:
     base, wanted = end.join(old), end.join(new)
     diff = text_diff(base, wanted)
-    # Breaks are not in a diff: a text that shows none, or loses its only ones, cannot be taken back exactly.
+    # Breaks are not in a diff: a text that shows none, or loses its only ones, cannot be taken back
+    # exactly.
     if end == "\n" or (end in base and end in wanted):
         assert holds_diff(apply_diff(base, diff), diff)
 
@@ -79,7 +80,9 @@ def test_a_hunk_that_is_none_is_refused() -> None:
 
 
 def test_the_example_of_the_guide_reads_as_it_should() -> None:
-    """Change Data Capture Developer Guide, "Change Events for Large Text Fields": the second of three lines replaced."""
+    """Change Data Capture Developer Guide, "Change Events for Large Text Fields": the second of
+    three lines replaced.
+    """
     base = "First line\rSecond line\rThird line"
     assert (
         apply_diff(base, text_diff(base, "First line\rNew line\rThird line"))

@@ -1,4 +1,6 @@
-"""What following may spend: never more than the governor would grant it, and known only when the org has told."""
+"""Spendable tokens for following: never more than the governor would grant, and known only when the
+org has reported.
+"""
 
 from datetime import UTC, datetime, timedelta
 

@@ -18,7 +18,7 @@ UNLIMITED = {
     Budget.BULK_QUERY_BYTES: 9e11,
     Budget.STREAMING_CLIENTS: 2_000.0,
 }
-"""What following may spend in an Unlimited org whose other half is taken by others."""
+"""Spendable tokens for following in an Unlimited org whose other half is taken by others."""
 
 
 def load(name: str, a_day: float, *, peak: float = 4, can_stream: bool = True) -> ObjectLoad:

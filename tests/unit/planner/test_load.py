@@ -1,4 +1,4 @@
-"""What is expected of the coming 24 hours: the present for a while, then what is usual."""
+"""The expected load of the coming 24 hours: the present for a while, then the usual one."""
 
 import math
 

@@ -26,7 +26,9 @@ class World:
             self.places[f"r{number}"] = Place(day, day * DAY_MS, (float(self.chance.randrange(100)),))
 
     def change(self, count: int, span_ms: int) -> None:
-        """Changes around the moment at which the org is asked; each moves its record into the newest bucket."""
+        """Changes around the moment at which the org is asked; each moves its record into the
+        newest bucket.
+        """
         times = sorted(ASKED + self.chance.randrange(-span_ms, span_ms) for _ in range(count))
         for at_ms in times:
             name = self.chance.choice([*self.places, f"new{at_ms}"])
@@ -35,7 +37,7 @@ class World:
             self.steps.append(Step(at_ms, name, None if gone else Place(DAYS, at_ms, (number,))))
 
     def answer(self, at_step: int) -> dict[int, Bucket]:
-        """What the org says when it shows the first `at_step` steps."""
+        """The org's answer when it shows the first `at_step` steps."""
         places = dict(self.places) | {step.record_id: step.after for step in self.steps[:at_step]}
         return totals([place for place in places.values() if place is not None])
 

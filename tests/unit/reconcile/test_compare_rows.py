@@ -10,7 +10,7 @@ from transforms.reconcile.row_digests import FACTS, Facts, partition
 
 ASKED = 1_000_000_000
 AHEAD = ASKED + 300_000
-"""What is later lies ahead of the clock."""
+"""A later change lies ahead of the clock."""
 OLD = ASKED - 500_000
 """Long before the org was asked."""
 

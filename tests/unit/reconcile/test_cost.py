@@ -1,4 +1,4 @@
-"""What a reconciliation costs is known before it is made."""
+"""The cost of a reconciliation is known before it is made."""
 
 import pytest
 

@@ -1,4 +1,6 @@
-"""Curated rows are held against the fold: what is right passes, and each thing that is not is found."""
+"""Curated rows are held against the fold: what is right passes, and each thing that is not is
+found.
+"""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -49,7 +51,7 @@ def logged(changes: list[tuple[int, str, int, bool]]) -> list[Row]:
 
 
 def curated(changes: list[Row]) -> Tables:
-    """What follows from the log."""
+    """The state that follows from the log."""
     current, history = [], []
     for record in sorted({row[0] for row in changes}):
         versions = fold(

@@ -1,4 +1,6 @@
-"""Raw events under another catalogue than the one they were landed under: readable where it allows, encrypted where it asks."""
+"""Raw events under another catalogue than the one they were landed under: readable where it allows,
+encrypted where it asks.
+"""
 
 import copy
 from typing import Any

@@ -19,7 +19,8 @@ SCHEMA = event_schema(CATALOGUE.objects["Contact"])
 CODEC = EventCodec(SCHEMA)
 DECODER = EventDecoder(SCHEMA, CATALOGUE)
 
-# The order of Account's fields in the samples of the Pub/Sub API Guide, "Event Deserialization Considerations".
+# The order of Account's fields in the samples of the Pub/Sub API Guide, "Event Deserialization
+# Considerations".
 ACCOUNT = [
     "ChangeEventHeader",
     "Name",
@@ -102,7 +103,7 @@ def _undiffed(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _filled(body: dict[str, Any]) -> dict[str, Any]:
-    """What a create carries over CometD: no nulls, and no compound of nothing but nulls."""
+    """Fields of a create over CometD: no nulls, and no compound of nothing but nulls."""
     filled = {n: _filled(v) if isinstance(v, dict) else v for n, v in body.items() if v is not None}
     return {name: value for name, value in filled.items() if value != {}}
 

@@ -1,4 +1,6 @@
-"""Bitmaps over 800 fields name the fields that they mean, those of nested records at any place too."""
+"""Bitmaps over 800 fields name the fields that they mean, those of nested records at any place
+too.
+"""
 
 from typing import Any
 
@@ -101,7 +103,7 @@ def test_an_update_of_any_of_800_fields_comes_out_as_it_went_in(body: dict[str, 
 
 
 def test_compounds_of_a_wide_object_stand_behind_place_255() -> None:
-    """What the test before rests on."""
+    """The base of the test before."""
     names = [field["name"] for field in orjson.loads(SCHEMA)["fields"]]
     assert len(names) > FIELDS
     assert names.index("MailingAddress") > 255

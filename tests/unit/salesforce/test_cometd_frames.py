@@ -1,4 +1,6 @@
-"""One broken message must not cost the others: it is cut out and handed on, with its replay id where that can be read."""
+"""One broken message must not cost the others: it is cut out and handed on, with its replay id
+where that can be read.
+"""
 
 from typing import Any
 
@@ -79,7 +81,7 @@ def test_a_broken_message_is_handed_on_whole(wrong: str) -> None:
     ],
 )
 def test_a_value_that_json_cannot_hold_does_not_break_its_message(wrong: str, value: str) -> None:
-    """What is odd about it is one field's: staging notes or isolates the value."""
+    """An odd value concerns one field: staging notes or isolates the value."""
     frame = load_frame(text(GOOD[0], raw(message(9)).replace('"a"', wrong), GOOD[1]))
     assert broken(frame) == []
     assert frame[1]["data"]["payload"]["Title__c"] == value

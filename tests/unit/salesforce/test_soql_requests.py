@@ -1,4 +1,6 @@
-"""Whatever a query asks for, it is one call that the org takes, it is the same query, and it fails as if it went alone."""
+"""Whatever a query asks for, it is one call that the org takes, it is the same query, and it fails
+as if it went alone.
+"""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -70,7 +72,9 @@ class LoggedIn:
 
 
 class Remote(httpx.AsyncBaseTransport):
-    """An org that keeps every query as it understands it, and answers each alike, alone or inside another call."""
+    """An org that keeps every query as it understands it, and answers each alike, alone or inside
+    another call.
+    """
 
     def __init__(self, answer: Callable[[str], tuple[int, Any, Mapping[str, str]]]) -> None:
         self._answer = answer
@@ -195,7 +199,9 @@ async def test_a_query_that_fails_inside_a_call_fails_as_one_that_went_alone(
 
 @pytest.mark.parametrize("status", [414, 431])
 async def test_an_address_that_is_refused_for_its_length_goes_inside_a_call_from_then_on(status: int) -> None:
-    """Load balancers may take less than the org does (Salesforce Developer Limits, "API Requests")."""
+    """Load balancers may take less than the org does (Salesforce Developer Limits, "API
+    Requests").
+    """
     remote = Remote(lambda _: (200, EMPTY, {}))
 
     class Narrow(httpx.AsyncBaseTransport):

@@ -1,4 +1,6 @@
-"""What is said to Redshift, word for word. There is no cluster: a connection that only writes down stands for it."""
+"""Statements sent to Redshift, word for word. There is no cluster: a connection that only writes
+down stands for it.
+"""
 
 import re
 from collections.abc import Iterator
@@ -49,7 +51,7 @@ NOW = datetime(2026, 1, 31, 12, 0, 0, 250_000, UTC)
 
 
 class Conversation(list[str]):
-    """What was said to Redshift and S3, in order; loaded objects are numbered."""
+    """Statements sent to Redshift and S3, in order; loaded objects are numbered."""
 
     def __init__(self, answers: dict[str, list[tuple[Any, ...]] | Exception] | None = None) -> None:
         super().__init__()
@@ -71,7 +73,9 @@ class Answer(list[tuple[Any, ...]]):
 
 
 class NotedConnection:
-    """Stands for psycopg's connection: writes down, and answers what the conversation says, else nothing."""
+    """Stands for psycopg's connection: writes down, and answers what the conversation says, else
+    nothing.
+    """
 
     closed = broken = False
 

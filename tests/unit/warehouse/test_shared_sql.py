@@ -1,7 +1,7 @@
 """The fold's SQL is in the part of SQL that Redshift and PostgreSQL share.
 
-Statements are found by looking into the module, so that a new one is checked without being listed here. That
-PostgreSQL runs them is proved by the tests of law 3.
+Statements are found by looking into the module, so that a new one is checked without being
+listed here. That PostgreSQL runs them is proved by the tests of law 3.
 """
 
 import inspect
@@ -103,7 +103,7 @@ ARGUMENTS: dict[tuple[str, ...], list[tuple[Any, ...]]] = {
     ("spec", "fields", "limit"): [(spec, field_columns(spec), 2_000) for spec in SPECS],
     ("spec", "numbers", "seconds", "ranges"): [(spec, field_columns(spec), 3_600, 2) for spec in SPECS],
 }
-"""What a function of `apply` or `reconcile` is called with, by the names of its parameters."""
+"""Arguments of a function of `apply` or `reconcile`, by the names of its parameters."""
 
 NOT_IN_REDSHIFT = [
     "ON CONFLICT",

@@ -1,4 +1,6 @@
-"""A row and its activity agree: else a workflow sends what no activity takes, or waits at a queue that nobody serves."""
+"""A row and its activity agree: else a workflow sends what no activity takes, or waits at a queue
+that nobody serves.
+"""
 
 import json
 import subprocess
@@ -34,7 +36,7 @@ async def wrong(part: PartInput, state: RefreshState) -> None:
 
 
 def scheduled() -> Iterator[dict[str, Any]]:
-    """What histories say of every activity that a workflow has scheduled."""
+    """The history's facts about every activity that a workflow has scheduled."""
     for path in FOLDER.glob("*.json"):
         if path.stem != ALTERED:
             for event in json.loads(path.read_text())["events"]:

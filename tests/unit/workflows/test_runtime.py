@@ -1,4 +1,4 @@
-"""What an operator reads of a failure is what the failed code said, however deep Temporal has wrapped it."""
+"""An operator reads the failed code's own message, however deep Temporal has wrapped it."""
 
 from itertools import pairwise
 

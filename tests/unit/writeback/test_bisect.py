@@ -1,4 +1,4 @@
-"""What is divided of that which was refused together, and that every entry is sent or has an outcome."""
+"""Bisection of a refused collection: every entry is sent or has an outcome."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""A writeback's own change is told from every other change of its record."""
+"""A writeback's own change is distinguished from every other change of its record."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,6 @@
-"""Whether a record has what was sent, however Salesforce writes it: what is not recognised would be written a second time."""
+"""Whether a record has what was sent, however Salesforce writes it: what is not recognised would be
+written a second time.
+"""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What follows from a row's error."""
+"""The fate that follows from a row's error."""
 
 import pytest
 

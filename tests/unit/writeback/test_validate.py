@@ -1,4 +1,6 @@
-"""What is wrong with a writeback is found before it is accepted, and said with the field's name and without its value."""
+"""Errors of a writeback are found before it is accepted, and reported with the field's name and
+without its value.
+"""
 
 from datetime import timedelta
 from typing import Any
@@ -21,7 +23,7 @@ LONG = 256 * "x"
 
 
 def refusal(described: DescribedObject | None = None, **changed: Any) -> RefusedWriteback:
-    """What is said of a writeback that must be refused."""
+    """The message for a writeback that must be refused."""
     read = parse(7, asked(**changed))
     found = read if isinstance(read, RefusedWriteback) else checks(described=described).check(7, read, NOON)
     assert isinstance(found, RefusedWriteback)

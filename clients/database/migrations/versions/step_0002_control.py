@@ -1,4 +1,4 @@
-"""What an operator does with writebacks: tries again, undoes; and finding those whose change has not come back."""
+"""Retry and undo writebacks; find those whose change has not come back."""
 
 import sqlalchemy as sa
 from alembic import op

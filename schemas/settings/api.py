@@ -1,0 +1,68 @@
+"""Settings of the HTTP API: its address, its bearer tokens, an OpenID Connect issuer."""
+
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from schemas.access import OUR_NAMES, CallerRole
+from schemas.settings.base import SettingsGroup, renamed
+
+CALLER_NAME = r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$"
+
+
+class ApiToken(SettingsGroup):
+    """A bearer token of the HTTP API, as its hash. Only the caller has the token itself."""
+
+    name: str = Field(pattern=CALLER_NAME)
+    """The caller's name, up to 64 characters. It is recorded with every act."""
+    role: CallerRole
+    """The caller's permissions: `reader`, `operator`, `writer` or `guest`."""
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    """SHA-256 of the token, in hex. `tidegate api token` prints it."""
+
+
+class OidcSettings(SettingsGroup):
+    """An issuer of signed tokens (OpenID Connect), in addition to the listed tokens."""
+
+    issuer: str
+    """The `iss` claim of its tokens."""
+    audience: str
+    """The `aud` claim of tokens for this API."""
+    jwks_url: str
+    """URL of the issuer's public keys."""
+    role_claim: str = "roles"
+    """Claim that names the caller's roles, a text or a list."""
+    roles: dict[str, CallerRole] = Field(default={role.value: role for role in CallerRole})
+    """Value of the claim -> role. The highest role of several is used; a caller without one is
+    refused.
+    """
+
+
+class ApiSettings(SettingsGroup):
+    """The HTTP API."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on. The API speaks plain HTTP: outside one machine, put a proxy that ends
+    TLS before it.
+    """
+    port: int = Field(default=8400, ge=1, le=65_535)
+    """Port to listen on."""
+    tokens: tuple[ApiToken, ...] = ()
+    """Accepted bearer tokens. `tidegate api token` makes a token and prints its entry."""
+    oidc: OidcSettings | None = None
+    """OpenID Connect issuer. None = listed tokens only."""
+    max_body_bytes: int = Field(
+        default=16 * 1024 * 1024, ge=1_024, validation_alias=renamed("max_body_bytes", old="most_bytes")
+    )
+    """Bytes of a request body. 50,000 IDs take 1.1 MB, 10,000 writebacks of 1,500 bytes take 15 MB.
+    """
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Self:
+        if len({token.name for token in self.tokens}) < len(self.tokens):
+            raise ValueError(
+                "two tokens have the same name, so the audit log could not tell their callers apart"
+            )
+        if taken := sorted({token.name for token in self.tokens} & OUR_NAMES):
+            raise ValueError(f"{', '.join(taken)}: the engine records its own acts under that name")
+        return self

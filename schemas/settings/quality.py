@@ -1,0 +1,17 @@
+"""Settings of the quality rules."""
+
+from datetime import timedelta
+
+from pydantic import Field
+
+from schemas.quality import LATE_PARENT_GRACE
+from schemas.settings.base import SettingsGroup
+
+
+class QualitySettings(SettingsGroup):
+    """How the catalogue's rules are applied."""
+
+    grace: timedelta = Field(default=LATE_PARENT_GRACE, ge=timedelta(0))
+    """How long a parent record may be missing before it is read from the org. 0 = read it at the
+    next check.
+    """
