@@ -14,7 +14,7 @@ from schemas.ingest.messages import Act
 
 
 @dataclass
-class Acts:
+class AuditActivities:
     """The activity and what it needs."""
 
     log: AuditLog
@@ -27,4 +27,4 @@ class Acts:
 
 def activities(clients: Clients) -> list[Callable[..., Any]]:
     """For `names.BATCH_QUEUE`."""
-    return [Acts(clients.audit).record_act]
+    return [AuditActivities(clients.audit).record_act]

@@ -7,7 +7,7 @@ from typing import Any
 from temporalio import activity
 
 from clients.dependencies import OrgClients
-from clients.governor.prepaid import PrepaidPurse
+from clients.governor.prepaid import PrepaidTokens
 from clients.salesforce.http import OrgHttp, Sessions
 from clients.salesforce.limits import read_limits
 from schemas import names
@@ -25,7 +25,7 @@ class Limits:
     @activity.defn(name=names.READ_LIMITS)
     async def read_limits(self, request: ReadLimitsInput) -> ReadLimitsResult:
         """Ask the Limits API once. A refusal is an answer, too: the governor must hear of it."""
-        purse = PrepaidPurse(request.calls)
+        purse = PrepaidTokens(request.calls)
         readings: tuple[Reading, ...] = ()
         async with OrgHttp(self.sessions, purse, api_version=self.api_version) as org:
             try:

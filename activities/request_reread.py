@@ -12,19 +12,17 @@ from clients.warehouse.sql import repair as sql
 from clients.warehouse.sql.apply import RECORD_LIST, REREAD, TOUCHED
 from schemas.catalogue import ObjectSpec
 from schemas.ops_tables import REREAD_COLUMNS
-from transforms.repair import Asked, asked_by_incomplete, doubtful_records, reread_table
+from transforms.repair import RereadRequest, asked_by_incomplete, doubtful_records, reread_table
 
 
-def ask(transaction: Transaction, asked: Sequence[Asked]) -> int:
+def enqueue_rereads(transaction: Transaction, asked: Sequence[RereadRequest]) -> int:
     """Put rows on the list; returns how many."""
     if asked:
         transaction.load(REREAD, REREAD_COLUMNS, reread_table(asked, datetime.now(UTC)))
     return len(asked)
 
 
-def ask_for_incomplete(
-    transaction: Transaction, spec: ObjectSpec, new: pa.Table, known: Iterable[str]
-) -> int:
+def reread_incomplete(transaction: Transaction, spec: ObjectSpec, new: pa.Table, known: Iterable[str]) -> int:
     """Ask for the records that new changes have left incomplete; `known` had a row before."""
     doubtful = doubtful_records(new, known)
     if not doubtful:
@@ -32,4 +30,4 @@ def ask_for_incomplete(
     rows = pa.table({"record_id": pa.array(doubtful, pa.large_string())})
     transaction.stage(TOUCHED, RECORD_LIST, rows)
     incomplete = transaction.fetch(sql.find_incomplete(spec))
-    return ask(transaction, asked_by_incomplete(spec.name, incomplete))
+    return enqueue_rereads(transaction, asked_by_incomplete(spec.name, incomplete))

@@ -19,7 +19,7 @@ from clients.temporal.writeback_queues import WritebackQueues
 from clients.warehouse import Warehouse
 from clients.warehouse.live_catalogue import LiveCatalogue
 from clients.writeback.intake import WritebackIntake
-from clients.writeback.queries import WritebackLooks
+from clients.writeback.queries import WritebackQueries
 from clients.writeback.store import WritebackStore
 from schemas.access import Caller
 from schemas.catalogue import Catalogue
@@ -33,7 +33,7 @@ _EXCHANGES_AT_ONCE = 4
 
 
 @dataclass(frozen=True)
-class ApiParts:
+class Dependencies:
     """The clients of one API process."""
 
     settings: Settings
@@ -44,7 +44,7 @@ class ApiParts:
     audit: AuditLog
     keys: RequestKeys
     intake: WritebackIntake
-    looks: WritebackLooks
+    looks: WritebackQueries
     writebacks: WritebackStore
     queues: WritebackQueues
     exchanges: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_EXCHANGES_AT_ONCE))
@@ -63,7 +63,7 @@ class ApiParts:
 
 
 @asynccontextmanager
-async def open_api_parts(settings: Settings) -> AsyncIterator[ApiParts]:
+async def open_api_parts(settings: Settings) -> AsyncIterator[Dependencies]:
     """Open every client. None of them connects before it is needed, so the API starts before its
     remote parts do.
     """
@@ -74,7 +74,7 @@ async def open_api_parts(settings: Settings) -> AsyncIterator[ApiParts]:
         warehouse = stack.enter_context(closing(open_warehouse(settings)))
         catalogue = LiveCatalogue.unread(catalogue_file(settings), warehouse)
         await stack.enter_async_context(following(catalogue))
-        yield ApiParts(
+        yield Dependencies(
             settings=settings,
             catalogue=catalogue,
             client=client,
@@ -83,14 +83,14 @@ async def open_api_parts(settings: Settings) -> AsyncIterator[ApiParts]:
             audit=stack.enter_context(closing(AuditLog(dsn))),
             keys=stack.enter_context(closing(RequestKeys(dsn))),
             intake=stack.enter_context(writeback_intake(settings, catalogue, store, warehouse)),
-            looks=stack.enter_context(closing(WritebackLooks(dsn))),
+            looks=stack.enter_context(closing(WritebackQueries(dsn))),
             writebacks=stack.enter_context(closing(WritebackStore(dsn))),
             queues=await stack.enter_async_context(writeback_queues(client, settings)),
         )
 
 
-async def _parts(request: Request) -> ApiParts:
-    parts: ApiParts = request.app.state.parts
+async def _parts(request: Request) -> Dependencies:
+    parts: Dependencies = request.app.state.parts
     return parts
 
 
@@ -99,5 +99,5 @@ async def _caller(request: Request) -> Caller:
     return caller
 
 
-Parts = Annotated[ApiParts, Depends(_parts)]
+Parts = Annotated[Dependencies, Depends(_parts)]
 CalledBy = Annotated[Caller, Depends(_caller)]

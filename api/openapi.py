@@ -33,7 +33,7 @@ _ALWAYS = (
 )
 
 
-def told(role: CallerRole, *errors: HTTPStatus, also: tuple[CallerRole, ...] = ()) -> dict[str, Any]:
+def documented(role: CallerRole, *errors: HTTPStatus, also: tuple[CallerRole, ...] = ()) -> dict[str, Any]:
     """Arguments of a route's decorator. `errors` are those beside 401, 403, 422 and 503, which any
     route can answer.
 

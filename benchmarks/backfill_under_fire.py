@@ -43,7 +43,7 @@ from sandbox.org.data.store import DATABASE_FILE
 from sandbox.stack import running_sandbox
 from schemas.backfill import BackfillState
 from schemas.catalogue import load_catalogue
-from workers.clients import connect_temporal, open_parts
+from workers.clients import connect_temporal, open_clients
 from workers.settings import load_settings
 
 LANE = "changes"
@@ -240,7 +240,7 @@ def _prove(running: Running, folder: Path) -> dict[str, Any]:
 
 
 def _compare(running: Running, folder: Path) -> Comparison:
-    parts = open_parts(load_settings(settings_file(folder)))
+    parts = open_clients(load_settings(settings_file(folder)))
     try:
         where = running.endpoints
         return compare_all(

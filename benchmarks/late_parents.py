@@ -23,17 +23,17 @@ from typing import Any
 
 from activities.apply.applier import Applier
 from activities.apply.group_commit import GroupCommit
-from activities.apply.stage_and_apply import Batches
-from activities.ingest.landing_buffer import CutRule, LandingBuffer
+from activities.apply.stage_and_apply import BatchActivities
+from activities.ingest.landing_buffer import BatchLimits, LandingBuffer
 from activities.quality.late_parents import LateParents
-from activities.quality.references import Pace
+from activities.quality.references import LookPace
 from cli.local.engine_processes import settings_of
 from clients.salesforce.streaming.stream import StreamMessage
 from clients.storage.chain import Chain
 from clients.warehouse.sql import repair as reread_statements
 from sandbox.stack import running_sandbox
 from schemas.ingest.messages import ApplyInput
-from workers.clients import Parts, open_parts
+from workers.clients import ProcessClients, open_clients
 from workers.settings import Settings
 
 _BATCH = 8_000
@@ -118,13 +118,13 @@ def parents_of(count: int) -> list[dict[str, Any]]:
     ]
 
 
-def staged(parts: Parts, events: Sequence[dict[str, Any]]) -> Iterator[ApplyInput]:
+def staged(parts: ProcessClients, events: Sequence[dict[str, Any]]) -> Iterator[ApplyInput]:
     """Land and stage the events; what is to be applied."""
     chain = Chain(parts.store, org=parts.settings.salesforce.org_id, lane=f"late-{uuid.uuid4().hex[:8]}")
     applier = Applier(parts.warehouse, parts.store, parts.catalogue)
-    batches, start = Batches(parts.store, parts.catalogue, GroupCommit(applier.apply)), "origin"
+    batches, start = BatchActivities(parts.store, parts.catalogue, GroupCommit(applier.apply)), "origin"
     for first in range(0, len(events), _BATCH):
-        buffer = LandingBuffer(parts.protector, CutRule())
+        buffer = LandingBuffer(parts.protector, BatchLimits())
         received = time.time_ns() // 1_000_000 - 5_000
         place = first + 1
         buffer.add(
@@ -139,7 +139,7 @@ def staged(parts: Parts, events: Sequence[dict[str, Any]]) -> Iterator[ApplyInpu
             yield ApplyInput(manifest=manifest, staged=share)
 
 
-def run(parts: Parts, count: int, parents: int, orphans: int) -> Outcome:
+def run(parts: ProcessClients, count: int, parents: int, orphans: int) -> Outcome:
     """All of it."""
     applier = Applier(parts.warehouse, parts.store, parts.catalogue)
     of_children = list(staged(parts, children(count, parents, orphans)))
@@ -177,9 +177,9 @@ def run(parts: Parts, count: int, parents: int, orphans: int) -> Outcome:
     )
 
 
-def _look(parts: Parts, *, grace: timedelta) -> None:
+def _look(parts: ProcessClients, *, grace: timedelta) -> None:
     LateParents(
-        parts.warehouse, parts.catalogue, grace, pace=Pace(delay=timedelta(0), every=timedelta(0))
+        parts.warehouse, parts.catalogue, grace, pace=LookPace(delay=timedelta(0), every=timedelta(0))
     ).look()
 
 
@@ -187,7 +187,7 @@ def _now(transaction: Any) -> Any:
     return transaction.fetch("SELECT CURRENT_TIMESTAMP")[0][0]
 
 
-def _open(parts: Parts, state: str = "") -> list[tuple[Any, ...]]:
+def _open(parts: ProcessClients, state: str = "") -> list[tuple[Any, ...]]:
     with parts.warehouse.transaction() as transaction:
         return transaction.fetch(
             "SELECT record_id FROM ops.quality WHERE rule = 'parent' AND resolved_at IS NULL AND (%s = '' OR state = %s)",
@@ -205,7 +205,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="tidegate-bench-") as folder:
         Path(folder).chmod(0o755)
         with running_sandbox(Path(folder)) as sandbox:
-            parts = open_parts(Settings.model_validate(settings_of(sandbox.endpoints)))
+            parts = open_clients(Settings.model_validate(settings_of(sandbox.endpoints)))
             found = run(parts, given.children, given.parents, given.orphans)
     numbers = range(1, given.orphans + 1)
     right = found.asked == {parent_id(given.parents + n) for n in numbers} and found.orphans == {

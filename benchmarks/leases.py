@@ -27,7 +27,15 @@ from sandbox.ports import free_port
 from sandbox.processes import ProcessGroup
 from sandbox.temporal import start_temporal
 from schemas import names
-from schemas.governor import Answer, Budget, Exchange, LeaseClass, Reading, ReadLimitsInput, ReadLimitsResult
+from schemas.governor import (
+    Budget,
+    Exchange,
+    LeaseAnswer,
+    LeaseClass,
+    Reading,
+    ReadLimitsInput,
+    ReadLimitsResult,
+)
 from workers.roles import sandboxed_runner
 from workflows import GovernorWorkflow
 
@@ -42,7 +50,7 @@ class Counting:
         self._inner = inner
         self.seconds: list[float] = []
 
-    async def exchange(self, exchange: Exchange) -> Answer:
+    async def exchange(self, exchange: Exchange) -> LeaseAnswer:
         """Pass on."""
         began = time.perf_counter()
         try:

@@ -29,7 +29,7 @@ from rich.table import Table
 
 from benchmarks.delay_proxy import delayed
 from clients.salesforce.session import SalesforceAddress, SessionSource
-from clients.salesforce.streaming.pubsub import open_stream
+from clients.salesforce.streaming.pubsub import open_pubsub_stream
 from clients.salesforce.streaming.pubsub_connection import PubsubAddress, PubsubConnection
 from sandbox.processes import wait_until
 from schemas.catalogue import default_catalogue
@@ -122,7 +122,9 @@ async def receive(given: dict[str, Any]) -> dict[str, Any]:
 
     async with AsyncExitStack() as stack:
         streams = [
-            await stack.enter_async_context(open_stream(connection, lane=topic, channel=topic, replay_id=-2))
+            await stack.enter_async_context(
+                open_pubsub_stream(connection, lane=topic, channel=topic, replay_id=-2)
+            )
             for topic in given["topics"]
         ]
         await asyncio.gather(*(drain(stream) for stream in streams))

@@ -29,10 +29,10 @@ import yaml
 
 from activities.apply.applier import Applier
 from activities.apply.group_commit import GroupCommit
-from activities.apply.stage_and_apply import Batches
-from activities.ingest.landing_buffer import CutRule, LandingBuffer
+from activities.apply.stage_and_apply import BatchActivities
+from activities.ingest.landing_buffer import BatchLimits, LandingBuffer
 from activities.quality.late_parents import LateParents
-from activities.quality.references import Pace
+from activities.quality.references import LookPace
 from benchmarks.quality_cost import each_field, ruled, with_rules, without_rules
 from benchmarks.stages import receive
 from cli.local.engine_processes import settings_of
@@ -46,13 +46,13 @@ from sandbox.stack import running_sandbox
 from schemas.catalogue import DEFAULT_CATALOGUE
 from schemas.ingest.messages import ApplyInput
 from schemas.ingest.raw import Manifest
-from workers.clients import Parts, catalogue_file, open_parts, open_warehouse
+from workers.clients import ProcessClients, catalogue_file, open_clients, open_warehouse
 from workers.settings import Settings
 
 _BATCH = 4_000
 """Changes of a landed batch: two seconds of the surge."""
 _LOOK_EVERY = 8
-"""Batches between two looks for late parents: some fifteen seconds of the surge."""
+"""BatchActivities between two looks for late parents: some fifteen seconds of the surge."""
 
 Given = dict[str, Any]
 KINDS: dict[str, Callable[[Given], Given]] = {
@@ -71,7 +71,7 @@ KINDS: dict[str, Callable[[Given], Given]] = {
 class Turn:
     """One pass of the surge through stage and apply, into tables of its own."""
 
-    def __init__(self, parts: Parts, catalogue: Path, postgres_pid: int) -> None:
+    def __init__(self, parts: ProcessClients, catalogue: Path, postgres_pid: int) -> None:
         self._settings = parts.settings.model_copy(update={"catalogue": catalogue})
         self._parts = parts
         self._postgres = psutil.Process(postgres_pid)
@@ -83,10 +83,10 @@ class Turn:
         warehouse.ensure_tables(keep_names(warehouse, file))
         live = LiveCatalogue.over(file, warehouse)
         applier = Applier(warehouse, self._parts.store, live)
-        batches = Batches(self._parts.store, live, GroupCommit(applier.apply))
+        batches = BatchActivities(self._parts.store, live, GroupCommit(applier.apply))
         # A turn takes a fifth of the surge's time, so no change is left out for being young: more
         # is noted than in an engine.
-        late = LateParents(warehouse, live, pace=Pace(delay=timedelta(0), every=timedelta(0)))
+        late = LateParents(warehouse, live, pace=LookPace(delay=timedelta(0), every=timedelta(0)))
         ours, theirs = time.process_time(), self._postgres_seconds()
         for place, manifest in enumerate(manifests):
             for share in batches._stage(manifest).objects:
@@ -107,13 +107,13 @@ class Turn:
         return total
 
 
-def land(parts: Parts, seconds: float, rate: int, control: str) -> list[Manifest]:
+def land(parts: ProcessClients, seconds: float, rate: int, control: str) -> list[Manifest]:
     """The surge's batches, landed."""
     start_traffic(control, rate=rate, seconds=seconds, seed=7)
     while traffic_state(control)["running"]:
         time.sleep(0.2)
     messages = asyncio.run(receive(parts.settings, int(rate * seconds / 60)))
-    buffer = LandingBuffer(parts.protector, CutRule())
+    buffer = LandingBuffer(parts.protector, BatchLimits())
     buffer.add(messages)
     time.sleep(1.1)
     raw = buffer.peek()
@@ -142,7 +142,7 @@ def main() -> None:
         for kind in kinds:
             (folder / f"{kind}.yaml").write_text(yaml.safe_dump(KINDS[kind](given), sort_keys=False))
         with running_sandbox(folder, allow={"delivered_events": DELIVERED_EVENTS}) as sandbox:
-            parts = open_parts(Settings.model_validate(settings_of(sandbox.endpoints)))
+            parts = open_clients(Settings.model_validate(settings_of(sandbox.endpoints)))
             postgres = next(child for child in sandbox.group.children if child.name == "postgres")
             manifests = land(parts, asked.seconds, asked.rate, sandbox.endpoints.salesforce.control_url)
             total = sum(manifest.changes for manifest in manifests)

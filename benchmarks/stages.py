@@ -22,8 +22,8 @@ import psutil
 
 from activities.apply.applier import Applier
 from activities.apply.group_commit import GroupCommit
-from activities.apply.stage_and_apply import Batches
-from activities.ingest.landing_buffer import CutRule, LandingBuffer
+from activities.apply.stage_and_apply import BatchActivities
+from activities.ingest.landing_buffer import BatchLimits, LandingBuffer
 from cli.local.engine_processes import settings_of
 from cli.local.sandbox import start_traffic, traffic_state
 from cli.local.up import DELIVERED_EVENTS
@@ -36,7 +36,7 @@ from schemas.catalogue import load_catalogue
 from schemas.ingest.messages import ApplyInput
 from schemas.ingest.raw import Manifest
 from workers.addresses import salesforce_address
-from workers.clients import Parts, open_parts
+from workers.clients import ProcessClients, open_clients
 from workers.salesforce import stream_opener
 from workers.settings import Settings
 
@@ -93,18 +93,18 @@ def measure(sandbox: RunningSandbox, changes: int) -> dict[str, float]:
         time.sleep(0.2)
     with steps.step("receive (CometD, JSON)"):
         messages = asyncio.run(receive(settings, changes))
-    parts = open_parts(settings)
+    parts = open_clients(settings)
     manifests = _land(steps, parts, messages)
     _stage_and_apply(steps, parts, manifests)
     total = sum(manifest.changes for manifest in manifests)
     return {name: seconds / total * 1e6 for name, seconds in steps.seconds.items()}
 
 
-def _land(steps: Steps, parts: Parts, messages: list[StreamMessage]) -> list[Manifest]:
+def _land(steps: Steps, parts: ProcessClients, messages: list[StreamMessage]) -> list[Manifest]:
     frame = orjson.dumps([{"data": message.data, "channel": "c"} for message in messages[:2_000]]).decode()
     with steps.step("(of receive: JSON of 2,000 events)"):
         load_frame(frame)
-    buffer = LandingBuffer(parts.protector, CutRule())
+    buffer = LandingBuffer(parts.protector, BatchLimits())
     with steps.step("protect PII, JSON"):
         buffer.add(messages)
     time.sleep(1.1)
@@ -119,9 +119,9 @@ def _land(steps: Steps, parts: Parts, messages: list[StreamMessage]) -> list[Man
     return manifests
 
 
-def _stage_and_apply(steps: Steps, parts: Parts, manifests: list[Manifest]) -> None:
+def _stage_and_apply(steps: Steps, parts: ProcessClients, manifests: list[Manifest]) -> None:
     applier = Applier(parts.warehouse, parts.store, parts.catalogue)
-    batches = Batches(parts.store, parts.catalogue, GroupCommit(applier.apply))
+    batches = BatchActivities(parts.store, parts.catalogue, GroupCommit(applier.apply))
     by_object: dict[str, list[ApplyInput]] = defaultdict(list)
     for manifest in manifests:
         with steps.step("stage (decode, check, Parquet, S3)"):

@@ -10,7 +10,7 @@ from rich.table import Table
 from cli.grammar import CommandApp
 from cli.options import DEFAULT_HOME, Home, SettingsFile, Since, Until, time_range
 from cli.output import EXIT_FAILED, OUT, print_json
-from cli.state import settings_of_state
+from cli.state import local_settings
 from clients.database.audit_log import AuditLog
 from clients.writeback.audit_verify import broken_seals
 
@@ -77,4 +77,4 @@ def _log(settings: Path | None, home: Path) -> AuditLog:
 
 def _store(settings: Path | None, home: Path) -> str:
     """The connection string of the operational store."""
-    return settings_of_state(settings, home).operational.dsn.get_secret_value()
+    return local_settings(settings, home).operational.dsn.get_secret_value()

@@ -12,12 +12,12 @@ from rich.text import Text
 
 from cli.options import DEFAULT_HOME, Home, SettingsFile
 from cli.output import OUT, AsJson, Every, Watch, show
-from cli.state import settings_of_state
+from cli.state import local_settings
 from schemas.governor import Forecast, Slowed, Spender
 from workers.budget_words import (
     Budgets,
     budgets_of,
-    clock,
+    clock_text,
     is_spent,
     is_stale,
     percent,
@@ -41,7 +41,7 @@ def budget(
 
     Example: tidegate budget --watch
     """
-    loaded = settings_of_state(settings, home)
+    loaded = local_settings(settings, home)
     show(lambda: asyncio.run(_ask(loaded)), budget_page, as_json=as_json, watch=watch, every=every)
 
 
@@ -100,8 +100,8 @@ def _details(found: Forecast, page: Budgets) -> list[str]:
     elif runs_out is not None:
         other = max((at for at in (found.runs_out_at, found.runs_out_at_usual) if at), default=runs_out)
         both = found.runs_out_at is not None and found.runs_out_at_usual is not None and other != runs_out
-        more = f" (at the other rate {clock(other)})" if both else ""
-        lines.append(f"runs out at {clock(runs_out)} {rate_words(found)}{more}")
+        more = f" (at the other rate {clock_text(other)})" if both else ""
+        lines.append(f"runs out at {clock_text(runs_out)} {rate_words(found)}{more}")
     if found.spenders:
         lines.append(f"spent by {_spenders(found.spenders)}")
     if found.slowed:
@@ -122,7 +122,7 @@ def _slowed(slowed: tuple[Slowed, ...], now: datetime) -> str:
     """guest, backfill now; polling 13:05."""
     by_time: dict[str, list[str]] = {}
     for each in slowed:
-        by_time.setdefault("now" if each.at <= now else clock(each.at), []).append(str(each.lease_class))
+        by_time.setdefault("now" if each.at <= now else clock_text(each.at), []).append(str(each.lease_class))
     return "; ".join(f"{', '.join(classes)} {when}" for when, classes in by_time.items())
 
 

@@ -15,8 +15,8 @@ from rich.text import Text
 from cli.grammar import CommandApp
 from cli.options import DEFAULT_HOME, Home, SettingsFile
 from cli.output import EXIT_FAILED, OUT, AsJson, print_json, say
-from cli.state import settings_of_state
-from schemas.catalogue_check import CatalogueCheck, Costs, Difference
+from cli.state import local_settings
+from schemas.catalogue_check import CatalogueCheck, CatalogueDifference, Costs
 from schemas.errors import SettingsError
 from workers.catalogue import Generation, Wanted, check_catalogue, generate_catalogue
 
@@ -69,7 +69,7 @@ def generate(
         raise SettingsError(
             f"{out} is there, and may hold decisions. Give another --out and compare them, or replace it with --force."
         )
-    made = asyncio.run(generate_catalogue(settings_of_state(settings, home), wanted))
+    made = asyncio.run(generate_catalogue(local_settings(settings, home), wanted))
     if out is None:
         sys.stdout.write(made.generated.text)
     else:
@@ -90,7 +90,7 @@ def check(
 
     Example: tidegate catalogue check --file catalogue.yaml
     """
-    loaded = settings_of_state(settings, home)
+    loaded = local_settings(settings, home)
     found = asyncio.run(check_catalogue(loaded, file or loaded.catalogue))
     print_json(found.model_dump(mode="json") | {"is_well": found.is_well}) if as_json else OUT.print(
         check_page(found)
@@ -112,7 +112,7 @@ def check_page(found: CatalogueCheck) -> RenderableType:
     return Group(*lines)
 
 
-def _lines(each: Difference) -> list[Text]:
+def _lines(each: CatalogueDifference) -> list[Text]:
     where = f"{each.object}.{each.field}" if each.field else each.object
     change = f"{each.was} -> {each.now}" if each.was and each.now else each.was or each.now
     first = Text.assemble((f"{each.costs:<9}", _STYLES[each.costs]), f"{each.what:<22} {where}: {change}")

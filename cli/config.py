@@ -13,7 +13,7 @@ from rich.table import Table
 from cli.grammar import CommandApp
 from cli.options import DEFAULT_HOME, Home, SettingsFile
 from cli.output import EXIT_REFUSED, OUT, AsJson, print_json, say
-from cli.state import settings_file, settings_of_state
+from cli.state import local_settings, settings_file
 from schemas.catalogue import Catalogue, load_catalogue
 from schemas.errors import CatalogueError
 from schemas.planner import Way
@@ -34,7 +34,7 @@ def show(as_json: AsJson = False, settings: SettingsFile = None, home: Home = DE
 
     Example: tidegate config show
     """
-    loaded = settings_of_state(settings, home)
+    loaded = local_settings(settings, home)
     values = masked(loaded)
     if as_json:
         print_json(values)
@@ -54,7 +54,7 @@ def check(as_json: AsJson = False, settings: SettingsFile = None, home: Home = D
 
     Example: tidegate config check --settings settings.json
     """
-    problems = list(problems_of(settings_of_state(settings, home)))
+    problems = list(problems_of(local_settings(settings, home)))
     if as_json:
         print_json({"problems": problems})
     elif problems:

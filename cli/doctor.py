@@ -10,9 +10,9 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from cli.options import DEFAULT_HOME, Home, SettingsFile
-from cli.output import EXIT_FAILED, OUT, AsJson, print_json, progress
-from cli.state import settings_of_state
-from schemas.doctor import Diagnosis, Finding, Remote, State
+from cli.output import EXIT_FAILED, OUT, AsJson, print_json, progress_bar
+from cli.state import local_settings
+from schemas.doctor import CheckResult, Diagnosis, Remote, State
 from schemas.errors import SettingsError
 from workers.doctor import EVERYTHING, examine, without_settings
 from workers.settings import Settings
@@ -42,7 +42,7 @@ def doctor(
     """
     wanted = frozenset(only) if only else EVERYTHING
     try:
-        loaded = settings_of_state(settings, home)
+        loaded = local_settings(settings, home)
     except SettingsError as error:
         found = without_settings(error, wanted)
     else:
@@ -55,7 +55,7 @@ def doctor(
 
 
 def _examined(settings: Settings, wanted: frozenset[Remote]) -> Diagnosis:
-    with progress("asking", len(wanted)) as bar:
+    with progress_bar("asking", len(wanted)) as bar:
         done: list[Remote] = []
 
         def one_more(remote: Remote) -> None:
@@ -85,7 +85,7 @@ def _headline(found: Diagnosis) -> Text:
     )
 
 
-def _lines(found: Finding) -> list[Text]:
+def _lines(found: CheckResult) -> list[Text]:
     first = Text.assemble(
         (f"{found.state:<8}", _STYLES[found.state]),
         (f"{found.code:<34}", "bold" if found.remedy else ""),

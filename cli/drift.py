@@ -11,10 +11,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from cli.options import DEFAULT_HOME, By, Detach, Home, Reason, SettingsFile, who
+from cli.options import DEFAULT_HOME, By, Detach, Home, Reason, SettingsFile, acting_user
 from cli.output import EXIT_FAILED, OUT, AsJson, print_json, say
 from cli.runs import Asked, run_to_its_end
-from cli.state import settings_of_state
+from cli.state import local_settings
 from clients.temporal.run_kinds import DRIFT
 from clients.warehouse import Warehouse
 from clients.warehouse.live_catalogue import read_rows
@@ -25,7 +25,7 @@ from workers.settings import Settings
 
 
 @dataclass(frozen=True)
-class Found:
+class DriftFound:
     """The decisions, and what a check has just come to."""
 
     decisions: list[DriftRow]
@@ -57,10 +57,12 @@ def drift(
 
     Example: tidegate drift --check
     """
-    loaded = settings_of_state(settings, home)
+    loaded = local_settings(settings, home)
     result = None
     if check:
-        ended = run_to_its_end(loaded, _asked(loaded, who(by), reason), detach=detach, as_json=as_json)
+        ended = run_to_its_end(
+            loaded, _asked(loaded, acting_user(by), reason), detach=detach, as_json=as_json
+        )
         if ended is None:
             return
         if ended.trouble or ended.state is None:
@@ -70,7 +72,7 @@ def drift(
         calls = f"{result.checked} objects looked at with {result.calls} API calls"
         say(f"{calls}; {len(result.found)} new findings")
     with closing(open_warehouse(loaded)) as warehouse:
-        found = Found(_decisions(warehouse, every=every), result)
+        found = DriftFound(_decisions(warehouse, every=every), result)
     print_json(found.as_json()) if as_json else OUT.print(drift_page(found))
 
 
@@ -97,7 +99,7 @@ def _decisions(warehouse: Warehouse, *, every: bool) -> list[DriftRow]:
     return rows if every else list({(row.object, row.field): row for row in rows}.values())
 
 
-def drift_page(found: Found) -> RenderableType:
+def drift_page(found: DriftFound) -> RenderableType:
     """The page for a person: a line a decision, and under it the remedy."""
     if not found.decisions:
         return Text("the org's fields are as the catalogue has them")

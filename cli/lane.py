@@ -8,9 +8,9 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.grammar import CommandApp
-from cli.options import DEFAULT_HOME, By, Home, NeededReason, Reason, SettingsFile, who
+from cli.options import DEFAULT_HOME, By, Home, NeededReason, Reason, SettingsFile, acting_user
 from cli.output import OUT, AsJson, print_json, say
-from cli.state import settings_of_state, workflow_url
+from cli.state import local_settings, workflow_url
 from clients.temporal.lanes import SeenLane, find_lane, list_lanes, move_lane
 from clients.temporal.runs import signal
 from schemas import names
@@ -34,7 +34,7 @@ def list_all(as_json: AsJson = False, settings: SettingsFile = None, home: Home 
 
     Example: tidegate lane list
     """
-    loaded = settings_of_state(settings, home)
+    loaded = local_settings(settings, home)
 
     async def ask() -> list[SeenLane]:
         return await list_lanes(await connect_temporal(loaded), loaded.salesforce.org_id)
@@ -54,7 +54,7 @@ def show(
 
     Example: tidegate lane show changes
     """
-    loaded = settings_of_state(settings, home)
+    loaded = local_settings(settings, home)
 
     async def ask() -> SeenLane | None:
         return await find_lane(await connect_temporal(loaded), loaded.salesforce.org_id, lane)
@@ -83,7 +83,7 @@ def pause(
 
     Example: tidegate lane pause changes --reason "the warehouse is being moved"
     """
-    _signal(settings_of_state(settings, home), lane, names.PAUSE, PauseInput(by=who(by), reason=reason))
+    _signal(local_settings(settings, home), lane, names.PAUSE, PauseInput(by=acting_user(by), reason=reason))
 
 
 @app.command("resume")
@@ -98,7 +98,7 @@ def resume(
 
     Example: tidegate lane resume changes
     """
-    _signal(settings_of_state(settings, home), lane, names.RESUME, PauseInput(by=who(by), reason=reason))
+    _signal(local_settings(settings, home), lane, names.RESUME, PauseInput(by=acting_user(by), reason=reason))
 
 
 @app.command("move")
@@ -115,8 +115,8 @@ def move(
 
     Example: tidegate lane move changes 123456 --reason "the batch after it was removed"
     """
-    loaded = settings_of_state(settings, home)
-    request = _move(position, who(by), reason)
+    loaded = local_settings(settings, home)
+    request = _move(position, acting_user(by), reason)
 
     async def ask() -> LaneState | None:
         client = await connect_temporal(loaded)

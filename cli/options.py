@@ -37,7 +37,7 @@ _AGO = re.compile(r"(\d+)([smhd])")
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
-def who(by: str) -> str:
+def acting_user(by: str) -> str:
     """The person who acts: as given, else the login name."""
     return by or getpass.getuser()
 

@@ -99,7 +99,7 @@ def numbers_table(numbers: Mapping[str, int]) -> Table:
 
 
 @contextmanager
-def progress(description: str, total: float) -> Iterator[Any]:
+def progress_bar(description: str, total: float) -> Iterator[Any]:
     """A bar on stderr; yields an object with `update(completed=, detail=)`."""
     columns = (
         TextColumn("{task.description}"),

@@ -11,11 +11,11 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.grammar import CommandApp
-from cli.options import DEFAULT_HOME, By, Home, Most, NeededReason, ObjectName, SettingsFile, who
+from cli.options import DEFAULT_HOME, By, Home, Most, NeededReason, ObjectName, SettingsFile, acting_user
 from cli.output import EXIT_FAILED, OUT, AsJson, print_json, say
-from cli.state import settings_of_state
+from cli.state import local_settings
 from clients.database.audit_log import AuditLog
-from schemas.quality_views import FindingChoice, FindingGroup, FindingRow, HoldView, Score
+from schemas.quality_views import FindingChoice, FindingGroup, FindingRow, HoldView, ScoreRow
 from workers.clients import open_warehouse
 from workers.quality import DAYS, QualityActs, QualityLooks
 from workers.settings import Settings
@@ -49,7 +49,7 @@ def show(
 
     Example: tidegate quality Case
     """
-    with _looks(settings_of_state(settings, home)) as looks:
+    with _looks(local_settings(settings, home)) as looks:
         scores = looks.scorecard(object_name, days)
         groups = looks.groups(FindingChoice(object=object_name))
         held = [each for each in looks.holds() if object_name in ("", each.object)]
@@ -84,7 +84,7 @@ def list_findings(
     Example: tidegate quality list Case --rule parent
     """
     choice = FindingChoice(object=object_name, rule=rule, field=field, record_id=record)
-    with _looks(settings_of_state(settings, home)) as looks:
+    with _looks(local_settings(settings, home)) as looks:
         rows = looks.findings(choice, most, everything=everything)
     if as_json:
         print_json([each.model_dump() for each in rows])
@@ -111,8 +111,8 @@ def acknowledge(
     being extended"
     """
     choice = FindingChoice(object=object_name, rule=rule, field=field, record_id=record)
-    with quality_acts(settings_of_state(settings, home)) as acts:
-        count = acts.acknowledge(choice, by=who(by), reason=reason)
+    with quality_acts(local_settings(settings, home)) as acts:
+        count = acts.acknowledge(choice, by=acting_user(by), reason=reason)
     _tell(count, f"{count:,} findings are acknowledged.", as_json=as_json)
 
 
@@ -134,8 +134,8 @@ def redrive(
     Example: tidegate quality redrive Case --rule too_long --reason "the field was made longer"
     """
     choice = FindingChoice(object=object_name, rule=rule, field=field, record_id=record)
-    with quality_acts(settings_of_state(settings, home)) as acts:
-        count = acts.redrive(choice, by=who(by), reason=reason)
+    with quality_acts(local_settings(settings, home)) as acts:
+        count = acts.redrive(choice, by=acting_user(by), reason=reason)
     _tell(count, f"{count:,} records are on the list of what is to be read again.", as_json=as_json)
 
 
@@ -153,8 +153,8 @@ def release(
 
     Example: tidegate quality release Case --reason "the import was as it should be"
     """
-    with quality_acts(settings_of_state(settings, home)) as acts:
-        count = acts.release(object_name, by=who(by), reason=reason)
+    with quality_acts(local_settings(settings, home)) as acts:
+        count = acts.release(object_name, by=acting_user(by), reason=reason)
     _tell(count, f"{object_name} is released; its batches are applied within a minute.", as_json=as_json)
 
 
@@ -183,7 +183,7 @@ def _tell(count: int, words: str, *, as_json: bool) -> None:
         raise typer.Exit(EXIT_FAILED)
 
 
-def _page(scores: list[Score], groups: list[FindingGroup], held: list[HoldView]) -> RenderableType:
+def _page(scores: list[ScoreRow], groups: list[FindingGroup], held: list[HoldView]) -> RenderableType:
     parts: list[RenderableType] = [
         Text(f"{each.object} is HELD since {_time(each.held_at)}: {each.reason}", style="bold red")
         for each in held

@@ -23,12 +23,12 @@ from cli.options import (
     OfObject,
     Reason,
     SettingsFile,
-    who,
+    acting_user,
 )
 from cli.output import EXIT_FAILED, OUT, AsJson, print_json, say
 from cli.quality import quality_acts
 from cli.replay.commands import run_replay
-from cli.state import settings_of_state
+from cli.state import local_settings
 from clients.warehouse import Transaction
 from clients.warehouse.sql import replay as sql
 from schemas.errors import SettingsError
@@ -76,7 +76,7 @@ def list_rows(
     Example: tidegate quarantine list --because unknown_field
     """
     chosen = _chosen(because, object_name, batch)
-    with _asking(settings_of_state(settings, home)) as transaction:
+    with _asking(local_settings(settings, home)) as transaction:
         counts = transaction.fetch(sql.count_quarantine(acknowledged=everything), chosen)
         rows = transaction.fetch(sql.list_quarantine(most, acknowledged=everything), chosen)
     if as_json:
@@ -102,7 +102,7 @@ def show_row(
 
     Example: tidegate quarantine show changes/123456 3
     """
-    with _asking(settings_of_state(settings, home)) as transaction:
+    with _asking(local_settings(settings, home)) as transaction:
         found = _row(transaction, batch, ordinal)
     if found is None:
         say(f"Quarantine has no row {batch} {ordinal}. `tidegate quarantine list` shows what it has.")
@@ -135,13 +135,13 @@ def redrive(
     Example: tidegate quarantine redrive --object Case --because unknown_field
     """
     _choice(because, object_name, batch, reason, everything=everything)
-    loaded = settings_of_state(settings, home)
+    loaded = local_settings(settings, home)
     selection = ReplaySelection(
         org=loaded.salesforce.org_id,
         object=object_name,
         quarantine=QuarantineChoice(reason=because, batch=batch),
     )
-    request = ReplayInput(selection=selection, key=replay_name(selection), by=who(by), reason=reason)
+    request = ReplayInput(selection=selection, key=replay_name(selection), by=acting_user(by), reason=reason)
     run_replay(loaded, request, again=True, detach=detach, as_json=as_json)
 
 
@@ -163,8 +163,8 @@ def acknowledge(
     fixed"
     """
     choice = _choice(because, object_name, batch, reason)
-    with quality_acts(settings_of_state(settings, home)) as acts:
-        count = acts.acknowledge_quarantine(**choice, by=who(by), why=reason)
+    with quality_acts(local_settings(settings, home)) as acts:
+        count = acts.acknowledge_quarantine(**choice, by=acting_user(by), why=reason)
     _tell_count(count, "acknowledged", as_json=as_json)
 
 
@@ -185,8 +185,8 @@ def discard(
     Example: tidegate quarantine discard --batch changes/123456 --reason "test data"
     """
     choice = _choice(because, object_name, batch, reason)
-    with quality_acts(settings_of_state(settings, home)) as acts:
-        count = acts.discard_quarantine(**choice, by=who(by), why=reason)
+    with quality_acts(local_settings(settings, home)) as acts:
+        count = acts.discard_quarantine(**choice, by=acting_user(by), why=reason)
     _tell_count(count, "discarded", as_json=as_json)
 
 

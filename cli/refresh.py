@@ -7,10 +7,10 @@ from rich.console import RenderableType
 from rich.table import Table
 
 from activities.drift.plan_refresh import PlanRefresh
-from cli.options import DEFAULT_HOME, By, Detach, DryRun, Home, ObjectName, Reason, SettingsFile, who
+from cli.options import DEFAULT_HOME, By, Detach, DryRun, Home, ObjectName, Reason, SettingsFile, acting_user
 from cli.output import EXIT_FAILED, OUT, AsJson, print_json, say
 from cli.runs import Asked, run_to_its_end
-from cli.state import settings_of_state
+from cli.state import local_settings
 from clients.storage.objects import ObjectStore
 from clients.temporal.run_kinds import REFRESH
 from schemas.drift import RefreshInput, RefreshPlan, RefreshState
@@ -41,7 +41,7 @@ def refresh(
 
     Example: tidegate refresh ServiceRequest__c --dry-run
     """
-    loaded = settings_of_state(settings, home)
+    loaded = local_settings(settings, home)
     listed = tuple(sorted(set(filter(None, (each.strip() for each in fields.split(","))))))
     request = RefreshInput(
         org=loaded.salesforce.org_id,
@@ -49,7 +49,7 @@ def refresh(
         fields=listed,
         name=refresh_name(listed, is_whole=everything),
         everything=everything,
-        by=who(by),
+        by=acting_user(by),
         reason=reason,
     )
     planned = _plan(loaded, request)

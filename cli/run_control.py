@@ -11,12 +11,12 @@ from rich.console import RenderableType
 from temporalio.client import Client
 
 from cli.grammar import CommandApp
-from cli.options import DEFAULT_HOME, By, Home, Most, ObjectName, OfObject, Reason, SettingsFile, who
+from cli.options import DEFAULT_HOME, By, Home, Most, ObjectName, OfObject, Reason, SettingsFile, acting_user
 from cli.output import OUT, AsJson, print_json, say
 from cli.runs import RunRow, outcome, rows_page
-from cli.state import settings_of_state, workflow_url
+from cli.state import local_settings, workflow_url
 from clients.temporal.run_kinds import RunAct, RunKind
-from clients.temporal.run_views import STATUSES, Look, list_runs, look
+from clients.temporal.run_views import STATUSES, RunDescription, list_runs, look
 from clients.temporal.runs import signal
 from schemas import names
 from schemas.errors import SettingsError
@@ -84,7 +84,7 @@ def _steering(kind: RunKind, act: RunAct) -> Callable[..., None]:
         settings: SettingsFile = None,
         home: Home = DEFAULT_HOME,
     ) -> None:
-        _steer(settings_of_state(settings, home), kind, act, (object_name, name), (by, reason))
+        _steer(local_settings(settings, home), kind, act, (object_name, name), (by, reason))
 
     def steer(
         name: NamedRun,
@@ -93,7 +93,7 @@ def _steering(kind: RunKind, act: RunAct) -> Callable[..., None]:
         settings: SettingsFile = None,
         home: Home = DEFAULT_HOME,
     ) -> None:
-        _steer(settings_of_state(settings, home), kind, act, (name,), (by, reason))
+        _steer(local_settings(settings, home), kind, act, (name,), (by, reason))
 
     return steer_of_object if kind.is_of_object else steer
 
@@ -103,7 +103,7 @@ def _steer(
 ) -> None:
     """Send a signal; the workflow puts it on record. `asked`: by whom, and why."""
     workflow_id = kind.named(settings.salesforce.org_id, *parts)
-    request = PauseInput(by=who(asked[0]), reason=asked[1])
+    request = PauseInput(by=acting_user(asked[0]), reason=asked[1])
 
     async def send() -> None:
         client = await connect_temporal(settings)
@@ -123,7 +123,7 @@ def _listing(kind: RunKind) -> Callable[..., None]:
         settings: SettingsFile = None,
         home: Home = DEFAULT_HOME,
     ) -> None:
-        _list(settings_of_state(settings, home), kind, object_name or "", status, most, as_json=as_json)
+        _list(local_settings(settings, home), kind, object_name or "", status, most, as_json=as_json)
 
     def list_all(
         status: OfStatus = None,
@@ -132,7 +132,7 @@ def _listing(kind: RunKind) -> Callable[..., None]:
         settings: SettingsFile = None,
         home: Home = DEFAULT_HOME,
     ) -> None:
-        _list(settings_of_state(settings, home), kind, "", status, most, as_json=as_json)
+        _list(local_settings(settings, home), kind, "", status, most, as_json=as_json)
 
     return list_of_objects if kind.is_of_object else list_all
 
@@ -159,7 +159,7 @@ async def rows_of(
         settings: Which org.
         kind: The kind.
         object_name: "" = of every object.
-        status: As of `Look`; "" = in every state.
+        status: As of `RunDescription`; "" = in every state.
         most: The last so many.
     """
     org = settings.salesforce.org_id
@@ -176,7 +176,7 @@ def _showing(kind: RunKind, shown: ShownRun) -> Callable[..., None]:
         settings: SettingsFile = None,
         home: Home = DEFAULT_HOME,
     ) -> None:
-        _show(settings_of_state(settings, home), kind, (object_name, name), shown, as_json=as_json)
+        _show(local_settings(settings, home), kind, (object_name, name), shown, as_json=as_json)
 
     def show(
         name: NamedRun,
@@ -184,7 +184,7 @@ def _showing(kind: RunKind, shown: ShownRun) -> Callable[..., None]:
         settings: SettingsFile = None,
         home: Home = DEFAULT_HOME,
     ) -> None:
-        _show(settings_of_state(settings, home), kind, (name,), shown, as_json=as_json)
+        _show(local_settings(settings, home), kind, (name,), shown, as_json=as_json)
 
     return show_of_object if kind.is_of_object else show
 
@@ -192,7 +192,7 @@ def _showing(kind: RunKind, shown: ShownRun) -> Callable[..., None]:
 def _show(
     settings: Settings, kind: RunKind, parts: tuple[str, ...], shown: ShownRun, *, as_json: bool
 ) -> None:
-    async def ask() -> tuple[Look, Message | None, str]:
+    async def ask() -> tuple[RunDescription, Message | None, str]:
         client = await connect_temporal(settings)
         found = await look(client, kind.named(settings.salesforce.org_id, *parts))
         if found is None:

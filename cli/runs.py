@@ -13,10 +13,10 @@ from rich.table import Table
 from rich.text import Text
 from temporalio.client import Client
 
-from cli.output import OUT, print_json, progress, say
+from cli.output import OUT, print_json, progress_bar, say
 from cli.state import workflow_url
 from clients.temporal.run_kinds import RunKind
-from clients.temporal.run_views import Look, look, progress as run_progress, query
+from clients.temporal.run_views import RunDescription, look, progress as run_progress, query
 from clients.temporal.runs import Started, start_run
 from schemas import names
 from schemas.errors import UnavailableError
@@ -108,7 +108,7 @@ def _tell_start(
 
 async def _follow(client: Client, asked: Asked[S], started: Started) -> Ended[S]:
     done = 0.0
-    with progress(asked.title, total=1.0) as bar:
+    with progress_bar(asked.title, total=1.0) as bar:
         while True:
             found = await look(client, started.workflow_id)
             if found is None:
@@ -125,7 +125,7 @@ async def _follow(client: Client, asked: Asked[S], started: Started) -> Ended[S]
             await asyncio.sleep(_LOOK_EVERY)
 
 
-async def _state(client: Client, asked: Asked[S], found: Look) -> tuple[S | None, str]:
+async def _state(client: Client, asked: Asked[S], found: RunDescription) -> tuple[S | None, str]:
     if not asked.kind.has_progress:
         return None, ""
     try:
@@ -135,7 +135,9 @@ async def _state(client: Client, asked: Asked[S], found: Look) -> tuple[S | None
         return None, "no worker answers: tidegate worker"
 
 
-async def outcome(client: Client, kind: RunKind, found: Look, state: type[S]) -> tuple[S | None, str]:
+async def outcome(
+    client: Client, kind: RunKind, found: RunDescription, state: type[S]
+) -> tuple[S | None, str]:
     """The state of a run, and why it failed, or "".
 
     A run that has failed still answers its query where a worker is there; None = none is, or the
@@ -158,7 +160,7 @@ class RunRow:
     """"" for kinds that are of no object."""
     name: str
     status: str
-    """As of `Look`."""
+    """As of `RunDescription`."""
     stage: str
     changes: int
     quarantined: int
@@ -167,7 +169,7 @@ class RunRow:
     workflow: str
 
     @classmethod
-    def of(cls, kind: RunKind, org: str, found: Look) -> "RunRow":
+    def of(cls, kind: RunKind, org: str, found: RunDescription) -> "RunRow":
         """The row of a run."""
         object_name, name = kind.name_of(org, found.workflow_id)
         times = (found.began_at, found.ended_at)

@@ -43,7 +43,7 @@ def read_endpoints(state: Path) -> Endpoints:
         raise SettingsError(f"{endpoints_file(state)} is not readable; start the sandbox again.") from error
 
 
-def settings_of_state(named: Path | None, state: Path) -> Settings:
+def local_settings(named: Path | None, state: Path) -> Settings:
     """The engine's settings: the named file, else what `up` left under `state`, else the
     environment alone.
     """

@@ -12,10 +12,10 @@ from rich.table import Table
 
 from cli.options import DEFAULT_HOME, Home, SettingsFile
 from cli.output import EXIT_FAILED, OUT, AsJson, print_json, say
-from cli.state import settings_of_state, workflow_url
-from clients.warehouse.psycopg_errors import translated
+from cli.state import local_settings, workflow_url
+from clients.warehouse.psycopg_errors import translated_psycopg
 from clients.warehouse.sql import apply as sql
-from clients.writeback.queries import Row, WritebackLooks
+from clients.writeback.queries import Row, WritebackQueries
 from schemas.catalogue import ObjectSpec
 from schemas.ids import batch_workflow_id
 from workers.clients import decided_catalogue, open_warehouse
@@ -25,7 +25,7 @@ _MOST_WRITEBACKS = 100
 
 
 @dataclass(frozen=True)
-class Step:
+class TraceStep:
     """One change of the record, with where it came from and when it became visible."""
 
     change_type: str
@@ -54,7 +54,7 @@ def trace(
 
     Example: tidegate trace 500Tg0000000001AAA
     """
-    found = asyncio.run(asyncio.to_thread(_find, settings_of_state(settings, home), record_id))
+    found = asyncio.run(asyncio.to_thread(_find, local_settings(settings, home), record_id))
     if found is None:
         say(
             f"No change of {record_id} is in the warehouse. Check the id, and `tidegate status` for quarantine."
@@ -72,7 +72,7 @@ def _find(settings: Settings, record_id: str) -> dict[str, Any] | None:
     prefix = record_id[:3]
     specs = [spec for spec in catalogue.objects.values() if spec.key_prefix == prefix]
     dsn = settings.warehouse.dsn.get_secret_value()
-    with translated("the warehouse"), psycopg.connect(dsn, connect_timeout=5) as connection:
+    with translated_psycopg("the warehouse"), psycopg.connect(dsn, connect_timeout=5) as connection:
         for spec in specs:
             steps = _steps(connection, spec, record_id, settings)
             if steps:
@@ -95,7 +95,7 @@ def _find(settings: Settings, record_id: str) -> dict[str, Any] | None:
 
 def _steps(
     connection: psycopg.Connection, spec: ObjectSpec, record_id: str, settings: Settings
-) -> list[Step]:
+) -> list[TraceStep]:
     query = f"""
         SELECT c.change_type, c.changed_at, c.received_at, l.committed_at, c.changed_fields, c.commit_user,
                c.change_origin, c.batch, l.lane, l.start_position, l.end_position, l.raw_key
@@ -116,7 +116,7 @@ def _steps(
             workflow,
             workflow_url(settings, workflow),
         )
-        steps.append(Step(*found))
+        steps.append(TraceStep(*found))
     return steps
 
 
@@ -170,7 +170,7 @@ def _quality(connection: psycopg.Connection, record_id: str) -> list[dict[str, A
 
 
 def _writebacks(settings: Settings, record_id: str) -> list[Row]:
-    with closing(WritebackLooks(settings.operational.dsn.get_secret_value())) as looks:
+    with closing(WritebackQueries(settings.operational.dsn.get_secret_value())) as looks:
         return looks.of_record(record_id, _MOST_WRITEBACKS)
 
 

@@ -12,7 +12,7 @@ import uvloop
 from cli.output import say
 from schemas.errors import UnavailableError
 from workers.lanes import ensure_lanes
-from workers.process import running_workers
+from workers.process import run_workers
 from workers.reconciliations import ensure_reconciliations
 from workers.roles import Role
 from workers.schedules import ensure_watches
@@ -42,7 +42,7 @@ async def _serve(settings: Settings, role: Role) -> None:
         asyncio.get_running_loop().add_signal_handler(signal_, stop.set)
     while not stop.is_set():
         try:
-            async with running_workers(settings, role) as client:
+            async with run_workers(settings, role) as client:
                 await ensure_lanes(client, settings)
                 await ensure_reconciliations(client, settings)
                 await ensure_watches(client, settings)

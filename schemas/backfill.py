@@ -181,7 +181,7 @@ class RecordsInput(Message):
     position: str = ORIGIN
 
 
-class StretchResult(Message):
+class ReadSlice(Message):
     """The result of a stretch."""
 
     position: str

@@ -23,7 +23,7 @@ class Costs(StrEnum):
     """Everything lands; somebody should look."""
 
 
-class Difference(Message):
+class CatalogueDifference(Message):
     """One thing that the org has otherwise than the catalogue file."""
 
     object: str
@@ -51,7 +51,7 @@ class CatalogueCheck(Message):
     """Records compared."""
     calls: int
     paid_by: Literal["lease", "allowance", "nothing"]
-    differences: tuple[Difference, ...]
+    differences: tuple[CatalogueDifference, ...]
 
     @property
     def is_well(self) -> bool:

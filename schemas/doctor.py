@@ -138,7 +138,7 @@ PROBLEMS: dict[str, str] = {
 """Code -> its meaning. The part before the dot is the remote."""
 
 
-class Finding(Message):
+class CheckResult(Message):
     """One thing that was looked at."""
 
     code: str
@@ -176,7 +176,7 @@ class Diagnosis(Message):
     """API calls that were made."""
     paid_by: Literal["lease", "allowance", "nothing"] = "nothing"
     """The payer: the governor's lease, or the small allowance while no governor can be asked."""
-    findings: tuple[Finding, ...] = Field(default=())
+    findings: tuple[CheckResult, ...] = Field(default=())
     """The worst first; of one state in the order of the checks."""
 
     @property
@@ -190,27 +190,27 @@ class Diagnosis(Message):
         return {state: found[state] for state in State}
 
 
-def ok(check: str, found: str, *, where: str = "") -> Finding:
+def ok(check: str, found: str, *, where: str = "") -> CheckResult:
     """All is well."""
-    return Finding(code=check, state=State.OK, where=where, found=found)
+    return CheckResult(code=check, state=State.OK, where=where, found=found)
 
 
-def wrong(code: str, found: str, remedy: str, *, where: str = "") -> Finding:
+def wrong(code: str, found: str, remedy: str, *, where: str = "") -> CheckResult:
     """Somebody has to act."""
-    return Finding(code=code, state=State.WRONG, where=where, found=found, remedy=remedy)
+    return CheckResult(code=code, state=State.WRONG, where=where, found=found, remedy=remedy)
 
 
-def warning(code: str, found: str, remedy: str, *, where: str = "") -> Finding:
+def warning(code: str, found: str, remedy: str, *, where: str = "") -> CheckResult:
     """Somebody should look."""
-    return Finding(code=code, state=State.WARNING, where=where, found=found, remedy=remedy)
+    return CheckResult(code=code, state=State.WARNING, where=where, found=found, remedy=remedy)
 
 
-def unknown(check: str, found: str, remedy: str, *, where: str = "") -> Finding:
+def not_asked(check: str, found: str, remedy: str, *, where: str = "") -> CheckResult:
     """It could not be asked."""
-    return Finding(code=check, state=State.UNKNOWN, where=where, found=found, remedy=remedy)
+    return CheckResult(code=check, state=State.UNKNOWN, where=where, found=found, remedy=remedy)
 
 
-def sorted_findings(findings: list[Finding]) -> tuple[Finding, ...]:
+def sorted_findings(findings: list[CheckResult]) -> tuple[CheckResult, ...]:
     """The worst first; of one state in the order in which they came."""
     order = list(State)
     return tuple(sorted(findings, key=lambda each: order.index(each.state)))

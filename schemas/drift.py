@@ -1,9 +1,11 @@
 """Schema drift: how the org's fields differ from the catalogue, and what was decided about it.
 
-A row of `ops.drift` is a decision. The catalogue that the engine goes by is the file with the decisions over it, so the table is both
-the report and the memory. A decision is about an entry as it was: once the file says otherwise, the file counts.
+A row of `ops.drift` is a decision. The catalogue that the engine goes by is the file with the
+decisions over it, so the table is both the report and the memory. A decision is about an entry
+as it was: once the file says otherwise, the file counts.
 
-A refresh reads again the fields that a decision gave a column, and the fields that the org calculates.
+A refresh reads again the fields that a decision gave a column, and the fields that the org
+calculates.
 """
 
 from datetime import datetime, timedelta
@@ -44,7 +46,7 @@ class DriftKind(StrEnum):
     """Its numbers may have more digits before the point than the column: those are isolated."""
 
 
-class Effect(StrEnum):
+class DriftEffect(StrEnum):
     """The engine's own reaction to it."""
 
     ADDED = "added"
@@ -59,7 +61,7 @@ class Effect(StrEnum):
     """Nothing; somebody should look."""
 
 
-FILLED = frozenset({Effect.ADDED, Effect.RELEASED})
+FILLED = frozenset({DriftEffect.ADDED, DriftEffect.RELEASED})
 """Effects after which the field is read from the org for the records that are there."""
 
 
@@ -69,7 +71,7 @@ class FieldDrift(Message):
     object: str
     field: str
     kind: DriftKind
-    effect: Effect
+    effect: DriftEffect
     was: str = ""
     """The catalogue's entry in short; empty when it had none."""
     now: str = ""
@@ -89,7 +91,7 @@ class DriftRow(FieldDrift):
     found_by: str
 
 
-class DescribedField(Message):
+class FieldDescription(Message):
     """A field as the org describes it."""
 
     name: str
@@ -135,7 +137,7 @@ class DescribedShape(Message):
     key_prefix: str = ""
     """Three characters; empty: its records have no ids of their own."""
     queryable: bool = True
-    fields: tuple[DescribedField, ...]
+    fields: tuple[FieldDescription, ...]
 
 
 class DriftPolicy(Message):
@@ -259,7 +261,9 @@ class RefreshPlan(Message):
     groups: tuple[RefreshGroup, ...] = ()
     expected_calls: int = 0
     covered: datetime | None = None
-    """The change log has been looked through up to here; the next refresh begins here. None: it was not looked at."""
+    """The change log has been looked through up to here; the next refresh begins here. None: it
+    was not looked at.
+    """
 
 
 class FieldsInput(Message):

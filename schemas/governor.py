@@ -1,9 +1,10 @@
 """The org's budgets and who may spend them: words, terms, and the messages between a process and
 the governor.
 
-A process holds at most one *lease* for each budget and class. The lease is a running account: the process says how many
-tokens it has spent since it began and how many it would like to hold; the governor answers with how many it has granted
-since then. All these numbers only grow, so an exchange may be repeated, lost or answered late, and nothing is counted twice.
+A process holds at most one *lease* for each budget and class. The lease is a running account:
+the process says how many tokens it has spent since it began and how many it would like to hold;
+the governor answers with how many it has granted since then. All these numbers only grow, so an
+exchange may be repeated, lost or answered late, and nothing is counted twice.
 
 A forecast tells what is left of a budget, who spends it, and when it runs out.
 """
@@ -78,7 +79,7 @@ DEFAULT_SHARES: dict[LeaseClass, Share] = {
 }
 
 
-class Terms(Message):
+class GovernorConfig(Message):
     """How the governor divides the org's budgets."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -195,7 +196,7 @@ class GrantedLine(Message):
     """The org has refused: for this long not even tokens that are held may be spent."""
 
 
-class Answer(Message):
+class LeaseAnswer(Message):
     """The governor's answer to an exchange."""
 
     lease_life: timedelta
@@ -248,11 +249,15 @@ class Slowed(Message):
     """Now or later; the earlier of what the two rates give."""
     reason: str
     spends: bool
-    """False when the class has neither spent nor asked in the last hour: it would be refused if it did."""
+    """False when the class has neither spent nor asked in the last hour: it would be refused if
+    it did.
+    """
 
 
 class Forecast(Message):
-    """One budget, now and in the coming 24 hours. Of a concurrency budget only `used` and `granted` are known."""
+    """One budget, now and in the coming 24 hours. Of a concurrency budget only `used` and
+    `granted` are known.
+    """
 
     budget: Budget
     maximum: int | None
@@ -277,9 +282,13 @@ class Forecast(Message):
     spenders: tuple[Spender, ...] = ()
     """Who spends it, the largest of the last 24 hours first."""
     expected: tuple[Expected, ...] = ()
-    """One, two … hours ahead, at rates that go over from the present to the usual one of the hour of the day."""
+    """One, two … hours ahead, at rates that go over from the present to the usual one of the
+    hour of the day.
+    """
     runs_out_at: datetime | None = None
-    """When the margin is reached at the present rate; None: not within 24 hours, and so never at this rate."""
+    """When the margin is reached at the present rate; None: not within 24 hours, and so never at
+    this rate.
+    """
     runs_out_at_usual: datetime | None = None
     """The same at the rates of `expected`; None: not within 24 hours."""
     slowed: tuple[Slowed, ...] = ()

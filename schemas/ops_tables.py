@@ -28,7 +28,8 @@ EVENT_BYTES = 65_535
 """Of an event in quarantine: the longest text of Redshift."""
 QUARANTINE_COLUMNS = (
     Column("batch", Kind.TEXT, NAME_SIZE, required=True),
-    Column("ordinal", Kind.INTEGER, required=True),  # place in the batch; with `batch` it names the row
+    # place in the batch; with `batch` it names the row
+    Column("ordinal", Kind.INTEGER, required=True),
     Column("object", Kind.TEXT, NAME_SIZE, required=True),
     Column("record_id", Kind.TEXT, NAME_SIZE),
     Column("position", Kind.TEXT, NAME_SIZE, required=True),
@@ -41,7 +42,8 @@ QUARANTINE_COLUMNS = (
 """`ops.quarantine`: a row a refused change, as it is loaded."""
 RESOLUTION_COLUMNS = (
     Column("resolved_at", Kind.TIMESTAMP),
-    Column("resolved_by", Kind.TEXT, NAME_SIZE),  # the batch that brought what the change did not tell
+    # the batch that brought what the change did not tell
+    Column("resolved_by", Kind.TEXT, NAME_SIZE),
 )
 """Further columns of `ops.quarantine` and `ops.quality`; null while the row waits."""
 ACKNOWLEDGEMENT_COLUMNS = (
@@ -59,20 +61,28 @@ QUALITY_COLUMNS = (
     Column("rule", Kind.TEXT, 64, required=True),  # with the three before it names the row
     Column("severity", Kind.TEXT, 16, required=True),
     Column("detail", Kind.TEXT, 1_024, required=True),
-    Column("change_order", Kind.TEXT, ORDER_SIZE, required=True),  # the newest change that broke the rule
+    # the newest change that broke the rule
+    Column("change_order", Kind.TEXT, ORDER_SIZE, required=True),
     Column("batch", Kind.TEXT, NAME_SIZE, required=True),  # of that change
     Column("first_seen_at", Kind.TIMESTAMP, required=True),
     Column("last_seen_at", Kind.TIMESTAMP, required=True),
     Column("seen", Kind.INTEGER, required=True),  # changes that broke it
-    Column("target", Kind.TEXT, ID_SIZE),  # of `parent` and `unique`: the other record; null for other rules
-    Column("state", Kind.TEXT, 16),  # of `parent`: a `schemas.quality.ParentState`; null for other rules
+    # of `parent` and `unique`: the other record; null for other rules
+    Column("target", Kind.TEXT, ID_SIZE),
+    # of `parent`: a `schemas.quality.ParentState`; null for other rules
+    Column("state", Kind.TEXT, 16),
 )
-"""`ops.quality`: a row a field of a record, or a field, that a rule named; a new breach opens a resolved row again."""
+"""`ops.quality`: a row a field of a record, or a field, that a rule named; a new breach opens a
+resolved row again.
+"""
 CHECKED_COLUMNS = (
     Column("object", Kind.TEXT, NAME_SIZE, required=True),
-    Column("checked_until", Kind.TIMESTAMP, required=True),  # changes applied before it were looked at
+    # changes applied before it were looked at
+    Column("checked_until", Kind.TIMESTAMP, required=True),
 )
-"""`ops.checked`: how far the rules `parent` and `unique` have looked at the change log of each object."""
+"""`ops.checked`: how far the rules `parent` and `unique` have looked at the change log of each
+object.
+"""
 HOLD_COLUMNS = (
     Column("object", Kind.TEXT, NAME_SIZE, required=True),
     Column("batch", Kind.TEXT, NAME_SIZE, required=True),  # with `object` it names the row
@@ -95,19 +105,24 @@ QUALITY_DAY_COLUMNS = (
 NAMES_COLUMNS = (
     Column("object", Kind.TEXT, NAME_SIZE, required=True),
     Column("field", Kind.TEXT, NAME_SIZE, required=True),  # empty: the object's tables
-    Column("name", Kind.TEXT, NAME_SIZE, required=True),  # the column, or what the tables are called by
+    # the column, or what the tables are called by
+    Column("name", Kind.TEXT, NAME_SIZE, required=True),
     Column("why", Kind.TEXT, NAME_SIZE, required=True),  # empty: it is the usual one
     Column("at", Kind.TIMESTAMP, required=True),
 )
-"""`ops.names`: the name of every field and object in the warehouse, written once and never changed."""
+"""`ops.names`: the name of every field and object in the warehouse, written once and never
+changed.
+"""
 REREAD_COLUMNS = (
     Column("batch", Kind.TEXT, NAME_SIZE, required=True),
     Column("object", Kind.TEXT, NAME_SIZE, required=True),
     Column("ordinal", Kind.INTEGER, required=True),  # of the row in quarantine; -1: none is there
     Column("record_id", Kind.TEXT, NAME_SIZE),  # null: records that only a query can name
     Column("cause", Kind.TEXT, 16, required=True),  # a `transforms.repair.Cause`
-    Column("change_order", Kind.TEXT, ORDER_SIZE, required=True),  # what is read must stand after this place
-    Column("since_at", Kind.TIMESTAMP),  # without a record: rows modified from then on; null: all of them
+    # what is read must stand after this place
+    Column("change_order", Kind.TEXT, ORDER_SIZE, required=True),
+    # without a record: rows modified from then on; null: all of them
+    Column("since_at", Kind.TIMESTAMP),
     CHANGED_AT,
     Column("attempts", Kind.INTEGER, required=True),
     Column("asked_at", Kind.TIMESTAMP, required=True),
@@ -115,7 +130,9 @@ REREAD_COLUMNS = (
     Column("closed_by", Kind.TEXT, NAME_SIZE),
     Column("outcome", Kind.TEXT, 16),  # read, given_up
 )
-"""`ops.reread`: what events could not tell and must be asked for, written with the effects of their batch."""
+"""`ops.reread`: what events could not tell and must be asked for, written with the effects of
+their batch.
+"""
 RECONCILIATION_COLUMNS = (
     Column("run", Kind.TEXT, KEY_SIZE, required=True),  # with `object` it names the row
     Column("object", Kind.TEXT, NAME_SIZE, required=True),
@@ -134,7 +151,8 @@ RECONCILIATION_COLUMNS = (
     Column("report_key", Kind.TEXT, 1_024, required=True),
     Column("began_at", Kind.TIMESTAMP, required=True),
     Column("ended_at", Kind.TIMESTAMP, required=True),
-    Column("isolated", Kind.INTEGER),  # fields that are unknown at the end; null in rows of older releases
+    # fields that are unknown at the end; null in rows of older releases
+    Column("isolated", Kind.INTEGER),
 )
 """`ops.reconciliation`: a row a run."""
 DRIFT_COLUMNS = (
@@ -146,8 +164,11 @@ DRIFT_COLUMNS = (
     Column("effect", Kind.TEXT, 16, required=True),
     Column("was", Kind.TEXT, NAME_SIZE, required=True),
     Column("now", Kind.TEXT, NAME_SIZE, required=True),
-    Column("spec", Kind.TEXT, 4_096),  # the field's entry from then on, as JSON; null: nothing changes
+    # the field's entry from then on, as JSON; null: nothing changes
+    Column("spec", Kind.TEXT, 4_096),
     Column("advice", Kind.TEXT, 1_024, required=True),
     Column("found_by", Kind.TEXT, NAME_SIZE, required=True),
 )
-"""`ops.drift`: a row a decision about a field that the org has otherwise than the catalogue; the catalogue's changes since its file."""
+"""`ops.drift`: a row a decision about a field that the org has otherwise than the catalogue; the
+catalogue's changes since its file.
+"""

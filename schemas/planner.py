@@ -1,4 +1,6 @@
-"""How each object is followed and at what cost: a plan, what it is made from, and the planner's messages and state."""
+"""How each object is followed and at what cost: a plan, what it is made from, and the planner's
+messages and state.
+"""
 
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -45,7 +47,9 @@ class PlanTask(Message):
 
     loads: tuple[ObjectLoad, ...]
     may_spend: dict[Budget, float]
-    """What following may spend of each budget in 24 hours; a budget that is missing is unlimited."""
+    """What following may spend of each budget in 24 hours; a budget that is missing is
+    unlimited.
+    """
     freshness_goal: timedelta = timedelta(seconds=120)
     """From commit in Salesforce to the curated table, for 95 of 100 changes."""
     pins: dict[str, Way] = Field(default_factory=dict)
@@ -170,7 +174,7 @@ class DrawPlanInput(Message):
     """Deliveries are refused at present."""
 
 
-class DrawnPlan(Message):
+class PlanResult(Message):
     """A plan with what it was made from, or why there is none."""
 
     at: datetime
@@ -204,7 +208,7 @@ class WatchLanesInput(Message):
     """Objects whose streams are known to be refused: no news."""
 
 
-class LaneLook(Message):
+class LaneStatus(Message):
     """One object's lanes, as they are."""
 
     object: str
@@ -230,7 +234,7 @@ class LaneLook(Message):
 class WatchLanesResult(Message):
     """All that were asked for."""
 
-    looks: tuple[LaneLook, ...]
+    looks: tuple[LaneStatus, ...]
 
 
 class LaneEndInput(Message):
@@ -265,7 +269,7 @@ class PlannerView(Message):
     """The planner as its query shows it."""
 
     org: str
-    drawn: DrawnPlan | None
+    drawn: PlanResult | None
     """The last plan; None before the first."""
     objects: tuple[ObjectState, ...]
     pins: dict[str, Way]

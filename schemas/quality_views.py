@@ -5,7 +5,7 @@ from datetime import date, datetime
 from schemas.message import Message
 
 
-class Score(Message):
+class ScoreRow(Message):
     """One day of one rule of one field. Field `*` with rule `fits`: whether every value of a change
     fits its field.
     """

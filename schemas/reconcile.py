@@ -43,7 +43,7 @@ class Grain(StrEnum):
         return 86_400 if self is Grain.DAY else 3_600
 
 
-class Kind(StrEnum):
+class DifferenceKind(StrEnum):
     """A difference of a record in the warehouse."""
 
     MISSING = "missing"
@@ -171,11 +171,11 @@ class Isolated(Message):
     """Where the list lies; None when there are none."""
 
 
-class Difference(Message):
+class RecordDifference(Message):
     """One record that is not the same on both sides. Never a value."""
 
     record_id: str
-    kind: Kind
+    kind: DifferenceKind
     fields: tuple[str, ...] = ()
     """Names of the fields that differ; empty when that was not looked at, or is beside the point.
     """

@@ -1,6 +1,7 @@
 """What the steps of a reconciliation say to one another.
 
-Only references and counts travel: what a step hands on to the next one lies in the object store (`ids.reconcile_key`).
+Only references and counts travel: what a step hands on to the next one lies in the object store
+(`ids.reconcile_key`).
 """
 
 from datetime import datetime
@@ -58,9 +59,13 @@ class DifferingBuckets(Message):
     org_records: int
     warehouse_records: int
     in_flight: int
-    """Changes that were committed while the org was asked, and which were told apart by the change log."""
+    """Changes that were committed while the org was asked, and which were told apart by the
+    change log.
+    """
     ahead: int = 0
-    """Records of the whole object whose last change lies ahead of the clock. Asked once, by day; like the three that follow."""
+    """Records of the whole object whose last change lies ahead of the clock. Asked once, by day;
+    like the three that follow.
+    """
     ahead_key: str | None = None
     """Where their ids lie."""
     isolated: int = 0
@@ -132,7 +137,9 @@ class ComparedFacts(Message):
     ids_key: str | None = None
     """Where the ids lie of those whose repair may stand at its own modstamp."""
     above_key: str | None = None
-    """Where the ids lie of the others: the warehouse holds a later change, so that their repair must stand above it."""
+    """Where the ids lie of the others: the warehouse holds a later change, so that their repair
+    must stand above it.
+    """
     unsettled_key: str | None = None
 
     @property

@@ -136,7 +136,9 @@ UNKNOWN_FIELDS = Column("unknown_fields", Kind.TEXT, 65_535)
 null, and that null says nothing.
 """
 FIELD_FINDINGS = Column("field_findings", Kind.TEXT, 65_535)
-"""Of staged changes: what is wrong with the change's fields, as `transforms.quality.findings` writes it; null: nothing."""
+"""Of staged changes: what is wrong with the change's fields, as `transforms.quality.findings`
+writes it; null: nothing.
+"""
 CHANGE_HEADER = (
     RECORD_ID,
     CHANGE_ORDER,

@@ -71,7 +71,7 @@ def _estimate(rows: int, *, parts: int, jobs: int, calls: int, rate: BackfillRat
     )
 
 
-class Bucket(NamedTuple):
+class RowCount(NamedTuple):
     """How many rows have their time in a span."""
 
     since: datetime
@@ -81,7 +81,7 @@ class Bucket(NamedTuple):
 
 
 def parts_of(
-    buckets: Iterable[Bucket],
+    buckets: Iterable[RowCount],
     *,
     by: ByTime,
     since: datetime | None,
@@ -90,10 +90,10 @@ def parts_of(
 ) -> tuple[Part, ...]:
     """Parts of at most `most_rows` rows, at least one; a bucket with more is a part of its own.
 
-    Together the parts are everything from `since` up to `until`, without gaps, whatever the buckets say: a wrong count makes
-    a part too large or too small, and loses nothing.
+    Together the parts are everything from `since` up to `until`, without gaps, whatever the
+    buckets say: a wrong count makes a part too large or too small, and loses nothing.
     """
-    filled: list[list[Bucket]] = [[]]
+    filled: list[list[RowCount]] = [[]]
     for bucket in buckets:
         if filled[-1] and _rows(filled[-1]) + bucket.rows > most_rows:
             filled.append([])
@@ -105,5 +105,5 @@ def parts_of(
     )
 
 
-def _rows(buckets: Iterable[Bucket]) -> int:
+def _rows(buckets: Iterable[RowCount]) -> int:
     return sum(bucket.rows for bucket in buckets)

@@ -15,7 +15,7 @@ _STEP = 200
 """Levels that are written in one piece."""
 
 
-def dumps(value: Any) -> bytes:
+def dumps_deep(value: Any) -> bytes:
     """As `exact_json.dumps`, however deep the value is. One that is too deep for one piece is used
     up: its inner values become fragments.
     """

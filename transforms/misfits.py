@@ -6,11 +6,15 @@ from typing import Any, NamedTuple
 from schemas.quality import Rule, Severity
 
 Converter = Callable[[Any], Any]
-"""Takes a JSON value that is not null; raises `MisfitError` when it does not fit, `NotedError` when it fits in another form."""
+"""Takes a JSON value that is not null; raises `MisfitError` when it does not fit, `NotedError`
+when it fits in another form.
+"""
 
 
 class MisfitError(ValueError):
-    """A value that does not fit its field: the field is unknown. Its message never shows the value."""
+    """A value that does not fit its field: the field is unknown. Its message never shows the
+    value.
+    """
 
     def __init__(self, rule: Rule, detail: str, severity: Severity = Severity.ISOLATE) -> None:
         self.rule = rule
@@ -37,7 +41,9 @@ class NotedError(ValueError):
 
 
 MISFIT = b"\xff"
-"""Stands for a value that does not fit its field, where values are compared: unlike every value, and like itself."""
+"""Stands for a value that does not fit its field, where values are compared: unlike every value,
+and like itself.
+"""
 
 
 def landed(convert: Converter, value: Any) -> Any:

@@ -108,7 +108,7 @@ class Protector:
     def encrypt(self, context: str, value: object) -> str:
         """The token of a JSON value that belongs to `context` ("Contact.Email")."""
         is_text = isinstance(value, str)
-        plain = value.encode() if isinstance(value, str) else deep_json.dumps(value)
+        plain = value.encode() if isinstance(value, str) else deep_json.dumps_deep(value)
         # SIV refuses nothing but an empty message, which is a value like any other: a space-free
         # prefix carries it.
         cipher = self._cipher.encrypt(b"." + plain, [context.encode()])

@@ -59,7 +59,7 @@ BY_WINDOW = frozenset({Cause.WILDCARD, Cause.OVERFLOW, Cause.HOLE})
 NOT_IN_QUARANTINE = -1
 
 
-class Asked(NamedTuple):
+class RereadRequest(NamedTuple):
     """One row to be asked for, in the first columns of `ops.reread`."""
 
     batch: str
@@ -72,7 +72,7 @@ class Asked(NamedTuple):
     changed_at: datetime
 
 
-def asked_by_refusals(refused: pa.Table) -> list[Asked]:
+def rereads_for_refusals(refused: pa.Table) -> list[RereadRequest]:
     """Re-reads for the refused changes of a batch (columns of `REFUSED_SCHEMA`)."""
     rows = refused.filter(pc.equal(refused["reason"], NEEDS_REREAD)).to_pylist()
     return [_asked(row) for row in rows if _can_be_asked(row["record_id"])]
@@ -83,14 +83,14 @@ def _can_be_asked(record_id: str | None) -> bool:
     return record_id is None or record_id.endswith("*") or len(record_id) == ID_SIZE
 
 
-def _asked(row: dict[str, Any]) -> Asked:
+def _asked(row: dict[str, Any]) -> RereadRequest:
     header = orjson.loads(row["event"])["payload"][HEADER]
     kind, record_id = header["changeType"], row["record_id"]
     commit_ms = int(header["commitTimestamp"])
     changed_at = datetime.fromtimestamp(commit_ms / 1_000, UTC)
     cause = _cause(kind, record_id)
     by_window = cause in BY_WINDOW
-    return Asked(
+    return RereadRequest(
         batch=row["batch"],
         object=row["object"],
         ordinal=row["ordinal"],
@@ -125,18 +125,20 @@ def doubtful_records(new: pa.Table, known: Iterable[str]) -> list[str]:
     return sorted(diffs | unseen)
 
 
-def asked_by_incomplete(object_name: str, rows: Iterable[Sequence[Any]]) -> list[Asked]:
+def asked_by_incomplete(object_name: str, rows: Iterable[Sequence[Any]]) -> list[RereadRequest]:
     """Re-reads for incomplete records; rows of `clients.warehouse.sql.repair.find_incomplete`."""
     return [
-        Asked(batch, object_name, NOT_IN_QUARANTINE, record_id, Cause.INCOMPLETE, order, None, changed_at)
+        RereadRequest(
+            batch, object_name, NOT_IN_QUARANTINE, record_id, Cause.INCOMPLETE, order, None, changed_at
+        )
         for record_id, order, changed_at, batch in rows
     ]
 
 
-def asked_by_findings(object_name: str, changes: Iterable[FoundChange]) -> list[Asked]:
+def rereads_for_findings(object_name: str, changes: Iterable[FoundChange]) -> list[RereadRequest]:
     """Re-reads for changes whose fields the org knows better."""
     return [
-        Asked(
+        RereadRequest(
             change.batch,
             object_name,
             NOT_IN_QUARANTINE,
@@ -151,15 +153,20 @@ def asked_by_findings(object_name: str, changes: Iterable[FoundChange]) -> list[
     ]
 
 
-def asked_by_hole(batch: str, objects: Iterable[str], since: datetime | None, until: datetime) -> list[Asked]:
+def rereads_for_gap(
+    batch: str, objects: Iterable[str], since: datetime | None, until: datetime
+) -> list[RereadRequest]:
     """Re-reads for a retention gap of a stream: of each object the rows modified from `since` on,
     None for all, seen after `until`.
     """
     order = change_order(epoch_ms(until), 0, 0)
-    return [Asked(batch, name, NOT_IN_QUARANTINE, None, Cause.HOLE, order, since, until) for name in objects]
+    return [
+        RereadRequest(batch, name, NOT_IN_QUARANTINE, None, Cause.HOLE, order, since, until)
+        for name in objects
+    ]
 
 
-def reread_table(asked: Sequence[Asked], asked_at: datetime) -> pa.Table:
+def reread_table(asked: Sequence[RereadRequest], asked_at: datetime) -> pa.Table:
     """Rows of `ops.reread`, in its columns."""
     rows = [{**each._asdict(), "attempts": 0, "asked_at": asked_at} for each in asked]
     return pa.Table.from_pylist(rows, schema=arrow_schema(REREAD_COLUMNS))

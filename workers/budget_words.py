@@ -15,7 +15,7 @@ from schemas.errors import UnavailableError
 from schemas.governor import OTHERS, Forecast, LeaseClass, Slowed
 from schemas.message import Message
 from transforms.governor.forecast import forecast
-from transforms.governor.ledger import OrgBooks
+from transforms.governor.ledger import BudgetLedger
 
 _STALE = timedelta(minutes=6)
 """A reading is due every minute, and the Limits API may be five minutes behind."""
@@ -83,7 +83,7 @@ async def budgets_of(client: Client, org: str) -> Budgets:
     return forecasts_of(books, at)
 
 
-def forecasts_of(books: OrgBooks, at: datetime) -> Budgets:
+def forecasts_of(books: BudgetLedger, at: datetime) -> Budgets:
     """The forecast of every budget. Ends leases in `books` whose time is over."""
     now = at.timestamp()
     books.let_time_pass(now)
@@ -91,7 +91,7 @@ def forecasts_of(books: OrgBooks, at: datetime) -> Budgets:
     return Budgets(at=at, org=books.org, governor="running", forecasts=forecasts)
 
 
-def clock(at: datetime) -> str:
+def clock_text(at: datetime) -> str:
     """14:20; within the 24 hours that are looked at, that says which day."""
     return f"{at:%H:%M}"
 
@@ -102,7 +102,7 @@ def away(at: datetime, now: datetime) -> str:
     return f"in {hours} h {minutes} min" if hours else f"in {minutes} min"
 
 
-def listed(names: list[str]) -> str:
+def listed_text(names: list[str]) -> str:
     """a, b and c."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
@@ -151,8 +151,8 @@ def slowed_words(slowed: tuple[Slowed, ...], at: datetime) -> str:
     first = min(each.at for each in who)
     classes = [str(each.lease_class) for each in who if each.at - first <= timedelta(minutes=1)]
     verb = "is" if len(classes) == 1 else "are"
-    when = "now" if first <= at else f"from {clock(first)} on"
-    return f"{listed(classes)} {verb} slowed {when}"
+    when = "now" if first <= at else f"from {clock_text(first)} on"
+    return f"{listed_text(classes)} {verb} slowed {when}"
 
 
 def _badness(found: Forecast, at: datetime) -> tuple[int, float]:
@@ -173,7 +173,7 @@ def _sentence(found: Forecast, at: datetime) -> str:
     if others_part(found) >= 0.01:
         parts.append(f"{others_part(found):.0%} of the last 24 hours was spent by others")
     if is_stale(found, at) and found.read_at is not None:
-        parts.append(f"last read at {clock(found.read_at)}")
+        parts.append(f"last read at {clock_text(found.read_at)}")
     return "; ".join(part for part in parts if part) + "."
 
 
@@ -186,12 +186,14 @@ def _first_part(found: Forecast, at: datetime) -> str:
             (each.at for each in found.expected if each.used < (found.maximum or 0) - found.margin), None
         )
         hope = (
-            f"some come back by {clock(back)} UTC" if back else "none come back within 24 hours at this rate"
+            f"some come back by {clock_text(back)} UTC"
+            if back
+            else "none come back within 24 hours at this rate"
         )
         return f"{name} are spent up to the margin; {hope}"
     runs_out = found.first_runs_out_at
     if runs_out is not None:
-        return f"{name} run out at {clock(runs_out)} UTC ({away(runs_out, at)}) {rate_words(found)}"
+        return f"{name} run out at {clock_text(runs_out)} UTC ({away(runs_out, at)}) {rate_words(found)}"
     return f"{name} do not run out" if found.slowed else f"{name} may have changed"
 
 
@@ -207,7 +209,7 @@ def _line(found: Forecast, at: datetime) -> str:
         f"{found.budget}: {percent(found.used / max(1, found.maximum or 0))} used",
         "spent"
         if is_spent(found)
-        else f"runs out at {clock(runs_out)} UTC"
+        else f"runs out at {clock_text(runs_out)} UTC"
         if runs_out
         else "does not run out",
         slowed_words(found.slowed, at),

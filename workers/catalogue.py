@@ -20,11 +20,11 @@ from clients.salesforce.field_definitions import with_definitions
 from clients.salesforce.http import OrgHttp
 from clients.salesforce.session import SessionSource
 from schemas.catalogue import Catalogue, load_catalogue
-from schemas.catalogue_check import CatalogueCheck, Costs, Difference
-from schemas.doctor import Finding, State
+from schemas.catalogue_check import CatalogueCheck, CatalogueDifference, Costs
+from schemas.doctor import CheckResult, State
 from schemas.drift import DescribedShape
 from schemas.errors import CallRefusedError, CatalogueNotMadeError, UnavailableError
-from transforms.catalogue.render import Generated, generate
+from transforms.catalogue.render import Generated, render_catalogue
 from transforms.drift.check_catalogue import differences_of, missing_object, sorted_differences
 from workers.addresses import salesforce_address
 from workers.clients import connect_temporal
@@ -94,7 +94,7 @@ async def generate_catalogue(settings: Settings, wanted: Wanted) -> Generation:
         )
     if problems:
         raise CatalogueNotMadeError(problems=problems)
-    return Generation(generate(shapes, wanted.history), count.calls, paid_by)
+    return Generation(render_catalogue(shapes, wanted.history), count.calls, paid_by)
 
 
 async def check_catalogue(settings: Settings, file: Path) -> CatalogueCheck:
@@ -196,7 +196,7 @@ def _not_selected(name: str) -> str:
     )
 
 
-async def _compared(org: OrgHttp, catalogue: Catalogue, name: str) -> list[Difference]:
+async def _compared(org: OrgHttp, catalogue: Catalogue, name: str) -> list[CatalogueDifference]:
     try:
         shape = await OrgSchema(org, LEASE_CLASS).shape(name)
     except CallRefusedError as error:
@@ -206,18 +206,18 @@ async def _compared(org: OrgHttp, catalogue: Catalogue, name: str) -> list[Diffe
     return differences_of(catalogue.object(name), shape)
 
 
-async def _selection(org: OrgHttp, settings: Settings, catalogue: Catalogue) -> list[Difference]:
+async def _selection(org: OrgHttp, settings: Settings, catalogue: Catalogue) -> list[CatalogueDifference]:
     """Change events that the streamed objects lack."""
     try:
         found = await examine_selection(org, streamed_objects(settings, catalogue))
     except CallRefusedError as error:
         advice = _no_setup("the selection", error.error_code)
-        return [Difference(object="*", what="cdc", costs=Costs.UNKNOWN, advice=advice)]
+        return [CatalogueDifference(object="*", what="cdc", costs=Costs.UNKNOWN, advice=advice)]
     return [_of_finding(each) for each in found if each.state is not State.OK]
 
 
-def _of_finding(found: Finding) -> Difference:
-    return Difference(
+def _of_finding(found: CheckResult) -> CatalogueDifference:
+    return CatalogueDifference(
         object=found.where,
         what=found.code.partition(".")[2],
         costs=Costs.MISSED if found.state is State.WRONG else Costs.NOTHING,

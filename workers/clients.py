@@ -35,7 +35,7 @@ _NO_TABLE = "42P01"
 
 
 @dataclass(frozen=True)
-class Parts:
+class ProcessClients:
     """The clients of one process."""
 
     settings: Settings
@@ -91,7 +91,7 @@ def catalogue_file(settings: Settings) -> Catalogue:
     return within(file, most_bytes=MAX_TEXT_BYTES, most_row_bytes=None)
 
 
-def open_parts(settings: Settings) -> Parts:
+def open_clients(settings: Settings) -> ProcessClients:
     """Open every client and make the tables that are missing. Blocks."""
     file = catalogue_file(settings)
     address = s3_address(settings.s3)
@@ -105,7 +105,7 @@ def open_parts(settings: Settings) -> Parts:
     key = org_data_key(settings.salesforce.org_id, address, store)
     protector = Protector(key, catalogue)
     catalogue.when_changed(protector.reload)
-    return Parts(settings, catalogue, store, warehouse, audit, protector)
+    return ProcessClients(settings, catalogue, store, warehouse, audit, protector)
 
 
 def decided_catalogue(settings: Settings, warehouse: Warehouse) -> Catalogue:

@@ -20,12 +20,12 @@ from schemas.catalogue import Catalogue, load_catalogue
 from schemas.doctor import (
     CHECKS,
     TOTAL_SECONDS,
+    CheckResult,
     Diagnosis,
-    Finding,
     Remote,
+    not_asked,
     ok,
     sorted_findings,
-    unknown,
     warning,
     wrong,
 )
@@ -54,14 +54,14 @@ async def examine(
     catalogue, local = examine_catalogue(settings)
     connection = asyncio.create_task(_connected(settings, deadline))
     org = OrgLook(settings, catalogue, streamed_objects(settings, catalogue), deadline, connection)
-    looks: dict[Remote, Callable[[], Awaitable[list[Finding]]]] = {
+    looks: dict[Remote, Callable[[], Awaitable[list[CheckResult]]]] = {
         Remote.LOCAL: lambda: _given([_settings(settings), *local]),
         Remote.SALESFORCE: org.findings,
         Remote.TEMPORAL: lambda: _temporal(settings, connection, deadline),
         **_stores(settings, catalogue, deadline),
     }
 
-    async def look(remote: Remote) -> list[Finding]:
+    async def look(remote: Remote) -> list[CheckResult]:
         first = next(check for check in CHECKS if check.startswith(f"{remote}."))
         # Each question has its own time; this one is for what goes wrong between them.
         found = await asked(first, looks[remote], deadline, most=TOTAL_SECONDS)
@@ -86,14 +86,14 @@ def without_settings(error: SettingsError, only: Collection[Remote] = EVERYTHING
     found = [wrong("local.settings_invalid", str(error), remedy)]
     told = "the settings do not say where it is"
     found += [
-        unknown(check, told, "Correct the settings, then run doctor again.")
+        not_asked(check, told, "Correct the settings, then run doctor again.")
         for check in CHECKS
         if Remote(check.partition(".")[0]) in only and not check.startswith("local.")
     ]
     return Diagnosis(at=datetime.now(UTC), org="", seconds=0, findings=sorted_findings(found))
 
 
-def examine_catalogue(settings: Settings) -> tuple[Catalogue | None, list[Finding]]:
+def examine_catalogue(settings: Settings) -> tuple[Catalogue | None, list[CheckResult]]:
     """The catalogue file, None when it cannot be used; and the findings about it."""
     try:
         catalogue = load_catalogue(settings.catalogue)
@@ -157,7 +157,7 @@ def streamed_objects(settings: Settings, catalogue: Catalogue | None) -> list[St
 
 def _stores(
     settings: Settings, catalogue: Catalogue | None, deadline: DoctorDeadline
-) -> Mapping[Remote, Callable[[], Awaitable[list[Finding]]]]:
+) -> Mapping[Remote, Callable[[], Awaitable[list[CheckResult]]]]:
     address = s3_address(settings.s3)
     warehouse = WarehouseAddress(settings.warehouse.kind, settings.warehouse.dsn.get_secret_value())
     store, org = settings.operational.dsn.get_secret_value(), settings.salesforce.org_id
@@ -173,7 +173,7 @@ def _stores(
     }
 
 
-def _settings(settings: Settings) -> Finding:
+def _settings(settings: Settings) -> CheckResult:
     if settings.warehouse.kind == "redshift" and settings.warehouse.copy_role is None:
         setting = "TIDEGATE_WAREHOUSE__COPY_ROLE"
         remedy = (
@@ -188,7 +188,7 @@ def _settings(settings: Settings) -> Finding:
     return ok("local.settings", "complete and readable")
 
 
-async def _given(findings: list[Finding]) -> list[Finding]:
+async def _given(findings: list[CheckResult]) -> list[CheckResult]:
     return findings
 
 
@@ -203,14 +203,14 @@ async def _connected(settings: Settings, deadline: DoctorDeadline) -> Client | N
 
 async def _temporal(
     settings: Settings, connection: "asyncio.Task[Client | None]", deadline: DoctorDeadline
-) -> list[Finding]:
+) -> list[CheckResult]:
     address = settings.temporal.address
     client = await connection
     if client is None:
         remedy = "Start it, open the network way to it, or correct TIDEGATE_TEMPORAL__ADDRESS."
         first = wrong("temporal.unreachable", f"no answer from {address}", remedy, where=address)
         rest = ("temporal.search_attributes", "temporal.retention", "temporal.workers")
-        return [first, *(unknown(check, "Temporal does not answer", remedy) for check in rest)]
+        return [first, *(not_asked(check, "Temporal does not answer", remedy) for check in rest)]
     answers = await asyncio.gather(
         asked("temporal.connection", lambda: temporal.examine_namespace(client, address), deadline),
         asked(

@@ -15,7 +15,7 @@ from clients.salesforce.call_count import counting_calls
 from clients.salesforce.http import OrgHttp
 from clients.salesforce.session import Session, SessionSource
 from schemas.catalogue import Catalogue, ObjectSpec
-from schemas.doctor import CHECKS, Finding, unknown
+from schemas.doctor import CHECKS, CheckResult, not_asked
 from workers.addresses import salesforce_address
 from workers.org_purse import PaidBy, org_purse
 from workers.settings import Settings
@@ -48,13 +48,13 @@ class OrgLook:
         self.calls = 0
         self.paid_by: PaidBy = "nothing"
 
-    async def findings(self) -> list[Finding]:
+    async def findings(self) -> list[CheckResult]:
         """Everything that is found."""
         address = salesforce_address(self._settings.salesforce)
         sessions = SessionSource(address)
         session: Session | None = None
 
-        async def log_in() -> list[Finding]:
+        async def log_in() -> list[CheckResult]:
             nonlocal session
             session, found = await org_login.log_in(sessions, address)
             return found
@@ -79,7 +79,7 @@ class OrgLook:
             return found + _not_asked(told, "Set the API version first.", but="salesforce.org")
         return found + await self._paid(sessions, session)
 
-    async def _paid(self, sessions: SessionSource, session: Session) -> list[Finding]:
+    async def _paid(self, sessions: SessionSource, session: Session) -> list[CheckResult]:
         """The checks that cost API calls. The allocations come first: an org without calls to spare
         is asked nothing else.
         """
@@ -101,16 +101,16 @@ class OrgLook:
             self.calls = count.calls
         return found
 
-    async def _rest(self, org: OrgHttp, session: Session) -> list[Finding]:
+    async def _rest(self, org: OrgHttp, session: Session) -> list[CheckResult]:
         if self._catalogue is None:
             remedy = "Correct the catalogue, then run doctor again."
             blind = ("salesforce.permissions", "salesforce.object", "salesforce.cdc")
-            return [unknown(check, "the catalogue cannot be read", remedy) for check in blind]
+            return [not_asked(check, "the catalogue cannot be read", remedy) for check in blind]
         specs = list(self._catalogue.objects.values())
         names = [spec.name for spec in specs]
         room = asyncio.Semaphore(_AT_ONCE)
 
-        async def described(spec: ObjectSpec) -> list[Finding]:
+        async def described(spec: ObjectSpec) -> list[CheckResult]:
             async with room:
                 return await examine_object(org, spec)
 
@@ -129,10 +129,10 @@ class OrgLook:
         return [each for found in answers for each in found]
 
 
-def _not_asked(told: str, remedy: str, *, but: str = "") -> list[Finding]:
+def _not_asked(told: str, remedy: str, *, but: str = "") -> list[CheckResult]:
     """Every check that needs a session and the API is unknown."""
     return [
-        unknown(check, told, remedy)
+        not_asked(check, told, remedy)
         for check in CHECKS
         if check.startswith("salesforce.") and check not in (*_FREE, but)
     ]

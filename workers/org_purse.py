@@ -10,7 +10,7 @@ from temporalio.client import Client
 
 from clients.doctor.payment import Allowance
 from clients.governor.leases import Leases
-from clients.governor.protocol import Purse
+from clients.governor.protocol import TokenSource
 from clients.temporal.governor import TemporalGovernor, read_books
 from schemas.doctor import ALLOWANCE_CALLS
 from schemas.errors import UnavailableError
@@ -25,7 +25,7 @@ _GOVERNOR_SECONDS = 4.0
 @asynccontextmanager
 async def org_purse(
     settings: Settings, client: Client | None, objects: int
-) -> AsyncIterator[tuple[Purse, PaidBy]]:
+) -> AsyncIterator[tuple[TokenSource, PaidBy]]:
     """The governor's leases where one answers, else an allowance (docs/decisions/0027); and which
     of the two it is.
 

@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from activities.request_reread import ask
+from activities.request_reread import enqueue_rereads
 from clients.database.audit_log import AuditLog
 from clients.warehouse import Transaction, Warehouse
 from clients.warehouse.sql import holds, quality_queries as sql
 from schemas.ingest.messages import Act
 from schemas.message import Message
-from schemas.quality_views import FindingChoice, FindingGroup, FindingRow, HoldView, Score
+from schemas.quality_views import FindingChoice, FindingGroup, FindingRow, HoldView, ScoreRow
 from transforms.ingest.change_header import moment_of
-from transforms.repair import NOT_IN_QUARANTINE, Asked, Cause
+from transforms.repair import NOT_IN_QUARANTINE, Cause, RereadRequest
 
 DAYS = 7
 """Of scorecards that are shown."""
@@ -33,10 +33,10 @@ class QualityLooks:
 
     warehouse: Warehouse
 
-    def scorecard(self, object_name: str = "", days: int = DAYS) -> list[Score]:
+    def scorecard(self, object_name: str = "", days: int = DAYS) -> list[ScoreRow]:
         """The last days, today (UTC) included, the newest first; "": every object."""
         first = datetime.now(UTC).date() - timedelta(days=days - 1)
-        return _read(Score, self._fetch(sql.read_scorecard(), [object_name, object_name, str(first)]))
+        return _read(ScoreRow, self._fetch(sql.read_scorecard(), [object_name, object_name, str(first)]))
 
     def groups(self, choice: FindingChoice) -> list[FindingGroup]:
         """Open findings, counted."""
@@ -80,7 +80,9 @@ class QualityActs:
     audit: AuditLog
 
     def acknowledge(self, choice: FindingChoice, *, by: str, reason: str) -> int:
-        """Open findings need no more care. A later breach opens a resolved one again, and needs care again."""
+        """Open findings need no more care. A later breach opens a resolved one again, and needs
+        care again.
+        """
         answer, chosen = _Answer("quality.acknowledge", by, reason, datetime.now(UTC)), choice.parameters()
         with self.warehouse.transaction() as transaction:
             count = _count(transaction, sql.count_unacknowledged(), chosen)
@@ -92,12 +94,14 @@ class QualityActs:
         """The records of open findings are read from the org, and checked as they are there."""
         answer = _Answer("quality.redrive", by, reason, datetime.now(UTC))
         with self.warehouse.transaction() as transaction:
-            count = ask(transaction, _asked(transaction, choice))
+            count = enqueue_rereads(transaction, _asked(transaction, choice))
             self._record(answer, choice.object, choice.words(), count)
         return count
 
     def release(self, object_name: str, *, by: str, reason: str) -> int:
-        """End an object's hold: what was received until now is applied, and what breaks rules of it waits in quarantine."""
+        """End an object's hold: what was received until now is applied, and what breaks rules of
+        it waits in quarantine.
+        """
         answer = _Answer("quality.release", by, reason, datetime.now(UTC))
         with self.warehouse.transaction() as transaction:
             count = _count(transaction, holds.count_holds(), [object_name])
@@ -161,10 +165,10 @@ def _count(transaction: Transaction, statement: str, parameters: Sequence[Any]) 
     return int(count)
 
 
-def _asked(transaction: Transaction, choice: FindingChoice) -> list[Asked]:
+def _asked(transaction: Transaction, choice: FindingChoice) -> list[RereadRequest]:
     rows = transaction.fetch(sql.find_records_of_findings(), choice.parameters())
     return [
-        Asked(batch, name, NOT_IN_QUARANTINE, record_id, Cause.FIELD, order, None, moment_of(order))
+        RereadRequest(batch, name, NOT_IN_QUARANTINE, record_id, Cause.FIELD, order, None, moment_of(order))
         for name, record_id, batch, order in rows
     ]
 

@@ -17,15 +17,15 @@ from activities import (
     replay,
     writeback,
 )
-from activities.ingest.landing_buffer import CutRule
-from activities.writeback.bulk import JobTerms
-from activities.writeback.config import WritebackTerms
+from activities.ingest.landing_buffer import BatchLimits
+from activities.writeback.bulk import BulkJobConfig
+from activities.writeback.config import WritebackConfig
 from clients.dependencies import Clients
 from clients.warehouse.shadow.schemas import shadow_prefix
 from clients.writeback.store import WritebackStore
-from transforms.reconcile.cost import PlanTerms
-from transforms.writeback.batching import Terms
-from workers.clients import Parts, open_warehouse
+from transforms.reconcile.cost import ReconcileCostConfig
+from transforms.writeback.batching import BatchingConfig
+from workers.clients import ProcessClients, open_warehouse
 from workers.salesforce import Org, paid_streams, source_opener
 
 Activities = list[Callable[..., Any]]
@@ -35,7 +35,7 @@ Activities = list[Callable[..., Any]]
 class Process:
     """The clients that a worker process has opened."""
 
-    parts: Parts
+    parts: ProcessClients
     clients: Clients
     opened_org: Org | None = None
     """None in a process of the role `batches`, which never calls the org."""
@@ -58,7 +58,7 @@ class Process:
 def lane_activities(process: Process) -> Activities:
     """Follow and poll lanes."""
     parts, settings, org = process.parts, process.parts.settings, process.org
-    rule = CutRule(settings.cut.max_changes, settings.cut.max_bytes, settings.cut.max_age)
+    rule = BatchLimits(settings.cut.max_changes, settings.cut.max_bytes, settings.cut.max_age)
     polled = ingest.poll_activities(
         process.clients,
         source_opener(settings, parts.catalogue, org),
@@ -106,7 +106,10 @@ def backfill_activities(process: Process) -> Activities:
 def reconcile_activities(process: Process) -> Activities:
     """Compare the warehouse with the org."""
     settings = process.parts.settings
-    terms, delay = PlanTerms(page_rows=settings.reconciliation.page_rows), settings.polling.visibility_delay
+    terms, delay = (
+        ReconcileCostConfig(page_rows=settings.reconciliation.page_rows),
+        settings.polling.visibility_delay,
+    )
     return reconcile.activities(process.clients, process.org, terms, visibility_delay=delay)
 
 
@@ -125,11 +128,11 @@ def writeback_activities(process: Process) -> Activities:
         process.clients,
         process.org,
         process.writebacks,
-        batching=Terms(linger=settings.linger),
-        sending=WritebackTerms(
+        batching=BatchingConfig(linger=settings.linger),
+        sending=WritebackConfig(
             newer=settings.conflict_policy,
             settled_after=settings.abandoned_call_timeout,
             patience=settings.change_log_timeout,
         ),
-        jobs=JobTerms(patience=settings.job_stall_timeout),
+        jobs=BulkJobConfig(patience=settings.job_stall_timeout),
     )

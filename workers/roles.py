@@ -15,8 +15,8 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
-from activities.runtime.error_interceptor import ErrorBoundary
-from activities.runtime.org_interceptor import OneOrg
+from activities.runtime.error_interceptor import ErrorTranslationInterceptor
+from activities.runtime.org_interceptor import OrgGuardInterceptor
 from schemas import names
 from workers.queues import (
     Activities,
@@ -89,7 +89,10 @@ def _activity_worker(process: Process, row: ServedQueue) -> Worker:
         process.clients.temporal,
         task_queue=row.queue,
         activities=row.activities(process),
-        interceptors=[ErrorBoundary(), OneOrg(process.parts.settings.salesforce.org_id)],
+        interceptors=[
+            ErrorTranslationInterceptor(),
+            OrgGuardInterceptor(process.parts.settings.salesforce.org_id),
+        ],
         max_concurrent_activities=row.at_once,
         max_heartbeat_throttle_interval=timedelta(seconds=2),
         graceful_shutdown_timeout=_DRAIN,

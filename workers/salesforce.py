@@ -81,10 +81,10 @@ def stream_opener(
     def opened(request: FollowInput, replay_id: int) -> AbstractAsyncContextManager[Stream]:
         lane, channel, tokens = request.lane, request.channel, held[request.lane]
         if transports.get(lane, settings.planner.transport) == "pubsub":
-            return pubsub.open_stream(
+            return pubsub.open_pubsub_stream(
                 connection, lane=lane, channel=channel, replay_id=replay_id, allowance=tokens
             )
-        return cometd.open_stream(
+        return cometd.open_cometd_stream(
             sessions,
             lane=lane,
             channel=channel,

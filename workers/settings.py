@@ -21,7 +21,7 @@ from pydantic_settings import (
 
 from schemas.catalogue import DEFAULT_CATALOGUE
 from schemas.errors import SettingsError
-from schemas.governor import Terms
+from schemas.governor import GovernorConfig
 from schemas.settings.api import ApiSettings
 from schemas.settings.backfill import BackfillSettings
 from schemas.settings.drift import DriftSettings
@@ -71,7 +71,7 @@ class Settings(BaseSettings):
     writeback: WritebackSettings = WritebackSettings()
     drift: DriftSettings = DriftSettings()
     quality: QualitySettings = QualitySettings()
-    budgets: Terms = Terms()
+    budgets: GovernorConfig = GovernorConfig()
     catalogue: Path = DEFAULT_CATALOGUE
     """Path of the catalogue file. Default: the one that comes with the package."""
     api: ApiSettings = ApiSettings()

@@ -20,8 +20,8 @@ with workflow.unsafe.imports_passed_through():
         BackfillState,
         Part,
         PartInput,
+        ReadSlice,
         RecordsInput,
-        StretchResult,
     )
     from schemas.errors import JobLostError
     from schemas.ids import ORIGIN
@@ -144,7 +144,7 @@ class BackfillWorkflow:
             stands_at=self._request.stands_at,
         )
 
-    def _lose(self, request: PartInput, stretch: StretchResult, given: BackfillCounts) -> None:
+    def _lose(self, request: PartInput, stretch: ReadSlice, given: BackfillCounts) -> None:
         """Rows of the lost job stay, and are right, but they are not the part's rows.
 
         The stretch counts all of it, so what was counted before is taken off; calls are each
@@ -195,9 +195,7 @@ class BackfillWorkflow:
             self._at.show(stage)
         return not self._is_cancelled
 
-    async def _stretch(
-        self, contract: Contract[In, StretchResult], request: In, what: str
-    ) -> StretchResult | None:
+    async def _stretch(self, contract: Contract[In, ReadSlice], request: In, what: str) -> ReadSlice | None:
         """One stretch, its counts added; None when it was interrupted: what it landed is found
         again.
         """

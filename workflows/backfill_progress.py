@@ -1,4 +1,6 @@
-"""How far a backfill is, kept by its workflow and shown in its query, its search attributes and its current details."""
+"""How far a backfill is, kept by its workflow and shown in its query, its search attributes and
+its current details.
+"""
 
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey

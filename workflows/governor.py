@@ -12,8 +12,8 @@ from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
     from schemas import names
-    from schemas.governor import Answer, Budget, Exchange, ReadLimitsInput
-    from transforms.governor.ledger import OrgBooks
+    from schemas.governor import Budget, Exchange, LeaseAnswer, ReadLimitsInput
+    from transforms.governor.ledger import BudgetLedger
     from workflows.contracts.governor import READ_LIMITS
     from workflows.runtime import failure_message, is_history_long, run
 
@@ -26,12 +26,12 @@ class GovernorWorkflow:
     """`governor/{org}`. Update: exchange. Query: books."""
 
     @workflow.init
-    def __init__(self, books: OrgBooks) -> None:
+    def __init__(self, books: BudgetLedger) -> None:
         self._books = books
         self._trouble = ""
 
     @workflow.run
-    async def run(self, books: OrgBooks) -> None:  # noqa: ARG002 -- @workflow.init has taken it
+    async def run(self, books: BudgetLedger) -> None:  # noqa: ARG002 -- @workflow.init has taken it
         while not is_history_long():
             await self._read_limits()
             self._show()
@@ -57,12 +57,12 @@ class GovernorWorkflow:
         self._books.take_in(result.readings, result.refusals)
 
     @workflow.update(name=names.EXCHANGE)
-    def exchange(self, exchange: Exchange) -> Answer:
+    def exchange(self, exchange: Exchange) -> LeaseAnswer:
         """Hear what a process has spent and what the org told it; grant what it may have."""
         return self._books.exchange(exchange, self._now())
 
     @workflow.query(name=names.BOOKS)
-    def books(self) -> OrgBooks:
+    def books(self) -> BudgetLedger:
         """The books as they are, with the terms: enough to forecast from."""
         return self._books
 

@@ -15,21 +15,21 @@ with workflow.unsafe.imports_passed_through():
     from schemas import names
     from schemas.ingest.messages import Act
     from schemas.planner import (
-        DrawnPlan,
         DrawPlanInput,
         FollowedObject,
         Following,
-        LaneLook,
         LanePoint,
+        LaneStatus,
         ObjectPlan,
         ObjectState,
         PinInput,
         PlannerInput,
         PlannerView,
+        PlanResult,
         WatchLanesInput,
     )
     from workflows.contracts.planner import DRAW_PLAN, WATCH_LANES
-    from workflows.planner_handover import HandOver
+    from workflows.planner_handover import Handover
     from workflows.runtime import failure_message, is_history_long, keep_record, run, start
 
 _NO_STREAMS = timedelta(hours=1)
@@ -47,13 +47,13 @@ class PlannerWorkflow:
     @workflow.init
     def __init__(self, planner: PlannerInput) -> None:
         self._planner = planner
-        self._hand_over = HandOver(planner.org, planner.overlap)
+        self._hand_over = Handover(planner.org, planner.overlap)
         self._states = {state.followed.object: state for state in planner.states}
         self._pins = dict(planner.pins)
         self._no_streams_until = planner.no_streams_until
-        self._looks: dict[str, LaneLook] = {}
+        self._looks: dict[str, LaneStatus] = {}
         self._refused: set[str] = set()
-        self._drawn: DrawnPlan | None = None
+        self._drawn: PlanResult | None = None
         self._plan_at: datetime | None = None
         self._wake = False
         self._notes: dict[str, str] = {}
@@ -149,7 +149,7 @@ class PlannerWorkflow:
             if state is None:
                 self._states[name] = await self._hand_over.begin(self._followed(name), plan)
             else:
-                look = self._looks.get(name, LaneLook(object=name))
+                look = self._looks.get(name, LaneStatus(object=name))
                 self._states[name] = await self._hand_over.advance(state, look, plan)
                 if self._states[name].following is not state.following:
                     self._looks.pop(name, None)  # it tells of lanes as they were before
@@ -162,7 +162,7 @@ class PlannerWorkflow:
         return next(each for each in self._drawn.followed if each.object == name)
 
     def _note_of(self, name: str) -> str:
-        look, state = self._looks.get(name, LaneLook(object=name)), self._states[name]
+        look, state = self._looks.get(name, LaneStatus(object=name)), self._states[name]
         if look.refused or look.trouble:
             return look.refused or look.trouble
         if state.following is Following.TO_POLL:

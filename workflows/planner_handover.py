@@ -28,7 +28,7 @@ with workflow.unsafe.imports_passed_through():
         Following,
         LaneEnd,
         LaneEndInput,
-        LaneLook,
+        LaneStatus,
         ObjectPlan,
         ObjectState,
         Way,
@@ -49,7 +49,7 @@ receives one.
 """
 
 
-class HandOver:
+class Handover:
     """The moves of one org's objects."""
 
     def __init__(self, org: str, overlap: timedelta) -> None:
@@ -76,7 +76,7 @@ class HandOver:
         await self._open(self._stream(state, None) if plan.way is Way.STREAM else self._polled(state, None))
         return state
 
-    async def advance(self, state: ObjectState, look: LaneLook, plan: ObjectPlan) -> ObjectState:
+    async def advance(self, state: ObjectState, look: LaneStatus, plan: ObjectPlan) -> ObjectState:
         """The next step of an object that is, or should be, on its way from one lane to the
         other.
         """
@@ -102,7 +102,7 @@ class HandOver:
             return await self._to_stream(state, look, plan)
         return await self._told(state, plan) if plan.way is Way.POLL else state
 
-    async def _to_poll(self, state: ObjectState, look: LaneLook, plan: ObjectPlan) -> ObjectState:
+    async def _to_poll(self, state: ObjectState, look: LaneStatus, plan: ObjectPlan) -> ObjectState:
         if not state.asked:
             newest = (await self._end(state.followed.lane)).last_changed_at
             first = state.followed_since - _FIRST_OVERLAP
@@ -122,7 +122,7 @@ class HandOver:
         await self._pause(state.followed.lane, state.why)
         return _turned(state, Following.POLL, plan)
 
-    async def _to_stream(self, state: ObjectState, look: LaneLook, plan: ObjectPlan) -> ObjectState:
+    async def _to_stream(self, state: ObjectState, look: LaneStatus, plan: ObjectPlan) -> ObjectState:
         if not state.asked:
             mark = (await self._end(state.followed.lane)).position
             lane = self._stream(state, mark)

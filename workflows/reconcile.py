@@ -21,8 +21,8 @@ with workflow.unsafe.imports_passed_through():
     from schemas.ingest.messages import Act
     from schemas.reconcile import (
         Depth,
+        DifferenceKind,
         Grain,
-        Kind,
         LogCheck,
         Range,
         ReconcileInput,
@@ -230,7 +230,7 @@ class ReconcileWorkflow:
             if each.ids_key is not None:
                 await self._read_anew(each.ids_key, f"{self._run}.{number}")
             if each.above_key is not None:
-                stands_at = await self._set_aside(each.above_key, each.kinds.get(Kind.AHEAD, 0))
+                stands_at = await self._set_aside(each.above_key, each.kinds.get(DifferenceKind.AHEAD, 0))
                 await self._read_anew(each.above_key, f"{self._run}.{number}.above", stands_at)
         is_many = self._state.found > self._request.most_named
         self._left = await (self._suspects() if is_many else self._confirm(self._found, "look again"))

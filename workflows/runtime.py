@@ -69,7 +69,8 @@ def _chain(error: BaseException) -> list[BaseException]:
 
 
 def is_history_long(longest: int | None = None) -> bool:
-    """True when the run should continue as new: the server suggests it, or there are too many events.
+    """True when the run should continue as new: the server suggests it, or there are too many
+    events.
 
     Args:
         longest: How many events are not too many. None = `LONGEST_HISTORY`.

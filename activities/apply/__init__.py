@@ -5,12 +5,12 @@ from typing import Any
 
 from activities.apply.applier import Applier
 from activities.apply.group_commit import GroupCommit
-from activities.apply.stage_and_apply import Batches
+from activities.apply.stage_and_apply import BatchActivities
 from clients.dependencies import Clients
 
 
 def activities(clients: Clients) -> list[Callable[..., Any]]:
     """For `names.BATCH_QUEUE`."""
     applier = Applier(clients.warehouse, clients.store, clients.catalogue)
-    batches = Batches(clients.store, clients.catalogue, GroupCommit(applier.apply))
+    batches = BatchActivities(clients.store, clients.catalogue, GroupCommit(applier.apply))
     return [batches.stage_batch, batches.apply_batch]

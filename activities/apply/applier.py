@@ -19,15 +19,15 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from activities.apply.holds import TooManyRejectedError, check_hold, hold
-from activities.apply.ledger import Share, write_ledger
+from activities.apply.ledger import BatchSlice, write_ledger
 from activities.apply.rebuild import refold_records
 from activities.apply.seen import SeenChanges
 from activities.quality.fold_findings import record_fold_findings
 from activities.quality.record_quality import count_rejected, record_quality
-from activities.request_reread import ask, ask_for_incomplete
+from activities.request_reread import enqueue_rereads, reread_incomplete
 from clients.storage.objects import ObjectStore
 from clients.warehouse import Transaction, Warehouse
-from clients.warehouse.live_catalogue import check_catalogue
+from clients.warehouse.live_catalogue import check_revision
 from clients.warehouse.sql import apply as sql, ledger as ledger_sql
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.errors import StaleCatalogueError
@@ -44,7 +44,7 @@ from schemas.tables import (
 )
 from transforms.apply.net_changes import NetRows, first_current_rows, first_history_rows
 from transforms.ingest.stage_events import for_quarantine
-from transforms.repair import asked_by_refusals
+from transforms.repair import rereads_for_refusals
 
 
 @dataclass
@@ -78,7 +78,7 @@ class Applier:
         shares = [self.read(item, spec) for item in items]
         with self.warehouse.transaction() as transaction:
             transaction.lock_object(spec.table if spec else name)
-            check_catalogue(transaction, name, known)
+            check_revision(transaction, name, known)
             done = _applied_before(transaction, name, [share.batch for share in shares])
             fresh = [share for share in shares if share.batch not in done]
             if spec is not None:
@@ -97,7 +97,7 @@ class Applier:
             before = {batch: _ledger_result(row) for batch, row in done.items()}
         return [before.get(share.batch) or share.result() for share in shares]
 
-    def read(self, item: ApplyInput, spec: ObjectSpec | None) -> Share:
+    def read(self, item: ApplyInput, spec: ObjectSpec | None) -> BatchSlice:
         """The batch's part as its staged files have it, in the columns of `spec`; None: of an
         object that the catalogue lacks.
         """
@@ -108,15 +108,15 @@ class Applier:
         refused = None
         if staged.refused_key is not None:
             refused = pq.read_table(pa.BufferReader(self.store.get(staged.refused_key)))
-        return Share(item, changes, refused)
+        return BatchSlice(item, changes, refused)
 
-    def _load_refused(self, transaction: Transaction, share: Share) -> None:
+    def _load_refused(self, transaction: Transaction, share: BatchSlice) -> None:
         if share.refused is None:
             return
         transaction.load(
             sql.QUARANTINE, QUARANTINE_COLUMNS, for_quarantine(share.refused, [_now()] * len(share.refused))
         )
-        share.rereads += ask(transaction, asked_by_refusals(share.refused))
+        share.rereads += enqueue_rereads(transaction, rereads_for_refusals(share.refused))
 
 
 def with_columns(changes: pa.Table, spec: ObjectSpec) -> pa.Table:
@@ -158,7 +158,9 @@ def _now() -> datetime:
 
 
 def _applied_before(transaction: Transaction, name: str, batches: list[str]) -> dict[str, tuple[Any, ...]]:
-    """Batches that the ledger has: an earlier try committed and was killed before it could say so."""
+    """Batches that the ledger has: an earlier try committed and was killed before it could say
+    so.
+    """
     rows = transaction.fetch(ledger_sql.find_applied_batches(len(batches)), [name, *batches])
     return {row[0]: row for row in rows}
 
@@ -178,7 +180,7 @@ def _ledger_result(row: tuple[Any, ...]) -> ApplyResult:
 
 
 def apply_changes(
-    transaction: Transaction, spec: ObjectSpec, shares: Sequence[Share], catalogue: Catalogue
+    transaction: Transaction, spec: ObjectSpec, shares: Sequence[BatchSlice], catalogue: Catalogue
 ) -> None:
     """Log the shares' changes that are new and fold them in; counts in each share what became of
     its changes.
@@ -206,7 +208,7 @@ def apply_changes(
         for share in shares:
             share.isolated += recorded.isolated.get(share.batch, 0)
         shares[0].rereads += recorded.rereads
-        shares[0].rereads += ask_for_incomplete(transaction, spec, new, seen.last_orders)
+        shares[0].rereads += reread_incomplete(transaction, spec, new, seen.last_orders)
     _count(shares, incoming, seen.is_new)
 
 
@@ -247,7 +249,7 @@ def _merge(transaction: Transaction, spec: ObjectSpec, net: NetRows, more: NDArr
     transaction.execute(sql.merge_current(spec))
 
 
-def _count(shares: Sequence[Share], incoming: pa.Table, is_new: list[bool]) -> None:
+def _count(shares: Sequence[BatchSlice], incoming: pa.Table, is_new: list[bool]) -> None:
     by_batch = {share.batch: share for share in shares}
     for batch, new in zip(incoming["batch"].to_pylist(), is_new, strict=True):
         if new:
@@ -256,7 +258,7 @@ def _count(shares: Sequence[Share], incoming: pa.Table, is_new: list[bool]) -> N
             by_batch[batch].duplicate += 1
 
 
-def _count_rebuilt(shares: Sequence[Share], new: pa.Table, slow: set[str]) -> None:
+def _count_rebuilt(shares: Sequence[BatchSlice], new: pa.Table, slow: set[str]) -> None:
     if not slow:
         return
     by_batch = {share.batch: share for share in shares}

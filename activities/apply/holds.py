@@ -8,7 +8,7 @@ passes from then on: they have seen it.
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from activities.apply.ledger import Share
+from activities.apply.ledger import BatchSlice
 from activities.quality.record_quality import rejected_by_rules
 from clients.warehouse import Transaction, Warehouse
 from clients.warehouse.sql import holds as sql
@@ -29,7 +29,7 @@ class TooManyRejectedError(Exception):
         super().__init__(reason)
 
 
-def check_hold(transaction: Transaction, spec: ObjectSpec, shares: Sequence[Share]) -> None:
+def check_hold(transaction: Transaction, spec: ObjectSpec, shares: Sequence[BatchSlice]) -> None:
     """Raises `ObjectHeldError` while the object is held, and `TooManyRejectedError` for a batch
     that is to hold it.
 

@@ -15,7 +15,7 @@ from schemas.ops_tables import LEDGER_COLUMNS
 
 
 @dataclass
-class Share:
+class BatchSlice:
     """One batch's part of the group, and what becomes of its changes."""
 
     item: ApplyInput
@@ -51,7 +51,7 @@ class Share:
         )
 
 
-def write_ledger(transaction: Transaction, shares: Sequence[Share]) -> None:
+def write_ledger(transaction: Transaction, shares: Sequence[BatchSlice]) -> None:
     """A row a share; raises `LedgerImbalanceError` when law 8 does not hold for one."""
     statement = sql.insert_row(sql.LEDGER, LEDGER_COLUMNS)
     for share in shares:

@@ -24,7 +24,9 @@ class SeenChanges:
     unknown_fields: dict[str, str]
     """record_id -> `unknown_fields` of its row, for those that have any."""
     widths: dict[str, int] | None
-    """record_id -> most bytes of its row, for the records that exist; None: the object's records always fit."""
+    """record_id -> most bytes of its row, for the records that exist; None: the object's records
+    always fit.
+    """
 
     @classmethod
     def of(cls, transaction: Transaction, spec: ObjectSpec, incoming: pa.Table) -> "SeenChanges":
@@ -47,7 +49,9 @@ class SeenChanges:
         return cls(spec, is_new, last_orders, unknown, wide)
 
     def slow_records(self, new: pa.Table) -> set[str]:
-        """Records with a change that is out of order or a text diff, that are repaired, or that may be too wide for their row."""
+        """Records with a change that is out of order or a text diff, that are repaired, or that
+        may be too wide for their row.
+        """
         last = self.last_orders
         names = ("record_id", "change_order", "diff_fields", "change_origin")
         columns = (new[name].to_pylist() for name in names)
@@ -58,7 +62,9 @@ class SeenChanges:
         } | self._too_wide(new)
 
     def _too_wide(self, new: pa.Table) -> set[str]:
-        """Records whose row may have become too wide, or was: only the fold knows which of their fields fit."""
+        """Records whose row may have become too wide, or was: only the fold knows which of their
+        fields fit.
+        """
         if self.widths is None:
             return set()
         total = Counter(self.widths)

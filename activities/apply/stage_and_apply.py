@@ -24,7 +24,7 @@ _COMPRESSION = "lz4"
 
 
 @dataclass
-class Batches:
+class BatchActivities:
     """The activities of a batch and what they need; one for a process."""
 
     store: ObjectStore

@@ -17,7 +17,7 @@ from schemas.catalogue import Catalogue
 from schemas.errors import CallTooSlowError, RunConflictError
 from schemas.ids import backfill_plan_key
 from schemas.message import Message
-from transforms.backfill import Bucket, parts_of
+from transforms.backfill import RowCount, parts_of
 
 
 class KeptPlan(Message):
@@ -92,8 +92,8 @@ class PlanBackfill:
         except CallTooSlowError:
             return None
 
-    async def _buckets(self, counts: RowCounts, by: ByTime, request: BackfillInput) -> list[Bucket]:
-        buckets: list[Bucket] = []
+    async def _buckets(self, counts: RowCounts, by: ByTime, request: BackfillInput) -> list[RowCount]:
+        buckets: list[RowCount] = []
         for day in await counts.days(by, request.since, request.until):
             buckets += [day] if day.rows <= self.part_rows else await counts.hours(by, day)
         return buckets

@@ -29,7 +29,7 @@ from clients.salesforce.polling import VISIBILITY_DELAY
 from clients.salesforce.soql import between, selected_fields
 from clients.storage.chain import RowFacts
 from schemas import names
-from schemas.backfill import BackfillCounts, PartInput, StretchResult
+from schemas.backfill import BackfillCounts, PartInput, ReadSlice
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.errors import (
     CallRefusedError,
@@ -62,7 +62,7 @@ class ReadPart:
     """Time limit of a job: minutes for tens of millions of rows."""
 
     @activity.defn(name=names.READ_PART)
-    async def read_part(self, request: PartInput) -> StretchResult:
+    async def read_part(self, request: PartInput) -> ReadSlice:
         """Read pages of the part for one stretch; the result's position is where the next one goes
         on.
         """
@@ -100,21 +100,21 @@ class _Reader:
             await landing.start_all()
         await self._jobs.drop(self.lane)
 
-    async def read(self) -> StretchResult:
+    async def read(self) -> ReadSlice:
         try:
             return await self._read()
         except (JobLostError, RowsMissingError) as error:
             return await self._close(str(error))
 
-    async def _close(self, why: str) -> StretchResult:
+    async def _close(self, why: str) -> ReadSlice:
         """Have all applied that the lost job has given: no batch that was landed is left behind
         (law 8).
         """
         async with self._landing() as landing:
             await landing.apply_all()
-        return StretchResult(position=self._request.position, done=False, counts=landing.counts, lost=why)
+        return ReadSlice(position=self._request.position, done=False, counts=landing.counts, lost=why)
 
-    async def _read(self) -> StretchResult:
+    async def _read(self) -> ReadSlice:
         result = await self._jobs.result(self.lane) or await self._complete()
         if result is None:
             return await self._read_by_rest()
@@ -124,12 +124,12 @@ class _Reader:
         if done:
             await self._prove(landing, result)
             await self._bulk.remove(result.id, is_finished=True)
-        return StretchResult(position=position, done=done, counts=landing.counts)
+        return ReadSlice(position=position, done=done, counts=landing.counts)
 
-    async def _read_by_rest(self) -> StretchResult:
+    async def _read_by_rest(self) -> ReadSlice:
         async with self._landing() as landing:
             position, done = await self._rest.read(landing, self._is_over)
-        return StretchResult(position=position, done=done, counts=landing.counts)
+        return ReadSlice(position=position, done=done, counts=landing.counts)
 
     def _landing(self) -> AbstractAsyncContextManager[RowLanding]:
         return self._parent.landings.landing(self._request.org, self.lane, self._spec)

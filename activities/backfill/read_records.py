@@ -27,7 +27,7 @@ from clients.salesforce.records_by_id import RecordsById
 from clients.salesforce.soql import literal
 from clients.storage.chain import RowFacts
 from schemas import names
-from schemas.backfill import BackfillCounts, RecordsInput, StretchResult
+from schemas.backfill import BackfillCounts, ReadSlice, RecordsInput
 from schemas.catalogue import Catalogue
 from schemas.ids import ORIGIN, records_lane
 from schemas.ingest.positions import epoch_ms
@@ -48,7 +48,7 @@ class ReadRecords:
     visibility_delay: timedelta = VISIBILITY_DELAY
 
     @activity.defn(name=names.READ_RECORDS)
-    async def read_records(self, request: RecordsInput) -> StretchResult:
+    async def read_records(self, request: RecordsInput) -> ReadSlice:
         """Read some thousand records; the result's position is how many ids are done."""
         async with asking_for_a_check(request.org, request.object), heartbeating():
             with counting_calls() as count:
@@ -57,7 +57,7 @@ class ReadRecords:
         counts = result.counts.plus(BackfillCounts(calls=count.calls))
         return result.model_copy(update={"counts": counts})
 
-    async def _read(self, request: RecordsInput) -> StretchResult:
+    async def _read(self, request: RecordsInput) -> ReadSlice:
         spec, store = self.catalogue.object(request.object), self.landings.store
         ids: list[str] = orjson.loads(await asyncio.to_thread(store.get, request.ids_key))
         done = 0 if request.position == ORIGIN else int(request.position)
@@ -70,7 +70,7 @@ class ReadRecords:
                 some = ids[done : done + COLLECTION_RETRIEVE_MAX]
                 await self._read_some(request, landing, done, some)
                 done += len(some)
-        return StretchResult(position=str(done), done=done >= len(ids), counts=landing.counts)
+        return ReadSlice(position=str(done), done=done >= len(ids), counts=landing.counts)
 
     async def _read_some(
         self, request: RecordsInput, landing: RowLanding, done: int, ids: Sequence[str]

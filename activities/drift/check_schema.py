@@ -18,25 +18,25 @@ from clients.salesforce.call_count import counting_calls
 from clients.salesforce.describe import OrgSchema
 from clients.salesforce.http import OrgHttp
 from clients.warehouse import Warehouse
-from clients.warehouse.live_catalogue import LiveCatalogue, check_catalogue, write_rows
+from clients.warehouse.live_catalogue import LiveCatalogue, check_revision, write_rows
 from clients.warehouse.sql import drift as drift_sql, quality as quality_sql
 from clients.warehouse.stored_names import keep_names
 from schemas import names
 from schemas.catalogue import Catalogue
 from schemas.drift import (
     FILLED,
+    DriftEffect,
     DriftInput,
     DriftKind,
     DriftPolicy,
     DriftResult,
     DriftRow,
-    Effect,
     FieldDrift,
     Fill,
 )
 from schemas.errors import CallRefusedError
 from schemas.quality import Rule
-from transforms.drift.compare_schema import compare, field_called, overlaid
+from transforms.drift.compare_schema import compare_schema, field_called, overlaid
 from transforms.ingest.decode_events import UNKNOWN_FIELD
 
 _FILLS_OF = timedelta(hours=1)
@@ -94,7 +94,7 @@ class CheckDrift:
                     raise
                 found += _lost_object(name, history)
                 continue
-            found += compare(spec, described, self.policy, history)
+            found += compare_schema(spec, described, self.policy, history)
         return found, len(objects), seen
 
     def _decide(self, found: Sequence[FieldDrift], known: Mapping[str, int | None], by: str) -> None:
@@ -109,7 +109,7 @@ class CheckDrift:
             with self.warehouse.transaction() as transaction:
                 transaction.lock_object(self.catalogue.object(name).table)
                 transaction.lock_object(_LOCK)
-                check_catalogue(transaction, name, known[name])
+                check_revision(transaction, name, known[name])
                 write_rows(transaction, some, at, by)
         self.catalogue.follow()
 
@@ -194,6 +194,10 @@ def _lost_object(name: str, history: dict[str, DriftRow]) -> list[FieldDrift]:
     )
     return [
         FieldDrift(
-            object=name, field=WHOLE_OBJECT, kind=DriftKind.REMOVED, effect=Effect.REPORTED, advice=advice
+            object=name,
+            field=WHOLE_OBJECT,
+            kind=DriftKind.REMOVED,
+            effect=DriftEffect.REPORTED,
+            advice=advice,
         )
     ]

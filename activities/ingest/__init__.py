@@ -5,16 +5,16 @@ from datetime import timedelta
 from typing import Any
 
 from activities.ingest.follow_lane import FollowLane, OpenStream
-from activities.ingest.landing_buffer import CutRule
+from activities.ingest.landing_buffer import BatchLimits
 from activities.ingest.poll_lane import PollLane
-from activities.repair.retention_gap import Holes
+from activities.repair.retention_gap import RetentionGapReporter
 from clients.dependencies import Clients, OrgClients
 from clients.salesforce.polling import PolledSource
 from schemas.settings.ingest import DELETIONS_INTERVAL, FIRST_POLL_OVERLAP
 
 
 def stream_activities(
-    clients: Clients, org: OrgClients, open_stream: OpenStream, rule: CutRule
+    clients: Clients, org: OrgClients, open_stream: OpenStream, rule: BatchLimits
 ) -> list[Callable[..., Any]]:
     """Of streamed lanes, for `names.LANE_QUEUE`.
 
@@ -24,7 +24,9 @@ def stream_activities(
         open_stream: Opens a lane's channel.
         rule: When a batch is cut.
     """
-    holes = Holes(clients.temporal, clients.warehouse, clients.audit, clients.catalogue, org.http)
+    holes = RetentionGapReporter(
+        clients.temporal, clients.warehouse, clients.audit, clients.catalogue, org.http
+    )
     follow = FollowLane(
         clients.temporal, clients.store, clients.protector, open_stream, rule=rule, holes=holes
     )
@@ -34,7 +36,7 @@ def stream_activities(
 def poll_activities(
     clients: Clients,
     open_source: Callable[[str], PolledSource],
-    rule: CutRule,
+    rule: BatchLimits,
     *,
     overlap: timedelta = FIRST_POLL_OVERLAP,
     deletions_every: timedelta = DELETIONS_INTERVAL,

@@ -25,8 +25,8 @@ from temporalio.common import (
 )
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory, WorkflowAlreadyStartedError
 
-from activities.ingest.landing_buffer import CutRule, LandingBuffer
-from activities.repair.retention_gap import Holes
+from activities.ingest.landing_buffer import BatchLimits, LandingBuffer
+from activities.repair.retention_gap import RetentionGapReporter
 from activities.runtime.heartbeat import heartbeating
 from clients.salesforce.streaming.stream import StreamMessage
 from clients.storage.chain import Chain
@@ -63,9 +63,9 @@ class FollowLane:
     store: ObjectStore
     protector: Protector
     open_stream: OpenStream
-    rule: CutRule = field(default_factory=CutRule)
+    rule: BatchLimits = field(default_factory=BatchLimits)
     stretch: timedelta = STRETCH
-    holes: Holes | None = None
+    holes: RetentionGapReporter | None = None
     """Called when the bus no longer holds the position; None = the lane stops with
     `ReplayExpiredError`.
     """
@@ -96,7 +96,9 @@ class FollowLane:
                 raise StreamBrokenError(lane=request.lane, detail=str(error)) from error
             await self._follow_after_hole(follower, self.holes, request)
 
-    async def _follow_after_hole(self, follower: "_Follower", holes: Holes, request: FollowInput) -> None:
+    async def _follow_after_hole(
+        self, follower: "_Follower", holes: RetentionGapReporter, request: FollowInput
+    ) -> None:
         """Go on with new events. They are subscribed to first: what comes between is then either
         received or read.
         """

@@ -25,7 +25,7 @@ GROUP_SETTLED_MS = 1_000
 
 
 @dataclass(frozen=True)
-class CutRule:
+class BatchLimits:
     """A batch ends at N changes, B bytes or T seconds, whichever comes first."""
 
     most_changes: int = 20_000
@@ -38,7 +38,7 @@ class LandingBuffer:
     """Events that are not durable yet, protected, in the order of the lane."""
 
     protector: Protector
-    rule: CutRule
+    rule: BatchLimits
     _replay_ids: list[int] = field(default_factory=list)
     _objects: list[str] = field(default_factory=list)
     _changes: list[int] = field(default_factory=list)
@@ -132,7 +132,7 @@ def protected_event(data: dict[str, Any], protector: Protector) -> tuple[str, in
     except orjson.JSONEncodeError as error:
         if not deep_json.is_too_deep(error):
             raise
-        return _broken(deep_json.dumps(data).decode(), data, protector)
+        return _broken(deep_json.dumps_deep(data).decode(), data, protector)
 
 
 def _broken(text: object, data: dict[str, Any], protector: Protector) -> tuple[str, int, bytes]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from activities.ingest.landing_buffer import CutRule, protected_event
+from activities.ingest.landing_buffer import BatchLimits, protected_event
 from schemas.ingest.positions import Deletion, PolledRow
 from schemas.ingest.raw import RAW_SCHEMA
 from transforms.ingest.snapshots import deletion_event, row_events
@@ -23,7 +23,7 @@ class PollBuffer:
 
     object_name: str
     protector: Protector
-    rule: CutRule
+    rule: BatchLimits
     """Its age does not count: a poll lands what it has read when it has read it."""
     _positions: list[str] = field(default_factory=list)
     _objects: list[str] = field(default_factory=list)

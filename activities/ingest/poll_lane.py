@@ -17,7 +17,7 @@ from temporalio import activity
 from temporalio.client import Client
 
 from activities.ingest.follow_lane import STRETCH, draining, start_batch
-from activities.ingest.landing_buffer import CutRule
+from activities.ingest.landing_buffer import BatchLimits
 from activities.ingest.poll_buffer import PollBuffer
 from activities.runtime.heartbeat import heartbeating
 from activities.runtime.schema_check import asking_for_a_check
@@ -44,7 +44,7 @@ class PollLane:
     protector: Protector
     open_source: Callable[[str], PolledSource]
     """Opens an object by its name."""
-    rule: CutRule = field(default_factory=CutRule)
+    rule: BatchLimits = field(default_factory=BatchLimits)
     stretch: timedelta = STRETCH
     overlap: timedelta = FIRST_POLL_OVERLAP
     deletions_every: timedelta = DELETIONS_INTERVAL

@@ -4,13 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 from activities.planner.lanes import LaneWatch
-from activities.planner.make_plan import PlanDrawer
+from activities.planner.make_plan import PlanMaker
 from clients.dependencies import Clients
-from schemas.governor import Terms
+from schemas.governor import GovernorConfig
 
 
 def activities(
-    clients: Clients, terms: Terms, other_lanes: frozenset[str] = frozenset()
+    clients: Clients, terms: GovernorConfig, other_lanes: frozenset[str] = frozenset()
 ) -> list[Callable[..., Any]]:
     """For `names.BATCH_QUEUE`.
 
@@ -19,8 +19,6 @@ def activities(
         terms: How the governor divides the org's budgets.
         other_lanes: Lanes that settings start, which the planner leaves alone.
     """
-    drawer = PlanDrawer(
-        clients.temporal, clients.warehouse, clients.catalogue, terms, other_lanes=other_lanes
-    )
+    drawer = PlanMaker(clients.temporal, clients.warehouse, clients.catalogue, terms, other_lanes=other_lanes)
     watch = LaneWatch(clients.temporal, clients.store, clients.warehouse)
     return [drawer.draw_plan, watch.watch_lanes, watch.open_lane, watch.find_lane_end]

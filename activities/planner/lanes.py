@@ -21,8 +21,8 @@ from schemas.ingest.positions import PolledPosition
 from schemas.planner import (
     LaneEnd,
     LaneEndInput,
-    LaneLook,
     LanePoint,
+    LaneStatus,
     WatchLanesInput,
     WatchLanesResult,
 )
@@ -52,7 +52,7 @@ class LaneWatch:
             with suppress(TimeoutError):
                 seconds = min(left, request.every.total_seconds())
                 await asyncio.wait_for(activity.wait_for_worker_shutdown(), seconds)
-        looks: list[LaneLook] = []
+        looks: list[LaneStatus] = []
         for point in request.points:
             activity.heartbeat()
             looks.append(await self._look(request, point))
@@ -79,14 +79,14 @@ class LaneWatch:
         ((newest,),) = await asyncio.to_thread(self._fetch, ledger_sql.find_newest_change(), request.lane)
         return LaneEnd(exists=state is not None, position=position, last_changed_at=newest)
 
-    async def _look(self, request: WatchLanesInput, point: LanePoint) -> LaneLook:
+    async def _look(self, request: WatchLanesInput, point: LanePoint) -> LaneStatus:
         org, followed = request.org, point.followed
         stream = await follower_view(self.client, org, followed.lane, names.FOLLOW_LANE)
         poll = await follower_view(self.client, org, followed.poll_lane, names.POLL_LANE)
         begun_at = None if point.mark is None else await self._begun_at(followed.lane, point.mark)
         read_through, known_through = _through(poll)
         failures = [view.failure for view in (stream, poll) if view is not None and view.failure]
-        return LaneLook(
+        return LaneStatus(
             object=followed.object,
             refused=stream.failure if stream is not None and stream.is_refused else "",
             trouble=failures[0] if failures else await self._stopped(org, followed.lane, followed.poll_lane),

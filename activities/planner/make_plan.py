@@ -21,10 +21,10 @@ from clients.warehouse.sql import ledger as ledger_sql
 from schemas import names
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.errors import UnavailableError
-from schemas.governor import Budget, Exchange, Terms
+from schemas.governor import Budget, Exchange, GovernorConfig
 from schemas.ids import governor_workflow_id
-from schemas.planner import DrawnPlan, DrawPlanInput, FollowedObject, PlanTask
-from transforms.governor.ledger import OrgBooks
+from schemas.planner import DrawPlanInput, FollowedObject, PlanResult, PlanTask
+from transforms.governor.ledger import BudgetLedger
 from transforms.planner.allocations import may_spend_by_books
 from transforms.planner.choose import make_plan
 from transforms.planner.load import KNOWN_DAYS, RECENT, Measured, expected_load
@@ -57,24 +57,24 @@ class _Week:
 
 
 @dataclass
-class PlanDrawer:
+class PlanMaker:
     """The activity and what it needs; one for a process."""
 
     client: Client
     warehouse: Warehouse
     catalogue: Catalogue
-    terms: Terms
+    terms: GovernorConfig
     """For a governor that has to be started."""
     other_lanes: frozenset[str] = frozenset()
     """Lanes beside the planner's own whose changes count as an object's load."""
     _week: _Week = field(default_factory=_Week)
 
     @activity.defn(name=names.DRAW_PLAN)
-    async def draw_plan(self, request: DrawPlanInput) -> DrawnPlan:
+    async def draw_plan(self, request: DrawPlanInput) -> PlanResult:
         """The plan for now; without one, why there is none."""
         now = time.time()
         followed = tuple(map(followed_object, self.catalogue.objects.values()))
-        drawn = DrawnPlan(at=datetime.fromtimestamp(now, UTC), followed=followed)
+        drawn = PlanResult(at=datetime.fromtimestamp(now, UTC), followed=followed)
         books = await self._books(request.org)
         measured, streamed = await asyncio.to_thread(self._measure, followed, now)
         may_spend = None if books is None else may_spend_by_books(books, streamed)
@@ -92,11 +92,11 @@ class PlanDrawer:
         maximums = {budget: book.maximum for budget, book in books.books.items() if book.maximum is not None}
         return drawn.model_copy(update={"plan": make_plan(task), "task": task, "maximums": maximums})
 
-    async def _books(self, org: str) -> OrgBooks | None:
+    async def _books(self, org: str) -> BudgetLedger | None:
         """The governor's; None while it is being started, or does not answer."""
         try:
-            books: OrgBooks = await self.client.get_workflow_handle(governor_workflow_id(org)).query(
-                names.BOOKS, result_type=OrgBooks
+            books: BudgetLedger = await self.client.get_workflow_handle(governor_workflow_id(org)).query(
+                names.BOOKS, result_type=BudgetLedger
             )
         except RPCError:
             # Nobody may have asked for a lease yet.

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 
-from activities.request_reread import ask
+from activities.request_reread import enqueue_rereads
 from clients.warehouse import Transaction
 from clients.warehouse.sql import quality as sql
 from clients.warehouse.sql.apply import RECORD_LIST
@@ -21,8 +21,8 @@ from schemas.quality import READ_AGAIN
 from schemas.tables import arrow_schema
 from transforms.quality import open_findings as quality_rows
 from transforms.quality.findings import is_isolating
-from transforms.quality.open_findings import Found, FoundChange
-from transforms.repair import asked_by_findings
+from transforms.quality.open_findings import FoundChange, OpenFinding
+from transforms.repair import rereads_for_findings
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,9 @@ def record_findings(
     open_rows = transaction.fetch(sql.find_open_findings(), [spec.name])
     if changes or open_rows:
         records = {row[0] for row in open_rows} | {change.record_id for change in changes}
-        places = quality_rows.places_of(new, records)
+        places = quality_rows.change_places(new, records)
         _settle(transaction, spec, [*quality_rows.settled(open_rows, places, spec)])
-        found = [quality_rows.answered(each, places, spec) for each in quality_rows.gathered(changes)]
+        found = [quality_rows.with_answer(each, places, spec) for each in quality_rows.gathered(changes)]
         _write(transaction, spec, _answered_before(transaction, spec, found, last_orders))
     counts = Counter[str]()
     for change in changes:
@@ -72,8 +72,8 @@ def _settle(transaction: Transaction, spec: ObjectSpec, rows: Sequence[dict[str,
 
 
 def _answered_before(
-    transaction: Transaction, spec: ObjectSpec, found: Sequence[Found], last_orders: Mapping[str, str]
-) -> list[Found]:
+    transaction: Transaction, spec: ObjectSpec, found: Sequence[OpenFinding], last_orders: Mapping[str, str]
+) -> list[OpenFinding]:
     """A finding of a change that came late may have been answered before it came."""
     late = {
         each.key[0]
@@ -87,14 +87,14 @@ def _answered_before(
     logged = transaction.fetch(sql.read_places(spec))
     places = quality_rows.logged_places(logged, "a change that came before")
     return [
-        quality_rows.answered(each, places, spec)
+        quality_rows.with_answer(each, places, spec)
         if each.answered_by is None and each.key[0] in late
         else each
         for each in found
     ]
 
 
-def _write(transaction: Transaction, spec: ObjectSpec, found: Sequence[Found]) -> None:
+def _write(transaction: Transaction, spec: ObjectSpec, found: Sequence[OpenFinding]) -> None:
     if not found:
         return
     schema = arrow_schema(sql.FOUND_COLUMNS)
@@ -106,4 +106,4 @@ def _write(transaction: Transaction, spec: ObjectSpec, found: Sequence[Found]) -
 
 def _ask(transaction: Transaction, spec: ObjectSpec, changes: Sequence[FoundChange]) -> int:
     wanted = [change for change in changes if any(each.rule in READ_AGAIN for each in change.findings)]
-    return ask(transaction, asked_by_findings(spec.name, wanted)) if wanted else 0
+    return enqueue_rereads(transaction, rereads_for_findings(spec.name, wanted)) if wanted else 0

@@ -18,7 +18,7 @@ from schemas.catalogue import ObjectSpec
 from schemas.quality import Finding, Rule, Severity
 from schemas.tables import arrow_schema
 from transforms.apply.fold import Version
-from transforms.quality.open_findings import Found, found_table
+from transforms.quality.open_findings import OpenFinding, found_table
 
 _DETAILS = {
     Rule.TOO_LONG: "a diff made the text longer than its column takes; make the field longer in the catalogue",
@@ -76,9 +76,9 @@ def _answered(
             yield {"record_id": record_id, "field": field, "rule": rule, "batch": state.batch}
 
 
-def _found(states: Mapping[str, FoldState], spec: ObjectSpec) -> Iterator[Found]:
+def _found(states: Mapping[str, FoldState], spec: ObjectSpec) -> Iterator[OpenFinding]:
     fields = {column: name for name, column in spec.columns.items()}
     for record_id, state in states.items():
         for column, rule in state.of_fold:
             finding = Finding(fields[column], column, rule, Severity.ISOLATE, _DETAILS[rule])
-            yield Found((record_id, fields[column], str(rule)), finding, state.order, state.batch, 1)
+            yield OpenFinding((record_id, fields[column], str(rule)), finding, state.order, state.batch, 1)

@@ -8,15 +8,15 @@ that came.
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from activities.quality.references import USUAL, Pace, ReferenceChecks
-from activities.request_reread import ask
+from activities.quality.references import USUAL, LookPace, ReferenceChecks
+from activities.request_reread import enqueue_rereads
 from clients.warehouse import Transaction, Warehouse
 from clients.warehouse.sql import references as sql
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.quality import LATE_PARENT_GRACE
 from transforms.ingest.change_header import moment_of
 from transforms.quality.references import ORPHAN, parents_of
-from transforms.repair import NOT_IN_QUARANTINE, Asked, Cause
+from transforms.repair import NOT_IN_QUARANTINE, Cause, RereadRequest
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class LateParents:
     warehouse: Warehouse
     catalogue: Catalogue
     grace: timedelta = LATE_PARENT_GRACE
-    pace: Pace = USUAL
+    pace: LookPace = USUAL
 
     def look(self) -> int:
         """Look at what was applied since the last look, then decide about all that waits; returns
@@ -45,7 +45,7 @@ class LateParents:
     def _decide(self, spec: ObjectSpec) -> int:
         now = datetime.now(UTC)
         due = now - self.grace
-        asked: list[Asked] = []
+        asked: list[RereadRequest] = []
         with self.warehouse.transaction() as transaction:
             transaction.lock_object(spec.table)
             for parent in parents_of(spec, self.catalogue):
@@ -53,10 +53,12 @@ class LateParents:
                 transaction.execute(sql.mark_orphans(spec, parent), [ORPHAN])
                 asked += _questions(transaction, spec, parent, due)
                 transaction.execute(sql.mark_asked(spec, parent), [due])
-            return ask(transaction, asked)
+            return enqueue_rereads(transaction, asked)
 
 
-def _questions(transaction: Transaction, spec: ObjectSpec, parent: ObjectSpec, due: datetime) -> list[Asked]:
+def _questions(
+    transaction: Transaction, spec: ObjectSpec, parent: ObjectSpec, due: datetime
+) -> list[RereadRequest]:
     """The parents that were never seen, and the children of deleted ones: the org may have emptied
     their reference, which no event tells.
     """
@@ -68,5 +70,7 @@ def _questions(transaction: Transaction, spec: ObjectSpec, parent: ObjectSpec, d
     ]
 
 
-def _question(name: str, record_id: str, batch: str, order: str) -> Asked:
-    return Asked(batch, name, NOT_IN_QUARANTINE, record_id, Cause.PARENT, order, None, moment_of(order))
+def _question(name: str, record_id: str, batch: str, order: str) -> RereadRequest:
+    return RereadRequest(
+        batch, name, NOT_IN_QUARANTINE, record_id, Cause.PARENT, order, None, moment_of(order)
+    )

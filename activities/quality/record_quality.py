@@ -14,7 +14,7 @@ from clients.warehouse.sql import scorecard as sql
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.quality import Rule
 from transforms.ingest.decode_events import MISSING_REQUIRED
-from transforms.quality.scorecard import Score, rejected_scores, scores
+from transforms.quality.scorecard import RuleCount, rejected_scores, scores
 
 _RULES = frozenset({*map(str, Rule), MISSING_REQUIRED})
 """Reasons of quarantine that are rules."""
@@ -47,7 +47,7 @@ def record_quality(
     return recorded
 
 
-def add_scores(transaction: Transaction, spec: ObjectSpec, found: Sequence[Score]) -> None:
+def add_scores(transaction: Transaction, spec: ObjectSpec, found: Sequence[RuleCount]) -> None:
     """Add to the counts of today (UTC); the object's lock keeps others from the same rows."""
     if not found:
         return

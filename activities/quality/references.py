@@ -33,7 +33,7 @@ from transforms.quality.references import (
     note_table,
     pointers,
 )
-from transforms.quality.scorecard import Score
+from transforms.quality.scorecard import RuleCount
 
 DELAY = timedelta(seconds=10)
 """Delay between applying a change and checking its references: the parent has usually arrived by
@@ -56,7 +56,7 @@ Notes = Mapping[str, Sequence[Pointing]]
 """Object -> findings about its records."""
 
 
-class Pace(NamedTuple):
+class LookPace(NamedTuple):
     """When changes are looked at."""
 
     delay: timedelta = DELAY
@@ -64,7 +64,7 @@ class Pace(NamedTuple):
     slice: int = SLICE
 
 
-USUAL = Pace()
+USUAL = LookPace()
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class ReferenceChecks:
 
     warehouse: Warehouse
     catalogue: Catalogue
-    pace: Pace = USUAL
+    pace: LookPace = USUAL
 
     def check(self) -> None:
         """Look at every object, the one that is furthest behind first, as far as its changes are
@@ -202,7 +202,7 @@ def write_notes(
     transaction.execute(sql.open_notes_again())
     transaction.execute(sql.insert_notes())
     if are_counted:
-        add_scores(transaction, spec, [Score(field, str(rule), 0, count) for field, count in opened])
+        add_scores(transaction, spec, [RuleCount(field, str(rule), 0, count) for field, count in opened])
 
 
 def _resolve(transaction: Transaction, spec: ObjectSpec, touched: _Touched) -> None:

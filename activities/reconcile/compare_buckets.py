@@ -15,7 +15,7 @@ from temporalio import activity
 
 from activities.reconcile.compare_digests import clock_ends, kept_ids
 from activities.runtime.heartbeat import heartbeating
-from clients.salesforce.bucket_query import RANGES_A_CALL, Answer, BucketQuery
+from clients.salesforce.bucket_query import RANGES_A_CALL, BucketAnswer, BucketQuery
 from clients.salesforce.call_count import counting_calls
 from clients.salesforce.http import OrgHttp
 from clients.salesforce.polling import VISIBILITY_DELAY
@@ -53,7 +53,7 @@ def summed_fields(spec: ObjectSpec) -> tuple[str, ...]:
 
 
 @dataclass
-class BucketLooks:
+class BucketComparison:
     """The activities and what they need; one for a process."""
 
     org: OrgHttp
@@ -66,7 +66,7 @@ class BucketLooks:
     async def ask_buckets(self, request: AskBucketsInput) -> AskedBuckets:
         """Ask the org, and keep its answers."""
         spec = self.catalogue.object(request.object)
-        answers: list[Answer] = []
+        answers: list[BucketAnswer] = []
         # An earlier attempt's calls were made, too.
         told = activity.info().heartbeat_details
         before = int(told[0]) if told else 0
@@ -116,7 +116,9 @@ class BucketLooks:
             isolated_key=kept_ids(self.store, request.org, doubtful.isolated_ids),
         )
 
-    def _explain(self, reading: Transaction, spec: ObjectSpec, answer: Answer, grain: Grain) -> Explained:
+    def _explain(
+        self, reading: Transaction, spec: ObjectSpec, answer: BucketAnswer, grain: Grain
+    ) -> Explained:
         # Those that were asked for: the catalogue's may be others by now.
         numbers = [field_column(spec.columns[name], spec.fields[name]) for name in answer.numbers]
         # Modstamps may precede their commits, and snapshots stand at the end of their second: the
@@ -143,7 +145,7 @@ class BucketLooks:
         reading: Transaction,
         spec: ObjectSpec,
         numbers: Sequence[Column],
-        answer: Answer,
+        answer: BucketAnswer,
         begins: datetime,
         grain: Grain,
     ) -> Moving:
@@ -181,7 +183,7 @@ class _Doubtful:
     @classmethod
     def find(cls, reading: Transaction, spec: ObjectSpec, as_of: datetime) -> "_Doubtful":
         ahead = [row[0] for row in reading.fetch(sql.find_ahead(spec), [clock_ends(as_of)])]
-        ((isolated,),) = reading.fetch(sql.count_isolated(spec))
+        ((isolated,),) = reading.fetch(sql.count_with_isolated(spec))
         ids = []
         if 0 < isolated <= COLLECTION_RETRIEVE_MAX:
             ids = [row[0] for row in reading.fetch(sql.find_isolated(spec, COLLECTION_RETRIEVE_MAX))]
@@ -189,7 +191,7 @@ class _Doubtful:
 
 
 def _unknown_sums(
-    reading: Transaction, spec: ObjectSpec, numbers: Sequence[Column], answer: Answer, grain: Grain
+    reading: Transaction, spec: ObjectSpec, numbers: Sequence[Column], answer: BucketAnswer, grain: Grain
 ) -> dict[int, frozenset[int]]:
     """By bucket, the places of the sums that miss an isolated number: their difference says
     nothing.
@@ -235,7 +237,7 @@ def _bridged(buckets: Sequence[int]) -> list[int]:
     return sorted({*buckets, *between})
 
 
-def _written(answers: Sequence[Answer], grain: Grain) -> bytes:
+def _written(answers: Sequence[BucketAnswer], grain: Grain) -> bytes:
     kept: list[dict[str, Any]] = [
         {
             "grain": grain,
@@ -250,9 +252,9 @@ def _written(answers: Sequence[Answer], grain: Grain) -> bytes:
     return orjson.dumps(kept)
 
 
-def _read(body: bytes) -> list[Answer]:
+def _read(body: bytes) -> list[BucketAnswer]:
     return [
-        Answer(
+        BucketAnswer(
             ranges=tuple(Range.model_validate(each) for each in kept["ranges"]),
             asked_from=datetime.fromisoformat(kept["asked_from"]),
             asked_to=datetime.fromisoformat(kept["asked_to"]),

@@ -28,13 +28,13 @@ from schemas import names
 from schemas.catalogue import Catalogue
 from schemas.ids import ids_key, reconcile_key
 from schemas.ingest.positions import epoch_ms
-from schemas.reconcile import Difference, Kind
+from schemas.reconcile import DifferenceKind, RecordDifference
 from schemas.reconcile_steps import ComparedFacts, CompareFactsInput
 from schemas.salesforce.limits import CLOCK_ALLOWANCE, COLLECTION_RETRIEVE_MAX
 from schemas.tables import field_column
 from transforms.ingest.wide_rows import is_bounded
 from transforms.misfits import MISFIT, with_misfits
-from transforms.reconcile.compare_rows import Judgement, judge, undecided
+from transforms.reconcile.compare_rows import RowComparison, compare_rows, undecided
 from transforms.reconcile.row_digests import (
     FACTS,
     Facts,
@@ -59,7 +59,7 @@ are older than the org's answer.
 
 
 @dataclass
-class FactComparisons:
+class DigestComparison:
     """The activity and what it needs; one for a process."""
 
     warehouse: Warehouse
@@ -78,7 +78,7 @@ class FactComparisons:
 class _Comparison:
     """One comparison: the org's pages, the warehouse's rows, in memory or part by part."""
 
-    def __init__(self, parent: FactComparisons, request: CompareFactsInput) -> None:
+    def __init__(self, parent: DigestComparison, request: CompareFactsInput) -> None:
         self._parent = parent
         self._request = request
         self._scope = request.scope
@@ -108,9 +108,9 @@ class _Comparison:
             judged = [self._judge(org, warehouse)]
         return self._result(judged)
 
-    def _judge(self, org: Facts, warehouse: Facts) -> Judgement:
+    def _judge(self, org: Facts, warehouse: Facts) -> RowComparison:
         asked_from = self._request.read.asked_from
-        judged = judge(
+        judged = compare_rows(
             org,
             warehouse,
             asked_from_ms=epoch_ms(asked_from),
@@ -124,7 +124,7 @@ class _Comparison:
             body = self._parent.store.get(f"{self._request.read.prefix}{number:06d}.parquet")
             yield pq.read_table(pa.BufferReader(body))
 
-    def _in_parts(self, folder: Path) -> Iterator[Judgement]:
+    def _in_parts(self, folder: Path) -> Iterator[RowComparison]:
         """Divide both sides by id over files, then compare file by file: memory does not grow with
         the object.
         """
@@ -214,7 +214,7 @@ class _Comparison:
                         facts["digest"][place] = self._row_digests[row[0]]
         return facts
 
-    def _result(self, judged: Sequence[Judgement]) -> ComparedFacts:
+    def _result(self, judged: Sequence[RowComparison]) -> ComparedFacts:
         kinds = Counter[str]()
         ids: list[str] = []
         listed: list[dict[str, Any]] = []
@@ -240,14 +240,19 @@ class _Comparison:
             unsettled_key=self._keep_ids(sorted(set(unsettled))),
         )
 
-    def _difference(self, record_id: str, kind: Kind) -> dict[str, Any]:
+    def _difference(self, record_id: str, kind: DifferenceKind) -> dict[str, Any]:
         theirs, ours = self._digests.get(record_id, ([], []))
         fields: tuple[str, ...] = ()
-        if kind in (Kind.FIELDS, Kind.STALE, Kind.INCOMPLETE, Kind.AHEAD) and theirs and ours:
+        if (
+            kind
+            in (DifferenceKind.FIELDS, DifferenceKind.STALE, DifferenceKind.INCOMPLETE, DifferenceKind.AHEAD)
+            and theirs
+            and ours
+        ):
             fields = tuple(
                 name for name, one, other in zip(self._fields, theirs, ours, strict=True) if one != other
             )
-        return Difference(record_id=record_id, kind=kind, fields=fields).model_dump(mode="json")
+        return RecordDifference(record_id=record_id, kind=kind, fields=fields).model_dump(mode="json")
 
     def _keep_list(self, listed: list[dict[str, Any]]) -> str | None:
         if not listed:

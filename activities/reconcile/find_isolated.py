@@ -21,7 +21,7 @@ from schemas.reconcile_steps import FindIsolatedInput
 
 
 @dataclass
-class IsolatedLooks:
+class IsolatedFields:
     """The activity and what it needs; one for a process."""
 
     warehouse: Warehouse

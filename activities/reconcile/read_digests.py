@@ -26,7 +26,7 @@ from schemas.ids import reconcile_key
 from schemas.reconcile import Range
 from schemas.reconcile_steps import ReadFacts, ReadFactsInput, Scope
 from transforms.pii import Protector
-from transforms.reconcile.cost import PlanTerms
+from transforms.reconcile.cost import ReconcileCostConfig
 from transforms.reconcile.row_digests import OrgValues, compared_fields
 
 _END = "end"
@@ -35,7 +35,7 @@ _NOT_FOUND = 404
 
 
 @dataclass
-class FactReads:
+class DigestReads:
     """The activity and what it needs; one for a process."""
 
     org: OrgHttp
@@ -43,7 +43,7 @@ class FactReads:
     catalogue: Catalogue
     protector: Protector
     visibility_delay: timedelta = VISIBILITY_DELAY
-    terms: PlanTerms = field(default_factory=PlanTerms)
+    terms: ReconcileCostConfig = field(default_factory=ReconcileCostConfig)
 
     @activity.defn(name=names.READ_FACTS)
     async def read_facts(self, request: ReadFactsInput) -> ReadFacts:
@@ -90,7 +90,7 @@ class _Reader:
     asking, fields.
     """
 
-    def __init__(self, parent: FactReads, request: ReadFactsInput, count: CallCount) -> None:
+    def __init__(self, parent: DigestReads, request: ReadFactsInput, count: CallCount) -> None:
         self._parent = parent
         self._request = request
         self._count = count

@@ -38,7 +38,7 @@ numbers.
 
 
 @dataclass
-class SettingAside:
+class SetAsideActivity:
     """The activity and what it needs; one for a process."""
 
     warehouse: Warehouse

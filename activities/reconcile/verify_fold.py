@@ -21,7 +21,7 @@ from clients.warehouse.sql import apply as sql, reconcile as reconcile_sql
 from schemas import names
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.ids import reconcile_key
-from schemas.reconcile import Difference, Kind, LogCheck
+from schemas.reconcile import DifferenceKind, LogCheck, RecordDifference
 from schemas.reconcile_steps import CheckLogInput
 from schemas.tables import current_columns, history_columns
 from transforms.reconcile.verify_fold import Altered, Checked, check_log
@@ -33,7 +33,7 @@ CHANGES_AT_ONCE = 5_000
 
 
 @dataclass
-class LogChecks:
+class FoldChecks:
     """The activity and what it needs; one for a process."""
 
     warehouse: Warehouse
@@ -89,9 +89,9 @@ class LogChecks:
             return None
         fields = {column: name for name, column in spec.columns.items()}
         listed = [
-            Difference(
+            RecordDifference(
                 record_id=each.record_id,
-                kind=Kind.DUPLICATE if each.is_duplicate else Kind.ALTERED,
+                kind=DifferenceKind.DUPLICATE if each.is_duplicate else DifferenceKind.ALTERED,
                 fields=tuple(fields.get(column, column) for column in each.columns),
             ).model_dump(mode="json")
             for each in found

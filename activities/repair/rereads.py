@@ -18,7 +18,7 @@ from temporalio import activity
 from temporalio.client import Client
 
 from activities.quality.late_parents import LateParents
-from activities.quality.references import USUAL, Pace, ReferenceChecks
+from activities.quality.references import USUAL, LookPace, ReferenceChecks
 from activities.runtime.heartbeat import heartbeating
 from clients.storage.objects import ObjectStore
 from clients.warehouse import Transaction, Warehouse
@@ -74,7 +74,7 @@ class Rereads:
     storm: int = STORM
     most_attempts: int = MOST_ATTEMPTS
     grace: timedelta = LATE_PARENT_GRACE
-    pace: Pace = USUAL
+    pace: LookPace = USUAL
     has_closed_rules: bool = False
 
     @activity.defn(name=names.FIND_REREADS)

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from activities.request_reread import ask
+from activities.request_reread import enqueue_rereads
 from clients.database.audit_log import AuditLog
 from clients.salesforce.http import OrgHttp
 from clients.warehouse import Warehouse
@@ -22,7 +22,7 @@ from schemas.catalogue import Catalogue
 from schemas.governor import LeaseClass
 from schemas.ids import batch_name, lane_workflow_id, repair_workflow_id
 from schemas.ingest.messages import Act, FollowInput
-from transforms.repair import LONGEST_TRANSACTION, asked_by_hole
+from transforms.repair import LONGEST_TRANSACTION, rereads_for_gap
 
 LANE_HOLE = "lane.hole"
 """The act: a lane went on with new events, because the bus held the others no more."""
@@ -31,7 +31,7 @@ SUBSCRIBED_WITHIN = timedelta(seconds=10)
 
 
 @dataclass
-class Holes:
+class RetentionGapReporter:
     """Queue retention gaps for repair; one for a process."""
 
     client: Client
@@ -67,7 +67,9 @@ class Holes:
         with self.warehouse.transaction() as transaction:
             ((newest,),) = transaction.fetch(ledger_sql.find_newest_past_change(), [request.lane])
             since = None if newest is None else newest - LONGEST_TRANSACTION
-            ask(transaction, asked_by_hole(batch_name(request.lane, position), objects, since, until))
+            enqueue_rereads(
+                transaction, rereads_for_gap(batch_name(request.lane, position), objects, since, until)
+            )
         return since
 
     def _objects(self, channel: str) -> list[str]:

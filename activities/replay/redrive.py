@@ -17,11 +17,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from activities.apply.applier import apply_changes, with_columns
-from activities.apply.ledger import Share, write_ledger
+from activities.apply.ledger import BatchSlice, write_ledger
 from activities.apply.rebuild import rebuild_records
 from activities.replay.requarantine import Requarantine
 from clients.warehouse import Transaction, Warehouse
-from clients.warehouse.live_catalogue import check_catalogue
+from clients.warehouse.live_catalogue import check_revision
 from clients.warehouse.sql import replay as sql
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.errors import LedgerImbalanceError, StaleCatalogueError
@@ -37,7 +37,7 @@ class Redriver:
     warehouse: Warehouse
     catalogue: Catalogue
 
-    def redrive(self, shares: Sequence[Share], *, record: str | None = None) -> ReplayCounts:
+    def redrive(self, shares: Sequence[BatchSlice], *, record: str | None = None) -> ReplayCounts:
         """Apply shares of one object in one transaction.
 
         Args:
@@ -59,14 +59,14 @@ class Redriver:
             raise
 
     def _redrive(
-        self, shares: Sequence[Share], spec: ObjectSpec | None, known: int | None, record: str | None
+        self, shares: Sequence[BatchSlice], spec: ObjectSpec | None, known: int | None, record: str | None
     ) -> ReplayCounts:
         name = shares[0].item.staged.object
         shares = [_of_today(share, spec) for share in shares]
         batches = [share.batch for share in shares]
         with self.warehouse.transaction() as transaction:
             transaction.lock_object(spec.table if spec else name)
-            check_catalogue(transaction, name, known)
+            check_revision(transaction, name, known)
             rows = transaction.fetch(sql.find_ledger_counts(len(batches)), [name, *batches])
             ledger = {batch: tuple(counts) for batch, *counts in rows}
             chosen = [_of_record(each, record) if each.batch in ledger else each for each in shares]
@@ -100,7 +100,7 @@ class Redriver:
 class _Redriven:
     """One batch's share, and what is found of it."""
 
-    share: Share
+    share: BatchSlice
     """Its refused changes are those that the log lacks."""
     new: pa.Table | None
     """The typed changes that the log lacks."""
@@ -112,14 +112,14 @@ class _Redriven:
         return self.share.applied + self.share.duplicate + _length(self.share.refused)
 
 
-def _of_today(share: Share, spec: ObjectSpec | None) -> Share:
+def _of_today(share: BatchSlice, spec: ObjectSpec | None) -> BatchSlice:
     """The share in the columns of the fields: they may have come after it was staged."""
     if share.changes is None or spec is None:
         return share
     return replace(share, changes=with_columns(share.changes, spec))
 
 
-def _of_record(share: Share, record: str | None) -> Share:
+def _of_record(share: BatchSlice, record: str | None) -> BatchSlice:
     """The share's changes of one record; itself for None."""
     if record is None:
         return share
@@ -131,7 +131,7 @@ def _of_record(share: Share, record: str | None) -> Share:
 
 
 def _sorted_out(
-    transaction: Transaction, spec: ObjectSpec | None, shares: Sequence[Share]
+    transaction: Transaction, spec: ObjectSpec | None, shares: Sequence[BatchSlice]
 ) -> list[_Redriven]:
     """Find which changes of each slice the change log has, in one query for all."""
     if spec is None:
@@ -149,7 +149,7 @@ def _sorted_out(
     return [_split(share, flags) for share, flags in zip(shares, np.split(is_new, ends[:-1]), strict=True)]
 
 
-def _identities(share: Share) -> pa.Table:
+def _identities(share: BatchSlice) -> pa.Table:
     """Record and place of the typed changes, then of the refused ones; the place is null where it
     cannot be read.
     """
@@ -166,7 +166,7 @@ def _identities(share: Share) -> pa.Table:
     return pa.concat_tables(parts) if parts else schema.empty_table()
 
 
-def _split(share: Share, is_new: np.ndarray) -> _Redriven:
+def _split(share: BatchSlice, is_new: np.ndarray) -> _Redriven:
     typed = _length(share.changes)
     fresh, stays = is_new[:typed], is_new[typed:]
     new = share.changes

@@ -11,7 +11,7 @@ from functools import partial
 
 from temporalio import activity
 
-from activities.apply.ledger import Share
+from activities.apply.ledger import BatchSlice
 from activities.replay.redrive import Redriver
 from activities.replay.restage import Landed, Restager
 from activities.replay.select_batches import groups_of, selected_batches, sized
@@ -109,7 +109,7 @@ class ReplaySteps:
             settled: dict[tuple[str, str], int] = {}
             if request.shadow is None and record is None:
                 settled = settled_shares(warehouse, self.catalogue, list(pool.map(headers_of, landed)))
-            by_object: dict[str, list[Share]] = {}
+            by_object: dict[str, list[BatchSlice]] = {}
             for shares in pool.map(partial(self._shares, request, settled), landed):
                 for name, share in shares.items():
                     by_object.setdefault(name, []).append(share)
@@ -125,7 +125,7 @@ class ReplaySteps:
 
     def _shares(
         self, request: RedriveInput, settled: dict[tuple[str, str], int], landed: Landed
-    ) -> dict[str, Share]:
+    ) -> dict[str, BatchSlice]:
         batch, selection = landed.manifest.batch, request.selection
         return self._restager.shares(
             landed,

@@ -12,15 +12,15 @@ from typing import NamedTuple, Self
 
 import pyarrow as pa
 
-from activities.apply.ledger import Share
-from activities.request_reread import ask
+from activities.apply.ledger import BatchSlice
+from activities.request_reread import enqueue_rereads
 from clients.warehouse import Transaction
 from clients.warehouse.sql import repair as repair_sql, replay as sql
 from clients.warehouse.sql.apply import QUARANTINE
 from schemas.ops_tables import QUARANTINE_COLUMNS
 from schemas.tables import arrow_schema
 from transforms.ingest.stage_events import for_quarantine
-from transforms.repair import asked_by_refusals
+from transforms.repair import rereads_for_refusals
 
 
 class _Row(NamedTuple):
@@ -64,7 +64,7 @@ class Requarantine:
         rows = transaction.fetch(repair_sql.find_open_changes(len(batches)), [name, *batches])
         return cls(held, answered, {(batch, int(ordinal)) for batch, ordinal in rows})
 
-    def replace(self, share: Share, record: str | None) -> int:
+    def replace(self, share: BatchSlice, record: str | None) -> int:
         """Let the share's refused changes be all that is refused of its batch, or of one record in
         it.
 
@@ -104,7 +104,7 @@ class Requarantine:
         if self.come:
             transaction.load(QUARANTINE, QUARANTINE_COLUMNS, pa.concat_tables(self.come))
         if self.waiting:
-            ask(transaction, asked_by_refusals(pa.concat_tables(self.waiting)))
+            enqueue_rereads(transaction, rereads_for_refusals(pa.concat_tables(self.waiting)))
 
 
 def _rows(refused: pa.Table) -> list[_Row]:

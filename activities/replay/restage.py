@@ -6,7 +6,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from activities.apply.ledger import Share
+from activities.apply.ledger import BatchSlice
 from activities.apply.stage_and_apply import imbalance
 from clients.storage.chain import Chain
 from clients.storage.objects import ObjectStore
@@ -16,7 +16,7 @@ from schemas.ingest.messages import ApplyInput, StagedObject
 from schemas.ingest.raw import Form, Manifest
 from schemas.replay import BatchRef
 from transforms.ingest.stage import stage_batch
-from transforms.ingest.stage_events import ObjectShare, events_of
+from transforms.ingest.stage_events import ObjectSlice, events_of
 from transforms.replay.reencrypt import Reprotector
 
 
@@ -53,7 +53,7 @@ class Restager:
 
     def shares(
         self, landed: Landed, *, only: str | None, without: set[str], record: str | None
-    ) -> dict[str, Share]:
+    ) -> dict[str, BatchSlice]:
         """The batch's shares by object; raises `LedgerImbalanceError` when a change of them is
         unaccounted for.
 
@@ -74,14 +74,14 @@ class Restager:
         staged = self._staged(raw, manifest)
         shares = {}
         for name in wanted if without or only is not None else wanted | staged.keys():
-            share = staged.get(name) or ObjectShare(0, None, pa.table({}))
+            share = staged.get(name) or ObjectSlice(0, None, pa.table({}))
             number, typed = manifest.landed.get(name, 0), len(share.changes or ())
             if not share.landed == number == typed + len(share.refused):
                 raise imbalance(manifest, name, typed=typed, refused=len(share.refused))
             shares[name] = _share(manifest, name, share if record is None else _of_record(share, record))
         return shares
 
-    def _staged(self, raw: pa.Table, manifest: Manifest) -> dict[str, ObjectShare]:
+    def _staged(self, raw: pa.Table, manifest: Manifest) -> dict[str, ObjectSlice]:
         """The raw file's shares; what was encrypted or clear under an older catalogue is brought up
         to this one first.
         """
@@ -97,7 +97,7 @@ class Restager:
         closed = self.reprotector.closed(raw, refused, doubtful)
         return staged if closed is raw else stage_batch(closed, manifest, self.catalogue)
 
-    def _lacks_protected(self, name: str, share: ObjectShare) -> bool:
+    def _lacks_protected(self, name: str, share: ObjectSlice) -> bool:
         """True when a value of a protected field did not fit: it may have landed in plaintext,
         before the field was declared personal.
         """
@@ -109,15 +109,15 @@ class Restager:
         return any(not protected.isdisjoint(text.split(",")) for text in texts if text)
 
 
-def _of_record(share: ObjectShare, record: str) -> ObjectShare:
+def _of_record(share: ObjectSlice, record: str) -> ObjectSlice:
     changes, refused = (
         None if table is None else table.filter(pc.equal(table["record_id"], record))
         for table in (share.changes, share.refused)
     )
-    return ObjectShare(len(changes or ()) + len(refused or ()), changes, refused)
+    return ObjectSlice(len(changes or ()) + len(refused or ()), changes, refused)
 
 
-def _share(manifest: Manifest, name: str, staged: ObjectShare) -> Share:
+def _share(manifest: Manifest, name: str, staged: ObjectSlice) -> BatchSlice:
     described = StagedObject(
         object=name,
         staged_key=None,
@@ -126,4 +126,4 @@ def _share(manifest: Manifest, name: str, staged: ObjectShare) -> Share:
         staged=len(staged.changes or ()),
         refused=len(staged.refused),
     )
-    return Share(ApplyInput(manifest=manifest, staged=described), staged.changes, staged.refused)
+    return BatchSlice(ApplyInput(manifest=manifest, staged=described), staged.changes, staged.refused)

@@ -18,7 +18,7 @@ at 4 KiB.
 """
 
 
-class ErrorBoundary(Interceptor):
+class ErrorTranslationInterceptor(Interceptor):
     """Worker interceptor: every activity's `TidegateError` leaves as an `ApplicationError`."""
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002

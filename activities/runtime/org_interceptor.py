@@ -12,7 +12,7 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, 
 from schemas.errors import UnavailableError
 
 
-class OneOrg(Interceptor):
+class OrgGuardInterceptor(Interceptor):
     """Worker interceptor: a step of another org than `org` ends with `UnavailableError`, and is
     tried again until the right worker has it.
     """

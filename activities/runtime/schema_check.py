@@ -13,11 +13,11 @@ from clients.salesforce.describe import OrgSchema
 from clients.salesforce.http import OrgHttp
 from schemas import names
 from schemas.catalogue import ObjectSpec
-from schemas.drift import DriftInput, DriftPolicy, Effect
+from schemas.drift import DriftEffect, DriftInput, DriftPolicy
 from schemas.errors import SchemaChangedError
 from schemas.governor import LeaseClass
 from schemas.ids import drift_workflow_id
-from transforms.drift.compare_schema import compare
+from transforms.drift.compare_schema import compare_schema
 
 _SOON_TRIES = 20
 """With their waits some four minutes: by then a check has held the field back, and every process
@@ -60,6 +60,6 @@ async def check_before_repair(org: OrgHttp, spec: ObjectSpec, lease_class: Lease
     warehouse has.
     """
     described = await OrgSchema(org, lease_class).fields(spec.name)
-    found = compare(spec, described, DriftPolicy(add=False), {})
-    if held := [each.field for each in found if each.effect is Effect.HELD]:
+    found = compare_schema(spec, described, DriftPolicy(add=False), {})
+    if held := [each.field for each in found if each.effect is DriftEffect.HELD]:
         raise SchemaChangedError(call=f"a repair of {spec.name}", detail=", ".join(held))

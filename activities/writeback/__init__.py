@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-from activities.writeback.bulk import IngestJobs, JobTerms
+from activities.writeback.bulk import BulkJobConfig, IngestJobs
 from activities.writeback.change_log import ChangeLog
 from activities.writeback.collections import Collections
-from activities.writeback.config import WritebackTerms
+from activities.writeback.config import WritebackConfig
 from activities.writeback.echoes import EchoSteps
 from activities.writeback.preview import PreviewSteps
 from activities.writeback.send import WritebackSteps
@@ -15,14 +15,14 @@ from clients.salesforce.bulk.ingest import BulkIngest
 from clients.salesforce.collections import CompositeWrites
 from clients.salesforce.records_by_external_id import RecordsByKey
 from clients.storage.objects import ObjectStore
-from clients.writeback.batch_former import Forming
-from clients.writeback.batches import Batches
+from clients.writeback.batch_former import BatchFormer
+from clients.writeback.batches import WritebackBatches
 from clients.writeback.echoes import Echoes
 from clients.writeback.pauses import Pauses
 from clients.writeback.store import WritebackStore
 from schemas.catalogue import Catalogue
 from transforms.pii import Protector
-from transforms.writeback.batching import Terms
+from transforms.writeback.batching import BatchingConfig
 
 
 def activities(
@@ -30,9 +30,9 @@ def activities(
     org: OrgClients,
     store: WritebackStore,
     *,
-    batching: Terms,
-    sending: WritebackTerms,
-    jobs: JobTerms,
+    batching: BatchingConfig,
+    sending: WritebackConfig,
+    jobs: BulkJobConfig,
 ) -> list[Callable[..., Any]]:
     """For `names.WRITEBACK_QUEUE`.
 
@@ -58,7 +58,7 @@ def activities(
 
 
 def preview_steps(
-    store: ObjectStore, org: OrgClients, catalogue: Catalogue, protector: Protector, batching: Terms
+    store: ObjectStore, org: OrgClients, catalogue: Catalogue, protector: Protector, batching: BatchingConfig
 ) -> PreviewSteps:
     """Dry runs: an activity of the worker, and the command line's without one."""
     records = RecordsByKey(org.http)
@@ -69,15 +69,15 @@ def _sender(
     clients: Clients,
     org: OrgClients,
     store: WritebackStore,
-    batching: Terms,
-    sending: WritebackTerms,
-    jobs: JobTerms,
+    batching: BatchingConfig,
+    sending: WritebackConfig,
+    jobs: BulkJobConfig,
 ) -> WritebackSteps:
-    batches = Batches(store)
+    batches = WritebackBatches(store)
     return WritebackSteps(
         org=org.http,
         sessions=org.sessions,
-        forming=Forming(store, batching),
+        forming=BatchFormer(store, batching),
         batches=batches,
         pauses=Pauses(store),
         collections=Collections(CompositeWrites(org.http)),

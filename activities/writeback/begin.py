@@ -1,4 +1,5 @@
-"""Third step of the sender: the batch is packed for its carrier, and the store is told that it is about to be sent.
+"""Third step of the sender: the batch is packed for its carrier, and the store is told that it is
+about to be sent.
 
 The store gives the permit once. A process that finds the batch sent looks up what became of it.
 """
@@ -16,7 +17,7 @@ from activities.writeback.open_batch import OpenBatch
 from clients.salesforce.http import OrgHttp
 from clients.salesforce.request import Deadline
 from clients.writeback.batch_queries import FoundRecord
-from clients.writeback.batches import Batches
+from clients.writeback.batches import WritebackBatches
 from schemas.governor import LeaseClass
 from schemas.writeback.messages import BatchState, Carrier
 from transforms.pii import Protector
@@ -28,7 +29,9 @@ class Packed:
 
     decision: Decision
     job: str | None
-    """The ingest job that is filled, and needs only to be closed. None = the batch goes by collections, or nothing is sent."""
+    """The ingest job that is filled, and needs only to be closed. None = the batch goes by
+    collections, or nothing is sent.
+    """
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,9 @@ class Paused:
 
 
 async def pack(batch: OpenBatch, decision: Decision, collections: Collections, jobs: IngestJobs) -> Packed:
-    """Make and fill the ingest job of a batch that goes by one. Entries that do not fit wait for another batch."""
+    """Make and fill the ingest job of a batch that goes by one. Entries that do not fit wait for
+    another batch.
+    """
     if not decision.send:
         return Packed(decision, None)
     if batch.stored.carrier is Carrier.BULK:
@@ -63,7 +68,7 @@ async def begin(
     batch: OpenBatch,
     packed: Packed,
     *,
-    batches: Batches,
+    batches: WritebackBatches,
     org: OrgHttp,
     protector: Protector,
     send_within: timedelta,
@@ -74,7 +79,8 @@ async def begin(
         batch: The batch.
         packed: Its entries that are sent; at least one.
         batches: The store.
-        org: Asked for its time, by which a look-up tells changes before the batch from changes by it.
+        org: Asked for its time, by which a look-up tells changes before the batch from changes
+            by it.
         protector: Encrypts what an undo goes back to.
         send_within: The permit's time, from now on.
 
@@ -102,7 +108,9 @@ def _without(decision: Decision, left: Outcomes) -> Decision:
 
 
 def _before(batch: OpenBatch, decision: Decision, protector: Protector) -> dict[str, FoundRecord]:
-    """The records that are there, with the values of the fields that are written, as the store keeps them."""
+    """The records that are there, with the values of the fields that are written, as the store
+    keeps them.
+    """
     found, references = {}, batch.references
     for entry in decision.send:
         seen = decision.seen.get(entry.external_id)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from activities.writeback.collections import Collections, Outcomes, Sent, not_sent
 from activities.writeback.open_batch import OpenBatch
 from clients.salesforce.request import Deadline
-from clients.writeback.batches import Batches
+from clients.writeback.batches import WritebackBatches
 from schemas.errors import CallRefusedError, TransientError, UnknownOutcomeError
 from schemas.writeback.messages import WritebackState
 from transforms.writeback.facts import Outcome, ToSend
@@ -28,7 +28,7 @@ is bad it ends here.
 PAUSED = not_sent("A pause came before it was sent.", code="paused")
 
 
-class Carried(NamedTuple):
+class SendResult(NamedTuple):
     """The result of a batch's calls."""
 
     outcomes: Outcomes
@@ -40,16 +40,17 @@ class Carried(NamedTuple):
 async def carry(
     batch: OpenBatch,
     collections: Collections,
-    batches: Batches,
+    batches: WritebackBatches,
     *,
     not_after: Deadline,
     come_again: timedelta,
-) -> Carried:
-    """Send the entries of a batch. No call is begun after `not_after`, nor, after the first, during a pause.
+) -> SendResult:
+    """Send the entries of a batch. No call is begun after `not_after`, nor, after the first, during
+    a pause.
 
     `come_again` is the wait of entries that were not sent, when the org does not say how long.
     """
-    halves = Halves([batch.entries])
+    halves = BisectingSender([batch.entries])
     while halves.waiting:
         group = halves.waiting.pop(0)
         if halves.refusals and not await asyncio.to_thread(batches.may_go_on, batch.stored.batch):
@@ -60,12 +61,12 @@ async def carry(
                 batch.spec, batch.key_field, group, batch.stored.batch, not_after=not_after
             )
         except UnknownOutcomeError as error:
-            return Carried(halves.outcomes, error.is_over)
+            return SendResult(halves.outcomes, error.is_over)
         except (TransientError, CallRefusedError) as error:
             halves.end(group, _unsent(error, come_again))
             break
         halves.take_in(sent)
-    return Carried(halves.outcomes, is_over=True)
+    return SendResult(halves.outcomes, is_over=True)
 
 
 def _unsent(error: TransientError | CallRefusedError, come_again: timedelta) -> Outcome:
@@ -76,7 +77,7 @@ def _unsent(error: TransientError | CallRefusedError, come_again: timedelta) -> 
 
 
 @dataclass
-class Halves:
+class BisectingSender:
     """The groups that are still to be sent, and the outcomes so far."""
 
     waiting: list[Sequence[ToSend]]

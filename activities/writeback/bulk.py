@@ -19,7 +19,7 @@ from clients.salesforce.collections import Row
 from clients.salesforce.http import OrgHttp, Sessions
 from clients.salesforce.polling import VISIBILITY_DELAY
 from clients.writeback.batch_queries import StoredBatch
-from clients.writeback.batches import Batches
+from clients.writeback.batches import WritebackBatches
 from schemas.catalogue import ObjectSpec
 from schemas.errors import (
     BudgetSpentError,
@@ -50,7 +50,7 @@ class Filled:
 
 
 @dataclass(frozen=True)
-class JobTerms:
+class BulkJobConfig:
     """How ingest jobs are waited for."""
 
     first_wait: float = 5
@@ -74,13 +74,13 @@ class JobTerms:
 
 @dataclass
 class IngestJobs:
-    """Batches as ingest jobs of one org."""
+    """WritebackBatches as ingest jobs of one org."""
 
     org: OrgHttp
     sessions: Sessions
     bulk: BulkIngest
-    batches: Batches
-    terms: JobTerms = field(default_factory=JobTerms)
+    batches: WritebackBatches
+    terms: BulkJobConfig = field(default_factory=BulkJobConfig)
 
     def __post_init__(self) -> None:
         self._progress: dict[str, tuple[int, float]] = {}

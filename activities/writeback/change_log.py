@@ -13,9 +13,9 @@ from clients.warehouse.sql import reconcile as sql
 from clients.warehouse.sql.apply import RECORD_LIST
 from clients.warehouse.sql.writeback import read_recent_changes
 from schemas.catalogue import ObjectSpec
-from transforms.writeback.facts import LoggedChange
+from transforms.writeback.facts import OtherChange
 
-Log = dict[str, list[LoggedChange]]
+Log = dict[str, list[OtherChange]]
 """Record id -> its changes."""
 
 
@@ -46,5 +46,5 @@ class ChangeLog:
                 if columns is None
                 else frozenset(fields[name] for name in columns.split(",") if name in fields)
             )
-            found[record_id].append(LoggedChange(at, carried, user or "", origin or ""))
+            found[record_id].append(OtherChange(at, carried, user or "", origin or ""))
         return found

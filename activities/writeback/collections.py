@@ -90,11 +90,14 @@ class Collections:
     async def send(
         self, spec: ObjectSpec, key_field: str, entries: Sequence[ToSend], batch: str, *, not_after: Deadline
     ) -> Sent:
-        """Send them in one call, which is not begun later than `not_after`. Raises as `CompositeWrites.write`."""
+        """Send them in one call, which is not begun later than `not_after`. Raises as
+        `CompositeWrites.write`.
+        """
         pace, began = self.paces[spec.name], time.monotonic()
         rows = [_row(entry) for entry in entries]
         try:
-            # Never as a long call: a look-up may then be sure that the org is done with it within `settled_after`.
+            # Never as a long call: a look-up may then be sure that the org is done with it within
+            # `settled_after`.
             results = await self.writes.write(spec.name, key_field, rows, batch, not_after=not_after)
         except UnknownOutcomeError as error:
             # A connection that was lost at once says nothing of how long the rows take.

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from schemas.settings.writeback import ABANDONED_CALL_TIMEOUT
-from schemas.writeback.messages import NewerChange
+from schemas.writeback.messages import ConflictPolicy
 
 SETTLED_AFTER = timedelta(minutes=2)
 LOST_ANSWER_PATIENCE = timedelta(minutes=4)
@@ -16,10 +16,10 @@ READ_WITHIN_BY_JOB = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
-class WritebackTerms:
+class WritebackConfig:
     """How writebacks are sent."""
 
-    newer: Mapping[str, NewerChange] = field(default_factory=dict)
+    newer: Mapping[str, ConflictPolicy] = field(default_factory=dict)
     """`Object` or `Object.Field` -> what a newer change in Salesforce does; others: it holds."""
     settled_after: timedelta = ABANDONED_CALL_TIMEOUT
     """The org is taken to be still at a call that was abandoned for so long."""
@@ -35,11 +35,13 @@ class WritebackTerms:
     read_within_by_job: timedelta = READ_WITHIN_BY_JOB
     """The same of a batch whose job has to be made and filled in between."""
     patience: timedelta = LOST_ANSWER_PATIENCE
-    """After a call without an answer, how long the change log may take to tell whose a change was."""
+    """After a call without an answer, how long the change log may take to tell whose a change
+    was.
+    """
     come_again: timedelta = COME_AGAIN
     """Until what could not be sent is tried again, when the org does not say when."""
 
-    def policy(self, object_name: str) -> Callable[[str], NewerChange]:
+    def policy(self, object_name: str) -> Callable[[str], ConflictPolicy]:
         """The configured conflict policy of an object's field, else of the object."""
-        usual = self.newer.get(object_name, NewerChange.HOLDS)
+        usual = self.newer.get(object_name, ConflictPolicy.HOLDS)
         return lambda name: self.newer.get(f"{object_name}.{name}", usual)

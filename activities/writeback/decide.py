@@ -1,4 +1,6 @@
-"""Second step of the sender: the entries of a batch that are sent, and what becomes of the others."""
+"""Second step of the sender: the entries of a batch that are sent, and what becomes of the
+others.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -6,7 +8,7 @@ from datetime import datetime
 
 from activities.writeback.collections import Outcomes
 from activities.writeback.open_batch import OpenBatch
-from activities.writeback.own_writes import UNSEEN, is_unseen
+from activities.writeback.own_writes import OWN_WRITE_PENDING, is_own_write_pending
 from activities.writeback.record_facts import RecordFacts, logged
 from transforms.writeback.decide import weigh
 from transforms.writeback.facts import Outcome, SeenRecord, ToSend
@@ -36,8 +38,8 @@ def decide(batch: OpenBatch, facts: RecordFacts, now: datetime) -> Decision:
 
 def _outcome(batch: OpenBatch, entry: ToSend, facts: RecordFacts, now: datetime) -> Outcome | None:
     record = facts.seen.get(entry.external_id)
-    if is_unseen(batch.spec, record, facts.own.get(entry.record), now):
-        return UNSEEN
+    if is_own_write_pending(batch.spec, record, facts.own.get(entry.record), now):
+        return OWN_WRITE_PENDING
     return weigh(entry, record, logged(facts.log, record), facts.guard, now)
 
 

@@ -1,4 +1,6 @@
-"""First step of the sender: a batch of the store, opened. Its entries have their values in clear, so it stays in memory (law 7)."""
+"""First step of the sender: a batch of the store, opened. Its entries have their values in
+clear, so it stays in memory (law 7).
+"""
 
 import asyncio
 from dataclasses import dataclass, replace
@@ -6,7 +8,7 @@ from dataclasses import dataclass, replace
 from activities.writeback.collections import Outcomes
 from activities.writeback.entries import entries_to_send
 from clients.writeback.batch_queries import StoredBatch
-from clients.writeback.batches import Batches
+from clients.writeback.batches import WritebackBatches
 from schemas.catalogue import Catalogue, FieldType, ObjectSpec, relationship_name
 from schemas.writeback.messages import BatchState
 from transforms.pii import Protector
@@ -36,7 +38,8 @@ class OpenBatch:
 
     @property
     def asked_fields(self) -> list[str]:
-        """Fields that are written or compared. Of a parent by its external id: the reference, which an undo goes back to, and that id.
+        """Fields that are written or compared. Of a parent by its external id: the reference, which
+        an undo goes back to, and that id.
 
         A field that the org has no more is for the org to refuse.
         """
@@ -58,11 +61,12 @@ class OpenBatch:
 
 
 async def open_batch(
-    batch: str, *, batches: Batches, catalogue: Catalogue, protector: Protector
+    batch: str, *, batches: WritebackBatches, catalogue: Catalogue, protector: Protector
 ) -> OpenBatch | None:
     """Open a batch. None = it is closed.
 
-    Entries that nobody can send any more are settled here: they would keep the others from being sent.
+    Entries that nobody can send any more are settled here: they would keep the others from being
+    sent.
     """
     stored, rows = await asyncio.to_thread(batches.load, batch)
     if stored.state is BatchState.CLOSED:

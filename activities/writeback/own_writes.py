@@ -13,7 +13,7 @@ from transforms.writeback.facts import Outcome, SeenRecord, ToSend, whole_second
 
 _CLOCKS = timedelta(seconds=2)
 """How far the org's clock may be ahead of ours when an own write is recognized by its time."""
-UNSEEN = Outcome(
+OWN_WRITE_PENDING = Outcome(
     WritebackState.WAITING,
     "change_under_way",
     "The record was just written from here, and queries do not show it yet.",
@@ -22,7 +22,7 @@ UNSEEN = Outcome(
 )
 
 
-def told_apart(
+def exclude_own_writes(
     seen: Mapping[str, SeenRecord], entries: Sequence[ToSend], us: str, own: Mapping[str, OwnWrite]
 ) -> dict[str, SeenRecord]:
     """The records, with what is known of when somebody else may have changed them: our own last
@@ -39,7 +39,9 @@ def told_apart(
     return found
 
 
-def is_unseen(spec: ObjectSpec, seen: SeenRecord | None, write: OwnWrite | None, now: datetime) -> bool:
+def is_own_write_pending(
+    spec: ObjectSpec, seen: SeenRecord | None, write: OwnWrite | None, now: datetime
+) -> bool:
     """True when our own last write may be younger than what a query shows: the record would be
     taken for what it was before.
 

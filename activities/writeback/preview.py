@@ -23,10 +23,10 @@ from clients.writeback.batch_queries import StoredWriteback
 from schemas import names
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.ids import preview_result_key
-from schemas.writeback.messages import Mode, NewerChange
+from schemas.writeback.messages import ConflictPolicy, Mode
 from schemas.writeback.preview import Preview, Previewed, PreviewInput, WouldBe
 from transforms.pii import Protector
-from transforms.writeback.batching import Terms, Waiting
+from transforms.writeback.batching import BatchingConfig, Waiting
 from transforms.writeback.decide import Guard
 from transforms.writeback.facts import SeenRecord, ToSend
 from transforms.writeback.preview import cost_of, flagged, would_be
@@ -45,7 +45,7 @@ class PreviewSteps:
     org: str
     catalogue: Catalogue
     protector: Protector
-    terms: Terms
+    terms: BatchingConfig
 
     @activity.defn(name=names.PREVIEW_WRITEBACKS)
     async def preview_writebacks(self, request: PreviewInput) -> Previewed:
@@ -94,7 +94,7 @@ class PreviewSteps:
         fields = sorted(name for name in asked if not spec.fields[name].held)
         read = await self.records.read(spec, key_field, [entry.external_id for entry in entries], fields)
         us = (await self.sessions.session()).user_id
-        guard = Guard(spec, lambda _: NewerChange.YIELDS, us, lambda _: False)
+        guard = Guard(spec, lambda _: ConflictPolicy.YIELDS, us, lambda _: False)
         described = await asyncio.to_thread(Describes(self.store, self.org).find, spec.name)
         records = _Records(read)
         by_index = {row["index"]: row for row in rows}

@@ -6,7 +6,7 @@ from random import SystemRandom
 
 from activities.writeback.collections import Outcomes
 from activities.writeback.open_batch import OpenBatch
-from clients.writeback.batches import Batches
+from clients.writeback.batches import WritebackBatches
 from schemas.writeback.messages import SentBatch
 from transforms.writeback.facts import Outcome
 
@@ -16,12 +16,13 @@ _RANDOM = SystemRandom()
 
 
 async def record(
-    batch: OpenBatch, outcomes: Outcomes, batches: Batches, *, calls: int, is_over: bool = False
+    batch: OpenBatch, outcomes: Outcomes, batches: WritebackBatches, *, calls: int, is_over: bool = False
 ) -> SentBatch:
     """Record the outcomes. A batch of which every entry has one is closed.
 
     Args:
-        batch: The batch as it was when the outcomes were found. The store refuses them when it was sent meanwhile.
+        batch: The batch as it was when the outcomes were found. The store refuses them when it
+            was sent meanwhile.
         outcomes: Record -> outcome. An entry without one stays open.
         batches: The store.
         calls: API calls that the batch has cost since the last time.

@@ -1,4 +1,6 @@
-"""What has become of a batch that was perhaps carried out: its ingest job is asked, and its records are looked up."""
+"""What has become of a batch that was perhaps carried out: its ingest job is asked, and its
+records are looked up.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -6,7 +8,7 @@ from datetime import datetime, timedelta
 
 from activities.writeback.bulk import IngestJobs
 from activities.writeback.collections import Outcomes
-from activities.writeback.config import WritebackTerms
+from activities.writeback.config import WritebackConfig
 from activities.writeback.open_batch import OpenBatch
 from activities.writeback.record_facts import FactSources, logged
 from clients.salesforce.http import OrgHttp
@@ -24,21 +26,27 @@ class Resolver:
     org: OrgHttp
     jobs: IngestJobs
     sources: FactSources
-    terms: WritebackTerms
+    terms: WritebackConfig
 
     async def resolve(self, batch: OpenBatch, *, is_over: bool) -> Outcomes:
-        """Outcomes of the entries of which something can be told by now. `is_over`: the org is done with every call."""
+        """Outcomes of the entries of which something can be told by now. `is_over`: the org is
+        done with every call.
+        """
         if batch.stored.carrier is Carrier.BULK:
             return await self._ask_job(batch)
         return await self._look_up(batch, is_over=is_over)
 
     async def close_job(self, batch: OpenBatch) -> Outcomes:
-        """Close the ingest job that carries the batch, which sends it, and ask what became of it."""
+        """Close the ingest job that carries the batch, which sends it, and ask what became of
+        it.
+        """
         await self.jobs.close(batch.stored.job or "")
         return await self._ask_job(batch)
 
     async def _ask_job(self, batch: OpenBatch) -> Outcomes:
-        """Outcomes by the ingest job that carries the batch. Entries that it does not tell of are looked up."""
+        """Outcomes by the ingest job that carries the batch. Entries that it does not tell of
+        are looked up.
+        """
         told = await self.jobs.outcomes(batch.spec, batch.key_field, batch.entries, batch.stored.job or "")
         if told is None:
             return {}
@@ -46,7 +54,8 @@ class Resolver:
         return told | await self._look_up(replace(batch, entries=rest), is_over=True) if rest else told
 
     async def _look_up(self, batch: OpenBatch, *, is_over: bool) -> Outcomes:
-        # Before the records are read: what they show must not be older than the time at which a call counts as over.
+        # Before the records are read: what they show must not be older than the time at which a
+        # call counts as over.
         now = await self.org.ask_time(LeaseClass.WRITEBACK)
         seen = await self.sources.seen(batch, with_bin=True)
         sent = self._sent_at(batch, now, is_over=is_over)

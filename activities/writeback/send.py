@@ -1,10 +1,12 @@
-"""The activities of a batch of writebacks: it is sent once, and looked up when nobody knows what became of it.
+"""The activities of a batch of writebacks: it is sent once, and looked up when nobody knows what
+became of it.
 
 A batch goes through a pipeline of values that do not change:
 
     open_batch -> OpenBatch -> decide -> Decision -> pack, begin -> Permit | Paused -> deliver -> outcomes -> record
 
-Each activity is safe to repeat. `send_writebacks` tells the store before it sends; it sends nothing of a batch that it finds sent.
+Each activity is safe to repeat. `send_writebacks` tells the store before it sends; it sends
+nothing of a batch that it finds sent.
 """
 
 import asyncio
@@ -18,7 +20,7 @@ from activities.writeback.begin import Packed, Paused, begin, pack
 from activities.writeback.bulk import IngestJobs
 from activities.writeback.change_log import ChangeLog
 from activities.writeback.collections import Collections, not_sent
-from activities.writeback.config import WritebackTerms
+from activities.writeback.config import WritebackConfig
 from activities.writeback.decide import decide
 from activities.writeback.deliver import deliver
 from activities.writeback.open_batch import OpenBatch, open_batch
@@ -30,8 +32,8 @@ from clients.salesforce.call_count import CallCount, counting_calls
 from clients.salesforce.http import OrgHttp, Sessions
 from clients.salesforce.records_by_external_id import RecordsByKey
 from clients.salesforce.request import Deadline
-from clients.writeback.batch_former import Forming
-from clients.writeback.batches import Batches
+from clients.writeback.batch_former import BatchFormer
+from clients.writeback.batches import WritebackBatches
 from clients.writeback.pauses import Pauses
 from schemas import names
 from schemas.catalogue import Catalogue
@@ -55,8 +57,8 @@ class WritebackSteps:
 
     org: OrgHttp
     sessions: Sessions
-    forming: Forming
-    batches: Batches
+    forming: BatchFormer
+    batches: WritebackBatches
     pauses: Pauses
     collections: Collections
     jobs: IngestJobs
@@ -64,7 +66,7 @@ class WritebackSteps:
     change_log: ChangeLog
     catalogue: Catalogue
     protector: Protector
-    terms: WritebackTerms = field(default_factory=WritebackTerms)
+    terms: WritebackConfig = field(default_factory=WritebackConfig)
 
     @activity.defn(name=names.FORM_WRITEBACKS)
     async def form_writebacks(self, request: FormInput) -> Formed:
@@ -74,7 +76,9 @@ class WritebackSteps:
 
     @activity.defn(name=names.SEND_WRITEBACKS)
     async def send_writebacks(self, request: WritebackBatchInput) -> SentBatch:
-        """Send a batch that was not sent. `is_known` False = it was perhaps sent, by a worker that is lost."""
+        """Send a batch that was not sent. `is_known` False = it was perhaps sent, by a worker
+        that is lost.
+        """
         batch = await self._open(request.batch)
         if batch is None:
             return SentBatch(is_known=True)
@@ -136,14 +140,17 @@ class WritebackSteps:
         )
 
     async def _packed(self, batch: OpenBatch) -> Packed:
-        """Read the records, decide, and pack what is sent; all of it before what was read is too old."""
+        """Read the records, decide, and pack what is sent; all of it before what was read is too
+        old.
+        """
         is_by_job = batch.stored.carrier is Carrier.BULK
         limit = self.terms.read_within_by_job if is_by_job else self.terms.read_within
         still_true = Deadline.within(limit)
         decision = decide(batch, await self._sources.before_sending(batch), datetime.now(UTC))
         packed = await pack(batch, decision, self.collections, self.jobs)
         if packed.decision.send and still_true.is_past:
-            # A process that was stopped in between would overwrite what was changed meanwhile. Tried again, it reads again.
+            # A process that was stopped in between would overwrite what was changed meanwhile.
+            # Tried again, it reads again.
             raise UnavailableError(system="the batch", detail=f"{batch.stored.batch} was read too long ago")
         return packed
 

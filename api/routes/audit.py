@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
 from api.dependencies import Parts
-from api.openapi import told
+from api.openapi import documented
 from clients.writeback.audit_verify import broken_seals
 from schemas.access import CallerRole
 from schemas.ingest.messages import Act
@@ -39,7 +39,7 @@ class AuditCheck(BaseModel):
     problems: list[str]
 
 
-@router.get("", summary="What operators did, the newest first", **told(CallerRole.READER))
+@router.get("", summary="What operators did, the newest first", **documented(CallerRole.READER))
 async def acts(
     parts: Parts,
     limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
@@ -55,7 +55,7 @@ async def acts(
 @router.get(
     "/verification",
     summary="Check the log's chain of hashes, and the attempts that it seals",
-    **told(CallerRole.READER),
+    **documented(CallerRole.READER),
 )
 async def verification(parts: Parts) -> AuditCheck:
     await asyncio.to_thread(parts.audit.ensure_tables)

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints, model_validator
 
-from api.dependencies import ApiParts
+from api.dependencies import Dependencies
 from api.runs.kinds import RunRequest, RunResource
 from clients.temporal.run_kinds import BACKFILL
 from schemas import ids as naming
@@ -66,7 +66,7 @@ class BackfillRequest(RunRequest):
         listed = None if self.ids is None else id_list(self.ids)
         return backfill_name(self.since, self.until, listed, is_repair=self.is_repair)
 
-    async def as_input(self, parts: ApiParts, *, window: str, by: str) -> BackfillInput:
+    async def as_input(self, parts: Dependencies, *, window: str, by: str) -> BackfillInput:
         """Ids go to the object store, and their key alone to the workflow."""
         parts.catalogue.object(self.object)
         return BackfillInput(
@@ -83,7 +83,7 @@ class BackfillRequest(RunRequest):
         )
 
 
-async def _stored(parts: ApiParts, record_ids: tuple[str, ...]) -> str:
+async def _stored(parts: Dependencies, record_ids: tuple[str, ...]) -> str:
     listed = id_list(record_ids)
     key = naming.ids_key(parts.org, id_list_digest(listed))
     await asyncio.to_thread(parts.store.put, key, listed)

@@ -9,8 +9,8 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from api.dependencies import Parts
-from api.openapi import told
-from clients.temporal.run_views import translated
+from api.openapi import documented
+from clients.temporal.run_views import translated_temporal
 from schemas.access import CallerRole
 from schemas.governor import Forecast
 from workers.budget_words import budgets_of
@@ -30,9 +30,11 @@ class BudgetsAnswer(BaseModel):
     budgets: list[Forecast]
 
 
-@router.get("", summary="What is left of each limit of the org, and who spends it", **told(CallerRole.READER))
+@router.get(
+    "", summary="What is left of each limit of the org, and who spends it", **documented(CallerRole.READER)
+)
 async def budgets(parts: Parts) -> BudgetsAnswer:
-    with translated():
+    with translated_temporal():
         found = await budgets_of(parts.client, parts.org)
     return BudgetsAnswer(
         at=found.at,

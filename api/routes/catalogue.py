@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from api.dependencies import Parts
-from api.openapi import told
+from api.openapi import documented
 from clients.warehouse.sql import apply as sql
 from schemas.access import CallerRole
 from schemas.catalogue import FieldSpec, FieldType, ObjectSpec, Pii
@@ -42,7 +42,7 @@ class CatalogueView(BaseModel):
     objects: list[ObjectView]
 
 
-@router.get("", summary="Every object and field that is kept", **told(CallerRole.READER))
+@router.get("", summary="Every object and field that is kept", **documented(CallerRole.READER))
 async def catalogue(parts: Parts) -> CatalogueView:
     return CatalogueView(objects=[_object(spec) for spec in parts.catalogue.objects.values()])
 

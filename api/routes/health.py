@@ -9,7 +9,7 @@ from http import HTTPStatus
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
-from api.dependencies import ApiParts, Parts
+from api.dependencies import Dependencies, Parts
 from api.openapi import public
 
 _LOG = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ async def readyz(parts: Parts, response: Response) -> Readiness:
     return Readiness(ready=all(found.values()), parts=found)
 
 
-async def _is_there(name: str, parts: ApiParts) -> bool:
+async def _is_there(name: str, parts: Dependencies) -> bool:
     try:
         async with asyncio.timeout(_PATIENCE.total_seconds()):
             await _CHECKS[name](parts)
@@ -61,11 +61,11 @@ async def _is_there(name: str, parts: ApiParts) -> bool:
     return True
 
 
-async def _temporal(parts: ApiParts) -> None:
+async def _temporal(parts: Dependencies) -> None:
     await parts.client.service_client.check_health(timeout=_PATIENCE)
 
 
-async def _warehouse(parts: ApiParts) -> None:
+async def _warehouse(parts: Dependencies) -> None:
     def ask() -> None:
         with parts.warehouse.transaction() as transaction:
             transaction.fetch("SELECT 1")
@@ -73,15 +73,15 @@ async def _warehouse(parts: ApiParts) -> None:
     await asyncio.to_thread(ask)
 
 
-async def _operational(parts: ApiParts) -> None:
+async def _operational(parts: Dependencies) -> None:
     await asyncio.to_thread(parts.keys.check)
 
 
-async def _s3(parts: ApiParts) -> None:
+async def _s3(parts: Dependencies) -> None:
     await asyncio.to_thread(lambda: next(parts.store.keys("readyz/"), None))
 
 
-_CHECKS: dict[str, Callable[[ApiParts], Awaitable[None]]] = {
+_CHECKS: dict[str, Callable[[Dependencies], Awaitable[None]]] = {
     "temporal": _temporal,
     "warehouse": _warehouse,
     "operational_store": _operational,

@@ -6,8 +6,8 @@ from typing import Literal
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from api.dependencies import ApiParts, CalledBy, Parts
-from api.openapi import told
+from api.dependencies import CalledBy, Dependencies, Parts
+from api.openapi import documented
 from api.problems import not_found
 from api.runs.models import Reason, Steered
 from clients.temporal.lanes import SeenLane, find_lane, list_lanes
@@ -39,13 +39,13 @@ class Lanes(BaseModel):
     lanes: list[LaneView]
 
 
-@router.get("", summary="Every lane that runs, with its position", **told(CallerRole.READER))
+@router.get("", summary="Every lane that runs, with its position", **documented(CallerRole.READER))
 async def lanes(parts: Parts) -> Lanes:
     found = await list_lanes(parts.client, parts.org)
     return Lanes(lanes=[_view(parts, each) for each in found])
 
 
-@router.get("/{lane}", summary="One lane", **told(CallerRole.READER, HTTPStatus.NOT_FOUND))
+@router.get("/{lane}", summary="One lane", **documented(CallerRole.READER, HTTPStatus.NOT_FOUND))
 async def lane(lane: str, parts: Parts) -> LaneView:
     found = await find_lane(parts.client, parts.org, lane)
     if found is None:
@@ -57,7 +57,7 @@ async def lane(lane: str, parts: Parts) -> LaneView:
     "/{lane}/pause",
     status_code=HTTPStatus.ACCEPTED,
     summary="Stop following after what has been landed; the org's event bus keeps the rest for 72 hours",
-    **told(CallerRole.OPERATOR, HTTPStatus.NOT_FOUND),
+    **documented(CallerRole.OPERATOR, HTTPStatus.NOT_FOUND),
 )
 async def pause(lane: str, body: Reason, parts: Parts, caller: CalledBy) -> Steered:
     return await _steer(parts, lane, "pause", body, caller)
@@ -67,14 +67,14 @@ async def pause(lane: str, body: Reason, parts: Parts, caller: CalledBy) -> Stee
     "/{lane}/resume",
     status_code=HTTPStatus.ACCEPTED,
     summary="Follow again from the position",
-    **told(CallerRole.OPERATOR, HTTPStatus.NOT_FOUND),
+    **documented(CallerRole.OPERATOR, HTTPStatus.NOT_FOUND),
 )
 async def resume(lane: str, body: Reason, parts: Parts, caller: CalledBy) -> Steered:
     return await _steer(parts, lane, "resume", body, caller)
 
 
 async def _steer(
-    parts: ApiParts, lane: str, act: Literal["pause", "resume"], body: Reason, caller: Caller
+    parts: Dependencies, lane: str, act: Literal["pause", "resume"], body: Reason, caller: Caller
 ) -> Steered:
     workflow_id = lane_workflow_id(parts.org, lane)
     name = names.PAUSE if act == "pause" else names.RESUME
@@ -84,7 +84,7 @@ async def _steer(
     return Steered(act=act, by=caller.name, workflow_id=workflow_id, state_url=f"/v1/lanes/{lane}")
 
 
-def _view(parts: ApiParts, found: SeenLane) -> LaneView:
+def _view(parts: Dependencies, found: SeenLane) -> LaneView:
     web_ui = parts.web_ui(found.workflow_id)
     return LaneView(
         lane=found.lane,

@@ -8,11 +8,11 @@ from fastapi import APIRouter
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from api.dependencies import CalledBy, Parts
-from api.openapi import told
+from api.openapi import documented
 from clients.temporal.governor import TemporalGovernor
-from clients.temporal.run_views import translated
+from clients.temporal.run_views import translated_temporal
 from schemas.access import CallerRole
-from schemas.governor import Answer, Budget, Exchange, LeaseClass, LeaseLine
+from schemas.governor import Budget, Exchange, LeaseAnswer, LeaseClass, LeaseLine
 
 _MOST = 10**9
 router = APIRouter(prefix="/v1/leases", tags=["leases"])
@@ -67,13 +67,13 @@ class GuestExchange(BaseModel):
     description="Numbers only grow, so an exchange may be repeated. Of each line the answer's `granted` minus what was spent and "
     "returned may be spent within `lease_life`, counted from when the request was *sent*; ask again before that is over, one "
     "exchange a process at a time. While `paused_for` is not zero nobody may call.",
-    **told(CallerRole.GUEST, HTTPStatus.TOO_MANY_REQUESTS),
+    **documented(CallerRole.GUEST, HTTPStatus.TOO_MANY_REQUESTS),
 )
-async def exchange(body: GuestExchange, parts: Parts, caller: CalledBy) -> Answer:
+async def exchange(body: GuestExchange, parts: Parts, caller: CalledBy) -> LeaseAnswer:
     lines = tuple(LeaseLine(lease_class=LeaseClass.GUEST, **line.model_dump()) for line in body.lines)
     governor = TemporalGovernor(parts.client, parts.org, parts.settings.budgets)
     # The caller's name keeps guests out of each other's leases, and out of the engine's.
     message = Exchange(process=f"guest:{caller.name}:{body.process}", lines=lines)
     async with parts.exchanges:
-        with translated():
+        with translated_temporal():
             return await governor.exchange(message)

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, BaseModel
 
-from api.dependencies import ApiParts, Parts
-from api.openapi import told
+from api.dependencies import Dependencies, Parts
+from api.openapi import documented
 from clients.warehouse.sql import ledger as sql
 from schemas.access import CallerRole
 
@@ -45,7 +45,7 @@ class Ledger(BaseModel):
     "",
     summary="What became of each batch, the newest first",
     description="For older rows ask again with the last row's `committed_at` as `until`; rows of that very moment are repeated.",
-    **told(CallerRole.READER),
+    **documented(CallerRole.READER),
 )
 async def ledger(
     parts: Parts,
@@ -59,7 +59,7 @@ async def ledger(
 
 
 def _found(
-    parts: ApiParts, lane: str, object_name: str, until: datetime | None, limit: int
+    parts: Dependencies, lane: str, object_name: str, until: datetime | None, limit: int
 ) -> list[tuple[Any, ...]]:
     chosen = [part for each in (lane, object_name) for part in (each, each)]
     with parts.warehouse.transaction() as transaction:

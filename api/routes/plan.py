@@ -5,7 +5,7 @@ from http import HTTPStatus
 from fastapi import APIRouter
 
 from api.dependencies import Parts
-from api.openapi import told
+from api.openapi import documented
 from api.problems import ProblemError
 from clients.temporal.run_views import query
 from schemas import names
@@ -17,7 +17,7 @@ router = APIRouter(prefix="/v1/plan", tags=["plan"])
 
 
 @router.get(
-    "", summary="How each object is followed, and why", **told(CallerRole.READER, HTTPStatus.NOT_FOUND)
+    "", summary="How each object is followed, and why", **documented(CallerRole.READER, HTTPStatus.NOT_FOUND)
 )
 async def plan(parts: Parts) -> PlannerView:
     view = await query(parts.client, planner_workflow_id(parts.org), names.PLAN, PlannerView)

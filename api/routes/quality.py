@@ -7,10 +7,10 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.dependencies import CalledBy, Parts
-from api.openapi import told
+from api.openapi import documented
 from api.runs.models import Reason
 from schemas.access import CallerRole
-from schemas.quality_views import FindingChoice, FindingGroup, FindingRow, HoldView, Score
+from schemas.quality_views import FindingChoice, FindingGroup, FindingRow, HoldView, ScoreRow
 from workers.quality import DAYS, QualityActs, QualityLooks
 
 router = APIRouter(prefix="/v1/quality", tags=["quality"])
@@ -21,7 +21,7 @@ Word = Annotated[str, Field(max_length=255)]
 class QualityNow(BaseModel):
     """Quality of the values: counts by day, open findings, and objects whose batches wait."""
 
-    scorecard: list[Score]
+    scorecard: list[ScoreRow]
     groups: list[FindingGroup]
     holds: list[HoldView]
 
@@ -32,7 +32,7 @@ class Findings(BaseModel):
     findings: list[FindingRow]
 
 
-class Handled(BaseModel):
+class HandledFindings(BaseModel):
     """The number of rows that an act has changed."""
 
     rows: int
@@ -81,7 +81,7 @@ class HeldObject(Reason):
     object: Annotated[str, Field(min_length=1, max_length=255)]
 
 
-@router.get("", summary="Scorecards, what is open, and what is held", **told(CallerRole.READER))
+@router.get("", summary="Scorecards, what is open, and what is held", **documented(CallerRole.READER))
 async def quality(
     parts: Parts,
     object: Annotated[str, Query(max_length=255, description="Only those; left out: any.")] = "",  # noqa: A002 -- the word of the query
@@ -95,7 +95,9 @@ async def quality(
     )
 
 
-@router.get("/findings", summary="Findings one by one, those seen last first", **told(CallerRole.READER))
+@router.get(
+    "/findings", summary="Findings one by one, those seen last first", **documented(CallerRole.READER)
+)
 async def findings(parts: Parts, query: Annotated[FindingQuery, Query()]) -> Findings:
     choice = FindingChoice(**query.model_dump(include=set(FindingChoice.model_fields)))
     looks = QualityLooks(parts.warehouse)
@@ -107,33 +109,33 @@ async def findings(parts: Parts, query: Annotated[FindingQuery, Query()]) -> Fin
     "/acknowledge",
     summary="Open findings need no more care",
     description="They stay on record, and are not counted as waiting any more. A finding that is resolved and recurs needs care again.",
-    **told(CallerRole.OPERATOR),
+    **documented(CallerRole.OPERATOR),
 )
-async def acknowledge(body: ChosenFindings, parts: Parts, caller: CalledBy) -> Handled:
+async def acknowledge(body: ChosenFindings, parts: Parts, caller: CalledBy) -> HandledFindings:
     acts = QualityActs(parts.warehouse, parts.audit)
     said = {"by": caller.name, "reason": body.reason}
-    return Handled(rows=await asyncio.to_thread(acts.acknowledge, body.choice(), **said))
+    return HandledFindings(rows=await asyncio.to_thread(acts.acknowledge, body.choice(), **said))
 
 
 @router.post(
     "/redrive",
     summary="Read the records of open findings from the org once more",
     description="They go on the list of what is to be read again; what is wrong no more is resolved by what comes.",
-    **told(CallerRole.OPERATOR),
+    **documented(CallerRole.OPERATOR),
 )
-async def redrive(body: ChosenFindings, parts: Parts, caller: CalledBy) -> Handled:
+async def redrive(body: ChosenFindings, parts: Parts, caller: CalledBy) -> HandledFindings:
     acts = QualityActs(parts.warehouse, parts.audit)
     said = {"by": caller.name, "reason": body.reason}
-    return Handled(rows=await asyncio.to_thread(acts.redrive, body.choice(), **said))
+    return HandledFindings(rows=await asyncio.to_thread(acts.redrive, body.choice(), **said))
 
 
 @router.post(
     "/release",
     summary="Let the batches of a held object be applied",
     description="What was received until now passes; changes that break rules of severity `reject` go to quarantine.",
-    **told(CallerRole.OPERATOR),
+    **documented(CallerRole.OPERATOR),
 )
-async def release(body: HeldObject, parts: Parts, caller: CalledBy) -> Handled:
+async def release(body: HeldObject, parts: Parts, caller: CalledBy) -> HandledFindings:
     acts = QualityActs(parts.warehouse, parts.audit)
     said = {"by": caller.name, "reason": body.reason}
-    return Handled(rows=await asyncio.to_thread(acts.release, body.object, **said))
+    return HandledFindings(rows=await asyncio.to_thread(acts.release, body.object, **said))

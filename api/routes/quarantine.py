@@ -7,8 +7,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.dependencies import ApiParts, CalledBy, Parts
-from api.openapi import told
+from api.dependencies import CalledBy, Dependencies, Parts
+from api.openapi import documented
 from api.problems import invalid
 from api.runs.models import Reason
 from clients.warehouse.sql import replay as sql
@@ -78,7 +78,9 @@ class Acknowledged(BaseModel):
 
 
 @router.get(
-    "", summary="Changes that did not fit, counted, and the oldest one by one", **told(CallerRole.READER)
+    "",
+    summary="Changes that did not fit, counted, and the oldest one by one",
+    **documented(CallerRole.READER),
 )
 async def quarantine(
     parts: Parts,
@@ -103,7 +105,7 @@ async def quarantine(
     "/acknowledge",
     summary="Refused changes need no more care",
     description="They stay on record, and are not counted as waiting any more; a replay of what waits leaves them out.",
-    **told(CallerRole.OPERATOR),
+    **documented(CallerRole.OPERATOR),
 )
 async def acknowledge(body: Refused, parts: Parts, caller: CalledBy) -> Acknowledged:
     if not (body.because or body.object or body.batch):
@@ -115,7 +117,7 @@ async def acknowledge(body: Refused, parts: Parts, caller: CalledBy) -> Acknowle
 
 
 def _found(
-    parts: ApiParts, chosen: list[str], limit: int, *, everything: bool
+    parts: Dependencies, chosen: list[str], limit: int, *, everything: bool
 ) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
     with parts.warehouse.transaction() as transaction:
         counts = transaction.fetch(sql.count_quarantine(acknowledged=everything), chosen)

@@ -6,7 +6,7 @@ from typing import Self
 
 from pydantic import AwareDatetime, ConfigDict, Field, model_validator
 
-from api.dependencies import ApiParts
+from api.dependencies import Dependencies
 from api.runs.kinds import RunRequest, RunResource
 from clients.temporal.run_kinds import RECONCILE
 from schemas.reconcile import Depth, ReconcileInput
@@ -45,7 +45,7 @@ class ReconciliationRequest(RunRequest):
         """As the command names it: `all.buckets`, `all.ids.no-repair`."""
         return reconcile_name(self.since, self.until, self.depth, repairs=self.repairs)
 
-    async def as_input(self, parts: ApiParts, *, window: str, by: str) -> ReconcileInput:
+    async def as_input(self, parts: Dependencies, *, window: str, by: str) -> ReconcileInput:
         """The question; its object must be in the catalogue."""
         parts.catalogue.object(self.object)
         return ReconcileInput(

@@ -4,7 +4,7 @@ quarantine re-driven.
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from api.dependencies import ApiParts
+from api.dependencies import Dependencies
 from api.runs.kinds import RunRequest, RunResource
 from clients.temporal.run_kinds import REPLAY
 from schemas.replay import (
@@ -96,7 +96,7 @@ class ReplayRequest(RunRequest):
         """As the command names it: `changes,Case,2026-11-24..now`."""
         return replay_name(self.selection(""), self.shadow)
 
-    async def as_input(self, parts: ApiParts, *, window: str, by: str) -> ReplayInput:
+    async def as_input(self, parts: Dependencies, *, window: str, by: str) -> ReplayInput:
         """The selection; an object must be in the catalogue."""
         if self.object is not None:
             parts.catalogue.object(self.object)

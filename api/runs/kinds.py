@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from api.dependencies import ApiParts
+from api.dependencies import Dependencies
 from api.problems import wrong_fields
 from clients.database.idempotency_keys import KeyClaim
 from clients.temporal.run_kinds import RunKind
@@ -46,7 +46,7 @@ class RunRequest(BaseModel, ABC):
         """A window that says what is asked, and the same for the same."""
 
     @abstractmethod
-    async def as_input(self, parts: ApiParts, *, window: str, by: str) -> Message:
+    async def as_input(self, parts: Dependencies, *, window: str, by: str) -> Message:
         """The workflow's input; stores what must not travel through Temporal."""
 
 
@@ -83,7 +83,7 @@ class RunResource:
 
 
 async def ask_for_run(
-    parts: ApiParts, resource: RunResource, body: RunRequest, *, key: str | None, caller: Caller
+    parts: Dependencies, resource: RunResource, body: RunRequest, *, key: str | None, caller: Caller
 ) -> Started:
     """Start what is asked for, or find what was started for the same request before.
 
@@ -124,7 +124,7 @@ def _named(derived: str, key: str | None, caller: Caller) -> str:
 
 
 async def _derived(
-    parts: ApiParts, resource: RunResource, body: RunRequest, *, key: str | None, caller: Caller
+    parts: Dependencies, resource: RunResource, body: RunRequest, *, key: str | None, caller: Caller
 ) -> str:
     """The name of a run that the caller has not named. A key keeps the name that it was claimed
     with, by whatever release.

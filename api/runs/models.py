@@ -6,7 +6,7 @@ from typing import Generic, Literal, TypeVar
 from pydantic import BaseModel, Field
 
 from clients.temporal.run_kinds import RunAct
-from clients.temporal.run_views import Look
+from clients.temporal.run_views import RunDescription
 from schemas.message import Message
 
 S = TypeVar("S", bound=Message)
@@ -82,7 +82,7 @@ class Reason(BaseModel):
     )
 
 
-def status_of(found: Look) -> Status:
+def status_of(found: RunDescription) -> Status:
     """Temporal's word; a link of a chain that went on is not shown anywhere, so it is never asked
     for.
     """

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Response
 
-from api.dependencies import ApiParts, CalledBy, Parts
-from api.openapi import told
+from api.dependencies import CalledBy, Dependencies, Parts
+from api.openapi import documented
 from api.problems import ProblemError, invalid, not_found
 from api.runs.kinds import RunRequest, RunResource, ask_for_run
 from api.runs.models import (
@@ -24,7 +24,7 @@ from api.runs.models import (
     status_of,
 )
 from clients.temporal.run_kinds import RunAct
-from clients.temporal.run_views import Look, list_runs, look, progress
+from clients.temporal.run_views import RunDescription, list_runs, look, progress
 from clients.temporal.runs import signal
 from schemas import names
 from schemas.access import CallerRole
@@ -94,7 +94,7 @@ def _add_start(router: APIRouter, resource: RunResource) -> None:
         name=f"start_{resource.noun}",
         summary=f"Ask for a {resource.noun}",
         description=f"{resource.about} {_REPEATS[resource.kind.repeats]}",
-        **told(
+        **documented(
             CallerRole.OPERATOR,
             HTTPStatus.CONFLICT,
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
@@ -132,7 +132,7 @@ def _add_list(router: APIRouter, resource: RunResource) -> None:
         name=f"list_{resource.path}",
         summary=f"List {resource.path}, the newest first",
         description="A run is listed some milliseconds after its start, and for as long as Temporal keeps it.",
-        **told(CallerRole.READER),
+        **documented(CallerRole.READER),
     )
 
 
@@ -152,7 +152,7 @@ def _add_view(router: APIRouter, resource: RunResource) -> None:
         response_model=RunView[resource.kind.state],  # type: ignore[name-defined]  # a class, though only known when this runs
         name=f"get_{resource.noun}",
         summary=f"A {resource.noun}'s state, or its result",
-        **told(CallerRole.READER, HTTPStatus.NOT_FOUND),
+        **documented(CallerRole.READER, HTTPStatus.NOT_FOUND),
     )
 
 
@@ -177,18 +177,18 @@ def _add_act(router: APIRouter, resource: RunResource, act: RunAct) -> None:
         status_code=HTTPStatus.ACCEPTED,
         name=f"{act}_{resource.noun}",
         summary=summary,
-        **told(CallerRole.OPERATOR, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
+        **documented(CallerRole.OPERATOR, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
     )
 
 
-async def _found(parts: ApiParts, resource: RunResource, run_id: str) -> Look:
+async def _found(parts: Dependencies, resource: RunResource, run_id: str) -> RunDescription:
     found = await look(parts.client, resource.workflow_of(parts.org, run_id))
     if found is None:
         raise not_found(resource.noun, f"/v1/{resource.path}")
     return found
 
 
-def _listed(parts: ApiParts, resource: RunResource, found: Look) -> RunListed:
+def _listed(parts: Dependencies, resource: RunResource, found: RunDescription) -> RunListed:
     run_id = resource.run_id(parts.org, found.workflow_id)
     return RunListed(
         id=run_id,

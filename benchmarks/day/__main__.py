@@ -34,8 +34,8 @@ from benchmarks.day.report import as_json, failures, page
 from benchmarks.day.season import DAY, HOUR, SCALE, SHARES
 from benchmarks.day.yesterdays import DAYS_BEFORE, spend_yesterdays
 from clients.governor.leases import Leases
-from clients.governor.prepaid import PrepaidPurse
-from clients.governor.protocol import Purse
+from clients.governor.prepaid import PrepaidTokens
+from clients.governor.protocol import TokenSource
 from clients.salesforce.http import OrgHttp
 from clients.salesforce.limits import read_limits
 from clients.salesforce.session import Session
@@ -45,7 +45,7 @@ from sandbox.org.server.app import build_app, open_org
 from sandbox.org.traffic.fill import FillPlan, fill
 from schemas.catalogue import default_catalogue
 from schemas.errors import TidegateError
-from schemas.governor import Budget, LeaseClass, Terms
+from schemas.governor import Budget, GovernorConfig, LeaseClass
 from schemas.salesforce.limits import DAILY_API_REQUESTS, QUERY_PAGE_MAX
 
 MIDNIGHT = datetime(2026, 11, 2, tzinfo=UTC).timestamp()
@@ -65,13 +65,13 @@ class Day:
     org: Org
     record: Record
     governor: BooksGovernor
-    purse: Purse
+    purse: TokenSource
     leases: Leases
     sessions: "OpenSession"
     transport: httpx.AsyncBaseTransport
     reckless: bool
 
-    def http(self, purse: Purse) -> OrgHttp:
+    def http(self, purse: TokenSource) -> OrgHttp:
         """A way to the org, paid from a purse."""
         return OrgHttp(self.sessions, purse, transport=self.transport)
 
@@ -103,7 +103,7 @@ async def read_the_limits(day: Day) -> None:
     """As the governor workflow does."""
     while True:
         day.governor.books.books[Budget.API_CALLS].prepay(_QUESTION_CALLS, day.now())
-        purse = PrepaidPurse(_QUESTION_CALLS)
+        purse = PrepaidTokens(_QUESTION_CALLS)
         async with day.http(purse) as http:
             with suppress(TidegateError):
                 day.governor.books.take_in(await read_limits(http, LeaseClass.WRITEBACK), ())
@@ -136,7 +136,7 @@ async def prepared(folder: Path, *, reckless: bool) -> AsyncIterator[Day]:
     org = open_org(folder, edition="unlimited")
     app = build_app(org)
     record = Record()
-    governor = BooksGovernor(Terms(margin=0) if reckless else Terms())
+    governor = BooksGovernor(GovernorConfig(margin=0) if reckless else GovernorConfig())
     async with AsyncExitStack() as stack:
         for name in default_catalogue().objects:
             await fill(org, FillPlan(object=name, records=RECORDS))
@@ -150,7 +150,7 @@ async def prepared(folder: Path, *, reckless: bool) -> AsyncIterator[Day]:
         leases = Leases(governor, clock=asyncio.get_running_loop().time)
         stack.push_async_callback(leases.close)
         transport = WatchedOrg(httpx.ASGITransport(app.state.outermost), record, CALL_SECONDS)
-        purse: Purse = FreePurse() if reckless else leases
+        purse: TokenSource = FreePurse() if reckless else leases
         yield Day(org, record, governor, purse, leases, OpenSession(token), transport, reckless)
 
 

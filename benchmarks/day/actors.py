@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from benchmarks.day.record import Record
-from benchmarks.day.season import DAY, HOUR, ObjectShare, level
+from benchmarks.day.season import DAY, HOUR, TrafficShare, level
 from clients.salesforce.http import OrgHttp
 from clients.salesforce.request import Call
 from sandbox.org.data.model import Org
@@ -19,7 +19,7 @@ TICK = 5.0
 
 
 async def change_records(
-    org: Org, share: ObjectShare, ids: Sequence[str], record: Record, hour_of: Callable[[], float]
+    org: Org, share: TrafficShare, ids: Sequence[str], record: Record, hour_of: Callable[[], float]
 ) -> None:
     """Write as the season has it, forever."""
     chance = random.Random(share.object)  # noqa: S311 -- reproducible load is the point

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from benchmarks.day.record import Record
-from benchmarks.day.season import DAY, SHARES, ObjectShare
+from benchmarks.day.season import DAY, SHARES, TrafficShare
 from clients.governor.leases import Leases
 from clients.salesforce.http import OrgHttp
 from clients.salesforce.polling import PolledSource
@@ -17,7 +17,7 @@ from schemas.errors import RateLimitedError, StreamBrokenError, TidegateError
 from schemas.governor import Budget, LeaseClass
 from schemas.ingest.positions import PolledPosition
 from schemas.planner import ObjectLoad, Plan, PlanTask, Way
-from transforms.governor.ledger import OrgBooks
+from transforms.governor.ledger import BudgetLedger
 from transforms.planner.allocations import may_spend_by_books
 from transforms.planner.choose import make_plan
 
@@ -35,7 +35,7 @@ class Follower:
     http: OrgHttp
     leases: Leases
     spec: ObjectSpec
-    share: ObjectShare
+    share: TrafficShare
     record: Record
     now: Callable[[], float]
     way: Way = Way.POLL
@@ -115,14 +115,14 @@ def _event_name(name: str) -> str:
     return name.removesuffix("__c") + "__ChangeEvent" if name.endswith("__c") else f"{name}ChangeEvent"
 
 
-async def keep_planning(followers: list[Follower], books: OrgBooks, record: Record) -> None:
+async def keep_planning(followers: list[Follower], books: BudgetLedger, record: Record) -> None:
     """A plan a minute, from what is measured and what the books say."""
     while True:
         plan_once(followers, books, record)
         await asyncio.sleep(PLAN_EVERY_SECONDS)
 
 
-def plan_once(followers: list[Follower], books: OrgBooks, record: Record) -> Plan | None:
+def plan_once(followers: list[Follower], books: BudgetLedger, record: Record) -> Plan | None:
     """Make a plan and tell the followers; None when the books do not know enough yet."""
     may_spend = may_spend_by_books(books, streamed=0)
     if may_spend is None:
@@ -144,6 +144,6 @@ def plan_once(followers: list[Follower], books: OrgBooks, record: Record) -> Pla
     return plan
 
 
-def shares_by_object() -> dict[str, ObjectShare]:
+def shares_by_object() -> dict[str, TrafficShare]:
     """Object -> its part of the day."""
     return {each.object: each for each in SHARES}

@@ -3,19 +3,19 @@
 import time
 from contextlib import AbstractAsyncContextManager, nullcontext
 
-from schemas.governor import Answer, Budget, Exchange, LeaseClass, Reading, Refusal, Terms
-from transforms.governor.ledger import OrgBooks
+from schemas.governor import Budget, Exchange, GovernorConfig, LeaseAnswer, LeaseClass, Reading, Refusal
+from transforms.governor.ledger import BudgetLedger
 
 
 class BooksGovernor:
     """The governor workflow's handling of an exchange."""
 
-    def __init__(self, terms: Terms) -> None:
-        self.books = OrgBooks(org="day", terms=terms)
+    def __init__(self, terms: GovernorConfig) -> None:
+        self.books = BudgetLedger(org="day", terms=terms)
         self.exchanges = 0
 
-    async def exchange(self, exchange: Exchange) -> Answer:
-        """Answer from the books."""
+    async def exchange(self, exchange: Exchange) -> LeaseAnswer:
+        """LeaseAnswer from the books."""
         self.exchanges += 1
         return self.books.exchange(exchange, time.time())
 

@@ -9,7 +9,7 @@ import httpx
 
 from schemas.governor import Budget, LeaseClass
 from transforms.governor.forecast import forecast
-from transforms.governor.ledger import OrgBooks
+from transforms.governor.ledger import BudgetLedger
 
 APPLY_SECONDS = 6.0
 """From received to curated: what `tidegate demo` measures for 95 of 100 changes at the peak rate;
@@ -43,7 +43,7 @@ class Record:
         """A change is here."""
         self.ages[name].extend([now - committed + APPLY_SECONDS] * count)
 
-    def look_ahead(self, books: OrgBooks, now: float) -> None:
+    def look_ahead(self, books: BudgetLedger, now: float) -> None:
         """Note what is expected six hours from now."""
         found = forecast(books.books[Budget.API_CALLS], books.terms, now)
         if len(found.expected) >= AHEAD_HOURS:

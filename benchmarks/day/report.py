@@ -4,14 +4,14 @@ from typing import Any
 
 from benchmarks.day.record import Record, share
 from schemas.governor import Budget, LeaseClass
-from transforms.governor.ledger import OrgBooks
+from transforms.governor.ledger import BudgetLedger
 
 FRESH_SECONDS = 120.0
 FORECAST_ERROR = 0.10
 _ENOUGH_FORECASTS = 12
 
 
-def failures(record: Record, books: OrgBooks) -> list[str]:
+def failures(record: Record, books: BudgetLedger) -> list[str]:
     """Failed assertions; empty for a good day."""
     wrong = [f"the org refused {count} times: {code}" for code, count in record.refused.items()]
     for name, ages in record.ages.items():

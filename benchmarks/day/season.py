@@ -20,7 +20,7 @@ _SPIKE = (10.0, 11.0)
 
 
 @dataclass(frozen=True)
-class ObjectShare:
+class TrafficShare:
     """One object's part of the day."""
 
     object: str
@@ -31,12 +31,12 @@ class ObjectShare:
 
 
 SHARES = (
-    ObjectShare("Case", 12_000_000, "IntakeNarrative__c"),
-    ObjectShare("ServiceRequest__c", 11_000_000, "OfficerNotes__c"),
-    ObjectShare("Payment__c", 9_000_000, "AuditNotes__c"),
-    ObjectShare("Contact", 2_500_000, "OutreachNotes__c"),
-    ObjectShare("Account", 480_000, "ReviewNotes__c"),
-    ObjectShare("Opportunity", 20_000, "ReviewText__c", scale=1),
+    TrafficShare("Case", 12_000_000, "IntakeNarrative__c"),
+    TrafficShare("ServiceRequest__c", 11_000_000, "OfficerNotes__c"),
+    TrafficShare("Payment__c", 9_000_000, "AuditNotes__c"),
+    TrafficShare("Contact", 2_500_000, "OutreachNotes__c"),
+    TrafficShare("Account", 480_000, "ReviewNotes__c"),
+    TrafficShare("Opportunity", 20_000, "ReviewText__c", scale=1),
 )
 
 

@@ -10,7 +10,7 @@ from benchmarks.day.season import HOUR
 from sandbox.org.data.model import Org
 from schemas.governor import Budget, Exchange, LeaseClass, LeaseLine, Reading
 from schemas.salesforce.limits import API_USAGE_LAG
-from transforms.governor.ledger import OrgBooks
+from transforms.governor.ledger import BudgetLedger
 
 DAYS_BEFORE = 2
 _STEP = 300.0
@@ -23,7 +23,7 @@ _PER_HOUR = {
 }
 
 
-async def spend_yesterdays(org: Org, books: OrgBooks, *, until: float) -> None:
+async def spend_yesterdays(org: Org, books: BudgetLedger, *, until: float) -> None:
     """Count in the org and in the books what each class spends, until the day begins."""
     owed = dict.fromkeys(_PER_HOUR, 0.0)
     while time.time() < until:

@@ -24,13 +24,13 @@ from cli.options import (
     SettingsFile,
     Since,
     Until,
+    acting_user,
     time_range,
-    who,
 )
 from cli.output import EXIT_FAILED, OUT, AsJson, print_json, say
 from cli.run_control import ShownRun, add_run_control, state_as_json
 from cli.runs import Asked, Ended, run_to_its_end
-from cli.state import settings_of_state
+from cli.state import local_settings
 from clients.temporal.run_kinds import BACKFILL
 from schemas.backfill import BackfillInput, BackfillState
 from schemas.catalogue import load_catalogue
@@ -85,7 +85,7 @@ def start(
 
     Example: tidegate backfill Case --since 2026-11-01 --reason "new field"
     """
-    loaded = settings_of_state(settings, home)
+    loaded = local_settings(settings, home)
     options = _Options(object_name, since, until, ids, name, again, by, reason)
     request, count = _request(loaded, options, keeps=not dry_run)
     if dry_run:
@@ -116,7 +116,7 @@ def _request(loaded: Settings, options: _Options, *, keeps: bool) -> tuple[Backf
         since=since,
         until=until,
         ids_key=None if stored is None else keep_ids(loaded, stored, is_kept=keeps),
-        by=who(options.by),
+        by=acting_user(options.by),
         reason=options.reason,
     )
     return request, None if listed is None else len(listed)

@@ -19,11 +19,11 @@ from cli.local.sandbox import MOST_CHANGES_A_MINUTE
 from cli.local.sandbox_packages import require_sandbox_packages
 from cli.local.surge import Surge, run_surge, wait_for_followers, wait_for_rereads
 from cli.local.up import Running, running_all
-from cli.output import EXIT_FAILED, OUT, progress, say
+from cli.output import EXIT_FAILED, OUT, progress_bar, say
 from cli.state import settings_file
 from sandbox.endpoints import Endpoints
 from schemas.catalogue import Catalogue, load_catalogue
-from workers.clients import open_parts
+from workers.clients import open_clients
 from workers.settings import load_settings
 
 _ACTS = {
@@ -95,7 +95,7 @@ def _measured_surge(
     """
     meter = measurements.ProcessMeter(running.roots())
     meter.start()
-    with progress(f"{rate:,} changes a minute", seconds) as bar:
+    with progress_bar(f"{rate:,} changes a minute", seconds) as bar:
         surge = run_surge(
             running.endpoints,
             rate=rate,
@@ -126,7 +126,7 @@ def judge(figures: dict[str, Any]) -> list[str]:
 
 
 def _compare(endpoints: Endpoints, state: Path) -> Comparison:
-    parts = open_parts(load_settings(settings_file(state.resolve())))
+    parts = open_clients(load_settings(settings_file(state.resolve())))
     try:
         return compare_all(
             endpoints.salesforce.control_url, endpoints.warehouse.dsn, parts.catalogue, parts.protector

@@ -38,7 +38,7 @@ Show = Callable[[str], None]
 
 
 @dataclass
-class Acts:
+class DemoSteps:
     """The acts on one engine."""
 
     settings: Settings
@@ -156,7 +156,7 @@ class Acts:
 
 def run_acts(settings: Settings, show: Show) -> dict[str, Any]:
     """Do everything on the engine of these settings."""
-    return asyncio.run(Acts(settings, show).all())
+    return asyncio.run(DemoSteps(settings, show).all())
 
 
 def judge_acts(figures: dict[str, Any]) -> dict[str, bool]:

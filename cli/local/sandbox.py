@@ -12,7 +12,7 @@ import typer
 from cli.grammar import CommandApp
 from cli.local.sandbox_packages import require_sandbox_packages
 from cli.options import DEFAULT_HOME, Home
-from cli.output import OUT, print_json, progress, say
+from cli.output import OUT, print_json, progress_bar, say
 from cli.state import read_endpoints, write_endpoints
 from sandbox.endpoints import Endpoints
 from schemas.errors import SettingsError, UnavailableError
@@ -93,7 +93,7 @@ def traffic(
     """
     control = read_endpoints(home).salesforce.control_url
     start_traffic(control, rate=rate, seconds=seconds, seed=seed, old_share=old_share)
-    with progress(f"{rate:,} changes a minute", seconds) as bar:
+    with progress_bar(f"{rate:,} changes a minute", seconds) as bar:
         while (now := traffic_state(control))["running"]:
             bar.update(completed=now["elapsed_seconds"], detail=f"{now['sent']:,} changes sent")
             time.sleep(0.5)

@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from cli.grammar import CommandApp
-from cli.options import DEFAULT_HOME, By, Home, NeededReason, ObjectName, SettingsFile, who
+from cli.options import DEFAULT_HOME, By, Home, NeededReason, ObjectName, SettingsFile, acting_user
 from cli.output import AsJson, print_json, say
 from cli.planner.output import view_as_json
-from cli.state import settings_of_state
+from cli.state import local_settings
 from clients.temporal.planner import pin_object
 from schemas.errors import SettingsError
 from schemas.planner import PinInput, PlannerView, Way
@@ -38,9 +38,11 @@ def pin(
 
     Example: tidegate planner pin Case stream --reason "audit week"
     """
-    loaded = settings_of_state(settings, home)
+    loaded = local_settings(settings, home)
     _tell(
-        _ask(loaded, object_name, way, (who(by), reason)), f"{object_name} goes by {way} now", as_json=as_json
+        _ask(loaded, object_name, way, (acting_user(by), reason)),
+        f"{object_name} goes by {way} now",
+        as_json=as_json,
     )
 
 
@@ -57,9 +59,9 @@ def unpin(
 
     Example: tidegate planner unpin Case --reason "the audit is over"
     """
-    loaded = settings_of_state(settings, home)
+    loaded = local_settings(settings, home)
     _tell(
-        _ask(loaded, object_name, None, (who(by), reason)),
+        _ask(loaded, object_name, None, (acting_user(by), reason)),
         f"the plan decides on {object_name}",
         as_json=as_json,
     )

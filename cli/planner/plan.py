@@ -11,11 +11,11 @@ from temporalio.service import RPCError, RPCStatusCode
 from cli.options import DEFAULT_HOME, Home, SettingsFile
 from cli.output import EXIT_NO_PLAN, OUT, AsJson, print_json
 from cli.planner.output import plan_as_json, plan_page, view_as_json, view_page
-from cli.state import settings_of_state
+from cli.state import local_settings
 from schemas import names
 from schemas.catalogue import default_catalogue
 from schemas.errors import SettingsError, UnavailableError
-from schemas.governor import Budget, Terms
+from schemas.governor import Budget, GovernorConfig
 from schemas.ids import planner_workflow_id
 from schemas.planner import ObjectLoad, PlannerView, PlanTask
 from transforms.planner.allocations import allocations, following_may_spend
@@ -72,10 +72,10 @@ def plan(
     Example: tidegate plan --changes-per-day 35000000 --edition unlimited --entitlement 50000
     """
     if changes_per_day is None:
-        _show_present(settings_of_state(settings, home), as_json=as_json)
+        _show_present(local_settings(settings, home), as_json=as_json)
         return
     limits = allocations(edition, licences=licences, entitlement=entitlement)
-    terms = Terms()
+    terms = GovernorConfig()
     taken = {Budget.API_CALLS: others * limits[Budget.API_CALLS]}
     task = PlanTask(
         loads=_loads(_shares(objects), changes_per_day, peak),

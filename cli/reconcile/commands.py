@@ -20,14 +20,14 @@ from cli.options import (
     SettingsFile,
     Since,
     Until,
+    acting_user,
     time_range,
-    who,
 )
 from cli.output import EXIT_FAILED, EXIT_ISOLATED, AsJson, print_json, say
 from cli.reconcile.output import report_of, share, show_cost, show_report
 from cli.run_control import ShownRun, add_run_control
 from cli.runs import Asked, run_to_its_end
-from cli.state import settings_of_state
+from cli.state import local_settings
 from clients.temporal.run_kinds import RECONCILE
 from schemas.catalogue import load_catalogue
 from schemas.reconcile import Depth, ReconcileInput, ReconcileState, Verdict
@@ -77,7 +77,7 @@ def start(
 
     Example: tidegate reconcile Case --depth ids
     """
-    loaded = settings_of_state(settings, home)
+    loaded = local_settings(settings, home)
     first, last = time_range(since, until)
     if dry_run:
         show_cost(loaded, object_name, depth, differences, as_json=as_json)
@@ -92,7 +92,7 @@ def start(
         repairs=repairs,
         checks_log=checks_log,
         settle=loaded.reconciliation.comparison_delay if settle is None else timedelta(seconds=settle),
-        by=who(by),
+        by=acting_user(by),
         reason=reason,
     )
     _run(loaded, request, detach=detach, as_json=as_json)

@@ -10,7 +10,7 @@ from clients.storage.objects import ObjectStore
 from clients.warehouse.sql import reconcile as sql
 from schemas.catalogue import load_catalogue
 from schemas.reconcile import Depth, ReconcileState
-from transforms.reconcile.cost import PlanTerms, calls_needed
+from transforms.reconcile.cost import ReconcileCostConfig, calls_needed
 from workers.addresses import s3_address
 from workers.clients import open_warehouse
 from workers.settings import Settings
@@ -88,10 +88,10 @@ def show_cost(settings: Settings, object_name: str, depth: Depth, differences: i
     try:
         with warehouse.reading() as reading:
             ((rows, days),) = reading.fetch(sql.count_days(spec))
-            ((isolated,),) = reading.fetch(sql.count_isolated(spec))
+            ((isolated,),) = reading.fetch(sql.count_with_isolated(spec))
     finally:
         warehouse.close()
-    terms = PlanTerms(page_rows=settings.reconciliation.page_rows)
+    terms = ReconcileCostConfig(page_rows=settings.reconciliation.page_rows)
     needed = calls_needed(
         int(rows), differences, days=int(days), depth=depth, isolated=int(isolated), terms=terms
     )

@@ -27,7 +27,7 @@ from cli.replay.output import part_done, result_page, size_page, words
 from cli.replay.shadow import add_shadow_commands, compare_with_tables
 from cli.run_control import ShownRun, add_run_control, state_as_json
 from cli.runs import Asked, run_to_its_end
-from cli.state import settings_of_state
+from cli.state import local_settings
 from clients.storage.landed_batches import LandedBatches
 from clients.storage.objects import ObjectStore
 from clients.temporal.run_kinds import REPLAY
@@ -105,7 +105,7 @@ def start(
         raise SettingsError(
             "Nothing was chosen. Give --lane, --object, --record, --since and --until; or --all."
         )
-    loaded = settings_of_state(settings, home)
+    loaded = local_settings(settings, home)
     selection = _selection(loaded, options)
     if dry_run:
         _show_size(loaded, selection, as_json=as_json)

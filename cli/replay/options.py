@@ -7,7 +7,7 @@ from datetime import datetime
 
 from pydantic import ValidationError
 
-from cli.options import time_ago, time_of, who
+from cli.options import acting_user, time_ago, time_of
 from schemas.catalogue import Catalogue
 from schemas.errors import SettingsError
 from schemas.replay import POSITION_PATTERN, ReplayInput, ReplaySelection
@@ -82,7 +82,7 @@ def request_of(
             key=key or replay_name(selection, shadow),
             shadow=shadow,
             parallel=parallel,
-            by=who(by),
+            by=acting_user(by),
             reason=reason,
         )
     except ValidationError as error:

@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 
 from cli.grammar import CommandApp
-from cli.options import DEFAULT_HOME, By, Home, OfObject, Reason, SettingsFile, who
+from cli.options import DEFAULT_HOME, By, Home, OfObject, Reason, SettingsFile, acting_user
 from cli.output import EXIT_FAILED, OUT, TALK, AsJson, print_json, say
 from cli.replay.shadow_page import differences_page
-from cli.state import settings_of_state
+from cli.state import local_settings
 from clients.database.audit_log import AuditLog
 from clients.warehouse.shadow.compare import compare_shadow, drop_shadow, shadows_of
 from schemas.errors import SettingsError
@@ -39,7 +39,7 @@ def compare(
 
     Example: tidegate replay compare rehearsal
     """
-    compare_with_tables(settings_of_state(settings, home), name, object_name, as_json=as_json)
+    compare_with_tables(local_settings(settings, home), name, object_name, as_json=as_json)
 
 
 def drop(
@@ -53,7 +53,7 @@ def drop(
 
     Example: tidegate replay drop rehearsal --reason "the release is out"
     """
-    loaded = settings_of_state(settings, home)
+    loaded = local_settings(settings, home)
     with (
         closing(open_warehouse(loaded)) as warehouse,
         closing(AuditLog(loaded.operational.dsn.get_secret_value())) as log,
@@ -61,7 +61,9 @@ def drop(
         if name not in (known := shadows_of(warehouse)):
             raise SettingsError(f"There is no shadow {name}; there is {', '.join(known) or 'none'}.")
         log.ensure_tables()
-        log.append(Act(act="shadow.drop", by=who(by), target=name, detail=reason, at=datetime.now(UTC)))
+        log.append(
+            Act(act="shadow.drop", by=acting_user(by), target=name, detail=reason, at=datetime.now(UTC))
+        )
         drop_shadow(warehouse, name)
     say(f"the shadow {name} is gone")
 

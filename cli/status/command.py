@@ -10,8 +10,8 @@ from rich.text import Text
 from cli.options import DEFAULT_HOME, Home, SettingsFile
 from cli.output import AsJson, Every, Watch, show
 from cli.runs import RunRow
-from cli.state import settings_of_state
-from cli.status.engine import RECENT_MINUTES, LaneView, ObjectView, Overview, ReconciledView, overview
+from cli.state import local_settings
+from cli.status.engine import RECENT_MINUTES, LaneLine, ObjectLine, Overview, ReconciledView, overview
 from cli.status.quality import quality_lines
 
 
@@ -26,7 +26,7 @@ def status(
 
     Example: tidegate status --watch
     """
-    loaded = settings_of_state(settings, home)
+    loaded = local_settings(settings, home)
     show(lambda: asyncio.run(overview(loaded)), _page, as_json=as_json, watch=watch, every=every)
 
 
@@ -50,7 +50,7 @@ def _page(found: Overview) -> Group:
     )
 
 
-def _lanes(lanes: list[LaneView]) -> Table:
+def _lanes(lanes: list[LaneLine]) -> Table:
     table = Table(
         "lane", "state", "channel", "landed to", "last event received", "batches under way", box=None
     )
@@ -64,7 +64,7 @@ def _lanes(lanes: list[LaneView]) -> Table:
     return table
 
 
-def _objects(objects: list[ObjectView]) -> Table:
+def _objects(objects: list[ObjectLine]) -> Table:
     numbers = ("landed", "applied", "duplicate", "quarantined", f"a minute ({RECENT_MINUTES} min)")
     table = Table("object", *numbers, "slowest change: median", "worst", "newest change", box=None)
     for column in table.columns[1:]:

@@ -14,9 +14,9 @@ from temporalio.service import RPCError
 from cli.run_control import rows_of
 from cli.runs import RunRow
 from cli.status.quality import QualityView, quality_view
-from cli.status.work import OtherWork, WritebackView, other_work, writebacks
+from cli.status.work import OtherWork, WritebackLine, other_work, writebacks
 from clients.temporal.run_kinds import BACKFILL
-from clients.warehouse.psycopg_errors import translated
+from clients.warehouse.psycopg_errors import translated_psycopg
 from clients.warehouse.sql import apply as sql
 from schemas import names
 from schemas.ids import READING_LANES, lane_workflow_id
@@ -31,7 +31,7 @@ RECENT_MINUTES = 10
 
 
 @dataclass(frozen=True)
-class LaneView:
+class LaneLine:
     """A lane and how far it is."""
 
     lane: str
@@ -46,7 +46,7 @@ class LaneView:
 
 
 @dataclass(frozen=True)
-class ObjectView:
+class ObjectLine:
     """An object's ledger: totals, and the slowest change of each recent batch."""
 
     object: str
@@ -85,8 +85,8 @@ class Overview:
 
     at: datetime
     org: str
-    lanes: list[LaneView]
-    objects: list[ObjectView]
+    lanes: list[LaneLine]
+    objects: list[ObjectLine]
     quarantine: dict[str, int]
     """Reason -> changes."""
     balanced: bool
@@ -95,7 +95,7 @@ class Overview:
     backfills: list[RunRow] = field(default_factory=list)
     """Running ones, repairs among them."""
     reconciled: list[ReconciledView] = field(default_factory=list)
-    writebacks: WritebackView = field(default_factory=lambda: WritebackView([], [], []))
+    writebacks: WritebackLine = field(default_factory=lambda: WritebackLine([], [], []))
     other: OtherWork = field(default_factory=lambda: OtherWork({}, {}, 0))
     quality: QualityView | None = None
     """None: it could not be asked."""
@@ -114,7 +114,7 @@ async def overview(settings: Settings) -> Overview:
     """Ask Temporal and the warehouse."""
     client = await connect_temporal(settings)
     with (
-        translated("the warehouse"),
+        translated_psycopg("the warehouse"),
         psycopg.connect(settings.warehouse.dsn.get_secret_value(), connect_timeout=5) as connection,
     ):
         objects = _objects(connection)
@@ -155,11 +155,11 @@ async def _lane_names(client: Client, settings: Settings) -> list[str]:
     return sorted(each.removeprefix(prefix) for each in found if each.startswith(prefix))
 
 
-async def _lane(client: Client, org: str, lane: str, positions: dict[str, tuple[str, datetime]]) -> LaneView:
+async def _lane(client: Client, org: str, lane: str, positions: dict[str, tuple[str, datetime]]) -> LaneLine:
     position, received_at = positions.get(lane, ("", None))
     state = await _lane_state(client, org, lane)
     running = f'WorkflowType = "{names.CHANGE_BATCH_WORKFLOW}" AND ExecutionStatus = "Running" AND SfLane = "{lane}"'
-    return LaneView(
+    return LaneLine(
         lane=lane,
         state="not started" if state is None else "paused" if state.paused else "following",
         channel=(state.channel or state.object) if state else "",
@@ -182,7 +182,7 @@ async def _lane_state(client: Client, org: str, lane: str) -> LaneState | None:
         return None
 
 
-def _objects(connection: psycopg.Connection) -> list[ObjectView]:
+def _objects(connection: psycopg.Connection) -> list[ObjectLine]:
     # What a backfill reads is old; it says nothing of how fresh the lanes keep the object.
     followed = " AND ".join(f"lane NOT LIKE '{prefix}%'" for prefix in READING_LANES)
     recent = f"committed_at > NOW() - INTERVAL '{RECENT_MINUTES} minutes' AND {followed}"
@@ -200,7 +200,7 @@ def _objects(connection: psycopg.Connection) -> list[ObjectView]:
         query.encode()
     ):
         views.append(
-            ObjectView(
+            ObjectLine(
                 object=name or "(unreadable)",
                 landed=int(landed),
                 applied=int(applied),

@@ -12,8 +12,8 @@ from temporalio.client import Client
 from clients.temporal.run_views import list_runs
 from clients.warehouse.sql import apply as sql
 from clients.writeback.pauses import pause_line
-from clients.writeback.queries import WritebackLooks
-from clients.writeback.stats import Latency, Standing
+from clients.writeback.queries import WritebackQueries
+from clients.writeback.stats import Latency, QueueStats
 from schemas import names
 from schemas.ids import replay_workflow_id
 from schemas.writeback.control import PauseView
@@ -23,10 +23,10 @@ _MOST_RUNS = 50
 
 
 @dataclass(frozen=True)
-class WritebackView:
+class WritebackLine:
     """Every object's writebacks."""
 
-    standings: list[Standing]
+    standings: list[QueueStats]
     latencies: list[Latency]
     """Of the last hour."""
     pauses: list[PauseView]
@@ -71,10 +71,10 @@ class OtherWork:
             yield f"drift: {self.drift:,} fields need somebody: tidegate drift"
 
 
-def writebacks(settings: Settings) -> WritebackView:
+def writebacks(settings: Settings) -> WritebackLine:
     """Ask the operational store. Blocks."""
-    with closing(WritebackLooks(settings.operational.dsn.get_secret_value())) as looks:
-        return WritebackView(looks.standings(), looks.latencies(), looks.pauses())
+    with closing(WritebackQueries(settings.operational.dsn.get_secret_value())) as looks:
+        return WritebackLine(looks.standings(), looks.latencies(), looks.pauses())
 
 
 async def other_work(client: Client, connection: psycopg.Connection, org: str) -> OtherWork:
@@ -95,7 +95,7 @@ async def other_work(client: Client, connection: psycopg.Connection, org: str) -
     return OtherWork(replays, found, 0 if row is None else int(row[0]))
 
 
-def _standing(found: Standing | None, now: datetime) -> Sequence[str]:
+def _standing(found: QueueStats | None, now: datetime) -> Sequence[str]:
     if found is None:
         return ["none waits"]
     counts = {"waiting": found.waiting, "open": found.open, "held": found.held, "dead": found.dead}

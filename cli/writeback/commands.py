@@ -10,16 +10,16 @@ import typer
 from cli.grammar import CommandApp
 from cli.options import DEFAULT_HOME, Home, Most, OfObject, SettingsFile
 from cli.output import EXIT_FAILED, OUT, AsJson, print_json, say
-from cli.state import settings_of_state
+from cli.state import local_settings
 from cli.writeback.control import COMMANDS
 from cli.writeback.output import attempts_page, batches_page, latency_page, list_page, shown_text
 from cli.writeback.submit import submit
-from clients.writeback.queries import Row, WritebackFilter, WritebackLooks
+from clients.writeback.queries import Row, WritebackFilter, WritebackQueries
 from schemas.writeback.messages import WritebackState
 from workers.settings import Settings
 
 
-class BatchState(StrEnum):
+class BatchStateOption(StrEnum):
     """States of batches that can be asked for."""
 
     OPEN = "open"
@@ -53,7 +53,7 @@ def list_writebacks(
     """
     chosen = WritebackFilter(object_name, state_name, caller=caller, batch=batch)
     is_dead = state_name is WritebackState.DEAD
-    with closing(_looks(settings_of_state(settings, home))) as looks:
+    with closing(_looks(local_settings(settings, home))) as looks:
         counts, rows = looks.counts(caller=caller), looks.page(chosen, most, oldest_first=is_dead)
     if as_json:
         print_json({"counts": [vars(each) for each in counts], "writebacks": rows})
@@ -72,7 +72,7 @@ def show_writeback(
 
     Example: tidegate writeback show 17
     """
-    with closing(_looks(settings_of_state(settings, home))) as looks:
+    with closing(_looks(local_settings(settings, home))) as looks:
         found = looks.one(number)
         attempts: list[Row] = [] if found is None else looks.attempts(number)
     if found is None:
@@ -91,7 +91,7 @@ def show_writeback(
 def list_batches(
     object_name: OfObject = None,
     state_name: Annotated[
-        BatchState | None, typer.Option("--state", help="open: only those that are not closed.")
+        BatchStateOption | None, typer.Option("--state", help="open: only those that are not closed.")
     ] = None,
     most: Most = 20,
     as_json: AsJson = False,
@@ -102,8 +102,8 @@ def list_batches(
 
     Example: tidegate writeback batches --object Case --state open
     """
-    with closing(_looks(settings_of_state(settings, home))) as looks:
-        rows = looks.batches(most, object_name=object_name, is_open=state_name is BatchState.OPEN)
+    with closing(_looks(local_settings(settings, home))) as looks:
+        rows = looks.batches(most, object_name=object_name, is_open=state_name is BatchStateOption.OPEN)
     print_json({"batches": rows}) if as_json else OUT.print(batches_page(rows))
 
 
@@ -120,10 +120,10 @@ def show_latency(
 
     Example: tidegate writeback latency --hours 24
     """
-    with closing(_looks(settings_of_state(settings, home))) as looks:
+    with closing(_looks(local_settings(settings, home))) as looks:
         found = looks.latencies(timedelta(hours=hours))
     print_json({"objects": [each.as_json() for each in found]}) if as_json else OUT.print(latency_page(found))
 
 
-def _looks(settings: Settings) -> WritebackLooks:
-    return WritebackLooks(settings.operational.dsn.get_secret_value())
+def _looks(settings: Settings) -> WritebackQueries:
+    return WritebackQueries(settings.operational.dsn.get_secret_value())

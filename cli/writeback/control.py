@@ -9,9 +9,9 @@ from typing import Annotated
 
 import typer
 
-from cli.options import DEFAULT_HOME, By, Everything, Home, OfObject, Reason, SettingsFile, who
+from cli.options import DEFAULT_HOME, By, Everything, Home, OfObject, Reason, SettingsFile, acting_user
 from cli.output import EXIT_FAILED, OUT, AsJson, print_json, say
-from cli.state import settings_of_state
+from cli.state import local_settings
 from cli.writeback.output import left_page
 from cli.writeback.submit import wake
 from clients.writeback.batch_former import objects_that_wait
@@ -53,7 +53,7 @@ def pause(
 
     Example: tidegate writeback pause Case --reason "release tonight"
     """
-    loaded = settings_of_state(settings, home)
+    loaded = local_settings(settings, home)
     _hold(loaded, PauseChange.PAUSE, object_name, _control(by, reason, everything), as_json=as_json)
 
 
@@ -70,7 +70,7 @@ def resume(
 
     Example: tidegate writeback resume Case
     """
-    loaded = settings_of_state(settings, home)
+    loaded = local_settings(settings, home)
     _hold(loaded, PauseChange.RESUME, object_name, _control(by, reason, everything), as_json=as_json)
 
 
@@ -87,7 +87,7 @@ def drain(
 
     Example: tidegate writeback drain --all --reason "the org moves to another instance"
     """
-    loaded = settings_of_state(settings, home)
+    loaded = local_settings(settings, home)
     _hold(loaded, PauseChange.DRAIN, object_name, _control(by, reason, everything), as_json=as_json)
 
 
@@ -112,9 +112,9 @@ def retry(
     Example: tidegate writeback retry --object Case --code UNABLE_TO_LOCK_ROW
     """
     chosen = _choice(numbers, object=object_name, code=code, state=state_name, batch=batch)
-    loaded = settings_of_state(settings, home)
+    loaded = local_settings(settings, home)
     with _store(loaded) as store:
-        handled = Unsent(store).retry(chosen, by=who(by), reason=reason, force=force)
+        handled = Unsent(store).retry(chosen, by=acting_user(by), reason=reason, force=force)
     wake(loaded, set(handled.objects))
     _tell(handled, f"{_counted(handled.numbers)} sent again", handled.left, as_json=as_json)
 
@@ -136,8 +136,8 @@ def discard(
     Example: tidegate writeback discard 17 18 --reason "corrected by hand"
     """
     chosen = _choice(numbers, object=object_name, code=code, state=state_name, batch=batch)
-    with _store(settings_of_state(settings, home)) as store:
-        handled = Unsent(store).discard(chosen, by=who(by), reason=reason)
+    with _store(local_settings(settings, home)) as store:
+        handled = Unsent(store).discard(chosen, by=acting_user(by), reason=reason)
     _tell(handled, f"{_counted(handled.numbers)} discarded", handled.left, as_json=as_json)
 
 
@@ -156,10 +156,10 @@ def undo(
     Example: tidegate writeback undo --batch 4711.0 --reason "wrong file"
     """
     chosen = _choice(numbers, batch=batch)
-    loaded = settings_of_state(settings, home)
+    loaded = local_settings(settings, home)
     with _store(loaded) as store, closing(open_warehouse(loaded)) as warehouse:
         catalogue = decided_catalogue(loaded, warehouse)
-        result = Undoing(store, catalogue).undo(chosen, by=who(by), reason=reason)
+        result = Undoing(store, catalogue).undo(chosen, by=acting_user(by), reason=reason)
     wake(loaded, set(result.objects))
     undone = [each.number for each in result.undone]
     by_numbers = ranges(each.by for each in result.undone)
@@ -168,7 +168,7 @@ def undo(
 
 
 def _control(by: str, reason: str, everything: bool) -> WritebackControl:
-    return WritebackControl(by=who(by), reason=reason, whole_org=everything)
+    return WritebackControl(by=acting_user(by), reason=reason, whole_org=everything)
 
 
 def _choice(numbers: list[int] | None, **parts: str | None) -> WritebackChoice:

@@ -18,9 +18,9 @@ from clients.storage.objects import ObjectStore
 from clients.writeback.intake import WritebackIntake
 from schemas.catalogue import Catalogue
 from schemas.writeback.messages import Intake, RefusedWriteback
-from schemas.writeback.preview import Difference, Effect, Preview, WouldBe
+from schemas.writeback.preview import FieldDifference, Preview, PreviewEffect, WouldBe
 from transforms.pii import Protector
-from transforms.writeback.batching import Terms
+from transforms.writeback.batching import BatchingConfig
 from workers.addresses import s3_address
 from workers.clients import connect_temporal
 from workers.salesforce import open_org
@@ -59,7 +59,9 @@ def tell(found: Preview, *, as_json: bool) -> None:
 
 def preview_page(found: Preview) -> RenderableType:
     """The page for a person: counts, costs, refusals, and the first differences."""
-    counts = {effect: sum(1 for each in found.writebacks if each.effect is effect) for effect in Effect}
+    counts = {
+        effect: sum(1 for each in found.writebacks if each.effect is effect) for effect in PreviewEffect
+    }
     listed = ", ".join(f"{count:,} {effect.replace('_', ' ')}" for effect, count in counts.items() if count)
     head = f"{len(found.writebacks):,} writebacks: {listed or 'none'}; {len(found.refused):,} refused. Nothing was accepted; {found.calls} calls to look."
     lines = [Text(head)]
@@ -90,7 +92,7 @@ def _words(each: WouldBe) -> str:
     return "; ".join(filter(None, parts))
 
 
-def _difference(each: Difference) -> str:
+def _difference(each: FieldDifference) -> str:
     if each.is_hidden:
         return f"{each.field} differs"
     return f"{each.field}: {shown_text(each.now) or 'empty'} -> {shown_text(each.then) or 'empty'}"
@@ -102,6 +104,6 @@ async def _preview(settings: Settings, catalogue: Catalogue, rows: list[dict[str
     key = await asyncio.to_thread(org_data_key, org, s3_address(settings.s3), store)
     client = await connect_temporal(settings)
     async with open_org(client, settings) as opened:
-        batching = Terms(linger=settings.writeback.linger)
+        batching = BatchingConfig(linger=settings.writeback.linger)
         steps = preview_steps(store, opened, catalogue, Protector(key, catalogue), batching)
         return await steps.preview(rows)

@@ -39,7 +39,8 @@ def read_file(
     if defaults.object:
         catalogue.object(defaults.object)
     with _opened(file) as stream, TALK.status("reading") as status:
-        # The same file has the same keys wherever it lies, and another one of the same name has others.
+        # The same file has the same keys wherever it lies, and another one of the same name has
+        # others.
         name = f"{Path(file).name}:{_digest(stream)}"
         stream.seek(0)
 

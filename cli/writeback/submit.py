@@ -12,9 +12,9 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.options import DEFAULT_HOME, By, Home, Reason, SettingsFile, time_of, who
+from cli.options import DEFAULT_HOME, By, Home, Reason, SettingsFile, acting_user, time_of
 from cli.output import EXIT_FAILED, OUT, AsJson, print_json, say
-from cli.state import settings_of_state
+from cli.state import local_settings
 from cli.writeback.dry_run import DryRun, tell
 from cli.writeback.output import refusals_page
 from cli.writeback.read_file import read_file
@@ -90,7 +90,7 @@ def submit(
     Example: tidegate writeback submit --object Case --external-id C-17 --set Status=Decided
     --key day-7-C-17
     """
-    loaded = settings_of_state(settings, home)
+    loaded = local_settings(settings, home)
     defaults = RowDefaults(
         object=object_name or "",
         key_field=key_field,
@@ -103,7 +103,7 @@ def submit(
     if dry_run:
         _show_dry_run(loaded, asked, as_json=as_json)
     else:
-        _submit(loaded, asked, (who(by), reason), as_json=as_json)
+        _submit(loaded, asked, (acting_user(by), reason), as_json=as_json)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
-from clients.database.engine import open_engine, translated
+from clients.database.engine import open_engine, translated_database
 from schemas.ingest.messages import Act
 
 _METADATA = sa.MetaData()
@@ -37,19 +37,19 @@ class AuditLog:
 
     def ensure_tables(self) -> None:
         """Create the table if it is missing."""
-        with translated(), self._engine.begin() as connection:
+        with translated_database(), self._engine.begin() as connection:
             ensure_audit_log(connection)
 
     def append(self, act: Act) -> int:
         """Write an act; returns its number. An act that is tried again is found and written
         once.
         """
-        with translated(), self._engine.begin() as connection:
+        with translated_database(), self._engine.begin() as connection:
             return append_act(connection, act)
 
     def rows(self) -> list[tuple[int, Act]]:
         """Every act in order."""
-        with translated(), self._engine.connect() as connection:
+        with translated_database(), self._engine.connect() as connection:
             found = connection.execute(sa.select(AUDIT_LOG).order_by(AUDIT_LOG.c.number)).all()
         return [(row.number, _act(row)) for row in found]
 
@@ -77,7 +77,7 @@ class AuditLog:
                 sa.or_(AUDIT_LOG.c.act == act, AUDIT_LOG.c.act.startswith(f"{act}.", autoescape=True))
             )
         query = sa.select(AUDIT_LOG).where(*bounds).order_by(AUDIT_LOG.c.number)
-        with translated(), self._engine.connect() as connection:
+        with translated_database(), self._engine.connect() as connection:
             return [(row.number, _act(row)) for row in connection.execute(query)]
 
     def page(self, most: int, *, before: int | None = None) -> list[tuple[int, Act]]:
@@ -85,12 +85,12 @@ class AuditLog:
         query = sa.select(AUDIT_LOG).order_by(AUDIT_LOG.c.number.desc()).limit(most)
         if before is not None:
             query = query.where(AUDIT_LOG.c.number < before)
-        with translated(), self._engine.connect() as connection:
+        with translated_database(), self._engine.connect() as connection:
             return [(row.number, _act(row)) for row in connection.execute(query)]
 
     def verify(self) -> list[str]:
         """Breaks of the audit chain, a sentence each; empty when every row is as it was written."""
-        with translated(), self._engine.connect() as connection:
+        with translated_database(), self._engine.connect() as connection:
             found = connection.execute(sa.select(AUDIT_LOG).order_by(AUDIT_LOG.c.number)).all()
         problems = []
         previous, expected = _BEFORE_FIRST, 1

@@ -22,7 +22,7 @@ def open_engine(dsn: str) -> sa.Engine:
 
 
 @contextmanager
-def translated() -> Iterator[None]:
+def translated_database() -> Iterator[None]:
     """Turn failures of the store into `UnavailableError`."""
     try:
         yield
@@ -33,10 +33,12 @@ def translated() -> Iterator[None]:
 
 
 IDLE_SECONDS = 60
-"""How long a session may be silent within a transaction until the server ends it and its locks are free.
+"""How long a session may be silent within a transaction until the server ends it and its locks are
+free.
 
-A process that is frozen, or whose machine has gone, would else hold its locks for as long as it stays so.
-`idle_in_transaction_session_timeout` (PostgreSQL manual, 19.11 Client Connection Defaults).
+A process that is frozen, or whose machine has gone, would else hold its locks for as long as it
+stays so. `idle_in_transaction_session_timeout` (PostgreSQL manual, 19.11 Client Connection
+Defaults).
 """
 
 

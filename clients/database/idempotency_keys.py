@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from clients.database.engine import open_engine, translated
+from clients.database.engine import open_engine, translated_database
 from schemas.errors import KeyUsedError
 
 _METADATA = sa.MetaData()
@@ -60,7 +60,7 @@ class RequestKeys:
         """
         self._ensure_table()
         values = {**vars(claim), "at": datetime.now(UTC)}
-        with translated(), self._engine.begin() as connection:
+        with translated_database(), self._engine.begin() as connection:
             connection.execute(insert(REQUEST_KEY).values(**values).on_conflict_do_nothing())
             row = connection.execute(sa.select(REQUEST_KEY).where(*_is(claim))).one()
         held = KeyClaim(**{name: getattr(row, name) for name in vars(claim)})
@@ -72,7 +72,7 @@ class RequestKeys:
         """The claim of a caller's key; None when the key is new."""
         self._ensure_table()
         query = sa.select(REQUEST_KEY).where(REQUEST_KEY.c.caller == caller, REQUEST_KEY.c.key == key)
-        with translated(), self._engine.connect() as connection:
+        with translated_database(), self._engine.connect() as connection:
             row = connection.execute(query).one_or_none()
         if row is None:
             return None
@@ -80,17 +80,17 @@ class RequestKeys:
 
     def record_start(self, claim: KeyClaim, run_id: str) -> None:
         """The claim's run has started."""
-        with translated(), self._engine.begin() as connection:
+        with translated_database(), self._engine.begin() as connection:
             connection.execute(REQUEST_KEY.update().where(*_is(claim)).values(run_id=run_id))
 
     def release(self, claim: KeyClaim) -> None:
         """Forget a claim for which nothing was started."""
-        with translated(), self._engine.begin() as connection:
+        with translated_database(), self._engine.begin() as connection:
             connection.execute(REQUEST_KEY.delete().where(*_is(claim), REQUEST_KEY.c.run_id.is_(None)))
 
     def check(self) -> None:
         """Ask the store for nothing; raises `UnavailableError` when it does not answer."""
-        with translated(), self._engine.connect() as connection:
+        with translated_database(), self._engine.connect() as connection:
             connection.execute(sa.text("SELECT 1"))
 
     def close(self) -> None:
@@ -100,7 +100,7 @@ class RequestKeys:
     def _ensure_table(self) -> None:
         if self._is_ready:
             return
-        with translated(), self._engine.begin() as connection:
+        with translated_database(), self._engine.begin() as connection:
             connection.execute(_LOCK)
             _METADATA.create_all(connection)
         self._is_ready = True

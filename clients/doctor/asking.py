@@ -1,5 +1,5 @@
 """Run one check, so that one remote's silence hides nothing of the others: each has its time, and
-no answer is `unknown`.
+no answer is `not_asked`.
 """
 
 import asyncio
@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
-from schemas.doctor import CHECK_SECONDS, TOTAL_SECONDS, Finding, unknown
+from schemas.doctor import CHECK_SECONDS, TOTAL_SECONDS, CheckResult, not_asked
 from schemas.errors import BudgetSpentError, TidegateError, UnavailableError
 
 T = TypeVar("T")
@@ -28,12 +28,12 @@ class DoctorDeadline:
 
 async def asked(
     check: str,
-    ask: Callable[[], Awaitable[Sequence[Finding]]],
+    ask: Callable[[], Awaitable[Sequence[CheckResult]]],
     deadline: DoctorDeadline,
     *,
     where: str = "",
     most: float = CHECK_SECONDS,
-) -> list[Finding]:
+) -> list[CheckResult]:
     """The findings of `ask`. Raises nothing: a failure, or no answer within `most` seconds, is one
     finding that is unknown.
     """
@@ -43,20 +43,24 @@ async def asked(
             return list(await ask())
     except TimeoutError:
         return [
-            unknown(check, f"no answer within {limit:.0f} s", f"See that it answers. {_AGAIN}", where=where)
+            not_asked(check, f"no answer within {limit:.0f} s", f"See that it answers. {_AGAIN}", where=where)
         ]
     except BudgetSpentError as error:
         return [
-            unknown(check, str(error), "Wait for the budget: `tidegate budget` says until when.", where=where)
+            not_asked(
+                check, str(error), "Wait for the budget: `tidegate budget` says until when.", where=where
+            )
         ]
     except UnavailableError as error:  # its own sentence promises that a step is tried again
-        return [unknown(check, f"{error.system} is unavailable: {error.detail}", _AGAIN, where=where)]
+        return [not_asked(check, f"{error.system} is unavailable: {error.detail}", _AGAIN, where=where)]
     except TidegateError as error:
-        return [unknown(check, str(error), _AGAIN, where=where)]
+        return [not_asked(check, str(error), _AGAIN, where=where)]
     except Exception as error:  # a fault of one check must not hide what the others find
         told = f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}"
         return [
-            unknown(check, told, f"Report it, unless the sentence says what is amiss. {_AGAIN}", where=where)
+            not_asked(
+                check, told, f"Report it, unless the sentence says what is amiss. {_AGAIN}", where=where
+            )
         ]
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import orjson
 
 from clients.doctor.object_storage import code_of
-from clients.storage.objects import ObjectStore, S3Address, aws_client, translated
-from schemas.doctor import Finding, ok, unknown, wrong
+from clients.storage.objects import ObjectStore, S3Address, aws_client, translated_s3
+from schemas.doctor import CheckResult, not_asked, ok, wrong
 from schemas.errors import TerminalError, TidegateError, UnavailableError
 from schemas.ids import data_key_key
 from transforms.pii import KEY_BYTES
@@ -18,13 +18,13 @@ from transforms.pii import KEY_BYTES
 _MISSING = {"NotFoundException", "InvalidArnException", "InvalidAliasNameException"}
 
 
-def examine_key(org: str, address: S3Address) -> list[Finding]:
+def examine_key(org: str, address: S3Address) -> list[CheckResult]:
     """Every finding about the key. Blocks; KMS keeps nothing of it."""
     kms = aws_client("kms", address)
     context = {"org": org}
 
     def used() -> None:
-        with translated("KMS"):
+        with translated_s3("KMS"):
             made = kms.generate_data_key(
                 KeyId=address.kms_key_id, NumberOfBytes=KEY_BYTES, EncryptionContext=context
             )
@@ -39,7 +39,7 @@ def examine_key(org: str, address: S3Address) -> list[Finding]:
     return [made, _data_key(org, address, kms)]
 
 
-def _attempt(address: S3Address, work: Callable[[], None]) -> Finding | None:
+def _attempt(address: S3Address, work: Callable[[], None]) -> CheckResult | None:
     key = address.kms_key_id
     try:
         work()
@@ -62,18 +62,18 @@ def _attempt(address: S3Address, work: Callable[[], None]) -> Finding | None:
     return None
 
 
-def _data_key(org: str, address: S3Address, kms: Any) -> Finding:
+def _data_key(org: str, address: S3Address, kms: Any) -> CheckResult:
     where = data_key_key(org)
     try:
         found = ObjectStore(address).find(where)
     except TidegateError as error:
-        return unknown(
+        return not_asked(
             "kms.data_key", str(error), "See what doctor says of S3, then run it again.", where=where
         )
     if found is None:
         return ok("kms.data_key", "there is none yet; the first worker makes it", where=where)
     try:
-        with translated("KMS"):
+        with translated_s3("KMS"):
             wrapped = base64.b64decode(orjson.loads(found)["wrapped"])
             kms.decrypt(CiphertextBlob=wrapped, EncryptionContext={"org": org})
     except (TidegateError, ValueError, KeyError) as error:

@@ -9,7 +9,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from clients.storage.objects import ObjectStore, S3Address, aws_client
-from schemas.doctor import Finding, ok, unknown, wrong
+from schemas.doctor import CheckResult, not_asked, ok, wrong
 from schemas.errors import TerminalError, TidegateError, UnavailableError
 
 PREFIX = "doctor/"
@@ -21,7 +21,7 @@ _KEYS = (
 )
 
 
-def examine_bucket(address: S3Address) -> list[Finding]:
+def examine_bucket(address: S3Address) -> list[CheckResult]:
     """Every finding about the bucket. Blocks; leaves nothing behind."""
     failed = _reach(address)
     if failed is not None:
@@ -42,7 +42,7 @@ def examine_bucket(address: S3Address) -> list[Finding]:
     return found
 
 
-def _reach(address: S3Address) -> Finding | None:
+def _reach(address: S3Address) -> CheckResult | None:
     try:
         aws_client("s3", address).head_bucket(Bucket=address.bucket)
     except ClientError as error:
@@ -56,7 +56,7 @@ def _reach(address: S3Address) -> Finding | None:
     return None
 
 
-def _refused_bucket(address: S3Address, status: int, code: str) -> Finding:
+def _refused_bucket(address: S3Address, status: int, code: str) -> CheckResult:
     bucket = address.bucket
     if status == 404:
         remedy = f"aws s3api create-bucket --bucket {bucket} --region {address.region}, or correct TIDEGATE_S3__BUCKET."
@@ -76,7 +76,7 @@ def _refused_bucket(address: S3Address, status: int, code: str) -> Finding:
     )
 
 
-def _rights(store: ObjectStore, key: str, address: S3Address) -> list[Finding]:
+def _rights(store: ObjectStore, key: str, address: S3Address) -> list[CheckResult]:
     def read() -> None:
         if store.get(key) != _BODY:
             raise TerminalError("an object came back otherwise than it was written")
@@ -98,11 +98,11 @@ def _rights(store: ObjectStore, key: str, address: S3Address) -> list[Finding]:
     return [each for each in attempts if each is not None]
 
 
-def _attempt(code: str, actions: str, address: S3Address, work: Callable[[], None]) -> Finding | None:
+def _attempt(code: str, actions: str, address: S3Address, work: Callable[[], None]) -> CheckResult | None:
     try:
         work()
     except UnavailableError as error:
-        return unknown("s3.objects", f"{actions}: {error.detail}", _AGAIN, where=address.bucket)
+        return not_asked("s3.objects", f"{actions}: {error.detail}", _AGAIN, where=address.bucket)
     except TidegateError as error:
         place = f"arn:aws:s3:::{address.bucket} and arn:aws:s3:::{address.bucket}/*"
         remedy = f"Allow the engine's role {actions} (bucket {place}; key {address.kms_key_id})."
@@ -110,7 +110,7 @@ def _attempt(code: str, actions: str, address: S3Address, work: Callable[[], Non
     return None
 
 
-def _conditional(store: ObjectStore, key: str, address: S3Address) -> Finding:
+def _conditional(store: ObjectStore, key: str, address: S3Address) -> CheckResult:
     remedy = (
         "Use S3 itself, or an S3-compatible store that honours `If-None-Match: *` on PutObject, and take out whatever "
         "removes that header on the way. Do not start the engine before: two followers of a lane would fork its chain."
@@ -119,7 +119,7 @@ def _conditional(store: ObjectStore, key: str, address: S3Address) -> Finding:
     try:
         first, second = store.create(key, _BODY), store.create(key, b"another")
     except UnavailableError as error:
-        return unknown("s3.conditional_put", error.detail, _AGAIN, where=where)
+        return not_asked("s3.conditional_put", error.detail, _AGAIN, where=where)
     except TidegateError as error:
         return wrong(code, f"a put with `If-None-Match: *` is refused: {error}", remedy, where=where)
     if first and not second:

@@ -8,17 +8,17 @@ import sqlalchemy as sa
 from psycopg.errors import InsufficientPrivilege, InvalidPassword
 from sqlalchemy.exc import DBAPIError
 
-from clients.database.engine import open_engine, translated
+from clients.database.engine import open_engine, translated_database
 from clients.database.migrations import revisions
-from schemas.doctor import Finding, ok, warning, wrong
+from schemas.doctor import CheckResult, ok, warning, wrong
 from schemas.errors import UnavailableError
 
 
-def examine_store(dsn: str) -> list[Finding]:
+def examine_store(dsn: str) -> list[CheckResult]:
     """Every finding about the store. Blocks; every attempt is rolled back."""
     engine = open_engine(dsn)
     try:
-        with translated(), engine.connect() as connection:
+        with translated_database(), engine.connect() as connection:
             connection.execute(sa.text("SET statement_timeout = 5000"))
             database = str(engine.url.database)
             return [
@@ -32,7 +32,7 @@ def examine_store(dsn: str) -> list[Finding]:
         engine.dispose()
 
 
-def _refused(error: UnavailableError) -> Finding:
+def _refused(error: UnavailableError) -> CheckResult:
     cause = error.__cause__.orig if isinstance(error.__cause__, DBAPIError) else None
     told = error.detail.splitlines()[0]
     if isinstance(cause, InvalidPassword) or "authentication failed" in told or "role " in told:
@@ -43,7 +43,7 @@ def _refused(error: UnavailableError) -> Finding:
     return wrong("operational.unreachable", told, remedy)
 
 
-def _examine_rights(connection: sa.Connection, database: str, user: str) -> list[Finding]:
+def _examine_rights(connection: sa.Connection, database: str, user: str) -> list[CheckResult]:
     try:
         connection.execute(sa.text(f"CREATE TABLE tidegate_doctor_{uuid.uuid4().hex[:8]} (id INTEGER)"))
     except DBAPIError as error:
@@ -57,7 +57,7 @@ def _examine_rights(connection: sa.Connection, database: str, user: str) -> list
     return []
 
 
-def _examine_schema(connection: sa.Connection) -> Finding:
+def _examine_schema(connection: sa.Connection) -> CheckResult:
     code = "operational.not_migrated"
     present, newest, known = revisions(connection)
     if present == newest:

@@ -5,7 +5,7 @@ from typing import Any
 from clients.doctor.org_rights import LEASE_CLASS
 from clients.salesforce.http import OrgHttp
 from clients.salesforce.request import Call
-from schemas.doctor import LOW_SHARE, Finding, ok, unknown, warning, wrong
+from schemas.doctor import LOW_SHARE, CheckResult, not_asked, ok, warning, wrong
 
 _CALLS = "DailyApiRequests"
 _EVENTS = "DailyDeliveredPlatformEvents"
@@ -21,11 +21,13 @@ _REMEDIES = {
 _ENTITLEMENT = "MonthlyPlatformEventsUsageEntitlement"
 
 
-async def examine_allocations(org: OrgHttp, *, streams: bool, margin: float) -> list[Finding]:
-    """The rest of each allocation; one API call. `margin`: the part that the governor never grants. `streams`: some object is streamed."""
+async def examine_allocations(org: OrgHttp, *, streams: bool, margin: float) -> list[CheckResult]:
+    """The rest of each allocation; one API call. `margin`: the part that the governor never
+    grants. `streams`: some object is streamed.
+    """
     answer = await org.read(Call("GET", f"{org.data_path}/limits", LEASE_CLASS))
     limits = answer.json()
-    found: list[Finding] = []
+    found: list[CheckResult] = []
     left = []
     for name, remedy in _REMEDIES.items():
         pair = _pair(limits.get(name))
@@ -33,7 +35,7 @@ async def examine_allocations(org: OrgHttp, *, streams: bool, margin: float) -> 
             if name == _CALLS or (name == _EVENTS and streams):
                 told = f"the org's limits have no {name}"
                 ask = "Compare Setup > Company Information; some editions have no Change Data Capture."
-                found.append(unknown("salesforce.allocations", told, ask, where=name))
+                found.append(not_asked("salesforce.allocations", told, ask, where=name))
             continue
         if name == _EVENTS and not streams:
             continue
@@ -49,7 +51,7 @@ async def examine_allocations(org: OrgHttp, *, streams: bool, margin: float) -> 
     return found or [ok("salesforce.allocations", "; ".join(left))]
 
 
-def _entitlement(limit: Any) -> list[Finding]:
+def _entitlement(limit: Any) -> list[CheckResult]:
     """The add-on's month; a maximum of 0 is an org without it. Salesforce goes on delivering beyond
     it, and asks for more money.
     """

@@ -8,7 +8,7 @@ from typing import Any
 
 from clients.doctor.org_rights import rows
 from clients.salesforce.http import OrgHttp
-from schemas.doctor import Finding, ok, warning, wrong
+from schemas.doctor import CheckResult, ok, warning, wrong
 
 STANDARD = "ChangeEvents"
 _CUSTOM = "__chn"
@@ -47,7 +47,7 @@ class Selection:
         return frozenset(f"{name}c" if name.endswith("__") else name for name in bare)
 
 
-async def examine_selection(org: OrgHttp, streamed: list[Streamed]) -> list[Finding]:
+async def examine_selection(org: OrgHttp, streamed: list[Streamed]) -> list[CheckResult]:
     """Check that every streamed object is selected on its lane's channel. One API call; two where a
     lane follows a custom channel.
     """
@@ -71,7 +71,7 @@ async def examine_selection(org: OrgHttp, streamed: list[Streamed]) -> list[Find
     return found or [ok("salesforce.cdc", f"{', '.join(each.name for each in streamed)} are selected")]
 
 
-def _of_object(streamed: Streamed, selected: Selection, version: str) -> list[Finding]:
+def _of_object(streamed: Streamed, selected: Selection, version: str) -> list[CheckResult]:
     bare = streamed.channel.removeprefix("/data/")
     if bare.endswith(_CUSTOM) and bare not in selected.channels:
         return []  # the channel's own finding says it

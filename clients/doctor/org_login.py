@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from clients.salesforce.session import SalesforceAddress, Session, SessionSource, served_versions
-from schemas.doctor import Finding, ok, unknown, warning, wrong
+from schemas.doctor import CheckResult, not_asked, ok, warning, wrong
 from schemas.errors import CredentialsRejectedError, SettingsError, UnavailableError
 from schemas.salesforce.limits import CLOCK_SKEW_WARNING, CLOCK_SKEW_WRONG
 
@@ -20,7 +20,9 @@ _SETTING = {
 _APP = "Setup > App Manager > the connected app"
 
 
-async def log_in(sessions: SessionSource, address: SalesforceAddress) -> tuple[Session | None, list[Finding]]:
+async def log_in(
+    sessions: SessionSource, address: SalesforceAddress
+) -> tuple[Session | None, list[CheckResult]]:
     """A session, None when the org gives none; and the findings about it."""
     try:
         session = await sessions.session()
@@ -54,13 +56,13 @@ def _remedy(code: str, address: SalesforceAddress) -> str:
     )
 
 
-def examine_org(session: Session, org_id: str) -> list[Finding]:
+def examine_org(session: Session, org_id: str) -> list[CheckResult]:
     """Check that the session is of the org that the settings name."""
     setting = f"{_ID}ORG_ID"
     if not session.org_id:
         told = "the token's answer does not say of which org it is"
         return [
-            unknown(
+            not_asked(
                 "salesforce.org", told, f"Compare {setting} with Setup > Company Information.", where=org_id
             )
         ]
@@ -74,7 +76,7 @@ def examine_org(session: Session, org_id: str) -> list[Finding]:
     return [ok("salesforce.org", f"the session is of {org_id}", where=org_id)]
 
 
-async def examine_versions(instance_url: str, api_version: str) -> list[Finding]:
+async def examine_versions(instance_url: str, api_version: str) -> list[CheckResult]:
     """The API version and the clock, from the list of versions, which needs no session (REST API
     Developer Guide, "Versions").
     """
@@ -85,7 +87,7 @@ async def examine_versions(instance_url: str, api_version: str) -> list[Finding]
     ]
 
 
-def _version(served: frozenset[str], wanted: str) -> Finding:
+def _version(served: frozenset[str], wanted: str) -> CheckResult:
     if wanted in served:
         return ok("salesforce.api_version", f"the org serves v{wanted}")
     newest = max(served, key=float, default="none")
@@ -94,7 +96,7 @@ def _version(served: frozenset[str], wanted: str) -> Finding:
     return wrong("salesforce.api_version_unsupported", told, remedy, where=f"{_ID}API_VERSION")
 
 
-def _clock(header: str, before: datetime, took: float) -> Finding:
+def _clock(header: str, before: datetime, took: float) -> CheckResult:
     """The header has whole seconds, cut: on average the org is half a second further, and so is the
     middle of the call.
     """
@@ -102,7 +104,7 @@ def _clock(header: str, before: datetime, took: float) -> Finding:
         told = parsedate_to_datetime(header).astimezone(UTC)
     except (TypeError, ValueError):
         remedy = "Have the proxy on the way pass the Date header on."
-        return unknown("salesforce.clock", "the answer has no Date header", remedy)
+        return not_asked("salesforce.clock", "the answer has no Date header", remedy)
     ahead = (told - before).total_seconds() + 0.5 - took / 2
     off = max(0.0, abs(ahead) - 0.5 - took / 2)
     words = f"the org's clock is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} this machine's"

@@ -7,10 +7,10 @@ from clients.salesforce.describe import described_field
 from clients.salesforce.http import OrgHttp
 from clients.salesforce.request import Call
 from schemas.catalogue import ObjectSpec
-from schemas.doctor import Finding, ok, warning, wrong
+from schemas.doctor import CheckResult, ok, warning, wrong
 from schemas.drift import DriftKind, DriftPolicy, FieldDrift
 from schemas.errors import CallRefusedError
-from transforms.drift.compare_schema import compare
+from transforms.drift.compare_schema import compare_schema
 
 _SHOWN = 5
 _NEW = {DriftKind.ADDED, DriftKind.UNKNOWN}
@@ -19,7 +19,7 @@ _QUIET = {*_NEW, DriftKind.RESTORED, DriftKind.SCALE}
 """Warnings with which the engine goes on; `tidegate catalogue check` lists them."""
 
 
-async def examine_object(org: OrgHttp, spec: ObjectSpec) -> list[Finding]:
+async def examine_object(org: OrgHttp, spec: ObjectSpec) -> list[CheckResult]:
     """Every finding about one object; one API call. It is compared with the catalogue file, without
     the decisions of drift.
     """
@@ -35,12 +35,12 @@ async def examine_object(org: OrgHttp, spec: ObjectSpec) -> list[Finding]:
         remedy = f"Take {name} out of the catalogue: the org lets nobody query it."
         return [wrong("salesforce.object_not_queryable", f"{name} cannot be queried", remedy, where=name)]
     fields = [described_field(each) for each in body["fields"]]
-    differences = compare(spec, fields, DriftPolicy(add=False), {})
+    differences = compare_schema(spec, fields, DriftPolicy(add=False), {})
     found = [_of_field(each) for each in differences if each.kind not in _QUIET]
     return found or [ok("salesforce.object", _well(spec, differences), where=name)]
 
 
-def _missing(name: str) -> Finding:
+def _missing(name: str) -> CheckResult:
     kind = "Deploy it, or correct the name" if name.endswith("__c") else "Correct the name"
     remedy = (
         f"Setup > Permission Sets > the integration user's set > Object Settings > {name} > Read. {kind} in the catalogue "
@@ -50,7 +50,7 @@ def _missing(name: str) -> Finding:
     return wrong("salesforce.object_missing", told, remedy, where=name)
 
 
-def _of_field(found: FieldDrift) -> Finding:
+def _of_field(found: FieldDrift) -> CheckResult:
     name, where = found.field, f"{found.object}.{found.field}"
     if found.kind is DriftKind.REMOVED:
         remedy = (

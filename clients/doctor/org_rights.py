@@ -7,7 +7,7 @@ from typing import Any
 
 from clients.salesforce.http import OrgHttp
 from clients.salesforce.soql_requests import SoqlCalls
-from schemas.doctor import Finding, ok, unknown, wrong
+from schemas.doctor import CheckResult, not_asked, ok, wrong
 from schemas.errors import CallRefusedError
 from schemas.governor import LeaseClass
 
@@ -24,7 +24,7 @@ async def rows(org: OrgHttp, soql: str, *, tooling: bool = False) -> list[dict[s
     return [dict(row) async for row in calls.rows([soql])]
 
 
-async def examine_permissions(org: OrgHttp, user_id: str, objects: Iterable[str]) -> list[Finding]:
+async def examine_permissions(org: OrgHttp, user_id: str, objects: Iterable[str]) -> list[CheckResult]:
     """Check that the user may call, may read the set-up, and sees every record of these objects."""
     try:
         own = await rows(org, _OWN)
@@ -46,7 +46,7 @@ async def examine_permissions(org: OrgHttp, user_id: str, objects: Iterable[str]
     return found or [ok("salesforce.permissions", "the user may call, view the set-up and see every record")]
 
 
-async def _objects_not_all_seen(org: OrgHttp, user_id: str, objects: list[str]) -> list[Finding]:
+async def _objects_not_all_seen(org: OrgHttp, user_id: str, objects: list[str]) -> list[CheckResult]:
     """Sharing hides records from a user without View All: they would be missing, and nobody would
     say so.
     """
@@ -63,7 +63,7 @@ async def _objects_not_all_seen(org: OrgHttp, user_id: str, objects: list[str]) 
         told = (
             f"the user lacks View All Data, and who may view all records of an object cannot be read: {error}"
         )
-        return [unknown("salesforce.permissions", told, remedy)]
+        return [not_asked("salesforce.permissions", told, remedy)]
     seen = {
         row["SobjectType"]
         for row in permitted

@@ -4,7 +4,7 @@
 
 import psycopg
 
-from clients.warehouse.psycopg_errors import translated
+from clients.warehouse.psycopg_errors import translated_psycopg
 from clients.warehouse.redshift_sql import type_name
 from clients.warehouse.shadow.schemas import schemas_of
 from clients.warehouse.sql.apply import TABLES_OF_OPS, tables_of
@@ -19,12 +19,12 @@ TYPES = (
 )
 
 
-def wrong_types(dsn: str, catalogue: Catalogue) -> list[str]:
+def wrong_redshift_types(dsn: str, catalogue: Catalogue) -> list[str]:
     """A sentence for each column that is there with another type than the catalogue's; lengths are
     not compared.
     """
     with (
-        translated("Redshift"),
+        translated_psycopg("Redshift"),
         psycopg.connect(dsn, connect_timeout=5, client_encoding="utf8", prepare_threshold=None) as connection,
     ):
         rows = connection.execute(TYPES.format(*schemas_of("")).encode()).fetchall()

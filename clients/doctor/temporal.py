@@ -14,7 +14,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from schemas import names
-from schemas.doctor import RETENTION_LEAST, Finding, ok, warning, wrong
+from schemas.doctor import RETENTION_LEAST, CheckResult, ok, warning, wrong
 from schemas.errors import UnavailableError
 
 _RPC = timedelta(seconds=5)
@@ -33,7 +33,7 @@ QUEUES: Mapping[str, tuple[int, str]] = {
 """Task queue -> the kind of task there, and the role of `tidegate worker` that polls it."""
 
 
-async def examine_namespace(client: Client, address: str) -> list[Finding]:
+async def examine_namespace(client: Client, address: str) -> list[CheckResult]:
     """Check that the namespace is there, and how long it keeps closed workflows."""
     name = client.namespace
     request = DescribeNamespaceRequest(namespace=name)
@@ -58,7 +58,7 @@ async def examine_namespace(client: Client, address: str) -> list[Finding]:
     return [*found, ok("temporal.retention", f"closed workflows are kept {_days(kept)}", where=name)]
 
 
-async def examine_search_attributes(client: Client, address: str) -> list[Finding]:
+async def examine_search_attributes(client: Client, address: str) -> list[CheckResult]:
     """Check that every search attribute is registered with the type that the engine writes."""
     request = ListSearchAttributesRequest(namespace=client.namespace)
     try:
@@ -82,7 +82,7 @@ async def examine_search_attributes(client: Client, address: str) -> list[Findin
     return found or [ok("temporal.search_attributes", f"all {len(names.SEARCH_ATTRIBUTES)} are registered")]
 
 
-async def examine_workers(client: Client) -> list[Finding]:
+async def examine_workers(client: Client) -> list[CheckResult]:
     """Check that each task queue has a poller: a server remembers pollers for five minutes."""
     idle = [queue for queue, (kind, _) in QUEUES.items() if not await _is_polled(client, queue, kind)]
     if not idle:

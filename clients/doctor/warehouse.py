@@ -14,10 +14,10 @@ from psycopg.errors import InsufficientPrivilege
 from clients.doctor import redshift_types
 from clients.doctor.warehouse_server import examine_server
 from clients.warehouse import postgres_tables
-from clients.warehouse.psycopg_errors import translated
+from clients.warehouse.psycopg_errors import translated_psycopg
 from clients.warehouse.shadow.schemas import schemas_of
 from schemas.catalogue import Catalogue
-from schemas.doctor import Finding, ok, unknown, wrong
+from schemas.doctor import CheckResult, not_asked, ok, wrong
 from schemas.errors import CredentialsRejectedError, TidegateError, UnavailableError
 
 _STATEMENT_MS = 5_000
@@ -35,12 +35,12 @@ class WarehouseAddress:
     dsn: str
 
 
-def examine_warehouse(address: WarehouseAddress, catalogue: Catalogue | None) -> list[Finding]:
+def examine_warehouse(address: WarehouseAddress, catalogue: Catalogue | None) -> list[CheckResult]:
     """Every finding about the warehouse. `catalogue` None: it cannot be read, so the columns are
     unknown. Blocks.
     """
     try:
-        with translated("the warehouse"), _connected(address) as connection:
+        with translated_psycopg("the warehouse"), _connected(address) as connection:
             where = str(connection.info.dbname)
             found = [ok("warehouse.connection", f"the {address.kind} database {where} answers")]
             for examine in (examine_server, _examine_rights):
@@ -63,9 +63,9 @@ def _connected(address: WarehouseAddress) -> psycopg.Connection:
     return psycopg.connect(address.dsn, connect_timeout=5, client_encoding="utf8", options=limits)
 
 
-def _examine_rights(connection: psycopg.Connection, *, is_redshift: bool) -> list[Finding]:
+def _examine_rights(connection: psycopg.Connection, *, is_redshift: bool) -> list[CheckResult]:
     mark = f"tidegate_doctor_{uuid.uuid4().hex[:8]}"
-    database, user = quoted(connection.info.dbname), quoted(connection.info.user)
+    database, user = quoted_if_needed(connection.info.dbname), quoted_if_needed(connection.info.user)
     attempts = [
         _attempt(
             connection,
@@ -99,7 +99,7 @@ def _examine_rights(connection: psycopg.Connection, *, is_redshift: bool) -> lis
 
 def _attempt(
     connection: psycopg.Connection, code: str, where: str, remedy: str, statements: Sequence[str]
-) -> Finding | None:
+) -> CheckResult | None:
     try:
         for statement in statements:
             connection.execute(statement.encode())
@@ -108,7 +108,7 @@ def _attempt(
     except psycopg.Error as error:
         told = f"{type(error).__name__}: {error.diag.message_primary or ''}"
         again = "See what holds it up (pg_stat_activity), then run `tidegate doctor` again."
-        return unknown("warehouse.rights", told, again, where=where)
+        return not_asked("warehouse.rights", told, again, where=where)
     finally:
         connection.rollback()
     return None
@@ -121,7 +121,7 @@ def _existing(connection: psycopg.Connection) -> list[str]:
     return [str(name) for (name,) in rows]
 
 
-def _closed_tables(connection: psycopg.Connection, user: str, *, is_redshift: bool) -> Finding | None:
+def _closed_tables(connection: psycopg.Connection, user: str, *, is_redshift: bool) -> CheckResult | None:
     """Tables that are there and that the user may not read, write or add columns to."""
     rows = connection.execute(closed_tables(is_redshift=is_redshift).encode()).fetchall()
     connection.rollback()
@@ -151,23 +151,23 @@ def closed_tables(*, is_redshift: bool) -> str:
     )
 
 
-def quoted(name: str) -> str:
+def quoted_if_needed(name: str) -> str:
     """A name as a statement takes it."""
     return name if _PLAIN.fullmatch(name) else '"' + name.replace('"', '""') + '"'
 
 
-def _examine_columns(address: WarehouseAddress, catalogue: Catalogue | None) -> list[Finding]:
+def _examine_columns(address: WarehouseAddress, catalogue: Catalogue | None) -> list[CheckResult]:
     check = "warehouse.tables"
     if catalogue is None:
         return [
-            unknown(check, "the catalogue cannot be read", "Correct the catalogue, then run doctor again.")
+            not_asked(check, "the catalogue cannot be read", "Correct the catalogue, then run doctor again.")
         ]
-    look = redshift_types.wrong_types if address.kind == "redshift" else postgres_tables.wrong_types
+    look = redshift_types.wrong_redshift_types if address.kind == "redshift" else postgres_tables.wrong_types
     try:
         differing = look(address.dsn, catalogue)
     except TidegateError as error:
         return [
-            unknown(check, str(error), "See what doctor says of the warehouse's rights, then run it again.")
+            not_asked(check, str(error), "See what doctor says of the warehouse's rights, then run it again.")
         ]
     if not differing:
         return [ok(check, "every column that is there has the catalogue's type")]

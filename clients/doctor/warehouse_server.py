@@ -2,7 +2,7 @@
 
 import psycopg
 
-from schemas.doctor import Finding, ok, unknown, warning, wrong
+from schemas.doctor import CheckResult, not_asked, ok, warning, wrong
 
 _MERGE_SINCE = 150_000
 """PostgreSQL 15 has MERGE (PostgreSQL manual, appendix E)."""
@@ -10,10 +10,10 @@ _UNICODE = {"UTF8", "UNICODE"}
 """Redshift calls it UNICODE."""
 
 
-def examine_server(connection: psycopg.Connection, *, is_redshift: bool) -> list[Finding]:
+def examine_server(connection: psycopg.Connection, *, is_redshift: bool) -> list[CheckResult]:
     """Every finding about the server."""
     database, user = connection.info.dbname, connection.info.user
-    found: list[Finding] = []
+    found: list[CheckResult] = []
     encoding, zone = _shown(connection, "server_encoding"), _shown(connection, "timezone")
     if encoding.upper() not in _UNICODE:
         remedy = f"CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0; the encoding of {database} cannot be changed."
@@ -32,7 +32,7 @@ def examine_server(connection: psycopg.Connection, *, is_redshift: bool) -> list
     ]
 
 
-def _postgres(connection: psycopg.Connection) -> list[Finding]:
+def _postgres(connection: psycopg.Connection) -> list[CheckResult]:
     database, user = connection.info.dbname, connection.info.user
     found = []
     if connection.info.server_version < _MERGE_SINCE:
@@ -51,7 +51,7 @@ def _postgres(connection: psycopg.Connection) -> list[Finding]:
     return found
 
 
-def _redshift_isolation(connection: psycopg.Connection) -> list[Finding]:
+def _redshift_isolation(connection: psycopg.Connection) -> list[CheckResult]:
     """Amazon Redshift Database Developer Guide, "Serializable isolation" (c_serial_isolation) and
     ALTER DATABASE.
     """
@@ -62,7 +62,9 @@ def _redshift_isolation(connection: psycopg.Connection) -> list[Finding]:
         row = connection.execute(query).fetchone()
     except psycopg.Error as error:
         connection.rollback()
-        return [unknown("warehouse.server", f"the isolation cannot be asked: {type(error).__name__}", remedy)]
+        return [
+            not_asked("warehouse.server", f"the isolation cannot be asked: {type(error).__name__}", remedy)
+        ]
     level = "" if row is None else str(row[0])
     if "snapshot" in level.lower():
         return []

@@ -70,7 +70,9 @@ class LeaseAccount:
         return not is_concurrency and usable < _REFILL_BELOW * self.wish(now, is_concurrency=False)
 
     def line(self, key: LeaseKey, now: float) -> LeaseLine:
-        """What the governor is told of the lease. Tokens that are not wished for go back with it."""
+        """What the governor is told of the lease. Tokens that are not wished for go back with
+        it.
+        """
         budget, lease_class = key
         wish = self.wish(now, is_concurrency=budget.is_concurrency)
         if wish == 0:

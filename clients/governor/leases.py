@@ -19,7 +19,7 @@ from datetime import timedelta
 from clients.governor.lease_account import IDLE_SECONDS, LeaseAccount, LeaseKey
 from clients.governor.protocol import Governor
 from schemas.errors import TidegateError, UnavailableError
-from schemas.governor import Answer, Budget, Exchange, LeaseClass, Reading, Refusal
+from schemas.governor import Budget, Exchange, LeaseAnswer, LeaseClass, Reading, Refusal
 
 PATIENCE = timedelta(seconds=30)
 """Time that a call waits for its token before it fails, to be tried again by its step."""
@@ -289,7 +289,7 @@ class Leases:
         if process == self._process:
             self._hear(answer, sent)
 
-    def _hear(self, answer: Answer, sent: float) -> None:
+    def _hear(self, answer: LeaseAnswer, sent: float) -> None:
         self._life = answer.lease_life.total_seconds()
         self._valid_until = sent + self._life
         for line in answer.lines:

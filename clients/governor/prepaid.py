@@ -9,7 +9,7 @@ from schemas.errors import BudgetSpentError
 from schemas.governor import Budget, LeaseClass, Reading, Refusal
 
 
-class PrepaidPurse:
+class PrepaidTokens:
     """Pays for `calls` API calls and nothing else; keeps what the org says for the governor."""
 
     def __init__(self, calls: int) -> None:

@@ -5,17 +5,17 @@ tokens).
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from schemas.governor import Answer, Budget, Exchange, LeaseClass, Reading, Refusal
+from schemas.governor import Budget, Exchange, LeaseAnswer, LeaseClass, Reading, Refusal
 
 
 class Governor(Protocol):
     """The grantor of tokens."""
 
-    async def exchange(self, exchange: Exchange) -> Answer:
+    async def exchange(self, exchange: Exchange) -> LeaseAnswer:
         """The governor's answer; raises `UnavailableError` when there is none."""
 
 
-class Purse(Protocol):
+class TokenSource(Protocol):
     """The source of tokens for calls to Salesforce."""
 
     async def take(self, budget: Budget, lease_class: LeaseClass, count: int = 1) -> None:

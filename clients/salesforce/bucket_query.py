@@ -30,7 +30,7 @@ RANGES_A_CALL = 60
 """Of one query: their conditions are some 6,000 characters."""
 
 
-class Answer(NamedTuple):
+class BucketAnswer(NamedTuple):
     """The org's answers in one call, as of one moment between two of its clock."""
 
     ranges: tuple[Range, ...]
@@ -51,13 +51,13 @@ class BucketQuery:
     """Fields that are summed."""
     lease_class: LeaseClass = LeaseClass.RECONCILIATION
 
-    async def ask(self, ranges: Sequence[Range], grain: Grain) -> AsyncIterator[Answer]:
+    async def ask(self, ranges: Sequence[Range], grain: Grain) -> AsyncIterator[BucketAnswer]:
         """Answers that cover the ranges; one that is too much for a call is asked for in halves."""
         for some in _portions(ranges, grain):
             async for answer in self._ask(some, grain):
                 yield answer
 
-    async def _ask(self, ranges: tuple[Range, ...], grain: Grain) -> AsyncIterator[Answer]:
+    async def _ask(self, ranges: tuple[Range, ...], grain: Grain) -> AsyncIterator[BucketAnswer]:
         try:
             yield await self._call_with_sums(ranges, grain)
             return
@@ -71,7 +71,7 @@ class BucketQuery:
             async for answer in self._ask(half, grain):
                 yield answer
 
-    async def _call_with_sums(self, ranges: tuple[Range, ...], grain: Grain) -> Answer:
+    async def _call_with_sums(self, ranges: tuple[Range, ...], grain: Grain) -> BucketAnswer:
         """An answer without sums when one of them cannot be had: of a kind that this org does not
         add up, or of a field that is gone.
         """
@@ -86,14 +86,14 @@ class BucketQuery:
         self.numbers = ()
         return await self._call(ranges, grain)
 
-    async def _call(self, ranges: tuple[Range, ...], grain: Grain) -> Answer:
+    async def _call(self, ranges: tuple[Range, ...], grain: Grain) -> BucketAnswer:
         before = await self.org.ask_time(LeaseClass.RECONCILIATION)
         calls = SoqlCalls(self.org, self.lease_class, with_deleted=False, is_long=True)
         records = (await calls.ask(self._text(ranges, grain)))["records"]
         # Its clock tells whole seconds, and never more than it is.
         after = (self.org.now() or datetime.now(UTC)) + timedelta(seconds=1)
         buckets = dict(self._bucket(record, grain) for record in records)
-        return Answer(ranges, before, after, tuple(self.numbers), buckets)
+        return BucketAnswer(ranges, before, after, tuple(self.numbers), buckets)
 
     def _text(self, ranges: tuple[Range, ...], grain: Grain) -> str:
         keys = ["DAY_ONLY(LastModifiedDate)"]

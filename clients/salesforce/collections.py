@@ -83,10 +83,12 @@ class CompositeWrites:
             rows: At most five collections of 200 (`collections_needed`), each record once.
             batch: Its id, under which the changes come back (`changeOrigin`).
             not_after: As of `OrgHttp.write`.
-            is_long: The call may take 20 seconds or more: as many rows as the org needs so long for.
+            is_long: The call may take 20 seconds or more: as many rows as the org needs so long
+                for.
 
-        Without rows that can be sent nothing is called. Raises `ValueError` for rows that do not fit into one call,
-        `UnknownOutcomeError` when some may have been written, and whatever else `OrgHttp.write` raises when none was.
+        Without rows that can be sent nothing is called. Raises `ValueError` for rows that do not
+        fit into one call, `UnknownOutcomeError` when some may have been written, and whatever
+        else `OrgHttp.write` raises when none was.
         """
         results = _left_out(rows)
         sent = [place for place in range(len(rows)) if place not in results]

@@ -10,7 +10,7 @@ from typing import Any
 
 from clients.salesforce.http import OrgHttp
 from clients.salesforce.request import Call
-from schemas.drift import DescribedField, DescribedShape
+from schemas.drift import DescribedShape, FieldDescription
 from schemas.governor import LeaseClass
 
 _NOT_MODIFIED = 304
@@ -33,7 +33,7 @@ class OrgSchema:
         answer = await self._ask("/sobjects", seen)
         return None if answer is None else answer[0]
 
-    async def fields(self, object_name: str) -> list[DescribedField]:
+    async def fields(self, object_name: str) -> list[FieldDescription]:
         """The fields of an object. Raises `CallRefusedError` for one that the org lacks."""
         return list((await self.shape(object_name)).fields)
 
@@ -67,11 +67,11 @@ def described_shape(described: Mapping[str, Any]) -> DescribedShape:
     )
 
 
-def described_field(described: Mapping[str, Any]) -> DescribedField:
+def described_field(described: Mapping[str, Any]) -> FieldDescription:
     """A field of a describe (REST API Developer Guide, "sObject Describe")."""
     is_defaulted = bool(described.get("defaultedOnCreate"))
     is_asked_for = described.get("createable") and not is_defaulted
-    return DescribedField(
+    return FieldDescription(
         name=described["name"],
         type=described["type"],
         length=described.get("length") or 0,

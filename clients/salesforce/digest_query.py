@@ -29,7 +29,7 @@ from schemas.ingest.positions import epoch_ms
 from schemas.reconcile import Range
 from schemas.salesforce.limits import COLLECTION_RETRIEVE_MAX
 from transforms.drift.compare_schema import with_fields
-from transforms.reconcile.cost import PlanTerms
+from transforms.reconcile.cost import ReconcileCostConfig
 from transforms.reconcile.row_digests import (
     FACTS,
     FACTS_SCHEMA,
@@ -74,7 +74,7 @@ class FactQuery:
     fields: tuple[str, ...] = ()
     """Fields that are read and digested."""
     lease_class: LeaseClass = LeaseClass.RECONCILIATION
-    terms: PlanTerms = field(default_factory=PlanTerms)
+    terms: ReconcileCostConfig = field(default_factory=ReconcileCostConfig)
 
     def __post_init__(self) -> None:
         self._calls = SoqlCalls(self.org, self.lease_class)

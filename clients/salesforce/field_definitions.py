@@ -5,7 +5,7 @@ from typing import Any
 
 from clients.salesforce.http import OrgHttp
 from clients.salesforce.soql_requests import SoqlCalls
-from schemas.drift import DescribedField, DescribedShape
+from schemas.drift import DescribedShape, FieldDescription
 from schemas.governor import LeaseClass
 
 _DEFINITIONS = (
@@ -33,7 +33,7 @@ async def with_definitions(org: OrgHttp, shape: DescribedShape) -> DescribedShap
     return shape.model_copy(update={"fields": fields})
 
 
-def _defined(field: DescribedField, definition: Mapping[str, Any]) -> DescribedField:
+def _defined(field: FieldDescription, definition: Mapping[str, Any]) -> FieldDescription:
     groups = str(definition.get("ComplianceGroup") or "").split(";")
     return field.model_copy(
         update={

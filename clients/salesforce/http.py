@@ -4,8 +4,8 @@ nothing is sent.
 What the org says in passing (its count of API calls, a refusal, a Retry-After) goes back to the
 governor, so that one process's bad news stops every other one.
 
-Law 6 begins here: the error of a write says whether the write was surely not carried out, or whether nobody knows
-(`UnknownOutcomeError`).
+Law 6 begins here: the error of a write says whether the write was surely not carried out, or
+whether nobody knows (`UnknownOutcomeError`).
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from typing import Protocol, Self
 
 import httpx
 
-from clients.governor.protocol import Purse
+from clients.governor.protocol import TokenSource
 from clients.salesforce.call_count import note_call
 from clients.salesforce.http_errors import (
     SYSTEM,
@@ -59,7 +59,7 @@ class OrgHttp:
     def __init__(
         self,
         sessions: Sessions,
-        purse: Purse,
+        purse: TokenSource,
         *,
         api_version: str = API_VERSION,
         transport: httpx.AsyncBaseTransport | None = None,
@@ -105,12 +105,14 @@ class OrgHttp:
         self._purse.settle(budget, lease_class, count)
 
     async def read(self, call: Call) -> httpx.Response:
-        """Make a call that may be repeated without harm; returns its successful response, read to the end.
+        """Make a call that may be repeated without harm; returns its successful response, read to
+        the end.
 
         A query is such a call, and so is a step of a job: the job itself says how far it is.
 
-        Raises `BudgetSpentError` before anything is sent; `RateLimitedError`, `UnavailableError`, `CallTooSlowError`,
-        `CredentialsRejectedError`, `SchemaChangedError` or `CallRefusedError` for what the org answers.
+        Raises `BudgetSpentError` before anything is sent; `RateLimitedError`,
+        `UnavailableError`, `CallTooSlowError`, `CredentialsRejectedError`, `SchemaChangedError`
+        or `CallRefusedError` for what the org answers.
         """
         response = await self._exchange(call, partial(self._transmit, call))
         if _is_good(response):
@@ -122,10 +124,12 @@ class OrgHttp:
 
         Args:
             call: The call.
-            not_after: The last piece of the body does not go later than this, so that nothing is carried out;
+            not_after: The last piece of the body does not go later than this, so that nothing is
+                carried out;
                 `UnavailableError` says so. None = no limit.
 
-        Raises as `read`, and `UnknownOutcomeError` when the write may have been carried out. After any other error it was not.
+        Raises as `read`, and `UnknownOutcomeError` when the write may have been carried out.
+        After any other error it was not.
         """
         response = await self._exchange(call, partial(self._transmit_write, call, not_after))
         if _is_good(response):
@@ -143,7 +147,9 @@ class OrgHttp:
         return self._refused(httpx.Response(status, json=body, headers=headers), call, ())
 
     async def _exchange(self, call: Call, transmit: _Transmit) -> httpx.Response:
-        """Pay for the call and make it; make it once more with a newer session when the org no longer knows ours."""
+        """Pay for the call and make it; make it once more with a newer session when the org no
+        longer knows ours.
+        """
         async with AsyncExitStack() as held:
             if call.is_long:
                 await held.enter_async_context(self._purse.hold(Budget.LONG_CALLS, call.lease_class))
@@ -193,12 +199,14 @@ class OrgHttp:
 
         refuse_late()
         note_call()
-        # Asked once more when the connection is there: making one may take longer than what is left of the time.
+        # Asked once more when the connection is there: making one may take longer than what is left
+        # of the time.
         body = BodyInPieces(request.content, refuse_late)
         if request.content:
             request.stream = body
         try:
-            # The client's own limits are for each piece of an answer: one that drips in would never be given up.
+            # The client's own limits are for each piece of an answer: one that drips in would never
+            # be given up.
             async with asyncio.timeout(request.extensions["timeout"]["read"]):
                 return await self._http.send(request)
         except (httpx.HTTPError, TimeoutError) as error:

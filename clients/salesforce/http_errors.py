@@ -1,4 +1,6 @@
-"""What a failed call means: for the caller, for the governor, and for a write of which nobody knows whether it was done."""
+"""What a failed call means: for the caller, for the governor, and for a write of which nobody
+knows whether it was done.
+"""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -36,16 +38,24 @@ _TRANSIENT = {
 }
 _TOO_SLOW = {"QUERY_TIMEOUT", "OPERATION_TOO_LARGE"}
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
-"""There was no connection, so the org has not seen a byte. A reset or an end of an open one says nothing of the kind."""
+"""There was no connection, so the org has not seen a byte. A reset or an end of an open one says
+nothing of the kind.
+"""
 _OF_THE_FORM = {405, 410, 411, 412, 413, 414, 415, 417, 428, 431}
-"""Refused for its form, before anything is done; true of the org and of a proxy before it (RFC 9110)."""
+"""Refused for its form, before anything is done; true of the org and of a proxy before it (RFC
+9110).
+"""
 _MIDWAY = {"REQUEST_RUNNING_TOO_LONG", "UNKNOWN_EXCEPTION", "QUERY_TIMEOUT", "InternalServerError", "Timeout"}
-"""The org had begun, and what it had committed by then stays: each subrequest of a composite call is a transaction."""
+"""The org had begun, and what it had committed by then stays: each subrequest of a composite
+call is a transaction.
+"""
 _OVER_QUOTA = {"LIMIT_EXCEEDED", "EXCEEDED_QUOTA", "ExceededQuota"}
 
 
 def unanswered(error: httpx.HTTPError | TimeoutError, call: str, *, may_be_done: bool) -> TidegateError:
-    """The error of a call without an answer. `may_be_done`: the org may have the whole of a write."""
+    """The error of a call without an answer. `may_be_done`: the org may have the whole of a
+    write.
+    """
     told = f"{call}: {type(error).__name__}"
     if may_be_done and not isinstance(error, _NOT_SENT):
         return UnknownOutcomeError(system=SYSTEM, detail=told, is_over=False)
@@ -55,7 +65,9 @@ def unanswered(error: httpx.HTTPError | TimeoutError, call: str, *, may_be_done:
 
 
 def refused_call(response: httpx.Response, call: str, refusal: Refusal | None) -> TidegateError:
-    """The error of a call that the org refused; `refusal` is what `refusal_for_all` has read in the response."""
+    """The error of a call that the org refused; `refusal` is what `refusal_for_all` has read in
+    the response.
+    """
     status, (code, message) = response.status_code, _error(response)
     if status == httpx.codes.UNAUTHORIZED:
         return CredentialsRejectedError(
@@ -75,12 +87,15 @@ def refused_call(response: httpx.Response, call: str, refusal: Refusal | None) -
 
 
 def refused_write(refused: TidegateError, response: httpx.Response, call: str) -> TidegateError:
-    """The error of a write that the org refused; `refused` is the error of a call that changes nothing.
+    """The error of a write that the org refused; `refused` is the error of a call that changes
+    nothing.
 
-    Surely not carried out are: a 4xx with a code of the org's own, unless the org had begun; a refusal for the form; and
-    a redirection (3xx). A 5xx is not sure even with SERVER_UNAVAILABLE, "a server that is necessary for this call
-    is unavailable" (SOAP API Developer Guide, "Core Data Types"): nothing says that it was found out before the first row.
-    A look-up is one call for a thousand rows. A write that was done and is taken for undone is a second effect.
+    Surely not carried out are: a 4xx with a code of the org's own, unless the org had begun; a
+    refusal for the form; and a redirection (3xx). A 5xx is not sure even with
+    SERVER_UNAVAILABLE, "a server that is necessary for this call is unavailable" (SOAP API
+    Developer Guide, "Core Data Types"): nothing says that it was found out before the first row.
+    A look-up is one call for a thousand rows. A write that was done and is taken for undone is a
+    second effect.
     """
     status, (code, words) = response.status_code, _error(response)
     is_orgs_own = code != str(status)
@@ -100,11 +115,13 @@ def refused_write(refused: TidegateError, response: httpx.Response, call: str) -
 
 
 def refusal_for_all(response: httpx.Response, also: tuple[Budget, ...]) -> Refusal | None:
-    """What the governor must hear of a refusal. None = the refusal says nothing about limits (salesforce.md B.10).
+    """What the governor must hear of a refusal. None = the refusal says nothing about limits
+    (salesforce.md B.10).
 
     Args:
         response: The org's answer.
-        also: What the call spends besides an API call; a quota that is used up is the first one's.
+        also: What the call spends besides an API call; a quota that is used up is the first
+            one's.
     """
     code, message = _error(response)
     budget, kind, pause = Budget.API_CALLS, RefusalKind.UNAVAILABLE, _SHORT_PAUSE
@@ -149,7 +166,9 @@ def _retry_after(response: httpx.Response) -> timedelta | None:
 
 
 def _error(response: httpx.Response) -> tuple[str, str]:
-    """Code and message of an error body: a list in REST, one object in Bulk API 1.0, a page when the edge answers."""
+    """Code and message of an error body: a list in REST, one object in Bulk API 1.0, a page when
+    the edge answers.
+    """
     try:
         body: Any = response.json()
     except ValueError:

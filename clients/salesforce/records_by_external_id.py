@@ -56,14 +56,16 @@ class RecordsByKey:
     ) -> dict[str, RecordSeen]:
         """The records by the external ids as they were asked for; an id without a record is absent.
 
-        A record in the recycle bin is told when no live one has its id. Up to 1,000 ids are one call, fewer of a very wide object.
-        What was committed less than some seconds ago may be missing or old: queries lag behind commits
+        A record in the recycle bin is told when no live one has its id. Up to 1,000 ids are one
+        call, fewer of a very wide object. What was committed less than some seconds ago may be
+        missing or old: queries lag behind commits
         (`clients.salesforce.polling.VISIBILITY_DELAY`). Raises as `OrgHttp.read`.
 
         Args:
             spec: The object.
             key_field: Its external id field.
-            external_ids: In any case, unless the field is case sensitive; a number's as its digits.
+            external_ids: In any case, unless the field is case sensitive; a number's as its
+                digits.
             fields: What to read besides id, times and author; may be empty.
             is_case_sensitive: Describe's `caseSensitive` of the key field.
         """

@@ -11,7 +11,9 @@ import httpx
 from schemas.governor import Budget, LeaseClass
 
 _PIECE_BYTES = 32 * 1024
-"""When a connection ends, nobody knows how much of the piece on its way has gone. So pieces are small."""
+"""When a connection ends, nobody knows how much of the piece on its way has gone. So pieces are
+small.
+"""
 
 
 @dataclass(frozen=True)
@@ -20,14 +22,17 @@ class Call:
 
     Args:
         method: HTTP method.
-        path: From the host on, as nextRecordsUrl and other links give it. `OrgHttp.data_path` begins most.
+        path: From the host on, as nextRecordsUrl and other links give it. `OrgHttp.data_path`
+            begins most.
         lease_class: The class that pays.
         params: Query. None = no query.
         body: bytes are sent as they are; anything else is sent as JSON. None = no body.
         headers: Beyond authorization. None = no others.
-        also: Tokens that the call spends besides one API call: {Budget.BULK_QUERY_JOBS: 1}. 0 tokens = paid
+        also: Tokens that the call spends besides one API call: {Budget.BULK_QUERY_JOBS: 1}. 0
+            tokens = paid
             for before; a refusal for the day's quota still stops that budget.
-        is_long: The call may take 20 seconds or more, and holds a token of `long_calls`. False = the call is
+        is_long: The call may take 20 seconds or more, and holds a token of `long_calls`. False =
+            the call is
             given up before it becomes a long one.
     """
 
@@ -50,10 +55,12 @@ class Call:
 class Deadline:
     """A span that began at a moment, measured by two clocks.
 
-    Nobody sets the one clock; the other one goes on while the machine sleeps. The one that is further counts.
+    Nobody sets the one clock; the other one goes on while the machine sleeps. The one that is
+    further counts.
 
-    A look-up takes a write without an answer for not carried out after a while. So a process that was stopped
-    between the store's word and the write must not go on where it was: another may have written in its place.
+    A look-up takes a write without an answer for not carried out after a while. So a process
+    that was stopped between the store's word and the write must not go on where it was: another
+    may have written in its place.
     """
 
     began: float
@@ -72,13 +79,17 @@ class Deadline:
 
 
 class BodyInPieces(httpx.AsyncByteStream):
-    """The body of a write; it tells whether the org can have the whole of a body that was broken off.
+    """The body of a write; it tells whether the org can have the whole of a body that was broken
+    off.
 
-    The request's header has the body's length. An org that lacks the last piece waits for it, and carries out nothing.
+    The request's header has the body's length. An org that lacks the last piece waits for it,
+    and carries out nothing.
     """
 
     def __init__(self, content: bytes, before_last: Callable[[], None]) -> None:
-        """`before_last` is called when all but the last piece has gone. An error of it keeps that piece back."""
+        """`before_last` is called when all but the last piece has gone. An error of it keeps
+        that piece back.
+        """
         self._content = content
         self._before_last = before_last
         self.may_be_whole = not content

@@ -16,7 +16,7 @@ from clients.salesforce.soql_requests import Answer, SoqlCalls
 from schemas.backfill import ByTime
 from schemas.errors import CallTooSlowError
 from schemas.governor import LeaseClass
-from transforms.backfill import Bucket
+from transforms.backfill import RowCount
 
 MOST_GROUPS = 2_000
 """Groups of one answer; an aggregate query has no further pages (SOQL and SOSL Reference, "GROUP
@@ -56,7 +56,7 @@ class RowCounts:
         answer = await self._query(f"SELECT COUNT() FROM {self.object}{' WHERE ' if where else ''}{where}")
         return int(answer["totalSize"])
 
-    async def days(self, by: ByTime, since: datetime | None, until: datetime | None) -> list[Bucket]:
+    async def days(self, by: ByTime, since: datetime | None, until: datetime | None) -> list[RowCount]:
         """Rows by day (UTC), the days that have some, in order; a bucket ends where its day
         does.
         """
@@ -66,14 +66,14 @@ class RowCounts:
         last = until or (self.org.now() or datetime.now(UTC)) + _DAY
         return [bucket async for bucket in self._days(by, first, last)]
 
-    async def hours(self, by: ByTime, day: Bucket) -> list[Bucket]:
+    async def hours(self, by: ByTime, day: RowCount) -> list[RowCount]:
         """The rows of a day by hour."""
         groups = await self._groups(f"HOUR_IN_DAY({by})", by, day.since, day.until)
         midnight = _midnight(day.since)
         starts = [(midnight + int(hour) * _HOUR, rows) for hour, rows in groups]
-        return [Bucket(start, start + _HOUR, rows) for start, rows in starts]
+        return [RowCount(start, start + _HOUR, rows) for start, rows in starts]
 
-    async def _days(self, by: ByTime, since: datetime, until: datetime) -> AsyncIterator[Bucket]:
+    async def _days(self, by: ByTime, since: datetime, until: datetime) -> AsyncIterator[RowCount]:
         try:
             groups = await self._groups(f"DAY_ONLY({by})", by, since, until)
         except CallTooSlowError:
@@ -88,7 +88,7 @@ class RowCounts:
         for day, rows in groups:
             start = datetime.fromisoformat(str(day)).replace(tzinfo=UTC)
             after = start + _DAY
-            yield Bucket(max(start, since), after, rows)
+            yield RowCount(max(start, since), after, rows)
         if len(groups) == MOST_GROUPS and after < until:
             async for bucket in self._days(by, after, until):
                 yield bucket

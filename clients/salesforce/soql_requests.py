@@ -27,14 +27,16 @@ _TOO_LONG = (414, 431)
 
 
 class SoqlCalls:
-    """Queries to one org, paid for by one class. Every call raises as `OrgHttp.read`, whichever way it went.
+    """Queries to one org, paid for by one class. Every call raises as `OrgHttp.read`, whichever way
+    it went.
 
     Args:
         org: The way to the org.
         lease_class: On whose behalf.
         with_deleted: Records in the recycle bin come too: queryAll, else query.
         is_long: As of `Call`.
-        of_tooling: The set-up is asked, which knows no recycle bin (Tooling API, "REST Resources").
+        of_tooling: The set-up is asked, which knows no recycle bin (Tooling API, "REST
+            Resources").
     """
 
     def __init__(

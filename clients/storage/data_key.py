@@ -4,7 +4,7 @@ import base64
 
 import orjson
 
-from clients.storage.objects import ObjectStore, S3Address, aws_client, translated
+from clients.storage.objects import ObjectStore, S3Address, aws_client, translated_s3
 from schemas.ids import data_key_key
 from transforms.pii import KEY_BYTES, DataKey
 
@@ -21,7 +21,7 @@ def org_data_key(org: str, address: S3Address, store: ObjectStore) -> DataKey:
     where = data_key_key(org)
     found = store.find(where)
     if found is None:
-        with translated("KMS"):
+        with translated_s3("KMS"):
             made = kms.generate_data_key(
                 KeyId=address.kms_key_id, NumberOfBytes=KEY_BYTES, EncryptionContext={"org": org}
             )
@@ -29,7 +29,7 @@ def org_data_key(org: str, address: S3Address, store: ObjectStore) -> DataKey:
         store.create(where, orjson.dumps({"format": 1, "id": _KEY_ID, "wrapped": wrapped}))
         found = store.get(where)
     entry = orjson.loads(found)
-    with translated("KMS"):
+    with translated_s3("KMS"):
         opened = kms.decrypt(
             CiphertextBlob=base64.b64decode(entry["wrapped"]), EncryptionContext={"org": org}
         )

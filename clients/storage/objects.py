@@ -73,7 +73,7 @@ class ObjectStore:
 
     def put(self, key: str, body: bytes) -> None:
         """Write an object, replacing what is there."""
-        with translated(_SYSTEM):
+        with translated_s3(_SYSTEM):
             self._s3.put_object(**self._request(key, body))
 
     def create(self, key: str, body: bytes) -> bool:
@@ -81,7 +81,7 @@ class ObjectStore:
         one gets True.
         """
         try:
-            with translated(_SYSTEM):
+            with translated_s3(_SYSTEM):
                 self._s3.put_object(**self._request(key, body), IfNoneMatch="*")
         except _TakenError:
             return False
@@ -97,7 +97,7 @@ class ObjectStore:
     def find(self, key: str) -> bytes | None:
         """The object's bytes, or None when there is none."""
         try:
-            with translated(_SYSTEM):
+            with translated_s3(_SYSTEM):
                 body: bytes = self._s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
                 return body
         except _AbsentError:
@@ -106,7 +106,7 @@ class ObjectStore:
     def size(self, key: str) -> int | None:
         """The object's bytes counted, or None when there is none."""
         try:
-            with translated(_SYSTEM):
+            with translated_s3(_SYSTEM):
                 return int(self._s3.head_object(Bucket=self.bucket, Key=key)["ContentLength"])
         except _AbsentError:
             return None
@@ -114,7 +114,7 @@ class ObjectStore:
     def part(self, key: str, first: int, last: int) -> bytes:
         """Bytes `first` to `last` of an object, both included; raises `ObjectMissingError`."""
         try:
-            with translated(_SYSTEM):
+            with translated_s3(_SYSTEM):
                 found = self._s3.get_object(Bucket=self.bucket, Key=key, Range=f"bytes={first}-{last}")
                 body: bytes = found["Body"].read()
                 return body
@@ -123,12 +123,12 @@ class ObjectStore:
 
     def delete(self, key: str) -> None:
         """Delete an object; nothing happens when there is none."""
-        with translated(_SYSTEM):
+        with translated_s3(_SYSTEM):
             self._s3.delete_object(Bucket=self.bucket, Key=key)
 
     def keys(self, prefix: str, *, after: str = "") -> Iterator[str]:
         """Keys under `prefix` in byte order, those after the key `after` only."""
-        with translated(_SYSTEM):
+        with translated_s3(_SYSTEM):
             pages = self._s3.get_paginator("list_objects_v2").paginate(
                 Bucket=self.bucket, Prefix=prefix, StartAfter=after
             )
@@ -154,7 +154,7 @@ class _AbsentError(Exception):
 
 
 @contextmanager
-def translated(system: str) -> Iterator[None]:
+def translated_s3(system: str) -> Iterator[None]:
     """AWS' errors become ours."""
     try:
         yield

@@ -18,15 +18,15 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from schemas import names
 from schemas.errors import UnavailableError
-from schemas.governor import Answer, Exchange, Terms
+from schemas.governor import Exchange, GovernorConfig, LeaseAnswer
 from schemas.ids import governor_workflow_id
-from transforms.governor.ledger import OrgBooks
+from transforms.governor.ledger import BudgetLedger
 
 _ANSWER_WITHIN = timedelta(seconds=10)
 _BOOKS_WITHIN = timedelta(seconds=3)
 
 
-async def read_books(client: Client, org: str) -> OrgBooks | None:
+async def read_books(client: Client, org: str) -> BudgetLedger | None:
     """The books of the org's governor; None when none runs. Starts none.
 
     Raises:
@@ -37,7 +37,9 @@ async def read_books(client: Client, org: str) -> OrgBooks | None:
         described = await handle.describe()
         if described.status is not WorkflowExecutionStatus.RUNNING:
             return None
-        books: OrgBooks = await handle.query(names.BOOKS, result_type=OrgBooks, rpc_timeout=_BOOKS_WITHIN)
+        books: BudgetLedger = await handle.query(
+            names.BOOKS, result_type=BudgetLedger, rpc_timeout=_BOOKS_WITHIN
+        )
         return books
     except (RPCError, WorkflowQueryFailedError) as error:
         if isinstance(error, RPCError) and error.status is RPCStatusCode.NOT_FOUND:
@@ -55,10 +57,10 @@ class TemporalGovernor:
         terms: For a governor that has to be started; one that runs keeps its own.
     """
 
-    def __init__(self, client: Client, org: str, terms: Terms | None = None) -> None:
+    def __init__(self, client: Client, org: str, terms: GovernorConfig | None = None) -> None:
         self._client = client
         self._id = governor_workflow_id(org)
-        self._first = OrgBooks(org=org, terms=terms or Terms())
+        self._first = BudgetLedger(org=org, terms=terms or GovernorConfig())
         self._summary = f"owns the budgets of {org}"
 
     async def start(self) -> None:
@@ -72,7 +74,7 @@ class TemporalGovernor:
             static_summary=self._summary,
         )
 
-    async def exchange(self, exchange: Exchange) -> Answer:
+    async def exchange(self, exchange: Exchange) -> LeaseAnswer:
         """The governor's answer; raises `UnavailableError` when there is none within ten
         seconds.
         """
@@ -86,8 +88,8 @@ class TemporalGovernor:
         )
         try:
             async with asyncio.timeout(_ANSWER_WITHIN.total_seconds()):
-                answer: Answer = await self._client.execute_update_with_start_workflow(
-                    names.EXCHANGE, exchange, start_workflow_operation=start, result_type=Answer
+                answer: LeaseAnswer = await self._client.execute_update_with_start_workflow(
+                    names.EXCHANGE, exchange, start_workflow_operation=start, result_type=LeaseAnswer
                 )
                 return answer
         except (RPCError, FailureError, TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError) as error:

@@ -32,7 +32,7 @@ _ANSWER_WITHIN = timedelta(seconds=3)
 
 
 @dataclass(frozen=True)
-class Look:
+class RunDescription:
     """A run as Temporal sees it."""
 
     workflow_id: str
@@ -48,9 +48,9 @@ class Look:
     """Its search attributes of these names; 0 when it has none."""
 
 
-async def look(client: Client, workflow_id: str) -> Look | None:
+async def look(client: Client, workflow_id: str) -> RunDescription | None:
     """The newest run of that id; None when there is none."""
-    with translated():
+    with translated_temporal():
         try:
             described = await client.get_workflow_handle(workflow_id).describe()
         except RPCError as error:
@@ -60,11 +60,11 @@ async def look(client: Client, workflow_id: str) -> Look | None:
     return seen(described)
 
 
-def seen(execution: WorkflowExecution | WorkflowExecutionDescription) -> Look:
+def seen(execution: WorkflowExecution | WorkflowExecutionDescription) -> RunDescription:
     """Temporal's words for a run, in ours."""
     status = execution.status or WorkflowExecutionStatus.RUNNING
     attributes = execution.typed_search_attributes
-    return Look(
+    return RunDescription(
         workflow_id=execution.id,
         run_id=execution.run_id,
         status={"canceled": "cancelled"}.get(status.name.lower(), status.name.lower()),
@@ -76,7 +76,7 @@ def seen(execution: WorkflowExecution | WorkflowExecutionDescription) -> Look:
     )
 
 
-async def progress(client: Client, found: Look, state: type[M]) -> tuple[M | None, str]:
+async def progress(client: Client, found: RunDescription, state: type[M]) -> tuple[M | None, str]:
     """A run's state, by its query or as its result; and why there is none, in a sentence, or "".
 
     Args:
@@ -91,7 +91,7 @@ async def progress(client: Client, found: Look, state: type[M]) -> tuple[M | Non
         return await query(client, found.workflow_id, names.PROGRESS, state), ""
     handle = client.get_workflow_handle(found.workflow_id, run_id=found.run_id, result_type=state)
     try:
-        with translated():
+        with translated_temporal():
             return await handle.result(follow_runs=False), ""
     except WorkflowFailureError as error:
         return None, _deepest(error)
@@ -132,7 +132,7 @@ async def list_runs(
     status: str = "",
     most: int,
     token: bytes | None = None,
-) -> tuple[list[Look], bytes | None]:
+) -> tuple[list[RunDescription], bytes | None]:
     """Runs whose ids begin with `prefix`, the newest first, and where the next page begins; None
     after the last.
 
@@ -140,7 +140,7 @@ async def list_runs(
         client: Of the server to ask.
         workflow_type: As in `schemas.names`.
         prefix: Holds no quotation mark.
-        status: One of `Look`'s; "" for all.
+        status: One of `RunDescription`'s; "" for all.
         most: Of a page.
         token: What the page before gave; None for the first.
     """
@@ -152,7 +152,7 @@ async def list_runs(
         page_size=most,
         next_page_token=token,
     )
-    with translated():
+    with translated_temporal():
         await found.fetch_next_page()
     return [seen(each) for each in found.current_page or ()], found.next_page_token or None
 
@@ -184,7 +184,7 @@ STATUSES = tuple(_TEMPORAL_STATUS)
 
 
 @contextmanager
-def translated() -> Iterator[None]:
+def translated_temporal() -> Iterator[None]:
     """Turn failures of Temporal into ours. "Not found" passes through: its meaning is the
     caller's.
     """

@@ -17,7 +17,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from clients.temporal.run_kinds import RunKind
-from clients.temporal.run_views import Look, seen, translated
+from clients.temporal.run_views import RunDescription, seen, translated_temporal
 from schemas import names
 from schemas.errors import TerminalError
 from schemas.ingest.messages import PauseInput
@@ -78,7 +78,7 @@ async def start_run(client: Client, kind: RunKind, request: Message, *, again: b
     again = kind.repeats if again is None else again
     workflow_id = kind.workflow_id(request)
     reuse = WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY
-    with translated():
+    with translated_temporal():
         while True:
             try:
                 handle = await client.start_workflow(
@@ -102,7 +102,7 @@ async def start_run(client: Client, kind: RunKind, request: Message, *, again: b
 
 @dataclass(frozen=True)
 class _Newest:
-    look: Look
+    look: RunDescription
     first_run: str
     """The run of its chain whose history begins with the question."""
 
@@ -125,7 +125,7 @@ async def _refuse_another(client: Client, found: _Newest, request: Message) -> N
         raise RunExistsError(workflow_id=found.look.workflow_id)
 
 
-def run_handle(client: Client, kind: RunKind, found: Started | Look) -> WorkflowHandle[Any, Any]:
+def run_handle(client: Client, kind: RunKind, found: Started | RunDescription) -> WorkflowHandle[Any, Any]:
     """Temporal's handle of a run from `start_run` or `look`; its result is the kind's state."""
     return client.get_workflow_handle(found.workflow_id, run_id=found.run_id, result_type=kind.state)
 
@@ -145,7 +145,7 @@ async def _input(client: Client, workflow_id: str, run_id: str, kind: type[M]) -
 
 async def signal(client: Client, workflow_id: str, name: str, request: PauseInput) -> bool:
     """Send `pause`, `resume` or `cancel`; False when the workflow does not run."""
-    with translated():
+    with translated_temporal():
         try:
             await client.get_workflow_handle(workflow_id).signal(name, request)
         except RPCError as error:

@@ -7,7 +7,7 @@ from temporalio.client import Client, WorkflowUpdateFailedError, WorkflowUpdateR
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
-from clients.temporal.run_views import translated
+from clients.temporal.run_views import translated_temporal
 from schemas.errors import ActRefusedError, UnavailableError
 from schemas.message import Message
 
@@ -33,7 +33,7 @@ async def send_update(
     """
     handle = client.get_workflow_handle(workflow_id)
     try:
-        with translated():
+        with translated_temporal():
             answer: M = await handle.execute_update(
                 name, request, result_type=state, rpc_timeout=_ANSWER_WITHIN
             )

@@ -16,7 +16,7 @@ from temporalio.client import Client
 from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 from temporalio.service import RPCError
 
-from clients.temporal.run_views import translated
+from clients.temporal.run_views import translated_temporal
 from schemas import names
 from schemas.errors import TidegateError
 from schemas.ids import writeback_queue_id
@@ -83,7 +83,7 @@ class WritebackQueues:
             _LOG.warning("could not wake the writeback queue of %s: %s", object_name, type(error).__name__)
 
     async def _signal(self, object_name: str) -> None:
-        with translated():
+        with translated_temporal():
             await self._client.start_workflow(
                 names.WRITEBACK_QUEUE_WORKFLOW,
                 QueueInput(org=self._org, object=object_name, most_open=self._max_open_batches),

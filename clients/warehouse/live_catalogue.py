@@ -15,7 +15,7 @@ from pydantic import ConfigDict, PrivateAttr
 
 from clients.warehouse import Transaction, Warehouse
 from clients.warehouse.sql import apply as sql, drift as drift_sql
-from clients.warehouse.stored_names import read_names
+from clients.warehouse.stored_names import stored_names
 from schemas.catalogue import Catalogue
 from schemas.drift import DriftRow, FieldDrift
 from schemas.errors import StaleCatalogueError
@@ -79,7 +79,7 @@ class LiveCatalogue(Catalogue):
             with self._warehouse.transaction() as transaction:
                 rows = read_rows(transaction, known)
                 # The names are there before the decisions that need them.
-                names = read_names(transaction) if rows or not self._is_named else []
+                names = stored_names(transaction) if rows or not self._is_named else []
             if not rows and self._is_named:
                 return False
             self._is_named = True
@@ -113,7 +113,7 @@ def write_rows(transaction: Transaction, found: Iterable[FieldDrift], at: dateti
         transaction.execute(statement, [*facts, each.was, each.now, spec, each.advice, by])
 
 
-def check_catalogue(transaction: Transaction, name: str, known: int | None) -> None:
+def check_revision(transaction: Transaction, name: str, known: int | None) -> None:
     """Raise `StaleCatalogueError` when the object's fields were changed after the revision that the
     step began with.
 

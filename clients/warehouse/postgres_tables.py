@@ -7,7 +7,7 @@ from functools import partial
 import psycopg
 
 from clients.database.engine import session_options
-from clients.warehouse.psycopg_errors import translated
+from clients.warehouse.psycopg_errors import translated_psycopg
 from clients.warehouse.shadow.schemas import in_schemas, schemas_of
 from clients.warehouse.sql.apply import QUALITY, TABLES_OF_OPS, change_table, current_table, tables_of
 from clients.warehouse.sql.scorecard import views
@@ -49,7 +49,7 @@ def ensure_tables(dsn: str, catalogue: Catalogue, *, prefix: str = "") -> list[s
     """
     made: list[str] = []
     with (
-        translated(SYSTEM),
+        translated_psycopg(SYSTEM),
         psycopg.connect(dsn, connect_timeout=5, options=session_options()) as connection,
     ):
         # Several workers start at once: one makes the tables, the others wait and find them.
@@ -144,7 +144,7 @@ def _ensure_table(
 def existing_columns(dsn: str, *, prefix: str = "") -> dict[str, Set[str]]:
     """As of `Warehouse`."""
     with (
-        translated(SYSTEM),
+        translated_psycopg(SYSTEM),
         psycopg.connect(dsn, connect_timeout=5, options=session_options()) as connection,
     ):
         found = _existing_columns(connection, schemas_of(prefix))
@@ -157,7 +157,7 @@ def wrong_types(dsn: str, catalogue: Catalogue) -> list[str]:
     """
     found = []
     with (
-        translated(SYSTEM),
+        translated_psycopg(SYSTEM),
         psycopg.connect(dsn, connect_timeout=5, options=session_options()) as connection,
     ):
         existing = _existing_columns(connection, schemas_of(""))

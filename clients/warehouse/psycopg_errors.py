@@ -14,7 +14,7 @@ _SERIALIZATION = "serializable isolation violation"
 
 
 @contextmanager
-def translated(system: str) -> Iterator[None]:
+def translated_psycopg(system: str) -> Iterator[None]:
     """Turn psycopg's errors into ours; `system` is how the warehouse is called in their
     sentences.
     """

@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from clients.storage.objects import ObjectStore
 from clients.warehouse.protocol import Transaction
-from clients.warehouse.psycopg_errors import translated
+from clients.warehouse.psycopg_errors import translated_psycopg
 from clients.warehouse.redshift_sql import (
     copy_statement,
     lock_statement,
@@ -38,7 +38,8 @@ from schemas.tables import Column
 
 LOAD_PREFIX = "load/"
 _SYSTEM = "Redshift"
-# Somebody else was faster: several workers start at once, and Redshift has no lock that is not on a table.
+# Somebody else was faster: several workers start at once, and Redshift has no lock that is not on a
+# table.
 _MADE_MEANWHILE = (
     psycopg.errors.DuplicateSchema,
     psycopg.errors.DuplicateTable,
@@ -77,7 +78,7 @@ class RedshiftWarehouse:
     def ensure_tables(self, catalogue: Catalogue) -> list[str]:
         """Create what is missing; returns the tables and columns that were made."""
         made: list[str] = []
-        with self._connection() as connection, translated(_SYSTEM):
+        with self._connection() as connection, translated_psycopg(_SYSTEM):
             for schema in schemas_of(self._prefix):
                 _make(connection, f"CREATE SCHEMA IF NOT EXISTS {schema}")
             existing = _existing_columns(connection, self._prefix)
@@ -94,7 +95,7 @@ class RedshiftWarehouse:
 
     def existing_columns(self) -> Mapping[str, Set[str]]:
         """Table (schema.name) -> its columns."""
-        with self._connection() as connection, translated(_SYSTEM):
+        with self._connection() as connection, translated_psycopg(_SYSTEM):
             found = _existing_columns(connection, self._prefix)
         return {table.removeprefix(self._prefix): columns for table, columns in found.items()}
 
@@ -104,7 +105,7 @@ class RedshiftWarehouse:
         with self._connection() as connection:
             load = _Loader(self._store, self._copy_role)
             try:
-                with translated(_SYSTEM):
+                with translated_psycopg(_SYSTEM):
                     # Looked up before the transaction begins: in it, a query would take the
                     # snapshot before the lock.
                     tables = self._known_tables(connection)
@@ -145,7 +146,7 @@ class RedshiftWarehouse:
             connection = self._idle.get_nowait()
             if not connection.closed:
                 return connection
-        with translated(_SYSTEM):
+        with translated_psycopg(_SYSTEM):
             # Redshift calls its encoding UNICODE, which psycopg does not know, and has no
             # DEALLOCATE ALL: https://github.com/psycopg/psycopg/issues/122
             return psycopg.connect(

@@ -21,10 +21,11 @@ _TYPES = {
     Kind.INTEGER: "BIGINT",
     Kind.DOUBLE: "DOUBLE PRECISION",
     Kind.DATE: "DATE",
-    # Loaded from Parquet INT64 timestamps that are marked UTC. AWS documents no mapping for this type; that COPY
-    # takes it is known from two public loaders that do just so, PostHog's batch exports (destinations/
-    # redshift_batch_export.py) and dlt (impl/redshift/factory.py): unverified here. A timestamp without a zone would
-    # be worse: pyarrow then leaves out the older of Parquet's two type marks, and COPY was seen to misread the unit
+    # Loaded from Parquet INT64 timestamps that are marked UTC. AWS documents no mapping for this
+    # type; that COPY takes it is known from two public loaders that do just so, PostHog's batch
+    # exports (destinations/ redshift_batch_export.py) and dlt (impl/redshift/factory.py):
+    # unverified here. A timestamp without a zone would be worse: pyarrow then leaves out the older
+    # of Parquet's two type marks, and COPY was seen to misread the unit
     # (https://github.com/apache/arrow/issues/38000).
     Kind.TIMESTAMP: "TIMESTAMPTZ",
 }
@@ -34,8 +35,9 @@ _SORT_KEYS = {"current": "record_id", "history": "record_id, valid_from", "chang
 def create_statement(table: str, columns: Sequence[Column]) -> str:
     """The DDL of one permanent table.
 
-    No primary keys: Redshift does not enforce them, yet its planner trusts them. A record's rows lie on one slice in
-    every table of its object, so that the fold's joins move nothing between nodes.
+    No primary keys: Redshift does not enforce them, yet its planner trusts them. A record's rows
+    lie on one slice in every table of its object, so that the fold's joins move nothing between
+    nodes.
     """
     keys = _SORT_KEYS.get(table.rpartition("_")[2])
     options = f"DISTSTYLE KEY DISTKEY(record_id) SORTKEY({keys})" if keys else "DISTSTYLE AUTO"
@@ -43,10 +45,13 @@ def create_statement(table: str, columns: Sequence[Column]) -> str:
 
 
 def missing_statements(table: str, columns: Sequence[Column], existing: set[str] | None) -> dict[str, str]:
-    """What is to be made -> the DDL that makes it. `existing`: the table's columns; None when there is no table."""
+    """What is to be made -> the DDL that makes it. `existing`: the table's columns; None when
+    there is no table.
+    """
     if existing is None:
         return {table: create_statement(table, columns)}
-    # Nullable although it may be required: ADD COLUMN … NOT NULL asks for a default for the rows that are there.
+    # Nullable although it may be required: ADD COLUMN … NOT NULL asks for a default for the rows
+    # that are there.
     return {
         f"{table}.{column.name}": f"ALTER TABLE {table} ADD COLUMN {column.sql} {type_name(column)}"
         for column in columns
@@ -62,11 +67,13 @@ def stage_statement(name: str, columns: Sequence[Column]) -> str:
 
 
 def lock_statement(table: str, known: frozenset[str], prefix: str = "") -> str:
-    """Lock for the object whose tables are called after `table`; quarantine's for an object that has none.
+    """Lock for the object whose tables are called after `table`; quarantine's for an object that
+    has none.
 
-    LOCK is the transaction's first statement: the snapshot is taken by the first query after it, so that it shows what
-    the transaction before has committed. It is ACCESS EXCLUSIVE and so makes readers of the table wait until
-    commit; Redshift has no weaker one. https://docs.aws.amazon.com/redshift/latest/dg/r_LOCK.html
+    LOCK is the transaction's first statement: the snapshot is taken by the first query after it,
+    so that it shows what the transaction before has committed. It is ACCESS EXCLUSIVE and so
+    makes readers of the table wait until commit; Redshift has no weaker one.
+    https://docs.aws.amazon.com/redshift/latest/dg/r_LOCK.html
     """
     current = f"{prefix}{CURATED}.{table}_current"
     return f"LOCK TABLE {current if current in known else prefix + QUARANTINE}"
@@ -83,8 +90,8 @@ def copy_statement(table: str, columns: Sequence[Column], url: str, role: str) -
 def parquet_of(table: str, columns: Sequence[Column], rows: pa.Table) -> bytes:
     """The rows as one Parquet object, in exactly the order and the types of `columns`.
 
-    Raises `StatementError` for a text beyond `MAX_TEXT_BYTES`: COPY from Parquet has no TRUNCATECOLUMNS, and would
-    fail with a message that may show the row.
+    Raises `StatementError` for a text beyond `MAX_TEXT_BYTES`: COPY from Parquet has no
+    TRUNCATECOLUMNS, and would fail with a message that may show the row.
     """
     typed = rows.select([column.name for column in columns]).cast(
         pa.schema([(c.name, c.arrow) for c in columns])
@@ -104,7 +111,9 @@ def parquet_of(table: str, columns: Sequence[Column], rows: pa.Table) -> bytes:
 
 
 def type_name(column: Column) -> str:
-    """The column's type in Redshift. A VARCHAR's length is in bytes, a column's size in characters."""
+    """The column's type in Redshift. A VARCHAR's length is in bytes, a column's size in
+    characters.
+    """
     if column.kind is Kind.DECIMAL:
         return f"NUMERIC(18, {column.scale})"
     if column.kind is Kind.TEXT:

@@ -14,7 +14,7 @@ from transforms.catalogue.warehouse_names import NameRow, named, new_rows, with_
 _LOCK = "names"
 
 
-def read_names(transaction: Transaction) -> list[NameRow]:
+def stored_names(transaction: Transaction) -> list[NameRow]:
     """Every name on record."""
     return [NameRow(*row) for row in transaction.fetch(drift_sql.read_names())]
 
@@ -30,7 +30,7 @@ def keep_names(warehouse: Warehouse, catalogue: Catalogue) -> Catalogue:
     warehouse.ensure_tables(with_objects(catalogue, {}))
     with warehouse.transaction() as transaction:
         transaction.lock_object(_LOCK)
-        known = read_names(transaction)
+        known = stored_names(transaction)
         objects = named(catalogue.objects, known)
         _check_former(warehouse, objects, known)
         statement = sql.insert_row(sql.NAMES, NAMES_COLUMNS)

@@ -1,5 +1,5 @@
-"""Forming batches: one transaction reads what waits and what is claimed, drafts, and writes batches
-and claims.
+"""BatchFormer batches: one transaction reads what waits and what is claimed, drafts, and writes
+batches and claims.
 """
 
 from datetime import UTC, datetime
@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from clients.writeback.echoes import lacks_echo
-from clients.writeback.pauses import pauses_of, told
+from clients.writeback.pauses import pause_text, pauses_of
 from clients.writeback.store import FORMING, WritebackStore, lock
 from clients.writeback.tables import WRITEBACK, WRITEBACK_BATCH, WRITEBACK_CLAIM
 from schemas.ids import writeback_batch_name
@@ -21,7 +21,7 @@ from schemas.writeback.messages import (
     WritebackBatchInput,
     WritebackState,
 )
-from transforms.writeback.batching import BULK_ROWS, Draft, Terms, Waiting, draft_batches
+from transforms.writeback.batching import BULK_ROWS, BatchDraft, BatchingConfig, Waiting, draft_batches
 from transforms.writeback.row_errors import NOT_SENT
 
 _LOOKED_AT = 2 * BULK_ROWS
@@ -53,13 +53,13 @@ with no parent that is still to be written.
 _NO_LAST = 2**62
 
 
-class Forming:
+class BatchFormer:
     """Forms the batches of one store."""
 
-    def __init__(self, store: WritebackStore, terms: Terms | None = None) -> None:
+    def __init__(self, store: WritebackStore, terms: BatchingConfig | None = None) -> None:
         """`terms` None: the usual ones."""
         self._store = store
-        self._terms = terms or Terms()
+        self._terms = terms or BatchingConfig()
 
     def form(self, request: FormInput) -> Formed:
         """Form what is due, up to `most_open` open batches of the object; returns those and every
@@ -86,7 +86,7 @@ class Forming:
             batches=tuple(found),
             waiting=count,
             next_at=next_at,
-            paused_because=told(pauses),
+            paused_because=pause_text(pauses),
             lacks_echo=bool(lacks),
         )
 
@@ -139,7 +139,9 @@ def _waiting(connection: sa.Connection, object_name: str, now: datetime, last: i
     ]
 
 
-def _write(connection: sa.Connection, request: FormInput, draft: Draft, now: datetime) -> WritebackBatchInput:
+def _write(
+    connection: sa.Connection, request: FormInput, draft: BatchDraft, now: datetime
+) -> WritebackBatchInput:
     numbers = [each.number for entry in draft.entries for each in entry.members]
     first = min(numbers)
     tries = connection.execute(

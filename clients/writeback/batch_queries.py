@@ -1,4 +1,6 @@
-"""What the store knows of a batch: its writebacks, its state, and our own last writes of its records."""
+"""What the store knows of a batch: its writebacks, its state, and our own last writes of its
+records.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -35,7 +37,9 @@ class OwnWrite:
     sent_at: datetime
     done_at: datetime
     foreign_at: datetime | None
-    """The latest time at which somebody else may have changed the record before; None: there was no record."""
+    """The latest time at which somebody else may have changed the record before; None: there was
+    no record.
+    """
     fields: Values
     """What it wrote."""
 

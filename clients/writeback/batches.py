@@ -29,7 +29,7 @@ from schemas.writeback.messages import BatchCounts, BatchState, WritebackState
 from transforms.writeback.facts import Outcome
 
 
-class Batches:
+class WritebackBatches:
     """The batches of one store. Its methods block."""
 
     def __init__(self, store: WritebackStore) -> None:

@@ -74,7 +74,7 @@ def pause_line(each: PauseView) -> str:
     )
 
 
-def told(pauses: list[sa.Row[tuple[object, ...]]]) -> str:
+def pause_text(pauses: list[sa.Row[tuple[object, ...]]]) -> str:
     """The operator and the reason, for people; empty without a pause."""
     return "; ".join(
         f"{'drained' if row.drains_to is not None else 'paused'} by {row.by}: {row.reason or 'no reason given'}"

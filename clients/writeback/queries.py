@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from clients.writeback.pauses import pause_views
-from clients.writeback.stats import RECENT, Latency, Standing, latencies, recent_batches, standings
+from clients.writeback.stats import RECENT, Latency, QueueStats, latencies, queue_stats, recent_batches
 from clients.writeback.store import WritebackStore
 from clients.writeback.tables import WRITEBACK, WRITEBACK_ATTEMPT
 from schemas.writeback.control import PauseView
@@ -47,7 +47,7 @@ class StateCount:
     writebacks: int
 
 
-class WritebackLooks:
+class WritebackQueries:
     """Reads one store of writebacks. Its methods block; threads may share it."""
 
     def __init__(self, dsn: str) -> None:
@@ -108,10 +108,10 @@ class WritebackLooks:
         with self._store.begin() as connection:
             return latencies(connection, within)
 
-    def standings(self) -> list[Standing]:
+    def standings(self) -> list[QueueStats]:
         """Counts of waiting, open, held and dead writebacks, by object."""
         with self._store.begin() as connection:
-            return standings(connection)
+            return queue_stats(connection)
 
     def pauses(self) -> list[PauseView]:
         """Pauses, the whole org's first."""

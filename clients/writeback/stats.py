@@ -48,7 +48,7 @@ class Latency:
 
 
 @dataclass(frozen=True)
-class Standing:
+class QueueStats:
     """An object's writebacks as they stand now."""
 
     object: str
@@ -60,7 +60,7 @@ class Standing:
     """When the oldest one was accepted, or retried, that waits or is on its way."""
 
 
-def standings(connection: sa.Connection) -> list[Standing]:
+def queue_stats(connection: sa.Connection) -> list[QueueStats]:
     """Objects with writebacks that are not over, or wait for an operator."""
     table = WRITEBACK.c
     states = (WritebackState.WAITING, WritebackState.OPEN, WritebackState.HELD, WritebackState.DEAD)
@@ -72,7 +72,7 @@ def standings(connection: sa.Connection) -> list[Standing]:
         .group_by(table.object)
         .order_by(table.object)
     )
-    return [Standing(*row) for row in connection.execute(query)]
+    return [QueueStats(*row) for row in connection.execute(query)]
 
 
 def latencies(connection: sa.Connection, within: timedelta = RECENT) -> list[Latency]:

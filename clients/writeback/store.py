@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import sqlalchemy as sa
 
 from clients.database.audit_log import ensure_audit_log
-from clients.database.engine import open_engine, translated
+from clients.database.engine import open_engine, translated_database
 from clients.database.migrations import ensure_schema
 
 
@@ -25,7 +25,7 @@ class WritebackStore:
     def begin(self) -> Iterator[sa.Connection]:
         """A transaction: commits when left, rolls back when an exception leaves it."""
         self._make_ready()
-        with translated(), self.engine.begin() as connection:
+        with translated_database(), self.engine.begin() as connection:
             yield connection
 
     def close(self) -> None:
@@ -36,7 +36,7 @@ class WritebackStore:
         with self._making:
             if not self._is_ready:
                 ensure_schema(self.engine)
-                with translated(), self.engine.begin() as connection:
+                with translated_database(), self.engine.begin() as connection:
                     ensure_audit_log(connection)
                 self._is_ready = True
 

@@ -1,4 +1,6 @@
-"""One field of the catalogue: its type, its column, its rules, and how much it says about a person."""
+"""One field of the catalogue: its type, its column, its rules, and how much it says about a
+person.
+"""
 
 import re
 from collections.abc import Mapping
@@ -27,7 +29,9 @@ _CURRENCY_SCALE = 2
 
 
 class TooLong(StrEnum):
-    """What becomes of a text that is longer than its field, or than the warehouse's longest text."""
+    """What becomes of a text that is longer than its field, or than the warehouse's longest
+    text.
+    """
 
     ISOLATE = "isolate"
     """The field is unknown; its value is in raw."""
@@ -36,7 +40,9 @@ class TooLong(StrEnum):
 
 
 class Pii(StrEnum):
-    """How much a field says about a person. Both classes but `none` are encrypted before they are written."""
+    """How much a field says about a person. Both classes but `none` are encrypted before they
+    are written.
+    """
 
     NONE = "none"
     PERSONAL = "personal"
@@ -50,16 +56,24 @@ class FieldSpec(BaseModel):
 
     type: FieldType
     length: int = Field(default=255, ge=1, le=131_072)
-    """Most characters of a text; ignored for other types. 131,072 is the Bulk API's largest field."""
+    """Most characters of a text; ignored for other types. 131,072 is the Bulk API's largest
+    field.
+    """
     scale: int | None = Field(default=None, ge=0, le=DIGITS_MAX)
-    """Decimal places of a currency (None: 2), a double or a percent (None: the column is binary and exact to 15 digits)."""
+    """Decimal places of a currency (None: 2), a double or a percent (None: the column is binary
+    and exact to 15 digits).
+    """
     column: str | None = None
     """The column's name; None: it follows from the API name (`schemas.column_names`)."""
     ignore: bool = False
-    """True: the field is kept out on purpose. It has no column, and nothing of it is written in clear."""
+    """True: the field is kept out on purpose. It has no column, and nothing of it is written in
+    clear.
+    """
     too_long: TooLong = TooLong.ISOLATE
     required: bool = False
-    """A whole record (create, undelete, snapshot) without it, or an update that nulls it, breaks the rule `required`."""
+    """A whole record (create, undelete, snapshot) without it, or an update that nulls it, breaks
+    the rule `required`.
+    """
     values: tuple[str, ...] = ()
     """What the field may hold, each part of a multipicklist; empty: anything."""
     unique: bool = False
@@ -72,7 +86,9 @@ class FieldSpec(BaseModel):
     not_after: Literal["now"] | None = None
     """`now`: a date or time that has not come breaks the rule."""
     severity: tuple[tuple[Rule, Severity], ...] = ()
-    """What follows when a value breaks a declared rule, in the file as `{rule: severity}`; `warn` for one that is not named."""
+    """What follows when a value breaks a declared rule, in the file as `{rule: severity}`;
+    `warn` for one that is not named.
+    """
     references: tuple[str, ...] = ()
     """Objects that a reference may point to; they need not be in the catalogue."""
     external_id: bool = False
@@ -82,12 +98,17 @@ class FieldSpec(BaseModel):
     part: str | None = None
     """Its name inside the compound; None means its own name."""
     calculated: bool = False
-    """The org works it out when it is read: it changes without SystemModstamp. It is read by refreshes alone."""
+    """The org works it out when it is read: it changes without SystemModstamp. It is read by
+    refreshes alone.
+    """
     inputs: tuple[str, ...] = ()
-    """What a calculated field is worked out from, as `Object.Field`, when only a change of that can change it; empty: time
-    alone can."""
+    """What a calculated field is worked out from, as `Object.Field`, when only a change of that can
+    change it; empty: time alone can.
+    """
     held: bool = False
-    """The org has it no more, or has another type under its name: it is not read, and what the warehouse has of it stays."""
+    """The org has it no more, or has another type under its name: it is not read, and what the
+    warehouse has of it stays.
+    """
     added: bool = False
     """The catalogue file lacks it: it was found in the org while the engine ran."""
 

@@ -8,7 +8,9 @@ class FieldType(StrEnum):
 
     STRING = "string"
     TEXTAREA = "textarea"
-    """Long and rich text areas, too: describe tells them apart by `htmlFormatted` and `extraTypeInfo` alone."""
+    """Long and rich text areas, too: describe tells them apart by `htmlFormatted` and
+    `extraTypeInfo` alone.
+    """
     ENCRYPTEDSTRING = "encryptedstring"
     PICKLIST = "picklist"
     MULTIPICKLIST = "multipicklist"
@@ -58,4 +60,6 @@ FRACTIONAL = FRACTIONS | {FieldType.CURRENCY}
 """Numbers that may have decimal places."""
 MOMENTS = frozenset({FieldType.DATE, FieldType.DATETIME})
 DIGITS_MAX = 18
-"""Digits of a number, decimal places included (Object Reference, "Primitive Data Types"; the same in the warehouses' columns)."""
+"""Digits of a number, decimal places included (Object Reference, "Primitive Data Types"; the
+same in the warehouses' columns).
+"""

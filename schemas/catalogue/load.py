@@ -20,7 +20,9 @@ DEFAULT_CATALOGUE = Path(__file__).parents[1] / "catalogue.yaml"
 
 
 class Catalogue(BaseModel):
-    """The whole file. `objects` have `every_object`'s fields merged in (an object's own entry wins)."""
+    """The whole file. `objects` have `every_object`'s fields merged in (an object's own entry
+    wins).
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -45,11 +47,15 @@ class Catalogue(BaseModel):
         return self
 
     def revision_of(self, name: str) -> int | None:  # noqa: ARG002 -- of a catalogue that follows the org
-        """The number of the last change of the object's fields; None for a catalogue that never changes."""
+        """The number of the last change of the object's fields; None for a catalogue that never
+        changes.
+        """
         return None
 
     def follow(self) -> bool:
-        """Take in what was changed since; False, always, for a catalogue that never changes. May block."""
+        """Take in what was changed since; False, always, for a catalogue that never changes. May
+        block.
+        """
         return False
 
     def object(self, name: str) -> ObjectSpec:
@@ -61,7 +67,9 @@ class Catalogue(BaseModel):
 
 
 def _completed(name: object, entry: object, common: object) -> object:
-    """The entry with its name and the common fields; as it is when its shape is wrong, for validation to refuse."""
+    """The entry with its name and the common fields; as it is when its shape is wrong, for
+    validation to refuse.
+    """
     if not isinstance(entry, dict):
         return entry
     own = entry.get("fields") or {}
@@ -72,7 +80,9 @@ def _completed(name: object, entry: object, common: object) -> object:
 
 
 def _with_tables(objects: Mapping[str, Any]) -> dict[str, Any]:
-    """The entries with the names of their tables; as they are where their shape is wrong, for validation to refuse."""
+    """The entries with the names of their tables; as they are where their shape is wrong, for
+    validation to refuse.
+    """
     given = {name: entry.get("table") or None for name, entry in objects.items() if isinstance(entry, dict)}
     if not all(isinstance(each, str | None) for each in (*given, *given.values())):
         return dict(objects)
@@ -86,7 +96,9 @@ def _with_tables(objects: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def load_catalogue(path: Path = DEFAULT_CATALOGUE) -> Catalogue:
-    """Read and check a catalogue file; raises `CatalogueError` that names each wrong line's place."""
+    """Read and check a catalogue file; raises `CatalogueError` that names each wrong line's
+    place.
+    """
     try:
         return Catalogue.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

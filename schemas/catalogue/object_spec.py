@@ -36,17 +36,24 @@ class ObjectSpec(BaseModel):
     key_prefix: str = Field(pattern=r"^[0-9a-zA-Z]{3}$")
     history: bool = False
     table: str = ""
-    """What its tables are called by: ServiceRequest__c -> service_request. It follows from the name where the catalogue gives none."""
+    """What its tables are called by: ServiceRequest__c -> service_request. It follows from the
+    name where the catalogue gives none.
+    """
     hold_above: float | None = Field(default=None, gt=0, lt=100)
-    """Percent of a batch's changes of the object that may break a rule of severity `reject`; more hold its batches until somebody
-    releases them. None: nothing is held."""
+    """Percent of a batch's changes of the object that may break a rule of severity `reject`; more
+    hold its batches until somebody releases them. None: nothing is held.
+    """
     fields: dict[str, FieldSpec]
     ignored: dict[str, FieldSpec] = {}
     """Fields that are kept out on purpose, `ignore: true` in the catalogue."""
     former_columns: dict[str, str] = {}
-    """API name -> column, of fields that the catalogue had once: the columns are still there. From `ops.names`, and in no file."""
+    """API name -> column, of fields that the catalogue had once: the columns are still there.
+    From `ops.names`, and in no file.
+    """
     most_bytes: int | None = None
-    """Of a text in the warehouse, in UTF-8; None: any number. It is the warehouse's, and in no file."""
+    """Of a text in the warehouse, in UTF-8; None: any number. It is the warehouse's, and in no
+    file.
+    """
     most_row_bytes: int | None = None
     """Of a row in the warehouse, long texts aside; None: any number. Likewise."""
 
@@ -73,7 +80,9 @@ class ObjectSpec(BaseModel):
 
     @property
     def event_name(self) -> str:
-        """The change event's entity channel name: Case -> CaseChangeEvent, X__c -> X__ChangeEvent."""
+        """The change event's entity channel name: Case -> CaseChangeEvent, X__c ->
+        X__ChangeEvent.
+        """
         return f"{self.name[:-1]}ChangeEvent" if self.name.endswith("__c") else f"{self.name}ChangeEvent"
 
     @cached_property
@@ -157,7 +166,9 @@ def _without_ignored(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is_ignored(spec: object) -> bool:
-    """True for a field that is kept out on purpose, or whose values no event and no query job carries."""
+    """True for a field that is kept out on purpose, or whose values no event and no query job
+    carries.
+    """
     if isinstance(spec, FieldSpec):
         return spec.ignore or spec.type is FieldType.BASE64
     return isinstance(spec, dict) and (spec.get("ignore") is True or spec.get("type") == "base64")
@@ -173,7 +184,9 @@ def _check_compounds(spec: ObjectSpec) -> None:
 
 
 def relationship_name(field: str) -> str | None:
-    """What leads from a reference to the record it points to: AccountId -> Account, Account__c -> Account__r; None for other names."""
+    """What leads from a reference to the record it points to: AccountId -> Account, Account__c
+    -> Account__r; None for other names.
+    """
     if field.endswith("__c"):
         return f"{field[:-1]}r"
     return field.removesuffix("Id") if field.endswith("Id") and field != "Id" else None

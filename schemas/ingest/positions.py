@@ -1,9 +1,10 @@
 """A polled lane's position: up to where the object has been read, as text that sorts as the lane
 does.
 
-Two forms. `1795000000000` says that every row whose SystemModstamp is earlier has been read; `1795000000000-500…AAA`
-says that of the rows with that SystemModstamp those up to and including that Id have been read, too. SystemModstamp has a
-resolution of one second, so ties are normal and the Id is what tells them apart.
+Two forms. `1795000000000` says that every row whose SystemModstamp is earlier has been read;
+`1795000000000-500…AAA` says that of the rows with that SystemModstamp those up to and including
+that Id have been read, too. SystemModstamp has a resolution of one second, so ties are normal
+and the Id is what tells them apart.
 
 A poll gives rows and deletions, each with such a place.
 """

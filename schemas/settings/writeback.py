@@ -5,7 +5,7 @@ from datetime import timedelta
 from pydantic import Field
 
 from schemas.settings.base import SettingsGroup, renamed
-from schemas.writeback.messages import NewerChange
+from schemas.writeback.messages import ConflictPolicy
 
 BATCH_LINGER = timedelta(seconds=10)
 ABANDONED_CALL_TIMEOUT = timedelta(minutes=2)
@@ -25,7 +25,7 @@ class WritebackSettings(SettingsGroup):
     """Time that a batch waits to fill up, at most a thirtieth of the time to its nearest deadline.
     0 = send at once.
     """
-    conflict_policy: dict[str, NewerChange] = Field(
+    conflict_policy: dict[str, ConflictPolicy] = Field(
         default={}, validation_alias=renamed("conflict_policy", old="newer")
     )
     """`Object` or `Object.Field` -> what to do when Salesforce has a newer change: `holds` the

@@ -77,7 +77,7 @@ class BatchState(StrEnum):
     CLOSED = "closed"
 
 
-class NewerChange(StrEnum):
+class ConflictPolicy(StrEnum):
     """Conflict policy when the writeback's field was changed in Salesforce after it was
     accepted.
     """

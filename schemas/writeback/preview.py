@@ -7,7 +7,7 @@ from schemas.message import Message
 from schemas.writeback.messages import Carrier, RefusedWriteback
 
 
-class Effect(StrEnum):
+class PreviewEffect(StrEnum):
     """The effect of a writeback now."""
 
     CREATE = "create"
@@ -18,7 +18,7 @@ class Effect(StrEnum):
     """A precondition does not hold, or there is no record and none may be made."""
 
 
-class Difference(Message):
+class FieldDifference(Message):
     """A field that would have another value."""
 
     field: str
@@ -35,11 +35,11 @@ class WouldBe(Message):
     """Its place in the request."""
     object: str
     key: str
-    effect: Effect
+    effect: PreviewEffect
     record_id: str | None = None
     why: str = ""
     """Why it would not be sent."""
-    differences: tuple[Difference, ...] = ()
+    differences: tuple[FieldDifference, ...] = ()
     warnings: tuple[str, ...] = ()
     """Likely refusals of Salesforce, and likely surprises."""
 

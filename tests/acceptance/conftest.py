@@ -13,7 +13,7 @@ from cli.local.up import DELIVERED_EVENTS
 from cli.state import settings_file
 from sandbox.endpoints import Endpoints
 from sandbox.stack import RunningSandbox, running_sandbox
-from workers.clients import Parts, open_parts
+from workers.clients import ProcessClients, open_clients
 from workers.settings import Settings
 
 
@@ -51,9 +51,9 @@ def settings(sandbox: RunningSandbox) -> Settings:
 
 
 @pytest.fixture
-def opened(settings: Settings) -> Iterator[Parts]:
+def opened(settings: Settings) -> Iterator[ProcessClients]:
     """The engine's clients, in the test's own process."""
-    found = open_parts(settings)
+    found = open_clients(settings)
     yield found
     found.warehouse.close()
     found.audit.close()

@@ -19,7 +19,7 @@ from clients.warehouse.sql import apply as sql
 from sandbox.endpoints import Endpoints
 from sandbox.stack import RunningSandbox
 from tests.support.builders.waiting import wait_for
-from workers.clients import Parts
+from workers.clients import ProcessClients
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
 
@@ -95,7 +95,7 @@ def update(endpoints: Endpoints, name: str, record_id: str, body: dict[str, Any]
 
 
 def test_one_odd_field_lands_without_its_value_and_a_bad_event_is_quarantined_with_its_reason(
-    endpoints: Endpoints, engine: EngineProcesses, opened: Parts, curated: psycopg.Connection
+    endpoints: Endpoints, engine: EngineProcesses, opened: ProcessClients, curated: psycopg.Connection
 ) -> None:
     control = endpoints.salesforce.control_url
     start_traffic(control, rate=6_000, seconds=6, seed=3)
@@ -145,7 +145,7 @@ def test_one_odd_field_lands_without_its_value_and_a_bad_event_is_quarantined_wi
 
 
 def test_a_commit_time_that_lies_ahead_is_quarantined_and_does_not_freeze_its_record(
-    endpoints: Endpoints, engine: EngineProcesses, opened: Parts, curated: psycopg.Connection
+    endpoints: Endpoints, engine: EngineProcesses, opened: ProcessClients, curated: psycopg.Connection
 ) -> None:
     control = endpoints.salesforce.control_url
     start_traffic(control, rate=3_000, seconds=1, seed=4)
@@ -167,7 +167,7 @@ def test_a_commit_time_that_lies_ahead_is_quarantined_and_does_not_freeze_its_re
 
 
 def test_outages_are_waited_out_and_nothing_is_lost(
-    sandbox: RunningSandbox, engine: EngineProcesses, opened: Parts, curated: psycopg.Connection
+    sandbox: RunningSandbox, engine: EngineProcesses, opened: ProcessClients, curated: psycopg.Connection
 ) -> None:
     endpoints = sandbox.endpoints
     control = endpoints.salesforce.control_url

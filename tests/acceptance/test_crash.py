@@ -26,7 +26,7 @@ from sandbox.endpoints import Endpoints
 from sandbox.processes import Child
 from schemas.ids import part_lane
 from tests.support.builders.waiting import SLOWNESS, limit_in
-from workers.clients import Parts
+from workers.clients import ProcessClients
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
 
@@ -39,7 +39,7 @@ OLD_CASES = 12_000
 
 
 def test_ten_kills_two_followers_and_a_backfill_leave_an_equal_warehouse_and_one_chain(
-    endpoints: Endpoints, engine: EngineProcesses, opened: Parts, curated: psycopg.Connection
+    endpoints: Endpoints, engine: EngineProcesses, opened: ProcessClients, curated: psycopg.Connection
 ) -> None:
     control = endpoints.salesforce.control_url
     _fill(control)
@@ -99,7 +99,7 @@ def _fill(control: str) -> None:
     httpx.post(f"{control}/fill", json=plan, timeout=60 * SLOWNESS, trust_env=False).raise_for_status()
 
 
-def _kill_reader(engine: EngineProcesses, opened: Parts) -> None:
+def _kill_reader(engine: EngineProcesses, opened: ProcessClients) -> None:
     """SIGKILL the backfill's worker when its first page has just been landed."""
     pages = f"chain/{opened.settings.salesforce.org_id}/{part_lane('case', 'all', 0, 0)}/"
     deadline = limit_in(60)
@@ -167,7 +167,7 @@ def _wait_until_done(endpoints: Endpoints, curated: psycopg.Connection) -> None:
         time.sleep(0.5)
 
 
-def _assert_one_chain(opened: Parts, curated: psycopg.Connection, *, changes: int) -> None:
+def _assert_one_chain(opened: ProcessClients, curated: psycopg.Connection, *, changes: int) -> None:
     org, lane = opened.settings.salesforce.org_id, LANE
     batches = list(Chain(opened.store, org=org, lane=lane).walk())
     assert sum(batch.changes for batch in batches) == changes

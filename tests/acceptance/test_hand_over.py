@@ -25,7 +25,7 @@ from schemas import names
 from schemas.ids import planner_workflow_id
 from schemas.planner import Following, PinInput, PlannerView, Way
 from tests.support.builders.waiting import SLOWNESS, limit_in
-from workers.clients import Parts, connect_temporal
+from workers.clients import ProcessClients, connect_temporal
 from workers.settings import Settings
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
@@ -57,7 +57,7 @@ async def test_objects_moved_to_polling_and_back_leave_an_equal_warehouse(
     endpoints: Endpoints,
     planned_engine: EngineProcesses,
     settings: Settings,
-    opened: Parts,
+    opened: ProcessClients,
     curated: psycopg.Connection,
 ) -> None:
     control = endpoints.salesforce.control_url

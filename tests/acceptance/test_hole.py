@@ -17,7 +17,7 @@ from cli.state import settings_file
 from sandbox.endpoints import Endpoints
 from sandbox.stack import RunningSandbox
 from tests.support.builders.waiting import wait_for
-from workers.clients import Parts
+from workers.clients import ProcessClients
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
 
@@ -26,7 +26,7 @@ def test_what_the_bus_forgot_while_the_workers_were_down_is_read(
     sandbox: RunningSandbox,
     endpoints: Endpoints,
     engine: EngineProcesses,
-    opened: Parts,
+    opened: ProcessClients,
     curated: psycopg.Connection,
 ) -> None:
     control = endpoints.salesforce.control_url

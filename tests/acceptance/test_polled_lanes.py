@@ -22,7 +22,7 @@ from sandbox.endpoints import Endpoints
 from sandbox.stack import RunningSandbox
 from schemas.catalogue import default_catalogue
 from tests.support.builders.waiting import limit_in
-from workers.clients import Parts
+from workers.clients import ProcessClients
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
 
@@ -47,7 +47,7 @@ def polling_engine(sandbox: RunningSandbox) -> Iterator[EngineProcesses]:
 
 
 def test_polled_lanes_converge_though_their_workers_are_killed(
-    endpoints: Endpoints, polling_engine: EngineProcesses, opened: Parts, curated: psycopg.Connection
+    endpoints: Endpoints, polling_engine: EngineProcesses, opened: ProcessClients, curated: psycopg.Connection
 ) -> None:
     control = endpoints.salesforce.control_url
     dials = {"records": {"commit_lag_seconds": 3, "query_delay_seconds": 1}}
@@ -82,7 +82,7 @@ def _kill(engine: EngineProcesses, name: str) -> None:
         time.sleep(0.1)
 
 
-def _wait_until_equal(endpoints: Endpoints, opened: Parts) -> None:
+def _wait_until_equal(endpoints: Endpoints, opened: ProcessClients) -> None:
     """Polls are behind by their delay, and a killed poller's work is taken up after its heartbeat
     is missed.
     """
@@ -98,7 +98,7 @@ def _wait_until_equal(endpoints: Endpoints, opened: Parts) -> None:
         time.sleep(1)
 
 
-def _assert_chains(opened: Parts, curated: psycopg.Connection) -> None:
+def _assert_chains(opened: ProcessClients, curated: psycopg.Connection) -> None:
     """No manifest beside a lane's chain, and no batch of a chain that was not applied."""
     org = opened.settings.salesforce.org_id
     chained: set[str] = set()

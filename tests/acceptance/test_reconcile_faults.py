@@ -17,7 +17,7 @@ from sandbox.endpoints import Endpoints
 from sandbox.stack import RunningSandbox
 from tests.acceptance.test_command import tidegate
 from tests.support.builders.waiting import limit_in
-from workers.clients import Parts
+from workers.clients import ProcessClients
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
 
@@ -26,7 +26,7 @@ def test_the_lost_events_of_a_surge_are_found_and_repaired_by_one_command(
     sandbox: RunningSandbox,
     endpoints: Endpoints,
     engine: EngineProcesses,
-    opened: Parts,
+    opened: ProcessClients,
 ) -> None:
     control = endpoints.salesforce.control_url
     state = str(sandbox.group.folder.parent)
@@ -56,7 +56,7 @@ def _reconcile(state: str, name: str, *options: str) -> tuple[int, dict[str, Any
     return ended.returncode, json.loads(ended.stdout)
 
 
-def _wait_until_equal(endpoints: Endpoints, opened: Parts) -> None:
+def _wait_until_equal(endpoints: Endpoints, opened: ProcessClients) -> None:
     deadline = limit_in(30)
     while True:
         compared = compare_all(

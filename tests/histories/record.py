@@ -33,7 +33,7 @@ from schemas import names
 from schemas.backfill import BackfillInput, BackfillState
 from schemas.drift import DriftInput, RefreshInput
 from schemas.errors import ReplayExpiredError, StatementError, UnavailableError
-from schemas.governor import Budget, LeaseClass, Terms
+from schemas.governor import Budget, GovernorConfig, LeaseClass
 from schemas.ids import governor_workflow_id
 from schemas.ingest.messages import LaneInput, MovePositionInput, PauseInput, SetEveryInput
 from schemas.planner import PinInput, PlannerInput, Way
@@ -195,7 +195,7 @@ async def governor_granted_after_a_failed_reading(client: Client) -> Handle:
     async with governor_worker(
         client, failures=[UnavailableError(system="Salesforce", detail="it restarts")]
     ):
-        terms = Terms(read_every=timedelta(seconds=1), lease_life=timedelta(seconds=3))
+        terms = GovernorConfig(read_every=timedelta(seconds=1), lease_life=timedelta(seconds=3))
         leases = Leases(TemporalGovernor(client, "o", terms))
         for _ in range(8):
             await leases.take(Budget.API_CALLS, LeaseClass.POLLING)

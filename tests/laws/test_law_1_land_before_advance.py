@@ -10,7 +10,7 @@ import pytest
 from temporalio.client import Client, WorkflowExecutionStatus
 
 from activities.ingest.follow_lane import FollowLane
-from activities.ingest.landing_buffer import CutRule
+from activities.ingest.landing_buffer import BatchLimits
 from clients.storage.chain import Chain
 from clients.storage.objects import ObjectStore, S3Address
 from schemas.errors import UnavailableError
@@ -51,7 +51,7 @@ def follower(client: Client, store: ObjectStore, bus: Bus) -> FollowLane:
         store=store,
         protector=protector(),
         open_stream=bus.open,
-        rule=CutRule(most_changes=8, most_age=timedelta(seconds=0.1)),
+        rule=BatchLimits(most_changes=8, most_age=timedelta(seconds=0.1)),
     )
 
 

@@ -14,7 +14,7 @@ import pytest
 from temporalio.client import Client, WorkflowExecutionStatus
 
 from activities.ingest.follow_lane import FollowLane
-from activities.ingest.landing_buffer import CutRule, LandingBuffer
+from activities.ingest.landing_buffer import BatchLimits, LandingBuffer
 from clients.storage.chain import Chain
 from clients.storage.objects import ObjectStore
 from schemas.errors import ChainBrokenError
@@ -53,7 +53,7 @@ def follow(client: Client, store: ObjectStore, bus: Bus, *, most_changes: int) -
         store=store,
         protector=protector(),
         open_stream=bus.open,
-        rule=CutRule(most_changes=most_changes, most_age=timedelta(seconds=0.15)),
+        rule=BatchLimits(most_changes=most_changes, most_age=timedelta(seconds=0.15)),
     )
 
 
@@ -179,7 +179,7 @@ async def test_a_message_without_a_replay_id_does_not_bend_the_chain(
 
 def whole(bus: Bus) -> pa.Table:
     """All events of the bus as one raw table."""
-    buffer = LandingBuffer(protector(), CutRule())
+    buffer = LandingBuffer(protector(), BatchLimits())
     stream = Subscription(bus, -2)
     messages = [stream._message(each) for each in bus.events]
     buffer.add(

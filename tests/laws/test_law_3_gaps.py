@@ -17,11 +17,11 @@ from tests.laws.test_law_3_unsettled_rows import DELAY, RECORD, START, logged
 from tests.support.builders.changes import SPEC
 from transforms.apply.fold import LoggedChange, fold
 from transforms.ingest.change_header import change_order
-from transforms.ingest.decode_events import NEEDS_REREAD, Refusal
+from transforms.ingest.decode_events import NEEDS_REREAD, RefusedChange
 from transforms.ingest.snapshots import row_events
 from transforms.ingest.stage_events import refused_table
 from transforms.pii import HEADER
-from transforms.repair import Cause, asked_by_refusals
+from transforms.repair import Cause, rereads_for_refusals
 
 
 class Told(NamedTuple):
@@ -131,16 +131,16 @@ def test_what_a_refused_event_asks_for_follows_from_its_header() -> None:
         ("UPDATE", RECORD),
     ]
     refusals = [_refusal(number, *kind) for number, kind in enumerate(kinds)]
-    asked = asked_by_refusals(refused_table([*refusals, _refusal(9, "GAP_UPDATE", "bad")], "lane/7"))
+    asked = rereads_for_refusals(refused_table([*refusals, _refusal(9, "GAP_UPDATE", "bad")], "lane/7"))
     assert [each.cause for each in asked] == [Cause.GAP, Cause.WILDCARD, Cause.OVERFLOW, Cause.DIFF]
     assert [each.record_id for each in asked] == [RECORD, None, None, RECORD]
     assert [each.since_at is None for each in asked] == [True, False, False, True]
     assert {each.changed_at for each in asked} == {datetime.fromtimestamp(START / 1_000, UTC)}
 
 
-def _refusal(number: int, kind: str, record_id: str) -> Refusal:
+def _refusal(number: int, kind: str, record_id: str) -> RefusedChange:
     event = (
         f'{{"payload": {{"{HEADER}": {{"changeType": "{kind}", "commitTimestamp": {START}, "commitNumber": 1, '
         '"sequenceNumber": 1}}}'
     )
-    return Refusal(number, "Thing__c", record_id, "7", NEEDS_REREAD, "d", event.encode(), START)
+    return RefusedChange(number, "Thing__c", record_id, "7", NEEDS_REREAD, "d", event.encode(), START)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from clients.governor.leases import Leases
-from clients.governor.prepaid import PrepaidPurse
+from clients.governor.prepaid import PrepaidTokens
 from clients.salesforce.http import OrgHttp
 from clients.salesforce.limits import read_limits
 from clients.salesforce.request import Call
@@ -230,14 +230,14 @@ async def test_a_call_that_asks_for_nonsense_costs_its_token_and_says_what_is_wr
 async def test_the_question_about_the_limits_takes_no_more_than_was_counted_for_it(org: OrgProcess) -> None:
     org.control("POST", "/faults", {"point": "http", "kind": "expire_session", "match": "/limits"})
     before = calls(org)
-    async with OrgHttp(sessions(org), PrepaidPurse(1)) as http:
+    async with OrgHttp(sessions(org), PrepaidTokens(1)) as http:
         with pytest.raises(BudgetSpentError, match="paid for in advance"):
             await read_limits(http, LeaseClass.WRITEBACK)
     assert calls(org) - before <= 1
 
 
 async def test_the_orgs_own_count_reaches_the_books(org: OrgProcess) -> None:
-    async with OrgHttp(sessions(org), purse := PrepaidPurse(2)) as http:
+    async with OrgHttp(sessions(org), purse := PrepaidTokens(2)) as http:
         readings = await read_limits(http, LeaseClass.WRITEBACK)
     told = {reading.budget: reading for reading in readings}
     assert told.keys() >= {

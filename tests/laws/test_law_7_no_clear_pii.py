@@ -21,10 +21,10 @@ from temporalio.worker import Worker
 
 from activities.apply.applier import Applier
 from activities.apply.group_commit import GroupCommit
-from activities.apply.stage_and_apply import Batches
+from activities.apply.stage_and_apply import BatchActivities
 from activities.ingest.follow_lane import FollowLane
-from activities.ingest.landing_buffer import CutRule
-from activities.runtime.error_interceptor import ErrorBoundary
+from activities.ingest.landing_buffer import BatchLimits
+from activities.runtime.error_interceptor import ErrorTranslationInterceptor
 from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
 from schemas import names
@@ -130,17 +130,17 @@ class Travelled:
     async def travel(self, events: list[dict[str, Any]]) -> None:
         catalogue = default_catalogue()
         applier = Applier(self.warehouse, self.store, catalogue)
-        batches = Batches(self.store, catalogue, GroupCommit(applier.apply))
+        batches = BatchActivities(self.store, catalogue, GroupCommit(applier.apply))
         follow = FollowLane(
             client=self.client,
             store=self.store,
             protector=protector(),
             open_stream=Bus(events, most_at_once=4).open,
-            rule=CutRule(most_changes=6),
+            rule=BatchLimits(most_changes=6),
         )
         lane = LaneInput(org=self.org, lane="changes", channel="/data/ChangeEvents")
         steps: list[Callable[..., Any]] = [batches.stage_batch, batches.apply_batch]
-        boundary = [ErrorBoundary()]
+        boundary = [ErrorTranslationInterceptor()]
         async with (
             Worker(
                 self.client,

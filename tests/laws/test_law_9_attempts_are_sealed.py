@@ -6,13 +6,13 @@ import psycopg
 import pytest
 
 from clients.writeback.audit_verify import broken_seals
-from clients.writeback.batch_former import Forming
-from clients.writeback.batches import Batches
+from clients.writeback.batch_former import BatchFormer
+from clients.writeback.batches import WritebackBatches
 from clients.writeback.intake import WritebackIntake
 from clients.writeback.store import WritebackStore
 from schemas.writeback.messages import FormInput, WritebackState
 from tests.support.builders.writebacks import asked, checks
-from transforms.writeback.batching import Terms
+from transforms.writeback.batching import BatchingConfig
 from transforms.writeback.facts import Outcome
 
 pytestmark = pytest.mark.service
@@ -26,7 +26,7 @@ def sealed(database: str) -> str:
     its connection string.
     """
     intake, store = WritebackIntake(database, checks), WritebackStore(database)
-    forming, batches = Forming(store, Terms(linger=timedelta(0))), Batches(store)
+    forming, batches = BatchFormer(store, BatchingConfig(linger=timedelta(0))), WritebackBatches(store)
     for names, is_last in ((("C-1", "C-2"), False), (("C-3",), False), (("C-4", "C-5"), True)):
         intake.submit("tests", [asked(external_id=name, key=name) for name in names])
         (formed,) = forming.form(FormInput(org="o", object="Case", most_open=1)).batches

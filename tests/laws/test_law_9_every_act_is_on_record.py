@@ -11,9 +11,9 @@ import pytest
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from activities.audit import Acts
+from activities.audit import AuditActivities
 from clients.database.audit_log import AuditLog, append_act
-from clients.database.engine import open_engine, translated
+from clients.database.engine import open_engine, translated_database
 from schemas import names
 from schemas.errors import UnavailableError
 from schemas.ingest.messages import Act, LaneInput, MovePositionInput, PauseInput
@@ -114,7 +114,7 @@ def test_a_writer_that_is_frozen_with_the_log_in_hand_lets_the_others_write(
     log.ensure_tables()
 
     def freeze() -> None:
-        with translated(), frozen.begin() as connection:
+        with translated_database(), frozen.begin() as connection:
             append_act(connection, act(1, by="the frozen one"))
             log.append(act(2))
 
@@ -149,7 +149,7 @@ async def test_pause_move_resume_of_a_lane_are_in_the_log(client: Client, log: A
         Worker(
             client, task_queue=names.WORKFLOW_QUEUE, workflows=WORKFLOWS, workflow_runner=sandboxed_runner()
         ),
-        Worker(client, task_queue=names.BATCH_QUEUE, activities=[Acts(log).record_act]),
+        Worker(client, task_queue=names.BATCH_QUEUE, activities=[AuditActivities(log).record_act]),
     ):
         handle = await client.start_workflow(
             LaneWorkflow.run, start, id=lane, task_queue=names.WORKFLOW_QUEUE
@@ -181,7 +181,7 @@ async def test_signals_that_arrive_together_are_all_in_the_log(client: Client, l
         Worker(
             client, task_queue=names.WORKFLOW_QUEUE, workflows=WORKFLOWS, workflow_runner=sandboxed_runner()
         ),
-        Worker(client, task_queue=names.BATCH_QUEUE, activities=[Acts(log).record_act]),
+        Worker(client, task_queue=names.BATCH_QUEUE, activities=[AuditActivities(log).record_act]),
     ):
         await until(lambda: has_acts(log, 3))
     assert [each.by for _, each in log.rows()] == ["ada", "ben", "cleo"]

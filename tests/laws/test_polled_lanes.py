@@ -18,7 +18,7 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.worker import Worker
 
 from activities.ingest.poll_lane import PollLane
-from activities.runtime.error_interceptor import ErrorBoundary
+from activities.runtime.error_interceptor import ErrorTranslationInterceptor
 from clients.salesforce.request import Call
 from clients.storage.chain import Chain
 from clients.storage.objects import ObjectStore
@@ -258,7 +258,7 @@ async def _serving(client: Client, activity: PollLane) -> AsyncIterator[None]:
             client,
             task_queue=names.LANE_QUEUE,
             activities=[activity.poll_lane],
-            interceptors=[ErrorBoundary()],
+            interceptors=[ErrorTranslationInterceptor()],
             max_heartbeat_throttle_interval=throttle,
         ),
     ):

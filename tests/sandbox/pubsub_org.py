@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 
 from activities.ingest.follow_lane import Stream
 from clients.salesforce.session import SalesforceAddress, Session, SessionSource
-from clients.salesforce.streaming.pubsub import open_stream
+from clients.salesforce.streaming.pubsub import open_pubsub_stream
 from clients.salesforce.streaming.pubsub_connection import PubsubAddress, PubsubConnection
 from clients.salesforce.streaming.stream import EventAllowance, StreamMessage
 from sandbox.org.data.model import Org
@@ -47,7 +47,7 @@ class PubsubOrg:
 
     def stream(self, channel: str, replay_id: int = -2, allowance: EventAllowance | None = None) -> Any:
         """An open subscription of the engine's."""
-        return open_stream(
+        return open_pubsub_stream(
             self.connection, lane="l", channel=channel, replay_id=replay_id, allowance=allowance
         )
 

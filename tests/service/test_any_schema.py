@@ -40,7 +40,7 @@ from sandbox.org.server.tls import ensure_certificates
 from sandbox.ports import free_port
 from schemas.catalogue import Catalogue, ObjectSpec, Pii, load_catalogue
 from schemas.column_names import MOST_NAME_BYTES
-from schemas.drift import DriftPolicy, DriftRow, Effect
+from schemas.drift import DriftEffect, DriftPolicy, DriftRow
 from schemas.governor import LeaseClass
 from schemas.ingest.messages import FollowInput
 from schemas.ingest.positions import PolledPosition
@@ -56,7 +56,7 @@ from tests.support.builders.waiting import SLOWNESS
 from tests.support.engines.served_org import ServedOrg, served_org
 from transforms.catalogue.warehouse_names import with_objects
 from transforms.convert_values import converter
-from transforms.drift.compare_schema import compare, overlaid
+from transforms.drift.compare_schema import compare_schema, overlaid
 from transforms.ingest.row_pages import page_of_csv, protect_page
 from transforms.ingest.snapshots import row_events
 from transforms.misfits import MISFIT, landed
@@ -105,8 +105,8 @@ async def any_org(store: ObjectStore, database: str, tmp_path: Path) -> AsyncIte
 async def described(served: ServedOrg, file: Catalogue) -> Catalogue:
     """The catalogue after the engine's own check of the schema."""
     spec, policy = file.object(OBJECT), DriftPolicy(pii=Pii.NONE, add_calculated=True)
-    found = compare(spec, await OrgSchema(served.http).fields(OBJECT), policy, {})
-    assert {each.effect for each in found} <= {Effect.ADDED, Effect.REPORTED}
+    found = compare_schema(spec, await OrgSchema(served.http).fields(OBJECT), policy, {})
+    assert {each.effect for each in found} <= {DriftEffect.ADDED, DriftEffect.REPORTED}
     at = datetime.now(UTC)
     rows = [
         DriftRow(**dict(each), revision=number, at=at, found_by="t") for number, each in enumerate(found, 1)

@@ -12,7 +12,7 @@ from temporalio.testing import ActivityEnvironment
 
 from clients.storage.chain import Chain
 from sandbox.org.faults.faults import FaultRule
-from schemas.backfill import BackfillState, ByTime, Part, PartInput, StretchResult
+from schemas.backfill import BackfillState, ByTime, Part, PartInput, ReadSlice
 from schemas.governor import LeaseClass
 from schemas.ids import part_lane
 from tests.support.builders.waiting import until
@@ -70,7 +70,7 @@ def whole_part(engine: SmallEngine) -> PartInput:
     )
 
 
-async def read_through(engine: SmallEngine) -> StretchResult:
+async def read_through(engine: SmallEngine) -> ReadSlice:
     """Read the part by the activity alone, with a new attempt after each death, as the workflow's
     retries would.
     """

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from clients.salesforce.bucket_query import Answer, BucketQuery
+from clients.salesforce.bucket_query import BucketAnswer, BucketQuery
 from clients.salesforce.digest_query import FactQuery, Position
 from clients.salesforce.request import Call
 from sandbox.org.traffic.fill import FillPlan, fill
 from schemas.catalogue import default_catalogue
 from schemas.reconcile import Grain, Range
 from tests.support.engines.served_org import ServedOrg, served_org
-from transforms.reconcile.cost import PlanTerms
+from transforms.reconcile.cost import ReconcileCostConfig
 
 SPEC = default_catalogue().object("Account")
 
@@ -36,11 +36,11 @@ def stored(served: ServedOrg, grain: Grain) -> Counter[int]:
     return Counter(int(datetime.fromisoformat(row[0]).timestamp()) // grain.seconds for row in rows)
 
 
-async def asked(query: BucketQuery, ranges: list[Range], grain: Grain) -> list[Answer]:
+async def asked(query: BucketQuery, ranges: list[Range], grain: Grain) -> list[BucketAnswer]:
     return [answer async for answer in query.ask(ranges, grain)]
 
 
-def counts(answers: list[Answer]) -> Counter[int]:
+def counts(answers: list[BucketAnswer]) -> Counter[int]:
     found: Counter[int] = Counter()
     for answer in answers:
         for bucket, total in answer.buckets.items():
@@ -86,7 +86,7 @@ async def test_a_field_that_the_org_does_not_add_up_is_left_out(served: ServedOr
 @pytest.mark.parametrize("expected_rows", [10, 1_000_000])
 async def test_records_come_once_each_by_either_api(served: ServedOrg, expected_rows: int) -> None:
     served.org.dials.queries.page_rows = 150
-    query = FactQuery(served.http, SPEC, terms=PlanTerms(waits=(0.05,)))
+    query = FactQuery(served.http, SPEC, terms=ReconcileCostConfig(waits=(0.05,)))
     following: Position | None = await query.begin([Range()], expected_rows)
     found: list[str] = []
     while following is not None:

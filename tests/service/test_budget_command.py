@@ -19,7 +19,7 @@ from schemas.ids import governor_workflow_id
 from tests.service.test_governor import ORG, books
 from tests.support.builders.waiting import SLOWNESS, until
 from tests.support.scripted.scripted_governor import governor_worker
-from transforms.governor.ledger import OrgBooks
+from transforms.governor.ledger import BudgetLedger
 from workflows import GovernorWorkflow
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
@@ -80,7 +80,7 @@ async def test_a_person_reads_first_what_is_wrong(client: Client, settings: Path
     async with governor_worker(client, maximum=1_000, used=990):
         await client.start_workflow(
             GovernorWorkflow.run,
-            OrgBooks(org=ORG),
+            BudgetLedger(org=ORG),
             id=governor_workflow_id(ORG),
             task_queue=names.GOVERNOR_QUEUE,
         )
@@ -101,7 +101,10 @@ async def test_without_a_governor_it_says_how_one_is_started(client: Client, set
 
 async def test_a_governor_without_a_worker_is_silent_and_not_an_error(client: Client, settings: Path) -> None:
     await client.start_workflow(
-        GovernorWorkflow.run, OrgBooks(org=ORG), id=governor_workflow_id(ORG), task_queue=names.GOVERNOR_QUEUE
+        GovernorWorkflow.run,
+        BudgetLedger(org=ORG),
+        id=governor_workflow_id(ORG),
+        task_queue=names.GOVERNOR_QUEUE,
     )
     page = await budget(settings)
     assert page.startswith("The governor does not answer, so calls to Salesforce stop.")

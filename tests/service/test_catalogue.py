@@ -18,7 +18,7 @@ from tests.sandbox import every_type as types
 from tests.sandbox.org_in_process import http_client
 from tests.support.engines.estate import REST
 from tests.support.engines.served_org import ServedOrg, served_org
-from transforms.drift.compare_schema import compare
+from transforms.drift.compare_schema import compare_schema
 from workers.catalogue import Wanted, check_catalogue, generate_catalogue
 from workers.settings import Settings
 
@@ -100,7 +100,7 @@ async def test_the_org_has_nothing_else_than_a_catalogue_of_everything_that_it_h
 
     schema = OrgSchema(org.http)
     for name, spec in found.objects.items():
-        assert compare(spec, await schema.fields(name), DriftPolicy(), {}) == []
+        assert compare_schema(spec, await schema.fields(name), DriftPolicy(), {}) == []
     checked = await check_catalogue(settings, file)
     assert (checked.differences, checked.is_well) == ((), True)
     assert checked.calls == 1 + len(found.objects)

@@ -26,7 +26,7 @@ from tests.support.builders.bus import protector
 from tests.support.builders.contracts import contracts, name_of
 from tests.support.engines.estate import settings_values
 from tests.support.engines.served_org import served_org
-from workers.clients import Parts
+from workers.clients import ProcessClients
 from workers.queues import Process
 from workers.roles import SERVED, Role
 from workers.salesforce import Org
@@ -112,7 +112,9 @@ async def process(
         audit, writebacks = AuditLog(database), WritebackStore(database)
         stack.callback(audit.close)
         stack.callback(writebacks.close)
-        parts = Parts(Settings.model_validate(values), live, store, warehouse, audit, protector(live))
+        parts = ProcessClients(
+            Settings.model_validate(values), live, store, warehouse, audit, protector(live)
+        )
         org = Org(org_id="o", sessions=served.sessions, http=served.http, leases=served.leases)
         yield Process(parts, parts.clients(client), org, writebacks)
 

@@ -14,14 +14,14 @@ from temporalio.client import Client
 from temporalio.testing import ActivityEnvironment
 from temporalio.worker import Worker
 
-from activities.planner.make_plan import PlanDrawer
+from activities.planner.make_plan import PlanMaker
 from clients.warehouse.postgres import PostgresWarehouse
 from clients.warehouse.sql import apply as sql
 from schemas import names
 from schemas.catalogue import default_catalogue
-from schemas.governor import Budget, Reading, ReadLimitsInput, ReadLimitsResult, Terms
+from schemas.governor import Budget, GovernorConfig, Reading, ReadLimitsInput, ReadLimitsResult
 from schemas.ops_tables import LEDGER_COLUMNS
-from schemas.planner import DrawnPlan, DrawPlanInput, Way
+from schemas.planner import DrawPlanInput, PlanResult, Way
 from tests.support.builders.waiting import until
 from workers.roles import sandboxed_runner
 from workflows import GovernorWorkflow
@@ -55,10 +55,10 @@ async def governor_worker(client: Client) -> AsyncIterator[None]:
 
 
 @pytest.fixture
-def drawer(client: Client, warehouse: PostgresWarehouse) -> PlanDrawer:
+def drawer(client: Client, warehouse: PostgresWarehouse) -> PlanMaker:
     catalogue = default_catalogue()
     warehouse.ensure_tables(catalogue)
-    return PlanDrawer(client, warehouse, catalogue, Terms(), other_lanes=frozenset({"changes"}))
+    return PlanMaker(client, warehouse, catalogue, GovernorConfig(), other_lanes=frozenset({"changes"}))
 
 
 def write(warehouse: PostgresWarehouse, name: str, lane: str, changes: int, *, ago: timedelta) -> None:
@@ -89,12 +89,12 @@ def write(warehouse: PostgresWarehouse, name: str, lane: str, changes: int, *, a
         )
 
 
-async def draw(drawer: PlanDrawer, org: str, **changed: Any) -> DrawnPlan:
+async def draw(drawer: PlanMaker, org: str, **changed: Any) -> PlanResult:
     """A plan of an org whose limits are known."""
     asked = DrawPlanInput(org=org, goal=timedelta(seconds=120), pins={}, previous={}).model_copy(
         update=changed
     )
-    drawn: DrawnPlan | None = None
+    drawn: PlanResult | None = None
 
     async def is_drawn() -> bool:
         nonlocal drawn
@@ -106,13 +106,13 @@ async def draw(drawer: PlanDrawer, org: str, **changed: Any) -> DrawnPlan:
     return drawn
 
 
-def ways(drawn: DrawnPlan) -> dict[str, Way]:
+def ways(drawn: PlanResult) -> dict[str, Way]:
     assert drawn.plan is not None
     return {each.object: each.way for each in drawn.plan.objects}
 
 
 async def test_without_the_orgs_limits_there_is_no_plan_and_the_governor_is_started(
-    client: Client, drawer: PlanDrawer
+    client: Client, drawer: PlanMaker
 ) -> None:
     org = uuid.uuid4().hex[:18]
     async with governor_worker(client):
@@ -124,7 +124,7 @@ async def test_without_the_orgs_limits_there_is_no_plan_and_the_governor_is_star
 
 
 async def test_a_busy_object_is_polled_while_quiet_ones_are_streamed(
-    client: Client, warehouse: PostgresWarehouse, drawer: PlanDrawer
+    client: Client, warehouse: PostgresWarehouse, drawer: PlanMaker
 ) -> None:
     for minutes in range(1, 10):
         write(warehouse, "Case", "case", 2_000, ago=timedelta(minutes=minutes))
@@ -137,7 +137,7 @@ async def test_a_busy_object_is_polled_while_quiet_ones_are_streamed(
 
 
 async def test_other_lanes_than_those_that_follow_are_no_load(
-    client: Client, warehouse: PostgresWarehouse, drawer: PlanDrawer
+    client: Client, warehouse: PostgresWarehouse, drawer: PlanMaker
 ) -> None:
     write(warehouse, "Case", "backfill-case", 1_000_000, ago=timedelta(minutes=2))
     write(warehouse, "Contact", "changes", 1_000_000, ago=timedelta(minutes=2))
@@ -147,7 +147,7 @@ async def test_other_lanes_than_those_that_follow_are_no_load(
 
 
 async def test_while_deliveries_are_refused_nothing_is_streamed_that_is_not_pinned(
-    client: Client, drawer: PlanDrawer
+    client: Client, drawer: PlanMaker
 ) -> None:
     async with governor_worker(client):
         drawn = await draw(drawer, uuid.uuid4().hex[:18], no_streams=True, pins={"Contact": Way.STREAM})

@@ -15,9 +15,9 @@ import pytest
 from temporalio.client import Client
 
 from activities import drift, ingest, replay
-from activities.apply.ledger import Share
+from activities.apply.ledger import BatchSlice
 from activities.drift.check_schema import CheckDrift
-from activities.ingest.landing_buffer import CutRule
+from activities.ingest.landing_buffer import BatchLimits
 from activities.replay.redrive import Redriver
 from activities.replay.restage import Restager
 from clients.salesforce.streaming import cometd
@@ -73,7 +73,7 @@ class DriftEngine(ReconcilingEngine):
             self.clients, self.way, live=live, policy=DriftPolicy(), visibility_delay=DELAY
         )
         self.check = owner(steps, CheckDrift)
-        rule = CutRule(most_age=timedelta(seconds=0.2))
+        rule = BatchLimits(most_age=timedelta(seconds=0.2))
         self.steps += [
             *steps,
             *replay.activities(self.clients, self._no_shadow),
@@ -84,7 +84,7 @@ class DriftEngine(ReconcilingEngine):
         raise AssertionError(name)
 
     def _open_stream(self, request: FollowInput, replay_id: int) -> Any:
-        return cometd.open_stream(
+        return cometd.open_cometd_stream(
             self.served.sessions,
             lane=request.lane,
             channel=request.channel,
@@ -214,7 +214,7 @@ def catalogue() -> Catalogue:
     return Catalogue.model_validate(described)
 
 
-def landed_shares(engine: DriftEngine, under: Catalogue) -> list[Share]:
+def landed_shares(engine: DriftEngine, under: Catalogue) -> list[BatchSlice]:
     """The first batch that was applied, staged again."""
     ((lane, start),) = engine.rows("SELECT lane, start_position FROM ops.ledger")
     restager = Restager(engine.store, under, Reprotector(engine.protector, under))

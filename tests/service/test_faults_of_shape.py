@@ -21,7 +21,7 @@ from schemas.catalogue import Catalogue
 from schemas.quality import ISOLATING, Rule
 from tests.support.builders.batches import Road
 from transforms.ingest.row_pages import ID, IS_DELETED, MODSTAMP
-from transforms.ingest.stage_events import ObjectShare
+from transforms.ingest.stage_events import ObjectSlice
 from transforms.ingest.stage_rows import PageFacts, stage_rows
 
 pytestmark = pytest.mark.service
@@ -157,7 +157,7 @@ async def test_every_fault_by_an_event_has_its_right_value_and_its_reason(road: 
     assert unknown == {columns[case.name] for case in CASES if case.rule in ISOLATING}
 
 
-def by_row(road: Road) -> ObjectShare:
+def by_row(road: Road) -> ObjectSlice:
     row = {ID: RECORD, IS_DELETED: "false", MODSTAMP: "2026-09-21T14:00:00.000Z"}
     page = pa.Table.from_pylist([row | {case.name: case.text for case in CASES}]).cast(
         pa.schema([(name, pa.large_string()) for name in (*row, *(case.name for case in CASES))])

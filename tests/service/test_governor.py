@@ -11,18 +11,18 @@ from temporalio.client import Client
 from clients.governor.leases import Leases
 from clients.temporal.governor import TemporalGovernor
 from schemas.errors import BudgetSpentError, TidegateError, UnavailableError
-from schemas.governor import Budget, LeaseClass, Terms
+from schemas.governor import Budget, GovernorConfig, LeaseClass
 from schemas.ids import governor_workflow_id
 from tests.support.scripted.scripted_governor import governor_worker
-from transforms.governor.ledger import OrgBooks
+from transforms.governor.ledger import BudgetLedger
 from workflows import GovernorWorkflow
 
 ORG = "00DTg0000000001MAA"
 
 
-async def books(client: Client) -> OrgBooks:
-    handle = client.get_workflow_handle(governor_workflow_id(ORG), result_type=OrgBooks)
-    found: OrgBooks = await handle.query(GovernorWorkflow.books)
+async def books(client: Client) -> BudgetLedger:
+    handle = client.get_workflow_handle(governor_workflow_id(ORG), result_type=BudgetLedger)
+    found: BudgetLedger = await handle.query(GovernorWorkflow.books)
     return found
 
 
@@ -63,7 +63,7 @@ async def test_two_processes_never_get_more_than_there_is(client: Client) -> Non
 
 async def test_a_governor_that_cannot_read_shows_why_and_grants_when_it_can(client: Client) -> None:
     failures: list[TidegateError] = [UnavailableError(system="Salesforce", detail="it restarts")]
-    terms = Terms(read_every=timedelta(seconds=1))
+    terms = GovernorConfig(read_every=timedelta(seconds=1))
     async with governor_worker(client, failures=failures):
         leases = Leases(TemporalGovernor(client, ORG, terms))
         await leases.take(Budget.API_CALLS, LeaseClass.GUEST)
@@ -78,6 +78,6 @@ async def test_the_books_survive_a_new_run_of_the_governor(client: Client) -> No
         await leases.close()
         carried = await books(client)
         carried.let_time_pass(datetime.now(UTC).timestamp())
-        again = OrgBooks.model_validate_json(carried.model_dump_json())
+        again = BudgetLedger.model_validate_json(carried.model_dump_json())
         assert again == carried
         assert again.books[Budget.API_CALLS].spent(LeaseClass.REPAIR) == 3

@@ -11,7 +11,7 @@ import orjson
 import pytest
 from temporalio.client import Client
 
-from activities.quality.references import Pace
+from activities.quality.references import LookPace
 from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
 from tests.support.builders.waiting import until
@@ -31,7 +31,7 @@ async def engine(
 ) -> AsyncIterator[ReconcilingEngine]:
     async with repairing_engine(client, store, warehouse, database, tmp_path) as made:
         made.rereads.grace = timedelta(0)
-        made.rereads.pace = Pace(delay=timedelta(0), every=timedelta(0))
+        made.rereads.pace = LookPace(delay=timedelta(0), every=timedelta(0))
         yield made
 
 

@@ -6,8 +6,8 @@ import pytest
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from activities.runtime.error_interceptor import ErrorBoundary
-from activities.runtime.org_interceptor import OneOrg
+from activities.runtime.error_interceptor import ErrorTranslationInterceptor
+from activities.runtime.org_interceptor import OrgGuardInterceptor
 from schemas import names
 from schemas.ids import writeback_batch_id
 from schemas.writeback.messages import WritebackBatchInput
@@ -25,7 +25,7 @@ def steps(client: Client, script: ScriptedWritebacks, org: str) -> Worker:
         client,
         task_queue=names.WRITEBACK_QUEUE,
         activities=[script.send_writebacks, script.look_up_writebacks],
-        interceptors=[ErrorBoundary(), OneOrg(org)],
+        interceptors=[ErrorTranslationInterceptor(), OrgGuardInterceptor(org)],
         graceful_shutdown_timeout=timedelta(seconds=3),
     )
 

@@ -16,7 +16,7 @@ from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
 from schemas.catalogue import Catalogue, default_catalogue
 from schemas.errors import ObjectHeldError
-from schemas.quality_views import FindingChoice, Score
+from schemas.quality_views import FindingChoice, ScoreRow
 from tests.support.builders.batches import Road
 from tests.support.builders.bus import event, stamps, whole_case
 from workers.quality import QualityActs, QualityLooks
@@ -67,7 +67,7 @@ def update(number: int, record: int, **fields: Any) -> dict[str, Any]:
     return event(number, change, change_type="UPDATE", record_ids=[CASES[record]])
 
 
-def scores(road: Road) -> dict[tuple[str, str], Score]:
+def scores(road: Road) -> dict[tuple[str, str], ScoreRow]:
     return {(each.field, each.rule): each for each in QualityLooks(road.warehouse).scorecard("Case")}
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from activities.quality.references import Pace, ReferenceChecks
+from activities.quality.references import LookPace, ReferenceChecks
 from cli.main import app
 from clients.database.audit_log import AuditLog
 from clients.database.engine import open_engine
@@ -40,7 +40,9 @@ async def road(warehouse: PostgresWarehouse, store: ObjectStore) -> Road:
     case = {**whole_case(1), "Subject": "x" * 300, "AccountId": "001000000000001AAA"}
     broken = {BROKEN: '{"data": {"payload": {"ChangeEventHea', "event": {"replayId": 2}}
     await opened.send([event(1, case, record_ids=[CASE]), broken])
-    ReferenceChecks(warehouse, opened.catalogue, pace=Pace(delay=timedelta(0), every=timedelta(0))).check()
+    ReferenceChecks(
+        warehouse, opened.catalogue, pace=LookPace(delay=timedelta(0), every=timedelta(0))
+    ).check()
     return opened
 
 

@@ -18,7 +18,7 @@ from schemas.reconcile import Depth, Grain, Range, Verdict
 from schemas.reconcile_steps import AskBucketsInput
 from tests.support.engines.reconciling import BEHIND, ReconcilingEngine, reconciling_engine
 from tests.support.faults.faults_of_data import FaultSeeds, differing_records
-from transforms.reconcile.cost import PlanTerms, calls_needed
+from transforms.reconcile.cost import ReconcileCostConfig, calls_needed
 
 pytestmark = pytest.mark.service
 
@@ -113,7 +113,7 @@ async def test_calls_are_as_many_as_the_plan_says_at_three_sizes(engine: Reconci
     """
     org, terms = (
         engine.served.org,
-        PlanTerms(page_rows=100, job_from_rows=150, waits=(0.2,), job_rows_a_second=10**9),
+        ReconcileCostConfig(page_rows=100, job_from_rows=150, waits=(0.2,), job_rows_a_second=10**9),
     )
     engine.fact_reads.terms = terms
     # Both sides are divided on disk, as tens of millions of records are.
@@ -152,7 +152,7 @@ def _three_differences(engine: ReconcilingEngine, rows: int) -> None:
 async def test_a_reading_that_breaks_off_goes_on_where_it_was_and_every_call_is_counted(
     engine: ReconcilingEngine,
 ) -> None:
-    org, terms = engine.served.org, PlanTerms(page_rows=100, job_from_rows=150, waits=(0.01,))
+    org, terms = engine.served.org, ReconcileCostConfig(page_rows=100, job_from_rows=150, waits=(0.01,))
     await fill(org, FillPlan(object="Opportunity", records=1_000))
     await engine.backfill("Opportunity")
     engine.fact_reads.terms = terms
@@ -173,7 +173,7 @@ async def test_a_query_job_that_the_org_has_forgotten_is_made_anew(engine: Recon
     org = engine.served.org
     await fill(org, FillPlan(object="Opportunity", records=500))
     await engine.backfill("Opportunity")
-    engine.fact_reads.terms = PlanTerms(page_rows=100, job_from_rows=150, waits=(0.01,))
+    engine.fact_reads.terms = ReconcileCostConfig(page_rows=100, job_from_rows=150, waits=(0.01,))
     gone = FaultRule(point="bulk.page", kind="fail", status=404, code="NOT_FOUND", after=2, times=1)
     org.faults.add(gone)
     engine.served.calls()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from activities.quality.late_parents import LateParents
-from activities.quality.references import Pace, ReferenceChecks
+from activities.quality.references import LookPace, ReferenceChecks
 from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
 from schemas.catalogue import Catalogue, default_catalogue
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.service
 
 ACCOUNTS = [f"001{number:012d}AAA" for number in range(4)]
 CASE, OTHER, THIRD = "500000000000001AAA", "500000000000002AAA", "500000000000003AAA"
-AT_ONCE = Pace(delay=timedelta(0), every=timedelta(0))
+AT_ONCE = LookPace(delay=timedelta(0), every=timedelta(0))
 SHARED = "rule = 'unique' AND resolved_at IS NULL"
 
 

@@ -13,7 +13,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.repair.rereads import Rereads
 from activities.repair.retention_gap import LANE_HOLE
-from activities.request_reread import ask
+from activities.request_reread import enqueue_rereads
 from clients.storage.chain import Chain
 from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
@@ -37,7 +37,7 @@ from tests.support.engines.repairing import (
 from tests.support.engines.small_engine import SmallEngine
 from tests.support.faults.faults_of_stream import StreamFaults
 from transforms.ingest.change_header import change_order
-from transforms.repair import Asked, Cause
+from transforms.repair import Cause, RereadRequest
 from workflows import LaneWorkflow
 
 pytestmark = [pytest.mark.service, pytest.mark.usefixtures("groups_settle_at_once")]
@@ -154,9 +154,9 @@ async def test_a_record_that_is_read_in_vain_is_given_up(
     rereads = Rereads(client, warehouse, store, catalogue, most_attempts=2)
     commit = datetime(2026, 9, 21, tzinfo=UTC)
     order = change_order(round(commit.timestamp() * 1_000), 1, 1)
-    gap = Asked("changes/7", "Account", 0, "001Tg0000000001AAA", Cause.GAP, order, None, commit)
+    gap = RereadRequest("changes/7", "Account", 0, "001Tg0000000001AAA", Cause.GAP, order, None, commit)
     with warehouse.transaction() as transaction:
-        ask(transaction, [gap])
+        enqueue_rereads(transaction, [gap])
     environment = ActivityEnvironment()
     for _ in range(2):
         (repair,) = (await environment.run(rereads.find_rereads, FindInput(org="o"))).repairs

@@ -15,8 +15,8 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 from typer.testing import CliRunner
 
-from activities.audit import Acts
-from activities.runtime.error_interceptor import ErrorBoundary
+from activities.audit import AuditActivities
+from activities.runtime.error_interceptor import ErrorTranslationInterceptor
 from cli.main import app
 from cli.output import EXIT_REFUSED
 from clients.database.audit_log import AuditLog
@@ -65,8 +65,13 @@ async def serving(client: Client, replays: Replays, dsn: str) -> AsyncIterator[N
         Worker(
             client, task_queue=names.WORKFLOW_QUEUE, workflows=WORKFLOWS, workflow_runner=sandboxed_runner()
         ),
-        Worker(client, task_queue=names.BATCH_QUEUE, activities=[Acts(log).record_act]),
-        Worker(client, task_queue=names.REPLAY_QUEUE, activities=activities, interceptors=[ErrorBoundary()]),
+        Worker(client, task_queue=names.BATCH_QUEUE, activities=[AuditActivities(log).record_act]),
+        Worker(
+            client,
+            task_queue=names.REPLAY_QUEUE,
+            activities=activities,
+            interceptors=[ErrorTranslationInterceptor()],
+        ),
     ):
         yield
     log.close()

@@ -15,7 +15,7 @@ from temporalio.client import Client
 from temporalio.testing import ActivityEnvironment
 
 from activities.ingest.follow_lane import FollowLane
-from activities.ingest.landing_buffer import CutRule
+from activities.ingest.landing_buffer import BatchLimits
 from clients.storage.chain import Chain
 from clients.storage.objects import ObjectStore
 from schemas.errors import StreamBrokenError
@@ -59,7 +59,7 @@ def road(store: ObjectStore) -> Road:
 
 
 def follower(client: Client, store: ObjectStore, bus: Bus) -> FollowLane:
-    rule = CutRule(most_age=timedelta(seconds=0.15))
+    rule = BatchLimits(most_age=timedelta(seconds=0.15))
     return FollowLane(client=client, store=store, protector=protector(), open_stream=bus.open, rule=rule)
 
 

@@ -12,16 +12,16 @@ from typing import Any
 import orjson
 import pytest
 
-from activities.writeback.bulk import JobTerms
+from activities.writeback.bulk import BulkJobConfig
 from activities.writeback.collections import Pace
 from clients.salesforce.bulk.ingest import BulkIngest
-from clients.writeback.batch_former import Forming
+from clients.writeback.batch_former import BatchFormer
 from sandbox.org.faults.faults import FaultRule
 from schemas.catalogue import default_catalogue
 from schemas.errors import UnavailableError
 from schemas.writeback.messages import (
+    ConflictPolicy,
     FormInput,
-    NewerChange,
     PauseChange,
     SetPauseInput,
     WritebackControl,
@@ -31,15 +31,15 @@ from tests.service.test_writebacks import case, effects, in_org
 from tests.support.builders.waiting import until
 from tests.support.engines.small_engine import SmallEngine
 from tests.support.engines.writing_back import WritingEngine, writing
-from transforms.writeback.batching import Terms
+from transforms.writeback.batching import BatchingConfig
 from transforms.writeback.decide import Guard, look_up, weigh
-from transforms.writeback.facts import LoggedChange, Outcome, SeenRecord, SentAt, ToSend
+from transforms.writeback.facts import OtherChange, Outcome, SeenRecord, SentAt, ToSend
 
 JOBS = "/services/data/v67.0/jobs/ingest"
-BY_JOB = Terms(linger=timedelta(0), job_time=timedelta(0), job_rows=100_000, job_calls=0)
+BY_JOB = BatchingConfig(linger=timedelta(0), job_time=timedelta(0), job_rows=100_000, job_calls=0)
 """Any number of rows goes by an ingest job."""
 CASE = default_catalogue().object("Case")
-SOON = JobTerms(
+SOON = BulkJobConfig(
     first_wait=0.1,
     longest_wait=0.3,
     patience=timedelta(seconds=1),
@@ -59,7 +59,7 @@ async def writer(engine: SmallEngine) -> AsyncIterator[WritingEngine]:
     """Sends by ingest jobs."""
     await engine.served.sessions.session()
     async with writing(engine) as found:
-        found.steps.forming = Forming(found.store, BY_JOB)
+        found.steps.forming = BatchFormer(found.store, BY_JOB)
         found.steps.jobs.terms = SOON
         yield found
 
@@ -303,9 +303,9 @@ def test_of_a_record_made_by_an_earlier_batch_in_the_same_second_it_is_told_that
     now = datetime(2026, 11, 25, 12, 0, 1, 500_000, tzinfo=UTC)
     entry = ToSend((2,), "Case=c-1", "C-1", {"Subject": "b"}, {"Subject": now}, now)
     seen = SeenRecord("500", {"Subject": "a"}, now.replace(microsecond=0), "us")
-    guard = Guard(CASE, lambda _: NewerChange.HOLDS, "us", lambda _: True)
+    guard = Guard(CASE, lambda _: ConflictPolicy.HOLDS, "us", lambda _: True)
     sent = SentAt(now, now + timedelta(seconds=9), "tidegate-2", timedelta(seconds=5), timedelta(minutes=4))
-    made = LoggedChange(now, None, "us", "rest;client=tidegate-1")
+    made = OtherChange(now, None, "us", "rest;client=tidegate-1")
     found = look_up(entry, seen, [made], guard, sent)
     assert found is not None
     assert (found.state, found.code) == (WritebackState.WAITING, "no_answer")
@@ -319,9 +319,9 @@ def test_what_a_job_of_ours_wrote_is_not_written_again_though_the_org_keeps_anot
     seen = SeenRecord(
         "500", {"Subject": "B, as a trigger has it"}, now.replace(second=9, microsecond=0), "us"
     )
-    guard = Guard(CASE, lambda _: NewerChange.HOLDS, "us", lambda _: True)
+    guard = Guard(CASE, lambda _: ConflictPolicy.HOLDS, "us", lambda _: True)
     sent = SentAt(now, now + timedelta(minutes=9), "", timedelta(seconds=5), timedelta(minutes=4))
-    change = LoggedChange(seen.modified_at, frozenset({"Subject"}), "us", "com/salesforce/api/bulkapi/67.0")
+    change = OtherChange(seen.modified_at, frozenset({"Subject"}), "us", "com/salesforce/api/bulkapi/67.0")
     found = look_up(entry, seen, [change], guard, sent)
     assert found is not None
     assert found.state is WritebackState.DONE
@@ -335,7 +335,7 @@ def test_what_a_job_of_ours_wrote_is_not_written_again_though_the_org_keeps_anot
 def test_of_several_records_with_one_external_id_none_is_written(*, may_create: bool) -> None:
     now = datetime(2026, 11, 25, 12, tzinfo=UTC)
     entry = ToSend((2,), "Case=c-1", "C-1", {"Subject": "b"}, {"Subject": now}, now, may_create=may_create)
-    guard = Guard(CASE, lambda _: NewerChange.HOLDS, "us", lambda _: True)
+    guard = Guard(CASE, lambda _: ConflictPolicy.HOLDS, "us", lambda _: True)
     seen = SeenRecord("500", {"Subject": "a"}, now - timedelta(hours=1), "us", is_ambiguous=True)
     found = weigh(entry, seen, [], guard, now)
     assert found is not None

@@ -11,9 +11,9 @@ import pytest
 from rich.console import Console
 
 from cli import trace
-from cli.status.work import WritebackView
+from cli.status.work import WritebackLine
 from cli.writeback.output import batches_page, latency_page
-from clients.writeback.queries import WritebackLooks
+from clients.writeback.queries import WritebackQueries
 from schemas.writeback.messages import EchoCounts, EchoInput, PauseChange
 from tests.service.test_writeback_control import hold
 from tests.service.test_writebacks import case, someone_changes
@@ -53,7 +53,7 @@ async def test_how_long_each_part_of_the_way_took_is_told(engine: SmallEngine) -
         writer.accepted(*(case(number) for number in range(20)))
         await writer.start()
         await writer.settled()
-    with closing(WritebackLooks(engine.database)) as looks:
+    with closing(WritebackQueries(engine.database)) as looks:
         [told] = looks.latencies()
         [batch] = looks.batches(5, object_name="Case")
     assert (told.object, told.writebacks, told.echoed) == ("Case", 20, 0)
@@ -72,8 +72,8 @@ async def test_what_waits_what_is_dead_and_who_holds_it_back_is_one_line_each(en
         await writer.settled()
         hold(writer, PauseChange.PAUSE, whole_org=True)
         writer.accepted(case(3), case(4))
-    with closing(WritebackLooks(engine.database)) as looks:
-        view = WritebackView(looks.standings(), looks.latencies(), looks.pauses())
+    with closing(WritebackQueries(engine.database)) as looks:
+        view = WritebackLine(looks.standings(), looks.latencies(), looks.pauses())
     objects, pause = view.lines(datetime.now(UTC))
     assert objects.startswith("writebacks of Case: 2 waiting, 1 dead, oldest since ")
     assert "1 done in the last hour (p50 " in objects
@@ -86,7 +86,7 @@ async def test_a_trace_shows_a_records_writebacks(engine: SmallEngine) -> None:
         writer.accepted(case(1), case(1, key="b", fields={"Subject": "b"}))
         await writer.start()
         rows = await writer.settled()
-    with closing(WritebackLooks(engine.database)) as looks:
+    with closing(WritebackQueries(engine.database)) as looks:
         found = looks.of_record(rows[0].record_id[:15], 10)
     assert [each["number"] for each in found] == [row.number for row in rows]
     line = trace.writeback_line(found[1])

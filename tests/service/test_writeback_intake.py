@@ -16,7 +16,7 @@ import pytest
 from clients.warehouse.postgres import PostgresWarehouse
 from clients.writeback.intake import WritebackIntake
 from clients.writeback.parent_locks import ParentLookup
-from clients.writeback.queries import StateCount, WritebackFilter, WritebackLooks
+from clients.writeback.queries import StateCount, WritebackFilter, WritebackQueries
 from schemas.catalogue import default_catalogue
 from schemas.errors import UnavailableError
 from schemas.tables import arrow_schema, current_columns
@@ -40,8 +40,8 @@ def intake(database: str) -> Iterator[WritebackIntake]:
 
 
 @pytest.fixture
-def looks(database: str) -> Iterator[WritebackLooks]:
-    opened = WritebackLooks(database)
+def looks(database: str) -> Iterator[WritebackQueries]:
+    opened = WritebackQueries(database)
     yield opened
     opened.close()
 
@@ -57,7 +57,7 @@ def rows(database: str, query: str) -> list[tuple[Any, ...]]:
 
 
 def test_what_is_accepted_is_in_the_store_as_it_was_asked(
-    intake: WritebackIntake, looks: WritebackLooks
+    intake: WritebackIntake, looks: WritebackQueries
 ) -> None:
     before = datetime.now(UTC)
     asked_for = asked(
@@ -88,7 +88,7 @@ def test_what_is_accepted_is_in_the_store_as_it_was_asked(
 
 
 def test_the_good_ones_of_a_request_go_on_and_the_others_are_named(
-    intake: WritebackIntake, looks: WritebackLooks
+    intake: WritebackIntake, looks: WritebackQueries
 ) -> None:
     bad = asked(key="bad", fields={"Nope__c": 1})
     answer = intake.submit("a", [*numbered(1), bad, "no writeback", *numbered(2)])
@@ -155,7 +155,7 @@ def test_numbers_follow_the_order_of_the_request(intake: WritebackIntake) -> Non
 
 
 def test_the_same_keys_from_several_callers_at_once_are_accepted_once_each(
-    database: str, looks: WritebackLooks
+    database: str, looks: WritebackQueries
 ) -> None:
     opened = [WritebackIntake(database, checks) for _ in range(4)]
 
@@ -177,7 +177,7 @@ def test_the_same_keys_from_several_callers_at_once_are_accepted_once_each(
 
 
 def test_the_same_key_with_several_contents_at_once_is_one_of_them(
-    database: str, looks: WritebackLooks
+    database: str, looks: WritebackQueries
 ) -> None:
     intake = WritebackIntake(database, checks)
 
@@ -221,7 +221,7 @@ def test_nothing_personal_lies_in_the_store_in_clear(database: str, intake: Writ
     assert protector().decrypt("Contact.Email", fields["Email"]) == contact["Email"]
 
 
-def test_ten_thousand_are_accepted_in_one_request(intake: WritebackIntake, looks: WritebackLooks) -> None:
+def test_ten_thousand_are_accepted_in_one_request(intake: WritebackIntake, looks: WritebackQueries) -> None:
     many = numbered(
         *range(MOST_OF_A_REQUEST), fields={"Subject": "A roof", "SuppliedName": "Ada", "TouchCount__c": 3}
     )
@@ -252,7 +252,7 @@ def load_current(warehouse: PostgresWarehouse, name: str, *records: dict[str, An
 
 
 def test_the_warehouse_adds_the_parents_that_a_writeback_does_not_name(
-    database: str, warehouse: PostgresWarehouse, looks: WritebackLooks
+    database: str, warehouse: PostgresWarehouse, looks: WritebackQueries
 ) -> None:
     warehouse.ensure_tables(default_catalogue())
     load_current(warehouse, "Account", {"record_id": ACCOUNT, "external_id": "A-1"})
@@ -296,7 +296,7 @@ def test_without_a_warehouse_writebacks_are_accepted_all_the_same(database: str)
 
 
 def test_writebacks_are_looked_at_by_number_key_and_filter(
-    database: str, intake: WritebackIntake, looks: WritebackLooks
+    database: str, intake: WritebackIntake, looks: WritebackQueries
 ) -> None:
     intake.submit("a", numbered(1, 2, 3))
     intake.submit("b", [asked(object="Contact", fields={"Title": "Dr"})])

@@ -13,7 +13,7 @@ from rich.console import Console
 from cli.writeback.dry_run import DryRun, preview_page
 from schemas import names
 from schemas.ids import preview_key, preview_workflow_id
-from schemas.writeback.preview import Difference, Effect, Preview, PreviewInput
+from schemas.writeback.preview import FieldDifference, Preview, PreviewEffect, PreviewInput
 from tests.service.test_writebacks import case, in_org
 from tests.support.builders.writebacks import asked
 from tests.support.engines.small_engine import SmallEngine
@@ -51,16 +51,16 @@ async def test_each_effect_is_told_with_what_differs_and_nothing_is_changed(writ
         case(4, key="f", fields={"Statsu": "e"}),
     )
     assert [each.effect for each in found.writebacks] == [
-        Effect.UPDATE,
-        Effect.NOTHING,
-        Effect.NOT_SENT,
-        Effect.CREATE,
-        Effect.NOT_SENT,
+        PreviewEffect.UPDATE,
+        PreviewEffect.NOTHING,
+        PreviewEffect.NOT_SENT,
+        PreviewEffect.CREATE,
+        PreviewEffect.NOT_SENT,
     ]
     first, _, unmet, created, missing = found.writebacks
     assert first.differences == (
-        Difference(field="Subject", now="old", then="new"),
-        Difference(field="SuppliedName", is_hidden=True),
+        FieldDifference(field="Subject", now="old", then="new"),
+        FieldDifference(field="SuppliedName", is_hidden=True),
     )
     assert (first.record_id, "only_if" in unmet.why, "may_create" in missing.why) == (
         row.record_id,
@@ -105,4 +105,4 @@ async def test_a_dry_run_by_a_workflow_leaves_its_answer_in_the_object_store(wri
         task_queue=names.WORKFLOW_QUEUE,
     )
     found = Preview.model_validate_json(writer.engine.store.get(told.key))
-    assert [each.effect for each in found.writebacks] == [Effect.CREATE]
+    assert [each.effect for each in found.writebacks] == [PreviewEffect.CREATE]

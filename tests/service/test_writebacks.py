@@ -15,8 +15,8 @@ from sandbox.org.data.dml import Dml, Write
 from sandbox.org.faults.faults import FaultRule
 from schemas import names
 from schemas.writeback.messages import (
+    ConflictPolicy,
     FormInput,
-    NewerChange,
     PauseChange,
     QueueState,
     SetPauseInput,
@@ -213,13 +213,13 @@ def someone_changes(writer: WritingEngine, number: int, **fields: Any) -> None:
 @pytest.mark.parametrize(
     ("policy", "state", "subject"),
     [
-        (NewerChange.HOLDS, "held", "theirs"),
-        (NewerChange.WINS, "superseded", "theirs"),
-        (NewerChange.YIELDS, "done", "ours"),
+        (ConflictPolicy.HOLDS, "held", "theirs"),
+        (ConflictPolicy.WINS, "superseded", "theirs"),
+        (ConflictPolicy.YIELDS, "done", "ours"),
     ],
 )
 async def test_a_newer_change_of_the_field_holds_wins_or_yields_as_configured(
-    engine: SmallEngine, policy: NewerChange, state: str, subject: str
+    engine: SmallEngine, policy: ConflictPolicy, state: str, subject: str
 ) -> None:
     settings = AT_ONCE.model_copy(update={"newer": {"Case.Subject": policy}})
     async with writing(engine, settings) as writer:

@@ -12,20 +12,20 @@ from clients.doctor import redshift_types
 from clients.doctor.asking import DoctorDeadline, asked
 from clients.doctor.payment import Allowance
 from clients.doctor.temporal import QUEUES
-from clients.doctor.warehouse import closed_tables, quoted
+from clients.doctor.warehouse import closed_tables, quoted_if_needed
 from clients.warehouse.sql.apply import TABLES_OF_OPS
 from schemas import names
 from schemas.catalogue import default_catalogue
 from schemas.doctor import (
     CHECKS,
     PROBLEMS,
+    CheckResult,
     Diagnosis,
-    Finding,
     Remote,
     State,
+    not_asked,
     ok,
     sorted_findings,
-    unknown,
     wrong,
 )
 from schemas.errors import BudgetSpentError, UnavailableError
@@ -71,7 +71,7 @@ def test_a_finding_has_a_listed_name_and_what_is_not_well_has_a_remedy(
     code: str, state: State, remedy: str
 ) -> None:
     with pytest.raises(ValidationError):
-        Finding(code=code, state=state, found="f", remedy=remedy)
+        CheckResult(code=code, state=state, found="f", remedy=remedy)
 
 
 @pytest.mark.parametrize(
@@ -79,16 +79,16 @@ def test_a_finding_has_a_listed_name_and_what_is_not_well_has_a_remedy(
     [
         (ok("s3.bucket", "f"), True),
         (wrong("s3.no_read", "f", "do"), False),
-        (unknown("s3.bucket", "f", "do"), False),
+        (not_asked("s3.bucket", "f", "do"), False),
     ],
 )
-def test_what_is_unknown_is_not_well(finding: Finding, is_well: bool) -> None:
+def test_what_is_unknown_is_not_well(finding: CheckResult, is_well: bool) -> None:
     assert Diagnosis(at=AT, org="", seconds=0, findings=(finding,)).is_well is is_well
 
 
 def test_the_worst_comes_first() -> None:
     found = sorted_findings(
-        [ok("s3.bucket", "f"), unknown("kms.key", "f", "do"), wrong("s3.no_read", "f", "do")]
+        [ok("s3.bucket", "f"), not_asked("kms.key", "f", "do"), wrong("s3.no_read", "f", "do")]
     )
     assert [each.state for each in found] == [State.WRONG, State.UNKNOWN, State.OK]
 
@@ -101,10 +101,10 @@ def test_the_page_begins_with_the_verdict_and_names_each_remedy() -> None:
 
 
 async def test_whatever_a_check_raises_becomes_unknown_and_not_a_traceback() -> None:
-    async def refused() -> list[Finding]:
+    async def refused() -> list[CheckResult]:
         raise UnavailableError(system="S3", detail="gone")
 
-    async def faulty() -> list[Finding]:
+    async def faulty() -> list[CheckResult]:
         raise KeyError("x")
 
     for ask in (refused, faulty):
@@ -173,7 +173,7 @@ def test_redshift_can_read_what_it_is_asked(statement: str) -> None:
 
 @pytest.mark.parametrize(("name", "written"), [("etl", "etl"), ("etl-user", '"etl-user"'), ('a"b', '"a""b"')])
 def test_a_remedy_writes_names_so_that_they_can_be_typed(name: str, written: str) -> None:
-    assert quoted(name) == written
+    assert quoted_if_needed(name) == written
 
 
 def test_redshifts_types_are_spelled_as_its_view_spells_them() -> None:

@@ -5,7 +5,7 @@ from temporalio.api.failure.v1 import Failure
 from temporalio.converter import DefaultFailureConverter, PayloadConverter
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 
-from activities.runtime.error_interceptor import MESSAGE_LENGTH, ErrorBoundary
+from activities.runtime.error_interceptor import MESSAGE_LENGTH, ErrorTranslationInterceptor
 from schemas.errors import RunConflictError, StatementError
 
 
@@ -25,7 +25,7 @@ def raise_from_the_driver(error: Exception) -> None:
 
 
 async def failure_of(error: Exception) -> Failure:
-    boundary = ErrorBoundary().intercept_activity(RefusingStep(error))
+    boundary = ErrorTranslationInterceptor().intercept_activity(RefusingStep(error))
     with pytest.raises(Exception) as caught:
         await boundary.execute_activity(None)  # type: ignore[arg-type]  # the step does not look at it
     failure = Failure()

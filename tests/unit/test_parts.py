@@ -6,18 +6,18 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, strategies as st
 
 from schemas.backfill import ByTime
-from transforms.backfill import Bucket, parts_of
+from transforms.backfill import RowCount, parts_of
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
 counts = st.lists(st.tuples(st.integers(1, 50), st.integers(0, 3)), max_size=40)
 
 
-def buckets_of(found: list[tuple[int, int]]) -> list[Bucket]:
+def buckets_of(found: list[tuple[int, int]]) -> list[RowCount]:
     """Days with rows, and days without between them."""
     buckets, day = [], START
     for rows, empty_days in found:
-        buckets.append(Bucket(day, day + DAY, rows))
+        buckets.append(RowCount(day, day + DAY, rows))
         day += DAY * (1 + empty_days)
     return buckets
 
@@ -38,6 +38,6 @@ def test_parts_follow_one_another_without_gaps_and_hold_no_more_than_they_may(
 
 
 def test_a_bucket_with_too_many_rows_is_a_part_of_its_own():
-    buckets = [Bucket(START + n * DAY, START + (n + 1) * DAY, rows) for n, rows in enumerate([1, 90, 1])]
+    buckets = [RowCount(START + n * DAY, START + (n + 1) * DAY, rows) for n, rows in enumerate([1, 90, 1])]
     parts = parts_of(buckets, by=ByTime.CREATED, since=None, until=None, most_rows=10)
     assert [part.expected_rows for part in parts] == [1, 90, 1]

@@ -1,6 +1,7 @@
 """Files, functions and folders stay small enough to be read at once.
 
-A longer one has two ideas: give the second one its own name. An exception is a decision, and is named here with its reason.
+A longer one has two ideas: give the second one its own name. An exception is a decision, and is
+named here with its reason.
 """
 
 import ast
@@ -27,7 +28,9 @@ LONG_FUNCTIONS: dict[str, str] = {
 }
 """Functions over `MOST_FUNCTION_LINES`, and what they are."""
 MANY_PARAMETERS: dict[str, str] = {}
-"""Functions over `MOST_PARAMETERS`, and why; signatures of commands aside: there, a parameter is an option."""
+"""Functions over `MOST_PARAMETERS`, and why; signatures of commands aside: there, a parameter is
+an option.
+"""
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 

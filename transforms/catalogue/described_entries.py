@@ -9,7 +9,7 @@ import re
 from collections.abc import Container, Iterable
 
 from schemas.catalogue import DIGITS_MAX, FRACTIONS, TEXTS, FieldSpec, FieldType, Pii
-from schemas.drift import DescribedField
+from schemas.drift import FieldDescription
 
 COMPOUNDS = frozenset({"address", "location"})
 """Their parts are fields."""
@@ -35,7 +35,9 @@ _OF_THE_READER = frozenset({"LastViewedDate", "LastReferencedDate"})
 """Say when who asks has seen the record, and so are nothing of the record."""
 
 
-def fields_of(described: Iterable[DescribedField], known: Container[str] = ()) -> dict[str, DescribedField]:
+def described_fields(
+    described: Iterable[FieldDescription], known: Container[str] = ()
+) -> dict[str, FieldDescription]:
     """Names of fields that may have a column: without Tidegate's own, the reader's, and compounds,
     whose parts are fields.
 
@@ -53,14 +55,14 @@ def fields_of(described: Iterable[DescribedField], known: Container[str] = ()) -
     }
 
 
-def _is_a_value(compound: DescribedField) -> bool:
+def _is_a_value(compound: FieldDescription) -> bool:
     """True for a compound that is also a text, as the Name of accounts of which some are
     persons.
     """
     return not compound.composed and kind_of(compound) is not None
 
 
-def entry_of(field: DescribedField, pii: Pii, *, added: bool = True) -> FieldSpec | None:
+def described_entry(field: FieldDescription, pii: Pii, *, added: bool = True) -> FieldSpec | None:
     """The catalogue entry of a field that the catalogue lacks; None for a type that is not kept.
 
     Args:
@@ -85,7 +87,7 @@ def entry_of(field: DescribedField, pii: Pii, *, added: bool = True) -> FieldSpe
     )
 
 
-def part_name(field: DescribedField) -> str | None:
+def part_name(field: FieldDescription) -> str | None:
     """The field's name inside its compound in change events; None = its own name.
 
     `BillingCity` is `City` of `BillingAddress`; `Home__City__s` is `City` of `Home__c`;
@@ -102,7 +104,7 @@ def part_name(field: DescribedField) -> str | None:
     return name.removeprefix(stem)
 
 
-def kind_of(field: DescribedField) -> FieldType | None:
+def kind_of(field: FieldDescription) -> FieldType | None:
     """The type that its column has; None for one that is not kept. A reference that names no object
     is an id.
     """
@@ -112,7 +114,7 @@ def kind_of(field: DescribedField) -> FieldType | None:
     return FieldType.ID if kind is FieldType.REFERENCE and not field.references else kind
 
 
-def scale_of(kind: FieldType, field: DescribedField) -> int | None:
+def scale_of(kind: FieldType, field: FieldDescription) -> int | None:
     """Decimal places; None for a number whose places describe does not bound, as a formula's."""
     if kind is FieldType.CURRENCY:
         return min(field.scale, DIGITS_MAX)
@@ -120,7 +122,7 @@ def scale_of(kind: FieldType, field: DescribedField) -> int | None:
     return field.scale if is_bounded and not field.calculated else None
 
 
-def text_length(field: DescribedField) -> int:
+def text_length(field: FieldDescription) -> int:
     """The most characters of a text. Of some types, as anyType, describe bounds none: the longest
     then.
     """

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from schemas.catalogue import TEXTS, FieldSpec, FieldType, Pii
-from schemas.drift import DescribedField
-from transforms.catalogue.described_entries import entry_of, fields_of
+from schemas.drift import FieldDescription
+from transforms.catalogue.described_entries import described_entry, described_fields
 
 _USUAL_LENGTH = 255
 _USUAL_SCALE = 2
@@ -34,7 +34,7 @@ _NAMES_OF_PEOPLE = re.compile(
 FREE_TEXT = "free text: decide pii; encrypted until then"
 
 
-class Entry(NamedTuple):
+class CatalogueEntry(NamedTuple):
     """One field of a generated catalogue."""
 
     values: Mapping[str, Any]
@@ -43,39 +43,41 @@ class Entry(NamedTuple):
     """Notes for a person; empty = nothing."""
 
 
-def entries_of(described: Iterable[DescribedField]) -> dict[str, Entry]:
+def catalogue_entries(described: Iterable[FieldDescription]) -> dict[str, CatalogueEntry]:
     """The entries of an object's fields, in describe's order."""
     every = list(described)
-    fields = fields_of(every)
+    fields = described_fields(every)
     texts_with_parts = {field.compound for field in every if field.compound}
-    found: dict[str, Entry] = {}
+    found: dict[str, CatalogueEntry] = {}
     parts: set[tuple[str, str]] = set()
     for name, field in fields.items():
         entry = _entry(field, is_name_of_people=name in texts_with_parts)
         part = (str(entry.values.get("part_of", "")), str(entry.values.get("part", name)))
         if part[0] and part in parts:
             told = f"{part[0]} has another field as its part {part[1]}"
-            entry = Entry({"type": entry.values["type"], "ignore": True}, told)
+            entry = CatalogueEntry({"type": entry.values["type"], "ignore": True}, told)
         parts.add(part)
         found[name] = entry
     return found
 
 
-def _entry(field: DescribedField, *, is_name_of_people: bool) -> Entry:
+def _entry(field: FieldDescription, *, is_name_of_people: bool) -> CatalogueEntry:
     if field.type == FieldType.BASE64:
-        return Entry({"type": "base64"}, "the bytes of a file: in no change event, and in no query job")
+        return CatalogueEntry(
+            {"type": "base64"}, "the bytes of a file: in no change event, and in no query job"
+        )
     pii, comment = (Pii.NONE, "") if field.calculated else pii_of(field, is_name_of_people=is_name_of_people)
-    spec = entry_of(field, pii, added=False)
+    spec = described_entry(field, pii, added=False)
     if spec is None:
-        return Entry({"ignore": True}, f"{field.type}: no column can hold it")
+        return CatalogueEntry({"ignore": True}, f"{field.type}: no column can hold it")
     values = dict(_values(field, spec))
     if not field.calculated:
-        return Entry(values, comment)
+        return CatalogueEntry(values, comment)
     told = "the org works it out: take `ignore` away, decide pii, and it is read on a schedule"
-    return Entry({**values, "calculated": True, "ignore": True}, told)
+    return CatalogueEntry({**values, "calculated": True, "ignore": True}, told)
 
 
-def pii_of(field: DescribedField, *, is_name_of_people: bool = False) -> tuple[Pii, str]:
+def pii_of(field: FieldDescription, *, is_name_of_people: bool = False) -> tuple[Pii, str]:
     """How a field is treated, and a comment where a person should look.
 
     Args:
@@ -104,7 +106,7 @@ def pii_of(field: DescribedField, *, is_name_of_people: bool = False) -> tuple[P
     return Pii.NONE, ""
 
 
-def _told(field: DescribedField) -> Pii | None:
+def _told(field: FieldDescription) -> Pii | None:
     """The sensitivity in Setup; None = nothing that settles it. `Internal` says who may see a
     field, not that it is about nobody.
     """
@@ -115,7 +117,7 @@ def _told(field: DescribedField) -> Pii | None:
     return Pii.NONE if field.classification == _PUBLIC_CLASS else None
 
 
-def _values(field: DescribedField, spec: FieldSpec) -> Iterator[tuple[str, Any]]:
+def _values(field: FieldDescription, spec: FieldSpec) -> Iterator[tuple[str, Any]]:
     """Differences from a catalogue entry's defaults. A textarea's length is always said."""
     yield "type", spec.type.value
     if spec.type in TEXTS and (spec.length != _USUAL_LENGTH or spec.type is FieldType.TEXTAREA):
@@ -141,7 +143,7 @@ def _values(field: DescribedField, spec: FieldSpec) -> Iterator[tuple[str, Any]]
         yield "pii", spec.pii.value
 
 
-def _is_required(field: DescribedField) -> bool:
+def _is_required(field: FieldDescription) -> bool:
     """Every record has a value that somebody gave. For a user who may only read, no field is
     described as one that can be created.
     """

@@ -10,7 +10,7 @@ import yaml
 from schemas.catalogue import STAMPS, Catalogue
 from schemas.column_names import table_names
 from schemas.drift import DescribedShape
-from transforms.catalogue.entries import FREE_TEXT, Entry, entries_of
+from transforms.catalogue.entries import FREE_TEXT, CatalogueEntry, catalogue_entries
 
 _PLAIN = re.compile(r"[A-Za-z_](?:[\w .-]*\w)?", re.ASCII)
 _HEADER = """\
@@ -35,7 +35,7 @@ class Generated(NamedTuple):
     """Fields that have no column, as `Object.Field`."""
 
 
-def generate(shapes: Sequence[DescribedShape], history: Set[str] = frozenset()) -> Generated:
+def render_catalogue(shapes: Sequence[DescribedShape], history: Set[str] = frozenset()) -> Generated:
     """A catalogue of these objects, in this order, with their fields in describe's order.
 
     Args:
@@ -43,7 +43,7 @@ def generate(shapes: Sequence[DescribedShape], history: Set[str] = frozenset()) 
             fields.
         history: Objects whose versions are kept.
     """
-    entries = {shape.name: entries_of(shape.fields) for shape in shapes}
+    entries = {shape.name: catalogue_entries(shape.fields) for shape in shapes}
     common = _common(entries.values())
     for fields in entries.values():
         for name in common:
@@ -66,7 +66,7 @@ def generate(shapes: Sequence[DescribedShape], history: Set[str] = frozenset()) 
     )
 
 
-def _common(objects: Iterable[Mapping[str, Entry]]) -> dict[str, Entry]:
+def _common(objects: Iterable[Mapping[str, CatalogueEntry]]) -> dict[str, CatalogueEntry]:
     """The stamps that every object has, and has alike."""
     first, *others = objects
     return {
@@ -78,8 +78,8 @@ def _common(objects: Iterable[Mapping[str, Entry]]) -> dict[str, Entry]:
 
 def _catalogue(
     shapes: Iterable[DescribedShape],
-    entries: Mapping[str, Mapping[str, Entry]],
-    common: Mapping[str, Entry],
+    entries: Mapping[str, Mapping[str, CatalogueEntry]],
+    common: Mapping[str, CatalogueEntry],
     history: Set[str],
 ) -> Catalogue:
     objects = {
@@ -96,7 +96,11 @@ def _catalogue(
 
 
 def _object_lines(
-    shape: DescribedShape, entries: Mapping[str, Entry], catalogue: Catalogue, why: str, history: Set[str]
+    shape: DescribedShape,
+    entries: Mapping[str, CatalogueEntry],
+    catalogue: Catalogue,
+    why: str,
+    history: Set[str],
 ) -> Iterator[str]:
     spec = catalogue.object(shape.name)
     told = f"  # its tables begin with {spec.table}: {why}" if why else ""
@@ -112,13 +116,13 @@ def _object_lines(
         yield _field_line(name, entry, column, 6)
 
 
-def _field_line(name: str, entry: Entry, column: str, indent: int) -> str:
+def _field_line(name: str, entry: CatalogueEntry, column: str, indent: int) -> str:
     values = ", ".join(f"{key}: {_flow(value)}" for key, value in entry.values.items())
     comment = "; ".join(filter(None, [entry.comment, column]))
     return f"{' ' * indent}{_scalar(name)}: {{{values}}}" + (f"  # {comment}" if comment else "")
 
 
-def _is_left_out(entry: Entry) -> bool:
+def _is_left_out(entry: CatalogueEntry) -> bool:
     return bool(entry.values.get("ignore")) or entry.values.get("type") == "base64"
 
 

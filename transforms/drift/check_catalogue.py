@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator
 
 from schemas.catalogue import ObjectSpec
-from schemas.catalogue_check import Costs, Difference
-from schemas.drift import DescribedField, DescribedShape, DriftKind, DriftPolicy, FieldDrift
-from transforms.drift.compare_schema import compare
+from schemas.catalogue_check import CatalogueDifference, Costs
+from schemas.drift import DescribedShape, DriftKind, DriftPolicy, FieldDescription, FieldDrift
+from transforms.drift.compare_schema import compare_schema
 
 _COSTS = {
     DriftKind.REMOVED: Costs.MISSED,
@@ -25,39 +25,43 @@ _IS_PERSON = "IsPersonAccount"
 _NAME = "Name"
 
 
-def differences_of(spec: ObjectSpec, shape: DescribedShape) -> list[Difference]:
+def differences_of(spec: ObjectSpec, shape: DescribedShape) -> list[CatalogueDifference]:
     """Every difference of one object, with the file alone: what the engine would decide by itself
     counts, too.
     """
     if not shape.queryable:
         advice = "Take it out of the catalogue: the org lets nobody query it."
-        return [Difference(object=spec.name, what="object_not_queryable", costs=Costs.MISSED, advice=advice)]
+        return [
+            CatalogueDifference(
+                object=spec.name, what="object_not_queryable", costs=Costs.MISSED, advice=advice
+            )
+        ]
     there = {field.name: field for field in shape.fields}
     found = [
         _difference(each, there.get(each.field))
-        for each in compare(spec, shape.fields, DriftPolicy(add=False), {})
+        for each in compare_schema(spec, shape.fields, DriftPolicy(add=False), {})
     ]
     return [*_of_object(spec, shape), *found]
 
 
-def missing_object(name: str) -> Difference:
+def missing_object(name: str) -> CatalogueDifference:
     """The object that the org lacks, or hides."""
     advice = (
         f"Setup > Permission Sets > the integration user's set > Object Settings > {name} > Read. "
         "Take it out of the catalogue when the org has no such object."
     )
-    return Difference(object=name, what="object_missing", costs=Costs.MISSED, advice=advice)
+    return CatalogueDifference(object=name, what="object_missing", costs=Costs.MISSED, advice=advice)
 
 
-def sorted_differences(found: Iterable[Difference]) -> tuple[Difference, ...]:
+def sorted_differences(found: Iterable[CatalogueDifference]) -> tuple[CatalogueDifference, ...]:
     """The worst first, else as found."""
     return tuple(sorted(found, key=lambda each: _WORST_FIRST.index(each.costs)))
 
 
-def _difference(found: FieldDrift, field: DescribedField | None) -> Difference:
+def _difference(found: FieldDrift, field: FieldDescription | None) -> CatalogueDifference:
     is_of_no_event = field is not None and (field.calculated or field.type == "base64")
     is_new = found.kind in (DriftKind.ADDED, DriftKind.UNKNOWN)
-    return Difference(
+    return CatalogueDifference(
         object=found.object,
         field=found.field,
         what=found.kind,
@@ -68,9 +72,9 @@ def _difference(found: FieldDrift, field: DescribedField | None) -> Difference:
     )
 
 
-def _of_object(spec: ObjectSpec, shape: DescribedShape) -> Iterator[Difference]:
+def _of_object(spec: ObjectSpec, shape: DescribedShape) -> Iterator[CatalogueDifference]:
     if shape.key_prefix and shape.key_prefix != spec.key_prefix:
-        yield Difference(
+        yield CatalogueDifference(
             object=spec.name,
             what="key_prefix",
             costs=Costs.ISOLATED,
@@ -84,4 +88,6 @@ def _of_object(spec: ObjectSpec, shape: DescribedShape) -> Iterator[Difference]:
             "Accounts may be persons: their change events carry Name as an object of its parts. Add FirstName and LastName with "
             "`part_of: Name` (`tidegate catalogue generate --objects Account` writes them)."
         )
-        yield Difference(object=spec.name, field=_NAME, what="persons", costs=Costs.ISOLATED, advice=advice)
+        yield CatalogueDifference(
+            object=spec.name, field=_NAME, what="persons", costs=Costs.ISOLATED, advice=advice
+        )

@@ -20,16 +20,22 @@ from schemas.catalogue import (
     ObjectSpec,
 )
 from schemas.drift import (
-    DescribedField,
+    DriftEffect,
     DriftKind,
     DriftPolicy,
     DriftRow,
-    Effect,
+    FieldDescription,
     FieldDrift,
     text_of,
 )
 from schemas.errors import CatalogueError
-from transforms.catalogue.described_entries import entry_of, fields_of, kind_of, part_name, text_length
+from transforms.catalogue.described_entries import (
+    described_entry,
+    described_fields,
+    kind_of,
+    part_name,
+    text_length,
+)
 from transforms.drift.guess_renames import guess_renames
 from transforms.drift.reports import described_text, reported
 
@@ -39,9 +45,9 @@ _DECIDED = ("type", "length", "scale", "references", "part_of", "part", "held")
 """The change that a decision makes to an existing entry; the rest is the file's."""
 
 
-def compare(
+def compare_schema(
     spec: ObjectSpec,
-    described: Iterable[DescribedField],
+    described: Iterable[FieldDescription],
     policy: DriftPolicy,
     history: Mapping[str, DriftRow],
 ) -> list[FieldDrift]:
@@ -55,7 +61,7 @@ def compare(
     """
     there = {
         name: field
-        for name, field in fields_of(described, spec.fields).items()
+        for name, field in described_fields(described, spec.fields).items()
         if not _is_no_field(spec, name)
     }
     found = [*_known_fields(spec, there, policy), *_new_fields(spec, there, policy)]
@@ -120,7 +126,7 @@ def _was(entry: FieldSpec, kind: DriftKind) -> str:
 
 
 def _known_fields(
-    spec: ObjectSpec, there: Mapping[str, DescribedField], policy: DriftPolicy
+    spec: ObjectSpec, there: Mapping[str, FieldDescription], policy: DriftPolicy
 ) -> Iterable[FieldDrift]:
     for name, entry in spec.fields.items():
         field = there.get(name)
@@ -139,31 +145,33 @@ def _known_fields(
 
 
 def _new_fields(
-    spec: ObjectSpec, there: Mapping[str, DescribedField], policy: DriftPolicy
+    spec: ObjectSpec, there: Mapping[str, FieldDescription], policy: DriftPolicy
 ) -> Iterable[FieldDrift]:
     for name, field in there.items():
         if name in spec.fields:
             continue
-        entry = entry_of(field, policy.pii)
+        entry = described_entry(field, policy.pii)
         facts = {"object": spec.name, "field": name, "now": described_text(field)}
         if entry is None:
             advice = "Its type is not kept, so its values are left out. Say `ignore: true` in the catalogue to hear no more of it."
-            yield FieldDrift(**facts, kind=DriftKind.UNKNOWN, effect=Effect.REPORTED, advice=advice)
+            yield FieldDrift(**facts, kind=DriftKind.UNKNOWN, effect=DriftEffect.REPORTED, advice=advice)
         elif entry.calculated and not policy.add_calculated:
             advice = (
                 "The org works it out. Add it to the catalogue as `calculated` to have it read on a schedule."
             )
-            yield FieldDrift(**facts, kind=DriftKind.ADDED, effect=Effect.REPORTED, advice=advice)
+            yield FieldDrift(**facts, kind=DriftKind.ADDED, effect=DriftEffect.REPORTED, advice=advice)
         elif not policy.add or not _fits_in(spec, name, entry):
             advice = "Add the field to the catalogue: until then its values are left out of what lands."
-            yield FieldDrift(**facts, kind=DriftKind.ADDED, effect=Effect.REPORTED, advice=advice)
+            yield FieldDrift(**facts, kind=DriftKind.ADDED, effect=DriftEffect.REPORTED, advice=advice)
         else:
             advice = (
                 "Say in the catalogue what is in it: until then it is encrypted."
                 if entry.is_protected
                 else ""
             )
-            yield FieldDrift(**facts, kind=DriftKind.ADDED, effect=Effect.ADDED, spec=entry, advice=advice)
+            yield FieldDrift(
+                **facts, kind=DriftKind.ADDED, effect=DriftEffect.ADDED, spec=entry, advice=advice
+            )
 
 
 def field_called(spec: ObjectSpec, name: str) -> str | None:
@@ -174,19 +182,19 @@ def field_called(spec: ObjectSpec, name: str) -> str | None:
     return spec.compounds.get(compound, {}).get(part) if part else name if name in spec.fields else None
 
 
-def _fits(entry: FieldSpec, field: DescribedField) -> bool:
+def _fits(entry: FieldSpec, field: FieldDescription) -> bool:
     """True when every value of the org's field has room in the entry, a number perhaps rounded."""
     if not _is_same_kind(entry, field) or field.calculated != entry.calculated:
         return False
     return entry.type not in TEXTS or field.length == 0 or text_length(field) <= entry.length
 
 
-def _is_same_kind(entry: FieldSpec, field: DescribedField) -> bool:
+def _is_same_kind(entry: FieldSpec, field: FieldDescription) -> bool:
     kind = kind_of(field)
     return kind is entry.type or any(kind in some and entry.type in some for some in _ALIKE)
 
 
-def _is_other_part(entry: FieldSpec, field: DescribedField) -> bool:
+def _is_other_part(entry: FieldSpec, field: FieldDescription) -> bool:
     """True when the org has the field in a compound of which the entry does not know. A `part` that
     the file gives is taken as it is.
     """
@@ -197,7 +205,7 @@ def _is_other_part(entry: FieldSpec, field: DescribedField) -> bool:
     return entry.part is None and part_name(field) not in (None, field.name)
 
 
-def _other_part(spec: ObjectSpec, name: str, entry: FieldSpec, field: DescribedField) -> FieldDrift:
+def _other_part(spec: ObjectSpec, name: str, entry: FieldSpec, field: FieldDescription) -> FieldDrift:
     part = part_name(field)
     known = entry.model_copy(update={"part_of": field.compound, "part": part})
     is_possible = _fits_in(spec, name, known)
@@ -206,7 +214,7 @@ def _other_part(spec: ObjectSpec, name: str, entry: FieldSpec, field: DescribedF
         object=spec.name,
         field=name,
         kind=DriftKind.PART,
-        effect=Effect.CHANGED if is_possible else Effect.REPORTED,
+        effect=DriftEffect.CHANGED if is_possible else DriftEffect.REPORTED,
         was=_was(entry, DriftKind.PART),
         now=f"{described_text(field)}, part of {field.compound}",
         spec=known if is_possible else None,
@@ -215,7 +223,7 @@ def _other_part(spec: ObjectSpec, name: str, entry: FieldSpec, field: DescribedF
 
 
 def _other_type(
-    spec: ObjectSpec, name: str, entry: FieldSpec, field: DescribedField, policy: DriftPolicy
+    spec: ObjectSpec, name: str, entry: FieldSpec, field: FieldDescription, policy: DriftPolicy
 ) -> FieldDrift:
     kind = kind_of(field)
     both_texts = entry.type in TEXTS and kind in TEXTS and field.calculated == entry.calculated
@@ -225,7 +233,7 @@ def _other_type(
             object=spec.name,
             field=name,
             kind=DriftKind.WIDENED,
-            effect=Effect.CHANGED if policy.widen else Effect.REPORTED,
+            effect=DriftEffect.CHANGED if policy.widen else DriftEffect.REPORTED,
             was=text_of(entry),
             now=described_text(field),
             spec=wider if policy.widen else None,
@@ -246,7 +254,7 @@ def _held(spec: ObjectSpec, name: str, entry: FieldSpec, kind: DriftKind, now: s
         object=spec.name,
         field=name,
         kind=kind,
-        effect=Effect.HELD,
+        effect=DriftEffect.HELD,
         was=text_of(entry),
         now=now,
         spec=entry.model_copy(update={"held": True}),
@@ -254,12 +262,12 @@ def _held(spec: ObjectSpec, name: str, entry: FieldSpec, kind: DriftKind, now: s
     )
 
 
-def _restored(spec: ObjectSpec, name: str, entry: FieldSpec, field: DescribedField) -> FieldDrift:
+def _restored(spec: ObjectSpec, name: str, entry: FieldSpec, field: FieldDescription) -> FieldDrift:
     return FieldDrift(
         object=spec.name,
         field=name,
         kind=DriftKind.RESTORED,
-        effect=Effect.RELEASED,
+        effect=DriftEffect.RELEASED,
         was=text_of(entry),
         now=described_text(field),
         spec=entry.model_copy(update={"held": False}),
@@ -280,6 +288,6 @@ def _fits_in(spec: ObjectSpec, name: str, entry: FieldSpec) -> bool:
 def _is_repeated(found: FieldDrift, last: DriftRow | None) -> bool:
     return (
         last is not None
-        and found.effect is Effect.REPORTED
+        and found.effect is DriftEffect.REPORTED
         and (last.kind, last.now, last.effect) == (found.kind, found.now, found.effect)
     )

@@ -8,17 +8,19 @@ from schemas.catalogue import (
     ObjectSpec,
 )
 from schemas.drift import (
-    DescribedField,
     DriftKind,
+    FieldDescription,
     FieldDrift,
 )
 from transforms.catalogue.described_entries import kind_of
 
 
 def guess_renames(
-    found: list[FieldDrift], there: Mapping[str, DescribedField], spec: ObjectSpec
+    found: list[FieldDrift], there: Mapping[str, FieldDescription], spec: ObjectSpec
 ) -> list[FieldDrift]:
-    """A field that went as another of its type came may have been renamed. It is only a guess, so nothing follows from it."""
+    """A field that went as another of its type came may have been renamed. It is only a guess,
+    so nothing follows from it.
+    """
     gone = [each for each in found if each.kind is DriftKind.REMOVED]
     new = [each for each in found if each.kind is DriftKind.ADDED]
     pairs: dict[str, str] = {}
@@ -31,7 +33,7 @@ def guess_renames(
     return [_with_guess(each, pairs, back) for each in found]
 
 
-def _is_alike(entry: FieldSpec, field: DescribedField) -> bool:
+def _is_alike(entry: FieldSpec, field: FieldDescription) -> bool:
     same_length = entry.type not in TEXTS or entry.length == field.length
     return kind_of(field) is entry.type and same_length
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from schemas.catalogue import DIGITS_MAX, FieldSpec
-from schemas.drift import DescribedField, DriftKind, Effect, FieldDrift, entry_text, text_of
+from schemas.drift import DriftEffect, DriftKind, FieldDescription, FieldDrift, entry_text, text_of
 from transforms.catalogue.described_entries import scale_of
 
 _EXACT_DIGITS = 15
@@ -12,7 +12,7 @@ _Report = tuple[DriftKind, str, str]
 """The change, a word for it where the type does not say it, and the remedy."""
 
 
-def reported(object_name: str, name: str, entry: FieldSpec, field: DescribedField) -> Iterator[FieldDrift]:
+def reported(object_name: str, name: str, entry: FieldSpec, field: FieldDescription) -> Iterator[FieldDrift]:
     """One row for all that somebody should know of a field that fits: its last row is what keeps it
     from being said again.
     """
@@ -24,14 +24,14 @@ def reported(object_name: str, name: str, entry: FieldSpec, field: DescribedFiel
         object=object_name,
         field=name,
         kind=found[0][0],
-        effect=Effect.REPORTED,
+        effect=DriftEffect.REPORTED,
         was=text_of(entry),
         now=", ".join([described_text(field), *told]),
         advice=" ".join(advice for _, _, advice in found),
     )
 
 
-def _other_scale(entry: FieldSpec, field: DescribedField) -> Iterator[_Report]:
+def _other_scale(entry: FieldSpec, field: FieldDescription) -> Iterator[_Report]:
     """Digits for which the column has no room. Such a field is read on: its numbers land rounded,
     which is noted, or are isolated.
     """
@@ -59,7 +59,7 @@ def _other_scale(entry: FieldSpec, field: DescribedField) -> Iterator[_Report]:
         )
 
 
-def _other_rule(entry: FieldSpec, field: DescribedField) -> Iterator[_Report]:
+def _other_rule(entry: FieldSpec, field: FieldDescription) -> Iterator[_Report]:
     if entry.required and field.nullable:
         advice = "Make it optional in the catalogue: records without it break its rule."
         yield DriftKind.OPTIONAL, DriftKind.OPTIONAL, advice
@@ -68,6 +68,6 @@ def _other_rule(entry: FieldSpec, field: DescribedField) -> Iterator[_Report]:
         yield DriftKind.REQUIRED, DriftKind.REQUIRED, advice
 
 
-def described_text(field: DescribedField) -> str:
+def described_text(field: FieldDescription) -> str:
     """A field of the org in short, as `entry_text`."""
     return entry_text(field.type, field.length, field.scale, calculated=field.calculated)

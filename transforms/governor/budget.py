@@ -18,6 +18,7 @@ from pydantic import BaseModel, Field
 
 from schemas.governor import (
     Budget,
+    GovernorConfig,
     GrantedLine,
     LeaseClass,
     LeaseLine,
@@ -25,7 +26,6 @@ from schemas.governor import (
     Refusal,
     RefusalKind,
     Share,
-    Terms,
 )
 from transforms.governor.usage import Usage
 
@@ -90,11 +90,11 @@ class BudgetBook(BaseModel):
         held = self.leases.values()
         return sum(lease.alive for lease in held if lease_class in (None, lease.lease_class))
 
-    def spendable(self, terms: Terms) -> int:
+    def spendable(self, terms: GovernorConfig) -> int:
         """The maximum without the margin; 0 before the first reading."""
         return 0 if self.maximum is None else self.maximum - math.ceil(self.maximum * terms.margin)
 
-    def to_share(self, terms: Terms) -> int:
+    def to_share(self, terms: GovernorConfig) -> int:
         """The base of the classes' shares: the spendable rest after other applications' spending in
         24 hours.
 
@@ -107,7 +107,7 @@ class BudgetBook(BaseModel):
         ours = sum(sum(hour.values()) for hour in self.hours.values())
         return max(0, spendable - max(0, self.used_at_most() - ours))
 
-    def room(self, terms: Terms) -> int:
+    def room(self, terms: GovernorConfig) -> int:
         """Tokens that could be granted now if there was but one class. Negative when others took
         more than the margin.
         """
@@ -119,7 +119,7 @@ class BudgetBook(BaseModel):
         kept = sum(hour.get(lease_class, 0) for hour in self.hours.values())
         return self.alive(lease_class) + (0 if self.budget.is_concurrency else kept)
 
-    def allowed(self, lease_class: LeaseClass, terms: Terms, now: float) -> tuple[int, str]:
+    def allowed(self, lease_class: LeaseClass, terms: GovernorConfig, now: float) -> tuple[int, str]:
         """The class's possible grant now, and the reason for its limit."""
         if self.maximum is None:
             return 0, "the org's limits have not been read yet"
@@ -141,7 +141,7 @@ class BudgetBook(BaseModel):
             return max(0, ceiling), f"{lease_class} has come to its ceiling"
         return max(0, granted), "the rest is kept for other classes" if room > 0 else "the budget is spent"
 
-    def exchange(self, process: str, line: LeaseLine, terms: Terms, now: float) -> GrantedLine:
+    def exchange(self, process: str, line: LeaseLine, terms: GovernorConfig, now: float) -> GrantedLine:
         """Take in what a process says of its lease, and top it up."""
         self.let_time_pass(now)
         lease = self._lease(process, line)
@@ -211,7 +211,7 @@ class BudgetBook(BaseModel):
         retry = _SOON if lease_class.rank == 0 else _LATER
         return max(retry, timedelta(seconds=self.paused_until - now))
 
-    def _most_at_once(self, terms: Terms) -> int:
+    def _most_at_once(self, terms: GovernorConfig) -> int:
         spendable = self.spendable(terms)
         if self.budget.is_concurrency:
             return spendable
@@ -248,7 +248,7 @@ class BudgetBook(BaseModel):
         hour[spender] = hour.get(spender, 0) + tokens
         self.usage.spend(tokens, now)
 
-    def _kept_floor(self, lease_class: LeaseClass, to_share: int, terms: Terms, now: float) -> int:
+    def _kept_floor(self, lease_class: LeaseClass, to_share: int, terms: GovernorConfig, now: float) -> int:
         """The reserve that others must leave for a class: its unspent floor, less the lent part
         while it is quiet.
         """
@@ -257,7 +257,7 @@ class BudgetBook(BaseModel):
         quiet = now - self.asked_at.get(lease_class, 0.0) >= terms.quiet_after.total_seconds()
         return math.ceil(kept * (1 - terms.lent)) if quiet else kept
 
-    def _coming_need(self, lease_class: LeaseClass, terms: Terms) -> int:
+    def _coming_need(self, lease_class: LeaseClass, terms: GovernorConfig) -> int:
         """The reserve that less important classes leave for a class beyond their own floors, for
         its next hours.
 

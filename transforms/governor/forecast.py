@@ -8,9 +8,9 @@ import math
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
-from schemas.governor import OTHERS, Expected, Forecast, LeaseClass, Slowed, Spender, Terms
+from schemas.governor import OTHERS, Expected, Forecast, GovernorConfig, LeaseClass, Slowed, Spender
 from transforms.governor.budget import GOVERNOR, BudgetBook
-from transforms.governor.projection import Course, clock_hours, courses, overlap
+from transforms.governor.projection import Projection, clock_hours, overlap, project_usage
 from transforms.governor.spending import DAY_HOURS, HOUR
 
 _MINUTE = 60
@@ -18,7 +18,7 @@ _SPENDERS: tuple[LeaseClass | str, ...] = (*LeaseClass, GOVERNOR)
 
 
 def forecast(
-    book: BudgetBook, terms: Terms, now: float, horizon: timedelta = timedelta(hours=DAY_HOURS)
+    book: BudgetBook, terms: GovernorConfig, now: float, horizon: timedelta = timedelta(hours=DAY_HOURS)
 ) -> Forecast:
     """The rest of a budget, its spenders, and its forecast.
 
@@ -33,7 +33,7 @@ def forecast(
     if book.maximum is None or book.budget.is_concurrency:
         return known
     ends = now + horizon.total_seconds()
-    present, usual = courses(book.usage, book.used_at_most(), now, ends)
+    present, usual = project_usage(book.usage, book.used_at_most(), now, ends)
     others = book.usage.others_rate(now)
     runs_out, runs_out_usual = present.reaches(spendable, ends), usual.reaches(spendable, ends)
     return known.model_copy(
@@ -49,7 +49,7 @@ def forecast(
     )
 
 
-def _present(book: BudgetBook, terms: Terms, now: float) -> Forecast:
+def _present(book: BudgetBook, terms: GovernorConfig, now: float) -> Forecast:
     """How the budget stands, without what is to come."""
     read_at, is_paused = book.usage.read_at, book.paused_until > now
     return Forecast(
@@ -65,7 +65,7 @@ def _present(book: BudgetBook, terms: Terms, now: float) -> Forecast:
     )
 
 
-def _expected(course: Course, maximum: int, ends: float) -> tuple[Expected, ...]:
+def _expected(course: Projection, maximum: int, ends: float) -> tuple[Expected, ...]:
     hours = int((ends - course.now) // HOUR)
     times = [course.now + HOUR * ahead for ahead in range(1, hours + 1)]
     return tuple(Expected(at=_time(at), used=min(maximum, round(course.used(at)))) for at in times)
@@ -103,7 +103,9 @@ def _last_day(hours: Mapping[int, float], now: float) -> int:
     return round(sum(spent for hour, spent in hours.items() if hour > int(now // HOUR) - DAY_HOURS))
 
 
-def _slowed(book: BudgetBook, terms: Terms, ways: list[Course], ends: float) -> tuple[Slowed, ...]:
+def _slowed(
+    book: BudgetBook, terms: GovernorConfig, ways: list[Projection], ends: float
+) -> tuple[Slowed, ...]:
     found = []
     for lease_class in LeaseClass:
         times = [_slowed_on(book, terms, course, lease_class, ends) for course in ways]
@@ -112,7 +114,7 @@ def _slowed(book: BudgetBook, terms: Terms, ways: list[Course], ends: float) -> 
 
 
 def _slowed_on(
-    book: BudgetBook, terms: Terms, course: Course, lease_class: LeaseClass, ends: float
+    book: BudgetBook, terms: GovernorConfig, course: Projection, lease_class: LeaseClass, ends: float
 ) -> Slowed | None:
     """Found by asking the books as they will be: within an hour they fill up, so halving finds the
     minute.
@@ -138,7 +140,7 @@ def _slowed_on(
     return None
 
 
-def _book_at(book: BudgetBook, course: Course, at: float) -> BudgetBook:
+def _book_at(book: BudgetBook, course: Projection, at: float) -> BudgetBook:
     """The books as they will be: each class goes on spending its part of our own."""
     lately = {name: _last_hour(_hours_of(book, name), course.now) for name in _SPENDERS}
     total = sum(lately.values())

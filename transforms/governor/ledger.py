@@ -4,7 +4,7 @@ is.
 
 from pydantic import BaseModel
 
-from schemas.governor import Answer, Budget, Exchange, Reading, Refusal, Terms
+from schemas.governor import Budget, Exchange, GovernorConfig, LeaseAnswer, Reading, Refusal
 from schemas.salesforce.limits import BULK_INGEST_ROWS, COMETD_CLIENTS, LONG_CALLS_AT_ONCE
 from transforms.governor.budget import BudgetBook
 
@@ -18,11 +18,11 @@ by us alone as far as we know.
 """
 
 
-class OrgBooks(BaseModel):
+class BudgetLedger(BaseModel):
     """The input of a governor, carried from run to run."""
 
     org: str
-    terms: Terms = Terms()
+    terms: GovernorConfig = GovernorConfig()
     books: dict[Budget, BudgetBook] = {}
 
     def model_post_init(self, context: object) -> None:  # noqa: ARG002 -- pydantic's signature
@@ -31,7 +31,7 @@ class OrgBooks(BaseModel):
             maximum = _TOLD_BY_NOBODY.get(budget)
             self.books.setdefault(budget, BudgetBook(budget=budget, maximum=maximum))
 
-    def exchange(self, exchange: Exchange, now: float) -> Answer:
+    def exchange(self, exchange: Exchange, now: float) -> LeaseAnswer:
         """Hear what a process has spent and what the org told it; grant what it may have, the
         highest class first.
         """
@@ -40,7 +40,7 @@ class OrgBooks(BaseModel):
             self.books[line.budget].exchange(exchange.process, line, self.terms, now)
             for line in sorted(exchange.lines, key=lambda line: line.lease_class.rank)
         ]
-        return Answer(lease_life=self.terms.lease_life, lines=tuple(lines))
+        return LeaseAnswer(lease_life=self.terms.lease_life, lines=tuple(lines))
 
     def take_in(self, readings: tuple[Reading, ...], refusals: tuple[Refusal, ...]) -> None:
         """The org's own report."""

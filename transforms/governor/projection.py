@@ -16,7 +16,7 @@ _FROM_PRESENT_TO_USUAL = 3 * HOUR
 
 
 @dataclass(frozen=True)
-class Course:
+class Projection:
     """Forecast a budget from now on."""
 
     past: Mapping[int, float]
@@ -56,7 +56,7 @@ class Course:
         return None
 
 
-def courses(usage: Usage, used: int, now: float, ends: float) -> tuple[Course, Course]:
+def project_usage(usage: Usage, used: int, now: float, ends: float) -> tuple[Projection, Projection]:
     """At the present rates, and at those that go over to the usual ones of the hour of the day.
 
     Args:
@@ -75,8 +75,10 @@ def courses(usage: Usage, used: int, now: float, ends: float) -> tuple[Course, C
         for spending, rate in sides
     )
     return (
-        Course(past=past, now=now, read_at=read_at, own=own, others=others, share=usage.share),
-        Course(past=past, now=now, read_at=read_at, own=usual_own, others=usual_others, share=usage.share),
+        Projection(past=past, now=now, read_at=read_at, own=own, others=others, share=usage.share),
+        Projection(
+            past=past, now=now, read_at=read_at, own=usual_own, others=usual_others, share=usage.share
+        ),
     )
 
 

@@ -1,4 +1,6 @@
-"""The header of a change event: which records, which change, and its place among the records' changes."""
+"""The header of a change event: which records, which change, and its place among the records'
+changes.
+"""
 
 import re
 from datetime import UTC, datetime
@@ -17,9 +19,11 @@ _RECORD_ID = re.compile(r"[0-9A-Za-z]{1,18}|[0-9A-Za-z]{1,17}\*").fullmatch
 
 
 def change_order(commit_ms: int, commit_number: int, sequence: int) -> str:
-    """The place of a change among its record's changes, as a text that sorts: commit time, number, sequence.
+    """The place of a change among its record's changes, as a text that sorts: commit time, number,
+    sequence.
 
-    With the record's id it is also the change's identity: two deliveries with the same place are one change.
+    With the record's id it is also the change's identity: two deliveries with the same place are
+    one change.
     """
     return f"{commit_ms:013d}.{commit_number:020d}.{sequence:08d}"
 

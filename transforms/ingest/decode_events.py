@@ -42,7 +42,9 @@ REASONS = (
     NEEDS_REREAD,
     *(rule.value for rule in Rule),
 )
-"""Rules stand here for what breaks one of severity `reject`, and for what older releases refused."""
+"""Rules stand here for what breaks one of severity `reject`, and for what older releases
+refused.
+"""
 BROKEN = "broken"
 """Key of an event's `data` that could not be read; its value is the message's text, encrypted."""
 _AHEAD_MS = round(CLOCK_ALLOWANCE.total_seconds() * 1_000)
@@ -61,7 +63,7 @@ class RawEvent(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class RefusedChange:
     """A change, or a whole event of `changes` changes, that goes to quarantine."""
 
     ordinal: int
@@ -85,7 +87,7 @@ class DecodedObject:
 
     landed: int = 0
     rows: list[tuple[Any, ...]] = field(default_factory=list)
-    refusals: list[Refusal] = field(default_factory=list)
+    refusals: list[RefusedChange] = field(default_factory=list)
 
 
 def decode_events(
@@ -111,8 +113,10 @@ def decode_events(
     return decoded
 
 
-def _refusal(event: RawEvent, refused: EventRefusedError, record_id: str | None, ordinal: int) -> Refusal:
-    return Refusal(
+def _refusal(
+    event: RawEvent, refused: EventRefusedError, record_id: str | None, ordinal: int
+) -> RefusedChange:
+    return RefusedChange(
         ordinal=ordinal,
         object=event.object,
         record_id=record_id,

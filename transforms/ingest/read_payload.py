@@ -1,6 +1,8 @@
-"""The payload of a change event as typed values of an object's columns, and what does not fit of it.
+"""The payload of a change event as typed values of an object's columns, and what does not fit of
+it.
 
-Law 10: a value that does not fit its field is isolated and named, and the rest of its change goes on.
+Law 10: a value that does not fit its field is isolated and named, and the rest of its change
+goes on.
 """
 
 from collections.abc import Mapping
@@ -106,9 +108,10 @@ class PayloadReader:
     def _carried(self, change_type: str, changed: list[str], unread: set[str]) -> str | None:
         """The columns of which the change says something; None when that is all of them.
 
-        A query gives just the fields that it asked for. An event of a whole record leaves out what is empty, and may know nothing
-        of a loose field. A value of an added field that was encrypted before the catalogue knew how to treat it cannot be read; the
-        field is filled from the org after it was added.
+        A query gives just the fields that it asked for. An event of a whole record leaves out
+        what is empty, and may know nothing of a loose field. A value of an added field that was
+        encrypted before the catalogue knew how to treat it cannot be read; the field is filled
+        from the org after it was added.
         """
         if change_type not in WHOLE:
             return ",".join([each for each in changed if each not in unread] if unread else changed)
@@ -139,7 +142,8 @@ class PayloadReader:
         elif isinstance(value, dict):
             self._read_dict(name, field, value, odd, reading)
         elif name in self._secret_texts and is_misfit_token(value):
-            # Salesforce sends a long text as a text or as a diff. What is encrypted and no text was a diff.
+            # Salesforce sends a long text as a text or as a diff. What is encrypted and no text was
+            # a diff.
             reading.found.append(Finding(name, column, Rule.DIFF_ONLY, Severity.ISOLATE, _SECRET_DIFF))
         else:
             reading.found.append(Finding(name, column, odd.rule, Severity.ISOLATE, str(odd)))
@@ -147,7 +151,9 @@ class PayloadReader:
     def _read_dict(
         self, name: str, field: _Field, value: dict[str, Any], odd: MisfitError, reading: _Reading
     ) -> None:
-        """An object in place of a field's value: a text diff, or the parts of a compound that is a field, too."""
+        """An object in place of a field's value: a text diff, or the parts of a compound that is
+        a field, too.
+        """
         place, column, _ = field
         diff = value.get("diff") if value.keys() == _DIFF_KEYS else None
         rule, detail = odd.rule, str(odd)
@@ -230,7 +236,9 @@ class PayloadReader:
 
 
 def _no_column_takes(diff: str, most_bytes: int | None) -> str:
-    """Why a diff cannot be logged; empty when it can. Its hash is of the text with every character, so none is left out."""
+    """Why a diff cannot be logged; empty when it can. Its hash is of the text with every
+    character, so none is left out.
+    """
     if "\x00" in diff:
         return "holds NUL, which no warehouse stores"
     if most_bytes is not None and (size := len(diff.encode())) > most_bytes:

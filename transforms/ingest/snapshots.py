@@ -63,7 +63,9 @@ def row_events(
 def update_event(
     object_name: str, row: PolledRow, *, is_settled: bool = True, reading: int
 ) -> dict[str, Any]:
-    """The `data` of the event for a record of which only the row's fields were read. It stands where `row_events` would be."""
+    """The `data` of the event for a record of which only the row's fields were read. It stands
+    where `row_events` would be.
+    """
     place_ms = row.modstamp_ms + (SECOND_MS - 1 if is_settled else 0)
     head = _Head(object_name, "UPDATE", place_ms, reading, VALUES, REFRESH_ORIGIN)
     return _event(head, row.record_id, row.fields)

@@ -4,11 +4,11 @@ import pyarrow as pa
 
 from schemas.catalogue import Catalogue
 from schemas.ingest.raw import Form, Manifest
-from transforms.ingest.stage_events import ObjectShare, stage_objects
+from transforms.ingest.stage_events import ObjectSlice, stage_objects
 from transforms.ingest.stage_rows import PageFacts, stage_rows
 
 
-def stage_batch(raw: pa.Table, manifest: Manifest, catalogue: Catalogue) -> dict[str, ObjectShare]:
+def stage_batch(raw: pa.Table, manifest: Manifest, catalogue: Catalogue) -> dict[str, ObjectSlice]:
     """The shares of a batch's raw file by the object's name as received."""
     if manifest.form is Form.EVENTS:
         return stage_objects(raw, catalogue, batch=manifest.batch)

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.ops_tables import EVENT_BYTES, QUARANTINE_COLUMNS
 from schemas.tables import arrow_schema, staged_columns
-from transforms.ingest.decode_events import DecodedObject, RawEvent, Refusal, decode_events
+from transforms.ingest.decode_events import DecodedObject, RawEvent, RefusedChange, decode_events
 from transforms.ingest.wide_rows import fitted
 
 REFUSED_SCHEMA = arrow_schema([column for column in QUARANTINE_COLUMNS if column.name != "quarantined_at"])
@@ -31,7 +31,7 @@ def events_of(raw: pa.Table, objects: Collection[str]) -> pa.Table:
     return raw.filter(pc.is_in(raw["object"], value_set=pa.array(sorted(objects), pa.string())))
 
 
-class ObjectShare(NamedTuple):
+class ObjectSlice(NamedTuple):
     """One object's share of a batch."""
 
     landed: int
@@ -44,13 +44,13 @@ class ObjectShare(NamedTuple):
     """Refused changes in the columns of `REFUSED_SCHEMA`."""
 
 
-def stage_objects(raw: pa.Table, catalogue: Catalogue, *, batch: str) -> dict[str, ObjectShare]:
+def stage_objects(raw: pa.Table, catalogue: Catalogue, *, batch: str) -> dict[str, ObjectSlice]:
     """The shares of a raw file (columns of `RAW_SCHEMA`) by the object's name as received."""
     staged = {}
     for name, decoded in decode_events(_events(raw), catalogue).items():
         spec = catalogue.objects.get(name)
         changes = None if spec is None else fitted(typed_table(decoded, spec, batch), spec)
-        staged[name] = ObjectShare(decoded.landed, changes, refused_table(decoded.refusals, batch))
+        staged[name] = ObjectSlice(decoded.landed, changes, refused_table(decoded.refusals, batch))
     return staged
 
 
@@ -93,7 +93,7 @@ def for_quarantine(refused: pa.Table, at: Sequence[datetime]) -> pa.Table:
     return refused.set_column(place, "event", events).append_column("quarantined_at", stamps)
 
 
-def refused_table(refusals: list[Refusal], batch: str) -> pa.Table:
+def refused_table(refusals: list[RefusedChange], batch: str) -> pa.Table:
     """Refusals in the columns of `REFUSED_SCHEMA`."""
     rows = [
         {

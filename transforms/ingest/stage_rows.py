@@ -34,7 +34,7 @@ from transforms.ingest.snapshots import (
     row_events,
     update_event,
 )
-from transforms.ingest.stage_events import ObjectShare, refused_table, typed_table
+from transforms.ingest.stage_events import ObjectSlice, refused_table, typed_table
 from transforms.ingest.typed_columns import MILLISECONDS, cast_column, flags_of, typed_values
 from transforms.ingest.wide_rows import fitted
 
@@ -63,7 +63,7 @@ class PageFacts(NamedTuple):
         return floor_to_second(epoch_ms(self.stands_at)) + SECOND_MS - 1
 
 
-def stage_rows(page: pa.Table, spec: ObjectSpec, catalogue: Catalogue, facts: PageFacts) -> ObjectShare:
+def stage_rows(page: pa.Table, spec: ObjectSpec, catalogue: Catalogue, facts: PageFacts) -> ObjectSlice:
     """The typed and refused changes of a page (columns of `transforms.ingest.row_pages`)."""
     typed, fits = typed_values(
         page, spec, {name: each.key_prefix for name, each in catalogue.objects.items()}
@@ -71,11 +71,11 @@ def stage_rows(page: pa.Table, spec: ObjectSpec, catalogue: Catalogue, facts: Pa
     fits &= _has_place(page, facts)
     good = _changes(page, typed, spec, facts, fits)
     if bool(fits.all()):
-        return ObjectShare(len(good), fitted(good, spec), refused_table([], facts.batch))
+        return ObjectSlice(len(good), fitted(good, spec), refused_table([], facts.batch))
     odd = _decoded(page.filter(pa.array(~fits)), spec, catalogue, facts)
     changes = pa.concat_tables([good, typed_table(odd, spec, facts.batch)])
     refused = refused_table(odd.refusals, facts.batch)
-    return ObjectShare(len(changes) + len(refused), fitted(changes, spec), refused)
+    return ObjectSlice(len(changes) + len(refused), fitted(changes, spec), refused)
 
 
 def _has_place(page: pa.Table, facts: PageFacts) -> np.ndarray:
@@ -103,7 +103,9 @@ def _changes(
 
 
 def _places(page: pa.Table, facts: PageFacts) -> np.ndarray:
-    """Where each row stands, as `transforms.ingest.snapshots` places it. Rows that do not fit get a number that nobody reads."""
+    """Where each row stands, as `transforms.ingest.snapshots` places it. Rows that do not fit
+    get a number that nobody reads.
+    """
     stamps, _ = cast_column(page[MODSTAMP], lambda column: column.cast(MILLISECONDS))
     modstamps = np.asarray(pc.fill_null(stamps.cast(pa.int64()), 0))
     if facts.settled_before is None:

@@ -31,13 +31,16 @@ _Cast = Callable[[pa.ChunkedArray], pa.ChunkedArray]
 def typed_values(
     page: pa.Table, spec: ObjectSpec, prefixes: Mapping[str, str]
 ) -> tuple[dict[str, pa.ChunkedArray], np.ndarray]:
-    """Columns by field name, and by row whether everything in it fits and breaks no rule. What does not fit is null."""
+    """Columns by field name, and by row whether everything in it fits and breaks no rule. What
+    does not fit is null.
+    """
     fits = np.ones(len(page), np.bool_)
     gone = flags_of(pc.equal(page[IS_DELETED], GONE))
     typed = {}
     for name, field in spec.fields.items():
         if name not in page.column_names:
-            # The query was made before the field was added, or it is one that whole records do not bring.
+            # The query was made before the field was added, or it is one that whole records do not
+            # bring.
             continue
         typed[name], good = _typed(page[name], field, spec.most_bytes)
         fits &= good
@@ -64,7 +67,9 @@ def _typed(
 
 
 def _first_inexact(column: pa.ChunkedArray) -> np.ndarray:
-    """The first row whose number a binary column may not hold: it is asked one by one, so that it is noted."""
+    """The first row whose number a binary column may not hold: it is asked one by one, so that
+    it is noted.
+    """
     first = np.zeros(len(column), np.bool_)
     if (pc.max(pc.binary_length(column)).as_py() or 0) > SURE_DIGITS:
         first[np.flatnonzero(flags_of(pc.match_substring_regex(column, r"^-?[0-9]{16,}$")))[:1]] = True
@@ -110,7 +115,9 @@ def _fraction(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _typed_decimals(column: pa.ChunkedArray, scale: int) -> tuple[pa.ChunkedArray, np.ndarray]:
-    """Rounded half to even where there are more decimals. The first row that is rounded is said not to fit, so that it is noted."""
+    """Rounded half to even where there are more decimals. The first row that is rounded is said
+    not to fit, so that it is noted.
+    """
     kind = pa.decimal128(DIGITS_MAX, scale)
     try:
         return column.cast(kind), np.ones(len(column), np.bool_)
@@ -125,7 +132,9 @@ def _typed_decimals(column: pa.ChunkedArray, scale: int) -> tuple[pa.ChunkedArra
 
 
 def _wide(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Numbers that are written plainly. The cast itself does not say of longer ones that they do not fit."""
+    """Numbers that are written plainly. The cast itself does not say of longer ones that they do
+    not fit.
+    """
     if not pc.all(pc.fill_null(pc.match_substring_regex(column, _PLAIN), True), min_count=0).as_py():
         raise pa.ArrowInvalid("a number is written otherwise, or is too long")
     return column.cast(_WIDE)
@@ -137,7 +146,9 @@ _WIDE = pa.decimal256(76, 38)
 
 
 def _with_nul(column: pa.ChunkedArray) -> np.ndarray:
-    """By row, whether the text holds a NUL character; a look at all bytes at once says for most pages that none does."""
+    """By row, whether the text holds a NUL character; a look at all bytes at once says for most
+    pages that none does.
+    """
     buffers = [chunk.buffers()[2] for chunk in column.chunks]
     if all(buffer is None or not buffer.size or np.frombuffer(buffer, np.uint8).min() for buffer in buffers):
         return np.zeros(len(column), np.bool_)

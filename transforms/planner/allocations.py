@@ -2,7 +2,7 @@
 a day ahead. Pure.
 """
 
-from schemas.governor import Budget, LeaseClass, Terms
+from schemas.governor import Budget, GovernorConfig, LeaseClass
 from schemas.salesforce.limits import (
     BULK_QUERY_JOBS,
     BULK_QUERY_RESULT_BYTES,
@@ -11,7 +11,7 @@ from schemas.salesforce.limits import (
     DAILY_API_REQUESTS_PER_LICENCE,
     DAILY_DELIVERED_EVENTS,
 )
-from transforms.governor.ledger import OrgBooks
+from transforms.governor.ledger import BudgetLedger
 
 FOLLOWING_ALONE = frozenset({Budget.DELIVERED_EVENTS, Budget.STREAMING_CLIENTS})
 """Budgets that no other class of ours has a use for, so that nothing of them is kept for others."""
@@ -46,7 +46,7 @@ def allocations(edition: str, *, licences: int = 0, entitlement: int | None = No
     }
 
 
-def following_may_spend(budget: Budget, maximum: float, others: float, terms: Terms) -> float:
+def following_may_spend(budget: Budget, maximum: float, others: float, terms: GovernorConfig) -> float:
     """Following's part of a budget when other applications spend `others` of it, as the governor
     would grant it.
 
@@ -64,7 +64,7 @@ def following_may_spend(budget: Budget, maximum: float, others: float, terms: Te
     return min(ceiling, max(free, min(share.floor * to_share, to_share - above)))
 
 
-def may_spend_by_books(books: OrgBooks, streamed: float) -> dict[Budget, float] | None:
+def may_spend_by_books(books: BudgetLedger, streamed: float) -> dict[Budget, float] | None:
     """Of every budget that the org has told; None while the two that decide are not known.
 
     Args:

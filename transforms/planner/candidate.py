@@ -32,7 +32,7 @@ _POLLING = (Budget.API_CALLS, Budget.BULK_QUERY_JOBS, Budget.BULK_QUERY_BYTES)
 
 
 @dataclass(frozen=True)
-class Draft:
+class PlanCandidate:
     """Every object's way in numbers."""
 
     streams: frozenset[str]
@@ -54,14 +54,14 @@ class Draft:
         return self.spends.get(Budget.API_CALLS, 0.0)
 
 
-class Drawer:
+class CandidateBuilder:
     """Draws drafts of one task; remembers what an object costs at each freshness."""
 
     def __init__(self, task: PlanTask) -> None:
         self._task = task
         self._options: dict[tuple[str, float], tuple[Option | None, Option | None]] = {}
 
-    def draw(self, streams: frozenset[str], freshness: float) -> Draft:
+    def draw(self, streams: frozenset[str], freshness: float) -> PlanCandidate:
         """The cheapest polling of all objects that are not streamed, `freshness` seconds being
         enough.
         """
@@ -78,7 +78,7 @@ class Drawer:
         slow = self._slow_streams(streams, freshness)
         return self._summed(streams, polls, frozenset(stale | slow), freshness)
 
-    def stretched(self, streams: frozenset[str]) -> Draft:
+    def stretched(self, streams: frozenset[str]) -> PlanCandidate:
         """Intervals as much longer as polling's budgets ask for; the longest when even those are
         not enough.
         """
@@ -92,7 +92,7 @@ class Drawer:
         found = [option for option in self._options_of(load, freshness) if option is not None]
         return min(found, key=lambda option: option.calls, default=None)
 
-    def _can_poll(self, draft: Draft) -> bool:
+    def _can_poll(self, draft: PlanCandidate) -> bool:
         return not any(budget in draft.over for budget in _POLLING)
 
     def _slow_streams(self, streams: frozenset[str], freshness: float) -> set[str]:
@@ -136,7 +136,7 @@ class Drawer:
 
     def _summed(
         self, streams: frozenset[str], polls: dict[str, Option], stale: frozenset[str], freshness: float
-    ) -> Draft:
+    ) -> PlanCandidate:
         total: Spends = {}
         for load in self._task.loads:
             spends = stream_spends(load) if load.object in streams else polls[load.object].spends
@@ -147,7 +147,7 @@ class Drawer:
             for budget, spent in total.items()
             if spent > self._may_spend(budget)
         }
-        return Draft(streams, polls, total, over, stale, freshness)
+        return PlanCandidate(streams, polls, total, over, stale, freshness)
 
     def _may_spend(self, budget: Budget) -> float:
         return self._task.may_spend.get(budget, float("inf"))

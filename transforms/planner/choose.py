@@ -14,9 +14,9 @@ from collections.abc import Iterable
 
 from schemas.governor import Budget
 from schemas.planner import ObjectLoad, Plan, PlanTask, Way
-from transforms.planner.candidate import ENTER, FRESH, FULL, STAY, Draft, Drawer
+from transforms.planner.candidate import ENTER, FRESH, FULL, STAY, CandidateBuilder, PlanCandidate
 from transforms.planner.explain import explained
-from transforms.planner.knapsack import most_worth
+from transforms.planner.knapsack import solve_knapsack
 
 HEADROOM = 0.75
 """Of the goal that intervals are planned for: a late page or a slow commit then does not break it.
@@ -41,14 +41,14 @@ def make_plan(task: PlanTask) -> Plan:
 class _Chooser:
     def __init__(self, task: PlanTask) -> None:
         self._task = task
-        self._drawer = Drawer(task)
+        self._drawer = CandidateBuilder(task)
         self._goal = task.freshness_goal.total_seconds()
         self._events = task.may_spend.get(Budget.DELIVERED_EVENTS, float("inf"))
         self._clients = task.may_spend.get(Budget.STREAMING_CLIENTS, float("inf"))
         self._pinned = [each for each in task.loads if each.can_stream and self._pin(each) is Way.STREAM]
         self._free = [each for each in task.loads if each.can_stream and self._pin(each) is None]
 
-    def choose(self) -> tuple[frozenset[str], Draft]:
+    def choose(self) -> tuple[frozenset[str], PlanCandidate]:
         """The streams that a plan without a past would have, and the plan."""
         anew = self._anew(ENTER if self._task.previous else FRESH)
         first = self._as_before(STAY) if self._task.previous else anew
@@ -64,7 +64,7 @@ class _Chooser:
                 return anew, draft
         return anew, self._drawer.stretched(first)
 
-    def _fitting(self, streams: frozenset[str]) -> Draft | None:
+    def _fitting(self, streams: frozenset[str]) -> PlanCandidate | None:
         for freshness in (HEADROOM * self._goal, self._goal):
             draft = self._drawer.draw(streams, freshness)
             if draft.fits:
@@ -105,7 +105,7 @@ class _Chooser:
         weights = [load.changes_per_day for load in more]
         freshness = self._goal if at_goal else HEADROOM * self._goal
         worths = [self._worth(load, freshness) for load in more]
-        places = most_worth(weights, worths, room) if room >= 0 else set()
+        places = solve_knapsack(weights, worths, room) if room >= 0 else set()
         best = sorted(places, key=lambda place: (-worths[place], place))
         if self._clients < len(taken) + len(best):
             best = best[: max(0, int(self._clients) - len(taken))]

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from schemas.governor import Budget
 from schemas.planner import ObjectLoad, ObjectPlan, Plan, PlanTask, Way
-from transforms.planner.candidate import FRESH, Draft, Drawer
+from transforms.planner.candidate import FRESH, CandidateBuilder, PlanCandidate
 from transforms.planner.cost import STREAM_FRESHNESS, stream_spends
 
 _CALLED = {
@@ -19,7 +19,7 @@ _CALLED = {
 }
 
 
-def explained(task: PlanTask, draft: Draft, usual: frozenset[str]) -> Plan:
+def explained(task: PlanTask, draft: PlanCandidate, usual: frozenset[str]) -> Plan:
     """The plan of a draft; `usual` are the objects that a plan without a past would stream."""
     reasons = _Reasons(task, draft, usual)
     objects = tuple(_object_plan(load, draft, reasons.of(load)) for load in task.loads)
@@ -28,7 +28,7 @@ def explained(task: PlanTask, draft: Draft, usual: frozenset[str]) -> Plan:
     return Plan(objects=objects, fits=keeps_goal and not problems, problems=tuple(problems))
 
 
-def _object_plan(load: ObjectLoad, draft: Draft, reason: str) -> ObjectPlan:
+def _object_plan(load: ObjectLoad, draft: PlanCandidate, reason: str) -> ObjectPlan:
     if load.object in draft.streams:
         return ObjectPlan(
             object=load.object,
@@ -50,11 +50,11 @@ def _object_plan(load: ObjectLoad, draft: Draft, reason: str) -> ObjectPlan:
 
 
 class _Reasons:
-    def __init__(self, task: PlanTask, draft: Draft, usual: frozenset[str]) -> None:
+    def __init__(self, task: PlanTask, draft: PlanCandidate, usual: frozenset[str]) -> None:
         self._task = task
         self._draft = draft
         self._usual = usual
-        self._drawer = Drawer(task)
+        self._drawer = CandidateBuilder(task)
 
     def of(self, load: ObjectLoad) -> str:
         streamed = load.object in self._draft.streams
@@ -82,10 +82,10 @@ class _Reasons:
 
 
 class _Problems:
-    def __init__(self, task: PlanTask, draft: Draft) -> None:
+    def __init__(self, task: PlanTask, draft: PlanCandidate) -> None:
         self._task = task
         self._draft = draft
-        self._drawer = Drawer(task)
+        self._drawer = CandidateBuilder(task)
         self._goal = task.freshness_goal.total_seconds()
 
     def all(self) -> list[str]:
@@ -130,7 +130,7 @@ class _Problems:
             )
         return found
 
-    def _more_events(self, wanted: Draft) -> str:
+    def _more_events(self, wanted: PlanCandidate) -> str:
         """The fewest more delivered events, the cheapest objects first, with which the rest could
         be polled in time.
         """

@@ -7,7 +7,7 @@ import numpy as np
 _STEPS = 8_192
 
 
-def most_worth(weights: Sequence[float], worths: Sequence[float], capacity: float) -> set[int]:
+def solve_knapsack(weights: Sequence[float], worths: Sequence[float], capacity: float) -> set[int]:
     """Places of the things whose worths add up to the most while their weights fit into the
     capacity.
 

@@ -24,7 +24,7 @@ Key = tuple[str, str, str]
 """Record (empty: the field as such), API name of the field, rule."""
 
 
-class Place(NamedTuple):
+class ChangePlace(NamedTuple):
     """One change of a record, as far as it answers findings."""
 
     order: str
@@ -42,7 +42,7 @@ class Place(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Found:
+class OpenFinding:
     """A row of `ops.quality` as a group of changes leaves it."""
 
     key: Key
@@ -76,7 +76,7 @@ def found_changes(new: pa.Table) -> list[FoundChange]:
     ]
 
 
-def places_of(new: pa.Table, record_ids: Collection[str]) -> dict[str, list[Place]]:
+def change_places(new: pa.Table, record_ids: Collection[str]) -> dict[str, list[ChangePlace]]:
     """The changes of some records by place."""
     names = (
         "record_id",
@@ -89,46 +89,48 @@ def places_of(new: pa.Table, record_ids: Collection[str]) -> dict[str, list[Plac
     )
     ids = new["record_id"]
     rows = new.select(names).filter(pc.is_in(ids, value_set=pa.array(sorted(record_ids), ids.type)))
-    found: defaultdict[str, list[Place]] = defaultdict(list)
+    found: defaultdict[str, list[ChangePlace]] = defaultdict(list)
     for record_id, order, kind, changed, diffs, batch, text in zip(
         *(rows[n].to_pylist() for n in names), strict=True
     ):
         broken = (
             frozenset((each.field, str(each.rule)) for each in findings.read(text)) if text else frozenset()
         )
-        found[record_id].append(Place(order, _carried(changed, diffs), batch, broken, kind == DELETE))
+        found[record_id].append(ChangePlace(order, _carried(changed, diffs), batch, broken, kind == DELETE))
     return {record_id: sorted(places) for record_id, places in found.items()}
 
 
-def logged_places(rows: Iterable[Sequence[Any]], batch: str) -> dict[str, list[Place]]:
+def logged_places(rows: Iterable[Sequence[Any]], batch: str) -> dict[str, list[ChangePlace]]:
     """The same of rows of `clients.warehouse.sql.quality.read_places`; what was wrong with them is
     in `ops.quality` already.
     """
-    found: defaultdict[str, list[Place]] = defaultdict(list)
+    found: defaultdict[str, list[ChangePlace]] = defaultdict(list)
     for record_id, order, kind, changed, diffs in rows:
-        place = Place(order, _carried(changed, diffs), batch, frozenset(), kind == DELETE)
+        place = ChangePlace(order, _carried(changed, diffs), batch, frozenset(), kind == DELETE)
         found[record_id].append(place)
     return found
 
 
-def gathered(changes: Iterable[FoundChange]) -> list[Found]:
+def gathered(changes: Iterable[FoundChange]) -> list[OpenFinding]:
     """One row for each record, field and rule: the newest finding, and how often there was one."""
-    rows: dict[Key, Found] = {}
+    rows: dict[Key, OpenFinding] = {}
     for change in changes:
         for finding in change.findings:
             record_id = "" if finding.rule in OF_THE_FIELD else change.record_id
             key = (record_id, finding.field, str(finding.rule))
             known = rows.get(key)
             if known is None:
-                rows[key] = Found(key, finding, change.order, change.batch, 1)
+                rows[key] = OpenFinding(key, finding, change.order, change.batch, 1)
             elif change.order > known.order:
-                rows[key] = Found(key, finding, change.order, change.batch, known.seen + 1)
+                rows[key] = OpenFinding(key, finding, change.order, change.batch, known.seen + 1)
             else:
                 rows[key] = replace(known, seen=known.seen + 1)
     return list(rows.values())
 
 
-def answered(found: Found, places: Mapping[str, Sequence[Place]], spec: ObjectSpec) -> Found:
+def with_answer(
+    found: OpenFinding, places: Mapping[str, Sequence[ChangePlace]], spec: ObjectSpec
+) -> OpenFinding:
     """The row with the first later change that answers it, if there is one."""
     is_isolating = findings.is_isolating(found.finding)
     place = _answer(found.key, found.order, places, spec, is_isolating=is_isolating)
@@ -136,7 +138,7 @@ def answered(found: Found, places: Mapping[str, Sequence[Place]], spec: ObjectSp
 
 
 def settled(
-    open_rows: Iterable[Sequence[Any]], places: Mapping[str, Sequence[Place]], spec: ObjectSpec
+    open_rows: Iterable[Sequence[Any]], places: Mapping[str, Sequence[ChangePlace]], spec: ObjectSpec
 ) -> Iterator[dict[str, str]]:
     """The open rows (`clients.warehouse.sql.quality.find_open_findings`) that changes answer, in
     the columns of `SETTLED_COLUMNS`.
@@ -153,8 +155,8 @@ def settled(
 
 
 def _answer(
-    key: Key, order: str, places: Mapping[str, Sequence[Place]], spec: ObjectSpec, *, is_isolating: bool
-) -> Place | None:
+    key: Key, order: str, places: Mapping[str, Sequence[ChangePlace]], spec: ObjectSpec, *, is_isolating: bool
+) -> ChangePlace | None:
     record_id, field, rule = key
     column = spec.columns.get(field)
     if not record_id or rule == Rule.UNKNOWN_FIELD:
@@ -170,7 +172,7 @@ def _answer(
     return None
 
 
-def found_table(rows: Sequence[Found], object_name: str, at: datetime, schema: pa.Schema) -> pa.Table:
+def found_table(rows: Sequence[OpenFinding], object_name: str, at: datetime, schema: pa.Schema) -> pa.Table:
     """Rows in the columns of `clients.warehouse.sql.quality.FOUND_COLUMNS`."""
     return pa.Table.from_pylist(
         [

@@ -19,7 +19,7 @@ from transforms.quality.references import pointers
 _OF_VALUES = (Rule.VALUES, Rule.MIN, Rule.MAX, Rule.PATTERN, Rule.NOT_AFTER)
 
 
-class Score(NamedTuple):
+class RuleCount(NamedTuple):
     """Changes of one group."""
 
     field: str
@@ -33,7 +33,7 @@ def scores(
     catalogue: Catalogue,
     new: pa.Table,
     changes: Sequence[FoundChange],
-) -> list[Score]:
+) -> list[RuleCount]:
     """The rows that are not zero. `parent` and `unique` are counted as checked; their failures are
     counted when they are found.
 
@@ -52,7 +52,7 @@ def scores(
             broken[each.field, each.rule] += 1
             # An isolated value is not in the column, and was checked.
             lost[each.field, each.rule] += is_isolating(each)
-    found = [Score(ANY_FIELD, FITS, len(new), unfit)]
+    found = [RuleCount(ANY_FIELD, FITS, len(new), unfit)]
     whole = _whole(new)
     for name, rule in _declared(spec, catalogue):
         column = new[spec.columns[name]]
@@ -60,13 +60,13 @@ def scores(
             checked = _required(column, whole, broken[name, rule])
         else:
             checked = len(column) - column.null_count + lost[name, rule]
-        found.append(Score(name, str(rule), checked, broken[name, rule]))
+        found.append(RuleCount(name, str(rule), checked, broken[name, rule]))
     return [each for each in found if each.checked or each.failed]
 
 
-def rejected_scores(checked: int, rejected: int) -> list[Score]:
+def rejected_scores(checked: int, rejected: int) -> list[RuleCount]:
     """Of changes that had to keep rules of severity `reject`, how many did not."""
-    return [Score(ANY_FIELD, REJECTED, checked, rejected)] if checked else []
+    return [RuleCount(ANY_FIELD, REJECTED, checked, rejected)] if checked else []
 
 
 def _declared(spec: ObjectSpec, catalogue: Catalogue) -> Iterator[tuple[str, Rule]]:

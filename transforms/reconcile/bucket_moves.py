@@ -13,7 +13,7 @@ from typing import Any
 from schemas.ingest.change_types import DELETE, WHOLE
 from schemas.ingest.positions import epoch_ms
 from schemas.reconcile import Grain, Range
-from transforms.reconcile.buckets import Moving, Place, Step
+from transforms.reconcile.buckets import BucketPlace, BucketStep, Moving
 
 _LMD = "last_modified_date"
 
@@ -50,7 +50,7 @@ def add_moves(
             if at_ms < since_ms:
                 moving.before[record_id] = place
             else:
-                moving.steps.append(Step(at_ms, record_id, place))
+                moving.steps.append(BucketStep(at_ms, record_id, place))
 
 
 def _set(values: dict[str, Any], change_type: str, changed: str | None, carried: dict[str, Any]) -> None:
@@ -63,13 +63,13 @@ def _set(values: dict[str, Any], change_type: str, changed: str | None, carried:
 
 def _place(
     values: dict[str, Any], names: Sequence[str], grain: Grain, ranges: Sequence[Range]
-) -> Place | None:
+) -> BucketPlace | None:
     lmd: datetime | None = values.get(_LMD)
     if lmd is None or not any(_holds(each, lmd) for each in ranges):
         return None
     seconds = lmd.timestamp()
     numbers = tuple(float(values.get(name) or 0) for name in names if name != _LMD)
-    return Place(int(seconds // grain.seconds), round(seconds * 1_000), numbers)
+    return BucketPlace(int(seconds // grain.seconds), round(seconds * 1_000), numbers)
 
 
 def _holds(each: Range, moment: datetime) -> bool:

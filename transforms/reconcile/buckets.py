@@ -57,7 +57,7 @@ def _is_close(one: float, other: float) -> bool:
     return abs(one - other) <= _ABSOLUTE + _RELATIVE * max(abs(one), abs(other))
 
 
-class Place(NamedTuple):
+class BucketPlace(NamedTuple):
     """Where a live record counts, and with what."""
 
     bucket: int
@@ -65,14 +65,14 @@ class Place(NamedTuple):
     numbers: tuple[float, ...]
 
 
-class Step(NamedTuple):
+class BucketStep(NamedTuple):
     """One change of one record, as the aggregates see it; None is a record that does not count:
     deleted, or not yet made.
     """
 
     at_ms: int
     record_id: str
-    after: Place | None
+    after: BucketPlace | None
 
 
 @dataclass
@@ -81,8 +81,8 @@ class Moving:
     since.
     """
 
-    before: dict[str, Place | None] = field(default_factory=dict)
-    steps: list[Step] = field(default_factory=list)
+    before: dict[str, BucketPlace | None] = field(default_factory=dict)
+    steps: list[BucketStep] = field(default_factory=list)
 
 
 class Explained(NamedTuple):
@@ -141,7 +141,7 @@ def explain(
     return Explained(differing, len(every), len(open_), records, rows)
 
 
-def _totals(still: Mapping[int, Bucket], places: Iterable[Place | None]) -> dict[int, Bucket]:
+def _totals(still: Mapping[int, Bucket], places: Iterable[BucketPlace | None]) -> dict[int, Bucket]:
     totals = {number: Bucket(b.count, b.newest_ms, b.sums) for number, b in still.items()}
     for place in places:
         if place is not None:
@@ -149,7 +149,7 @@ def _totals(still: Mapping[int, Bucket], places: Iterable[Place | None]) -> dict
     return {number: bucket for number, bucket in totals.items() if bucket.count}
 
 
-def _add(bucket: Bucket, place: Place, sign: int) -> None:
+def _add(bucket: Bucket, place: BucketPlace, sign: int) -> None:
     bucket.count += sign
     if sign > 0:
         bucket.newest_ms = max(bucket.newest_ms, place.lmd_ms)
@@ -160,8 +160,8 @@ def _add(bucket: Bucket, place: Place, sign: int) -> None:
 def _best_prefix(
     answer: Mapping[int, Bucket],
     still: Mapping[int, Bucket],
-    places: Mapping[str, Place | None],
-    steps: Sequence[Step],
+    places: Mapping[str, BucketPlace | None],
+    steps: Sequence[BucketStep],
     unknown: Unknown,
 ) -> int:
     """The number of steps that the answer shows: the one after which the fewest buckets differ, of

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.ingest.positions import SECOND_MS
-from schemas.reconcile import Kind
+from schemas.reconcile import DifferenceKind
 from transforms.reconcile.row_digests import Facts
 
 COMMIT_LAG_MS = 5 * SECOND_MS
@@ -23,10 +23,10 @@ COMMIT_LAG_MS = 5 * SECOND_MS
 _Mask = NDArray[np.bool_]
 
 
-class Judgement(NamedTuple):
+class RowComparison(NamedTuple):
     """Ids by what is wrong with them, and those that must be looked at again."""
 
-    kinds: dict[Kind, list[str]]
+    kinds: dict[DifferenceKind, list[str]]
     unsettled: list[str]
     records: int
     """On either side."""
@@ -40,9 +40,9 @@ class Judgement(NamedTuple):
     """
 
 
-def judge(
+def compare_rows(
     org: Facts, warehouse: Facts, *, asked_from_ms: int, ahead_from_ms: int, has_digests: bool
-) -> Judgement:
+) -> RowComparison:
     """Hold the org's facts against the warehouse's.
 
     Args:
@@ -60,18 +60,18 @@ def judge(
     single = warehouse[~doubled]
     here, there = _matched(org["id"], single["id"])
     alone, missing = _others(len(single), there), _others(len(org), here)
-    kinds = {Kind.DUPLICATE: _names(duplicates), Kind.MISSING: _names(org["id"][missing])}
+    kinds = {DifferenceKind.DUPLICATE: _names(duplicates), DifferenceKind.MISSING: _names(org["id"][missing])}
     is_ahead = alone & (single["stamp"] > ahead_from_ms)
     gone = alone & ~single["deleted"] & ~is_ahead
     is_new = gone & (single["stamp"] >= asked_from_ms)
-    kinds[Kind.GONE] = _names(single["id"][gone & ~is_new])
+    kinds[DifferenceKind.GONE] = _names(single["id"][gone & ~is_new])
     both = ~np.isin(org["id"][here], duplicates)
     times = {"asked_from_ms": asked_from_ms, "ahead_from_ms": ahead_from_ms}
     pairs = _judge_pairs(org[here][both], single[there][both], **times, has_digests=has_digests)
     ahead = _names(single["id"][is_ahead])
     kinds |= pairs.kinds
-    kinds[Kind.AHEAD] = kinds[Kind.AHEAD] + ahead
-    return Judgement(
+    kinds[DifferenceKind.AHEAD] = kinds[DifferenceKind.AHEAD] + ahead
+    return RowComparison(
         {kind: ids for kind, ids in kinds.items() if ids},
         pairs.unsettled + _names(single["id"][is_new]),
         len(org) + int(alone.sum()),
@@ -80,16 +80,16 @@ def judge(
     )
 
 
-def undecided(found: Judgement, record_ids: Collection[str]) -> Judgement:
+def undecided(found: RowComparison, record_ids: Collection[str]) -> RowComparison:
     """The judgement in which no fields of these records are different yet: they must be looked at
     again, field by field.
     """
-    names = found.kinds.get(Kind.FIELDS, [])
+    names = found.kinds.get(DifferenceKind.FIELDS, [])
     waiting = {name for name in names if name in record_ids}
     if not waiting:
         return found
     kinds = dict(found.kinds)
-    kinds[Kind.FIELDS] = [name for name in names if name not in waiting]
+    kinds[DifferenceKind.FIELDS] = [name for name in names if name not in waiting]
     kinds = {kind: ids for kind, ids in kinds.items() if ids}
     above = [name for name in found.above if name not in waiting]
     return found._replace(kinds=kinds, above=above, unsettled=[*found.unsettled, *sorted(waiting)])
@@ -118,9 +118,9 @@ def _matched(
 
 
 class _Pairs(NamedTuple):
-    """As of `Judgement`, of the records that both sides have once."""
+    """As of `RowComparison`, of the records that both sides have once."""
 
-    kinds: dict[Kind, list[str]]
+    kinds: dict[DifferenceKind, list[str]]
     unsettled: list[str]
     above: list[str]
     moved: list[str]
@@ -148,12 +148,12 @@ def _judge_pairs(
     later = both_live & (known_lmd > lmd)
     may_move = since | (org["stamp"] >= asked_from_ms)
     found = {
-        Kind.EXTRA: extra & ~(since & (known > org["stamp"] + COMMIT_LAG_MS)),
-        Kind.DELETED: deleted & ~since,
-        Kind.STALE: stale,
-        Kind.FIELDS: other & ~may_move,
-        Kind.INCOMPLETE: incomplete,
-        Kind.AHEAD: ahead | (later & ~since),
+        DifferenceKind.EXTRA: extra & ~(since & (known > org["stamp"] + COMMIT_LAG_MS)),
+        DifferenceKind.DELETED: deleted & ~since,
+        DifferenceKind.STALE: stale,
+        DifferenceKind.FIELDS: other & ~may_move,
+        DifferenceKind.INCOMPLETE: incomplete,
+        DifferenceKind.AHEAD: ahead | (later & ~since),
     }
     differs = np.logical_or.reduce(list(found.values()))
     unsettled = (extra | deleted | other) & ~differs

@@ -35,7 +35,7 @@ _BINNED_A_CALL = 400
 
 
 @dataclass(frozen=True)
-class PlanTerms:
+class ReconcileCostConfig:
     """Rows and groups that one call brings."""
 
     page_rows: int = FACT_PAGE_ROWS
@@ -71,7 +71,7 @@ def calls_needed(
     days: int,
     depth: Depth,
     isolated: int = 0,
-    terms: PlanTerms | None = None,
+    terms: ReconcileCostConfig | None = None,
 ) -> CallPlan:
     """The most that a reconciliation costs.
 
@@ -84,7 +84,7 @@ def calls_needed(
             fields are not compared and one call reads them.
         terms: Rows and groups that one call brings.
     """
-    terms = terms or PlanTerms()
+    terms = terms or ReconcileCostConfig()
     days = max(1, days)
     # More days than an answer holds are asked for in halves of the time that an org can have lived.
     bucket_calls = 1 if days <= GROUPS_A_CALL else 4 * _groups(days)
@@ -119,7 +119,7 @@ def _groups(count: int) -> int:
     return ceil(count / GROUPS_A_CALL)
 
 
-def _records(rows: int, terms: PlanTerms) -> int:
+def _records(rows: int, terms: ReconcileCostConfig) -> int:
     if rows <= terms.job_from_rows:
         return max(1, ceil(rows / QUERY_PAGE_MAX))
     asked = questions_about_a_job(rows / terms.job_rows_a_second, terms.waits)

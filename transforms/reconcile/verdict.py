@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 
-from schemas.reconcile import Depth, Kind, LogCheck, ReconcileState, Verdict
+from schemas.reconcile import Depth, DifferenceKind, LogCheck, ReconcileState, Verdict
 from schemas.reconcile_steps import ComparedFacts, DifferingBuckets
 
 
 def doubtful_records_of(days: DifferingBuckets, depth: Depth) -> list[ComparedFacts]:
-    """Records that aggregates tell nothing of: those ahead of the clock, and, unless every field is compared, those with isolated fields."""
+    """Records that aggregates tell nothing of: those ahead of the clock, and, unless every field
+    is compared, those with isolated fields.
+    """
     found = []
     if days.ahead_key is not None:
-        kinds = {Kind.AHEAD.value: days.ahead}
+        kinds = {DifferenceKind.AHEAD.value: days.ahead}
         found.append(ComparedFacts(differing=days.ahead, kinds=kinds, above_key=days.ahead_key))
     if days.isolated_key is not None and depth is not Depth.FIELDS:
         found.append(ComparedFacts(unsettled=days.isolated, unsettled_key=days.isolated_key))
@@ -39,7 +41,9 @@ def log_checked(total: LogCheck, part: LogCheck) -> LogCheck:
 
 
 def verdict_of(state: ReconcileState, *, repairs: bool) -> Verdict:
-    """The verdict about a state whose counts are final. `repairs` False: what was found stays a difference."""
+    """The verdict about a state whose counts are final. `repairs` False: what was found stays a
+    difference.
+    """
     altered = 0 if state.log is None else state.log.altered
     unmended = 0 if state.log is None else altered - state.log.mended
     if state.left or unmended or (state.found and not repairs) or state.trouble:

@@ -49,7 +49,7 @@ class Waiting:
 
 
 @dataclass(frozen=True)
-class Entry:
+class BatchEntry:
     """A batch's data for one record."""
 
     members: tuple[Waiting, ...]
@@ -83,14 +83,14 @@ class Entry:
 
 
 @dataclass
-class Draft:
+class BatchDraft:
     """A batch to be. A call and a job upsert by one external id field, so its entries are named by
     one.
     """
 
     carrier: Carrier
     key_field: str = ""
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[BatchEntry] = field(default_factory=list)
 
     @property
     def room(self) -> int:
@@ -100,7 +100,7 @@ class Draft:
 
 
 @dataclass(frozen=True)
-class Terms:
+class BatchingConfig:
     """How batches are formed."""
 
     linger: timedelta = BATCH_LINGER
@@ -113,7 +113,7 @@ class Terms:
     """Assumed cost of an ingest job in calls, beside the reading of the records."""
 
 
-def entries_of(waiting: Sequence[Waiting]) -> list[Entry]:
+def batch_entries(waiting: Sequence[Waiting]) -> list[BatchEntry]:
     """One entry a record: its first writeback, with those after it as long as all may be merged."""
     found = []
     for _, of_record in groupby(
@@ -123,13 +123,13 @@ def entries_of(waiting: Sequence[Waiting]) -> list[Entry]:
         if members[0].mode is Mode.ORDERED:
             members = members[:1]
         merged = next((at for at, each in enumerate(members) if each.mode is not Mode.MERGED), len(members))
-        found.append(Entry(tuple(members[: max(merged, 1)])))
+        found.append(BatchEntry(tuple(members[: max(merged, 1)])))
     return sorted(found, key=lambda entry: entry.urgency)
 
 
 def draft_batches(
-    waiting: Sequence[Waiting], claimed: Collection[str], *, most: int, now: datetime, terms: Terms
-) -> list[Draft]:
+    waiting: Sequence[Waiting], claimed: Collection[str], *, most: int, now: datetime, terms: BatchingConfig
+) -> list[BatchDraft]:
     """The batches to form now, at most `most`, the most urgent first.
 
     Args:
@@ -140,9 +140,9 @@ def draft_batches(
         terms: How long to wait, and what an ingest job takes.
     """
     taken = frozenset(claimed)
-    free = [entry for entry in entries_of(waiting) if not entry.names & taken]
+    free = [entry for entry in batch_entries(waiting) if not entry.names & taken]
     usual = carrier_for([entry for entry in free if not entry.needs_call], now, terms)
-    drafts: list[Draft] = []
+    drafts: list[BatchDraft] = []
     for family in _families(free):
         carrier, family = _carried(family, usual)
         kind = carrier, family[0].key_field
@@ -153,13 +153,13 @@ def draft_batches(
         if draft is None:
             if len(drafts) == most:
                 continue  # a smaller family may still find room
-            draft = Draft(*kind)
+            draft = BatchDraft(*kind)
             drafts.append(draft)
         draft.entries += family[: draft.room]
     return [draft for draft in drafts if _is_due(draft, now, terms)]
 
 
-def _carried(family: list[Entry], usual: Carrier) -> tuple[Carrier, list[Entry]]:
+def _carried(family: list[BatchEntry], usual: Carrier) -> tuple[Carrier, list[BatchEntry]]:
     """The part of a family that goes now, and its carrier: those that need a call first, and those
     of one external id field; the others when these have released its names.
     """
@@ -169,7 +169,7 @@ def _carried(family: list[Entry], usual: Carrier) -> tuple[Carrier, list[Entry]]
     return carrier, [entry for entry in going if entry.key_field == going[0].key_field]
 
 
-def carrier_for(entries: Sequence[Entry], now: datetime, terms: Terms) -> Carrier:
+def carrier_for(entries: Sequence[BatchEntry], now: datetime, terms: BatchingConfig) -> Carrier:
     """The cheapest carrier in calls that is there before the deadlines."""
     if not entries:
         return Carrier.COLLECTIONS
@@ -191,7 +191,7 @@ def merged_fields(members: Sequence[Mapping[str, object]]) -> dict[str, object]:
     return {name: value for fields in members for name, value in fields.items()}
 
 
-def _is_due(draft: Draft, now: datetime, terms: Terms) -> bool:
+def _is_due(draft: BatchDraft, now: datetime, terms: BatchingConfig) -> bool:
     """A batch that is full goes at once; others wait for company, a thirtieth of the time that they
     have at most.
     """
@@ -200,14 +200,14 @@ def _is_due(draft: Draft, now: datetime, terms: Terms) -> bool:
     return any(_has_waited(each, now, terms) for entry in draft.entries for each in entry.members)
 
 
-def _has_waited(each: Waiting, now: datetime, terms: Terms) -> bool:
+def _has_waited(each: Waiting, now: datetime, terms: BatchingConfig) -> bool:
     # What is tried again waits for company once more: the few that met a lock would else make a
     # call of their own, time after time.
     since = max(each.accepted_at, each.ready_at or each.accepted_at)
     return now - since >= min(terms.linger, (each.deadline - since) / 30)
 
 
-def _families(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
+def _families(entries: Sequence[BatchEntry]) -> Iterator[list[BatchEntry]]:
     """Entries that share a name, directly or through others, together; families by their most
     urgent entry.
     """
@@ -224,7 +224,7 @@ def _families(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
         for name in entry.names:
             first = find(holder.setdefault(name, at))
             leader[max(first, find(at))] = min(first, find(at))
-    families: dict[int, list[Entry]] = {}
+    families: dict[int, list[BatchEntry]] = {}
     for at, entry in enumerate(entries):
         families.setdefault(find(at), []).append(entry)
     yield from families.values()

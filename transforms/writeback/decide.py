@@ -11,15 +11,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from schemas.catalogue import ObjectSpec
-from schemas.writeback.messages import NewerChange, WritebackState
+from schemas.writeback.messages import ConflictPolicy, WritebackState
 from transforms.ingest.snapshots import REFRESH_ORIGIN, REPAIR_ORIGIN
 from transforms.writeback.echo import came_from
 from transforms.writeback.equality import ID_CHARACTERS, paths, same
-from transforms.writeback.facts import LoggedChange, Outcome, SeenRecord, SentAt, ToSend, whole_second
+from transforms.writeback.facts import OtherChange, Outcome, SeenRecord, SentAt, ToSend, whole_second
 from transforms.writeback.row_errors import read_row_error
 
 CHANGE_LOG_RETRY = timedelta(seconds=3)
-"""An entry waits so long for a change of its record that the change log has not got yet; then it is decided about again."""
+"""An entry waits so long for a change of its record that the change log has not got yet; then it
+is decided about again.
+"""
 CHANGE_LOG_MARGIN = timedelta(seconds=90)
 """So long before its deadline a writeback stops waiting for the change log."""
 
@@ -29,15 +31,15 @@ class Guard:
     """Conflict policy for newer Salesforce changes, and the test that recognizes our own writes."""
 
     spec: ObjectSpec
-    policy: Callable[[str], NewerChange]
+    policy: Callable[[str], ConflictPolicy]
     """Of a field by its name."""
     us: str
     """The id of the user that writes; empty when it is not known."""
-    is_ours: Callable[[LoggedChange], bool]
+    is_ours: Callable[[OtherChange], bool]
 
 
 def weigh(
-    entry: ToSend, seen: SeenRecord | None, log: Sequence[LoggedChange], guard: Guard, now: datetime
+    entry: ToSend, seen: SeenRecord | None, log: Sequence[OtherChange], guard: Guard, now: datetime
 ) -> Outcome | None:
     """The outcome of an entry that is not sent; None = it is to be sent.
 
@@ -77,7 +79,7 @@ def is_recent(entry: ToSend, seen: SeenRecord | None, guard: Guard) -> bool:
 
 
 def look_up(
-    entry: ToSend, seen: SeenRecord | None, log: Sequence[LoggedChange], guard: Guard, sent: "SentAt"
+    entry: ToSend, seen: SeenRecord | None, log: Sequence[OtherChange], guard: Guard, sent: "SentAt"
 ) -> Outcome | None:
     """The outcome of an entry whose call had no answer; None = not known yet.
 
@@ -106,12 +108,12 @@ def look_up(
     )
 
 
-def is_by_job(change: LoggedChange, us: str) -> bool:
+def is_by_job(change: OtherChange, us: str) -> bool:
     """True when an ingest job of ours made it; such changes come back without a client's name."""
     return bool(us) and change.user[:ID_CHARACTERS] == us[:ID_CHARACTERS] and "bulkapi" in change.origin
 
 
-def _is_of_batch(change: LoggedChange, us: str, sent: SentAt) -> bool:
+def _is_of_batch(change: OtherChange, us: str, sent: SentAt) -> bool:
     """True when the batch made it. No other one of ours writes the record meanwhile: whatever job
     of ours did was this one's, also when the org keeps another value than was sent.
     """
@@ -131,7 +133,7 @@ def _weigh_missing(entry: ToSend) -> Outcome | None:
 
 
 def _weigh_newer(
-    entry: ToSend, seen: SeenRecord, log: Sequence[LoggedChange], guard: Guard, now: datetime
+    entry: ToSend, seen: SeenRecord, log: Sequence[OtherChange], guard: Guard, now: datetime
 ) -> Outcome | None:
     recent = _recent(entry, seen, guard)
     if not recent:
@@ -160,14 +162,14 @@ def _recent(entry: ToSend, seen: SeenRecord, guard: Guard) -> dict[str, datetime
     return {
         name: at
         for name, at in entry.accepted.items()
-        if guard.policy(name) is not NewerChange.YIELDS and seen.foreign >= whole_second(at)
+        if guard.policy(name) is not ConflictPolicy.YIELDS and seen.foreign >= whole_second(at)
     }
 
 
 def _newer(touched: Collection[str], seen: SeenRecord, guard: Guard) -> Outcome | None:
     if not touched:
         return None
-    holds = sorted(name for name in touched if guard.policy(name) is NewerChange.HOLDS)
+    holds = sorted(name for name in touched if guard.policy(name) is ConflictPolicy.HOLDS)
     names = _listed(holds or sorted(touched)).removesuffix(" has").removesuffix(" have")
     said = f"{names}: changed in Salesforce after this was accepted"
     if holds:
@@ -187,7 +189,7 @@ def _newer(touched: Collection[str], seen: SeenRecord, guard: Guard) -> Outcome 
     )
 
 
-def _is_newer(change: LoggedChange, at: datetime) -> bool:
+def _is_newer(change: OtherChange, at: datetime) -> bool:
     """True when a change may have been made after a moment. Commit times and times that a query
     reads have whole seconds: such a change was made anywhere in its own.
     """
@@ -196,7 +198,7 @@ def _is_newer(change: LoggedChange, at: datetime) -> bool:
 
 
 def _look_up_missing(
-    entry: ToSend, seen: SeenRecord | None, log: Sequence[LoggedChange], sent: "SentAt"
+    entry: ToSend, seen: SeenRecord | None, log: Sequence[OtherChange], sent: "SentAt"
 ) -> Outcome | None:
     """As `look_up`, of a record that is not there, or is in the recycle bin."""
     is_new = seen is not None and seen.touched_at >= sent.second
@@ -219,7 +221,7 @@ def _is_there(entry: ToSend, seen: SeenRecord, spec: ObjectSpec) -> bool:
     return can_compare and all(same(spec, name, value, seen.values) for name, value in entry.fields.items())
 
 
-def _is_told(seen: SeenRecord, log: Sequence[LoggedChange], by: str = "") -> bool:
+def _is_told(seen: SeenRecord, log: Sequence[OtherChange], by: str = "") -> bool:
     """True when the change log has the change that the record was last modified by; `by`: whose it
     was, empty: anybody's.
     """
@@ -230,7 +232,7 @@ def _is_told(seen: SeenRecord, log: Sequence[LoggedChange], by: str = "") -> boo
     )
 
 
-def _tells_whose(change: LoggedChange) -> bool:
+def _tells_whose(change: OtherChange) -> bool:
     """True for an event, a creation's included; a record that was read as a whole may have several
     changes in it.
     """

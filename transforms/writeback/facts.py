@@ -58,7 +58,7 @@ class SeenRecord:
 
 
 @dataclass(frozen=True)
-class LoggedChange:
+class OtherChange:
     """A change of a record, as the change log has it."""
 
     at: datetime

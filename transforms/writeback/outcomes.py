@@ -28,11 +28,15 @@ class RowResult:
     """Empty when the row failed."""
     created: bool = False
     code: str = ""
-    """Salesforce's, or one of ours (`transforms.writeback.row_errors`); empty when the row was written."""
+    """Salesforce's, or one of ours (`transforms.writeback.row_errors`); empty when the row was
+    written.
+    """
     message: str = ""
     """Its words, whole: they may quote values of the row."""
     refusal: int = 0
-    """From 1: the number of the collection that was refused as a whole, so that any row of it may be to blame; 0: the error is the row's."""
+    """From 1: the number of the collection that was refused as a whole, so that any row of it
+    may be to blame; 0: the error is the row's.
+    """
 
 
 def outcome_of(

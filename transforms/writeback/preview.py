@@ -8,8 +8,15 @@ from typing import Any
 from schemas.catalogue import ObjectSpec, relationship_name
 from schemas.salesforce.describe import DescribedObject
 from schemas.writeback.messages import Carrier, WritebackState
-from schemas.writeback.preview import Cost, Difference, Effect, WouldBe
-from transforms.writeback.batching import CALL_ROWS, JOB_CALLS, Draft, Terms, Waiting, draft_batches
+from schemas.writeback.preview import Cost, FieldDifference, PreviewEffect, WouldBe
+from transforms.writeback.batching import (
+    CALL_ROWS,
+    JOB_CALLS,
+    BatchDraft,
+    BatchingConfig,
+    Waiting,
+    draft_batches,
+)
 from transforms.writeback.decide import Guard, weigh
 from transforms.writeback.equality import same
 from transforms.writeback.facts import SeenRecord, ToSend
@@ -43,11 +50,17 @@ def would_be(
     facts["record_id"] = None if seen is None else seen.record_id or None
     outcome = weigh(entry, seen, (), guard, now)
     if outcome is not None and outcome.state is not WritebackState.WAITING:
-        return WouldBe(**facts, effect=Effect.NOT_SENT, why=outcome.reason)
+        return WouldBe(**facts, effect=PreviewEffect.NOT_SENT, why=outcome.reason)
     values = {} if seen is None else seen.values
     found = [_difference(spec, name, value, values) for name, value in entry.fields.items()]
     differences = tuple(each for each in found if each is not None)
-    effect = Effect.CREATE if seen is None else Effect.UPDATE if differences else Effect.NOTHING
+    effect = (
+        PreviewEffect.CREATE
+        if seen is None
+        else PreviewEffect.UPDATE
+        if differences
+        else PreviewEffect.NOTHING
+    )
     warnings = _warnings(spec, entry, described, is_new=seen is None)
     return WouldBe(**facts, effect=effect, differences=differences, warnings=tuple(warnings))
 
@@ -58,10 +71,10 @@ def flagged(found: WouldBe, *, is_ambiguous: bool, is_binned: bool) -> WouldBe:
     return found.model_copy(update={"warnings": (*found.warnings, *added)}) if added else found
 
 
-def cost_of(object_name: str, waiting: Sequence[Waiting], now: datetime, terms: Terms) -> Cost:
+def cost_of(object_name: str, waiting: Sequence[Waiting], now: datetime, terms: BatchingConfig) -> Cost:
     """The cost of an object's writebacks if they were accepted now, and nothing else waited."""
     drafts, left = [], list(waiting)
-    at_once = Terms(linger=timedelta(0), job_time=terms.job_time, job_rows=terms.job_rows)
+    at_once = BatchingConfig(linger=timedelta(0), job_time=terms.job_time, job_rows=terms.job_rows)
     while left:  # several of one record go one after the other
         made = draft_batches(left, (), most=len(left), now=now, terms=at_once)
         taken = {each.number for draft in made for entry in draft.entries for each in entry.members}
@@ -81,20 +94,20 @@ def cost_of(object_name: str, waiting: Sequence[Waiting], now: datetime, terms: 
     )
 
 
-def _calls(draft: Draft) -> int:
+def _calls(draft: BatchDraft) -> int:
     reads = -(-len(draft.entries) // CALL_ROWS)
     return reads + (JOB_CALLS if draft.carrier is Carrier.BULK else reads)
 
 
-def _difference(spec: ObjectSpec, name: str, value: Any, values: Mapping[str, Any]) -> Difference | None:
+def _difference(spec: ObjectSpec, name: str, value: Any, values: Mapping[str, Any]) -> FieldDifference | None:
     known = spec.fields.get(name)
     if isinstance(value, Mapping):
-        return Difference(field=name, is_hidden=True)
+        return FieldDifference(field=name, is_hidden=True)
     if values and same(spec, name, value, values):
         return None
     if known is None or known.is_protected:
-        return Difference(field=name, is_hidden=True)
-    return Difference(field=name, now=values.get(name), then=value)
+        return FieldDifference(field=name, is_hidden=True)
+    return FieldDifference(field=name, now=values.get(name), then=value)
 
 
 def _warnings(

@@ -20,7 +20,13 @@ from schemas.salesforce.describe import DescribedObject
 from schemas.writeback.messages import RefusedWriteback, WritebackRequest
 from transforms.pii import Protector
 from transforms.writeback.field_rules import FieldRule, ObjectRules, nearest, object_rules, shown
-from transforms.writeback.validate_fields import FieldReading, ParentKey, as_key, require_trimmed, unknown
+from transforms.writeback.validate_fields import (
+    FieldReading,
+    ParentKey,
+    as_key,
+    require_trimmed,
+    unknown_field,
+)
 from transforms.writeback.validate_values import UnfitError, keepable
 
 Described = Callable[[str], DescribedObject | None]
@@ -175,7 +181,7 @@ class WritebackChecks:
     def _condition(self, rules: ObjectRules, name: str, value: object) -> Any:
         rule = rules.fields.get(name)
         if rule is None:
-            raise UnfitError(unknown(rules, name))
+            raise UnfitError(unknown_field(rules, name))
         checked = None if value is None else rule.check(value)
         return None if checked is None else self._protected(rule, checked)
 

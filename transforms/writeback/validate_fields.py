@@ -60,7 +60,7 @@ class FieldReading:
             if rules.fields[parent.field].locks:
                 self.keys.add(key)
         else:
-            raise UnfitError(unknown(rules, name))
+            raise UnfitError(unknown_field(rules, name))
 
     def _value(self, rule: FieldRule, value: object) -> Any:
         if rule.read_only:
@@ -139,7 +139,7 @@ def _require_same(rule: FieldRule, external_id: str, value: object) -> None:
         raise UnfitError("is the external id, and has another value here; leave it out of the fields")
 
 
-def unknown(rules: ObjectRules, name: str) -> str:
+def unknown_field(rules: ObjectRules, name: str) -> str:
     """The reason why a name that the catalogue lacks cannot be written, and the remedy."""
     if parts := rules.compounds.get(name):
         return f"is made of {', '.join(parts)}; give those"

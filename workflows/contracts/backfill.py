@@ -5,7 +5,7 @@ from datetime import timedelta
 from temporalio.workflow import ActivityCancellationType
 
 from schemas import names
-from schemas.backfill import BackfillInput, BackfillPlan, BackfillRate, PartInput, RecordsInput, StretchResult
+from schemas.backfill import BackfillInput, BackfillPlan, BackfillRate, PartInput, ReadSlice, RecordsInput
 from workflows.contracts.contract import Contract
 
 PLAN_BACKFILL = Contract(
@@ -20,7 +20,7 @@ PLAN_BACKFILL = Contract(
 READ_PART = Contract(
     names.READ_PART,
     PartInput,
-    StretchResult,
+    ReadSlice,
     queue=names.BACKFILL_QUEUE,
     start_to_close=timedelta(hours=3),
     heartbeat=timedelta(seconds=12),
@@ -31,7 +31,7 @@ READ_PART = Contract(
 READ_RECORDS = Contract(
     names.READ_RECORDS,
     RecordsInput,
-    StretchResult,
+    ReadSlice,
     queue=names.BACKFILL_QUEUE,
     start_to_close=timedelta(hours=3),
     heartbeat=timedelta(seconds=12),

@@ -5,10 +5,10 @@ from datetime import timedelta
 from schemas import names
 from schemas.ingest.messages import LaneInput
 from schemas.planner import (
-    DrawnPlan,
     DrawPlanInput,
     LaneEnd,
     LaneEndInput,
+    PlanResult,
     WatchLanesInput,
     WatchLanesResult,
 )
@@ -17,7 +17,7 @@ from workflows.contracts.contract import Contract
 DRAW_PLAN = Contract(
     names.DRAW_PLAN,
     DrawPlanInput,
-    DrawnPlan,
+    PlanResult,
     queue=names.BATCH_QUEUE,
     start_to_close=timedelta(seconds=60),
     schedule_to_close=timedelta(minutes=3),

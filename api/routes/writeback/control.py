@@ -11,14 +11,14 @@ from typing import Annotated
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.dependencies import ApiParts, CalledBy, Parts
-from api.openapi import told
+from api.dependencies import CalledBy, Dependencies, Parts
+from api.openapi import documented
 from api.problems import invalid
 from api.runs.models import Reason
 from clients.writeback.batch_former import objects_that_wait
 from clients.writeback.pauses import Pauses
 from clients.writeback.retry_discard import Unsent
-from clients.writeback.stats import Latency, Standing
+from clients.writeback.stats import Latency, QueueStats
 from clients.writeback.undo import Undoing
 from schemas.access import Caller, CallerRole
 from schemas.writeback.control import (
@@ -109,13 +109,13 @@ class PausesInForce(BaseModel):
 class StandingNow(PausesInForce):
     """Writeback statistics, by object."""
 
-    standings: list[Standing]
+    standings: list[QueueStats]
     """Objects with writebacks that wait, are on their way, or wait for an operator."""
     latencies: list[Latency]
     """Of what was done within the last hour; seconds since acceptance."""
 
 
-@router.get("/pauses", summary="What is held back, by whom and why", **told(CallerRole.READER))
+@router.get("/pauses", summary="What is held back, by whom and why", **documented(CallerRole.READER))
 async def pauses(parts: Parts) -> PausesInForce:
     return PausesInForce(pauses=tuple(await asyncio.to_thread(parts.looks.pauses)))
 
@@ -123,7 +123,7 @@ async def pauses(parts: Parts) -> PausesInForce:
 @router.get(
     "/standing",
     summary="What waits, what is held or dead, who holds it back, and how long the last hour's took",
-    **told(CallerRole.READER),
+    **documented(CallerRole.READER),
 )
 async def standing(parts: Parts) -> StandingNow:
     looks = parts.looks
@@ -139,7 +139,7 @@ async def standing(parts: Parts) -> StandingNow:
     summary="Send nothing more of an object, or at all",
     description="In force when it is answered: no batch is sent after, and `on_the_wire` names those that were by then. What is "
     "accepted meanwhile waits.",
-    **told(CallerRole.OPERATOR),
+    **documented(CallerRole.OPERATOR),
 )
 async def pause(body: WhatIsHeld, parts: Parts, caller: CalledBy) -> PauseResult:
     return await _hold(parts, PauseChange.PAUSE, body, caller)
@@ -149,7 +149,7 @@ async def pause(body: WhatIsHeld, parts: Parts, caller: CalledBy) -> PauseResult
     "/resume",
     summary="End a pause or a drain",
     description="Of the object, or of the whole org; the other one stays in force.",
-    **told(CallerRole.OPERATOR),
+    **documented(CallerRole.OPERATOR),
 )
 async def resume(body: WhatIsHeld, parts: Parts, caller: CalledBy) -> PauseResult:
     return await _hold(parts, PauseChange.RESUME, body, caller)
@@ -158,7 +158,7 @@ async def resume(body: WhatIsHeld, parts: Parts, caller: CalledBy) -> PauseResul
 @router.post(
     "/drain",
     summary="Send what was accepted until now, and nothing that comes later",
-    **told(CallerRole.OPERATOR),
+    **documented(CallerRole.OPERATOR),
 )
 async def drain(body: WhatIsHeld, parts: Parts, caller: CalledBy) -> PauseResult:
     return await _hold(parts, PauseChange.DRAIN, body, caller)
@@ -169,7 +169,7 @@ async def drain(body: WhatIsHeld, parts: Parts, caller: CalledBy) -> PauseResult
     summary="Send dead letters, held and superseded ones once more",
     description="A held or superseded one is then sent although the record was changed before now. Those with a later writeback of "
     "the same record and field that is done or on its way are left, with its number, unless `force` is true.",
-    **told(CallerRole.OPERATOR),
+    **documented(CallerRole.OPERATOR),
 )
 async def retry(body: ChosenToRetry, parts: Parts, caller: CalledBy) -> Handled:
     unsent = Unsent(parts.writebacks)
@@ -182,7 +182,7 @@ async def retry(body: ChosenToRetry, parts: Parts, caller: CalledBy) -> Handled:
 @router.post(
     "/discard",
     summary="Let dead letters, held and superseded ones go",
-    **told(CallerRole.OPERATOR),
+    **documented(CallerRole.OPERATOR),
 )
 async def discard(body: Chosen, parts: Parts, caller: CalledBy) -> Handled:
     unsent = Unsent(parts.writebacks)
@@ -195,7 +195,7 @@ async def discard(body: Chosen, parts: Parts, caller: CalledBy) -> Handled:
     summary="Bring back what writebacks replaced",
     description="New writebacks, with the key `undo:NUMBER` each, that write the values from before where the record still has what "
     "was written. A record that was made is not deleted. Asked again, it answers the same.",
-    **told(CallerRole.OPERATOR),
+    **documented(CallerRole.OPERATOR),
 )
 async def undo(body: ToUndo, parts: Parts, caller: CalledBy) -> UndoResult:
     if bool(body.numbers) == (body.batch is not None):
@@ -207,7 +207,7 @@ async def undo(body: ToUndo, parts: Parts, caller: CalledBy) -> UndoResult:
     return result
 
 
-async def _hold(parts: ApiParts, change: PauseChange, body: WhatIsHeld, caller: Caller) -> PauseResult:
+async def _hold(parts: Dependencies, change: PauseChange, body: WhatIsHeld, caller: Caller) -> PauseResult:
     if body.all == (body.object is not None):
         raise invalid("body.object", "give an object, or `all` as true, and not both")
     if body.object is not None:
@@ -223,7 +223,7 @@ async def _hold(parts: ApiParts, change: PauseChange, body: WhatIsHeld, caller: 
     return result
 
 
-async def _concerned(parts: ApiParts, object_name: str | None) -> Iterable[str]:
+async def _concerned(parts: Dependencies, object_name: str | None) -> Iterable[str]:
     if object_name is not None:
         return [object_name]
     return await asyncio.to_thread(objects_that_wait, parts.writebacks)

@@ -7,8 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter
 from pydantic import ConfigDict, Field
 
-from api.dependencies import ApiParts, CalledBy, Parts
-from api.openapi import told
+from api.dependencies import CalledBy, Dependencies, Parts
+from api.openapi import documented
 from api.problems import invalid
 from clients.storage.object_reader import open_object
 from clients.writeback.intake_files import FileReading
@@ -46,7 +46,7 @@ class FileSubmission(RowDefaults):
     description="Columns are `external_id`, `key` (left out, it is derived from the file's key and the row's number) and fields. "
     "The answer comes when the file is read; a file that is handed in again, after a lost answer or a correction, does nothing "
     "twice. Refused rows beyond the first hundred are in a file of the bucket, too.",
-    **told(CallerRole.WRITER),
+    **documented(CallerRole.WRITER),
 )
 async def submit_file(body: FileSubmission, parts: Parts, caller: CalledBy) -> FileIntake:
     prefix = intake_prefix(parts.org)
@@ -58,7 +58,7 @@ async def submit_file(body: FileSubmission, parts: Parts, caller: CalledBy) -> F
     return result
 
 
-def _read(parts: ApiParts, body: FileSubmission, caller: str) -> tuple[FileIntake, set[str]]:
+def _read(parts: Dependencies, body: FileSubmission, caller: str) -> tuple[FileIntake, set[str]]:
     """The outcome of a file, and the objects with something to send."""
     defaults = RowDefaults(**body.model_dump(include=set(RowDefaults.model_fields)))
     form = RowForm(parts.catalogue, body.format, defaults, body.key)

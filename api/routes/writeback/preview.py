@@ -11,17 +11,17 @@ from typing import Any
 import orjson
 from temporalio.client import WorkflowFailureError
 
-from api.dependencies import ApiParts
-from clients.temporal.run_views import translated
+from api.dependencies import Dependencies
+from clients.temporal.run_views import translated_temporal
 from schemas import names
 from schemas.errors import UnavailableError
 from schemas.ids import preview_key, preview_workflow_id
-from schemas.writeback.preview import Difference, Preview, Previewed, PreviewInput, WouldBe
+from schemas.writeback.preview import FieldDifference, Preview, Previewed, PreviewInput, WouldBe
 
 _PATIENCE = timedelta(seconds=60)
 
 
-async def dry_run_of(parts: ApiParts, items: Sequence[Any], *, shows_values: bool) -> Preview:
+async def dry_run_of(parts: Dependencies, items: Sequence[Any], *, shows_values: bool) -> Preview:
     """The effect of writebacks now; without `shows_values` only the names of fields that differ.
 
     Raises:
@@ -48,9 +48,9 @@ async def dry_run_of(parts: ApiParts, items: Sequence[Any], *, shows_values: boo
     return found.model_copy(update={"writebacks": hidden})
 
 
-async def _look(parts: ApiParts, name: str, key: str) -> Previewed:
+async def _look(parts: Dependencies, name: str, key: str) -> Previewed:
     try:
-        with translated():
+        with translated_temporal():
             found: Previewed = await parts.client.execute_workflow(
                 names.WRITEBACK_PREVIEW_WORKFLOW,
                 PreviewInput(org=parts.org, key=key),
@@ -66,5 +66,5 @@ async def _look(parts: ApiParts, name: str, key: str) -> Previewed:
 
 
 def _without_values(each: WouldBe) -> WouldBe:
-    hidden = tuple(Difference(field=one.field, is_hidden=True) for one in each.differences)
+    hidden = tuple(FieldDifference(field=one.field, is_hidden=True) for one in each.differences)
     return each.model_copy(update={"differences": hidden})

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, SkipValidation
 
 from api.dependencies import CalledBy, Parts
-from api.openapi import told
+from api.openapi import documented
 from api.problems import FieldProblem, ProblemError, not_found
 from api.routes.writeback.preview import dry_run_of
 from clients.writeback.queries import Row, WritebackFilter
@@ -135,7 +135,7 @@ class WritebackPage(BaseModel):
     description=f"1 to {MOST_OF_A_REQUEST:,}. What is accepted is durable, and is in Salesforce within five minutes, or by its "
     "deadline. The same key with the same content is the same writeback forever, so without an answer send the same again. "
     "When none can be accepted the answer is 422, with every one of them in `errors`.",
-    **told(CallerRole.WRITER, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.TOO_MANY_REQUESTS),
+    **documented(CallerRole.WRITER, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.TOO_MANY_REQUESTS),
 )
 async def submit(
     body: Submission,
@@ -191,7 +191,7 @@ def _all_refused(refused: tuple[RefusedWriteback, ...]) -> ProblemError:
     "",
     summary="List writebacks, the newest first",
     description="A writer sees its own. For older ones ask again with the last one's `number` as `before`.",
-    **told(CallerRole.READER, also=(CallerRole.WRITER,)),
+    **documented(CallerRole.READER, also=(CallerRole.WRITER,)),
 )
 async def listed(
     parts: Parts,
@@ -209,7 +209,7 @@ async def listed(
 @router.get(
     "/{number}",
     summary="A writeback and every attempt to send it",
-    **told(CallerRole.READER, HTTPStatus.NOT_FOUND, also=(CallerRole.WRITER,)),
+    **documented(CallerRole.READER, HTTPStatus.NOT_FOUND, also=(CallerRole.WRITER,)),
 )
 async def view(
     number: Annotated[int, Path(ge=1, le=2**63 - 1)], parts: Parts, caller: CalledBy

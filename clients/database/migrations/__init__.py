@@ -10,7 +10,7 @@ from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from clients.database.engine import translated
+from clients.database.engine import translated_database
 
 _LOCK = sa.text("SELECT pg_advisory_xact_lock(hashtext('tidegate migrations'))")
 
@@ -19,7 +19,7 @@ def ensure_schema(engine: sa.Engine) -> None:
     """Take every step that the store has not taken. Of several processes that start at once one
     does it. Blocks.
     """
-    with as_file(files(__name__)) as folder, translated(), engine.begin() as connection:
+    with as_file(files(__name__)) as folder, translated_database(), engine.begin() as connection:
         connection.execute(_LOCK)
         steps = ScriptDirectory(str(folder))
         # As Alembic's own command does, without the file by which it would find the connection.

@@ -76,7 +76,9 @@ class IngestInfo(NamedTuple):
 
 
 class BulkIngest:
-    """Ingest jobs of one org, paid for by one class. Every method raises as `OrgHttp.read`, and may be called again."""
+    """Ingest jobs of one org, paid for by one class. Every method raises as `OrgHttp.read`, and
+    may be called again.
+    """
 
     def __init__(self, org: OrgHttp, lease_class: LeaseClass = LeaseClass.WRITEBACK) -> None:
         self._org = org
@@ -139,7 +141,8 @@ class BulkIngest:
         Look at `is_closed`: a job that was aborted can be closed no more.
         """
         try:
-            # Paid for when it was made; named, so that a refusal for the day's quota stops the budget.
+            # Paid for when it was made; named, so that a refusal for the day's quota stops the
+            # budget.
             return await self._set_state(job, "UploadComplete", also={Budget.INGEST_BATCHES: 0})
         except (CallRefusedError, UnavailableError):
             # It was closed before, or was closed just now though the answer is lost.
@@ -149,7 +152,9 @@ class BulkIngest:
             return info
 
     async def info(self, job: str) -> IngestInfo:
-        """How far the job is. Raises `CallRefusedError` with `is_missing` when the org knows it no more."""
+        """How far the job is. Raises `CallRefusedError` with `is_missing` when the org knows it
+        no more.
+        """
         return IngestInfo.of(await self._get(f"{self._path}/{job}"))
 
     async def results(self, info: IngestInfo, keys: Collection[str]) -> dict[str, RowResult]:

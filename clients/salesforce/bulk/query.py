@@ -129,7 +129,9 @@ class BulkQuery:
             raise UnavailableError(system="Salesforce", detail=detail) from error
 
     async def info(self, job: str) -> JobInfo:
-        """How far the job is. Raises `CallRefusedError` with status 404 when the org knows it no more."""
+        """How far the job is. Raises `CallRefusedError` with status 404 when the org knows it no
+        more.
+        """
         return JobInfo.of((await self._get(f"{self._path}/{job}")).json())
 
     def hangs(self, info: JobInfo) -> bool:

@@ -105,7 +105,7 @@ def _replay_id(data: dict[str, Any]) -> int | None:
 
 
 @asynccontextmanager
-async def open_stream(
+async def open_cometd_stream(
     sessions: SessionSource,
     *,
     lane: str,

@@ -40,7 +40,9 @@ def translated_error(error: Exception, lane: str, replay_id: int) -> TidegateErr
 
 
 def error_of_text(reason: str, lane: str, replay_id: int) -> TidegateError:
-    """The error behind a CometD error text (Streaming API Developer Guide, "Streaming API Error Codes")."""
+    """The error behind a CometD error text (Streaming API Developer Guide, "Streaming API Error
+    Codes").
+    """
     if "replayId" in reason:
         return ReplayExpiredError(lane=lane, position=str(replay_id), detail=reason)
     if "limit exceeded" in reason:

@@ -22,7 +22,12 @@ import orjson
 from clients.salesforce.session import Session
 from clients.salesforce.streaming.avro import UndecodableError
 from clients.salesforce.streaming.pubsub_connection import PubsubConnection
-from clients.salesforce.streaming.pubsub_errors import error_code, is_garbled, is_session_refused, translated
+from clients.salesforce.streaming.pubsub_errors import (
+    error_code,
+    is_garbled,
+    is_session_refused,
+    translated_pubsub,
+)
 from clients.salesforce.streaming.pubsub_flow_control import HALF, Credits
 from clients.salesforce.streaming.stream import BufferedStream, EventAllowance, EventTokens
 from schemas.errors import StreamBrokenError, TidegateError
@@ -70,7 +75,7 @@ class PubsubStream(BufferedStream):
 
 
 @asynccontextmanager
-async def open_stream(
+async def open_pubsub_stream(
     connection: PubsubConnection,
     *,
     lane: str,
@@ -129,7 +134,7 @@ class _Subscription:
             self._stream.fail(error)
         except grpc.aio.AioRpcError as error:
             at = self._stream.resume_id
-            self._stream.fail(translated(error, lane=self._lane, channel=self._channel, replay_id=at))
+            self._stream.fail(translated_pubsub(error, lane=self._lane, channel=self._channel, replay_id=at))
         except Exception as error:
             # Nobody awaits this task: an error that is not passed on would be silence forever.
             # Its text may hold a value of a record; its name does not.

@@ -47,7 +47,9 @@ def is_garbled(error: grpc.aio.AioRpcError) -> bool:
     return error.code() is grpc.StatusCode.INTERNAL and not error_code(error)
 
 
-def translated(error: grpc.aio.AioRpcError, *, lane: str, channel: str, replay_id: int) -> TidegateError:
+def translated_pubsub(
+    error: grpc.aio.AioRpcError, *, lane: str, channel: str, replay_id: int
+) -> TidegateError:
     """Our error for a refused or broken call about a lane that stands at `replay_id`."""
     status, code, detail = error.code(), error_code(error), error.details() or ""
     said = f"{code or status.name}: {detail}"

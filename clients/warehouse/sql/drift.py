@@ -26,5 +26,7 @@ def find_last_revision() -> str:
 
 
 def count_unknown_fields() -> str:
-    """object, detail and number of the quarantined changes with a field that the catalogue lacked; parameter: the reason."""
+    """object, detail and number of the quarantined changes with a field that the catalogue
+    lacked; parameter: the reason.
+    """
     return f"SELECT object, detail, COUNT(*) FROM {QUARANTINE} WHERE reason = %s AND resolved_at IS NULL GROUP BY object, detail"

@@ -25,7 +25,9 @@ def list_ledger_until(count: int) -> str:
 
 
 def find_applied_batches(count: int) -> str:
-    """Which of `count` batches the ledger already has for an object; parameters: object, then the batches."""
+    """Which of `count` batches the ledger already has for an object; parameters: object, then
+    the batches.
+    """
     facts = "batch, object, landed, applied, duplicate, quarantined, rebuilt, COALESCE(isolated, 0), last_changed_at"
     return f"SELECT {facts} FROM {LEDGER} WHERE object = %s AND batch IN ({', '.join(['%s'] * count)})"
 
@@ -38,7 +40,8 @@ def count_recent_changes() -> str:
 
 
 def count_changes_by_hour() -> str:
-    """Changes by object, lane and hour since a time: new ones, and all that were received; parameter: the time.
+    """Changes by object, lane and hour since a time: new ones, and all that were received;
+    parameter: the time.
 
     An hour is given as the seconds since the epoch at which it begins.
     """
@@ -60,7 +63,9 @@ def find_newest_change() -> str:
 
 
 def find_newest_past_change() -> str:
-    """As `find_newest_change`, without batches that hold a commit time which had not come yet; parameter: the lane."""
+    """As `find_newest_change`, without batches that hold a commit time which had not come yet;
+    parameter: the lane.
+    """
     return f"SELECT MAX(last_changed_at) FROM {LEDGER} WHERE lane = %s AND last_changed_at <= committed_at"
 
 

@@ -76,7 +76,7 @@ def find_ahead(spec: ObjectSpec) -> str:
     return f"SELECT c.record_id FROM {current_table(spec)} AS c WHERE c.changed_at > %s ORDER BY c.record_id"
 
 
-def count_isolated(spec: ObjectSpec) -> str:
+def count_with_isolated(spec: ObjectSpec) -> str:
     """The number of live records that have fields whose value did not fit."""
     return f"SELECT COUNT(*) FROM {current_table(spec)} AS c WHERE {_ISOLATED}"
 

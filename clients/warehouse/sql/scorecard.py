@@ -9,7 +9,7 @@ from clients.warehouse.sql.apply import QUALITY, QUALITY_DAY
 from schemas.ops_tables import QUALITY_DAY_COLUMNS
 from schemas.quality import ANY_FIELD, FITS, ISOLATING
 from schemas.tables import OPS
-from transforms.quality.scorecard import Score
+from transforms.quality.scorecard import RuleCount
 
 SCORECARD = f"{OPS}.quality_scorecard"
 _TREND_DAYS = 7
@@ -20,7 +20,7 @@ def find_counts(object_name: str, day: date) -> str:
     return f"SELECT d.field, d.rule FROM {QUALITY_DAY} AS d WHERE {_of(object_name, day)}"
 
 
-def add_counts(object_name: str, day: date, scores: Sequence[Score]) -> str:
+def add_counts(object_name: str, day: date, scores: Sequence[RuleCount]) -> str:
     """Add to counts that are there. A few rows are said in the statement: to stage them, or to join
     them, costs several times as much.
     """
@@ -35,7 +35,7 @@ def add_counts(object_name: str, day: date, scores: Sequence[Score]) -> str:
     )
 
 
-def insert_counts(object_name: str, day: date, scores: Sequence[Score]) -> str:
+def insert_counts(object_name: str, day: date, scores: Sequence[RuleCount]) -> str:
     """Begin counts that are not there."""
     names = ", ".join(column.sql for column in QUALITY_DAY_COLUMNS)
     rows = ", ".join(
@@ -50,7 +50,7 @@ def _of(object_name: str, day: date) -> str:
     return f"d.day = CAST('{day:%Y-%m-%d}' AS DATE) AND d.object = '{object_name}'"
 
 
-def _key(score: Score) -> str:
+def _key(score: RuleCount) -> str:
     return f"d.field = '{score.field}' AND d.rule = '{score.rule}'"
 
 

@@ -68,7 +68,9 @@ class Records:
         self._updates: dict[tuple[str, ...], str] = {}
 
     def _take_checks(self, writable: Mapping[str, OrgField], restricted: Mapping[str, Sequence[str]]) -> None:
-        """Prepare the checks of what clients write; `restricted`: picklist -> the values that it allows."""
+        """Prepare the checks of what clients write; `restricted`: picklist -> the values that it
+        allows.
+        """
         self._checks = {
             name: restricted_picklist(name, restricted[name]) if name in restricted else checker(name, field)
             for name, field in writable.items()

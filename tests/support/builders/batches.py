@@ -11,8 +11,8 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.apply.applier import Applier
 from activities.apply.group_commit import GroupCommit
-from activities.apply.stage_and_apply import Batches
-from activities.ingest.landing_buffer import CutRule, LandingBuffer
+from activities.apply.stage_and_apply import BatchActivities
+from activities.ingest.landing_buffer import BatchLimits, LandingBuffer
 from clients.salesforce.streaming.stream import StreamMessage
 from clients.storage.chain import Chain
 from clients.storage.objects import ObjectStore
@@ -37,15 +37,15 @@ class Road:
     position: str = ORIGIN
 
     @property
-    def batches(self) -> Batches:
-        return Batches(self.store, self.catalogue, GroupCommit(self.applier(self.warehouse).apply))
+    def batches(self) -> BatchActivities:
+        return BatchActivities(self.store, self.catalogue, GroupCommit(self.applier(self.warehouse).apply))
 
     def applier(self, warehouse: Warehouse) -> Applier:
         return Applier(warehouse, self.store, self.catalogue)
 
     def land(self, events: Sequence[dict[str, Any]]) -> Manifest:
         """Land the events (their `data`) as the lane's next batch."""
-        buffer = LandingBuffer(protector(self.catalogue), CutRule())
+        buffer = LandingBuffer(protector(self.catalogue), BatchLimits())
         # As if they had arrived a while ago: a last event that is fresh might still get company.
         received_ms = time.time_ns() // 1_000_000 - 5_000
         last = 0

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from schemas.governor import Budget, LeaseClass, LeaseLine, Reading, Terms
+from schemas.governor import Budget, GovernorConfig, LeaseClass, LeaseLine, Reading
 from transforms.governor.budget import BudgetBook
 
 HOUR = 3_600
@@ -44,7 +44,7 @@ class MeteredOrg:
     """A reading shows what was used so many steps ago."""
 
     def __post_init__(self) -> None:
-        self.terms = Terms(lease_life=timedelta(seconds=3 * self.step))
+        self.terms = GovernorConfig(lease_life=timedelta(seconds=3 * self.step))
         self.now = float(BEGIN)
         self.book = BudgetBook(budget=Budget.API_CALLS)
         self.hours: dict[int, int] = {}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from activities.ingest.landing_buffer import CutRule, LandingBuffer
+from activities.ingest.landing_buffer import BatchLimits, LandingBuffer
 from clients.salesforce.streaming.stream import StreamMessage
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.tables import staged_columns
@@ -79,7 +79,7 @@ def event(body: dict[str, Any] | None = None, **header: Any) -> dict[str, Any]:
 
 def landed(*events: dict[str, Any]) -> pa.Table:
     """The events as the raw file would hold them."""
-    buffer = LandingBuffer(protector(CATALOGUE), CutRule())
+    buffer = LandingBuffer(protector(CATALOGUE), BatchLimits())
     buffer.add([StreamMessage(place, data, RECEIVED_MS) for place, data in enumerate(events, start=1)])
     # long ago: no further member of the last group is awaited
     buffer._received_ms = [0] * len(events)

@@ -11,7 +11,7 @@ from typing import Any
 from temporalio.client import Client, WorkflowHandle
 from temporalio.worker import Worker
 
-from activities.runtime.error_interceptor import ErrorBoundary
+from activities.runtime.error_interceptor import ErrorTranslationInterceptor
 from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
 from sandbox.org.data.dml import Dml, Write
@@ -51,7 +51,7 @@ async def writing_and_following(
             client,
             task_queue=names.LANE_QUEUE,
             activities=[follower(engine).follow_lane],
-            interceptors=[ErrorBoundary()],
+            interceptors=[ErrorTranslationInterceptor()],
             max_heartbeat_throttle_interval=timedelta(milliseconds=100),
         )
         await stack.enter_async_context(lanes)

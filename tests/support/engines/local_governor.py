@@ -7,10 +7,10 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from schemas.errors import UnavailableError
-from schemas.governor import Answer, Exchange, LeaseClass, Share, Terms
-from transforms.governor.ledger import OrgBooks
+from schemas.governor import Exchange, GovernorConfig, LeaseAnswer, LeaseClass, Share
+from transforms.governor.ledger import BudgetLedger
 
-GREEDY = Terms(
+GREEDY = GovernorConfig(
     hard_floor=0,
     most_at_once=1,
     events_at_once=1,
@@ -21,17 +21,17 @@ GREEDY = Terms(
 
 
 class LocalGovernor:
-    """Answers from `OrgBooks` in this process; `silent` makes it unreachable."""
+    """Answers from `BudgetLedger` in this process; `silent` makes it unreachable."""
 
     def __init__(
-        self, terms: Terms | None = None, *, org: str = "o", clock: Callable[[], float] = time.time
+        self, terms: GovernorConfig | None = None, *, org: str = "o", clock: Callable[[], float] = time.time
     ) -> None:
-        self.books = OrgBooks(org=org, terms=terms or Terms())
+        self.books = BudgetLedger(org=org, terms=terms or GovernorConfig())
         self.silent = False
         self.exchanges = 0
         self._clock = clock
 
-    async def exchange(self, exchange: Exchange) -> Answer:
+    async def exchange(self, exchange: Exchange) -> LeaseAnswer:
         """The effect of the workflow's update."""
         if self.silent:
             raise UnavailableError(system="The governor", detail="it is silent")

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from temporalio.client import Client
 from temporalio.testing import ActivityEnvironment
 
-from activities.ingest.landing_buffer import CutRule
+from activities.ingest.landing_buffer import BatchLimits
 from activities.ingest.poll_lane import PollLane
 from clients.salesforce.bulk.query import BulkQuery
 from clients.salesforce.polling import PolledSource
@@ -36,7 +36,7 @@ def poll_lane(client: Client, store: ObjectStore, served: ServedOrg, *, most_cha
         open_source=lambda name: PolledSource(
             served.http, default_catalogue().object(name), visibility_delay=DELAY, bulk=bulk
         ),
-        rule=CutRule(most_changes=most_changes),
+        rule=BatchLimits(most_changes=most_changes),
     )
 
 

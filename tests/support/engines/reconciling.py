@@ -11,10 +11,10 @@ from typing import Any
 from temporalio.client import Client
 
 from activities import reconcile
-from activities.reconcile.compare_buckets import BucketLooks
-from activities.reconcile.compare_digests import FactComparisons
-from activities.reconcile.read_digests import FactReads
-from activities.reconcile.verify_fold import LogChecks
+from activities.reconcile.compare_buckets import BucketComparison
+from activities.reconcile.compare_digests import DigestComparison
+from activities.reconcile.read_digests import DigestReads
+from activities.reconcile.verify_fold import FoldChecks
 from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
 from schemas import names
@@ -23,7 +23,7 @@ from schemas.reconcile import ReconcileInput, ReconcileState
 from tests.support.engines.served_org import served_org
 from tests.support.engines.small_engine import SmallEngine, serving_engine
 from tests.support.engines.wiring import owner
-from transforms.reconcile.cost import PlanTerms
+from transforms.reconcile.cost import ReconcileCostConfig
 
 SETTLE = timedelta(0)
 """Nothing is on its way in these tests unless they say so; a timer of the server takes a second,
@@ -41,12 +41,12 @@ class ReconcilingEngine(SmallEngine):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        delay, terms = timedelta(seconds=1), PlanTerms(waits=(0.05, 0.2))
+        delay, terms = timedelta(seconds=1), ReconcileCostConfig(waits=(0.05, 0.2))
         steps = reconcile.activities(self.clients, self.way, terms, visibility_delay=delay)
-        self.log_checks = owner(steps, LogChecks)
-        self.bucket_looks = owner(steps, BucketLooks)
-        self.fact_reads = owner(steps, FactReads)
-        self.fact_comparisons = owner(steps, FactComparisons)
+        self.log_checks = owner(steps, FoldChecks)
+        self.bucket_looks = owner(steps, BucketComparison)
+        self.fact_reads = owner(steps, DigestReads)
+        self.fact_comparisons = owner(steps, DigestComparison)
         self.steps += steps
 
     async def reconcile(self, object_name: str, window: str = "all", **asked: Any) -> ReconcileState:

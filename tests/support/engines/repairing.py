@@ -13,9 +13,9 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.worker import Worker
 
 from activities.ingest.follow_lane import FollowLane
-from activities.ingest.landing_buffer import CutRule
-from activities.repair.retention_gap import Holes
-from activities.runtime.error_interceptor import ErrorBoundary
+from activities.ingest.landing_buffer import BatchLimits
+from activities.repair.retention_gap import RetentionGapReporter
+from activities.runtime.error_interceptor import ErrorTranslationInterceptor
 from cli.local.compare_records import compare_all
 from clients.salesforce.streaming import cometd
 from clients.storage.objects import ObjectStore
@@ -44,7 +44,7 @@ async def repairing_engine(
             client,
             task_queue=names.LANE_QUEUE,
             activities=[follower(made).follow_lane],
-            interceptors=[ErrorBoundary()],
+            interceptors=[ErrorTranslationInterceptor()],
             max_heartbeat_throttle_interval=timedelta(milliseconds=100),
         )
         async with serving_engine(made), lanes:
@@ -65,15 +65,15 @@ def follower(engine: SmallEngine) -> FollowLane:
         engine.client,
         engine.store,
         engine.protector,
-        lambda request, replay_id: cometd.open_stream(
+        lambda request, replay_id: cometd.open_cometd_stream(
             sessions,
             lane=request.lane,
             channel=request.channel,
             replay_id=replay_id,
             api_version=API_VERSION,
         ),
-        rule=CutRule(most_age=timedelta(seconds=0.1)),
-        holes=Holes(
+        rule=BatchLimits(most_age=timedelta(seconds=0.1)),
+        holes=RetentionGapReporter(
             engine.client,
             engine.warehouse,
             engine.audit,

@@ -16,8 +16,8 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 from temporalio.worker import Worker
 
-from activities.audit import Acts
-from activities.runtime.error_interceptor import ErrorBoundary
+from activities.audit import AuditActivities
+from activities.runtime.error_interceptor import ErrorTranslationInterceptor
 from api.app import build_api
 from cli.api import new_token
 from clients.database.audit_log import AuditLog
@@ -151,7 +151,7 @@ def _workers(
 ) -> list[Worker]:
     reading = [reader.plan_backfill, reader.read_part, reader.drop_job, reader.keep_rate, reader.read_records]
     queues: dict[str, list[Any]] = {
-        names.BATCH_QUEUE: [Acts(audit).record_act],
+        names.BATCH_QUEUE: [AuditActivities(audit).record_act],
         names.LANE_QUEUE: [follower.follow_lane, follower.poll_lane],
         names.BACKFILL_QUEUE: reading,
         names.WRITEBACK_QUEUE: [preview.preview_writebacks],
@@ -174,7 +174,7 @@ def _workers(
             client,
             task_queue=queue,
             activities=activities,
-            interceptors=[ErrorBoundary()],
+            interceptors=[ErrorTranslationInterceptor()],
             max_heartbeat_throttle_interval=timedelta(milliseconds=100),
         )
         for queue, activities in queues.items()

@@ -19,22 +19,22 @@ from clients.salesforce.session import SalesforceAddress, SessionSource
 from sandbox.org.data.model import Org
 from sandbox.org.pubsub.server import PubSubAddress
 from sandbox.org.server.app import build_app
-from schemas.governor import Answer, Budget, Exchange, Reading
+from schemas.governor import Budget, Exchange, LeaseAnswer, Reading
 from tests.sandbox.org_in_process import new_org
-from transforms.governor.ledger import OrgBooks
+from transforms.governor.ledger import BudgetLedger
 
 
 class BookGovernor:
     """The governor's arithmetic without its workflow."""
 
     def __init__(self, **maxima: int) -> None:
-        self.books = OrgBooks(org="o")
+        self.books = BudgetLedger(org="o")
         now = datetime.now(UTC)
         told = dict.fromkeys(Budget, 1_000_000_000) | {Budget(name): most for name, most in maxima.items()}
         readings = (Reading(budget=name, maximum=most, used=0, at=now) for name, most in told.items())
         self.books.take_in(tuple(readings), ())
 
-    async def exchange(self, exchange: Exchange) -> Answer:
+    async def exchange(self, exchange: Exchange) -> LeaseAnswer:
         await asyncio.sleep(0)  # a call that never waits would let nobody else go on
         return self.books.exchange(exchange, time.time())
 

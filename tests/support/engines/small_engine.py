@@ -15,12 +15,12 @@ from temporalio.worker import Worker
 
 from activities import apply, audit, backfill, repair
 from activities.apply.applier import Applier
-from activities.apply.stage_and_apply import Batches
+from activities.apply.stage_and_apply import BatchActivities
 from activities.backfill.plan import PlanBackfill
 from activities.backfill.read_part import ReadPart
 from activities.repair.find_deleted import FindDeleted
 from activities.repair.rereads import Rereads
-from activities.runtime.error_interceptor import ErrorBoundary
+from activities.runtime.error_interceptor import ErrorTranslationInterceptor
 from clients.database.audit_log import AuditLog
 from clients.dependencies import Clients, OrgClients
 from clients.storage.objects import ObjectStore
@@ -84,7 +84,7 @@ class SmallEngine:
         self.rereads = owner(self.steps, Rereads)
         self.rereads.patience = timedelta(0)
         owner(self.steps, FindDeleted).settles_after = timedelta(0)
-        self.applier = owner([owner(self.steps, Batches).group_commit.apply], Applier)
+        self.applier = owner([owner(self.steps, BatchActivities).group_commit.apply], Applier)
 
     async def start_backfill(
         self, object_name: str, window: str = "all", **asked: Any
@@ -144,7 +144,7 @@ async def serving_engine(engine: SmallEngine) -> AsyncIterator[SmallEngine]:
                 engine.client,
                 task_queue=queue,
                 activities=activities,
-                interceptors=[ErrorBoundary()],
+                interceptors=[ErrorTranslationInterceptor()],
                 max_heartbeat_throttle_interval=timedelta(seconds=0.1),
             )
             await stack.enter_async_context(worker)

@@ -15,9 +15,9 @@ from temporalio.service import RPCError
 from temporalio.worker import Worker
 
 from activities import writeback
-from activities.runtime.error_interceptor import ErrorBoundary
-from activities.writeback.bulk import JobTerms
-from activities.writeback.config import WritebackTerms
+from activities.runtime.error_interceptor import ErrorTranslationInterceptor
+from activities.writeback.bulk import BulkJobConfig
+from activities.writeback.config import WritebackConfig
 from activities.writeback.echoes import EchoSteps
 from activities.writeback.preview import PreviewSteps
 from activities.writeback.send import WritebackSteps
@@ -32,7 +32,7 @@ from tests.support.builders.waiting import until
 from tests.support.builders.writebacks import asked, checks
 from tests.support.engines.small_engine import SmallEngine
 from tests.support.engines.wiring import owner
-from transforms.writeback.batching import Terms
+from transforms.writeback.batching import BatchingConfig
 from workflows import WritebackQueueWorkflow
 
 AT_ONCE = WritebackSettings(
@@ -143,20 +143,20 @@ async def writing(engine: SmallEngine, settings: WritebackSettings = AT_ONCE) ->
         engine.clients,
         engine.way,
         store,
-        batching=Terms(linger=settings.linger),
-        sending=WritebackTerms(
+        batching=BatchingConfig(linger=settings.linger),
+        sending=WritebackConfig(
             newer=settings.conflict_policy,
             settled_after=settings.abandoned_call_timeout,
             patience=settings.change_log_timeout,
             come_again=SOON,
         ),
-        jobs=JobTerms(patience=settings.job_stall_timeout, come_again=SOON),
+        jobs=BulkJobConfig(patience=settings.job_stall_timeout, come_again=SOON),
     )
     worker = Worker(
         engine.client,
         task_queue=names.WRITEBACK_QUEUE,
         activities=activities,
-        interceptors=[ErrorBoundary()],
+        interceptors=[ErrorTranslationInterceptor()],
         max_heartbeat_throttle_interval=timedelta(seconds=0.1),
         # A step that is cut short leaves its thread, and the thread a connection that nobody
         # closes.

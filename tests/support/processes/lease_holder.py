@@ -19,7 +19,7 @@ from clients.salesforce.request import Call
 from clients.salesforce.session import SalesforceAddress, SessionSource
 from clients.temporal.governor import TemporalGovernor
 from schemas.errors import BudgetSpentError, RateLimitedError, UnavailableError
-from schemas.governor import LeaseClass, Terms
+from schemas.governor import GovernorConfig, LeaseClass
 
 
 def tell(line: str) -> None:
@@ -35,7 +35,7 @@ async def hold(where: dict[str, str], lease_class: LeaseClass) -> None:
             login_url=where["org"], client_id=where["client_id"], client_secret=where["client_secret"]
         )
     )
-    terms = Terms.model_validate_json(where["terms"])
+    terms = GovernorConfig.model_validate_json(where["terms"])
     leases = Leases(TemporalGovernor(client, where["org_id"], terms))
     async with OrgHttp(sessions, leases) as http:
         made = 0

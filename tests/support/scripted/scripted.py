@@ -15,7 +15,7 @@ from temporalio import activity
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from activities.runtime.error_interceptor import ErrorBoundary
+from activities.runtime.error_interceptor import ErrorTranslationInterceptor
 from schemas import names
 from schemas.ingest.messages import (
     Act,
@@ -167,13 +167,16 @@ async def serving(
             client, task_queue=names.WORKFLOW_QUEUE, workflows=WORKFLOWS, workflow_runner=sandboxed_runner()
         ),
         Worker(
-            client, task_queue=names.BATCH_QUEUE, activities=batch_activities, interceptors=[ErrorBoundary()]
+            client,
+            task_queue=names.BATCH_QUEUE,
+            activities=batch_activities,
+            interceptors=[ErrorTranslationInterceptor()],
         ),
         Worker(
             client,
             task_queue=names.LANE_QUEUE,
             activities=[lanes.follow_lane, lanes.poll_lane],
-            interceptors=[ErrorBoundary()],
+            interceptors=[ErrorTranslationInterceptor()],
             # A cancelled activity hears of it with its next heartbeat.
             max_heartbeat_throttle_interval=timedelta(milliseconds=100),
         ),

@@ -11,7 +11,7 @@ from temporalio import activity
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from activities.runtime.error_interceptor import ErrorBoundary
+from activities.runtime.error_interceptor import ErrorTranslationInterceptor
 from schemas import names
 from schemas.backfill import (
     BackfillCounts,
@@ -20,8 +20,8 @@ from schemas.backfill import (
     BackfillRate,
     Part,
     PartInput,
+    ReadSlice,
     RecordsInput,
-    StretchResult,
 )
 from schemas.ingest.messages import Act
 from workers.roles import sandboxed_runner
@@ -57,7 +57,7 @@ class ScriptedReader:
         return BackfillPlan(parts=parts, expected_rows=2 * ROWS * self.parts)
 
     @activity.defn(name=names.READ_PART)
-    async def read_part(self, request: PartInput) -> StretchResult:
+    async def read_part(self, request: PartInput) -> ReadSlice:
         self.read.append(request)
         self.at_work += 1
         self.most_at_work = max(self.most_at_work, self.at_work)
@@ -72,18 +72,16 @@ class ScriptedReader:
             raise self.failures.pop(0)
         if self.lost:
             self.lost -= 1
-            return StretchResult(
-                position=request.position, done=False, counts=BackfillCounts(calls=1), lost=LOST
-            )
+            return ReadSlice(position=request.position, done=False, counts=BackfillCounts(calls=1), lost=LOST)
         counts = BackfillCounts(rows=ROWS, changes=ROWS, applied=ROWS, batches=1, bytes=9, calls=2)
         position = "end" if request.position == "middle" else "middle"
-        return StretchResult(position=position, done=position == "end", counts=counts)
+        return ReadSlice(position=position, done=position == "end", counts=counts)
 
     @activity.defn(name=names.READ_RECORDS)
-    async def read_records(self, request: RecordsInput) -> StretchResult:
+    async def read_records(self, request: RecordsInput) -> ReadSlice:
         self.records.append(request)
         counts = BackfillCounts(rows=ROWS, changes=ROWS, applied=ROWS, batches=1, bytes=9, calls=2)
-        return StretchResult(position="end", done=True, counts=counts)
+        return ReadSlice(position="end", done=True, counts=counts)
 
     @activity.defn(name=names.DROP_JOB)
     async def drop_job(self, request: PartInput) -> None:
@@ -124,7 +122,7 @@ async def backfill_workers(client: Client, script: ScriptedReader) -> AsyncItera
             client,
             task_queue=names.BACKFILL_QUEUE,
             activities=steps,
-            interceptors=[ErrorBoundary()],
+            interceptors=[ErrorTranslationInterceptor()],
             # A cancelled activity hears of it with its next heartbeat.
             max_heartbeat_throttle_interval=timedelta(milliseconds=100),
         ),

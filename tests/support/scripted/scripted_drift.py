@@ -11,14 +11,14 @@ from temporalio import activity
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from activities.runtime.error_interceptor import ErrorBoundary
+from activities.runtime.error_interceptor import ErrorTranslationInterceptor
 from schemas import names
 from schemas.catalogue import FieldSpec
 from schemas.drift import (
+    DriftEffect,
     DriftInput,
     DriftKind,
     DriftResult,
-    Effect,
     FieldDrift,
     FieldsInput,
     FieldsResult,
@@ -37,7 +37,7 @@ GRADE = FieldDrift(
     object="Case",
     field="Grade__c",
     kind=DriftKind.ADDED,
-    effect=Effect.ADDED,
+    effect=DriftEffect.ADDED,
     now="string(20)",
     spec=FieldSpec(type="string", length=20, added=True),
 )
@@ -93,7 +93,12 @@ async def schema_workers(client: Client, script: ScriptedSchema) -> AsyncIterato
         Worker(
             client, task_queue=names.WORKFLOW_QUEUE, workflows=WORKFLOWS, workflow_runner=sandboxed_runner()
         ),
-        Worker(client, task_queue=names.BACKFILL_QUEUE, activities=steps, interceptors=[ErrorBoundary()]),
+        Worker(
+            client,
+            task_queue=names.BACKFILL_QUEUE,
+            activities=steps,
+            interceptors=[ErrorTranslationInterceptor()],
+        ),
         Worker(client, task_queue=names.BATCH_QUEUE, activities=[script.record_act]),
     ):
         yield

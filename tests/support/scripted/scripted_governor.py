@@ -8,7 +8,7 @@ from temporalio import activity
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from activities.runtime.error_interceptor import ErrorBoundary
+from activities.runtime.error_interceptor import ErrorTranslationInterceptor
 from schemas import names
 from schemas.errors import TidegateError
 from schemas.governor import Budget, Reading, ReadLimitsInput, ReadLimitsResult
@@ -39,6 +39,11 @@ async def governor_worker(
         workflows=[GovernorWorkflow],
         workflow_runner=sandboxed_runner(),
     )
-    org = Worker(client, task_queue=names.ORG_QUEUE, activities=[read_limits], interceptors=[ErrorBoundary()])
+    org = Worker(
+        client,
+        task_queue=names.ORG_QUEUE,
+        activities=[read_limits],
+        interceptors=[ErrorTranslationInterceptor()],
+    )
     async with governor, org:
         yield

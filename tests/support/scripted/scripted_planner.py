@@ -13,19 +13,19 @@ from temporalio import activity
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from activities.runtime.error_interceptor import ErrorBoundary
+from activities.runtime.error_interceptor import ErrorTranslationInterceptor
 from clients.temporal.lanes import start_lane
 from schemas import names
 from schemas.ingest.messages import Act, FollowInput, FollowResult, LaneInput, PollInput
 from schemas.planner import (
-    DrawnPlan,
     DrawPlanInput,
     FollowedObject,
     LaneEnd,
     LaneEndInput,
-    LaneLook,
+    LaneStatus,
     ObjectPlan,
     Plan,
+    PlanResult,
     WatchLanesInput,
     WatchLanesResult,
     Way,
@@ -67,10 +67,10 @@ class ScriptedPlanner:
     """Raised by open_lane, one a call, before it succeeds."""
 
     @activity.defn(name=names.DRAW_PLAN)
-    async def draw_plan(self, request: DrawPlanInput) -> DrawnPlan:
+    async def draw_plan(self, request: DrawPlanInput) -> PlanResult:
         self.drawn.append(request)
         if self.trouble:
-            return DrawnPlan(at=NEWEST, followed=(CASE,), trouble=self.trouble)
+            return PlanResult(at=NEWEST, followed=(CASE,), trouble=self.trouble)
         way = request.pins.get("Case", Way.POLL if request.no_streams else self.way)
         plan = ObjectPlan(
             object="Case",
@@ -80,7 +80,7 @@ class ScriptedPlanner:
             spends={},
             reason=f"because it is {way}",
         )
-        return DrawnPlan(at=NEWEST, followed=(CASE,), plan=Plan(objects=(plan,), fits=True))
+        return PlanResult(at=NEWEST, followed=(CASE,), plan=Plan(objects=(plan,), fits=True))
 
     @activity.defn(name=names.WATCH_LANES)
     async def watch_lanes(self, request: WatchLanesInput) -> WatchLanesResult:
@@ -93,7 +93,7 @@ class ScriptedPlanner:
             await asyncio.sleep(0.02)
         read = self.read_through if "poll-case" in self.at_work else None
         looks = [
-            LaneLook(
+            LaneStatus(
                 object=point.followed.object,
                 refused=self.refused if point.followed.lane in self.at_work else "",
                 read_through=read,
@@ -181,7 +181,7 @@ async def planner_workers(client: Client, script: ScriptedPlanner) -> AsyncItera
             client,
             task_queue=names.BATCH_QUEUE,
             activities=steps,
-            interceptors=[ErrorBoundary()],
+            interceptors=[ErrorTranslationInterceptor()],
             max_heartbeat_throttle_interval=quick,
         ),
         Worker(

@@ -8,7 +8,14 @@ from temporalio import activity
 from clients.storage.objects import ObjectStore
 from schemas import names
 from schemas.ids import preview_result_key
-from schemas.writeback.preview import Difference, Effect, Preview, Previewed, PreviewInput, WouldBe
+from schemas.writeback.preview import (
+    FieldDifference,
+    Preview,
+    Previewed,
+    PreviewEffect,
+    PreviewInput,
+    WouldBe,
+)
 
 
 @dataclass
@@ -31,8 +38,8 @@ class ScriptedPreview:
                     index=row["index"],
                     object=row["object"],
                     key=row["key"],
-                    effect=Effect.UPDATE,
-                    differences=(Difference(field="Subject", now="before", then="after"),),
+                    effect=PreviewEffect.UPDATE,
+                    differences=(FieldDifference(field="Subject", now="before", then="after"),),
                 )
                 for row in orjson.loads(body)
             ]

@@ -11,9 +11,9 @@ from temporalio import activity
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from activities.runtime.error_interceptor import ErrorBoundary
+from activities.runtime.error_interceptor import ErrorTranslationInterceptor
 from schemas import names
-from schemas.backfill import BackfillCounts, RecordsInput, StretchResult
+from schemas.backfill import BackfillCounts, ReadSlice, RecordsInput
 from schemas.ingest.messages import Act
 from schemas.reconcile import Grain, Isolated, LogCheck, Range, ReconcileState
 from schemas.reconcile_steps import (
@@ -106,8 +106,8 @@ class ScriptedReconciliation:
         )
 
     @activity.defn(name=names.READ_RECORDS)
-    async def read_records(self, request: RecordsInput) -> StretchResult:
-        return StretchResult(position="1", done=True, counts=BackfillCounts(rows=1, calls=1))
+    async def read_records(self, request: RecordsInput) -> ReadSlice:
+        return ReadSlice(position="1", done=True, counts=BackfillCounts(rows=1, calls=1))
 
     @activity.defn(name=names.SET_ASIDE)
     async def set_aside(self, request: SetAsideInput) -> SetAside:
@@ -149,7 +149,7 @@ async def reconcile_workers(client: Client, script: ScriptedReconciliation) -> A
     workflows = Worker(
         client, task_queue=names.WORKFLOW_QUEUE, workflows=WORKFLOWS, workflow_runner=sandboxed_runner()
     )
-    boundary = [ErrorBoundary()]
+    boundary = [ErrorTranslationInterceptor()]
     workers = [
         Worker(client, task_queue=queue, activities=each, interceptors=boundary)
         for queue, each in steps.items()

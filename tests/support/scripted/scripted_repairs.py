@@ -12,7 +12,7 @@ from temporalio import activity
 from temporalio.client import Client, WorkflowHandle
 from temporalio.worker import Worker
 
-from activities.runtime.error_interceptor import ErrorBoundary
+from activities.runtime.error_interceptor import ErrorTranslationInterceptor
 from schemas import names
 from schemas.backfill import (
     BackfillCounts,
@@ -20,8 +20,8 @@ from schemas.backfill import (
     BackfillPlan,
     Part,
     PartInput,
+    ReadSlice,
     RecordsInput,
-    StretchResult,
 )
 from schemas.ingest.messages import Act
 from schemas.repair import (
@@ -44,7 +44,7 @@ BY_WINDOW = Repair(
     object="Account", window="repair-2", since=MOMENT - timedelta(minutes=10), after=MOMENT, asked=1
 )
 DELETED = "ids/o/deleted.json"
-_DONE = StretchResult(position="1", done=True, counts=BackfillCounts(rows=1, changes=1, applied=1, batches=1))
+_DONE = ReadSlice(position="1", done=True, counts=BackfillCounts(rows=1, changes=1, applied=1, batches=1))
 
 
 @dataclass
@@ -76,12 +76,12 @@ class ScriptedRepairs:
         return BackfillPlan(parts=(Part(number=0, since=request.since),))
 
     @activity.defn(name=names.READ_PART)
-    async def read_part(self, request: PartInput) -> StretchResult:
+    async def read_part(self, request: PartInput) -> ReadSlice:
         self.read.append(request.window)
         return _DONE
 
     @activity.defn(name=names.READ_RECORDS)
-    async def read_records(self, request: RecordsInput) -> StretchResult:
+    async def read_records(self, request: RecordsInput) -> ReadSlice:
         self.read.append(f"{request.window} {request.ids_key}")
         if self.failures:
             raise self.failures.pop(0)
@@ -109,8 +109,18 @@ async def serving_repairs(client: Client, script: ScriptedRepairs) -> AsyncItera
         Worker(
             client, task_queue=names.WORKFLOW_QUEUE, workflows=WORKFLOWS, workflow_runner=sandboxed_runner()
         ),
-        Worker(client, task_queue=names.BATCH_QUEUE, activities=steps, interceptors=[ErrorBoundary()]),
-        Worker(client, task_queue=names.BACKFILL_QUEUE, activities=reading, interceptors=[ErrorBoundary()]),
+        Worker(
+            client,
+            task_queue=names.BATCH_QUEUE,
+            activities=steps,
+            interceptors=[ErrorTranslationInterceptor()],
+        ),
+        Worker(
+            client,
+            task_queue=names.BACKFILL_QUEUE,
+            activities=reading,
+            interceptors=[ErrorTranslationInterceptor()],
+        ),
     ):
         yield
 

@@ -13,7 +13,7 @@ from temporalio import activity
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from activities.runtime.error_interceptor import ErrorBoundary
+from activities.runtime.error_interceptor import ErrorTranslationInterceptor
 from schemas import names
 from schemas.ingest.messages import Act
 from schemas.replay import (
@@ -98,6 +98,6 @@ def _steps_worker(client: Client, activities: list[Callable[..., Any]]) -> Worke
         client,
         task_queue=names.REPLAY_QUEUE,
         activities=activities,
-        interceptors=[ErrorBoundary()],
+        interceptors=[ErrorTranslationInterceptor()],
         graceful_shutdown_timeout=timedelta(0),
     )

@@ -11,7 +11,7 @@ from temporalio import activity
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from activities.runtime.error_interceptor import ErrorBoundary
+from activities.runtime.error_interceptor import ErrorTranslationInterceptor
 from schemas import names
 from schemas.writeback.messages import (
     Carrier,
@@ -116,7 +116,7 @@ async def writeback_workers(client: Client, script: ScriptedWritebacks) -> Async
             script.set_writeback_pause,
             script.find_echoes,
         ],
-        interceptors=[ErrorBoundary()],
+        interceptors=[ErrorTranslationInterceptor()],
         max_heartbeat_throttle_interval=timedelta(seconds=0.1),
     )
     async with workflows, steps:

@@ -11,10 +11,10 @@ import yaml
 from hypothesis import given, settings, strategies as st
 
 from schemas.catalogue import STAMPS, Catalogue, FieldType, Pii, load_catalogue
-from schemas.drift import DescribedField, DescribedShape, DriftPolicy
+from schemas.drift import DescribedShape, DriftPolicy, FieldDescription
 from transforms.catalogue.described_entries import COMPOUNDS, NOT_KEPT
-from transforms.catalogue.render import generate
-from transforms.drift.compare_schema import compare
+from transforms.catalogue.render import render_catalogue
+from transforms.drift.compare_schema import compare_schema
 
 REFERENCE = {"type": "reference", "references": ("User",)}
 STAMPED: dict[str, dict[str, Any]] = {
@@ -63,13 +63,13 @@ def shape(name: str = "Thing__c", /, **fields: dict[str, Any]) -> DescribedShape
         name=name,
         label="Things",
         key_prefix="a0x",
-        fields=tuple(DescribedField(name=field, **facts) for field, facts in fields.items()),
+        fields=tuple(FieldDescription(name=field, **facts) for field, facts in fields.items()),
     )
 
 
 def lines(*shapes: DescribedShape, history: frozenset[str] = frozenset()) -> dict[str, str]:
     """Line by field, without its indent."""
-    text = generate(shapes, history).text
+    text = render_catalogue(shapes, history).text
     return {line.partition(":")[0].strip(): line.strip() for line in text.splitlines()}
 
 
@@ -134,7 +134,7 @@ def test_every_type_of_describe_is_kept_or_a_compound_or_known_not_to_be_kept() 
 
 
 def test_the_bytes_of_files_and_what_the_org_works_out_are_left_out() -> None:
-    made = generate(
+    made = render_catalogue(
         [shape(Body={"type": "base64"}, Days__c={"type": "double", "precision": 18, "calculated": True})]
     )
     assert made.left_out == ("Thing__c.Body", "Thing__c.Days__c")
@@ -148,11 +148,11 @@ def test_contacts_name_is_its_parts_and_the_name_of_an_account_that_may_be_a_per
         "FirstName": {"type": "string", "length": 40, "compound": "Name"},
         "Salutation": {"type": "picklist", "length": 40, "compound": "Name"},
     }
-    contact = generate([shape("Contact", **parts)]).catalogue.object("Contact")
+    contact = render_catalogue([shape("Contact", **parts)]).catalogue.object("Contact")
     assert list(contact.fields) == ["FirstName", "Salutation"]
     assert contact.compounds == {"Name": {"FirstName": "FirstName", "Salutation": "Salutation"}}
     parts["Name"] = {"type": "string", "length": 255}
-    account = generate([shape("Account", **parts)]).catalogue.object("Account")
+    account = render_catalogue([shape("Account", **parts)]).catalogue.object("Account")
     assert list(account.fields) == ["Name", "FirstName", "Salutation"]
     assert {name: entry.pii for name, entry in account.fields.items()} == {
         "Name": Pii.PERSONAL,
@@ -171,7 +171,7 @@ def test_the_parts_of_compounds_go_by_the_names_that_they_have_in_events() -> No
         "Loc__c": {"type": "location"},
         "Loc__Latitude__s": {"type": "double", "precision": 18, "scale": 15, "compound": "Loc__c"},
     }
-    spec = generate([shape(**fields)]).catalogue.object("Thing__c")
+    spec = render_catalogue([shape(**fields)]).catalogue.object("Thing__c")
     assert spec.compounds == {
         "BillingAddress": {"City": "BillingCity", "GeocodeAccuracy": "BillingGeocodeAccuracy"},
         "tide__Home__c": {"StateCode": "tide__Home__StateCode__s"},
@@ -215,7 +215,7 @@ def test_an_object_whose_tables_need_another_name_says_so() -> None:
     ],
 )
 def test_what_setup_says_of_a_field_counts_before_its_type(facts: dict[str, Any], wanted: Pii) -> None:
-    made = generate([shape(Odd__c={"type": "string", "length": 80} | facts)])
+    made = render_catalogue([shape(Odd__c={"type": "string", "length": 80} | facts)])
     assert made.catalogue.object("Thing__c").fields["Odd__c"].pii is wanted
 
 
@@ -236,12 +236,12 @@ def test_what_setup_says_of_a_field_counts_before_its_type(facts: dict[str, Any]
     ],
 )
 def test_names_of_people_births_and_numbers_of_theirs_are_known_by_name(name: str, wanted: Pii) -> None:
-    made = generate([shape(**{name: {"type": "string", "length": 80}})])
+    made = render_catalogue([shape(**{name: {"type": "string", "length": 80}})])
     assert made.catalogue.object("Thing__c").fields[name].pii is wanted
 
 
 def test_a_long_text_is_encrypted_and_marked_for_somebody_to_decide() -> None:
-    made = generate([shape(Notes__c={"type": "textarea", "length": 4_000}, Short__c={"type": "textarea", "length": 255})])  # fmt: skip
+    made = render_catalogue([shape(Notes__c={"type": "textarea", "length": 4_000}, Short__c={"type": "textarea", "length": 255})])  # fmt: skip
     assert made.to_decide == ("Thing__c.Notes__c",)
     assert "Notes__c: {type: textarea, length: 4000, pii: personal}  # free text: decide pii" in made.text
 
@@ -252,11 +252,11 @@ def test_a_restricted_picklist_that_is_personal_says_nothing_of_its_values() -> 
 
 
 def test_the_stamps_are_said_once_where_every_object_has_them_alike() -> None:
-    made = generate([shape("Case", **STAMPED), shape("Account", **STAMPED)])
+    made = render_catalogue([shape("Case", **STAMPED), shape("Account", **STAMPED)])
     assert list(made.catalogue.every_object) == list(STAMPS)
     assert made.text.count("CreatedDate") == 1
     detail = {name: facts for name, facts in STAMPED.items() if name != "OwnerId"}
-    made = generate([shape("Case", **STAMPED), shape("Payment__c", **detail)])
+    made = render_catalogue([shape("Case", **STAMPED), shape("Payment__c", **detail)])
     assert list(made.catalogue.every_object) == list(STAMPS[1:])
     assert "OwnerId" in made.catalogue.object("Case").fields
     assert "OwnerId" not in made.catalogue.object("Payment__c").fields
@@ -264,7 +264,7 @@ def test_the_stamps_are_said_once_where_every_object_has_them_alike() -> None:
 
 def test_objects_stand_as_asked_fields_as_described_and_history_where_asked() -> None:
     text = {"type": "string", "length": 255}
-    made = generate([shape("Case", B=text, A=text), shape("Account", C=text)], frozenset({"Account"}))
+    made = render_catalogue([shape("Case", B=text, A=text), shape("Account", C=text)], frozenset({"Account"}))
     assert list(made.catalogue.objects) == ["Case", "Account"]
     assert list(made.catalogue.object("Case").fields) == ["B", "A"]
     assert (made.catalogue.object("Case").history, made.catalogue.object("Account").history) == (False, True)
@@ -273,7 +273,7 @@ def test_objects_stand_as_asked_fields_as_described_and_history_where_asked() ->
 @pytest.mark.parametrize("word", ["no", "null", "1", "1.5", "a: b", "#x", "[x", "*x", "O'Brien", 'say "x"', "Zürich", "", " a "])  # fmt: skip
 def test_labels_and_values_stand_as_the_org_has_them(word: str) -> None:
     described = shape(Pick__c={"type": "picklist", "length": 255, "values": (word, "b")})
-    made = generate([described.model_copy(update={"label": word})])
+    made = render_catalogue([described.model_copy(update={"label": word})])
     spec = read(made.text).object("Thing__c")
     assert (spec.label, spec.fields["Pick__c"].values) == (word, (word, "b"))
 
@@ -332,18 +332,18 @@ def _sane(facts: dict[str, Any]) -> dict[str, Any]:
 def test_whatever_the_org_describes_the_catalogue_can_be_read_and_the_org_has_nothing_else(
     described: list[DescribedShape],
 ) -> None:
-    made = generate(described, frozenset())
+    made = render_catalogue(described, frozenset())
     found = read(made.text)
     assert found == made.catalogue
-    assert made.text == generate(described, frozenset()).text
+    assert made.text == render_catalogue(described, frozenset()).text
     assert list(found.objects) == [each.name for each in described]
     for each in described:
-        assert compare(found.object(each.name), each.fields, DriftPolicy(), {}) == []
+        assert compare_schema(found.object(each.name), each.fields, DriftPolicy(), {}) == []
         assert len(set(found.object(each.name).columns.values())) == len(found.object(each.name).fields)
 
 
 def test_the_text_is_yaml_of_one_line_a_field() -> None:
-    text = generate([shape(Name={"type": "string", "length": 80}, Kind__c={"type": "json"})]).text
+    text = render_catalogue([shape(Name={"type": "string", "length": 80}, Kind__c={"type": "json"})]).text
     assert yaml.safe_load(text)["objects"]["Thing__c"]["fields"] == {
         "Name": {"type": "string", "length": 80},
         "Kind__c": {"ignore": True},

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from schemas.catalogue import Catalogue, FieldSpec, FieldType
-from schemas.drift import DriftKind, DriftRow, Effect
+from schemas.drift import DriftEffect, DriftKind, DriftRow
 from schemas.errors import CatalogueError
 from transforms.catalogue.warehouse_names import NameRow, named, new_rows
 from transforms.drift.compare_schema import overlaid
@@ -68,7 +68,7 @@ def decision(field: str, **spec: Any) -> DriftRow:
         object="Thing__c",
         field=field,
         kind=DriftKind.ADDED,
-        effect=Effect.ADDED,
+        effect=DriftEffect.ADDED,
         spec=FieldSpec(type=FieldType.STRING, added=True, **spec),
         revision=1,
         at=datetime(2026, 11, 25, tzinfo=UTC),

@@ -11,7 +11,7 @@ from rich.console import Console
 from cli.budget import budget_page
 from schemas.governor import Budget, LeaseClass, Reading, Refusal, RefusalKind
 from tests.support.builders.metered import MeteredOrg, even
-from transforms.governor.ledger import OrgBooks
+from transforms.governor.ledger import BudgetLedger
 from workers.budget_words import Budgets, forecasts_of
 
 ORG = "00DTg0000000001MAA"
@@ -32,7 +32,7 @@ def found(
     org = MeteredOrg(maximum=maximum, own=even(2_000), others=even(3_000), step=120)
     org.run(hours=hours)
     at = datetime.fromtimestamp(org.now + 20 + later, UTC)
-    books = OrgBooks(org=ORG)
+    books = BudgetLedger(org=ORG)
     books.books[Budget.API_CALLS] = org.book
     for budget, most in DAILY.items():
         books.books[budget].read(Reading(budget=budget, maximum=most, used=most // 10, at=at))
@@ -99,7 +99,7 @@ def test_the_status_has_a_line_for_a_budget_that_matters_and_for_no_other() -> N
 
 
 def test_before_the_first_reading_nothing_is_said_to_be_well() -> None:
-    budgets = forecasts_of(OrgBooks(org=ORG), datetime.now(UTC))
+    budgets = forecasts_of(BudgetLedger(org=ORG), datetime.now(UTC))
     assert budgets.headlines()[0].startswith(
         "The org's limits have not been read yet, so nothing is granted."
     )

@@ -9,8 +9,8 @@ from rich.console import Console
 
 from cli.catalogue import check_page
 from schemas.catalogue import Catalogue, ObjectSpec
-from schemas.catalogue_check import CatalogueCheck, Costs, Difference
-from schemas.drift import DescribedField, DescribedShape, DriftKind
+from schemas.catalogue_check import CatalogueCheck, CatalogueDifference, Costs
+from schemas.drift import DescribedShape, DriftKind, FieldDescription
 from transforms.drift.check_catalogue import _COSTS, differences_of, sorted_differences
 
 ENTRIES: dict[str, dict[str, Any]] = {
@@ -42,7 +42,7 @@ def shape(
         label="Accounts",
         key_prefix=key_prefix,
         queryable=queryable,
-        fields=tuple(DescribedField(name=name, **each) for name, each in facts.items()),
+        fields=tuple(FieldDescription(name=name, **each) for name, each in facts.items()),
     )
 
 
@@ -108,8 +108,8 @@ def test_every_kind_of_drift_has_its_cost(kind: DriftKind) -> None:
 
 def test_the_page_says_the_worst_first_and_what_to_do() -> None:
     some = [
-        Difference(object="Case", field="A", what="required", costs=Costs.NOTHING, advice="look"),
-        Difference(
+        CatalogueDifference(object="Case", field="A", what="required", costs=Costs.NOTHING, advice="look"),
+        CatalogueDifference(
             object="Case", field="B", what="added", costs=Costs.MISSED, now="string(20)", advice="add"
         ),
     ]

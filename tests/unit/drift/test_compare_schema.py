@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from schemas.catalogue import Catalogue, FieldSpec, FieldType, Pii
-from schemas.drift import DescribedField, DriftKind, DriftPolicy, DriftRow, Effect, FieldDrift
+from schemas.drift import DriftEffect, DriftKind, DriftPolicy, DriftRow, FieldDescription, FieldDrift
 from transforms.catalogue.described_entries import NOT_KEPT
-from transforms.drift.compare_schema import compare, overlaid, with_fields
+from transforms.drift.compare_schema import compare_schema, overlaid, with_fields
 
 FIELDS: dict[str, dict[str, Any]] = {
     "Name": {"type": "string", "length": 80, "required": True},
@@ -25,7 +25,7 @@ SPEC = CATALOGUE.object("Thing__c")
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 
 
-def described(**changes: dict[str, Any] | None) -> list[DescribedField]:
+def described(**changes: dict[str, Any] | None) -> list[FieldDescription]:
     """The fields as the catalogue has them, but for `changes`; None takes a field away."""
     facts: dict[str, dict[str, Any]] = {
         "Id": {"type": "id", "length": 18},
@@ -43,11 +43,11 @@ def described(**changes: dict[str, Any] | None) -> list[DescribedField]:
             del facts[name]
         else:
             facts[name] = facts.get(name, {}) | change
-    return [DescribedField(name=name, **fact) for name, fact in facts.items()]
+    return [FieldDescription(name=name, **fact) for name, fact in facts.items()]
 
 
 def found(policy: DriftPolicy | None = None, /, **changes: dict[str, Any] | None) -> list[FieldDrift]:
-    return compare(SPEC, described(**changes), policy or DriftPolicy(), {})
+    return compare_schema(SPEC, described(**changes), policy or DriftPolicy(), {})
 
 
 def row(decided: FieldDrift, revision: int = 1) -> DriftRow:
@@ -71,16 +71,16 @@ def test_the_policy_says_how_a_new_field_is_treated_and_whether_it_is_kept() -> 
     assert clear.spec is not None
     assert clear.spec.pii is Pii.NONE
     (told,) = found(DriftPolicy(add=False), Grade__c=grade)
-    assert (told.effect, told.spec) == (Effect.REPORTED, None)
+    assert (told.effect, told.spec) == (DriftEffect.REPORTED, None)
 
 
 def test_a_new_field_that_the_org_works_out_is_kept_only_if_the_policy_says_so() -> None:
     days = {"type": "double", "calculated": True}
     (told,) = found(DaysOpen__c=days)
-    assert (told.kind, told.effect) == (DriftKind.ADDED, Effect.REPORTED)
+    assert (told.kind, told.effect) == (DriftKind.ADDED, DriftEffect.REPORTED)
     (kept,) = found(DriftPolicy(add_calculated=True), DaysOpen__c=days)
     assert kept.spec is not None
-    assert (kept.effect, kept.spec.calculated) == (Effect.ADDED, True)
+    assert (kept.effect, kept.spec.calculated) == (DriftEffect.ADDED, True)
 
 
 def test_a_percentage_that_is_a_number_now_is_no_drift() -> None:
@@ -90,7 +90,7 @@ def test_a_percentage_that_is_a_number_now_is_no_drift() -> None:
 @pytest.mark.parametrize("change", [{"type": kind} for kind in (*sorted(NOT_KEPT), "of_tomorrow")])
 def test_a_new_field_of_a_type_that_is_not_kept_is_reported(change: dict[str, Any]) -> None:
     (new,) = found(Odd__c=change)
-    assert (new.kind, new.effect) == (DriftKind.UNKNOWN, Effect.REPORTED)
+    assert (new.kind, new.effect) == (DriftKind.UNKNOWN, DriftEffect.REPORTED)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_a_new_field_of_a_type_that_is_not_kept_is_reported(change: dict[str, An
 )
 def test_a_new_field_whose_column_is_taken_gets_another_one(name: str) -> None:
     (new,) = found(**{name: {"type": "double"}})
-    assert (new.kind, new.effect) == (DriftKind.ADDED, Effect.ADDED)
+    assert (new.kind, new.effect) == (DriftKind.ADDED, DriftEffect.ADDED)
     assert new.spec is not None
     columns = with_fields(SPEC, {**SPEC.fields, name: new.spec}).columns
     assert len(set(columns.values())) == len(columns)
@@ -113,7 +113,7 @@ def test_a_reference_that_names_no_object_is_an_id() -> None:
 
 def test_a_removed_field_is_held() -> None:
     (gone,) = found(Score__c=None)
-    assert (gone.kind, gone.effect) == (DriftKind.REMOVED, Effect.HELD)
+    assert (gone.kind, gone.effect) == (DriftKind.REMOVED, DriftEffect.HELD)
     assert gone.spec == SPEC.fields["Score__c"].model_copy(update={"held": True})
 
 
@@ -145,7 +145,7 @@ def test_a_shorter_text_is_no_drift() -> None:
 )
 def test_a_type_with_less_room_or_of_another_kind_holds_the_field(name: str, change: dict[str, Any]) -> None:
     (other,) = found(**{name: change})
-    assert (other.kind, other.effect) == (DriftKind.RETYPED, Effect.HELD)
+    assert (other.kind, other.effect) == (DriftKind.RETYPED, DriftEffect.HELD)
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_numbers_with_more_digits_than_the_column_are_read_on_and_reported_once(
     assert (more.kind, more.effect, more.spec) == (kind, "reported", None)
     assert told in more.advice
     assert f"`scale: {change['scale']}`" in more.advice
-    assert compare(SPEC, described(Paid__c=change), DriftPolicy(), {"Paid__c": row(more)}) == []
+    assert compare_schema(SPEC, described(Paid__c=change), DriftPolicy(), {"Paid__c": row(more)}) == []
 
 
 def test_numbers_that_need_less_room_than_the_column_has_are_no_drift() -> None:
@@ -179,7 +179,7 @@ def test_a_field_that_was_held_for_its_scale_is_read_again() -> None:
     held = with_fields(
         SPEC, {**SPEC.fields, "Paid__c": SPEC.fields["Paid__c"].model_copy(update={"held": True})}
     )
-    (back,) = compare(held, described(Paid__c={"scale": 4}), DriftPolicy(), {})
+    (back,) = compare_schema(held, described(Paid__c={"scale": 4}), DriftPolicy(), {})
     assert back.kind is DriftKind.RESTORED
 
 
@@ -189,31 +189,36 @@ def test_two_things_to_look_at_in_one_field_are_one_report() -> None:
     assert both.now == "currency(3), required"
     assert "rounded" in both.advice
     assert "required" in both.advice
-    assert compare(SPEC, described(Paid__c=change), DriftPolicy(), {"Paid__c": row(both)}) == []
+    assert compare_schema(SPEC, described(Paid__c=change), DriftPolicy(), {"Paid__c": row(both)}) == []
 
 
 def test_a_part_of_a_compound_is_known_as_one_from_now_on() -> None:
     changes = {"Name": {"compound": "FullName"}, "City": {"compound": "Address"}}
     (part,) = found(**changes)
-    assert (part.field, part.kind, part.effect) == ("Name", DriftKind.PART, Effect.CHANGED)
+    assert (part.field, part.kind, part.effect) == ("Name", DriftKind.PART, DriftEffect.CHANGED)
     assert part.was == "string(80), no part"
     after = overlaid(CATALOGUE, [row(part)])["Thing__c"]
     assert after.compounds == {"FullName": {"Name": "Name"}, "Address": {"City": "City"}}
-    assert compare(after, described(**changes), DriftPolicy(), {"Name": row(part)}) == []
+    assert compare_schema(after, described(**changes), DriftPolicy(), {"Name": row(part)}) == []
 
 
 def test_a_part_goes_by_its_name_inside_the_compound_and_a_name_that_the_file_gives_stays() -> None:
     street = {"type": "string", "length": 80}
     change = described(BillingStreet=street | {"compound": "BillingAddress"})
     bare = with_fields(SPEC, {**SPEC.fields, "BillingStreet": FieldSpec(**street)})
-    (part,) = compare(bare, change, DriftPolicy(), {})
+    (part,) = compare_schema(bare, change, DriftPolicy(), {})
     assert part.spec is not None
     assert (part.spec.part_of, part.spec.part) == ("BillingAddress", "Street")
     assert "`part_of: BillingAddress, part: Street`" in part.advice
     own = FieldSpec(**street, part_of="BillingAddress", part="Road")
-    assert compare(with_fields(SPEC, {**SPEC.fields, "BillingStreet": own}), change, DriftPolicy(), {}) == []
+    assert (
+        compare_schema(with_fields(SPEC, {**SPEC.fields, "BillingStreet": own}), change, DriftPolicy(), {})
+        == []
+    )
     unnamed = FieldSpec(**street, part_of="BillingAddress")
-    (part,) = compare(with_fields(SPEC, {**SPEC.fields, "BillingStreet": unnamed}), change, DriftPolicy(), {})
+    (part,) = compare_schema(
+        with_fields(SPEC, {**SPEC.fields, "BillingStreet": unnamed}), change, DriftPolicy(), {}
+    )
     assert part.was == "string(80), part of BillingAddress"
 
 
@@ -227,8 +232,8 @@ def test_a_part_that_another_field_has_taken_is_reported() -> None:
         BillingCity={"type": "string", "length": 40, "compound": "BillingAddress"},
         Town={"type": "string", "length": 40},
     )
-    (part,) = compare(with_fields(SPEC, entries), change, DriftPolicy(), {})
-    assert (part.kind, part.effect, part.spec) == (DriftKind.PART, Effect.REPORTED, None)
+    (part,) = compare_schema(with_fields(SPEC, entries), change, DriftPolicy(), {})
+    assert (part.kind, part.effect, part.spec) == (DriftKind.PART, DriftEffect.REPORTED, None)
 
 
 def test_a_name_that_the_org_puts_together_is_no_field_unless_the_catalogue_says_so() -> None:
@@ -238,7 +243,9 @@ def test_a_name_that_the_org_puts_together_is_no_field_unless_the_catalogue_says
     }
     assert [each.field for each in found(**parts)] == ["FirstName"]
     said = with_fields(SPEC, {**SPEC.fields, "FullName": FieldSpec(type="string", length=121)})
-    assert [each.field for each in compare(said, described(**parts), DriftPolicy(), {})] == ["FirstName"]
+    assert [each.field for each in compare_schema(said, described(**parts), DriftPolicy(), {})] == [
+        "FirstName"
+    ]
 
 
 def test_what_the_file_says_of_a_field_since_a_decision_is_not_undone_by_it() -> None:
@@ -272,7 +279,7 @@ def test_rules_about_required_fields_are_reported_and_only_once() -> None:
     }
     history = {each.field: row(each) for each in drifts}
     changed = described(Name={"nullable": True, "required": False})
-    assert compare(SPEC, changed, DriftPolicy(), history) == []
+    assert compare_schema(SPEC, changed, DriftPolicy(), history) == []
 
 
 def test_what_was_decided_is_the_catalogue_afterwards() -> None:
@@ -283,7 +290,7 @@ def test_what_was_decided_is_the_catalogue_afterwards() -> None:
     }
     decided = [row(each, number) for number, each in enumerate(found(**changes), 1)]
     after = overlaid(CATALOGUE, decided)["Thing__c"]
-    assert compare(after, described(**changes), DriftPolicy(), {}) == []
+    assert compare_schema(after, described(**changes), DriftPolicy(), {}) == []
     assert list(after.fields) == [*SPEC.fields, "Grade__c"]
     assert "Score__c" not in after.read_fields
     assert after.columns["Grade__c"] == "grade"
@@ -292,8 +299,8 @@ def test_what_was_decided_is_the_catalogue_afterwards() -> None:
 def test_a_held_field_that_is_there_again_is_released() -> None:
     (gone,) = found(Score__c=None)
     held = overlaid(CATALOGUE, [row(gone)])["Thing__c"]
-    (back,) = compare(held, described(), DriftPolicy(), {})
-    assert (back.kind, back.effect) == (DriftKind.RESTORED, Effect.RELEASED)
+    (back,) = compare_schema(held, described(), DriftPolicy(), {})
+    assert (back.kind, back.effect) == (DriftKind.RESTORED, DriftEffect.RELEASED)
     again = overlaid(CATALOGUE, [row(gone), row(back, 2)])["Thing__c"]
     assert again.fields == SPEC.fields
 

@@ -2,14 +2,23 @@
 
 from datetime import UTC, datetime, timedelta
 
-from schemas.governor import Budget, Exchange, LeaseClass, LeaseLine, Reading, Refusal, RefusalKind, Terms
+from schemas.governor import (
+    Budget,
+    Exchange,
+    GovernorConfig,
+    LeaseClass,
+    LeaseLine,
+    Reading,
+    Refusal,
+    RefusalKind,
+)
 from schemas.salesforce.limits import COMETD_LOOK_AHEAD, DAILY_DELIVERED_EVENTS
 from transforms.governor.budget import BudgetBook
-from transforms.governor.ledger import OrgBooks
+from transforms.governor.ledger import BudgetLedger
 
 NOW = 1_800_000_000.0
 MAXIMUM = 100_000
-TERMS = Terms(most_at_once=1)
+TERMS = GovernorConfig(most_at_once=1)
 WRITEBACK, POLLING, BACKFILL, GUEST = (
     LeaseClass.WRITEBACK,
     LeaseClass.POLLING,
@@ -18,26 +27,26 @@ WRITEBACK, POLLING, BACKFILL, GUEST = (
 )
 
 
-def books(*, used: int = 0, terms: Terms = TERMS) -> OrgBooks:
-    made = OrgBooks(org="o", terms=terms)
+def books(*, used: int = 0, terms: GovernorConfig = TERMS) -> BudgetLedger:
+    made = BudgetLedger(org="o", terms=terms)
     read(made, used)
     return made
 
 
-def read(made: OrgBooks, used: int, now: float = NOW) -> None:
+def read(made: BudgetLedger, used: int, now: float = NOW) -> None:
     at = datetime.fromtimestamp(now, UTC)
     reading = Reading(budget=Budget.API_CALLS, maximum=MAXIMUM, used=used, at=at, lag=timedelta(0))
     made.take_in((reading,), ())
 
 
-def take(made: OrgBooks, lease_class: LeaseClass, want: int, now: float = NOW) -> int:
+def take(made: BudgetLedger, lease_class: LeaseClass, want: int, now: float = NOW) -> int:
     """The first grant of a new process of the class."""
     line = LeaseLine(budget=Budget.API_CALLS, lease_class=lease_class, granted=0, spent=0, want=want)
     [answer] = made.exchange(Exchange(process=f"{lease_class}{now}{want}", lines=(line,)), now).lines
     return answer.granted
 
 
-def calls(made: OrgBooks) -> BudgetBook:
+def calls(made: BudgetLedger) -> BudgetBook:
     return made.books[Budget.API_CALLS]
 
 
@@ -88,7 +97,7 @@ def test_the_least_class_gets_its_floor_where_others_took_half_and_lanes_spend_m
     assert take(made, GUEST, floor // 2, NOW + 3) == floor // 2
 
 
-def spend(made: OrgBooks, lease_class: LeaseClass, count: int) -> None:
+def spend(made: BudgetLedger, lease_class: LeaseClass, count: int) -> None:
     for spent in (0, count):
         line = LeaseLine(budget=Budget.API_CALLS, lease_class=lease_class, granted=spent, spent=spent, want=0)
         made.exchange(Exchange(process=f"spent by {lease_class}", lines=(line,)), NOW)
@@ -116,7 +125,7 @@ def test_a_refusal_of_the_quota_stops_every_class_until_it_is_read_again() -> No
 
 
 def test_six_streams_may_each_hold_what_a_poll_can_bring() -> None:
-    made = OrgBooks(org="o")
+    made = BudgetLedger(org="o")
     at = datetime.fromtimestamp(NOW, UTC)
     reading = Reading(
         budget=Budget.DELIVERED_EVENTS, maximum=DAILY_DELIVERED_EVENTS["unlimited"], used=0, at=at

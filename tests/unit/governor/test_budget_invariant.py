@@ -15,24 +15,26 @@ from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from schemas.governor import (
-    Answer,
     Budget,
     Exchange,
+    GovernorConfig,
+    LeaseAnswer,
     LeaseClass,
     LeaseLine,
     Reading,
     Refusal,
     RefusalKind,
     Share,
-    Terms,
 )
-from transforms.governor.ledger import OrgBooks
+from transforms.governor.ledger import BudgetLedger
 
 BUDGET = Budget.API_CALLS
 MAXIMUM = 1_000
 DAY = 24 * 3_600.0
 BEGAN = 1_800_000_000.0
-GREEDY = Terms(hard_floor=0, most_at_once=1, shares={each: Share(floor=0, ceiling=1) for each in LeaseClass})
+GREEDY = GovernorConfig(
+    hard_floor=0, most_at_once=1, shares={each: Share(floor=0, ceiling=1) for each in LeaseClass}
+)
 """Nothing but the budget itself holds a process back."""
 
 
@@ -64,7 +66,7 @@ class Process:
             want=want,
         )
 
-    def hear(self, answer: Answer, name: str, sent: float) -> None:
+    def hear(self, answer: LeaseAnswer, name: str, sent: float) -> None:
         if name == self.name:
             self.granted = max(self.granted, answer.lines[0].granted)
             self.valid_until = max(self.valid_until, sent + answer.lease_life.total_seconds())
@@ -86,7 +88,7 @@ class Interleavings(RuleBasedStateMachine):
         super().__init__()
         self.now = BEGAN
         self.org = Org()
-        self.books = OrgBooks(org="o", terms=GREEDY)
+        self.books = BudgetLedger(org="o", terms=GREEDY)
         self.numbers = iter(range(10_000))
         self.processes = [self.new_process(each) for each in LeaseClass]
         self.mail: list[Callable[[], None]] = []
@@ -102,9 +104,9 @@ class Interleavings(RuleBasedStateMachine):
     def new_process(self, lease_class: LeaseClass) -> Process:
         return Process(f"p{next(self.numbers)}", lease_class)
 
-    @initialize(terms=st.sampled_from([GREEDY, GREEDY, Terms(), Terms(most_at_once=0.5)]))
-    def the_org_is_read_first(self, terms: Terms) -> None:
-        self.books = OrgBooks(org="o", terms=terms)
+    @initialize(terms=st.sampled_from([GREEDY, GREEDY, GovernorConfig(), GovernorConfig(most_at_once=0.5)]))
+    def the_org_is_read_first(self, terms: GovernorConfig) -> None:
+        self.books = BudgetLedger(org="o", terms=terms)
         reading = Reading(budget=BUDGET, maximum=MAXIMUM, used=0, at=moment(self.now), lag=timedelta(0))
         self.books.take_in((reading,), ())
 
@@ -190,7 +192,7 @@ class Interleavings(RuleBasedStateMachine):
 
     @rule()
     def the_governor_is_written_down_and_read_again(self) -> None:
-        self.books = OrgBooks.model_validate_json(self.books.model_dump_json())
+        self.books = BudgetLedger.model_validate_json(self.books.model_dump_json())
 
     @invariant()
     def what_is_used_and_what_is_held_fit_the_budget(self) -> None:

@@ -6,7 +6,7 @@ from random import Random
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from schemas.governor import OTHERS, Budget, LeaseClass, LeaseLine, Refusal, RefusalKind, Terms
+from schemas.governor import OTHERS, Budget, GovernorConfig, LeaseClass, LeaseLine, Refusal, RefusalKind
 from tests.support.builders.metered import BEGIN, HOUR, MeteredOrg, Rate, even, wave
 from transforms.governor.budget import BudgetBook
 from transforms.governor.forecast import forecast
@@ -139,13 +139,13 @@ def test_a_class_is_slowed_when_the_forecast_said() -> None:
 
 
 def test_a_budget_that_was_not_read_yet_has_no_forecast() -> None:
-    told = forecast(BudgetBook(budget=Budget.API_CALLS), Terms(), float(BEGIN))
+    told = forecast(BudgetBook(budget=Budget.API_CALLS), GovernorConfig(), float(BEGIN))
     assert (told.maximum, told.left, told.expected, told.slowed) == (None, 0, (), ())
 
 
 def test_of_a_concurrency_budget_only_what_is_held_is_told() -> None:
     book = BudgetBook(budget=Budget.LONG_CALLS, maximum=25)
-    told = forecast(book, Terms(), float(BEGIN))
+    told = forecast(book, GovernorConfig(), float(BEGIN))
     assert (told.maximum, told.margin, told.left, told.expected) == (25, 2, 23, ())
 
 
@@ -154,7 +154,7 @@ def test_a_budget_that_the_org_says_nothing_of_is_forecast_from_our_own_spending
     for minute in range(60):
         usage.spend(100, BEGIN + 60.0 * minute)
     book = BudgetBook(budget=Budget.INGEST_ROWS, maximum=30_000, usage=usage, recent={BEGIN + HOUR: 6_000})
-    told = forecast(book, Terms(), BEGIN + HOUR - 60.0)
+    told = forecast(book, GovernorConfig(), BEGIN + HOUR - 60.0)
     assert told.read_at is None
     assert told.rate == pytest.approx(6_000, rel=0.2)
     assert told.runs_out_at is not None
@@ -176,8 +176,10 @@ def test_after_a_refusal_it_is_told_until_when_nothing_is_granted() -> None:
 def test_what_was_spent_of_a_budget_that_is_never_read_comes_back_after_a_day() -> None:
     book = BudgetBook(budget=Budget.INGEST_ROWS, maximum=30_000)
     line = LeaseLine(budget=book.budget, lease_class=LeaseClass.BACKFILL, granted=5_000, spent=5_000, want=0)
-    book.exchange("process", line.model_copy(update={"granted": 0, "spent": 0}), Terms(), float(BEGIN))
-    book.exchange("process", line, Terms(), BEGIN + 30.0)
-    assert forecast(book, Terms(), BEGIN + 60.0).used == 5_000
+    book.exchange(
+        "process", line.model_copy(update={"granted": 0, "spent": 0}), GovernorConfig(), float(BEGIN)
+    )
+    book.exchange("process", line, GovernorConfig(), BEGIN + 30.0)
+    assert forecast(book, GovernorConfig(), BEGIN + 60.0).used == 5_000
     book.let_time_pass(BEGIN + 25.1 * HOUR)
-    assert forecast(book, Terms(), BEGIN + 25.1 * HOUR).used == 0
+    assert forecast(book, GovernorConfig(), BEGIN + 25.1 * HOUR).used == 0

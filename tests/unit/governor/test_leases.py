@@ -9,7 +9,7 @@ import pytest
 
 from clients.governor.leases import Leases
 from schemas.errors import BudgetSpentError, UnavailableError
-from schemas.governor import Answer, Budget, Exchange, LeaseClass, Reading, Terms
+from schemas.governor import Budget, Exchange, GovernorConfig, LeaseAnswer, LeaseClass, Reading
 from tests.support.engines.local_governor import GREEDY, LocalGovernor
 
 CALLS, LONG = Budget.API_CALLS, Budget.LONG_CALLS
@@ -26,7 +26,9 @@ class Watch:
         return self.now
 
 
-def governor(maximum: int = 10_000, *, terms: Terms = GREEDY, watch: Watch | None = None) -> LocalGovernor:
+def governor(
+    maximum: int = 10_000, *, terms: GovernorConfig = GREEDY, watch: Watch | None = None
+) -> LocalGovernor:
     made = LocalGovernor(terms) if watch is None else LocalGovernor(terms, clock=watch)
     at = datetime.fromtimestamp(0, UTC) if watch is not None else datetime.now(UTC)
     made.books.take_in((Reading(budget=CALLS, maximum=maximum, used=0, at=at, lag=timedelta(0)),), ())
@@ -137,7 +139,7 @@ async def test_an_answer_to_an_exchange_of_an_ended_lease_is_not_believed() -> N
     class Slow:
         """Answers when the lease's life is over."""
 
-        async def exchange(self, exchange: Exchange) -> Answer:
+        async def exchange(self, exchange: Exchange) -> LeaseAnswer:
             answer = await asked.exchange(exchange)
             watch.now += GREEDY.lease_life.total_seconds() + 1
             return answer

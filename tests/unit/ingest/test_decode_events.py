@@ -38,7 +38,7 @@ from transforms.ingest.decode_events import (
     REASONS,
     UNKNOWN_OBJECT,
     RawEvent,
-    Refusal,
+    RefusedChange,
     decode_events,
 )
 from transforms.ingest.stage_events import stage_objects
@@ -53,7 +53,7 @@ def change(body: dict[str, Any] | None = None, **header: Any) -> dict[str, Any]:
     return row
 
 
-def refusals(*events: dict[str, Any]) -> list[Refusal]:
+def refusals(*events: dict[str, Any]) -> list[RefusedChange]:
     """The refusals of events of which none may come out typed."""
     shares = decoded(*copy.deepcopy(events)).values()
     assert [share.rows for share in shares if share.rows] == []

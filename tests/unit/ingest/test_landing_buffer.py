@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 import activities.ingest.landing_buffer
-from activities.ingest.landing_buffer import GROUP_SETTLED_MS, CutRule, LandingBuffer
+from activities.ingest.landing_buffer import GROUP_SETTLED_MS, BatchLimits, LandingBuffer
 from clients.salesforce.streaming.stream import StreamMessage
 from schemas.ingest.raw import RAW_SCHEMA, UNREADABLE_OBJECT
 from tests.support.builders.bus import protector
@@ -18,8 +18,8 @@ from tests.support.builders.things import CATALOGUE, ID, THING, as_dict, decoded
 from transforms import deep_json
 from transforms.ingest.decode_events import BROKEN, RawEvent, decode_events
 
-NEVER = CutRule(most_changes=10**9, most_bytes=10**12, most_age=timedelta(days=1))
-ALWAYS = CutRule(most_changes=1)
+NEVER = BatchLimits(most_changes=10**9, most_bytes=10**12, most_age=timedelta(days=1))
+ALWAYS = BatchLimits(most_changes=1)
 PROTECTOR = protector(CATALOGUE)
 
 
@@ -45,7 +45,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def buffer(rule: CutRule = ALWAYS) -> LandingBuffer:
+def buffer(rule: BatchLimits = ALWAYS) -> LandingBuffer:
     return LandingBuffer(PROTECTOR, rule)
 
 
@@ -65,26 +65,26 @@ def test_nothing_is_due_while_nothing_has_arrived(clock: Clock) -> None:
 @pytest.mark.parametrize(
     ("rule", "is_due"),
     [
-        pytest.param(CutRule(most_changes=3), True, id="as many changes as allowed"),
-        pytest.param(CutRule(most_changes=4), False, id="one change fewer"),
-        pytest.param(CutRule(most_bytes=100), True, id="more bytes than allowed"),
+        pytest.param(BatchLimits(most_changes=3), True, id="as many changes as allowed"),
+        pytest.param(BatchLimits(most_changes=4), False, id="one change fewer"),
+        pytest.param(BatchLimits(most_bytes=100), True, id="more bytes than allowed"),
         pytest.param(NEVER, False, id="none of them"),
     ],
 )
-def test_a_batch_is_cut_when_the_rule_says_so(clock: Clock, rule: CutRule, is_due: bool) -> None:
+def test_a_batch_is_cut_when_the_rule_says_so(clock: Clock, rule: BatchLimits, is_due: bool) -> None:
     landing = buffer(rule)
     landing.add(messages(1, 2, 3))
     assert landing.is_due() is is_due
 
 
 def test_a_merged_event_counts_as_many_changes_as_it_has_records(clock: Clock) -> None:
-    landing = buffer(CutRule(most_changes=10))
+    landing = buffer(BatchLimits(most_changes=10))
     landing.add(messages(1, records=9) + messages(2))
     assert landing.is_due()
 
 
 def test_a_batch_is_cut_when_its_oldest_event_is_old(clock: Clock) -> None:
-    landing = buffer(CutRule(most_age=timedelta(seconds=3)))
+    landing = buffer(BatchLimits(most_age=timedelta(seconds=3)))
     landing.add(messages(1))
     clock.now_ms += 2_999
     assert not landing.is_due()
@@ -161,7 +161,7 @@ def test_what_another_follower_landed_beyond_us_is_forgotten_too(clock: Clock) -
 
 
 def test_bytes_of_what_was_dropped_do_not_count_any_more(clock: Clock) -> None:
-    landing = buffer(CutRule(most_bytes=2_000))
+    landing = buffer(BatchLimits(most_bytes=2_000))
     for replay_id in range(1, 50):
         landing.add(messages(replay_id))
         landing.drop_through(replay_id)
@@ -247,7 +247,7 @@ def test_a_value_nested_too_deep_to_be_written_costs_its_field_alone(field: str,
 def test_a_value_nested_too_deep_is_kept_whole(levels: int) -> None:
     token = PROTECTOR.encrypt("Thing__c.Email__c", nested(levels))
     opened = PROTECTOR.decrypt("Thing__c.Email__c", token)
-    assert deep_json.dumps(opened).decode() == deep_text(levels)
+    assert deep_json.dumps_deep(opened).decode() == deep_text(levels)
 
 
 @pytest.mark.parametrize("levels", [300, 1_000])

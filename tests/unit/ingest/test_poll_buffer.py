@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 import pytest
 
-from activities.ingest.landing_buffer import CutRule
+from activities.ingest.landing_buffer import BatchLimits
 from activities.ingest.poll_buffer import PollBuffer
 from schemas.ingest.positions import Deletion, PolledRow
 from schemas.ingest.raw import RAW_SCHEMA
@@ -24,7 +24,7 @@ def rows(count: int, *, is_deleted: bool = False) -> list[PolledRow]:
 
 
 def buffer(**rule: Any) -> PollBuffer:
-    return PollBuffer(THING, protector(CATALOGUE), CutRule(**rule))
+    return PollBuffer(THING, protector(CATALOGUE), BatchLimits(**rule))
 
 
 def batches(landing: PollBuffer, left: list[PolledRow]) -> list[list[str]]:

@@ -7,22 +7,22 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given, strategies as st
 
-from schemas.governor import Budget, Exchange, LeaseClass, LeaseLine, Reading, Terms
-from transforms.governor.ledger import OrgBooks
+from schemas.governor import Budget, Exchange, GovernorConfig, LeaseClass, LeaseLine, Reading
+from transforms.governor.ledger import BudgetLedger
 from transforms.planner.allocations import PLANNED, allocations, following_may_spend, may_spend_by_books
 
 NOW = datetime(2026, 9, 21, 14, tzinfo=UTC)
 
 
-def read(books: OrgBooks, budget: Budget, maximum: int, used: int = 0) -> None:
+def read(books: BudgetLedger, budget: Budget, maximum: int, used: int = 0) -> None:
     reading = Reading(budget=budget, maximum=maximum, used=used, at=NOW, lag=timedelta(0))
     books.take_in((reading,), ())
 
 
 def told(
     calls: int = 100_000, events: int = 50_000, *, calls_used: int = 0, events_used: int = 0
-) -> OrgBooks:
-    books = OrgBooks(org="o")
+) -> BudgetLedger:
+    books = BudgetLedger(org="o")
     read(books, Budget.API_CALLS, calls, calls_used)
     read(books, Budget.DELIVERED_EVENTS, events, events_used)
     return books
@@ -42,14 +42,14 @@ def test_an_entitlement_takes_the_place_of_the_editions_events() -> None:
 def test_following_never_has_more_than_its_ceiling_or_what_others_leave(
     budget: Budget, maximum: int, others: float
 ) -> None:
-    terms = Terms()
+    terms = GovernorConfig()
     may = following_may_spend(budget, maximum, others * maximum, terms)
     assert 0 <= may <= 0.9 * 0.95 * maximum + 1e-6
     assert may <= max(0.0, (0.95 - others) * maximum) + 1e-6
 
 
 def test_nothing_is_planned_before_the_org_has_told_its_limits() -> None:
-    books = OrgBooks(org="o")
+    books = BudgetLedger(org="o")
     assert may_spend_by_books(books, 0) is None
     read(books, Budget.API_CALLS, 100_000)
     assert may_spend_by_books(books, 0) is None

@@ -9,7 +9,7 @@ from hypothesis import assume, given, settings, strategies as st
 from schemas.governor import Budget
 from schemas.planner import ObjectLoad, Plan, PlanTask, Transport, Way
 from transforms.planner.choose import make_plan
-from transforms.planner.knapsack import most_worth
+from transforms.planner.knapsack import solve_knapsack
 
 UNLIMITED = {
     Budget.API_CALLS: 42_000.0,
@@ -136,7 +136,7 @@ def test_the_set_taken_is_worth_as_much_as_any_that_fits(
     things: list[tuple[float, float]], capacity: float
 ) -> None:
     weights, worths = [thing[0] for thing in things], [thing[1] for thing in things]
-    taken = most_worth(weights, worths, capacity)
+    taken = solve_knapsack(weights, worths, capacity)
     assert sum(weights[place] for place in taken) <= capacity * (1 + 1e-9)
     best = max(
         sum(worth for worth, take in zip(worths, takes, strict=True) if take)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from hypothesis import given, settings, strategies as st
 
-from transforms.reconcile.buckets import Bucket, Moving, Place, Step, explain
+from transforms.reconcile.buckets import Bucket, BucketPlace, BucketStep, Moving, explain
 
 ASKED = 1_000_000_000
 DAY_MS = 86_400_000
@@ -17,13 +17,13 @@ class World:
     """Records that change, and what both sides know of them."""
 
     chance: random.Random
-    places: dict[str, Place | None] = field(default_factory=dict)
-    steps: list[Step] = field(default_factory=list)
+    places: dict[str, BucketPlace | None] = field(default_factory=dict)
+    steps: list[BucketStep] = field(default_factory=list)
 
     def fill(self, records: int) -> None:
         for number in range(records):
             day = self.chance.randrange(DAYS)
-            self.places[f"r{number}"] = Place(day, day * DAY_MS, (float(self.chance.randrange(100)),))
+            self.places[f"r{number}"] = BucketPlace(day, day * DAY_MS, (float(self.chance.randrange(100)),))
 
     def change(self, count: int, span_ms: int) -> None:
         """Changes around the moment at which the org is asked; each moves its record into the
@@ -34,7 +34,7 @@ class World:
             name = self.chance.choice([*self.places, f"new{at_ms}"])
             gone = self.chance.random() < 0.1
             number = float(self.chance.randrange(100))
-            self.steps.append(Step(at_ms, name, None if gone else Place(DAYS, at_ms, (number,))))
+            self.steps.append(BucketStep(at_ms, name, None if gone else BucketPlace(DAYS, at_ms, (number,))))
 
     def answer(self, at_step: int) -> dict[int, Bucket]:
         """The org's answer when it shows the first `at_step` steps."""
@@ -48,7 +48,7 @@ class World:
         return still, Moving(before, list(self.steps))
 
 
-def totals(places: list[Place]) -> dict[int, Bucket]:
+def totals(places: list[BucketPlace]) -> dict[int, Bucket]:
     found: dict[int, Bucket] = {}
     for place in places:
         bucket = found.setdefault(place.bucket, Bucket(sums=(0.0,)))
@@ -99,7 +99,8 @@ def test_a_lost_update_is_seen_in_both_of_its_buckets_though_others_are_on_their
 
 def test_what_was_committed_before_the_question_must_be_in_the_answer() -> None:
     before = Moving(
-        {"a": Place(1, DAY_MS, (1.0,))}, [Step(ASKED - 60_000, "a", Place(2, 2 * DAY_MS, (1.0,)))]
+        {"a": BucketPlace(1, DAY_MS, (1.0,))},
+        [BucketStep(ASKED - 60_000, "a", BucketPlace(2, 2 * DAY_MS, (1.0,)))],
     )
     answer = {1: Bucket(1, DAY_MS, (1.0,))}
     found = explain(answer, {}, before, from_ms=ASKED - 5_000, to_ms=ASKED + 5_000)

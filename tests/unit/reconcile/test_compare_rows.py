@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from schemas.reconcile import Kind
-from transforms.reconcile.compare_rows import Judgement, judge
+from schemas.reconcile import DifferenceKind
+from transforms.reconcile.compare_rows import RowComparison, compare_rows
 from transforms.reconcile.row_digests import FACTS, Facts, partition
 
 ASKED = 1_000_000_000
@@ -34,8 +34,8 @@ def array(*rows: tuple[bytes, int, int, bool, bool, int]) -> Facts:
     return np.array(list(rows), FACTS)
 
 
-def judged(org: Facts, warehouse: Facts) -> Judgement:
-    return judge(org, warehouse, asked_from_ms=ASKED, ahead_from_ms=AHEAD, has_digests=True)
+def judged(org: Facts, warehouse: Facts) -> RowComparison:
+    return compare_rows(org, warehouse, asked_from_ms=ASKED, ahead_from_ms=AHEAD, has_digests=True)
 
 
 def kind_of(org: Facts, warehouse: Facts) -> str:
@@ -51,19 +51,19 @@ def test_what_is_the_same_on_both_sides_is_equal() -> None:
 
 def test_each_kind_of_difference_has_its_name() -> None:
     org = array(fact())
-    assert kind_of(org, array()) == Kind.MISSING
-    assert kind_of(array(), array(fact())) == Kind.GONE
+    assert kind_of(org, array()) == DifferenceKind.MISSING
+    assert kind_of(array(), array(fact())) == DifferenceKind.GONE
     assert kind_of(array(), array(fact(deleted=True))) == "equal"
-    assert kind_of(array(fact(deleted=True)), array(fact())) == Kind.EXTRA
-    assert kind_of(org, array(fact(deleted=True))) == Kind.DELETED
-    assert kind_of(org, array(fact(lmd=OLD - 60_000, stamp=OLD - 60_000))) == Kind.STALE
-    assert kind_of(org, array(fact(digest=8))) == Kind.FIELDS
-    assert kind_of(org, array(fact(complete=False))) == Kind.INCOMPLETE
-    assert kind_of(org, array(fact(), fact())) == Kind.DUPLICATE
+    assert kind_of(array(fact(deleted=True)), array(fact())) == DifferenceKind.EXTRA
+    assert kind_of(org, array(fact(deleted=True))) == DifferenceKind.DELETED
+    assert kind_of(org, array(fact(lmd=OLD - 60_000, stamp=OLD - 60_000))) == DifferenceKind.STALE
+    assert kind_of(org, array(fact(digest=8))) == DifferenceKind.FIELDS
+    assert kind_of(org, array(fact(complete=False))) == DifferenceKind.INCOMPLETE
+    assert kind_of(org, array(fact(), fact())) == DifferenceKind.DUPLICATE
 
 
 def test_a_change_that_only_the_modstamp_tells_of_makes_the_row_stale() -> None:
-    assert kind_of(array(fact(stamp=OLD + 60_000)), array(fact())) == Kind.STALE
+    assert kind_of(array(fact(stamp=OLD + 60_000)), array(fact())) == DifferenceKind.STALE
 
 
 def test_an_event_that_commits_after_its_modstamp_is_no_difference() -> None:
@@ -81,7 +81,7 @@ def test_what_happened_after_the_org_was_asked_is_no_difference() -> None:
 
 def test_a_warehouse_with_a_later_change_than_the_org_that_is_older_than_the_answer_is_ahead() -> None:
     found = judged(array(fact()), array(fact(lmd=OLD + 60_000, stamp=OLD + 60_000)))
-    assert found.kinds == {Kind.AHEAD: [NAME]}
+    assert found.kinds == {DifferenceKind.AHEAD: [NAME]}
     assert found.above == [NAME]
 
 
@@ -101,16 +101,16 @@ def test_a_change_ahead_of_the_clock_is_named_however_like_the_sides_are(
     )
     for there in (org, array()):
         found = judged(there, warehouse)
-        assert (found.kinds, found.unsettled, found.above) == ({Kind.AHEAD: [NAME]}, [], [NAME])
+        assert (found.kinds, found.unsettled, found.above) == ({DifferenceKind.AHEAD: [NAME]}, [], [NAME])
 
 
 def test_a_repair_must_stand_above_a_row_that_is_later_than_the_orgs_modstamp() -> None:
     other = judged(array(fact()), array(fact(stamp=OLD + 2_900, digest=8)))
-    assert (other.kinds, other.above) == ({Kind.FIELDS: [NAME]}, [NAME])
+    assert (other.kinds, other.above) == ({DifferenceKind.FIELDS: [NAME]}, [NAME])
     same_second = judged(array(fact()), array(fact(stamp=OLD + 999, digest=8)))
-    assert (same_second.kinds, same_second.above) == ({Kind.FIELDS: [NAME]}, [])
+    assert (same_second.kinds, same_second.above) == ({DifferenceKind.FIELDS: [NAME]}, [])
     deleted = judged(array(fact()), array(fact(stamp=OLD + 60_000, deleted=True)))
-    assert (deleted.kinds, deleted.above) == ({Kind.DELETED: [NAME]}, [NAME])
+    assert (deleted.kinds, deleted.above) == ({DifferenceKind.DELETED: [NAME]}, [NAME])
 
 
 def test_a_reading_that_stands_above_its_modstamp_with_the_same_values_is_equal() -> None:
@@ -157,7 +157,7 @@ def test_parts_give_what_the_whole_gives(
         judged(org[partition(org, count) == number], warehouse[partition(warehouse, count) == number])
         for number in range(count)
     ]
-    for kind in Kind:
+    for kind in DifferenceKind:
         found = sorted(name for part in parts for name in part.kinds.get(kind, []))
         assert found == sorted(whole.kinds.get(kind, []))
     assert sorted(name for part in parts for name in part.unsettled) == sorted(whole.unsettled)

@@ -13,7 +13,7 @@ from schemas.catalogue import Catalogue
 from schemas.reconcile import Grain, Range
 from transforms.apply.fold import HEAD, LoggedChange, fold
 from transforms.reconcile.bucket_moves import add_moves
-from transforms.reconcile.buckets import Moving, Place
+from transforms.reconcile.buckets import BucketPlace, Moving
 from transforms.reconcile.verify_fold import check_log, current_row, history_row
 
 SPEC = Catalogue.model_validate(
@@ -131,7 +131,7 @@ def test_the_steps_of_the_log_end_where_the_fold_ends(
     slim = [(row[0], row[1], row[2], row[3], row[4], row[HEAD], row[HEAD + 1]) for row in rows]
     columns = ["last_modified_date", "amount"]
     add_moves(moving, slim, columns, since_ms=since, grain=Grain.DAY, ranges=(Range(),))
-    places: dict[str, Place | None] = dict(moving.before)
+    places: dict[str, BucketPlace | None] = dict(moving.before)
     for step in sorted(moving.steps, key=lambda step: step.at_ms):
         places[step.record_id] = step.after
     for row in curated(rows)["current"]:

@@ -19,7 +19,7 @@ import pytest
 from activities.apply.applier import Applier
 from clients.storage.objects import ObjectStore
 from clients.warehouse import redshift, redshift_sql
-from clients.warehouse.psycopg_errors import translated
+from clients.warehouse.psycopg_errors import translated_psycopg
 from clients.warehouse.redshift import RedshiftWarehouse
 from clients.warehouse.sql import apply as sql, ledger as ledger_sql
 from clients.warehouse.sql.quality import find_open_findings
@@ -30,7 +30,7 @@ from schemas.ingest.messages import ApplyInput, StagedObject
 from schemas.ingest.raw import RAW_SCHEMA, Manifest
 from schemas.tables import RECORD_ID, Column, Kind, change_columns, net_columns
 from transforms.ingest.stage_events import stage_objects
-from transforms.quality.scorecard import Score
+from transforms.quality.scorecard import RuleCount
 
 ROLE = "arn:aws:iam::123456789012:role/tidegate-copy"
 CATALOGUE = Catalogue.model_validate(
@@ -46,7 +46,7 @@ CATALOGUE = Catalogue.model_validate(
     }
 )
 THING = CATALOGUE.object("Thing__c")
-CHECKED = [Score("*", "fits", 1, 0)]
+CHECKED = [RuleCount("*", "fits", 1, 0)]
 NOW = datetime(2026, 1, 31, 12, 0, 0, 250_000, UTC)
 
 
@@ -509,7 +509,7 @@ VIOLATION = (
     ],
 )
 def test_redshifts_errors_become_ours(raised: psycopg.Error, expected: type[TidegateError]) -> None:
-    with pytest.raises(expected), translated("Redshift"):
+    with pytest.raises(expected), translated_psycopg("Redshift"):
         raise raised
 
 

@@ -35,7 +35,7 @@ from clients.warehouse.sql import (
 from schemas.catalogue import default_catalogue
 from schemas.quality import Rule
 from schemas.tables import arrow_schema, field_column, field_columns
-from transforms.quality.scorecard import Score
+from transforms.quality.scorecard import RuleCount
 
 SPECS = list(default_catalogue().objects.values())
 TABLES = apply.TABLES_OF_OPS | {t: c for spec in SPECS for t, c in apply.tables_of(spec).items()}
@@ -82,7 +82,7 @@ ARGUMENTS: dict[tuple[str, ...], list[tuple[Any, ...]]] = {
     ("child", "reference", "names"): [(SPECS[1], "account_id", ["phone", "type"])],
     ("object_name", "day"): [("Case", date(2026, 11, 29))],
     ("object_name", "day", "scores"): [
-        ("Case", date(2026, 11, 29), [Score("*", "fits", 9, 1), Score("Status", "values", 3, 0)])
+        ("Case", date(2026, 11, 29), [RuleCount("*", "fits", 9, 1), RuleCount("Status", "values", 3, 0)])
     ],
     ("spec", "parent"): list(itertools.pairwise(SPECS)),
     ("spec", "name"): [(spec, "owner_id") for spec in SPECS],

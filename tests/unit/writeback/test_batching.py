@@ -8,15 +8,15 @@ from schemas.writeback.messages import Carrier, Mode
 from transforms.writeback.batching import (
     BULK_ROWS,
     CALL_ROWS,
-    Terms,
+    BatchingConfig,
     Waiting,
+    batch_entries,
     draft_batches,
-    entries_of,
     merged_fields,
 )
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
-AT_ONCE = Terms(linger=timedelta(0))
+AT_ONCE = BatchingConfig(linger=timedelta(0))
 
 
 def waiting(number: int, record: str = "", *parents: str, **other: object) -> Waiting:
@@ -68,7 +68,7 @@ def test_no_two_batches_share_a_record_or_a_parent_nor_one_with_an_open_batch(
 def test_what_is_sent_of_a_record_is_the_first_that_waits_and_merges_never_pass_an_ordered_one(
     found: list[Waiting],
 ) -> None:
-    for entry in entries_of(found):
+    for entry in batch_entries(found):
         of_record = [each for each in found if each.record == entry.members[0].record]
         assert list(entry.members) == of_record[: len(entry.members)]
         assert len(entry.members) == 1 or all(each.mode is Mode.MERGED for each in entry.members)
@@ -96,15 +96,15 @@ def test_a_batch_that_is_not_full_waits_for_company_but_not_longer_than_its_dead
     def formed(age: float, time_left: float) -> bool:
         accepted = NOW - timedelta(seconds=age)
         one = waiting(1, accepted_at=accepted, deadline=NOW + timedelta(seconds=time_left))
-        return bool(draft_batches([one], (), most=1, now=NOW, terms=Terms()))
+        return bool(draft_batches([one], (), most=1, now=NOW, terms=BatchingConfig()))
 
     assert not formed(age=9, time_left=600)
     assert formed(age=10, time_left=600)
     assert formed(age=2, time_left=30)
     again = waiting(1, accepted_at=NOW - timedelta(seconds=20), ready_at=NOW - timedelta(seconds=2))
-    assert draft_batches([again], (), most=1, now=NOW, terms=Terms()) == []
+    assert draft_batches([again], (), most=1, now=NOW, terms=BatchingConfig()) == []
     full = [waiting(number, accepted_at=NOW) for number in range(CALL_ROWS)]
-    assert len(draft_batches(full, (), most=1, now=NOW, terms=Terms())) == 1
+    assert len(draft_batches(full, (), most=1, now=NOW, terms=BatchingConfig())) == 1
 
 
 def test_many_with_time_go_by_an_ingest_job_and_many_in_a_hurry_do_not() -> None:

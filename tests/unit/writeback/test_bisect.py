@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given, strategies as st
 
-from activities.writeback.bisect import MOST_REFUSALS, Halves
+from activities.writeback.bisect import MOST_REFUSALS, BisectingSender
 from activities.writeback.collections import Sent
 from schemas.writeback.messages import WritebackState
 from transforms.writeback.facts import Outcome, ToSend
@@ -28,7 +28,7 @@ def test_a_group_of_which_it_is_open_whether_it_was_written_or_that_waits_is_not
     told: Outcome | None,
 ) -> None:
     some = entries(4)
-    halves = Halves([])
+    halves = BisectingSender([])
     halves.take_in(Sent({} if told is None else {each.record: told for each in some}, [some]))
     assert (halves.waiting, halves.refusals) == ([], 0)
     assert halves.outcomes == ({} if told is None else {each.record: told for each in some})
@@ -40,7 +40,7 @@ def test_whatever_rows_are_bad_each_entry_is_done_or_refused_and_the_good_ones_a
 ) -> None:
     some = entries(count)
     wrong = {entry.record for entry in some if entry.numbers[0] in bad}
-    halves, calls = Halves([some]), 0
+    halves, calls = BisectingSender([some]), 0
     while halves.waiting:
         group = halves.waiting.pop(0)
         calls += 1

@@ -7,11 +7,11 @@ from hypothesis import given, strategies as st
 
 from activities.writeback.decide import Decision, decide
 from activities.writeback.open_batch import OpenBatch
-from activities.writeback.own_writes import UNSEEN
+from activities.writeback.own_writes import OWN_WRITE_PENDING
 from activities.writeback.record_facts import RecordFacts
 from clients.writeback.batch_queries import OwnWrite, StoredBatch
 from schemas.catalogue import default_catalogue
-from schemas.writeback.messages import BatchState, Carrier, NewerChange, WritebackState
+from schemas.writeback.messages import BatchState, Carrier, ConflictPolicy, WritebackState
 from transforms.writeback.decide import Guard
 from transforms.writeback.facts import SeenRecord, ToSend
 
@@ -37,7 +37,7 @@ def seen(number: int, at: datetime = OLD, by: str = THEM) -> SeenRecord:
 def decided(
     entries: list[ToSend], records: dict[str, SeenRecord], own: dict[str, OwnWrite] | None = None
 ) -> Decision:
-    guard = Guard(SPEC, lambda _: NewerChange.HOLDS, US, lambda _: False)
+    guard = Guard(SPEC, lambda _: ConflictPolicy.HOLDS, US, lambda _: False)
     batch = OpenBatch(BATCH, SPEC, "ExternalId__c", tuple(entries))
     return decide(batch, RecordFacts(records, own or {}, {}, guard), NOW)
 
@@ -55,7 +55,8 @@ def test_each_entry_is_sent_or_has_an_outcome_and_never_both(rows: list[tuple[bo
     found = decided(entries, records)
     sent = [each.record for each in found.send]
     assert sorted([*sent, *found.skip]) == sorted(each.record for each in entries)
-    assert sent == [each.record for each in entries if each.record in sent]  # in the order of the batch
+    # in the order of the batch
+    assert sent == [each.record for each in entries if each.record in sent]
 
 
 def test_what_is_sent_has_the_id_of_its_record() -> None:
@@ -72,4 +73,4 @@ def test_an_own_write_that_queries_do_not_show_yet_is_waited_for() -> None:
     just_now = NOW - timedelta(seconds=1)
     own = {"Case=c-1": OwnWrite(just_now, just_now, None, {"Subject": "ours"})}
     found = decided([entry(1)], {"C-1": seen(1)}, own)
-    assert (found.send, found.skip) == ((), {"Case=c-1": UNSEEN})
+    assert (found.send, found.skip) == ((), {"Case=c-1": OWN_WRITE_PENDING})
