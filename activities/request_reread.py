@@ -11,7 +11,7 @@ from clients.warehouse import Transaction
 from clients.warehouse.sql import repair as sql
 from clients.warehouse.sql.apply import RECORD_LIST, REREAD, TOUCHED
 from schemas.catalogue import ObjectSpec
-from schemas.tables import REREAD_COLUMNS
+from schemas.ops_tables import REREAD_COLUMNS
 from transforms.repair import Asked, asked_by_incomplete, doubtful_records, reread_table
 
 

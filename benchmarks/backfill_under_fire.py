@@ -35,9 +35,9 @@ from benchmarks.backfills import SHARES, backfill_all, engine_over, fill, spread
 from benchmarks.proofs import broken_history, missing_events, records_in_both
 from cli.local import measurements
 from cli.local.compare_records import Comparison, compare_all
+from cli.local.sandbox import answered, start_traffic, traffic_state
 from cli.local.surge import org_state
 from cli.local.up import DELIVERED_EVENTS, Running
-from cli.sandbox import answered, start_traffic, traffic_state
 from cli.state import settings_file
 from sandbox.org.data.store import DATABASE_FILE
 from sandbox.stack import running_sandbox

@@ -17,7 +17,7 @@ import psycopg
 from clients.warehouse.sql import apply as sql
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.ingest.change_types import SNAPSHOT
-from transforms.ingest.decode_events import change_order
+from transforms.ingest.change_header import change_order
 
 _DIGITS = 15
 """Hexadecimal digits of a fingerprint: they fit into a signed 64-bit integer."""

@@ -36,8 +36,8 @@ from activities.quality.references import Pace
 from benchmarks.quality_cost import each_field, ruled, with_rules, without_rules
 from benchmarks.stages import receive
 from cli.local.engine_processes import settings_of
+from cli.local.sandbox import start_traffic, traffic_state
 from cli.local.up import DELIVERED_EVENTS
-from cli.sandbox import start_traffic, traffic_state
 from clients.storage.chain import Chain
 from clients.warehouse.live_catalogue import LiveCatalogue
 from clients.warehouse.shadow.schemas import drop_statements, shadow_prefix

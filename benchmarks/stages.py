@@ -25,8 +25,8 @@ from activities.apply.group_commit import GroupCommit
 from activities.apply.stage_and_apply import Batches
 from activities.ingest.landing_buffer import CutRule, LandingBuffer
 from cli.local.engine_processes import settings_of
+from cli.local.sandbox import start_traffic, traffic_state
 from cli.local.up import DELIVERED_EVENTS
-from cli.sandbox import start_traffic, traffic_state
 from clients.salesforce.session import SessionSource
 from clients.salesforce.streaming.cometd_frames import load_frame
 from clients.salesforce.streaming.stream import StreamMessage

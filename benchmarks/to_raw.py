@@ -130,8 +130,8 @@ async def read_parts(
     were.
     """
     env, total = ActivityEnvironment(), BackfillCounts()
-    plan = await env.run(PlanBackfill(http, landings.store, lambda: catalogue).plan_backfill, request)
-    reader = ReadPart(http, landings, lambda: catalogue)
+    plan = await env.run(PlanBackfill(http, landings.store, catalogue).plan_backfill, request)
+    reader = ReadPart(http, landings, catalogue)
     for part in plan.parts:
         position, is_done = ORIGIN, False
         while not is_done:

@@ -13,7 +13,7 @@ from rich.text import Text
 from cli.options import DEFAULT_HOME, Home, SettingsFile
 from cli.output import OUT, AsJson, Every, Watch, show
 from cli.state import settings_of_state
-from schemas.forecast import Forecast, Slowed, Spender
+from schemas.governor import Forecast, Slowed, Spender
 from workers.budget_words import (
     Budgets,
     budgets_of,

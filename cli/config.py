@@ -16,7 +16,7 @@ from cli.output import EXIT_REFUSED, OUT, AsJson, print_json, say
 from cli.state import settings_file, settings_of_state
 from schemas.catalogue import Catalogue, load_catalogue
 from schemas.errors import CatalogueError
-from schemas.plan import Way
+from schemas.planner import Way
 from workers.settings import DEFAULT_FILE, FILE_VARIABLE, Settings
 
 app = CommandApp(

@@ -17,7 +17,7 @@ from schemas import names
 from schemas.errors import SettingsError
 from schemas.ids import lane_workflow_id
 from schemas.ingest.messages import LaneState, MovePositionInput, PauseInput
-from schemas.plan import Way
+from schemas.planner import Way
 from workers.clients import connect_temporal
 from workers.settings import Settings
 

@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Annotated, NoReturn
 
 import typer
+from rich.markup import escape
 
 from cli import (
     api,
@@ -18,20 +19,17 @@ from cli import (
     doctor,
     drift,
     lane,
-    plan,
-    planner,
     quality,
     quarantine,
     refresh,
-    sandbox,
-    sandbox_org,
     trace,
     worker,
 )
 from cli.backfill import commands as backfill
 from cli.grammar import CommandApp, Panel
-from cli.local import demo, up
+from cli.local import demo, sandbox, sandbox_org, up
 from cli.output import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_REFUSED, EXIT_UNAVAILABLE, TALK
+from cli.planner import commands as planner, plan
 from cli.reconcile import commands as reconcile
 from cli.replay import commands as replay
 from cli.status import command as status
@@ -151,7 +149,7 @@ def _run() -> int:
     except TidegateError as error:
         if _debug:
             raise
-        TALK.print(f"[bold red]Error:[/] {error}", markup=True)
+        TALK.print(f"[bold red]Error:[/] {escape(str(error))}", markup=True)
         return _exit_code(error)
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED

@@ -13,8 +13,8 @@ from cli.runs import Asked, run_to_its_end
 from cli.state import settings_of_state
 from clients.storage.objects import ObjectStore
 from clients.temporal.run_kinds import REFRESH
+from schemas.drift import RefreshInput, RefreshPlan, RefreshState
 from schemas.errors import SettingsError
-from schemas.refresh import RefreshInput, RefreshPlan, RefreshState
 from schemas.run_names import refresh_name
 from workers.addresses import s3_address
 from workers.clients import decided_catalogue, open_warehouse
@@ -92,7 +92,7 @@ def _plan(settings: Settings, request: RefreshInput) -> RefreshPlan:
         spec = catalogue.object(request.object)
         if unknown := [name for name in request.fields if name not in spec.fields]:
             raise SettingsError(f"{request.object} has no field {', '.join(unknown)}. Correct the name.")
-        return PlanRefresh(ObjectStore(s3_address(settings.s3)), warehouse, lambda: catalogue).plan(request)
+        return PlanRefresh(ObjectStore(s3_address(settings.s3)), warehouse, catalogue).plan(request)
     finally:
         warehouse.close()
 

@@ -1,8 +1,9 @@
 """Schema drift: how the org's fields differ from the catalogue, and what was decided about it.
 
-A row of `ops.drift` is a decision. The catalogue that the engine goes by is the file with the
-decisions over it, so the table is both the report and the memory. A decision is about an entry
-as it was: once the file says otherwise, the file counts.
+A row of `ops.drift` is a decision. The catalogue that the engine goes by is the file with the decisions over it, so the table is both
+the report and the memory. A decision is about an entry as it was: once the file says otherwise, the file counts.
+
+A refresh reads again the fields that a decision gave a column, and the fields that the org calculates.
 """
 
 from datetime import datetime, timedelta
@@ -11,7 +12,9 @@ from enum import StrEnum
 from pydantic import Field
 
 from schemas.catalogue import FRACTIONAL, TEXTS, FieldSpec, Pii
-from schemas.message import Message
+from schemas.governor import LeaseClass
+from schemas.ids import ORIGIN
+from schemas.message import Counts, Message
 
 CHECK_EVERY = timedelta(minutes=5)
 RELOAD_EVERY = timedelta(seconds=15)
@@ -206,3 +209,89 @@ def entry_text(
 def text_of(spec: FieldSpec) -> str:
     """A catalogue entry in short."""
     return entry_text(spec.type, spec.length, spec.decimals, calculated=spec.calculated, held=spec.held)
+
+
+REFRESH_EVERY = timedelta(hours=6)
+
+
+class RefreshInput(Message):
+    """What to read."""
+
+    org: str
+    object: str
+    fields: tuple[str, ...] = ()
+    """Of the catalogue; empty: the object's calculated fields."""
+    name: str = Field(default="", pattern=r"^([0-9A-Za-z][0-9A-Za-z._:+-]{0,79})?$")
+    """Tells refreshes of an object apart that may run at once; empty for the scheduled one."""
+    everything: bool = False
+    """True: every record is read, even when the change log tells whose inputs have changed."""
+    lease_class: LeaseClass = LeaseClass.BACKFILL
+    by: str = "schedule"
+    reason: str = ""
+
+
+class RefreshCounts(Counts):
+    """What has come of a refresh so far."""
+
+    read: int = 0
+    """Records whose fields were read."""
+    differed: int = 0
+    """Of them, landed because a field was another."""
+    applied: int = 0
+    quarantined: int = 0
+    calls: int = 0
+
+
+class RefreshGroup(Message):
+    """Fields that are read together, of the same records."""
+
+    fields: tuple[str, ...]
+    ids_key: str | None = None
+    """As of `BackfillInput`; None: every record."""
+    records: int | None = None
+    """How many; None: all there are."""
+    why: str = ""
+
+
+class RefreshPlan(Message):
+    """What is worth reading."""
+
+    groups: tuple[RefreshGroup, ...] = ()
+    expected_calls: int = 0
+    covered: datetime | None = None
+    """The change log has been looked through up to here; the next refresh begins here. None: it was not looked at."""
+
+
+class FieldsInput(Message):
+    """One stretch of reading fields."""
+
+    org: str
+    object: str
+    fields: tuple[str, ...]
+    lane: str
+    ids_key: str | None = None
+    lease_class: LeaseClass
+    reading: int
+    """As of `Manifest`."""
+    position: str = ORIGIN
+    """Where the last stretch came; of ids, how many are done."""
+
+
+class FieldsResult(Message):
+    """What a stretch has done."""
+
+    position: str
+    done: bool
+    counts: RefreshCounts
+
+
+class RefreshState(Message):
+    """A refresh as its query shows it, and its result."""
+
+    org: str
+    object: str
+    name: str
+    stage: str
+    """planning, reading, done."""
+    counts: RefreshCounts = RefreshCounts()
+    plan: RefreshPlan | None = None

@@ -6,11 +6,10 @@ a text.
 """
 
 import re
-from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 from math import inf, isfinite
-from typing import Any, NamedTuple
+from typing import Any
 
 from schemas.catalogue import (
     DIGITS_MAX,
@@ -23,47 +22,9 @@ from schemas.catalogue import (
 )
 from schemas.quality import Rule, Severity
 from schemas.tables import text_size
+from transforms.misfits import Converter, MisfitError, Note, NotedError
 from transforms.pii import is_any_token, is_misfit_token, is_token, longest_token
 
-Converter = Callable[[Any], Any]
-"""Takes a JSON value that is not null; raises `MisfitError` when it does not fit, `NotedError` when
-it fits in another form.
-"""
-
-
-class MisfitError(ValueError):
-    """A value that does not fit its field: the field is unknown. Its message never shows the
-    value.
-    """
-
-    def __init__(self, rule: Rule, detail: str, severity: Severity = Severity.ISOLATE) -> None:
-        self.rule = rule
-        self.severity = severity
-        """`reject`: the whole change is refused."""
-        super().__init__(detail)
-
-
-class Note(NamedTuple):
-    """The note for a value that landed."""
-
-    rule: Rule
-    severity: Severity
-    detail: str
-
-
-class NotedError(ValueError):
-    """A value that fits, with something to say about it."""
-
-    def __init__(self, value: Any, notes: Sequence[Note]) -> None:
-        self.value = value
-        self.notes = tuple(notes)
-        super().__init__(notes[0].detail)
-
-
-MISFIT = b"\xff"
-"""Stands for a value that does not fit its field, where values are compared: unlike every value,
-and like itself.
-"""
 _MAX_INTEGER = 2**63
 SURE_DIGITS = 15
 """Digits that every double holds."""
@@ -76,31 +37,12 @@ _ROUNDING = Context(prec=2 * DIGITS_MAX + 400, rounding=ROUND_HALF_EVEN)
 _BEYOND = "the number is beyond what the column holds"
 _TIME = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.(\d{1,6}))?Z?", re.ASCII)
 _SECONDS_END = len("HH:MM:SS")
-
 _NO_TEXTS = FRACTIONAL | WHOLE_NUMBERS | {FieldType.BOOLEAN}
 
 
 def is_text_in_json(kind: FieldType) -> bool:
     """True for a type whose values are texts in JSON, dates and times among them."""
     return kind not in _NO_TEXTS
-
-
-def landed(convert: Converter, value: Any) -> Any:
-    """The value as it lands, whatever is said about it; `MISFIT` for one that does not fit."""
-    try:
-        return convert(value)
-    except NotedError as noted:
-        return noted.value
-    except MisfitError:
-        return MISFIT
-
-
-def with_misfits(values: Sequence[Any], columns: Sequence[str], unknown_fields: str | None) -> Sequence[Any]:
-    """A row's values with `MISFIT` for each column that its `unknown_fields` names."""
-    if unknown_fields is None:
-        return values
-    unknown = set(unknown_fields.split(","))
-    return [MISFIT if column in unknown else value for column, value in zip(columns, values, strict=True)]
 
 
 def converter(spec: FieldSpec, most_bytes: int | None = None) -> Converter:

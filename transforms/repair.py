@@ -17,8 +17,10 @@ import pyarrow.compute as pc
 
 from schemas.ingest.change_types import WHOLE
 from schemas.ingest.positions import epoch_ms
-from schemas.tables import ID_SIZE, REREAD_COLUMNS, arrow_schema
-from transforms.ingest.decode_events import NEEDS_REREAD, change_order, moment_of
+from schemas.ops_tables import REREAD_COLUMNS
+from schemas.tables import ID_SIZE, arrow_schema
+from transforms.ingest.change_header import change_order, moment_of
+from transforms.ingest.decode_events import NEEDS_REREAD
 from transforms.pii import HEADER
 from transforms.quality.open_findings import FoundChange
 

@@ -12,8 +12,7 @@ from temporalio.client import Client
 
 from clients.temporal.governor import read_books
 from schemas.errors import UnavailableError
-from schemas.forecast import OTHERS, Forecast, Slowed
-from schemas.governor import LeaseClass
+from schemas.governor import OTHERS, Forecast, LeaseClass, Slowed
 from schemas.message import Message
 from transforms.governor.forecast import forecast
 from transforms.governor.ledger import OrgBooks

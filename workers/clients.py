@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
-from activities.runtime.threads import to_its_end
+from clients.concurrency import run_to_completion
 from clients.database.audit_log import AuditLog
 from clients.dependencies import Clients
 from clients.storage.data_key import org_data_key
@@ -18,7 +18,8 @@ from clients.warehouse import Warehouse
 from clients.warehouse.live_catalogue import LiveCatalogue
 from clients.warehouse.postgres import PostgresWarehouse
 from clients.warehouse.postgres_tables import MAX_ROW_BYTES
-from clients.warehouse.redshift import MAX_TEXT_BYTES, RedshiftWarehouse
+from clients.warehouse.redshift import RedshiftWarehouse
+from clients.warehouse.redshift_sql import MAX_TEXT_BYTES
 from clients.warehouse.stored_names import keep_names
 from schemas.catalogue import Catalogue, load_catalogue
 from schemas.drift import RELOAD_EVERY
@@ -125,7 +126,7 @@ async def following(catalogue: LiveCatalogue) -> AsyncIterator[None]:
     async def follow() -> None:
         while True:
             try:
-                await to_its_end(catalogue.follow)
+                await run_to_completion(asyncio.to_thread(catalogue.follow))
             except TidegateError as error:
                 _log.warning("the catalogue's changes cannot be read now: %s", error)
             await asyncio.sleep(RELOAD_EVERY.total_seconds())

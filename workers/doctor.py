@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from temporalio.client import Client
 
 from clients.doctor import temporal
-from clients.doctor.asking import Deadline, asked, in_thread
+from clients.doctor.asking import DoctorDeadline, asked, in_thread
 from clients.doctor.keys import examine_key
 from clients.doctor.object_storage import examine_bucket
 from clients.doctor.operational import examine_store
@@ -30,7 +30,7 @@ from schemas.doctor import (
     wrong,
 )
 from schemas.errors import CatalogueError, SettingsError, TidegateError
-from schemas.plan import Way
+from schemas.planner import Way
 from schemas.settings.ingest import LaneSettings
 from workers.addresses import s3_address
 from workers.clients import connect_temporal
@@ -50,7 +50,7 @@ async def examine(
     Raises nothing: a remote that cannot be asked is a finding. `on_done` hears of each remote
     when it is done.
     """
-    began, deadline = time.monotonic(), Deadline()
+    began, deadline = time.monotonic(), DoctorDeadline()
     catalogue, local = examine_catalogue(settings)
     connection = asyncio.create_task(_connected(settings, deadline))
     org = OrgLook(settings, catalogue, streamed_objects(settings, catalogue), deadline, connection)
@@ -156,7 +156,7 @@ def streamed_objects(settings: Settings, catalogue: Catalogue | None) -> list[St
 
 
 def _stores(
-    settings: Settings, catalogue: Catalogue | None, deadline: Deadline
+    settings: Settings, catalogue: Catalogue | None, deadline: DoctorDeadline
 ) -> Mapping[Remote, Callable[[], Awaitable[list[Finding]]]]:
     address = s3_address(settings.s3)
     warehouse = WarehouseAddress(settings.warehouse.kind, settings.warehouse.dsn.get_secret_value())
@@ -192,7 +192,7 @@ async def _given(findings: list[Finding]) -> list[Finding]:
     return findings
 
 
-async def _connected(settings: Settings, deadline: Deadline) -> Client | None:
+async def _connected(settings: Settings, deadline: DoctorDeadline) -> Client | None:
     """A client of Temporal; None when it does not answer."""
     try:
         async with asyncio.timeout(deadline.left()):
@@ -202,7 +202,7 @@ async def _connected(settings: Settings, deadline: Deadline) -> Client | None:
 
 
 async def _temporal(
-    settings: Settings, connection: "asyncio.Task[Client | None]", deadline: Deadline
+    settings: Settings, connection: "asyncio.Task[Client | None]", deadline: DoctorDeadline
 ) -> list[Finding]:
     address = settings.temporal.address
     client = await connection

@@ -6,7 +6,7 @@ from functools import partial
 from temporalio.client import Client
 
 from clients.doctor import org_login
-from clients.doctor.asking import Deadline, asked
+from clients.doctor.asking import DoctorDeadline, asked
 from clients.doctor.org_allocations import examine_allocations
 from clients.doctor.org_events import Streamed, examine_selection
 from clients.doctor.org_objects import examine_object
@@ -34,7 +34,7 @@ class OrgLook:
         settings: Settings,
         catalogue: Catalogue | None,
         streamed: list[Streamed],
-        deadline: Deadline,
+        deadline: DoctorDeadline,
         connection: "asyncio.Task[Client | None]",
     ) -> None:
         """`catalogue` None: it cannot be read. `connection`: to Temporal, where the governor is;

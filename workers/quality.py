@@ -17,7 +17,7 @@ from clients.warehouse.sql import holds, quality_queries as sql
 from schemas.ingest.messages import Act
 from schemas.message import Message
 from schemas.quality_views import FindingChoice, FindingGroup, FindingRow, HoldView, Score
-from transforms.ingest.decode_events import moment_of
+from transforms.ingest.change_header import moment_of
 from transforms.repair import NOT_IN_QUARANTINE, Asked, Cause
 
 DAYS = 7
@@ -58,7 +58,7 @@ class QualityLooks:
 
 @dataclass(frozen=True)
 class _Answer:
-    """An act on refused changes: which, by whom, why and when."""
+    """An act of an operator: which, by whom, why and when."""
 
     act: str
     by: str
@@ -80,35 +80,29 @@ class QualityActs:
     audit: AuditLog
 
     def acknowledge(self, choice: FindingChoice, *, by: str, reason: str) -> int:
-        """Open findings need no more care. A later breach opens a resolved one again, and needs
-        care again.
-        """
-        now, chosen = datetime.now(UTC), choice.parameters()
+        """Open findings need no more care. A later breach opens a resolved one again, and needs care again."""
+        answer, chosen = _Answer("quality.acknowledge", by, reason, datetime.now(UTC)), choice.parameters()
         with self.warehouse.transaction() as transaction:
             count = _count(transaction, sql.count_unacknowledged(), chosen)
-            said = (now, by, reason[:_REASON_LENGTH])
-            transaction.execute(sql.acknowledge_findings(), [*said, *chosen])
-            self._record("quality.acknowledge", choice.object, choice.words(), count, by, reason, now)
+            transaction.execute(sql.acknowledge_findings(), [*answer.values(), *chosen])
+            self._record(answer, choice.object, choice.words(), count)
         return count
 
     def redrive(self, choice: FindingChoice, *, by: str, reason: str) -> int:
         """The records of open findings are read from the org, and checked as they are there."""
-        now = datetime.now(UTC)
+        answer = _Answer("quality.redrive", by, reason, datetime.now(UTC))
         with self.warehouse.transaction() as transaction:
             count = ask(transaction, _asked(transaction, choice))
-            self._record("quality.redrive", choice.object, choice.words(), count, by, reason, now)
+            self._record(answer, choice.object, choice.words(), count)
         return count
 
     def release(self, object_name: str, *, by: str, reason: str) -> int:
-        """End an object's hold: what was received until now is applied, and what breaks rules of it
-        waits in quarantine.
-        """
-        now = datetime.now(UTC)
+        """End an object's hold: what was received until now is applied, and what breaks rules of it waits in quarantine."""
+        answer = _Answer("quality.release", by, reason, datetime.now(UTC))
         with self.warehouse.transaction() as transaction:
             count = _count(transaction, holds.count_holds(), [object_name])
-            said = (now, by, reason[:_REASON_LENGTH])
-            transaction.execute(holds.release(), [*said, object_name])
-            self._record("quality.release", object_name, "the hold", count, by, reason, now)
+            transaction.execute(holds.release(), [*answer.values(), object_name])
+            self._record(answer, object_name, "the hold", count)
         return count
 
     def acknowledge_quarantine(
@@ -151,15 +145,15 @@ class QualityActs:
         with self.warehouse.transaction() as transaction:
             count = _count(transaction, count_statement, chosen)
             transaction.execute(change, [*values, *chosen])
-            self._record(answer.act, object_name, words, count, answer.by, answer.why, answer.at)
+            self._record(answer, object_name, words, count)
         return count
 
-    def _record(
-        self, act: str, target: str, words: str, count: int, by: str, reason: str, at: datetime
-    ) -> None:
+    def _record(self, answer: _Answer, target: str, words: str, count: int) -> None:
+        """Put the act on record, when it has changed any row. `target` "" = every object."""
         if count:
-            detail = f"{words} ({count}): {reason}"
-            self.audit.append(Act(act=act, by=by, target=target or "every object", detail=detail, at=at))
+            detail = f"{words} ({count}): {answer.why}"
+            target = target or "every object"
+            self.audit.append(Act(act=answer.act, by=answer.by, target=target, detail=detail, at=answer.at))
 
 
 def _count(transaction: Transaction, statement: str, parameters: Sequence[Any]) -> int:

@@ -7,9 +7,8 @@ from temporalio.client import Client
 from clients.temporal.schedules import Scheduled, ensure_schedule, remove_schedule
 from schemas import names
 from schemas.catalogue import load_catalogue
-from schemas.drift import DriftInput
+from schemas.drift import DriftInput, RefreshInput
 from schemas.ids import drift_workflow_id, refresh_workflow_id, schedule_id
-from schemas.refresh import RefreshInput
 from workers.settings import Settings
 
 

@@ -1,13 +1,13 @@
-"""Progress of a backfill, kept by its workflow: its query, search attributes, current details."""
+"""How far a backfill is, kept by its workflow and shown in its query, its search attributes and its current details."""
 
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey
 
+from schemas.backfill import BackfillState
+
 with workflow.unsafe.imports_passed_through():
     from schemas.backfill import BackfillCounts, BackfillInput, BackfillPlan, BackfillState
     from schemas.ingest.messages import PauseInput
-    from workflows.backfill_details import details
-
 _STAGE = SearchAttributeKey.for_keyword("Stage")
 _CHANGES = SearchAttributeKey.for_int("Changes")
 _QUARANTINED = SearchAttributeKey.for_int("Quarantined")
@@ -86,3 +86,46 @@ class Progress:
                 ]
             )
         workflow.set_current_details(details(self.state(), self._request.by))
+
+
+_NEXT = {
+    "reading": "Signals `pause` and `cancel` stop it after the page that is being landed.",
+    "paused": "Signal `resume` lets it go on at the next page.",
+    "planning": "The org counts rows; a budget that is spent makes this wait: `tidegate budget`.",
+    "failed": "Mend what is said above and start the same window again: it goes on where it stopped.",
+    "cancelled": "What was landed stays. Started again, the window reads what is missing.",
+}
+
+
+def details(state: BackfillState, by: str) -> str:
+    """Markdown."""
+    counts = state.counts
+    of = "" if state.expected_rows is None else f" of about {state.expected_rows:,}"
+    parts = f" · part {state.parts_done} of {state.parts} done" if state.parts else ""
+    lines = [
+        f"**{state.stage}** · `{state.object}`, window `{state.window}`, asked for by {by}",
+        "",
+        f"{counts.rows:,}{of} rows{parts} · {counts.calls} API calls · {counts.bytes / 1e6:,.1f} MB landed",
+        _pace(state),
+        "",
+        "| changes | applied | duplicate | quarantined | batches |",
+        "| ---: | ---: | ---: | ---: | ---: |",
+        f"| {counts.changes:,} | {counts.applied:,} | {counts.duplicate:,} | {counts.quarantined:,} | {counts.batches} |",
+        "",
+        *([f"> {state.paused_because}", ""] if state.paused_because else []),
+        *(f"- {note}" for note in state.notes),
+        *(["", _NEXT[state.stage]] if state.stage in _NEXT else []),
+    ]
+    return "\n".join(lines)
+
+
+def _pace(state: BackfillState) -> str:
+    """Rows a second since the beginning, without pauses, and when it will be done at that."""
+    rows = state.counts.rows
+    if not rows or not state.seconds:
+        return "waits for the org's query job" if state.stage == "reading" else ""
+    rate = rows / state.seconds
+    left = (state.expected_rows or 0) - rows
+    if state.stage != "reading" or left <= 0:
+        return f"{rate:,.0f} rows/s"
+    return f"{rate:,.0f} rows/s, {left / rate / 60:,.0f} more minutes at that"

@@ -9,12 +9,11 @@ from temporalio.workflow import ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
     from schemas import names
-    from schemas.drift import DriftInput, DriftResult, FieldDrift, Fill
+    from schemas.drift import DriftInput, DriftResult, FieldDrift, Fill, RefreshInput
     from schemas.governor import LeaseClass
     from schemas.ids import refresh_workflow_id, replay_workflow_id
     from schemas.ingest.messages import Act
     from schemas.message import Message
-    from schemas.refresh import RefreshInput
     from schemas.replay import QuarantineChoice, ReplayInput, ReplaySelection
     from transforms.ingest.decode_events import UNKNOWN_FIELD
     from workflows.contracts.audit import RECORD_ACT

@@ -26,7 +26,7 @@ with workflow.unsafe.imports_passed_through():
         SetEveryInput,
     )
     from schemas.ingest.positions import is_polled
-    from schemas.plan import Way
+    from schemas.planner import Way
     from workflows.contracts.ingest import FOLLOW_LANE, POLL_LANE
     from workflows.runtime import failure_message, keep_record, start
 

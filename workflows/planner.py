@@ -14,7 +14,6 @@ from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 with workflow.unsafe.imports_passed_through():
     from schemas import names
     from schemas.ingest.messages import Act
-    from schemas.plan import ObjectPlan
     from schemas.planner import (
         DrawnPlan,
         DrawPlanInput,
@@ -22,6 +21,7 @@ with workflow.unsafe.imports_passed_through():
         Following,
         LaneLook,
         LanePoint,
+        ObjectPlan,
         ObjectState,
         PinInput,
         PlannerInput,

@@ -23,14 +23,15 @@ with workflow.unsafe.imports_passed_through():
     from schemas.ids import lane_workflow_id
     from schemas.ingest.messages import POLL_EVERY, LaneInput, PauseInput, SetEveryInput
     from schemas.message import Message
-    from schemas.plan import ObjectPlan, Way
     from schemas.planner import (
         FollowedObject,
         Following,
         LaneEnd,
         LaneEndInput,
         LaneLook,
+        ObjectPlan,
         ObjectState,
+        Way,
     )
     from schemas.salesforce.limits import REPLAY_NEW_EVENTS
     from workflows.contracts.planner import FIND_LANE_END, OPEN_LANE

@@ -20,27 +20,29 @@ with workflow.unsafe.imports_passed_through():
     from schemas.ids import backfill_workflow_id
     from schemas.ingest.messages import Act
     from schemas.reconcile import (
+        Depth,
+        Grain,
+        Kind,
+        LogCheck,
+        Range,
+        ReconcileInput,
+        ReconcileState,
+        StepCost,
+    )
+    from schemas.reconcile_steps import (
         AskBucketsInput,
         CheckLogInput,
         ComparedFacts,
         CompareFactsInput,
-        Depth,
         DifferingBuckets,
         FindIsolatedInput,
-        Grain,
         KeepReportInput,
-        Kind,
-        LogCheck,
-        Range,
         ReadFactsInput,
-        ReconcileInput,
-        ReconcileState,
         Scope,
         SetAsideInput,
-        StepCost,
-        Verdict,
     )
     from transforms.reconcile.cost import FEW_ROWS
+    from transforms.reconcile.verdict import doubtful_records_of, kinds_of, log_checked, verdict_of
     from workflows.contracts.audit import RECORD_ACT
     from workflows.contracts.reconcile import (
         ASK_BUCKETS,
@@ -101,7 +103,7 @@ class ReconcileWorkflow:
             self._found = await self._confirm(suspects, "examine")
         self._set(
             found=sum(each.differing for each in self._found),
-            kinds=_kinds(self._found),
+            kinds=kinds_of(self._found),
         )
         if request.repairs and self._state.found:
             await self._repair()
@@ -140,14 +142,7 @@ class ReconcileWorkflow:
             part = await run(CHECK_LOG, request, summary=summary)
             if part.key is not None:
                 self._log_keys.append(part.key)
-            total = LogCheck(
-                records=total.records + part.records,
-                altered=total.altered + part.altered,
-                duplicated=total.duplicated + part.duplicated,
-                mended=total.mended + part.mended,
-                after=part.after,
-                done=part.done,
-            )
+            total = log_checked(total, part)
             self._set(log=total)
 
     async def _suspects(self) -> list[ComparedFacts]:
@@ -156,7 +151,7 @@ class ReconcileWorkflow:
         days = await self._buckets(Grain.DAY, whole)
         self._set(org_records=days.org_records, warehouse_records=days.warehouse_records)
         every = Scope(ranges=() if self._request.is_whole else whole, has_fields=depth is Depth.FIELDS)
-        found = _doubtful(days, depth)
+        found = doubtful_records_of(days, depth)
         if days.differing:
             scope, rows = await self._drill(days, every)
             if rows and not (depth is not Depth.BUCKETS and scope == every):
@@ -295,15 +290,7 @@ class ReconcileWorkflow:
     async def _finish(self) -> None:
         if workflow.patched(_NAMES_ISOLATED):
             await self._find_isolated()
-        state = self._state
-        altered = 0 if state.log is None else state.log.altered
-        unmended = 0 if state.log is None else altered - state.log.mended
-        if state.left or unmended or (state.found and not self._request.repairs) or state.trouble:
-            verdict = Verdict.DIFFERS
-        elif state.isolated is not None and state.isolated.fields:
-            verdict = Verdict.ISOLATED
-        else:
-            verdict = Verdict.REPAIRED if state.found or altered else Verdict.EQUAL
+        verdict = verdict_of(self._state, repairs=self._request.repairs)
         self._set(verdict=verdict, ended_at=workflow.now())
         keys = [*self._log_keys, *(each.key for each in self._found if each.key)]
         left = self._left if self._request.repairs else self._found
@@ -335,24 +322,3 @@ class ReconcileWorkflow:
         workflow.set_current_details(
             f"**{state.sentence()}** · {stage} · found {state.found}, repaired {state.repaired} · {state.calls} calls"
         )
-
-
-def _doubtful(days: DifferingBuckets, depth: Depth) -> list[ComparedFacts]:
-    """Records that aggregates tell nothing of: those ahead of the clock, and, unless every field is
-    compared, those with isolated fields.
-    """
-    found = []
-    if days.ahead_key is not None:
-        kinds = {Kind.AHEAD.value: days.ahead}
-        found.append(ComparedFacts(differing=days.ahead, kinds=kinds, above_key=days.ahead_key))
-    if days.isolated_key is not None and depth is not Depth.FIELDS:
-        found.append(ComparedFacts(unsettled=days.isolated, unsettled_key=days.isolated_key))
-    return found
-
-
-def _kinds(compared: Sequence[ComparedFacts]) -> dict[str, int]:
-    kinds: dict[str, int] = {}
-    for each in compared:
-        for kind, count in each.kinds.items():
-            kinds[kind] = kinds.get(kind, 0) + count
-    return kinds

@@ -6,9 +6,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from schemas import names
-    from schemas.ids import ORIGIN, fields_lane
-    from schemas.ingest.messages import Act
-    from schemas.refresh import (
+    from schemas.drift import (
         FieldsInput,
         RefreshCounts,
         RefreshGroup,
@@ -16,6 +14,8 @@ with workflow.unsafe.imports_passed_through():
         RefreshPlan,
         RefreshState,
     )
+    from schemas.ids import ORIGIN, fields_lane
+    from schemas.ingest.messages import Act
     from workflows.contracts.audit import RECORD_ACT
     from workflows.contracts.drift import END_REFRESH, PLAN_REFRESH, READ_FIELDS
     from workflows.runtime import run

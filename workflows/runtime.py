@@ -68,12 +68,15 @@ def _chain(error: BaseException) -> list[BaseException]:
     return found
 
 
-def is_history_long(longest: int = LONGEST_HISTORY) -> bool:
-    """True when the run should continue as new: the server suggests it, or there are more than
-    `longest` events.
+def is_history_long(longest: int | None = None) -> bool:
+    """True when the run should continue as new: the server suggests it, or there are too many events.
+
+    Args:
+        longest: How many events are not too many. None = `LONGEST_HISTORY`.
     """
     info = workflow.info()
-    return info.is_continue_as_new_suggested() or info.get_current_history_length() > longest
+    most = LONGEST_HISTORY if longest is None else longest
+    return info.is_continue_as_new_suggested() or info.get_current_history_length() > most
 
 
 async def keep_record(acts: list[Act]) -> None:

@@ -7,7 +7,6 @@ change that is later than everything applied to its record takes the fast path, 
 record rebuilt from the log.
 """
 
-from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,19 +21,20 @@ from numpy.typing import NDArray
 from activities.apply.holds import TooManyRejectedError, check_hold, hold
 from activities.apply.ledger import Share, write_ledger
 from activities.apply.rebuild import refold_records
+from activities.apply.seen import SeenChanges
 from activities.quality.fold_findings import record_fold_findings
 from activities.quality.record_quality import count_rejected, record_quality
 from activities.request_reread import ask, ask_for_incomplete
 from clients.storage.objects import ObjectStore
 from clients.warehouse import Transaction, Warehouse
 from clients.warehouse.live_catalogue import check_catalogue
-from clients.warehouse.sql import apply as sql
+from clients.warehouse.sql import apply as sql, ledger as ledger_sql
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.errors import StaleCatalogueError
 from schemas.ingest.change_types import SNAPSHOT
 from schemas.ingest.messages import ApplyInput, ApplyResult
+from schemas.ops_tables import QUARANTINE_COLUMNS
 from schemas.tables import (
-    QUARANTINE_COLUMNS,
     change_columns,
     current_columns,
     field_columns,
@@ -43,9 +43,7 @@ from schemas.tables import (
     staged_columns,
 )
 from transforms.apply.net_changes import NetRows, first_current_rows, first_history_rows
-from transforms.ingest.snapshots import REPAIRS
 from transforms.ingest.stage_events import for_quarantine
-from transforms.ingest.wide_rows import is_bounded, room, widths
 from transforms.repair import asked_by_refusals
 
 
@@ -160,10 +158,8 @@ def _now() -> datetime:
 
 
 def _applied_before(transaction: Transaction, name: str, batches: list[str]) -> dict[str, tuple[Any, ...]]:
-    """Batches that the ledger has: an earlier try committed and was killed before it could say
-    so.
-    """
-    rows = transaction.fetch(sql.find_applied_batches(len(batches)), [name, *batches])
+    """Batches that the ledger has: an earlier try committed and was killed before it could say so."""
+    rows = transaction.fetch(ledger_sql.find_applied_batches(len(batches)), [name, *batches])
     return {row[0]: row for row in rows}
 
 
@@ -193,7 +189,7 @@ def apply_changes(
     if not tables:
         return
     incoming = pa.concat_tables(tables)
-    seen = _Seen.of(transaction, spec, incoming)
+    seen = SeenChanges.of(transaction, spec, incoming)
     new = incoming if all(seen.is_new) else incoming.filter(pa.array(seen.is_new))
     applied_at = _now()
     if len(new):
@@ -249,82 +245,6 @@ def _merge(transaction: Transaction, spec: ObjectSpec, net: NetRows, more: NDArr
         transaction.execute(sql.open_versions(spec))
     transaction.stage(sql.net_stage(spec, "latest"), columns, net.table(net.is_latest & more))
     transaction.execute(sql.merge_current(spec))
-
-
-@dataclass
-class _Seen:
-    """The warehouse's knowledge about a group's changes."""
-
-    spec: ObjectSpec
-    is_new: list[bool]
-    """By row of the group: neither logged before nor a second copy inside the group."""
-    last_orders: dict[str, str]
-    """record_id -> the last change applied to it, for the records that exist."""
-    unknown_fields: dict[str, str]
-    """record_id -> `unknown_fields` of its row, for those that have any."""
-    widths: dict[str, int] | None
-    """record_id -> most bytes of its row, for the records that exist; None: the object's records
-    always fit.
-    """
-
-    @classmethod
-    def of(cls, transaction: Transaction, spec: ObjectSpec, incoming: pa.Table) -> "_Seen":
-        ids = incoming["record_id"].to_pylist()
-        orders = incoming["change_order"].to_pylist()
-        _stage_records(transaction, sql.TOUCHED, sorted(set(ids)))
-        rows = transaction.fetch(sql.find_last_orders(spec))
-        last_orders: dict[str, str] = {record_id: order for record_id, order, _ in rows}
-        unknown = {record_id: fields for record_id, _, fields in rows if fields is not None}
-        suspects = {id_ for id_, order in zip(ids, orders, strict=True) if order <= last_orders.get(id_, "")}
-        logged: set[tuple[str, str]] = set()
-        if suspects:
-            _stage_records(transaction, sql.SUSPECT, sorted(suspects))
-            logged = set(transaction.fetch(sql.find_logged_orders(spec)))
-        is_new = []
-        for identity in zip(ids, orders, strict=True):
-            is_new.append(identity not in logged)
-            logged.add(identity)
-        wide = dict(transaction.fetch(sql.find_widths(spec))) if is_bounded(spec) else None
-        return cls(spec, is_new, last_orders, unknown, wide)
-
-    def slow_records(self, new: pa.Table) -> set[str]:
-        """Records with a change that is out of order or a text diff, that are repaired, or that may
-        be too wide for their row.
-        """
-        last = self.last_orders
-        names = ("record_id", "change_order", "diff_fields", "change_origin")
-        columns = (new[name].to_pylist() for name in names)
-        return {
-            record_id
-            for record_id, order, diffs, origin in zip(*columns, strict=True)
-            if diffs is not None or order <= last.get(record_id, "") or origin in REPAIRS
-        } | self._too_wide(new)
-
-    def _too_wide(self, new: pa.Table) -> set[str]:
-        """Records whose row may have become too wide, or was: only the fold knows which of their
-        fields fit.
-        """
-        if self.widths is None:
-            return set()
-        total = Counter(self.widths)
-        changes = Counter[str]()
-        for record_id, width in zip(
-            new["record_id"].to_pylist(), widths(new, self.spec).tolist(), strict=True
-        ):
-            total[record_id] += width
-            changes[record_id] += 1
-        return {
-            record_id
-            for record_id, count in changes.items()
-            if record_id in self.unknown_fields
-            # One change fits by itself: staging has seen to it.
-            or (total[record_id] > room(self.spec) and (count > 1 or record_id in self.last_orders))
-        }
-
-
-def _stage_records(transaction: Transaction, name: str, record_ids: list[str]) -> None:
-    rows = pa.table({"record_id": pa.array(record_ids, pa.large_string())})
-    transaction.stage(name, sql.RECORD_LIST, rows)
 
 
 def _count(shares: Sequence[Share], incoming: pa.Table, is_new: list[bool]) -> None:

@@ -15,7 +15,7 @@ from clients.warehouse.sql import holds as sql
 from clients.warehouse.sql.apply import HOLD, insert_row
 from schemas.catalogue import ObjectSpec
 from schemas.errors import ObjectHeldError
-from schemas.tables import HOLD_COLUMNS
+from schemas.ops_tables import HOLD_COLUMNS
 
 
 class TooManyRejectedError(Exception):

@@ -11,7 +11,7 @@ from clients.warehouse import Transaction
 from clients.warehouse.sql import apply as sql
 from schemas.errors import LedgerImbalanceError
 from schemas.ingest.messages import ApplyInput, ApplyResult
-from schemas.tables import LEDGER_COLUMNS
+from schemas.ops_tables import LEDGER_COLUMNS
 
 
 @dataclass

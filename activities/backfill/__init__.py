@@ -30,9 +30,9 @@ def activities(
         part_rows: Rows of a part at most.
     """
     landings = RowLandings(clients.temporal, clients.store, clients.protector)
-    plan = PlanBackfill(org.http, clients.store, lambda: clients.catalogue, part_rows)
-    part = ReadPart(org.http, landings, lambda: clients.catalogue, visibility_delay=visibility_delay)
-    records = ReadRecords(org.http, landings, lambda: clients.catalogue, visibility_delay=visibility_delay)
+    plan = PlanBackfill(org.http, clients.store, clients.catalogue, part_rows)
+    part = ReadPart(org.http, landings, clients.catalogue, visibility_delay=visibility_delay)
+    records = ReadRecords(org.http, landings, clients.catalogue, visibility_delay=visibility_delay)
     return [
         plan.plan_backfill,
         part.read_part,

@@ -1,7 +1,6 @@
 """plan_backfill: into which parts a backfill is divided, and how many rows the org counts."""
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,7 +17,7 @@ from schemas.catalogue import Catalogue
 from schemas.errors import CallTooSlowError, RunConflictError
 from schemas.ids import backfill_plan_key
 from schemas.message import Message
-from transforms.parts import Bucket, parts_of
+from transforms.backfill import Bucket, parts_of
 
 
 class KeptPlan(Message):
@@ -37,7 +36,7 @@ class PlanBackfill:
 
     org: OrgHttp
     store: ObjectStore
-    catalogue: Callable[[], Catalogue]
+    catalogue: Catalogue
     part_rows: int = PART_ROWS
 
     @activity.defn(name=names.PLAN_BACKFILL)
@@ -67,7 +66,7 @@ class PlanBackfill:
 
     async def draw(self, request: BackfillInput) -> BackfillPlan:
         """A plan that is not kept."""
-        spec = self.catalogue().object(request.object)
+        spec = self.catalogue.object(request.object)
         is_whole = request.since is None and request.until is None
         by = ByTime.CREATED if is_whole else ByTime.MODIFIED
         counts = RowCounts(self.org, spec.name, request.lease_class)

@@ -7,7 +7,7 @@ org's own counts, of each page and of the job. What Bulk API refuses is read by 
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -53,7 +53,7 @@ class ReadPart:
 
     org: OrgHttp
     landings: RowLandings
-    catalogue: Callable[[], Catalogue]
+    catalogue: Catalogue
     stretch: timedelta = STRETCH
     visibility_delay: timedelta = VISIBILITY_DELAY
     waits: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
@@ -86,7 +86,7 @@ class _Reader:
     def __init__(self, parent: ReadPart, request: PartInput) -> None:
         self._parent = parent
         self._request = request
-        self._spec: ObjectSpec = parent.catalogue().object(request.object)
+        self._spec: ObjectSpec = parent.catalogue.object(request.object)
         self._bulk = BulkQuery(
             parent.org, request.lease_class, waits=parent.waits, give_up_after=parent.give_up_after
         )

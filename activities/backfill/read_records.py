@@ -8,7 +8,7 @@ not find is asked for by queryAll.
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -43,7 +43,7 @@ class ReadRecords:
 
     org: OrgHttp
     landings: RowLandings
-    catalogue: Callable[[], Catalogue]
+    catalogue: Catalogue
     stretch: timedelta = STRETCH
     visibility_delay: timedelta = VISIBILITY_DELAY
 
@@ -58,7 +58,7 @@ class ReadRecords:
         return result.model_copy(update={"counts": counts})
 
     async def _read(self, request: RecordsInput) -> StretchResult:
-        spec, store = self.catalogue().object(request.object), self.landings.store
+        spec, store = self.catalogue.object(request.object), self.landings.store
         ids: list[str] = orjson.loads(await asyncio.to_thread(store.get, request.ids_key))
         done = 0 if request.position == ORIGIN else int(request.position)
         ends = time.monotonic() + self.stretch.total_seconds()

@@ -32,9 +32,7 @@ def activities(
         visibility_delay: How long after its commit a row may be missing from the org's queries.
     """
     landings = RowLandings(clients.temporal, clients.store, clients.protector)
-    fields = ReadFields(
-        org.http, landings, clients.warehouse, lambda: live, visibility_delay=visibility_delay
-    )
-    plan = PlanRefresh(clients.store, clients.warehouse, lambda: live)
+    fields = ReadFields(org.http, landings, clients.warehouse, live, visibility_delay=visibility_delay)
+    plan = PlanRefresh(clients.store, clients.warehouse, live)
     check = CheckDrift(org.http, clients.warehouse, live, policy)
     return [check.check_drift, fields.read_fields, plan.plan_refresh, plan.end_refresh]

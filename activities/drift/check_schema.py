@@ -19,7 +19,7 @@ from clients.salesforce.describe import OrgSchema
 from clients.salesforce.http import OrgHttp
 from clients.warehouse import Warehouse
 from clients.warehouse.live_catalogue import LiveCatalogue, check_catalogue, write_rows
-from clients.warehouse.sql import apply as sql, quality as quality_sql
+from clients.warehouse.sql import drift as drift_sql, quality as quality_sql
 from clients.warehouse.stored_names import keep_names
 from schemas import names
 from schemas.catalogue import Catalogue
@@ -175,7 +175,7 @@ class CheckDrift:
     def _waiting(self) -> set[str]:
         """Objects with quarantined changes whose unknown field is known by now."""
         with self.warehouse.transaction() as transaction:
-            rows = transaction.fetch(sql.count_unknown_fields(), [UNKNOWN_FIELD])
+            rows = transaction.fetch(drift_sql.count_unknown_fields(), [UNKNOWN_FIELD])
         found = set()
         for name, detail, _ in rows:
             spec = self.catalogue.objects.get(name)

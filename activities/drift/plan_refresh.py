@@ -9,7 +9,7 @@ without inputs changes with time alone, and is read of every record.
 import asyncio
 import hashlib
 import math
-from collections.abc import Callable, Set
+from collections.abc import Set
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -21,9 +21,9 @@ from clients.warehouse import Transaction, Warehouse
 from clients.warehouse.sql import quality as quality_sql, refresh as sql
 from schemas import names
 from schemas.catalogue import Catalogue, ObjectSpec
+from schemas.drift import RefreshGroup, RefreshInput, RefreshPlan, RefreshState
 from schemas.ids import ids_key, refresh_key
 from schemas.quality import Rule
-from schemas.refresh import RefreshGroup, RefreshInput, RefreshPlan, RefreshState
 from schemas.salesforce.limits import COLLECTION_RETRIEVE_MAX
 from transforms.drift.compare_schema import field_called
 
@@ -39,7 +39,7 @@ class PlanRefresh:
 
     store: ObjectStore
     warehouse: Warehouse
-    catalogue: Callable[[], Catalogue]
+    catalogue: Catalogue
 
     @activity.defn(name=names.PLAN_REFRESH)
     async def plan_refresh(self, request: RefreshInput) -> RefreshPlan:
@@ -60,7 +60,7 @@ class PlanRefresh:
 
     def _close(self, name: str, fields: Set[str]) -> None:
         """Fields that changes carried before the catalogue had them are filled now."""
-        spec, rule = self.catalogue().object(name), Rule.UNKNOWN_FIELD.value
+        spec, rule = self.catalogue.object(name), Rule.UNKNOWN_FIELD.value
         with self.warehouse.transaction() as transaction:
             for of, known_as, _ in transaction.fetch(quality_sql.find_unknown_fields(), [rule]):
                 if of == name and field_called(spec, known_as) in fields:
@@ -69,7 +69,7 @@ class PlanRefresh:
 
     def plan(self, request: RefreshInput) -> RefreshPlan:
         """As `plan_refresh`. Blocks."""
-        catalogue = self.catalogue()
+        catalogue = self.catalogue
         catalogue.follow()
         spec = catalogue.object(request.object)
         covered = datetime.now(UTC) - _OVERLAP

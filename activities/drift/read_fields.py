@@ -8,7 +8,7 @@ that carries these fields alone, at the place of a snapshot of its modstamp.
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -30,16 +30,15 @@ from clients.warehouse import Warehouse
 from clients.warehouse.sql import apply as sql
 from schemas import names
 from schemas.catalogue import Catalogue, FieldSpec, ObjectSpec
+from schemas.drift import FieldsInput, FieldsResult, RefreshCounts
 from schemas.ids import ORIGIN
-from schemas.ingest.polled import PolledRow
-from schemas.ingest.positions import PolledPosition
-from schemas.refresh import FieldsInput, FieldsResult, RefreshCounts
+from schemas.ingest.positions import PolledPosition, PolledRow
 from schemas.salesforce.limits import COLLECTION_RETRIEVE_MAX
 from schemas.tables import RECORD_ID, field_column
-from transforms.convert_values import with_misfits
 from transforms.drift.changed_fields import differing
 from transforms.drift.compare_schema import with_fields
 from transforms.ingest.row_pages import page_of_records, protect_page
+from transforms.misfits import with_misfits
 
 STRETCH = timedelta(seconds=20)
 LAND_ROWS = 10_000
@@ -57,7 +56,7 @@ class ReadFields:
     org: OrgHttp
     landings: RowLandings
     warehouse: Warehouse
-    catalogue: Callable[[], Catalogue]
+    catalogue: Catalogue
     stretch: timedelta = STRETCH
     visibility_delay: timedelta = VISIBILITY_DELAY
 
@@ -65,7 +64,7 @@ class ReadFields:
     async def read_fields(self, request: FieldsInput) -> FieldsResult:
         """Read for one stretch; the result's position is where the next one goes on."""
         async with heartbeating(), asking_for_a_check(request.org, request.object):
-            catalogue = self.catalogue()
+            catalogue = self.catalogue
             await asyncio.to_thread(catalogue.follow)
             with counting_calls() as count:
                 result = await _Reader(self, request, catalogue.object(request.object)).read()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from activities.ingest.landing_buffer import CutRule, protected_event
-from schemas.ingest.polled import Deletion, PolledRow
+from schemas.ingest.positions import Deletion, PolledRow
 from schemas.ingest.raw import RAW_SCHEMA
 from transforms.ingest.snapshots import deletion_event, row_events
 from transforms.pii import Protector

@@ -27,8 +27,7 @@ from clients.storage.objects import ObjectStore
 from schemas import names
 from schemas.ids import ORIGIN
 from schemas.ingest.messages import FollowResult, PollInput
-from schemas.ingest.polled import PolledRow
-from schemas.ingest.positions import PolledPosition
+from schemas.ingest.positions import PolledPosition, PolledRow
 from schemas.ingest.raw import Manifest
 from schemas.settings.ingest import DELETIONS_INTERVAL, FIRST_POLL_OVERLAP
 from transforms.pii import Protector

@@ -13,7 +13,7 @@ from clients.storage.chain import Chain
 from clients.storage.objects import ObjectStore
 from clients.temporal.lanes import FollowerView, follower_view, lane_state, start_lane
 from clients.warehouse import Warehouse
-from clients.warehouse.sql import apply as sql
+from clients.warehouse.sql import ledger as ledger_sql
 from schemas import names
 from schemas.ids import ORIGIN, batch_name
 from schemas.ingest.messages import LaneInput
@@ -76,7 +76,7 @@ class LaneWatch:
         state = await lane_state(self.client, request.org, request.lane)
         chain = Chain(self.store, org=request.org, lane=request.lane)
         position = await asyncio.to_thread(_end, chain, ORIGIN if state is None else state.position)
-        ((newest,),) = await asyncio.to_thread(self._fetch, sql.find_newest_change(), request.lane)
+        ((newest,),) = await asyncio.to_thread(self._fetch, ledger_sql.find_newest_change(), request.lane)
         return LaneEnd(exists=state is not None, position=position, last_changed_at=newest)
 
     async def _look(self, request: WatchLanesInput, point: LanePoint) -> LaneLook:
@@ -104,7 +104,7 @@ class LaneWatch:
         return ""
 
     async def _begun_at(self, lane: str, mark: str) -> datetime | None:
-        rows = await asyncio.to_thread(self._fetch, sql.find_batch_beginning(), batch_name(lane, mark))
+        rows = await asyncio.to_thread(self._fetch, ledger_sql.find_batch_beginning(), batch_name(lane, mark))
         times = [moment for moment in rows[0] if moment is not None]
         return max(times, default=None)
 

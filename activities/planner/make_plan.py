@@ -17,14 +17,13 @@ from temporalio.service import RPCError
 
 from clients.temporal.governor import TemporalGovernor
 from clients.warehouse import Warehouse
-from clients.warehouse.sql import apply as sql
+from clients.warehouse.sql import ledger as ledger_sql
 from schemas import names
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.errors import UnavailableError
 from schemas.governor import Budget, Exchange, Terms
 from schemas.ids import governor_workflow_id
-from schemas.plan import PlanTask
-from schemas.planner import DrawnPlan, DrawPlanInput, FollowedObject
+from schemas.planner import DrawnPlan, DrawPlanInput, FollowedObject, PlanTask
 from transforms.governor.ledger import OrgBooks
 from transforms.planner.allocations import may_spend_by_books
 from transforms.planner.choose import make_plan
@@ -116,11 +115,11 @@ class PlanDrawer:
         with self.warehouse.transaction() as transaction:
             if now - self._week.at > _HOURS_LIFE:
                 rows = transaction.fetch(
-                    sql.count_changes_by_hour(), [_time(now) - timedelta(days=KNOWN_DAYS)]
+                    ledger_sql.count_changes_by_hour(), [_time(now) - timedelta(days=KNOWN_DAYS)]
                 )
-                ((begins,),) = transaction.fetch(sql.find_ledger_beginning())
+                ((begins,),) = transaction.fetch(ledger_sql.find_ledger_beginning())
                 self._week = _week(rows, lanes, polled, now, now if begins is None else begins.timestamp())
-            recent = transaction.fetch(sql.count_recent_changes(), [_time(now) - RECENT])
+            recent = transaction.fetch(ledger_sql.count_recent_changes(), [_time(now) - RECENT])
         counts: defaultdict[str, float] = defaultdict(float)
         for name, lane, changes in recent:
             counts[name] += float(changes) if lane in lanes else 0.0

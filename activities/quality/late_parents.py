@@ -14,7 +14,7 @@ from clients.warehouse import Transaction, Warehouse
 from clients.warehouse.sql import references as sql
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.quality import LATE_PARENT_GRACE
-from transforms.ingest.decode_events import moment_of
+from transforms.ingest.change_header import moment_of
 from transforms.quality.references import ORPHAN, parents_of
 from transforms.repair import NOT_IN_QUARANTINE, Asked, Cause
 

@@ -13,7 +13,6 @@ from activities.reconcile.set_aside import SettingAside
 from activities.reconcile.verify_fold import LogChecks
 from clients.dependencies import Clients, OrgClients
 from clients.salesforce.polling import VISIBILITY_DELAY
-from schemas.catalogue import Catalogue
 from transforms.reconcile.cost import PlanTerms
 
 
@@ -28,11 +27,7 @@ def activities(
         terms: How large lists of records are read.
         visibility_delay: How long after its commit a row may be missing from the org's queries.
     """
-    warehouse, store = clients.warehouse, clients.store
-
-    def catalogue() -> Catalogue:
-        return clients.catalogue
-
+    warehouse, store, catalogue = clients.warehouse, clients.store, clients.catalogue
     buckets = BucketLooks(org.http, warehouse, store, catalogue, visibility_delay)
     reads = FactReads(org.http, store, catalogue, clients.protector, visibility_delay, terms)
     return [

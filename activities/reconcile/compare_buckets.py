@@ -3,7 +3,7 @@ not the same.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -27,7 +27,8 @@ from schemas import names
 from schemas.catalogue import Catalogue, FieldType, ObjectSpec
 from schemas.ids import reconcile_key
 from schemas.ingest.positions import SECOND_MS, epoch_ms
-from schemas.reconcile import AskBucketsInput, AskedBuckets, DifferingBuckets, Grain, Range
+from schemas.reconcile import Grain, Range
+from schemas.reconcile_steps import AskBucketsInput, AskedBuckets, DifferingBuckets
 from schemas.salesforce.limits import COLLECTION_RETRIEVE_MAX
 from schemas.tables import Column, field_column
 from transforms.reconcile.bucket_moves import add_moves
@@ -58,13 +59,13 @@ class BucketLooks:
     org: OrgHttp
     warehouse: Warehouse
     store: ObjectStore
-    catalogue: Callable[[], Catalogue]
+    catalogue: Catalogue
     visibility_delay: timedelta = VISIBILITY_DELAY
 
     @activity.defn(name=names.ASK_BUCKETS)
     async def ask_buckets(self, request: AskBucketsInput) -> AskedBuckets:
         """Ask the org, and keep its answers."""
-        spec = self.catalogue().object(request.object)
+        spec = self.catalogue.object(request.object)
         answers: list[Answer] = []
         # An earlier attempt's calls were made, too.
         told = activity.info().heartbeat_details
@@ -90,7 +91,7 @@ class BucketLooks:
             return await asyncio.to_thread(self._compare, request)
 
     def _compare(self, request: AskBucketsInput) -> DifferingBuckets:
-        spec = self.catalogue().object(request.object)
+        spec = self.catalogue.object(request.object)
         key = reconcile_key(request.org, request.object, request.run, f"buckets-{request.number}.json")
         answers = _read(self.store.get(key))
         explained, doubtful = [], _Doubtful()

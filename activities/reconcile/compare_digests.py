@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,11 +28,12 @@ from schemas import names
 from schemas.catalogue import Catalogue
 from schemas.ids import ids_key, reconcile_key
 from schemas.ingest.positions import epoch_ms
-from schemas.reconcile import ComparedFacts, CompareFactsInput, Difference, Kind
+from schemas.reconcile import Difference, Kind
+from schemas.reconcile_steps import ComparedFacts, CompareFactsInput
 from schemas.salesforce.limits import CLOCK_ALLOWANCE, COLLECTION_RETRIEVE_MAX
 from schemas.tables import field_column
-from transforms.convert_values import MISFIT, with_misfits
 from transforms.ingest.wide_rows import is_bounded
+from transforms.misfits import MISFIT, with_misfits
 from transforms.reconcile.compare_rows import Judgement, judge, undecided
 from transforms.reconcile.row_digests import (
     FACTS,
@@ -63,7 +64,7 @@ class FactComparisons:
 
     warehouse: Warehouse
     store: ObjectStore
-    catalogue: Callable[[], Catalogue]
+    catalogue: Catalogue
     part_rows: int = PART_ROWS
     rows_at_once: int = ROWS_AT_ONCE
 
@@ -81,7 +82,7 @@ class _Comparison:
         self._parent = parent
         self._request = request
         self._scope = request.scope
-        self._spec = parent.catalogue().object(request.object)
+        self._spec = parent.catalogue.object(request.object)
         # Those that were read: the catalogue's may be others by now.
         self._fields = fields = request.read.fields or fields_of(self._spec, self._scope)
         self._columns = [field_column(self._spec.columns[name], self._spec.fields[name]) for name in fields]

@@ -3,7 +3,6 @@ neither equal nor repaired.
 """
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import orjson
@@ -17,7 +16,8 @@ from clients.warehouse.sql import reconcile as sql
 from schemas import names
 from schemas.catalogue import Catalogue
 from schemas.ids import reconcile_key
-from schemas.reconcile import FindIsolatedInput, Isolated, Range
+from schemas.reconcile import Isolated, Range
+from schemas.reconcile_steps import FindIsolatedInput
 
 
 @dataclass
@@ -26,7 +26,7 @@ class IsolatedLooks:
 
     warehouse: Warehouse
     store: ObjectStore
-    catalogue: Callable[[], Catalogue]
+    catalogue: Catalogue
 
     @activity.defn(name=names.FIND_ISOLATED)
     async def find_isolated(self, request: FindIsolatedInput) -> Isolated:
@@ -35,7 +35,7 @@ class IsolatedLooks:
             return await asyncio.to_thread(self._find, request)
 
     def _find(self, request: FindIsolatedInput) -> Isolated:
-        spec = self.catalogue().object(request.object)
+        spec = self.catalogue.object(request.object)
         is_whole = request.range == Range()
         bounds = [] if is_whole else list(request.range.bounds)
         with self.warehouse.reading() as reading:

@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -23,7 +23,8 @@ from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.errors import CallRefusedError
 from schemas.governor import LeaseClass
 from schemas.ids import reconcile_key
-from schemas.reconcile import Range, ReadFacts, ReadFactsInput, Scope
+from schemas.reconcile import Range
+from schemas.reconcile_steps import ReadFacts, ReadFactsInput, Scope
 from transforms.pii import Protector
 from transforms.reconcile.cost import PlanTerms
 from transforms.reconcile.row_digests import OrgValues, compared_fields
@@ -39,7 +40,7 @@ class FactReads:
 
     org: OrgHttp
     store: ObjectStore
-    catalogue: Callable[[], Catalogue]
+    catalogue: Catalogue
     protector: Protector
     visibility_delay: timedelta = VISIBILITY_DELAY
     terms: PlanTerms = field(default_factory=PlanTerms)
@@ -60,7 +61,7 @@ class FactReads:
     def query(self, spec: ObjectSpec, scope: Scope) -> FactQuery:
         """The question that the scope needs."""
         fields = fields_of(spec, scope)
-        prefixes = {name: each.key_prefix for name, each in self.catalogue().objects.items()}
+        prefixes = {name: each.key_prefix for name, each in self.catalogue.objects.items()}
         values = OrgValues(spec, fields, self.protector, prefixes) if fields else None
         return FactQuery(self.org, spec, values, fields, terms=self.terms)
 
@@ -94,7 +95,7 @@ class _Reader:
         self._request = request
         self._count = count
         self._ranges = request.scope.ranges or (Range(),)
-        self._spec = parent.catalogue().object(request.object)
+        self._spec = parent.catalogue.object(request.object)
         self._query = parent.query(self._spec, request.scope)
         told = activity.info().heartbeat_details
         job, at, pages, rows, calls, asked_from, fields = told if told else ("", "", "0", "0", "0", "", "")

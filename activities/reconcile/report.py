@@ -14,8 +14,9 @@ from clients.warehouse import Warehouse
 from clients.warehouse.sql import apply as sql
 from schemas import names
 from schemas.ids import reconcile_key
-from schemas.reconcile import KeepReportInput, ReconcileState
-from schemas.tables import RECONCILIATION_COLUMNS
+from schemas.ops_tables import RECONCILIATION_COLUMNS
+from schemas.reconcile import ReconcileState
+from schemas.reconcile_steps import KeepReportInput
 
 
 @dataclass

@@ -7,7 +7,7 @@ Staging refuses such a change by now; this is for those that older releases appl
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -26,8 +26,9 @@ from clients.warehouse.sql.apply import QUARANTINE, RECORD_LIST
 from schemas import names
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.ingest.positions import epoch_ms
-from schemas.reconcile import SetAside, SetAsideInput
-from schemas.tables import QUARANTINE_COLUMNS, arrow_schema, change_columns
+from schemas.ops_tables import QUARANTINE_COLUMNS
+from schemas.reconcile_steps import SetAside, SetAsideInput
+from schemas.tables import arrow_schema, change_columns
 from transforms.reconcile.changes_ahead import moved_counts, refused_rows
 
 _ABOVE = timedelta(milliseconds=1)
@@ -42,7 +43,7 @@ class SettingAside:
 
     warehouse: Warehouse
     store: ObjectStore
-    catalogue: Callable[[], Catalogue]
+    catalogue: Catalogue
 
     @activity.defn(name=names.SET_ASIDE)
     async def set_aside(self, request: SetAsideInput) -> SetAside:
@@ -53,7 +54,7 @@ class SettingAside:
             return await asyncio.to_thread(self._set_aside, request)
 
     def _set_aside(self, request: SetAsideInput) -> SetAside:
-        spec = self.catalogue().object(request.object)
+        spec = self.catalogue.object(request.object)
         ids: list[str] = orjson.loads(self.store.get(request.ids_key))
         ends = clock_ends(request.as_of)
         changes = records = 0

@@ -5,7 +5,6 @@ what does not is made again from it.
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -22,7 +21,8 @@ from clients.warehouse.sql import apply as sql, reconcile as reconcile_sql
 from schemas import names
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.ids import reconcile_key
-from schemas.reconcile import CheckLogInput, Difference, Kind, LogCheck
+from schemas.reconcile import Difference, Kind, LogCheck
+from schemas.reconcile_steps import CheckLogInput
 from schemas.tables import current_columns, history_columns
 from transforms.reconcile.verify_fold import Altered, Checked, check_log
 
@@ -38,7 +38,7 @@ class LogChecks:
 
     warehouse: Warehouse
     store: ObjectStore
-    catalogue: Callable[[], Catalogue]
+    catalogue: Catalogue
     stretch: timedelta = STRETCH
     changes_at_once: int = CHANGES_AT_ONCE
 
@@ -51,7 +51,7 @@ class LogChecks:
             return await asyncio.to_thread(self._check, request)
 
     def _check(self, request: CheckLogInput) -> LogCheck:
-        spec = self.catalogue().object(request.object)
+        spec = self.catalogue.object(request.object)
         ends = time.monotonic() + self.stretch.total_seconds()
         found: list[Altered] = []
         after, records, done = request.after, 0, False

@@ -20,4 +20,4 @@ def activities(clients: Clients, *, grace: timedelta = LATE_PARENT_GRACE) -> lis
 
 def org_activities(clients: Clients, org: OrgClients) -> list[Callable[..., Any]]:
     """For `names.BACKFILL_QUEUE`: they ask the org."""
-    return [FindDeleted(org.http, clients.store, lambda: clients.catalogue).find_deleted]
+    return [FindDeleted(org.http, clients.store, clients.catalogue).find_deleted]

@@ -7,7 +7,6 @@ longer ago, the id sets of a reconciliation tell.
 
 import asyncio
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -35,7 +34,7 @@ class FindDeleted:
 
     org: OrgHttp
     store: ObjectStore
-    catalogue: Callable[[], Catalogue]
+    catalogue: Catalogue
     settles_after: timedelta = timedelta(minutes=1)
     """The call counts in whole minutes: a deletion is reported when its minute is over."""
 
@@ -53,7 +52,7 @@ class FindDeleted:
 
     async def _deleted(self, request: FindDeletedInput) -> set[str]:
         repair = request.repair
-        source = PolledSource(self.org, self.catalogue().object(repair.object), lease_class=LeaseClass.REPAIR)
+        source = PolledSource(self.org, self.catalogue.object(repair.object), lease_class=LeaseClass.REPAIR)
         until = repair.after + self.settles_after
         await wait_until_settled(self.org, until, timedelta(0), LeaseClass.REPAIR)
         since = repair.since or until - DELETED_MAX_AGE + timedelta(hours=2)

@@ -16,7 +16,7 @@ from activities.request_reread import ask
 from clients.database.audit_log import AuditLog
 from clients.salesforce.http import OrgHttp
 from clients.warehouse import Warehouse
-from clients.warehouse.sql import apply as sql
+from clients.warehouse.sql import ledger as ledger_sql
 from schemas import names
 from schemas.catalogue import Catalogue
 from schemas.governor import LeaseClass
@@ -65,7 +65,7 @@ class Holes:
         self, request: FollowInput, position: str, objects: list[str], until: datetime
     ) -> datetime | None:
         with self.warehouse.transaction() as transaction:
-            ((newest,),) = transaction.fetch(sql.find_newest_past_change(), [request.lane])
+            ((newest,),) = transaction.fetch(ledger_sql.find_newest_past_change(), [request.lane])
             since = None if newest is None else newest - LONGEST_TRANSACTION
             ask(transaction, asked_by_hole(batch_name(request.lane, position), objects, since, until))
         return since

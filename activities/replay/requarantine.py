@@ -17,7 +17,8 @@ from activities.request_reread import ask
 from clients.warehouse import Transaction
 from clients.warehouse.sql import repair as repair_sql, replay as sql
 from clients.warehouse.sql.apply import QUARANTINE
-from schemas.tables import QUARANTINE_COLUMNS, arrow_schema
+from schemas.ops_tables import QUARANTINE_COLUMNS
+from schemas.tables import arrow_schema
 from transforms.ingest.stage_events import for_quarantine
 from transforms.repair import asked_by_refusals
 

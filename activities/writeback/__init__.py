@@ -44,23 +44,9 @@ def activities(
         sending: What is done about newer changes and lost answers.
         jobs: How long an ingest job may take.
     """
-    batches = Batches(store)
-    steps = WritebackSteps(
-        org=org.http,
-        sessions=org.sessions,
-        forming=Forming(store, batching),
-        batches=batches,
-        pauses=Pauses(store),
-        collections=Collections(CompositeWrites(org.http)),
-        jobs=IngestJobs(org.http, org.sessions, BulkIngest(org.http), batches, jobs),
-        records=RecordsByKey(org.http),
-        change_log=ChangeLog(clients.warehouse),
-        catalogue=lambda: clients.catalogue,
-        protector=clients.protector,
-        terms=sending,
-    )
+    steps = _sender(clients, org, store, batching, sending, jobs)
     previews = preview_steps(clients.store, org, clients.catalogue, clients.protector, batching)
-    echoes = EchoSteps(Echoes(store), clients.warehouse, org.sessions, lambda: clients.catalogue)
+    echoes = EchoSteps(Echoes(store), clients.warehouse, org.sessions, clients.catalogue)
     return [
         steps.form_writebacks,
         steps.send_writebacks,
@@ -76,4 +62,29 @@ def preview_steps(
 ) -> PreviewSteps:
     """Dry runs: an activity of the worker, and the command line's without one."""
     records = RecordsByKey(org.http)
-    return PreviewSteps(records, org.sessions, store, org.org_id, lambda: catalogue, protector, batching)
+    return PreviewSteps(records, org.sessions, store, org.org_id, catalogue, protector, batching)
+
+
+def _sender(
+    clients: Clients,
+    org: OrgClients,
+    store: WritebackStore,
+    batching: Terms,
+    sending: WritebackTerms,
+    jobs: JobTerms,
+) -> WritebackSteps:
+    batches = Batches(store)
+    return WritebackSteps(
+        org=org.http,
+        sessions=org.sessions,
+        forming=Forming(store, batching),
+        batches=batches,
+        pauses=Pauses(store),
+        collections=Collections(CompositeWrites(org.http)),
+        jobs=IngestJobs(org.http, org.sessions, BulkIngest(org.http), batches, jobs),
+        records=RecordsByKey(org.http),
+        change_log=ChangeLog(clients.warehouse),
+        catalogue=clients.catalogue,
+        protector=clients.protector,
+        terms=sending,
+    )

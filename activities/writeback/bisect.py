@@ -10,11 +10,12 @@ dead letters of up to two hundred.
 import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import NamedTuple
 
 from activities.writeback.collections import Collections, Outcomes, Sent, not_sent
-from activities.writeback.config import WritebackTerms
-from activities.writeback.open_batch import BatchInHand
+from activities.writeback.open_batch import OpenBatch
+from clients.salesforce.request import Deadline
 from clients.writeback.batches import Batches
 from schemas.errors import CallRefusedError, TransientError, UnknownOutcomeError
 from schemas.writeback.messages import WritebackState
@@ -37,34 +38,41 @@ class Carried(NamedTuple):
 
 
 async def carry(
-    hand: BatchInHand, collections: Collections, batches: Batches, terms: WritebackTerms
+    batch: OpenBatch,
+    collections: Collections,
+    batches: Batches,
+    *,
+    not_after: Deadline,
+    come_again: timedelta,
 ) -> Carried:
-    """Send the open batch. No call is begun later than `terms.send_within`, nor, after the first,
-    during a pause.
+    """Send the entries of a batch. No call is begun after `not_after`, nor, after the first, during a pause.
+
+    `come_again` is the wait of entries that were not sent, when the org does not say how long.
     """
-    halves = Halves([hand.entries])
+    halves = Halves([batch.entries])
     while halves.waiting:
         group = halves.waiting.pop(0)
-        if halves.refusals and not await asyncio.to_thread(batches.may_go_on, hand.batch.batch):
+        if halves.refusals and not await asyncio.to_thread(batches.may_go_on, batch.stored.batch):
             halves.end(group, PAUSED)
             break
         try:
-            with hand.watch.writing_within(terms.send_within):
-                sent = await collections.send(hand.spec, hand.key_field, group, hand.batch.batch)
+            sent = await collections.send(
+                batch.spec, batch.key_field, group, batch.stored.batch, not_after=not_after
+            )
         except UnknownOutcomeError as error:
             return Carried(halves.outcomes, error.is_over)
         except (TransientError, CallRefusedError) as error:
-            halves.end(group, _unsent(error, terms))
+            halves.end(group, _unsent(error, come_again))
             break
         halves.take_in(sent)
     return Carried(halves.outcomes, is_over=True)
 
 
-def _unsent(error: TransientError | CallRefusedError, terms: WritebackTerms) -> Outcome:
+def _unsent(error: TransientError | CallRefusedError, come_again: timedelta) -> Outcome:
     """Of rows whose call was surely not carried out."""
     if isinstance(error, CallRefusedError):
         return Outcome(WritebackState.DEAD, error.error_code, str(error))
-    return not_sent(str(error), terms.come_again if error.retry_after is None else error.retry_after)
+    return not_sent(str(error), come_again if error.retry_after is None else error.retry_after)
 
 
 @dataclass

@@ -15,10 +15,11 @@ from activities.writeback.collections import Outcomes, not_sent, outcomes_of
 from activities.writeback.config import COME_AGAIN
 from clients.salesforce.bulk.ingest import BulkIngest, IngestInfo
 from clients.salesforce.bulk.ingest_csv import IngestFile, ingest_file
-from clients.salesforce.collections import Row, RowResult
+from clients.salesforce.collections import Row
 from clients.salesforce.http import OrgHttp, Sessions
 from clients.salesforce.polling import VISIBILITY_DELAY
-from clients.writeback.batches import Batches, StoredBatch
+from clients.writeback.batch_queries import StoredBatch
+from clients.writeback.batches import Batches
 from schemas.catalogue import ObjectSpec
 from schemas.errors import (
     BudgetSpentError,
@@ -29,6 +30,7 @@ from schemas.errors import (
 from schemas.governor import Budget, LeaseClass
 from schemas.settings.writeback import JOB_STALL_TIMEOUT
 from transforms.writeback.facts import ToSend
+from transforms.writeback.outcomes import RowResult
 from transforms.writeback.row_errors import NOT_SENT
 
 _LONG_UPLOAD_BYTES = 10_000_000

@@ -9,20 +9,15 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from clients.salesforce.collections import (
-    CompositeWrites,
-    Row,
-    RowResult,
-    collections_needed,
-    reads_as_reference,
-)
+from clients.salesforce.collections import CompositeWrites, Row, collections_needed, reads_as_reference
+from clients.salesforce.request import Deadline
 from schemas.catalogue import ObjectSpec
 from schemas.errors import UnknownOutcomeError
 from schemas.salesforce.limits import COLLECTION_MAX_ROWS, COMPOSITE_MAX_QUERIES
 from schemas.writeback.messages import WritebackState
 from transforms.writeback.batching import CALL_ROWS
 from transforms.writeback.facts import Outcome, ToSend
-from transforms.writeback.outcomes import outcome_of
+from transforms.writeback.outcomes import RowResult, outcome_of
 
 Outcomes = dict[str, Outcome]
 """Record -> outcome."""
@@ -92,14 +87,15 @@ class Collections:
         going = _fitting(entries, self.paces[spec.name].rows)
         return {entry.record: _LEFT for entry in entries if entry.record not in going}
 
-    async def send(self, spec: ObjectSpec, key_field: str, entries: Sequence[ToSend], batch: str) -> Sent:
-        """Send them in one call. Raises as `CompositeWrites.write`."""
+    async def send(
+        self, spec: ObjectSpec, key_field: str, entries: Sequence[ToSend], batch: str, *, not_after: Deadline
+    ) -> Sent:
+        """Send them in one call, which is not begun later than `not_after`. Raises as `CompositeWrites.write`."""
         pace, began = self.paces[spec.name], time.monotonic()
         rows = [_row(entry) for entry in entries]
         try:
-            # Never as a long call: a look-up may then be sure that the org is done with it within
-            # `settled_after`.
-            results = await self.writes.write(spec.name, key_field, rows, batch)
+            # Never as a long call: a look-up may then be sure that the org is done with it within `settled_after`.
+            results = await self.writes.write(spec.name, key_field, rows, batch, not_after=not_after)
         except UnknownOutcomeError as error:
             # A connection that was lost at once says nothing of how long the rows take.
             if not error.is_over and time.monotonic() - began > _AIM_SECONDS:
@@ -152,15 +148,8 @@ def outcomes_of(
     """Outcomes by record, of rows with their results."""
     found = {}
     for entry, result in zip(entries, results, strict=True):
-        outcome = outcome_of(
-            entry,
-            result.record_id,
-            created=result.created,
-            code=result.code,
-            message=result.message,
-            key_field=key_field,
-            hidden=_hidden(spec, key_field, entry),
-        )
+        hidden = _hidden(spec, key_field, entry)
+        outcome = outcome_of(entry, result, key_field=key_field, hidden=hidden)
         if outcome is not None:
             found[entry.record] = outcome
     return found

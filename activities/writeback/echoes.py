@@ -2,14 +2,15 @@
 lately.
 """
 
+import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
 from temporalio import activity
 
-from activities.runtime.threads import to_its_end
+from clients.concurrency import run_to_completion
 from clients.salesforce.http import Sessions
 from clients.warehouse import Warehouse
 from clients.warehouse.sql import reconcile as sql
@@ -34,7 +35,7 @@ class EchoSteps:
     echoes: Echoes
     warehouse: Warehouse
     sessions: Sessions
-    catalogue: Callable[[], Catalogue]
+    catalogue: Catalogue
 
     @activity.defn(name=names.FIND_ECHOES)
     async def find_echoes(self, request: EchoInput) -> EchoCounts:
@@ -42,7 +43,9 @@ class EchoSteps:
         have come back.
         """
         us = (await self.sessions.session()).user_id
-        return await to_its_end(self._find, self.catalogue().object(request.object), us)
+        return await run_to_completion(
+            asyncio.to_thread(self._find, self.catalogue.object(request.object), us)
+        )
 
     def _find(self, spec: ObjectSpec, us: str) -> EchoCounts:
         looked, found, after = 0, 0, 0

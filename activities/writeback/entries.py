@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from clients.writeback.batches import StoredWriteback
+from clients.writeback.batch_queries import StoredWriteback
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.writeback.messages import WritebackState
 from transforms.pii import Protector, is_misfit_token, is_token

@@ -1,45 +1,42 @@
-"""An open writeback batch: its entries in plaintext, the records as read, and its cost so far. In
-memory only.
-"""
+"""First step of the sender: a batch of the store, opened. Its entries have their values in clear, so it stays in memory (law 7)."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import asyncio
+from dataclasses import dataclass, replace
 
-from activities.writeback.change_log import Log
-from clients.salesforce.call_count import CallCount
-from clients.salesforce.write_window import Stopwatch
-from clients.writeback.batches import StoredBatch
-from schemas.catalogue import FieldType, ObjectSpec, relationship_name
+from activities.writeback.collections import Outcomes
+from activities.writeback.entries import entries_to_send
+from clients.writeback.batch_queries import StoredBatch
+from clients.writeback.batches import Batches
+from schemas.catalogue import Catalogue, FieldType, ObjectSpec, relationship_name
+from schemas.writeback.messages import BatchState
+from transforms.pii import Protector
 from transforms.writeback.equality import paths
-from transforms.writeback.facts import LoggedChange, SeenRecord, ToSend
+from transforms.writeback.facts import ToSend
 
 
-@dataclass
-class BatchInHand:
-    """An open batch."""
+@dataclass(frozen=True)
+class OpenBatch:
+    """A batch that is not closed, and its entries that are open."""
 
-    batch: StoredBatch
+    stored: StoredBatch
     spec: ObjectSpec
     key_field: str
-    entries: list[ToSend]
-    seen: Mapping[str, SeenRecord] = field(default_factory=dict)
-    """External id -> the record."""
-    count: CallCount = field(default_factory=CallCount)
-    watch: Stopwatch = field(default_factory=Stopwatch)
-    """Since the batch was marked as sent."""
+    """The external id field by which the entries are written."""
+    entries: tuple[ToSend, ...]
 
     @property
     def records(self) -> set[str]:
+        """The records of the entries, by the store's name of a record."""
         return {entry.record for entry in self.entries}
 
     @property
     def external_ids(self) -> list[str]:
+        """In the order of the entries."""
         return [entry.external_id for entry in self.entries]
 
     @property
     def asked_fields(self) -> list[str]:
-        """The values to write or compare; of a parent by its external id both the reference, which
-        an undo restores, and that id.
+        """Fields that are written or compared. Of a parent by its external id: the reference, which an undo goes back to, and that id.
 
         A field that the org has no more is for the org to refuse.
         """
@@ -60,6 +57,31 @@ class BatchInHand:
         }
 
 
-def logged(log: Log, record: SeenRecord | None) -> list[LoggedChange]:
-    """The log's facts about a record; none for an unknown one."""
-    return [] if record is None else log.get(record.record_id, [])
+async def open_batch(
+    batch: str, *, batches: Batches, catalogue: Catalogue, protector: Protector
+) -> OpenBatch | None:
+    """Open a batch. None = it is closed.
+
+    Entries that nobody can send any more are settled here: they would keep the others from being sent.
+    """
+    stored, rows = await asyncio.to_thread(batches.load, batch)
+    if stored.state is BatchState.CLOSED:
+        return None
+    entries, left = await asyncio.to_thread(entries_to_send, rows, catalogue, stored.object, protector)
+    if left:
+        step = batches.settle if entries else batches.close
+        told = _in_doubt(left) if stored.state is BatchState.SENT else left
+        await asyncio.to_thread(step, batch, told, calls=0, state=stored.state)
+    if left and not entries:
+        return None
+    key_field = rows[0].key_field if rows else ""
+    return OpenBatch(stored, catalogue.object(stored.object), key_field, tuple(entries))
+
+
+def _in_doubt(left: Outcomes) -> Outcomes:
+    """Outcomes of entries that were perhaps written, and can be looked up no more."""
+    said = "Whether it was written is not known."
+    return {
+        record: replace(outcome, code="unknown_outcome", reason=f"{said} {outcome.reason}")
+        for record, outcome in left.items()
+    }

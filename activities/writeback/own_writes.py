@@ -1,16 +1,15 @@
 """Our own last write of a record, beside the record as a query shows it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from activities.writeback.open_batch import BatchInHand
 from clients.salesforce.polling import VISIBILITY_DELAY
-from clients.writeback.batches import OwnWrite
+from clients.writeback.batch_queries import OwnWrite
 from schemas.catalogue import ObjectSpec
 from schemas.writeback.messages import WritebackState
 from transforms.writeback.equality import same
-from transforms.writeback.facts import Outcome, SeenRecord, whole_second
+from transforms.writeback.facts import Outcome, SeenRecord, ToSend, whole_second
 
 _CLOCKS = timedelta(seconds=2)
 """How far the org's clock may be ahead of ours when an own write is recognized by its time."""
@@ -24,13 +23,13 @@ UNSEEN = Outcome(
 
 
 def told_apart(
-    seen: Mapping[str, SeenRecord], hand: BatchInHand, us: str, own: Mapping[str, OwnWrite]
+    seen: Mapping[str, SeenRecord], entries: Sequence[ToSend], us: str, own: Mapping[str, OwnWrite]
 ) -> dict[str, SeenRecord]:
     """The records, with what is known of when somebody else may have changed them: our own last
     write is no such change.
     """
     found = dict(seen)
-    for entry in hand.entries:
+    for entry in entries:
         record, write = seen.get(entry.external_id), own.get(entry.record)
         if not us or record is None or write is None or record.modified_by != us:
             continue

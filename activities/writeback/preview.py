@@ -4,7 +4,7 @@ nothing anywhere but its own answer.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -19,7 +19,7 @@ from clients.salesforce.describe_cache import Describes
 from clients.salesforce.http import Sessions
 from clients.salesforce.records_by_external_id import RecordsByKey, RecordSeen
 from clients.storage.objects import ObjectStore
-from clients.writeback.batches import StoredWriteback
+from clients.writeback.batch_queries import StoredWriteback
 from schemas import names
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.ids import preview_result_key
@@ -43,7 +43,7 @@ class PreviewSteps:
     sessions: Sessions
     store: ObjectStore
     org: str
-    catalogue: Callable[[], Catalogue]
+    catalogue: Catalogue
     protector: Protector
     terms: Terms
 
@@ -70,7 +70,7 @@ class PreviewSteps:
         found: list[WouldBe] = []
         with counting_calls() as count:
             for (name, key_field), some in by_object.items():
-                found += await self._of_object(self.catalogue().object(name), key_field, some, now)
+                found += await self._of_object(self.catalogue.object(name), key_field, some, now)
         objects = sorted({row["object"] for row in rows})
         costs = [
             cost_of(name, [_waiting(row, now) for row in rows if row["object"] == name], now, self.terms)
@@ -88,7 +88,7 @@ class PreviewSteps:
     ) -> list[WouldBe]:
         stored = [_stored(row, now) for row in rows]
         entries, _ = await asyncio.to_thread(
-            entries_to_send, stored, self.catalogue(), spec.name, self.protector
+            entries_to_send, stored, self.catalogue, spec.name, self.protector
         )
         asked = {name for entry in entries for name in (*entry.fields, *entry.only_if)} & spec.fields.keys()
         fields = sorted(name for name in asked if not spec.fields[name].held)

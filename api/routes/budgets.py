@@ -12,7 +12,7 @@ from api.dependencies import Parts
 from api.openapi import told
 from clients.temporal.run_views import translated
 from schemas.access import CallerRole
-from schemas.forecast import Forecast
+from schemas.governor import Forecast
 from workers.budget_words import budgets_of
 
 router = APIRouter(prefix="/v1/budgets", tags=["budgets"])

@@ -14,7 +14,7 @@ from schemas.quality_views import FindingChoice, FindingGroup, FindingRow, HoldV
 from workers.quality import DAYS, QualityActs, QualityLooks
 
 router = APIRouter(prefix="/v1/quality", tags=["quality"])
-Part = Annotated[str, Query(max_length=255, description="Only those; left out: any.")]
+Part = Annotated[str, Field(max_length=255, description="Only those; left out: any.")]
 Word = Annotated[str, Field(max_length=255)]
 
 
@@ -37,6 +37,17 @@ class Handled(BaseModel):
 
     rows: int
     """0: nothing was chosen, and nothing is on record."""
+
+
+class FindingQuery(BaseModel):
+    """Which findings are listed."""
+
+    object: Part = ""
+    rule: Part = ""
+    field: Part = ""
+    record_id: Part = ""
+    all: Annotated[bool, Field(description="Also those that are acknowledged or resolved.")] = False
+    limit: Annotated[int, Field(ge=1, le=1_000)] = 100
 
 
 class ChosenFindings(Reason):
@@ -73,7 +84,7 @@ class HeldObject(Reason):
 @router.get("", summary="Scorecards, what is open, and what is held", **told(CallerRole.READER))
 async def quality(
     parts: Parts,
-    object: Part = "",  # noqa: A002 -- the word of the query
+    object: Annotated[str, Query(max_length=255, description="Only those; left out: any.")] = "",  # noqa: A002 -- the word of the query
     days: Annotated[int, Query(ge=1, le=400, description="Of the scorecards, today included.")] = DAYS,
 ) -> QualityNow:
     looks = QualityLooks(parts.warehouse)
@@ -85,19 +96,11 @@ async def quality(
 
 
 @router.get("/findings", summary="Findings one by one, those seen last first", **told(CallerRole.READER))
-async def findings(
-    parts: Parts,
-    object: Part = "",  # noqa: A002 -- the word of the query
-    rule: Part = "",
-    field: Part = "",
-    record_id: Part = "",
-    *,
-    all: Annotated[bool, Query(description="Also those that are acknowledged or resolved.")] = False,  # noqa: A002
-    limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
-) -> Findings:
-    choice = FindingChoice(object=object, rule=rule, field=field, record_id=record_id)
+async def findings(parts: Parts, query: Annotated[FindingQuery, Query()]) -> Findings:
+    choice = FindingChoice(**query.model_dump(include=set(FindingChoice.model_fields)))
     looks = QualityLooks(parts.warehouse)
-    return Findings(findings=await asyncio.to_thread(looks.findings, choice, limit, everything=all))
+    found = await asyncio.to_thread(looks.findings, choice, query.limit, everything=query.all)
+    return Findings(findings=found)
 
 
 @router.post(

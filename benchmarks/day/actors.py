@@ -10,6 +10,7 @@ from datetime import timedelta
 from benchmarks.day.record import Record
 from benchmarks.day.season import DAY, HOUR, ObjectShare, level
 from clients.salesforce.http import OrgHttp
+from clients.salesforce.request import Call
 from sandbox.org.data.model import Org
 from schemas.errors import RateLimitedError, TidegateError
 from schemas.governor import LeaseClass
@@ -80,7 +81,7 @@ async def spend_calls(
 
 async def _call(http: OrgHttp, lease_class: LeaseClass, path: str, record: Record) -> bool:
     try:
-        await http.call("GET", path, lease_class=lease_class, params={"fields": "Id"})
+        await http.read(Call("GET", path, lease_class, params={"fields": "Id"}))
     except RateLimitedError as error:
         record.waited[lease_class] += 1
         await asyncio.sleep(max(error.retry_after, timedelta(seconds=1)).total_seconds())

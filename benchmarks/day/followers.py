@@ -16,7 +16,7 @@ from schemas.catalogue import ObjectSpec
 from schemas.errors import RateLimitedError, StreamBrokenError, TidegateError
 from schemas.governor import Budget, LeaseClass
 from schemas.ingest.positions import PolledPosition
-from schemas.plan import ObjectLoad, Plan, PlanTask, Way
+from schemas.planner import ObjectLoad, Plan, PlanTask, Way
 from transforms.governor.ledger import OrgBooks
 from transforms.planner.allocations import may_spend_by_books
 from transforms.planner.choose import make_plan

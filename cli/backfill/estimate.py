@@ -35,7 +35,7 @@ async def _estimate(settings: Settings, request: BackfillInput, ids: int | None)
     client = await connect_temporal(settings)
     catalogue = load_catalogue(settings.catalogue)
     async with open_org(client, settings) as org:
-        planner = PlanBackfill(org.http, store, lambda: catalogue, settings.backfill.part_rows)
+        planner = PlanBackfill(org.http, store, catalogue, settings.backfill.part_rows)
         return estimate_parts(await planner.draw(request), rate)
 
 

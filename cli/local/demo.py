@@ -15,11 +15,11 @@ from rich.table import Table
 from cli.local import measurements
 from cli.local.compare_records import Comparison, compare_all
 from cli.local.demo_steps import judge_acts, run_acts
+from cli.local.sandbox import MOST_CHANGES_A_MINUTE
+from cli.local.sandbox_packages import require_sandbox_packages
 from cli.local.surge import Surge, run_surge, wait_for_followers, wait_for_rereads
 from cli.local.up import Running, running_all
 from cli.output import EXIT_FAILED, OUT, progress, say
-from cli.sandbox import MOST_CHANGES_A_MINUTE
-from cli.sandbox_packages import require_sandbox_packages
 from cli.state import settings_file
 from sandbox.endpoints import Endpoints
 from schemas.catalogue import Catalogue, load_catalogue

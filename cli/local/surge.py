@@ -8,7 +8,7 @@ import httpx
 import psycopg
 
 from cli.local.measurements import LedgerSums, ledger_sums
-from cli.sandbox import start_traffic, traffic_state
+from cli.local.sandbox import start_traffic, traffic_state
 from clients.warehouse.sql import apply as sql
 from sandbox.endpoints import Endpoints
 from schemas.errors import UnavailableError

@@ -10,10 +10,10 @@ import typer
 
 from cli.api import local_token
 from cli.local.engine_processes import EngineProcesses, write_settings
+from cli.local.sandbox import show_endpoints, stop_event
+from cli.local.sandbox_packages import require_sandbox_packages
 from cli.options import DEFAULT_HOME, Home
 from cli.output import OUT, say
-from cli.sandbox import show_endpoints, stop_event
-from cli.sandbox_packages import require_sandbox_packages
 from cli.state import settings_file, write_endpoints
 from sandbox.endpoints import Endpoints
 from sandbox.ports import free_port

@@ -1,9 +1,6 @@
 """tidegate writeback submit: writebacks are accepted from a file, or one from the command line."""
 
 import asyncio
-import hashlib
-import io
-import sys
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -11,15 +8,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO
+from typing import Annotated, Any
 
 import typer
 
 from cli.options import DEFAULT_HOME, By, Home, Reason, SettingsFile, time_of, who
-from cli.output import EXIT_FAILED, OUT, TALK, AsJson, print_json, say
+from cli.output import EXIT_FAILED, OUT, AsJson, print_json, say
 from cli.state import settings_of_state
 from cli.writeback.dry_run import DryRun, tell
 from cli.writeback.output import refusals_page
+from cli.writeback.read_file import read_file
 from clients.database.audit_log import AuditLog
 from clients.storage.objects import ObjectStore
 from clients.writeback.intake import WritebackIntake
@@ -127,7 +125,7 @@ class _Submission:
             raise SettingsError(
                 "A file brings its own rows. Leave --external-id, --set and --key out, or the file."
             )
-        return _read(accept, catalogue, self.defaults, self.file, self.file_format)
+        return read_file(accept, catalogue, self.defaults, self.file, self.file_format)
 
 
 def _show_dry_run(loaded: Settings, asked: _Submission, *, as_json: bool) -> None:
@@ -180,63 +178,6 @@ def _one(
             raise SettingsError(f"--set takes FIELD=VALUE, each field once; {name!r} is not so. Correct it.")
         row[name] = value or EMPTIES
     return RowForm(catalogue, FileFormat.CSV, defaults, "").writeback(1, row)
-
-
-def _read(
-    accept: Callable[[list[Any]], Intake],
-    catalogue: Catalogue,
-    defaults: RowDefaults,
-    file: str,
-    file_format: FileFormat | None,
-) -> FileReading:
-    kind = file_format or _format_of(file)
-    if not defaults.object and kind is not FileFormat.NDJSON:
-        raise SettingsError("The rows of this file do not say their object. Give --object.")
-    if defaults.object:
-        catalogue.object(defaults.object)
-    with _opened(file) as stream, TALK.status("reading") as status:
-        # The same file has the same keys wherever it lies, and another one of the same name has
-        # others.
-        name = f"{Path(file).name}:{_digest(stream)}"
-        stream.seek(0)
-
-        def accepted(items: list[Any]) -> Intake:
-            answer = accept(items)
-            status.update(f"reading: {reading.rows + len(items):,} rows")
-            return answer
-
-        reading = FileReading(RowForm(catalogue, kind, defaults, name), accepted)
-        reading.read(stream, kind)
-    return reading
-
-
-def _digest(stream: BinaryIO) -> str:
-    digest = hashlib.sha256()
-    while part := stream.read(1024 * 1024):
-        digest.update(part)
-    return digest.hexdigest()[:16]
-
-
-def _format_of(file: str) -> FileFormat:
-    ending = "ndjson" if file == "-" else Path(file).suffix.lower().lstrip(".")
-    try:
-        return FileFormat({"jsonl": "ndjson"}.get(ending, ending))
-    except ValueError:
-        raise SettingsError(
-            f"The ending of {Path(file).name} does not say how it is written. Give --format csv, ndjson or parquet."
-        ) from None
-
-
-@contextmanager
-def _opened(file: str) -> Iterator[BinaryIO]:
-    """The file, which can be read twice; what comes on stdin is held in memory."""
-    if file == "-":
-        yield io.BytesIO(sys.stdin.buffer.read())
-        return
-    if not Path(file).is_file():
-        raise SettingsError(f"There is no file {file}. Correct the path.")
-    with Path(file).open("rb") as opened:
-        yield opened
 
 
 def _deadline(given: str) -> Any:

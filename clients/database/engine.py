@@ -8,7 +8,6 @@ import sqlalchemy as sa
 from psycopg.errors import IdleInTransactionSessionTimeout
 from sqlalchemy.exc import DBAPIError
 
-from clients.database.postgres_sessions import session_options
 from schemas.errors import UnavailableError
 
 SYSTEM = "the operational store"
@@ -31,3 +30,16 @@ def translated() -> Iterator[None]:
         if not isinstance(error.orig, (psycopg.OperationalError, IdleInTransactionSessionTimeout)):
             raise
         raise UnavailableError(system=SYSTEM, detail=str(error.orig).strip()) from error
+
+
+IDLE_SECONDS = 60
+"""How long a session may be silent within a transaction until the server ends it and its locks are free.
+
+A process that is frozen, or whose machine has gone, would else hold its locks for as long as it stays so.
+`idle_in_transaction_session_timeout` (PostgreSQL manual, 19.11 Client Connection Defaults).
+"""
+
+
+def session_options() -> str:
+    """For libpq's `options`; without a blank, which an address would have to spell."""
+    return f"-cidle_in_transaction_session_timeout={round(IDLE_SECONDS * 1_000)}"

@@ -15,7 +15,7 @@ T = TypeVar("T")
 _AGAIN = "Fix what the sentence names, then run `tidegate doctor` again."
 
 
-class Deadline:
+class DoctorDeadline:
     """When a whole look must be over, on the process's own clock."""
 
     def __init__(self, seconds: float = TOTAL_SECONDS) -> None:
@@ -29,7 +29,7 @@ class Deadline:
 async def asked(
     check: str,
     ask: Callable[[], Awaitable[Sequence[Finding]]],
-    deadline: Deadline,
+    deadline: DoctorDeadline,
     *,
     where: str = "",
     most: float = CHECK_SECONDS,

@@ -4,6 +4,7 @@ from typing import Any
 
 from clients.doctor.org_rights import LEASE_CLASS
 from clients.salesforce.http import OrgHttp
+from clients.salesforce.request import Call
 from schemas.doctor import LOW_SHARE, Finding, ok, unknown, warning, wrong
 
 _CALLS = "DailyApiRequests"
@@ -21,10 +22,8 @@ _ENTITLEMENT = "MonthlyPlatformEventsUsageEntitlement"
 
 
 async def examine_allocations(org: OrgHttp, *, streams: bool, margin: float) -> list[Finding]:
-    """The rest of each allocation; one API call. `margin`: the part that the governor never grants.
-    `streams`: some object is streamed.
-    """
-    answer = await org.call("GET", f"{org.data_path}/limits", lease_class=LEASE_CLASS)
+    """The rest of each allocation; one API call. `margin`: the part that the governor never grants. `streams`: some object is streamed."""
+    answer = await org.read(Call("GET", f"{org.data_path}/limits", LEASE_CLASS))
     limits = answer.json()
     found: list[Finding] = []
     left = []

@@ -5,6 +5,7 @@ fields, their types.
 from clients.doctor.org_rights import LEASE_CLASS
 from clients.salesforce.describe import described_field
 from clients.salesforce.http import OrgHttp
+from clients.salesforce.request import Call
 from schemas.catalogue import ObjectSpec
 from schemas.doctor import Finding, ok, warning, wrong
 from schemas.drift import DriftKind, DriftPolicy, FieldDrift
@@ -24,7 +25,7 @@ async def examine_object(org: OrgHttp, spec: ObjectSpec) -> list[Finding]:
     """
     name = spec.name
     try:
-        answer = await org.call("GET", f"{org.data_path}/sobjects/{name}/describe", lease_class=LEASE_CLASS)
+        answer = await org.read(Call("GET", f"{org.data_path}/sobjects/{name}/describe", LEASE_CLASS))
     except CallRefusedError as error:
         if not error.is_missing:
             raise

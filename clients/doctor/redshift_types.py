@@ -5,7 +5,7 @@
 import psycopg
 
 from clients.warehouse.psycopg_errors import translated
-from clients.warehouse.redshift import type_name
+from clients.warehouse.redshift_sql import type_name
 from clients.warehouse.shadow.schemas import schemas_of
 from clients.warehouse.sql.apply import TABLES_OF_OPS, tables_of
 from schemas.catalogue import Catalogue

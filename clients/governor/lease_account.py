@@ -4,8 +4,12 @@ to have.
 
 import math
 from dataclasses import dataclass
+from datetime import timedelta
 
-from schemas.governor import GrantedLine
+from schemas.errors import BudgetSpentError
+from schemas.governor import Budget, GrantedLine, LeaseClass, LeaseLine
+
+LeaseKey = tuple[Budget, LeaseClass]
 
 IDLE_SECONDS = 20.0
 """Tokens that have not been used for this long are returned."""
@@ -64,3 +68,43 @@ class LeaseAccount:
         if self.waiting > usable:
             return True
         return not is_concurrency and usable < _REFILL_BELOW * self.wish(now, is_concurrency=False)
+
+    def line(self, key: LeaseKey, now: float) -> LeaseLine:
+        """What the governor is told of the lease. Tokens that are not wished for go back with it."""
+        budget, lease_class = key
+        wish = self.wish(now, is_concurrency=budget.is_concurrency)
+        if wish == 0:
+            self.returned += self.left
+        return LeaseLine(
+            budget=budget,
+            lease_class=lease_class,
+            granted=self.granted,
+            spent=self.spent,
+            returned=self.returned,
+            want=wish + self.held,
+        )
+
+    def hear(self, line: GrantedLine, now: float) -> None:
+        """Take in what the governor answers."""
+        self.granted = max(self.granted, line.granted)
+        self.answer = line
+        if line.paused_for:
+            self.paused_until = now + line.paused_for.total_seconds()
+            self.paused_because = line.reason
+        self.ask_again_at = now + line.retry_after.total_seconds()
+
+    def raise_when_spent(self, key: LeaseKey, now: float, deadline: float) -> None:
+        """Raise `BudgetSpentError` when no token can come before the deadline."""
+        budget, lease_class = key
+        if self.paused_until >= deadline:
+            raise BudgetSpentError(
+                budget=budget,
+                lease_class=lease_class,
+                reason=self.paused_because,
+                retry_after=timedelta(seconds=self.paused_until - now),
+            )
+        answer = self.answer
+        if answer is not None and answer.reason and max(now, self.ask_again_at) >= deadline:
+            raise BudgetSpentError(
+                budget=budget, lease_class=lease_class, reason=answer.reason, retry_after=answer.retry_after
+            )

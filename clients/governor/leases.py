@@ -16,10 +16,10 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from clients.governor.lease_account import IDLE_SECONDS, LeaseAccount
+from clients.governor.lease_account import IDLE_SECONDS, LeaseAccount, LeaseKey
 from clients.governor.protocol import Governor
-from schemas.errors import BudgetSpentError, TidegateError, UnavailableError
-from schemas.governor import Answer, Budget, Exchange, LeaseClass, LeaseLine, Reading, Refusal
+from schemas.errors import TidegateError, UnavailableError
+from schemas.governor import Answer, Budget, Exchange, LeaseClass, Reading, Refusal
 
 PATIENCE = timedelta(seconds=30)
 """Time that a call waits for its token before it fails, to be tried again by its step."""
@@ -28,8 +28,6 @@ _RENEWALS = 3
 _SPACING = 0.1
 """Seconds between two exchanges at least: callers that come meanwhile share the next one."""
 _BACKOFF = (0.2, 0.5, 1.0, 2.0)
-
-Key = tuple[Budget, LeaseClass]
 
 
 @dataclass
@@ -54,7 +52,7 @@ class Leases:
         self._clock = clock
         self._patience = patience.total_seconds()
         self._process = uuid.uuid4().hex
-        self._accounts: dict[Key, LeaseAccount] = {}
+        self._accounts: dict[LeaseKey, LeaseAccount] = {}
         self._told = _Told()
         self._valid_until = 0.0
         self._sent_at = 0.0
@@ -195,7 +193,7 @@ class Leases:
                     return account
                 self._ensure_pump()
                 self._ask.set()
-                self._give_up_when_hopeless(account, budget, lease_class, deadline)
+                self._give_up_when_hopeless(account, (budget, lease_class), deadline)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(self._until_change(account, deadline)), self._news:
                         await self._news.wait()
@@ -210,22 +208,9 @@ class Leases:
         ends = account.paused_until if account.paused_until > now else deadline
         return max(0.0, min(ends, deadline) - now)
 
-    def _give_up_when_hopeless(
-        self, account: LeaseAccount, budget: Budget, lease_class: LeaseClass, deadline: float
-    ) -> None:
-        now, answer = self._clock(), account.answer
-        if account.paused_until >= deadline:
-            raise BudgetSpentError(
-                budget=budget,
-                lease_class=lease_class,
-                reason=account.paused_because,
-                retry_after=timedelta(seconds=account.paused_until - now),
-            )
-        if answer is not None and answer.reason and max(now, account.ask_again_at) >= deadline:
-            raise BudgetSpentError(
-                budget=budget, lease_class=lease_class, reason=answer.reason, retry_after=answer.retry_after
-            )
-        if now >= deadline:
+    def _give_up_when_hopeless(self, account: LeaseAccount, key: LeaseKey, deadline: float) -> None:
+        account.raise_when_spent(key, self._clock(), deadline)
+        if self._clock() >= deadline:
             detail = "it has not answered" if self._failure is None else str(self._failure)
             raise UnavailableError(system="The governor", detail=f"no token, no call: {detail}")
 
@@ -287,7 +272,7 @@ class Leases:
             self._begin_anew()
         process, told = self._process, self._told
         self._told = _Told()
-        lines = tuple(self._line(key, account, sent) for key, account in self._accounts.items())
+        lines = tuple(account.line(key, sent) for key, account in self._accounts.items())
         message = Exchange(
             process=process,
             lines=lines,
@@ -304,32 +289,11 @@ class Leases:
         if process == self._process:
             self._hear(answer, sent)
 
-    def _line(self, key: Key, account: LeaseAccount, now: float) -> LeaseLine:
-        budget, lease_class = key
-        wish = account.wish(now, is_concurrency=budget.is_concurrency)
-        if wish == 0:
-            account.returned += account.left
-        wish += account.held
-        return LeaseLine(
-            budget=budget,
-            lease_class=lease_class,
-            granted=account.granted,
-            spent=account.spent,
-            returned=account.returned,
-            want=wish,
-        )
-
     def _hear(self, answer: Answer, sent: float) -> None:
         self._life = answer.lease_life.total_seconds()
         self._valid_until = sent + self._life
         for line in answer.lines:
-            account = self._account(line.budget, line.lease_class)
-            account.granted = max(account.granted, line.granted)
-            account.answer = line
-            if line.paused_for:
-                account.paused_until = self._clock() + line.paused_for.total_seconds()
-                account.paused_because = line.reason
-            account.ask_again_at = self._clock() + line.retry_after.total_seconds()
+            self._account(line.budget, line.lease_class).hear(line, self._clock())
 
     def _begin_anew(self) -> None:
         """The leases' life is over: the governor counts what was left as spent, so they are not

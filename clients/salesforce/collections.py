@@ -14,10 +14,12 @@ from typing import Any
 import orjson
 
 from clients.salesforce.http import OrgHttp
+from clients.salesforce.request import Call, Deadline
 from schemas.errors import CallRefusedError, UnknownOutcomeError
 from schemas.governor import LeaseClass
 from schemas.salesforce.limits import COLLECTION_MAX_ROWS, COMPOSITE_MAX_QUERIES
 from schemas.writeback.messages import CLIENT_PREFIX
+from transforms.writeback.outcomes import RowResult
 from transforms.writeback.row_errors import NOT_SENT
 
 _ABOUT_THE_ROWS = (400, 404)
@@ -39,25 +41,6 @@ class Row:
     record_id: str = ""
     """Of the record, when it is known. A row that may not create is sent as an update by it, since
     an upsert always may create.
-    """
-
-
-@dataclass(frozen=True, slots=True)
-class RowResult:
-    """The org's result for one row."""
-
-    record_id: str = ""
-    """Empty when the row failed."""
-    created: bool = False
-    code: str = ""
-    """Salesforce's, or one of ours (`transforms.writeback.row_errors`); empty when the row was
-    written.
-    """
-    message: str = ""
-    """Its words, whole: they may quote values of the row."""
-    refusal: int = 0
-    """From 1: the number of the collection that was refused as a whole, so that any row of it may
-    be to blame; 0: the error is the row's.
     """
 
 
@@ -83,7 +66,14 @@ class CompositeWrites:
         self._class = lease_class
 
     async def write(
-        self, object_name: str, key_field: str, rows: Sequence[Row], batch: str, *, is_long: bool = False
+        self,
+        object_name: str,
+        key_field: str,
+        rows: Sequence[Row],
+        batch: str,
+        *,
+        not_after: Deadline | None = None,
+        is_long: bool = False,
     ) -> list[RowResult]:
         """Write the rows in one call; returns what became of each, in their order.
 
@@ -92,11 +82,11 @@ class CompositeWrites:
             key_field: The external id field that names them.
             rows: At most five collections of 200 (`collections_needed`), each record once.
             batch: Its id, under which the changes come back (`changeOrigin`).
-            is_long: True = the call may take 20 seconds or more: the number of rows decides.
+            not_after: As of `OrgHttp.write`.
+            is_long: The call may take 20 seconds or more: as many rows as the org needs so long for.
 
-        Without rows that can be sent nothing is called. Raises `ValueError` for rows that do not
-        fit into one call, `UnknownOutcomeError` when some may have been written, and whatever
-        else `OrgHttp.call` raises when none was.
+        Without rows that can be sent nothing is called. Raises `ValueError` for rows that do not fit into one call,
+        `UnknownOutcomeError` when some may have been written, and whatever else `OrgHttp.write` raises when none was.
         """
         results = _left_out(rows)
         sent = [place for place in range(len(rows)) if place not in results]
@@ -106,17 +96,20 @@ class CompositeWrites:
                 f"{len(rows)} rows of batch {batch} need {len(collections)} collections, not five"
             )
         if collections:
-            bodies = await self._send(collections, batch, is_long=is_long)
+            usual = Call("PATCH", "", self._class, headers=call_options(batch), is_long=is_long)
+            bodies = await self._send(collections, usual, not_after)
             with _readable_answer():
                 for number, (collection, body) in enumerate(zip(collections, bodies, strict=True), 1):
                     told = _each_result(body, len(collection.places), number)
                     results |= zip(collection.places, told, strict=True)
         return [results[place] for place in range(len(rows))]
 
-    async def _send(self, collections: list[_Collection], batch: str, *, is_long: bool) -> list[Any]:
+    async def _send(
+        self, collections: list[_Collection], usual: Call, not_after: Deadline | None
+    ) -> list[Any]:
         """Every collection's answer: a list of results, or Salesforce's error."""
         if len(collections) == 1:
-            return [await self._send_one(collections[0], batch, is_long=is_long)]
+            return [await self._send_one(collections[0], usual, not_after)]
         names = [f"rows{number}" for number in range(len(collections))]
         subrequests = [
             {
@@ -128,34 +121,24 @@ class CompositeWrites:
             for name, collection in zip(names, collections, strict=True)
         ]
         body = {"allOrNone": False, "collateSubrequests": False, "compositeRequest": subrequests}
-        answer = await self._call("POST", "/composite", body, batch, is_long=is_long)
+        path = f"{self._org.data_path}/composite"
+        answer = await self._org.write(
+            replace(usual, method="POST", path=path, body=body), not_after=not_after
+        )
         with _readable_answer():
-            return _composite_bodies(orjson.loads(answer)["compositeResponse"], names)
+            return _composite_bodies(orjson.loads(answer.content)["compositeResponse"], names)
 
-    async def _send_one(self, collection: _Collection, batch: str, *, is_long: bool) -> Any:
+    async def _send_one(self, collection: _Collection, usual: Call, not_after: Deadline | None) -> Any:
+        call = replace(usual, path=f"{self._org.data_path}{collection.path}", body=collection.body)
         try:
-            answer = await self._call("PATCH", collection.path, collection.body, batch, is_long=is_long)
+            answer = await self._org.write(call, not_after=not_after)
         except CallRefusedError as error:
             # Inside a composite request this is the subrequest's answer; alone it must be no other.
             if error.status not in _ABOUT_THE_ROWS:
                 raise
             return [{"errorCode": error.error_code, "message": error.words}]
         with _readable_answer():
-            return orjson.loads(answer)
-
-    async def _call(
-        self, method: str, path: str, body: Mapping[str, Any], batch: str, *, is_long: bool
-    ) -> bytes:
-        answer = await self._org.call(
-            method,
-            f"{self._org.data_path}{path}",
-            lease_class=self._class,
-            json=body,
-            headers=call_options(batch),
-            is_long=is_long,
-            is_write=True,
-        )
-        return answer.content
+            return orjson.loads(answer.content)
 
 
 def call_options(batch: str) -> dict[str, str]:

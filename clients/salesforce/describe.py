@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from clients.salesforce.http import OrgHttp
+from clients.salesforce.request import Call
 from schemas.drift import DescribedField, DescribedShape
 from schemas.governor import LeaseClass
 
@@ -41,17 +42,14 @@ class OrgSchema:
         lacks.
         """
         path = f"{self.org.data_path}/sobjects/{object_name}/describe"
-        answer = await self.org.call("GET", path, lease_class=self.lease_class)
+        answer = await self.org.read(Call("GET", path, self.lease_class))
         return described_shape(answer.json())
 
     async def _ask(self, path: str, seen: str) -> tuple[str, Any] | None:
         """`Last-Modified` and body; None when nothing was modified since `seen`."""
-        answer = await self.org.call(
-            "GET",
-            f"{self.org.data_path}{path}",
-            lease_class=self.lease_class,
-            headers={"If-Modified-Since": seen} if seen else None,
-        )
+        headers = {"If-Modified-Since": seen} if seen else None
+        call = Call("GET", f"{self.org.data_path}{path}", self.lease_class, headers=headers)
+        answer = await self.org.read(call)
         if answer.status_code == _NOT_MODIFIED:
             return None
         return str(answer.headers.get("Last-Modified", "")), answer.json()

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from clients.salesforce.http import OrgHttp
+from clients.salesforce.request import Call
 from clients.storage.objects import ObjectStore
 from schemas.errors import TransientError
 from schemas.governor import LeaseClass
@@ -57,9 +58,8 @@ async def ask_describe(org: OrgHttp, object_name: str, lease_class: LeaseClass) 
     Describe").
     """
     at = datetime.now(UTC)
-    answer = await org.call(
-        "GET", f"{org.data_path}/sobjects/{object_name}/describe", lease_class=lease_class
-    )
+    path = f"{org.data_path}/sobjects/{object_name}/describe"
+    answer = await org.read(Call("GET", path, lease_class))
     return described(answer.json(), at)
 
 

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from clients.salesforce.http import OrgHttp
+from clients.salesforce.request import Call
 from schemas.governor import Budget, LeaseClass, Reading
 
 _NAMES = {
@@ -19,7 +20,7 @@ _NAMES = {
 
 async def read_limits(org: OrgHttp, lease_class: LeaseClass) -> tuple[Reading, ...]:
     """Ask the org; one API call. Names that an edition lacks are left out."""
-    response = await org.call("GET", f"{org.data_path}/limits", lease_class=lease_class)
+    response = await org.read(Call("GET", f"{org.data_path}/limits", lease_class))
     return readings_of(response.json(), at=datetime.now(UTC))
 
 

@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from schemas.catalogue import FieldType, ObjectSpec
-from schemas.ingest.polled import PolledRow
-from schemas.ingest.positions import epoch_ms
+from schemas.ingest.positions import PolledRow, epoch_ms
 from transforms.ingest.row_pages import read_csv_texts, row_value
 
 

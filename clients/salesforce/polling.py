@@ -17,13 +17,13 @@ from typing import NamedTuple
 from clients.salesforce.bulk.query import BulkQuery
 from clients.salesforce.http import OrgHttp
 from clients.salesforce.polled_rows import rows_of_csv
+from clients.salesforce.request import Call
 from clients.salesforce.rest_query import RestQuery
 from clients.salesforce.soql import keyset_query, literal
 from schemas.catalogue import ObjectSpec
 from schemas.errors import BudgetSpentError, CallRefusedError, CallTooSlowError, UnavailableError
 from schemas.governor import Budget, LeaseClass
-from schemas.ingest.polled import Deletion, PolledRow
-from schemas.ingest.positions import SECOND_MS, PolledPosition, epoch_ms, floor_to_second
+from schemas.ingest.positions import SECOND_MS, Deletion, PolledPosition, PolledRow, epoch_ms, floor_to_second
 from schemas.salesforce.limits import DELETED_MAX_AGE, QUERY_PAGE_MAX, QUERY_VISIBILITY_LAG
 
 VISIBILITY_DELAY = QUERY_VISIBILITY_LAG
@@ -137,12 +137,9 @@ class PolledSource:
         if end <= start:
             return Deletions([], start)
         try:
-            response = await self.org.call(
-                "GET",
-                f"{self.org.data_path}/sobjects/{self.spec.name}/deleted/",
-                lease_class=self.lease_class,
-                params={"start": literal(start), "end": literal(end)},
-            )
+            path = f"{self.org.data_path}/sobjects/{self.spec.name}/deleted/"
+            params = {"start": literal(start), "end": literal(end)}
+            response = await self.org.read(Call("GET", path, self.lease_class, params=params))
         except CallRefusedError as error:
             if error.error_code != "EXCEEDED_ID_LIMIT" or end - start <= _MINUTE_MS:
                 raise

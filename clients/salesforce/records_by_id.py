@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from clients.salesforce.http import OrgHttp
+from clients.salesforce.request import Call
 from clients.salesforce.soql import queries_in, selected_fields, text_literal
 from clients.salesforce.soql_requests import SoqlCalls
 from schemas.catalogue import ObjectSpec
@@ -57,12 +58,9 @@ class RecordsById:
 
     async def _live(self, ids: Sequence[str], fields: Sequence[str]) -> list[Mapping[str, Any]]:
         try:
-            answer = await self.org.call(
-                "POST",
-                f"{self.org.data_path}/composite/sobjects/{self.spec.name}",
-                lease_class=self.lease_class,
-                json={"ids": list(ids), "fields": list(fields)},
-            )
+            path = f"{self.org.data_path}/composite/sobjects/{self.spec.name}"
+            body = {"ids": list(ids), "fields": list(fields)}
+            answer = await self.org.read(Call("POST", path, self.lease_class, body=body))
         except CallTooSlowError:
             # No page cuts this answer short: two thousand records of 800 fields are a hundred
             # megabytes.

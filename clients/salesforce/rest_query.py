@@ -14,8 +14,7 @@ from clients.salesforce.soql import keyset_query
 from clients.salesforce.soql_requests import SoqlCalls
 from schemas.catalogue import ObjectSpec
 from schemas.governor import LeaseClass
-from schemas.ingest.polled import PolledRow
-from schemas.ingest.positions import PolledPosition
+from schemas.ingest.positions import PolledPosition, PolledRow
 
 
 class Page(NamedTuple):

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from clients.salesforce.http import OrgHttp
+from clients.salesforce.request import Call
 from clients.salesforce.soql import between
 from clients.salesforce.soql_requests import Answer, SoqlCalls
 from schemas.backfill import ByTime
 from schemas.errors import CallTooSlowError
 from schemas.governor import LeaseClass
-from transforms.parts import Bucket
+from transforms.backfill import Bucket
 
 MOST_GROUPS = 2_000
 """Groups of one answer; an aggregate query has no further pages (SOQL and SOSL Reference, "GROUP
@@ -43,7 +44,7 @@ class RowCounts:
         """
         path = f"{self.org.data_path}/limits/recordCount"
         params = {"sObjects": self.object}
-        answer = await self.org.call("GET", path, lease_class=self.lease_class, params=params)
+        answer = await self.org.read(Call("GET", path, self.lease_class, params=params))
         counts = {entry["name"]: int(entry["count"]) for entry in answer.json()["sObjects"]}
         return counts.get(self.object)
 

@@ -12,6 +12,7 @@ from itertools import islice
 from typing import Any
 
 from clients.salesforce.http import OrgHttp
+from clients.salesforce.request import Call
 from schemas.errors import CallRefusedError, UnavailableError
 from schemas.governor import LeaseClass
 from schemas.salesforce.limits import COMPOSITE_MAX_QUERIES, QUERY_ADDRESS_MAX_BYTES, QUERY_PAGE_MAX
@@ -26,14 +27,13 @@ _TOO_LONG = (414, 431)
 
 
 class SoqlCalls:
-    """Queries to one org, paid for by one class. Every call raises as `OrgHttp.call`, whichever way
-    it went.
+    """Queries to one org, paid for by one class. Every call raises as `OrgHttp.read`, whichever way it went.
 
     Args:
         org: The way to the org.
         lease_class: On whose behalf.
         with_deleted: Records in the recycle bin come too: queryAll, else query.
-        is_long: As of `OrgHttp.call`.
+        is_long: As of `Call`.
         of_tooling: The set-up is asked, which knows no recycle bin (Tooling API, "REST Resources").
     """
 
@@ -88,9 +88,8 @@ class SoqlCalls:
         return await self._ask_inside(addresses)
 
     async def _get(self, address: str) -> Answer:
-        response = await self._org.call(
-            "GET", address, lease_class=self._class, headers=_OPTIONS, is_long=self._is_long
-        )
+        call = Call("GET", address, self._class, headers=_OPTIONS, is_long=self._is_long)
+        response = await self._org.read(call)
         answer: Answer = exact_json.loads_where_needed(response.content)
         return answer
 
@@ -99,13 +98,9 @@ class SoqlCalls:
             {"method": "GET", "url": address, "referenceId": f"query{place}", "httpHeaders": _OPTIONS}
             for place, address in enumerate(addresses)
         ]
-        response = await self._org.call(
-            "POST",
-            f"{self._org.data_path}{self._room}/composite",
-            lease_class=self._class,
-            json={"allOrNone": False, "compositeRequest": subrequests},
-            is_long=self._is_long,
-        )
+        path = f"{self._org.data_path}{self._room}/composite"
+        body = {"allOrNone": False, "compositeRequest": subrequests}
+        response = await self._org.read(Call("POST", path, self._class, body=body, is_long=self._is_long))
         answers = exact_json.loads_where_needed(response.content)["compositeResponse"]
         if len(answers) != len(addresses):
             # What is missing here would pass for records that are not there.

@@ -12,10 +12,9 @@ from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSear
 
 from schemas import ids, names
 from schemas.backfill import BackfillInput, BackfillState
-from schemas.drift import DriftInput, DriftResult
+from schemas.drift import DriftInput, DriftResult, RefreshInput, RefreshState
 from schemas.message import Message
 from schemas.reconcile import ReconcileInput, ReconcileState
-from schemas.refresh import RefreshInput, RefreshState
 from schemas.replay import ReplayInput, ReplayState
 
 RunAct = Literal["pause", "resume", "cancel"]

@@ -14,12 +14,12 @@ import orjson
 from pydantic import ConfigDict, PrivateAttr
 
 from clients.warehouse import Transaction, Warehouse
-from clients.warehouse.sql import apply as sql
+from clients.warehouse.sql import apply as sql, drift as drift_sql
 from clients.warehouse.stored_names import read_names
 from schemas.catalogue import Catalogue
 from schemas.drift import DriftRow, FieldDrift
 from schemas.errors import StaleCatalogueError
-from schemas.tables import DRIFT_COLUMNS
+from schemas.ops_tables import DRIFT_COLUMNS
 from transforms.catalogue.warehouse_names import named
 from transforms.drift.compare_schema import overlaid
 
@@ -96,7 +96,7 @@ def read_rows(transaction: Transaction, after: int = 0) -> list[DriftRow]:
     """The decisions after a revision, in order."""
     names = [column.name for column in DRIFT_COLUMNS]
     found = []
-    for values in transaction.fetch(sql.read_drift(), [after]):
+    for values in transaction.fetch(drift_sql.read_drift(), [after]):
         row = dict(zip(names, values, strict=True))
         row["spec"] = None if row["spec"] is None else orjson.loads(row["spec"])
         found.append(DriftRow.model_validate(row))
@@ -105,7 +105,7 @@ def read_rows(transaction: Transaction, after: int = 0) -> list[DriftRow]:
 
 def write_rows(transaction: Transaction, found: Iterable[FieldDrift], at: datetime, by: str) -> None:
     """Put decisions on record; nobody else must do so until the transaction ends."""
-    ((last,),) = transaction.fetch(sql.find_last_revision())
+    ((last,),) = transaction.fetch(drift_sql.find_last_revision())
     statement = sql.insert_row(sql.DRIFT, DRIFT_COLUMNS)
     for revision, each in enumerate(found, int(last) + 1):
         spec = None if each.spec is None else each.spec.model_dump_json(exclude_defaults=True)
@@ -128,6 +128,6 @@ def check_catalogue(transaction: Transaction, name: str, known: int | None) -> N
     """
     if known is None:
         return
-    ((newest,),) = transaction.fetch(sql.find_revision(), [name])
+    ((newest,),) = transaction.fetch(drift_sql.find_revision(), [name])
     if newest > known:
         raise StaleCatalogueError(object_name=name)

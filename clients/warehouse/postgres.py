@@ -16,7 +16,7 @@ from typing import Any
 import adbc_driver_postgresql.dbapi as adbc
 import pyarrow as pa
 
-from clients.database import postgres_sessions
+from clients.database import engine
 from clients.warehouse import postgres_tables
 from clients.warehouse.postgres_tables import INLINE, SYSTEM, definitions
 from clients.warehouse.protocol import Transaction
@@ -91,7 +91,7 @@ class PostgresWarehouse:
             since, connection = self._idle.get_nowait()
         except Empty:
             return None
-        if time.monotonic() - since < postgres_sessions.IDLE_SECONDS / 2:
+        if time.monotonic() - since < engine.IDLE_SECONDS / 2:
             return connection
         connection.close()
         self.close()
@@ -108,7 +108,7 @@ class _Connection:
         self._prefix = prefix
         separator = "&" if "?" in dsn else "?"
         # In an address, `=` within a value is spelled %3D.
-        options = postgres_sessions.session_options().replace("=", "%3D")
+        options = engine.session_options().replace("=", "%3D")
         self._adbc = adbc.connect(f"{dsn}{separator}connect_timeout=5&options={options}")
         self._cursor = self._adbc.cursor()
         self._staged: dict[str, str] = {}

@@ -6,7 +6,7 @@ from functools import partial
 
 import psycopg
 
-from clients.database.postgres_sessions import session_options
+from clients.database.engine import session_options
 from clients.warehouse.psycopg_errors import translated
 from clients.warehouse.shadow.schemas import in_schemas, schemas_of
 from clients.warehouse.sql.apply import QUALITY, TABLES_OF_OPS, change_table, current_table, tables_of

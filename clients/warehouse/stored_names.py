@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 
 from clients.warehouse import Transaction, Warehouse
 from clients.warehouse.former_tables import former_names
-from clients.warehouse.sql import apply as sql
+from clients.warehouse.sql import apply as sql, drift as drift_sql
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.errors import SettingsError
-from schemas.tables import NAMES_COLUMNS
+from schemas.ops_tables import NAMES_COLUMNS
 from transforms.catalogue.warehouse_names import NameRow, named, new_rows, with_objects
 
 _LOCK = "names"
@@ -16,7 +16,7 @@ _LOCK = "names"
 
 def read_names(transaction: Transaction) -> list[NameRow]:
     """Every name on record."""
-    return [NameRow(*row) for row in transaction.fetch(sql.read_names())]
+    return [NameRow(*row) for row in transaction.fetch(drift_sql.read_names())]
 
 
 def keep_names(warehouse: Warehouse, catalogue: Catalogue) -> Catalogue:

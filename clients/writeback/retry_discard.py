@@ -5,7 +5,7 @@ record with what it did (law 9).
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -63,7 +63,7 @@ class Unsent:
             going = [row for row in going if row.number not in later]
             now = datetime.now(UTC)
             _wait_again(connection, [row.number for row in going], now)
-            record_act(connection, "writeback.retry", going, by=by, reason=reason, at=now)
+            record_act(connection, WritebackAct("writeback.retry", by, reason, now), going)
         return _handled(going, left)
 
     def discard(self, chosen: WritebackChoice, *, by: str, reason: str) -> Handled:
@@ -77,7 +77,8 @@ class Unsent:
                 .where(is_among([row.number for row in going]))
                 .values(state=WritebackState.DISCARDED)
             )
-            record_act(connection, "writeback.discard", going, by=by, reason=reason, at=datetime.now(UTC))
+            act = WritebackAct("writeback.discard", by, reason, datetime.now(UTC))
+            record_act(connection, act, going)
         return _handled(going, _not_there(chosen, rows) + _wrong_state(rows))
 
 
@@ -86,26 +87,34 @@ def is_among(numbers: Sequence[int]) -> sa.ColumnElement[bool]:
     return WRITEBACK.c.number == sa.func.any(sa.literal(list(numbers), sa.ARRAY(sa.BigInteger)))
 
 
+class WritebackAct(NamedTuple):
+    """What an operator has done with writebacks."""
+
+    name: str
+    """Stored: `writeback.retry`, `writeback.discard` or `writeback.undo`."""
+    by: str
+    reason: str
+    at: datetime
+
+
 def record_act(
     connection: sa.Connection,
-    act: str,
+    act: WritebackAct,
     rows: Iterable[sa.Row[Any]],
-    *,
-    by: str,
-    reason: str,
-    at: datetime,
     told: Mapping[str, str] | None = None,
 ) -> None:
-    """Put an act on record, once an object, with the numbers it is about. `told`: object -> what
-    else is to be said.
+    """Put an act on record, once an object, with the numbers of its writebacks.
+
+    `told` maps an object to a sentence beside the numbers. None = no sentences.
     """
     of_object: defaultdict[str, list[int]] = defaultdict(list)
     for row in rows:
         of_object[row.object].append(row.number)
     for name, numbers in sorted(of_object.items()):
-        parts = (ranges(numbers), (told or {}).get(name, ""), reason)
+        parts = (ranges(numbers), (told or {}).get(name, ""), act.reason)
         detail = "; ".join(filter(None, parts))
-        append_act(connection, Act(act=act, by=by, target=f"writebacks/{name}", detail=detail, at=at))
+        target = f"writebacks/{name}"
+        append_act(connection, Act(act=act.name, by=act.by, target=target, detail=detail, at=act.at))
 
 
 def not_chosen(chosen: WritebackChoice, found: Iterable[int]) -> list[LeftAlone]:

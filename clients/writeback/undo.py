@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from clients.writeback.intake import INTAKE_LOCK
-from clients.writeback.retry_discard import is_among, not_chosen, record_act
+from clients.writeback.retry_discard import WritebackAct, is_among, not_chosen, record_act
 from clients.writeback.store import FORMING, WritebackStore, lock
 from clients.writeback.tables import WRITEBACK
 from schemas.catalogue import Catalogue, ObjectSpec
@@ -61,7 +61,7 @@ class Undoing:
             made = _insert(connection, plan.new_rows(now))
             acted = [row for row, _ in plan.reverts]
             told = {name: plan.told(name, made) for name in {row.object for row in acted}}
-            record_act(connection, "writeback.undo", acted, by=by, reason=reason, at=now, told=told)
+            record_act(connection, WritebackAct("writeback.undo", by, reason, now), acted, told)
         return plan.result(made, not_chosen(chosen, (row.number for row in rows)))
 
 

@@ -10,7 +10,7 @@ from schemas.ids import ORIGIN
 from schemas.ingest.positions import POLLED_PATTERN
 from schemas.ingest.raw import Manifest
 from schemas.message import Message
-from schemas.plan import Way
+from schemas.planner import Way
 
 POLL_EVERY = timedelta(seconds=60)
 

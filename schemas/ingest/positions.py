@@ -1,15 +1,18 @@
 """A polled lane's position: up to where the object has been read, as text that sorts as the lane
 does.
 
-Two forms. `1795000000000` says that every row whose SystemModstamp is earlier has been read;
-`1795000000000-500…AAA` says that of the rows with that SystemModstamp those up to and including
-that Id have been read, too. SystemModstamp has a resolution of one second, so ties are normal
-and the Id is what tells them apart.
+Two forms. `1795000000000` says that every row whose SystemModstamp is earlier has been read; `1795000000000-500…AAA`
+says that of the rows with that SystemModstamp those up to and including that Id have been read, too. SystemModstamp has a
+resolution of one second, so ties are normal and the Id is what tells them apart.
+
+A poll gives rows and deletions, each with such a place.
 """
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 POLLED_PATTERN = r"[0-9]{13}(?:-[0-9A-Za-z]{18})?"
 _POLLED = re.compile(POLLED_PATTERN)
@@ -65,3 +68,30 @@ def epoch_ms(moment: datetime | str) -> int:
 def floor_to_second(moment_ms: int) -> int:
     """The beginning of the second that holds the moment."""
     return moment_ms // SECOND_MS * SECOND_MS
+
+
+@dataclass(frozen=True, slots=True)
+class PolledRow:
+    """One record as a query read it."""
+
+    record_id: str
+    """18 characters."""
+    modstamp_ms: int
+    """SystemModstamp in epoch milliseconds, one-second resolution."""
+    is_deleted: bool
+    """True for a record in the recycle bin."""
+    fields: Mapping[str, Any]
+    """The catalogue's fields, in the forms of REST's JSON."""
+
+    @property
+    def position(self) -> PolledPosition:
+        """The lane's position after this row."""
+        return PolledPosition(self.modstamp_ms, self.record_id)
+
+
+class Deletion(NamedTuple):
+    """A record that was deleted, as the replication call lists it: without its values."""
+
+    record_id: str
+    deleted_ms: int
+    """Epoch milliseconds, one-second resolution."""

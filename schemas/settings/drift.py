@@ -5,8 +5,7 @@ from datetime import timedelta
 from pydantic import Field
 
 from schemas.catalogue import Pii
-from schemas.drift import CHECK_EVERY, DriftPolicy
-from schemas.refresh import REFRESH_EVERY
+from schemas.drift import CHECK_EVERY, REFRESH_EVERY, DriftPolicy
 from schemas.settings.base import SettingsGroup, renamed
 
 

@@ -6,7 +6,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from schemas.ingest.messages import POLL_EVERY
-from schemas.plan import Way
+from schemas.planner import Way
 from schemas.salesforce.limits import QUERY_VISIBILITY_LAG
 from schemas.settings.base import SettingsGroup, renamed
 

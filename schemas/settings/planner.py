@@ -4,8 +4,7 @@ from datetime import timedelta
 
 from pydantic import Field
 
-from schemas.plan import Way
-from schemas.planner import HAND_OVER_OVERLAP
+from schemas.planner import HAND_OVER_OVERLAP, Way
 from schemas.settings.base import SettingsGroup
 from schemas.settings.ingest import StreamTransport
 

@@ -13,8 +13,8 @@ import pytest
 from cli.local.compare_records import compare_all
 from cli.local.engine_processes import EngineProcesses
 from cli.local.measurements import ledger_sums
+from cli.local.sandbox import start_traffic, traffic_state
 from cli.local.surge import org_state
-from cli.sandbox import start_traffic, traffic_state
 from clients.warehouse.sql import apply as sql
 from sandbox.endpoints import Endpoints
 from sandbox.stack import RunningSandbox

@@ -16,15 +16,14 @@ from temporalio.client import Client
 from cli.local.compare_records import Comparison, compare_all
 from cli.local.engine_processes import EngineProcesses, settings_of
 from cli.local.measurements import ledger_sums
+from cli.local.sandbox import answered, start_traffic, traffic_state
 from cli.local.surge import org_state
-from cli.sandbox import answered, start_traffic, traffic_state
 from cli.state import settings_file
 from sandbox.endpoints import Endpoints
 from sandbox.stack import RunningSandbox
 from schemas import names
 from schemas.ids import planner_workflow_id
-from schemas.plan import Way
-from schemas.planner import Following, PinInput, PlannerView
+from schemas.planner import Following, PinInput, PlannerView, Way
 from tests.support.builders.waiting import SLOWNESS, limit_in
 from workers.clients import Parts, connect_temporal
 from workers.settings import Settings

@@ -12,7 +12,7 @@ from activities.repair.retention_gap import LANE_HOLE
 from cli.local.compare_records import compare_all
 from cli.local.engine_processes import EngineProcesses
 from cli.local.measurements import ledger_sums
-from cli.sandbox import start_traffic, traffic_state
+from cli.local.sandbox import start_traffic, traffic_state
 from cli.state import settings_file
 from sandbox.endpoints import Endpoints
 from sandbox.stack import RunningSandbox

@@ -14,7 +14,7 @@ import pytest
 from cli.local.compare_records import compare_all
 from cli.local.engine_processes import EngineProcesses, settings_of
 from cli.local.measurements import ledger_sums
-from cli.sandbox import start_traffic, traffic_state
+from cli.local.sandbox import start_traffic, traffic_state
 from cli.state import settings_file
 from clients.storage.chain import Chain
 from clients.warehouse.sql import apply as sql

@@ -11,7 +11,7 @@ import pytest
 
 from cli.local.compare_records import compare_all
 from cli.local.engine_processes import EngineProcesses
-from cli.sandbox import start_traffic, traffic_state
+from cli.local.sandbox import start_traffic, traffic_state
 from clients.salesforce.polling import VISIBILITY_DELAY
 from sandbox.endpoints import Endpoints
 from sandbox.stack import RunningSandbox

@@ -31,15 +31,13 @@ from sandbox.processes import ProcessGroup
 from sandbox.temporal import start_temporal
 from schemas import names
 from schemas.backfill import BackfillInput, BackfillState
-from schemas.drift import DriftInput
+from schemas.drift import DriftInput, RefreshInput
 from schemas.errors import ReplayExpiredError, StatementError, UnavailableError
 from schemas.governor import Budget, LeaseClass, Terms
 from schemas.ids import governor_workflow_id
 from schemas.ingest.messages import LaneInput, MovePositionInput, PauseInput, SetEveryInput
-from schemas.plan import Way
-from schemas.planner import PinInput, PlannerInput
+from schemas.planner import PinInput, PlannerInput, Way
 from schemas.reconcile import Depth, ReconcileInput
-from schemas.refresh import RefreshInput
 from schemas.replay import ReplayInput, ReplaySelection, ReplayState
 from schemas.writeback.messages import QueueInput, WritebackControl
 from schemas.writeback.preview import PreviewInput

@@ -11,8 +11,7 @@ from dataclasses import replace
 from hypothesis import given, settings, strategies as st
 
 from schemas.ingest.change_types import SNAPSHOT
-from schemas.ingest.polled import PolledRow
-from schemas.ingest.positions import floor_to_second
+from schemas.ingest.positions import PolledRow, floor_to_second
 from tests.laws.test_law_3_unsettled_rows import (
     DELAY,
     RECORD,

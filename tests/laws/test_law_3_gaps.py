@@ -12,12 +12,12 @@ from typing import NamedTuple
 from hypothesis import given, settings, strategies as st
 
 from schemas.ingest.change_types import SNAPSHOT, UPDATE
-from schemas.ingest.polled import PolledRow
-from schemas.ingest.positions import SECOND_MS, floor_to_second
+from schemas.ingest.positions import SECOND_MS, PolledRow, floor_to_second
 from tests.laws.test_law_3_unsettled_rows import DELAY, RECORD, START, logged
 from tests.support.builders.changes import SPEC
 from transforms.apply.fold import LoggedChange, fold
-from transforms.ingest.decode_events import NEEDS_REREAD, Refusal, change_order
+from transforms.ingest.change_header import change_order
+from transforms.ingest.decode_events import NEEDS_REREAD, Refusal
 from transforms.ingest.snapshots import row_events
 from transforms.ingest.stage_events import refused_table
 from transforms.pii import HEADER

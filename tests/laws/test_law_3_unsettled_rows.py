@@ -13,11 +13,10 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from schemas.ingest.change_types import CREATE, SNAPSHOT, UPDATE
-from schemas.ingest.polled import PolledRow
-from schemas.ingest.positions import floor_to_second
+from schemas.ingest.positions import PolledRow, floor_to_second
 from tests.support.builders.changes import APPLIED_AT, SPEC
 from transforms.apply.fold import LoggedChange, fold
-from transforms.ingest.decode_events import change_order
+from transforms.ingest.change_header import change_order
 from transforms.ingest.snapshots import row_events
 from transforms.pii import HEADER
 

@@ -14,6 +14,7 @@ from clients.governor.leases import Leases
 from clients.governor.prepaid import PrepaidPurse
 from clients.salesforce.http import OrgHttp
 from clients.salesforce.limits import read_limits
+from clients.salesforce.request import Call
 from clients.salesforce.session import SalesforceAddress, SessionSource
 from schemas.errors import BudgetSpentError, CallRefusedError, RateLimitedError, UnavailableError
 from schemas.governor import Budget, LeaseClass, Reading
@@ -38,10 +39,12 @@ PAID = {
     "clients/salesforce/http.py": "takes a token before each call",
     "clients/salesforce/session.py": "logs in, and reads the list of versions: neither is an API call (Salesforce Developer Limits, API Requests)",
     "clients/salesforce/streaming/cometd.py": "takes an allowance for what it is sent",
+    "clients/salesforce/streaming/cometd_errors.py": "reads the errors of clients/salesforce/streaming/cometd.py",
     "clients/salesforce/streaming/pubsub.py": "takes an allowance before it asks for events",
     "clients/salesforce/streaming/pubsub_connection.py": "the one gRPC connection, for clients/salesforce/streaming/pubsub.py",
     "clients/salesforce/streaming/pubsub_errors.py": "reads the errors of calls that others made",
-    "clients/salesforce/request_body.py": "the form of a body that OrgHttp sends",
+    "clients/salesforce/http_errors.py": "reads the answers of calls that OrgHttp made",
+    "clients/salesforce/request.py": "the form of a call that OrgHttp makes",
     "clients/salesforce/bulk/query.py": "reads the status of calls that OrgHttp made",
 }
 """The modules that open a connection to Salesforce, and why each may."""
@@ -114,7 +117,7 @@ async def paid_org(
 
 
 async def ask(http: OrgHttp, lease_class: LeaseClass = LeaseClass.POLLING) -> None:
-    await http.call("GET", f"{http.data_path}/sobjects", lease_class=lease_class)
+    await http.read(Call("GET", f"{http.data_path}/sobjects", lease_class))
 
 
 async def ask_often(http: OrgHttp, times: int) -> None:
@@ -217,13 +220,10 @@ async def test_retry_after_is_kept(org: OrgProcess) -> None:
 async def test_a_call_that_asks_for_nonsense_costs_its_token_and_says_what_is_wrong(org: OrgProcess) -> None:
     async with paid_org(org) as (http, _):
         before = calls(org)
+        params = {"q": "SELECT Id FROM Nothing"}
+        nonsense = Call("GET", f"{http.data_path}/query", LeaseClass.POLLING, params=params)
         with pytest.raises(CallRefusedError, match="INVALID_TYPE"):
-            await http.call(
-                "GET",
-                f"{http.data_path}/query",
-                params={"q": "SELECT Id FROM Nothing"},
-                lease_class=LeaseClass.POLLING,
-            )
+            await http.read(nonsense)
         assert calls(org) - before == 1
 
 

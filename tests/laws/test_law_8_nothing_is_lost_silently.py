@@ -17,9 +17,9 @@ from schemas.quality import Rule
 from tests.support.builders.batches import Road, contents
 from tests.support.builders.bus import event, whole_case
 from tests.support.builders.catalogues import strict
+from transforms.ingest.change_header import BAD_HEADER
 from transforms.ingest.decode_events import (
     AHEAD_OF_CLOCK,
-    BAD_HEADER,
     BROKEN,
     BROKEN_MESSAGE,
     MISSING_REQUIRED,

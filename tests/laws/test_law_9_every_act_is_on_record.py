@@ -109,7 +109,7 @@ def test_acts_of_two_people_at_one_moment_are_two_acts(log: AuditLog):
 def test_a_writer_that_is_frozen_with_the_log_in_hand_lets_the_others_write(
     database: str, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("clients.database.postgres_sessions.IDLE_SECONDS", 1)
+    monkeypatch.setattr("clients.database.engine.IDLE_SECONDS", 1)
     log, frozen = AuditLog(database), open_engine(database)
     log.ensure_tables()
 

@@ -19,6 +19,7 @@ from temporalio.worker import Worker
 
 from activities.ingest.poll_lane import PollLane
 from activities.runtime.error_interceptor import ErrorBoundary
+from clients.salesforce.request import Call
 from clients.storage.chain import Chain
 from clients.storage.objects import ObjectStore
 from sandbox.org.data.model import Org
@@ -28,7 +29,7 @@ from schemas.governor import LeaseClass
 from schemas.ids import lane_workflow_id
 from schemas.ingest.messages import LaneInput, PauseInput
 from schemas.ingest.raw import Manifest
-from schemas.plan import Way
+from schemas.planner import Way
 from tests.support.builders.waiting import until
 from tests.support.engines.polling import poll_lane, poll_until
 from tests.support.engines.served_org import ServedOrg, served_org
@@ -274,7 +275,7 @@ async def test_what_another_lane_has_received_is_not_polled_again(
     await poll_until(activity, chain, lambda: has(chain, {first}), start_at=began)
     [streamed] = make(served.org, 1)
     served.org.advance_clock(60)
-    await served.http.call("GET", f"{served.http.data_path}/limits", lease_class=LeaseClass.POLLING)
+    await served.http.read(Call("GET", f"{served.http.data_path}/limits", LeaseClass.POLLING))
     handed_over = datetime.fromtimestamp(served.org.clock.seconds(), UTC)
     [polled] = make(served.org, 1)
     await poll_until(activity, chain, lambda: has(chain, {polled}), start_at=handed_over)

@@ -14,7 +14,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from cli.sandbox_packages import SANDBOX_PACKAGES
+from cli.local.sandbox_packages import SANDBOX_PACKAGES
 
 pytestmark = pytest.mark.slow
 

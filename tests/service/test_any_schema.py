@@ -28,7 +28,7 @@ from clients.salesforce.polling import PolledSource
 from clients.salesforce.soql import keyset_query
 from clients.storage.chain import Chain, RowFacts
 from clients.storage.objects import ObjectStore
-from clients.warehouse import redshift
+from clients.warehouse import redshift_sql
 from clients.warehouse.postgres import PostgresWarehouse
 from clients.warehouse.sql import apply as sql
 from clients.warehouse.sql.apply import current_table, history_table, tables_of
@@ -55,10 +55,11 @@ from tests.support.builders.bus import protector
 from tests.support.builders.waiting import SLOWNESS
 from tests.support.engines.served_org import ServedOrg, served_org
 from transforms.catalogue.warehouse_names import with_objects
-from transforms.convert_values import MISFIT, converter, landed
+from transforms.convert_values import converter
 from transforms.drift.compare_schema import compare, overlaid
 from transforms.ingest.row_pages import page_of_csv, protect_page
 from transforms.ingest.snapshots import row_events
+from transforms.misfits import MISFIT, landed
 from transforms.replay.reencrypt import Reprotector
 from workers.salesforce import stream_opener
 from workers.settings import Settings
@@ -295,12 +296,12 @@ def replay(road: Road) -> None:
 def check_statements(spec: ObjectSpec) -> None:
     """Redshift's grammar takes what is sent for the object: DDL, the load and the fold."""
     for table, columns in tables_of(spec).items():
-        made = [redshift.create_statement(table, columns)]
-        made += redshift.missing_statements(table, columns, {"record_id"}).values()
+        made = [redshift_sql.create_statement(table, columns)]
+        made += redshift_sql.missing_statements(table, columns, {"record_id"}).values()
         assert all(len(column.name) <= MOST_NAME_BYTES for column in columns)
         assert len({column.name for column in columns}) == len(columns)
         parsed(made)
-    parsed([redshift.stage_statement(sql.net_stage(spec, "latest"), net_columns(spec))])
+    parsed([redshift_sql.stage_statement(sql.net_stage(spec, "latest"), net_columns(spec))])
     parsed(
         [sql.close_versions(spec), sql.open_versions(spec), sql.merge_current(spec), sql.read_changes(spec)]
     )

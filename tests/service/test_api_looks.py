@@ -13,14 +13,8 @@ from clients.temporal.lanes import start_lane
 from clients.warehouse.sql.apply import HOLD, LEDGER, QUALITY, QUARANTINE
 from schemas.governor import Budget
 from schemas.ingest.messages import LaneInput
-from schemas.tables import (
-    HOLD_COLUMNS,
-    LEDGER_COLUMNS,
-    QUALITY_COLUMNS,
-    QUARANTINE_COLUMNS,
-    Column,
-    arrow_schema,
-)
+from schemas.ops_tables import HOLD_COLUMNS, LEDGER_COLUMNS, QUALITY_COLUMNS, QUARANTINE_COLUMNS
+from schemas.tables import Column, arrow_schema
 from tests.support.builders.waiting import until
 from tests.support.engines.served_api import MOST_BYTES, ORG, ServedApi, fresh
 

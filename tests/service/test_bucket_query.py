@@ -11,6 +11,7 @@ import pytest
 
 from clients.salesforce.bucket_query import Answer, BucketQuery
 from clients.salesforce.digest_query import FactQuery, Position
+from clients.salesforce.request import Call
 from sandbox.org.traffic.fill import FillPlan, fill
 from schemas.catalogue import default_catalogue
 from schemas.reconcile import Grain, Range
@@ -24,7 +25,7 @@ SPEC = default_catalogue().object("Account")
 async def served(tmp_path: Path) -> AsyncIterator[ServedOrg]:
     async with served_org(tmp_path) as served:
         await fill(served.org, FillPlan(object="Account", records=400, days=50))
-        await served.http.call("GET", f"{served.http.data_path}/limits", lease_class=FactQuery.lease_class)
+        await served.http.read(Call("GET", f"{served.http.data_path}/limits", FactQuery.lease_class))
         served.calls()
         yield served
 

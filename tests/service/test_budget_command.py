@@ -14,8 +14,7 @@ from temporalio.client import Client
 from clients.governor.leases import Leases
 from clients.temporal.governor import TemporalGovernor
 from schemas import names
-from schemas.forecast import Forecast
-from schemas.governor import Budget, LeaseClass
+from schemas.governor import Budget, Forecast, LeaseClass
 from schemas.ids import governor_workflow_id
 from tests.service.test_governor import ORG, books
 from tests.support.builders.waiting import SLOWNESS, until

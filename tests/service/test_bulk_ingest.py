@@ -10,12 +10,13 @@ import pytest
 
 from clients.salesforce.bulk.ingest import BulkIngest, IngestInfo
 from clients.salesforce.bulk.ingest_csv import ingest_file
-from clients.salesforce.collections import Row, RowResult
+from clients.salesforce.collections import Row
 from sandbox.org.faults.faults import FaultRule
 from schemas.catalogue import default_catalogue
 from schemas.errors import BudgetSpentError, CallRefusedError, RateLimitedError, UnavailableError
 from schemas.governor import Budget
 from tests.support.engines.served_org import ServedOrg, served_org
+from transforms.writeback.outcomes import RowResult
 from transforms.writeback.row_errors import UNPROCESSED
 
 KEY = "ExternalId__c"

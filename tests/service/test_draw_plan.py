@@ -20,9 +20,8 @@ from clients.warehouse.sql import apply as sql
 from schemas import names
 from schemas.catalogue import default_catalogue
 from schemas.governor import Budget, Reading, ReadLimitsInput, ReadLimitsResult, Terms
-from schemas.plan import Way
-from schemas.planner import DrawnPlan, DrawPlanInput
-from schemas.tables import LEDGER_COLUMNS
+from schemas.ops_tables import LEDGER_COLUMNS
+from schemas.planner import DrawnPlan, DrawPlanInput, Way
 from tests.support.builders.waiting import until
 from workers.roles import sandboxed_runner
 from workflows import GovernorWorkflow

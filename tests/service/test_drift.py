@@ -29,12 +29,19 @@ from sandbox.org.data.objects import OrgField
 from sandbox.org.data.schema import SchemaChanges
 from schemas import names
 from schemas.catalogue import Catalogue, default_catalogue
-from schemas.drift import DriftInput, DriftKind, DriftPolicy, DriftResult, FieldDrift
+from schemas.drift import (
+    DriftInput,
+    DriftKind,
+    DriftPolicy,
+    DriftResult,
+    FieldDrift,
+    RefreshInput,
+    RefreshState,
+)
 from schemas.errors import StaleCatalogueError
 from schemas.ids import drift_workflow_id, refresh_key, refresh_workflow_id, replay_workflow_id
 from schemas.ingest.messages import FollowInput, LaneInput
 from schemas.reconcile import Depth
-from schemas.refresh import RefreshInput, RefreshState
 from schemas.replay import BatchRef, ReplayState
 from schemas.salesforce.limits import API_VERSION
 from tests.support.builders.waiting import SLOWNESS

@@ -21,7 +21,7 @@ from sandbox.temporal import temporal_binary
 from schemas import names
 from schemas.errors import ReplayExpiredError
 from schemas.ingest.messages import LaneInput, MovePositionInput, PauseInput, PollInput, SetEveryInput
-from schemas.plan import Way
+from schemas.planner import Way
 from tests.support.builders.waiting import until
 from tests.support.scripted.scripted import ScriptedFollower, serving
 from workflows import LaneWorkflow

@@ -12,11 +12,10 @@ from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
 from schemas import names
 from schemas.errors import UnavailableError
 from schemas.ingest.messages import LaneState
-from schemas.plan import Way
-from schemas.planner import Following, ObjectState, PinInput, PlannerInput
+from schemas.planner import Following, ObjectState, PinInput, PlannerInput, Way
 from tests.support.builders.waiting import until
 from tests.support.scripted.scripted_planner import EVERY, NEWEST, ScriptedPlanner, planner_workers
-from workflows import PlannerWorkflow, planner
+from workflows import PlannerWorkflow, runtime
 
 pytestmark = pytest.mark.service
 
@@ -264,7 +263,7 @@ async def test_a_hand_over_goes_on_where_its_workers_were_killed(client: Client)
 
 
 async def test_a_new_run_carries_states_and_pins(client: Client, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(planner, "_LONGEST_HISTORY", 60)
+    monkeypatch.setattr(runtime, "LONGEST_HISTORY", 60)
     script = ScriptedPlanner()
     async with planner_workers(client, script):
         first = await start(client)

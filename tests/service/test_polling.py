@@ -12,14 +12,14 @@ import pytest
 
 from clients.salesforce.bulk.query import BulkQuery
 from clients.salesforce.polling import PolledSource
+from clients.salesforce.request import Call
 from sandbox.org.data.model import Org
 from sandbox.org.faults.faults import FaultRule
 from sandbox.org.traffic.fill import FillPlan, fill
 from schemas.catalogue import default_catalogue
 from schemas.errors import BudgetSpentError, CallTooSlowError, UnavailableError
 from schemas.governor import Budget, LeaseClass
-from schemas.ingest.polled import PolledRow
-from schemas.ingest.positions import PolledPosition
+from schemas.ingest.positions import PolledPosition, PolledRow
 from tests.support.engines.served_org import ServedOrg, served_org
 
 QUERY, JOBS = "GET /queryAll", "/jobs/query"
@@ -58,7 +58,7 @@ def make(org: Org, count: int, **fields: object) -> list[str]:
 async def later(served: ServedOrg, seconds: float = 10) -> None:
     """Let the org's time pass, and hear of it."""
     served.org.advance_clock(seconds)
-    await served.http.call("GET", f"{served.http.data_path}/limits", lease_class=LeaseClass.POLLING)
+    await served.http.read(Call("GET", f"{served.http.data_path}/limits", LeaseClass.POLLING))
     served.calls()
 
 

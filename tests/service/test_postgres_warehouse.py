@@ -261,7 +261,7 @@ def test_a_connection_that_was_ended_is_not_used_again(warehouse: PostgresWareho
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch, database: str) -> Iterator[PostgresWarehouse]:
     """Its server ends a session that is silent in a transaction after a second."""
-    monkeypatch.setattr("clients.database.postgres_sessions.IDLE_SECONDS", 1)
+    monkeypatch.setattr("clients.database.engine.IDLE_SECONDS", 1)
     opened = PostgresWarehouse(database)
     yield opened
     opened.close()

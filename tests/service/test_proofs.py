@@ -13,7 +13,7 @@ import pytest
 from benchmarks.proofs import broken_history, missing_events
 from clients.warehouse.postgres import PostgresWarehouse
 from schemas.catalogue import default_catalogue
-from transforms.ingest.decode_events import change_order
+from transforms.ingest.change_header import change_order
 
 pytestmark = pytest.mark.service
 

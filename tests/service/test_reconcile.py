@@ -14,7 +14,8 @@ from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
 from sandbox.org.faults.faults import FaultRule
 from sandbox.org.traffic.fill import FillPlan, fill
-from schemas.reconcile import AskBucketsInput, Depth, Grain, Range, Verdict
+from schemas.reconcile import Depth, Grain, Range, Verdict
+from schemas.reconcile_steps import AskBucketsInput
 from tests.support.engines.reconciling import BEHIND, ReconcilingEngine, reconciling_engine
 from tests.support.faults.faults_of_data import FaultSeeds, differing_records
 from transforms.reconcile.cost import PlanTerms, calls_needed

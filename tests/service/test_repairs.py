@@ -36,7 +36,7 @@ from tests.support.engines.repairing import (
 )
 from tests.support.engines.small_engine import SmallEngine
 from tests.support.faults.faults_of_stream import StreamFaults
-from transforms.ingest.decode_events import change_order
+from transforms.ingest.change_header import change_order
 from transforms.repair import Asked, Cause
 from workflows import LaneWorkflow
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from clients.salesforce.write_window import Stopwatch
+from clients.salesforce.request import Call, Deadline
 from schemas.errors import UnavailableError, UnknownOutcomeError
 from schemas.governor import LeaseClass
 from tests.support.builders.waiting import SLOWNESS
@@ -68,17 +68,16 @@ async def before(served: ServedOrg, *, drips: bool = False) -> AsyncIterator[Pee
             await peer.is_over.wait()
 
 
-async def write(served: ServedOrg, content: bytes) -> None:
-    await served.http.call(
-        "PATCH", "/x", lease_class=LeaseClass.WRITEBACK, content=content, is_write=True, is_long=True
-    )
+async def write(served: ServedOrg, content: bytes, not_after: Deadline | None = None) -> None:
+    call = Call("PATCH", "/x", LeaseClass.WRITEBACK, body=content, is_long=True)
+    await served.http.write(call, not_after=not_after)
 
 
 async def test_a_write_whose_time_is_over_while_its_body_goes_is_not_sent_whole(served: ServedOrg) -> None:
     async with before(served) as peer:
-        in_time = Stopwatch().writing_within(timedelta(seconds=WAITS / 2))
-        with in_time, pytest.raises(UnavailableError, match="not in time") as caught:
-            await write(served, MUCH)
+        not_after = Deadline.within(timedelta(seconds=WAITS / 2))
+        with pytest.raises(UnavailableError, match="not in time") as caught:
+            await write(served, MUCH, not_after)
         assert not isinstance(caught.value, UnknownOutcomeError)
     assert 0 < peer.body < len(MUCH)
 

@@ -18,13 +18,13 @@ from clients.salesforce.http import OrgHttp
 from clients.salesforce.polling import PolledSource
 from clients.salesforce.records_by_external_id import RecordsByKey
 from clients.salesforce.records_by_id import RecordsById
+from clients.salesforce.request import Call
 from clients.salesforce.soql_requests import SoqlCalls
 from sandbox.org.faults.faults import FaultRule
 from schemas.catalogue import Catalogue, FieldType, ObjectSpec
 from schemas.errors import CallTooSlowError, SchemaChangedError
 from schemas.governor import LeaseClass
-from schemas.ingest.polled import PolledRow
-from schemas.ingest.positions import PolledPosition
+from schemas.ingest.positions import PolledPosition, PolledRow
 from schemas.reconcile import Grain, Range
 from schemas.salesforce.limits import QUERY_ADDRESS_MAX_BYTES, URI_MAX_BYTES
 from tests.support.builders.bus import protector
@@ -54,7 +54,7 @@ def spec(catalogue: Catalogue) -> ObjectSpec:
 @pytest.fixture
 async def served(tmp_path: Path, catalogue_file: Path) -> AsyncIterator[ServedOrg]:
     async with served_org(tmp_path / "org", catalogue_file) as found:
-        await found.http.call("GET", f"{found.http.data_path}/limits", lease_class=LeaseClass.POLLING)
+        await found.http.read(Call("GET", f"{found.http.data_path}/limits", LeaseClass.POLLING))
         found.calls()
         yield found
 
@@ -67,7 +67,7 @@ def source(served: ServedOrg, spec: ObjectSpec, **terms: Any) -> PolledSource:
 async def later(served: ServedOrg) -> None:
     """Let the org's time pass, and hear of it."""
     served.org.advance_clock(10)
-    await served.http.call("GET", f"{served.http.data_path}/limits", lease_class=LeaseClass.POLLING)
+    await served.http.read(Call("GET", f"{served.http.data_path}/limits", LeaseClass.POLLING))
     served.calls()
 
 
@@ -209,15 +209,11 @@ async def test_a_page_size_that_is_asked_for_inside_a_call_holds(served: ServedO
     make_wide(served.org, 700, every=400)
     inside = {"method": "GET", "referenceId": "q", "httpHeaders": {"Sforce-Query-Options": "batchSize=300"}}
     inside["url"] = served.http.address("/query", {"q": f"SELECT Id FROM {WIDE}"})
-    answer = await served.http.call(
-        "POST",
-        f"{served.http.data_path}/composite",
-        lease_class=LeaseClass.POLLING,
-        json={"compositeRequest": [inside]},
-    )
+    path, body = f"{served.http.data_path}/composite", {"compositeRequest": [inside]}
+    answer = await served.http.read(Call("POST", path, LeaseClass.POLLING, body=body))
     page = answer.json()["compositeResponse"][0]["body"]
     assert (len(page["records"]), page["totalSize"]) == (300, 700)
-    following = await served.http.call("GET", page["nextRecordsUrl"], lease_class=LeaseClass.POLLING)
+    following = await served.http.read(Call("GET", page["nextRecordsUrl"], LeaseClass.POLLING))
     assert len(following.json()["records"]) == 300
 
 

@@ -97,8 +97,8 @@ async def test_what_the_catalogue_has_no_more_is_a_dead_letter_and_keeps_nothing
         case(2),
         case(3, fields={"Subject": "c", "Status": "New"}),
     )
-    whole = writer.steps.catalogue()
-    writer.steps.catalogue = lambda: without_field(whole, "Case", "Origin")
+    whole = writer.steps.catalogue
+    writer.steps.catalogue = without_field(whole, "Case", "Origin")
     queue = await writer.start()
     rows = await writer.settled()
     assert [(row.state, row.code) for row in rows] == [
@@ -108,7 +108,7 @@ async def test_what_the_catalogue_has_no_more_is_a_dead_letter_and_keeps_nothing
     ]
     assert "Case.Origin" in rows[0].reason
     assert (writer.claims(), writer.engine.audit.verify()) == ([], [])
-    writer.steps.catalogue = lambda: whole
+    writer.steps.catalogue = whole
     Unsent(writer.store).retry(WritebackChoice(numbers=(rows[0].number,)), by="an operator", reason="back")
     await queue.signal(names.WAKE)
     await writer.settled()
@@ -118,9 +118,9 @@ async def test_what_the_catalogue_has_no_more_is_a_dead_letter_and_keeps_nothing
 
 async def test_an_object_that_the_catalogue_has_no_more_leaves_no_batch_open(writer: WritingEngine) -> None:
     writer.accepted(case(1), case(2))
-    whole = writer.steps.catalogue()
+    whole = writer.steps.catalogue
     others = {name: each for name, each in whole.objects.items() if name != "Case"}
-    writer.steps.catalogue = lambda: whole.model_copy(update={"objects": others})
+    writer.steps.catalogue = whole.model_copy(update={"objects": others})
     await writer.start()
     assert {(row.state, row.code) for row in await writer.settled()} == {("dead", "not_in_catalogue")}
     assert writer.claims() == []
@@ -134,8 +134,8 @@ async def test_a_batch_that_was_perhaps_sent_and_cannot_be_looked_up_any_more_is
     writer.steps.batches.begin_sending(
         formed.batches[0].batch, sent_at=datetime.now(UTC), before={}, settled={}
     )
-    whole = writer.steps.catalogue()
-    writer.steps.catalogue = lambda: without_field(whole, "Case", "Origin")
+    whole = writer.steps.catalogue
+    writer.steps.catalogue = without_field(whole, "Case", "Origin")
     await writer.start()
     first, second = await writer.settled()
     assert (first.state, first.code) == ("dead", "unknown_outcome")

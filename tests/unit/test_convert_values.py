@@ -14,7 +14,8 @@ from schemas.catalogue import FieldSpec, FieldType
 from schemas.quality import Rule
 from schemas.tables import field_column
 from tests.unit.test_pii import JSON, PROTECTOR
-from transforms.convert_values import MISFIT, MisfitError, NotedError, converter, landed
+from transforms.convert_values import converter
+from transforms.misfits import MISFIT, MisfitError, NotedError, landed
 
 CONTEXT = "Contact.Email"
 

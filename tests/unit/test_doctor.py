@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from cli.doctor import doctor_page
 from clients.doctor import redshift_types
-from clients.doctor.asking import Deadline, asked
+from clients.doctor.asking import DoctorDeadline, asked
 from clients.doctor.payment import Allowance
 from clients.doctor.temporal import QUEUES
 from clients.doctor.warehouse import closed_tables, quoted
@@ -108,7 +108,7 @@ async def test_whatever_a_check_raises_becomes_unknown_and_not_a_traceback() -> 
         raise KeyError("x")
 
     for ask in (refused, faulty):
-        [found] = await asked("s3.bucket", ask, Deadline())
+        [found] = await asked("s3.bucket", ask, DoctorDeadline())
         assert (found.state, found.code) == (State.UNKNOWN, "s3.bucket")
         assert "tried again by itself" not in found.found
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, strategies as st
 
 from schemas.backfill import ByTime
-from transforms.parts import Bucket, parts_of
+from transforms.backfill import Bucket, parts_of
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -21,9 +21,10 @@ from schemas.catalogue import ObjectSpec
 from schemas.ingest.change_types import DELETE, WHOLE
 from schemas.quality import Rule
 from transforms.apply.net_changes import known_only, unknown_after
-from transforms.convert_values import MISFIT, Converter, converter, landed
+from transforms.convert_values import converter
 from transforms.ingest.text_diffs import DiffMismatchError, apply_diff, holds_diff
 from transforms.ingest.wide_rows import overflow
+from transforms.misfits import MISFIT, Converter, landed
 
 
 @dataclass(frozen=True, slots=True)

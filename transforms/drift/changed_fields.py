@@ -7,8 +7,9 @@ from typing import Any
 import pyarrow as pa
 
 from schemas.catalogue import FieldSpec, ObjectSpec
-from transforms.convert_values import converter, landed
+from transforms.convert_values import converter
 from transforms.ingest.row_pages import ID, IS_DELETED, LIVE, MODSTAMP, json_value
+from transforms.misfits import landed
 
 
 def differing(

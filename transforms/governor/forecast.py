@@ -8,8 +8,7 @@ import math
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
-from schemas.forecast import OTHERS, Expected, Forecast, Slowed, Spender
-from schemas.governor import LeaseClass, Terms
+from schemas.governor import OTHERS, Expected, Forecast, LeaseClass, Slowed, Spender, Terms
 from transforms.governor.budget import GOVERNOR, BudgetBook
 from transforms.governor.projection import Course, clock_hours, courses, overlap
 from transforms.governor.spending import DAY_HOURS, HOUR
@@ -30,19 +29,7 @@ def forecast(
         horizon: How far to look; at most 24 hours, after which everything that is known has
             dropped out.
     """
-    spendable = book.spendable(terms)
-    read_at = book.usage.read_at
-    known = Forecast(
-        budget=book.budget,
-        maximum=book.maximum,
-        used=book.used_at_most(),
-        granted=book.alive(),
-        margin=(book.maximum or 0) - spendable,
-        left=max(0, book.room(terms)),
-        read_at=None if read_at is None else _time(read_at),
-        paused_until=_time(book.paused_until) if book.paused_until > now else None,
-        paused_because=book.paused_because if book.paused_until > now else "",
-    )
+    known, spendable = _present(book, terms, now), book.spendable(terms)
     if book.maximum is None or book.budget.is_concurrency:
         return known
     ends = now + horizon.total_seconds()
@@ -59,6 +46,22 @@ def forecast(
             "runs_out_at_usual": None if runs_out_usual is None else _time(runs_out_usual),
             "slowed": _slowed(book, terms, [present] if usual == present else [present, usual], ends),
         }
+    )
+
+
+def _present(book: BudgetBook, terms: Terms, now: float) -> Forecast:
+    """How the budget stands, without what is to come."""
+    read_at, is_paused = book.usage.read_at, book.paused_until > now
+    return Forecast(
+        budget=book.budget,
+        maximum=book.maximum,
+        used=book.used_at_most(),
+        granted=book.alive(),
+        margin=(book.maximum or 0) - book.spendable(terms),
+        left=max(0, book.room(terms)),
+        read_at=None if read_at is None else _time(read_at),
+        paused_until=_time(book.paused_until) if is_paused else None,
+        paused_because=book.paused_because if is_paused else "",
     )
 
 

@@ -8,10 +8,9 @@ that are there, and the lane may never have seen these.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
-from schemas.ingest.polled import Deletion, PolledRow
-from schemas.ingest.positions import SECOND_MS
+from schemas.ingest.positions import SECOND_MS, Deletion, PolledRow
 from transforms.pii import HEADER
 
 VALUES, DELETED = 0, 1
@@ -53,21 +52,21 @@ def row_events(
     record_id = row.record_id
     place_ms = max(row.modstamp_ms + (SECOND_MS - 1 if is_settled else 0), earliest_ms)
     user = row.fields.get("LastModifiedById")
-    place, origin = (place_ms, reading), REPAIR_ORIGIN if reading else None
-    events = [_event(object_name, record_id, "SNAPSHOT", place, VALUES, user, row.fields, origin)]
+    origin = REPAIR_ORIGIN if reading else None
+    values = _Head(object_name, "SNAPSHOT", place_ms, reading, VALUES, origin, user)
+    events = [_event(values, record_id, row.fields)]
     if row.is_deleted:
-        events.append(_event(object_name, record_id, "DELETE", place, DELETED, user, {}, origin))
+        events.append(_event(values._replace(change_type="DELETE", sequence=DELETED), record_id, {}))
     return events
 
 
 def update_event(
     object_name: str, row: PolledRow, *, is_settled: bool = True, reading: int
 ) -> dict[str, Any]:
-    """The `data` of the event for a record of which only the row's fields were read. It stands
-    where `row_events` would be.
-    """
-    place = (row.modstamp_ms + (SECOND_MS - 1 if is_settled else 0), reading)
-    return _event(object_name, row.record_id, "UPDATE", place, VALUES, None, row.fields, REFRESH_ORIGIN)
+    """The `data` of the event for a record of which only the row's fields were read. It stands where `row_events` would be."""
+    place_ms = row.modstamp_ms + (SECOND_MS - 1 if is_settled else 0)
+    head = _Head(object_name, "UPDATE", place_ms, reading, VALUES, REFRESH_ORIGIN)
+    return _event(head, row.record_id, row.fields)
 
 
 def deletion_event(object_name: str, deletion: Deletion) -> dict[str, Any]:
@@ -84,30 +83,30 @@ def purge_event(object_name: str, deletion: Deletion, *, reading: int = 0) -> di
 
 def _deletion(object_name: str, deletion: Deletion, reading: int, origin: str | None) -> dict[str, Any]:
     record_id, deleted_ms = deletion
-    place = (deleted_ms + SECOND_MS - 1, reading)
-    return _event(object_name, record_id, "DELETE", place, DELETED, None, {}, origin)
+    head = _Head(object_name, "DELETE", deleted_ms + SECOND_MS - 1, reading, DELETED, origin)
+    return _event(head, record_id, {})
 
 
-def _event(
-    object_name: str,
-    record_id: str,
-    change_type: str,
-    place: tuple[int, int],
-    sequence: int,
-    user: str | None,
-    fields: Mapping[str, Any],
-    origin: str | None,
-) -> dict[str, Any]:
-    place_ms, reading = place
+class _Head(NamedTuple):
+    object_name: str
+    change_type: str
+    place_ms: int
+    reading: int
+    sequence: int
+    origin: str | None
+    user: str | None = None
+
+
+def _event(head: _Head, record_id: str, fields: Mapping[str, Any]) -> dict[str, Any]:
     header = {
-        "entityName": object_name,
+        "entityName": head.object_name,
         "recordIds": [record_id],
-        "changeType": change_type,
-        "changeOrigin": origin,
+        "changeType": head.change_type,
+        "changeOrigin": head.origin,
         "transactionKey": None,
-        "sequenceNumber": sequence,
-        "commitTimestamp": place_ms,
-        "commitNumber": reading,
-        "commitUser": user,
+        "sequenceNumber": head.sequence,
+        "commitTimestamp": head.place_ms,
+        "commitNumber": head.reading,
+        "commitUser": head.user,
     }
     return {"payload": {HEADER: header, **fields}, "event": {"source": "query"}}

@@ -8,7 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.catalogue import Catalogue, ObjectSpec
-from schemas.tables import EVENT_BYTES, QUARANTINE_COLUMNS, arrow_schema, staged_columns
+from schemas.ops_tables import EVENT_BYTES, QUARANTINE_COLUMNS
+from schemas.tables import arrow_schema, staged_columns
 from transforms.ingest.decode_events import DecodedObject, RawEvent, Refusal, decode_events
 from transforms.ingest.wide_rows import fitted
 

@@ -5,9 +5,8 @@ one; this says the same of columns, forty times as fast. Rows with a value that 
 that other way, which knows the reason; a property test holds both against each other.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,21 +14,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.catalogue import (
-    DIGITS_MAX,
-    FRACTIONS,
-    WHOLE_NUMBERS,
     Catalogue,
-    FieldSpec,
-    FieldType,
     ObjectSpec,
 )
 from schemas.ingest.change_types import DELETE, SNAPSHOT, UPDATE
-from schemas.ingest.polled import Deletion, PolledRow
-from schemas.ingest.positions import SECOND_MS, epoch_ms, floor_to_second
+from schemas.ingest.positions import SECOND_MS, Deletion, PolledRow, epoch_ms, floor_to_second
 from schemas.salesforce.limits import CLOCK_ALLOWANCE
-from schemas.tables import ID_SIZE, TIME_SIZE, arrow_schema, staged_columns, text_size
+from schemas.tables import ID_SIZE, arrow_schema, staged_columns
 from transforms import exact_json
-from transforms.convert_values import INT64_DIGITS, SURE_DIGITS
 from transforms.ingest.decode_events import DecodedObject, RawEvent, decode_events
 from transforms.ingest.row_pages import GONE, ID, IN_BIN, IS_DELETED, MODSTAMP, exact_json_value
 from transforms.ingest.snapshots import (
@@ -43,12 +35,8 @@ from transforms.ingest.snapshots import (
     update_event,
 )
 from transforms.ingest.stage_events import ObjectShare, refused_table, typed_table
+from transforms.ingest.typed_columns import MILLISECONDS, cast_column, flags_of, typed_values
 from transforms.ingest.wide_rows import fitted
-from transforms.pii import longest_token
-from transforms.quality.rules import checks_of
-
-_MS = pa.timestamp("ms", tz="UTC")
-_Cast = Callable[[pa.ChunkedArray], pa.ChunkedArray]
 
 
 class PageFacts(NamedTuple):
@@ -77,7 +65,7 @@ class PageFacts(NamedTuple):
 
 def stage_rows(page: pa.Table, spec: ObjectSpec, catalogue: Catalogue, facts: PageFacts) -> ObjectShare:
     """The typed and refused changes of a page (columns of `transforms.ingest.row_pages`)."""
-    typed, fits = _typed_values(
+    typed, fits = typed_values(
         page, spec, {name: each.key_prefix for name, each in catalogue.objects.items()}
     )
     fits &= _has_place(page, facts)
@@ -90,180 +78,23 @@ def stage_rows(page: pa.Table, spec: ObjectSpec, catalogue: Catalogue, facts: Pa
     return ObjectShare(len(changes) + len(refused), fitted(changes, spec), refused)
 
 
-def _typed_values(
-    page: pa.Table, spec: ObjectSpec, prefixes: Mapping[str, str]
-) -> tuple[dict[str, pa.ChunkedArray], np.ndarray]:
-    """Columns by field name, and by row whether everything in it fits and breaks no rule. What does
-    not fit is null.
-    """
-    fits = np.ones(len(page), np.bool_)
-    gone = _flags(pc.equal(page[IS_DELETED], GONE))
-    typed = {}
-    for name, field in spec.fields.items():
-        if name not in page.column_names:
-            # The query was made before the field was added, or it is one that whole records do not
-            # bring.
-            continue
-        typed[name], good = _typed(page[name], field, spec.most_bytes)
-        fits &= good
-        if field.required:
-            fits &= gone | _flags(pc.is_valid(page[name]))
-        for check in checks_of(field, prefixes):
-            fits &= ~check.failing(typed[name])
-    return typed, fits
-
-
 def _has_place(page: pa.Table, facts: PageFacts) -> np.ndarray:
     """By row, whether it names a record, at a time that does not lie ahead of the clock."""
-    stamps, good = _cast(page[MODSTAMP], lambda column: column.cast(_MS))
-    latest = pa.scalar(facts.received_at + CLOCK_ALLOWANCE, _MS)
+    stamps, good = cast_column(page[MODSTAMP], lambda column: column.cast(MILLISECONDS))
+    latest = pa.scalar(facts.received_at + CLOCK_ALLOWANCE, MILLISECONDS)
     # The place is the end of the second, so a row within its last second is asked one by one.
     is_past = pc.less(pc.add(stamps, pa.scalar(timedelta(seconds=1), pa.duration("ms"))), latest)
-    is_named = _flags(pc.match_substring_regex(page[ID], r"^[0-9A-Za-z]{1,18}$"))
-    has_place: np.ndarray = good & is_named & _flags(pc.is_valid(page[MODSTAMP])) & _flags(is_past)
+    is_named = flags_of(pc.match_substring_regex(page[ID], r"^[0-9A-Za-z]{1,18}$"))
+    has_place: np.ndarray = good & is_named & flags_of(pc.is_valid(page[MODSTAMP])) & flags_of(is_past)
     return has_place
-
-
-def _typed(
-    column: pa.ChunkedArray, field: FieldSpec, most_bytes: int | None
-) -> tuple[pa.ChunkedArray, np.ndarray]:
-    if field.is_protected:
-        return column, _fits_text(column, longest_token(field.length), most_bytes)
-    if field.decimals is not None:
-        return _typed_decimals(column, field.decimals)
-    cast = _CASTS.get(field.type)
-    if cast is not None:
-        typed, good = _cast(column, cast)
-        return typed, good & ~_first_inexact(column) if field.type in FRACTIONS else good
-    good = _fits_text(column, text_size(field), most_bytes)
-    return column, good & ~_with_nul(column)
-
-
-def _first_inexact(column: pa.ChunkedArray) -> np.ndarray:
-    """The first row whose number a binary column may not hold: it is asked one by one, so that it
-    is noted.
-    """
-    first = np.zeros(len(column), np.bool_)
-    if (pc.max(pc.binary_length(column)).as_py() or 0) > SURE_DIGITS:
-        first[np.flatnonzero(_flags(pc.match_substring_regex(column, r"^-?[0-9]{16,}$")))[:1]] = True
-    return first
-
-
-def _fits_text(column: pa.ChunkedArray, most: int, most_bytes: int | None) -> np.ndarray:
-    good = _flags(pc.less_equal(pc.utf8_length(column), most), null=True)
-    if most_bytes is not None:
-        good &= _flags(pc.less_equal(pc.binary_length(column), most_bytes), null=True)
-    return good
-
-
-def _cast(column: pa.ChunkedArray, cast: _Cast) -> tuple[pa.ChunkedArray, np.ndarray]:
-    try:
-        return cast(column), np.ones(len(column), np.bool_)
-    except pa.ArrowInvalid:
-        good = np.fromiter((_can(value, cast) for value in column.to_pylist()), np.bool_, len(column))
-        return cast(pc.if_else(pa.array(good), column, None)), good
-
-
-def _can(value: str | None, cast: _Cast) -> bool:
-    try:
-        cast(pa.chunked_array([pa.array([value], pa.large_string())]))
-    except pa.ArrowInvalid:
-        return False
-    return True
-
-
-def _whole(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    try:
-        return column.cast(pa.int64())
-    except pa.ArrowInvalid:
-        # Whole numbers of some types are printed as 10.0.
-        return _wide(column).cast(pa.decimal128(INT64_DIGITS, 0)).cast(pa.int64())
-
-
-def _fraction(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    found = column.cast(pa.float64())
-    if not pc.all(pc.fill_null(pc.is_finite(found), True), min_count=0).as_py():
-        raise pa.ArrowInvalid("a number is none, or beyond a double")
-    return found
-
-
-def _typed_decimals(column: pa.ChunkedArray, scale: int) -> tuple[pa.ChunkedArray, np.ndarray]:
-    """Rounded half to even where there are more decimals. The first row that is rounded is said not
-    to fit, so that it is noted.
-    """
-    kind = pa.decimal128(DIGITS_MAX, scale)
-    try:
-        return column.cast(kind), np.ones(len(column), np.bool_)
-    except pa.ArrowInvalid:
-        wide, good = _cast(column, _wide)
-    rounded = pc.round(wide, ndigits=scale, round_mode="half_to_even")
-    limit = pa.scalar(Decimal(10) ** (DIGITS_MAX - scale), _WIDE)
-    has_room = pc.less(pc.abs(rounded), limit)
-    good &= _flags(has_room, null=True)
-    good[np.flatnonzero(_flags(pc.not_equal(wide, rounded)))[:1]] = False
-    return pc.if_else(has_room, rounded, None).cast(kind), good
-
-
-def _wide(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Numbers that are written plainly. The cast itself does not say of longer ones that they do
-    not fit.
-    """
-    if not pc.all(pc.fill_null(pc.match_substring_regex(column, _PLAIN), True), min_count=0).as_py():
-        raise pa.ArrowInvalid("a number is written otherwise, or is too long")
-    return column.cast(_WIDE)
-
-
-_PLAIN = r"^-?[0-9]{1,38}(\.[0-9]{1,38})?$"
-_WIDE = pa.decimal256(76, 38)
-"""Room for every number that is written with up to 38 digits on both sides of the point."""
-
-
-def _with_nul(column: pa.ChunkedArray) -> np.ndarray:
-    """By row, whether the text holds a NUL character; a look at all bytes at once says for most
-    pages that none does.
-    """
-    buffers = [chunk.buffers()[2] for chunk in column.chunks]
-    if all(buffer is None or not buffer.size or np.frombuffer(buffer, np.uint8).min() for buffer in buffers):
-        return np.zeros(len(column), np.bool_)
-    return _flags(pc.match_substring(column, "\x00"))
-
-
-def _moment(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    found = column.cast(_MS)
-    bounds = pc.min_max(found.cast(pa.int64()))
-    if (bounds["max"].as_py() or 0) > _LAST_MS or (bounds["min"].as_py() or 0) < _FIRST_MS:
-        raise pa.ArrowInvalid("a datetime is outside the years 1 to 9999 in UTC")
-    return found
-
-
-_FIRST_MS, _LAST_MS = -62_135_596_800_000, 253_402_300_799_999
-"""The range of Python's datetime and of the warehouses."""
-
-
-def _time(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Times as Bulk API writes them, without their zone, which is always UTC."""
-    if not pc.all(pc.fill_null(pc.match_substring_regex(column, _TIME), True), min_count=0).as_py():
-        raise pa.ArrowInvalid("a time is written otherwise")
-    return pc.utf8_slice_codeunits(column, 0, TIME_SIZE)
-
-
-_TIME = r"^([01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z$"
-_CASTS: dict[FieldType, _Cast] = {
-    FieldType.BOOLEAN: lambda column: column.cast(pa.bool_()),
-    **dict.fromkeys(WHOLE_NUMBERS, _whole),
-    **dict.fromkeys(FRACTIONS, _fraction),
-    FieldType.DATE: lambda column: column.cast(pa.date32()),
-    FieldType.DATETIME: _moment,
-    FieldType.TIME: _time,
-}
 
 
 def _changes(
     page: pa.Table, typed: dict[str, pa.ChunkedArray], spec: ObjectSpec, facts: PageFacts, fits: np.ndarray
 ) -> pa.Table:
     state = page[IS_DELETED]
-    values = fits & ~_flags(pc.equal(state, GONE))
-    ends = fits & ~_flags(pc.equal(state, "false")) & (not facts.is_partial)
+    values = fits & ~flags_of(pc.equal(state, GONE))
+    ends = fits & ~flags_of(pc.equal(state, "false")) & (not facts.is_partial)
     place_ms = _places(page, facts)
     snapshots = _table(page, typed, spec, facts, values, place_ms)
     if not ends.any():
@@ -272,16 +103,14 @@ def _changes(
 
 
 def _places(page: pa.Table, facts: PageFacts) -> np.ndarray:
-    """Where each row stands, as `transforms.ingest.snapshots` places it. Rows that do not fit get a
-    number that nobody reads.
-    """
-    stamps, _ = _cast(page[MODSTAMP], lambda column: column.cast(_MS))
+    """Where each row stands, as `transforms.ingest.snapshots` places it. Rows that do not fit get a number that nobody reads."""
+    stamps, _ = cast_column(page[MODSTAMP], lambda column: column.cast(MILLISECONDS))
     modstamps = np.asarray(pc.fill_null(stamps.cast(pa.int64()), 0))
     if facts.settled_before is None:
         at_ends: np.ndarray = np.maximum(modstamps + (SECOND_MS - 1), facts.earliest_ms)
         return at_ends
     bound = epoch_ms(facts.settled_before)
-    is_settled = (modstamps < bound) | _flags(pc.equal(page[IS_DELETED], GONE))
+    is_settled = (modstamps < bound) | flags_of(pc.equal(page[IS_DELETED], GONE))
     places = np.where(is_settled, modstamps + (SECOND_MS - 1), modstamps)
     placed: np.ndarray = np.maximum(places, facts.earliest_ms)
     return placed
@@ -312,7 +141,7 @@ def _table(
         "record_id": chosen(page[ID]),
         "change_order": _orders(place_ms[rows], facts.reading, VALUES if is_snapshot else DELETED),
         "change_type": UPDATE if facts.is_partial else SNAPSHOT if is_snapshot else DELETE,
-        "changed_at": pa.array(place_ms[rows]).cast(_MS),
+        "changed_at": pa.array(place_ms[rows]).cast(MILLISECONDS),
         "changed_fields": named if is_snapshot else "",
         "commit_user": None if user is None else pc.utf8_slice_codeunits(user, 0, ID_SIZE),
         "change_origin": _origins(chosen(page[IS_DELETED]), facts),
@@ -383,7 +212,3 @@ def _modstamp_ms(text: str | None) -> int:
         return epoch_ms(text or "")
     except ValueError:
         return -SECOND_MS
-
-
-def _flags(column: pa.ChunkedArray | pa.Array, *, null: bool = False) -> np.ndarray:
-    return np.asarray(pc.fill_null(column, null))

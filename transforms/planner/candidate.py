@@ -4,7 +4,7 @@ from bisect import bisect_left
 from dataclasses import dataclass
 
 from schemas.governor import Budget
-from schemas.plan import ObjectLoad, PlanTask, Transport
+from schemas.planner import ObjectLoad, PlanTask, Transport
 from transforms.planner.cost import (
     LONGEST_EVERY,
     STREAM_FRESHNESS,

@@ -13,7 +13,7 @@ tenth give the same ways.
 from collections.abc import Iterable
 
 from schemas.governor import Budget
-from schemas.plan import ObjectLoad, Plan, PlanTask, Way
+from schemas.planner import ObjectLoad, Plan, PlanTask, Way
 from transforms.planner.candidate import ENTER, FRESH, FULL, STAY, Draft, Drawer
 from transforms.planner.explain import explained
 from transforms.planner.knapsack import most_worth

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from schemas.governor import Budget
-from schemas.plan import ObjectLoad, Transport
+from schemas.planner import ObjectLoad, Transport
 from schemas.salesforce.limits import QUERY_PAGE_MAX
 
 DAY = 86_400

@@ -6,7 +6,7 @@ import math
 from datetime import timedelta
 
 from schemas.governor import Budget
-from schemas.plan import ObjectLoad, ObjectPlan, Plan, PlanTask, Way
+from schemas.planner import ObjectLoad, ObjectPlan, Plan, PlanTask, Way
 from transforms.planner.candidate import FRESH, Draft, Drawer
 from transforms.planner.cost import STREAM_FRESHNESS, stream_spends
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from schemas.plan import ObjectLoad
+from schemas.planner import ObjectLoad
 
 RECENT = timedelta(minutes=10)
 """The time over which the present rate is measured."""

@@ -9,8 +9,9 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from schemas.catalogue import Catalogue, ObjectSpec
+from schemas.ops_tables import QUALITY_COLUMNS
 from schemas.quality import ParentState, Rule
-from schemas.tables import QUALITY_COLUMNS, arrow_schema
+from schemas.tables import arrow_schema
 
 ABSENT = "the record {target} is not in the warehouse; nothing is to be done while it may be on its way"
 ORPHAN = "orphan: the org has no such parent, or the record still points to a deleted one; correct the reference in the org, or acknowledge it"

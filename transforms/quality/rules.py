@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from schemas.catalogue import FRACTIONS, FieldSpec, FieldType
 from schemas.quality import Rule, Severity
 from schemas.salesforce.record_ids import KEY_PREFIX_CHARACTERS
-from transforms.convert_values import INT64_DIGITS, Converter, MisfitError, Note, NotedError
+from transforms.convert_values import INT64_DIGITS
+from transforms.misfits import Converter, MisfitError, Note, NotedError
 
 _STANDARD_PREFIXES = {"User": "005", "Group": "00G"}
 """Objects that every org has and few catalogues list (Salesforce Help, "Standard Field Record ID

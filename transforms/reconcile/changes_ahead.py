@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from schemas.catalogue import ObjectSpec
-from schemas.tables import QUARANTINE_COLUMNS
+from schemas.ops_tables import QUARANTINE_COLUMNS
 from transforms.ingest.decode_events import AHEAD_OF_CLOCK
 from transforms.pii import HEADER
 

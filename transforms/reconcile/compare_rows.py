@@ -59,25 +59,15 @@ def judge(
     duplicates = np.unique(warehouse["id"][doubled])
     single = warehouse[~doubled]
     here, there = _matched(org["id"], single["id"])
-    kinds = {Kind.DUPLICATE: _names(duplicates)}
-    alone = np.ones(len(single), bool)
-    alone[there] = False
-    missing = np.ones(len(org), bool)
-    missing[here] = False
-    kinds[Kind.MISSING] = _names(org["id"][missing])
-    gone = alone & ~single["deleted"]
+    alone, missing = _others(len(single), there), _others(len(org), here)
+    kinds = {Kind.DUPLICATE: _names(duplicates), Kind.MISSING: _names(org["id"][missing])}
     is_ahead = alone & (single["stamp"] > ahead_from_ms)
-    gone &= ~is_ahead
+    gone = alone & ~single["deleted"] & ~is_ahead
     is_new = gone & (single["stamp"] >= asked_from_ms)
     kinds[Kind.GONE] = _names(single["id"][gone & ~is_new])
     both = ~np.isin(org["id"][here], duplicates)
-    pairs = _judge_pairs(
-        org[here][both],
-        single[there][both],
-        asked_from_ms=asked_from_ms,
-        ahead_from_ms=ahead_from_ms,
-        has_digests=has_digests,
-    )
+    times = {"asked_from_ms": asked_from_ms, "ahead_from_ms": ahead_from_ms}
+    pairs = _judge_pairs(org[here][both], single[there][both], **times, has_digests=has_digests)
     ahead = _names(single["id"][is_ahead])
     kinds |= pairs.kinds
     kinds[Kind.AHEAD] = kinds[Kind.AHEAD] + ahead
@@ -103,6 +93,13 @@ def undecided(found: Judgement, record_ids: Collection[str]) -> Judgement:
     kinds = {kind: ids for kind, ids in kinds.items() if ids}
     above = [name for name in found.above if name not in waiting]
     return found._replace(kinds=kinds, above=above, unsettled=[*found.unsettled, *sorted(waiting)])
+
+
+def _others(count: int, places: NDArray[np.intp]) -> _Mask:
+    """True for each of `count` rows that is not at one of the places."""
+    found = np.ones(count, np.bool_)
+    found[places] = False
+    return found
 
 
 def _by_id(facts: Facts) -> Facts:

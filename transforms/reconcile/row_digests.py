@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from schemas.catalogue import FieldType, ObjectSpec
 from schemas.quality import Rule, Severity
-from transforms.convert_values import MISFIT, converter, landed
+from transforms.convert_values import converter
+from transforms.misfits import MISFIT, landed
 from transforms.pii import Protector
 from transforms.quality.rules import checks_of, ruled
 

@@ -18,11 +18,10 @@ from transforms.writeback.equality import ID_CHARACTERS, paths, same
 from transforms.writeback.facts import LoggedChange, Outcome, SeenRecord, SentAt, ToSend, whole_second
 from transforms.writeback.row_errors import read_row_error
 
-LOG_WAIT = timedelta(seconds=3)
-"""Until an entry is looked at again whose record has a change that the change log has not got yet.
-"""
-LOG_PATIENCE = timedelta(seconds=90)
-"""Time before its deadline at which a writeback stops waiting for the change log."""
+CHANGE_LOG_RETRY = timedelta(seconds=3)
+"""An entry waits so long for a change of its record that the change log has not got yet; then it is decided about again."""
+CHANGE_LOG_MARGIN = timedelta(seconds=90)
+"""So long before its deadline a writeback stops waiting for the change log."""
 
 
 @dataclass(frozen=True)
@@ -145,12 +144,12 @@ def _weigh_newer(
         if _is_newer(change, at) and (change.fields is None or name in change.fields)
     }
     if not touched and not _is_told(seen, log):
-        if now < entry.deadline - LOG_PATIENCE:
+        if now < entry.deadline - CHANGE_LOG_MARGIN:
             return Outcome(
                 WritebackState.WAITING,
                 "change_under_way",
                 "The record has a change that the change log has not got yet.",
-                retry_in=LOG_WAIT,
+                retry_in=CHANGE_LOG_RETRY,
                 is_try=False,
             )
         touched = set() if seen.modified_by == guard.us else set(recent)

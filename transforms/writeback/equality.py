@@ -5,7 +5,8 @@ from functools import cache
 from typing import Any
 
 from schemas.catalogue import FieldSpec, FieldType, ObjectSpec, Pii, relationship_name
-from transforms.convert_values import MISFIT, Converter, converter, landed
+from transforms.convert_values import converter
+from transforms.misfits import MISFIT, Converter, landed
 
 ID_CHARACTERS = 15
 """Characters of an id that tell it; the other three are a checksum."""

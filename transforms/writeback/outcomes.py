@@ -3,6 +3,7 @@ another try.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import timedelta
 
 from schemas.writeback.messages import WritebackState
@@ -19,36 +20,42 @@ _LONGEST_WAIT = timedelta(minutes=5)
 _MOST_WORDS = 1_000
 
 
+@dataclass(frozen=True, slots=True)
+class RowResult:
+    """What the org says of one row."""
+
+    record_id: str = ""
+    """Empty when the row failed."""
+    created: bool = False
+    code: str = ""
+    """Salesforce's, or one of ours (`transforms.writeback.row_errors`); empty when the row was written."""
+    message: str = ""
+    """Its words, whole: they may quote values of the row."""
+    refusal: int = 0
+    """From 1: the number of the collection that was refused as a whole, so that any row of it may be to blame; 0: the error is the row's."""
+
+
 def outcome_of(
-    entry: ToSend,
-    record_id: str,
-    *,
-    created: bool,
-    code: str,
-    message: str,
-    key_field: str,
-    hidden: Iterable[object],
+    entry: ToSend, result: RowResult, *, key_field: str, hidden: Iterable[object]
 ) -> Outcome | None:
     """The outcome of an entry by its row's result; None when that does not say whether it was
     written.
 
     Args:
         entry: What was sent.
-        record_id: Of the record; empty when the row failed.
-        created: Whether the record was made.
-        code: Salesforce's; empty when the row was written.
-        message: Its words.
+        result: What the org says of its row.
         key_field: The external id field.
         hidden: Values that must not be said (law 7).
     """
+    code = result.code
     if not code:
-        return Outcome(WritebackState.DONE, record_id=record_id, created=created)
-    error = read_row_error(code, message, key_field=key_field)
-    words = without_values(message, hidden)[:_MOST_WORDS]
+        return Outcome(WritebackState.DONE, record_id=result.record_id, created=result.created)
+    error = read_row_error(code, result.message, key_field=key_field)
+    words = without_values(result.message, hidden)[:_MOST_WORDS]
     if error.fate is RowFate.UNKNOWN:
         return None
     if error.fate is RowFate.DONE:
-        return Outcome(WritebackState.DONE, record_id=record_id or None, code=code, reason=words)
+        return Outcome(WritebackState.DONE, record_id=result.record_id or None, code=code, reason=words)
     most = MOST_PARENT_TRIES if error.fate is RowFate.PARENT else MOST_TRIES
     if error.fate is RowFate.DEAD or entry.attempts + 1 >= most:
         return Outcome(WritebackState.DEAD, code, f"{words} {_advice(error)}".strip())

@@ -5,8 +5,15 @@ from datetime import timedelta
 from temporalio.workflow import ActivityCancellationType
 
 from schemas import names
-from schemas.drift import DriftInput, DriftResult
-from schemas.refresh import FieldsInput, FieldsResult, RefreshInput, RefreshPlan, RefreshState
+from schemas.drift import (
+    DriftInput,
+    DriftResult,
+    FieldsInput,
+    FieldsResult,
+    RefreshInput,
+    RefreshPlan,
+    RefreshState,
+)
 from workflows.contracts.contract import Contract
 
 CHECK_DRIFT = Contract(

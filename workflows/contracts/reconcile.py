@@ -3,7 +3,8 @@
 from datetime import timedelta
 
 from schemas import names
-from schemas.reconcile import (
+from schemas.reconcile import Isolated, LogCheck
+from schemas.reconcile_steps import (
     AskBucketsInput,
     AskedBuckets,
     CheckLogInput,
@@ -11,9 +12,7 @@ from schemas.reconcile import (
     CompareFactsInput,
     DifferingBuckets,
     FindIsolatedInput,
-    Isolated,
     KeepReportInput,
-    LogCheck,
     ReadFacts,
     ReadFactsInput,
     SetAside,

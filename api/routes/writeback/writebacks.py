@@ -25,7 +25,7 @@ from schemas.writeback.messages import (
 from schemas.writeback.preview import Preview
 
 router = APIRouter(prefix="/v1/writebacks", tags=["writebacks"])
-Part = Annotated[str | None, Query(max_length=255, description="Only those; left out: any.")]
+Part = Annotated[str | None, Field(max_length=255, description="Only those; left out: any.")]
 _SAID = 3
 """Refusals that the detail of a problem says; `errors` has all of them."""
 
@@ -110,6 +110,18 @@ class WritebackView(WritebackListed):
     tried: list[Attempt]
 
 
+class WritebackQuery(BaseModel):
+    """Which writebacks are listed."""
+
+    object: Part = None
+    state: Annotated[WritebackState | None, Field(description="Only those.")] = None
+    caller: Annotated[str | None, Field(max_length=255)] = None
+    key: Part = None
+    batch: Part = None
+    before: Annotated[int | None, Field(ge=1, description="Only smaller numbers.")] = None
+    limit: Annotated[int, Field(ge=1, le=1_000)] = 100
+
+
 class WritebackPage(BaseModel):
     """Writebacks, the newest first."""
 
@@ -184,17 +196,13 @@ def _all_refused(refused: tuple[RefusedWriteback, ...]) -> ProblemError:
 async def listed(
     parts: Parts,
     caller: CalledBy,
-    object: Part = None,  # noqa: A002 -- the word of the query
-    state: Annotated[WritebackState | None, Query(description="Only those.")] = None,
-    of_caller: Annotated[str | None, Query(alias="caller", max_length=255)] = None,
-    key: Part = None,
-    batch: Part = None,
-    before: Annotated[int | None, Query(ge=1, description="Only smaller numbers.")] = None,
-    limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
+    query: Annotated[WritebackQuery, Query()],
 ) -> WritebackPage:
-    whose = of_caller if _sees_all(caller) else caller.name
-    chosen = WritebackFilter(object=object, state=state, caller=whose, key=key, batch=batch)
-    rows = await asyncio.to_thread(parts.looks.page, chosen, limit, before=before)
+    whose = query.caller if _sees_all(caller) else caller.name
+    chosen = WritebackFilter(
+        object=query.object, state=query.state, caller=whose, key=query.key, batch=query.batch
+    )
+    rows = await asyncio.to_thread(parts.looks.page, chosen, query.limit, before=query.before)
     return WritebackPage(writebacks=[WritebackListed(**_columns(row, WritebackListed)) for row in rows])
 
 

@@ -12,11 +12,13 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from clients.salesforce.bulk.ingest_csv import ID, ingest_results
-from clients.salesforce.collections import RowResult, call_options
+from clients.salesforce.collections import call_options
 from clients.salesforce.http import OrgHttp
+from clients.salesforce.request import Call
 from schemas.errors import CallRefusedError, UnavailableError
 from schemas.governor import Budget, LeaseClass
 from schemas.salesforce.limits import BULK_INTERNAL_BATCH_ROWS
+from transforms.writeback.outcomes import RowResult
 from transforms.writeback.row_errors import UNPROCESSED
 
 _UPLOADED_BEFORE = "multiple contents"
@@ -74,9 +76,7 @@ class IngestInfo(NamedTuple):
 
 
 class BulkIngest:
-    """Ingest jobs of one org, paid for by one class. Every method raises as `OrgHttp.call`, and may
-    be called again.
-    """
+    """Ingest jobs of one org, paid for by one class. Every method raises as `OrgHttp.read`, and may be called again."""
 
     def __init__(self, org: OrgHttp, lease_class: LeaseClass = LeaseClass.WRITEBACK) -> None:
         self._org = org
@@ -99,8 +99,17 @@ class BulkIngest:
         kind = {"operation": "update"} if by_id else {"operation": "upsert", "externalIdFieldName": key_field}
         batches = -(-rows // BULK_INTERNAL_BATCH_ROWS)
         also = {Budget.INGEST_BATCHES: batches, Budget.INGEST_ROWS: rows}
-        made = await self._call("POST", "", json={**body, **kind}, headers=call_options(batch), also=also)
-        return str(made["id"])
+        made = await self._org.read(
+            Call(
+                "POST",
+                self._path,
+                self._class,
+                body={**body, **kind},
+                headers=call_options(batch),
+                also=also,
+            )
+        )
+        return str(made.json()["id"])
 
     async def upload(self, job: str, content: bytes, *, is_long: bool = False) -> None:
         """Give the job its file, once: what it has already stays, so a repeated upload must be of
@@ -109,12 +118,15 @@ class BulkIngest:
         With `is_long` it may take 20 seconds or more.
         """
         try:
-            await self._call(
-                "PUT",
-                f"/{job}/batches",
-                content=content,
-                headers={"Content-Type": "text/csv"},
-                is_long=is_long,
+            await self._org.read(
+                Call(
+                    "PUT",
+                    f"{self._path}/{job}/batches",
+                    self._class,
+                    body=content,
+                    headers={"Content-Type": "text/csv"},
+                    is_long=is_long,
+                )
             )
         except CallRefusedError as error:
             info = await self.info(job)
@@ -127,15 +139,8 @@ class BulkIngest:
         Look at `is_closed`: a job that was aborted can be closed no more.
         """
         try:
-            closed = await self._call(
-                "PATCH",
-                f"/{job}",
-                json={"state": "UploadComplete"},
-                # Paid for when it was made; named, so that a refusal for the day's quota stops the
-                # budget.
-                also={Budget.INGEST_BATCHES: 0},
-            )
-            return IngestInfo.of(closed)
+            # Paid for when it was made; named, so that a refusal for the day's quota stops the budget.
+            return await self._set_state(job, "UploadComplete", also={Budget.INGEST_BATCHES: 0})
         except (CallRefusedError, UnavailableError):
             # It was closed before, or was closed just now though the answer is lost.
             info = await self.info(job)
@@ -144,10 +149,8 @@ class BulkIngest:
             return info
 
     async def info(self, job: str) -> IngestInfo:
-        """The job's progress. Raises `CallRefusedError` with `is_missing` when the org knows it no
-        more.
-        """
-        return IngestInfo.of(await self._call("GET", f"/{job}"))
+        """How far the job is. Raises `CallRefusedError` with `is_missing` when the org knows it no more."""
+        return IngestInfo.of(await self._get(f"{self._path}/{job}"))
 
     async def results(self, info: IngestInfo, keys: Collection[str]) -> dict[str, RowResult]:
         """Row results of a finished job, by external id (by record id in an update).
@@ -164,7 +167,8 @@ class BulkIngest:
         ):
             if is_empty:
                 continue
-            content = await self._read(f"/{info.id}/{part}/")
+            path, headers = f"{self._path}/{info.id}/{part}/", {"Accept": "text/csv"}
+            content = (await self._org.read(Call("GET", path, self._class, headers=headers))).content
             listed = await asyncio.to_thread(_listed, content, info.column)
             found |= {key: result for key, result in listed.items() if key in found}
         return found
@@ -174,7 +178,7 @@ class BulkIngest:
         as it is.
         """
         try:
-            return IngestInfo.of(await self._call("PATCH", f"/{job}", json={"state": "Aborted"}))
+            return await self._set_state(job, "Aborted")
         except CallRefusedError:
             return await self.info(job)
 
@@ -193,7 +197,7 @@ class BulkIngest:
         found: list[str] = []
         path, params = self._path, {"jobType": "V2Ingest"}
         while path:
-            answer = (await self._org.call("GET", path, params=params, lease_class=self._class)).json()
+            answer = await self._get(path, params)
             jobs = map(IngestInfo.of, answer["records"])
             found += [
                 job.id
@@ -211,15 +215,13 @@ class BulkIngest:
         for job in jobs:
             await self.abort(job)
 
-    async def _call(self, method: str, path: str, **options: Any) -> Any:
-        response = await self._org.call(method, f"{self._path}{path}", lease_class=self._class, **options)
-        return response.json() if response.content else None
+    async def _get(self, path: str, params: Mapping[str, str] | None = None) -> Any:
+        return (await self._org.read(Call("GET", path, self._class, params=params))).json()
 
-    async def _read(self, path: str) -> bytes:
-        headers = {"Accept": "text/csv"}
-        return (
-            await self._org.call("GET", f"{self._path}{path}", lease_class=self._class, headers=headers)
-        ).content
+    async def _set_state(self, job: str, state: str, also: Mapping[Budget, int] | None = None) -> IngestInfo:
+        body = {"state": state}
+        call = Call("PATCH", f"{self._path}/{job}", self._class, body=body, also=also or {})
+        return IngestInfo.of((await self._org.read(call)).json())
 
 
 def _listed(content: bytes, column: str) -> dict[str, RowResult]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from clients.salesforce.collections import Row, RowResult
+from clients.salesforce.collections import Row
 from schemas.catalogue import ObjectSpec
 from schemas.salesforce.limits import (
     BULK_FIELD_MAX_CHARACTERS,
@@ -20,6 +20,7 @@ from schemas.salesforce.limits import (
     BULK_RECORD_MAX_CHARACTERS,
     BULK_UPLOAD_BYTES,
 )
+from transforms.writeback.outcomes import RowResult
 from transforms.writeback.row_errors import NOT_SENT
 
 NULL = "#N/A"

@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 
 from clients.salesforce.http import OrgHttp
+from clients.salesforce.request import Call
 from schemas.errors import TidegateError, UnavailableError
 from schemas.governor import Budget, LeaseClass
 
@@ -112,7 +113,9 @@ class BulkQuery:
         when there is no job left.
         """
         body = {"operation": "queryAll", "query": soql, "contentType": "CSV", "lineEnding": "LF"}
-        made = await self._call("POST", self._path, json=body, also={Budget.BULK_QUERY_JOBS: 1})
+        made = await self._org.read(
+            Call("POST", self._path, self._class, body=body, also={Budget.BULK_QUERY_JOBS: 1})
+        )
         return str(made.json()["id"])
 
     async def wait(self, job: str) -> JobInfo:
@@ -126,10 +129,8 @@ class BulkQuery:
             raise UnavailableError(system="Salesforce", detail=detail) from error
 
     async def info(self, job: str) -> JobInfo:
-        """The job's progress. Raises `CallRefusedError` with status 404 when the org knows it no
-        more.
-        """
-        return JobInfo.of((await self._call("GET", f"{self._path}/{job}")).json())
+        """How far the job is. Raises `CallRefusedError` with status 404 when the org knows it no more."""
+        return JobInfo.of((await self._get(f"{self._path}/{job}")).json())
 
     def hangs(self, info: JobInfo) -> bool:
         """True when the job has been at work for longer than a job may take."""
@@ -143,7 +144,7 @@ class BulkQuery:
         found: list[JobInfo] = []
         path, params = self._path, {"jobType": "V2Query"}
         while path:
-            answer = (await self._call("GET", path, params=params)).json()
+            answer = (await self._get(path, params)).json()
             jobs = map(JobInfo.of, answer["records"])
             found += [job for job in jobs if job.object == object_name and job.created_at >= since]
             path, params = answer.get("nextRecordsUrl") or "", {}
@@ -162,7 +163,7 @@ class BulkQuery:
         found: list[str | None] = []
         path = f"{self._path}/{job}/resultPages"
         while path:
-            answer = (await self._call("GET", path)).json()
+            answer = (await self._get(path)).json()
             found += [_locator_of(page["resultUrl"]) for page in answer["resultPages"]]
             path = answer.get("nextRecordsUrl") or answer.get("nextRecordUrl") or ""
         return [None, *found[1:]]
@@ -216,9 +217,10 @@ class BulkQuery:
         """
         if not is_finished:
             with suppress(TidegateError):
-                await self._call("PATCH", f"{self._path}/{job}", json={"state": "Aborted"})
+                body = {"state": "Aborted"}
+                await self._org.read(Call("PATCH", f"{self._path}/{job}", self._class, body=body))
         with suppress(TidegateError):
-            await self._call("DELETE", f"{self._path}/{job}")
+            await self._org.read(Call("DELETE", f"{self._path}/{job}", self._class))
 
     async def _wait(self, job: str) -> JobInfo:
         asked = 0
@@ -237,20 +239,22 @@ class BulkQuery:
         if locator is not None:
             params["locator"] = locator
         # What a page will weigh is not known before: one byte is asked for, the rest is settled.
-        response = await self._call(
+        call = Call(
             "GET",
             f"{self._path}/{job}/results",
+            self._class,
             params=params,
             headers={"Accept": "text/csv"},
             also={Budget.BULK_QUERY_BYTES: 1},
         )
+        response = await self._org.read(call)
         self._org.settle(Budget.BULK_QUERY_BYTES, self._class, max(0, len(response.content) - 1))
         following = response.headers.get("Sforce-Locator", _LAST)
         rows = int(response.headers.get("Sforce-NumberOfRecords", -1))
         return BulkPage(response.content, None if following == _LAST else following, rows)
 
-    async def _call(self, method: str, path: str, **options: Any) -> httpx.Response:
-        return await self._org.call(method, path, lease_class=self._class, **options)
+    async def _get(self, path: str, params: Mapping[str, str] | None = None) -> httpx.Response:
+        return await self._org.read(Call("GET", path, self._class, params=params))
 
 
 def _locator_of(url: str) -> str | None:

@@ -23,26 +23,22 @@ import orjson
 from aiocometd_ng.exceptions import AiocometdException
 from aiosfstream_ng.auth import AuthenticatorBase
 from aiosfstream_ng.client import Client, ReplayMarkerStoragePolicy
-from aiosfstream_ng.exceptions import AiosfstreamException, AuthenticationError
+from aiosfstream_ng.exceptions import AiosfstreamException
 from aiosfstream_ng.replay import ReplayMarker, ReplayMarkerStorage
 
-from clients.cleaning_up import to_the_end
+from clients.concurrency import run_to_completion
 from clients.salesforce.session import Session, SessionSource
+from clients.salesforce.streaming.cometd_errors import refused_subscription, translated_error
 from clients.salesforce.streaming.cometd_frames import BROKEN_CHANNEL, load_frame
 from clients.salesforce.streaming.stream import (
-    DELIVERY_LIMIT_PAUSE,
     QUIET_SECONDS,
     BufferedStream,
     EventAllowance,
     EventTokens,
 )
 from schemas.errors import (
-    CredentialsRejectedError,
-    RateLimitedError,
-    ReplayExpiredError,
     StreamBrokenError,
     TidegateError,
-    UnavailableError,
 )
 from schemas.salesforce.limits import COMETD_CONNECT_TIMEOUT, COMETD_LOOK_AHEAD, REPLAY_NEW_EVENTS
 
@@ -127,6 +123,24 @@ async def open_stream(
     `UnavailableError` or `StreamBrokenError` otherwise.
     """
     stream = CometdStream(channel, replay_id, allowance)
+    client = _client_of(sessions, stream, api_version)
+    watch: asyncio.Task[None] | None = None
+    try:
+        try:
+            await client.open()
+            await client.subscribe(channel)
+        except (AiosfstreamException, AiocometdException, OSError) as error:
+            raise translated_error(error, lane, replay_id) from error
+        watch = asyncio.create_task(_watch(client, stream, lane))
+        yield stream
+    finally:
+        try:
+            await run_to_completion(_close(client, watch))
+        finally:
+            stream.settle()
+
+
+def _client_of(sessions: SessionSource, stream: CometdStream, api_version: str) -> "_Client":
     client = _Client(
         _Authenticator(sessions),
         replay=_Tap(stream),
@@ -137,20 +151,7 @@ async def open_stream(
         json_loads=load_frame,
     )
     client.cometd_version = api_version
-    watch: asyncio.Task[None] | None = None
-    try:
-        try:
-            await client.open()
-            await client.subscribe(channel)
-        except (AiosfstreamException, AiocometdException, OSError) as error:
-            raise _translated(error, lane, replay_id) from error
-        watch = asyncio.create_task(_watch(client, stream, lane))
-        yield stream
-    finally:
-        try:
-            await to_the_end(_close(client, watch))
-        finally:
-            stream.settle()
+    return client
 
 
 async def _watch(client: "_Client", stream: CometdStream, lane: str) -> None:
@@ -159,7 +160,7 @@ async def _watch(client: "_Client", stream: CometdStream, lane: str) -> None:
         while True:
             await client.receive()
     except (AiosfstreamException, AiocometdException, OSError) as error:
-        stream.fail(_translated(error, lane, stream.replay_id))
+        stream.fail(translated_error(error, lane, stream.replay_id))
 
 
 async def _close(client: "_Client", watch: asyncio.Task[None] | None) -> None:
@@ -243,7 +244,7 @@ class _Tap(ReplayMarkerStorage):
         payload[:] = [message for message in payload if not _is_event(message)]
         for message in payload:
             if message.get("channel") == "/meta/subscribe" and not message.get("successful", True):
-                self._stream.fail(_refused(message, self._stream.channel, self._stream.replay_id))
+                self._stream.fail(refused_subscription(message, self._stream.channel, self._stream.replay_id))
         await self._stream.accept(events)
 
     async def get_replay_marker(self, subscription: str) -> ReplayMarker:
@@ -263,49 +264,3 @@ def _is_event(message: dict[str, Any]) -> bool:
     return isinstance(message.get("data"), dict) and (
         channel == BROKEN_CHANNEL or not channel.startswith("/meta/")
     )
-
-
-def _refused(message: dict[str, Any], lane: str, replay_id: int) -> TidegateError:
-    return _classified(str(message.get("error", "")), lane, replay_id)
-
-
-def _translated(error: Exception, lane: str, replay_id: int) -> TidegateError:
-    if isinstance(error, TidegateError):
-        return error
-    if isinstance(error.__cause__, TidegateError):
-        return error.__cause__
-    response = next((part for part in error.args if isinstance(part, dict)), {})
-    reason = (
-        (response.get("ext") or {}).get("sfdc", {}).get("failureReason")
-        or response.get("error")
-        or str(error)
-    )
-    if isinstance(error, AuthenticationError):
-        return CredentialsRejectedError(
-            system="Salesforce", error_code="401", detail=str(reason), setting="TIDEGATE_SALESFORCE__*"
-        )
-    return _classified(str(reason), lane, replay_id)
-
-
-def _classified(reason: str, lane: str, replay_id: int) -> TidegateError:
-    """The error behind a CometD error text (Streaming API Developer Guide, "Streaming API Error
-    Codes").
-    """
-    if "replayId" in reason:
-        return ReplayExpiredError(lane=lane, position=str(replay_id), detail=reason)
-    if "limit exceeded" in reason:
-        return RateLimitedError(system="Salesforce", detail=reason, retry_after=DELIVERY_LIMIT_PAUSE)
-    if reason.startswith("401") or "Authentication invalid" in reason:
-        return CredentialsRejectedError(
-            system="Salesforce", error_code="401", detail=reason, setting="TIDEGATE_SALESFORCE__*"
-        )
-    if reason.startswith("403::User not allowed"):
-        return CredentialsRejectedError(
-            system="Salesforce",
-            error_code="403",
-            detail=reason,
-            setting="the integration user's View All Data permission",
-        )
-    if not reason or reason.startswith("503") or "::" not in reason:
-        return UnavailableError(system="Salesforce", detail=reason or "the connection failed")
-    return StreamBrokenError(lane=lane, detail=reason)

@@ -15,7 +15,7 @@ from typing import Any
 
 import grpc
 
-from clients.cleaning_up import to_the_end
+from clients.concurrency import run_to_completion
 from clients.salesforce.session import Session, SessionSource
 from clients.salesforce.streaming.avro import EventDecoder, UndecodableError
 from clients.salesforce.streaming.pubsub_errors import is_session_refused
@@ -76,7 +76,7 @@ class PubsubConnection:
             self._users -= 1
             if self._users == 0:
                 self._channel = None
-                await to_the_end(channel.close())
+                await run_to_completion(channel.close())
 
     async def session(self) -> Session:
         """The session that all subscriptions use."""

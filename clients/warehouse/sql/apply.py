@@ -9,24 +9,26 @@ from collections.abc import Sequence
 
 from schemas.catalogue import ObjectSpec
 from schemas.column_names import short_name
-from schemas.tables import (
+from schemas.ops_tables import (
     ACKNOWLEDGEMENT_COLUMNS,
-    AUDIT,
-    BITS_PER_MASK,
     CHECKED_COLUMNS,
-    CURATED,
     DRIFT_COLUMNS,
     HOLD_COLUMNS,
     LEDGER_COLUMNS,
     NAMES_COLUMNS,
-    OPS,
     QUALITY_COLUMNS,
     QUALITY_DAY_COLUMNS,
     QUARANTINE_COLUMNS,
     RECONCILIATION_COLUMNS,
-    RECORD_ID,
     REREAD_COLUMNS,
     RESOLUTION_COLUMNS,
+)
+from schemas.tables import (
+    AUDIT,
+    BITS_PER_MASK,
+    CURATED,
+    OPS,
+    RECORD_ID,
     Column,
     Kind,
     change_columns,
@@ -78,7 +80,6 @@ QUALITY_DAY = f"{OPS}.quality_day"
 CHECKED = f"{OPS}.checked"
 HOLD = f"{OPS}.hold"
 NAMES = f"{OPS}.names"
-
 TABLES_OF_OPS: dict[str, tuple[Column, ...]] = {
     LEDGER: LEDGER_COLUMNS,
     QUARANTINE: (*QUARANTINE_COLUMNS, *RESOLUTION_COLUMNS, *ACKNOWLEDGEMENT_COLUMNS),
@@ -240,42 +241,6 @@ def delete_rebuilt(table: str) -> str:
     return f"DELETE FROM {table} USING {REBUILT} AS r WHERE {bare}.record_id = r.record_id"
 
 
-def find_applied_batches(count: int) -> str:
-    """Find which of `count` batches the ledger already has for an object; parameters: object, then
-    the batches.
-    """
-    facts = "batch, object, landed, applied, duplicate, quarantined, rebuilt, COALESCE(isolated, 0), last_changed_at"
-    return f"SELECT {facts} FROM {LEDGER} WHERE object = %s AND batch IN ({', '.join(['%s'] * count)})"
-
-
-def read_drift() -> str:
-    """Every decision about the schema, in order; parameter: the revision after which to begin."""
-    names = ", ".join(column.sql for column in DRIFT_COLUMNS)
-    return f"SELECT {names} FROM {DRIFT} WHERE revision > %s ORDER BY revision"
-
-
-def read_names() -> str:
-    """object, field, name, why of everything that has a name of its own in the warehouse."""
-    return f"SELECT object, field, name, why FROM {NAMES}"
-
-
-def find_revision() -> str:
-    """The last decision about an object's fields, 0 before the first; parameter: the object."""
-    return f"SELECT COALESCE(MAX(revision), 0) FROM {DRIFT} WHERE object = %s"
-
-
-def find_last_revision() -> str:
-    """The last decision about any field, 0 before the first."""
-    return f"SELECT COALESCE(MAX(revision), 0) FROM {DRIFT}"
-
-
-def count_unknown_fields() -> str:
-    """object, detail and number of the quarantined changes with a field that the catalogue lacked;
-    parameter: the reason.
-    """
-    return f"SELECT object, detail, COUNT(*) FROM {QUARANTINE} WHERE reason = %s AND resolved_at IS NULL GROUP BY object, detail"
-
-
 def read_fields(spec: ObjectSpec, columns: Sequence[Column]) -> str:
     """record_id, unknown_fields and some columns of the touched records that exist."""
     names = ", ".join(f"c.{column.sql}" for column in columns)
@@ -283,48 +248,6 @@ def read_fields(spec: ObjectSpec, columns: Sequence[Column]) -> str:
         f"SELECT c.record_id, c.unknown_fields, {names} FROM {current_table(spec)} AS c "
         f"JOIN {TOUCHED} AS t ON c.record_id = t.record_id"
     )
-
-
-def count_recent_changes() -> str:
-    """Changes by object and lane since a time; parameter: the time."""
-    return (
-        f"SELECT object, lane, SUM(applied) FROM {LEDGER} WHERE last_received_at >= %s GROUP BY object, lane"
-    )
-
-
-def count_changes_by_hour() -> str:
-    """Changes by object, lane and hour since a time: new ones, and all that were received;
-    parameter: the time.
-
-    An hour is given as the seconds since the epoch at which it begins.
-    """
-    hour = "DATE_TRUNC('hour', last_received_at)"
-    return (
-        f"SELECT object, lane, CAST(EXTRACT(EPOCH FROM {hour}) AS BIGINT), SUM(applied), SUM(landed) "
-        f"FROM {LEDGER} WHERE last_received_at >= %s GROUP BY object, lane, {hour}"
-    )
-
-
-def find_ledger_beginning() -> str:
-    """When the first change of all was received; null in an empty ledger."""
-    return f"SELECT MIN(first_received_at) FROM {LEDGER}"
-
-
-def find_newest_change() -> str:
-    """Commit time of the newest applied change of a lane; parameter: the lane."""
-    return f"SELECT MAX(last_changed_at) FROM {LEDGER} WHERE lane = %s"
-
-
-def find_newest_past_change() -> str:
-    """As `find_newest_change`, without batches that hold a commit time which had not come yet;
-    parameter: the lane.
-    """
-    return f"SELECT MAX(last_changed_at) FROM {LEDGER} WHERE lane = %s AND last_changed_at <= committed_at"
-
-
-def find_batch_beginning() -> str:
-    """The first commit and receipt times of an applied batch, null before; parameter: the batch."""
-    return f"SELECT MIN(first_changed_at), MIN(first_received_at) FROM {LEDGER} WHERE batch = %s"
 
 
 def find_run() -> str:

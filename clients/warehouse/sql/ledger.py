@@ -22,3 +22,48 @@ def list_ledger_until(count: int) -> str:
     return (
         f"SELECT {_FACTS} FROM {LEDGER} WHERE {_CHOSEN} AND committed_at <= %s {_NEWEST_FIRST} LIMIT {count}"
     )
+
+
+def find_applied_batches(count: int) -> str:
+    """Which of `count` batches the ledger already has for an object; parameters: object, then the batches."""
+    facts = "batch, object, landed, applied, duplicate, quarantined, rebuilt, COALESCE(isolated, 0), last_changed_at"
+    return f"SELECT {facts} FROM {LEDGER} WHERE object = %s AND batch IN ({', '.join(['%s'] * count)})"
+
+
+def count_recent_changes() -> str:
+    """Changes by object and lane since a time; parameter: the time."""
+    return (
+        f"SELECT object, lane, SUM(applied) FROM {LEDGER} WHERE last_received_at >= %s GROUP BY object, lane"
+    )
+
+
+def count_changes_by_hour() -> str:
+    """Changes by object, lane and hour since a time: new ones, and all that were received; parameter: the time.
+
+    An hour is given as the seconds since the epoch at which it begins.
+    """
+    hour = "DATE_TRUNC('hour', last_received_at)"
+    return (
+        f"SELECT object, lane, CAST(EXTRACT(EPOCH FROM {hour}) AS BIGINT), SUM(applied), SUM(landed) "
+        f"FROM {LEDGER} WHERE last_received_at >= %s GROUP BY object, lane, {hour}"
+    )
+
+
+def find_ledger_beginning() -> str:
+    """When the first change of all was received; null in an empty ledger."""
+    return f"SELECT MIN(first_received_at) FROM {LEDGER}"
+
+
+def find_newest_change() -> str:
+    """Commit time of the newest applied change of a lane; parameter: the lane."""
+    return f"SELECT MAX(last_changed_at) FROM {LEDGER} WHERE lane = %s"
+
+
+def find_newest_past_change() -> str:
+    """As `find_newest_change`, without batches that hold a commit time which had not come yet; parameter: the lane."""
+    return f"SELECT MAX(last_changed_at) FROM {LEDGER} WHERE lane = %s AND last_changed_at <= committed_at"
+
+
+def find_batch_beginning() -> str:
+    """The first commit and receipt times of an applied batch, null before; parameter: the batch."""
+    return f"SELECT MIN(first_changed_at), MIN(first_received_at) FROM {LEDGER} WHERE batch = %s"

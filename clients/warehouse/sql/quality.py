@@ -2,8 +2,9 @@
 
 from clients.warehouse.sql.apply import QUALITY, TOUCHED, change_table
 from schemas.catalogue import ObjectSpec
+from schemas.ops_tables import QUALITY_COLUMNS, RESOLUTION_COLUMNS
 from schemas.quality import Severity
-from schemas.tables import QUALITY_COLUMNS, RECORD_ID, RESOLUTION_COLUMNS, Column, Kind
+from schemas.tables import RECORD_ID, Column, Kind
 
 FOUND = "stage_found"
 """Temporary: what a group of changes found, one row for a record, field and rule."""

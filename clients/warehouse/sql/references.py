@@ -8,9 +8,10 @@ from clients.warehouse.sql.apply import CHECKED, QUALITY, REREAD, TOUCHED, chang
 from clients.warehouse.sql.quality import LATE
 from schemas.catalogue import ObjectSpec
 from schemas.ingest.change_types import DELETE
+from schemas.ops_tables import QUALITY_COLUMNS
 from schemas.quality import ParentState, Rule
 from schemas.salesforce.record_ids import KEY_PREFIX_CHARACTERS
-from schemas.tables import ID_SIZE, QUALITY_COLUMNS, Column, quoted
+from schemas.tables import ID_SIZE, Column, quoted
 from transforms.repair import Cause
 
 NOTED = "stage_noted"

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from datetime import date
 
 from clients.warehouse.sql.apply import QUALITY, QUALITY_DAY
+from schemas.ops_tables import QUALITY_DAY_COLUMNS
 from schemas.quality import ANY_FIELD, FITS, ISOLATING
-from schemas.tables import OPS, QUALITY_DAY_COLUMNS
+from schemas.tables import OPS
 from transforms.quality.scorecard import Score
 
 SCORECARD = f"{OPS}.quality_scorecard"

@@ -6,7 +6,7 @@ written with.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -44,6 +44,15 @@ CREATE TABLE IF NOT EXISTS sandbox_deselected (entity TEXT PRIMARY KEY) WITHOUT 
 """
 
 
+class ChannelAccess(NamedTuple):
+    """What decides which events a subscriber gets."""
+
+    entities: Entities
+    permissions: Permissions
+    meters: Meters
+    faults: Faults
+
+
 class Channels:
     """Finds channels by name, and turns rows of the bus into what their subscribers get."""
 
@@ -52,19 +61,15 @@ class Channels:
         store: Store,
         bus: Bus,
         records: Mapping[str, Records],
-        *,
-        entities: Entities,
-        permissions: Permissions,
-        meters: Meters,
-        faults: Faults,
+        access: ChannelAccess,
     ) -> None:
         self.bus = bus
         self._connection = store.connection
         self._records = records
-        self._entities = entities
-        self._permissions = permissions
-        self._meters = meters
-        self._faults = faults
+        self._entities = access.entities
+        self._permissions = access.permissions
+        self._meters = access.meters
+        self._faults = access.faults
         self._codecs: dict[str, EventCodec] = {}
         self._connection.executescript(_TABLES)
         self.by_event_name = {store.objects[name].event_name: name for name in records}

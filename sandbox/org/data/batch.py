@@ -16,7 +16,7 @@ from sandbox.org.data.operations import Operation, merged, within_threshold
 from sandbox.org.data.records import Records
 from sandbox.org.data.store import Store
 from sandbox.org.events.bus import Bus
-from sandbox.org.events.changes import EventShape, Header, event_json
+from sandbox.org.events.changes import Change, EventShape, Header, event_json
 from sandbox.org.faults.clock import Clock
 from sandbox.org.faults.dials import Dials
 from schemas.salesforce.limits import EVENT_MAX_BYTES
@@ -115,18 +115,10 @@ class Batch:
         change, body = operation.change, operation.body
         if len(body) > EVENT_MAX_BYTES:
             change, body = f"GAP_{change}", b"{}"
-        event = event_json(
-            operation.shape,
-            header,
-            change=change,
-            record_ids=record_ids,
-            sequence=sequence,
-            body=body,
-            replay_id=replay_id,
-            changed_fields=operation.shape.told(operation.changed)
-            if org.dials.events.changed_fields_in_header
-            else None,
-        )
+        has_fields = org.dials.events.changed_fields_in_header
+        changed = operation.shape.told(operation.changed) if has_fields else None
+        told = Change(change, record_ids, sequence, replay_id, body, changed)
+        event = event_json(operation.shape, header, told)
         if org.channels.selects(operation.shape.entity):
             self.rows.append((replay_id, operation.shape.entity, self.moment.epoch_ms, event))
         return replay_id

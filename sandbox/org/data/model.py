@@ -12,7 +12,7 @@ from random import Random
 
 from sandbox.org.channels.event_schema import event_schema
 from sandbox.org.channels.metadata import EventMetadata
-from sandbox.org.channels.registry import Channels
+from sandbox.org.channels.registry import ChannelAccess, Channels
 from sandbox.org.data.batch import Batch
 from sandbox.org.data.calculated import CalculatedFields
 from sandbox.org.data.identity import CONNECTED_APP, Identity
@@ -72,19 +72,16 @@ class Org:
         """
         self.schema_revision = 0
         """Counts the changes of the schema since this process started."""
-        self.channels = Channels(
-            store,
-            self.bus,
-            self.records,
-            entities=everything,
-            permissions=self.permissions,
-            meters=self.meters,
-            faults=self.faults,
-        )
+        access = ChannelAccess(everything, self.permissions, self.meters, self.faults)
+        self.channels = Channels(store, self.bus, self.records, access)
         self.event_metadata = EventMetadata(store, self.channels)
         """Custom channels, their members and managed subscriptions."""
         self.calculated = _calculated(store, everything)
         """By object: how its calculated fields come into events."""
+        self._begin_counting()
+
+    def _begin_counting(self) -> None:
+        store = self.store
         self.commit_number = store.meta("commit_number", _FIRST_COMMIT_NUMBER)
         self.counts = {name: store.count(name) for name in self.records}
         """Records by object, deleted ones included."""

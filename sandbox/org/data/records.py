@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from sandbox.org.data.fields import NUMBERS, Value, checker, is_text, number_limit, restricted_picklist
 from sandbox.org.data.ids import IdMaker, normalised
-from sandbox.org.data.objects import SYSTEM_FIELDS, OrgObject
+from sandbox.org.data.objects import SYSTEM_FIELDS, OrgField, OrgObject
 from sandbox.org.data.persons import WRITTEN_BY_THE_ORG, has_persons
 from sandbox.org.data.store import Store, collation, is_unique
 from sandbox.org.errors import WRONG_TYPE, SalesforceError, not_found
@@ -57,7 +57,18 @@ class Records:
             if on_delete == "cascade" and name in spec.fields
         )
         """References that make this object a detail."""
-        restricted = setup.picklists.get(spec.name, {})
+        self._take_checks(writable, setup.picklists.get(spec.name, {}))
+        self._take_blank(defaults)
+        columns = ", ".join(f'"{name}"' for name in spec.fields)
+        marks = ", ".join("?" for _ in spec.fields)
+        self._insert = (
+            f'INSERT INTO "{spec.name}" (Id, IsDeleted, SystemModstamp, {columns}) VALUES (?, 0, ?, {marks})'
+        )
+        self._selects: dict[tuple[str, ...], str] = {}
+        self._updates: dict[tuple[str, ...], str] = {}
+
+    def _take_checks(self, writable: Mapping[str, OrgField], restricted: Mapping[str, Sequence[str]]) -> None:
+        """Prepare the checks of what clients write; `restricted`: picklist -> the values that it allows."""
         self._checks = {
             name: restricted_picklist(name, restricted[name]) if name in restricted else checker(name, field)
             for name, field in writable.items()
@@ -73,6 +84,10 @@ class Records:
             and not field.restricted
             and field.type is not FieldType.EMAIL
         }
+
+    def _take_blank(self, defaults: Mapping[str, Value]) -> None:
+        """Prepare a new record without values, and what it may not lack."""
+        spec = self.spec
         self._required = tuple(
             name for name in spec.required_fields if name not in READ_ONLY and not self._names_itself(name)
         )
@@ -81,13 +96,6 @@ class Records:
         }
         self._blank |= {name: value for name, value in defaults.items() if name in spec.fields}
         self._never_null = frozenset({*self._boolean_names, *spec.required_fields})
-        columns = ", ".join(f'"{name}"' for name in spec.fields)
-        marks = ", ".join("?" for _ in spec.fields)
-        self._insert = (
-            f'INSERT INTO "{spec.name}" (Id, IsDeleted, SystemModstamp, {columns}) VALUES (?, 0, ?, {marks})'
-        )
-        self._selects: dict[tuple[str, ...], str] = {}
-        self._updates: dict[tuple[str, ...], str] = {}
 
     def normalised(self, record_id: str) -> str:
         return normalised(self.spec.name, self.spec.key_prefix, record_id)

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -136,26 +136,29 @@ class EventShape:
         inner[part] = told
 
 
-def event_json(
-    shape: EventShape,
-    header: Header,
-    *,
-    change: str,
-    record_ids: Sequence[str],
-    sequence: int,
-    body: bytes,
-    replay_id: int,
-    changed_fields: Sequence[str] | None = None,
-) -> bytes:
-    """The `data` object of a message.
+class Change(NamedTuple):
+    """What one event of a transaction says, beside what all of them share."""
 
-    `changed_fields` None leaves the header's list out, as the Streaming API does by default.
-    """
+    kind: str
+    """`changeType`, such as `UPDATE` or `GAP_UPDATE`."""
+    record_ids: Sequence[str]
+    sequence: int
+    """The place of the event in its transaction."""
+    replay_id: int
+    body: bytes
+    """The changed values, as a JSON object."""
+    changed_fields: Sequence[str] | None = None
+    """None leaves the header's list out, as the Streaming API does by default."""
+
+
+def event_json(shape: EventShape, header: Header, change: Change) -> bytes:
+    """The `data` object of a message."""
+    kind, record_ids, sequence, replay_id, body, changed_fields = change
     extra = "" if changed_fields is None else f',"changedFields":{_json(tuple(changed_fields))}'
     ids = '","'.join(record_ids)
     head = (
         f'{{"schema":"{shape.schema}","payload":{{"ChangeEventHeader":{{"entityName":"{shape.entity}","recordIds":["{ids}"],'
-        f'"changeType":"{change}","changeOrigin":{_json(header.origin)},'
+        f'"changeType":"{kind}","changeOrigin":{_json(header.origin)},'
         f'"transactionKey":"{header.transaction_key}","sequenceNumber":{sequence},'
         f'"commitTimestamp":{header.timestamp_ms},"commitNumber":{header.commit_number},"commitUser":"{header.user}"{extra}}}'
     ).encode()

@@ -140,21 +140,17 @@ class Meters:
     """Every allocation that the org enforces over 24 hours."""
 
     def __init__(self, store: Store, edition: str, clock: Callable[[], float]) -> None:
-        licences = store.connection.execute('SELECT count(*) FROM "User" WHERE IsActive = 1').fetchone()[0]
-
         def counted(name: str, maximum: int, code: str, message: str, status: int = 400) -> RollingCount:
             return RollingCount(store, name, maximum, clock, SalesforceError(code, message, status))
 
         self.api_calls = counted(
             "api_calls",
-            DAILY_API_REQUESTS[edition] + licences * DAILY_API_REQUESTS_PER_LICENCE[edition],
+            _api_requests(store, edition),
             "REQUEST_LIMIT_EXCEEDED",
             "TotalRequests Limit exceeded.",
             403,
         )
-        """Every authenticated call, failed ones too; logins and the version list do not count. A
-        licence is an active user.
-        """
+        """Every authenticated call, failed ones too; logins and the version list do not count."""
         self.delivered_events = counted(
             "delivered_events",
             DAILY_DELIVERED_EVENTS[edition],
@@ -173,7 +169,6 @@ class Meters:
         self.bulk_rows = counted(
             "bulk_rows", BULK_INGEST_ROWS, "LIMIT_EXCEEDED", "Max number of records per day exceeded"
         )
-
         self.app_calls = counted(
             "app_calls",
             self.api_calls.maximum,
@@ -189,3 +184,9 @@ class Meters:
     def by_name(self) -> dict[str, RollingCount]:
         """The meters by their names here."""
         return {name: each for name, each in vars(self).items() if isinstance(each, RollingCount)}
+
+
+def _api_requests(store: Store, edition: str) -> int:
+    """API calls of a day: the edition's, and more for each licence. A licence is an active user."""
+    licences = store.connection.execute('SELECT count(*) FROM "User" WHERE IsActive = 1').fetchone()[0]
+    return DAILY_API_REQUESTS[edition] + int(licences) * DAILY_API_REQUESTS_PER_LICENCE[edition]

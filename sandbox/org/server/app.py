@@ -59,26 +59,8 @@ def build_app(org: Org, *, pubsub: PubSubAddress | None = None) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        chores = [
-            asyncio.create_task(chore)
-            for chore in (
-                _purge_for_ever(org),
-                service.readers.keep_the_past(),
-                bulk.readers.keep_the_past(),
-            )
-        ]
-        streams = None if pubsub is None else await start_pubsub(org, sessions, pubsub)
-        bulk.start()
-        yield
-        if streams is not None:
-            await streams.stop(grace=1)
-        for chore in chores:
-            chore.cancel()
-        await asyncio.gather(*chores, return_exceptions=True)
-        await traffic.stop()
-        await neighbour.stop()
-        await bulk.stop()
-        org.store.close()
+        async with _running(parts, service, pubsub):
+            yield
 
     app = Starlette(
         routes=[
@@ -98,6 +80,32 @@ def build_app(org: Org, *, pubsub: PubSubAddress | None = None) -> Starlette:
     app.state.sessions = sessions
     app.state.bulk = bulk
     return app
+
+
+@asynccontextmanager
+async def _running(parts: Parts, service: RestService, pubsub: PubSubAddress | None) -> AsyncIterator[None]:
+    """Let the org's chores and its Pub/Sub API run until left."""
+    org, bulk = parts.org, parts.bulk
+    chores = [
+        asyncio.create_task(chore)
+        for chore in (
+            _purge_for_ever(org),
+            service.readers.keep_the_past(),
+            bulk.readers.keep_the_past(),
+        )
+    ]
+    streams = None if pubsub is None else await start_pubsub(org, parts.sessions, pubsub)
+    bulk.start()
+    yield
+    if streams is not None:
+        await streams.stop(grace=1)
+    for chore in chores:
+        chore.cancel()
+    await asyncio.gather(*chores, return_exceptions=True)
+    await parts.traffic.stop()
+    await parts.neighbour.stop()
+    await bulk.stop()
+    org.store.close()
 
 
 async def _purge_for_ever(org: Org) -> None:

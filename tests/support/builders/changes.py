@@ -10,7 +10,7 @@ from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.ingest.change_types import CREATE, DELETE, SNAPSHOT, UNDELETE, UPDATE, WHOLE
 from schemas.tables import arrow_schema, staged_columns
 from transforms.apply.fold import LoggedChange
-from transforms.ingest.decode_events import change_order
+from transforms.ingest.change_header import change_order
 
 FIELDS = {"A__c": {"type": "int"}, "B__c": {"type": "int"}, "C__c": {"type": "string"}}
 SPEC: ObjectSpec = Catalogue.model_validate(

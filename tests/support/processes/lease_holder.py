@@ -15,6 +15,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 
 from clients.governor.leases import Leases
 from clients.salesforce.http import OrgHttp
+from clients.salesforce.request import Call
 from clients.salesforce.session import SalesforceAddress, SessionSource
 from clients.temporal.governor import TemporalGovernor
 from schemas.errors import BudgetSpentError, RateLimitedError, UnavailableError
@@ -40,7 +41,7 @@ async def hold(where: dict[str, str], lease_class: LeaseClass) -> None:
         made = 0
         while True:
             try:
-                await http.call("GET", f"{http.data_path}/sobjects", lease_class=lease_class)
+                await http.read(Call("GET", f"{http.data_path}/sobjects", lease_class))
                 made += 1
                 if made % 100 == 0:
                     tell(f"made {made}")

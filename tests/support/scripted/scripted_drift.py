@@ -14,17 +14,22 @@ from temporalio.worker import Worker
 from activities.runtime.error_interceptor import ErrorBoundary
 from schemas import names
 from schemas.catalogue import FieldSpec
-from schemas.drift import DriftInput, DriftKind, DriftResult, Effect, FieldDrift, Fill
-from schemas.ingest.messages import Act
-from schemas.refresh import (
+from schemas.drift import (
+    DriftInput,
+    DriftKind,
+    DriftResult,
+    Effect,
+    FieldDrift,
     FieldsInput,
     FieldsResult,
+    Fill,
     RefreshCounts,
     RefreshGroup,
     RefreshInput,
     RefreshPlan,
     RefreshState,
 )
+from schemas.ingest.messages import Act
 from workers.roles import sandboxed_runner
 from workflows import WORKFLOWS
 

@@ -17,7 +17,6 @@ from activities.runtime.error_interceptor import ErrorBoundary
 from clients.temporal.lanes import start_lane
 from schemas import names
 from schemas.ingest.messages import Act, FollowInput, FollowResult, LaneInput, PollInput
-from schemas.plan import ObjectPlan, Plan, Way
 from schemas.planner import (
     DrawnPlan,
     DrawPlanInput,
@@ -25,8 +24,11 @@ from schemas.planner import (
     LaneEnd,
     LaneEndInput,
     LaneLook,
+    ObjectPlan,
+    Plan,
     WatchLanesInput,
     WatchLanesResult,
+    Way,
 )
 from workers.roles import sandboxed_runner
 from workflows import LaneWorkflow, PlannerWorkflow

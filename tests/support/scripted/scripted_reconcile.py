@@ -15,7 +15,8 @@ from activities.runtime.error_interceptor import ErrorBoundary
 from schemas import names
 from schemas.backfill import BackfillCounts, RecordsInput, StretchResult
 from schemas.ingest.messages import Act
-from schemas.reconcile import (
+from schemas.reconcile import Grain, Isolated, LogCheck, Range, ReconcileState
+from schemas.reconcile_steps import (
     AskBucketsInput,
     AskedBuckets,
     CheckLogInput,
@@ -23,14 +24,9 @@ from schemas.reconcile import (
     CompareFactsInput,
     DifferingBuckets,
     FindIsolatedInput,
-    Grain,
-    Isolated,
     KeepReportInput,
-    LogCheck,
-    Range,
     ReadFacts,
     ReadFactsInput,
-    ReconcileState,
     SetAside,
     SetAsideInput,
 )

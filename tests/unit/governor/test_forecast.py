@@ -6,8 +6,7 @@ from random import Random
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from schemas.forecast import OTHERS
-from schemas.governor import Budget, LeaseClass, LeaseLine, Refusal, RefusalKind, Terms
+from schemas.governor import OTHERS, Budget, LeaseClass, LeaseLine, Refusal, RefusalKind, Terms
 from tests.support.builders.metered import BEGIN, HOUR, MeteredOrg, Rate, even, wave
 from transforms.governor.budget import BudgetBook
 from transforms.governor.forecast import forecast

@@ -28,9 +28,9 @@ from tests.support.builders.things import (
 )
 from tests.unit.test_pii import JSON
 from transforms.drift.compare_schema import with_fields
+from transforms.ingest.change_header import BAD_HEADER, change_order
 from transforms.ingest.decode_events import (
     AHEAD_OF_CLOCK,
-    BAD_HEADER,
     BROKEN,
     BROKEN_MESSAGE,
     MISSING_REQUIRED,
@@ -39,7 +39,6 @@ from transforms.ingest.decode_events import (
     UNKNOWN_OBJECT,
     RawEvent,
     Refusal,
-    change_order,
     decode_events,
 )
 from transforms.ingest.stage_events import stage_objects

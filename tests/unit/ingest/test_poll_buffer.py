@@ -7,7 +7,7 @@ import pytest
 
 from activities.ingest.landing_buffer import CutRule
 from activities.ingest.poll_buffer import PollBuffer
-from schemas.ingest.polled import Deletion, PolledRow
+from schemas.ingest.positions import Deletion, PolledRow
 from schemas.ingest.raw import RAW_SCHEMA
 from tests.support.builders.bus import protector
 from tests.support.builders.things import CATALOGUE, RECEIVED_MS, THING

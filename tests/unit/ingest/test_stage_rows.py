@@ -9,7 +9,7 @@ import pyarrow as pa
 from hypothesis import given, settings, strategies as st
 
 from schemas.catalogue import Catalogue, FieldType
-from schemas.ingest.polled import Deletion
+from schemas.ingest.positions import Deletion
 from transforms.convert_values import converter
 from transforms.ingest.decode_events import RawEvent, decode_events
 from transforms.ingest.row_pages import (

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given, settings, strategies as st
 
 from schemas.governor import Budget
-from schemas.plan import ObjectLoad, Plan, PlanTask, Transport, Way
+from schemas.planner import ObjectLoad, Plan, PlanTask, Transport, Way
 from transforms.planner.choose import make_plan
 from transforms.planner.knapsack import most_worth
 

@@ -10,7 +10,8 @@ from hypothesis import given, strategies as st
 from schemas.catalogue import FieldSpec
 from schemas.quality import Rule, Severity
 from schemas.tables import field_column
-from transforms.convert_values import MISFIT, MisfitError, NotedError, converter, landed
+from transforms.convert_values import converter
+from transforms.misfits import MISFIT, MisfitError, NotedError, landed
 from transforms.quality.rules import Check, checks_of, ruled
 
 PREFIXES = {"Account": "001"}

@@ -11,8 +11,7 @@ from hypothesis import given, strategies as st
 from clients.salesforce.polled_rows import rows_of_csv
 from clients.salesforce.soql import keyset_query, literal, selected_fields
 from schemas.catalogue import default_catalogue
-from schemas.ingest.polled import Deletion, PolledRow
-from schemas.ingest.positions import PolledPosition
+from schemas.ingest.positions import Deletion, PolledPosition, PolledRow
 from tests.support.builders.bus import protector
 from transforms.ingest.decode_events import RawEvent, decode_events
 from transforms.ingest.snapshots import deletion_event, row_events

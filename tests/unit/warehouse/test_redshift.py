@@ -18,10 +18,10 @@ import pytest
 
 from activities.apply.applier import Applier
 from clients.storage.objects import ObjectStore
-from clients.warehouse import redshift
+from clients.warehouse import redshift, redshift_sql
 from clients.warehouse.psycopg_errors import translated
 from clients.warehouse.redshift import RedshiftWarehouse
-from clients.warehouse.sql import apply as sql
+from clients.warehouse.sql import apply as sql, ledger as ledger_sql
 from clients.warehouse.sql.quality import find_open_findings
 from clients.warehouse.sql.scorecard import find_counts, insert_counts, views
 from schemas.catalogue import Catalogue
@@ -155,7 +155,7 @@ def warehouse(said: Conversation, store: NotedStore, monkeypatch: pytest.MonkeyP
 
 def loaded(table: str, columns: tuple[Column, ...], number: int) -> list[str]:
     url = f"s3://raw-bucket/load/{number}.parquet"
-    return [f"S3: put load/{number}.parquet", redshift.copy_statement(table, columns, url, ROLE)]
+    return [f"S3: put load/{number}.parquet", redshift_sql.copy_statement(table, columns, url, ROLE)]
 
 
 SVV_COLUMNS = (
@@ -169,7 +169,7 @@ SVV_COLUMNS = (
 
 def test_copy_text() -> None:
     columns = (RECORD_ID, Column("type", Kind.TEXT, 20))
-    assert redshift.copy_statement(
+    assert redshift_sql.copy_statement(
         "curated.thing_current", columns, "s3://raw-bucket/load/1.parquet", ROLE
     ) == (
         'COPY curated.thing_current ("record_id", "type") FROM \'s3://raw-bucket/load/1.parquet\' '
@@ -178,7 +178,7 @@ def test_copy_text() -> None:
 
 
 def test_copy_quotes_its_literals() -> None:
-    assert "IAM_ROLE 'a''b' FORMAT" in redshift.copy_statement("t", (RECORD_ID,), "s3://b/k", "a'b")
+    assert "IAM_ROLE 'a''b' FORMAT" in redshift_sql.copy_statement("t", (RECORD_ID,), "s3://b/k", "a'b")
 
 
 def test_merge_text() -> None:
@@ -202,7 +202,7 @@ def test_merge_text() -> None:
 
 
 def test_ddl_of_an_object() -> None:
-    made = [redshift.create_statement(table, columns) for table, columns in sql.tables_of(THING).items()]
+    made = [redshift_sql.create_statement(table, columns) for table, columns in sql.tables_of(THING).items()]
     assert made == [
         'CREATE TABLE IF NOT EXISTS audit.thing_change ("record_id" VARCHAR(72) NOT NULL, '
         '"change_order" VARCHAR(192) NOT NULL, "change_type" VARCHAR(64) NOT NULL, "changed_at" TIMESTAMPTZ NOT NULL, '
@@ -227,11 +227,11 @@ def test_ddl_of_an_object() -> None:
 
 def test_redshift_distributes_the_tables_of_ops_itself() -> None:
     for table, columns in sql.TABLES_OF_OPS.items():
-        assert redshift.create_statement(table, columns).endswith(") DISTSTYLE AUTO")
+        assert redshift_sql.create_statement(table, columns).endswith(") DISTSTYLE AUTO")
 
 
 def test_stage_text() -> None:
-    assert redshift.stage_statement(sql.TOUCHED, sql.RECORD_LIST) == (
+    assert redshift_sql.stage_statement(sql.TOUCHED, sql.RECORD_LIST) == (
         'CREATE TEMP TABLE stage_touched ("record_id" VARCHAR(72)) DISTSTYLE KEY DISTKEY(record_id)'
     )
 
@@ -252,13 +252,13 @@ def test_stage_text() -> None:
     ],
 )
 def test_every_kind_has_a_type(column: Column, name: str) -> None:
-    assert redshift.type_name(column) == name
+    assert redshift_sql.type_name(column) == name
 
 
 def test_an_object_without_tables_takes_the_lock_of_quarantine() -> None:
     known = frozenset({"curated.thing_current"})
-    assert redshift.lock_statement("thing", known) == "LOCK TABLE curated.thing_current"
-    assert redshift.lock_statement("Foreign__c; DROP", known) == "LOCK TABLE ops.quarantine"
+    assert redshift_sql.lock_statement("thing", known) == "LOCK TABLE curated.thing_current"
+    assert redshift_sql.lock_statement("Foreign__c; DROP", known) == "LOCK TABLE ops.quarantine"
 
 
 # Parquet
@@ -277,7 +277,7 @@ ROW = {
 
 def test_parquet_has_the_columns_in_the_order_of_copy() -> None:
     shuffled = pa.table({name: [ROW[name]] for name in reversed(ROW)})
-    written = pq.read_table(BytesIO(redshift.parquet_of("t", EVERY_KIND, shuffled)))
+    written = pq.read_table(BytesIO(redshift_sql.parquet_of("t", EVERY_KIND, shuffled)))
     assert written.column_names == [column.name for column in EVERY_KIND]
     assert written.schema.types == [column.arrow for column in EVERY_KIND]
     assert written.to_pylist() == [ROW]
@@ -285,7 +285,7 @@ def test_parquet_has_the_columns_in_the_order_of_copy() -> None:
 
 def test_parquet_types_are_those_that_copy_maps() -> None:
     file = pq.ParquetFile(
-        BytesIO(redshift.parquet_of("t", EVERY_KIND, pa.table({n: [v] for n, v in ROW.items()})))
+        BytesIO(redshift_sql.parquet_of("t", EVERY_KIND, pa.table({n: [v] for n, v in ROW.items()})))
     )
     columns = [file.schema.column(place) for place in range(len(EVERY_KIND))]
     assert {column.name: (column.physical_type, column.converted_type) for column in columns} == {
@@ -302,9 +302,9 @@ def test_parquet_types_are_those_that_copy_maps() -> None:
 
 def test_a_text_is_measured_in_bytes() -> None:
     column = Column("notes", Kind.TEXT, 4_000)
-    redshift.parquet_of("t", (column,), pa.table({"notes": ["\N{EURO SIGN}" * 4_000, None]}))
+    redshift_sql.parquet_of("t", (column,), pa.table({"notes": ["\N{EURO SIGN}" * 4_000, None]}))
     with pytest.raises(StatementError, match="notes holds a text of 16001 bytes"):
-        redshift.parquet_of("t", (column,), pa.table({"notes": ["x" * 16_001]}))
+        redshift_sql.parquet_of("t", (column,), pa.table({"notes": ["x" * 16_001]}))
 
 
 # Conversations
@@ -352,16 +352,16 @@ def test_one_applied_batch(warehouse: RedshiftWarehouse, store: NotedStore, said
         "BEGIN",
         # Nothing may be read before the lock: the first query fixes what the transaction sees.
         "LOCK TABLE curated.thing_current",
-        sql.find_applied_batches(1),
-        redshift.stage_statement(sql.TOUCHED, sql.RECORD_LIST),
+        ledger_sql.find_applied_batches(1),
+        redshift_sql.stage_statement(sql.TOUCHED, sql.RECORD_LIST),
         *loaded(sql.TOUCHED, sql.RECORD_LIST, 1),
         sql.find_last_orders(THING),
         *loaded("audit.thing_change", change_columns(THING), 2),
-        redshift.stage_statement(versions, net_columns(THING)),
+        redshift_sql.stage_statement(versions, net_columns(THING)),
         *loaded(versions, net_columns(THING), 3),
         sql.close_versions(THING),
         sql.open_versions(THING),
-        redshift.stage_statement(latest, net_columns(THING)),
+        redshift_sql.stage_statement(latest, net_columns(THING)),
         *loaded(latest, net_columns(THING), 4),
         sql.merge_current(THING),
         find_open_findings(),
@@ -409,7 +409,7 @@ def test_a_second_stage_of_a_name_replaces_the_first(
     with warehouse.transaction() as transaction:
         one_row(transaction)
         one_row(transaction)
-    create = redshift.stage_statement(sql.TOUCHED, sql.RECORD_LIST)
+    create = redshift_sql.stage_statement(sql.TOUCHED, sql.RECORD_LIST)
     staging = [text for text in said if "TABLE" in text and "COPY" not in text]
     assert staging == [create, "DROP TABLE stage_touched", create, "DROP TABLE stage_touched"]
 
@@ -430,7 +430,7 @@ def test_ensure_tables_makes_what_is_missing(warehouse: RedshiftWarehouse, said:
         "CREATE SCHEMA IF NOT EXISTS ops",
         SVV_COLUMNS,
         'ALTER TABLE curated.thing_current ADD COLUMN "type" VARCHAR(80)',
-        redshift.create_statement("curated.thing_history", sql.tables_of(THING)["curated.thing_history"]),
+        redshift_sql.create_statement("curated.thing_history", sql.tables_of(THING)["curated.thing_history"]),
         *views(),
     ]
 
@@ -451,7 +451,7 @@ def test_a_shadow_is_named_in_every_statement_and_in_no_address(
         "LOCK TABLE shadow_s_curated.thing_current",
         "DELETE FROM shadow_s_curated.thing_current",
         "SELECT batch FROM shadow_s_ops.ledger",
-        redshift.copy_statement("shadow_s_curated.thing_current", sql.RECORD_LIST, url, "arn/ops.role"),
+        redshift_sql.copy_statement("shadow_s_curated.thing_current", sql.RECORD_LIST, url, "arn/ops.role"),
     ]
 
 

@@ -15,7 +15,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.dialects import Redshift
 
-from clients.warehouse import redshift
+from clients.warehouse import redshift_sql
 from clients.warehouse.shadow import schemas as shadow_schemas, sql as shadow_sql
 from clients.warehouse.sql import (
     apply,
@@ -186,7 +186,7 @@ def test_redshift_words_are_quoted_where_they_are_names(name: str) -> None:
 
 def test_every_table_can_be_made_in_redshift() -> None:
     for table, columns in TABLES.items():
-        tree = parsed(redshift.create_statement(table, columns))
+        tree = parsed(redshift_sql.create_statement(table, columns))
         assert isinstance(tree, exp.Create)
         made = {column.name: column.this.quoted for column in tree.find_all(exp.ColumnDef)}
         assert list(made) == arrow_schema(columns).names

@@ -22,7 +22,7 @@ RECORDED_BEFORE_A_CHANGE = {names.WATCH_LANES, names.FIND_ECHOES, names.FORM_WRI
 """Their limits were changed after the histories were recorded."""
 WRONG = """
 from schemas.backfill import PartInput
-from schemas.refresh import RefreshState
+from schemas.drift import RefreshState
 from workflows.contracts.backfill import DROP_JOB, READ_PART
 from workflows.runtime import run, start
 

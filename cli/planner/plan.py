@@ -10,15 +10,14 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from cli.options import DEFAULT_HOME, Home, SettingsFile
 from cli.output import EXIT_NO_PLAN, OUT, AsJson, print_json
-from cli.plan_output import plan_as_json, plan_page, view_as_json, view_page
+from cli.planner.output import plan_as_json, plan_page, view_as_json, view_page
 from cli.state import settings_of_state
 from schemas import names
 from schemas.catalogue import default_catalogue
 from schemas.errors import SettingsError, UnavailableError
 from schemas.governor import Budget, Terms
 from schemas.ids import planner_workflow_id
-from schemas.plan import ObjectLoad, PlanTask
-from schemas.planner import PlannerView
+from schemas.planner import ObjectLoad, PlannerView, PlanTask
 from transforms.planner.allocations import allocations, following_may_spend
 from transforms.planner.choose import make_plan
 from workers.clients import connect_temporal

@@ -10,12 +10,11 @@ import typer
 from cli.grammar import CommandApp
 from cli.options import DEFAULT_HOME, By, Home, NeededReason, ObjectName, SettingsFile, who
 from cli.output import AsJson, print_json, say
-from cli.plan_output import view_as_json
+from cli.planner.output import view_as_json
 from cli.state import settings_of_state
 from clients.temporal.planner import pin_object
 from schemas.errors import SettingsError
-from schemas.plan import Way
-from schemas.planner import PinInput, PlannerView
+from schemas.planner import PinInput, PlannerView, Way
 from workers.clients import connect_temporal
 from workers.settings import Settings
 

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from cli.grammar import CommandApp
+from cli.local.sandbox import answered
 from cli.options import DEFAULT_HOME, Home
 from cli.output import print_json
-from cli.sandbox import answered
 from cli.state import read_endpoints
 from schemas.errors import SettingsError
 

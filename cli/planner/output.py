@@ -9,8 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from schemas.governor import Budget
-from schemas.plan import Plan, PlanTask
-from schemas.planner import PlannerView
+from schemas.planner import Plan, PlannerView, PlanTask
 from transforms.planner.allocations import PLANNED
 
 _COLUMNS = {

@@ -10,9 +10,9 @@ import httpx
 import typer
 
 from cli.grammar import CommandApp
+from cli.local.sandbox_packages import require_sandbox_packages
 from cli.options import DEFAULT_HOME, Home
 from cli.output import OUT, print_json, progress, say
-from cli.sandbox_packages import require_sandbox_packages
 from cli.state import read_endpoints, write_endpoints
 from sandbox.endpoints import Endpoints
 from schemas.errors import SettingsError, UnavailableError
@@ -62,15 +62,8 @@ def up(
     from sandbox.stack import Ports, running_sandbox
 
     stop = stop_event()
-    ports = Ports(
-        salesforce_port,
-        salesforce_tls_port,
-        pubsub_port,
-        s3_port,
-        postgres_port,
-        temporal_port,
-        temporal_ui_port,
-    )
+    org = (salesforce_port, salesforce_tls_port, pubsub_port)
+    ports = Ports(*org, s3_port, postgres_port, temporal_port, temporal_ui_port)
     allowed = _allowances(allow or [])
     with running_sandbox(home.resolve(), ports=ports, fresh=fresh, edition=edition, allow=allowed) as sandbox:
         endpoints = sandbox.endpoints

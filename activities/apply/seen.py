@@ -1,0 +1,82 @@
+"""What the warehouse knows of a group's changes: which are new, and which records need the fold."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from clients.warehouse import Transaction
+from clients.warehouse.sql import apply as sql
+from schemas.catalogue import ObjectSpec
+from transforms.ingest.snapshots import REPAIRS
+from transforms.ingest.wide_rows import is_bounded, room, widths
+
+
+@dataclass
+class SeenChanges:
+    """What the warehouse knows of a group's changes."""
+
+    spec: ObjectSpec
+    is_new: list[bool]
+    """By row of the group: neither logged before nor a second copy inside the group."""
+    last_orders: dict[str, str]
+    """record_id -> the last change applied to it, for the records that exist."""
+    unknown_fields: dict[str, str]
+    """record_id -> `unknown_fields` of its row, for those that have any."""
+    widths: dict[str, int] | None
+    """record_id -> most bytes of its row, for the records that exist; None: the object's records always fit."""
+
+    @classmethod
+    def of(cls, transaction: Transaction, spec: ObjectSpec, incoming: pa.Table) -> "SeenChanges":
+        ids = incoming["record_id"].to_pylist()
+        orders = incoming["change_order"].to_pylist()
+        _stage_records(transaction, sql.TOUCHED, sorted(set(ids)))
+        rows = transaction.fetch(sql.find_last_orders(spec))
+        last_orders: dict[str, str] = {record_id: order for record_id, order, _ in rows}
+        unknown = {record_id: fields for record_id, _, fields in rows if fields is not None}
+        suspects = {id_ for id_, order in zip(ids, orders, strict=True) if order <= last_orders.get(id_, "")}
+        logged: set[tuple[str, str]] = set()
+        if suspects:
+            _stage_records(transaction, sql.SUSPECT, sorted(suspects))
+            logged = set(transaction.fetch(sql.find_logged_orders(spec)))
+        is_new = []
+        for identity in zip(ids, orders, strict=True):
+            is_new.append(identity not in logged)
+            logged.add(identity)
+        wide = dict(transaction.fetch(sql.find_widths(spec))) if is_bounded(spec) else None
+        return cls(spec, is_new, last_orders, unknown, wide)
+
+    def slow_records(self, new: pa.Table) -> set[str]:
+        """Records with a change that is out of order or a text diff, that are repaired, or that may be too wide for their row."""
+        last = self.last_orders
+        names = ("record_id", "change_order", "diff_fields", "change_origin")
+        columns = (new[name].to_pylist() for name in names)
+        return {
+            record_id
+            for record_id, order, diffs, origin in zip(*columns, strict=True)
+            if diffs is not None or order <= last.get(record_id, "") or origin in REPAIRS
+        } | self._too_wide(new)
+
+    def _too_wide(self, new: pa.Table) -> set[str]:
+        """Records whose row may have become too wide, or was: only the fold knows which of their fields fit."""
+        if self.widths is None:
+            return set()
+        total = Counter(self.widths)
+        changes = Counter[str]()
+        for record_id, width in zip(
+            new["record_id"].to_pylist(), widths(new, self.spec).tolist(), strict=True
+        ):
+            total[record_id] += width
+            changes[record_id] += 1
+        return {
+            record_id
+            for record_id, count in changes.items()
+            if record_id in self.unknown_fields
+            # One change fits by itself: staging has seen to it.
+            or (total[record_id] > room(self.spec) and (count > 1 or record_id in self.last_orders))
+        }
+
+
+def _stage_records(transaction: Transaction, name: str, record_ids: list[str]) -> None:
+    rows = pa.table({"record_id": pa.array(record_ids, pa.large_string())})
+    transaction.stage(name, sql.RECORD_LIST, rows)

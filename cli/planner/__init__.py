@@ -1,0 +1,1 @@
+"""tidegate plan and planner: how objects are followed."""
