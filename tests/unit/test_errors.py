@@ -78,7 +78,7 @@ EXAMPLES: dict[type[TidegateError], tuple[TidegateError, str]] = {
             "`tidegate budget` shows who spends it.",
         ),
         (errors.StreamBrokenError(lane="l", detail="d"), "It is opened again from the last position."),
-        (errors.SchemaChangedError(call="GET /x", detail="d"), "`tidegate drift` says what was found."),
+        (errors.SchemaChangedError(call="GET /x", detail="d"), "see `tidegate drift`."),
         (errors.StaleCatalogueError(object_name="Case"), "The step is tried again by itself."),
         (
             errors.ObjectHeldError(object_name="Case", reason="9 of 10 changes break rules."),

@@ -136,13 +136,13 @@ def test_the_token_of_up_is_kept_for_its_owner_alone(tmp_path: Any) -> None:
 
 @pytest.mark.parametrize("name", sorted(OUR_NAMES))
 def test_no_token_is_called_like_the_engine_itself(name: str) -> None:
-    with pytest.raises(ValueError, match="on record under that name"):
+    with pytest.raises(ValueError, match="records its own acts under that name"):
         ApiSettings.model_validate({"tokens": [new_token(name, CallerRole.READER)[1]]})
 
 
 def test_two_tokens_have_two_names() -> None:
     entries = [new_token("a", role)[1] for role in (CallerRole.READER, CallerRole.OPERATOR)]
-    with pytest.raises(ValueError, match="one name"):
+    with pytest.raises(ValueError, match="same name"):
         ApiSettings.model_validate({"tokens": entries})
 
 

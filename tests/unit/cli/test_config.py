@@ -57,9 +57,9 @@ def test_each_setting_says_where_it_comes_from(tmp_path: Path, monkeypatch: pyte
         line.split()[0]: line.split()
         for line in run("show", "--settings", str(settings(tmp_path))).splitlines()
     }
-    assert rows["cut.most_changes"] == ["cut.most_changes", "77", "environment"]
+    assert rows["cut.max_changes"] == ["cut.max_changes", "77", "environment"]
     assert rows["salesforce.login_url"][-1] == "file"
-    assert rows["cut.most_bytes"][-1] == "default"
+    assert rows["cut.max_bytes"][-1] == "default"
 
 
 def test_settings_that_fit_are_said_to(tmp_path: Path) -> None:
