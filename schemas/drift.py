@@ -217,7 +217,7 @@ REFRESH_EVERY = timedelta(hours=6)
 
 
 class RefreshInput(Message):
-    """What to read."""
+    """The fields and records to read."""
 
     org: str
     object: str
@@ -233,7 +233,7 @@ class RefreshInput(Message):
 
 
 class RefreshCounts(Counts):
-    """What has come of a refresh so far."""
+    """Counts of a refresh so far."""
 
     read: int = 0
     """Records whose fields were read."""
@@ -256,7 +256,7 @@ class RefreshGroup(Message):
 
 
 class RefreshPlan(Message):
-    """What is worth reading."""
+    """The reads that are worth their calls."""
 
     groups: tuple[RefreshGroup, ...] = ()
     expected_calls: int = 0
@@ -282,7 +282,7 @@ class FieldsInput(Message):
 
 
 class FieldsResult(Message):
-    """What a stretch has done."""
+    """The result of one stretch of reading."""
 
     position: str
     done: bool

@@ -234,7 +234,7 @@ class Spender(Message):
 
 
 class Expected(Message):
-    """What `used` will be."""
+    """The projected value of `used`."""
 
     at: datetime
     used: int
@@ -269,7 +269,7 @@ class Forecast(Message):
     margin: int = 0
     """Never granted."""
     left: int = 0
-    """What could still be granted. Never negative."""
+    """Tokens that could still be granted. Never negative."""
     read_at: datetime | None = None
     """When the org last said so; None for a budget that it says nothing of."""
     paused_until: datetime | None = None

@@ -13,7 +13,7 @@ LEDGER_COLUMNS = (
     Column("applied", Kind.INTEGER, required=True),
     Column("duplicate", Kind.INTEGER, required=True),
     Column("quarantined", Kind.INTEGER, required=True),
-    Column("rebuilt", Kind.INTEGER, required=True),  # records folded anew from the change log
+    Column("rebuilt", Kind.INTEGER, required=True),  # records folded again from the change log
     Column("first_changed_at", Kind.TIMESTAMP),
     Column("last_changed_at", Kind.TIMESTAMP),
     Column("first_received_at", Kind.TIMESTAMP, required=True),
@@ -146,7 +146,7 @@ RECONCILIATION_COLUMNS = (
     Column("repaired", Kind.INTEGER, required=True),
     Column(
         "altered", Kind.INTEGER, required=True
-    ),  # rows that were not what the change log says; mended from it
+    ),  # rows that did not follow from the change log; repaired from it
     Column("calls", Kind.INTEGER, required=True),  # API calls, those of the repair included
     Column("report_key", Kind.TEXT, 1_024, required=True),
     Column("began_at", Kind.TIMESTAMP, required=True),

@@ -43,11 +43,11 @@ class ObjectLoad(Message):
 
 
 class PlanTask(Message):
-    """What a plan is made from."""
+    """The inputs of a plan."""
 
     loads: tuple[ObjectLoad, ...]
     may_spend: dict[Budget, float]
-    """What following may spend of each budget in 24 hours; a budget that is missing is
+    """Tokens that following may spend of each budget in 24 hours; a budget that is missing is
     unlimited.
     """
     freshness_goal: timedelta = timedelta(seconds=120)
@@ -82,7 +82,7 @@ class Plan(Message):
     fits: bool
     """True when every object meets the goal within every budget."""
     problems: tuple[str, ...] = ()
-    """What does not fit, in plain sentences that end with what would help."""
+    """The goals that do not fit, in plain sentences that end with what would help."""
 
 
 HAND_OVER_OVERLAP = timedelta(seconds=60)

@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 from schemas.message import Message
 
 SETTLE = timedelta(minutes=2)
-"""The freshness goal: what the org had so long ago the warehouse must have by now."""
+"""The freshness goal: changes older than this must be in the warehouse."""
 _FIRST, _LAST = datetime(1900, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 
 

@@ -1,4 +1,4 @@
-"""What the steps of a reconciliation say to one another.
+"""Messages between the steps of a reconciliation.
 
 Only references and counts travel: what a step hands on to the next one lies in the object store
 (`ids.reconcile_key`).
@@ -59,7 +59,7 @@ class DifferingBuckets(Message):
     org_records: int
     warehouse_records: int
     in_flight: int
-    """Changes that were committed while the org was asked, and which were told apart by the
+    """Changes that were committed while the org was asked, and which were recognized by the
     change log.
     """
     ahead: int = 0
@@ -97,7 +97,7 @@ class ReadFactsInput(Message):
     scope: Scope
     number: int
     expected_rows: int = 0
-    """What is known of the number of rows; 0 when nothing is."""
+    """The expected number of rows; 0 = unknown."""
 
 
 class ReadFacts(Message):
@@ -114,7 +114,7 @@ class ReadFacts(Message):
 
 
 class CompareFactsInput(Message):
-    """What the org answered, to be held against the warehouse."""
+    """The org's answer, to be compared with the warehouse."""
 
     org: str
     object: str
@@ -125,7 +125,7 @@ class CompareFactsInput(Message):
 
 
 class ComparedFacts(Message):
-    """What holding records against each other has shown."""
+    """The result of comparing records."""
 
     records: int = 0
     differing: int = 0
@@ -160,7 +160,7 @@ class SetAsideInput(Message):
 
 
 class SetAside(Message):
-    """What was taken out of the change log, and where a repair stands above the rest."""
+    """The changes taken out of the change log, and where a repair stands above the rest."""
 
     changes: int = 0
     """They lay ahead of the clock, and wait in quarantine now."""
@@ -179,7 +179,7 @@ class FindIsolatedInput(Message):
 
 
 class KeepReportInput(Message):
-    """What to keep of a finished reconciliation."""
+    """The report of a finished reconciliation, to be kept."""
 
     state: ReconcileState
     found_keys: tuple[str, ...]

@@ -24,7 +24,7 @@ class MisfitError(ValueError):
 
 
 class Note(NamedTuple):
-    """What is said of a value that landed."""
+    """The note about a value that landed."""
 
     rule: Rule
     severity: Severity

@@ -94,7 +94,7 @@ _NEXT = {
     "reading": "Signals `pause` and `cancel` stop it after the page that is being landed.",
     "paused": "Signal `resume` lets it go on at the next page.",
     "planning": "The org counts rows; a budget that is spent makes this wait: `tidegate budget`.",
-    "failed": "Mend what is said above and start the same window again: it goes on where it stopped.",
+    "failed": "Fix the problem above and start the same window again: it goes on where it stopped.",
     "cancelled": "What was landed stays. Started again, the window reads what is missing.",
 }
 

@@ -1,4 +1,4 @@
-"""What the warehouse knows of a group's changes: which are new, and which records need the fold."""
+"""Find which changes of a group are new, and which records need the fold."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from transforms.ingest.wide_rows import is_bounded, room, widths
 
 @dataclass
 class SeenChanges:
-    """What the warehouse knows of a group's changes."""
+    """A group's changes as the warehouse knows them."""
 
     spec: ObjectSpec
     is_new: list[bool]

@@ -1,4 +1,4 @@
-"""Third step of the sender: the batch is packed for its carrier, and the store is told that it is
+"""Third step of the sender: pack the batch for its carrier, and record in the store that it is
 about to be sent.
 
 The store gives the permit once. A process that finds the batch sent looks up what became of it.

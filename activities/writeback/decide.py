@@ -16,7 +16,7 @@ from transforms.writeback.facts import Outcome, SeenRecord, ToSend
 
 @dataclass(frozen=True)
 class Decision:
-    """What is done with each entry of a batch."""
+    """The decision about each entry of a batch."""
 
     send: tuple[ToSend, ...]
     """Each with the id of its record, when there is one."""

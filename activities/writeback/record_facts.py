@@ -1,4 +1,4 @@
-"""What the org, the change log and the store know of the records of a batch."""
+"""Read the records of a batch: from the org, the change log and the store."""
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,7 +21,7 @@ from transforms.writeback.facts import OtherChange, SeenRecord, ToSend, whole_se
 
 @dataclass(frozen=True)
 class RecordFacts:
-    """What is known of the records before they are written."""
+    """The records as they were before the write."""
 
     seen: Mapping[str, SeenRecord]
     """External id -> the record as the org has it now."""

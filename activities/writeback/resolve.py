@@ -1,4 +1,4 @@
-"""What has become of a batch that was perhaps carried out: its ingest job is asked, and its
+"""Find the outcome of a batch that was perhaps carried out: its ingest job is asked, and its
 records are looked up.
 """
 
@@ -29,7 +29,7 @@ class Resolver:
     terms: WritebackConfig
 
     async def resolve(self, batch: OpenBatch, *, is_over: bool) -> Outcomes:
-        """Outcomes of the entries of which something can be told by now. `is_over`: the org is
+        """Outcomes of the entries that are known by now. `is_over`: the org is
         done with every call.
         """
         if batch.stored.carrier is Carrier.BULK:

@@ -3,7 +3,8 @@ became of it.
 
 A batch goes through a pipeline of values that do not change:
 
-    open_batch -> OpenBatch -> decide -> Decision -> pack, begin -> Permit | Paused -> deliver -> outcomes -> record
+    open_batch -> OpenBatch -> decide -> Decision -> pack, begin -> Permit | Paused
+    -> deliver -> outcomes -> record
 
 Each activity is safe to repeat. `send_writebacks` tells the store before it sends; it sends
 nothing of a batch that it finds sent.
@@ -90,7 +91,7 @@ class WritebackSteps:
 
     @activity.defn(name=names.LOOK_UP_WRITEBACKS)
     async def look_up_writebacks(self, request: LookUpInput) -> SentBatch:
-        """Find out what became of a batch; `is_known` False when not all of it can be told yet."""
+        """Find the outcome of a batch. `is_known` is False while some of it is unknown."""
         batch, is_over = await self._open(request.batch.batch), request.is_over
         if batch is None:
             return SentBatch(is_known=True)

@@ -70,7 +70,7 @@ class LeaseAccount:
         return not is_concurrency and usable < _REFILL_BELOW * self.wish(now, is_concurrency=False)
 
     def line(self, key: LeaseKey, now: float) -> LeaseLine:
-        """What the governor is told of the lease. Tokens that are not wished for go back with
+        """The report of the lease for the governor. Tokens that are not wished for go back with
         it.
         """
         budget, lease_class = key

@@ -75,7 +75,7 @@ class CompositeWrites:
         not_after: Deadline | None = None,
         is_long: bool = False,
     ) -> list[RowResult]:
-        """Write the rows in one call; returns what became of each, in their order.
+        """Write the rows in one call; returns the result of each, in their order.
 
         Args:
             object_name: Of all of them.
@@ -83,8 +83,7 @@ class CompositeWrites:
             rows: At most five collections of 200 (`collections_needed`), each record once.
             batch: Its id, under which the changes come back (`changeOrigin`).
             not_after: As of `OrgHttp.write`.
-            is_long: The call may take 20 seconds or more: as many rows as the org needs so long
-                for.
+            is_long: The call may take 20 seconds or more, because it has many rows.
 
         Without rows that can be sent nothing is called. Raises `ValueError` for rows that do not
         fit into one call, `UnknownOutcomeError` when some may have been written, and whatever

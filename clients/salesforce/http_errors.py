@@ -1,4 +1,4 @@
-"""What a failed call means: for the caller, for the governor, and for a write of which nobody
+"""The meaning of a failed call: for the caller, for the governor, and for a write of which nobody
 knows whether it was done.
 """
 
@@ -115,8 +115,7 @@ def refused_write(refused: TidegateError, response: httpx.Response, call: str) -
 
 
 def refusal_for_all(response: httpx.Response, also: tuple[Budget, ...]) -> Refusal | None:
-    """What the governor must hear of a refusal. None = the refusal says nothing about limits
-    (salesforce.md B.10).
+    """The part of a refusal that concerns the governor. None = it says nothing about limits.
 
     Args:
         response: The org's answer.

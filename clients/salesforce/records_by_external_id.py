@@ -56,7 +56,7 @@ class RecordsByKey:
     ) -> dict[str, RecordSeen]:
         """The records by the external ids as they were asked for; an id without a record is absent.
 
-        A record in the recycle bin is told when no live one has its id. Up to 1,000 ids are one
+        A record in the recycle bin is returned when no live one has its id. Up to 1,000 ids are one
         call, fewer of a very wide object. What was committed less than some seconds ago may be
         missing or old: queries lag behind commits
         (`clients.salesforce.polling.VISIBILITY_DELAY`). Raises as `OrgHttp.read`.

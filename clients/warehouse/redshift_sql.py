@@ -45,7 +45,7 @@ def create_statement(table: str, columns: Sequence[Column]) -> str:
 
 
 def missing_statements(table: str, columns: Sequence[Column], existing: set[str] | None) -> dict[str, str]:
-    """What is to be made -> the DDL that makes it. `existing`: the table's columns; None when
+    """Tables and columns to be made -> the DDL for each. `existing`: the table's columns; None when
     there is no table.
     """
     if existing is None:

@@ -1,4 +1,4 @@
-"""What the store knows of a batch: its writebacks, its state, and our own last writes of its
+"""Read a batch from the store: its writebacks, its state, and our own last writes of its
 records.
 """
 
@@ -41,7 +41,7 @@ class OwnWrite:
     no record.
     """
     fields: Values
-    """What it wrote."""
+    """The values of the write."""
 
 
 class FoundRecord(NamedTuple):

@@ -88,7 +88,7 @@ def is_among(numbers: Sequence[int]) -> sa.ColumnElement[bool]:
 
 
 class WritebackAct(NamedTuple):
-    """What an operator has done with writebacks."""
+    """An operator's act on writebacks."""
 
     name: str
     """Stored: `writeback.retry`, `writeback.discard` or `writeback.undo`."""

@@ -3,7 +3,7 @@ treated.
 
 Everything downstream (raw protection, validation, table columns, history) is derived from this
 one file, so an object that is not here is not read, and a field that is not here is never
-written in clear anywhere. Change `catalogue.yaml`, not code, to add an object or a field.
+written in plaintext anywhere. Change `catalogue.yaml`, not code, to add an object or a field.
 """
 
 from schemas.catalogue.field_spec import FieldSpec, Pii, TooLong

@@ -29,7 +29,7 @@ _CURRENCY_SCALE = 2
 
 
 class TooLong(StrEnum):
-    """What becomes of a text that is longer than its field, or than the warehouse's longest
+    """The treatment of a text that is longer than its field, or than the warehouse's longest
     text.
     """
 
@@ -75,7 +75,7 @@ class FieldSpec(BaseModel):
     the rule `required`.
     """
     values: tuple[str, ...] = ()
-    """What the field may hold, each part of a multipicklist; empty: anything."""
+    """The values that the field may hold, each part of a multipicklist; empty: anything."""
     unique: bool = False
     """No two live records have the same value."""
     min: float | None = None
@@ -86,7 +86,7 @@ class FieldSpec(BaseModel):
     not_after: Literal["now"] | None = None
     """`now`: a date or time that has not come breaks the rule."""
     severity: tuple[tuple[Rule, Severity], ...] = ()
-    """What follows when a value breaks a declared rule, in the file as `{rule: severity}`;
+    """The severity of each declared rule, in the file as `{rule: severity}`;
     `warn` for one that is not named.
     """
     references: tuple[str, ...] = ()
@@ -102,7 +102,7 @@ class FieldSpec(BaseModel):
     refreshes alone.
     """
     inputs: tuple[str, ...] = ()
-    """What a calculated field is worked out from, as `Object.Field`, when only a change of that can
+    """The inputs of a calculated field, as `Object.Field`, when only a change of that can
     change it; empty: time alone can.
     """
     held: bool = False
@@ -170,7 +170,7 @@ class FieldSpec(BaseModel):
         return self.scale if self.type in FRACTIONS else None
 
     def severity_of(self, rule: Rule) -> Severity:
-        """What follows when a value breaks a declared rule."""
+        """The severity of a declared rule."""
         return dict(self.severity).get(rule, Severity.WARN)
 
     @property

@@ -36,7 +36,7 @@ class ObjectSpec(BaseModel):
     key_prefix: str = Field(pattern=r"^[0-9a-zA-Z]{3}$")
     history: bool = False
     table: str = ""
-    """What its tables are called by: ServiceRequest__c -> service_request. It follows from the
+    """The stem of its tables' names: ServiceRequest__c -> service_request. It follows from the
     name where the catalogue gives none.
     """
     hold_above: float | None = Field(default=None, gt=0, lt=100)
@@ -184,7 +184,7 @@ def _check_compounds(spec: ObjectSpec) -> None:
 
 
 def relationship_name(field: str) -> str | None:
-    """What leads from a reference to the record it points to: AccountId -> Account, Account__c
+    """The names that lead from a reference to its record: AccountId -> Account, Account__c
     -> Account__r; None for other names.
     """
     if field.endswith("__c"):

@@ -26,7 +26,7 @@ _Field = tuple[int, str, Converter]
 
 
 class ReadPayload(NamedTuple):
-    """What a payload says of its object's fields."""
+    """The fields that a payload carries."""
 
     values: list[Any]
     """Typed, by place."""

@@ -164,7 +164,7 @@ def _moment(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 _FIRST_MS, _LAST_MS = -62_135_596_800_000, 253_402_300_799_999
-"""What Python's datetime and the warehouses hold."""
+"""The range of Python's datetime and of the warehouses."""
 
 
 def _time(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -1,4 +1,4 @@
-"""What the steps of a reconciliation come to: its suspects, its counts and its verdict."""
+"""Sum up the steps of a reconciliation: its suspects, its counts and its verdict."""
 
 from collections.abc import Sequence
 

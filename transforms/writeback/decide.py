@@ -19,11 +19,11 @@ from transforms.writeback.facts import OtherChange, Outcome, SeenRecord, SentAt,
 from transforms.writeback.row_errors import read_row_error
 
 CHANGE_LOG_RETRY = timedelta(seconds=3)
-"""An entry waits so long for a change of its record that the change log has not got yet; then it
+"""How long an entry waits for a change of its record that the change log has not got yet; then it
 is decided about again.
 """
 CHANGE_LOG_MARGIN = timedelta(seconds=90)
-"""So long before its deadline a writeback stops waiting for the change log."""
+"""Time before its deadline at which a writeback stops waiting for the change log."""
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ _MOST_WORDS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class RowResult:
-    """What the org says of one row."""
+    """The org's answer for one row."""
 
     record_id: str = ""
     """Empty when the row failed."""

@@ -1,4 +1,4 @@
-"""What CometD's error texts mean."""
+"""The meaning of CometD's error texts."""
 
 from typing import Any
 

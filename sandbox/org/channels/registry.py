@@ -45,7 +45,7 @@ CREATE TABLE IF NOT EXISTS sandbox_deselected (entity TEXT PRIMARY KEY) WITHOUT 
 
 
 class ChannelAccess(NamedTuple):
-    """What decides which events a subscriber gets."""
+    """The rules for the events of a subscriber."""
 
     entities: Entities
     permissions: Permissions

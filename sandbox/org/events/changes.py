@@ -137,7 +137,7 @@ class EventShape:
 
 
 class Change(NamedTuple):
-    """What one event of a transaction says, beside what all of them share."""
+    """The part of an event that is its own within a transaction."""
 
     kind: str
     """`changeType`, such as `UPDATE` or `GAP_UPDATE`."""

@@ -1,4 +1,4 @@
-"""What is sent of a batch, and what is skipped: by values alone."""
+"""The decision which entries of a batch are sent and which are skipped, by values alone."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
