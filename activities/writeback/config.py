@@ -4,11 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from schemas.settings.writeback import ABANDONED_CALL_TIMEOUT
+from schemas.settings.writeback import ABANDONED_CALL_TIMEOUT, CHANGE_LOG_TIMEOUT
 from schemas.writeback.messages import ConflictPolicy
 
-SETTLED_AFTER = timedelta(minutes=2)
-LOST_ANSWER_PATIENCE = timedelta(minutes=4)
 SEND_WITHIN = timedelta(seconds=20)
 COME_AGAIN = timedelta(seconds=5)
 READ_WITHIN = timedelta(minutes=2)
@@ -34,7 +32,7 @@ class WritebackConfig:
     """
     read_within_by_job: timedelta = READ_WITHIN_BY_JOB
     """The same of a batch whose job has to be made and filled in between."""
-    patience: timedelta = LOST_ANSWER_PATIENCE
+    patience: timedelta = CHANGE_LOG_TIMEOUT
     """After a call without an answer, how long the change log may take to tell whose a change
     was.
     """

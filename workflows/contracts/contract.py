@@ -52,4 +52,5 @@ class Contract(Generic[In, Out]):
     """
     retry: RetryPolicy = field(default_factory=lambda: PATIENT)
     cancellation: ActivityCancellationType = ActivityCancellationType.TRY_CANCEL
-    """True when a cancelled activity is waited for."""
+    """`TRY_CANCEL` = a cancelled workflow does not wait for the running activity;
+    `WAIT_CANCELLATION_COMPLETED` = it waits until the activity has ended."""
