@@ -133,7 +133,7 @@ class ComparedFacts(Message):
     """They changed while they were looked at, and must be looked at again."""
     kinds: dict[str, int] = Field(default_factory=dict)
     key: str | None = None
-    """Where the differences lie: JSON list of `Difference`; None when there are none."""
+    """Where the differences lie: JSON list of `RecordDifference`; None when there are none."""
     ids_key: str | None = None
     """Where the ids lie of those whose repair may stand at its own modstamp."""
     above_key: str | None = None

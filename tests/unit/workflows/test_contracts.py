@@ -113,4 +113,4 @@ def test_mypy_refuses_another_input_and_another_result(tmp_path: Path) -> None:
     assert lines.keys() == {8, 9, 10}, ended.stdout
     assert 'of "run"' in lines[8]
     assert 'of "start"' in lines[9]
-    assert "StretchResult" in lines[10]
+    assert "ReadSlice" in lines[10]
