@@ -4,8 +4,7 @@ A row of `ops.drift` is a decision. The catalogue that the engine goes by is the
 decisions over it, so the table is both the report and the memory. A decision is about an entry
 as it was: once the file says otherwise, the file counts.
 
-A refresh reads again the fields that a decision gave a column, and the fields that the org
-calculates.
+A refresh reads again the fields that a decision gave a column, and those that the org computes.
 """
 
 from datetime import datetime, timedelta

@@ -1,6 +1,4 @@
-"""compare_facts: what the org said of its records, held against the warehouse, and what is wrong
-with which.
-"""
+"""compare_facts: compare the org's records with the warehouse, and name what differs."""
 
 import asyncio
 import hashlib
@@ -51,10 +49,8 @@ ROWS_AT_ONCE = 50_000
 MOST_LISTED = 10_000
 """Differences that a report names one by one; all are repaired."""
 MOST_MOVED = COLLECTION_RETRIEVE_MAX
-"""Records that changed after the org was asked are looked at again when one call reads them all.
-More of them are a busy object's, and the next reconciliation judges them: by then their changes
-are older than the org's answer.
-"""
+"""Records that changed after the question are looked at again when one call reads them all. More of
+them are left to the next reconciliation."""
 (_MISFIT,) = field_digests([MISFIT])
 
 

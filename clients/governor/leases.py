@@ -1,10 +1,7 @@
 """Law 5 in a process: tokens for calls, leased from the governor in advance, many at a time.
 
-One for a process. A token that is there costs no message; one exchange at most is under way, and
-it speaks for every budget and class of the process. When the governor does not answer, what was
-granted may be spent until the lease's life is over, and then calls stop. All times here are the
-process's own monotonic ones, counted from when an exchange was sent, so that no two clocks have
-to agree.
+One exchange at most is under way, for every budget and class of the process. Without an answer,
+granted tokens may be spent until the lease ends; then calls stop. Times are monotonic.
 """
 
 import asyncio
@@ -26,7 +23,7 @@ PATIENCE = timedelta(seconds=30)
 _RENEWALS = 3
 """Exchanges in a lease's life, so that one or two may fail."""
 _SPACING = 0.1
-"""Seconds between two exchanges at least: callers that come meanwhile share the next one."""
+"""Least seconds between two exchanges; callers that come meanwhile share the next one."""
 _BACKOFF = (0.2, 0.5, 1.0, 2.0)
 
 

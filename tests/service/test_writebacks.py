@@ -221,7 +221,7 @@ def someone_changes(writer: WritingEngine, number: int, **fields: Any) -> None:
 async def test_a_newer_change_of_the_field_holds_wins_or_yields_as_configured(
     engine: SmallEngine, policy: ConflictPolicy, state: str, subject: str
 ) -> None:
-    settings = AT_ONCE.model_copy(update={"newer": {"Case.Subject": policy}})
+    settings = AT_ONCE.model_copy(update={"conflict_policy": {"Case.Subject": policy}})
     async with writing(engine, settings) as writer:
         writer.accepted(case(1))
         queue = await writer.start()

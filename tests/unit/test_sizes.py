@@ -61,8 +61,11 @@ def parameters(function: Function) -> int:
 
 
 def lines(function: Function) -> int:
-    """From `def` to the end; decorators aside."""
-    return (function.end_lineno or function.lineno) - function.lineno + 1
+    """From `def` to the end; decorators and the docstring aside."""
+    first = function.body[0]
+    is_text = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
+    text = (first.end_lineno or first.lineno) - first.lineno + 1 if is_text else 0
+    return (function.end_lineno or function.lineno) - function.lineno + 1 - text
 
 
 def test_no_folder_of_the_layers_has_too_many_files() -> None:

@@ -25,9 +25,7 @@ _OPEN = f"q.rule = '{Rule.PARENT}' AND q.resolved_at IS NULL"
 
 
 def read_checked() -> str:
-    """object, checked_until of every object whose references and unique values were looked at
-    before.
-    """
+    """object, checked_until of every object that was looked at before."""
     return f"SELECT object, checked_until FROM {CHECKED}"
 
 
@@ -114,9 +112,7 @@ def insert_notes() -> str:
 
 
 def resolve_left(spec: ObjectSpec) -> str:
-    """Close what was said of touched records that were deleted, or point elsewhere; parameter:
-    when.
-    """
+    """Close findings of touched records that were deleted, or point elsewhere; parameter: when."""
     return (
         f"UPDATE {QUALITY} AS q SET resolved_at = %s, resolved_by = c.batch FROM {TOUCHED} AS t, {current_table(spec)} AS c "
         f"WHERE q.object = '{spec.name}' AND {_OPEN} AND q.record_id = t.record_id AND c.record_id = t.record_id "

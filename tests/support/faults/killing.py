@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from clients.salesforce.request import Call
+
 
 class KilledError(Exception):
     """The process is gone."""
@@ -82,4 +84,10 @@ class Watched:
 
 
 def _subject(name: str, args: tuple[Any, ...]) -> str:
-    return " ".join([name, *(arg for arg in args if isinstance(arg, str))])
+    return " ".join([name, *(_words(arg) for arg in args)])
+
+
+def _words(arg: Any) -> str:
+    if isinstance(arg, Call):
+        return f"call {arg.method} {arg.path}"
+    return arg if isinstance(arg, str) else ""
