@@ -20,8 +20,7 @@ from schemas.governor import Budget, Exchange, LeaseAnswer, LeaseClass, Reading,
 
 PATIENCE = timedelta(seconds=30)
 """Time that a call waits for its token before it fails, to be tried again by its step."""
-_RENEWALS = 3
-"""Exchanges in a lease's life, so that one or two may fail."""
+_RENEWALS = 3  # exchanges in a lease's life, so that one or two may fail
 _SPACING = 0.1
 """Least seconds between two exchanges; callers that come meanwhile share the next one."""
 _BACKOFF = (0.2, 0.5, 1.0, 2.0)

@@ -235,7 +235,7 @@ async def live(writer: WritingEngine, story: Story) -> tuple[int, dict[str, floa
         steps.batches = Watched(whole, story.death)  # type: ignore[assignment]
     troubled = Troubled(writer, list(story.mishaps))
     try:
-        # A change that the change log never gets is waited for until 90 s before the deadline: 210 s.
+        # A change that the log never gets is waited for until 90 s before the deadline: 210 s.
         async with asyncio.timeout(60 * SLOWNESS):
             await asyncio.gather(troubled.settle(), trouble(writer, story))
             # What a dead process still had on the wire.
