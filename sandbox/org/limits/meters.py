@@ -176,7 +176,7 @@ class Meters:
             "TotalRequests Limit exceeded.",
             403,
         )
-        """The `api_calls` by the org's own connected app, shown where the dial says so. No limit."""
+        """The `api_calls` by the org's own connected app, shown where the dial says so."""
         self.long_calls = LongCalls(edition)
 
     def by_name(self) -> dict[str, RollingCount]:
