@@ -186,7 +186,9 @@ LOST = [
 async def test_a_write_without_a_clear_answer_has_an_unknown_outcome(
     served: ServedOrg, monkeypatch: pytest.MonkeyPatch, rule: dict[str, Any], is_written: bool, count: int
 ):
-    monkeypatch.setattr("clients.salesforce.http._SHORT_SECONDS", 0.25)
+    if rule["kind"] == "latency":
+        # Only such a call is to be given up: on a busy machine others take as long, too.
+        monkeypatch.setattr("clients.salesforce.http._SHORT_SECONDS", 0.25)
     fault(served, match="/composite", **rule)
     with pytest.raises(UnknownOutcomeError) as caught:
         await write(served, accounts(count))
