@@ -97,7 +97,8 @@ class Condition:
         if self.operator == "LIKE":
             return left is not None and left.startswith(right)
         if self.operator in ("=", "!="):
-            return (left == right) == (self.operator == "=")
+            # The empty text is no value.
+            return (left == (None if right == "" else right)) == (self.operator == "=")
         if left is None or right is None:
             return False
         return bool(
