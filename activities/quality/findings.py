@@ -55,7 +55,7 @@ def record_findings(
     if changes or open_rows:
         records = {row[0] for row in open_rows} | {change.record_id for change in changes}
         places = quality_rows.change_places(new, records)
-        _settle(transaction, spec, [*quality_rows.settled(open_rows, places, spec)])
+        settle(transaction, spec, [*quality_rows.settled(open_rows, places, spec)])
         found = [quality_rows.with_answer(each, places, spec) for each in quality_rows.gathered(changes)]
         _write(transaction, spec, _answered_before(transaction, spec, found, last_orders))
     counts = Counter[str]()
@@ -64,7 +64,10 @@ def record_findings(
     return Recorded(counts, _ask(transaction, spec, changes), changes)
 
 
-def _settle(transaction: Transaction, spec: ObjectSpec, rows: Sequence[dict[str, str]]) -> None:
+def settle(transaction: Transaction, spec: ObjectSpec, rows: Sequence[dict[str, str]]) -> None:
+    """Close open findings of the object. Rows in the columns of `SETTLED_COLUMNS`; none =
+    nothing is done.
+    """
     if rows:
         table = pa.Table.from_pylist(list(rows), schema=arrow_schema(sql.SETTLED_COLUMNS))
         transaction.stage(sql.SETTLED, sql.SETTLED_COLUMNS, table)

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
+from activities.quality.findings import settle
 from activities.quality.record_quality import add_scores
 from clients.warehouse import Transaction, Warehouse
 from clients.warehouse.sql import quality, references as sql
@@ -23,7 +24,6 @@ from clients.warehouse.sql.apply import RECORD_LIST, TOUCHED
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.quality import Rule
 from schemas.salesforce.limits import CLOCK_SKEW_WRONG
-from schemas.tables import arrow_schema
 from transforms.quality.references import (
     Pointing,
     asked_fields,
@@ -226,11 +226,12 @@ def _find_absent(
 ) -> list[Pointing]:
     """References of the slice to records that are not there."""
     return [
-        Pointing(record_id, pointer.field, target, order, batch)
+        note
         for pointer in pointers(spec, catalogue)
         for parent in pointer.parents.values()
-        for record_id, order, batch, target in transaction.fetch(
-            sql.find_pointing_nowhere(spec, pointer.column, parent), between
+        for note in _pointing(
+            pointer.field,
+            transaction.fetch(sql.find_pointing_nowhere(spec, pointer.column, parent), between),
         )
     ]
 
@@ -240,10 +241,7 @@ def _left_behind(transaction: Transaction, parent: ObjectSpec, catalogue: Catalo
     found: defaultdict[str, list[Pointing]] = defaultdict(list)
     for spec, pointer in children_of(parent, catalogue):
         rows = transaction.fetch(sql.find_children(spec, pointer.column, parent))
-        found[spec.name] += [
-            Pointing(record_id, pointer.field, target, order, batch)
-            for record_id, order, batch, target in rows
-        ]
+        found[spec.name] += _pointing(pointer.field, rows)
     return found
 
 
@@ -267,22 +265,20 @@ def _resolve_shared(transaction: Transaction, spec: ObjectSpec) -> None:
             transaction.stage(quality.LATE, RECORD_LIST, _records(record_ids))
             still = transaction.fetch(sql.find_shared(spec, spec.columns[field]))
             write_notes(transaction, spec, Rule.UNIQUE, _sharing(field, still))
-            _settle(transaction, spec, field, record_ids - {row[0] for row in still})
+            alone = record_ids - {row[0] for row in still}
+            settle(transaction, spec, [_unique_again(each, field) for each in alone])
 
 
 def _sharing(field: str, rows: Sequence[Sequence[str]]) -> list[Pointing]:
     return [Pointing(record_id, field, other, order, batch) for record_id, other, order, batch in rows]
 
 
-def _settle(transaction: Transaction, spec: ObjectSpec, field: str, record_ids: set[str]) -> None:
-    if record_ids:
-        rows = [
-            {"record_id": each, "field": field, "rule": str(Rule.UNIQUE), "batch": "a later change"}
-            for each in record_ids
-        ]
-        table = pa.Table.from_pylist(rows, schema=arrow_schema(quality.SETTLED_COLUMNS))
-        transaction.stage(quality.SETTLED, quality.SETTLED_COLUMNS, table)
-        transaction.execute(quality.settle_findings(), [datetime.now(UTC), spec.name])
+def _unique_again(record_id: str, field: str) -> dict[str, str]:
+    return {"record_id": record_id, "field": field, "rule": str(Rule.UNIQUE), "batch": "a later change"}
+
+
+def _pointing(field: str, rows: Sequence[Sequence[str]]) -> list[Pointing]:
+    return [Pointing(record_id, field, target, order, batch) for record_id, order, batch, target in rows]
 
 
 def _records(record_ids: Iterable[str]) -> pa.Table:
