@@ -56,7 +56,7 @@ def up(
 ) -> None:
     """Start the sandbox alone and stay in the foreground until Ctrl-C or SIGTERM.
 
-    Example: tidegate sandbox up --json --home /tmp/sandbox
+    Example: tidegate sandbox up --json --home var/sandbox
     """
     require_sandbox_packages("tidegate sandbox up")
     from sandbox.stack import Ports, running_sandbox
