@@ -111,7 +111,7 @@ class OrgHttp:
         A query is such a call, and so is a step of a job: the job itself says how far it is.
 
         Raises `BudgetSpentError` before anything is sent; `RateLimitedError`,
-        `UnavailableError`, `CallTooSlowError`, `CredentialsRejectedError`, `SchemaChangedError`
+        `UnavailableError`, `CallTooSlowError`, `SessionEndedError`, `SchemaChangedError`
         or `CallRefusedError` for what the org answers.
         """
         response = await self._exchange(call, partial(self._transmit, call))

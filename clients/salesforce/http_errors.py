@@ -11,9 +11,9 @@ import httpx
 from schemas.errors import (
     CallRefusedError,
     CallTooSlowError,
-    CredentialsRejectedError,
     RateLimitedError,
     SchemaChangedError,
+    SessionEndedError,
     TidegateError,
     UnavailableError,
     UnknownOutcomeError,
@@ -70,9 +70,7 @@ def refused_call(response: httpx.Response, call: str, refusal: Refusal | None) -
     """
     status, (code, message) = response.status_code, _error(response)
     if status == httpx.codes.UNAUTHORIZED:
-        return CredentialsRejectedError(
-            system=SYSTEM, error_code=code, detail=message, setting="TIDEGATE_SALESFORCE__*"
-        )
+        return SessionEndedError(detail=f"{code} {message}")
     if refusal is not None:
         return RateLimitedError(
             system=SYSTEM, detail=f"{call}: {code} {message}", retry_after=refusal.retry_after
@@ -102,7 +100,7 @@ def refused_write(refused: TidegateError, response: httpx.Response, call: str) -
     is_sure = status < httpx.codes.INTERNAL_SERVER_ERROR and (
         status in _OF_THE_FORM
         or status < httpx.codes.BAD_REQUEST
-        or isinstance(refused, CredentialsRejectedError)
+        or isinstance(refused, SessionEndedError)
         or (is_orgs_own and code not in _MIDWAY)
     )
     if not is_sure:

@@ -3,7 +3,8 @@
 TidegateError
 ├── TransientError                 trying again may help
 │   ├── UnavailableError           a remote system does not answer, or answers with its own failure
-│   │   └── CallTooSlowError       it would take too long: less must be asked for
+│   │   ├── CallTooSlowError       it would take too long: less must be asked for
+│   │   └── SessionEndedError      Salesforce ended a session that it had just given
 │   ├── UnknownOutcomeError        a write was sent and nobody knows whether it was carried out
 │   ├── RateLimitedError           try again no sooner than `retry_after`
 │   │   └── BudgetSpentError       the governor grants no token now
@@ -68,6 +69,7 @@ from schemas.errors.transient import (
     ObjectHeldError,
     RateLimitedError,
     SchemaChangedError,
+    SessionEndedError,
     StaleCatalogueError,
     StreamBrokenError,
     UnavailableError,
@@ -95,6 +97,7 @@ __all__ = [
     "RunAlreadyCompletedError",
     "RunConflictError",
     "SchemaChangedError",
+    "SessionEndedError",
     "SettingsError",
     "StaleCatalogueError",
     "StatementError",

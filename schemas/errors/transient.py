@@ -31,6 +31,25 @@ class CallTooSlowError(UnavailableError):
         )
 
 
+class SessionEndedError(UnavailableError):
+    """Salesforce refuses a session that the token endpoint gave a moment ago; the login itself went
+    well.
+
+    Somebody or some policy ends sessions. That passes, so a lane must not wait for an operator.
+    """
+
+    code = "SessionEndedError"
+
+    def __init__(self, *, detail: str) -> None:
+        self.system = "Salesforce"
+        self.detail = detail
+        TransientError.__init__(
+            self,
+            f"Salesforce ended a session that it had just given (401: {detail}). The step logs in and is tried again. "
+            "If this lasts, look in Setup > Session Management for what ends the integration user's sessions.",
+        )
+
+
 class UnknownOutcomeError(TransientError):
     """A write was sent, and nobody knows whether the remote system carried it out: it is looked up
     before it is sent again.

@@ -168,18 +168,16 @@ async def test_a_nul_stays_in_a_text_in_every_way_out(typed_org):
 async def test_times_are_filtered_and_sorted(typed_org):
     async with bulk_client(typed_org) as client:
         ids = [
-            await types.written(client, "rest", {"Hour__c": each, "Text__c": "t"})
+            await types.written(client, "rest", {"Hour__c": each, "Text__c": "two times"})
             for each in ("17:30:00", "09:00:00.500Z")
         ]
-        soql = (
-            "SELECT Id, Hour__c FROM Account WHERE Text__c = 't' AND Hour__c < 18:00:00.000Z ORDER BY Hour__c"
-        )
+        soql = "SELECT Id, Hour__c FROM Account WHERE Text__c = 'two times' AND Hour__c < 18:00:00.000Z ORDER BY Hour__c"
         rows = (await client.get(f"{V}/query", params={"q": soql})).json()["records"]
         assert [(row["Id"], row["Hour__c"]) for row in rows] == [
             (ids[1], "09:00:00.500Z"),
             (ids[0], "17:30:00.000Z"),
         ]
-        soql = "SELECT Id FROM Account WHERE Text__c = 't' AND Hour__c = 17:30:00.000Z"
+        soql = "SELECT Id FROM Account WHERE Text__c = 'two times' AND Hour__c = 17:30:00.000Z"
         assert len((await client.get(f"{V}/query", params={"q": soql})).json()["records"]) == 1
 
 

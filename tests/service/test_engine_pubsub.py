@@ -24,9 +24,9 @@ from sandbox.org.traffic.maker import TrafficMaker
 from sandbox.org.traffic.plan import TrafficPlan
 from schemas.errors import (
     BudgetSpentError,
-    CredentialsRejectedError,
     RateLimitedError,
     ReplayExpiredError,
+    SessionEndedError,
     SettingsError,
     StreamBrokenError,
     UnavailableError,
@@ -332,7 +332,7 @@ async def test_a_revoked_session_is_renewed_and_the_stream_goes_on(served: Pubsu
     assert served.sessions.logins == 2
 
 
-async def test_a_session_that_is_refused_again_rejects_the_credentials(
+async def test_a_session_that_is_refused_again_ends_the_stream_until_the_next_try(
     served: PubsubOrg, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     login = OrgSessions._log_in
@@ -343,7 +343,7 @@ async def test_a_session_that_is_refused_again_rejects_the_credentials(
 
     monkeypatch.setattr(OrgSessions, "_log_in", wrong)
     async with served.stream(CONTACTS) as stream:
-        with pytest.raises(CredentialsRejectedError):
+        with pytest.raises(SessionEndedError):
             await read_events(stream, 1)
     assert served.sessions.logins == 2
 

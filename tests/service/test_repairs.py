@@ -17,6 +17,8 @@ from activities.request_reread import enqueue_rereads
 from clients.storage.chain import Chain
 from clients.storage.objects import ObjectStore
 from clients.warehouse.postgres import PostgresWarehouse
+from sandbox.org.data.model import Org
+from sandbox.org.faults.faults import FaultRule
 from sandbox.org.traffic.fill import FillPlan, fill
 from schemas.catalogue import default_catalogue
 from schemas.ids import lane_workflow_id
@@ -107,6 +109,25 @@ async def test_a_stream_whose_position_is_gone_goes_on_and_nothing_is_lost(engin
     acts = [act for _, act in engine.audit.rows() if act.act == LANE_HOLE]
     assert [(act.by, act.target) for act in acts] == [("tidegate", lane_workflow_id(engine.org, LANE))]
     assert not (await lane.query(LaneWorkflow.state)).paused
+
+
+async def test_sessions_that_are_ended_again_and_again_do_not_pause_a_lane(engine: SmallEngine) -> None:
+    """The login goes well each time; somebody or some policy ends what it gives."""
+    org = engine.served.org
+    lane = await follow(engine)
+    for calls in (2, 3, 5):
+        org.faults.add(FaultRule(point="http", kind="expire_session", match="/cometd", times=calls))
+        with org.transaction() as tx:
+            tx.create("Account", {"Name": f"while {calls} sessions end"})
+        await until(lambda: has_passed(org))
+        await until(lambda: equals(engine))
+        org.faults.clear()
+    assert not (await lane.query(LaneWorkflow.state)).paused
+
+
+async def has_passed(org: Org) -> bool:
+    """Every rule has struck as often as it may."""
+    return all(rule["struck"] == rule["times"] for rule in org.faults.listing())
 
 
 async def has_hole(engine: SmallEngine) -> bool:

@@ -45,6 +45,7 @@ CODES = {
     "RowsMissingError",
     "RunExistsError",
     "SchemaChangedError",
+    "SessionEndedError",
     "SettingsError",
     "StatementError",
     "StreamBrokenError",
@@ -79,6 +80,7 @@ EXAMPLES: dict[type[TidegateError], tuple[TidegateError, str]] = {
         ),
         (errors.StreamBrokenError(lane="l", detail="d"), "It is opened again from the last position."),
         (errors.SchemaChangedError(call="GET /x", detail="d"), "see `tidegate drift`."),
+        (errors.SessionEndedError(detail="d"), "ends the integration user's sessions."),
         (errors.StaleCatalogueError(object_name="Case"), "The step is tried again by itself."),
         (
             errors.ObjectHeldError(object_name="Case", reason="9 of 10 changes break rules."),

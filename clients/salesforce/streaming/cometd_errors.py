@@ -11,6 +11,7 @@ from schemas.errors import (
     CredentialsRejectedError,
     RateLimitedError,
     ReplayExpiredError,
+    SessionEndedError,
     StreamBrokenError,
     TidegateError,
     UnavailableError,
@@ -33,9 +34,7 @@ def translated_error(error: Exception, lane: str, replay_id: int) -> TidegateErr
         or str(error)
     )
     if isinstance(error, AuthenticationError):
-        return CredentialsRejectedError(
-            system="Salesforce", error_code="401", detail=str(reason), setting="TIDEGATE_SALESFORCE__*"
-        )
+        return SessionEndedError(detail=str(reason))
     return error_of_text(str(reason), lane, replay_id)
 
 
@@ -48,9 +47,7 @@ def error_of_text(reason: str, lane: str, replay_id: int) -> TidegateError:
     if "limit exceeded" in reason:
         return RateLimitedError(system="Salesforce", detail=reason, retry_after=DELIVERY_LIMIT_PAUSE)
     if reason.startswith("401") or "Authentication invalid" in reason:
-        return CredentialsRejectedError(
-            system="Salesforce", error_code="401", detail=reason, setting="TIDEGATE_SALESFORCE__*"
-        )
+        return SessionEndedError(detail=reason)
     if reason.startswith("403::User not allowed"):
         return CredentialsRejectedError(
             system="Salesforce",

@@ -14,6 +14,7 @@ from schemas.errors import (
     CredentialsRejectedError,
     RateLimitedError,
     ReplayExpiredError,
+    SessionEndedError,
     SettingsError,
     StreamBrokenError,
     TidegateError,
@@ -60,8 +61,7 @@ def translated_pubsub(
     if code == "concurrent.client.limit.exceeded":
         return RateLimitedError(system=_SYSTEM, detail=said, retry_after=_CLIENTS_PAUSE)
     if is_session_refused(error):
-        setting = "TIDEGATE_SALESFORCE__*"
-        return CredentialsRejectedError(system=_SYSTEM, error_code="401", detail=said, setting=setting)
+        return SessionEndedError(detail=said)
     if status is grpc.StatusCode.PERMISSION_DENIED:
         setting = "the integration user's View All Data permission"
         return CredentialsRejectedError(system=_SYSTEM, error_code="403", detail=said, setting=setting)
