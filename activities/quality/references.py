@@ -19,7 +19,7 @@ import pyarrow as pa
 from activities.quality.findings import settle
 from activities.quality.record_quality import add_scores
 from clients.warehouse import Transaction, Warehouse
-from clients.warehouse.sql import quality, references as sql
+from clients.warehouse.sql import quality, references as sql, slices
 from clients.warehouse.sql.apply import RECORD_LIST, TOUCHED
 from schemas.catalogue import Catalogue, ObjectSpec
 from schemas.quality import Rule
@@ -35,14 +35,13 @@ from transforms.quality.references import (
 )
 from transforms.quality.scorecard import RuleCount
 
-DELAY = timedelta(seconds=10)
-"""Delay between applying a change and checking its references: the parent has usually arrived by
-then.
+DELAY = CLOCK_SKEW_WRONG
+"""Delay between applying a change and checking its references. The parent has arrived by then, and
+so has each change that a process with a slow clock stamped earlier: no look repeats another's
+slice.
 """
 EVERY = timedelta(seconds=45)
-"""Least time between two looks at an object. Each look repeats the last minute of the look before,
-so more looks would cost more.
-"""
+"""Least time between two looks at an object."""
 BUDGET = timedelta(seconds=20)
 """No slice begins after this time; the next check goes on. Repairs wait for a look to end."""
 SLICE = 100_000
@@ -81,7 +80,7 @@ class ReferenceChecks:
         """
         ends_at = time.monotonic() + BUDGET.total_seconds()
         with self.warehouse.transaction() as transaction:
-            checked = dict(transaction.fetch(sql.read_checked()))
+            checked = dict(transaction.fetch(slices.read_checked()))
         now = datetime.now(UTC) - self.pace.delay
         due = {
             spec.name: self._since(checked.get(spec.name), now)
@@ -98,10 +97,12 @@ class ReferenceChecks:
                 behind.append(name)
 
     def _since(self, checked: datetime | None, now: datetime) -> datetime:
-        """Processes' clocks differ by up to `CLOCK_SKEW_WRONG`, so what was applied shortly before
-        the last look is looked at again.
+        """Processes' clocks differ by up to `CLOCK_SKEW_WRONG`. A delay that is shorter is made up
+        for: the end of the slice before is looked at again.
         """
-        return now - _AT_FIRST if checked is None else checked - CLOCK_SKEW_WRONG
+        if checked is None:
+            return now - _AT_FIRST
+        return checked - max(timedelta(0), CLOCK_SKEW_WRONG - self.pace.delay)
 
     def close_rules_that_are_off(self) -> None:
         """Close the findings about two records whose rule is asked no more: it is off, or its field
@@ -119,7 +120,7 @@ class ReferenceChecks:
         left.
         """
         with self.warehouse.transaction() as transaction:
-            [(last,)] = transaction.fetch(sql.find_slice_end(spec, self.pace.slice), [since, now])
+            [(last,)] = transaction.fetch(slices.find_slice_end(spec, self.pace.slice), [since, now])
         if last is None:
             return None
         for name, notes in self._look(spec, since, last).items():
@@ -133,10 +134,10 @@ class ReferenceChecks:
         """Keep how far the object was looked at. It never goes back: two processes may look."""
         with self.warehouse.transaction() as transaction:
             transaction.lock_object(spec.table)
-            checked = dict(transaction.fetch(sql.read_checked())).get(spec.name)
+            checked = dict(transaction.fetch(slices.read_checked())).get(spec.name)
             if checked is None or checked < until:
-                transaction.execute(sql.forget_checked(), [spec.name])
-                transaction.execute(sql.keep_checked(), [spec.name, until])
+                transaction.execute(slices.forget_checked(), [spec.name])
+                transaction.execute(slices.keep_checked(), [spec.name, until])
 
     def _look(self, spec: ObjectSpec, since: datetime, until: datetime) -> Notes:
         """Look at one slice; returns what is to be noted of other objects, whose parents were
@@ -150,9 +151,8 @@ class ReferenceChecks:
             transaction.lock_object(spec.table)
             touched = _Touched(transaction, spec, between)
             left: Notes = {}
-            if is_parent(spec, self.catalogue) and transaction.fetch(sql.find_departed(spec), between):
-                touched.stage()
-                left = _left_behind(transaction, spec, self.catalogue)
+            if is_parent(spec, self.catalogue) and transaction.fetch(slices.find_departed(spec), between):
+                left = _left_behind(transaction, spec, self.catalogue, between)
             absent = _find_absent(transaction, spec, self.catalogue, between)
             write_notes(transaction, spec, Rule.PARENT, absent)
             _note_shared(transaction, spec, between)
@@ -178,7 +178,7 @@ class _Touched:
     def stage(self) -> None:
         if not self.is_staged:
             self.transaction.stage(TOUCHED, RECORD_LIST, _records([]))
-            self.transaction.execute(sql.touch_applied(self.spec), self.between)
+            self.transaction.execute(slices.touch_applied(self.spec), self.between)
             self.is_staged = True
 
 
@@ -225,22 +225,24 @@ def _find_absent(
     transaction: Transaction, spec: ObjectSpec, catalogue: Catalogue, between: Sequence[datetime]
 ) -> list[Pointing]:
     """References of the slice to records that are not there."""
-    return [
-        note
-        for pointer in pointers(spec, catalogue)
-        for parent in pointer.parents.values()
-        for note in _pointing(
-            pointer.field,
-            transaction.fetch(sql.find_pointing_nowhere(spec, pointer.column, parent), between),
-        )
-    ]
+    found: list[Pointing] = []
+    for pointer in pointers(spec, catalogue):
+        for parent in pointer.parents.values():
+            absent = transaction.fetch(slices.find_absent_parents(spec, pointer.column, parent), between)
+            if absent:
+                transaction.stage(quality.LATE, RECORD_LIST, _records(target for (target,) in absent))
+                rows = transaction.fetch(slices.find_pointing(spec, pointer.column), between)
+                found += _pointing(pointer.field, rows)
+    return found
 
 
-def _left_behind(transaction: Transaction, parent: ObjectSpec, catalogue: Catalogue) -> Notes:
-    """Records of any object that point to a touched and deleted one."""
+def _left_behind(
+    transaction: Transaction, parent: ObjectSpec, catalogue: Catalogue, between: Sequence[datetime]
+) -> Notes:
+    """Records of any object that point to one that was deleted in the slice."""
     found: defaultdict[str, list[Pointing]] = defaultdict(list)
     for spec, pointer in children_of(parent, catalogue):
-        rows = transaction.fetch(sql.find_children(spec, pointer.column, parent))
+        rows = transaction.fetch(slices.find_children(spec, pointer.column, parent), between)
         found[spec.name] += _pointing(pointer.field, rows)
     return found
 
@@ -248,9 +250,11 @@ def _left_behind(transaction: Transaction, parent: ObjectSpec, catalogue: Catalo
 def _note_shared(transaction: Transaction, spec: ObjectSpec, between: Sequence[datetime]) -> None:
     """Note the records that got a value of a unique field that another live record has, too."""
     for field in spec.unique_fields:
-        statement = sql.find_newly_shared(spec, spec.columns[field])
-        rows = transaction.fetch(statement, [*between, *between])
-        write_notes(transaction, spec, Rule.UNIQUE, _sharing(field, rows))
+        column = spec.columns[field]
+        # Mostly none, and then the records of the slice are not asked for.
+        if transaction.fetch(slices.find_shared_values(spec, column), between):
+            rows = transaction.fetch(slices.find_newly_shared(spec, column), [*between, *between])
+            write_notes(transaction, spec, Rule.UNIQUE, _sharing(field, rows))
 
 
 def _resolve_shared(transaction: Transaction, spec: ObjectSpec) -> None:
@@ -263,7 +267,7 @@ def _resolve_shared(transaction: Transaction, spec: ObjectSpec) -> None:
     for field, record_ids in is_open.items():
         if field in spec.unique_fields:
             transaction.stage(quality.LATE, RECORD_LIST, _records(record_ids))
-            still = transaction.fetch(sql.find_shared(spec, spec.columns[field]))
+            still = transaction.fetch(slices.find_shared(spec, spec.columns[field]))
             write_notes(transaction, spec, Rule.UNIQUE, _sharing(field, still))
             alone = record_ids - {row[0] for row in still}
             settle(transaction, spec, [_unique_again(each, field) for each in alone])

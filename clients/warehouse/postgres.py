@@ -113,9 +113,12 @@ class _Connection:
         self._cursor = self._adbc.cursor()
         self._staged: dict[str, str] = {}
         """Temporary tables that the session has, with their definitions."""
+        self._filled: set[str] = set()
+        """Those of them that may have rows: a commit empties each one."""
 
     def commit(self) -> None:
         self._adbc.commit()
+        self._filled.clear()
 
     def close(self) -> None:
         """End the session; what was not committed is gone."""
@@ -143,12 +146,15 @@ class _Connection:
 
     def stage(self, name: str, columns: Sequence[Column], rows: pa.Table) -> None:
         definition = definitions(columns, keys=False)
-        if self._staged.get(name) == definition:
-            self.execute(f"TRUNCATE pg_temp.{name}")
-        else:
+        if self._staged.get(name) != definition:
             self.execute(f"DROP TABLE IF EXISTS pg_temp.{name}")
-            self.execute(f"CREATE TEMP TABLE {name} ({definition}) {INLINE}")
+            # A commit empties the table where it lies. TRUNCATE makes a new file each time, which
+            # cost a thirtieth of the processor time of stage and apply.
+            self.execute(f"CREATE TEMP TABLE {name} ({definition}) {INLINE} ON COMMIT DELETE ROWS")
             self._staged[name] = definition
+        elif name in self._filled:
+            self.execute(f"TRUNCATE pg_temp.{name}")
+        self._filled.add(name)
         if len(rows):
             self._cursor.adbc_ingest(name, rows, mode="append", temporary=True)
 

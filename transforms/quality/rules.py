@@ -71,8 +71,17 @@ def ruled(convert: Converter, checks: Sequence[Check]) -> Converter:
     """The converter with rules behind it; itself where there are none."""
     if not checks:
         return convert
+    breaks = _any_of([check.fails for check in checks])
 
     def convert_and_check(value: Any) -> Any:
+        # Nearly every value is good, so that one costs as little as can be.
+        try:
+            typed = convert(value)
+        except NotedError:
+            return convert_and_note(value)
+        return convert_and_note(value) if breaks(typed) else typed
+
+    def convert_and_note(value: Any) -> Any:
         notes: list[Note] = []
         try:
             typed = convert(value)
@@ -88,6 +97,14 @@ def ruled(convert: Converter, checks: Sequence[Check]) -> Converter:
         return typed
 
     return convert_and_check
+
+
+def _any_of(fails: Sequence[Callable[[Any], bool]]) -> Callable[[Any], bool]:
+    """True of a value that one of the checks fails."""
+    if len(fails) == 1:
+        return fails[0]
+    first, rest = fails[0], _any_of(fails[1:])
+    return lambda value: first(value) or rest(value)
 
 
 def _listed(field: FieldSpec) -> Iterator[Check]:

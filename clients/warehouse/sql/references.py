@@ -1,13 +1,12 @@
-"""SQL of the rules that look at other records, `parent` and `unique`, in the part that PostgreSQL
-and Redshift share.
+"""SQL of the findings about two records, of the rules `parent` and `unique`, in the part that
+PostgreSQL and Redshift share.
 
-Every statement begins at the changes of a slice of the change log or at open findings.
+Every statement begins at open findings or at touched records. `clients.warehouse.sql.slices` asks
+the change log.
 """
 
-from clients.warehouse.sql.apply import CHECKED, QUALITY, REREAD, TOUCHED, change_table, current_table
-from clients.warehouse.sql.quality import LATE
+from clients.warehouse.sql.apply import QUALITY, REREAD, TOUCHED, current_table
 from schemas.catalogue import ObjectSpec
-from schemas.ingest.change_types import DELETE
 from schemas.ops_tables import QUALITY_COLUMNS
 from schemas.quality import ParentState, Rule
 from schemas.salesforce.record_ids import KEY_PREFIX_CHARACTERS
@@ -18,61 +17,8 @@ NOTED = "stage_noted"
 """Temporary: findings about two records, one row for a record and field."""
 NOTED_COLUMNS: tuple[Column, ...] = QUALITY_COLUMNS
 
-_IN_SLICE = "applied_at > %s AND applied_at <= %s"
-"""Parameters of each statement about a slice: after when, until when."""
 _SAME = "q.object = n.object AND q.record_id = n.record_id AND q.field = n.field AND q.rule = n.rule"
 _OPEN = f"q.rule = '{Rule.PARENT}' AND q.resolved_at IS NULL"
-
-
-def read_checked() -> str:
-    """object, checked_until of every object that was looked at before."""
-    return f"SELECT object, checked_until FROM {CHECKED}"
-
-
-def find_slice_end(spec: ObjectSpec, most: int) -> str:
-    """When the last of the next `most` changes was applied; null when there is none. Parameters:
-    after when, until when.
-    """
-    return (
-        f"SELECT MAX(s.applied_at) FROM (SELECT applied_at FROM {change_table(spec)} WHERE {_IN_SLICE} "
-        f"ORDER BY applied_at LIMIT {most}) AS s"
-    )
-
-
-def touch_applied(spec: ObjectSpec) -> str:
-    """Put the records of the changes that were applied in a slice of time into `TOUCHED`;
-    parameters: after when, until when.
-    """
-    return f"INSERT INTO {TOUCHED} (record_id) SELECT DISTINCT record_id FROM {change_table(spec)} WHERE {_IN_SLICE}"
-
-
-def find_departed(spec: ObjectSpec) -> str:
-    """A row when a record was deleted in a slice of time; parameters: after when, until when."""
-    return (
-        f"SELECT record_id FROM {change_table(spec)} WHERE {_IN_SLICE} AND change_type = '{DELETE}' LIMIT 1"
-    )
-
-
-def find_pointing_nowhere(spec: ObjectSpec, name: str, parent: ObjectSpec) -> str:
-    """record_id, place and batch of the last change, and the parent, of live records whose parent
-    is not there, or deleted.
-
-    Of the records that got a reference in a slice of time; parameters: after when, until when.
-    """
-    column, there = quoted(name), f"{current_table(parent)} AS p ON p.record_id"
-    prefix = f"1, {KEY_PREFIX_CHARACTERS}) = '{parent.key_prefix}'"
-    # The changes first: nearly all of them have their parents, so that few records are left to be
-    # looked at.
-    changed = (
-        f"SELECT DISTINCT n.record_id FROM {change_table(spec)} AS n LEFT JOIN {there} = n.{column} AND NOT p.is_deleted "
-        f"WHERE n.applied_at > %s AND n.applied_at <= %s AND SUBSTRING(n.{column}, {prefix} AND p.record_id IS NULL"
-    )
-    return (
-        f"SELECT c.record_id, c.last_change_order, c.batch, c.{column} FROM ({changed}) AS t "
-        f"JOIN {current_table(spec)} AS c ON c.record_id = t.record_id "
-        f"LEFT JOIN {there} = c.{column} AND NOT p.is_deleted "
-        f"WHERE NOT c.is_deleted AND SUBSTRING(c.{column}, {prefix} AND p.record_id IS NULL"
-    )
 
 
 def open_notes_again() -> str:
@@ -157,24 +103,6 @@ def resolve_rule() -> str:
     )
 
 
-def find_newly_shared(spec: ObjectSpec, name: str) -> str:
-    """As `find_shared`, of the records that got a value in a slice of time; parameters: after when,
-    until when, twice.
-    """
-    column = quoted(name)
-    changed = (
-        f"(SELECT DISTINCT record_id FROM {change_table(spec)} WHERE {_IN_SLICE} AND {column} IS NOT NULL)"
-    )
-    return _shared(spec, column, changed)
-
-
-def find_shared(spec: ObjectSpec, name: str) -> str:
-    """Of some records (`LATE`) those whose value another live record has in the same column, with
-    one such record, place and batch of its last change.
-    """
-    return _shared(spec, quoted(name), LATE)
-
-
 def find_open_shared(spec: ObjectSpec) -> str:
     """record_id, field of open findings of the rule `unique` about touched records, of either
     side.
@@ -234,46 +162,6 @@ def mark_orphans(spec: ObjectSpec, parent: ObjectSpec) -> str:
         f"UPDATE {QUALITY} AS q SET state = '{ParentState.ORPHAN}', detail = %s "
         f"WHERE {_of(spec, parent)} AND q.state = '{ParentState.ASKED}' "
         f"AND NOT EXISTS ({_asked_for('q.target')}) AND NOT EXISTS ({_asked_for('q.record_id')})"
-    )
-
-
-def find_children(spec: ObjectSpec, name: str, parent: ObjectSpec) -> str:
-    """record_id, place and batch of the last change, and the parent, of live records that point to
-    a touched and deleted one.
-    """
-    column = quoted(name)
-    return (
-        f"SELECT c.record_id, c.last_change_order, c.batch, c.{column} FROM {TOUCHED} AS t "
-        f"JOIN {current_table(parent)} AS p ON p.record_id = t.record_id JOIN {current_table(spec)} AS c ON c.{column} = t.record_id "
-        "WHERE p.is_deleted AND NOT c.is_deleted"
-    )
-
-
-def keep_checked() -> str:
-    """Keep how far an object was looked at; run it after `forget_checked`. Parameters: the object,
-    until when.
-    """
-    return f"INSERT INTO {CHECKED} (object, checked_until) VALUES (%s, %s)"
-
-
-def forget_checked() -> str:
-    """Parameter: the object."""
-    return f"DELETE FROM {CHECKED} WHERE object = %s"
-
-
-def _shared(spec: ObjectSpec, column: str, records: str) -> str:
-    current = current_table(spec)
-    wanted = f"SELECT DISTINCT w.{column} AS value FROM {records} AS r JOIN {current} AS w ON w.record_id = r.record_id WHERE NOT w.is_deleted"
-    # Each value's holders are counted once: a pair for each two of them would be 50 million of ten
-    # thousand equal values.
-    held = (
-        f"SELECT o.{column} AS value, MIN(o.record_id) AS first_id, MAX(o.record_id) AS last_id FROM ({wanted}) AS v "
-        f"JOIN {current} AS o ON o.{column} = v.value WHERE NOT o.is_deleted GROUP BY o.{column} HAVING COUNT(*) > 1"
-    )
-    return (
-        "SELECT c.record_id, CASE WHEN h.first_id = c.record_id THEN h.last_id ELSE h.first_id END, c.last_change_order, c.batch "
-        f"FROM {records} AS t JOIN {current} AS c ON c.record_id = t.record_id JOIN ({held}) AS h ON h.value = c.{column} "
-        "WHERE NOT c.is_deleted"
     )
 
 
