@@ -50,7 +50,7 @@ _COMMANDS: dict[Panel, dict[str, CommandApp | Callable[..., None]]] = {
     Panel.LOOK: {
         "status": status.status,
         "trace": trace.trace,
-        "budget": budget.budget,
+        "budget": budget.app,
         "plan": plan.plan,
         "quality": quality.app,
         "audit": audit.app,

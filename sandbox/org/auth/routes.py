@@ -33,6 +33,8 @@ def routes(org: Org, sessions: Sessions) -> list[BaseRoute]:
         """
         form = dict(request.query_params) | await _form(request)
         try:
+            if org.dials.auth.is_app_blocked:
+                raise OAuthError("OAUTH_APP_BLOCKED", "this app is blocked by admin")
             flows.check(form, request.headers.get("authorization"), own_url(request))
         except OAuthError as error:
             return _refused(error)
