@@ -52,9 +52,6 @@ class Sessions(Protocol):
     async def renew(self, expired: Session | None) -> Session:
         """A newer one."""
 
-    def allow_login(self) -> None:
-        """Do not let the next login wait for the failures of the last ones."""
-
 
 class OrgHttp:
     """One org's HTTP APIs, with one connection pool and one session."""

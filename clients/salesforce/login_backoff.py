@@ -4,6 +4,7 @@ A refused login counts against the user: Salesforce locks one after some of them
 an attempt and its error, and the time between two attempts doubles.
 """
 
+import asyncio
 import time
 from collections.abc import Callable
 
@@ -31,21 +32,30 @@ class LoginBackoff:
         self._next_at = 0.0
         self._error: TidegateError | None = None
         self._has_worked = False
+        self._is_wanted = False
 
-    def check(self) -> None:
-        """Raise the last attempt's error when it is too early for another."""
-        if self._error is not None and self._clock() < self._next_at:
+    async def wait(self) -> None:
+        """Return when another attempt may be made; raise the last one's error when it is too early
+        for one. An attempt that an operator wants is waited for.
+        """
+        early = self._next_at - self._clock()
+        if self._error is None or early <= 0:
+            return
+        if not self._is_wanted:
             raise self._error.with_traceback(None)
+        await asyncio.sleep(early)
 
     def worked(self) -> None:
         """A login succeeded."""
-        self._failed, self._refused, self._error, self._has_worked = 0, 0, None, True
+        self._failed, self._refused, self._error = 0, 0, None
+        self._has_worked, self._is_wanted = True, False
 
     def failed(self, error: TidegateError) -> TidegateError:
         """A login failed; returns what its callers are to be told.
 
         A login that worked before is given two more attempts: a refusal can be a moment's.
         """
+        self._is_wanted = False
         is_refused = isinstance(error, CredentialsRejectedError)
         self._refused = self._refused + 1 if is_refused else 0
         longest = _LONGEST_REFUSED if is_refused else _LONGEST_AWAY
@@ -63,3 +73,4 @@ class LoginBackoff:
         that lanes which are resumed together share it.
         """
         self._next_at = min(self._next_at, self._tried_at + _FIRST_SECONDS)
+        self._is_wanted = True

@@ -122,7 +122,7 @@ class SessionSource:
         self._backoff.allow_now()
 
     async def _new_session(self) -> Session:
-        self._backoff.check()
+        await self._backoff.wait()
         try:
             session = self._session = await self._log_in()
         except (CredentialsRejectedError, UnavailableError) as error:
