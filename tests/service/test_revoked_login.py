@@ -2,42 +2,17 @@
 the reason, and at work again after `resume`.
 """
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
-from temporalio.client import Client
 
-from clients.database.audit_log import AuditLog
-from clients.dependencies import Clients
-from clients.storage.objects import ObjectStore
 from clients.temporal.lanes import resume_lane
-from clients.warehouse.postgres import PostgresWarehouse
-from schemas.catalogue import default_catalogue
 from schemas.ids import ORIGIN
 from schemas.ingest.messages import PauseInput
-from tests.support.builders.bus import protector
 from tests.support.builders.waiting import until
-from tests.support.engines.lanes_of_org import LANES, OrgLanes, serving_lanes
+from tests.support.engines.lanes_of_org import LANES, OrgLanes
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
 
 TOKEN = "/services/oauth2/token"
-
-
-@pytest.fixture
-async def lanes(
-    client: Client,
-    store: ObjectStore,
-    warehouse: PostgresWarehouse,
-    database_with_tables: str,
-    tmp_path: Path,
-) -> AsyncIterator[OrgLanes]:
-    audit = AuditLog(database_with_tables)
-    clients = Clients(client, store, warehouse, default_catalogue(), audit, protector())
-    async with serving_lanes(clients, tmp_path) as served:
-        yield served
-    audit.close()
 
 
 @pytest.mark.parametrize("lane", LANES)
