@@ -28,6 +28,7 @@ from cli import (
 from cli.backfill import commands as backfill
 from cli.grammar import CommandApp, Panel
 from cli.local import demo, sandbox, sandbox_org, up
+from cli.outages import outage_of
 from cli.output import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_REFUSED, EXIT_UNAVAILABLE, TALK
 from cli.planner import commands as planner, plan
 from cli.reconcile import commands as reconcile
@@ -147,13 +148,21 @@ def _run() -> int:
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else EXIT_FAILED if ended.code else 0
     except TidegateError as error:
-        if _debug:
-            raise
-        TALK.print(f"[bold red]Error:[/] {escape(str(error))}", markup=True)
-        return _exit_code(error)
+        return _told(error)
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
+    except Exception as error:
+        if (outage := outage_of(error)) is None or _debug:
+            raise
+        return _told(outage)
     return 0
+
+
+def _told(error: TidegateError) -> int:
+    if _debug:
+        raise error
+    TALK.print(f"[bold red]Error:[/] {escape(str(error))}", markup=True)
+    return _exit_code(error)
 
 
 def _leave(code: int) -> NoReturn:

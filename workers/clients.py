@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.service import RPCError
 
 from clients.concurrency import run_to_completion
 from clients.database.audit_log import AuditLog
@@ -30,6 +31,8 @@ from workers.addresses import s3_address
 from workers.settings import Settings
 
 _log = logging.getLogger(__name__)
+CONNECTED_WITHIN = 20.0
+"""Seconds: a Temporal that takes the connection and says nothing would be waited for without end."""
 _NO_TABLE = "42P01"
 """SQLSTATE undefined_table: https://www.postgresql.org/docs/current/errcodes-appendix.html."""
 
@@ -57,10 +60,11 @@ async def connect_temporal(settings: Settings, *, lazy: bool = False) -> Client:
     """
     where = settings.temporal
     try:
-        return await Client.connect(
-            where.address, namespace=where.namespace, data_converter=pydantic_data_converter, lazy=lazy
-        )
-    except RuntimeError as error:
+        async with asyncio.timeout(CONNECTED_WITHIN):
+            return await Client.connect(
+                where.address, namespace=where.namespace, data_converter=pydantic_data_converter, lazy=lazy
+            )
+    except (RuntimeError, TimeoutError, RPCError) as error:
         detail = f"no answer at {where.address}; start it, or set TIDEGATE_TEMPORAL__ADDRESS"
         raise UnavailableError(system="Temporal", detail=detail) from error
 
