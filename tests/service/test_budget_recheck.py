@@ -29,7 +29,7 @@ def processes_ask_every_second(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(f"{module}.ASK_AGAIN", timedelta(seconds=1))
 
 
-async def recheck(lanes: OrgLanes) -> None:
+async def recheck(lanes: OrgLanes, lane: str) -> None:
     found = await recheck_budgets(lanes.client, lanes.org.org_id, RECHECK)
     assert found is not None
     [budget] = found.budgets
@@ -37,8 +37,9 @@ async def recheck(lanes: OrgLanes) -> None:
     assert budget.paused_until is None
 
 
-async def resume(lanes: OrgLanes) -> None:
-    assert await resume_lane(lanes.client, lanes.org.org_id, "old", PauseInput(by="ada"))
+async def resume(lanes: OrgLanes, lane: str) -> None:
+    request = PauseInput(by="ada")
+    assert await resume_lane(lanes.client, lanes.org.org_id, lanes.name(lane), request)
 
 
 async def is_refused(lanes: OrgLanes, lane: str) -> bool:
@@ -50,7 +51,7 @@ async def is_refused(lanes: OrgLanes, lane: str) -> bool:
 @pytest.mark.parametrize("lane", ["old", "new"])
 @pytest.mark.parametrize("act", [recheck, resume])
 async def test_a_raised_allocation_is_noticed_when_somebody_says_so(
-    lanes: OrgLanes, lane: str, act: Callable[[OrgLanes], Awaitable[None]]
+    lanes: OrgLanes, lane: str, act: Callable[[OrgLanes, str], Awaitable[None]]
 ) -> None:
     meter = lanes.served.org.meters.delivered_events
     meter.maximum = 1_000
@@ -66,5 +67,5 @@ async def test_a_raised_allocation_is_noticed_when_somebody_says_so(
     assert lanes.seen("/cometd/") == asked
 
     meter.maximum = 1_000_000
-    await act(lanes)
+    await act(lanes, lane)
     await until(lambda: lanes.has_come(lane, ORIGIN), seconds=15)

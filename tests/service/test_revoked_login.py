@@ -20,7 +20,9 @@ async def test_a_revoked_login_pauses_the_lane_after_few_token_requests(lanes: O
     lanes.served.org.create("Account", {"Name": "before"})
     await lanes.follow(lane)
     await until(lambda: lanes.has_come(lane, ORIGIN), seconds=30)
-    before = lanes.seen(TOKEN)
+    view = await lanes.follower(lane)
+    assert view is not None
+    landed, before = view.details[0], lanes.seen(TOKEN)
     lanes.block_app(True)
     lanes.served.org.create("Account", {"Name": "meanwhile"})
     await until(lambda: lanes.is_paused(lane), seconds=60)
@@ -30,7 +32,7 @@ async def test_a_revoked_login_pauses_the_lane_after_few_token_requests(lanes: O
     assert 2 <= lanes.seen(TOKEN) - before <= 5
 
     lanes.block_app(False)
-    position = state.position
-    assert await resume_lane(lanes.client, lanes.org.org_id, lane, PauseInput(by="ada", reason="let in"))
-    await until(lambda: lanes.has_come(lane, position), seconds=20)
+    request = PauseInput(by="ada", reason="let in")
+    assert await resume_lane(lanes.client, lanes.org.org_id, lanes.name(lane), request)
+    await until(lambda: lanes.has_come(lane, landed), seconds=20)
     assert not await lanes.is_paused(lane)
