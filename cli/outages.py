@@ -1,5 +1,6 @@
-"""What a command says when a remote system fails in a way that no client has translated: one
-sentence, and never a traceback.
+"""Outages that no client has translated: a command says one sentence, and never shows a
+traceback.
+"""
 """
 
 import httpx

@@ -32,7 +32,9 @@ from workers.settings import Settings
 
 _log = logging.getLogger(__name__)
 CONNECTED_WITHIN = 20.0
-"""Seconds: a Temporal that takes the connection and says nothing would be waited for without end."""
+"""Seconds: a Temporal that takes the connection and says nothing would be waited for without
+end.
+"""
 _NO_TABLE = "42P01"
 """SQLSTATE undefined_table: https://www.postgresql.org/docs/current/errcodes-appendix.html."""
 

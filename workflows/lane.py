@@ -112,7 +112,7 @@ class LaneWorkflow:
         hours.
         """
         if request.is_handover and self._paused:
-            return  # whoever paused it has the word
+            return  # an operator, or an earlier hand-over, paused it
         self._paused = True
         self._because = f"paused by {request.by}: {request.reason or 'no reason given'}"
         self._interrupt = True

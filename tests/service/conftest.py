@@ -36,18 +36,15 @@ async def engine(
 
 @pytest.fixture
 async def lanes(
-    client: Client,
-    store: ObjectStore,
-    warehouse: PostgresWarehouse,
-    database_with_tables: str,
-    tmp_path: Path,
+    client: Client, store: ObjectStore, database_with_tables: str, tmp_path: Path
 ) -> AsyncIterator[OrgLanes]:
     """Serving; its org is empty, and no lane is started yet."""
-    audit = AuditLog(database_with_tables)
+    audit, warehouse = AuditLog(database_with_tables), PostgresWarehouse(database_with_tables)
     clients = Clients(client, store, warehouse, default_catalogue(), audit, protector())
     async with serving_lanes(clients, tmp_path, read_every=timedelta(hours=1)) as served:
         yield served
     audit.close()
+    warehouse.close()
 
 
 @pytest.fixture(scope="module")

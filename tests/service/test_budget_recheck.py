@@ -1,5 +1,5 @@
-"""An allocation that was raised: found by a recheck, and what waited goes on, without a call that is
-not paid for.
+"""An allocation that was raised: found by a recheck, and what waited goes on, without a call that
+is not paid for.
 """
 
 import asyncio
