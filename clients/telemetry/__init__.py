@@ -1,1 +1,1 @@
-"""What a process says about its own work: log lines and traces. No value of a record is part of them."""
+"""Log lines and traces of a process. No value of a record is part of them."""

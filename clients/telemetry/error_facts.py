@@ -36,7 +36,9 @@ def error_facts(error: BaseException) -> dict[str, Fact]:
 
 
 def error_frames(error: BaseException) -> list[str]:
-    """Where an error and its causes were raised: a line for each error's class, then one a frame."""
+    """Where an error and its causes were raised: a line for each error's class, then one a
+    frame.
+    """
     lines: list[str] = []
     for each in _chain(error):
         lines.append(_kind(each))

@@ -66,7 +66,7 @@ def no_span() -> tuple[str, str] | None:
 
 
 class LineFormatter(logging.Formatter):
-    """What both forms share."""
+    """Fields that both forms share."""
 
     def __init__(self, *, org: str, process: str, span_ids: SpanIds = no_span) -> None:
         super().__init__()
@@ -108,7 +108,7 @@ class TextLines(LineFormatter):
         """The record as text; frames of an error follow on lines of their own."""
         at = datetime.fromtimestamp(record.created, UTC)
         fields = self._fields(record)
-        shown = {
+        shown: dict[str, Any] = {
             name: fields[name] for name in ("activity", "attempt", "request_id", "batch") if name in fields
         }
         shown.update(facts_of(record))

@@ -1,7 +1,7 @@
-"""Law 7 in what real processes say: no mark is in their logs, at level DEBUG.
+"""Law 7 in the logs of real processes: no mark is in them, at level DEBUG.
 
 Marks travel in change events and in writebacks by external id, whose look-ups have the id in
-their query. A lost answer, a refusal and a killed worker add the lines of trouble.
+their query. A lost answer, a refusal and a killed worker add the lines of failures.
 """
 
 import json
