@@ -13,6 +13,7 @@ from api.docs_page import HEADERS, docs_page
 from api.middleware.auth import Authentication, Gate
 from api.middleware.body_limit import BodyLimit
 from api.middleware.request_id import RequestIds
+from api.middleware.traces import Traces
 from api.openapi import describe
 from api.problems import handle_problems
 from api.routes import ROUTERS
@@ -52,14 +53,15 @@ def build_api(settings: Settings) -> Api:
         redoc_url=None,
         lifespan=lifespan,
         # Its records of failures quote what was sent; ours do not.
-        telemetry={"logs": False, "auto_configure": False},
+        # Its spans have the query; `Traces` makes ours.
+        telemetry={"tracing": False, "logs": False, "auto_configure": False},
     )
     for router in ROUTERS:
         app.include_router(router)
     handle_problems(app)
     describe(app)
     app.add_api_route("/v1/docs", _docs_of(app), include_in_schema=False)
-    limited = BodyLimit(app, settings.api.max_body_bytes)
+    limited = Traces(BodyLimit(app, settings.api.max_body_bytes))
     return Api(RequestIds(Authentication(limited, Gate(settings.api))), app)
 
 

@@ -14,6 +14,7 @@ from temporalio.client import Client
 from clients.database.audit_log import AuditLog
 from clients.database.idempotency_keys import RequestKeys
 from clients.storage.objects import ObjectStore
+from clients.telemetry.spans import SpanRef
 from clients.temporal.run_views import web_ui_url
 from clients.temporal.writeback_queues import WritebackQueues
 from clients.warehouse import Warehouse
@@ -99,5 +100,12 @@ async def _caller(request: Request) -> Caller:
     return caller
 
 
+async def _parent_span(request: Request) -> SpanRef | None:
+    found: SpanRef | None = request.state.parent_span
+    return found
+
+
 Parts = Annotated[Dependencies, Depends(_parts)]
 CalledBy = Annotated[Caller, Depends(_caller)]
+ParentSpan = Annotated[SpanRef | None, Depends(_parent_span)]
+"""The caller's span; None when the request names none."""

@@ -28,6 +28,7 @@ from transforms.catalogue.warehouse_names import within
 from transforms.pii import Protector
 from workers.addresses import s3_address
 from workers.settings import Settings
+from workers.telemetry import temporal_plugins
 
 _log = logging.getLogger(__name__)
 _NO_TABLE = "42P01"
@@ -58,7 +59,11 @@ async def connect_temporal(settings: Settings, *, lazy: bool = False) -> Client:
     where = settings.temporal
     try:
         return await Client.connect(
-            where.address, namespace=where.namespace, data_converter=pydantic_data_converter, lazy=lazy
+            where.address,
+            namespace=where.namespace,
+            data_converter=pydantic_data_converter,
+            lazy=lazy,
+            plugins=temporal_plugins(),
         )
     except RuntimeError as error:
         detail = f"no answer at {where.address}; start it, or set TIDEGATE_TEMPORAL__ADDRESS"

@@ -26,11 +26,13 @@ from temporalio.common import (
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory, WorkflowAlreadyStartedError
 
 from activities.ingest.landing_buffer import BatchLimits, LandingBuffer
+from activities.ingest.landing_span import LandingTime, landing_span
 from activities.repair.retention_gap import RetentionGapReporter
 from activities.runtime.heartbeat import heartbeating
 from clients.salesforce.streaming.stream import StreamMessage
 from clients.storage.chain import Chain
 from clients.storage.objects import ObjectStore
+from clients.telemetry.spans import SpanKind, SpanSpec, span
 from schemas import names
 from schemas.errors import ReplayExpiredError, StreamBrokenError
 from schemas.ids import ORIGIN
@@ -42,6 +44,7 @@ from transforms.pii import Protector
 STRETCH = timedelta(hours=1)
 """Duration of one activity's following before its workflow may continue as new."""
 _TICK_SECONDS = 0.25
+START = SpanSpec("start workflow", kind=SpanKind.PRODUCER)
 
 
 class Stream(Protocol):
@@ -164,21 +167,22 @@ class _Follower:
                 raise draining()
 
     async def _land(self) -> None:
+        landing = LandingTime()
         manifest, is_ours = await asyncio.to_thread(
             self._chain.land, self._buffer.peek(), start=self.position, after_hole=self._is_after_hole
         )
-        await self._advance(manifest)
+        await self._advance(manifest, landing.landed(is_ours=is_ours))
         if self.is_open_at_new and not is_ours:
             # The other one subscribed earlier, and what came between its last event and our first
             # is not here.
             raise StreamBrokenError(lane=manifest.lane, detail="another follower has landed first")
         self.is_open_at_new = self._is_after_hole = False
 
-    async def _advance(self, manifest: Manifest) -> None:
+    async def _advance(self, manifest: Manifest, landing: LandingTime | None = None) -> None:
         """The batch is durable: start its workflow, then let go of its events and of the old
         position.
         """
-        await start_batch(self._parent.client, manifest)
+        await start_batch(self._parent.client, manifest, landing)
         self._buffer.drop_through(int(manifest.end))
         self.position = manifest.end
         self._batches += 1
@@ -196,8 +200,16 @@ def draining() -> ApplicationError:
     )
 
 
-async def start_batch(client: Client, manifest: Manifest) -> None:
-    """Start the batch's workflow, unless it runs already or has succeeded."""
+async def start_batch(client: Client, manifest: Manifest, landing: LandingTime | None = None) -> None:
+    """Start the batch's workflow, unless it runs already or has succeeded.
+
+    `landing`: when this process landed it; None = it was found landed.
+    """
+    with landing_span(manifest, landing), span(START):
+        await _start(client, manifest)
+
+
+async def _start(client: Client, manifest: Manifest) -> None:
     attributes = TypedSearchAttributes(
         [
             SearchAttributePair(SearchAttributeKey.for_keyword("SfOrg"), manifest.org),

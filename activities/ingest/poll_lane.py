@@ -18,6 +18,7 @@ from temporalio.client import Client
 
 from activities.ingest.follow_lane import STRETCH, draining, start_batch
 from activities.ingest.landing_buffer import BatchLimits
+from activities.ingest.landing_span import LandingTime
 from activities.ingest.poll_buffer import PollBuffer
 from activities.runtime.heartbeat import heartbeating
 from activities.runtime.schema_check import asking_for_a_check
@@ -166,8 +167,9 @@ class _Poller:
         """Make what is held a batch; False when another follower's batch stands in its place."""
         table = await asyncio.to_thread(self._buffer.table)
         self._buffer.clear()
+        landing = LandingTime()
         manifest, is_ours = await asyncio.to_thread(self._chain.land, table, start=self.position)
-        await self._advance(manifest)
+        await self._advance(manifest, landing.landed(is_ours=is_ours))
         if not is_ours:
             await self._adopt_chain()
         return is_ours
@@ -211,9 +213,9 @@ class _Poller:
         is_later = self._request.start_at is not None and self._origin.modstamp_ms > landed.modstamp_ms
         return self._origin if is_later else landed
 
-    async def _advance(self, manifest: Manifest) -> None:
+    async def _advance(self, manifest: Manifest, landing: LandingTime | None = None) -> None:
         """The batch is durable: start its workflow, then let go of the old position."""
-        await start_batch(self._parent.client, manifest)
+        await start_batch(self._parent.client, manifest, landing)
         self.position = manifest.end
         self._batches += 1
         self._changes += manifest.changes
