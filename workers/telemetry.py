@@ -13,8 +13,8 @@ from workers.settings import Settings
 
 @contextmanager
 def telemetry(settings: Settings, process: str) -> Iterator[None]:
-    """Set up the process's logs, and its traces when an endpoint is configured. Left, spans are sent
-    for a few seconds more.
+    """Set up the process's logs, and its traces when an endpoint is configured. Left, spans are
+    sent for a few seconds more.
 
     It must be entered before a client of Temporal connects. `process` is its name in both, such
     as `worker-lanes`.

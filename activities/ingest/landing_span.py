@@ -26,8 +26,8 @@ class LandingTime:
 
 @contextmanager
 def landing_span(manifest: Manifest, landing: LandingTime | None) -> Iterator[None]:
-    """Make `lane.land` with its `s3.put` for a batch of ours, `lane.adopt` for another's or one that
-    was found landed (None). The workflow is started inside.
+    """Make `lane.land` with its `s3.put` for a batch of ours, `lane.adopt` for another's or one
+    that was found landed (None). The workflow is started inside.
     """
     is_ours = landing is not None and landing.is_ours
     spec = SpanSpec(
