@@ -8,7 +8,6 @@ would say of it. Rows of quarantine are replaced by those that still do not fit,
 counts are corrected in the same transaction; its times stay those of the first time.
 """
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -21,7 +20,6 @@ from activities.apply.applier import apply_changes, with_columns
 from activities.apply.ledger import BatchSlice, write_ledger
 from activities.apply.rebuild import rebuild_records
 from activities.replay.requarantine import Requarantine
-from clients.telemetry.spans import Sampling, SpanSpec, is_on, record_span
 from clients.warehouse import Transaction, Warehouse
 from clients.warehouse.live_catalogue import check_revision
 from clients.warehouse.sql import replay as sql
@@ -54,11 +52,8 @@ class Redriver:
         name = shares[0].item.staged.object
         # The revision first, so that the fields are those of it or newer ones.
         known, spec = self.catalogue.revision_of(name), self.catalogue.objects.get(name)
-        began_ns = time.time_ns()
         try:
-            counts = self._redrive(shares, spec, known, record)
-            _record_spans(shares, began_ns)
-            return counts
+            return self._redrive(shares, spec, known, record)
         except StaleCatalogueError:
             self.catalogue.follow()
             raise
@@ -115,23 +110,6 @@ class _Redriven:
     @property
     def changes(self) -> int:
         return self.share.applied + self.share.duplicate + _length(self.share.refused)
-
-
-def _record_spans(shares: Sequence[BatchSlice], began_ns: int) -> None:
-    """A span a batch, in the batch's own trace; it links to the replay's step."""
-    if not is_on():
-        return
-    ended_ns = time.time_ns()
-    for share in shares:
-        manifest, facts = share.item.manifest, {"tidegate.object": share.item.staged.object}
-        spec = SpanSpec(
-            "batch.redrive",
-            facts | {"tidegate.batch": manifest.batch},
-            workflow_id=manifest.workflow_id,
-            sampling=Sampling.PAGES,
-            began_ns=began_ns,
-        )
-        record_span(spec, ended_ns)
 
 
 def _of_today(share: BatchSlice, spec: ObjectSpec | None) -> BatchSlice:

@@ -39,6 +39,7 @@ class Traces:
             await send(message)
 
         with span(_spec(scope, theirs)) as request:
+            scope["state"]["span"] = request.ref
             await self._app(scope, receive, noting)
             route = route_of(scope)
             request.rename(f"{scope['method']} {route}")

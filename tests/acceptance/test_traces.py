@@ -127,6 +127,8 @@ def test_a_writeback_is_linked_from_its_caller_to_its_call(engine: RealEngine, w
     )
     assert (request.parent_id, accept.parent_id) == (CALLER_SPAN, request.span_id)
     assert request.attributes["http.response.status_code"] == 202
+    said = [each for each in engine.lines() if each.get("span_id") == request.span_id]
+    assert [each["facts"]["route"] for each in said] == ["/v1/writebacks"]
     send = one(received, "activity send_writebacks", written)
     assert send.links == ((accept.trace_id, accept.span_id),)
     calls = [each for each in received.of_trace(written) if each.name == "salesforce.call"]
