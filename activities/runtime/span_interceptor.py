@@ -59,6 +59,8 @@ def _spec(info: activity.Info, args: Any) -> SpanSpec:
         {**_of_attempt(info), **_of_work(workflow_id, args)},
         SpanKind.CONSUMER,
         workflow_id=workflow_id,
+        # A queue of writebacks keeps the context of the request that once started it.
+        links_here=info.workflow_type != names.WRITEBACK_BATCH_WORKFLOW,
         is_first=info.activity_type == _FIRST_OF_WRITEBACK and info.attempt == 1,
         sampling=Sampling.PAGES if is_page_batch(workflow_id) else Sampling.BATCHES,
     )

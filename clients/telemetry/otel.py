@@ -183,7 +183,7 @@ class OtelSpans:
             else:
                 first = int(root_span_id_of(spec.workflow_id), 16) if spec.is_first else None
                 asked = _Asked(asked.ratio, int(trace_id, 16), first)
-                links += [] if here is None else [here]
+                links += [here] if here is not None and spec.links_here else []
         elif not spec.is_root:
             if not at_hand.is_recording():
                 return None

@@ -65,10 +65,11 @@ class SpanSpec:
         kind: Its role.
         parent: Its parent. None = the span at hand.
         workflow_id: The span belongs to this workflow's trace. It is a child of the span at hand
-            when that is in the trace; else it is a first span there, which links to it. Empty =
-            the span is made only as a child.
+            when that is in the trace; else it is a first span there. Empty = the span is made only
+            as a child.
         is_first: The first span has the derived id, to which others link. At most one span of a
             workflow may be so.
+        links_here: A first span links to the span at hand.
         is_root: The span begins a trace of its own, with ids that are drawn.
         links: Other spans.
         sampling: The share that is recorded when the span begins a trace.
@@ -81,6 +82,7 @@ class SpanSpec:
     parent: SpanRef | None = None
     workflow_id: str = ""
     is_first: bool = False
+    links_here: bool = True
     is_root: bool = False
     links: Sequence[SpanRef] = ()
     sampling: Sampling = Sampling.BATCHES
