@@ -82,7 +82,7 @@ class Turn:
             for first in range(0, len(self._raw), self._batch):
                 landing, part = LandingTime(), self._raw.slice(first, self._batch)
                 manifest, is_ours = await asyncio.to_thread(chain.land, part, start=start)
-                await start_batch(client, manifest, landing.landed(is_ours=is_ours))
+                await start_batch(client, manifest, landing=landing.landed(is_ours=is_ours))
                 await client.get_workflow_handle(manifest.workflow_id).result()
                 start = manifest.end
             used = time.process_time() - began

@@ -107,7 +107,7 @@ class RowLanding:
 
     async def start(self, manifest: Manifest, landing: LandingTime | None = None) -> None:
         """Have the batch begun, unless it was."""
-        await start_batch(self.client, manifest, landing)
+        await start_batch(self.client, manifest, landing=landing)
 
     async def follow(self, manifest: Manifest) -> None:
         """Count the batch when it is applied; returns when not too many are under way."""
