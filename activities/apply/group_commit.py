@@ -9,6 +9,8 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
+from clients.metrics.changes import object_label
+from clients.metrics.work import GROUP_BATCHES
 from schemas.errors import TerminalError
 from schemas.ingest.messages import ApplyInput, ApplyResult
 from schemas.ingest.raw import Form
@@ -100,6 +102,7 @@ class GroupCommit:
 
     async def _apply_group(self, group: list[_Waiter]) -> None:
         items = [item for item, _ in group]
+        GROUP_BATCHES.labels(object_label(items[0].staged.object)).observe(len(items))
         try:
             results = list(zip(group, await asyncio.to_thread(self.apply, items), strict=True))
         except Exception as error:

@@ -28,6 +28,8 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory, Wo
 from activities.ingest.landing_buffer import BatchLimits, LandingBuffer
 from activities.repair.retention_gap import RetentionGapReporter
 from activities.runtime.heartbeat import heartbeating
+from clients.metrics.changes import count_landed, timed
+from clients.metrics.work import BATCH_SECONDS, BUFFER_BYTES, BUFFER_EVENTS, EVENTS_RECEIVED
 from clients.salesforce.streaming.stream import StreamMessage
 from clients.storage.chain import Chain
 from clients.storage.objects import ObjectStore
@@ -156,17 +158,28 @@ class _Follower:
     async def follow(self, stream: Stream) -> None:
         ends = time.monotonic() + self._parent.stretch.total_seconds()
         while time.monotonic() < ends:
-            self._buffer.add(await stream.read(wait_seconds=_TICK_SECONDS))
+            messages = await stream.read(wait_seconds=_TICK_SECONDS)
+            self._buffer.add(messages)
+            self._count(len(messages))
             activity.heartbeat(self.position)
             if self._buffer.is_due():
                 await self._land()
             if activity.is_worker_shutdown():
                 raise draining()
 
+    def _count(self, received: int) -> None:
+        lane = self._chain.lane
+        EVENTS_RECEIVED.labels(lane).inc(received)
+        BUFFER_EVENTS.labels(lane).set(len(self._buffer))
+        BUFFER_BYTES.labels(lane).set(self._buffer.size)
+
     async def _land(self) -> None:
-        manifest, is_ours = await asyncio.to_thread(
-            self._chain.land, self._buffer.peek(), start=self.position, after_hole=self._is_after_hole
-        )
+        with timed(BATCH_SECONDS, "land"):
+            manifest, is_ours = await asyncio.to_thread(
+                self._chain.land, self._buffer.peek(), start=self.position, after_hole=self._is_after_hole
+            )
+        if is_ours:
+            count_landed(manifest)
         await self._advance(manifest)
         if self.is_open_at_new and not is_ours:
             # The other one subscribed earlier, and what came between its last event and our first
@@ -209,18 +222,18 @@ async def start_batch(client: Client, manifest: Manifest) -> None:
             SearchAttributePair(SearchAttributeKey.for_int("Changes"), manifest.changes),
         ]
     )
+    summary = f"{manifest.changes} changes of {manifest.lane}, {manifest.start} to {manifest.end}"
     try:
-        await client.start_workflow(
-            names.CHANGE_BATCH_WORKFLOW,
-            manifest,
-            id=manifest.workflow_id,
-            task_queue=names.WORKFLOW_QUEUE,
-            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
-            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            search_attributes=attributes,
-            static_summary=f"{manifest.changes} changes of {manifest.lane}, {manifest.start} to {manifest.end}"[
-                :200
-            ],
-        )
+        with timed(BATCH_SECONDS, "start"):
+            await client.start_workflow(
+                names.CHANGE_BATCH_WORKFLOW,
+                manifest,
+                id=manifest.workflow_id,
+                task_queue=names.WORKFLOW_QUEUE,
+                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                search_attributes=attributes,
+                static_summary=summary[:200],
+            )
     except WorkflowAlreadyStartedError:
         return  # it has succeeded before

@@ -15,6 +15,8 @@ import pyarrow as pa
 from temporalio.client import Client, WorkflowFailureError
 
 from activities.ingest.follow_lane import start_batch
+from clients.metrics.changes import count_landed, timed
+from clients.metrics.work import BATCH_SECONDS
 from clients.storage.chain import Chain, RowFacts
 from clients.storage.objects import ObjectStore
 from schemas.backfill import BackfillCounts
@@ -134,7 +136,12 @@ class RowLanding:
         return manifest.end
 
     async def _land_and_start(self, piece: pa.Table, start: str, end: str, facts: RowFacts) -> Manifest:
-        manifest, _ = await asyncio.to_thread(self.chain.land_rows, piece, start=start, end=end, facts=facts)
+        with timed(BATCH_SECONDS, "land"):
+            manifest, is_ours = await asyncio.to_thread(
+                self.chain.land_rows, piece, start=start, end=end, facts=facts
+            )
+        if is_ours:
+            count_landed(manifest)
         await self.start(manifest)
         return manifest
 

@@ -22,6 +22,8 @@ from activities.ingest.poll_buffer import PollBuffer
 from activities.runtime.heartbeat import heartbeating
 from activities.runtime.schema_check import asking_for_a_check
 from clients.salesforce.polling import Deletions, PolledSource
+from clients.metrics.changes import count_landed, timed
+from clients.metrics.work import BATCH_SECONDS
 from clients.storage.chain import Chain
 from clients.storage.objects import ObjectStore
 from schemas import names
@@ -166,7 +168,10 @@ class _Poller:
         """Make what is held a batch; False when another follower's batch stands in its place."""
         table = await asyncio.to_thread(self._buffer.table)
         self._buffer.clear()
-        manifest, is_ours = await asyncio.to_thread(self._chain.land, table, start=self.position)
+        with timed(BATCH_SECONDS, "land"):
+            manifest, is_ours = await asyncio.to_thread(self._chain.land, table, start=self.position)
+        if is_ours:
+            count_landed(manifest)
         await self._advance(manifest)
         if not is_ours:
             await self._adopt_chain()

@@ -11,6 +11,7 @@ import pyarrow as pa
 from temporalio import activity
 
 from clients.concurrency import run_to_completion
+from clients.metrics.writebacks import observe_echoes
 from clients.salesforce.http import Sessions
 from clients.warehouse import Warehouse
 from clients.warehouse.sql import reconcile as sql
@@ -57,6 +58,9 @@ class EchoSteps:
             echoed = {each.number: echo_of(each, returned.get(each.record_id, ()), us) for each in page}
             known = {number: moment for number, moment in echoed.items() if moment is not None}
             self.echoes.keep(known)
+            sent = {each.number: each.sent_at for each in page}
+            took = ((moment - sent[number]).total_seconds() for number, moment in known.items())
+            observe_echoes(spec.name, took)
             looked, found, after = looked + len(page), found + len(known), page[-1].number
         return EchoCounts(looked=looked, found=found)
 

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.middleware.metrics import observe_request
 from api.problems import response_of, unexpected
 
 _LOG = logging.getLogger(__name__)
@@ -53,6 +54,7 @@ class RequestIds:
             state["error"] = error
             if not status:
                 await response_of(unexpected(), request_id)(scope, receive, with_id)
+        observe_request(scope, status, time.monotonic() - began)
         caller = state.get("caller")
         _LOG.info(
             "%s %s %s by %s in %.0f ms, request %s",

@@ -15,6 +15,7 @@ from datetime import timedelta
 
 from clients.governor.lease_account import IDLE_SECONDS, LeaseAccount, LeaseKey
 from clients.governor.protocol import Governor
+from clients.metrics.leases import timed_wait
 from schemas.errors import TidegateError, UnavailableError
 from schemas.governor import Budget, Exchange, LeaseAnswer, LeaseClass, Reading, Refusal
 
@@ -178,6 +179,10 @@ class Leases:
         return account
 
     async def _wait(self, budget: Budget, lease_class: LeaseClass, count: int) -> LeaseAccount:
+        with timed_wait(budget, lease_class):
+            return await self._tokens(budget, lease_class, count)
+
+    async def _tokens(self, budget: Budget, lease_class: LeaseClass, count: int) -> LeaseAccount:
         deadline = self._clock() + self._patience
         account = self._account(budget, lease_class)
         account.waiting += count

@@ -12,6 +12,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
+from clients.metrics.calls import meter_aws
 from schemas.errors import CredentialsRejectedError, ObjectMissingError, TerminalError, UnavailableError
 
 _SYSTEM = "S3"
@@ -43,7 +44,7 @@ class S3Address:
 
 def aws_client(service: str, address: S3Address) -> Any:
     """A boto3 client of `service` for this address; safe to share between threads."""
-    return boto3.client(
+    client = boto3.client(
         service,
         endpoint_url=address.endpoint_url,
         region_name=address.region,
@@ -61,6 +62,8 @@ def aws_client(service: str, address: S3Address) -> Any:
             response_checksum_validation="when_required",
         ),
     )
+    meter_aws(client)
+    return client
 
 
 class ObjectStore:
