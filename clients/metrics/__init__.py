@@ -1,1 +1,1 @@
-"""What a process counts of its own work, as Prometheus reads it."""
+"""Counts of a process's own work, as Prometheus reads them."""

@@ -85,10 +85,10 @@ class BatchHistogram(Collector):
         with self._lock:
             for labels, series in sorted(self._series.items()):
                 totals = np.cumsum(series.counts).tolist()
-                buckets = [
-                    (bound, float(total), series.exemplars.get(place))
-                    for place, (bound, total) in enumerate(zip(self._shown, totals, strict=True))
-                ]
+                buckets: list[tuple[str, float] | tuple[str, float, Exemplar]] = []
+                for place, (bound, total) in enumerate(zip(self._shown, totals, strict=True)):
+                    shown = series.exemplars.get(place)
+                    buckets.append((bound, total) if shown is None else (bound, total, shown))
                 family.add_metric(labels, buckets, series.total)
         yield family
 

@@ -84,4 +84,5 @@ def observe_applied(manifest: Manifest, object_name: str, changes: pa.Table, com
 
 
 def _milliseconds(changes: pa.Table, column: str) -> NDArray[np.float64]:
-    return changes[column].cast(pa.int64()).to_numpy().astype(np.float64)
+    values: NDArray[np.float64] = changes[column].cast(pa.int64()).to_numpy().astype(np.float64)
+    return values

@@ -12,7 +12,10 @@ REGISTRY: Final = CollectorRegistry(auto_describe=True)
 ProcessCollector(registry=REGISTRY)
 
 _BUILD = Gauge(
-    "tidegate_build_info", "The release that a process runs; always 1.", ["version", "process"], registry=REGISTRY
+    "tidegate_build_info",
+    "The release that a process runs; always 1.",
+    ["version", "process"],
+    registry=REGISTRY,
 )
 
 

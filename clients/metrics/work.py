@@ -52,7 +52,10 @@ BUFFER_EVENTS = Gauge(
     "tidegate_buffer_events", "Events that are received and not landed.", ["lane"], registry=REGISTRY
 )
 BUFFER_BYTES = Gauge(
-    "tidegate_buffer_bytes", "Bytes of the events that are received and not landed.", ["lane"], registry=REGISTRY
+    "tidegate_buffer_bytes",
+    "Bytes of the events that are received and not landed.",
+    ["lane"],
+    registry=REGISTRY,
 )
 BATCH_SECONDS = Histogram(
     "tidegate_batch_duration_seconds",
