@@ -78,7 +78,10 @@ class Applier:
     ) -> list[ApplyResult]:
         name = items[0].staged.object
         shares = [self.read(item, spec) for item in items]
-        with timed_outcome(WAREHOUSE_SECONDS, object_label(name)), self.warehouse.transaction() as transaction:
+        with (
+            timed_outcome(WAREHOUSE_SECONDS, object_label(name)),
+            self.warehouse.transaction() as transaction,
+        ):
             with timed(WAREHOUSE_LOCK_SECONDS, object_label(name)):
                 transaction.lock_object(spec.table if spec else name)
             check_revision(transaction, name, known)

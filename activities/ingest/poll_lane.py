@@ -21,9 +21,9 @@ from activities.ingest.landing_buffer import BatchLimits
 from activities.ingest.poll_buffer import PollBuffer
 from activities.runtime.heartbeat import heartbeating
 from activities.runtime.schema_check import asking_for_a_check
-from clients.salesforce.polling import Deletions, PolledSource
 from clients.metrics.changes import count_landed, timed
 from clients.metrics.work import BATCH_SECONDS
+from clients.salesforce.polling import Deletions, PolledSource
 from clients.storage.chain import Chain
 from clients.storage.objects import ObjectStore
 from schemas import names
