@@ -16,6 +16,8 @@ from api.middleware.request_id import RequestIds
 from api.openapi import describe
 from api.problems import handle_problems
 from api.routes import ROUTERS
+from workers.metrics.serve import serving_metrics
+from workers.metrics.state import exporting_state
 from workers.settings import Settings
 
 _ABOUT = (
@@ -39,7 +41,11 @@ def build_api(settings: Settings) -> Api:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_api_parts(settings) as parts:
+        async with (
+            exporting_state(settings),
+            serving_metrics(settings.metrics, "api"),
+            open_api_parts(settings) as parts,
+        ):
             app.state.parts = parts
             yield
 

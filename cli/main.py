@@ -19,6 +19,7 @@ from cli import (
     doctor,
     drift,
     lane,
+    metrics,
     quality,
     quarantine,
     refresh,
@@ -71,6 +72,7 @@ _COMMANDS: dict[Panel, dict[str, CommandApp | Callable[..., None]]] = {
     Panel.RUN: {
         "worker": worker.worker,
         "api": api.app,
+        "metrics": metrics.metrics,
         "catalogue": catalogue.app,
         "config": config.app,
         "doctor": doctor.doctor,

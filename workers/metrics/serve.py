@@ -34,7 +34,9 @@ async def serving_metrics(settings: MetricsSettings, process: str) -> AsyncItera
 
 
 def sdk_runtime(settings: MetricsSettings) -> Runtime | None:
-    """The Temporal SDK's runtime that serves its own metrics on the next port; None: the usual one."""
+    """The Temporal SDK's runtime that serves its own metrics on the next port; None: the usual
+    one.
+    """
     return _runtime(f"{settings.host}:{settings.port + 1}") if settings.port else None
 
 
