@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import signal
+from contextlib import closing
 from typing import Annotated
 
 import typer
@@ -15,6 +16,7 @@ from schemas.settings.metrics import MetricsSettings
 from workers.metrics.serve import serving_metrics
 from workers.metrics.state import exporting_state
 from workers.settings import Settings
+from workers.status import StatusLook
 
 PORT = 9464
 
@@ -39,6 +41,7 @@ async def _serve(settings: Settings, where: MetricsSettings) -> None:
     stop = asyncio.Event()
     for signal_ in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signal_, stop.set)
-    async with exporting_state(settings), serving_metrics(where, "metrics"):
-        say(f"metrics at http://{where.host}:{where.port}/metrics")
-        await stop.wait()
+    with closing(StatusLook(settings)) as looks:
+        async with exporting_state(looks), serving_metrics(where, "metrics"):
+            say(f"metrics at http://{where.host}:{where.port}/metrics")
+            await stop.wait()

@@ -1,4 +1,4 @@
-"""What the stores and the governor said in a look, as samples."""
+"""Samples of the stores and the governor, from a look."""
 
 from datetime import datetime
 
@@ -12,7 +12,7 @@ DAY_SECONDS = 86_400.0
 
 
 def put_facts(sheet: Sheet, facts: LookFacts) -> None:
-    """Add every number that a look was told beside its status."""
+    """Add every number of a look beside its status."""
     if facts.warehouse is not None:
         _put_warehouse(sheet, facts.warehouse)
     if facts.writebacks is not None:
