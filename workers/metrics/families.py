@@ -124,7 +124,7 @@ BUDGET_EXHAUSTION = Family(
 )
 BUDGET_SLOWED = Family(
     "tidegate_budget_slowed_seconds",
-    "Time until a class that spends no longer gets what it asks for. No sample: not within a day.",
+    "Time until a class that spends no longer gets what it asks for. 86400: not within a day.",
     ("budget", "lease_class"),
 )
 BUDGET_READ_AT = Family(
