@@ -71,6 +71,7 @@ SET_EVERY: Final = "set_every"
 MOVE_POSITION: Final = "move_position"
 LANE_STATE: Final = "state"
 EXCHANGE: Final = "exchange"
+RECHECK: Final = "recheck"
 BOOKS: Final = "books"
 PIN: Final = "pin"
 UNPIN: Final = "unpin"
@@ -91,6 +92,10 @@ BACKFILL_QUEUE: Final = "tidegate-backfill"
 REPLAY_QUEUE: Final = "tidegate-replay"
 RECONCILE_QUEUE: Final = "tidegate-reconcile"
 WRITEBACK_QUEUE: Final = "tidegate-writebacks"
+
+# Keys of memos
+LANE_MEMO: Final = "Lane"
+OLDEST_CHANGE_MEMO: Final = "OldestChangeAt"
 
 SEARCH_ATTRIBUTES: Final = {
     "SfOrg": "Keyword",

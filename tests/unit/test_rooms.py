@@ -61,6 +61,7 @@ CAPABILITIES: dict[str, dict[str, set[str]]] = {
         "oidc": set(),
         "salesforce": {"concurrency", "governor", "metrics", "storage"},
         "storage": {"metrics"},
+        "telemetry": set(),
         "temporal": set(),
         "warehouse": {"database", "storage"},
         "writeback": {"database", "metrics", "warehouse"},

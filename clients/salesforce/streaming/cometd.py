@@ -1,6 +1,6 @@
 """A CDC channel over CometD: events in order, from a position on, for as long as it lasts.
 
-Built on aiosfstream-ng, used so that three of its ways cannot hurt (salesforce.md H, I.7, I.22):
+Built on aiosfstream-ng, used so that three of its ways cannot hurt:
 
 - `receive()` starts three tasks a message and, on Python >= 3.10, fails at every lost connection
   (`asyncio.wait_for(loop=)`). Events are taken in bulk by an extension instead, before they
@@ -17,6 +17,7 @@ import math
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -55,6 +56,8 @@ class CometdStream(BufferedStream):
     it gave or holds.
     """
 
+    silence = timedelta(seconds=_MOST_SILENCE)
+
     def __init__(self, channel: str, replay_id: int, allowance: EventAllowance | None = None) -> None:
         super().__init__(replay_id, most=MOST_BUFFERED)
         self.channel = channel
@@ -75,6 +78,7 @@ class CometdStream(BufferedStream):
     async def accept(self, messages: list[dict[str, Any]]) -> None:
         """Take messages in; waits while too many are unread, which delays the next long poll."""
         self._last_answer = time.monotonic()
+        self.heard()
         if not messages:
             return
         self._last_event = self._last_answer
@@ -142,7 +146,7 @@ async def open_cometd_stream(
 
 def _client_of(sessions: SessionSource, stream: CometdStream, api_version: str) -> "_Client":
     client = _Client(
-        _Authenticator(sessions),
+        _Authenticator(sessions, stream),
         replay=_Tap(stream),
         replay_storage_policy=ReplayMarkerStoragePolicy.MANUAL,
         connection_timeout=0,
@@ -193,25 +197,35 @@ class _Client(Client):
 
 
 class _Authenticator(AuthenticatorBase):
-    """Gives the library our session; a second call means that the first session was refused."""
+    """Gives the library our session; a second call means that the first session was refused.
 
-    def __init__(self, sessions: SessionSource) -> None:
+    The library asks again every second when there is no session, and tells nobody. So the stream
+    hears of it here.
+    """
+
+    def __init__(self, sessions: SessionSource, stream: CometdStream) -> None:
         super().__init__()
         self._sessions = sessions
+        self._stream = stream
         self._given: Session | None = None
 
     async def _authenticate(self) -> tuple[int, dict[str, str]]:
-        if self._given is None:
-            self._given = await self._sessions.session()
-        else:
-            self._given = await self._sessions.renew(self._given)
-        given = self._given
+        given = self._given = await self._next()
         facts = {
             "access_token": given.access_token,
             "instance_url": given.instance_url,
             "token_type": given.token_type,
         }
         return 200, facts
+
+    async def _next(self) -> Session:
+        try:
+            if self._given is None:
+                return await self._sessions.session()
+            return await self._sessions.renew(self._given)
+        except TidegateError as error:
+            self._stream.fail(error)
+            raise
 
 
 class _Tap(ReplayMarkerStorage):
