@@ -182,11 +182,8 @@ class Leases:
         account.use(count, self._clock())
         return account
 
+    @timed_wait
     async def _wait(self, budget: Budget, lease_class: LeaseClass, count: int) -> LeaseAccount:
-        with timed_wait(budget, lease_class):
-            return await self._tokens(budget, lease_class, count)
-
-    async def _tokens(self, budget: Budget, lease_class: LeaseClass, count: int) -> LeaseAccount:
         deadline = self._clock() + self._patience
         account = self._account(budget, lease_class)
         account.waiting += count
@@ -297,9 +294,7 @@ class Leases:
             account.hear(line, self._clock(), knows_refusals=line.budget not in untold)
 
     def _begin_anew(self) -> None:
-        """The leases' life is over: the governor counts what was left as spent, so they are not
-        continued.
-        """
+        """The leases' life is over: the governor counts the rest as spent, so none is continued."""
         self._process = uuid.uuid4().hex
         for account in self._accounts.values():
             account.granted = account.spent = account.returned = 0
