@@ -11,7 +11,6 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from prometheus_client import Histogram
 
-from clients.metrics import exemplars
 from clients.metrics.work import (
     BATCH_CHANGES,
     CHANGE_DELIVERY,
@@ -19,7 +18,7 @@ from clients.metrics.work import (
     CHANGE_PROCESSING,
     CHANGES,
 )
-from schemas.ids import lane_kind
+from schemas.ids import lane_kind, trace_id_of
 from schemas.ingest.messages import ApplyResult
 from schemas.ingest.raw import Manifest
 
@@ -76,7 +75,7 @@ def observe_applied(manifest: Manifest, object_name: str, changes: pa.Table, com
         return
     now = committed_at.timestamp() * 1_000
     changed, received = _milliseconds(changes, "changed_at"), _milliseconds(changes, "received_at")
-    trace_id = exemplars.trace_id_of(manifest.workflow_id)
+    trace_id = trace_id_of(manifest.workflow_id)
     name = object_label(object_name)
     CHANGE_FRESHNESS.observe((now - changed) / 1_000, name, trace_id=trace_id)
     CHANGE_DELIVERY.observe((received - changed) / 1_000, name, trace_id=trace_id)

@@ -4,6 +4,7 @@ Needs grafana-foundation-sdk, which `requirements.lock` beside this file pins, i
 of its own: `make dashboards`.
 """
 
+import sys
 from pathlib import Path
 
 from grafana_foundation_sdk.builders import dashboard, prometheus, stat, timeseries
@@ -49,10 +50,11 @@ def page(board: Board) -> str:
 
 
 def main() -> None:
-    """Write a file a dashboard."""
-    FOLDER.mkdir(exist_ok=True)
+    """Write a file a dashboard, into the folder that is named or the one beside this file."""
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER
+    folder.mkdir(exist_ok=True)
     for board in BOARDS:
-        (FOLDER / f"{board.uid}.json").write_text(page(board))
+        (folder / f"{board.uid}.json").write_text(page(board))
 
 
 if __name__ == "__main__":

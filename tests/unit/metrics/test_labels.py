@@ -22,7 +22,7 @@ ALLOWED = {
 def test_no_family_has_a_label_that_is_not_listed_here() -> None:
     names = {name for family in STATE_FAMILIES for name in family.labels}
     for value in vars(work).values():
-        names.update(getattr(value, "_labels", None) or getattr(value, "_labelnames", ()))
+        names.update(getattr(value, "_labels", None) or getattr(value, "_labelnames", ()) or ())
     assert names <= ALLOWED
 
 
