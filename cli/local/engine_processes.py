@@ -63,9 +63,9 @@ def scrape_targets(ports: dict[str, int]) -> list[dict[str, Any]]:
     the Temporal SDK's on the next port.
     """
     return [
-        {"targets": [f"127.0.0.1:{port + beside}"], "labels": {"process": name, "part": part}}
+        {"targets": [f"127.0.0.1:{port + beside}"], "labels": {"process": name, "exporter": exporter}}
         for name, port in ports.items()
-        for beside, part in enumerate(("engine", "sdk"))
+        for beside, exporter in enumerate(("engine", "sdk"))
     ]
 
 

@@ -14,13 +14,13 @@ ProcessCollector(registry=REGISTRY)
 _BUILD = Gauge(
     "tidegate_build_info",
     "The release that a process runs; always 1.",
-    ["version", "process"],
+    ["version", "role"],
     registry=REGISTRY,
 )
 
 
 def name_process(process: str) -> None:
-    """Say what this process is: a worker's role, `api` or `metrics`."""
+    """Name this process: a worker's role, `api` or `metrics`."""
     try:
         release = version("tidegate")
     except PackageNotFoundError:

@@ -10,8 +10,8 @@ WORKERS = Board(
             "Processes",
             "By release.",
             "short",
-            "count by (process, version) (tidegate_build_info)",
-            "{{process}} {{version}}",
+            "count by (role, version) (tidegate_build_info)",
+            "{{role}} {{version}}",
         ),
         one(
             "Processor",

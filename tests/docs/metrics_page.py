@@ -49,7 +49,7 @@ def _work() -> Iterator[tuple[str, str, str, str]]:
             name = f"{family.name}_total" if family.type == "counter" else family.name
             yield f"`{name}`", family.type, _listed(labels[family.name] or ()), family.documentation
         elif family.name == "tidegate_build_info":
-            yield "`tidegate_build_info`", family.type, "`version`, `process`", family.documentation
+            yield "`tidegate_build_info`", family.type, "`version`, `role`", family.documentation
 
 
 def _state() -> Iterator[tuple[str, str, str, str]]:

@@ -119,7 +119,7 @@ async def test_a_process_serves_its_metrics_and_those_of_the_sdk(
         client = await connect_temporal(settings, runtime=sdk_runtime(metrics))
         await client.count_workflows()
         ours = (await http.get(f"http://127.0.0.1:{port}/metrics")).text
-        assert 'tidegate_build_info{process="worker-test"' in ours
+        assert 'tidegate_build_info{role="worker-test"' in ours
         theirs = (await http.get(f"http://127.0.0.1:{port + 1}/metrics")).text
         assert "temporal_request_latency_seconds_bucket" in theirs
         with pytest.raises(SettingsError, match="TIDEGATE_METRICS__PORT"):

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from cli.local.engine_processes import scrape_targets
 from clients.metrics import work
 from clients.metrics.registry import REGISTRY
 from deploy.observability.engine_boards import LANES, OVERVIEW
@@ -112,3 +113,11 @@ def test_every_problem_that_may_page_has_an_alert() -> None:
 def test_the_cases_start_from_the_rules_beside_them() -> None:
     cases = yaml.safe_load((FOLDER / "rules.test.yml").read_text())
     assert cases["rule_files"] == ["rules.yml"]
+
+
+def test_no_target_of_a_local_engine_has_a_label_that_a_metric_has() -> None:
+    labels = {name for family in STATE_FAMILIES for name in family.labels}
+    for value in vars(work).values():
+        labels.update(getattr(value, "_labels", None) or getattr(value, "_labelnames", ()) or ())
+    targets = scrape_targets({"api": 1})
+    assert {name for target in targets for name in target["labels"]} & labels == set()
