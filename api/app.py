@@ -1,7 +1,7 @@
 """The app: routes, layers and the parts behind them."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 
 from fastapi import FastAPI
@@ -17,7 +17,10 @@ from api.middleware.traces import Traces
 from api.openapi import describe
 from api.problems import handle_problems
 from api.routes import ROUTERS
+from workers.metrics.serve import serving_metrics
+from workers.metrics.state import exporting_state
 from workers.settings import Settings
+from workers.status import StatusLook
 
 _ABOUT = (
     "What the integration services ask of Tidegate: writebacks, backfills, replays and reconciliations, lanes, budgets, leases, and what became "
@@ -40,9 +43,11 @@ def build_api(settings: Settings) -> Api:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_api_parts(settings) as parts:
-            app.state.parts = parts
-            yield
+        async with serving_metrics(settings.metrics, "api"), open_api_parts(settings) as parts:
+            with closing(StatusLook(settings, parts.client)) as looks:
+                async with exporting_state(looks):
+                    app.state.parts = parts
+                    yield
 
     app = FastAPI(
         title="Tidegate",

@@ -27,6 +27,7 @@ from schemas.catalogue import Catalogue
 from workers.addresses import s3_address
 from workers.clients import catalogue_file, connect_temporal, following, open_warehouse
 from workers.intake import writeback_intake, writeback_queues
+from workers.metrics.serve import sdk_runtime
 from workers.settings import Settings
 
 _EXCHANGES_AT_ONCE = 4
@@ -69,7 +70,7 @@ async def open_api_parts(settings: Settings) -> AsyncIterator[Dependencies]:
     remote parts do.
     """
     dsn = settings.operational.dsn.get_secret_value()
-    client = await connect_temporal(settings, lazy=True)
+    client = await connect_temporal(settings, lazy=True, runtime=sdk_runtime(settings.metrics))
     store = await asyncio.to_thread(ObjectStore, s3_address(settings.s3))
     async with AsyncExitStack() as stack:
         warehouse = stack.enter_context(closing(open_warehouse(settings)))

@@ -200,11 +200,20 @@ class WritebackStanding(Message):
     oldest_waiting_at: AwareDatetime | None
 
 
+class UnknownWritebacks(Message):
+    """An object's writebacks that were sent, and whose outcome is not known."""
+
+    object: str
+    writebacks: int
+    oldest_sent_at: AwareDatetime
+
+
 class WritebackFacts(Message):
     """The operational store's answers."""
 
     standings: tuple[WritebackStanding, ...]
     pauses: tuple[PauseView, ...]
+    unknown: tuple[UnknownWritebacks, ...] = ()
 
 
 class FailedRun(Message):
