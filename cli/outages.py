@@ -1,7 +1,6 @@
 """Outages that no client has translated: a command says one sentence, and never shows a
 traceback.
 """
-"""
 
 import httpx
 import psycopg

@@ -17,7 +17,7 @@ from clients.warehouse.psycopg_errors import translated_psycopg
 from clients.warehouse.sql import apply as sql
 from clients.writeback.queries import Row, WritebackQueries
 from schemas.catalogue import ObjectSpec
-from schemas.ids import batch_workflow_id
+from schemas.ids import batch_workflow_id, trace_id_of, writeback_batch_id
 from workers.clients import decided_catalogue, open_warehouse
 from workers.settings import Settings
 
@@ -41,6 +41,9 @@ class TraceStep:
     raw_file: str
     workflow: str
     workflow_url: str | None
+    trace_id: str
+    """Of the batch, 32 hex digits."""
+    trace_url: str | None
 
 
 def trace(
@@ -115,6 +118,8 @@ def _steps(
             raw_key or "",
             workflow,
             workflow_url(settings, workflow),
+            trace_id_of(workflow),
+            settings.telemetry.url_of(trace_id_of(workflow)),
         )
         steps.append(TraceStep(*found))
     return steps
@@ -171,7 +176,14 @@ def _quality(connection: psycopg.Connection, record_id: str) -> list[dict[str, A
 
 def _writebacks(settings: Settings, record_id: str) -> list[Row]:
     with closing(WritebackQueries(settings.operational.dsn.get_secret_value())) as looks:
-        return looks.of_record(record_id, _MOST_WRITEBACKS)
+        rows = looks.of_record(record_id, _MOST_WRITEBACKS)
+    return [{**row, "trace_id": _trace_of(settings, row)} for row in rows]
+
+
+def _trace_of(settings: Settings, row: Row) -> str | None:
+    """Trace of a writeback's batch; None before it is in one."""
+    batch, org = row["batch"], settings.salesforce.org_id
+    return trace_id_of(writeback_batch_id(org, row["object"], batch)) if batch else None
 
 
 def _show(found: dict[str, Any]) -> None:
@@ -188,6 +200,7 @@ def _show(found: dict[str, Any]) -> None:
     for step in {step["batch"]: step for step in found["steps"]}.values():
         OUT.print(f"batch {step['batch']}: positions {step['positions']}, raw file {step['raw_file']}")
         OUT.print(f"  {step['workflow_url'] or step['workflow']}")
+        OUT.print(f"  trace {step['trace_url'] or step['trace_id']}", markup=False)
     if current := found.get("current"):
         deleted = ", deleted" if current["is_deleted"] else ""
         whole = "" if current["is_complete"] else ", incomplete: no whole record was seen yet"

@@ -1,7 +1,7 @@
 """Map a row's error, Salesforce's code and words, to one of a few fates and a remedy for an
 operator.
 
-(salesforce.md B.10, I.13; SOAP API Developer Guide, "Core Data Types Used in API Calls",
+(SOAP API Developer Guide, "Core Data Types Used in API Calls",
 StatusCode.) A code that is not in the table is dead: to send a row again forever because of an
 error that nobody has read would hide it.
 """
@@ -119,6 +119,11 @@ _DEAD = {
 _READ_IT = "Salesforce's own words say why; fix that, then retry, or discard the writeback."
 _NO_PARENT = "Submit the parent, or correct the reference; then retry."
 _TAKEN = "Another record has this value in a unique field: correct one of them, and submit it again under a new key."
+
+KNOWN_CODES = (
+    _AGAIN | _UNKNOWN | _WRAPPERS | _DEAD.keys() | {"DUPLICATE_VALUE", "INVALID_CROSS_REFERENCE_KEY"}
+)
+"""Every code that this module tells apart."""
 
 
 def read_row_error(
