@@ -12,6 +12,7 @@ from fastapi import Depends, Request
 from temporalio.client import Client
 
 from clients.database.audit_log import AuditLog
+from clients.database.console_sessions import EndedSessions
 from clients.database.idempotency_keys import RequestKeys
 from clients.storage.objects import ObjectStore
 from clients.temporal.run_views import web_ui_url
@@ -43,6 +44,7 @@ class Dependencies:
     warehouse: Warehouse
     audit: AuditLog
     keys: RequestKeys
+    ended: EndedSessions
     intake: WritebackIntake
     looks: WritebackQueries
     writebacks: WritebackStore
@@ -82,6 +84,7 @@ async def open_api_parts(settings: Settings) -> AsyncIterator[Dependencies]:
             warehouse=warehouse,
             audit=stack.enter_context(closing(AuditLog(dsn))),
             keys=stack.enter_context(closing(RequestKeys(dsn))),
+            ended=stack.enter_context(closing(EndedSessions(dsn))),
             intake=stack.enter_context(writeback_intake(settings, catalogue, store, warehouse)),
             looks=stack.enter_context(closing(WritebackQueries(dsn))),
             writebacks=stack.enter_context(closing(WritebackStore(dsn))),
