@@ -2,12 +2,11 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 from api.console.live import View, Visit
-from api.console.look import engine_status
 from api.console.parts_asked import Asked, ask, ask_thread
 from schemas.status import FRESHNESS_TARGET, WRITEBACK_TARGET, EngineStatus, Problem, Severity
-from workers.budget_words import Budgets, budgets_of
 
 RETENTION_HOURS = 72
 """The org's event bus keeps changes for so long."""
@@ -16,20 +15,19 @@ RETENTION_HOURS = 72
 async def overview(visit: Visit) -> View:
     """Everything at a glance. Each part is asked for by itself."""
     parts = visit.parts
-    look, budgets, standings, latencies, pauses = await asyncio.gather(
-        ask("the engine's status", engine_status(parts)),
-        ask("budgets", budgets_of(parts.client, parts.org)),
+    look, standings, latencies, pauses = await asyncio.gather(
+        ask("the engine's status", parts.status.recent()),
         ask_thread("writebacks", parts.looks.standings),
         ask_thread("writebacks of the last hour", parts.looks.latencies),
         ask_thread("pauses", parts.looks.pauses),
     )
-    unknown = unknown_parts((budgets, standings, latencies, pauses), look)
+    status = None if look.value is None else look.value.status
+    unknown = unknown_parts((look, standings, latencies, pauses), status)
     values = {
         "look": look,
-        "status": look.value,
-        "verdict": verdict(look.value, unknown),
-        "unknown_parts": unknown,
-        "budgets": budgets,
+        "status": status,
+        "verdict": verdict(status, unknown),
+        "budgets": None if look.value is None else look.value.budgets,
         "standings": standings,
         "latencies": {each.object: each for each in latencies.value or ()},
         "pauses": pauses,
@@ -40,14 +38,10 @@ async def overview(visit: Visit) -> View:
     return View("Overview", "overview.html", "tidegate status", values, at=look.at, section="Overview")
 
 
-def unknown_parts(asked: Sequence[Asked[object]], look: Asked[EngineStatus]) -> list[str]:
-    """Everything that could not be asked, by its name."""
-    names = [each.name for each in (look, *asked) if not each.is_known]
-    names += [] if look.value is None else list(look.value.unknown)
-    budgets = next((each.value for each in asked if isinstance(each.value, Budgets)), None)
-    if budgets is not None and budgets.governor == "silent" and "budgets" not in names:
-        names.append("budgets")
-    return names
+def unknown_parts(asked: Sequence[Asked[Any]], status: EngineStatus | None) -> list[str]:
+    """Everything that could not be asked, by its name, once each."""
+    names = [each.name for each in asked if not each.is_known]
+    return list(dict.fromkeys([*names, *(() if status is None else status.unknown)]))
 
 
 def verdict(status: EngineStatus | None, unknown: Sequence[str]) -> dict[str, str]:
