@@ -42,6 +42,8 @@ class View:
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
     form: str = ""
     """Template of the form above the live part, below `forms/`; empty: none."""
+    below: str = ""
+    """Template of what stands below the live part and never changes; empty: nothing."""
     section: str = ""
     """Entry of the navigation that is marked."""
 

@@ -11,8 +11,7 @@ from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
 from api.console.states import TONES, tone_of
-
-RUNBOOK = "docs/runbook.md"
+from schemas.status_problems import anchor
 
 
 @cache
@@ -22,6 +21,7 @@ def environment() -> Environment:
         loader=PackageLoader("api.console"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     made.filters |= {
+        "anchor": anchor,
         "clock": clock,
         "age": age,
         "span": span,

@@ -5,8 +5,12 @@ from starlette.routing import Route
 from api.console.live import page
 from api.console.pages.audit import audit
 from api.console.pages.budget import budget
+from api.console.pages.incidents import incidents
 from api.console.pages.ledger import batch, lane, ledger
 from api.console.pages.overview import overview
+from api.console.pages.quality import quality
+from api.console.pages.reconciliation import reconciliation
+from api.console.pages.record import record
 from api.console.pages.runs import run, runs
 from api.console.pages.writebacks import writeback, writebacks
 
@@ -20,5 +24,9 @@ PAGES: tuple[Route, ...] = (
     page("/runs", runs),
     page("/runs/{kind}/{id:path}", run),
     page("/budget", budget),
+    page("/quality", quality),
+    page("/reconciliation", reconciliation),
+    page("/record", record),
+    page("/incidents", incidents),
     page("/audit", audit, every=10.0),
 )

@@ -42,10 +42,11 @@ def _line(found: Forecast, budgets: Budgets) -> dict[str, Any]:
     total = sum(each.last_day for each in found.spenders)
     return {
         "budget": found,
+        "is_used": bool(found.spenders or (found.used and not found.budget.is_concurrency)),
         "state": _state(found, budgets),
         "slowed": slowed_words(found.slowed, budgets.at),
         "others": percent(others_part(found)),
-        "spenders": [(each, percent(each.last_day / total) if total else "–") for each in found.spenders],
+        "spenders": [(each, percent(each.last_day / total).replace("%", " %") if total else "–") for each in found.spenders],
         "chart": _chart(found, budgets),
     }
 

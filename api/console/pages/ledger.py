@@ -126,19 +126,21 @@ def _lag(rows: Asked[list[LedgerRow]], found: LaneStatus | None) -> dict[str, An
 
 
 def _chart(rows: Asked[list[LedgerRow]]) -> dict[str, Any] | None:
-    """Seconds by batch, the oldest first, for the script."""
-    by_batch: dict[datetime, tuple[float | None, float]] = {}
+    """Seconds of the slowest object of each batch, the oldest first, for the script."""
+    by_batch: dict[str, tuple[datetime, float | None, float]] = {}
     for row in reversed(rows.value or []):
         theirs, ours = lags(row)
-        before = by_batch.get(row.committed_at, (None, 0.0))
+        at, slowest, longest = by_batch.get(row.batch, (row.committed_at, None, 0.0))
         seconds = None if theirs is None else round(theirs.total_seconds(), 3)
-        known = [each for each in (before[0], seconds) if each is not None]
-        by_batch[row.committed_at] = (max(known, default=None), max(before[1], round(ours.total_seconds(), 3)))
+        known = [each for each in (slowest, seconds) if each is not None]
+        longest = max(longest, round(ours.total_seconds(), 3))
+        by_batch[row.batch] = (max(at, row.committed_at), max(known, default=None), longest)
+    points = sorted(by_batch.values(), key=lambda each: each[0])
     if len(by_batch) < 2:
         return None
     return {
-        "x": [at.timestamp() for at in by_batch],
-        "series": [[each[0] for each in by_batch.values()], [each[1] for each in by_batch.values()]],
+        "x": [at.timestamp() for at, _, _ in points],
+        "series": [[each[1] for each in points], [each[2] for each in points]],
         "names": ["theirs: commit to received", "ours: received to curated"],
         "dashes": [1, 0],
         "unit": " s",

@@ -114,15 +114,19 @@
       if (known && place.firstChild) { known.setData(data); continue; }
       place.replaceChildren();
       const lines = ["--chart-1", "--chart-2", "--chart-3"].map(colour);
+      const long = told.x[told.x.length - 1] - told.x[0] > 7200;
+      const hour = (at) => new Date(at * 1000).toISOString().slice(11, long ? 16 : 19);
+      const short = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
       const axis = { stroke: colour("--muted"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false }, font: "12px system-ui, sans-serif" };
       charts.set(figure, new uPlot({
         width: place.clientWidth, height: 190, tzDate: (at) => uPlot.tzDate(new Date(at * 1000), "UTC"),
         cursor: { y: false }, legend: { live: true },
-        series: [{ label: "UTC" }, ...told.names.map((name, n) => ({
+        series: [{ label: "UTC", value: (_, at) => (at == null ? "–" : hour(at)) }, ...told.names.map((name, n) => ({
           label: name, stroke: lines[n % 3], width: 2, dash: told.dashes?.[n] ? [6, 4] : undefined,
-          points: { size: 5, show: told.x.length < 60 },
+          points: { show: !told.dashes?.[n] && told.x.length < 40, size: 5 },
+          value: (_, n) => (n == null ? "–" : n.toLocaleString("en") + told.unit),
         }))],
-        axes: [axis, { ...axis, size: 64, values: (_, ticks) => ticks.map((tick) => `${tick.toLocaleString("en")}${told.unit}`) }],
+        axes: [{ ...axis, values: (_, ticks) => ticks.map(hour) }, { ...axis, size: 64, values: (_, ticks) => ticks.map((tick) => short.format(tick) + told.unit) }],
       }, data, place));
     }
   }
