@@ -10,6 +10,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.console import login
+from api.console.acts_of import ACT_ROUTES
 from api.console.gate import PREFIX, ConsoleGate, CookieRule, has_session
 from api.console.pages import PAGES
 from api.console.render import environment, respond
@@ -24,7 +25,7 @@ from workers.settings import Settings
 
 def build_console(settings: Settings, gate: Gate, parts: Callable[[], Dependencies]) -> ASGIApp:
     """The console. `parts` gives the API's clients, which are open once the API has started."""
-    console = Starlette(routes=[*login.ROUTES, STATIC, *PAGES], exception_handlers=_HANDLERS)
+    console = Starlette(routes=[*login.ROUTES, STATIC, *PAGES, *ACT_ROUTES], exception_handlers=_HANDLERS)
     environment().globals["static"] = static_url
     sessions = Sessions(settings.api, lambda: parts().ended)
     console.state.parts = parts

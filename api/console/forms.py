@@ -34,7 +34,8 @@ async def read_act(request: Request) -> tuple[Session, Mapping[str, str]]:
     form = await read_form(request)
     if not hmac.compare_digest(form.get(CSRF_FIELD, "").encode(), session.csrf.encode()):
         raise HTTPException(
-            HTTPStatus.FORBIDDEN, "The form is of another session. Open its page again, and send it from there."
+            HTTPStatus.FORBIDDEN,
+            "The form is of another session. Open its page again, and send it from there.",
         )
     if request.state.standing is Standing.UNKNOWN:
         raise HTTPException(

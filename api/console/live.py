@@ -85,12 +85,13 @@ def page(path: str, build: Build, *, every: float = LOOK_SECONDS) -> Route:
                 media_type="text/event-stream",
                 headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
             )
-        return respond("page.html", _values(visit, await build(visit), every))
+        return respond("page.html", page_values(visit, await build(visit), every))
 
     return Route(f"{PREFIX}{path}", answer, methods=["GET"])
 
 
-def _values(visit: Visit, view: View, every: float) -> dict[str, Any]:
+def page_values(visit: Visit, view: View, every: float = LOOK_SECONDS) -> dict[str, Any]:
+    """Everything that the templates are given."""
     url = visit.request.url.remove_query_params("stream")
     stream = url.include_query_params(stream="1")
     return {
@@ -124,7 +125,7 @@ async def _frames(visit: Visit, build: Build, every: float) -> AsyncIterator[byt
         except TidegateError as error:  # the next look may succeed; meanwhile the page says how old it is
             _LOG.warning("a stream of the console had no look: %s", type(error).__name__)
             continue
-        yield _event(render("live.html", _values(visit, view, every)))
+        yield _event(render("live.html", page_values(visit, view, every)))
 
 
 def _event(text: str) -> bytes:

@@ -15,9 +15,7 @@ from api.middleware.auth import Gate
 from schemas.access import Caller
 from schemas.errors import UnavailableError
 
-_REFUSED = (
-    "The token is unknown. Check it, or have a new one made: tidegate api token NAME --role reader, or --role operator."
-)
+_REFUSED = "The token is unknown. Check it, or have a new one made: tidegate api token NAME --role reader, or --role operator."
 _NO_CONSOLE = (
     "This token has the role {role}, which has no console. Use a token with the role reader or operator."
 )

@@ -14,6 +14,10 @@ from api.console.states import TONES, tone_of
 from schemas.status_problems import anchor
 
 
+NOTHING = "\N{EN DASH}"
+"""Stands for a value that there is not."""
+
+
 @cache
 def environment() -> Environment:
     """Every value is escaped; a name that a page was not given is an error."""
@@ -47,13 +51,13 @@ def respond(template: str, values: Mapping[str, Any], status: int = 200) -> HTML
 
 def moment(at: datetime | None) -> str:
     """2026-11-30 03:12:05; a dash for none. UTC, as everywhere on the console."""
-    return "–" if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+    return NOTHING if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
 
 
 def clock(at: datetime | None, now: datetime | None = None) -> Markup:
     """The time of day as an element, with the day when it is another one than `now`'s."""
     if at is None:
-        return Markup('<span class="none">–</span>')
+        return Markup('<span class="none">{}</span>').format(NOTHING)
     utc = at.astimezone(UTC)
     is_today = now is not None and utc.date() == now.astimezone(UTC).date()
     shown = f"{utc:%H:%M:%S}" if is_today or now is None else f"{utc:%m-%d %H:%M:%S}"
@@ -63,7 +67,7 @@ def clock(at: datetime | None, now: datetime | None = None) -> Markup:
 def age(at: datetime | None, now: datetime) -> Markup:
     """`12 s ago`, or `in 3 min`, as an element with the time itself; a dash for none."""
     if at is None:
-        return Markup('<span class="none">–</span>')
+        return Markup('<span class="none">{}</span>').format(NOTHING)
     passed = now - at
     words = f"{span(passed)} ago" if passed >= timedelta(0) else f"in {span(-passed)}"
     utc = at.astimezone(UTC)
@@ -71,18 +75,22 @@ def age(at: datetime | None, now: datetime) -> Markup:
 
 
 def span(length: timedelta | float | None) -> str:
-    """A length of time in its two largest units: `850 ms`, `12 s`, `3 min 5 s`, `2 h 4 min`."""
+    """A length of time, shorter than it by a fifth at most: `850 ms`, `12 s`, `3 min 5 s`, `2 h 4 min`, `9 min`."""
     if length is None:
-        return "–"
+        return NOTHING
     seconds = length.total_seconds() if isinstance(length, timedelta) else float(length)
     if abs(seconds) < 1:
         return f"{seconds * 1_000:.0f} ms"
     if abs(seconds) < 60:
         return f"{seconds:.1f} s" if abs(seconds) < 10 else f"{seconds:.0f} s"
     whole = round(seconds)
-    for size, unit, smaller, name in ((86_400, "d", 3_600, "h"), (3_600, "h", 60, "min"), (60, "min", 1, "s")):
+    for size, unit, smaller, name in (
+        (86_400, "d", 3_600, "h"),
+        (3_600, "h", 60, "min"),
+        (60, "min", 1, "s"),
+    ):
         if whole >= size:
-            rest = whole % size // smaller
+            rest = whole % size // smaller if whole < 5 * size else 0
             return f"{whole // size:,} {unit}" + (f" {rest} {name}" if rest else "")
     return f"{whole} s"
 
@@ -90,8 +98,8 @@ def span(length: timedelta | float | None) -> str:
 def count(number: float | None) -> str:
     """12,345; a dash for what is not known."""
     if number is None:
-        return "–"
-    return f"{number:,.1f}" if isinstance(number, float) and number < 10 else f"{number:,.0f}"
+        return NOTHING
+    return f"{number:,.0f}" if number == int(number) or number >= 10 else f"{number:,.1f}"
 
 
 def percent(part: float) -> str:

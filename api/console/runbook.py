@@ -75,7 +75,9 @@ def _block(lines: list[str]) -> Markup:
         return _table(lines)
     if re.match(r"(-|\d+\.) ", lines[0]):
         items = re.split(r"(?m)^(?:-|\d+\.) ", "\n".join(lines))[1:]
-        return Markup("<ul>{}</ul>").format(Markup("").join(Markup("<li>{}</li>").format(_inline(i)) for i in items))
+        return Markup("<ul>{}</ul>").format(
+            Markup("").join(Markup("<li>{}</li>").format(_inline(i)) for i in items)
+        )
     return Markup("<p>{}</p>").format(_inline("\n".join(lines)))
 
 
@@ -86,8 +88,9 @@ def _table(lines: list[str]) -> Markup:
         Markup("<tr>{}</tr>").format(Markup("").join(Markup("<td>{}</td>").format(_inline(c)) for c in row))
         for row in rows[2:]
     )
-    form = '<div class="scroll" tabindex="0"><table><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>'
-    return Markup(form).format(head, body)
+    return Markup(
+        '<div class="scroll" tabindex="0"><table><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>'
+    ).format(head, body)
 
 
 def _inline(text: str) -> Markup:

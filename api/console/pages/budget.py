@@ -7,6 +7,7 @@ from typing import Any
 
 from api.console.live import View, Visit
 from api.console.parts_asked import ask
+from api.console.render import NOTHING
 from clients.temporal.run_views import query, translated_temporal
 from schemas import names
 from schemas.governor import Forecast
@@ -46,7 +47,10 @@ def _line(found: Forecast, budgets: Budgets) -> dict[str, Any]:
         "state": _state(found, budgets),
         "slowed": slowed_words(found.slowed, budgets.at),
         "others": percent(others_part(found)),
-        "spenders": [(each, percent(each.last_day / total).replace("%", " %") if total else "–") for each in found.spenders],
+        "spenders": [
+            (each, percent(each.last_day / total).replace("%", " %") if total else NOTHING)
+            for each in found.spenders
+        ],
         "chart": _chart(found, budgets),
     }
 

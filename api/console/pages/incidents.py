@@ -20,5 +20,10 @@ async def incidents(visit: Visit) -> View:
         "present": {each.code for each in status.problems} if status else set(),
     }
     return View(
-        "Incidents", "incidents.html", "tidegate status --check", values, below="runbook.html", section="Incidents"
+        "Incidents",
+        "incidents.html",
+        "tidegate status --check",
+        values,
+        below="runbook.html",
+        section="Incidents",
     )

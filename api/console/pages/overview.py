@@ -53,7 +53,11 @@ def verdict(status: EngineStatus | None, unknown: Sequence[str]) -> dict[str, st
     now, soon = _of(problems, Severity.PAGE), _of(problems, Severity.TICKET)
     missing = f"Not known: {', '.join(unknown)}." if unknown else ""
     if now:
-        return {"tone": "bad", "said": f"{_counted(len(now), 'problem')} for now", "more": missing or _later(soon)}
+        return {
+            "tone": "bad",
+            "said": f"{_counted(len(now), 'problem')} for now",
+            "more": missing or _later(soon),
+        }
     if soon:
         return {"tone": "warn", "said": f"{_counted(len(soon), 'problem')} for today", "more": missing}
     if unknown:

@@ -49,7 +49,9 @@ async def writebacks(visit: Visit) -> View:
         ["tidegate writeback list", *(f"--object {object_name}" for _ in [0] if object_name)]
         + ([f"--state {state}"] if known else [])
     )
-    return View("Writebacks", "writebacks.html", command, values, form="writebacks.html", section="Writebacks")
+    return View(
+        "Writebacks", "writebacks.html", command, values, form="writebacks.html", section="Writebacks"
+    )
 
 
 async def writeback(visit: Visit) -> View:

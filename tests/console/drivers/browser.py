@@ -51,7 +51,9 @@ def look(browser: Browser, theme: str, given: list[str]) -> list[dict]:
 def check(page: Page, theme: str, path: str, axe: str, folder: str, seen: dict[str, list[str]]) -> dict:
     page.wait_for_timeout(300)
     page.evaluate(Path(axe).read_text())
-    answer = page.evaluate("axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice']})")
+    answer = page.evaluate(
+        "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice']})"
+    )
     violations = [
         f"{each['id']}: {node['html'][:160]} {node.get('failureSummary', '')[:200]}"
         for each in answer["violations"]
@@ -64,7 +66,14 @@ def check(page: Page, theme: str, path: str, axe: str, folder: str, seen: dict[s
         page.wait_for_timeout(150)
         wide[width] = page.evaluate("document.documentElement.scrollWidth")
         page.screenshot(path=f"{folder}/{name}-{theme}-{width}.png", full_page=True)
-    told = {"path": path, "theme": theme, "title": page.title(), "violations": violations, "widths": wide, **seen}
+    told = {
+        "path": path,
+        "theme": theme,
+        "title": page.title(),
+        "violations": violations,
+        "widths": wide,
+        **seen,
+    }
     seen["outside"], seen["errors"] = [], []
     return told
 
