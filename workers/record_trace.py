@@ -43,7 +43,9 @@ class TraceStep:
 
 
 def trace_record(settings: Settings, record_id: str) -> dict[str, Any] | None:
-    """Everything that is known of a record by its id, of 15 or 18 characters; None: nothing. Blocks."""
+    """Everything that is known of a record by its id, of 15 or 18 characters; None: nothing.
+    Blocks.
+    """
     with closing(open_warehouse(settings)) as warehouse:
         catalogue = decided_catalogue(settings, warehouse)
     prefix = record_id[:3]
@@ -152,7 +154,8 @@ def _writebacks(settings: Settings, record_id: str) -> list[Row]:
 
 
 def current_values(settings: Settings, object_name: str, record_id: str) -> dict[str, str] | None:
-    """Values of the record's current row by field, as the warehouse holds them; None: there is no row.
+    """Values of the record's current row by field, as the warehouse holds them; None: there is no
+    row.
 
     Protected fields are left out. For whom may see values alone: no log or trace may have them.
     """

@@ -1,7 +1,7 @@
-"""What an operator can do on the console: a page that says what will happen, then the act itself.
+"""Acts of an operator on the console: a page that says what will happen, then the act itself.
 
-An act is the same function that `/v1` calls, with the session's name as `by`. The form carries a key:
-sent twice, it is done once, and the second answer says so.
+An act is the same function that `/v1` calls, with the session's name as `by`. The form carries a
+key: sent twice, it is done once, and the second answer says so.
 """
 
 import asyncio
@@ -61,7 +61,7 @@ class ConsoleAct:
     fields: tuple[str, ...]
     """Taken from the address of its page, and sent back by its form."""
     says: Callable[[Visit, Fields], Awaitable[list[str]]]
-    """What will happen, in sentences: the dry run."""
+    """The dry run: sentences that say what will happen."""
     does: Callable[[Visit, Fields, str, str], Awaitable[Done]]
     """Given the fields, the reason and the key."""
     choices: tuple[Choice, ...] = ()

@@ -31,7 +31,7 @@ _SILENCES = 3
 
 @dataclass(frozen=True)
 class View:
-    """What a page shows."""
+    """A page's content."""
 
     title: str
     template: str
@@ -122,7 +122,8 @@ async def _frames(visit: Visit, build: Build, every: float) -> AsyncIterator[byt
             return
         try:
             view = await build(visit)
-        except TidegateError as error:  # the next look may succeed; meanwhile the page says how old it is
+        # the next look may succeed; meanwhile the page says how old it is
+        except TidegateError as error:
             _LOG.warning("a stream of the console had no look: %s", type(error).__name__)
             continue
         yield _event(render("live.html", page_values(visit, view, every)))

@@ -1,4 +1,5 @@
-"""A page's parts: each is asked for by itself, so that one silent remote leaves the rest to be seen.
+"""A page's parts: each is asked for by itself, so that one silent remote leaves the rest to be
+seen.
 
 What could not be asked is unknown, with the reason, and is never shown as good (law 11).
 """
@@ -23,7 +24,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Asked(Generic[T]):
-    """What a part of a page shows, or why it cannot."""
+    """A part of a page, or why it is not known."""
 
     name: str
     value: T | None

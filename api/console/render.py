@@ -13,7 +13,6 @@ from starlette.responses import HTMLResponse
 from api.console.states import TONES, tone_of
 from schemas.status_problems import anchor
 
-
 NOTHING = "\N{EN DASH}"
 """Stands for a value that there is not."""
 
@@ -75,7 +74,9 @@ def age(at: datetime | None, now: datetime) -> Markup:
 
 
 def span(length: timedelta | float | None) -> str:
-    """A length of time, shorter than it by a fifth at most: `850 ms`, `12 s`, `3 min 5 s`, `2 h 4 min`, `9 min`."""
+    """A length of time, shorter than it by a fifth at most: `850 ms`, `12 s`, `3 min 5 s`, `2 h
+    4 min`, `9 min`.
+    """
     if length is None:
         return NOTHING
     seconds = length.total_seconds() if isinstance(length, timedelta) else float(length)

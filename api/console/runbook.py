@@ -1,7 +1,8 @@
 """The runbook as HTML: each section of docs/runbook.md by its anchor.
 
-`runbook.txt` is a copy of docs/runbook.md that ships with the package; `python -m tests.docs` writes
-it. Its Markdown is the part that the page uses: headings, paragraphs, lists, tables, code.
+`runbook.txt` is a copy of docs/runbook.md that ships with the package; `python -m tests.docs`
+writes it. Its Markdown is the part that the page uses: headings, paragraphs, lists, tables,
+code.
 """
 
 import re

@@ -129,7 +129,7 @@ class Sessions:
         return jwt.encode(whole, self._key, _ALGORITHM)
 
     def unsealed(self, note: str) -> dict[str, str] | None:
-        """What `sealed` was given; None when it is out of date, or not ours."""
+        """The claims that `sealed` was given; None when it is out of date, or not ours."""
         try:
             found: dict[str, str] = jwt.decode(
                 note, self._key, algorithms=[_ALGORITHM], audience="tidegate-console-note"

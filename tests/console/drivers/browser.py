@@ -1,8 +1,9 @@
 """Opens pages of a served console in Chromium, and prints what it saw as JSON.
 
-Run by an interpreter that has playwright: `driver.py URL TOKEN AXE_JS FOLDER PATH ...`. For each page
-it prints accessibility violations in light and dark, breaches of the content security policy, errors
-of scripts, and requests to other hosts; it writes a picture a page, theme and width into the folder.
+Run by an interpreter that has playwright: `driver.py URL TOKEN AXE_JS FOLDER PATH ...`. For each
+page it prints accessibility violations in light and dark, breaches of the content security
+policy, errors of scripts, and requests to other hosts; it writes a picture a page, theme and
+width into the folder.
 """
 
 import json
