@@ -50,7 +50,7 @@ class Dependencies:
     looks: WritebackQueries
     writebacks: WritebackStore
     queues: WritebackQueues
-    status: StatusLook
+    look: StatusLook
     exchanges: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_EXCHANGES_AT_ONCE))
 
     @property
@@ -90,7 +90,7 @@ async def open_api_parts(settings: Settings) -> AsyncIterator[Dependencies]:
             intake=stack.enter_context(writeback_intake(settings, catalogue, store, warehouse)),
             looks=stack.enter_context(closing(WritebackQueries(dsn))),
             writebacks=stack.enter_context(closing(WritebackStore(dsn))),
-            status=stack.enter_context(closing(StatusLook(settings, client))),
+            look=stack.enter_context(closing(StatusLook(settings, client))),
             queues=await stack.enter_async_context(writeback_queues(client, settings)),
         )
 

@@ -8,7 +8,7 @@ from schemas.status_problems import PROBLEMS, anchor
 
 async def incidents(visit: Visit) -> View:
     """Problems of the last look, every problem that there can be, and the runbook's text."""
-    look = await ask("the engine's status", visit.parts.status.recent())
+    look = await ask("the engine's status", visit.parts.look.recent())
     status = None if look.value is None else look.value.status
     found = sections()
     values = {

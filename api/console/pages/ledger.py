@@ -30,7 +30,7 @@ async def lane(visit: Visit) -> View:
     """One lane: its state, where the time goes, and its batches."""
     parts, name = visit.parts, visit.part("lane")
     status, workflow, rows = await asyncio.gather(
-        ask("the lane's status", parts.status.recent()),
+        ask("the lane's status", parts.look.recent()),
         ask("the lane's workflow", find_lane(parts.client, parts.org, name)),
         ask_thread("the ledger", _rows, parts, name, ""),
     )

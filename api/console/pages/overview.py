@@ -16,7 +16,7 @@ async def overview(visit: Visit) -> View:
     """Everything at a glance. Each part is asked for by itself."""
     parts = visit.parts
     look, standings, latencies, pauses = await asyncio.gather(
-        ask("the engine's status", parts.status.recent()),
+        ask("the engine's status", parts.look.recent()),
         ask_thread("writebacks", parts.looks.standings),
         ask_thread("writebacks of the last hour", parts.looks.latencies),
         ask_thread("pauses", parts.looks.pauses),
