@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.console import login
+from api.console import login, oidc
 from api.console.acts_of import ACT_ROUTES
 from api.console.gate import PREFIX, ConsoleGate, CookieRule, has_session
 from api.console.pages import PAGES
@@ -25,14 +25,17 @@ from workers.settings import Settings
 
 def build_console(settings: Settings, gate: Gate, parts: Callable[[], Dependencies]) -> ASGIApp:
     """The console. `parts` gives the API's clients, which are open once the API has started."""
-    console = Starlette(routes=[*login.ROUTES, STATIC, *PAGES, *ACT_ROUTES], exception_handlers=_HANDLERS)
+    console = Starlette(
+        routes=[*login.ROUTES, *oidc.ROUTES, STATIC, *PAGES, *ACT_ROUTES], exception_handlers=_HANDLERS
+    )
     environment().globals["static"] = static_url
     sessions = Sessions(settings.api, lambda: parts().ended)
     console.state.parts = parts
     console.state.gate = gate
     console.state.sessions = sessions
     console.state.cookie = CookieRule.of(settings.api.console)
-    console.state.has_issuer = settings.api.console.login is not None
+    console.state.issuer_login = oidc.issuer_login(settings.api)
+    console.state.has_issuer = console.state.issuer_login is not None
     return ConsoleGate(console, settings.api.console, sessions)
 
 

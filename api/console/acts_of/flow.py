@@ -76,7 +76,7 @@ def _resource(fields: Fields) -> RunResource:
 async def _says_reconcile(visit: Visit, fields: Fields) -> list[str]:  # noqa: ARG001
     return [
         "An object's rows are held against the org: counts first, and records only where they differ.",
-        "It costs some API calls of the class reconciliation. With `ids` or `fields`: one for each 250,000 records, or more.",
+        "It costs some API calls of the class reconciliation. With depth ids or fields: one for each 250,000 records, or more.",
         "With repair, differences are read again and applied. Without, they are named and left.",
     ]
 
@@ -126,7 +126,7 @@ _RECONCILE = ConsoleAct(
     _reconcile,
     choices=(
         Choice("depth", "Depth", tuple(Depth)),
-        Choice("repairs", "What differs", ("with repair", "without repair")),
+        Choice("repairs", "Differences", ("with repair", "without repair")),
     ),
     asks_object=True,
 )
