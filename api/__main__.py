@@ -6,6 +6,7 @@ import sys
 import uvicorn
 
 from api.app import build_api
+from clients.telemetry.log_setup import set_up_logs
 from schemas.errors import SettingsError, TidegateError
 from workers.settings import load_settings
 
@@ -15,9 +16,9 @@ _DRAIN_SECONDS = 8
 
 def main() -> int:
     """Serve where the settings say. Exit code 2: a setting is wrong; 1: it could not be started."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
         settings = load_settings()
+        set_up_logs(settings.log, org=settings.salesforce.org_id, process="api")
         served = build_api(settings).served
     except TidegateError as error:
         sys.stderr.write(f"Error: {error}\n")

@@ -29,7 +29,7 @@ _COMMANDS: dict[Panel, dict[str, str]] = {
     Panel.LOOK: {
         "status": "cli.status.command:status",
         "trace": "cli.trace:trace",
-        "budget": "cli.budget:budget",
+        "budget": "cli.budget:app",
         "plan": "cli.planner.plan:plan",
         "quality": "cli.quality:app",
         "audit": "cli.audit:app",

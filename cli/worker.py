@@ -10,6 +10,7 @@ import typer
 import uvloop
 
 from cli.output import say
+from clients.telemetry.log_setup import set_up_logs
 from schemas.errors import UnavailableError
 from workers.lanes import ensure_lanes
 from workers.process import run_workers
@@ -31,9 +32,9 @@ def worker(
 
     Example: tidegate worker --role lanes
     """
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("aiocometd_ng").setLevel(logging.WARNING)
-    uvloop.run(_serve(load_settings(settings), role))
+    loaded = load_settings(settings)
+    set_up_logs(loaded.log, org=loaded.salesforce.org_id, process=f"worker-{role}")
+    uvloop.run(_serve(loaded, role))
 
 
 async def _serve(settings: Settings, role: Role) -> None:

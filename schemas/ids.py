@@ -115,6 +115,21 @@ def batch_workflow_id(org: str, lane: str, start: str) -> str:
     return f"batch/{org}/{lane}/{start}"
 
 
+def batch_of_workflow(workflow_id: str) -> str | None:
+    """Name in tables of the batch that a workflow brings in, or out; None for other workflows."""
+    kind, _, rest = workflow_id.partition("/")
+    return rest.partition("/")[2] if kind in ("batch", "writeback") else None
+
+
+def trace_id_of(workflow_id: str) -> str:
+    """Trace id of a workflow's work, 32 hex digits.
+
+    It is derived, so each process, restart and second try joins the same trace and nothing is
+    stored.
+    """
+    return hashlib.sha256(workflow_id.encode()).hexdigest()[:32]
+
+
 def batch_name(lane: str, start: str) -> str:
     """Name of a batch in tables: unique in one warehouse, which holds one org."""
     return f"{lane}/{start}"

@@ -26,6 +26,7 @@ from schemas.settings.api import ApiSettings
 from schemas.settings.backfill import BackfillSettings
 from schemas.settings.drift import DriftSettings
 from schemas.settings.ingest import CutSettings, LaneSettings, PollingSettings
+from schemas.settings.log import LogSettings
 from schemas.settings.planner import PlannerSettings
 from schemas.settings.quality import QualitySettings
 from schemas.settings.reconcile import ReconciliationSettings
@@ -75,6 +76,7 @@ class Settings(BaseSettings):
     catalogue: Path = DEFAULT_CATALOGUE
     """Path of the catalogue file. Default: the one that comes with the package."""
     api: ApiSettings = ApiSettings()
+    log: LogSettings = LogSettings()
 
     @classmethod
     def settings_customise_sources(

@@ -82,10 +82,16 @@ class FollowLane:
     """Called when the bus no longer holds the position; None = the lane stops with
     `ReplayExpiredError`.
     """
+    allow_login: Callable[[], None] = lambda: None
+    """Called at a first attempt, which follows an operator's `resume`: no login waits for the last
+    one's failures then.
+    """
 
     @activity.defn(name=names.FOLLOW_LANE)
     async def follow_lane(self, request: FollowInput) -> FollowResult:
         """Follow the lane for one stretch; returns where it came."""
+        if activity.info().attempt == 1:
+            self.allow_login()
         chain = Chain(self.store, org=request.org, lane=request.lane)
         follower = _Follower(self, chain, request)
         await follower.adopt_chain()

@@ -55,10 +55,14 @@ class PollLane:
     """Lane -> until when this process knows its deletions. Only a hint: without it some are landed
     twice.
     """
+    allow_login: Callable[[], None] = lambda: None
+    """As of `FollowLane`."""
 
     @activity.defn(name=names.POLL_LANE)
     async def poll_lane(self, request: PollInput) -> FollowResult:
         """Poll the lane for one stretch; returns where it came."""
+        if activity.info().attempt == 1:
+            self.allow_login()
         details = activity.info().heartbeat_details
         hint = str(details[0]) if details else request.position
         poller = _Poller(self, request, hint)

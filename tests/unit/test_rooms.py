@@ -60,6 +60,7 @@ CAPABILITIES: dict[str, dict[str, set[str]]] = {
         "oidc": set(),
         "salesforce": {"concurrency", "governor", "storage"},
         "storage": set(),
+        "telemetry": set(),
         "temporal": set(),
         "warehouse": {"database", "storage"},
         "writeback": {"database", "warehouse"},
