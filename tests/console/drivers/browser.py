@@ -1,4 +1,4 @@
-"""Opens pages of a served console in Chromium, and prints what it saw as JSON.
+"""Opens pages of a served console in Chromium, and prints its findings as JSON.
 
 Run by an interpreter that has playwright: `driver.py URL TOKEN AXE_JS FOLDER PATH ...`. For each
 page it prints accessibility violations in light and dark, breaches of the content security
@@ -44,9 +44,21 @@ def look(browser: Browser, theme: str, given: list[str]) -> list[dict]:
         page.set_viewport_size({"width": 1280, "height": 900})
         page.goto(f"{url}{path}")
         page.wait_for_selector("main")
-        found.append(check(page, theme, path, axe, folder, seen))
+        seen_here = check(page, theme, path, axe, folder, seen)
+        found.append(seen_here | (cut_off(page) if path == "/console" else {}))
+        seen["errors"] = []  # a connection that was cut on purpose
     context.close()
     return found
+
+
+def cut_off(page: Page) -> dict:
+    """Whether the page becomes live, and its words when its stream is cut and cannot come back."""
+    page.wait_for_selector("#live-state[data-state=live]", timeout=30_000)
+    page.context.set_offline(True)
+    page.wait_for_selector("#banner:not([hidden])", timeout=60_000)
+    said = re.sub(r"\d\d:\d\d:\d\d", "TIME", page.inner_text("#banner"))
+    page.context.set_offline(False)
+    return {"live": "live", "cut": said}
 
 
 def check(page: Page, theme: str, path: str, axe: str, folder: str, seen: dict[str, list[str]]) -> dict:
