@@ -63,9 +63,8 @@ class WarehouseLook:
 
     def abort(self) -> None:
         """End what `ask` waits for, from another thread: a frozen server ends nothing by itself."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            shut_down(connection)
+        if self._connection is not None:
+            shut_down(self._connection)
 
     def close(self) -> None:
         """Give the connection back."""

@@ -118,6 +118,7 @@ class StatusLook:
     def close(self) -> None:
         """Give the connections back."""
         self._warehouse.abort()
+        self._warehouse.close()
         self._operational.abort()
         self._operational.close()
 
