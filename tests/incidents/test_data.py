@@ -1,0 +1,91 @@
+"""Rows, fields and batches that are not as they should be."""
+
+import pytest
+
+from tests.incidents.engine import RunningEngine
+from tests.support.builders.waiting import wait_for
+
+pytestmark = [pytest.mark.service, pytest.mark.slow, pytest.mark.incident]
+
+CODE = "drift.needs_somebody"
+
+
+def test_a_row_that_was_changed_by_hand_is_found_and_repaired(engine: RunningEngine) -> None:
+    record, _ = engine.org.case(Subject="as in the org")
+    wait_for(lambda: engine.tidegate("trace", record).code == 0, every=0.5)
+    with engine.warehouse() as connection:
+        change = "UPDATE curated.case_current SET subject = 'by hand' WHERE record_id = %s"
+        assert connection.execute(change, [record]).rowcount == 1
+    # As the schedule does, but it leaves the repair to the operator.
+    assert engine.tidegate("reconcile", "Case", "--depth", "fields", "--no-repair").code == 1
+
+    engine.wait_for_problem("reconcile.differs", "Case")
+
+    repaired = engine.runbook("a-row-was-changed-by-hand", OBJECT="Case")
+    assert repaired.code == 0, str(repaired)
+    with engine.warehouse() as connection:
+        found = connection.execute("SELECT subject FROM curated.case_current WHERE record_id = %s", [record])
+        assert found.fetchone() == ("as in the org",)
+    engine.wait_until_clean()
+
+
+def test_changes_that_faulty_code_lost_come_back_by_a_replay(engine: RunningEngine) -> None:
+    record, _ = engine.org.case(Subject="lost by a fault")
+    wait_for(lambda: engine.tidegate("trace", record).code == 0, every=0.5)
+    with engine.warehouse() as connection:
+        for table in ("curated.case_current", "audit.case_change"):
+            assert connection.execute(f"DELETE FROM {table} WHERE record_id = %s".encode(), [record]).rowcount
+    assert engine.tidegate("reconcile", "Case", "--depth", "ids", "--no-repair").code == 1
+    engine.wait_for_problem("reconcile.differs", "Case")
+
+    names = {"OBJECT": "Case", "BEGIN": "1h", "END": "0s", "REASON": "the fault is corrected"}
+    replayed = engine.runbook("replay-after-a-fault-in-the-code", **names)
+    assert replayed.code == 0, str(replayed)
+    assert engine.tidegate("trace", record).code == 0
+    assert engine.tidegate("reconcile", "Case", "--depth", "ids").code == 0
+    engine.wait_until_clean()
+
+
+def test_an_object_whose_table_is_locked_is_late_alone(engine: RunningEngine) -> None:
+    with engine.warehouse() as holder:
+        holder.autocommit = False
+        holder.execute("LOCK TABLE curated.case_current IN ACCESS EXCLUSIVE MODE")
+        engine.org.late_case()
+        engine.wait_for_problem("object.late", "Case")
+        assert engine.look().find("object.late", "Account") is None
+    assert engine.runbook("a-table-is-locked").code == 0
+    engine.wait_until_clean()
+
+
+def test_an_added_field_is_named_and_settled_in_the_catalogue(engine: RunningEngine) -> None:
+    engine.org.add_field("Account", name="Nickname__c", type="string", length=40)
+
+    engine.wait_for_problem(CODE)
+    assert "Nickname__c" in engine.runbook("a-field-was-added").out
+
+    engine.add_to_catalogue("Account", "Nickname__c", {"type": "string", "length": 40})
+    engine.restart_workers()
+    engine.wait_until_clean()
+
+
+def test_a_removed_field_is_named_and_clean_when_it_is_back(engine: RunningEngine) -> None:
+    engine.org.remove_field("Account", "LastReviewedAt__c")
+
+    engine.wait_for_problem(CODE)
+    assert "LastReviewedAt__c" in engine.runbook("a-field-was-removed").out
+
+    engine.org.add_field("Account", name="LastReviewedAt__c", type="datetime")
+    assert engine.runbook("a-field-was-removed").code == 0
+    engine.wait_until_clean()
+
+
+def test_a_retyped_field_is_named_and_clean_when_it_is_taken_back(engine: RunningEngine) -> None:
+    engine.org.retype_field("Account", "HouseholdSize__c", "string")
+    engine.undo.callback(engine.org.retype_field, "Account", "HouseholdSize__c", "int")
+
+    engine.wait_for_problem(CODE)
+    assert "HouseholdSize__c" in engine.runbook("a-field-has-another-type").out
+
+    engine.org.retype_field("Account", "HouseholdSize__c", "int")
+    assert engine.runbook("a-field-has-another-type").code == 0
+    engine.wait_until_clean()
