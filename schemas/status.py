@@ -41,7 +41,7 @@ class Severity(StrEnum):
 
 
 class LaneState(StrEnum):
-    """What a lane does."""
+    """Whether a lane follows the org."""
 
     FOLLOWING = "following"
     """Heard from the org within the keep-alive time, and changes came lately."""
@@ -109,7 +109,7 @@ class LaneStatus(Message):
     way: str = "stream"
     """stream or poll."""
     objects: tuple[str, ...] = ()
-    """Those that are known to come by it; empty: any."""
+    """Known to come by it; empty: any."""
     because: str = ""
     """Why it is stalled, waiting or paused, and what to do."""
     by: str = ""
@@ -156,9 +156,9 @@ class Problem(Message):
     subject: str
     """Lane, object, role, remote or budget that it is about; empty: the whole engine."""
     text: str
-    """What is so, in one sentence."""
+    """The finding, in one sentence."""
     remedy: str
-    """What to do: a command, or a sentence."""
+    """A command, or a sentence."""
     since: AwareDatetime | None = None
 
 

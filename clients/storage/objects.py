@@ -41,25 +41,32 @@ class S3Address:
     secret_key: str | None = field(default=None, repr=False)
 
 
-def aws_client(service: str, address: S3Address) -> Any:
-    """A boto3 client of `service` for this address; safe to share between threads."""
+def aws_client(service: str, address: S3Address, changed: Config | None = None) -> Any:
+    """A boto3 client of `service` for this address; safe to share between threads.
+
+    `changed`: other times and tries than the engine's own; None: those.
+    """
+    usual = _config(address)
     return boto3.client(
         service,
         endpoint_url=address.endpoint_url,
         region_name=address.region,
         aws_access_key_id=address.access_key,
         aws_secret_access_key=address.secret_key,
-        config=Config(
-            s3={"addressing_style": "path"} if address.endpoint_url else {},
-            connect_timeout=5,
-            read_timeout=60,
-            retries={"mode": "standard", "max_attempts": 3},
-            max_pool_connections=32,
-            # The bodies' own checksums are in the manifests; a second one per request only costs
-            # time.
-            request_checksum_calculation="when_required",
-            response_checksum_validation="when_required",
-        ),
+        config=usual if changed is None else usual.merge(changed),
+    )
+
+
+def _config(address: S3Address) -> Config:
+    return Config(
+        s3={"addressing_style": "path"} if address.endpoint_url else {},
+        connect_timeout=5,
+        read_timeout=60,
+        retries={"mode": "standard", "max_attempts": 3},
+        max_pool_connections=32,
+        # The bodies' own checksums are in the manifests; a second one per request only costs time.
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
     )
 
 

@@ -48,6 +48,7 @@ CAPABILITIES: dict[str, dict[str, set[str]]] = {
         "reconcile": {"apply", "convert_values", "ingest", "misfits", "pii", "quality"},
         "repair": {"ingest", "pii", "quality"},
         "replay": {"convert_values", "exact_json", "ingest", "pii"},
+        "status": set(),
         "writeback": {"convert_values", "ingest", "misfits", "pii"},
     },
     "clients": {

@@ -1,0 +1,48 @@
+"""Runs that failed lately and were not started again."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from temporalio.client import Client, WorkflowExecution
+
+from clients.temporal.run_kinds import BACKFILL, RunKind
+from clients.temporal.run_views import translated_temporal
+from schemas.status import LOOK_SECONDS
+from schemas.status_facts import FailedRun
+
+_LATELY: Final = timedelta(hours=24)
+_MOST: Final = 200
+
+
+async def failed_backfills(client: Client, org: str) -> tuple[FailedRun, ...]:
+    """Backfills that ended badly within 24 hours, without a newer run of the same id. Raises
+    `UnavailableError`.
+    """
+    return await _failed(client, org, BACKFILL)
+
+
+async def _failed(client: Client, org: str, kind: RunKind) -> tuple[FailedRun, ...]:
+    since = datetime.now(UTC) - _LATELY
+    query = (
+        f'WorkflowType = "{kind.workflow_type}" AND WorkflowId STARTS_WITH "{kind.prefix(org)}" '
+        f'AND StartTime > "{(since - timedelta(days=7)).isoformat()}"'
+    )
+    newest: dict[str, WorkflowExecution] = {}
+    with translated_temporal():
+        found = client.list_workflows(
+            query, page_size=_MOST, limit=_MOST, rpc_timeout=timedelta(seconds=LOOK_SECONDS)
+        )
+        async for each in found:
+            known = newest.get(each.id)
+            newest[each.id] = each if known is None or each.start_time > known.start_time else known
+    return tuple(_run(kind, org, each) for each in newest.values() if _is_failed(each, since))
+
+
+def _is_failed(found: WorkflowExecution, since: datetime) -> bool:
+    bad = found.status is not None and found.status.name in ("FAILED", "TIMED_OUT")
+    return bad and found.close_time is not None and found.close_time > since
+
+
+def _run(kind: RunKind, org: str, found: WorkflowExecution) -> FailedRun:
+    object_name, name = kind.name_of(org, found.id)
+    return FailedRun(kind=kind.noun, object=object_name, name=name, at=found.close_time or found.start_time)

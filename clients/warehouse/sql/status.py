@@ -1,0 +1,77 @@
+"""SQL of the look at the engine: bounded by time, so that a ledger of many years costs no more.
+
+PostgreSQL finds the time by an index. Redshift skips the blocks of other times: the ledger's rows
+lie in the order in which they were committed.
+"""
+
+from clients.warehouse.sql.apply import DRIFT, LEDGER, QUARANTINE, RECONCILIATION, REREAD
+from schemas.ids import READING_LANES
+
+LEDGER_HOURS = 24
+"""Counts and positions are those of so many hours."""
+RECENT_MINUTES = 10
+"""Freshness and rates are those of the batches committed within this time."""
+RECONCILED_DAYS = 30
+# What a backfill reads is old; it says nothing of how fresh the lanes keep the object.
+_FOLLOWED = " AND ".join(f"lane NOT LIKE '{prefix}%'" for prefix in READING_LANES)
+_IN_A_DAY = f"committed_at > NOW() - INTERVAL '{LEDGER_HOURS} hours'"
+
+
+def count_day() -> str:
+    """object, landed, applied, duplicate, quarantined, changes that break law 8, the newest commit
+    time.
+    """
+    broken = "ABS(landed - applied - duplicate - quarantined)"
+    return (
+        "SELECT object, SUM(landed), SUM(applied), SUM(duplicate), SUM(quarantined), "
+        f"SUM({broken}), MAX(last_changed_at) FROM {LEDGER} WHERE {_IN_A_DAY} GROUP BY object ORDER BY object"
+    )
+
+
+def measure_recent() -> str:
+    """object, changes a minute, median and most seconds of each batch's slowest change."""
+    slowest = "EXTRACT(EPOCH FROM committed_at - first_changed_at)"
+    return (
+        f"SELECT object, SUM(landed) / {RECENT_MINUTES}.0, "
+        f"PERCENTILE_CONT(0.5) WITHIN GROUP (ORDER BY {slowest}), MAX({slowest}) FROM {LEDGER} "
+        f"WHERE committed_at > NOW() - INTERVAL '{RECENT_MINUTES} minutes' AND {_FOLLOWED} GROUP BY object"
+    )
+
+
+def find_positions() -> str:
+    """lane, end position, when received, newest commit time: of each lane's newest batch."""
+    facts = "lane, end_position, last_received_at, last_changed_at"
+    newest_first = "ORDER BY last_received_at DESC, end_position DESC"
+    return (
+        f"SELECT {facts} FROM (SELECT {facts}, ROW_NUMBER() OVER (PARTITION BY lane {newest_first}) AS place "
+        f"FROM {LEDGER} WHERE {_IN_A_DAY} AND {_FOLLOWED}) AS newest WHERE place = 1 ORDER BY lane"
+    )
+
+
+def count_refused() -> str:
+    """reason, changes, since when: of what waits in quarantine."""
+    return (
+        f"SELECT reason, COUNT(*), MIN(quarantined_at) FROM {QUARANTINE} "
+        "WHERE resolved_at IS NULL AND acknowledged_at IS NULL GROUP BY reason ORDER BY reason"
+    )
+
+
+def find_last_reconciliations() -> str:
+    """The last run of each object."""
+    facts = "object, depth, as_of, verdict, found, repaired, altered, calls, isolated, ended_at"
+    return (
+        f"SELECT {facts} FROM (SELECT {facts}, ROW_NUMBER() OVER (PARTITION BY object ORDER BY ended_at DESC) "
+        f"AS place FROM {RECONCILIATION} WHERE ended_at > NOW() - INTERVAL '{RECONCILED_DAYS} days') AS newest "
+        "WHERE place = 1 ORDER BY object"
+    )
+
+
+def count_rereads() -> str:
+    """object, changes that are to be read again."""
+    return f"SELECT object, COUNT(*) FROM {REREAD} WHERE closed_at IS NULL GROUP BY object ORDER BY object"
+
+
+def count_advised() -> str:
+    """The number of fields about which somebody is advised to do something."""
+    newest = f"SELECT object, field, MAX(revision) AS newest FROM {DRIFT} GROUP BY object, field"
+    return f"SELECT COUNT(*) FROM {DRIFT} AS d JOIN ({newest}) AS n ON n.newest = d.revision WHERE d.advice <> ''"

@@ -1,0 +1,181 @@
+"""The warehouse's part of a look at the engine, over one connection that is kept open."""
+
+import socket
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+from os import dup
+from typing import Any, Final
+
+import psycopg
+
+from clients.warehouse.psycopg_errors import translated_psycopg
+from clients.warehouse.sql import holds, quality_queries, status as sql
+from schemas.status import LOOK_SECONDS
+from schemas.status_facts import (
+    Hold,
+    LanePosition,
+    ObjectLedger,
+    OpenFindings,
+    Reconciled,
+    Refused,
+    WarehouseFacts,
+)
+
+Rows = list[tuple[Any, ...]]
+_SYSTEM: Final = "the warehouse"
+_CONNECTION: Final = {
+    "connect_timeout": 2,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+}
+
+
+class WarehouseLook:
+    """Asks one warehouse. One thread at a time; `abort` may come from another.
+
+    Args:
+        dsn: Of the warehouse.
+        is_redshift: Its encoding has another name, and it prepares no statements.
+        seconds: The most that one look may take.
+    """
+
+    def __init__(self, dsn: str, *, is_redshift: bool = False, seconds: float = LOOK_SECONDS) -> None:
+        self._dsn = dsn
+        self._is_redshift = is_redshift
+        self._seconds = seconds
+        self._connection: psycopg.Connection | None = None
+
+    def ask(self) -> WarehouseFacts:
+        """Every answer; one that was refused or late is None. Blocks.
+
+        Raises `UnavailableError` or `CredentialsRejectedError` when the warehouse gives none.
+        """
+        with translated_psycopg(_SYSTEM):
+            connection = self._connected()
+            ends = time.monotonic() + self._seconds
+            found = {name: _asked(connection, ask, ends) for name, ask in _QUESTIONS.items()}
+            if connection.closed:
+                raise psycopg.OperationalError("the connection was lost")
+        return WarehouseFacts(**found)
+
+    def abort(self) -> None:
+        """End what `ask` waits for, from another thread: a frozen server ends nothing by itself."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            shut_down(connection)
+
+    def close(self) -> None:
+        """Give the connection back."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def _connected(self) -> psycopg.Connection:
+        if self._connection is not None:
+            with suppress(psycopg.Error):
+                # A server that was started again has forgotten the connection.
+                self._connection.execute("SELECT 1")
+                return self._connection
+            self.close()
+        self._connection = psycopg.connect(
+            self._dsn,
+            autocommit=True,
+            client_encoding="utf8",
+            prepare_threshold=None if self._is_redshift else 5,
+            **_CONNECTION,  # type: ignore[arg-type]
+        )
+        self._connection.execute("SELECT 1")
+        return self._connection
+
+
+def shut_down(connection: psycopg.Connection) -> None:
+    """End a connection under the thread that waits for it."""
+    with suppress(OSError, psycopg.Error), socket.socket(fileno=dup(connection.fileno())) as wire:
+        wire.shutdown(socket.SHUT_RDWR)
+
+
+def _asked(connection: psycopg.Connection, ask: Callable[[Callable[[str], Rows]], Any], ends: float) -> Any:
+    """One answer; None when the warehouse refuses the question or the time is over."""
+
+    def fetch(query: str) -> Rows:
+        left = max(1, round((ends - time.monotonic()) * 1_000))
+        connection.execute(f"SET statement_timeout = {left}".encode())
+        return connection.execute(query.encode()).fetchall()
+
+    if ends <= time.monotonic():
+        return None
+    try:
+        return ask(fetch)
+    except (psycopg.ProgrammingError, psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable):
+        return None
+
+
+def _ledger(fetch: Callable[[str], Rows]) -> list[ObjectLedger]:
+    recent = {name: numbers for name, *numbers in fetch(sql.measure_recent())}
+    return [_object(row, recent.get(row[0])) for row in fetch(sql.count_day())]
+
+
+def _object(row: tuple[Any, ...], recent: list[Any] | None) -> ObjectLedger:
+    name, *counts, newest = row
+    landed, applied, duplicate, quarantined, imbalance = map(int, counts)
+    rate, median, worst = recent or (0, None, None)
+    return ObjectLedger(
+        object=name,
+        landed=landed,
+        applied=applied,
+        duplicate=duplicate,
+        quarantined=quarantined,
+        imbalance=imbalance,
+        newest_change_at=newest,
+        changes_per_minute=round(float(rate), 1),
+        freshness_p50=_seconds(median),
+        freshness_max=_seconds(worst),
+    )
+
+
+def _seconds(value: Any) -> timedelta | None:
+    return None if value is None else timedelta(seconds=round(float(value), 3))
+
+
+def _positions(fetch: Callable[[str], Rows]) -> list[LanePosition]:
+    return [
+        LanePosition(lane=lane, position=position, received_at=received, changed_at=changed)
+        for lane, position, received, changed in fetch(sql.find_positions())
+    ]
+
+
+def _refused(fetch: Callable[[str], Rows]) -> list[Refused]:
+    return [
+        Refused(reason=reason, changes=count, oldest_at=oldest)
+        for reason, count, oldest in fetch(sql.count_refused())
+    ]
+
+
+def _reconciled(fetch: Callable[[str], Rows]) -> list[Reconciled]:
+    rows = fetch(sql.find_last_reconciliations())
+    return [Reconciled(**dict(zip(Reconciled.model_fields, row, strict=True))) for row in rows]
+
+
+def _held(fetch: Callable[[str], Rows]) -> list[Hold]:
+    rows = fetch(holds.list_holds())
+    return [Hold(object=name, reason=reason, since=since) for name, _, reason, since in rows]
+
+
+def _findings(fetch: Callable[[str], Rows]) -> list[OpenFindings]:
+    rows = fetch(quality_queries.count_isolated())
+    return [OpenFindings(**dict(zip(OpenFindings.model_fields, row, strict=True))) for row in rows]
+
+
+_QUESTIONS: dict[str, Callable[[Callable[[str], Rows]], Any]] = {
+    "ledger": _ledger,
+    "positions": _positions,
+    "holds": _held,
+    "reconciled": _reconciled,
+    "rereads": lambda fetch: {name: int(count) for name, count in fetch(sql.count_rereads())},
+    "drift": lambda fetch: int(fetch(sql.count_advised())[0][0]),
+    "quarantine": _refused,
+    "quality": _findings,  # last: orphans may be millions
+}

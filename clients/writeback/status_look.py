@@ -1,0 +1,53 @@
+"""The operational store's part of a look at the engine, over one connection that is kept open."""
+
+from dataclasses import asdict
+
+import psycopg
+import sqlalchemy as sa
+
+from clients.database.engine import session_options, translated_database
+from clients.warehouse.status_look import shut_down
+from clients.writeback.pauses import pause_views
+from clients.writeback.stats import queue_stats
+from schemas.status import LOOK_SECONDS
+from schemas.status_facts import WritebackFacts, WritebackStanding
+
+
+class OperationalLook:
+    """Asks one operational store. One thread at a time; `abort` may come from another."""
+
+    def __init__(self, dsn: str, *, seconds: float = LOOK_SECONDS) -> None:
+        options = f"{session_options()} -cstatement_timeout={round(seconds * 1_000)}"
+        asked = {
+            "connect_timeout": 2,
+            "options": options,
+            "keepalives_idle": 5,
+            "keepalives_interval": 2,
+            "keepalives_count": 3,
+        }
+        url = sa.make_url(dsn).set(drivername="postgresql+psycopg")
+        self._engine = sa.create_engine(
+            url, pool_size=1, max_overflow=0, pool_pre_ping=True, connect_args=asked, hide_parameters=True
+        )
+        self._connection: psycopg.Connection | None = None
+        sa.event.listen(self._engine, "connect", self._keep)
+
+    def ask(self) -> WritebackFacts:
+        """What waits, and what is paused. Blocks. Raises `UnavailableError`."""
+        with translated_database(), self._engine.connect() as connection:
+            return WritebackFacts(
+                standings=tuple(WritebackStanding(**asdict(row)) for row in queue_stats(connection)),
+                pauses=tuple(pause_views(connection)),
+            )
+
+    def abort(self) -> None:
+        """End what `ask` waits for, from another thread."""
+        if self._connection is not None:
+            shut_down(self._connection)
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._engine.dispose()
+
+    def _keep(self, connection: psycopg.Connection, _record: object) -> None:
+        self._connection = connection

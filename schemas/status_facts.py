@@ -1,0 +1,238 @@
+"""The answers of one look at the engine, before anything is concluded from them.
+
+`None` in place of an answer: it could not be asked, and then it is never taken for good.
+"""
+
+from datetime import timedelta
+from typing import Literal
+
+from pydantic import AwareDatetime
+
+from schemas.governor import Forecast
+from schemas.message import Message
+from schemas.status import RemoteStatus, RoleStatus
+from schemas.writeback.control import PauseView
+
+
+class LanePulse(Message):
+    """What a follower tells with each heartbeat, besides its position."""
+
+    at: AwareDatetime
+    """When it was told, by the follower's clock."""
+    step: str
+    """opening, listening, reading or landing."""
+    step_since: AwareDatetime
+    channel: str = ""
+    """The channel, or the object that is polled."""
+    silence: timedelta
+    """How long the org may be silent before the follower counts as cut off: the keep-alive time of
+    the transport, or the polling interval, with some room.
+    """
+    heard_at: AwareDatetime | None = None
+    """The org's last sign of life, keep-alives and empty polls included."""
+    received_at: AwareDatetime | None = None
+    """The last event or row."""
+    position_at: AwareDatetime | None = None
+    """Commit time of the last landed change; None: this attempt has landed none."""
+    buffered: int = 0
+    """Events received and not landed."""
+    waiting_for: str = ""
+    """Why it waits for tokens; empty: it does not."""
+    waiting_until: AwareDatetime | None = None
+
+
+class FollowerFacts(Message):
+    """A lane's activity as Temporal describes it."""
+
+    activity: str
+    state: Literal["scheduled", "started", "paused"]
+    attempt: int
+    scheduled_at: AwareDatetime | None = None
+    """When the present attempt may begin, or could have."""
+    started_at: AwareDatetime | None = None
+    """Of the last attempt that a worker took."""
+    heartbeat_at: AwareDatetime | None = None
+    failure: str = ""
+    """Of the last attempt; empty: none failed."""
+    failure_code: str = ""
+    """A code of `schemas.errors`, or `timeout`."""
+    failed_at: AwareDatetime | None = None
+    worker: str = ""
+    """Identity of the process that took the last attempt."""
+    position: str = ""
+    """From its heartbeats."""
+    pulse: LanePulse | None = None
+    """None: it has told none, or is of a release that tells none."""
+
+
+class LaneMemo(Message):
+    """What a lane workflow keeps where it can be read without a worker."""
+
+    way: str = ""
+    channel: str = ""
+    """The channel, or the object that is polled."""
+    paused_because: str = ""
+    paused_by: str = ""
+    paused_at: AwareDatetime | None = None
+
+
+class LaneFacts(Message):
+    """A lane workflow as Temporal describes it."""
+
+    lane: str
+    is_running: bool | None
+    """None: Temporal did not say."""
+    stage: str = ""
+    """following or paused."""
+    position: str = ""
+    memo: LaneMemo = LaneMemo()
+    follower: FollowerFacts | None = None
+    """None: no activity is under way."""
+    task_waits_since: AwareDatetime | None = None
+    """A workflow task that no worker has taken; None: none waits."""
+    trouble: str = ""
+    """Why Temporal did not say."""
+
+
+class LaneBacklog(Message):
+    """Landed batches of a lane that are not applied."""
+
+    lane: str
+    batches: int
+    changes: int
+    oldest_at: AwareDatetime
+    """Commit time of the oldest change; when its batch was landed, where that is not known."""
+    objects: dict[str, AwareDatetime]
+    """Object -> the same."""
+
+
+class ObjectLedger(Message):
+    """An object's ledger rows of the last 24 hours."""
+
+    object: str
+    landed: int
+    applied: int
+    duplicate: int
+    quarantined: int
+    imbalance: int
+    """Changes by which law 8 is broken."""
+    newest_change_at: AwareDatetime | None
+    changes_per_minute: float = 0.0
+    """Of the last ten minutes."""
+    freshness_p50: timedelta | None = None
+    freshness_max: timedelta | None = None
+    """Of the slowest change of each batch of the last ten minutes."""
+
+
+class LanePosition(Message):
+    """The newest batch of a lane in the ledger, of the last 24 hours."""
+
+    lane: str
+    position: str
+    received_at: AwareDatetime
+    changed_at: AwareDatetime | None
+
+
+class Reconciled(Message):
+    """The last reconciliation of an object, of the last 30 days."""
+
+    object: str
+    depth: str
+    as_of: AwareDatetime
+    verdict: str
+    found: int
+    repaired: int
+    altered: int
+    calls: int
+    isolated: int | None
+    ended_at: AwareDatetime
+
+
+class Refused(Message):
+    """Changes in quarantine that wait, by reason."""
+
+    reason: str
+    changes: int
+    oldest_at: AwareDatetime
+
+
+class Hold(Message):
+    """Why the batches of an object wait."""
+
+    object: str
+    reason: str
+    since: AwareDatetime
+
+
+class OpenFindings(Message):
+    """Open quality findings of an object that nobody has acknowledged."""
+
+    object: str
+    isolated_fields: int
+    isolated: int
+    orphans: int
+    others: int
+
+
+class WarehouseFacts(Message):
+    """The warehouse's answers. None: that question was not answered."""
+
+    ledger: tuple[ObjectLedger, ...] | None = None
+    positions: tuple[LanePosition, ...] | None = None
+    holds: tuple[Hold, ...] | None = None
+    quarantine: tuple[Refused, ...] | None = None
+    reconciled: tuple[Reconciled, ...] | None = None
+    rereads: dict[str, int] | None = None
+    """Object -> changes that are to be read again."""
+    drift: int | None = None
+    """Fields about which somebody is advised to do something."""
+    quality: tuple[OpenFindings, ...] | None = None
+
+
+class WritebackStanding(Message):
+    """An object's writebacks as they stand now."""
+
+    object: str
+    waiting: int
+    open: int
+    held: int
+    dead: int
+    oldest_waiting_at: AwareDatetime | None
+
+
+class WritebackFacts(Message):
+    """The operational store's answers."""
+
+    standings: tuple[WritebackStanding, ...]
+    pauses: tuple[PauseView, ...]
+
+
+class FailedRun(Message):
+    """A run that failed within the last 24 hours and was not started again."""
+
+    kind: str
+    object: str
+    name: str
+    at: AwareDatetime
+
+
+class LookFacts(Message):
+    """Everything that one look was told."""
+
+    at: AwareDatetime
+    org: str
+    remotes: tuple[RemoteStatus, ...]
+    roles: tuple[RoleStatus, ...] | None = None
+    lanes: tuple[LaneFacts, ...] | None = None
+    backlog: tuple[LaneBacklog, ...] | None = None
+    warehouse: WarehouseFacts | None = None
+    writebacks: WritebackFacts | None = None
+    governor: Literal["running", "not started", "silent"] | None = None
+    forecasts: tuple[Forecast, ...] = ()
+    failed_runs: tuple[FailedRun, ...] | None = None
+    configured: tuple[tuple[str, str, str], ...] = ()
+    """Lanes of the settings: name, way, channel or object. Empty under the planner."""
+    reconcile_period: timedelta | None = None
+    """Between two reconciliations of an object; None: none are scheduled."""
+    objects: tuple[str, ...] = ()
+    """Of the catalogue."""

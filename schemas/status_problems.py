@@ -1,0 +1,58 @@
+"""The problems that a look may find, each by its stable code.
+
+A code is also the problem's label in alerts, and with hyphens its anchor in docs/runbook.md:
+`lane.stalled` is explained at `#lane-stalled`. Codes are never renamed.
+"""
+
+from typing import Final, NamedTuple
+
+from schemas.status import Severity
+
+
+class ProblemKind(NamedTuple):
+    """What is common to every problem of one code."""
+
+    severity: Severity
+    """The worst that it can have."""
+    means: str
+    """In a few words, for the run book's list."""
+
+
+PROBLEMS: Final[dict[str, ProblemKind]] = {
+    "remote.down": ProblemKind(Severity.PAGE, "a remote system refuses us or cannot be reached"),
+    "remote.unknown": ProblemKind(Severity.PAGE, "a remote system gave no answer in time"),
+    "role.missing": ProblemKind(Severity.PAGE, "no worker of a role polls its task queue"),
+    "role.backlog": ProblemKind(Severity.PAGE, "tasks of a role wait longer than 30 seconds"),
+    "lane.stalled": ProblemKind(Severity.PAGE, "a lane should follow the org and does not"),
+    "lane.paused": ProblemKind(Severity.PAGE, "a lane is paused; the event bus keeps 72 hours"),
+    "lane.waiting": ProblemKind(Severity.TICKET, "a lane waits for tokens of a budget"),
+    "lane.not_started": ProblemKind(Severity.TICKET, "no workflow of a configured lane runs"),
+    "lane.unknown": ProblemKind(Severity.TICKET, "the state of a lane cannot be told"),
+    "lane.behind": ProblemKind(Severity.PAGE, "a lane's position is more than 48 hours old"),
+    "object.late": ProblemKind(Severity.PAGE, "landed changes wait longer than the freshness target"),
+    "object.held": ProblemKind(Severity.TICKET, "batches of an object wait for an operator"),
+    "ledger.imbalance": ProblemKind(Severity.PAGE, "landed is not applied + duplicate + quarantined"),
+    "writeback.dead": ProblemKind(Severity.TICKET, "writebacks failed for good"),
+    "writeback.held": ProblemKind(Severity.TICKET, "writebacks wait for an operator"),
+    "writeback.paused": ProblemKind(Severity.NOTICE, "an operator paused writebacks"),
+    "writeback.late": ProblemKind(Severity.PAGE, "the oldest writeback waits longer than 4 minutes"),
+    "budget.exhausts": ProblemKind(Severity.PAGE, "a budget runs out within 12 hours"),
+    "budget.refused": ProblemKind(Severity.PAGE, "a budget grants nothing to who spends it"),
+    "budget.stale": ProblemKind(Severity.PAGE, "the org's limits were not read for 10 minutes"),
+    "governor.silent": ProblemKind(Severity.PAGE, "the governor does not answer"),
+    "reconcile.differs": ProblemKind(Severity.PAGE, "the warehouse differs from the org"),
+    "reconcile.old": ProblemKind(Severity.TICKET, "an object was not compared for twice its period"),
+    "quality.isolated": ProblemKind(Severity.NOTICE, "values did not fit, and their fields are unknown"),
+    "quality.orphans": ProblemKind(Severity.NOTICE, "records name parents that are not there"),
+    "quarantine.waiting": ProblemKind(Severity.TICKET, "refused changes wait for an operator"),
+    "drift.needs_somebody": ProblemKind(Severity.TICKET, "the org's schema changed and somebody must decide"),
+    "backfill.failed": ProblemKind(Severity.TICKET, "a backfill failed within the last 24 hours"),
+}
+"""Code -> its kind."""
+
+
+def anchor(code: str) -> str:
+    """The section of docs/runbook.md: `lane-stalled` of `lane.stalled`, `lane-not-started` of
+    `lane.not_started`.
+    """
+    return code.replace(".", "-").replace("_", "-")

@@ -1,0 +1,1 @@
+"""From the answers of a look to states and problems."""

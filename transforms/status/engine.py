@@ -1,0 +1,61 @@
+"""The engine's status, from the answers of one look."""
+
+from datetime import timedelta
+
+from schemas.status import EngineStatus, Health, LaneState, LaneStatus, RoleStatus
+from schemas.status_facts import LookFacts, WarehouseFacts
+from transforms.status.lanes import lane_status
+from transforms.status.objects import object_statuses, with_backlog
+from transforms.status.problems import find_problems
+
+_ROLES = ("lanes", "batches", "writebacks", "backfill")
+
+
+def engine_status(facts: LookFacts, took: timedelta) -> EngineStatus:
+    """States and problems. What was not answered is named in `unknown`."""
+    warehouse = facts.warehouse or WarehouseFacts()
+    lanes = with_backlog(_lanes(facts), facts.backlog, warehouse.positions or ())
+    objects = object_statuses(facts)
+    unknown_roles = tuple(RoleStatus(role=role, health=Health.UNKNOWN) for role in _ROLES)
+    return EngineStatus(
+        at=facts.at,
+        org=facts.org,
+        remotes=facts.remotes,
+        roles=unknown_roles if facts.roles is None else facts.roles,
+        lanes=lanes,
+        objects=objects,
+        problems=find_problems(facts, lanes, objects),
+        unknown=tuple(_unknown(facts, warehouse)),
+        took=took,
+    )
+
+
+def _lanes(facts: LookFacts) -> list[LaneStatus]:
+    """The lanes as Temporal has them; those of the settings are unknown when it says nothing."""
+    configured = {name: (way, channel) for name, way, channel in facts.configured}
+    if facts.lanes is None:
+        because = "Temporal did not answer"
+        found = [LaneStatus(lane=name, state=LaneState.UNKNOWN, because=because) for name in configured]
+    else:
+        found = [lane_status(each, facts.at) for each in facts.lanes]
+    return [_with_settings(lane, *configured.get(lane.lane, ("", ""))) for lane in found]
+
+
+def _with_settings(lane: LaneStatus, way: str, channel: str) -> LaneStatus:
+    if lane.channel or not channel:
+        return lane
+    return lane.model_copy(update={"way": way, "channel": channel})
+
+
+def _unknown(facts: LookFacts, warehouse: WarehouseFacts) -> list[str]:
+    asked = {
+        "roles": facts.roles,
+        "lanes": facts.lanes,
+        "backlog": facts.backlog,
+        "writebacks": facts.writebacks,
+        "budgets": facts.governor,
+        "backfills": facts.failed_runs,
+    }
+    asked |= {name: getattr(warehouse, name) for name in WarehouseFacts.model_fields}
+    missing = [name for name, value in asked.items() if value is None]
+    return missing + [f"lane {each.lane}" for each in facts.lanes or () if each.is_running is None]

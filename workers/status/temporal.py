@@ -1,0 +1,95 @@
+"""Temporal's part of the look: task queues first, then what a worker would have to answer.
+
+A query waits for a worker, so none is sent where nobody polls.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from temporalio.client import Client
+
+from clients.doctor.temporal import QUEUES
+from clients.temporal.backlog import landed_not_applied
+from clients.temporal.failed_runs import failed_backfills
+from clients.temporal.lane_facts import describe_lanes
+from clients.temporal.task_queues import describe_queue
+from schemas import names
+from schemas.status import Health, QueueStatus, RoleStatus
+from schemas.status_facts import FailedRun, LaneBacklog, LaneFacts
+from workers.budget_words import Budgets, budgets_of
+from workers.status.asking import Answer, answered
+
+T = TypeVar("T")
+_ROLES: Final = ("lanes", "batches", "writebacks", "backfill", "any")
+
+
+@dataclass(frozen=True)
+class TemporalAnswers:
+    """What Temporal said. None: it did not say that."""
+
+    reached: Answer[object]
+    roles: tuple[RoleStatus, ...] | None
+    lanes: tuple[LaneFacts, ...] | None
+    backlog: tuple[LaneBacklog, ...] | None
+    failed_runs: tuple[FailedRun, ...] | None
+    budgets: Budgets | None
+
+
+async def ask_temporal(client: Client, org: str, lanes: Sequence[str]) -> TemporalAnswers:
+    """Ask everything at once, for two seconds at most. Raises nothing.
+
+    Args:
+        client: Of the server.
+        org: Whose lanes.
+        lanes: Those that are configured; others that run are found.
+    """
+    roles, facts, backlog, runs = await asyncio.gather(
+        answered(lambda: _roles_and_budgets(client, org)),
+        answered(lambda: describe_lanes(client, org, lanes)),
+        answered(lambda: landed_not_applied(client, org)),
+        answered(lambda: failed_backfills(client, org)),
+    )
+    found, budgets = roles.value or (None, None)
+    return TemporalAnswers(
+        reached=_reached(roles, facts, backlog),
+        roles=found,
+        lanes=facts.value,
+        backlog=backlog.value,
+        failed_runs=runs.value,
+        budgets=budgets,
+    )
+
+
+def _reached(*answers: Answer[object]) -> Answer[object]:
+    """The best of the answers: one that came shows that Temporal answers."""
+    order = (Health.UP, Health.DOWN, Health.UNKNOWN)
+    return min(answers, key=lambda each: order.index(each.health))
+
+
+async def _roles_and_budgets(client: Client, org: str) -> tuple[tuple[RoleStatus, ...], Budgets | None]:
+    queues = await asyncio.gather(*(describe_queue(client, name, kind) for name, (kind, _) in QUEUES.items()))
+    roles = _roles(queues)
+    if not any(each.queue == names.GOVERNOR_QUEUE and each.pollers for each in queues):
+        return roles, None
+    asked = await answered(lambda: budgets_of(client, org), seconds=_BUDGETS_SECONDS)
+    return roles, asked.value
+
+
+_BUDGETS_SECONDS: Final = 1.5
+"""Of the two seconds; the queues have answered by then."""
+
+
+def _roles(queues: Sequence[QueueStatus]) -> tuple[RoleStatus, ...]:
+    return tuple(_role(role, [each for each in queues if QUEUES[each.queue][1] == role]) for role in _ROLES)
+
+
+def _role(role: str, queues: Sequence[QueueStatus]) -> RoleStatus:
+    idle = [each for each in queues if not each.pollers]
+    return RoleStatus(
+        role=role,
+        health=Health.DOWN if idle else Health.UP,
+        queues=tuple(queues),
+        since=min((each.polled_at for each in idle if each.polled_at), default=None),
+    )
