@@ -92,6 +92,10 @@ REPLAY_QUEUE: Final = "tidegate-replay"
 RECONCILE_QUEUE: Final = "tidegate-reconcile"
 WRITEBACK_QUEUE: Final = "tidegate-writebacks"
 
+# Keys of memos
+LANE_MEMO: Final = "Lane"
+OLDEST_CHANGE_MEMO: Final = "OldestChangeAt"
+
 SEARCH_ATTRIBUTES: Final = {
     "SfOrg": "Keyword",
     "SfLane": "Keyword",

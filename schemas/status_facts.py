@@ -15,10 +15,10 @@ from schemas.writeback.control import PauseView
 
 
 class LanePulse(Message):
-    """What a follower tells with each heartbeat, besides its position."""
+    """A follower's own account, sent with each heartbeat beside its position."""
 
     at: AwareDatetime
-    """When it was told, by the follower's clock."""
+    """Of the account, by the follower's clock."""
     step: str
     """opening, listening, reading or landing."""
     step_since: AwareDatetime
@@ -66,7 +66,7 @@ class FollowerFacts(Message):
 
 
 class LaneMemo(Message):
-    """What a lane workflow keeps where it can be read without a worker."""
+    """The memo of a lane workflow, which is read without a worker."""
 
     way: str = ""
     channel: str = ""
@@ -217,7 +217,7 @@ class FailedRun(Message):
 
 
 class LookFacts(Message):
-    """Everything that one look was told."""
+    """Every answer of one look."""
 
     at: AwareDatetime
     org: str

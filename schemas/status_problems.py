@@ -10,7 +10,7 @@ from schemas.status import Severity
 
 
 class ProblemKind(NamedTuple):
-    """What is common to every problem of one code."""
+    """The common part of every problem of one code."""
 
     severity: Severity
     """The worst that it can have."""
@@ -27,7 +27,7 @@ PROBLEMS: Final[dict[str, ProblemKind]] = {
     "lane.paused": ProblemKind(Severity.PAGE, "a lane is paused; the event bus keeps 72 hours"),
     "lane.waiting": ProblemKind(Severity.TICKET, "a lane waits for tokens of a budget"),
     "lane.not_started": ProblemKind(Severity.TICKET, "no workflow of a configured lane runs"),
-    "lane.unknown": ProblemKind(Severity.TICKET, "the state of a lane cannot be told"),
+    "lane.unknown": ProblemKind(Severity.TICKET, "the state of a lane is not known"),
     "lane.behind": ProblemKind(Severity.PAGE, "a lane's position is more than 48 hours old"),
     "object.late": ProblemKind(Severity.PAGE, "landed changes wait longer than the freshness target"),
     "object.held": ProblemKind(Severity.TICKET, "batches of an object wait for an operator"),

@@ -27,11 +27,14 @@ with workflow.unsafe.imports_passed_through():
     )
     from schemas.ingest.positions import is_polled
     from schemas.planner import Way
+    from schemas.status_facts import LaneMemo
     from workflows.contracts.ingest import FOLLOW_LANE, POLL_LANE
     from workflows.runtime import failure_message, keep_record, start
 
 _STAGE = SearchAttributeKey.for_keyword("Stage")
 _POSITION = SearchAttributeKey.for_keyword("Position")
+_KEEPS_MEMO = "lane-memo"
+"""Histories without this mark are of releases whose lanes kept no memo."""
 
 
 @workflow.defn(name=names.LANE_WORKFLOW)
@@ -47,6 +50,8 @@ class LaneWorkflow:
         self._position = lane.position
         self._paused = lane.paused
         self._because = lane.paused_because
+        self._paused_by = lane.paused_by
+        self._paused_at = lane.paused_at
         self._interrupt = False
         self._acts: list[Act] = []
 
@@ -79,7 +84,7 @@ class LaneWorkflow:
             # A follower that was cancelled and failed instead is no reason to pause; a real failure
             # recurs.
             if not (is_cancelled_exception(error) or self._interrupt):
-                self._paused = True
+                self._paused, self._paused_by, self._paused_at = True, "", workflow.now()
                 self._because = failure_message(error)
 
     def _follower(self) -> workflow.ActivityHandle[FollowResult]:
@@ -111,7 +116,7 @@ class LaneWorkflow:
         """Stop following after what has been landed; the org's event bus keeps the rest for 72
         hours.
         """
-        self._paused = True
+        self._paused, self._paused_by, self._paused_at = True, request.by, workflow.now()
         self._because = f"paused by {request.by}: {request.reason or 'no reason given'}"
         self._interrupt = True
         self._note("lane.pause", request.by, request.reason)
@@ -121,7 +126,7 @@ class LaneWorkflow:
         """Follow again from the position."""
         if request.skip_from is not None:
             self._lane = self._lane.model_copy(update={"skip_from": request.skip_from})
-        self._paused = False
+        self._paused, self._paused_by, self._paused_at = False, "", None
         self._because = ""
         self._note("lane.resume", request.by, request.reason)
 
@@ -182,15 +187,29 @@ class LaneWorkflow:
             "position": self._position,
             "paused": self._paused,
             "paused_because": self._because,
+            "paused_by": self._paused_by,
+            "paused_at": self._paused_at,
             "began_at": self._began_at,
         }
         return self._lane.model_copy(update=changed)
 
     def _show(self, stage: str) -> None:
         workflow.upsert_search_attributes([_STAGE.value_set(stage), _POSITION.value_set(self._position)])
+        if workflow.patched(_KEEPS_MEMO):
+            workflow.upsert_memo({names.LANE_MEMO: self._memo().model_dump(mode="json")})
         because = f"\n\n> {self._because}" if self._because else ""
         workflow.set_current_details(
             f"**{stage}** · {self._followed()} · from position `{self._position}`{because}"
+        )
+
+    def _memo(self) -> LaneMemo:
+        """For those who look while no worker could answer a query."""
+        return LaneMemo(
+            way=str(self._lane.way),
+            channel=self._lane.channel or self._lane.object,
+            paused_because=self._because,
+            paused_by=self._paused_by,
+            paused_at=self._paused_at,
         )
 
     def _followed(self) -> str:

@@ -25,7 +25,8 @@ from temporalio.common import (
 )
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory, WorkflowAlreadyStartedError
 
-from activities.ingest.landing_buffer import BatchLimits, LandingBuffer
+from activities.ingest.landing_buffer import NO_TIMES, BatchLimits, CommitTimes, LandingBuffer
+from activities.ingest.pulse import LANDING, LISTENING, Pulse, moment_of
 from activities.repair.retention_gap import RetentionGapReporter
 from activities.runtime.heartbeat import heartbeating
 from clients.salesforce.streaming.stream import StreamMessage
@@ -42,6 +43,8 @@ from transforms.pii import Protector
 STRETCH = timedelta(hours=1)
 """Duration of one activity's following before its workflow may continue as new."""
 _TICK_SECONDS = 0.25
+_OPENS_WITHIN = timedelta(seconds=60)
+"""Silence that counts until the stream says how long it may be silent."""
 
 
 class Stream(Protocol):
@@ -49,6 +52,16 @@ class Stream(Protocol):
 
     async def read(self, *, wait_seconds: float) -> list[StreamMessage]:
         """The events that have arrived; empty after `wait_seconds` without any."""
+
+    @property
+    def heard_at_ms(self) -> int | None:
+        """The org's last sign of life, keep-alives included, in epoch milliseconds; None: none
+        yet.
+        """
+
+    @property
+    def silence(self) -> timedelta:
+        """How long the org may say nothing before the stream counts as dead."""
 
 
 OpenStream = Callable[[FollowInput, int], AbstractAsyncContextManager[Stream]]
@@ -74,7 +87,7 @@ class FollowLane:
     async def follow_lane(self, request: FollowInput) -> FollowResult:
         """Follow the lane for one stretch; returns where it came."""
         chain = Chain(self.store, org=request.org, lane=request.lane)
-        follower = _Follower(self, chain, _hint(request))
+        follower = _Follower(self, chain, request)
         await follower.adopt_chain()
         try:
             await self._follow(follower, request)
@@ -103,20 +116,18 @@ class FollowLane:
         received or read.
         """
         async with self.open_stream(request, follower.after_hole()) as stream:
-            async with heartbeating(lambda: (follower.position,)):
+            async with heartbeating(follower.told):
                 await holes.report(request, follower.position)
             await follower.follow(stream)
 
 
-def _hint(request: FollowInput) -> str:
-    details = activity.info().heartbeat_details
-    return str(details[0]) if details else request.position
-
-
 class _Follower:
-    def __init__(self, parent: FollowLane, chain: Chain, position: str) -> None:
+    def __init__(self, parent: FollowLane, chain: Chain, request: FollowInput) -> None:
+        details = activity.info().heartbeat_details
+        position = str(details[0]) if details else request.position
         self._parent = parent
         self._chain = chain
+        self._pulse = Pulse.after(details, request.channel, _OPENS_WITHIN)
         self._buffer = LandingBuffer(parent.protector, parent.rule)
         if position != ORIGIN:
             self._buffer.drop_through(int(position))
@@ -143,6 +154,10 @@ class _Follower:
         self._is_after_hole = self.is_open_at_new = True
         return REPLAY_NEW_EVENTS
 
+    def told(self) -> tuple[str, str]:
+        """Position and pulse, for a heartbeat."""
+        return self.position, self._pulse.text()
+
     def result(self) -> FollowResult:
         return FollowResult(position=self.position, batches=self._batches, changes=self._changes)
 
@@ -155,35 +170,50 @@ class _Follower:
 
     async def follow(self, stream: Stream) -> None:
         ends = time.monotonic() + self._parent.stretch.total_seconds()
+        self._pulse.silence = stream.silence
         while time.monotonic() < ends:
-            self._buffer.add(await stream.read(wait_seconds=_TICK_SECONDS))
-            activity.heartbeat(self.position)
+            messages = await stream.read(wait_seconds=_TICK_SECONDS)
+            self._buffer.add(messages)
+            self._note(stream, messages)
+            activity.heartbeat(*self.told())
             if self._buffer.is_due():
                 await self._land()
             if activity.is_worker_shutdown():
                 raise draining()
 
+    def _note(self, stream: Stream, messages: list[StreamMessage]) -> None:
+        self._pulse.heard(stream.heard_at_ms)
+        self._pulse.buffered = len(self._buffer)
+        if messages:
+            self._pulse.received_at = moment_of(messages[-1].received_at_ms)
+
     async def _land(self) -> None:
+        self._pulse.begin(LANDING)
+        activity.heartbeat(*self.told())
+        times = self._buffer.commit_times()
         manifest, is_ours = await asyncio.to_thread(
             self._chain.land, self._buffer.peek(), start=self.position, after_hole=self._is_after_hole
         )
-        await self._advance(manifest)
+        await self._advance(manifest, times if is_ours else NO_TIMES)
+        self._pulse.begin(LISTENING)
         if self.is_open_at_new and not is_ours:
             # The other one subscribed earlier, and what came between its last event and our first
             # is not here.
             raise StreamBrokenError(lane=manifest.lane, detail="another follower has landed first")
         self.is_open_at_new = self._is_after_hole = False
 
-    async def _advance(self, manifest: Manifest) -> None:
+    async def _advance(self, manifest: Manifest, times: CommitTimes = NO_TIMES) -> None:
         """The batch is durable: start its workflow, then let go of its events and of the old
         position.
         """
-        await start_batch(self._parent.client, manifest)
+        await start_batch(self._parent.client, manifest, times.oldest_ms)
+        self._pulse.landed(times.newest_ms)
         self._buffer.drop_through(int(manifest.end))
         self.position = manifest.end
         self._batches += 1
         self._changes += manifest.changes
-        activity.heartbeat(self.position)
+        self._pulse.buffered = len(self._buffer)
+        activity.heartbeat(*self.told())
 
 
 def draining() -> ApplicationError:
@@ -196,8 +226,13 @@ def draining() -> ApplicationError:
     )
 
 
-async def start_batch(client: Client, manifest: Manifest) -> None:
-    """Start the batch's workflow, unless it runs already or has succeeded."""
+async def start_batch(client: Client, manifest: Manifest, oldest_ms: int | None = None) -> None:
+    """Start the batch's workflow, unless it runs already or has succeeded.
+
+    `oldest_ms`: commit time of its oldest change (epoch milliseconds), for those who look how
+    long it waits; None: not known.
+    """
+    oldest_at = manifest.first_received_at if oldest_ms is None else moment_of(oldest_ms)
     attributes = TypedSearchAttributes(
         [
             SearchAttributePair(SearchAttributeKey.for_keyword("SfOrg"), manifest.org),
@@ -218,6 +253,7 @@ async def start_batch(client: Client, manifest: Manifest) -> None:
             id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             search_attributes=attributes,
+            memo={names.OLDEST_CHANGE_MEMO: oldest_at.isoformat()},
             static_summary=f"{manifest.changes} changes of {manifest.lane}, {manifest.start} to {manifest.end}"[
                 :200
             ],

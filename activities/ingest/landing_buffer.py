@@ -6,10 +6,10 @@ inside such a group would skip or repeat members.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 import pyarrow as pa
@@ -22,6 +22,8 @@ from transforms.pii import HEADER, Protector
 
 GROUP_SETTLED_MS = 1_000
 """After this long without a further event the last replay id is taken to be complete."""
+_LAST_MS = 253_402_300_800_000
+"""The year 10000: a later time is no time."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,22 @@ class BatchLimits:
     most_changes: int = 20_000
     most_bytes: int = 64 * 1024 * 1024
     most_age: timedelta = timedelta(seconds=4)
+
+
+class CommitTimes(NamedTuple):
+    """The first and the last commit of a batch, in epoch milliseconds; None: no event says it."""
+
+    oldest_ms: int | None
+    newest_ms: int | None
+
+    @classmethod
+    def of(cls, times: Iterable[int | None]) -> "CommitTimes":
+        """Those of some events."""
+        known = [each for each in times if each is not None]
+        return cls(min(known, default=None), max(known, default=None))
+
+
+NO_TIMES = CommitTimes(None, None)
 
 
 @dataclass
@@ -43,6 +61,7 @@ class LandingBuffer:
     _objects: list[str] = field(default_factory=list)
     _changes: list[int] = field(default_factory=list)
     _received_ms: list[int] = field(default_factory=list)
+    _committed_ms: list[int | None] = field(default_factory=list)
     _events: list[bytes] = field(default_factory=list)
     _bytes: int = 0
     _landed_through: int = -1
@@ -58,6 +77,7 @@ class LandingBuffer:
             # one before it.
             if 0 < message.replay_id < self._landed_through:
                 continue
+            self._committed_ms.append(committed_ms(message.data))
             name, changes, event = protected_event(message.data, self.protector)
             self._replay_ids.append(message.replay_id)
             self._objects.append(name)
@@ -89,6 +109,10 @@ class LandingBuffer:
         ]
         return pa.Table.from_arrays(arrays, schema=RAW_SCHEMA)
 
+    def commit_times(self) -> CommitTimes:
+        """Of the events that `peek` gives."""
+        return CommitTimes.of(self._committed_ms[: self._complete()])
+
     def drop_through(self, replay_id: int) -> None:
         """Forget the events up to and including `replay_id`: they are durable, whichever process
         landed them.
@@ -98,7 +122,8 @@ class LandingBuffer:
             (n for n, held in enumerate(self._replay_ids) if held > replay_id), len(self._replay_ids)
         )
         self._bytes -= sum(map(len, self._events[:count]))
-        for column in (self._replay_ids, self._objects, self._changes, self._received_ms, self._events):
+        columns: tuple[list[Any], ...] = (self._replay_ids, self._objects, self._changes)
+        for column in (*columns, self._received_ms, self._committed_ms, self._events):
             del column[:count]
 
     def _complete(self) -> int:
@@ -112,6 +137,17 @@ class LandingBuffer:
         # next event: alone it would make a batch that ends where it starts, and the chain would
         # never leave it.
         return count if count and self._replay_ids[count - 1] > self._landed_through else 0
+
+
+def committed_ms(data: dict[str, Any]) -> int | None:
+    """When the event's transaction was committed, in epoch milliseconds; None: it does not say
+    so.
+    """
+    try:
+        found = data["payload"][HEADER]["commitTimestamp"]
+    except (KeyError, TypeError):
+        return None
+    return found if isinstance(found, int) and 0 < found < _LAST_MS else None
 
 
 def protected_event(data: dict[str, Any], protector: Protector) -> tuple[str, int, bytes]:

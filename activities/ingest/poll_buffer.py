@@ -7,10 +7,11 @@ lose the second one.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import pyarrow as pa
 
-from activities.ingest.landing_buffer import BatchLimits, protected_event
+from activities.ingest.landing_buffer import BatchLimits, CommitTimes, committed_ms, protected_event
 from schemas.ingest.positions import Deletion, PolledRow
 from schemas.ingest.raw import RAW_SCHEMA
 from transforms.ingest.snapshots import deletion_event, row_events
@@ -28,6 +29,7 @@ class PollBuffer:
     _positions: list[str] = field(default_factory=list)
     _objects: list[str] = field(default_factory=list)
     _received_ms: list[int] = field(default_factory=list)
+    _committed_ms: list[int | None] = field(default_factory=list)
     _events: list[bytes] = field(default_factory=list)
     _bytes: int = 0
 
@@ -70,14 +72,20 @@ class PollBuffer:
         ]
         return pa.Table.from_arrays(arrays, schema=RAW_SCHEMA)
 
+    def commit_times(self) -> CommitTimes:
+        """Of what is held."""
+        return CommitTimes.of(self._committed_ms)
+
     def clear(self) -> None:
         """Forget the buffered events: they are durable, whichever process landed them."""
-        for column in (self._positions, self._objects, self._received_ms, self._events):
+        columns: tuple[list[Any], ...] = (self._positions, self._objects, self._received_ms)
+        for column in (*columns, self._committed_ms, self._events):
             column.clear()
         self._bytes = 0
 
     def _add(self, position: str, events: list[dict[str, object]], received_ms: int) -> None:
         for data in events:
+            self._committed_ms.append(committed_ms(data))
             name, _, event = protected_event(data, self.protector)
             self._positions.append(position)
             self._objects.append(name)

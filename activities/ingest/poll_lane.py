@@ -17,8 +17,9 @@ from temporalio import activity
 from temporalio.client import Client
 
 from activities.ingest.follow_lane import STRETCH, draining, start_batch
-from activities.ingest.landing_buffer import BatchLimits
+from activities.ingest.landing_buffer import NO_TIMES, BatchLimits, CommitTimes
 from activities.ingest.poll_buffer import PollBuffer
+from activities.ingest.pulse import LANDING, LISTENING, READING, Pulse
 from activities.runtime.heartbeat import heartbeating
 from activities.runtime.schema_check import asking_for_a_check
 from clients.salesforce.polling import Deletions, PolledSource
@@ -33,6 +34,8 @@ from schemas.settings.ingest import DELETIONS_INTERVAL, FIRST_POLL_OVERLAP
 from transforms.pii import Protector
 
 _TICK_SECONDS = 0.25
+_MOST_POLL = timedelta(seconds=60)
+"""A poll that takes longer without an answer of the org is stalled."""
 
 
 @dataclass
@@ -82,6 +85,8 @@ class _Poller:
         self._source = parent.open_source(request.object)
         self._buffer = PollBuffer(request.object, parent.protector, parent.rule)
         self._origin = PolledPosition.at(request.start_at or request.began_at - parent.overlap)
+        details = activity.info().heartbeat_details
+        self._pulse = Pulse.after(details, request.object, request.every + _MOST_POLL)
         self._batches = 0
         self._changes = 0
         self._read_through: PolledPosition | None = None
@@ -93,20 +98,21 @@ class _Poller:
         return FollowResult(position=self.position, batches=self._batches, changes=self._changes)
 
     def told(self) -> tuple[str, ...]:
-        """Position; and, once it has polled, through when it knows every row, deletion and
-        unsettled row ("" for none).
+        """Position; once it has polled, through when it knows every row, deletion and unsettled
+        row ("" for none); and the pulse, last.
 
         A quiet object's position says nothing of it.
         """
         covered_ms = self._parent.deletions_covered_ms.get(self._request.lane)
         if self._read_through is None or covered_ms is None:
-            return (self.position,)
+            return self.position, self._pulse.text()
         covered, unsettled = PolledPosition(covered_ms), self._unsettled_through
         return (
             self.position,
             str(self._read_through),
             str(covered),
             "" if unsettled is None else str(unsettled),
+            self._pulse.text(),
         )
 
     async def poll(self) -> None:
@@ -134,11 +140,15 @@ class _Poller:
             await self._advance(manifest)
 
     async def _poll_once(self) -> None:
+        self._pulse.begin(READING)
         until_ms = await self._source.horizon_ms()
+        self._pulse.heard(_now_ms())
         deletions = await self._new_deletions(until_ms)
         if await self._read(until_ms):
             self._read_through = PolledPosition(until_ms)
             await self._land_rest(deletions, PolledPosition(until_ms))
+            self._pulse.heard(_now_ms())
+            self._pulse.begin(LISTENING)
             activity.heartbeat(*self.told())
 
     async def _read(self, until_ms: int) -> bool:
@@ -147,6 +157,9 @@ class _Poller:
         """
         async with aclosing(self._source.read(self._start(), until_ms)) as pages:
             async for rows in pages:
+                self._pulse.heard(_now_ms())
+                if rows:
+                    self._pulse.received_at = self._pulse.heard_at
                 if not await self._take(rows):
                     return False
                 if activity.is_worker_shutdown():
@@ -164,10 +177,12 @@ class _Poller:
 
     async def _land(self) -> bool:
         """Make what is held a batch; False when another follower's batch stands in its place."""
-        table = await asyncio.to_thread(self._buffer.table)
+        self._pulse.begin(LANDING)
+        table, times = await asyncio.to_thread(self._buffer.table), self._buffer.commit_times()
         self._buffer.clear()
         manifest, is_ours = await asyncio.to_thread(self._chain.land, table, start=self.position)
-        await self._advance(manifest)
+        await self._advance(manifest, times if is_ours else NO_TIMES)
+        self._pulse.begin(READING)
         if not is_ours:
             await self._adopt_chain()
         return is_ours
@@ -211,9 +226,10 @@ class _Poller:
         is_later = self._request.start_at is not None and self._origin.modstamp_ms > landed.modstamp_ms
         return self._origin if is_later else landed
 
-    async def _advance(self, manifest: Manifest) -> None:
+    async def _advance(self, manifest: Manifest, times: CommitTimes = NO_TIMES) -> None:
         """The batch is durable: start its workflow, then let go of the old position."""
-        await start_batch(self._parent.client, manifest)
+        await start_batch(self._parent.client, manifest, times.oldest_ms)
+        self._pulse.landed(times.newest_ms)
         self.position = manifest.end
         self._batches += 1
         self._changes += manifest.changes

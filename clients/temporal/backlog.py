@@ -15,7 +15,6 @@ from schemas.ids import READING_LANES, batch_workflow_id
 from schemas.status import LOOK_SECONDS
 from schemas.status_facts import LaneBacklog
 
-OLDEST_MEMO: Final = "OldestChangeAt"
 MOST: Final = 5_000
 """Batches that are listed. With more of them the counts are of the newest ones."""
 _PAGE: Final = 1_000
@@ -52,7 +51,7 @@ async def landed_not_applied(client: Client, org: str) -> tuple[LaneBacklog, ...
 
 async def _batch(execution: WorkflowExecution) -> _Batch:
     attributes = execution.typed_search_attributes
-    told = (await execution.memo()).get(OLDEST_MEMO)
+    told = (await execution.memo()).get(names.OLDEST_CHANGE_MEMO)
     return _Batch(
         lane=str(attributes.get(_LANE, "")),
         changes=int(attributes.get(CHANGES, 0)),

@@ -1,6 +1,7 @@
 """Lane workflows as Temporal describes them. No worker is asked, so a missing one hides nothing."""
 
 import asyncio
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
@@ -9,7 +10,12 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from pydantic import ValidationError
 from temporalio.api.enums.v1 import PendingActivityState, PendingWorkflowTaskState
 from temporalio.api.workflow.v1 import PendingActivityInfo
-from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus
+from temporalio.client import (
+    Client,
+    WorkflowExecutionDescription,
+    WorkflowExecutionStatus,
+    WorkflowQueryFailedError,
+)
 from temporalio.common import SearchAttributeKey
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -18,13 +24,16 @@ from clients.temporal.run_views import translated_temporal
 from schemas import names
 from schemas.errors import UnavailableError
 from schemas.ids import lane_workflow_id
+from schemas.ingest.messages import LaneState
 from schemas.status import LOOK_SECONDS
 from schemas.status_facts import FollowerFacts, LaneFacts, LaneMemo, LanePulse
 
-LANE_MEMO: Final = "Lane"
 _POSITION = SearchAttributeKey.for_keyword("Position")
 _AT_ONCE: Final = 16
 """Lanes that are described at the same time."""
+_PAUSED: Final = "paused"
+_PAUSED_BY: Final = re.compile(r"paused by ([^:]*):")
+_QUERY_WITHIN: Final = timedelta(seconds=1)
 _WITHIN: Final = timedelta(seconds=LOOK_SECONDS)
 _FOLLOWERS: Final = (names.FOLLOW_LANE, names.POLL_LANE)
 
@@ -64,7 +73,30 @@ async def describe_lane(client: Client, org: str, lane: str) -> LaneFacts:
         return LaneFacts(lane=lane, is_running=None, trouble=error.detail)
     if described.status is not WorkflowExecutionStatus.RUNNING:
         return LaneFacts(lane=lane, is_running=False)
-    return await _facts(client, lane, described)
+    found = await _facts(client, lane, described)
+    if found.stage == _PAUSED and not found.memo.paused_because:
+        return found.model_copy(update={"memo": await _asked(client, described.id, found.memo)})
+    return found
+
+
+async def _asked(client: Client, workflow_id: str, memo: LaneMemo) -> LaneMemo:
+    """The reason of a pause by the workflow itself: one that an older release paused keeps none in
+    its memo. Without a worker's answer it stays unknown.
+    """
+    handle = client.get_workflow_handle(workflow_id)
+    try:
+        state: LaneState = await handle.query(
+            names.LANE_STATE, result_type=LaneState, rpc_timeout=_QUERY_WITHIN
+        )
+    except (RPCError, WorkflowQueryFailedError):
+        return memo
+    by = _PAUSED_BY.match(state.paused_because)
+    return LaneMemo(
+        way=str(state.way),
+        channel=state.channel or state.object,
+        paused_because=state.paused_because,
+        paused_by=by.group(1) if by else "",
+    )
 
 
 async def _facts(client: Client, lane: str, described: WorkflowExecutionDescription) -> LaneFacts:
@@ -84,7 +116,7 @@ async def _facts(client: Client, lane: str, described: WorkflowExecutionDescript
 
 
 async def _memo(described: WorkflowExecutionDescription) -> LaneMemo:
-    kept = (await described.memo()).get(LANE_MEMO)
+    kept = (await described.memo()).get(names.LANE_MEMO)
     try:
         return LaneMemo() if kept is None else LaneMemo.model_validate(kept)
     except ValidationError:

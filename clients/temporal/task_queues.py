@@ -12,7 +12,7 @@ from clients.temporal.run_views import translated_temporal
 from schemas.status import LOOK_SECONDS, QueueStatus
 
 POLLED_WITHIN: Final = timedelta(seconds=70)
-"""A worker asks at least every 60 seconds: a long poll ends after so long."""
+"""A worker asks at least every 60 seconds: then its long poll ends."""
 
 
 async def describe_queue(client: Client, queue: str, kind: int) -> QueueStatus:

@@ -33,7 +33,7 @@ class OperationalLook:
         sa.event.listen(self._engine, "connect", self._keep)
 
     def ask(self) -> WritebackFacts:
-        """What waits, and what is paused. Blocks. Raises `UnavailableError`."""
+        """Counts by object, and pauses. Blocks. Raises `UnavailableError`."""
         with translated_database(), self._engine.connect() as connection:
             return WritebackFacts(
                 standings=tuple(WritebackStanding(**asdict(row)) for row in queue_stats(connection)),

@@ -47,6 +47,10 @@ class LaneInput(Message):
     """
     paused: bool = False
     paused_because: str = ""
+    paused_by: str = ""
+    """Who paused it; empty: nobody, it paused itself."""
+    paused_at: datetime | None = None
+    """None: it is not paused, or a release paused it that did not keep the time."""
 
 
 class FollowInput(Message):

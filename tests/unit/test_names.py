@@ -85,6 +85,8 @@ FROZEN = {
     "REPLAY_QUEUE": "tidegate-replay",
     "RECONCILE_QUEUE": "tidegate-reconcile",
     "WRITEBACK_QUEUE": "tidegate-writebacks",
+    "LANE_MEMO": "Lane",
+    "OLDEST_CHANGE_MEMO": "OldestChangeAt",
     "SEARCH_ATTRIBUTES": {
         "SfOrg": "Keyword",
         "SfLane": "Keyword",

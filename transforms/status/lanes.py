@@ -1,7 +1,7 @@
 """A lane's true state, from what Temporal knows of its workflow and what its follower tells.
 
-"Nothing new" and "nothing heard" are told apart by the follower's pulse. A process that is frozen
-tells nothing, and Temporal's clock shows since when.
+The follower's pulse distinguishes "nothing new" from "nothing heard". A process that is frozen
+sends none, and Temporal's clock shows since when.
 """
 
 from datetime import datetime, timedelta
@@ -25,8 +25,6 @@ HANDOVER: Final = timedelta(seconds=15)
 """Time in which another worker takes over a follower."""
 RECENT: Final = timedelta(minutes=2)
 """A lane that received something within this time follows; else it is quiet."""
-_FIRST_ANSWER: Final = timedelta(seconds=60)
-"""Of the org, after a follower has begun."""
 
 
 def lane_status(facts: LaneFacts, now: datetime) -> LaneStatus:
@@ -130,7 +128,7 @@ def _heard(follower: FollowerFacts, now: datetime) -> dict[str, object]:
     if pulse.step == "landing" and now - pulse.step_since > STUCK:
         return _is(LaneState.STALLED, _with_step("it does not get on", pulse), since=pulse.step_since)
     if pulse.heard_at is None:
-        if now - pulse.step_since > _FIRST_ANSWER:
+        if now - pulse.step_since > pulse.silence:
             return _is(LaneState.STALLED, "the org has not answered yet", since=pulse.step_since)
         return _is(LaneState.UNKNOWN, "the org has not answered yet", since=pulse.step_since)
     if now - pulse.heard_at > pulse.silence:

@@ -1,4 +1,4 @@
-"""What somebody has to act on, from the answers of a look.
+"""Problems, from the answers of a look.
 
 The cause comes first: a lane that stalls because a remote is down is named by the problem of the
 remote, not by one of its own.
@@ -33,8 +33,10 @@ _SHORT_WAIT = timedelta(minutes=5)
 """A lane that waits for tokens no longer than this is a notice."""
 _BEHIND = timedelta(hours=48)
 """The event bus keeps 72 hours."""
-_BEGINNING = timedelta(seconds=60)
-"""A lane whose state is unknown for less is being started."""
+_BEGINNING = timedelta(minutes=5)
+"""A lane whose state is unknown for less has just begun: the first keep-alive of the Pub/Sub API
+may take 270 seconds.
+"""
 _NAMED = 6
 """Lanes that a sentence names."""
 _ORDER = list(Severity)

@@ -15,7 +15,9 @@ _PERIODS: Final = 2
 
 
 def store_problems(facts: LookFacts) -> Iterator[Problem]:
-    """Those of the ledger, quarantine, reconciliations, quality, drift, writebacks and backfills."""
+    """Those of the ledger, quarantine, reconciliations, quality, drift, writebacks and
+    backfills.
+    """
     warehouse = facts.warehouse or WarehouseFacts()
     yield from _ledger(warehouse)
     yield from _reconciliations(warehouse, facts)

@@ -80,7 +80,7 @@ def _settle(
 
 @dataclass(frozen=True)
 class Answer(Generic[T_co]):
-    """What a part said."""
+    """The answer of a part."""
 
     value: T_co | None
     """None: it said nothing."""

@@ -27,7 +27,7 @@ _ROLES: Final = ("lanes", "batches", "writebacks", "backfill", "any")
 
 @dataclass(frozen=True)
 class TemporalAnswers:
-    """What Temporal said. None: it did not say that."""
+    """Temporal's answers. None: that question was not answered."""
 
     reached: Answer[object]
     roles: tuple[RoleStatus, ...] | None

@@ -17,6 +17,7 @@ import math
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -55,6 +56,8 @@ class CometdStream(BufferedStream):
     it gave or holds.
     """
 
+    silence = timedelta(seconds=_MOST_SILENCE)
+
     def __init__(self, channel: str, replay_id: int, allowance: EventAllowance | None = None) -> None:
         super().__init__(replay_id, most=MOST_BUFFERED)
         self.channel = channel
@@ -75,6 +78,7 @@ class CometdStream(BufferedStream):
     async def accept(self, messages: list[dict[str, Any]]) -> None:
         """Take messages in; waits while too many are unread, which delays the next long poll."""
         self._last_answer = time.monotonic()
+        self.heard()
         if not messages:
             return
         self._last_event = self._last_answer

@@ -14,6 +14,7 @@ import asyncio
 import base64
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 import grpc
@@ -55,6 +56,8 @@ class PubsubStream(BufferedStream):
     """An open subscription. `read` gives what has arrived; the position is that of the last event
     it gave or holds.
     """
+
+    silence = timedelta(seconds=MOST_SILENCE)
 
     def __init__(self, replay_id: int) -> None:
         super().__init__(replay_id, most=MOST_BUFFERED)
@@ -215,6 +218,7 @@ class _Subscription:
                     raise StreamBrokenError(lane=self._lane, detail="the server closed it without an answer")
                 return
             credits_.answered.set()
+            self._stream.heard()
             self._tried.clear()
             await self._take(response, credits_)
 

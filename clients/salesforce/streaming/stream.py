@@ -88,9 +88,14 @@ class BufferedStream:
     fills it waits for room.
     """
 
+    silence: timedelta
+    """How long the server may say nothing before the stream counts as dead."""
+
     def __init__(self, replay_id: int, *, most: int) -> None:
         self.replay_id = replay_id
         """Position of the last event that was given or is held."""
+        self.heard_at_ms: int | None = None
+        """The server's last answer, keep-alives included, in epoch milliseconds; None: none yet."""
         self._most = most
         self._arrived: list[StreamMessage] = []
         self._news = asyncio.Event()
@@ -115,6 +120,10 @@ class BufferedStream:
         if not arrived and self._failure is not None:
             raise self._failure
         return arrived
+
+    def heard(self) -> None:
+        """The server has answered, with events or without."""
+        self.heard_at_ms = time.time_ns() // 1_000_000
 
     def put(self, events: Sequence[tuple[int | None, dict[str, Any]]]) -> None:
         """Take in events, each with its replay id; None belongs to the position of the one before

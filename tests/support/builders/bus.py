@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from clients.salesforce.streaming.stream import StreamMessage
@@ -85,6 +86,13 @@ class Subscription:
         self._bus = bus
         self._place = sum(_id(each) <= replay_id for each in bus.events)
         self.last = replay_id
+
+    silence = timedelta(seconds=150)
+
+    @property
+    def heard_at_ms(self) -> int:
+        """A bus that is open answers all the time."""
+        return time.time_ns() // 1_000_000
 
     async def read(self, *, wait_seconds: float) -> list[StreamMessage]:
         """The next few events; after `wait_seconds` none."""
