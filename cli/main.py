@@ -3,38 +3,17 @@
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Sequence
 from contextlib import suppress
+from importlib import import_module
 from typing import Annotated, NoReturn
 
 import typer
 from rich.markup import escape
 
-from cli import (
-    api,
-    audit,
-    budget,
-    catalogue,
-    config,
-    doctor,
-    drift,
-    lane,
-    quality,
-    quarantine,
-    refresh,
-    trace,
-    worker,
-)
-from cli.backfill import commands as backfill
 from cli.grammar import CommandApp, Panel
-from cli.local import demo, sandbox, sandbox_org, up
 from cli.output import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_REFUSED, EXIT_UNAVAILABLE, TALK
-from cli.planner import commands as planner, plan
-from cli.reconcile import commands as reconcile
-from cli.replay import commands as replay
-from cli.status import command as status
 from cli.version import version_text
-from cli.writeback import commands as writeback
 from clients.temporal.runs import RunExistsError
 from schemas.errors import (
     ActRefusedError,
@@ -46,63 +25,79 @@ from schemas.errors import (
     UnknownObjectError,
 )
 
-_COMMANDS: dict[Panel, dict[str, CommandApp | Callable[..., None]]] = {
+_COMMANDS: dict[Panel, dict[str, str]] = {
     Panel.LOOK: {
-        "status": status.status,
-        "trace": trace.trace,
-        "budget": budget.budget,
-        "plan": plan.plan,
-        "quality": quality.app,
-        "audit": audit.app,
-        "drift": drift.drift,
+        "status": "cli.status.command:status",
+        "trace": "cli.trace:trace",
+        "budget": "cli.budget:budget",
+        "plan": "cli.planner.plan:plan",
+        "quality": "cli.quality:app",
+        "audit": "cli.audit:app",
+        "drift": "cli.drift:drift",
     },
     Panel.REPAIR: {
-        "reconcile": reconcile.app,
-        "backfill": backfill.app,
-        "refresh": refresh.refresh,
-        "replay": replay.app,
-        "quarantine": quarantine.app,
+        "reconcile": "cli.reconcile.commands:app",
+        "backfill": "cli.backfill.commands:app",
+        "refresh": "cli.refresh:refresh",
+        "replay": "cli.replay.commands:app",
+        "quarantine": "cli.quarantine:app",
     },
     Panel.HOLD: {
-        "lane": lane.app,
-        "planner": planner.app,
-        "writeback": writeback.app,
+        "lane": "cli.lane:app",
+        "planner": "cli.planner.commands:app",
+        "writeback": "cli.writeback.commands:app",
     },
     Panel.RUN: {
-        "worker": worker.worker,
-        "api": api.app,
-        "catalogue": catalogue.app,
-        "config": config.app,
-        "doctor": doctor.doctor,
+        "worker": "cli.worker:worker",
+        "api": "cli.api:app",
+        "catalogue": "cli.catalogue:app",
+        "config": "cli.config:app",
+        "doctor": "cli.doctor:doctor",
     },
     Panel.LOCAL: {
-        "demo": demo.demo,
-        "up": up.up,
-        "sandbox": sandbox.app,
+        "demo": "cli.local.demo:demo",
+        "up": "cli.local.up:up",
+        "sandbox": "cli.local.sandbox_org:app",
     },
 }
-app = CommandApp(
-    about="Keeps a warehouse equal to a Salesforce org within two minutes, and proves it.\n\nExample: tidegate status --watch",
-    name="tidegate",
-    order=tuple(name for commands in _COMMANDS.values() for name in commands),
-    pretty_exceptions_enable=False,
-)
+"""Command -> its module and name there. A module is imported when its command is asked for: all of
+them take a second more.
+"""
+_NAMES = tuple(name for commands in _COMMANDS.values() for name in commands)
 
 
-def _add_all() -> None:
-    """Every command, in the group of the help where it is looked for."""
+def command_app(only: str | None = None) -> CommandApp:
+    """The command line. `only`: the one command that it is made for; None = all of them."""
+    made = CommandApp(
+        about="Keeps a warehouse equal to a Salesforce org within two minutes, and proves it.\n\nExample: tidegate status --watch",
+        name="tidegate",
+        order=_NAMES,
+        pretty_exceptions_enable=False,
+    )
+    made.callback()(options)
     for panel, commands in _COMMANDS.items():
-        for name, command in commands.items():
-            if isinstance(command, typer.Typer):
-                app.add_typer(command, name=name, rich_help_panel=panel)
-            else:
-                app.command(name, rich_help_panel=panel)(command)
-    sandbox.app.add_typer(sandbox_org.faults_app, name="faults")
-    for command in (sandbox_org.dials, sandbox_org.clock, sandbox_org.reset, sandbox_org.neighbour):
-        sandbox.app.command(command.__name__)(command)
+        for name, place in commands.items():
+            if only in (None, name):
+                _add(made, name, place, panel)
+    return made
 
 
-_add_all()
+def _add(made: CommandApp, name: str, place: str, panel: Panel) -> None:
+    module, _, attribute = place.partition(":")
+    command = getattr(import_module(module), attribute)
+    if isinstance(command, typer.Typer):
+        made.add_typer(command, name=name, rich_help_panel=panel)
+    else:
+        made.command(name, rich_help_panel=panel)(command)
+
+
+def _asked_for(arguments: Sequence[str]) -> str | None:
+    """The command that is named first; None when none is, or an unknown one: help and advice need
+    all of them.
+    """
+    name = next((each for each in arguments if not each.startswith("-")), None)
+    return name if name in _NAMES else None
+
 
 _debug = False
 
@@ -113,7 +108,6 @@ def _show_version(asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def options(
     debug: Annotated[
         bool, typer.Option("--debug", help="Show where in the code an error came from.")
@@ -143,7 +137,7 @@ def main() -> None:
 
 def _run() -> int:
     try:
-        app()
+        command_app(_asked_for(sys.argv[1:]))()
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else EXIT_FAILED if ended.code else 0
     except TidegateError as error:

@@ -42,7 +42,7 @@ from transforms.reconcile.row_digests import (
     row_digest,
 )
 
-PART_ROWS = 500_000
+ROWS_A_PART = 500_000
 """Records that are compared at once; with more, both sides are first divided on disk."""
 ROWS_AT_ONCE = 50_000
 """Of the warehouse, read at once."""
@@ -61,7 +61,7 @@ class DigestComparison:
     warehouse: Warehouse
     store: ObjectStore
     catalogue: Catalogue
-    part_rows: int = PART_ROWS
+    part_rows: int = ROWS_A_PART
     rows_at_once: int = ROWS_AT_ONCE
 
     @activity.defn(name=names.COMPARE_FACTS)

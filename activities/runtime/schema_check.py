@@ -56,8 +56,8 @@ async def check_before_repair(org: OrgHttp, spec: ObjectSpec, lease_class: Lease
     """Raise `SchemaChangedError` when a field should be held first; one call.
 
     What says that records must be read again may be the conversion of a field that has emptied
-    it (salesforce.md D.5): a reading before the field is held would write that over what the
-    warehouse has.
+    it (Change Data Capture Developer Guide, "Gap Events"): a reading before the field is held
+    would write that over what the warehouse has.
     """
     described = await OrgSchema(org, lease_class).fields(spec.name)
     found = compare_schema(spec, described, DriftPolicy(add=False), {})

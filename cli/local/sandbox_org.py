@@ -9,13 +9,14 @@ from typing import Annotated, Any
 import typer
 
 from cli.grammar import CommandApp
-from cli.local.sandbox import answered
+from cli.local.sandbox import answered, app
 from cli.options import DEFAULT_HOME, Home
 from cli.output import print_json
 from cli.state import read_endpoints
 from schemas.errors import SettingsError
 
 faults_app = CommandApp(about="Scripted faults in the running org.\n\nExample: tidegate sandbox faults list")
+app.add_typer(faults_app, name="faults")
 
 
 @faults_app.command("list")
@@ -71,6 +72,7 @@ def clear_faults(home: Home = DEFAULT_HOME) -> None:
     print_json(_ask(home, "DELETE", "faults")["rules"])
 
 
+@app.command()
 def dials(
     turns: Annotated[
         list[str] | None, typer.Argument(help="FAMILY.DIAL=VALUE; none only shows them.")
@@ -88,6 +90,7 @@ def dials(
     print_json(_ask(home, "PATCH", "dials", wanted) if wanted else _ask(home, "GET", "dials"))
 
 
+@app.command()
 def clock(
     advance: Annotated[float, typer.Option(min=0, help="Seconds that pass at once.")] = 0,
     home: Home = DEFAULT_HOME,
@@ -100,6 +103,7 @@ def clock(
     print_json(_ask(home, "POST", "clock", body) if advance else _ask(home, "GET", "clock"))
 
 
+@app.command()
 def reset(
     yes: Annotated[
         bool, typer.Option("--yes", help="Do not ask.", prompt="Delete every record and event of the org?")
@@ -115,6 +119,7 @@ def reset(
     print_json(_ask(home, "POST", "reset"))
 
 
+@app.command()
 def neighbour(
     calls_per_minute: Annotated[
         float | None, typer.Option(min=0, help="0 stops it; without it the present one is shown.")

@@ -1,7 +1,8 @@
 """Aggregates of an object by day or hour: the cheapest question there is, one call for up to 2,000
 buckets.
 
-REST alone answers it (salesforce.md, Bulk API 2.0 has no GROUP BY). Days and hours are those of
+REST alone answers it: Bulk API 2.0 has no GROUP BY (Bulk API 2.0 Developer Guide, "SOQL
+Considerations"). Days and hours are those of
 UTC, as every function of dates without convertTimezone() takes them (SOQL and SOSL Reference,
 "Date Functions").
 """

@@ -39,7 +39,8 @@ class Deletions(NamedTuple):
 
     rows: list[Deletion]
     covered_ms: int
-    """Where the next question begins. Can be before the end that was asked for (salesforce.md B.5).
+    """Where the next question begins. Can be before the end that was asked for (REST API
+    Developer Guide, "sObject Get Updated").
     """
 
 

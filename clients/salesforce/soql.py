@@ -2,7 +2,7 @@
 
 A keyset (SystemModstamp, Id) instead of a cursor or an offset: where a page ends is a position,
 so reading can stop and go on anywhere, and rows with the same second are neither lost nor read
-twice (salesforce.md I.2).
+twice.
 """
 
 from collections.abc import Iterator, Sequence

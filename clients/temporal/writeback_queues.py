@@ -20,7 +20,7 @@ from clients.temporal.run_views import translated_temporal
 from schemas import names
 from schemas.errors import TidegateError
 from schemas.ids import writeback_queue_id
-from schemas.writeback.messages import QueueInput
+from schemas.writeback.messages import MAX_OPEN_BATCHES, QueueInput
 
 _LOG = logging.getLogger(__name__)
 _APART_SECONDS = 1.0
@@ -33,7 +33,7 @@ class WritebackQueues:
     said before it is left.
     """
 
-    def __init__(self, client: Client, org: str, *, max_open_batches: int = 4) -> None:
+    def __init__(self, client: Client, org: str, *, max_open_batches: int = MAX_OPEN_BATCHES) -> None:
         """`max_open_batches` goes to queues that are started here; one that runs keeps its own."""
         self._client = client
         self._org = org

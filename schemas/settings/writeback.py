@@ -5,7 +5,7 @@ from datetime import timedelta
 from pydantic import Field
 
 from schemas.settings.base import SettingsGroup, renamed
-from schemas.writeback.messages import ConflictPolicy
+from schemas.writeback.messages import MAX_OPEN_BATCHES, ConflictPolicy
 
 BATCH_LINGER = timedelta(seconds=10)
 ABANDONED_CALL_TIMEOUT = timedelta(minutes=2)
@@ -17,7 +17,7 @@ class WritebackSettings(SettingsGroup):
     """How writebacks are sent."""
 
     max_open_batches: int = Field(
-        default=4, ge=1, le=20, validation_alias=renamed("max_open_batches", old="most_open")
+        default=MAX_OPEN_BATCHES, ge=1, le=20, validation_alias=renamed("max_open_batches", old="most_open")
     )
     """Batches of one object that are sent at once. Applies to queues that start after the change.
     """

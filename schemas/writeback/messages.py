@@ -160,12 +160,16 @@ class Intake(Message):
     refused: tuple[RefusedWriteback, ...]
 
 
+MAX_OPEN_BATCHES = 4
+"""Batches of one object on their way at once, where no setting says otherwise."""
+
+
 class QueueInput(Message):
     """The queue of one object's writebacks."""
 
     org: str
     object: str
-    most_open: int = Field(default=4, ge=1)
+    most_open: int = Field(default=MAX_OPEN_BATCHES, ge=1)
     """Batches on their way at once."""
 
 

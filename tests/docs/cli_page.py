@@ -11,9 +11,11 @@ from typing import Any, get_args
 
 import typer
 
-from cli.main import app
+from cli.main import command_app
 from cli.output import EXIT_CODES
 from tests.docs.markdown import paragraphs, table
+
+app = command_app()
 
 _ABOUT = """# Commands
 

@@ -5,11 +5,13 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from cli.main import app
+from cli.main import command_app
 from cli.state import endpoints_file
 from sandbox.endpoints import DatabaseEndpoint, Endpoints, S3Endpoint, SalesforceEndpoint, TemporalEndpoint
 from schemas.errors import SettingsError, UnavailableError
 from schemas.salesforce.limits import API_VERSION
+
+app = command_app()
 
 _NOT_STARTED = DatabaseEndpoint(dsn="")
 

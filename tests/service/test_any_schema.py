@@ -144,9 +144,13 @@ def write_records(org: Org, chosen: list[dict[str, Any]], bad: Mapping[str, Any]
 
 def sent(values: Mapping[str, Any]) -> dict[str, Any]:
     """Values as the org reads them from JSON: numbers with every digit."""
-    return {
-        name: exact(f"{value:f}") if isinstance(value, Decimal) else value for name, value in values.items()
-    }
+    return {name: exact(f"{value:f}") if needs_digits(value) else value for name, value in values.items()}
+
+
+def needs_digits(value: Any) -> bool:
+    """True of a number that the org's store cannot hold as Python has it."""
+    is_large = isinstance(value, int) and abs(value) >= 2**63
+    return isinstance(value, Decimal) or is_large
 
 
 def odd_event(record_id: str, bad: Mapping[str, Any]) -> bytes:

@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from activities.quality.references import LookPace, ReferenceChecks
-from cli.main import app
+from cli.main import command_app
 from clients.database.audit_log import AuditLog
 from clients.database.engine import open_engine
 from clients.database.migrations import ensure_schema
@@ -24,6 +24,8 @@ from tests.support.builders.batches import Road
 from tests.support.builders.bus import event, whole_case
 from tests.support.engines.replaying import ORG
 from transforms.ingest.decode_events import BROKEN
+
+app = command_app()
 
 pytestmark = pytest.mark.service
 

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from activities.audit import AuditActivities
 from activities.runtime.error_interceptor import ErrorTranslationInterceptor
-from cli.main import app
+from cli.main import command_app
 from cli.output import EXIT_REFUSED
 from clients.database.audit_log import AuditLog
 from clients.storage.objects import ObjectStore, S3Address
@@ -30,6 +30,8 @@ from tests.support.builders.catalogues import lenient, strict
 from tests.support.engines.replaying import ORG, Replays, checksum
 from workers.roles import sandboxed_runner
 from workflows import WORKFLOWS
+
+app = command_app()
 
 pytestmark = pytest.mark.service
 

@@ -10,7 +10,7 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 from typer.testing import CliRunner, Result
 
-from cli.main import app
+from cli.main import command_app
 from clients.storage.objects import S3Address
 from clients.warehouse.postgres import PostgresWarehouse
 from schemas import names
@@ -20,6 +20,8 @@ from schemas.ids import writeback_queue_id
 from tests.support.builders.decided import decide
 from tests.support.engines.served_api import fresh
 from tests.support.scripted.scripted_queue import ScriptedQueue
+
+app = command_app()
 
 pytestmark = pytest.mark.service
 ORG = "00D00000000WBCMAAA"

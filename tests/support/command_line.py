@@ -9,9 +9,11 @@ from typing import Any
 
 from typer.testing import CliRunner, Result
 
-from cli.main import app
+from cli.main import command_app
 from clients.storage.objects import S3Address
 from schemas.errors import TidegateError
+
+app = command_app()
 
 
 def settings_file_of(

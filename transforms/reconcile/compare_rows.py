@@ -17,7 +17,7 @@ from transforms.reconcile.row_digests import Facts
 
 COMMIT_LAG_MS = 5 * SECOND_MS
 """By how much a commit may come after the modstamp of what it commits; 1 to 3 s are seen
-(salesforce.md I.1).
+(estuary/connectors, pull request 2678).
 """
 
 _Mask = NDArray[np.bool_]

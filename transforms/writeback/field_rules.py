@@ -13,8 +13,8 @@ from schemas.salesforce.describe import DescribedField, DescribedObject
 from transforms.writeback.validate_values import ValueCheck, value_check
 
 PREFIXES = {"User": "005", "Group": "00G"}
-"""Of objects that every org has and the catalogue does not list (salesforce.md, "Standard key
-prefixes").
+"""Of objects that every org has and the catalogue does not list (Salesforce Help, "Standard
+Field Record ID Prefix Decoder").
 """
 UNLOCKED = frozenset(PREFIXES)
 """Objects whose records no write of another record locks."""

@@ -1,7 +1,7 @@
 """Map a row's error, Salesforce's code and words, to one of a few fates and a remedy for an
 operator.
 
-(salesforce.md B.10, I.13; SOAP API Developer Guide, "Core Data Types Used in API Calls",
+(SOAP API Developer Guide, "Core Data Types Used in API Calls",
 StatusCode.) A code that is not in the table is dead: to send a row again forever because of an
 error that nobody has read would hide it.
 """

@@ -153,7 +153,7 @@ class BulkQuery:
         return sorted(found, key=lambda job: job.created_at, reverse=True)
 
     async def columns(self, job: str) -> tuple[str, ...]:
-        """The columns of a finished job's result, in the order of its query (salesforce.md C.1)."""
+        """The columns of a finished job's result, in the order of its query."""
         page = await self.page_of_size(job, None, 1)
         return tuple(name.strip('"') for name in page.csv[: page.csv.find(b"\n")].decode().split(","))
 

@@ -1,6 +1,6 @@
 """A CDC channel over CometD: events in order, from a position on, for as long as it lasts.
 
-Built on aiosfstream-ng, used so that three of its ways cannot hurt (salesforce.md H, I.7, I.22):
+Built on aiosfstream-ng, used so that three of its ways cannot hurt:
 
 - `receive()` starts three tasks a message and, on Python >= 3.10, fails at every lost connection
   (`asyncio.wait_for(loop=)`). Events are taken in bulk by an extension instead, before they

@@ -2,7 +2,7 @@
 here.
 
 Clients read types, lengths, references and flags; the remaining keys are there because generated
-clients fail on a missing one (REST API Developer Guide, "sObject Describe"; salesforce.md B.2).
+clients fail on a missing one (REST API Developer Guide, "sObject Describe").
 """
 
 from typing import Any

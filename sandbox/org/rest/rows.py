@@ -3,7 +3,7 @@ address.
 
 Datetimes end in `+0000` here (`Z` in Bulk CSV), numbers with decimals are always floats
 (`10.0`), a parent that is missing is null as a whole, and so is an address without any part
-(REST API Developer Guide, "Query"; salesforce.md B.1).
+(REST API Developer Guide, "Query").
 """
 
 from collections.abc import Callable, Iterable, Sequence

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from cli.main import app
+from cli.main import command_app
 from schemas.errors import SettingsError
 from schemas.settings.api import ApiSettings
+
+app = command_app()
 
 
 def run(*words: str) -> Result:

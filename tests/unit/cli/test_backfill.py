@@ -8,7 +8,7 @@ from hypothesis import given, strategies as st
 from typer.testing import CliRunner
 
 from cli.backfill.options import read_ids, request_of
-from cli.main import app
+from cli.main import command_app
 from cli.options import moment
 from sandbox.org.data.ids import eighteen
 from schemas.backfill import BackfillPlan, BackfillRate, Part
@@ -16,6 +16,8 @@ from schemas.catalogue import default_catalogue
 from schemas.errors import SettingsError
 from schemas.salesforce.record_ids import whole_id
 from transforms.backfill import USUAL_RATE, estimate_ids, estimate_parts
+
+app = command_app()
 
 ACCOUNT = default_catalogue().object("Account")
 DAY = datetime(2026, 11, 1, tzinfo=UTC)

@@ -10,9 +10,11 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.config import MASK, problems_of
-from cli.main import app
+from cli.main import command_app
 from cli.output import EXIT_REFUSED
 from workers.settings import load_settings
+
+app = command_app()
 
 SECRETS = ("hunter2", "s3cr3t", "AKIAEXAMPLE", "f" * 64)
 VALUES: dict[str, Any] = {

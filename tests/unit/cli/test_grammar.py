@@ -12,9 +12,11 @@ import typer
 from typer.testing import CliRunner
 
 from cli.grammar import Command, CommandGroup, Panel, split_example
-from cli.main import app
+from cli.main import command_app
 from cli.old_spellings import RENAMED, REPLACED, respelled
 from cli.output import EXIT_CODES
+
+app = command_app()
 
 ROOT_FOLDER = Path(__file__).parents[3]
 ROOT: Any = typer.main.get_command(app)

@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from cli.main import app
+from cli.main import command_app
 from cli.output import EXIT_NO_PLAN
 from schemas.errors import SettingsError
+
+app = command_app()
 
 
 def run(*words: str) -> Result:
