@@ -7,9 +7,10 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-from cli.main import _exit_code, app
+from cli.main import _exit_code
 from cli.output import OUT
 from schemas.errors import TidegateError
+from tests.support.command_line import app
 
 _WIDE = 4_000
 
