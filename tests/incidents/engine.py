@@ -155,9 +155,9 @@ class RunningEngine:
         environment = {"TIDEGATE_SETTINGS": str(self.settings)}
         self.processes.group.start(f"worker-{role}", command, environment=environment)
 
-    def restart_workers(self) -> None:
-        """End every worker in order and start it again: they read the catalogue when they start."""
-        for role in ROLES:
+    def restart_workers(self, *roles: str) -> None:
+        """End workers in order and start them again: they read the catalogue when they start."""
+        for role in roles:
             child = self.worker(role)
             child.stop()
             self.processes.group.discard(child)
@@ -242,7 +242,7 @@ class RunningEngine:
                 (disk / "ballast").unlink(missing_ok=True)
                 connection.execute("DROP TABLESPACE full_disk")
 
-    def add_to_catalogue(self, object_name: str, field_name: str, spec: Mapping[str, Any]) -> None:
+    def change_catalogue(self, object_name: str, field_name: str, spec: Mapping[str, Any]) -> None:
         """As an engineer does; the workers read it when they start."""
         path = self.folder / "catalogue.yaml"
         catalogue = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -335,6 +335,7 @@ def fitting_catalogue() -> dict[str, Any]:
             objects[name]["fields"][each] = {"type": kind, "ignore": True}
     rule = {"pattern": "(?!Forbidden).*", "severity": {"pattern": "reject"}}
     objects["Case"]["fields"]["Subject"] |= rule
+    objects["Account"]["fields"]["Name"] |= rule
     objects["Case"]["hold_above"] = 5
     return found
 
