@@ -27,6 +27,7 @@ from workers.addresses import s3_address
 from workers.clients import catalogue_file, connect_temporal, following, open_warehouse
 from workers.intake import writeback_intake, writeback_queues
 from workers.settings import Settings
+from workers.status import StatusLook
 
 _EXCHANGES_AT_ONCE = 4
 """Of guests, from one process: more than ten in all stall a stock Temporal server."""
@@ -47,6 +48,7 @@ class Dependencies:
     looks: WritebackQueries
     writebacks: WritebackStore
     queues: WritebackQueues
+    look: StatusLook
     exchanges: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_EXCHANGES_AT_ONCE))
 
     @property
@@ -85,6 +87,7 @@ async def open_api_parts(settings: Settings) -> AsyncIterator[Dependencies]:
             intake=stack.enter_context(writeback_intake(settings, catalogue, store, warehouse)),
             looks=stack.enter_context(closing(WritebackQueries(dsn))),
             writebacks=stack.enter_context(closing(WritebackStore(dsn))),
+            look=stack.enter_context(closing(StatusLook(settings, client))),
             queues=await stack.enter_async_context(writeback_queues(client, settings)),
         )
 

@@ -8,9 +8,9 @@ import sqlalchemy as sa
 from clients.database.engine import session_options, translated_database
 from clients.warehouse.status_look import shut_down
 from clients.writeback.pauses import pause_views
-from clients.writeback.stats import queue_stats
+from clients.writeback.stats import latencies, queue_stats
 from schemas.status import LOOK_SECONDS
-from schemas.status_facts import WritebackFacts, WritebackStanding
+from schemas.status_facts import WritebackFacts, WritebackLatency, WritebackStanding
 
 
 class OperationalLook:
@@ -37,6 +37,9 @@ class OperationalLook:
         with translated_database(), self._engine.connect() as connection:
             return WritebackFacts(
                 standings=tuple(WritebackStanding(**asdict(row)) for row in queue_stats(connection)),
+                latencies=tuple(
+                    WritebackLatency.model_validate(asdict(row)) for row in latencies(connection)
+                ),
                 pauses=tuple(pause_views(connection)),
             )
 
