@@ -29,7 +29,7 @@ from sandbox.endpoints import Endpoints
 from sandbox.processes import Child
 from sandbox.stack import OPERATIONAL, WAREHOUSE, RunningSandbox, running_sandbox
 from schemas.catalogue import DEFAULT_CATALOGUE
-from tests.incidents.look import Look, Told, look
+from tests.incidents.look import Look, Told, explained, look
 from tests.incidents.org import OrgUnderTest
 from tests.incidents.page import command_of
 from tests.incidents.shell import Ended, tidegate
@@ -106,8 +106,23 @@ class RunningEngine:
         wait_for(is_named, seconds=NAMED_WITHIN, why=lambda: f"no {code} {subject or ''} in\n{seen[0].said}")
         told = seen[0].find(code, subject)
         assert told is not None
-        assert seen[0].code != 0 or not told.is_urgent, "a problem that needs somebody ends with another code"
+        assert seen[0].code != 0, "a problem that needs somebody ends with another code"
         return told
+
+    def wait_for_notice(self, code: str, subject: str) -> Told:
+        """The problem on the page of `tidegate status`, of any severity."""
+        found: list[Told] = []
+
+        def is_there() -> bool:
+            found[:] = [each for each in explained(self.settings) if (each.code, each.subject) == (code, subject)]
+            return bool(found)
+
+        wait_for(is_there, seconds=NAMED_WITHIN, why=lambda: f"no {code} {subject} on the page")
+        return found[0]
+
+    def has_notice(self, code: str) -> bool:
+        """True when the page of `tidegate status` has it."""
+        return any(each.code == code for each in explained(self.settings))
 
     def wait_until_clean(self, *, seconds: float = NAMED_WITHIN) -> None:
         """Return when nobody has to act."""

@@ -1,5 +1,6 @@
 """What `tidegate status --check` says, as an operator reads it."""
 
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,11 +20,6 @@ class Told:
     text: str
     remedy: str
 
-    @property
-    def is_urgent(self) -> bool:
-        """True when somebody has to act; a notice only explains."""
-        return self.severity != "notice"
-
 
 @dataclass(frozen=True)
 class Look:
@@ -36,7 +32,7 @@ class Look:
     @property
     def is_clean(self) -> bool:
         """True when nobody has to act."""
-        return self.code == 0 and not any(each.is_urgent for each in self.problems)
+        return self.code == 0
 
     def find(self, code: str, subject: str | None = None) -> Told | None:
         """The problem of that code, and of that subject where one is given."""
@@ -51,8 +47,15 @@ class Look:
 
 
 def look(settings: Path) -> Look:
-    """Ask the engine now."""
+    """Ask the engine now. Notices are left out: they wake nobody."""
     return read_look(tidegate(settings, "status", "--check"))
+
+
+def explained(settings: Path) -> tuple[Told, ...]:
+    """Every problem of the page, notices among them."""
+    found = json.loads(tidegate(settings, "status", "--json").out)
+    names = ("severity", "code", "subject", "text", "remedy")
+    return tuple(Told(*(str(each[name]) for name in names)) for each in found["problems"])
 
 
 def read_look(ended: Ended) -> Look:

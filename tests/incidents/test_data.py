@@ -46,6 +46,24 @@ def test_changes_that_a_faulty_release_refused_come_back_by_a_replay(engine: Run
     engine.wait_until_clean()
 
 
+def test_a_held_object_is_named_and_released(engine: RunningEngine) -> None:
+    discard = ("quarantine", "discard", "--object", "Case", "--reason", "the test ends")
+    engine.undo.callback(engine.tidegate, *discard)
+    release = ("quality", "release", "Case", "--reason", "the test ends")
+    engine.undo.callback(engine.tidegate, *release)
+    for _ in range(3):
+        engine.org.case(Subject="Forbidden")
+
+    engine.wait_for_problem("object.held", "Case")
+
+    assert engine.runbook("object-held", OBJECT="Case", REASON="as it should be").code == 0
+    # What breaks the rule is in quarantine then, as the entry says.
+    engine.wait_for_problem("quarantine.waiting", "pattern")
+    assert engine.look().find("object.held") is None
+    engine.tidegate(*discard)
+    engine.wait_until_clean()
+
+
 def test_an_object_whose_table_is_locked_is_late_alone(engine: RunningEngine) -> None:
     with engine.warehouse() as holder:
         holder.autocommit = False

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.incidents.engine import RunningEngine
-from tests.incidents.writebacks import discard_all, submit_one, wait_for_state
+from tests.incidents.writebacks import discard_all, known_case, submit_one, wait_for_state
 from tests.support.builders.waiting import wait_for
 
 pytestmark = [pytest.mark.service, pytest.mark.slow, pytest.mark.incident]
@@ -15,6 +15,7 @@ def test_revoked_credentials_pause_the_lane(engine: RunningEngine) -> None:
     refusal = {"status": 400, "code": "invalid_grant", "message": "inactive user"}
     engine.org.fault("http", "status", match="/services/oauth2/token", **refusal)
     engine.org.expire_sessions()
+    engine.org.ask("POST", "disconnect")  # a stream that is open goes on without a session
     engine.undo.callback(engine.tidegate, "lane", "resume", LANE)
 
     told = engine.wait_for_problem("lane.paused", LANE)
@@ -39,7 +40,7 @@ def test_a_lost_permission_pauses_the_lane(engine: RunningEngine) -> None:
 
 def test_locked_rows_kill_writebacks_until_they_are_retried(engine: RunningEngine) -> None:
     engine.undo.callback(discard_all, engine)
-    _, external_id = engine.org.case()
+    _, external_id = known_case(engine)
     code = "UNABLE_TO_LOCK_ROW"
     engine.org.fault("row", "error", match="Case", code=code, message="unable to obtain exclusive access")
     number = submit_one(engine, external_id, Subject="locked")
@@ -85,12 +86,12 @@ def test_spent_delivered_events_are_named_with_the_lane_that_waits(engine: Runni
     engine.undo.callback(engine.restart_lane, LANE)
 
     engine.wait_for_problem("budget.refused", "delivered_events")
-    engine.wait_for_problem("lane.waiting", LANE)
+    engine.wait_for_notice("lane.waiting", LANE)
     assert "delivered_events" in engine.runbook("delivered-events-are-spent").out
 
     engine.org.meter("delivered_events", maximum=meters["maximum"])
     engine.restart_lane(LANE)
-    wait_for(lambda: engine.look().find("lane.waiting") is None)
+    wait_for(lambda: not engine.has_notice("lane.waiting"))
     engine.wait_until_clean()
 
 

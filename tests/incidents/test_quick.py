@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.incidents.engine import RunningEngine
-from tests.incidents.writebacks import discard_all, submit_one, wait_for_state
+from tests.incidents.writebacks import discard_all, known_case, submit_one, wait_for_state
 from tests.support.builders.waiting import wait_for
 
 pytestmark = [pytest.mark.service, pytest.mark.slow]
@@ -31,11 +31,12 @@ def test_paused_writebacks_are_explained_and_wake_nobody(engine: RunningEngine) 
     assert paused.code == 0, str(paused)
     engine.undo.callback(engine.tidegate, "writeback", "resume", "Case")
 
-    told = engine.wait_for_problem("writeback.paused", "Case")
-    assert (told.is_urgent, "release-team" in told.text) == (False, True)
+    told = engine.wait_for_notice("writeback.paused", "Case")
+    assert "release-team" in told.text
+    assert engine.look().is_clean, "a notice wakes nobody"
 
     assert engine.runbook("writeback-paused", OBJECT="Case").code == 0
-    wait_for(lambda: engine.look().find("writeback.paused") is None)
+    assert not engine.has_notice("writeback.paused")
     engine.wait_until_clean()
 
 
@@ -64,7 +65,7 @@ def test_a_disabled_key_is_named_and_clean_when_it_is_enabled(engine: RunningEng
 
 def test_a_validation_rule_kills_writebacks_until_they_are_retried(engine: RunningEngine) -> None:
     engine.undo.callback(discard_all, engine)
-    record, external_id = engine.org.case()
+    record, external_id = known_case(engine)
     code = "FIELD_CUSTOM_VALIDATION_EXCEPTION"
     engine.org.fault("row", "error", match="Case", code=code, message="Decided cases are closed.")
     number = submit_one(engine, external_id, Subject="by the rule")
@@ -82,7 +83,7 @@ def test_a_validation_rule_kills_writebacks_until_they_are_retried(engine: Runni
 def test_a_storm_of_dead_letters_stops_when_the_object_is_paused(engine: RunningEngine) -> None:
     engine.undo.callback(discard_all, engine)
     engine.undo.callback(engine.tidegate, "writeback", "resume", "Case")
-    cases = [engine.org.case()[1] for _ in range(3)]
+    cases = [known_case(engine)[1] for _ in range(3)]
     engine.org.fault("row", "error", match="Case", code="INVALID_FIELD_FOR_INSERT_UPDATE", message="No.")
     for external_id in cases[:2]:
         submit_one(engine, external_id, Subject="of the storm")
@@ -90,7 +91,7 @@ def test_a_storm_of_dead_letters_stops_when_the_object_is_paused(engine: Running
 
     assert engine.runbook("a-storm-of-dead-letters", OBJECT="Case", REASON="they all die").code == 0
     number = submit_one(engine, cases[2], Subject="waits")
-    assert engine.look().find("writeback.paused", "Case") is not None
+    assert engine.has_notice("writeback.paused")
     assert wait_for_state(engine, number, "waiting")
 
     engine.org.clear()
@@ -101,7 +102,8 @@ def test_a_storm_of_dead_letters_stops_when_the_object_is_paused(engine: Running
 
 
 def test_a_call_without_an_answer_is_looked_up_and_sent_once(engine: RunningEngine) -> None:
-    record, external_id = engine.org.case()
+    engine.undo.callback(discard_all, engine)
+    record, external_id = known_case(engine)
     engine.org.fault("http", "reset_after", match="/composite", times=1)
     number = submit_one(engine, external_id, Subject="once")
 
@@ -112,21 +114,16 @@ def test_a_call_without_an_answer_is_looked_up_and_sent_once(engine: RunningEngi
     engine.wait_until_clean()
 
 
-def test_a_held_object_is_named_and_released(engine: RunningEngine) -> None:
-    discard = ("quarantine", "discard", "--object", "Case", "--reason", "the test ends")
-    engine.undo.callback(engine.tidegate, *discard)
-    release = ("quality", "release", "Case", "--reason", "the test ends")
-    engine.undo.callback(engine.tidegate, *release)
-    for _ in range(3):
-        engine.org.case(Subject="Forbidden")
+def test_the_org_is_down(engine: RunningEngine) -> None:
+    engine.org.fault("http", "status", match="/services", status=503)
+    engine.org.fault("http", "status", match="/cometd", status=503)
+    engine.org.expire_sessions()
 
-    engine.wait_for_problem("object.held", "Case")
+    engine.wait_for_problem("remote.down", "salesforce")
+    assert engine.runbook("the-org-is-down").code == 1
 
-    assert engine.runbook("object-held", OBJECT="Case", REASON="as it should be").code == 0
-    # What breaks the rule is in quarantine then, as the entry says.
-    engine.wait_for_problem("quarantine.waiting", "pattern")
-    assert engine.look().find("object.held") is None
-    engine.tidegate(*discard)
+    engine.org.clear()
+    wait_for(lambda: engine.runbook("the-org-is-down").code == 0, every=1)
     engine.wait_until_clean()
 
 

@@ -8,19 +8,6 @@ from tests.support.builders.waiting import wait_for
 pytestmark = [pytest.mark.service, pytest.mark.slow, pytest.mark.incident]
 
 
-def test_the_org_is_down(engine: RunningEngine) -> None:
-    engine.org.fault("http", "status", match="/services", status=503)
-    engine.org.fault("http", "status", match="/cometd", status=503)
-    engine.org.expire_sessions()
-
-    engine.wait_for_problem("remote.down", "salesforce")
-    assert engine.runbook("the-org-is-down").code == 1
-
-    engine.org.clear()
-    wait_for(lambda: engine.runbook("the-org-is-down").code == 0, every=1)
-    engine.wait_until_clean()
-
-
 def test_the_database_is_down(engine: RunningEngine) -> None:
     engine.stop_part("postgres")
 

@@ -7,6 +7,15 @@ from tests.incidents.engine import RunningEngine
 from tests.support.builders.waiting import wait_for
 
 
+def known_case(engine: RunningEngine) -> tuple[str, str]:
+    """A Case that the change log has: a writeback to a record that has just been made is held.
+    Returns its id and its external id.
+    """
+    record, external_id = engine.org.case()
+    wait_for(lambda: engine.tidegate("trace", record).code == 0, every=0.3)
+    return record, external_id
+
+
 def submit_one(engine: RunningEngine, external_id: str, **fields: str) -> int:
     """Submit a writeback of a Case; returns its number."""
     sets = [word for name, value in fields.items() for word in ("--set", f"{name}={value}")]
