@@ -8,7 +8,8 @@ from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
 from starlette.types import ASGIApp
 
-from api.dependencies import open_api_parts
+from api.console.app import TwoDoors, build_console
+from api.dependencies import Dependencies, open_api_parts
 from api.docs_page import HEADERS, docs_page
 from api.middleware.auth import Authentication, Gate
 from api.middleware.body_limit import BodyLimit
@@ -66,8 +67,16 @@ def build_api(settings: Settings) -> Api:
     handle_problems(app)
     describe(app)
     app.add_api_route("/v1/docs", _docs_of(app), include_in_schema=False)
-    limited = Traces(BodyLimit(app, settings.api.max_body_bytes))
-    return Api(RequestIds(Authentication(limited, Gate(settings.api))), app)
+    gate = Gate(settings.api)
+
+    def parts() -> Dependencies:
+        found: Dependencies = app.state.parts
+        return found
+
+    most = settings.api.max_body_bytes
+    console = BodyLimit(build_console(settings, gate, parts), most)
+    limited = Traces(BodyLimit(app, most))
+    return Api(RequestIds(TwoDoors(console, Authentication(limited, gate))), app)
 
 
 def _docs_of(app: FastAPI) -> Callable[[], Awaitable[HTMLResponse]]:

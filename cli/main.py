@@ -146,8 +146,8 @@ def _run() -> int:
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except Exception as error:
-        from cli.outages import outage_of  # it imports every client's library
-
+        # Its module imports the client of each remote, which a command that works can do without.
+        outage_of = import_module("cli.outages").outage_of
         if (outage := outage_of(error)) is None or _debug:
             raise
         return _told(outage)
