@@ -12,6 +12,7 @@ from fastapi import Depends, Request
 from temporalio.client import Client
 
 from clients.database.audit_log import AuditLog
+from clients.database.console_sessions import EndedSessions
 from clients.database.idempotency_keys import RequestKeys
 from clients.storage.objects import ObjectStore
 from clients.telemetry.spans import SpanRef
@@ -27,7 +28,9 @@ from schemas.catalogue import Catalogue
 from workers.addresses import s3_address
 from workers.clients import catalogue_file, connect_temporal, following, open_warehouse
 from workers.intake import writeback_intake, writeback_queues
+from workers.metrics.serve import sdk_runtime
 from workers.settings import Settings
+from workers.status import StatusLook
 
 _EXCHANGES_AT_ONCE = 4
 """Of guests, from one process: more than ten in all stall a stock Temporal server."""
@@ -44,10 +47,12 @@ class Dependencies:
     warehouse: Warehouse
     audit: AuditLog
     keys: RequestKeys
+    ended: EndedSessions
     intake: WritebackIntake
     looks: WritebackQueries
     writebacks: WritebackStore
     queues: WritebackQueues
+    look: StatusLook
     exchanges: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_EXCHANGES_AT_ONCE))
 
     @property
@@ -69,7 +74,7 @@ async def open_api_parts(settings: Settings) -> AsyncIterator[Dependencies]:
     remote parts do.
     """
     dsn = settings.operational.dsn.get_secret_value()
-    client = await connect_temporal(settings, lazy=True)
+    client = await connect_temporal(settings, lazy=True, runtime=sdk_runtime(settings.metrics))
     store = await asyncio.to_thread(ObjectStore, s3_address(settings.s3))
     async with AsyncExitStack() as stack:
         warehouse = stack.enter_context(closing(open_warehouse(settings)))
@@ -83,9 +88,11 @@ async def open_api_parts(settings: Settings) -> AsyncIterator[Dependencies]:
             warehouse=warehouse,
             audit=stack.enter_context(closing(AuditLog(dsn))),
             keys=stack.enter_context(closing(RequestKeys(dsn))),
+            ended=stack.enter_context(closing(EndedSessions(dsn))),
             intake=stack.enter_context(writeback_intake(settings, catalogue, store, warehouse)),
             looks=stack.enter_context(closing(WritebackQueries(dsn))),
             writebacks=stack.enter_context(closing(WritebackStore(dsn))),
+            look=stack.enter_context(closing(StatusLook(settings, client))),
             queues=await stack.enter_async_context(writeback_queues(client, settings)),
         )
 

@@ -12,6 +12,7 @@ import uvloop
 from cli.output import say
 from schemas.errors import UnavailableError
 from workers.lanes import ensure_lanes
+from workers.metrics.serve import serving_metrics
 from workers.process import run_workers
 from workers.reconciliations import ensure_reconciliations
 from workers.roles import Role
@@ -41,6 +42,11 @@ async def _serve(settings: Settings, role: Role) -> None:
     stop = asyncio.Event()
     for signal_ in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signal_, stop.set)
+    async with serving_metrics(settings.metrics, f"worker-{role}"):
+        await _work_until(stop, settings, role)
+
+
+async def _work_until(stop: asyncio.Event, settings: Settings, role: Role) -> None:
     while not stop.is_set():
         try:
             async with run_workers(settings, role) as client:

@@ -211,6 +211,12 @@ PAGE_LANES = (*READING_LANES, "refresh-")
 """Prefix of the lanes whose batches are pages of rows that were read."""
 
 
+def lane_kind(lane: str) -> str:
+    """`lane` for one that follows or polls; else what reads it: backfill, reread or refresh."""
+    kind, dash, _ = lane.partition("-")
+    return kind if dash and kind in ("backfill", "reread", "refresh") else "lane"
+
+
 def part_lane(table: str, window: str, part: int, attempt: int) -> str:
     """The lane that the pages of a backfill's part make: a query job's own."""
     return f"backfill-{table}-{window}-{part:04d}.{attempt}"

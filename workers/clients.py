@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.runtime import Runtime
 
 from clients.concurrency import run_to_completion
 from clients.database.audit_log import AuditLog
@@ -51,10 +52,13 @@ class ProcessClients:
         return Clients(temporal, self.store, self.warehouse, self.catalogue, self.audit, self.protector)
 
 
-async def connect_temporal(settings: Settings, *, lazy: bool = False) -> Client:
+async def connect_temporal(
+    settings: Settings, *, lazy: bool = False, runtime: Runtime | None = None
+) -> Client:
     """A client for the settings' Temporal; raises `UnavailableError` that says where it looked.
 
-    A lazy one connects when it is first used.
+    A lazy one connects when it is first used. `runtime`: of the SDK; None: the usual one, which
+    serves no metrics.
     """
     where = settings.temporal
     try:
@@ -64,6 +68,7 @@ async def connect_temporal(settings: Settings, *, lazy: bool = False) -> Client:
             data_converter=pydantic_data_converter,
             lazy=lazy,
             plugins=temporal_plugins(),
+            runtime=runtime,
         )
     except RuntimeError as error:
         detail = f"no answer at {where.address}; start it, or set TIDEGATE_TEMPORAL__ADDRESS"

@@ -27,6 +27,7 @@ from schemas.settings.backfill import BackfillSettings
 from schemas.settings.drift import DriftSettings
 from schemas.settings.ingest import CutSettings, LaneSettings, PollingSettings
 from schemas.settings.log import LogSettings
+from schemas.settings.metrics import MetricsSettings
 from schemas.settings.planner import PlannerSettings
 from schemas.settings.quality import QualitySettings
 from schemas.settings.reconcile import ReconciliationSettings
@@ -79,6 +80,7 @@ class Settings(BaseSettings):
     api: ApiSettings = ApiSettings()
     log: LogSettings = LogSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
+    metrics: MetricsSettings = MetricsSettings()
 
     @classmethod
     def settings_customise_sources(

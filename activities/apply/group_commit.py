@@ -10,6 +10,8 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from clients.metrics.changes import object_label
+from clients.metrics.work import GROUP_BATCHES
 from clients.telemetry.spans import AttributeValue, SpanKind, SpanRef, SpanSpec, current_span, span
 from schemas.errors import TerminalError
 from schemas.ingest.messages import ApplyInput, ApplyResult
@@ -108,6 +110,7 @@ class GroupCommit:
 
     async def _apply_group(self, group: list[_Waiter]) -> None:
         items = [waiter.item for waiter in group]
+        GROUP_BATCHES.labels(object_label(items[0].staged.object)).observe(len(items))
         try:
             with span(_commit_of(group)):
                 results = list(zip(group, await asyncio.to_thread(self.apply, items), strict=True))

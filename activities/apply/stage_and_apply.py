@@ -10,6 +10,8 @@ from temporalio import activity
 
 from activities.apply.group_commit import GroupCommit
 from activities.runtime.heartbeat import heartbeating
+from clients.metrics.changes import timed
+from clients.metrics.work import BATCH_SECONDS
 from clients.storage.chain import Chain
 from clients.storage.objects import ObjectStore
 from clients.telemetry.spans import SpanRef, first_span_of, is_on, link_span
@@ -40,13 +42,15 @@ class BatchActivities:
         object.
         """
         async with heartbeating():
-            return await asyncio.to_thread(self._stage, request.manifest)
+            with timed(BATCH_SECONDS, "stage"):
+                return await asyncio.to_thread(self._stage, request.manifest)
 
     @activity.defn(name=names.APPLY_BATCH)
     async def apply_batch(self, request: ApplyInput) -> ApplyResult:
         """Apply one object of the batch, together with whatever else waits for that object."""
         async with heartbeating():
-            return await self.group_commit.submit(request)
+            with timed(BATCH_SECONDS, "apply"):
+                return await self.group_commit.submit(request)
 
     def _stage(self, manifest: Manifest) -> StageResult:
         raw = Chain(self.store, org=manifest.org, lane=manifest.lane).read_raw(manifest)

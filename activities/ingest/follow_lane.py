@@ -30,6 +30,8 @@ from activities.ingest.landing_span import LandingTime, landing_span
 from activities.ingest.pulse import LANDING, LISTENING, Pulse, moment_of
 from activities.repair.retention_gap import RetentionGapReporter
 from activities.runtime.heartbeat import heartbeating
+from clients.metrics.changes import count_landed, timed
+from clients.metrics.work import BATCH_SECONDS, BUFFER_BYTES, BUFFER_EVENTS, EVENTS_RECEIVED
 from clients.salesforce.streaming.stream import StreamMessage
 from clients.storage.chain import Chain
 from clients.storage.objects import ObjectStore
@@ -191,6 +193,10 @@ class _Follower:
                 raise draining()
 
     def _note(self, stream: Stream, messages: list[StreamMessage]) -> None:
+        lane = self._chain.lane
+        EVENTS_RECEIVED.labels(lane).inc(len(messages))
+        BUFFER_EVENTS.labels(lane).set(len(self._buffer))
+        BUFFER_BYTES.labels(lane).set(self._buffer.size)
         self._pulse.heard(stream.heard_at_ms)
         self._pulse.buffered = len(self._buffer)
         if messages:
@@ -200,9 +206,12 @@ class _Follower:
         self._pulse.begin(LANDING)
         activity.heartbeat(*self.told())
         times, landing = self._buffer.commit_times(), LandingTime()
-        manifest, is_ours = await asyncio.to_thread(
-            self._chain.land, self._buffer.peek(), start=self.position, after_hole=self._is_after_hole
-        )
+        with timed(BATCH_SECONDS, "land"):
+            manifest, is_ours = await asyncio.to_thread(
+                self._chain.land, self._buffer.peek(), start=self.position, after_hole=self._is_after_hole
+            )
+        if is_ours:
+            count_landed(manifest)
         await self._advance(manifest, times if is_ours else NO_TIMES, landing.landed(is_ours=is_ours))
         self._pulse.begin(LISTENING)
         if self.is_open_at_new and not is_ours:
@@ -262,19 +271,19 @@ async def _start(client: Client, manifest: Manifest, oldest_ms: int | None) -> N
             SearchAttributePair(SearchAttributeKey.for_int("Changes"), manifest.changes),
         ]
     )
+    summary = f"{manifest.changes} changes of {manifest.lane}, {manifest.start} to {manifest.end}"
     try:
-        await client.start_workflow(
-            names.CHANGE_BATCH_WORKFLOW,
-            manifest,
-            id=manifest.workflow_id,
-            task_queue=names.WORKFLOW_QUEUE,
-            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
-            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            search_attributes=attributes,
-            memo={names.OLDEST_CHANGE_MEMO: oldest_at.isoformat()},
-            static_summary=f"{manifest.changes} changes of {manifest.lane}, {manifest.start} to {manifest.end}"[
-                :200
-            ],
-        )
+        with timed(BATCH_SECONDS, "start"):
+            await client.start_workflow(
+                names.CHANGE_BATCH_WORKFLOW,
+                manifest,
+                id=manifest.workflow_id,
+                task_queue=names.WORKFLOW_QUEUE,
+                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                search_attributes=attributes,
+                memo={names.OLDEST_CHANGE_MEMO: oldest_at.isoformat()},
+                static_summary=summary[:200],
+            )
     except WorkflowAlreadyStartedError:
         return  # it has succeeded before

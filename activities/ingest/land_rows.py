@@ -16,6 +16,8 @@ from temporalio.client import Client, WorkflowFailureError
 
 from activities.ingest.follow_lane import start_batch
 from activities.ingest.landing_span import LandingTime
+from clients.metrics.changes import count_landed, timed
+from clients.metrics.work import BATCH_SECONDS
 from clients.storage.chain import Chain, RowFacts
 from clients.storage.objects import ObjectStore
 from schemas.backfill import BackfillCounts
@@ -136,9 +138,12 @@ class RowLanding:
 
     async def _land_and_start(self, piece: pa.Table, start: str, end: str, facts: RowFacts) -> Manifest:
         landing = LandingTime()
-        manifest, is_ours = await asyncio.to_thread(
-            self.chain.land_rows, piece, start=start, end=end, facts=facts
-        )
+        with timed(BATCH_SECONDS, "land"):
+            manifest, is_ours = await asyncio.to_thread(
+                self.chain.land_rows, piece, start=start, end=end, facts=facts
+            )
+        if is_ours:
+            count_landed(manifest)
         await self.start(manifest, landing.landed(is_ours=is_ours))
         return manifest
 

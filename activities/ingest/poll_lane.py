@@ -23,6 +23,8 @@ from activities.ingest.poll_buffer import PollBuffer
 from activities.ingest.pulse import LANDING, LISTENING, READING, Pulse
 from activities.runtime.heartbeat import heartbeating
 from activities.runtime.schema_check import asking_for_a_check
+from clients.metrics.changes import count_landed, timed
+from clients.metrics.work import BATCH_SECONDS
 from clients.salesforce.polling import Deletions, PolledSource
 from clients.storage.chain import Chain
 from clients.storage.objects import ObjectStore
@@ -186,7 +188,10 @@ class _Poller:
         table, times = await asyncio.to_thread(self._buffer.table), self._buffer.commit_times()
         self._buffer.clear()
         landing = LandingTime()
-        manifest, is_ours = await asyncio.to_thread(self._chain.land, table, start=self.position)
+        with timed(BATCH_SECONDS, "land"):
+            manifest, is_ours = await asyncio.to_thread(self._chain.land, table, start=self.position)
+        if is_ours:
+            count_landed(manifest)
         await self._advance(manifest, times if is_ours else NO_TIMES, landing.landed(is_ours=is_ours))
         self._pulse.begin(READING)
         if not is_ours:

@@ -12,6 +12,7 @@ import pyarrow as pa
 from temporalio import activity
 
 from clients.concurrency import run_to_completion
+from clients.metrics.writebacks import observe_echoes
 from clients.salesforce.http import Sessions
 from clients.telemetry.spans import SpanKind, SpanSpec, first_span_of, is_on, record_span
 from clients.warehouse import Warehouse
@@ -61,6 +62,9 @@ class EchoSteps:
             known = {number: moment for number, moment in echoed.items() if moment is not None}
             self.echoes.keep(known)
             _record_spans(org, spec.name, page, known)
+            sent = {each.number: each.sent_at for each in page}
+            took = ((moment - sent[number]).total_seconds() for number, moment in known.items())
+            observe_echoes(spec.name, took)
             looked, found, after = looked + len(page), found + len(known), page[-1].number
         return EchoCounts(looked=looked, found=found)
 

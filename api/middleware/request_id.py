@@ -11,6 +11,7 @@ from urllib.parse import quote
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.middleware.metrics import observe_request
 from api.problems import response_of, unexpected
 from clients.telemetry.error_facts import error_facts, error_frames
 from clients.telemetry.log_context import log_fields
@@ -63,7 +64,8 @@ class RequestIds:
 
 
 def _log(scope: Scope, status: int, seconds: float) -> None:
-    """The request's line, and one more for an unexpected error."""
+    """The request's line and metric, and one more line for an unexpected error."""
+    observe_request(scope, status, seconds)
     state = scope["state"]
     caller = state.get("caller")
     name = "nobody" if caller is None else caller.name
