@@ -29,7 +29,7 @@ _COMMANDS: dict[Panel, dict[str, str]] = {
     Panel.LOOK: {
         "status": "cli.status.command:status",
         "trace": "cli.trace:trace",
-        "budget": "cli.budget:budget",
+        "budget": "cli.budget:app",
         "plan": "cli.planner.plan:plan",
         "quality": "cli.quality:app",
         "audit": "cli.audit:app",
@@ -50,6 +50,7 @@ _COMMANDS: dict[Panel, dict[str, str]] = {
     Panel.RUN: {
         "worker": "cli.worker:worker",
         "api": "cli.api:app",
+        "metrics": "cli.metrics:metrics",
         "catalogue": "cli.catalogue:app",
         "config": "cli.config:app",
         "doctor": "cli.doctor:doctor",
