@@ -264,6 +264,17 @@ class RunningEngine:
         catalogue["objects"][object_name]["fields"][field_name] = dict(spec)
         path.write_text(yaml.safe_dump(catalogue, sort_keys=False))
 
+    def change_secret(self, secret: str) -> None:
+        """Give the engine another consumer secret; workers read it when they start. It is set right
+        at the end.
+        """
+        right = self.endpoints.salesforce.client_secret
+        if secret != right:
+            self.undo.callback(self.change_secret, right)
+        settings = json.loads(self.settings.read_text())
+        settings["salesforce"]["client_secret"] = secret
+        self.settings.write_text(json.dumps(settings))
+
     def kms(self) -> Any:
         """The key's administrator."""
         s3 = self.endpoints.s3
