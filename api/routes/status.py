@@ -1,4 +1,6 @@
-"""The engine's status: problems, remotes, roles, lanes and freshness. Costs no call to Salesforce."""
+"""The engine's status: problems, remotes, roles, lanes and freshness. Costs no call to
+Salesforce.
+"""
 
 from fastapi import APIRouter
 

@@ -41,7 +41,12 @@ BRISK: Mapping[str, Any] = {
     # What an incident is noticed by comes every few seconds here, and every few minutes elsewhere.
     "budgets": {"read_every": "PT3S"},
     "drift": {"interval": "PT5S"},
-    "writeback": {"linger": "PT0S", "abandoned_call_timeout": "PT3S", "change_log_timeout": "PT5S"},
+    "writeback": {
+        "linger": "PT0S",
+        "abandoned_call_timeout": "PT3S",
+        "change_log_timeout": "PT5S",
+        "conflict_policy": {"Case": "wins"},
+    },
     "reconciliation": {"comparison_delay": "PT0S"},
     "cut": {"max_age": "PT1S"},
 }
@@ -114,7 +119,9 @@ class RunningEngine:
         found: list[Told] = []
 
         def is_there() -> bool:
-            found[:] = [each for each in explained(self.settings) if (each.code, each.subject) == (code, subject)]
+            found[:] = [
+                each for each in explained(self.settings) if (each.code, each.subject) == (code, subject)
+            ]
             return bool(found)
 
         wait_for(is_there, seconds=NAMED_WITHIN, why=lambda: f"no {code} {subject} on the page")
@@ -242,7 +249,9 @@ class RunningEngine:
 
     @contextmanager
     def full_disk(self) -> Iterator[None]:
-        """The warehouse's temporary tables are on a disk without room, as all its tables would be."""
+        """The warehouse's temporary tables are on a disk without room, as all its tables would
+        be.
+        """
         with _mounted(self.folder / "full") as disk, self.warehouse() as connection:
             shutil.chown(disk, postgres.SERVER_USER)
             connection.execute(f"CREATE TABLESPACE full_disk LOCATION '{disk}'".encode())

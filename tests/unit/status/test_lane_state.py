@@ -108,7 +108,11 @@ def test_a_failure_that_is_tried_again_is_stalled_and_not_paused():
 
 def test_an_attempt_that_has_told_nothing_yet_keeps_the_failure_of_the_one_before():
     again = follower(
-        attempt=3, started_at=ago(2), heartbeat_at=ago(30), failure="S3 hangs", failure_code="UnavailableError"
+        attempt=3,
+        started_at=ago(2),
+        heartbeat_at=ago(30),
+        failure="S3 hangs",
+        failure_code="UnavailableError",
     )
     assert state(again) is LaneState.STALLED
 
@@ -125,7 +129,9 @@ def test_a_follower_that_nobody_takes_is_stalled_for_want_of_a_worker():
 
 
 def test_a_follower_that_goes_over_to_another_worker_is_not_stalled_at_once():
-    draining = follower(state="scheduled", scheduled_at=ago(1), failure="stops", failure_code="WorkerDraining")
+    draining = follower(
+        state="scheduled", scheduled_at=ago(1), failure="stops", failure_code="WorkerDraining"
+    )
     assert state(draining) is LaneState.QUIET
 
 

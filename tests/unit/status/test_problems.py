@@ -48,9 +48,7 @@ def remotes(**health: Health) -> tuple[RemoteStatus, ...]:
 
 
 def roles(*down: str) -> tuple[RoleStatus, ...]:
-    return tuple(
-        RoleStatus(role=role, health=Health.DOWN if role in down else Health.UP) for role in ROLES
-    )
+    return tuple(RoleStatus(role=role, health=Health.DOWN if role in down else Health.UP) for role in ROLES)
 
 
 def look(**changed: Any) -> EngineStatus:
@@ -80,7 +78,11 @@ def in_warehouse(**changed: Any) -> EngineStatus:
 
 def stalled(name: str) -> LaneFacts:
     failed = FollowerFacts(
-        activity="follow_lane", state="scheduled", attempt=2, failure="no way", failure_code="UnavailableError"
+        activity="follow_lane",
+        state="scheduled",
+        attempt=2,
+        failure="no way",
+        failure_code="UnavailableError",
     )
     return LaneFacts(lane=name, is_running=True, stage="following", follower=failed)
 
@@ -170,7 +172,10 @@ def forecast(**changed: Any) -> Forecast:
 
 @pytest.mark.parametrize(
     ("changed", "severity"),
-    [({"runs_out_at": NOW + timedelta(hours=3)}, "page"), ({"runs_out_at": NOW + timedelta(hours=9)}, "ticket")],
+    [
+        ({"runs_out_at": NOW + timedelta(hours=3)}, "page"),
+        ({"runs_out_at": NOW + timedelta(hours=9)}, "ticket"),
+    ],
 )
 def test_a_budget_that_runs_out_is_the_more_urgent_the_sooner(changed: dict[str, Any], severity: str):
     assert codes(look(forecasts=(forecast(**changed),))) == [(severity, "budget.exhausts", "api_calls")]
@@ -200,7 +205,14 @@ def test_a_page_outweighs_what_is_unknown():
 
 def row(**changed: Any) -> Reconciled:
     told = dict.fromkeys(("found", "repaired", "altered", "calls"), 0)
-    more = {"object": "Case", "depth": "ids", "as_of": NOW, "verdict": "equal", "isolated": 0, "ended_at": NOW}
+    more = {
+        "object": "Case",
+        "depth": "ids",
+        "as_of": NOW,
+        "verdict": "equal",
+        "isolated": 0,
+        "ended_at": NOW,
+    }
     return Reconciled.model_validate({**told, **more, **changed})
 
 
