@@ -1,4 +1,4 @@
-"""What `tidegate status --check` says, as an operator reads it."""
+"""Reads the output of `tidegate status --check`, as an operator does."""
 
 import json
 import re
