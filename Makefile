@@ -7,7 +7,7 @@ EXAMPLES ?= 40
 CLIENTS := $(patsubst tests/real_clients/locks/%.lock,%,$(wildcard tests/real_clients/locks/*.lock))
 PEERS := airbyte-source-salesforce tap-salesforce
 
-.PHONY: help setup demo up test test-heavy test-incidents test-any-schema test-clients lint prose docs format bench bench-day bench-peers bench-writeback lock clean
+.PHONY: help setup demo up dashboards test test-heavy test-incidents test-observability test-any-schema test-clients test-console lint prose docs format bench bench-day bench-peers bench-writeback lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -47,6 +47,19 @@ test-any-schema: setup  ## random schemas and values by every way in; EXAMPLES=4
 test-clients: setup $(CLIENTS:%=.venv-clients/%/.installed) .venv-clients/node/.installed  ## clients that others wrote, against the sandbox org
 	@$(BIN)/python -m pytest -m real_client tests/real_clients $(ARGS)
 
+test-console: setup .venv-clients/console/.installed  ## every page of the console in Chromium: accessibility, policy, pictures in var/console
+	@$(BIN)/python -m pytest -m browser tests/service/test_console_browser.py $(ARGS)
+
+.venv-clients/console/.installed: $(addprefix tests/console/,playwright.lock package.json package-lock.json .npmrc)
+	@command -v chromium >/dev/null || { echo "make test-console needs Chromium: apt-get install --no-install-recommends chromium fonts-dejavu-core"; exit 1; }
+	@command -v npm >/dev/null || { echo "make test-console needs npm, for axe-core: apt-get install npm"; exit 1; }
+	@echo "installing playwright and axe (once)"
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	@cp $(filter-out $<,$^) $(@D)/
+	@npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
+
 .venv-clients/node/.installed: $(addprefix tests/real_clients/,package.json package-lock.json .npmrc)
 	@echo "installing the clients for node (once)"
 	@mkdir -p $(@D) && cp $^ $(@D)/
@@ -57,6 +70,30 @@ test-clients: setup $(CLIENTS:%=.venv-clients/%/.installed) .venv-clients/node/.
 	@echo "installing $* (once)"
 	@$(PYTHON) -m venv $(@D)
 	@$(@D)/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	@touch $@
+
+test-observability: setup .venv-clients/observability/.installed .venv-clients/prometheus/.installed  ## rules and dashboards against a real Prometheus that watches a running engine; 10 minutes
+	@$(BIN)/python -m pytest -m observability -o faulthandler_timeout=1800 tests/observability $(ARGS)
+
+dashboards: .venv-clients/observability/.installed  ## write Grafana's dashboards of deploy/observability
+	@.venv-clients/observability/bin/python -m deploy.observability.dashboards
+
+.venv-clients/observability/.installed: deploy/observability/requirements.lock
+	@echo "installing grafana-foundation-sdk (once)"
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	@touch $@
+
+# Debian's packages are unpacked, not installed: no service starts. Elsewhere put the programs on PATH.
+.venv-clients/prometheus/.installed:
+	@mkdir -p $(@D)
+	@if ! { command -v prometheus && command -v promtool && command -v amtool; } > /dev/null; then \
+	  command -v apt-get dpkg > /dev/null || { echo "Put prometheus, promtool and amtool on PATH: no apt-get here to fetch them."; exit 1; }; \
+	  echo "fetching prometheus and alertmanager (once)"; \
+	  cd $(@D) && apt-get download --quiet=2 prometheus prometheus-alertmanager \
+	    || { echo "apt-get found no package; try apt-get update, or put prometheus, promtool and amtool on PATH."; exit 1; }; \
+	  for each in *.deb; do dpkg -x $$each . && rm $$each; done; \
+	fi
 	@touch $@
 
 lint: setup prose  ## ruff, mypy and the wording of docs and comments

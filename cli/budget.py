@@ -4,17 +4,24 @@ first.
 
 import asyncio
 from datetime import datetime
+from typing import Annotated
 
+import typer
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from cli.options import DEFAULT_HOME, Home, SettingsFile
-from cli.output import OUT, AsJson, Every, Watch, show
+from cli.grammar import CommandApp
+from cli.options import DEFAULT_HOME, By, Home, Reason, SettingsFile, acting_user
+from cli.output import OUT, AsJson, Every, Watch, print_json, show
 from cli.state import local_settings
-from schemas.governor import Forecast, Slowed, Spender
+from clients.temporal.governor import recheck_budgets
+from schemas.budget_recheck import RecheckAnswer, RecheckInput
+from schemas.errors import SettingsError, UnavailableError
+from schemas.governor import Budget, Forecast, Slowed, Spender
 from workers.budget_words import (
+    NOT_STARTED,
     Budgets,
     budgets_of,
     clock_text,
@@ -26,10 +33,19 @@ from workers.budget_words import (
 from workers.clients import connect_temporal
 from workers.settings import Settings
 
+_SHOW = "show"
 _WIDE = 100
 _UNITS = ((10**12, "T"), (10**9, "G"), (10**6, "M"))
 
 
+app = CommandApp(
+    about="Show what is left of each limit, and have refusals looked at again.\n\nExample: tidegate budget --watch",
+    usual=_SHOW,
+    meant_alone=True,
+)
+
+
+@app.command(_SHOW)
 def budget(
     as_json: AsJson = False,
     watch: Watch = False,
@@ -43,6 +59,54 @@ def budget(
     """
     loaded = local_settings(settings, home)
     show(lambda: asyncio.run(_ask(loaded)), budget_page, as_json=as_json, watch=watch, every=every)
+
+
+@app.command("recheck")
+def recheck(
+    budget_name: Annotated[
+        str, typer.Argument(metavar="[BUDGET]", help="As delivered_events; left out: every one.")
+    ] = "",
+    as_json: AsJson = False,
+    by: By = "",
+    reason: Reason = "",
+    settings: SettingsFile = None,
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """Read the org's limits now, and end refusals that hold no more. Costs one API call.
+
+    Do it after an allocation was raised. What waits goes on within a minute.
+
+    Example: tidegate budget recheck delivered_events --reason "the add-on is active"
+    """
+    loaded = local_settings(settings, home)
+    request = RecheckInput(budget=_named(budget_name), by=acting_user(by), reason=reason)
+
+    async def send() -> RecheckAnswer | None:
+        return await recheck_budgets(await connect_temporal(loaded), loaded.salesforce.org_id, request)
+
+    found = asyncio.run(send())
+    if found is None:
+        raise UnavailableError(system="The governor", detail=NOT_STARTED)
+    if as_json:
+        print_json(found.model_dump(mode="json"))
+    else:
+        OUT.print(_rechecked(found))
+
+
+def _named(name: str) -> Budget | None:
+    if name and name not in tuple(Budget):
+        raise SettingsError(f"There is no budget {name!r}. There are {', '.join(Budget)}. Correct the name.")
+    return Budget(name) if name else None
+
+
+def _rechecked(found: RecheckAnswer) -> RenderableType:
+    rows = Table("budget", "used", "of", "now", box=None)
+    for each in found.budgets:
+        maximum = "" if each.maximum is None else _short(each.maximum)
+        held = "" if each.paused_until is None else f"refused until {each.paused_until:%H:%M:%S} UTC"
+        word = "granted again" if each.was_refused and not held else held
+        rows.add_row(str(each.budget), _short(each.used), maximum, word)
+    return rows
 
 
 async def _ask(settings: Settings) -> Budgets:

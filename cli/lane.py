@@ -11,7 +11,7 @@ from cli.grammar import CommandApp
 from cli.options import DEFAULT_HOME, By, Home, NeededReason, Reason, SettingsFile, acting_user
 from cli.output import OUT, AsJson, print_json, say
 from cli.state import local_settings, workflow_url
-from clients.temporal.lanes import SeenLane, find_lane, list_lanes, move_lane
+from clients.temporal.lanes import SeenLane, find_lane, list_lanes, move_lane, resume_lane
 from clients.temporal.runs import signal
 from schemas import names
 from schemas.errors import SettingsError
@@ -83,7 +83,14 @@ def pause(
 
     Example: tidegate lane pause changes --reason "the warehouse is being moved"
     """
-    _signal(local_settings(settings, home), lane, names.PAUSE, PauseInput(by=acting_user(by), reason=reason))
+    loaded = local_settings(settings, home)
+    workflow_id = lane_workflow_id(loaded.salesforce.org_id, lane)
+    request = PauseInput(by=acting_user(by), reason=reason)
+
+    async def send() -> bool:
+        return await signal(await connect_temporal(loaded), workflow_id, names.PAUSE, request)
+
+    _tell_sent(asyncio.run(send()), loaded, lane, names.PAUSE)
 
 
 @app.command("resume")
@@ -98,7 +105,14 @@ def resume(
 
     Example: tidegate lane resume changes
     """
-    _signal(local_settings(settings, home), lane, names.RESUME, PauseInput(by=acting_user(by), reason=reason))
+    loaded = local_settings(settings, home)
+    request = PauseInput(by=acting_user(by), reason=reason)
+
+    async def send() -> bool:
+        client = await connect_temporal(loaded)
+        return await resume_lane(client, loaded.salesforce.org_id, lane, request)
+
+    _tell_sent(asyncio.run(send()), loaded, lane, names.RESUME)
 
 
 @app.command("move")
@@ -142,15 +156,10 @@ def _move(position: str, by: str, reason: str) -> MovePositionInput:
         ) from None
 
 
-def _signal(settings: Settings, lane: str, name: str, request: PauseInput) -> None:
-    workflow_id = lane_workflow_id(settings.salesforce.org_id, lane)
-
-    async def send() -> bool:
-        return await signal(await connect_temporal(settings), workflow_id, name, request)
-
-    if not asyncio.run(send()):
+def _tell_sent(is_sent: bool, settings: Settings, lane: str, name: str) -> None:
+    if not is_sent:
         raise _no_such(lane)
-    say(f"Sent `{name}` to {workflow_id}.")
+    say(f"Sent `{name}` to {lane_workflow_id(settings.salesforce.org_id, lane)}.")
 
 
 def _as_json(found: SeenLane, settings: Settings) -> dict[str, Any]:

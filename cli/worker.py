@@ -12,11 +12,13 @@ import uvloop
 from cli.output import say
 from schemas.errors import UnavailableError
 from workers.lanes import ensure_lanes
+from workers.metrics.serve import serving_metrics
 from workers.process import run_workers
 from workers.reconciliations import ensure_reconciliations
 from workers.roles import Role
 from workers.schedules import ensure_watches
 from workers.settings import Settings, load_settings
+from workers.telemetry import telemetry
 
 _RETRY_SECONDS = 2.0
 
@@ -31,15 +33,20 @@ def worker(
 
     Example: tidegate worker --role lanes
     """
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("aiocometd_ng").setLevel(logging.WARNING)
-    uvloop.run(_serve(load_settings(settings), role))
+    loaded = load_settings(settings)
+    with telemetry(loaded, f"worker-{role}"):
+        uvloop.run(_serve(loaded, role))
 
 
 async def _serve(settings: Settings, role: Role) -> None:
     stop = asyncio.Event()
     for signal_ in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signal_, stop.set)
+    async with serving_metrics(settings.metrics, f"worker-{role}"):
+        await _work_until(stop, settings, role)
+
+
+async def _work_until(stop: asyncio.Event, settings: Settings, role: Role) -> None:
     while not stop.is_set():
         try:
             async with run_workers(settings, role) as client:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from temporalio.client import Client
 
 from clients.database.audit_log import AuditLog
-from clients.salesforce.http import OrgHttp, Sessions
+from clients.salesforce.http import OrgHttp
+from clients.salesforce.session import SessionSource
 from clients.storage.objects import ObjectStore
 from clients.warehouse import Warehouse
 from schemas.catalogue import Catalogue
@@ -34,5 +35,5 @@ class OrgClients:
 
     org_id: str
     """18 characters."""
-    sessions: Sessions
+    sessions: SessionSource
     http: OrgHttp

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.runtime import Runtime
+from temporalio.service import RPCError
 
 from clients.concurrency import run_to_completion
 from clients.database.audit_log import AuditLog
@@ -28,8 +30,13 @@ from transforms.catalogue.warehouse_names import within
 from transforms.pii import Protector
 from workers.addresses import s3_address
 from workers.settings import Settings
+from workers.telemetry import temporal_plugins
 
 _log = logging.getLogger(__name__)
+CONNECTED_WITHIN = 20.0
+"""Seconds: a Temporal that takes the connection and says nothing would be waited for without
+end.
+"""
 _NO_TABLE = "42P01"
 """SQLSTATE undefined_table: https://www.postgresql.org/docs/current/errcodes-appendix.html."""
 
@@ -50,17 +57,26 @@ class ProcessClients:
         return Clients(temporal, self.store, self.warehouse, self.catalogue, self.audit, self.protector)
 
 
-async def connect_temporal(settings: Settings, *, lazy: bool = False) -> Client:
+async def connect_temporal(
+    settings: Settings, *, lazy: bool = False, runtime: Runtime | None = None
+) -> Client:
     """A client for the settings' Temporal; raises `UnavailableError` that says where it looked.
 
-    A lazy one connects when it is first used.
+    A lazy one connects when it is first used. `runtime`: of the SDK; None: the usual one, which
+    serves no metrics.
     """
     where = settings.temporal
     try:
-        return await Client.connect(
-            where.address, namespace=where.namespace, data_converter=pydantic_data_converter, lazy=lazy
-        )
-    except RuntimeError as error:
+        async with asyncio.timeout(CONNECTED_WITHIN):
+            return await Client.connect(
+                where.address,
+                namespace=where.namespace,
+                data_converter=pydantic_data_converter,
+                lazy=lazy,
+                plugins=temporal_plugins(),
+                runtime=runtime,
+            )
+    except (RuntimeError, TimeoutError, RPCError) as error:
         detail = f"no answer at {where.address}; start it, or set TIDEGATE_TEMPORAL__ADDRESS"
         raise UnavailableError(system="Temporal", detail=detail) from error
 

@@ -61,6 +61,7 @@ def lane_activities(process: Process) -> Activities:
     rule = BatchLimits(settings.cut.max_changes, settings.cut.max_bytes, settings.cut.max_age)
     polled = ingest.poll_activities(
         process.clients,
+        org,
         source_opener(settings, parts.catalogue, org),
         rule,
         overlap=settings.polling.overlap,

@@ -16,7 +16,9 @@ from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.runtime.error_interceptor import ErrorTranslationInterceptor
+from activities.runtime.log_interceptor import LogFieldsInterceptor
 from activities.runtime.org_interceptor import OrgGuardInterceptor
+from activities.runtime.span_interceptor import SpanInterceptor
 from schemas import names
 from workers.queues import (
     Activities,
@@ -90,6 +92,8 @@ def _activity_worker(process: Process, row: ServedQueue) -> Worker:
         task_queue=row.queue,
         activities=row.activities(process),
         interceptors=[
+            SpanInterceptor(),
+            LogFieldsInterceptor(),
             ErrorTranslationInterceptor(),
             OrgGuardInterceptor(process.parts.settings.salesforce.org_id),
         ],

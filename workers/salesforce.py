@@ -24,7 +24,7 @@ from clients.temporal.governor import TemporalGovernor
 from clients.warehouse.live_catalogue import LiveCatalogue
 from schemas.catalogue import Catalogue
 from schemas.errors import BudgetSpentError, RateLimitedError
-from schemas.governor import Budget, LeaseClass, Refusal, RefusalKind
+from schemas.governor import ASK_AGAIN, Budget, LeaseClass, Refusal, RefusalKind
 from schemas.ingest.messages import FollowInput
 from workers.addresses import pubsub_address, salesforce_address
 from workers.settings import Settings
@@ -106,7 +106,11 @@ def paid_streams(settings: Settings, catalogue: Catalogue, org: Org) -> OpenStre
 async def _leased(stream: AbstractAsyncContextManager[Stream], leases: Leases) -> AsyncIterator[Stream]:
     """The stream as one of the org's streaming clients; when the org delivers no more, the governor
     hears of it.
+
+    While it refuses, the governor is asked first: nothing is sent until it says otherwise.
     """
+    if leases.is_paused(Budget.DELIVERED_EVENTS, LeaseClass.POLLING):
+        await leases.wait_for(Budget.DELIVERED_EVENTS, LeaseClass.POLLING)
     async with leases.hold(Budget.STREAMING_CLIENTS, LeaseClass.POLLING):
         try:
             async with stream as opened:
@@ -121,4 +125,5 @@ async def _leased(stream: AbstractAsyncContextManager[Stream], leases: Leases) -
                 retry_after=error.retry_after,
             )
             leases.refuse(refusal)
+            error.retry_after = min(error.retry_after, ASK_AGAIN)
             raise

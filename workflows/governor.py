@@ -7,15 +7,25 @@ minute, which also shows the allocations that no response mentions. Its own ques
 before it is asked.
 """
 
+import asyncio
+
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
     from schemas import names
-    from schemas.governor import Budget, Exchange, LeaseAnswer, ReadLimitsInput
+    from schemas.budget_recheck import RecheckAnswer, RecheckInput
+    from schemas.governor import (
+        Budget,
+        Exchange,
+        LeaseAnswer,
+        Reading,
+        ReadLimitsInput,
+    )
+    from schemas.ingest.messages import Act
     from transforms.governor.ledger import BudgetLedger
     from workflows.contracts.governor import READ_LIMITS
-    from workflows.runtime import failure_message, is_history_long, run
+    from workflows.runtime import failure_message, is_history_long, keep_record, run
 
 _QUESTION_CALLS = 2
 """API calls that one reading may take: one, and one more when the session has expired."""
@@ -23,26 +33,29 @@ _QUESTION_CALLS = 2
 
 @workflow.defn(name=names.GOVERNOR_WORKFLOW)
 class GovernorWorkflow:
-    """`governor/{org}`. Update: exchange. Query: books."""
+    """`governor/{org}`. Updates: exchange, recheck. Query: books."""
 
     @workflow.init
     def __init__(self, books: BudgetLedger) -> None:
         self._books = books
         self._trouble = ""
+        self._acts: list[Act] = []
 
     @workflow.run
     async def run(self, books: BudgetLedger) -> None:  # noqa: ARG002 -- @workflow.init has taken it
-        while not is_history_long():
+        recorder = asyncio.create_task(keep_record(self._acts))
+        while self._acts or not is_history_long():
             await self._read_limits()
             self._show()
             try:
                 await workflow.wait_condition(is_history_long, timeout=self._books.terms.read_every)
             except TimeoutError:
                 continue
-        await workflow.wait_condition(workflow.all_handlers_finished)
+        await workflow.wait_condition(lambda: workflow.all_handlers_finished() and not self._acts)
+        recorder.cancel()
         workflow.continue_as_new(self._books)
 
-    async def _read_limits(self) -> None:
+    async def _read_limits(self) -> tuple[Reading, ...]:
         """A failure is shown, not raised: leases go on from what is known, and the next reading is
         a minute away.
         """
@@ -52,14 +65,37 @@ class GovernorWorkflow:
             result = await run(READ_LIMITS, question, summary="read the org's limits")
         except ActivityError as error:
             self._trouble = failure_message(error)
-            return
+            return ()
         self._trouble = ""
         self._books.take_in(result.readings, result.refusals)
+        return result.readings
 
     @workflow.update(name=names.EXCHANGE)
     def exchange(self, exchange: Exchange) -> LeaseAnswer:
         """Hear what a process has spent and what the org told it; grant what it may have."""
         return self._books.exchange(exchange, self._now())
+
+    @workflow.update(name=names.RECHECK)
+    async def recheck(self, request: RecheckInput) -> RecheckAnswer:
+        """Read the org's limits now, and forget refusals where the reading shows room.
+
+        Processes that hold a refusal ask again within `ASK_AGAIN`.
+        """
+        refused = self._books.refused
+        if request.only_refused and not refused:
+            return RecheckAnswer()
+        act = Act(
+            act="budget.recheck",
+            by=request.by,
+            target=workflow.info().workflow_id,
+            detail=f"{request.budget or 'every budget'}: {request.reason}",
+            at=workflow.now(),
+        )
+        self._acts.append(act)
+        readings = await self._read_limits()
+        found = self._books.recheck(request.budget, refused, readings, self._now())
+        self._show()
+        return RecheckAnswer(budgets=found, trouble="" if readings else self._trouble)
 
     @workflow.query(name=names.BOOKS)
     def books(self) -> BudgetLedger:

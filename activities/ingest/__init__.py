@@ -28,13 +28,20 @@ def stream_activities(
         clients.temporal, clients.warehouse, clients.audit, clients.catalogue, org.http
     )
     follow = FollowLane(
-        clients.temporal, clients.store, clients.protector, open_stream, rule=rule, holes=holes
+        clients.temporal,
+        clients.store,
+        clients.protector,
+        open_stream,
+        rule=rule,
+        holes=holes,
+        allow_login=org.sessions.allow_login,
     )
     return [follow.follow_lane]
 
 
 def poll_activities(
     clients: Clients,
+    org: OrgClients,
     open_source: Callable[[str], PolledSource],
     rule: BatchLimits,
     *,
@@ -45,6 +52,7 @@ def poll_activities(
 
     Args:
         clients: Of the process.
+        org: The way to the org.
         open_source: Opens an object by its API name.
         rule: When a batch is cut.
         overlap: How long before its start a lane without a chain begins.
@@ -58,5 +66,6 @@ def poll_activities(
         rule=rule,
         overlap=overlap,
         deletions_every=deletions_every,
+        allow_login=org.sessions.allow_login,
     )
     return [poll.poll_lane]

@@ -5,13 +5,16 @@ hierarchy cannot be named in a policy. Here the hierarchy decides, and no workfl
 names. Messages are cut to what a history should hold.
 """
 
+import logging
 from typing import Any
 
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
+from clients.telemetry.error_facts import error_facts, error_frames
 from schemas.errors import TerminalError, TidegateError, TransientError
 
+_LOG = logging.getLogger(__name__)
 MESSAGE_LENGTH = 2_000
 """Characters of an error that reach a history; the server cuts what it keeps of a failing activity
 at 4 KiB.
@@ -30,9 +33,12 @@ class _Inbound(ActivityInboundInterceptor):
         try:
             return await super().execute_activity(input)
         except TidegateError as error:
+            _log_failure(error)
             # Alone: a cause would travel with it, named by its class and uncut, and a driver's own
             # may quote the row it refused.
-            raise as_application_error(error).with_traceback(error.__traceback__) from None
+            failure = as_application_error(error)
+            failure.is_logged = True  # type: ignore[attr-defined]  # for the filter of our log
+            raise failure.with_traceback(error.__traceback__) from None
 
 
 def as_application_error(error: TidegateError) -> ApplicationError:
@@ -42,4 +48,23 @@ def as_application_error(error: TidegateError) -> ApplicationError:
         type=error.code,
         non_retryable=isinstance(error, TerminalError),
         next_retry_delay=error.retry_after if isinstance(error, TransientError) else None,
+        category=_category(error),
     )
+
+
+def _category(error: TidegateError) -> ApplicationErrorCategory:
+    """BENIGN for what is part of normal work: Temporal neither counts nor logs it as a failure."""
+    is_expected = isinstance(error, TransientError) and error.is_expected
+    return ApplicationErrorCategory.BENIGN if is_expected else ApplicationErrorCategory.UNSPECIFIED
+
+
+def _log_failure(error: TidegateError) -> None:
+    """One line a failure. What is tried again by itself shows no frames: they say nothing new."""
+    facts = error_facts(error)
+    if not isinstance(error, TransientError):
+        _LOG.error("the step failed for good", extra={"facts": facts, "frames": error_frames(error)})
+        return
+    if error.retry_after is not None:
+        facts["retry_after_s"] = error.retry_after.total_seconds()
+    level = logging.INFO if error.is_expected else logging.WARNING
+    _LOG.log(level, "the step failed and is tried again", extra={"facts": facts})

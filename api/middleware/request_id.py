@@ -5,14 +5,16 @@ answered.
 import logging
 import re
 import time
-import traceback
 import uuid
 from urllib.parse import quote
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.middleware.metrics import observe_request
 from api.problems import response_of, unexpected
+from clients.telemetry.error_facts import error_facts, error_frames
+from clients.telemetry.log_context import log_fields
 
 _LOG = logging.getLogger(__name__)
 _HEADER = "X-Request-Id"
@@ -22,8 +24,8 @@ _USABLE = re.compile(r"[A-Za-z0-9._-]{1,64}")
 class RequestIds:
     """Takes the caller's `X-Request-Id` or makes one up, and sends it back.
 
-    The log's line has the method, the path without its query, the status, the caller's name and
-    the time taken; never a header, a parameter or a body.
+    The log's line has the method, the route's template, the status, the caller's name and the
+    time taken; never a value of the path, a header, a parameter or a body.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -47,23 +49,51 @@ class RequestIds:
                 MutableHeaders(scope=message)[_HEADER] = request_id
             await send(message)
 
-        try:
-            await self._app(scope, receive, with_id)
-        except Exception as error:
-            state["error"] = error
-            if not status:
-                await response_of(unexpected(), request_id)(scope, receive, with_id)
-        caller = state.get("caller")
-        _LOG.info(
-            "%s %s %s by %s in %.0f ms, request %s",
-            scope["method"],
-            quote(scope["path"]),  # as it came, so that no line break gets into the log
-            status,
-            "nobody" if caller is None else caller.name,
-            (time.monotonic() - began) * 1_000,
-            request_id,
-        )
-        if (failure := state.get("error")) is not None:
-            # Where and what kind; a message may quote a value.
-            where = "".join(traceback.format_tb(failure.__traceback__))
-            _LOG.error("request %s failed with %s\n%s", request_id, type(failure).__name__, where)
+        with log_fields(request_id=request_id):
+            try:
+                await self._app(scope, receive, with_id)
+            except Exception as error:
+                state["error"] = error
+                if not status:
+                    await response_of(unexpected(), request_id)(scope, receive, with_id)
+            # The request's span has ended, and its line is still to name it.
+            span = state.get("span")
+            ids = {} if span is None else {"trace_id": span.trace_id, "span_id": span.span_id}
+            with log_fields(**ids):
+                _log(scope, status, time.monotonic() - began)
+
+
+def _log(scope: Scope, status: int, seconds: float) -> None:
+    """The request's line and metric, and one more line for an unexpected error."""
+    observe_request(scope, status, seconds)
+    state = scope["state"]
+    caller = state.get("caller")
+    name = "nobody" if caller is None else caller.name
+    method, route = scope["method"], route_of(scope)
+    facts = {
+        "method": method,
+        "route": route,
+        "status": status,
+        "caller": name,
+        "ms": round(seconds * 1_000, 1),
+    }
+    _LOG.info("%s %s %s by %s", method, route, status, name, extra={"facts": facts})
+    if (failure := state.get("error")) is not None:
+        # Where and what kind; a message may quote a value.
+        extra = {"facts": error_facts(failure), "frames": error_frames(failure)}
+        _LOG.error("the request failed unexpectedly", extra=extra)
+
+
+def route_of(scope: Scope) -> str:
+    """The template of the request's path: `/v1/lanes/{lane}`.
+
+    A request that ended before a route was found, as one without a token does, shows the first
+    two segments: what follows may be a key, and the key somebody's address.
+    """
+    route = getattr(scope.get("route"), "path", None)
+    if isinstance(route, str):
+        return route
+    # Quoted, so that no line break gets into the log.
+    first, *rest = quote(scope["path"]).removeprefix("/").split("/")
+    shown = "/".join(["", first, *rest[:1]])
+    return f"{shown}/…" if len(rest) > 1 else shown

@@ -3,17 +3,21 @@ Salesforce.
 """
 
 from datetime import datetime
+from http import HTTPStatus
 from typing import Literal
 
 from fastapi import APIRouter
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
-from api.dependencies import Parts
+from api.dependencies import CalledBy, Parts
 from api.openapi import documented
+from api.problems import ProblemError
+from clients.temporal.governor import recheck_budgets
 from clients.temporal.run_views import translated_temporal
 from schemas.access import CallerRole
-from schemas.governor import Forecast
-from workers.budget_words import budgets_of
+from schemas.budget_recheck import RecheckAnswer, RecheckInput
+from schemas.governor import Budget, Forecast
+from workers.budget_words import NOT_STARTED, budgets_of
 
 router = APIRouter(prefix="/v1/budgets", tags=["budgets"])
 
@@ -28,6 +32,28 @@ class BudgetsAnswer(BaseModel):
     headlines: list[str]
     """Problems, the worst first; one sentence that says so when there are none."""
     budgets: list[Forecast]
+
+
+class Recheck(BaseModel):
+    """Which refusals to look at again."""
+
+    budget: Budget | None = None
+    """Null: of every budget."""
+    reason: str = Field(default="", max_length=1_000)
+    """For the audit log."""
+
+
+@router.post(
+    "/recheck",
+    summary="Read the org's limits now, and end refusals that hold no more; costs one API call",
+    **documented(CallerRole.OPERATOR, HTTPStatus.CONFLICT),
+)
+async def recheck(body: Recheck, parts: Parts, caller: CalledBy) -> RecheckAnswer:
+    request = RecheckInput(budget=body.budget, by=caller.name, reason=body.reason)
+    found = await recheck_budgets(parts.client, parts.org, request)
+    if found is None:
+        raise ProblemError(HTTPStatus.CONFLICT, "no-governor", NOT_STARTED)
+    return found
 
 
 @router.get(

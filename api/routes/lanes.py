@@ -10,7 +10,7 @@ from api.dependencies import CalledBy, Dependencies, Parts
 from api.openapi import documented
 from api.problems import not_found
 from api.runs.models import Reason, Steered
-from clients.temporal.lanes import SeenLane, find_lane, list_lanes
+from clients.temporal.lanes import SeenLane, find_lane, list_lanes, resume_lane
 from clients.temporal.runs import signal
 from schemas import names
 from schemas.access import Caller, CallerRole
@@ -77,9 +77,13 @@ async def _steer(
     parts: Dependencies, lane: str, act: Literal["pause", "resume"], body: Reason, caller: Caller
 ) -> Steered:
     workflow_id = lane_workflow_id(parts.org, lane)
-    name = names.PAUSE if act == "pause" else names.RESUME
     request = PauseInput(by=caller.name, reason=body.reason)
-    if not await signal(parts.client, workflow_id, name, request):
+    is_sent = (
+        await signal(parts.client, workflow_id, names.PAUSE, request)
+        if act == "pause"
+        else await resume_lane(parts.client, parts.org, lane, request)
+    )
+    if not is_sent:
         raise not_found("lane", "/v1/lanes")
     return Steered(act=act, by=caller.name, workflow_id=workflow_id, state_url=f"/v1/lanes/{lane}")
 

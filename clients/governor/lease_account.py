@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from schemas.errors import BudgetSpentError
-from schemas.governor import Budget, GrantedLine, LeaseClass, LeaseLine
+from schemas.governor import ASK_AGAIN, Budget, GrantedLine, LeaseClass, LeaseLine
 
 LeaseKey = tuple[Budget, LeaseClass]
 
@@ -40,6 +40,8 @@ class LeaseAccount:
     ask_again_at: float = 0.0
     paused_until: float = 0.0
     paused_because: str = ""
+    heard_at: float = -math.inf
+    """When the governor, or the org, last said something of it."""
 
     @property
     def left(self) -> int:
@@ -86,27 +88,44 @@ class LeaseAccount:
             want=wish + self.held,
         )
 
-    def hear(self, line: GrantedLine, now: float) -> None:
-        """Take in what the governor answers."""
+    def pause(self, seconds: float, reason: str, now: float) -> None:
+        """The org has refused: spend nothing for so long."""
+        self.paused_until, self.paused_because, self.heard_at = now + seconds, reason, now
+
+    def is_doubtful(self, now: float) -> bool:
+        """True when what is known of a pause is old enough to be asked about again."""
+        return now >= self.heard_at + ASK_AGAIN.total_seconds()
+
+    def hear(self, line: GrantedLine, now: float, *, knows_refusals: bool = True) -> None:
+        """Take in what the governor answers. A pause that it no longer knows is over.
+
+        `knows_refusals`: False = the org has refused since the question was sent.
+        """
         self.granted = max(self.granted, line.granted)
         self.answer = line
-        if line.paused_for:
-            self.paused_until = now + line.paused_for.total_seconds()
-            self.paused_because = line.reason
-        self.ask_again_at = now + line.retry_after.total_seconds()
+        if line.paused_for or knows_refusals:
+            self.pause(line.paused_for.total_seconds(), line.reason, now)
+        self.ask_again_at = now + min(line.retry_after, ASK_AGAIN).total_seconds()
+
+    def until_change(self, now: float, deadline: float) -> float:
+        """Seconds until waiting makes no more sense, or a pause is over: of its end there is no
+        news when tokens are there.
+        """
+        ends = self.paused_until if self.paused_until > now else deadline
+        return max(0.0, min(ends, deadline) - now)
 
     def raise_when_spent(self, key: LeaseKey, now: float, deadline: float) -> None:
         """Raise `BudgetSpentError` when no token can come before the deadline."""
         budget, lease_class = key
-        if self.paused_until >= deadline:
-            raise BudgetSpentError(
-                budget=budget,
-                lease_class=lease_class,
-                reason=self.paused_because,
-                retry_after=timedelta(seconds=self.paused_until - now),
-            )
         answer = self.answer
-        if answer is not None and answer.reason and max(now, self.ask_again_at) >= deadline:
-            raise BudgetSpentError(
-                budget=budget, lease_class=lease_class, reason=answer.reason, retry_after=answer.retry_after
-            )
+        if self.paused_until >= deadline:
+            if self.is_doubtful(now):
+                return  # the governor is asked, and its answer is a moment away
+            reason, later = self.paused_because, self.paused_until - now
+            again = self.heard_at + ASK_AGAIN.total_seconds() - now
+            retry_after = timedelta(seconds=min(later, again))
+        elif answer is not None and answer.reason and max(now, self.ask_again_at) >= deadline:
+            reason, retry_after = answer.reason, min(answer.retry_after, ASK_AGAIN)
+        else:
+            return
+        raise BudgetSpentError(budget=budget, lease_class=lease_class, reason=reason, retry_after=retry_after)

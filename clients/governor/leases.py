@@ -15,6 +15,7 @@ from datetime import timedelta
 
 from clients.governor.lease_account import IDLE_SECONDS, LeaseAccount, LeaseKey
 from clients.governor.protocol import Governor
+from clients.metrics.leases import timed_wait
 from schemas.errors import TidegateError, UnavailableError
 from schemas.governor import Budget, Exchange, LeaseAnswer, LeaseClass, Reading, Refusal
 
@@ -79,6 +80,10 @@ class Leases:
         self._refill_early(account, budget)
         return got
 
+    def is_paused(self, budget: Budget, lease_class: LeaseClass) -> bool:
+        """True while a refusal of the org stops the spending, as far as this process knows."""
+        return self._clock() < self._account(budget, lease_class).paused_until
+
     async def wait_for(self, budget: Budget, lease_class: LeaseClass) -> None:
         """Wait until a token is there, and take none. Raises as `take` does."""
         await self._wait(budget, lease_class, 1)
@@ -139,8 +144,8 @@ class Leases:
         """
         for (budget, _), account in self._accounts.items():
             if budget is refusal.budget:
-                account.paused_until = self._clock() + refusal.retry_after.total_seconds()
-                account.paused_because = f"the org refused ({refusal.kind})"
+                reason = f"the org refused ({refusal.kind})"
+                account.pause(refusal.retry_after.total_seconds(), reason, self._clock())
         self._told.refusals.append(refusal)
         self._ensure_pump()
         self._ask.set()
@@ -177,6 +182,7 @@ class Leases:
         account.use(count, self._clock())
         return account
 
+    @timed_wait
     async def _wait(self, budget: Budget, lease_class: LeaseClass, count: int) -> LeaseAccount:
         deadline = self._clock() + self._patience
         account = self._account(budget, lease_class)
@@ -191,18 +197,10 @@ class Leases:
                 self._ask.set()
                 self._give_up_when_hopeless(account, (budget, lease_class), deadline)
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(self._until_change(account, deadline)), self._news:
+                    async with asyncio.timeout(account.until_change(self._clock(), deadline)), self._news:
                         await self._news.wait()
         finally:
             account.waiting -= count
-
-    def _until_change(self, account: LeaseAccount, deadline: float) -> float:
-        """Seconds until waiting makes no more sense, or a pause is over: of its end there is no
-        news when tokens are there.
-        """
-        now = self._clock()
-        ends = account.paused_until if account.paused_until > now else deadline
-        return max(0.0, min(ends, deadline) - now)
 
     def _give_up_when_hopeless(self, account: LeaseAccount, key: LeaseKey, deadline: float) -> None:
         account.raise_when_spent(key, self._clock(), deadline)
@@ -257,7 +255,8 @@ class Leases:
                 due = min(due, account.used_at + IDLE_SECONDS)
         usable = account.left if self._is_valid() else 0
         if now < account.paused_until:
-            return min(due, account.paused_until)
+            asks = account.waiting > 0 and account.is_doubtful(now)
+            return now if asks else min(due, account.paused_until)
         if account.is_low(usable, now, is_concurrency=budget.is_concurrency):
             due = min(due, account.ask_again_at)
         return due
@@ -288,13 +287,14 @@ class Leases:
     def _hear(self, answer: LeaseAnswer, sent: float) -> None:
         self._life = answer.lease_life.total_seconds()
         self._valid_until = sent + self._life
+        # A refusal that came while the question was under way is not in the answer.
+        untold = {each.budget for each in self._told.refusals}
         for line in answer.lines:
-            self._account(line.budget, line.lease_class).hear(line, self._clock())
+            account = self._account(line.budget, line.lease_class)
+            account.hear(line, self._clock(), knows_refusals=line.budget not in untold)
 
     def _begin_anew(self) -> None:
-        """The leases' life is over: the governor counts what was left as spent, so they are not
-        continued.
-        """
+        """The leases' life is over: the governor counts the rest as spent, so none is continued."""
         self._process = uuid.uuid4().hex
         for account in self._accounts.values():
             account.granted = account.spent = account.returned = 0

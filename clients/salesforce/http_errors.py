@@ -18,7 +18,7 @@ from schemas.errors import (
     UnavailableError,
     UnknownOutcomeError,
 )
-from schemas.governor import Budget, Reading, Refusal, RefusalKind
+from schemas.governor import ASK_AGAIN, Budget, Reading, Refusal, RefusalKind
 from schemas.salesforce.limits import API_USAGE_LAG
 
 SYSTEM = "Salesforce"
@@ -72,9 +72,10 @@ def refused_call(response: httpx.Response, call: str, refusal: Refusal | None) -
     if status == httpx.codes.UNAUTHORIZED:
         return SessionEndedError(detail=f"{code} {message}")
     if refusal is not None:
-        return RateLimitedError(
-            system=SYSTEM, detail=f"{call}: {code} {message}", retry_after=refusal.retry_after
-        )
+        # The governor knows of the refusal, so the next try asks it first, and sends nothing in
+        # vain.
+        again = min(refusal.retry_after, ASK_AGAIN)
+        return RateLimitedError(system=SYSTEM, detail=f"{call}: {code} {message}", retry_after=again)
     if code == "INVALID_FIELD" and _is_reading(call):
         return SchemaChangedError(call=call, detail=message)
     if code in _TOO_SLOW:

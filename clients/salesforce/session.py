@@ -15,12 +15,14 @@ from typing import Any, Literal
 import httpx
 import jwt
 
+from clients.salesforce.login_backoff import LoginBackoff
 from schemas.errors import CredentialsRejectedError, SettingsError, UnavailableError
 from schemas.salesforce.limits import API_VERSION
 
 _SYSTEM = "Salesforce"
 _ASSERTION_LIFE = timedelta(minutes=3)
 _REFUSED = range(400, 500)
+_LATER = {httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_MANY_REQUESTS}
 
 Grant = Literal["client_credentials", "jwt_bearer", "password"]
 
@@ -87,29 +89,46 @@ async def served_versions(instance_url: str) -> ServedVersions:
 
 class SessionSource:
     """Logs in when asked. One for a process: callers share the session until one of them finds it
-    expired.
+    expired, and a failed login until the next may be tried (`LoginBackoff`).
     """
 
     def __init__(self, address: SalesforceAddress) -> None:
         self._address = address
         self._session: Session | None = None
         self._lock = asyncio.Lock()
+        self._backoff = LoginBackoff()
 
     async def session(self) -> Session:
-        """The present session, after a login if there is none yet."""
+        """The present session, after a login if there is none yet.
+
+        Raises `CredentialsRejectedError` or `UnavailableError`: of this login, or of the last one
+        while it is too early for another.
+        """
         async with self._lock:
-            if self._session is None:
-                self._session = await self._log_in()
-            return self._session
+            return self._session or await self._new_session()
 
     async def renew(self, expired: Session | None) -> Session:
         """A session newer than `expired`; of many callers with the same expired session one logs
-        in.
+        in. Raises as `session`.
         """
         async with self._lock:
             if self._session is None or self._session == expired:
-                self._session = await self._log_in()
+                self._session = None
+                return await self._new_session()
             return self._session
+
+    def allow_login(self) -> None:
+        """Try the next login at once, however many were refused: an operator has acted."""
+        self._backoff.allow_now()
+
+    async def _new_session(self) -> Session:
+        await self._backoff.wait()
+        try:
+            session = self._session = await self._log_in()
+        except (CredentialsRejectedError, UnavailableError) as error:
+            raise self._backoff.failed(error) from error
+        self._backoff.worked()
+        return session
 
     async def _log_in(self) -> Session:
         url = f"{self._address.login_url}/services/oauth2/token"
@@ -119,7 +138,7 @@ class SessionSource:
         except httpx.HTTPError as error:
             raise UnavailableError(system=_SYSTEM, detail=f"{url}: {type(error).__name__} {error}") from error
         answer = _json(response)
-        if response.status_code in _REFUSED:
+        if response.status_code in _REFUSED and response.status_code not in _LATER:
             raise CredentialsRejectedError(
                 system=_SYSTEM,
                 error_code=str(answer.get("error", response.status_code)),

@@ -16,7 +16,9 @@ from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.exceptions import FailureError
 from temporalio.service import RPCError, RPCStatusCode
 
+from clients.temporal.updates import send_update
 from schemas import names
+from schemas.budget_recheck import RecheckAnswer, RecheckInput
 from schemas.errors import UnavailableError
 from schemas.governor import Exchange, GovernorConfig, LeaseAnswer
 from schemas.ids import governor_workflow_id
@@ -24,6 +26,8 @@ from transforms.governor.ledger import BudgetLedger
 
 _ANSWER_WITHIN = timedelta(seconds=10)
 _BOOKS_WITHIN = timedelta(seconds=3)
+_RECHECKED_WITHIN = timedelta(seconds=40)
+"""The governor waits 30 s for the org."""
 
 
 async def read_books(client: Client, org: str) -> BudgetLedger | None:
@@ -46,6 +50,23 @@ async def read_books(client: Client, org: str) -> BudgetLedger | None:
             return None
         detail = f"no answer from {governor_workflow_id(org)}: {type(error).__name__}"
         raise UnavailableError(system="The governor", detail=detail) from error
+
+
+async def recheck_budgets(client: Client, org: str, request: RecheckInput) -> RecheckAnswer | None:
+    """Have the org's governor read the limits at once, and forget refusals that hold no more.
+
+    Returns:
+        What it found; None = no governor runs.
+
+    Raises:
+        UnavailableError: No worker answers in time, or the limits could not be read.
+    """
+    found = await send_update(
+        client, governor_workflow_id(org), names.RECHECK, request, RecheckAnswer, within=_RECHECKED_WITHIN
+    )
+    if found is not None and found.trouble:
+        raise UnavailableError(system="Salesforce", detail=f"its limits cannot be read: {found.trouble}")
+    return found
 
 
 class TemporalGovernor:

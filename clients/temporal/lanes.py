@@ -1,6 +1,7 @@
 """Lane workflows, from outside: start one, ask what its follower is doing."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 
 from temporalio.api.enums.v1 import PendingActivityState
@@ -15,12 +16,15 @@ from temporalio.common import (
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from clients.temporal.governor import recheck_budgets
 from clients.temporal.run_views import list_runs, look, query
+from clients.temporal.runs import signal
 from clients.temporal.updates import send_update
 from schemas import names
-from schemas.errors import UnavailableError
+from schemas.budget_recheck import RecheckInput
+from schemas.errors import ActRefusedError, UnavailableError
 from schemas.ids import lane_workflow_id
-from schemas.ingest.messages import LaneInput, LaneState, MovePositionInput
+from schemas.ingest.messages import LaneInput, LaneState, MovePositionInput, PauseInput
 
 _RUNNING = "running"
 _MOST = 500
@@ -71,6 +75,20 @@ class SeenLane:
     state: LaneState | None
     """Its own view; None = no worker answers for it, and then `trouble` says so."""
     trouble: str
+
+
+async def resume_lane(client: Client, org: str, lane: str, request: PauseInput) -> bool:
+    """Have a lane follow again from its position; False = no such lane runs.
+
+    The governor looks again at a refusal that it may still believe, so that the lane does not wait
+    for it. Where the governor does not answer, the lane goes on all the same.
+    """
+    if not await signal(client, lane_workflow_id(org, lane), names.RESUME, request):
+        return False
+    recheck = RecheckInput(by=request.by, reason=f"lane {lane} is resumed", only_refused=True)
+    with suppress(UnavailableError, ActRefusedError):
+        await recheck_budgets(client, org, recheck)
+    return True
 
 
 async def list_lanes(client: Client, org: str) -> list[SeenLane]:

@@ -12,11 +12,16 @@ from schemas.errors import ActRefusedError, UnavailableError
 from schemas.message import Message
 
 M = TypeVar("M", bound=Message)
-_ANSWER_WITHIN = timedelta(seconds=10)
+ANSWER_WITHIN = timedelta(seconds=10)
 
 
 async def send_update(
-    client: Client, workflow_id: str, name: str, request: Message, state: type[M]
+    client: Client,
+    workflow_id: str,
+    name: str,
+    request: Message,
+    state: type[M],
+    within: timedelta = ANSWER_WITHIN,
 ) -> M | None:
     """Have a workflow do something, and wait for its answer; None = it does not run.
 
@@ -26,17 +31,16 @@ async def send_update(
         name: The update, as in `schemas.names`.
         request: The update's argument.
         state: What it answers.
+        within: The longest wait for the answer.
 
     Raises:
         ActRefusedError: The workflow refuses it.
-        UnavailableError: No worker answers within ten seconds.
+        UnavailableError: No worker answers in time.
     """
     handle = client.get_workflow_handle(workflow_id)
     try:
         with translated_temporal():
-            answer: M = await handle.execute_update(
-                name, request, result_type=state, rpc_timeout=_ANSWER_WITHIN
-            )
+            answer: M = await handle.execute_update(name, request, result_type=state, rpc_timeout=within)
             return answer
     except WorkflowUpdateFailedError as error:
         cause = error.cause

@@ -19,6 +19,10 @@ class TransientError(TidegateError):
     code = "TransientError"
     retry_after: timedelta | None = None
     """No sooner than that; None = the caller that tries again decides."""
+    is_expected: ClassVar[bool] = False
+    """True: part of normal work, so nobody needs to look. Temporal counts it as no failure, and the
+    log has a line of level INFO.
+    """
 
 
 class TerminalError(TidegateError):

@@ -86,6 +86,7 @@ class BudgetSpentError(RateLimitedError):
     """The governor grants no token for a call now; the call was not made."""
 
     code = "BudgetSpentError"
+    is_expected = True
 
     def __init__(self, *, budget: str, lease_class: str, reason: str, retry_after: timedelta) -> None:
         self.budget = budget
@@ -130,6 +131,7 @@ class StaleCatalogueError(TransientError):
     """A step was begun with a catalogue that has been changed since."""
 
     code = "CatalogueBehindError"
+    is_expected = True
 
     def __init__(self, *, object_name: str) -> None:
         self.object_name = object_name
@@ -145,6 +147,7 @@ class ObjectHeldError(TransientError):
     """
 
     code = "ObjectHeldError"
+    is_expected = True
     retry_after = timedelta(seconds=30)
 
     def __init__(self, *, object_name: str, reason: str) -> None:

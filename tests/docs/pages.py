@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from sandbox.org.server import coverage
 from sandbox.org.server.app import build_app, open_org
-from tests.docs import api_page, cli_page, settings_page
+from tests.docs import api_page, cli_page, metrics_page, settings_page
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -22,11 +22,18 @@ def sandbox_page() -> str:
             org.store.close()
 
 
+def runbook_copy() -> str:
+    """The console's copy of docs/runbook.md, which ships with the package."""
+    return (DOCS / "runbook.md").read_text(encoding="utf-8")
+
+
 PAGES: Mapping[str, Callable[[], str]] = MappingProxyType(
     {
         "settings.md": settings_page.page,
+        "metrics.md": metrics_page.page,
         "cli.md": cli_page.page,
         "api_routes.md": api_page.page,
         "sandbox.md": sandbox_page,
+        "../api/console/runbook.txt": runbook_copy,
     }
 )

@@ -1,4 +1,4 @@
-"""Reads the output of `tidegate status --check`, as an operator does."""
+"""The answer of `tidegate status --check`, as an operator reads it."""
 
 import json
 import re

@@ -27,6 +27,7 @@ from schemas.governor import (
     RefusalKind,
     Share,
 )
+from transforms.governor.held_lease import HeldLease
 from transforms.governor.usage import Usage
 
 _DAY_HOURS = 24
@@ -39,23 +40,6 @@ _UNREAD = timedelta(seconds=1)
 _CAPPED = timedelta(seconds=0.5)
 GOVERNOR = "governor"
 _NONE = Share(floor=0, ceiling=1)
-
-
-class HeldLease(BaseModel):
-    """The tokens that one process holds for one class."""
-
-    process: str
-    lease_class: LeaseClass
-    granted: int = 0
-    spent: int = 0
-    returned: int = 0
-    ends_at: float = 0.0
-    """When what is left counts as spent (seconds since the epoch)."""
-
-    @property
-    def alive(self) -> int:
-        """Tokens that the process may still spend."""
-        return max(0, self.granted - self.spent - self.returned)
 
 
 class BudgetBook(BaseModel):
@@ -80,6 +64,14 @@ class BudgetBook(BaseModel):
     asked_at: dict[LeaseClass, float] = {}
     paused_until: float = 0.0
     paused_because: str = ""
+    refused_at: float = 0.0
+    """When the org last said that the allocation is used up, while that is believed; 0 = it is
+    not.
+    """
+    set_aside: dict[int, int] = {}
+    """Of `recent`, what the refusal is believed to count: it counts again when the refusal does
+    not.
+    """
 
     def used_at_most(self) -> int:
         """The org's possible count by now, without others' spending since the reading."""
@@ -177,25 +169,60 @@ class BudgetBook(BaseModel):
     def read(self, reading: Reading) -> bool:
         """Take over what the org says; False for a reading older than the one we have."""
         as_of = (reading.at - reading.lag).timestamp()
+        if self.maximum is not None and reading.maximum > self.maximum and self.is_refused:
+            self._believe(reading)
         if self.maximum is not None and as_of < self.as_of:
             return False
+        self.set_aside = {}
         self.maximum, self.used, self.as_of = reading.maximum, reading.used, as_of
         self.recent = {end: tokens for end, tokens in self.recent.items() if end > as_of}
         if not self.budget.is_concurrency:
             self.usage.read(reading.used, reading.at.timestamp())
         return True
 
+    @property
+    def is_refused(self) -> bool:
+        """True while the org's word is believed that the allocation is used up."""
+        return self.refused_at > 0
+
+    def recheck(self, reading: Reading, terms: GovernorConfig) -> None:
+        """Believe a reading that was asked for, rather than a refusal, where it shows room."""
+        if self.is_refused and reading.used < reading.maximum - math.ceil(reading.maximum * terms.margin):
+            self._believe(reading)
+        self.read(reading)
+
+    def _believe(self, reading: Reading) -> None:
+        """The refusal holds no more: the allocation was raised, or an operator says so.
+
+        A refusal before the question is set aside, and the pause with it. A wrong guess costs one
+        more refusal.
+        """
+        if reading.at.timestamp() <= self.refused_at:
+            return
+        as_of = (reading.at - reading.lag).timestamp()
+        self.recent = {end: count for end, count in self.set_aside.items() if end > as_of} | self.recent
+        self.as_of = min(self.as_of, as_of)
+        self.set_aside, self.refused_at = {}, 0.0
+        self.paused_until, self.paused_because = 0.0, ""
+
     def refuse(self, refusal: Refusal) -> None:
         """The org has refused: everybody waits, and a used-up allocation is believed."""
         at = refusal.at.timestamp()
+        if refusal.kind is RefusalKind.QUOTA:
+            self.refused_at = max(self.refused_at, at)
         if refusal.kind is RefusalKind.QUOTA and self.maximum is not None and at > self.as_of:
             self.used, self.as_of = max(self.used, self.maximum), at
+            self.set_aside |= {end: tokens for end, tokens in self.recent.items() if end <= at}
             self.recent = {end: tokens for end, tokens in self.recent.items() if end > at}
         self.paused_until = max(self.paused_until, at + refusal.retry_after.total_seconds())
         self.paused_because = f"the org refused ({refusal.kind}) at {_clock(at)}"
 
     def let_time_pass(self, now: float) -> None:
-        """End the leases whose time is over, and forget what is older than a day."""
+        """End the leases and the refusal whose time is over, and forget what is older than a
+        day.
+        """
+        if now >= self.paused_until:
+            self.refused_at = 0.0
         for key, lease in list(self.leases.items()):
             if lease.ends_at <= now:
                 self._count(lease.lease_class, lease.alive, now)

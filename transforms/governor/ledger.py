@@ -2,9 +2,19 @@
 is.
 """
 
+from datetime import UTC, datetime
+
 from pydantic import BaseModel
 
-from schemas.governor import Budget, Exchange, GovernorConfig, LeaseAnswer, Reading, Refusal
+from schemas.budget_recheck import RecheckedBudget
+from schemas.governor import (
+    Budget,
+    Exchange,
+    GovernorConfig,
+    LeaseAnswer,
+    Reading,
+    Refusal,
+)
 from schemas.salesforce.limits import BULK_INGEST_ROWS, COMETD_CLIENTS, LONG_CALLS_AT_ONCE
 from transforms.governor.budget import BudgetBook
 
@@ -49,7 +59,38 @@ class BudgetLedger(BaseModel):
         for refusal in refusals:
             self.books[refusal.budget].refuse(refusal)
 
+    @property
+    def refused(self) -> frozenset[Budget]:
+        """Budgets that the refusal of a used-up allocation holds back."""
+        return frozenset(name for name, book in self.books.items() if book.is_refused)
+
+    def recheck(
+        self,
+        wanted: Budget | None,
+        refused: frozenset[Budget],
+        readings: tuple[Reading, ...],
+        now: float,
+    ) -> tuple[RecheckedBudget, ...]:
+        """Take in readings that an operator asked for; they outweigh refusals where they show room.
+
+        `wanted`: refusals of this budget only; None = of every one. `refused`: those that were held
+        back when the org was asked.
+        """
+        chosen = [name for name in self.books if wanted in (None, name)]
+        for reading in readings:
+            book = self.books[reading.budget]
+            book.recheck(reading, self.terms) if reading.budget in chosen else book.read(reading)
+        return tuple(_rechecked(self.books[name], now, was_refused=name in refused) for name in chosen)
+
     def let_time_pass(self, now: float) -> None:
         """End leases whose life is over."""
         for book in self.books.values():
             book.let_time_pass(now)
+
+
+def _rechecked(book: BudgetBook, now: float, *, was_refused: bool) -> RecheckedBudget:
+    until = datetime.fromtimestamp(book.paused_until, UTC) if book.paused_until > now else None
+    used = book.used_at_most()
+    return RecheckedBudget(
+        budget=book.budget, maximum=book.maximum, used=used, was_refused=was_refused, paused_until=until
+    )

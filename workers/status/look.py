@@ -116,9 +116,13 @@ class StatusLook:
         return {each.name: each.health for each in (await self.recent()).status.remotes}
 
     def close(self) -> None:
-        """Give the connections back. None is asked any more: a part that hung was aborted."""
-        self._warehouse.close()
-        self._operational.close()
+        """Give the connections back."""
+        for thread, close in (
+            (self._threads["warehouse"], self._warehouse.close),
+            (self._threads["operational"], self._operational.close),
+        ):
+            if thread.has_ended():
+                close()
 
     async def _ask_salesforce(self) -> ServedVersions:
         return await served_versions(self.settings.salesforce.login_url.rstrip("/"))
@@ -134,7 +138,7 @@ class StatusLook:
         remotes: dict[str, Answer[object]],
         temporal: TemporalAnswers,
         warehouse: Answer[WarehouseFacts],
-        operational: Answer[WritebackFacts],
+        operational: Answer[WritebackFacts | None],
     ) -> LookFacts:
         settings, budgets = self.settings, temporal.budgets
         reconciliation = settings.reconciliation

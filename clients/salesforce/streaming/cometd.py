@@ -146,7 +146,7 @@ async def open_cometd_stream(
 
 def _client_of(sessions: SessionSource, stream: CometdStream, api_version: str) -> "_Client":
     client = _Client(
-        _Authenticator(sessions),
+        _Authenticator(sessions, stream),
         replay=_Tap(stream),
         replay_storage_policy=ReplayMarkerStoragePolicy.MANUAL,
         connection_timeout=0,
@@ -197,25 +197,35 @@ class _Client(Client):
 
 
 class _Authenticator(AuthenticatorBase):
-    """Gives the library our session; a second call means that the first session was refused."""
+    """Gives the library our session; a second call means that the first session was refused.
 
-    def __init__(self, sessions: SessionSource) -> None:
+    The library asks again every second when there is no session, and tells nobody. So the stream
+    hears of it here.
+    """
+
+    def __init__(self, sessions: SessionSource, stream: CometdStream) -> None:
         super().__init__()
         self._sessions = sessions
+        self._stream = stream
         self._given: Session | None = None
 
     async def _authenticate(self) -> tuple[int, dict[str, str]]:
-        if self._given is None:
-            self._given = await self._sessions.session()
-        else:
-            self._given = await self._sessions.renew(self._given)
-        given = self._given
+        given = self._given = await self._next()
         facts = {
             "access_token": given.access_token,
             "instance_url": given.instance_url,
             "token_type": given.token_type,
         }
         return 200, facts
+
+    async def _next(self) -> Session:
+        try:
+            if self._given is None:
+                return await self._sessions.session()
+            return await self._sessions.renew(self._given)
+        except TidegateError as error:
+            self._stream.fail(error)
+            raise
 
 
 class _Tap(ReplayMarkerStorage):

@@ -40,11 +40,11 @@ def measure_recent() -> str:
 
 def find_positions() -> str:
     """lane, end position, when received, newest commit time: of each lane's newest batch."""
-    facts = "lane, end_position, last_received_at, last_changed_at"
-    newest_first = "ORDER BY last_received_at DESC, end_position DESC"
+    newest = f"SELECT lane, MAX(last_received_at) AS newest_at FROM {LEDGER} WHERE {_IN_A_DAY} AND {_FOLLOWED} GROUP BY lane"
     return (
-        f"SELECT {facts} FROM (SELECT {facts}, ROW_NUMBER() OVER (PARTITION BY lane {newest_first}) AS place "
-        f"FROM {LEDGER} WHERE {_IN_A_DAY} AND {_FOLLOWED}) AS newest WHERE place = 1 ORDER BY lane"
+        f"SELECT l.lane, MAX(l.end_position), n.newest_at, MAX(l.last_changed_at) FROM {LEDGER} AS l "
+        f"JOIN ({newest}) AS n ON n.lane = l.lane AND n.newest_at = l.last_received_at "
+        f"WHERE l.{_IN_A_DAY} GROUP BY l.lane, n.newest_at ORDER BY l.lane"
     )
 
 

@@ -33,6 +33,7 @@ def routes(org: Org, sessions: Sessions) -> list[BaseRoute]:
         """
         form = dict(request.query_params) | await _form(request)
         try:
+            _check_app(org)
             flows.check(form, request.headers.get("authorization"), own_url(request))
         except OAuthError as error:
             return _refused(error)
@@ -139,6 +140,11 @@ def routes(org: Org, sessions: Sessions) -> list[BaseRoute]:
 def own_url(request: Request) -> str:
     """The URL by which the client reached the org: the client sees it as the org's instance."""
     return f"{request.url.scheme}://{request.headers.get('host', request.url.netloc)}"
+
+
+def _check_app(org: Org) -> None:
+    if org.dials.auth.is_app_blocked:
+        raise OAuthError("OAUTH_APP_BLOCKED", "this app is blocked by admin")
 
 
 def _refused(error: OAuthError) -> Response:

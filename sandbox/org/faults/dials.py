@@ -79,6 +79,10 @@ class AuthDials(_Dials):
     """True answers a refresh grant with a new refresh token and revokes the grant when an old one
     is used again.
     """
+    is_app_blocked: bool = False
+    """True refuses every login, as an administrator does who blocks the connected app; POST to
+    `/sandbox/sessions/expire` ends the sessions that there are.
+    """
     session_seconds: float | None = Field(default=None, gt=0)
     """How long a token lives from its last use; None is Salesforce's two hours."""
 

@@ -1,4 +1,4 @@
-"""A lane's state is the true one: quiet, stalled, waiting and paused are told apart."""
+"""A lane is shown in its true state: quiet, stalled, waiting, paused or unknown."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
