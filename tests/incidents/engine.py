@@ -41,7 +41,12 @@ BRISK: Mapping[str, Any] = {
     # What an incident is noticed by comes every few seconds here, and every few minutes elsewhere.
     "budgets": {"read_every": "PT3S"},
     "drift": {"interval": "PT5S"},
-    "writeback": {"linger": "PT0S", "abandoned_call_timeout": "PT3S", "change_log_timeout": "PT5S"},
+    "writeback": {
+        "linger": "PT0S",
+        "abandoned_call_timeout": "PT3S",
+        "change_log_timeout": "PT5S",
+        "conflict_policy": {"Case": "wins"},
+    },
     "reconciliation": {"comparison_delay": "PT0S"},
     "cut": {"max_age": "PT1S"},
 }
@@ -267,6 +272,17 @@ class RunningEngine:
         catalogue = yaml.safe_load(path.read_text(encoding="utf-8"))
         catalogue["objects"][object_name]["fields"][field_name] = dict(spec)
         path.write_text(yaml.safe_dump(catalogue, sort_keys=False))
+
+    def change_secret(self, secret: str) -> None:
+        """Give the engine another consumer secret; workers read it when they start. It is set right
+        at the end.
+        """
+        right = self.endpoints.salesforce.client_secret
+        if secret != right:
+            self.undo.callback(self.change_secret, right)
+        settings = json.loads(self.settings.read_text())
+        settings["salesforce"]["client_secret"] = secret
+        self.settings.write_text(json.dumps(settings))
 
     def kms(self) -> Any:
         """The key's administrator."""

@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+import psycopg
+
 from tests.incidents.engine import RunningEngine
 from tests.support.builders.waiting import wait_for
 
@@ -30,11 +32,24 @@ def wait_for_state(engine: RunningEngine, number: int, state: str) -> dict[str, 
     seen: list[dict[str, Any]] = [{}]
 
     def has_come() -> bool:
-        seen[0] = json.loads(engine.tidegate("writeback", "show", str(number), "--json").out)
+        seen[0] = shown(engine, number)
         return seen[0]["state"] == state
 
     wait_for(has_come, every=0.5, why=lambda: seen[0])
     return seen[0]
+
+
+def shown(engine: RunningEngine, number: int) -> dict[str, Any]:
+    """The writeback with its attempts."""
+    found: dict[str, Any] = json.loads(engine.tidegate("writeback", "show", str(number), "--json").out)
+    return found
+
+
+def age_writeback(engine: RunningEngine, number: int) -> None:
+    """Let it have been accepted five minutes earlier: a test does not wait for so long."""
+    with psycopg.connect(engine.endpoints.operational.dsn, autocommit=True) as connection:
+        earlier = "UPDATE writeback SET accepted_at = accepted_at - interval '5 minutes' WHERE number = %s"
+        assert connection.execute(earlier, [number]).rowcount == 1
 
 
 def discard_all(engine: RunningEngine) -> None:

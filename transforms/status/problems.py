@@ -150,7 +150,7 @@ def _lane(lane: LaneStatus, now: datetime, *, is_explained: bool) -> Iterator[Pr
 def _objects(objects: tuple[ObjectStatus, ...], now: datetime, *, is_explained: bool) -> Iterator[Problem]:
     for each in objects:
         if each.held:
-            remedy = f"tidegate quality release {each.object}"
+            remedy = f"tidegate quality release {each.object} --reason …"
             yield problem("object.held", each.held, remedy, subject=each.object)
         oldest = each.oldest_unapplied_at
         if oldest is not None and now - oldest > FRESHNESS_TARGET and not each.held:

@@ -41,7 +41,11 @@ def _ledger(warehouse: WarehouseFacts) -> Iterator[Problem]:
         count = sum(row.imbalance for row in wrong)
         names = ", ".join(row.object or "(unreadable)" for row in wrong)
         text = f"{count:,} changes of {names} are neither applied, duplicate nor quarantined"
-        yield problem("ledger.imbalance", text, "report it, and keep the raw files: tidegate ledger")
+        yield problem(
+            "ledger.imbalance",
+            text,
+            "report it, and keep the raw files: tidegate reconcile OBJECT --depth ids",
+        )
 
 
 def _reconciliations(warehouse: WarehouseFacts, facts: LookFacts) -> Iterator[Problem]:
