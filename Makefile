@@ -7,7 +7,7 @@ EXAMPLES ?= 40
 CLIENTS := $(patsubst tests/real_clients/locks/%.lock,%,$(wildcard tests/real_clients/locks/*.lock))
 PEERS := airbyte-source-salesforce tap-salesforce
 
-.PHONY: help setup demo up test test-heavy test-any-schema test-clients test-console lint prose docs format bench bench-day bench-peers bench-writeback lock clean
+.PHONY: help setup demo up dashboards test test-heavy test-observability test-any-schema test-clients test-console lint prose docs format bench bench-day bench-peers bench-writeback lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -67,6 +67,30 @@ test-console: setup .venv-clients/console/.installed  ## every page of the conso
 	@echo "installing $* (once)"
 	@$(PYTHON) -m venv $(@D)
 	@$(@D)/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	@touch $@
+
+test-observability: setup .venv-clients/observability/.installed .venv-clients/prometheus/.installed  ## rules and dashboards against a real Prometheus that watches a running engine; 10 minutes
+	@$(BIN)/python -m pytest -m observability -o faulthandler_timeout=1800 tests/observability $(ARGS)
+
+dashboards: .venv-clients/observability/.installed  ## write Grafana's dashboards of deploy/observability
+	@.venv-clients/observability/bin/python -m deploy.observability.dashboards
+
+.venv-clients/observability/.installed: deploy/observability/requirements.lock
+	@echo "installing grafana-foundation-sdk (once)"
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	@touch $@
+
+# Debian's packages are unpacked, not installed: no service starts. Elsewhere put the programs on PATH.
+.venv-clients/prometheus/.installed:
+	@mkdir -p $(@D)
+	@if ! { command -v prometheus && command -v promtool && command -v amtool; } > /dev/null; then \
+	  command -v apt-get dpkg > /dev/null || { echo "Put prometheus, promtool and amtool on PATH: no apt-get here to fetch them."; exit 1; }; \
+	  echo "fetching prometheus and alertmanager (once)"; \
+	  cd $(@D) && apt-get download --quiet=2 prometheus prometheus-alertmanager \
+	    || { echo "apt-get found no package; try apt-get update, or put prometheus, promtool and amtool on PATH."; exit 1; }; \
+	  for each in *.deb; do dpkg -x $$each . && rm $$each; done; \
+	fi
 	@touch $@
 
 lint: setup prose  ## ruff, mypy and the wording of docs and comments

@@ -1,7 +1,7 @@
 """The app: routes, layers and the parts behind them."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 
 from fastapi import FastAPI
@@ -14,10 +14,14 @@ from api.docs_page import HEADERS, docs_page
 from api.middleware.auth import Authentication, Gate
 from api.middleware.body_limit import BodyLimit
 from api.middleware.request_id import RequestIds
+from api.middleware.traces import Traces
 from api.openapi import describe
 from api.problems import handle_problems
 from api.routes import ROUTERS
+from workers.metrics.serve import serving_metrics
+from workers.metrics.state import exporting_state
 from workers.settings import Settings
+from workers.status import StatusLook
 
 _ABOUT = (
     "What the integration services ask of Tidegate: writebacks, backfills, replays and reconciliations, lanes, budgets, leases, and what became "
@@ -40,9 +44,11 @@ def build_api(settings: Settings) -> Api:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_api_parts(settings) as parts:
-            app.state.parts = parts
-            yield
+        async with serving_metrics(settings.metrics, "api"), open_api_parts(settings) as parts:
+            with closing(StatusLook(settings, parts.client)) as looks:
+                async with exporting_state(looks):
+                    app.state.parts = parts
+                    yield
 
     app = FastAPI(
         title="Tidegate",
@@ -53,7 +59,8 @@ def build_api(settings: Settings) -> Api:
         redoc_url=None,
         lifespan=lifespan,
         # Its records of failures quote what was sent; ours do not.
-        telemetry={"logs": False, "auto_configure": False},
+        # Its spans have the query; `Traces` makes ours.
+        telemetry={"tracing": False, "logs": False, "auto_configure": False},
     )
     for router in ROUTERS:
         app.include_router(router)
@@ -68,7 +75,8 @@ def build_api(settings: Settings) -> Api:
 
     most = settings.api.max_body_bytes
     console = BodyLimit(build_console(settings, gate, parts), most)
-    return Api(RequestIds(TwoDoors(console, Authentication(BodyLimit(app, most), gate))), app)
+    limited = Traces(BodyLimit(app, most))
+    return Api(RequestIds(TwoDoors(console, Authentication(limited, gate))), app)
 
 
 def _docs_of(app: FastAPI) -> Callable[[], Awaitable[HTMLResponse]]:

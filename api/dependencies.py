@@ -15,6 +15,7 @@ from clients.database.audit_log import AuditLog
 from clients.database.console_sessions import EndedSessions
 from clients.database.idempotency_keys import RequestKeys
 from clients.storage.objects import ObjectStore
+from clients.telemetry.spans import SpanRef
 from clients.temporal.run_views import web_ui_url
 from clients.temporal.writeback_queues import WritebackQueues
 from clients.warehouse import Warehouse
@@ -27,6 +28,7 @@ from schemas.catalogue import Catalogue
 from workers.addresses import s3_address
 from workers.clients import catalogue_file, connect_temporal, following, open_warehouse
 from workers.intake import writeback_intake, writeback_queues
+from workers.metrics.serve import sdk_runtime
 from workers.settings import Settings
 from workers.status import StatusLook
 
@@ -72,7 +74,7 @@ async def open_api_parts(settings: Settings) -> AsyncIterator[Dependencies]:
     remote parts do.
     """
     dsn = settings.operational.dsn.get_secret_value()
-    client = await connect_temporal(settings, lazy=True)
+    client = await connect_temporal(settings, lazy=True, runtime=sdk_runtime(settings.metrics))
     store = await asyncio.to_thread(ObjectStore, s3_address(settings.s3))
     async with AsyncExitStack() as stack:
         warehouse = stack.enter_context(closing(open_warehouse(settings)))
@@ -105,5 +107,12 @@ async def _caller(request: Request) -> Caller:
     return caller
 
 
+async def _parent_span(request: Request) -> SpanRef | None:
+    found: SpanRef | None = request.state.parent_span
+    return found
+
+
 Parts = Annotated[Dependencies, Depends(_parts)]
 CalledBy = Annotated[Caller, Depends(_caller)]
+ParentSpan = Annotated[SpanRef | None, Depends(_parent_span)]
+"""The caller's span; None when the request names none."""

@@ -50,6 +50,7 @@ _COMMANDS: dict[Panel, dict[str, str]] = {
     Panel.RUN: {
         "worker": "cli.worker:worker",
         "api": "cli.api:app",
+        "metrics": "cli.metrics:metrics",
         "catalogue": "cli.catalogue:app",
         "config": "cli.config:app",
         "doctor": "cli.doctor:doctor",

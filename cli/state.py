@@ -20,6 +20,11 @@ def settings_file(state: Path) -> Path:
     return state / "settings.json"
 
 
+def metrics_file(state: Path) -> Path:
+    """The addresses at which the engine's processes serve metrics, for Prometheus."""
+    return state / "metrics.json"
+
+
 def write_endpoints(state: Path, endpoints: Endpoints) -> None:
     """Leave the endpoints for other commands, readable by their owner alone: they hold
     credentials.

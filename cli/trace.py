@@ -50,6 +50,7 @@ def _show(found: dict[str, Any]) -> None:
     for step in {step["batch"]: step for step in found["steps"]}.values():
         OUT.print(f"batch {step['batch']}: positions {step['positions']}, raw file {step['raw_file']}")
         OUT.print(f"  {step['workflow_url'] or step['workflow']}")
+        OUT.print(f"  trace {step['trace_url'] or step['trace_id']}", markup=False)
     if current := found.get("current"):
         deleted = ", deleted" if current["is_deleted"] else ""
         whole = "" if current["is_complete"] else ", incomplete: no whole record was seen yet"

@@ -10,14 +10,15 @@ import typer
 import uvloop
 
 from cli.output import say
-from clients.telemetry.log_setup import set_up_logs
 from schemas.errors import UnavailableError
 from workers.lanes import ensure_lanes
+from workers.metrics.serve import serving_metrics
 from workers.process import run_workers
 from workers.reconciliations import ensure_reconciliations
 from workers.roles import Role
 from workers.schedules import ensure_watches
 from workers.settings import Settings, load_settings
+from workers.telemetry import telemetry
 
 _RETRY_SECONDS = 2.0
 
@@ -33,14 +34,19 @@ def worker(
     Example: tidegate worker --role lanes
     """
     loaded = load_settings(settings)
-    set_up_logs(loaded.log, org=loaded.salesforce.org_id, process=f"worker-{role}")
-    uvloop.run(_serve(loaded, role))
+    with telemetry(loaded, f"worker-{role}"):
+        uvloop.run(_serve(loaded, role))
 
 
 async def _serve(settings: Settings, role: Role) -> None:
     stop = asyncio.Event()
     for signal_ in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signal_, stop.set)
+    async with serving_metrics(settings.metrics, f"worker-{role}"):
+        await _work_until(stop, settings, role)
+
+
+async def _work_until(stop: asyncio.Event, settings: Settings, role: Role) -> None:
     while not stop.is_set():
         try:
             async with run_workers(settings, role) as client:

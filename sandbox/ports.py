@@ -43,6 +43,17 @@ def free_port(wanted: int = 0) -> int:
     return _bound(0)
 
 
+def free_pair() -> int:
+    """A free port whose next one is free, too."""
+    for _ in range(_TRIES):
+        first = free_port()
+        with suppress(OSError):
+            if _is_ours(first + 1):
+                _bound(first + 1)
+                return first
+    raise SettingsError("No two free ports stand side by side on 127.0.0.1. End what takes so many.")
+
+
 def accepts_connections(port: int) -> bool:
     """True when something listens on the loopback port."""
     with socket.socket() as probe:

@@ -200,6 +200,14 @@ class WritebackStanding(Message):
     oldest_waiting_at: AwareDatetime | None
 
 
+class UnknownWritebacks(Message):
+    """An object's writebacks that were sent, and whose outcome is not known."""
+
+    object: str
+    writebacks: int
+    oldest_sent_at: AwareDatetime
+
+
 class LatencySpread(Message):
     """Seconds."""
 
@@ -227,6 +235,7 @@ class WritebackFacts(Message):
     standings: tuple[WritebackStanding, ...]
     latencies: tuple[WritebackLatency, ...] = ()
     pauses: tuple[PauseView, ...]
+    unknown: tuple[UnknownWritebacks, ...] = ()
 
 
 class FailedRun(Message):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.runtime import Runtime
 
 from clients.concurrency import run_to_completion
 from clients.database.audit_log import AuditLog
@@ -28,6 +29,7 @@ from transforms.catalogue.warehouse_names import within
 from transforms.pii import Protector
 from workers.addresses import s3_address
 from workers.settings import Settings
+from workers.telemetry import temporal_plugins
 
 _log = logging.getLogger(__name__)
 _NO_TABLE = "42P01"
@@ -50,15 +52,23 @@ class ProcessClients:
         return Clients(temporal, self.store, self.warehouse, self.catalogue, self.audit, self.protector)
 
 
-async def connect_temporal(settings: Settings, *, lazy: bool = False) -> Client:
+async def connect_temporal(
+    settings: Settings, *, lazy: bool = False, runtime: Runtime | None = None
+) -> Client:
     """A client for the settings' Temporal; raises `UnavailableError` that says where it looked.
 
-    A lazy one connects when it is first used.
+    A lazy one connects when it is first used. `runtime`: of the SDK; None: the usual one, which
+    serves no metrics.
     """
     where = settings.temporal
     try:
         return await Client.connect(
-            where.address, namespace=where.namespace, data_converter=pydantic_data_converter, lazy=lazy
+            where.address,
+            namespace=where.namespace,
+            data_converter=pydantic_data_converter,
+            lazy=lazy,
+            plugins=temporal_plugins(),
+            runtime=runtime,
         )
     except RuntimeError as error:
         detail = f"no answer at {where.address}; start it, or set TIDEGATE_TEMPORAL__ADDRESS"

@@ -9,6 +9,7 @@ from temporalio.client import Client
 
 from clients.writeback.store import WritebackStore
 from workers.clients import connect_temporal, following, open_clients
+from workers.metrics.serve import sdk_runtime
 from workers.queues import Process
 from workers.roles import Role, activity_workers, governor_worker, workflow_worker
 from workers.salesforce import open_org
@@ -19,7 +20,7 @@ from workers.writeback import keeping_describes, keeping_queues
 @asynccontextmanager
 async def run_workers(settings: Settings, role: Role = Role.ALL) -> AsyncIterator[Client]:
     """Run the role's workers until the context is left; they then finish their current work."""
-    client = await connect_temporal(settings)
+    client = await connect_temporal(settings, runtime=sdk_runtime(settings.metrics))
     parts = await asyncio.to_thread(open_clients, settings)
     # Steps wait in threads for S3 and the warehouse; the loop's own default would be six of them.
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(24, thread_name_prefix="step"))

@@ -15,7 +15,7 @@ from clients.warehouse.psycopg_errors import translated_psycopg
 from clients.warehouse.sql import apply as sql
 from clients.writeback.queries import Row, WritebackQueries
 from schemas.catalogue import ObjectSpec, Pii
-from schemas.ids import batch_workflow_id
+from schemas.ids import batch_workflow_id, trace_id_of, writeback_batch_id
 from schemas.tables import quoted
 from workers.clients import decided_catalogue, open_warehouse
 from workers.settings import Settings
@@ -40,6 +40,9 @@ class TraceStep:
     raw_file: str
     workflow: str
     workflow_url: str | None
+    trace_id: str
+    """Of the batch, 32 hex digits."""
+    trace_url: str | None
 
 
 def trace_record(settings: Settings, record_id: str) -> dict[str, Any] | None:
@@ -94,6 +97,8 @@ def _steps(
             raw_key or "",
             workflow,
             web_ui_url(settings.temporal.ui_url, settings.temporal.namespace, workflow),
+            trace_id_of(workflow),
+            settings.telemetry.url_of(trace_id_of(workflow)),
         )
         steps.append(TraceStep(*found))
     return steps
@@ -150,7 +155,14 @@ def _quality(connection: psycopg.Connection, record_id: str) -> list[dict[str, A
 
 def _writebacks(settings: Settings, record_id: str) -> list[Row]:
     with closing(WritebackQueries(settings.operational.dsn.get_secret_value())) as looks:
-        return looks.of_record(record_id, _MOST_WRITEBACKS)
+        rows = looks.of_record(record_id, _MOST_WRITEBACKS)
+    return [{**row, "trace_id": _trace_of(settings, row)} for row in rows]
+
+
+def _trace_of(settings: Settings, row: Row) -> str | None:
+    """Trace of a writeback's batch; None before it is in one."""
+    batch, org = row["batch"], settings.salesforce.org_id
+    return trace_id_of(writeback_batch_id(org, row["object"], batch)) if batch else None
 
 
 def current_values(settings: Settings, object_name: str, record_id: str) -> dict[str, str] | None:

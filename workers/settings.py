@@ -27,6 +27,7 @@ from schemas.settings.backfill import BackfillSettings
 from schemas.settings.drift import DriftSettings
 from schemas.settings.ingest import CutSettings, LaneSettings, PollingSettings
 from schemas.settings.log import LogSettings
+from schemas.settings.metrics import MetricsSettings
 from schemas.settings.planner import PlannerSettings
 from schemas.settings.quality import QualitySettings
 from schemas.settings.reconcile import ReconciliationSettings
@@ -37,6 +38,7 @@ from schemas.settings.services import (
     TemporalSettings,
     WarehouseSettings,
 )
+from schemas.settings.telemetry import TelemetrySettings
 from schemas.settings.writeback import WritebackSettings
 
 DEFAULT_FILE = Path("var/settings.json")
@@ -77,6 +79,8 @@ class Settings(BaseSettings):
     """Path of the catalogue file. Default: the one that comes with the package."""
     api: ApiSettings = ApiSettings()
     log: LogSettings = LogSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
+    metrics: MetricsSettings = MetricsSettings()
 
     @classmethod
     def settings_customise_sources(

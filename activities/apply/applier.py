@@ -25,6 +25,8 @@ from activities.apply.seen import SeenChanges
 from activities.quality.fold_findings import record_fold_findings
 from activities.quality.record_quality import count_rejected, record_quality
 from activities.request_reread import enqueue_rereads, reread_incomplete
+from clients.metrics.changes import count_applied, object_label, observe_applied, timed, timed_outcome
+from clients.metrics.work import WAREHOUSE_LOCK_SECONDS, WAREHOUSE_SECONDS
 from clients.storage.objects import ObjectStore
 from clients.warehouse import Transaction, Warehouse
 from clients.warehouse.live_catalogue import check_revision
@@ -76,8 +78,12 @@ class Applier:
     ) -> list[ApplyResult]:
         name = items[0].staged.object
         shares = [self.read(item, spec) for item in items]
-        with self.warehouse.transaction() as transaction:
-            transaction.lock_object(spec.table if spec else name)
+        with (
+            timed_outcome(WAREHOUSE_SECONDS, object_label(name)),
+            self.warehouse.transaction() as transaction,
+        ):
+            with timed(WAREHOUSE_LOCK_SECONDS, object_label(name)):
+                transaction.lock_object(spec.table if spec else name)
             check_revision(transaction, name, known)
             done = _applied_before(transaction, name, [share.batch for share in shares])
             fresh = [share for share in shares if share.batch not in done]
@@ -95,6 +101,7 @@ class Applier:
                 self._load_refused(transaction, share)
             write_ledger(transaction, fresh)
             before = {batch: _ledger_result(row) for batch, row in done.items()}
+        _observe(fresh)
         return [before.get(share.batch) or share.result() for share in shares]
 
     def read(self, item: ApplyInput, spec: ObjectSpec | None) -> BatchSlice:
@@ -117,6 +124,16 @@ class Applier:
             sql.QUARANTINE, QUARANTINE_COLUMNS, for_quarantine(share.refused, [_now()] * len(share.refused))
         )
         share.rereads += enqueue_rereads(transaction, rereads_for_refusals(share.refused))
+
+
+def _observe(fresh: Sequence[BatchSlice]) -> None:
+    """Count what was committed just now."""
+    committed_at = _now()
+    for share in fresh:
+        count_applied(share.result())
+        if share.changes is not None and share.applied:
+            new = share.changes if not share.duplicate else share.changes.filter(pa.array(share.is_new))
+            observe_applied(share.item.manifest, share.item.staged.object, new, committed_at)
 
 
 def with_columns(changes: pa.Table, spec: ObjectSpec) -> pa.Table:
@@ -210,6 +227,10 @@ def apply_changes(
         shares[0].rereads += recorded.rereads
         shares[0].rereads += reread_incomplete(transaction, spec, new, seen.last_orders)
     _count(shares, incoming, seen.is_new)
+    place = 0
+    for share in shares:
+        count = 0 if share.changes is None else len(share.changes)
+        share.is_new, place = seen.is_new[place : place + count], place + count
 
 
 def _without(changes: pa.Table, record_ids: Collection[str]) -> pa.Table:

@@ -26,6 +26,8 @@ class BatchSlice:
     rebuilt: int = 0
     rereads: int = 0
     isolated: int = 0
+    is_new: Sequence[bool] = ()
+    """Of each change: the log did not know it."""
 
     @property
     def batch(self) -> str:

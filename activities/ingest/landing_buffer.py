@@ -69,6 +69,11 @@ class LandingBuffer:
     def __len__(self) -> int:
         return len(self._events)
 
+    @property
+    def size(self) -> int:
+        """Bytes of the events."""
+        return self._bytes
+
     def add(self, messages: Sequence[StreamMessage]) -> None:
         """Take events in. They are encrypted here, before anything else sees them."""
         for message in messages:

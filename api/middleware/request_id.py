@@ -11,6 +11,7 @@ from urllib.parse import quote
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.middleware.metrics import observe_request
 from api.problems import response_of, unexpected
 from clients.telemetry.error_facts import error_facts, error_frames
 from clients.telemetry.log_context import log_fields
@@ -55,11 +56,16 @@ class RequestIds:
                 state["error"] = error
                 if not status:
                     await response_of(unexpected(), request_id)(scope, receive, with_id)
-            _log(scope, status, time.monotonic() - began)
+            # The request's span has ended, and its line is still to name it.
+            span = state.get("span")
+            ids = {} if span is None else {"trace_id": span.trace_id, "span_id": span.span_id}
+            with log_fields(**ids):
+                _log(scope, status, time.monotonic() - began)
 
 
 def _log(scope: Scope, status: int, seconds: float) -> None:
-    """The request's line, and one more for an unexpected error."""
+    """The request's line and metric, and one more line for an unexpected error."""
+    observe_request(scope, status, seconds)
     state = scope["state"]
     caller = state.get("caller")
     name = "nobody" if caller is None else caller.name

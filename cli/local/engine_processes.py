@@ -11,6 +11,7 @@ from typing import Any
 from cli.api import COMMAND
 from cli.output import say
 from sandbox.endpoints import Endpoints
+from sandbox.ports import free_pair
 from sandbox.processes import ProcessGroup
 from workers.settings import FILE_VARIABLE
 
@@ -57,12 +58,31 @@ def write_settings(
     path.write_text(json.dumps(settings, indent=2) + "\n")
 
 
+def scrape_targets(ports: dict[str, int]) -> list[dict[str, Any]]:
+    """Process -> port, as a file of Prometheus' `file_sd_configs`: the engine's own metrics, and
+    the Temporal SDK's on the next port.
+    """
+    return [
+        {"targets": [f"127.0.0.1:{port + beside}"], "labels": {"process": name, "exporter": exporter}}
+        for name, port in ports.items()
+        for beside, exporter in enumerate(("engine", "sdk"))
+    ]
+
+
 class EngineProcesses:
     """One process a role. A watcher thread starts a dead one again."""
 
-    def __init__(self, folder: Path, settings_file: Path, *, restart: bool = True) -> None:
+    def __init__(
+        self, folder: Path, settings_file: Path, *, restart: bool = True, metrics_file: Path | None = None
+    ) -> None:
+        """`metrics_file`: where the ports are listed at which the processes serve metrics; None:
+        they serve none.
+        """
         self.group = ProcessGroup(folder)
         self.settings_file = settings_file
+        self._ports = {} if metrics_file is None else {name: free_pair() for name in (API, *ROLES)}
+        if metrics_file is not None:
+            metrics_file.write_text(json.dumps(scrape_targets(self._ports), indent=2) + "\n")
         self._restart = restart
         self._stopping = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="engine-watcher", daemon=True)
@@ -76,13 +96,16 @@ class EngineProcesses:
     def start_role(self, role: str) -> None:
         """Start one more process of a role."""
         command = [sys.executable, "-m", "cli.main", "worker", "--role", role]
-        self.group.start(
-            f"worker-{role}", command, environment={"TIDEGATE_SETTINGS": str(self.settings_file)}
-        )
+        self.group.start(f"worker-{role}", command, environment=self._environment(role))
 
     def start_api(self) -> None:
         """Start the HTTP API, too."""
-        self.group.start(API, list(COMMAND), environment={FILE_VARIABLE: str(self.settings_file)})
+        self.group.start(API, list(COMMAND), environment=self._environment(API))
+
+    def _environment(self, name: str) -> dict[str, str]:
+        port = self._ports.get(name)
+        metered = {} if port is None else {"TIDEGATE_METRICS__PORT": str(port)}
+        return {FILE_VARIABLE: str(self.settings_file)} | metered
 
     def stop(self) -> None:
         """Stop them in order; their work is finished or taken up at the next start."""

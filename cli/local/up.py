@@ -14,7 +14,7 @@ from cli.local.sandbox import show_endpoints, stop_event
 from cli.local.sandbox_packages import require_sandbox_packages
 from cli.options import DEFAULT_HOME, Home
 from cli.output import OUT, say
-from cli.state import settings_file, write_endpoints
+from cli.state import metrics_file, settings_file, write_endpoints
 from sandbox.endpoints import Endpoints
 from sandbox.ports import free_port
 from sandbox.processes import ProcessGroup
@@ -51,11 +51,12 @@ def up(
     ports = Ports(temporal=temporal_port, temporal_ui=temporal_ui_port)
     api = api_port or free_port()
     with running_all(
-        home, fresh=fresh, ports=ports, planner=planner, api_port=api, catalogue=catalogue
+        home, fresh=fresh, ports=ports, planner=planner, api_port=api, catalogue=catalogue, metrics=True
     ) as running:
         show_endpoints(running.endpoints)
         OUT.print(f"Console      http://127.0.0.1:{api}/console")
         OUT.print(f"HTTP API     http://127.0.0.1:{api}/v1/docs   token in {home / 'api.token'}")
+        OUT.print(f"metrics      for Prometheus' file_sd_configs: {metrics_file(home)}")
         OUT.print("Try, in another terminal: tidegate sandbox traffic, tidegate status --watch")
         stop.wait()
         say("stopping")
@@ -88,12 +89,13 @@ def running_all(
     planner: bool = False,
     api_port: int | None = None,
     catalogue: Path | None = None,
+    metrics: bool = False,
 ) -> Iterator[Running]:
     """Sandbox and engine processes over one state folder, stopped in order when left.
 
     Without the planner every object is streamed, and the org delivers as many events as that
-    takes. Without `api_port` there is no HTTP API. `catalogue`: the engine's; None: the one that
-    ships. The org keeps its own objects.
+    takes. Without `api_port` there is no HTTP API. With `metrics` every process serves them.
+    `catalogue`: the engine's; None: the one that ships. The org keeps its own objects.
     """
     from sandbox.stack import running_sandbox
 
@@ -104,7 +106,11 @@ def running_all(
         write_endpoints(folder, endpoints)
         api = None if api_port is None else {"port": api_port, "tokens": [local_token(folder)[1]]}
         write_settings(settings_file(folder), endpoints, planner=planner, api=api, catalogue=catalogue)
-        engine = EngineProcesses(folder / "logs" / "engine", settings_file(folder))
+        engine = EngineProcesses(
+            folder / "logs" / "engine",
+            settings_file(folder),
+            metrics_file=metrics_file(folder) if metrics else None,
+        )
         engine.group.end_leftovers()
         engine.start()
         if api is not None:

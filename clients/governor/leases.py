@@ -15,6 +15,7 @@ from datetime import timedelta
 
 from clients.governor.lease_account import IDLE_SECONDS, LeaseAccount, LeaseKey
 from clients.governor.protocol import Governor
+from clients.metrics.leases import timed_wait
 from schemas.errors import TidegateError, UnavailableError
 from schemas.governor import Budget, Exchange, LeaseAnswer, LeaseClass, Reading, Refusal
 
@@ -181,6 +182,7 @@ class Leases:
         account.use(count, self._clock())
         return account
 
+    @timed_wait
     async def _wait(self, budget: Budget, lease_class: LeaseClass, count: int) -> LeaseAccount:
         deadline = self._clock() + self._patience
         account = self._account(budget, lease_class)
@@ -292,9 +294,7 @@ class Leases:
             account.hear(line, self._clock(), knows_refusals=line.budget not in untold)
 
     def _begin_anew(self) -> None:
-        """The leases' life is over: the governor counts what was left as spent, so they are not
-        continued.
-        """
+        """The leases' life is over: the governor counts the rest as spent, so none is continued."""
         self._process = uuid.uuid4().hex
         for account in self._accounts.values():
             account.granted = account.spent = account.returned = 0

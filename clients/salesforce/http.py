@@ -20,6 +20,7 @@ from typing import Protocol, Self
 import httpx
 
 from clients.governor.protocol import TokenSource
+from clients.metrics.calls import org_call
 from clients.salesforce.call_count import note_call
 from clients.salesforce.call_log import CallLine
 from clients.salesforce.http_errors import (
@@ -178,9 +179,13 @@ class OrgHttp:
     ) -> httpx.Response:
         await self._purse.take(Budget.API_CALLS, lease_class)
         request.headers["Authorization"] = f"{session.token_type} {session.access_token}"
-        with CallLine(request.method, request.url.path, lease_class) as line:
+        with (
+            CallLine(request.method, request.url.path, lease_class) as line,
+            org_call(request.url.path, lease_class) as made,
+        ):
             response = await transmit(request)
             line.answered(response.status_code)
+            made.answered(response, is_throttled=refusal_for_all(response, ()) is not None)
         self._read_time(response)
         if (usage := api_usage(response)) is not None:
             self._purse.read(usage)

@@ -12,6 +12,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
+from clients.metrics.calls import meter_aws
 from schemas.errors import CredentialsRejectedError, ObjectMissingError, TerminalError, UnavailableError
 
 _SYSTEM = "S3"
@@ -47,7 +48,7 @@ def aws_client(service: str, address: S3Address, changed: Config | None = None) 
     `changed`: other times and tries than the engine's own; None: those.
     """
     usual = _config(address)
-    return boto3.client(
+    client = boto3.client(
         service,
         endpoint_url=address.endpoint_url,
         region_name=address.region,
@@ -55,6 +56,8 @@ def aws_client(service: str, address: S3Address, changed: Config | None = None) 
         aws_secret_access_key=address.secret_key,
         config=usual if changed is None else usual.merge(changed),
     )
+    meter_aws(client)
+    return client
 
 
 def _config(address: S3Address) -> Config:

@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from clients.metrics.writebacks import Settled, count_settled
 from clients.writeback.store import storable
 from clients.writeback.tables import WRITEBACK, WRITEBACK_ATTEMPT
 from schemas.writeback.messages import WritebackState
@@ -34,9 +35,10 @@ def settle(
     ).all()
     if not open_ones:
         return
-    attempts, updates = [], []
+    attempts, updates, settled = [], [], []
     for row in open_ones:
         outcome = outcomes[row.record]
+        settled.append(_settled(row, outcome, sent_at, now))
         attempts.append(_attempt(row, outcome, sent_at, now))
         updates.append(_update(row, outcome, now))
     connection.execute(insert(WRITEBACK_ATTEMPT), attempts)
@@ -47,6 +49,13 @@ def settle(
         .values({name: sa.bindparam(f"new_{name}") for name in names}),
         updates,
     )
+    sa.event.listen(connection, "commit", lambda _: count_settled(settled), once=True)
+
+
+def _settled(row: sa.Row[Any], outcome: Outcome, sent_at: datetime | None, now: datetime) -> Settled:
+    is_done = outcome.state is WritebackState.DONE
+    since = row.retried_at or row.accepted_at
+    return Settled(row.object, outcome.state, outcome.code or "", since, sent_at, now if is_done else None)
 
 
 def _attempt(row: sa.Row[Any], outcome: Outcome, sent_at: datetime | None, now: datetime) -> dict[str, Any]:

@@ -14,6 +14,9 @@ from schemas.writeback.messages import BatchState, WritebackState
 RECENT = timedelta(hours=1)
 """Latencies are of what was done within this time."""
 
+ANSWERED_WITHIN = timedelta(minutes=1)
+"""A batch that was sent longer ago and has no outcome counts as unknown."""
+
 
 @dataclass(frozen=True)
 class Spread:
@@ -73,6 +76,32 @@ def queue_stats(connection: sa.Connection) -> list[QueueStats]:
         .order_by(table.object)
     )
     return [QueueStats(*row) for row in connection.execute(query)]
+
+
+@dataclass(frozen=True)
+class UnknownOutcomes:
+    """An object's writebacks that were sent and have no outcome."""
+
+    object: str
+    writebacks: int
+    oldest_sent_at: datetime
+
+
+def unknown_outcomes(connection: sa.Connection) -> list[UnknownOutcomes]:
+    """Of what was sent longer ago than a call takes."""
+    table, batch = WRITEBACK.c, WRITEBACK_BATCH.c
+    query = (
+        sa.select(batch.object, sa.func.count(), sa.func.min(batch.sent_at))
+        .join(WRITEBACK, table.batch == batch.batch)
+        .where(
+            batch.state == BatchState.SENT,
+            batch.sent_at < datetime.now(UTC) - ANSWERED_WITHIN,
+            table.state == WritebackState.OPEN,
+        )
+        .group_by(batch.object)
+        .order_by(batch.object)
+    )
+    return [UnknownOutcomes(*row) for row in connection.execute(query)]
 
 
 def latencies(connection: sa.Connection, within: timedelta = RECENT) -> list[Latency]:

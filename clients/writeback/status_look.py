@@ -8,9 +8,9 @@ import sqlalchemy as sa
 from clients.database.engine import session_options, translated_database
 from clients.warehouse.status_look import shut_down
 from clients.writeback.pauses import pause_views
-from clients.writeback.stats import latencies, queue_stats
+from clients.writeback.stats import latencies, queue_stats, unknown_outcomes
 from schemas.status import LOOK_SECONDS
-from schemas.status_facts import WritebackFacts, WritebackLatency, WritebackStanding
+from schemas.status_facts import UnknownWritebacks, WritebackFacts, WritebackLatency, WritebackStanding
 
 
 class OperationalLook:
@@ -41,6 +41,7 @@ class OperationalLook:
                     WritebackLatency.model_validate(asdict(row)) for row in latencies(connection)
                 ),
                 pauses=tuple(pause_views(connection)),
+                unknown=tuple(UnknownWritebacks(**asdict(row)) for row in unknown_outcomes(connection)),
             )
 
     def abort(self) -> None:

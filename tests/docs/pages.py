@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from sandbox.org.server import coverage
 from sandbox.org.server.app import build_app, open_org
-from tests.docs import api_page, cli_page, settings_page
+from tests.docs import api_page, cli_page, metrics_page, settings_page
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -30,6 +30,7 @@ def runbook_copy() -> str:
 PAGES: Mapping[str, Callable[[], str]] = MappingProxyType(
     {
         "settings.md": settings_page.page,
+        "metrics.md": metrics_page.page,
         "cli.md": cli_page.page,
         "api_routes.md": api_page.page,
         "sandbox.md": sandbox_page,

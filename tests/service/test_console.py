@@ -240,7 +240,8 @@ async def test_a_remote_that_cannot_be_asked_is_unknown_and_the_page_never_says_
 
 
 async def test_every_vendored_file_is_the_one_that_was_published() -> None:
-    listed = dict(reversed(line.split("  ")) for line in (STATIC / "SHA256SUMS").read_text().splitlines())
+    lines = (line.split("  ") for line in (STATIC / "SHA256SUMS").read_text().splitlines())
+    listed = {name: digest for digest, name in lines}
     found = {name: hashlib.sha256((STATIC / name).read_bytes()).hexdigest() for name in listed}
     assert found == listed
     ours = {"console.css", "console.js", "icon.svg", "SHA256SUMS", "README.txt"}

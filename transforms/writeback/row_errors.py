@@ -120,6 +120,11 @@ _READ_IT = "Salesforce's own words say why; fix that, then retry, or discard the
 _NO_PARENT = "Submit the parent, or correct the reference; then retry."
 _TAKEN = "Another record has this value in a unique field: correct one of them, and submit it again under a new key."
 
+KNOWN_CODES = (
+    _AGAIN | _UNKNOWN | _WRAPPERS | _DEAD.keys() | {"DUPLICATE_VALUE", "INVALID_CROSS_REFERENCE_KEY"}
+)
+"""Every code that this module tells apart."""
+
 
 def read_row_error(
     code: str, message: str, *, key_field: str = "", names_parent: bool = True, is_delete: bool = False

@@ -102,7 +102,7 @@ def browser(issuer: Issuer | None = None, **console: Any) -> httpx.AsyncClient:
 
 
 async def begin(http: httpx.AsyncClient, issuer: Issuer) -> tuple[dict[str, str], str]:
-    """What the issuer was asked, and the cookie of the login under way."""
+    """The question to the issuer, and the cookie of the login under way."""
     response = await http.get("/console/oidc/begin?back=/console/runs", headers=SECURE)
     asked = {
         name: values[0] for name, values in parse_qs(urlsplit(response.headers["location"]).query).items()

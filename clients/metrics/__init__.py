@@ -1,0 +1,1 @@
+"""Counts of a process's own work, as Prometheus reads them."""

@@ -1,0 +1,115 @@
+"""Dashboard of the engine's processes, its task queues and stores."""
+
+from deploy.observability.panels import Board, one, quantile, rate, state
+
+WORKERS = Board(
+    "tidegate-workers",
+    "Tidegate: processes",
+    (
+        one(
+            "Processes",
+            "By release.",
+            "short",
+            "count by (role, version) (tidegate_build_info)",
+            "{{role}} {{version}}",
+        ),
+        one(
+            "Processor",
+            "Cores.",
+            "short",
+            'sum by (process) (rate(process_cpu_seconds_total{job="tidegate"}[$__rate_interval]))',
+            "{{process}}",
+        ),
+        one(
+            "Memory",
+            "Resident.",
+            "bytes",
+            'sum by (process) (process_resident_memory_bytes{job="tidegate"})',
+            "{{process}}",
+        ),
+        one(
+            "Event loop",
+            "How late it wakes a task, 99 %.",
+            "s",
+            quantile(0.99, "tidegate_event_loop_lag_seconds", "process"),
+            "{{process}}",
+        ),
+        one(
+            "Backlog",
+            "Tasks that no process has taken.",
+            "short",
+            state("tidegate_task_queue_backlog", "queue"),
+            "{{queue}}",
+        ),
+        one(
+            "Age of the backlog",
+            "Of the oldest task.",
+            "s",
+            state("tidegate_task_queue_backlog_age_seconds", "queue"),
+            "{{queue}}",
+        ),
+        one(
+            "Pollers",
+            "Processes that ask for tasks.",
+            "short",
+            state("tidegate_task_queue_pollers", "queue"),
+            "{{queue}}",
+        ),
+        one(
+            "Activities start after",
+            "99 % of activities.",
+            "s",
+            quantile(0.99, "temporal_activity_schedule_to_start_latency_seconds", "task_queue"),
+            "{{task_queue}}",
+        ),
+        one(
+            "Workflow tasks start after",
+            "99 % of workflow tasks.",
+            "s",
+            quantile(0.99, "temporal_workflow_task_schedule_to_start_latency_seconds", "task_queue"),
+            "{{task_queue}}",
+        ),
+        one(
+            "Free slots",
+            "For tasks of each kind.",
+            "short",
+            "sum by (task_queue, worker_type) (temporal_worker_task_slots_available)",
+            "{{task_queue}} {{worker_type}}",
+        ),
+        one(
+            "Warehouse transactions",
+            "99 % of transactions that apply a group.",
+            "s",
+            quantile(0.99, "tidegate_warehouse_transaction_seconds", "object"),
+            "{{object}}",
+        ),
+        one(
+            "Wait for an object's lock",
+            "99 % of transactions.",
+            "s",
+            quantile(0.99, "tidegate_warehouse_lock_wait_seconds", "object"),
+            "{{object}}",
+        ),
+        one(
+            "Batches of a transaction",
+            "Mean.",
+            "short",
+            "sum by (object) (rate(tidegate_group_commit_batches_sum[$__rate_interval])) / sum by (object) (rate(tidegate_group_commit_batches_count[$__rate_interval]))",
+            "{{object}}",
+        ),
+        one(
+            "S3 and KMS",
+            "Requests a second.",
+            "short",
+            rate("tidegate_object_store_request_seconds_count", "operation, outcome"),
+            "{{operation}} {{outcome}}",
+        ),
+        one(
+            "Duration of S3 requests",
+            "99 % of requests.",
+            "s",
+            quantile(0.99, "tidegate_object_store_request_seconds", "operation"),
+            "{{operation}}",
+        ),
+    ),
+)

@@ -1,0 +1,53 @@
+"""From settings to the metrics that a process serves."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import lru_cache
+
+from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
+
+from clients.metrics.registry import name_process
+from clients.metrics.server import serving, watching_loop
+from schemas.settings.metrics import MetricsSettings
+
+_TASK_BUCKETS = [0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0]
+_SHORT_BUCKETS = [0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0]
+_SDK_BUCKETS = {
+    "temporal_activity_schedule_to_start_latency": _TASK_BUCKETS,
+    "temporal_workflow_task_schedule_to_start_latency": _TASK_BUCKETS,
+    "temporal_activity_execution_latency": _TASK_BUCKETS,
+    "temporal_request_latency": _SHORT_BUCKETS,
+}
+
+
+@asynccontextmanager
+async def serving_metrics(settings: MetricsSettings, process: str) -> AsyncIterator[None]:
+    """Serve this process's metrics, if the settings give a port. `process`: a role, `api` or
+    `metrics`.
+    """
+    name_process(process)
+    async with AsyncExitStack() as stack:
+        if settings.port:
+            stack.enter_context(serving(settings.host, settings.port))
+            await stack.enter_async_context(watching_loop())
+        yield
+
+
+def sdk_runtime(settings: MetricsSettings) -> Runtime | None:
+    """The Temporal SDK's runtime that serves its own metrics on the next port; None: the usual
+    one.
+    """
+    return _runtime(f"{settings.host}:{settings.port + 1}") if settings.port else None
+
+
+@lru_cache(maxsize=1)
+def _runtime(address: str) -> Runtime:
+    # One for the life of the process: its port is never given back.
+    served = PrometheusConfig(
+        bind_address=address,
+        counters_total_suffix=True,
+        unit_suffix=True,
+        durations_as_seconds=True,
+        histogram_bucket_overrides=_SDK_BUCKETS,
+    )
+    return Runtime(telemetry=TelemetryConfig(metrics=served))
