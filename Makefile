@@ -7,7 +7,7 @@ EXAMPLES ?= 40
 CLIENTS := $(patsubst tests/real_clients/locks/%.lock,%,$(wildcard tests/real_clients/locks/*.lock))
 PEERS := airbyte-source-salesforce tap-salesforce
 
-.PHONY: help setup demo up dashboards test test-heavy test-observability test-any-schema test-clients test-console lint prose docs format bench bench-day bench-peers bench-writeback lock clean
+.PHONY: help setup demo up dashboards test test-heavy test-incidents test-observability test-any-schema test-clients test-console lint prose docs format bench bench-day bench-peers bench-writeback lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -37,6 +37,9 @@ test: setup  ## every test; starts the real parts that it needs
 
 test-heavy: setup  ## proofs that take minutes each: a demo with a generated catalogue, 800 fields of any kind
 	@$(BIN)/python -m pytest -m heavy -o faulthandler_timeout=1800 $(ARGS)
+
+test-incidents: setup  ## thirty incidents on running engines: named, ended by the runbook's command, and clean again
+	@$(BIN)/python -m pytest -m service -o faulthandler_timeout=1800 tests/incidents $(ARGS)
 
 test-any-schema: setup  ## random schemas and values by every way in; EXAMPLES=40
 	@TIDEGATE_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -o faulthandler_timeout=7200 tests/service/test_any_schema.py $(ARGS)

@@ -36,6 +36,14 @@ class AskingThread:
         self._answer: asyncio.Future[Any] | None = None
         self._began = 0.0
 
+    def has_ended(self, seconds: float = LOOK_SECONDS) -> bool:
+        """True when no thread asks any more; one that does is ended and waited for."""
+        if self._running is None or not self._running.is_alive():
+            return True
+        self._abort()
+        self._running.join(seconds)
+        return not self._running.is_alive()
+
     async def ask(self, work: Callable[[], T]) -> T:
         """Run `work` in a thread, and return its result; while one runs, its result.
 
