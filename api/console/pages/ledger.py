@@ -74,6 +74,7 @@ async def batch(visit: Visit) -> View:
         "workflow_id": workflow_id,
         "run": await ask("the batch's workflow", look(parts.client, workflow_id)),
         "web_ui": parts.web_ui(workflow_id),
+        "trace": visit.trace_url(workflow_id),
         "target": FRESHNESS_TARGET,
         "lags": lags,
     }
