@@ -120,6 +120,7 @@ async def test_every_page_says_of_when_it_is_and_which_command_says_the_same(
     async with signed_in(api, role) as browser:
         response = await browser.get(f"/console{path}")
     assert response.status_code == 200, response.text
+    assert "the log says more" not in response.text
     assert 'id="as-of"' in response.text
     assert 'data-copy="tidegate ' in response.text
     assert response.headers["content-security-policy"] == CONTENT_SECURITY_POLICY
