@@ -14,6 +14,7 @@ from rich.markup import escape
 from cli.grammar import CommandApp, Panel
 from cli.output import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_REFUSED, EXIT_UNAVAILABLE, TALK
 from cli.version import version_text
+from clients.telemetry.log_setup import set_up_logs
 from clients.temporal.runs import RunExistsError
 from schemas.errors import (
     ActRefusedError,
@@ -24,6 +25,7 @@ from schemas.errors import (
     TransientError,
     UnknownObjectError,
 )
+from schemas.settings.log import LogSettings
 
 _COMMANDS: dict[Panel, dict[str, str]] = {
     Panel.LOOK: {
@@ -133,6 +135,8 @@ def options(
 
 def main() -> None:
     """Run the command line; errors of ours become a sentence and an exit code."""
+    # A worker and the API set up theirs by the settings, once they have read them.
+    set_up_logs(LogSettings(format="text", level="WARNING"), org="", process="cli")
     _leave(_run())
 
 

@@ -1,9 +1,12 @@
 """A recheck: an operator has the governor believe the org's limits rather than its last refusal."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from schemas.governor import Budget
 from schemas.message import Message
+
+ASK_AGAIN = timedelta(seconds=30)
+"""A process keeps a refusal for so long, and then asks the governor again: it may hold no more."""
 
 
 class RecheckInput(Message):

@@ -17,9 +17,6 @@ from pydantic import ConfigDict, Field
 from schemas.message import Message
 from schemas.salesforce.limits import LIMITS_LAG
 
-ASK_AGAIN = timedelta(seconds=30)
-"""A process keeps a refusal for so long, and then asks the governor again: it may hold no more."""
-
 
 class Budget(StrEnum):
     """A limited resource of an org."""

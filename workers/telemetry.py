@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from temporalio.client import Plugin
 
 from clients.telemetry.log_lines import no_span
-from clients.telemetry.log_setup import set_up_logs
+from clients.telemetry.log_setup import log_uncaught_errors, set_up_logs
 from clients.telemetry.spans import current_span, install, is_on
 from workers.settings import Settings
 
@@ -30,6 +30,7 @@ def telemetry(settings: Settings, process: str) -> Iterator[None]:
         install(spans)
         span_ids, close = _span_ids, spans.close
     set_up_logs(settings.log, org=org, process=process, span_ids=span_ids)
+    log_uncaught_errors()
     try:
         yield
     finally:

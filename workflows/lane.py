@@ -126,7 +126,7 @@ class LaneWorkflow:
     @workflow.signal(name=names.RESUME)
     def resume(self, request: PauseInput) -> None:
         """Follow again from the position."""
-        if request.is_handover and not self._because.startswith(f"paused by {request.by}: "):
+        if request.is_handover and self._paused_by != request.by:
             return
         if request.skip_from is not None:
             self._lane = self._lane.model_copy(update={"skip_from": request.skip_from})

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 
+from schemas.budget_recheck import ASK_AGAIN
 from schemas.errors import (
     CallRefusedError,
     CallTooSlowError,
@@ -18,7 +19,7 @@ from schemas.errors import (
     UnavailableError,
     UnknownOutcomeError,
 )
-from schemas.governor import ASK_AGAIN, Budget, Reading, Refusal, RefusalKind
+from schemas.governor import Budget, Reading, Refusal, RefusalKind
 from schemas.salesforce.limits import API_USAGE_LAG
 
 SYSTEM = "Salesforce"

@@ -33,7 +33,7 @@ _LOG = logging.getLogger(__name__)
 
 
 def set_up_logs(settings: LogSettings, *, org: str, process: str, span_ids: SpanIds = no_span) -> None:
-    """Log on standard error from here on, and log what nobody catches without its message.
+    """Log on standard error from here on.
 
     Args:
         settings: Format and level.
@@ -56,6 +56,10 @@ def set_up_logs(settings: LogSettings, *, org: str, process: str, span_ids: Span
     # These are fields of their own.
     activity.logger.activity_info_on_message = False
     workflow.logger.workflow_info_on_message = False
+
+
+def log_uncaught_errors() -> None:
+    """Log an error that nobody catches, without its message; Python would print it."""
     sys.excepthook = _log_uncaught
     threading.excepthook = _log_uncaught_in_thread
 

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from clients.governor.leases import Leases
+from schemas.budget_recheck import ASK_AGAIN
 from schemas.errors import BudgetSpentError, UnavailableError
 from schemas.governor import (
-    ASK_AGAIN,
     Budget,
     Exchange,
     GovernorConfig,
@@ -174,9 +174,12 @@ async def test_a_refusal_is_asked_about_again_after_half_a_minute_and_not_before
     with pytest.raises(BudgetSpentError) as refused:
         await leases.take(CALLS, POLLING)
     assert refused.value.retry_after <= ASK_AGAIN
+    book = asked.books.books[CALLS]
+    async with asyncio.timeout(10):
+        while not book.is_refused:  # noqa: ASYNC110 -- the exchange sets no event
+            await asyncio.sleep(0.01)
     before = asked.exchanges
     # The governor forgets it, and the process does not know yet.
-    book = asked.books.books[CALLS]
     book.paused_until = book.refused_at = 0.0
     book.used = 0
     with pytest.raises(BudgetSpentError):

@@ -14,7 +14,7 @@ from activities.runtime.error_interceptor import as_application_error
 from clients.salesforce.call_log import CallLine, path_template
 from clients.telemetry.log_context import fields_of_workflow, log_fields
 from clients.telemetry.log_lines import JsonLines, TextLines
-from clients.telemetry.log_setup import set_up_logs
+from clients.telemetry.log_setup import log_uncaught_errors, set_up_logs
 from schemas.errors import StaleCatalogueError, UnavailableError
 from schemas.governor import LeaseClass
 from schemas.ids import batch_workflow_id, trace_id_of, writeback_batch_id
@@ -143,6 +143,7 @@ def test_a_failed_step_that_was_logged_is_not_logged_again_by_temporal(written: 
 
 def test_an_error_that_nobody_catches_is_logged_without_its_words(written: Callable[[], str]) -> None:
     set_up()
+    log_uncaught_errors()
     error = raised()
     sys.excepthook(type(error), error, error.__traceback__)
     text = written()
