@@ -21,6 +21,7 @@ from api.console.render import render, respond
 from api.console.session import Session, Sessions, Standing
 from api.dependencies import Dependencies
 from schemas.errors import TidegateError
+from schemas.ids import trace_id_of
 
 _LOG = logging.getLogger(__name__)
 LOOK_SECONDS = 5.0
@@ -59,6 +60,10 @@ class Visit:
     def word(self, name: str) -> str:
         """A value of the query, cut to a sane length; empty when it is not given."""
         return self.request.query_params.get(name, "").strip()[:255]
+
+    def trace_url(self, workflow_id: str) -> str | None:
+        """The page of a batch's trace; None when no tool for traces is configured."""
+        return self.parts.settings.telemetry.url_of(trace_id_of(workflow_id))
 
     def part(self, name: str) -> str:
         """A part of the path."""

@@ -11,9 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
-from temporalio.service import RPCError
-
-from schemas.errors import TidegateError, UnavailableError
+from schemas.errors import UnavailableError
 
 _LOG = logging.getLogger(__name__)
 PATIENCE_SECONDS = 5.0
@@ -56,8 +54,9 @@ async def ask(name: str, question: Awaitable[T]) -> Asked[T]:
         why = f"no answer within {PATIENCE_SECONDS:.0f} seconds"
     except UnavailableError as error:
         why = f"{error.system} does not answer"
-    except (TidegateError, RPCError) as error:
-        _LOG.warning("the console could not ask for %s: %s", name, type(error).__name__)
+    except Exception as error:
+        # A fault in one part, ours included, must not hide the others. A message may quote a value.
+        _LOG.error("the console could not ask for %s: %s", name, type(error).__name__)
         why = f"it could not be asked ({type(error).__name__}); the log says more"
     return Asked(name, None, at, why)
 

@@ -58,10 +58,11 @@ async def ledger(
     limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
 ) -> Ledger:
     found = await asyncio.to_thread(_found, parts, lane, object, until, limit)
-    return Ledger(rows=[_row(parts.org, row) for row in found])
+    return Ledger(rows=[ledger_row(parts.org, row) for row in found])
 
 
-def _row(org: str, row: tuple[Any, ...]) -> LedgerRow:
+def ledger_row(org: str, row: tuple[Any, ...]) -> LedgerRow:
+    """A row as the statements of `clients.warehouse.sql.ledger` give it, with its trace."""
     names = [name for name in LedgerRow.model_fields if name != "trace_id"]
     facts = dict(zip(names, row, strict=True))
     workflow_id = batch_workflow_id(org, facts["lane"], facts["start_position"])

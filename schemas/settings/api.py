@@ -53,6 +53,11 @@ class ApiSettings(SettingsGroup):
     oidc: OidcSettings | None = None
     """OpenID Connect issuer. None = listed tokens only."""
     console: ConsoleSettings = ConsoleSettings()
+    """The console: `public_url`, its https address for browsers on other machines (none: this
+    machine only); `session_key`, 32 characters or more that sign its sessions, the same for every
+    API process (none: a random one a process); `login`, its client at the issuer of `oidc`
+    (`client_id`, `client_secret`, `authorization_url`, `token_url`, `scope`).
+    """
     max_body_bytes: int = Field(
         default=16 * 1024 * 1024, ge=1_024, validation_alias=renamed("max_body_bytes", old="most_bytes")
     )

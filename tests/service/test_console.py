@@ -120,6 +120,7 @@ async def test_every_page_says_of_when_it_is_and_which_command_says_the_same(
     async with signed_in(api, role) as browser:
         response = await browser.get(f"/console{path}")
     assert response.status_code == 200, response.text
+    assert "the log says more" not in response.text
     assert 'id="as-of"' in response.text
     assert 'data-copy="tidegate ' in response.text
     assert response.headers["content-security-policy"] == CONTENT_SECURITY_POLICY
@@ -127,6 +128,31 @@ async def test_every_page_says_of_when_it_is_and_which_command_says_the_same(
     assert not re.findall(r'(?:src|href)="(?!/|\?|#|http://ui\.test)', response.text)
     assert "style=" not in response.text
     assert not re.search(r"<script>|\son[a-z]+=", response.text)
+
+
+async def test_a_batch_and_a_writeback_have_their_pages_and_what_is_not_there_is_not_found(
+    api: ServedApi,
+) -> None:
+    row = ledger_row(2, "Case") | {"batch": "changes/777", "committed_at": datetime.now(UTC)}
+    await asyncio.to_thread(load, api, LEDGER, LEDGER_COLUMNS, row)
+    body = {
+        "object": "Case",
+        "external_id": "C-secret-77",
+        "key": fresh("k"),
+        "fields": {"Subject": "secret-78"},
+    }
+    accepted = (await api.ask("POST", "/v1/writebacks", json={"writebacks": [body]})).json()["accepted"]
+    number = accepted[0]["number"]
+    async with signed_in(api, "reader") as reader, signed_in(api, "operator") as operator:
+        batch = await reader.get("/console/batches/changes/777")
+        assert (batch.status_code, "broken" in batch.text, "whole" in batch.text) == (200, False, True)
+        seen, told = [await each.get(f"/console/writebacks/{number}") for each in (reader, operator)]
+        assert (seen.status_code, told.status_code) == (200, 200)
+        assert "Subject" in seen.text
+        assert not {"secret-77", "secret-78"} & set(re.findall(r"secret-\d\d", seen.text))
+        assert "secret-78" in told.text
+        for path in ("/batches/changes/none", "/writebacks/999999", "/runs/backfills/none", "/lanes/none"):
+            assert (await reader.get(f"/console{path}")).status_code == 404, path
 
 
 async def test_the_policy_allows_no_inline_script_and_no_other_host() -> None:

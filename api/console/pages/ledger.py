@@ -8,7 +8,7 @@ from api.console.live import View, Visit
 from api.console.parts_asked import Asked, ask, ask_thread
 from api.dependencies import Dependencies
 from api.problems import not_found
-from api.routes.ledger import LedgerRow
+from api.routes.ledger import LedgerRow, ledger_row
 from clients.temporal.lanes import find_lane
 from clients.temporal.run_views import look
 from clients.warehouse.sql import ledger as sql, replay as quarantine_sql
@@ -74,6 +74,7 @@ async def batch(visit: Visit) -> View:
         "workflow_id": workflow_id,
         "run": await ask("the batch's workflow", look(parts.client, workflow_id)),
         "web_ui": parts.web_ui(workflow_id),
+        "trace": visit.trace_url(workflow_id),
         "target": FRESHNESS_TARGET,
         "lags": lags,
     }
@@ -91,16 +92,13 @@ def _rows(parts: Dependencies, lane_name: str, object_name: str) -> list[LedgerR
     chosen = [part for each in (lane_name, object_name) for part in (each, each)]
     with parts.warehouse.transaction() as transaction:
         found = transaction.fetch(sql.list_ledger(_SHOWN), chosen)
-    return [LedgerRow(**dict(zip(LedgerRow.model_fields, row, strict=True))) for row in found]
+    return [ledger_row(parts.org, row) for row in found]
 
 
 def _of_batch(parts: Dependencies, name: str) -> list[tuple[LedgerRow, str, datetime]]:
     with parts.warehouse.transaction() as transaction:
         found = transaction.fetch(sql.find_batch(), [name])
-    return [
-        (LedgerRow(**dict(zip(LedgerRow.model_fields, row[:-2], strict=True))), row[-2], row[-1])
-        for row in found
-    ]
+    return [(ledger_row(parts.org, row[:-2]), row[-2], row[-1]) for row in found]
 
 
 def _refused(parts: Dependencies, name: str) -> list[tuple[Any, ...]]:

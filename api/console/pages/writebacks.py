@@ -8,6 +8,7 @@ from api.console.live import View, Visit
 from api.console.parts_asked import Asked, ask_thread
 from api.problems import not_found
 from clients.writeback.queries import Row, WritebackFilter
+from schemas.ids import writeback_batch_id
 from schemas.status import WRITEBACK_TARGET
 from schemas.writeback.messages import WritebackState
 
@@ -68,12 +69,31 @@ async def writeback(visit: Visit) -> View:
         "facts": row.value,
         "attempts": attempts,
         "steps": _steps(row),
+        "trace": _trace(visit, row),
+        "web_ui": _web_ui(visit, row),
         "target": WRITEBACK_TARGET,
         "word_of": word_of,
         "shows_values": visit.session.is_operator,
     }
     command = f"tidegate writeback show {number}"
     return View(f"Writeback {number}", "writeback.html", command, values, section="Writebacks")
+
+
+def _batch_id(visit: Visit, row: Asked[Row | None]) -> str | None:
+    facts = row.value
+    if facts is None or not facts["batch"]:
+        return None
+    return writeback_batch_id(visit.parts.org, facts["object"], facts["batch"])
+
+
+def _trace(visit: Visit, row: Asked[Row | None]) -> str | None:
+    workflow_id = _batch_id(visit, row)
+    return None if workflow_id is None else visit.trace_url(workflow_id)
+
+
+def _web_ui(visit: Visit, row: Asked[Row | None]) -> str | None:
+    workflow_id = _batch_id(visit, row)
+    return None if workflow_id is None else visit.parts.web_ui(workflow_id)
 
 
 def word_of(row: Row) -> str:
