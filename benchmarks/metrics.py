@@ -1,4 +1,4 @@
-"""What metrics cost a batch: `python -m benchmarks.metrics`.
+"""The cost of metrics for a batch: `python -m benchmarks.metrics`.
 
 The three histograms of a batch's changes, as columns and as single observations.
 """

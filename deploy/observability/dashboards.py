@@ -1,4 +1,5 @@
-"""Write Grafana's dashboards from the boards beside this file: `python -m deploy.observability.dashboards`.
+"""Write Grafana's dashboards from the boards beside this file: `python -m
+deploy.observability.dashboards`.
 
 Needs grafana-foundation-sdk, which `requirements.lock` beside this file pins, in an environment
 of its own: `make dashboards`.
